@@ -1,0 +1,70 @@
+"""The errors a user can meet, each with the exit code its command ends with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class GenolmError(Exception):
+    """Root of every error that genolm raises on purpose.
+
+    Attributes:
+        exit_code: what the command line exits with (usage errors are 2, Ctrl-C is 130).
+    """
+
+    exit_code = 1
+
+
+class InputError(GenolmError):
+    """Data that cannot be used: a malformed file, a wrong value, a coordinate off its contig.
+
+    The message reads ``file:line: what is wrong (value 'x')``; parts that are unknown are left out.
+
+    Args:
+        message: what is wrong and, where there is one thing to do, what to do.
+        file: the file in which it stands.
+        line: 1-based line in that file.
+        value: the offending value as it was read.
+    """
+
+    exit_code = 3
+
+    def __init__(
+        self, message: str, *, file: str | Path | None = None, line: int | None = None, value: object = None
+    ) -> None:
+        self.message, self.file, self.line, self.value = message, file, line, value
+        super().__init__(self._text())
+
+    def _text(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
+        shown = "" if self.value is None else f" (value {_short(self.value)})"
+        return f"{place}: {self.message}{shown}" if place else f"{self.message}{shown}"
+
+
+def _short(value: object, limit: int = 60) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+class ModelError(GenolmError):
+    """A model that cannot be found, does not fit its config, or cannot do what is asked of it."""
+
+    exit_code = 4
+
+
+class RunError(GenolmError):
+    """A bulk run that must not go on: the output exists, the manifest differs, parts are missing."""
+
+    exit_code = 5
+
+
+class ResourceError(GenolmError):
+    """Not enough memory or disk; what was finished stays usable."""
+
+    exit_code = 6
+
+
+class NetworkError(GenolmError):
+    """A download that failed or did not match its checksum."""
+
+    exit_code = 7
