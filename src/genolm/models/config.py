@@ -69,7 +69,9 @@ class DecoderConfig:
         if self.num_experts and not 1 <= self.experts_per_token <= self.num_experts:
             raise ModelError(f"experts_per_token {self.experts_per_token} is not in 1..{self.num_experts}")
         if self.kmer_order and not (1 <= self.kmer_order <= 12 and self.kmer_dim > 0):
-            raise ModelError(f"a k-mer table needs an order in 1..12 and a width, not {self.kmer_order}, {self.kmer_dim}")
+            raise ModelError(
+                f"a k-mer table needs an order in 1..12 and a width, not {self.kmer_order}, {self.kmer_dim}"
+            )
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> DecoderConfig:

@@ -1,0 +1,68 @@
+"""The key-value cache: what a decoder remembers of the tokens it has read."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+class KVCache:
+    """Keys and values of every layer, the ids read so far and which of them are real tokens.
+
+    Buffers double when they are full, so that appending is linear in total.
+
+    Attributes:
+        length: tokens read so far, padding included.
+        ids_BS: the ids read so far, (B, length); None before the first.
+        mask_BS: True for real tokens; None when all are.
+    """
+
+    def __init__(self, num_layers: int) -> None:
+        self._keys: list[Tensor | None] = [None] * num_layers
+        self._values: list[Tensor | None] = [None] * num_layers
+        self._lengths = [0] * num_layers
+        self.ids_BS: Tensor | None = None
+        self.mask_BS: Tensor | None = None
+
+    @property
+    def length(self) -> int:
+        """Tokens read so far."""
+        return 0 if self.ids_BS is None else self.ids_BS.shape[1]
+
+    def read(self, ids_BL: Tensor, mask_BL: Tensor | None) -> None:
+        """Note the ids, and which are real, of the tokens whose keys are about to be appended."""
+        past = self.length
+        if mask_BL is not None or self.mask_BS is not None:
+            new = torch.ones_like(ids_BL, dtype=torch.bool) if mask_BL is None else mask_BL
+            old = new.new_ones(new.shape[0], past) if self.mask_BS is None else self.mask_BS
+            self.mask_BS = torch.cat((old, new), 1)
+        self.ids_BS = ids_BL if self.ids_BS is None else torch.cat((self.ids_BS, ids_BL), 1)
+
+    def append(self, layer: int, k_BKLD: Tensor, v_BKLD: Tensor) -> tuple[Tensor, Tensor]:
+        """Store a layer's new keys and values; returns all of that layer's so far, (B, K, S, D) each."""
+        start = self._lengths[layer]
+        stop = start + k_BKLD.shape[2]
+        self._keys[layer] = _stored(self._keys[layer], k_BKLD, start)
+        self._values[layer] = _stored(self._values[layer], v_BKLD, start)
+        self._lengths[layer] = stop
+        return self.layer(layer)
+
+    def layer(self, layer: int) -> tuple[Tensor, Tensor]:
+        """Keys and values of one layer so far, (B, K, S, D) each, as views."""
+        keys, values = self._keys[layer], self._values[layer]
+        assert keys is not None and values is not None, "nothing has been read yet"
+        return keys[:, :, : self._lengths[layer]], values[:, :, : self._lengths[layer]]
+
+
+def _stored(buffer: Tensor | None, new_BKLD: Tensor, start: int) -> Tensor:
+    """The buffer with ``new`` written at ``start``, grown when it is too short."""
+    if buffer is None:
+        return new_BKLD.contiguous()
+    stop = start + new_BKLD.shape[2]
+    if stop > buffer.shape[2]:
+        batch, heads, capacity, width = buffer.shape
+        grown = buffer.new_empty(batch, heads, max(stop, 2 * capacity), width)
+        grown[:, :, :start] = buffer[:, :, :start]
+        buffer = grown
+    buffer[:, :, start:stop] = new_BKLD
+    return buffer

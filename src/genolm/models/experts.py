@@ -1,0 +1,102 @@
+"""Feed-forward blocks: SwiGLU, and a mixture of SwiGLU experts with an fp32 router.
+
+Shapes: N tokens, D residual width, F inner width, E experts, C experts chosen per token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# Tokens that go through an expert's matrices at a time: large enough for full speed, small enough to bound memory.
+_TOKENS_AT_A_TIME = 2048
+
+
+class SwiGLU(nn.Module):
+    """``down(silu(gate(x)) * up(x))`` without biases."""
+
+    def __init__(self, hidden_size: int, ffn_size: int) -> None:
+        super().__init__()
+        self.gate = nn.Linear(hidden_size, ffn_size, bias=False)
+        self.up = nn.Linear(hidden_size, ffn_size, bias=False)
+        self.down = nn.Linear(ffn_size, hidden_size, bias=False)
+
+    def forward(self, x_BLD: Tensor) -> tuple[Tensor, None]:
+        """The block's output, (B, L, D), and no router logits."""
+        return self.down(F.silu(self.gate(x_BLD)) * self.up(x_BLD)), None
+
+
+class MixtureOfExperts(nn.Module):
+    """Every token through its best C of E SwiGLU experts, weighted by a softmax over the chosen router logits.
+
+    The router runs in fp32 whatever the weights' precision; equal logits are settled towards the lower expert index, so
+    that a tie is the same everywhere. No token is dropped.
+    """
+
+    def __init__(self, hidden_size: int, ffn_size: int, num_experts: int, experts_per_token: int) -> None:
+        super().__init__()
+        self.experts_per_token = experts_per_token
+        self.router = nn.Linear(hidden_size, num_experts, bias=False)
+        self.gate_up = nn.Parameter(torch.empty(num_experts, 2 * ffn_size, hidden_size))
+        self.down = nn.Parameter(torch.empty(num_experts, hidden_size, ffn_size))
+
+    def forward(self, x_BLD: Tensor) -> tuple[Tensor, Tensor]:
+        """The block's output, (B, L, D), and the raw router logits, fp32 (B * L, E)."""
+        x_ND = x_BLD.reshape(-1, x_BLD.shape[-1])
+        logits_NE = F.linear(x_ND.float(), self.router.weight.float())
+        weights_NC, chosen_NC = choose_experts(logits_NE, self.experts_per_token)
+        return self._mix(x_ND, weights_NC, chosen_NC).view_as(x_BLD), logits_NE
+
+    def _mix(self, x_ND: Tensor, weights_NC: Tensor, chosen_NC: Tensor) -> Tensor:
+        out_ND = torch.zeros_like(x_ND)
+        for expert in range(self.gate_up.shape[0]):
+            tokens, slots = (chosen_NC == expert).nonzero(as_tuple=True)
+            weights = weights_NC[tokens, slots, None].to(x_ND.dtype)
+            for part, weight in zip(tokens.split(_TOKENS_AT_A_TIME), weights.split(_TOKENS_AT_A_TIME), strict=True):
+                out_ND = out_ND.index_add(0, part, self._expert(expert, x_ND[part]) * weight)
+        return out_ND
+
+    def _expert(self, expert: int, x_ND: Tensor) -> Tensor:
+        gate, up = F.linear(x_ND, self.gate_up[expert]).chunk(2, -1)
+        return F.linear(F.silu(gate) * up, self.down[expert])
+
+
+def choose_experts(logits_NE: Tensor, experts_per_token: int) -> tuple[Tensor, Tensor]:
+    """Weights (N, C), summing to one, and indices (N, C) of each token's best experts; ties go to the lower index."""
+    best, order = logits_NE.sort(dim=-1, descending=True, stable=True)
+    return best[:, :experts_per_token].softmax(-1), order[:, :experts_per_token]
+
+
+def load_balancing_loss(
+    logits: Sequence[Tensor], experts_per_token: int, mask_N: Tensor | None = None, *, per_layer: bool = False
+) -> Tensor:
+    """Switch-style auxiliary loss: E x sum over experts of share of choices x mean probability (C when balanced).
+
+    Args:
+        logits: raw router logits of every layer, (N, E) each.
+        experts_per_token: C.
+        mask_N: True for real tokens; padding is left out.
+        per_layer: mean of each layer's own loss (Megatron) instead of one loss over all layers' tokens (transformers).
+    """
+    if per_layer:
+        return torch.stack([load_balancing_loss([one], experts_per_token, mask_N) for one in logits]).mean()
+    kept = [one if mask_N is None else one[mask_N] for one in logits]
+    logits_NE = torch.cat(kept).float()
+    _, chosen_NC = choose_experts(logits_NE, experts_per_token)
+    share_E = F.one_hot(chosen_NC, logits_NE.shape[-1]).float().sum(1).mean(0)
+    return logits_NE.shape[-1] * (share_E * logits_NE.softmax(-1).mean(0)).sum()
+
+
+def router_z_loss(logits: Sequence[Tensor], mask_N: Tensor | None = None) -> Tensor:
+    """Mean square of the log-partition of the router (ST-MoE): keeps the logits small."""
+    kept = [one if mask_N is None else one[mask_N] for one in logits]
+    return torch.cat(kept).float().logsumexp(-1).square().mean()
+
+
+def expert_load(logits_NE: Tensor, experts_per_token: int) -> Tensor:
+    """Share of one layer's choices that each expert received, (E,), summing to one."""
+    _, chosen_NC = choose_experts(logits_NE, experts_per_token)
+    return torch.bincount(chosen_NC.flatten(), minlength=logits_NE.shape[-1]).float() / chosen_NC.numel()
