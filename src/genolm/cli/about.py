@@ -1,0 +1,54 @@
+"""Verbs about genolm itself: doctor, demo, cite."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genolm.cli.options import Json
+from genolm.cli.text import print_json
+
+
+def doctor(*, json: Json = False) -> None:
+    """Check this machine and installation.
+
+    The exit code is 1 if something that genolm needs is broken.
+    """
+    from genolm.cli.doctor import Finding, examine
+
+    found: list[Finding] = []
+    for finding in examine():
+        found.append(finding)
+        if not json:
+            typer.echo(f"{finding.status:6}  {finding.name:11}  {finding.text}")
+    if json:
+        print_json([asdict(finding) for finding in found])
+    if any(finding.status == "broken" for finding in found):
+        raise typer.Exit(1)
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write; made if it is not there.")],
+) -> None:
+    """Show the whole of it on a simulated genome.
+
+    Variants, embed and score with genolm-nano, then one HTML report.
+    """
+    from genolm.cli.demo import MODEL, NEXT
+    from genolm.cli.demo import demo as function
+
+    report = function(folder, progress=sys.stderr.isatty())
+    typer.echo(NEXT.format(report=report, folder=folder, model=MODEL))
+
+
+def cite(
+    model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="A model or family, for its paper.")] = None,
+) -> None:
+    """Print BibTeX of genolm and of a model's paper."""
+    from genolm.cli.citations import cite as function
+
+    typer.echo(function(model))

@@ -1,0 +1,83 @@
+"""What a user sees when something goes wrong: one line on stderr and an exit code, never a half-hidden traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from genolm.errors import GenolmError, ResourceError
+
+INTERRUPTED = 130  # 128 + SIGINT
+BROKEN_PIPE = 141  # 128 + SIGPIPE, what any other Unix tool ends with
+
+_BUG = (
+    "This is a bug in genolm: please report it with the command and the output of `genolm doctor`; "
+    "GENOLM_DEBUG=1 shows the whole traceback."
+)
+
+
+def reported(verb: Callable[..., None], *, resumable: bool = False) -> Callable[..., None]:
+    """The verb with its errors turned into messages and exit codes.
+
+    Args:
+        verb: the function of a command.
+        resumable: whether an interrupted run can go on with ``--resume``; the message then says so.
+
+    Returns:
+        A function of the same signature that raises nothing but ``typer.Exit`` and usage errors.
+    """
+
+    @wraps(verb)
+    def command(*args: Any, **settings: Any) -> None:
+        try:
+            verb(*args, **settings)
+            sys.stdout.flush()  # a closed pipe shows here rather than at interpreter exit
+        except (typer.Exit, typer.Abort, typer.BadParameter):
+            raise
+        except KeyboardInterrupt:
+            raise _interrupted(resumable) from None
+        except BrokenPipeError:
+            raise _broken_pipe() from None
+        except Exception as error:
+            raise _failed(error) from None
+
+    return command
+
+
+def _failed(error: Exception) -> typer.Exit:
+    if os.environ.get("GENOLM_DEBUG", "") not in ("", "0"):
+        traceback.print_exception(error)
+    if isinstance(error, GenolmError):
+        return _exit(f"error: {error}", error.exit_code)
+    if isinstance(error, MemoryError):
+        return _exit("error: not enough memory; try a smaller --batch-tokens or --context", ResourceError.exit_code)
+    return _exit(f"error: unexpected {type(error).__name__}{_place(error)}: {error}\n{_BUG}", GenolmError.exit_code)
+
+
+def _place(error: Exception) -> str:
+    """Where in genolm the error came from, as `` (file.py:12)``; empty when it cannot be told."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "genolm" in Path(frame.filename).parts]
+    return f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+
+
+def _interrupted(resumable: bool) -> typer.Exit:
+    hint = "; finished parts are kept: run the same command with --resume to go on" if resumable else ""
+    return _exit(f"interrupted{hint}", INTERRUPTED)
+
+
+def _broken_pipe() -> typer.Exit:
+    # The interpreter flushes stdout once more at exit and would complain about the pipe again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return typer.Exit(BROKEN_PIPE)
+
+
+def _exit(message: str, code: int) -> typer.Exit:
+    typer.echo(message, err=True)
+    return typer.Exit(code)

@@ -1,0 +1,61 @@
+"""The ``genolm`` command: its verbs in the order of their use. Nothing heavy is imported before a verb runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from genolm.cli import about, bulk, training, zoo
+from genolm.cli.errors import reported
+
+app = typer.Typer(
+    name="genolm",
+    help="Genome language models: embed, score, call variant effects, generate and pretrain.",
+    epilog="`genolm VERB --help` explains a verb. Start with `genolm demo FOLDER`.",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # plain text: the same in a terminal, a log and a pipe, and quicker to start
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"genolm {version('genolm')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """The verbs follow."""
+
+
+_VERBS: tuple[Callable[..., None], ...] = (
+    *bulk.COMMANDS,
+    reported(bulk.merge),
+    reported(zoo.models),
+    reported(zoo.info),
+    reported(zoo.download),
+    reported(zoo.convert),
+    reported(training.simulate),
+    reported(training.pretrain, resumable=True),
+    reported(about.doctor),
+    reported(about.demo),
+    reported(about.cite),
+)
+for _verb in _VERBS:
+    app.command()(_verb)
+
+
+def main() -> None:
+    """Run the command line; exit codes are those of :mod:`genolm.errors`, 2 for usage and 130 for Ctrl-C."""
+    app()

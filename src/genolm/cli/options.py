@@ -1,0 +1,97 @@
+"""Arguments and options that several verbs share: one definition of each, one help text."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from genolm.cli.errors import reported
+
+ModelName = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A name from `genolm models`, a folder, or a hub id.", show_default=False)
+]
+Sequences = Annotated[
+    str,
+    typer.Argument(
+        metavar="INPUT", help="FASTA, FASTQ, BED, VCF, TSV, CSV or parquet, also .gz; - reads FASTA from stdin."
+    ),
+]
+Output = Annotated[Path, typer.Argument(metavar="OUTPUT", help="File to write; its suffix chooses the format.")]
+Strands = Annotated[bool, typer.Option("--rc", help="Average with the reverse complement.")]
+Reference = Annotated[
+    Path | None, typer.Option("--genome", metavar="FASTA", help="Reference, for input that holds coordinates.")
+]
+RequiredReference = Annotated[Path, typer.Option("--genome", metavar="FASTA", help="Reference, plain or bgzip.")]
+Length = Annotated[
+    int | None,
+    typer.Option("--length", min=1, metavar="BASES", help="Resize intervals around their centre; VCF input needs it."),
+]
+Context = Annotated[
+    int | None, typer.Option("--context", min=1, metavar="BASES", help="Bases the model sees; default from the card.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+def bulk_settings(
+    *,
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="cpu, cuda, cuda:1, mps; default the best there is.")
+    ] = None,
+    dtype: Annotated[
+        Literal["float32", "bfloat16", "float16"] | None, typer.Option(help="Precision; default from card and device.")
+    ] = None,
+    batch_tokens: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Tokens in one batch; default from free memory.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the finished parts of a killed run.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing OUTPUT.")] = False,
+    shard: Annotated[
+        str | None, typer.Option(metavar="I/N", help="Do the I-th of N shares, then `genolm merge`.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no closing line.")] = False,
+) -> dict[str, Any]:
+    """The options of every bulk verb, as the keyword arguments of the function behind it."""
+    return {
+        "device": device,
+        "dtype": dtype,
+        "token_budget": batch_tokens,
+        "resume": resume,
+        "overwrite": overwrite,
+        "shard": shard,
+        "progress": not quiet and sys.stderr.isatty(),
+    }
+
+
+def bulk(verb: Callable[..., Path]) -> Callable[..., None]:
+    """The verb with the options of :func:`bulk_settings` added to its own.
+
+    The verb takes them as its keyword argument ``settings`` and returns the path it wrote, which a closing line names.
+    """
+    shared = inspect.signature(bulk_settings, eval_str=True).parameters
+    own = inspect.signature(verb, eval_str=True)
+
+    @wraps(verb)
+    def command(**given: Any) -> None:
+        taken = {name: given.pop(name) for name in shared}
+        out = verb(**given, settings=bulk_settings(**taken))
+        if not taken["quiet"]:
+            _closing_line(out, taken["shard"])
+
+    kept = [parameter for parameter in own.parameters.values() if parameter.name != "settings"]
+    parameters = [*kept, *shared.values()]
+    command.__signature__ = own.replace(parameters=parameters, return_annotation=None)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return reported(command, resumable=True)
+
+
+def _closing_line(out: Path, shard: str | None) -> None:
+    if shard is None:
+        typer.echo(f"wrote {out}", err=True)
+    else:
+        typer.echo(f"shard {shard} done; when all are: genolm merge {out}", err=True)

@@ -1,0 +1,147 @@
+"""Shells of the bulk verbs: flags arrive as the keyword arguments of the function."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from genolm.cli import bulk
+from genolm.cli.main import app
+from genolm.cli.options import bulk_settings
+from genolm.errors import RunError
+
+SETTINGS = {
+    "device": None,
+    "dtype": None,
+    "token_budget": None,
+    "resume": False,
+    "overwrite": False,
+    "shard": None,
+    "progress": False,
+}
+
+
+def run(*arguments: str):
+    return CliRunner().invoke(app, list(arguments))
+
+
+def test_embed_passes_its_defaults(record):
+    calls = record("genolm.tasks.embed", "embed")
+    done = run("embed", "m", "in.fa", "out.parquet")
+    assert done.exit_code == 0, done.output
+    own = {"layer": None, "pooling": "mean", "rc": False, "genome": None, "length": None}
+    assert calls == [(("m", "in.fa", Path("out.parquet")), own | SETTINGS)]
+
+
+def test_shared_flags_arrive_under_the_names_of_the_engine(record):
+    calls = record("genolm.tasks.embed", "embed")
+    text = "--device cpu --dtype bfloat16 --batch-tokens 4096 --resume --overwrite --shard 2/3 --quiet"
+    run("embed", "m", "in.fa", "out.parquet", *text.split())
+    passed = calls[0][1]
+    assert (passed["device"], passed["dtype"], passed["token_budget"]) == ("cpu", "bfloat16", 4096)
+    assert (passed["resume"], passed["overwrite"], passed["shard"]) == (True, True, "2/3")
+
+
+@pytest.mark.parametrize(("text", "layer"), [("3", 3), ("-1", -1), ("all", "all")])
+def test_layer_is_a_number_or_all(record, text, layer):
+    calls = record("genolm.tasks.embed", "embed")
+    assert run("embed", "m", "i", "o", "--layer", text).exit_code == 0
+    assert calls[0][1]["layer"] == layer
+
+
+def test_another_layer_is_a_usage_error(record):
+    calls = record("genolm.tasks.embed", "embed")
+    done = run("embed", "m", "i", "o", "--layer", "last")
+    assert done.exit_code == 2 and "'last' is neither a number nor 'all'" in done.output
+    assert not calls
+
+
+def test_score_passes_its_flags(record):
+    calls = record("genolm.tasks.likelihood", "score")
+    run("score", "m", "in.bed", "out.bw", "--rc", "--per-base", "--genome", "g.fa", "--length", "100")
+    own = {"rc": True, "per_base": True, "genome": Path("g.fa"), "length": 100}
+    assert calls == [(("m", "in.bed", Path("out.bw")), own | SETTINGS)]
+
+
+def test_variants_passes_its_flags(record):
+    calls = record("genolm.tasks.variants", "variants")
+    text = "--genome g.fa --method conditional --context 4096 --horizon 64 --rc --on-mismatch flip"
+    assert run("variants", "m", "in.vcf", "out.vcf.gz", *text.split()).exit_code == 0
+    own = {"genome": Path("g.fa"), "method": "conditional", "context": 4096, "horizon": 64, "rc": True}
+    assert calls == [(("m", "in.vcf", Path("out.vcf.gz")), own | {"on_mismatch": "flip"} | SETTINGS)]
+
+
+@pytest.mark.parametrize("verb", ["variants", "mutate"])
+def test_a_genome_is_required_where_coordinates_are(verb):
+    done = run(verb, "m", "i", "o")
+    assert done.exit_code == 2 and "--genome" in done.output
+
+
+def test_mutate_passes_its_flags(record):
+    calls = record("genolm.tasks.mutagenesis", "mutate")
+    run("mutate", "m", "chr1:1-9", "o.tsv", "--genome", "g.fa", "--plot", "o.svg", "--method", "full")
+    own = {"genome": Path("g.fa"), "method": "full", "context": None, "rc": False, "plot": Path("o.svg")}
+    assert calls == [(("m", "chr1:1-9", Path("o.tsv")), own | SETTINGS)]
+
+
+def test_generate_takes_a_file_of_prompts(record):
+    calls = record("genolm.tasks.generate", "generate")
+    assert run("generate", "m", "p.fa", "o.fa", "-n", "2", "--top-k", "4", "--seed", "7").exit_code == 0
+    (arguments, settings), *_ = calls
+    assert arguments == ("m", Path("p.fa"), Path("o.fa"))
+    assert (settings["n"], settings["top_k"], settings["seed"], settings["top_p"]) == (2, 4, 7, 1.0)
+
+
+def test_generate_takes_prompts_as_text(record):
+    calls = record("genolm.tasks.generate", "generate")
+    assert run("generate", "m", "o.fa", "--prompt", "ACGT", "--prompt", "TT").exit_code == 0
+    assert calls[0][0] == ("m", ["ACGT", "TT"], Path("o.fa"))
+
+
+@pytest.mark.parametrize("paths", [["o.fa"], ["p.fa", "o.fa", "--prompt", "A"], ["a", "b", "c"]])
+def test_generate_wants_prompts_once(record, paths):
+    calls = record("genolm.tasks.generate", "generate")
+    done = run("generate", "m", *paths)
+    assert done.exit_code == 2 and "give PROMPTS and OUTPUT, or --prompt and OUTPUT" in done.output
+    assert not calls
+
+
+def test_the_closing_line_names_the_output(record):
+    record("genolm.tasks.embed", "embed")
+    assert run("embed", "m", "i", "out.npy").stderr == "wrote out.npy\n"
+
+
+def test_quiet_says_nothing(record):
+    record("genolm.tasks.embed", "embed")
+    assert run("embed", "m", "i", "out.npy", "-q").output == ""
+
+
+def test_a_shard_says_how_to_join(record):
+    record("genolm.tasks.embed", "embed")
+    assert "genolm merge out.npy" in run("embed", "m", "i", "out.npy", "--shard", "1/2").stderr
+
+
+def test_a_failing_verb_claims_no_output(record):
+    record("genolm.tasks.embed", "embed", RunError("out.npy exists"))
+    done = run("embed", "m", "i", "out.npy")
+    assert done.exit_code == 5 and done.stderr == "error: out.npy exists\n"
+
+
+def test_an_interrupted_bulk_verb_can_be_resumed(record):
+    record("genolm.tasks.embed", "embed", KeyboardInterrupt())
+    done = run("embed", "m", "i", "out.npy")
+    assert done.exit_code == 130 and "--resume" in done.stderr
+
+
+def test_merge_passes_folders(record):
+    calls = record("genolm.engine.run", "merge")
+    assert run("merge", "o.vcf", "a", "b").exit_code == 0
+    assert calls == [((Path("o.vcf"), (Path("a"), Path("b"))), {})]
+
+
+@pytest.mark.parametrize("command", bulk.COMMANDS)
+def test_every_bulk_verb_has_the_shared_options_after_its_own(command):
+    names = list(inspect.signature(command).parameters)
+    shared = list(inspect.signature(bulk_settings).parameters)
+    assert names[-len(shared) :] == shared and "settings" not in names
