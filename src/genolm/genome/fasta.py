@@ -1,0 +1,209 @@
+"""An indexed FASTA file, read a stretch at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from types import TracebackType
+from typing import Literal
+
+import pysam
+
+from genolm.errors import InputError
+from genolm.genome.fasta_index import index_files, quiet_htslib
+from genolm.genome.interval import Interval
+from genolm.genome.sequence import LetterError, reverse_complement, upper_dna
+
+_BLOCK = 1 << 16
+"""Bases read and kept at a time: neighbouring windows and reference checks then cost no new read."""
+_BLOCKS_KEPT = 256
+_SAMPLES, _SAMPLE_LENGTH = 1024, 1024
+"""How many stretches of the genome enter its fingerprint, and their length in bases."""
+
+
+class Genome:
+    """A FASTA file with random access: ``genome[Interval("chr22", 100, 200)]`` is a text of 100 bases.
+
+    The file is plain or bgzip. A missing index (``.fai``) is made beside it, or in the user's cache when that
+    folder may not be written. Objects can be sent to other processes and used from many threads.
+
+    Args:
+        path: the FASTA file.
+        iupac: an ambiguous letter such as R reads ``"N"``, is an error (``"raise"``), or is kept (``"keep"``).
+
+    Attributes:
+        path: the FASTA file.
+        lengths: length of every contig in bases, in the order of the file.
+
+    Raises:
+        InputError: no FASTA, no records, two records of one name, gzip that is not bgzip, a truncated file.
+    """
+
+    def __init__(self, path: str | Path, *, iupac: Literal["N", "raise", "keep"] = "N") -> None:
+        self.path, self.iupac = Path(path), iupac
+        self._index, self._block_index = index_files(self.path)
+        self._open()
+        self.lengths: dict[str, int] = dict(zip(self._file.references, self._file.lengths, strict=True))
+        self._aliases = _aliases(self.lengths)
+
+    def _open(self) -> None:
+        self._lock, self._process = threading.Lock(), os.getpid()
+        self._blocks: OrderedDict[tuple[str, int], str] = OrderedDict()
+        try:
+            self._file = pysam.FastaFile(
+                str(self.path), filepath_index=str(self._index),
+                filepath_index_compressed=None if self._block_index is None else str(self._block_index),
+            )  # fmt: skip
+        except (OSError, ValueError) as error:
+            raise InputError(f"cannot be opened with its index {self._index}: {error}", file=self.path) from None
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _reopened, (self.path, self.iupac)
+
+    def __enter__(self) -> Genome:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file; reading afterwards raises."""
+        self._file.close()
+        self._blocks.clear()
+
+    def __repr__(self) -> str:
+        return f"Genome({str(self.path)!r}, {len(self.lengths)} contigs, {sum(self.lengths.values()):,} bases)"
+
+    def __contains__(self, chrom: object) -> bool:
+        return isinstance(chrom, str) and (chrom in self.lengths or len(self._aliases.get(_alias(chrom), ())) == 1)
+
+    def resolve(self, chrom: str) -> str:
+        """The file's own name of a contig: with or without ``chr``, ``MT`` for ``chrM``, whichever the case.
+
+        Raises:
+            InputError: no contig of that name, or more than one that it could mean.
+        """
+        if chrom in self.lengths:
+            return chrom
+        names = self._aliases.get(_alias(chrom), ())
+        if len(names) == 1:
+            return names[0]
+        if names:
+            raise InputError(f"could be any of the contigs {', '.join(names)}", file=self.path, value=chrom)
+        raise InputError(f"no such contig; the genome has {_listed(list(self.lengths))}", file=self.path, value=chrom)
+
+    def __getitem__(self, interval: Interval) -> str:
+        """The bases of an interval in upper case, reverse-complemented on ``-``, N where it is off the contig.
+
+        Raises:
+            InputError: see `fetch`.
+        """
+        bases = self.fetch(interval.chrom, interval.start, interval.end)
+        return reverse_complement(bases) if interval.strand == "-" else bases
+
+    def fetch(self, chrom: str, start: int, end: int) -> str:
+        """The upper-case bases ``[start, end)``, 0-based, of the forward strand; N where they are off the contig.
+
+        Raises:
+            InputError: unknown contig, fully off the contig, or a letter that is no base (or, under ``"raise"``,
+                an ambiguous one).
+        """
+        name = self.resolve(chrom)
+        length = self.lengths[name]
+        first, last = max(start, 0), min(end, length)
+        if first >= last:
+            raise InputError(
+                f"no base of {name} (1-{length:,}) lies in it", file=self.path, value=f"{chrom}:{start + 1}-{end}"
+            )
+        bases = self._settled(name, first, self._read(name, first, last))
+        return bases if last - first == end - start else "N" * (first - start) + bases + "N" * (end - last)
+
+    def fingerprint(self) -> str:
+        """A hash of names, lengths and about 1,024 evenly spread stretches of 1,024 bases (all, of a small genome).
+
+        It is the same for a plain, a compressed and a soft-masked copy of one genome.
+        """
+        total = sum(self.lengths.values())
+        digest = hashlib.sha256(repr(list(self.lengths.items())).encode())
+        step = max(_SAMPLE_LENGTH, total // _SAMPLES)
+        for name, length in self.lengths.items():
+            for start in range(0, length, step):
+                digest.update(self._read(name, start, min(length, start + _SAMPLE_LENGTH)).encode())
+        return digest.hexdigest()
+
+    def _settled(self, name: str, start: int, bases: str) -> str:
+        try:
+            return upper_dna(bases, iupac=self.iupac)
+        except LetterError as error:
+            place = f"{name}:{start + error.position + 1}"
+            raise InputError(
+                f"the letter at {place} is no base, or an ambiguous one that iupac='N' would read as N",
+                file=self.path,
+                value=error.letter,
+            ) from None
+
+    def _read(self, name: str, start: int, end: int) -> str:
+        """Upper-case letters of the file itself, out of the blocks kept in memory unless the stretch is long."""
+        if os.getpid() != self._process:  # a forked child must not move its parent's place in the file
+            self._open()
+        with self._lock:
+            if end - start > _BLOCK * _BLOCKS_KEPT // 4:
+                return self._raw(name, start, end)
+            first, last = start // _BLOCK, (end - 1) // _BLOCK
+            if first == last:
+                return self._block(name, first)[start - first * _BLOCK : end - first * _BLOCK]
+            bases = "".join(self._block(name, number) for number in range(first, last + 1))
+            return bases[start - first * _BLOCK : end - first * _BLOCK]
+
+    def _block(self, name: str, number: int) -> str:
+        key = (name, number)
+        block = self._blocks.get(key)
+        if block is not None:
+            self._blocks.move_to_end(key)
+            return block
+        block = self._raw(name, number * _BLOCK, min(self.lengths[name], (number + 1) * _BLOCK))
+        self._blocks[key] = block
+        if len(self._blocks) > _BLOCKS_KEPT:
+            self._blocks.popitem(last=False)
+        return block
+
+    def _raw(self, name: str, start: int, end: int) -> str:
+        try:
+            with quiet_htslib():
+                bases: str = self._file.fetch(name, start, end)
+        except (OSError, ValueError) as error:
+            raise InputError(f"{name}:{start + 1}-{end} cannot be read: {error}", file=self.path) from None
+        if len(bases) != end - start:
+            raise InputError(
+                f"{name}:{start + 1}-{end} is missing: the file is cut off, or its index belongs to another file "
+                f"(delete {self._index} to make a new one)", file=self.path,
+            )  # fmt: skip
+        return bases.upper()
+
+
+def _reopened(path: Path, iupac: Literal["N", "raise", "keep"]) -> Genome:
+    return Genome(path, iupac=iupac)
+
+
+def _alias(name: str) -> str:
+    """What 22, chr22 and CHR22, or MT, M and chrM have in common."""
+    short = name.lower().removeprefix("chr")
+    return "m" if short == "mt" else short
+
+
+def _aliases(names: dict[str, int]) -> dict[str, list[str]]:
+    aliases: dict[str, list[str]] = {}
+    for name in names:
+        aliases.setdefault(_alias(name), []).append(name)
+    return aliases
+
+
+def _listed(names: list[str], limit: int = 6) -> str:
+    if len(names) <= limit:
+        return ", ".join(names)
+    return f"{', '.join(names[:limit])}, … ({len(names)} in all)"

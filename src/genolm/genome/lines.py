@@ -1,0 +1,130 @@
+"""Numbered lines of text files that may be compressed, with an error that names file and line when one is broken."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from genolm.errors import InputError
+
+GZIP_MAGIC = b"\x1f\x8b"
+BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+"""The empty block every whole bgzip file ends with."""
+
+_BUFFER = 1 << 18
+
+
+def compression(path: Path) -> str:
+    """``"plain"``, ``"gzip"`` or ``"bgzip"``, told by the first bytes and not by the name.
+
+    Raises:
+        InputError: there is no such file, or it cannot be read.
+    """
+    with _explained(path), path.open("rb") as file:
+        head = file.read(18)
+    if not head.startswith(GZIP_MAGIC):
+        return "plain"
+    return "bgzip" if len(head) == 18 and head[3] & 4 and head[12:14] == b"BC" else "gzip"
+
+
+def check_whole(path: Path) -> None:
+    """Raises `InputError` when a bgzip file lacks its last block: it was cut between two blocks.
+
+    (A cut inside a block, or in plain gzip, is met while reading.)
+    """
+    with _explained(path), path.open("rb") as file:
+        size = file.seek(0, io.SEEK_END)
+        file.seek(max(0, size - len(BGZF_END)))
+        if file.read() != BGZF_END:
+            raise InputError("the compressed file is cut off: bgzip's last block is missing; fetch it again", file=path)
+
+
+@contextmanager
+def open_bytes(path: Path) -> Iterator[BinaryIO]:
+    """Opens a file for reading, uncompressed on the way when it is gzip or bgzip; ``-`` is standard input.
+
+    Raises:
+        InputError: missing, a folder, not readable, or a bgzip file cut between two blocks.
+    """
+    if str(path) == "-":
+        yield _standard_input()
+        return
+    kind = compression(path)
+    if kind == "bgzip":
+        check_whole(path)
+    with path.open("rb", buffering=_BUFFER) as file:
+        if kind == "plain":
+            yield file
+        else:
+            with gzip.open(file, "rb") as inside:
+                yield cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, inside), _BUFFER))
+
+
+def byte_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yields ``(line number, line)`` of a file, 1-based, without the line end (``\\n`` or ``\\r\\n``).
+
+    Raises:
+        InputError: see `open_bytes`; also damaged or truncated compression, naming the line it was met after.
+    """
+    number = 0
+    with open_bytes(path) as file:
+        lines = iter(file)
+        while True:
+            with _explained(path, number):
+                line = next(lines, None)
+            if line is None:
+                return
+            number += 1
+            yield number, line.rstrip(b"\r\n")
+
+
+def text_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Like `byte_lines`, decoded as UTF-8 (a byte order mark at the start is dropped).
+
+    Raises:
+        InputError: as `byte_lines`, and for a line that is no UTF-8 text.
+    """
+    for number, line in byte_lines(path):
+        yield number, decoded(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line, path, number)
+
+
+def decoded(line: bytes, path: Path, number: int) -> str:
+    """One line as text; `InputError` naming file and line when it is not UTF-8 or holds a zero byte."""
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError("not UTF-8 text", file=path, line=number, value=line[error.start : error.start + 4]) from None
+    if "\0" in text:
+        raise InputError("not text: the line holds a zero byte", file=path, line=number)
+    return text
+
+
+@contextmanager
+def _explained(path: Path, line: int | None = None) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise InputError("no such file", file=path) from None
+    except IsADirectoryError:
+        raise InputError("is a folder, not a file", file=path) from None
+    except PermissionError:
+        raise InputError("may not be read (permission denied)", file=path) from None
+    except EOFError:
+        raise InputError(
+            "the compressed file is cut off after this line; fetch it again", file=path, line=line
+        ) from None
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(f"the compressed file is damaged after this line: {error}", file=path, line=line) from None
+
+
+def _standard_input() -> BinaryIO:
+    buffer = cast(io.BufferedReader, sys.stdin.buffer)
+    if not buffer.peek(2).startswith(GZIP_MAGIC):
+        return cast(BinaryIO, buffer)
+    return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, gzip.open(buffer, "rb")), _BUFFER))
