@@ -1,0 +1,144 @@
+"""``tokenizer.json`` of a model folder: the fast-tokenizer format of one-base vocabularies, read and written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from genolm.errors import ModelError
+from genolm.models.card import read_json
+from genolm.models.config import DecoderConfig
+from genolm.tokens.nucleotide import NucleotideTokenizer
+from genolm.tokens.tokenizer import Tokenizer
+
+FILE = "tokenizer.json"
+SETTINGS = "tokenizer_config.json"
+_END_OF_DOCUMENT = ("<EOD>", "</s>", "[SEP]")
+_LARGEST_ID = 253  # of a NucleotideTokenizer
+
+
+def read_tokenizer(folder: Path, config: DecoderConfig) -> Tokenizer:
+    """The tokenizer of a model folder.
+
+    A folder without one gets the Genos alphabet if its config looks like Genos (padding index 14).
+
+    Raises:
+        ModelError: no tokenizer and no way to guess it, a vocabulary of longer pieces (BPE), letters missing, or ids
+            beyond the embedding.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        return _guessed(folder, config)
+    values = read_json(path)
+    if values.get("type") == "nucleotide":
+        tokenizer = NucleotideTokenizer.from_json(json.dumps(values))
+    else:
+        tokenizer = _from_symbols(one_base_symbols(values, path), config, path)
+    if tokenizer.vocab_size > config.vocab_size:
+        raise ModelError(f"{path}: has ids up to {tokenizer.vocab_size - 1}, the embedding {config.vocab_size} rows")
+    return tokenizer
+
+
+def _guessed(folder: Path, config: DecoderConfig) -> Tokenizer:
+    genos = NucleotideTokenizer()
+    if config.vocab_size < genos.vocab_size or config.pad_id != genos.pad_id:
+        raise ModelError(f"{folder}: has no {FILE}, and its config is not that of Genos, so its letters are unknown")
+    return genos
+
+
+def one_base_symbols(values: Mapping[str, Any], path: Path) -> dict[str, int]:
+    """Symbol to id out of a fast-tokenizer file whose pieces are single letters and special tokens.
+
+    Raises:
+        ModelError: the vocabulary has pieces of several bases, or lacks a base.
+    """
+    model = values.get("model") or {}
+    vocab = model.get("vocab") or {}
+    symbols = dict(vocab) if isinstance(vocab, Mapping) else {piece[0]: number for number, piece in enumerate(vocab)}
+    symbols |= {token["content"]: token["id"] for token in values.get("added_tokens") or ()}
+    longer = next((symbol for symbol in symbols if len(symbol) > 1 and set(symbol) <= set("ACGTN")), None)
+    if longer or model.get("merges"):
+        raise ModelError(f"{path}: a byte-pair vocabulary (it has {longer!r}): that family is not supported yet")
+    if lacking := [base for base in "ACGTN" if base not in symbols]:
+        raise ModelError(f"{path}: the vocabulary has no {', '.join(lacking)}")
+    return symbols
+
+
+def _from_symbols(symbols: dict[str, int], config: DecoderConfig, path: Path) -> NucleotideTokenizer:
+    # Names of padding rows may go beyond what a byte can hold; no text contains them.
+    kept = {symbol: number for symbol, number in symbols.items() if len(symbol) == 1 or number <= _LARGEST_ID}
+    pad = next((symbol for symbol, number in kept.items() if number == config.pad_id), None)
+    if pad is None:
+        raise ModelError(f"{path}: no symbol has the padding id {config.pad_id} of the config")
+    eod = next((symbol for symbol in _END_OF_DOCUMENT if symbol in kept), pad)
+    try:
+        return NucleotideTokenizer(kept, pad=pad, eod=eod)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
+
+
+def write_tokenizer(folder: Path, tokenizer: Tokenizer) -> None:
+    """Write ``tokenizer.json`` and ``tokenizer_config.json`` with which transformers' AutoTokenizer gives our ids.
+
+    Raises:
+        ModelError: the tokenizer is not one of single bases.
+    """
+    if not isinstance(tokenizer, NucleotideTokenizer):
+        raise ModelError(f"a {type(tokenizer).__name__} cannot be written as a one-base tokenizer.json yet")
+    (folder / FILE).write_text(json.dumps(fast_tokenizer(tokenizer), indent=2) + "\n", encoding="utf-8")
+    (folder / SETTINGS).write_text(json.dumps(_settings(tokenizer), indent=2) + "\n", encoding="utf-8")
+
+
+def fast_tokenizer(tokenizer: NucleotideTokenizer) -> dict[str, Any]:
+    """The fast-tokenizer form of ``tokenizer``: byte-pair encoding without merges, which is one piece per letter.
+
+    Lower case is read as upper case where our tokenizer does so. No special token is ever added to a text.
+    """
+    letters = {symbol: number for symbol, number in tokenizer.symbols.items() if len(symbol) == 1}
+    special = {symbol: number for symbol, number in tokenizer.symbols.items() if len(symbol) > 1}
+    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+    upper = [{"type": "Replace", "pattern": {"String": letter.lower()}, "content": letter} for letter in letters]
+    return {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [{"id": number, "content": symbol, **flags} for symbol, number in sorted_items(special)],
+        "normalizer": {"type": "Sequence", "normalizers": upper} if tokenizer.case == "upper" else None,
+        "pre_tokenizer": None,
+        "post_processor": None,
+        "decoder": {"type": "Fuse"},
+        "model": {
+            "type": "BPE",
+            "dropout": None,
+            "unk_token": _unknown(tokenizer),
+            "continuing_subword_prefix": None,
+            "end_of_word_suffix": None,
+            "fuse_unk": False,
+            "byte_fallback": False,
+            "ignore_merges": False,
+            "vocab": dict(sorted_items(tokenizer.symbols)),
+            "merges": [],
+        },
+    }
+
+
+def sorted_items(symbols: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Symbols in the order of their ids."""
+    return sorted(symbols.items(), key=lambda item: item[1])
+
+
+def _unknown(tokenizer: NucleotideTokenizer) -> str | None:
+    return next((symbol for symbol in ("<UNK>", "[UNK]") if symbol in tokenizer.symbols), None)
+
+
+def _settings(tokenizer: NucleotideTokenizer) -> dict[str, Any]:
+    return {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "pad_token": tokenizer.pad,
+        "eos_token": tokenizer.eod,
+        "unk_token": _unknown(tokenizer),
+        "model_input_names": ["input_ids", "attention_mask"],
+        "clean_up_tokenization_spaces": False,
+    }

@@ -1,0 +1,95 @@
+"""The card of a model: what a reader must know before using it, kept beside the weights as ``card.json``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from genolm.errors import ModelError
+
+FILE = "card.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a model is, how to use it, and under which terms.
+
+    Attributes:
+        name: name that :func:`genolm.load` knows, or the folder's name.
+        family: ``genos``, ``genolm``, ``mistral`` ...
+        objective: ``causal`` (next token) for every decoder.
+        context: longest input in tokens that the weights were made for.
+        layer: hidden state to embed with (0 embedding, ``num_layers`` after the final norm); None for the last one.
+        pooling: pooling to embed with.
+        precision: ``float32``, ``bfloat16`` or ``float16``: the numbers that the model was trained to compute in.
+        licence: SPDX name of the binding licence; ``unknown`` when the folder does not say.
+        sha256: hex digest of the folder's single ``model.safetensors``, verified on loading; None when not recorded.
+        source: where the weights come from.
+        citation: how to cite them.
+        notes: contradictions and limits worth knowing.
+        metrics: measured numbers, each under a name that carries its unit.
+    """
+
+    name: str
+    family: str = "unknown"
+    objective: str = "causal"
+    context: int = 0
+    layer: int | None = None
+    pooling: str = "mean"
+    precision: str = "float32"
+    licence: str = "unknown"
+    sha256: str | None = None
+    source: str = ""
+    citation: str = ""
+    notes: tuple[str, ...] = ()
+    metrics: Mapping[str, float] = field(default_factory=dict, hash=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields as plain JSON values."""
+        return {**asdict(self), "notes": list(self.notes), "metrics": dict(self.metrics)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], *, file: str | Path = FILE) -> Card:
+        """The card that :meth:`to_dict` wrote.
+
+        Raises:
+            ModelError: a key that no card has, or no name.
+        """
+        unknown = set(values) - {item.name for item in fields(cls)}
+        if unknown:
+            raise ModelError(f"{file}: a card has no {', '.join(sorted(unknown))}")
+        if not values.get("name"):
+            raise ModelError(f"{file}: a card needs a name")
+        return cls(**{**values, "notes": tuple(values.get("notes", ()))})
+
+    def write(self, folder: Path) -> None:
+        """Write ``card.json`` into ``folder``."""
+        (folder / FILE).write_text(json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_card(folder: Path) -> Card | None:
+    """The card in ``folder``; None where there is none.
+
+    Raises:
+        ModelError: the file is not a JSON object, or not a card.
+    """
+    path = folder / FILE
+    return Card.from_dict(read_json(path), file=path) if path.is_file() else None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in ``path``.
+
+    Raises:
+        ModelError: the file cannot be read, or holds no JSON object.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: not readable as JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise ModelError(f"{path}: a JSON object is expected, not a {type(values).__name__}")
+    return values
