@@ -1,1 +1,84 @@
-"""genolm."""
+"""genolm: genome language models in one typed package.
+
+The names below are imported when they are first used, so that ``import genolm`` is quick and needs no torch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from genolm.engine.run import merge as merge
+    from genolm.errors import GenolmError as GenolmError
+    from genolm.errors import InputError as InputError
+    from genolm.errors import ModelError as ModelError
+    from genolm.errors import NetworkError as NetworkError
+    from genolm.errors import ResourceError as ResourceError
+    from genolm.errors import RunError as RunError
+    from genolm.genome.fasta import Genome as Genome
+    from genolm.genome.interval import Interval as Interval
+    from genolm.genome.simulate import simulate as simulate
+    from genolm.genome.variant import Variant as Variant
+    from genolm.models.card import Card as Card
+    from genolm.models.conversion import convert as convert
+    from genolm.models.conversion import save as save
+    from genolm.models.hub import download as download
+    from genolm.models.inspection import describe as describe
+    from genolm.models.inspection import models_table as models_table
+    from genolm.models.loading import load as load
+    from genolm.models.model import Model as Model
+    from genolm.tasks.embed import embed as embed
+    from genolm.tasks.generate import generate as generate
+    from genolm.tasks.likelihood import score as score
+    from genolm.tasks.mutagenesis import mutate as mutate
+    from genolm.tasks.variants import variants as variants
+    from genolm.tokens.nucleotide import NucleotideTokenizer as NucleotideTokenizer
+    from genolm.training.pretrain import pretrain as pretrain
+
+_MODULES = {
+    "GenolmError": "errors",
+    "InputError": "errors",
+    "ModelError": "errors",
+    "NetworkError": "errors",
+    "ResourceError": "errors",
+    "RunError": "errors",
+    "Genome": "genome.fasta",
+    "Interval": "genome.interval",
+    "Variant": "genome.variant",
+    "simulate": "genome.simulate",
+    "NucleotideTokenizer": "tokens.nucleotide",
+    "Card": "models.card",
+    "Model": "models.model",
+    "load": "models.loading",
+    "save": "models.conversion",
+    "convert": "models.conversion",
+    "download": "models.hub",
+    "describe": "models.inspection",
+    "models_table": "models.inspection",
+    "embed": "tasks.embed",
+    "score": "tasks.likelihood",
+    "variants": "tasks.variants",
+    "mutate": "tasks.mutagenesis",
+    "generate": "tasks.generate",
+    "merge": "engine.run",
+    "pretrain": "training.pretrain",
+}
+__all__ = ["__version__", *_MODULES]
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name on first use."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return __all__

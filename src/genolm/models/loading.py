@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,15 +15,15 @@ from genolm.models.adapters.pieces import assemble
 from genolm.models.adapters.tokenizers import read_tokenizer
 from genolm.models.card import Card, read_card, read_json
 from genolm.models.config import DecoderConfig
+from genolm.models.config_file import CONFIG, Layout, read_config
 from genolm.models.decoder import Decoder
-from genolm.models.layouts import CONFIG, Layout, open_weights, read_config, tensor_shapes
+from genolm.models.layouts import open_weights, tensor_shapes
 from genolm.models.model import Model
+from genolm.models.naming import locate
 from genolm.models.precision import default_device, default_dtype, parse_dtype
 from genolm.models.random_weights import random_decoder
 from genolm.models.shards import SINGLE
 from genolm.tokens.nucleotide import NucleotideTokenizer
-
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]*[A-Za-z0-9]")
 
 
 def load(
@@ -64,33 +63,12 @@ def _load(name: str | Path, device: torch.device, dtype: torch.dtype | None) -> 
     return _load_entry(place, device, dtype)
 
 
-def locate(name: str | Path) -> zoo.Entry | Path | str:
-    """What a name means: an entry of the zoo, an existing folder, or a hub id.
-
-    Raises:
-        ModelError: none of the three.
-    """
-    if isinstance(name, str) and name.lower() in zoo.ZOO:
-        return zoo.entry(name)
-    if Path(name).is_dir():
-        return Path(name)
-    if Path(name).is_file():
-        raise ModelError(f"{name}: a file; give the model's folder")
-    if isinstance(name, str) and _HUB_ID.fullmatch(name):
-        return name
-    if isinstance(name, Path) or "/" in name or "\\" in name:
-        raise ModelError(f"{name}: no such folder")
-    return zoo.entry(name)
-
-
 def _load_entry(entry: zoo.Entry, device: torch.device, dtype: torch.dtype | None) -> Model:
     if entry.seed is not None and entry.config is not None:
         network = random_decoder(entry.config, entry.seed)
         return Model(network, NucleotideTokenizer(), entry.card).to(device, dtype or torch.float32)
     if entry.folder is not None:
-        if not (entry.folder / CONFIG).is_file():
-            raise ModelError(f"{entry.name}: its weights are not part of this installation ({entry.folder} is empty)")
-        return load_folder(entry.folder, device=device, dtype=dtype)
+        return load_folder(entry.installed_folder(), device=device, dtype=dtype, card=entry.card)
     from genolm.models.hub import snapshot
 
     return load_folder(snapshot(str(entry.hub_id)), device=device, dtype=dtype, card=entry.card)

@@ -39,6 +39,16 @@ class Entry:
         """The name that :func:`genolm.load` takes."""
         return self.card.name
 
+    def installed_folder(self) -> Path:
+        """The folder inside this package that holds the weights.
+
+        Raises:
+            ModelError: this installation was made without them.
+        """
+        if self.folder is None or not (self.folder / "config.json").is_file():
+            raise ModelError(f"{self.name}: its weights are not part of this installation ({self.folder} is empty)")
+        return self.folder
+
 
 _SMALL_GENOS = DecoderConfig(
     vocab_size=128,
