@@ -1,0 +1,1 @@
+"""One function for all bulk work: windows, batches, forward, parts on disk, one artefact."""

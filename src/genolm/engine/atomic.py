@@ -1,0 +1,91 @@
+"""Files that are whole or not there: written beside their place, flushed to the disk, then renamed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from genolm.errors import ResourceError
+
+_MARK = ".partial-"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """A path to write instead of ``path``: same folder, same suffixes. On success it takes the place of ``path``.
+
+    On any error it is removed and ``path`` stays as it was. Use it for files and, alike, for folders such as zarr.
+
+    Raises:
+        ResourceError: when the disk is full.
+    """
+    partial = path.with_name(f"{_MARK}{secrets.token_hex(4)}-{path.name}")
+    try:
+        with disk_full_named(path):
+            yield partial
+            _replace(partial, path)
+    finally:
+        _remove(partial)
+
+
+@contextmanager
+def disk_full_named(path: Path) -> Iterator[None]:
+    """Turns the operating system's and polars' ways to say that the disk is full into one ResourceError."""
+    try:
+        yield
+    except Exception as error:
+        if is_disk_full(error):
+            message = f"{path}: the disk is full; what was finished is kept: free space and run again with --resume"
+            raise ResourceError(message) from error
+        raise
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether the error says that no space, or no quota, is left."""
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return True
+    return any(f"{word} {number}" in str(error).lower() for word in ("os error", "errno") for number in _FULL)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a small text file atomically."""
+    with atomic_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def sweep(path: Path) -> None:
+    """Removes what a killed process left half-written for ``path``. Only while nobody else may be writing it."""
+    for partial in path.parent.glob(f"{_MARK}????????-{path.name}"):
+        _remove(partial)
+
+
+def _replace(partial: Path, path: Path) -> None:
+    if partial.is_dir():
+        if path.exists():
+            _remove(path)
+    else:
+        _flush(partial)
+    partial.replace(path)
+    with suppress(OSError):  # some network file systems refuse to flush folders
+        _flush(path.parent)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,127 @@
+"""What a run's bytes depend on, and in which of these two runs differ."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genolm.engine.settings import write_settings
+from genolm.errors import InputError
+
+if TYPE_CHECKING:
+    from genolm.engine.task import Task
+    from genolm.models.model import Model
+
+SCHEMA = 1  # of manifest and parts; rises when older parts can no longer be read
+WHOLE = 256 * 2**20  # bytes; larger inputs are sampled
+_BLOCK = 2**20
+_SAMPLES = 64
+
+
+def fingerprint(task: Task[Any, Any], model: Model, settings: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Everything that decides a run's result: task, settings, model, input content, versions. Plain JSON.
+
+    The place of an input file is no part of it, so a run may continue where the same files lie elsewhere; nor are
+    device, shard or batch size.
+
+    Args:
+        task: gives class, settings and input files.
+        model: gives the digest of its weights, its tokenizer's settings and its dtype.
+        settings: the task as :func:`write_settings` wrote it, when that is at hand.
+
+    Raises:
+        InputError: when an input file cannot be read.
+    """
+    written = settings or write_settings(task)
+    tokenizer = hashlib.sha256(model.tokenizer.to_json().encode()).hexdigest()
+    return {
+        "schema": SCHEMA,
+        "genolm": _version(),
+        "task": f"{task.name} ({written['type']})",
+        "settings": placeless(task, written),
+        "model": {"weights": model.fingerprint, "tokenizer": tokenizer, "dtype": str(model.dtype)},
+        "inputs": [content_digest(path) for path in task.inputs()],
+    }
+
+
+def placeless(task: Task[Any, Any], written: dict[str, Any]) -> dict[str, Any]:
+    """The written fields of a task with the paths of its input files replaced by their numbers."""
+    places = {str(path): f"input {number}" for number, path in enumerate(task.inputs(), start=1)}
+    return {name: _without_places(value, places) for name, value in written["fields"].items()}
+
+
+def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What differs between two fingerprints, in words; empty when they are equal."""
+    return list(_changes(before, now))
+
+
+def content_digest(path: Path) -> str:
+    """``sha256:`` of a file; above 256 MB ``sampled:`` of its size and 64 blocks of 1 MB spread evenly over it.
+
+    Raises:
+        InputError: when it cannot be read.
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            if size <= WHOLE:
+                return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+            digest = hashlib.sha256(str(size).encode())
+            for number in range(_SAMPLES):
+                file.seek((size - _BLOCK) * number // (_SAMPLES - 1))
+                digest.update(file.read(_BLOCK))
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", file=path) from None
+    return f"sampled:{digest.hexdigest()}"
+
+
+def _version() -> str:
+    try:
+        return version("genolm")
+    except PackageNotFoundError:  # a source tree on the path
+        return "unknown"
+
+
+def _without_places(value: Any, places: dict[str, str]) -> Any:
+    match value:
+        case str():
+            return places.get(value, value)
+        case list():
+            return [_without_places(item, places) for item in value]
+        case dict():
+            return {key: _without_places(item, places) for key, item in value.items()}
+    return value
+
+
+def _changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+    for key, name in (("schema", "format of the parts"), ("genolm", "genolm version"), ("task", "task")):
+        if before.get(key) != now.get(key):
+            yield f"{name} (was {before.get(key)}, now {now.get(key)})"
+    for name in _different(before, now, "settings"):
+        was, is_now = (_shown(side.get("settings", {}).get(name)) for side in (before, now))
+        yield f"setting {name} (was {was}, now {is_now})"
+    for name in _different(before, now, "model"):
+        yield f"model {name}"
+    yield from _changed_inputs(before.get("inputs", []), now.get("inputs", []))
+
+
+def _different(before: dict[str, Any], now: dict[str, Any], key: str) -> list[str]:
+    was, is_now = before.get(key, {}), now.get(key, {})
+    return [name for name in sorted({*was, *is_now}) if was.get(name) != is_now.get(name)]
+
+
+def _changed_inputs(was: list[str], now: list[str]) -> Iterator[str]:
+    if len(was) != len(now):
+        yield f"number of input files (was {len(was)}, now {len(now)})"
+        return
+    for number, (before, after) in enumerate(zip(was, now), start=1):
+        if before != after:
+            yield f"content of input file {number}"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"

@@ -1,0 +1,133 @@
+"""Joining the shards of a run into its artefact, without the model."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genolm.engine.fingerprint import changes, placeless
+from genolm.engine.interrupt import stoppable
+from genolm.engine.lock import locked
+from genolm.engine.parts import Manifest, PartsFolder, State
+from genolm.engine.result import Result
+from genolm.engine.settings import read_settings, write_settings
+from genolm.engine.target import assemble, check_target
+from genolm.errors import RunError
+
+if TYPE_CHECKING:
+    from genolm.engine.task import Task
+
+_NAMED = 10  # parts named in a message
+
+
+def merge(
+    out: Path | str,
+    folders: Sequence[Path | str] = (),
+    *,
+    task: Task[Any, Any] | None = None,
+    overwrite: bool = False,
+) -> Result:
+    """Assembles the artefact from the parts of all shards, then removes ``OUT.parts``.
+
+    Args:
+        out: the output that the shards were run with.
+        folders: further folders of parts, such as copies from other machines; they are only read.
+        task: the task that ran; needed only when its input was values in memory or its class is not genolm's.
+        overwrite: replace an existing output.
+
+    Returns:
+        Where the artefact is, and its numbers of items and parts.
+
+    Raises:
+        RunError: when parts are missing or torn, folders belong to different runs, the output exists, or a run is still
+            at work.
+        ResourceError: when the disk is full.
+    """
+    out = Path(out)
+    own = PartsFolder.of(out)
+    check_target(out, overwrite=overwrite, resume=True)
+    with stoppable(), _entered(own):
+        places = _places(own, [PartsFolder(Path(folder)) for folder in folders])
+        manifest = _agreed(places)
+        sources = _sources(list(places), manifest)
+        job = _task(manifest, task)
+        assemble(job, (source.read(number) for number, source in enumerate(sources)), own, out)
+    return Result(out, None, manifest.plan.items, manifest.plan.parts, 0)
+
+
+@contextmanager
+def _entered(own: PartsFolder) -> Iterator[None]:
+    """Holds the folder; it may have been made for this moment only, when all parts come from elsewhere."""
+    with locked(own.path):
+        try:
+            yield
+        finally:
+            if not own.started:
+                shutil.rmtree(own.path, ignore_errors=True)
+
+
+def _places(own: PartsFolder, others: list[PartsFolder]) -> dict[PartsFolder, Manifest]:
+    """Every folder with its manifest; that of the output itself may be without."""
+    places = {}
+    for folder in [own, *others]:
+        manifest = folder.manifest()
+        if manifest is not None:
+            places[folder] = manifest
+        elif folder is not own:
+            raise RunError(f"{folder.path} holds no parts of a run")
+    if not places:
+        raise RunError(f"{own.path} holds no parts of a run; first run the shards")
+    return places
+
+
+def _agreed(places: dict[PartsFolder, Manifest]) -> Manifest:
+    first, *others = places.items()
+    for folder, manifest in others:
+        if manifest.run_id != first[1].run_id:
+            differences = "; ".join(changes(first[1].fingerprint, manifest.fingerprint)) or "items of the input"
+            raise RunError(f"{first[0].path} and {folder.path} are of different runs; changed: {differences}")
+    return first[1]
+
+
+def _sources(folders: list[PartsFolder], manifest: Manifest) -> list[PartsFolder]:
+    """For every part a folder that has it whole."""
+    sources: list[PartsFolder] = []
+    bad: dict[State, list[str]] = {State.MISSING: [], State.TORN: []}
+    for number in range(manifest.plan.parts):
+        states = {folder.state(number, manifest.run_id): folder for folder in reversed(folders)}
+        if State.READY in states:
+            sources.append(states[State.READY])
+        elif State.TORN in states:
+            bad[State.TORN].append(states[State.TORN].rows_path(number).name)
+        else:
+            bad[State.MISSING].append(str(number))
+    _refuse(bad, manifest.plan.parts)
+    return sources
+
+
+def _refuse(bad: dict[State, list[str]], parts: int) -> None:
+    problems = []
+    if missing := bad[State.MISSING]:
+        problems.append(f"{len(missing)} of {parts} parts are missing ({_listed(missing)})")
+    if torn := bad[State.TORN]:
+        problems.append(f"{len(torn)} of {parts} parts are damaged ({_listed(torn)})")
+    if problems:
+        raise RunError(f"{' and '.join(problems)}; run their shards again, or the whole run with --resume")
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
+
+
+def _task(manifest: Manifest, given: Task[Any, Any] | None) -> Task[Any, Any]:
+    if given is None:
+        task: Task[Any, Any] = read_settings(manifest.task)
+        return task
+    written = write_settings(given)
+    now = {**manifest.fingerprint, "task": f"{given.name} ({written['type']})", "settings": placeless(given, written)}
+    if differences := changes(manifest.fingerprint, now):
+        raise RunError(f"the parts are of another task; changed: {differences}")
+    return given

@@ -1,0 +1,80 @@
+"""The one function for bulk work: items → parts → artefact."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genolm.engine.forward import Batcher
+from genolm.engine.interrupt import stoppable
+from genolm.engine.merge import merge
+from genolm.engine.plan import Shard, make_plan
+from genolm.engine.preflight import fitting_budget
+from genolm.engine.progress import Progress, chosen, showing
+from genolm.engine.result import Result
+from genolm.engine.resumable import Order, run_on_disk
+from genolm.errors import RunError
+
+if TYPE_CHECKING:
+    from genolm.engine.task import Task
+    from genolm.models.model import Model
+
+__all__ = ["Result", "merge", "run"]
+
+
+def run(
+    task: Task[Any, Any],
+    model: Model,
+    out: Path | str | None = None,
+    *,
+    resume: bool = False,
+    shard: str | tuple[int, int] | Shard | None = None,
+    overwrite: bool = False,
+    token_budget: int | None = None,
+    progress: Progress | bool | None = None,
+) -> Result:
+    """Runs a task over all its items.
+
+    All items are read and validated before the model computes anything. Finished parts are kept in ``OUT.parts``; when
+    the run is killed, the same call with ``resume`` goes on and writes the same bytes. Running out of memory halves the
+    batches. The bytes are the same for the same batches: another ``token_budget``, or a halving, may change the last
+    digit of a model's floating-point numbers, as in any batched computation.
+
+    Args:
+        task: what to do.
+        model: what to do it with.
+        out: the artefact; None collects everything in memory and returns the task's table.
+        resume: go on with the parts of an earlier run of the same task, model and input.
+        shard: ``"i/n"`` or ``(i, n)``: compute only the i-th of n shares and leave the rest to ``merge``. Shards may
+            run at the same time, in one folder or on many machines, and go on with what they find.
+        overwrite: replace an existing output, and the parts of an earlier run. A shard never removes parts.
+        token_budget: most tokens of a batch, pads included; None for a default that fits the memory.
+        progress: True for a bar on standard error, an object of one's own, or None for silence.
+
+    Returns:
+        What was done, with the table when ``out`` is None and the missing parts after a shard.
+
+    Raises:
+        InputError: for items that cannot be used.
+        RunError: when the output exists, parts belong to another run, or another process works here.
+        ResourceError: when memory or disk do not suffice; finished parts are kept.
+        Interrupted: on Ctrl-C or SIGTERM; finished parts are kept.
+    """
+    if token_budget is not None and token_budget < 1:
+        raise RunError(f"a batch needs at least 1 token, not {token_budget}")
+    told = chosen(progress)
+    if out is not None:
+        wanted = None if shard is None else Shard.parse(shard)
+        with stoppable():
+            return run_on_disk(task, model, Order(Path(out), resume, wanted, overwrite, token_budget), told)
+    if resume or shard is not None:
+        raise RunError("a run in memory can neither be resumed nor sharded; give it an output")
+    return _in_memory(task, model, token_budget, told)
+
+
+def _in_memory(task: Task[Any, Any], model: Model, asked: int | None, progress: Progress) -> Result:
+    plan = make_plan(task)
+    batcher = Batcher(task, model, fitting_budget(model, asked, progress), progress)
+    with showing(progress, task.name, batcher.bases(plan.cost)):
+        table = task.collect(frame for _, frame in batcher.frames(plan, range(plan.parts)))
+    return Result(None, table, plan.items, plan.parts, plan.parts, token_budget=batcher.token_budget)

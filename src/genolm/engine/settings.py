@@ -1,0 +1,104 @@
+"""A task's settings as JSON and back, so that a run can be continued elsewhere and merged without its model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import fields, is_dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from genolm.errors import RunError
+
+PACKAGE = "genolm"
+_LONGEST = 65_536  # characters of JSON; longer values are data rather than a setting and are kept as a digest
+
+
+def write_settings(value: Any) -> dict[str, Any]:
+    """A frozen dataclass as ``{"type": "module:Class", "fields": {...}}``, JSON throughout.
+
+    Tuples, paths and nested dataclasses are tagged so that :func:`read_settings` gives back equal values. Tables,
+    arrays and very long values are replaced by the SHA-256 of their content.
+
+    Raises:
+        RunError: when a field holds something else; names the field.
+    """
+    written = {field.name: _field(value, field.name) for field in fields(value) if field.init}
+    return {"type": f"{type(value).__module__}:{type(value).__qualname__}", "fields": written}
+
+
+def read_settings(written: dict[str, Any]) -> Any:
+    """The dataclass that :func:`write_settings` wrote. Only classes of genolm are made.
+
+    Raises:
+        RunError: when the class is not genolm's or not there, or when a value was kept as a digest only.
+    """
+    kind = _class(written["type"])
+    return kind(**{name: _read(value) for name, value in written["fields"].items()})
+
+
+def _field(owner: Any, name: str) -> Any:
+    written = _write(getattr(owner, name), f"{type(owner).__name__}.{name}")
+    text = json.dumps(written, sort_keys=True)
+    return written if len(text) <= _LONGEST else {"$digest": hashlib.sha256(text.encode()).hexdigest()}
+
+
+def _write(value: Any, name: str) -> Any:
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case Path():
+            return {"$path": str(value)}
+        case tuple() | list():
+            items = [_write(item, name) for item in value]
+            return {"$tuple": items} if isinstance(value, tuple) else items
+        case dict():
+            return {"$dict": [[_write(key, name), _write(item, name)] for key, item in value.items()]}
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            return {"$value": write_settings(value)}
+    return {"$digest": _content_digest(value, name)}
+
+
+def _content_digest(value: Any, name: str) -> str:
+    """SHA-256 of a table's or an array's content."""
+    import numpy as np
+    import polars as pl
+
+    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
+        head = f"{value.dtype.str} {value.shape}".encode()
+        return hashlib.sha256(head + np.ascontiguousarray(value).tobytes()).hexdigest()
+    if isinstance(value, pl.Series | pl.DataFrame) or hasattr(value, "__dataframe__"):
+        buffer = pl.DataFrame(value).rechunk().write_ipc(None)
+        return hashlib.sha256(buffer.getvalue()).hexdigest()
+    raise RunError(f"{name}: a {type(value).__name__} cannot be written to a manifest; pass a path or a plain value")
+
+
+def _read(written: Any) -> Any:
+    match written:
+        case {"$path": text}:
+            return Path(text)
+        case {"$tuple": items}:
+            return tuple(_read(item) for item in items)
+        case {"$dict": pairs}:
+            return {_read(key): _read(item) for key, item in pairs}
+        case {"$value": value}:
+            return read_settings(value)
+        case {"$digest": _}:
+            raise RunError("the input of this run was values in memory; merge it from Python with merge(out, task=...)")
+        case list():
+            return [_read(item) for item in written]
+    return written
+
+
+def _class(name: str) -> type:
+    module, _, path = name.partition(":")
+    if module.split(".")[0] != PACKAGE:
+        raise RunError(f"{name} is not a class of genolm; merge it from Python with merge(out, task=...)")
+    try:
+        found = getattr(import_module(module), path)
+    except (ImportError, AttributeError):
+        raise RunError(f"this version of genolm has no {name}; merge with the version that ran") from None
+    if not (isinstance(found, type) and is_dataclass(found)):
+        raise RunError(f"{name} is not a class of settings; the manifest is damaged")
+    return found

@@ -1,0 +1,55 @@
+"""The output of a run: may it be written, and how it takes its place."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genolm.engine.atomic import disk_full_named, sweep
+from genolm.engine.parts import ASSEMBLING, PartsFolder
+from genolm.errors import RunError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from genolm.engine.task import Task
+
+
+def check_target(out: Path, *, overwrite: bool, resume: bool = False) -> None:
+    """Refuses an output that cannot be written or that is somebody else's.
+
+    A resumed run may replace an output that it was itself about to write, or allowed to overwrite, when it was killed.
+
+    Raises:
+        RunError: when the folder is not there or not writable, or the output exists.
+    """
+    if not out.parent.is_dir():
+        raise RunError(f"{out}: there is no folder {out.parent}")
+    if not os.access(out.parent, os.W_OK):
+        raise RunError(f"{out}: the folder {out.parent} cannot be written")
+    if out.exists() and not overwrite and not (resume and _ours(PartsFolder.of(out))):
+        raise RunError(f"{out} exists; --overwrite replaces it")
+
+
+def assemble(task: Task[Any, Any], frames: Iterator[pl.DataFrame], folder: PartsFolder, out: Path) -> None:
+    """Lets the task write the artefact, then takes the parts away.
+
+    Raises:
+        ResourceError: when the disk is full; the parts stay.
+        RunError: when the task wrote nothing.
+    """
+    (folder.path / ASSEMBLING).touch()
+    sweep(out)
+    with disk_full_named(out):
+        task.assemble(frames, out)
+    if not out.exists():
+        raise RunError(f"task {task.name} did not write {out}; the parts are kept in {folder.path}")
+    shutil.rmtree(folder.path)
+
+
+def _ours(folder: PartsFolder) -> bool:
+    manifest = folder.manifest()
+    return manifest is not None and (manifest.overwrite or (folder.path / ASSEMBLING).exists())
