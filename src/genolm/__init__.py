@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from genolm.engine.run import merge as merge
+    from genolm.engine.merge import merge as merge
     from genolm.errors import GenolmError as GenolmError
     from genolm.errors import InputError as InputError
     from genolm.errors import ModelError as ModelError
@@ -62,7 +62,7 @@ _MODULES = {
     "variants": "tasks.variants",
     "mutate": "tasks.mutagenesis",
     "generate": "tasks.generate",
-    "merge": "engine.run",
+    "merge": "engine.merge",
     "pretrain": "training.pretrain",
 }
 __all__ = ["__version__", *_MODULES]
