@@ -47,7 +47,7 @@ lint: .venv/.installed
 	$(BIN)/lint-imports
 
 docs: .venv/.installed-docs
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "open site/index.html"
 
 clean:

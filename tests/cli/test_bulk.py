@@ -136,8 +136,8 @@ def test_an_interrupted_bulk_verb_can_be_resumed(record):
 
 def test_merge_passes_folders(record):
     calls = record("genolm.engine.run", "merge")
-    assert run("merge", "o.vcf", "a", "b").exit_code == 0
-    assert calls == [((Path("o.vcf"), (Path("a"), Path("b"))), {})]
+    assert run("merge", "o.vcf", "a", "b", "--overwrite").exit_code == 0
+    assert calls == [((Path("o.vcf"), (Path("a"), Path("b"))), {"overwrite": True})]
 
 
 @pytest.mark.parametrize("command", bulk.COMMANDS)

@@ -53,7 +53,12 @@ def test_interrupt_exits_130(capsys):
 
 def test_interrupt_of_a_bulk_verb_tells_of_resume(capsys):
     assert code_of(KeyboardInterrupt(), resumable=True) == 130
-    assert "--resume" in capsys.readouterr().err
+    assert capsys.readouterr().err == "interrupted: the same command with --resume goes on\n"
+
+
+def test_a_run_that_says_how_to_go_on_is_quoted(capsys):
+    assert code_of(KeyboardInterrupt("3 of 9 parts finished; go on with --resume"), resumable=True) == 130
+    assert capsys.readouterr().err == "interrupted: 3 of 9 parts finished; go on with --resume\n"
 
 
 def test_an_unforeseen_error_asks_for_a_report_without_a_traceback(capsys):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from genolm.cli.text import print_json, print_table, shown
+from genolm.cli.text import gigabytes, print_json, print_table, shown
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,8 @@ def test_json_takes_paths_and_keeps_letters(capsys):
 def test_no_rows_print_nothing(capsys):
     print_table([])
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(("size", "text"), [(2_492_188_672, "2.49 GB"), (99_000_000, "99.0 MB"), (262_608, "0.3 MB")])
+def test_bytes_are_read_as_gigabytes(size, text):
+    assert gigabytes(size) == text

@@ -1,22 +1,43 @@
 """Shells of simulate and pretrain."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 from typer.testing import CliRunner
 
 from genolm.cli.main import app
 
+MADE = SimpleNamespace(genes=3, variants=40, readme=Path("there/README.txt"))
 
-def test_simulate_passes_the_seed(record):
-    calls = record("genolm.genome.simulate", "simulate")
-    assert CliRunner().invoke(app, ["simulate", "there", "--seed", "5"]).exit_code == 0
-    assert calls == [((Path("there"),), {"seed": 5})]
+
+def test_simulate_passes_its_flags(record):
+    calls = record("genolm.genome.simulate", "simulate", MADE)
+    flags = ["--seed", "5", "--length", "100000", "--contigs", "3", "--overwrite"]
+    done = CliRunner().invoke(app, ["simulate", "there", *flags])
+    assert calls == [((Path("there"),), {"seed": 5, "length": 100_000, "contigs": 3, "overwrite": True})]
+    assert done.stderr == "wrote there: 3 genes, 40 variants; see there/README.txt\n"
 
 
 def test_pretrain_passes_the_recipe_by_name_or_path(record):
-    calls = record("genolm.training.pretrain", "pretrain")
-    assert CliRunner().invoke(app, ["pretrain", "nano", "out", "--resume"]).exit_code == 0
-    assert calls == [(("nano", Path("out")), {"resume": True})]
+    calls = record("genolm.training.pretrain", "pretrain", Path("out/model"))
+    done = CliRunner().invoke(app, ["pretrain", "nano", "out", "--resume", "--steps", "9"])
+    ((arguments, settings),) = calls
+    assert arguments == ("nano", Path("out")) and settings["resume"] is True and settings["steps"] == 9
+    assert done.stderr == "wrote out/model\n"
+
+
+def test_reports_of_a_training_are_lines_on_stderr(record, monkeypatch):
+    import sys
+
+    def trains(recipe, out, *, log, **settings):
+        log({"step": 20, "bits_per_base": 1.9})
+        return out
+
+    record("genolm.training.pretrain", "pretrain")
+    monkeypatch.setattr(sys.modules["genolm.training.pretrain"], "pretrain", trains)
+    done = CliRunner().invoke(app, ["pretrain", "nano", "out"])
+    assert done.stderr.splitlines() == ["step 20  bits_per_base 1.9", "wrote out"]
+    assert done.stdout == ""
 
 
 def test_an_interrupted_training_can_be_resumed(record):

@@ -1,6 +1,7 @@
 """Shells of models, info, download and convert."""
 
 import json
+import re
 from pathlib import Path
 
 from typer.testing import CliRunner
@@ -24,23 +25,42 @@ def test_models_as_json_keep_their_numbers(record):
     assert json.loads(run("models", "--json").output) == ROWS
 
 
-def test_info_names_each_field(record):
-    calls = record("genolm.models", "describe", {"name": "a", "active_parameters": 3})
-    assert run("info", "a").output == "name               a\nactive parameters  3\n"
-    assert calls == [(("a",), {})]
+def test_info_counts_parameters_without_a_download():
+    lines = dict(
+        re.split(r"  +", line, maxsplit=1) for line in run("info", "genos-1.2b").output.splitlines() if "  " in line
+    )
+    assert lines["parameters"] == "1,246,094,336"
+    assert lines["backbone parameters"] == "1,245,963,264"
+    assert lines["weights"] == "4.98 GB in float32, 2.49 GB in bfloat16"
+
+
+def test_info_shows_memory_for_each_context():
+    table = run("info", "tiny-random-dense").output.partition("Memory in float32, weights included:\n")[2].splitlines()
+    assert table[0].split("  ")[0] == "tokens" and "with cache" in table[0]
+    assert [line.split()[0] for line in table[1:]] == ["8,192", "16,384", "32,768"]
+
+
+def test_info_as_json_has_plain_numbers():
+    facts = json.loads(run("info", "genos-10b", "--json").output)
+    assert facts["parameters"] == 10_270_248_960 and facts["memory"][0]["tokens"] == 8192
+
+
+def test_info_of_an_unknown_model_fails_by_name():
+    done = run("info", "genos-9b")
+    assert done.exit_code == 4 and "genos-9b" in done.stderr
 
 
 def test_download_prints_where_it_put_the_model(record):
     calls = record("genolm.models", "download", Path("/models/a"))
     assert run("download", "a").stdout == "/models/a\n"
     run("download", "a", "there")
-    assert [arguments for arguments, _ in calls] == [("a", None), ("a", Path("there"))]
+    assert calls == [(("a", None), {"progress": None}), (("a", Path("there")), {"progress": None})]
 
 
 def test_convert_passes_the_layout(record):
     calls = record("genolm.models", "convert")
-    assert run("convert", "a", "out", "--to", "genolm", "--overwrite").exit_code == 0
-    assert calls == [(("a", Path("out")), {"layout": "genolm", "overwrite": True})]
+    assert run("convert", "a", "out", "--to", "genolm", "--dtype", "bfloat16", "--overwrite").exit_code == 0
+    assert calls == [(("a", Path("out")), {"layout": "genolm", "dtype": "bfloat16", "overwrite": True})]
 
 
 def test_an_unknown_layout_is_a_usage_error(record):

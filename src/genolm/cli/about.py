@@ -41,8 +41,8 @@ def demo(
     from genolm.cli.demo import MODEL, NEXT
     from genolm.cli.demo import demo as function
 
-    report = function(folder, progress=sys.stderr.isatty())
-    typer.echo(NEXT.format(report=report, folder=folder, model=MODEL))
+    files = function(folder, progress=sys.stderr.isatty())
+    typer.echo(NEXT.format(report=files.report, scored=files.scored, model=MODEL))
 
 
 def cite(

@@ -12,6 +12,7 @@ from genolm.cli.options import (
     Length,
     ModelName,
     Output,
+    Overwrite,
     Reference,
     RequiredReference,
     Sequences,
@@ -193,11 +194,13 @@ def merge(
     folders: Annotated[
         list[Path] | None, typer.Argument(metavar="PARTS", help="Parts folders that lie elsewhere.")
     ] = None,
+    *,
+    overwrite: Overwrite = False,
 ) -> None:
     """Join the shards of a run into its one output."""
     from genolm.engine.run import merge as function
 
-    function(out, tuple(folders or ()))
+    function(out, tuple(folders or ()), overwrite=overwrite)
     typer.echo(f"wrote {out}", err=True)
 
 

@@ -11,7 +11,7 @@ MODEL = "genolm-nano"
 
 NEXT = """
 Look:  {report}  (open it in a browser)
-       {folder}/variants.scored.vcf.gz  (INFO/GENOLM_LLR_SUM: log p(ALT) - log p(REF), in nats; negative = less likely)
+       {scored}  (INFO/GENOLM_LLR_SUM is log p(ALT) - log p(REF) in nats: negative = less likely)
 
 Try on your own files:
   genolm variants {model} calls.vcf.gz calls.scored.vcf.gz --genome hg38.fa
@@ -22,47 +22,28 @@ Try on your own files:
 
 @dataclass(frozen=True, slots=True)
 class DemoFiles:
-    """Where the demo reads and writes: the simulated genome and each verb's output, in one folder."""
+    """What the demo writes beside the simulated genome, in one folder.
 
-    folder: Path
+    Attributes:
+        scored: the variants with their scores.
+        embedded: one vector for each region.
+        track: log-likelihood per base.
+        report: the page that shows all of it.
+    """
 
-    @property
-    def genome(self) -> Path:
-        """The simulated chromosome."""
-        return self.folder / "genome.fa"
+    scored: Path
+    embedded: Path
+    track: Path
+    report: Path
 
-    @property
-    def variants(self) -> Path:
-        """Simulated variants of known effect."""
-        return self.folder / "variants.vcf.gz"
-
-    @property
-    def regions(self) -> Path:
-        """Promoters, splice sites, repeats and background, as BED."""
-        return self.folder / "regions.bed"
-
-    @property
-    def scored(self) -> Path:
-        """The variants with their scores."""
-        return self.folder / "variants.scored.vcf.gz"
-
-    @property
-    def embedded(self) -> Path:
-        """One vector for each region."""
-        return self.folder / "regions.embedded.parquet"
-
-    @property
-    def track(self) -> Path:
-        """Log-likelihood per base."""
-        return self.folder / "likelihood.bw"
-
-    @property
-    def report(self) -> Path:
-        """The page that shows all of it."""
-        return self.folder / "report.html"
+    @classmethod
+    def within(cls, folder: Path) -> DemoFiles:
+        """The names in a folder."""
+        names = ("variants.scored.vcf.gz", "regions.embedded.parquet", "likelihood.bw", "report.html")
+        return cls(*(folder / name for name in names))
 
 
-def demo(folder: Path, *, progress: bool = True) -> Path:
+def demo(folder: Path, *, progress: bool = True) -> DemoFiles:
     """Simulate, call variant effects, embed, score and report.
 
     Args:
@@ -70,7 +51,7 @@ def demo(folder: Path, *, progress: bool = True) -> Path:
         progress: whether to show progress bars.
 
     Returns:
-        Path of the HTML report.
+        Where the outputs are.
     """
     from genolm.genome.simulate import simulate
     from genolm.tasks.embed import embed
@@ -78,19 +59,19 @@ def demo(folder: Path, *, progress: bool = True) -> Path:
     from genolm.tasks.report import report
     from genolm.tasks.variants import variants
 
-    files = DemoFiles(folder)
-    _step(1, "a simulated genome", files.genome)
-    simulate(folder, seed=0)
+    files = DemoFiles.within(folder)
+    _step(1, "a simulated genome", folder)
+    made = simulate(folder, overwrite=True)
     _step(2, "variant effects", files.scored)
-    variants(MODEL, files.variants, files.scored, genome=files.genome, overwrite=True, progress=progress)
+    variants(MODEL, made.vcf, files.scored, genome=made.fasta, overwrite=True, progress=progress)
     _step(3, "embeddings of regions", files.embedded)
-    embed(MODEL, files.regions, files.embedded, genome=files.genome, overwrite=True, progress=progress)
+    embed(MODEL, made.bed, files.embedded, genome=made.fasta, overwrite=True, progress=progress)
     _step(4, "log-likelihood per base", files.track)
-    score(MODEL, files.regions, files.track, genome=files.genome, overwrite=True, progress=progress)
+    score(MODEL, made.bed, files.track, genome=made.fasta, overwrite=True, progress=progress)
     _step(5, "the report", files.report)
     report(folder, files.report)
-    return files.report
+    return files
 
 
 def _step(number: int, what: str, where: Path) -> None:
-    typer.echo(f"{number}/5 {what} -> {where}", err=True)
+    typer.echo(f"{number}/5  {what}: {where}", err=True)

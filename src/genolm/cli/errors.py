@@ -41,8 +41,8 @@ def reported(verb: Callable[..., None], *, resumable: bool = False) -> Callable[
             sys.stdout.flush()  # a closed pipe shows here rather than at interpreter exit
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
-        except KeyboardInterrupt:
-            raise _interrupted(resumable) from None
+        except KeyboardInterrupt as stop:
+            raise _interrupted(str(stop), resumable) from None
         except BrokenPipeError:
             raise _broken_pipe() from None
         except Exception as error:
@@ -67,9 +67,10 @@ def _place(error: Exception) -> str:
     return f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
 
 
-def _interrupted(resumable: bool) -> typer.Exit:
-    hint = "; finished parts are kept: run the same command with --resume to go on" if resumable else ""
-    return _exit(f"interrupted{hint}", INTERRUPTED)
+def _interrupted(told: str, resumable: bool) -> typer.Exit:
+    """What the run itself says of how to go on, or that much without it."""
+    hint = told or ("the same command with --resume goes on" if resumable else "")
+    return _exit(f"interrupted: {hint}" if hint else "interrupted", INTERRUPTED)
 
 
 def _broken_pipe() -> typer.Exit:

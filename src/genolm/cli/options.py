@@ -35,6 +35,10 @@ Length = Annotated[
 Context = Annotated[
     int | None, typer.Option("--context", min=1, metavar="BASES", help="Bases the model sees; default from the card.")
 ]
+Precision = Annotated[
+    Literal["float32", "bfloat16", "float16"] | None, typer.Option("--dtype", help="Precision; without it the card's.")
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is already there.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
@@ -43,14 +47,12 @@ def bulk_settings(
     device: Annotated[
         str | None, typer.Option(metavar="NAME", help="cpu, cuda, cuda:1, mps; default the best there is.")
     ] = None,
-    dtype: Annotated[
-        Literal["float32", "bfloat16", "float16"] | None, typer.Option(help="Precision; default from card and device.")
-    ] = None,
+    dtype: Precision = None,
     batch_tokens: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Tokens in one batch; default from free memory.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the finished parts of a killed run.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing OUTPUT.")] = False,
+    overwrite: Overwrite = False,
     shard: Annotated[
         str | None, typer.Option(metavar="I/N", help="Do the I-th of N shares, then `genolm merge`.")
     ] = None,

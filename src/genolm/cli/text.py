@@ -42,6 +42,11 @@ def shown(value: object) -> str:
     return str(value)
 
 
+def gigabytes(size: int) -> str:
+    """Bytes as ``2.49 GB``; small ones as ``0.3 MB``."""
+    return f"{size / 1e9:,.2f} GB" if size >= 1e8 else f"{size / 1e6:,.1f} MB"
+
+
 def _print_aligned(lines: Sequence[Sequence[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:

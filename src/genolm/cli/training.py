@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from genolm.cli.options import Output
+from genolm.cli.options import Overwrite
+from genolm.cli.text import shown
 
 
 def simulate(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write.")],
     *,
     seed: Annotated[int, typer.Option(help="Same seed, same genome.")] = 0,
+    length: Annotated[int, typer.Option(min=1, metavar="BASES", help="Bases of all contigs together.")] = 400_000,
+    contigs: Annotated[int, typer.Option(min=2, help="How many contigs; the last one is tiny.")] = 4,
+    overwrite: Overwrite = False,
 ) -> None:
     """Make an example genome.
 
@@ -21,18 +26,25 @@ def simulate(
     """
     from genolm.genome.simulate import simulate as function
 
-    function(folder, seed=seed)
-    typer.echo(f"wrote {folder}", err=True)
+    made = function(folder, seed=seed, length=length, contigs=contigs, overwrite=overwrite)
+    typer.echo(f"wrote {folder}: {made.genes} genes, {made.variants} variants; see {made.readme}", err=True)
 
 
 def pretrain(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A YAML file, or the name of a shipped recipe.")],
-    out: Output,
+    out: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of the run: log, checkpoints, model.")],
     *,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in OUTPUT.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in FOLDER.")] = False,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Stop after so many steps; the schedule stays the recipe's.")
+    ] = None,
 ) -> None:
     """Train a model from a recipe."""
     from genolm.training.pretrain import pretrain as function
 
-    function(recipe, out, resume=resume)
-    typer.echo(f"wrote {out}", err=True)
+    model = function(recipe, out, resume=resume, steps=steps, log=_print_report)
+    typer.echo(f"wrote {model}", err=True)
+
+
+def _print_report(report: Mapping[str, Any]) -> None:
+    typer.echo("  ".join(f"{name} {shown(value)}" for name, value in report.items()), err=True)

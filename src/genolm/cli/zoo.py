@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from genolm.cli.options import Json, ModelName
-from genolm.cli.text import print_fields, print_json, print_table
+from genolm.cli.options import Json, ModelName, Overwrite, Precision
+from genolm.cli.text import gigabytes, print_fields, print_json, print_table
+
+if TYPE_CHECKING:
+    from genolm.models.inspection import ModelInfo
 
 
 def models(*, json: Json = False) -> None:
@@ -26,14 +31,34 @@ def info(model: ModelName, *, json: Json = False) -> None:
     """
     from genolm.models import describe
 
-    fields = describe(model)
-    print_json(fields) if json else print_fields(fields)
+    facts = describe(model)
+    if json:
+        print_json(facts)
+        return
+    print_fields(_readable(facts))
+    typer.echo(f"\nMemory in {facts['precision']}, weights included:")
+    print_table([_memory_row(row) for row in facts["memory"]])
+
+
+def _readable(facts: ModelInfo) -> dict[str, Any]:
+    """The facts on one line each: bytes as gigabytes, without the table of memory."""
+    lines: dict[str, Any] = {name: value for name, value in facts.items() if name not in ("memory", "weights_bytes")}
+    weights = [f"{gigabytes(size)} in {kind}" for kind, size in facts["weights_bytes"].items()]
+    return lines | {"weights": weights, "notes": " ".join(facts["notes"])}
+
+
+def _memory_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "tokens": row["tokens"],
+        "one pass": gigabytes(row["peak_bytes"]),
+        "with cache": gigabytes(row["peak_bytes_with_cache"]),
+    }
 
 
 def download(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A name from `genolm models` or a hub id.")],
     folder: Annotated[
-        Path | None, typer.Argument(metavar="[FOLDER]", help="Where to put it; default the cache.")
+        Path | None, typer.Argument(metavar="[FOLDER]", help="Where to put it; default the Hugging Face cache.")
     ] = None,
 ) -> None:
     """Fetch a model.
@@ -42,7 +67,15 @@ def download(
     """
     from genolm.models import download as function
 
-    typer.echo(function(model, folder))
+    visible = sys.stderr.isatty()
+    path = function(model, folder, progress=_print_progress if visible else None)
+    if visible:
+        typer.echo(err=True)
+    typer.echo(path)
+
+
+def _print_progress(name: str, done: int, size: int) -> None:
+    typer.echo(f"\r{name}  {gigabytes(done)} of {gigabytes(size)} ", nl=False, err=True)
 
 
 def convert(
@@ -52,13 +85,14 @@ def convert(
     to: Annotated[
         Literal["huggingface", "genolm"], typer.Option(help="Layout; huggingface loads in transformers and vLLM.")
     ] = "huggingface",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing FOLDER.")] = False,
+    dtype: Precision = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write a model in another layout.
 
-    The weights stay the same, bit for bit.
+    The weights stay the same, bit for bit, unless --dtype asks for another precision.
     """
     from genolm.models import convert as function
 
-    function(model, folder, layout=to, overwrite=overwrite)
+    function(model, folder, layout=to, dtype=dtype, overwrite=overwrite)
     typer.echo(f"wrote {folder}", err=True)
