@@ -9,20 +9,47 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from genolm.genome.bed import BedRecord, read_bed
     from genolm.genome.fasta import Genome
     from genolm.genome.interval import Interval
     from genolm.genome.sequence import reverse_complement, upper_dna
+    from genolm.genome.sequences import SequenceRecord, allele_sequences, read_sequences
     from genolm.genome.variant import Variant
+    from genolm.genome.vcf import InfoField, VariantRecord, read_variants, write_vcf
 
 _HOMES = {
+    "BedRecord": "bed",
     "Genome": "fasta",
+    "InfoField": "vcf",
     "Interval": "interval",
+    "SequenceRecord": "sequences",
     "Variant": "variant",
+    "VariantRecord": "vcf",
+    "allele_sequences": "sequences",
+    "read_bed": "bed",
+    "read_sequences": "sequences",
+    "read_variants": "vcf",
     "reverse_complement": "sequence",
     "upper_dna": "sequence",
+    "write_vcf": "vcf",
 }
 
-__all__ = ["Genome", "Interval", "Variant", "reverse_complement", "upper_dna"]
+__all__ = [
+    "BedRecord",
+    "Genome",
+    "InfoField",
+    "Interval",
+    "SequenceRecord",
+    "Variant",
+    "VariantRecord",
+    "allele_sequences",
+    "read_bed",
+    "read_sequences",
+    "read_variants",
+    "reverse_complement",
+    "upper_dna",
+    "write_vcf",
+]
 
 
 def __getattr__(name: str) -> Any:

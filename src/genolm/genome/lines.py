@@ -128,3 +128,12 @@ def _standard_input() -> BinaryIO:
     if not buffer.peek(2).startswith(GZIP_MAGIC):
         return cast(BinaryIO, buffer)
     return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, gzip.open(buffer, "rb")), _BUFFER))
+
+
+@contextmanager
+def placed(file: str | Path, line: int | None) -> Iterator[None]:
+    """Makes an `InputError` raised inside tell this file and line, where the offending value was read."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(error.message, file=file, line=line, value=error.value) from None

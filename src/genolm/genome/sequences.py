@@ -1,0 +1,224 @@
+"""Sequences to put through a model, out of any source: files, tables, intervals, variants, text."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from genolm.errors import InputError
+from genolm.genome.bed import read_bed
+from genolm.genome.fasta import Genome
+from genolm.genome.formats import file_format
+from genolm.genome.interval import Interval
+from genolm.genome.lines import placed
+from genolm.genome.records import read_fasta, read_fastq
+from genolm.genome.sequence import IupacPolicy, upper_dna
+from genolm.genome.tables import Table, is_table, read_table, whole
+from genolm.genome.variant import ReferenceSource, Variant
+from genolm.genome.vcf import VariantRecord, read_variants
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceRecord:
+    """A named sequence.
+
+    Attributes:
+        id: its name.
+        sequence: upper-case letters, at least one.
+        interval: where it was read; None when it didn't come from a genome. Of an alternative allele, the interval
+            its reference was read from.
+
+    Raises:
+        InputError: no name or no letters.
+    """
+
+    id: str
+    sequence: str
+    interval: Interval | None = None
+
+    def __post_init__(self) -> None:
+        if not self.id:
+            raise InputError("a sequence needs a name", value=self.sequence[:20])
+        if not self.sequence:
+            raise InputError("the sequence is empty", value=self.id)
+
+
+def read_sequences(
+    source: Any,
+    *,
+    genome: Genome | str | Path | None = None,
+    length: int | None = None,
+    iupac: IupacPolicy = "N",
+    rna: bool = False,
+    seed: int = 0,
+) -> Iterator[SequenceRecord]:
+    """Yields the sequences of a source in its order.
+
+    Args:
+        source: a path, or values in memory.
+            Files (also gzip and bgzip): FASTA (``-`` is standard input), FASTQ, BED, VCF and BCF, tables (TSV, CSV,
+            text, parquet). Tables have a column ``sequence`` (and ``id``), or ``chrom, start, end`` (0-based,
+            half-open; and ``strand``, ``name``), or ``chrom, pos, ref, alt`` (1-based); a text file of nothing but
+            DNA holds one sequence a line. In memory: such a table of polars or pandas, or a list of DNA texts,
+            `Interval`, `Variant` and `SequenceRecord`.
+        genome: where intervals and variants are read; a `Genome` or the path of its FASTA.
+        length: bases per sequence: intervals are resized around their centre. Variants need it.
+        iupac: what happens to ambiguous letters; see `genolm.genome.sequence.upper_dna`.
+        rna: read U as T.
+        seed: of ``iupac="sample"``.
+
+    Yields:
+        Records in upper case. A variant gives two per alternative, named ``chr1:10:A>C/ref`` and ``/alt``, both of
+        ``length`` bases, the variant's first base at ``length // 2``; an indel takes what it needs from the right.
+        A record without a name is called ``sequence1``, ``sequence2``, …, an interval without one by its text.
+
+    Raises:
+        InputError: with file and line, or ``inputs`` and the number of the value: whatever cannot be read; no genome
+            or no ``length`` where one is needed, a ``length`` where nothing can be resized; REF that is not the
+            reference.
+
+    Warns:
+        UserWarning: once, at the end, how many alternatives have no sequence (``<DEL>``, ``*``, …).
+    """
+    clean = partial(upper_dna, iupac=iupac, rna=rna, seed=seed)
+    reader = _Reader(Genome(genome, iupac="keep") if isinstance(genome, str | Path) else genome, length, clean)
+    if isinstance(source, Interval | Variant | SequenceRecord):
+        return reader.values([source])
+    if is_table(source):
+        return reader.table(read_table(source))
+    return reader.path(Path(source)) if isinstance(source, str | Path) else reader.values(source)
+
+
+def allele_sequences(variant: Variant, genome: ReferenceSource, length: int) -> tuple[str, str]:
+    """The sequences around the reference and the alternative allele, both of ``length`` bases.
+
+    They start at the same base and the variant's first base stands at ``length // 2``; after the allele each goes on
+    with the reference, so that a deletion brings in bases from the right and an insertion pushes some out.
+
+    Raises:
+        InputError: REF is not what the genome says.
+    """
+    variant.check(genome)
+    start = variant.pos - 1 - length // 2
+    after = variant.interval.end
+    before = genome.fetch(variant.chrom, start, variant.pos - 1 + 1)[:-1]
+    end = start + length + max(0, len(variant.ref) - len(variant.alt))
+    rest = genome.fetch(variant.chrom, after - 1, max(end, after))[1:]
+    return tuple((before + allele + rest)[:length] for allele in (variant.ref, variant.alt))  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    genome: Genome | None
+    length: int | None
+    clean: partial[str]
+
+    def path(self, path: Path) -> Iterator[SequenceRecord]:
+        kind = file_format(path)
+        if kind in ("fasta", "fastq"):
+            self.refuse_length(path)
+            reader = read_fasta if kind == "fasta" else read_fastq
+            return (SequenceRecord(record.id, record.sequence) for record in reader(path, self.clean))
+        if kind == "bed":
+            return self.bed(path)
+        return self.variants(read_variants(path), path) if kind == "vcf" else self.table(read_table(path))
+
+    def bed(self, path: Path) -> Iterator[SequenceRecord]:
+        for record in read_bed(path):
+            with placed(path, record.line):
+                sequence = self.interval(record.interval, record.name)
+            yield sequence
+
+    def table(self, table: Table) -> Iterator[SequenceRecord]:
+        if table.has("sequence"):
+            self.refuse_length(table.file)
+            return self.table_sequences(table)
+        if table.has("chrom", "start", "end"):
+            return self.table_intervals(table)
+        if table.has("chrom", "pos", "ref", "alt") or table.has("variant"):
+            return self.variants(read_variants(table), table.file)
+        raise InputError(
+            "a table of sequences has a column sequence, or chrom, start, end, or chrom, pos, ref, alt", file=table.file
+        )
+
+    def table_sequences(self, table: Table) -> Iterator[SequenceRecord]:
+        for number, (line, (name, other, letters)) in enumerate(table.pick("id", "name", "sequence"), start=1):
+            with placed(table.file, line):
+                record = SequenceRecord(_text(name) or _text(other) or f"sequence{number}", self.clean(_text(letters)))
+            yield record
+
+    def table_intervals(self, table: Table) -> Iterator[SequenceRecord]:
+        for line, (chrom, start, end, strand, name, other) in table.pick(
+            "chrom", "start", "end", "strand", "name", "id"
+        ):
+            with placed(table.file, line):
+                sign = _text(strand)
+                interval = Interval(
+                    _text(chrom), whole(start, "start"), whole(end, "end"), "+" if sign in ("", ".") else sign
+                )
+                record = self.interval(interval, _text(name) or _text(other))
+            yield record
+
+    def variants(self, records: Iterable[VariantRecord], file: Path) -> Iterator[SequenceRecord]:
+        skipped: Counter[str] = Counter()
+        for record in records:
+            skipped.update(reason for reason in record.reasons if reason)
+            for variant in filter(None, record.variants()):
+                with placed(file, record.line):
+                    pair = self.alleles(variant)
+                yield from pair
+        if skipped:
+            reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(skipped.items()))
+            warnings.warn(f"{file}: alternatives without a sequence were passed over: {reasons}", stacklevel=2)
+
+    def values(self, values: Iterable[Any]) -> Iterator[SequenceRecord]:
+        for number, value in enumerate(values, start=1):
+            with placed("inputs", number):
+                records = self.value(value, number)
+            yield from records
+
+    def value(self, value: Any, number: int) -> tuple[SequenceRecord, ...]:
+        if isinstance(value, str):
+            self.refuse_length(None)
+            return (SequenceRecord(f"sequence{number}", self.clean(value)),)
+        if isinstance(value, SequenceRecord):
+            return (SequenceRecord(value.id, self.clean(value.sequence), value.interval),)
+        if isinstance(value, Interval):
+            return (self.interval(value, None),)
+        if isinstance(value, Variant):
+            return self.alleles(value)
+        raise InputError("neither DNA, nor an Interval, a Variant or a SequenceRecord", value=value)
+
+    def interval(self, interval: Interval, name: str | None) -> SequenceRecord:
+        window = interval if self.length is None else interval.resize(self.length)
+        return SequenceRecord(name or str(interval), self.clean(self.reference("intervals")[window]), window)
+
+    def alleles(self, variant: Variant) -> tuple[SequenceRecord, SequenceRecord]:
+        genome = self.reference("variants")
+        if self.length is None:
+            raise InputError("variants need a length: how many bases around each (length=)", value=str(variant))
+        window = Interval(variant.chrom, variant.pos - 1, variant.pos).resize(self.length)
+        ref, alt = allele_sequences(variant, genome, self.length)
+        return (
+            SequenceRecord(f"{variant}/ref", self.clean(ref), window),
+            SequenceRecord(f"{variant}/alt", self.clean(alt), window),
+        )
+
+    def reference(self, what: str) -> Genome:
+        if self.genome is None:
+            raise InputError(f"{what} need a genome to be read from (genome=)")
+        return self.genome
+
+    def refuse_length(self, file: Path | None) -> None:
+        if self.length is not None:
+            raise InputError("length= resizes intervals and variants; sequences are taken as they are", file=file)
+
+
+def _text(value: object) -> str:
+    text = "" if value is None else str(value).strip()
+    return "" if text == "nan" else text
