@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 # Tokens that go through an expert's matrices at a time: large enough for full speed, small enough to bound memory.
-_TOKENS_AT_A_TIME = 2048
+_TOKENS_AT_A_TIME = 1024
 
 
 class SwiGLU(nn.Module):
@@ -26,7 +26,7 @@ class SwiGLU(nn.Module):
 
     def forward(self, x_BLD: Tensor) -> tuple[Tensor, None]:
         """The block's output, (B, L, D), and no router logits."""
-        return self.down(F.silu(self.gate(x_BLD)) * self.up(x_BLD)), None
+        return self.down(_gated(self.gate(x_BLD), self.up(x_BLD))), None
 
 
 class MixtureOfExperts(nn.Module):
@@ -56,12 +56,17 @@ class MixtureOfExperts(nn.Module):
             tokens, slots = (chosen_NC == expert).nonzero(as_tuple=True)
             weights = weights_NC[tokens, slots, None].to(x_ND.dtype)
             for part, weight in zip(tokens.split(_TOKENS_AT_A_TIME), weights.split(_TOKENS_AT_A_TIME), strict=True):
-                out_ND = out_ND.index_add(0, part, self._expert(expert, x_ND[part]) * weight)
+                out_ND.index_add_(0, part, self._expert(expert, x_ND[part]) * weight)
         return out_ND
 
     def _expert(self, expert: int, x_ND: Tensor) -> Tensor:
-        gate, up = F.linear(x_ND, self.gate_up[expert]).chunk(2, -1)
-        return F.linear(F.silu(gate) * up, self.down[expert])
+        gate, up = self.gate_up[expert].chunk(2)
+        return F.linear(_gated(F.linear(x_ND, gate), F.linear(x_ND, up)), self.down[expert])
+
+
+def _gated(gate: Tensor, up: Tensor) -> Tensor:
+    """``silu(gate) * up``, in place where no gradient needs the factors."""
+    return F.silu(gate) * up if torch.is_grad_enabled() else F.silu(gate, inplace=True).mul_(up)
 
 
 def choose_experts(logits_NE: Tensor, experts_per_token: int) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,1 @@
+"""Corpora, recipes and the pretraining loop."""

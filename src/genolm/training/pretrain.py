@@ -1,0 +1,229 @@
+"""Next-base pretraining of a decoder from a recipe, on one device, resumable to the bit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from genolm.errors import RunError
+from genolm.models.decoder import Decoder
+from genolm.models.experts import expert_load, load_balancing_loss, router_z_loss
+from genolm.tokens.nucleotide import NucleotideTokenizer
+from genolm.training.checkpoint import load_checkpoint, save_checkpoint
+from genolm.training.corpus import Corpus, RowOrder, Rows, load_corpus
+from genolm.training.heldout import bits_per_base, sample_windows
+from genolm.training.recipe import OptimizerRecipe, Recipe
+from genolm.training.release import write_model
+
+Log = Callable[[dict[str, Any]], None]
+
+
+def pretrain(
+    recipe: Recipe | str | Path,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    steps: int | None = None,
+    log: Log | None = None,
+) -> Path:
+    """Train a decoder on next-base prediction and write it as a model folder.
+
+    ``out`` receives ``log.jsonl`` (a line per report), ``checkpoints/`` and, at the end, ``model/``, which
+    :func:`genolm.load` reads. Interrupted by Ctrl-C or SIGTERM the run saves a checkpoint and stops; resumed it gives the
+    same weights, bit for bit, as one that was never interrupted (same machine, same number of threads).
+
+    Args:
+        recipe: a recipe, a YAML file, or the name of a shipped recipe.
+        out: folder of the run.
+        resume: continue from the newest whole checkpoint in ``out``.
+        steps: stop after this many steps of the recipe instead of all (the schedule stays the recipe's).
+        log: receives every report as a mapping, besides the file.
+
+    Returns:
+        The model folder.
+
+    Raises:
+        InputError: for a recipe or corpus that cannot be used.
+        RunError: when ``out`` holds a run and ``resume`` is not set, or the run of another recipe.
+        KeyboardInterrupt: after the checkpoint, when the run was asked to stop.
+    """
+    recipe = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
+    out = Path(out)
+    fingerprint = _claim(out, recipe, resume)
+    tokenizer = NucleotideTokenizer(iupac="N")
+    corpus = load_corpus(recipe.corpus, tokenizer)
+    run = _Run(recipe, corpus, tokenizer, out, fingerprint, log)
+    run.train(min(steps or recipe.steps, recipe.steps), resume)
+    return write_model(out / "model", run.network, tokenizer, recipe, corpus, run.history)
+
+
+class _Run:
+    """The state of one pretraining run."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        corpus: Corpus,
+        tokenizer: NucleotideTokenizer,
+        out: Path,
+        fingerprint: str,
+        log: Log | None,
+    ) -> None:
+        self.recipe, self.out, self.fingerprint, self._listener = recipe, out, fingerprint, log
+        self.network = Decoder(recipe.model, tokenizer.base_ids).initialise(recipe.seed)
+        self.optimizer = build_optimizer(self.network, recipe.optimizer)
+        self.rows = RowOrder(corpus.splits["train"], recipe.context, recipe.batch_rows, recipe.seed, tokenizer)
+        self.bf16 = recipe.precision == "bf16" or (recipe.precision == "auto" and multiplies_bf16())
+        self.history: list[dict[str, Any]] = []
+        self._bases = torch.tensor(sorted(tokenizer.base_ids))
+        self._held_out = {
+            name: sample_windows(runs, recipe.context, recipe.evaluate_windows, recipe.seed)
+            for name, runs in corpus.splits.items()
+            if name != "train"
+        }
+        self._report(bases={name: corpus.bases(name) for name in corpus.splits}, dropped=corpus.dropped, step=0)
+
+    def train(self, steps: int, resume: bool) -> None:
+        step = (load_checkpoint(self.out / "checkpoints", *self._state()) or 0) if resume else 0
+        with _stop_signals() as stopped:
+            started, done = time.monotonic(), step
+            while step < steps:
+                loss = self._step(step)
+                step += 1
+                if stopped.is_set():
+                    save_checkpoint(self.out / "checkpoints", step, *self._state())
+                    raise KeyboardInterrupt(f"stopped after step {step}; continue with --resume")
+                if step % 20 == 0 or step == steps:
+                    speed = (step - done) * self.recipe.batch_rows * self.recipe.context / (time.monotonic() - started)
+                    self._report(step=step, **loss, tokens_per_second=round(speed))
+                    started, done = time.monotonic(), step
+                if step % self.recipe.evaluate_every == 0 or step == steps:
+                    self._report(step=step, **self._evaluate())
+                    started = time.monotonic()
+                if step % self.recipe.checkpoint_every == 0 or step == steps:
+                    save_checkpoint(self.out / "checkpoints", step, *self._state())
+
+    def _state(self) -> tuple[Decoder, torch.optim.Optimizer, str]:
+        return self.network, self.optimizer, self.fingerprint
+
+    def _step(self, step: int) -> dict[str, float]:
+        rate = learning_rate(step, self.recipe)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group["factor"]
+        loss, told = self._loss(self.rows.batch(step))
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimizer.clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return {**told, "gradient_norm": round(float(norm), 4), "learning_rate": rate}
+
+    def _loss(self, rows: Rows) -> tuple[Tensor, dict[str, Any]]:
+        ids = torch.from_numpy(rows.ids_RL.astype(np.int64))
+        documents = None if rows.documents_RL is None else torch.from_numpy(rows.documents_RL)
+        experts = self.recipe.model.num_experts > 0
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
+            inside = None if documents is None else documents[:, :-1]
+            output = self.network(ids[:, :-1], documents_BL=inside, router=experts)
+        assert output.logits_BLV is not None
+        loss = next_base_loss(output.logits_BLV, ids, documents, self._bases)
+        told: dict[str, Any] = {"bits_per_base": round(loss.item() / math.log(2), 5)}
+        if experts:
+            chosen = self.recipe.model.experts_per_token
+            balance, z = load_balancing_loss(output.router, chosen), router_z_loss(output.router)
+            loss = loss + self.recipe.model.router_aux_coef * balance + self.recipe.model.router_z_coef * z
+            loads = [[round(share, 4) for share in expert_load(one, chosen).tolist()] for one in output.router]
+            told |= {"load_balancing": balance.item(), "router_z": z.item(), "expert_load": loads}
+        return loss, told
+
+    def _evaluate(self) -> dict[str, Any]:
+        bits = {name: bits_per_base(self.network, windows, self.bf16) for name, windows in self._held_out.items()}
+        return {"held_out_bits_per_base": {name: round(value, 5) for name, value in bits.items()}}
+
+    def _report(self, **values: Any) -> None:
+        self.history.append(values)
+        with (self.out / "log.jsonl").open("a") as file:
+            file.write(json.dumps(values) + "\n")
+        if self._listener is not None:
+            self._listener(values)
+
+
+def next_base_loss(logits_BLV: Tensor, ids_BM: Tensor, documents_BM: Tensor | None, base_ids: Tensor) -> Tensor:
+    """Mean cross-entropy in nats over the bases that follow a base of their own document (M = L + 1)."""
+    targets = ids_BM[:, 1:]
+    counted = torch.isin(targets, base_ids)
+    if documents_BM is not None:
+        counted &= documents_BM[:, 1:] == documents_BM[:, :-1]
+    return F.cross_entropy(logits_BLV[counted], targets[counted])
+
+
+def learning_rate(step: int, recipe: Recipe) -> float:
+    """Linear warm-up, then a cosine from the peak to ``final_fraction`` of it at the last step."""
+    plan = recipe.optimizer
+    if step < plan.warmup_steps:
+        return plan.learning_rate * (step + 1) / plan.warmup_steps
+    progress = (step - plan.warmup_steps) / max(1, recipe.steps - plan.warmup_steps)
+    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+    return plan.learning_rate * (plan.final_fraction + (1 - plan.final_fraction) * cosine)
+
+
+def build_optimizer(network: Decoder, plan: OptimizerRecipe) -> torch.optim.Optimizer:
+    """AdamW over three groups: matrices with decay, vectors and embeddings without, the k-mer table at its own rate."""
+    table = [value for name, value in network.named_parameters() if name == "kmer.table.weight"]
+    plain = [value for name, value in network.named_parameters() if value.ndim == 1 or name == "embedding.weight"]
+    special = {id(value) for value in table + plain}
+    matrices = [value for value in network.parameters() if id(value) not in special]
+    groups = [
+        {"params": matrices, "weight_decay": plan.weight_decay, "factor": 1.0},
+        {"params": plain, "weight_decay": 0.0, "factor": 1.0},
+        {"params": table, "weight_decay": 0.0, "factor": plan.kmer_rate_factor},
+    ]
+    groups = [group for group in groups if group["params"]]
+    return torch.optim.AdamW(groups, lr=plan.learning_rate, betas=plan.betas, fused=True)
+
+
+def multiplies_bf16() -> bool:
+    """Whether this CPU has bf16 matrix or vector instructions; without them bf16 is slower than fp32."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def _claim(out: Path, recipe: Recipe, resume: bool) -> str:
+    """Take the folder for this recipe, or refuse; returns the recipe's fingerprint."""
+    told = asdict(replace(recipe, card=""))
+    fingerprint = hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+    marker = out / "recipe.json"
+    if marker.exists() and not resume:
+        raise RunError(f"{out} already holds a run: continue it with --resume or choose another folder")
+    if marker.exists() and json.loads(marker.read_text())["fingerprint"] != fingerprint:
+        raise RunError(f"{out} holds the run of another recipe: choose another folder")
+    out.mkdir(parents=True, exist_ok=True)
+    marker.write_text(json.dumps({"fingerprint": fingerprint, "recipe": told}, indent=1, default=str))
+    return fingerprint
+
+
+@contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set, so that a step is finished and saved before the run ends."""
+    stopped = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped
+        return
+    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
