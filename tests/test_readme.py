@@ -1,8 +1,8 @@
 """Every command of README and docs runs as it is printed.
 
 A fenced ``bash`` or ``python`` block is preceded by an HTML comment: ``<!-- test -->`` runs it,
-``<!-- no test: why -->`` says why not. The blocks of one page run in order in one folder that holds tiny files under the
-names the pages use (``hg38.fa``, ``calls.vcf`` ...), with names of downloaded models replaced by a tiny random one.
+``<!-- no test: why -->`` says why not. The blocks of one page run in order in one folder that holds tiny files under
+the names the pages use (``hg38.fa``, ``calls.vcf`` ...), with names of downloaded models replaced by a tiny random one.
 """
 
 import os
