@@ -177,13 +177,17 @@ class Genome:
             with quiet_htslib():
                 bases: str = self._file.fetch(name, start, end)
         except (OSError, ValueError) as error:
-            raise InputError(f"{name}:{start + 1}-{end} cannot be read: {error}", file=self.path) from None
+            raise self._unreadable(name, start, end, str(error)) from None
         if len(bases) != end - start:
-            raise InputError(
-                f"{name}:{start + 1}-{end} is missing: the file is cut off, or its index belongs to another file "
-                f"(delete {self._index} to make a new one)", file=self.path,
-            )  # fmt: skip
+            raise self._unreadable(name, start, end, f"only {len(bases)} bases are there")
         return bases.upper()
+
+    def _unreadable(self, name: str, start: int, end: int, why: str) -> InputError:
+        return InputError(
+            f"{name}:{start + 1}-{end} cannot be read ({why}): the file is cut off or closed, or its index belongs to "
+            f"another file (delete {self._index} to make a new one)",
+            file=self.path,
+        )
 
 
 def _reopened(path: Path, iupac: Literal["N", "raise", "keep"]) -> Genome:

@@ -131,7 +131,7 @@ def _explanation(path: Path) -> InputError:
     """Reads the file line by line to say which one cannot be indexed, and why."""
     seen: dict[str, int] = {}
     for line, header, lengths in _records(path):
-        name = "" if header[:1].isspace() else next(iter(header.split()), "")
+        name = next(iter(header.split()), "")
         if not name:
             return InputError("the record has no name after '>'", file=path, line=line)
         if name in seen:
