@@ -41,7 +41,7 @@ def mistral(golden_dir: Path, folder: Path, case: str):
 @pytest.fixture(params=["mixtral", "mistral gqa", "mistral mha"])
 def case(request, golden_dir, tmp_path):
     """Folder of vectors, prefix of its files, network."""
-    family, _, name = request.param.partition(" ")
+    _, _, name = request.param.partition(" ")
     return mistral(golden_dir, tmp_path, name) if name else mixtral(golden_dir, tmp_path)
 
 

@@ -1,0 +1,115 @@
+"""tokenizer.json of model folders."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from genolm.errors import ModelError
+from genolm.models.adapters.tokenizers import fast_tokenizer, read_tokenizer, write_tokenizer
+from genolm.models.zoo import ZOO
+from genolm.tokens.nucleotide import GENOS, NucleotideTokenizer
+
+CONFIG = ZOO["tiny-random"].config
+assert CONFIG is not None
+
+
+def written(folder, model, added=()):
+    (folder / "tokenizer.json").write_text(json.dumps({"model": model, "added_tokens": list(added)}))
+    return folder
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    write_tokenizer(tmp_path, NucleotideTokenizer())
+    assert read_tokenizer(tmp_path, CONFIG) == NucleotideTokenizer()
+
+
+def test_our_own_form_keeps_the_policies(tmp_path):
+    tokenizer = NucleotideTokenizer(iupac="N", case="raise", rna=True)
+    (tmp_path / "tokenizer.json").write_text(tokenizer.to_json())
+    assert read_tokenizer(tmp_path, CONFIG) == tokenizer
+
+
+def exported(folder):
+    transformers = pytest.importorskip("transformers")
+    write_tokenizer(folder, NucleotideTokenizer())
+    return transformers.AutoTokenizer.from_pretrained(folder)
+
+
+@pytest.mark.parametrize("sequence", ["ACGTN", "acgtn", "GATTACA" * 50, "N", ""])
+def test_transformers_gives_our_ids(tmp_path, sequence):
+    theirs, ids = exported(tmp_path), NucleotideTokenizer().encode(sequence).tolist()
+    assert theirs(sequence)["input_ids"] == ids
+    assert set(theirs(sequence)) == {"input_ids", "attention_mask"}
+    assert theirs.decode(ids) == sequence.upper()
+
+
+def test_special_tokens_in_transformers(tmp_path):
+    theirs = exported(tmp_path)
+    assert (theirs.pad_token_id, theirs.eos_token_id, theirs.unk_token_id) == (14, 12, 17)
+    assert theirs("A<EOD>c[MASK]")["input_ids"] == [8, 12, 5, 4]
+
+
+def test_a_letter_outside_the_alphabet_is_unknown_in_transformers(tmp_path):
+    assert exported(tmp_path)("ARC")["input_ids"] == [8, 17, 5]
+
+
+def test_lower_case_is_mapped_only_where_ours_maps_it():
+    assert fast_tokenizer(NucleotideTokenizer())["normalizer"] is not None
+    assert fast_tokenizer(NucleotideTokenizer(case="raise"))["normalizer"] is None
+
+
+def test_other_letters_and_other_ids(tmp_path):
+    vocab = {"<PAD>": 14, "A": 0, "C": 1, "G": 2, "T": 3, "N": 4, "#": 5, "</s>": 6}
+    tokenizer = read_tokenizer(written(tmp_path, {"type": "WordLevel", "vocab": vocab}), CONFIG)
+    assert tokenizer.encode("ACG#").tolist() == [0, 1, 2, 5]
+    assert (tokenizer.pad_id, tokenizer.eod_id) == (14, 6)
+
+
+def test_a_list_vocabulary_and_added_tokens(tmp_path):
+    model = {"type": "Unigram", "vocab": [[letter, 0.0] for letter in "ACGTN"]}
+    added = [{"id": 14, "content": "<PAD>"}]
+    tokenizer = read_tokenizer(written(tmp_path, model, added), CONFIG)
+    assert tokenizer.base_ids == (0, 1, 2, 3)
+    assert tokenizer.eod_id == 14  # nothing else ends a document
+
+
+def test_names_of_padding_rows_are_left_out(tmp_path):
+    config = replace(CONFIG, vocab_size=256)
+    vocab = dict(GENOS) | {f"<unused{number}>": number for number in range(18, 256)}
+    assert read_tokenizer(written(tmp_path, {"vocab": vocab}), config).vocab_size == 254
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (
+            {"vocab": {"A": 0, "C": 1, "G": 2, "T": 3, "N": 4, "ACG": 5}},
+            r"byte-pair vocabulary \(it has 'ACG'\): that family is not",
+        ),
+        ({"vocab": dict(GENOS), "merges": ["A C"]}, "byte-pair vocabulary"),
+        ({"vocab": {"A": 0, "C": 1, "G": 2}}, "the vocabulary has no T, N"),
+        ({}, "the vocabulary has no A, C, G, T, N"),
+        ({"vocab": {"A": 0, "C": 1, "G": 2, "T": 3, "N": 4}}, "no symbol has the padding id 14"),
+        ({"vocab": dict(GENOS) | {"é": 20}}, "symbols must be ASCII"),
+        ({"vocab": dict(GENOS) | {"#": 128}}, "has ids up to 128, the embedding 128 rows"),
+    ],
+)
+def test_vocabularies_that_cannot_be_used(tmp_path, model, message):
+    with pytest.raises(ModelError, match=message):
+        read_tokenizer(written(tmp_path, model), CONFIG)
+
+
+def test_no_tokenizer_and_a_config_like_genos(tmp_path):
+    assert read_tokenizer(tmp_path, CONFIG) == NucleotideTokenizer()
+
+
+@pytest.mark.parametrize("change", [{"pad_id": 3}, {"vocab_size": 16}])
+def test_no_tokenizer_and_another_config(tmp_path, change):
+    with pytest.raises(ModelError, match=r"has no tokenizer\.json, and its config is not that of Genos"):
+        read_tokenizer(tmp_path, replace(CONFIG, **change))
+
+
+def test_only_one_base_tokenizers_are_written(tmp_path):
+    with pytest.raises(ModelError, match="a str cannot be written as a one-base tokenizer"):
+        write_tokenizer(tmp_path, "other")  # type: ignore[arg-type]

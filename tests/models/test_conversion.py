@@ -1,0 +1,158 @@
+"""Folders written: bitwise round trips, exports that transformers loads, nothing half-written."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import genolm
+from genolm.errors import ModelError, ResourceError, RunError
+from genolm.models import conversion
+from genolm.models.zoo import ZOO
+
+NAMES = ["tiny-random", "tiny-random-dense", "tiny-random-kmer"]
+EXPRESSIBLE = NAMES[:2]
+
+
+def stored(folder: Path) -> dict[str, torch.Tensor]:
+    tensors: dict[str, torch.Tensor] = {}
+    for path in folder.glob("*.safetensors"):
+        tensors |= load_file(path)
+    return tensors
+
+
+def assert_same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> None:
+    assert first.keys() == second.keys()
+    for name, tensor in first.items():
+        assert tensor.dtype == second[name].dtype
+        assert torch.equal(tensor.view(torch.uint8), second[name].view(torch.uint8)), name
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("kind", ["mixtral", "mistral"])
+def test_a_published_folder_comes_back_bit_for_bit(folders, tmp_path, kind, dtype):
+    tensors = folders.tensors(getattr(folders, kind), dtype)
+    source = folders.write(tmp_path / "source", getattr(folders, kind), tensors)
+    own = genolm.convert(source, tmp_path / "own", layout="genolm")
+    back = genolm.convert(own, tmp_path / "back", layout="huggingface", max_shard_bytes=4000)
+    assert len(list(back.glob("model-*.safetensors"))) > 1
+    assert_same(tensors, stored(back))
+    assert json.loads((back / "config.json").read_text())["torch_dtype"] == str(dtype).removeprefix("torch.")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_our_own_layout_comes_back_bit_for_bit(tmp_path, name):
+    model = genolm.load(name)
+    folder = genolm.save(model, tmp_path / "saved", layout="genolm")
+    again = genolm.load(folder)
+    assert again.fingerprint == model.fingerprint
+    assert again.config == model.config
+    assert again.tokenizer == model.tokenizer
+    assert again.card.name == name
+
+
+def test_save_takes_the_layout_that_can_express_the_model(tmp_path):
+    kinds = {}
+    for name in NAMES:
+        genolm.save(genolm.load(name), tmp_path / name)
+        kinds[name] = json.loads((tmp_path / name / "config.json").read_text())["model_type"]
+    assert list(kinds.values()) == ["mixtral", "mistral", "genolm-decoder"]
+
+
+def test_a_kmer_table_cannot_be_exported(tmp_path):
+    with pytest.raises(ModelError, match="k-mer table cannot be expressed in the huggingface layout"):
+        genolm.convert("tiny-random-kmer", tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_precision(tmp_path):
+    genolm.convert("tiny-random", tmp_path / "half", dtype="bf16")
+    expected = genolm.load("tiny-random").to(dtype=torch.bfloat16)
+    assert genolm.load(tmp_path / "half", dtype="bf16").fingerprint == expected.fingerprint
+
+
+@pytest.mark.parametrize("name", EXPRESSIBLE)
+def test_an_export_gives_the_same_logits_in_transformers(tmp_path, name):
+    transformers = pytest.importorskip("transformers")
+    model = genolm.load(name, dtype="float32")
+    genolm.convert(name, tmp_path / "export", max_shard_bytes=200_000)
+    theirs, report = transformers.AutoModelForCausalLM.from_pretrained(
+        tmp_path / "export", dtype=torch.float32, attn_implementation="eager", output_loading_info=True
+    )
+    assert not any(report[key] for key in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+    ids = torch.randint(5, 10, (2, 60), generator=torch.Generator().manual_seed(3))
+    with torch.inference_mode():
+        torch.testing.assert_close(model.network(ids).logits_BLV, theirs(ids).logits, atol=5e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", EXPRESSIBLE)
+def test_what_transformers_writes_loads_here(tmp_path, name):
+    transformers = pytest.importorskip("transformers")
+    genolm.convert(name, tmp_path / "export")
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "export", dtype=torch.float32)
+    theirs.save_pretrained(tmp_path / "theirs")
+    (tmp_path / "theirs" / "tokenizer.json").write_bytes((tmp_path / "export" / "tokenizer.json").read_bytes())
+    assert genolm.load(tmp_path / "theirs").fingerprint == genolm.load(name).fingerprint
+
+
+def test_the_module_tree_of_transformers_loads_here(tmp_path):
+    """A state dict saved as it stands in memory has stacked experts."""
+    transformers = pytest.importorskip("transformers")
+    from safetensors.torch import save_file
+
+    genolm.convert("tiny-random", tmp_path / "export")
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "export", dtype=torch.float32)
+    state = {name: tensor.clone() for name, tensor in theirs.state_dict().items()}
+    save_file(state, tmp_path / "export" / "model.safetensors")
+    (tmp_path / "export" / "card.json").unlink()
+    assert genolm.load(tmp_path / "export").fingerprint == genolm.load("tiny-random").fingerprint
+
+
+def test_an_export_says_whose_weights_it_holds(tmp_path):
+    folder = genolm.convert("tiny-random", tmp_path / "out")
+    card = json.loads((folder / "card.json").read_text())
+    assert card["name"] == "tiny-random" and card["licence"] == "Apache-2.0"
+    assert len(card["sha256"]) == 64
+
+
+def test_an_existing_folder_is_not_touched(tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    genolm.convert("tiny-random", out)
+    with pytest.raises(RunError, match="exists; give another folder, or allow to overwrite it"):
+        genolm.convert("tiny-random-dense", out)
+    assert genolm.load(out).card.name == "tiny-random"
+    genolm.convert("tiny-random-dense", out, overwrite=True)
+    assert genolm.load(out).card.name == "tiny-random-dense"
+
+
+def test_a_file_is_never_overwritten(tmp_path):
+    out = tmp_path / "out"
+    out.write_text("precious")
+    with pytest.raises(RunError, match="exists"):
+        genolm.convert("tiny-random", out, overwrite=True)
+    assert out.read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"), [(OSError(28, "No space left"), ResourceError), (OSError(5, "I/O"), ModelError)]
+)
+def test_a_failed_write_leaves_nothing_behind(tmp_path, monkeypatch, error, kind):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(conversion, "write_shards", fail)
+    with pytest.raises(kind, match="cannot be written"):
+        genolm.convert("tiny-random", tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_source_that_is_not_there(tmp_path):
+    with pytest.raises(ModelError, match="no such folder"):
+        genolm.convert(tmp_path / "absent", tmp_path / "out")
+
+
+def test_every_zoo_name_that_is_random_is_tested_here():
+    assert [name for name, entry in ZOO.items() if entry.seed is not None] == NAMES

@@ -1,0 +1,82 @@
+"""Facts without weights."""
+
+import json
+
+import pytest
+
+from genolm.errors import ModelError
+from genolm.models import describe, models_table
+from genolm.models.footprint import activation_bytes
+from genolm.models.zoo import ZOO
+
+
+def test_genos_small():
+    info = describe("genos-1.2b")
+    assert info["parameters"] == 1_246_094_336
+    assert info["backbone_parameters"] == 1_245_963_264
+    assert info["active_parameters"] == 340_124_672
+    assert info["weights_bytes"] == {"float32": 4_984_377_344, "bfloat16": 2_492_188_672}
+    assert info["cache_bytes_per_token"] == 24_576
+    assert info["hub_id"] == "BGI-HangzhouAI/Genos-1.2B"
+    assert info["licence"] == "Apache-2.0"
+
+
+@pytest.mark.parametrize("name", ["genos-10b", "genos-10b-v2"])
+def test_genos_large(name):
+    info = describe(name)
+    assert info["parameters"] == 10_270_248_960
+    assert info["backbone_parameters"] == 10_269_200_384
+    assert info["active_parameters"] == 3_022_491_648
+    assert info["memory"][-1]["cache_bytes"] == 96 * 2**30
+
+
+def test_memory_for_each_context_length():
+    info = describe("genos-1.2b")
+    assert [row["tokens"] for row in info["memory"]] == [8192 * 2**step for step in range(8)]
+    for row in info["memory"]:
+        assert row["peak_bytes"] > info["weights_bytes"]["bfloat16"]
+        assert row["peak_bytes_with_cache"] == row["peak_bytes"] + row["cache_bytes"]
+    assert info["memory"][2]["peak_bytes"] < info["weights_bytes"]["bfloat16"] + 1.5e9
+
+
+def test_activations_grow_linearly():
+    config = ZOO["genos-1.2b"].config
+    assert config is not None
+    steps = [activation_bytes(config, tokens, 2) for tokens in (16_384, 32_768, 49_152)]
+    assert steps[1] - steps[0] == steps[2] - steps[1] > 0
+
+
+def test_contexts_stop_at_the_models_own():
+    assert [row["tokens"] for row in describe("tiny-random-dense")["memory"]] == [8192, 16_384, 32_768]
+
+
+def test_everything_is_json():
+    for name, entry in ZOO.items():
+        if entry.config is not None:
+            info = describe(name)
+            assert json.loads(json.dumps(info)) == info
+
+
+def test_a_folder(mixtral_folder):
+    info = describe(mixtral_folder)
+    assert (info["name"], info["experts"], info["hub_id"]) == ("mixtral", 4, None)
+    (mixtral_folder / "model.safetensors").unlink()
+    assert describe(mixtral_folder) == info
+
+
+def test_no_such_model():
+    with pytest.raises(ModelError, match="no model named 'gena'"):
+        describe("gena")
+
+
+def test_the_table_names_every_model():
+    rows = {row["name"]: row for row in models_table()}
+    assert list(rows) == list(ZOO)
+    assert rows["genos-1.2b"]["parameters"] == 1_246_094_336
+    assert rows["genos-10b"]["weights"] == "hub: BGI-HangzhouAI/Genos-10B"
+    assert rows["tiny-random"]["weights"] == "random, made in memory"
+    assert (rows["genolm-nano"]["parameters"] is None) == (rows["genolm-nano"]["weights"] == "not in this installation")
+
+
+def test_every_row_has_the_same_columns():
+    assert len({tuple(row) for row in models_table()}) == 1

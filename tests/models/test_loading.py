@@ -1,0 +1,202 @@
+"""The one door: names, folders, precision, memory, damage."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+import genolm
+from genolm.errors import ModelError
+from genolm.models.card import Card
+from genolm.models.config_file import parse_config
+from genolm.models.loading import file_sha256, load_folder
+from genolm.models.model import Model
+from genolm.models.naming import hub_id, locate
+from genolm.models.precision import default_dtype, native_bf16, parse_dtype
+from genolm.models.random_weights import random_decoder
+from genolm.models.zoo import ZOO
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+
+
+def test_a_folder_becomes_a_model(mixtral_folder):
+    model = genolm.load(mixtral_folder)
+    assert model.card.name == "mixtral" and model.card.family == "mixtral"
+    assert (model.dtype, model.device.type, model.context) == (torch.float32, "cpu", 4096)
+    assert not model.network.training
+    assert model.tokenizer.encode("ACGTN").tolist() == [8, 5, 6, 7, 9]
+    assert repr(model) == f"Model('mixtral', {model.config.parameters:,} parameters, torch.float32, cpu)"
+
+
+def test_a_folder_may_be_given_as_text(mixtral_folder):
+    assert genolm.load(str(mixtral_folder)).fingerprint == genolm.load(mixtral_folder).fingerprint
+
+
+def test_the_precision_asked_for(mixtral_folder):
+    model = genolm.load(mixtral_folder, dtype="bf16")
+    assert {weight.dtype for weight in model.network.parameters()} == {torch.bfloat16}
+    full = genolm.load(mixtral_folder, dtype=torch.float32)
+    assert torch.equal(model.network.norm.weight, full.network.norm.weight.bfloat16())
+    assert torch.equal(model.network.layers[0].ffn.gate_up, full.network.layers[0].ffn.gate_up.bfloat16())
+
+
+def test_small_bf16_weights_compute_in_fp32_on_a_cpu(folders, tmp_path):
+    tensors = folders.tensors(folders.mixtral, torch.bfloat16)
+    folder = folders.write(tmp_path / "m", folders.mixtral | {"torch_dtype": "bfloat16"}, tensors)
+    model = genolm.load(folder, device="cpu")
+    assert model.dtype == torch.float32
+    assert torch.equal(model.network.head.weight, tensors["lm_head.weight"].float())
+
+
+@pytest.mark.parametrize(
+    ("precision", "parameters", "device", "expected"),
+    [
+        ("bfloat16", 10**9, GPU, torch.bfloat16),
+        ("float16", 10**6, GPU, torch.float16),
+        ("float32", 10**9, GPU, torch.float32),
+        ("bfloat16", 10**6, CPU, torch.float32),
+        ("float16", 10**9, CPU, torch.float32),
+        ("bfloat16", 10**9, CPU, torch.bfloat16),
+    ],
+)
+def test_default_precision(monkeypatch, precision, parameters, device, expected):
+    monkeypatch.setattr("genolm.models.precision.native_bf16", lambda: True)
+    assert default_dtype(precision, parameters, device) is expected
+
+
+def test_without_bf16_instructions_a_cpu_computes_in_fp32(monkeypatch):
+    monkeypatch.setattr("genolm.models.precision.native_bf16", lambda: False)
+    assert default_dtype("bfloat16", 10**9, CPU) is torch.float32
+
+
+def test_native_bf16_is_a_fact_about_this_processor():
+    assert native_bf16() in (True, False)
+
+
+def test_unknown_precision():
+    with pytest.raises(ModelError, match="no precision named 'fp8': known are float32"):
+        parse_dtype("fp8")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("genos-1.3b", r"no model named 'genos-1\.3b': did you mean genos-1\.2b\? known are genolm-nano, genos-1\.2b"),
+        ("quite-other", "no model named 'quite-other': known are"),
+        ("./absent", r"\./absent: no such folder"),
+        ("/absent/folder/deep", "/absent/folder/deep: no such folder"),
+    ],
+)
+def test_nothing_of_that_name(name, message):
+    with pytest.raises(ModelError, match=message):
+        genolm.load(name)
+
+
+def test_a_file_is_no_folder(mixtral_folder):
+    with pytest.raises(ModelError, match=r"model\.safetensors: a file; give the model's folder"):
+        genolm.load(mixtral_folder / "model.safetensors")
+
+
+def test_what_names_mean(tmp_path, monkeypatch):
+    assert locate("Genos-1.2B") is ZOO["genos-1.2b"]
+    assert locate("BGI-HangzhouAI/Genos-1.2B") == "BGI-HangzhouAI/Genos-1.2B"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "mine").mkdir(parents=True)
+    assert str(locate("runs/mine")) == "runs/mine"
+    assert hub_id("genos-10b") == "BGI-HangzhouAI/Genos-10B"
+    assert hub_id("someone/thing") == "someone/thing"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("tiny-random", "nothing to download"), ("a/b/c", "neither a downloadable")]
+)
+def test_what_cannot_be_downloaded(name, message):
+    with pytest.raises(ModelError, match=message):
+        hub_id(name)
+
+
+def test_a_folder_without_a_config(tmp_path):
+    with pytest.raises(ModelError, match=r"has no config\.json, so it is no model folder"):
+        genolm.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("{", "not readable as JSON"), ("[1]", "a JSON object is expected, not a list")]
+)
+def test_a_config_that_is_no_config(tmp_path, text, message):
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(ModelError, match=message):
+        genolm.load(tmp_path)
+
+
+def test_an_own_config_with_an_unknown_key(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "genolm-decoder", "colour": "red"}))
+    with pytest.raises(ModelError, match=r"config\.json: unknown config keys: colour"):
+        genolm.load(tmp_path)
+
+
+def test_an_own_config_that_lacks_keys(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "genolm-decoder"}))
+    with pytest.raises(ModelError, match=r"config\.json: .*missing .* required"):
+        genolm.load(tmp_path)
+
+
+def test_the_card_is_read_and_its_checksum_verified(mixtral_folder):
+    digest = file_sha256(mixtral_folder / "model.safetensors")
+    Card("mine", licence="MIT", sha256=digest, notes=("a", "b")).write(mixtral_folder)
+    card = genolm.load(mixtral_folder).card
+    assert (card.name, card.licence, card.notes, card.context) == ("mine", "MIT", ("a", "b"), 4096)
+    Card("mine", sha256="0" * 64).write(mixtral_folder)
+    with pytest.raises(ModelError, match=rf"sha256 is {digest}, its card says 0000"):
+        genolm.load(mixtral_folder)
+
+
+def test_a_card_in_hand_serves_a_folder_without_one(mixtral_folder):
+    assert load_folder(mixtral_folder, card=Card("given", family="genos")).card.family == "genos"
+
+
+@pytest.mark.parametrize(
+    ("values", "message"), [({"name": "a", "tone": 1}, "a card has no tone"), ({}, "a card needs a name")]
+)
+def test_a_card_that_is_no_card(mixtral_folder, values, message):
+    (mixtral_folder / "card.json").write_text(json.dumps(values))
+    with pytest.raises(ModelError, match=message):
+        genolm.load(mixtral_folder)
+
+
+def test_nano_is_either_there_or_says_that_it_is_not():
+    entry = ZOO["genolm-nano"]
+    assert entry.folder is not None
+    if (entry.folder / "config.json").is_file():
+        assert genolm.load("genolm-nano").card.name == "genolm-nano"
+    else:
+        with pytest.raises(ModelError, match="genolm-nano: its weights are not part of this installation"):
+            genolm.load("genolm-nano")
+
+
+MEMORY = """
+import resource, sys
+import torch
+from genolm.models.loading import load_folder
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+model = load_folder(__import__("pathlib").Path(sys.argv[1]), dtype=getattr(torch, sys.argv[2]))
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+print(sum(weight.nbytes for weight in model.network.parameters()))
+print(max(weight.nbytes for weight in model.network.parameters()))
+"""
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_loading_holds_the_weights_and_one_tensor(folders, tmp_path, dtype):
+    values = folders.mixtral | {"hidden_size": 512, "intermediate_size": 1024, "num_hidden_layers": 4, "head_dim": 128}
+    config, _ = parse_config(values)
+    model = Model(random_decoder(config, 0), genolm.NucleotideTokenizer(), Card("big"))
+    genolm.save(model, tmp_path / "big", max_shard_bytes=40_000_000)
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY, str(tmp_path / "big"), dtype], check=True, capture_output=True, text=True
+    )
+    grown, weights, largest = map(int, done.stdout.split())
+    assert weights > 40_000_000
+    assert grown < weights + 2 * largest + 16_000_000

@@ -1,0 +1,57 @@
+"""Names, configs and cards."""
+
+import pytest
+
+import genolm
+from genolm.errors import ModelError
+from genolm.models.card import Card
+from genolm.models.zoo import ZOO, Entry, entry
+
+
+@pytest.mark.parametrize("name", ["genos-1.2b", "genos-10b", "genos-10b-v2"])
+def test_genos_cards(name):
+    card = ZOO[name].card
+    assert card.licence == "Apache-2.0"
+    assert any("MIT" in note and "disagree" in note for note in card.notes)
+    assert card.precision == "bfloat16"
+    assert str(ZOO[name].hub_id).lower().endswith(name)
+    assert "10.1093/gigascience/giaf132" in card.citation
+
+
+def test_each_entry_has_one_origin():
+    for found in ZOO.values():
+        assert sum(origin is not None for origin in (found.hub_id, found.seed, found.folder)) == 1
+
+
+def test_names_ignore_case_and_suggest():
+    assert entry("TINY-random").name == "tiny-random"
+    with pytest.raises(ModelError, match="did you mean tiny-random"):
+        entry("tiny-randm")
+
+
+def test_an_installation_without_weights(tmp_path):
+    with pytest.raises(ModelError, match="x: its weights are not part of this installation"):
+        Entry(Card("x"), folder=tmp_path).installed_folder()
+
+
+@pytest.mark.parametrize(
+    ("name", "fingerprint"),
+    [
+        ("tiny-random", "84ec9b8ac0366b70739ad92776428b5ce11e1aa33ffb8afc782b81209f404077"),
+        ("tiny-random-dense", "a8f7dfcec1ea460d0f4ec40c6353543852329461ab590669048d3947afe42058"),
+        ("tiny-random-kmer", "8bb2f36a6f6829b579494b292d92dea9f7cfec578d4b1d28652369c80954336d"),
+    ],
+)
+def test_random_weights_are_the_same_everywhere(name, fingerprint):
+    assert genolm.load(name).fingerprint == fingerprint
+
+
+def test_random_weights_vary_and_their_logits_too():
+    first, second = genolm.load("tiny-random"), genolm.load("tiny-random-dense")
+    assert not (first.network.embedding.weight[:32] == second.network.embedding.weight).any()
+    assert first.network.norm.weight.std() > 0.1
+
+
+def test_a_card_survives_json():
+    card = Card("a", notes=("x",), metrics={"bits_per_base": 1.8}, layer=3)
+    assert Card.from_dict(card.to_dict()) == card
