@@ -123,5 +123,20 @@ def _changed_inputs(was: list[str], now: list[str]) -> Iterator[str]:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    text = _untagged(value)
     return text if len(text) <= 40 else f"{text[:39]}…"
+
+
+def _untagged(value: Any) -> str:
+    """A written setting as people read it."""
+    match value:
+        case {"$digest": digest}:
+            return f"values with digest {digest[:8]}"
+        case {"$path": text}:
+            return str(text)
+        case {"$tuple": items} | list(items):
+            return f"[{', '.join(_untagged(item) for item in items)}]"
+        case {"$value": {"type": name, "fields": fields}}:
+            inner = ", ".join(f"{key}={_untagged(item)}" for key, item in fields.items())
+            return f"{name.rpartition(':')[2]}({inner})"
+    return repr(value)

@@ -81,6 +81,6 @@ def _group(folder: Path = Path("/sys/fs/cgroup")) -> int | None:
         limit = (folder / "memory.max").read_text(encoding="ascii").strip()
         used = int((folder / "memory.current").read_text(encoding="ascii"))
         cached = re.search(r"^inactive_file (\d+)", (folder / "memory.stat").read_text(encoding="ascii"), re.MULTILINE)
-    except (OSError, ValueError):
+        return None if limit == "max" else max(0, int(limit) - used + (int(cached[1]) if cached else 0))
+    except (OSError, ValueError):  # no such group, or another version of them
         return None
-    return None if limit == "max" else max(0, int(limit) - used + (int(cached[1]) if cached else 0))

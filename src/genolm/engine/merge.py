@@ -129,5 +129,5 @@ def _task(manifest: Manifest, given: Task[Any, Any] | None) -> Task[Any, Any]:
     written = write_settings(given)
     now = {**manifest.fingerprint, "task": f"{given.name} ({written['type']})", "settings": placeless(given, written)}
     if differences := changes(manifest.fingerprint, now):
-        raise RunError(f"the parts are of another task; changed: {differences}")
+        raise RunError(f"the parts are of another task; changed: {'; '.join(differences)}")
     return given

@@ -1,0 +1,77 @@
+"""One run in one folder; shards of one run together."""
+
+import pytest
+from engine_toys import Summed, ToyModel
+
+from genolm.engine.lock import locked
+from genolm.engine.parts import PartsFolder
+from genolm.engine.run import merge, run
+from genolm.errors import RunError
+
+
+@pytest.fixture
+def folder(out):
+    return PartsFolder.of(out).path
+
+
+def test_a_second_run_is_refused(source, out, folder):
+    with locked(folder), pytest.raises(RunError, match=r"parts: a run is at work here \(process \d+ on \S+\); wait"):
+        run(Summed(source), ToyModel(), out)
+
+
+def test_neither_shard_nor_merge_enter_a_run(source, out, folder):
+    with locked(folder):
+        with pytest.raises(RunError, match="at work here"):
+            run(Summed(source), ToyModel(), out, shard="1/2")
+        with pytest.raises(RunError, match="at work here"):
+            merge(out)
+
+
+def test_shards_of_one_run_work_together_but_none_twice(folder):
+    with locked(folder, "1/3"), locked(folder, "2/3"):
+        with pytest.raises(RunError, match="at work here"), locked(folder, "2/3"):
+            pass
+        with pytest.raises(RunError, match="at work here"), locked(folder):
+            pass
+
+
+def test_the_lock_ends_with_its_block(folder):
+    for _ in range(2):
+        with locked(folder):
+            pass
+    with locked(folder, "1/2"):
+        pass
+
+
+def test_a_refused_run_leaves_the_other_alone(source, out, folder):
+    with locked(folder):
+        (folder / "part-00000.parquet").write_text("theirs")
+        with pytest.raises(RunError):
+            run(Summed(source), ToyModel(), out, overwrite=True)
+        assert (folder / "part-00000.parquet").read_text() == "theirs"
+
+
+def test_a_lock_in_a_folder_that_went_away_does_not_count(folder, monkeypatch):
+    import shutil
+
+    from genolm.engine import lock
+
+    real, taken = lock._lock, []
+
+    def lock_after_removal(file, operation, where):
+        real(file, operation, where)
+        if not taken:
+            taken.append(shutil.rmtree(folder))
+
+    monkeypatch.setattr(lock, "_lock", lock_after_removal)
+    with locked(folder):
+        assert (folder / "run.lock").exists()
+
+
+def test_a_file_system_without_locks_is_worked_on_without(folder, monkeypatch):
+    def refused(*_):
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr("genolm.engine.lock.fcntl.flock", refused)
+    with locked(folder):
+        assert folder.is_dir()
