@@ -250,19 +250,6 @@ class Decoder(nn.Module):
         """An empty cache for this network."""
         return KVCache(self.config.num_layers)
 
-    def initialise(self, seed: int) -> Decoder:
-        """Fill every weight anew: normal of ``initial_std``, output projections scaled down by depth, norms at one."""
-        generator = torch.Generator().manual_seed(seed)
-        std, scaled = self.config.initial_std, self.config.initial_std / (2 * self.config.num_layers) ** 0.5
-        with torch.no_grad():
-            for name, weight in self.named_parameters():
-                if weight.ndim == 1:
-                    weight.fill_(1.0)
-                    continue
-                spread = scaled if name.endswith(("output.weight", "down.weight", "down")) else std
-                weight.copy_(torch.randn(weight.shape, generator=generator) * spread)
-        return self
-
     def _embed(self, ids_BL: Tensor, past_ids_BS: Tensor | None, documents_BL: Tensor | None) -> Tensor:
         x_BLD = self.embedding(ids_BL)
         if self.kmer is None:

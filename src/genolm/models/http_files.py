@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import shutil
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -94,6 +96,8 @@ def fetch_json(url: str, *, token: str | None = None) -> Any:
 def fetch_file(source: Source, target: Path, progress: Progress | None = None) -> None:
     """Download ``source`` to ``target``, going on after what an earlier call left in ``target.incomplete``.
 
+    Of several processes that want the same file one downloads it and the others wait.
+
     Raises:
         NetworkError: refused, unreachable after several attempts (what was received is kept), or the content does not
             match its checksum (it is removed).
@@ -101,50 +105,79 @@ def fetch_file(source: Source, target: Path, progress: Progress | None = None) -
     """
     partial = target.with_name(target.name + ".incomplete")
     partial.parent.mkdir(parents=True, exist_ok=True)
-    _check_room(source, partial)
-    _retried(lambda: _receive(source, partial, target.name, progress), source.url)
-    if not source.verify(partial):
-        partial.unlink()
-        raise NetworkError(f"{source.url}: the content does not match its checksum; the file was removed, try again")
-    partial.replace(target)
+    with _alone(partial) as stream:
+        if target.is_file() and source.verify(target):  # another process was quicker
+            partial.unlink()
+            return
+        _check_room(source, partial)
+        _retried(lambda: _receive(source, stream, target.name, progress), source.url, stream.tell)
+        if not source.verify(partial):
+            partial.unlink()
+            raise NetworkError(f"{source.url}: the content does not match its checksum; it was removed, try again")
+        partial.replace(target)
+
+
+@contextmanager
+def _alone(partial: Path) -> Iterator[IO[bytes]]:
+    """The unfinished file, open for appending, while no other process has it."""
+    while True:
+        with partial.open("ab") as stream:
+            _lock(stream)
+            # Who held it may have finished and renamed it: what is open is then another file.
+            if partial.exists() and os.path.samestat(os.fstat(stream.fileno()), partial.stat()):
+                stream.seek(0, os.SEEK_END)
+                yield stream
+                return
+
+
+def _lock(stream: IO[bytes]) -> None:
+    try:
+        import fcntl
+
+        fcntl.flock(stream, fcntl.LOCK_EX)
+    except (ImportError, OSError):  # a system or a file system without locks: the checksum finds what went wrong
+        return
 
 
 def _check_room(source: Source, partial: Path) -> None:
-    there = partial.stat().st_size if partial.exists() else 0
-    free = shutil.disk_usage(partial.parent).free
-    if source.size - there > free:
-        raise ResourceError(f"{partial.parent}: {source.url} needs {source.size - there:,} bytes, {free:,} are free")
+    missing, free = source.size - partial.stat().st_size, shutil.disk_usage(partial.parent).free
+    if missing > free:
+        raise ResourceError(f"{partial.parent}: {source.url} needs {missing:,} bytes, {free:,} are free")
 
 
-def _receive(source: Source, partial: Path, name: str, progress: Progress | None) -> None:
+def _receive(source: Source, stream: IO[bytes], name: str, progress: Progress | None) -> None:
     """Append what is missing; a connection that ends early is an error, and the next attempt goes on from there."""
-    there = partial.stat().st_size if partial.exists() else 0
-    if there > source.size:
-        partial.unlink()
-        there = 0
-    if there < source.size or not source.size:
-        with open_url(source.url, token=source.token, start=there) as response:
-            _store(response, partial, there, source.size, name, progress)
-    found = partial.stat().st_size
-    if found != source.size:
-        raise ConnectionError(f"the connection ended after {found:,} of {source.size:,} bytes")
+    if stream.tell() > source.size:
+        _empty(stream)
+    if stream.tell() < source.size:
+        with open_url(source.url, token=source.token, start=stream.tell()) as response:
+            _store(response, stream, source.size, name, progress)
+    if stream.tell() != source.size:
+        raise ConnectionError(f"the connection ended after {stream.tell():,} of {source.size:,} bytes")
 
 
 def _store(
-    response: http.client.HTTPResponse, partial: Path, there: int, size: int, name: str, progress: Progress | None
+    response: http.client.HTTPResponse, stream: IO[bytes], size: int, name: str, progress: Progress | None
 ) -> None:
-    continued = response.status == http.HTTPStatus.PARTIAL_CONTENT
-    done = there if continued else 0  # a server without ranges sends the file from its beginning
-    with partial.open("ab" if continued else "wb") as stream:
-        while block := response.read(_BLOCK):
-            stream.write(block)
-            done += len(block)
-            if progress:
-                progress(name, done, size)
+    if response.status != http.HTTPStatus.PARTIAL_CONTENT:
+        _empty(stream)  # a server without ranges sends the file from its beginning
+    while block := response.read(_BLOCK):
+        stream.write(block)
+        stream.flush()
+        if progress:
+            progress(name, stream.tell(), size)
 
 
-def _retried(action: Callable[[], Any], url: str) -> Any:
-    for attempt in range(1, ATTEMPTS + 1):
+def _empty(stream: IO[bytes]) -> None:
+    stream.seek(0)
+    stream.truncate()
+
+
+def _retried(action: Callable[[], Any], url: str, position: Callable[[], int] = int) -> Any:
+    """The action's result; passing faults are tried again, and again from the start of the count if bytes came in."""
+    attempt, reached = 0, position()
+    while True:
+        attempt += 1
         try:
             return action()
         except urllib.error.HTTPError as error:
@@ -154,6 +187,8 @@ def _retried(action: Callable[[], Any], url: str) -> Any:
         except _BROKEN as error:
             if attempt == ATTEMPTS:
                 raise NetworkError(f"{url}: {_reason(error)}; check the network, then try again") from error
+        if position() > reached:
+            attempt, reached = 1, position()
         _pause(attempt)
 
 

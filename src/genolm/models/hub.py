@@ -21,7 +21,7 @@ from genolm.models.http_files import Progress, RefusedError, Source, fetch_file,
 from genolm.models.naming import hub_id
 
 CONFIG, SINGLE, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
-_SMALL_FILES = (CONFIG, "tokenizer.json", "tokenizer_config.json", CARD, "LICENSE")
+_SMALL_FILES = (CONFIG, "tokenizer.json", "tokenizer_config.json", CARD, "README.md", "LICENSE")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,407 @@
+"""Downloads, against a small hub on the loopback interface that can be made to misbehave."""
+
+import hashlib
+import json
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import torch
+from safetensors.torch import save
+
+import genolm
+from genolm.errors import ModelError, NetworkError, ResourceError
+from genolm.models import http_files, hub
+from genolm.models.inspection import describe
+from genolm.models.shards import INDEX, SINGLE
+
+COMMIT = "c" * 40
+ID = "lab/model"
+
+
+@dataclass
+class Hub:
+    """What the server holds and how it misbehaves."""
+
+    files: dict[str, bytes]
+    url: str = ""
+    token: str | None = None
+    status: dict[str, list[int]] = field(default_factory=dict)
+    cuts: dict[str, list[int]] = field(default_factory=dict)
+    ranges: bool = True
+    redirect: str | None = None
+    stated: dict[str, str] = field(default_factory=dict)
+    requests: list[tuple[str, str | None, str | None]] = field(default_factory=list)
+
+    def listing(self) -> bytes:
+        siblings = [self.sibling(name, data) for name, data in self.files.items()]
+        return json.dumps({"id": ID, "sha": COMMIT, "siblings": siblings}).encode()
+
+    def sibling(self, name: str, data: bytes) -> dict:
+        git = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+        described = {"rfilename": name, "size": len(data), "blobId": self.stated.get(name, git)}
+        if name.endswith(".safetensors"):
+            digest = self.stated.get(name, hashlib.sha256(data).hexdigest())
+            described["lfs"] = {"sha256": digest, "size": len(data), "pointerSize": 100}
+        return described
+
+    def asked_for(self, name: str) -> list[str | None]:
+        """The Range headers of the requests for a file."""
+        return [ranges for path, ranges, _ in self.requests if path.endswith(name)]
+
+
+class Handler(BaseHTTPRequestHandler):
+    hub: Hub
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        path = urlsplit(self.path).path
+        self.hub.requests.append((path, self.headers.get("Range"), self.headers.get("Authorization")))
+        failures = self.hub.status.get(path.rsplit("/", 1)[-1])
+        if failures:
+            return self.answer(failures.pop(0), b"")
+        if self.hub.token and self.headers.get("Authorization") != f"Bearer {self.hub.token}":
+            return self.answer(401, b"")
+        if path == f"/api/models/{ID}/revision/main":
+            return self.answer(200, self.hub.listing())
+        prefix = f"/{ID}/resolve/{COMMIT}/"
+        name = path.removeprefix(prefix)
+        if not path.startswith(prefix) or name not in self.hub.files:
+            return self.answer(404, b"")
+        if self.hub.redirect:
+            return self.answer(302, b"", Location=f"{self.hub.redirect}{path}")
+        return self.send_file(name)
+
+    def send_file(self, name: str):
+        data, wanted = self.hub.files[name], self.headers.get("Range")
+        start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and self.hub.ranges else 0
+        cuts = self.hub.cuts.get(name)
+        self.answer(206 if start else 200, data[start:], cut=cuts.pop(0) if cuts else None)
+
+    def answer(self, status: int, body: bytes, cut: int | None = None, **headers: str):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[:cut])
+        self.close_connection = self.close_connection or cut is not None
+
+
+def serve(files: dict[str, bytes]):
+    state = Hub(files)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"hub": state}))
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    state.url = f"http://127.0.0.1:{server.server_port}"
+    return state, server
+
+
+@pytest.fixture
+def remote(folders, monkeypatch, tmp_path):
+    """A hub with one model; the environment points to it and to an empty cache."""
+    files = {
+        "config.json": json.dumps(folders.mixtral).encode(),
+        SINGLE: save(folders.tensors(folders.mixtral)),
+        "README.md": b"the terms",
+        "pytorch_model.bin": b"not wanted",
+    }
+    state, server = serve(files)
+    for name in ("GENOLM_CACHE", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "HF_TOKEN", "HTTP_PROXY", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("HF_ENDPOINT", state.url + "/")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
+    monkeypatch.setattr(http_files, "_pause", lambda attempt: None)
+    yield state
+    server.shutdown()
+    server.server_close()
+
+
+def unfinished(tmp_path: Path) -> list[Path]:
+    return list(tmp_path.rglob("*.incomplete"))
+
+
+def test_a_hub_id_is_loaded(remote, folders, tmp_path):
+    model = genolm.load(ID)
+    assert torch.equal(model.network.head.weight, folders.tensors(folders.mixtral)["lm_head.weight"])
+    root = tmp_path / "home" / "hub" / "models--lab--model"
+    assert (root / "refs" / "main").read_text() == COMMIT
+    snapshot = root / "snapshots" / COMMIT
+    assert sorted(path.name for path in snapshot.iterdir()) == ["README.md", "config.json", SINGLE]
+    digest = hashlib.sha256(remote.files[SINGLE]).hexdigest()
+    assert (snapshot / SINGLE).resolve() == (root / "blobs" / digest).resolve()
+    assert unfinished(tmp_path) == []
+
+
+def test_what_is_there_is_not_downloaded_again(remote):
+    first = hub.download(ID)
+    remote.requests.clear()
+    assert hub.download(ID) == first
+    assert [path for path, _, _ in remote.requests] == [f"/api/models/{ID}/revision/main"]
+
+
+def test_the_cache_of_other_programs_is_shared(remote, tmp_path):
+    from huggingface_hub import try_to_load_from_cache
+
+    hub.download(ID)
+    found = try_to_load_from_cache(ID, "config.json", cache_dir=tmp_path / "home" / "hub")
+    assert Path(str(found)).read_bytes() == remote.files["config.json"]
+
+
+def test_a_plain_folder(remote, tmp_path):
+    folder = hub.download(ID, tmp_path / "here")
+    assert sorted(path.name for path in folder.iterdir()) == ["README.md", "config.json", SINGLE]
+    assert not (folder / SINGLE).is_symlink()
+    assert genolm.load(folder).card.name == "here"
+    (folder / SINGLE).write_bytes(b"changed")
+    hub.download(ID, folder)
+    assert (folder / SINGLE).read_bytes() == remote.files[SINGLE]
+
+
+def test_shards_are_those_that_the_index_names(remote, folders, tmp_path):
+    tensors = folders.tensors(folders.mixtral)
+    names = sorted(tensors)
+    halves = {"one.safetensors": names[:10], "two.safetensors": names[10:]}
+    places = {name: file for file, held in halves.items() for name in held}
+    del remote.files[SINGLE]
+    remote.files |= {file: save({name: tensors[name] for name in held}) for file, held in halves.items()}
+    remote.files |= {INDEX: json.dumps({"weight_map": places}).encode(), "consolidated.safetensors": b"other"}
+    folder = hub.download(ID)
+    assert "consolidated.safetensors" not in {path.name for path in folder.iterdir()}
+    assert genolm.load(ID).config.num_experts == 4
+    del remote.files["two.safetensors"]
+    with pytest.raises(ModelError, match=r"lab/model: has no two\.safetensors at commit cccccccccccc"):
+        hub.download(ID, tmp_path / "here")
+
+
+def test_a_cut_connection_is_resumed_within_one_call(remote):
+    remote.cuts[SINGLE] = [1000, 500]
+    folder = hub.download(ID)
+    assert (folder / SINGLE).read_bytes() == remote.files[SINGLE]
+    assert remote.asked_for(SINGLE) == [None, "bytes=1000-", "bytes=1500-"]
+
+
+def test_a_cut_download_is_resumed_by_the_next_call(remote, tmp_path, monkeypatch):
+    monkeypatch.setattr(http_files, "ATTEMPTS", 1)
+    remote.cuts[SINGLE] = [1000]
+    with pytest.raises(
+        NetworkError, match=r"the connection ended after 1,000 of .* bytes; check the network, then try again"
+    ):
+        hub.download(ID)
+    (left,) = unfinished(tmp_path)
+    assert left.stat().st_size == 1000
+    folder = hub.download(ID)
+    assert (folder / SINGLE).read_bytes() == remote.files[SINGLE]
+    assert remote.asked_for(SINGLE) == [None, "bytes=1000-"]
+    assert unfinished(tmp_path) == []
+
+
+def test_a_line_that_breaks_often_but_moves_gets_there(remote):
+    remote.cuts[SINGLE] = [700] * (2 * http_files.ATTEMPTS)
+    assert (hub.download(ID) / SINGLE).read_bytes() == remote.files[SINGLE]
+
+
+def test_a_line_that_never_moves_is_given_up(remote):
+    remote.cuts[SINGLE] = [0] * 100
+    with pytest.raises(NetworkError, match="the connection ended after 0 of"):
+        hub.download(ID)
+    assert len(remote.asked_for(SINGLE)) == http_files.ATTEMPTS
+
+
+def test_a_server_without_ranges_starts_anew(remote):
+    remote.ranges = False
+    remote.cuts[SINGLE] = [1000]
+    assert (hub.download(ID) / SINGLE).read_bytes() == remote.files[SINGLE]
+
+
+def test_leftovers_that_are_too_long_are_thrown_away(remote, tmp_path):
+    folder = tmp_path / "here"
+    folder.mkdir()
+    (folder / f"{SINGLE}.incomplete").write_bytes(b"x" * (len(remote.files[SINGLE]) + 1))
+    hub.download(ID, folder)
+    assert (folder / SINGLE).read_bytes() == remote.files[SINGLE]
+    assert remote.asked_for(SINGLE) == [None]
+
+
+@pytest.mark.parametrize(("name", "wrong"), [(SINGLE, "0" * 64), ("config.json", "0" * 40)])
+def test_a_wrong_checksum_removes_the_file(remote, tmp_path, name, wrong):
+    remote.stated[name] = wrong
+    with pytest.raises(NetworkError, match=rf"{name}: the content does not match its checksum; it was removed"):
+        hub.download(ID)
+    assert unfinished(tmp_path) == []
+    assert not any(path.name == name for path in tmp_path.rglob("*"))
+    del remote.stated[name]
+    assert hub.download(ID).is_dir()
+
+
+def test_leftovers_of_another_file_are_found_by_the_checksum(remote, tmp_path):
+    folder = tmp_path / "here"
+    folder.mkdir()
+    (folder / f"{SINGLE}.incomplete").write_bytes(b"x" * 100)
+    with pytest.raises(NetworkError, match="does not match its checksum"):
+        hub.download(ID, folder)
+    assert hub.download(ID, folder) == folder
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (404, r"not found; check the spelling of ORGANISATION/NAME \(HTTP 404\)"),
+        (401, "gated, private or not there: accept its terms on its page and set HF_TOKEN"),
+        (403, "access is not granted"),
+        (418, r"the server refused \(HTTP 418\)"),
+    ],
+)
+def test_refusals(remote, status, message):
+    remote.status["main"] = [status]
+    with pytest.raises(NetworkError, match=message):
+        genolm.load(ID)
+
+
+def test_a_refused_file_of_a_gated_model(remote):
+    remote.status[SINGLE] = [403]
+    with pytest.raises(NetworkError, match=r"model\.safetensors: access is not granted"):
+        genolm.load(ID)
+
+
+def test_passing_faults_are_tried_again(remote):
+    remote.status["main"], remote.status[SINGLE] = [503, 429], [500]
+    assert hub.download(ID).is_dir()
+
+
+def test_a_fault_that_stays(remote):
+    remote.status["main"] = [503] * 20
+    with pytest.raises(NetworkError, match="the server refused"):
+        hub.download(ID)
+    assert len(remote.requests) == http_files.ATTEMPTS
+
+
+def test_the_users_token_opens_a_gated_model(remote, monkeypatch):
+    remote.token = "hf_test"
+    with pytest.raises(NetworkError, match="set HF_TOKEN"):
+        hub.download(ID)
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: "hf_test")
+    assert hub.download(ID).is_dir()
+
+
+def test_the_token_does_not_follow_to_another_host(remote, monkeypatch):
+    other, server = serve(remote.files)
+    try:
+        monkeypatch.setattr("huggingface_hub.get_token", lambda: "hf_test")
+        remote.redirect = other.url
+        hub.download(ID)
+        assert {token for _, _, token in remote.requests} == {"Bearer hf_test"}
+        assert {token for _, _, token in other.requests} == {None}
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_without_a_network_the_cache_serves(remote, monkeypatch):
+    first = hub.download(ID)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    assert hub.download(ID) == first
+    assert describe(ID)["parameters"] == genolm.load(ID).config.parameters
+
+
+def test_without_a_network_and_a_cache(remote, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(NetworkError, match=r"127\.0\.0\.1:9/.*refused.*check the network, then try again"):
+        genolm.load("genos-1.2b")
+
+
+def test_a_half_filled_cache_does_not_count(remote, monkeypatch):
+    folder = hub.download(ID)
+    (folder / SINGLE).unlink()
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(NetworkError, match="lab/model is not in the cache and HF_HUB_OFFLINE forbids to download it"):
+        hub.download(ID)
+
+
+def test_offline_asks_nobody(remote, monkeypatch):
+    first = hub.download(ID)
+    remote.requests.clear()
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert hub.download(ID) == first
+    assert remote.requests == []
+
+
+def test_a_description_fetches_the_config_alone(remote):
+    info = describe(ID)
+    assert (info["name"], info["experts"], info["hub_id"]) == (ID, 4, ID)
+    assert remote.asked_for(SINGLE) == []
+
+
+def test_a_repository_with_a_pickle_only(remote):
+    del remote.files[SINGLE]
+    with pytest.raises(ModelError, match="lab/model: has no safetensors; pickled weights can run code"):
+        hub.download(ID)
+
+
+def test_a_repository_without_a_config(remote):
+    del remote.files["config.json"]
+    with pytest.raises(ModelError, match=r"lab/model: has no config\.json"):
+        hub.download(ID)
+
+
+def test_an_answer_that_is_no_hubs(remote, monkeypatch):
+    monkeypatch.setattr(Hub, "listing", lambda self: b"<html>")
+    with pytest.raises(NetworkError, match="no JSON; is HF_ENDPOINT right"):
+        hub.download(ID)
+    monkeypatch.setattr(Hub, "listing", lambda self: b"{}")
+    with pytest.raises(NetworkError, match="the answer lacks 'siblings'"):
+        hub.download(ID)
+
+
+def test_no_room_on_the_disk(remote, monkeypatch):
+    monkeypatch.setattr(http_files.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 10}))
+    with pytest.raises(ResourceError, match="10 are free"):
+        hub.download(ID)
+
+
+def test_progress_tells_the_files_name_and_ends_at_its_size(remote):
+    told: list[tuple[str, int, int]] = []
+    hub.download(ID, progress=lambda *what: told.append(what))
+    size = len(remote.files[SINGLE])
+    assert (SINGLE, size, size) in told
+    assert all(done <= total for _, done, total in told)
+
+
+DOWNLOAD = "import sys; from genolm.models import download; print(download(sys.argv[1]))"
+
+
+def test_processes_that_want_the_same_model_share_one_download(remote):
+    running = [
+        subprocess.Popen([sys.executable, "-c", DOWNLOAD, ID], stdout=subprocess.PIPE, text=True) for _ in range(3)
+    ]
+    folders = {process.communicate(timeout=60)[0].strip() for process in running}
+    assert all(process.returncode == 0 for process in running)
+    (folder,) = folders
+    assert (Path(folder) / SINGLE).read_bytes() == remote.files[SINGLE]
+    assert remote.asked_for(SINGLE) == [None]
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"GENOLM_CACHE": "/a", "HF_HUB_CACHE": "/b"}, "/a"),
+        ({"HF_HUB_CACHE": "/b", "HF_HOME": "/c"}, "/b"),
+        ({"HF_HOME": "/c"}, "/c/hub"),
+        ({"XDG_CACHE_HOME": "/d"}, "/d/huggingface/hub"),
+    ],
+)
+def test_where_the_cache_is(monkeypatch, variables, expected):
+    for name in ("GENOLM_CACHE", "HF_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert hub.cache_folder() == Path(expected)
