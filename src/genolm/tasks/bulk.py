@@ -1,0 +1,83 @@
+"""The arguments that every bulk verb shares: which model, on what, and how the run goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genolm.engine.progress import Progress
+from genolm.engine.run import run
+from genolm.engine.target import check_target
+from genolm.errors import ModelError
+from genolm.models.loading import load
+from genolm.models.model import Model
+from genolm.models.precision import parse_dtype
+
+if TYPE_CHECKING:
+    import torch
+
+    from genolm.engine.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """How a verb runs.
+
+    Attributes:
+        device: where to compute; None for the best there is.
+        dtype: precision of the weights; None for what card and device prefer.
+        token_budget: tokens of a batch; None for what fits into free memory.
+        resume: go on from the finished parts of a killed run.
+        overwrite: replace an existing output.
+        shard: ``"i/n"`` or ``(i, n)``: do the i-th of n shares only.
+        progress: True for a bar on standard error, an object of one's own, or None.
+    """
+
+    device: torch.device | str | None = None
+    dtype: torch.dtype | str | None = None
+    token_budget: int | None = None
+    resume: bool = False
+    overwrite: bool = False
+    shard: str | tuple[int, int] | None = None
+    progress: Progress | bool | None = None
+
+    def open(self, model: Model | str | Path, out: Path | None = None) -> Model:
+        """The model, loaded unless it is already.
+
+        Args:
+            model: a model, or what :func:`genolm.load` takes.
+            out: the output, looked at first: loading can take minutes.
+
+        Raises:
+            ModelError: no such model, or one that is already loaded on another device or in another precision.
+            RunError: the output exists, or its folder does not.
+        """
+        if out is not None:
+            check_target(out, overwrite=self.overwrite, resume=self.resume)
+        if not isinstance(model, Model):
+            return load(model, device=self.device, dtype=self.dtype)
+        self._check_loaded(model)
+        return model
+
+    def run(self, task: Task[Any, Any], model: Model, out: Path | None) -> Any:
+        """Runs the task: ``out`` when there is one, else the task's table."""
+        result = run(
+            task,
+            model,
+            out,
+            resume=self.resume,
+            shard=self.shard,
+            overwrite=self.overwrite,
+            token_budget=self.token_budget,
+            progress=self.progress,
+        )
+        return result.table if out is None else out
+
+    def _check_loaded(self, model: Model) -> None:
+        import torch
+
+        if self.dtype is not None and parse_dtype(self.dtype) != model.dtype:
+            raise ModelError(f"the model is loaded in {model.dtype}; load it with dtype={self.dtype!r} instead")
+        if self.device is not None and torch.device(self.device).type != model.device.type:
+            raise ModelError(f"the model is loaded on {model.device}; load it with device={self.device!r} instead")

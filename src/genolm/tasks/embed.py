@@ -1,0 +1,262 @@
+"""Sequences into vectors: the hidden state of a layer, pooled over the sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+import polars as pl
+
+from genolm.engine.progress import Progress
+from genolm.engine.windows import Window, tile
+from genolm.errors import ModelError
+from genolm.genome.sequence import reverse_complement
+from genolm.genome.sequences import SequenceRecord
+from genolm.tasks.bulk import Bulk
+from genolm.tasks.passes import hidden_chunks
+from genolm.tasks.pooling import Float32, Pooling, PoolingName
+from genolm.tasks.provenance import Provenance
+from genolm.tasks.sources import IupacPolicy, Source, coordinates, settle
+from genolm.tasks.tables import check_suffix
+from genolm.tasks.vectors import SUFFIXES, require, write_vectors
+
+if TYPE_CHECKING:
+    import torch
+
+    from genolm.genome.fasta import Genome
+    from genolm.models.model import Model
+
+_PART_BYTES = 1 << 28  # of vectors in one part when every token keeps its own
+
+
+@dataclass(frozen=True, slots=True)
+class Pooled:
+    """What one window gives.
+
+    Attributes:
+        layers: for every layer (D,), or (tokens, D) without pooling.
+        tokens: how many tokens were pooled.
+    """
+
+    layers: tuple[Float32, ...]
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedTask:
+    """Embedding as the engine runs it; :func:`embed` makes one.
+
+    Attributes:
+        source: the sequences.
+        layers: hidden states, 0 (embedding) to ``num_layers`` (after the final norm).
+        pooling: how tokens become one vector.
+        rc: average with the reverse complement.
+        width: dimensions of a vector.
+        context: most bases of one window.
+        provenance: the model.
+    """
+
+    source: Source
+    layers: tuple[int, ...]
+    pooling: Pooling
+    rc: bool
+    width: int
+    context: int
+    provenance: Provenance
+    name: ClassVar[str] = "embed"
+
+    @property
+    def part_tokens(self) -> int:
+        """About how many tokens go into one part: fewer when every token's vectors are kept."""
+        kept = 4 * self.width * len(self.layers)
+        return 1 << 18 if self.pooling.name != "none" else max(1, min(1 << 18, _PART_BYTES // kept))
+
+    def items(self) -> Iterator[SequenceRecord]:
+        """The sequences."""
+        return self.source.read()
+
+    def inputs(self) -> tuple[Path, ...]:
+        """The files that are read."""
+        return self.source.files()
+
+    def cost(self, item: SequenceRecord) -> int:
+        """Bases that go through the model."""
+        return len(item.sequence) * (2 if self.rc else 1)
+
+    def windows(self, items: Sequence[SequenceRecord]) -> list[Window]:
+        """Pieces of at most the context; their origin is the sequence's number and whether it is reversed."""
+        windows = []
+        for number, item in enumerate(items):
+            windows += tile(item.sequence, self.context, origin=(number, False))
+            if self.rc:
+                windows += tile(reverse_complement(item.sequence), self.context, origin=(number, True))
+        return windows
+
+    def forward(self, model: Model, windows: Sequence[Window]) -> list[Pooled]:
+        """The pooled layers of every window."""
+        pieces: list[list[Pooled]] = [[] for _ in windows]
+        for chunk in hidden_chunks(model, [window.sequence for window in windows], set(self.layers)):
+            rows = chunk.mask_BL.any(1)
+            counts = chunk.mask_BL.sum(1)[rows].tolist()
+            by_layer = [self.pooling.reduce(chunk.hidden[n][rows], chunk.mask_BL[rows]) for n in self.layers]
+            for row, count, *vectors in zip(rows.nonzero()[:, 0].tolist(), counts, *by_layer):
+                pieces[row].append(Pooled(tuple(vectors), count))
+        return [self._joined(row) for row in pieces]
+
+    def rows(
+        self, items: Sequence[SequenceRecord], windows: Sequence[Window], outputs: Sequence[Pooled]
+    ) -> pl.DataFrame:
+        """A row for each sequence, layer and, without pooling, token."""
+        strands: dict[tuple[int, bool], list[Pooled]] = {}
+        for window, output in zip(windows, outputs):
+            strands.setdefault(window.origin, []).append(output)
+        vectors = [self._vectors(strands, number) for number in range(len(items))]
+        return self._frame(list(items), vectors)
+
+    def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
+        """Writes parquet, npy, h5ad or zarr."""
+        write_vectors(frames, out, self.metadata())
+
+    def collect(self, frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
+        """The table."""
+        return pl.concat(list(frames))
+
+    def metadata(self) -> dict[str, str]:
+        """Everything that says how the vectors were made."""
+        strands = "mean of forward and reverse complement" if self.rc else "forward"
+        layers: object = list(self.layers) if len(self.layers) > 1 else self.layers[0]
+        return self.provenance.described(
+            layer=layers, pooling=self.pooling.name, strands=strands, context_bases=self.context
+        )
+
+    def _joined(self, pieces: Sequence[Pooled]) -> Pooled:
+        """Consecutive pieces of one strand as one."""
+        counts = [piece.tokens for piece in pieces]
+        layers = zip(*(piece.layers for piece in pieces))
+        return Pooled(tuple(self.pooling.join(vectors, counts) for vectors in layers), sum(counts))
+
+    def _vectors(self, strands: dict[tuple[int, bool], list[Pooled]], number: int) -> tuple[Float32, ...]:
+        forward = self._joined(strands[number, False]).layers
+        if not self.rc:
+            return forward
+        reverse = self._joined(strands[number, True]).layers
+        return tuple(self.pooling.both_strands(one, other) for one, other in zip(forward, reverse))
+
+    def _frame(self, items: list[SequenceRecord], vectors: list[tuple[Float32, ...]]) -> pl.DataFrame:
+        """Rows in the order of sequences, then layers, then tokens."""
+        flat = [np.atleast_2d(vector) for layers in vectors for vector in layers]
+        counts = np.array([len(vector) for vector in flat], np.int64)
+        owners = np.repeat(np.arange(len(items)).repeat(len(self.layers)), counts)
+        about = pl.DataFrame(
+            {**coordinates(items, self.source.kind), "length": [len(item.sequence) for item in items]},
+            schema_overrides={**_ABOUT, "length": pl.Int64},
+        )
+        columns: dict[str, Any] = {}
+        if len(self.layers) > 1:
+            columns["layer"] = np.repeat(np.tile(np.array(self.layers, np.int32), len(items)), counts)
+        if self.pooling.name == "none":
+            columns["position"] = np.concatenate([np.arange(count) for count in counts] or [np.empty(0, np.int64)])
+        values = np.concatenate(flat or [np.empty((0, self.width), np.float32)])
+        embedding = pl.Series("embedding", values, dtype=pl.Array(pl.Float32, self.width))
+        return about[owners].with_columns(
+            **{name: pl.Series(column) for name, column in columns.items()}, embedding=embedding
+        )
+
+
+_ABOUT = {"id": pl.String, "chrom": pl.String, "start": pl.Int64, "end": pl.Int64, "strand": pl.String}
+
+
+def embed(
+    model: Model | str | Path,
+    inputs: Any,
+    out: Path | str | None = None,
+    *,
+    layer: int | Literal["all"] | None = None,
+    pooling: PoolingName | Pooling = "mean",
+    rc: bool = False,
+    genome: Genome | str | Path | None = None,
+    length: int | None = None,
+    iupac: IupacPolicy = "raise",
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | str | None = None,
+    token_budget: int | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    shard: str | tuple[int, int] | None = None,
+    progress: Progress | bool | None = None,
+) -> Any:
+    """Turns sequences into vectors: the hidden state of a layer, pooled over the sequence's tokens, as float32.
+
+    A sequence beyond the model's context goes through in consecutive windows of the context; each starts without what
+    came before it, and pooling is that of all their tokens.
+
+    Args:
+        model: a model, or what :func:`genolm.load` takes.
+        inputs: what :func:`genolm.genome.sequences.read_sequences` takes: a path, a table, or a list of sequences,
+            intervals or variants.
+        out: ``.parquet``, ``.npy`` (with ``.ids.txt``), ``.h5ad`` or ``.zarr``; None returns the table.
+        layer: 0 the embedding, ``num_layers`` (or -1) after the final norm, ``"all"``; None what the card prefers,
+            else the last.
+        pooling: ``mean``, ``max``, ``min``, the ``last`` token, or ``none`` for a vector for every token.
+        rc: mean with the vector of the reverse complement; with ``none``, base by base.
+        genome: FASTA, where the input holds coordinates.
+        length: bases to which intervals are resized; variants need it.
+        iupac: for ambiguous letters of sequences: ``raise``, read as ``N``, or ``sample`` a base.
+        device: where to compute; None for the best there is.
+        dtype: precision of the weights; None for what card and device prefer.
+        token_budget: tokens of a batch; None for what fits.
+        resume: go on from the finished parts of a killed run.
+        overwrite: replace an existing output.
+        shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge`.
+        progress: True for a bar on standard error.
+
+    Returns:
+        ``out``, or without one a polars table: ``id``, coordinates (0-based, half-open) where known, ``length`` in
+        bases, ``layer`` when there are several, ``position`` (token, 0-based) without pooling, ``embedding``.
+
+    Raises:
+        InputError: input that cannot be used, an unknown pooling, an output of unknown kind.
+        ModelError: no such model or layer.
+        RunError: the output exists, or parts of another run are in the way.
+        ResourceError: not enough memory or disk.
+        GenolmError: a package that the output needs is not installed.
+    """
+    path = check_suffix(out, SUFFIXES)
+    require(path)
+    chosen = pooling if isinstance(pooling, Pooling) else Pooling(pooling)
+    source = settle(inputs, genome=genome, length=length, iupac=iupac)
+    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
+    opened = bulk.open(model, path)
+    task = EmbedTask(
+        source,
+        choose_layers(opened, layer),
+        chosen,
+        rc,
+        opened.config.hidden_size,
+        context_bases(opened),
+        Provenance.of(opened),
+    )
+    return bulk.run(task, opened, path)
+
+
+def choose_layers(model: Model, layer: int | Literal["all"] | None) -> tuple[int, ...]:
+    """The hidden states that a user means: None is the card's, negative numbers count from the end.
+
+    Raises:
+        ModelError: the model has no such layer.
+    """
+    last = model.config.num_layers
+    if layer == "all":
+        return tuple(range(last + 1))
+    wanted = layer if layer is not None else model.card.layer if model.card.layer is not None else last
+    if not isinstance(wanted, int) or not -last - 1 <= wanted <= last:
+        raise ModelError(f"{model.card.name} has no layer {wanted}: layers go from 0 (embedding) to {last}, or 'all'")
+    return (wanted + last + 1 if wanted < 0 else wanted,)
+
+
+def context_bases(model: Model) -> int:
+    """Most bases of one window."""
+    return max(1, int(model.context * model.tokenizer.bases_per_token))

@@ -1,0 +1,122 @@
+"""What a verb is given to read: files or values in memory, settled so that they can be read again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from genolm.errors import InputError
+from genolm.genome.fasta import Genome
+from genolm.genome.formats import file_format
+from genolm.genome.interval import Interval
+from genolm.genome.sequences import SequenceRecord, read_sequences
+from genolm.genome.tables import is_table
+from genolm.genome.variant import Variant
+
+Kind = Literal["sequences", "intervals", "alleles"]
+"""Without coordinates; with the coordinates of every base; with those of the window around an allele."""
+
+IupacPolicy = Literal["raise", "N", "sample"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Sequences to run, and how to read them.
+
+    Attributes:
+        place: a path, a table, or a tuple of values.
+        genome: FASTA in which intervals and variants are read.
+        length: bases to which intervals are resized.
+        iupac: what happens to ambiguous letters of sequences; those of a genome always read N.
+        kind: what coordinates the sequences have.
+    """
+
+    place: Any
+    genome: Path | None = None
+    length: int | None = None
+    iupac: IupacPolicy = "raise"
+    kind: Kind = "sequences"
+
+    def read(self) -> Iterator[SequenceRecord]:
+        """The sequences in their order; can be called again."""
+        return self.read_values(self.place, self.length)
+
+    def read_values(self, place: Any, length: int | None = None) -> Iterator[SequenceRecord]:
+        """Other values, read the same way."""
+        genome = None if self.genome is None else Genome(self.genome)
+        return read_sequences(place, genome=genome, length=length, iupac=self.iupac)
+
+    def files(self) -> tuple[Path, ...]:
+        """The files whose content decides the result."""
+        return tuple(path for path in (self.place, self.genome) if isinstance(path, Path))
+
+
+def settle(
+    inputs: Any, *, genome: Genome | str | Path | None = None, length: int | None = None, iupac: IupacPolicy = "raise"
+) -> Source:
+    """A source that can be read again, out of whatever a user passes.
+
+    Standard input and iterators are read into memory here.
+
+    Raises:
+        InputError: nothing that can be read, or its first sequence cannot be.
+    """
+    path = genome.path if isinstance(genome, Genome) else genome
+    source = Source(_held(inputs), None if path is None else Path(path), length, iupac)
+    if str(source.place) == "-":
+        source = Source(tuple(source.read()), source.genome, None, iupac)
+    return Source(source.place, source.genome, source.length, iupac, _kind(source))
+
+
+def _held(inputs: Any) -> Any:
+    if isinstance(inputs, str | Path):
+        return Path(inputs)
+    if is_table(inputs):
+        return inputs
+    if isinstance(inputs, Interval | Variant | SequenceRecord):
+        return (inputs,)
+    try:
+        return tuple(inputs)
+    except TypeError:
+        raise InputError("inputs are a path, a table, or a list of sequences or intervals", value=inputs) from None
+
+
+def _kind(source: Source) -> Kind:
+    if isinstance(source.place, tuple):
+        return _kind_of_values(source.place)
+    if isinstance(source.place, Path) and file_format(source.place) in ("fasta", "fastq"):
+        return "sequences"
+    record = next(source.read(), None)
+    if record is None or record.interval is None:
+        return "sequences"
+    return "alleles" if _is_allele(record.id) else "intervals"
+
+
+def _kind_of_values(values: tuple[Any, ...]) -> Kind:
+    if any(isinstance(value, Variant) for value in values):
+        return "alleles"
+    placed = (isinstance(value, Interval) or getattr(value, "interval", None) is not None for value in values)
+    return "intervals" if any(placed) else "sequences"
+
+
+def _is_allele(name: str) -> bool:
+    """Whether a record's name is ``VARIANT/ref`` or ``VARIANT/alt``."""
+    variant, slash, allele = name.rpartition("/")
+    if not slash or allele not in ("ref", "alt"):
+        return False
+    try:
+        Variant.parse(variant)
+    except InputError:
+        return False
+    return True
+
+
+def coordinates(records: list[SequenceRecord], kind: Kind) -> dict[str, list[Any]]:
+    """Columns ``id`` and, unless none has any, ``chrom``, ``start``, ``end`` (0-based, half-open) and ``strand``."""
+    columns: dict[str, list[Any]] = {"id": [record.id for record in records]}
+    if kind != "sequences":
+        for name in ("chrom", "start", "end", "strand"):
+            columns[name] = [getattr(record.interval, name, None) for record in records]
+    return columns
