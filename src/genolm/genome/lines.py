@@ -58,7 +58,7 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
     kind = compression(path)
     if kind == "bgzip":
         check_whole(path)
-    with path.open("rb", buffering=_BUFFER) as file:
+    with _explained(path), path.open("rb", buffering=_BUFFER) as file:
         if kind == "plain":
             yield file
         else:
@@ -116,11 +116,9 @@ def _explained(path: Path, line: int | None = None) -> Iterator[None]:
     except PermissionError:
         raise InputError("may not be read (permission denied)", file=path) from None
     except EOFError:
-        raise InputError(
-            "the compressed file is cut off after this line; fetch it again", file=path, line=line
-        ) from None
+        raise InputError("the compressed file is cut off; fetch it again", file=path, line=line) from None
     except (gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"the compressed file is damaged after this line: {error}", file=path, line=line) from None
+        raise InputError(f"the compressed file is damaged: {error}", file=path, line=line) from None
 
 
 def _standard_input() -> BinaryIO:

@@ -1,43 +1,14 @@
-"""BCF output: out of BCF record by record, and out of VCF text."""
+"""BCF out of VCF text."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
 
 import pysam
 import pysam.bcftools
 
 from genolm.errors import InputError
 from genolm.genome.fasta_index import quiet_htslib
-from genolm.genome.vcf_info import InfoField, edited_header
-from genolm.genome.vcf_text import bcf_records, open_bcf
-
-
-def annotate_bcf(
-    template: Path,
-    out: Path,
-    fields: Sequence[InfoField],
-    extra: Sequence[str],
-    next_annotation: Callable[[Path, int], Mapping[str, Any]],
-) -> Literal["csi"] | None:
-    """Copies a BCF file with values in INFO; numbers stay in binary, so that nothing is rounded on the way.
-
-    Returns:
-        Which index suits the records; None when they are not sorted.
-    """
-    is_sorted, before = True, (-1, -1)
-    with open_bcf(template) as source:
-        header = _header(str(source.header), fields, extra)
-        with pysam.VariantFile(str(out), "wb", header=header) as target:
-            for number, record in enumerate(bcf_records(source, template), start=1):
-                record.translate(header)
-                _annotate(record, fields, next_annotation(template, number))
-                target.write(record)
-                place = (record.rid, record.pos)
-                is_sorted, before = is_sorted and place >= before, place
-    return "csi" if is_sorted else None
 
 
 def convert_to_bcf(text: Path, out: Path, template: Path) -> None:
@@ -54,30 +25,6 @@ def convert_to_bcf(text: Path, out: Path, template: Path) -> None:
         raise InputError(f"cannot be written as BCF: {error}", file=template) from None
     finally:
         declared.unlink(missing_ok=True)
-
-
-def _header(text: str, fields: Sequence[InfoField], extra: Sequence[str]) -> pysam.VariantHeader:
-    lines = edited_header(text.rstrip("\n").encode().split(b"\n"), fields, extra)
-    header = pysam.VariantHeader()
-    for line in lines[:-1]:
-        header.add_line(line.decode())
-    for sample in lines[-1].decode().split("\t")[9:]:
-        header.add_sample(sample)
-    return header
-
-
-def _annotate(record: pysam.VariantRecord, fields: Sequence[InfoField], annotation: Mapping[str, Any]) -> None:
-    for field in fields:
-        if field.id in record.info:
-            del record.info[field.id]
-        if field.id not in annotation:
-            continue
-        value = annotation[field.id]
-        if field.type == "Flag":
-            record.info[field.id] = bool(value)
-        else:
-            values = field.values(value, len(record.alts or (".",)))
-            record.info[field.id] = values[0] if field.number == "1" else values
 
 
 def _declare_missing(text: Path) -> Path:

@@ -15,9 +15,9 @@ from genolm.errors import InputError
 from genolm.genome.fasta_index import quiet_htslib
 from genolm.genome.formats import uncompressed_suffix
 from genolm.genome.lines import placed
-from genolm.genome.vcf_bcf import annotate_bcf, convert_to_bcf
+from genolm.genome.vcf_bcf import convert_to_bcf
 from genolm.genome.vcf_info import InfoField, edited_header, edited_info
-from genolm.genome.vcf_text import VcfLines, is_bcf, read_vcf_text
+from genolm.genome.vcf_text import VcfLines, read_vcf_text
 
 _TBI_REACH = 1 << 29
 """The last position a ``.tbi`` can hold; beyond it a ``.csi`` is made."""
@@ -33,7 +33,8 @@ def write_vcf(
     """Writes ``template`` again with values in INFO: one record per record, in the same order.
 
     Everything else of a record stays as it was written, and so does the header; of these fields, values and
-    declarations that an earlier run left are replaced. Equal input gives equal bytes.
+    declarations that an earlier run left are replaced. Equal input gives equal bytes. (BCF passes through text, in
+    which htslib gives its numbers six significant digits; what a BCF's header must declare and doesn't is declared.)
 
     Args:
         template: the VCF or BCF file the annotations were made for.
@@ -52,15 +53,12 @@ def write_vcf(
     kind = _output_kind(out)
     scribe = _Scribe(tuple(fields), tuple(header_lines), iter(annotations))
     with _temporary(out) as draft:
-        if kind != "bcf":
-            index = scribe.write_text(read_vcf_text(template), draft, compress=kind == "bgzip")
-            index = index if kind == "bgzip" else None
-        elif is_bcf(template):
-            index = annotate_bcf(template, draft, scribe.fields, scribe.extra, scribe.next_annotation)
-        else:
+        if kind == "bcf":
             index = _through_text(scribe, template, draft)
+        else:
+            index = scribe.write_text(read_vcf_text(template), draft, compress=kind == "bgzip")
         scribe.check_exhausted(template)
-        _publish(draft, out, index)
+        _publish(draft, out, None if kind == "plain" else index)
 
 
 @dataclass(slots=True)
@@ -125,7 +123,7 @@ class _Order:
         return "tbi" if self.furthest < _TBI_REACH else "csi"
 
 
-def _through_text(scribe: _Scribe, template: Path, draft: Path) -> Literal["csi"] | None:
+def _through_text(scribe: _Scribe, template: Path, draft: Path) -> Literal["tbi", "csi"] | None:
     text = draft.with_name(f"{draft.name}.vcf")
     try:
         index = scribe.write_text(read_vcf_text(template), text, compress=False)

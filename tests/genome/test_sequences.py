@@ -1,0 +1,192 @@
+import io
+import sys
+
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genolm.errors import InputError
+from genolm.genome import Genome, Interval, SequenceRecord, Variant, allele_sequences, read_sequences
+from genolm.genome.sequence import reverse_complement
+
+BASES = "GATTACAGGCTTCAAGCTTGCATGCCTGCAGGTCGACTCTAGAGGATCCC"
+
+
+@pytest.fixture(scope="module")
+def genome(tmp_path_factory):
+    path = tmp_path_factory.mktemp("genome") / "g.fa"
+    path.write_text(f">chr1\n{BASES}\n>chrM\nACRT\n")
+    with Genome(path) as genome:
+        yield genome
+
+
+def write(tmp_path, name, text):
+    path = tmp_path / name
+    path.write_text(text, newline="")
+    return path
+
+
+def test_files_of_sequences(tmp_path, monkeypatch):
+    expected = [SequenceRecord("a", "ACGT"), SequenceRecord("b", "NTT")]
+    assert list(read_sequences(write(tmp_path, "a.fa", ">a x\nAC\ngt\n>b\nRTT\n"))) == expected
+    assert list(read_sequences(str(write(tmp_path, "a.fq", "@a\nacgt\n+\nIIII\n@b\nNTT\n+\nIII\n")))) == expected
+    assert list(read_sequences(write(tmp_path, "a.tsv", "id\tlabel\tseq\na\t1\tACGT\nb\t0\tRtt\n"))) == expected
+    frame = pl.DataFrame({"name": ["a", "b"], "sequence": ["ACGT", "RTT"]})
+    frame.write_parquet(tmp_path / "a.parquet")
+    assert list(read_sequences(tmp_path / "a.parquet")) == list(read_sequences(frame)) == expected
+    assert list(read_sequences(pd.DataFrame({"id": ["a", "b"], "sequence": ["ACGT", "NTT"]}))) == expected
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(b">a\nACGT\n>b\nNTT\n"))))
+    assert list(read_sequences("-")) == expected
+
+
+def test_names_where_there_are_none(tmp_path):
+    expected = [("sequence1", "AC"), ("sequence2", "GT")]
+    for source in (
+        write(tmp_path, "a.csv", "sequence,label\nAC,1\nGT,0\n"),
+        write(tmp_path, "a.txt", "AC\nGT\n"),
+        ["ac", "gt"],
+    ):
+        assert [(record.id, record.sequence) for record in read_sequences(source)] == expected
+
+
+def test_policies(tmp_path):
+    path = write(tmp_path, "a.fa", ">a\nACRU\n")
+    assert next(read_sequences(path, rna=True, iupac="keep")).sequence == "ACRT"
+    sampled = next(read_sequences(path, rna=True, iupac="sample", seed=3)).sequence
+    assert (
+        sampled in ("ACAT", "ACGT") and sampled == next(read_sequences(path, rna=True, iupac="sample", seed=3)).sequence
+    )
+    with pytest.raises(InputError, match=r"a\.fa:2: not a base at position 4 .*rna=True"):
+        list(read_sequences(path))
+    with pytest.raises(InputError, match=r"a\.fa:2: ambiguous letter at position 3"):
+        list(read_sequences(path, rna=True, iupac="raise"))
+
+
+def test_intervals_from_bed_tables_and_values(tmp_path, genome):
+    first, second = Interval("1", 2, 6), Interval("chr1", 4, 8, "-")
+    expected = [SequenceRecord("1:3-6", "TTAC", first), SequenceRecord("x", reverse_complement("ACAG"), second)]
+    bed = write(tmp_path, "a.bed", "1\t2\t6\nchr1\t4\t8\tx\t0\t-\n")
+    table = write(tmp_path, "a.tsv", "chrom\tstart\tend\tstrand\tname\n1\t2\t6\t.\t\nchr1\t4\t8\t-\tx\n")
+    assert list(read_sequences(bed, genome=genome)) == list(read_sequences(table, genome=genome)) == expected
+    assert list(read_sequences(bed, genome=genome.path)) == expected
+    assert list(read_sequences([first], genome=genome)) == list(read_sequences(first, genome=genome)) == expected[:1]
+
+
+def test_length_resizes_around_the_centre_and_keeps_the_name(tmp_path, genome):
+    bed = write(tmp_path, "a.bed", "chr1\t2\t6\n")
+    record = next(read_sequences(bed, genome=genome, length=10))
+    assert record == SequenceRecord("chr1:3-6", "NGATTACAGG", Interval("chr1", -1, 9))
+
+
+def vcf(tmp_path, *records):
+    rows = "".join("\t".join((*record, ".", ".", ".")) + "\n" for record in records)
+    return write(tmp_path, "a.vcf", "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n" + rows)
+
+
+def test_variants_give_both_alleles(tmp_path, genome):
+    path = vcf(tmp_path, ("chr1", "5", ".", "a", "g,AT"), ("1", "5", ".", "ACA", "A"))
+    records = list(read_sequences(path, genome=genome, length=8))
+    assert [(record.id, record.sequence) for record in records] == [
+        ("chr1:5:A>G/ref", "GATTACAG"), ("chr1:5:A>G/alt", "GATTGCAG"),
+        ("chr1:5:A>AT/ref", "GATTACAG"), ("chr1:5:A>AT/alt", "GATTATCA"),
+        ("1:5:ACA>A/ref", "GATTACAG"), ("1:5:ACA>A/alt", "GATTAGGC"),
+    ]  # fmt: skip
+    assert {record.interval for record in records} == {Interval("chr1", 0, 8), Interval("1", 0, 8)}
+    table = write(tmp_path, "a.tsv", "chrom\tpos\tref\talt\nchr1\t5\ta\tg,AT\n1\t5\tACA\tA\n")
+    assert list(read_sequences(table, genome=genome, length=8)) == records
+    frame = pl.DataFrame({"chrom": ["chr1", "1"], "pos": [5, 5], "ref": ["A", "ACA"], "alt": ["G,AT", "A"]})
+    assert list(read_sequences(frame, genome=genome, length=8)) == records
+    values = [Variant("chr1", 5, "A", "G"), Variant("chr1", 5, "A", "AT"), Variant("1", 5, "ACA", "A")]
+    assert list(read_sequences(values, genome=genome, length=8)) == records
+
+
+def test_alternatives_without_a_sequence_are_told(tmp_path, genome):
+    path = vcf(tmp_path, ("chr1", "5", ".", "A", "G,*,<DEL>"), ("chr1", "6", ".", "C", "."))
+    with pytest.warns(UserWarning, match=r"a\.vcf: .* passed over: 1 missing, 1 star, 1 symbolic"):
+        assert len(list(read_sequences(path, genome=genome, length=8))) == 2
+
+
+@given(st.data())
+def test_allele_sequences_are_the_two_haplotypes(genome, data):
+    start = data.draw(st.integers(0, len(BASES) - 1))
+    ref = BASES[start : start + data.draw(st.integers(1, 12))]
+    alt = data.draw(st.text("ACGT", min_size=1, max_size=12).filter(lambda alt: alt != ref))
+    length = data.draw(st.integers(1, 30))
+    padded = "N" * 100 + BASES + "N" * 100
+    place, first = start + 100, start + 100 - length // 2
+    haplotype = padded[:place] + alt + padded[place + len(ref) :]
+    found = allele_sequences(Variant("chr1", start + 1, ref, alt), genome, length)
+    assert found == (padded[first : first + length], haplotype[first : first + length])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "arguments", "message"),
+    [
+        ("a.bed", "chr1\t1\t5\n", {}, r"a\.bed:1: intervals need a genome"),
+        ("a.bed", "chr1\t1\t5\nchr9\t1\t5\n", {"genome": True}, r"a\.bed:2: no such contig; .*\(value 'chr9'\)"),
+        ("a.bed", "chr1\t90\t95\n", {"genome": True}, r"a\.bed:1: no base of chr1 \(1-50\) lies in it"),
+        ("a.tsv", "chrom\tstart\tend\nchr1\t1\tx\n", {"genome": True}, r"a\.tsv:2: column end must hold whole"),
+        ("a.tsv", "chrom\tstart\tend\nchr1\t5\t2\n", {"genome": True}, r"a\.tsv:2: .*end must be greater"),
+        ("a.tsv", "chrom\tpos\tref\talt\nchr1\t5\tA\tG\n", {"length": 8}, r"a\.tsv:2: variants need a genome"),
+        ("a.tsv", "chrom\tpos\tref\talt\nchr1\t5\tA\tG\n", {"genome": True}, r"a\.tsv:2: variants need a length"),
+        ("a.tsv", "chrom\tpos\tref\talt\nchr1\t5\tT\tG\n", {"genome": True, "length": 8}, r"a\.tsv:2: REF is not"),
+        ("a.tsv", "one\ttwo\n1\t2\n", {}, r"a\.tsv: a table of sequences has a column sequence, or"),
+        ("a.tsv", "id\tsequence\na\tACGT\nb\t\n", {}, r"a\.tsv:3: the sequence is empty \(value 'b'\)"),
+        ("a.tsv", "id\tsequence\na\tAC GT\n", {}, r"a\.tsv:2: not a base at position 3 .*\(value ' '\)"),
+        ("a.fa", ">a\nAC\n", {"length": 8}, r"a\.fa: length= resizes intervals and variants"),
+        ("a.xyz", "", {}, r"a\.xyz: unknown kind of file"),
+    ],
+)
+def test_bad_files(tmp_path, genome, name, text, arguments, message):
+    arguments = {key: genome if key == "genome" else value for key, value in arguments.items()}
+    with pytest.raises(InputError, match=message):
+        list(read_sequences(write(tmp_path, name, text), **arguments))
+
+
+@pytest.mark.parametrize(
+    ("values", "arguments", "message"),
+    [
+        (["AC", "AXC"], {}, r"inputs:2: not a base at position 2 .*\(value 'X'\)"),
+        (["AC", ""], {}, r"inputs:2: the sequence is empty"),
+        (["AC"], {"length": 4}, "length= resizes"),
+        ([Interval("c", 0, 1)], {}, "inputs:1: intervals need a genome"),
+        ([b"AC"], {}, r"inputs:1: neither DNA, nor an Interval, a Variant or a SequenceRecord \(value b'AC'\)"),
+        ([SequenceRecord("a", "A!")], {}, "inputs:1: not a base"),
+    ],
+)
+def test_bad_values(values, arguments, message):
+    with pytest.raises(InputError, match=message):
+        list(read_sequences(values, **arguments))
+
+
+def test_a_record_needs_a_name():
+    with pytest.raises(InputError, match="needs a name"):
+        SequenceRecord("", "ACGT")
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("file", "count"),
+    [
+        ("human/other_slices.fa.gz", 19),
+        ("human/LPA_14_haplotypes.fa.gz", 14),
+        ("benchmarks/genomic_benchmarks_in_slices.tsv.gz", 9056),
+        ("benchmarks/gue/tf.0.dev.csv.gz", 1000),
+        ("genomeocean/dna_sequences.txt", 20),
+    ],
+)
+def test_real_files(data_dir, file, count):
+    records = list(read_sequences(data_dir / file))
+    assert len(records) == count and all(set(record.sequence) <= set("ACGTN") for record in records)
+
+
+@pytest.mark.data
+def test_published_sequences_are_those_of_the_genome(data_dir):
+    table = pl.read_csv(data_dir / "benchmarks/genomic_benchmarks_in_slices.tsv.gz", separator="\t")
+    with Genome(data_dir / "human/GRCh38.slices.fa.gz") as genome:
+        inside = [name in genome and end <= genome.lengths[name] for name, end in zip(table["region"], table["end"])]
+        table = table.filter(pl.Series(inside))  # the others lie in slices of another assembly
+        found = [record.sequence for record in read_sequences(table.drop("seq"), genome=genome)]
+    assert len(found) > 8000 and found == [sequence.upper() for sequence in table["seq"]]

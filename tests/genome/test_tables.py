@@ -1,0 +1,77 @@
+import pandas as pd
+import polars as pl
+import pytest
+
+from genolm.errors import InputError
+from genolm.genome.tables import read_table, whole
+
+
+def rows(source, *names):
+    return list(read_table(source).pick(*names))
+
+
+def write(tmp_path, name, text):
+    path = tmp_path / name
+    path.write_text(text, newline="")
+    return path
+
+
+def test_text_tables_know_their_lines(tmp_path):
+    path = write(tmp_path, "a.tsv", '##comment\n\n#CHROM\tScore\tPosition\r\nchr1\t0.5\t7\r\n\r\n"chr2"\t1\t8\r\n')
+    assert rows(path, "pos", "chrom", "ref") == [(4, ("7", "chr1", None)), (6, ("8", '"chr2"', None))]
+
+
+def test_comma_separated_with_quotes(tmp_path):
+    path = write(tmp_path, "a.csv", 'name,seq\n"x, y",ACGT\nz,"A""C"\n')
+    assert rows(path, "name", "sequence") == [(2, ("x, y", "ACGT")), (3, ("z", 'A"C'))]
+
+
+@pytest.mark.parametrize("text", ["id\tsequence\na\tAC\n", "id,sequence\na,AC\n"])
+def test_txt_is_told_by_its_header(tmp_path, text):
+    assert rows(write(tmp_path, "a.txt", text), "id", "sequence") == [(2, ("a", "AC"))]
+
+
+def test_a_text_of_nothing_but_dna(tmp_path):
+    assert rows(write(tmp_path, "a.txt", "ACGT\n\nnnry \n"), "sequence") == [(1, ("ACGT",)), (3, ("nnry",))]
+
+
+def test_frames_and_parquet(tmp_path):
+    frame = pl.DataFrame({"other": [0, 0], "Chr": ["chr1", "chr2"], "start0": [1, 2], "END": [5, None]})
+    expected = [(1, ("chr1", 1, 5)), (2, ("chr2", 2, None))]
+    assert rows(frame, "chrom", "start", "end") == expected
+    frame.write_parquet(tmp_path / "a.parquet")
+    assert rows(tmp_path / "a.parquet", "chrom", "start", "end") == expected
+    pandas = pd.DataFrame({"chrom": ["chr1"], "start": [1], "end": [5.0]})
+    assert rows(pandas, "chrom", "start", "end") == [(1, ("chr1", 1, 5.0))]
+    table = read_table(frame)
+    assert read_table(table) is table and table.has("chrom", "end") and not table.has("ref")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.tsv", "", "a.tsv: the table is empty"),
+        ("a.tsv", "##only comments\n", "the table is empty"),
+        ("a.tsv", "id\tsequence\na\tAC\nb\n", r"a\.tsv:3: 1 fields under a header of 2 \(value 'b'\)"),
+        ("a.csv", "id,sequence\na,AC,\n", r"a\.csv:2: 3 fields under a header of 2"),
+        ("a.csv", 'id,sequence\n"a,AC\n', r"a\.csv:2: quotes that do not fit"),
+        ("a.tsv", "seq\tsequence\nA\tC\n", r"a\.tsv: two columns mean 'sequence' \(value 'sequence'\)"),
+        ("a.parquet", "not parquet", "not a parquet file"),
+        ("a.parquet", "PAR1 but nothing else", "the parquet file is damaged"),
+    ],
+)
+def test_broken_tables(tmp_path, name, text, message):
+    with pytest.raises(InputError, match=message):
+        rows(write(tmp_path, name, text), "id", "sequence")
+
+
+def test_fields_longer_than_a_csv_limit(tmp_path):
+    path = write(tmp_path, "a.csv", "id,sequence\na," + "ACGT" * 50_000 + "\n")
+    assert len(rows(path, "sequence")[0][1][0]) == 200_000
+
+
+def test_whole_numbers():
+    assert [whole(value, "pos") for value in ("1,024", 7, " 8 ", 9.0, "-3")] == [1024, 7, 8, 9, -3]
+    for bad in ("1e3", "", None, 1.5, "x"):
+        with pytest.raises(InputError, match="column pos must hold whole numbers"):
+            whole(bad, "pos")
