@@ -1,0 +1,129 @@
+"""Which alternatives of a variant file can be scored, and why the others cannot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from genolm.errors import InputError
+from genolm.genome.fasta import Genome
+from genolm.genome.variant import Variant
+from genolm.genome.vcf import Reason, VariantRecord
+from genolm.tasks.allele_windows import Obstacle, Strand
+
+Mismatch = Literal["raise", "skip", "flip"]
+Status = (
+    Literal["scored", "flipped", "ref_mismatch", "unknown_contig", "off_contig", "not_snv", "longer_than_horizon"]
+    | Reason
+    | Obstacle
+)
+"""What became of an alternative.
+
+- ``scored``; ``flipped``: scored with both alleles reverse-complemented, because only then REF is what the genome has.
+- ``symbolic`` (``<DEL>``), ``star`` (``*``), ``missing`` (``.``), ``breakend``, ``non_acgt`` (a letter outside ACGT in
+  REF or ALT), ``same_as_ref``, ``telomere`` (position 0): nothing to score.
+- ``ref_mismatch``, ``unknown_contig``, ``off_contig``: the record does not fit the genome.
+- ``not_snv``: only ``method="full"`` scores it; ``longer_than_horizon``: ALT has more bases than are compared.
+- ``no_context``: nothing precedes it on a strand (first base of the contig; on the reverse strand, the last);
+  ``contig_end``: nothing follows it there. A mean over both strands is not given then.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One alternative: its status and, where it can be scored, the variant in the genome's own terms."""
+
+    status: Status
+    variant: Variant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What is asked of a variant.
+
+    Attributes:
+        snv_only: whether only single-base changes can be scored.
+        horizon: most bases of ALT, without those it shares with REF.
+        on_mismatch: what happens when a record does not fit the genome.
+    """
+
+    snv_only: bool
+    horizon: int
+    on_mismatch: Mismatch = "raise"
+
+    def __post_init__(self) -> None:
+        if self.on_mismatch not in get_args(Mismatch):
+            raise InputError("on_mismatch is raise, skip or flip", value=self.on_mismatch)
+
+    def calls(self, record: VariantRecord, genome: Genome, file: Path | str) -> tuple[Call, ...]:
+        """One call for every alternative of the record.
+
+        Args:
+            record: what was read.
+            genome: what it is compared with.
+            file: where it was read, for messages.
+
+        Raises:
+            InputError: with ``on_mismatch="raise"``: an unknown contig, a place off it, a REF that is not the genome's.
+        """
+        if all(record.reasons):
+            return tuple(Call(reason) for reason in record.reasons if reason)
+        problem = _misfit(record, genome)
+        if problem and self.on_mismatch == "raise":
+            raise InputError(problem.message, file=file, line=record.line, value=problem.value)
+        return tuple(
+            Call(reason) if reason else self._call(variant, problem, genome)
+            for variant, reason in zip(record.variants(), record.reasons)
+        )
+
+    def _call(self, variant: Variant | None, problem: _Misfit | None, genome: Genome) -> Call:
+        assert variant is not None, "an alternative without a reason against it is a variant"
+        if problem is None:
+            return self._judged(variant, genome, "scored")
+        if self.on_mismatch == "flip" and variant.flipped().ref == problem.found:
+            return self._judged(variant.flipped(), genome, "flipped")
+        return Call(problem.status)
+
+    def _judged(self, variant: Variant, genome: Genome, status: Status) -> Call:
+        chrom = genome.resolve(variant.chrom)
+        variant = Variant(chrom, variant.pos, variant.ref, variant.alt)
+        edit = Strand(genome, chrom).edit(variant)
+        if self.snv_only and not edit.is_snv:
+            return Call("not_snv")
+        return Call("longer_than_horizon") if len(edit.alt) > self.horizon else Call(status, variant)
+
+
+@dataclass(frozen=True, slots=True)
+class _Misfit:
+    status: Literal["ref_mismatch", "unknown_contig", "off_contig"]
+    message: str
+    value: str
+    found: str = ""
+
+
+def _misfit(record: VariantRecord, genome: Genome) -> _Misfit | None:
+    advice = "is it another genome build? on_mismatch='skip' (--on-mismatch skip) leaves such records unscored"
+    try:
+        chrom = genome.resolve(record.chrom)
+    except InputError as error:
+        return _Misfit("unknown_contig", f"{error.message}; {advice}", record.chrom)
+    start, end = record.pos - 1, record.pos - 1 + len(record.ref)
+    place = f"{chrom}:{record.pos:,}"
+    if end > genome.lengths[chrom]:
+        return _Misfit(
+            "off_contig", f"{place} is past the end of the contig ({genome.lengths[chrom]:,}); {advice}", place
+        )
+    found = genome.fetch(chrom, start, end)
+    if found == record.ref.upper():
+        return None
+    return _Misfit(
+        "ref_mismatch",
+        f"REF is {_short(record.ref)}, the genome has {_short(found)} there; {advice}",
+        f"{record.chrom}:{record.pos}:{record.ref}>{','.join(record.alts)}",
+        found,
+    )
+
+
+def _short(bases: str) -> str:
+    return bases if len(bases) <= 20 else f"{bases[:20]}…"
