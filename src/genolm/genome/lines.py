@@ -76,7 +76,7 @@ def byte_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     with open_bytes(path) as file:
         lines = iter(file)
         while True:
-            with _explained(path, number):
+            with _explained(path, number or None):
                 line = next(lines, None)
             if line is None:
                 return
