@@ -126,6 +126,16 @@ def test_an_existing_folder_is_not_touched(tmp_path):
     assert genolm.load(out).card.name == "tiny-random"
     genolm.convert("tiny-random-dense", out, overwrite=True)
     assert genolm.load(out).card.name == "tiny-random-dense"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_others_may_read_what_they_may_read_elsewhere(tmp_path):
+    folder = genolm.convert("tiny-random", tmp_path / "deep" / "out")
+    plain = tmp_path / "plain"
+    plain.touch()
+    assert {path.stat().st_mode for path in folder.iterdir()} == {plain.stat().st_mode}
+    assert folder.stat().st_mode == (tmp_path / "deep").stat().st_mode
+    assert list((tmp_path / "deep").iterdir()) == [folder]
 
 
 def test_a_file_is_never_overwritten(tmp_path):

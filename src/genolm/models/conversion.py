@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -78,7 +78,8 @@ def convert(
 ) -> Path:
     """Write a model in another layout or precision; the same bits where the precision stays.
 
-    Reads and writes one tensor after the other: the memory needed is that of one file (``max_shard_bytes``). The folder
+    Reads and writes one tensor after the other: the memory needed is that of one file
+    (``max_shard_bytes``) and one tensor. The folder
     appears under its name when it is complete.
 
     Args:
@@ -178,16 +179,24 @@ def _refuse_existing(out: Path, overwrite: bool) -> None:
 @contextmanager
 def _appearing(out: Path) -> Iterator[Path]:
     """A folder to write into that takes its name ``out`` when the block ends well, and vanishes when it does not."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    folder = out.with_name(f".{out.name}.{secrets.token_hex(4)}")
     try:
+        folder.mkdir(parents=True)
         yield folder
-        folder.chmod(0o755)
-        if out.exists():
-            shutil.rmtree(out)
-        folder.replace(out)
+        _take_place(folder, out)
     except OSError as error:
         kind = ResourceError if error.errno == errno.ENOSPC else ModelError
         raise kind(f"{out}: cannot be written: {error}") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _take_place(folder: Path, out: Path) -> None:
+    """Rename ``folder`` to ``out``; what was there goes only when the new one has its place."""
+    if not out.exists():
+        folder.replace(out)
+        return
+    old = out.with_name(f"{folder.name}.old")
+    out.replace(old)
+    folder.replace(out)
+    shutil.rmtree(old)

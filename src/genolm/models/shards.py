@@ -180,4 +180,7 @@ def _split(tensors: Iterable[Pending], limit: int) -> list[list[Pending]]:
 
 
 def _write(path: Path, shard: list[Pending]) -> None:
+    path.touch()
+    mode = path.stat().st_mode  # what the user's umask asks for; safetensors makes files that nobody else may read
     save_file({item.name: item.make().contiguous() for item in shard}, path, metadata={"format": "pt"})
+    path.chmod(mode)

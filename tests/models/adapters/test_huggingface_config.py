@@ -1,8 +1,14 @@
 """config.json of the Hugging Face layout, both ways."""
 
+import json
+from dataclasses import replace
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from genolm.errors import ModelError
+from genolm.models import config_file
 from genolm.models.adapters.huggingface_config import read_config, write_config
 from genolm.models.config import DecoderConfig
 from genolm.models.zoo import ZOO
@@ -89,6 +95,34 @@ def test_both_ways(name):
     config = ZOO[name].config
     assert config is not None
     assert read_config(write_config(config)) == config
+
+
+CONFIGS = st.builds(
+    DecoderConfig,
+    vocab_size=st.integers(16, 500),
+    hidden_size=st.integers(1, 64),
+    num_layers=st.integers(1, 4),
+    num_heads=st.sampled_from([4, 8]),
+    num_kv_heads=st.sampled_from([1, 2, 4]),
+    head_dim=st.sampled_from([2, 6, 64]),
+    ffn_size=st.integers(1, 64),
+    num_experts=st.just(0),
+    rope_theta=st.floats(1.0, 1e9),
+    max_positions=st.integers(1, 2**20),
+    norm_eps=st.floats(1e-12, 1e-2),
+    pad_id=st.integers(0, 15),
+    tied=st.booleans(),
+    initial_std=st.floats(0.0, 1.0),
+)
+
+
+@given(CONFIGS, st.integers(1, 9), st.integers(1, 9))
+def test_both_ways_for_any_config(config, first, second):
+    experts = replace(config, num_experts=max(first, second), experts_per_token=min(first, second))
+    for wanted in (config, experts):
+        assert read_config(json.loads(json.dumps(write_config(wanted)))) == wanted
+        own = config_file.config_values(wanted, "genolm", "float32")
+        assert config_file.parse_config(json.loads(json.dumps(own))) == (wanted, "genolm")
 
 
 def test_a_kmer_table_has_no_word_in_this_layout():
