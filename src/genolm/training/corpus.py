@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,7 +104,7 @@ def _assign(
         if isinstance(region, Interval) and region.overlaps(run.interval):
             cuts |= {max(region.start, run.interval.start), min(region.end, run.interval.end)}
     borders = sorted(cuts)
-    for start, stop in zip(borders[:-1], borders[1:], strict=True):
+    for start, stop in itertools.pairwise(borders):
         piece = Interval(run.interval.chrom, start, stop)
         split = next((name for region, name in owners if _covers(region, piece)), "train")
         if split:
@@ -179,7 +180,7 @@ class RowOrder:
     def _cut(self, ids: Ids, random: np.random.Generator) -> Iterator[Ids]:
         phase = int(random.integers(self._length)) if len(ids) > self._length else 0
         borders = [0, *range(phase or self._length, len(ids), self._length), len(ids)]
-        for start, stop in zip(borders[:-1], borders[1:], strict=True):
+        for start, stop in itertools.pairwise(borders):
             if stop - start > 1:
                 piece = ids[start:stop]
                 yield self._complement[piece[::-1]] if random.integers(2) else piece

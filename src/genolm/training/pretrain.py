@@ -8,7 +8,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -22,14 +22,15 @@ from torch import Tensor
 from genolm.errors import RunError
 from genolm.models.decoder import Decoder
 from genolm.models.experts import expert_load, load_balancing_loss, router_z_loss
+from genolm.models.precision import native_bf16
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.checkpoint import load_checkpoint, save_checkpoint
 from genolm.training.corpus import Corpus, RowOrder, Rows, load_corpus
 from genolm.training.heldout import bits_per_base, sample_windows
+from genolm.training.initialisation import initialise
 from genolm.training.recipe import OptimizerRecipe, Recipe
 from genolm.training.release import write_model
-
-Log = Callable[[dict[str, Any]], None]
+from genolm.training.run_log import Listener, RunLog
 
 
 def pretrain(
@@ -38,7 +39,7 @@ def pretrain(
     *,
     resume: bool = False,
     steps: int | None = None,
-    log: Log | None = None,
+    log: Listener | None = None,
 ) -> Path:
     """Train a decoder on next-base prediction and write it as a model folder.
 
@@ -68,7 +69,7 @@ def pretrain(
     corpus = load_corpus(recipe.corpus, tokenizer)
     run = _Run(recipe, corpus, tokenizer, out, fingerprint, log)
     run.train(min(steps or recipe.steps, recipe.steps), resume)
-    return write_model(out / "model", run.network, tokenizer, recipe, corpus, run.history)
+    return write_model(out / "model", run.network, tokenizer, recipe, run.log.lines())
 
 
 class _Run:
@@ -81,41 +82,45 @@ class _Run:
         tokenizer: NucleotideTokenizer,
         out: Path,
         fingerprint: str,
-        log: Log | None,
+        log: Listener | None,
     ) -> None:
-        self.recipe, self.out, self.fingerprint, self._listener = recipe, out, fingerprint, log
-        self.network = Decoder(recipe.model, tokenizer.base_ids).initialise(recipe.seed)
+        self.recipe, self.checkpoints, self.fingerprint = recipe, out / "checkpoints", fingerprint
+        self.log = RunLog(out / "log.jsonl", log)
+        self.network = initialise(Decoder(recipe.model, tokenizer.base_ids), recipe.seed)
         self.optimizer = build_optimizer(self.network, recipe.optimizer)
         self.rows = RowOrder(corpus.splits["train"], recipe.context, recipe.batch_rows, recipe.seed, tokenizer)
-        self.bf16 = recipe.precision == "bf16" or (recipe.precision == "auto" and multiplies_bf16())
-        self.history: list[dict[str, Any]] = []
+        self.bf16 = recipe.precision == "bf16" or (recipe.precision == "auto" and native_bf16())
         self._bases = torch.tensor(sorted(tokenizer.base_ids))
         self._held_out = {
             name: sample_windows(runs, recipe.context, recipe.evaluate_windows, recipe.seed)
             for name, runs in corpus.splits.items()
             if name != "train"
         }
-        self._report(bases={name: corpus.bases(name) for name in corpus.splits}, dropped=corpus.dropped, step=0)
+        self._bases_of = {name: corpus.bases(name) for name in corpus.splits} | {"dropped": corpus.dropped}
 
     def train(self, steps: int, resume: bool) -> None:
-        step = (load_checkpoint(self.out / "checkpoints", *self._state()) or 0) if resume else 0
+        """Go on to ``steps`` steps from the newest checkpoint, or from the beginning."""
+        step = (load_checkpoint(self.checkpoints, *self._state()) if resume else None) or 0
+        self.log.rewind(step)
+        if step == 0:
+            self.log.add(step=0, bases=self._bases_of)
         with _stop_signals() as stopped:
             started, done = time.monotonic(), step
             while step < steps:
                 loss = self._step(step)
                 step += 1
                 if stopped.is_set():
-                    save_checkpoint(self.out / "checkpoints", step, *self._state())
+                    save_checkpoint(self.checkpoints, step, *self._state())
                     raise KeyboardInterrupt(f"stopped after step {step}; continue with --resume")
                 if step % 20 == 0 or step == steps:
                     speed = (step - done) * self.recipe.batch_rows * self.recipe.context / (time.monotonic() - started)
-                    self._report(step=step, **loss, tokens_per_second=round(speed))
+                    self.log.add(step=step, **loss, tokens_per_second=round(speed))
                     started, done = time.monotonic(), step
                 if step % self.recipe.evaluate_every == 0 or step == steps:
-                    self._report(step=step, **self._evaluate())
+                    self.log.add(step=step, **self._evaluate())
                     started = time.monotonic()
                 if step % self.recipe.checkpoint_every == 0 or step == steps:
-                    save_checkpoint(self.out / "checkpoints", step, *self._state())
+                    save_checkpoint(self.checkpoints, step, *self._state())
 
     def _state(self) -> tuple[Decoder, torch.optim.Optimizer, str]:
         return self.network, self.optimizer, self.fingerprint
@@ -153,13 +158,6 @@ class _Run:
         bits = {name: bits_per_base(self.network, windows, self.bf16) for name, windows in self._held_out.items()}
         return {"held_out_bits_per_base": {name: round(value, 5) for name, value in bits.items()}}
 
-    def _report(self, **values: Any) -> None:
-        self.history.append(values)
-        with (self.out / "log.jsonl").open("a") as file:
-            file.write(json.dumps(values) + "\n")
-        if self._listener is not None:
-            self._listener(values)
-
 
 def next_base_loss(logits_BLV: Tensor, ids_BM: Tensor, documents_BM: Tensor | None, base_ids: Tensor) -> Tensor:
     """Mean cross-entropy in nats over the bases that follow a base of their own document (M = L + 1)."""
@@ -193,11 +191,6 @@ def build_optimizer(network: Decoder, plan: OptimizerRecipe) -> torch.optim.Opti
     ]
     groups = [group for group in groups if group["params"]]
     return torch.optim.AdamW(groups, lr=plan.learning_rate, betas=plan.betas, fused=True)
-
-
-def multiplies_bf16() -> bool:
-    """Whether this CPU has bf16 matrix or vector instructions; without them bf16 is slower than fp32."""
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def _claim(out: Path, recipe: Recipe, resume: bool) -> str:

@@ -1,0 +1,172 @@
+"""Pretraining: resume equals uninterrupted, held-out bases stay out, the loss counts what it says."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+import genolm
+from genolm.errors import InputError, RunError
+from genolm.models.decoder import Decoder
+from genolm.training.initialisation import initialise
+from genolm.training.pretrain import build_optimizer, learning_rate, next_base_loss, pretrain
+from genolm.training.recipe import OptimizerRecipe, Recipe, shipped_recipes
+
+
+def weights(folder: Path) -> bytes:
+    return (folder / "model.safetensors").read_bytes()
+
+
+def losses(run: Path) -> list[float]:
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    return [line["bits_per_base"] for line in lines if "bits_per_base" in line]
+
+
+def test_the_loss_falls_on_a_repeated_sequence(recipe: Recipe, tmp_path: Path) -> None:
+    fasta = tmp_path / "repeat.fa"
+    fasta.write_text(">a\n" + "ACGTTGCA" * 200 + "\n>chr3\n" + "ACGTTGCA" * 60 + "\n")
+    corpus = replace(recipe.corpus, fasta=(str(fasta),), leak_fraction=1.0)
+    reports: list[dict[str, object]] = []
+    pretrain(replace(recipe, corpus=corpus, steps=60, evaluate_every=60), tmp_path / "run", log=reports.append)
+    bits = [report["held_out_bits_per_base"] for report in reports if "held_out_bits_per_base" in report]
+    assert bits[-1]["test"] < 0.5  # type: ignore[index]
+
+
+@pytest.mark.parametrize("kind", ["recipe", "expert_recipe"])
+def test_resumed_equals_uninterrupted(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    recipe = request.getfixturevalue(kind)
+    whole = pretrain(recipe, tmp_path / "whole")
+    pretrain(recipe, tmp_path / "parts", steps=3)
+    resumed = pretrain(recipe, tmp_path / "parts", resume=True)
+    assert weights(resumed) == weights(whole)
+    assert losses(tmp_path / "parts")[-1] == losses(tmp_path / "whole")[-1]
+
+
+def test_killed_and_resumed_equals_uninterrupted(recipe: Recipe, tmp_path: Path) -> None:
+    recipe = replace(recipe, steps=60, checkpoint_every=5)
+    whole = pretrain(recipe, tmp_path / "whole")
+    program = "import sys, pickle; from genolm.training.pretrain import pretrain; pretrain(sys.argv[1], sys.argv[2])"
+    file = tmp_path / "recipe.yaml"
+    file.write_text(as_yaml(recipe))
+    process = subprocess.Popen([sys.executable, "-c", program, str(file), str(tmp_path / "parts")])
+    while not list((tmp_path / "parts").glob("checkpoints/step-*")) and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert weights(pretrain(recipe, tmp_path / "parts", resume=True)) == weights(whole)
+
+
+def as_yaml(recipe: Recipe) -> str:
+    corpus = {"fasta": list(recipe.corpus.fasta), "held_out": {"test": ["chr3"]}, "min_run": recipe.corpus.min_run}
+    optimizer = {"learning_rate": recipe.optimizer.learning_rate, "warmup_steps": recipe.optimizer.warmup_steps}
+    plain = ("name", "context", "batch_rows", "steps", "evaluate_every", "evaluate_windows", "checkpoint_every")
+    values = {key: getattr(recipe, key) for key in plain}
+    return yaml.safe_dump({**values, "model": recipe.model.to_dict(), "corpus": corpus, "optimizer": optimizer})
+
+
+def test_a_signal_saves_and_stops(recipe: Recipe, tmp_path: Path) -> None:
+    def stop(report: dict[str, object]) -> None:
+        if report["step"] == 4:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(KeyboardInterrupt, match="continue with --resume"):
+        pretrain(recipe, tmp_path / "run", log=stop)
+    assert (tmp_path / "run/checkpoints/step-5").is_dir()
+    whole = pretrain(recipe, tmp_path / "whole")
+    assert weights(pretrain(recipe, tmp_path / "run", resume=True)) == weights(whole)
+
+
+def test_a_torn_checkpoint_is_not_loaded(recipe: Recipe, tmp_path: Path) -> None:
+    whole = pretrain(recipe, tmp_path / "whole")
+    pretrain(recipe, tmp_path / "run", steps=5)
+    newest = tmp_path / "run/checkpoints/step-5/state.safetensors"
+    newest.write_bytes(newest.read_bytes()[:-7])
+    assert weights(pretrain(recipe, tmp_path / "run", resume=True)) == weights(whole)
+
+
+def test_a_folder_with_a_run_is_refused(recipe: Recipe, tmp_path: Path) -> None:
+    pretrain(recipe, tmp_path / "run", steps=1)
+    with pytest.raises(RunError, match="already holds a run"):
+        pretrain(recipe, tmp_path / "run")
+    with pytest.raises(RunError, match="run of another recipe"):
+        pretrain(replace(recipe, seed=1), tmp_path / "run", resume=True)
+
+
+def test_the_model_folder_loads_with_its_card(recipe: Recipe, tmp_path: Path) -> None:
+    model = genolm.load(pretrain(recipe, tmp_path / "run"))
+    assert (model.card.name, model.card.context, model.config) == ("toy", 64, recipe.model)
+    assert model.card.metrics["training_tokens"] == 8 * 4 * 64
+    assert 1.5 < model.card.metrics["test_bits_per_base"] < 3
+
+
+def test_expert_load_and_losses_are_logged(expert_recipe: Recipe, tmp_path: Path) -> None:
+    reports: list[dict[str, object]] = []
+    pretrain(expert_recipe, tmp_path / "run", log=reports.append)
+    told = next(report for report in reports if "expert_load" in report)
+    assert len(told["expert_load"]) == 2  # type: ignore[arg-type]
+    assert all(sum(loads) == pytest.approx(1, abs=1e-3) for loads in told["expert_load"])  # type: ignore[attr-defined]
+    assert told["load_balancing"] >= 1.9  # type: ignore[operator]
+
+
+def test_the_loss_counts_bases_within_their_document_only() -> None:
+    ids = torch.tensor([[8, 5, 12, 6, 14]])  # A C <EOD> G <PAD>
+    documents = torch.tensor([[0, 0, -1, 1, -1]])
+    logits = torch.zeros(1, 4, 32)
+    logits[0, 0, 5] = 3.0
+    expected = -math.log(math.exp(3) / (math.exp(3) + 31))
+    assert next_base_loss(logits, ids, documents, torch.tensor([5, 6, 7, 8])).item() == pytest.approx(expected)
+
+
+def test_the_schedule_warms_up_and_ends_low(recipe: Recipe) -> None:
+    recipe = replace(recipe, steps=100, optimizer=OptimizerRecipe(1.0, warmup_steps=10, final_fraction=0.1))
+    rates = [learning_rate(step, recipe) for step in range(101)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == rates[10] == pytest.approx(1.0)
+    assert rates[55] == pytest.approx(0.55)
+    assert rates[100] == pytest.approx(0.1)
+
+
+def test_the_kmer_table_has_its_own_rate_and_no_decay(recipe: Recipe) -> None:
+    network = initialise(Decoder(recipe.model), 0)
+    groups = build_optimizer(network, recipe.optimizer).param_groups
+    table = [group for group in groups if any(value is network.kmer.table.weight for value in group["params"])]  # type: ignore[union-attr]
+    assert [(group["factor"], group["weight_decay"]) for group in table] == [(2.0, 0.0)]
+    assert sum(len(group["params"]) for group in groups) == len(list(network.parameters()))
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_shipped_recipes_parse_and_run_two_steps(name: str, recipe: Recipe, tmp_path: Path) -> None:
+    shipped = Recipe.load(name)
+    small = replace(
+        shipped,
+        model=shipped.model.shrunk(),
+        corpus=replace(shipped.corpus, fasta=recipe.corpus.fasta, held_out={"test": ("chr3",)}),
+        context=64,
+        evaluate_windows=2,
+        steps=2,
+    )
+    assert genolm.load(pretrain(small, tmp_path / "run")).config == shipped.model.shrunk()
+
+
+def test_recipe_errors_name_file_and_value(tmp_path: Path) -> None:
+    file = tmp_path / "r.yaml"
+    file.write_text("name: x\nstep: 3\n")
+    with pytest.raises(InputError, match=r"r\.yaml: unknown key in recipe; .*value 'step'"):
+        Recipe.load(file)
+    file.write_text("name: [x\n")
+    with pytest.raises(InputError, match=r"r\.yaml:2: not valid YAML"):
+        Recipe.load(file)
+    file.write_text("name: x\n")
+    with pytest.raises(InputError, match="missing 2 required"):
+        Recipe.load(file)
+    with pytest.raises(InputError, match="not one of the shipped recipes: genolm-nano"):
+        Recipe.load("genolm-nanno")
