@@ -15,7 +15,6 @@ from genolm.engine import settings
 from genolm.engine.settings import read_settings, write_settings
 from genolm.errors import RunError
 
-
 TABLE = pl.DataFrame({"a": [1, 2]})
 
 
