@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -34,6 +35,7 @@ class Hub:
     status: dict[str, list[int]] = field(default_factory=dict)
     cuts: dict[str, list[int]] = field(default_factory=dict)
     ranges: bool = True
+    pause: float = 0.0
     redirect: str | None = None
     stated: dict[str, str] = field(default_factory=dict)
     requests: list[tuple[str, str | None, str | None]] = field(default_factory=list)
@@ -84,6 +86,7 @@ class Handler(BaseHTTPRequestHandler):
         data, wanted = self.hub.files[name], self.headers.get("Range")
         start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and self.hub.ranges else 0
         cuts = self.hub.cuts.get(name)
+        time.sleep(self.hub.pause)
         self.answer(206 if start else 200, data[start:], cut=cuts.pop(0) if cuts else None)
 
     def answer(self, status: int, body: bytes, cut: int | None = None, **headers: str):
@@ -380,6 +383,7 @@ DOWNLOAD = "import sys; from genolm.models import download; print(download(sys.a
 
 
 def test_processes_that_want_the_same_model_share_one_download(remote):
+    remote.pause = 1.0  # until the others have started
     running = [
         subprocess.Popen([sys.executable, "-c", DOWNLOAD, ID], stdout=subprocess.PIPE, text=True) for _ in range(3)
     ]
