@@ -39,7 +39,7 @@ class Rows(NamedTuple):
 
     Attributes:
         ids_RL: token ids, (rows, context + 1); padded at the end.
-        documents_RL: document number of every token, -1 for padding and separators; None when every row is one document.
+        documents_RL: document of every token, -1 for padding and separators; None when each row is one document.
     """
 
     ids_RL: Ids

@@ -56,7 +56,7 @@ def canonical_kmers(ids: NDArray[np.uint8], base_ids: tuple[int, int, int, int])
 def leaking_pieces(ids: NDArray[np.uint8], held_out: KmerSet, limit: float) -> Iterator[tuple[int, int, bool]]:
     """Stretches of a run as (start, stop, leaks), in order and without gaps.
 
-    A piece of 1,000 bases leaks when more than ``limit`` of its 28-mers are held out; neighbours of one kind are joined.
+    A piece of 1,000 bases leaks when more than ``limit`` of its 28-mers are held out; like neighbours are joined.
     """
     shared = held_out.share(ids)
     begin, kind = 0, None

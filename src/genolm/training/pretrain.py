@@ -44,8 +44,8 @@ def pretrain(
     """Train a decoder on next-base prediction and write it as a model folder.
 
     ``out`` receives ``log.jsonl`` (a line per report), ``checkpoints/`` and, at the end, ``model/``, which
-    :func:`genolm.load` reads. Interrupted by Ctrl-C or SIGTERM the run saves a checkpoint and stops; resumed it gives the
-    same weights, bit for bit, as one that was never interrupted (same machine, same number of threads).
+    :func:`genolm.load` reads. Interrupted by Ctrl-C or SIGTERM the run saves a checkpoint and stops; resumed it gives
+    the same weights, bit for bit, as one that was never interrupted (same machine, same number of threads).
 
     Args:
         recipe: a recipe, a YAML file, or the name of a shipped recipe.

@@ -1,0 +1,1 @@
+"""Measurements that the README quotes; each script writes one file in results/."""

@@ -1,0 +1,110 @@
+"""Embedding long DNA with the genos-1.2b configuration on a CPU: genolm beside transformers, same weights, bf16.
+
+    python benchmarks/embedding.py runs/genos-1.2b --bases 8192 32768
+
+Writes results/embedding.json: seconds of every side, their ratio, how far the pooled vectors are apart, and the peak
+memory of a fresh process that loads the model and embeds each length.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import genolm
+from benchmarks.genos_weights import random_bases, write_weights
+from benchmarks.record import alternate, write
+
+# The settings of transformers that were tried; the fastest at each length is what genolm is compared with.
+SETTINGS = {
+    "sdpa, grouped_mm experts": {"attn_implementation": "sdpa", "experts_implementation": "grouped_mm"},
+    "sdpa, eager experts": {"attn_implementation": "sdpa", "experts_implementation": "eager"},
+}
+
+
+def transformers_model(folder: Path, settings: dict[str, str]) -> Any:
+    """MixtralModel of the same folder in bf16."""
+    from transformers import MixtralModel
+
+    return MixtralModel.from_pretrained(folder, dtype=torch.bfloat16, **settings).eval()
+
+
+def compare(folder: Path, bases: int, rounds: int) -> dict[str, Any]:
+    """Both sides on one sequence, in turn."""
+    sequence = random_bases(bases)
+    ours = genolm.load(folder, dtype="bfloat16")
+    ids = torch.from_numpy(ours.tokenizer.encode(sequence)).long()[None]
+    theirs = {name: transformers_model(folder, settings) for name, settings in SETTINGS.items()}
+    out: dict[str, torch.Tensor] = {}
+
+    def run_ours() -> None:
+        vectors = genolm.embed(ours, [sequence], layer=ours.config.num_layers, pooling="mean", token_budget=bases)
+        out["genolm"] = torch.as_tensor(vectors["embedding"].to_numpy()[0])
+
+    def run_theirs(name: str) -> None:
+        with torch.inference_mode():
+            out[name] = theirs[name](ids, use_cache=False).last_hidden_state.float().mean(1)[0]
+
+    sides = {"genolm": run_ours} | {name: (lambda name=name: run_theirs(name)) for name in theirs}
+    timed = alternate(sides, rounds)
+    best = min(theirs, key=lambda name: timed[name]["median_seconds"])
+    return {
+        "bases": bases,
+        "sides": timed,
+        "fastest_transformers_setting": best,
+        "speedup": round(timed[best]["median_seconds"] / timed["genolm"]["median_seconds"], 3),
+        "pooled_vector_relative_distance": relative_distance(out["genolm"], out[best]),
+        "pooled_vector_correlation": correlation(out["genolm"], out[best]),
+    }
+
+
+def relative_distance(one: torch.Tensor, other: torch.Tensor) -> float:
+    """Norm of the difference over the norm."""
+    return round(float((one - other).norm() / other.norm()), 6)
+
+
+def correlation(one: torch.Tensor, other: torch.Tensor) -> float:
+    """Pearson."""
+    return round(float(torch.corrcoef(torch.stack((one, other)))[0, 1]), 6)
+
+
+def peak_memory(folder: Path, bases: int) -> dict[str, Any]:
+    """Peak resident memory of a process of its own that embeds one sequence."""
+    words = [sys.executable, "-m", "benchmarks.embedding", str(folder), "--peak", str(bases)]
+    told = subprocess.run(words, capture_output=True, text=True, check=True)
+    return dict(json.loads(told.stdout.splitlines()[-1]))
+
+
+def _peak(folder: Path, bases: int) -> None:
+    model = genolm.load(folder, dtype="bfloat16")
+    weights = sum(weight.nbytes for weight in model.network.parameters())
+    genolm.embed(model, [random_bases(bases)], token_budget=bases)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps({"bases": bases, "peak_bytes": peak, "weights_bytes": weights, "above_weights": peak - weights}))
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="model folder; made when it is not there")
+    parser.add_argument("--bases", type=int, nargs="+", default=[8192, 32768])
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--peak", type=int)
+    words = parser.parse_args()
+    folder = write_weights(words.folder)
+    if words.peak:
+        return _peak(folder, words.peak)
+    timed = [compare(folder, bases, words.rounds if bases < 20_000 else 1) for bases in words.bases]
+    peaks = [peak_memory(folder, bases) for bases in (4096, 8192, 16384, 32768)]
+    write("embedding", {"model": "genos-1.2b, random weights", "precision": "bf16", "timed": timed, "memory": peaks})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""The genos-1.2b configuration with random bf16 weights, for transformers and for genolm, from one folder on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+import genolm
+from genolm.models.conversion import save
+from genolm.models.decoder import Decoder
+from genolm.models.model import Model
+from genolm.models.zoo import entry
+
+
+def write_weights(folder: Path, name: str = "genos-1.2b", seed: int = 0) -> Path:
+    """A model folder in the Hugging Face layout; kept when it is already there."""
+    if (folder / "config.json").exists():
+        return folder
+    known = entry(name)
+    with torch.device("meta"):
+        network = Decoder(known.config)
+    network = network.to(torch.bfloat16).to_empty(device="cpu")
+    torch.manual_seed(seed)
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.fill_(1.0) if weight.ndim == 1 else weight.normal_(0.0, 0.02)
+    tokenizer = genolm.load("tiny-random").tokenizer
+    return save(Model(network, tokenizer, known.card), folder, layout="huggingface")
+
+
+def random_bases(length: int, seed: int = 0) -> str:
+    """Uniformly random DNA."""
+    generator = torch.Generator().manual_seed(seed)
+    return "".join("ACGT"[i] for i in torch.randint(4, (length,), generator=generator).tolist())

@@ -1,0 +1,64 @@
+"""One JSON file per measurement: what was run, where, with which versions and which commit."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def write(name: str, measured: dict[str, Any]) -> Path:
+    """Write ``results/NAME.json`` and show it."""
+    path = RESULTS / f"{name}.json"
+    RESULTS.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"benchmark": name, "machine": machine(), **measured}, indent=1) + "\n")
+    print(path.read_text())
+    return path
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores, memory, versions and commit."""
+    listing = Path("/proc/cpuinfo").read_text()
+    model = next((line.split(":")[1].strip() for line in listing.splitlines() if line.startswith("model name")), "")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {
+        "processor": model,
+        "bf16_instructions": "avx512_bf16" in listing or "amx_bf16" in listing,
+        "threads": torch.get_num_threads(),
+        "memory_gib": round(memory, 1),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in ("genolm", "torch", "transformers", "numpy")},
+        "commit": _git("rev-parse", "HEAD"),
+        "uncommitted_changes": bool(_git("status", "--porcelain", "--", "src", "benchmarks/*.py")),
+    }
+
+
+def _git(*words: str) -> str:
+    return subprocess.run(["git", *words], capture_output=True, text=True, cwd=RESULTS.parent).stdout.strip()
+
+
+def alternate(sides: dict[str, Callable[[], Any]], rounds: int) -> dict[str, dict[str, Any]]:
+    """Time several sides in turn, A B A B, after one uncounted round; seconds of each and their median."""
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    for round_ in range(rounds + 1):
+        for name, side in sides.items():
+            start = time.perf_counter()
+            side()
+            if round_:
+                seconds[name].append(time.perf_counter() - start)
+    return {
+        name: {"median_seconds": round(median(values), 4), "seconds": [round(value, 4) for value in values]}
+        for name, values in seconds.items()
+    }

@@ -1,0 +1,155 @@
+"""Variant scoring with the genos-1.2b configuration on a CPU: genolm's two methods beside two full passes a variant.
+
+    python benchmarks/variants.py runs/genos-1.2b
+
+1,000 single-base variants within 100 kb of random DNA. The plain way, with transformers in its fastest setting: the
+log-likelihood of the alternative 8,192-base window minus that of the reference window; it is timed on a few of the same
+variants, because all of them would take hours, and the rates are compared. The correlation with the plain two-pass score
+is taken on those variants, and on many more with the small shipped model, whose weights are trained.
+Writes results/variants.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import genolm
+from benchmarks.embedding import SETTINGS, transformers_model
+from benchmarks.genos_weights import random_bases, write_weights
+from benchmarks.record import write
+
+CONTEXT, WINDOW, HORIZON = 4096, 8192, 512
+Logits = Callable[[torch.Tensor], torch.Tensor]
+
+
+def random_variants(sequence: str, start: int, stop: int, count: int, seed: int = 0) -> list[genolm.Variant]:
+    """Distinct single-base variants in [start, stop) of a contig ``chrB``, in order."""
+    drawn = random.Random(seed)
+    sites = sorted(drawn.sample(range(start, stop), count))
+    others = {base: [other for other in "ACGT" if other != base] for base in "ACGT"}
+    return [genolm.Variant("chrB", site + 1, sequence[site], drawn.choice(others[sequence[site]])) for site in sites]
+
+
+def plain_score(
+    logits: Logits, encode: Callable[[str], Any], sequence: str, variant: genolm.Variant, window: int
+) -> float:
+    """Log-likelihood of the alternative window minus the reference window, centred on the variant; nats."""
+    start = max(0, variant.pos - 1 - window // 2)
+    reference = sequence[start : start + window]
+    site = variant.pos - 1 - start
+    alternative = reference[:site] + variant.alt + reference[site + 1 :]
+    totals = []
+    for text in (alternative, reference):
+        ids = torch.from_numpy(encode(text)).long()[None]
+        logp = logits(ids)[0, :-1].float().log_softmax(-1)
+        totals.append(logp.gather(-1, ids[0, 1:, None]).double().sum().item())
+    return totals[0] - totals[1]
+
+
+def timed(function: Callable[[], Any]) -> tuple[float, Any]:
+    """Seconds and result."""
+    start = time.perf_counter()
+    result = function()
+    return time.perf_counter() - start, result
+
+
+def large_model(folder: Path, plain_count: int) -> dict[str, Any]:
+    """Rates on the 1.2B configuration."""
+    sequence = random_bases(120_000)
+    fasta = folder.parent / "chrB.fa"
+    fasta.write_text(f">chrB\n{sequence}\n")
+    variants = random_variants(sequence, 10_000, 110_000, 1000)
+    model = genolm.load(folder, dtype="bfloat16")
+    chosen = variants[:: len(variants) // plain_count][:plain_count]
+    theirs = fastest_causal(folder, model.tokenizer.encode(sequence[:WINDOW]))
+    with torch.inference_mode():
+        seconds, plain = timed(
+            lambda: [plain_score(theirs, model.tokenizer.encode, sequence, variant, WINDOW) for variant in chosen]
+        )
+    rate = plain_count / seconds
+    result: dict[str, Any] = {"plain": {"variants": plain_count, "seconds": round(seconds, 2), "per_second": rate}}
+    for method, column in (("conditional", "site"), ("full", "sum")):
+        took, table = timed(
+            lambda method=method: genolm.variants(
+                model, variants, genome=fasta, method=method, context=CONTEXT, horizon=HORIZON
+            )
+        )
+        scores = dict(zip(table["pos"], table[f"llr_alt_minus_ref_{column}_nats"]))
+        same = [scores[variant.pos] for variant in chosen]
+        result[method] = {
+            "variants": len(variants),
+            "seconds": round(took, 2),
+            "per_second": len(variants) / took,
+            "speedup": round(len(variants) / took / rate, 1),
+            "smallest_left_context": int(table["left_context"].min()),
+            "correlation_with_plain": round(float(np.corrcoef(plain, same)[0, 1]), 4),
+        }
+        print(method, result[method], flush=True)
+    return result
+
+
+def fastest_causal(folder: Path, ids: Any) -> Logits:
+    """The head on MixtralModel in the faster of its settings, judged on one window."""
+    from transformers import MixtralForCausalLM
+
+    times = {}
+    for name, settings in SETTINGS.items():
+        model = transformers_model(folder, settings)
+        batch = torch.from_numpy(ids).long()[None]
+        with torch.inference_mode():
+            model(batch[:, :256], use_cache=False)
+            times[name], _ = timed(lambda model=model, batch=batch: model(batch, use_cache=False))
+        del model
+    best = min(times, key=lambda name: times[name])
+    whole = MixtralForCausalLM.from_pretrained(folder, dtype=torch.bfloat16, **SETTINGS[best]).eval()
+    return lambda batch: whole(batch, use_cache=False).logits
+
+
+def small_model(count: int) -> dict[str, Any]:
+    """Correlation of both methods with the plain score for trained weights, fp32."""
+    from genolm.genome.simulate import simulate
+
+    model = genolm.load("genolm-nano")
+    folder = Path("runs/simulated")
+    simulate(folder, overwrite=True)
+    with genolm.Genome(folder / "genome.fa") as genome:
+        chrom = max(genome.lengths, key=lambda name: genome.lengths[name])
+        sequence = genome.fetch(chrom, 0, genome.lengths[chrom])
+    window = model.context
+    sites = [v for v in random_variants(sequence.replace("N", "A"), window, len(sequence) - window, count * 2)]
+    variants = [genolm.Variant(chrom, v.pos, v.ref, v.alt) for v in sites if sequence[v.pos - 1] != "N"][:count]
+    with torch.inference_mode():
+        plain = [
+            plain_score(lambda ids: model.network(ids).logits_BLV, model.tokenizer.encode, sequence, v, window)
+            for v in variants
+        ]
+    told: dict[str, Any] = {"model": "genolm-nano", "variants": count, "window": window}
+    for method, column in (("conditional", "site"), ("full", "sum")):
+        table = genolm.variants(model, variants, genome=folder / "genome.fa", method=method)
+        scores = table[f"llr_alt_minus_ref_{column}_nats"].to_numpy()
+        told[f"{method}_correlation_with_plain"] = round(float(np.corrcoef(plain, scores)[0, 1]), 4)
+    return told
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="model folder; made when it is not there")
+    parser.add_argument("--plain", type=int, default=6, help="variants that are scored the plain way")
+    words = parser.parse_args()
+    trained = small_model(300)
+    print(trained, flush=True)
+    measured = large_model(write_weights(words.folder), words.plain)
+    write("variants", {"model": "genos-1.2b, random weights, bf16", "rates": measured, "trained_weights": trained})
+
+
+if __name__ == "__main__":
+    main()
