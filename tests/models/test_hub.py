@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from genolm.errors import ModelError, NetworkError, ResourceError
 from genolm.models import http_files, hub
 from genolm.models.inspection import describe
 from genolm.models.shards import INDEX, SINGLE
+from genolm.models.zoo import ZOO
 
 COMMIT = "c" * 40
 ID = "lab/model"
@@ -143,6 +144,19 @@ def test_a_hub_id_is_loaded(remote, folders, tmp_path):
     digest = hashlib.sha256(remote.files[SINGLE]).hexdigest()
     assert (snapshot / SINGLE).resolve() == (root / "blobs" / digest).resolve()
     assert unfinished(tmp_path) == []
+
+
+def test_a_hub_id_is_converted(remote, tmp_path):
+    out = genolm.convert(ID, tmp_path / "out", layout="genolm")
+    assert genolm.load(out).fingerprint == genolm.load(ID).fingerprint
+
+
+def test_a_name_of_the_zoo_brings_its_card(remote, monkeypatch):
+    entry = replace(ZOO["genos-1.2b"], hub_id=ID)
+    monkeypatch.setattr("genolm.models.loading.locate", lambda _: entry)
+    model = genolm.load("genos-1.2b")
+    assert (model.card.name, model.card.licence) == ("genos-1.2b", "Apache-2.0")
+    assert model.dtype == torch.float32  # so small that bf16 would gain nothing
 
 
 def test_what_is_there_is_not_downloaded_again(remote):
