@@ -2,10 +2,10 @@
 
     python benchmarks/variants.py runs/genos-1.2b
 
-1,000 single-base variants within 100 kb of random DNA. The plain way, with transformers in its fastest setting: the
+1,000 single-base variants within 100 kb of random DNA. The plain way, with transformers in its fastest setting, is the
 log-likelihood of the alternative 8,192-base window minus that of the reference window; it is timed on a few of the same
-variants, because all of them would take hours, and the rates are compared. The correlation with the plain two-pass score
-is taken on those variants, and on many more with the small shipped model, whose weights are trained.
+variants, because all of them would take hours, and the rates are compared. The correlation with that score is taken on
+those variants, and on many more with the small shipped model, whose weights are trained.
 Writes results/variants.json.
 """
 
@@ -124,7 +124,7 @@ def small_model(count: int) -> dict[str, Any]:
         chrom = max(genome.lengths, key=lambda name: genome.lengths[name])
         sequence = genome.fetch(chrom, 0, genome.lengths[chrom])
     window = model.context
-    sites = [v for v in random_variants(sequence.replace("N", "A"), window, len(sequence) - window, count * 2)]
+    sites = list(random_variants(sequence.replace("N", "A"), window, len(sequence) - window, count * 2))
     variants = [genolm.Variant(chrom, v.pos, v.ref, v.alt) for v in sites if sequence[v.pos - 1] != "N"][:count]
     with torch.inference_mode():
         plain = [
