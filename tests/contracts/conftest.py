@@ -1,0 +1,39 @@
+"""What every contract is tested with: all networks of the zoo, small and with random weights."""
+
+import pytest
+import torch
+from tests.contracts.zoo_networks import model_of, random_network
+
+from genolm.models.zoo import ZOO
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _inference():
+    with torch.inference_mode():
+        yield
+
+
+@pytest.fixture(scope="session", params=sorted(ZOO))
+def network(request):
+    return random_network(request.param)
+
+
+@pytest.fixture(scope="session")
+def model(network):
+    return model_of(network)
+
+
+@pytest.fixture
+def ids():
+    """(B, L) -> ids of bases with an N here and there, the same every time."""
+
+    def make(batch, length, seed=0):
+        generator = torch.Generator().manual_seed(seed)
+        return torch.randint(5, 10, (batch, length), generator=generator)
+
+    return make

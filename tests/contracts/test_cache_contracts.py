@@ -1,0 +1,64 @@
+"""Reading a sequence piece by piece, or branching off it, gives what one full pass gives."""
+
+import pytest
+import torch
+
+CLOSE = {"atol": 2e-5, "rtol": 2e-4}
+
+
+def run(network, ids_BL, **kwargs):
+    output = network(ids_BL, layers=range(network.config.num_layers + 1), **kwargs)
+    return joined([output])
+
+
+def joined(outputs):
+    """Logits and hidden states of consecutive passes."""
+    pieces = [torch.cat([one.logits_BLV, *(one.hidden[key] for key in sorted(one.hidden))], -1) for one in outputs]
+    return torch.cat(pieces, 1)
+
+
+@pytest.mark.parametrize("sizes", [(1,) * 24, (24,), (9, 1, 1, 13), (1, 22, 1)], ids=str)
+def test_cache_equals_full_pass(network, ids, sizes):
+    whole, cache = ids(3, 24), network.new_cache()
+    pieces = [run(network, piece, cache=cache) for piece in whole.split(sizes, 1)]
+    assert cache.length == 24
+    torch.testing.assert_close(torch.cat(pieces, 1), run(network, whole), **CLOSE)
+
+
+def test_cache_equals_full_pass_under_left_padding(network, ids):
+    whole, mask = ids(3, 24), torch.ones(3, 24, dtype=torch.bool)
+    mask[1, :5], mask[2, :11] = False, False
+    whole = whole.masked_fill(~mask, network.config.pad_id)
+    cache = network.new_cache()
+    first = run(network, whole[:, :15], mask_BL=mask[:, :15], cache=cache)
+    rest = [run(network, whole[:, column : column + 1], cache=cache) for column in range(15, 24)]
+    together = torch.cat([first, *rest], 1)
+    for number, row in enumerate(whole):
+        alone = run(network, row[mask[number]][None])[0]
+        torch.testing.assert_close(together[number][mask[number]], alone, **CLOSE)
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 16, 49, 50, 64])
+def test_chunked_equals_whole(network, ids, chunk):
+    whole = ids(2, 50)
+    pieces = network.stream(whole, chunk=chunk, layers=range(network.config.num_layers + 1))
+    torch.testing.assert_close(joined(pieces), run(network, whole), **CLOSE)
+
+
+def test_branches_equal_full_passes(network, ids):
+    reference, cache = ids(1, 30), network.new_cache()
+    network(reference, cache=cache)
+    starts, tails = [0, 1, 2, 17, 29, 30], ids(6, 8, seed=5)
+    output = network.branch(tails, starts, cache, layers=range(network.config.num_layers + 1))
+    for number, start in enumerate(starts):
+        whole = run(network, torch.cat((reference[:, :start], tails[number : number + 1]), 1))
+        torch.testing.assert_close(joined([output])[number], whole[0, start:], **CLOSE)
+
+
+def test_branches_leave_the_cache_as_it_was(network, ids):
+    reference, cache = ids(1, 30), network.new_cache()
+    network(reference[:, :20], cache=cache)
+    network.branch(ids(3, 6, seed=5), [4, 20, 11], cache)
+    assert cache.length == 20
+    rest = run(network, reference[:, 20:], cache=cache)
+    torch.testing.assert_close(rest, run(network, reference)[:, 20:], **CLOSE)
