@@ -7,30 +7,21 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from genolm.models.footprint import activation_bytes
+
 if TYPE_CHECKING:
     import torch
 
     from genolm.models.config import DecoderConfig
 
-_ROWS_AT_ONCE = 8192  # tokens for which a feed-forward block holds its inner activations together
-_FIXED = 64 * 2**20  # buffers of the allocator and of the matrix library
 _CPU_MESSAGE = re.compile(
     r"not enough memory|can't allocate memory|cannot allocate memory|out of memory", re.IGNORECASE
 )
 
 
 def estimate(config: DecoderConfig, tokens: int, dtype: torch.dtype) -> int:
-    """Bytes that a batch of ``tokens`` tokens (pads included) needs beyond the weights, at its peak; linear in them.
-
-    Counted: residual stream, norm and attention output (4 D), queries and their output (2 H d), keys and values, plain
-    and rotated (4 H_kv d), the inner activations of 8,192 tokens at a time (3 F for every chosen expert), and logits
-    and log-probabilities in fp32 (2 V).
-    """
-    width = dtype.itemsize
-    heads = 2 * config.num_heads * config.head_dim + 4 * config.num_kv_heads * config.head_dim
-    stream = tokens * (4 * config.hidden_size + heads) * width
-    inner = min(tokens, _ROWS_AT_ONCE) * 3 * config.ffn_size * max(1, config.experts_per_token) * width
-    return _FIXED + stream + inner + tokens * 2 * config.vocab_size * 4
+    """Bytes that a batch of ``tokens`` tokens (pads included) needs beyond the weights, at its peak; linear in them."""
+    return activation_bytes(config, tokens, dtype.itemsize)
 
 
 def available(device: torch.device | str) -> int | None:

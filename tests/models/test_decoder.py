@@ -1,0 +1,146 @@
+"""The decoder's parts: rotary positions, k-mer rows, cache, branches and refusals."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genolm.errors import ModelError
+from genolm.models.cache import KVCache
+from genolm.models.config import DecoderConfig
+from genolm.models.decoder import Decoder, RMSNorm
+from genolm.models.kmers import KmerTable
+from genolm.models.random_weights import random_decoder
+from genolm.models.rotary import rotary_angles, rotate
+from genolm.tokens.nucleotide import NucleotideTokenizer
+
+TOKENIZER = NucleotideTokenizer(iupac="N")
+KMER = DecoderConfig(32, 32, 2, 4, 2, 8, 48, kmer_order=4, kmer_dim=8)
+
+
+def ids(sequence: str) -> torch.Tensor:
+    return torch.from_numpy(TOKENIZER.encode(sequence).astype(np.int64))[None]
+
+
+def test_a_rotation_keeps_length_and_depends_on_distance_only() -> None:
+    q, k = torch.randn(1, 1, 1, 16), torch.randn(1, 1, 1, 16)
+
+    def product(at: int, back: int) -> float:
+        turned = [rotate(x, *rotary_angles(torch.tensor([[p]]), 16, 1e4)) for x, p in ((q, at), (k, at - back))]
+        assert turned[0].norm().item() == pytest.approx(q.norm().item(), rel=1e-5)
+        return float((turned[0] * turned[1]).sum())
+
+    assert product(5, 3) == pytest.approx(product(105, 3), abs=1e-4)
+    assert product(5, 3) != pytest.approx(product(5, 4), abs=1e-3)
+    assert product(3, 3) == pytest.approx(product(3, 3))
+
+
+def test_dimension_i_pairs_with_dimension_i_plus_half() -> None:
+    x = torch.zeros(1, 1, 1, 4)
+    x[..., 0] = 1.0
+    turned = rotate(x, *rotary_angles(torch.tensor([[1]]), 4, 1e4))[0, 0, 0]
+    assert turned.tolist() == pytest.approx([np.cos(1), 0, np.sin(1), 0], abs=1e-6)
+
+
+@given(st.text("ACGTN", max_size=40), st.integers(1, 5))
+def test_kmer_rows_are_base_four_numbers(sequence: str, order: int) -> None:
+    table = KmerTable(order, 4, 8, TOKENIZER.base_ids, 32)
+    rows = table.rows(ids(sequence))[0].tolist() if sequence else []
+    for position, row in enumerate(rows):
+        word = sequence[max(0, position - order + 1) : position + 1]
+        whole = len(word) == order and "N" not in word
+        assert row == (int("".join(str("ACGT".index(base)) for base in word), 4) if whole else 4**order)
+
+
+def test_kmers_never_span_documents() -> None:
+    table = KmerTable(3, 4, 8, TOKENIZER.base_ids, 32)
+    documents = torch.tensor([[0, 0, 0, 1, 1, 1]])
+    assert (table.rows(ids("ACGTAC"), documents)[0] == 64).tolist() == [True, True, False, True, True, False]
+
+
+def test_the_norm_in_pieces_equals_the_norm_at_once() -> None:
+    norm, x = RMSNorm(8, 1e-5), torch.randn(1, 1300, 8)
+    with torch.no_grad():
+        torch.testing.assert_close(norm(x), norm._normed(x))
+        size = norm(x).square().mean(-1).sqrt()
+    torch.testing.assert_close(size, torch.ones_like(size), atol=1e-3, rtol=0)
+
+
+def test_the_cache_grows_and_keeps_what_it_holds() -> None:
+    cache, pieces = KVCache(1), torch.randn(9, 1, 2, 3, 4)
+    for step, piece in enumerate(pieces):
+        keys, values = cache.append(0, piece, -piece)
+        assert keys.shape[2] == 3 * (step + 1)
+    torch.testing.assert_close(keys, torch.cat(list(pieces), 2))
+    torch.testing.assert_close(values, -keys)
+
+
+def test_a_branch_equals_a_full_pass_and_leaves_the_cache() -> None:
+    network, cache = random_decoder(KMER, 0), None
+    reference, alternatives, starts = "ACGTTGCAACGTNACGGT", ["TTGAC", "GANCA", "CCCCC"], [0, 3, 18]
+    with torch.inference_mode():
+        cache = network.new_cache()
+        network(ids(reference), cache=cache)
+        branch = torch.cat([ids(text) for text in alternatives])
+        got = network.branch(branch, starts, cache).logits_BLV
+        for row, (text, start) in enumerate(zip(alternatives, starts)):
+            whole = network(ids(reference[:start] + text)).logits_BLV[:, start:]
+            torch.testing.assert_close(got[row : row + 1], whole, atol=1e-5, rtol=1e-5)
+        after = network(ids("AC"), cache=cache).logits_BLV
+        torch.testing.assert_close(after, network(ids(reference + "AC")).logits_BLV[:, -2:], atol=1e-5, rtol=1e-5)
+
+
+def test_layers_asked_for_are_those_returned() -> None:
+    network = random_decoder(KMER, 0)
+    out = network(ids("ACGT"), layers=(0, 2), logits=False)
+    assert sorted(out.hidden) == [0, 2]
+    assert out.logits_BLV is None
+    torch.testing.assert_close(network.head(out.hidden[2]), network(ids("ACGT")).logits_BLV)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda n: n(ids("ACGT"), layers=[3]), "layer 3 is not there: this model has 0 .embedding. to 2"),
+        (lambda n: n(ids("AC"), layers=[-1]), "layer -1 is not there"),
+        (lambda n: n(ids("AC"), documents_BL=ids("AC"), cache=n.new_cache()), "packed documents cannot continue"),
+        (lambda n: n.branch(ids("AC"), [0], n.new_cache()), "a branch continues a cache of one sequence"),
+    ],
+)
+def test_what_cannot_be_is_refused(call: object, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        call(random_decoder(KMER, 0))  # type: ignore[operator]
+
+
+def test_a_branch_outside_the_cache_is_refused() -> None:
+    network = random_decoder(KMER, 0)
+    cache = network.new_cache()
+    network(ids("ACGT"), cache=cache)
+    with pytest.raises(ModelError, match="starts within the 4 cached tokens"):
+        network.branch(ids("A"), [5], cache)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"num_heads": 3}, "num_heads 3 is not a multiple of num_kv_heads 2"),
+        ({"head_dim": 7}, "head_dim must be even"),
+        ({"num_experts": 2, "experts_per_token": 3}, "experts_per_token 3 is not in 1..2"),
+        ({"kmer_order": 13}, "order in 1..12"),
+        ({"hidden_size": 0}, "hidden_size must be at least 1, not 0"),
+        ({"no_such": 1}, "unknown config keys: no_such"),
+    ],
+)
+def test_contradicting_configs_are_refused(change: dict[str, int], message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        DecoderConfig.from_dict({**KMER.to_dict(), **change})
+
+
+@pytest.mark.parametrize("experts", [0, 4])
+@pytest.mark.parametrize("tied", [False, True])
+def test_parameters_are_counted_by_arithmetic(experts: int, tied: bool) -> None:
+    values = {**KMER.to_dict(), "num_experts": experts, "experts_per_token": experts and 2, "tied": tied}
+    config = DecoderConfig.from_dict(values)
+    assert config.parameters == sum(weight.numel() for weight in Decoder(config).parameters())
+    assert config.active_parameters < config.parameters or not experts
