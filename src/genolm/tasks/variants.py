@@ -177,8 +177,8 @@ class VariantTask:
     def _status(self, call: Call, value: float) -> str:
         if call.variant is None or not np.isnan(value):
             return call.status
-        sites = [self._site(call.variant, reverse) for reverse in self._strands]
-        return str(next(site for site in sites if not isinstance(site, Site)))
+        obstacles = {self._site(call.variant, reverse) for reverse in self._strands}
+        return "no_context" if "no_context" in obstacles else "contig_end"
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
         """Writes the VCF, BCF or table."""

@@ -1,0 +1,152 @@
+"""Saturation mutagenesis: every single-base change of an interval, scored as variants are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import polars as pl
+
+from genolm.engine.progress import Progress
+from genolm.errors import InputError
+from genolm.genome.fasta import Genome
+from genolm.genome.interval import Interval
+from genolm.genome.vcf import VariantRecord
+from genolm.tasks.bulk import Bulk
+from genolm.tasks.mutation_plots import check_plot, plot_mutations
+from genolm.tasks.provenance import Provenance
+from genolm.tasks.tables import SUFFIXES, check_suffix, write_table
+from genolm.tasks.variant_columns import Method
+from genolm.tasks.variants import HORIZON, VariantTask, fit_tiling
+
+if TYPE_CHECKING:
+    import torch
+
+    from genolm.models.model import Model
+
+_KEPT = ("chrom", "pos", "ref", "alt", "status")
+
+
+@dataclass(frozen=True)
+class MutationTask(VariantTask):
+    """Scores all single-base changes of the interval that ``source`` spells; see :func:`mutate`."""
+
+    name: ClassVar[str] = "mutate"
+
+    def records(self) -> Iterator[VariantRecord]:
+        """A record with three alternatives for every base that is known."""
+        interval = Interval.parse(self.source)
+        bases = self.reference[interval]
+        for index, (pos, ref) in enumerate(zip(range(interval.start + 1, interval.end + 1), bases)):
+            if ref in "ACGT":
+                yield VariantRecord(index, None, interval.chrom, pos, ".", ref, tuple("ACGT".replace(ref, "")))
+
+    def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
+        """Writes the table."""
+        described = self.provenance.described(interval=self.source, **self.settings)
+        write_table(map(self._kept, frames), out, described)
+
+    def collect(self, frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
+        """The table."""
+        return pl.concat(map(self._kept, frames))
+
+    def _kept(self, frame: pl.DataFrame) -> pl.DataFrame:
+        scores = [self.columns.score + ending for ending in ("", *self.columns.strands)]
+        return frame.select(*_KEPT[:-1], *scores, _KEPT[-1])
+
+
+def mutate(
+    model: Model | str | Path,
+    interval: Interval | str,
+    out: Path | str | None = None,
+    *,
+    genome: Genome | str | Path,
+    method: Method = "conditional",
+    context: int | None = None,
+    rc: bool = False,
+    plot: Path | str | None = None,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | str | None = None,
+    token_budget: int | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    shard: str | tuple[int, int] | None = None,
+    progress: Progress | bool | None = None,
+) -> Any:
+    """Scores all three substitutions at every base of an interval: log p(ALT) - log p(REF), nats.
+
+    Negative: the model finds the alternative less likely. Methods and strands are those of :func:`genolm.variants`
+    (``full`` with a horizon of 512 bases). Bases that the genome does not know (N) have no rows.
+
+    Args:
+        model: a model with one token per base, or what :func:`genolm.load` takes.
+        interval: as ``chr22:1,001-2,000`` (1-based, both ends included), or an `Interval`; on the forward strand.
+        out: ``.parquet``, ``.tsv`` or ``.csv``; None returns the table.
+        genome: FASTA, plain or bgzip.
+        method: ``conditional`` (one pass for everything) or ``full`` (a branch for each substitution).
+        context: bases that at least precede every position; None for 4,096, or what the model has room for.
+        rc: read the reverse strand too; the score is the mean.
+        plot: ``.png``, ``.svg`` or ``.pdf`` of a sequence logo above a heat map
+            (:func:`genolm.tasks.mutation_plots.plot_mutations`); replaced when it exists.
+        device: where to compute; None for the best there is.
+        dtype: precision of the weights; None for what card and device prefer.
+        token_budget: tokens of a batch; None for what fits.
+        resume: go on from the finished parts of a killed run.
+        overwrite: replace an existing output.
+        shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge`.
+        progress: True for a bar on standard error.
+
+    Returns:
+        ``out``, or without one a polars table: ``chrom``, ``pos`` (1-based), ``ref``, ``alt``,
+        ``llr_alt_minus_ref_site_nats`` (or ``…_sum_nats`` for ``full``), with ``rc`` also ``…_forward`` and
+        ``…_reverse``, and ``status``.
+
+    Raises:
+        InputError: an interval that is not wholly on its contig, or without a known base; an unknown kind of output.
+        ModelError: no such model, or one that cannot read so much context.
+        RunError: the output exists, or parts of another run are in the way.
+        GenolmError: a plot without the packages that draw it.
+    """
+    path, picture = check_suffix(out, SUFFIXES), check_plot(plot)
+    if picture is not None and shard is not None:
+        raise InputError("a plot needs all positions; merge the shards, then plot_mutations(table, plot)")
+    fasta = genome if isinstance(genome, Genome) else Genome(genome)
+    place = check_interval(interval, fasta)
+    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
+    opened = bulk.open(model, path)
+    tiling = fit_tiling(opened, method, context, HORIZON)
+    task = MutationTask(str(place), fasta.path, method, tiling, rc, "raise", Provenance.of(opened))
+    result = bulk.run(task, opened, path)
+    if picture is not None:
+        strands = "both strands" if rc else "forward strand"
+        table = result if path is None else _read(path)
+        plot_mutations(table, picture, subtitle=f"{opened.card.name}, {method}, {strands}")
+    return result
+
+
+def check_interval(interval: Interval | str, genome: Genome) -> Interval:
+    """The interval in the genome's own terms.
+
+    Raises:
+        InputError: another strand, a contig that is not there, a part off the contig, no known base.
+    """
+    given = Interval.parse(interval) if isinstance(interval, str) else interval
+    if given.strand == "-":
+        raise InputError("mutations are named on the forward strand; rc=True (--rc) reads both", value=str(given))
+    place = Interval(genome.resolve(given.chrom), given.start, given.end)
+    length = genome.lengths[place.chrom]
+    if place.start < 0 or place.end > length:
+        raise InputError(f"a part of the interval is off {place.chrom}, which has bases 1-{length:,}", value=str(given))
+    if not set(genome[place]) - {"N"}:
+        raise InputError("the genome has only N in the interval", value=str(given))
+    return place
+
+
+def _read(path: Path) -> pl.DataFrame:
+    if path.suffix.lower() == ".parquet":
+        return pl.read_parquet(path)
+    return pl.read_csv(
+        path, separator="\t" if path.suffix.lower() == ".tsv" else ",", schema_overrides={"chrom": pl.String}
+    )
