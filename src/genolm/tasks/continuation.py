@@ -47,11 +47,11 @@ def continue_prompts(
         A, C, G, T, before the sampler's rules.
     """
     steps = _Steps(model, _collated(model, prompts), chunk or CHUNK_TOKENS)
-    base_ids = torch.tensor(model.tokenizer.base_ids, device=model.device)
-    uniforms = torch.from_numpy(uniforms_BT).to(model.device)
-    written = torch.zeros(len(prompts), 4, dtype=torch.bool, device=model.device)
-    total = torch.zeros(len(prompts), dtype=torch.float64, device=model.device)
-    bases = torch.zeros(len(prompts), length, dtype=torch.int64, device=model.device)
+    base_ids = torch.tensor(model.tokenizer.base_ids)
+    uniforms = torch.from_numpy(uniforms_BT)
+    written = torch.zeros(len(prompts), 4, dtype=torch.bool)
+    total = torch.zeros(len(prompts), dtype=torch.float64)
+    bases = torch.zeros(len(prompts), length, dtype=torch.int64)
     log_probs = steps.prompt()
     for step in range(length):
         chosen = draw(sampler.probabilities(log_probs, written), uniforms[:, step])
@@ -59,8 +59,8 @@ def continue_prompts(
         total += log_probs.gather(-1, chosen[:, None])[:, 0]
         written.scatter_(-1, chosen[:, None], True)
         if step + 1 < length:
-            log_probs = steps.next(base_ids[chosen])
-    return bases.to(torch.int8).cpu().numpy(), (total / length).cpu().numpy()
+            log_probs = steps.next(base_ids[chosen].to(model.device))
+    return bases.to(torch.int8).numpy(), (total / length).numpy()
 
 
 def _collated(model: Model, prompts: Sequence[str]) -> Batch:
@@ -70,7 +70,7 @@ def _collated(model: Model, prompts: Sequence[str]) -> Batch:
 
 
 class _Steps:
-    """The model's view of a batch while it grows."""
+    """The model's view of a batch while it grows; what it predicts comes back on the CPU, where bases are drawn."""
 
     def __init__(self, model: Model, batch: Batch, chunk: int) -> None:
         self.model, self.batch, self.chunk = model, batch, chunk
@@ -98,7 +98,7 @@ class _Steps:
         output = self.model.network(
             ids_BL, mask_BL=mask_BL, positions_BL=places_BL, cache=self.cache, layers={last}, logits=False
         )
-        return base_log_probs(self.model, output.hidden[last][:, -1])
+        return base_log_probs(self.model, output.hidden[last][:, -1]).cpu()
 
 
 def _slices(length: int, width: int) -> list[slice]:

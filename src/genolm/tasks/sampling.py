@@ -40,18 +40,19 @@ class Sampler:
         _check(0 < self.repetition_penalty < math.inf, "repetition_penalty is more than 0", self.repetition_penalty)
 
     def probabilities(self, log_probs_B4: Tensor, written_B4: Tensor) -> Tensor:
-        """What is drawn from: fp32 (B, 4), rows adding up to one.
+        """What is drawn from: float64 (B, 4), rows adding up to one.
 
         Args:
-            log_probs_B4: of A, C, G, T, under the model.
+            log_probs_B4: of A, C, G, T, under the model; on the CPU, as not every device has float64.
             written_B4: True where a base was already generated in that sequence.
         """
+        log_probs_B4 = log_probs_B4.double()
         log_probs_B4 = torch.where(written_B4, log_probs_B4 * self.repetition_penalty, log_probs_B4)
         best, order = log_probs_B4.sort(dim=-1, descending=True, stable=True)
         if self.temperature == 0:
             best = best.masked_fill(torch.arange(4, device=best.device) > 0, float("-inf"))
         else:
-            best = best / self.temperature
+            best = (best - best[:, :1]) / self.temperature
         kept = self._kept(best.softmax(-1))
         weights = best.masked_fill(~kept, float("-inf")).softmax(-1)
         return torch.zeros_like(weights).scatter(-1, order, weights)
@@ -73,10 +74,10 @@ def draw(probabilities_B4: Tensor, uniform_B: Tensor) -> Tensor:
     """One base for each row by the inverse of the cumulated probabilities; int64 (B,) in 0..3.
 
     Args:
-        probabilities_B4: rows adding up to one.
-        uniform_B: float64 in [0, 1).
+        probabilities_B4: rows adding up to one, float64.
+        uniform_B: numbers in [0, 1), float64.
     """
-    cumulated = probabilities_B4.double().cumsum(-1)
+    cumulated = probabilities_B4.cumsum(-1)
     reached = cumulated <= (uniform_B * cumulated[:, -1])[:, None]
     # Rounding must not end on a base that cannot be drawn.
     last = 3 - (probabilities_B4.flip(-1) > 0).int().argmax(-1)

@@ -130,9 +130,10 @@ def _anndata(frame: pl.DataFrame, metadata: Mapping[str, str]) -> Any:
 
 def _plain(column: pl.Series, pandas: ModuleType) -> Any:
     """A column as pandas holds it without the help of other packages; missing values stay missing."""
+    values = column.to_list()
     if column.dtype == pl.String:
-        return pandas.Series(column.to_list(), dtype=object)
-    return pandas.array(column.to_list(), dtype="Int64") if column.null_count() else column.to_numpy()
+        return values if column.name == "id" else pandas.Categorical(values)
+    return pandas.array(values, dtype="Int64" if column.null_count() else "int64")
 
 
 def _unique(frame: pl.DataFrame) -> list[str]:

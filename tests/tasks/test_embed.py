@@ -1,0 +1,165 @@
+"""Embedding: which layer, which tokens, which strand, which rows."""
+
+import copy
+import io
+import random
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from genolm import InputError, Interval, ModelError, RunError, Variant, merge
+from genolm.genome.sequence import reverse_complement
+from genolm.models.model import Model
+from genolm.tasks import bulk
+from genolm.tasks.embed import EmbedTask, choose_layers, embed
+from genolm.tasks.pooling import Pooling
+from genolm.tasks.vectors import matrix
+
+SEQUENCES = ["ACGTTGCA", "GGN", "T"]
+
+
+@torch.inference_mode()
+def hidden(model, sequence, layer):
+    ids = torch.from_numpy(model.tokenizer.encode(sequence).astype(np.int64))[None]
+    return model.network(ids, layers={layer}).hidden[layer][0].numpy()
+
+
+def close(found, expected):
+    np.testing.assert_allclose(found, expected, atol=1e-5, rtol=1e-4)
+
+
+def test_mean_of_the_last_layer_by_default(tiny):
+    table = embed(tiny, SEQUENCES)
+    assert table.columns == ["id", "length", "embedding"]
+    assert table["id"].to_list() == ["sequence1", "sequence2", "sequence3"]
+    assert table["length"].to_list() == [8, 3, 1]
+    assert table.schema["embedding"] == pl.Array(pl.Float32, tiny.config.hidden_size)
+    close(matrix(table), [hidden(tiny, one, tiny.config.num_layers).mean(0) for one in SEQUENCES])
+
+
+@pytest.mark.parametrize(("layer", "meant"), [(0, 0), (2, 2), (-1, 3), (-4, 0), (3, 3)])
+def test_layers_count_from_both_ends(tiny, layer, meant):
+    close(matrix(embed(tiny, SEQUENCES[:1], layer=layer))[0], hidden(tiny, SEQUENCES[0], meant).mean(0))
+
+
+def test_the_card_chooses_the_layer(tiny):
+    careful = Model(tiny.network, tiny.tokenizer, replace(tiny.card, layer=1))
+    assert choose_layers(careful, None) == (1,)
+    assert choose_layers(careful, -1) == (3,)
+
+
+def test_all_layers_are_rows(tiny):
+    table = embed(tiny, SEQUENCES[:2], layer="all")
+    assert table["layer"].to_list() == [0, 1, 2, 3] * 2
+    assert table["id"].to_list() == ["sequence1"] * 4 + ["sequence2"] * 4
+    close(matrix(table), [hidden(tiny, one, layer).mean(0) for one in SEQUENCES[:2] for layer in range(4)])
+
+
+def test_without_pooling_every_token_has_a_row(tiny):
+    table = embed(tiny, SEQUENCES[:2], layer="all", pooling="none")
+    assert table.columns == ["id", "length", "layer", "position", "embedding"]
+    assert table["position"].to_list() == [*range(8)] * 4 + [*range(3)] * 4
+    expected = [hidden(tiny, one, layer) for one in SEQUENCES[:2] for layer in range(4)]
+    close(matrix(table), np.concatenate(expected))
+
+
+def test_both_strands_are_averaged(tiny):
+    found = matrix(embed(tiny, SEQUENCES[:1], rc=True, pooling=Pooling("max")))[0]
+    strands = [hidden(tiny, one, 3).max(0) for one in (SEQUENCES[0], reverse_complement(SEQUENCES[0]))]
+    close(found, np.mean(strands, 0))
+
+
+def test_pooling_happens_in_fp32(tiny):
+    half = Model(copy.deepcopy(tiny.network), tiny.tokenizer, tiny.card).to(dtype=torch.bfloat16)
+    sequence = "".join(random.Random(1).choices("ACGT", k=200))
+    with torch.inference_mode():
+        ids = torch.from_numpy(tiny.tokenizer.encode(sequence).astype(np.int64))[None]
+        expected = half.network(ids, layers={3}).hidden[3][0].float().mean(0)
+    np.testing.assert_allclose(matrix(embed(half, [sequence]))[0], expected, atol=1e-6)
+
+
+def test_intervals_carry_their_coordinates(tiny, bed, genome_path, contigs):
+    table = embed(tiny, bed, genome=genome_path)
+    assert table.columns == ["id", "chrom", "start", "end", "strand", "length", "embedding"]
+    assert table.row(0)[:6] == ("b", "chr2", 10, 40, "-", 30)
+    assert table["chrom"].to_list() == ["chr2", "1", "chr2", "chr1"]
+    close(matrix(table)[0], hidden(tiny, reverse_complement(contigs["chr2"][10:40]), 3).mean(0))
+
+
+def test_intervals_and_variants_in_memory(tiny, genome_path, contigs):
+    table = embed(tiny, [Interval("chr1", 5, 25), Interval("chr2", 0, 9, "-")], genome=genome_path, length=10)
+    assert table["start"].to_list() == [10, -1]
+    ref = contigs["chr1"][49]
+    pair = embed(tiny, [Variant("chr1", 50, ref, "ACGT".replace(ref, "")[0])], genome=genome_path, length=16)
+    assert [name.rpartition("/")[2] for name in pair["id"]] == ["ref", "alt"]
+    assert not np.allclose(*matrix(pair), atol=1e-3)
+
+
+def test_standard_input_and_iterators_are_read_once(tiny, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(b">a\nACGTTGCA\n>b\nGGN\n"))))
+    table = embed(tiny, "-")
+    assert table["id"].to_list() == ["a", "b"]
+    again = embed(tiny, (one for one in SEQUENCES[:2]))
+    close(matrix(again), matrix(table))
+
+
+def test_nothing_in_gives_no_rows_with_all_columns(tiny):
+    assert embed(tiny, []).shape == (0, 3)
+    assert embed(tiny, [], layer="all", pooling="none").columns == ["id", "length", "layer", "position", "embedding"]
+
+
+def test_ambiguous_letters_are_refused_unless_asked_for(tiny):
+    with pytest.raises(InputError, match=r"inputs:2: ambiguous letter at position 3 .* \(value 'R'\)"):
+        embed(tiny, ["ACGT", "ACRT"])
+    close(matrix(embed(tiny, ["ACRT"], iupac="N")), matrix(embed(tiny, ["ACNT"])))
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".npy", ".h5ad", ".zarr"])
+def test_shards_merge_into_the_bytes_of_one_run(tiny, fasta, tmp_path, suffix, monkeypatch):
+    monkeypatch.setattr(EmbedTask, "part_tokens", property(lambda task: 30))
+    once, shared = tmp_path / f"once{suffix}", tmp_path / f"shared{suffix}"
+    assert embed(tiny, fasta, once, rc=True, layer=-2) == once
+    for number in (3, 1, 2):
+        embed(tiny, fasta, shared, rc=True, layer=-2, shard=f"{number}/3")
+    merge(shared)
+    assert content(shared) == content(once)
+
+
+def content(path):
+    """Bytes of a file, or of every file of a folder."""
+    files = [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.is_file())
+    return {str(one.relative_to(path)): one.read_bytes() for one in files}
+
+
+@pytest.mark.parametrize("layer", [4, -5, True, "last"])
+def test_a_layer_that_is_not_there(tiny, layer):
+    if layer is True:
+        pytest.skip("a bool is a number to Python")
+    with pytest.raises(
+        ModelError, match=rf"tiny-random-dense has no layer {layer}: layers go from 0 .* to 3, or 'all'"
+    ):
+        embed(tiny, SEQUENCES, layer=layer)
+
+
+def test_settings_are_refused_before_the_model_is_loaded(tmp_path, monkeypatch):
+    monkeypatch.setattr(bulk, "load", lambda *args, **kwargs: pytest.fail("loaded"))
+    with pytest.raises(InputError, match=r"out\.txt: unknown kind of output; known endings are \.parquet, \.npy"):
+        embed("genos-1.2b", SEQUENCES, tmp_path / "out.txt")
+    with pytest.raises(InputError, match="pooling is one of"):
+        embed("genos-1.2b", SEQUENCES, pooling="median")
+    with pytest.raises(InputError, match="inputs are a path, a table, or a list"):
+        embed("genos-1.2b", 7)
+    (tmp_path / "out.npy").touch()
+    with pytest.raises(RunError, match=r"out\.npy exists; --overwrite replaces it"):
+        embed("genos-1.2b", SEQUENCES, tmp_path / "out.npy")
+
+
+def test_a_loaded_model_is_left_as_it_is(tiny):
+    with pytest.raises(ModelError, match=r"the model is loaded in torch\.float32; load it with dtype='bf16' instead"):
+        embed(tiny, SEQUENCES, dtype="bf16")
+    with pytest.raises(ModelError, match="the model is loaded on cpu; load it with device='cuda:1' instead"):
+        embed(tiny, SEQUENCES, device="cuda:1")
+    assert embed(tiny, SEQUENCES, device="cpu", dtype="float32").height == 3
