@@ -7,13 +7,7 @@ import pytest
 import torch
 
 from genolm import Variant
-from genolm.errors import ModelError
-from genolm.models.loading import load
-from genolm.models.model import Model
-from genolm.models.random_weights import random_decoder
-from genolm.models.zoo import ZOO
 from genolm.tasks.variants import variants
-from genolm.tokens import NucleotideTokenizer
 
 CONTEXT, HORIZON, STEP = 40, 24, 80  # the step is twice the context
 SUM, SITE = "llr_alt_minus_ref_sum_nats", "llr_alt_minus_ref_site_nats"
@@ -79,23 +73,10 @@ def genome(tmp_path_factory):
     return path
 
 
-@pytest.fixture(scope="module", params=list(ZOO))
-def model(request):
-    torch.set_num_threads(1)
-    entry = ZOO[request.param]
-    if entry.config is not None:
-        return Model(random_decoder(entry.config.shrunk(), 7), NucleotideTokenizer(), entry.card)
-    try:
-        return load(entry.name, device="cpu", dtype="float32")
-    except ModelError as error:
-        pytest.skip(str(error))
-
-
 def log_likelihood(model, left, suffix):
     """Sum over the suffix's bases of log p(base | everything before it), by one plain pass."""
     ids = torch.tensor(model.tokenizer.encode(left + suffix).astype(int))[None]
-    with torch.inference_mode():
-        logits_LV = model.network(ids).logits_BLV[0]
+    logits_LV = model.network(ids).logits_BLV[0]
     log_probs_L4 = logits_LV[:, list(model.tokenizer.base_ids)].log_softmax(-1)
     places = [(len(left) + place - 1, "ACGT".index(base)) for place, base in enumerate(suffix) if base != "N"]
     return sum(float(log_probs_L4[place]) for place in places)

@@ -105,8 +105,7 @@ class Columns:
         """INFO values of one record after the other."""
         columns = {field.id: _column(field.id, self.score) for field in self.info}
         for rows in _records(frames):
-            values = {name: tuple(row[column] for row in rows) for name, column in columns.items()}
-            yield {name: alleles for name, alleles in values.items() if _worth_telling(name, alleles)}
+            yield _told({name: tuple(row[column] for row in rows) for name, column in columns.items()})
 
 
 _STATUS = (
@@ -128,10 +127,15 @@ def _column(name: str, score: str) -> str:
     return name.removeprefix("GENOLM_").lower()
 
 
-def _worth_telling(name: str, values: tuple[Any, ...]) -> bool:
-    if name.startswith("GENOLM_UNCOUNTED"):
-        return any(values)
-    return any(value is not None for value in values)
+def _told(values: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
+    """The fields that say something: scores where there are any, counts where a base is missing from either sum."""
+    counts = {name for name in values if name.startswith("GENOLM_UNCOUNTED")}
+    silent = counts if not any(any(values[name]) for name in counts) else set()
+    return {
+        name: alleles
+        for name, alleles in values.items()
+        if name not in silent and any(value is not None for value in alleles)
+    }
 
 
 def _records(frames: Iterable[pl.DataFrame]) -> Iterator[list[dict[str, Any]]]:

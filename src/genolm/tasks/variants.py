@@ -323,5 +323,5 @@ def _check_pair(source: Any, out: Path | None) -> None:
     """A VCF is written as a copy of one; whatever else is wrong with the source's name shows here too."""
     is_vcf = isinstance(source, Path) and file_format(source) == "vcf"
     if out is not None and out.name.lower().endswith(VCF_SUFFIXES) and not is_vcf:
-        shown = str(source) if isinstance(source, Path) else type(source).__name__
+        shown = source.name if isinstance(source, Path) else "values in memory"
         raise InputError("VCF output needs VCF or BCF input; write .parquet, .tsv or .csv", file=out, value=shown)
