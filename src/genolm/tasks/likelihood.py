@@ -171,14 +171,16 @@ class ScoreTask:
     def _base_rows(self, items: list[SequenceRecord], values: list[Float32]) -> pl.DataFrame:
         owners = np.repeat(np.arange(len(items)), [len(one) for one in values])
         about = pl.DataFrame({"id": [item.id for item in items]}, schema={"id": pl.String})[owners]
-        columns = {"position": pl.Series(_concatenated([np.arange(len(one)) for one in values], np.int64))}
         if self.source.kind == "intervals":
-            about = about.with_columns(_names(items)[owners])
-            columns["start"] = pl.Series(_concatenated([_starts(item) for item in items], np.int64))
-        letters = _concatenated([np.frombuffer(item.sequence.encode(), "S1") for item in items], np.dtype("S1"))
-        columns["base"] = pl.Series(letters.astype("U1").tolist(), dtype=pl.String)
-        columns[PER_BASE] = pl.Series(_concatenated(values, np.float32), nan_to_null=True)
-        return about.with_columns(**columns)
+            starts = _concatenated([_starts(item) for item in items], np.int64)
+            about = about.with_columns(_names(items)[owners], start=pl.Series(starts))
+            about = about.select("id", "chrom", "start", "strand")
+        letters = _concatenated([np.frombuffer(item.sequence.encode(), "S1") for item in items], "S1")
+        return about.with_columns(
+            position=pl.Series(_concatenated([np.arange(len(one)) for one in values], np.int64)),
+            base=pl.Series(letters.astype("U1").tolist(), dtype=pl.String),
+            **{PER_BASE: pl.Series(_concatenated(values, np.float32), nan_to_null=True)},
+        )
 
 
 PER_BASE = "log_probability_nats"
@@ -262,8 +264,8 @@ def score(
         ``out``, or without one a polars table. For each sequence: ``id``, coordinates (0-based, half-open) where known,
         ``length``, ``scored_bases``, ``log_likelihood_sum_nats``, ``log_likelihood_mean_nats_per_base`` and
         ``bits_per_base`` (null when nothing was scored; lower is likelier), ``strands``. For each base: ``id``,
-        ``position`` in the sequence (0-based), ``chrom``, ``strand`` and ``start`` (0-based) for intervals, ``base``,
-        ``log_probability_nats``.
+        ``chrom``, ``start`` (0-based) and ``strand`` of the base for intervals, ``position`` in the sequence (0-based),
+        ``base``, ``log_probability_nats``.
 
     Raises:
         InputError: input that cannot be used; a track of input without coordinates or with overlaps.
