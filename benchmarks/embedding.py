@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -86,7 +85,9 @@ def _peak(folder: Path, bases: int) -> None:
     model = genolm.load(folder, dtype="bfloat16")
     weights = sum(weight.nbytes for weight in model.network.parameters())
     genolm.embed(model, [random_bases(bases)], token_budget=bases)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    # Not ru_maxrss: a new process inherits its parent's.
+    listing = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
+    peak = int(listing["VmHWM"].split()[0]) * 1024
     print(json.dumps({"bases": bases, "peak_bytes": peak, "weights_bytes": weights, "above_weights": peak - weights}))
 
 
