@@ -62,13 +62,13 @@ def read_bigwig(path: str | Path, interval: Interval) -> Float32:
     Raises:
         InputError: a file that is no bigWig or is truncated, an unknown contig, an interval wholly off its contig.
     """
-    with _BigWig(path) as track:
+    with BigWig(path) as track:
         return track.values(interval)
 
 
 def bigwig_lengths(path: str | Path) -> dict[str, int]:
     """Read the contigs of a bigWig that have data, with their lengths in bases."""
-    with _BigWig(path) as track:
+    with BigWig(path) as track:
         return track.lengths
 
 
@@ -175,8 +175,16 @@ def _equal_neighbours(chrom: str, start: int, array: Float32) -> Iterator[Run]:
         yield chrom, first, end, value
 
 
-class _BigWig:
-    """A bigWig opened for reading, whatever its name ends with."""
+class BigWig:
+    """A bigWig opened for reading, whatever its name ends with; a context manager.
+
+    Attributes:
+        path: the file.
+        lengths: bases of every contig that has data.
+
+    Raises:
+        InputError: a file that is no bigWig or is truncated.
+    """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -188,7 +196,7 @@ class _BigWig:
             self._file.close()
             raise InputError("the bigWig is truncated or damaged", file=self.path) from error
 
-    def __enter__(self) -> _BigWig:
+    def __enter__(self) -> BigWig:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -196,7 +204,7 @@ class _BigWig:
         self._file.close()
 
     def values(self, interval: Interval) -> Float32:
-        """Values of an interval in the order of its strand, NaN where there is no data."""
+        """Read one value per base of an interval; see `read_bigwig`."""
         chrom = self._resolve(interval)
         length = self.lengths[chrom]
         start, end = max(interval.start, 0), min(interval.end, length)

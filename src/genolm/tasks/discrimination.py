@@ -1,0 +1,125 @@
+"""How well a score tells two classes apart, and what the composition of the DNA alone would tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genolm.errors import InputError
+from genolm.genome.fasta import Genome
+from genolm.genome.interval import Interval
+from genolm.genome.sequence import reverse_complement
+from genolm.tasks.scored_variants import ScoredAllele
+
+Float64 = NDArray[np.float64]
+
+ORDER = 3
+_HORIZON = 32
+_CODES = np.full(256, 255, np.uint8)
+_CODES[np.frombuffer(b"ACGT", np.uint8)] = np.arange(4)
+
+
+@dataclass(frozen=True, slots=True)
+class Auroc:
+    """An area under the ROC curve with its bootstrap interval.
+
+    Attributes:
+        value: the probability that a random positive scores above a random negative, ties counted half.
+        low: 2.5 % quantile of the bootstrap.
+        high: 97.5 % quantile of the bootstrap.
+        positives: how many positives.
+        negatives: how many negatives.
+    """
+
+    value: float
+    low: float
+    high: float
+    positives: int
+    negatives: int
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+
+
+def auroc(positives: Sequence[float], negatives: Sequence[float], *, resamples: int = 1000, seed: int = 0) -> Auroc:
+    """Area under the ROC curve of scores that are higher for positives, with a stratified bootstrap interval of 95 %.
+
+    Raises:
+        InputError: one of the classes is empty.
+    """
+    if not len(positives) or not len(negatives):
+        raise InputError("an AUROC needs at least one positive and one negative")
+    values, ranks = np.unique(np.concatenate([positives, negatives]), return_inverse=True)
+    first, second = ranks[: len(positives)], ranks[len(positives) :]
+    random = np.random.default_rng(seed)
+    areas = [
+        _area(random.choice(first, len(first)), random.choice(second, len(second)), len(values))
+        for _ in range(resamples)
+    ]
+    low, high = np.quantile(areas, [0.025, 0.975])
+    return Auroc(_area(first, second, len(values)), float(low), float(high), len(first), len(second))
+
+
+def composition_scores(
+    genome: Genome, alleles: Iterable[ScoredAllele], regions: Iterable[Interval]
+) -> list[float | None]:
+    """Score alternatives by an order-3 Markov chain counted on both strands of the regions: no position, no signal.
+
+    The score is, like the model's, the alternative's log-likelihood minus the reference's in nats, over the same number
+    of bases; None for an allele that is no ACGT or a contig the genome lacks.
+    """
+    logs = _count_chain(genome, regions)
+    return [_composition_score(genome, logs, allele) for allele in alleles]
+
+
+def _area(positives: NDArray[np.int64], negatives: NDArray[np.int64], ranks: int) -> float:
+    """The area of two classes whose scores are given as ranks below `ranks`."""
+    above = np.bincount(positives, minlength=ranks)
+    below = np.bincount(negatives, minlength=ranks)
+    wins = above * (np.cumsum(below) - below / 2)
+    return float(wins.sum() / (len(positives) * len(negatives)))
+
+
+def _count_chain(genome: Genome, regions: Iterable[Interval]) -> Float64:
+    """Log-probabilities of the last base of every word, ``(4**ORDER, 4)``, one pseudo-count each."""
+    counts = np.ones(4 ** (ORDER + 1))
+    for region in regions:
+        text = genome[Interval(region.chrom, region.start, region.end)]
+        for strand in (text, reverse_complement(text)):
+            words = _words(strand)
+            counts += np.bincount(words[words >= 0], minlength=len(counts))
+    table = counts.reshape(-1, 4)
+    return np.asarray(np.log(table / table.sum(axis=1, keepdims=True)))
+
+
+def _words(text: str) -> NDArray[np.int64]:
+    """The words of `ORDER` + 1 bases of a text as numbers, -1 where a letter is not ACGT."""
+    codes = _CODES[np.frombuffer(text.encode(), np.uint8)].astype(np.int64)
+    count = max(0, len(codes) - ORDER)
+    words = np.zeros(count, np.int64)
+    for shift in range(ORDER + 1):
+        words = words * 4 + codes[shift : shift + count]
+    spoiled = np.convolve(codes == 255, np.ones(ORDER + 1, int))[ORDER : ORDER + count] > 0
+    return np.where(spoiled, -1, words)
+
+
+def _composition_score(genome: Genome, logs: Float64, allele: ScoredAllele) -> float | None:
+    if not set(allele.ref + allele.alt) <= set("ACGT"):
+        return None
+    start = allele.pos - 1
+    try:
+        before = genome.fetch(allele.chrom, start - ORDER, start)
+        after = genome.fetch(allele.chrom, start + len(allele.ref), start + len(allele.ref) + _HORIZON)
+    except InputError:
+        return None
+    horizon = max(_HORIZON, len(allele.ref), len(allele.alt))
+    likelihoods = [_likelihood(logs, before + (base + after)[:horizon]) for base in (allele.ref, allele.alt)]
+    return likelihoods[1] - likelihoods[0]
+
+
+def _likelihood(logs: Float64, text: str) -> float:
+    words = _words(text)
+    return float(logs.reshape(-1)[words[words >= 0]].sum())
