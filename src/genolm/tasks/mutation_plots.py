@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
@@ -23,6 +24,7 @@ SUFFIXES = (".png", ".svg", ".pdf")
 LONGEST = 3000
 """Most bases that a picture shows."""
 
+_UNDATED: dict[str, dict[str, None]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 _BASES = "ACGT"
 _ROW = 60  # most bases side by side
 _COLOURS = {"A": "#2a9d5c", "C": "#2b6cb0", "G": "#e09f1f", "T": "#c5324a"}
@@ -63,7 +65,8 @@ class Landscape:
         if length > LONGEST:
             raise InputError(f"a plot shows at most {LONGEST:,} bases, not {length:,}; take a part of the table")
         scores_P4, reference_P = np.full((length, 4), np.nan), np.full(length, -1)
-        for pos, ref, alt, score in table.select("pos", "ref", "alt", column).iter_rows():
+        changes = table.select("pos", "ref", "alt", pl.col(column).cast(pl.Float32))  # a text table is read as float64
+        for pos, ref, alt, score in changes.iter_rows():
             scores_P4[pos - start, _BASES.index(alt)] = np.nan if score is None else score
             reference_P[pos - start] = _BASES.index(ref)
         known = reference_P >= 0
@@ -113,9 +116,8 @@ def plot_mutations(table: pl.DataFrame, out: Path | str, *, subtitle: str = "") 
     path = check_plot(out)
     assert path is not None
     figure = draw(Landscape.of(table), subtitle)
-    with atomic_file(path) as partial:
-        metadata = {"Date": None} if path.suffix.lower() == ".svg" else {}
-        figure.savefig(partial, dpi=200, metadata=metadata)
+    with atomic_file(path) as partial, _style():
+        figure.savefig(partial, dpi=200, metadata=_UNDATED.get(path.suffix.lower(), {}))
 
 
 def check_plot(out: Path | str | None) -> Path | None:
@@ -140,14 +142,13 @@ def check_plot(out: Path | str | None) -> Path | None:
 
 def draw(landscape: Landscape, subtitle: str = "") -> Figure:
     """The picture, as a figure of matplotlib."""
-    import matplotlib
     from matplotlib.figure import Figure
 
     per_row = min(_ROW, len(landscape))
     blocks = math.ceil(len(landscape) / per_row)
     width = max(6.5, _LEFT + per_row * _CELL + _RIGHT)
     height = _TOP + blocks * (_LOGO + _GAP + _MAP) + (blocks - 1) * _BETWEEN + _BOTTOM
-    with matplotlib.rc_context({"font.family": "DejaVu Sans", "svg.hashsalt": "genolm", "text.color": _INK}):
+    with _style():
         figure = Figure(figsize=(width, height), facecolor="white")
         _head_and_caption(figure, landscape, subtitle)
         tallest = max(0.1, float(landscape.information().sum(1).max()) * 1.05)
@@ -155,6 +156,13 @@ def draw(landscape: Landscape, subtitle: str = "") -> Figure:
             _block(figure, landscape, block * per_row, per_row, _top_of(block), tallest)
         _colour_bar(figure, landscape.limit())
     return figure
+
+
+def _style() -> AbstractContextManager[None]:
+    """Settings of matplotlib that a user's own must not change."""
+    import matplotlib
+
+    return matplotlib.rc_context({"font.family": "DejaVu Sans", "svg.hashsalt": "genolm", "text.color": _INK})
 
 
 def _top_of(block: int) -> float:

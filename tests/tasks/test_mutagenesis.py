@@ -1,0 +1,97 @@
+"""Saturation mutagenesis: every substitution once, scored as variants are, with a picture."""
+
+import polars as pl
+import pytest
+
+import genolm
+from genolm import Genome, Interval
+from genolm.errors import InputError, RunError
+from genolm.tasks.mutagenesis import mutate
+from genolm.tasks.variants import variants
+
+SITE = "llr_alt_minus_ref_site_nats"
+
+
+def test_every_substitution_once_and_in_order(tiny, contigs, genome_path):
+    table = mutate(tiny, "chr1:95-110", genome=genome_path, context=20)
+    assert table.columns == ["chrom", "pos", "ref", "alt", SITE, "status"]
+    expected = [
+        ("chr1", pos, ref, alt)
+        for pos in range(95, 111)
+        for ref in contigs["chr1"][pos - 1]
+        for alt in "ACGT"
+        if alt != ref and ref != "N"
+    ]
+    assert table.select("chrom", "pos", "ref", "alt").rows() == expected
+    assert len(expected) == 36  # four of the sixteen bases are N
+
+
+@pytest.mark.parametrize("method", ["conditional", "full"])
+def test_scores_are_those_of_variants(tiny, genome_path, method):
+    table = mutate(tiny, "2:31-36", genome=genome_path, method=method, context=20, rc=True)
+    same = variants(tiny, table, genome=genome_path, method=method, context=20, rc=True)
+    name = SITE if method == "conditional" else "llr_alt_minus_ref_sum_nats"
+    for ending in ("", "_forward", "_reverse"):
+        assert table[name + ending].to_list() == pytest.approx(same[name + ending].to_list(), abs=1e-5)
+
+
+def test_the_first_base_has_nothing_before_it(tiny, genome_path):
+    table = mutate(tiny, Interval("chr2", 0, 2), genome=Genome(genome_path))
+    assert table["status"].to_list() == ["no_context"] * 3 + ["scored"] * 3
+    assert table[SITE].null_count() == 3
+
+
+def test_outputs_and_picture(tiny, genome_path, tmp_path):
+    table = mutate(tiny, "chr2:31-36", genome=genome_path)
+    for suffix, separator in ((".parquet", None), (".tsv", "\t"), (".csv", ",")):
+        out, plot = tmp_path / f"out{suffix}", tmp_path / f"plot{suffix}.svg"
+        assert mutate(tiny, "chr2:31-36", out, genome=genome_path, plot=plot) == out
+        read = pl.read_csv(out, separator=separator, schema=table.schema) if separator else pl.read_parquet(out)
+        assert read.equals(table)
+        assert "chr2:31–36" in _texts(plot)
+    pictures = {path.read_bytes() for path in tmp_path.glob("*.svg")}
+    assert len(pictures) == 1
+    assert pl.read_parquet_metadata(tmp_path / "out.parquet")["interval"] == "chr2:31-36"
+
+
+def _texts(svg):
+    """What matplotlib notes beside the outlines of letters."""
+    return "".join(line for line in svg.read_text().splitlines() if "<!--" in line)
+
+
+def test_shards_join_without_the_model(tiny, genome_path, tmp_path):
+    one, three = tmp_path / "one.parquet", tmp_path / "three.parquet"
+    mutate(tiny, "chr2:31-60", one, genome=genome_path)
+    for number in (1, 2, 3):
+        mutate(tiny, "chr2:31-60", three, genome=genome_path, shard=(number, 3))
+    genolm.merge(three)
+    assert one.read_bytes() == three.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("interval", "message"),
+    [
+        ("chr2:100-121", r"a part of the interval is off chr2, which has bases 1-120 \(value 'chr2:100-121'\)"),
+        ("chr2:0-5", "a part of the interval is off chr2"),
+        ("chr2:10-20:-", r"mutations are named on the forward strand; rc=True \(--rc\) reads both"),
+        ("chr1:101-104", "the genome has only N in the interval"),
+        ("chr7:1-4", "no such contig"),
+        ("chr2", "not an interval; write it as"),
+    ],
+)
+def test_intervals_that_cannot_be_mutated(tiny, genome_path, interval, message):
+    with pytest.raises(InputError, match=message):
+        mutate(tiny, interval, genome=genome_path)
+
+
+def test_outputs_that_cannot_be_written(tiny, genome_path, tmp_path):
+    with pytest.raises(InputError, match=r"out\.vcf: unknown kind of output; known endings are \.parquet"):
+        mutate(tiny, "chr2:31-36", tmp_path / "out.vcf", genome=genome_path)
+    with pytest.raises(InputError, match=r"plot\.jpg: unknown kind of plot; known endings are \.png, \.svg, \.pdf"):
+        mutate(tiny, "chr2:31-36", genome=genome_path, plot=tmp_path / "plot.jpg")
+    with pytest.raises(InputError, match="a plot needs all positions; merge the shards"):
+        mutate(tiny, "chr2:31-36", tmp_path / "a.tsv", genome=genome_path, plot=tmp_path / "p.png", shard="1/2")
+    (tmp_path / "b.tsv").touch()
+    with pytest.raises(RunError, match="--overwrite"):
+        mutate(tiny, "chr2:31-36", tmp_path / "b.tsv", genome=genome_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["b.tsv"]
