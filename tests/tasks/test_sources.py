@@ -1,0 +1,93 @@
+"""Sources: settled so that they can be read twice, with the coordinates they have."""
+
+import polars as pl
+import pytest
+
+from genolm import Genome, InputError, Interval, Variant
+from genolm.engine.settings import read_settings, write_settings
+from genolm.genome.sequences import SequenceRecord
+from genolm.tasks.sources import Source, coordinates, settle
+
+
+def read(source):
+    return [(record.id, record.sequence) for record in source.read()]
+
+
+@pytest.fixture
+def vcf(tmp_path, contigs):
+    path = tmp_path / "calls.vcf"
+    ref = contigs["chr1"][49]
+    header = "##fileformat=VCFv4.2\n##contig=<ID=chr1>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    path.write_text(f"{header}chr1\t50\t.\t{ref}\t{ref}AC\t.\t.\t.\n")
+    return path
+
+
+def test_kinds_of_files(fasta, bed, vcf, genome_path, tmp_path):
+    table = tmp_path / "some.tsv"
+    table.write_text("id\tsequence\nx\tACGT\n")
+    assert settle(fasta).kind == "sequences"
+    assert settle(table).kind == "sequences"
+    assert settle(str(bed), genome=genome_path).kind == "intervals"
+    assert settle(vcf, genome=genome_path, length=10).kind == "alleles"
+
+
+def test_kinds_of_values(genome_path):
+    interval = Interval("chr1", 0, 9)
+    assert settle(["ACGT"]).kind == "sequences"
+    assert settle(interval, genome=genome_path).kind == "intervals"
+    assert settle([SequenceRecord("a", "A" * 9, interval), "ACGT"]).kind == "intervals"
+    assert settle([Variant("chr1", 5, "A", "C")]).kind == "alleles"
+    assert settle(pl.DataFrame({"chrom": ["chr1"], "start": [0], "end": [9]}), genome=genome_path).kind == "intervals"
+    assert settle([]).kind == "sequences"
+
+
+def test_a_name_that_only_looks_like_an_allele_is_none(tmp_path, genome_path):
+    path = tmp_path / "regions.bed"
+    path.write_text("chr1\t0\t9\tpromoter/alt\n")
+    assert settle(path, genome=genome_path).kind == "intervals"
+
+
+def test_a_source_can_be_read_twice(fasta):
+    for source in (settle(fasta), settle(iter(["ACGT", "GG"])), settle(pl.DataFrame({"sequence": ["ACGT"]}))):
+        assert read(source) == read(source) != []
+
+
+def test_a_source_survives_the_manifest(bed, genome_path):
+    with Genome(genome_path) as genome:
+        source = settle(bed, genome=genome, length=12)
+    again = read_settings(write_settings(source))
+    assert again == source == Source(bed, genome_path, 12, "raise", "intervals")
+    assert read(again) == read(source)
+    assert source.files() == (bed, genome_path)
+    assert settle(["ACGT"]).files() == ()
+
+
+def test_ambiguous_letters_of_a_genome_read_n_and_those_of_sequences_are_refused(tmp_path):
+    path = tmp_path / "genome.fa"
+    path.write_text(">c\nACRTA\n")
+    assert read(settle([Interval("c", 0, 5)], genome=path)) == [("c:1-5", "ACNTA")]
+    with pytest.raises(InputError, match=r"genome\.fa:2: ambiguous letter .* \(value 'R'\)"):
+        read(settle(path))
+    assert read(settle(path, iupac="N")) == [("c", "ACNTA")]
+
+
+def test_coordinates_are_columns_only_where_there_are_any():
+    placed = SequenceRecord("a", "ACG", Interval("c", 2, 5, "-"))
+    loose = SequenceRecord("b", "ACG")
+    assert coordinates([loose], "sequences") == {"id": ["b"]}
+    assert coordinates([placed, loose], "intervals") == {
+        "id": ["a", "b"],
+        "chrom": ["c", None],
+        "start": [2, None],
+        "end": [5, None],
+        "strand": ["-", None],
+    }
+
+
+def test_what_is_wrong_with_the_first_sequence_shows_at_once(bed, tmp_path):
+    with pytest.raises(InputError, match=r"regions\.bed:1: intervals need a genome"):
+        settle(bed)
+    with pytest.raises(InputError, match=r"inputs are a path, a table, or a list of .* \(value 5\)"):
+        settle(5)
+    with pytest.raises(InputError, match="unknown kind of file"):
+        settle(tmp_path / "some.docx")
