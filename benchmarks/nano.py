@@ -1,0 +1,113 @@
+"""Held-out bits per base of genolm-nano beside Markov models of the same training bases and an untrained network.
+
+    GENOLM_DATA=folder python benchmarks/nano.py
+
+Every model predicts the same bases: those with at least 512 bases of unbroken sequence to their left. The Markov models
+count both strands of exactly the bases that the recipe trains on; strengths are chosen on the validation
+split. Intervals are 95 % percentile bootstraps over windows of 512 bases. Writes results/nano.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import genolm
+from benchmarks.record import write
+from genolm.models.decoder import Decoder
+from genolm.tokens.nucleotide import NucleotideTokenizer
+from genolm.training.corpus import Run, load_corpus
+from genolm.training.initialisation import initialise
+from genolm.training.markov import MarkovModel
+from genolm.training.recipe import Recipe
+
+WINDOW, HALF = 1024, 512
+Bits = NDArray[np.float64]
+
+
+def windows(runs: tuple[Run, ...], every: int) -> list[tuple[int, int]]:
+    """(run, start) of windows whose second half is predicted: together all bases from the 512th of a run on."""
+    all_ = [(r, start) for r, run in enumerate(runs) for start in range(0, len(run.ids) - WINDOW + 1, HALF)]
+    return all_[::every]
+
+
+@torch.inference_mode()
+def network_bits(network: Decoder, runs: tuple[Run, ...], places: list[tuple[int, int]], bases: list[int]) -> Bits:
+    """Mean bits of the second half of every window, (windows,); probabilities are over the four bases."""
+    means: list[float] = []
+    for chunk in _chunks(places, 32):
+        ids = np.stack([runs[r].ids[start : start + WINDOW] for r, start in chunk]).astype(np.int64)
+        logits = network(torch.from_numpy(ids[:, :-1])).logits_BLV[:, HALF - 1 :, bases]
+        targets = torch.searchsorted(torch.tensor(sorted(bases)), torch.from_numpy(ids[:, HALF:]))
+        order = torch.tensor(np.argsort(bases))
+        chosen = logits.log_softmax(-1).gather(-1, order[targets][..., None])[..., 0]
+        means += (-chosen.double().mean(1) / np.log(2)).tolist()
+    return np.array(means)
+
+
+def markov_bits(model: MarkovModel, digits: list[NDArray[np.int64]], places: list[tuple[int, int]]) -> Bits:
+    """The same for a Markov model."""
+    bits = [model.bits(run) for run in digits]
+    skip = model.order
+    return np.array([bits[r][start + HALF - skip : start + WINDOW - skip].mean() for r, start in places])
+
+
+def with_interval(bits: Bits, seed: int = 0) -> dict[str, Any]:
+    """Mean with its 95 % bootstrap interval over windows."""
+    random = np.random.default_rng(seed)
+    means = [bits[random.integers(len(bits), size=len(bits))].mean() for _ in range(1000)]
+    low, high = np.percentile(means, [2.5, 97.5])
+    return {"bits_per_base": round(bits.mean(), 5), "interval_95": [round(low, 5), round(high, 5)]}
+
+
+def _chunks(items: list[Any], size: int) -> Iterator[list[Any]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def compare(every: int, highest_order: int) -> dict[str, Any]:
+    """All models on both splits."""
+    recipe, tokenizer = Recipe.load("genolm-nano"), NucleotideTokenizer(iupac="N")
+    corpus = load_corpus(recipe.corpus, tokenizer)
+    digit = np.zeros(256, np.int64)
+    digit[list(tokenizer.base_ids)] = range(4)
+    digits = {name: [digit[run.ids] for run in runs] for name, runs in corpus.splits.items()}
+    markov = MarkovModel.fit(digits["train"], [run[:300_000] for run in digits["validation"]], highest_order)
+    nano = genolm.load("genolm-nano")
+    untrained = initialise(Decoder(recipe.model, tokenizer.base_ids), recipe.seed).eval()
+    told: dict[str, Any] = {"bases": {name: corpus.bases(name) for name in corpus.splits}, "dropped": corpus.dropped}
+    told |= {"held_out": recipe.corpus.held_out, "strengths": markov.strengths, "splits": {}}
+    for split in ("validation", "test"):
+        runs, places = corpus.splits[split], windows(corpus.splits[split], every)
+        orders = {k: markov_bits(markov.truncated(k), digits[split], places) for k in range(highest_order + 1)}
+        best = min(orders, key=lambda k: orders[k].mean())
+        ours = network_bits(nano.network, runs, places, list(tokenizer.base_ids))
+        random = network_bits(untrained, runs, places[:: max(1, len(places) // 200)], list(tokenizer.base_ids))
+        told["splits"][split] = {
+            "predicted_bases": len(places) * HALF,
+            "genolm-nano": with_interval(ours),
+            "best_markov": {"order": best, **with_interval(orders[best])},
+            "difference": with_interval(ours - orders[best]),
+            "untrained": with_interval(random),
+            "markov": {str(k): round(bits.mean(), 5) for k, bits in orders.items()},
+        }
+        print(split, told["splits"][split], flush=True)
+    return told
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--every", type=int, default=1, help="predict every n-th window only")
+    parser.add_argument("--order", type=int, default=12, help="highest order of the Markov models")
+    words = parser.parse_args()
+    write("nano", {"model": "genolm-nano", "every": words.every, **compare(words.every, words.order)})
+
+
+if __name__ == "__main__":
+    main()
