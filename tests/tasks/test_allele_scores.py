@@ -52,7 +52,7 @@ def window(sequence, *sites, start=0, reverse=False):
     return Window(sequence, TileSites(reverse, start, tuple(Site(*site) for site in sites), tuple(range(len(sites)))))
 
 
-def test_site_scores_are_renormalised_over_the_four_bases(constant):
+def test_site_scores_are_log_ratios_of_the_two_bases(constant):
     (scores,) = score_sites(constant, [window("GGANTC", (2, "T"), (5, "G"), (4, "A"))])
     expected = [math.log(0.4 / 0.1), math.log(0.3 / 0.2), math.log(0.1 / 0.4)]
     np.testing.assert_allclose(scores.scores_N, expected, atol=1e-5)

@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from genolm.engine.atomic import atomic_file
-from genolm.errors import GenolmError, InputError
+from genolm.errors import GenolmError, InputError, RunError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -125,6 +125,7 @@ def check_plot(out: Path | str | None) -> Path | None:
 
     Raises:
         InputError: its suffix names no format of pictures.
+        RunError: there is no such folder.
         GenolmError: matplotlib or logomaker is not installed.
     """
     if out is None:
@@ -132,6 +133,8 @@ def check_plot(out: Path | str | None) -> Path | None:
     path = Path(out)
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"unknown kind of plot; known endings are {', '.join(SUFFIXES)}", file=path)
+    if not path.parent.is_dir():
+        raise RunError(f"{path}: there is no folder {path.parent}")
     try:
         import logomaker  # noqa: F401
         import matplotlib  # noqa: F401
