@@ -40,12 +40,13 @@ from genolm.genome.synthetic_variants import CLASS_OF, TrueVariant, draw_variant
 from genolm.genome.tracks import Float32, write_bigwig
 
 TINY = 900  # bases of the last contig
-REGION = 400  # bases of every region of the BED file
+REGION = 400  # bases of every region of regions.bed
+LOCUS_MARGIN = 200  # bases on both sides of a gene in loci.bed
 SAMPLES = ("SAMPLE1", "SAMPLE2")
 _LINE = 60
 _FILES = (
     "genome.fa", "genome.fa.fai", "genes.gtf", "variants.vcf.gz", "variants.vcf.gz.tbi",
-    "regions.bed", "rna.plus.bw", "rna.minus.bw", "README.txt",
+    "regions.bed", "loci.bed", "rna.plus.bw", "rna.minus.bw", "README.txt",
 )  # fmt: skip
 
 
@@ -82,8 +83,13 @@ class SimulatedGenome:
 
     @property
     def bed(self) -> Path:
-        """Regions of 400 bases named ``type:number``: promoter, exon, intron, repeat, intergenic."""
+        """Regions of 400 bases named ``type:number``: promoter, exon, intron, repeat, intergenic; none overlap."""
         return self.folder / "regions.bed"
+
+    @property
+    def loci(self) -> Path:
+        """Every gene with its promoter and 200 bases on both sides, BED, forward strand; none overlap."""
+        return self.folder / "loci.bed"
 
     @property
     def rna(self) -> dict[str, Path]:
@@ -169,6 +175,7 @@ def _write_all(
     write_gtf(folder / "genes.gtf", (gene.transcript for contig in contigs for gene in contig.genes))
     _write_vcf(folder / "variants.vcf", sampler, lengths, variants)
     (folder / "regions.bed").write_text("".join(_region_lines(contigs)), encoding="utf-8")
+    (folder / "loci.bed").write_text("".join(_locus_lines(contigs)), encoding="utf-8")
     coverage = {contig.name: draw_coverage(sampler, contig) for contig in contigs}
     for strand, name in (("+", "rna.plus.bw"), ("-", "rna.minus.bw")):
         write_bigwig(folder / name, lengths, _pieces(coverage, strand))
@@ -233,9 +240,15 @@ def _genotype(sampler: Sampler, alts: int) -> str:
 
 
 def _region_lines(contigs: list[Contig]) -> Iterator[str]:
-    """Regions of one length, so that what an embedding separates is not their length; sorted, named ``type:number``."""
+    """Regions of one length, so that what an embedding separates is not their length; named ``type:number``."""
     for kind, interval, number in _numbered(_regions(contigs)):
         yield f"{interval.chrom}\t{interval.start}\t{interval.end}\t{kind}:{number}\t0\t{interval.strand}\n"
+
+
+def _locus_lines(contigs: list[Contig]) -> Iterator[str]:
+    for gene in (gene for contig in contigs for gene in contig.genes):
+        locus = gene.whole.expand(LOCUS_MARGIN, LOCUS_MARGIN)
+        yield f"{locus.chrom}\t{locus.start}\t{locus.end}\t{gene.name}\t0\t+\n"
 
 
 def _numbered(regions: Iterable[tuple[str, Interval]]) -> Iterator[tuple[str, Interval, int]]:
@@ -246,8 +259,13 @@ def _numbered(regions: Iterable[tuple[str, Interval]]) -> Iterator[tuple[str, In
 
 
 def _regions(contigs: list[Contig]) -> Iterator[tuple[str, Interval]]:
+    """By position; one that overlaps the one before it is left out."""
     for contig in contigs:
-        yield from sorted(_contig_regions(contig), key=lambda region: region[1].start)
+        reached = 0
+        for kind, interval in sorted(_contig_regions(contig), key=lambda region: region[1].start):
+            if interval.start >= reached:
+                reached = interval.end
+                yield kind, interval
 
 
 def _contig_regions(contig: Contig) -> Iterator[tuple[str, Interval]]:
@@ -298,7 +316,9 @@ variants.vcf.gz    {records} records of known effect (INFO EFFECT, CLS, GENE).
                    CLS: LP breaks a signal or the reading frame, LB is neutral. Alternatives by effect:
 {effects}
 variants.vcf.gz.tbi  its index.
-regions.bed        regions of {region} bases named type:number (promoter, exon, intron, repeat, intergenic).
+regions.bed        regions of {region} bases, named type:number (promoter, exon, intron, repeat, intergenic);
+                   none overlap.
+loci.bed           every gene with its promoter and 200 bases on both sides, forward strand.
 rna.plus.bw        RNA coverage (reads per base) of the genes on the forward strand: reads of 75 bases of spliced
                    transcripts, 3 % unspliced, a little noise, 15 % of the genes silent.
 rna.minus.bw       the same for the genes on the reverse strand.
