@@ -49,7 +49,7 @@ def test_records_without_anything_to_score_are_not_compared_with_the_genome(geno
 MISFITS = [
     (record(3, "A", "T"), "ref_mismatch", r"in\.vcf:17: REF is A, the genome has C there; .*\(value 'chr1:3:A>T'\)"),
     (record(9, "A", "T", "G"), "ref_mismatch", r"the genome has N there; .*--on-mismatch skip.*'chr1:9:A>T,G'"),
-    (record(13, "TA", "T"), "off_contig", r"in\.vcf:17: chr1:13 is past the end of the contig \(13\)"),
+    (record(13, "TA", "T"), "off_contig", r"in\.vcf:17: REF of chr1:13 reaches past the end of the contig \(13\)"),
     (record(14, "T", "A"), "off_contig", r"chr1:14 is past the end"),
     (record(3, "C", "T", chrom="chr9"), "unknown_contig", r"in\.vcf:17: no such contig; the genome has chr1;"),
 ]

@@ -111,11 +111,8 @@ def _misfit(record: VariantRecord, genome: Genome) -> _Misfit | None:
     start, end = record.pos - 1, record.pos - 1 + len(record.ref)
     place = f"{chrom}:{record.pos:,}"
     if end > genome.lengths[chrom]:
-        what = place if start >= genome.lengths[chrom] else f"REF of {place}"
-        reaches = "is" if start >= genome.lengths[chrom] else "reaches"
-        return _Misfit(
-            "off_contig", f"{what} {reaches} past the end of the contig ({genome.lengths[chrom]:,}); {advice}", place
-        )
+        what = f"{place} is" if start >= genome.lengths[chrom] else f"REF of {place} reaches"
+        return _Misfit("off_contig", f"{what} past the end of the contig ({genome.lengths[chrom]:,}); {advice}", place)
     found = genome.fetch(chrom, start, end)
     if found == record.ref.upper():
         return None
