@@ -1,12 +1,10 @@
 """What a verb gives for a sequence depends on that sequence alone."""
 
 import random
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from genolm.models.model import Model
 from genolm.tasks import passes
 from genolm.tasks.embed import embed
 from genolm.tasks.generate import generate
@@ -61,15 +59,10 @@ def test_long_input_in_chunks_equals_one_pass(model, sequences, chunk, monkeypat
     assert chunked_written == written
 
 
-def short(model: Model, context: int) -> Model:
-    """The same weights under a card that allows less."""
-    return Model(model.network, model.tokenizer, replace(model.card, context=context))
-
-
 @pytest.mark.parametrize("pooling", ["mean", "max", "min", "last", "none"])
 def test_embed_beyond_the_context_pools_all_tokens(model, sequences, pooling):
     sequence = sequences[3]
-    found = matrix(embed(short(model, 16), [sequence], pooling=pooling))
+    found = matrix(embed(model, [sequence], pooling=pooling, context=16))
     tokens = [matrix(embed(model, [sequence[start : start + 16]], pooling="none")) for start in range(0, 50, 16)]
     every = np.concatenate(tokens)
     expected = {"mean": every.mean(0), "max": every.max(0), "min": every.min(0), "last": every[-1], "none": every}
@@ -78,7 +71,7 @@ def test_embed_beyond_the_context_pools_all_tokens(model, sequences, pooling):
 
 def test_score_beyond_the_context_keeps_half_of_it_on_the_left(model, sequences):
     sequence = sequences[3]
-    found = score(short(model, 16), [sequence], per_base=True)["log_probability_nats"].to_numpy()
+    found = score(model, [sequence], per_base=True, context=16)["log_probability_nats"].to_numpy()
     for place in range(1, len(sequence)):
         start = 0 if place < 16 else (place - 8) // 8 * 8
         window = score(model, [sequence[start : place + 1]], per_base=True)["log_probability_nats"].to_numpy()

@@ -140,6 +140,17 @@ def test_a_layer_that_is_not_there(tiny, layer):
         embed(tiny, SEQUENCES, layer=layer)
 
 
+def test_the_context_is_the_models_unless_a_shorter_one_is_asked_for(tiny):
+    short = Model(tiny.network, tiny.tokenizer, replace(tiny.card, context=5))
+    for pooling in ("mean", "last"):
+        found = matrix(embed(tiny, SEQUENCES, pooling=pooling, context=5))
+        close(matrix(embed(short, SEQUENCES, pooling=pooling)), found)
+        assert not np.allclose(found[0], matrix(embed(tiny, SEQUENCES, pooling=pooling))[0], atol=1e-3)
+    for context in (0, 32_769):
+        with pytest.raises(ModelError, match=rf"a context of {context:,} bases is not within the 1 to 32,768 of tiny"):
+            embed(tiny, SEQUENCES, context=context)
+
+
 def test_settings_are_refused_before_the_model_is_loaded(tmp_path, monkeypatch):
     monkeypatch.setattr(bulk, "load", lambda *args, **kwargs: pytest.fail("loaded"))
     with pytest.raises(InputError, match=r"out\.txt: unknown kind of output; known endings are \.parquet, \.npy"):

@@ -21,7 +21,7 @@ from genolm.tasks.pooling import Float32, Pooling, PoolingName
 from genolm.tasks.provenance import Provenance
 from genolm.tasks.sources import IupacPolicy, Source, coordinates, settle
 from genolm.tasks.tables import check_suffix
-from genolm.tasks.vectors import SUFFIXES, require, write_vectors
+from genolm.tasks.vectors import SUFFIXES, refuse_ids, require, write_vectors
 
 if TYPE_CHECKING:
     import torch
@@ -179,6 +179,7 @@ def embed(
     rc: bool = False,
     genome: Genome | str | Path | None = None,
     length: int | None = None,
+    context: int | None = None,
     iupac: IupacPolicy = "raise",
     device: torch.device | str | None = None,
     dtype: torch.dtype | str | None = None,
@@ -190,8 +191,8 @@ def embed(
 ) -> Any:
     """Turns sequences into vectors: the hidden state of a layer, pooled over the sequence's tokens, as float32.
 
-    A sequence beyond the model's context goes through in consecutive windows of the context; each starts without what
-    came before it, and pooling is that of all their tokens.
+    A sequence beyond the context goes through in consecutive windows of the context; each starts without what came
+    before it, and pooling is that of all their tokens.
 
     Args:
         model: a model, or what :func:`genolm.load` takes.
@@ -204,6 +205,7 @@ def embed(
         rc: mean with the vector of the reverse complement; with ``none``, base by base.
         genome: FASTA, where the input holds coordinates.
         length: bases to which intervals are resized; variants need it.
+        context: most bases that go through the model together; None for what it can read.
         iupac: for ambiguous letters of sequences: ``raise``, read as ``N``, or ``sample`` a base.
         device: where to compute; None for the best there is.
         dtype: precision of the weights; None for what card and device prefer.
@@ -219,13 +221,14 @@ def embed(
 
     Raises:
         InputError: input that cannot be used, an unknown pooling, an output of unknown kind.
-        ModelError: no such model or layer.
+        ModelError: no such model or layer, or a context beyond the model's.
         RunError: the output exists, or parts of another run are in the way.
         ResourceError: not enough memory or disk.
         GenolmError: a package that the output needs is not installed.
     """
     path = check_suffix(out, SUFFIXES)
     require(path)
+    refuse_ids(path, overwrite=overwrite, resume=resume)
     chosen = pooling if isinstance(pooling, Pooling) else Pooling(pooling)
     source = settle(inputs, genome=genome, length=length, iupac=iupac)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
@@ -236,7 +239,7 @@ def embed(
         chosen,
         rc,
         opened.config.hidden_size,
-        context_bases(opened),
+        context_bases(opened, context),
         Provenance.of(opened),
     )
     return bulk.run(task, opened, path)
@@ -257,6 +260,13 @@ def choose_layers(model: Model, layer: int | Literal["all"] | None) -> tuple[int
     return (wanted + last + 1 if wanted < 0 else wanted,)
 
 
-def context_bases(model: Model) -> int:
-    """Most bases of one window."""
-    return max(1, int(model.context * model.tokenizer.bases_per_token))
+def context_bases(model: Model, context: int | None = None) -> int:
+    """Most bases of one window: ``context``, or what the model can read.
+
+    Raises:
+        ModelError: the model cannot read so many.
+    """
+    most = max(1, int(model.context * model.tokenizer.bases_per_token))
+    if context is not None and not 1 <= context <= most:
+        raise ModelError(f"a context of {context:,} bases is not within the 1 to {most:,} of {model.card.name}")
+    return most if context is None else context

@@ -225,6 +225,7 @@ def score(
     normalise: Normalisation = "bases",
     genome: Genome | str | Path | None = None,
     length: int | None = None,
+    context: int | None = None,
     iupac: IupacPolicy = "raise",
     device: torch.device | str | None = None,
     dtype: torch.dtype | str | None = None,
@@ -237,8 +238,8 @@ def score(
     """Log-likelihood of sequences: of each base given those to its left, in nats, and the sum over the sequence.
 
     The first base of a sequence, which has nothing to its left, and every N have no score and are not counted. A
-    sequence beyond the model's context is scored in overlapping windows, so that every base but the first ones has at
-    least half a context to its left.
+    sequence beyond the context is scored in overlapping windows, so that every base but the first ones has at least
+    half a context to its left.
 
     Args:
         model: a model, or what :func:`genolm.load` takes.
@@ -251,6 +252,8 @@ def score(
         normalise: probabilities add up to one over the four ``bases``, or over the model's whole ``vocabulary``.
         genome: FASTA, where the input holds coordinates.
         length: bases to which intervals are resized; variants need it.
+        context: most bases that go through the model together; None for what it can read. The work of a long sequence
+            grows with it: 8,192 is plenty for whole chromosomes.
         iupac: for ambiguous letters of sequences: ``raise``, read as ``N``, or ``sample`` a base.
         device: where to compute; None for the best there is.
         dtype: precision of the weights; None for what card and device prefer.
@@ -269,7 +272,7 @@ def score(
 
     Raises:
         InputError: input that cannot be used; a track of input without coordinates or with overlaps.
-        ModelError: no such model, or one whose tokens are not single bases.
+        ModelError: no such model, one whose tokens are not single bases, or a context beyond the model's.
         RunError: the output exists, or parts of another run are in the way.
         ResourceError: not enough memory or disk.
     """
@@ -283,5 +286,5 @@ def score(
         raise ModelError(f"{opened.card.name} has tokens of several bases; score needs one token per base")
     track = path is not None and path.name.lower().endswith(TRACK_SUFFIXES)
     form: Form = "track" if track else "base" if per_base else "sequence"
-    task = ScoreTask(source, form, rc, normalise, context_bases(opened), Provenance.of(opened))
+    task = ScoreTask(source, form, rc, normalise, context_bases(opened, context), Provenance.of(opened))
     return bulk.run(task, opened, path)
