@@ -33,15 +33,18 @@ def pieces_in_order(source: Source) -> Iterator[SequenceRecord]:
     """
     if source.kind == "sequences":
         return source.read()
+    file = source.place if isinstance(source.place, Path) else None
     if source.kind == "alleles":
-        raise InputError("a track holds one value per base of the genome; variants have two: write a table instead")
+        raise InputError(
+            "a track holds one value per base of the genome; variants have two: write a table instead", file=file
+        )
     with _genome(source) as genome:
         order = {chrom: number for number, chrom in enumerate(genome.lengths)}
         intervals = [_placed(record, genome) for record in source.read()]
     intervals.sort(key=lambda interval: (order[interval.chrom], interval.start))
     for one, other in pairwise(intervals):
         if one.overlaps(other):
-            raise InputError(f"intervals overlap, and a track holds one value per base: {one} and {other}")
+            raise InputError(f"intervals overlap, and a track holds one value per base: {one} and {other}", file=file)
     return source.read_values(intervals)
 
 
