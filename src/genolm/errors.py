@@ -36,7 +36,8 @@ class InputError(GenolmError):
         super().__init__(self._text())
 
     def _text(self) -> str:
-        place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
+        file = "standard input" if str(self.file) == "-" else self.file
+        place = ":".join(str(part) for part in (file, self.line) if part is not None)
         shown = "" if self.value is None else f" (value {_short(self.value)})"
         return f"{place}: {self.message}{shown}" if place else f"{self.message}{shown}"
 

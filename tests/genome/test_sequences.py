@@ -135,7 +135,7 @@ def test_allele_sequences_are_the_two_haplotypes(genome, data):
         ("a.tsv", "one\ttwo\n1\t2\n", {}, r"a\.tsv: a table of sequences has a column sequence, or"),
         ("a.tsv", "id\tsequence\na\tACGT\nb\t\n", {}, r"a\.tsv:3: the sequence is empty \(value 'b'\)"),
         ("a.tsv", "id\tsequence\na\tAC GT\n", {}, r"a\.tsv:2: not a base at position 3 .*\(value ' '\)"),
-        ("a.fa", ">a\nAC\n", {"length": 8}, r"a\.fa: length= resizes intervals and variants"),
+        ("a.fa", ">a\nAC\n", {"length": 8}, r"a\.fa: --length resizes intervals and variants"),
         ("a.xyz", "", {}, r"a\.xyz: unknown kind of file"),
     ],
 )
@@ -150,7 +150,7 @@ def test_bad_files(tmp_path, genome, name, text, arguments, message):
     [
         (["AC", "AXC"], {}, r"inputs:2: not a base at position 2 .*\(value 'X'\)"),
         (["AC", ""], {}, r"inputs:2: the sequence is empty"),
-        (["AC"], {"length": 4}, "length= resizes"),
+        (["AC"], {"length": 4}, "--length resizes"),
         ([Interval("c", 0, 1)], {}, "inputs:1: intervals need a genome"),
         ([b"AC"], {}, r"inputs:1: neither DNA, nor an Interval, a Variant or a SequenceRecord \(value b'AC'\)"),
         ([SequenceRecord("a", "A!")], {}, "inputs:1: not a base"),

@@ -57,7 +57,8 @@ def test_frames_and_parquet(tmp_path):
         ("a.csv", 'id,sequence\n"a,AC\n', r"a\.csv:2: quotes that do not fit"),
         ("a.tsv", "seq\tsequence\nA\tC\n", r"a\.tsv: two columns mean 'sequence' \(value 'sequence'\)"),
         ("a.parquet", "not parquet", "not a parquet file"),
-        ("a.parquet", "PAR1 but nothing else", "the parquet file is damaged"),
+        ("a.parquet", "PAR1 but nothing else", "the parquet file is cut off; fetch it again"),
+        ("a.parquet", "PAR1 and nothing between PAR1", "the parquet file is damaged"),
     ],
 )
 def test_broken_tables(tmp_path, name, text, message):
@@ -72,6 +73,9 @@ def test_fields_longer_than_a_csv_limit(tmp_path):
 
 def test_whole_numbers():
     assert [whole(value, "pos") for value in ("1,024", 7, " 8 ", 9.0, "-3")] == [1024, 7, 8, 9, -3]
-    for bad in ("1e3", "", None, 1.5, "x"):
+    for bad in ("1e3", 1.5, "x"):
         with pytest.raises(InputError, match="column pos must hold whole numbers"):
             whole(bad, "pos")
+    for missing in ("", ".", None):
+        with pytest.raises(InputError, match="column pos is empty here"):
+            whole(missing, "pos")

@@ -71,7 +71,7 @@ def test_before_the_first_base(tmp_path):
         ("##fileformat=VCFv4.2\n#CHROM POS ID REF ALT QUAL FILTER INFO\n", r"a\.vcf:2: the #CHROM line must name"),
         ("##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\n", r"a\.vcf:2: the #CHROM line must name"),
         (HEADER + row() + "chr1\t10\t.\tA\tC\n", r"a\.vcf:4: 5 columns, separated by tabs, under a header of 8"),
-        (HEADER + row().replace("\t", " "), r"a\.vcf:3: 1 columns, separated by tabs"),
+        (HEADER + row().replace("\t", " "), r"a\.vcf:3: 1 column, separated by tabs"),
         (HEADER + row() + row(pos="1e3"), r"a\.vcf:4: POS must be a whole number, 1-based \(value '1e3'\)"),
         (HEADER + row(pos="-1"), r"a\.vcf:3: POS must be a whole number"),
         (HEADER + row(pos=""), r"a\.vcf:3: POS must be a whole number"),
@@ -126,6 +126,17 @@ def bcf(tmp_path, text):
     source, out = write(tmp_path, text, "source.vcf"), tmp_path / "a.bcf"
     pysam.bcftools.view("-O", "b", "-o", str(out), str(source), catch_stdout=False)
     return out
+
+
+def test_uncompressed_bcf(tmp_path):
+    text = HEADER.replace("#CHROM", "##contig=<ID=chr1>\n#CHROM") + row()
+    out = bcf(tmp_path, text)
+    out.write_bytes(gzip.decompress(out.read_bytes()))
+    pairs = zip(read_variants(out), read_variants(tmp_path / "source.vcf"), strict=True)
+    assert all((a.chrom, a.pos, a.ref, a.alts) == (b.chrom, b.pos, b.ref, b.alts) for a, b in pairs)
+    out.write_bytes(out.read_bytes()[:20])
+    with pytest.raises(InputError, match=r"a\.bcf: damaged BCF: its header cannot be read"):
+        list(read_variants(out))
 
 
 def test_bcf(tmp_path, capfd):

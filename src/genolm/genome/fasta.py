@@ -142,7 +142,7 @@ class Genome:
         except LetterError as error:
             place = f"{name}:{start + error.position + 1}"
             raise InputError(
-                f"the letter at {place} is no base, or an ambiguous one that iupac='N' would read as N",
+                f"the letter at {place} of {self.path.name} is no base, or an ambiguous one that iupac='N' reads as N",
                 file=self.path,
                 value=error.letter,
             ) from None

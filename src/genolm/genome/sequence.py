@@ -85,7 +85,7 @@ def _settle(sequence: str, data: bytes, iupac: IupacPolicy, seed: int) -> bytes:
     if iupac == "raise" and ambiguous:
         position = data.index(ambiguous[:1])
         raise LetterError(
-            f"ambiguous letter at position {position + 1} of the sequence; choose iupac='N', 'sample' or 'keep'",
+            f"ambiguous letter at position {position + 1} of the sequence; iupac='N' (--iupac N) reads it as N",
             sequence, position,
         )  # fmt: skip
     return data
@@ -111,5 +111,5 @@ def _ascii(sequence: str) -> bytes:
 def _not_a_base(sequence: str, foreign: bytes) -> LetterError:
     letter = foreign[:1].decode("ascii")
     position = sequence.index(letter)
-    hint = "; read RNA with rna=True" if letter in "Uu" else ""
+    hint = "; write T for U, or read RNA with rna=True" if letter in "Uu" else ""
     return LetterError(f"not a base at position {position + 1} of the sequence{hint}", sequence, position)

@@ -143,7 +143,9 @@ class _Reader:
         if table.has("chrom", "pos", "ref", "alt") or table.has("variant"):
             return self.variants(read_variants(table), table.file)
         raise InputError(
-            "a table of sequences has a column sequence, or chrom, start, end, or chrom, pos, ref, alt", file=table.file
+            "a table of sequences has a column sequence, or chrom, start, end, or chrom, pos, ref, alt",
+            file=table.file,
+            value=table.header,
         )
 
     def table_sequences(self, table: Table) -> Iterator[SequenceRecord]:
@@ -201,7 +203,7 @@ class _Reader:
     def alleles(self, variant: Variant) -> tuple[SequenceRecord, SequenceRecord]:
         genome = self.reference("variants")
         if self.length is None:
-            raise InputError("variants need a length: how many bases around each (length=)", value=str(variant))
+            raise InputError("variants need a length, --length: how many bases around each", value=str(variant))
         window = Interval(variant.chrom, variant.pos - 1, variant.pos).resize(self.length)
         ref, alt = allele_sequences(variant, genome, self.length)
         return (
@@ -211,12 +213,12 @@ class _Reader:
 
     def reference(self, what: str) -> Genome:
         if self.genome is None:
-            raise InputError(f"{what} need a genome to be read from (genome=)")
+            raise InputError(f"{what} need a genome to be read from, --genome")
         return self.genome
 
     def refuse_length(self, file: Path | None) -> None:
         if self.length is not None:
-            raise InputError("length= resizes intervals and variants; sequences are taken as they are", file=file)
+            raise InputError("--length resizes intervals and variants; sequences are taken as they are", file=file)
 
 
 def _text(value: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -35,11 +36,13 @@ class Table:
         file: where it comes from; ``table`` when it was in memory.
         columns: which of `COLUMNS` it has, in the table's order.
         rows: ``(line, values of the columns)``; the line of a text file, or the row of another table, from 1.
+        header: all column names as they were read, for messages.
     """
 
     file: Path
     columns: tuple[str, ...]
     rows: Iterator[tuple[int, Sequence[Any]]]
+    header: str = ""
 
     def has(self, *names: str) -> bool:
         """Whether all of these columns are there."""
@@ -83,7 +86,9 @@ def whole(value: object, name: str) -> int:
     """
     if isinstance(value, float) and value.is_integer():  # pandas keeps integers beside missing values as floats
         return int(value)
-    text = str(value).strip().replace(",", "")
+    text = "" if value is None else str(value).strip().replace(",", "")
+    if text in ("", "."):
+        raise InputError(f"column {name} is empty here")
     if not text.removeprefix("-").isdecimal():
         raise InputError(f"column {name} must hold whole numbers", value=value)
     return int(text)
@@ -93,14 +98,19 @@ def _in_memory(frame: Any) -> Table:
     names = [str(name) for name in frame.columns]
     places = _known(names, Path("table"))
     columns = [list(frame[frame.columns[place]]) for place in places.values()]
-    return Table(Path("table"), tuple(places), enumerate(zip(*columns), start=1))
+    return Table(Path("table"), tuple(places), enumerate(zip(*columns), start=1), ", ".join(names))
 
 
 def _parquet(path: Path) -> Table:
     with open_bytes(path) as file:
         head = file.read(4)
+        if head == b"PAR1":
+            file.seek(-4, io.SEEK_END)
+        tail = file.read(4)
     if head != b"PAR1":
         raise InputError("not a parquet file", file=path)
+    if tail != b"PAR1":
+        raise InputError("the parquet file is cut off; fetch it again", file=path)
     try:
         names = list(pl.read_parquet_schema(path))
         places = _known(names, path)
@@ -108,7 +118,7 @@ def _parquet(path: Path) -> Table:
     except (pl.exceptions.PolarsError, OSError) as error:
         raise InputError(f"the parquet file is damaged: {error}", file=path) from None
     frame = frame.select(names[place] for place in places.values())
-    return Table(path, tuple(places), enumerate(frame.iter_rows(), start=1))
+    return Table(path, tuple(places), enumerate(frame.iter_rows(), start=1), ", ".join(names))
 
 
 def _text(path: Path) -> Table:
@@ -121,7 +131,7 @@ def _text(path: Path) -> Table:
     delimiter = _delimiter(path, header)
     names = _fields(header.lstrip("#"), delimiter, path, number)
     places = _known(names, path)
-    return Table(path, tuple(places), _rows(lines, delimiter, names, tuple(places.values()), path))
+    return Table(path, tuple(places), _rows(lines, delimiter, names, tuple(places.values()), path), header)
 
 
 def _rows(

@@ -86,7 +86,10 @@ def read_variants(source: Any) -> Iterator[VariantRecord]:
     """
     if isinstance(source, str | Path):
         path = Path(source)
-        return _from_vcf(path) if file_format(path) == "vcf" else _from_table(path)
+        kind = file_format(path)
+        if kind in ("fasta", "fastq", "bed"):
+            raise InputError("holds no variants; they are read from VCF, BCF, TSV, CSV, text or parquet", file=path)
+        return _from_vcf(path) if kind == "vcf" else _from_table(path)
     if is_table(source) or isinstance(source, Table):
         return _from_table(source)
     return _from_values([source] if isinstance(source, Variant) else source)
@@ -110,7 +113,11 @@ def _from_table(source: Any) -> Iterator[VariantRecord]:
             yield record
         return
     if not table.has("chrom", "pos", "ref", "alt"):
-        raise InputError("a table of variants has the columns chrom, pos, ref and alt, or variant", file=table.file)
+        raise InputError(
+            "a table of variants has the columns chrom, pos, ref and alt, or variant",
+            file=table.file,
+            value=table.header,
+        )
     for index, (line, values) in enumerate(table.pick("chrom", "pos", "id", "ref", "alt")):
         chrom, pos, name, ref, alt = ("." if value is None else str(value).strip() for value in values)
         with placed(table.file, line):

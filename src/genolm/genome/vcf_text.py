@@ -11,7 +11,7 @@ import pysam
 
 from genolm.errors import InputError
 from genolm.genome.fasta_index import quiet_htslib
-from genolm.genome.lines import byte_lines, check_whole, decoded, open_bytes
+from genolm.genome.lines import byte_lines, check_whole, compression, decoded, open_bytes
 
 _COLUMNS = b"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
 
@@ -60,12 +60,13 @@ def read_vcf_text(path: Path) -> VcfLines:
 @contextmanager
 def open_bcf(path: Path) -> Iterator[pysam.VariantFile]:
     """Opens a BCF file with pysam; what htslib raises becomes `InputError`."""
-    check_whole(path)
+    if compression(path) == "bgzip":
+        check_whole(path)
     try:
         with quiet_htslib():
             file = pysam.VariantFile(str(path))
-    except (OSError, ValueError) as error:
-        raise InputError(f"damaged BCF: {error}", file=path) from None
+    except (OSError, ValueError):
+        raise InputError("damaged BCF: its header cannot be read", file=path) from None
     with file:
         yield file
 
@@ -134,7 +135,7 @@ def _checked(lines: Iterator[tuple[int, bytes]], tabs: int, path: Path) -> Itera
             if not line:
                 continue
             raise InputError(
-                f"{found + 1} columns, separated by tabs, under a header of {tabs + 1}",
+                f"{found + 1} column{'s' if found else ''}, separated by tabs, under a header of {tabs + 1}",
                 file=path, line=number, value=line[:60].decode("latin-1"),
             )  # fmt: skip
         yield number, line
