@@ -158,7 +158,7 @@ def test_a_card_in_hand_serves_a_folder_without_one(mixtral_folder):
 
 
 @pytest.mark.parametrize(
-    ("values", "message"), [({"name": "a", "tone": 1}, "a card has no tone"), ({}, "a card needs a name")]
+    ("values", "message"), [({"name": "a", "tone": 1}, "no card has the key tone"), ({}, "a card needs a name")]
 )
 def test_a_card_that_is_no_card(mixtral_folder, values, message):
     (mixtral_folder / "card.json").write_text(json.dumps(values))

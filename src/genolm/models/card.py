@@ -60,7 +60,7 @@ class Card:
         """
         unknown = set(values) - {item.name for item in fields(cls)}
         if unknown:
-            raise ModelError(f"{file}: a card has no {', '.join(sorted(unknown))}")
+            raise ModelError(f"{file}: no card has the key {', '.join(sorted(unknown))}")
         if not values.get("name"):
             raise ModelError(f"{file}: a card needs a name")
         return cls(**{**values, "notes": tuple(values.get("notes", ()))})

@@ -173,7 +173,7 @@ def _refuse_existing(out: Path, overwrite: bool) -> None:
     if out.is_dir() and not any(out.iterdir()):
         return
     if out.exists() and not (overwrite and out.is_dir()):
-        raise RunError(f"{out} exists; give another folder, or allow to overwrite it")
+        raise RunError(f"{out} exists; give another folder, or --overwrite to replace it")
 
 
 @contextmanager

@@ -20,9 +20,9 @@ from genolm.models.decoder import Decoder
 from genolm.models.layouts import open_weights, tensor_shapes
 from genolm.models.model import Model
 from genolm.models.naming import locate
-from genolm.models.precision import default_device, default_dtype, parse_dtype
+from genolm.models.precision import default_device, default_dtype, parse_device, parse_dtype
 from genolm.models.random_weights import random_decoder
-from genolm.models.shards import SINGLE
+from genolm.models.shards import SINGLE, read_header
 from genolm.tokens.nucleotide import NucleotideTokenizer
 
 
@@ -44,7 +44,7 @@ def load(
         NetworkError: a download that failed.
         ResourceError: no memory for the weights.
     """
-    target = default_device() if device is None else torch.device(device)
+    target = default_device() if device is None else parse_device(device)
     wanted = None if dtype is None else parse_dtype(dtype)
     try:
         return _load(name, target, wanted)
@@ -143,6 +143,7 @@ def _verify(folder: Path, card: Card) -> None:
     path = folder / SINGLE
     if card.sha256 is None or not path.is_file():
         return
+    read_header(path)  # tells a file that is cut off from one that was changed, and at once
     found = file_sha256(path)
     if found != card.sha256:
         raise ModelError(f"{path}: sha256 is {found}, its card says {card.sha256}; the file was changed or damaged")

@@ -22,6 +22,23 @@ _NAMES = {
 _SMALL = 100_000_000
 
 
+def parse_device(device: torch.device | str) -> torch.device:
+    """The device of that name, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``, when this machine has it.
+
+    Raises:
+        ModelError: no such name, or no such device here.
+    """
+    try:
+        found = torch.device(device)
+    except RuntimeError:
+        raise ModelError(f"no device named {device!r}: known are cpu, cuda, cuda:1 and so on, and mps") from None
+    present = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    if (found.index or 0) >= present.get(found.type, 1):
+        here = ["cpu", *(f"{name}:{number}" for name, count in present.items() for number in range(count))]
+        raise ModelError(f"no device {found} that torch could use in this machine: there is {', '.join(here)}")
+    return found
+
+
 def parse_dtype(dtype: torch.dtype | str) -> torch.dtype:
     """The dtype of that name: ``float32``, ``bfloat16``, ``float16``, ``float64`` or fp32, bf16, fp16.
 

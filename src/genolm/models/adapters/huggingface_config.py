@@ -83,7 +83,9 @@ def write_config(config: DecoderConfig, dtype: str = "float32") -> dict[str, Any
         ModelError: the decoder has a k-mer table, for which this layout has no word.
     """
     if config.kmer_order:
-        raise ModelError("a k-mer table cannot be expressed in the huggingface layout; use layout 'genolm'")
+        raise ModelError(
+            "a k-mer table cannot be expressed in the huggingface layout; use layout 'genolm' (--to genolm)"
+        )
     kind, name = ("mixtral", "MixtralForCausalLM") if config.num_experts else ("mistral", "MistralForCausalLM")
     written: dict[str, Any] = {"architectures": [name], "model_type": kind, "torch_dtype": dtype}
     names = {**_SIZES, **_EXPERTS} if config.num_experts else _SIZES
