@@ -166,7 +166,10 @@ def test_recipe_errors_name_file_and_value(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"r\.yaml:2: not valid YAML"):
         Recipe.load(file)
     file.write_text("name: x\n")
-    with pytest.raises(InputError, match="missing 2 required"):
+    with pytest.raises(InputError, match=r"r\.yaml: recipe lacks the key model"):
+        Recipe.load(file)
+    file.write_text("name: x\nmodel: {}\ncorpus: {fasta: [], held_out: {}, min_run: 1e2}\n")
+    with pytest.raises(InputError, match=r"r\.yaml: model lacks the key vocab_size"):
         Recipe.load(file)
     with pytest.raises(InputError, match="not one of the shipped recipes: genolm-nano"):
         Recipe.load("genolm-nanno")

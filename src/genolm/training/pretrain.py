@@ -64,9 +64,10 @@ def pretrain(
     """
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
     out = Path(out)
-    fingerprint = _claim(out, recipe, resume)
+    fingerprint = _claimable(out, recipe, resume)
     tokenizer = NucleotideTokenizer(iupac="N")
     corpus = load_corpus(recipe.corpus, tokenizer)
+    _claim(out, recipe, fingerprint)  # only now, so that a corpus that cannot be used leaves nothing
     run = _Run(recipe, corpus, tokenizer, out, fingerprint, log)
     run.train(min(steps or recipe.steps, recipe.steps), resume)
     return write_model(out / "model", run.network, tokenizer, recipe, run.log.lines())
@@ -193,18 +194,36 @@ def build_optimizer(network: Decoder, plan: OptimizerRecipe) -> torch.optim.Opti
     return torch.optim.AdamW(groups, lr=plan.learning_rate, betas=plan.betas, fused=True)
 
 
-def _claim(out: Path, recipe: Recipe, resume: bool) -> str:
-    """Take the folder for this recipe, or refuse; returns the recipe's fingerprint."""
-    told = asdict(replace(recipe, card=""))
-    fingerprint = hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+def _claimable(out: Path, recipe: Recipe, resume: bool) -> str:
+    """Refuses a folder that is not for this recipe; returns the recipe's fingerprint."""
+    fingerprint = hashlib.sha256(json.dumps(_told(recipe), sort_keys=True, default=str).encode()).hexdigest()
     marker = out / "recipe.json"
+    if out.exists() and not out.is_dir():
+        raise RunError(f"{out} is a file: choose another folder")
     if marker.exists() and not resume:
         raise RunError(f"{out} already holds a run: continue it with --resume or choose another folder")
-    if marker.exists() and json.loads(marker.read_text())["fingerprint"] != fingerprint:
+    if marker.exists() and _fingerprint_in(marker) != fingerprint:
         raise RunError(f"{out} holds the run of another recipe: choose another folder")
-    out.mkdir(parents=True, exist_ok=True)
-    marker.write_text(json.dumps({"fingerprint": fingerprint, "recipe": told}, indent=1, default=str))
     return fingerprint
+
+
+def _fingerprint_in(marker: Path) -> str:
+    try:
+        return str(json.loads(marker.read_text())["fingerprint"])
+    except (ValueError, KeyError, TypeError):
+        raise RunError(f"{marker} is damaged: choose another folder") from None
+
+
+def _claim(out: Path, recipe: Recipe, fingerprint: str) -> None:
+    """Takes the folder for this recipe."""
+    out.mkdir(parents=True, exist_ok=True)
+    told = {"fingerprint": fingerprint, "recipe": _told(recipe)}
+    (out / "recipe.json").write_text(json.dumps(told, indent=1, default=str))
+
+
+def _told(recipe: Recipe) -> dict[str, Any]:
+    """What decides the weights: everything but the text of the card."""
+    return asdict(replace(recipe, card=""))
 
 
 @contextmanager

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from genolm.errors import InputError
+from genolm.errors import InputError, ModelError
 from genolm.genome.interval import Interval
 from genolm.models.config import DecoderConfig
 
@@ -119,7 +119,9 @@ class Recipe:
         """
         path = _recipe_path(source)
         try:
-            values = yaml.safe_load(path.read_text())
+            values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except UnicodeDecodeError:
+            raise InputError("not UTF-8 text", file=path) from None
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             raise InputError("not valid YAML", file=path, line=mark.line + 1 if mark else None) from error
@@ -161,10 +163,21 @@ def _fill(path: Path, where: str, kind: type[Any], values: Any) -> Any:
     for key in values:
         if key not in known:
             raise InputError(f"unknown key in {where}; it has {', '.join(sorted(known))}", file=path, value=key)
+    for item in fields(kind):
+        if item.name not in values and item.default is MISSING and item.default_factory is MISSING:
+            raise InputError(f"{where} lacks the key {item.name}", file=path)
+        if item.name in values and not isinstance(values[item.name], _TYPES.get(str(item.type), object)):
+            raise InputError(f"{item.name} in {where} must be of type {item.type}", file=path, value=values[item.name])
     try:
         return kind(**{key: _frozen(value) for key, value in values.items()})
-    except TypeError as error:
+    except InputError as error:
+        raise InputError(error.message, file=path, value=error.value) from None
+    except (TypeError, ModelError) as error:
         raise InputError(f"{where}: {str(error).split('__init__() ')[-1]}", file=path) from error
+
+
+_TYPES: dict[str, Any] = {"int": int, "float": int | float, "str": str, "bool": bool}
+"""What YAML may hold for a field of each plain type."""
 
 
 def _frozen(value: Any) -> Any:
