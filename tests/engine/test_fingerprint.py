@@ -42,6 +42,13 @@ def test_a_changed_number_of_inputs_is_told(source):
     assert changes(before, {**before, "inputs": []}) == ["number of input files (was 1, now 0)"]
 
 
+def test_of_a_value_with_fields_those_that_differ_are_told():
+    def model(name):
+        return {"settings": {"model": {"$value": {"type": "a:Model", "fields": {"name": name, "family": "genos"}}}}}
+
+    assert changes(model("one"), model("two")) == ["setting model.name (was 'one', now 'two')"]
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [

@@ -101,11 +101,21 @@ def _changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
         if before.get(key) != now.get(key):
             yield f"{name} (was {before.get(key)}, now {now.get(key)})"
     for name in _different(before, now, "settings"):
-        was, is_now = (_shown(side.get("settings", {}).get(name)) for side in (before, now))
-        yield f"setting {name} (was {was}, now {is_now})"
+        yield from _changed_setting(name, *(side.get("settings", {}).get(name) for side in (before, now)))
     for name in _different(before, now, "model"):
         yield f"model {name}"
     yield from _changed_inputs(before.get("inputs", []), now.get("inputs", []))
+
+
+def _changed_setting(name: str, was: Any, is_now: Any) -> Iterator[str]:
+    """What differs in a setting; of a value with fields of its own, those that do."""
+    match was, is_now:
+        case {"$value": {"fields": before}}, {"$value": {"fields": now}}:
+            for key in sorted({*before, *now}):
+                if before.get(key) != now.get(key):
+                    yield from _changed_setting(f"{name}.{key}", before.get(key), now.get(key))
+        case _:
+            yield f"setting {name} (was {_shown(was)}, now {_shown(is_now)})"
 
 
 def _different(before: dict[str, Any], now: dict[str, Any], key: str) -> list[str]:

@@ -30,6 +30,8 @@ def check_target(out: Path, *, overwrite: bool, resume: bool = False) -> None:
         raise RunError(f"{out}: there is no folder {out.parent}")
     if not os.access(out.parent, os.W_OK):
         raise RunError(f"{out}: the folder {out.parent} cannot be written")
+    if out.is_dir() and out.suffix.lower() != ".zarr":
+        raise RunError(f"{out} is a folder; choose another output")
     if out.exists() and not overwrite and not (resume and _ours(PartsFolder.of(out))):
         raise RunError(f"{out} exists; --overwrite replaces it")
 
