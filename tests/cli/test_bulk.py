@@ -30,7 +30,7 @@ def test_embed_passes_its_defaults(record):
     calls = record("genolm.tasks.embed", "embed")
     done = run("embed", "m", "in.fa", "out.parquet")
     assert done.exit_code == 0, done.output
-    own = {"layer": None, "pooling": "mean", "rc": False, "genome": None, "length": None}
+    own = {"layer": None, "pooling": "mean", "rc": False, "genome": None, "length": None, "iupac": "raise"}
     assert calls == [(("m", "in.fa", Path("out.parquet")), own | SETTINGS)]
 
 
@@ -60,7 +60,7 @@ def test_another_layer_is_a_usage_error(record):
 def test_score_passes_its_flags(record):
     calls = record("genolm.tasks.likelihood", "score")
     run("score", "m", "in.bed", "out.bw", "--rc", "--per-base", "--genome", "g.fa", "--length", "100")
-    own = {"rc": True, "per_base": True, "genome": Path("g.fa"), "length": 100}
+    own = {"rc": True, "per_base": True, "genome": Path("g.fa"), "length": 100, "iupac": "raise"}
     assert calls == [(("m", "in.bed", Path("out.bw")), own | SETTINGS)]
 
 

@@ -9,6 +9,7 @@ import typer
 
 from genolm.cli.options import (
     Context,
+    Iupac,
     Length,
     ModelName,
     Output,
@@ -17,6 +18,7 @@ from genolm.cli.options import (
     RequiredReference,
     Sequences,
     Strands,
+    at_least,
     bulk,
 )
 
@@ -37,6 +39,7 @@ def embed(
     rc: Strands = False,
     genome: Reference = None,
     length: Length = None,
+    iupac: Iupac = "raise",
     settings: dict[str, Any],
 ) -> Path:
     """Turn sequences into vectors.
@@ -45,7 +48,18 @@ def embed(
     """
     from genolm.tasks.embed import embed as function
 
-    function(model, inputs, out, layer=_layer(layer), pooling=pooling, rc=rc, genome=genome, length=length, **settings)
+    function(
+        model,
+        inputs,
+        out,
+        layer=_layer(layer),
+        pooling=pooling,
+        rc=rc,
+        genome=genome,
+        length=length,
+        iupac=iupac,
+        **settings,
+    )
     return out
 
 
@@ -55,7 +69,7 @@ def _layer(text: str | None) -> int | Literal["all"] | None:
     try:
         return int(text)
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is neither a number nor 'all'", param_hint="--layer") from None
+        raise typer.BadParameter(f"{text!r} is neither a number nor 'all'", param_hint="'--layer'") from None
 
 
 def score(
@@ -69,6 +83,7 @@ def score(
     ] = False,
     genome: Reference = None,
     length: Length = None,
+    iupac: Iupac = "raise",
     settings: dict[str, Any],
 ) -> Path:
     """Log-likelihood of sequences, whole or per base.
@@ -77,7 +92,7 @@ def score(
     """
     from genolm.tasks.likelihood import score as function
 
-    function(model, inputs, out, rc=rc, per_base=per_base, genome=genome, length=length, **settings)
+    function(model, inputs, out, rc=rc, per_base=per_base, genome=genome, length=length, iupac=iupac, **settings)
     return out
 
 
@@ -93,7 +108,8 @@ def variants(
     ] = "full",
     context: Context = None,
     horizon: Annotated[
-        int, typer.Option(min=0, metavar="BASES", help="full: bases after the variant that count.")
+        int,
+        typer.Option(callback=at_least(1), metavar="BASES", help="full: bases after the variant that count."),
     ] = 512,
     rc: Strands = False,
     on_mismatch: Annotated[
@@ -153,11 +169,17 @@ def generate(
     prompt: Annotated[
         list[str] | None, typer.Option(metavar="BASES", help="A prompt instead of a file; can be repeated.")
     ] = None,
-    n: Annotated[int, typer.Option("--n", "-n", min=1, help="Sequences for each prompt.")] = 1,
-    length: Annotated[int, typer.Option(min=1, metavar="TOKENS", help="New tokens for each sequence.")] = 256,
-    temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the likeliest base each time.")] = 1.0,
-    top_k: Annotated[int, typer.Option(min=0, help="Sample among the k likeliest; 0 for all.")] = 0,
-    top_p: Annotated[float, typer.Option(min=0.0, max=1.0, help="Sample among the likeliest that add up to p.")] = 1.0,
+    n: Annotated[int, typer.Option("--n", "-n", callback=at_least(1), help="Sequences for each prompt.")] = 1,
+    length: Annotated[
+        int, typer.Option(callback=at_least(1), metavar="TOKENS", help="New tokens for each sequence.")
+    ] = 256,
+    temperature: Annotated[
+        float, typer.Option(callback=at_least(0), help="0 takes the likeliest base each time.")
+    ] = 1.0,
+    top_k: Annotated[int, typer.Option(callback=at_least(0), help="Sample among the k likeliest; 0 for all.")] = 0,
+    top_p: Annotated[
+        float, typer.Option(callback=at_least(0, 1), help="Sample among the likeliest that add up to p.")
+    ] = 1.0,
     repetition_penalty: Annotated[float, typer.Option(help="Above 1: what was written becomes less likely.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Same seed, same sequences.")] = 0,
     settings: dict[str, Any],

@@ -13,6 +13,19 @@ import typer
 
 from genolm.cli.errors import reported
 
+
+def at_least(low: float, high: float | None = None) -> Callable[[float | None], float | None]:
+    """A callback of an option that refuses numbers outside ``low``..``high``, naming the number."""
+
+    def check(value: float | None) -> float | None:
+        if value is not None and not (low <= value and (high is None or value <= high)):
+            bounds = f"at least {low}" if high is None else f"from {low} to {high}"
+            raise typer.BadParameter(f"must be {bounds}, not {value}")
+        return value
+
+    return check
+
+
 ModelName = Annotated[
     str, typer.Argument(metavar="MODEL", help="A name from `genolm models`, a folder, or a hub id.", show_default=False)
 ]
@@ -30,13 +43,25 @@ Reference = Annotated[
 RequiredReference = Annotated[Path, typer.Option("--genome", metavar="FASTA", help="Reference, plain or bgzip.")]
 Length = Annotated[
     int | None,
-    typer.Option("--length", min=1, metavar="BASES", help="Resize intervals around their centre; VCF input needs it."),
+    typer.Option(
+        "--length",
+        callback=at_least(1),
+        metavar="BASES",
+        help="Resize intervals around their centre; VCF input needs it.",
+    ),
 ]
 Context = Annotated[
-    int | None, typer.Option("--context", min=1, metavar="BASES", help="Bases the model sees; default from the card.")
+    int | None,
+    typer.Option(
+        "--context", callback=at_least(1), metavar="BASES", help="Bases the model sees; default from the card."
+    ),
 ]
 Precision = Annotated[
     Literal["float32", "bfloat16", "float16"] | None, typer.Option("--dtype", help="Precision; without it the card's.")
+]
+Iupac = Annotated[
+    Literal["raise", "N", "sample"],
+    typer.Option("--iupac", help="Letters such as R in sequences: an error, read as N, or one of the bases drawn."),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is already there.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
@@ -49,7 +74,8 @@ def bulk_settings(
     ] = None,
     dtype: Precision = None,
     batch_tokens: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Tokens in one batch; default from free memory.")
+        int | None,
+        typer.Option(callback=at_least(1), metavar="N", help="Tokens in one batch; default from free memory."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the finished parts of a killed run.")] = False,
     overwrite: Overwrite = False,

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from genolm.cli.options import Overwrite
+from genolm.cli.options import Overwrite, at_least
 from genolm.cli.text import shown
 
 
@@ -16,8 +16,10 @@ def simulate(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write.")],
     *,
     seed: Annotated[int, typer.Option(help="Same seed, same genome.")] = 0,
-    length: Annotated[int, typer.Option(min=1, metavar="BASES", help="Bases of all contigs together.")] = 400_000,
-    contigs: Annotated[int, typer.Option(min=2, help="How many contigs; the last one is tiny.")] = 4,
+    length: Annotated[
+        int, typer.Option(callback=at_least(1), metavar="BASES", help="Bases of all contigs together.")
+    ] = 400_000,
+    contigs: Annotated[int, typer.Option(callback=at_least(2), help="How many contigs; the last one is tiny.")] = 4,
     overwrite: Overwrite = False,
 ) -> None:
     """Make an example genome.
@@ -36,7 +38,8 @@ def pretrain(
     *,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in FOLDER.")] = False,
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Stop after so many steps; the schedule stays the recipe's.")
+        int | None,
+        typer.Option(callback=at_least(1), help="Stop after so many steps; the schedule stays the recipe's."),
     ] = None,
 ) -> None:
     """Train a model from a recipe."""

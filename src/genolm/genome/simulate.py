@@ -141,7 +141,7 @@ def _check(folder: Path, length: int, contigs: int, overwrite: bool) -> None:
         raise InputError("there is a file where the folder should go", file=folder)
     present = [name for name in _FILES if (folder / name).exists()]
     if present and not overwrite:
-        raise RunError(f"{folder}: {present[0]} exists; choose another folder or allow to overwrite")
+        raise RunError(f"{folder}: {present[0]} exists; choose another folder, or --overwrite to replace it")
 
 
 def _lengths(length: int, contigs: int) -> list[int]:
