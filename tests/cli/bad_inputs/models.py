@@ -1,0 +1,229 @@
+"""Models that are not there or cannot be used, downloads and conversions that fail."""
+# ruff: noqa: E501  messages and commands stand as they are printed and typed
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.cli.bad_inputs.case import MODEL, Case
+
+WEIGHTS = "model/model.safetensors"
+NOWHERE = {"HF_ENDPOINT": "http://127.0.0.1:9"}
+
+
+def folder(kind: str, make: Callable[[Path], object], message: str, **more: Any) -> Case:
+    """A good model folder, then damaged."""
+    return Case(kind, "score model good.fa out.parquet", message, 4, make=make, **more)
+
+
+def edited(name: str, **values: object) -> Callable[[Path], object]:
+    """Other values in a JSON file of the model; ... takes a key away."""
+
+    def make(place: Path) -> None:
+        path = place / "model" / name
+        kept = {**json.loads(path.read_text()), **values}
+        path.write_text(json.dumps({key: value for key, value in kept.items() if value is not ...}))
+
+    return make
+
+
+def pickled(place: Path) -> None:
+    """Weights as a pickle instead of safetensors."""
+    (place / WEIGHTS).rename(place / "model/pytorch_model.bin")
+
+
+def cut(place: Path) -> None:
+    """The last 100 bytes of the weights gone."""
+    path = place / WEIGHTS
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def sharded(place: Path) -> None:
+    """The model in several files."""
+    from genolm.models.conversion import convert
+
+    convert(MODEL, place / "model", max_shard_bytes=150_000, overwrite=True)
+
+
+def shard_missing(place: Path) -> None:
+    """One of several files gone."""
+    sharded(place)
+    next((place / "model").glob("model-00002-of-*.safetensors")).unlink()
+
+
+def byte_pairs(place: Path) -> None:
+    """The tokenizer of another family."""
+    vocabulary = {"A": 5, "C": 7, "G": 6, "T": 8, "N": 9, "ATTA": 10}
+    (place / "model/tokenizer.json").write_text(json.dumps({"model": {"type": "BPE", "vocab": vocabulary}}))
+
+
+CASES = (
+    Case(
+        "model: an unknown name",
+        "score genos-1.2 good.fa out.parquet",
+        "no model named 'genos-1.2': did you mean genos-1.2b? known are genolm-nano, genos-1.2b, genos-10b, genos-10b-v2, tiny-random, tiny-random-dense, tiny-random-kmer; a folder or a hub id ORGANISATION/NAME will do as well",
+        4,
+    ),
+    Case("model: a path that is not there", "score ./my/model good.fa out.parquet", "./my/model: no such folder", 4),
+    Case(
+        "model: a file instead of a folder",
+        "score genome.fa good.fa out.parquet",
+        "genome.fa: a file; give the model's folder",
+        4,
+    ),
+    folder(
+        "model: a folder without config.json",
+        lambda place: (place / "model/config.json").unlink(),
+        "model: has no config.json, so it is no model folder",
+    ),
+    folder(
+        "model: config.json is not JSON",
+        lambda place: (place / "model/config.json").write_text("{"),
+        "model/config.json: not readable as JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
+    ),
+    folder(
+        "model: an unknown model_type",
+        edited("config.json", model_type="hyena"),
+        "model/config.json: model_type 'hyena' is not known; known are mixtral, mistral, llama, genolm-decoder",
+    ),
+    folder(
+        "model: a config without a size",
+        edited("config.json", hidden_size=...),
+        "model/config.json: hidden_size must be a whole number, not None",
+    ),
+    folder(
+        "model: a size that is no number",
+        edited("config.json", hidden_size="48"),
+        "model/config.json: hidden_size must be a whole number, not '48'",
+    ),
+    folder(
+        "model: sliding-window attention",
+        edited("config.json", sliding_window=4096),
+        "model/config.json: sliding_window 4096 is not supported; it must be null",
+    ),
+    folder(
+        "model: a config of another shape than its weights",
+        edited("config.json", intermediate_size=128),
+        "model: model.layers.0.mlp.gate_proj.weight is [96, 48] where its config asks for [128, 48]",
+    ),
+    folder(
+        "model: a config of more layers than its weights",
+        edited("config.json", num_hidden_layers=4),
+        "model: lacks the tensor model.layers.3.input_layernorm.weight (and 8 more)",
+    ),
+    folder(
+        "model: no weights",
+        lambda place: (place / WEIGHTS).unlink(),
+        "model: neither model.safetensors nor model.safetensors.index.json is there",
+    ),
+    folder(
+        "model: weights as a pickle",
+        pickled,
+        "model: holds its weights as a pickle only (pytorch_model.bin). Opening a pickle can run any code that it carries, so genolm reads safetensors only; convert the file where it is trusted",
+    ),
+    folder(
+        "model: weights that are cut off",
+        cut,
+        "model/model.safetensors: 329924 bytes where its header asks for 330024; truncated or damaged",
+    ),
+    folder(
+        "model: weights that are no safetensors",
+        lambda place: (place / WEIGHTS).write_text("version https://git-lfs"),
+        "model/model.safetensors: not a safetensors file, or truncated within its header (23 bytes)",
+    ),
+    folder(
+        "model: a shard is missing",
+        shard_missing,
+        "model/model.safetensors.index.json: names model-00002-of-00003.safetensors, which is missing; copy or download it again",
+    ),
+    folder(
+        "model: weights that were changed",
+        edited("card.json", sha256="0" * 64),
+        "model/model.safetensors: sha256 is <sha256>, its card says <sha256>; the file was changed or damaged",
+    ),
+    folder(
+        "model: a card with an unknown key",
+        edited("card.json", colour="blue"),
+        "model/card.json: no card has the key colour",
+    ),
+    folder(
+        "model: a byte-pair tokenizer",
+        byte_pairs,
+        "model/tokenizer.json: a byte-pair vocabulary (it has 'ATTA'): that family is not supported yet",
+    ),
+    folder(
+        "model: an unknown kind of tokenizer",
+        lambda place: (place / "model/tokenizer.json").write_text("{}"),
+        "model/tokenizer.json: the vocabulary has no A, C, G, T, N",
+    ),
+    Case(
+        "model: nothing to download",
+        f"download {MODEL} here",
+        "tiny-random-dense: there is nothing to download, it comes with genolm",
+        4,
+    ),
+    Case(
+        "model: not a hub id",
+        "download genos here",
+        "'genos' is neither a downloadable model of `genolm models` nor a hub id ORGANISATION/NAME",
+        4,
+    ),
+    Case(
+        "download: the hub does not know it",
+        "download nobody/nothing here",
+        "https://huggingface.co/api/models/nobody/nothing/revision/main?blobs=true: not found; check the spelling of ORGANISATION/NAME (HTTP 404)",
+        7,
+    ),
+    Case(
+        "download: no network",
+        "download genos-1.2b here",
+        "http://127.0.0.1:9/api/models/BGI-HangzhouAI/Genos-1.2B/revision/main?blobs=true: [Errno 111] Connection refused; check the network, then try again",
+        7,
+        environment=NOWHERE,
+    ),
+    Case(
+        "download: forbidden by HF_HUB_OFFLINE",
+        "download genos-1.2b here",
+        "BGI-HangzhouAI/Genos-1.2B is not in the cache and HF_HUB_OFFLINE forbids to download it",
+        7,
+        environment={"HF_HUB_OFFLINE": "1"},
+    ),
+    Case(
+        "a model that must be downloaded, without a network",
+        "score genos-1.2b good.fa out.parquet",
+        "http://127.0.0.1:9/api/models/BGI-HangzhouAI/Genos-1.2B/revision/main?blobs=true: [Errno 111] Connection refused; check the network, then try again",
+        7,
+        environment=NOWHERE,
+    ),
+    Case(
+        "convert: a k-mer model to the huggingface layout",
+        "convert tiny-random-kmer converted",
+        "a k-mer table cannot be expressed in the huggingface layout; use layout 'genolm' (--to genolm)",
+        4,
+    ),
+    Case(
+        "convert: the folder exists",
+        f"convert {MODEL} model",
+        "model exists; give another folder, or --overwrite to replace it",
+        5,
+    ),
+    Case(
+        "convert: an unknown layout",
+        f"convert {MODEL} converted --to megatron",
+        "Invalid value for '--to': 'megatron' is not one of 'huggingface', 'genolm'.",
+        2,
+    ),
+    Case(
+        "cite: no paper",
+        "cite hyena",
+        "no paper known for 'hyena'; families with one: genos, gengram, gena-lm, genomeocean",
+        4,
+    ),
+    Case(
+        "info: an unknown name",
+        "info genos-1.3b",
+        "no model named 'genos-1.3b': did you mean genos-1.2b? known are genolm-nano, genos-1.2b, genos-10b, genos-10b-v2, tiny-random, tiny-random-dense, tiny-random-kmer; a folder or a hub id ORGANISATION/NAME will do as well",
+        4,
+    ),
+)

@@ -1,0 +1,207 @@
+"""Runs that cannot go on, merges that lack something, recipes and simulations that are wrong."""
+# ruff: noqa: E501  messages and commands stand as they are printed and typed
+
+from pathlib import Path
+
+from tests.cli.bad_inputs.case import MODEL, Case
+
+SCORE = f"score {MODEL} good.fa out.parquet --quiet"
+SHARDS = (f"{SCORE} --shard 1/3", f"{SCORE} --shard 2/3", f"{SCORE} --shard 3/3")
+RECIPE = """name: small
+model: {vocab_size: 32, hidden_size: 16, num_layers: 1, num_heads: 2, num_kv_heads: 1, head_dim: 8, ffn_size: 16}
+corpus:
+  fasta: [genome.fa]
+  held_out: {test: [chr2]}
+context: 32
+batch_rows: 2
+steps: 1
+"""
+
+
+def torn(folder: Path) -> None:
+    """The first part with a byte changed."""
+    part = folder / "out.parquet.parts/part-00000.parquet"
+    part.write_bytes(part.read_bytes()[:-1] + b"x")
+
+
+def other_settings(folder: Path) -> None:
+    """A manifest that was written by hand."""
+    (folder / "out.parquet.parts/manifest.json").write_text("{")
+
+
+def recipe(kind: str, text: str | bytes, message: str, **more) -> Case:
+    """A recipe that cannot be used."""
+    return Case(kind, "pretrain bad.yaml run", message, 3, {"bad.yaml": text}, **more)
+
+
+CASES = (
+    Case(
+        "run: parts of an earlier run",
+        SCORE,
+        "out.parquet.parts holds parts of an earlier run; --resume goes on, --overwrite starts anew",
+        5,
+        before=SHARDS[:1],
+    ),
+    Case(
+        "resume: with another setting",
+        f"{SCORE} --rc --resume",
+        "out.parquet.parts belongs to another run; changed: setting rc (was False, now True). Go back to the former, choose another output, or start anew with --overwrite",
+        5,
+        before=SHARDS[:1],
+    ),
+    Case(
+        "resume: with another model",
+        SCORE.replace(MODEL, "tiny-random") + " --resume",
+        "out.parquet.parts belongs to another run; changed: setting context (was 32768, now 1048576); setting provenance.fingerprint (was '<digest>…, now '<digest>…); setting provenance.model (was 'tiny-random-dense', now 'tiny-random'); model weights. Go back to the former, choose another output, or start anew with --overwrite",
+        5,
+        before=SHARDS[:1],
+    ),
+    Case(
+        "resume: the input has changed",
+        f"{SCORE} --resume",
+        "out.parquet.parts belongs to another run; changed: content of input file 1. Go back to the former, choose another output, or start anew with --overwrite",
+        5,
+        before=SHARDS[:1],
+        make=lambda folder: (folder / "good.fa").write_text(">chr1\nACGT\n"),
+    ),
+    Case(
+        "resume: the output exists",
+        f"{SCORE} --resume",
+        "out.parquet exists; --overwrite replaces it",
+        5,
+        {"out.parquet": "mine"},
+    ),
+    Case(
+        "resume: the manifest is damaged",
+        f"{SCORE} --resume",
+        "out.parquet.parts/manifest.json: not a manifest of genolm (Expecting property name enclosed in double quotes: line 1 column 2 (char 1)); --overwrite starts the run anew",
+        5,
+        before=SHARDS[:1],
+        make=other_settings,
+    ),
+    Case(
+        "merge: nothing to merge",
+        "merge out.parquet",
+        "out.parquet.parts holds no parts of a run; first run the shards",
+        5,
+    ),
+    Case(
+        "merge: a folder without parts",
+        "merge out.parquet elsewhere",
+        "elsewhere holds no parts of a run",
+        5,
+        {"elsewhere": None},
+    ),
+    Case(
+        "merge: a part is missing",
+        "merge out.parquet",
+        "1 of 3 parts are missing (1); run their shards again, or the whole run with --resume",
+        5,
+        before=SHARDS[::2],
+    ),
+    Case(
+        "merge: a part is damaged",
+        "merge out.parquet",
+        "1 of 3 parts are damaged (part-00000.parquet); run their shards again, or the whole run with --resume",
+        5,
+        before=SHARDS,
+        make=torn,
+    ),
+    Case(
+        "merge: the output exists",
+        "merge out.parquet",
+        "out.parquet exists; --overwrite replaces it",
+        5,
+        before=SHARDS,
+        make=lambda folder: (folder / "out.parquet").write_text("mine"),
+    ),
+    Case(
+        "merge: parts of two runs",
+        "merge out.parquet other.parquet.parts",
+        "out.parquet.parts and other.parquet.parts are of different runs; changed: setting rc (was False, now True)",
+        5,
+        before=(*SHARDS, SHARDS[0].replace("out.parquet", "other.parquet") + " --rc"),
+    ),
+    Case(
+        "recipe: no such recipe",
+        "pretrain nanoo run",
+        "no such recipe file, and not one of the shipped recipes: genolm-nano (value 'nanoo')",
+        3,
+    ),
+    recipe("recipe: not YAML", "name: [\n", "bad.yaml:2: not valid YAML"),
+    recipe("recipe: not text", b"\xff\xfe", "bad.yaml: not UTF-8 text"),
+    recipe("recipe: a list", "- name\n", "bad.yaml: a recipe is a YAML mapping (value ['name'])"),
+    recipe(
+        "recipe: an unknown key",
+        RECIPE + "learning_rte: 1\n",
+        "bad.yaml: unknown key in recipe; it has batch_rows, card, checkpoint_every, context, corpus, evaluate_every, evaluate_windows, model, name, optimizer, precision, seed, steps (value 'learning_rte')",
+    ),
+    recipe(
+        "recipe: an unknown key of the model",
+        RECIPE.replace("num_layers", "layers"),
+        "bad.yaml: unknown key in model; it has experts_per_token, ffn_size, head_dim, hidden_size, initial_std, kmer_dim, kmer_order, max_positions, norm_eps, num_experts, num_heads, num_kv_heads, num_layers, pad_id, rope_theta, router_aux_coef, router_z_coef, tied, vocab_size (value 'layers')",
+    ),
+    recipe("recipe: a key is missing", RECIPE.replace("name: small\n", ""), "bad.yaml: recipe lacks the key name"),
+    recipe(
+        "recipe: a number below 1",
+        RECIPE.replace("steps: 1", "steps: 0"),
+        "bad.yaml: steps must be at least 1 (value 0)",
+    ),
+    recipe(
+        "recipe: text for a number",
+        RECIPE.replace("steps: 1", "steps: many"),
+        "bad.yaml: steps in recipe must be of type int (value 'many')",
+    ),
+    recipe(
+        "recipe: a model that cannot be",
+        RECIPE.replace("num_kv_heads: 1", "num_kv_heads: 3"),
+        "bad.yaml: model: num_heads 2 is not a multiple of num_kv_heads 3",
+    ),
+    recipe(
+        "recipe: the FASTA is missing",
+        RECIPE.replace("genome.fa", "hg38.fa"),
+        "hg38.fa: the recipe's FASTA is not there",
+    ),
+    recipe(
+        "recipe: a held-out split without bases",
+        RECIPE.replace("chr2", "chr22").replace("genome.fa", "small.fa"),
+        "no base of the corpus falls into the split 'test'",
+        make=lambda folder: (folder / "small.fa").write_text(f">chr1\n{'ACGTTGCAAC' * 100}\n"),
+    ),
+    Case(
+        "pretrain: the folder holds a run",
+        "pretrain good.yaml run",
+        "run already holds a run: continue it with --resume or choose another folder",
+        5,
+        {"good.yaml": RECIPE, "run": None, "run/recipe.json": "{}"},
+    ),
+    Case(
+        "pretrain: the folder holds the run of another recipe",
+        "pretrain good.yaml run --resume",
+        "run holds the run of another recipe: choose another folder",
+        5,
+        {"good.yaml": RECIPE, "run": None, "run/recipe.json": '{"fingerprint": "other"}'},
+    ),
+    Case(
+        "pretrain: a file in the place of the folder",
+        "pretrain good.yaml run",
+        "run is a file: choose another folder",
+        5,
+        {"good.yaml": RECIPE, "run": "mine"},
+    ),
+    Case(
+        "simulate: the files exist",
+        "simulate .",
+        ".: genome.fa exists; choose another folder, or --overwrite to replace it",
+        5,
+        make=lambda folder: (folder / "genome.fa").write_text("mine"),
+    ),
+    Case("simulate: too few bases", "simulate here --length 100", "4 contigs need at least 60900 bases (value 100)", 3),
+    Case(
+        "simulate: a file in the place of the folder",
+        "simulate here",
+        "here: there is a file where the folder should go",
+        3,
+        {"here": "mine"},
+    ),
+)
