@@ -17,6 +17,7 @@ NOBODY = 65534
 
 def stock(folder: Path) -> Path:
     """Makes one of each good file."""
+    import genolm.tasks.likelihood  # noqa: F401  nobody may be unable to read the folder that it lies in
     from genolm.genome.simulate import simulate
     from genolm.models.conversion import convert
 
