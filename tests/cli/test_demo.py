@@ -3,17 +3,32 @@
 from pathlib import Path
 from types import SimpleNamespace
 
+import polars as pl
+import pysam
 import pytest
 from typer.testing import CliRunner
 
-from genolm.cli.demo import MODEL, NEXT
+from genolm.cli.demo import MODEL, NEXT, demo
 from genolm.cli.main import app
+from genolm.genome.interval import Interval
+from genolm.genome.tracks import read_bigwig
+from genolm.genome.vcf import read_variants
+from genolm.models.card import Card
 
-MADE = SimpleNamespace(fasta=Path("d/genome.fa"), vcf=Path("d/variants.vcf.gz"), bed=Path("d/regions.bed"))
+MADE = SimpleNamespace(
+    fasta=Path("d/genome.fa"),
+    vcf=Path("d/variants.vcf.gz"),
+    bed=Path("d/regions.bed"),
+    loci=Path("d/loci.bed"),
+    gtf=Path("d/genes.gtf"),
+    rna={"+": Path("d/rna.plus.bw"), "-": Path("d/rna.minus.bw")},
+)
+NANO = SimpleNamespace(card=Card("genolm-nano"))
 
 
 @pytest.fixture
 def stages(record):
+    record("genolm.models.loading", "load", NANO)
     return {
         "simulate": record("genolm.genome.simulate", "simulate", MADE),
         "variants": record("genolm.tasks.variants", "variants"),
@@ -26,9 +41,9 @@ def stages(record):
 def test_each_stage_runs_once_on_the_simulated_genome(stages):
     assert CliRunner().invoke(app, ["demo", "d"]).exit_code == 0
     assert all(len(calls) == 1 for calls in stages.values())
-    for verb, inputs in (("variants", MADE.vcf), ("embed", MADE.bed), ("score", MADE.bed)):
+    for verb, inputs in (("variants", MADE.vcf), ("embed", MADE.bed), ("score", MADE.loci)):
         (arguments, settings), *_ = stages[verb]
-        assert arguments[:2] == (MODEL, inputs)
+        assert arguments[:2] == (NANO, inputs)
         assert settings["genome"] == MADE.fasta and settings["overwrite"] is True
 
 
@@ -48,3 +63,20 @@ def test_the_commands_it_suggests_are_well_formed(record):
     for arguments in suggested:
         assert CliRunner().invoke(app, [part.format(model=MODEL) for part in arguments]).exit_code == 0
     assert len(suggested) == 4 and all(called)
+
+
+def test_the_demo_itself_on_a_small_genome(tmp_path):
+    files = demo(tmp_path / "demo", length=61_000, progress=False)
+    page = files.report.read_text()
+    assert "genolm variants genolm-nano variants.vcf.gz" in page and "igv" in page
+    given = [record.alts for record in read_variants(tmp_path / "demo/variants.vcf.gz")]
+    scored = list(pysam.VariantFile(str(files.scored)))
+    assert len(scored) == len(given) > 20
+    assert sum("GENOLM_LLR_SUM" in record.info for record in scored) > 0.9 * len(given)
+    assert read_bigwig(files.track, Interval.parse(first_interval(tmp_path / "demo/loci.bed"))).max() < 0
+    assert pl.read_parquet(files.embedded)["embedding"].dtype == pl.Array(pl.Float32, 256)
+
+
+def first_interval(bed: Path) -> str:
+    chrom, start, end = bed.read_text().splitlines()[0].split("\t")[:3]
+    return f"{chrom}:{int(start) + 2}-{end}"

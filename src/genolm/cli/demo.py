@@ -4,10 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
+if TYPE_CHECKING:
+    from genolm.genome.simulate import SimulatedGenome
+    from genolm.models.card import Card
+
 MODEL = "genolm-nano"
+HORIZON = 256
+LEAD = (
+    "The genome, its genes and the effects of its variants are simulated, so the truth is known; "
+    "the model learned from human DNA and has never seen this sequence."
+)
+COMMANDS = (
+    "genolm simulate .",
+    "genolm variants {model} {vcf} {scored} --genome {fasta} --horizon 256",
+    "genolm embed {model} {bed} {embedded} --genome {fasta}",
+    "genolm score {model} {loci} {track} --genome {fasta}",
+)
 
 NEXT = """
 Look:  {report}  (open it in a browser)
@@ -43,34 +59,60 @@ class DemoFiles:
         return cls(*(folder / name for name in names))
 
 
-def demo(folder: Path, *, progress: bool = True) -> DemoFiles:
+def demo(folder: Path, *, length: int = 400_000, progress: bool = True) -> DemoFiles:
     """Simulate, call variant effects, embed, score and report.
 
     Args:
         folder: where everything is written; files of an earlier demo are replaced.
+        length: bases of the simulated genome.
         progress: whether to show progress bars.
 
     Returns:
         Where the outputs are.
     """
     from genolm.genome.simulate import simulate
+    from genolm.models.loading import load
     from genolm.tasks.embed import embed
     from genolm.tasks.likelihood import score
-    from genolm.tasks.report import report
     from genolm.tasks.variants import variants
 
-    files = DemoFiles.within(folder)
+    files, model = DemoFiles.within(folder), load(MODEL)
     _step(1, "a simulated genome", folder)
-    made = simulate(folder, overwrite=True)
+    made = simulate(folder, length=length, overwrite=True)
     _step(2, "variant effects", files.scored)
-    variants(MODEL, made.vcf, files.scored, genome=made.fasta, overwrite=True, progress=progress)
+    variants(model, made.vcf, files.scored, genome=made.fasta, horizon=HORIZON, overwrite=True, progress=progress)
     _step(3, "embeddings of regions", files.embedded)
-    embed(MODEL, made.bed, files.embedded, genome=made.fasta, overwrite=True, progress=progress)
+    embed(model, made.bed, files.embedded, genome=made.fasta, overwrite=True, progress=progress)
     _step(4, "log-likelihood per base", files.track)
-    score(MODEL, made.bed, files.track, genome=made.fasta, overwrite=True, progress=progress)
+    score(model, made.loci, files.track, genome=made.fasta, overwrite=True, progress=progress)
     _step(5, "the report", files.report)
-    report(folder, files.report)
+    _report(made, files, model.card)
     return files
+
+
+def _report(made: SimulatedGenome, files: DemoFiles, card: Card) -> None:
+    from genolm.tasks.report import report
+
+    report(
+        files.report,
+        genome=made.fasta,
+        variants=files.scored,
+        genes=made.gtf,
+        scores=files.track,
+        tracks={"RNA, forward": made.rna["+"], "RNA, reverse": made.rna["-"]},
+        embeddings=files.embedded,
+        title="genolm on a simulated genome",
+        lead=LEAD,
+        commands=[line.format(model=MODEL, **_names(made, files)) for line in COMMANDS],
+        card=card.to_dict(),
+        overwrite=True,
+    )
+
+
+def _names(made: SimulatedGenome, files: DemoFiles) -> dict[str, str]:
+    paths = {"fasta": made.fasta, "vcf": made.vcf, "bed": made.bed, "loci": made.loci}
+    paths |= {"scored": files.scored, "embedded": files.embedded, "track": files.track}
+    return {name: path.name for name, path in paths.items()}
 
 
 def _step(number: int, what: str, where: Path) -> None:
