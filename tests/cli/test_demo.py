@@ -3,6 +3,7 @@
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import polars as pl
 import pysam
 import pytest
@@ -73,7 +74,8 @@ def test_the_demo_itself_on_a_small_genome(tmp_path):
     scored = list(pysam.VariantFile(str(files.scored)))
     assert len(scored) == len(given) > 20
     assert sum("GENOLM_LLR_SUM" in record.info for record in scored) > 0.9 * len(given)
-    assert read_bigwig(files.track, Interval.parse(first_interval(tmp_path / "demo/loci.bed"))).max() < 0
+    values = read_bigwig(files.track, Interval.parse(first_interval(tmp_path / "demo/loci.bed")))
+    assert np.isfinite(values).mean() > 0.9 and np.nanmax(values) < 0
     assert pl.read_parquet(files.embedded)["embedding"].dtype == pl.Array(pl.Float32, 256)
 
 

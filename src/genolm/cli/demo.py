@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 MODEL = "genolm-nano"
 HORIZON = 256
 LEAD = (
-    "The genome, its genes and the effects of its variants are simulated, so the truth is known; "
-    "the model learned from human DNA and has never seen this sequence."
+    "A walk through the outputs, not a benchmark: the genome, its genes and the effects of its variants are simulated, "
+    "so the truth is known, but a small model that learned from human DNA has little reason to tell them apart."
 )
 COMMANDS = (
     "genolm simulate .",
