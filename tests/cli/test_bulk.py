@@ -3,6 +3,7 @@
 import inspect
 from pathlib import Path
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -30,8 +31,8 @@ def test_embed_passes_its_defaults(record):
     calls = record("genolm.tasks.embed", "embed")
     done = run("embed", "m", "in.fa", "out.parquet")
     assert done.exit_code == 0, done.output
-    own = {"layer": None, "pooling": "mean", "rc": False, "genome": None, "length": None, "iupac": "raise"}
-    assert calls == [(("m", "in.fa", Path("out.parquet")), own | SETTINGS)]
+    own = {"layer": None, "pooling": "mean", "rc": False, "genome": None, "length": None, "context": None}
+    assert calls == [(("m", "in.fa", Path("out.parquet")), own | {"iupac": "raise"} | SETTINGS)]
 
 
 def test_shared_flags_arrive_under_the_names_of_the_engine(record):
@@ -59,9 +60,19 @@ def test_another_layer_is_a_usage_error(record):
 
 def test_score_passes_its_flags(record):
     calls = record("genolm.tasks.likelihood", "score")
-    run("score", "m", "in.bed", "out.bw", "--rc", "--per-base", "--genome", "g.fa", "--length", "100")
-    own = {"rc": True, "per_base": True, "genome": Path("g.fa"), "length": 100, "iupac": "raise"}
-    assert calls == [(("m", "in.bed", Path("out.bw")), own | SETTINGS)]
+    text = "--rc --per-base --normalise vocabulary --genome g.fa --length 100 --context 512 --iupac N"
+    run("score", "m", "in.bed", "out.bw", *text.split())
+    own = {"rc": True, "per_base": True, "normalise": "vocabulary", "genome": Path("g.fa")}
+    assert calls == [(("m", "in.bed", Path("out.bw")), own | {"length": 100, "context": 512, "iupac": "N"} | SETTINGS)]
+
+
+def test_embed_and_score_take_a_shorter_context(tmp_path):
+    (tmp_path / "s.fa").write_text(f">s\n{'ACGGT' * 20}\n")
+    for verb in ("embed", "score"):
+        done = run(verb, "tiny-random", str(tmp_path / "s.fa"), str(tmp_path / f"{verb}.parquet"), "--context", "32")
+        assert done.exit_code == 0, done.output
+        metadata = pl.read_parquet_metadata(tmp_path / f"{verb}.parquet")
+        assert metadata["context_bases"] == "32"
 
 
 def test_variants_passes_its_flags(record):

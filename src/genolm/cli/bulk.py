@@ -10,6 +10,7 @@ import typer
 from genolm.cli.options import (
     Context,
     Iupac,
+    LeftContext,
     Length,
     ModelName,
     Output,
@@ -39,6 +40,7 @@ def embed(
     rc: Strands = False,
     genome: Reference = None,
     length: Length = None,
+    context: Context = None,
     iupac: Iupac = "raise",
     settings: dict[str, Any],
 ) -> Path:
@@ -57,6 +59,7 @@ def embed(
         rc=rc,
         genome=genome,
         length=length,
+        context=context,
         iupac=iupac,
         **settings,
     )
@@ -81,8 +84,12 @@ def score(
     per_base: Annotated[
         bool, typer.Option("--per-base", help="One value per base; implied by .bw and .bedgraph.")
     ] = False,
+    normalise: Annotated[
+        Literal["bases", "vocabulary"], typer.Option(help="What probabilities add up to one over: ACGT, or all tokens.")
+    ] = "bases",
     genome: Reference = None,
     length: Length = None,
+    context: Context = None,
     iupac: Iupac = "raise",
     settings: dict[str, Any],
 ) -> Path:
@@ -92,7 +99,19 @@ def score(
     """
     from genolm.tasks.likelihood import score as function
 
-    function(model, inputs, out, rc=rc, per_base=per_base, genome=genome, length=length, iupac=iupac, **settings)
+    function(
+        model,
+        inputs,
+        out,
+        rc=rc,
+        per_base=per_base,
+        normalise=normalise,
+        genome=genome,
+        length=length,
+        context=context,
+        iupac=iupac,
+        **settings,
+    )
     return out
 
 
@@ -104,12 +123,12 @@ def variants(
     genome: RequiredReference,
     method: Annotated[
         Literal["full", "conditional"],
-        typer.Option(help="Whole windows (any variant), or the probability at the site (fast, many variants)."),
+        typer.Option(help="The variant and the bases after it (any small variant), or the site alone (SNVs, fast)."),
     ] = "full",
-    context: Context = None,
+    context: LeftContext = None,
     horizon: Annotated[
         int,
-        typer.Option(callback=at_least(1), metavar="BASES", help="full: bases after the variant that count."),
+        typer.Option(callback=at_least(1), metavar="BASES", help="full: bases from the variant on that count."),
     ] = 512,
     rc: Strands = False,
     on_mismatch: Annotated[
@@ -145,10 +164,10 @@ def mutate(
     *,
     genome: RequiredReference,
     method: Annotated[Literal["conditional", "full"], typer.Option(help="As for `genolm variants`.")] = "conditional",
-    context: Context = None,
+    context: LeftContext = None,
     rc: Strands = False,
     plot: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Logo and heat map, .png or .svg (extra: plots).")
+        Path | None, typer.Option(metavar="FILE", help="Logo and heat map, .png, .svg or .pdf (extra: plots).")
     ] = None,
     settings: dict[str, Any],
 ) -> Path:
@@ -171,7 +190,7 @@ def generate(
     ] = None,
     n: Annotated[int, typer.Option("--n", "-n", callback=at_least(1), help="Sequences for each prompt.")] = 1,
     length: Annotated[
-        int, typer.Option(callback=at_least(1), metavar="TOKENS", help="New tokens for each sequence.")
+        int, typer.Option(callback=at_least(1), metavar="BASES", help="New bases for each sequence.")
     ] = 256,
     temperature: Annotated[
         float, typer.Option(callback=at_least(0), help="0 takes the likeliest base each time.")

@@ -50,14 +50,24 @@ Length = Annotated[
         help="Resize intervals around their centre; VCF input needs it.",
     ),
 ]
+LeftContext = Annotated[
+    int | None,
+    typer.Option(
+        "--context",
+        callback=at_least(1),
+        metavar="BASES",
+        help="Bases that at least precede every site; default 4,096, less for models that read less.",
+    ),
+]
 Context = Annotated[
     int | None,
     typer.Option(
-        "--context", callback=at_least(1), metavar="BASES", help="Bases the model sees; default from the card."
+        "--context", callback=at_least(1), metavar="BASES", help="Most bases read together; default what the model can."
     ),
 ]
 Precision = Annotated[
-    Literal["float32", "bfloat16", "float16"] | None, typer.Option("--dtype", help="Precision; without it the card's.")
+    Literal["float32", "bfloat16", "float16"] | None,
+    typer.Option("--dtype", help="Precision; default what card and device prefer."),
 ]
 Iupac = Annotated[
     Literal["raise", "N", "sample"],
@@ -75,7 +85,11 @@ def bulk_settings(
     dtype: Precision = None,
     batch_tokens: Annotated[
         int | None,
-        typer.Option(callback=at_least(1), metavar="N", help="Tokens in one batch; default from free memory."),
+        typer.Option(
+            callback=at_least(1),
+            metavar="N",
+            help="Tokens in one batch; default 16,384 on a CPU, 131,072 elsewhere, halved until they fit free memory.",
+        ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the finished parts of a killed run.")] = False,
     overwrite: Overwrite = False,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from genolm.cli.options import Json, ModelName, Overwrite, Precision
+from genolm.cli.options import Json, ModelName, Overwrite
 from genolm.cli.text import gigabytes, print_fields, print_json, print_table
 
 if TYPE_CHECKING:
@@ -85,7 +85,9 @@ def convert(
     to: Annotated[
         Literal["huggingface", "genolm"], typer.Option(help="Layout; huggingface loads in transformers and vLLM.")
     ] = "huggingface",
-    dtype: Precision = None,
+    dtype: Annotated[
+        Literal["float32", "bfloat16", "float16"] | None, typer.Option(help="Precision to store; default as it is.")
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Write a model in another layout.
