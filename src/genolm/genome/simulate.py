@@ -1,7 +1,7 @@
 """A small example genome in which everything is known: genes, signals, repeats, variants, RNA coverage.
 
 It serves the demo, the tests and the documentation. Nothing in it is a real person's or a real gene's, and good scores
-on it say little about real genomes: it is drawn from a few published figures (`genolm.genome.human_figures`).
+on it say little about real genomes: it is drawn from a few published figures (`genolm.genome.synthetic.human_figures`).
 
 What `simulate` promises (each promise has a test):
 
@@ -33,10 +33,10 @@ import pysam
 from genolm.errors import InputError, RunError
 from genolm.genome.genes import write_gtf
 from genolm.genome.interval import Interval
-from genolm.genome.synthetic_contigs import Contig, draw_contig, draw_families, intergenic, tss
-from genolm.genome.synthetic_coverage import draw_coverage
-from genolm.genome.synthetic_genes import Sampler
-from genolm.genome.synthetic_variants import CLASS_OF, TrueVariant, draw_variants
+from genolm.genome.synthetic.contigs import Contig, draw_contig, draw_families, intergenic, tss
+from genolm.genome.synthetic.coverage import draw_coverage
+from genolm.genome.synthetic.genes import Sampler
+from genolm.genome.synthetic.variants import CLASS_OF, TrueVariant, draw_variants
 from genolm.genome.tracks import Float32, write_bigwig
 
 TINY = 900  # bases of the last contig

@@ -20,9 +20,9 @@ from genolm.genome.fasta import Genome
 from genolm.genome.interval import Interval
 from genolm.genome.simulate import SimulatedGenome, simulate
 from genolm.genome.tracks import BigWig, write_bigwig
-from genolm.tasks.browser_view import choose_regions
 from genolm.tasks.report import report
-from genolm.tasks.scored_variants import read_scored
+from genolm.tasks.report.browser_view import choose_regions
+from genolm.tasks.report.scored_variants import read_scored
 
 
 def score(example: SimulatedGenome, out: Path) -> Path:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genolm.genome import human_figures as figures
-from genolm.genome.human_figures import GENETIC_CODE
 from genolm.genome.interval import Interval
 from genolm.genome.sequence import reverse_complement
-from genolm.genome.synthetic_contigs import Contig, PlacedGene, intergenic, runs
-from genolm.genome.synthetic_genes import TATA_CORE, Sampler, codes_of, letters
+from genolm.genome.synthetic import human_figures as figures
+from genolm.genome.synthetic.contigs import Contig, PlacedGene, intergenic, runs
+from genolm.genome.synthetic.genes import TATA_CORE, Sampler, codes_of, letters
+from genolm.genome.synthetic.human_figures import GENETIC_CODE
 
 CLASS_OF = {
     "splice_donor": "LP",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from genolm.tasks.scored_variants import ScoredAllele
+from genolm.tasks.report.scored_variants import ScoredAllele
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from genolm.genome.synthetic_contigs import Contig, PlacedGene
-from genolm.genome.synthetic_genes import Sampler
+from genolm.genome.synthetic.contigs import Contig, PlacedGene
+from genolm.genome.synthetic.genes import Sampler
 from genolm.genome.tracks import Float32
 
 READ_LENGTH = 75

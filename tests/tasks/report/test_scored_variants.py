@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from genolm.errors import InputError
-from genolm.tasks.scored_variants import read_scored
+from genolm.tasks.report.scored_variants import read_scored
 
 HEADER = """\
 ##fileformat=VCFv4.2

@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from genolm.genome import human_figures as figures
+from genolm.genome.synthetic import human_figures as figures
 
 Codes = NDArray[np.uint8]
 Span = tuple[int, int]

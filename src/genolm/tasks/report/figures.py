@@ -15,11 +15,11 @@ from genolm.genome.fasta import Genome
 from genolm.genome.genes import Transcript
 from genolm.genome.interval import Interval
 from genolm.genome.tracks import BigWig
-from genolm.tasks import plots
-from genolm.tasks.discrimination import Auroc, auroc, composition_scores
-from genolm.tasks.profiles import average_profiles
-from genolm.tasks.report_sections import FigurePart, Section, figure_section, tiles
-from genolm.tasks.scored_variants import ScoredAllele, ScoredFile
+from genolm.tasks.report import plots
+from genolm.tasks.report.discrimination import Auroc, auroc, composition_scores
+from genolm.tasks.report.profiles import average_profiles
+from genolm.tasks.report.scored_variants import ScoredAllele, ScoredFile
+from genolm.tasks.report.sections import FigurePart, Section, figure_section, tiles
 
 _FEWEST = 5  # alternatives of one effect for a row of its own
 _NEIGHBOURS = 5

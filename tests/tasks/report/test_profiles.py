@@ -6,7 +6,7 @@ import pytest
 from genolm.genome.genes import Transcript
 from genolm.genome.interval import Interval
 from genolm.genome.tracks import BigWig, write_bigwig
-from genolm.tasks.profiles import REACH, average_profiles
+from genolm.tasks.report.profiles import REACH, average_profiles
 
 
 def transcripts(strand: str, count: int) -> list[Transcript]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from genolm.genome import human_figures as figures
 from genolm.genome.genes import Transcript
 from genolm.genome.interval import Interval
-from genolm.genome.synthetic_genes import UPSTREAM, Codes, DraftGene, Sampler, Span, codes_of, draw_gene, letters
+from genolm.genome.synthetic import human_figures as figures
+from genolm.genome.synthetic.genes import UPSTREAM, Codes, DraftGene, Sampler, Span, codes_of, draw_gene, letters
 
 END_GAP = 500  # N at the start of the first contig
 INNER_GAP = 200  # N inside the first contig

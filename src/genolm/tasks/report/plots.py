@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genolm.errors import GenolmError
-from genolm.tasks.discrimination import Auroc
-from genolm.tasks.profiles import REACH, Profile
-from genolm.tasks.scored_variants import ScoredAllele
+from genolm.tasks.report.discrimination import Auroc
+from genolm.tasks.report.profiles import REACH, Profile
+from genolm.tasks.report.scored_variants import ScoredAllele
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,8 +17,8 @@ from genolm.errors import RunError
 from genolm.genome.fasta import Genome
 from genolm.genome.genes import read_gtf
 from genolm.genome.interval import Interval
-from genolm.tasks import plots
-from genolm.tasks.browser_view import (
+from genolm.tasks.report import plots
+from genolm.tasks.report.browser_view import (
     browser_view,
     choose_regions,
     first_locus,
@@ -26,9 +26,9 @@ from genolm.tasks.browser_view import (
     igv_version,
     named_tracks,
 )
-from genolm.tasks.report_figures import compare, effects_section, embeddings_section, headline, signals_section
-from genolm.tasks.report_sections import Section, browser_section, facts_section, variants_section
-from genolm.tasks.scored_variants import read_scored
+from genolm.tasks.report.figures import compare, effects_section, embeddings_section, headline, signals_section
+from genolm.tasks.report.scored_variants import read_scored
+from genolm.tasks.report.sections import Section, browser_section, facts_section, variants_section
 
 _BROWSER = (
     "Reference, genes, scored variants and tracks; choose a variant in the table below to come here. Variants of the "
@@ -149,4 +149,4 @@ def _page(
 
 
 def _resource(name: str) -> str:
-    return (resources.files("genolm.tasks") / "page" / name).read_text(encoding="utf-8")
+    return (resources.files("genolm.tasks.report") / "page" / name).read_text(encoding="utf-8")

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from genolm.errors import InputError
 from genolm.genome.fasta import Genome
 from genolm.genome.interval import Interval
-from genolm.tasks.discrimination import auroc, composition_scores
-from genolm.tasks.scored_variants import ScoredAllele
+from genolm.tasks.report.discrimination import auroc, composition_scores
+from genolm.tasks.report.scored_variants import ScoredAllele
 
 
 @pytest.mark.parametrize(

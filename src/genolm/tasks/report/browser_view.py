@@ -20,7 +20,7 @@ from genolm.genome.genes import Transcript
 from genolm.genome.interval import Interval
 from genolm.genome.lines import text_lines
 from genolm.genome.tracks import BigWig, Float32, write_bigwig
-from genolm.tasks.scored_variants import ScoredFile
+from genolm.tasks.report.scored_variants import ScoredFile
 
 FLANKS = (5_000, 1_000, 200)
 _DECIMALS = 2

@@ -1,0 +1,1 @@
+"""The parts that a simulated genome is drawn from."""
