@@ -12,12 +12,12 @@ import pysam
 import pytest
 
 from genolm.errors import InputError, RunError
-from genolm.genome import human_figures as figures
 from genolm.genome.fasta import Genome
 from genolm.genome.genes import Transcript, read_gtf
 from genolm.genome.interval import Interval
 from genolm.genome.sequence import reverse_complement
 from genolm.genome.simulate import SimulatedGenome, simulate
+from genolm.genome.synthetic import human_figures as figures
 from genolm.genome.synthetic.genes import Sampler, codes_of, draw_gene, letters
 from genolm.genome.synthetic.human_figures import translate
 from genolm.genome.synthetic.variants import CLASS_OF, tata_score
