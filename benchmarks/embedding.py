@@ -1,6 +1,6 @@
 """Embedding long DNA with the genos-1.2b configuration on a CPU: genolm beside transformers, same weights, bf16.
 
-    python benchmarks/embedding.py runs/genos-1.2b --bases 8192 32768
+    python -m benchmarks.embedding runs/genos-1.2b --bases 8192 32768
 
 Writes results/embedding.json: seconds of every side, their ratio, how far the pooled vectors are apart, and the peak
 memory of a fresh process that loads the model and embeds each length.

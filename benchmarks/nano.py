@@ -1,6 +1,6 @@
 """Held-out bits per base of genolm-nano beside Markov models of the same training bases and an untrained network.
 
-    GENOLM_DATA=folder python benchmarks/nano.py
+    GENOLM_DATA=folder python -m benchmarks.nano
 
 Every model predicts the same bases: those with at least 512 bases of unbroken sequence to their left. The Markov models
 count both strands of exactly the bases that the recipe trains on; strengths are chosen on the validation

@@ -1,6 +1,6 @@
 """Seconds of ``genolm --help`` and of ``import genolm`` in fresh processes.
 
-python benchmarks/startup.py
+python -m benchmarks.startup
 """
 
 from __future__ import annotations

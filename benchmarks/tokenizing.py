@@ -1,6 +1,6 @@
 """Speed of the nucleotide tokenizer on one core, and its share of an embedding run.
 
-python benchmarks/tokenizing.py
+python -m benchmarks.tokenizing
 """
 
 from __future__ import annotations

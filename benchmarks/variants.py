@@ -1,6 +1,6 @@
 """Variant scoring with the genos-1.2b configuration on a CPU: genolm's two methods beside two full passes a variant.
 
-    python benchmarks/variants.py runs/genos-1.2b
+    python -m benchmarks.variants runs/genos-1.2b
 
 1,000 single-base variants within 100 kb of random DNA. The plain way, with transformers in its fastest setting, is the
 log-likelihood of the alternative 8,192-base window minus that of the reference window; it is timed on a few of the same
