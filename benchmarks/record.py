@@ -49,14 +49,14 @@ def _git(*words: str) -> str:
     return subprocess.run(["git", *words], capture_output=True, text=True, cwd=RESULTS.parent).stdout.strip()
 
 
-def alternate(sides: dict[str, Callable[[], Any]], rounds: int) -> dict[str, dict[str, Any]]:
-    """Time several sides in turn, A B A B, after one uncounted round; seconds of each and their median."""
+def alternate(sides: dict[str, Callable[[], Any]], rounds: int, uncounted: int = 1) -> dict[str, dict[str, Any]]:
+    """Time several sides in turn, A B A B, after the uncounted rounds; seconds of each and their median."""
     seconds: dict[str, list[float]] = {name: [] for name in sides}
-    for round_ in range(rounds + 1):
+    for round_ in range(uncounted + rounds):
         for name, side in sides.items():
             start = time.perf_counter()
             side()
-            if round_:
+            if round_ >= uncounted:
                 seconds[name].append(time.perf_counter() - start)
     return {
         name: {"median_seconds": round(median(values), 4), "seconds": [round(value, 4) for value in values]}
