@@ -1,0 +1,301 @@
+"""The tables of measured figures in the documentation, made from results/*.json and the shipped model's training log.
+
+    python -m benchmarks.page
+
+rewrites what stands between ``<!-- NAME table: begin -->`` and ``<!-- NAME table: end -->`` on every page; what was not
+measured says so. A test compares the pages with the results.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = "benchmarks/results"
+LOG = "src/genolm/models/weights/genolm-nano/training-log.jsonl"
+PAGES = (
+    ROOT / "README.md",
+    ROOT / "README.zh.md",
+    ROOT / "docs" / "performance.md",
+    ROOT / "docs" / "models" / "genolm-nano.md",
+)
+ABSENT = "not measured yet"
+_MARKED = re.compile(r"(<!-- (?P<name>[a-z ]+) table: begin -->\n).*?(<!-- (?P=name) table: end -->)", re.S)
+
+Measured = dict[str, Any]
+Row = tuple[object, ...]
+
+
+def filled(page: str, root: Path = ROOT) -> str:
+    """A page's text with every marked table made anew from the results under a repository's root."""
+    return _MARKED.sub(lambda match: f"{match[1]}{TABLES[match['name']](root)}{match[3]}", page)
+
+
+def read(root: Path, name: str) -> Measured | None:
+    """``NAME.json`` of the results; None when it was not measured."""
+    path = root / RESULTS / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def _table(head: Row, rows: Iterable[Row]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
+
+
+def _from(name: str, make: Callable[[Measured], str]) -> Callable[[Path], str]:
+    """A table out of one file, followed by where it was measured."""
+
+    def table(root: Path) -> str:
+        measured = read(root, name)
+        if measured is None:
+            return f"{ABSENT.capitalize()}.\n"
+        return f"{make(measured)}\n{_machine(name, measured['machine'])}\n"
+
+    return table
+
+
+def _machine(name: str, machine: Measured) -> str:
+    about = [machine["processor"], f"{machine['threads']} threads", f"{machine['memory_gib']} GiB"]
+    if machine["bf16_instructions"]:
+        about.insert(1, "bf16 instructions")
+    versions = ", ".join(f"{key} {value}" for key, value in machine["versions"].items() if key != "genolm")
+    changed = " with uncommitted changes" if machine["uncommitted_changes"] else ""
+    return f"`{RESULTS}/{name}.json`: {', '.join(about)}; {versions}; commit {machine['commit'][:9]}{changed}."
+
+
+def _embedding(measured: Measured) -> str:
+    head = ("bases", "genolm, seconds", "transformers, seconds", "its fastest setting", "speed-up", "correlation")
+    return _table(head, map(_embedding_row, measured["timed"]))
+
+
+def _embedding_row(one: Measured) -> Row:
+    best = one["fastest_transformers_setting"]
+    ours, theirs = (one["sides"][side]["median_seconds"] for side in ("genolm", best))
+    return (
+        f"{one['bases']:,}",
+        f"{ours:.2f}",
+        f"{theirs:.2f}",
+        best,
+        f"{one['speedup']:.2f}",
+        f"{one['pooled_vector_correlation']:.4f}",
+    )
+
+
+def _memory(measured: Measured) -> str:
+    rows = [
+        (f"{one['bases']:,}", *(f"{one[name] / 1e9:.2f}" for name in ("weights_bytes", "peak_bytes", "above_weights")))
+        for one in measured["memory"]
+    ]
+    return _table(("bases", "weights, GB", "peak of the process, GB", "above the weights, GB"), rows)
+
+
+def _variants(measured: Measured) -> str:
+    rates, plain = measured["rates"], measured["rates"]["plain"]
+    rows: list[Row] = [("two full passes, transformers", plain["variants"], _rate(plain["per_second"]), 1, "-", 1)]
+    for name, shown in (("conditional", "`conditional`"), ("full", "`full --horizon 512`")):
+        one, trained = rates[name], measured["trained_weights"][f"{name}_correlation_with_plain"]
+        speedup, same = f"{one['speedup']:,.0f}", f"{one['correlation_with_plain']:.3f}"
+        rows.append((shown, f"{one['variants']:,}", _rate(one["per_second"]), speedup, same, f"{trained:.3f}"))
+    head = ("method", "variants timed", "variants per second", "speed-up", "correlation, random weights")
+    return _table((*head, "correlation, trained weights"), rows)
+
+
+def _rate(per_second: float) -> str:
+    return f"{per_second:.3g}"
+
+
+def _tokenizing(measured: Measured) -> str:
+    rows = [(f"{int(bases):,}", f"{speed:,}") for bases, speed in measured["megabytes_per_second"].items()]
+    profile = dict(measured["embedding_profile_seconds"])
+    total = profile.pop("total")
+    shares = [(f"`{name}`", f"{seconds:.3f}", f"{seconds / total:.1%}") for name, seconds in profile.items()]
+    speeds = _table(("bases of the sequence", "MB/s on one core"), rows)
+    return f"{speeds}\n{_table(('step of an embedding', 'seconds', f'share of {total:.2f} s'), shares)}"
+
+
+def _startup(measured: Measured) -> str:
+    commands = measured["commands"].items()
+    return _table(("command", "seconds"), [(f"`{name}`", f"{one['median_seconds']:.2f}") for name, one in commands])
+
+
+_NANO_ROWS = {
+    "genolm-nano": "genolm-nano",
+    "best_markov": "best Markov model",
+    "difference": "genolm-nano − best Markov model",
+    "untrained": "the network before training",
+}
+
+
+def _nano(measured: Measured) -> str:
+    splits = measured["splits"]
+    rows: list[Row] = [("bases predicted", *(f"{one['predicted_bases']:,}" for one in splits.values()))]
+    for name, shown in _NANO_ROWS.items():
+        rows.append((shown, *(_interval(one[name]) for one in splits.values())))
+    return _table(("bits per base", *splits), rows)
+
+
+def _interval(one: Measured) -> str:
+    low, high = (_signed(value) for value in one["interval_95"])
+    order = f", order {one['order']}" if "order" in one else ""
+    return f"{_signed(one['bits_per_base'])} ({low} to {high}){order}"
+
+
+def _signed(value: float) -> str:
+    return f"{value:.4f}".replace("-", "−")
+
+
+def _orders(measured: Measured) -> str:
+    splits = measured["splits"]
+    orders = next(iter(splits.values()))["markov"]
+    return _table(("order", *splits), [(k, *(f"{one['markov'][k]:.4f}" for one in splits.values())) for k in orders])
+
+
+def _bases(measured: Measured) -> str:
+    rows = [(name, f"{count:,}") for name, count in measured["bases"].items()]
+    return _table(("split", "bases"), [*rows, ("dropped by the leak filter", f"{measured['dropped']:,}")])
+
+
+def _training(root: Path) -> str:
+    path = root / LOG
+    if not path.is_file():
+        return f"{ABSENT.capitalize()}.\n"
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    learned = {line["step"]: line["bits_per_base"] for line in lines if "bits_per_base" in line}
+    told = [(line["step"], line["held_out_bits_per_base"]) for line in lines if "held_out_bits_per_base" in line]
+    splits = list(told[-1][1]) if told else []
+    rows = [(f"{step:,}", learned.get(step, "-"), *(bits[name] for name in splits)) for step, bits in told]
+    return f"{_table(('step', 'training batch', *splits), rows)}\n`{LOG}`.\n"
+
+
+_WORDS = {
+    "en": {
+        "head": ("what", "measured", "in"),
+        "embed": "embedding {bases} bases, genos-1.2b shape, bf16, CPU",
+        "times": "{ours} s; {speedup} × transformers in its fastest setting",
+        "peak": "peak memory of that at {bases} bases",
+        "above": "weights + {above} GB",
+        "conditional": "1,000 SNVs within 100 kb, `conditional`",
+        "full": "the same, `full --horizon 512`",
+        "rate": "{rate} per second; {speedup} × two full passes",
+        "tokens": "tokenizing, one core",
+        "start": "`genolm --help`",
+        "nano": "genolm-nano on held-out chr22",
+        "bits": "{ours} bits per base; best Markov model {markov}",
+        "absent": ABSENT,
+    },
+    "zh": {
+        "head": ("项目", "实测", "数据文件"),
+        "embed": "嵌入 {bases} 个碱基，genos-1.2b 结构，bf16，CPU",
+        "times": "{ours} 秒；是 transformers 最快设置的 {speedup} 倍",
+        "peak": "其峰值内存（{bases} 个碱基）",
+        "above": "权重 + {above} GB",
+        "conditional": "100 kb 内 1,000 个 SNV，`conditional`",
+        "full": "同上，`full --horizon 512`",
+        "rate": "每秒 {rate} 个；是两次完整前向的 {speedup} 倍",
+        "tokens": "分词，单核",
+        "start": "`genolm --help`",
+        "nano": "genolm-nano，留出的 chr22",
+        "bits": "每碱基 {ours} 比特；最佳马尔可夫模型 {markov}",
+        "absent": "尚未测量",
+    },
+}
+
+
+def _summary(language: str) -> Callable[[Path], str]:
+    words: dict[str, Any] = _WORDS[language]
+
+    def table(root: Path) -> str:
+        rows = [row for make in _SUMMARIES for row in make(words, root)]
+        return _table(words["head"], rows)
+
+    return table
+
+
+def _summary_embedding(words: Measured, root: Path) -> Iterable[Row]:
+    measured = read(root, "embedding")
+    if measured is None:
+        yield _absent(words, words["embed"].format(bases="8,192"), "embedding")
+        return
+    for one in measured["timed"]:
+        ours = f"{one['sides']['genolm']['median_seconds']:.2f}"
+        text = words["times"].format(ours=ours, speedup=f"{one['speedup']:.2f}")
+        yield words["embed"].format(bases=f"{one['bases']:,}"), text, _file("embedding")
+    last = measured["memory"][-1]
+    above = words["above"].format(above=f"{last['above_weights'] / 1e9:.2f}")
+    yield words["peak"].format(bases=f"{last['bases']:,}"), above, _file("embedding")
+
+
+def _summary_variants(words: Measured, root: Path) -> Iterable[Row]:
+    measured = read(root, "variants")
+    for method in ("conditional", "full"):
+        if measured is None:
+            yield _absent(words, words[method], "variants")
+            continue
+        one = measured["rates"][method]
+        text = words["rate"].format(rate=_rate(one["per_second"]), speedup=f"{one['speedup']:,.0f}")
+        yield words[method], text, _file("variants")
+
+
+def _summary_tokenizing(words: Measured, root: Path) -> Iterable[Row]:
+    measured = read(root, "tokenizing")
+    if measured is None:
+        yield _absent(words, words["tokens"], "tokenizing")
+    else:
+        yield words["tokens"], f"{max(measured['megabytes_per_second'].values()):,} MB/s", _file("tokenizing")
+
+
+def _summary_startup(words: Measured, root: Path) -> Iterable[Row]:
+    measured = read(root, "startup")
+    if measured is None:
+        yield _absent(words, words["start"], "startup")
+    else:
+        seconds = measured["commands"]["genolm --help"]["median_seconds"]
+        yield words["start"], f"{seconds:.2f} s", _file("startup")
+
+
+def _summary_nano(words: Measured, root: Path) -> Iterable[Row]:
+    measured = read(root, "nano")
+    if measured is None:
+        yield _absent(words, words["nano"], "nano")
+        return
+    test = measured["splits"]["test"]
+    ours, markov = (f"{test[name]['bits_per_base']:.3f}" for name in ("genolm-nano", "best_markov"))
+    yield words["nano"], words["bits"].format(ours=ours, markov=markov), _file("nano")
+
+
+def _absent(words: Measured, what: str, name: str) -> Row:
+    return what, words["absent"], _file(name)
+
+
+def _file(name: str) -> str:
+    return f"`{name}.json`"
+
+
+_SUMMARIES = (_summary_embedding, _summary_variants, _summary_tokenizing, _summary_startup, _summary_nano)
+TABLES: dict[str, Callable[[Path], str]] = {
+    "embedding": _from("embedding", _embedding),
+    "memory": _from("embedding", _memory),
+    "variants": _from("variants", _variants),
+    "tokenizing": _from("tokenizing", _tokenizing),
+    "startup": _from("startup", _startup),
+    "nano": _from("nano", _nano),
+    "nano orders": _from("nano", _orders),
+    "nano bases": _from("nano", _bases),
+    "nano training": _training,
+    "summary": _summary("en"),
+    "summary zh": _summary("zh"),
+}
+
+
+def main() -> None:
+    """Rewrite the pages."""
+    for page in PAGES:
+        page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

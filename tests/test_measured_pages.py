@@ -1,0 +1,107 @@
+"""Measured figures on the pages are those of benchmarks/results, and a page says when there are none."""
+
+import json
+
+import pytest
+from benchmarks.page import LOG, PAGES, RESULTS, TABLES, filled
+
+MACHINE = {
+    "processor": "Some CPU",
+    "bf16_instructions": True,
+    "threads": 2,
+    "memory_gib": 25.3,
+    "versions": {"genolm": "0.1.0", "torch": "2.13.0"},
+    "commit": "0123456789abcdef",
+    "uncommitted_changes": False,
+}
+TIMED = {
+    "bases": 8192,
+    "sides": {"genolm": {"median_seconds": 2.0}, "eager": {"median_seconds": 3.2}},
+    "fastest_transformers_setting": "eager",
+    "speedup": 1.6,
+    "pooled_vector_correlation": 0.99991,
+}
+PEAK = {"bases": 32768, "weights_bytes": 2_490_000_000, "peak_bytes": 3_590_000_000, "above_weights": 1_100_000_000}
+RATE = {"variants": 1000, "per_second": 41.26, "speedup": 210.4, "correlation_with_plain": 0.412}
+MODEL = {"bits_per_base": 1.70123, "interval_95": [1.6991, 1.7042]}
+DIFFERENCE = {"bits_per_base": -0.1, "interval_95": [-0.11, -0.09]}
+SPLIT = {
+    "predicted_bases": 6_000_128,
+    "genolm-nano": MODEL,
+    "best_markov": {"order": 11, "bits_per_base": 1.80123, "interval_95": [1.79, 1.81]},
+    "difference": DIFFERENCE,
+    "untrained": {"bits_per_base": 2.0, "interval_95": [2.0, 2.0]},
+    "markov": {"0": 1.98, "11": 1.80123},
+}
+MEASURED = {
+    "embedding": {"timed": [TIMED], "memory": [PEAK]},
+    "variants": {
+        "rates": {"plain": {"variants": 6, "per_second": 0.19}, "conditional": RATE, "full": RATE},
+        "trained_weights": {"conditional_correlation_with_plain": 0.5, "full_correlation_with_plain": 0.9},
+    },
+    "tokenizing": {
+        "megabytes_per_second": {"1000": 90, "10000000": 1234},
+        "embedding_profile_seconds": {"total": 2.0, "encode": 0.01},
+    },
+    "startup": {"commands": {"genolm --help": {"median_seconds": 0.1234}}},
+    "nano": {"bases": {"train": 29_000_000}, "dropped": 257_000, "splits": {"validation": SPLIT, "test": SPLIT}},
+}
+LINES = {
+    "embedding": "| 8,192 | 2.00 | 3.20 | eager | 1.60 | 0.9999 |",
+    "memory": "| 32,768 | 2.49 | 3.59 | 1.10 |",
+    "variants": "| `conditional` | 1,000 | 41.3 | 210 | 0.412 | 0.500 |",
+    "tokenizing": "| 10,000,000 | 1,234 |",
+    "startup": "| `genolm --help` | 0.12 |",
+    "nano": "| best Markov model | 1.8012 (1.7900 to 1.8100), order 11 | 1.8012 (1.7900 to 1.8100), order 11 |",
+    "nano orders": "| 11 | 1.8012 | 1.8012 |",
+    "nano bases": "| dropped by the leak filter | 257,000 |",
+    "nano training": "| 100 | 1.9 | 1.83 |",
+    "summary": "| 1,000 SNVs within 100 kb, `conditional` | 41.3 per second; 210 × two full passes | `variants.json` |",
+    "summary zh": "| genolm-nano，留出的 chr22 | 每碱基 1.701 比特；最佳马尔可夫模型 1.801 | `nano.json` |",
+}
+
+
+@pytest.fixture
+def root(tmp_path):
+    (tmp_path / RESULTS).mkdir(parents=True)
+    for name, values in MEASURED.items():
+        (tmp_path / RESULTS / f"{name}.json").write_text(json.dumps({"machine": MACHINE, **values}))
+    log = [
+        {"step": 100, "bits_per_base": 1.9, "gradient_norm": 1.0},
+        {"step": 100, "held_out_bits_per_base": {"test": 1.83}},
+    ]
+    (tmp_path / LOG).parent.mkdir(parents=True)
+    (tmp_path / LOG).write_text("".join(f"{json.dumps(line)}\n" for line in log))
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_says_what_was_measured(page):
+    text = page.read_text(encoding="utf-8")
+    assert text == filled(text), "make the tables anew: python -m benchmarks.page"
+
+
+def test_every_table_stands_on_a_page():
+    pages = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    assert [name for name in TABLES if pages.count(f"<!-- {name} table: begin -->") != 1] == []
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_holds_the_figures(name, root):
+    marked = f"before\n<!-- {name} table: begin -->\nold\n<!-- {name} table: end -->\nafter\n"
+    made = filled(marked, root)
+    assert f"\n{LINES[name]}\n" in made
+    assert made.startswith("before\n") and made.endswith("after\n") and "old" not in made
+    assert filled(made, root) == made
+
+
+def test_a_difference_keeps_its_sign_and_a_table_its_origin(root):
+    made = TABLES["nano"](root)
+    assert "| genolm-nano − best Markov model | −0.1000 (−0.1100 to −0.0900) |" in made
+    assert "`benchmarks/results/nano.json`: Some CPU, bf16 instructions, 2 threads" in made and "012345678." in made
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_what_was_not_measured_says_so(name, tmp_path):
+    made = TABLES[name](tmp_path)
+    assert ("尚未测量" if name == "summary zh" else "not measured yet") in made.lower()
