@@ -3,6 +3,9 @@
 A fenced ``bash`` or ``python`` block is preceded by an HTML comment: ``<!-- test -->`` runs it,
 ``<!-- no test: why -->`` says why not. The blocks of one page run in order in one folder that holds tiny files under
 the names the pages use (``hg38.fa``, ``calls.vcf`` ...), with names of downloaded models replaced by a tiny random one.
+
+Output that a page shows is preceded by ``<!-- output of: command -->``: the lines that follow are among those that the
+command writes, with numbers that agree but for rounding.
 """
 
 import os
@@ -25,6 +28,8 @@ VERBS = sorted(path.stem for path in (ROOT / "docs" / "verbs").glob("*.md"))
 _BLOCK = re.compile(
     r"(?:<!-- (?P<mark>[^>]*?) -->\n)?^ *```(?P<language>bash|python)\n(?P<text>.*?)^ *```$", re.M | re.S
 )
+_OUTPUT = re.compile(r"<!-- output of: (.*?) -->\n```text\n(.*?)^```$", re.M | re.S)
+_NUMBER = re.compile(r"-?\b\d+\.\d+(?:e[-+]?\d+)?\b")
 _DOWNLOADED = re.compile(r"\bgenos-(?:1\.2b|10b(?:-v2)?)\b")
 
 
@@ -55,22 +60,46 @@ def test_every_block_is_tested_or_says_why_not(page):
     assert not unmarked
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if any(b.tested for b in blocks(page))], ids=name_of)
+# The Chinese README shows the commands of the English one, which another test compares.
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.name != "README.zh.md" and any(b.tested for b in blocks(page))], ids=name_of
+)
 def test_the_commands_of_a_page_run(page, tmp_path):
     write_inputs(tmp_path)
     for block in blocks(page):
         if block.tested:
-            run(block, tmp_path)
+            run(block.language, _DOWNLOADED.sub("tiny-random", block.text), tmp_path)
 
 
-def run(block: Block, folder: Path) -> None:
-    text = _DOWNLOADED.sub("tiny-random", block.text)
-    command = ["bash", "-euo", "pipefail", "-c", text] if block.language == "bash" else [sys.executable, "-c", text]
+def run(language: str, text: str, folder: Path) -> str:
+    """What it writes to standard output."""
+    command = ["bash", "-euo", "pipefail", "-c", text] if language == "bash" else [sys.executable, "-c", text]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         command, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=300
     )
-    assert done.returncode == 0, f"{block.text}\nexit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    assert done.returncode == 0, f"{text}\nexit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def outputs(page: Path) -> list[tuple[str, list[str]]]:
+    """Commands and the lines that the page shows of what they write."""
+    found = _OUTPUT.findall(page.read_text("utf-8"))
+    return [(command, [" ".join(line.split()) for line in text.splitlines()]) for command, text in found]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if outputs(page)], ids=name_of)
+def test_the_output_of_a_page_is_what_comes_out(page, tmp_path):
+    write_inputs(tmp_path)
+    for command, shown in outputs(page):
+        written = [" ".join(line.split()) for line in run("bash", command, tmp_path).splitlines()]
+        for line in shown:
+            alike = [other for other in written if _NUMBER.sub("#", other) == _NUMBER.sub("#", line)]
+            assert any(numbers(other) == pytest.approx(numbers(line), rel=1e-3, abs=1e-3) for other in alike), line
+
+
+def numbers(line: str) -> list[float]:
+    return [float(text) for text in _NUMBER.findall(line)]
 
 
 def write_inputs(folder: Path) -> None:
