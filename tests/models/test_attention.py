@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from genolm.models import attention
 from genolm.models.attention import (
     AttentionFunction,
     blocked_attention,
@@ -36,6 +37,24 @@ def test_backends_equal_the_definition_under_a_mask(backend: AttentionFunction, 
     allowed[:, torch.arange(queries), torch.arange(queries) + keys - queries] = True
     expected = plain_attention(q, k, v, allowed)
     torch.testing.assert_close(backend(q, k, v, allowed), expected, atol=2e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("queries", "keys"), [(300, 300), (7, 300), (290, 333)])
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_softmax_in_instalments_equals_the_definition(
+    monkeypatch: pytest.MonkeyPatch, queries: int, keys: int, masked: bool
+) -> None:
+    monkeypatch.setattr(attention, "_KEYS_OF_ONE_SOFTMAX", 16)
+    monkeypatch.setattr(attention, "_KEYS_AT_A_TIME", 37)
+    q, k, v = inputs(queries, keys)
+    k[:, :, 100] *= 30  # a late peak: what was summed before has to fade
+    allowed = None
+    if masked:
+        allowed = torch.rand(2, queries, keys) < 0.3
+        allowed[:, :, :80] = False
+        allowed[:, torch.arange(queries), torch.arange(queries) + keys - queries] = True
+    expected = plain_attention(q, k, v, allowed)
+    torch.testing.assert_close(blocked_attention(q, k, v, allowed), expected, atol=2e-6, rtol=1e-5)
 
 
 @BACKENDS

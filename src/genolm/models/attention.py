@@ -14,6 +14,10 @@ from torch import Tensor
 
 AttentionFunction = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
 
+# A block's scores stay within the processor's cache: all keys at once up to here, beyond in pieces.
+_KEYS_OF_ONE_SOFTMAX = 8192
+_KEYS_AT_A_TIME = 2048
+
 
 def plain_attention(q_BHLD: Tensor, k_BKSD: Tensor, v_BKSD: Tensor, allowed_BLS: Tensor | None = None) -> Tensor:
     """The definition, in fp32 with the whole score matrix: what the other backends are compared with.
@@ -50,7 +54,7 @@ def sdpa_attention(q_BHLD: Tensor, k_BKSD: Tensor, v_BKSD: Tensor, allowed_BLS: 
 
 
 def blocked_attention(q_BHLD: Tensor, k_BKSD: Tensor, v_BKSD: Tensor, allowed_BLS: Tensor | None = None) -> Tensor:
-    """Blocks of queries against all keys they may see, by matrix products; arguments as in :func:`plain_attention`.
+    """Blocks of queries against the keys they may see, by matrix products; arguments as in :func:`plain_attention`.
 
     On a CPU with bf16 matrix instructions this is about twice as fast as the fused kernel, which multiplies in fp32.
     Scores of one block are kept near the size of the cache; memory grows linearly with S.
@@ -60,21 +64,55 @@ def blocked_attention(q_BHLD: Tensor, k_BKSD: Tensor, v_BKSD: Tensor, allowed_BL
     groups, past = heads // kv_heads, num_keys - num_queries
     q_BKGLD = (q_BHLD * width**-0.5).view(batch, kv_heads, groups, num_queries, width)
     out = torch.empty_like(q_BHLD).view(batch, kv_heads, groups, num_queries, width)
-    rows, span = _block_shape(num_keys, groups, kv_heads)
+    rows, span = (128, 2) if num_keys <= _KEYS_OF_ONE_SOFTMAX else (256, 2)
     for b in range(batch):
         allowed_LS = None if allowed_BLS is None else allowed_BLS[b]
         for start in range(0, num_queries, rows):
             stop = min(start + rows, num_queries)
             seen = past + stop
-            hidden = _hidden_in_block(start, stop, past, allowed_LS, q_BHLD)
+            hidden = _hidden_in_block(start, stop, past, allowed_LS, q_BHLD).repeat(groups, 1)
             for h in range(0, kv_heads, span):
                 q = q_BKGLD[b, h : h + span, :, start:stop].reshape(-1, groups * (stop - start), width)
-                scores = torch.bmm(q, k_BKSD[b, h : h + span, :seen].transpose(1, 2))
-                tail = scores.view(-1, groups, stop - start, seen)[..., seen - hidden.shape[-1] :]
-                tail.add_(hidden)
-                mixed = torch.bmm(scores.softmax(-1), v_BKSD[b, h : h + span, :seen])
+                mixed = _mix(q, k_BKSD[b, h : h + span, :seen], v_BKSD[b, h : h + span, :seen], hidden)
                 out[b, h : h + span, :, start:stop] = mixed.view(-1, groups, stop - start, width)
     return out.view(batch, heads, num_queries, width)
+
+
+def _mix(q_KRD: Tensor, k_KSD: Tensor, v_KSD: Tensor, hidden_RT: Tensor) -> Tensor:
+    """Values mixed for R rows of queries; ``hidden`` is added to the scores of the last T keys."""
+    if k_KSD.shape[1] <= _KEYS_OF_ONE_SOFTMAX:
+        return torch.bmm(_scores(q_KRD, k_KSD, hidden_RT, 0, k_KSD.shape[1]).softmax(-1), v_KSD)
+    total, norm, highest = _first_instalment(q_KRD, k_KSD, v_KSD, hidden_RT)
+    for begin in range(_KEYS_AT_A_TIME, k_KSD.shape[1], _KEYS_AT_A_TIME):
+        end = min(begin + _KEYS_AT_A_TIME, k_KSD.shape[1])
+        scores = _scores(q_KRD, k_KSD, hidden_RT, begin, end)
+        top = torch.maximum(highest, scores.amax(-1, keepdim=True))
+        weights = scores.sub_(top).exp_()
+        # What was summed so far is rescaled to the new highest score.
+        fade = (highest.float() - top.float()).exp_()
+        total.mul_(fade).add_(torch.bmm(weights, v_KSD[:, begin:end]))
+        norm.mul_(fade).add_(weights.sum(-1, keepdim=True, dtype=torch.float32))
+        highest = top
+    return (total / norm).to(q_KRD.dtype)
+
+
+def _first_instalment(q_KRD: Tensor, k_KSD: Tensor, v_KSD: Tensor, hidden_RT: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Of a softmax in instalments: weighted values and weights summed in fp32, and the highest score so far."""
+    scores = _scores(q_KRD, k_KSD, hidden_RT, 0, _KEYS_AT_A_TIME)
+    highest = scores.amax(-1, keepdim=True)
+    weights = scores.sub_(highest).exp_()
+    total = torch.bmm(weights, v_KSD[:, :_KEYS_AT_A_TIME]).float()
+    return total, weights.sum(-1, keepdim=True, dtype=torch.float32), highest
+
+
+def _scores(q_KRD: Tensor, k_KSD: Tensor, hidden_RT: Tensor, begin: int, end: int) -> Tensor:
+    """Scores of keys ``begin`` to ``end``; ``hidden`` belongs to the last T of all keys."""
+    scores = torch.bmm(q_KRD, k_KSD[:, begin:end].transpose(1, 2))
+    tail = k_KSD.shape[1] - hidden_RT.shape[1]
+    first = max(begin, tail)
+    if first < end:
+        scores[..., first - begin :].add_(hidden_RT[:, first - tail : end - tail])
+    return scores
 
 
 def choose_attention(q_BHLD: Tensor, k_BKSD: Tensor, masked: bool) -> AttentionFunction:
@@ -98,13 +136,6 @@ def _own_position(num_queries: int, num_keys: int, device: torch.device) -> Tens
     own = torch.zeros(num_queries, num_keys, dtype=torch.bool, device=device)
     own.diagonal(num_keys - num_queries).fill_(True)
     return own
-
-
-def _block_shape(num_keys: int, groups: int, kv_heads: int, score_values: int = 1 << 21) -> tuple[int, int]:
-    """Queries per block and key heads per product such that a block of scores stays near the processor's cache."""
-    rows = max(32, min(128, score_values // (groups * num_keys) // 32 * 32))
-    span = max(1, min(kv_heads, score_values // (groups * rows * num_keys)))
-    return rows, span
 
 
 def _hidden_in_block(start: int, stop: int, past: int, allowed_LS: Tensor | None, like: Tensor) -> Tensor:
