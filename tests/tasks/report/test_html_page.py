@@ -307,7 +307,9 @@ def test_a_missing_package_says_what_to_install(
 ) -> None:
     found = util.find_spec
     for module in ("plots", "browser_view"):
-        monkeypatch.setattr(f"genolm.tasks.report.{module}.find_spec", lambda name: None if name == package else found(name))
+        monkeypatch.setattr(
+            f"genolm.tasks.report.{module}.find_spec", lambda name: None if name == package else found(name)
+        )
     with pytest.raises(GenolmError, match=r"needs .*: pip install 'genolm\[report\]'") as caught:
         report(tmp_path / "x.html", genome=inputs["genome"])
     assert caught.value.exit_code == 1 and list(tmp_path.iterdir()) == []
