@@ -5,8 +5,8 @@
 1,000 single-base variants within 100 kb of random DNA. The plain way, with transformers in its fastest setting, is the
 log-likelihood of the alternative 8,192-base window minus that of the reference window; it is timed on a few of the same
 variants, because all of them would take hours, and the rates are compared. The correlation with that score is taken on
-those variants, and on many more with the small shipped model, whose weights are trained. The full method is timed on the
-variants of the first 25 kb.
+those variants, and on many more with the small shipped model, whose weights are trained. The
+full method is timed on the variants of the first 25 kb.
 Writes results/variants.json.
 """
 
