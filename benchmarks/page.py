@@ -112,7 +112,7 @@ def _tokenizing(measured: Measured) -> str:
     rows = [(f"{int(bases):,}", f"{speed:,}") for bases, speed in measured["megabytes_per_second"].items()]
     profile = dict(measured["embedding_profile_seconds"])
     total = profile.pop("total")
-    shares = [(f"`{name}`", f"{seconds:.3f}", f"{seconds / total:.1%}") for name, seconds in profile.items()]
+    shares = [(f"`{name}`", f"{seconds:.3f}", f"{seconds / total:.2%}") for name, seconds in profile.items()]
     speeds = _table(("bases of the sequence", "MB/s on one core"), rows)
     return f"{speeds}\n{_table(('step of an embedding', 'seconds', f'share of {total:.2f} s'), shares)}"
 
@@ -245,7 +245,8 @@ def _summary_tokenizing(words: Measured, root: Path) -> Iterable[Row]:
     if measured is None:
         yield _absent(words, words["tokens"], "tokenizing")
     else:
-        yield words["tokens"], f"{max(measured['megabytes_per_second'].values()):,} MB/s", _file("tokenizing")
+        speeds = measured["megabytes_per_second"].values()
+        yield words["tokens"], f"{min(speeds):,} – {max(speeds):,} MB/s", _file("tokenizing")
 
 
 def _summary_startup(words: Measured, root: Path) -> Iterable[Row]:
