@@ -132,10 +132,16 @@ _NANO_ROWS = {
 
 def _nano(measured: Measured) -> str:
     splits = measured["splits"]
-    rows: list[Row] = [("bases predicted", *(f"{one['predicted_bases']:,}" for one in splits.values()))]
+    rows: list[Row] = [
+        (f"bases predicted{_windows(measured['every'])}", *(f"{one['predicted_bases']:,}" for one in splits.values()))
+    ]
     for name, shown in _NANO_ROWS.items():
         rows.append((shown, *(_interval(one[name]) for one in splits.values())))
     return _table(("bits per base", *splits), rows)
+
+
+def _windows(every: int) -> str:
+    return "" if every == 1 else f" (one window in {every})"
 
 
 def _interval(one: Measured) -> str:

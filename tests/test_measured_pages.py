@@ -44,7 +44,12 @@ MEASURED = {
         "embedding_profile_seconds": {"total": 2.0, "encode": 0.01},
     },
     "startup": {"commands": {"genolm --help": {"median_seconds": 0.1234}}},
-    "nano": {"bases": {"train": 29_000_000}, "dropped": 257_000, "splits": {"validation": SPLIT, "test": SPLIT}},
+    "nano": {
+        "every": 4,
+        "bases": {"train": 29_000_000},
+        "dropped": 257_000,
+        "splits": {"validation": SPLIT, "test": SPLIT},
+    },
 }
 LINES = {
     "embedding": "| 8,192 | 2.00 | 3.20 | eager | 1.60 | 0.9999 |",
@@ -98,6 +103,7 @@ def test_a_table_holds_the_figures(name, root):
 def test_a_difference_keeps_its_sign_and_a_table_its_origin(root):
     made = TABLES["nano"](root)
     assert "| genolm-nano − best Markov model | −0.1000 (−0.1100 to −0.0900) |" in made
+    assert "| bases predicted (one window in 4) | 6,000,128 |" in made
     assert "`benchmarks/results/nano.json`: Some CPU, bf16 instructions, 2 threads" in made and "012345678." in made
 
 
