@@ -46,7 +46,7 @@ def test_chunked_equals_whole(network, ids, chunk):
 
 
 def test_branches_equal_full_passes(network, ids):
-    reference, cache = ids(1, 30), network.new_cache()
+    reference, cache = ids(1, 30), network.new_cache(branches=True)
     network(reference, cache=cache)
     starts, tails = [0, 1, 2, 17, 29, 30], ids(6, 8, seed=5)
     output = network.branch(tails, starts, cache, layers=range(network.config.num_layers + 1))
@@ -56,7 +56,7 @@ def test_branches_equal_full_passes(network, ids):
 
 
 def test_branches_leave_the_cache_as_it_was(network, ids):
-    reference, cache = ids(1, 30), network.new_cache()
+    reference, cache = ids(1, 30), network.new_cache(branches=True)
     network(reference[:, :20], cache=cache)
     network.branch(ids(3, 6, seed=5), [4, 20, 11], cache)
     assert cache.length == 20

@@ -12,7 +12,7 @@ from genolm.errors import ModelError, ResourceError, RunError
 from genolm.models import conversion
 from genolm.models.zoo import ZOO
 
-NAMES = ["tiny-random", "tiny-random-dense", "tiny-random-kmer"]
+NAMES = ["tiny-random", "tiny-random-dense", "tiny-random-kmer", "tiny-random-gengram"]
 EXPRESSIBLE = NAMES[:2]
 
 
@@ -58,7 +58,7 @@ def test_save_takes_the_layout_that_can_express_the_model(tmp_path):
     for name in NAMES:
         genolm.save(genolm.load(name), tmp_path / name)
         kinds[name] = json.loads((tmp_path / name / "config.json").read_text())["model_type"]
-    assert list(kinds.values()) == ["mixtral", "mistral", "genolm-decoder"]
+    assert list(kinds.values()) == ["mixtral", "mistral", "genolm-decoder", "genolm-decoder"]
 
 
 def test_a_kmer_table_cannot_be_exported(tmp_path):

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from genolm.errors import ModelError
 from genolm.models.cache import KVCache
 from genolm.models.config import DecoderConfig
-from genolm.models.decoder import Decoder, RMSNorm
+from genolm.models.decoder import Decoder
+from genolm.models.kmer_stream import KmerStream, digits_of, read_kmers
 from genolm.models.kmers import KmerTable
+from genolm.models.norm import RMSNorm
 from genolm.models.random_weights import random_decoder
 from genolm.models.rotary import rotary_angles, rotate
 from genolm.tokens.nucleotide import NucleotideTokenizer
@@ -21,6 +23,11 @@ KMER = DecoderConfig(32, 32, 2, 4, 2, 8, 48, kmer_order=4, kmer_dim=8)
 
 def ids(sequence: str) -> torch.Tensor:
     return torch.from_numpy(TOKENIZER.encode(sequence).astype(np.int64))[None]
+
+
+def stream(sequence: str, documents: torch.Tensor | None = None) -> KmerStream:
+    digits = torch.tensor(digits_of(32, TOKENIZER.base_ids, TOKENIZER.n_id))
+    return read_kmers(digits[ids(sequence)], documents)
 
 
 def test_a_rotation_keeps_length_and_depends_on_distance_only() -> None:
@@ -45,8 +52,8 @@ def test_dimension_i_pairs_with_dimension_i_plus_half() -> None:
 
 @given(st.text("ACGTN", max_size=40), st.integers(1, 5))
 def test_kmer_rows_are_base_four_numbers(sequence: str, order: int) -> None:
-    table = KmerTable(order, 4, 8, TOKENIZER.base_ids, 32)
-    rows = table.rows(ids(sequence))[0].tolist() if sequence else []
+    table = KmerTable(order, 4, 8)
+    rows = table.rows(stream(sequence))[0].tolist() if sequence else []
     for position, row in enumerate(rows):
         word = sequence[max(0, position - order + 1) : position + 1]
         whole = len(word) == order and "N" not in word
@@ -54,9 +61,9 @@ def test_kmer_rows_are_base_four_numbers(sequence: str, order: int) -> None:
 
 
 def test_kmers_never_span_documents() -> None:
-    table = KmerTable(3, 4, 8, TOKENIZER.base_ids, 32)
+    table = KmerTable(3, 4, 8)
     documents = torch.tensor([[0, 0, 0, 1, 1, 1]])
-    assert (table.rows(ids("ACGTAC"), documents)[0] == 64).tolist() == [True, True, False, True, True, False]
+    assert (table.rows(stream("ACGTAC", documents))[0] == 64).tolist() == [True, True, False, True, True, False]
 
 
 def test_the_norm_in_pieces_equals_the_norm_at_once() -> None:

@@ -5,11 +5,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from genolm.errors import ModelError
+
 
 class KVCache:
     """Keys and values of every layer, the ids read so far and which of them are real tokens.
 
-    Buffers double when they are full, so that appending is linear in total.
+    Buffers double when they are full, so that appending is linear in total. With a Gengram memory that convolves, the
+    last few of its gated values are kept as well, for every layer that has one.
+
+    Args:
+        num_layers: of the decoder.
+        branches: keep all gated values, so that a branch can start anywhere.
 
     Attributes:
         length: tokens read so far, padding included.
@@ -17,7 +24,9 @@ class KVCache:
         mask_BS: True for real tokens; None when all are.
     """
 
-    def __init__(self, num_layers: int) -> None:
+    def __init__(self, num_layers: int, *, branches: bool = False) -> None:
+        self._branches = branches
+        self._written: dict[int, Tensor] = {}
         self._keys: list[Tensor | None] = [None] * num_layers
         self._values: list[Tensor | None] = [None] * num_layers
         self._lengths = [0] * num_layers
@@ -52,6 +61,31 @@ class KVCache:
         keys, values = self._keys[layer], self._values[layer]
         assert keys is not None and values is not None, "nothing has been read yet"
         return keys[:, :, : self._lengths[layer]], values[:, :, : self._lengths[layer]]
+
+    def written(self, layer: int) -> Tensor | None:
+        """Gated values of a layer's memory in earlier passes, (B, P, D), newest last; None before the first."""
+        return self._written.get(layer)
+
+    def keep_written(self, layer: int, values_BLD: Tensor, reach: int) -> None:
+        """Note the gated values of new tokens; all but the last ``reach`` are forgotten unless branches may come."""
+        if reach:
+            past = self._written.get(layer)
+            whole = values_BLD if past is None else torch.cat((past, values_BLD), 1)
+            self._written[layer] = whole if self._branches else whole[:, -reach:].clone()
+
+    def written_before(self, layer: int, starts: list[int], reach: int) -> Tensor | None:
+        """The ``reach`` gated values before each start, (N, reach, D), zeros before the beginning.
+
+        Raises:
+            ModelError: the cache was not made for branches.
+        """
+        if not reach:
+            return None
+        if not self._branches:
+            raise ModelError("this cache has forgotten what a branch needs: make it with new_cache(branches=True)")
+        past = self._written[layer][0]
+        padded = torch.cat((past.new_zeros(reach, past.shape[-1]), past))
+        return torch.stack([padded[start : start + reach] for start in starts])
 
 
 def _stored(buffer: Tensor | None, new_BKLD: Tensor, start: int) -> Tensor:

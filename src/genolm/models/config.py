@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from genolm.errors import ModelError
+from genolm.models.gengram_config import GengramConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class DecoderConfig:
         initial_std: standard deviation of the initial weights.
         kmer_order: k of the k-mer table added to the input; 0 for none. A row holds the k bases that end at a position.
         kmer_dim: width of that table, projected up to ``hidden_size``.
+        gengram: the k-mer memory inside some layers; None for none.
 
     Raises:
         ModelError: when the numbers contradict each other.
@@ -56,6 +58,7 @@ class DecoderConfig:
     initial_std: float = 0.02
     kmer_order: int = 0
     kmer_dim: int = 0
+    gengram: GengramConfig | None = None
 
     def __post_init__(self) -> None:
         positive = ("vocab_size", "hidden_size", "num_layers", "num_heads", "num_kv_heads", "head_dim", "ffn_size")
@@ -72,6 +75,8 @@ class DecoderConfig:
             raise ModelError(
                 f"a k-mer table needs an order in 1..12 and a width, not {self.kmer_order}, {self.kmer_dim}"
             )
+        if self.gengram is not None and self.gengram.layers[-1] > self.num_layers:
+            raise ModelError(f"gengram layer {self.gengram.layers[-1]} is not in 1..{self.num_layers}")
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> DecoderConfig:
@@ -79,11 +84,17 @@ class DecoderConfig:
         unknown = set(values) - set(cls.__dataclass_fields__)
         if unknown:
             raise ModelError(f"unknown config keys: {', '.join(sorted(unknown))}")
+        memory = values.get("gengram")
+        if memory is not None and not isinstance(memory, GengramConfig):
+            values = {**values, "gengram": GengramConfig.from_dict(memory)}
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields as plain JSON values."""
-        return asdict(self)
+        """All fields as plain JSON values; without the key ``gengram`` where there is none."""
+        values = asdict(self)
+        if self.gengram is None:
+            del values["gengram"]
+        return values
 
     def shrunk(self) -> DecoderConfig:
         """The same architecture at a size that runs in milliseconds, for tests and examples."""
@@ -98,6 +109,7 @@ class DecoderConfig:
             ffn_size=48,
             kmer_order=min(self.kmer_order, 3),
             kmer_dim=min(self.kmer_dim, 16),
+            gengram=None if self.gengram is None else self.gengram.shrunk(min(self.num_layers, 3)),
         )
 
     @property
@@ -114,6 +126,12 @@ class DecoderConfig:
     def kmer_parameters(self) -> int:
         """Weights of the input k-mer table and its projection; 0 without one."""
         return (4**self.kmer_order + 1 + self.hidden_size) * self.kmer_dim if self.kmer_order else 0
+
+    @property
+    def gengram_parameters(self) -> int:
+        """Weights of the k-mer memories of all layers that have one."""
+        memory = self.gengram
+        return 0 if memory is None else len(memory.layers) * memory.parameters(self.hidden_size)
 
     @property
     def head_parameters(self) -> int:
@@ -139,7 +157,7 @@ class DecoderConfig:
         router = self.num_experts * self.hidden_size
         layer = self.attention_parameters + experts * self.expert_parameters + router + 2 * self.hidden_size
         embedding = self.vocab_size * self.hidden_size
-        return embedding + self.kmer_parameters + self.num_layers * layer + self.hidden_size
+        return embedding + self.kmer_parameters + self.gengram_parameters + self.num_layers * layer + self.hidden_size
 
     def cache_bytes(self, tokens: int, bytes_per_value: int = 2) -> int:
         """Key-value cache of ``tokens`` positions, in bytes."""

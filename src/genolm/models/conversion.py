@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from genolm.errors import ModelError, ResourceError, RunError
+from genolm.models.adapters.huggingface_config import expressible
 from genolm.models.adapters.pieces import Piece, build, grouped, part_shape
 from genolm.models.adapters.tokenizers import FILE as TOKENIZER
 from genolm.models.adapters.tokenizers import read_tokenizer, write_tokenizer
@@ -58,7 +59,7 @@ def save(model: Model, out: str | Path, *, layout: Layout | None = None, max_sha
         RunError: ``out`` has something in it.
         ModelError: the layout cannot express the model.
     """
-    chosen = layout or ("genolm" if model.config.kmer_order else "huggingface")
+    chosen = layout or ("huggingface" if expressible(model.config) else "genolm")
     weights = dict(model.network.named_parameters())
     dtypes = {name: weight.dtype for name, weight in weights.items()}
     checkpoint = Checkpoint(

@@ -16,13 +16,27 @@ from genolm.models.attention import choose_attention
 from genolm.models.cache import KVCache
 from genolm.models.config import DecoderConfig
 from genolm.models.experts import MixtureOfExperts, SwiGLU
+from genolm.models.gengram import Gengram, Written
+from genolm.models.kmer_stream import NOTHING, KmerStream, digits_of, read_kmers
 from genolm.models.kmers import KmerTable
+from genolm.models.norm import RMSNorm
 from genolm.models.rotary import rotary_angles, rotate
 
 Angles = tuple[Tensor, Tensor]
 
-# Rows that a norm takes at a time in inference: its fp32 copies then stay in the processor's cache.
-_NORM_ROWS = 512
+
+class MemoryTrace(NamedTuple):
+    """What a Gengram memory did in one layer.
+
+    Attributes:
+        gate_BL: its gate, fp32, 0 to 1.
+        written_BL: Euclidean norm of what it added to the residual stream, fp32.
+        stream_BL: Euclidean norm of the residual stream that it was added to, fp32.
+    """
+
+    gate_BL: Tensor
+    written_BL: Tensor
+    stream_BL: Tensor
 
 
 class DecoderOutput(NamedTuple):
@@ -32,30 +46,13 @@ class DecoderOutput(NamedTuple):
         logits_BLV: next-token logits, fp32; None when they were not asked for.
         hidden: the layers asked for, (B, L, D) each; 0 is the embedding, ``num_layers`` is after the final norm.
         router: raw router logits of every layer, fp32 (B * L, E); empty for a dense model or when not asked for.
+        memory: what the Gengram memory of each layer did, by layer counted from 1; empty when not asked for.
     """
 
     logits_BLV: Tensor | None
     hidden: dict[int, Tensor]
     router: tuple[Tensor, ...]
-
-
-class RMSNorm(nn.Module):
-    """Root-mean-square norm with a learned gain, computed in fp32."""
-
-    def __init__(self, size: int, eps: float) -> None:
-        super().__init__()
-        self.eps = eps
-        self.weight = nn.Parameter(torch.ones(size))
-
-    def forward(self, x_BLD: Tensor) -> Tensor:
-        """The normed values in the precision of the input."""
-        if torch.is_grad_enabled() or x_BLD.shape[1] <= _NORM_ROWS:
-            return self._normed(x_BLD)
-        return torch.cat([self._normed(rows) for rows in x_BLD.split(_NORM_ROWS, 1)], 1)
-
-    def _normed(self, x_BLD: Tensor) -> Tensor:
-        x = x_BLD.float()
-        return (x * torch.rsqrt(x.square().mean(-1, keepdim=True) + self.eps)).to(x_BLD.dtype) * self.weight
+    memory: dict[int, MemoryTrace] = {}  # noqa: RUF012
 
 
 class Attention(nn.Module):
@@ -104,10 +101,18 @@ class Attention(nn.Module):
 
 
 class DecoderLayer(nn.Module):
-    """Pre-norm attention, then a pre-norm feed-forward block, dense or of experts."""
+    """A k-mer memory where the config puts one, pre-norm attention, a pre-norm feed-forward block, dense or of experts.
+
+    Args:
+        config: the decoder's.
+        layer: which layer, counted from 0.
+    """
 
     def __init__(self, config: DecoderConfig, layer: int) -> None:
         super().__init__()
+        self.gengram: Gengram | None = None
+        if config.gengram is not None and layer + 1 in config.gengram.layers:
+            self.gengram = Gengram(config.gengram, config.hidden_size, config.norm_eps)
         self.attention_norm = RMSNorm(config.hidden_size, config.norm_eps)
         self.attention = Attention(config, layer)
         self.ffn_norm = RMSNorm(config.hidden_size, config.norm_eps)
@@ -120,16 +125,38 @@ class DecoderLayer(nn.Module):
             self.ffn = SwiGLU(config.hidden_size, config.ffn_size)
 
     def forward(
-        self, x_BLD: Tensor, angles: Angles, allowed_BLS: Tensor | None, cache: KVCache | None
-    ) -> tuple[Tensor, Tensor | None]:
-        """The residual stream after this layer and the router logits, if there is a router."""
+        self,
+        x_BLD: Tensor,
+        angles: Angles,
+        allowed_BLS: Tensor | None = None,
+        cache: KVCache | None = None,
+        stream: KmerStream | None = None,
+    ) -> tuple[Tensor, Tensor | None, MemoryTrace | None]:
+        """The residual stream after this layer, the router logits and the memory's trace, where there are any."""
+        x_BLD, trace = self._remember(x_BLD, cache, stream)
         x_BLD = x_BLD + self.attention(self.attention_norm(x_BLD), angles, allowed_BLS, cache)
-        return self._feed_forward(x_BLD)
+        return *self._feed_forward(x_BLD), trace
 
-    def branch(self, x_NSD: Tensor, angles: Angles, starts: list[int], cache: KVCache) -> Tensor:
+    def branch(
+        self, x_NSD: Tensor, angles: Angles, starts: list[int], cache: KVCache, stream: KmerStream | None = None
+    ) -> Tensor:
         """The residual stream of alternative continuations after this layer."""
+        if self.gengram is not None and stream is not None:
+            past = cache.written_before(self.attention.layer, starts, self.gengram.config.conv_reach)
+            x_NSD = x_NSD + self.gengram(x_NSD, stream, past)[0].update_BLD
         x_NSD = x_NSD + self.attention.branch(self.attention_norm(x_NSD), angles, starts, cache)
         return self._feed_forward(x_NSD)[0]
+
+    def _remember(
+        self, x_BLD: Tensor, cache: KVCache | None, stream: KmerStream | None
+    ) -> tuple[Tensor, MemoryTrace | None]:
+        if self.gengram is None or stream is None:
+            return x_BLD, None
+        past = None if cache is None else cache.written(self.attention.layer)
+        written, values_BLD = self.gengram(x_BLD, stream, past)
+        if cache is not None:
+            cache.keep_written(self.attention.layer, values_BLD, self.gengram.config.conv_reach)
+        return x_BLD + written.update_BLD, _trace(written, x_BLD)
 
     def _feed_forward(self, x_BLD: Tensor) -> tuple[Tensor, Tensor | None]:
         out_BLD, router = self.ffn(self.ffn_norm(x_BLD))
@@ -141,16 +168,20 @@ class Decoder(nn.Module):
 
     Args:
         config: the numbers.
-        base_ids: token ids of A, C, G and T, for the k-mer table.
+        base_ids: token ids of A, C, G and T, for k-mers.
+        n_id: token id of N, a letter of k-mers too.
     """
 
-    def __init__(self, config: DecoderConfig, base_ids: tuple[int, int, int, int] = (8, 5, 6, 7)) -> None:
+    def __init__(
+        self, config: DecoderConfig, base_ids: tuple[int, int, int, int] = (8, 5, 6, 7), n_id: int = 9
+    ) -> None:
         super().__init__()
         self.config = config
+        self._digits = digits_of(config.vocab_size, base_ids, n_id)
         self.embedding = nn.Embedding(config.vocab_size, config.hidden_size)
         self.kmer: KmerTable | None = None
         if config.kmer_order:
-            self.kmer = KmerTable(config.kmer_order, config.kmer_dim, config.hidden_size, base_ids, config.vocab_size)
+            self.kmer = KmerTable(config.kmer_order, config.kmer_dim, config.hidden_size)
         self.layers = nn.ModuleList(DecoderLayer(config, layer) for layer in range(config.num_layers))
         self.norm = RMSNorm(config.hidden_size, config.norm_eps)
         self.head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
@@ -168,6 +199,7 @@ class Decoder(nn.Module):
         layers: Collection[int] = (),
         logits: bool = True,
         router: bool = False,
+        memory: bool = False,
     ) -> DecoderOutput:
         """Run tokens through the network.
 
@@ -180,6 +212,7 @@ class Decoder(nn.Module):
             layers: hidden states to return, 0 (embedding) to ``num_layers`` (after the final norm).
             logits: whether to compute the head.
             router: whether to return router logits.
+            memory: whether to return what the Gengram memories did.
 
         Raises:
             ModelError: for a layer that is not there, or documents together with a cache.
@@ -188,20 +221,24 @@ class Decoder(nn.Module):
         if documents_BL is not None and cache is not None:
             raise ModelError("packed documents cannot continue a cache: run each document on its own")
         past = 0 if cache is None else cache.length
-        x_BLD = self._embed(ids_BL, None if cache is None else cache.ids_BS, documents_BL)
+        past_ids_BS = None if cache is None else cache.ids_BS
         if cache is not None:
             cache.read(ids_BL, mask_BL)
             mask_BL = cache.mask_BS
+        stream = self._kmers(ids_BL, past_ids_BS, mask_BL, documents_BL)
+        x_BLD = self._embed(ids_BL, stream)
         angles = self._angles(ids_BL, positions_BL, past)
         allowed_BLS = _allowed(mask_BL, documents_BL, ids_BL.shape[1])
-        hidden, routers = {}, []
+        hidden, routers, traces = {}, [], {}
         for index, layer in enumerate(self.layers):
             if index in layers:
                 hidden[index] = x_BLD
-            x_BLD, router_logits = layer(x_BLD, angles, allowed_BLS, cache)
+            x_BLD, router_logits, trace = layer(x_BLD, angles, allowed_BLS, cache, stream)
             if router and router_logits is not None:
                 routers.append(router_logits)
-        return self._finish(x_BLD, hidden, tuple(routers), layers, logits)
+            if memory and trace is not None:
+                traces[index + 1] = trace
+        return self._finish(x_BLD, hidden, tuple(routers), layers, logits)._replace(memory=traces)
 
     def branch(
         self, ids_NS: Tensor, starts: list[int], cache: KVCache, *, layers: Collection[int] = (), logits: bool = True
@@ -219,7 +256,7 @@ class Decoder(nn.Module):
             logits: whether to compute the head.
 
         Raises:
-            ModelError: for a cache of several rows or with padding, or a start outside it.
+            ModelError: for a cache of several rows, with padding or not made for branches, or a start outside it.
         """
         self._check_layers(layers)
         past_ids = cache.ids_BS
@@ -227,7 +264,8 @@ class Decoder(nn.Module):
             raise ModelError("a branch continues a cache of one sequence without padding")
         if not all(0 <= start <= cache.length for start in starts):
             raise ModelError(f"a branch starts within the {cache.length} cached tokens, not at {starts}")
-        x_NSD = self._embed(ids_NS, self._history(past_ids, starts), None)
+        stream = self._kmers(ids_NS, self._history(past_ids, starts), None, None)
+        x_NSD = self._embed(ids_NS, stream)
         steps = torch.arange(ids_NS.shape[1], device=ids_NS.device)
         positions = torch.tensor(starts, device=ids_NS.device)[:, None] + steps
         angles = rotary_angles(positions, self.config.head_dim, self.config.rope_theta)
@@ -235,7 +273,7 @@ class Decoder(nn.Module):
         for index, layer in enumerate(self.layers):
             if index in layers:
                 hidden[index] = x_NSD
-            x_NSD = layer.branch(x_NSD, angles, starts, cache)  # type: ignore[operator]
+            x_NSD = layer.branch(x_NSD, angles, starts, cache, stream)  # type: ignore[operator]
         return self._finish(x_NSD, hidden, (), layers, logits)
 
     def stream(
@@ -246,25 +284,48 @@ class Decoder(nn.Module):
         for ids in ids_BL.split(chunk, 1):
             yield self(ids, cache=cache, layers=layers, logits=logits)
 
-    def new_cache(self) -> KVCache:
-        """An empty cache for this network."""
-        return KVCache(self.config.num_layers)
+    def new_cache(self, *, branches: bool = False) -> KVCache:
+        """An empty cache for this network; one that :meth:`branch` will continue keeps all of a convolution's input."""
+        return KVCache(self.config.num_layers, branches=branches)
 
-    def _embed(self, ids_BL: Tensor, past_ids_BS: Tensor | None, documents_BL: Tensor | None) -> Tensor:
+    def _embed(self, ids_BL: Tensor, stream: KmerStream | None) -> Tensor:
         x_BLD = self.embedding(ids_BL)
-        if self.kmer is None:
-            return x_BLD
-        history = ids_BL[:, :0] if past_ids_BS is None else past_ids_BS[:, -self.kmer.order :]
-        return x_BLD + self.kmer(torch.cat((history, ids_BL), 1), documents_BL, skip=history.shape[1])
+        return x_BLD if self.kmer is None or stream is None else x_BLD + self.kmer(stream)
+
+    def _kmers(
+        self, ids_BL: Tensor, past_ids_BS: Tensor | None, mask_BS: Tensor | None, documents_BL: Tensor | None
+    ) -> KmerStream | None:
+        """The k-mers of the new tokens, with as many earlier ones as are looked back at; None when none are read."""
+        reach = self._reach(None if past_ids_BS is None else past_ids_BS.shape[1])
+        if self.kmer is None and self.config.gengram is None:
+            return None
+        ids_BS, skip = ids_BL, 0
+        if past_ids_BS is not None and reach:
+            history = past_ids_BS[:, -reach:]
+            ids_BS, skip = torch.cat((history, ids_BL), 1), history.shape[1]
+        digits_BS = torch.tensor(self._digits, device=ids_BL.device)[ids_BS]
+        if mask_BS is not None:
+            digits_BS = digits_BS.masked_fill(~mask_BS[:, -ids_BS.shape[1] :], NOTHING)
+        memory = self.config.gengram
+        crossing = memory is not None and memory.compat != "none"
+        return read_kmers(digits_BS, None if crossing else documents_BL, skip)
+
+    def _reach(self, past: int | None) -> int:
+        """Earlier tokens that the k-mers of a new one may depend on."""
+        memory = self.config.gengram
+        if memory is not None and memory.compat == "released-bf16":
+            return past or 0
+        own = 0 if self.kmer is None else self.kmer.order
+        return max(own, 0 if memory is None else memory.reach)
 
     def _history(self, past_ids_1S: Tensor, starts: list[int]) -> Tensor | None:
-        """The last few cached ids before each branch, (N, order), padding where there are none."""
-        if self.kmer is None:
+        """The last few cached ids before each branch, (N, reach), padding where there are none."""
+        reach = self._reach(past_ids_1S.shape[1])
+        if not reach:
             return None
-        order = self.kmer.order
-        padding = past_ids_1S.new_full((order,), self.config.pad_id)
+        padding = past_ids_1S.new_full((reach,), self.config.pad_id)
         padded = torch.cat((padding, past_ids_1S[0]))
-        return torch.stack([padded[start : start + order] for start in starts])
+        return torch.stack([padded[start : start + reach] for start in starts])
 
     def _angles(self, ids_BL: Tensor, positions_BL: Tensor | None, past: int) -> Angles:
         if positions_BL is None:
@@ -290,6 +351,11 @@ class Decoder(nn.Module):
         wrong = [layer for layer in layers if not 0 <= layer <= self.config.num_layers]
         if wrong:
             raise ModelError(f"layer {wrong[0]} is not there: this model has 0 (embedding) to {self.config.num_layers}")
+
+
+def _trace(written: Written, x_BLD: Tensor) -> MemoryTrace:
+    norms = (values.detach().float().norm(dim=-1) for values in (written.update_BLD, x_BLD))
+    return MemoryTrace(written.gate_BL.detach().float(), *norms)
 
 
 def _allowed(mask_BS: Tensor | None, documents_BL: Tensor | None, num_queries: int) -> Tensor | None:

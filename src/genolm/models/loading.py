@@ -101,7 +101,7 @@ def load_folder(
     known = card_of(folder, config, card)
     _verify(folder, known)
     wanted = dtype or default_dtype(known.precision, config.parameters, target)
-    network = read_network(folder, config, layout, tokenizer.base_ids, device=target, dtype=wanted)
+    network = read_network(folder, config, layout, tokenizer.base_ids, tokenizer.n_id, device=target, dtype=wanted)
     return Model(network, tokenizer, known)
 
 
@@ -110,6 +110,7 @@ def read_network(
     config: DecoderConfig,
     layout: Layout,
     base_ids: tuple[int, int, int, int] = (8, 5, 6, 7),
+    n_id: int = 9,
     *,
     device: torch.device | str = "cpu",
     dtype: torch.dtype | None = None,
@@ -117,7 +118,7 @@ def read_network(
     """The decoder of a folder; with ``dtype`` None its weights keep the type in which they are stored, bit for bit."""
     pieces, held = open_weights(folder, config, layout)
     with torch.device("meta"):
-        network = Decoder(config, base_ids)
+        network = Decoder(config, base_ids, n_id)
     assemble(pieces, held, tensor_shapes(config), lambda name, weight: _put(network, name, weight), dtype, device)
     if config.tied:
         network.head.weight = network.embedding.weight

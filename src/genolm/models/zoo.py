@@ -11,6 +11,7 @@ from types import MappingProxyType
 from genolm.errors import ModelError
 from genolm.models.card import Card
 from genolm.models.config import DecoderConfig
+from genolm.models.gengram_config import GengramConfig
 
 WEIGHTS = Path(__file__).parent / "weights"
 MILLION_BASES = 1_048_576
@@ -102,6 +103,9 @@ _TINY_DENSE = DecoderConfig(
     rope_theta=1e6,
     max_positions=32_768,
 )
+_TINY_GENGRAM = replace(
+    _TINY_EXPERTS, gengram=GengramConfig(layers=(1, 3), orders=(1, 2, 3, 4), dim=16, window=9, conv_dilation=4)
+)
 _TINY_KMER = replace(_TINY_DENSE, tied=True, kmer_order=3, kmer_dim=16)
 
 _LICENCE_NOTE = (
@@ -158,6 +162,7 @@ _ENTRIES = (
     _random("tiny-random", _TINY_EXPERTS, seed=1),
     _random("tiny-random-dense", _TINY_DENSE, seed=2),
     _random("tiny-random-kmer", _TINY_KMER, seed=3),
+    _random("tiny-random-gengram", _TINY_GENGRAM, seed=4),
 )
 ZOO: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in _ENTRIES})
 

@@ -102,7 +102,7 @@ def _difference(window: Window, log_probs_N4: Tensor) -> SiteScores:
 
 def _tile_scores(model: Model, window: Window, budget: int) -> SiteScores:
     tile: TileSites = window.origin
-    cache, offsets = model.network.new_cache(), np.array(tile.offsets)
+    cache, offsets = model.network.new_cache(branches=True), np.array(tile.offsets)
     ids_1L = _ids(model, [window.sequence])
     log_probs_L4 = _log_probs(model, model.network(ids_1L, cache=cache).logits_BLV)[0]
     sums_N, counted_N = _reference(log_probs_L4, window.sequence, tile)

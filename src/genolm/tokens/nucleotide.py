@@ -121,6 +121,11 @@ class NucleotideTokenizer:
         return self.symbols["A"], self.symbols["C"], self.symbols["G"], self.symbols["T"]
 
     @property
+    def n_id(self) -> int:
+        """Id of N; -1 where it is no symbol."""
+        return self.symbols.get("N", -1)
+
+    @property
     def bases_per_token(self) -> float:
         """One."""
         return 1.0

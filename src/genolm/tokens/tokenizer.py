@@ -35,6 +35,11 @@ class Tokenizer(Protocol):
         ...
 
     @property
+    def n_id(self) -> int:
+        """Id of N, any base; -1 where it has none."""
+        ...
+
+    @property
     def bases_per_token(self) -> float:
         """Bases that a token covers on average; exactly 1.0 with one token per base."""
         ...

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
+from genolm.models.config import DecoderConfig
 from genolm.models.decoder import Decoder
 
 _INTO_THE_STREAM = ("attention.output.weight", "ffn.down.weight", "ffn.down")
@@ -13,15 +15,34 @@ def initialise(network: Decoder, seed: int) -> Decoder:
     """Fill every weight anew, in place, from ``seed``.
 
     Matrices are normal with the config's ``initial_std``; those that write into the residual stream are scaled down by
-    ``sqrt(2 * num_layers)``, so that its variance does not grow with depth; norms start at one.
+    ``sqrt(2 * num_layers)``, so that its variance does not grow with depth; norms start at one. A Gengram memory
+    starts as its config says.
     """
     generator = torch.Generator().manual_seed(seed)
     std = network.config.initial_std
     scaled = std / (2 * network.config.num_layers) ** 0.5
     with torch.no_grad():
         for name, weight in network.named_parameters():
-            if weight.ndim == 1:
+            if ".gengram." in name and weight.ndim > 1:
+                _fill_memory(name.split(".gengram.")[1], weight, network.config, generator)
+            elif weight.ndim == 1:
                 weight.fill_(1.0)
             else:
                 weight.normal_(0.0, scaled if name.endswith(_INTO_THE_STREAM) else std, generator=generator)
     return network
+
+
+def _fill_memory(name: str, weight: Tensor, config: DecoderConfig, generator: torch.Generator) -> None:
+    """``small``: the value projection and the convolution start at zero, and the module as nothing."""
+    memory = config.gengram
+    assert memory is not None
+    table = name.startswith("tables.")
+    if memory.init == "reference" and table:
+        weight.normal_(0.0, 1.0, generator=generator)
+    elif memory.init == "reference":
+        bound = weight.shape[-1] ** -0.5
+        weight.uniform_(-bound, bound, generator=generator)
+    elif name.startswith(("value.", "conv.")):
+        weight.zero_()
+    else:
+        weight.normal_(0.0, memory.table_std if table else config.initial_std, generator=generator)

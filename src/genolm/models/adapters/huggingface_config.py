@@ -47,13 +47,13 @@ def read_config(values: Mapping[str, Any], *, file: str | Path = "config.json") 
         if values.get(key) not in allowed:
             raise ModelError(f"{file}: {key} {values[key]!r} is not supported; {key} must be {allowed[0]!r}")
     _refuse_window(values, kind, file)
-    sizes = {ours: _whole(values, theirs, file) for theirs, ours in _SIZES.items()}
+    sizes: dict[str, Any] = {ours: _whole(values, theirs, file) for theirs, ours in _SIZES.items()}
     if kind == "mixtral":
         sizes |= {ours: _whole(values, theirs, file) for theirs, ours in _EXPERTS.items()}
     return _decoder(values, sizes, file)
 
 
-def _decoder(values: Mapping[str, Any], sizes: dict[str, int], file: str | Path) -> DecoderConfig:
+def _decoder(values: Mapping[str, Any], sizes: dict[str, Any], file: str | Path) -> DecoderConfig:
     try:
         return DecoderConfig(
             **sizes,
@@ -80,12 +80,11 @@ def write_config(config: DecoderConfig, dtype: str = "float32") -> dict[str, Any
         dtype: type of the stored weights, ``float32``, ``bfloat16`` or ``float16``.
 
     Raises:
-        ModelError: the decoder has a k-mer table, for which this layout has no word.
+        ModelError: the decoder has a k-mer table or memory, for which this layout has no word.
     """
-    if config.kmer_order:
-        raise ModelError(
-            "a k-mer table cannot be expressed in the huggingface layout; use layout 'genolm' (--to genolm)"
-        )
+    if not expressible(config):
+        part = "a k-mer table" if config.kmer_order else "a Gengram memory"
+        raise ModelError(f"{part} cannot be expressed in the huggingface layout; use layout 'genolm' (--to genolm)")
     kind, name = ("mixtral", "MixtralForCausalLM") if config.num_experts else ("mistral", "MistralForCausalLM")
     written: dict[str, Any] = {"architectures": [name], "model_type": kind, "torch_dtype": dtype}
     names = {**_SIZES, **_EXPERTS} if config.num_experts else _SIZES
@@ -107,6 +106,11 @@ def write_config(config: DecoderConfig, dtype: str = "float32") -> dict[str, Any
     if config.num_experts:
         written |= {"router_aux_loss_coef": config.router_aux_coef, "router_z_loss_coef": config.router_z_coef}
     return written
+
+
+def expressible(config: DecoderConfig) -> bool:
+    """Whether the layout has a word for everything in the decoder."""
+    return not config.kmer_order and config.gengram is None
 
 
 def _refuse_window(values: Mapping[str, Any], kind: str, file: str | Path) -> None:

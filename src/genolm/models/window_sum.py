@@ -1,0 +1,54 @@
+"""Sums over the last few positions, exact at any length: no running total that could drift.
+
+Shapes: B batch, S positions, X any trailing shape.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def shifted(values_BSX: Tensor, back: int, reach_BS: Tensor | None = None) -> Tensor:
+    """The value ``back`` positions earlier, 0 before the beginning.
+
+    Args:
+        values_BSX: (B, S, ...).
+        back: how far.
+        reach_BS: positions of the own document up to and with each one; beyond them there is nothing. None: no borders.
+    """
+    if back == 0:
+        return values_BSX
+    length = values_BSX.shape[1]
+    moved = torch.zeros_like(values_BSX)
+    if back < length:
+        moved[:, back:] = values_BSX[:, : length - back]
+    if reach_BS is not None:
+        outside = (reach_BS <= back).view(*reach_BS.shape, *[1] * (values_BSX.ndim - 2))
+        moved = moved.masked_fill(outside, 0)
+    return moved
+
+
+def window_sum(values_BSX: Tensor, width: int, reach_BS: Tensor | None = None) -> Tensor:
+    """Sum over each position and the ``width - 1`` before it, (B, S, ...), in about 2 log2(width) additions.
+
+    Sums of 1, 2, 4 ... positions are made by doubling and joined as the binary digits of ``width`` say; every value
+    passes through few additions, so the error does not grow with the position.
+
+    Args:
+        values_BSX: (B, S, ...).
+        width: positions of a window; it is cut off at the beginning, and at the own document's.
+        reach_BS: as in :func:`shifted`.
+    """
+    total: Tensor | None = None
+    covered, size, power = 0, 1, values_BSX
+    while True:
+        if width & size:
+            total = power if total is None else total + shifted(power, covered, reach_BS)
+            covered += size
+        if size * 2 > width:
+            break
+        power = power + shifted(power, size, reach_BS)
+        size *= 2
+    assert total is not None, "a window has at least one position"
+    return total

@@ -1,0 +1,85 @@
+"""Gengram against vectors that the published module produced."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from genolm.models.gengram import Gengram
+from genolm.models.gengram_config import GengramConfig
+from genolm.models.kmer_stream import KmerStream, digits_of, read_kmers
+
+pytestmark = pytest.mark.golden
+CASES = ["noconv", "conv", "alt"]
+NAMES = {
+    "key_proj.weight": "key.weight",
+    "value_proj.weight": "value.weight",
+    "norm_q.weight": "query_norm.weight",
+    "norm_k.weight": "key_norm.weight",
+    "short_conv.conv.weight": "conv.weight",
+}
+
+
+@pytest.fixture(scope="module")
+def folder(golden_dir: Path) -> Path:
+    return golden_dir / "gengram"
+
+
+def memory_of(folder: Path, case: str) -> Gengram:
+    told = json.loads((folder / "config.json").read_text())["cases"][case]
+    numbers = told["constructor"]
+    config = GengramConfig(
+        layers=(1,),
+        orders=tuple(numbers["ngram_sizes"]),
+        dim=numbers["embed_dim_per_ngram"],
+        window=numbers["window_size"],
+        conv_kernel=numbers["short_conv_kernel_size"] if numbers["use_short_conv"] else 0,
+        conv_dilation=numbers["short_conv_dilation"],
+        compat="released-fp32",
+    )
+    memory = Gengram(config, numbers["hidden_size"], 1e-5)
+    weights: dict[str, torch.Tensor] = {}
+    for name in told["weights"]:
+        weights |= load_file(folder / f"{name}.safetensors")
+    memory.load_state_dict({NAMES.get(n, n.replace("embeddings.", "tables.")): w for n, w in weights.items()})
+    return memory
+
+
+def read(folder: Path, case: str, short: str) -> tuple[dict[str, torch.Tensor], KmerStream]:
+    vectors = load_file(folder / f"case_{case}{short}.safetensors")
+    digits = torch.tensor(digits_of(128, (8, 5, 6, 7), 9))[vectors["input_ids"]]
+    return vectors, read_kmers(digits)
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("short", ["", "_short"])
+def test_ids_and_pooled_features(folder: Path, case: str, short: str) -> None:
+    memory = memory_of(folder, case)
+    vectors, stream = read(folder, case, short)
+    pooled = memory.pooled(stream).transpose(0, 1).split(memory.config.dim, -1)
+    compared = 0
+    for order, ours in zip(memory.config.orders, pooled, strict=True):
+        if f"pooled_n{order}" not in vectors:
+            continue
+        rows, whole = memory.rows(stream, order)
+        assert torch.equal(rows, vectors[f"ngram_id_n{order}"].T.long())
+        assert torch.equal(whole, vectors[f"ngram_valid_n{order}"].T.bool())
+        torch.testing.assert_close(ours, vectors[f"pooled_n{order}"], atol=1e-5, rtol=0)
+        compared += 1
+    assert compared or (case, short) == ("conv", "")
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("short", ["", "_short"])
+@pytest.mark.parametrize("form", ["direct", "folded"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_output(folder: Path, case: str, short: str, form: str, dtype: torch.dtype) -> None:
+    memory = memory_of(folder, case).to(dtype)
+    memory._folds = lambda stream: form == "folded"  # type: ignore[method-assign]
+    vectors, stream = read(folder, case, short)
+    with torch.no_grad():
+        written, _ = memory(vectors["hidden_states"].transpose(0, 1).to(dtype), stream)
+    found = written.update_BLD.transpose(0, 1).double()
+    torch.testing.assert_close(found, vectors["output_fp64"].double(), atol=5e-5, rtol=1e-5)
