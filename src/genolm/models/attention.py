@@ -1,4 +1,4 @@
-"""Causal attention with grouped queries: three ways to compute the same numbers, chosen in one place.
+"""Causal attention with grouped queries: four ways to compute the same numbers, chosen in one place.
 
 Shapes: B batch, H query heads, K key-value heads, G = H / K queries per key head, L queries, S keys (S >= L: the
 keys of a cache come first), D head width. Query l stands at key position ``S - L + l`` and sees keys up to there.
@@ -11,6 +11,8 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from genolm.models.attention_training import trained_attention
 
 AttentionFunction = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
 
@@ -116,9 +118,11 @@ def _scores(q_KRD: Tensor, k_KSD: Tensor, hidden_RT: Tensor, begin: int, end: in
 
 
 def choose_attention(q_BHLD: Tensor, k_BKSD: Tensor, masked: bool) -> AttentionFunction:
-    """The backend for these tensors: the blocked one for long CPU inference, otherwise torch's fused kernel."""
+    """The backend for these tensors: blocks for long CPU inference and bf16 CPU training, else torch's fused kernel."""
     num_queries, num_keys = q_BHLD.shape[2], k_BKSD.shape[2]
     inference = not (torch.is_grad_enabled() and q_BHLD.requires_grad)
+    if q_BHLD.device.type == "cpu" and not inference and q_BHLD.dtype == torch.bfloat16 and num_queries == num_keys:
+        return trained_attention
     continues = 1 < num_queries < num_keys
     long_bf16 = q_BHLD.dtype == torch.bfloat16 and num_queries >= 128
     large_mask = (masked or continues) and num_queries * num_keys >= 1 << 22
