@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from genolm.models.attention import blocked_attention, choose_attention, plain_attention, sdpa_attention
+from genolm.models.attention_training import trained_attention
 
 BACKENDS = {"sdpa": sdpa_attention, "blocked": blocked_attention}
 SHAPES = {  # queries, keys, query heads, key heads
@@ -59,12 +60,12 @@ def test_the_definition_is_the_formula():
             torch.testing.assert_close(found[0, head, place], expected, atol=1e-6, rtol=1e-6)
 
 
-def test_long_bf16_inference_takes_the_blocked_backend_and_training_does_not():
+def test_long_bf16_inference_takes_the_blocked_backend_and_training_its_own():
     q, k, _ = tensors(300, 300, 4, 2, torch.bfloat16)
     assert choose_attention(q, k, masked=False) is blocked_attention
     with torch.inference_mode(False), torch.enable_grad():
         trained = torch.zeros(1, 4, 300, 16, dtype=torch.bfloat16, requires_grad=True)
-        assert choose_attention(trained, trained, masked=False) is sdpa_attention
+        assert choose_attention(trained, trained, masked=False) is trained_attention
 
 
 def test_backends_agree_inside_a_network(network, ids, monkeypatch):

@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from genolm.errors import ModelError
+
 CLOSE = {"atol": 2e-5, "rtol": 2e-4}
 
 
@@ -62,3 +64,22 @@ def test_branches_leave_the_cache_as_it_was(network, ids):
     assert cache.length == 20
     rest = run(network, reference[:, 20:], cache=cache)
     torch.testing.assert_close(rest, run(network, reference)[:, 20:], **CLOSE)
+
+
+@pytest.mark.parametrize("cut", [1, 7, 20])
+def test_packed_documents_in_chunks_equal_one_pass(network, ids, cut):
+    whole = ids(2, 40)
+    documents = torch.tensor([[0] * 11 + [1] * 3 + [2] * 26, [0] * 30 + [1] * 10])
+    expected, cache = run(network, whole, documents_BL=documents), network.new_cache()
+    chunks = [
+        run(network, part, documents_BL=own, cache=cache)
+        for part, own in zip(whole.split(cut, 1), documents.split(cut, 1), strict=True)
+    ]
+    torch.testing.assert_close(torch.cat(chunks, 1), expected, **CLOSE)
+
+
+def test_documents_cannot_begin_in_the_middle_of_a_cache(network, ids):
+    cache = network.new_cache()
+    network(ids(1, 5), cache=cache)
+    with pytest.raises(ModelError, match="continues with documents if it began with them"):
+        network(ids(1, 5), documents_BL=torch.zeros(1, 5, dtype=torch.long), cache=cache)

@@ -111,7 +111,6 @@ def test_layers_asked_for_are_those_returned() -> None:
     [
         (lambda n: n(ids("ACGT"), layers=[3]), "layer 3 is not there: this model has 0 .embedding. to 2"),
         (lambda n: n(ids("AC"), layers=[-1]), "layer -1 is not there"),
-        (lambda n: n(ids("AC"), documents_BL=ids("AC"), cache=n.new_cache()), "packed documents cannot continue"),
         (lambda n: n.branch(ids("AC"), [0], n.new_cache()), "a branch continues a cache of one sequence"),
     ],
 )

@@ -22,6 +22,7 @@ class KVCache:
         length: tokens read so far, padding included.
         ids_BS: the ids read so far, (B, length); None before the first.
         mask_BS: True for real tokens; None when all are.
+        documents_BS: document of every token read so far; None when each row is one document.
     """
 
     def __init__(self, num_layers: int, *, branches: bool = False) -> None:
@@ -32,15 +33,25 @@ class KVCache:
         self._lengths = [0] * num_layers
         self.ids_BS: Tensor | None = None
         self.mask_BS: Tensor | None = None
+        self.documents_BS: Tensor | None = None
 
     @property
     def length(self) -> int:
         """Tokens read so far."""
         return 0 if self.ids_BS is None else self.ids_BS.shape[1]
 
-    def read(self, ids_BL: Tensor, mask_BL: Tensor | None) -> None:
-        """Note the ids, and which are real, of the tokens whose keys are about to be appended."""
+    def read(self, ids_BL: Tensor, mask_BL: Tensor | None, documents_BL: Tensor | None) -> None:
+        """Note ids, which are real and documents of the tokens whose keys are about to be appended.
+
+        Raises:
+            ModelError: documents for some passes and not for others.
+        """
         past = self.length
+        if past and (documents_BL is None) != (self.documents_BS is None):
+            raise ModelError("a cache continues with documents if it began with them, and only then")
+        if documents_BL is not None:
+            old_documents = documents_BL[:, :0] if self.documents_BS is None else self.documents_BS
+            self.documents_BS = torch.cat((old_documents, documents_BL), 1)
         if mask_BL is not None or self.mask_BS is not None:
             new = torch.ones_like(ids_BL, dtype=torch.bool) if mask_BL is None else mask_BL
             old = new.new_ones(new.shape[0], past) if self.mask_BS is None else self.mask_BS

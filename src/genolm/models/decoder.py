@@ -15,6 +15,7 @@ from genolm.errors import ModelError
 from genolm.models.attention import choose_attention
 from genolm.models.cache import KVCache
 from genolm.models.config import DecoderConfig
+from genolm.models.context_parallel import RemotePast
 from genolm.models.experts import MixtureOfExperts, SwiGLU
 from genolm.models.gengram import Gengram, Written
 from genolm.models.kmer_stream import NOTHING, KmerStream, digits_of, read_kmers
@@ -152,6 +153,9 @@ class DecoderLayer(nn.Module):
     ) -> tuple[Tensor, MemoryTrace | None]:
         if self.gengram is None or stream is None:
             return x_BLD, None
+        if isinstance(cache, RemotePast):
+            written, _ = self.gengram(x_BLD, stream, cache.written_before_piece)
+            return x_BLD + written.update_BLD, _trace(written, x_BLD)
         past = None if cache is None else cache.written(self.attention.layer)
         written, values_BLD = self.gengram(x_BLD, stream, past)
         if cache is not None:
@@ -207,7 +211,8 @@ class Decoder(nn.Module):
             ids_BL: token ids.
             mask_BL: True for real tokens. Needed with left padding; with right padding no real token sees a pad anyway.
             positions_BL: rotary positions; by default the tokens count up from the cache's length.
-            documents_BL: document number of every token of a packed batch; tokens see only their own document.
+            documents_BL: document number of every token of a packed batch; tokens see only their own document. A
+                document's tokens stand together.
             cache: continue after the tokens in it, and append these.
             layers: hidden states to return, 0 (embedding) to ``num_layers`` (after the final norm).
             logits: whether to compute the head.
@@ -215,16 +220,14 @@ class Decoder(nn.Module):
             memory: whether to return what the Gengram memories did.
 
         Raises:
-            ModelError: for a layer that is not there, or documents together with a cache.
+            ModelError: for a layer that is not there, or documents with a cache that began without them.
         """
         self._check_layers(layers)
-        if documents_BL is not None and cache is not None:
-            raise ModelError("packed documents cannot continue a cache: run each document on its own")
         past = 0 if cache is None else cache.length
         past_ids_BS = None if cache is None else cache.ids_BS
         if cache is not None:
-            cache.read(ids_BL, mask_BL)
-            mask_BL = cache.mask_BS
+            cache.read(ids_BL, mask_BL, documents_BL)
+            mask_BL, documents_BL = cache.mask_BS, cache.documents_BS
         stream = self._kmers(ids_BL, past_ids_BS, mask_BL, documents_BL)
         x_BLD = self._embed(ids_BL, stream)
         angles = self._angles(ids_BL, positions_BL, past)
@@ -260,8 +263,9 @@ class Decoder(nn.Module):
         """
         self._check_layers(layers)
         past_ids = cache.ids_BS
-        if past_ids is None or past_ids.shape[0] != 1 or cache.mask_BS is not None:
-            raise ModelError("a branch continues a cache of one sequence without padding")
+        padded = cache.mask_BS is not None or cache.documents_BS is not None
+        if past_ids is None or past_ids.shape[0] != 1 or padded:
+            raise ModelError("a branch continues a cache of one sequence without padding or documents")
         if not all(0 <= start <= cache.length for start in starts):
             raise ModelError(f"a branch starts within the {cache.length} cached tokens, not at {starts}")
         stream = self._kmers(ids_NS, self._history(past_ids, starts), None, None)
@@ -293,7 +297,7 @@ class Decoder(nn.Module):
         return x_BLD if self.kmer is None or stream is None else x_BLD + self.kmer(stream)
 
     def _kmers(
-        self, ids_BL: Tensor, past_ids_BS: Tensor | None, mask_BS: Tensor | None, documents_BL: Tensor | None
+        self, ids_BL: Tensor, past_ids_BS: Tensor | None, mask_BS: Tensor | None, documents_BS: Tensor | None
     ) -> KmerStream | None:
         """The k-mers of the new tokens, with as many earlier ones as are looked back at; None when none are read."""
         reach = self._reach(None if past_ids_BS is None else past_ids_BS.shape[1])
@@ -308,7 +312,9 @@ class Decoder(nn.Module):
             digits_BS = digits_BS.masked_fill(~mask_BS[:, -ids_BS.shape[1] :], NOTHING)
         memory = self.config.gengram
         crossing = memory is not None and memory.compat != "none"
-        return read_kmers(digits_BS, None if crossing else documents_BL, skip)
+        if documents_BS is None or crossing:
+            return read_kmers(digits_BS, None, skip)
+        return read_kmers(digits_BS, documents_BS[:, -ids_BS.shape[1] :], skip)
 
     def _reach(self, past: int | None) -> int:
         """Earlier tokens that the k-mers of a new one may depend on."""
@@ -316,7 +322,7 @@ class Decoder(nn.Module):
         if memory is not None and memory.compat == "released-bf16":
             return past or 0
         own = 0 if self.kmer is None else self.kmer.order
-        return max(own, 0 if memory is None else memory.reach)
+        return max(own, 0 if memory is None else max(memory.reach, memory.conv_reach))
 
     def _history(self, past_ids_1S: Tensor, starts: list[int]) -> Tensor | None:
         """The last few cached ids before each branch, (N, reach), padding where there are none."""
@@ -358,13 +364,13 @@ def _trace(written: Written, x_BLD: Tensor) -> MemoryTrace:
     return MemoryTrace(written.gate_BL.detach().float(), *norms)
 
 
-def _allowed(mask_BS: Tensor | None, documents_BL: Tensor | None, num_queries: int) -> Tensor | None:
+def _allowed(mask_BS: Tensor | None, documents_BS: Tensor | None, num_queries: int) -> Tensor | None:
     """Where a query may look beyond causality, (B, L, S); None when nothing but causality counts."""
     allowed = None
     # Right padding needs no mask: causality already hides it from every real token.
     if mask_BS is not None and not bool((mask_BS[:, 1:] <= mask_BS[:, :-1]).all() & mask_BS[:, 0].all()):
         allowed = mask_BS[:, None, :].expand(-1, num_queries, -1)
-    if documents_BL is not None:
-        same = documents_BL[:, :, None] == documents_BL[:, None, :]
+    if documents_BS is not None:
+        same = documents_BS[:, -num_queries:, None] == documents_BS[:, None, :]
         allowed = same if allowed is None else allowed & same
     return allowed

@@ -11,7 +11,7 @@ P chosen positions.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -29,6 +29,9 @@ _BLOCK = 1024
 # Above this share of positions that the folded form does not cover, reading all of them directly is cheaper.
 _MOSTLY_COVERED = 0.05
 _SMALLEST_GATE = 1e-6
+
+
+Past = Tensor | Callable[[Tensor, int], Tensor] | None
 
 
 class Written(NamedTuple):
@@ -64,18 +67,23 @@ class Gengram(nn.Module):
         self.conv = CausalConv(hidden_size, config.conv_kernel, config.conv_dilation) if config.conv_kernel else None
         self._folded = FoldedTables()
 
-    def forward(self, x_BLD: Tensor, stream: KmerStream, past_BPD: Tensor | None = None) -> tuple[Written, Tensor]:
+    def forward(self, x_BLD: Tensor, stream: KmerStream, past: Past = None) -> tuple[Written, Tensor]:
         """What to add to the residual stream, and the gated values that a later pass's convolution looks back at.
 
         Args:
             x_BLD: the residual stream of the new positions.
             stream: the k-mers of these and of the ``config.reach`` positions before them.
-            past_BPD: gated values of earlier passes, newest last.
+            past: gated values before the new positions, (B, P, D), newest last; or a function that fetches them from
+                elsewhere, given the new values and how many are needed.
         """
         updates, gates, values = [], [], []
         reach = 0 if self.conv is None else self.config.conv_reach
-        for x, part in self._blocks(x_BLD, stream):
+        blocks = iter([(x_BLD, stream)]) if callable(past) else self._blocks(x_BLD, stream)
+        past_BPD = None if callable(past) else past
+        for x, part in blocks:
             gate, value = self._gated(x, part)
+            if callable(past) and reach:
+                past_BPD = past(value, reach)
             update = value
             if self.conv is not None:
                 update = value + F.silu(self.conv(value, past_BPD, part))
