@@ -11,14 +11,14 @@ from genolm.models.cache import KVCache
 from genolm.models.config import DecoderConfig
 from genolm.models.decoder import Decoder
 from genolm.models.kmer_stream import KmerStream, digits_of, read_kmers
-from genolm.models.kmers import KmerTable
+from genolm.models.kmers import KmerTables
 from genolm.models.norm import RMSNorm
 from genolm.models.random_weights import random_decoder
 from genolm.models.rotary import rotary_angles, rotate
 from genolm.tokens.nucleotide import NucleotideTokenizer
 
 TOKENIZER = NucleotideTokenizer(iupac="N")
-KMER = DecoderConfig(32, 32, 2, 4, 2, 8, 48, kmer_order=4, kmer_dim=8)
+KMER = DecoderConfig(32, 32, 2, 4, 2, 8, 48, kmer_orders=(2, 4), kmer_dims=(4, 8))
 
 
 def ids(sequence: str) -> torch.Tensor:
@@ -52,18 +52,29 @@ def test_dimension_i_pairs_with_dimension_i_plus_half() -> None:
 
 @given(st.text("ACGTN", max_size=40), st.integers(1, 5))
 def test_kmer_rows_are_base_four_numbers(sequence: str, order: int) -> None:
-    table = KmerTable(order, 4, 8)
-    rows = table.rows(stream(sequence))[0].tolist() if sequence else []
+    table = KmerTables([order], [4], 8)
+    rows = table.rows(stream(sequence), 0)[0].tolist() if sequence else []
     for position, row in enumerate(rows):
         word = sequence[max(0, position - order + 1) : position + 1]
         whole = len(word) == order and "N" not in word
         assert row == (int("".join(str("ACGT".index(base)) for base in word), 4) if whole else 4**order)
 
 
+def test_long_kmers_are_hashed_and_short_ones_are_not() -> None:
+    tables = KmerTables([2, 9], [4, 4], 8, limit=100)
+    assert [table.num_embeddings for table in tables.tables] == [17, 101]
+    text = "".join(np.random.default_rng(0).choice(list("ACGT"), 4000))
+    rows = tables.rows(stream(text), 1)[0]
+    assert rows[:8].tolist() == [100] * 8
+    assert sorted(set(rows[8:].tolist())) == list(range(100))
+    again = tables.rows(stream(text[2000:]), 1)[0]
+    assert torch.equal(again[8:], rows[2008:])
+
+
 def test_kmers_never_span_documents() -> None:
-    table = KmerTable(3, 4, 8)
+    table = KmerTables([3], [4], 8)
     documents = torch.tensor([[0, 0, 0, 1, 1, 1]])
-    assert (table.rows(stream("ACGTAC", documents))[0] == 64).tolist() == [True, True, False, True, True, False]
+    assert (table.rows(stream("ACGTAC", documents), 0)[0] == 64).tolist() == [True, True, False, True, True, False]
 
 
 def test_the_norm_in_pieces_equals_the_norm_at_once() -> None:
@@ -133,7 +144,9 @@ def test_a_branch_outside_the_cache_is_refused() -> None:
         ({"num_heads": 3}, "num_heads 3 is not a multiple of num_kv_heads 2"),
         ({"head_dim": 7}, "head_dim must be even"),
         ({"num_experts": 2, "experts_per_token": 3}, "experts_per_token 3 is not in 1..2"),
-        ({"kmer_order": 13}, "order in 1..12"),
+        ({"kmer_orders": [30, 3]}, "kmer_orders are ascending whole numbers in 1..24, not .30, 3."),
+        ({"kmer_orders": [3]}, "each of the kmer_orders .3. needs a width in kmer_dims, not .4, 8."),
+        ({"kmer_orders": [3, 14]}, "at most 16,777,216 rows: set kmer_rows to hash"),
         ({"hidden_size": 0}, "hidden_size must be at least 1, not 0"),
         ({"no_such": 1}, "unknown config keys: no_such"),
     ],

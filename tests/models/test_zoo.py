@@ -37,9 +37,10 @@ def test_an_installation_without_weights(tmp_path):
 @pytest.mark.parametrize(
     ("name", "fingerprint"),
     [
-        ("tiny-random", "84ec9b8ac0366b70739ad92776428b5ce11e1aa33ffb8afc782b81209f404077"),
-        ("tiny-random-dense", "a8f7dfcec1ea460d0f4ec40c6353543852329461ab590669048d3947afe42058"),
-        ("tiny-random-kmer", "8bb2f36a6f6829b579494b292d92dea9f7cfec578d4b1d28652369c80954336d"),
+        ("tiny-random", "a5e0fc567aa9856bbdf680a165e8f219bbc6dd99b1bf0b625fe2164083d9e93b"),
+        ("tiny-random-dense", "c7467f93b2d1b3e7a8426817611d6c15d8443d5b1d59e7d137dc19cddb39dbb0"),
+        ("tiny-random-kmer", "cf1162d11fa1945e505d461fc77fcf0a45d1c90d04bc559f0ecaf685d7e53098"),
+        ("tiny-random-gengram", "d2dfc53f661eb359faabd85592aa67ef7c75074b3d72308dd7a545f6f8a09220"),
     ],
 )
 def test_random_weights_are_the_same_everywhere(name, fingerprint):

@@ -25,7 +25,7 @@ def fasta(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def recipe(fasta: Path) -> Recipe:
-    model = DecoderConfig(32, 32, 2, 4, 2, 8, 48, kmer_order=3, kmer_dim=8)
+    model = DecoderConfig(32, 32, 2, 4, 2, 8, 48, kmer_orders=(3,), kmer_dims=(8,))
     corpus = CorpusRecipe(fasta=(str(fasta),), held_out={"test": ("chr3",)}, min_run=50)
     return Recipe(
         "toy",
@@ -43,5 +43,5 @@ def recipe(fasta: Path) -> Recipe:
 
 @pytest.fixture
 def expert_recipe(recipe: Recipe) -> Recipe:
-    model = replace(recipe.model, num_experts=4, experts_per_token=2, kmer_order=0, kmer_dim=0)
+    model = replace(recipe.model, num_experts=4, experts_per_token=2, kmer_orders=(), kmer_dims=())
     return replace(recipe, model=model)

@@ -138,7 +138,7 @@ def test_the_schedule_warms_up_and_ends_low(recipe: Recipe) -> None:
 def test_the_kmer_table_has_its_own_rate_and_no_decay(recipe: Recipe) -> None:
     network = initialise(Decoder(recipe.model), 0)
     groups = build_optimizer(network, recipe.optimizer).param_groups
-    table = [group for group in groups if any(value is network.kmer.table.weight for value in group["params"])]  # type: ignore[union-attr]
+    table = [group for group in groups if any(value is network.kmer.tables[0].weight for value in group["params"])]  # type: ignore[union-attr]
     assert [(group["factor"], group["weight_decay"]) for group in table] == [(2.0, 0.0)]
     assert sum(len(group["params"]) for group in groups) == len(list(network.parameters()))
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from genolm.errors import ModelError
 from genolm.models.gengram_config import GengramConfig
+
+_MOST_ROWS = 4**12
+
+
+def table_sizes(orders: Sequence[int], limit: int) -> tuple[int, ...]:
+    """Rows of each order's k-mer table: 4^k, or ``limit`` where that is fewer and not 0."""
+    return tuple(min(4**order, limit) if limit else 4**order for order in orders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +39,9 @@ class DecoderConfig:
         router_aux_coef: weight of the load-balancing loss in training.
         router_z_coef: weight of the router z-loss in training.
         initial_std: standard deviation of the initial weights.
-        kmer_order: k of the k-mer table added to the input; 0 for none. A row holds the k bases that end at a position.
-        kmer_dim: width of that table, projected up to ``hidden_size``.
+        kmer_orders: lengths k of the k-mers whose tables are added to the input; none for no such memory.
+        kmer_dims: width of each of these tables.
+        kmer_rows: a table that would have more rows than this is hashed into so many; 0 never hashes.
         gengram: the k-mer memory inside some layers; None for none.
 
     Raises:
@@ -56,8 +65,9 @@ class DecoderConfig:
     router_aux_coef: float = 1e-3
     router_z_coef: float = 1e-3
     initial_std: float = 0.02
-    kmer_order: int = 0
-    kmer_dim: int = 0
+    kmer_orders: tuple[int, ...] = ()
+    kmer_dims: tuple[int, ...] = ()
+    kmer_rows: int = 0
     gengram: GengramConfig | None = None
 
     def __post_init__(self) -> None:
@@ -71,12 +81,18 @@ class DecoderConfig:
             raise ModelError(f"head_dim must be even for rotary positions, not {self.head_dim}")
         if self.num_experts and not 1 <= self.experts_per_token <= self.num_experts:
             raise ModelError(f"experts_per_token {self.experts_per_token} is not in 1..{self.num_experts}")
-        if self.kmer_order and not (1 <= self.kmer_order <= 12 and self.kmer_dim > 0):
-            raise ModelError(
-                f"a k-mer table needs an order in 1..12 and a width, not {self.kmer_order}, {self.kmer_dim}"
-            )
+        self._check_kmers()
         if self.gengram is not None and self.gengram.layers[-1] > self.num_layers:
             raise ModelError(f"gengram layer {self.gengram.layers[-1]} is not in 1..{self.num_layers}")
+
+    def _check_kmers(self) -> None:
+        orders, dims = self.kmer_orders, self.kmer_dims
+        if len(orders) != len(dims) or any(dim < 1 for dim in dims):
+            raise ModelError(f"each of the kmer_orders {list(orders)} needs a width in kmer_dims, not {list(dims)}")
+        if list(orders) != sorted(set(orders)) or any(not 1 <= order <= 24 for order in orders):
+            raise ModelError(f"kmer_orders are ascending whole numbers in 1..24, not {list(orders)}")
+        if self.kmer_rows < 0 or (orders and max(table_sizes(orders, self.kmer_rows)) > _MOST_ROWS):
+            raise ModelError(f"a k-mer table has at most {_MOST_ROWS:,} rows: set kmer_rows to hash longer k-mers")
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> DecoderConfig:
@@ -84,17 +100,17 @@ class DecoderConfig:
         unknown = set(values) - set(cls.__dataclass_fields__)
         if unknown:
             raise ModelError(f"unknown config keys: {', '.join(sorted(unknown))}")
-        memory = values.get("gengram")
+        lists = {key: tuple(values[key]) for key in ("kmer_orders", "kmer_dims") if key in values}
+        values, memory = {**values, **lists}, values.get("gengram")
         if memory is not None and not isinstance(memory, GengramConfig):
             values = {**values, "gengram": GengramConfig.from_dict(memory)}
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields as plain JSON values; without the key ``gengram`` where there is none."""
+        """All fields as plain JSON values; k-mer memories that are not there are left out."""
         values = asdict(self)
-        if self.gengram is None:
-            del values["gengram"]
-        return values
+        optional = ("kmer_orders", "kmer_dims", "kmer_rows", "gengram")
+        return {key: value for key, value in values.items() if value or key not in optional}
 
     def shrunk(self) -> DecoderConfig:
         """The same architecture at a size that runs in milliseconds, for tests and examples."""
@@ -107,8 +123,9 @@ class DecoderConfig:
             num_kv_heads=max(1, heads * self.num_kv_heads // self.num_heads),
             head_dim=min(self.head_dim, 8),
             ffn_size=48,
-            kmer_order=min(self.kmer_order, 3),
-            kmer_dim=min(self.kmer_dim, 16),
+            kmer_orders=tuple(range(2, 2 + len(self.kmer_orders))),
+            kmer_dims=tuple(min(dim, 8) for dim in self.kmer_dims),
+            kmer_rows=min(self.kmer_rows, 50),
             gengram=None if self.gengram is None else self.gengram.shrunk(min(self.num_layers, 3)),
         )
 
@@ -124,8 +141,9 @@ class DecoderConfig:
 
     @property
     def kmer_parameters(self) -> int:
-        """Weights of the input k-mer table and its projection; 0 without one."""
-        return (4**self.kmer_order + 1 + self.hidden_size) * self.kmer_dim if self.kmer_order else 0
+        """Weights of the input k-mer tables and their projection; 0 without any."""
+        sizes = table_sizes(self.kmer_orders, self.kmer_rows)
+        return sum((size + 1 + self.hidden_size) * dim for size, dim in zip(sizes, self.kmer_dims, strict=True))
 
     @property
     def gengram_parameters(self) -> int:

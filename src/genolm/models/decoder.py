@@ -19,7 +19,7 @@ from genolm.models.context_parallel import RemotePast
 from genolm.models.experts import MixtureOfExperts, SwiGLU
 from genolm.models.gengram import Gengram, Written
 from genolm.models.kmer_stream import NOTHING, KmerStream, digits_of, read_kmers
-from genolm.models.kmers import KmerTable
+from genolm.models.kmers import KmerTables
 from genolm.models.norm import RMSNorm
 from genolm.models.rotary import rotary_angles, rotate
 
@@ -168,7 +168,7 @@ class DecoderLayer(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Token embedding (with an optional k-mer table), decoder layers, final norm and language-model head.
+    """Token embedding (with optional k-mer tables), decoder layers, final norm and language-model head.
 
     Args:
         config: the numbers.
@@ -183,9 +183,9 @@ class Decoder(nn.Module):
         self.config = config
         self._digits = digits_of(config.vocab_size, base_ids, n_id)
         self.embedding = nn.Embedding(config.vocab_size, config.hidden_size)
-        self.kmer: KmerTable | None = None
-        if config.kmer_order:
-            self.kmer = KmerTable(config.kmer_order, config.kmer_dim, config.hidden_size)
+        self.kmer: KmerTables | None = None
+        if config.kmer_orders:
+            self.kmer = KmerTables(config.kmer_orders, config.kmer_dims, config.hidden_size, config.kmer_rows)
         self.layers = nn.ModuleList(DecoderLayer(config, layer) for layer in range(config.num_layers))
         self.norm = RMSNorm(config.hidden_size, config.norm_eps)
         self.head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
@@ -321,7 +321,7 @@ class Decoder(nn.Module):
         memory = self.config.gengram
         if memory is not None and memory.compat == "released-bf16":
             return past or 0
-        own = 0 if self.kmer is None else self.kmer.order
+        own = max(self.config.kmer_orders, default=0)
         return max(own, 0 if memory is None else max(memory.reach, memory.conv_reach))
 
     def _history(self, past_ids_1S: Tensor, starts: list[int]) -> Tensor | None:

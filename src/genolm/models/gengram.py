@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from genolm.models.gengram_config import GengramConfig
 from genolm.models.gengram_fold import FoldedTables, foldable, worth_folding
-from genolm.models.kmer_stream import KmerStream
+from genolm.models.kmer_stream import KmerStream, spread
 from genolm.models.norm import RMSNorm
 from genolm.models.window_sum import shifted, window_sum
 
@@ -112,10 +112,7 @@ class Gengram(nn.Module):
         return self._place(code, order).masked_fill(~whole, 0), whole
 
     def _place(self, code: Tensor, order: int) -> Tensor:
-        if not self.config.hashed(order):
-            return code
-        mixed = code * 0x2545F4914F6CDD1D
-        return (mixed ^ (mixed >> 31)) % self.config.table_rows
+        return spread(code, self.config.table_rows) if self.config.hashed(order) else code
 
     def _blocks(self, x_BLD: Tensor, stream: KmerStream) -> Iterator[tuple[Tensor, KmerStream]]:
         length = x_BLD.shape[1]

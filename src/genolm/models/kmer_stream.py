@@ -86,3 +86,9 @@ def _run(ok_BS: Tensor, at_BS: Tensor, first_BS: Tensor) -> Tensor:
     """How many positions in a row are ``ok`` up to each one, since ``first``."""
     last_bad = at_BS.masked_fill(ok_BS, -1).cummax(1).values
     return at_BS - torch.maximum(last_bad, first_BS - 1)
+
+
+def spread(code: Tensor, rows: int) -> Tensor:
+    """Numbers of k-mers hashed into ``rows``: a multiplication and a fold of the 64 bits, then the remainder."""
+    mixed = code * 0x2545F4914F6CDD1D
+    return (mixed ^ (mixed >> 31)) % rows

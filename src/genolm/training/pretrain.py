@@ -181,7 +181,7 @@ def learning_rate(step: int, recipe: Recipe) -> float:
 
 def build_optimizer(network: Decoder, plan: OptimizerRecipe) -> torch.optim.Optimizer:
     """AdamW over three groups: matrices with decay, vectors and embeddings without, the k-mer table at its own rate."""
-    table = [value for name, value in network.named_parameters() if name == "kmer.table.weight"]
+    table = [value for name, value in network.named_parameters() if ".tables." in name]
     plain = [value for name, value in network.named_parameters() if value.ndim == 1 or name == "embedding.weight"]
     special = {id(value) for value in table + plain}
     matrices = [value for value in network.parameters() if id(value) not in special]

@@ -83,7 +83,7 @@ def write_config(config: DecoderConfig, dtype: str = "float32") -> dict[str, Any
         ModelError: the decoder has a k-mer table or memory, for which this layout has no word.
     """
     if not expressible(config):
-        part = "a k-mer table" if config.kmer_order else "a Gengram memory"
+        part = "a k-mer table" if config.kmer_orders else "a Gengram memory"
         raise ModelError(f"{part} cannot be expressed in the huggingface layout; use layout 'genolm' (--to genolm)")
     kind, name = ("mixtral", "MixtralForCausalLM") if config.num_experts else ("mistral", "MistralForCausalLM")
     written: dict[str, Any] = {"architectures": [name], "model_type": kind, "torch_dtype": dtype}
@@ -110,7 +110,7 @@ def write_config(config: DecoderConfig, dtype: str = "float32") -> dict[str, Any
 
 def expressible(config: DecoderConfig) -> bool:
     """Whether the layout has a word for everything in the decoder."""
-    return not config.kmer_order and config.gengram is None
+    return not config.kmer_orders and config.gengram is None
 
 
 def _refuse_window(values: Mapping[str, Any], kind: str, file: str | Path) -> None:
