@@ -27,12 +27,14 @@ class Transcript:
         gene: the gene's name.
         exons: exons by rising coordinate, 0-based half-open, all on one contig and strand.
         coding: from the start codon to the stop codon, both included, introns not cut out; None if non-coding.
+        symbol: what people call the gene; empty where the file does not say.
     """
 
     id: str
     gene: str
     exons: tuple[Interval, ...]
     coding: Interval | None = None
+    symbol: str = ""
 
     def __post_init__(self) -> None:
         if not self.exons:
@@ -77,7 +79,7 @@ def read_gtf(path: str | Path) -> Iterator[Transcript]:
         InputError: a line without nine columns, a position that is no number, no ``transcript_id``; names file, line.
     """
     path = Path(path)
-    drafts: dict[str, _Draft] = {}
+    drafts: dict[str, Draft] = {}
     for number, line in text_lines(path):
         if not line.strip() or line.startswith("#"):
             continue
@@ -110,40 +112,49 @@ def write_gtf(path: str | Path, transcripts: Iterable[Transcript], *, source: st
 
 
 @dataclass(slots=True)
-class _Draft:
+class Draft:
+    """A transcript while its features are read; they may come in any order."""
+
     id: str
     gene: str
+    symbol: str = ""
     exons: list[Interval] = field(default_factory=list)
     coding: list[Interval] = field(default_factory=list)
 
     def transcript(self) -> Transcript:
+        """The transcript; the coding part reaches from the first to the last coding feature."""
         coding = None
         if self.coding:
             first = self.coding[0]
             start, end = min(part.start for part in self.coding), max(part.end for part in self.coding)
             coding = Interval(first.chrom, start, end, first.strand)
-        return Transcript(self.id, self.gene, tuple(sorted(self.exons)), coding)
+        return Transcript(self.id, self.gene, tuple(sorted(self.exons)), coding, self.symbol)
 
 
-def _add(drafts: dict[str, _Draft], columns: list[str], path: Path, number: int) -> None:
+def _add(drafts: dict[str, Draft], columns: list[str], path: Path, number: int) -> None:
     attributes = {name: quoted or bare for name, quoted, bare in _ATTRIBUTE.findall(columns[8])}
     name = attributes.get("transcript_id")
     if not name:
         raise InputError("a GTF feature without transcript_id", file=path, line=number, value=columns[8])
-    draft = drafts.setdefault(name, _Draft(name, attributes.get("gene_id", name)))
-    part = _feature_interval(columns, path, number)
+    draft = drafts.setdefault(name, Draft(name, attributes.get("gene_id", name), attributes.get("gene_name", "")))
+    part = feature_interval(columns, path, number)
     (draft.exons if columns[2] == "exon" else draft.coding).append(part)
 
 
-def _feature_interval(columns: list[str], path: Path, number: int) -> Interval:
+def feature_interval(columns: list[str], path: Path, number: int, form: str = "GTF") -> Interval:
+    """Where a line of nine columns lies.
+
+    Raises:
+        InputError: a position that is no number or out of order, a strand that is neither; names file and line.
+    """
     try:
         start, end = int(columns[3]), int(columns[4])
     except ValueError as error:
-        raise InputError("a GTF position is no number", file=path, line=number, value=columns[3:5]) from error
+        raise InputError(f"a {form} position is no number", file=path, line=number, value=columns[3:5]) from error
     if not 1 <= start <= end:
-        raise InputError("a GTF feature needs 1 <= start <= end", file=path, line=number, value=columns[3:5])
+        raise InputError(f"a {form} feature needs 1 <= start <= end", file=path, line=number, value=columns[3:5])
     if columns[6] not in "+-" or not columns[6]:
-        raise InputError("a GTF strand is + or -", file=path, line=number, value=columns[6])
+        raise InputError(f"a {form} strand is + or -", file=path, line=number, value=columns[6])
     return Interval(columns[0], start - 1, end, columns[6])
 
 

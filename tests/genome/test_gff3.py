@@ -1,0 +1,62 @@
+"""Transcripts out of GFF3, and the choice between it and GTF."""
+
+from pathlib import Path
+
+import pytest
+
+from genolm.errors import InputError
+from genolm.genome.genes import Transcript, write_gtf
+from genolm.genome.gff3 import read_genes, read_gff3
+from genolm.genome.interval import Interval
+
+HEAD = "##gff-version 3\n"
+GENE = (
+    "7\t.\tgene\t101\t400\t.\t-\t.\tID=gene:G1;Name=ABC%3B7\n"
+    "7\t.\tmRNA\t101\t400\t.\t-\t.\tID=transcript:T1;Parent=gene:G1;Name=ABC-001\n"
+    "7\t.\tCDS\t150\t200\t.\t-\t0\tID=CDS:P;Parent=transcript:T1\n"
+    "7\t.\texon\t301\t400\t.\t-\t.\tParent=transcript:T1\n"
+    "7\t.\texon\t101\t200\t.\t-\t.\tParent=transcript:T1,transcript:T2\n"
+)
+
+
+def test_exons_find_their_transcript_and_gene(tmp_path: Path) -> None:
+    path = tmp_path / "a.gff3"
+    path.write_text(HEAD + GENE)
+    one, two = read_gff3(path)
+    assert (one.id, one.gene, one.symbol) == ("T1", "G1", "ABC;7")
+    assert one.exons == (Interval("7", 100, 200, "-"), Interval("7", 300, 400, "-"))
+    assert one.coding == Interval("7", 149, 200, "-")
+    assert (two.id, two.gene, two.symbol, len(two.exons)) == ("T2", "T2", "", 1)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("7\t.\texon\t1\t5\t.\t+\n", r"a\.gff3:2: a GFF3 line has 9 columns, this one 7"),
+        ("7\t.\texon\tx\t5\t.\t+\t.\tParent=t\n", r"a\.gff3:2: a GFF3 position is no number"),
+        ("7\t.\texon\t9\t5\t.\t+\t.\tParent=t\n", r"a\.gff3:2: a GFF3 feature needs 1 <= start <= end"),
+        ("7\t.\texon\t1\t5\t.\t+\t.\tID=e\n", r"a\.gff3:2: a GFF3 exon without Parent \(value 'ID=e"),
+    ],
+)
+def test_bad_lines_are_named(tmp_path: Path, line: str, message: str) -> None:
+    path = tmp_path / "a.gff3"
+    path.write_text(HEAD + line)
+    with pytest.raises(InputError, match=message):
+        list(read_gff3(path))
+
+
+def test_the_ending_says_which_format(tmp_path: Path) -> None:
+    transcript = Transcript("T1", "G1", (Interval("7", 100, 200, "-"),))
+    assert list(read_genes(write_gtf(tmp_path / "a.gtf", [transcript]))) == [transcript]
+    (tmp_path / "b.gff").write_text(HEAD + GENE)
+    assert [one.id for one in read_genes(tmp_path / "b.gff")] == ["T1", "T2"]
+    with pytest.raises(InputError, match=r"c\.bed: genes are read from \.gtf, \.gff3 or \.gff"):
+        read_genes(tmp_path / "c.bed")
+
+
+@pytest.mark.data
+def test_a_real_file(data_dir: Path) -> None:
+    transcripts = list(read_genes(data_dir / "human/genes/ensembl86_chr7.gff3.gz"))
+    named = [one for one in transcripts if one.symbol == "CFTR"]
+    assert named and {one.gene for one in named} == {"ENSG00000001626"}
+    assert any(one.coding for one in named) and sum(len(one.exons) for one in transcripts) > 50_000
