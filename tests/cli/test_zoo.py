@@ -60,7 +60,10 @@ def test_download_prints_where_it_put_the_model(record):
 def test_convert_passes_the_layout(record):
     calls = record("genolm.models", "convert")
     assert run("convert", "a", "out", "--to", "genolm", "--dtype", "bfloat16", "--overwrite").exit_code == 0
-    assert calls == [(("a", Path("out")), {"layout": "genolm", "dtype": "bfloat16", "overwrite": True})]
+    assert run("convert", "a", "out", "--from", "megatron", "--like", "b", "--to", "megatron").exit_code == 0
+    first = {"layout": "genolm", "source_layout": None, "like": None, "dtype": "bfloat16", "overwrite": True}
+    second = {"layout": "megatron", "source_layout": "megatron", "like": "b", "dtype": None, "overwrite": False}
+    assert calls == [(("a", Path("out")), first), (("a", Path("out")), second)]
 
 
 def test_an_unknown_layout_is_a_usage_error(record):

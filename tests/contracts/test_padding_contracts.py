@@ -71,6 +71,9 @@ def test_what_a_pad_holds_is_never_seen(network, ids, side):
 
 
 def test_packed_documents_equal_separate_ones(network, ids):
+    memory = network.config.gengram
+    if memory is not None and memory.compat != "none":
+        pytest.skip("computes as its released code does, which reads k-mers across borders; its card says so")
     lengths = (9, 1, 21, 2, 14)
     rows = [ids(1, length, seed=length) for length in lengths]
     documents = torch.arange(len(lengths)).repeat_interleave(torch.tensor(lengths))[None]

@@ -12,7 +12,7 @@ from genolm.errors import ModelError
 from genolm.models.config import DecoderConfig
 from genolm.models.gengram import Gengram, _wide
 from genolm.models.gengram_config import GengramConfig
-from genolm.models.gengram_fold import fold, foldable, pure_rows, worth_folding
+from genolm.models.gengram_fold import fold, pure_rows, worth_folding
 from genolm.models.kmer_stream import KmerStream, read_kmers
 from genolm.models.window_sum import window_sum
 
@@ -227,7 +227,7 @@ def test_hashed_tables_spread_long_kmers() -> None:
     assert bool(whole[0, 9:].all()) and not bool(whole[0, :9].any())
     counts = torch.bincount(rows[0, 9:], minlength=1000)
     assert counts.max() < 30 and (counts > 0).sum() > 950
-    assert not foldable(memory.config)
+    assert not memory.config.foldable
 
 
 def test_the_counts_of_the_specification() -> None:

@@ -20,7 +20,8 @@ def test_genos_cards(name):
 
 def test_each_entry_has_one_origin():
     for found in ZOO.values():
-        assert sum(origin is not None for origin in (found.hub_id, found.seed, found.folder)) == 1
+        origins = (found.hub_id, found.seed, found.folder, found.megatron_only or None)
+        assert sum(origin is not None for origin in origins) == 1
 
 
 def test_names_ignore_case_and_suggest():

@@ -83,8 +83,17 @@ def convert(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write.")],
     *,
     to: Annotated[
-        Literal["huggingface", "genolm"], typer.Option(help="Layout; huggingface loads in transformers and vLLM.")
+        Literal["huggingface", "genolm", "megatron"],
+        typer.Option(help="Layout; huggingface loads in transformers and vLLM."),
     ] = "huggingface",
+    source: Annotated[
+        Literal["huggingface", "genolm", "megatron"] | None,
+        typer.Option("--from", help="Layout of MODEL; default: found out."),
+    ] = None,
+    like: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Model of the same shape, for what a Megatron checkpoint does not say."),
+    ] = None,
     dtype: Annotated[
         Literal["float32", "bfloat16", "float16"] | None, typer.Option(help="Precision to store; default as it is.")
     ] = None,
@@ -96,5 +105,5 @@ def convert(
     """
     from genolm.models import convert as function
 
-    function(model, folder, layout=to, dtype=dtype, overwrite=overwrite)
+    function(model, folder, layout=to, source_layout=source, like=like, dtype=dtype, overwrite=overwrite)
     typer.echo(f"wrote {folder}", err=True)

@@ -6,10 +6,9 @@ import errno
 import json
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -17,33 +16,20 @@ from torch import Tensor
 
 from genolm.errors import ModelError, ResourceError, RunError
 from genolm.models.adapters.huggingface_config import expressible
-from genolm.models.adapters.pieces import Piece, build, grouped, part_shape
+from genolm.models.adapters.megatron_release import write_release
+from genolm.models.adapters.pieces import Piece, store, stored_together
 from genolm.models.adapters.tokenizers import FILE as TOKENIZER
-from genolm.models.adapters.tokenizers import read_tokenizer, write_tokenizer
-from genolm.models.card import Card
-from genolm.models.config import DecoderConfig
-from genolm.models.config_file import CONFIG, Layout, config_values, read_config
-from genolm.models.layouts import open_weights, pieces_of, tensor_shapes
-from genolm.models.loading import card_of, file_sha256, load
+from genolm.models.adapters.tokenizers import write_tokenizer
+from genolm.models.checkpoints import Checkpoint, open_checkpoint
+from genolm.models.config_file import CONFIG, Layout, config_values
+from genolm.models.layouts import pieces_of, tensor_shapes
+from genolm.models.loading import file_sha256
 from genolm.models.model import Model
-from genolm.models.naming import locate
 from genolm.models.precision import parse_dtype
-from genolm.models.shards import SINGLE, Pending, write_shards
-from genolm.models.zoo import Entry
+from genolm.models.shards import SINGLE, Pending, read_shards, write_shards
 from genolm.tokens.tokenizer import Tokenizer
 
 SHARD_BYTES = 5_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """What is written: our tensors, each made when it is asked for, and all that stands beside them."""
-
-    config: DecoderConfig
-    tokenizer: Tokenizer
-    card: Card
-    dtypes: Mapping[str, torch.dtype]
-    tensor: Callable[[str], Tensor]
 
 
 def save(model: Model, out: str | Path, *, layout: Layout | None = None, max_shard_bytes: int = SHARD_BYTES) -> Path:
@@ -73,20 +59,24 @@ def convert(
     out: str | Path,
     *,
     layout: Layout = "huggingface",
+    source_layout: Layout | None = None,
+    like: str | Path | None = None,
     dtype: torch.dtype | str | None = None,
     max_shard_bytes: int = SHARD_BYTES,
     overwrite: bool = False,
 ) -> Path:
     """Write a model in another layout or precision; the same bits where the precision stays.
 
-    Reads and writes one tensor after the other: the memory needed is that of one file
-    (``max_shard_bytes``) and one tensor. The folder
-    appears under its name when it is complete.
+    Reads and writes one tensor after the other: the memory needed is that of one file (``max_shard_bytes``) and one
+    tensor. The folder appears under its name when it is complete.
 
     Args:
-        source: a name of the zoo, a model folder or a hub id.
+        source: a name of the zoo, a model folder, a hub id, or the folder of a Megatron checkpoint.
         out: the folder to write.
-        layout: ``huggingface`` loads in transformers and vLLM; ``genolm`` expresses every decoder of this package.
+        layout: ``huggingface`` loads in transformers and vLLM; ``megatron`` has the names of Megatron-core, as
+            safetensors and as a checkpoint for one process; ``genolm`` expresses every decoder of this package.
+        source_layout: what ``source`` is in; None to find out.
+        like: name or folder of a model of the same shape, for what a Megatron checkpoint does not say of itself.
         dtype: precision to store; None keeps the stored one.
         max_shard_bytes: larger weights are split into several files.
         overwrite: replace what is in ``out``.
@@ -98,42 +88,8 @@ def convert(
     """
     wanted = None if dtype is None else parse_dtype(dtype)
     _refuse_existing(Path(out), overwrite)
-    return _write(_open(source), Path(out), layout, wanted, max_shard_bytes, overwrite=overwrite)
-
-
-def _open(source: str | Path) -> Checkpoint:
-    place = locate(source)
-    if isinstance(place, Entry) and place.seed is not None:
-        model = load(source, device="cpu")
-        weights = dict(model.network.named_parameters())
-        dtypes = {name: weight.dtype for name, weight in weights.items()}
-        return Checkpoint(model.config, model.tokenizer, model.card, dtypes, lambda name: weights[name].detach())
-    return _open_folder(*_folder_of(place))
-
-
-def _folder_of(place: Entry | Path | str) -> tuple[Path, Card | None]:
-    if isinstance(place, Path):
-        return place, None
-    if isinstance(place, Entry) and place.folder is not None:
-        return place.installed_folder(), place.card
-    from genolm.models.hub import snapshot
-
-    return (snapshot(place), None) if isinstance(place, str) else (snapshot(str(place.hub_id)), place.card)
-
-
-def _open_folder(folder: Path, card: Card | None) -> Checkpoint:
-    config, layout = read_config(folder)
-    tokenizer = read_tokenizer(folder, config)
-    pieces, held = open_weights(folder, config, layout)
-    groups, shapes = grouped(pieces), tensor_shapes(config)
-    dtypes = {name: held[group[0].stored].dtype for name, group in groups.items()}
-
-    # Two, because the pieces of an expert alternate between the two stacked tensors of its layer.
-    @lru_cache(maxsize=2)
-    def tensor(name: str) -> Tensor:
-        return build(groups[name], held, shapes[name])
-
-    return Checkpoint(config, tokenizer, card_of(folder, config, card), dtypes, tensor)
+    checkpoint = open_checkpoint(source, source_layout, like)
+    return _write(checkpoint, Path(out), layout, wanted, max_shard_bytes, overwrite=overwrite)
 
 
 def _write(
@@ -146,6 +102,8 @@ def _write(
         (folder / CONFIG).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
         _write_tokenizer(folder, checkpoint.tokenizer, layout)
         write_shards(folder, _pending(checkpoint, layout, dtype), limit)
+        if layout == "megatron":
+            write_release(folder, checkpoint.config, read_shards(folder))
         digest = file_sha256(folder / SINGLE) if (folder / SINGLE).is_file() else None
         replace(checkpoint.card, sha256=digest).write(folder)
     return out
@@ -160,14 +118,23 @@ def _write_tokenizer(folder: Path, tokenizer: Tokenizer, layout: Layout) -> None
 
 def _pending(checkpoint: Checkpoint, layout: Layout, dtype: torch.dtype | None) -> Iterator[Pending]:
     shapes = tensor_shapes(checkpoint.config)
-    for piece in pieces_of(checkpoint.config, layout):
-        stored = dtype or checkpoint.dtypes[piece.ours]
-        count = torch.Size(part_shape(shapes[piece.ours], piece.place)).numel()
-        yield Pending(piece.stored, count * stored.itemsize, _maker(checkpoint, piece, stored))
+    for name, group in stored_together(pieces_of(checkpoint.config, layout)).items():
+        kind = dtype or _one_type(checkpoint, name, group)
+        shape = group[0].stored_shape(shapes)
+        yield Pending(name, torch.Size(shape).numel() * kind.itemsize, _maker(checkpoint, group, shape, kind))
 
 
-def _maker(checkpoint: Checkpoint, piece: Piece, dtype: torch.dtype) -> Callable[[], Tensor]:
-    return lambda: checkpoint.tensor(piece.ours)[piece.place].to(dtype=dtype, copy=True)
+def _one_type(checkpoint: Checkpoint, name: str, group: list[Piece]) -> torch.dtype:
+    kinds = {checkpoint.dtypes[piece.ours] for piece in group}
+    if len(kinds) > 1:
+        raise ModelError(f"the parts of {name} are in different types; give one to store them in (--dtype)")
+    return kinds.pop()
+
+
+def _maker(
+    checkpoint: Checkpoint, group: list[Piece], shape: tuple[int, ...], dtype: torch.dtype
+) -> Callable[[], Tensor]:
+    return lambda: store(group, checkpoint.tensor, shape, dtype)
 
 
 def _refuse_existing(out: Path, overwrite: bool) -> None:

@@ -6,6 +6,7 @@ from genolm.models.config import DecoderConfig
 
 BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
 _ROWS_AT_ONCE = 8192  # tokens for which a feed-forward block holds its inner activations together
+_READ_AT_ONCE = 1024  # tokens for which a Gengram memory holds its averages together
 _FIXED = 64 * 2**20  # buffers of the allocator and of the matrix library
 
 
@@ -24,9 +25,31 @@ def activation_bytes(config: DecoderConfig, tokens: int, width: int) -> int:
     heads = 2 * config.num_heads * config.head_dim + 4 * config.num_kv_heads * config.head_dim
     stream = tokens * (4 * config.hidden_size + heads) * width
     inner = min(tokens, _ROWS_AT_ONCE) * 3 * config.ffn_size * max(1, config.experts_per_token) * width
-    return _FIXED + stream + inner + tokens * 2 * config.vocab_size * 4
+    return _FIXED + stream + inner + tokens * 2 * config.vocab_size * 4 + _memory_bytes(config, tokens, width)
+
+
+def _memory_bytes(config: DecoderConfig, tokens: int, width: int) -> int:
+    """Of one layer's Gengram memory: k-mers read (4 int64) and values written (2 D); averaged rows and what is made of
+    them (orders x dim and 2 D) for as many tokens as are read at a time, which are all under ``released-bf16``."""
+    memory = config.gengram
+    if memory is None:
+        return 0
+    at_once = tokens if memory.compat == "released-bf16" else min(tokens, _READ_AT_ONCE)
+    read = at_once * (len(memory.orders) * memory.dim + 2 * config.hidden_size) * 2 * width
+    return tokens * (4 * 8 + 2 * config.hidden_size * width) + read
+
+
+def table_bytes(config: DecoderConfig, width: int) -> int:
+    """Memory of the folded tables that inference keeps for the Gengram memories of all layers, in bytes.
+
+    Zero under ``released-bf16``, whose running sums cannot be folded.
+    """
+    memory = config.gengram
+    if memory is None or memory.compat == "released-bf16":
+        return 0
+    return len(memory.layers) * memory.folded_bytes(config.hidden_size, width)
 
 
 def peak_bytes(config: DecoderConfig, tokens: int, width: int) -> int:
-    """Weights and activations of one pass without a cache, as ``embed`` and ``score`` make it."""
-    return config.parameters * width + activation_bytes(config, tokens, width)
+    """Weights, folded tables and activations of one pass without a cache, as ``embed`` and ``score`` make it."""
+    return config.parameters * width + table_bytes(config, width) + activation_bytes(config, tokens, width)

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genolm.models.gengram_config import GengramConfig
-from genolm.models.gengram_fold import FoldedTables, foldable, worth_folding
+from genolm.models.gengram_fold import FoldedTables, worth_folding
 from genolm.models.kmer_stream import KmerStream, spread
 from genolm.models.norm import RMSNorm
 from genolm.models.window_sum import shifted, window_sum
@@ -159,7 +159,7 @@ class Gengram(nn.Module):
         return key, value
 
     def _folds(self, stream: KmerStream) -> bool:
-        if self.config.compat == "released-bf16" or not foldable(self.config):
+        if self.config.compat == "released-bf16" or not self.config.foldable:
             return False
         new = stream.pure_BS[:, stream.skip :]
         covered = (new >= max(self.config.window, self.config.longest)).float().mean().item()

@@ -11,6 +11,7 @@ Compat = Literal["none", "released-fp32", "released-bf16"]
 Gate = Literal["signed-root", "plain", "open"]
 _COMPATS = ("none", "released-fp32", "released-bf16")
 _GATES = ("signed-root", "plain", "open")
+_LONGEST_FOLDED = 8  # 4^8 rows of 2 D: beyond, a folded table outgrows what it replaces
 _LONGEST = 24  # 5^24 k-mers are numbered in 64 bits
 
 
@@ -104,6 +105,16 @@ class GengramConfig:
     def hashed(self, order: int) -> bool:
         """Whether the table of this order is too large to be indexed directly."""
         return 0 < self.table_rows < 5**order
+
+    @property
+    def foldable(self) -> bool:
+        """Whether tables with the projections multiplied in are small enough to be made."""
+        return self.longest <= _LONGEST_FOLDED and not any(self.hashed(order) for order in self.orders)
+
+    def folded_bytes(self, hidden_size: int, width: int) -> int:
+        """Memory of one layer's folded tables, in bytes; ``width`` is that of a number."""
+        rows = 4**self.longest + 4 ** (self.longest - 1)
+        return rows * 2 * hidden_size * width if self.foldable else 0
 
     def shrunk(self, num_layers: int) -> GengramConfig:
         """The same memory at a size for tests: in the first and last of so many layers, orders up to 3."""

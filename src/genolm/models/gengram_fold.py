@@ -26,23 +26,9 @@ from genolm.models.window_sum import shifted, window_sum
 if TYPE_CHECKING:
     from genolm.models.gengram import Gengram
 
-_LONGEST = 8  # 4^8 rows of 2 D: beyond, a folded table outgrows what it replaces
-
-
-def foldable(config: GengramConfig) -> bool:
-    """Whether the folded tables of this memory are small enough to be made."""
-    return config.longest <= _LONGEST and not any(config.hashed(order) for order in config.orders)
-
-
 def worth_folding(config: GengramConfig, tokens: int) -> bool:
     """Whether projecting all tables is cheaper than projecting each token: 910 tokens for orders 1 to 6."""
     return sum(4**order for order in config.orders) < len(config.orders) * tokens
-
-
-def folded_bytes(config: GengramConfig, hidden_size: int, width: int) -> int:
-    """Memory of one layer's folded tables, in bytes."""
-    rows = 4**config.longest + 4 ** (config.longest - 1)
-    return rows * 2 * hidden_size * width if foldable(config) else 0
 
 
 class FoldedTables:

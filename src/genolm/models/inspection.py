@@ -8,7 +8,7 @@ from typing import TypedDict
 from genolm.models.card import Card, read_card
 from genolm.models.config import DecoderConfig
 from genolm.models.config_file import CONFIG, parse_config, read_config
-from genolm.models.footprint import BYTES, peak_bytes
+from genolm.models.footprint import BYTES, peak_bytes, table_bytes
 from genolm.models.naming import locate
 from genolm.models.zoo import ZOO, Entry
 
@@ -37,8 +37,11 @@ class ModelInfo(TypedDict):
 
     Keys:
         parameters: all weights; ``backbone_parameters`` without the language-model head; ``active_parameters`` those
-            that one token passes through, embedding and head counted whole.
+            that one token passes through, embedding, tables and head counted whole; ``gengram_parameters`` those of
+            the k-mer memories inside layers.
         weights_bytes: size of the weights in each precision.
+        folded_table_bytes: what inference keeps beside the weights to read these memories quickly, in the model's
+            precision; part of ``peak_bytes``.
         cache_bytes_per_token: key-value cache in the model's precision.
         memory: one entry for each context length up to the model's own.
     """
@@ -52,6 +55,7 @@ class ModelInfo(TypedDict):
     parameters: int
     backbone_parameters: int
     active_parameters: int
+    gengram_parameters: int
     layers: int
     hidden_size: int
     heads: int
@@ -63,6 +67,7 @@ class ModelInfo(TypedDict):
     context: int
     precision: str
     weights_bytes: dict[str, int]
+    folded_table_bytes: int
     cache_bytes_per_token: int
     memory: list[ContextMemory]
     layer: int | None
@@ -102,6 +107,8 @@ def _row(entry: Entry) -> TableRow:
 def _origin(entry: Entry, present: bool) -> str:
     if entry.hub_id:
         return f"hub: {entry.hub_id}"
+    if entry.megatron_only:
+        return "Megatron checkpoint, to be converted"
     if entry.seed is not None:
         return "random, made in memory"
     return "shipped with genolm" if present else "not in this installation"
@@ -155,6 +162,7 @@ def _info(config: DecoderConfig, card: Card, hub_id: str | None) -> ModelInfo:
         "parameters": config.parameters,
         "backbone_parameters": config.backbone_parameters,
         "active_parameters": config.active_parameters,
+        "gengram_parameters": config.gengram_parameters,
         "layers": config.num_layers,
         "hidden_size": config.hidden_size,
         "heads": config.num_heads,
@@ -166,6 +174,7 @@ def _info(config: DecoderConfig, card: Card, hub_id: str | None) -> ModelInfo:
         "context": context,
         "precision": card.precision,
         "weights_bytes": {kind: config.parameters * BYTES[kind] for kind in ("float32", "bfloat16")},
+        "folded_table_bytes": table_bytes(config, width),
         "cache_bytes_per_token": config.cache_bytes(1, width),
         "memory": [_memory(config, tokens, width) for tokens in CONTEXTS if tokens <= context],
         "layer": card.layer,

@@ -69,6 +69,7 @@ def _load_entry(entry: zoo.Entry, device: torch.device, dtype: torch.dtype | Non
         return Model(network, NucleotideTokenizer(), entry.card).to(device, dtype or torch.float32)
     if entry.folder is not None:
         return load_folder(entry.installed_folder(), device=device, dtype=dtype, card=entry.card)
+    entry.refuse_unconverted()
     from genolm.models.hub import snapshot
 
     return load_folder(snapshot(str(entry.hub_id)), device=device, dtype=dtype, card=entry.card)
@@ -81,7 +82,7 @@ def load_folder(
     dtype: torch.dtype | None = None,
     card: Card | None = None,
 ) -> Model:
-    """The model in ``folder``, in the Hugging Face layout or our own.
+    """The model in ``folder``, in the layout of Hugging Face, of Megatron (as safetensors) or our own.
 
     Memory stays at the weights plus one stored tensor: the network is built without storage and its tensors are read
     one by one.
@@ -116,7 +117,7 @@ def read_network(
     dtype: torch.dtype | None = None,
 ) -> Decoder:
     """The decoder of a folder; with ``dtype`` None its weights keep the type in which they are stored, bit for bit."""
-    pieces, held = open_weights(folder, config, layout)
+    pieces, held, _ = open_weights(folder, config, layout)
     with torch.device("meta"):
         network = Decoder(config, base_ids, n_id)
     assemble(pieces, held, tensor_shapes(config), lambda name, weight: _put(network, name, weight), dtype, device)

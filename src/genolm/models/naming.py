@@ -37,6 +37,8 @@ def hub_id(name: str) -> str:
         ModelError: the model is not one that is downloaded.
     """
     entry = zoo.ZOO.get(name.lower())
+    if entry is not None:
+        entry.refuse_unconverted()
     if entry is not None and entry.hub_id is None:
         raise ModelError(f"{name}: there is nothing to download, it comes with genolm")
     found = name if entry is None else entry.hub_id

@@ -19,7 +19,7 @@ MILLION_BASES = 1_048_576
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A named model; exactly one of ``hub_id``, ``seed`` and ``folder`` says where its weights come from.
+    """A named model; exactly one of the fields after ``config`` says where its weights come from.
 
     Attributes:
         card: what to know before using it.
@@ -27,6 +27,7 @@ class Entry:
         hub_id: repository on the Hugging Face hub.
         seed: seed of random weights, made in memory.
         folder: weights inside this package.
+        megatron_only: published as a checkpoint of Megatron, which has to be converted before it is used.
     """
 
     card: Card
@@ -34,6 +35,7 @@ class Entry:
     hub_id: str | None = None
     seed: int | None = None
     folder: Path | None = None
+    megatron_only: bool = False
 
     @property
     def name(self) -> str:
@@ -49,6 +51,19 @@ class Entry:
         if self.folder is None or not (self.folder / "config.json").is_file():
             raise ModelError(f"{self.name}: its weights are not part of this installation ({self.folder} is empty)")
         return self.folder
+
+    def refuse_unconverted(self) -> None:
+        """Say how to get a model that is published in a form which cannot be loaded.
+
+        Raises:
+            ModelError: this is such a model.
+        """
+        if self.megatron_only:
+            raise ModelError(
+                f"{self.name}: published as a Megatron checkpoint only, which is not downloaded from here. Get it from"
+                f" its authors, then genolm convert CHECKPOINT OUT --from megatron --like {self.name} --to genolm, and"
+                " use the folder OUT"
+            )
 
 
 _SMALL_GENOS = DecoderConfig(
@@ -79,6 +94,7 @@ _LARGE_GENOS = DecoderConfig(
     max_positions=MILLION_BASES,
     initial_std=0.01,
 )
+_GENGRAM = replace(_LARGE_GENOS, gengram=GengramConfig(layers=(3, 6, 10), compat="released-bf16", init="reference"))
 _TINY_EXPERTS = DecoderConfig(
     vocab_size=128,
     hidden_size=48,
@@ -106,7 +122,7 @@ _TINY_DENSE = DecoderConfig(
 _TINY_GENGRAM = replace(
     _TINY_EXPERTS, gengram=GengramConfig(layers=(1, 3), orders=(1, 2, 3, 4), dim=16, window=9, conv_dilation=4)
 )
-_TINY_KMER = replace(_TINY_DENSE, tied=True, kmer_order=3, kmer_dim=16)
+_TINY_KMER = replace(_TINY_DENSE, tied=True, kmer_orders=(2, 3, 5), kmer_dims=(8, 16, 4), kmer_rows=300)
 
 _LICENCE_NOTE = (
     "The licence texts disagree: MIT in the first repository, Apache-2.0 in the second;"
@@ -114,6 +130,26 @@ _LICENCE_NOTE = (
 )
 _CITATION = (
     "Genos: a human-centric genomic foundation model. GigaScience (2025). https://doi.org/10.1093/gigascience/giaf132"
+)
+_GENGRAM_CARD = Card(
+    name="gengram-10b",
+    family="gengram",
+    context=32_768,
+    precision="bfloat16",
+    licence="Apache-2.0",
+    source="code BGI-HangzhouAI/Gengram, paper arXiv 2601.22203",
+    citation=(
+        "Beyond Conditional Computation: Retrieval-Augmented Genomic Foundation Models with Gengram. (2026)."
+        " https://arxiv.org/abs/2601.22203"
+    ),
+    notes=(
+        "Published in Megatron format only: convert the checkpoint before use.",
+        "The short convolution is settled from the checkpoint's keys when it is converted; this entry has it on.",
+        "The released code averages its windows with running sums in bf16, which drift: an exact average (compat none)"
+        " does not match this checkpoint beyond a few hundred bases. compat released-bf16 does as it was trained,"
+        " across document borders too.",
+        "Trained on windows of 8,192, then 32,768 bases.",
+    ),
 )
 _RANDOM = ("Random weights: for tests, examples and timing; its scores and embeddings mean nothing.",)
 
@@ -159,6 +195,7 @@ _ENTRIES = (
         _FP32_SHARDS,
         "Trained further on primates and other mammals; shape as genos-10b.",
     ),
+    Entry(_GENGRAM_CARD, _GENGRAM, megatron_only=True),
     _random("tiny-random", _TINY_EXPERTS, seed=1),
     _random("tiny-random-dense", _TINY_DENSE, seed=2),
     _random("tiny-random-kmer", _TINY_KMER, seed=3),

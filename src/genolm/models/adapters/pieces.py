@@ -1,4 +1,4 @@
-"""A layout as a table of pieces: which part of which of our tensors a stored tensor is.
+"""A layout as a table of pieces: which part of which of our tensors a stored tensor, or a part of it, is.
 
 The same table loads (stored tensor into our part) and saves (our part out as a tensor), so that a round trip is bitwise
 by construction.
@@ -8,28 +8,77 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from genolm.errors import ModelError
-from genolm.models.shards import Stored
 
 Place = tuple[int | slice, ...]
 
 
+class Held(Protocol):
+    """A tensor of a checkpoint that is read when it is asked for."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The stored type."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The stored shape."""
+        ...
+
+    def read(self) -> Tensor:
+        """The tensor itself."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """Where in a stored tensor a piece lies, for layouts that store several of our tensors as one.
+
+    Attributes:
+        shape: of the stored tensor.
+        view: shape that it is seen as.
+        part: what of that view is meant.
+        transposed: whether the last two dimensions stand the other way round in ours.
+    """
+
+    shape: tuple[int, ...]
+    view: tuple[int, ...]
+    part: Place = ()
+    transposed: bool = False
+
+    def of(self, stored: Tensor) -> Tensor:
+        """The piece as a view of the stored tensor."""
+        part = stored.view(self.view)[self.part]
+        return part.transpose(-1, -2) if self.transposed else part
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """``stored``, a tensor of the checkpoint, is ``ours[place]``."""
+    """``stored``, a tensor of the checkpoint or what is ``within`` it, is ``ours[place]``."""
 
     stored: str
     ours: str
     place: Place = ()
+    within: Within | None = None
+
+    def taken(self, stored: Tensor) -> Tensor:
+        """The piece out of the stored tensor; its rows may still stand in several dimensions."""
+        return stored if self.within is None else self.within.of(stored)
+
+    def stored_shape(self, shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
+        """Shape of the stored tensor, given the shapes of ours."""
+        return part_shape(shapes[self.ours], self.place) if self.within is None else self.within.shape
 
 
 def assemble(
     pieces: Iterable[Piece],
-    held: Mapping[str, Stored],
+    held: Mapping[str, Held],
     shapes: Mapping[str, tuple[int, ...]],
     put: Callable[[str, Tensor], None],
     dtype: torch.dtype | None = None,
@@ -51,40 +100,56 @@ def assemble(
 
 def build(
     group: Sequence[Piece],
-    held: Mapping[str, Stored],
+    held: Mapping[str, Held],
     shape: tuple[int, ...],
     dtype: torch.dtype | None = None,
     device: torch.device | str = "cpu",
 ) -> Tensor:
     """One of our tensors, of ``shape``, out of all its pieces; dtype and device as in :func:`assemble`."""
-    if group[0].place == ():
-        return held[group[0].stored].read().to(device=device, dtype=dtype)
-    target = torch.empty(shape, dtype=dtype or held[group[0].stored].dtype, device=device)
+    first = group[0]
+    if first.place == ():
+        whole = first.taken(held[first.stored].read())
+        return whole.to(device=device, dtype=dtype).reshape(shape).contiguous()
+    target = torch.empty(shape, dtype=dtype or held[first.stored].dtype, device=device)
     for piece in group:
-        target[piece.place].copy_(held[piece.stored].read())
+        part = target[piece.place]
+        part.copy_(piece.taken(held[piece.stored].read()).reshape(part.shape))
     return target
 
 
-def check(
-    pieces: Iterable[Piece], held: Mapping[str, Stored], shapes: Mapping[str, tuple[int, ...]], where: str
-) -> None:
+def store(
+    group: Sequence[Piece], tensor: Callable[[str], Tensor], shape: tuple[int, ...], dtype: torch.dtype
+) -> Tensor:
+    """One stored tensor, of ``shape``, out of all the pieces in it; ``tensor`` gives ours by name."""
+    first = group[0]
+    if first.within is None:
+        return tensor(first.ours)[first.place].to(dtype=dtype, copy=True)
+    target = torch.empty(shape, dtype=dtype)
+    for piece in group:
+        part = piece.taken(target)
+        part.copy_(tensor(piece.ours)[piece.place].reshape(part.shape))
+    return target
+
+
+def check(pieces: Iterable[Piece], held: Mapping[str, Held], shapes: Mapping[str, tuple[int, ...]], where: str) -> None:
     """Compare the checkpoint with the layout, name by name and shape by shape.
 
     Raises:
         ModelError: a tensor is missing, has no place, another shape or type; the first is named, the rest counted.
     """
+    pieces = list(pieces)
     table = {piece.stored: piece for piece in pieces}
     if missing := [name for name in table if name not in held]:
         raise ModelError(f"{where}: lacks the tensor {_first(missing)}")
     if unmatched := [name for name in held if name not in table]:
         raise ModelError(f"{where}: the config has no place for the tensor {_first(unmatched)}")
     for name, piece in table.items():
-        expected = part_shape(shapes[piece.ours], piece.place)
+        expected = piece.stored_shape(shapes)
         if held[name].shape != expected:
             raise ModelError(f"{where}: {name} is {list(held[name].shape)} where its config asks for {list(expected)}")
         if not held[name].dtype.is_floating_point:
             raise ModelError(f"{where}: {name} holds {held[name].dtype}, not floating-point weights")
-    for name, group in grouped(table.values()).items():
+    for name, group in grouped(pieces).items():
         if len({held[piece.stored].dtype for piece in group}) > 1:
             raise ModelError(f"{where}: the parts of {name} are stored in different types")
 
@@ -98,6 +163,14 @@ def grouped(pieces: Iterable[Piece]) -> dict[str, list[Piece]]:
     groups: dict[str, list[Piece]] = {}
     for piece in pieces:
         groups.setdefault(piece.ours, []).append(piece)
+    return groups
+
+
+def stored_together(pieces: Iterable[Piece]) -> dict[str, list[Piece]]:
+    """The pieces of each stored tensor."""
+    groups: dict[str, list[Piece]] = {}
+    for piece in pieces:
+        groups.setdefault(piece.stored, []).append(piece)
     return groups
 
 

@@ -1,0 +1,146 @@
+"""Checkpoints opened to be converted: config, tokenizer, card, and tensors that are made when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from genolm.errors import ModelError
+from genolm.models.adapters.megatron_config import read_arguments
+from genolm.models.adapters.megatron_folder import is_checkpoint
+from genolm.models.adapters.megatron_gengram import read_memory
+from genolm.models.adapters.megatron_merge import merge
+from genolm.models.adapters.megatron_ranks import open_ranks
+from genolm.models.adapters.pieces import build, grouped
+from genolm.models.adapters.tokenizers import read_tokenizer
+from genolm.models.card import Card, read_card
+from genolm.models.config import DecoderConfig
+from genolm.models.config_file import Layout, read_config
+from genolm.models.layouts import Fitted, fit, tensor_shapes
+from genolm.models.loading import card_of, load
+from genolm.models.naming import locate
+from genolm.models.shards import INDEX, SINGLE, read_shards
+from genolm.models.zoo import Entry
+from genolm.tokens.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What is written: our tensors, each made when it is asked for, and all that stands beside them."""
+
+    config: DecoderConfig
+    tokenizer: Tokenizer
+    card: Card
+    dtypes: Mapping[str, torch.dtype]
+    tensor: Callable[[str], Tensor]
+
+
+def open_checkpoint(source: str | Path, layout: Layout | None = None, like: str | Path | None = None) -> Checkpoint:
+    """A model to be converted.
+
+    Args:
+        source: a name of the zoo, a model folder, a hub id, or the folder of a Megatron checkpoint.
+        layout: what it is in; None to find out.
+        like: name or folder of a model of the same shape, for what a Megatron checkpoint does not say of itself.
+
+    Raises:
+        ModelError: nothing there, another layout, or a config, weights or tokenizer that cannot be used.
+    """
+    place = locate(source)
+    if isinstance(place, Entry) and (layout is not None or like is not None):
+        raise ModelError(f"{source}: a model known by name needs neither --from nor --like")
+    if isinstance(place, Entry) and place.seed is not None:
+        return _made_in_memory(str(source))
+    folder, card = _folder_of(place)
+    shaped = None if like is None else _config_of(like)
+    if layout in (None, "megatron") and is_checkpoint(folder) and not _has_safetensors(folder):
+        return _open_ranks(folder, shaped, like)
+    return _open_folder(folder, card, layout, shaped, like)
+
+
+def _made_in_memory(name: str) -> Checkpoint:
+    model = load(name, device="cpu")
+    weights = dict(model.network.named_parameters())
+    dtypes = {name: weight.dtype for name, weight in weights.items()}
+    return Checkpoint(model.config, model.tokenizer, model.card, dtypes, lambda name: weights[name].detach())
+
+
+def _folder_of(place: Entry | Path | str) -> tuple[Path, Card | None]:
+    if isinstance(place, Path):
+        return place, None
+    if isinstance(place, Entry):
+        place.refuse_unconverted()
+    if isinstance(place, Entry) and place.folder is not None:
+        return place.installed_folder(), place.card
+    from genolm.models.hub import snapshot
+
+    return (snapshot(place), None) if isinstance(place, str) else (snapshot(str(place.hub_id)), place.card)
+
+
+def _config_of(like: str | Path) -> DecoderConfig:
+    place = locate(like)
+    if isinstance(place, str):
+        raise ModelError(f"{like}: --like takes a name of genolm models or a folder")
+    if isinstance(place, Entry):
+        return place.config or read_config(place.installed_folder())[0]
+    return read_config(place)[0]
+
+
+def _has_safetensors(folder: Path) -> bool:
+    return (folder / SINGLE).is_file() or (folder / INDEX).is_file()
+
+
+def _open_folder(
+    folder: Path, card: Card | None, wanted: Layout | None, shaped: DecoderConfig | None, like: str | Path | None
+) -> Checkpoint:
+    config, layout = read_config(folder)
+    held = read_shards(folder)
+    if wanted == "megatron" and layout != "megatron":  # names of Megatron beside a config of another program
+        layout, told = wanted, config.gengram or (None if shaped is None else shaped.gengram)
+        config = replace(config, gengram=read_memory({}, held, str(folder), told))
+    elif like is not None:
+        raise ModelError(f"{folder}: its {layout} config says everything, so --like {like} has no use")
+    if wanted not in (None, layout):
+        raise ModelError(f"{folder}: is in the layout {layout}, not {wanted}")
+    fitted = fit(held, config, layout, str(folder))
+    return _lazy(config, read_tokenizer(folder, config), card_of(folder, config, card), fitted)
+
+
+def _open_ranks(folder: Path, shaped: DecoderConfig | None, like: str | Path | None) -> Checkpoint:
+    ranks = open_ranks(folder)
+    held = merge(ranks)
+    config = read_arguments(ranks.arguments, held, str(ranks.folder), shaped)
+    fitted = fit(held, config, "megatron", str(ranks.folder))
+    precision = str(fitted.held[fitted.pieces[0].stored].dtype).removeprefix("torch.")
+    card = read_card(folder) or Card(folder.resolve().name, family="megatron", precision=precision)
+    notes = [f"Converted from the Megatron checkpoint {ranks.folder.name} of {_counted(ranks.sizes)}."]
+    if like is not None:
+        notes.append(f"What its arguments do not say is taken from {like}.")
+    if config.gengram is not None:
+        state = "on" if config.gengram.conv_kernel else "off"
+        notes.append(f"The short convolution of Gengram is {state}, as the checkpoint's tensors say.")
+    named = replace(card, context=card.context or config.max_positions, notes=(*card.notes, *notes))
+    return _lazy(config, read_tokenizer(folder, config), named, fitted)
+
+
+def _counted(sizes: tuple[int, int, int]) -> str:
+    """How many ranks of which kind, in words."""
+    return f"{sizes[0]} tensor-, {sizes[1]} pipeline- and {sizes[2]} expert-parallel ranks"
+
+
+def _lazy(config: DecoderConfig, tokenizer: Tokenizer, card: Card, fitted: Fitted) -> Checkpoint:
+    groups, shapes = grouped(fitted.pieces), tensor_shapes(config)
+    dtypes = {name: fitted.held[group[0].stored].dtype for name, group in groups.items()}
+    card = replace(card, notes=(*card.notes, *fitted.notes))
+
+    # Two, because the pieces of an expert alternate between the two stacked tensors of its layer.
+    @lru_cache(maxsize=2)
+    def tensor(name: str) -> Tensor:
+        return build(groups[name], fitted.held, shapes[name])
+
+    return Checkpoint(config, tokenizer, card, dtypes, tensor)
