@@ -106,7 +106,7 @@ def read_pickle(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error}") from error
     if not isinstance(state, dict):
-        raise ModelError(f"{path}: holds a {type(state).__name__}, not a checkpoint of Megatron")
+        raise ModelError(f"{path}: holds no dictionary, so it is no checkpoint of Megatron")
     return state
 
 
