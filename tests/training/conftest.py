@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from genolm.models.config import DecoderConfig
+from genolm.models.gengram_config import GengramConfig
 from genolm.training.recipe import CorpusRecipe, OptimizerRecipe, Recipe
 
 
@@ -45,3 +46,14 @@ def recipe(fasta: Path) -> Recipe:
 def expert_recipe(recipe: Recipe) -> Recipe:
     model = replace(recipe.model, num_experts=4, experts_per_token=2, kmer_orders=(), kmer_dims=())
     return replace(recipe, model=model)
+
+
+@pytest.fixture
+def muon_recipe(recipe: Recipe) -> Recipe:
+    return replace(recipe, optimizer=replace(recipe.optimizer, name="muon"))
+
+
+@pytest.fixture
+def gengram_recipe(expert_recipe: Recipe) -> Recipe:
+    memory = GengramConfig(layers=(1, 2), orders=(1, 2, 3), dim=4, window=5)
+    return replace(expert_recipe, model=replace(expert_recipe.model, gengram=memory))

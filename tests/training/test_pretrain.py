@@ -18,7 +18,8 @@ import genolm
 from genolm.errors import InputError, RunError
 from genolm.models.decoder import Decoder
 from genolm.training.initialisation import initialise
-from genolm.training.pretrain import build_optimizer, learning_rate, next_base_loss, pretrain
+from genolm.training.optimizers import build_optimizer
+from genolm.training.pretrain import next_base_loss, pretrain, schedule
 from genolm.training.recipe import OptimizerRecipe, Recipe, shipped_recipes
 
 
@@ -41,7 +42,7 @@ def test_the_loss_falls_on_a_repeated_sequence(recipe: Recipe, tmp_path: Path) -
     assert bits[-1]["test"] < 0.5  # type: ignore[index]
 
 
-@pytest.mark.parametrize("kind", ["recipe", "expert_recipe"])
+@pytest.mark.parametrize("kind", ["recipe", "expert_recipe", "muon_recipe", "gengram_recipe"])
 def test_resumed_equals_uninterrupted(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     recipe = request.getfixturevalue(kind)
     whole = pretrain(recipe, tmp_path / "whole")
@@ -128,18 +129,30 @@ def test_the_loss_counts_bases_within_their_document_only() -> None:
 
 def test_the_schedule_warms_up_and_ends_low(recipe: Recipe) -> None:
     recipe = replace(recipe, steps=100, optimizer=OptimizerRecipe(1.0, warmup_steps=10, final_fraction=0.1))
-    rates = [learning_rate(step, recipe) for step in range(101)]
+    rates = [schedule(step, recipe) for step in range(101)]
     assert rates[0] == pytest.approx(0.1)
     assert max(rates) == rates[10] == pytest.approx(1.0)
     assert rates[55] == pytest.approx(0.55)
     assert rates[100] == pytest.approx(0.1)
 
 
+def test_muon_takes_the_matrices_of_layers_and_nothing_else(recipe: Recipe) -> None:
+    network = initialise(Decoder(recipe.model), 0)
+    both = build_optimizer(network, replace(recipe.optimizer, name="muon", muon_learning_rate=0.3))
+    adam, muon = both.parts
+    names = {id(weight): name for name, weight in network.named_parameters()}
+    taken = {names[id(weight)] for group in muon.param_groups for weight in group["params"]}
+    assert taken == {name for name, w in network.named_parameters() if name.startswith("layers.") and w.ndim == 2}
+    assert {group["peak"] for group in muon.param_groups} == {0.3}
+    assert len(taken) + sum(len(group["params"]) for group in adam.param_groups) == len(names)
+
+
 def test_the_kmer_table_has_its_own_rate_and_no_decay(recipe: Recipe) -> None:
     network = initialise(Decoder(recipe.model), 0)
-    groups = build_optimizer(network, recipe.optimizer).param_groups
+    plan = replace(recipe.optimizer, learning_rate=0.5, kmer_rate_factor=2.0)
+    groups = build_optimizer(network, plan).param_groups
     table = [group for group in groups if any(value is network.kmer.tables[0].weight for value in group["params"])]  # type: ignore[union-attr]
-    assert [(group["factor"], group["weight_decay"]) for group in table] == [(2.0, 0.0)]
+    assert [(group["peak"], group["weight_decay"]) for group in table] == [(1.0, 0.0)]
     assert sum(len(group["params"]) for group in groups) == len(list(network.parameters()))
 
 

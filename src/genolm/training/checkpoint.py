@@ -17,11 +17,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from genolm.training.optimizers import Optimizers
+
 _TENSORS, _STATE = "state.safetensors", "state.json"
 
 
 def save_checkpoint(
-    folder: Path, step: int, network: nn.Module, optimizer: torch.optim.Optimizer, fingerprint: str, keep: int = 2
+    folder: Path, step: int, network: nn.Module, optimizer: Optimizers, fingerprint: str, keep: int = 2
 ) -> Path:
     """Write the state after ``step`` steps and drop all but the newest ``keep`` checkpoints."""
     target = folder / f"step-{step}"
@@ -38,7 +40,7 @@ def save_checkpoint(
     return target
 
 
-def load_checkpoint(folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer, fingerprint: str) -> int | None:
+def load_checkpoint(folder: Path, network: nn.Module, optimizer: Optimizers, fingerprint: str) -> int | None:
     """Restore the newest whole checkpoint of this recipe; returns its step, None when there is none."""
     for path in reversed(_checkpoints(folder)):
         state = _read_state(path)
@@ -62,24 +64,23 @@ def _read_state(path: Path) -> dict[str, Any] | None:
         return None
 
 
-def _tensors(network: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+def _tensors(network: nn.Module, optimizer: Optimizers) -> dict[str, Tensor]:
     tensors = {f"weight.{name}": value.contiguous() for name, value in network.state_dict().items()}
-    for index, values in optimizer.state_dict()["state"].items():
+    for index, values in optimizer.state().items():
         for key, value in values.items():
             tensors[f"optimizer.{index}.{key}"] = value.contiguous()
     tensors["rng.torch"] = torch.get_rng_state()
     return tensors
 
 
-def _restore(tensors: dict[str, Tensor], network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+def _restore(tensors: dict[str, Tensor], network: nn.Module, optimizer: Optimizers) -> None:
     network.load_state_dict({name[7:]: value for name, value in tensors.items() if name.startswith("weight.")})
-    whole = optimizer.state_dict()
     states: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         if name.startswith("optimizer."):
             _, index, key = name.split(".")
             states.setdefault(int(index), {})[key] = value
-    optimizer.load_state_dict({"state": states, "param_groups": whole["param_groups"]})
+    optimizer.load_state(states)
     torch.set_rng_state(tensors["rng.torch"])
 
 

@@ -28,7 +28,8 @@ from genolm.training.checkpoint import load_checkpoint, save_checkpoint
 from genolm.training.corpus import Corpus, RowOrder, Rows, load_corpus
 from genolm.training.heldout import bits_per_base, sample_windows
 from genolm.training.initialisation import initialise
-from genolm.training.recipe import OptimizerRecipe, Recipe
+from genolm.training.optimizers import Optimizers, build_optimizer
+from genolm.training.recipe import Recipe
 from genolm.training.release import write_model
 from genolm.training.run_log import Listener, RunLog
 
@@ -123,19 +124,19 @@ class _Run:
                 if step % self.recipe.checkpoint_every == 0 or step == steps:
                     save_checkpoint(self.checkpoints, step, *self._state())
 
-    def _state(self) -> tuple[Decoder, torch.optim.Optimizer, str]:
+    def _state(self) -> tuple[Decoder, Optimizers, str]:
         return self.network, self.optimizer, self.fingerprint
 
     def _step(self, step: int) -> dict[str, float]:
-        rate = learning_rate(step, self.recipe)
+        share = schedule(step, self.recipe)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate * group["factor"]
+            group["lr"] = share * group["peak"]
         loss, told = self._loss(self.rows.batch(step))
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimizer.clip)
         self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        return {**told, "gradient_norm": round(float(norm), 4), "learning_rate": rate}
+        self.optimizer.zero_grad()
+        return {**told, "gradient_norm": round(float(norm), 4), "learning_rate": share * self.recipe.optimizer.learning_rate}
 
     def _loss(self, rows: Rows) -> tuple[Tensor, dict[str, Any]]:
         ids = torch.from_numpy(rows.ids_RL.astype(np.int64))
@@ -169,29 +170,14 @@ def next_base_loss(logits_BLV: Tensor, ids_BM: Tensor, documents_BM: Tensor | No
     return F.cross_entropy(logits_BLV[counted], targets[counted])
 
 
-def learning_rate(step: int, recipe: Recipe) -> float:
-    """Linear warm-up, then a cosine from the peak to ``final_fraction`` of it at the last step."""
+def schedule(step: int, recipe: Recipe) -> float:
+    """Learning rate over its peak: linear warm-up, then a cosine to ``final_fraction`` at the last step."""
     plan = recipe.optimizer
     if step < plan.warmup_steps:
-        return plan.learning_rate * (step + 1) / plan.warmup_steps
+        return (step + 1) / plan.warmup_steps
     progress = (step - plan.warmup_steps) / max(1, recipe.steps - plan.warmup_steps)
     cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
-    return plan.learning_rate * (plan.final_fraction + (1 - plan.final_fraction) * cosine)
-
-
-def build_optimizer(network: Decoder, plan: OptimizerRecipe) -> torch.optim.Optimizer:
-    """AdamW over three groups: matrices with decay, vectors and embeddings without, the k-mer table at its own rate."""
-    table = [value for name, value in network.named_parameters() if ".tables." in name]
-    plain = [value for name, value in network.named_parameters() if value.ndim == 1 or name == "embedding.weight"]
-    special = {id(value) for value in table + plain}
-    matrices = [value for value in network.parameters() if id(value) not in special]
-    groups = [
-        {"params": matrices, "weight_decay": plan.weight_decay, "factor": 1.0},
-        {"params": plain, "weight_decay": 0.0, "factor": 1.0},
-        {"params": table, "weight_decay": 0.0, "factor": plan.kmer_rate_factor},
-    ]
-    groups = [group for group in groups if group["params"]]
-    return torch.optim.AdamW(groups, lr=plan.learning_rate, betas=plan.betas, fused=True)
+    return plan.final_fraction + (1 - plan.final_fraction) * cosine
 
 
 def _claimable(out: Path, recipe: Recipe, resume: bool) -> str:
