@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from genolm.engine.task import Task
 
+FOLDER_MARK = "provenance.json"
+"""The file that tells, in an output which is a folder, that genolm wrote it: only such a folder is ever replaced."""
+
 
 def check_target(out: Path, *, overwrite: bool, resume: bool = False) -> None:
     """Refuses an output that cannot be written or that is somebody else's.
@@ -30,7 +33,7 @@ def check_target(out: Path, *, overwrite: bool, resume: bool = False) -> None:
         raise RunError(f"{out}: there is no folder {out.parent}")
     if not os.access(out.parent, os.W_OK):
         raise RunError(f"{out}: the folder {out.parent} cannot be written")
-    if out.is_dir() and out.suffix.lower() != ".zarr":
+    if out.is_dir() and out.suffix.lower() != ".zarr" and not (out / FOLDER_MARK).is_file():
         raise RunError(f"{out} is a folder; choose another output")
     if out.exists() and not overwrite and not (resume and _ours(PartsFolder.of(out))):
         raise RunError(f"{out} exists; --overwrite replaces it")

@@ -1,0 +1,98 @@
+"""What explain writes: a folder of tables, tracks and pictures that appears whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+
+import polars as pl
+
+from genolm.engine.atomic import atomic_file
+from genolm.engine.target import FOLDER_MARK
+from genolm.errors import GenolmError, InputError
+from genolm.tasks.tables import write_delimited
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Form = Literal["tsv", "parquet"]
+"""What the tables of a folder are written as."""
+
+_DPI = 150
+_FILES = (".parquet", ".tsv", ".csv", ".png", ".svg", ".pdf", ".bw", ".bigwig", ".html", ".gz")
+
+
+def check_folder(out: Path | str | None, form: str) -> Path | None:
+    """The output folder, after looking whether its pictures can be drawn.
+
+    Raises:
+        InputError: a name with the ending of a file, or an unknown form of tables.
+        GenolmError: matplotlib or logomaker is not installed.
+    """
+    if form not in get_args(Form):
+        raise InputError(f"tables are written as {' or '.join(get_args(Form))}", value=form)
+    if out is None:
+        return None
+    path = Path(out)
+    if path.suffix.lower() in _FILES:
+        raise InputError("explain writes a folder; give a name without an ending", file=path)
+    try:
+        import logomaker  # noqa: F401
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise GenolmError(f"pictures need {error.name}, which is not installed: pip install 'genolm[plots]'") from None
+    return path
+
+
+@contextmanager
+def explained_folder(out: Path, described: Mapping[str, str]) -> Iterator[Path]:
+    """A folder to fill; it takes its name when the block ends well, and says inside where it comes from."""
+    with atomic_file(out) as folder:
+        folder.mkdir()
+        (folder / FOLDER_MARK).write_text(json.dumps(dict(described), indent=1, ensure_ascii=False) + "\n", "utf-8")
+        yield folder
+
+
+def write_rows(frames: Iterable[pl.DataFrame], folder: Path, name: str, form: Form) -> None:
+    """Writes a table into the folder, a frame at a time."""
+    if form == "tsv":
+        write_delimited(iter(frames), folder / f"{name}.tsv", "\t")
+        return
+    parts = folder / f".{name}"
+    spooled = Spool(parts, frames)
+    pl.scan_parquet(parts / "*.parquet").sink_parquet(folder / f"{name}.parquet", compression="zstd")
+    spooled.remove()
+
+
+def save_picture(figure: Figure, path: Path) -> None:
+    """Writes a figure; the bytes hold no date."""
+    figure.savefig(path, dpi=_DPI, metadata={"Software": None})
+
+
+class Spool:
+    """Frames written down one by one, so that they can be gone through again without being held.
+
+    Args:
+        folder: made for them.
+        frames: at least one.
+    """
+
+    def __init__(self, folder: Path, frames: Iterable[pl.DataFrame]) -> None:
+        folder.mkdir()
+        self._folder, self._paths = folder, list[Path]()
+        for number, frame in enumerate(frames):
+            self._paths.append(folder / f"{number:06d}.parquet")
+            frame.write_parquet(self._paths[-1], compression="lz4")
+
+    def __iter__(self) -> Iterator[pl.DataFrame]:
+        """The frames in their order; can be asked for again."""
+        return map(pl.read_parquet, self._paths)
+
+    def remove(self) -> None:
+        """Takes the files away."""
+        for path in self._paths:
+            path.unlink()
+        self._folder.rmdir()

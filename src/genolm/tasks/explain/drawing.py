@@ -1,0 +1,222 @@
+"""How the pictures of explain look: one style, panels placed in inches, genes on top, heat maps along a genome."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genolm.tasks.explain.annotation import Gene
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, FAINT, RULE, EMPTY = "#222222", "#666666", "#d8d8d8", "#ececec"
+REAL, NULL, OTHER = "#2b6cb0", "#9a9a9a", "#c5324a"
+"""Colours: the model; its null; a second null or what matters beside it."""
+
+MOST_BINS = 900
+_GENE_ROW = 0.24  # inches
+_MOST_GENE_ROWS = 5
+_LETTER = 0.075  # inches of one letter of a gene's name
+
+
+def style() -> AbstractContextManager[None]:
+    """Settings of matplotlib that a user's own must not change."""
+    import matplotlib
+
+    return matplotlib.rc_context(
+        {
+            "font.family": "DejaVu Sans",
+            "font.size": 8.5,
+            "text.color": INK,
+            "axes.labelcolor": INK,
+            "axes.edgecolor": FAINT,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "xtick.color": INK,
+            "ytick.color": INK,
+            "legend.frameon": False,
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A figure whose panels are placed in inches from its left and top.
+
+    Attributes:
+        figure: the figure.
+        width: inches.
+        height: inches.
+    """
+
+    figure: Figure
+    width: float
+    height: float
+
+    @classmethod
+    def new(cls, width: float, height: float, title: str, subtitle: str) -> Sheet:
+        """An empty figure with a bold title and, under it, a fainter line."""
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(width, height), facecolor="white")
+        figure.text(0.12 / width, 1 - 0.22 / height, title, fontsize=11.5, weight="bold", va="center")
+        figure.text(0.12 / width, 1 - 0.46 / height, subtitle, fontsize=8.5, color=FAINT, va="center")
+        return cls(figure, width, height)
+
+    def axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        """A panel."""
+        bottom = self.height - top - height
+        return self.figure.add_axes((left / self.width, bottom / self.height, width / self.width, height / self.height))
+
+    def caption(self, text: str) -> None:
+        """Small print at the bottom."""
+        lines = textwrap.wrap(text, int((self.width - 0.3) * 17))
+        self.figure.text(
+            0.12 / self.width, 0.1 / self.height, "\n".join(lines), fontsize=7.5, color=FAINT, va="bottom",
+            linespacing=1.35,
+        )  # fmt: skip
+
+
+def caption_height(text: str, width: float) -> float:
+    """Inches that a caption takes on a sheet of this width."""
+    return 0.14 * len(textwrap.wrap(text, int((width - 0.3) * 17))) + 0.18
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What is drawn from left to right: bases ``start`` to ``end`` (0-based, half-open) of the forward strand."""
+
+    chrom: str
+    start: int
+    end: int
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+    @property
+    def title(self) -> str:
+        """1-based and inclusive, as a browser shows it."""
+        return f"{self.chrom}:{self.start + 1:,}–{self.end:,}"
+
+    def frame(self, axes: Axes, *, labelled: bool) -> None:
+        """Gives an axis the stretch's positions, with or without their labels."""
+        from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+        axes.set_xlim(self.start + 0.5, self.end + 0.5)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True, steps=[1, 2, 5, 10]))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda place, _: f"{place:,.0f}"))
+        axes.tick_params(axis="x", length=2.5, labelbottom=labelled, labelsize=7.5)
+        if labelled:
+            axes.set_xlabel(f"position on {self.chrom}, 1-based, bp", fontsize=8)
+
+
+def gene_rows(genes: Sequence[Gene], stretch: Stretch, width: float) -> list[list[Gene]]:
+    """Genes in rows without overlap, their names included; those that find no room are left out.
+
+    Args:
+        genes: by where they begin.
+        stretch: what is drawn.
+        width: inches that it is drawn in.
+    """
+    per_inch = len(stretch) / width
+    rows: list[list[Gene]] = []
+    ends: list[float] = []
+    for gene in genes:
+        start = max(gene.interval.start, stretch.start)
+        end = max(min(gene.interval.end, stretch.end), start + (len(gene.name) + 3) * _LETTER * per_inch)
+        for number, reached in enumerate(ends):
+            if start > reached:
+                rows[number].append(gene)
+                ends[number] = end
+                break
+        else:
+            if len(rows) < _MOST_GENE_ROWS:
+                rows.append([gene])
+                ends.append(end)
+    return rows
+
+
+def genes_height(rows: Sequence[Sequence[Gene]]) -> float:
+    """Inches that the rows of genes take."""
+    return _GENE_ROW * len(rows)
+
+
+def draw_genes(axes: Axes, rows: Sequence[Sequence[Gene]], stretch: Stretch) -> None:
+    """Introns as lines, exons as bars, coding exons as thicker ones; an arrow tells the strand."""
+    for level, row in enumerate(rows):
+        for gene in row:
+            _gene(axes, gene, -level, stretch)
+    axes.set_ylim(-len(rows) + 0.35, 0.75)
+    stretch.frame(axes, labelled=False)
+    axes.set(yticks=[], ylabel="genes")
+    axes.yaxis.label.set(rotation=0, ha="right", va="center", fontsize=8)
+    axes.tick_params(axis="x", length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _gene(axes: Axes, gene: Gene, level: int, stretch: Stretch) -> None:
+    first, last = max(gene.interval.start, stretch.start), min(gene.interval.end, stretch.end)
+    axes.plot([first + 0.5, last + 0.5], [level, level], color=INK, linewidth=0.9, solid_capstyle="butt")
+    for parts, height in ((gene.exons, 0.34), (gene.coding, 0.5)):
+        for part in parts:
+            if part.start < stretch.end and part.end > stretch.start:
+                axes.broken_barh([(part.start + 0.5, len(part))], (level - height / 2, height), color=INK, linewidth=0)
+    arrow = f"{gene.name} ›" if gene.interval.strand == "+" else f"‹ {gene.name}"
+    axes.text(first + 0.5, level + 0.27, arrow, fontsize=6.5, color=FAINT, va="bottom", ha="left", clip_on=False)
+
+
+def binned(values_L: NDArray[np.float32], bins: int = MOST_BINS) -> NDArray[np.float64]:
+    """Means of at most so many equal stretches of bases; NaN where a stretch has no value."""
+    count = min(bins, len(values_L))
+    edges = np.linspace(0, len(values_L), count + 1).astype(np.int64)[:-1]
+    known = ~np.isnan(values_L)
+    total = np.add.reduceat(np.where(known, values_L, 0).astype(np.float64), edges)
+    number = np.add.reduceat(known.astype(np.float64), edges)
+    return np.asarray(np.divide(total, number, out=np.full(count, np.nan), where=number > 0))
+
+
+def draw_heat(
+    axes: Axes,
+    rows: NDArray[np.float64],
+    names: Sequence[str],
+    stretch: Stretch,
+    limits: tuple[float, float],
+    colours: str,
+    *,
+    log: bool = False,
+) -> Any:
+    """A heat map along the stretch, a named row for each line of ``rows``; returns the image for a colour bar."""
+    from matplotlib import colormaps
+    from matplotlib.colors import LogNorm, Normalize
+
+    shades = colormaps[colours].with_extremes(bad=EMPTY)
+    extent = (stretch.start + 0.5, stretch.end + 0.5, len(rows) - 0.5, -0.5)
+    scale = (LogNorm if log else Normalize)(*limits, clip=True)
+    image = axes.imshow(rows, cmap=shades, norm=scale, aspect="auto", interpolation="none", extent=extent)
+    axes.set_yticks(range(len(rows)), list(names), fontsize=7)
+    axes.tick_params(axis="y", length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    return image
+
+
+def colour_bar(sheet: Sheet, image: Any, label: str, place: tuple[float, float, float, float]) -> None:
+    """The colours' meaning beside a heat map; ``place`` is left, top, width, height in inches."""
+    bar = sheet.figure.colorbar(image, cax=sheet.axes(*place))
+    bar.set_label(label, fontsize=7.5)
+    bar.ax.tick_params(labelsize=7, length=2)
+    bar.ax.minorticks_off()
+    if bar.ax.get_yscale() == "log":
+        low, high = image.get_clim()
+        ticks = np.geomspace(low, high, 4)
+        bar.set_ticks(ticks, labels=[f"{tick:.2g}" for tick in ticks])
+    bar.outline.set_visible(False)

@@ -1,0 +1,127 @@
+"""Means, correlations and their intervals for values that resemble their neighbours.
+
+Neighbouring bases are not independent, so intervals come from resampling blocks of consecutive bases. Sums of a block
+are all that is kept of it, which bounds memory on any length. N blocks, K sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float64 = NDArray[np.float64]
+BLOCK = 200
+"""Bases of a block."""
+
+_RESAMPLES = 1000
+_MOST_BLOCKS = 4096
+_COVERED = (0.025, 0.975)
+
+
+class Estimate(NamedTuple):
+    """A value and its 95 % interval; NaN where there are too few blocks to tell."""
+
+    value: float
+    low: float
+    high: float
+
+
+def estimate(sums_NK: Float64, statistic: Callable[[Float64], Float64], seed: int = 0) -> Estimate:
+    """A statistic of sums over blocks, with a percentile interval from resampled blocks.
+
+    Args:
+        sums_NK: sums of every block.
+        statistic: from total sums (R, K) to values (R,).
+        seed: of the resampling.
+    """
+    value = float(statistic(sums_NK.sum(0, keepdims=True))[0])
+    blocks_NK = _coarse(sums_NK)
+    if len(blocks_NK) < 2:
+        return Estimate(value, float("nan"), float("nan"))
+    random = np.random.default_rng(seed)
+    chances = np.full(len(blocks_NK), 1 / len(blocks_NK))
+    weights_RN = random.multinomial(len(blocks_NK), chances, size=_RESAMPLES).astype(np.float64)
+    resampled = statistic(weights_RN @ blocks_NK)
+    known = resampled[np.isfinite(resampled)]
+    if not known.size:
+        return Estimate(value, float("nan"), float("nan"))
+    low, high = np.quantile(known, _COVERED)
+    return Estimate(value, float(low), float(high))
+
+
+def ratio(above: int, below: int) -> Callable[[Float64], Float64]:
+    """One sum over another: a mean, where the second counts."""
+
+    def statistic(sums_RK: Float64) -> Float64:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(sums_RK[:, above] / sums_RK[:, below])
+
+    return statistic
+
+
+def correlation(sums_RK: Float64) -> Float64:
+    """Pearson's r out of the sums of :func:`products`; NaN where one side is constant."""
+    n, x, y, xx, yy, xy = sums_RK.T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        spread_x, spread_y = xx / n - (x / n) ** 2, yy / n - (y / n) ** 2
+        shared = xy / n - (x / n) * (y / n)
+        r = shared / np.sqrt(spread_x * spread_y)
+    # Rounding alone gives a constant a tiny spread.
+    still = (spread_x <= 1e-12 * (xx / n)) | (spread_y <= 1e-12 * (yy / n))
+    return np.asarray(np.where(still, np.nan, r))
+
+
+def products(x: NDArray[np.floating], y: NDArray[np.floating], block: int = BLOCK) -> Float64:
+    """For every block of two series n and the sums of x, y, x², y², x y; (N, 6); pairs with a NaN are left out."""
+    both = ~(np.isnan(x) | np.isnan(y))
+    x, y = np.where(both, x, 0).astype(np.float64), np.where(both, y, 0).astype(np.float64)
+    columns = np.stack((both.astype(np.float64), x, y, x * x, y * y, x * y), 1)
+    return block_sums(columns, block)
+
+
+def block_sums(columns_LK: Float64, block: int = BLOCK) -> Float64:
+    """Sums over blocks of consecutive rows, (N, K); the last block may be short."""
+    if not len(columns_LK):
+        return np.empty((0, columns_LK.shape[1]))
+    return np.asarray(np.add.reduceat(columns_LK, np.arange(0, len(columns_LK), block), axis=0))
+
+
+def rank_correlation(x: Float64, y: Float64) -> float:
+    """Spearman's rho of two series; NaN where one is constant or nothing is left without NaN."""
+    both = ~(np.isnan(x) | np.isnan(y))
+    if both.sum() < 2:
+        return float("nan")
+    return float(correlation(products(_ranks(x[both]), _ranks(y[both]), int(both.sum())))[0])
+
+
+def _ranks(values: Float64) -> Float64:
+    """Mean ranks: equal values share theirs."""
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    return np.asarray((ends - (counts - 1) / 2)[places])
+
+
+def _coarse(sums_NK: Float64) -> Float64:
+    """At most so many blocks that resampling stays cheap: neighbours are joined."""
+    step = -(-len(sums_NK) // _MOST_BLOCKS)
+    return sums_NK if step <= 1 else block_sums(sums_NK, step)
+
+
+def cramers_v(counts_RC: Float64) -> tuple[float, float]:
+    """Chi-square and Cramér's V of a table of counts; empty rows and columns are left out; 0 for one row or column."""
+    table = counts_RC[counts_RC.sum(1) > 0][:, counts_RC.sum(0) > 0]
+    if min(table.shape) < 2:
+        return 0.0, 0.0
+    total = table.sum()
+    expected = table.sum(1, keepdims=True) * table.sum(0, keepdims=True) / total
+    chi_square = float(((table - expected) ** 2 / expected).sum())
+    return chi_square, float(np.sqrt(chi_square / (total * (min(table.shape) - 1))))
+
+
+def entropy(shares: Float64) -> float:
+    """Entropy of shares that add up to one, nats."""
+    positive = shares[shares > 0]
+    return float(-(positive * np.log(positive)).sum())
