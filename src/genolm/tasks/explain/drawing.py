@@ -217,6 +217,6 @@ def colour_bar(sheet: Sheet, image: Any, label: str, place: tuple[float, float, 
     bar.ax.minorticks_off()
     if bar.ax.get_yscale() == "log":
         low, high = image.get_clim()
-        ticks = np.geomspace(low, high, 4)
+        ticks = np.geomspace(low, high, 4).tolist()
         bar.set_ticks(ticks, labels=[f"{tick:.2g}" for tick in ticks])
     bar.outline.set_visible(False)
