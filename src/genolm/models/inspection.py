@@ -98,7 +98,7 @@ def _row(entry: Entry) -> TableRow:
         "name": entry.name,
         "family": entry.card.family,
         "parameters": config.parameters if config else None,
-        "context": config.max_positions if config else None,
+        "context": entry.card.context or config.max_positions if config else None,
         "licence": entry.card.licence,
         "weights": _origin(entry, config is not None),
     }

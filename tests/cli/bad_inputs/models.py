@@ -58,11 +58,51 @@ def byte_pairs(place: Path) -> None:
     (place / "model/tokenizer.json").write_text(json.dumps({"model": {"type": "BPE", "vocab": vocabulary}}))
 
 
+class Carrier:
+    """Runs a line of Python when it is unpickled."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return exec, ("open('marker', 'w')",)
+
+
+def carries_code(path: Path) -> None:
+    """Something in the file that is no plain data."""
+    import torch
+
+    torch.save({"checkpoint_version": 3.0, "model": {}, "rng_state": Carrier()}, path)
+
+
+def cut_in_two(path: Path) -> None:
+    """Half of the file gone."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def megatron_run(damage: Callable[[Path], object] | None = None, **arguments: object) -> Callable[[Path], object]:
+    """A checkpoint of Megatron without weights, with these arguments beside good ones."""
+
+    def make(place: Path) -> None:
+        import argparse
+
+        import torch
+
+        told = {"num_layers": 3, "hidden_size": 48, "num_attention_heads": 6, "num_query_groups": 2, "kv_channels": 16}
+        told |= {"ffn_hidden_size": 96, "padded_vocab_size": 32, "max_position_embeddings": 4096, "rotary_base": 10_000}
+        path = place / "run/iter_0000005/mp_rank_00/model_optim_rng.pt"
+        path.parent.mkdir(parents=True)
+        (place / "run/latest_checkpointed_iteration.txt").write_text("5")
+        named = argparse.Namespace(**told, untie_embeddings_and_output_weights=True, **arguments)
+        torch.save({"checkpoint_version": 3.0, "args": named, "model": {}}, path)
+        if damage is not None:
+            damage(path)
+
+    return make
+
+
 CASES = (
     Case(
         "model: an unknown name",
         "score genos-1.2 good.fa out.parquet",
-        "no model named 'genos-1.2': did you mean genos-1.2b? known are genolm-nano, genos-1.2b, genos-10b, genos-10b-v2, tiny-random, tiny-random-dense, tiny-random-kmer, tiny-random-gengram; a folder or a hub id ORGANISATION/NAME will do as well",
+        "no model named 'genos-1.2': did you mean genos-1.2b? known are genolm-nano, genos-1.2b, genos-10b, genos-10b-v2, gengram-10b, tiny-random, tiny-random-dense, tiny-random-kmer, tiny-random-gengram; a folder or a hub id ORGANISATION/NAME will do as well",
         4,
     ),
     Case("model: a path that is not there", "score ./my/model good.fa out.parquet", "./my/model: no such folder", 4),
@@ -210,9 +250,75 @@ CASES = (
     ),
     Case(
         "convert: an unknown layout",
-        f"convert {MODEL} converted --to megatron",
-        "Invalid value for '--to': 'megatron' is not one of 'huggingface', 'genolm'.",
+        f"convert {MODEL} converted --to pickle",
+        "Invalid value for '--to': 'pickle' is not one of 'huggingface', 'genolm', 'megatron'.",
         2,
+    ),
+    Case(
+        "convert: a k-mer model to the megatron layout",
+        "convert tiny-random-kmer converted --to megatron",
+        "a k-mer table cannot be expressed in the megatron layout; use layout 'genolm' (--to genolm)",
+        4,
+    ),
+    Case(
+        "convert: a folder in another layout than --from says",
+        "convert model converted --from genolm",
+        "model: is in the layout huggingface, not genolm",
+        4,
+    ),
+    Case(
+        "convert: a pickle that carries code",
+        "convert run converted --from megatron",
+        "run/iter_0000005/mp_rank_00/model_optim_rng.pt: names builtins.exec, which is no plain data; opening it could run code, so it is refused",
+        4,
+        make=megatron_run(carries_code),
+    ),
+    Case(
+        "convert: a Megatron checkpoint that is cut off",
+        "convert run converted --from megatron",
+        "run/iter_0000005/mp_rank_00/model_optim_rng.pt: no whole file of torch.save: it was cut off, or is of torch before 1.6",
+        4,
+        make=megatron_run(cut_in_two),
+    ),
+    Case(
+        "convert: a rank of a Megatron checkpoint is missing",
+        "convert run converted --from megatron",
+        "run/iter_0000005: tensor_model_parallel_size is 2, but there are folders for 1",
+        4,
+        make=megatron_run(tensor_model_parallel_size=2),
+    ),
+    Case(
+        "convert: a Megatron setting that is not computed here",
+        "convert run converted --from megatron",
+        "run/iter_0000005: apply_layernorm_1p True is not supported; apply_layernorm_1p must be False",
+        4,
+        make=megatron_run(apply_layernorm_1p=True),
+    ),
+    Case(
+        "convert: a Megatron checkpoint of another shape than its arguments",
+        "convert run converted --from megatron",
+        "run/iter_0000005: lacks the tensor embedding.word_embeddings.weight (and 20 more)",
+        4,
+        make=megatron_run(),
+    ),
+    Case(
+        "model: a Megatron checkpoint as it stands",
+        "score run good.fa out.parquet",
+        "run: a checkpoint of Megatron, which is not used as it stands; convert it first: genolm convert run OUT --from megatron --to genolm",
+        4,
+        make=megatron_run(),
+    ),
+    Case(
+        "model: one that is published for Megatron only",
+        "score gengram-10b good.fa out.parquet",
+        "gengram-10b: published as a Megatron checkpoint only, which is not downloaded from here. Get it from its authors, then genolm convert CHECKPOINT OUT --from megatron --like gengram-10b --to genolm, and use the folder OUT",
+        4,
+    ),
+    Case(
+        "download: one that is published for Megatron only",
+        "download gengram-10b here",
+        "gengram-10b: published as a Megatron checkpoint only, which is not downloaded from here. Get it from its authors, then genolm convert CHECKPOINT OUT --from megatron --like gengram-10b --to genolm, and use the folder OUT",
+        4,
     ),
     Case(
         "cite: no paper",
@@ -223,7 +329,7 @@ CASES = (
     Case(
         "info: an unknown name",
         "info genos-1.3b",
-        "no model named 'genos-1.3b': did you mean genos-1.2b? known are genolm-nano, genos-1.2b, genos-10b, genos-10b-v2, tiny-random, tiny-random-dense, tiny-random-kmer, tiny-random-gengram; a folder or a hub id ORGANISATION/NAME will do as well",
+        "no model named 'genos-1.3b': did you mean genos-1.2b? known are genolm-nano, genos-1.2b, genos-10b, genos-10b-v2, gengram-10b, tiny-random, tiny-random-dense, tiny-random-kmer, tiny-random-gengram; a folder or a hub id ORGANISATION/NAME will do as well",
         4,
     ),
 )

@@ -116,12 +116,18 @@ def test_the_environment_cannot_switch_the_guard_off(run, tmp_path, monkeypatch)
 @pytest.mark.parametrize("content", [b"", b"hello", pickle.dumps({"model": 1}), b"PK\x03\x04" + b"\0" * 40])
 def test_a_file_that_is_no_checkpoint(run, content):
     (run / RANK / "model_optim_rng.pt").write_bytes(content)
-    refused(run, r"model_optim_rng\.pt: cannot be read as a file of torch\.save: ")
+    refused(run, r"model_optim_rng\.pt: no whole file of torch\.save")
 
 
 def test_a_file_that_is_cut_off(run):
     path = run / RANK / "model_optim_rng.pt"
     path.write_bytes(path.read_bytes()[:-2000])
+    refused(run, r"model_optim_rng\.pt: no whole file of torch\.save: it was cut off")
+
+
+def test_an_archive_of_something_else(run):
+    with zipfile.ZipFile(run / RANK / "model_optim_rng.pt", "w") as archive:
+        archive.writestr("readme.txt", "hello")
     refused(run, r"model_optim_rng\.pt: cannot be read as a file of torch\.save: ")
 
 

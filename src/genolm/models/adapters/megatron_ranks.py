@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import pickle
 import re
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +92,9 @@ def read_pickle(path: Path) -> dict[str, Any]:
         ModelError: not such a file, damaged, or naming something other than plain data.
     """
     try:
+        with path.open("rb") as stream:
+            if not zipfile.is_zipfile(stream):
+                raise ModelError(f"{path}: no whole file of torch.save: it was cut off, or is of torch before 1.6")
         named = set(torch.serialization.get_unsafe_globals_in_checkpoint(path))
         foreign = sorted(named - {name for name in named if _harmless(name)} - {"argparse.Namespace"})
         if foreign:
@@ -101,7 +105,7 @@ def read_pickle(path: Path) -> dict[str, Any]:
         with torch.serialization.safe_globals([argparse.Namespace, *inert]):
             state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (RuntimeError, ValueError, EOFError, KeyError, IndexError, TypeError, pickle.UnpicklingError) as error:
-        first = str(error).partition("\n")[0]
+        first = str(error).partition("\n")[0].partition(". ")[0]
         raise ModelError(f"{path}: cannot be read as a file of torch.save: {first}") from error
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error}") from error
