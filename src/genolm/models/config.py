@@ -100,7 +100,7 @@ class DecoderConfig:
         unknown = set(values) - set(cls.__dataclass_fields__)
         if unknown:
             raise ModelError(f"unknown config keys: {', '.join(sorted(unknown))}")
-        lists = {key: tuple(values[key]) for key in ("kmer_orders", "kmer_dims") if key in values}
+        lists: dict[str, Any] = {key: tuple(values[key]) for key in ("kmer_orders", "kmer_dims") if key in values}
         values, memory = {**values, **lists}, values.get("gengram")
         if memory is not None and not isinstance(memory, GengramConfig):
             values = {**values, "gengram": GengramConfig.from_dict(memory)}

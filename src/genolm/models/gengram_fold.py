@@ -26,6 +26,7 @@ from genolm.models.window_sum import shifted, window_sum
 if TYPE_CHECKING:
     from genolm.models.gengram import Gengram
 
+
 def worth_folding(config: GengramConfig, tokens: int) -> bool:
     """Whether projecting all tables is cheaper than projecting each token: 910 tokens for orders 1 to 6."""
     return sum(4**order for order in config.orders) < len(config.orders) * tokens
