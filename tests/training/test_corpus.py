@@ -72,7 +72,7 @@ def test_an_epoch_shows_bases_of_the_corpus_only_and_nearly_all(recipe: Recipe) 
     corpus = load_corpus(recipe.corpus, TOKENIZER).splits["train"]
     strands = [text(run.ids) for run in corpus]
     strands += [strand[::-1].translate(str.maketrans("ACGT", "TGCA")) for strand in strands]
-    batches, seen = len(order._cut_epoch(0)), 0
+    batches, seen = order.epoch_batches(0), 0
     for step in range(batches):
         batch = order.batch(step)
         for r, ids in enumerate(batch.ids_RL):
@@ -87,7 +87,7 @@ def test_an_epoch_shows_bases_of_the_corpus_only_and_nearly_all(recipe: Recipe) 
 
 def test_packed_rows_are_separated_by_an_end_of_document(recipe: Recipe) -> None:
     order = rows(recipe)
-    packed = [b for b in map(order.batch, range(len(order._cut_epoch(0)))) if b.documents_RL is not None]
+    packed = [b for b in map(order.batch, range(order.epoch_batches(0))) if b.documents_RL is not None]
     assert packed
     for batch in packed:
         assert batch.documents_RL is not None

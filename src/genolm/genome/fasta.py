@@ -80,7 +80,9 @@ class Genome:
         return f"Genome({str(self.path)!r}, {len(self.lengths)} contigs, {sum(self.lengths.values()):,} bases)"
 
     def __contains__(self, chrom: object) -> bool:
-        return isinstance(chrom, str) and (chrom in self.lengths or len(self._aliases.get(_alias(chrom), ())) == 1)
+        return isinstance(chrom, str) and (
+            chrom in self.lengths or len(self._aliases.get(contig_alias(chrom), ())) == 1
+        )
 
     def resolve(self, chrom: str) -> str:
         """The file's own name of a contig: with or without ``chr``, ``MT`` for ``chrM``, whichever the case.
@@ -90,7 +92,7 @@ class Genome:
         """
         if chrom in self.lengths:
             return chrom
-        names = self._aliases.get(_alias(chrom), ())
+        names = self._aliases.get(contig_alias(chrom), ())
         if len(names) == 1:
             return names[0]
         if names:
@@ -194,8 +196,8 @@ def _reopened(path: Path, iupac: Literal["N", "raise", "keep"]) -> Genome:
     return Genome(path, iupac=iupac)
 
 
-def _alias(name: str) -> str:
-    """What 22, chr22 and CHR22, or MT, M and chrM have in common."""
+def contig_alias(name: str) -> str:
+    """What 22, chr22 and CHR22, or MT, M and chrM have in common: ``22``, ``m``."""
     short = name.lower().removeprefix("chr")
     return "m" if short == "mt" else short
 
@@ -203,7 +205,7 @@ def _alias(name: str) -> str:
 def _aliases(names: dict[str, int]) -> dict[str, list[str]]:
     aliases: dict[str, list[str]] = {}
     for name in names:
-        aliases.setdefault(_alias(name), []).append(name)
+        aliases.setdefault(contig_alias(name), []).append(name)
     return aliases
 
 

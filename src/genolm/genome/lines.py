@@ -6,7 +6,7 @@ import gzip
 import io
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -73,13 +73,8 @@ def byte_lines(path: Path) -> Iterator[tuple[int, bytes]]:
         InputError: see `open_bytes`; also damaged or truncated compression, naming the line it was met after.
     """
     number = 0
-    with open_bytes(path) as file:
-        lines = iter(file)
-        while True:
-            with _explained(path, number or None):
-                line = next(lines, None)
-            if line is None:
-                return
+    with open_bytes(path) as file, _explained(path, lambda: number or None):
+        for line in file:
             number += 1
             yield number, line.rstrip(b"\r\n")
 
@@ -106,7 +101,8 @@ def decoded(line: bytes, path: Path, number: int) -> str:
 
 
 @contextmanager
-def _explained(path: Path, line: int | None = None) -> Iterator[None]:
+def _explained(path: Path, line: Callable[[], int | None] = lambda: None) -> Iterator[None]:
+    """Errors in words; ``line`` tells how far reading has come."""
     try:
         yield
     except FileNotFoundError:
@@ -116,9 +112,9 @@ def _explained(path: Path, line: int | None = None) -> Iterator[None]:
     except PermissionError:
         raise InputError("may not be read (permission denied)", file=path) from None
     except EOFError:
-        raise InputError("the compressed file is cut off; fetch it again", file=path, line=line) from None
+        raise InputError("the compressed file is cut off; fetch it again", file=path, line=line()) from None
     except (gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"the compressed file is damaged: {error}", file=path, line=line) from None
+        raise InputError(f"the compressed file is damaged: {error}", file=path, line=line()) from None
 
 
 def _standard_input() -> BinaryIO:

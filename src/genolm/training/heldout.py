@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -10,20 +11,21 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from genolm.models.decoder import Decoder
-from genolm.training.corpus import Run
+from genolm.training.corpus.runs import Run, Runs
 
 Windows = NDArray[np.uint8]
 
 
-def sample_windows(runs: tuple[Run, ...], context: int, count: int, seed: int) -> Windows:
+def sample_windows(runs: Sequence[Run], context: int, count: int, seed: int) -> Windows:
     """Windows of ``context + 1`` bases drawn evenly over the runs, (count, context + 1)."""
     random = np.random.default_rng(seed)
-    starts = [max(0, len(run.ids) - context) for run in runs]
-    if not sum(starts):
+    runs = Runs.of(runs)
+    starts_N = np.maximum(runs.length_N - context, 0)
+    if not starts_N.sum():
         raise ValueError(f"no run of {context + 1} bases to evaluate on")
-    which = random.choice(len(runs), size=count, p=np.array(starts) / sum(starts))
-    at = [int(random.integers(starts[i])) for i in which]
-    return np.stack([runs[i].ids[start : start + context + 1] for i, start in zip(which, at, strict=True)])
+    which = random.choice(len(runs), size=count, p=starts_N / starts_N.sum())
+    at = [int(random.integers(int(starts_N[i]))) for i in which]
+    return np.stack([runs.ids(i)[start : start + context + 1] for i, start in zip(which, at, strict=True)])
 
 
 @torch.inference_mode()

@@ -1,0 +1,91 @@
+"""Contigs that are there already: the same bases on either strand, or nearly the same by a sketch of their 28-mers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genolm.training.leakage import distinct, distinct_kmers, is_in
+
+Ids = NDArray[np.uint8]
+
+SKETCH = 64
+"""One of so many 28-mers is in the sketch, chosen by its hash."""
+FEWEST = 8
+"""A contig with a smaller sketch (some 500 bases) is never called a near-duplicate: it would be chance."""
+
+
+class ExactDuplicates:
+    """Remembers contigs by a digest that is the same for both strands.
+
+    Args:
+        complement: complement of every token id, (256,).
+    """
+
+    def __init__(self, complement: NDArray[np.uint8]) -> None:
+        self._complement = complement
+        self._seen: set[bytes] = set()
+
+    def met(self, documents: Sequence[Ids]) -> bool:
+        """Whether a contig of the same documents came before; remembers this one."""
+        forward, reverse = hashlib.sha256(), hashlib.sha256()
+        for ids in documents:
+            _digest(forward, ids)
+        for ids in reversed(documents):
+            _digest(reverse, np.ascontiguousarray(self._complement[ids[::-1]]))
+        key = min(forward.digest(), reverse.digest())
+        known = key in self._seen
+        self._seen.add(key)
+        return known
+
+
+class NearDuplicates:
+    """The sketches of the contigs that were kept.
+
+    Args:
+        base_ids: ids of A, C, G and T.
+        limit: share of a contig's sketch above which it is a near-duplicate of what came before.
+    """
+
+    def __init__(self, base_ids: tuple[int, int, int, int], limit: float) -> None:
+        self._base_ids, self._limit = base_ids, limit
+        self._layers: list[NDArray[np.uint64]] = []
+
+    def met(self, documents: Sequence[Ids]) -> bool:
+        """Whether too much of a contig came before; remembers the contig when not."""
+        sketch = self._sketch(documents)
+        known = np.zeros(len(sketch), bool)
+        for layer in self._layers:
+            known |= is_in(sketch, layer)
+        if len(sketch) >= FEWEST and known.mean() > self._limit:
+            return True
+        self._add(sketch[~known])
+        return False
+
+    def _sketch(self, documents: Sequence[Ids]) -> NDArray[np.uint64]:
+        limit = np.uint64(np.iinfo(np.uint64).max // SKETCH)
+        parts = [codes[_hash(codes) <= limit] for ids in documents for codes in distinct_kmers(ids, self._base_ids)]
+        return distinct(parts)
+
+    def _add(self, sketch: NDArray[np.uint64]) -> None:
+        """Layers halve in size, so that many small contigs cost no more than a few large ones."""
+        while self._layers and len(self._layers[-1]) <= 2 * len(sketch):
+            sketch = distinct([self._layers.pop(), sketch])
+        if len(sketch):
+            self._layers.append(sketch)
+
+
+def _digest(digest: hashlib._Hash, ids: Ids) -> None:
+    digest.update(len(ids).to_bytes(8, "little"))
+    digest.update(np.ascontiguousarray(ids).data)
+
+
+def _hash(codes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Multiply and fold, twice: the codes of k-mers are far from evenly spread."""
+    for factor in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F):
+        codes = codes * np.uint64(factor)
+        codes = codes ^ (codes >> np.uint64(31))
+    return codes

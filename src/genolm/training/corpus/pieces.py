@@ -1,0 +1,107 @@
+"""An epoch's pieces: where every document is cut, which strand is read, and how often each source is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genolm.training.corpus.runs import Runs
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """Stretches of documents, none longer than a row.
+
+    Attributes:
+        buffer_P: buffer of each piece.
+        offset_P: its first token there.
+        length_P: its tokens, at least 2.
+        reverse_P: whether it is read on the other strand.
+    """
+
+    buffer_P: NDArray[np.int32]
+    offset_P: NDArray[np.int64]
+    length_P: NDArray[np.int32]
+    reverse_P: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.length_P)
+
+    def pick(self, index_P: NDArray[np.int64]) -> Pieces:
+        """Some of them, or all in another order."""
+        return Pieces(self.buffer_P[index_P], self.offset_P[index_P], self.length_P[index_P], self.reverse_P[index_P])
+
+
+def cut_epoch(runs: Runs, length: int, random: np.random.Generator) -> Pieces:
+    """The pieces of one epoch, not yet shuffled.
+
+    Without weights every document is cut once. With weights an epoch is so long that the source which has most bases
+    for its weight is shown exactly once, and every other source as often as its weight asks: some times whole, cut
+    anew each time, and of one more time a random part. Shares are exact up to one piece of each source.
+
+    Args:
+        runs: the documents and how they are mixed.
+        length: tokens of a row.
+        random: where phases, strands and parts are drawn from.
+    """
+    weights = runs.mixing.weights
+    if weights is None:
+        return _cut(runs, length, random)
+    of_source = [runs.pick(np.flatnonzero(runs.sources.code_N == code)) for code in range(len(weights))]
+    longest = max(own.bases / weight for own, weight in zip(of_source, weights, strict=True))
+    parts = []
+    for own, weight in zip(of_source, weights, strict=True):
+        if own.bases:
+            parts += _shown(own, longest * weight / own.bases, length, random)
+    return _joined(parts)
+
+
+def _shown(runs: Runs, times: float, length: int, random: np.random.Generator) -> list[Pieces]:
+    """The documents of one source so many times over; at least once."""
+    whole = max(1, int(times + 1e-9))
+    parts = [_cut(runs, length, random) for _ in range(whole)]
+    if times - whole <= 1e-9:
+        return parts
+    more = _cut(runs, length, random)
+    more = more.pick(random.permutation(len(more)))
+    wanted = (times - whole) * int(more.length_P.sum(dtype=np.int64))
+    reached = np.cumsum(more.length_P, dtype=np.int64)
+    return [
+        *parts,
+        more.pick(np.arange(int(np.searchsorted(reached, wanted, side="left")) + 1).clip(max=len(more) - 1)),
+    ]
+
+
+def _cut(runs: Runs, length: int, random: np.random.Generator) -> Pieces:
+    """Every document once, cut into rows from a random phase on; what is left at its ends is shorter."""
+    total = runs.length_N
+    phase = np.where(total > length, random.integers(0, length, len(runs)), 0)
+    whole = (total - phase) // length
+    count = (phase > 0) + whole + ((total - phase) % length > 0)
+    document = np.repeat(np.arange(len(runs)), count)
+    number = np.arange(len(document)) - np.repeat(np.cumsum(count) - count, count)
+    shift = np.where(phase > 0, phase - length, 0)[document]  # a phase is a first row that begins before its document
+    start = np.maximum(shift + number * length, 0)
+    stop = np.minimum(shift + (number + 1) * length, total[document])
+    kept = np.flatnonzero(stop - start > 1)
+    document, start, stop = document[kept], start[kept], stop[kept]
+    pieces = Pieces(
+        runs.buffer_N[document],
+        runs.offset_N[document] + start,
+        (stop - start).astype(np.int32),
+        random.random(len(kept)) < runs.mixing.reverse_probability,
+    )
+    if runs.mixing.strand != "both":
+        return pieces
+    return _joined([replace(pieces, reverse_P=np.full(len(pieces), reverse)) for reverse in (False, True)])
+
+
+def _joined(parts: list[Pieces]) -> Pieces:
+    return Pieces(
+        np.concatenate([part.buffer_P for part in parts]),
+        np.concatenate([part.offset_P for part in parts]),
+        np.concatenate([part.length_P for part in parts]),
+        np.concatenate([part.reverse_P for part in parts]),
+    )

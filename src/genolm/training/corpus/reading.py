@@ -1,0 +1,154 @@
+"""Opens a built corpus: shards mapped into memory, and the proof that no training document is held out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from genolm.errors import InputError
+from genolm.tokens.nucleotide import NucleotideTokenizer
+from genolm.training.corpus.loading import Corpus, mixing_of, refuse_idle_sources
+from genolm.training.corpus.manifest import MANIFEST, Manifest, sha256
+from genolm.training.corpus.regions import SKIPPED, TRAIN, Division
+from genolm.training.corpus.runs import Mixing, Names, Runs
+from genolm.training.corpus.shards import SCHEMA
+
+Ids = NDArray[np.uint8]
+
+
+def open_corpus(
+    folder: str | Path, tokenizer: NucleotideTokenizer, weights: Mapping[str, float] | None = None
+) -> Corpus:
+    """A built corpus with its shards mapped into memory.
+
+    The document table is checked against its checksum, the shards' sizes and the held-out regions of the manifest.
+    Checksums of shards are left to :func:`genolm.training.corpus.inspect_corpus`, which reads all of them.
+
+    Args:
+        folder: what ``genolm corpus build`` wrote.
+        tokenizer: must have the symbols that the corpus was built with.
+        weights: of the sources, instead of those that it was built with.
+
+    Raises:
+        InputError: a folder that holds no corpus, a file that is missing, damaged or changed, a training document
+            that lies in a held-out region, other symbols.
+    """
+    folder = Path(folder)
+    manifest = Manifest.read_from(folder)
+    _check_tokenizer(folder, manifest, tokenizer)
+    table = read_documents(folder, manifest)
+    check_places(folder, manifest, table)
+    check_held_out(folder, manifest, table)
+    options = manifest.options
+    mixing = mixing_of(manifest.sources(), weights or options["weights"], options["strand"])
+    splits = {name: _runs(folder, manifest, table, name, mixing) for name in (TRAIN, *manifest.held_out())}
+    refuse_idle_sources(mixing, set(table.filter(pl.col("split") == TRAIN)["source"].unique()))
+    dropped = manifest.dropped
+    return Corpus(splits, dropped["leak"]["bases"], manifest.held_out(), dropped, sha256(folder / MANIFEST))
+
+
+def read_documents(folder: Path, manifest: Manifest) -> pl.DataFrame:
+    """The document table of a built corpus.
+
+    Raises:
+        InputError: when it is no parquet of the right columns.
+    """
+    path = folder / manifest.documents["file"]
+    try:
+        table = pl.read_parquet(path)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise InputError(f"not a parquet table: {str(error).splitlines()[0]}", file=path) from None
+    if dict(table.schema) != SCHEMA or any(table[name].null_count() for name in SCHEMA):
+        raise InputError(f"the columns of a document table are {', '.join(SCHEMA)}, without gaps", file=path)
+    return table
+
+
+def check_places(folder: Path, manifest: Manifest, table: pl.DataFrame) -> None:
+    """Raises an InputError unless the documents lie one after the other in shards of their own split.
+
+    So a row cannot be given to another split: its bytes stay in a shard that the manifest gives to the old one.
+    """
+    path = folder / manifest.documents["file"]
+    splits = {shard["file"]: shard["split"] for shard in manifest.shards}
+    sizes = {shard["file"]: shard["bytes"] for shard in manifest.shards}
+    found = table.with_columns(
+        owner=pl.col("shard").replace_strict(splits, default=None, return_dtype=pl.String),
+        expected=pl.col("length").cum_sum().over("shard") - pl.col("length"),
+    )
+    wrong = found.filter(
+        pl.col("owner").ne_missing(pl.col("split"))
+        | (pl.col("offset") != pl.col("expected"))
+        | (pl.col("end") - pl.col("start") != pl.col("length"))
+        | (pl.col("length") < 1)
+        | (pl.col("start") < 0)
+    )
+    if wrong.height:
+        raise InputError(
+            "the table was changed: this document is not where its shard has it",
+            file=path,
+            value=_place(wrong.row(0, named=True)),
+        )
+    filled = dict(table.group_by("shard").agg(pl.col("length").sum()).iter_rows())
+    for name, size in sizes.items():
+        if filled.get(name) != size:
+            raise InputError("the table was changed: its documents do not fill this shard", file=path, value=name)
+
+
+def check_held_out(folder: Path, manifest: Manifest, table: pl.DataFrame) -> None:
+    """Raises an InputError for a document that lies in a region of another split, or of none."""
+    division = Division(manifest.held_out(), manifest.options["skip"], manifest.assemblies())
+    for (assembly, contig), group in table.group_by(["assembly", "contig"], maintain_order=True):
+        low, high = int(group["start"].min()), int(group["end"].max())  # type: ignore
+        starts, ends, owners = group["start"].to_numpy(), group["end"].to_numpy(), group["split"].to_numpy()
+        for start, end, split in division.divide(str(assembly), str(contig), low, high):
+            inside = np.flatnonzero((starts < end) & (start < ends) & (owners != split))
+            if len(inside):
+                row = group.row(int(inside[0]), named=True)
+                where = (
+                    "in no split" if split == SKIPPED else "trained on" if split == TRAIN else f"held out as {split}"
+                )
+                message = f"a document of {row['split']} reaches into a region that is {where}: build the corpus again"
+                raise InputError(message, file=folder / manifest.documents["file"], value=_place(row))
+
+
+def _place(row: Mapping[str, Any]) -> str:
+    return f"{row['assembly']} {row['contig']}:{row['start'] + 1}-{row['end']}"
+
+
+def _check_tokenizer(folder: Path, manifest: Manifest, tokenizer: NucleotideTokenizer) -> None:
+    ours = json.loads(tokenizer.to_json())["symbols"]
+    if manifest.tokenizer.get("symbols") != ours:
+        raise InputError("the corpus was built with other token symbols than the model reads", file=folder / MANIFEST)
+
+
+def _runs(folder: Path, manifest: Manifest, table: pl.DataFrame, split: str, mixing: Mixing) -> Runs:
+    own = table.filter(pl.col("split") == split)
+    shards = [shard["file"] for shard in manifest.shards if shard["split"] == split]
+    buffers = tuple(np.asarray(np.memmap(folder / name, np.uint8, "r")) for name in shards)
+    return Runs(
+        buffers=buffers,
+        buffer_N=_codes(own["shard"], shards),
+        offset_N=own["offset"].to_numpy(),
+        length_N=own["length"].to_numpy(),
+        start_N=own["start"].to_numpy(),
+        contigs=_names(own["contig"]),
+        assemblies=_names(own["assembly"]),
+        sources=Names(mixing.sources, _codes(own["source"], mixing.sources)),
+        mixing=mixing,
+    )
+
+
+def _names(texts: pl.Series) -> Names:
+    distinct = texts.unique(maintain_order=True).to_list()
+    return Names(tuple(distinct), _codes(texts, distinct))
+
+
+def _codes(texts: pl.Series, names: Any) -> NDArray[np.int32]:
+    numbers = {name: code for code, name in enumerate(names)}
+    return texts.replace_strict(numbers, return_dtype=pl.Int32).to_numpy()

@@ -1,0 +1,106 @@
+"""Which split a stretch of a contig belongs to: held-out regions by contig, interval and assembly."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from genolm.genome.fasta import contig_alias
+from genolm.genome.interval import Interval
+
+TRAIN = "train"
+SKIPPED = ""
+"""The split of bases that belong to none."""
+
+_INTERVAL = re.compile(r".+:[\d,]+-[\d,]+(:[+-])?")
+_END = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """One way to read a text of a recipe.
+
+    Attributes:
+        text: as the recipe writes it.
+        split: where its bases go; empty for none.
+        assembly: the only one it is about, or None for every one.
+        contig: alias of its contig; None for every contig.
+        start: first base, 0-based.
+        end: one past the last base, 0-based.
+    """
+
+    text: str
+    split: str
+    assembly: str | None
+    contig: str | None
+    start: int = 0
+    end: int = _END
+
+
+class Division:
+    """Divides contigs between training, the held-out splits and nothing.
+
+    Contigs are compared by alias: ``22``, ``chr22`` and ``CHR22`` are one. A whole contig that is held out takes along
+    contigs whose names say that they were cut out of it (``chr22:20000001-20509431``). Text that may be a contig's
+    name as well as an interval counts as both. The first region that covers a base has it, ``skip`` comes last.
+
+    Args:
+        held_out: regions by split.
+        skip: regions that belong to no split.
+        assemblies: names that may stand before a slash.
+    """
+
+    def __init__(self, held_out: Mapping[str, Sequence[str]], skip: Sequence[str], assemblies: Sequence[str]) -> None:
+        texts = [(text, split) for split, items in held_out.items() for text in items]
+        texts += [(text, SKIPPED) for text in skip]
+        self._regions = [region for text, split in texts for region in _read(text, split, assemblies)]
+        self._texts = [text for text, _ in texts]
+        self._met: set[str] = set()
+
+    def divide(self, assembly: str, contig: str, start: int, end: int) -> list[tuple[int, int, str]]:
+        """The pieces of ``[start, end)`` of a contig as (start, end, split), in order and without gaps."""
+        regions = self._regions_of(assembly, contig)
+        inside = [region for region in regions if region.start < end and start < region.end]
+        cuts = {start, end}
+        for region in inside:
+            self._met.add(region.text)
+            cuts |= {max(region.start, start), min(region.end, end)}
+        borders = sorted(cuts)
+        return [(left, right, _owner(inside, left, right)) for left, right in itertools.pairwise(borders)]
+
+    def unmet(self) -> list[str]:
+        """Texts of the recipe that no contig had a base in so far."""
+        return [text for text in self._texts if text not in self._met]
+
+    def _regions_of(self, assembly: str, contig: str) -> list[Region]:
+        alias = contig_alias(contig)
+        parent = contig_alias(Interval.parse(contig).chrom) if _is_interval(contig) else None
+        return [
+            region
+            for region in self._regions
+            if region.assembly in (None, assembly)
+            and (region.contig in (None, alias) or (region.contig == parent and region.end == _END))
+        ]
+
+
+def _read(text: str, split: str, assemblies: Sequence[str]) -> list[Region]:
+    head, slash, rest = text.partition("/")
+    readings = [(None, text), (head, rest)] if slash and head in assemblies else [(None, text)]
+    found = []
+    for assembly, name in readings:
+        whole = None if assembly is not None and name in ("", "*") else contig_alias(name)
+        found.append(Region(text, split, assembly, whole))
+        if _is_interval(name):
+            place = Interval.parse(name)
+            found.append(Region(text, split, assembly, contig_alias(place.chrom), place.start, place.end))
+    return found
+
+
+def _owner(regions: Sequence[Region], start: int, end: int) -> str:
+    return next((region.split for region in regions if region.start <= start and end <= region.end), TRAIN)
+
+
+def _is_interval(text: str) -> bool:
+    return _INTERVAL.fullmatch(text) is not None and " " not in text
