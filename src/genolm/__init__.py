@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from genolm.tasks.mutagenesis import mutate as mutate
     from genolm.tasks.variants import variants as variants
     from genolm.tokens.nucleotide import NucleotideTokenizer as NucleotideTokenizer
+    from genolm.training.corpus.build import build_corpus as build_corpus
+    from genolm.training.corpus.inspection import inspect_corpus as inspect_corpus
     from genolm.training.pretrain import pretrain as pretrain
 
 _MODULES = {
@@ -63,6 +65,8 @@ _MODULES = {
     "mutate": "tasks.mutagenesis",
     "generate": "tasks.generate",
     "merge": "engine.merge",
+    "build_corpus": "training.corpus.build",
+    "inspect_corpus": "training.corpus.inspection",
     "pretrain": "training.pretrain",
 }
 __all__ = ["__version__", *_MODULES]

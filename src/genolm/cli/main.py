@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from genolm.cli import about, bulk, training, zoo
+from genolm.cli import about, bulk, corpus, training, zoo
 from genolm.cli.errors import reported
+
+
+class _InOrder(TyperGroup):
+    """Lists the group ``corpus`` where it is used, before ``pretrain``; typer would put groups last."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The verbs in the order of their use."""
+        names = [name for name in self.commands if name != "corpus"]
+        return [*names[: names.index("pretrain")], "corpus", *names[names.index("pretrain") :]]
+
 
 app = typer.Typer(
     name="genolm",
+    cls=_InOrder,
     help="Genome language models: embed, score, call variant effects, generate and pretrain.",
     epilog="`genolm VERB --help` explains a verb. Start with `genolm demo FOLDER`.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
@@ -54,6 +66,7 @@ _VERBS: tuple[Callable[..., None], ...] = (
 )
 for _verb in _VERBS:
     app.command()(_verb)
+app.add_typer(corpus.app)
 
 
 def main() -> None:

@@ -121,19 +121,15 @@ class _Build:
                 self._progress(f"{told}: {assembly.name} {contig.name}")
 
     def _write_held_out(self) -> Iterator[Any]:
-        """Writes the held-out splits in the order of their files, and yields the ids of every document."""
-        regions = self._recipe.regions()
-        waiting: dict[str, list[Document]] = {name: [] for name in regions}
+        """Writes the held-out splits, and yields the ids of every document."""
         for documents in self._documents(Tally(), "held out"):
             for document in documents:
                 if document.split != TRAIN:
-                    waiting[document.split].append(document)
+                    self._writer.add(document)
                     yield document.ids
-        refuse_empty({name: len(documents) for name, documents in waiting.items()})
+        counts = self._writer.splits
+        refuse_empty({name: counts.get(name, {}).get("bases", 0) for name in self._recipe.regions()})
         self._cleaner.check_regions()
-        for kept in waiting.values():
-            for document in kept:
-                self._writer.add(document)
 
     def _write_training(self, held_out: KmerSet) -> tuple[Tally, set[str]]:
         tally, sieve, met = Tally(), Sieve(self._recipe, self._tokenizer, held_out), set[str]()

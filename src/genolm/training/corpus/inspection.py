@@ -28,7 +28,6 @@ def inspect_corpus(folder: str | Path) -> dict[str, Any]:
     """
     folder = Path(folder)
     manifest = Manifest.read_from(folder)
-    manifest.check_shards(folder)
     tokenizer = NucleotideTokenizer.from_json(json.dumps(manifest.tokenizer))
     open_corpus(folder, tokenizer)
     table = read_documents(folder, manifest)

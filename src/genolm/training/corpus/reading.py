@@ -27,8 +27,8 @@ def open_corpus(
 ) -> Corpus:
     """A built corpus with its shards mapped into memory.
 
-    The document table is checked against its checksum, the shards' sizes and the held-out regions of the manifest.
-    Checksums of shards are left to :func:`genolm.training.corpus.inspect_corpus`, which reads all of them.
+    Every file is checked against its checksum, which reads all of it once, and the document table against the shards
+    and the held-out regions of the manifest.
 
     Args:
         folder: what ``genolm corpus build`` wrote.
@@ -42,6 +42,7 @@ def open_corpus(
     folder = Path(folder)
     manifest = Manifest.read_from(folder)
     _check_tokenizer(folder, manifest, tokenizer)
+    manifest.check_shards(folder)
     table = read_documents(folder, manifest)
     check_places(folder, manifest, table)
     check_held_out(folder, manifest, table)

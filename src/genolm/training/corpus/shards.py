@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 from array import array
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ SCHEMA: dict[str, Any] = {
 
 
 class ShardWriter:
-    """Writes documents of one split after the other; a document longer than a shard becomes several.
+    """Writes documents into the shards of their splits; a document longer than a shard becomes several.
 
     Args:
         folder: where shards and table go.
@@ -39,12 +40,12 @@ class ShardWriter:
         self._text: dict[str, list[str]] = {name: [] for name, kind in SCHEMA.items() if kind == pl.String}
         self._number = {name: array("q") for name, kind in SCHEMA.items() if kind == pl.Int64}
         self._soft = array("d")
-        self._shard: _Shard | None = None
+        self._open: dict[str, _Shard] = {}
         self.shards: list[dict[str, Any]] = []
         self.splits: dict[str, dict[str, int]] = {}
 
     def add(self, document: Document) -> None:
-        """Appends a document; those of one split must follow one another."""
+        """Appends a document."""
         for start in range(0, len(document.ids), self._limit):
             self._add(document.part(start, min(start + self._limit, len(document.ids))))
 
@@ -68,21 +69,20 @@ class ShardWriter:
         counts["bases"] += len(document.ids)
 
     def _shard_for(self, document: Document) -> _Shard:
-        shard = self._shard
-        if shard is None or shard.split != document.split or shard.size + len(document.ids) > self._limit:
-            self._close()
-            number = sum(one["split"] == document.split for one in self.shards)
-            shard = self._shard = _Shard(self._folder / f"{document.split}-{number:05d}.tokens", document.split)
+        """The open shard of the document's split, or a new one when it is full."""
+        shard = self._open.get(document.split)
+        if shard is not None and shard.size + len(document.ids) <= self._limit:
+            return shard
+        number = 0
+        if shard is not None:
+            self.shards.append(shard.close())
+            number = shard.number + 1
+        self._open[document.split] = shard = _Shard(self._folder, document.split, number)
         return shard
 
-    def _close(self) -> None:
-        if self._shard is not None:
-            self.shards.append(self._shard.close())
-            self._shard = None
-
     def finish(self) -> dict[str, Any]:
-        """Closes the last shard and writes the table; what the manifest says of it."""
-        self._close()
+        """Closes the last shards and writes the table; what the manifest says of it."""
+        self.shards = sorted([*self.shards, *(shard.close() for shard in self._open.values())], key=itemgetter("file"))
         columns: dict[str, Any] = {**self._text, **self._number, "soft_masked": self._soft}
         table = pl.DataFrame({name: pl.Series(name, columns[name], kind) for name, kind in SCHEMA.items()})
         path = self._folder / DOCUMENTS
@@ -91,16 +91,16 @@ class ShardWriter:
 
     def abandon(self) -> None:
         """Closes what is open without finishing it."""
-        if self._shard is not None:
-            self._shard.file.close()
+        for shard in self._open.values():
+            shard.file.close()
 
 
 class _Shard:
     """A shard that is being written."""
 
-    def __init__(self, path: Path, split: str) -> None:
-        self.path, self.split, self.size = path, split, 0
-        self.file: io.BufferedWriter = path.open("wb")
+    def __init__(self, folder: Path, split: str, number: int) -> None:
+        self.path, self.split, self.number, self.size = folder / f"{split}-{number:05d}.tokens", split, number, 0
+        self.file: io.BufferedWriter = self.path.open("wb")
         self._digest = hashlib.sha256()
 
     def write(self, data: bytes) -> None:
