@@ -31,6 +31,7 @@ class Card:
         citation: how to cite them.
         notes: contradictions and limits worth knowing.
         metrics: measured numbers, each under a name that carries its unit.
+        training: what it takes to train the same again: recipe, steps, seed, versions; empty when not recorded.
     """
 
     name: str
@@ -46,10 +47,14 @@ class Card:
     citation: str = ""
     notes: tuple[str, ...] = ()
     metrics: Mapping[str, float] = field(default_factory=dict, hash=False)
+    training: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields as plain JSON values."""
-        return {**asdict(self), "notes": list(self.notes), "metrics": dict(self.metrics)}
+        """All fields as plain JSON values; without the key ``training`` where nothing was recorded."""
+        values = {**asdict(self), "notes": list(self.notes), "metrics": dict(self.metrics)}
+        if not self.training:
+            del values["training"]
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], *, file: str | Path = FILE) -> Card:

@@ -1,7 +1,8 @@
 """A training run's state on disk: written whole or not at all, and never with pickle.
 
-A checkpoint is a folder ``step-N`` with ``state.safetensors`` (weights, optimizer moments, RNG) and ``state.json``,
-which holds the step and the tensor file's checksum. The folder appears by one rename; a torn one is not loaded.
+A checkpoint is a folder ``step-N``. ``state.safetensors`` holds weights, optimizer moments and RNG; where the weights
+are spread over processes each writes its own share, ``state-2-of-8.safetensors``. ``state.json`` is written last, with
+the step and the checksum of every file; then the folder appears by one rename. A torn one is not loaded.
 """
 
 from __future__ import annotations
@@ -17,71 +18,115 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from genolm.errors import RunError
 from genolm.training.optimizers import Optimizers
+from genolm.training.sharding import own_share, share_like
+from genolm.training.workers import Workers
 
-_TENSORS, _STATE = "state.safetensors", "state.json"
-
-
-def save_checkpoint(
-    folder: Path, step: int, network: nn.Module, optimizer: Optimizers, fingerprint: str, keep: int = 2
-) -> Path:
-    """Write the state after ``step`` steps and drop all but the newest ``keep`` checkpoints."""
-    target = folder / f"step-{step}"
-    staging = folder / f".step-{step}.{os.getpid()}"
-    staging.mkdir(parents=True, exist_ok=True)
-    save_file(_tensors(network, optimizer), staging / _TENSORS)
-    state = {"step": step, "fingerprint": fingerprint, "sha256": _sha256(staging / _TENSORS)}
-    (staging / _STATE).write_text(json.dumps(state))
-    _sync(staging / _TENSORS, staging / _STATE)
-    shutil.rmtree(target, ignore_errors=True)
-    staging.rename(target)
-    for old in _checkpoints(folder)[:-keep]:
-        shutil.rmtree(old)
-    return target
+_STATE = "state.json"
 
 
-def load_checkpoint(folder: Path, network: nn.Module, optimizer: Optimizers, fingerprint: str) -> int | None:
-    """Restore the newest whole checkpoint of this recipe; returns its step, None when there is none."""
-    for path in reversed(_checkpoints(folder)):
-        state = _read_state(path)
-        if state is not None and state["fingerprint"] == fingerprint:
-            _restore(load_file(path / _TENSORS), network, optimizer)
-            return int(state["step"])
-    return None
+class Checkpoints:
+    """The checkpoints of one run.
+
+    Args:
+        folder: where they stand.
+        fingerprint: of the recipe.
+        workers: the processes of the run.
+        sharded: whether each process keeps a share of the weights.
+        keep: how many are kept.
+    """
+
+    def __init__(self, folder: Path, fingerprint: str, workers: Workers, sharded: bool, keep: int = 2) -> None:
+        self._folder, self._fingerprint, self._workers, self._keep = folder, fingerprint, workers, keep
+        self._parts = workers.world if sharded else 1
+        number = workers.rank + 1
+        self._own = f"state-{number}-of-{self._parts}.safetensors" if sharded else "state.safetensors"
+        self._writes = sharded or workers.first
+
+    def save(self, step: int, network: nn.Module, optimizer: Optimizers) -> Path:
+        """Write the state after ``step`` steps and drop all but the newest checkpoints."""
+        target, staging = self._folder / f"step-{step}", self._folder / f".step-{step}"
+        self._workers.first_alone(lambda: self._prepare(staging))
+        digest = None
+        if self._writes:
+            save_file(_tensors(network, optimizer), staging / self._own)
+            _sync(staging / self._own)
+            digest = _sha256(staging / self._own)
+        digests = dict(pair for pair in self._workers.gathered((self._own, digest)) if pair[1] is not None)
+        self._workers.first_alone(lambda: self._finish(staging, target, step, digests))
+        return target
+
+    def load(self, network: nn.Module, optimizer: Optimizers) -> int:
+        """Restore the newest whole checkpoint; returns its step, 0 when there is none.
+
+        Raises:
+            RunError: its weights are spread over another number of processes.
+        """
+        for path in reversed(_steps(self._folder)):
+            state = self._whole(path)
+            if self._workers.all(state is not None):
+                assert state is not None
+                _restore(load_file(path / self._own), network, optimizer)
+                return int(state["step"])
+        return 0
+
+    def _prepare(self, staging: Path) -> None:
+        for left in self._folder.glob(".step-*"):
+            shutil.rmtree(left)
+        staging.mkdir(parents=True)
+
+    def _finish(self, staging: Path, target: Path, step: int, digests: dict[str, str]) -> None:
+        state = {"step": step, "fingerprint": self._fingerprint, "sha256": digests}
+        (staging / _STATE).write_text(json.dumps(state, indent=1))
+        _sync(staging / _STATE)
+        shutil.rmtree(target, ignore_errors=True)
+        staging.rename(target)
+        for old in _steps(self._folder)[: -self._keep]:
+            shutil.rmtree(old)
+
+    def _whole(self, path: Path) -> dict[str, Any] | None:
+        """The checkpoint's state; None when it is torn, or of another recipe."""
+        try:
+            state: dict[str, Any] = json.loads((path / _STATE).read_text())
+            digests, same = state["sha256"], state["fingerprint"] == self._fingerprint
+            if same and self._own not in digests:
+                raise RunError(
+                    f"{path} is spread over {len(digests)} processes and this run over {self._parts}: "
+                    "resume with as many as it was started with"
+                )
+            return state if same and digests[self._own] == _sha256(path / self._own) else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
 
 
-def _checkpoints(folder: Path) -> list[Path]:
+def _steps(folder: Path) -> list[Path]:
     found = [path for path in folder.glob("step-*") if path.name[5:].isdigit()]
     return sorted(found, key=lambda path: int(path.name[5:]))
 
 
-def _read_state(path: Path) -> dict[str, Any] | None:
-    """The checkpoint's state; None when it is torn."""
-    try:
-        state: dict[str, Any] = json.loads((path / _STATE).read_text())
-        return state if state["sha256"] == _sha256(path / _TENSORS) else None
-    except (OSError, ValueError, KeyError):
-        return None
-
-
 def _tensors(network: nn.Module, optimizer: Optimizers) -> dict[str, Tensor]:
-    tensors = {f"weight.{name}": value.contiguous() for name, value in network.state_dict().items()}
+    tensors = {f"weight.{name}": own_share(weight.detach()) for name, weight in network.named_parameters()}
     for index, values in optimizer.state().items():
         for key, value in values.items():
-            tensors[f"optimizer.{index}.{key}"] = value.contiguous()
+            tensors[f"optimizer.{index}.{key}"] = own_share(value)
     tensors["rng.torch"] = torch.get_rng_state()
-    return tensors
+    return {name: value.cpu().contiguous() for name, value in tensors.items()}
 
 
+@torch.no_grad()
 def _restore(tensors: dict[str, Tensor], network: nn.Module, optimizer: Optimizers) -> None:
-    network.load_state_dict({name[7:]: value for name, value in tensors.items() if name.startswith("weight.")})
+    for name, weight in network.named_parameters():
+        own_share(weight).copy_(tensors.pop(f"weight.{name}"))
+    torch.set_rng_state(tensors.pop("rng.torch"))
+    moved = optimizer.weights()
     states: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
-        if name.startswith("optimizer."):
-            _, index, key = name.split(".")
-            states.setdefault(int(index), {})[key] = value
+        _, index, key = name.split(".")
+        whole = moved[int(index)]
+        spread = value if value.ndim == 0 else share_like(value.to(whole.device), whole)
+        states.setdefault(int(index), {})[key] = spread
     optimizer.load_state(states)
-    torch.set_rng_state(tensors["rng.torch"])
 
 
 def _sha256(path: Path) -> str:
@@ -89,7 +134,6 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _sync(*paths: Path) -> None:
-    for path in paths:
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

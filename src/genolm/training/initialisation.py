@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.distributed.tensor import DTensor, distribute_tensor
 
 from genolm.models.config import DecoderConfig
 from genolm.models.decoder import Decoder
@@ -12,7 +13,7 @@ _INTO_THE_STREAM = ("attention.output.weight", "ffn.down.weight", "ffn.down")
 
 
 def initialise(network: Decoder, seed: int) -> Decoder:
-    """Fill every weight anew, in place, from ``seed``.
+    """Fill every weight anew, in place, from ``seed``; one that is spread over processes with each one's share.
 
     Matrices are normal with the config's ``initial_std``; those that write into the residual stream are scaled down by
     ``sqrt(2 * num_layers)``, so that its variance does not grow with depth; norms start at one. A Gengram memory
@@ -23,13 +24,25 @@ def initialise(network: Decoder, seed: int) -> Decoder:
     scaled = std / (2 * network.config.num_layers) ** 0.5
     with torch.no_grad():
         for name, weight in network.named_parameters():
+            # Whole and on the CPU: the numbers then depend on neither device nor spread.
+            whole = torch.empty(weight.shape)
             if ".gengram." in name and weight.ndim > 1:
-                _fill_memory(name.split(".gengram.")[1], weight, network.config, generator)
+                _fill_memory(name.split(".gengram.")[1], whole, network.config, generator)
             elif weight.ndim == 1:
-                weight.fill_(1.0)
+                whole.fill_(1.0)
             else:
-                weight.normal_(0.0, scaled if name.endswith(_INTO_THE_STREAM) else std, generator=generator)
+                whole.normal_(0.0, scaled if name.endswith(_INTO_THE_STREAM) else std, generator=generator)
+            _take(weight, whole)
     return network
+
+
+def _take(weight: Tensor, whole: Tensor) -> None:
+    """Copies what this process keeps of a tensor."""
+    if isinstance(weight, DTensor):
+        mine = distribute_tensor(whole.to(weight.device), weight.device_mesh, weight.placements, src_data_rank=None)
+        weight.to_local().copy_(mine.to_local())
+    else:
+        weight.copy_(whole)
 
 
 def _fill_memory(name: str, weight: Tensor, config: DecoderConfig, generator: torch.Generator) -> None:

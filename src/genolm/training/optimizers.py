@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -37,6 +38,10 @@ class Optimizers:
         """Forget the gradients."""
         for part in self.parts:
             part.zero_grad(set_to_none=True)
+
+    def weights(self) -> list[Tensor]:
+        """The weights in the order of their numbers."""
+        return [weight for group in self.param_groups for weight in group["params"]]
 
     def state(self) -> dict[int, dict[str, Tensor]]:
         """Moments and counters by number of the weight."""
@@ -86,5 +91,5 @@ def build_optimizer(network: Decoder, plan: OptimizerRecipe) -> Optimizers:
     return Optimizers(parts)
 
 
-def _group(weights: list[Tensor], decay: float, peak: float) -> dict[str, Any]:
-    return {"params": weights, "weight_decay": decay, "peak": peak}
+def _group(weights: Sequence[Tensor], decay: float, peak: float) -> dict[str, Any]:
+    return {"params": list(weights), "weight_decay": decay, "peak": peak}

@@ -14,15 +14,17 @@ class RunLog:
     """Reports of a run, in a file and to a listener.
 
     Args:
-        path: the ``.jsonl`` file.
+        path: the ``.jsonl`` file; None where another process writes it, then every report is dropped.
         listener: receives every new report as well.
     """
 
-    def __init__(self, path: Path, listener: Listener | None = None) -> None:
+    def __init__(self, path: Path | None, listener: Listener | None = None) -> None:
         self._path, self._listener = path, listener
 
     def add(self, **values: Any) -> None:
         """Append one report; it holds ``step``."""
+        if self._path is None:
+            return
         with self._path.open("a") as file:
             file.write(json.dumps(values) + "\n")
         if self._listener is not None:
@@ -30,7 +32,7 @@ class RunLog:
 
     def lines(self) -> list[dict[str, Any]]:
         """All reports, oldest first; a line that a kill tore in two is left out."""
-        if not self._path.exists():
+        if self._path is None or not self._path.exists():
             return []
         found = []
         for line in self._path.read_text().splitlines():
@@ -42,5 +44,9 @@ class RunLog:
 
     def rewind(self, step: int) -> None:
         """Drop what was reported after ``step``: it will be done, and reported, again. Step 0 empties the log."""
+        if self._path is None:
+            return
         kept = [line for line in self.lines() if step > 0 and line["step"] <= step]
-        self._path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        beside = self._path.with_suffix(".rewound")
+        beside.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        beside.replace(self._path)

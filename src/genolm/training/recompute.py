@@ -1,0 +1,27 @@
+"""Layers whose inside is computed again for the gradients instead of being kept (activation checkpointing)."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from torch.utils.checkpoint import checkpoint
+
+from genolm.models.decoder import Decoder
+
+
+class Recomputation:
+    """Switches it on and off for the layers of a decoder; results are the same bits either way.
+
+    Args:
+        network: the decoder.
+    """
+
+    def __init__(self, network: Decoder) -> None:
+        self._layers = list(network.layers)
+        self._plain: list[Any] = [layer.forward for layer in self._layers]
+
+    def switch(self, on: bool) -> None:
+        """Recompute from now on, or keep."""
+        for layer, plain in zip(self._layers, self._plain, strict=True):
+            layer.forward = partial(checkpoint, plain, use_reentrant=False) if on else plain

@@ -1,0 +1,51 @@
+"""The folder of a training run: it belongs to one recipe, and holds at most one run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from genolm.errors import RunError
+from genolm.training.recipe import Recipe
+
+
+def fingerprint_of(recipe: Recipe) -> str:
+    """SHA-256 of what decides the weights."""
+    return hashlib.sha256(json.dumps(_told(recipe), sort_keys=True, default=str).encode()).hexdigest()
+
+
+def check_claim(out: Path, recipe: Recipe, resume: bool) -> None:
+    """Refuses a folder that is not for this recipe.
+
+    Raises:
+        RunError: a file in its place, a run that is not to be resumed, or the run of another recipe.
+    """
+    marker = out / "recipe.json"
+    if out.exists() and not out.is_dir():
+        raise RunError(f"{out} is a file: choose another folder")
+    if marker.exists() and not resume:
+        raise RunError(f"{out} already holds a run: continue it with --resume or choose another folder")
+    if marker.exists() and _fingerprint_in(marker) != fingerprint_of(recipe):
+        raise RunError(f"{out} holds the run of another recipe: choose another folder")
+
+
+def claim(out: Path, recipe: Recipe) -> None:
+    """Takes the folder for this recipe."""
+    out.mkdir(parents=True, exist_ok=True)
+    told = {"fingerprint": fingerprint_of(recipe), "recipe": _told(recipe)}
+    (out / "recipe.json").write_text(json.dumps(told, indent=1, default=str))
+
+
+def _fingerprint_in(marker: Path) -> str:
+    try:
+        return str(json.loads(marker.read_text())["fingerprint"])
+    except (ValueError, KeyError, TypeError):
+        raise RunError(f"{marker} is damaged: choose another folder") from None
+
+
+def _told(recipe: Recipe) -> dict[str, Any]:
+    """What decides the weights: everything but the text of the card and who is told of the progress."""
+    return asdict(replace(recipe, card="", trackers=()))
