@@ -20,7 +20,7 @@ from genolm.models.adapters.pieces import build, grouped
 from genolm.models.adapters.tokenizers import read_tokenizer
 from genolm.models.card import Card, read_card
 from genolm.models.config import DecoderConfig
-from genolm.models.config_file import Layout, read_config
+from genolm.models.config_file import CONFIG, Layout, read_config
 from genolm.models.layouts import Fitted, fit, tensor_shapes
 from genolm.models.loading import card_of, load
 from genolm.models.naming import locate
@@ -98,6 +98,8 @@ def _has_safetensors(folder: Path) -> bool:
 def _open_folder(
     folder: Path, card: Card | None, wanted: Layout | None, shaped: DecoderConfig | None, like: str | Path | None
 ) -> Checkpoint:
+    if wanted == "megatron" and shaped is not None and not (folder / CONFIG).is_file():
+        return _open_names(folder, shaped)
     config, layout = read_config(folder)
     held = read_shards(folder)
     if wanted == "megatron" and layout != "megatron":  # names of Megatron beside a config of another program
@@ -111,13 +113,25 @@ def _open_folder(
     return _lazy(config, read_tokenizer(folder, config), card_of(folder, config, card), fitted)
 
 
+def _open_names(folder: Path, shaped: DecoderConfig) -> Checkpoint:
+    """Safetensors in the names of Megatron and nothing beside them."""
+    held = read_shards(folder)
+    config = read_arguments({}, held, str(folder), shaped)
+    fitted = fit(held, config, "megatron", str(folder))
+    card = card_of(folder, config, Card(folder.resolve().name, family="megatron", precision=_precision(fitted)))
+    return _lazy(config, read_tokenizer(folder, config), card, fitted)
+
+
+def _precision(fitted: Fitted) -> str:
+    return str(fitted.held[fitted.pieces[0].stored].dtype).removeprefix("torch.")
+
+
 def _open_ranks(folder: Path, shaped: DecoderConfig | None, like: str | Path | None) -> Checkpoint:
     ranks = open_ranks(folder)
     held = merge(ranks)
     config = read_arguments(ranks.arguments, held, str(ranks.folder), shaped)
     fitted = fit(held, config, "megatron", str(ranks.folder))
-    precision = str(fitted.held[fitted.pieces[0].stored].dtype).removeprefix("torch.")
-    card = read_card(folder) or Card(folder.resolve().name, family="megatron", precision=precision)
+    card = read_card(folder) or Card(folder.resolve().name, family="megatron", precision=_precision(fitted))
     notes = [f"Converted from the Megatron checkpoint {ranks.folder.name} of {_counted(ranks.sizes)}."]
     if like is not None:
         notes.append(f"What its arguments do not say is taken from {like}.")

@@ -212,6 +212,23 @@ def test_safetensors_in_megatrons_names_beside_another_programs_config(tmp_path,
     assert converted(source, tmp_path / "out", source_layout="megatron").fingerprint == fingerprint(network)
 
 
+@pytest.mark.parametrize("kernel", [0, 4])
+@pytest.mark.parametrize("form", ["pickle", "safetensors"])
+def test_without_arguments_the_tensors_still_settle_the_convolution(tmp_path, kernel, form):
+    network = random_run(replace(GENGRAM, gengram=replace(GENGRAM.gengram, conv_kernel=kernel)))
+    twin = tmp_path / "twin"
+    genolm.save(genolm.models.Model(random_run(GENGRAM), genolm.load("tiny-random").tokenizer, card()), twin)
+    run = tmp_path / "run"
+    if form == "pickle":
+        save_run(run, network, told={})
+    else:
+        run.mkdir()
+        save_file(whole_state(network), run / "model.safetensors")
+    model = converted(run, tmp_path / "out", source_layout="megatron", like=twin)
+    assert model.config == network.config
+    assert model.fingerprint == fingerprint(network)
+
+
 def test_what_only_megatron_knows_is_not_looked_at(tmp_path):
     """Choices in its arguments, random states, state of quantised kernels, optimizer."""
     network = random_run(EXPERTS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from genolm.errors import ModelError
@@ -76,7 +77,7 @@ def read_arguments(
                 f"{where}: the checkpoint holds no arguments, so its shape is unknown; name a model of the"
                 " same shape (--like)"
             )
-        return like
+        return replace(like, gengram=read_memory(values, held, where, like.gengram))
     for key, allowed in _ONLY.items():
         if key in values and values[key] not in allowed:
             raise ModelError(f"{where}: {key} {values[key]!r} is not supported; {key} must be {allowed[0]!r}")
