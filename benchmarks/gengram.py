@@ -1,0 +1,181 @@
+"""What a Gengram memory at three layers of the genos-1.2b configuration costs: inference and a training step on a CPU.
+
+    python -m benchmarks.gengram
+
+One network with random bf16 weights; its memories are taken out and put back between passes, so that both sides share
+every other weight. Beside them stands the released way to compute the same memory: prefix sums of all looked-up rows,
+then a projection of every token. Three figures for each: whole passes in turn, and the seconds of the memories alone,
+which the noise of a pass of many seconds does not hide. Writes results/gengram.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from benchmarks.record import alternate, write
+from genolm.models.decoder import Decoder
+from genolm.models.gengram import Gengram, Past, Written
+from genolm.models.gengram_config import GengramConfig
+from genolm.models.kmer_stream import KmerStream
+from genolm.models.window_sum import shifted
+from genolm.models.zoo import entry
+from genolm.training.objective import next_base_loss
+
+LAYERS = (3, 6, 10)
+
+
+class ReleasedForm(nn.Module):
+    """The same memory as published: the window's mean out of prefix sums, every token projected.
+
+    Sums are in fp32 here, which the published code does not grant itself on a GPU.
+    """
+
+    def __init__(self, memory: Gengram) -> None:
+        super().__init__()
+        self.memory, self.config = memory, memory.config
+
+    def forward(self, x_BLD: Tensor, stream: KmerStream, past: Past = None) -> tuple[Written, Tensor]:
+        """Called as the memory is, without a cache."""
+        memory, means = self.memory, []
+        for index, (order, endings) in enumerate(zip(self.config.orders, self.config.endings, strict=True)):
+            rows, whole = memory.rows(stream, order)
+            sums = (memory.table(index)[rows] * whole[..., None]).float().cumsum(1)
+            counts = whole.float().cumsum(1)
+            count = (counts - shifted(counts, endings)).clamp_min(1)
+            means.append((sums - shifted(sums, endings)) / count[..., None])
+        pooled = torch.cat(means, -1).to(x_BLD.dtype)
+        key, value = memory.key(pooled), memory.value(pooled)
+        logit = (memory.query_norm(x_BLD).float() * memory.key_norm(key).float()).sum(-1) / math.sqrt(x_BLD.shape[-1])
+        gate = (logit.sign() * logit.abs().clamp_min(1e-6).sqrt()).sigmoid()
+        gated = (gate[..., None] * value).to(x_BLD.dtype)
+        assert memory.conv is not None
+        return Written(gated + F.silu(memory.conv(gated, None, stream)), gate), gated
+
+
+def network_with_memories(name: str) -> Decoder:
+    """The named configuration with memories, random bf16 weights."""
+    config = entry(name).config
+    assert config is not None
+    config = replace(config, gengram=GengramConfig(layers=LAYERS))
+    with torch.device("meta"):
+        network = Decoder(config)
+    network = network.to(torch.bfloat16).to_empty(device="cpu")
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.fill_(1.0) if weight.ndim == 1 else weight.normal_(0.0, 0.02)
+    return network
+
+
+class Forms:
+    """The network's memories in the form that is asked for."""
+
+    def __init__(self, network: Decoder) -> None:
+        self.network = network
+        self.layers = [network.layers[layer - 1] for layer in LAYERS]
+        ours = [layer.gengram for layer in self.layers]
+        self.forms: dict[str, list[Any]] = {
+            "without": [None] * len(ours),
+            "genolm": ours,
+            "released form": [ReleasedForm(memory) for memory in ours],
+        }
+
+    def put(self, form: str) -> None:
+        """Put the memories of this form into their layers."""
+        for layer, memory in zip(self.layers, self.forms[form], strict=True):
+            layer.gengram = memory
+
+    def sides(self, run: Callable[[], Any]) -> dict[str, Callable[[], Any]]:
+        """The same work under each form."""
+
+        def under(form: str) -> Callable[[], Any]:
+            def side() -> None:
+                self.put(form)
+                run()
+
+            return side
+
+        return {form: under(form) for form in self.forms}
+
+    def alone(self, ids: Tensor, rounds: int) -> dict[str, dict[str, Any]]:
+        """Seconds of reading the k-mers and of all memories, on a residual stream of random numbers."""
+        x = torch.randn(*ids.shape, self.network.config.hidden_size, dtype=torch.bfloat16)
+
+        def work(form: str) -> Callable[[], Any]:
+            def side() -> None:
+                stream = self.network._kmers(ids, None, None, None)
+                for memory in self.forms[form]:
+                    memory(x, stream)
+
+            return side
+
+        return alternate({form: work(form) for form in ("genolm", "released form")}, rounds)
+
+
+def inference(forms: Forms, bases: int, rounds: int) -> dict[str, Any]:
+    """Whole passes and memories alone, without gradients; the folded tables are made before the first timed pass."""
+    ids = torch.randint(5, 9, (1, bases), generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        passes = alternate(forms.sides(lambda: forms.network(ids)), rounds)
+        alone = forms.alone(ids, 5)
+    return {"bases": bases, **_compared(passes, alone)}
+
+
+def training(forms: Forms, bases: int, rounds: int) -> dict[str, Any]:
+    """Forward, backward and AdamW."""
+    ids = torch.randint(5, 9, (1, bases + 1), generator=torch.Generator().manual_seed(0))
+    optimizers: dict[str, torch.optim.Optimizer] = {}
+
+    def step() -> None:
+        logits = forms.network(ids[:, :-1]).logits_BLV
+        assert logits is not None
+        next_base_loss(logits, ids, None, torch.tensor([5, 6, 7, 8])).backward()
+        active = "with" if forms.layers[0].gengram is not None else "without"
+        if active not in optimizers:
+            optimizers[active] = torch.optim.AdamW(forms.network.parameters(), lr=1e-6, fused=True)
+        optimizers[active].step()
+        forms.network.zero_grad(set_to_none=True)
+
+    sides = forms.sides(step)
+    del sides["released form"]
+    passes = alternate(sides, rounds)
+    return {"bases": bases, **_compared(passes, None)}
+
+
+def _compared(passes: dict[str, Any], alone: dict[str, Any] | None) -> dict[str, Any]:
+    plain = passes["without"]["median_seconds"]
+    told: dict[str, Any] = {"sides": passes}
+    told["added"] = {
+        form: round(one["median_seconds"] / plain - 1, 4) for form, one in passes.items() if form != "without"
+    }
+    if alone is not None:
+        told["memories_alone"] = alone
+        told["alone_over_plain_pass"] = {form: round(one["median_seconds"] / plain, 4) for form, one in alone.items()}
+    return told
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bases", type=int, default=8192)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--model", default="genos-1.2b")
+    words = parser.parse_args()
+    forms = Forms(network_with_memories(words.model))
+    told: dict[str, Any] = {"model": f"{words.model} with Gengram at layers {LAYERS}, random weights, bf16"}
+    told["inference"] = inference(forms, words.bases, words.rounds)
+    print(told["inference"], flush=True)
+    told["training"] = training(forms, words.bases, words.rounds)
+    write("gengram", told)
+
+
+if __name__ == "__main__":
+    main()

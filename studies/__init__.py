@@ -1,0 +1,1 @@
+"""Studies: questions to a method, answered by one command each."""

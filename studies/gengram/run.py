@@ -1,0 +1,114 @@
+"""Run the study: every arm with every seed, one JSON file each, then all of them in results.json.
+
+    GENOLM_DATA=folder python -m studies.gengram.run
+    python -m studies.gengram.report                     # the tables of docs/studies/gengram.md
+
+Runs that have their file are not repeated: a stopped study goes on where it was, and a second process may take other
+seeds (--seeds 2) at the same time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from benchmarks.record import machine
+
+from genolm.training.corpus import Corpus, load_corpus
+from genolm.training.heldout import sample_windows
+from genolm.training.recipe import Recipe
+from studies.gengram.arms import ARMS
+from studies.gengram.measures import PROBES, embed, kmer_counts, lens_kl, probe_auc, read_labelled, window_bits
+from studies.gengram.training import TOKENIZER, Size, build, train
+
+HERE = Path(__file__).parent
+RUNS, RESULTS = HERE / "runs", HERE / "results.json"
+WINDOWS, LENS_WINDOWS, LABELLED = 512, 16, 400
+SPLITS = ("validation", "test")
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--steps", type=int, default=Size().steps)
+    parser.add_argument("--arms", nargs="*", help="these arms only")
+    words = parser.parse_args()
+    size = Size(steps=words.steps)
+    wanted = [(arm, seed) for seed in words.seeds for arm in words.arms or ARMS]
+    if not all(_file(*one).exists() for one in wanted):
+        torch.set_num_threads(1)
+        corpus = load_corpus(Recipe.load("genolm-nano").corpus, TOKENIZER)
+        for arm, seed in wanted:
+            if not _file(arm, seed).exists():
+                print(arm, seed, flush=True)
+                _write(_file(arm, seed), run(arm, seed, corpus, size))
+    if all(_file(*one).exists() for one in wanted):
+        told = [json.loads(_file(*one).read_text()) for one in wanted]
+        _write(RESULTS, {"machine": machine(), "size": asdict(size), "probe_baselines": baselines(), "runs": told})
+
+
+def run(name: str, seed: int, corpus: Corpus, size: Size) -> dict[str, Any]:
+    """Train one arm with one seed and measure everything."""
+    arm = ARMS[name]
+    network, told = train(arm, corpus.splits["train"], size, seed)
+    held_out = {
+        split: sample_windows(corpus.splits[split], size.context, WINDOWS, seed=1) for split in SPLITS
+    }  # the same windows for every run
+    config = network.config
+    memory = None if config.gengram is None else config.gengram.layers
+    return {
+        "arm": name,
+        "seed": seed,
+        "tokens": size.tokens,
+        "parameters": sum(weight.numel() for weight in network.parameters()),
+        "trained_parameters": sum(weight.numel() for weight in network.parameters() if weight.requires_grad),
+        "memory_layers": memory,
+        "window_bits": {split: np.round(window_bits(network, held_out[split]), 4).tolist() for split in SPLITS},
+        "lens_kl_nats": lens_kl(network, held_out["validation"][:LENS_WINDOWS]),
+        "probe_auc": probes(network),
+        **told,
+    }
+
+
+def probes(network: Any) -> dict[str, float]:
+    """AUC of a probe on each labelled data set."""
+    found = {}
+    for name, (train_split, test_split) in PROBES.items():
+        (one, labels), (other, truth) = (read_labelled(_data(), split, LABELLED) for split in (train_split, test_split))
+        found[name] = probe_auc(embed(network, one), labels, embed(network, other), truth)
+    return found
+
+
+def baselines() -> dict[str, dict[str, float]]:
+    """The same probes on k-mer counts, and on the untrained baseline network."""
+    found: dict[str, dict[str, float]] = {"4-mer counts": {}}
+    for name, (train_split, test_split) in PROBES.items():
+        (one, labels), (other, truth) = (read_labelled(_data(), split, LABELLED) for split in (train_split, test_split))
+        found["4-mer counts"][name] = probe_auc(kmer_counts(one), labels, kmer_counts(other), truth)
+    return {**found, "untrained baseline": probes(build(ARMS["baseline"], 0).eval())}
+
+
+def _data() -> Path:
+    return Path(os.environ["GENOLM_DATA"])
+
+
+def _file(arm: str, seed: int) -> Path:
+    return RUNS / f"{arm.replace(', ', '_').replace(' ', '-')}_{seed}.json"
+
+
+def _write(path: Path, values: Any) -> None:
+    path.parent.mkdir(exist_ok=True)
+    staging = path.with_suffix(".tmp")
+    staging.write_text(json.dumps(values) + "\n", encoding="utf-8")
+    staging.replace(path)
+
+
+if __name__ == "__main__":
+    main()

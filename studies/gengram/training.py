@@ -1,0 +1,133 @@
+"""Training of one arm with one seed: the same rows in the same order for every arm."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genolm.models.decoder import Decoder
+from genolm.models.experts import load_balancing_loss, router_z_loss
+from genolm.tokens.nucleotide import NucleotideTokenizer
+from genolm.training.corpus import RowOrder, Run
+from genolm.training.initialisation import initialise
+from genolm.training.objective import next_base_loss
+from studies.gengram.arms import OPTIMIZER, Arm, PlainConvolution
+
+TOKENIZER = NucleotideTokenizer(iupac="N")
+MUON_RATE = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much training an arm gets.
+
+    Attributes:
+        context: bases of a row.
+        rows: rows of a step.
+        steps: optimizer steps.
+    """
+
+    context: int = 256
+    rows: int = 16
+    steps: int = 110
+
+    @property
+    def tokens(self) -> int:
+        """Bases that are predicted."""
+        return self.context * self.rows * self.steps
+
+
+def build(arm: Arm, seed: int) -> Decoder:
+    """The arm's network with its initial weights."""
+    network = initialise(Decoder(arm.model, TOKENIZER.base_ids), seed)
+    if arm.convolution:
+        generator = torch.Generator().manual_seed(seed)
+        for layer in network.layers:
+            if layer.gengram is not None:
+                layer.gengram = PlainConvolution(arm.model.hidden_size, arm.convolution)
+                for weight in layer.gengram.parameters():
+                    weight.data.normal_(0.0, arm.model.initial_std, generator=generator)
+    for name, weight in network.named_parameters():
+        weight.requires_grad_(not (arm.frozen_tables and ".tables." in name))
+    return network
+
+
+def optimizers(arm: Arm, network: Decoder) -> list[tuple[torch.optim.Optimizer, float]]:
+    """Each with its peak learning rate."""
+    named = {name: weight for name, weight in network.named_parameters() if weight.requires_grad}
+    tables = [weight for name, weight in named.items() if ".tables." in name]
+    hidden = [w for name, w in named.items() if arm.muon and name.startswith("layers.") and w.ndim == 2]
+    plain = [w for name, w in named.items() if w.ndim == 1 or name == "embedding.weight"]
+    taken = {id(weight) for weight in (*tables, *hidden, *plain)}
+    rest = [weight for weight in named.values() if id(weight) not in taken]
+    decay = OPTIMIZER.weight_decay
+    groups = [
+        {"params": rest, "weight_decay": decay, "factor": 1.0},
+        {"params": plain, "weight_decay": 0.0, "factor": 1.0},
+        {"params": tables, "weight_decay": decay if arm.table_decay else 0.0, "factor": arm.table_rate},
+    ]
+    adam = torch.optim.AdamW([group for group in groups if group["params"]], betas=OPTIMIZER.betas, fused=True)
+    found: list[tuple[torch.optim.Optimizer, float]] = [(adam, OPTIMIZER.learning_rate)]
+    if hidden:
+        found.append((torch.optim.Muon(hidden, lr=MUON_RATE, weight_decay=decay), MUON_RATE))
+    return found
+
+
+def train(arm: Arm, runs: Sequence[Run], size: Size, seed: int) -> tuple[Decoder, dict[str, Any]]:
+    """The trained network, and what was seen on the way: loss curve, load balance from step 0, seconds of a step."""
+    network = build(arm, seed)
+    order = RowOrder(tuple(runs), size.context, size.rows, seed, TOKENIZER)
+    together = optimizers(arm, network)
+    plan = replace(OPTIMIZER, warmup_steps=max(1, size.steps // 20))
+    told: dict[str, list[float]] = {"bits": [], "balance": [], "seconds": []}
+    for step in range(size.steps):
+        rate = _schedule(step, size.steps, plan.warmup_steps, plan.final_fraction)
+        for optimizer, peak in together:
+            for group in optimizer.param_groups:
+                group["lr"] = peak * rate * group.get("factor", 1.0)
+        rows = order.batch(step)
+        began = time.perf_counter()
+        bits, balance = _step(network, torch.from_numpy(rows.ids_RL.astype(np.int64)), rows.documents_RL)
+        torch.nn.utils.clip_grad_norm_(network.parameters(), plan.clip)
+        for optimizer, _ in together:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        told["seconds"].append(time.perf_counter() - began)
+        told["bits"].append(bits)
+        told["balance"].append(balance)
+    return network.eval(), {
+        "training_bits_per_base": [round(value, 5) for value in told["bits"]],
+        "load_balance": [round(value, 5) for value in told["balance"] if value == value],
+        "step_seconds_median": round(median(told["seconds"]), 4),
+    }
+
+
+def _schedule(step: int, steps: int, warmup: int, final: float) -> float:
+    if step < warmup:
+        return (step + 1) / warmup
+    return final + (1 - final) * 0.5 * (1 + float(np.cos(np.pi * (step - warmup) / max(1, steps - warmup))))
+
+
+def _step(network: Decoder, ids: Tensor, documents: Any) -> tuple[float, float]:
+    """Gradients of one batch; bits per base and the load-balancing loss over its smallest value, mean over layers."""
+    whole = None if documents is None else torch.from_numpy(documents)
+    inside = None if whole is None else whole[:, :-1]
+    with torch.autocast("cpu", torch.bfloat16):
+        output = network(ids[:, :-1], documents_BL=inside, router=True)
+    assert output.logits_BLV is not None
+    loss = next_base_loss(output.logits_BLV, ids, whole, torch.tensor(sorted(TOKENIZER.base_ids)))
+    bits, config = loss.item() / float(np.log(2)), network.config
+    if not config.num_experts:
+        loss.backward()
+        return bits, float("nan")
+    balance = load_balancing_loss(output.router, config.experts_per_token, per_layer=True)
+    loss = loss + config.router_aux_coef * balance + config.router_z_coef * router_z_loss(output.router)
+    loss.backward()
+    return bits, balance.item() / config.experts_per_token
