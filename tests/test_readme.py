@@ -123,7 +123,11 @@ def vcf(bases: str) -> str:
 
 
 def options_of(verb: str) -> set[str]:
-    text = CliRunner().invoke(app, [verb, "--help"]).output
+    """Of a verb, or of all verbs of a group."""
+    text = CliRunner().invoke(app, verb.split() + ["--help"]).output
+    own = re.findall(r"^  ([a-z]+) ", text.partition("Commands:\n")[2], re.M)
+    if own:
+        return set().union(*(options_of(f"{verb} {name}") for name in own))
     return set(re.findall(r"^  (?:-\w, )?(--[a-z-]+)", text, re.M)) - {"--help"}
 
 

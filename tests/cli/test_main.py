@@ -10,7 +10,9 @@ from typer.testing import CliRunner
 
 from genolm.cli.main import app
 
-_LIST = "embed score variants mutate generate merge models info download convert simulate pretrain doctor demo cite"
+_LIST = (
+    "embed score variants mutate generate merge models info download convert simulate corpus pretrain doctor demo cite"
+)
 VERBS = _LIST.split()
 HEAVY = {"torch", "numpy", "polars", "pysam", "transformers", "matplotlib", "huggingface_hub", "rich"}
 
@@ -28,7 +30,14 @@ print("MODULES", json.dumps(sorted({name.partition(".")[0] for name in sys.modul
 
 
 def test_help_of_every_verb_imports_nothing_heavy():
-    requests = [["--help"], ["-h"], ["--version"], ["cite"], *([verb, "-h"] for verb in VERBS)]
+    requests = [
+        ["--help"],
+        ["-h"],
+        ["--version"],
+        ["cite"],
+        *([verb, "-h"] for verb in VERBS),
+        ["corpus", "build", "-h"],
+    ]
     text = subprocess.check_output([sys.executable, "-c", _SPY, json.dumps(requests)], text=True)
     loaded = set(json.loads(text.rpartition("MODULES")[2]))
     assert not loaded & HEAVY

@@ -97,10 +97,16 @@ def test_short_runs_of_n_stay_where_the_recipe_lets_them(tmp_path: Path) -> None
 
 
 def test_contigs_and_runs_may_be_too_short(tmp_path: Path) -> None:
-    fasta = write(tmp_path / "short.fa", a=random_dna(300, 0), b=random_dna(99, 1), c=random_dna(120, 2) + "N" * 180)
-    corpus = load(fasta, min_contig=100, min_run=121)
-    assert places(corpus) == ["a:1-300"]
-    assert left_out(corpus) == {"short_contig": (99, 1), "n_run": (180, 1), "short_run": (120, 1)}
+    fasta = write(
+        tmp_path / "short.fa",
+        a=random_dna(300, 0),
+        b=random_dna(99, 1),
+        c=random_dna(50, 2) + "N" * 180,
+        d=random_dna(90, 3),
+    )
+    corpus = load(fasta, min_contig=100, min_run=60, held_out={"test": ("d",)})
+    assert places(corpus) == ["a:1-300"] and places(corpus, "test") == ["d:1-90"]
+    assert left_out(corpus) == {"short_contig": (99, 1), "n_run": (180, 1), "short_run": (50, 1)}
 
 
 def test_soft_masked_stretches_are_cut_out_and_nothing_else(tmp_path: Path) -> None:
@@ -158,20 +164,20 @@ def test_only_what_lies_near_a_gene_is_kept(tmp_path: Path) -> None:
 
 
 WRONG = {
-    "two origins": (dict(fasta=("a.fa",), built="b", held_out={}), "one of fasta, sources and built, not fasta and bu"),
-    "no origin": (dict(held_out={}), "one of fasta, sources and built, not none"),
-    "nothing said of held-out regions": (dict(fasta=("a.fa",)), "lacks the key held_out"),
-    "a rule for a built corpus": (dict(built="b", min_contig=5), "min_contig of a built corpus stands in its folder"),
-    "a share above 1": (dict(fasta=("a.fa",), held_out={}, max_soft_masked=1.5), "a share from 0 to 1"),
-    "a strand": (dict(fasta=("a.fa",), held_out={}, strand="reverse"), "strand is random, forward, both, or a prob"),
-    "a length": (dict(fasta=("a.fa",), held_out={}, min_contig=-1), "a whole number of at least 0"),
-    "a split called train": (dict(fasta=("a.fa",), held_out={"train": ("chr1",)}), "and not train"),
-    "a split with a slash": (dict(fasta=("a.fa",), held_out={"../test": ("chr1",)}), "called by one word"),
-    "a region that is no list": (dict(fasta=("a.fa",), held_out={"test": "chr1"}), "a list of regions"),
-    "a region that is a number": (dict(fasta=("a.fa",), held_out={"test": (22,)}), "a list of regions"),
-    "weights without sources": (dict(fasta=("a.fa",), held_out={}, weights={"human": 1}), "sources are not named"),
+    "two origins": ({"fasta": ("a.fa",), "built": "b", "held_out": {}}, "one of fasta, sources and built, not fasta"),
+    "no origin": ({"held_out": {}}, "one of fasta, sources and built, not none"),
+    "nothing said of held-out regions": ({"fasta": ("a.fa",)}, "lacks the key held_out"),
+    "a rule for a built corpus": ({"built": "b", "min_contig": 5}, "min_contig of a built corpus stands in its folder"),
+    "a share above 1": ({"fasta": ("a.fa",), "held_out": {}, "max_soft_masked": 1.5}, "a share from 0 to 1"),
+    "a strand": ({"fasta": ("a.fa",), "held_out": {}, "strand": "reverse"}, "strand is random, forward, both, or"),
+    "a length": ({"fasta": ("a.fa",), "held_out": {}, "min_contig": -1}, "a whole number of at least 0"),
+    "a split called train": ({"fasta": ("a.fa",), "held_out": {"train": ("chr1",)}}, "and not train"),
+    "a split with a slash": ({"fasta": ("a.fa",), "held_out": {"../test": ("chr1",)}}, "called by one word"),
+    "a region that is no list": ({"fasta": ("a.fa",), "held_out": {"test": "chr1"}}, "a list of regions"),
+    "a region that is a number": ({"fasta": ("a.fa",), "held_out": {"test": (22,)}}, "a list of regions"),
+    "weights without sources": ({"fasta": ("a.fa",), "held_out": {}, "weights": {"human": 1}}, "sources are not named"),
     "a weight of 0": (
-        dict(sources={"human": ("a.fa",)}, held_out={}, weights={"human": 0}),
+        {"sources": {"human": ("a.fa",)}, "held_out": {}, "weights": {"human": 0}},
         "weight of human is a number above 0",
     ),
 }  # fmt: skip

@@ -115,14 +115,18 @@ def test_nothing_is_left_of_a_build_that_fails(corpus: CorpusRecipe, tmp_path: P
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_nothing_is_left_of_a_build_that_is_stopped(corpus: CorpusRecipe, tmp_path: Path, number: int) -> None:
     before = set(tmp_path.iterdir())
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job of the background ignores it
 
     def stop(told: str) -> None:
         if told == "training: one chr2":
             assert list(tmp_path.glob(".partial-*")) != []
             os.kill(os.getpid(), number)
 
-    with pytest.raises(KeyboardInterrupt):
-        build_corpus(corpus, tmp_path / "built", progress=stop)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            build_corpus(corpus, tmp_path / "built", progress=stop)
+    finally:
+        signal.signal(signal.SIGINT, handler)
     assert set(tmp_path.iterdir()) == before
 
 

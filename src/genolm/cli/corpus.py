@@ -73,9 +73,9 @@ def _readable(facts: Mapping[str, Any]) -> dict[str, Any]:
         "read": f"{facts['read']['bases']:,} bases of {facts['read']['contigs']:,} contigs",
         "shards": f"{facts['shards']:,}, {gigabytes(facts['bytes'])}, all checksums right",
         "held out": "; ".join(held_out),
-        "skipped": list(facts["skip"]),
+        "skipped": list(facts["skip"]) or None,
         "strand": facts["strand"],
-        "weights": weights,
+        "weights": weights or None,
     }
 
 

@@ -87,6 +87,7 @@ class CorpusRecipe:
     leak_fraction: float = 0.5
 
     def __post_init__(self) -> None:
+        self._check_files()
         self._check_origin()
         if self.held_out is _NOT_SAID:
             object.__setattr__(self, "held_out", {})
@@ -95,6 +96,15 @@ class CorpusRecipe:
         self._check_weights()
         if bool(self.genes) != (self.gene_distance is not None):
             raise InputError("genes and gene_distance are given together")
+
+    def _check_files(self) -> None:
+        for name in ("sources", "weights"):
+            if not isinstance(getattr(self, name), Mapping):
+                raise InputError(f"{name} is a mapping by the names of sources", value=getattr(self, name))
+        for name, files in {**self.sources, "fasta": self.fasta, "genes": self.genes}.items():
+            items = files.values() if isinstance(files, Mapping) else files
+            if isinstance(items, str) or not all(isinstance(item, str) and item for item in items):
+                raise InputError(f"{name} is a list of files, or a mapping of assemblies to files", value=files)
 
     def _check_origin(self) -> None:
         given = [name for name in ("fasta", "sources", "built") if getattr(self, name)]
@@ -190,8 +200,6 @@ def _named(files: Files, what: str) -> Iterator[tuple[str, Path, str]]:
     """Name, path and the path as it was written."""
     pairs: Any = files.items() if isinstance(files, Mapping) else ((None, text) for text in files)
     for name, text in pairs:
-        if not isinstance(text, str) or not text:
-            raise InputError("a file is named by a text", value=text)
         path = Path(os.path.expandvars(text))
         if not path.is_file():
             raise InputError(f"the recipe's {what} is not there", file=path)
