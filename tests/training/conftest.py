@@ -17,7 +17,11 @@ def random_dna(length: int, seed: int) -> str:
 
 @pytest.fixture
 def fasta(tmp_path: Path) -> Path:
-    path = tmp_path / "genome.fa"
+    return toy_fasta(tmp_path)
+
+
+def toy_fasta(folder: Path) -> Path:
+    path = folder / "genome.fa"
     contigs = {"chr1": random_dna(3000, 1) + "N" * 50 + random_dna(400, 2), "chr2": random_dna(2000, 3)}
     contigs["chr3"] = random_dna(1500, 4).lower()
     path.write_text("".join(f">{name}\n{sequence}\n" for name, sequence in contigs.items()))
@@ -26,6 +30,10 @@ def fasta(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def recipe(fasta: Path) -> Recipe:
+    return toy_recipe(fasta)
+
+
+def toy_recipe(fasta: Path) -> Recipe:
     model = DecoderConfig(32, 32, 2, 4, 2, 8, 48, kmer_orders=(3,), kmer_dims=(8,))
     corpus = CorpusRecipe(fasta=(str(fasta),), held_out={"test": ("chr3",)}, min_run=50)
     return Recipe(

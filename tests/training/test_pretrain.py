@@ -1,26 +1,24 @@
 """Pretraining: resume equals uninterrupted, held-out bases stay out, the loss counts what it says."""
 
 import json
-import math
 import os
+import random
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
-import yaml
+from tests.training.written_recipe import write_recipe
 
 import genolm
-from genolm.errors import InputError, RunError
+from genolm.errors import RunError
 from genolm.models.decoder import Decoder
 from genolm.training.initialisation import initialise
 from genolm.training.optimizers import build_optimizer
-from genolm.training.pretrain import next_base_loss, pretrain, schedule
-from genolm.training.recipe import OptimizerRecipe, Recipe, shipped_recipes
+from genolm.training.pretrain import pretrain
+from genolm.training.recipe import Recipe
 
 
 def weights(folder: Path) -> bytes:
@@ -52,26 +50,30 @@ def test_resumed_equals_uninterrupted(kind: str, request: pytest.FixtureRequest,
     assert losses(tmp_path / "parts")[-1] == losses(tmp_path / "whole")[-1]
 
 
-def test_killed_and_resumed_equals_uninterrupted(recipe: Recipe, tmp_path: Path) -> None:
-    recipe = replace(recipe, steps=60, checkpoint_every=5)
+_PROGRAM = """
+import os, signal, sys
+from genolm.training.pretrain import pretrain
+
+def kill(report):
+    if report["step"] == int(sys.argv[3]) and "bits_per_base" in report:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+pretrain(sys.argv[1], sys.argv[2], log=kill)
+"""
+
+
+@pytest.mark.parametrize("kind", ["recipe", "expert_recipe", "muon_recipe", "gengram_recipe"])
+def test_killed_at_a_random_step_and_resumed_equals_uninterrupted(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    recipe = replace(request.getfixturevalue(kind), steps=30, checkpoint_every=4, report_every=1)
     whole = pretrain(recipe, tmp_path / "whole")
-    program = "import sys, pickle; from genolm.training.pretrain import pretrain; pretrain(sys.argv[1], sys.argv[2])"
-    file = tmp_path / "recipe.yaml"
-    file.write_text(as_yaml(recipe))
-    process = subprocess.Popen([sys.executable, "-c", program, str(file), str(tmp_path / "parts")])
-    while not list((tmp_path / "parts").glob("checkpoints/step-*")) and process.poll() is None:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert weights(pretrain(recipe, tmp_path / "parts", resume=True)) == weights(whole)
-
-
-def as_yaml(recipe: Recipe) -> str:
-    corpus = {"fasta": list(recipe.corpus.fasta), "held_out": {"test": ["chr3"]}, "min_run": recipe.corpus.min_run}
-    optimizer = {"learning_rate": recipe.optimizer.learning_rate, "warmup_steps": recipe.optimizer.warmup_steps}
-    plain = ("name", "context", "batch_rows", "steps", "evaluate_every", "evaluate_windows", "checkpoint_every")
-    values = {key: getattr(recipe, key) for key in plain}
-    return yaml.safe_dump({**values, "model": recipe.model.to_dict(), "corpus": corpus, "optimizer": optimizer})
+    file, at = write_recipe(recipe, tmp_path / "recipe.yaml"), random.SystemRandom().randint(1, 29)
+    words = [sys.executable, "-c", _PROGRAM, str(file), str(tmp_path / "parts"), str(at)]
+    assert subprocess.run(words, check=False).returncode == -signal.SIGKILL
+    assert len(losses(tmp_path / "parts")) == at
+    assert weights(pretrain(recipe, tmp_path / "parts", resume=True)) == weights(whole), f"killed at step {at}"
+    assert losses(tmp_path / "parts") == losses(tmp_path / "whole"), f"killed at step {at}"
 
 
 def test_a_signal_saves_and_stops(recipe: Recipe, tmp_path: Path) -> None:
@@ -118,24 +120,6 @@ def test_expert_load_and_losses_are_logged(expert_recipe: Recipe, tmp_path: Path
     assert told["load_balancing"] >= 1.9  # type: ignore[operator]
 
 
-def test_the_loss_counts_bases_within_their_document_only() -> None:
-    ids = torch.tensor([[8, 5, 12, 6, 14]])  # A C <EOD> G <PAD>
-    documents = torch.tensor([[0, 0, -1, 1, -1]])
-    logits = torch.zeros(1, 4, 32)
-    logits[0, 0, 5] = 3.0
-    expected = -math.log(math.exp(3) / (math.exp(3) + 31))
-    assert next_base_loss(logits, ids, documents, torch.tensor([5, 6, 7, 8])).item() == pytest.approx(expected)
-
-
-def test_the_schedule_warms_up_and_ends_low(recipe: Recipe) -> None:
-    recipe = replace(recipe, steps=100, optimizer=OptimizerRecipe(1.0, warmup_steps=10, final_fraction=0.1))
-    rates = [schedule(step, recipe) for step in range(101)]
-    assert rates[0] == pytest.approx(0.1)
-    assert max(rates) == rates[10] == pytest.approx(1.0)
-    assert rates[55] == pytest.approx(0.55)
-    assert rates[100] == pytest.approx(0.1)
-
-
 def test_muon_takes_the_matrices_of_layers_and_nothing_else(recipe: Recipe) -> None:
     network = initialise(Decoder(recipe.model), 0)
     both = build_optimizer(network, replace(recipe.optimizer, name="muon", muon_learning_rate=0.3))
@@ -154,35 +138,3 @@ def test_the_kmer_table_has_its_own_rate_and_no_decay(recipe: Recipe) -> None:
     table = [group for group in groups if any(value is network.kmer.tables[0].weight for value in group["params"])]  # type: ignore[union-attr]
     assert [(group["peak"], group["weight_decay"]) for group in table] == [(1.0, 0.0)]
     assert sum(len(group["params"]) for group in groups) == len(list(network.parameters()))
-
-
-@pytest.mark.parametrize("name", shipped_recipes())
-def test_shipped_recipes_parse_and_run_two_steps(name: str, recipe: Recipe, tmp_path: Path) -> None:
-    shipped = Recipe.load(name)
-    small = replace(
-        shipped,
-        model=shipped.model.shrunk(),
-        corpus=replace(shipped.corpus, fasta=recipe.corpus.fasta, held_out={"test": ("chr3",)}),
-        context=64,
-        evaluate_windows=2,
-        steps=2,
-    )
-    assert genolm.load(pretrain(small, tmp_path / "run")).config == shipped.model.shrunk()
-
-
-def test_recipe_errors_name_file_and_value(tmp_path: Path) -> None:
-    file = tmp_path / "r.yaml"
-    file.write_text("name: x\nstep: 3\n")
-    with pytest.raises(InputError, match=r"r\.yaml: unknown key in recipe; .*value 'step'"):
-        Recipe.load(file)
-    file.write_text("name: [x\n")
-    with pytest.raises(InputError, match=r"r\.yaml:2: not valid YAML"):
-        Recipe.load(file)
-    file.write_text("name: x\n")
-    with pytest.raises(InputError, match=r"r\.yaml: recipe lacks the key model"):
-        Recipe.load(file)
-    file.write_text("name: x\nmodel: {}\ncorpus: {fasta: [], held_out: {}, min_run: 1e2}\n")
-    with pytest.raises(InputError, match=r"r\.yaml: model lacks the key vocab_size"):
-        Recipe.load(file)
-    with pytest.raises(InputError, match="not one of the shipped recipes: genolm-nano"):
-        Recipe.load("genolm-nanno")

@@ -94,6 +94,10 @@ class Gengram(nn.Module):
             values.append(value)
         return Written(_joined(updates), _joined(gates)), _joined(values)
 
+    def forget(self) -> None:
+        """Drop folded tables that are kept: for weights that change unseen, as those gathered from shares (FSDP) do."""
+        self._folded = FoldedTables()
+
     def pooled(self, stream: KmerStream) -> Tensor:
         """Mean embedding of each order's k-mers inside the window, concatenated: (B, L, M), fp32 or better."""
         if self.config.compat == "released-bf16":

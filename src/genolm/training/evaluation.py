@@ -10,6 +10,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from genolm.models.gengram import Gengram
 from genolm.training.heldout import Windows
 from genolm.training.objective import next_base_nats
 from genolm.training.passes import Passes
@@ -30,6 +31,9 @@ def held_out_bits(
         workers: the processes.
         sharers: processes that share each row.
     """
+    for module in network.modules():
+        if isinstance(module, Gengram):
+            module.forget()
     batches = [windows[i : i + rows] for i in range(0, len(windows), rows)]
     teams, own = workers.world // sharers, workers.rank // sharers
     sums = torch.zeros(2, dtype=torch.float64, device=workers.device)

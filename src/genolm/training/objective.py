@@ -49,14 +49,13 @@ def next_base_loss(logits_BLV: Tensor, ids_BM: Tensor, documents_BM: Tensor | No
     return next_base_nats(logits_BLV, ids_BM[:, 1:], counted_BL) / counted_BL.sum()
 
 
-def router_losses(router: Sequence[Tensor], config: DecoderConfig, documents_BL: Tensor | None) -> RouterLosses:
-    """The router's losses and loads of one pass; tokens of no document (padding, separators) are left out.
+def router_losses(router: Sequence[Tensor], config: DecoderConfig, counted_BL: Tensor) -> RouterLosses:
+    """The router's losses and loads of one pass over the counted positions, of which there is one at least.
 
     The balance loss is of the tokens that go through the network together, as in Megatron: with several micro-batches
     it is the mean of theirs, and not that of the whole batch.
     """
-    mask_N = None if documents_BL is None else documents_BL.flatten() >= 0
     chosen = config.experts_per_token
-    kept = [one if mask_N is None else one[mask_N] for one in router]
+    kept = [one[counted_BL.flatten()] for one in router]
     load_LE = torch.stack([expert_load(one, chosen) for one in kept])
     return RouterLosses(load_balancing_loss(kept, chosen), router_z_loss(kept), load_LE)

@@ -26,13 +26,11 @@ class Predictions(NamedTuple):
         output: the network's.
         targets_BL: the token that follows each position.
         counted_BL: whether that is a base of the same document.
-        documents_BL: document of each position, -1 for padding and separators; None when each row is one document.
     """
 
     output: DecoderOutput
     targets_BL: Tensor
     counted_BL: Tensor
-    documents_BL: Tensor | None
 
 
 class Passes:
@@ -80,4 +78,4 @@ class Passes:
             own_documents = None if documents_BT is None else piece(documents_BT, self._group)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
             output = network(own_ids, documents_BL=own_documents, cache=past, router=router)
-        return Predictions(output, targets, counted, own_documents)
+        return Predictions(output, targets, counted)

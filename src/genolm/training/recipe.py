@@ -8,6 +8,7 @@ from typing import Any
 
 from genolm.errors import InputError
 from genolm.models.config import DecoderConfig
+from genolm.models.gengram_config import GengramConfig
 from genolm.training.corpus.recipe import CorpusRecipe
 from genolm.training.recipe_file import fill, read_mapping, shipped_recipes
 
@@ -202,11 +203,18 @@ def _build(path: Path, values: dict[str, Any]) -> Recipe:
     parts: dict[str, Any] = {}
     for key, kind in (("model", DecoderConfig), ("corpus", CorpusRecipe), ("optimizer", OptimizerRecipe)):
         if key in values:
-            parts[key] = fill(path, key, kind, values.pop(key))
+            parts[key] = fill(path, key, kind, _with_memory(path, values.pop(key)))
     if "stages" in values:
         parts |= _read_stages(path, values)
     recipe: Recipe = fill(path, "recipe", Recipe, {**values, **parts})
     return recipe
+
+
+def _with_memory(path: Path, values: Any) -> Any:
+    """A model's mapping with its Gengram memory read, where it has one; any other as it is."""
+    if not isinstance(values, dict) or values.get("gengram") is None:
+        return values
+    return {**values, "gengram": fill(path, "gengram", GengramConfig, values["gengram"])}
 
 
 def _read_stages(path: Path, values: dict[str, Any]) -> dict[str, Any]:

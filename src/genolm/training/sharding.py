@@ -20,7 +20,8 @@ def sharded_decoder(network: Decoder, seed: int, device: torch.device, world: in
     mesh = init_device_mesh(device.type, (world,))
     for layer in network.layers:
         fully_shard(layer, mesh=mesh)
-    fully_shard(network, mesh=mesh)
+    # Also the root: without a backward pass (held-out evaluation) it would stay gathered, and be saved so.
+    fully_shard(network, mesh=mesh, reshard_after_forward=True)
     network.to_empty(device=device)
     return initialise(network, seed)
 

@@ -88,7 +88,7 @@ class TrainingStep:
         count = found.counted_BL.sum()
         loss, router = nats, None
         if self._config.num_experts and bool(count):
-            router = router_losses(found.output.router, self._config, found.documents_BL)
+            router = router_losses(found.output.router, self._config, found.counted_BL)
             extra = self._config.router_aux_coef * router.balance + self._config.router_z_coef * router.z
             loss = loss + extra * count
         # Gradients are averaged over the processes, and the loss is a sum over all of them.

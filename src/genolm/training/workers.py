@@ -5,6 +5,7 @@ torchrun or ``accelerate launch`` starts them; accelerate finds them, joins them
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
@@ -35,9 +36,13 @@ class Workers:
         self._accelerator = accelerator(
             cpu=not torch.cuda.is_available(), log_with=list(trackers) or None, project_dir=folder
         )
-        self.device: torch.device = torch.device(self._accelerator.device.type, self._accelerator.device.index)
+        device = self._accelerator.device
+        self.device: torch.device = torch.device("cpu") if device.type == "cpu" else device
         self.rank: int = self._accelerator.process_index
         self.world: int = self._accelerator.num_processes
+        if dist.is_initialized():
+            # Threads of a group that is still joined when the interpreter ends abort the process.
+            atexit.register(_part)
 
     @property
     def first(self) -> bool:
@@ -103,6 +108,11 @@ class Workers:
         """Close the trackers; the processes stay joined."""
         for tracker in self._accelerator.trackers if self._accelerator.log_with else ():
             tracker.finish()
+
+
+def _part() -> None:
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def adding_up(module: nn.Module, last: bool) -> AbstractContextManager[Any]:

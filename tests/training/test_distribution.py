@@ -1,0 +1,109 @@
+"""Two processes started by torchrun give what one gives: replicated, sharded, and with every row cut in two."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.training.conftest import toy_fasta, toy_recipe
+from tests.training.written_recipe import write_recipe
+
+import genolm
+from genolm.errors import InputError
+from genolm.models.gengram_config import GengramConfig
+from genolm.training.pretrain import pretrain
+from genolm.training.recipe import Recipe
+
+# All runs in one start of the processes: starting costs more than training.
+_PROGRAM = """
+import sys
+from genolm.training.pretrain import pretrain
+for folder in sys.argv[1:]:
+    pretrain(folder + "/recipe.yaml", folder + "/whole")
+    pretrain(folder + "/recipe.yaml", folder + "/parts", steps=2)
+    pretrain(folder + "/recipe.yaml", folder + "/parts", resume=True)
+"""
+_KINDS = {
+    "replicated": {},
+    "sharded": {"sharding": "fsdp", "recompute": True},
+    "cut": {"context_parallel": 2},
+    "sharded and cut": {"sharding": "fsdp", "context_parallel": 2},
+}
+
+
+def torchrun(processes: int, *words: str) -> subprocess.CompletedProcess[str]:
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("ACCELERATE_")}
+    settings = {**clean, "OMP_NUM_THREADS": "1"}
+    return subprocess.run([*launcher, *words], capture_output=True, text=True, timeout=120, check=False, env=settings)
+
+
+def curve(run: Path) -> list[float]:
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    bits = [line["bits_per_base"] for line in lines if "bits_per_base" in line]
+    return bits + [line["held_out_bits_per_base"]["test"] for line in lines if "held_out_bits_per_base" in line]
+
+
+def two_recipe(folder: Path) -> Recipe:
+    recipe = toy_recipe(toy_fasta(folder))
+    memory = GengramConfig(layers=(1, 2), orders=(1, 2, 3), dim=4, window=5, conv_dilation=2)
+    experts = {"num_experts": 4, "experts_per_token": 2, "gengram": memory, "router_aux_coef": 0.0}
+    lengths = {"steps": 3, "report_every": 1, "evaluate_every": 2, "evaluate_windows": 6, "checkpoint_every": 2}
+    return replace(recipe, model=replace(recipe.model, **experts), precision="fp32", **lengths)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for each kind of run on two processes, and ``alone`` of one process."""
+    folder = tmp_path_factory.mktemp("runs")
+    for kind, settings in _KINDS.items():
+        (folder / kind).mkdir()
+        write_recipe(replace(two_recipe(folder), **settings), folder / kind / "recipe.yaml")
+    program = folder / "program.py"
+    program.write_text(_PROGRAM)
+    done = torchrun(2, str(program), *(str(folder / kind) for kind in _KINDS))
+    assert done.returncode == 0, done.stderr
+    pretrain(two_recipe(folder), folder / "alone")
+    return folder
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_two_processes_equal_one(kind: str, runs: Path) -> None:
+    # Without the loss for expert balance, which is of the tokens that one process sees.
+    assert curve(runs / kind / "whole") == pytest.approx(curve(runs / "alone"), abs=1e-3)
+    weights = genolm.load(runs / kind / "whole/model").network.state_dict()
+    for name, expected in genolm.load(runs / "alone/model").network.state_dict().items():
+        # As a whole: Adam turns the noise of a vanishing gradient into a step.
+        assert (weights[name] - expected).norm() < 0.02 * expected.norm(), name
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_two_processes_resume_to_the_bit(kind: str, runs: Path) -> None:
+    whole, parts = (runs / kind / name / "model/model.safetensors" for name in ("whole", "parts"))
+    assert whole.read_bytes() == parts.read_bytes()
+    assert curve(runs / kind / "whole") == curve(runs / kind / "parts")
+    files = {path.name for path in (runs / kind / "parts/checkpoints/step-3").iterdir()}
+    shares = {"state-1-of-2.safetensors", "state-2-of-2.safetensors"}
+    assert files == {"state.json"} | (shares if "sharded" in kind else {"state.safetensors"})
+
+
+def test_another_number_of_processes_does_not_resume_shares(tmp_path: Path) -> None:
+    file = write_recipe(replace(two_recipe(tmp_path), sharding="fsdp"), tmp_path / "recipe.yaml")
+    command = Path(sys.executable).with_name("genolm")
+    verb = ("--no-python", str(command), "pretrain", str(file), str(tmp_path / "run"))
+    assert torchrun(1, *verb, "--steps", "1").returncode == 0
+    refused = torchrun(2, *verb, "--resume")
+    assert "is spread over 1 processes and this run over 2" in refused.stderr
+    assert refused.returncode != 0
+
+
+def test_sharding_and_cutting_need_a_launcher(tmp_path: Path) -> None:
+    recipe = two_recipe(tmp_path)
+    with pytest.raises(InputError, match="start it with torchrun"):
+        pretrain(replace(recipe, sharding="fsdp"), tmp_path / "run")
+    with pytest.raises(InputError, match="context_parallel must divide the 1 processes"):
+        pretrain(replace(recipe, context_parallel=2), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
