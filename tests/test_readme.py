@@ -124,7 +124,7 @@ def vcf(bases: str) -> str:
 
 def options_of(verb: str) -> set[str]:
     """Of a verb, or of all verbs of a group."""
-    text = CliRunner().invoke(app, verb.split() + ["--help"]).output
+    text = CliRunner().invoke(app, [*verb.split(), "--help"]).output
     own = re.findall(r"^  ([a-z]+) ", text.partition("Commands:\n")[2], re.M)
     if own:
         return set().union(*(options_of(f"{verb} {name}") for name in own))

@@ -35,11 +35,15 @@ def build(
     """Clean FASTA files into token shards with a document table."""
     from genolm.training.corpus import build_corpus as function
 
-    visible = sys.stderr.isatty()
+    visible = _in_terminal()
     function(recipe, folder, overwrite=overwrite, progress=_print_progress if visible else None)
     if visible:
         typer.echo("\r\033[K", nl=False, err=True)
     typer.echo(f"wrote {folder}", err=True)
+
+
+def _in_terminal() -> bool:
+    return sys.stderr.isatty()
 
 
 def _print_progress(told: str) -> None:

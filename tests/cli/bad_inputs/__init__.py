@@ -1,6 +1,13 @@
 """The kinds of bad input that the tests run and ``docs/bad-input.md`` lists, in the order of that page."""
 
-from tests.cli.bad_inputs import models, options, runs, sequences, variants
+from tests.cli.bad_inputs import corpora, models, options, runs, sequences, variants
 from tests.cli.bad_inputs.case import Case
 
-CASES: tuple[Case, ...] = (*sequences.CASES, *variants.CASES, *models.CASES, *options.CASES, *runs.CASES)
+CASES: tuple[Case, ...] = (
+    *sequences.CASES,
+    *variants.CASES,
+    *models.CASES,
+    *options.CASES,
+    *runs.CASES,
+    *corpora.CASES,
+)
