@@ -1,10 +1,11 @@
 """Held-out bits per base of genolm-nano beside Markov models of the same training bases and an untrained network.
 
-    GENOLM_DATA=folder python -m benchmarks.nano
+    GENOLM_DATA=folder python -m benchmarks.nano --predecessor folder
 
-Every model predicts the same bases: those with at least 512 bases of unbroken sequence to their left. The Markov models
-count both strands of exactly the bases that the recipe trains on; strengths are chosen on the validation
-split. Intervals are 95 % percentile bootstraps over windows of 512 bases. Writes results/nano.json.
+The predecessor, a model folder, is optional. Every model predicts the same bases: those with at least 512 bases of
+unbroken sequence to their left. The Markov models count both strands of exactly the bases that the recipe trains on;
+strengths are chosen on the validation split. Intervals are 95 % percentile bootstraps over windows of 512 bases. Writes
+results/nano.json.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def _chunks(items: list[Any], size: int) -> Iterator[list[Any]]:
         yield items[start : start + size]
 
 
-def compare(every: int, highest_order: int) -> dict[str, Any]:
+def compare(every: int, highest_order: int, predecessor: str | None) -> dict[str, Any]:
     """All models on both splits."""
     recipe, tokenizer = Recipe.load("genolm-nano"), NucleotideTokenizer(iupac="N")
     corpus = load_corpus(recipe.corpus, tokenizer)
@@ -78,7 +79,7 @@ def compare(every: int, highest_order: int) -> dict[str, Any]:
     digit[list(tokenizer.base_ids)] = range(4)
     digits = {name: [digit[run.ids] for run in runs] for name, runs in corpus.splits.items()}
     markov = MarkovModel.fit(digits["train"], [run[:300_000] for run in digits["validation"]], highest_order)
-    nano = genolm.load("genolm-nano")
+    nano, before = genolm.load("genolm-nano"), None if predecessor is None else genolm.load(predecessor)
     untrained = initialise(Decoder(recipe.model, tokenizer.base_ids), recipe.seed).eval()
     told: dict[str, Any] = {"bases": {name: corpus.bases(name) for name in corpus.splits}, "dropped": corpus.dropped}
     told |= {"held_out": recipe.corpus.held_out, "strengths": markov.strengths, "splits": {}}
@@ -96,6 +97,10 @@ def compare(every: int, highest_order: int) -> dict[str, Any]:
             "untrained": with_interval(random),
             "markov": {str(k): round(bits.mean(), 5) for k, bits in orders.items()},
         }
+        if before is not None:
+            old = network_bits(before.network, runs, places, list(tokenizer.base_ids))
+            told["splits"][split]["predecessor"] = with_interval(old)
+            told["splits"][split]["difference_to_predecessor"] = with_interval(ours - old)
         print(split, told["splits"][split], flush=True)
     return told
 
@@ -105,8 +110,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--every", type=int, default=1, help="predict every n-th window only")
     parser.add_argument("--order", type=int, default=12, help="highest order of the Markov models")
+    parser.add_argument("--predecessor", help="model folder of the version before")
     words = parser.parse_args()
-    write("nano", {"model": "genolm-nano", "every": words.every, **compare(words.every, words.order)})
+    told = compare(words.every, words.order, words.predecessor)
+    write("nano", {"model": "genolm-nano", "every": words.every, **told})
 
 
 if __name__ == "__main__":

@@ -126,6 +126,8 @@ _NANO_ROWS = {
     "genolm-nano": "genolm-nano",
     "best_markov": "best Markov model",
     "difference": "genolm-nano − best Markov model",
+    "predecessor": "the genolm-nano before this one",
+    "difference_to_predecessor": "genolm-nano − the one before",
     "untrained": "the network before training",
 }
 
@@ -136,7 +138,8 @@ def _nano(measured: Measured) -> str:
         (f"bases predicted{_windows(measured['every'])}", *(f"{one['predicted_bases']:,}" for one in splits.values()))
     ]
     for name, shown in _NANO_ROWS.items():
-        rows.append((shown, *(_interval(one[name]) for one in splits.values())))
+        if all(name in one for one in splits.values()):
+            rows.append((shown, *(_interval(one[name]) for one in splits.values())))
     return _table(("bits per base", *splits), rows)
 
 
@@ -163,6 +166,28 @@ def _orders(measured: Measured) -> str:
 def _bases(measured: Measured) -> str:
     rows = [(name, f"{count:,}") for name, count in measured["bases"].items()]
     return _table(("split", "bases"), [*rows, ("dropped by the leak filter", f"{measured['dropped']:,}")])
+
+
+def _gengram(measured: Measured) -> str:
+    rows: list[Row] = []
+    for work, shown in (("inference", "a pass"), ("training", "a training step")):
+        one = measured[work]
+        for form in ("genolm", "released form"):
+            if form not in one["sides"]:
+                continue
+            alone = one.get("alone_over_plain_pass", {}).get(form)
+            seconds = [f"{one['sides'][side]['median_seconds']:.2f}" for side in ("without", form)]
+            share = "-" if alone is None else f"{alone:.1%}"
+            rows.append((shown, form, f"{one['bases']:,}", *seconds, f"{one['added'][form]:+.1%}", share))
+    head = ("work", "memory", "bases", "without, seconds", "with, seconds", "added", "memories alone")
+    return _table(head, rows)
+
+
+def _pretraining(measured: Measured) -> str:
+    rates, speedups = measured["tokens_per_second"], measured["speedup"]
+    rows = [(side, f"{rate:,.0f}", f"{speedups[side]:.2f}") for side, rate in rates.items()]
+    share = f"Cutting the rows of a step takes {measured['loader_share_of_a_step']:.2%} of it, in a thread of its own."
+    return f"{_table(('side', 'tokens per second', 'over transformers'), rows)}\n{share}\n"
 
 
 def _training(root: Path) -> str:
@@ -289,6 +314,8 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "variants": _from("variants", _variants),
     "tokenizing": _from("tokenizing", _tokenizing),
     "startup": _from("startup", _startup),
+    "gengram": _from("gengram", _gengram),
+    "pretraining": _from("pretraining", _pretraining),
     "nano": _from("nano", _nano),
     "nano orders": _from("nano", _orders),
     "nano bases": _from("nano", _bases),

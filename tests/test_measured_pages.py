@@ -44,6 +44,27 @@ MEASURED = {
         "embedding_profile_seconds": {"total": 2.0, "encode": 0.01},
     },
     "startup": {"commands": {"genolm --help": {"median_seconds": 0.1234}}},
+    "gengram": {
+        "inference": {
+            "bases": 8192,
+            "sides": {
+                name: {"median_seconds": s}
+                for name, s in (("without", 10.0), ("genolm", 10.2), ("released form", 11.5))
+            },
+            "added": {"genolm": 0.02, "released form": 0.15},
+            "alone_over_plain_pass": {"genolm": 0.018, "released form": 0.14},
+        },
+        "training": {
+            "bases": 4096,
+            "sides": {"without": {"median_seconds": 30.0}, "genolm": {"median_seconds": 31.5}},
+            "added": {"genolm": 0.05},
+        },
+    },
+    "pretraining": {
+        "tokens_per_second": {"genolm": 9000.4, "transformers, AdamW": 4500.0},
+        "speedup": {"genolm": 2.0001, "transformers, AdamW": 1.0},
+        "loader_share_of_a_step": 0.001,
+    },
     "nano": {
         "every": 4,
         "bases": {"train": 29_000_000},
@@ -57,6 +78,8 @@ LINES = {
     "variants": "| `conditional` | 1,000 | 41.3 | 210 | 0.412 | 0.500 |",
     "tokenizing": "| 10,000,000 | 1,234 |",
     "startup": "| `genolm --help` | 0.12 |",
+    "gengram": "| a training step | genolm | 4,096 | 30.00 | 31.50 | +5.0% | - |",
+    "pretraining": "| genolm | 9,000 | 2.00 |",
     "nano": "| best Markov model | 1.8012 (1.7900 to 1.8100), order 11 | 1.8012 (1.7900 to 1.8100), order 11 |",
     "nano orders": "| 11 | 1.8012 | 1.8012 |",
     "nano bases": "| dropped by the leak filter | 257,000 |",

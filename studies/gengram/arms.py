@@ -92,9 +92,6 @@ ARMS: Mapping[str, Arm] = {
         table_rate=5.0,
         table_decay=False,
     ),
-    "small start, windowless": Arm(
-        "the same without a window", _memory(init="small", window=1), table_rate=5.0, table_decay=False
-    ),
     "longer": Arm(
         "small start, windowless, orders 1 to 8, 10 and 12, hashed into 65,536 rows",
         _memory(init="small", window=1, orders=(1, 2, 3, 4, 5, 6, 7, 8, 10, 12), table_rows=65_536),

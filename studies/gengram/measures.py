@@ -23,7 +23,6 @@ Values = NDArray[np.float64]
 PROBES = {
     "splice sites": ("splice.reconstructed.dev", "splice.reconstructed.test"),
     "core promoters": ("prom.prom_core_all.train", "prom.prom_core_all.test"),
-    "yeast H3": ("EMP.H3.dev", "EMP.H3.test"),
 }
 
 
