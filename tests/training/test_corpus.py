@@ -1,6 +1,6 @@
 """The corpus in memory: splits, the leakage filter, what each rule of quality control takes, and the recipe."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from genolm.errors import InputError
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus import Corpus, CorpusRecipe, load_corpus
 from genolm.training.recipe import Recipe
+from genolm.training.recipe_file import read_mapping
 
 TOKENIZER = NucleotideTokenizer(iupac="N")
 COMPLEMENT = str.maketrans("ACGTacgt", "TGCAtgca")
@@ -216,3 +217,8 @@ def test_haplotypes_of_one_locus_are_near_duplicates(data_dir: Path) -> None:
     corpus = load_corpus(recipe, TOKENIZER)
     assert left_out(corpus) == {"near_duplicate": (3_654_426, 13)}
     assert len(load_corpus(replace(recipe, near_duplicates=1.0), TOKENIZER).splits["train"]) == 14
+
+
+def test_the_shipped_recipe_writes_out_every_key() -> None:
+    written = read_mapping("genolm-nano")[1]["corpus"]
+    assert set(written) == {item.name for item in fields(CorpusRecipe)}

@@ -166,6 +166,16 @@ def test_training_from_a_built_corpus_is_training_from_its_files(recipe: Recipe,
     folders = [pretrain(one, tmp_path / name) for one, name in ((recipe, "memory"), (built, "disk"))]
     weights = [(folder / "model.safetensors").read_bytes() for folder in folders]
     assert weights[0] == weights[1]
+    assert "Held out of training: test: chr3." in genolm.load(folders[1]).card.notes
+
+
+def test_a_run_is_not_resumed_on_another_corpus(recipe: Recipe, tmp_path: Path) -> None:
+    folder = build_corpus(recipe.corpus, tmp_path / "built")
+    built = replace(recipe, steps=2, corpus=CorpusRecipe(built=str(folder)))
+    pretrain(built, tmp_path / "run", steps=1)
+    build_corpus(replace(recipe.corpus, min_run=300), folder, overwrite=True)
+    with pytest.raises(RunError, match="holds the run of another recipe"):
+        pretrain(built, tmp_path / "run", resume=True)
 
 
 def test_weights_may_be_given_anew(corpus: CorpusRecipe, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def _card(recipe: Recipe, log: Lines, processes: int) -> Card:
     evaluated = [line for line in log if "held_out_bits_per_base" in line]
     bits = evaluated[-1]["held_out_bits_per_base"] if evaluated else {}
     steps = max((line["step"] for line in log), default=0)
-    regions = "; ".join(f"{name}: {', '.join(texts)}" for name, texts in recipe.corpus.held_out.items())
+    regions = "; ".join(f"{name}: {', '.join(texts)}" for name, texts in recipe.corpus.regions().items())
     notes = (recipe.card.strip(), f"Held out of training: {regions}." if regions else "")
     tokens = tokens_until(steps, recipe)
     return Card(

@@ -48,4 +48,5 @@ def _fingerprint_in(marker: Path) -> str:
 
 def _told(recipe: Recipe) -> dict[str, Any]:
     """What decides the weights: everything but the text of the card and who is told of the progress."""
-    return asdict(replace(recipe, card="", trackers=()))
+    told = asdict(replace(recipe, card="", trackers=()))
+    return {**told, "built_corpus": recipe.corpus.manifest_sha256()} if recipe.corpus.built else told

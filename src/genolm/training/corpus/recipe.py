@@ -10,6 +10,7 @@ from typing import Any
 
 from genolm.errors import InputError
 from genolm.genome.formats import uncompressed_suffix
+from genolm.training.corpus.manifest import MANIFEST, Manifest, sha256
 
 Files = tuple[str, ...] | Mapping[str, str]
 """FASTA files as a list, or by the name of the assembly that each holds."""
@@ -153,8 +154,15 @@ class CorpusRecipe:
             check_sources(self.weights, tuple(self.sources))
 
     def regions(self) -> dict[str, tuple[str, ...]]:
-        """The held-out regions by split."""
-        return dict(self.held_out)
+        """The held-out regions by split; of a built corpus, those of its manifest."""
+        return Manifest.read_from(Path(self.built)).held_out() if self.built else dict(self.held_out)
+
+    def manifest_sha256(self) -> str:
+        """What tells a built corpus from any other; empty where there is none."""
+        if not self.built:
+            return ""
+        Manifest.read_from(Path(self.built))  # refuses what is no corpus
+        return sha256(Path(self.built) / MANIFEST)
 
     def paths(self) -> tuple[Path, ...]:
         """The FASTA files; an InputError for one that is not there."""
