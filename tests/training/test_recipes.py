@@ -1,28 +1,89 @@
 """Recipes: the shipped ones run, and what is wrong in one is named."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from importlib import resources
 from pathlib import Path
 
 import pytest
+import yaml
+from tests.training.written_recipe import write_recipe
 
 import genolm
 from genolm.errors import InputError
+from genolm.models.zoo import ZOO
 from genolm.training.pretrain import pretrain
-from genolm.training.recipe import Recipe, shipped_recipes
+from genolm.training.recipe import OptimizerRecipe, Recipe, Stage, shipped_recipes
+from genolm.training.schedule import schedule
+
+
+def shrunk(shipped: Recipe, toy: Recipe) -> Recipe:
+    """Two steps of every stage, small enough for one process."""
+    stages = tuple(
+        Stage(64 * (number + 1), 2, 2, min(stage.micro_rows, 1), recompute=stage.recompute)
+        for number, stage in enumerate(shipped.plan)
+    )
+    small = replace(shipped, model=shipped.model.shrunk(), corpus=toy.corpus, sharding="none", evaluate_windows=2)
+    return replace(small.staged(stages), trackers=())
 
 
 @pytest.mark.parametrize("name", shipped_recipes())
-def test_shipped_recipes_parse_and_run_two_steps(name: str, recipe: Recipe, tmp_path: Path) -> None:
+def test_shipped_recipes_parse_and_run_two_steps_of_every_stage(name: str, recipe: Recipe, tmp_path: Path) -> None:
     shipped = Recipe.load(name)
-    small = replace(
-        shipped,
-        model=shipped.model.shrunk(),
-        corpus=replace(shipped.corpus, fasta=recipe.corpus.fasta, held_out={"test": ("chr3",)}),
-        context=64,
-        evaluate_windows=2,
-        steps=2,
-    )
+    assert shipped.name == name
+    small = shrunk(shipped, recipe)
     assert genolm.load(pretrain(small, tmp_path / "run")).config == shipped.model.shrunk()
+
+
+@pytest.mark.parametrize("name", ["genos-1.2b", "genos-10b", "gengram-10b"])
+def test_large_recipes_have_the_published_shape_and_settings(name: str) -> None:
+    recipe = Recipe.load(name)
+    published = replace(ZOO[name].config, gengram=None)
+    assert replace(recipe.model, gengram=None) == published
+    memory = ZOO[name].config.gengram
+    if memory is not None:
+        assert recipe.model.gengram == replace(memory, compat="none", init="small")
+    assert {stage.batch_rows * stage.context for stage in recipe.plan} == {8_388_608}
+    assert [stage.context for stage in recipe.plan] == [2**13, 2**15, 2**17, 2**20]
+    assert all(stage.batch_rows % (256 // stage.context_parallel) == 0 for stage in recipe.plan)
+    rates = [schedule(step, recipe) * recipe.optimizer.learning_rate for step in range(0, recipe.steps, 100)]
+    assert max(rates) == pytest.approx(1e-4, rel=1e-3)
+    assert rates[-1] == pytest.approx(1e-5)
+
+
+def test_every_key_is_explained_in_the_nano_recipe() -> None:
+    text = (resources.files("genolm.training") / "recipes/genolm-nano.yaml").read_text()
+    lines = [line for line in text.splitlines() if ":" in line.split("#")[0]]
+    named = {line.split(":")[0].strip() for line in lines}
+    missing = {item.name for kind in (Recipe, OptimizerRecipe, Stage) for item in fields(kind)} - named
+    assert missing == {"stages"}
+    assert "stages: [" in text
+
+
+def test_stages_and_their_keys_beside_them_contradict(recipe: Recipe, tmp_path: Path) -> None:
+    file = write_recipe(recipe.staged((Stage(32, 4, 3), Stage(64, 2, 4))), tmp_path / "r.yaml")
+    values = yaml.safe_load(file.read_text())
+    wrong = {
+        "context": (64, "a recipe with stages says this in each stage .*'context'"),
+        "stages": ([], r"stages is a list of mappings"),
+        "optimizer": ({"warmup_fraction": 0.1}, "one of warmup_steps and warmup_fraction must be 0"),
+        "trackers": (["weightsandbiases"], "a tracker is tensorboard or wandb"),
+        "sharding": ("zero", "sharding is none or fsdp"),
+    }
+    for key, (value, message) in wrong.items():
+        file.write_text(yaml.safe_dump({**values, key: value}))
+        with pytest.raises(InputError, match=rf"r\.yaml: {message}"):
+            Recipe.load(file)
+    file.write_text(yaml.safe_dump({**values, "stages": [{"context": 64, "batch_rows": 2, "steps": 0}]}))
+    with pytest.raises(InputError, match=r"r\.yaml: steps must be at least 1 .*value 0"):
+        Recipe.load(file)
+    with pytest.raises(InputError, match="stages says context"):
+        replace(recipe.staged((Stage(32, 4, 3),)), steps=2)
+    with pytest.raises(InputError, match="muon needs whole matrices"):
+        replace(recipe, sharding="fsdp", optimizer=OptimizerRecipe(name="muon"))
+    with pytest.raises(InputError, match="beyond the model's max_positions"):
+        replace(recipe, context=2_000_000)
+    with pytest.raises(InputError, match="a context of 64 cannot be cut"):
+        replace(recipe, context_parallel=3)
 
 
 def test_recipe_errors_name_file_and_value(tmp_path: Path) -> None:
@@ -39,5 +100,5 @@ def test_recipe_errors_name_file_and_value(tmp_path: Path) -> None:
     file.write_text("name: x\nmodel: {}\ncorpus: {fasta: [], held_out: {}, min_run: 1e2}\n")
     with pytest.raises(InputError, match=r"r\.yaml: model lacks the key vocab_size"):
         Recipe.load(file)
-    with pytest.raises(InputError, match="not one of the shipped recipes: genolm-nano"):
+    with pytest.raises(InputError, match=r"not one of the shipped recipes: .*genolm-nano"):
         Recipe.load("genolm-nanno")
