@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typer.testing import CliRunner
 
 from genolm.cli.main import app
+from genolm.cli.training_progress import training_reports
 
 MADE = SimpleNamespace(genes=3, variants=40, readme=Path("there/README.txt"))
 
@@ -20,9 +21,13 @@ def test_simulate_passes_its_flags(record):
 
 def test_pretrain_passes_the_recipe_by_name_or_path(record):
     calls = record("genolm.training.pretrain", "pretrain", Path("out/model"))
-    done = CliRunner().invoke(app, ["pretrain", "nano", "out", "--resume", "--steps", "9"])
+    done = CliRunner().invoke(app, ["pretrain", "genolm-nano", "out", "--resume", "--steps", "9"])
     ((arguments, settings),) = calls
-    assert arguments == ("nano", Path("out")) and settings["resume"] is True and settings["steps"] == 9
+    assert (
+        (arguments[0].name, arguments[1]) == ("genolm-nano", Path("out"))
+        and settings["resume"] is True
+        and settings["steps"] == 9
+    )
     assert done.stderr == "wrote out/model\n"
 
 
@@ -35,12 +40,28 @@ def test_reports_of_a_training_are_lines_on_stderr(record, monkeypatch):
 
     record("genolm.training.pretrain", "pretrain")
     monkeypatch.setattr(sys.modules["genolm.training.pretrain"], "pretrain", trains)
-    done = CliRunner().invoke(app, ["pretrain", "nano", "out"])
+    done = CliRunner().invoke(app, ["pretrain", "genolm-nano", "out"])
     assert done.stderr.splitlines() == ["step 20  bits_per_base 1.9", "wrote out"]
     assert done.stdout == ""
 
 
 def test_an_interrupted_training_can_be_resumed(record):
     record("genolm.training.pretrain", "pretrain", KeyboardInterrupt())
-    done = CliRunner().invoke(app, ["pretrain", "nano", "out"])
+    done = CliRunner().invoke(app, ["pretrain", "genolm-nano", "out"])
     assert done.exit_code == 130 and "--resume" in done.stderr
+
+
+def test_a_terminal_gets_a_bar_and_other_reports_as_lines(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    with training_reports(40) as report:
+        report({"step": 0, "processes": 1})
+        report({"step": 20, "bits_per_base": 1.9, "tokens_per_second": 1234})
+    shown = capsys.readouterr().err
+    assert "processes 1" in shown
+    assert "20/40" in shown and "1.9000 bits/base  1,234 bases/s" in shown
+
+
+def test_only_the_first_process_says_where_the_model_is(record, monkeypatch):
+    record("genolm.training.pretrain", "pretrain", Path("out/model"))
+    monkeypatch.setenv("RANK", "1")
+    assert CliRunner().invoke(app, ["pretrain", "genolm-nano", "out"]).stderr == ""

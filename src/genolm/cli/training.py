@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from genolm.cli.options import Overwrite, at_least
-from genolm.cli.text import shown
+from genolm.cli.training_progress import training_reports, writes
 
 
 def simulate(
@@ -42,12 +41,15 @@ def pretrain(
         typer.Option(callback=at_least(1), help="Stop after so many steps; the schedule stays the recipe's."),
     ] = None,
 ) -> None:
-    """Train a model from a recipe."""
+    """Train a model from a recipe.
+
+    Started by torchrun it trains on all its processes.
+    """
     from genolm.training.pretrain import pretrain as function
+    from genolm.training.recipe import Recipe
 
-    model = function(recipe, out, resume=resume, steps=steps, log=_print_report)
-    typer.echo(f"wrote {model}", err=True)
-
-
-def _print_report(report: Mapping[str, Any]) -> None:
-    typer.echo("  ".join(f"{name} {shown(value)}" for name, value in report.items()), err=True)
+    read = Recipe.load(recipe)
+    with training_reports(min(steps or read.steps, read.steps)) as report:
+        model = function(read, out, resume=resume, steps=steps, log=report)
+    if writes():
+        typer.echo(f"wrote {model}", err=True)

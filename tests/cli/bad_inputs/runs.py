@@ -125,7 +125,7 @@ CASES = (
     Case(
         "recipe: no such recipe",
         "pretrain nanoo run",
-        "no such recipe file, and not one of the shipped recipes: genolm-nano (value 'nanoo')",
+        "no such recipe file, and not one of the shipped recipes: gengram-10b, genolm-mini, genolm-nano, genos-1.2b, genos-10b (value 'nanoo')",
         3,
     ),
     recipe("recipe: not YAML", "name: [\n", "bad.yaml:2: not valid YAML"),
@@ -134,7 +134,7 @@ CASES = (
     recipe(
         "recipe: an unknown key",
         RECIPE + "learning_rte: 1\n",
-        "bad.yaml: unknown key in recipe; it has batch_rows, card, checkpoint_every, context, corpus, evaluate_every, evaluate_windows, model, name, optimizer, precision, seed, steps (value 'learning_rte')",
+        "bad.yaml: unknown key in recipe; it has batch_rows, card, checkpoint_every, compile, context, context_parallel, corpus, evaluate_every, evaluate_windows, micro_rows, model, name, optimizer, precision, recompute, report_every, seed, sharding, stages, steps, trackers (value 'learning_rte')",
     ),
     recipe(
         "recipe: an unknown key of the model",
@@ -156,6 +156,31 @@ CASES = (
         "recipe: a model that cannot be",
         RECIPE.replace("num_kv_heads: 1", "num_kv_heads: 3"),
         "bad.yaml: model: num_heads 2 is not a multiple of num_kv_heads 3",
+    ),
+    recipe(
+        "recipe: stages and a context beside them",
+        RECIPE + "stages: [{context: 32, batch_rows: 2, steps: 1}]\n",
+        "bad.yaml: a recipe with stages says this in each stage (value 'context')",
+    ),
+    recipe(
+        "recipe: an unknown tracker",
+        RECIPE + "trackers: [weights-and-biases]\n",
+        "bad.yaml: a tracker is tensorboard or wandb (value 'weights-and-biases')",
+    ),
+    recipe(
+        "recipe: muon on sharded weights",
+        RECIPE + "sharding: fsdp\noptimizer: {name: muon}\n",
+        "bad.yaml: muon needs whole matrices and fsdp keeps shares of them: choose adamw or sharding none",
+    ),
+    recipe(
+        "recipe: sharding without a launcher",
+        RECIPE + "sharding: fsdp\n",
+        "sharding fsdp spreads weights over processes: start it with torchrun (value 'fsdp')",
+    ),
+    recipe(
+        "recipe: a row over more processes than there are",
+        RECIPE + "context_parallel: 2\n",
+        "context_parallel must divide the 1 processes (value 2)",
     ),
     recipe(
         "recipe: the FASTA is missing",
