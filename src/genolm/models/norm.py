@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
-# Rows that a norm takes at a time in inference: its fp32 copies then stay in the processor's cache.
+# Rows that a norm takes at a time on a CPU: its fp32 copies then stay in the processor's cache.
 _NORM_ROWS = 512
+_TRAINED_ROWS = 1024
 
 
 class RMSNorm(nn.Module):
@@ -19,6 +22,9 @@ class RMSNorm(nn.Module):
 
     def forward(self, x_BLD: Tensor) -> Tensor:
         """The normed values in the precision of the input."""
+        if x_BLD.device.type == "cpu" and torch.is_grad_enabled() and not torch.compiler.is_compiling():
+            normed: Tensor = _TrainedNorm.apply(x_BLD, self.weight, self.eps)  # type: ignore[no-untyped-call]
+            return normed
         if torch.is_grad_enabled() or x_BLD.shape[1] <= _NORM_ROWS:
             return self._normed(x_BLD)
         return torch.cat([self._normed(rows) for rows in x_BLD.split(_NORM_ROWS, 1)], 1)
@@ -26,3 +32,39 @@ class RMSNorm(nn.Module):
     def _normed(self, x_BLD: Tensor) -> Tensor:
         x = x_BLD.to(torch.promote_types(x_BLD.dtype, torch.float32))
         return (x * torch.rsqrt(x.square().mean(-1, keepdim=True) + self.eps)).to(x_BLD.dtype) * self.weight
+
+
+class _TrainedNorm(torch.autograd.Function):
+    """The norm on a CPU with its gradients, some rows at a time; forward the same bits as without them.
+
+    Shapes: N rows (B times L), D width.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x_BLD: Tensor, weight_D: Tensor, eps: float) -> Tensor:
+        x_ND = x_BLD.reshape(-1, x_BLD.shape[-1])
+        inverse_N1 = x_ND.new_empty(len(x_ND), 1, dtype=_wide(x_ND.dtype))
+        out = []
+        for rows, inverse in zip(x_ND.split(_TRAINED_ROWS), inverse_N1.split(_TRAINED_ROWS), strict=True):
+            x = rows.to(inverse.dtype)
+            inverse.copy_(torch.rsqrt(x.square().mean(-1, keepdim=True) + eps))
+            out.append((x * inverse).to(x_ND.dtype) * weight_D)
+        ctx.save_for_backward(x_ND, weight_D, inverse_N1)
+        return torch.cat(out).view(x_BLD.shape)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+        x_ND, weight_D, inverse_N1 = ctx.saved_tensors
+        grad_ND = gradients[0].reshape(x_ND.shape)
+        dx_ND, dweight_D = torch.empty_like(x_ND), torch.zeros_like(weight_D, dtype=inverse_N1.dtype)
+        pieces = (values.split(_TRAINED_ROWS) for values in (x_ND, grad_ND, inverse_N1, dx_ND))
+        for rows, grads, inverse, into in zip(*pieces, strict=True):
+            unit, grad = rows.to(inverse.dtype) * inverse, grads.to(inverse.dtype)
+            dweight_D += (unit * grad).sum(0)
+            grad = grad * weight_D
+            into.copy_(grad.addcmul_(unit, (unit * grad).mean(-1, keepdim=True), value=-1).mul_(inverse))
+        return dx_ND.view(gradients[0].shape), dweight_D.to(weight_D.dtype), None
+
+
+def _wide(dtype: torch.dtype) -> torch.dtype:
+    return torch.promote_types(dtype, torch.float32)
