@@ -19,6 +19,7 @@ import genolm
 from genolm.errors import InputError, RunError
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus import CorpusRecipe, RowOrder, build_corpus, inspect_corpus, load_corpus
+from genolm.training.corpus.manifest import sealed
 from genolm.training.pretrain import pretrain
 from genolm.training.recipe import Recipe
 
@@ -230,7 +231,8 @@ BAD_MANIFESTS = {
         '{"format": "genolm corpus", "version": 2}',
         r"this genolm reads version 1 of the format \(value 2\)",
     ),
-    "nothing in it": ('{"format": "genolm corpus", "version": 1}', "damaged: KeyError 'options'"),
+    "nothing in it": ('{"format": "genolm corpus", "version": 1}', "damaged or changed: its sha256 is not that"),
+    "nothing in it, sealed": (sealed({"format": "genolm corpus", "version": 1}), "damaged: KeyError 'options'"),
 }
 
 

@@ -12,7 +12,7 @@ from tests.training.conftest import random_dna
 from genolm.errors import InputError
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus import Corpus, CorpusRecipe, build_corpus, load_corpus
-from genolm.training.corpus.manifest import sha256
+from genolm.training.corpus.manifest import sealed, sha256
 
 TOKENIZER = NucleotideTokenizer(iupac="N")
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
@@ -140,7 +140,7 @@ def edit(built: Path, change: Callable[[pl.DataFrame], pl.DataFrame], *, sign: b
     if sign:
         manifest = json.loads((built / "manifest.json").read_text())
         manifest["documents"]["sha256"] = sha256(path)
-        (built / "manifest.json").write_text(json.dumps(manifest))
+        (built / "manifest.json").write_text(sealed(manifest))
 
 
 def is_test() -> pl.Expr:
@@ -197,9 +197,13 @@ def test_by_editing_the_manifest(built: Path) -> None:
     manifest = json.loads((built / "manifest.json").read_text())
     manifest["options"]["held_out"] = {}
     manifest["shards"][0]["split"] = "train"
-    (built / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(InputError, match="not where its shard has it"):
-        load_corpus(CorpusRecipe(built=str(built)), TOKENIZER)
+    for text, message in (
+        (json.dumps(manifest), r"manifest\.json: damaged or changed: its sha256"),
+        (sealed(manifest), "not where its shard has it"),
+    ):
+        (built / "manifest.json").write_text(text)
+        with pytest.raises(InputError, match=message):
+            load_corpus(CorpusRecipe(built=str(built)), TOKENIZER)
 
 
 def test_by_editing_a_shard(built: Path) -> None:

@@ -57,6 +57,11 @@ CASES = (
         "no contig of the corpus lies in this region of held_out or skip (value 'chr22')",
     ),
     corpus(
+        "corpus: an interval that ends before it starts",
+        CORPUS.replace("[chr2]", '["chr2:500-20"]'),
+        "corpus.yaml: the interval ends before it starts (value 'chr2:500-20')",
+    ),
+    corpus(
         "corpus: all is held out",
         CORPUS.replace("[chr2]", "[chr1, chr2]"),
         "no base of the corpus falls into the split 'train'",
@@ -121,6 +126,22 @@ CASES = (
         5,
         {"corpus.yaml": CORPUS, "built": None, "built/thesis.txt": "years of work"},
     ),
+    Case(
+        "corpus: a file where a folder should be",
+        "corpus build corpus.yaml corpus.yaml/built",
+        "corpus.yaml/built: its folder cannot be made (File exists): choose another place",
+        5,
+        {"corpus.yaml": CORPUS},
+    ),
+    Case(
+        "corpus: its folder may not be written",
+        "corpus build corpus.yaml locked/built",
+        "locked/built: the folder locked cannot be written",
+        5,
+        {"corpus.yaml": CORPUS, "locked": None},
+        make=lambda folder: (folder / "locked").chmod(0o555),
+        unprivileged=True,
+    ),
     Case("corpus: not a built one", INSPECT, "built: not a built corpus: it has no manifest.json", 3, {"built": None}),
     damaged(
         "corpus: a damaged shard",
@@ -141,5 +162,12 @@ CASES = (
         "corpus: a torn manifest",
         lambda folder: (folder / "built/manifest.json").write_text('{"format": "genolm cor'),
         "built/manifest.json: damaged: not JSON",
+    ),
+    damaged(
+        "corpus: a changed manifest",
+        lambda folder: (folder / "built/manifest.json").write_text(
+            (folder / "built/manifest.json").read_text().replace("chr2", "chr3")
+        ),
+        "built/manifest.json: damaged or changed: its sha256 is not that of its content",
     ),
 )

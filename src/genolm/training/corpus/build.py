@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -63,7 +64,7 @@ def build_corpus(
     _refuse_existing(folder, overwrite)
     tokenizer = NucleotideTokenizer(iupac="N")
     cleaner = Cleaner(recipe, tokenizer)  # refuses what is wrong before anything is written
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    _make_parent(folder)
     sweep(folder)
     with stoppable(), atomic_file(folder) as partial:
         partial.mkdir()
@@ -167,6 +168,15 @@ class _Build:
         files = dict.fromkeys(file for one in self._cleaner.assemblies for file in self._recipe.gene_files(one.name))
         for file in files:
             yield {"file": file.name, "sha256": sha256(file)}
+
+
+def _make_parent(folder: Path) -> None:
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{folder}: its folder cannot be made ({error.strerror}): choose another place") from None
+    if not os.access(folder.parent, os.W_OK | os.X_OK):
+        raise RunError(f"{folder}: the folder {folder.parent} cannot be written")
 
 
 def _refuse_existing(folder: Path, overwrite: bool) -> None:

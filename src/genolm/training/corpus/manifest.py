@@ -43,14 +43,14 @@ class Manifest:
 
     def to_json(self) -> str:
         """The text of the file; equal corpora write equal text."""
-        return json.dumps({"format": FORMAT, "version": VERSION, **asdict(self)}, indent=1, default=list) + "\n"
+        return sealed({"format": FORMAT, "version": VERSION, **asdict(self)})
 
     @classmethod
     def read_from(cls, folder: Path) -> Manifest:
         """The manifest of a built corpus.
 
         Raises:
-            InputError: no such folder, no manifest, one that is damaged or of a newer version.
+            InputError: no such folder, no manifest, one that is damaged, was changed or is of a newer version.
         """
         file = folder / MANIFEST
         if not file.is_file():
@@ -63,6 +63,8 @@ class Manifest:
             raise InputError("not the manifest of a built corpus", file=file)
         if values.get("version") != VERSION:
             raise InputError(f"this genolm reads version {VERSION} of the format", file=file, value=values["version"])
+        if values.get("sha256") != json.loads(sealed(values))["sha256"]:
+            raise InputError("damaged or changed: its sha256 is not that of its content", file=file)
         try:
             found = cls(**{item.name: values[item.name] for item in fields(cls)})
             found.check(folder)
@@ -109,6 +111,13 @@ class Manifest:
     def assemblies(self) -> tuple[str, ...]:
         """Names of the assemblies, in the order of the recipe."""
         return tuple(one["assembly"] for one in self.inputs if "assembly" in one)
+
+
+def sealed(values: Mapping[str, Any]) -> str:
+    """The text of a manifest with the digest of all else that stands in it."""
+    content = {name: value for name, value in values.items() if name != "sha256"}
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=list).encode()).hexdigest()
+    return json.dumps({**content, "sha256": digest}, indent=1, default=list) + "\n"
 
 
 def sha256(path: Path) -> str:

@@ -10,7 +10,9 @@ from typing import Any
 
 from genolm.errors import InputError
 from genolm.genome.formats import uncompressed_suffix
+from genolm.genome.interval import Interval
 from genolm.training.corpus.manifest import MANIFEST, Manifest, sha256
+from genolm.training.corpus.regions import is_interval
 
 Files = tuple[str, ...] | Mapping[str, str]
 """FASTA files as a list, or by the name of the assembly that each holds."""
@@ -103,8 +105,8 @@ class CorpusRecipe:
             if not isinstance(getattr(self, name), Mapping):
                 raise InputError(f"{name} is a mapping by the names of sources", value=getattr(self, name))
         for name, files in {**self.sources, "fasta": self.fasta, "genes": self.genes}.items():
-            items = files.values() if isinstance(files, Mapping) else files
-            if isinstance(items, str) or not all(isinstance(item, str) and item for item in items):
+            items = list(files.values()) if isinstance(files, Mapping) else files
+            if not isinstance(items, tuple | list) or not all(isinstance(item, str) and item for item in items):
                 raise InputError(f"{name} is a list of files, or a mapping of assemblies to files", value=files)
 
     def _check_origin(self) -> None:
@@ -126,6 +128,9 @@ class CorpusRecipe:
         for split, texts in [*self.held_out.items(), ("skip", self.skip)]:
             if not isinstance(texts, tuple | list) or not all(isinstance(text, str) and text for text in texts):
                 raise InputError(f"{split} is a list of regions, each a text", value=texts)
+            for text in texts:
+                if is_interval(text):
+                    Interval.parse(text)
             if split != "skip" and (not str(split).isidentifier() or split == "train"):
                 raise InputError("a held-out split is called by one word, and not train", value=split)
 

@@ -76,7 +76,7 @@ class Division:
 
     def _regions_of(self, assembly: str, contig: str) -> list[Region]:
         alias = contig_alias(contig)
-        parent = contig_alias(Interval.parse(contig).chrom) if _is_interval(contig) else None
+        parent = contig_alias(Interval.parse(contig).chrom) if is_interval(contig) else None
         return [
             region
             for region in self._regions
@@ -92,7 +92,7 @@ def _read(text: str, split: str, assemblies: Sequence[str]) -> list[Region]:
     for assembly, name in readings:
         whole = None if assembly is not None and name in ("", "*") else contig_alias(name)
         found.append(Region(text, split, assembly, whole))
-        if _is_interval(name):
+        if is_interval(name):
             place = Interval.parse(name)
             found.append(Region(text, split, assembly, contig_alias(place.chrom), place.start, place.end))
     return found
@@ -102,5 +102,6 @@ def _owner(regions: Sequence[Region], start: int, end: int) -> str:
     return next((region.split for region in regions if region.start <= start and end <= region.end), TRAIN)
 
 
-def _is_interval(text: str) -> bool:
+def is_interval(text: str) -> bool:
+    """Whether a text has the form of a browser's interval, ``chr1:1-1,000``; its numbers may still be wrong."""
     return _INTERVAL.fullmatch(text) is not None and " " not in text
