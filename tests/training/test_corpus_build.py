@@ -137,6 +137,20 @@ def test_what_a_killed_build_left_is_swept_away(corpus: CorpusRecipe, tmp_path: 
     assert not list(tmp_path.glob(".partial-*"))
 
 
+def test_two_builds_of_one_folder_do_not_meet(corpus: CorpusRecipe, tmp_path: Path) -> None:
+    refused = []
+
+    def again(told: str) -> None:
+        if not refused:
+            with pytest.raises(RunError, match="a run is at work here") as error:
+                build_corpus(corpus, tmp_path / "built")
+            refused.append(error)
+
+    before = set(tmp_path.iterdir())
+    build_corpus(corpus, tmp_path / "built", progress=again)
+    assert refused and set(tmp_path.iterdir()) == before | {tmp_path / "built"}
+
+
 def test_a_folder_that_is_there_stays(corpus: CorpusRecipe, tmp_path: Path) -> None:
     folder = build_corpus(corpus, tmp_path / "built")
     with pytest.raises(RunError, match="exists; choose another folder, or --overwrite"):

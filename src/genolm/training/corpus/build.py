@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from genolm.engine.atomic import atomic_file, sweep, write_text
 from genolm.engine.interrupt import stoppable
+from genolm.engine.lock import locked
 from genolm.errors import InputError, RunError
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus.documents import Cleaner, Document, Sieve, read_contigs
@@ -52,7 +55,8 @@ def build_corpus(
 
     Raises:
         InputError: for a recipe or file that cannot be used; see :func:`load_corpus`.
-        RunError: when ``folder`` is there and ``overwrite`` is not set, or holds something else than a corpus.
+        RunError: when ``folder`` is there and ``overwrite`` is not set, holds something else than a corpus, or is
+            being built by another process.
         ResourceError: when the disk is full.
     """
     recipe = recipe if isinstance(recipe, CorpusRecipe) else read_corpus_recipe(recipe)
@@ -65,8 +69,7 @@ def build_corpus(
     tokenizer = NucleotideTokenizer(iupac="N")
     cleaner = Cleaner(recipe, tokenizer)  # refuses what is wrong before anything is written
     _make_parent(folder)
-    sweep(folder)
-    with stoppable(), atomic_file(folder) as partial:
+    with stoppable(), _alone(folder), atomic_file(folder) as partial:
         partial.mkdir()
         _Build(recipe, tokenizer, cleaner, partial, shard_bytes, progress or (lambda _: None)).write()
         open_corpus(partial, tokenizer)  # the reader's own checks, before it takes its place
@@ -168,6 +171,18 @@ class _Build:
         files = dict.fromkeys(file for one in self._cleaner.assemblies for file in self._recipe.gene_files(one.name))
         for file in files:
             yield {"file": file.name, "sha256": sha256(file)}
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """No other build may write this folder meanwhile; what a killed one left of it is swept away."""
+    place = folder.with_name(f".{folder.name}.building")
+    with locked(place):
+        try:
+            sweep(folder)
+            yield
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def _make_parent(folder: Path) -> None:

@@ -104,18 +104,26 @@ def check_places(folder: Path, manifest: Manifest, table: pl.DataFrame) -> None:
 def check_held_out(folder: Path, manifest: Manifest, table: pl.DataFrame) -> None:
     """Raises an InputError for a document that lies in a region of another split, or of none."""
     division = Division(manifest.held_out(), manifest.options["skip"], manifest.assemblies())
-    for (assembly, contig), group in table.group_by(["assembly", "contig"], maintain_order=True):
-        low, high = int(group["start"].min()), int(group["end"].max())  # type: ignore
-        starts, ends, owners = group["start"].to_numpy(), group["end"].to_numpy(), group["split"].to_numpy()
-        for start, end, split in division.divide(str(assembly), str(contig), low, high):
-            inside = np.flatnonzero((starts < end) & (start < ends) & (owners != split))
-            if len(inside):
-                row = group.row(int(inside[0]), named=True)
-                where = (
-                    "in no split" if split == SKIPPED else "trained on" if split == TRAIN else f"held out as {split}"
-                )
-                message = f"a document of {row['split']} reaches into a region that is {where}: build the corpus again"
-                raise InputError(message, file=folder / manifest.documents["file"], value=_place(row))
+    contigs = table.group_by(["assembly", "contig"], maintain_order=True).agg(
+        pl.col("start").min(), pl.col("end").max(), splits=pl.col("split").unique()
+    )
+    for contig in contigs.iter_rows(named=True):
+        pieces = division.divide(contig["assembly"], contig["contig"], contig["start"], contig["end"])
+        if contig["splits"] != [pieces[0][2]] or len(pieces) > 1:  # most contigs are trained on from end to end
+            own = (pl.col("assembly") == contig["assembly"]) & (pl.col("contig") == contig["contig"])
+            _check_contig(folder / manifest.documents["file"], table.filter(own), pieces)
+
+
+def _check_contig(path: Path, table: pl.DataFrame, pieces: list[tuple[int, int, str]]) -> None:
+    """The documents of one contig against the pieces that it is divided into."""
+    for start, end, split in pieces:
+        other = (pl.col("start") < end) & (pl.col("end") > start) & (pl.col("split") != split)
+        wrong = table.filter(other)
+        if wrong.height:
+            row = wrong.row(0, named=True)
+            where = {SKIPPED: "in no split", TRAIN: "trained on"}.get(split, f"held out as {split}")
+            message = f"a document of {row['split']} reaches into a region that is {where}: build the corpus again"
+            raise InputError(message, file=path, value=_place(row))
 
 
 def _place(row: Mapping[str, Any]) -> str:
