@@ -3,8 +3,9 @@
     GENOLM_DATA=folder python -m studies.gengram.run
     python -m studies.gengram.report                     # the tables of docs/studies/gengram.md
 
-Runs that have their file are not repeated: a stopped study goes on where it was, and a second process may take other
-seeds (--seeds 2) at the same time.
+First all networks are trained and measured on held-out sequence, then the probes are taken on the kept weights. What is
+done is not repeated: a stopped study goes on where it was, and a second process may take other seeds (--seeds 2) at
+the same time.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 from benchmarks.record import machine
+from safetensors.torch import load_file, save_file
 
 from genolm.training.corpus import Corpus, load_corpus
 from genolm.training.heldout import sample_windows
@@ -49,6 +51,8 @@ def main() -> None:
             if not _file(arm, seed).exists():
                 print(arm, seed, flush=True)
                 _write(_file(arm, seed), run(arm, seed, corpus, size))
+    for arm, seed in wanted:
+        add_probes(arm, seed)
     if all(_file(*one).exists() for one in wanted):
         told = [json.loads(_file(*one).read_text()) for one in wanted]
         _write(RESULTS, {"machine": machine(), "size": asdict(size), "probe_baselines": baselines(), "runs": told})
@@ -58,6 +62,8 @@ def run(name: str, seed: int, corpus: Corpus, size: Size) -> dict[str, Any]:
     """Train one arm with one seed and measure everything."""
     arm = ARMS[name]
     network, told = train(arm, corpus.splits["train"], size, seed)
+    RUNS.mkdir(exist_ok=True)
+    save_file(network.state_dict(), _weights(name, seed))
     held_out = {
         split: sample_windows(corpus.splits[split], size.context, WINDOWS, seed=1) for split in SPLITS
     }  # the same windows for every run
@@ -72,9 +78,19 @@ def run(name: str, seed: int, corpus: Corpus, size: Size) -> dict[str, Any]:
         "memory_layers": memory,
         "window_bits": {split: np.round(window_bits(network, held_out[split]), 4).tolist() for split in SPLITS},
         "lens_kl_nats": lens_kl(network, held_out["validation"][:LENS_WINDOWS]),
-        "probe_auc": probes(network),
         **told,
     }
+
+
+def add_probes(arm: str, seed: int) -> None:
+    """Probe the kept weights of a run, unless that was done."""
+    told = json.loads(_file(arm, seed).read_text())
+    if "probe_auc" in told:
+        return
+    print(arm, seed, "probes", flush=True)
+    network = build(ARMS[arm], seed)
+    network.load_state_dict(load_file(_weights(arm, seed)))
+    _write(_file(arm, seed), {**told, "probe_auc": probes(network.eval())})
 
 
 def probes(network: Any) -> dict[str, float]:
@@ -101,6 +117,10 @@ def _data() -> Path:
 
 def _file(arm: str, seed: int) -> Path:
     return RUNS / f"{arm.replace(', ', '_').replace(' ', '-')}_{seed}.json"
+
+
+def _weights(arm: str, seed: int) -> Path:
+    return _file(arm, seed).with_suffix(".safetensors")
 
 
 def _write(path: Path, values: Any) -> None:
