@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     from genolm.models.loading import load as load
     from genolm.models.model import Model as Model
     from genolm.tasks.embed import embed as embed
+    from genolm.tasks.explain.attribution import explain_attribution as explain_attribution
+    from genolm.tasks.explain.experts import explain_experts as explain_experts
+    from genolm.tasks.explain.lens import explain_lens as explain_lens
+    from genolm.tasks.explain.memory import explain_memory as explain_memory
+    from genolm.tasks.explain.tables import explain_tables as explain_tables
     from genolm.tasks.generate import generate as generate
     from genolm.tasks.likelihood import score as score
     from genolm.tasks.mutagenesis import mutate as mutate
@@ -60,6 +65,11 @@ _MODULES = {
     "describe": "models.inspection",
     "models_table": "models.inspection",
     "embed": "tasks.embed",
+    "explain_attribution": "tasks.explain.attribution",
+    "explain_experts": "tasks.explain.experts",
+    "explain_lens": "tasks.explain.lens",
+    "explain_memory": "tasks.explain.memory",
+    "explain_tables": "tasks.explain.tables",
     "score": "tasks.likelihood",
     "variants": "tasks.variants",
     "mutate": "tasks.mutagenesis",

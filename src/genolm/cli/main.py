@@ -8,23 +8,29 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from genolm.cli import about, bulk, corpus, training, zoo
+from genolm.cli import about, bulk, corpus, explain, training, zoo
 from genolm.cli.errors import reported
 
 
 class _InOrder(TyperGroup):
-    """Lists the group ``corpus`` where it is used, before ``pretrain``; typer would put groups last."""
+    """Lists groups of verbs where they are used; typer would put them last."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The verbs in the order of their use."""
-        names = [name for name in self.commands if name != "corpus"]
-        return [*names[: names.index("pretrain")], "corpus", *names[names.index("pretrain") :]]
+        names = [name for name in self.commands if name not in _BEFORE]
+        for group, verb in _BEFORE.items():
+            names.insert(names.index(verb), group)
+        return names
+
+
+_BEFORE = {"explain": "merge", "corpus": "pretrain"}
+"""Each group of verbs with the verb that follows it in the list."""
 
 
 app = typer.Typer(
     name="genolm",
     cls=_InOrder,
-    help="Genome language models: embed, score, call variant effects, generate and pretrain.",
+    help="Genome language models: embed, score, call variant effects, generate, explain and pretrain.",
     epilog="`genolm VERB --help` explains a verb. Start with `genolm demo FOLDER`.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     no_args_is_help=True,
@@ -66,7 +72,8 @@ _VERBS: tuple[Callable[..., None], ...] = (
 )
 for _verb in _VERBS:
     app.command()(_verb)
-app.add_typer(corpus.app)
+for _group in (explain.app, corpus.app):
+    app.add_typer(_group)
 
 
 def main() -> None:

@@ -27,7 +27,9 @@ LONGEST = 3000
 _UNDATED: dict[str, dict[str, None]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 _BASES = "ACGT"
 _ROW = 60  # most bases side by side
-_COLOURS = {"A": "#2a9d5c", "C": "#2b6cb0", "G": "#e09f1f", "T": "#c5324a"}
+COLOURS = {"A": "#2a9d5c", "C": "#2b6cb0", "G": "#e09f1f", "T": "#c5324a"}
+"""Of letters in logos."""
+
 _INK, _FAINT, _EMPTY = "#222222", "#666666", "#ececec"
 # Inches. A block is a logo over its heat map; between blocks there is room for the labels of the positions.
 _CELL, _LOGO, _MAP, _GAP, _BETWEEN = 0.155, 0.95, 0.72, 0.06, 0.5
@@ -194,7 +196,7 @@ def _logo(axes: Axes, heights_P4: NDArray[np.float64], tallest: float) -> None:
     import pandas  # type: ignore[import-untyped]
 
     frame = pandas.DataFrame(heights_P4, columns=list(_BASES))
-    logomaker.Logo(frame, ax=axes, color_scheme=_COLOURS, show_spines=False, width=0.94, vpad=0.01)
+    logomaker.Logo(frame, ax=axes, color_scheme=COLOURS, show_spines=False, width=0.94, vpad=0.01)
     axes.set(xlim=(-0.5, len(frame) - 0.5), ylim=(0, tallest), xticks=[])
     axes.spines["left"].set_visible(True)
     axes.set_ylabel("bits", fontsize=9, color=_INK)

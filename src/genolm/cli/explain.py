@@ -1,0 +1,180 @@
+"""The verbs of ``genolm explain``: memory, tables, lens, experts and attribution."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from genolm.cli.errors import reported
+from genolm.cli.options import Context, Iupac, Length, ModelName, Overwrite, Precision, Reference, at_least, bulk
+
+app = typer.Typer(
+    name="explain",
+    help="Read a model, everything beside a null: memory, tables, lens, experts, attribution.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Regions = Annotated[
+    str,
+    typer.Argument(
+        metavar="INPUT", help="FASTA, BED, a table, or one interval as chr22:1,001-2,000; - reads FASTA from stdin."
+    ),
+]
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write; it appears when it is complete.")]
+Genes = Annotated[Path | None, typer.Option("--genes", metavar="GTF", help="GTF or GFF3 of genes.")]
+Seed = Annotated[int, typer.Option("--seed", help="Of everything that is drawn.")]
+Tables = Annotated[Literal["tsv", "parquet"], typer.Option("--tables", help="What tables are written as.")]
+Device = Annotated[
+    str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps; default the best there is.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no closing line.")]
+
+
+def memory(
+    model: ModelName,
+    inputs: Regions,
+    out: Folder,
+    *,
+    genes: Genes = None,
+    genome: Reference = None,
+    length: Length = None,
+    context: Context = None,
+    iupac: Iupac = "raise",
+    seed: Seed = 0,
+    tables: Tables = "tsv",
+    settings: dict[str, Any],
+) -> Path:
+    """How strongly a k-mer memory writes at each base, beside random tables.
+
+    Writes tables, a bigWig for each layer and quantity, and a heat map of each region.
+    """
+    from genolm.tasks.explain.memory import explain_memory as function
+
+    words: dict[str, Any] = {"genome": genome, "length": length, "context": context, "iupac": iupac}
+    function(model, inputs, out, genes=genes, seed=seed, tables=tables, **words, **settings)
+    return out
+
+
+def lens(
+    model: ModelName,
+    inputs: Regions,
+    out: Folder,
+    *,
+    over: Annotated[
+        Literal["bases", "vocabulary"], typer.Option(help="What probabilities add up to one over: ACGT, or all tokens.")
+    ] = "bases",
+    genome: Reference = None,
+    length: Length = None,
+    context: Context = None,
+    iupac: Iupac = "raise",
+    seed: Seed = 0,
+    tables: Tables = "tsv",
+    settings: dict[str, Any],
+) -> Path:
+    """After which layer a model has made up its mind (LogitLens), beside random weights."""
+    from genolm.tasks.explain.lens import explain_lens as function
+
+    words: dict[str, Any] = {"genome": genome, "length": length, "context": context, "iupac": iupac}
+    function(model, inputs, out, over=over, seed=seed, tables=tables, **words, **settings)
+    return out
+
+
+def experts(
+    model: ModelName,
+    inputs: Regions,
+    out: Folder,
+    *,
+    genes: Genes = None,
+    genome: Reference = None,
+    length: Length = None,
+    context: Context = None,
+    iupac: Iupac = "raise",
+    seed: Seed = 0,
+    tables: Tables = "tsv",
+    settings: dict[str, Any],
+) -> Path:
+    """Which experts classes of bases go to, beside moved labels and random weights."""
+    from genolm.tasks.explain.experts import explain_experts as function
+
+    words: dict[str, Any] = {"genome": genome, "length": length, "context": context, "iupac": iupac}
+    function(model, inputs, out, genes=genes, seed=seed, tables=tables, **words, **settings)
+    return out
+
+
+def tables(
+    model: ModelName,
+    out: Folder,
+    *,
+    seed: Seed = 0,
+    tables: Tables = "tsv",
+    device: Device = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """What the k-mer tables hold: neighbours, strands, codons, beside random tables."""
+    from genolm.tasks.explain.tables import explain_tables as function
+
+    function(model, out, seed=seed, tables=tables, device=device, overwrite=overwrite)
+    if not quiet:
+        typer.echo(f"wrote {out}", err=True)
+
+
+def attribution(
+    model: ModelName,
+    inputs: Regions,
+    out: Folder,
+    *,
+    position: Annotated[
+        int | None,
+        typer.Option(callback=at_least(1), metavar="N", help="Explain this base alone, 1-based; default all."),
+    ] = None,
+    genes: Genes = None,
+    genome: Reference = None,
+    length: Length = None,
+    context: Context = None,
+    iupac: Iupac = "raise",
+    seed: Seed = 0,
+    tables: Tables = "tsv",
+    device: Device = None,
+    dtype: Precision = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Which bases a prediction listens to: mutagenesis and gradient × input, beside nulls.
+
+    At most 1,000 bases of a sequence.
+    """
+    from genolm.tasks.explain.attribution import explain_attribution as function
+
+    words: dict[str, Any] = {
+        "genome": genome,
+        "length": length,
+        "context": context,
+        "iupac": iupac,
+        "device": device,
+        "dtype": dtype,
+    }
+    function(
+        model,
+        inputs,
+        out,
+        position=position,
+        genes=genes,
+        seed=seed,
+        tables=tables,
+        overwrite=overwrite,
+        progress=not quiet and sys.stderr.isatty(),
+        **words,
+    )
+    if not quiet:
+        typer.echo(f"wrote {out}", err=True)
+
+
+for _verb in (memory, lens, experts):
+    app.command()(bulk(_verb))
+for _plain in (tables, attribution):
+    app.command()(reported(_plain))
