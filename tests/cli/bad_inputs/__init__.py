@@ -1,6 +1,6 @@
 """The kinds of bad input that the tests run and ``docs/bad-input.md`` lists, in the order of that page."""
 
-from tests.cli.bad_inputs import corpora, models, options, runs, sequences, variants
+from tests.cli.bad_inputs import corpora, explained, models, options, runs, sequences, variants
 from tests.cli.bad_inputs.case import Case
 
 CASES: tuple[Case, ...] = (
@@ -10,4 +10,5 @@ CASES: tuple[Case, ...] = (
     *options.CASES,
     *runs.CASES,
     *corpora.CASES,
+    *explained.CASES,
 )
