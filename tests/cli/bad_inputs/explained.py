@@ -1,5 +1,4 @@
 """What `genolm explain` cannot explain."""
-# ruff: noqa: E501  messages and commands stand as they are printed and typed
 
 from pathlib import Path
 
