@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 Float32 = NDArray[np.float32]
 _PER_ROW = 100
 _LETTERED = 300  # bases; longer sequences are drawn as bars in one row
-_INNER, _LEFT, _RIGHT, _TOP = 11.5, 1.75, 1.05, 0.75
+_INNER, _LEFT, _RIGHT, _TOP = 11.5, 2.15, 1.15, 0.75
 _LOGO, _HEAT, _GAP, _BETWEEN = 0.52, 0.6, 0.09, 0.5
 _RUNS = (("model", "model"), ("shuffled", "shuffled"), ("random_weights", "random\nweights"))
-_METHODS = (("mutagenesis", "mutagenesis"), ("gradient", "gradient × input"))
+_METHODS = (("mutagenesis", "mutagenesis,\nnats"), ("gradient", "gradient × input,\nnats"))
 _CAPTION = (
     "Height of a letter, nats: mutagenesis, minus the mean change of the objective when each of the other three bases "
     "is put there; gradient × input, the same if the network were linear. Upwards: the base raises the objective. Heat "
