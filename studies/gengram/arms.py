@@ -30,7 +30,6 @@ BASE = DecoderConfig(
     max_positions=1024,
     initial_std=0.02,
 )
-DENSE = replace(BASE, num_experts=0, experts_per_token=0, ffn_size=512)
 LENGTHS = {6: 16, 8: 16, 10: 4}
 # Widths scaled as the hidden size is: 1,024 of 4,096 in the paper's 10B, here 32 of 128.
 RELEASED = GengramConfig(layers=PAPER_LAYERS, dim=32, init="reference")
@@ -48,8 +47,6 @@ class Arm:
         table_decay: whether weight decay pulls on the tables, as released.
         frozen_tables: tables stay as they were drawn.
         convolution: taps of a plain depthwise convolution that stands in the memory's place.
-        muon: whether the hidden matrices are trained with Muon, as in genolm-nano's recipe.
-        baseline: the arm that it is compared with.
     """
 
     what: str
@@ -58,8 +55,6 @@ class Arm:
     table_decay: bool = True
     frozen_tables: bool = False
     convolution: int = 0
-    muon: bool = False
-    baseline: str = "baseline"
 
 
 def _memory(**changes: object) -> DecoderConfig:
@@ -109,11 +104,6 @@ ARMS: Mapping[str, Arm] = {
         _at_input(BASE, LENGTHS),
         table_rate=2.0,
         table_decay=False,
-    ),
-    "dense": Arm("no module and no experts", DENSE, baseline="dense"),
-    "dense, Muon": Arm("hidden matrices trained with Muon", DENSE, muon=True, baseline="dense"),
-    "dense, Muon, input memory, orders 6, 8, 10": Arm(
-        "both", _at_input(DENSE, LENGTHS), table_rate=2.0, table_decay=False, muon=True, baseline="dense"
     ),
 }
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from studies.gengram.arms import ARMS
 from studies.gengram.measures import PROBES
-from studies.gengram.run import RESULTS, SPLITS
+from studies.gengram.run import PROBED_SEED, RESULTS, SPLITS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "studies" / "gengram.md"
 _MARKED = re.compile(r"(<!-- (?P<name>[a-z ]+) table: begin -->\n).*?(<!-- (?P=name) table: end -->)", re.S)
@@ -48,12 +48,11 @@ def over_seeds(values: Sequence[float]) -> tuple[float, float]:
 
 
 def against_baseline(runs: dict[tuple[str, int], Run], arm: str, split: str) -> tuple[float, float, float]:
-    """Mean difference to the arm's baseline over seeds and windows, with its 95 % bootstrap interval over windows.
+    """Mean difference to the baseline over seeds and windows, with its 95 % bootstrap interval over windows.
 
     Runs of the same seed share their rows and are compared with each other, window by window.
     """
-    base = ARMS[arm].baseline
-    ours, theirs = (_bits(runs, name, split) for name in (arm, base))
+    ours, theirs = (_bits(runs, name, split) for name in (arm, "baseline"))
     difference = (ours - theirs).mean(0)
     random = np.random.default_rng(0)
     means = [difference[random.integers(len(difference), size=len(difference))].mean() for _ in range(2000)]
@@ -81,7 +80,7 @@ def _bits_table(runs: dict[tuple[str, int], Run], told: dict[str, Any]) -> str:
         for split in SPLITS:
             mean, half = over_seeds([float(np.mean(run["window_bits"][split])) for run in seeds_of(runs, arm)])
             row.append(f"{_number(mean)} ± {_number(half)}")
-        if ARMS[arm].baseline == arm:
+        if arm == "baseline":
             row += ["–", "–"]
         else:
             row += [
@@ -89,27 +88,27 @@ def _bits_table(runs: dict[tuple[str, int], Run], told: dict[str, Any]) -> str:
                 for mean, low, high in (against_baseline(runs, arm, split) for split in SPLITS)
             ]
         rows.append(row)
-    return _table(("arm", *SPLITS, *(f"{split} − its baseline" for split in SPLITS)), rows)
+    return _table(("arm", *SPLITS, *(f"{split} − baseline" for split in SPLITS)), rows)
 
 
 def _arms_table(runs: dict[tuple[str, int], Run], told: dict[str, Any]) -> str:
     rows = []
     for arm, about in ARMS.items():
         own = seeds_of(runs, arm)
-        plain = {run["seed"]: run["step_seconds_median"] for run in seeds_of(runs, about.baseline)}
+        plain = {run["seed"]: run["step_seconds_median"] for run in seeds_of(runs, "baseline")}
         ratio = float(np.mean([run["step_seconds_median"] / plain[run["seed"]] for run in own]))
         rows.append(
             (arm, about.what, f"{own[0]['parameters']:,}", _number(own[0]["parameters"] * 4 / 1e6, 1), f"{ratio:.2f}")
         )
-    head = ("arm", "what", "weights", "fp32 weights, MB", "seconds of a step over its baseline's")
+    head = ("arm", "what", "weights", "fp32 weights, MB", "seconds of a step over the baseline's")
     return _table(head, rows)
 
 
 def _probes_table(runs: dict[tuple[str, int], Run], told: dict[str, Any]) -> str:
     rows: list[list[object]] = []
     for arm in ARMS:
-        cells = [over_seeds([run["probe_auc"][name] for run in seeds_of(runs, arm)]) for name in PROBES]
-        rows.append([arm, *(f"{_number(mean, 3)} ± {_number(half, 3)}" for mean, half in cells)])
+        found = runs[arm, PROBED_SEED]["probe_auc"]
+        rows.append([arm, *(_number(found[name], 3) for name in PROBES)])
     for name, values in told["probe_baselines"].items():
         rows.append([f"*{name}*", *(_number(values[probe], 3) for probe in PROBES)])
     return _table(("AUC", *PROBES), rows)
@@ -119,8 +118,6 @@ def _balance_table(runs: dict[tuple[str, int], Run], told: dict[str, Any]) -> st
     rows = []
     for arm in ARMS:
         curves = [run["load_balance"] for run in seeds_of(runs, arm)]
-        if not curves[0]:
-            continue
         stages = [[curve[0] for curve in curves], [float(np.mean(curve[:20])) for curve in curves]]
         stages.append([float(np.mean(curve[-20:])) for curve in curves])
         rows.append((arm, *(f"{_number(mean, 3)} ± {_number(half, 3)}" for mean, half in map(over_seeds, stages))))

@@ -21,7 +21,6 @@ from genolm.training.objective import next_base_loss
 from studies.gengram.arms import OPTIMIZER, Arm, PlainConvolution
 
 TOKENIZER = NucleotideTokenizer(iupac="N")
-MUON_RATE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +58,12 @@ def build(arm: Arm, seed: int) -> Decoder:
     return network
 
 
-def optimizers(arm: Arm, network: Decoder) -> list[tuple[torch.optim.Optimizer, float]]:
-    """Each with its peak learning rate."""
+def build_optimizer(arm: Arm, network: Decoder) -> torch.optim.AdamW:
+    """AdamW over matrices, vectors and embeddings, and tables; each group with its ``factor`` of the learning rate."""
     named = {name: weight for name, weight in network.named_parameters() if weight.requires_grad}
     tables = [weight for name, weight in named.items() if ".tables." in name]
-    hidden = [w for name, w in named.items() if arm.muon and name.startswith("layers.") and w.ndim == 2]
     plain = [w for name, w in named.items() if w.ndim == 1 or name == "embedding.weight"]
-    taken = {id(weight) for weight in (*tables, *hidden, *plain)}
+    taken = {id(weight) for weight in (*tables, *plain)}
     rest = [weight for weight in named.values() if id(weight) not in taken]
     decay = OPTIMIZER.weight_decay
     groups = [
@@ -73,38 +71,32 @@ def optimizers(arm: Arm, network: Decoder) -> list[tuple[torch.optim.Optimizer, 
         {"params": plain, "weight_decay": 0.0, "factor": 1.0},
         {"params": tables, "weight_decay": decay if arm.table_decay else 0.0, "factor": arm.table_rate},
     ]
-    adam = torch.optim.AdamW([group for group in groups if group["params"]], betas=OPTIMIZER.betas, fused=True)
-    found: list[tuple[torch.optim.Optimizer, float]] = [(adam, OPTIMIZER.learning_rate)]
-    if hidden:
-        found.append((torch.optim.Muon(hidden, lr=MUON_RATE, weight_decay=decay), MUON_RATE))
-    return found
+    return torch.optim.AdamW([group for group in groups if group["params"]], betas=OPTIMIZER.betas, fused=True)
 
 
 def train(arm: Arm, runs: Sequence[Run], size: Size, seed: int) -> tuple[Decoder, dict[str, Any]]:
     """The trained network, and what was seen on the way: loss curve, load balance from step 0, seconds of a step."""
     network = build(arm, seed)
     order = RowOrder(tuple(runs), size.context, size.rows, seed, TOKENIZER)
-    together = optimizers(arm, network)
+    optimizer = build_optimizer(arm, network)
     plan = replace(OPTIMIZER, warmup_steps=max(1, size.steps // 20))
     told: dict[str, list[float]] = {"bits": [], "balance": [], "seconds": []}
     for step in range(size.steps):
         rate = _schedule(step, size.steps, plan.warmup_steps, plan.final_fraction)
-        for optimizer, peak in together:
-            for group in optimizer.param_groups:
-                group["lr"] = peak * rate * group.get("factor", 1.0)
+        for group in optimizer.param_groups:
+            group["lr"] = OPTIMIZER.learning_rate * rate * group["factor"]
         rows = order.batch(step)
         began = time.perf_counter()
         bits, balance = _step(network, torch.from_numpy(rows.ids_RL.astype(np.int64)), rows.documents_RL)
         torch.nn.utils.clip_grad_norm_(network.parameters(), plan.clip)
-        for optimizer, _ in together:
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
         told["seconds"].append(time.perf_counter() - began)
         told["bits"].append(bits)
         told["balance"].append(balance)
     return network.eval(), {
         "training_bits_per_base": [round(value, 5) for value in told["bits"]],
-        "load_balance": [round(value, 5) for value in told["balance"] if value == value],
+        "load_balance": [round(value, 5) for value in told["balance"]],
         "step_seconds_median": round(median(told["seconds"]), 4),
     }
 
@@ -124,9 +116,6 @@ def _step(network: Decoder, ids: Tensor, documents: Any) -> tuple[float, float]:
     assert output.logits_BLV is not None
     loss = next_base_loss(output.logits_BLV, ids, whole, torch.tensor(sorted(TOKENIZER.base_ids)))
     bits, config = loss.item() / float(np.log(2)), network.config
-    if not config.num_experts:
-        loss.backward()
-        return bits, float("nan")
     balance = load_balancing_loss(output.router, config.experts_per_token, per_layer=True)
     loss = loss + config.router_aux_coef * balance + config.router_z_coef * router_z_loss(output.router)
     loss.backward()

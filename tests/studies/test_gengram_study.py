@@ -36,10 +36,9 @@ def test_the_wider_arm_has_as_many_weights_as_the_released_one() -> None:
     assert wider == pytest.approx(released, rel=0.01)
 
 
-def test_every_arm_differs_from_its_baseline_and_its_baseline_is_an_arm() -> None:
-    for name, arm in ARMS.items():
-        base = ARMS[arm.baseline]
-        assert (replace(arm, what="", baseline="") == replace(base, what="", baseline="")) is (name == arm.baseline)
+def test_every_arm_differs_from_the_baseline() -> None:
+    base = replace(ARMS["baseline"], what="")
+    assert [name for name, arm in ARMS.items() if replace(arm, what="") == base] == ["baseline"]
 
 
 def test_frozen_tables_stay_and_the_rest_moves(runs: list[Run]) -> None:
@@ -65,8 +64,8 @@ def test_the_convolution_takes_the_place_of_the_memories(runs: list[Run]) -> Non
 
 
 def test_arms_see_the_same_rows_and_repeat_to_the_bit(runs: list[Run]) -> None:
-    _, one = train(ARMS["dense"], runs, TINY, 5)
-    _, two = train(ARMS["dense"], runs, TINY, 5)
+    _, one = train(ARMS["baseline"], runs, TINY, 5)
+    _, two = train(ARMS["baseline"], runs, TINY, 5)
     assert one["training_bits_per_base"] == two["training_bits_per_base"]
 
 
