@@ -2,6 +2,7 @@
 
 import json
 import math
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from genolm.models.gengram_config import GengramConfig
 from genolm.models.zoo import ZOO
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus import load_corpus
+from genolm.training.evaluation import held_out_bits
 from genolm.training.initialisation import initialise
 from genolm.training.objective import next_base_loss, router_losses
 from genolm.training.optimizers import build_optimizer
@@ -191,3 +193,14 @@ def test_tensorboard_is_told(recipe: Recipe, tmp_path: Path) -> None:
     found.Reload()
     assert {"bits_per_base", "test_bits_per_base", "tokens_per_second"} <= set(found.Tags()["scalars"])
     assert [event.step for event in found.Scalars("bits_per_base")] == [1, 2, 4, 6, 8]
+
+
+def test_evaluations_see_weights_that_changed_unseen(gengram_recipe: Recipe) -> None:
+    network = initialise(Decoder(gengram_recipe.model), 0)
+    passes = Passes(gengram_recipe.model, (5, 6, 7, 8), torch.device("cpu"), False, None)
+    windows = torch.randint(5, 9, (4, 129), generator=torch.Generator().manual_seed(0)).numpy().astype("uint8")
+    before = held_out_bits(network, windows, passes, 2, Workers(), 1)
+    # As FSDP writes what it gathered: the counter of a tensor's changes does not move.
+    network.layers[0].gengram.value.weight.data.fill_(1.0)
+    after = held_out_bits(network, windows, passes, 2, Workers(), 1)
+    assert after == held_out_bits(deepcopy(network), windows, passes, 2, Workers(), 1) != before

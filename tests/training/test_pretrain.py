@@ -138,3 +138,13 @@ def test_the_kmer_table_has_its_own_rate_and_no_decay(recipe: Recipe) -> None:
     table = [group for group in groups if any(value is network.kmer.tables[0].weight for value in group["params"])]  # type: ignore[union-attr]
     assert [(group["peak"], group["weight_decay"]) for group in table] == [(1.0, 0.0)]
     assert sum(len(group["params"]) for group in groups) == len(list(network.parameters()))
+
+
+@pytest.mark.slow
+def test_a_compiled_run_resumes_to_the_bit(recipe: Recipe, tmp_path: Path) -> None:
+    recipe = replace(recipe, compile=True, steps=4)
+    whole = pretrain(recipe, tmp_path / "whole")
+    pretrain(recipe, tmp_path / "parts", steps=2)
+    assert weights(pretrain(recipe, tmp_path / "parts", resume=True)) == weights(whole)
+    pretrain(replace(recipe, compile=False), tmp_path / "plain")
+    assert losses(tmp_path / "whole") == pytest.approx(losses(tmp_path / "plain"), abs=5e-3)
