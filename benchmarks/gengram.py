@@ -130,11 +130,11 @@ def inference(forms: Forms, bases: int, rounds: int) -> dict[str, Any]:
 
 
 def training(forms: Forms, bases: int, rounds: int) -> dict[str, Any]:
-    """Forward, backward and AdamW."""
-    ids = torch.randint(5, 9, (1, bases + 1), generator=torch.Generator().manual_seed(0))
+    """Forward, backward and AdamW; both sides warm up on a short sequence."""
+    long = torch.randint(5, 9, (1, bases + 1), generator=torch.Generator().manual_seed(0))
     optimizers: dict[str, torch.optim.Optimizer] = {}
 
-    def step() -> None:
+    def step(ids: Tensor) -> None:
         logits = forms.network(ids[:, :-1]).logits_BLV
         assert logits is not None
         next_base_loss(logits, ids, None, torch.tensor([5, 6, 7, 8])).backward()
@@ -144,9 +144,12 @@ def training(forms: Forms, bases: int, rounds: int) -> dict[str, Any]:
         optimizers[active].step()
         forms.network.zero_grad(set_to_none=True)
 
-    sides = forms.sides(step)
+    for side in ("without", "genolm"):
+        forms.put(side)
+        step(long[:, :257])
+    sides = forms.sides(lambda: step(long))
     del sides["released form"]
-    passes = alternate(sides, rounds)
+    passes = alternate(sides, rounds, uncounted=0)
     return {"bases": bases, **_compared(passes, None)}
 
 
