@@ -11,6 +11,7 @@ which the noise of a pass of many seconds does not hide. Writes results/gengram.
 from __future__ import annotations
 
 import argparse
+import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmarks.record import alternate, write
+from benchmarks.record import RESULTS, alternate, write
 from genolm.models.decoder import Decoder
 from genolm.models.gengram import Gengram, Past, Written
 from genolm.models.gengram_config import GengramConfig
@@ -105,7 +106,7 @@ class Forms:
 
         return {form: under(form) for form in self.forms}
 
-    def alone(self, ids: Tensor, rounds: int) -> dict[str, dict[str, Any]]:
+    def alone(self, ids: Tensor, rounds: int, gradients: bool = False) -> dict[str, dict[str, Any]]:
         """Seconds of reading the k-mers and of all memories, on a residual stream of random numbers."""
         x = torch.randn(*ids.shape, self.network.config.hidden_size, dtype=torch.bfloat16)
 
@@ -113,7 +114,10 @@ class Forms:
             def side() -> None:
                 stream = self.network._kmers(ids, None, None, None)
                 for memory in self.forms[form]:
-                    memory(x, stream)
+                    update = memory(x, stream)[0].update_BLD
+                    if gradients:
+                        update.sum().backward()
+                self.network.zero_grad(set_to_none=True)
 
             return side
 
@@ -130,27 +134,21 @@ def inference(forms: Forms, bases: int, rounds: int) -> dict[str, Any]:
 
 
 def training(forms: Forms, bases: int, rounds: int) -> dict[str, Any]:
-    """Forward, backward and AdamW; both sides warm up on a short sequence."""
-    long = torch.randint(5, 9, (1, bases + 1), generator=torch.Generator().manual_seed(0))
-    optimizers: dict[str, torch.optim.Optimizer] = {}
+    """Forward and backward of whole passes, and of the memories alone; the optimizer is left out."""
+    ids = torch.randint(5, 9, (1, bases + 1), generator=torch.Generator().manual_seed(0))
 
     def step(ids: Tensor) -> None:
         logits = forms.network(ids[:, :-1]).logits_BLV
         assert logits is not None
         next_base_loss(logits, ids, None, torch.tensor([5, 6, 7, 8])).backward()
-        active = "with" if forms.layers[0].gengram is not None else "without"
-        if active not in optimizers:
-            optimizers[active] = torch.optim.AdamW(forms.network.parameters(), lr=1e-6, fused=True)
-        optimizers[active].step()
         forms.network.zero_grad(set_to_none=True)
 
-    for side in ("without", "genolm"):
-        forms.put(side)
-        step(long[:, :257])
-    sides = forms.sides(lambda: step(long))
+    forms.put("genolm")
+    step(ids[:, :257])  # warms up
+    sides = forms.sides(lambda: step(ids))
     del sides["released form"]
     passes = alternate(sides, rounds, uncounted=0)
-    return {"bases": bases, **_compared(passes, None)}
+    return {"bases": bases, **_compared(passes, forms.alone(ids[:, :-1], 3, gradients=True))}
 
 
 def _compared(passes: dict[str, Any], alone: dict[str, Any] | None) -> dict[str, Any]:
@@ -170,13 +168,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bases", type=int, default=8192)
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--training-bases", type=int, default=4096)
     parser.add_argument("--model", default="genos-1.2b")
+    parser.add_argument("--only", choices=("inference", "training"), help="the other half stays as it was measured")
     words = parser.parse_args()
     forms = Forms(network_with_memories(words.model))
     told: dict[str, Any] = {"model": f"{words.model} with Gengram at layers {LAYERS}, random weights, bf16"}
-    told["inference"] = inference(forms, words.bases, words.rounds)
-    print(told["inference"], flush=True)
-    told["training"] = training(forms, words.bases, words.rounds)
+    path = RESULTS / "gengram.json"
+    if words.only:
+        told |= {half: json.loads(path.read_text())[half] for half in ("inference", "training") if half != words.only}
+    if words.only != "training":
+        told["inference"] = inference(forms, words.bases, words.rounds)
+        print(told["inference"], flush=True)
+    if words.only != "inference":
+        told["training"] = training(forms, words.training_bases, words.rounds)
     write("gengram", told)
 
 
