@@ -35,7 +35,7 @@ def window_bits(network: Decoder, windows: NDArray[np.uint8]) -> Values:
         logits = network(batch[:, :-1]).logits_BLV
         assert logits is not None
         logits = logits[:, first - 1 :, bases]
-        targets = torch.searchsorted(torch.tensor(bases), batch[:, first:])
+        targets = torch.searchsorted(torch.tensor(bases), batch[:, first:].contiguous())
         nats = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view_as(targets)
         means.append(nats.double().mean(1) / np.log(2))
     return torch.cat(means).numpy()
