@@ -20,6 +20,7 @@ from genolm.genome.interval import Interval
 from genolm.models.decoder import Decoder
 from genolm.models.gengram import Gengram
 from genolm.training.corpus import Run
+from genolm.training.initialisation import initialise
 
 TINY = Size(context=48, rows=2, steps=3)
 
@@ -80,7 +81,7 @@ def test_a_small_start_is_the_baseline_at_step_zero(runs: list[Run]) -> None:
 
 
 def test_bits_of_a_network_that_knows_nothing_are_two(runs: list[Run]) -> None:
-    network = Decoder(replace(BASE, num_layers=1))
+    network = initialise(Decoder(replace(BASE, num_layers=1)), 0)
     torch.nn.init.zeros_(network.head.weight)
     bits = window_bits(network.eval(), np.stack([runs[0].ids[:65], runs[0].ids[65:130]]))
     np.testing.assert_allclose(bits, 2.0, atol=1e-6)

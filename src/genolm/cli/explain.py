@@ -13,7 +13,7 @@ from genolm.cli.options import Context, Iupac, Length, ModelName, Overwrite, Pre
 
 app = typer.Typer(
     name="explain",
-    help="Read a model, everything beside a null: memory, tables, lens, experts, attribution.",
+    help="Read a model, everything beside a null.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

@@ -103,7 +103,7 @@ def draw_attribution(shown: Shown, runs: Mapping[str, Run], correlations: Mappin
     blocks = math.ceil(length / per_row)
     width = _LEFT + _INNER + _RIGHT
     stretches = [_stretch(shown, first, min(length, first + per_row), length) for first in range(0, length, per_row)]
-    genes = [gene_rows(shown.genes, stretch, _INNER) for stretch in stretches]
+    genes = [gene_rows(shown.genes, one, _INNER, mirrored=shown.strand == "-") for one in stretches]
     tall = 6 * (_LOGO + _GAP) + _HEAT + _GAP
     height = _TOP + sum(map(genes_height, genes)) + blocks * (tall + _BETWEEN) + caption_height(_CAPTION, width)
     where = f"{shown.chrom}:{shown.start + 1:,}–{shown.start + length:,}"
@@ -120,9 +120,7 @@ def draw_attribution(shown: Shown, runs: Mapping[str, Run], correlations: Mappin
             inner = _INNER * len(stretch) / per_row
             if rows:
                 axes = sheet.axes(_LEFT, top, inner, genes_height(rows))
-                draw_genes(axes, rows, stretch)
-                if shown.strand == "-":
-                    axes.invert_xaxis()
+                draw_genes(axes, rows, stretch, mirrored=shown.strand == "-")
                 top += genes_height(rows)
             _block(sheet, shown, runs, part, stretch, top, inner, correlations if number == 0 else None, lettered)
             top += tall + _BETWEEN

@@ -118,30 +118,38 @@ class Stretch:
             axes.set_xlabel(f"position on {self.chrom}, 1-based, bp", fontsize=8)
 
 
-def gene_rows(genes: Sequence[Gene], stretch: Stretch, width: float) -> list[list[Gene]]:
+def gene_rows(genes: Sequence[Gene], stretch: Stretch, width: float, *, mirrored: bool = False) -> list[list[Gene]]:
     """Genes in rows without overlap, their names included; those that find no room are left out.
 
     Args:
-        genes: by where they begin.
+        genes: in any order.
         stretch: what is drawn.
         width: inches that it is drawn in.
+        mirrored: whether coordinates fall from left to right.
     """
     per_inch = len(stretch) / width
     rows: list[list[Gene]] = []
     ends: list[float] = []
-    for gene in genes:
-        start = max(gene.interval.start, stretch.start)
-        end = max(min(gene.interval.end, stretch.end), start + (len(gene.name) + 3) * _LETTER * per_inch)
+    for gene in sorted(genes, key=lambda gene: _seen(gene, stretch, mirrored)):
+        start, end = _seen(gene, stretch, mirrored)
+        reach = max(end, start + (len(gene.name) + 3) * _LETTER * per_inch)
         for number, reached in enumerate(ends):
             if start > reached:
                 rows[number].append(gene)
-                ends[number] = end
+                ends[number] = reach
                 break
         else:
             if len(rows) < _MOST_GENE_ROWS:
                 rows.append([gene])
-                ends.append(end)
+                ends.append(reach)
     return rows
+
+
+def _seen(gene: Gene, stretch: Stretch, mirrored: bool) -> tuple[int, int]:
+    """Bases from the left edge to the ends of what is seen of a gene."""
+    first = max(gene.interval.start, stretch.start) - stretch.start
+    last = min(gene.interval.end, stretch.end) - stretch.start
+    return (len(stretch) - last, len(stretch) - first) if mirrored else (first, last)
 
 
 def genes_height(rows: Sequence[Sequence[Gene]]) -> float:
@@ -149,13 +157,18 @@ def genes_height(rows: Sequence[Sequence[Gene]]) -> float:
     return _GENE_ROW * len(rows)
 
 
-def draw_genes(axes: Axes, rows: Sequence[Sequence[Gene]], stretch: Stretch) -> None:
-    """Introns as lines, exons as bars, coding exons as thicker ones; an arrow tells the strand."""
+def draw_genes(axes: Axes, rows: Sequence[Sequence[Gene]], stretch: Stretch, *, mirrored: bool = False) -> None:
+    """Introns as lines, exons as bars, coding exons as thicker ones; an arrow tells which way a gene is read.
+
+    Mirrored, coordinates fall from left to right, as a reverse strand is read.
+    """
     for level, row in enumerate(rows):
         for gene in row:
-            _gene(axes, gene, -level, stretch)
+            _gene(axes, gene, -level, stretch, mirrored)
     axes.set_ylim(-len(rows) + 0.35, 0.75)
     stretch.frame(axes, labelled=False)
+    if mirrored:
+        axes.invert_xaxis()
     axes.set(yticks=[], ylabel="genes")
     axes.yaxis.label.set(rotation=0, ha="right", va="center", fontsize=8)
     axes.tick_params(axis="x", length=0)
@@ -163,15 +176,24 @@ def draw_genes(axes: Axes, rows: Sequence[Sequence[Gene]], stretch: Stretch) -> 
         spine.set_visible(False)
 
 
-def _gene(axes: Axes, gene: Gene, level: int, stretch: Stretch) -> None:
+def _gene(axes: Axes, gene: Gene, level: int, stretch: Stretch, mirrored: bool) -> None:
     first, last = max(gene.interval.start, stretch.start), min(gene.interval.end, stretch.end)
     axes.plot([first + 0.5, last + 0.5], [level, level], color=INK, linewidth=0.9, solid_capstyle="butt")
     for parts, height in ((gene.exons, 0.34), (gene.coding, 0.5)):
         for part in parts:
             if part.start < stretch.end and part.end > stretch.start:
                 axes.broken_barh([(part.start + 0.5, len(part))], (level - height / 2, height), color=INK, linewidth=0)
-    arrow = f"{gene.name} ›" if gene.interval.strand == "+" else f"‹ {gene.name}"
-    axes.text(first + 0.5, level + 0.27, arrow, fontsize=6.5, color=FAINT, va="bottom", ha="left", clip_on=False)
+    arrow = f"{gene.name} ›" if (gene.interval.strand == "+") != mirrored else f"‹ {gene.name}"
+    axes.text(
+        (last if mirrored else first) + 0.5,
+        level + 0.27,
+        arrow,
+        fontsize=6.5,
+        color=FAINT,
+        va="bottom",
+        ha="left",
+        clip_on=False,
+    )
 
 
 def binned(values_L: NDArray[np.float32], bins: int = MOST_BINS) -> NDArray[np.float64]:

@@ -1,0 +1,66 @@
+"""What genes say about bases, and where they are drawn."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from genolm.errors import InputError
+from genolm.genome.genes import Transcript, write_gtf
+from genolm.genome.interval import Interval
+from genolm.genome.sequences import SequenceRecord
+from genolm.tasks.explain.annotation import REGION_TYPES, Annotation, read_annotation
+from genolm.tasks.explain.drawing import Stretch, gene_rows
+from genolm.tasks.explain.regions import settle_regions
+
+
+def transcript(name: str, exons: tuple[tuple[int, int], ...], coding: tuple[int, int] | None, strand: str = "+"):
+    parts = tuple(Interval("chr1", start, end, strand) for start, end in exons)
+    return Transcript(name, name, parts, None if coding is None else Interval("chr1", *coding, strand))
+
+
+CODING = transcript("C", ((10, 20), (30, 40)), (15, 35))
+NONCODING = transcript("N", ((18, 24),), None, "-")
+ANNOTATION = Annotation({"chr1": [CODING, NONCODING]})
+
+
+def types_of(strand: str) -> list[str]:
+    record = SequenceRecord("r", "A" * 45, Interval("chr1", 0, 45, strand))
+    return [REGION_TYPES[kind] for kind in ANNOTATION.region_types(record)]
+
+
+def test_every_base_has_its_strongest_type() -> None:
+    expected = ["intergenic"] * 10 + ["UTR"] * 5 + ["coding exon"] * 5 + ["exon"] * 4 + ["intron"] * 6
+    expected += ["coding exon"] * 5 + ["UTR"] * 5 + ["intergenic"] * 5
+    assert types_of("+") == expected
+    assert types_of("-") == expected[::-1]
+
+
+def test_contigs_are_named_as_the_genome_names_them(tmp_path: Path) -> None:
+    fasta = tmp_path / "g.fa"
+    fasta.write_text(f">1\n{'ACGT' * 20}\n")
+    genes = write_gtf(tmp_path / "g.gtf", [CODING])
+    found = read_annotation(genes, settle_regions("1:1-40", genome=fasta))
+    assert list(found.transcripts) == ["1"]
+    assert [gene.name for gene in found.genes("1", 0, 12)] == ["C"]
+    assert found.genes("1", 40, 60) == []
+    with pytest.raises(InputError, match=r"x\.bed: genes are read from"):
+        read_annotation(tmp_path / "x.bed", settle_regions("1:1-40", genome=fasta))
+
+
+def test_genes_share_a_row_where_they_do_not_meet() -> None:
+    far = transcript("F", ((900, 950),), None)
+    genes = Annotation({"chr1": [CODING, NONCODING, far]}).genes("chr1", 0, 1000)
+    rows = gene_rows(genes, Stretch("chr1", 0, 1000), 10.0)
+    assert [[gene.name for gene in row] for row in rows] == [["C", "F"], ["N"]]
+    mirrored = gene_rows(genes, Stretch("chr1", 0, 1000), 10.0, mirrored=True)
+    assert mirrored[0][0].name == "F"
+
+
+@pytest.mark.data
+def test_a_real_file_without_coding_lines(data_dir: Path) -> None:
+    source = settle_regions("chr22:45,200,001-45,210,000", genome=data_dir / "human/GRCh38.slices.fa.gz")
+    found = read_annotation(data_dir / "human/genes/gencode.v38.basic_chr22.gtf.gz", source)
+    assert [gene.name for gene in found.genes("chr22", 45_200_000, 45_210_000)] == ["KIAA0930", "MIR1249"]
+    kinds = np.bincount(found.region_types(next(source.read())), minlength=len(REGION_TYPES))
+    assert kinds[1] > kinds[2] > 500 and kinds[0] == kinds[3] == kinds[4] == 0
