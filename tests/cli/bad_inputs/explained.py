@@ -81,4 +81,25 @@ CASES = (
         "the interval ends before it starts (value 'chr1:5-3')",
         3,
     ),
+    Case(
+        "explain: no regions",
+        "explain experts tiny-random none.bed out --genome genome.fa",
+        "none.bed: there are no regions to explain",
+        3,
+        {"none.bed": ""},
+    ),
+    Case(
+        "explain lens: nothing to predict",
+        "explain lens tiny-random unknown.fa out",
+        "unknown.fa: no base of the input has another base before it: there is nothing to predict",
+        3,
+        {"unknown.fa": ">s\nANNNN\n"},
+    ),
+    Case(
+        "explain memory: intervals that overlap",
+        "explain memory tiny-random-kmer twice.bed out --genome genome.fa",
+        "twice.bed: intervals overlap, and a track holds one value per base: chr1:2-5 and chr1:4-9",
+        3,
+        {"twice.bed": "chr1\t1\t5\nchr1\t3\t9\n"},
+    ),
 )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from genolm.engine.batches import collate
 from genolm.engine.progress import Progress
 from genolm.engine.windows import Window
-from genolm.errors import InputError, ModelError
+from genolm.errors import ModelError
 from genolm.genome.interval import Interval
 from genolm.genome.sequences import SequenceRecord
 from genolm.models.experts import choose_experts
@@ -23,7 +23,7 @@ from genolm.tasks.bulk import Bulk
 from genolm.tasks.explain.annotation import read_annotation
 from genolm.tasks.explain.artefact import Form, Spool, check_folder, explained_folder, save_picture, write_rows
 from genolm.tasks.explain.experts_picture import draw_experts
-from genolm.tasks.explain.regions import contig, cut, first_own, fitting_context, settle_regions
+from genolm.tasks.explain.regions import contig, cut, first_own, fitting_context, refuse_empty, settle_regions
 from genolm.tasks.explain.routing import Association, associate, class_entropies
 from genolm.tasks.explain.token_classes import CLASSES, Grouping, Labels
 from genolm.tasks.explain.twins import random_weights
@@ -121,14 +121,8 @@ class ExpertsTask:
         )  # fmt: skip
 
     def tabulate(self, frames: Iterable[pl.DataFrame]) -> dict[str, pl.DataFrame]:
-        """The three tables. One layer of one network is held at a time.
-
-        Raises:
-            InputError: there is no base.
-        """
+        """The three tables. One layer of one network is held at a time."""
         labels = self._labels(frames)
-        if not len(labels["base"]):
-            raise InputError("there are no regions to explain")
         layers = max(number for frame in frames for number in frame["layer"].unique().to_list())
         shares: list[tuple[Any, ...]] = []
         classes: list[tuple[Any, ...]] = []
@@ -158,8 +152,7 @@ class ExpertsTask:
                 regions = None if annotation is None else annotation.region_types(record)
                 for grouping, labels_L in Labels.of(record.sequence, regions).by_grouping.items():
                     found.setdefault(grouping, []).append(labels_L)
-        empty: dict[Grouping, NDArray[np.uint8]] = {"base": np.empty(0, np.uint8)}
-        return {grouping: np.concatenate(parts) for grouping, parts in found.items()} or empty
+        return {grouping: np.concatenate(parts) for grouping, parts in found.items()}
 
 
 _ROWS: dict[str, Any] = {
@@ -290,6 +283,7 @@ def explain_experts(
     """
     path = check_folder(out, tables)
     source = settle_regions(inputs, genome=genome, length=length, iupac=iupac)
+    refuse_empty(source)
     known = None if genes is None else Path(genes)
     if known is not None:
         read_annotation(known, source)

@@ -22,7 +22,7 @@ from genolm.tasks.explain.artefact import Form, check_folder, explained_folder, 
 from genolm.tasks.explain.estimates import Estimate, block_sums, estimate, ratio
 from genolm.tasks.explain.lens_picture import draw_lens
 from genolm.tasks.explain.readouts import MEASURES, choices, readouts
-from genolm.tasks.explain.regions import cut, first_own, fitting_context, settle_regions
+from genolm.tasks.explain.regions import cut, first_own, fitting_context, refuse_empty, settle_regions
 from genolm.tasks.explain.twins import random_weights
 from genolm.tasks.log_probabilities import Normalisation
 from genolm.tasks.provenance import Provenance
@@ -114,17 +114,11 @@ class LensTask:
         )  # fmt: skip
 
     def table(self, frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
-        """For each network its layers and constant predictions: means with intervals.
-
-        Raises:
-            InputError: no base has a base before it.
-        """
+        """For each network its layers and constant predictions: means with intervals."""
         held = pl.concat(list(frames))
         rows = []
         for network in NETWORKS:
             sums_NC = np.array(held.filter(pl.col("network") == network)["sums"].to_list())
-            if not sums_NC.size or not sums_NC[:, 0].sum():
-                raise InputError("no base of the input has another base before it: there is nothing to predict")
             rows += [(network, *row) for row in _table_rows(Sums(sums_NC, self.choices))]
         return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
 
@@ -298,6 +292,7 @@ def explain_lens(
     if over not in get_args(Normalisation):
         raise InputError(f"over is one of {', '.join(get_args(Normalisation))}", value=over)
     source = settle_regions(inputs, genome=genome, length=length, iupac=iupac)
+    refuse_empty(source, predicted=True)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
     opened = bulk.open(model, path)
     count = len(choices(opened.network, opened.tokenizer, over))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from genolm.engine.batches import collate
 from genolm.engine.progress import Progress
 from genolm.engine.windows import Window
-from genolm.errors import InputError, ModelError
+from genolm.errors import ModelError
 from genolm.genome.sequences import SequenceRecord
 from genolm.genome.tracks import Piece, write_bigwig
 from genolm.tasks.bulk import Bulk
@@ -22,7 +22,7 @@ from genolm.tasks.explain.annotation import Annotation, read_annotation
 from genolm.tasks.explain.artefact import Form, Spool, check_folder, explained_folder, save_picture, write_rows
 from genolm.tasks.explain.estimates import correlation, estimate, products
 from genolm.tasks.explain.memory_picture import Traces, draw_memory
-from genolm.tasks.explain.regions import contig, cut, first_own, fitting_context, settle_regions
+from genolm.tasks.explain.regions import contig, cut, first_own, fitting_context, refuse_empty, settle_regions
 from genolm.tasks.explain.traces import QUANTITIES, memory_layers, memory_traces
 from genolm.tasks.explain.twins import random_tables
 from genolm.tasks.provenance import Provenance
@@ -333,6 +333,7 @@ def explain_memory(
     """
     path = check_folder(out, tables)
     source = settle_regions(inputs, genome=genome, length=length, iupac=iupac)
+    refuse_empty(source)
     drawn = None if genes is None else Path(genes)
     if drawn is not None:
         read_annotation(drawn, source)
@@ -341,7 +342,5 @@ def explain_memory(
     layers = memory_layers(opened.network)
     if not layers:
         raise ModelError(f"{opened.card.name} has no k-mer memory: neither Gengram layers nor tables at its input")
-    if path is not None and next(source.read(), None) is None:
-        raise InputError("there are no regions to explain", value=str(inputs))
     task = MemoryTask(source, fitting_context(opened, context), layers, seed, drawn, tables, Provenance.of(opened))
     return bulk.run(task, opened, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,25 @@ def settle_regions(
             file=source.place if isinstance(source.place, Path) else None,
         )
     return source
+
+
+def refuse_empty(source: Source, *, predicted: bool = False) -> None:
+    """Looks, before anything is computed or written, whether there is something to explain.
+
+    Args:
+        source: the sequences.
+        predicted: whether it takes a base that has another one before it.
+
+    Raises:
+        InputError: there is no sequence, or no such base.
+    """
+    file = source.place if isinstance(source.place, Path) else None
+    records = source.read()
+    first = next(records, None)
+    if first is None:
+        raise InputError("there are no regions to explain", file=file)
+    if predicted and not any(set(one.sequence[1:]) - {"N"} for one in chain((first,), records)):
+        raise InputError("no base of the input has another base before it: there is nothing to predict", file=file)
 
 
 def fitting_context(model: Model, context: int | None) -> int:
