@@ -148,3 +148,17 @@ def test_a_compiled_run_resumes_to_the_bit(recipe: Recipe, tmp_path: Path) -> No
     assert weights(pretrain(recipe, tmp_path / "parts", resume=True)) == weights(whole)
     pretrain(replace(recipe, compile=False), tmp_path / "plain")
     assert losses(tmp_path / "whole") == pytest.approx(losses(tmp_path / "plain"), abs=5e-3)
+
+
+def test_two_runs_never_work_in_one_folder(recipe: Recipe, tmp_path: Path) -> None:
+    said: list[str] = []
+
+    def meanwhile(report: dict[str, object]) -> None:
+        if report["step"] == 4 and not said:
+            with pytest.raises(RunError) as refusal:
+                pretrain(recipe, tmp_path / "run", resume=True)
+            said.append(str(refusal.value))
+
+    pretrain(recipe, tmp_path / "run", log=meanwhile)
+    assert "a run is at work here" in said[0]
+    pretrain(recipe, tmp_path / "run", resume=True)  # it is free again

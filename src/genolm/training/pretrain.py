@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from genolm.training.recipe import Recipe, Stage
 from genolm.training.recompute import Recomputation
 from genolm.training.release import write_model
 from genolm.training.row_feed import RowFeed
-from genolm.training.run_folder import check_claim, claim, fingerprint_of
+from genolm.training.run_folder import check_claim, claimed, fingerprint_of
 from genolm.training.run_log import Listener, RunLog
 from genolm.training.schedule import place, schedule
 from genolm.training.sharding import sharded_decoder, whole_weights
@@ -71,7 +72,8 @@ def pretrain(
 
     Raises:
         InputError: for a recipe or corpus that cannot be used.
-        RunError: when ``out`` holds a run and ``resume`` is not set, or the run of another recipe.
+        RunError: when ``out`` holds a run and ``resume`` is not set, or the run of another recipe, or one that is going
+            on.
         GenolmError: a package that training needs is not installed.
         KeyboardInterrupt: after the checkpoint, when the run was asked to stop.
     """
@@ -83,16 +85,15 @@ def pretrain(
     tokenizer = NucleotideTokenizer(iupac="N")
     corpus = load_corpus(recipe.corpus, tokenizer)
     windows = _held_out_windows(recipe, corpus)
-    # Only now, so that a corpus that cannot be used leaves nothing.
-    workers.first_alone(lambda: claim(out, recipe))
-    run = _Run(recipe, corpus, tokenizer, windows, out, workers, log)
-    try:
+    with ExitStack() as held:
+        # Only now, so that a corpus that cannot be used leaves nothing.
+        workers.first_alone(lambda: held.enter_context(claimed(out, recipe, resume)))
+        run = _Run(recipe, corpus, tokenizer, windows, out, workers, log)
+        held.callback(run.feed.close)
         run.train(min(steps or recipe.steps, recipe.steps), resume)
-    finally:
-        run.feed.close()
-    weights = whole_weights(run.network, workers.first)
-    workers.first_alone(lambda: write_model(out / "model", weights, tokenizer, recipe, run.log.lines(), workers.world))
-    return out / "model"
+        weights, model = whole_weights(run.network, workers.first), out / "model"
+        workers.first_alone(lambda: write_model(model, weights, tokenizer, recipe, run.log.lines(), workers.world))
+    return model
 
 
 class _Run:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from genolm.engine.lock import locked
 from genolm.errors import RunError
 from genolm.training.recipe import Recipe
 
@@ -32,9 +35,21 @@ def check_claim(out: Path, recipe: Recipe, resume: bool) -> None:
         raise RunError(f"{out} holds the run of another recipe: choose another folder")
 
 
-def claim(out: Path, recipe: Recipe) -> None:
-    """Takes the folder for this recipe."""
+@contextmanager
+def claimed(out: Path, recipe: Recipe, resume: bool) -> Iterator[None]:
+    """Takes the folder for this recipe, and holds it until the block ends or the process dies.
+
+    Raises:
+        RunError: as :func:`check_claim`, which another run may have made untrue meanwhile; or another run holds it.
+    """
     out.mkdir(parents=True, exist_ok=True)
+    with locked(out):
+        check_claim(out, recipe, resume)
+        _write_claim(out, recipe)
+        yield
+
+
+def _write_claim(out: Path, recipe: Recipe) -> None:
     told = {"fingerprint": fingerprint_of(recipe), "recipe": _told(recipe)}
     (out / "recipe.json").write_text(json.dumps(told, indent=1, default=str))
 
