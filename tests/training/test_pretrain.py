@@ -162,3 +162,14 @@ def test_two_runs_never_work_in_one_folder(recipe: Recipe, tmp_path: Path) -> No
     pretrain(recipe, tmp_path / "run", log=meanwhile)
     assert "a run is at work here" in said[0]
     pretrain(recipe, tmp_path / "run", resume=True)  # it is free again
+
+
+def test_a_run_does_not_go_on_with_other_sequence(recipe: Recipe, tmp_path: Path) -> None:
+    pretrain(recipe, tmp_path / "run", steps=2)
+    fasta = Path(recipe.corpus.fasta[0])
+    text = fasta.read_text()
+    fasta.write_text(text.replace("ACG", "ACC", 1))
+    with pytest.raises(RunError, match="files of the corpus changed"):
+        pretrain(recipe, tmp_path / "run", resume=True)
+    fasta.write_text(text)
+    pretrain(recipe, tmp_path / "run", resume=True)

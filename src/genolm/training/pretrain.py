@@ -72,8 +72,8 @@ def pretrain(
 
     Raises:
         InputError: for a recipe or corpus that cannot be used.
-        RunError: when ``out`` holds a run and ``resume`` is not set, or the run of another recipe, or one that is going
-            on.
+        RunError: when ``out`` holds a run and ``resume`` is not set, the run of another recipe, of files that changed
+            meanwhile, or one that is going on.
         GenolmError: a package that training needs is not installed.
         KeyboardInterrupt: after the checkpoint, when the run was asked to stop.
     """
@@ -87,7 +87,7 @@ def pretrain(
     windows = _held_out_windows(recipe, corpus)
     with ExitStack() as held:
         # Only now, so that a corpus that cannot be used leaves nothing.
-        workers.first_alone(lambda: held.enter_context(claimed(out, recipe, resume)))
+        workers.first_alone(lambda: held.enter_context(claimed(out, recipe, corpus.fingerprint, resume)))
         run = _Run(recipe, corpus, tokenizer, windows, out, workers, log)
         held.callback(run.feed.close)
         run.train(min(steps or recipe.steps, recipe.steps), resume)

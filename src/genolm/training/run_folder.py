@@ -31,32 +31,38 @@ def check_claim(out: Path, recipe: Recipe, resume: bool) -> None:
         raise RunError(f"{out} is a file: choose another folder")
     if marker.exists() and not resume:
         raise RunError(f"{out} already holds a run: continue it with --resume or choose another folder")
-    if marker.exists() and _fingerprint_in(marker) != fingerprint_of(recipe):
+    if marker.exists() and _told_in(marker, "fingerprint") != fingerprint_of(recipe):
         raise RunError(f"{out} holds the run of another recipe: choose another folder")
 
 
 @contextmanager
-def claimed(out: Path, recipe: Recipe, resume: bool) -> Iterator[None]:
-    """Takes the folder for this recipe, and holds it until the block ends or the process dies.
+def claimed(out: Path, recipe: Recipe, corpus: str, resume: bool) -> Iterator[None]:
+    """Takes the folder for this recipe and corpus, and holds it until the block ends or the process dies.
+
+    Args:
+        out: the folder.
+        recipe: the recipe.
+        corpus: digest of the sequence that is trained on; empty where the recipe's fingerprint holds one.
+        resume: whether a run that is there goes on.
 
     Raises:
-        RunError: as :func:`check_claim`, which another run may have made untrue meanwhile; or another run holds it.
+        RunError: as :func:`check_claim`, which another run may have made untrue meanwhile; another run holds the
+            folder; the files of the corpus hold another sequence than when the run began.
     """
     out.mkdir(parents=True, exist_ok=True)
     with locked(out):
         check_claim(out, recipe, resume)
-        _write_claim(out, recipe)
+        marker = out / "recipe.json"
+        if marker.exists() and _told_in(marker, "corpus") != corpus:
+            raise RunError(f"{out}: the files of the corpus changed since this run began: choose another folder")
+        told = {"fingerprint": fingerprint_of(recipe), "corpus": corpus, "recipe": _told(recipe)}
+        marker.write_text(json.dumps(told, indent=1, default=str))
         yield
 
 
-def _write_claim(out: Path, recipe: Recipe) -> None:
-    told = {"fingerprint": fingerprint_of(recipe), "recipe": _told(recipe)}
-    (out / "recipe.json").write_text(json.dumps(told, indent=1, default=str))
-
-
-def _fingerprint_in(marker: Path) -> str:
+def _told_in(marker: Path, key: str) -> str:
     try:
-        return str(json.loads(marker.read_text())["fingerprint"])
+        return str(json.loads(marker.read_text())[key])
     except (ValueError, KeyError, TypeError):
         raise RunError(f"{marker} is damaged: choose another folder") from None
 
