@@ -14,13 +14,15 @@ from genolm.models.config import DecoderConfig
 from genolm.models.decoder import Decoder
 
 
-def random_decoder(config: DecoderConfig, seed: int, base_ids: tuple[int, int, int, int] = (8, 5, 6, 7)) -> Decoder:
+def random_decoder(
+    config: DecoderConfig, seed: int, base_ids: tuple[int, int, int, int] = (8, 5, 6, 7), n_id: int = 9
+) -> Decoder:
     """A decoder with fp32 weights that depend on ``seed``, names and shapes only.
 
     Matrices are uniform with variance ``1 / fan_in`` so that logits and router choices vary as in a trained network;
     norm gains lie around one, so that a forgotten norm shows.
     """
-    network = Decoder(config, base_ids)
+    network = Decoder(config, base_ids, n_id)
     with torch.no_grad():
         for name, weight in network.named_parameters():
             uniform = _uniform(f"{seed} {name}", weight.numel()).view(weight.shape)

@@ -216,10 +216,10 @@ def _network(recipe: Recipe, tokenizer: NucleotideTokenizer, workers: Workers) -
     """The decoder, and the same as its processes train it."""
     if recipe.sharding == "fsdp":
         with torch.device("meta"):
-            network = Decoder(recipe.model, tokenizer.base_ids)
+            network = Decoder(recipe.model, tokenizer.base_ids, tokenizer.n_id)
         network = sharded_decoder(network, recipe.seed, workers.device, workers.world)
     else:
-        network = initialise(Decoder(recipe.model, tokenizer.base_ids), recipe.seed).to(workers.device)
+        network = initialise(Decoder(recipe.model, tokenizer.base_ids, tokenizer.n_id), recipe.seed).to(workers.device)
     if recipe.compile:
         for module in network.modules():
             if isinstance(module, RMSNorm | SwiGLU):

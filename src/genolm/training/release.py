@@ -44,7 +44,7 @@ def write_model(
         processes: how many trained it.
     """
     with torch.device("meta"):
-        network = Decoder(recipe.model, tokenizer.base_ids)
+        network = Decoder(recipe.model, tokenizer.base_ids, tokenizer.n_id)
     tied = {"head.weight": weights["embedding.weight"]} if recipe.model.tied else {}
     network.load_state_dict({**weights, **tied}, assign=True)
     shutil.rmtree(folder, ignore_errors=True)
