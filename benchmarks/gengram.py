@@ -134,14 +134,18 @@ def inference(forms: Forms, bases: int, rounds: int) -> dict[str, Any]:
 
 
 def training(forms: Forms, bases: int, rounds: int) -> dict[str, Any]:
-    """Forward and backward of whole passes, and of the memories alone; the optimizer is left out."""
+    """Forward, backward and AdamW of whole passes; forward and backward of the memories alone."""
     ids = torch.randint(5, 9, (1, bases + 1), generator=torch.Generator().manual_seed(0))
+
+    # One for both sides: memories that were taken out have no gradients, and are passed over.
+    optimizer = torch.optim.AdamW(forms.network.parameters(), lr=1e-6, fused=True)
 
     def step(ids: Tensor) -> None:
         logits = forms.network(ids[:, :-1]).logits_BLV
         assert logits is not None
         next_base_loss(logits, ids, None, torch.tensor([5, 6, 7, 8])).backward()
-        forms.network.zero_grad(set_to_none=True)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
 
     forms.put("genolm")
     step(ids[:, :257])  # warms up
