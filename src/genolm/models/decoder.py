@@ -132,9 +132,14 @@ class DecoderLayer(nn.Module):
         allowed_BLS: Tensor | None = None,
         cache: KVCache | None = None,
         stream: KmerStream | None = None,
+        traced: bool = False,
     ) -> tuple[Tensor, Tensor | None, MemoryTrace | None]:
-        """The residual stream after this layer, the router logits and the memory's trace, where there are any."""
-        x_BLD, trace = self._remember(x_BLD, cache, stream)
+        """The residual stream after this layer, the router logits, and the memory's trace where that is asked for."""
+        trace = None
+        if self.gengram is not None and stream is not None:
+            written = self._remember(self.gengram, x_BLD, cache, stream)
+            trace = _trace(written, x_BLD) if traced else None
+            x_BLD = x_BLD + written.update_BLD
         x_BLD = x_BLD + self.attention(self.attention_norm(x_BLD), angles, allowed_BLS, cache)
         return *self._feed_forward(x_BLD), trace
 
@@ -148,19 +153,14 @@ class DecoderLayer(nn.Module):
         x_NSD = x_NSD + self.attention.branch(self.attention_norm(x_NSD), angles, starts, cache)
         return self._feed_forward(x_NSD)[0]
 
-    def _remember(
-        self, x_BLD: Tensor, cache: KVCache | None, stream: KmerStream | None
-    ) -> tuple[Tensor, MemoryTrace | None]:
-        if self.gengram is None or stream is None:
-            return x_BLD, None
+    def _remember(self, gengram: Gengram, x_BLD: Tensor, cache: KVCache | None, stream: KmerStream) -> Written:
         if isinstance(cache, RemotePast):
-            written, _ = self.gengram(x_BLD, stream, cache.written_before_piece)
-            return x_BLD + written.update_BLD, _trace(written, x_BLD)
+            return gengram(x_BLD, stream, cache.written_before_piece)[0]
         past = None if cache is None else cache.written(self.attention.layer)
-        written, values_BLD = self.gengram(x_BLD, stream, past)
+        written, values_BLD = gengram(x_BLD, stream, past)
         if cache is not None:
-            cache.keep_written(self.attention.layer, values_BLD, self.gengram.config.conv_reach)
-        return x_BLD + written.update_BLD, _trace(written, x_BLD)
+            cache.keep_written(self.attention.layer, values_BLD, gengram.config.conv_reach)
+        return written
 
     def _feed_forward(self, x_BLD: Tensor) -> tuple[Tensor, Tensor | None]:
         out_BLD, router = self.ffn(self.ffn_norm(x_BLD))
@@ -236,10 +236,10 @@ class Decoder(nn.Module):
         for index, layer in enumerate(self.layers):
             if index in layers:
                 hidden[index] = x_BLD
-            x_BLD, router_logits, trace = layer(x_BLD, angles, allowed_BLS, cache, stream)
+            x_BLD, router_logits, trace = layer(x_BLD, angles, allowed_BLS, cache, stream, memory)
             if router and router_logits is not None:
                 routers.append(router_logits)
-            if memory and trace is not None:
+            if trace is not None:
                 traces[index + 1] = trace
         return self._finish(x_BLD, hidden, tuple(routers), layers, logits)._replace(memory=traces)
 
