@@ -14,7 +14,7 @@ from genolm.models.gengram import Gengram, _wide
 from genolm.models.gengram_config import GengramConfig
 from genolm.models.gengram_fold import fold, pure_rows, worth_folding
 from genolm.models.kmer_stream import KmerStream, read_kmers
-from genolm.models.window_sum import window_sum
+from genolm.models.window_sum import plus_shifted, shifted, window_sum
 
 LETTERS = "ACGTN."
 SMALL = GengramConfig(layers=(1,), dim=6)
@@ -259,6 +259,16 @@ def test_window_sums_are_sums(width: int) -> None:
     values = torch.randn(2, 33, 3, dtype=torch.float64)
     expected = torch.stack([values[:, max(0, t - width + 1) : t + 1].sum(1) for t in range(33)], 1)
     torch.testing.assert_close(window_sum(values, width), expected, atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("back", [0, 1, 5, 8, 9])
+def test_adding_in_place_is_adding_a_shifted_copy(back: int) -> None:
+    total, values = torch.randn(2, 2, 8, 3)
+    kept = total.clone()
+    with torch.inference_mode():
+        in_place = plus_shifted(total, values, back)
+    assert torch.equal(in_place, total + shifted(values, back))
+    assert torch.equal(total, kept)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from genolm.models.gengram_config import GengramConfig
 from genolm.models.gengram_fold import FoldedTables, worth_folding
 from genolm.models.kmer_stream import KmerStream, spread
 from genolm.models.norm import RMSNorm
-from genolm.models.window_sum import shifted, window_sum
+from genolm.models.window_sum import plus_shifted, shifted, window_sum
 
 # Tokens read at a time in inference: what a block needs then stays in the processor's cache.
 _BLOCK = 1024
@@ -65,6 +65,8 @@ class Gengram(nn.Module):
         self.query_norm = RMSNorm(hidden_size, eps)
         self.key_norm = RMSNorm(hidden_size, eps)
         self.conv = CausalConv(hidden_size, config.conv_kernel, config.conv_dilation) if config.conv_kernel else None
+        # False: every row is looked up, so that a gradient can be asked of the lookups themselves.
+        self.folds = config.foldable and config.compat != "released-bf16"
         self._folded = FoldedTables()
 
     def forward(self, x_BLD: Tensor, stream: KmerStream, past: Past = None) -> tuple[Written, Tensor]:
@@ -149,7 +151,7 @@ class Gengram(nn.Module):
 
     def _read(self, stream: KmerStream, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Key and value of the new positions, (B, L, D) each."""
-        if not self._folds(stream):
+        if not self._folds_here(stream):
             pooled = self.pooled(stream).to(self.key.weight.dtype)
             return self.key(pooled), self.value(pooled)
         both = self._folded.read(self, stream, dtype)
@@ -162,8 +164,8 @@ class Gengram(nn.Module):
         key, value = both.chunk(2, -1)
         return key, value
 
-    def _folds(self, stream: KmerStream) -> bool:
-        if self.config.compat == "released-bf16" or not self.config.foldable:
+    def _folds_here(self, stream: KmerStream) -> bool:
+        if not self.folds:
             return False
         new = stream.pure_BS[:, stream.skip :]
         covered = (new >= max(self.config.window, self.config.longest)).float().mean().item()
@@ -234,11 +236,11 @@ class CausalConv(nn.Module):
         if reach is not None:
             # Values of earlier passes belong to one document; their own reach is never looked at.
             reach = F.pad(reach[:, stream.skip :], (new, 0), value=1)
-        out = torch.zeros_like(u_BLD)
+        out = torch.zeros_like(whole)
         for tap in range(self.kernel):
             back = (self.kernel - 1 - tap) * self.dilation
-            out = out + shifted(whole, back, reach)[:, new:] * self.weight[:, 0, tap]
-        return out
+            out = plus_shifted(out, whole * self.weight[:, 0, tap], back, reach)
+        return out[:, new:]
 
 
 def _wide(values: Tensor) -> Tensor:

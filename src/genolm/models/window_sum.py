@@ -29,6 +29,16 @@ def shifted(values_BSX: Tensor, back: int, reach_BS: Tensor | None = None) -> Te
     return moved
 
 
+def plus_shifted(total_BSX: Tensor, values_BSX: Tensor, back: int, reach_BS: Tensor | None = None) -> Tensor:
+    """``total + shifted(values, back, reach)``, without the shifted copy where no gradient and no border needs it."""
+    if torch.is_grad_enabled() or reach_BS is not None:
+        return total_BSX + shifted(values_BSX, back, reach_BS)
+    out = total_BSX.clone()
+    seen = max(0, values_BSX.shape[1] - back)
+    out[:, out.shape[1] - seen :] += values_BSX[:, :seen]
+    return out
+
+
 def window_sum(values_BSX: Tensor, width: int, reach_BS: Tensor | None = None) -> Tensor:
     """Sum over each position and the ``width - 1`` before it, (B, S, ...), in about 2 log2(width) additions.
 
@@ -44,11 +54,11 @@ def window_sum(values_BSX: Tensor, width: int, reach_BS: Tensor | None = None) -
     covered, size, power = 0, 1, values_BSX
     while True:
         if width & size:
-            total = power if total is None else total + shifted(power, covered, reach_BS)
+            total = power if total is None else plus_shifted(total, power, covered, reach_BS)
             covered += size
         if size * 2 > width:
             break
-        power = power + shifted(power, size, reach_BS)
+        power = plus_shifted(power, power, size, reach_BS)
         size *= 2
     assert total is not None, "a window has at least one position"
     return total

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from genolm.models.decoder import Decoder
-from genolm.models.gengram import Gengram
 from genolm.models.kmer_stream import KmerStream, digits_of, read_kmers
 from genolm.tasks.explain.objective import Objective, one_hot
 from genolm.tasks.explain.twins import KmerTable, gengrams, kmer_tables
@@ -87,20 +86,9 @@ def through_table(table: KmerTable, stream: KmerStream, gradient_SD: Tensor) -> 
 def reading_rows(network: Decoder) -> Decoder:
     """The same network, its weights shared, with memories that look every row up instead of folding tables."""
     twin = copy.deepcopy(network, {id(weight): weight for weight in network.parameters()})
-    for layer, memory in gengrams(twin).items():
-        with torch.device("meta"):
-            reader = _RowReader(memory.config, network.config.hidden_size, network.config.norm_eps)
-        for name, part in memory.named_children():
-            setattr(reader, name, part)
-        twin.layers[layer - 1].gengram = reader
+    for memory in gengrams(twin).values():
+        memory.folds = False
     return twin.eval()
-
-
-class _RowReader(Gengram):
-    """A memory whose every lookup goes through its tables."""
-
-    def _folds(self, stream: KmerStream) -> bool:
-        return False
 
 
 @contextmanager
