@@ -25,7 +25,7 @@ from genolm.tasks.passes import Chunk, hidden_chunks
 from genolm.tasks.provenance import Provenance
 from genolm.tasks.sources import IupacPolicy, Source, coordinates, settle
 from genolm.tasks.tables import SUFFIXES, check_suffix, write_table
-from genolm.tasks.tracks import TRACK_SUFFIXES, pieces_in_order, track_rows, write_track
+from genolm.tasks.tracks import TRACK_SUFFIXES, base_starts, pieces_in_order, track_rows, write_track
 
 if TYPE_CHECKING:
     from genolm.genome.fasta import Genome
@@ -172,7 +172,7 @@ class ScoreTask:
         owners = np.repeat(np.arange(len(items)), [len(one) for one in values])
         about = pl.DataFrame({"id": [item.id for item in items]}, schema={"id": pl.String})[owners]
         if self.source.kind == "intervals":
-            starts = _concatenated([_starts(item) for item in items], np.int64)
+            starts = _concatenated([base_starts(item) for item in items], np.int64)
             about = about.with_columns(_names(items)[owners], start=pl.Series(starts))
             about = about.select("id", "chrom", "start", "strand")
         letters = _concatenated([np.frombuffer(item.sequence.encode(), "S1") for item in items], "S1")
@@ -204,15 +204,6 @@ def _names(items: list[SequenceRecord]) -> pl.DataFrame:
     """Contig and strand of every sequence, null where it has none."""
     values = {name: [getattr(item.interval, name, None) for item in items] for name in ("chrom", "strand")}
     return pl.DataFrame(values, schema={"chrom": pl.String, "strand": pl.String})
-
-
-def _starts(item: SequenceRecord) -> NDArray[np.int64]:
-    """0-based coordinate of every base in the order of the sequence, which falls on the minus strand."""
-    interval = item.interval
-    if interval is None:
-        return np.arange(len(item.sequence))
-    upwards = np.arange(interval.start, interval.end)
-    return upwards[::-1] if interval.strand == "-" else upwards
 
 
 def score(

@@ -25,6 +25,14 @@ TRACK_SUFFIXES = (*_BIGWIG, *_BEDGRAPH)
 Float32 = NDArray[np.float32]
 
 
+def base_starts(record: SequenceRecord) -> NDArray[np.int64]:
+    """0-based coordinate of every base in the order of the sequence, which falls on the minus strand."""
+    if record.interval is None:
+        return np.arange(len(record.sequence))
+    upwards = np.arange(record.interval.start, record.interval.end)
+    return upwards[::-1] if record.interval.strand == "-" else upwards
+
+
 def pieces_in_order(source: Source) -> Iterator[SequenceRecord]:
     """The sequences in the order of the genome; whole contigs, as in a FASTA, in the order of their file.
 

@@ -26,13 +26,13 @@ from genolm.tasks.explain.attribution_picture import Shown, draw_attribution
 from genolm.tasks.explain.estimates import correlation, estimate, products, rank_correlation
 from genolm.tasks.explain.gradients import base_gradients
 from genolm.tasks.explain.objective import Objective
-from genolm.tasks.explain.regions import base_starts, contig, fitting_context, settle_regions
+from genolm.tasks.explain.regions import contig, fitting_context, settle_regions
 from genolm.tasks.explain.shuffling import shuffled_dinucleotides
 from genolm.tasks.explain.substitutions import substitution_effects
 from genolm.tasks.explain.twins import random_weights
 from genolm.tasks.provenance import Provenance
 from genolm.tasks.sources import IupacPolicy, Source
-from genolm.tasks.tracks import contig_lengths, pieces_in_order
+from genolm.tasks.tracks import base_starts, contig_lengths, pieces_in_order
 
 if TYPE_CHECKING:
     import torch

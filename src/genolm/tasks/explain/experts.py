@@ -23,10 +23,18 @@ from genolm.tasks.bulk import Bulk
 from genolm.tasks.explain.annotation import read_annotation
 from genolm.tasks.explain.artefact import Form, Spool, check_folder, explained_folder, save_picture, write_rows
 from genolm.tasks.explain.experts_picture import draw_experts
-from genolm.tasks.explain.regions import contig, cut, first_own, fitting_context, refuse_empty, settle_regions
+from genolm.tasks.explain.regions import (
+    bases_of_twins,
+    contig,
+    cut,
+    first_own,
+    fitting_context,
+    refuse_empty,
+    settle_regions,
+)
 from genolm.tasks.explain.routing import Association, associate, class_entropies
 from genolm.tasks.explain.token_classes import CLASSES, Grouping, Labels
-from genolm.tasks.explain.twins import random_weights
+from genolm.tasks.explain.twins import NETWORKS, random_weights
 from genolm.tasks.provenance import Provenance
 from genolm.tasks.sources import IupacPolicy, Source
 
@@ -38,7 +46,6 @@ if TYPE_CHECKING:
     from genolm.models.model import Model
 
 Choices = NDArray[np.uint16]
-NETWORKS = ("model", "random weights")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +81,7 @@ class ExpertsTask:
 
     def cost(self, item: SequenceRecord) -> int:
         """Bases that go through the two networks, about."""
-        return len(item.sequence) * (4 if len(item.sequence) > self.context else 2)
+        return bases_of_twins(item, self.context)
 
     def windows(self, items: Sequence[SequenceRecord]) -> list[Window]:
         """Windows of the context that overlap by half."""

@@ -22,8 +22,8 @@ from genolm.tasks.explain.artefact import Form, check_folder, explained_folder, 
 from genolm.tasks.explain.estimates import Estimate, block_sums, estimate, ratio
 from genolm.tasks.explain.lens_picture import draw_lens
 from genolm.tasks.explain.readouts import MEASURES, choices, readouts
-from genolm.tasks.explain.regions import cut, first_own, fitting_context, refuse_empty, settle_regions
-from genolm.tasks.explain.twins import random_weights
+from genolm.tasks.explain.regions import bases_of_twins, cut, first_own, fitting_context, refuse_empty, settle_regions
+from genolm.tasks.explain.twins import NETWORKS, random_weights
 from genolm.tasks.log_probabilities import Normalisation
 from genolm.tasks.provenance import Provenance
 from genolm.tasks.sources import IupacPolicy, Source
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from genolm.models.model import Model
 
 Float64 = NDArray[np.float64]
-NETWORKS = ("model", "random weights")
-"""What is read out: the model, and a network of its shape with random weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,7 @@ class LensTask:
 
     def cost(self, item: SequenceRecord) -> int:
         """Bases that go through the two networks, about."""
-        return len(item.sequence) * (4 if len(item.sequence) > self.context else 2)
+        return bases_of_twins(item, self.context)
 
     def windows(self, items: Sequence[SequenceRecord]) -> list[Window]:
         """Windows of the context that overlap by half."""

@@ -22,7 +22,15 @@ from genolm.tasks.explain.annotation import Annotation, read_annotation
 from genolm.tasks.explain.artefact import Form, Spool, check_folder, explained_folder, save_picture, write_rows
 from genolm.tasks.explain.estimates import correlation, estimate, products
 from genolm.tasks.explain.memory_picture import Traces, draw_memory
-from genolm.tasks.explain.regions import contig, cut, first_own, fitting_context, refuse_empty, settle_regions
+from genolm.tasks.explain.regions import (
+    bases_of_twins,
+    contig,
+    cut,
+    first_own,
+    fitting_context,
+    refuse_empty,
+    settle_regions,
+)
 from genolm.tasks.explain.traces import QUANTITIES, memory_layers, memory_traces
 from genolm.tasks.explain.twins import random_tables
 from genolm.tasks.provenance import Provenance
@@ -76,7 +84,7 @@ class MemoryTask:
 
     def cost(self, item: SequenceRecord) -> int:
         """Bases that go through the two networks, about."""
-        return len(item.sequence) * (4 if len(item.sequence) > self.context else 2)
+        return bases_of_twins(item, self.context)
 
     def windows(self, items: Sequence[SequenceRecord]) -> list[Window]:
         """Windows of the context that overlap by half."""

@@ -7,9 +7,6 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from genolm.engine.windows import Window, tile
 from genolm.errors import InputError, ModelError
 from genolm.genome.interval import Interval
@@ -91,17 +88,14 @@ def cut(items: Sequence[SequenceRecord], context: int) -> list[Window]:
     ]
 
 
+def bases_of_twins(item: SequenceRecord, context: int) -> int:
+    """Bases that go through a network and its null, about: windows of a long sequence read most bases twice."""
+    return len(item.sequence) * (4 if len(item.sequence) > context else 2)
+
+
 def first_own(window: Window, context: int) -> int:
     """The first position of a window that counts in it."""
     return overlap_of(context) if window.start else 0
-
-
-def base_starts(record: SequenceRecord) -> NDArray[np.int64]:
-    """0-based coordinate of every base in the order of the sequence, which falls on the minus strand."""
-    if record.interval is None:
-        return np.arange(len(record.sequence))
-    upwards = np.arange(record.interval.start, record.interval.end)
-    return upwards[::-1] if record.interval.strand == "-" else upwards
 
 
 def contig(record: SequenceRecord) -> str:

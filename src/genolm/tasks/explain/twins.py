@@ -23,6 +23,9 @@ from genolm.models.random_weights import random_decoder
 INPUT = 0
 """The layer that the tables at the input are counted as; Gengram's layers count from 1."""
 
+NETWORKS = ("model", "random weights")
+"""The names, in tables, of a model and of its :func:`random_weights`."""
+
 
 @dataclass(frozen=True, slots=True)
 class KmerTable:
