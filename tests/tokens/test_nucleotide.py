@@ -60,6 +60,25 @@ def test_spans_are_single_bases():
     assert NucleotideTokenizer().spans("").shape == (0, 2)
 
 
+def test_tokens_are_ids_and_spans():
+    ids, spans_T2 = NucleotideTokenizer().tokens("GCT")
+    assert ids.tolist() == [6, 5, 7]
+    assert spans_T2.tolist() == [[0, 1], [1, 2], [2, 3]]
+
+
+def test_lengths_count_letters_only():
+    lengths = NucleotideTokenizer().lengths
+    assert lengths.tolist() == [0] * 5 + [1] * 5 + [0] * 8
+
+
+def test_special_ids_by_name():
+    tokenizer = NucleotideTokenizer()
+    assert [tokenizer.special_id(name) for name in ("[CLS]", "[MASK]", "<EOD>")] == [2, 4, 12]
+    for name in ("A", "[GAP]"):
+        with pytest.raises(ModelError, match="no special token"):
+            tokenizer.special_id(name)
+
+
 @pytest.mark.parametrize(
     ("sequence", "settings", "message"),
     [

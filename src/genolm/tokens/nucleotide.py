@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genolm.errors import InputError, ModelError
-from genolm.tokens.tokenizer import Ids
+from genolm.tokens.tokenizer import Ids, Tokens
 
 IupacPolicy = Literal["raise", "N", "sample"]
 CasePolicy = Literal["upper", "raise", "keep"]
@@ -130,6 +130,23 @@ class NucleotideTokenizer:
         """One."""
         return 1.0
 
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Bases that each id stands for, shape (vocab_size,): 1 for a letter, 0 for a special token or no symbol."""
+        lengths = np.zeros(self.vocab_size, np.int64)
+        lengths[[number for symbol, number in self.symbols.items() if len(symbol) == 1]] = 1
+        return lengths
+
+    def special_id(self, name: str) -> int:
+        """Id of the special token ``name``.
+
+        Raises:
+            ModelError: when no symbol has that name, or it is a letter.
+        """
+        if len(name) == 1 or name not in self.symbols:
+            raise ModelError(f"the alphabet has no special token {name}")
+        return self.symbols[name]
+
     def encode(self, sequence: str) -> NDArray[np.uint8]:
         """One id per letter, shape (letters,); no special tokens.
 
@@ -172,6 +189,10 @@ class NucleotideTokenizer:
         """Start and end of every token: shape (letters, 2), 0-based half-open; the i-th is (i, i + 1)."""
         starts = np.arange(len(sequence), dtype=np.int64)
         return np.stack([starts, starts + 1], axis=1)
+
+    def tokens(self, sequence: str) -> Tokens:
+        """The ids of :meth:`encode` with their spans."""
+        return Tokens(self.encode(sequence), self.spans(sequence))
 
     def to_json(self) -> str:
         """All settings as one line of JSON, for :meth:`from_json`."""

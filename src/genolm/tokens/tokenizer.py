@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 Ids: TypeAlias = NDArray[np.uint8] | NDArray[np.int32]
+
+CLS, SEP, PAD, MASK, UNK = "[CLS]", "[SEP]", "[PAD]", "[MASK]", "[UNK]"
+"""Names of special tokens that :meth:`Tokenizer.special_id` may be asked for."""
+
+
+class Tokens(NamedTuple):
+    """A tokenised sequence; T is the number of tokens.
+
+    Attributes:
+        ids: as :meth:`Tokenizer.encode` returns them, shape (T,).
+        spans_T2: start and end of every token, int64, 0-based half-open in the sequence, without gap or overlap.
+    """
+
+    ids: Ids
+    spans_T2: NDArray[np.int64]
 
 
 @runtime_checkable
@@ -44,6 +59,22 @@ class Tokenizer(Protocol):
         """Bases that a token covers on average; exactly 1.0 with one token per base."""
         ...
 
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Bases that each id stands for, shape (vocab_size,).
+
+        0 for special tokens, -1 for a token that stands for a whole run of N, however long.
+        """
+        ...
+
+    def special_id(self, name: str) -> int:
+        """Id of a special token such as ``[CLS]``, ``[SEP]``, ``[PAD]``, ``[MASK]`` or ``[UNK]``.
+
+        Raises:
+            ModelError: when the vocabulary has no special token of that name.
+        """
+        ...
+
     def encode(self, sequence: str) -> Ids:
         """Token ids of the sequence, shape (tokens,), writable, without special tokens.
 
@@ -64,6 +95,13 @@ class Tokenizer(Protocol):
         """Bases that every token covers: shape (tokens, 2), start and end, 0-based half-open in the sequence."""
         ...
 
+    def tokens(self, sequence: str) -> Tokens:
+        """The ids of :meth:`encode` together with their :meth:`spans`, from one pass over the sequence."""
+        ...
+
     def to_json(self) -> str:
-        """All settings as one line of JSON; equal tokenizers write equal text."""
+        """All settings as one line of JSON; equal tokenizers write equal text.
+
+        A large vocabulary stands in it by its digest.
+        """
         ...
