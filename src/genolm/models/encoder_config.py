@@ -1,4 +1,4 @@
-"""What an encoder is made of: the numbers and choices that fix its tensors, and what follows from them by arithmetic."""
+"""What an encoder is made of: numbers and choices that fix its tensors, and what follows from them by arithmetic."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class EncoderConfig:
         activation: of the feed-forward block; ``gelu`` is the exact one, ``gelu_tanh`` its approximation.
         head_activation: of the masked-language head.
         gated: whether the feed-forward block is gated (GeGLU), gate first.
-        global_every: every so many layers, from the first on, one sees everything and the others their window; 0: all do.
+        global_every: every so many layers, from the first on, one sees everything, the others their window; 0: all do.
         local_window: width of that window: tokens at most half of it away, inclusive.
         sparse: attention by blocks; None for all tokens to all tokens.
         pooler: what makes one vector of the first token: nothing, a linear layer with tanh, or a bare linear layer.
@@ -148,7 +148,7 @@ class EncoderConfig:
 
     def _check_norms(self) -> None:
         if self.norm == "post" and (self.final_norm or not self.first_norm):
-            raise ModelError("norms after the blocks (post) leave no place for a final norm or for a first one left out")
+            raise ModelError("norms after the blocks (post) have no final norm and leave none out")
 
     def _check_positions(self) -> None:
         rotary = self.positions == "rotary"
