@@ -19,7 +19,10 @@ def read(tmp_path: Path, reader, text: str, name="a.fa"):
 
 def test_fasta(tmp_path):
     text = "\n>one first sequence\r\nACgt\r\nRY\r\n\r\nA\r\n>two\r\nTT\r\n"
-    assert read(tmp_path, read_fasta, text) == [FlatRecord("one", "ACGTNNA", 2), FlatRecord("two", "TT", 7)]
+    assert read(tmp_path, read_fasta, text) == [
+        FlatRecord("one", "ACGTNNA", 2, "first sequence"),
+        FlatRecord("two", "TT", 7),
+    ]
 
 
 def test_compressed_fasta(tmp_path):

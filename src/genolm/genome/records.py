@@ -22,11 +22,13 @@ class FlatRecord:
         id: the first word of its title line.
         sequence: its letters.
         line: line of its title, 1-based.
+        about: what follows the first word of the title; of FASTA alone.
     """
 
     id: str
     sequence: str
     line: int
+    about: str = ""
 
 
 def read_fasta(path: Path, clean: Cleaner) -> Iterator[FlatRecord]:
@@ -42,7 +44,8 @@ def read_fasta(path: Path, clean: Cleaner) -> Iterator[FlatRecord]:
         if name in seen:
             raise InputError(f"a record of this name stands at line {seen[name]} too", file=path, line=line, value=name)
         seen[name] = line
-        yield FlatRecord(name, _joined(parts, clean, path, line, name), line)
+        about = title.partition(name)[2].strip()
+        yield FlatRecord(name, _joined(parts, clean, path, line, name), line, about)
     if not seen:
         raise InputError("the FASTA file is empty", file=path)
 
