@@ -1,0 +1,206 @@
+"""Block-sparse attention in plain PyTorch: time and memory grow with the length of the input, not with its square.
+
+Sparse rows of blocks gather their few key blocks and multiply by batches; global rows see all keys. Work goes in
+pieces whose scores fit a processor's cache, forward and backward, and nothing of a piece is kept for the backward pass.
+
+Shapes: H heads, L tokens of one sequence, D width of a head, b tokens of a block, N key blocks of all heads, P sparse
+query blocks of all heads, M key blocks of one of them, p query blocks of a piece.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from genolm.errors import ModelError
+from genolm.models.block_layout import BlockLayout, blocks_of
+
+# Scores of one piece: few enough for a processor's cache, many enough for a GPU.
+_SCORES_ON_CPU = 1 << 18
+_SCORES_ON_GPU = 1 << 25
+
+
+def block_sparse_attention(q_HLD: Tensor, k_HLD: Tensor, v_HLD: Tensor, layout: BlockLayout) -> Tensor:
+    """Attention of one sequence under a layout, with gradients; scores are divided by the root of the head's width.
+
+    The sequence is padded to whole blocks inside; keys of padding are masked. A layout of more blocks than the sequence
+    fills stands for a sequence that is padded to them, as in the batches of the published code.
+
+    Args:
+        q_HLD: queries, already rotated where positions are.
+        k_HLD: keys, likewise.
+        v_HLD: values.
+        layout: for at least L tokens, of H heads or shared by all, on the device of the queries.
+
+    Returns:
+        The mixed values, (H, L, D).
+
+    Raises:
+        ModelError: the layout is for fewer tokens or for other heads.
+    """
+    length, block = q_HLD.shape[1], layout.block
+    _check(q_HLD, layout)
+    stop = min(layout.stop, blocks_of(length, block))
+    q_HLD = q_HLD * q_HLD.shape[-1] ** -0.5
+    if stop <= layout.first:
+        return _global_rows(q_HLD, k_HLD, v_HLD)
+    begin, end = layout.first * block, min(stop * block, length)
+    parts = [_sparse_rows(q_HLD[:, begin:end], k_HLD, v_HLD, layout)]
+    if begin > 0:
+        parts.insert(0, _global_rows(q_HLD[:, :begin], k_HLD, v_HLD))
+    if end < length:
+        parts.append(_global_rows(q_HLD[:, end:], k_HLD, v_HLD))
+    return torch.cat(parts, 1)
+
+
+def plain_block_attention(q_HLD: Tensor, k_HLD: Tensor, v_HLD: Tensor, layout: BlockLayout) -> Tensor:
+    """The definition, with the whole matrix of scores in fp32: what :func:`block_sparse_attention` is compared with."""
+    return (block_attention_weights(q_HLD, k_HLD, layout) @ v_HLD.float()).to(q_HLD.dtype)
+
+
+def block_attention_weights(q_HLD: Tensor, k_HLD: Tensor, layout: BlockLayout) -> Tensor:
+    """The attention map, fp32 (H, L, L), of queries (rows) over keys; memory grows with the square of the length."""
+    length = q_HLD.shape[1]
+    _check(q_HLD, layout)
+    scores_HLL = q_HLD.float() @ k_HLD.float().transpose(1, 2) * q_HLD.shape[-1] ** -0.5
+    added_HLL = _added_everywhere(layout).repeat_interleave(layout.block, 1).repeat_interleave(layout.block, 2)
+    return (scores_HLL + added_HLL[:, :length, :length]).softmax(-1)
+
+
+def _added_everywhere(layout: BlockLayout) -> Tensor:
+    """The logarithm of how often each row of blocks counts each column, (H or 1, blocks, blocks)."""
+    keys_HRM = layout.keys_HRM
+    often_HCC = torch.ones(keys_HRM.shape[0], layout.num_blocks, layout.num_blocks, device=keys_HRM.device)
+    if layout.stop > layout.first:
+        counts_HRM = torch.ones(keys_HRM.shape, device=keys_HRM.device)
+        if layout.added_HRM is not None:
+            counts_HRM = layout.added_HRM.exp()
+        often_HCC[:, layout.first : layout.stop] = 0
+        often_HCC[:, layout.first : layout.stop].scatter_add_(2, keys_HRM, counts_HRM)
+    return often_HCC.log()
+
+
+def _check(q_HLD: Tensor, layout: BlockLayout) -> None:
+    heads, length, _ = q_HLD.shape
+    if length > layout.num_blocks * layout.block:
+        raise ModelError(f"the layout has {layout.num_blocks} blocks of {layout.block}; {length} tokens do not fit")
+    if layout.keys_HRM.shape[0] not in (1, heads):
+        raise ModelError(f"the layout is of {layout.keys_HRM.shape[0]} heads, the queries are of {heads}")
+
+
+def _global_rows(q_HRD: Tensor, k_HLD: Tensor, v_HLD: Tensor) -> Tensor:
+    """Rows of queries, already scaled, over all keys."""
+    graph = torch.is_grad_enabled() and (q_HRD.requires_grad or k_HLD.requires_grad or v_HLD.requires_grad)
+    if q_HRD.device.type != "cpu" or q_HRD.dtype != torch.bfloat16 or graph:
+        return F.scaled_dot_product_attention(q_HRD[None], k_HLD[None], v_HLD[None], scale=1.0)[0]
+    # torch's fused kernel multiplies in fp32 on CPUs; products of bf16 take the processor's own instructions.
+    step = max(1, 4 * _SCORES_ON_CPU // (q_HRD.shape[1] * k_HLD.shape[1]))
+    pieces = zip(q_HRD.split(step), k_HLD.split(step), v_HLD.split(step), strict=True)
+    return torch.cat([torch.bmm(torch.bmm(q, k.transpose(1, 2)).softmax(-1), v) for q, k, v in pieces])
+
+
+def _sparse_rows(q_HRD: Tensor, k_HLD: Tensor, v_HLD: Tensor, layout: BlockLayout) -> Tensor:
+    """Rows of queries, already scaled, from the layout's first sparse row on, over their key blocks."""
+    heads, length, width = q_HRD.shape
+    rows = blocks_of(length, layout.block)
+    q_PbD = _in_blocks(q_HRD, rows, layout.block)
+    k_NbD, v_NbD = (_in_blocks(x, layout.num_blocks, layout.block) for x in (k_HLD, v_HLD))
+    places_PM = _places(layout, heads, rows)
+    added_PS = _added(layout, heads, rows, k_HLD.shape[1], q_HRD.dtype)
+    mixed_PbD: Tensor = _SparseRows.apply(q_PbD, k_NbD, v_NbD, places_PM, added_PS)  # type: ignore[no-untyped-call]
+    return mixed_PbD.view(heads, rows * layout.block, width)[:, :length]
+
+
+def _in_blocks(values_HLD: Tensor, count: int, block: int) -> Tensor:
+    """Padded with zeros to ``count`` blocks: (H x count, b, D)."""
+    missing = count * block - values_HLD.shape[1]
+    padded = F.pad(values_HLD, (0, 0, 0, missing)) if missing else values_HLD
+    return padded.reshape(-1, block, values_HLD.shape[-1])
+
+
+def _places(layout: BlockLayout, heads: int, rows: int) -> Tensor:
+    """Where the key blocks of each query block stand among those of all heads, (P, M)."""
+    starts_H11 = torch.arange(heads, device=layout.keys_HRM.device)[:, None, None] * layout.num_blocks
+    return (layout.keys_HRM[:, :rows] + starts_H11).flatten(0, 1)
+
+
+def _added(layout: BlockLayout, heads: int, rows: int, length: int, dtype: torch.dtype) -> Tensor | None:
+    """What is added to the scores of each query block over its keys, (P, 1, M x b); None for nothing."""
+    keys_HRM, added_HRM = layout.keys_HRM[:, :rows], layout.added_HRM
+    padding = layout.num_blocks * layout.block - length
+    if not padding and added_HRM is None:
+        return None
+    added_HRMb = torch.zeros((*keys_HRM.shape, layout.block), device=keys_HRM.device)
+    if added_HRM is not None:
+        added_HRMb += added_HRM[:, :rows, :, None]
+    if padding:
+        place_b = torch.arange(layout.block, device=keys_HRM.device)
+        added_HRMb.masked_fill_(keys_HRM[..., None] * layout.block + place_b >= length, -math.inf)
+    return added_HRMb.to(dtype).flatten(2).expand(heads, -1, -1).flatten(0, 1)[:, None]
+
+
+class _SparseRows(torch.autograd.Function):
+    """Forward and backward in the same pieces. Gradients of keys are summed in fp32 in place: a block that many rows
+    gather would otherwise have its whole tensor of gradients once a piece."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, q_PbD: Tensor, k_NbD: Tensor, v_NbD: Tensor, places_PM: Tensor, added_PS: Tensor | None
+    ) -> Tensor:
+        out_PbD = torch.empty_like(q_PbD)
+        for piece in _pieces(q_PbD, places_PM):
+            weights_pbS = _weights(q_PbD, k_NbD, places_PM, added_PS, piece)
+            torch.bmm(weights_pbS, _gathered(v_NbD, places_PM[piece]), out=out_PbD[piece])
+        ctx.save_for_backward(q_PbD, k_NbD, v_NbD, places_PM, added_PS, out_PbD)
+        return out_PbD
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        q_PbD, k_NbD, v_NbD, places_PM, added_PS, out_PbD = ctx.saved_tensors
+        grad_PbD = gradients[0].contiguous()
+        # Softmax's backward needs each query's product of output and gradient, summed over its width.
+        shared_Pb1 = (grad_PbD.float() * out_PbD.float()).sum(-1, keepdim=True).to(q_PbD.dtype)
+        dq_PbD = torch.empty_like(q_PbD)
+        dk_NX, dv_NX = (torch.zeros(k_NbD.shape, device=k_NbD.device).flatten(1) for _ in range(2))
+        for piece in _pieces(q_PbD, places_PM):
+            places_pM, grad_pbD = places_PM[piece], grad_PbD[piece]
+            weights_pbS = _weights(q_PbD, k_NbD, places_PM, added_PS, piece)
+            dscores_pbS = torch.bmm(grad_pbD, _gathered(v_NbD, places_pM).transpose(1, 2))
+            dscores_pbS.sub_(shared_Pb1[piece]).mul_(weights_pbS)
+            torch.bmm(dscores_pbS, _gathered(k_NbD, places_pM), out=dq_PbD[piece])
+            _add(dk_NX, torch.bmm(dscores_pbS.transpose(1, 2), q_PbD[piece]), places_pM)
+            _add(dv_NX, torch.bmm(weights_pbS.transpose(1, 2), grad_pbD), places_pM)
+        dk_NbD, dv_NbD = (x.view(k_NbD.shape).to(k_NbD.dtype) for x in (dk_NX, dv_NX))
+        return dq_PbD, dk_NbD, dv_NbD, None, None
+
+
+def _pieces(q_PbD: Tensor, places_PM: Tensor) -> Iterator[slice]:
+    scores = q_PbD.shape[1] ** 2 * places_PM.shape[1]
+    step = max(1, (_SCORES_ON_CPU if q_PbD.device.type == "cpu" else _SCORES_ON_GPU) // scores)
+    for start in range(0, len(q_PbD), step):
+        yield slice(start, start + step)
+
+
+def _gathered(values_NbD: Tensor, places_pM: Tensor) -> Tensor:
+    """The named blocks of each query block, one after the other: (p, M x b, D)."""
+    blocks, width = places_pM.shape, values_NbD.shape[-1]
+    return values_NbD.flatten(1).index_select(0, places_pM.flatten()).view(blocks[0], -1, width)
+
+
+def _add(total_NX: Tensor, values_pSD: Tensor, places_pM: Tensor) -> None:
+    """Add the gradients of gathered blocks to those of the blocks themselves."""
+    total_NX.index_add_(0, places_pM.flatten(), values_pSD.view(-1, total_NX.shape[1]).float())
+
+
+def _weights(q_PbD: Tensor, k_NbD: Tensor, places_PM: Tensor, added_PS: Tensor | None, piece: slice) -> Tensor:
+    """Attention weights of a piece over the keys that its query blocks gather, (p, b, M x b)."""
+    scores_pbS = torch.bmm(q_PbD[piece], _gathered(k_NbD, places_PM[piece]).transpose(1, 2))
+    if added_PS is not None:
+        scores_pbS.add_(added_PS[piece])
+    return scores_pbS.softmax(-1)
