@@ -155,6 +155,13 @@ class BpeTokenizer:
         """
         return self._lengths.copy()
 
+    @property
+    def plain_ids(self) -> NDArray[np.bool_]:
+        """True at ids whose letters are A, C, G and T alone, shape (vocab_size,)."""
+        plain = np.zeros(self.vocab_size, bool)
+        plain[[number for piece, number in self.vocabulary.pieces.items() if set(piece) <= set("ACGT")]] = True
+        return plain
+
     def special_id(self, name: str) -> int:
         """Id of the special token ``name``.
 

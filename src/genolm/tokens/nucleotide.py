@@ -137,6 +137,13 @@ class NucleotideTokenizer:
         lengths[[number for symbol, number in self.symbols.items() if len(symbol) == 1]] = 1
         return lengths
 
+    @property
+    def plain_ids(self) -> NDArray[np.bool_]:
+        """True at the ids of A, C, G and T, shape (vocab_size,)."""
+        plain = np.zeros(self.vocab_size, bool)
+        plain[list(self.base_ids)] = True
+        return plain
+
     def special_id(self, name: str) -> int:
         """Id of the special token ``name``.
 

@@ -67,6 +67,11 @@ class Tokenizer(Protocol):
         """
         ...
 
+    @property
+    def plain_ids(self) -> NDArray[np.bool_]:
+        """True at ids whose letters are A, C, G and T alone, shape (vocab_size,): those whose bases are known."""
+        ...
+
     def special_id(self, name: str) -> int:
         """Id of a special token such as ``[CLS]``, ``[SEP]``, ``[PAD]``, ``[MASK]`` or ``[UNK]``.
 
