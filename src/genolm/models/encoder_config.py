@@ -84,6 +84,7 @@ class EncoderConfig:
         global_every: every so many layers, from the first on, one sees everything, the others their window; 0: all do.
         local_window: width of that window: tokens at most half of it away, inclusive.
         sparse: attention by blocks; None for all tokens to all tokens.
+        masked_head: whether the masked-language head is there; a model fine-tuned to labels may have none.
         pooler: what makes one vector of the first token: nothing, a linear layer with tanh, or a bare linear layer.
         sentence_head: whether the two-way head on sentence order is there; needs a pooler.
         labels: outputs of a fine-tuned head; 0 for none.
@@ -119,6 +120,7 @@ class EncoderConfig:
     global_every: int = 0
     local_window: int = 0
     sparse: BlockSparseConfig | None = None
+    masked_head: bool = True
     pooler: Pooler = "none"
     sentence_head: bool = False
     labels: int = 0
@@ -217,7 +219,9 @@ class EncoderConfig:
 
     @property
     def head_parameters(self) -> int:
-        """Weights of the masked-language head: its dense layer, its norm and the decoder's bias."""
+        """Weights of the masked-language head: its dense layer, its norm and the decoder's bias; 0 without it."""
+        if not self.masked_head:
+            return 0
         return self._linear(self.hidden_size, self.hidden_size) + self._norm + self.vocab_size
 
     @property

@@ -1,0 +1,48 @@
+"""Either kind of network, made from its config."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from genolm.models.config import DecoderConfig
+from genolm.models.decoder import Decoder
+from genolm.models.encoder import Encoder
+from genolm.models.network_config import NetworkConfig
+
+Network: TypeAlias = Decoder | Encoder
+"""A decoder or an encoder."""
+
+LAYOUT = "attention.layout"
+
+
+def make_network(config: NetworkConfig, base_ids: tuple[int, int, int, int] = (8, 5, 6, 7), n_id: int = 9) -> Network:
+    """A network with initial weights; the ids of bases and of N concern decoders with a k-mer table or memory."""
+    return Decoder(config, base_ids, n_id) if isinstance(config, DecoderConfig) else Encoder(config)
+
+
+def tensor_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
+    """Name and shape of each weight of a network; a head tied to the embedding is left out."""
+    with torch.device("meta"):
+        return {name: tuple(weight.shape) for name, weight in make_network(config).named_parameters()}
+
+
+def layout_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
+    """Name and shape of the block layouts that are stored beside the weights: (heads, blocks, blocks) of each layer.
+
+    Empty for a network whose attention follows from its config.
+    """
+    if isinstance(config, DecoderConfig) or config.sparse is None or config.sparse.random_blocks != "stored":
+        return {}
+    blocks = -(-config.max_positions // config.sparse.block)
+    shape = (config.num_heads, blocks, blocks)
+    return {f"layers.{layer}.{LAYOUT}": shape for layer in range(config.num_layers)}
+
+
+def tensors_of(network: Network) -> dict[str, Tensor]:
+    """Everything that is stored of a network: its weights and its block layouts, by name, without their gradients."""
+    weights = {name: weight.detach() for name, weight in network.named_parameters()}
+    layouts = {name: layout for name, layout in network.named_buffers() if name.endswith(f".{LAYOUT}")}
+    return weights | layouts
