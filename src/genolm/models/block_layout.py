@@ -142,7 +142,7 @@ def zero_blocks(num_tokens: int, block: int, num_random: int) -> BlockLayout:
 def seeded_blocks(
     num_tokens: int, block: int, num_random: int, *, heads: int, layer: int, max_tokens: int
 ) -> BlockLayout:
-    """Stock BigBird as GENA was trained, with ``transformers`` before 4.30: random blocks seeded with the layer's index.
+    """Stock BigBird as GENA was trained, by ``transformers`` before 4.30: random blocks seeded with the layer's index.
 
     ``max_tokens`` is the network's longest input, which the plan of the paper is drawn for. Short inputs as in
     :func:`zero_blocks`. A random block that falls on a block of the window or on the last one counts twice.

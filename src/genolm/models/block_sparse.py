@@ -99,7 +99,7 @@ def _global_rows(q_HRD: Tensor, k_HLD: Tensor, v_HLD: Tensor) -> Tensor:
     if q_HRD.device.type != "cpu" or q_HRD.dtype != torch.bfloat16 or graph:
         return F.scaled_dot_product_attention(q_HRD[None], k_HLD[None], v_HLD[None], scale=1.0)[0]
     # torch's fused kernel multiplies in fp32 on CPUs; products of bf16 take the processor's own instructions.
-    step = max(1, 4 * _SCORES_ON_CPU // (q_HRD.shape[1] * k_HLD.shape[1]))
+    step = max(1, 4 * _SCORES_ON_CPU // max(1, q_HRD.shape[1] * k_HLD.shape[1]))
     pieces = zip(q_HRD.split(step), k_HLD.split(step), v_HLD.split(step), strict=True)
     return torch.cat([torch.bmm(torch.bmm(q, k.transpose(1, 2)).softmax(-1), v) for q, k, v in pieces])
 

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genolm.errors import ModelError
+from genolm.models.block_attention import block_attentions, initial_layout
 from genolm.models.encoder_attention import Packing, RowAttention, attend, full_attention, local_attention
 from genolm.models.encoder_config import EncoderConfig
 from genolm.models.rotary import rotary_angles, rotate
@@ -73,21 +74,22 @@ class Embedding(nn.Module):
 class EncoderAttention(nn.Module):
     """Multi-head attention in both directions."""
 
+    layout: Tensor | None
+    """A stored layout of blocks, uint8 (heads, blocks, blocks); what says which layers use it is the config."""
+
     def __init__(self, config: EncoderConfig, layer: int) -> None:
         super().__init__()
         self.heads, self.turned, self.width = config.num_heads, config.turned_dim, config.head_dim
         size = config.hidden_size
         self.query, self.key, self.value, self.output = (nn.Linear(size, size, bias=config.bias) for _ in range(4))
-        self.rows: RowAttention = full_attention
-        if config.is_local(layer):
-            self.rows = local_attention(config.local_window)
+        self.register_buffer("layout", initial_layout(config, layer))
 
-    def forward(self, x_TD: Tensor, angles: Angles | None, packing: Packing) -> Tensor:
+    def forward(self, x_TD: Tensor, angles: Angles | None, packing: Packing, rows: RowAttention) -> Tensor:
         """The block's output, (T, D)."""
         q, k, v = (self._heads(linear(x_TD)) for linear in (self.query, self.key, self.value))
         if angles is not None:
             q, k = self._turn(q, angles), self._turn(k, angles)
-        mixed_HTD = attend(q, k, v, packing, self.rows)
+        mixed_HTD = attend(q, k, v, packing, rows)
         return self.output(mixed_HTD.transpose(0, 1).flatten(1))
 
     def _heads(self, x_TD: Tensor) -> Tensor:
@@ -132,12 +134,12 @@ class EncoderLayer(nn.Module):
         self.ffn_norm = nn.LayerNorm(*norm, bias=config.norm_bias)  # type: ignore[arg-type]
         self.ffn = FeedForward(config)
 
-    def forward(self, x_TD: Tensor, angles: Angles | None, packing: Packing) -> Tensor:
+    def forward(self, x_TD: Tensor, angles: Angles | None, packing: Packing, rows: RowAttention) -> Tensor:
         """The residual stream after this layer, (T, D)."""
         if self.before:
-            x_TD = x_TD + self.attention(self.attention_norm(x_TD), angles, packing)
+            x_TD = x_TD + self.attention(self.attention_norm(x_TD), angles, packing, rows)
             return x_TD + self.ffn(self.ffn_norm(x_TD))
-        x_TD = self.attention_norm(x_TD + self.attention(x_TD, angles, packing))
+        x_TD = self.attention_norm(x_TD + self.attention(x_TD, angles, packing, rows))
         return self.ffn_norm(x_TD + self.ffn(x_TD))
 
 
@@ -190,6 +192,7 @@ class Encoder(nn.Module):
         vectors_BLD: Tensor | None = None,
         layers: Collection[int] = (),
         logits: bool | Tensor = True,
+        padded_to: int | None = None,
     ) -> EncoderOutput:
         """Run tokens through the network.
 
@@ -201,22 +204,25 @@ class Encoder(nn.Module):
             vectors_BLD: token vectors to begin with instead of those of the ids (before types, positions and norm).
             layers: hidden states to return.
             logits: whether to compute the masked-language head; or the places where, as a boolean (B, L).
+            padded_to: stock BigBird: attend as the published code does in a batch padded to so many tokens, where the
+                last block is that of the padding; by default every row stands for itself.
 
         Raises:
-            ModelError: for a layer that is not there, or a row beyond the positions.
+            ModelError: for a layer that is not there, a row beyond the positions or a block layout, or ``padded_to``
+                for an attention that it does not concern or below the longest row.
         """
         self._check(ids_BL, layers)
         packing = Packing.of((ids_BL.shape[0], ids_BL.shape[1]), mask_BL, ids_BL.device)
-        self._check_lengths(packing)
+        self._check_lengths(packing, padded_to)
         x_TD = self.embedding.tokens(packing.pack(ids_BL)) if vectors_BLD is None else packing.pack(vectors_BLD)
         types_T = None if types_BL is None else packing.pack(types_BL)
         x_TD = self.embedding(x_TD, packing.position_T, types_T)
         angles = self._angles(packing.position_T)
         hidden = {}
-        for index, layer in enumerate(self.layers):
+        for index, (layer, rows) in enumerate(zip(self.layers, self._attentions(padded_to), strict=True)):
             if index in layers:
                 hidden[index] = packing.unpack(x_TD)
-            x_TD = layer(x_TD, angles[self.config.is_local(index)], packing)
+            x_TD = layer(x_TD, angles[self.config.is_local(index)], packing, rows)
         if self.norm is not None:
             x_TD = self.norm(x_TD)
         if self.config.num_layers in layers:
@@ -248,6 +254,15 @@ class Encoder(nn.Module):
             return packing.unpack(self.classifier(x_TD).float())
         return self.classifier(pooled_BD).float()
 
+    def _attentions(self, padded_to: int | None) -> list[RowAttention]:
+        """What every layer mixes the tokens of a row with."""
+        config = self.config
+        if config.sparse is not None:
+            stored = [module.layout for module in self.modules() if isinstance(module, EncoderAttention)]
+            return block_attentions(config, config.sparse, stored, padded_to)
+        local = local_attention(config.local_window)
+        return [local if config.is_local(layer) else full_attention for layer in range(config.num_layers)]
+
     def _angles(self, position_T: Tensor) -> tuple[Angles | None, Angles | None]:
         """Angles of layers that see everything, and of those with a local window."""
         config = self.config
@@ -262,10 +277,16 @@ class Encoder(nn.Module):
         if wrong := [layer for layer in layers if not 0 <= layer <= self.config.num_layers]:
             raise ModelError(f"layer {wrong[0]} is not there: this model has 0 (embedding) to {self.config.num_layers}")
 
-    def _check_lengths(self, packing: Packing) -> None:
+    def _check_lengths(self, packing: Packing, padded_to: int | None) -> None:
         longest = max(packing.lengths, default=0)
         if self.config.positions == "absolute" and longest > self.config.max_positions:
             raise ModelError(f"a row of {longest:,} tokens is beyond the {self.config.max_positions:,} positions")
+        if padded_to is None:
+            return
+        if self.config.sparse is None or self.config.sparse.kind != "bigbird":
+            raise ModelError("padded_to is about stock BigBird, and this is another attention")
+        if padded_to < longest:
+            raise ModelError(f"a row of {longest:,} tokens is not padded to {padded_to:,}")
 
 
 def _angles(position_T: Tensor, dim: int, theta: float) -> Angles:
