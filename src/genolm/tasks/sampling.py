@@ -1,4 +1,7 @@
-"""How the next base is drawn from a model's probabilities. B sequences; the four bases are in ACGT order."""
+"""How the next base or token is drawn from a model's probabilities.
+
+Shapes: B sequences, V things to choose from: four bases in ACGT order, or the ids of a vocabulary.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,15 @@ from genolm.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class Sampler:
-    """Rules for drawing the next base; they apply in the order of the fields.
+    """Rules for drawing the next base or token; they apply in the order of the fields.
 
     Attributes:
-        repetition_penalty: above 0; the log-probability of a base that was already written is multiplied by it, so
-            that above 1 it becomes less likely.
-        temperature: log-probabilities are divided by it; 0 takes the likeliest base (of equals the first of ACGT).
-        top_k: only the k likeliest bases can be drawn; 0 for all.
-        top_p: only the likeliest bases that together reach p, at least one, can be drawn; 1 for all.
+        repetition_penalty: above 0; the score of what was already written is multiplied by it where the score is
+            negative, as log-probabilities are, and divided by it where it is positive (Keskar et al. 2019), so that
+            above 1 it becomes less likely.
+        temperature: scores are divided by it; 0 takes the likeliest (of equals the first).
+        top_k: only the k likeliest can be drawn (of equals the first); 0 for all.
+        top_p: only the likeliest that together reach p, at least one, can be drawn; 1 for all.
 
     Raises:
         InputError: a value out of its range.
@@ -39,48 +43,93 @@ class Sampler:
         _check(0 <= self.top_p <= 1, "top_p is from 0 to 1", self.top_p)
         _check(0 < self.repetition_penalty < math.inf, "repetition_penalty is more than 0", self.repetition_penalty)
 
-    def probabilities(self, log_probs_B4: Tensor, written_B4: Tensor) -> Tensor:
-        """What is drawn from: float64 (B, 4), rows adding up to one.
+    def probabilities(self, scores_BV: Tensor, written_BV: Tensor) -> Tensor:
+        """What is drawn from, by definition: float64 (B, V), rows adding up to one.
 
         Args:
-            log_probs_B4: of A, C, G, T, under the model; on the CPU, as not every device has float64.
-            written_B4: True where a base was already generated in that sequence.
+            scores_BV: log-probabilities or logits under the model, minus infinity for what may not be drawn; on the
+                CPU, as not every device has float64.
+            written_BV: True for what was already written in that sequence.
         """
-        log_probs_B4 = log_probs_B4.double()
-        log_probs_B4 = torch.where(written_B4, log_probs_B4 * self.repetition_penalty, log_probs_B4)
-        best, order = log_probs_B4.sort(dim=-1, descending=True, stable=True)
+        best, order = self._penalised(scores_BV, written_BV).sort(dim=-1, descending=True, stable=True)
         if self.temperature == 0:
-            best = best.masked_fill(torch.arange(4, device=best.device) > 0, float("-inf"))
+            best = best.masked_fill(torch.arange(best.shape[1], device=best.device) > 0, float("-inf"))
         else:
             best = (best - best[:, :1]) / self.temperature
         kept = self._kept(best.softmax(-1))
         weights = best.masked_fill(~kept, float("-inf")).softmax(-1)
         return torch.zeros_like(weights).scatter(-1, order, weights)
 
-    def _kept(self, falling_B4: Tensor) -> Tensor:
+    def choose(self, scores_BV: Tensor, written_BV: Tensor, uniform_B: Tensor) -> Tensor:
+        """One of V for each row, int64 (B,): what :func:`draw` takes from :meth:`probabilities`, without sorting ids.
+
+        Args:
+            scores_BV: as for :meth:`probabilities`.
+            written_BV: as for :meth:`probabilities`; not looked at without a repetition penalty.
+            uniform_B: numbers in [0, 1), float64.
+        """
+        scores_BV = self._penalised(scores_BV, written_BV) if self.repetition_penalty != 1 else scores_BV.double()
+        if self.temperature == 0:
+            return scores_BV.argmax(-1)
+        weights_BV = (scores_BV - scores_BV.amax(-1, keepdim=True)).div_(self.temperature).exp_()
+        if 0 < self.top_k < weights_BV.shape[1]:
+            _keep_largest(weights_BV, weights_BV.topk(self.top_k).values, torch.full_like(uniform_B, self.top_k).long())
+        if self.top_p < 1:
+            # Sorting numbers alone is many times quicker than sorting them with their ids.
+            falling_BV = torch.from_numpy(np.sort(weights_BV.numpy(), axis=1)).flip(1)
+            _keep_largest(weights_BV, falling_BV, self._nucleus(falling_BV).sum(1))
+        return draw(weights_BV, uniform_B)
+
+    def _penalised(self, scores_BV: Tensor, written_BV: Tensor) -> Tensor:
+        scores_BV = scores_BV.double()
+        penalised = torch.where(
+            scores_BV < 0, scores_BV * self.repetition_penalty, scores_BV / self.repetition_penalty
+        )
+        return torch.where(written_BV, penalised, scores_BV)
+
+    def _kept(self, falling_BV: Tensor) -> Tensor:
         """Which of the probabilities, sorted downwards, can be drawn."""
-        kept = torch.ones_like(falling_B4, dtype=torch.bool)
+        kept = torch.ones_like(falling_BV, dtype=torch.bool)
         if self.top_k:
             kept[:, self.top_k :] = False
-        # A base belongs to the nucleus while those before it have not reached p; the first always does.
-        falling_B4 = falling_B4 * kept
-        before = falling_B4.cumsum(-1) - falling_B4
-        nucleus = before < self.top_p * falling_B4.sum(-1, keepdim=True)
+        return kept & self._nucleus(falling_BV * kept)
+
+    def _nucleus(self, falling_BV: Tensor) -> Tensor:
+        # A choice belongs to the nucleus while those before it have not reached p; the first always does.
+        before = falling_BV.cumsum(-1) - falling_BV
+        nucleus = before < self.top_p * falling_BV.sum(-1, keepdim=True)
         nucleus[:, 0] = True
-        return kept & nucleus
+        return nucleus
 
 
-def draw(probabilities_B4: Tensor, uniform_B: Tensor) -> Tensor:
-    """One base for each row by the inverse of the cumulated probabilities; int64 (B,) in 0..3.
+def _keep_largest(weights_BV: Tensor, falling_BK: Tensor, count_B: Tensor) -> None:
+    """Sets all but the ``count`` largest weights of each row to zero in place; of equals the first stay.
 
     Args:
-        probabilities_B4: rows adding up to one, float64.
+        weights_BV: not negative.
+        falling_BK: at least the ``count`` largest of them, sorted downwards.
+        count_B: how many stay, at least one.
+    """
+    least_B1 = falling_BK.gather(1, (count_B - 1)[:, None])
+    smaller_BV = weights_BV < least_B1
+    equal_BV = weights_BV == least_B1
+    room_B = count_B - (weights_BV > least_B1).sum(1)
+    if bool((equal_BV.sum(1) > room_B).any()):
+        smaller_BV |= equal_BV & (equal_BV.cumsum(1) > room_B[:, None])
+    weights_BV.masked_fill_(smaller_BV, 0.0)
+
+
+def draw(weights_BV: Tensor, uniform_B: Tensor) -> Tensor:
+    """One of V for each row by the inverse of the cumulated weights; int64 (B,) in 0..V-1.
+
+    Args:
+        weights_BV: not negative, float64; rows need not add up to one.
         uniform_B: numbers in [0, 1), float64.
     """
-    cumulated = probabilities_B4.cumsum(-1)
+    cumulated = weights_BV.cumsum(-1)
     reached = cumulated <= (uniform_B * cumulated[:, -1])[:, None]
-    # Rounding must not end on a base that cannot be drawn.
-    last = 3 - (probabilities_B4.flip(-1) > 0).int().argmax(-1)
+    # Rounding must not end on what cannot be drawn.
+    last = weights_BV.shape[1] - 1 - (weights_BV.flip(-1) > 0).int().argmax(-1)
     return torch.minimum(reached.sum(-1), last)
 
 
