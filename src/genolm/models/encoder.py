@@ -178,7 +178,7 @@ class Encoder(nn.Module):
         self.embedding = Embedding(config)
         self.layers = nn.ModuleList(EncoderLayer(config, layer) for layer in range(config.num_layers))
         self.norm = nn.LayerNorm(size, config.norm_eps, bias=config.norm_bias) if config.final_norm else None
-        self.head = MaskedHead(config)
+        self.head = MaskedHead(config) if config.masked_head else None
         self.pooler = nn.Linear(size, size) if config.pooler != "none" else None
         self.sentence = nn.Linear(size, 2) if config.sentence_head else None
         self.classifier = nn.Linear(size, config.labels) if config.labels else None
@@ -230,7 +230,13 @@ class Encoder(nn.Module):
         return self._heads(x_TD, packing, logits)._replace(hidden=hidden)
 
     def logits(self, x_ND: Tensor) -> Tensor:
-        """Logits of the masked-language head, fp32 (…, V), of hidden states of the last layer, (…, D)."""
+        """Logits of the masked-language head, fp32 (…, V), of hidden states of the last layer, (…, D).
+
+        Raises:
+            ModelError: for a model without that head, as one fine-tuned to labels may be.
+        """
+        if self.head is None:
+            raise ModelError("this model has no masked-language head, so it has no logits of tokens")
         return self.head(x_ND, self.embedding.tokens.weight)
 
     def _heads(self, x_TD: Tensor, packing: Packing, logits: bool | Tensor) -> EncoderOutput:
