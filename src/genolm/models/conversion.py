@@ -27,6 +27,7 @@ from genolm.models.loading import file_sha256
 from genolm.models.model import Model
 from genolm.models.precision import parse_dtype
 from genolm.models.shards import SINGLE, Pending, read_shards, write_shards
+from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.tokens.tokenizer import Tokenizer
 
 SHARD_BYTES = 5_000_000_000
@@ -110,7 +111,7 @@ def _write(
 
 
 def _write_tokenizer(folder: Path, tokenizer: Tokenizer, layout: Layout) -> None:
-    if layout == "huggingface":
+    if layout == "huggingface" or not isinstance(tokenizer, NucleotideTokenizer):
         write_tokenizer(folder, tokenizer)
     else:
         (folder / TOKENIZER).write_text(tokenizer.to_json() + "\n", encoding="utf-8")

@@ -22,6 +22,9 @@ from genolm.tokens.tokenizer import PAD, SEP, Ids, Tokens
 RunPolicy = Literal["gap", "keep", "raise"]
 UnknownPolicy = Literal["raise", "unk"]
 
+POLICIES = ("n", "unknown", "case", "rna")
+"""The settings of a :class:`BpeTokenizer` that say how it reads letters."""
+
 GAP = -1
 """Length of the gap token in :attr:`BpeTokenizer.lengths`: it depends on the run."""
 
@@ -59,6 +62,9 @@ class BpeTokenizer:
         bases_per_token: mean length of a token in the sequence the vocabulary is meant for; None to measure it on
             random bases.
 
+    Attributes:
+        run: the shortest run of N that becomes the gap token; 0 where none does.
+
     Raises:
         ModelError: the vocabulary has no token that a policy needs, or a policy is unknown.
     """
@@ -71,6 +77,7 @@ class BpeTokenizer:
     pad: str = PAD
     eod: str = SEP
     bases_per_token: float = 0.0
+    run: int = field(init=False)
     _model: BPE = field(init=False, repr=False, compare=False)
     _lengths: NDArray[np.int64] = field(init=False, repr=False, compare=False)
     _table: bytes = field(init=False, repr=False, compare=False)
@@ -80,6 +87,7 @@ class BpeTokenizer:
         vocabulary = self.vocabulary
         object.__setattr__(self, "n", self.n or ("gap" if vocabulary.gap_run else "keep"))
         self._check()
+        object.__setattr__(self, "run", (vocabulary.gap_run or _SHORTEST_RUN) if self.n == "gap" else 0)
         model = BPE(dict(vocabulary.pieces), list(vocabulary.merges), unk_token=vocabulary.unknown)
         object.__setattr__(self, "_model", model)
         object.__setattr__(self, "_lengths", self._measured_lengths())
@@ -94,13 +102,14 @@ class BpeTokenizer:
         cls,
         path: str | Path,
         n: RunPolicy | None = None,
-        unknown: UnknownPolicy = "raise",
-        case: CasePolicy = "upper",
-        rna: bool = False,
+        unknown: UnknownPolicy | None = None,
+        case: CasePolicy | None = None,
+        rna: bool | None = None,
     ) -> BpeTokenizer:
         """The tokenizer of a ``tokenizer.json``, or of the folder it stands in.
 
-        What ``tokenizer_config.json`` beside it says of ``bases_per_token`` and the tokens that pad and end is used.
+        ``tokenizer_config.json`` beside it may tell ``bases_per_token``, the names of the tokens that pad and end, and
+        under ``genolm`` the policies; what is given here goes before.
 
         Args:
             path: the file or its folder.
@@ -113,8 +122,10 @@ class BpeTokenizer:
             ModelError: no such file, or one that genolm does not read.
         """
         file = Path(path) / "tokenizer.json" if Path(path).is_dir() else Path(path)
+        given = {"n": n, "unknown": unknown, "case": case, "rna": rna}
         told = _told(file.with_name("tokenizer_config.json"))
-        return cls(Vocabulary.read(file), n=n, unknown=unknown, case=case, rna=rna, **told)
+        vocabulary = Vocabulary.read(file)
+        return cls(vocabulary, **told | {name: value for name, value in given.items() if value is not None})
 
     @property
     def vocab_size(self) -> int:
@@ -218,12 +229,12 @@ class BpeTokenizer:
 
     def settings(self) -> dict[str, Any]:
         """The policies, without the vocabulary."""
-        names = ("n", "unknown", "case", "rna", "pad", "eod", "bases_per_token")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in (*POLICIES, "pad", "eod", "bases_per_token")}
 
     def to_json(self) -> str:
         """Policies and the SHA-256 of the vocabulary as one line of JSON, for :meth:`from_json`."""
-        return json.dumps({"type": "bpe", "vocabulary": self.vocabulary.digest, **self.settings()}, sort_keys=True)
+        values = {"type": "bpe", "vocabulary": self.vocabulary.digest, "run": self.run, **self.settings()}
+        return json.dumps(values, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str, vocabulary: Vocabulary) -> BpeTokenizer:
@@ -236,11 +247,11 @@ class BpeTokenizer:
             settings = json.loads(text)
             if settings.pop("type") != "bpe":
                 raise ValueError("another type of tokenizer")
-            digest = settings.pop("vocabulary")
+            digest, run = settings.pop("vocabulary"), settings.pop("run")
             made = cls(vocabulary, **settings)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ModelError(f"not the JSON of a byte-pair tokenizer: {error}") from None
-        if digest != vocabulary.digest:
+        if (digest, run) != (vocabulary.digest, made.run):
             raise ModelError(f"written for the vocabulary {digest[:12]}…, this is {vocabulary.digest[:12]}…")
         return made
 
@@ -344,8 +355,8 @@ class BpeTokenizer:
 
     def _gaps(self, text: str, start: int, end: int) -> Iterator[re.Match[str]]:
         patterns = []
-        if self.n == "gap":
-            patterns.append(f"N{{{self.vocabulary.gap_run or _SHORTEST_RUN},}}")
+        if self.run:
+            patterns.append(f"N{{{self.run},}}")
         if self.vocabulary.gap is not None and self.unknown == "unk":
             patterns.append(re.escape(self.vocabulary.gap))
         return re.compile("|".join(patterns)).finditer(text, start, end) if patterns else iter(())
@@ -361,7 +372,8 @@ def _told(path: Path) -> dict[str, Any]:
         return {}
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        told = {"bases_per_token": float(values.get("bases_per_token") or 0.0)}
+        policies = {name: values["genolm"][name] for name in POLICIES if name in values.get("genolm", ())}
+        told = {"bases_per_token": float(values.get("bases_per_token") or 0.0), **policies}
         names = {"pad": values.get("pad_token"), "eod": values.get("eos_token") or values.get("sep_token")}
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ModelError(f"{path}: cannot be read: {error}") from None

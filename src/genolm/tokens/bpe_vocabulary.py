@@ -14,6 +14,7 @@ from genolm.errors import ModelError
 
 # These split or drop white space alone, and white space is no letter of a sequence.
 _WHITE_SPACE_RULES = ("Whitespace", "WhitespaceSplit")
+_SPECIAL = re.compile(r"\[[^\]]+\]|<[^>]+>")
 _RUN = re.compile(r"N\{(\d+),\}")
 
 
@@ -21,10 +22,11 @@ _RUN = re.compile(r"N\{(\d+),\}")
 class Vocabulary:
     """Pieces of sequence, the merges that make them, and the special tokens, as one ``tokenizer.json`` says.
 
-    Two vocabularies are equal when every text has the same ids in both; how their files are laid out does not matter.
+    Two vocabularies are equal when their pieces, merges and special tokens are; how their files are laid out does not
+    matter, nor do their rules about runs of N, which are the tokenizer's to follow or not.
 
     Attributes:
-        digest: SHA-256 over everything below, in hexadecimal.
+        digest: SHA-256 over all below but ``content`` and ``gap_run``, in hexadecimal.
         content: the bytes of the file, to write it again as it was.
         pieces: every piece and special token and its id.
         merges: pairs of pieces in the order in which they are joined.
@@ -75,10 +77,17 @@ class Vocabulary:
         except ModelError as error:
             raise ModelError(f"{source}: {error}") from None
 
-    def without_gap_rule(self) -> bytes:
-        """The file without its rule about runs of N: every N is then read by itself."""
+    def with_run(self, run: int) -> bytes:
+        """The file with the rule that runs of ``run`` N and more become the gap token; 0 for no such rule.
+
+        Byte for byte as it was read where that is its rule already.
+        """
+        if run == self.gap_run:
+            return self.content
         values = json.loads(self.content)
-        rules = [rule for rule in _rules(values["normalizer"]) if _run_of(rule) is None]
+        rules = [rule for rule in _rules(values.get("normalizer")) if _run_of(rule) is None]
+        if run:
+            rules.append({"type": "Replace", "pattern": {"Regex": f"N{{{run},}}"}, "content": self.gap})
         values["normalizer"] = {"type": "Sequence", "normalizers": rules} if rules else None
         return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()
 
@@ -94,20 +103,21 @@ def _vocabulary(values: dict[str, Any], content: bytes) -> Vocabulary:
     _check_model(model)
     pieces = {**model["vocab"], **{token["content"]: token["id"] for token in values.get("added_tokens") or ()}}
     gap, run = _gap_rule(values, pieces)
-    special = {token["content"]: token["id"] for token in values.get("added_tokens") or () if token["content"] != gap}
-    _check_pieces(pieces, special)
+    added = {token["content"] for token in values.get("added_tokens") or ()}
+    special = {name: pieces[name] for name in pieces if name != gap and (name in added or _SPECIAL.fullmatch(name))}
+    merges = tuple(_pair(merge) for merge in model["merges"])
+    _check_pieces(pieces, special, merges)
     found: dict[str, Any] = {
         "pieces": pieces,
-        "merges": tuple(_pair(merge) for merge in model["merges"]),
+        "merges": merges,
         "special": special,
         "unknown": model.get("unk_token"),
         "gap": gap,
-        "gap_run": run,
         "strips": any(rule["type"] == "Strip" for rule in _rules(values.get("normalizer"))),
         "joins_unknown": bool(model.get("fuse_unk")),
     }
     digest = hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
-    return Vocabulary(digest=digest, content=content, **found)
+    return Vocabulary(digest=digest, content=content, gap_run=run, **found)
 
 
 def _check_model(model: Mapping[str, Any]) -> None:
@@ -118,13 +128,16 @@ def _check_model(model: Mapping[str, Any]) -> None:
             raise ModelError(f"genolm does not read vocabularies with {rule}")
 
 
-def _check_pieces(pieces: Mapping[str, int], special: Mapping[str, int]) -> None:
+def _check_pieces(pieces: Mapping[str, int], special: Mapping[str, int], merges: tuple[tuple[str, str], ...]) -> None:
     if len(set(pieces.values())) < len(pieces) or min(pieces.values()) < 0:
         raise ModelError("two pieces have the same id, or an id is negative")
     if lacking := [base for base in "ACGT" if base not in pieces]:
         raise ModelError(f"the vocabulary has no {', '.join(lacking)}")
     if wrong := next((name for name in special if name.isalpha()), None):
         raise ModelError(f"its special token {wrong!r} is written like sequence")
+    for first, second in merges:
+        if not {first, second, first + second} <= pieces.keys():
+            raise ModelError(f"the merge of {first!r} and {second!r} makes no piece of the vocabulary")
 
 
 def _pair(merge: Any) -> tuple[str, str]:

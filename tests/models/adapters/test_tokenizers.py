@@ -1,17 +1,26 @@
 """tokenizer.json of model folders."""
 
+import hashlib
 import json
 from dataclasses import replace
 
 import pytest
+from tests.tokens.toy_vocabularies import toy_tokenizer
 
 from genolm.errors import ModelError
 from genolm.models.adapters.tokenizers import fast_tokenizer, read_tokenizer, write_tokenizer
+from genolm.models.card import Card
+from genolm.models.conversion import save
+from genolm.models.loading import load
+from genolm.models.model import Model
+from genolm.models.random_weights import random_decoder
 from genolm.models.zoo import ZOO
+from genolm.tokens import PUBLISHED, published
 from genolm.tokens.nucleotide import GENOS, NucleotideTokenizer
 
 CONFIG = ZOO["tiny-random"].config
 assert CONFIG is not None
+BYTE_PAIR = replace(CONFIG, vocab_size=32_000)
 
 
 def written(folder, model, added=()):
@@ -85,9 +94,9 @@ def test_names_of_padding_rows_are_left_out(tmp_path):
     [
         (
             {"vocab": {"A": 0, "C": 1, "G": 2, "T": 3, "N": 4, "ACG": 5}},
-            r"byte-pair vocabulary \(it has 'ACG'\): that family is not",
+            "has the piece 'ACG', and no merges to make it with",
         ),
-        ({"vocab": dict(GENOS), "merges": ["A C"]}, "byte-pair vocabulary"),
+        ({"vocab": dict(GENOS), "merges": ["A C"]}, "the merge of 'A' and 'C' makes no piece"),
         ({"vocab": {"A": 0, "C": 1, "G": 2}}, "the vocabulary has no T, N"),
         ({}, "the vocabulary has no A, C, G, T, N"),
         ({"vocab": {"A": 0, "C": 1, "G": 2, "T": 3, "N": 4}}, "no symbol has the padding id 14"),
@@ -110,6 +119,55 @@ def test_no_tokenizer_and_another_config(tmp_path, change):
         read_tokenizer(tmp_path, replace(CONFIG, **change))
 
 
-def test_only_one_base_tokenizers_are_written(tmp_path):
-    with pytest.raises(ModelError, match="a str cannot be written as a one-base tokenizer"):
+def test_only_tokenizers_are_written(tmp_path):
+    with pytest.raises(ModelError, match="a str cannot be written as a tokenizer"):
         write_tokenizer(tmp_path, "other")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_published_vocabulary_is_written_byte_for_byte_and_read_back(tmp_path, name):
+    tokenizer = published(name, rna=True)
+    write_tokenizer(tmp_path, tokenizer)
+    assert hashlib.sha256((tmp_path / "tokenizer.json").read_bytes()).hexdigest() == PUBLISHED[name]
+    assert read_tokenizer(tmp_path, BYTE_PAIR) == tokenizer
+
+
+@pytest.mark.parametrize(
+    ("name", "n"), [("t2t_1000h_multi_32k", "gap"), ("t2t_1000h_multi_32k", "keep"), ("BPE_32k", None)]
+)
+def test_transformers_gives_the_ids_of_a_byte_pair_vocabulary(tmp_path, name, n):
+    transformers = pytest.importorskip("transformers")
+    tokenizer = published(name, n=n)
+    write_tokenizer(tmp_path, tokenizer)
+    theirs = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    inner = "" if name == "BPE_32k" else "NNN" + "ACGT" + "N" * 30
+    for sequence in ("GATTACA" * 20, f"ACGTTGCA{inner}CCGATTTGACC", "T"):
+        ids = tokenizer.encode(sequence).tolist()
+        assert theirs(sequence, add_special_tokens=False)["input_ids"] == ids
+        assert theirs(sequence)["input_ids"] == [1, *ids, 2]
+    names = (theirs.unk_token_id, theirs.cls_token_id, theirs.sep_token_id, theirs.pad_token_id, theirs.mask_token_id)
+    assert names == (0, 1, 2, 3, 4)
+    assert set(theirs("ACGT")) == {"input_ids", "attention_mask"}
+
+
+def test_another_rule_about_runs_of_n_is_read_back(tmp_path):
+    for policy in ("keep", "gap"):
+        tokenizer = published("t2t_1000h_multi_32k", n=policy)
+        write_tokenizer(tmp_path, tokenizer)
+        again = read_tokenizer(tmp_path, BYTE_PAIR)
+        assert again == tokenizer
+        assert again.to_json() == tokenizer.to_json()
+        assert again.encode("A" + "N" * 12).size == tokenizer.encode("A" + "N" * 12).size
+
+
+def test_byte_pair_ids_beyond_the_embedding(tmp_path):
+    write_tokenizer(tmp_path, published("BPE_32k"))
+    with pytest.raises(ModelError, match="has ids up to 31999, the embedding 128 rows"):
+        read_tokenizer(tmp_path, CONFIG)
+
+
+@pytest.mark.parametrize("layout", ["huggingface", "genolm"])
+def test_a_saved_model_keeps_its_byte_pair_tokenizer(tmp_path, layout):
+    tokenizer = toy_tokenizer(merges=["A C", "AC G", "T T"], gap_run=10, bases_per_token=1.5)
+    save(Model(random_decoder(CONFIG, 0), tokenizer, Card("toy")), tmp_path / "model", layout=layout)
+    assert load(tmp_path / "model", device="cpu").tokenizer == tokenizer

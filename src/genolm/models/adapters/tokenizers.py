@@ -1,4 +1,4 @@
-"""``tokenizer.json`` of a model folder: the fast-tokenizer format of one-base vocabularies, read and written."""
+"""``tokenizer.json`` of a model folder: the fast-tokenizer format, read and written."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from typing import Any
 from genolm.errors import ModelError
 from genolm.models.card import read_json
 from genolm.models.config import DecoderConfig
+from genolm.models.encoder_config import EncoderConfig
+from genolm.tokens.bpe import POLICIES, BpeTokenizer
+from genolm.tokens.bpe_vocabulary import is_byte_pair
 from genolm.tokens.nucleotide import NucleotideTokenizer
-from genolm.tokens.tokenizer import Tokenizer
+from genolm.tokens.tokenizer import CLS, MASK, SEP, Tokenizer
 
 FILE = "tokenizer.json"
 SETTINGS = "tokenizer_config.json"
@@ -19,21 +22,24 @@ _END_OF_DOCUMENT = ("<EOD>", "</s>", "[SEP]")
 _LARGEST_ID = 253  # of a NucleotideTokenizer
 
 
-def read_tokenizer(folder: Path, config: DecoderConfig) -> Tokenizer:
-    """The tokenizer of a model folder.
+def read_tokenizer(folder: Path, config: DecoderConfig | EncoderConfig) -> Tokenizer:
+    """The tokenizer of a model folder: of single bases, or byte-pair encoding where the file has merges.
 
-    A folder without one gets the Genos alphabet if its config looks like Genos (padding index 14).
+    A folder without one gets the Genos alphabet if its config looks like Genos (padding index 14). The padding token of
+    a byte-pair vocabulary is the one its own files name, ``[PAD]`` where they name none.
 
     Raises:
-        ModelError: no tokenizer and no way to guess it, a vocabulary of longer pieces (BPE), letters missing, or ids
-            beyond the embedding.
+        ModelError: no tokenizer and no way to guess it, rules or pieces that genolm does not have, letters missing, or
+            ids beyond the embedding.
     """
     path = folder / FILE
     if not path.is_file():
         return _guessed(folder, config)
     values = read_json(path)
     if values.get("type") == "nucleotide":
-        tokenizer = NucleotideTokenizer.from_json(json.dumps(values))
+        tokenizer: Tokenizer = NucleotideTokenizer.from_json(json.dumps(values))
+    elif is_byte_pair(values):
+        tokenizer = BpeTokenizer.read(path)
     else:
         tokenizer = _from_symbols(one_base_symbols(values, path), config, path)
     if tokenizer.vocab_size > config.vocab_size:
@@ -41,7 +47,7 @@ def read_tokenizer(folder: Path, config: DecoderConfig) -> Tokenizer:
     return tokenizer
 
 
-def _guessed(folder: Path, config: DecoderConfig) -> Tokenizer:
+def _guessed(folder: Path, config: DecoderConfig | EncoderConfig) -> Tokenizer:
     genos = NucleotideTokenizer()
     if config.vocab_size < genos.vocab_size or config.pad_id != genos.pad_id:
         raise ModelError(f"{folder}: has no {FILE}, and its config is not that of Genos, so its letters are unknown")
@@ -59,14 +65,14 @@ def one_base_symbols(values: Mapping[str, Any], path: Path) -> dict[str, int]:
     symbols = dict(vocab) if isinstance(vocab, Mapping) else {piece[0]: number for number, piece in enumerate(vocab)}
     symbols |= {token["content"]: token["id"] for token in values.get("added_tokens") or ()}
     longer = next((symbol for symbol in symbols if len(symbol) > 1 and set(symbol) <= set("ACGTN")), None)
-    if longer or model.get("merges"):
-        raise ModelError(f"{path}: a byte-pair vocabulary (it has {longer!r}): that family is not supported yet")
+    if longer:
+        raise ModelError(f"{path}: has the piece {longer!r}, and no merges to make it with")
     if lacking := [base for base in "ACGTN" if base not in symbols]:
         raise ModelError(f"{path}: the vocabulary has no {', '.join(lacking)}")
     return symbols
 
 
-def _from_symbols(symbols: dict[str, int], config: DecoderConfig, path: Path) -> NucleotideTokenizer:
+def _from_symbols(symbols: dict[str, int], config: DecoderConfig | EncoderConfig, path: Path) -> NucleotideTokenizer:
     # Names of padding rows may go beyond what a byte can hold; no text contains them.
     kept = {symbol: number for symbol, number in symbols.items() if len(symbol) == 1 or number <= _LARGEST_ID}
     pad = next((symbol for symbol, number in kept.items() if number == config.pad_id), None)
@@ -82,13 +88,22 @@ def _from_symbols(symbols: dict[str, int], config: DecoderConfig, path: Path) ->
 def write_tokenizer(folder: Path, tokenizer: Tokenizer) -> None:
     """Write ``tokenizer.json`` and ``tokenizer_config.json`` with which transformers' AutoTokenizer gives our ids.
 
+    The file of a byte-pair vocabulary is written as it was read; only where the tokenizer reads runs of N otherwise
+    than the file, that rule changes. transformers also adds the special tokens that the file puts around a text, and
+    reads unknown letters (with the published files also lower case) as ``[UNK]`` where our tokenizer raises.
+
     Raises:
-        ModelError: the tokenizer is not one of single bases.
+        ModelError: a kind of tokenizer that has no such form.
     """
-    if not isinstance(tokenizer, NucleotideTokenizer):
-        raise ModelError(f"a {type(tokenizer).__name__} cannot be written as a one-base tokenizer.json yet")
-    (folder / FILE).write_text(json.dumps(fast_tokenizer(tokenizer), indent=2) + "\n", encoding="utf-8")
-    (folder / SETTINGS).write_text(json.dumps(_settings(tokenizer), indent=2) + "\n", encoding="utf-8")
+    if isinstance(tokenizer, BpeTokenizer):
+        content, settings = tokenizer.vocabulary.with_run(tokenizer.run), _byte_pair_settings(tokenizer)
+    elif isinstance(tokenizer, NucleotideTokenizer):
+        content = (json.dumps(fast_tokenizer(tokenizer), indent=2) + "\n").encode()
+        settings = _settings(tokenizer)
+    else:
+        raise ModelError(f"a {type(tokenizer).__name__} cannot be written as a tokenizer.json")
+    (folder / FILE).write_bytes(content)
+    (folder / SETTINGS).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
 
 def fast_tokenizer(tokenizer: NucleotideTokenizer) -> dict[str, Any]:
@@ -131,6 +146,22 @@ def sorted_items(symbols: Mapping[str, int]) -> list[tuple[str, int]]:
 
 def _unknown(tokenizer: NucleotideTokenizer) -> str | None:
     return next((symbol for symbol in ("<UNK>", "[UNK]") if symbol in tokenizer.symbols), None)
+
+
+def _byte_pair_settings(tokenizer: BpeTokenizer) -> dict[str, Any]:
+    special = {"cls_token": CLS, "sep_token": SEP, "mask_token": MASK}
+    unknown = tokenizer.vocabulary.unknown
+    return {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "pad_token": tokenizer.pad,
+        **({} if tokenizer.eod == SEP else {"eos_token": tokenizer.eod}),
+        **({} if unknown is None else {"unk_token": unknown}),
+        **{key: name for key, name in special.items() if name in tokenizer.vocabulary.special},
+        "model_input_names": ["input_ids", "attention_mask"],
+        "clean_up_tokenization_spaces": False,
+        "bases_per_token": tokenizer.bases_per_token,
+        "genolm": {name: getattr(tokenizer, name) for name in POLICIES},
+    }
 
 
 def _settings(tokenizer: NucleotideTokenizer) -> dict[str, Any]:
