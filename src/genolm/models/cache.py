@@ -73,6 +73,21 @@ class KVCache:
         assert keys is not None and values is not None, "nothing has been read yet"
         return keys[:, :, : self._lengths[layer]], values[:, :, : self._lengths[layer]]
 
+    def take(self, layer: int) -> tuple[Tensor, Tensor]:
+        """As :meth:`layer`, and forgets them: for whoever keeps them in another form."""
+        keys, values = self.layer(layer)
+        self._keys[layer] = self._values[layer] = None
+        return keys, values
+
+    def keep(self, rows: Tensor) -> None:
+        """Goes on with these rows only, in this order."""
+        self._keys = [None if keys is None else keys[rows] for keys in self._keys]
+        self._values = [None if values is None else values[rows] for values in self._values]
+        self._written = {layer: values[rows] for layer, values in self._written.items()}
+        self.ids_BS, self.mask_BS, self.documents_BS = (
+            None if noted is None else noted[rows] for noted in (self.ids_BS, self.mask_BS, self.documents_BS)
+        )
+
     def written(self, layer: int) -> Tensor | None:
         """Gated values of a layer's memory in earlier passes, (B, P, D), newest last; None before the first."""
         return self._written.get(layer)
