@@ -64,7 +64,7 @@ class Summed:
     def cost(self, item):
         return len(item)
 
-    def windows(self, items):
+    def windows(self, items, model):
         return [window for number, item in enumerate(items) for window in tile(item, self.window, origin=number)]
 
     def forward(self, model, windows):

@@ -145,8 +145,8 @@ def _forward(name: str) -> Finding:
     model = genolm.load("tiny-random", device="cpu")
     ids_BL = torch.as_tensor(model.tokenizer.encode("ACGTACGT"), dtype=torch.long)[None]
     with torch.inference_mode():
-        logits_BLV = model.network(ids_BL).logits_BLV
-        first_BLV = model.network(ids_BL[:, :4]).logits_BLV
+        logits_BLV = model.decoder(ids_BL).logits_BLV
+        first_BLV = model.decoder(ids_BL[:, :4]).logits_BLV
     if not torch.isfinite(logits_BLV).all():
         return Finding(name, "broken", "tiny-random gives numbers that are not finite: torch computes wrongly here")
     if not torch.allclose(logits_BLV[:, :4], first_BLV, atol=1e-4):

@@ -56,7 +56,7 @@ class Batcher:
 
     def _rows(self, items: list[Any], bases: int) -> pl.DataFrame:
         try:
-            windows = self.task.windows(items)
+            windows = self.task.windows(items, self.model)
             return self.task.rows(items, windows, self.outputs(windows, bases))
         except Exception as error:
             if not is_out_of_memory(error):

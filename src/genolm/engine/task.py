@@ -36,8 +36,11 @@ class Task(Protocol[Item, Output]):
         """Tokens that the item costs about; sizes parts and tells the time left."""
         ...
 
-    def windows(self, items: Sequence[Item]) -> list[Window]:
-        """The windows of one part; one window may serve many items, an item may need many windows."""
+    def windows(self, items: Sequence[Item], model: Model) -> list[Window]:
+        """The windows of one part; one window may serve many items, an item may need many windows.
+
+        The model tells what fits: with tokens of several bases windows are cut at the borders of its tokens.
+        """
         ...
 
     def forward(self, model: Model, windows: Sequence[Window]) -> list[Output]:

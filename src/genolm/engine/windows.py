@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from genolm.errors import InputError
+
+if TYPE_CHECKING:
+    from genolm.models.model import Model
+    from genolm.tokens.tokenizer import Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +22,16 @@ class Window:
         origin: whatever the task wants back with the output: an item, an interval, the indices of many variants.
         start: 0-based offset of the first base in the sequence that it was cut from.
         tokens: tokens that the pass costs, for batching; None when it follows from the number of bases.
+        encoded: the tokens of the sequence, where they are known already.
+        again: tokens at its beginning that the window before it has too.
     """
 
     sequence: str
     origin: Any = None
     start: int = 0
     tokens: int | None = None
+    encoded: Tokens | None = None
+    again: int = 0
 
     def __len__(self) -> int:
         """Bases."""
@@ -46,4 +54,70 @@ def tile(sequence: str, length: int, *, overlap: int = 0, origin: Any = None) ->
         raise InputError(f"windows of {length} bases cannot overlap by {overlap}")
     last = max(1, len(sequence) - overlap)
     starts = range(0, last, length - overlap)
-    return [Window(sequence[start : start + length], origin, start) for start in starts]
+    return [Window(sequence[start : start + length], origin, start, again=overlap if start else 0) for start in starts]
+
+
+def cut(sequence: str, model: Model, bases: int, *, overlap: float = 0.0, origin: Any = None) -> list[Window]:
+    """Cuts a sequence into windows that a model can read: of ``bases`` bases, fewer where its tokens are many.
+
+    Args:
+        sequence: the bases.
+        model: decides where it can be cut.
+        bases: most bases of a window.
+        overlap: part of a full window that the next one repeats, below 1.
+        origin: kept in every window.
+    """
+    if model.tokenizer.bases_per_token == 1.0 and not model.begin_ids and not model.end_ids:
+        return tile(sequence, bases, overlap=int(bases * overlap), origin=origin)
+    return tile_tokens(sequence, model, bases=bases, overlap=overlap, origin=origin)
+
+
+def tile_tokens(
+    sequence: str, model: Model, *, bases: int | None = None, overlap: float = 0.0, origin: Any = None
+) -> list[Window]:
+    """Cuts a sequence at the borders of its tokens into windows that fill the model's context.
+
+    The sequence is encoded once: a text that is cut where a token ends has the same tokens.
+
+    Args:
+        sequence: the bases.
+        model: its tokenizer, and how many tokens it reads.
+        bases: most bases of a window; None for as many as the tokens hold.
+        overlap: how much of a full window the next one repeats, as a part of its tokens, below 1.
+        origin: kept in every window.
+
+    Raises:
+        InputError: a token longer than ``bases``, or an overlap that is no such part.
+    """
+    if not 0 <= overlap < 1:
+        raise InputError("an overlap is a part of a window, from 0 to below 1", value=overlap)
+    tokens = model.tokenizer.tokens(sequence)
+    total, around = len(tokens.ids), len(model.begin_ids) + len(model.end_ids)
+    windows: list[Window] = []
+    first = done = 0
+    while not windows or done < total:
+        stop = min(first + model.room, total)
+        if bases is not None:
+            stop = min(stop, _fitting(tokens, first, bases))
+        windows.append(_token_window(sequence, tokens, first, stop, done - first, around, origin))
+        done = stop
+        first = max(first + 1, stop - int((stop - first) * overlap))
+    return windows
+
+
+def _fitting(tokens: Tokens, first: int, bases: int) -> int:
+    """The token after the last that ends within ``bases`` of the first one's start."""
+    start = int(tokens.spans_T2[first, 0]) if len(tokens.ids) else 0
+    stop = int(tokens.spans_T2[:, 1].searchsorted(start + bases, side="right"))
+    if stop <= first < len(tokens.ids):
+        raise InputError(
+            f"a token of {tokens.spans_T2[first, 1] - start:,} bases does not fit into a window", value=bases
+        )
+    return stop
+
+
+def _token_window(sequence: str, tokens: Tokens, first: int, stop: int, again: int, around: int, origin: Any) -> Window:
+    spans = tokens.spans_T2[first:stop]
+    start, end = (int(spans[0, 0]), int(spans[-1, 1])) if len(spans) else (0, 0)
+    encoded = type(tokens)(tokens.ids[first:stop], spans - start)
+    return Window(sequence[start:end], origin, start, stop - first + around, encoded, again)

@@ -11,6 +11,7 @@ from typing import Any
 from genolm.errors import ModelError
 
 FILE = "card.json"
+_LISTS = ("begin", "end", "notes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +21,13 @@ class Card:
     Attributes:
         name: name that :func:`genolm.load` knows, or the folder's name.
         family: ``genos``, ``genolm``, ``mistral`` ...
-        objective: ``causal`` (next token) for every decoder.
+        objective: ``causal`` (next token) for every decoder, ``masked`` (hidden tokens) for every encoder.
         context: longest input in tokens that the weights were made for.
         layer: hidden state to embed with (0 embedding, ``num_layers`` after the final norm); None for the last one.
         pooling: pooling to embed with.
         precision: ``float32``, ``bfloat16`` or ``float16``: the numbers that the model was trained to compute in.
+        begin: names of the special tokens that the model expects before a sequence.
+        end: names of those after it.
         licence: SPDX name of the binding licence; ``unknown`` when the folder does not say.
         sha256: hex digest of the folder's single ``model.safetensors``, verified on loading; None when not recorded.
         source: where the weights come from.
@@ -41,6 +44,8 @@ class Card:
     layer: int | None = None
     pooling: str = "mean"
     precision: str = "float32"
+    begin: tuple[str, ...] = ()
+    end: tuple[str, ...] = ()
     licence: str = "unknown"
     sha256: str | None = None
     source: str = ""
@@ -50,11 +55,10 @@ class Card:
     training: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields as plain JSON values; without the key ``training`` where nothing was recorded."""
-        values = {**asdict(self), "notes": list(self.notes), "metrics": dict(self.metrics)}
-        if not self.training:
-            del values["training"]
-        return values
+        """All fields as plain JSON values; without ``begin``, ``end`` and ``training`` where they are empty."""
+        lists = {name: list(getattr(self, name)) for name in _LISTS}
+        values = {**asdict(self), **lists, "metrics": dict(self.metrics)}
+        return {name: value for name, value in values.items() if value or name not in ("begin", "end", "training")}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], *, file: str | Path = FILE) -> Card:
@@ -68,7 +72,8 @@ class Card:
             raise ModelError(f"{file}: no card has the key {', '.join(sorted(unknown))}")
         if not values.get("name"):
             raise ModelError(f"{file}: a card needs a name")
-        return cls(**{**values, "notes": tuple(values.get("notes", ()))})
+        lists: dict[str, Any] = {name: tuple(values.get(name, ())) for name in _LISTS}
+        return cls(**{**values, **lists})
 
     def write(self, folder: Path) -> None:
         """Write ``card.json`` into ``folder``."""

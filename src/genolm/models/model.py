@@ -6,27 +6,36 @@ import hashlib
 import json
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from genolm.errors import ResourceError
+from genolm.errors import ModelError, ResourceError
 from genolm.models.card import Card
-from genolm.models.config import DecoderConfig
 from genolm.models.decoder import Decoder
-from genolm.tokens.tokenizer import Tokenizer
+from genolm.models.encoder import Encoder
+from genolm.models.network import Network
+from genolm.models.network_config import NetworkConfig
+from genolm.tokens.tokenizer import Ids, Tokenizer
 
 
 class Model:
-    """A decoder ready for inference; :func:`genolm.load` makes one.
+    """A network ready for inference; :func:`genolm.load` makes one.
 
     Args:
-        network: the decoder, with weights.
+        network: a causal decoder or a bidirectional encoder, with weights.
         tokenizer: bases to ids and back; its ids are rows of the network's embedding.
         card: what to know before using it.
+
+    Raises:
+        ModelError: the card frames sequences in special tokens that the tokenizer does not have.
     """
 
-    def __init__(self, network: Decoder, tokenizer: Tokenizer, card: Card) -> None:
-        self.network, self.tokenizer, self.card = network.eval(), tokenizer, card
+    def __init__(self, network: Network, tokenizer: Tokenizer, card: Card) -> None:
+        self.network: Network = network.eval()
+        self.tokenizer, self.card = tokenizer, card
+        self.begin_ids = tuple(tokenizer.special_id(name) for name in card.begin)
+        self.end_ids = tuple(tokenizer.special_id(name) for name in card.end)
         self._fingerprint: str | None = None
 
     def __repr__(self) -> str:
@@ -34,24 +43,66 @@ class Model:
         return f"Model({self.card.name!r}, {self.config.parameters:,} parameters, {self.dtype}, {self.device})"
 
     @property
-    def config(self) -> DecoderConfig:
+    def config(self) -> NetworkConfig:
         """The network's numbers."""
         return self.network.config
 
     @property
+    def decoder(self) -> Decoder:
+        """The network of a causal model.
+
+        Raises:
+            ModelError: the model is an encoder.
+        """
+        if isinstance(self.network, Encoder):
+            raise ModelError(f"{self.card.name} is an encoder, which reads both ways; this needs a causal decoder")
+        return self.network
+
+    @property
+    def encoder(self) -> Encoder:
+        """The network of a model that reads both ways.
+
+        Raises:
+            ModelError: the model is a causal decoder.
+        """
+        if isinstance(self.network, Encoder):
+            return self.network
+        raise ModelError(f"{self.card.name} is a causal decoder; this needs an encoder, which reads both ways")
+
+    @property
+    def causal(self) -> bool:
+        """Whether it predicts each token from those before it; else from all around it."""
+        return not isinstance(self.network, Encoder)
+
+    @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return self.network.embedding.weight.device
+        return self._weight.device
 
     @property
     def dtype(self) -> torch.dtype:
         """The precision of the weights."""
-        return self.network.embedding.weight.dtype
+        return self._weight.dtype
 
     @property
     def context(self) -> int:
         """Longest input, in tokens, that the weights were made for."""
         return self.card.context or self.config.max_positions
+
+    @property
+    def room(self) -> int:
+        """Tokens of sequence that fit into the context beside the special tokens around them."""
+        return max(1, self.context - len(self.begin_ids) - len(self.end_ids))
+
+    def frame(self, ids: Ids) -> Ids:
+        """The ids between the special tokens that the model expects around a sequence."""
+        if not self.begin_ids and not self.end_ids:
+            return ids
+        return np.concatenate([np.array(self.begin_ids, np.int32), ids, np.array(self.end_ids, np.int32)])
+
+    @property
+    def _weight(self) -> Tensor:
+        return next(self.network.parameters())
 
     @property
     def fingerprint(self) -> str:
@@ -74,10 +125,10 @@ class Model:
         return self
 
 
-def fingerprint(network: Decoder) -> str:
+def fingerprint(network: Network) -> str:
     """sha256, in hex, of a network's config and of the names, types, shapes and bytes of its weights."""
     digest = hashlib.sha256(json.dumps(network.config.to_dict(), sort_keys=True).encode())
-    for name, weight in sorted(network.named_parameters()):
+    for name, weight in sorted([*network.named_parameters(), *network.named_buffers()]):
         digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
         for block in _blocks(weight.detach()):
             digest.update(block.cpu().contiguous().view(torch.uint8).numpy().data)

@@ -68,7 +68,7 @@ def score_sites(model: Model, windows: Sequence[Window]) -> list[SiteScores]:
         model: one token per base.
         windows: tiles whose origin is `TileSites`; every site compares one base.
     """
-    network, tiles = model.network, [window.origin for window in windows]
+    network, tiles = model.decoder, [window.origin for window in windows]
     batch = collate([window.sequence for window in windows], model.tokenizer, device=model.device)
     last = model.config.num_layers
     hidden_BLD = network(batch.ids_BL, layers=(last,), logits=False).hidden[last]
@@ -102,9 +102,9 @@ def _difference(window: Window, log_probs_N4: Tensor) -> SiteScores:
 
 def _tile_scores(model: Model, window: Window, budget: int) -> SiteScores:
     tile: TileSites = window.origin
-    cache, offsets = model.network.new_cache(branches=True), np.array(tile.offsets)
+    cache, offsets = model.decoder.new_cache(branches=True), np.array(tile.offsets)
     ids_1L = _ids(model, [window.sequence])
-    log_probs_L4 = _log_probs(model, model.network(ids_1L, cache=cache).logits_BLV)[0]
+    log_probs_L4 = _log_probs(model, model.decoder(ids_1L, cache=cache).logits_BLV)[0]
     sums_N, counted_N = _reference(log_probs_L4, window.sequence, tile)
     scores_N, alternative_N = -sums_N, np.empty(len(tile.sites), np.int64)
     for numbers in _batches([len(site.suffix) for site in tile.sites], budget):
@@ -114,7 +114,7 @@ def _tile_scores(model: Model, window: Window, budget: int) -> SiteScores:
         rest_NS4 = first_N14[:, :0]
         if len(suffixes[0]) > 1:
             ids_NS = _ids(model, [suffix[:-1] for suffix in suffixes])
-            rest_NS4 = _log_probs(model, model.network.branch(ids_NS, starts, cache).logits_BLV)
+            rest_NS4 = _log_probs(model, model.decoder.branch(ids_NS, starts, cache).logits_BLV)
         totals, counts = _sums(torch.cat((first_N14, rest_NS4), 1), suffixes)
         scores_N[numbers] += totals
         alternative_N[numbers] = counts

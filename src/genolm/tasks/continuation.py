@@ -74,7 +74,7 @@ class _Steps:
 
     def __init__(self, model: Model, batch: Batch, chunk: int) -> None:
         self.model, self.batch, self.chunk = model, batch, chunk
-        self.cache: KVCache = model.network.new_cache()
+        self.cache: KVCache = model.decoder.new_cache()
         self.padded = not bool(batch.mask_BL.all())
 
     def prompt(self) -> Tensor:
@@ -95,7 +95,7 @@ class _Steps:
 
     def _pass(self, ids_BL: Tensor, mask_BL: Tensor | None, places_BL: Tensor) -> Tensor:
         last = self.model.config.num_layers
-        output = self.model.network(
+        output = self.model.decoder(
             ids_BL, mask_BL=mask_BL, positions_BL=places_BL, cache=self.cache, layers={last}, logits=False
         )
         return base_log_probs(self.model, output.hidden[last][:, -1]).cpu()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,8 @@ import numpy as np
 import polars as pl
 
 from genolm.engine.progress import Progress
-from genolm.engine.windows import Window, tile
-from genolm.errors import ModelError
+from genolm.engine.windows import Window, cut
+from genolm.errors import InputError, ModelError
 from genolm.genome.sequence import reverse_complement
 from genolm.genome.sequences import SequenceRecord
 from genolm.tasks.bulk import Bulk
@@ -56,6 +57,7 @@ class EmbedTask:
         rc: average with the reverse complement.
         width: dimensions of a vector.
         context: most bases of one window.
+        bases_per_token: of the model's tokenizer, on average.
         provenance: the model.
     """
 
@@ -65,6 +67,7 @@ class EmbedTask:
     rc: bool
     width: int
     context: int
+    bases_per_token: float
     provenance: Provenance
     name: ClassVar[str] = "embed"
 
@@ -72,7 +75,7 @@ class EmbedTask:
     def part_tokens(self) -> int:
         """About how many tokens go into one part: fewer when every token's vectors are kept."""
         kept = 4 * self.width * len(self.layers)
-        return 1 << 18 if self.pooling.name != "none" else max(1, min(1 << 18, _PART_BYTES // kept))
+        return 1 << 18 if self.pooling.reduces else max(1, min(1 << 18, _PART_BYTES // kept))
 
     def items(self) -> Iterator[SequenceRecord]:
         """The sequences."""
@@ -83,28 +86,29 @@ class EmbedTask:
         return self.source.files()
 
     def cost(self, item: SequenceRecord) -> int:
-        """Bases that go through the model."""
-        return len(item.sequence) * (2 if self.rc else 1)
+        """Tokens that go through the model, about."""
+        return math.ceil(len(item.sequence) * (2 if self.rc else 1) / self.bases_per_token)
 
-    def windows(self, items: Sequence[SequenceRecord]) -> list[Window]:
+    def windows(self, items: Sequence[SequenceRecord], model: Model) -> list[Window]:
         """Pieces of at most the context; their origin is the sequence's number and whether it is reversed."""
         windows = []
         for number, item in enumerate(items):
-            windows += tile(item.sequence, self.context, origin=(number, False))
+            windows += cut(item.sequence, model, self.context, origin=(number, False))
             if self.rc:
-                windows += tile(reverse_complement(item.sequence), self.context, origin=(number, True))
+                windows += cut(reverse_complement(item.sequence), model, self.context, origin=(number, True))
         return windows
 
     def forward(self, model: Model, windows: Sequence[Window]) -> list[Pooled]:
         """The pooled layers of every window."""
         pieces: list[list[Pooled]] = [[] for _ in windows]
-        for chunk in hidden_chunks(model, [window.sequence for window in windows], set(self.layers)):
-            rows = chunk.mask_BL.any(1)
-            counts = chunk.mask_BL.sum(1)[rows].tolist()
-            by_layer = [self.pooling.reduce(chunk.hidden[n][rows], chunk.mask_BL[rows]) for n in self.layers]
+        for chunk in hidden_chunks(model, windows, set(self.layers)):
+            rows = chunk.body_BL.any(1)
+            counts = chunk.body_BL.sum(1)[rows].tolist()
+            by_layer = [self.pooling.reduce(chunk.hidden[n][rows], chunk.body_BL[rows]) for n in self.layers]
             for row, count, *vectors in zip(rows.nonzero()[:, 0].tolist(), counts, *by_layer):
                 pieces[row].append(Pooled(tuple(vectors), count))
-        return [self._joined(row) for row in pieces]
+        joined = [self._joined(row) for row in pieces]
+        return [self._per_base(window, pooled) for window, pooled in zip(windows, joined)]
 
     def rows(
         self, items: Sequence[SequenceRecord], windows: Sequence[Window], outputs: Sequence[Pooled]
@@ -132,6 +136,13 @@ class EmbedTask:
             layer=layers, pooling=self.pooling.name, strands=strands, context_bases=self.context
         )
 
+    def _per_base(self, window: Window, pooled: Pooled) -> Pooled:
+        """With pooling ``bases`` every base has the vector of its token; else what was given."""
+        if self.pooling.name != "bases" or window.encoded is None:
+            return pooled
+        lengths = window.encoded.spans_T2[:, 1] - window.encoded.spans_T2[:, 0]
+        return Pooled(tuple(np.repeat(vectors, lengths, axis=0) for vectors in pooled.layers), len(window))
+
     def _joined(self, pieces: Sequence[Pooled]) -> Pooled:
         """Consecutive pieces of one strand as one."""
         counts = [piece.tokens for piece in pieces]
@@ -157,7 +168,7 @@ class EmbedTask:
         columns: dict[str, Any] = {}
         if len(self.layers) > 1:
             columns["layer"] = np.repeat(np.tile(np.array(self.layers, np.int32), len(items)), counts)
-        if self.pooling.name == "none":
+        if not self.pooling.reduces:
             columns["position"] = np.concatenate([np.arange(count) for count in counts] or [np.empty(0, np.int64)])
         values = np.concatenate(flat or [np.empty((0, self.width), np.float32)])
         embedding = pl.Series("embedding", values, dtype=pl.Array(pl.Float32, self.width))
@@ -201,8 +212,10 @@ def embed(
         out: ``.parquet``, ``.npy`` (with ``.ids.txt``), ``.h5ad`` or ``.zarr``; None returns the table.
         layer: 0 the embedding, ``num_layers`` (or -1) after the final norm, ``"all"``; None what the card prefers,
             else the last.
-        pooling: ``mean``, ``max``, ``min``, the ``last`` token, or ``none`` for a vector for every token.
-        rc: mean with the vector of the reverse complement; with ``none``, base by base.
+        pooling: ``mean``, ``max``, ``min``, the ``last`` token, ``none`` for a vector for every token, or ``bases`` for
+            one for every base, its token's. Special tokens around a sequence are never pooled.
+        rc: mean with the vector of the reverse complement; with ``bases``, base by base, as with ``none`` where a token
+            is one base. Longer tokens of the two strands do not cover the same bases, so there ``none`` is refused.
         genome: FASTA, where the input holds coordinates.
         length: bases to which intervals are resized; variants need it.
         context: most bases that go through the model together; None for what it can read.
@@ -217,7 +230,7 @@ def embed(
 
     Returns:
         ``out``, or without one a polars table: ``id``, coordinates (0-based, half-open) where known, ``length`` in
-        bases, ``layer`` when there are several, ``position`` (token, 0-based) without pooling, ``embedding``.
+        bases, ``layer`` when there are several, ``position`` (token or base, 0-based) without pooling, ``embedding``.
 
     Raises:
         InputError: input that cannot be used, an unknown pooling, an output of unknown kind.
@@ -233,6 +246,10 @@ def embed(
     source = settle(inputs, genome=genome, length=length, iupac=iupac)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
     opened = bulk.open(model, path)
+    if rc and chosen.name == "none" and opened.tokenizer.bases_per_token != 1:
+        raise InputError(
+            "tokens of the two strands do not cover the same bases: with rc choose pooling bases", value="none"
+        )
     task = EmbedTask(
         source,
         choose_layers(opened, layer),
@@ -240,6 +257,7 @@ def embed(
         rc,
         opened.config.hidden_size,
         context_bases(opened, context),
+        opened.tokenizer.bases_per_token,
         Provenance.of(opened),
     )
     return bulk.run(task, opened, path)
@@ -266,7 +284,7 @@ def context_bases(model: Model, context: int | None = None) -> int:
     Raises:
         ModelError: the model cannot read so many.
     """
-    most = max(1, int(model.context * model.tokenizer.bases_per_token))
+    most = max(1, int(model.room * model.tokenizer.bases_per_token))
     if context is not None and not 1 <= context <= most:
         raise ModelError(f"a context of {context:,} bases is not within the 1 to {most:,} of {model.card.name}")
     return most if context is None else context

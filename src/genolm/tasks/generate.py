@@ -110,7 +110,7 @@ class GenerateTask:
         """Tokens that are read or written."""
         return len(item.prompt) + self.length
 
-    def windows(self, items: Sequence[Request]) -> list[Window]:
+    def windows(self, items: Sequence[Request], model: Model) -> list[Window]:
         """A prompt for each request."""
         return [Window(item.prompt, item, tokens=max(1, len(item.prompt)) + self.length) for item in items]
 

@@ -1,4 +1,4 @@
-"""Log-likelihood of sequences under a causal model, whole or base by base."""
+"""Log-likelihood of sequences under a model, whole or base by base."""
 
 from __future__ import annotations
 
@@ -10,30 +10,48 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
 import polars as pl
-import torch
 from numpy.typing import NDArray
 
 from genolm.engine.progress import Progress
-from genolm.engine.windows import Window, tile
+from genolm.engine.windows import Window, cut
 from genolm.errors import InputError, ModelError
 from genolm.genome.sequence import reverse_complement
 from genolm.genome.sequences import SequenceRecord
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.embed import context_bases
-from genolm.tasks.log_probabilities import Normalisation, token_log_probs
-from genolm.tasks.passes import Chunk, hidden_chunks
+from genolm.tasks.log_probabilities import Normalisation
 from genolm.tasks.provenance import Provenance
 from genolm.tasks.sources import IupacPolicy, Source, coordinates, settle
 from genolm.tasks.tables import SUFFIXES, check_suffix, write_table
+from genolm.tasks.token_scores import causal_scores, masked_scores
 from genolm.tasks.tracks import TRACK_SUFFIXES, base_starts, pieces_in_order, track_rows, write_track
 
 if TYPE_CHECKING:
+    import torch
+
     from genolm.genome.fasta import Genome
     from genolm.models.model import Model
 
 Float32 = NDArray[np.float32]
 Form = Literal["sequence", "base", "track"]
 """A row for each sequence, a row for each base, or values along a genome."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The tokens of a stretch of sequence.
+
+    Attributes:
+        values_T: log-probability of each in nats, NaN where it has none.
+        lengths_T: its bases.
+    """
+
+    values_T: Float32
+    lengths_T: NDArray[np.int64]
+
+    def per_base(self) -> Float32:
+        """A token's log-probability shared out evenly over its bases, so that their sum stays."""
+        return np.repeat((self.values_T / self.lengths_T).astype(np.float32), self.lengths_T)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +63,9 @@ class ScoreTask:
         form: what the rows are.
         rc: average with the other strand.
         normalise: what probabilities add up to one over.
+        passes: of an encoder, each with other tokens masked; 0 for a decoder, which needs none.
         context: most bases of one window.
+        bases_per_token: of the model's tokenizer, on average.
         provenance: the model.
     """
 
@@ -53,14 +73,11 @@ class ScoreTask:
     form: Form
     rc: bool
     normalise: Normalisation
+    passes: int
     context: int
+    bases_per_token: float
     provenance: Provenance
     name: ClassVar[str] = "score"
-
-    @property
-    def overlap(self) -> int:
-        """Bases that a window after the first has on its left before it scores any."""
-        return self.context // 2
 
     def items(self) -> Iterator[SequenceRecord]:
         """The sequences; for a track in the order of the genome."""
@@ -71,45 +88,41 @@ class ScoreTask:
         return self.source.files()
 
     def cost(self, item: SequenceRecord) -> int:
-        """Bases that go through the model, about."""
-        bases = len(item.sequence)
-        again = 2 if bases > self.context else 1
-        return bases * again * (2 if self.rc else 1)
+        """Tokens that go through the model, about."""
+        bases = len(item.sequence) * (2 if self.rc else 1) * max(1, self.passes)
+        again = 1 / (1 - self._overlap) if len(item.sequence) > self.context else 1
+        return math.ceil(bases * again / self.bases_per_token)
 
-    def windows(self, items: Sequence[SequenceRecord]) -> list[Window]:
-        """Windows of the context, each beginning half a window before the last one's end."""
+    def windows(self, items: Sequence[SequenceRecord], model: Model) -> list[Window]:
+        """Windows of the context, each beginning some way before the last one's end."""
         windows = []
         for number, item in enumerate(items):
-            windows += tile(item.sequence, self.context, overlap=self.overlap, origin=(number, False))
+            windows += cut(item.sequence, model, self.context, overlap=self._overlap, origin=(number, False))
             if self.rc:
                 reverse = reverse_complement(item.sequence)
-                windows += tile(reverse, self.context, overlap=self.overlap, origin=(number, True))
+                windows += cut(reverse, model, self.context, overlap=self._overlap, origin=(number, True))
         return windows
 
     def forward(self, model: Model, windows: Sequence[Window]) -> list[Float32]:
-        """The log-probability of every base of every window, NaN at the first and at N."""
-        last = model.config.num_layers
-        columns: list[torch.Tensor] = []
-        before: torch.Tensor | None = None
-        for chunk in hidden_chunks(model, [window.sequence for window in windows], {last}):
-            columns.append(self._chunk_log_probs(model, chunk, chunk.hidden[last], before))
-            before = chunk.hidden[last][:, -1:]
-        values_BL = torch.cat(columns, 1).cpu().numpy()
-        return [row[: len(window)].copy() for row, window in zip(values_BL, windows)]
+        """The log-probability of every token of every window."""
+        if self.passes:
+            return masked_scores(model, windows, self.passes)
+        return causal_scores(model, windows, self.normalise)
 
     def rows(
         self, items: Sequence[SequenceRecord], windows: Sequence[Window], outputs: Sequence[Float32]
     ) -> pl.DataFrame:
         """A row for each sequence, or for each base, or for each piece of a track."""
-        strands: dict[tuple[int, bool], list[Float32]] = {}
-        for window, output in zip(windows, outputs):
-            own = output[self.overlap :] if window.start else output
-            strands.setdefault(window.origin, []).append(own)
-        values = [self._per_base(strands, number) for number in range(len(items))]
+        strands: dict[tuple[int, bool], list[Scored]] = {}
+        for window, own, values in zip(windows, self._own(windows), outputs):
+            strands.setdefault(window.origin, []).append(Scored(values[own], _lengths(window)[own]))
+        joined = {origin: _joined(pieces) for origin, pieces in strands.items()}
+        values = [self._per_base(joined, number) for number in range(len(items))]
         if self.form == "track":
             return track_rows(items, values)
-        make = self._sequence_rows if self.form == "sequence" else self._base_rows
-        return make(list(items), values)
+        if self.form == "base":
+            return self._base_rows(list(items), values)
+        return self._sequence_rows(list(items), values, joined)
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
         """Writes a table or a track."""
@@ -124,49 +137,71 @@ class ScoreTask:
 
     def metadata(self) -> dict[str, str]:
         """Everything that says how the scores were made."""
+        masked = {"masked_passes": self.passes} if self.passes else {}
         return self.provenance.described(
-            strands=self._strands, normalised_over=self.normalise, context_bases=self.context
+            strands=self._strands, normalised_over=self.normalise, context_bases=self.context, **masked
         )
 
     @property
     def _strands(self) -> str:
         return "both" if self.rc else "forward"
 
-    def _chunk_log_probs(
-        self, model: Model, chunk: Chunk, x_BLD: torch.Tensor, before_B1D: torch.Tensor | None
-    ) -> torch.Tensor:
-        """Log-probabilities of a chunk's tokens; the last hidden state before it predicts its first token."""
-        if before_B1D is None:
-            nothing = x_BLD.new_full((len(x_BLD), 1), float("nan"), dtype=torch.float32)
-            rest = self._log_probs(model, x_BLD[:, :-1], chunk.ids_BL[:, 1:])
-            return torch.cat((nothing, rest), 1)
-        return self._log_probs(model, torch.cat((before_B1D, x_BLD[:, :-1]), 1), chunk.ids_BL)
+    @property
+    def _overlap(self) -> float:
+        """Part of a window that the next one repeats: a decoder's has half a context on the left of what it scores."""
+        return 0.25 if self.passes else 0.5
 
-    def _log_probs(self, model: Model, x_BLD: torch.Tensor, targets_BL: torch.Tensor) -> torch.Tensor:
-        values = token_log_probs(model, x_BLD, targets_BL, normalise=self.normalise)
-        bases = torch.isin(targets_BL, targets_BL.new_tensor(model.tokenizer.base_ids))
-        return values.masked_fill(~bases, float("nan"))
+    def _own(self, windows: Sequence[Window]) -> list[slice]:
+        """The tokens of each window that are taken from it, so that together they are all tokens once.
 
-    def _per_base(self, strands: dict[tuple[int, bool], list[Float32]], number: int) -> Float32:
-        forward = np.concatenate(strands[number, False])
+        Of what two windows share a decoder's later one is taken from none, as it has less on its left; an encoder's
+        half from each, so that no token is near a border that the sequence does not have.
+        """
+        slices = []
+        for window, after in zip(windows, [*windows[1:], None]):
+            tokens = len(_lengths(window))
+            shared = after.again if after is not None and after.origin == window.origin and after.start else 0
+            slices.append(
+                slice(window.again - window.again // 2, tokens - shared // 2)
+                if self.passes
+                else slice(window.again, tokens)
+            )
+        return slices
+
+    def _per_base(self, strands: dict[tuple[int, bool], Scored], number: int) -> Float32:
+        forward = strands[number, False].per_base()
         if not self.rc:
             return forward
-        return mean_of_strands(forward, np.concatenate(strands[number, True])[::-1])
+        return mean_of_strands(forward, strands[number, True].per_base()[::-1])
 
-    def _sequence_rows(self, items: list[SequenceRecord], values: list[Float32]) -> pl.DataFrame:
+    def _sequence_rows(
+        self, items: list[SequenceRecord], values: list[Float32], strands: dict[tuple[int, bool], Scored]
+    ) -> pl.DataFrame:
         counts = [int(np.count_nonzero(~np.isnan(one))) for one in values]
         sums = [float(np.nansum(one, dtype=np.float64)) for one in values]
         means = [total / count if count else None for total, count in zip(sums, counts)]
+        pseudo = "pseudo_" if self.passes else ""
         columns = {
             **coordinates(items, self.source.kind),
             "length": [len(item.sequence) for item in items],
             "scored_bases": counts,
-            "log_likelihood_sum_nats": sums,
-            "log_likelihood_mean_nats_per_base": means,
-            "bits_per_base": [None if mean is None else -mean / math.log(2) for mean in means],
+            f"{pseudo}log_likelihood_sum_nats": sums,
+            f"{pseudo}log_likelihood_mean_nats_per_base": means,
+            f"{pseudo}bits_per_base": [None if mean is None else -mean / math.log(2) for mean in means],
+            **(self._of_tokens(len(items), strands, pseudo) if self.bases_per_token != 1 else {}),
             "strands": [self._strands] * len(items),
         }
         return pl.DataFrame(columns, schema={name: _TYPES.get(name, pl.Float64) for name in columns})
+
+    def _of_tokens(self, count: int, strands: dict[tuple[int, bool], Scored], pseudo: str) -> dict[str, list[Any]]:
+        """How many tokens of both strands were scored, and their mean."""
+        scored, means = [], []
+        for number in range(count):
+            own = [strands[number, reverse].values_T for reverse in ((False, True) if self.rc else (False,))]
+            values = np.concatenate(own)
+            scored.append(int(np.count_nonzero(~np.isnan(values))))
+            means.append(float(np.nansum(values, dtype=np.float64)) / scored[-1] if scored[-1] else None)
+        return {"scored_tokens": scored, f"{pseudo}log_likelihood_mean_nats_per_token": means}
 
     def _base_rows(self, items: list[SequenceRecord], values: list[Float32]) -> pl.DataFrame:
         owners = np.repeat(np.arange(len(items)), [len(one) for one in values])
@@ -179,15 +214,35 @@ class ScoreTask:
         return about.with_columns(
             position=pl.Series(_concatenated([np.arange(len(one)) for one in values], np.int64)),
             base=pl.Series(letters.astype("U1").tolist(), dtype=pl.String),
-            **{PER_BASE: pl.Series(_concatenated(values, np.float32), nan_to_null=True)},
+            **{
+                MASKED_PER_BASE if self.passes else PER_BASE: pl.Series(
+                    _concatenated(values, np.float32), nan_to_null=True
+                )
+            },
         )
 
 
 PER_BASE = "log_probability_nats"
+MASKED_PER_BASE = "masked_log_probability_nats"
+PASSES = 8
 _TYPES: dict[str, type[pl.DataType]] = {
     **dict.fromkeys(("id", "chrom", "strand", "strands"), pl.String),
-    **dict.fromkeys(("start", "end", "length", "scored_bases"), pl.Int64),
+    **dict.fromkeys(("start", "end", "length", "scored_bases", "scored_tokens"), pl.Int64),
 }
+
+
+def _lengths(window: Window) -> NDArray[np.int64]:
+    """Bases of every token of a window."""
+    if window.encoded is None:
+        return np.ones(len(window), np.int64)
+    return window.encoded.spans_T2[:, 1] - window.encoded.spans_T2[:, 0]
+
+
+def _joined(pieces: Sequence[Scored]) -> Scored:
+    """Consecutive stretches as one."""
+    return Scored(
+        np.concatenate([piece.values_T for piece in pieces]), np.concatenate([piece.lengths_T for piece in pieces])
+    )
 
 
 def mean_of_strands(forward: Float32, reverse: Float32) -> Float32:
@@ -213,7 +268,8 @@ def score(
     *,
     rc: bool = False,
     per_base: bool = False,
-    normalise: Normalisation = "bases",
+    normalise: Normalisation | None = None,
+    passes: int | None = None,
     genome: Genome | str | Path | None = None,
     length: int | None = None,
     context: int | None = None,
@@ -226,11 +282,15 @@ def score(
     shard: str | tuple[int, int] | None = None,
     progress: Progress | bool | None = None,
 ) -> Any:
-    """Log-likelihood of sequences: of each base given those to its left, in nats, and the sum over the sequence.
+    """Log-likelihood of sequences: of each token given those to its left, in nats, and the sum over the sequence.
 
-    The first base of a sequence, which has nothing to its left, and every N have no score and are not counted. A
-    sequence beyond the context is scored in overlapping windows, so that every base but the first ones has at least
-    half a context to its left.
+    A decoder's sum is the log-likelihood. An encoder reads both ways and has none: its tokens are masked, some in each
+    of several passes, and predicted from all around them; the sum is a pseudo-log-likelihood, and named so.
+
+    A token of several bases shares its log-probability out evenly over them. The first base of a sequence where nothing
+    precedes it, and tokens that are not made of A, C, G and T alone, have no score and are not counted. A sequence
+    beyond the context is scored in overlapping windows, so that a decoder has at least half a context to the left of
+    every base but the first ones, and an encoder an eighth on either side.
 
     Args:
         model: a model, or what :func:`genolm.load` takes.
@@ -240,7 +300,10 @@ def score(
         rc: the mean over both strands base by base: each base is predicted from its left and from its right. The first
             and the last base have one of the two.
         per_base: a row for each base; implied by a track.
-        normalise: probabilities add up to one over the four ``bases``, or over the model's whole ``vocabulary``.
+        normalise: probabilities add up to one over the four ``bases`` (the default where a token is one base), or over
+            the model's whole ``vocabulary`` (with longer tokens, and for encoders, always).
+        passes: for an encoder: in how many passes its tokens are masked, every so many-th in each; None for 8. More
+            passes cost more and hide less of the context.
         genome: FASTA, where the input holds coordinates.
         length: bases to which intervals are resized; variants need it.
         context: most bases that go through the model together; None for what it can read. The work of a long sequence
@@ -257,25 +320,49 @@ def score(
     Returns:
         ``out``, or without one a polars table. For each sequence: ``id``, coordinates (0-based, half-open) where known,
         ``length``, ``scored_bases``, ``log_likelihood_sum_nats``, ``log_likelihood_mean_nats_per_base`` and
-        ``bits_per_base`` (null when nothing was scored; lower is likelier), ``strands``. For each base: ``id``,
-        ``chrom``, ``start`` (0-based) and ``strand`` of the base for intervals, ``position`` in the sequence (0-based),
-        ``base``, ``log_probability_nats``.
+        ``bits_per_base`` (null when nothing was scored; lower is likelier), with tokens of several bases
+        ``scored_tokens`` (of all strands) and ``log_likelihood_mean_nats_per_token``, ``strands``. For each base:
+        ``id``, ``chrom``, ``start`` (0-based) and ``strand`` of the base for intervals, ``position`` in the sequence
+        (0-based), ``base``, ``log_probability_nats``. Of encoders the names begin with ``pseudo_`` and ``masked_``.
 
     Raises:
         InputError: input that cannot be used; a track of input without coordinates or with overlaps.
-        ModelError: no such model, one whose tokens are not single bases, or a context beyond the model's.
+        ModelError: no such model, a context beyond the model's, ``passes`` for a decoder, or probabilities over
+            ``bases`` where the model has none.
         RunError: the output exists, or parts of another run are in the way.
         ResourceError: not enough memory or disk.
     """
     path = check_suffix(out, (*SUFFIXES, *TRACK_SUFFIXES))
-    if normalise not in get_args(Normalisation):
+    if normalise is not None and normalise not in get_args(Normalisation):
         raise InputError(f"normalise is one of {', '.join(get_args(Normalisation))}", value=normalise)
+    if passes is not None and passes < 1:
+        raise InputError("passes is at least 1", value=passes)
     source = settle(inputs, genome=genome, length=length, iupac=iupac)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
     opened = bulk.open(model, path)
-    if opened.tokenizer.bases_per_token != 1:
-        raise ModelError(f"{opened.card.name} has tokens of several bases; score needs one token per base")
     track = path is not None and path.name.lower().endswith(TRACK_SUFFIXES)
     form: Form = "track" if track else "base" if per_base else "sequence"
-    task = ScoreTask(source, form, rc, normalise, context_bases(opened, context), Provenance.of(opened))
+    task = ScoreTask(
+        source,
+        form,
+        rc,
+        _normalisation(opened, normalise),
+        _passes(opened, passes),
+        context_bases(opened, context),
+        opened.tokenizer.bases_per_token,
+        Provenance.of(opened),
+    )
     return bulk.run(task, opened, path)
+
+
+def _normalisation(model: Model, asked: Normalisation | None) -> Normalisation:
+    over_bases = model.causal and model.tokenizer.bases_per_token == 1
+    if asked == "bases" and not over_bases:
+        raise ModelError(f"{model.card.name} predicts tokens of its vocabulary, not single bases: normalise over that")
+    return asked or ("bases" if over_bases else "vocabulary")
+
+
+def _passes(model: Model, asked: int | None) -> int:
+    if model.causal and asked is not None:
+        raise ModelError(f"{model.card.name} is a decoder, which needs one pass and masks nothing: leave passes out")
+    return 0 if model.causal else PASSES if asked is None else asked

@@ -27,7 +27,7 @@ def base_log_probs(model: Model, x_BLD: Tensor) -> Tensor:
         x_BLD: hidden states after the final norm.
     """
     bases = list(model.tokenizer.base_ids)
-    return F.linear(x_BLD, model.network.head.weight[bases]).float().log_softmax(-1)
+    return F.linear(x_BLD, model.decoder.head.weight[bases]).float().log_softmax(-1)
 
 
 def token_log_probs(model: Model, x_BLD: Tensor, targets_BL: Tensor, *, normalise: Normalisation = "bases") -> Tensor:
@@ -52,6 +52,6 @@ def _over_vocabulary(model: Model, x_BLD: Tensor, targets_BL: Tensor) -> Tensor:
     step = max(1, _HEAD_VALUES // (model.config.vocab_size * len(x_BLD)))
     pieces = []
     for x, targets in zip(x_BLD.split(step, 1), targets_BL.split(step, 1)):
-        logits = model.network.head(x).float()
+        logits = model.decoder.head(x).float()
         pieces.append(logits.gather(-1, targets[..., None])[..., 0] - logits.logsumexp(-1))
     return torch.cat(pieces, 1) if pieces else x_BLD.new_empty(targets_BL.shape, dtype=torch.float32)

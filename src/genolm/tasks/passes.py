@@ -11,7 +11,9 @@ from genolm.engine.batches import Batch, collate
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from genolm.engine.windows import Window
     from genolm.models.model import Model
+    from genolm.tokens.tokenizer import Ids
 
 # One pass needs less memory than a cache of all layers; beyond this its activations would outgrow the cache's use.
 CHUNK_TOKENS = 131_072
@@ -25,37 +27,62 @@ class Chunk:
         start: tokens before it.
         ids_BL: token ids.
         mask_BL: True at real tokens; pads are on the right.
+        body_BL: True at those of the sequences: real tokens without the special ones around them.
         hidden: hidden states (B, L, D) of the layers asked for.
     """
 
     start: int
     ids_BL: Tensor
     mask_BL: Tensor
+    body_BL: Tensor
     hidden: dict[int, Tensor]
 
 
 def hidden_chunks(
-    model: Model, sequences: Sequence[str], layers: Collection[int], *, chunk: int | None = None
+    model: Model, windows: Sequence[Window], layers: Collection[int], *, chunk: int | None = None
 ) -> Iterator[Chunk]:
-    """The hidden states of sequences side by side; all chunks together are what one pass gives.
+    """The hidden states of windows side by side; all chunks together are what one pass gives.
 
     Args:
-        model: whose network runs.
-        sequences: bases; padded on the right, which a causal network never sees.
-        layers: 0 (embedding) to ``num_layers`` (after the final norm).
-        chunk: most tokens of one pass; None for :data:`CHUNK_TOKENS`.
+        model: whose network runs; its special tokens are put around each window.
+        windows: padded on the right, which no network sees.
+        layers: 0 (embedding) to ``num_layers`` (after the final norm, where there is one).
+        chunk: most tokens of one pass of a causal network; None for :data:`CHUNK_TOKENS`. An encoder reads all at once.
     """
-    batch = collate(list(sequences), model.tokenizer, device=model.device)
+    batch = framed_batch(model, windows)
+    body_BL = body_mask(model, batch)
     width = chunk or CHUNK_TOKENS
-    if batch.ids_BL.shape[1] <= width:
-        hidden = model.network(batch.ids_BL, layers=layers, logits=False).hidden
-        yield Chunk(0, batch.ids_BL, batch.mask_BL, hidden)
-        return
-    yield from _streamed(model, batch, layers, width)
+    if not model.causal:
+        hidden = model.encoder(batch.ids_BL, mask_BL=batch.mask_BL, layers=layers, logits=False).hidden
+        yield Chunk(0, batch.ids_BL, batch.mask_BL, body_BL, hidden)
+    elif batch.ids_BL.shape[1] <= width:
+        hidden = model.decoder(batch.ids_BL, layers=layers, logits=False).hidden
+        yield Chunk(0, batch.ids_BL, batch.mask_BL, body_BL, hidden)
+    else:
+        yield from _streamed(model, batch, body_BL, layers, width)
 
 
-def _streamed(model: Model, batch: Batch, layers: Collection[int], width: int) -> Iterator[Chunk]:
-    outputs = model.network.stream(batch.ids_BL, chunk=width, layers=layers, logits=False)
+def framed_batch(model: Model, windows: Sequence[Window]) -> Batch:
+    """Windows side by side, each between the special tokens that the model expects."""
+    ids = [window_ids(model, window) for window in windows]
+    return collate([model.frame(own) for own in ids], model.tokenizer, device=model.device)
+
+
+def window_ids(model: Model, window: Window) -> Ids:
+    """The ids of a window's bases."""
+    return model.tokenizer.encode(window.sequence) if window.encoded is None else window.encoded.ids
+
+
+def body_mask(model: Model, batch: Batch) -> Tensor:
+    """True at the tokens of the sequences themselves, (B, L); pads are on the right."""
+    import torch
+
+    columns_L = torch.arange(batch.ids_BL.shape[1], device=batch.ids_BL.device)
+    return (columns_L >= len(model.begin_ids)) & (columns_L < batch.lengths_B[:, None] - len(model.end_ids))
+
+
+def _streamed(model: Model, batch: Batch, body_BL: Tensor, layers: Collection[int], width: int) -> Iterator[Chunk]:
+    outputs = model.decoder.stream(batch.ids_BL, chunk=width, layers=layers, logits=False)
     for number, output in enumerate(outputs):
         own = slice(number * width, (number + 1) * width)
-        yield Chunk(number * width, batch.ids_BL[:, own], batch.mask_BL[:, own], output.hidden)
+        yield Chunk(number * width, batch.ids_BL[:, own], batch.mask_BL[:, own], body_BL[:, own], output.hidden)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from genolm.errors import InputError
 
-PoolingName = Literal["mean", "max", "min", "last", "none"]
+PoolingName = Literal["mean", "max", "min", "last", "none", "bases"]
 Float32 = NDArray[np.float32]
 
 
@@ -23,7 +23,8 @@ class Pooling:
     """A way to pool, always in fp32 and over real tokens only, whichever side the padding is on.
 
     Attributes:
-        name: ``mean``, ``max`` or ``min`` of every dimension, the ``last`` token's vector, or ``none``: all of them.
+        name: ``mean``, ``max`` or ``min`` of every dimension, the ``last`` token's vector, ``none``: all of them, or
+            ``bases``: all of them, each as often as it has bases.
 
     Raises:
         InputError: another name.
@@ -35,14 +36,19 @@ class Pooling:
         if self.name not in get_args(PoolingName):
             raise InputError(f"pooling is one of {', '.join(get_args(PoolingName))}", value=self.name)
 
+    @property
+    def reduces(self) -> bool:
+        """Whether many vectors become one."""
+        return self.name not in ("none", "bases")
+
     def reduce(self, x_BLD: Tensor, mask_BL: Tensor) -> list[Float32]:
-        """One array for every sequence: (D,), or (tokens, D) for ``none``.
+        """One array for every sequence: (D,), or (tokens, D) where nothing is reduced.
 
         Args:
             x_BLD: vectors in any precision.
             mask_BL: True at real tokens; every row has one.
         """
-        if self.name == "none":
+        if not self.reduces:
             return [x_LD[mask_L].float().cpu().numpy() for x_LD, mask_L in zip(x_BLD, mask_BL)]
         return list(_REDUCE[self.name](x_BLD, mask_BL).float().cpu().numpy())
 
@@ -67,8 +73,8 @@ class Pooling:
         return np.concatenate(pooled_WD)
 
     def both_strands(self, forward: Float32, reverse: Float32) -> Float32:
-        """The mean over strands; for ``none`` the reverse complement's tokens are turned round first."""
-        turned = reverse[::-1] if self.name == "none" else reverse
+        """The mean over strands; where nothing is reduced the reverse complement is turned round first."""
+        turned = reverse if self.reduces else reverse[::-1]
         return ((forward + turned) / np.float32(2)).astype(np.float32)
 
 

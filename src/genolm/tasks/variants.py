@@ -123,7 +123,7 @@ class VariantTask:
             tile = here
         return tokens * (2 if self.rc else 1), tile
 
-    def windows(self, items: Sequence[Query]) -> list[Window]:
+    def windows(self, items: Sequence[Query], model: Model) -> list[Window]:
         """The tiles with variants on them, forward ones first, in the order of their first variant."""
         tiles: dict[tuple[bool, str, int], list[tuple[int, Site]]] = {}
         for row, variant in enumerate(call.variant for item in items for call in item.calls):

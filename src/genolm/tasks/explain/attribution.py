@@ -220,8 +220,8 @@ class _Asked:
         shuffled = shuffled_dinucleotides(record.sequence, self.seed)
         twin = random_weights(self.model, self.seed)
         runs = {
-            "model": self._run(self.model.network, before, record.sequence),
-            "shuffled": self._run(self.model.network, before, shuffled),
+            "model": self._run(self.model.decoder, before, record.sequence),
+            "shuffled": self._run(self.model.decoder, before, shuffled),
             "random_weights": self._run(twin, before, record.sequence),
         }
         return _Explained(record, runs)

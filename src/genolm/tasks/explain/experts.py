@@ -83,14 +83,14 @@ class ExpertsTask:
         """Bases that go through the two networks, about."""
         return bases_of_twins(item, self.context)
 
-    def windows(self, items: Sequence[SequenceRecord]) -> list[Window]:
+    def windows(self, items: Sequence[SequenceRecord], model: Model) -> list[Window]:
         """Windows of the context that overlap by half."""
         return cut(items, self.context)
 
     def forward(self, model: Model, windows: Sequence[Window]) -> list[Choices]:
         """For every window the experts of its own bases: (2 networks, layers, bases, chosen)."""
         ids_BL = collate([window.sequence for window in windows], model.tokenizer, device=model.device).ids_BL
-        networks = model.network, random_weights(model, self.seed)
+        networks = model.decoder, random_weights(model, self.seed)
         chosen = np.stack([_chosen(network, ids_BL) for network in networks], 1)
         return [row[:, :, first_own(window, self.context) : len(window)].copy() for row, window in zip(chosen, windows)]
 

@@ -73,14 +73,14 @@ class LensTask:
         """Bases that go through the two networks, about."""
         return bases_of_twins(item, self.context)
 
-    def windows(self, items: Sequence[SequenceRecord]) -> list[Window]:
+    def windows(self, items: Sequence[SequenceRecord], model: Model) -> list[Window]:
         """Windows of the context that overlap by half."""
         return cut(items, self.context)
 
     def forward(self, model: Model, windows: Sequence[Window]) -> list[Float64]:
         """For every window the sums of its blocks: (blocks, 2 networks, columns of :class:`Sums`)."""
         ids_BL = collate([window.sequence for window in windows], model.tokenizer, device=model.device).ids_BL
-        networks = model.network, random_weights(model, self.seed)
+        networks = model.decoder, random_weights(model, self.seed)
         sums = [self._sums(network, model, ids_BL, windows) for network in networks]
         return [np.stack(pair, 1) for pair in zip(*sums)]
 

@@ -86,7 +86,7 @@ class MemoryTask:
         """Bases that go through the two networks, about."""
         return bases_of_twins(item, self.context)
 
-    def windows(self, items: Sequence[SequenceRecord]) -> list[Window]:
+    def windows(self, items: Sequence[SequenceRecord], model: Model) -> list[Window]:
         """Windows of the context that overlap by half."""
         return cut(items, self.context)
 
@@ -95,7 +95,7 @@ class MemoryTask:
         import torch
 
         ids_BL = collate([window.sequence for window in windows], model.tokenizer, device=model.device).ids_BL
-        networks = model.network, random_tables(model, self.seed)
+        networks = model.decoder, random_tables(model, self.seed)
         traces = torch.stack([memory_traces(network, model.tokenizer, ids_BL) for network in networks], 1)
         values = traces.cpu().numpy()
         return [row[..., first_own(window, self.context) : len(window)].copy() for row, window in zip(values, windows)]

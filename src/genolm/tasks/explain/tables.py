@@ -142,7 +142,7 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
 
 def _sides(model: Model, seed: int) -> Iterator[_Sides]:
     twins = kmer_tables(random_tables(model, seed))
-    for table, twin in zip(kmer_tables(model.network), twins):
+    for table, twin in zip(kmer_tables(model.decoder), twins):
         yield _Sides(table, dict(zip(TABLES, (vectors(table), vectors(twin)))))
 
 

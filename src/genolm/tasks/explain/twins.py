@@ -90,7 +90,7 @@ def random_tables(model: Model, seed: int) -> Decoder:
     Rows of A, C, G and T alone and the other rows keep their mean square each: what N and the start of a sequence look
     up is hardly trained, and would not be a fair scale for the rest.
     """
-    return _kept(model, "tables", seed, lambda: _with_random_tables(model.network, seed))
+    return _kept(model, "tables", seed, lambda: _with_random_tables(model.decoder, seed))
 
 
 def random_weights(model: Model, seed: int) -> Decoder:
