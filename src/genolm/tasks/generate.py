@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,18 +18,21 @@ from genolm.errors import InputError, ModelError
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.continuation import continue_prompts
 from genolm.tasks.embed import context_bases
+from genolm.tasks.generate_tokens import GenerateTokensTask, check_prompts
+from genolm.tasks.generation_requests import SUFFIXES, Request, prompts_of, write_record
+from genolm.tasks.presets import Preset
+from genolm.tasks.presets import preset as preset_named
 from genolm.tasks.provenance import Provenance
 from genolm.tasks.sampling import Sampler, uniforms
 from genolm.tasks.sources import Source, settle
 from genolm.tasks.tables import check_suffix
+from genolm.tasks.token_continuation import Limits
 
 if TYPE_CHECKING:
     import torch
 
     from genolm.models.model import Model
 
-SUFFIXES = (".fa", ".fasta", ".fna")
-_LINE = 80
 _SCHEMA = {
     "id": pl.String,
     "prompt_id": pl.String,
@@ -37,23 +41,6 @@ _SCHEMA = {
     "generated": pl.String,
     "mean_log_probability_nats_per_base": pl.Float64,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One sequence to generate.
-
-    Attributes:
-        prompt_id: the prompt's name.
-        prompt: its bases; empty to begin a new sequence.
-        number: the prompt's number, from 0.
-        sample: which of the prompt's sequences this is, from 1.
-    """
-
-    prompt_id: str
-    prompt: str
-    number: int
-    sample: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +80,7 @@ class GenerateTask:
         Raises:
             ModelError: a prompt that leaves no room for the continuation.
         """
-        for number, (name, prompt) in enumerate(_prompts(self.source)):
+        for number, (name, prompt) in enumerate(prompts_of(self.source)):
             if max(1, len(prompt)) + self.length > self.context:
                 raise ModelError(
                     f"prompt {name} of {len(prompt):,} bases and {self.length:,} new ones are more than"
@@ -141,12 +128,11 @@ class GenerateTask:
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
         """Writes the FASTA: prompt and continuation, with everything that made them in the header."""
-        settings = " ".join(f"{name}={_word(value)}" for name, value in self.metadata().items())
+        settings = self.metadata()
         with atomic_file(out) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
             for frame in frames:
                 for name, _, _, prompt, new, mean in frame.iter_rows():
-                    file.write(f">{name} prompt_bases={len(prompt)} {settings} {_MEAN}={mean:.6f}\n")
-                    file.writelines(f"{line}\n" for line in _lines(prompt + new))
+                    write_record(file, name, prompt, new, {**settings, _MEAN: f"{mean:.6f}"})
 
     def collect(self, frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
         """The table."""
@@ -164,23 +150,8 @@ _MEAN = "mean_log_probability_nats_per_base"
 _LETTERS = np.frombuffer(b"ACGT", "S1")
 
 
-def _prompts(source: Source) -> Iterator[tuple[str, str]]:
-    """Names and bases; an empty text, which no file can hold, is a prompt too."""
-    if not isinstance(source.place, tuple):
-        yield from ((record.id, record.sequence) for record in source.read())
-        return
-    # The placeholder keeps the numbers of names and messages.
-    stand_ins = ["N" if value == "" else value for value in source.place]
-    for value, record in zip(source.place, source.read_values(stand_ins)):
-        yield record.id, "" if value == "" else record.sequence
-
-
-def _lines(sequence: str) -> Iterator[str]:
-    return (sequence[start : start + _LINE] for start in range(0, len(sequence), _LINE))
-
-
-def _word(text: str) -> str:
-    return "_".join(text.split())
+_BASES = 256
+"""New bases where nothing is said."""
 
 
 def generate(
@@ -188,12 +159,19 @@ def generate(
     prompts: Any,
     out: Path | str | None = None,
     *,
-    n: int = 1,
-    length: int = 256,
-    temperature: float = 1.0,
-    top_k: int = 0,
-    top_p: float = 1.0,
-    repetition_penalty: float = 1.0,
+    preset: str | None = None,
+    n: int | None = None,
+    length: int | None = None,
+    min_length: int | None = None,
+    max_tokens: int | None = None,
+    min_tokens: int | None = None,
+    ignore_end: bool = False,
+    whole_tokens: bool = False,
+    slide: bool = False,
+    temperature: float | None = None,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    repetition_penalty: float | None = None,
     seed: int = 0,
     device: torch.device | str | None = None,
     dtype: torch.dtype | str | None = None,
@@ -203,22 +181,35 @@ def generate(
     shard: str | tuple[int, int] | None = None,
     progress: Progress | bool | None = None,
 ) -> Any:
-    """Continues prompts base by base; only A, C, G and T are written.
+    """Continues prompts, base by base or token by token, whichever the model reads.
 
-    Each sequence has its own random numbers, which follow from ``seed``, the prompt's number and the sample's number:
-    it does not depend on what else is generated with it.
+    Only A, C, G and T are written. Each sequence has its own random numbers, which follow from ``seed``, the prompt's
+    number and the sample's number: it does not depend on what else is generated with it.
+
+    With tokens of several bases the prompt stands behind the model's begin tokens, and a sequence ends with the
+    model's end token (``stop``), at a maximum (``length``) or where the context is full (``context``).
 
     Args:
         model: a model, or what :func:`genolm.load` takes.
         prompts: a FASTA or another file of sequences, a table, or a list of texts; an empty text begins after the
-            token that ends a document.
+            model's begin tokens, or, where it has none, after the token that ends a document.
         out: ``.fa``, ``.fasta`` or ``.fna``; None returns the table.
-        n: sequences for each prompt.
-        length: new bases for each sequence.
-        temperature: below 1 likelier, above 1 more varied; 0 always takes the likeliest base.
-        top_k: sample among the k likeliest bases; 0 for all.
-        top_p: sample among the likeliest bases that together reach p.
-        repetition_penalty: above 1 bases that were already written become less likely.
+        preset: published settings, ``conservative``, ``conservative-long``, ``creative`` or ``creative-long``; what is
+            given beside it goes before. For tokens of several bases.
+        n: sequences for each prompt; 1 where neither this nor a preset says.
+        length: new bases for each sequence; with tokens of several bases at most so many. 256 where neither this nor
+            ``max_tokens`` nor a preset says.
+        min_length: new bases at least. This and the following five are for tokens of several bases.
+        max_tokens: new tokens at most.
+        min_tokens: new tokens at least; 1 where nothing is said.
+        ignore_end: never draw the token that ends a sequence.
+        whole_tokens: keep the last token whole where it reaches beyond ``length``.
+        slide: where the context is full, go on after forgetting the older half of it.
+        temperature: below 1 likelier, above 1 more varied; 0 always takes the likeliest. 1 where nothing is said.
+        top_k: sample among the k likeliest; 0, as where nothing is said, for all.
+        top_p: sample among the likeliest that together reach p; 1 where nothing is said.
+        repetition_penalty: above 1 what was already written becomes less likely, with tokens of several bases also
+            what stands in the prompt; 1 where nothing is said.
         seed: same seed, same sequences.
         device: where to compute; None for the best there is.
         dtype: precision of the weights; None for what card and device prefer.
@@ -232,7 +223,9 @@ def generate(
         ``out``, a FASTA of prompts with their continuations; the header line holds the number of prompt bases, all
         settings, the model and the mean log-probability of the new bases in nats under the model itself. Without
         ``out`` a polars table: ``id, prompt_id, sample`` (from 1) ``, prompt, generated,
-        mean_log_probability_nats_per_base``.
+        mean_log_probability_nats_per_base``. With tokens of several bases also ``finish_reason, tokens,
+        total_log_probability_nats, mean_log_probability_nats_per_token``; these count whole tokens, over the model's
+        whole vocabulary.
 
     Raises:
         InputError: prompts that cannot be used, or a setting out of its range.
@@ -241,14 +234,76 @@ def generate(
         ResourceError: not enough memory or disk.
     """
     path = check_suffix(out, SUFFIXES)
-    for name, number in (("n", n), ("length", length)):
-        if number < 1:
-            raise InputError(f"{name} is at least 1", value=number)
-    sampler = Sampler(repetition_penalty, temperature, top_k, top_p)
+    base = preset_named(preset)
+    asked = _Asked(n, length, min_length, max_tokens, min_tokens, ignore_end, whole_tokens, slide)
+    asked.check()
+    given = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "repetition_penalty": repetition_penalty}
+    sampler = Sampler(**{name: getattr(base, name) if value is None else value for name, value in given.items()})
     source = settle(prompts)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
     opened = bulk.open(model, path)
-    if opened.tokenizer.bases_per_token != 1:
-        raise ModelError(f"{opened.card.name} has tokens of several bases; generate needs one token per base")
-    task = GenerateTask(source, n, length, sampler, seed, context_bases(opened), Provenance.of(opened))
+    if opened.tokenizer.bases_per_token == 1:
+        task: Any = asked.by_bases(opened, source, sampler, seed, preset)
+    else:
+        task = asked.by_tokens(opened, source, sampler, seed, preset, base)
     return bulk.run(task, opened, path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """How much to write, as the user said it; None where nothing was said."""
+
+    n: int | None
+    length: int | None
+    min_length: int | None
+    max_tokens: int | None
+    min_tokens: int | None
+    ignore_end: bool
+    whole_tokens: bool
+    slide: bool
+
+    def check(self) -> None:
+        for name in ("n", "length", "min_length", "max_tokens", "min_tokens"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"{name} is at least 1", value=value)
+
+    def by_bases(self, model: Model, source: Source, sampler: Sampler, seed: int, preset: str | None) -> GenerateTask:
+        model.decoder  # noqa: B018  # says so where it is none
+        others = ("min_length", "max_tokens", "min_tokens", "ignore_end", "whole_tokens", "slide")
+        told = [name for name in others if getattr(self, name)] + (["preset"] if preset else [])
+        if told:
+            raise ModelError(
+                f"{model.card.name} has one token per base; {', '.join(told)} {'are' if told[1:] else 'is'} for models"
+                " whose tokens stand for several bases"
+            )
+        length = _BASES if self.length is None else self.length
+        return GenerateTask(source, self.n or 1, length, sampler, seed, context_bases(model), Provenance.of(model))
+
+    def by_tokens(
+        self, model: Model, source: Source, sampler: Sampler, seed: int, preset: str | None, base: Preset
+    ) -> GenerateTokensTask:
+        model.decoder  # noqa: B018  # says so where it is none
+        limits = self._limits(base)
+        bases_per_token = model.tokenizer.bases_per_token
+        asked = [self.max_tokens, None if self.length is None else math.ceil(self.length / bases_per_token)]
+        if preset is None and limits.max_bases is not None:
+            asked.append(math.ceil(limits.max_bases / bases_per_token))
+        wanted = min((count for count in asked if count is not None), default=limits.min_tokens)
+        needed = max(wanted, limits.min_tokens, math.ceil(limits.min_bases / bases_per_token))
+        check_prompts(source, model, limits, needed)
+        most = limits.max_tokens or model.context
+        planned = min(most, model.context) if wanted == limits.min_tokens and preset else needed
+        provenance = Provenance.of(model)
+        n, whole = self.n or base.n, self.whole_tokens
+        return GenerateTokensTask(
+            source, n, limits, whole, sampler, seed, planned, bases_per_token, provenance, preset or ""
+        )
+
+    def _limits(self, base: Preset) -> Limits:
+        most = base.max_tokens if self.max_tokens is None else self.max_tokens
+        least = base.min_tokens if self.min_tokens is None else self.min_tokens
+        if self.min_tokens is None and self.max_tokens is not None:
+            least = min(least, self.max_tokens)
+        length = _BASES if self.length is None and most is None else self.length
+        return Limits(least, most, self.min_length or 0, length, self.ignore_end, self.slide)

@@ -82,9 +82,7 @@ class Sampler:
 
     def _penalised(self, scores_BV: Tensor, written_BV: Tensor) -> Tensor:
         scores_BV = scores_BV.double()
-        penalised = torch.where(
-            scores_BV < 0, scores_BV * self.repetition_penalty, scores_BV / self.repetition_penalty
-        )
+        penalised = torch.where(scores_BV < 0, scores_BV * self.repetition_penalty, scores_BV / self.repetition_penalty)
         return torch.where(written_BV, penalised, scores_BV)
 
     def _kept(self, falling_BV: Tensor) -> Tensor:
@@ -135,8 +133,12 @@ def draw(weights_BV: Tensor, uniform_B: Tensor) -> Tensor:
 
 def uniforms(seed: int, prompt: int, sample: int, count: int) -> NDArray[np.float64]:
     """The random numbers of one sequence, in [0, 1): they depend on these arguments alone, never on a batch."""
-    stream = np.random.SeedSequence([seed % 2**64, prompt, sample])
-    return np.random.Generator(np.random.PCG64(stream)).random(count)
+    return stream(seed, prompt, sample).random(count)
+
+
+def stream(seed: int, prompt: int, sample: int) -> np.random.Generator:
+    """Where the numbers of :func:`uniforms` come from, for a sequence whose length nobody knows beforehand."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed % 2**64, prompt, sample])))
 
 
 def _check(holds: bool, message: str, value: float) -> None:

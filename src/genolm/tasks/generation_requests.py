@@ -1,0 +1,50 @@
+"""What is asked of generation, and how an answer stands in a FASTA."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TextIO
+
+from genolm.tasks.sources import Source
+
+SUFFIXES = (".fa", ".fasta", ".fna")
+"""Endings of the files that generation writes."""
+
+_LINE = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One sequence to generate.
+
+    Attributes:
+        prompt_id: the prompt's name.
+        prompt: its bases; empty to begin a new sequence.
+        number: the prompt's number, from 0.
+        sample: which of the prompt's sequences this is, from 1.
+    """
+
+    prompt_id: str
+    prompt: str
+    number: int
+    sample: int
+
+
+def prompts_of(source: Source) -> Iterator[tuple[str, str]]:
+    """Names and bases; an empty text, which no file can hold, is a prompt too."""
+    if not isinstance(source.place, tuple):
+        yield from ((record.id, record.sequence) for record in source.read())
+        return
+    # The placeholder keeps the numbers of names and messages.
+    stand_ins = ["N" if value == "" else value for value in source.place]
+    for value, record in zip(source.place, source.read_values(stand_ins)):
+        yield record.id, "" if value == "" else record.sequence
+
+
+def write_record(file: TextIO, name: str, prompt: str, new: str, told: Mapping[str, str]) -> None:
+    """One record: prompt and continuation, and in its header how many bases are the prompt's and what else is told."""
+    words = " ".join(f"{key}={'_'.join(value.split())}" for key, value in told.items())
+    file.write(f">{name} prompt_bases={len(prompt)} {words}\n")
+    sequence = prompt + new
+    file.writelines(f"{sequence[start : start + _LINE]}\n" for start in range(0, len(sequence), _LINE))

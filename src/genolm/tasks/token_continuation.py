@@ -1,0 +1,274 @@
+"""Continuing a batch of prompts token by token, for models whose tokens stand for several bases.
+
+Shapes: B sequences, A of them still growing, V vocabulary, T new tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from genolm.engine.batches import collate
+from genolm.errors import InputError, ModelError
+from genolm.models.stepping import Steps, steps_after
+from genolm.tasks.passes import CHUNK_TOKENS
+from genolm.tasks.sampling import Sampler
+
+if TYPE_CHECKING:
+    from genolm.models.model import Model
+    from genolm.tokens.tokenizer import Ids
+
+Reason = Literal["stop", "length", "context"]
+"""Why a sequence ended: the model drew its end token, a maximum was reached, or the context was full."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a sequence ends; the end token cannot be drawn before both minima are reached.
+
+    Attributes:
+        min_tokens: new tokens at least, one or more.
+        max_tokens: new tokens at most; None for no such bound.
+        min_bases: new bases at least.
+        max_bases: ends with the token that reaches this many new bases; None for no such bound.
+        ignore_end: the end token is never drawn.
+        slide: when the context is full, go on after forgetting the older half of what was read.
+
+    Raises:
+        InputError: a number out of its range, or a minimum above its maximum.
+    """
+
+    min_tokens: int = 1
+    max_tokens: int | None = None
+    min_bases: int = 0
+    max_bases: int | None = None
+    ignore_end: bool = False
+    slide: bool = False
+
+    def __post_init__(self) -> None:
+        for name, low in (("min_tokens", 1), ("max_tokens", 1), ("min_bases", 0), ("max_bases", 1)):
+            value = getattr(self, name)
+            if value is not None and value < low:
+                raise InputError(f"{name} is at least {low}", value=value)
+        for unit in ("tokens", "bases"):
+            least, most = getattr(self, f"min_{unit}"), getattr(self, f"max_{unit}")
+            if most is not None and least > most:
+                raise InputError(f"at least {least:,} new {unit} are more than at most {most:,}")
+
+
+class Drawn(NamedTuple):
+    """One continuation.
+
+    Attributes:
+        ids_T: the new tokens, without the end token.
+        log_probs_T: log-probability of each in nats, under the model itself, over its whole vocabulary, before bans
+            and the sampler's rules; float64.
+        reason: why it ended.
+    """
+
+    ids_T: NDArray[np.int64]
+    log_probs_T: NDArray[np.float64]
+    reason: Reason
+
+
+def continue_tokens(
+    model: Model,
+    prompts: Sequence[Ids],
+    limits: Limits,
+    sampler: Sampler,
+    streams: Sequence[np.random.Generator],
+    *,
+    chunk: int | None = None,
+    pack: bool = True,
+) -> list[Drawn]:
+    """New tokens for every prompt.
+
+    Only tokens made of A, C, G and T are drawn, and the token that ends a document. Prompts are padded on the left;
+    masks and positions hide that, so that a sequence does not depend on its neighbours.
+
+    Args:
+        model: a causal model.
+        prompts: ids as the model reads them, begin tokens included, at least one; see :func:`prompt_ids`.
+        limits: when a sequence ends.
+        sampler: how a token is drawn.
+        streams: of random numbers, one for each prompt; one number is taken for each token.
+        chunk: most prompt tokens of one pass; None for the default.
+        pack: whether a copy of the weights may be made for speed.
+
+    Raises:
+        ModelError: a prompt that fills the context, without ``limits.slide``.
+    """
+    longest = max((len(ids) for ids in prompts), default=0)
+    if longest >= model.context and not limits.slide:
+        raise ModelError(f"a prompt of {longest:,} tokens leaves no room in the {model.context:,} that the model reads")
+    rows = [_Row(np.asarray(ids, np.int64), stream) for ids, stream in zip(prompts, streams, strict=True)]
+    growing = rows
+    while growing:
+        _Round(model, growing, limits, sampler, chunk or CHUNK_TOKENS).run(pack)
+        growing = [row for row in growing if row.reason == "context"] if limits.slide else []
+    return [row.drawn() for row in rows]
+
+
+def prompt_ids(model: Model, prompt: str) -> NDArray[np.int64]:
+    """A prompt's ids behind the model's begin tokens, never with an end token behind them.
+
+    An empty prompt is the begin tokens alone. For a model that has none it is the token that ends a document: what
+    follows it is a new one, as in training.
+    """
+    begin = np.array(model.begin_ids, np.int64)
+    if not prompt:
+        return begin if len(begin) else np.array([model.tokenizer.eod_id], np.int64)
+    return np.concatenate([begin, model.tokenizer.encode(prompt).astype(np.int64)])
+
+
+@dataclass(slots=True)
+class _Row:
+    """A sequence while it grows."""
+
+    prompt: NDArray[np.int64]
+    stream: np.random.Generator
+    ids: list[int] = field(default_factory=list)
+    log_probs: list[float] = field(default_factory=list)
+    bases: int = 0
+    reason: Reason = "context"
+
+    def read(self, begin: int, context: int) -> NDArray[np.int64]:
+        """What the model reads next: all so far, or the begin tokens and the later half of a full context."""
+        so_far = np.concatenate([self.prompt, np.array(self.ids, np.int64)])
+        if len(so_far) < context:
+            return so_far
+        kept = max(1, context // 2 - begin)
+        return np.concatenate([so_far[:begin], so_far[-kept:]])
+
+    def drawn(self) -> Drawn:
+        return Drawn(np.array(self.ids, np.int64), np.array(self.log_probs, np.float64), self.reason)
+
+
+class _Round:
+    """Sequences side by side from one reading of their prompts until each ends or fills the context."""
+
+    def __init__(self, model: Model, rows: list[_Row], limits: Limits, sampler: Sampler, chunk: int) -> None:
+        self.model, self.rows, self.limits, self.sampler, self.chunk = model, rows, limits, sampler, chunk
+        self.prompts = [row.read(len(model.begin_ids), model.context) for row in rows]
+        self.end = model.tokenizer.eod_id
+        self.lengths_V = torch.from_numpy(model.tokenizer.lengths)
+        self.barred_V = _barred(model)
+        self.room_A = torch.tensor([model.context - len(ids) for ids in self.prompts])
+        self.tokens_A = torch.tensor([len(row.ids) for row in rows])
+        self.bases_A = torch.tensor([row.bases for row in rows])
+        self.written_AV = self._written()
+
+    def run(self, pack: bool) -> None:
+        """Extends the rows and says why each ended."""
+        logits_AV, steps = self._read(pack)
+        while True:
+            chosen_A, log_probs_A = self._choose(logits_AV)
+            alive_A = self._note(chosen_A, log_probs_A)
+            if not bool(alive_A.all()):
+                kept = alive_A.nonzero()[:, 0]
+                if not len(kept):
+                    return
+                self._keep(kept, steps)
+                chosen_A = chosen_A[kept]
+            logits_AV = steps.next(chosen_A.to(self.model.device)).cpu()
+
+    def _read(self, pack: bool) -> tuple[Tensor, Steps]:
+        """Logits (A, V) of the first new token, and how to go on."""
+        network = self.model.decoder
+        batch = collate(self.prompts, self.model.tokenizer, side="left", device=self.model.device)
+        places_AL = (batch.mask_BL.cumsum(1) - 1).clamp_min(0)
+        padded = not bool(batch.mask_BL.all())
+        cache, last = network.new_cache(), network.config.num_layers
+        x_AD = None
+        for start in range(0, batch.ids_BL.shape[1], self.chunk):
+            own = slice(start, start + self.chunk)
+            mask = batch.mask_BL[:, own] if padded else None
+            output = network(
+                batch.ids_BL[:, own],
+                mask_BL=mask,
+                positions_BL=places_AL[:, own],
+                cache=cache,
+                layers={last},
+                logits=False,
+            )
+            x_AD = output.hidden[last][:, -1]
+        steps = steps_after(network, cache, places_AL[:, -1], self._steps_to_come(), pack=pack)
+        return network.head(x_AD).float().cpu(), steps
+
+    def _steps_to_come(self) -> int:
+        most = int(self.room_A.max())
+        if self.limits.max_tokens is not None:
+            most = min(most, self.limits.max_tokens)
+        if self.limits.max_bases is not None:
+            most = min(most, 1 + int(self.limits.max_bases / self.model.tokenizer.bases_per_token))
+        return max(1, most)
+
+    def _choose(self, logits_AV: Tensor) -> tuple[Tensor, Tensor]:
+        """A token for each sequence, and its log-probability under the model itself."""
+        scores_AV = logits_AV.masked_fill(self.barred_V, float("-inf"))
+        early_A = (self.tokens_A < self.limits.min_tokens) | (self.bases_A < self.limits.min_bases)
+        if self.limits.ignore_end or bool(early_A.all()):
+            scores_AV[:, self.end] = float("-inf")
+        elif bool(early_A.any()):
+            scores_AV[early_A, self.end] = float("-inf")
+        uniform_A = torch.tensor([row.stream.random() for row in self.rows], dtype=torch.float64)
+        chosen_A = self.sampler.choose(scores_AV, self.written_AV, uniform_A)
+        log_probs_A = logits_AV.gather(1, chosen_A[:, None])[:, 0].double() - logits_AV.logsumexp(1).double()
+        return chosen_A, log_probs_A
+
+    def _note(self, chosen_A: Tensor, log_probs_A: Tensor) -> Tensor:
+        """Writes the tokens down; True for sequences that go on."""
+        ended_A = chosen_A == self.end
+        self.tokens_A += ~ended_A
+        self.bases_A += self.lengths_V[chosen_A]
+        self.room_A -= 1
+        if self.sampler.repetition_penalty != 1:
+            self.written_AV.scatter_(1, chosen_A[:, None], True)
+        full_A = self._full()
+        noted = (ended_A, full_A, chosen_A, log_probs_A, self.bases_A)
+        for row, ended, full, chosen, log_prob, bases in zip(self.rows, *(values.tolist() for values in noted)):
+            if not ended:
+                row.ids.append(chosen)
+                row.log_probs.append(log_prob)
+                row.bases = bases
+            row.reason = "stop" if ended else "length" if full else "context"
+        return ~ended_A & ~full_A & (self.room_A > 0)
+
+    def _full(self) -> Tensor:
+        full_A = torch.zeros_like(self.tokens_A, dtype=torch.bool)
+        if self.limits.max_tokens is not None:
+            full_A |= self.tokens_A >= self.limits.max_tokens
+        if self.limits.max_bases is not None:
+            full_A |= self.bases_A >= self.limits.max_bases
+        return full_A
+
+    def _keep(self, kept: Tensor, steps: Steps) -> None:
+        """Goes on with these sequences only."""
+        self.rows = [self.rows[number] for number in kept.tolist()]
+        self.room_A, self.tokens_A, self.bases_A = self.room_A[kept], self.tokens_A[kept], self.bases_A[kept]
+        if self.sampler.repetition_penalty != 1:
+            self.written_AV = self.written_AV[kept]
+        steps.keep(kept.to(self.model.device))
+
+    def _written(self) -> Tensor:
+        """What a repetition penalty concerns: the tokens of prompt and continuation."""
+        written_AV = torch.zeros(len(self.rows), len(self.barred_V), dtype=torch.bool)
+        if self.sampler.repetition_penalty != 1:
+            for number, row in enumerate(self.rows):
+                written_AV[number, row.prompt] = True
+                written_AV[number, row.ids] = True
+        return written_AV
+
+
+def _barred(model: Model) -> Tensor:
+    """True at ids that are never drawn: special tokens but the end, N and what holds it, rows without a token; (V,)."""
+    plain = torch.zeros(model.config.vocab_size, dtype=torch.bool)
+    plain[: model.tokenizer.vocab_size] = torch.from_numpy(model.tokenizer.plain_ids)
+    plain[model.tokenizer.eod_id] = True
+    return ~plain
