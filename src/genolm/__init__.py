@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from genolm.tasks.explain.memory import explain_memory as explain_memory
     from genolm.tasks.explain.tables import explain_tables as explain_tables
     from genolm.tasks.generate import generate as generate
+    from genolm.tasks.generated_check import check_generated as check_generated
     from genolm.tasks.likelihood import score as score
     from genolm.tasks.mutagenesis import mutate as mutate
     from genolm.tasks.variants import variants as variants
@@ -74,6 +75,7 @@ _MODULES = {
     "variants": "tasks.variants",
     "mutate": "tasks.mutagenesis",
     "generate": "tasks.generate",
+    "check_generated": "tasks.generated_check",
     "merge": "engine.merge",
     "build_corpus": "training.corpus.build",
     "inspect_corpus": "training.corpus.inspection",

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from genolm.cli import about, bulk, corpus, explain, training, zoo
+from genolm.cli import about, bulk, corpus, explain, genomics, training, zoo
 from genolm.cli.errors import reported
 
 
@@ -59,6 +59,7 @@ def _root(
 
 _VERBS: tuple[Callable[..., None], ...] = (
     *bulk.COMMANDS,
+    reported(genomics.check),
     reported(bulk.merge),
     reported(zoo.models),
     reported(zoo.info),

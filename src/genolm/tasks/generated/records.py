@@ -1,0 +1,117 @@
+"""Generated FASTA: the new bases of every record, and what made them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from genolm.errors import InputError
+from genolm.genome.lines import placed, text_lines
+from genolm.genome.records import FlatRecord, read_fasta
+from genolm.genome.sequence import upper_dna
+
+_DECODING = ("preset", "temperature", "top_k", "top_p", "min_p", "repetition_penalty", "decoding")
+_COLUMNS = ("file", "id", "generator", "decoding", "genome")
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """A generated sequence.
+
+    Attributes:
+        id: its name.
+        sequence: the new bases, without the prompt unless that was asked for.
+        file: where it was read.
+        generator: the model that wrote it; empty where nothing says so.
+        decoding: how its tokens were drawn, as ``temperature=1.0 top_k=0``; empty where nothing says so.
+        genome: the genome that its prompt came from; empty where there is none, or nothing says so.
+    """
+
+    id: str
+    sequence: str
+    file: Path
+    generator: str = ""
+    decoding: str = ""
+    genome: str = ""
+
+
+def read_generated(
+    paths: Iterable[Path | str], *, with_prompt: bool = False, provenance: Path | str | None = None
+) -> list[Generated]:
+    """The records of FASTA files as :func:`genolm.generate` writes them, or of others with a table beside them.
+
+    A header's ``prompt_bases=N`` says how many bases were given and not generated: they are cut off. ``model=``,
+    ``genome=`` and the settings of decoding are read there too.
+
+    Args:
+        paths: FASTA files.
+        with_prompt: keep the prompts.
+        provenance: a TSV with the columns ``generator`` and, all optional, ``file`` (name of a FASTA), ``id`` (of a
+            record), ``decoding`` and ``genome``; a row of an id goes before one of a file. It goes before the headers.
+
+    Raises:
+        InputError: a file that cannot be read, a header whose number of prompt bases is none, a record without new
+            bases or with nothing but N, a table without the columns.
+    """
+    table = {} if provenance is None else _table(Path(provenance))
+    found = []
+    for path in map(Path, paths):
+        for record in read_fasta(path, partial(upper_dna, iupac="N")):
+            with placed(path, record.line):
+                found.append(_one(record, path, with_prompt, table))
+    if not found:
+        raise InputError("no generated FASTA was given")
+    return found
+
+
+def _one(
+    record: FlatRecord, path: Path, with_prompt: bool, table: Mapping[tuple[str, str], Mapping[str, str]]
+) -> Generated:
+    header = dict(word.split("=", 1) for word in record.about.split() if "=" in word)
+    told = table.get(("id", record.id)) or table.get(("file", path.name)) or {}
+    sequence = record.sequence if with_prompt else record.sequence[_prompt_bases(header, record) :]
+    if not set(sequence) - {"N"}:
+        raise InputError("the record holds no new base: nothing but its prompt, or nothing but N", value=record.id)
+    decoding = " ".join(f"{name}={header[name]}" for name in _DECODING if name in header)
+    return Generated(
+        record.id,
+        sequence,
+        path,
+        told.get("generator") or header.get("model", ""),
+        told.get("decoding") or decoding,
+        told.get("genome") or header.get("genome", ""),
+    )
+
+
+def _prompt_bases(header: Mapping[str, str], record: FlatRecord) -> int:
+    text = header.get("prompt_bases", "0")
+    if not text.isdecimal() or int(text) > len(record.sequence):
+        raise InputError(f"prompt_bases is no number of bases of a record of {len(record.sequence):,}", value=text)
+    return int(text)
+
+
+def _table(path: Path) -> dict[tuple[str, str], dict[str, str]]:
+    """Rows by what they speak of: ``("id", name)`` or ``("file", name)``."""
+    rows = csv.reader((line for _, line in text_lines(path)), delimiter="\t")
+    names = next(rows, [])
+    if "generator" not in names or not {"file", "id"} & set(names):
+        raise InputError(
+            f"a table of provenance has the columns generator and file or id, and may have decoding and genome; "
+            f"known are {', '.join(_COLUMNS)}",
+            file=path,
+            line=1,
+            value="\t".join(names),
+        )
+    told: dict[tuple[str, str], dict[str, str]] = {}
+    for number, fields in enumerate(rows, start=2):
+        if not fields:
+            continue
+        if len(fields) != len(names):
+            raise InputError(f"{len(fields)} fields under {len(names)} names", file=path, line=number)
+        row = dict(zip(names, fields))
+        key = ("id", row["id"]) if row.get("id") else ("file", Path(row.get("file", "")).name)
+        told[key] = row
+    return told
