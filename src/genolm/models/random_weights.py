@@ -12,6 +12,17 @@ from torch import Tensor
 
 from genolm.models.config import DecoderConfig
 from genolm.models.decoder import Decoder
+from genolm.models.network import Network, make_network
+from genolm.models.network_config import NetworkConfig
+
+
+def random_network(
+    config: NetworkConfig, seed: int, base_ids: tuple[int, int, int, int] = (8, 5, 6, 7), n_id: int = 9
+) -> Network:
+    """A decoder or an encoder with fp32 weights by the rule of :func:`random_decoder`; biases lie around zero."""
+    network = make_network(config, base_ids, n_id)
+    _draw(network, seed)
+    return network
 
 
 def random_decoder(
@@ -23,14 +34,18 @@ def random_decoder(
     norm gains lie around one, so that a forgotten norm shows.
     """
     network = Decoder(config, base_ids, n_id)
+    _draw(network, seed)
+    return network
+
+
+def _draw(network: Network, seed: int) -> None:
     with torch.no_grad():
         for name, weight in network.named_parameters():
             uniform = _uniform(f"{seed} {name}", weight.numel()).view(weight.shape)
             if weight.ndim == 1:
-                weight.copy_(1.0 + 0.25 * uniform)
+                weight.copy_(0.25 * uniform + (0.0 if name.endswith("bias") else 1.0))
             else:
                 weight.copy_(uniform * math.sqrt(3.0 / weight.shape[-1]))
-    return network
 
 
 def _uniform(key: str, count: int) -> Tensor:

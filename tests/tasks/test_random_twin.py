@@ -1,0 +1,28 @@
+"""Twins of either kind of network: the same shape and card, other weights, the same for the same seed."""
+
+import pytest
+import torch
+
+import genolm
+from genolm.models.encoder_config import EncoderConfig
+from genolm.models.random_weights import random_network
+from genolm.tasks.random_twin import random_twin
+
+
+@pytest.mark.parametrize("name", ["tiny-random", "tiny-random-dense", "tiny-random-gengram"])
+def test_a_twin_has_the_shape_and_other_weights(name):
+    model = genolm.load(name, device="cpu")
+    twin, again, other = random_twin(model, 7), random_twin(model, 7), random_twin(model, 8)
+    assert twin.config == model.config and twin.card.context == model.card.context
+    assert twin.card.name == f"{name} (random weights)" and model.card.name == name
+    assert twin.fingerprint == again.fingerprint
+    assert len({twin.fingerprint, other.fingerprint, model.fingerprint}) == 3
+
+
+def test_biases_of_encoders_lie_around_zero():
+    network = random_network(EncoderConfig(vocab_size=40, hidden_size=64, num_layers=2, num_heads=4, ffn_size=128), 1)
+    weights = {name: weight.detach() for name, weight in network.named_parameters()}
+    biases = torch.cat([weight.flatten() for name, weight in weights.items() if name.endswith("bias")])
+    gains = torch.cat([weight for name, weight in weights.items() if weight.ndim == 1 and name.endswith("norm.weight")])
+    assert abs(float(biases.mean())) < 0.05 < float(biases.abs().mean())
+    assert abs(float(gains.mean()) - 1) < 0.1
