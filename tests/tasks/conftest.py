@@ -1,11 +1,18 @@
 """A small model and a small genome for the verbs."""
 
+import json
 import random
 
 import pytest
 import torch
 
+from genolm.models.card import Card
+from genolm.models.config import DecoderConfig
 from genolm.models.loading import load
+from genolm.models.model import Model
+from genolm.models.random_weights import random_decoder
+from genolm.tokens.bpe import BpeTokenizer
+from genolm.tokens.bpe_vocabulary import Vocabulary
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -50,3 +57,34 @@ def bed(tmp_path):
     path = tmp_path / "regions.bed"
     path.write_text("chr2\t10\t40\tb\t0\t-\n1\t95\t130\ta\t0\t+\nchr2\t100\t140\td\t0\t+\nchr1\t0\t20\tc\t0\t-\n")
     return path
+
+
+def byte_pair_tokenizer(merges=("A C", "G T", "AC GT", "T T", "A N", "N N", "TT T", "G C", "TT TTT")):
+    """A small vocabulary in GenomeOcean's order of ids: special tokens, A C G N T, then the merges."""
+    names = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"]
+    pieces = [*names, *"ACGNT", *(merge.replace(" ", "") for merge in merges)]
+    values = {
+        "model": {
+            "type": "BPE",
+            "unk_token": "[UNK]",
+            "vocab": {piece: number for number, piece in enumerate(pieces)},
+            "merges": list(merges),
+        },
+        "added_tokens": [{"id": number, "content": name, "special": True} for number, name in enumerate(names)],
+    }
+    return BpeTokenizer(Vocabulary.parse(json.dumps(values).encode(), "toy"))
+
+
+def ocean_model(*, context=64, begin=("[CLS]",), vocab=24, seed=3, **changes):
+    """A decoder like GenomeOcean's, of random weights, whose vocabulary has more rows than tokens."""
+    numbers = {"hidden_size": 24, "num_layers": 2, "num_heads": 4, "num_kv_heads": 2, "head_dim": 8, "ffn_size": 32}
+    config = DecoderConfig(**{"vocab_size": vocab, **numbers, "rope_theta": 1e6, "pad_id": 3, **changes})
+    card = Card("toy-ocean", family="genomeocean", context=context, begin=begin)
+    tokenizer = byte_pair_tokenizer()
+    return Model(random_decoder(config, seed, tokenizer.base_ids, tokenizer.n_id), tokenizer, card)
+
+
+@pytest.fixture(scope="session")
+def ocean():
+    """A byte-pair decoder that reads 64 tokens."""
+    return ocean_model()

@@ -237,8 +237,7 @@ def generate(
     base = preset_named(preset)
     asked = _Asked(n, length, min_length, max_tokens, min_tokens, ignore_end, whole_tokens, slide)
     asked.check()
-    given = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "repetition_penalty": repetition_penalty}
-    sampler = Sampler(**{name: getattr(base, name) if value is None else value for name, value in given.items()})
+    sampler = base.sampler(temperature, top_k, top_p, repetition_penalty)
     source = settle(prompts)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
     opened = bulk.open(model, path)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from genolm.errors import InputError
+from genolm.tasks.sampling import Sampler
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,17 @@ class Preset:
     top_k: int = 0
     top_p: float = 1.0
     repetition_penalty: float = 1.0
+
+    def sampler(
+        self, temperature: float | None, top_k: int | None, top_p: float | None, repetition_penalty: float | None
+    ) -> Sampler:
+        """The sampler, with what is not None in place of the preset's own."""
+        return Sampler(
+            self.repetition_penalty if repetition_penalty is None else repetition_penalty,
+            self.temperature if temperature is None else temperature,
+            self.top_k if top_k is None else top_k,
+            self.top_p if top_p is None else top_p,
+        )
 
 
 _MOST = 10_240

@@ -181,7 +181,9 @@ class _Round:
     def _read(self, pack: bool) -> tuple[Tensor, Steps]:
         """Logits (A, V) of the first new token, and how to go on."""
         network = self.model.decoder
-        batch = collate(self.prompts, self.model.tokenizer, side="left", device=self.model.device)
+        batch = collate(
+            [ids.astype(np.int32) for ids in self.prompts], self.model.tokenizer, side="left", device=self.model.device
+        )
         places_AL = (batch.mask_BL.cumsum(1) - 1).clamp_min(0)
         padded = not bool(batch.mask_BL.all())
         cache, last = network.new_cache(), network.config.num_layers

@@ -1,0 +1,134 @@
+"""Steps of a decoder are a full pass: with padding, packed weights, growing room, and rows that leave."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from genolm.models.config import DecoderConfig
+from genolm.models.packed import can_pack, joined_linear
+from genolm.models.random_weights import random_decoder
+from genolm.models.stepping import DenseSteps, NetworkSteps, steps_after
+
+SHAPES = {
+    "grouped": {"num_heads": 6, "num_kv_heads": 2, "head_dim": 8},
+    "alike": {"num_heads": 3, "num_kv_heads": 3, "head_dim": 16},
+    "experts": {"num_heads": 4, "num_kv_heads": 2, "head_dim": 8, "num_experts": 4, "experts_per_token": 2},
+    "memory": {"num_heads": 4, "num_kv_heads": 2, "head_dim": 8, "kmer_orders": (2, 3), "kmer_dims": (4, 4)},
+}
+CLOSE = {"atol": 5e-5, "rtol": 1e-4}
+
+
+def network_of(kind: str):
+    numbers = {"vocab_size": 40, "hidden_size": 32, "num_layers": 3, "ffn_size": 48, "rope_theta": 1e6, "pad_id": 3}
+    return random_decoder(DecoderConfig(**{**numbers, **SHAPES[kind]}), 5).eval()
+
+
+def read(network, ids_BL, mask_BL):
+    """A cache with the prompts, and the place of each one's last token."""
+    cache = network.new_cache()
+    places_BL = (mask_BL.cumsum(1) - 1).clamp_min(0)
+    mask = None if mask_BL.all() else mask_BL
+    network(ids_BL, mask_BL=mask, positions_BL=places_BL, cache=cache, logits=False)
+    return cache, places_BL[:, -1]
+
+
+def batch(rows, length, pads, seed=1):
+    """Random ids; row n has ``pads[n]`` pads on its left."""
+    ids = torch.randint(5, 40, (rows, length), generator=torch.Generator().manual_seed(seed))
+    mask = torch.arange(length) >= torch.tensor(pads)[:, None]
+    return ids.masked_fill(~mask, 3), mask
+
+
+@torch.inference_mode()
+def check_against_full_passes(network, steps, ids_BL, mask_BL, new_BT, drop_after=None):
+    """Every step's logits are those of a full pass over each row alone, without its pads."""
+    rows = list(range(len(ids_BL)))
+    for step in range(new_BT.shape[1]):
+        logits = steps.next(new_BT[rows, step])
+        for place, row in enumerate(rows):
+            whole = torch.cat((ids_BL[row][mask_BL[row]], new_BT[row, : step + 1]))
+            torch.testing.assert_close(logits[place], network(whole[None]).logits_BLV[0, -1], **CLOSE)
+        if step == drop_after:
+            rows = rows[::-2]
+            steps.keep(torch.tensor(rows))
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+@pytest.mark.parametrize("pads", [(0, 0, 0, 0), (0, 5, 2, 7)])
+@torch.inference_mode()
+def test_steps_equal_full_passes(kind, pads):
+    network = network_of(kind)
+    ids, mask = batch(4, 9, pads)
+    new, _ = batch(4, 20, (0,) * 4, seed=2)
+    steps = steps_after(network, *read(network, ids, mask), 20)
+    assert isinstance(steps, DenseSteps if kind in ("grouped", "alike") else NetworkSteps)
+    check_against_full_passes(network, steps, ids, mask, new, drop_after=6)
+
+
+@pytest.mark.parametrize("pack", [True, False])
+@torch.inference_mode()
+def test_room_grows_when_more_steps_come_than_were_told(pack):
+    network = network_of("grouped")
+    ids, mask = batch(3, 5, (0, 3, 1))
+    new, _ = batch(3, 19, (0,) * 3, seed=2)
+    steps = DenseSteps(network, *read(network, ids, mask), 1, pack=pack)
+    check_against_full_passes(network, steps, ids, mask, new, drop_after=12)
+
+
+@torch.inference_mode()
+def test_bf16_steps_are_as_close_as_bf16_passes():
+    network = network_of("grouped").to(torch.bfloat16)
+    exact = network_of("grouped")
+    ids, mask = batch(4, 9, (0, 5, 2, 0))
+    new, _ = batch(4, 12, (0,) * 4, seed=2)
+    errors = {"steps": 0.0, "pass": 0.0}
+    steps = steps_after(network, *read(network, ids, mask), 20)
+    for step in range(12):
+        logits = steps.next(new[:, step])
+        for row in range(4):
+            whole = torch.cat((ids[row][mask[row]], new[row, : step + 1]))[None]
+            wanted = exact(whole).logits_BLV[0, -1]
+            errors["steps"] += (logits[row] - wanted).square().sum().item()
+            errors["pass"] += (network(whole).logits_BLV[0, -1] - wanted).square().sum().item()
+    assert 0 < errors["steps"] < 1.5 * errors["pass"]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@torch.inference_mode()
+def test_packed_maps_are_the_maps_side_by_side(dtype):
+    weights = [torch.randn(out, 16).to(dtype) for out in (24, 8)]
+    x = torch.randn(5, 1, 16).to(dtype)
+    wanted = torch.cat([x @ weight.T for weight in weights], -1)
+    for pack in (True, False):
+        found = joined_linear(weights, 5, pack=pack)(x)
+        torch.testing.assert_close(found, wanted, atol=1e-2 if dtype is torch.bfloat16 else 1e-5, rtol=1e-2)
+
+
+def test_other_precisions_are_not_packed():
+    assert not can_pack(torch.zeros(4, 4, dtype=torch.float64))
+    assert not can_pack(torch.zeros(4, 4, device="meta"))
+
+
+@pytest.mark.golden
+@pytest.mark.parametrize("case", ["gqa", "mha"])
+@pytest.mark.parametrize("pack", [True, False])
+@torch.inference_mode()
+def test_golden_greedy_tokens(golden_dir, tmp_path, case, pack):
+    from genolm.models.config_file import read_config
+    from genolm.models.loading import read_network
+
+    topic = golden_dir / "mistral"
+    config = json.loads((topic / "config.json").read_text())["cases"][case]["hf_config"]
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "mistral", **config}))
+    (tmp_path / "model.safetensors").write_bytes((topic / f"{case}_model.safetensors").read_bytes())
+    network = read_network(tmp_path, *read_config(tmp_path))
+    vectors = load_file(topic / f"{case}_greedy.safetensors")
+    ids, wanted = vectors["prompt"], vectors["sequence"]
+    cache, places = read(network, ids[:, :-1], torch.ones_like(ids[:, :-1], dtype=torch.bool))
+    steps = DenseSteps(network, cache, places, 21, pack=pack)
+    found = [ids, steps.next(ids[:, -1]).argmax(-1)[:, None]]
+    while sum(part.shape[1] for part in found) < wanted.shape[1]:
+        found.append(steps.next(found[-1][:, 0]).argmax(-1)[:, None])
+    assert torch.cat(found, 1).tolist() == wanted.tolist()
