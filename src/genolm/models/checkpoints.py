@@ -16,14 +16,17 @@ from genolm.models.adapters.megatron_folder import is_checkpoint
 from genolm.models.adapters.megatron_gengram import read_memory
 from genolm.models.adapters.megatron_merge import merge
 from genolm.models.adapters.megatron_ranks import open_ranks
-from genolm.models.adapters.pieces import build, grouped
+from genolm.models.adapters.pickles import pickle_in, read_weights
+from genolm.models.adapters.pieces import Held, build, grouped
 from genolm.models.adapters.tokenizers import read_tokenizer
-from genolm.models.card import Card, read_card
+from genolm.models.card import Card, read_card, read_json
 from genolm.models.config import DecoderConfig
 from genolm.models.config_file import CONFIG, Layout, read_config
-from genolm.models.layouts import Fitted, fit, tensor_shapes
-from genolm.models.loading import card_of, load
+from genolm.models.layouts import Fitted, fit
+from genolm.models.loading import card_of, file_sha256, load, noted, with_token_rows
 from genolm.models.naming import locate
+from genolm.models.network import tensor_shapes, tensors_of
+from genolm.models.network_config import NetworkConfig
 from genolm.models.shards import INDEX, SINGLE, read_shards
 from genolm.models.zoo import Entry
 from genolm.tokens.tokenizer import Tokenizer
@@ -31,9 +34,12 @@ from genolm.tokens.tokenizer import Tokenizer
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What is written: our tensors, each made when it is asked for, and all that stands beside them."""
+    """What is written: our tensors, each made when it is asked for, and all that stands beside them.
 
-    config: DecoderConfig
+    Block layouts are among the tensors.
+    """
+
+    config: NetworkConfig
     tokenizer: Tokenizer
     card: Card
     dtypes: Mapping[str, torch.dtype]
@@ -44,7 +50,8 @@ def open_checkpoint(source: str | Path, layout: Layout | None = None, like: str 
     """A model to be converted.
 
     Args:
-        source: a name of the zoo, a model folder, a hub id, or the folder of a Megatron checkpoint.
+        source: a name of the zoo, a model folder, a hub id, or the folder of a Megatron checkpoint. A folder whose
+            weights are a pickle is read as plain data.
         layout: what it is in; None to find out.
         like: name or folder of a model of the same shape, for what a Megatron checkpoint does not say of itself.
 
@@ -65,9 +72,9 @@ def open_checkpoint(source: str | Path, layout: Layout | None = None, like: str 
 
 def _made_in_memory(name: str) -> Checkpoint:
     model = load(name, device="cpu")
-    weights = dict(model.network.named_parameters())
-    dtypes = {name: weight.dtype for name, weight in weights.items()}
-    return Checkpoint(model.config, model.tokenizer, model.card, dtypes, lambda name: weights[name].detach())
+    tensors = tensors_of(model.network)
+    dtypes = {name: tensor.dtype for name, tensor in tensors.items()}
+    return Checkpoint(model.config, model.tokenizer, model.card, dtypes, tensors.__getitem__)
 
 
 def _folder_of(place: Entry | Path | str) -> tuple[Path, Card | None]:
@@ -87,8 +94,12 @@ def _config_of(like: str | Path) -> DecoderConfig:
     if isinstance(place, str):
         raise ModelError(f"{like}: --like takes a name of genolm models or a folder")
     if isinstance(place, Entry):
-        return place.config or read_config(place.installed_folder())[0]
-    return read_config(place)[0]
+        config = place.config or read_config(place.installed_folder())[0]
+    else:
+        config = read_config(place)[0]
+    if not isinstance(config, DecoderConfig):
+        raise ModelError(f"{like}: is an encoder; what a Megatron checkpoint does not say is taken from a decoder")
+    return config
 
 
 def _has_safetensors(folder: Path) -> bool:
@@ -101,16 +112,33 @@ def _open_folder(
     if wanted == "megatron" and shaped is not None and not (folder / CONFIG).is_file():
         return _open_names(folder, shaped)
     config, layout = read_config(folder)
-    held = read_shards(folder)
-    if wanted == "megatron" and layout != "megatron":  # names of Megatron beside a config of another program
+    held, note = _tensors(folder)
+    if (
+        wanted == "megatron" and layout != "megatron" and isinstance(config, DecoderConfig)
+    ):  # names of Megatron beside a config of another program
         layout, told = wanted, config.gengram or (None if shaped is None else shaped.gengram)
         config = replace(config, gengram=read_memory({}, held, str(folder), told))
     elif like is not None:
         raise ModelError(f"{folder}: its {layout} config says everything, so --like {like} has no use")
     if wanted not in (None, layout):
         raise ModelError(f"{folder}: is in the layout {layout}, not {wanted}")
-    fitted = fit(held, config, layout, str(folder))
-    return _lazy(config, read_tokenizer(folder, config), card_of(folder, config, card), fitted)
+    fitted = fit(held, config, layout, str(folder), read_json(folder / CONFIG))
+    tokenizer = read_tokenizer(folder, config)
+    fitted = replace(
+        fitted,
+        config=with_token_rows(fitted.config, layout, tokenizer),
+        notes=(*fitted.notes, *((note,) if note else ())),
+    )
+    return _lazy(tokenizer, card_of(folder, config, card, tokenizer), fitted)
+
+
+def _tensors(folder: Path) -> tuple[Mapping[str, Held], str | None]:
+    """What a folder holds, and a note where that is a pickle."""
+    pickled = None if _has_safetensors(folder) else pickle_in(folder)
+    if pickled is None:
+        return read_shards(folder), None
+    held = read_weights(pickled)
+    return held, f"Converted from the pickle {pickled.name}, sha256 {file_sha256(pickled)}, read as plain data."
 
 
 def _open_names(folder: Path, shaped: DecoderConfig) -> Checkpoint:
@@ -119,7 +147,7 @@ def _open_names(folder: Path, shaped: DecoderConfig) -> Checkpoint:
     config = read_arguments({}, held, str(folder), shaped)
     fitted = fit(held, config, "megatron", str(folder))
     card = card_of(folder, config, Card(folder.resolve().name, family="megatron", precision=_precision(fitted)))
-    return _lazy(config, read_tokenizer(folder, config), card, fitted)
+    return _lazy(read_tokenizer(folder, config), card, fitted)
 
 
 def _precision(fitted: Fitted) -> str:
@@ -139,7 +167,7 @@ def _open_ranks(folder: Path, shaped: DecoderConfig | None, like: str | Path | N
         state = "on" if config.gengram.conv_kernel else "off"
         notes.append(f"The short convolution of Gengram is {state}, as the checkpoint's tensors say.")
     named = replace(card, context=card.context or config.max_positions, notes=(*card.notes, *notes))
-    return _lazy(config, read_tokenizer(folder, config), named, fitted)
+    return _lazy(read_tokenizer(folder, config), named, fitted)
 
 
 def _counted(sizes: tuple[int, int, int]) -> str:
@@ -147,14 +175,16 @@ def _counted(sizes: tuple[int, int, int]) -> str:
     return f"{sizes[0]} tensor-, {sizes[1]} pipeline- and {sizes[2]} expert-parallel ranks"
 
 
-def _lazy(config: DecoderConfig, tokenizer: Tokenizer, card: Card, fitted: Fitted) -> Checkpoint:
-    groups, shapes = grouped(fitted.pieces), tensor_shapes(config)
+def _lazy(tokenizer: Tokenizer, card: Card, fitted: Fitted) -> Checkpoint:
+    groups, shapes = grouped(fitted.pieces), tensor_shapes(fitted.config)
     dtypes = {name: fitted.held[group[0].stored].dtype for name, group in groups.items()}
-    card = replace(card, notes=(*card.notes, *fitted.notes))
+    dtypes |= dict.fromkeys(fitted.layouts, torch.uint8)
 
     # Two, because the pieces of an expert alternate between the two stacked tensors of its layer.
     @lru_cache(maxsize=2)
     def tensor(name: str) -> Tensor:
+        if name in fitted.layouts:
+            return fitted.layouts[name].read().to(torch.uint8)
         return build(groups[name], fitted.held, shapes[name])
 
-    return Checkpoint(config, tokenizer, card, dtypes, tensor)
+    return Checkpoint(fitted.config, tokenizer, noted(card, fitted.notes), dtypes, tensor)

@@ -9,22 +9,26 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from genolm.errors import ModelError, ResourceError, RunError
-from genolm.models.adapters.huggingface_config import expressible
+from genolm.models.adapters import encoders
 from genolm.models.adapters.megatron_release import write_release
 from genolm.models.adapters.pieces import Piece, store, stored_together
 from genolm.models.adapters.tokenizers import FILE as TOKENIZER
 from genolm.models.adapters.tokenizers import write_tokenizer
 from genolm.models.checkpoints import Checkpoint, open_checkpoint
-from genolm.models.config_file import CONFIG, Layout, config_values
-from genolm.models.layouts import pieces_of, tensor_shapes
+from genolm.models.config import DecoderConfig
+from genolm.models.config_file import CONFIG, Layout, best_layout, config_values
+from genolm.models.encoder_config import EncoderConfig
+from genolm.models.layouts import pieces_of
 from genolm.models.loading import file_sha256
 from genolm.models.model import Model
+from genolm.models.network import layout_shapes, tensor_shapes, tensors_of
 from genolm.models.precision import parse_dtype
 from genolm.models.shards import SINGLE, Pending, read_shards, write_shards
 from genolm.tokens.nucleotide import NucleotideTokenizer
@@ -39,19 +43,17 @@ def save(model: Model, out: str | Path, *, layout: Layout | None = None, max_sha
     Args:
         model: what to write, in the precision it is in.
         out: a folder that does not exist or is empty.
-        layout: None for ``huggingface`` where that can express the model, else ``genolm``.
+        layout: None for ``huggingface`` where a class of transformers computes the same as the model, else ``genolm``.
         max_shard_bytes: larger weights are split into several files.
 
     Raises:
         RunError: ``out`` has something in it.
         ModelError: the layout cannot express the model.
     """
-    chosen = layout or ("huggingface" if expressible(model.config) else "genolm")
-    weights = dict(model.network.named_parameters())
-    dtypes = {name: weight.dtype for name, weight in weights.items()}
-    checkpoint = Checkpoint(
-        model.config, model.tokenizer, model.card, dtypes, lambda name: weights[name].detach().cpu()
-    )
+    tensors = tensors_of(model.network)
+    dtypes = {name: tensor.dtype for name, tensor in tensors.items()}
+    checkpoint = Checkpoint(model.config, model.tokenizer, model.card, dtypes, lambda name: tensors[name].cpu())
+    chosen = layout or best_layout(model.config)
     return _write(checkpoint, Path(out), chosen, None, max_shard_bytes, overwrite=False)
 
 
@@ -72,10 +74,14 @@ def convert(
     tensor. The folder appears under its name when it is complete.
 
     Args:
-        source: a name of the zoo, a model folder, a hub id, or the folder of a Megatron checkpoint.
+        source: a name of the zoo, a model folder, a hub id, or the folder of a Megatron checkpoint. A folder whose
+            weights are a pickle (``pytorch_model.bin``, or a trainer's .pth) is read as plain data; a pickle that names
+            anything else is refused.
         out: the folder to write.
-        layout: ``huggingface`` loads in transformers and vLLM; ``megatron`` has the names of Megatron-core, as
-            safetensors and as a checkpoint for one process; ``genolm`` expresses every decoder of this package.
+        layout: ``huggingface`` has the published names: of decoders, BigBird and ModernBERT it loads in transformers
+            (of decoders in vLLM too), of GENA-LM's BERT in its authors' modelling file only; ``megatron`` has the names
+            of Megatron-core, as safetensors and as a checkpoint for one process; ``genolm`` expresses every network of
+            this package.
         source_layout: what ``source`` is in; None to find out.
         like: name or folder of a model of the same shape, for what a Megatron checkpoint does not say of itself.
         dtype: precision to store; None keeps the stored one.
@@ -97,13 +103,13 @@ def _write(
     checkpoint: Checkpoint, out: Path, layout: Layout, dtype: torch.dtype | None, limit: int, *, overwrite: bool
 ) -> Path:
     _refuse_existing(out, overwrite)
-    first = dtype or checkpoint.dtypes["embedding.weight"]
+    first = dtype or next(kind for kind in checkpoint.dtypes.values() if kind.is_floating_point)
     values = config_values(checkpoint.config, layout, str(first).removeprefix("torch."))
     with _appearing(out) as folder:
         (folder / CONFIG).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
         _write_tokenizer(folder, checkpoint.tokenizer, layout)
         write_shards(folder, _pending(checkpoint, layout, dtype), limit)
-        if layout == "megatron":
+        if layout == "megatron" and isinstance(checkpoint.config, DecoderConfig):
             write_release(folder, checkpoint.config, read_shards(folder))
         digest = file_sha256(folder / SINGLE) if (folder / SINGLE).is_file() else None
         replace(checkpoint.card, sha256=digest).write(folder)
@@ -118,11 +124,33 @@ def _write_tokenizer(folder: Path, tokenizer: Tokenizer, layout: Layout) -> None
 
 
 def _pending(checkpoint: Checkpoint, layout: Layout, dtype: torch.dtype | None) -> Iterator[Pending]:
-    shapes = tensor_shapes(checkpoint.config)
-    for name, group in stored_together(pieces_of(checkpoint.config, layout)).items():
+    config = checkpoint.config
+    shapes = tensor_shapes(config)
+    table = pieces_of(config, layout)
+    published = isinstance(config, EncoderConfig) and layout == "huggingface"
+    if isinstance(config, EncoderConfig) and published:
+        table = [*table, *encoders.copies(config)]
+    for name, group in stored_together(table).items():
         kind = dtype or _one_type(checkpoint, name, group)
         shape = group[0].stored_shape(shapes)
         yield Pending(name, torch.Size(shape).numel() * kind.itemsize, _maker(checkpoint, group, shape, kind))
+    if isinstance(config, EncoderConfig):
+        yield from _beside_weights(checkpoint, config, published)
+
+
+def _beside_weights(checkpoint: Checkpoint, config: EncoderConfig, published: bool) -> Iterator[Pending]:
+    """Block layouts, int64 under their published names, and what published files hold although it can be computed."""
+    names = encoders.layouts(config) if published else {name: name for name in layout_shapes(config)}
+    kind = torch.int64 if published else torch.uint8
+    for theirs, ours in names.items():
+        size = torch.Size(layout_shapes(config)[ours]).numel() * kind.itemsize
+        yield Pending(theirs, size, partial(_layout, checkpoint, ours, kind))
+    for theirs, tensor in encoders.computed(config).items() if published else ():
+        yield Pending(theirs, tensor.nbytes, tensor.clone)
+
+
+def _layout(checkpoint: Checkpoint, name: str, kind: torch.dtype) -> Tensor:
+    return checkpoint.tensor(name).to(kind)
 
 
 def _one_type(checkpoint: Checkpoint, name: str, group: list[Piece]) -> torch.dtype:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import torch
 
 from genolm.errors import ModelError
-from genolm.models.adapters import huggingface, megatron
+from genolm.models.adapters import encoders, huggingface, megatron
+from genolm.models.adapters.gena_tensors import Settled
 from genolm.models.adapters.megatron_merge import drift
 from genolm.models.adapters.pieces import Held, Piece, check
-from genolm.models.config import DecoderConfig
-from genolm.models.config_file import Layout
-from genolm.models.decoder import Decoder
+from genolm.models.card import read_json
+from genolm.models.config_file import CONFIG, Layout
+from genolm.models.encoder_config import EncoderConfig
+from genolm.models.network import layout_shapes, tensor_shapes
+from genolm.models.network_config import NetworkConfig
 from genolm.models.shards import read_shards
 
 _HEADS = {
@@ -25,46 +29,61 @@ _HEADS = {
 _DERIVED = {"huggingface": huggingface.DERIVED, "megatron": megatron.DERIVED}
 
 
-class Fitted(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Fitted:
     """A checkpoint that fits its config.
 
     Attributes:
-        pieces: where each part of our tensors stands.
+        config: with the heads that the tensors have.
+        pieces: where each part of our weights stands.
         held: what the pieces speak of.
+        layouts: the block layouts, by our names.
         notes: what was knowingly left out or chosen between.
     """
 
+    config: NetworkConfig
     pieces: list[Piece]
     held: dict[str, Held]
+    layouts: dict[str, Held]
     notes: tuple[str, ...]
 
 
-def tensor_shapes(config: DecoderConfig) -> dict[str, tuple[int, ...]]:
-    """Name and shape of each of our tensors, a tied head left out."""
-    with torch.device("meta"):
-        return {name: tuple(weight.shape) for name, weight in Decoder(config).named_parameters()}
-
-
-def pieces_of(config: DecoderConfig, layout: Layout, names: Collection[str] = ()) -> list[Piece]:
+def pieces_of(config: NetworkConfig, layout: Layout, names: Collection[str] = ()) -> list[Piece]:
     """The table of names of ``layout``, spelt as a checkpoint that holds ``names`` spells it."""
-    if layout == "huggingface":
-        return huggingface.pieces(config, names)
-    if layout == "megatron":
-        return megatron.pieces(config, names)
-    return [Piece(name, name) for name in tensor_shapes(config)]
+    if layout == "genolm":
+        return [Piece(name, name) for name in tensor_shapes(config)]
+    if isinstance(config, EncoderConfig):
+        if layout == "megatron":
+            raise ModelError("the megatron layout holds decoders only; this is an encoder")
+        return encoders.pieces(config)
+    return huggingface.pieces(config, names) if layout == "huggingface" else megatron.pieces(config, names)
 
 
-def open_weights(folder: Path, config: DecoderConfig, layout: Layout) -> Fitted:
+def open_weights(folder: Path, config: NetworkConfig, layout: Layout) -> Fitted:
     """The tensors of ``folder``, checked against the config: none missing, none left over, every shape right.
 
     Raises:
-        ModelError: naming the first tensor that does not fit, or the file that is missing or damaged.
+        ModelError: naming the tensors that do not fit, the file that is missing or damaged, or the reason why config
+            and tensors are not of the same network.
     """
-    return fit(read_shards(folder), config, layout, str(folder))
+    values = read_json(folder / CONFIG) if (folder / CONFIG).is_file() else {}
+    return fit(read_shards(folder), config, layout, str(folder), values)
 
 
-def fit(held: Mapping[str, Held], config: DecoderConfig, layout: Layout, where: str) -> Fitted:
-    """Tensors by name, checked against the config as by :func:`open_weights`; ``where`` is named in errors."""
+def fit(
+    held: Mapping[str, Held], config: NetworkConfig, layout: Layout, where: str, values: Mapping[str, Any] | None = None
+) -> Fitted:
+    """Tensors by name, checked against the config as by :func:`open_weights`.
+
+    Args:
+        held: the tensors.
+        config: what they should be.
+        layout: what they are in.
+        where: named in errors.
+        values: ``config.json`` itself, for what it says of heads.
+    """
+    if isinstance(config, EncoderConfig):
+        return _fit_encoder(held, config, layout, where, values or {})
     kept = {name: stored for name, stored in held.items() if not name.endswith(_DERIVED.get(layout, ()))}
     notes: list[str | None] = []
     if layout == "megatron":
@@ -74,7 +93,33 @@ def fit(held: Mapping[str, Held], config: DecoderConfig, layout: Layout, where: 
         _drop_tied_head(kept, where, *_HEADS[layout])
     pieces = pieces_of(config, layout, kept)
     check(pieces, kept, tensor_shapes(config), where)
-    return Fitted(pieces, kept, tuple(note for note in notes if note))
+    return Fitted(config, pieces, kept, {}, tuple(note for note in notes if note))
+
+
+def _fit_encoder(
+    held: Mapping[str, Held], config: EncoderConfig, layout: Layout, where: str, values: Mapping[str, Any]
+) -> Fitted:
+    if layout == "huggingface":
+        settled = encoders.settle(held, config, values, where)
+    else:
+        stored = layout_shapes(config)
+        weights = {name: tensor for name, tensor in held.items() if name not in stored}
+        settled = Settled(config, weights, {name: held[name] for name in stored if name in held}, ())
+    pieces = pieces_of(settled.config, layout)
+    check(pieces, settled.weights, tensor_shapes(settled.config), where)
+    _check_layouts(settled, where)
+    return Fitted(settled.config, pieces, settled.weights, settled.layouts, settled.notes)
+
+
+def _check_layouts(settled: Settled, where: str) -> None:
+    for name, shape in layout_shapes(settled.config).items():
+        stored = settled.layouts.get(name)
+        if stored is None:
+            raise ModelError(f"{where}: lacks the block layout {name}")
+        if stored.shape != shape:
+            raise ModelError(f"{where}: {name} is {list(stored.shape)} where its config asks for {list(shape)}")
+        if stored.dtype.is_floating_point or not set(stored.read().unique().tolist()) <= {0, 1}:
+            raise ModelError(f"{where}: {name} holds other values than 0 and 1")
 
 
 def _drop_tied_head(held: dict[str, Held], where: str, head: str, embedding: str) -> None:

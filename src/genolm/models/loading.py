@@ -17,13 +17,17 @@ from genolm.models.card import Card, read_card, read_json
 from genolm.models.config import DecoderConfig
 from genolm.models.config_file import CONFIG, Layout, read_config
 from genolm.models.decoder import Decoder
-from genolm.models.layouts import open_weights, tensor_shapes
+from genolm.models.encoder_config import EncoderConfig
+from genolm.models.layouts import Fitted, open_weights
 from genolm.models.model import Model
 from genolm.models.naming import locate
+from genolm.models.network import Network, make_network, tensor_shapes
+from genolm.models.network_config import NetworkConfig
 from genolm.models.precision import default_device, default_dtype, parse_device, parse_dtype
 from genolm.models.random_weights import random_decoder
 from genolm.models.shards import SINGLE, read_header
 from genolm.tokens.nucleotide import NucleotideTokenizer
+from genolm.tokens.tokenizer import CLS, SEP, Tokenizer
 
 
 def load(
@@ -99,46 +103,94 @@ def load_folder(
     folder, target = Path(folder), torch.device(device)
     config, layout = read_config(folder)
     tokenizer = read_tokenizer(folder, config)
-    known = card_of(folder, config, card)
+    known = card_of(folder, config, card, tokenizer)
     _verify(folder, known)
-    wanted = dtype or default_dtype(known.precision, config.parameters, target)
-    network = read_network(folder, config, layout, tokenizer.base_ids, tokenizer.n_id, device=target, dtype=wanted)
-    return Model(network, tokenizer, known)
+    fitted = open_weights(folder, config, layout)
+    fitted = replace(fitted, config=with_token_rows(fitted.config, layout, tokenizer))
+    wanted = dtype or default_dtype(known.precision, fitted.config.parameters, target)
+    network = _assembled(fitted, tokenizer.base_ids, tokenizer.n_id, device=target, dtype=wanted)
+    return Model(network, tokenizer, noted(known, fitted.notes))
 
 
 def read_network(
     folder: Path,
-    config: DecoderConfig,
+    config: NetworkConfig,
     layout: Layout,
     base_ids: tuple[int, int, int, int] = (8, 5, 6, 7),
     n_id: int = 9,
     *,
     device: torch.device | str = "cpu",
     dtype: torch.dtype | None = None,
-) -> Decoder:
-    """The decoder of a folder; with ``dtype`` None its weights keep the type in which they are stored, bit for bit."""
-    pieces, held, _ = open_weights(folder, config, layout)
+) -> Network:
+    """The network of a folder; with ``dtype`` None its weights keep the type in which they are stored, bit for bit."""
+    return _assembled(open_weights(folder, config, layout), base_ids, n_id, device=device, dtype=dtype)
+
+
+def _assembled(
+    fitted: Fitted,
+    base_ids: tuple[int, int, int, int],
+    n_id: int,
+    *,
+    device: torch.device | str,
+    dtype: torch.dtype | None,
+) -> Network:
+    config = fitted.config
     with torch.device("meta"):
-        network = Decoder(config, base_ids, n_id)
-    assemble(pieces, held, tensor_shapes(config), lambda name, weight: _put(network, name, weight), dtype, device)
-    if config.tied:
+        network = make_network(config, base_ids, n_id)
+    shapes = tensor_shapes(config)
+    assemble(fitted.pieces, fitted.held, shapes, lambda name, weight: _put(network, name, weight), dtype, device)
+    for name, layout in fitted.layouts.items():
+        path, _, leaf = name.rpartition(".")
+        network.get_submodule(path).register_buffer(leaf, layout.read().to(device=device, dtype=torch.uint8))
+    if isinstance(network, Decoder) and network.config.tied:
         network.head.weight = network.embedding.weight
     return network.eval()
 
 
-def _put(network: Decoder, name: str, weight: Tensor) -> None:
+def _put(network: Network, name: str, weight: Tensor) -> None:
     path, _, leaf = name.rpartition(".")
     setattr(network.get_submodule(path), leaf, nn.Parameter(weight))
 
 
-def card_of(folder: Path, config: DecoderConfig, card: Card | None = None) -> Card:
-    """The folder's card; else ``card``; else what its config tells."""
+def with_token_rows(config: NetworkConfig, layout: Layout, tokenizer: Tokenizer) -> NetworkConfig:
+    """An encoder whose embedding has more rows than its tokenizer has tokens, told so.
+
+    Published configs do not say it; our own do.
+    """
+    if not isinstance(config, EncoderConfig) or layout == "genolm" or config.token_rows:
+        return config
+    return replace(config, token_rows=tokenizer.vocab_size) if tokenizer.vocab_size < config.vocab_size else config
+
+
+def noted(card: Card, notes: tuple[str, ...]) -> Card:
+    """The card with notes that it does not have yet."""
+    return replace(card, notes=(*card.notes, *(note for note in notes if note not in card.notes)))
+
+
+def card_of(folder: Path, config: NetworkConfig, card: Card | None = None, tokenizer: Tokenizer | None = None) -> Card:
+    """The folder's card; else ``card``; else what its config and its tokenizer tell."""
     written = read_card(folder) or card
     if written is None:
         values = read_json(folder / CONFIG)
         precision = values.get("torch_dtype") or values.get("dtype") or "float32"
         written = Card(folder.resolve().name, family=str(values["model_type"]), precision=str(precision))
+        written = _framed(written, config, tokenizer)
     return written if written.context else replace(written, context=config.max_positions)
+
+
+def _framed(card: Card, config: NetworkConfig, tokenizer: Tokenizer | None) -> Card:
+    """What BERT-like and GenomeOcean-like models were trained with: a token before and one after the sequence."""
+    objective = "causal" if isinstance(config, DecoderConfig) else "masked"
+    if tokenizer is None or isinstance(tokenizer, NucleotideTokenizer) or not _has(tokenizer, CLS, SEP):
+        return replace(card, objective=objective)
+    return replace(card, objective=objective, begin=(CLS,), end=(SEP,))
+
+
+def _has(tokenizer: Tokenizer, *names: str) -> bool:
+    try:
+        return all(tokenizer.special_id(name) >= 0 for name in names)
+    except ModelError:
+        return False
 
 
 def _verify(folder: Path, card: Card) -> None:

@@ -72,8 +72,8 @@ def _absence(folder: Path) -> str:
     pickles = sorted(path.name for path in folder.iterdir() if path.suffix in {".bin", ".pt", ".pth", ".ckpt", ".pkl"})
     if pickles:
         return (
-            f"{folder}: holds its weights as a pickle only ({pickles[0]}). Opening a pickle can run any code that it"
-            " carries, so genolm reads safetensors only; convert the file where it is trusted"
+            f"{folder}: holds its weights as a pickle only ({pickles[0]}). A pickle can carry code, so genolm computes"
+            f" with safetensors only; genolm convert {folder} OUT reads it once, as plain data, and writes them"
         )
     return f"{folder}: neither {SINGLE} nor {INDEX} is there"
 

@@ -53,7 +53,7 @@ def shard_missing(place: Path) -> None:
 
 
 def byte_pairs(place: Path) -> None:
-    """The tokenizer of another family."""
+    """A vocabulary of pieces without what makes them."""
     vocabulary = {"A": 5, "C": 7, "G": 6, "T": 8, "N": 9, "ATTA": 10}
     (place / "model/tokenizer.json").write_text(json.dumps({"model": {"type": "BPE", "vocab": vocabulary}}))
 
@@ -150,7 +150,7 @@ CASES = (
     folder(
         "model: a config of more layers than its weights",
         edited("config.json", num_hidden_layers=4),
-        "model: lacks the tensor model.layers.3.input_layernorm.weight (and 8 more)",
+        "model: lacks the tensor model.layers.3.input_layernorm.weight (and 8 more: model.layers.3.self_attn.q_proj.weight, model.layers.3.self_attn.k_proj.weight, model.layers.3.self_attn.v_proj.weight, model.layers.3.self_attn.o_proj.weight, ...)",
     ),
     folder(
         "model: no weights",
@@ -160,7 +160,7 @@ CASES = (
     folder(
         "model: weights as a pickle",
         pickled,
-        "model: holds its weights as a pickle only (pytorch_model.bin). Opening a pickle can run any code that it carries, so genolm reads safetensors only; convert the file where it is trusted",
+        "model: holds its weights as a pickle only (pytorch_model.bin). A pickle can carry code, so genolm computes with safetensors only; genolm convert model OUT reads it once, as plain data, and writes them",
     ),
     folder(
         "model: weights that are cut off",
@@ -188,9 +188,9 @@ CASES = (
         "model/card.json: no card has the key colour",
     ),
     folder(
-        "model: a byte-pair tokenizer",
+        "model: a vocabulary of pieces without merges",
         byte_pairs,
-        "model/tokenizer.json: a byte-pair vocabulary (it has 'ATTA'): that family is not supported yet",
+        "model/tokenizer.json: has the piece 'ATTA', and no merges to make it with",
     ),
     folder(
         "model: an unknown kind of tokenizer",
@@ -297,7 +297,7 @@ CASES = (
     Case(
         "convert: a Megatron checkpoint of another shape than its arguments",
         "convert run converted --from megatron",
-        "run/iter_0000005: lacks the tensor embedding.word_embeddings.weight (and 20 more)",
+        "run/iter_0000005: lacks the tensor embedding.word_embeddings.weight (and 20 more: decoder.layers.0.self_attention.linear_qkv.layer_norm_weight, decoder.layers.0.self_attention.linear_qkv.weight, decoder.layers.0.self_attention.linear_proj.weight, decoder.layers.0.mlp.linear_fc1.layer_norm_weight, ...)",
         4,
         make=megatron_run(),
     ),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from genolm.errors import ModelError
+from genolm.models.adapters.json_values import number, require, whole
 from genolm.models.config import DecoderConfig
 
 MODEL_TYPES = ("mixtral", "mistral", "llama")
@@ -43,13 +44,11 @@ def read_config(values: Mapping[str, Any], *, file: str | Path = "config.json") 
         raise ModelError(
             f"{file}: model_type {kind!r} is not known; known are {', '.join(MODEL_TYPES)}, genolm-decoder"
         )
-    for key, allowed in _ONLY.items():
-        if values.get(key) not in allowed:
-            raise ModelError(f"{file}: {key} {values[key]!r} is not supported; {key} must be {allowed[0]!r}")
+    require(values, _ONLY, file)
     _refuse_window(values, kind, file)
-    sizes: dict[str, Any] = {ours: _whole(values, theirs, file) for theirs, ours in _SIZES.items()}
+    sizes: dict[str, Any] = {ours: whole(values, theirs, file) for theirs, ours in _SIZES.items()}
     if kind == "mixtral":
-        sizes |= {ours: _whole(values, theirs, file) for theirs, ours in _EXPERTS.items()}
+        sizes |= {ours: whole(values, theirs, file) for theirs, ours in _EXPERTS.items()}
     return _decoder(values, sizes, file)
 
 
@@ -57,15 +56,15 @@ def _decoder(values: Mapping[str, Any], sizes: dict[str, Any], file: str | Path)
     try:
         return DecoderConfig(
             **sizes,
-            num_kv_heads=_whole(values, "num_key_value_heads", file, default=sizes["num_heads"]),
+            num_kv_heads=whole(values, "num_key_value_heads", file, default=sizes["num_heads"]),
             head_dim=_head_dim(values, sizes, file),
             rope_theta=_rope_theta(values, file),
-            norm_eps=_number(values, "rms_norm_eps", file),
+            norm_eps=number(values, "rms_norm_eps", file),
             pad_id=_pad(values, sizes["vocab_size"], file),
             tied=bool(values.get("tie_word_embeddings", False)),
-            router_aux_coef=_number(values, "router_aux_loss_coef", file, default=1e-3),
-            router_z_coef=_number(values, "router_z_loss_coef", file, default=1e-3),
-            initial_std=_number(values, "initializer_range", file, default=0.02),
+            router_aux_coef=number(values, "router_aux_loss_coef", file, default=1e-3),
+            router_z_coef=number(values, "router_z_loss_coef", file, default=1e-3),
+            initial_std=number(values, "initializer_range", file, default=0.02),
         )
     except ModelError as error:
         text = str(error)
@@ -129,35 +128,19 @@ def _rope_theta(values: Mapping[str, Any], file: str | Path) -> float:
         raise ModelError(f"{file}: rope_type {kind!r} is not supported; only unscaled positions are")
     if scaling.get("partial_rotary_factor", 1) != 1:
         raise ModelError(f"{file}: partial_rotary_factor {scaling['partial_rotary_factor']!r} is not supported")
-    return _number({**values, **scaling}, "rope_theta", file)
+    return number({**values, **scaling}, "rope_theta", file)
 
 
 def _head_dim(values: Mapping[str, Any], sizes: Mapping[str, int], file: str | Path) -> int:
     if values.get("head_dim") is not None:
-        return _whole(values, "head_dim", file)
+        return whole(values, "head_dim", file)
     if sizes["hidden_size"] % sizes["num_heads"]:
         raise ModelError(f"{file}: head_dim is null and hidden_size is not a multiple of num_attention_heads")
     return sizes["hidden_size"] // sizes["num_heads"]
 
 
 def _pad(values: Mapping[str, Any], vocab_size: int, file: str | Path) -> int:
-    pad = _whole(values, "pad_token_id", file, default=14 if vocab_size > 14 else 0)
+    pad = whole(values, "pad_token_id", file, default=14 if vocab_size > 14 else 0)
     if not 0 <= pad < vocab_size:
         raise ModelError(f"{file}: pad_token_id {pad} is outside the vocabulary of {vocab_size}")
     return pad
-
-
-def _whole(values: Mapping[str, Any], key: str, file: str | Path, default: int | None = None) -> int:
-    value = values.get(key, default)
-    value = default if value is None else value
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ModelError(f"{file}: {key} must be a whole number, not {value!r}")
-    return value
-
-
-def _number(values: Mapping[str, Any], key: str, file: str | Path, default: float | None = None) -> float:
-    value = values.get(key, default)
-    value = default if value is None else value
-    if not isinstance(value, int | float) or isinstance(value, bool) or value < 0:
-        raise ModelError(f"{file}: {key} must be a number, not {value!r}")
-    return float(value)

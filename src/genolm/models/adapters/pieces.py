@@ -17,6 +17,8 @@ from genolm.errors import ModelError
 
 Place = tuple[int | slice, ...]
 
+_OTHERS_NAMED = 4  # tensors that do not fit are named in an error, but not by the hundred
+
 
 class Held(Protocol):
     """A tensor of a checkpoint that is read when it is asked for."""
@@ -109,6 +111,8 @@ def build(
     first = group[0]
     if first.place == ():
         whole = first.taken(held[first.stored].read())
+        if first.within is not None:  # or every piece would keep the stored tensor alive as a whole
+            whole = whole.clone()
         return whole.to(device=device, dtype=dtype).reshape(shape).contiguous()
     target = torch.empty(shape, dtype=dtype or held[first.stored].dtype, device=device)
     for piece in group:
@@ -155,7 +159,11 @@ def check(pieces: Iterable[Piece], held: Mapping[str, Held], shapes: Mapping[str
 
 
 def _first(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{names[0]} (and {len(names) - 1} more)"
+    """The first name, and after it some of the others."""
+    if len(names) == 1:
+        return names[0]
+    others = ", ".join(names[1 : 1 + _OTHERS_NAMED]) + (", ..." if len(names) > 1 + _OTHERS_NAMED else "")
+    return f"{names[0]} (and {len(names) - 1} more: {others})"
 
 
 def grouped(pieces: Iterable[Piece]) -> dict[str, list[Piece]]:
