@@ -76,6 +76,43 @@ def test_rows_add_up_to_one_and_only_what_may_be_drawn_is(values, temperature, t
     assert found[0, draw(found, torch.tensor([uniform], dtype=torch.float64))] > 0
 
 
+RULES = [
+    {},
+    {"temperature": 0},
+    {"temperature": 0.6},
+    {"top_k": 7},
+    {"top_p": 0.8},
+    {"top_k": 30, "top_p": 0.9, "temperature": 1.4},
+    {"repetition_penalty": 1.7, "top_p": 0.95},
+    {"top_k": 500},
+]
+
+
+@pytest.mark.parametrize("rules", RULES)
+@pytest.mark.parametrize("steps", [0, 4])
+def test_choosing_from_a_vocabulary_draws_from_the_probabilities(rules, steps):
+    """Also with equal scores, which ``steps`` makes, and with scores that bar a token."""
+    generator = torch.Generator().manual_seed(3)
+    scores = torch.randn(200, 300, generator=generator)
+    scores = (scores * steps).round() / steps if steps else scores
+    scores[:, ::5] = float("-inf")
+    written = torch.rand(200, 300, generator=generator) < 0.1
+    numbers = torch.rand(200, generator=generator, dtype=torch.float64)
+    before = scores.clone()
+    found = Sampler(**rules).choose(scores, written, numbers)
+    wanted = draw(Sampler(**rules).probabilities(scores, written), numbers)
+    assert found.tolist() == wanted.tolist()
+    assert torch.equal(scores, before)
+    assert not (found % 5 == 0).any()
+
+
+def test_repetition_penalty_divides_positive_scores():
+    scores = torch.tensor([[2.0, 2.0, -2.0, -2.0]])
+    written = torch.tensor([[False, True, False, True]])
+    found = Sampler(repetition_penalty=2.0).probabilities(scores, written)[0]
+    close(found, torch.tensor([2.0, 1.0, -2.0, -4.0], dtype=torch.float64).softmax(0).tolist())
+
+
 def test_draws_invert_the_cumulated_probabilities():
     rows = PROBABILITIES.expand(6, 4)
     numbers = torch.tensor([0.0, 0.0999, 0.1001, 0.4999, 0.7001, 0.9999], dtype=torch.float64)

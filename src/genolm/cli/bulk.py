@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from genolm.cli.options import (
+    BothStrands,
     Context,
     Iupac,
     LeftContext,
@@ -35,7 +36,8 @@ def embed(
         str | None, typer.Option(metavar="N|all", help="Layer: 0 the embedding, -1 the last; default from the card.")
     ] = None,
     pooling: Annotated[
-        Literal["mean", "max", "min", "last", "none"], typer.Option(help="How tokens become one vector.")
+        Literal["mean", "max", "min", "last", "none", "bases"],
+        typer.Option(help="How tokens become one vector; none keeps them all, bases gives every base its token's."),
     ] = "mean",
     rc: Strands = False,
     genome: Reference = None,
@@ -85,8 +87,13 @@ def score(
         bool, typer.Option("--per-base", help="One value per base; implied by .bw and .bedgraph.")
     ] = False,
     normalise: Annotated[
-        Literal["bases", "vocabulary"], typer.Option(help="What probabilities add up to one over: ACGT, or all tokens.")
-    ] = "bases",
+        Literal["bases", "vocabulary"] | None,
+        typer.Option(help="What probabilities add up to one over: ACGT, or all tokens; default ACGT where it can be."),
+    ] = None,
+    passes: Annotated[
+        int | None,
+        typer.Option(callback=at_least(1), metavar="N", help="Encoders: passes that mask every N-th token; default 8."),
+    ] = None,
     genome: Reference = None,
     length: Length = None,
     context: Context = None,
@@ -106,6 +113,7 @@ def score(
         rc=rc,
         per_base=per_base,
         normalise=normalise,
+        passes=passes,
         genome=genome,
         length=length,
         context=context,
@@ -122,15 +130,18 @@ def variants(
     *,
     genome: RequiredReference,
     method: Annotated[
-        Literal["full", "conditional"],
-        typer.Option(help="The variant and the bases after it (any small variant), or the site alone (SNVs, fast)."),
-    ] = "full",
+        Literal["full", "conditional", "window", "masked"] | None,
+        typer.Option(
+            help="Single-base models: the variant and the bases after it (full, the default), or the site alone"
+            " (conditional: SNVs, fast). Decoders of longer tokens: window. Encoders: masked."
+        ),
+    ] = None,
     context: LeftContext = None,
     horizon: Annotated[
         int,
-        typer.Option(callback=at_least(1), metavar="BASES", help="full: bases from the variant on that count."),
+        typer.Option(callback=at_least(1), metavar="BASES", help="full, window: bases from the variant on that count."),
     ] = 512,
-    rc: Strands = False,
+    rc: BothStrands = None,
     on_mismatch: Annotated[
         Literal["raise", "skip", "flip"], typer.Option(help="When REF is not what the genome has there.")
     ] = "raise",
@@ -163,9 +174,12 @@ def mutate(
     out: Table,
     *,
     genome: RequiredReference,
-    method: Annotated[Literal["conditional", "full"], typer.Option(help="As for `genolm variants`.")] = "conditional",
+    method: Annotated[
+        Literal["conditional", "full", "window", "masked"] | None,
+        typer.Option(help="As for `genolm variants`; default conditional where the model has it."),
+    ] = None,
     context: LeftContext = None,
-    rc: Strands = False,
+    rc: BothStrands = None,
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Logo and heat map, .png, .svg or .pdf (extra: plots).")
     ] = None,
@@ -188,22 +202,59 @@ def generate(
     prompt: Annotated[
         list[str] | None, typer.Option(metavar="BASES", help="A prompt instead of a file; can be repeated.")
     ] = None,
-    n: Annotated[int, typer.Option("--n", "-n", callback=at_least(1), help="Sequences for each prompt.")] = 1,
+    preset: Annotated[
+        Literal["conservative", "conservative-long", "creative", "creative-long"] | None,
+        typer.Option(help="GenomeOcean's published settings; options beside it go before."),
+    ] = None,
+    n: Annotated[
+        int | None, typer.Option("--n", "-n", callback=at_least(1), help="Sequences for each prompt; default 1.")
+    ] = None,
     length: Annotated[
-        int, typer.Option(callback=at_least(1), metavar="BASES", help="New bases for each sequence.")
-    ] = 256,
+        int | None,
+        typer.Option(
+            callback=at_least(1),
+            metavar="BASES",
+            help="New bases for each sequence, at most where tokens hold several; default 256.",
+        ),
+    ] = None,
+    min_length: Annotated[
+        int | None,
+        typer.Option(
+            callback=at_least(1),
+            metavar="BASES",
+            help="New bases at least. This and the next five: for byte-pair tokens.",
+        ),
+    ] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(callback=at_least(1), metavar="N", help="New tokens at most.")
+    ] = None,
+    min_tokens: Annotated[
+        int | None, typer.Option(callback=at_least(1), metavar="N", help="New tokens at least.")
+    ] = None,
+    ignore_end: Annotated[bool, typer.Option("--ignore-end", help="Never draw the end token.")] = False,
+    whole_tokens: Annotated[
+        bool, typer.Option("--whole-tokens", help="Keep the last token whole where it goes beyond --length.")
+    ] = False,
+    slide: Annotated[
+        bool, typer.Option("--slide", help="Where the context is full, forget its older half and go on.")
+    ] = False,
     temperature: Annotated[
-        float, typer.Option(callback=at_least(0), help="0 takes the likeliest base each time.")
-    ] = 1.0,
-    top_k: Annotated[int, typer.Option(callback=at_least(0), help="Sample among the k likeliest; 0 for all.")] = 0,
+        float | None, typer.Option(callback=at_least(0), help="0 takes the likeliest each time; default 1.")
+    ] = None,
+    top_k: Annotated[
+        int | None, typer.Option(callback=at_least(0), help="Sample among the k likeliest; 0, the default, for all.")
+    ] = None,
     top_p: Annotated[
-        float, typer.Option(callback=at_least(0, 1), help="Sample among the likeliest that add up to p.")
-    ] = 1.0,
-    repetition_penalty: Annotated[float, typer.Option(help="Above 1: what was written becomes less likely.")] = 1.0,
+        float | None,
+        typer.Option(callback=at_least(0, 1), help="Sample among the likeliest that add up to p; default 1."),
+    ] = None,
+    repetition_penalty: Annotated[
+        float | None, typer.Option(help="Above 1: what was written becomes less likely; default 1.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same sequences.")] = 0,
     settings: dict[str, Any],
 ) -> Path:
-    """Continue prompts, base by base, into a FASTA."""
+    """Continue prompts, base by base or token by token, into a FASTA."""
     from genolm.tasks.generate import generate as function
 
     prompts, out = _prompts(paths, prompt or [])
@@ -211,8 +262,15 @@ def generate(
         model,
         prompts,
         out,
+        preset=preset,
         n=n,
         length=length,
+        min_length=min_length,
+        max_tokens=max_tokens,
+        min_tokens=min_tokens,
+        ignore_end=ignore_end,
+        whole_tokens=whole_tokens,
+        slide=slide,
         temperature=temperature,
         top_k=top_k,
         top_p=top_p,
