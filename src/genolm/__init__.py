@@ -40,10 +40,13 @@ if TYPE_CHECKING:
     from genolm.tasks.likelihood import score as score
     from genolm.tasks.mutagenesis import mutate as mutate
     from genolm.tasks.variants import variants as variants
+    from genolm.tokens.bpe import BpeTokenizer as BpeTokenizer
     from genolm.tokens.nucleotide import NucleotideTokenizer as NucleotideTokenizer
     from genolm.training.corpus.build import build_corpus as build_corpus
     from genolm.training.corpus.inspection import inspect_corpus as inspect_corpus
     from genolm.training.pretrain import pretrain as pretrain
+    from genolm.training.vocabulary import inspect_tokenizer as inspect_tokenizer
+    from genolm.training.vocabulary import train_tokenizer as train_tokenizer
 
 _MODULES = {
     "GenolmError": "errors",
@@ -56,6 +59,7 @@ _MODULES = {
     "Interval": "genome.interval",
     "Variant": "genome.variant",
     "simulate": "genome.simulate",
+    "BpeTokenizer": "tokens.bpe",
     "NucleotideTokenizer": "tokens.nucleotide",
     "Card": "models.card",
     "Model": "models.model",
@@ -80,6 +84,8 @@ _MODULES = {
     "build_corpus": "training.corpus.build",
     "inspect_corpus": "training.corpus.inspection",
     "pretrain": "training.pretrain",
+    "inspect_tokenizer": "training.vocabulary",
+    "train_tokenizer": "training.vocabulary",
 }
 __all__ = ["__version__", *_MODULES]
 
