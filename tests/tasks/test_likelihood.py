@@ -12,7 +12,8 @@ import torch
 from genolm import InputError, Interval, Variant, merge
 from genolm.genome.sequence import reverse_complement
 from genolm.genome.tracks import read_bedgraph, read_bigwig
-from genolm.tasks.likelihood import ScoreTask, mean_of_strands, score
+from genolm.tasks.likelihood import ScoreTask, score
+from genolm.tasks.stretches import mean_of_strands
 
 SEQUENCE = "ACGTTGNCAAT"
 BASES = "ACGT"

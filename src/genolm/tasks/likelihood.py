@@ -22,6 +22,7 @@ from genolm.tasks.embed import context_bases
 from genolm.tasks.log_probabilities import Normalisation
 from genolm.tasks.provenance import Provenance
 from genolm.tasks.sources import IupacPolicy, Source, coordinates, settle
+from genolm.tasks.stretches import Float32, Scored, joined_stretches, mean_of_strands, own_tokens, token_lengths
 from genolm.tasks.tables import SUFFIXES, check_suffix, write_table
 from genolm.tasks.token_scores import causal_scores, masked_scores
 from genolm.tasks.tracks import TRACK_SUFFIXES, base_starts, pieces_in_order, track_rows, write_track
@@ -32,26 +33,8 @@ if TYPE_CHECKING:
     from genolm.genome.fasta import Genome
     from genolm.models.model import Model
 
-Float32 = NDArray[np.float32]
 Form = Literal["sequence", "base", "track"]
 """A row for each sequence, a row for each base, or values along a genome."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """The tokens of a stretch of sequence.
-
-    Attributes:
-        values_T: log-probability of each in nats, NaN where it has none.
-        lengths_T: its bases.
-    """
-
-    values_T: Float32
-    lengths_T: NDArray[np.int64]
-
-    def per_base(self) -> Float32:
-        """A token's log-probability shared out evenly over its bases, so that their sum stays."""
-        return np.repeat((self.values_T / self.lengths_T).astype(np.float32), self.lengths_T)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +97,9 @@ class ScoreTask:
     ) -> pl.DataFrame:
         """A row for each sequence, or for each base, or for each piece of a track."""
         strands: dict[tuple[int, bool], list[Scored]] = {}
-        for window, own, values in zip(windows, self._own(windows), outputs):
-            strands.setdefault(window.origin, []).append(Scored(values[own], _lengths(window)[own]))
-        joined = {origin: _joined(pieces) for origin, pieces in strands.items()}
+        for window, own, values in zip(windows, own_tokens(windows, masked=self.passes > 0), outputs):
+            strands.setdefault(window.origin, []).append(Scored(values[own], token_lengths(window)[own]))
+        joined = {origin: joined_stretches(pieces) for origin, pieces in strands.items()}
         values = [self._per_base(joined, number) for number in range(len(items))]
         if self.form == "track":
             return track_rows(items, values)
@@ -150,23 +133,6 @@ class ScoreTask:
     def _overlap(self) -> float:
         """Part of a window that the next one repeats: a decoder's has half a context on the left of what it scores."""
         return 0.25 if self.passes else 0.5
-
-    def _own(self, windows: Sequence[Window]) -> list[slice]:
-        """The tokens of each window that are taken from it, so that together they are all tokens once.
-
-        Of what two windows share a decoder's later one is taken from none, as it has less on its left; an encoder's
-        half from each, so that no token is near a border that the sequence does not have.
-        """
-        slices = []
-        for window, after in zip(windows, [*windows[1:], None]):
-            tokens = len(_lengths(window))
-            shared = after.again if after is not None and after.origin == window.origin and after.start else 0
-            slices.append(
-                slice(window.again - window.again // 2, tokens - shared // 2)
-                if self.passes
-                else slice(window.again, tokens)
-            )
-        return slices
 
     def _per_base(self, strands: dict[tuple[int, bool], Scored], number: int) -> Float32:
         forward = strands[number, False].per_base()
@@ -229,26 +195,6 @@ _TYPES: dict[str, type[pl.DataType]] = {
     **dict.fromkeys(("id", "chrom", "strand", "strands"), pl.String),
     **dict.fromkeys(("start", "end", "length", "scored_bases", "scored_tokens"), pl.Int64),
 }
-
-
-def _lengths(window: Window) -> NDArray[np.int64]:
-    """Bases of every token of a window."""
-    if window.encoded is None:
-        return np.ones(len(window), np.int64)
-    return window.encoded.spans_T2[:, 1] - window.encoded.spans_T2[:, 0]
-
-
-def _joined(pieces: Sequence[Scored]) -> Scored:
-    """Consecutive stretches as one."""
-    return Scored(
-        np.concatenate([piece.values_T for piece in pieces]), np.concatenate([piece.lengths_T for piece in pieces])
-    )
-
-
-def mean_of_strands(forward: Float32, reverse: Float32) -> Float32:
-    """Base by base the mean of two strands, both in forward order; where one has no value, the other's."""
-    both = (forward + reverse) / np.float32(2)
-    return np.where(np.isnan(forward), reverse, np.where(np.isnan(reverse), forward, both)).astype(np.float32)
 
 
 def _concatenated(arrays: Sequence[NDArray[Any]], dtype: Any) -> NDArray[Any]:
@@ -346,8 +292,8 @@ def score(
         source,
         form,
         rc,
-        _normalisation(opened, normalise),
-        _passes(opened, passes),
+        normalisation_of(opened, normalise),
+        passes_of(opened, passes),
         context_bases(opened, context),
         opened.tokenizer.bases_per_token,
         Provenance.of(opened),
@@ -355,14 +301,24 @@ def score(
     return bulk.run(task, opened, path)
 
 
-def _normalisation(model: Model, asked: Normalisation | None) -> Normalisation:
+def normalisation_of(model: Model, asked: Normalisation | None) -> Normalisation:
+    """What probabilities of a model add up to one over: what was asked for, or the default.
+
+    Raises:
+        ModelError: ``bases``, of a model that does not predict single bases.
+    """
     over_bases = model.causal and model.tokenizer.bases_per_token == 1
     if asked == "bases" and not over_bases:
         raise ModelError(f"{model.card.name} predicts tokens of its vocabulary, not single bases: normalise over that")
     return asked or ("bases" if over_bases else "vocabulary")
 
 
-def _passes(model: Model, asked: int | None) -> int:
+def passes_of(model: Model, asked: int | None) -> int:
+    """In how many passes a model's tokens are masked: what was asked for, or 8; 0 of a decoder.
+
+    Raises:
+        ModelError: passes of a decoder.
+    """
     if model.causal and asked is not None:
         raise ModelError(f"{model.card.name} is a decoder, which needs one pass and masks nothing: leave passes out")
     return 0 if model.causal else PASSES if asked is None else asked
