@@ -15,12 +15,12 @@ from genolm.models.decoder import Decoder
 from genolm.models.gengram_config import GengramConfig
 from genolm.models.zoo import ZOO
 from genolm.tokens.nucleotide import NucleotideTokenizer
-from genolm.training.corpus import load_corpus
-from genolm.training.evaluation import held_out_bits
+from genolm.training.corpus import Rows, load_corpus
+from genolm.training.evaluation import held_out
 from genolm.training.initialisation import initialise
 from genolm.training.objective import next_base_loss, router_losses
 from genolm.training.optimizers import build_optimizer
-from genolm.training.passes import Passes
+from genolm.training.passes import CausalPasses
 from genolm.training.pretrain import pretrain
 from genolm.training.recipe import OptimizerRecipe, Recipe, Stage
 from genolm.training.recompute import Recomputation
@@ -58,8 +58,9 @@ def gradients(
     optimizer = build_optimizer(network, recipe.optimizer)
     optimizer.parts = [torch.optim.SGD([{"params": list(network.parameters()), "peak": 1.0}])]
     step = TrainingStep(recipe.model, network, optimizer, 1e9, Workers())
-    passes = Passes(recipe.model, (5, 6, 7, 8), torch.device("cpu"), False, None)
-    step(passes, ids, documents, micro_rows, 1.0, 1)
+    targets = torch.isin(torch.arange(32), torch.arange(5, 9))
+    passes = CausalPasses(recipe.model, targets, torch.device("cpu"), False, None)
+    step(passes, passes.tensors(Rows(ids.numpy(), documents.numpy())), micro_rows, 1.0, 1)
     return [old - new for old, new in zip(before, network.parameters(), strict=True)], step.told()
 
 
@@ -197,10 +198,12 @@ def test_tensorboard_is_told(recipe: Recipe, tmp_path: Path) -> None:
 
 def test_evaluations_see_weights_that_changed_unseen(gengram_recipe: Recipe) -> None:
     network = initialise(Decoder(gengram_recipe.model), 0)
-    passes = Passes(gengram_recipe.model, (5, 6, 7, 8), torch.device("cpu"), False, None)
+    targets = torch.isin(torch.arange(32), torch.arange(5, 9))
+    passes = CausalPasses(gengram_recipe.model, targets, torch.device("cpu"), False, None)
     windows = torch.randint(5, 9, (4, 129), generator=torch.Generator().manual_seed(0)).numpy().astype("uint8")
-    before = held_out_bits(network, windows, passes, 2, Workers(), 1)
+    rows = Rows(windows, None)
+    before = held_out(network, rows, passes, 2, Workers(), 1)
     # As FSDP writes what it gathered: the counter of a tensor's changes does not move.
     network.layers[0].gengram.value.weight.data.fill_(1.0)
-    after = held_out_bits(network, windows, passes, 2, Workers(), 1)
-    assert after == held_out_bits(deepcopy(network), windows, passes, 2, Workers(), 1) != before
+    after = held_out(network, rows, passes, 2, Workers(), 1)
+    assert after == held_out(deepcopy(network), rows, passes, 2, Workers(), 1) != before

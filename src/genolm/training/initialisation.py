@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 from torch import Tensor
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from genolm.models.config import DecoderConfig
-from genolm.models.decoder import Decoder
+from genolm.training.networks import Network
+
+NetworkT = TypeVar("NetworkT", bound=Network)
 
 _INTO_THE_STREAM = ("attention.output.weight", "ffn.down.weight", "ffn.down")
 
 
-def initialise(network: Decoder, seed: int) -> Decoder:
+def initialise(network: NetworkT, seed: int) -> NetworkT:
     """Fill every weight anew, in place, from ``seed``; one that is spread over processes with each one's share.
 
     Matrices are normal with the config's ``initial_std``; those that write into the residual stream are scaled down by
-    ``sqrt(2 * num_layers)``, so that its variance does not grow with depth; norms start at one. A Gengram memory
-    starts as its config says.
+    ``sqrt(2 * num_layers)``, so that its variance does not grow with depth; norms start at one and biases at
+    zero. A Gengram memory starts as its config says.
     """
     generator = torch.Generator().manual_seed(seed)
     std = network.config.initial_std
@@ -27,9 +31,10 @@ def initialise(network: Decoder, seed: int) -> Decoder:
             # Whole and on the CPU: the numbers then depend on neither device nor spread.
             whole = torch.empty(weight.shape)
             if ".gengram." in name and weight.ndim > 1:
+                assert isinstance(network.config, DecoderConfig)
                 _fill_memory(name.split(".gengram.")[1], whole, network.config, generator)
             elif weight.ndim == 1:
-                whole.fill_(1.0)
+                whole.fill_(0.0 if name.endswith("bias") else 1.0)
             else:
                 whole.normal_(0.0, scaled if name.endswith(_INTO_THE_STREAM) else std, generator=generator)
             _take(weight, whole)

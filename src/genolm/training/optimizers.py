@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genolm.models.decoder import Decoder
+from genolm.training.networks import Network
 from genolm.training.recipe import OptimizerRecipe
 
 Groups = list[dict[str, Any]]
@@ -65,14 +65,14 @@ class Optimizers:
         return firsts
 
 
-def build_optimizer(network: Decoder, plan: OptimizerRecipe) -> Optimizers:
+def build_optimizer(network: Network, plan: OptimizerRecipe) -> Optimizers:
     """AdamW for everything, or Muon for the matrices inside layers and AdamW for the rest.
 
     AdamW has three groups: matrices with decay, vectors and embeddings without, k-mer tables at their own rate.
     """
     named = dict(network.named_parameters())
     tables = [weight for name, weight in named.items() if ".tables." in name]
-    plain = [weight for name, weight in named.items() if weight.ndim == 1 or name == "embedding.weight"]
+    plain = [weight for name, weight in named.items() if weight.ndim == 1 or name.startswith("embedding.")]
     taken = {id(weight) for weight in tables + plain}
     matrices = {name: weight for name, weight in named.items() if id(weight) not in taken}
     hidden = [w for name, w in matrices.items() if plan.name == "muon" and name.startswith("layers.") and w.ndim == 2]
@@ -82,9 +82,8 @@ def build_optimizer(network: Decoder, plan: OptimizerRecipe) -> Optimizers:
         _group(plain, 0.0, plan.learning_rate),
         _group(tables, 0.0, plan.learning_rate * plan.kmer_rate_factor),
     ]
-    parts: list[torch.optim.Optimizer] = [
-        torch.optim.AdamW([g for g in groups if g["params"]], lr=plan.learning_rate, betas=plan.betas, fused=True)
-    ]
+    filled, settings = [group for group in groups if group["params"]], {"betas": plan.betas, "eps": plan.epsilon}
+    parts: list[torch.optim.Optimizer] = [torch.optim.AdamW(filled, lr=plan.learning_rate, **settings, fused=True)]
     if hidden:
         group = _group(hidden, plan.weight_decay, plan.muon_learning_rate)
         parts.append(torch.optim.Muon([group], lr=plan.muon_learning_rate, weight_decay=plan.weight_decay))

@@ -1,7 +1,8 @@
-"""Next-base pretraining of a decoder from a recipe, on one process or many, resumable to the bit."""
+"""Pretraining of a decoder or an encoder from a recipe, on one process or many, resumable to the bit."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from contextlib import ExitStack
@@ -14,19 +15,22 @@ import torch.distributed as dist
 from torch import nn
 
 from genolm.errors import InputError
-from genolm.models.decoder import Decoder
+from genolm.models.encoder_config import EncoderConfig
 from genolm.models.experts import SwiGLU
 from genolm.models.norm import RMSNorm
 from genolm.models.precision import native_bf16
 from genolm.tokens.nucleotide import NucleotideTokenizer
+from genolm.tokens.tokenizer import Tokenizer
 from genolm.training.checkpoint import Checkpoints
-from genolm.training.corpus import Corpus, load_corpus
-from genolm.training.evaluation import held_out_bits
-from genolm.training.heldout import Windows, sample_windows
+from genolm.training.corpus import Rows, load_corpus
+from genolm.training.corpus.haplotypes import Haplotypes, read_haplotypes
+from genolm.training.evaluation import frequency_bits, held_out
+from genolm.training.heldout import sample_windows
 from genolm.training.initialisation import initialise
+from genolm.training.networks import Network, bare_network
 from genolm.training.objective import next_base_loss
 from genolm.training.optimizers import build_optimizer
-from genolm.training.passes import Passes
+from genolm.training.passes import CausalPasses, MaskedPasses, Passes
 from genolm.training.recipe import Recipe, Stage
 from genolm.training.recompute import Recomputation
 from genolm.training.release import write_model
@@ -34,14 +38,16 @@ from genolm.training.row_feed import RowFeed
 from genolm.training.run_folder import check_claim, claimed, fingerprint_of
 from genolm.training.run_log import Listener, RunLog
 from genolm.training.schedule import place, schedule
-from genolm.training.sharding import sharded_decoder, whole_weights
+from genolm.training.sharding import sharded_network, whole_weights
 from genolm.training.stopping import stop_signals
 from genolm.training.throughput import Clock, Peak, device_peak
+from genolm.training.tokenisation import Tokenisation
 from genolm.training.training_step import TrainingStep
 from genolm.training.workers import Workers
 
 __all__ = ["next_base_loss", "pretrain", "schedule"]
 
+_HELD_OUT = 0x4E1D  # keeps the seeds of held-out masks apart from those of training rows
 _TOKENS_AT_A_TIME = 8192  # of one micro-batch on a CPU: what a layer makes of them stays in its caches
 
 
@@ -53,7 +59,7 @@ def pretrain(
     steps: int | None = None,
     log: Listener | None = None,
 ) -> Path:
-    """Train a decoder on next-base prediction and write it as a model folder.
+    """Train a decoder on the next token, or an encoder on hidden ones, and write it as a model folder.
 
     ``out`` receives ``log.jsonl`` (a line per report), ``checkpoints/`` and, at the end, ``model/``, which
     :func:`genolm.load` reads. Interrupted by Ctrl-C or SIGTERM the run saves a checkpoint and stops; resumed it gives
@@ -82,46 +88,89 @@ def pretrain(
     workers = Workers(recipe.trackers, out)
     _check_processes(recipe, workers.world)
     workers.first_alone(lambda: check_claim(out, recipe, resume))
-    tokenizer = NucleotideTokenizer(iupac="N")
-    corpus = load_corpus(recipe.corpus, tokenizer)
-    windows = _held_out_windows(recipe, corpus)
+    data = _Data(recipe)
     with ExitStack() as held:
         # Only now, so that a corpus that cannot be used leaves nothing.
-        workers.first_alone(lambda: held.enter_context(claimed(out, recipe, corpus.fingerprint, resume)))
-        run = _Run(recipe, corpus, tokenizer, windows, out, workers, log)
+        workers.first_alone(lambda: held.enter_context(claimed(out, recipe, data.digest, resume)))
+        run = _Run(recipe, data, out, workers, log)
         held.callback(run.feed.close)
         run.train(min(steps or recipe.steps, recipe.steps), resume)
         weights, model = whole_weights(run.network, workers.first), out / "model"
+        tokenizer = data.tokens.tokenizer
         workers.first_alone(lambda: write_model(model, weights, tokenizer, recipe, run.log.lines(), workers.world))
     return model
+
+
+class _Data:
+    """What a run learns from and is measured on."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.tokenizer = NucleotideTokenizer(iupac="N")
+        self.corpus = load_corpus(recipe.corpus, self.tokenizer)
+        self.tokens = Tokenisation(recipe, self.tokenizer, self.corpus.splits["train"])
+        self.haplotypes: Haplotypes | None = None
+        if recipe.haplotypes is not None:
+            self.haplotypes = read_haplotypes(recipe.haplotypes, self.corpus.splits["train"], self.tokenizer)
+        self.windows = {stage.context: self._windows(recipe, stage.context) for stage in recipe.plan}
+
+    @property
+    def digest(self) -> str:
+        """Of all sequence, tokens and haplotypes."""
+        parts = [self.corpus.fingerprint]
+        if not self.tokens.plain:
+            parts.append(self.tokens.tokenizer.to_json())
+        if self.haplotypes is not None:
+            parts.append(self.haplotypes.digest)
+        return parts[0] if len(parts) == 1 else hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def told(self) -> dict[str, Any]:
+        """What the log's first line says of it."""
+        bases = {name: self.corpus.bases(name) for name in self.corpus.splits} | {"dropped": self.corpus.dropped}
+        found: dict[str, Any] = {"bases": bases}
+        if not self.tokens.plain:
+            found["bases_per_token"] = round(self.tokens.bases_per_token, 4)
+        if self.haplotypes is not None:
+            taken = {"samples": len(self.haplotypes.samples), "substitutions": len(self.haplotypes)}
+            found["haplotypes"] = taken | {"left_out": self.haplotypes.left_out}
+        return found
+
+    def _windows(self, recipe: Recipe, context: int) -> dict[str, Rows]:
+        """Windows of every held-out split as rows of tokens; masks are the same in every run of a seed."""
+        laid, found = self.tokens.rows(context), {}
+        for name, runs in self.corpus.splits.items():
+            if name == "train":
+                continue
+            bases = self.tokens.row_bases(context)
+            try:
+                windows = sample_windows(runs, bases - 1, recipe.evaluate_windows, recipe.seed)
+            except ValueError as error:
+                raise InputError(f"{error}: the split {name!r} has none that long") from None
+            seeds = [(recipe.seed, _HELD_OUT, number) for number in range(len(windows))]
+            found[name] = Rows(windows, None) if laid is None else laid.held_out(windows, seeds)
+        return found
 
 
 class _Run:
     """The state of one pretraining run."""
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        corpus: Corpus,
-        tokenizer: NucleotideTokenizer,
-        windows: dict[int, dict[str, Windows]],
-        out: Path,
-        workers: Workers,
-        listener: Listener | None,
-    ) -> None:
-        self.recipe, self.workers, self.windows = recipe, workers, windows
+    def __init__(self, recipe: Recipe, data: _Data, out: Path, workers: Workers, listener: Listener | None) -> None:
+        self.recipe, self.workers, self.data = recipe, workers, data
         self.log = RunLog(out / "log.jsonl" if workers.first else None, listener)
         self.bf16 = _uses_bf16(recipe, workers.device)
         _make_deterministic(workers.device)
+        tokenizer = data.tokens.tokenizer
         self.network, wrapped = _network(recipe, tokenizer, workers)
         self.recomputation = Recomputation(self.network)
         self.optimizer = build_optimizer(self.network, recipe.optimizer)
-        self.take_step = TrainingStep(recipe.model, wrapped, self.optimizer, recipe.optimizer.clip, workers)
+        bases_V = data.tokens.bases_V
+        self.bases_V = None if bases_V is None else bases_V.to(workers.device)
+        clip = recipe.optimizer.clip
+        self.take_step = TrainingStep(recipe.model, wrapped, self.optimizer, clip, workers, self.bases_V)
         sharded = recipe.sharding == "fsdp"
         self.checkpoints = Checkpoints(out / "checkpoints", fingerprint_of(recipe), workers, sharded)
-        self.feed = RowFeed(corpus.splits["train"], recipe, tokenizer)
-        self.passes = _passes_of_stages(recipe, tokenizer, workers, self.bf16)
-        self._bases_of = {name: corpus.bases(name) for name in corpus.splits} | {"dropped": corpus.dropped}
+        tokens = None if data.tokens.plain else data.tokens
+        self.feed = RowFeed(data.corpus.splits["train"], recipe, data.tokenizer, tokens, data.haplotypes)
+        self.passes = _passes_of_stages(recipe, data.tokens, workers, self.bf16)
 
     def train(self, steps: int, resume: bool) -> None:
         """Go on to ``steps`` steps from the newest checkpoint, or from the beginning."""
@@ -149,9 +198,18 @@ class _Run:
     def _begin(self, step: int, peak: Peak) -> None:
         machine = {"processes": self.workers.world, "device": str(self.workers.device), "bf16": self.bf16}
         arithmetic = {"peak_flops": peak.flops, "peak_source": peak.source}
-        bases = {"bases": self._bases_of} if step == 0 else {}
-        self.log.add(step=step, **bases, **machine, **arithmetic)
+        told = {**self.data.told(), **self._baseline()} if step == 0 else {}
+        self.log.add(step=step, **told, **machine, **arithmetic)
         self.workers.start_trackers(self.recipe.name, _flat(asdict(self.recipe)))
+
+    def _baseline(self) -> dict[str, Any]:
+        """Held-out bits per base by the frequency of tokens alone, where a token is more than a base."""
+        if self.bases_V is None:
+            return {}
+        stage, shares_V = self.recipe.plan[-1], self.data.tokens.frequencies()
+        passes, windows = self.passes[stage.context_parallel], self.data.windows[stage.context]
+        bits = {name: round(frequency_bits(shares_V, rows, passes, self.bases_V), 5) for name, rows in windows.items()}
+        return {"frequency_bits_per_base": bits}
 
     def _step(self, step: int) -> None:
         index, stage, at = place(step, self.recipe)
@@ -160,9 +218,9 @@ class _Run:
         self.recomputation.switch(stage.recompute)
         teams, own = self.workers.world // stage.context_parallel, self.workers.rank // stage.context_parallel
         passes = self.passes[stage.context_parallel]
-        rows = passes.tensors(*self.feed.rows(step, own, teams))
+        batch = passes.tensors(self.feed.rows(step, own, teams))
         micro = _micro_rows(stage, self.workers.device)
-        self.take_step(passes, *rows, micro, schedule(step, self.recipe), stage.context_parallel)
+        self.take_step(passes, batch, micro, schedule(step, self.recipe), stage.context_parallel)
 
     def _report(self, step: int, clock: Clock) -> None:
         rate = schedule(step - 1, self.recipe) * self.recipe.optimizer.learning_rate
@@ -176,12 +234,17 @@ class _Run:
         stage = place(step - 1, self.recipe).stage
         passes, rows = self.passes[stage.context_parallel], _micro_rows(stage, self.workers.device)
         self.network.eval()
-        bits = {
-            name: round(held_out_bits(self.network, windows, passes, rows, self.workers, stage.context_parallel), 5)
-            for name, windows in self.windows[stage.context].items()
+        found = {
+            name: held_out(self.network, windows, passes, rows, self.workers, stage.context_parallel, self.bases_V)
+            for name, windows in self.data.windows[stage.context].items()
         }
         self.network.train()
-        self.log.add(step=step, held_out_bits_per_base=bits)
+        bits = {name: round(one.bits_per_base, 5) for name, one in found.items()}
+        told: dict[str, Any] = {"held_out_bits_per_base": bits}
+        if self.bases_V is not None:
+            told["held_out_nats_per_token"] = {name: round(one.nats_per_token, 5) for name, one in found.items()}
+            told["held_out_accuracy"] = {name: round(one.accuracy, 5) for name, one in found.items()}
+        self.log.add(step=step, **told)
         self.workers.track({f"{name}_bits_per_base": value for name, value in bits.items()}, step)
         return time.monotonic() - started
 
@@ -197,29 +260,14 @@ def _check_processes(recipe: Recipe, world: int) -> None:
         raise InputError("sharding fsdp spreads weights over processes: start it with torchrun", value="fsdp")
 
 
-def _held_out_windows(recipe: Recipe, corpus: Corpus) -> dict[int, dict[str, Windows]]:
-    """Windows of every held-out split, for each context of the run."""
-    found: dict[int, dict[str, Windows]] = {}
-    for context in {stage.context for stage in recipe.plan}:
-        found[context] = {}
-        for name, runs in corpus.splits.items():
-            if name == "train":
-                continue
-            try:
-                found[context][name] = sample_windows(runs, context, recipe.evaluate_windows, recipe.seed)
-            except ValueError as error:
-                raise InputError(f"{error}: the split {name!r} has none that long") from None
-    return found
-
-
-def _network(recipe: Recipe, tokenizer: NucleotideTokenizer, workers: Workers) -> tuple[Decoder, nn.Module]:
-    """The decoder, and the same as its processes train it."""
+def _network(recipe: Recipe, tokenizer: Tokenizer, workers: Workers) -> tuple[Network, nn.Module]:
+    """The network, and the same as its processes train it."""
     if recipe.sharding == "fsdp":
         with torch.device("meta"):
-            network = Decoder(recipe.model, tokenizer.base_ids, tokenizer.n_id)
-        network = sharded_decoder(network, recipe.seed, workers.device, workers.world)
+            network = bare_network(recipe.model, tokenizer)
+        network = sharded_network(network, recipe.seed, workers.device, workers.world)
     else:
-        network = initialise(Decoder(recipe.model, tokenizer.base_ids, tokenizer.n_id), recipe.seed).to(workers.device)
+        network = initialise(bare_network(recipe.model, tokenizer), recipe.seed).to(workers.device)
     if recipe.compile:
         for module in network.modules():
             if isinstance(module, RMSNorm | SwiGLU):
@@ -227,14 +275,14 @@ def _network(recipe: Recipe, tokenizer: NucleotideTokenizer, workers: Workers) -
     return network, network if recipe.sharding == "fsdp" else workers.replicated(network)
 
 
-def _passes_of_stages(
-    recipe: Recipe, tokenizer: NucleotideTokenizer, workers: Workers, bf16: bool
-) -> dict[int, Passes]:
+def _passes_of_stages(recipe: Recipe, tokens: Tokenisation, workers: Workers, bf16: bool) -> dict[int, Passes]:
     """How batches go through the network, by the number of processes that share a row."""
-    found = {}
+    if isinstance(recipe.model, EncoderConfig):
+        return {1: MaskedPasses(recipe.model, workers.device, bf16)}
+    found: dict[int, Passes] = {}
     for sharers in sorted({stage.context_parallel for stage in recipe.plan}):
         group = workers.groups(sharers)[workers.rank // sharers] if sharers > 1 else None
-        found[sharers] = Passes(recipe.model, tokenizer.base_ids, workers.device, bf16, group)
+        found[sharers] = CausalPasses(recipe.model, tokens.targets_V, workers.device, bf16, group)
     return found
 
 

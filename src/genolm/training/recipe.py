@@ -8,11 +8,22 @@ from typing import Any
 
 from genolm.errors import InputError
 from genolm.models.config import DecoderConfig
+from genolm.models.encoder_config import BlockSparseConfig, EncoderConfig
 from genolm.models.gengram_config import GengramConfig
+from genolm.training.corpus.haplotypes import HaplotypeRecipe
 from genolm.training.corpus.recipe import CorpusRecipe
+from genolm.training.masking import MaskingRecipe
 from genolm.training.recipe_file import fill, read_mapping, shipped_recipes
 
-__all__ = ["CorpusRecipe", "OptimizerRecipe", "Recipe", "Stage", "shipped_recipes"]
+__all__ = [
+    "CorpusRecipe",
+    "HaplotypeRecipe",
+    "MaskingRecipe",
+    "OptimizerRecipe",
+    "Recipe",
+    "Stage",
+    "shipped_recipes",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +41,7 @@ class OptimizerRecipe:
         final_fraction: last learning rate over the peak.
         weight_decay: on matrices only.
         betas: of AdamW.
+        epsilon: of AdamW.
         clip: largest gradient norm.
     """
 
@@ -44,6 +56,7 @@ class OptimizerRecipe:
     muon_learning_rate: float = 0.02
     warmup_fraction: float = 0.0
     decay_fraction: float = 1.0
+    epsilon: float = 1e-8
 
     def __post_init__(self) -> None:
         if self.name not in ("adamw", "muon"):
@@ -55,7 +68,7 @@ class OptimizerRecipe:
         for name, lowest in (("warmup_fraction", 0.0), ("decay_fraction", 1e-9), ("final_fraction", 0.0)):
             if not lowest <= getattr(self, name) <= 1:
                 raise InputError(f"{name} is between 0 and 1", value=getattr(self, name))
-        for name in ("learning_rate", "muon_learning_rate", "clip"):
+        for name in ("learning_rate", "muon_learning_rate", "clip", "epsilon"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name} must be above 0", value=getattr(self, name))
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
@@ -103,9 +116,14 @@ class Recipe:
 
     Attributes:
         name: what the model will be called.
-        model: the decoder's config.
+        model: the config of a decoder, or of an encoder.
         corpus: the data and its splits.
         optimizer: how weights move.
+        objective: ``causal``, the next token, of a decoder; ``masked``, hidden tokens, of an encoder.
+        tokenizer: a byte-pair vocabulary: its folder or ``tokenizer.json``, environment variables expanded, or the
+            name of a published one; empty for one base a token.
+        masking: what is hidden, with ``masked``.
+        haplotypes: individuals whose alleles the training sequence is read with; None for the sequence as it is.
         context, batch_rows, steps, micro_rows, context_parallel, recompute: as in :class:`Stage`, of a run of one.
         stages: the stages one after the other; ``context`` is then the last one's, ``batch_rows`` the first one's and
             ``steps`` the sum, and the other three stay at their defaults.
@@ -122,9 +140,13 @@ class Recipe:
     """
 
     name: str
-    model: DecoderConfig
+    model: DecoderConfig | EncoderConfig
     corpus: CorpusRecipe
     optimizer: OptimizerRecipe = field(default_factory=OptimizerRecipe)
+    objective: str = "causal"
+    tokenizer: str = ""
+    masking: MaskingRecipe | None = None
+    haplotypes: HaplotypeRecipe | None = None
     context: int = 1024
     batch_rows: int = 16
     steps: int = 1000
@@ -155,11 +177,29 @@ class Recipe:
             raise InputError("muon needs whole matrices and fsdp keeps shares of them: choose adamw or sharding none")
         if self.stages and _own_stage(self) != Stage(**_summary(self.stages)):
             raise InputError("a recipe with stages says context, batch_rows, steps, micro_rows and so on there only")
+        self._check_objective()
         for stage in self.plan:
             if stage.context > self.model.max_positions:
                 raise InputError(
                     f"a context beyond the model's max_positions {self.model.max_positions}", value=stage.context
                 )
+
+    def _check_objective(self) -> None:
+        _among("objective", self.objective, ("causal", "masked"))
+        encoder = isinstance(self.model, EncoderConfig)
+        if encoder and self.objective == "causal":
+            raise InputError("an encoder sees what it would predict: its objective is masked", value=self.objective)
+        if not encoder and self.objective == "masked":
+            raise InputError("a decoder sees nothing behind a hidden token: its objective is causal", value="masked")
+        if self.masking is not None and not encoder:
+            raise InputError("masking belongs to the objective masked")
+        if self.tokenizer and isinstance(self.model, DecoderConfig) and (self.model.kmer_orders or self.model.gengram):
+            raise InputError("k-mer memories read one base a token, and this recipe has a tokenizer of longer pieces")
+        for stage in self.plan if encoder else ():
+            if stage.context_parallel > 1:
+                raise InputError("only a decoder's rows are cut over processes", value=stage.context_parallel)
+            if stage.context < 3:
+                raise InputError("a row has two special tokens and one more at least", value=stage.context)
 
     @property
     def plan(self) -> tuple[Stage, ...]:
@@ -201,20 +241,37 @@ def _among(what: str, value: str, known: tuple[str, ...]) -> None:
 def _build(path: Path, values: dict[str, Any]) -> Recipe:
     values = dict(values)
     parts: dict[str, Any] = {}
-    for key, kind in (("model", DecoderConfig), ("corpus", CorpusRecipe), ("optimizer", OptimizerRecipe)):
-        if key in values:
-            parts[key] = fill(path, key, kind, _with_memory(path, values.pop(key)))
+    if "model" in values:
+        parts["model"] = _read_model(path, values.pop("model"), str(values.get("objective", "causal")))
+    for key, kind in _PARTS.items():
+        if values.get(key) is not None:
+            parts[key] = fill(path, key, kind, values.pop(key))
     if "stages" in values:
         parts |= _read_stages(path, values)
     recipe: Recipe = fill(path, "recipe", Recipe, {**values, **parts})
     return recipe
 
 
-def _with_memory(path: Path, values: Any) -> Any:
-    """A model's mapping with its Gengram memory read, where it has one; any other as it is."""
-    if not isinstance(values, dict) or values.get("gengram") is None:
-        return values
-    return {**values, "gengram": fill(path, "gengram", GengramConfig, values["gengram"])}
+_PARTS: dict[str, type[Any]] = {
+    "corpus": CorpusRecipe,
+    "optimizer": OptimizerRecipe,
+    "masking": MaskingRecipe,
+    "haplotypes": HaplotypeRecipe,
+}
+
+
+def _read_model(path: Path, values: Any, objective: str) -> Any:
+    """A model's config: of the network whose keys it has, and of the one for the objective where that is open."""
+    own = {kind: {item.name for item in fields(kind)} for kind in (DecoderConfig, EncoderConfig)}
+    kind: type[Any] = EncoderConfig if objective == "masked" else DecoderConfig
+    if isinstance(values, dict):
+        fitting = [one for one, names in own.items() if not set(values) - names]
+        if len(fitting) == 1:
+            kind = fitting[0]
+        for key, inner in (("gengram", GengramConfig), ("sparse", BlockSparseConfig)):
+            if key in own[kind] and values.get(key) is not None:
+                values = {**values, key: fill(path, key, inner, values[key])}
+    return fill(path, "model", kind, values)
 
 
 def _read_stages(path: Path, values: dict[str, Any]) -> dict[str, Any]:

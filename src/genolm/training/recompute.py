@@ -7,17 +7,17 @@ from typing import Any
 
 from torch.utils.checkpoint import checkpoint
 
-from genolm.models.decoder import Decoder
+from genolm.training.networks import Network
 
 
 class Recomputation:
-    """Switches it on and off for the layers of a decoder; results are the same bits either way.
+    """Switches it on and off for the layers of a network; results are the same bits either way.
 
     Args:
-        network: the decoder.
+        network: the network.
     """
 
-    def __init__(self, network: Decoder) -> None:
+    def __init__(self, network: Network) -> None:
         self._layers = list(network.layers)
         self._plain: list[Any] = [layer.forward for layer in self._layers]
 

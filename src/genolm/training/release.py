@@ -15,12 +15,15 @@ import torch
 from torch import Tensor
 
 from genolm.models.card import Card
+from genolm.models.config import DecoderConfig
 from genolm.models.conversion import save
-from genolm.models.decoder import Decoder
 from genolm.models.model import Model
 from genolm.tokens.nucleotide import NucleotideTokenizer
+from genolm.tokens.tokenizer import Tokenizer
+from genolm.training.networks import bare_network
 from genolm.training.recipe import Recipe
 from genolm.training.schedule import tokens_until
+from genolm.training.token_rows import rows_of
 
 Lines = Sequence[dict[str, Any]]
 
@@ -28,7 +31,7 @@ Lines = Sequence[dict[str, Any]]
 def write_model(
     folder: Path,
     weights: Mapping[str, Tensor],
-    tokenizer: NucleotideTokenizer,
+    tokenizer: Tokenizer,
     recipe: Recipe,
     log: Lines,
     processes: int = 1,
@@ -38,26 +41,28 @@ def write_model(
     Args:
         folder: the model folder.
         weights: by name, in bf16.
-        tokenizer: the corpus's.
+        tokenizer: the model's.
         recipe: what it was trained by.
         log: the run's reports.
         processes: how many trained it.
     """
     with torch.device("meta"):
-        network = Decoder(recipe.model, tokenizer.base_ids, tokenizer.n_id)
-    tied = {"head.weight": weights["embedding.weight"]} if recipe.model.tied else {}
+        network = bare_network(recipe.model, tokenizer)
+    shared = isinstance(recipe.model, DecoderConfig) and recipe.model.tied
+    tied = {"head.weight": weights["embedding.weight"]} if shared else {}
     network.load_state_dict({**weights, **tied}, assign=True)
     shutil.rmtree(folder, ignore_errors=True)
-    return save(Model(network, NucleotideTokenizer(tokenizer.symbols), _card(recipe, log, processes)), folder)
+    if isinstance(tokenizer, NucleotideTokenizer):
+        tokenizer = NucleotideTokenizer(tokenizer.symbols)  # the corpus's own reads every ambiguity code as N
+    return save(Model(network, tokenizer, _card(recipe, log, processes)), folder)
 
 
 def _card(recipe: Recipe, log: Lines, processes: int) -> Card:
-    evaluated = [line for line in log if "held_out_bits_per_base" in line]
-    bits = evaluated[-1]["held_out_bits_per_base"] if evaluated else {}
     steps = max((line["step"] for line in log), default=0)
     regions = "; ".join(f"{name}: {', '.join(texts)}" for name, texts in recipe.corpus.regions().items())
     notes = (recipe.card.strip(), f"Held out of training: {regions}." if regions else "")
     tokens = tokens_until(steps, recipe)
+    laid = rows_of(recipe)
     return Card(
         name=recipe.name,
         family="genolm",
@@ -66,9 +71,29 @@ def _card(recipe: Recipe, log: Lines, processes: int) -> Card:
         licence="Apache-2.0",
         source=f"genolm pretrain {recipe.name}",
         notes=tuple(note for note in notes if note),
-        metrics={"training_tokens": tokens, **{f"{name}_bits_per_base": value for name, value in bits.items()}},
+        objective=recipe.objective,
+        begin=laid.begin if laid else (),
+        end=laid.end if laid else (),
+        metrics={"training_tokens": tokens, **_metrics(log)},
         training=_how(recipe, steps, processes),
     )
+
+
+def _metrics(log: Lines) -> dict[str, float]:
+    """The last held-out figures, and the baseline of the frequency of tokens."""
+    found = {}
+    for told, name in _FIGURES.items():
+        lines = [line[told] for line in log if told in line]
+        found |= {f"{split}_{name}": value for split, value in (lines[-1] if lines else {}).items()}
+    return found
+
+
+_FIGURES = {
+    "held_out_bits_per_base": "bits_per_base",
+    "held_out_nats_per_token": "nats_per_token",
+    "held_out_accuracy": "accuracy",
+    "frequency_bits_per_base": "bits_per_base_by_frequency",
+}
 
 
 def _how(recipe: Recipe, steps: int, processes: int) -> dict[str, Any]:

@@ -7,23 +7,35 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus import RowOrder, Rows, Run
+from genolm.training.corpus.haplotypes import Haplotypes
 from genolm.training.recipe import Recipe
 from genolm.training.schedule import place
+from genolm.training.tokenisation import Tokenisation
 
 # Far apart, so that the seeds of stages and of a study's repeats do not meet.
 _BETWEEN_STAGES = 1_000_003
 
 
 class RowFeed:
-    """Rows by step; the next step's are cut by a thread while the network computes.
+    """Rows by step; the next step's are cut, and tokenised, by a thread while the network computes.
 
     Args:
         runs: the training split.
         recipe: for stages and seed.
         tokenizer: of the corpus.
+        tokens: how bases become tokens; None where each is one.
+        haplotypes: whose alleles pieces are read with.
     """
 
-    def __init__(self, runs: Sequence[Run], recipe: Recipe, tokenizer: NucleotideTokenizer) -> None:
+    def __init__(
+        self,
+        runs: Sequence[Run],
+        recipe: Recipe,
+        tokenizer: NucleotideTokenizer,
+        tokens: Tokenisation | None = None,
+        haplotypes: Haplotypes | None = None,
+    ) -> None:
+        self._tokens, self._haplotypes = tokens, haplotypes
         self._runs, self._recipe, self._tokenizer = runs, recipe, tokenizer
         self._orders: dict[int, RowOrder] = {}
         self._ahead = ThreadPoolExecutor(1)
@@ -46,7 +58,14 @@ class RowFeed:
 
     def _cut(self, step: int, team: int, teams: int) -> Rows:
         index, stage, at = place(step, self._recipe)
+        seed = self._recipe.seed + index * _BETWEEN_STAGES
         if index not in self._orders:
-            seed = self._recipe.seed + index * _BETWEEN_STAGES
-            self._orders = {index: RowOrder(self._runs, stage.context, stage.batch_rows, seed, self._tokenizer)}
-        return self._orders[index].batch(at, rank=team, world=teams)
+            bases = stage.context + 1 if self._tokens is None else self._tokens.row_bases(stage.context)
+            order = RowOrder(self._runs, bases - 1, stage.batch_rows, seed, self._tokenizer, self._haplotypes)
+            self._orders = {index: order}
+        rows = self._orders[index].batch(at, rank=team, world=teams)
+        laid = None if self._tokens is None else self._tokens.rows(stage.context)
+        if laid is None:
+            return rows
+        # By the row's number in the whole batch, whoever computes it.
+        return laid.training(rows, [(seed, at, team + teams * row) for row in range(len(rows.ids_RL))])

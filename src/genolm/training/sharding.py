@@ -8,12 +8,11 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor
 
-from genolm.models.decoder import Decoder
-from genolm.training.initialisation import initialise
+from genolm.training.initialisation import NetworkT, initialise
 
 
-def sharded_decoder(network: Decoder, seed: int, device: torch.device, world: int) -> Decoder:
-    """A decoder made on the meta device, spread over all processes and filled from ``seed``.
+def sharded_network(network: NetworkT, seed: int, device: torch.device, world: int) -> NetworkT:
+    """A network made on the meta device, spread over all processes and filled from ``seed``.
 
     No process ever holds more than its share and one whole tensor. Layers are gathered one at a time in a pass.
     """

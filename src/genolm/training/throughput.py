@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 
 from genolm.models.config import DecoderConfig
+from genolm.models.encoder_config import EncoderConfig
 from genolm.training.recipe import Recipe
 from genolm.training.schedule import place, tokens_until
 
@@ -36,12 +37,15 @@ class Peak(NamedTuple):
     source: str
 
 
-def training_flops(config: DecoderConfig, context: int) -> float:
+def training_flops(config: DecoderConfig | EncoderConfig, context: int) -> float:
     """FLOP of one token in a training step: forward, and twice that for the gradients.
 
-    Counted are the matrix products (two FLOP for each weight that a token passes through) and attention over the half
-    of the context that causality leaves; look-ups, norms and what is computed again in checkpointing are not.
+    Counted are the matrix products (two FLOP for each weight that a token passes through) and attention: over the half
+    of the context that causality leaves, or over what an encoder's layer sees. Look-ups, norms and what is computed
+    again in checkpointing are not; nor is the head of an encoder, which is computed for hidden tokens alone.
     """
+    if isinstance(config, EncoderConfig):
+        return _encoder_flops(config, context)
     experts = config.experts_per_token or 1
     layer = config.attention_parameters + experts * config.expert_parameters + config.num_experts * config.hidden_size
     inputs = sum(config.kmer_dims) * config.hidden_size
@@ -51,6 +55,22 @@ def training_flops(config: DecoderConfig, context: int) -> float:
     products = 2 * (config.num_layers * layer + config.vocab_size * config.hidden_size + inputs + memories)
     attention = config.num_layers * 4 * config.num_heads * config.head_dim * context / 2
     return 3.0 * (products + attention)
+
+
+def _encoder_flops(config: EncoderConfig, context: int) -> float:
+    width = config.hidden_size
+    layer = 4 * width * width + (3 if config.gated else 2) * width * config.ffn_size
+    seen = sum(_seen(config, number, context) for number in range(config.num_layers))
+    return 3.0 * (2 * config.num_layers * layer + 4 * width * seen)
+
+
+def _seen(config: EncoderConfig, layer: int, context: int) -> int:
+    """Tokens that a token of a layer sees, itself included; of blocks, what a query in the middle sees."""
+    if config.is_local(layer):
+        return min(context, config.local_window + 1)
+    if config.sparse is not None:
+        return min(context, (5 + config.sparse.random) * config.sparse.block)
+    return context
 
 
 def device_peak(device: torch.device, bf16: bool) -> Peak:

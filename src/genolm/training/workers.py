@@ -55,6 +55,14 @@ class Workers:
             dist.all_reduce(values)
         return values
 
+    def most(self, value: int) -> int:
+        """The largest value of all processes."""
+        if self.world == 1:
+            return value
+        largest = torch.tensor(value, device=self.device)
+        dist.all_reduce(largest, dist.ReduceOp.MAX)
+        return int(largest.item())
+
     def any(self, flag: bool) -> bool:
         """Whether any process says so."""
         return bool(self.summed(torch.tensor(float(flag), device=self.device)).item())

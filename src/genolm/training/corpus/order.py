@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus.documents import complement_table
+from genolm.training.corpus.haplotypes import Haplotypes
 from genolm.training.corpus.pieces import Pieces, cut_epoch
 from genolm.training.corpus.runs import Run, Runs
 
@@ -24,10 +25,14 @@ class Rows(NamedTuple):
         ids_RL: token ids, (rows, context + 1); padded at the end.
         documents_RL: document of every token, -1 for padding and separators; None when each row of the whole batch
             is one document.
+        labels_RL: of hidden tokens, what they are, below 0 elsewhere; None where nothing is hidden.
+        lengths_R: tokens of each row without padding; None where rows have none, or say it by their documents.
     """
 
-    ids_RL: Ids
+    ids_RL: NDArray[Any]
     documents_RL: NDArray[np.int32] | None
+    labels_RL: NDArray[np.int32] | None = None
+    lengths_R: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +47,14 @@ class _Epoch:
         whole: how many those are.
         begin_S: place in the stream of each shorter piece.
         batches_BR: rows of every batch.
+        haplotype_P: haplotype that each piece is read as, -1 for none; None where there are no haplotypes.
     """
 
     pieces: Pieces
     whole: int
     begin_S: NDArray[np.int64]
     batches_BR: NDArray[np.int64]
+    haplotype_P: NDArray[np.int32] | None
 
 
 class RowOrder:
@@ -65,11 +72,19 @@ class RowOrder:
         batch_rows: rows of a batch.
         seed: of phases, strands and order.
         tokenizer: for the complement, the separator and the padding.
+        haplotypes: individuals whose alleles pieces are read with, one drawn for each in every epoch.
     """
 
     def __init__(
-        self, runs: Sequence[Run], context: int, batch_rows: int, seed: int, tokenizer: NucleotideTokenizer
+        self,
+        runs: Sequence[Run],
+        context: int,
+        batch_rows: int,
+        seed: int,
+        tokenizer: NucleotideTokenizer,
+        haplotypes: Haplotypes | None = None,
     ) -> None:
+        self._haplotypes = haplotypes
         self._runs, self._length, self._batch_rows, self._seed = Runs.of(runs), context + 1, batch_rows, seed
         self._eod, self._pad = tokenizer.eod_id, tokenizer.pad_id
         self._complement = complement_table(tokenizer).tobytes()
@@ -116,7 +131,10 @@ class RowOrder:
         ends = np.cumsum(pieces.length_P[whole:] + 1)
         begins = ends - pieces.length_P[whole:] - 1
         packed = -(-(int(ends[-1]) - 1) // self._length) if len(ends) else 0
-        return _Epoch(pieces, whole, begins, self._batches(whole, packed, random))
+        batches = self._batches(whole, packed, random)
+        # Drawn last, so that rows of a corpus without haplotypes stay as they are.
+        haplotypes = None if self._haplotypes is None else self._haplotypes.drawn(len(pieces), random)
+        return _Epoch(pieces, whole, begins, batches, haplotypes)
 
     def _batches(self, whole: int, packed: int, random: np.random.Generator) -> NDArray[np.int64]:
         """Full batches of each kind, then one kind after the other out of what is left."""
@@ -142,7 +160,7 @@ class RowOrder:
                 assert documents is not None
                 self._pack(epoch, row - epoch.whole, ids[r], documents[r])
                 continue
-            self._read(epoch.pieces, row, 0, self._length, ids[r])
+            self._read(epoch, row, 0, self._length, ids[r])
             if documents is not None:
                 documents[r] = 0
         return Rows(ids, documents)
@@ -158,17 +176,23 @@ class RowOrder:
             left, right = max(begin, start), min(end, stop)
             if left < right:
                 into = slice(left - start, right - start)
-                self._read(epoch.pieces, epoch.whole + piece, left - begin, right - begin, ids_L[into])
+                self._read(epoch, epoch.whole + piece, left - begin, right - begin, ids_L[into])
                 documents_L[into] = number
             if start <= end < stop and piece + 1 < len(epoch.begin_S):
                 ids_L[end - start] = self._eod
 
-    def _read(self, pieces: Pieces, piece: int, start: int, stop: int, out_L: Ids) -> None:
+    def _read(self, epoch: _Epoch, piece: int, start: int, stop: int, out_L: Ids) -> None:
         """Bases ``[start, stop)`` of a piece as its strand reads."""
-        buffer, offset = self._runs.buffers[pieces.buffer_P[piece]], int(pieces.offset_P[piece])
-        if not pieces.reverse_P[piece]:
-            out_L[:] = buffer[offset + start : offset + stop]
-            return
+        pieces = epoch.pieces
+        number, offset = int(pieces.buffer_P[piece]), int(pieces.offset_P[piece])
+        reverse = bool(pieces.reverse_P[piece])
         end = offset + int(pieces.length_P[piece])
-        reverse = buffer[end - stop : end - start][::-1].tobytes()
-        out_L[:] = np.frombuffer(reverse.translate(self._complement), np.uint8)  # ten times as fast as indexing
+        first, last = (end - stop, end - start) if reverse else (offset + start, offset + stop)
+        ids_L = self._runs.buffers[number][first:last]
+        if self._haplotypes is not None and epoch.haplotype_P is not None and epoch.haplotype_P[piece] >= 0:
+            ids_L = self._haplotypes.read(number, first, ids_L, int(epoch.haplotype_P[piece]))
+        if not reverse:
+            out_L[:] = ids_L
+            return
+        letters = ids_L[::-1].tobytes()
+        out_L[:] = np.frombuffer(letters.translate(self._complement), np.uint8)  # ten times as fast as indexing

@@ -1,0 +1,242 @@
+"""Haplotypes of a population: training sequence read with the alleles of individuals, out of phased genotypes in VCF.
+
+Only substitutions of single bases are taken: they leave every coordinate, and so rows and held-out regions, where they
+are. Held-out splits are never changed.
+
+Shapes: S substitutions, H haplotypes (two for each sample).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genolm.errors import InputError
+from genolm.genome.fasta import contig_alias
+from genolm.tokens.nucleotide import NucleotideTokenizer
+from genolm.training.corpus.runs import Runs
+
+Ids = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class HaplotypeRecipe:
+    """Whose alleles training sequence is read with.
+
+    Attributes:
+        vcf: VCF or BCF files with phased genotypes, environment variables expanded.
+        samples: names of the samples that are drawn from; none for all of the files.
+        assembly: the assembly of the corpus that the files are about; needed when there are several.
+        share: chance that a piece is read as a haplotype; else it is read as it stands in the FASTA file.
+    """
+
+    vcf: tuple[str, ...]
+    samples: tuple[str, ...] = ()
+    assembly: str = ""
+    share: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("vcf", "samples"):
+            items = getattr(self, name)
+            if not isinstance(items, tuple) or not all(isinstance(item, str) and item for item in items):
+                raise InputError(f"{name} of haplotypes is a list of texts", value=items)
+        if not self.vcf:
+            raise InputError("haplotypes name at least one VCF file")
+        if isinstance(self.share, bool) or not isinstance(self.share, int | float) or not 0 < self.share <= 1:
+            raise InputError("share of haplotypes is above 0, at most 1", value=self.share)
+
+
+class _Substitution(NamedTuple):
+    """An alternative base of the files within a training document.
+
+    Attributes:
+        document: number of the document.
+        offset: of the base in its buffer.
+        alternative: token id.
+        carried_H: which haplotypes carry it.
+    """
+
+    document: int
+    offset: int
+    alternative: int
+    carried_H: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Haplotypes:
+    """Substitutions of a population by their places in the buffers of a corpus.
+
+    Attributes:
+        samples: names, in the order of their haplotypes: sample i has 2 i and 2 i + 1.
+        share: chance that a piece is read as a haplotype.
+        left_out: alleles of the files that were not taken, by reason.
+        digest: of everything that decides what is read.
+    """
+
+    samples: tuple[str, ...]
+    share: float
+    left_out: dict[str, int]
+    digest: str = field(init=False)
+    _place_S: NDArray[np.int64]
+    _alternative_S: Ids
+    _carried_HS: Ids
+
+    def __post_init__(self) -> None:
+        parts = (str((self.samples, self.share)).encode(), self._place_S, self._alternative_S, self._carried_HS)
+        digest = hashlib.sha256()
+        for part in parts:
+            digest.update(part if isinstance(part, bytes) else np.ascontiguousarray(part).data)
+        object.__setattr__(self, "digest", digest.hexdigest())
+
+    def __len__(self) -> int:
+        """Number of substitutions."""
+        return len(self._place_S)
+
+    def drawn(self, pieces: int, random: np.random.Generator) -> NDArray[np.int32]:
+        """A haplotype for each of so many pieces, -1 for the sequence as it is."""
+        drawn_P = random.integers(0, 2 * len(self.samples), pieces, dtype=np.int32)
+        return np.where(random.random(pieces) < self.share, drawn_P, np.int32(-1))
+
+    def read(self, buffer: int, start: int, ids_L: Ids, haplotype: int) -> Ids:
+        """Some bases of a buffer, from its ``start`` on, as a haplotype has them; what is passed stays as it is."""
+        first, last = np.searchsorted(self._place_S, [_place(buffer, start), _place(buffer, start + len(ids_L))])
+        if first == last:
+            return ids_L
+        bits = np.unpackbits(self._carried_HS[haplotype, first // 8 : -(-last // 8)])
+        own = first + np.flatnonzero(bits[first % 8 : first % 8 + last - first])
+        changed = ids_L.copy()
+        changed[self._place_S[own] - _place(buffer, start)] = self._alternative_S[own]
+        return changed
+
+
+def read_haplotypes(recipe: HaplotypeRecipe, train: Runs, tokenizer: NucleotideTokenizer) -> Haplotypes:
+    """The substitutions of VCF files that fall into training documents.
+
+    Other alleles are left out and counted: indels and symbolic ones, and bases outside of every training document. A
+    missing genotype reads the reference.
+
+    Raises:
+        InputError: a file that is not there or has no genotypes, an unknown sample, a reference allele that is not what
+            the sequence has, a heterozygous genotype without phase, several assemblies and none named.
+    """
+    places = _Places(train, recipe.assembly)
+    left_out = {"not a substitution": 0, "outside training sequence": 0}
+    found: list[_Substitution] = []
+    samples: tuple[str, ...] = recipe.samples
+    for text in recipe.vcf:
+        path = Path(os.path.expandvars(text))
+        samples = _samples(path, samples)
+        found += _substitutions(path, samples, places, tokenizer, left_out)
+    if not found:
+        raise InputError("no substitution of the haplotypes lies in training sequence", file=recipe.vcf[0])
+    place_S = np.array([_place(int(train.buffer_N[one.document]), one.offset) for one in found], np.int64)
+    order = np.argsort(place_S, kind="stable")
+    carried_HS = np.packbits(np.stack([found[i].carried_H for i in order], axis=1), axis=1)
+    alternative_S = np.array([found[i].alternative for i in order], np.uint8)
+    return Haplotypes(samples, float(recipe.share), left_out, place_S[order], alternative_S, carried_HS)
+
+
+def _place(buffer: int, offset: int) -> int:
+    return (buffer << 40) + offset
+
+
+class _Places:
+    """Where a position of a contig stands among the training documents."""
+
+    def __init__(self, train: Runs, assembly: str) -> None:
+        names = set(train.assemblies.names)
+        if assembly and assembly not in names:
+            raise InputError("haplotypes are of an assembly that gives no training sequence", value=assembly)
+        if not assembly and len(names) > 1:
+            raise InputError(f"haplotypes name the assembly they are of: {', '.join(sorted(names))}")
+        self.train = train
+        self._starts: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
+        aliases = np.array([contig_alias(name) for name in train.contigs.names])[train.contigs.code_N]
+        own = np.array([not assembly or name == assembly for name in train.assemblies.names])[train.assemblies.code_N]
+        for alias in dict.fromkeys(aliases[own].tolist()):
+            index = np.flatnonzero(own & (aliases == alias))
+            index = index[np.argsort(train.start_N[index])]
+            self._starts[alias] = train.start_N[index], index
+
+    def find(self, contig: str, position: int) -> tuple[int, int] | None:
+        """Number of the document of a 0-based position, and the offset in its buffer; None outside of all."""
+        starts, index = self._starts.get(contig_alias(contig), (np.empty(0, np.int64), np.empty(0, np.int64)))
+        before = int(np.searchsorted(starts, position, side="right")) - 1
+        if before < 0:
+            return None
+        document = int(index[before])
+        within = position - int(self.train.start_N[document])
+        if within >= int(self.train.length_N[document]):
+            return None
+        return document, int(self.train.offset_N[document]) + within
+
+
+def _samples(path: Path, wanted: tuple[str, ...]) -> tuple[str, ...]:
+    with _opened(path) as file:
+        known = tuple(file.header.samples)
+        if not known or "GT" not in file.header.formats:
+            raise InputError("haplotypes need genotypes (GT), and this file has none", file=path)
+    if unknown := [name for name in wanted if name not in known]:
+        raise InputError("the file has no sample of this name", file=path, value=unknown[0])
+    return wanted or known
+
+
+def _substitutions(
+    path: Path, samples: Sequence[str], places: _Places, tokenizer: NucleotideTokenizer, left_out: dict[str, int]
+) -> Iterator[_Substitution]:
+    train = places.train
+    with _opened(path) as file:
+        file.subset_samples(list(samples))
+        for record in file:
+            alleles = [allele.upper() for allele in record.alleles or ()]
+            single = [n for n, allele in enumerate(alleles) if n and len(allele) == 1 and allele in "ACGT"]
+            left_out["not a substitution"] += len(alleles) - 1 - len(single)
+            if len(alleles[0]) != 1 or not single:
+                left_out["not a substitution"] += len(single)
+                continue
+            place = places.find(record.contig, record.pos - 1)
+            if place is None:
+                left_out["outside training sequence"] += len(single)
+                continue
+            document, offset = place
+            has = tokenizer.decode(train.buffers[train.buffer_N[document]][offset : offset + 1])
+            if has != alleles[0]:
+                message = f"the reference allele is {alleles[0]} and the sequence has {has}: another build?"
+                raise InputError(message, file=path, value=f"{record.contig}:{record.pos}")
+            carried_H = _carried(path, record, samples)
+            for number in single:
+                alternative = int(tokenizer.encode(alleles[number])[0])
+                yield _Substitution(document, offset, alternative, carried_H == number)
+
+
+def _carried(path: Path, record: Any, samples: Sequence[str]) -> NDArray[np.int64]:
+    """Number of the allele that each haplotype carries, 0 where it is not known, (H,)."""
+    found = np.zeros(2 * len(samples), np.int64)
+    for number, name in enumerate(samples):
+        call = record.samples[name]
+        indices = [index or 0 for index in call.allele_indices or (0,)]
+        if len(indices) > 2:
+            raise InputError(f"{name} has {len(indices)} alleles", file=path, value=f"{record.contig}:{record.pos}")
+        if len(set(indices)) > 1 and not call.phased:
+            message = f"the genotype of {name} is not phased, so its haplotypes are not known"
+            raise InputError(message, file=path, value=f"{record.contig}:{record.pos}")
+        found[2 * number], found[2 * number + 1] = indices[0], indices[-1]
+    return found
+
+
+def _opened(path: Path) -> Any:
+    from pysam import VariantFile
+
+    if not path.is_file():
+        raise InputError("the haplotypes' VCF file is not there", file=path)
+    try:
+        return VariantFile(str(path))
+    except (OSError, ValueError) as error:
+        raise InputError(f"not a VCF or BCF file: {error}", file=path) from None
