@@ -54,7 +54,7 @@ def read_gff3(path: str | Path) -> Iterator[Transcript]:
         if columns[2] in _PARTS:
             _add(drafts, columns, path, number)
         else:
-            _note(_attributes(columns[8]), parents, names)
+            _note(attributes(columns[8]), parents, names)
     for draft in drafts.values():
         gene = parents.get(draft.id, draft.id)
         draft.id, draft.gene, draft.symbol = _bare(draft.id), _bare(gene), names.get(gene, "")
@@ -63,7 +63,7 @@ def read_gff3(path: str | Path) -> Iterator[Transcript]:
 
 
 def _add(drafts: dict[str, Draft], columns: list[str], path: Path, number: int) -> None:
-    transcripts = _attributes(columns[8]).get("Parent")
+    transcripts = attributes(columns[8]).get("Parent")
     if not transcripts:
         raise InputError(f"a GFF3 {columns[2]} without Parent", file=path, line=number, value=columns[8])
     part = feature_interval(columns, path, number, "GFF3")
@@ -83,7 +83,8 @@ def _note(attributes: dict[str, str], parents: dict[str, str], names: dict[str, 
         names[name] = attributes["Name"]
 
 
-def _attributes(text: str) -> dict[str, str]:
+def attributes(text: str) -> dict[str, str]:
+    """The ninth column of a GFF3 line by key."""
     pairs = (pair.partition("=") for pair in text.strip().split(";"))
     return {key.strip(): unquote(value) for key, found, value in pairs if found}
 
