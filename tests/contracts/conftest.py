@@ -1,10 +1,8 @@
-"""What every contract is tested with: all networks of the zoo, small and with random weights."""
+"""What every contract is tested with: all architectures of the zoo, small and with random weights."""
 
 import pytest
 import torch
-from tests.contracts.zoo_networks import model_of, random_network
-
-from genolm.models.zoo import ZOO
+from tests.contracts.zoo_networks import DECODERS, ENCODERS, model_of, random_network, token_model_of
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -18,7 +16,7 @@ def _inference():
         yield
 
 
-@pytest.fixture(scope="session", params=sorted(ZOO))
+@pytest.fixture(scope="session", params=DECODERS)
 def network(request):
     return random_network(request.param)
 
@@ -26,6 +24,17 @@ def network(request):
 @pytest.fixture(scope="session")
 def model(network):
     return model_of(network)
+
+
+@pytest.fixture(scope="session", params=ENCODERS)
+def encoder(request):
+    return random_network(request.param)
+
+
+@pytest.fixture(scope="session", params=[*ENCODERS, "genomeocean-100m", "genomeocean-4b"])
+def token_model(request):
+    """A model whose tokens are several bases: every encoder, and decoders of GenomeOcean."""
+    return token_model_of(random_network(request.param))
 
 
 @pytest.fixture

@@ -1,10 +1,15 @@
-"""Every network of the zoo, at a size that runs in milliseconds, with random weights."""
+"""Every architecture of the zoo, at a size that runs in milliseconds, with random weights."""
 
 from genolm.models.card import Card
+from genolm.models.config import DecoderConfig
+from genolm.models.encoder_config import EncoderConfig
 from genolm.models.model import Model
-from genolm.models.random_weights import random_decoder
+from genolm.models.random_weights import random_network as random_weights
 from genolm.models.zoo import ZOO
+from genolm.models.zoo_tiny import GENA_PIECES, OCEAN_PIECES
+from genolm.tokens.bpe import BpeTokenizer
 from genolm.tokens.nucleotide import NucleotideTokenizer
+from genolm.tokens.tokenizer import CLS, SEP
 from genolm.training.recipe import Recipe
 
 
@@ -13,9 +18,33 @@ def zoo_config(name):
     return ZOO[name].config or Recipe.load(name).model
 
 
+def _architectures(kind):
+    """The first entry of every shape that is left when sizes are shrunk."""
+    found = {}
+    for name in sorted(ZOO):
+        config = zoo_config(name)
+        if isinstance(config, kind):
+            found.setdefault(config.shrunk(), name)
+    return sorted(found.values())
+
+
+DECODERS = _architectures(DecoderConfig)
+ENCODERS = _architectures(EncoderConfig)
+
+
 def random_network(name):
-    return random_decoder(zoo_config(name).shrunk(), seed=7)
+    return random_weights(zoo_config(name).shrunk(), seed=7).eval()
 
 
 def model_of(network):
+    """A model of one-base tokens."""
     return Model(network, NucleotideTokenizer(), Card("contract", context=network.config.max_positions))
+
+
+def token_model_of(network):
+    """A model of tokens of several bases, framed as it was trained."""
+    causal = isinstance(network.config, DecoderConfig)
+    tokenizer = BpeTokenizer.read(OCEAN_PIECES if causal else GENA_PIECES)
+    objective = "causal" if causal else "masked"
+    context = network.config.max_positions
+    return Model(network, tokenizer, Card("contract", context=context, objective=objective, begin=(CLS,), end=(SEP,)))

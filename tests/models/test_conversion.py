@@ -12,8 +12,24 @@ from genolm.errors import ModelError, ResourceError, RunError
 from genolm.models import conversion
 from genolm.models.zoo import ZOO
 
-NAMES = ["tiny-random", "tiny-random-dense", "tiny-random-kmer", "tiny-random-gengram"]
-EXPRESSIBLE = NAMES[:2]
+DECODERS = [
+    "tiny-random",
+    "tiny-random-dense",
+    "tiny-random-kmer",
+    "tiny-random-gengram",
+    "tiny-random-ocean",
+    "tiny-random-ocean-gqa",
+]
+ENCODERS = [
+    "tiny-random-bert",
+    "tiny-random-bert-nolast",
+    "tiny-random-sparse",
+    "tiny-random-sparse-rotary",
+    "tiny-random-bigbird",
+    "tiny-random-moderngena",
+]
+NAMES = DECODERS + ENCODERS
+EXPRESSIBLE = ["tiny-random", "tiny-random-dense", "tiny-random-ocean", "tiny-random-ocean-gqa"]
 
 
 def stored(folder: Path) -> dict[str, torch.Tensor]:
@@ -58,7 +74,8 @@ def test_save_takes_the_layout_that_can_express_the_model(tmp_path):
     for name in NAMES:
         genolm.save(genolm.load(name), tmp_path / name)
         kinds[name] = json.loads((tmp_path / name / "config.json").read_text())["model_type"]
-    assert list(kinds.values()) == ["mixtral", "mistral", "genolm-decoder", "genolm-decoder"]
+    decoders = ["mixtral", "mistral", "genolm-decoder", "genolm-decoder", "mistral", "mistral"]
+    assert list(kinds.values()) == decoders + ["genolm-encoder"] * 4 + ["big_bird", "modernbert"]
 
 
 def test_a_kmer_table_cannot_be_exported(tmp_path):

@@ -83,8 +83,8 @@ def test_unknown_precision():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("genos-1.3b", r"no model named 'genos-1\.3b': did you mean genos-1\.2b\? known are genolm-nano, genos-1\.2b"),
-        ("quite-other", "no model named 'quite-other': known are"),
+        ("genos-1.3b", r"no model named 'genos-1\.3b': did you mean genos-1\.2b\? genolm models lists"),
+        ("quite-other", "no model named 'quite-other': genolm models lists the names"),
         ("./absent", r"\./absent: no such folder"),
         ("/absent/folder/deep", "/absent/folder/deep: no such folder"),
     ],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from genolm.models.config import DecoderConfig
+from genolm.models.encoder_config import EncoderConfig
+from genolm.models.network_config import NetworkConfig
 
 BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
 _ROWS_AT_ONCE = 8192  # tokens for which a feed-forward block holds its inner activations together
@@ -10,22 +12,33 @@ _READ_AT_ONCE = 1024  # tokens for which a Gengram memory holds its averages tog
 _FIXED = 64 * 2**20  # buffers of the allocator and of the matrix library
 
 
-def activation_bytes(config: DecoderConfig, tokens: int, width: int) -> int:
+def activation_bytes(config: NetworkConfig, tokens: int, width: int) -> int:
     """Bytes that a pass over ``tokens`` tokens needs beyond weights and cache, at its peak; linear in them.
 
-    Counted: residual stream, norm and attention output (4 D), queries and their output (2 H d), keys and values, plain
-    and rotated (4 H_kv d), the inner activations of 8,192 tokens at a time (3 F for every chosen expert), and logits
-    and log-probabilities in fp32 (2 V).
+    Counted in a decoder: residual stream, norm and attention output (4 D), queries and their output (2 H d), keys and
+    values, plain and rotated (4 H_kv d), the inner activations of 8,192 tokens at a time (3 F for every chosen expert),
+    and logits and log-probabilities in fp32 (2 V). In an encoder, whose attention takes pieces of bounded size:
+    residual stream, norm, queries, keys, values, mixed values and their projection (8 D; 10 D with rotated queries and
+    keys), inner activations of all tokens (2 F, gated 3 F), and logits and log-probabilities (2 V).
 
     Args:
-        config: the decoder.
-        tokens: tokens of the batch, pads included.
+        config: the decoder or encoder.
+        tokens: tokens of the batch; pads cost a decoder as much as tokens, an encoder next to nothing.
         width: bytes of one activation.
     """
+    if isinstance(config, EncoderConfig):
+        return _FIXED + _encoder_bytes(config, tokens, width)
     heads = 2 * config.num_heads * config.head_dim + 4 * config.num_kv_heads * config.head_dim
     stream = tokens * (4 * config.hidden_size + heads) * width
     inner = min(tokens, _ROWS_AT_ONCE) * 3 * config.ffn_size * max(1, config.experts_per_token) * width
     return _FIXED + stream + inner + tokens * 2 * config.vocab_size * 4 + _memory_bytes(config, tokens, width)
+
+
+def _encoder_bytes(config: EncoderConfig, tokens: int, width: int) -> int:
+    stream = (10 if config.positions == "rotary" else 8) * config.hidden_size
+    inner = (3 if config.gated else 2) * config.ffn_size
+    logits = 2 * config.vocab_size * 4 if config.masked_head else 0
+    return tokens * ((stream + inner) * width + logits)
 
 
 def _memory_bytes(config: DecoderConfig, tokens: int, width: int) -> int:
@@ -39,17 +52,22 @@ def _memory_bytes(config: DecoderConfig, tokens: int, width: int) -> int:
     return tokens * (4 * 8 + 2 * config.hidden_size * width) + read
 
 
-def table_bytes(config: DecoderConfig, width: int) -> int:
+def cache_bytes(config: NetworkConfig, tokens: int, width: int) -> int:
+    """Bytes of the key-value cache of a decoder for so many tokens; an encoder has none."""
+    return config.cache_bytes(tokens, width) if isinstance(config, DecoderConfig) else 0
+
+
+def table_bytes(config: NetworkConfig, width: int) -> int:
     """Memory of the folded tables that inference keeps for the Gengram memories of all layers, in bytes.
 
-    Zero under ``released-bf16``, whose running sums cannot be folded.
+    Zero under ``released-bf16``, whose running sums cannot be folded, and of an encoder.
     """
-    memory = config.gengram
+    memory = config.gengram if isinstance(config, DecoderConfig) else None
     if memory is None or memory.compat == "released-bf16":
         return 0
     return len(memory.layers) * memory.folded_bytes(config.hidden_size, width)
 
 
-def peak_bytes(config: DecoderConfig, tokens: int, width: int) -> int:
+def peak_bytes(config: NetworkConfig, tokens: int, width: int) -> int:
     """Weights, folded tables and activations of one pass without a cache, as ``embed`` and ``score`` make it."""
     return config.parameters * width + table_bytes(config, width) + activation_bytes(config, tokens, width)

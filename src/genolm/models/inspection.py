@@ -8,8 +8,9 @@ from typing import TypedDict
 from genolm.models.card import Card, read_card
 from genolm.models.config import DecoderConfig
 from genolm.models.config_file import CONFIG, parse_config, read_config
-from genolm.models.footprint import BYTES, peak_bytes, table_bytes
+from genolm.models.footprint import BYTES, cache_bytes, peak_bytes, table_bytes
 from genolm.models.naming import locate
+from genolm.models.network_config import NetworkConfig
 from genolm.models.zoo import ZOO, Entry
 
 CONTEXTS = tuple(8192 << step for step in range(8))
@@ -36,14 +37,14 @@ class ModelInfo(TypedDict):
     """Facts about a model, plain JSON values throughout.
 
     Keys:
-        parameters: all weights; ``backbone_parameters`` without the language-model head; ``active_parameters`` those
+        parameters: all weights; ``backbone_parameters`` without the heads; ``active_parameters`` those
             that one token passes through, embedding, tables and head counted whole; ``gengram_parameters`` those of
             the k-mer memories inside layers.
         weights_bytes: size of the weights in each precision.
         folded_table_bytes: what inference keeps beside the weights to read these memories quickly, in the model's
             precision; part of ``peak_bytes``.
         cache_bytes_per_token: key-value cache in the model's precision.
-        memory: one entry for each context length up to the model's own.
+        memory: one entry for each context length up to the model's own; for that alone where it is shorter than all.
     """
 
     name: str
@@ -114,7 +115,7 @@ def _origin(entry: Entry, present: bool) -> str:
     return "shipped with genolm" if present else "not in this installation"
 
 
-def _shipped(folder: Path | None) -> DecoderConfig | None:
+def _shipped(folder: Path | None) -> NetworkConfig | None:
     return read_config(folder)[0] if folder and (folder / CONFIG).is_file() else None
 
 
@@ -125,7 +126,7 @@ def describe(name: str | Path) -> ModelInfo:
         name: a name of the zoo, a model folder, or a hub id.
 
     Raises:
-        ModelError: nothing of that name, or a config that is not one of our decoder.
+        ModelError: nothing of that name, or a config that is not one of our networks.
         NetworkError: a hub id that cannot be looked up.
     """
     place = locate(name)
@@ -149,7 +150,7 @@ def _describe_hub(hub_id: str) -> ModelInfo:
     return _info(config, Card(hub_id, str(values["model_type"]), precision=precision, source=source), hub_id)
 
 
-def _info(config: DecoderConfig, card: Card, hub_id: str | None) -> ModelInfo:
+def _info(config: NetworkConfig, card: Card, hub_id: str | None) -> ModelInfo:
     width = BYTES.get(card.precision, 4)
     context = card.context or config.max_positions
     return {
@@ -162,21 +163,21 @@ def _info(config: DecoderConfig, card: Card, hub_id: str | None) -> ModelInfo:
         "parameters": config.parameters,
         "backbone_parameters": config.backbone_parameters,
         "active_parameters": config.active_parameters,
-        "gengram_parameters": config.gengram_parameters,
+        "gengram_parameters": config.gengram_parameters if isinstance(config, DecoderConfig) else 0,
         "layers": config.num_layers,
         "hidden_size": config.hidden_size,
         "heads": config.num_heads,
-        "key_value_heads": config.num_kv_heads,
+        "key_value_heads": config.num_kv_heads if isinstance(config, DecoderConfig) else config.num_heads,
         "head_dim": config.head_dim,
-        "experts": config.num_experts,
-        "experts_per_token": config.experts_per_token,
+        "experts": config.num_experts if isinstance(config, DecoderConfig) else 0,
+        "experts_per_token": config.experts_per_token if isinstance(config, DecoderConfig) else 0,
         "vocabulary": config.vocab_size,
         "context": context,
         "precision": card.precision,
         "weights_bytes": {kind: config.parameters * BYTES[kind] for kind in ("float32", "bfloat16")},
         "folded_table_bytes": table_bytes(config, width),
-        "cache_bytes_per_token": config.cache_bytes(1, width),
-        "memory": [_memory(config, tokens, width) for tokens in CONTEXTS if tokens <= context],
+        "cache_bytes_per_token": cache_bytes(config, 1, width),
+        "memory": [_memory(config, tokens, width) for tokens in _contexts(context)],
         "layer": card.layer,
         "pooling": card.pooling,
         "citation": card.citation,
@@ -184,6 +185,11 @@ def _info(config: DecoderConfig, card: Card, hub_id: str | None) -> ModelInfo:
     }
 
 
-def _memory(config: DecoderConfig, tokens: int, width: int) -> ContextMemory:
-    cache, peak = config.cache_bytes(tokens, width), peak_bytes(config, tokens, width)
+def _contexts(context: int) -> list[int]:
+    """The lengths to tell memory of: the usual ones that fit, else the model's own."""
+    return [tokens for tokens in CONTEXTS if tokens <= context] or [context]
+
+
+def _memory(config: NetworkConfig, tokens: int, width: int) -> ContextMemory:
+    cache, peak = cache_bytes(config, tokens, width), peak_bytes(config, tokens, width)
     return {"tokens": tokens, "cache_bytes": cache, "peak_bytes": peak, "peak_bytes_with_cache": peak + cache}

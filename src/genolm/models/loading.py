@@ -24,8 +24,9 @@ from genolm.models.naming import locate
 from genolm.models.network import Network, make_network, tensor_shapes
 from genolm.models.network_config import NetworkConfig
 from genolm.models.precision import default_device, default_dtype, parse_device, parse_dtype
-from genolm.models.random_weights import random_decoder
+from genolm.models.random_weights import random_network
 from genolm.models.shards import SINGLE, read_header
+from genolm.tokens.bpe import BpeTokenizer
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.tokens.tokenizer import CLS, SEP, Tokenizer
 
@@ -69,8 +70,9 @@ def _load(name: str | Path, device: torch.device, dtype: torch.dtype | None) -> 
 
 def _load_entry(entry: zoo.Entry, device: torch.device, dtype: torch.dtype | None) -> Model:
     if entry.seed is not None and entry.config is not None:
-        network = random_decoder(entry.config, entry.seed)
-        return Model(network, NucleotideTokenizer(), entry.card).to(device, dtype or torch.float32)
+        tokenizer = NucleotideTokenizer() if entry.vocabulary is None else BpeTokenizer.read(entry.vocabulary)
+        network = random_network(entry.config, entry.seed)
+        return Model(network, tokenizer, entry.card).to(device, dtype or torch.float32)
     if entry.folder is not None:
         return load_folder(entry.installed_folder(), device=device, dtype=dtype, card=entry.card)
     entry.refuse_unconverted()

@@ -102,7 +102,7 @@ CASES = (
     Case(
         "model: an unknown name",
         "score genos-1.2 good.fa out.parquet",
-        "no model named 'genos-1.2': did you mean genos-1.2b? known are genolm-nano, genos-1.2b, genos-10b, genos-10b-v2, gengram-10b, tiny-random, tiny-random-dense, tiny-random-kmer, tiny-random-gengram; a folder or a hub id ORGANISATION/NAME will do as well",
+        "no model named 'genos-1.2': did you mean genos-1.2b? genolm models lists the names; a folder or a hub id ORGANISATION/NAME will do as well",
         4,
     ),
     Case("model: a path that is not there", "score ./my/model good.fa out.parquet", "./my/model: no such folder", 4),
@@ -329,7 +329,7 @@ CASES = (
     Case(
         "info: an unknown name",
         "info genos-1.3b",
-        "no model named 'genos-1.3b': did you mean genos-1.2b? known are genolm-nano, genos-1.2b, genos-10b, genos-10b-v2, gengram-10b, tiny-random, tiny-random-dense, tiny-random-kmer, tiny-random-gengram; a folder or a hub id ORGANISATION/NAME will do as well",
+        "no model named 'genos-1.3b': did you mean genos-1.2b? genolm models lists the names; a folder or a hub id ORGANISATION/NAME will do as well",
         4,
     ),
 )
