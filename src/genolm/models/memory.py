@@ -69,6 +69,7 @@ class MemoryOutput(NamedTuple):
         hidden: (B, L, D) of the layers asked for.
         pooled_BD: the pooler's vector after the last segment; None without a pooler.
         memory_BMD: the memory at the end.
+        step_BL: number of the step in which each token was read; -1 at padding.
     """
 
     labels: Tensor | None
@@ -77,6 +78,7 @@ class MemoryOutput(NamedTuple):
     hidden: dict[int, Tensor]
     pooled_BD: Tensor | None
     memory_BMD: Tensor
+    step_BL: Tensor
 
 
 class RecurrentMemory(nn.Module):
@@ -148,9 +150,12 @@ class RecurrentMemory(nn.Module):
         mask_BL = torch.ones_like(ids_BL, dtype=torch.bool) if mask_BL is None else mask_BL.bool()
         found: dict[str | int, list[Tensor]] = {}
         places, segments = [], []
+        step_BL = ids_BL.new_full(ids_BL.shape, -1)
         token_labels = self.encoder.config.labels and self.encoder.config.labels_of == "token"
         for step in self.steps(ids_BL, mask_BL, layers=layers, logits=logits):
-            places.append(_places(mask_BL, step))
+            place_N = _places(mask_BL, step)
+            places.append(place_N)
+            step_BL.view(-1)[place_N] = step.index
             for layer in layers:
                 found.setdefault(layer, []).append(step.content(step.output.hidden[layer]))
             if step.output.logits is not None:
@@ -167,6 +172,7 @@ class RecurrentMemory(nn.Module):
             hidden={layer: whole[layer] for layer in layers},
             pooled_BD=step.output.pooled_BD,
             memory_BMD=step.written_RMD,
+            step_BL=step_BL,
         )
 
     def steps(
