@@ -15,7 +15,7 @@ from genolm.tokens.bpe_vocabulary import Vocabulary
 FLANK = 256
 """Bases on each side of a substitution that are tokenised with it; a change has died out long before."""
 
-SUBSTITUTIONS = 2000
+SUBSTITUTIONS = 1000
 _COMPLEMENT = str.maketrans("ACGT", "TGCA")
 _RANDOM_BASES = 200_000
 
@@ -52,7 +52,7 @@ def sequence_facts(tokenizer: BpeTokenizer, sequences: Sequence[str], seed: int 
     Args:
         tokenizer: the tokenizer.
         sequences: upper-case ACGT.
-        seed: of the places and alternative bases of the 2,000 substitutions.
+        seed: of the places and alternative bases of the 1,000 substitutions.
     """
     start = time.perf_counter()
     forward = [tokenizer.tokens(sequence) for sequence in sequences]
