@@ -80,7 +80,7 @@ class Drawn(NamedTuple):
 def continue_tokens(
     model: Model,
     prompts: Sequence[Ids],
-    limits: Limits,
+    limits: Limits | Sequence[Limits],
     sampler: Sampler,
     streams: Sequence[np.random.Generator],
     *,
@@ -95,7 +95,7 @@ def continue_tokens(
     Args:
         model: a causal model.
         prompts: ids as the model reads them, begin tokens included, at least one; see :func:`prompt_ids`.
-        limits: when a sequence ends.
+        limits: when a sequence ends, of all or of each.
         sampler: how a token is drawn.
         streams: of random numbers, one for each prompt; one number is taken for each token.
         chunk: most prompt tokens of one pass; None for the default.
@@ -104,14 +104,17 @@ def continue_tokens(
     Raises:
         ModelError: a prompt that fills the context, without ``limits.slide``.
     """
-    longest = max((len(ids) for ids in prompts), default=0)
-    if longest >= model.context and not limits.slide:
+    each = [limits] * len(prompts) if isinstance(limits, Limits) else limits
+    rows = [
+        _Row(np.asarray(ids, np.int64), own, stream) for ids, own, stream in zip(prompts, each, streams, strict=True)
+    ]
+    longest = max((len(row.prompt) for row in rows if not row.limits.slide), default=0)
+    if longest >= model.context:
         raise ModelError(f"a prompt of {longest:,} tokens leaves no room in the {model.context:,} that the model reads")
-    rows = [_Row(np.asarray(ids, np.int64), stream) for ids, stream in zip(prompts, streams, strict=True)]
     growing = rows
     while growing:
-        _Round(model, growing, limits, sampler, chunk or CHUNK_TOKENS).run(pack)
-        growing = [row for row in growing if row.reason == "context"] if limits.slide else []
+        _Round(model, growing, sampler, chunk or CHUNK_TOKENS).run(pack)
+        growing = [row for row in growing if row.reason == "context" and row.limits.slide]
     return [row.drawn() for row in rows]
 
 
@@ -132,6 +135,7 @@ class _Row:
     """A sequence while it grows."""
 
     prompt: NDArray[np.int64]
+    limits: Limits
     stream: np.random.Generator
     ids: list[int] = field(default_factory=list)
     log_probs: list[float] = field(default_factory=list)
@@ -150,11 +154,37 @@ class _Row:
         return Drawn(np.array(self.ids, np.int64), np.array(self.log_probs, np.float64), self.reason)
 
 
+_NEVER = 2**62
+
+
+class _Bounds(NamedTuple):
+    """Limits of sequences side by side, int64 (A,) each."""
+
+    least_tokens_A: Tensor
+    most_tokens_A: Tensor
+    least_bases_A: Tensor
+    most_bases_A: Tensor
+
+    @classmethod
+    def of(cls, limits: Sequence[Limits]) -> _Bounds:
+        """A maximum that nobody set, and the minimum where the end is ignored, are never reached."""
+        rows = [
+            (
+                _NEVER if one.ignore_end else one.min_tokens,
+                one.max_tokens or _NEVER,
+                one.min_bases,
+                one.max_bases or _NEVER,
+            )
+            for one in limits
+        ]
+        return cls(*torch.tensor(rows).T)
+
+
 class _Round:
     """Sequences side by side from one reading of their prompts until each ends or fills the context."""
 
-    def __init__(self, model: Model, rows: list[_Row], limits: Limits, sampler: Sampler, chunk: int) -> None:
-        self.model, self.rows, self.limits, self.sampler, self.chunk = model, rows, limits, sampler, chunk
+    def __init__(self, model: Model, rows: list[_Row], sampler: Sampler, chunk: int) -> None:
+        self.model, self.rows, self.sampler, self.chunk = model, rows, sampler, chunk
         self.prompts = [row.read(len(model.begin_ids), model.context) for row in rows]
         self.end = model.tokenizer.eod_id
         self.lengths_V = torch.from_numpy(model.tokenizer.lengths)
@@ -162,6 +192,7 @@ class _Round:
         self.room_A = torch.tensor([model.context - len(ids) for ids in self.prompts])
         self.tokens_A = torch.tensor([len(row.ids) for row in rows])
         self.bases_A = torch.tensor([row.bases for row in rows])
+        self.bounds = _Bounds.of([row.limits for row in rows])
         self.written_AV = self._written()
 
     def run(self, pack: bool) -> None:
@@ -204,21 +235,15 @@ class _Round:
         return network.head(x_AD).float().cpu(), steps
 
     def _steps_to_come(self) -> int:
-        most = int(self.room_A.max())
-        if self.limits.max_tokens is not None:
-            most = min(most, self.limits.max_tokens)
-        if self.limits.max_bases is not None:
-            most = min(most, 1 + int(self.limits.max_bases / self.model.tokenizer.bases_per_token))
-        return max(1, most)
+        by_bases = 1 + (self.bounds.most_bases_A / self.model.tokenizer.bases_per_token).long()
+        most_A = torch.minimum(torch.minimum(self.room_A, self.bounds.most_tokens_A), by_bases)
+        return max(1, int(most_A.max()))
 
     def _choose(self, logits_AV: Tensor) -> tuple[Tensor, Tensor]:
         """A token for each sequence, and its log-probability under the model itself."""
         scores_AV = logits_AV.masked_fill(self.barred_V, float("-inf"))
-        early_A = (self.tokens_A < self.limits.min_tokens) | (self.bases_A < self.limits.min_bases)
-        if self.limits.ignore_end or bool(early_A.all()):
-            scores_AV[:, self.end] = float("-inf")
-        elif bool(early_A.any()):
-            scores_AV[early_A, self.end] = float("-inf")
+        early_A = (self.tokens_A < self.bounds.least_tokens_A) | (self.bases_A < self.bounds.least_bases_A)
+        scores_AV[:, self.end].masked_fill_(early_A, float("-inf"))
         uniform_A = torch.tensor([row.stream.random() for row in self.rows], dtype=torch.float64)
         chosen_A = self.sampler.choose(scores_AV, self.written_AV, uniform_A)
         log_probs_A = logits_AV.gather(1, chosen_A[:, None])[:, 0].double() - logits_AV.logsumexp(1).double()
@@ -232,7 +257,7 @@ class _Round:
         self.room_A -= 1
         if self.sampler.repetition_penalty != 1:
             self.written_AV.scatter_(1, chosen_A[:, None], True)
-        full_A = self._full()
+        full_A = (self.tokens_A >= self.bounds.most_tokens_A) | (self.bases_A >= self.bounds.most_bases_A)
         noted = (ended_A, full_A, chosen_A, log_probs_A, self.bases_A)
         for row, ended, full, chosen, log_prob, bases in zip(self.rows, *(values.tolist() for values in noted)):
             if not ended:
@@ -242,18 +267,11 @@ class _Round:
             row.reason = "stop" if ended else "length" if full else "context"
         return ~ended_A & ~full_A & (self.room_A > 0)
 
-    def _full(self) -> Tensor:
-        full_A = torch.zeros_like(self.tokens_A, dtype=torch.bool)
-        if self.limits.max_tokens is not None:
-            full_A |= self.tokens_A >= self.limits.max_tokens
-        if self.limits.max_bases is not None:
-            full_A |= self.bases_A >= self.limits.max_bases
-        return full_A
-
     def _keep(self, kept: Tensor, steps: Steps) -> None:
         """Goes on with these sequences only."""
         self.rows = [self.rows[number] for number in kept.tolist()]
         self.room_A, self.tokens_A, self.bases_A = self.room_A[kept], self.tokens_A[kept], self.bases_A[kept]
+        self.bounds = _Bounds(*(values[kept] for values in self.bounds))
         if self.sampler.repetition_penalty != 1:
             self.written_AV = self.written_AV[kept]
         steps.keep(kept.to(self.model.device))
