@@ -42,9 +42,9 @@ def test_the_same_chunks_give_the_same_bytes():
 
 
 def test_no_piece_is_longer_than_asked():
-    repeats = [*chunks(), *["ACGTTGCA" * 16] * 50]
+    repeats = [*chunks(), *["A" * 200] * 50]
     lengths = {size: BpeTokenizer(train_vocabulary(repeats, 24, max_length=size)).lengths.max() for size in (3, 64)}
-    assert lengths[3] == 3
+    assert lengths[3] <= 3
     assert lengths[64] > 3
 
 
