@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
 from genolm.errors import ModelError
+from genolm.models.memory_config import MemoryConfig
 
 NormPlace = Literal["pre", "post"]
 Positions = Literal["absolute", "rotary"]
@@ -89,6 +90,8 @@ class EncoderConfig:
         sentence_head: whether the two-way head on sentence order is there; needs a pooler.
         labels: outputs of a fine-tuned head; 0 for none.
         labels_of: what they describe: the ``sequence`` (from the pooler) or every ``token``.
+        memory: recurrent memory, with which long sequences are read a segment at a time; None for none. Its vectors are
+            the last rows of the embedding, beyond ``token_rows``.
         pad_id: id of the padding token.
         initial_std: standard deviation of the initial weights.
 
@@ -125,6 +128,7 @@ class EncoderConfig:
     sentence_head: bool = False
     labels: int = 0
     labels_of: LabelsOf = "sequence"
+    memory: MemoryConfig | None = None
     pad_id: int = 3
     initial_std: float = 0.02
 
@@ -143,6 +147,7 @@ class EncoderConfig:
         self._check_norms()
         self._check_positions()
         self._check_attention()
+        self._check_memory()
         if self.sentence_head and self.pooler == "none":
             raise ModelError("a sentence head reads the pooler, and there is none")
         if self.labels and self.labels_of == "sequence" and self.pooler == "none":
@@ -167,6 +172,20 @@ class EncoderConfig:
         if self.sparse is not None and self.global_every:
             raise ModelError("attention is by blocks or by local windows, not both")
 
+    def _check_memory(self) -> None:
+        memory = self.memory
+        if memory is None:
+            return
+        spare = self.vocab_size - self.tokens
+        if spare < memory.tokens:
+            raise ModelError(
+                f"a memory of {memory.tokens} vectors needs as many rows beyond the tokens; the embedding has {spare}"
+            )
+        if self.positions == "absolute" and memory.segment > self.max_positions:
+            raise ModelError(f"segments of {memory.segment} tokens are beyond the {self.max_positions} positions")
+        if max(memory.cls_id, memory.sep_id, memory.attended_padding or 0) >= self.tokens:
+            raise ModelError(f"a special token of the memory is none of the {self.tokens} tokens of the vocabulary")
+
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> EncoderConfig:
         """The config that :meth:`to_dict` wrote; an unknown key is a ModelError."""
@@ -174,6 +193,9 @@ class EncoderConfig:
         sparse = values.get("sparse")
         if isinstance(sparse, dict):
             values = {**values, "sparse": BlockSparseConfig.from_dict(sparse)}
+        memory = values.get("memory")
+        if isinstance(memory, dict):
+            values = {**values, "memory": MemoryConfig.from_dict(memory)}
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
@@ -196,6 +218,7 @@ class EncoderConfig:
             local_window=min(self.local_window, 16),
             sparse=None if self.sparse is None else replace(self.sparse, block=4, random=min(self.sparse.random, 2)),
             labels=min(self.labels, 5),
+            memory=None if self.memory is None else replace(self.memory, tokens=min(self.memory.tokens, 4), segment=32),
         )
 
     @property

@@ -85,27 +85,21 @@ class RecurrentMemory(nn.Module):
     """An encoder that remembers earlier segments of a sequence (RMT, Bulatov et al. 2022).
 
     Args:
-        encoder: the network; the last rows of its embedding, beyond its tokens, are the start of the memory.
-            :meth:`around` adds them.
-        memory: how it is used.
+        encoder: the network, whose config says how the memory is used; the last rows of its embedding are the memory's
+            start. :meth:`around` makes such an encoder of one without.
+        memory: another use of it, which the encoder's config then says.
 
     Raises:
-        ModelError: the embedding has no rows for the memory, or the segment is beyond the positions.
+        ModelError: the config says nothing of a memory, or what cannot be.
     """
 
-    def __init__(self, encoder: Encoder, memory: MemoryConfig) -> None:
+    def __init__(self, encoder: Encoder, memory: MemoryConfig | None = None) -> None:
         super().__init__()
-        config = encoder.config
-        spare = config.vocab_size - config.tokens
-        if spare < memory.tokens:
-            raise ModelError(
-                f"a memory of {memory.tokens} needs as many rows after the tokens; the embedding has {spare}"
-            )
-        if config.positions == "absolute" and memory.segment > config.max_positions:
-            raise ModelError(f"segments of {memory.segment} tokens are beyond the {config.max_positions} positions")
-        if max(memory.cls_id, memory.sep_id, memory.attended_padding or 0) >= config.tokens:
-            raise ModelError(f"a special token of the memory is beyond the {config.tokens} tokens of the vocabulary")
-        self.encoder, self.memory = encoder, memory
+        if memory is not None:
+            encoder.config = replace(encoder.config, memory=memory)
+        if encoder.config.memory is None:
+            raise ModelError("this encoder has no recurrent memory; RecurrentMemory.around gives one to a copy of it")
+        self.encoder, self.memory = encoder, encoder.config.memory
 
     @classmethod
     def around(cls, encoder: Encoder, memory: MemoryConfig, seed: int) -> RecurrentMemory:
@@ -117,7 +111,8 @@ class RecurrentMemory(nn.Module):
             seed: of the new rows, normal with the encoder's ``initial_std``.
         """
         config = encoder.config
-        grown = Encoder(replace(config, vocab_size=config.vocab_size + memory.tokens, token_rows=config.tokens))
+        rows = config.vocab_size + memory.tokens
+        grown = Encoder(replace(config, vocab_size=rows, token_rows=config.tokens, memory=memory))
         generator = torch.Generator().manual_seed(seed)
         new = torch.empty(memory.tokens, config.hidden_size).normal_(0.0, config.initial_std, generator=generator)
         tensors = encoder.state_dict()
@@ -127,7 +122,7 @@ class RecurrentMemory(nn.Module):
             bias = tensors["head.bias"]
             tensors["head.bias"] = torch.cat((bias, bias.new_zeros(memory.tokens)))
         grown.load_state_dict(tensors)
-        return cls(grown.to(table), memory)
+        return cls(grown.to(table))
 
     @property
     def start(self) -> Tensor:

@@ -180,6 +180,7 @@ def inexpressible(config: EncoderConfig) -> str | None:
         "norms without biases": not config.norm_bias,
         "a first layer without its norm": not config.first_norm,
         "no token types": not config.token_types,
+        "a recurrent memory": config.memory is not None,
         "a head with another activation": config.head_activation != config.activation,
         "a layout for each layer": sparse is not None and sparse.per_layer_layout,
         "seeded random blocks": sparse is not None and sparse.random_blocks == "seeded",
