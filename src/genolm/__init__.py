@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from genolm.models.inspection import models_table as models_table
     from genolm.models.loading import load as load
     from genolm.models.model import Model as Model
+    from genolm.tasks.cluster import cluster as cluster
     from genolm.tasks.embed import embed as embed
     from genolm.tasks.explain.attribution import explain_attribution as explain_attribution
     from genolm.tasks.explain.experts import explain_experts as explain_experts
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from genolm.tasks.generated_check import check_generated as check_generated
     from genolm.tasks.likelihood import score as score
     from genolm.tasks.mutagenesis import mutate as mutate
+    from genolm.tasks.scan import scan as scan
     from genolm.tasks.variants import variants as variants
     from genolm.tokens.bpe import BpeTokenizer as BpeTokenizer
     from genolm.tokens.nucleotide import NucleotideTokenizer as NucleotideTokenizer
@@ -70,12 +72,14 @@ _MODULES = {
     "describe": "models.inspection",
     "models_table": "models.inspection",
     "embed": "tasks.embed",
+    "cluster": "tasks.cluster",
     "explain_attribution": "tasks.explain.attribution",
     "explain_experts": "tasks.explain.experts",
     "explain_lens": "tasks.explain.lens",
     "explain_memory": "tasks.explain.memory",
     "explain_tables": "tasks.explain.tables",
     "score": "tasks.likelihood",
+    "scan": "tasks.scan",
     "variants": "tasks.variants",
     "mutate": "tasks.mutagenesis",
     "generate": "tasks.generate",

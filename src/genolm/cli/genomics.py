@@ -1,19 +1,108 @@
-"""Verbs for whole genomes and generated DNA: cluster, detect and check."""
+"""Verbs for whole genomes and generated DNA: cluster and check."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from genolm.cli.options import Overwrite, at_least
+from genolm.cli.options import Context, ModelName, Overwrite, Precision, Strands, at_least
 
 Folder = Annotated[
     Path, typer.Option("--out", metavar="FOLDER", help="Folder to write; it appears when it is complete.")
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Of everything that is drawn.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no closing line.")]
+
+
+Device = Annotated[
+    str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps; default the best there is.")
+]
+BatchTokens = Annotated[
+    int | None, typer.Option("--batch-tokens", callback=at_least(1), metavar="N", help="Tokens in one batch.")
+]
+
+
+def cluster(
+    model: ModelName,
+    genomes: Annotated[list[Path], typer.Argument(metavar="GENOMES", help="FASTA files, one a genome.")],
+    *,
+    out: Folder,
+    length: Annotated[
+        list[int] | None,
+        typer.Option(metavar="BASES", help="Bases of a fragment; can be repeated.", show_default="5000"),
+    ] = None,
+    per_genome: Annotated[
+        int, typer.Option(callback=at_least(1), metavar="N", help="Most fragments of a genome, drawn at random.")
+    ] = 50,
+    max_n: Annotated[
+        float,
+        typer.Option(callback=at_least(0, 1), metavar="SHARE", help="Most N in a fragment; others are passed over."),
+    ] = 0.05,
+    labels: Annotated[
+        str, typer.Option(metavar="files|none|TSV", help="Species: one a file, none, or a table of genome and label.")
+    ] = "files",
+    k: Annotated[
+        int | None, typer.Option("--k", metavar="N", help="Clusters of k-means; default the number of species.")
+    ] = None,
+    layer: Annotated[
+        int | None, typer.Option(metavar="N", help="Layer: 0 the embedding, -1 the last; default from the card.")
+    ] = None,
+    pooling: Annotated[
+        Literal["mean", "max", "min", "last"], typer.Option(help="How tokens become one vector.")
+    ] = "mean",
+    rc: Strands = False,
+    twin: Annotated[
+        bool, typer.Option("--twin/--no-twin", help="Also cluster by random weights of the same shape.")
+    ] = True,
+    reduce: Annotated[
+        Literal["umap", "pca", "none"], typer.Option(help="To 10 dimensions, before the clustering.")
+    ] = "umap",
+    seed: Seed = 42,
+    repeats: Annotated[int, typer.Option(callback=at_least(1), metavar="N", help="Seeds of UMAP and k-means.")] = 3,
+    resample: Annotated[
+        Literal["genomes", "fragments"], typer.Option(help="What intervals are drawn from.")
+    ] = "genomes",
+    context: Context = None,
+    tables: Annotated[Literal["tsv", "parquet"], typer.Option("--tables", help="What tables are written as.")] = "tsv",
+    device: Device = None,
+    dtype: Precision = None,
+    batch_tokens: BatchTokens = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Cluster fragments of genomes by embeddings; tetranucleotides and random weights beside."""
+    from genolm.tasks.cluster import cluster as function
+
+    function(
+        model,
+        genomes,
+        out,
+        length=length or 5000,
+        per_genome=per_genome,
+        max_n=max_n,
+        labels=labels,
+        k=k,
+        layer=layer,
+        pooling=pooling,
+        rc=rc,
+        twin=twin,
+        reduce=reduce,
+        seed=seed,
+        repeats=repeats,
+        resample=resample,
+        context=context,
+        tables=tables,
+        device=device,
+        dtype=dtype,
+        token_budget=batch_tokens,
+        overwrite=overwrite,
+        progress=not quiet and sys.stderr.isatty(),
+    )
+    if not quiet:
+        typer.echo(f"wrote {out}", err=True)
 
 
 def check(

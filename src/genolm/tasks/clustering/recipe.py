@@ -1,0 +1,143 @@
+"""The public recipe of species clustering, the same for all features: reduce, standardise, cluster.
+
+UMAP to 10 dimensions with 30 neighbours and distance 0 (McInnes et al. 2018), then DBSCAN(0.5, 5); k-means and HDBSCAN
+beside it. N fragments, D dimensions.
+"""
+
+from __future__ import annotations
+
+import warnings
+from importlib import import_module
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genolm.errors import GenolmError, InputError
+
+Reduction = Literal["umap", "pca", "none"]
+Method = Literal["dbscan", "kmeans", "hdbscan"]
+METHODS: tuple[Method, ...] = get_args(Method)
+
+DIMENSIONS, NEIGHBOURS, MIN_DIST = 10, 30, 0.0
+EPSILON, MIN_SAMPLES = 0.5, 5
+MIN_CLUSTER = 10
+"""Fewest fragments of a cluster of HDBSCAN."""
+NOISE = -1
+
+_STARTS = 10  # of k-means
+
+Floats = NDArray[np.float64]
+Clusters = NDArray[np.int64]
+
+
+def check_packages(reduction: str) -> None:
+    """Looks, before anything is computed, whether scikit-learn and, where it is wanted, umap-learn are there.
+
+    Raises:
+        InputError: no such reduction.
+        GenolmError: a package is missing; the message says how to install it.
+    """
+    if reduction not in get_args(Reduction):
+        raise InputError(f"reduce is one of {', '.join(get_args(Reduction))}", value=reduction)
+    _imported("sklearn", "scikit-learn")
+    if reduction == "umap":
+        _imported("umap", "umap-learn", "; --reduce pca does without")
+
+
+def check_count(fragments: int, reduction: Reduction) -> None:
+    """Looks whether there are fragments enough for the recipe.
+
+    Raises:
+        InputError: there are not.
+    """
+    if reduction == "umap" and fragments <= NEIGHBOURS:
+        raise InputError(
+            f"UMAP with {NEIGHBOURS} neighbours needs more than {NEIGHBOURS} fragments, and there are {fragments}: take"
+            " more or shorter ones, or --reduce pca"
+        )
+    if fragments < 2:
+        raise InputError(f"clusters need at least 2 fragments, and there are {fragments}: take more or shorter ones")
+
+
+def reduced(values_ND: Floats, reduction: Reduction, seed: int, dimensions: int = DIMENSIONS) -> Floats:
+    """The features in at most 10 dimensions, or as they are.
+
+    Args:
+        values_ND: features.
+        reduction: ``umap``, ``pca`` or ``none``.
+        seed: of UMAP.
+        dimensions: how many are kept.
+    """
+    if reduction == "none":
+        return values_ND
+    if reduction == "pca":
+        return principal_components(values_ND, dimensions)
+    return _umap(values_ND, seed, dimensions)
+
+
+def principal_components(values_ND: Floats, dimensions: int) -> Floats:
+    """The first principal components; the sign of each is fixed by its largest loading."""
+    centred = values_ND - values_ND.mean(0)
+    left, singular, loadings = np.linalg.svd(centred, full_matrices=False)
+    signs = np.sign(loadings[np.arange(len(loadings)), np.abs(loadings).argmax(1)])
+    return np.asarray((left * singular * signs)[:, :dimensions])
+
+
+def _umap(values_ND: Floats, seed: int, dimensions: int) -> Floats:
+    umap = _imported("umap", "umap-learn", "; --reduce pca does without")
+    model = umap.UMAP(n_components=dimensions, n_neighbors=NEIGHBOURS, min_dist=MIN_DIST, random_state=seed, n_jobs=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tells that a seed means one thread
+        return np.asarray(model.fit_transform(values_ND), np.float64)
+
+
+def scaled(values_ND: Floats, reduction: Reduction) -> Floats:
+    """Reduced features on the scale that the clustering's distances are meant for.
+
+    Every dimension has variance 1, as the recipe wants; but of principal components only the first: those that hold
+    next to nothing must not count as much as it does.
+    """
+    if reduction == "pca":
+        spread = values_ND.std(0).max(initial=0.0)
+        return values_ND / spread if spread > 0 else values_ND
+    return standardised(values_ND)
+
+
+def clusters(scaled_ND: Floats, method: Method, seed: int, k: int | None) -> Clusters:
+    """The cluster of every fragment, from 0; -1 for noise, which k-means has none of.
+
+    Args:
+        scaled_ND: what :func:`scaled` gives.
+        method: ``dbscan``, ``kmeans`` or ``hdbscan``.
+        seed: of k-means; the others have nothing to draw.
+        k: clusters of k-means.
+    """
+    cluster = _imported("sklearn.cluster", "scikit-learn")
+    model: Any
+    match method:
+        case "dbscan":
+            model = cluster.DBSCAN(eps=EPSILON, min_samples=MIN_SAMPLES)
+        case "hdbscan":
+            least = max(2, min(MIN_CLUSTER, len(scaled_ND)))
+            model = cluster.HDBSCAN(min_cluster_size=least, min_samples=min(MIN_SAMPLES, least), copy=True)
+        case "kmeans":
+            model = cluster.KMeans(n_clusters=min(k or 1, len(scaled_ND)), n_init=_STARTS, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # fewer distinct points than clusters
+        return np.asarray(model.fit_predict(scaled_ND), np.int64)
+
+
+def standardised(values_ND: Floats) -> Floats:
+    """Every dimension with mean 0 and variance 1; a constant one stays at 0."""
+    spread_D = values_ND.std(0)
+    return np.asarray((values_ND - values_ND.mean(0)) / np.where(spread_D > 0, spread_D, 1.0))
+
+
+def _imported(name: str, package: str, instead: str = "") -> Any:
+    try:
+        return import_module(name)
+    except ImportError:
+        raise GenolmError(
+            f"cluster needs {package}, which is not installed: pip install 'genolm[cluster]'{instead}"
+        ) from None
