@@ -8,7 +8,13 @@ import torch
 
 from genolm.models.card import Card
 from genolm.models.config import DecoderConfig
+from genolm.models.card import Card
+from genolm.models.config import DecoderConfig
+from genolm.models.encoder_config import EncoderConfig
 from genolm.models.loading import load
+from genolm.models.model import Model
+from genolm.models.random_weights import random_network
+from genolm.tokens.published import published
 from genolm.models.model import Model
 from genolm.models.random_weights import random_decoder
 from genolm.tokens.bpe import BpeTokenizer
@@ -88,3 +94,28 @@ def ocean_model(*, context=64, begin=("[CLS]",), vocab=24, seed=3, **changes):
 def ocean():
     """A byte-pair decoder that reads 64 tokens."""
     return ocean_model()
+
+
+def _token_model(config):
+    tokenizer = published("t2t_1000h_multi_32k")
+    network = random_network(config, seed=5, base_ids=tokenizer.base_ids, n_id=tokenizer.n_id)
+    card = Card("tokens", context=40, begin=("[CLS]",), end=("[SEP]",))
+    return Model(network, tokenizer, card)
+
+
+@pytest.fixture(scope="session")
+def token_encoder():
+    """An encoder of 40 byte-pair tokens, special ones included, with random weights."""
+    return _token_model(EncoderConfig(32_000, 16, 2, 2, 24, 40))
+
+
+@pytest.fixture(scope="session")
+def token_decoder():
+    """A causal decoder of 40 byte-pair tokens, special ones included, with random weights."""
+    return _token_model(DecoderConfig(32_000, 16, 2, 2, 2, 8, 24, pad_id=3))
+
+
+@pytest.fixture(params=["token_encoder", "token_decoder"])
+def token_model(request):
+    """Either of them."""
+    return request.getfixturevalue(request.param)

@@ -9,7 +9,7 @@ from genolm.tasks.variant_columns import Columns
 
 
 def columns(method="full", rc=False, horizon=512):
-    return Columns(method, Tiling(4096, 8192, horizon), rc)
+    return Columns.of_tiles(method, Tiling(4096, 8192, horizon), rc)
 
 
 def test_the_parts_columns():

@@ -209,7 +209,7 @@ def test_a_wrong_ref_names_file_and_line_before_anything_is_computed(tiny, vcf, 
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"method": "both"}, InputError, r"method is full or conditional \(value 'both'\)"),
+        ({"method": "both"}, InputError, r"method is one of full, conditional, window, masked \(value 'both'\)"),
         ({"on_mismatch": "warn"}, InputError, "on_mismatch is raise, skip or flip"),
         ({"horizon": 0}, InputError, "horizon must be at least 1 base"),
         ({"context": 0}, InputError, "context must be at least 1 base"),
@@ -243,12 +243,6 @@ def test_a_table_input_cannot_become_a_vcf(tiny, genome_path, tmp_path):
         InputError, match=r"VCF output needs VCF or BCF input; write \.parquet, \.tsv or \.csv .*in\.tsv"
     ):
         variants(tiny, table, tmp_path / "out.bcf", genome=genome_path)
-
-
-def test_models_with_longer_tokens_are_refused(tiny, genome_path, monkeypatch):
-    monkeypatch.setattr(type(tiny.tokenizer), "bases_per_token", property(lambda _: 4.2))
-    with pytest.raises(ModelError, match="variants need a model with one token per base"):
-        variants(tiny, ["chr1:5:A>C"], genome=genome_path)
 
 
 def test_a_model_with_a_short_context_shares_it_out(tiny, vcf, genome_path):

@@ -37,6 +37,10 @@ Sequences = Annotated[
 ]
 Output = Annotated[Path, typer.Argument(metavar="OUTPUT", help="File to write; its suffix chooses the format.")]
 Strands = Annotated[bool, typer.Option("--rc", help="Average with the reverse complement.")]
+BothStrands = Annotated[
+    bool | None,
+    typer.Option("--rc/--no-rc", help="Average with the reverse complement; default with methods window and masked."),
+]
 Reference = Annotated[
     Path | None, typer.Option("--genome", metavar="FASTA", help="Reference, for input that holds coordinates.")
 ]

@@ -14,8 +14,9 @@ from genolm.genome.fasta import Genome
 from genolm.genome.sequence import reverse_complement
 from genolm.genome.variant import Variant
 
-Obstacle = Literal["no_context", "contig_end"]
-"""Why a strand cannot be scored: nothing precedes the variant, or nothing follows it."""
+Obstacle = Literal["no_context", "contig_end", "n_in_token"]
+"""Why a strand cannot be scored: nothing precedes the variant, nothing follows it, or a token that it changes holds a
+base that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,10 @@ from genolm.tasks.bulk import Bulk
 from genolm.tasks.mutation_plots import check_plot, plot_mutations
 from genolm.tasks.provenance import Provenance
 from genolm.tasks.tables import SUFFIXES, check_suffix, write_table
+from genolm.tasks.token_variants import TokenVariantTask
 from genolm.tasks.variant_columns import Method
-from genolm.tasks.variants import HORIZON, VariantTask, fit_tiling
+from genolm.tasks.variant_run import VariantRun
+from genolm.tasks.variants import HORIZON, VariantTask, choose_method, fit_tiling
 
 if TYPE_CHECKING:
     import torch
@@ -30,10 +32,8 @@ _KEPT = ("chrom", "pos", "ref", "alt", "status")
 
 
 @dataclass(frozen=True)
-class MutationTask(VariantTask):
-    """Scores all single-base changes of the interval that ``source`` spells; see :func:`mutate`."""
-
-    name: ClassVar[str] = "mutate"
+class Mutations(VariantRun):
+    """All single-base changes of the interval that ``source`` spells; see :func:`mutate`."""
 
     def records(self) -> Iterator[VariantRecord]:
         """A record with three alternatives for every base that is known."""
@@ -57,15 +57,29 @@ class MutationTask(VariantTask):
         return frame.select(*_KEPT[:-1], *scores, _KEPT[-1])
 
 
+@dataclass(frozen=True)
+class MutationTask(Mutations, VariantTask):
+    """The mutations under a model that reads single bases."""
+
+    name: ClassVar[str] = "mutate"
+
+
+@dataclass(frozen=True)
+class TokenMutationTask(Mutations, TokenVariantTask):
+    """The mutations under any other model."""
+
+    name: ClassVar[str] = "mutate"
+
+
 def mutate(
     model: Model | str | Path,
     interval: Interval | str,
     out: Path | str | None = None,
     *,
     genome: Genome | str | Path,
-    method: Method = "conditional",
+    method: Method | None = None,
     context: int | None = None,
-    rc: bool = False,
+    rc: bool | None = None,
     plot: Path | str | None = None,
     device: torch.device | str | None = None,
     dtype: torch.dtype | str | None = None,
@@ -81,13 +95,15 @@ def mutate(
     (``full`` with a horizon of 512 bases). Bases that the genome does not know (N) have no rows.
 
     Args:
-        model: a model with one token per base, or what :func:`genolm.load` takes.
+        model: a model, or what :func:`genolm.load` takes.
         interval: as ``chr22:1,001-2,000`` (1-based, both ends included), or an `Interval`; on the forward strand.
         out: ``.parquet``, ``.tsv`` or ``.csv``; None returns the table.
         genome: FASTA, plain or bgzip.
-        method: ``conditional`` (one pass for everything) or ``full`` (a branch for each substitution).
-        context: bases that at least precede every position; None for 4,096, or what the model has room for.
-        rc: read the reverse strand too; the score is the mean.
+        method: ``conditional`` (one pass for everything) or ``full`` (a branch for each substitution); ``window`` or
+            ``masked`` where :func:`genolm.variants` has these. None for the first that the model has.
+        context: bases that at least precede every position; None for 4,096, or what the model has room for. With
+            ``window`` and ``masked``: most bases that are read together.
+        rc: read the reverse strand too; the score is the mean. None: with ``window`` and ``masked``.
         plot: ``.png``, ``.svg`` or ``.pdf`` of a sequence logo above a heat map
             (:func:`genolm.tasks.mutation_plots.plot_mutations`); replaced when it exists.
         device: where to compute; None for the best there is.
@@ -100,8 +116,8 @@ def mutate(
 
     Returns:
         ``out``, or without one a polars table: ``chrom``, ``pos`` (1-based), ``ref``, ``alt``,
-        ``llr_alt_minus_ref_site_nats`` (or ``…_sum_nats`` for ``full``), with ``rc`` also ``…_forward`` and
-        ``…_reverse``, and ``status``.
+        ``llr_alt_minus_ref_site_nats`` (or the column of the method in :func:`genolm.variants`), with ``rc`` also
+        ``…_forward`` and ``…_reverse``, and ``status``.
 
     Raises:
         InputError: an interval that is not wholly on its contig, or without a known base; an unknown kind of output.
@@ -116,14 +132,27 @@ def mutate(
     place = check_interval(interval, fasta)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
     opened = bulk.open(model, path)
-    tiling = fit_tiling(opened, method, context, HORIZON)
-    task = MutationTask(str(place), fasta.path, method, tiling, rc, "raise", Provenance.of(opened))
-    result = bulk.run(task, opened, path)
+    task = _task(opened, place, fasta.path, method, context, rc)
+    result = bulk.run(task, opened, path)  # type: ignore[arg-type]
     if picture is not None:
-        strands = "both strands" if rc else "forward strand"
+        strands = "both strands" if task.rc else "forward strand"
         table = result if path is None else _read(path)
-        plot_mutations(table, picture, subtitle=f"{opened.card.name}, {method}, {strands}")
+        plot_mutations(table, picture, subtitle=f"{opened.card.name}, {task.method}, {strands}")
     return result
+
+
+def _task(
+    model: Model, place: Interval, genome: Path, method: Method | None, context: int | None, rc: bool | None
+) -> Mutations:
+    single = model.causal and model.tokenizer.bases_per_token == 1
+    chosen = choose_method(model, "conditional" if single and method is None else method)
+    if chosen in ("window", "masked"):
+        both = True if rc is None else rc
+        return TokenMutationTask.fit(
+            model, context, HORIZON, source=str(place), genome=genome, method=chosen, rc=both, on_mismatch="raise"
+        )
+    tiling = fit_tiling(model, chosen, context, HORIZON)
+    return MutationTask(str(place), genome, chosen, bool(rc), "raise", Provenance.of(model), tiling)
 
 
 def check_interval(interval: Interval | str, genome: Genome) -> Interval:

@@ -26,7 +26,8 @@ Status = (
 - ``ref_mismatch``, ``unknown_contig``, ``off_contig``: the record does not fit the genome.
 - ``not_snv``: only ``method="full"`` scores it; ``longer_than_horizon``: ALT has more bases than are compared.
 - ``no_context``: nothing precedes it on a strand (first base of the contig; on the reverse strand, the last);
-  ``contig_end``: nothing follows it there. A mean over both strands is not given then.
+  ``contig_end``: nothing follows it there; ``n_in_token``: a token that it changes holds a base that is not known. A
+  mean over both strands is not given then.
 """
 
 

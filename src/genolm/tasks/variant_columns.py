@@ -13,12 +13,32 @@ from genolm.tasks.tiles import Tiling
 if TYPE_CHECKING:
     import polars as pl
 
-Method = Literal["full", "conditional"]
+Method = Literal["full", "conditional", "window", "masked"]
 RECORD = "record"
 """Column of the parts that tells which alternatives belong to one record; it is not part of a table."""
 
-_KINDS = {"full": "sum", "conditional": "site"}
+_KINDS = {"full": "sum", "conditional": "site", "window": "sum", "masked": "masked_sum"}
 _OPPOSITE = {"_forward": "_FWD", "_reverse": "_REV"}
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A whole number told for every alternative beside its score.
+
+    Attributes:
+        column: its column in a table.
+        description: of its INFO field.
+        silent_at_zero: whether the field is left out of a record where it is zero for all alleles.
+    """
+
+    column: str
+    description: str
+    silent_at_zero: bool = False
+
+    @property
+    def info(self) -> str:
+        """Name of the INFO field."""
+        return f"GENOLM_{self.column.upper()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +46,41 @@ class Columns:
     """Names and descriptions that follow from the settings of a run.
 
     Attributes:
-        method: ``full`` or ``conditional``.
-        tiling: context, step and horizon.
+        method: how alleles are compared.
         rc: whether both strands were read.
+        formula: what the score is, in sentences.
+        counts: what is told beside it.
     """
 
     method: Method
-    tiling: Tiling
     rc: bool
+    formula: str
+    counts: tuple[Count, ...] = ()
 
-    def __post_init__(self) -> None:
-        if self.method not in _KINDS:
-            raise InputError("method is full or conditional", value=self.method)
+    @classmethod
+    def of_tiles(cls, method: Method, tiling: Tiling, rc: bool) -> Columns:
+        """Of a model that reads single bases from the left.
+
+        Raises:
+            InputError: another method than ``full`` and ``conditional``.
+        """
+        if method not in ("full", "conditional"):
+            raise InputError("method is full or conditional", value=method)
+        counts = tuple(_uncounted(allele, tiling.horizon, rc) for allele in ("REF", "ALT")) if method == "full" else ()
+        return cls(method, rc, _tile_formula(method, tiling, rc), counts)
+
+    @classmethod
+    def of_tokens(cls, method: Method, context: int, horizon: int, rc: bool) -> Columns:
+        """Of a model whose tokens are several bases, or that reads both ways.
+
+        Args:
+            method: ``window`` or ``masked``.
+            context: most bases read together.
+            horizon: bases after the variant that count (``window``).
+            rc: whether both strands were read.
+        """
+        counts = tuple(_tokens(allele, rc) for allele in ("REF", "ALT"))
+        return cls(method, rc, _token_formula(method, context, horizon), counts)
 
     @property
     def score(self) -> str:
@@ -56,8 +99,9 @@ class Columns:
 
         texts = {"chrom": pl.String, "pos": pl.Int64, "id": pl.String, "ref": pl.String, "alt": pl.String}
         scores = {self.score + ending: pl.Float32 for ending in ("", *self.strands)}
-        contexts = {"left_context": pl.Int64, **({"right_context": pl.Int64} if self.rc else {})}
-        counts = {f"uncounted_{allele}": pl.Int64 for allele in ("ref", "alt")} if self.method == "full" else {}
+        both = self.rc or self.method == "masked"
+        contexts = {"left_context": pl.Int64, **({"right_context": pl.Int64} if both else {})}
+        counts = {count.column: pl.Int64 for count in self.counts}
         return {RECORD: pl.Int64, **texts, **scores, "status": pl.String, **contexts, **counts}
 
     @property
@@ -69,49 +113,37 @@ class Columns:
             "_reverse": "reverse strand: context after it",
         }
         whole = "mean of both strands" if self.rc else "forward strand only"
-        fields = [InfoField(name, "A", "Float", f"{self._formula} {_sentence(whole)}")]
+        fields = [InfoField(name, "A", "Float", f"{self.formula} {_sentence(whole)}")]
         for ending in self.strands:
             text = f"{name} as read on the {strands[ending]}"
             fields.append(InfoField(name + _OPPOSITE[ending], "A", "Float", text))
         fields.append(InfoField("GENOLM_STATUS", "A", "String", _STATUS))
-        if self.method == "full":
-            fields += [
-                InfoField(f"GENOLM_UNCOUNTED_{allele}", "A", "Integer", self._uncounted(allele))
-                for allele in ("REF", "ALT")
-            ]
+        fields += [InfoField(count.info, "A", "Integer", count.description) for count in self.counts]
         return tuple(fields)
-
-    @property
-    def _formula(self) -> str:
-        tiling = self.tiling
-        what = "probability of the base at the site"
-        if self.method == "full":
-            what = f"probabilities of the {tiling.horizon} bases from the variant on with either allele, summed"
-        side = "before the variant (after it on the reverse strand)" if self.rc else "before the variant"
-        return (
-            "log p(ALT) - log p(REF) in nats; negative: ALT is less likely. "
-            f"Natural logarithm of the {what}, renormalised over A, C, G and T, "
-            f"given {tiling.context} to {tiling.context + tiling.step - 1} bases {side}, fewer at the end of a contig."
-        )
-
-    def _uncounted(self, allele: str) -> str:
-        strands = ", both strands together" if self.rc else ""
-        return (
-            f"How many of the {self.tiling.horizon} bases are not in the sum of {allele}, being N or past the end of "
-            f"the contig{strands}; absent where none is for both alleles"
-        )
 
     def annotations(self, frames: Iterable[pl.DataFrame]) -> Iterator[Mapping[str, Any]]:
         """INFO values of one record after the other."""
         columns = {field.id: _column(field.id, self.score) for field in self.info}
         for rows in _records(frames):
-            yield _told({name: tuple(row[column] for row in rows) for name, column in columns.items()})
+            yield self._told({name: tuple(row[column] for row in rows) for name, column in columns.items()})
+
+    def _told(self, values: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
+        """The fields that say something: scores where there are any, counts where one is not silent."""
+        counts = {count.info for count in self.counts if count.silent_at_zero}
+        silent = counts if not any(any(values[name]) for name in counts) else set()
+        return {
+            name: alleles
+            for name, alleles in values.items()
+            if name not in silent and any(value is not None for value in alleles)
+        }
 
 
+_SIGN = "log p(ALT) - log p(REF) in nats; negative: ALT is less likely."
 _STATUS = (
     "What became of the alternative: scored; flipped (scored with both alleles reverse-complemented); not scored: "
     "symbolic, star, missing, breakend, non_acgt, same_as_ref, telomere, ref_mismatch, unknown_contig, off_contig, "
-    "not_snv (scored by method full), longer_than_horizon, no_context or contig_end (nothing before or after it)"
+    "not_snv (scored by method full), longer_than_horizon, no_context or contig_end (nothing before or after it), "
+    "n_in_token (a token that it changes holds a base that is not known)"
 )
 
 
@@ -127,15 +159,41 @@ def _column(name: str, score: str) -> str:
     return name.removeprefix("GENOLM_").lower()
 
 
-def _told(values: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
-    """The fields that say something: scores where there are any, counts where a base is missing from either sum."""
-    counts = {name for name in values if name.startswith("GENOLM_UNCOUNTED")}
-    silent = counts if not any(any(values[name]) for name in counts) else set()
-    return {
-        name: alleles
-        for name, alleles in values.items()
-        if name not in silent and any(value is not None for value in alleles)
-    }
+def _tile_formula(method: Method, tiling: Tiling, rc: bool) -> str:
+    what = "probability of the base at the site"
+    if method == "full":
+        what = f"probabilities of the {tiling.horizon} bases from the variant on with either allele, summed"
+    side = "before the variant (after it on the reverse strand)" if rc else "before the variant"
+    return (
+        f"{_SIGN} Natural logarithm of the {what}, renormalised over A, C, G and T, "
+        f"given {tiling.context} to {tiling.context + tiling.step - 1} bases {side}, fewer at the end of a contig."
+    )
+
+
+def _token_formula(method: Method, context: int, horizon: int) -> str:
+    if method == "masked":
+        return (
+            f"{_SIGN} Sum of the natural logarithms of the probabilities of the tokens that the variant changes, all "
+            f"of them masked, given the tokens on both sides, at most {context} bases together."
+        )
+    return (
+        f"{_SIGN} Sum of the natural logarithms of the probabilities of the tokens that the variant changes and of "
+        f"those that follow within {horizon} bases, each given what is before it, at most {context} bases together."
+    )
+
+
+def _uncounted(allele: str, horizon: int, rc: bool) -> Count:
+    strands = ", both strands together" if rc else ""
+    description = (
+        f"How many of the {horizon} bases are not in the sum of {allele}, being N or past the end of "
+        f"the contig{strands}; absent where none is for both alleles"
+    )
+    return Count(f"uncounted_{allele.lower()}", description, silent_at_zero=True)
+
+
+def _tokens(allele: str, rc: bool) -> Count:
+    strands = ", both strands together" if rc else ""
+    return Count(f"tokens_{allele.lower()}", f"Tokens that differ between the alleles, of {allele}{strands}")
 
 
 def _records(frames: Iterable[pl.DataFrame]) -> Iterator[list[dict[str, Any]]]:

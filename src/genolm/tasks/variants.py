@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 import numpy as np
 import polars as pl
@@ -19,15 +19,16 @@ from genolm.genome.fasta import Genome
 from genolm.genome.formats import file_format
 from genolm.genome.tables import is_table
 from genolm.genome.variant import Variant
-from genolm.genome.vcf import VariantRecord, read_variants, write_vcf
 from genolm.tasks.allele_scores import SiteScores, TileSites, score_sites, score_suffixes
 from genolm.tasks.allele_windows import Obstacle, Site, Strand
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.provenance import Provenance
-from genolm.tasks.tables import SUFFIXES, check_suffix, write_table
+from genolm.tasks.tables import SUFFIXES, check_suffix
 from genolm.tasks.tiles import Tiling
+from genolm.tasks.token_variants import TokenVariantTask
 from genolm.tasks.variant_calls import Call, Mismatch, Rules
-from genolm.tasks.variant_columns import RECORD, Columns, Method
+from genolm.tasks.variant_columns import Columns, Method
+from genolm.tasks.variant_run import VCF_SUFFIXES, Place, Query, VariantRun
 
 if TYPE_CHECKING:
     import torch
@@ -35,89 +36,34 @@ if TYPE_CHECKING:
     from genolm.models.model import Model
 
 HORIZON = 512
-VCF_SUFFIXES = (".vcf", ".vcf.gz", ".bcf")
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """One record of the input.
-
-    Attributes:
-        record: what was read.
-        calls: for every alternative, whether it can be scored.
-        tokens: what it costs, the tile included when it is the first on it.
-    """
-
-    record: VariantRecord
-    calls: tuple[Call, ...]
-    tokens: int
 
 
 @dataclass(frozen=True)
-class VariantTask:
-    """Scores the records of a source against a genome; see :func:`variants`.
+class VariantTask(VariantRun):
+    """Scores the records of a source against a genome with a model that reads single bases; see :func:`variants`.
 
     Attributes:
-        source: a path, or what :func:`genolm.genome.vcf.read_variants` takes.
-        genome: the FASTA file.
-        method: ``full`` or ``conditional``.
         tiling: context, step and horizon (1 for ``conditional``).
-        rc: whether both strands are read.
-        on_mismatch: what to do with records that do not fit the genome.
-        provenance: the model.
     """
 
-    source: Any
-    genome: Path
-    method: Method
     tiling: Tiling
-    rc: bool
-    on_mismatch: Mismatch
-    provenance: Provenance
 
     name: ClassVar[str] = "variants"
 
     @cached_property
-    def reference(self) -> Genome:
-        """The opened genome."""
-        return Genome(self.genome)
-
-    @cached_property
     def columns(self) -> Columns:
         """Names of the results."""
-        return Columns(self.method, self.tiling, self.rc)
+        return Columns.of_tiles(self.method, self.tiling, self.rc)
 
     @cached_property
     def rules(self) -> Rules:
         """What can be scored."""
         return Rules(self.method == "conditional", self.tiling.horizon, self.on_mismatch)
 
-    @property
-    def _strands(self) -> tuple[bool, ...]:
-        """Whether reverse, for every strand that is read."""
-        return (False, True) if self.rc else (False,)
-
-    def records(self) -> Iterator[VariantRecord]:
-        """What is asked about."""
-        return read_variants(self.source)
-
-    def items(self) -> Iterator[Query]:
-        """Records with their calls; every REF is compared with the genome here, before anything is computed."""
-        file = self.source if isinstance(self.source, Path) else "variants"
-        tile = None
-        for record in self.records():
-            calls = self.rules.calls(record, self.reference, file)
-            tokens, tile = self._cost(calls, tile)
-            yield Query(record, calls, tokens)
-
-    def cost(self, item: Query) -> int:
-        """Tokens, about."""
-        return item.tokens
-
-    def _cost(self, calls: Sequence[Call], tile: tuple[str, int] | None) -> tuple[int, tuple[str, int] | None]:
+    def tokens(self, variants: Sequence[Variant], tile: Place) -> tuple[int, Place]:
         """Tokens of a record after a record on ``tile``, and the tile after it."""
         tokens = 1
-        for variant in (call.variant for call in calls if call.variant):
+        for variant in variants:
             here = variant.chrom, self.tiling.number(variant.pos - 1)
             tokens += self.tiling.horizon + (self.tiling.length if here != tile else 0)
             tile = here
@@ -129,7 +75,7 @@ class VariantTask:
         for row, variant in enumerate(call.variant for item in items for call in item.calls):
             if variant is None:
                 continue
-            for reverse in self._strands:
+            for reverse in self.directions:
                 site = self._site(variant, reverse)
                 if isinstance(site, Site):
                     key = reverse, variant.chrom, self.tiling.number(site.start)
@@ -154,56 +100,25 @@ class VariantTask:
         """One row for every alternative."""
         calls = [(item.record, alt, call) for item in items for alt, call in zip(item.record.alts, item.calls)]
         scores, contexts, counts = _by_strand(len(calls), windows, outputs)
-        name = self.columns.score
-        mean = scores.mean(0) if self.rc else scores[0]
-        values = {
-            RECORD: [record.index for record, _, _ in calls],
-            "chrom": [record.chrom for record, _, _ in calls],
-            "pos": [record.pos for record, _, _ in calls],
-            "id": [record.id for record, _, _ in calls],
-            "ref": [record.ref for record, _, _ in calls],
-            "alt": [alt for _, alt, _ in calls],
-            name: mean, f"{name}_forward": scores[0], f"{name}_reverse": scores[1],
-            "status": [self._status(call, value) for (_, _, call), value in zip(calls, mean.tolist())],
-            "left_context": contexts[0], "right_context": contexts[1],
-        }  # fmt: skip
+        mean = self.mean(scores)
+        statuses = [self._status(call, value) for (_, _, call), value in zip(calls, mean.tolist())]
+        further = {"left_context": contexts[0], "right_context": contexts[1]}
         for place, allele in enumerate(("ref", "alt")):
             uncounted = self.tiling.horizon - counts[: 1 + self.rc, :, place]
-            values[f"uncounted_{allele}"] = np.where(np.isnan(mean), np.nan, uncounted.sum(0))
-        schema = self.columns.schema
-        frame = pl.DataFrame({column: values[column] for column in schema}, strict=False)
-        return frame.fill_nan(None).cast(schema)  # type: ignore[arg-type]
+            further[f"uncounted_{allele}"] = np.where(np.isnan(mean), np.nan, uncounted.sum(0))
+        return self.frame(items, scores, statuses, further)
 
     def _status(self, call: Call, value: float) -> str:
         if call.variant is None or not np.isnan(value):
             return call.status
-        obstacles = {self._site(call.variant, reverse) for reverse in self._strands}
+        obstacles = {self._site(call.variant, reverse) for reverse in self.directions}
         return "no_context" if "no_context" in obstacles else "contig_end"
-
-    def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
-        """Writes the VCF, BCF or table."""
-        settings = self.provenance.described(**self.settings)
-        if out.name.lower().endswith(VCF_SUFFIXES):
-            told = ",".join(f'{key}="{text}"' for key, text in settings.items())
-            header = [f"##genolm=<ID={self.name},{told}>"]
-            write_vcf(self.source, out, self.columns.info, self.columns.annotations(frames), header)
-        else:
-            write_table((frame.drop(RECORD) for frame in frames), out, settings)
-
-    def collect(self, frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
-        """The table."""
-        return pl.concat(list(frames)).drop(RECORD)
-
-    def inputs(self) -> tuple[Path, ...]:
-        """The variants, when they are a file, and the genome."""
-        return (self.source, self.genome) if isinstance(self.source, Path) else (self.genome,)
 
     @property
     def settings(self) -> dict[str, str | int]:
         """What the output says of the run, beside the model; nothing that depends on time or place."""
-        strands = "both" if self.rc else "forward"
         numbers = {name: getattr(self.tiling, name) for name in ("context", "step", "horizon")}
-        return {"method": self.method, **numbers, "strands": strands, "on_mismatch": self.on_mismatch}
+        return {"method": self.method, **numbers, "strands": self.strands, "on_mismatch": self.on_mismatch}
 
 
 def _by_strand(
@@ -225,10 +140,10 @@ def variants(
     out: Path | str | None = None,
     *,
     genome: Genome | str | Path,
-    method: Method = "full",
+    method: Method | None = None,
     context: int | None = None,
     horizon: int = HORIZON,
-    rc: bool = False,
+    rc: bool | None = None,
     on_mismatch: Mismatch = "raise",
     device: torch.device | str | None = None,
     dtype: torch.dtype | str | None = None,
@@ -240,26 +155,37 @@ def variants(
 ) -> Any:
     """Scores variants: log p(alternative) - log p(reference) in nats; negative: the alternative is less likely.
 
-    ``conditional`` compares the two bases at the site of an SNV, given what is before it; all variants of a stretch
-    come out of one pass. ``full`` compares, for any small variant, the ``horizon`` bases from the variant on with
-    either allele, given what is before it: it costs a pass over the horizon for each alternative. Probabilities are
-    those of A, C, G and T among each other; N is context but never counted.
+    Models that read single bases from the left have two methods. ``conditional`` compares the two bases at the site of
+    an SNV, given what is before it; all variants of a stretch come out of one pass. ``full`` compares, for any small
+    variant, the ``horizon`` bases from the variant on with either allele, given what is before it: it costs a pass over
+    the horizon for each alternative. Probabilities are those of A, C, G and T among each other; N is context but never
+    counted.
+
+    Where tokens are several bases, or a model reads both ways, the alleles are compared token by token: a variant may
+    move the borders of the tokens around it, so what is compared is all the tokens that differ, which cover the same
+    bases but for the variant. Decoders (``window``) sum these and the tokens that follow within the horizon; encoders
+    (``masked``) mask the tokens that differ and sum their log-probabilities given both sides. The counts of these
+    tokens
+    are told: an allele of more tokens tends to be less likely for that alone.
 
     A variant's context begins at a place that follows from its own position alone (see :mod:`genolm.tasks.tiles`), so
     its score does not depend on the other variants of the input, up to rounding.
 
     Args:
-        model: a model with one token per base, or what :func:`genolm.load` takes.
+        model: a model, or what :func:`genolm.load` takes.
         inputs: a path of a VCF, BCF or table, a table, or a list of variants
             (see :func:`genolm.genome.vcf.read_variants`).
         out: ``.vcf``, ``.vcf.gz`` or ``.bcf`` (from a VCF or BCF input only), ``.parquet``, ``.tsv`` or ``.csv``; None
             returns the table.
         genome: FASTA, plain or bgzip.
-        method: ``full`` or ``conditional``.
+        method: ``full`` or ``conditional``, ``window`` or ``masked``; None for the first that the model has.
         context: bases that at least precede every variant, where the contig has them; None for 4,096, or what the model
-            has room for.
-        horizon: bases that ``full`` compares, from the first that differs.
-        rc: read the reverse strand too, where the context is what follows the variant; the score is the mean.
+            has room for. With ``window`` and ``masked``: most bases that are read together; None for what the model
+            can.
+        horizon: bases that ``full`` compares, from the first that differs, and that ``window`` counts after the
+            variant. No method scores a longer ALT.
+        rc: read the reverse strand too, where the context is what follows the variant; the score is the mean. None:
+            with ``window`` and ``masked``, because the strands have different tokens.
         on_mismatch: for records that do not fit the genome: ``raise``; ``skip`` leaves them unscored, with a status;
             ``flip`` scores them with both alleles reverse-complemented where that fits, and skips the others.
         device: where to compute; None for the best there is.
@@ -272,41 +198,65 @@ def variants(
 
     Returns:
         ``out``, or without one a polars table with a row for every alternative, in the order of the input: ``chrom``,
-        ``pos`` (1-based), ``id``, ``ref``, ``alt``; ``llr_alt_minus_ref_sum_nats`` (``full``) or
-        ``llr_alt_minus_ref_site_nats`` (``conditional``), with ``rc`` also ``…_forward`` and ``…_reverse``; ``status``
-        (:data:`genolm.tasks.variant_calls.Status`); ``left_context`` and, with ``rc``, ``right_context`` in bases;
-        ``uncounted_ref`` and ``uncounted_alt`` (``full``): bases of the horizon that were N or past the contig's end.
+        ``pos`` (1-based), ``id``, ``ref``, ``alt``; ``llr_alt_minus_ref_sum_nats`` (``full``, ``window``),
+        ``llr_alt_minus_ref_site_nats`` (``conditional``) or ``llr_alt_minus_ref_masked_sum_nats``, with ``rc`` also
+        ``…_forward`` and ``…_reverse``; ``status`` (:data:`genolm.tasks.variant_calls.Status`); ``left_context`` and,
+        with ``rc``, ``right_context`` in bases; ``uncounted_ref`` and ``uncounted_alt`` (``full``): bases of the
+        horizon that were N or past the contig's end; ``tokens_ref`` and ``tokens_alt`` (``window``, ``masked``): tokens
+        that differ.
 
     Raises:
         InputError: input that cannot be used, with file and line; an output that does not fit it.
-        ModelError: no such model, one without a token for every base, or one that cannot read context and horizon.
+        ModelError: no such model, a method that it does not have, or one that cannot read context and horizon.
         RunError: the output exists, or parts of another run are in the way.
         ResourceError: not enough memory or disk.
     """
     path, source = check_suffix(out, (*VCF_SUFFIXES, *SUFFIXES)), _held(inputs)
     _check_pair(source, path)
-    rules = Rules(method == "conditional", horizon, on_mismatch)
+    Rules(method == "conditional", horizon, on_mismatch)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
     opened = bulk.open(model, path)
-    tiling = fit_tiling(opened, method, context, horizon)
+    chosen = choose_method(opened, method)
     fasta = genome.path if isinstance(genome, Genome) else Path(genome)
-    task = VariantTask(source, fasta, method, tiling, rc, rules.on_mismatch, Provenance.of(opened))
-    return bulk.run(task, opened, path)
+    about = Provenance.of(opened)
+    if chosen in ("window", "masked"):
+        both = True if rc is None else rc
+        task: VariantRun = TokenVariantTask.fit(
+            opened, context, horizon, source=source, genome=fasta, method=chosen, rc=both, on_mismatch=on_mismatch
+        )
+    else:
+        tiling = fit_tiling(opened, chosen, context, horizon)
+        task = VariantTask(source, fasta, chosen, bool(rc), on_mismatch, about, tiling)
+    return bulk.run(task, opened, path)  # type: ignore[arg-type]
+
+
+def choose_method(model: Model, asked: Method | None) -> Method:
+    """The method that is meant; None for the first that the model has.
+
+    Raises:
+        InputError: no such method.
+        ModelError: the model has others.
+    """
+    if not model.causal:
+        known: tuple[Method, ...] = ("masked",)
+    elif model.tokenizer.bases_per_token != 1.0:
+        known = ("window",)
+    else:
+        known = ("full", "conditional")
+    if asked is not None and asked not in get_args(Method):
+        raise InputError(f"method is one of {', '.join(get_args(Method))}", value=asked)
+    if asked is not None and asked not in known:
+        raise ModelError(f"{model.card.name} scores variants by method {' or '.join(known)}, not {asked}")
+    return asked or known[0]
 
 
 def fit_tiling(model: Model, method: Method, context: int | None, horizon: int) -> Tiling:
-    """Context, step and horizon for a model and a method.
+    """Context, step and horizon for a model that reads single bases, and a method.
 
     Raises:
-        InputError: no such method, a context or horizon below 1.
-        ModelError: the model has not one token per base, or cannot read so much.
+        InputError: a context or horizon below 1.
+        ModelError: the model cannot read so much.
     """
-    if method not in ("full", "conditional"):
-        raise InputError("method is full or conditional", value=method)
-    if model.tokenizer.bases_per_token != 1.0:
-        raise ModelError(
-            f"{model.card.name} has tokens of several bases; variants need a model with one token per base"
-        )
     return Tiling.fit(model.context, horizon if method == "full" else 1, context)
 
 

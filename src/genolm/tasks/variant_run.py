@@ -1,0 +1,167 @@
+"""What every way of scoring variants shares: the records, their calls, the rows of results, and the artefact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from genolm.genome.fasta import Genome
+from genolm.genome.variant import Variant
+from genolm.genome.vcf import VariantRecord, read_variants, write_vcf
+from genolm.tasks.provenance import Provenance
+from genolm.tasks.tables import write_table
+from genolm.tasks.variant_calls import Call, Mismatch, Rules
+from genolm.tasks.variant_columns import RECORD, Columns, Method
+
+VCF_SUFFIXES = (".vcf", ".vcf.gz", ".bcf")
+
+Place = tuple[str, int] | None
+"""Contig and tile that the last record was on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One record of the input.
+
+    Attributes:
+        record: what was read.
+        calls: for every alternative, whether it can be scored.
+        tokens: what it costs, a shared stretch included when it is the first on it.
+    """
+
+    record: VariantRecord
+    calls: tuple[Call, ...]
+    tokens: int
+
+
+@dataclass(frozen=True)
+class VariantRun:
+    """The records of a source against a genome.
+
+    Attributes:
+        source: a path, or what :func:`genolm.genome.vcf.read_variants` takes.
+        genome: the FASTA file.
+        method: how alleles are compared.
+        rc: whether both strands are read.
+        on_mismatch: what to do with records that do not fit the genome.
+        provenance: the model.
+    """
+
+    source: Any
+    genome: Path
+    method: Method
+    rc: bool
+    on_mismatch: Mismatch
+    provenance: Provenance
+
+    @cached_property
+    def reference(self) -> Genome:
+        """The opened genome."""
+        return Genome(self.genome)
+
+    @cached_property
+    def columns(self) -> Columns:
+        """Names of the results."""
+        raise NotImplementedError
+
+    @cached_property
+    def rules(self) -> Rules:
+        """What can be scored."""
+        raise NotImplementedError
+
+    def tokens(self, variants: Sequence[Variant], place: Place) -> tuple[int, Place]:
+        """Tokens that the variants of one record cost after a record at ``place``, and the place after it."""
+        raise NotImplementedError
+
+    @property
+    def settings(self) -> dict[str, str | int]:
+        """What the output says of the run, beside the model; nothing that depends on time or place."""
+        raise NotImplementedError
+
+    @property
+    def strands(self) -> str:
+        """Which strands are read, in a word."""
+        return "both" if self.rc else "forward"
+
+    @property
+    def directions(self) -> tuple[bool, ...]:
+        """Whether reverse, for every strand that is read."""
+        return (False, True) if self.rc else (False,)
+
+    def records(self) -> Iterator[VariantRecord]:
+        """What is asked about."""
+        return read_variants(self.source)
+
+    def items(self) -> Iterator[Query]:
+        """Records with their calls; every REF is compared with the genome here, before anything is computed."""
+        file = self.source if isinstance(self.source, Path) else "variants"
+        place: Place = None
+        for record in self.records():
+            calls = self.rules.calls(record, self.reference, file)
+            tokens, place = self.tokens([call.variant for call in calls if call.variant], place)
+            yield Query(record, calls, tokens)
+
+    def cost(self, item: Query) -> int:
+        """Tokens, about."""
+        return item.tokens
+
+    def inputs(self) -> tuple[Path, ...]:
+        """The variants, when they are a file, and the genome."""
+        return (self.source, self.genome) if isinstance(self.source, Path) else (self.genome,)
+
+    def frame(
+        self,
+        items: Sequence[Query],
+        scores_2N: NDArray[np.float64],
+        statuses: Sequence[str],
+        further: Mapping[str, Any],
+    ) -> pl.DataFrame:
+        """One row for every alternative.
+
+        Args:
+            items: the records.
+            scores_2N: of the forward and of the reverse strand; NaN where there is none.
+            statuses: of every alternative.
+            further: columns of the method's own.
+        """
+        rows = [(item.record, alt) for item in items for alt in item.record.alts]
+        name = self.columns.score
+        values = {
+            RECORD: [record.index for record, _ in rows],
+            "chrom": [record.chrom for record, _ in rows],
+            "pos": [record.pos for record, _ in rows],
+            "id": [record.id for record, _ in rows],
+            "ref": [record.ref for record, _ in rows],
+            "alt": [alt for _, alt in rows],
+            name: self.mean(scores_2N), f"{name}_forward": scores_2N[0], f"{name}_reverse": scores_2N[1],
+            "status": statuses,
+            **further,
+        }  # fmt: skip
+        schema = self.columns.schema
+        frame = pl.DataFrame({column: values[column] for column in schema}, strict=False)
+        return frame.fill_nan(None).cast(schema)  # type: ignore[arg-type]
+
+    def mean(self, scores_2N: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The score itself: of the forward strand, or the mean of both."""
+        return scores_2N.mean(0) if self.rc else scores_2N[0]
+
+    def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
+        """Writes the VCF, BCF or table."""
+        settings = self.provenance.described(**self.settings)
+        if out.name.lower().endswith(VCF_SUFFIXES):
+            told = ",".join(f'{key}="{text}"' for key, text in settings.items())
+            header = [f"##genolm=<ID=variants,{told}>"]
+            write_vcf(self.source, out, self.columns.info, self.columns.annotations(frames), header)
+        else:
+            write_table((frame.drop(RECORD) for frame in frames), out, settings)
+
+    def collect(self, frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
+        """The table."""
+        return pl.concat(list(frames)).drop(RECORD)
