@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from genolm.cli import about, bulk, corpus, explain, genomics, tokenizer, training, zoo
+from genolm.cli import about, bulk, corpus, explain, genomics, scan, tokenizer, training, zoo
 from genolm.cli.errors import reported
 
 
@@ -59,7 +59,9 @@ def _root(
 
 _VERBS: tuple[Callable[..., None], ...] = (
     *bulk.COMMANDS,
+    scan.COMMAND,
     reported(genomics.check),
+    reported(genomics.cluster),
     reported(bulk.merge),
     reported(zoo.models),
     reported(zoo.info),

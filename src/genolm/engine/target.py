@@ -21,10 +21,16 @@ FOLDER_MARK = "provenance.json"
 """The file that tells, in an output which is a folder, that genolm wrote it: only such a folder is ever replaced."""
 
 
-def check_target(out: Path, *, overwrite: bool, resume: bool = False) -> None:
+def check_target(out: Path, *, overwrite: bool, resume: bool = False, run: Path | None = None) -> None:
     """Refuses an output that cannot be written or that is somebody else's.
 
     A resumed run may replace an output that it was itself about to write, or allowed to overwrite, when it was killed.
+
+    Args:
+        out: the output.
+        overwrite: whether an existing one may be replaced.
+        resume: whether a killed run goes on.
+        run: the output that the run's parts are named after, where it writes several; None for ``out``.
 
     Raises:
         RunError: when the folder is not there or not writable, or the output exists.
@@ -35,7 +41,7 @@ def check_target(out: Path, *, overwrite: bool, resume: bool = False) -> None:
         raise RunError(f"{out}: the folder {out.parent} cannot be written")
     if out.is_dir() and out.suffix.lower() != ".zarr" and not (out / FOLDER_MARK).is_file():
         raise RunError(f"{out} is a folder; choose another output")
-    if out.exists() and not overwrite and not (resume and _ours(PartsFolder.of(out))):
+    if out.exists() and not overwrite and not (resume and _ours(PartsFolder.of(run or out))):
         raise RunError(f"{out} exists; --overwrite replaces it")
 
 
