@@ -129,6 +129,7 @@ def inexpressible(config: EncoderConfig) -> str | None:
         "a pooler": config.pooler != "none",
         "labels": bool(config.labels),
         "no masked-language head": not config.masked_head,
+        "a recurrent memory": config.memory is not None,
     }
     return next((reason for reason, found in checks.items() if found), None)
 
