@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from genolm.models.loading import load as load
     from genolm.models.model import Model as Model
     from genolm.tasks.cluster import cluster as cluster
+    from genolm.tasks.completion.complete import complete as complete
     from genolm.tasks.embed import embed as embed
     from genolm.tasks.explain.attribution import explain_attribution as explain_attribution
     from genolm.tasks.explain.experts import explain_experts as explain_experts
@@ -83,6 +84,7 @@ _MODULES = {
     "variants": "tasks.variants",
     "mutate": "tasks.mutagenesis",
     "generate": "tasks.generate",
+    "complete": "tasks.completion.complete",
     "check_generated": "tasks.generated_check",
     "merge": "engine.merge",
     "build_corpus": "training.corpus.build",

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from genolm.cli.completion import complete
 from genolm.cli.options import (
     BothStrands,
     Context,
@@ -303,4 +304,4 @@ def merge(
     typer.echo(f"wrote {out}", err=True)
 
 
-COMMANDS = (bulk(embed), bulk(score), bulk(variants), bulk(mutate), bulk(generate))
+COMMANDS = (bulk(embed), bulk(score), bulk(variants), bulk(mutate), bulk(generate), bulk(complete))

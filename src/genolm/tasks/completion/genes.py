@@ -1,0 +1,129 @@
+"""Which genes are completed, and where each is cut."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from genolm.errors import InputError
+from genolm.genome.coding import CodingSequence, read_coding, translate
+
+_BASES = set("ACGT")
+
+
+@dataclass(frozen=True, slots=True)
+class Gene:
+    """A gene that is completed.
+
+    Attributes:
+        id: its name.
+        place: where it lies, as text; empty where nobody says.
+        code: number of its genetic code.
+        prompt: its first part, whole codons.
+        truth: the rest, whole codons, the stop codon last.
+    """
+
+    id: str
+    place: str
+    code: int
+    prompt: str
+    truth: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How genes are chosen.
+
+    Attributes:
+        path: GenBank, EMBL, GFF3, GTF or FASTA.
+        genome: FASTA that a GFF3 or GTF speaks of.
+        fraction: part of a gene that is the prompt.
+        shortest: bases of the shortest gene that is taken.
+        longest: bases of the longest; 0 for any.
+        count: so many, drawn by the seed; 0 for all.
+        seed: of the draw.
+        code: genetic code where the annotation names none.
+    """
+
+    path: Path
+    genome: Path | None
+    fraction: float
+    shortest: int
+    longest: int
+    count: int
+    seed: int
+    code: int
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fraction < 1:
+            raise InputError("the prompt is a part of the gene, more than 0 and less than 1", value=self.fraction)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What was found.
+
+    Attributes:
+        genes: those to complete, in the order of the file.
+        left_out: how many were not taken, by reason.
+    """
+
+    genes: tuple[Gene, ...]
+    left_out: dict[str, int]
+
+
+@lru_cache(maxsize=2)
+def choose_genes(choice: Choice) -> Chosen:
+    """The genes of a file that can be completed.
+
+    Raises:
+        InputError: none can, or two have one name; and whatever the file's format refuses.
+    """
+    genes: list[Gene] = []
+    left_out: Counter[str] = Counter()
+    names: set[str] = set()
+    for coding in read_coding(choice.path, choice.genome, choice.code):
+        if coding.id in names:
+            raise InputError("two coding sequences have this name", file=choice.path, value=coding.id)
+        names.add(coding.id)
+        reason = _reason(coding, choice)
+        if reason:
+            left_out[reason] += 1
+        else:
+            cut = max(3, int(len(coding.sequence) * choice.fraction) // 3 * 3)
+            genes.append(Gene(coding.id, coding.place, coding.code, coding.sequence[:cut], coding.sequence[cut:]))
+    if not genes:
+        told = ", ".join(f"{number} {reason}" for reason, number in left_out.items()) or "it holds none"
+        raise InputError(f"no coding sequence that can be completed: {told}", file=choice.path)
+    return Chosen(_drawn(genes, choice, left_out), dict(left_out))
+
+
+def _drawn(genes: list[Gene], choice: Choice, left_out: Counter[str]) -> tuple[Gene, ...]:
+    if not 0 < choice.count < len(genes):
+        return tuple(genes)
+    left_out["not drawn"] = len(genes) - choice.count
+    numbers = np.random.default_rng(choice.seed).choice(len(genes), choice.count, replace=False)
+    return tuple(genes[number] for number in sorted(numbers))
+
+
+def _reason(coding: CodingSequence, choice: Choice) -> str:
+    """Why a coding sequence is not taken; empty when it is."""
+    length = len(coding.sequence)
+    if not coding.whole:
+        return "cut off or pseudogene"
+    if length % 3:
+        return "no whole number of codons"
+    if set(coding.sequence) - _BASES:
+        return "with other letters than A, C, G, T"
+    if length < choice.shortest:
+        return f"shorter than {choice.shortest:,} bases"
+    if choice.longest and length > choice.longest:
+        return f"longer than {choice.longest:,} bases"
+    protein = translate(coding.sequence, coding.code)
+    if not protein.endswith("*"):
+        return "without a stop codon"
+    return "with a stop codon inside" if "*" in protein[:-1] else ""
