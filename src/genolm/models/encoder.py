@@ -127,11 +127,9 @@ class EncoderLayer(nn.Module):
         self.before = config.norm == "pre"
         norm = (config.hidden_size, config.norm_eps)
         without = self.before and layer == 0 and not config.first_norm
-        self.attention_norm: nn.Module = (
-            nn.Identity() if without else nn.LayerNorm(*norm, bias=config.norm_bias)  # type: ignore[arg-type]
-        )
+        self.attention_norm: nn.Module = nn.Identity() if without else nn.LayerNorm(*norm, bias=config.norm_bias)
         self.attention = EncoderAttention(config, layer)
-        self.ffn_norm = nn.LayerNorm(*norm, bias=config.norm_bias)  # type: ignore[arg-type]
+        self.ffn_norm = nn.LayerNorm(*norm, bias=config.norm_bias)
         self.ffn = FeedForward(config)
 
     def forward(self, x_TD: Tensor, angles: Angles | None, packing: Packing, rows: RowAttention) -> Tensor:

@@ -70,7 +70,8 @@ def window_ratio(model: Model, pairs: Sequence[AlleleTokens]) -> list[float]:
 
 def _masked_log_probs(model: Model, readings: Sequence[tuple[Ids, Ids, Ids]]) -> list[Tensor]:
     """Log-probabilities of all tokens at the middle part of every row, fp32 (N, V) each."""
-    batch = collate([model.frame(np.concatenate(parts)) for parts in readings], model.tokenizer, device=model.device)
+    rows = [model.frame(np.concatenate(parts).astype(np.int32)) for parts in readings]
+    batch = collate(rows, model.tokenizer, device=model.device)
     last, begin = model.config.num_layers, len(model.begin_ids)
     output = model.encoder(batch.ids_BL, mask_BL=batch.mask_BL, layers={last}, logits=False)
     x_BLD = output.hidden[last]

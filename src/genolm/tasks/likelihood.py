@@ -97,8 +97,8 @@ class ScoreTask:
     ) -> pl.DataFrame:
         """A row for each sequence, or for each base, or for each piece of a track."""
         strands: dict[tuple[int, bool], list[Scored]] = {}
-        for window, own, values in zip(windows, own_tokens(windows, masked=self.passes > 0), outputs):
-            strands.setdefault(window.origin, []).append(Scored(values[own], token_lengths(window)[own]))
+        for window, own, output in zip(windows, own_tokens(windows, masked=self.passes > 0), outputs):
+            strands.setdefault(window.origin, []).append(Scored(output[own], token_lengths(window)[own]))
         joined = {origin: joined_stretches(pieces) for origin, pieces in strands.items()}
         values = [self._per_base(joined, number) for number in range(len(items))]
         if self.form == "track":

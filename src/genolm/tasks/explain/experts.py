@@ -296,7 +296,7 @@ def explain_experts(
         read_annotation(known, source)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
     opened = bulk.open(model, path)
-    experts = opened.config.num_experts
+    experts = opened.decoder.config.num_experts
     if not experts:
         raise ModelError(f"{opened.card.name} has no experts: its feed-forward blocks are dense")
     settings = (fitting_context(opened, context), experts, seed, known, tables)

@@ -293,6 +293,6 @@ def explain_lens(
     refuse_empty(source, predicted=True)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
     opened = bulk.open(model, path)
-    count = len(choices(opened.network, opened.tokenizer, over))
+    count = len(choices(opened.decoder, opened.tokenizer, over))
     settings = (fitting_context(opened, context), over, count, seed, tables)
     return bulk.run(LensTask(source, *settings, Provenance.of(opened)), opened, path)

@@ -347,7 +347,7 @@ def explain_memory(
         read_annotation(drawn, source)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
     opened = bulk.open(model, path)
-    layers = memory_layers(opened.network)
+    layers = memory_layers(opened.decoder)
     if not layers:
         raise ModelError(f"{opened.card.name} has no k-mer memory: neither Gengram layers nor tables at its input")
     task = MemoryTask(source, fitting_context(opened, context), layers, seed, drawn, tables, Provenance.of(opened))

@@ -90,7 +90,7 @@ def explain_tables(
     if path is not None:
         check_target(path, overwrite=overwrite)
     opened = Bulk(device).open(model)
-    if not kmer_tables(opened.network):
+    if not kmer_tables(opened.decoder):
         raise ModelError(f"{opened.card.name} has no k-mer memory: neither Gengram layers nor tables at its input")
     found = tabulate(opened, seed)
     if path is None:

@@ -97,7 +97,7 @@ def random_weights(model: Model, seed: int) -> Decoder:
     """A network of the same shape with random weights everywhere, by the rule of the zoo's ``tiny-random`` models."""
 
     def make() -> Decoder:
-        network = random_decoder(model.config, seed, model.tokenizer.base_ids, model.tokenizer.n_id)
+        network = random_decoder(model.decoder.config, seed, model.tokenizer.base_ids, model.tokenizer.n_id)
         return network.to(device=model.device, dtype=model.dtype).eval()
 
     return _kept(model, "weights", seed, make)
