@@ -59,9 +59,9 @@ class Needle:
         """Ids, (B, L) int64, and which motif stands in the first segment, (B,) int64."""
         labels = random.integers(0, 2, rows)
         ids = np.stack([self._row(random, int(label)) for label in labels])
-        return torch.from_numpy(ids.astype(np.int64)), torch.from_numpy(labels)
+        return torch.from_numpy(ids), torch.from_numpy(labels)
 
-    def _row(self, random: np.random.Generator, label: int) -> NDArray[np.int32]:
+    def _row(self, random: np.random.Generator, label: int) -> NDArray[np.int64]:
         """One sequence; one whose first segment does not hold its motif, and no other, is drawn anew."""
         length = self.content * self.segments
         segment_bases = int(tokenizer().bases_per_token * self.content)
@@ -73,7 +73,7 @@ class Needle:
             tokens = tokenizer().tokens(bases.tobytes().decode())
             border = tokens.spans_T2[self.content - 1, 1]
             if first + MOTIF <= border <= min(decoys, default=border) and len(tokens.ids) >= length:
-                return tokens.ids[:length]
+                return tokens.ids[:length].astype(np.int64)
 
     def _places(self, random: np.random.Generator, segment_bases: int) -> list[int]:
         """Where motifs begin: one in the first segment, some behind it."""

@@ -12,7 +12,7 @@ of the memory, D residual width, N content tokens of all rows of a step, C label
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -23,7 +23,8 @@ from genolm.models.encoder import Encoder, EncoderOutput
 from genolm.models.memory_config import MemoryConfig
 
 
-class MemoryStep(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class MemoryStep:
     """One segment of every row that has one.
 
     Attributes:
@@ -49,7 +50,8 @@ class MemoryStep(NamedTuple):
     def content(self, values_RS: Tensor) -> Tensor:
         """Values of the content alone, (N, …) row after row, of those of whole passes, (R, S, …)."""
         before = self.read_RMD.shape[1] + 2
-        return torch.cat([row[before : before + stop - start] for row, (start, stop) in _zip(values_RS, self.spans)])
+        lengths = [stop - start for start, stop in self.spans]
+        return torch.cat([row[before : before + length] for row, length in zip(values_RS, lengths, strict=True)])
 
 
 class SegmentLabels(NamedTuple):
@@ -259,7 +261,9 @@ class RecurrentMemory(nn.Module):
         return ids_RS, mask_RS, (place_S >= memory.before) & (place_S < ends_R1)
 
     def _bodies(self, ids_BL: Tensor, mask_BL: Tensor | None) -> list[Tensor]:
-        bodies = list(ids_BL) if mask_BL is None else [row[real.bool()] for row, real in _zip(ids_BL, mask_BL)]
+        bodies = list(ids_BL)
+        if mask_BL is not None:
+            bodies = [row[real.bool()] for row, real in zip(ids_BL, mask_BL, strict=True)]
         if not bodies:
             raise InputError("a batch needs at least one sequence")
         tokens = self.encoder.config.tokens
@@ -271,10 +275,6 @@ class RecurrentMemory(nn.Module):
             if int(body[0]) == self.memory.cls_id and int(body[-1]) == self.memory.sep_id:
                 raise InputError(f"sequence {number} stands between [CLS] and [SEP] already; give the tokens alone")
         return bodies
-
-
-def _zip(values: Tensor, others: Collection[tuple[int, int]] | Tensor) -> Iterator[tuple[Tensor, tuple[int, int]]]:
-    return zip(values, others, strict=True)
 
 
 def _places(mask_BL: Tensor, step: MemoryStep) -> Tensor:
