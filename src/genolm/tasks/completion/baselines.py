@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from genolm.genome.flat_files import is_flat_file, read_flat_file
+from genolm.genome.annotated_records import is_flat_file, read_flat_file
 from genolm.genome.kmers import letters, stranded_kmers
 from genolm.genome.records import read_fasta
 from genolm.genome.sequence import reverse_complement, upper_dna

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from genolm.errors import InputError
-from genolm.genome.coding import CodingSequence, read_coding, translate
+from genolm.genome.coding_sequences import CodingSequence, read_coding, translate
 
 _BASES = set("ACGT")
 
@@ -47,6 +47,9 @@ class Choice:
         count: so many, drawn by the seed; 0 for all.
         seed: of the draw.
         code: genetic code where the annotation names none.
+
+    Raises:
+        InputError: a fraction out of its range, or no such genetic code.
     """
 
     path: Path
@@ -61,6 +64,7 @@ class Choice:
     def __post_init__(self) -> None:
         if not 0 < self.fraction < 1:
             raise InputError("the prompt is a part of the gene, more than 0 and less than 1", value=self.fraction)
+        translate("", self.code)
 
 
 @dataclass(frozen=True, slots=True)

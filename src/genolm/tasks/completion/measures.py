@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from genolm.errors import GenolmError
-from genolm.genome.coding import translate
+from genolm.genome.coding_sequences import translate
 from genolm.tasks.completion.genes import Gene
 
 MEASURES = ("nucleotide_identity", "protein_identity", "longest_frame_bases", "frame_to_stop_bases")
