@@ -1,6 +1,7 @@
 """Downloads, against a small hub on the loopback interface that can be made to misbehave."""
 
 import hashlib
+import io
 import json
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import torch
-from safetensors.torch import save
+from safetensors.torch import load_file, save
 
 import genolm
 from genolm.errors import ModelError, NetworkError, ResourceError
@@ -358,10 +359,59 @@ def test_a_description_fetches_the_config_alone(remote):
     assert remote.asked_for(SINGLE) == []
 
 
-def test_a_repository_with_a_pickle_only(remote):
+def pickled(state) -> bytes:
+    stream = io.BytesIO()
+    torch.save(state, stream)
+    return stream.getvalue()
+
+
+class Carrier:
+    """Runs a line of Python when it is unpickled."""
+
+    def __reduce__(self):
+        return exec, ("raise SystemExit('ran')",)
+
+
+def test_a_pickle_is_rewritten_once_as_safetensors(remote, folders, tmp_path, monkeypatch):
     del remote.files[SINGLE]
-    with pytest.raises(ModelError, match="lab/model: has no safetensors; pickled weights can run code"):
-        hub.download(ID)
+    tensors = folders.tensors(folders.mixtral)
+    remote.files["pytorch_model.bin"] = pickled(tensors)
+    model = genolm.load(ID)
+    assert torch.equal(model.network.head.weight, tensors["lm_head.weight"])
+    root = tmp_path / "home" / "hub" / "models--lab--model"
+    assert not list((root / "snapshots").rglob("*.safetensors"))
+    assert sorted(path.name for path in (root / "genolm").iterdir()) == [COMMIT]
+    kept = load_file(root / "genolm" / COMMIT / SINGLE)
+    assert kept.keys() == tensors.keys() and all(torch.equal(kept[name], tensors[name]) for name in kept)
+    assert genolm.load(ID).fingerprint == model.fingerprint
+    assert len(remote.asked_for("pytorch_model.bin")) == 1
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert genolm.load(ID).fingerprint == model.fingerprint
+
+
+def test_a_pickle_downloaded_to_a_folder_is_rewritten_there(remote, folders, tmp_path):
+    del remote.files[SINGLE]
+    for seed in (0, 1):  # the second one is another version of the model
+        tensors = folders.tensors(folders.mixtral, seed=seed)
+        remote.files["pytorch_model.bin"] = pickled(tensors)
+        folder = genolm.download(ID, tmp_path / "plain")
+        assert folder == tmp_path / "plain"
+        assert torch.equal(genolm.load(folder).network.head.weight, tensors["lm_head.weight"])
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_a_pickle_that_carries_code_is_refused(remote, tmp_path):
+    del remote.files[SINGLE]
+    remote.files["pytorch_model.bin"] = pickled({"a": Carrier()})
+    with pytest.raises(ModelError, match=r"pytorch_model\.bin: names .*exec, which is no plain data"):
+        genolm.load(ID)
+    assert not list(tmp_path.rglob(SINGLE))
+
+
+def test_a_repository_without_weights(remote):
+    del remote.files[SINGLE], remote.files["pytorch_model.bin"]
+    with pytest.raises(ModelError, match=r"lab/model: has neither safetensors nor pytorch_model\.bin"):
+        genolm.load(ID)
 
 
 def test_a_repository_without_a_config(remote):

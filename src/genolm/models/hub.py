@@ -2,6 +2,10 @@
 
 huggingface_hub starts a file anew when an earlier process was cut off and does not compare checksums, so the transfer
 is ours; the cache has its layout, and models that transformers has downloaded are found in it.
+
+A model that is published as a pickle only is rewritten once, as safetensors of the same names and bits, by a reader of
+plain data. Into the cache that goes under ``genolm/COMMIT`` of the repository, beside ``snapshots``, which stays the
+hub's; into a folder of the user's it goes beside the pickle.
 """
 
 from __future__ import annotations
@@ -9,6 +13,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +27,7 @@ from genolm.models.http_files import Progress, RefusedError, Source, fetch_file,
 from genolm.models.naming import hub_id
 
 CONFIG, SINGLE, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
+PICKLE = "pytorch_model.bin"
 _SMALL_FILES = (CONFIG, "tokenizer.json", "tokenizer_config.json", CARD, "README.md", "LICENSE")
 
 
@@ -90,7 +97,8 @@ def download(name: str, folder: str | Path | None = None, *, progress: Progress 
         progress: told of every block that arrives.
 
     Raises:
-        ModelError: a name that has nothing to download, or a repository without safetensors.
+        ModelError: a name that has nothing to download, a repository without weights, or a pickle that holds other
+            things than plain data.
         NetworkError: no network, a refusal, or a wrong checksum.
         ResourceError: no room on the disk.
     """
@@ -100,7 +108,7 @@ def download(name: str, folder: str | Path | None = None, *, progress: Progress 
 def snapshot(
     repo_id: str, *, revision: str = "main", folder: Path | None = None, progress: Progress | None = None
 ) -> Path:
-    """The files that genolm needs of a repository: config, safetensors, tokenizer, card.
+    """The files that genolm needs of a repository: config, weights, tokenizer, card.
 
     Without a network (or with HF_HUB_OFFLINE=1) a complete copy in the cache is used.
 
@@ -111,7 +119,7 @@ def snapshot(
         progress: told of every block that arrives.
 
     Raises:
-        ModelError: the repository has no config or no safetensors.
+        ModelError: the repository has no config or no weights, or they are a pickle that is not plain data.
         NetworkError: as for :func:`download`.
     """
     try:
@@ -124,7 +132,13 @@ def snapshot(
             raise
         return cached
     store = _plain_store(folder) if folder else _cache_store(repository, revision)
-    return _fetch(repository, store, progress)
+    rewritten = _rewritten_folder(repository.id, repository.commit)
+    if folder is None and _complete(rewritten):
+        return rewritten
+    found = _fetch(repository, store, progress)
+    if PICKLE in _weights(repository, store):
+        return _rewrite(found, folder or rewritten)
+    return found
 
 
 def look_up(repo_id: str, revision: str = "main") -> Repository:
@@ -187,7 +201,34 @@ def _weights(repository: Repository, store: Store) -> list[str]:
         return shards
     if SINGLE in repository.files:
         return [SINGLE]
-    raise ModelError(f"{repository.id}: has no safetensors; pickled weights can run code and are not read")
+    if PICKLE in repository.files:
+        return [PICKLE]
+    raise ModelError(f"{repository.id}: has neither safetensors nor {PICKLE}")
+
+
+def _rewritten_folder(repo_id: str, commit: str) -> Path:
+    return _repository_folder(repo_id) / "genolm" / commit
+
+
+def _rewrite(found: Path, target: Path) -> Path:
+    """The model in ``found``, whose weights are a pickle, as safetensors in ``target``; returns that."""
+    from genolm.models.adapters.pickles import rewrite
+
+    made = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        made.mkdir(parents=True)
+        rewrite(found / PICKLE, made)
+        if target == found:
+            (made / SINGLE).replace(target / SINGLE)
+            return target
+        for name in _SMALL_FILES:
+            if (found / name).is_file():
+                shutil.copyfile(found / name, made / name)
+        if not _complete(target):  # another process may have been quicker
+            made.replace(target)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+    return target
 
 
 def _require(repository: Repository, name: str) -> None:
@@ -247,8 +288,8 @@ def _cached(repo_id: str, revision: str) -> Path | None:
     root = _repository_folder(repo_id)
     reference = root / "refs" / revision
     commit = reference.read_text(encoding="utf-8").strip() if reference.is_file() else revision
-    folder = root / "snapshots" / commit
-    return folder if _complete(folder) else None
+    places = (root / "snapshots" / commit, _rewritten_folder(repo_id, commit))
+    return next((folder for folder in places if _complete(folder)), None)
 
 
 def _complete(folder: Path) -> bool:

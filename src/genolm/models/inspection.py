@@ -13,6 +13,7 @@ from genolm.models.naming import locate
 from genolm.models.network_config import NetworkConfig
 from genolm.models.zoo import ZOO, Entry
 
+SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 CONTEXTS = tuple(8192 << step for step in range(8))
 """8,192 to 1,048,576 tokens."""
 
@@ -135,9 +136,23 @@ def describe(name: str | Path) -> ModelInfo:
         card = (read_card(place.folder) if place.folder else None) or place.card
         return _info(config, card, place.hub_id)
     if isinstance(place, Path):
-        config, _ = read_config(place)
-        return _info(config, read_card(place) or Card(place.resolve().name), None)
+        config = _with_heads(place)
+        return _info(config, read_card(place) or Card(place.resolve().name, objective=_objective(config)), None)
     return _describe_hub(place)
+
+
+def _with_heads(folder: Path) -> NetworkConfig:
+    """The config of a folder; which heads an encoder has is told by its weights, where they are there."""
+    config, layout = read_config(folder)
+    if isinstance(config, DecoderConfig) or not any((folder / name).is_file() for name in (SINGLE, INDEX)):
+        return config
+    from genolm.models.layouts import open_weights
+
+    return open_weights(folder, config, layout).config
+
+
+def _objective(config: NetworkConfig) -> str:
+    return "causal" if isinstance(config, DecoderConfig) else "masked"
 
 
 def _describe_hub(hub_id: str) -> ModelInfo:
@@ -147,7 +162,8 @@ def _describe_hub(hub_id: str) -> ModelInfo:
     config, _ = parse_config(values, f"{hub_id}/{CONFIG}")
     precision = str(values.get("torch_dtype") or values.get("dtype") or "float32")
     source = f"{endpoint()}/{hub_id}"
-    return _info(config, Card(hub_id, str(values["model_type"]), precision=precision, source=source), hub_id)
+    card = Card(hub_id, str(values["model_type"]), _objective(config), precision=precision, source=source)
+    return _info(config, card, hub_id)
 
 
 def _info(config: NetworkConfig, card: Card, hub_id: str | None) -> ModelInfo:

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from genolm.models.adapters.gena_config import BIGBIRD, kind_of
 from genolm.models.adapters.pieces import Piece
 from genolm.models.encoder_config import EncoderConfig
 
+EMBEDDING = "bert.embeddings.word_embeddings.weight"
 POSITION_IDS = "bert.embeddings.position_ids"
 POSITION_TABLE = "bert.embeddings.position_embeddings.weight"
 LAYERS = "bert.encoder.layer."
@@ -28,7 +28,7 @@ POOLERS = {"tanh": "bert.pooler.dense", "linear": "bert.pooler"}
 SENTENCE = "cls.seq_relationship"
 CLASSIFIER = "classifier"
 COPIES = {
-    "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
+    "cls.predictions.decoder.weight": EMBEDDING,
     "cls.predictions.decoder.bias": "cls.predictions.bias",
 }
 
@@ -110,8 +110,3 @@ def computed(config: EncoderConfig) -> dict[str, Tensor]:
 def frequencies(dim: int, base: float) -> Tensor:
     """Frequencies of rotary positions that turn ``dim`` dimensions, fp32, shape (dim / 2,)."""
     return 1.0 / base ** (torch.arange(0, dim, 2, dtype=torch.float32) / dim)
-
-
-def pooler_name(config: EncoderConfig) -> str:
-    """The pooler's name where ``config`` has one."""
-    return POOLERS["linear" if kind_of(config) == BIGBIRD else "tanh"]

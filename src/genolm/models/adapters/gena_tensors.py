@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from genolm.errors import ModelError
 from genolm.models.adapters import gena
-from genolm.models.adapters.gena_config import labels_of, told_labels
+from genolm.models.adapters.gena_config import BERT, BIGBIRD, labels_of, told_labels
 from genolm.models.adapters.pieces import Held
 from genolm.models.encoder_config import EncoderConfig
 
@@ -53,7 +53,7 @@ def settle(held: Mapping[str, Held], config: EncoderConfig, values: Mapping[str,
     Raises:
         ModelError: the two contradict each other, or tensors contradict tensors; the reason is told.
     """
-    for agree in (_depth, _norm_place, _final_norm, _positions, _rotary, _sparse):
+    for agree in (_depth, _rows, _norm_place, _final_norm, _positions, _rotary, _sparse):
         agree(held, config, where)
     config = replace(config, **_heads(held, config, values, where))
     layouts = {ours: held[theirs] for theirs, ours in gena.layouts(config).items() if theirs in held}
@@ -70,9 +70,17 @@ def _depth(held: Mapping[str, Held], config: EncoderConfig, where: str) -> None:
         raise ModelError(f"{where}: has tensors of {len(layers)} layers, its config asks for {config.num_layers}")
 
 
+def _rows(held: Mapping[str, Held], config: EncoderConfig, where: str) -> None:
+    rows = held[gena.EMBEDDING].shape[0] if gena.EMBEDDING in held else 0
+    if rows > config.vocab_size:
+        raise ModelError(
+            f"{where}: {gena.EMBEDDING} has {rows} rows, {rows - config.vocab_size} more than the vocab_size"
+            f" {config.vocab_size} of its config; rows for the memory of a recurrent model belong to that model"
+        )
+
+
 def _norm_place(held: Mapping[str, Held], config: EncoderConfig, where: str) -> None:
-    before = next((name for name in held if any(part in name for part in gena.PRE_NORMS)), None)
-    after = next((name for name in held if _LAYER.match(name) and any(part in name for part in gena.POST_NORMS)), None)
+    before, after = (_first(held, parts) for parts in (gena.PRE_NORMS, gena.POST_NORMS))
     if before and after:
         raise ModelError(
             f"{where}: has norms before the blocks ({before}) and after them ({after}); one kind it must be"
@@ -86,6 +94,12 @@ def _norm_place(held: Mapping[str, Held], config: EncoderConfig, where: str) -> 
             f" {_PLACES[config.norm]} (pre_layer_norm {str(config.norm == 'pre').lower()});"
             " it would load into the wrong modules"
         )
+
+
+def _first(held: Mapping[str, Held], parts: Sequence[str]) -> str | None:
+    """A tensor inside a layer whose name has one of the parts in it."""
+    names = sorted(name for name in held if _LAYER.match(name) and name.endswith("weight"))
+    return next((name for part in parts for name in names if part in name), None)
 
 
 _PLACES = {"pre": "before the blocks", "post": "after them"}
@@ -171,6 +185,7 @@ def _layout(stored: Held, config: EncoderConfig, place: str) -> None:
 def _heads(held: Mapping[str, Held], config: EncoderConfig, values: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Which heads there are, by their tensors."""
     poolers = [kind for kind, name in gena.POOLERS.items() if f"{name}.weight" in held]
+    _pooler_of_the_kind(poolers, values, where)
     labels = held[f"{gena.CLASSIFIER}.weight"].shape[0] if f"{gena.CLASSIFIER}.weight" in held else 0
     heads: dict[str, Any] = {
         "masked_head": any(name.startswith("cls.predictions.") for name in held),
@@ -181,6 +196,16 @@ def _heads(held: Mapping[str, Held], config: EncoderConfig, values: Mapping[str,
     if heads["sentence_head"] and not poolers:
         raise ModelError(f"{where}: has a sentence head ({gena.SENTENCE}.weight), but no pooler")
     return heads | ({"labels_of": _labels_of(values, labels, bool(poolers), where)} if labels else {})
+
+
+def _pooler_of_the_kind(poolers: Sequence[str], values: Mapping[str, Any], where: str) -> None:
+    """BERT's pooler has a tanh, BigBird's is bare; their names tell, and the config has to say the same."""
+    told = str(values.get("model_type", BERT))
+    for kind in poolers:
+        found = BIGBIRD if kind == "linear" else BERT
+        if found != told:
+            name = gena.POOLERS[kind]
+            raise ModelError(f"{where}: its pooler is {name}, that of a {found}, but its config is a {told}")
 
 
 def _labels_of(values: Mapping[str, Any], labels: int, pooled: bool, where: str) -> str:

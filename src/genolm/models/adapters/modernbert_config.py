@@ -56,9 +56,10 @@ def read_config(values: Mapping[str, Any], *, file: str | Path = "config.json") 
         raise ModelError(f"{file}: biases in some linear layers only are not supported ({told})")
     every = _global_every(values, file)
     whole_theta, local_theta = _thetas(values, file)
+    sizes: dict[str, Any] = {ours: whole(values, theirs, file) for theirs, ours in _SIZES.items()}
     try:
         return EncoderConfig(
-            **{ours: whole(values, theirs, file) for theirs, ours in _SIZES.items()},
+            **sizes,
             token_rows=whole(values, "token_rows", file, default=0),
             norm="pre",
             final_norm=True,
