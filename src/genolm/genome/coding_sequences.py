@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from genolm.errors import InputError
-from genolm.genome.fasta import Genome
 from genolm.genome.annotated_records import AnnotatedRecord, Feature, is_flat_file, read_flat_file
+from genolm.genome.fasta import Genome
 from genolm.genome.genes import feature_interval
 from genolm.genome.gff3 import attributes, read_genes
 from genolm.genome.interval import Interval
