@@ -101,7 +101,7 @@ def test_generate_takes_a_file_of_prompts(record):
     assert run("generate", "m", "p.fa", "o.fa", "-n", "2", "--top-k", "4", "--seed", "7").exit_code == 0
     (arguments, settings), *_ = calls
     assert arguments == ("m", Path("p.fa"), Path("o.fa"))
-    assert (settings["n"], settings["top_k"], settings["seed"], settings["top_p"]) == (2, 4, 7, 1.0)
+    assert (settings["n"], settings["top_k"], settings["seed"], settings["top_p"]) == (2, 4, 7, None)
 
 
 def test_generate_takes_prompts_as_text(record):
