@@ -60,6 +60,14 @@ def scan(
     ] = 250,
     shuffles: Annotated[int, typer.Option(callback=at_least(1), metavar="N", help="How often it shuffles.")] = 100,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
+    genes: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Annotation (.gff3, .gtf, .gbk, .embl): coding against intergenic."),
+    ] = None,
+    gene_window: Annotated[int, typer.Option(callback=at_least(1), metavar="BASES", help="Windows of --genes.")] = 100,
+    order: Annotated[
+        int, typer.Option(callback=at_least(0, 9), metavar="K", help="Order of the Markov model of --genes.")
+    ] = 5,
     settings: dict[str, Any],
 ) -> Path:
     """Surprise of a model along whole genomes, and intervals where it stands out.
@@ -87,6 +95,9 @@ def scan(
         block=block,
         shuffles=shuffles,
         seed=seed,
+        genes=genes,
+        gene_window=gene_window,
+        order=order,
         **settings,
     )
     return written

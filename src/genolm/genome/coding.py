@@ -1,151 +1,196 @@
-"""Coding sequences as they are translated, and their proteins; from annotation, or from a FASTA of genes."""
+"""Where an annotation puts genes: coding ones, and whatever else is transcribed; bacterial annotations included.
+
+Unlike :mod:`genolm.genome.genes` this asks for no exons and no parents: a ``CDS`` line is enough. Intervals are 0-based
+and half-open.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import partial
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote
 
 from genolm.errors import InputError
-from genolm.genome.fasta import Genome
-from genolm.genome.flat_files import AnnotatedRecord, Feature, is_flat_file, read_flat_file
 from genolm.genome.genes import feature_interval
-from genolm.genome.gff3 import attributes, read_genes
 from genolm.genome.interval import Interval
 from genolm.genome.lines import text_lines
-from genolm.genome.records import read_fasta
-from genolm.genome.sequence import reverse_complement, upper_dna
 
-_ORDER = "TCAG"
-_STANDARD = "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG"
-_CODONS = [first + second + third for first in _ORDER for second in _ORDER for third in _ORDER]
-_TABLE = dict(zip(_CODONS, _STANDARD, strict=True))
-CODES = {1: _TABLE, 11: _TABLE, 4: {**_TABLE, "TGA": "W"}, 25: {**_TABLE, "TGA": "G"}}
-"""Genetic codes by NCBI's numbers: 11 bacteria and archaea (as 1 for amino acids), 4 mycoplasmas, 25 SR1 and
-Gracilibacteria."""
+_LINES = (".gff3", ".gff", ".gtf")
+_FLAT = {".gbk": "genbank", ".gb": "genbank", ".gbff": "genbank", ".genbank": "genbank", ".embl": "embl"}
+_GENIC = ("RNA", "gene", "CDS", "exon", "transcript", "UTR")
+_GTF_PAIR = re.compile(r'(\w+) "?([^";]*)"?')
+_NAMES = ("locus_tag", "gene", "Name", "protein_id", "transcript_id", "gene_id", "ID", "Parent")
+
+
+class Feature(NamedTuple):
+    """One feature of an annotation.
+
+    Attributes:
+        key: what joins the parts of a gene that stand on several lines.
+        name: what it is called.
+        coding: whether it is translated: a CDS, and of no pseudogene.
+        parts: where it lies.
+    """
+
+    key: str
+    name: str
+    coding: bool
+    parts: tuple[Interval, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class CodingSequence:
-    """A coding sequence in reading direction, from its first whole codon.
+class CodingGene:
+    """What is translated of a gene, or of one of its transcripts.
 
     Attributes:
-        id: its name.
-        sequence: upper-case bases.
-        code: number of the genetic code.
-        place: ``contig:start-end(strand)``, 1-based, from its first to its last base; empty where nobody says.
-        whole: both ends are there and nothing calls it a pseudogene.
+        id: its name in the annotation.
+        parts: by rising coordinate, on one contig.
     """
 
     id: str
-    sequence: str
-    code: int = 11
-    place: str = ""
-    whole: bool = True
+    parts: tuple[Interval, ...]
+
+    @property
+    def interval(self) -> Interval:
+        """From the first to the last base, on the strand of the first part."""
+        return replace(self.parts[0], end=max(part.end for part in self.parts))
 
 
-def translate(sequence: str, code: int = 11) -> str:
-    """Amino acids of the whole codons, ``*`` for a stop, ``X`` for a codon with another letter than A, C, G, T.
+@dataclass(frozen=True, slots=True)
+class GeneMap:
+    """The genes of an annotation.
 
-    Raises:
-        InputError: a genetic code that is not in :data:`CODES`.
+    Attributes:
+        file: where they stand.
+        coding: the coding genes, in the order of the file.
+        genic: all features that belong to genes, coding or not.
     """
-    if code not in CODES:
-        raise InputError(f"no such genetic code; known are {', '.join(map(str, sorted(CODES)))}", value=code)
-    table = CODES[code]
-    return "".join(table.get(sequence[start : start + 3], "X") for start in range(0, len(sequence) - 2, 3))
+
+    file: Path
+    coding: tuple[CodingGene, ...]
+    genic: tuple[Interval, ...] = field(repr=False)
+
+    def on(self, lengths: Mapping[str, int]) -> GeneMap:
+        """The genes that lie on these contigs, under their names; ``NC_000908.2`` and ``NC_000908`` are one name.
+
+        Args:
+            lengths: bases of every contig.
+
+        Raises:
+            InputError: no coding gene lies on any of them, or one begins beyond the end of its contig.
+        """
+        names = _own_names({one.chrom for one in self.genic}, lengths)
+        kept = [
+            CodingGene(gene.id, tuple(replace(part, chrom=chrom) for part in gene.parts))
+            for gene in self.coding
+            if (chrom := names.get(gene.parts[0].chrom)) is not None
+        ]
+        if not kept:
+            raise InputError("no coding gene lies on a contig of the genome", file=self.file)
+        for gene in kept:
+            if gene.interval.start >= lengths[gene.interval.chrom]:
+                raise InputError(
+                    f"the gene begins beyond the end of its contig, which has {lengths[gene.interval.chrom]:,} bases: "
+                    "the annotation is of another genome",
+                    file=self.file,
+                    value=f"{gene.id} {gene.interval}",
+                )
+        genic = [replace(one, chrom=names[one.chrom]) for one in self.genic if one.chrom in names]
+        return GeneMap(self.file, tuple(kept), tuple(genic))
 
 
-def read_coding(path: str | Path, genome: str | Path | None = None, code: int = 11) -> Iterator[CodingSequence]:
-    """The coding sequences of a file.
-
-    Args:
-        path: GenBank or EMBL with sequence; GFF3 or GTF beside ``genome``; else a FASTA of coding sequences, which
-            begin with a codon.
-        genome: FASTA that the annotation speaks of.
-        code: genetic code where the annotation names none.
+def read_gene_map(path: str | Path) -> GeneMap:
+    """Read the genes of a GFF3, GTF, GenBank or EMBL file, plain or compressed; its ending says which it is.
 
     Raises:
-        InputError: annotation without its genome, and whatever the formats refuse.
+        InputError: another ending, or a file that is not what its ending says; names file and, of text lines, line.
+        GenolmError: a GenBank or EMBL file and no Biopython (extra ``genbank``).
     """
     path = Path(path)
-    name = path.name.lower().removesuffix(".gz").removesuffix(".bgz")
-    if is_flat_file(path):
-        for record in read_flat_file(path):
-            yield from _of_record(record, code)
-    elif name.endswith((".gff3", ".gff", ".gtf")):
-        if genome is None:
-            raise InputError("coordinates of genes need the genome (--genome)", file=path)
-        with Genome(genome) as bases:
-            yield from _of_gtf(path, bases, code) if name.endswith(".gtf") else _of_gff3(path, bases, code)
-    else:
-        for flat in read_fasta(path, partial(upper_dna, iupac="N")):
-            yield CodingSequence(flat.id, flat.sequence, code)
+    ending = Path(path.name.lower().removesuffix(".gz").removesuffix(".bgz")).suffix
+    if ending in _LINES:
+        return _collected(path, _line_features(path, gtf=ending == ".gtf"))
+    if ending in _FLAT:
+        from genolm.genome.flat_files import flat_features
+
+        return _collected(path, flat_features(path, _FLAT[ending]))
+    raise InputError(f"genes are read from {', '.join((*_LINES, *_FLAT))}, also with .gz", file=path)
 
 
-def _of_record(record: AnnotatedRecord, code: int) -> Iterator[CodingSequence]:
-    for feature in record.features:
-        if feature.kind == "CDS":
-            yield _of_feature(record, feature, code)
+def is_genic(kind: str) -> bool:
+    """Whether a feature of this type belongs to a gene."""
+    return kind.endswith(_GENIC)
 
 
-def _of_feature(record: AnnotatedRecord, feature: Feature, code: int) -> CodingSequence:
-    told = feature.qualifiers
-    names = (told.get(key) for key in ("locus_tag", "protein_id", "gene"))
-    pieces = (record.sequence[part.start : part.end] for part in feature.parts)
-    read = (reverse_complement(piece) if part.strand == "-" else piece for piece, part in zip(pieces, feature.parts))
-    place = _place(feature.parts)
-    skipped = _number(told.get("codon_start", "1")) - 1
-    whole = not feature.cut and not {"pseudo", "pseudogene"} & told.keys()
-    identity = next(filter(None, names), place)
-    return CodingSequence(identity, "".join(read)[skipped:], _number(told.get("transl_table", str(code))), place, whole)
+def feature_name(attributes: Mapping[str, str], place: Interval) -> str:
+    """What a feature is called by its attributes; where it lies, if they do not say."""
+    return next((attributes[name] for name in _NAMES if attributes.get(name)), str(place))
 
 
-def _of_gff3(path: Path, genome: Genome, code: int) -> Iterator[CodingSequence]:
-    """CDS lines of one ID belong together; so do those of one parent where they have no ID."""
-    found: dict[str, list[tuple[Interval, str, dict[str, str]]]] = {}
+def _collected(path: Path, features: Iterable[Feature]) -> GeneMap:
+    coding: dict[str, list[Feature]] = {}
+    genic = list[Interval]()
+    for feature in features:
+        genic += feature.parts
+        if feature.coding:
+            coding.setdefault(feature.key, []).append(feature)
+    genes = [
+        CodingGene(parts[0].name, tuple(sorted(part for one in parts for part in one.parts)))
+        for parts in coding.values()
+    ]
+    return GeneMap(path, tuple(genes), tuple(genic))
+
+
+def _line_features(path: Path, *, gtf: bool) -> Iterator[Feature]:
+    form = "GTF" if gtf else "GFF3"
     for number, line in text_lines(path):
         if line.startswith("##FASTA"):
-            break
+            return
+        if not line.strip() or line.startswith("#"):
+            continue
         columns = line.split("\t")
-        if line.startswith("#") or not line.strip():
-            continue
         if len(columns) != 9:
-            raise InputError(f"a GFF3 line has 9 columns, this one {len(columns)}", file=path, line=number)
-        if columns[2] != "CDS":
-            continue
-        told = attributes(columns[8])
-        part = feature_interval(columns, path, number, "GFF3")
-        name = told.get("ID") or told.get("Parent") or f"{part}"
-        found.setdefault(name, []).append((part, columns[7], told))
-    for name, lines in found.items():
-        lines.sort(key=lambda line: line[0].start, reverse=lines[0][0].strand == "-")
-        parts, told = tuple(line[0] for line in lines), lines[0][2]
-        phase = lines[0][1]
-        skipped = int(phase) if phase in ("1", "2") else 0
-        whole = told.get("partial") != "true" and told.get("pseudo") != "true"
-        names = (told.get("locus_tag"), told.get("protein_id"), told.get("Name"))
-        sequence = "".join(genome[part] for part in parts)[skipped:]
-        number = _number(told.get("transl_table", str(code)))
-        yield CodingSequence(next(filter(None, names), name), sequence, number, _place(parts), whole)
+            raise InputError(f"a {form} line has 9 columns, this one {len(columns)}", file=path, line=number)
+        if is_genic(columns[2]):
+            yield _line_feature(columns, path, number, form)
 
 
-def _of_gtf(path: Path, genome: Genome, code: int) -> Iterator[CodingSequence]:
-    for transcript in read_genes(path):
-        parts = transcript.coding_exons
-        if parts:
-            ordered = parts[::-1] if parts[0].strand == "-" else parts
-            yield CodingSequence(transcript.id, "".join(genome[part] for part in ordered), code, _place(ordered))
+def _line_feature(columns: list[str], path: Path, number: int, form: str) -> Feature:
+    coding = columns[2] == "CDS"
+    if not coding and columns[6] not in ("+", "-"):
+        columns = [*columns[:6], "+", *columns[7:]]  # which strand does not matter
+    place = feature_interval(columns, path, number, form)
+    attributes = _gtf_attributes(columns[8]) if form == "GTF" else _gff3_attributes(columns[8])
+    key = attributes.get("ID") or attributes.get("transcript_id") or attributes.get("Parent") or f"line {number}"
+    pseudo = attributes.get("pseudo", "").lower() == "true" or "pseudogene" in attributes
+    return Feature(f"{place.chrom} {key}", feature_name(attributes, place), coding and not pseudo, (place,))
 
 
-def _place(parts: tuple[Interval, ...]) -> str:
-    first = parts[0]
-    start, end = min(part.start for part in parts), max(part.end for part in parts)
-    return f"{first.chrom}:{start + 1}-{end}({first.strand})"
+def _gff3_attributes(text: str) -> dict[str, str]:
+    pairs = (pair.partition("=") for pair in text.strip().split(";"))
+    return {key.strip(): unquote(value) for key, found, value in pairs if found}
 
 
-def _number(text: str) -> int:
-    if not text.isdecimal():
-        raise InputError("codon_start and transl_table are numbers", value=text)
-    return int(text)
+def _gtf_attributes(text: str) -> dict[str, str]:
+    return {key: value.strip() for key, value in _GTF_PAIR.findall(text)}
+
+
+def _own_names(named: Iterable[str], contigs: Iterable[str]) -> dict[str, str]:
+    """The contig that each name means: that of the same name, else the only one of the same accession."""
+    same: dict[str, list[str]] = {}
+    for contig in contigs:
+        same.setdefault(_accession(contig), []).append(contig)
+    found = {}
+    for name in named:
+        candidates = same.get(_accession(name), [])
+        if name in candidates or len(candidates) == 1:
+            found[name] = name if name in candidates else candidates[0]
+    return found
+
+
+def _accession(name: str) -> str:
+    """``NC_000908`` of ``NC_000908.2``."""
+    return re.sub(r"\.\d+$", "", name)

@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 import polars as pl
 
+from genolm.engine.atomic import atomic_file
 from genolm.engine.parts import PartsFolder
 from genolm.engine.progress import Progress
 from genolm.engine.windows import Window, cut
 from genolm.errors import InputError, ModelError
+from genolm.genome.coding import read_gene_map
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.embed import context_bases
 from genolm.tasks.likelihood import normalisation_of, passes_of
 from genolm.tasks.log_probabilities import Normalisation
 from genolm.tasks.provenance import Provenance
 from genolm.tasks.scanning.calls import Calling, Side, call, write_bed
+from genolm.tasks.scanning.genes import GeneSettings, gene_table, separation
 from genolm.tasks.scanning.outputs import (
     Outputs,
     contig_table,
@@ -31,6 +34,7 @@ from genolm.tasks.scanning.tiles import Tile, Tiling
 from genolm.tasks.scanning.tracks import Combine, Tracks
 from genolm.tasks.sources import Source, settle
 from genolm.tasks.stretches import Float32, Scored, joined_stretches, own_tokens, token_lengths
+from genolm.tasks.tables import write_delimited
 from genolm.tasks.token_scores import causal_scores, masked_scores
 
 if TYPE_CHECKING:
@@ -96,6 +100,7 @@ class ScanTask:
         per_strand: write the tracks of the strands too.
         readers: how each model reads; of two, the difference is taken.
         calling: how intervals are called.
+        genes: the annotation, and how coding and intergenic sequence are told apart; None for neither.
     """
 
     source: Source
@@ -104,6 +109,7 @@ class ScanTask:
     per_strand: bool
     readers: tuple[Reader, ...]
     calling: Calling
+    genes: GeneSettings | None
     name: ClassVar[str] = "scan"
     part_tokens: ClassVar[int] = 131_072
 
@@ -123,7 +129,7 @@ class ScanTask:
 
     def inputs(self) -> tuple[Path, ...]:
         """The files that are read."""
-        return self.source.files()
+        return (*self.source.files(), *([] if self.genes is None else [self.genes.file]))
 
     def cost(self, item: Tile) -> int:
         """Tokens that go through the models, about."""
@@ -181,7 +187,12 @@ class ScanTask:
         result = self._result(frames, PartsFolder.of(out).path)
         written = write_tracks(result.tracks, outputs, self.combine, per_strand=self.per_strand)
         write_bed(result.calls, outputs.calls, self._depth)
-        outputs.clear({*written, outputs.calls})
+        written.add(outputs.calls)
+        if result.genes is not None:
+            with atomic_file(outputs.genes) as partial:
+                write_delimited(iter([result.genes]), partial, "\t")
+            written.add(outputs.genes)
+        outputs.clear(written)
         write_record(out, result.record)
 
     def collect(self, frames: Iterator[pl.DataFrame]) -> Scan:
@@ -199,7 +210,11 @@ class ScanTask:
             "contigs": contig_table(contigs, tracks, self.combine),
             "calls": called,
         }
-        return Scan(tracks, rows, record, self.combine)
+        if self.genes is None:
+            return Scan(tracks, rows, record, self.combine)
+        gene_map = read_gene_map(self.genes.file).on(lengths)
+        record["genes"] = separation(gene_map, self.genes, self.source.read(), tracks, self.combine)
+        return Scan(tracks, rows, record, self.combine, gene_table(gene_map, tracks, self.combine))
 
     def _described(self) -> dict[str, Any]:
         """Everything that says how the track was made."""
@@ -248,12 +263,14 @@ class Scan:
         calls: the called intervals, 0-based and half-open (:data:`genolm.tasks.scanning.calls.COLUMNS`).
         record: settings, contigs and counts.
         combine: how strands become one.
+        genes: a row for each coding gene, where an annotation was given.
     """
 
     tracks: Tracks
     calls: pl.DataFrame
     record: dict[str, Any]
     combine: Combine
+    genes: pl.DataFrame | None = None
 
     def values(self, chrom: str) -> Float32:
         """The combined track of a contig, nats per base, NaN where nothing was scored."""
@@ -289,6 +306,9 @@ def scan(
     block: int = 250,
     shuffles: int = 100,
     seed: int = 0,
+    genes: Path | str | None = None,
+    gene_window: int = 100,
+    order: int = 5,
     device: torch.device | str | None = None,
     dtype: torch.dtype | str | None = None,
     token_budget: int | None = None,
@@ -330,7 +350,11 @@ def scan(
         max_fdr: largest false-discovery rate of a call.
         block: bases of the blocks that are shuffled for the null: structure up to this length is in it.
         shuffles: how often.
-        seed: of the shuffling.
+        seed: of the shuffling and resampling.
+        genes: annotation of the genome, ``.gff3``, ``.gtf``, ``.gbk`` or ``.embl``: adds ``PREFIX.genes.tsv`` and, in
+            the record, how well the track tells coding windows from intergenic ones, beside G + C and a Markov model.
+        gene_window: bases of those windows.
+        order: bases that the Markov model depends on.
         device: where to compute; None for the best there is.
         dtype: precision of the weights; None for what card and device prefer.
         token_budget: tokens of a batch; None for what fits.
@@ -349,11 +373,14 @@ def scan(
         ResourceError: not enough memory or disk.
     """
     calling = Calling(side, smooth, enter, leave, min_length, max_fdr, block, shuffles, seed)
+    annotation = None if genes is None else GeneSettings(Path(genes), gene_window, order, seed)
     if combine not in get_args(Combine):
         raise InputError(f"combine is one of {', '.join(get_args(Combine))}", value=combine)
     source = settle(genome, iupac="N")
     if source.kind != "sequences":
         raise InputError("a scan reads whole contigs out of a FASTA", file=_file(source))
+    if annotation is not None:
+        read_gene_map(annotation.file).on({record.id: len(record.sequence) for record in source.read()})
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
     path = None
     if out is not None:
@@ -373,6 +400,7 @@ def scan(
         per_strand,
         tuple(Reader.of(one, passes) for one in models),
         calling,
+        annotation,
     )
     return bulk.run(task, opened, path)
 

@@ -1,0 +1,82 @@
+"""How well values of windows tell two classes apart, with intervals from resampled blocks. M windows, R resamples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genolm.tasks.explain.estimates import Estimate
+
+Float64 = NDArray[np.float64]
+_RESAMPLES = 1000
+_AT_A_TIME = 50
+_COVERED = (0.025, 0.975)
+
+
+def auroc(values_M: Float64, positive_M: NDArray[np.bool_], weights_RM: Float64) -> Float64:
+    """The chance that a positive's value is above a negative's, equal ones counting half; (R,).
+
+    Args:
+        values_M: one for each window, no NaN.
+        positive_M: the class of each.
+        weights_RM: how often each counts.
+    """
+    order = np.argsort(values_M, kind="stable")
+    ordered = values_M[order]
+    firsts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+    above_RG = np.add.reduceat(weights_RM[:, order] * positive_M[order], firsts, axis=1)
+    below_RG = np.add.reduceat(weights_RM[:, order] * ~positive_M[order], firsts, axis=1)
+    lower_RG = np.cumsum(below_RG, axis=1) - below_RG / 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray((above_RG * lower_RG).sum(1) / (above_RG.sum(1) * below_RG.sum(1)))
+
+
+def separations(
+    signals: Mapping[str, Float64], positive_M: NDArray[np.bool_], blocks_M: NDArray[np.int64], against: str, seed: int
+) -> dict[str, dict[str, Any]]:
+    """AUROC of every signal and what it is above that of one of them, each with a 95 % interval.
+
+    Args:
+        signals: values of every window, (M,) each; higher means positive.
+        positive_M: the class of each window.
+        blocks_M: the block of the genome that each lies in; whole blocks are resampled.
+        against: the signal that the others are compared with.
+        seed: of the resampling.
+    """
+    number_M = np.unique(blocks_M, return_inverse=True)[1]
+    count = int(number_M.max()) + 1
+    random = np.random.default_rng(seed)
+    weights_RN = random.multinomial(count, np.full(count, 1 / count), size=_RESAMPLES)
+    drawn = {name: _resampled(values, positive_M, weights_RN, number_M) for name, values in signals.items()}
+    once = np.ones((1, len(positive_M)))
+    exact = {name: float(auroc(values, positive_M, once)[0]) for name, values in signals.items()}
+    return {
+        name: {
+            "auroc": _interval(exact[name], drawn[name]),
+            **(
+                {f"above_{against}": _interval(exact[name] - exact[against], drawn[name] - drawn[against])}
+                if name != against
+                else {}
+            ),
+        }
+        for name in signals
+    }
+
+
+def _resampled(
+    values_M: Float64, positive_M: NDArray[np.bool_], weights_RN: NDArray[np.int64], number_M: NDArray[np.int64]
+) -> Float64:
+    pieces = [
+        auroc(values_M, positive_M, weights_RN[start : start + _AT_A_TIME][:, number_M].astype(np.float64))
+        for start in range(0, len(weights_RN), _AT_A_TIME)
+    ]
+    return np.concatenate(pieces)
+
+
+def _interval(value: float, drawn_R: Float64) -> dict[str, float]:
+    known = drawn_R[np.isfinite(drawn_R)]
+    low, high = np.quantile(known, _COVERED) if known.size else (np.nan, np.nan)
+    return Estimate(value, float(low), float(high))._asdict()
