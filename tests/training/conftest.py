@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer, models, trainers
 
 from genolm.models.config import DecoderConfig
+from genolm.models.encoder_config import EncoderConfig
 from genolm.models.gengram_config import GengramConfig
-from genolm.training.recipe import CorpusRecipe, OptimizerRecipe, Recipe
+from genolm.training.recipe import CorpusRecipe, MaskingRecipe, OptimizerRecipe, Recipe
 
 
 def random_dna(length: int, seed: int) -> str:
@@ -65,3 +67,41 @@ def muon_recipe(recipe: Recipe) -> Recipe:
 def gengram_recipe(expert_recipe: Recipe) -> Recipe:
     memory = GengramConfig(layers=(1, 2), orders=(1, 2, 3), dim=4, window=5)
     return replace(expert_recipe, model=replace(expert_recipe.model, gengram=memory))
+
+
+@pytest.fixture(scope="session")
+def vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A byte-pair vocabulary of 90 tokens."""
+    return toy_vocabulary(tmp_path_factory.mktemp("vocabulary"))
+
+
+def toy_vocabulary(folder: Path) -> Path:
+    special = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"]
+    tokenizer = Tokenizer(models.BPE(unk_token="[UNK]"))
+    trainer = trainers.BpeTrainer(
+        vocab_size=90, special_tokens=special, initial_alphabet=list("ACGTN"), show_progress=False
+    )
+    tokenizer.train_from_iterator([random_dna(500, seed) for seed in range(20)], trainer)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
+
+
+@pytest.fixture
+def masked_recipe(recipe: Recipe, vocabulary: Path) -> Recipe:
+    return toy_masked(recipe, vocabulary)
+
+
+def toy_masked(recipe: Recipe, vocabulary: Path) -> Recipe:
+    model = EncoderConfig(96, 32, 2, 4, 48, max_positions=64, norm_eps=1e-5)
+    masking = MaskingRecipe(short_probability=0.3, shortest=3)
+    return replace(recipe, model=model, objective="masked", tokenizer=str(vocabulary), masking=masking, context=32)
+
+
+@pytest.fixture
+def ocean_recipe(recipe: Recipe, vocabulary: Path) -> Recipe:
+    return toy_ocean(recipe, vocabulary)
+
+
+def toy_ocean(recipe: Recipe, vocabulary: Path) -> Recipe:
+    model = DecoderConfig(96, 32, 2, 4, 2, 8, 48, pad_id=3)
+    return replace(recipe, model=model, tokenizer=str(vocabulary), context=32)

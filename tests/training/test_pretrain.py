@@ -20,6 +20,8 @@ from genolm.training.optimizers import build_optimizer
 from genolm.training.pretrain import pretrain
 from genolm.training.recipe import Recipe
 
+KINDS = ["recipe", "expert_recipe", "muon_recipe", "gengram_recipe", "masked_recipe", "ocean_recipe"]
+
 
 def weights(folder: Path) -> bytes:
     return (folder / "model.safetensors").read_bytes()
@@ -40,7 +42,7 @@ def test_the_loss_falls_on_a_repeated_sequence(recipe: Recipe, tmp_path: Path) -
     assert bits[-1]["test"] < 0.5  # type: ignore[index]
 
 
-@pytest.mark.parametrize("kind", ["recipe", "expert_recipe", "muon_recipe", "gengram_recipe"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_resumed_equals_uninterrupted(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     recipe = request.getfixturevalue(kind)
     whole = pretrain(recipe, tmp_path / "whole")
@@ -62,7 +64,7 @@ pretrain(sys.argv[1], sys.argv[2], log=kill)
 """
 
 
-@pytest.mark.parametrize("kind", ["recipe", "expert_recipe", "muon_recipe", "gengram_recipe"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_killed_at_a_random_step_and_resumed_equals_uninterrupted(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

@@ -10,28 +10,40 @@ from tests.training.written_recipe import write_recipe
 
 import genolm
 from genolm.errors import InputError
+from genolm.models.config import DecoderConfig
+from genolm.models.encoder_config import EncoderConfig
 from genolm.models.zoo import ZOO
 from genolm.training.pretrain import pretrain
 from genolm.training.recipe import OptimizerRecipe, Recipe, Stage, shipped_recipes
 from genolm.training.schedule import schedule
 
 
-def shrunk(shipped: Recipe, toy: Recipe) -> Recipe:
+def shrunk(shipped: Recipe, toy: Recipe, vocabulary: Path) -> Recipe:
     """Two steps of every stage, small enough for one process."""
     stages = tuple(
         Stage(64 * (number + 1), 2, 2, min(stage.micro_rows, 1), recompute=stage.recompute)
         for number, stage in enumerate(shipped.plan)
     )
-    small = replace(shipped, model=shipped.model.shrunk(), corpus=toy.corpus, sharding="none", evaluate_windows=2)
-    return replace(small.staged(stages), trackers=())
+    tokenizer = str(vocabulary) if shipped.tokenizer else ""
+    small = {"model": shipped.model.shrunk(), "corpus": toy.corpus, "tokenizer": tokenizer, "sharding": "none"}
+    return replace(shipped.staged(stages), **small, evaluate_windows=2, trackers=())
+
+
+def without_padding(config: DecoderConfig | EncoderConfig) -> DecoderConfig | EncoderConfig:
+    """The toy vocabulary is smaller than the embedding, which a loaded encoder knows."""
+    return replace(config, token_rows=0) if isinstance(config, EncoderConfig) else config
 
 
 @pytest.mark.parametrize("name", shipped_recipes())
-def test_shipped_recipes_parse_and_run_two_steps_of_every_stage(name: str, recipe: Recipe, tmp_path: Path) -> None:
+def test_shipped_recipes_parse_and_run_two_steps_of_every_stage(
+    name: str, recipe: Recipe, vocabulary: Path, tmp_path: Path
+) -> None:
     shipped = Recipe.load(name)
     assert shipped.name == name
-    small = shrunk(shipped, recipe)
-    assert genolm.load(pretrain(small, tmp_path / "run")).config == shipped.model.shrunk()
+    small = shrunk(shipped, recipe, vocabulary)
+    model = genolm.load(pretrain(small, tmp_path / "run"))
+    assert without_padding(model.config) == without_padding(shipped.model.shrunk())
+    assert model.card.objective == shipped.objective
 
 
 @pytest.mark.parametrize("name", ["genos-1.2b", "genos-10b", "gengram-10b"])

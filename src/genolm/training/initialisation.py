@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 from torch.distributed.tensor import DTensor, distribute_tensor
 
+from genolm.models.block_attention import initial_layout
 from genolm.models.config import DecoderConfig
-from genolm.training.networks import Network
+from genolm.models.encoder_config import EncoderConfig
+from genolm.models.network import LAYOUT, Network
 
 NetworkT = TypeVar("NetworkT", bound=Network)
 
@@ -21,7 +23,7 @@ def initialise(network: NetworkT, seed: int) -> NetworkT:
 
     Matrices are normal with the config's ``initial_std``; those that write into the residual stream are scaled down by
     ``sqrt(2 * num_layers)``, so that its variance does not grow with depth; norms start at one and biases at
-    zero. A Gengram memory starts as its config says.
+    zero. A Gengram memory starts as its config says. Random block layouts are drawn as where the network is made.
     """
     generator = torch.Generator().manual_seed(seed)
     std = network.config.initial_std
@@ -38,6 +40,12 @@ def initialise(network: NetworkT, seed: int) -> NetworkT:
             else:
                 whole.normal_(0.0, scaled if name.endswith(_INTO_THE_STREAM) else std, generator=generator)
             _take(weight, whole)
+        for name, layout in network.named_buffers():
+            if name.endswith(f".{LAYOUT}"):
+                assert isinstance(network.config, EncoderConfig)
+                drawn = initial_layout(network.config, int(name.split(".")[1]))
+                assert drawn is not None
+                layout.copy_(drawn)
     return network
 
 

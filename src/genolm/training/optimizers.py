@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genolm.training.networks import Network
+from genolm.models.network import Network
 from genolm.training.recipe import OptimizerRecipe
 
 Groups = list[dict[str, Any]]

@@ -17,6 +17,7 @@ from torch import nn
 from genolm.errors import InputError
 from genolm.models.encoder_config import EncoderConfig
 from genolm.models.experts import SwiGLU
+from genolm.models.network import Network, make_network
 from genolm.models.norm import RMSNorm
 from genolm.models.precision import native_bf16
 from genolm.tokens.nucleotide import NucleotideTokenizer
@@ -27,7 +28,6 @@ from genolm.training.corpus.haplotypes import Haplotypes, read_haplotypes
 from genolm.training.evaluation import frequency_bits, held_out
 from genolm.training.heldout import sample_windows
 from genolm.training.initialisation import initialise
-from genolm.training.networks import Network, bare_network
 from genolm.training.objective import next_base_loss
 from genolm.training.optimizers import build_optimizer
 from genolm.training.passes import CausalPasses, MaskedPasses, Passes
@@ -264,10 +264,11 @@ def _network(recipe: Recipe, tokenizer: Tokenizer, workers: Workers) -> tuple[Ne
     """The network, and the same as its processes train it."""
     if recipe.sharding == "fsdp":
         with torch.device("meta"):
-            network = bare_network(recipe.model, tokenizer)
+            network = make_network(recipe.model, tokenizer.base_ids, tokenizer.n_id)
         network = sharded_network(network, recipe.seed, workers.device, workers.world)
     else:
-        network = initialise(bare_network(recipe.model, tokenizer), recipe.seed).to(workers.device)
+        network = make_network(recipe.model, tokenizer.base_ids, tokenizer.n_id)
+        network = initialise(network, recipe.seed).to(workers.device)
     if recipe.compile:
         for module in network.modules():
             if isinstance(module, RMSNorm | SwiGLU):

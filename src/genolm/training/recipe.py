@@ -186,20 +186,31 @@ class Recipe:
 
     def _check_objective(self) -> None:
         _among("objective", self.objective, ("causal", "masked"))
-        encoder = isinstance(self.model, EncoderConfig)
-        if encoder and self.objective == "causal":
+        if isinstance(self.model, EncoderConfig):
+            self._check_encoder(self.model)
+        else:
+            self._check_decoder(self.model)
+
+    def _check_encoder(self, model: EncoderConfig) -> None:
+        if self.objective == "causal":
             raise InputError("an encoder sees what it would predict: its objective is masked", value=self.objective)
-        if not encoder and self.objective == "masked":
-            raise InputError("a decoder sees nothing behind a hidden token: its objective is causal", value="masked")
-        if self.masking is not None and not encoder:
-            raise InputError("masking belongs to the objective masked")
-        if self.tokenizer and isinstance(self.model, DecoderConfig) and (self.model.kmer_orders or self.model.gengram):
-            raise InputError("k-mer memories read one base a token, and this recipe has a tokenizer of longer pieces")
-        for stage in self.plan if encoder else ():
+        if not model.masked_head:
+            raise InputError("an encoder without a masked-language head has nothing to learn by", value=False)
+        if model.pooler != "none" or model.labels:
+            raise InputError("hidden tokens do not train a pooler or labels: leave them out of the model")
+        for stage in self.plan:
             if stage.context_parallel > 1:
                 raise InputError("only a decoder's rows are cut over processes", value=stage.context_parallel)
             if stage.context < 3:
                 raise InputError("a row has two special tokens and one more at least", value=stage.context)
+
+    def _check_decoder(self, model: DecoderConfig) -> None:
+        if self.objective == "masked":
+            raise InputError("a decoder sees nothing behind a hidden token: its objective is causal", value="masked")
+        if self.masking is not None:
+            raise InputError("masking belongs to the objective masked")
+        if self.tokenizer and (model.kmer_orders or model.gengram):
+            raise InputError("k-mer memories read one base a token, and this recipe has a tokenizer of longer pieces")
 
     @property
     def plan(self) -> tuple[Stage, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch.utils.checkpoint import checkpoint
 
-from genolm.training.networks import Network
+from genolm.models.network import Network
 
 
 class Recomputation:

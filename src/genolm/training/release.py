@@ -18,9 +18,9 @@ from genolm.models.card import Card
 from genolm.models.config import DecoderConfig
 from genolm.models.conversion import save
 from genolm.models.model import Model
+from genolm.models.network import make_network
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.tokens.tokenizer import Tokenizer
-from genolm.training.networks import bare_network
 from genolm.training.recipe import Recipe
 from genolm.training.schedule import tokens_until
 from genolm.training.token_rows import rows_of
@@ -47,7 +47,7 @@ def write_model(
         processes: how many trained it.
     """
     with torch.device("meta"):
-        network = bare_network(recipe.model, tokenizer)
+        network = make_network(recipe.model, tokenizer.base_ids, tokenizer.n_id)
     shared = isinstance(recipe.model, DecoderConfig) and recipe.model.tied
     tied = {"head.weight": weights["embedding.weight"]} if shared else {}
     network.load_state_dict({**weights, **tied}, assign=True)
