@@ -146,9 +146,7 @@ def _check_shares(name: str, values: object, count: int) -> None:
         or not all(_is_number(value) and value >= 0 for value in values)
         or not sum(values) > 0
     ):
-        raise InputError(
-            f"{name} is a list of {count or 'some'} numbers that are not negative, nor all 0", value=values
-        )
+        raise InputError(f"{name} is a list of {count or 'some'} numbers, not negative and not all 0", value=values)
 
 
 def _is_number(value: object) -> bool:

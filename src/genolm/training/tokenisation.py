@@ -15,7 +15,9 @@ from genolm.tokens.bpe import BpeTokenizer
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.tokens.published import PUBLISHED, published
 from genolm.tokens.tokenizer import Tokenizer
+from genolm.training.corpus.manifest import Manifest
 from genolm.training.corpus.order import RowOrder, Rows
+from genolm.training.corpus.recipe import CorpusRecipe
 from genolm.training.corpus.runs import Runs
 from genolm.training.masking import MaskingRecipe
 from genolm.training.recipe import Recipe
@@ -116,5 +118,14 @@ def _check_vocabulary(recipe: Recipe, tokenizer: Tokenizer) -> None:
     rows = getattr(model, "tokens", model.vocab_size)
     if tokenizer.vocab_size > rows:
         raise InputError(f"the vocabulary has {tokenizer.vocab_size:,} tokens and the model's embedding", value=rows)
+    kept = _longest_n_run(recipe.corpus)
+    if kept and tokenizer.n_id < 0:
+        raise InputError("longest_n_run keeps N in the corpus, and the vocabulary has no letter for it", value=kept)
     if recipe.tokenizer and model.pad_id != tokenizer.pad_id:
         raise InputError(f"the model's pad_id is not that of its vocabulary, {tokenizer.pad_id}", value=model.pad_id)
+
+
+def _longest_n_run(corpus: CorpusRecipe) -> int:
+    if corpus.built:
+        return int(Manifest.read_from(Path(corpus.built)).options["longest_n_run"])
+    return corpus.longest_n_run
