@@ -2,7 +2,14 @@
 
 import pytest
 import torch
-from tests.contracts.zoo_networks import DECODERS, ENCODERS, model_of, random_network, token_model_of
+from tests.contracts.zoo_networks import (
+    DECODERS,
+    ENCODERS,
+    model_of,
+    random_network,
+    random_token_network,
+    token_model_of,
+)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -34,7 +41,7 @@ def encoder(request):
 @pytest.fixture(scope="session", params=[*ENCODERS, "genomeocean-100m", "genomeocean-4b"])
 def token_model(request):
     """A model whose tokens are several bases: every encoder, and decoders of GenomeOcean."""
-    return token_model_of(random_network(request.param))
+    return token_model_of(random_token_network(request.param))
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Every architecture of the zoo, at a size that runs in milliseconds, with random weights."""
 
+from dataclasses import replace
+
 from genolm.models.card import Card
 from genolm.models.config import DecoderConfig
 from genolm.models.encoder_config import EncoderConfig
@@ -34,6 +36,14 @@ ENCODERS = _architectures(EncoderConfig)
 
 def random_network(name):
     return random_weights(zoo_config(name).shrunk(), seed=7).eval()
+
+
+def random_token_network(name):
+    """As many tokens as the tiny vocabularies have, and more rows where the entry has more."""
+    config = zoo_config(name).shrunk()
+    if isinstance(config, EncoderConfig) and config.token_rows:
+        config = replace(config, vocab_size=144, token_rows=128)
+    return random_weights(config, seed=7).eval()
 
 
 def model_of(network):

@@ -126,7 +126,7 @@ def _open_folder(
     tokenizer = read_tokenizer(folder, config)
     fitted = replace(
         fitted,
-        config=with_token_rows(fitted.config, layout, tokenizer),
+        config=with_token_rows(fitted.config, layout, tokenizer, str(folder)),
         notes=(*fitted.notes, *((note,) if note else ())),
     )
     return _lazy(tokenizer, card_of(folder, config, card, tokenizer), fitted)

@@ -108,7 +108,7 @@ def load_folder(
     known = card_of(folder, config, card, tokenizer)
     _verify(folder, known)
     fitted = open_weights(folder, config, layout)
-    fitted = replace(fitted, config=with_token_rows(fitted.config, layout, tokenizer))
+    fitted = replace(fitted, config=with_token_rows(fitted.config, layout, tokenizer, str(folder)))
     wanted = dtype or default_dtype(known.precision, fitted.config.parameters, target)
     network = _assembled(fitted, tokenizer.base_ids, tokenizer.n_id, device=target, dtype=wanted)
     return Model(network, tokenizer, noted(known, fitted.notes))
@@ -154,14 +154,21 @@ def _put(network: Network, name: str, weight: Tensor) -> None:
     setattr(network.get_submodule(path), leaf, nn.Parameter(weight))
 
 
-def with_token_rows(config: NetworkConfig, layout: Layout, tokenizer: Tokenizer) -> NetworkConfig:
+def with_token_rows(config: NetworkConfig, layout: Layout, tokenizer: Tokenizer, where: str) -> NetworkConfig:
     """An encoder whose embedding has more rows than its tokenizer has tokens, told so.
 
     Published configs do not say it; our own do.
+
+    Raises:
+        ModelError: the tokenizer has more tokens than the config says.
     """
-    if not isinstance(config, EncoderConfig) or layout == "genolm" or config.token_rows:
+    if not isinstance(config, EncoderConfig):
         return config
-    return replace(config, token_rows=tokenizer.vocab_size) if tokenizer.vocab_size < config.vocab_size else config
+    tokens = tokenizer.vocab_size
+    if tokens > config.tokens:
+        raise ModelError(f"{where}: its tokenizer has {tokens} tokens, its config says token_rows {config.token_rows}")
+    fewer = layout != "genolm" and not config.token_rows and tokens < config.vocab_size
+    return replace(config, token_rows=tokens) if fewer else config
 
 
 def noted(card: Card, notes: tuple[str, ...]) -> Card:

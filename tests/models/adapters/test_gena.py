@@ -56,6 +56,12 @@ def test_a_config_says_the_same_after_it_was_written(tmp_path, kind):
     assert config.tokens == 11, "rows beyond the tokenizer's are no tokens"
 
 
+def test_a_tokenizer_of_more_tokens_than_the_config_says(tmp_path):
+    values = CONFIGS["last"] | {"token_rows": 10}
+    with pytest.raises(ModelError, match="its tokenizer has 11 tokens, its config says token_rows 10"):
+        genolm.load(write(tmp_path, values, tensors_of(values)))
+
+
 def test_what_the_network_is_made_of(tmp_path):
     config = genolm.load(published(tmp_path, "sparse rotary")).config
     assert (config.norm, config.final_norm, config.positions, config.turned_dim) == ("pre", False, "rotary", 4)
