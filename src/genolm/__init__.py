@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from genolm.models.model import Model as Model
     from genolm.tasks.cluster import cluster as cluster
     from genolm.tasks.completion.complete import complete as complete
+    from genolm.tasks.detect import apply_detector as apply_detector
+    from genolm.tasks.detect import train_detector as train_detector
     from genolm.tasks.embed import embed as embed
     from genolm.tasks.explain.attribution import explain_attribution as explain_attribution
     from genolm.tasks.explain.experts import explain_experts as explain_experts
@@ -74,6 +76,8 @@ _MODULES = {
     "models_table": "models.inspection",
     "embed": "tasks.embed",
     "cluster": "tasks.cluster",
+    "apply_detector": "tasks.detect",
+    "train_detector": "tasks.detect",
     "explain_attribution": "tasks.explain.attribution",
     "explain_experts": "tasks.explain.experts",
     "explain_lens": "tasks.explain.lens",

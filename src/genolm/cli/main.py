@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from genolm.cli import about, bulk, corpus, explain, genomics, scan, tokenizer, training, zoo
+from genolm.cli import about, bulk, corpus, detect, explain, genomics, scan, tokenizer, training, zoo
 from genolm.cli.errors import reported
 
 
@@ -23,7 +23,7 @@ class _InOrder(TyperGroup):
         return names
 
 
-_BEFORE = {"explain": "merge", "tokenizer": "pretrain", "corpus": "pretrain"}
+_BEFORE = {"detect": "check", "explain": "merge", "tokenizer": "pretrain", "corpus": "pretrain"}
 """Each group of verbs with the verb that follows it in the list."""
 
 
@@ -75,7 +75,7 @@ _VERBS: tuple[Callable[..., None], ...] = (
 )
 for _verb in _VERBS:
     app.command()(_verb)
-for _group in (explain.app, tokenizer.app, corpus.app):
+for _group in (detect.app, explain.app, tokenizer.app, corpus.app):
     app.add_typer(_group)
 
 

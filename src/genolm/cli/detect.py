@@ -1,0 +1,152 @@
+"""The verbs of ``genolm detect``: train and apply."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from genolm.cli.errors import reported
+from genolm.cli.options import Context, Overwrite, Precision, Strands, at_least
+from genolm.cli.text import print_table
+
+app = typer.Typer(
+    name="detect",
+    help="Tell generated from natural DNA: train, apply.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Device = Annotated[
+    str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps; default the best there is.")
+]
+BatchTokens = Annotated[
+    int | None, typer.Option("--batch-tokens", callback=at_least(1), metavar="N", help="Tokens in one batch.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no closing lines.")]
+Names = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Tested, never trained on; can be repeated.")]
+
+
+def train(
+    out: Annotated[Path, typer.Argument(metavar="DETECTOR", help="Folder to write; it appears when it is complete.")],
+    *,
+    natural: Annotated[list[Path], typer.Option(metavar="FASTA", help="Natural genome; repeat for each, at least 3.")],
+    generated: Annotated[list[Path], typer.Option(metavar="FASTA", help="Generated sequences; can be repeated.")],
+    model: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="What embeddings come from; none for hand-made features alone.")
+    ] = None,
+    features: Annotated[
+        Literal["embedding", "handmade", "both"] | None,
+        typer.Option(help="What is learned from; default both with a model, else handmade."),
+    ] = None,
+    provenance: Annotated[
+        Path | None,
+        typer.Option(metavar="TSV", help="What headers do not say: file or id, generator, decoding, genome."),
+    ] = None,
+    genomes: Annotated[Path | None, typer.Option(metavar="TSV", help="Genomes with their taxon or fold.")] = None,
+    folds: Annotated[int, typer.Option(metavar="N", help="Folds of genomes, at least 3.")] = 5,
+    rate: Annotated[
+        float, typer.Option(metavar="SHARE", help="False-positive rate that the threshold is set for.")
+    ] = 0.01,
+    crop: Annotated[
+        list[int] | None,
+        typer.Option(metavar="BASES", help="Length that generated sequences are cut to; repeat for several."),
+    ] = None,
+    hold_out_generator: Names = None,
+    hold_out_decoding: Names = None,
+    hold_out_taxon: Names = None,
+    layer: Annotated[
+        int | None, typer.Option(metavar="N", help="Layer: 0 the embedding, -1 the last; default from the card.")
+    ] = None,
+    pooling: Annotated[
+        Literal["mean", "max", "min", "last"], typer.Option(help="How tokens become one vector.")
+    ] = "mean",
+    rc: Strands = False,
+    context: Context = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of everything that is drawn.")] = 0,
+    device: Device = None,
+    dtype: Precision = None,
+    batch_tokens: BatchTokens = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a calibrated detector and test it on genomes that it was not trained on."""
+    from genolm.tasks.detect import load_detector
+    from genolm.tasks.detect import train_detector as function
+
+    function(
+        natural,
+        generated,
+        out,
+        model=model,
+        features=features,
+        provenance=provenance,
+        genomes=genomes,
+        folds=folds,
+        rate=rate,
+        crops=crop or (),
+        hold_out_generators=hold_out_generator or (),
+        hold_out_decodings=hold_out_decoding or (),
+        hold_out_taxa=hold_out_taxon or (),
+        layer=layer,
+        pooling=pooling,
+        rc=rc,
+        context=context,
+        seed=seed,
+        device=device,
+        dtype=dtype,
+        token_budget=batch_tokens,
+        overwrite=overwrite,
+        progress=not quiet and sys.stderr.isatty(),
+    )
+    if not quiet:
+        report = load_detector(out).report
+        print_table(_line(row) for row in (*report["evaluation"], *report["parts"]))
+        typer.echo(f"wrote {out}", err=True)
+
+
+def _line(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of the report as it is printed."""
+    name = row["features"] if "features" in row else f"{row['part']} {row['name']}"
+    held = " (held out)" if row.get("held_out") else ""
+    shown = ("natural", "generated", "auroc", "tpr_at_1", "tpr_at_5", "tpr", "fpr", "f1", "f1_at_half", "brier")
+    return {"on other genomes": f"{name}{held}"} | {column: row[column] for column in shown}
+
+
+def apply(
+    detector: Annotated[Path, typer.Argument(metavar="DETECTOR", help="What `genolm detect train` wrote.")],
+    inputs: Annotated[str, typer.Argument(metavar="INPUT", help="FASTA or another file of sequences; - is stdin.")],
+    *,
+    out: Annotated[Path, typer.Option("--out", metavar="TABLE", help="A .tsv, .csv or .parquet table.")],
+    model: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Where the detector's model lies now, if elsewhere.")
+    ] = None,
+    device: Device = None,
+    dtype: Precision = None,
+    batch_tokens: BatchTokens = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Call sequences natural or generated, with a probability."""
+    from genolm.tasks.detect import apply_detector as function
+
+    function(
+        detector,
+        inputs,
+        out,
+        model=model,
+        device=device,
+        dtype=dtype,
+        token_budget=batch_tokens,
+        overwrite=overwrite,
+        progress=not quiet and sys.stderr.isatty(),
+    )
+    if not quiet:
+        typer.echo(f"wrote {out}", err=True)
+
+
+for _verb in (train, apply):
+    app.command()(reported(_verb))

@@ -1,0 +1,1 @@
+"""The parts of ``detect``: samples, folds by genome, features, the classifier, its evaluation and its folder."""

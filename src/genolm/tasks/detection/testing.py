@@ -1,0 +1,122 @@
+"""A detector tested on genomes that it was not trained on, beside its baselines and shuffled labels. N samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genolm.tasks.detection.classifier import fit
+from genolm.tasks.detection.evaluation import length_bins, with_intervals
+from genolm.tasks.detection.folds import HELD_OUT, Folds
+from genolm.tasks.detection.samples import Sample
+
+SHUFFLED = "shuffled labels"
+
+_LENGTH_EDGES = (200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """Every sample's probability and call, from a classifier that its fold had no part in."""
+
+    probability_N: Floats
+    called_N: Bools
+
+
+def tested(features_NF: Floats, generated_N: Bools, parted: Folds, rate: float) -> Tested:
+    """Tests every fold with a classifier trained on the others; held-out taxa with one trained on all folds."""
+    probability_N, called_N = np.zeros(len(generated_N)), np.zeros(len(generated_N), bool)
+    for fold in np.unique(parted.fold_N):
+        rows = parted.trainable_N & (parted.fold_N != fold)
+        out = parted.fold_N == fold
+        classifier = fit(features_NF[rows], generated_N[rows], parted.fold_N[rows], rate)
+        probability_N[out] = classifier.probability(features_NF[out])
+        called_N[out] = probability_N[out] > classifier.threshold
+    return Tested(probability_N, called_N)
+
+
+def evaluated(
+    samples: Sequence[Sample],
+    matrices: Mapping[str, Floats],
+    wanted: str,
+    generated_N: Bools,
+    parted: Folds,
+    rate: float,
+    seed: int,
+) -> dict[str, Any]:
+    """``evaluation`` of features, baseline and shuffled labels; ``parts``: the wanted features by parts."""
+    rows, parts = [], []
+    shown = parted.trainable_N
+    for name in dict.fromkeys((wanted, *matrices)):
+        found = tested(matrices[name], generated_N, parted, rate)
+        rows.append({"features": name} | _row(found, generated_N, parted, shown, seed))
+        if name == wanted:
+            parts = _parts(samples, found, generated_N, parted, seed)
+    shuffled_N = generated_N.copy()
+    shuffled_N[shown] = np.random.default_rng((seed, 2)).permutation(generated_N[shown])
+    found = tested(matrices[wanted], shuffled_N, parted, rate)
+    rows.append({"features": SHUFFLED} | _row(found, shuffled_N, parted, shown, seed))
+    return {"evaluation": rows, "parts": parts}
+
+
+def _row(outcome: Tested, generated_N: Bools, parted: Folds, rows_N: Bools, seed: int) -> dict[str, Any]:
+    return with_intervals(
+        outcome.probability_N[rows_N], generated_N[rows_N], outcome.called_N[rows_N], parted.group_N[rows_N], seed
+    )
+
+
+def _parts(
+    samples: Sequence[Sample], outcome: Tested, generated_N: Bools, parted: Folds, seed: int
+) -> list[dict[str, Any]]:
+    """Figures by generator and decoding (beside all natural sequence), by length, and of each held-out taxon."""
+    open_N = parted.fold_N != HELD_OUT
+    found = []
+    for kind in ("generator", "decoding"):
+        names = [getattr(sample, kind) for sample in samples]
+        for name in sorted(set(names) - {""}):
+            own = np.array([one == name for one in names]) & generated_N & open_N
+            held_out = not bool((own & parted.trainable_N).any())
+            rows = own | (~generated_N & open_N)
+            if own.any():
+                part = {"part": kind, "name": name, "held_out": held_out}
+                found.append(part | _row(outcome, generated_N, parted, rows, seed))
+    lengths_N = np.array([len(sample.sequence) for sample in samples])
+    for name, inside in length_bins(lengths_N, _LENGTH_EDGES):
+        rows = inside & parted.trainable_N
+        if rows.any():
+            found.append(
+                {"part": "length", "name": name, "held_out": False} | _row(outcome, generated_N, parted, rows, seed)
+            )
+    for genome in sorted(name for name, fold in parted.genomes.items() if fold == HELD_OUT):
+        own = np.array([sample.genome == genome for sample in samples])
+        rows = own | (generated_N & parted.trainable_N)
+        found.append(
+            {"part": "genome", "name": genome, "held_out": True} | _row(outcome, generated_N, parted, rows, seed)
+        )
+    return found
+
+
+def fold_table(samples: Sequence[Sample], parted: Folds) -> list[dict[str, Any]]:
+    """Genomes and counts of every fold, and how much each genome shares with what its fold was trained on."""
+    generated_N = np.array([sample.generated for sample in samples], bool)
+    found = []
+    for fold in np.unique(parted.fold_N):
+        inside = parted.fold_N == fold
+        genomes = sorted(name for name, other in parted.genomes.items() if other == fold)
+        found.append(
+            {
+                "fold": "held out" if fold == HELD_OUT else int(fold),
+                "genomes": genomes,
+                "natural": int((inside & ~generated_N).sum()),
+                "generated": int((inside & generated_N).sum()),
+                "shared_kmers": {name: parted.shared[name] for name in genomes},
+            }
+        )
+    return found
