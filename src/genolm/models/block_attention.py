@@ -89,7 +89,7 @@ def _seeded(config: EncoderConfig, sparse: BlockSparseConfig, layer: int, padded
 def _row_attention(layout_of: LayoutOf) -> RowAttention:
     def attention(q_BHRD: Tensor, k_BHRD: Tensor, v_BHRD: Tensor) -> Tensor:
         layout = layout_of(q_BHRD.shape[2]).to(q_BHRD.device)
-        rows = zip(q_BHRD, k_BHRD, v_BHRD, strict=True)
-        return torch.stack([block_sparse_attention(q, k, v, layout) for q, k, v in rows])
+        rows = [block_sparse_attention(q, k, v, layout) for q, k, v in zip(q_BHRD, k_BHRD, v_BHRD, strict=True)]
+        return rows[0][None] if len(rows) == 1 else torch.stack(rows)
 
     return attention

@@ -51,6 +51,13 @@ class BlockLayout:
         added = None if self.added_HRM is None else self.added_HRM.to(device)
         return replace(self, keys_HRM=self.keys_HRM.to(device), added_HRM=added)
 
+    def of_heads(self, first: int, count: int) -> BlockLayout:
+        """The part of some heads; all of a layout that they share."""
+        if self.keys_HRM.shape[0] == 1:
+            return self
+        added = None if self.added_HRM is None else self.added_HRM[first : first + count]
+        return replace(self, keys_HRM=self.keys_HRM[first : first + count], added_HRM=added)
+
 
 def blocks_of(num_tokens: int, block: int) -> int:
     """Blocks that hold this many tokens; the last one may be filled in part."""

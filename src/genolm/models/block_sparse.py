@@ -19,6 +19,7 @@ from torch import Tensor
 
 from genolm.errors import ModelError
 from genolm.models.block_layout import BlockLayout, blocks_of
+from genolm.models.encoder_attention import full_attention
 
 # Scores of one piece: few enough for a processor's cache, many enough for a GPU.
 _SCORES_ON_CPU = 1 << 18
@@ -43,19 +44,15 @@ def block_sparse_attention(q_HLD: Tensor, k_HLD: Tensor, v_HLD: Tensor, layout: 
     Raises:
         ModelError: the layout is for fewer tokens or for other heads.
     """
-    length, block = q_HLD.shape[1], layout.block
     _check(q_HLD, layout)
-    stop = min(layout.stop, blocks_of(length, block))
-    q_HLD = q_HLD * q_HLD.shape[-1] ** -0.5
-    if stop <= layout.first:
-        return _global_rows(q_HLD, k_HLD, v_HLD)
-    begin, end = layout.first * block, min(stop * block, length)
-    parts = [_sparse_rows(q_HLD[:, begin:end], k_HLD, v_HLD, layout)]
-    if begin > 0:
-        parts.insert(0, _global_rows(q_HLD[:, :begin], k_HLD, v_HLD))
-    if end < length:
-        parts.append(_global_rows(q_HLD[:, end:], k_HLD, v_HLD))
-    return torch.cat(parts, 1)
+    if min(layout.stop, blocks_of(q_HLD.shape[1], layout.block)) <= layout.first:
+        return full_attention(q_HLD[None], k_HLD[None], v_HLD[None])[0]
+    # One head after the other on a CPU: what is made of it on the way stays near the cache and takes no new memory.
+    together = 1 if q_HLD.device.type == "cpu" else q_HLD.shape[0]
+    groups = zip(*(x.split(together) for x in (q_HLD, k_HLD, v_HLD)), strict=True)
+    mixed = [_some_heads(*group, layout.of_heads(i * together, together)) for i, group in enumerate(groups)]
+    # The heads of a token stand side by side in memory, as the layer's last product reads them.
+    return torch.cat([x.transpose(0, 1) for x in mixed], 1).transpose(0, 1)
 
 
 def plain_block_attention(q_HLD: Tensor, k_HLD: Tensor, v_HLD: Tensor, layout: BlockLayout) -> Tensor:
@@ -93,34 +90,46 @@ def _check(q_HLD: Tensor, layout: BlockLayout) -> None:
         raise ModelError(f"the layout is of {layout.keys_HRM.shape[0]} heads, the queries are of {heads}")
 
 
+def _some_heads(q_HLD: Tensor, k_HLD: Tensor, v_HLD: Tensor, layout: BlockLayout) -> Tensor:
+    """The attention of a layout's heads, (H, L, D)."""
+    length, block = q_HLD.shape[1], layout.block
+    rows = blocks_of(length, block)
+    first, stop = layout.first, min(layout.stop, rows)
+    q_HSD = _padded(q_HLD * q_HLD.shape[-1] ** -0.5, rows * block)
+    k_HSD, v_HSD = (_padded(x, layout.num_blocks * block) for x in (k_HLD, v_HLD))
+    parts = [_sparse_rows(q_HSD[:, first * block : stop * block], k_HSD, v_HSD, length, layout)]
+    k_HLD, v_HLD = k_HSD[:, :length], v_HSD[:, :length]
+    if first > 0:
+        parts.insert(0, _global_rows(q_HSD[:, : first * block], k_HLD, v_HLD))
+    if stop < rows:
+        parts.append(_global_rows(q_HSD[:, stop * block :], k_HLD, v_HLD))
+    return torch.cat(parts, 1)[:, :length]
+
+
+def _padded(values_HLD: Tensor, length: int) -> Tensor:
+    """With zeros up to ``length``, and each head's values in one piece."""
+    missing = length - values_HLD.shape[1]
+    return F.pad(values_HLD, (0, 0, 0, missing)) if missing else values_HLD.contiguous()
+
+
 def _global_rows(q_HRD: Tensor, k_HLD: Tensor, v_HLD: Tensor) -> Tensor:
     """Rows of queries, already scaled, over all keys."""
     graph = torch.is_grad_enabled() and (q_HRD.requires_grad or k_HLD.requires_grad or v_HLD.requires_grad)
     if q_HRD.device.type != "cpu" or q_HRD.dtype != torch.bfloat16 or graph:
         return F.scaled_dot_product_attention(q_HRD[None], k_HLD[None], v_HLD[None], scale=1.0)[0]
     # torch's fused kernel multiplies in fp32 on CPUs; products of bf16 take the processor's own instructions.
-    step = max(1, 4 * _SCORES_ON_CPU // max(1, q_HRD.shape[1] * k_HLD.shape[1]))
-    pieces = zip(q_HRD.split(step), k_HLD.split(step), v_HLD.split(step), strict=True)
-    return torch.cat([torch.bmm(torch.bmm(q, k.transpose(1, 2)).softmax(-1), v) for q, k, v in pieces])
+    return torch.bmm(torch.bmm(q_HRD, k_HLD.transpose(1, 2)).softmax(-1), v_HLD)
 
 
-def _sparse_rows(q_HRD: Tensor, k_HLD: Tensor, v_HLD: Tensor, layout: BlockLayout) -> Tensor:
-    """Rows of queries, already scaled, from the layout's first sparse row on, over their key blocks."""
-    heads, length, width = q_HRD.shape
-    rows = blocks_of(length, layout.block)
-    q_PbD = _in_blocks(q_HRD, rows, layout.block)
-    k_NbD, v_NbD = (_in_blocks(x, layout.num_blocks, layout.block) for x in (k_HLD, v_HLD))
+def _sparse_rows(q_HRD: Tensor, k_HSD: Tensor, v_HSD: Tensor, length: int, layout: BlockLayout) -> Tensor:
+    """The layout's sparse rows of queries, already scaled and in whole blocks, over their key blocks."""
+    heads, block = len(q_HRD), layout.block
+    rows = q_HRD.shape[1] // block
+    q_PbD, k_NbD, v_NbD = (x.reshape(-1, block, x.shape[-1]) for x in (q_HRD, k_HSD, v_HSD))
     places_PM = _places(layout, heads, rows)
-    added_PS = _added(layout, heads, rows, k_HLD.shape[1], q_HRD.dtype)
+    added_PS = _added(layout, heads, rows, length, q_HRD.dtype)
     mixed_PbD: Tensor = _SparseRows.apply(q_PbD, k_NbD, v_NbD, places_PM, added_PS)  # type: ignore[no-untyped-call]
-    return mixed_PbD.view(heads, rows * layout.block, width)[:, :length]
-
-
-def _in_blocks(values_HLD: Tensor, count: int, block: int) -> Tensor:
-    """Padded with zeros to ``count`` blocks: (H x count, b, D)."""
-    missing = count * block - values_HLD.shape[1]
-    padded = F.pad(values_HLD, (0, 0, 0, missing)) if missing else values_HLD
-    return padded.reshape(-1, block, values_HLD.shape[-1])
+    return mixed_PbD.view(q_HRD.shape)
 
 
 def _places(layout: BlockLayout, heads: int, rows: int) -> Tensor:
