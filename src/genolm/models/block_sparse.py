@@ -50,7 +50,7 @@ def block_sparse_attention(q_HLD: Tensor, k_HLD: Tensor, v_HLD: Tensor, layout: 
     # One head after the other on a CPU: what is made of it on the way stays near the cache and takes no new memory.
     together = 1 if q_HLD.device.type == "cpu" else q_HLD.shape[0]
     groups = zip(*(x.split(together) for x in (q_HLD, k_HLD, v_HLD)), strict=True)
-    mixed = [_some_heads(*group, layout.of_heads(i * together, together)) for i, group in enumerate(groups)]
+    mixed = [_some_heads(q, k, v, layout.of_heads(i * together, together)) for i, (q, k, v) in enumerate(groups)]
     # The heads of a token stand side by side in memory, as the layer's last product reads them.
     return torch.cat([x.transpose(0, 1) for x in mixed], 1).transpose(0, 1)
 
