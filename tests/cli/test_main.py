@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from genolm.cli.main import app
 
 _LIST = (
-    "embed score variants mutate generate explain merge models info download convert simulate corpus pretrain doctor "
+    "embed score variants mutate generate complete explain merge models info download convert simulate corpus pretrain doctor "
     "demo cite"
 )
 VERBS = _LIST.split()

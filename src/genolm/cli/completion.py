@@ -36,7 +36,10 @@ def complete(
         int, typer.Option(callback=at_least(6), metavar="BASES", help="The shortest gene that is taken.")
     ] = 300,
     longest: Annotated[
-        int, typer.Option(callback=at_least(0), metavar="BASES", help="The longest; 0 for whatever fits the context.")
+        int,
+        typer.Option(
+            callback=at_least(0), metavar="BASES", help="The longest; 0 for any: one beyond the context is an error."
+        ),
     ] = 0,
     order: Annotated[
         int, typer.Option(callback=at_least(0, 10), metavar="K", help="Bases that the Markov model looks back.")

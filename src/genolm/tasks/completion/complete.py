@@ -192,7 +192,7 @@ def complete(
         n: completions of each gene.
         draw: complete so many genes, drawn by ``seed``; 0 for all.
         shortest: bases of the shortest gene that is taken.
-        longest: bases of the longest; 0 for whatever fits the model's context.
+        longest: bases of the longest; 0 for any, where one beyond the model's context is an error.
         order: bases that the Markov model looks back, 0 to 10.
         code: genetic code by NCBI's number where the annotation names none: 1, 4, 11 or 25.
         temperature: as for :func:`genolm.generate`.
