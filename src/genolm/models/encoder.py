@@ -245,9 +245,7 @@ class Encoder(nn.Module):
             found = packing.unpack(self.logits(x_TD))
         if self.pooler is None:
             return EncoderOutput(found, {}, labels=self._labels(x_TD, packing, None))
-        pooled = self.pooler(x_TD[packing.first(x_TD.device)])
-        if self.config.pooler == "tanh":
-            pooled = pooled.tanh()
+        pooled = self.pooler(x_TD[packing.first(x_TD.device)]).tanh()
         sentence = None if self.sentence is None else self.sentence(pooled).float()
         return EncoderOutput(found, {}, pooled, sentence, self._labels(x_TD, packing, pooled))
 

@@ -86,7 +86,8 @@ class EncoderConfig:
         local_window: width of that window: tokens at most half of it away, inclusive.
         sparse: attention by blocks; None for all tokens to all tokens.
         masked_head: whether the masked-language head is there; a model fine-tuned to labels may have none.
-        pooler: what makes one vector of the first token: nothing, a linear layer with tanh, or a bare linear layer.
+        pooler: what makes one vector of the first token, by a linear layer and tanh: nothing, BERT's pooler (``tanh``),
+            or BigBird's (``linear``), which computes the same but is stored as a bare linear layer.
         sentence_head: whether the two-way head on sentence order is there; needs a pooler.
         labels: outputs of a fine-tuned head; 0 for none.
         labels_of: what they describe: the ``sequence`` (from the pooler) or every ``token``.

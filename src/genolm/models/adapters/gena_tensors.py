@@ -199,7 +199,7 @@ def _heads(held: Mapping[str, Held], config: EncoderConfig, values: Mapping[str,
 
 
 def _pooler_of_the_kind(poolers: Sequence[str], values: Mapping[str, Any], where: str) -> None:
-    """BERT's pooler has a tanh, BigBird's is bare; their names tell, and the config has to say the same."""
+    """BERT's pooler is a module of its own, BigBird's a bare linear layer; the config has to say the same."""
     told = str(values.get("model_type", BERT))
     for kind in poolers:
         found = BIGBIRD if kind == "linear" else BERT
