@@ -1,6 +1,6 @@
 """The kinds of bad input that the tests run and ``docs/bad-input.md`` lists, in the order of that page."""
 
-from tests.cli.bad_inputs import corpora, explained, models, options, runs, sequences, variants
+from tests.cli.bad_inputs import corpora, explained, generation, models, options, runs, sequences, tokenizers, variants
 from tests.cli.bad_inputs.case import Case
 
 CASES: tuple[Case, ...] = (
@@ -8,7 +8,9 @@ CASES: tuple[Case, ...] = (
     *variants.CASES,
     *models.CASES,
     *options.CASES,
+    *generation.CASES,
     *runs.CASES,
     *corpora.CASES,
+    *tokenizers.CASES,
     *explained.CASES,
 )

@@ -1,0 +1,97 @@
+"""Bad input of ``genolm complete``, and of the options of ``genolm generate`` for tokens of several bases."""
+
+from tests.cli.bad_inputs.case import MODEL, Case
+
+GENES = ">gene1\n" + "ATG" + "GCAGAAAAC" * 12 + "TAA\n"
+COMPLETE = f"complete {MODEL}"
+GENBANK = """LOCUS       TOY  30 bp DNA
+FEATURES             Location/Qualifiers
+     CDS             1..40
+                     /gene="a"
+ORIGIN
+        1 acgtacgtac gtacgtacgt acgtacgtac
+//
+"""
+
+CASES = (
+    Case(
+        "generate: options of byte-pair tokens for a model of single bases",
+        f"generate {MODEL} --prompt ACGT out.fa --max-tokens 9 --slide",
+        "tiny-random-dense has one token per base; max_tokens, slide are for models whose tokens stand for several"
+        " bases",
+        4,
+    ),
+    Case(
+        "generate: a preset for a model of single bases",
+        f"generate {MODEL} --prompt ACGT out.fa --preset creative",
+        "tiny-random-dense has one token per base; preset is for models whose tokens stand for several bases",
+        4,
+    ),
+    Case(
+        "complete: annotation without its genome",
+        f"{COMPLETE} genes.gff out.tsv",
+        "genes.gff: coordinates of genes need the genome (--genome)",
+        3,
+        {"genes.gff": "chr1\tx\tCDS\t1\t90\t.\t+\t0\tID=a\n"},
+    ),
+    Case(
+        "complete: no gene that can be completed",
+        f"{COMPLETE} genes.fa out.tsv",
+        "genes.fa: no coding sequence that can be completed: 1 shorter than 300 bases",
+        3,
+        {"genes.fa": GENES},
+    ),
+    Case(
+        "complete: a prompt that is the whole gene",
+        f"{COMPLETE} genes.fa out.tsv --prompt-fraction 1",
+        "the prompt is a part of the gene, more than 0 and less than 1 (value 1.0)",
+        3,
+        {"genes.fa": GENES},
+    ),
+    Case(
+        "complete: a genetic code that genolm does not have",
+        f"{COMPLETE} genes.fa out.tsv --code 2",
+        "no such genetic code; known are 1, 4, 11, 25 (value 2)",
+        3,
+        {"genes.fa": GENES},
+    ),
+    Case(
+        "complete: two genes of one name",
+        f"{COMPLETE} genes.gff out.tsv --genome genome.fa --shortest 30",
+        "genes.gff: two coding sequences have this name (value 'same')",
+        3,
+        {
+            "genes.gff": "chr1\tx\tCDS\t1\t90\t.\t+\t0\tID=a;Name=same\n"
+            "chr1\tx\tCDS\t101\t190\t.\t-\t0\tID=b;Name=same\n"
+        },
+    ),
+    Case(
+        "complete: a GenBank feature beyond the sequence",
+        f"{COMPLETE} genes.gbk out.tsv",
+        "genes.gbk:3: a CDS of TOY ends after its 30 bases",
+        3,
+        {"genes.gbk": GENBANK},
+    ),
+    Case(
+        "complete: a GenBank location that genolm does not read",
+        f"{COMPLETE} genes.gbk out.tsv",
+        "genes.gbk:3: a location that genolm does not read (value 'J00194.1:1..9')",
+        3,
+        {"genes.gbk": GENBANK.replace("1..40", "J00194.1:1..9")},
+    ),
+    Case(
+        "complete: a GenBank file that is cut off",
+        f"{COMPLETE} genes.gbk out.tsv",
+        "genes.gbk:6: the last record is cut off: it has no line //",
+        3,
+        {"genes.gbk": GENBANK.removesuffix("//\n")},
+    ),
+    Case(
+        "complete: no edlib",
+        f"{COMPLETE} genes.fa out.tsv",
+        "completing genes needs edlib, which is not installed: pip install 'genolm[check]'",
+        1,
+        {"genes.fa": GENES},
+        hidden=("edlib",),
+    ),
+)
