@@ -35,11 +35,8 @@ def flat_features(path: Path, form: str) -> Iterator[Feature]:
         chrom = record.name if record.id in _UNNAMED else record.id
         records += 1
         for number, feature in enumerate(record.features):
-            if is_genic(feature.type) and feature.location is not None:
-                try:
-                    yield from _feature(feature, chrom, f"{chrom} {number}")
-                except TypeError:  # a position that is not known is no number
-                    raise InputError("a feature without a place", file=path, value=str(feature.location)) from None
+            if is_genic(feature.type):
+                yield from _feature(feature, chrom, f"{chrom} {number}", path)
     if not records:
         raise InputError(f"the file holds no {_NAMES[form]} record", file=path)
 
@@ -63,11 +60,15 @@ def _records(path: Path, form: str) -> Iterator[Any]:
         raise InputError(f"not readable as {_NAMES[form]}: {error}", file=path) from None
 
 
-def _feature(feature: Any, chrom: str, key: str) -> Iterator[Feature]:
+def _feature(feature: Any, chrom: str, key: str, path: Path) -> Iterator[Feature]:
     """The feature, unless it has no place on this record."""
-    parts = [_interval(part, chrom) for part in feature.location.parts if part.ref is None]
+    attributes = {name: values[0] for name, values in feature.qualifiers.items() if values}
+    try:
+        parts = [_interval(part, chrom) for part in feature.location.parts if part.ref is None]
+    except (AttributeError, TypeError):  # no place, or one whose ends are not known
+        name = next(iter(attributes.values()), key)
+        raise InputError(f"a {feature.type} of {chrom} whose place cannot be read", file=path, value=name) from None
     if parts:
-        attributes = {name: values[0] for name, values in feature.qualifiers.items() if values}
         pseudo = "pseudo" in feature.qualifiers or "pseudogene" in feature.qualifiers
         name = feature_name(attributes, min(parts))
         yield Feature(key, name, feature.type == "CDS" and not pseudo, tuple(sorted(parts)))

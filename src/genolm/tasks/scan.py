@@ -15,6 +15,7 @@ from genolm.engine.progress import Progress
 from genolm.engine.windows import Window, cut
 from genolm.errors import InputError, ModelError
 from genolm.genome.coding import read_gene_map
+from genolm.genome.formats import file_format
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.embed import context_bases
 from genolm.tasks.likelihood import normalisation_of, passes_of
@@ -376,9 +377,7 @@ def scan(
     annotation = None if genes is None else GeneSettings(Path(genes), gene_window, order, seed)
     if combine not in get_args(Combine):
         raise InputError(f"combine is one of {', '.join(get_args(Combine))}", value=combine)
-    source = settle(genome, iupac="N")
-    if source.kind != "sequences":
-        raise InputError("a scan reads whole contigs out of a FASTA", file=_file(source))
+    source = _contigs(genome)
     if annotation is not None:
         read_gene_map(annotation.file).on({record.id: len(record.sequence) for record in source.read()})
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
@@ -403,6 +402,17 @@ def scan(
         annotation,
     )
     return bulk.run(task, opened, path)
+
+
+def _contigs(genome: Any) -> Source:
+    """Whole sequences, and no intervals."""
+    path = Path(genome) if isinstance(genome, str | Path) else None
+    if path is not None and str(path) != "-" and file_format(path) != "fasta":
+        raise InputError("a scan reads whole contigs out of a FASTA", file=path)
+    source = settle(genome, iupac="N")
+    if source.kind != "sequences":
+        raise InputError("a scan reads whole contigs, not intervals or variants")
+    return source
 
 
 def tiling_of(models: Sequence[Model], window: int | None, overlap: int | None) -> Tiling:

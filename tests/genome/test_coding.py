@@ -1,0 +1,162 @@
+"""Genes out of GFF3, GTF, GenBank and EMBL: which are coding, their parts, their contigs."""
+
+import gzip
+import subprocess
+import sys
+
+import pytest
+
+from genolm.errors import InputError
+from genolm.genome.coding import CodingGene, read_gene_map
+from genolm.genome.interval import Interval
+
+GFF3 = """##gff-version 3
+c.1\tx\tregion\t1\t900\t.\t+\t.\tID=c
+c.1\tx\tgene\t11\t100\t.\t+\t.\tID=gene-a;locus_tag=A_1
+c.1\tx\tCDS\t11\t40\t.\t+\t0\tID=cds-a;Parent=gene-a;locus_tag=A_1
+c.1\tx\tCDS\t61\t100\t.\t+\t0\tID=cds-a;Parent=gene-a;locus_tag=A_1
+c.1\tx\ttRNA\t201\t270\t.\t?\t.\tID=rna
+c.1\tx\tCDS\t301\t390\t.\t-\t0\tID=cds-p;locus_tag=P%2F1;pseudo=true
+d\tProdigal\tCDS\t5\t10\t9.1\t-\t0\tgene=only
+##FASTA
+>c.1
+ACGT
+"""
+GTF = """c.1\tx\texon\t1\t40\t.\t+\t.\tgene_id "g"; transcript_id "t1";
+c.1\tx\tCDS\t11\t40\t.\t+\t0\tgene_id "g"; transcript_id "t1";
+c.1\tx\tCDS\t61\t100\t.\t+\t0\tgene_id "g"; transcript_id "t1";
+"""
+GENBANK = """LOCUS       c                        120 bp    DNA     circular BCT 01-JAN-2020
+DEFINITION  .
+ACCESSION   c
+VERSION     c.1
+FEATURES             Location/Qualifiers
+     source          1..120
+     gene            11..40
+                     /locus_tag="A_1"
+     CDS             join(11..20,31..40)
+                     /locus_tag="A_1"
+     CDS             complement(<51..60)
+                     /gene="b"
+     CDS             70..75
+                     /locus_tag="P"
+                     /pseudo
+     tRNA            80..90
+     CDS             join(112..120,1..3)
+                     /locus_tag="O"
+     CDS             join(95..99,other.1:3..9)
+                     /locus_tag="F"
+ORIGIN
+        1 acgtacgtac gtacgtacgt acgtacgtac gtacgtacgt acgtacgtac gtacgtacgt
+       61 acgtacgtac gtacgtacgt acgtacgtac gtacgtacgt acgtacgtac gtacgtacgt
+//
+"""
+EMBL = """ID   c; SV 1; linear; genomic DNA; STD; PRO; 60 BP.
+XX
+AC   c;
+XX
+FH   Key             Location/Qualifiers
+FT   CDS             complement(11..40)
+FT                   /locus_tag="A_1"
+XX
+SQ   Sequence 60 BP;
+     acgtacgtac gtacgtacgt acgtacgtac gtacgtacgt acgtacgtac gtacgtacgt        60
+//
+"""
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(name, text):
+        path = tmp_path / name
+        path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+        return path
+
+    return write
+
+
+def coding(*parts, name, chrom="c.1", strand="+"):
+    return CodingGene(name, tuple(Interval(chrom, start, end, strand) for start, end in parts))
+
+
+@pytest.mark.parametrize("name", ["a.gff3", "a.gff.gz"])
+def test_gff3(written, name):
+    genes = read_gene_map(written(name, GFF3))
+    assert genes.coding == (
+        coding((10, 40), (60, 100), name="A_1"),
+        coding((4, 10), name="only", chrom="d", strand="-"),
+    )
+    assert [(one.chrom, one.start, one.end) for one in genes.genic] == [
+        ("c.1", 10, 100), ("c.1", 10, 40), ("c.1", 60, 100), ("c.1", 200, 270), ("c.1", 300, 390), ("d", 4, 10)
+    ]  # fmt: skip
+
+
+def test_gtf(written):
+    genes = read_gene_map(written("a.gtf", GTF))
+    assert genes.coding == (coding((10, 40), (60, 100), name="t1"),)
+    assert len(genes.genic) == 3
+
+
+@pytest.mark.parametrize("name", ["a.gbk", "a.gbff.gz"])
+def test_genbank(written, name):
+    genes = read_gene_map(written(name, GENBANK))
+    assert genes.coding == (
+        coding((10, 20), (30, 40), name="A_1"),
+        coding((50, 60), name="b", strand="-"),
+        coding((0, 3), (111, 120), name="O"),
+        coding((94, 99), name="F"),
+    )
+    assert ("c.1", 79, 90) in [(one.chrom, one.start, one.end) for one in genes.genic]
+    assert ("c.1", 69, 75) in [(one.chrom, one.start, one.end) for one in genes.genic]
+    assert max(len(one) for one in genes.genic) == 30  # the source is none
+
+
+def test_embl(written):
+    assert read_gene_map(written("a.embl", EMBL)).coding == (coding((10, 40), name="A_1", strand="-"),)
+
+
+def test_the_contigs_of_the_genome_give_the_names(written):
+    genes = read_gene_map(written("a.gff3", GFF3))
+    on = genes.on({"c": 900, "d": 100, "e": 5})
+    assert [gene.interval.chrom for gene in on.coding] == ["c", "d"]
+    assert {one.chrom for one in on.genic} == {"c", "d"}
+    assert [gene.id for gene in genes.on({"d": 100}).coding] == ["only"]
+    # An own name goes before another version of it; two other versions could both be meant.
+    assert genes.on({"c.2": 900, "c.1": 900}).coding[0].interval.chrom == "c.1"
+    assert [gene.id for gene in genes.on({"c.2": 900, "c.3": 900, "d": 100}).coding] == ["only"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.bed", "c\t1\t2\n", r"genes are read from \.gff3, \.gff, \.gtf, \.gbk"),
+        ("a.gff3", "c\tx\tCDS\t1\n", r"a\.gff3:1: a GFF3 line has 9 columns, this one 4"),
+        ("a.gff3", "\nc\tx\tCDS\tone\t9\t.\t+\t0\tID=a\n", r"a\.gff3:2: a GFF3 position is no number"),
+        ("a.gff3", "c\tx\tCDS\t1\t9\t.\t.\t0\tID=a\n", r"a\.gff3:1: a GFF3 strand is \+ or -"),
+        ("a.gbk", "", "the file holds no GenBank record"),
+        ("a.gbk", ">c\nACGT\n", "the file holds no GenBank record"),
+        ("a.gbk", GENBANK.partition("                     /pseudo")[0], "not readable as GenBank: "),
+        ("a.gbk", GENBANK.replace("70..75", "70..?"), r"a CDS of c\.1 whose place cannot be read \(value 'P'\)"),
+        ("a.gbk", GENBANK.replace("70..75", "somewhere"), r"a CDS of c\.1 whose place cannot be read \(value 'P'\)"),
+        ("a.embl", GFF3, "the file holds no EMBL record"),
+    ],
+)
+def test_what_cannot_be_read(written, name, text, message):
+    with pytest.raises(InputError, match=message):
+        read_gene_map(written(name, text))
+
+
+def test_genes_of_another_genome(written):
+    genes = read_gene_map(written("a.gff3", GFF3))
+    with pytest.raises(InputError, match=r"a\.gff3: no coding gene lies on a contig of the genome"):
+        genes.on({"x": 100})
+    with pytest.raises(InputError, match=r"beyond the end of its contig, which has 8 bases: .*A_1 c\.1:11"):
+        genes.on({"c.1": 8})
+    assert genes.on({"c.1": 50}).coding  # one over the end may be of a circle
+
+
+def test_genbank_without_biopython(written):
+    path = written("a.gbk", GENBANK)
+    program = "import sys; sys.modules['Bio'] = None; from genolm.genome.coding import *; read_gene_map(sys.argv[1])"
+    done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, timeout=60)
+    assert "GenBank and EMBL files are read by biopython, which is not installed: pip install" in done.stderr
