@@ -183,6 +183,33 @@ def _gengram(measured: Measured) -> str:
     return _table(head, rows)
 
 
+def _bigbird(measured: Measured) -> str:
+    head = ("precision", "tokens", "genolm, seconds", "dense, seconds", "transformers, seconds", "dense over genolm")
+    rows = [
+        _bigbird_row(precision, one, memory)
+        for precision, part in measured["precisions"].items()
+        for one, memory in zip(part["timed"], part["memory"], strict=True)
+    ]
+    table = _table((*head, "transformers over genolm", "peak above the weights, GB"), rows)
+    return "\n".join(
+        (table, *(_growth(precision, part["growth"]) for precision, part in measured["precisions"].items()))
+    )
+
+
+def _bigbird_row(precision: str, one: Measured, memory: Measured) -> Row:
+    seconds = [one["sides"].get(side, {}).get("median_seconds") for side in ("genolm", "dense", "transformers")]
+    times = [one["times_as_long"].get(side) for side in ("dense", "transformers")]
+    shown = ["-" if value is None else f"{value:.2f}" for value in (*seconds, *times)]
+    return precision, f"{one['tokens']:,}", *shown, f"{memory['above_weights'] / 1e9:.2f}"
+
+
+def _growth(precision: str, growth: Measured) -> str:
+    return (
+        f"{precision}: {growth['tokens']:g} times the tokens take {growth['seconds']:.1f} times the seconds and"
+        f" {growth['peak_memory_above_weights']:.1f} times the memory above the weights.\n"
+    )
+
+
 def _pretraining(measured: Measured) -> str:
     rates, speedups = measured["tokens_per_second"], measured["speedup"]
     rows = [(side, f"{rate:,.0f}", f"{speedups[side]:.2f}") for side, rate in rates.items()]
@@ -315,6 +342,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "tokenizing": _from("tokenizing", _tokenizing),
     "startup": _from("startup", _startup),
     "gengram": _from("gengram", _gengram),
+    "bigbird": _from("bigbird", _bigbird),
     "pretraining": _from("pretraining", _pretraining),
     "nano": _from("nano", _nano),
     "nano orders": _from("nano", _orders),

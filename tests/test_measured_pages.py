@@ -60,6 +60,21 @@ MEASURED = {
             "added": {"genolm": 0.05},
         },
     },
+    "bigbird": {
+        "precisions": {
+            "bfloat16": {
+                "timed": [
+                    {
+                        "tokens": 16384,
+                        "sides": {"genolm": {"median_seconds": 10.0}, "dense": {"median_seconds": 45.0}},
+                        "times_as_long": {"dense": 4.5},
+                    }
+                ],
+                "memory": [{"above_weights": 480_000_000}],
+                "growth": {"tokens": 8.0, "seconds": 8.13, "peak_memory_above_weights": 7.9},
+            }
+        }
+    },
     "pretraining": {
         "tokens_per_second": {"genolm": 9000.4, "transformers, AdamW": 4500.0},
         "speedup": {"genolm": 2.0001, "transformers, AdamW": 1.0},
@@ -79,6 +94,7 @@ LINES = {
     "tokenizing": "| 10,000,000 | 1,234 |",
     "startup": "| `genolm --help` | 0.12 |",
     "gengram": "| a training step | genolm | 4,096 | 30.00 | 31.50 | +5.0% | - |",
+    "bigbird": "| bfloat16 | 16,384 | 10.00 | 45.00 | - | 4.50 | - | 0.48 |",
     "pretraining": "| genolm | 9,000 | 2.00 |",
     "nano": "| best Markov model | 1.8012 (1.7900 to 1.8100), order 11 | 1.8012 (1.7900 to 1.8100), order 11 |",
     "nano orders": "| 11 | 1.8012 | 1.8012 |",
