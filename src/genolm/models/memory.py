@@ -33,6 +33,7 @@ class MemoryStep:
         spans: content of each: 0-based half-open (start, stop) among the real tokens of its row.
         ids_RS: the passes: special tokens, memory, content, padding.
         mask_RS: True where tokens are attended to.
+        content_RS: True where they are content.
         read_RMD: the memory before the segment.
         written_RMD: the memory after it.
         output: what the encoder gives for the passes; ``logits`` are of the content alone, (N, V).
@@ -43,15 +44,14 @@ class MemoryStep:
     spans: tuple[tuple[int, int], ...]
     ids_RS: Tensor
     mask_RS: Tensor
+    content_RS: Tensor
     read_RMD: Tensor
     written_RMD: Tensor
     output: EncoderOutput
 
     def content(self, values_RS: Tensor) -> Tensor:
         """Values of the content alone, (N, …) row after row, of those of whole passes, (R, S, …)."""
-        before = self.read_RMD.shape[1] + 2
-        lengths = [stop - start for start, stop in self.spans]
-        return torch.cat([row[before : before + length] for row, length in zip(values_RS, lengths, strict=True)])
+        return values_RS[self.content_RS]
 
 
 class SegmentLabels(NamedTuple):
@@ -239,7 +239,7 @@ class RecurrentMemory(nn.Module):
             logits=content_RS if logits else False,
         )
         written_RMD = output.hidden[last][:, 1 : before - 1]
-        return MemoryStep(index, row_R, spans, ids_RS, mask_RS, read_RMD, written_RMD, output)
+        return MemoryStep(index, row_R, spans, ids_RS, mask_RS, content_RS, read_RMD, written_RMD, output)
 
     def _passes(self, pieces: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """Ids of the passes, which of them are attended to, and which are content; (R, S) each."""

@@ -14,9 +14,12 @@ from genolm.errors import ModelError, ResourceError
 from genolm.models.card import Card
 from genolm.models.decoder import Decoder
 from genolm.models.encoder import Encoder
+from genolm.models.memory import RecurrentMemory
 from genolm.models.network import Network
 from genolm.models.network_config import NetworkConfig
-from genolm.tokens.tokenizer import Ids, Tokenizer
+from genolm.tokens.tokenizer import CLS, SEP, Ids, Tokenizer
+
+_ENDLESS = 10**12  # tokens: what a memory without a limit reads
 
 
 class Model:
@@ -27,15 +30,22 @@ class Model:
         tokenizer: bases to ids and back; its ids are rows of the network's embedding.
         card: what to know before using it.
 
+    Attributes:
+        recurrent: the network with its recurrent memory, which reads long sequences a segment at a time and puts the
+            special tokens around each itself; None for a network without one.
+
     Raises:
-        ModelError: the card frames sequences in special tokens that the tokenizer does not have.
+        ModelError: the card frames sequences in special tokens that the tokenizer does not have, or a memory in others
+            than the tokenizer's.
     """
 
     def __init__(self, network: Network, tokenizer: Tokenizer, card: Card) -> None:
         self.network: Network = network.eval()
         self.tokenizer, self.card = tokenizer, card
-        self.begin_ids = tuple(tokenizer.special_id(name) for name in card.begin)
-        self.end_ids = tuple(tokenizer.special_id(name) for name in card.end)
+        self.recurrent = _recurrent(network, tokenizer)
+        framed = self.recurrent is None
+        self.begin_ids = tuple(tokenizer.special_id(name) for name in card.begin if framed)
+        self.end_ids = tuple(tokenizer.special_id(name) for name in card.end if framed)
         self._fingerprint: str | None = None
 
     def __repr__(self) -> str:
@@ -60,11 +70,15 @@ class Model:
 
     @property
     def encoder(self) -> Encoder:
-        """The network of a model that reads both ways.
+        """The network of a model that reads both ways, in one pass.
 
         Raises:
-            ModelError: the model is a causal decoder.
+            ModelError: the model is a causal decoder, or reads with a recurrent memory.
         """
+        if self.recurrent is not None:
+            raise ModelError(
+                f"{self.card.name} reads with a recurrent memory, which this does not do; embed does (genolm embed)"
+            )
         if isinstance(self.network, Encoder):
             return self.network
         raise ModelError(f"{self.card.name} is a causal decoder; this needs an encoder, which reads both ways")
@@ -86,7 +100,10 @@ class Model:
 
     @property
     def context(self) -> int:
-        """Longest input, in tokens, that the weights were made for."""
+        """Longest input, in tokens, that the weights were made for; of a memory, that all its segments hold."""
+        if self.recurrent is not None:
+            memory = self.recurrent.memory
+            return _ENDLESS if memory.max_segments is None else memory.content * memory.max_segments
         return self.card.context or self.config.max_positions
 
     @property
@@ -123,6 +140,17 @@ class Model:
             raise ResourceError(f"{self.card.name} does not fit on {device}: {error}") from error
         self._fingerprint = None
         return self
+
+
+def _recurrent(network: Network, tokenizer: Tokenizer) -> RecurrentMemory | None:
+    if not isinstance(network, Encoder) or network.config.memory is None:
+        return None
+    memory, found = network.config.memory, (tokenizer.special_id(CLS), tokenizer.special_id(SEP))
+    if found != (memory.cls_id, memory.sep_id):
+        raise ModelError(
+            f"[CLS] and [SEP] are {found} in the tokenizer, but {(memory.cls_id, memory.sep_id)} in the model's memory"
+        )
+    return RecurrentMemory(network)
 
 
 def fingerprint(network: Network) -> str:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from genolm.engine.windows import Window
+    from genolm.models.memory import RecurrentMemory
     from genolm.models.model import Model
     from genolm.tokens.tokenizer import Ids
 
@@ -24,7 +25,7 @@ class Chunk:
     """Consecutive tokens of every row of a batch.
 
     Attributes:
-        start: tokens before it.
+        start: tokens before it; with a recurrent memory, where it differs between rows, those of its longest row.
         ids_BL: token ids.
         mask_BL: True at real tokens; pads are on the right.
         body_BL: True at those of the sequences: real tokens without the special ones around them.
@@ -45,14 +46,17 @@ def hidden_chunks(
 
     Args:
         model: whose network runs; its special tokens are put around each window.
-        windows: padded on the right, which no network sees.
+        windows: padded on the right, which no network sees. A recurrent memory reads each a segment at a time, and a
+            chunk is one segment of every row that has one yet.
         layers: 0 (embedding) to ``num_layers`` (after the final norm, where there is one).
         chunk: most tokens of one pass of a causal network; None for :data:`CHUNK_TOKENS`. An encoder reads all at once.
     """
     batch = framed_batch(model, windows)
     body_BL = body_mask(model, batch)
     width = chunk or CHUNK_TOKENS
-    if not model.causal:
+    if model.recurrent is not None:
+        yield from _remembered(model.recurrent, batch, layers)
+    elif not model.causal:
         hidden = model.encoder(batch.ids_BL, mask_BL=batch.mask_BL, layers=layers, logits=False).hidden
         yield Chunk(0, batch.ids_BL, batch.mask_BL, body_BL, hidden)
     elif batch.ids_BL.shape[1] <= width:
@@ -60,6 +64,21 @@ def hidden_chunks(
         yield Chunk(0, batch.ids_BL, batch.mask_BL, body_BL, hidden)
     else:
         yield from _streamed(model, batch, body_BL, layers, width)
+
+
+def _remembered(memory: RecurrentMemory, batch: Batch, layers: Collection[int]) -> Iterator[Chunk]:
+    rows = len(batch.lengths_B)
+    for step in memory.steps(batch.ids_BL, batch.mask_BL, layers=layers):
+        ids_BL, mask_BL, body_BL = (
+            _of_all(values, step.row_R, rows) for values in (step.ids_RS, step.mask_RS, step.content_RS)
+        )
+        hidden = {layer: _of_all(step.output.hidden[layer], step.row_R, rows) for layer in layers}
+        yield Chunk(max(start for start, _ in step.spans), ids_BL, mask_BL, body_BL, hidden)
+
+
+def _of_all(values_R: Tensor, row_R: Tensor, rows: int) -> Tensor:
+    """Values of some rows among those of all, which have zeros."""
+    return values_R.new_zeros(rows, *values_R.shape[1:]).index_copy(0, row_R, values_R)
 
 
 def framed_batch(model: Model, windows: Sequence[Window]) -> Batch:
