@@ -74,8 +74,8 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train a calibrated detector and test it on genomes that it was not trained on."""
-    from genolm.tasks.detect import load_detector
     from genolm.tasks.detect import train_detector as function
+    from genolm.tasks.detection.folder import load_detector
 
     function(
         natural,

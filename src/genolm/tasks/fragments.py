@@ -165,5 +165,8 @@ def matched_pieces(genomes: Sequence[Pieces], lengths: Iterable[int]) -> Iterato
         turn = (genomes[(number + step) % len(genomes)].draw(length) for step in range(len(genomes)))
         piece = next((one for one in turn if one is not None), None)
         if piece is None:
-            raise InputError(f"no genome has room for another piece of {length:,} bases without N")
+            raise InputError(
+                f"no genome has room for another piece of {length:,} bases without N; give more genomes, or fewer or"
+                " shorter sequences"
+            )
         yield piece

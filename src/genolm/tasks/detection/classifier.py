@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from genolm.errors import GenolmError
 
-STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)
+STRENGTHS = (1e-3, 1e-2, 1e-1)
 """Values of scikit-learn's C among which folds choose."""
 
 _ROUNDS = 2000

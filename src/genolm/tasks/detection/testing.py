@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genolm.tasks.detection.classifier import fit
-from genolm.tasks.detection.evaluation import length_bins, with_intervals
+from genolm.tasks.detection.evaluation import Scores, length_bins, scores, with_intervals
 from genolm.tasks.detection.folds import HELD_OUT, Folds
 from genolm.tasks.detection.samples import Sample
 
 SHUFFLED = "shuffled labels"
+_SHUFFLES = 3
 
 _LENGTH_EDGES = (200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
 
@@ -59,11 +60,23 @@ def evaluated(
         rows.append({"features": name} | _row(found, generated_N, parted, shown, seed))
         if name == wanted:
             parts = _parts(samples, found, generated_N, parted, seed)
-    shuffled_N = generated_N.copy()
-    shuffled_N[shown] = np.random.default_rng((seed, 2)).permutation(generated_N[shown])
-    found = tested(matrices[wanted], shuffled_N, parted, rate)
-    rows.append({"features": SHUFFLED} | _row(found, shuffled_N, parted, shown, seed))
+    rows.append({"features": SHUFFLED} | _shuffled(matrices[wanted], generated_N, parted, rate, seed))
     return {"evaluation": rows, "parts": parts}
+
+
+def _shuffled(features_NF: Floats, generated_N: Bools, parted: Folds, rate: float, seed: int) -> dict[str, Any]:
+    """Means over some permutations of the labels; the ends are the lowest and the highest of them."""
+    shown = parted.trainable_N
+    drawn = []
+    for turn in range(_SHUFFLES):
+        labels_N = generated_N.copy()
+        labels_N[shown] = np.random.default_rng((seed, 2, turn)).permutation(generated_N[shown])
+        found = tested(features_NF, labels_N, parted, rate)
+        drawn.append(scores(found.probability_N[shown], labels_N[shown], found.called_N[shown]))
+    row: dict[str, Any] = {"natural": int((shown & ~generated_N).sum()), "generated": int((shown & generated_N).sum())}
+    for name, values in zip(Scores._fields, np.array(drawn).T.tolist()):
+        row |= {name: sum(values) / len(values), f"{name}_low": min(values), f"{name}_high": max(values)}
+    return row
 
 
 def _row(outcome: Tested, generated_N: Bools, parted: Folds, rows_N: Bools, seed: int) -> dict[str, Any]:
