@@ -102,6 +102,19 @@ def test_gradients_reach_every_weight(encoder: Encoder) -> None:
     assert all(weight.grad.isfinite().all() for weight in encoder.parameters())
 
 
+def test_training_under_autocast(encoder: Encoder) -> None:
+    ids = ids_of(101)
+    plain = encoder(ids).logits.square().mean()
+    plain.backward()
+    expected = encoder.layers[0].attention.query.weight.grad.clone()
+    encoder.zero_grad()
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = encoder(ids).logits.float().square().mean()
+    loss.backward()
+    assert loss.item() == pytest.approx(plain.item(), rel=0.02)
+    assert (encoder.layers[0].attention.query.weight.grad - expected).norm() < 0.1 * expected.norm()
+
+
 class DenseCalls(TorchDispatchMode):
     """Queries and keys of each call of a fused attention, and the largest tensor for which memory is taken."""
 

@@ -106,6 +106,21 @@ def test_bf16_gradients_stay_within_its_precision() -> None:
         assert (ours - theirs).abs().max() < 0.02 * theirs.abs().max()
 
 
+@pytest.mark.parametrize("mixed", [False, True])
+def test_autocast_takes_products_to_its_precision(mixed: bool) -> None:
+    leaves = [x.requires_grad_() for x in inputs(90)]
+    layout, given = deepspeed(90, 4), inputs(90, seed=1)[0]
+    expected = torch.autograd.grad(plain_block_attention(*leaves, layout), leaves, given)
+    with torch.autocast("cpu", torch.bfloat16):
+        q, k, v = leaves
+        found = block_sparse_attention(q, k.bfloat16() if mixed else k, v, layout)
+        assert found.dtype == torch.bfloat16
+        gradients = torch.autograd.grad(found, leaves, given.bfloat16())  # within autocast, as some loops do
+    for ours, theirs in zip(gradients, expected, strict=True):
+        assert ours.dtype == torch.float32
+        assert (ours - theirs).abs().max() < 0.03 * theirs.abs().max()
+
+
 @pytest.mark.parametrize("padded_to", [49, 60, 64, 80])
 def test_a_layout_of_a_padded_length_masks_the_padding(padded_to: int) -> None:
     q, k, v = inputs(47)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -47,12 +48,26 @@ def block_sparse_attention(q_HLD: Tensor, k_HLD: Tensor, v_HLD: Tensor, layout: 
     _check(q_HLD, layout)
     if min(layout.stop, blocks_of(q_HLD.shape[1], layout.block)) <= layout.first:
         return full_attention(q_HLD[None], k_HLD[None], v_HLD[None])[0]
+    q_HLD, k_HLD, v_HLD = (_autocast(x) for x in (q_HLD, k_HLD, v_HLD))
     # One head after the other on a CPU: what is made of it on the way stays near the cache and takes no new memory.
     together = 1 if q_HLD.device.type == "cpu" else q_HLD.shape[0]
     groups = zip(*(x.split(together) for x in (q_HLD, k_HLD, v_HLD)), strict=True)
-    mixed = [_some_heads(q, k, v, layout.of_heads(i * together, together)) for i, (q, k, v) in enumerate(groups)]
+    with _no_autocast(q_HLD.device):
+        mixed = [_some_heads(q, k, v, layout.of_heads(i * together, together)) for i, (q, k, v) in enumerate(groups)]
     # The heads of a token stand side by side in memory, as the layer's last product reads them.
     return torch.cat([x.transpose(0, 1) for x in mixed], 1).transpose(0, 1)
+
+
+def _autocast(values_HLD: Tensor) -> Tensor:
+    """In the precision of products, where autocast chooses it; it would take single steps of a piece to another."""
+    kind = values_HLD.device.type
+    if not (torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)):
+        return values_HLD
+    return values_HLD.to(torch.get_autocast_dtype(kind))
+
+
+def _no_autocast(device: torch.device) -> AbstractContextManager[Any]:
+    return torch.autocast(device.type, enabled=False) if torch.amp.is_autocast_available(device.type) else nullcontext()
 
 
 def plain_block_attention(q_HLD: Tensor, k_HLD: Tensor, v_HLD: Tensor, layout: BlockLayout) -> Tensor:
@@ -171,22 +186,33 @@ class _SparseRows(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        q_PbD, k_NbD, v_NbD, places_PM, added_PS, out_PbD = ctx.saved_tensors
-        grad_PbD = gradients[0].contiguous()
-        # Softmax's backward needs each query's product of output and gradient, summed over its width.
-        shared_Pb1 = (grad_PbD.float() * out_PbD.float()).sum(-1, keepdim=True).to(q_PbD.dtype)
-        dq_PbD = torch.empty_like(q_PbD)
-        dk_NX, dv_NX = (torch.zeros(k_NbD.shape, device=k_NbD.device).flatten(1) for _ in range(2))
-        for piece in _pieces(q_PbD, places_PM):
-            places_pM, grad_pbD = places_PM[piece], grad_PbD[piece]
-            weights_pbS = _weights(q_PbD, k_NbD, places_PM, added_PS, piece)
-            dscores_pbS = torch.bmm(grad_pbD, _gathered(v_NbD, places_pM).transpose(1, 2))
-            dscores_pbS.sub_(shared_Pb1[piece]).mul_(weights_pbS)
-            torch.bmm(dscores_pbS, _gathered(k_NbD, places_pM), out=dq_PbD[piece])
-            _add(dk_NX, torch.bmm(dscores_pbS.transpose(1, 2), q_PbD[piece]), places_pM)
-            _add(dv_NX, torch.bmm(weights_pbS.transpose(1, 2), grad_pbD), places_pM)
-        dk_NbD, dv_NbD = (x.view(k_NbD.shape).to(k_NbD.dtype) for x in (dk_NX, dv_NX))
-        return dq_PbD, dk_NbD, dv_NbD, None, None
+        with _no_autocast(gradients[0].device):
+            return *_gradients(gradients[0].contiguous(), *ctx.saved_tensors), None, None
+
+
+def _gradients(
+    grad_PbD: Tensor,
+    q_PbD: Tensor,
+    k_NbD: Tensor,
+    v_NbD: Tensor,
+    places_PM: Tensor,
+    added_PS: Tensor | None,
+    out_PbD: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Of the queries, keys and values of :class:`_SparseRows`."""
+    # Softmax's backward needs each query's product of output and gradient, summed over its width.
+    shared_Pb1 = (grad_PbD.float() * out_PbD.float()).sum(-1, keepdim=True).to(q_PbD.dtype)
+    dq_PbD = torch.empty_like(q_PbD)
+    dk_NX, dv_NX = (torch.zeros(k_NbD.shape, device=k_NbD.device).flatten(1) for _ in range(2))
+    for piece in _pieces(q_PbD, places_PM):
+        places_pM, grad_pbD = places_PM[piece], grad_PbD[piece]
+        weights_pbS = _weights(q_PbD, k_NbD, places_PM, added_PS, piece)
+        dscores_pbS = torch.bmm(grad_pbD, _gathered(v_NbD, places_pM).transpose(1, 2))
+        dscores_pbS.sub_(shared_Pb1[piece]).mul_(weights_pbS)
+        torch.bmm(dscores_pbS, _gathered(k_NbD, places_pM), out=dq_PbD[piece])
+        _add(dk_NX, torch.bmm(dscores_pbS.transpose(1, 2), q_PbD[piece]), places_pM)
+        _add(dv_NX, torch.bmm(weights_pbS.transpose(1, 2), grad_pbD), places_pM)
+    return dq_PbD, dk_NX.view(k_NbD.shape).to(k_NbD.dtype), dv_NX.view(v_NbD.shape).to(v_NbD.dtype)
 
 
 def _pieces(q_PbD: Tensor, places_PM: Tensor) -> Iterator[slice]:
