@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from genolm.cli.citations import FAMILIES, cite
 from genolm.cli.main import app
 from genolm.errors import ModelError
+from genolm.models.zoo import ZOO
 
 
 def keys(text: str) -> list[str]:
@@ -26,6 +27,7 @@ def test_without_a_model_only_genolm():
         ("gengram", "gengram"),
         ("gena-lm", "gena_lm"),
         ("gena_lm_bert_base", "gena_lm"),
+        ("moderngena-large", "moderngena"),
         ("genomeocean", "genomeocean"),
     ],
 )
@@ -36,6 +38,11 @@ def test_a_model_brings_the_paper_of_its_family(model, key):
 @pytest.mark.parametrize("model", ["genolm-nano", "tiny-random"])
 def test_our_own_models_are_genolm(model):
     assert keys(cite(model)) == ["genolm"]
+
+
+def test_every_published_model_of_the_zoo_has_a_paper():
+    for name, entry in ZOO.items():
+        assert len(keys(cite(name))) == (2 if entry.hub_id or entry.megatron_only else 1)
 
 
 def test_genos_has_its_doi():

@@ -39,8 +39,9 @@ def test_memory_for_each_context_length():
     assert info["memory"][2]["peak_bytes"] < info["weights_bytes"]["bfloat16"] + 1.5e9
 
 
-def test_activations_grow_linearly():
-    config = ZOO["genos-1.2b"].config
+@pytest.mark.parametrize("name", ["genos-1.2b", "gena-lm-bigbird-base-sparse", "moderngena-large"])
+def test_activations_grow_linearly(name):
+    config = ZOO[name].config
     assert config is not None
     steps = [activation_bytes(config, tokens, 2) for tokens in (16_384, 32_768, 49_152)]
     assert steps[1] - steps[0] == steps[2] - steps[1] > 0
@@ -48,6 +49,19 @@ def test_activations_grow_linearly():
 
 def test_contexts_stop_at_the_models_own():
     assert [row["tokens"] for row in describe("tiny-random-dense")["memory"]] == [8192, 16_384, 32_768]
+
+
+@pytest.mark.parametrize(("name", "kib"), [("genomeocean-100m", 36), ("genomeocean-500m", 84), ("genomeocean-4b", 96)])
+def test_caches_of_genomeocean(name, kib):
+    assert describe(name)["cache_bytes_per_token"] == kib * 1024
+
+
+def test_an_encoder_has_no_cache_and_tells_of_its_own_context():
+    info = describe("gena-lm-bert-large-t2t")
+    assert (info["objective"], info["cache_bytes_per_token"], info["experts"]) == ("masked", 0, 0)
+    assert (info["key_value_heads"], info["active_parameters"]) == (16, info["parameters"])
+    assert [row["tokens"] for row in info["memory"]] == [512]
+    assert info["memory"][0]["peak_bytes"] == info["memory"][0]["peak_bytes_with_cache"]
 
 
 def test_everything_is_json():

@@ -40,6 +40,12 @@ _GENA_LM = """@article{gena_lm,
   doi     = {10.1093/nar/gkae1310}
 }"""
 
+_MODERNGENA = """@misc{moderngena,
+  title        = {ModernGENA},
+  howpublished = {OpenReview},
+  url          = {https://openreview.net/forum?id=8QsSDzYK97}
+}"""
+
 _GENOMEOCEAN = """@article{genomeocean,
   author  = {Zhou, Zhihan and Riley, Robert and others},
   title   = {GenomeOcean: An Efficient Genome Foundation Model Trained on Large-Scale Metagenomic Assemblies},
@@ -52,6 +58,7 @@ FAMILIES: dict[str, str] = {
     "genos": _GENOS,
     "gengram": _GENGRAM,
     "gena-lm": _GENA_LM,
+    "moderngena": _MODERNGENA,
     "genomeocean": _GENOMEOCEAN,
 }
 

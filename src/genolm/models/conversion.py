@@ -31,8 +31,9 @@ from genolm.models.model import Model
 from genolm.models.network import layout_shapes, tensor_shapes, tensors_of
 from genolm.models.precision import parse_dtype
 from genolm.models.shards import SINGLE, Pending, read_shards, write_shards
+from genolm.tokens.bpe import BpeTokenizer
 from genolm.tokens.nucleotide import NucleotideTokenizer
-from genolm.tokens.tokenizer import Tokenizer
+from genolm.tokens.tokenizer import CLS, SEP, Tokenizer
 
 SHARD_BYTES = 5_000_000_000
 
@@ -105,6 +106,8 @@ def _write(
     _refuse_existing(out, overwrite)
     first = dtype or next(kind for kind in checkpoint.dtypes.values() if kind.is_floating_point)
     values = config_values(checkpoint.config, layout, str(first).removeprefix("torch."))
+    if layout == "huggingface" and isinstance(checkpoint.config, DecoderConfig):
+        values |= _begin_and_end(checkpoint.tokenizer)
     with _appearing(out) as folder:
         (folder / CONFIG).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
         _write_tokenizer(folder, checkpoint.tokenizer, layout)
@@ -114,6 +117,13 @@ def _write(
         digest = file_sha256(folder / SINGLE) if (folder / SINGLE).is_file() else None
         replace(checkpoint.card, sha256=digest).write(folder)
     return out
+
+
+def _begin_and_end(tokenizer: Tokenizer) -> dict[str, int]:
+    """Ids that other programs begin a sequence with and stop generation at, of a vocabulary of [CLS] and [SEP]."""
+    if not isinstance(tokenizer, BpeTokenizer) or not {CLS, SEP} <= tokenizer.vocabulary.special.keys():
+        return {}
+    return {"bos_token_id": tokenizer.special_id(CLS), "eos_token_id": tokenizer.special_id(SEP)}
 
 
 def _write_tokenizer(folder: Path, tokenizer: Tokenizer, layout: Layout) -> None:

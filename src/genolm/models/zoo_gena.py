@@ -63,7 +63,7 @@ _CITATION = (
     "GENA-LM: a family of open-source foundational DNA language models for long sequences. Nucleic Acids Research"
     " (2025). https://doi.org/10.1093/nar/gkae1310"
 )
-_MODERN_CITATION = "ModernGENA. Preprint (2026). https://openreview.net/forum?id=8QsSDzYK97"
+_MODERN_CITATION = "ModernGENA. Preprint. https://openreview.net/forum?id=8QsSDzYK97"
 _PICKLE = "Published as a pickle: read as plain data when it is downloaded, and kept as safetensors."
 _LICENCE = "MIT is the licence of the repository that names these weights."
 _MIDDLE = (
