@@ -232,11 +232,14 @@ def _carried(path: Path, record: Any, samples: Sequence[str]) -> NDArray[np.int6
 
 
 def _opened(path: Path) -> Any:
-    from pysam import VariantFile
+    import pysam
 
     if not path.is_file():
         raise InputError("the haplotypes' VCF file is not there", file=path)
+    before = pysam.set_verbosity(0)  # what is wrong is raised, and an index is not needed
     try:
-        return VariantFile(str(path))
+        return pysam.VariantFile(str(path))
     except (OSError, ValueError) as error:
         raise InputError(f"not a VCF or BCF file: {error}", file=path) from None
+    finally:
+        pysam.set_verbosity(before)
