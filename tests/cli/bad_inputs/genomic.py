@@ -1,0 +1,196 @@
+"""What `genolm cluster`, `detect` and `check` cannot use."""
+
+import gzip
+import json
+import random
+from pathlib import Path
+
+from tests.cli.bad_inputs.case import Case
+
+
+def _dna(length: int, seed: int) -> str:
+    return "".join(random.Random(seed).choices("ACGT", k=length))
+
+
+ONE, OTHER = (f">c\n{_dna(900, seed)}\n" for seed in (1, 2))
+GENOMES = {"one.fa": ONE, "other.fa": OTHER}
+UNKNOWN = f">c\n{'N' * 900}\n"
+CUT = gzip.compress(ONE.encode(), mtime=0)[:-20]
+MADE = f">g prompt_bases=8 model=toy\n{_dna(120, 3)}\n"
+PLAIN = f">g\n{_dna(120, 3)}\n"
+CLUSTER = "cluster tiny-random-dense one.fa other.fa --out out --length 100"
+TRAIN = "detect train out --natural one.fa --natural other.fa"
+
+
+def _other_detector(folder: Path) -> None:
+    (folder / "det").mkdir()
+    (folder / "det" / "detector.json").write_text(json.dumps({"format": "genolm detector", "version": 2}))
+
+
+CASES = (
+    Case(
+        "cluster: fewer fragments than neighbours",
+        f"{CLUSTER} --per-genome 5",
+        "UMAP with 30 neighbours needs more than 30 fragments, and there are 10: take more or shorter ones, or "
+        "--reduce pca",
+        3,
+        GENOMES,
+    ),
+    Case(
+        "cluster: one species",
+        "cluster tiny-random-dense one.fa --out out --length 20",
+        "there is one species only, and nothing to tell apart; --labels none clusters without labels (value 'one')",
+        3,
+        GENOMES,
+    ),
+    Case(
+        "cluster: no genome is long enough",
+        "cluster tiny-random-dense one.fa other.fa --out out",
+        "no genome has a fragment of 5,000 bases with at most 5% of N",
+        3,
+        GENOMES,
+    ),
+    Case(
+        "cluster: a genome of N",
+        f"{CLUSTER} --reduce pca unknown.fa",
+        "unknown.fa: the FASTA file holds nothing but N",
+        3,
+        {**GENOMES, "unknown.fa": UNKNOWN},
+    ),
+    Case(
+        "cluster: an empty genome",
+        f"{CLUSTER} --reduce pca empty.fa",
+        "empty.fa: the FASTA file is empty",
+        3,
+        {**GENOMES, "empty.fa": ""},
+    ),
+    Case(
+        "cluster: a compressed genome that is cut off",
+        f"{CLUSTER} --reduce pca cut.fa.gz",
+        "cut.fa.gz: the compressed file is cut off; fetch it again",
+        3,
+        {**GENOMES, "cut.fa.gz": CUT},
+    ),
+    Case(
+        "cluster: a genome without a label",
+        f"{CLUSTER} --reduce pca --labels species.tsv",
+        "species.tsv: the table has no label of this genome (value 'other')",
+        3,
+        {**GENOMES, "species.tsv": "genome\tlabel\none.fa\tE. coli\n"},
+    ),
+    Case(
+        "cluster: a table of something else",
+        f"{CLUSTER} --reduce pca --labels species.tsv",
+        "species.tsv:1: a table of labels has the columns label and genome or contig (value 'file\\tspecies')",
+        3,
+        {**GENOMES, "species.tsv": "file\tspecies\none.fa\tE. coli\n"},
+    ),
+    Case(
+        "cluster: two files of one name",
+        f"{CLUSTER} --reduce pca one.fna",
+        "one.fna: a genome of this name was given before: one.fa (value 'one')",
+        3,
+        {**GENOMES, "one.fna": ONE},
+    ),
+    Case(
+        "cluster: umap-learn is not installed",
+        CLUSTER,
+        "cluster needs umap-learn, which is not installed: pip install 'genolm[cluster]'; --reduce pca does without",
+        1,
+        GENOMES,
+        hidden=("umap",),
+    ),
+    Case(
+        "detect train: a generated record without provenance",
+        f"{TRAIN} --generated plain.fa",
+        "plain.fa: nothing says what generated this record: its header needs model=NAME, or give --provenance TABLE "
+        "(value 'g')",
+        3,
+        {**GENOMES, "plain.fa": PLAIN},
+    ),
+    Case(
+        "detect train: too few genomes",
+        f"{TRAIN} --generated made.fa",
+        "detect needs genomes of at least 3 kinds that share no sequence: it is trained, calibrated and tested on "
+        "different ones; give more genomes",
+        3,
+        {**GENOMES, "made.fa": MADE},
+    ),
+    Case(
+        "detect train: folds that part related genomes",
+        f"{TRAIN} --natural again.fa --generated made.fa --genomes folds.tsv",
+        "one and again share 100% of their 28-mers but not their fold, or only one is held out: what is learned of one "
+        "would be tested on the other",
+        3,
+        {
+            **GENOMES,
+            "again.fa": ONE,
+            "made.fa": MADE,
+            "folds.tsv": "genome\tfold\none\t1\nother\t2\nagain\t3\n",
+        },
+    ),
+    Case(
+        "detect train: embeddings without a model",
+        f"{TRAIN} --generated made.fa --features embedding",
+        "features embedding need a model, --model (value 'embedding')",
+        3,
+        {**GENOMES, "made.fa": MADE},
+    ),
+    Case(
+        "detect train: scikit-learn is not installed",
+        f"{TRAIN} --generated made.fa",
+        "training a detector needs scikit-learn, which is not installed: pip install 'genolm[detect]'",
+        1,
+        {**GENOMES, "made.fa": MADE},
+        hidden=("sklearn.linear_model",),
+    ),
+    Case(
+        "detect apply: a folder that is no detector",
+        "detect apply model good.fa --out calls.tsv",
+        "model: is no detector: there is no detector.json in it; genolm detect train makes one",
+        3,
+    ),
+    Case(
+        "detect apply: a detector of another version",
+        "detect apply det good.fa --out calls.tsv",
+        "det/detector.json: the detector is of another version than 1 (value 2)",
+        3,
+        make=_other_detector,
+    ),
+    Case(
+        "detect apply: an output of unknown kind",
+        "detect apply det good.fa --out calls.xlsx",
+        "calls.xlsx: unknown kind of output; known endings are .parquet, .tsv, .csv",
+        3,
+        make=_other_detector,
+    ),
+    Case(
+        "check: an empty FASTA",
+        "check empty.fa --reference one.fa --out out",
+        "empty.fa: the FASTA file is empty",
+        3,
+        {**GENOMES, "empty.fa": ""},
+    ),
+    Case(
+        "check: nothing but prompts",
+        "check made.fa --reference one.fa --out out",
+        "made.fa:1: the record holds no new base: nothing but its prompt, or nothing but N (value 'g')",
+        3,
+        {**GENOMES, "made.fa": ">g prompt_bases=4\nACGT\n"},
+    ),
+    Case(
+        "check: a reference without room",
+        "check made.fa --reference short.fa --out out",
+        "no genome has room for another piece of 112 bases without N; give more genomes, or fewer or shorter sequences",
+        3,
+        {"made.fa": MADE, "short.fa": ">c\nACGTACGTTG\n"},
+    ),
+    Case(
+        "check: Pyrodigal is not installed",
+        "check made.fa --reference one.fa --out out",
+        "genes need pyrodigal, which is not installed: pip install 'genolm[check]'",
+        1,
+        {**GENOMES, "made.fa": MADE},
+        hidden=("pyrodigal",),
+    ),
+)
