@@ -1,6 +1,18 @@
 """The kinds of bad input that the tests run and ``docs/bad-input.md`` lists, in the order of that page."""
 
-from tests.cli.bad_inputs import corpora, explained, generation, models, options, runs, sequences, tokenizers, variants
+from tests.cli.bad_inputs import (
+    corpora,
+    explained,
+    generation,
+    genomic,
+    models,
+    options,
+    runs,
+    scans,
+    sequences,
+    tokenizers,
+    variants,
+)
 from tests.cli.bad_inputs.case import Case
 
 CASES: tuple[Case, ...] = (
@@ -10,7 +22,9 @@ CASES: tuple[Case, ...] = (
     *options.CASES,
     *generation.CASES,
     *runs.CASES,
+    *scans.CASES,
     *corpora.CASES,
     *tokenizers.CASES,
     *explained.CASES,
+    *genomic.CASES,
 )

@@ -1,0 +1,100 @@
+"""What `genolm scan` cannot scan."""
+
+from tests.cli.bad_inputs.case import Case
+
+BASES = "ACGTTGCAAC" * 6
+
+CASES = (
+    Case(
+        "scan: an empty FASTA",
+        "scan tiny-random-dense empty.fa --out s",
+        "empty.fa: the FASTA file is empty",
+        3,
+        {"empty.fa": ""},
+    ),
+    Case(
+        "scan: a genome of N only",
+        "scan tiny-random-dense n.fa --out s",
+        "n.fa: there is nothing to scan: no contig has a base other than N",
+        3,
+        {"n.fa": f">a\n{'N' * 50}\n>b\nRN\n"},
+    ),
+    Case(
+        "scan: a letter that is no base",
+        "scan tiny-random-dense x.fa --out s",
+        "x.fa:3: not a base at position 5 of the sequence (value 'X')",
+        3,
+        {"x.fa": ">a\nACG\nTXA\n"},
+    ),
+    Case(
+        "scan: intervals for a genome",
+        "scan tiny-random-dense regions.bed --out s",
+        "regions.bed: a scan reads whole contigs out of a FASTA",
+        3,
+    ),
+    Case(
+        "scan: genes on other contigs",
+        "scan tiny-random-dense a.fa --genes far.gff3 --out s",
+        "far.gff3: no coding gene lies on a contig of the genome",
+        3,
+        {"a.fa": f">a\n{BASES}\n", "far.gff3": "b\tx\tCDS\t1\t9\t.\t+\t0\tID=g\n"},
+    ),
+    Case(
+        "scan: genes of a longer genome",
+        "scan tiny-random-dense a.fa --genes long.gff3 --out s",
+        "long.gff3: the gene begins beyond the end of its contig, which has 60 bases: the annotation is of another "
+        "genome (value 'g a:71-90')",
+        3,
+        {"a.fa": f">a\n{BASES}\n", "long.gff3": "a\tx\tCDS\t71\t90\t.\t+\t0\tID=g\n"},
+    ),
+    Case(
+        "scan: an annotation of an unknown kind",
+        "scan tiny-random-dense a.fa --genes genes.bed --out s",
+        "genes.bed: genes are read from .gff3, .gff, .gtf, .gbk, .gb, .gbff, .genbank, .embl, also with .gz",
+        3,
+        {"a.fa": f">a\n{BASES}\n", "genes.bed": "a\t1\t9\n"},
+    ),
+    Case(
+        "scan: GenBank without Biopython",
+        "scan tiny-random-dense a.fa --genes genes.gbk --out s",
+        "GenBank and EMBL files are read by biopython, which is not installed: pip install 'genolm[genbank]'",
+        1,
+        {"a.fa": f">a\n{BASES}\n", "genes.gbk": "LOCUS\n"},
+        hidden=("Bio",),
+    ),
+    Case(
+        "scan: one of the files is there",
+        "scan tiny-random-dense a.fa --out s",
+        "s.bed exists; --overwrite replaces it",
+        5,
+        {"a.fa": f">a\n{BASES}\n", "s.bed": "mine\n"},
+    ),
+    Case(
+        "scan: no folder for the prefix",
+        "scan tiny-random-dense a.fa --out none/s",
+        "none/s.json: there is no folder none",
+        5,
+        {"a.fa": f">a\n{BASES}\n"},
+    ),
+    Case(
+        "scan: a window that is all overlap",
+        "scan tiny-random-dense a.fa --out s --window 40 --overlap 40",
+        "windows of 40 bases that share 40 with their neighbours leave nothing to score; the overlap must be smaller",
+        3,
+        {"a.fa": f">a\n{BASES}\n"},
+    ),
+    Case(
+        "scan: a threshold to leave above that to enter",
+        "scan tiny-random-dense a.fa --out s --enter 2 --leave 3",
+        "the threshold to leave is from 0 to that to enter (value (3.0, 2.0))",
+        3,
+        {"a.fa": f">a\n{BASES}\n"},
+    ),
+    Case(
+        "scan: passes of a decoder",
+        "scan tiny-random-dense a.fa --out s --passes 4",
+        "only encoders have passes, and no model here is one",
+        4,
+        {"a.fa": f">a\n{BASES}\n"},
+    ),
+)
