@@ -253,6 +253,10 @@ def generate(
         float | None, typer.Option(help="Above 1: what was written becomes less likely; default 1.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same sequences.")] = 0,
+    backend: Annotated[
+        Literal["torch", "vllm"],
+        typer.Option(help="What computes; vllm reads a folder in Hugging Face's layout (extra: vllm)."),
+    ] = "torch",
     settings: dict[str, Any],
 ) -> Path:
     """Continue prompts, base by base or token by token, into a FASTA."""
@@ -277,6 +281,7 @@ def generate(
         top_p=top_p,
         repetition_penalty=repetition_penalty,
         seed=seed,
+        backend=backend,
         **settings,
     )
     return out

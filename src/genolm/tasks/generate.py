@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import polars as pl
 
 from genolm.engine.atomic import atomic_file
 from genolm.engine.progress import Progress
+from genolm.engine.target import check_target
 from genolm.engine.windows import Window
 from genolm.errors import InputError, ModelError
+from genolm.models.precision import parse_dtype
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.continuation import continue_prompts
 from genolm.tasks.embed import context_bases
@@ -27,6 +29,7 @@ from genolm.tasks.sampling import Sampler, uniforms
 from genolm.tasks.sources import Source, settle
 from genolm.tasks.tables import check_suffix
 from genolm.tasks.token_continuation import Limits
+from genolm.tasks.vllm_backend import check_limits, described, generate_with_vllm, refuse_engine_settings
 
 if TYPE_CHECKING:
     import torch
@@ -173,6 +176,7 @@ def generate(
     top_p: float | None = None,
     repetition_penalty: float | None = None,
     seed: int = 0,
+    backend: Literal["torch", "vllm"] = "torch",
     device: torch.device | str | None = None,
     dtype: torch.dtype | str | None = None,
     token_budget: int | None = None,
@@ -211,6 +215,9 @@ def generate(
         repetition_penalty: above 1 what was already written becomes less likely, with tokens of several bases also
             what stands in the prompt; 1 where nothing is said.
         seed: same seed, same sequences.
+        backend: ``torch``, or ``vllm`` for a folder in the layout of Hugging Face whose tokens stand for several bases
+            (extra ``vllm``); it draws other sequences from the same seed and takes none of the settings that follow but
+            ``dtype`` and ``overwrite``.
         device: where to compute; None for the best there is.
         dtype: precision of the weights; None for what card and device prefer.
         token_budget: tokens of a batch; None for what fits.
@@ -239,13 +246,46 @@ def generate(
     asked.check()
     sampler = base.sampler(temperature, top_k, top_p, repetition_penalty)
     source = settle(prompts)
+    if backend == "vllm":
+        refuse_engine_settings({"device": device, "batch_tokens": token_budget, "resume": resume, "shard": shard})
+        return _by_vllm(model, path, asked, source, sampler, seed, preset, dtype, overwrite)
+    if backend != "torch":
+        raise InputError("the backends are torch and vllm", value=backend)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
     opened = bulk.open(model, path)
     if opened.tokenizer.bases_per_token == 1:
         task: Any = asked.by_bases(opened, source, sampler, seed, preset)
     else:
-        task = asked.by_tokens(opened, source, sampler, seed, preset, base)
+        task = asked.by_tokens(opened, Provenance.of(opened), source, sampler, seed, preset)
     return bulk.run(task, opened, path)
+
+
+def _by_vllm(
+    model: Model | str | Path,
+    path: Path | None,
+    asked: _Asked,
+    source: Source,
+    sampler: Sampler,
+    seed: int,
+    preset: str | None,
+    dtype: torch.dtype | str | None,
+    overwrite: bool,
+) -> Any:
+    if path is not None:
+        check_target(path, overwrite=overwrite)
+    if not isinstance(model, str | Path):
+        raise ModelError("the backend vllm loads its model itself: give it the folder")
+    check_limits(asked.limits(preset_named(preset)), sampler.top_p)
+    folder = Path(model)
+    opened, provenance = described(folder)
+    task = replace(asked.by_tokens(opened, provenance, source, sampler, seed, preset), backend="vllm")
+    precision = None if dtype is None else str(parse_dtype(dtype)).removeprefix("torch.")
+    task = replace(task, provenance=replace(provenance, precision=precision or provenance.precision))
+    table = generate_with_vllm(opened, task, folder, precision)
+    if path is None:
+        return table
+    task.assemble(iter([table]), path)
+    return path
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,10 +320,11 @@ class _Asked:
         return GenerateTask(source, self.n or 1, length, sampler, seed, context_bases(model), Provenance.of(model))
 
     def by_tokens(
-        self, model: Model, source: Source, sampler: Sampler, seed: int, preset: str | None, base: Preset
+        self, model: Model, provenance: Provenance, source: Source, sampler: Sampler, seed: int, preset: str | None
     ) -> GenerateTokensTask:
         model.decoder  # noqa: B018  # says so where it is none
-        limits = self._limits(base)
+        base = preset_named(preset)
+        limits = self.limits(base)
         bases_per_token = model.tokenizer.bases_per_token
         asked = [self.max_tokens, None if self.length is None else math.ceil(self.length / bases_per_token)]
         if preset is None and limits.max_bases is not None:
@@ -293,13 +334,12 @@ class _Asked:
         check_prompts(source, model, limits, needed)
         most = limits.max_tokens or model.context
         planned = min(most, model.context) if wanted == limits.min_tokens and preset else needed
-        provenance = Provenance.of(model)
         n, whole = self.n or base.n, self.whole_tokens
         return GenerateTokensTask(
             source, n, limits, whole, sampler, seed, planned, bases_per_token, provenance, preset or ""
         )
 
-    def _limits(self, base: Preset) -> Limits:
+    def limits(self, base: Preset) -> Limits:
         most = base.max_tokens if self.max_tokens is None else self.max_tokens
         least = base.min_tokens if self.min_tokens is None else self.min_tokens
         if self.min_tokens is None and self.max_tokens is not None:

@@ -71,6 +71,7 @@ class GenerateTokensTask:
         bases_per_token: of the model.
         provenance: the model.
         preset: name of the settings that were asked for; empty for none.
+        backend: what draws, where it is not genolm itself.
     """
 
     source: Source
@@ -83,6 +84,7 @@ class GenerateTokensTask:
     bases_per_token: float
     provenance: Provenance
     preset: str = ""
+    backend: str = ""
     name: ClassVar[str] = "generate"
 
     def items(self) -> Iterator[Request]:
@@ -153,8 +155,7 @@ class GenerateTokensTask:
         sampler = {name: getattr(self.sampler, name) for name in self.sampler.__slots__}
         limits = {name: getattr(self.limits, name) for name in self.limits.__slots__}
         settings: dict[str, Any] = {"n": self.n, **limits, "whole_tokens": self.whole_tokens, **sampler}
-        if self.preset:
-            settings["preset"] = self.preset
+        settings |= {name: text for name in ("preset", "backend") if (text := getattr(self, name))}
         return self.provenance.described(**settings, seed=self.seed)
 
 

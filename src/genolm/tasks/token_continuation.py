@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -22,7 +22,6 @@ from genolm.tasks.sampling import Sampler
 
 if TYPE_CHECKING:
     from genolm.models.model import Model
-    from genolm.tokens.tokenizer import Ids
 
 Reason = Literal["stop", "length", "context"]
 """Why a sequence ended: the model drew its end token, a maximum was reached, or the context was full."""
@@ -79,7 +78,7 @@ class Drawn(NamedTuple):
 
 def continue_tokens(
     model: Model,
-    prompts: Sequence[Ids],
+    prompts: Sequence[NDArray[np.integer[Any]]],
     limits: Limits | Sequence[Limits],
     sampler: Sampler,
     streams: Sequence[np.random.Generator],
