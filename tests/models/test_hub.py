@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 import torch
 from safetensors.torch import load_file, save
+from tests.models.adapters.published_encoders import CONFIGS, tensors_of, write
 
 import genolm
 from genolm.errors import ModelError, NetworkError, ResourceError
@@ -387,6 +388,21 @@ def test_a_pickle_is_rewritten_once_as_safetensors(remote, folders, tmp_path, mo
     assert len(remote.asked_for("pytorch_model.bin")) == 1
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert genolm.load(ID).fingerprint == model.fingerprint
+
+
+def test_a_gena_of_the_zoo_comes_from_its_pickle_with_its_card(remote, tmp_path, monkeypatch):
+    values = CONFIGS["last"]
+    write(tmp_path / "published", values, tensors_of(values))
+    remote.files.clear()
+    for name in ("config.json", "tokenizer.json"):
+        remote.files[name] = (tmp_path / "published" / name).read_bytes()
+    remote.files["pytorch_model.bin"] = pickled(tensors_of(values))
+    entry = replace(ZOO["gena-lm-bert-base-lastln-t2t"], hub_id=ID)
+    monkeypatch.setattr("genolm.models.zoo.ZOO", {entry.name: entry})
+    model = genolm.load(entry.name)
+    assert model.card.notes[: len(entry.card.notes)] == entry.card.notes and model.card.family == "gena-lm"
+    assert model.config.final_norm and model.frame(model.tokenizer.encode("ACC")).tolist()[0] == 1
+    assert model.fingerprint == genolm.load(tmp_path / "published").fingerprint
 
 
 def test_a_pickle_downloaded_to_a_folder_is_rewritten_there(remote, folders, tmp_path):

@@ -56,6 +56,7 @@ def test_an_installation_without_weights(tmp_path):
         ("tiny-random-sparse-rotary", "6a23455d3e22fbb7f291a71512d64cf24e581b6d0b6640c70477dc8719ba8c50"),
         ("tiny-random-bigbird", "324d314903d914cda58a0a72402ec28e5612908d779c57394768df91fb9c893f"),
         ("tiny-random-moderngena", "5b1cac501b99adfc76df56dee7b7d6025eb6bb3fb1216c25643b7dad796229a6"),
+        ("tiny-random-rmt", "2cd666c7e0ee63541fa236648cb8faf87a9e7421bf1fea343a6caecaffc2815d"),
     ],
 )
 def test_random_weights_are_the_same_everywhere(name, fingerprint):
@@ -111,7 +112,7 @@ def test_the_published_number_of_tensors_of_the_largest_genomeocean():
 
 @pytest.mark.parametrize("name", MEGABYTES)
 def test_published_sizes_of_files(name):
-    """They tell a table of positions from rotary ones, which gena-lm-bigbird-base-sparse-t2t is wrongly said to have."""
+    """They tell that gena-lm-bigbird-base-sparse-t2t has a table of positions, which it is said not to have."""
     config = ZOO[name].config
     assert config is not None
     layouts = sum(math.prod(shape) * 8 for shape in layout_shapes(config).values())
