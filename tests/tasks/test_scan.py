@@ -19,8 +19,9 @@ from genolm.genome.sequences import SequenceRecord
 from genolm.genome.tracks import read_bigwig
 from genolm.models.model import Model
 from genolm.tasks.likelihood import score
-from genolm.tasks.scan import ScanTask, scan, tiling_of
+from genolm.tasks.scan import scan, tiling_of
 from genolm.tasks.scanning import outputs as output_files
+from genolm.tasks.scanning.task import ScanTask
 from genolm.tasks.scanning.tiles import Tiling
 
 MODELS = ("tiny", "ocean", "token_encoder", "token_decoder")
@@ -263,8 +264,9 @@ def read_all(folder, prefix):
 PROGRAM = """
 import os, signal, sys
 from pathlib import Path
-from genolm.tasks.scan import ScanTask, scan
-import genolm.tasks.scan as module
+from genolm.tasks.scan import scan
+from genolm.tasks.scanning.task import ScanTask
+import genolm.tasks.scanning.task as module
 ScanTask.part_tokens = 100
 where, number = sys.argv[2], int(sys.argv[3])
 calls = 0

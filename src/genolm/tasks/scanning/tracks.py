@@ -40,12 +40,12 @@ class Tracks:
 
     def fill(self, frames: Iterable[pl.DataFrame]) -> None:
         """Takes in the rows of tiles: ``chrom``, ``reverse``, ``start`` and the surprise of each model."""
+        names = ["chrom", "reverse", "start", *(f"surprise{which}" for which in range(self.models))]
         for frame in frames:
-            for row in frame.iter_rows(named=True):
-                begin = self._places[row["chrom"]][0] + row["start"]
-                for which in range(self.models):
-                    values = row[f"surprise{which}"]
-                    self._values[which, row["reverse"]][begin : begin + len(values)] = values
+            for chrom, reverse, start, *surprises in zip(*(frame[name] for name in names)):
+                begin = self._places[chrom][0] + start
+                for which, values in enumerate(surprises):
+                    self._values[which, reverse][begin : begin + len(values)] = values.to_numpy()
 
     def strand(self, chrom: str, reverse: bool) -> Float32:
         """One strand's values of a contig."""
