@@ -27,6 +27,9 @@ def test_a_vocabulary_of_letters_is_the_same_on_both_strands():
 
 def test_strands_counted_by_hand():
     tokenizer = toy_tokenizer(merges=["A C"])
+    # Forward AC G T G T: borders 2, 3, 4, 5. Reverse complement AC AC G T: 2, 4, 5, which lie at 4, 2, 1 forward.
+    uneven = sequence_facts(tokenizer, ["ACGTGT"])
+    assert (uneven["strand_borders"], uneven["strand_tokens"]) == (2 / 5, 0)
     # Forward AC G AC: borders 2, 3. Reverse complement GTCGT, five letters: borders 1, 2, 3, 4 of 5.
     facts = sequence_facts(tokenizer, ["ACGAC"])
     assert facts["strand_borders"] == 2 / 4

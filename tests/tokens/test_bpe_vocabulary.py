@@ -36,6 +36,10 @@ def test_forms_of_the_same_vocabulary_are_equal():
     pairs = json.dumps({**values, "model": {**values["model"], "merges": [["A", "C"]]}}, indent=3).encode()
     assert Vocabulary.parse(pairs, "pairs") == parsed(merges=["A C"])
     assert parsed(merges=["A C"]) != parsed(merges=["A G"])
+    vocab = {piece: number for number, piece in enumerate([*SPECIAL, *"ACGT", "AC", "CG"])}
+    orders = ["A C", "C G"], ["C G", "A C"]
+    one, other = (Vocabulary.parse(in_model(vocab=vocab, merges=merges), "x") for merges in orders)
+    assert one != other
     assert parsed(gap_run=7) == parsed(gap_run=10)  # which runs are gaps is the tokenizer's to say
 
 
