@@ -109,15 +109,13 @@ def drawn_layout(
 
     By DeepSpeed's rules: the first ``num_global`` rows and columns full, ``window`` blocks about the own one, and
     ``num_random`` distinct columns a row, drawn from all, which may fall on the others. Every head draws its own. The
-    stream is ours (numpy's PCG64), so a published layout cannot be drawn again: it is read.
+    stream is ours (the bits of PCG64, which numpy guarantees), so a published layout cannot be drawn again: it is read.
     """
     rows = np.arange(num_blocks)
     layout_HCC = np.zeros((heads, num_blocks, num_blocks), dtype=np.uint8)
     layout_HCC[:, abs(rows[:, None] - rows) <= window // 2] = 1
-    random = np.random.Generator(np.random.PCG64(seed))
-    for head in range(heads):
-        for row in range(num_blocks):
-            layout_HCC[head, row, random.permutation(num_blocks)[:num_random]] = 1
+    order_HCC = np.random.PCG64(seed).random_raw(layout_HCC.size).reshape(layout_HCC.shape).argsort(-1, kind="stable")
+    np.put_along_axis(layout_HCC, order_HCC[..., :num_random], 1, -1)
     layout_HCC[:, :num_global] = 1
     layout_HCC[:, :, :num_global] = 1
     return torch.from_numpy(layout_HCC)
