@@ -82,7 +82,9 @@ def test_a_repeated_sequence_is_learned(kind: str, request: pytest.FixtureReques
     reports = run(recipe, tmp_path / "run")
     assert told(reports, "held_out_nats_per_token")[-1]["test"] < 0.5 * math.log(96)
     assert told(reports, "held_out_accuracy")[-1]["test"] > 0.5
-    assert told(reports, "held_out_bits_per_base")[-1]["test"] < told(reports, "frequency_bits_per_base")[0]["test"] / 1.5
+    assert (
+        told(reports, "held_out_bits_per_base")[-1]["test"] < told(reports, "frequency_bits_per_base")[0]["test"] / 1.5
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
