@@ -74,7 +74,8 @@ def deepspeed_layout(master_HCC: Tensor, num_tokens: int, block: int) -> BlockLa
     """The top left corner of a stored layout (non-zero: the row attends to the column) for an input of this length.
 
     The corner is what the published code takes for shorter inputs; random columns beyond it are lost, not redrawn. Up
-    to four blocks it is full attention. Padding at the end changes nothing, so there is no padded length to state.
+    to four blocks it is full attention. Padding at the end changes nothing, so there is no padded length to state. An
+    input of exactly one block (64 tokens) made the published code take its keys transposed; here it does not.
 
     Raises:
         ModelError: the layout is no square per head, has a row that does not see itself, or is smaller than the input.
