@@ -14,7 +14,7 @@ from genolm.models.config import DecoderConfig
 from genolm.models.encoder_config import EncoderConfig
 from genolm.models.zoo import ZOO
 from genolm.training.pretrain import pretrain
-from genolm.training.recipe import OptimizerRecipe, Recipe, Stage, shipped_recipes
+from genolm.training.recipe import MaskingRecipe, OptimizerRecipe, Recipe, Stage, shipped_recipes
 from genolm.training.schedule import schedule
 
 
@@ -60,6 +60,52 @@ def test_large_recipes_have_the_published_shape_and_settings(name: str) -> None:
     rates = [schedule(step, recipe) * recipe.optimizer.learning_rate for step in range(0, recipe.steps, 100)]
     assert max(rates) == pytest.approx(1e-4, rel=1e-3)
     assert rates[-1] == pytest.approx(1e-5)
+
+
+PUBLISHED = {
+    "gena-bert-base": ("gena-lm-bert-base-t2t", {}),
+    "gena-bert-large": ("gena-lm-bert-large-t2t", {}),
+    "gena-bigbird-base": ("gena-lm-bigbird-base-t2t", {"pooler": "none"}),
+    "moderngena-base": ("moderngena-base", {}),
+    "genomeocean-100m": ("genomeocean-100m", {}),
+    "genomeocean-500m": ("genomeocean-500m", {}),
+    "genomeocean-4b": ("genomeocean-4b", {}),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_recipes_of_token_models_have_the_published_shape(name: str) -> None:
+    recipe, (entry, changes) = Recipe.load(name), PUBLISHED[name]
+    model = recipe.model
+    if isinstance(model, EncoderConfig) and model.sparse is not None:
+        assert model.sparse.random_blocks == "seeded"
+        model = replace(model, sparse=replace(model.sparse, random_blocks="zero"))
+    assert model == replace(ZOO[entry].config, **changes)
+    assert recipe.plan[0].context == ZOO[entry].card.context or name == "genomeocean-4b"
+
+
+def test_recipes_of_token_models_have_the_published_settings() -> None:
+    base, modern, ocean = (Recipe.load(name) for name in ("gena-bert-base", "moderngena-base", "genomeocean-4b"))
+    assert (base.optimizer.learning_rate, base.optimizer.weight_decay, base.batch_rows) == (1e-4, 0.0, 256)
+    assert base.masking == MaskingRecipe()
+    assert [schedule(step, base) for step in (4999, 9999, 2_000_000)] == [0.5, 1.0, 1.0]
+    assert base.tokenizer == modern.tokenizer == "t2t_1000h_multi_32k"
+    assert modern.masking == MaskingRecipe(0.3, 0.15, (1,), short_probability=1.0, shortest=10)
+    assert modern.optimizer.warmup_steps * modern.batch_rows * modern.context == pytest.approx(3e9, rel=1e-3)
+    assert modern.steps * modern.batch_rows * modern.context == pytest.approx(1510e9, rel=1e-3)
+    assert (ocean.optimizer.epsilon, ocean.optimizer.betas, ocean.steps) == (1e-5, (0.9, 0.95), 59_000)
+    assert [stage.context for stage in ocean.plan] == [1024, 10_240]
+    assert all(stage.context * stage.batch_rows == pytest.approx(4.2e6, rel=0.02) for stage in ocean.plan)
+
+
+def test_the_small_recipes_hold_out_whole_genera() -> None:
+    for name in ("genolm-mini-bert", "genolm-mini-ocean"):
+        recipe = Recipe.load(name)
+        assert 4e6 < recipe.model.parameters < 8e6
+        held = {text.split("_")[0] for texts in recipe.corpus.held_out.values() for text in texts}
+        files = [Path(file).name.split("_")[0] for file in recipe.corpus.fasta]
+        assert sum(file in held for file in files) == sum(map(len, recipe.corpus.held_out.values()))
+        assert recipe.corpus == Recipe.load("genolm-mini-bert").corpus
 
 
 def test_every_key_is_explained_in_the_nano_recipe() -> None:

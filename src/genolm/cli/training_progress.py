@@ -33,7 +33,8 @@ def training_reports(steps: int) -> Iterator[Report]:
                 progress.console.print(as_line(values), markup=False, highlight=False, soft_wrap=True)
                 return
             speed = shown(values["tokens_per_second"])
-            told = f"{values['bits_per_base']:.4f} bits/base  {speed} bases/s"
+            unit = "tokens" if "nats_per_token" in values else "bases"
+            told = f"{values['bits_per_base']:.4f} bits/base  {speed} {unit}/s"
             progress.update(task, completed=values["step"], told=told)
 
         yield report

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -272,17 +272,23 @@ _PARTS: dict[str, type[Any]] = {
 
 
 def _read_model(path: Path, values: Any, objective: str) -> Any:
-    """A model's config: of the network whose keys it has, and of the one for the objective where that is open."""
-    own = {kind: {item.name for item in fields(kind)} for kind in (DecoderConfig, EncoderConfig)}
+    """A model's config: of the network that has such keys; where both or none could be meant, that of the objective."""
     kind: type[Any] = EncoderConfig if objective == "masked" else DecoderConfig
     if isinstance(values, dict):
-        fitting = [one for one, names in own.items() if not set(values) - names]
-        if len(fitting) == 1:
-            kind = fitting[0]
+        kinds: tuple[type[Any], ...] = (DecoderConfig, EncoderConfig)
+        known = [one for one in kinds if set(values) <= _keys(one)]
+        whole = [one for one in known if _keys(one, needed=True) <= set(values)]
+        for fitting in (known, whole):
+            kind = fitting[0] if len(fitting) == 1 else kind
         for key, inner in (("gengram", GengramConfig), ("sparse", BlockSparseConfig)):
-            if key in own[kind] and values.get(key) is not None:
+            if key in _keys(kind) and values.get(key) is not None:
                 values = {**values, key: fill(path, key, inner, values[key])}
     return fill(path, "model", kind, values)
+
+
+def _keys(kind: type[Any], needed: bool = False) -> set[str]:
+    """Names of a dataclass's fields; or of those without a default."""
+    return {item.name for item in fields(kind) if not needed or item.default is MISSING}
 
 
 def _read_stages(path: Path, values: dict[str, Any]) -> dict[str, Any]:

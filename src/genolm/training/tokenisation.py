@@ -117,7 +117,9 @@ def _check_vocabulary(recipe: Recipe, tokenizer: Tokenizer) -> None:
     model = recipe.model
     rows = getattr(model, "tokens", model.vocab_size)
     if tokenizer.vocab_size > rows:
-        raise InputError(f"the vocabulary has {tokenizer.vocab_size:,} tokens and the model's embedding", value=rows)
+        raise InputError(
+            f"the vocabulary has {tokenizer.vocab_size:,} tokens and the model's embedding fewer rows", value=rows
+        )
     kept = _longest_n_run(recipe.corpus)
     if kept and tokenizer.n_id < 0:
         raise InputError("longest_n_run keeps N in the corpus, and the vocabulary has no letter for it", value=kept)

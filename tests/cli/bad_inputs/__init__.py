@@ -10,6 +10,7 @@ from tests.cli.bad_inputs import (
     runs,
     scans,
     sequences,
+    token_recipes,
     tokenizers,
     variants,
 )
@@ -22,6 +23,7 @@ CASES: tuple[Case, ...] = (
     *options.CASES,
     *generation.CASES,
     *runs.CASES,
+    *token_recipes.CASES,
     *scans.CASES,
     *corpora.CASES,
     *tokenizers.CASES,

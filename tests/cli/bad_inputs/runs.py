@@ -125,7 +125,7 @@ CASES = (
     Case(
         "recipe: no such recipe",
         "pretrain nanoo run",
-        "no such recipe file, and not one of the shipped recipes: gengram-10b, genolm-mini, genolm-nano, genos-1.2b, genos-10b (value 'nanoo')",
+        "no such recipe file, and not one of the shipped recipes: gena-bert-base, gena-bert-large, gena-bigbird-base, gengram-10b, genolm-mini, genolm-mini-bert, genolm-mini-ocean, genolm-nano, genomeocean-100m, genomeocean-4b, genomeocean-500m, genos-1.2b, genos-10b, moderngena-base (value 'nanoo')",
         3,
     ),
     recipe("recipe: not YAML", "name: [\n", "bad.yaml:2: not valid YAML"),
@@ -134,7 +134,7 @@ CASES = (
     recipe(
         "recipe: an unknown key",
         RECIPE + "learning_rte: 1\n",
-        "bad.yaml: unknown key in recipe; it has batch_rows, card, checkpoint_every, compile, context, context_parallel, corpus, evaluate_every, evaluate_windows, micro_rows, model, name, optimizer, precision, recompute, report_every, seed, sharding, stages, steps, trackers (value 'learning_rte')",
+        "bad.yaml: unknown key in recipe; it has batch_rows, card, checkpoint_every, compile, context, context_parallel, corpus, evaluate_every, evaluate_windows, haplotypes, masking, micro_rows, model, name, objective, optimizer, precision, recompute, report_every, seed, sharding, stages, steps, tokenizer, trackers (value 'learning_rte')",
     ),
     recipe(
         "recipe: an unknown key of the model",
