@@ -17,27 +17,32 @@ from genolm.errors import InputError, ModelError
 from genolm.tokens.bpe_pieces import encode_body
 from genolm.tokens.bpe_vocabulary import Vocabulary
 from genolm.tokens.nucleotide import AMBIGUITY, CasePolicy
-from genolm.tokens.tokenizer import PAD, SEP, Ids, Tokens
+from genolm.tokens.tokenizer import MASK, PAD, SEP, Ids, Tokens
 
-RunPolicy = Literal["gap", "keep", "raise"]
+RunPolicy = Literal["gap", "keep", "mask", "raise"]
 UnknownPolicy = Literal["raise", "unk"]
 
 POLICIES = ("n", "unknown", "case", "rna")
 """The settings of a :class:`BpeTokenizer` that say how it reads letters."""
 
 GAP = -1
-"""Length of the gap token in :attr:`BpeTokenizer.lengths`: it depends on the run."""
+"""Length in :attr:`BpeTokenizer.lengths` of a token that stands for a run of N: it depends on the run."""
 
 _SHORTEST_RUN = 10  # of N that becomes a gap where a file names the token but no rule
 _SAMPLE = 65_536  # bases on which the mean length of a token is measured
 
 
 class _Part(NamedTuple):
-    """A stretch of a sequence: a run of N read as the gap token, or a body of letters."""
+    """A stretch of a sequence: a body of letters, or a run of N that ``tokens`` tokens of one id stand for."""
 
     start: int
     end: int
-    is_gap: bool
+    id: int = -1
+    tokens: int = 0
+
+    def lengths(self) -> NDArray[np.int64]:
+        """Bases of each of the tokens of a run, as equal as they can be."""
+        return np.diff(np.arange(self.tokens + 1) * (self.end - self.start) // self.tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +55,9 @@ class BpeTokenizer:
     Args:
         vocabulary: pieces, merges and special tokens.
         n: runs of N of the published length (10) and more become one ``gap`` token, the way GENA-LM was trained;
-            ``keep`` reads N like any letter; ``raise`` refuses it. None chooses ``gap`` where the vocabulary's file
-            has a rule about runs of N, else ``keep``; the attribute holds the choice.
+            ``keep`` reads N like any letter; ``mask`` makes such a run of length L into log2(L) ``[MASK]`` tokens,
+            rounded up, the way GenomeOcean v1.2 was trained; ``raise`` refuses N. None chooses ``gap`` where the
+            vocabulary's file has a rule about runs of N, else ``keep``; the attribute holds the choice.
         unknown: ``raise`` at a letter that the vocabulary lacks. ``unk`` reads everything as the published file does:
             such a letter as ``[UNK]``, a gap sign as the gap token, and white space around the text is dropped where
             the file says so (the spans then tile what is left).
@@ -63,7 +69,7 @@ class BpeTokenizer:
             random bases.
 
     Attributes:
-        run: the shortest run of N that becomes the gap token; 0 where none does.
+        run: the shortest run of N that is not read letter by letter; 0 where all are.
 
     Raises:
         ModelError: the vocabulary has no token that a policy needs, or a policy is unknown.
@@ -80,6 +86,7 @@ class BpeTokenizer:
     run: int = field(init=False)
     _model: BPE = field(init=False, repr=False, compare=False)
     _lengths: NDArray[np.int64] = field(init=False, repr=False, compare=False)
+    _names: dict[int, str] = field(init=False, repr=False, compare=False)
     _table: bytes = field(init=False, repr=False, compare=False)
     _accepted: bytes = field(init=False, repr=False, compare=False)
 
@@ -87,10 +94,12 @@ class BpeTokenizer:
         vocabulary = self.vocabulary
         object.__setattr__(self, "n", self.n or ("gap" if vocabulary.gap_run else "keep"))
         self._check()
-        object.__setattr__(self, "run", (vocabulary.gap_run or _SHORTEST_RUN) if self.n == "gap" else 0)
+        run = (vocabulary.gap_run or _SHORTEST_RUN) if self.n == "gap" else _SHORTEST_RUN if self.n == "mask" else 0
+        object.__setattr__(self, "run", run)
         model = BPE(dict(vocabulary.pieces), list(vocabulary.merges), unk_token=vocabulary.unknown)
         object.__setattr__(self, "_model", model)
         object.__setattr__(self, "_lengths", self._measured_lengths())
+        object.__setattr__(self, "_names", {number: piece for piece, number in vocabulary.pieces.items()})
         table = self._letters()
         object.__setattr__(self, "_accepted", bytes(sorted(table)))
         object.__setattr__(self, "_table", bytes(table.get(byte, byte) for byte in range(256)))
@@ -162,7 +171,8 @@ class BpeTokenizer:
     def lengths(self) -> NDArray[np.int64]:
         """Bases that each id stands for, shape (vocab_size,).
 
-        0 for special tokens and ids without a token, -1 for the gap token; ``[UNK]`` is one letter where it is allowed.
+        0 for special tokens and ids without a token, -1 for the token of a run of N; ``[UNK]`` is one letter where it
+        is allowed.
         """
         return self._lengths.copy()
 
@@ -203,7 +213,7 @@ class BpeTokenizer:
     def spans(self, sequence: str) -> NDArray[np.int64]:
         """Bases that every token covers: shape (tokens, 2), start and end, 0-based half-open in the sequence.
 
-        They tile the sequence: a gap token covers its whole run.
+        They tile the sequence: a gap token covers its whole run, several ``[MASK]`` tokens share theirs.
         """
         return self.tokens(sequence).spans_T2
 
@@ -211,7 +221,8 @@ class BpeTokenizer:
         """The ids of :meth:`encode` with their :meth:`spans`."""
         ids, parts, start = self._encoded(sequence)
         lengths = self._lengths[ids]
-        lengths[lengths == GAP] = [part.end - part.start for part in parts if part.is_gap]
+        if runs := [part.lengths() for part in parts if part.tokens]:
+            lengths[lengths == GAP] = np.concatenate(runs)
         ends = start + np.cumsum(lengths)
         return Tokens(ids, np.stack([ends - lengths, ends], axis=1))
 
@@ -221,9 +232,8 @@ class BpeTokenizer:
         Raises:
             InputError: at the first id that names no token.
         """
-        names = {number: piece for piece, number in self.vocabulary.pieces.items()}
         try:
-            return "".join([names[number] for number in np.asarray(ids).tolist()])
+            return "".join([self._names[number] for number in np.asarray(ids).tolist()])
         except KeyError as error:
             raise InputError("this id names no token of the vocabulary", value=error.args[0]) from None
 
@@ -263,6 +273,8 @@ class BpeTokenizer:
             raise ModelError(f"the vocabulary has no special token {lacking[0]}")
         if self.n == "gap" and self.vocabulary.gap is None:
             raise ModelError("the vocabulary has no token for a run of N; choose n='keep' or n='raise'")
+        if self.n == "mask" and MASK not in self.vocabulary.special:
+            raise ModelError(f"the vocabulary has no special token {MASK} for a run of N; choose n='keep' or n='raise'")
         if self.unknown == "unk" and (self.vocabulary.unknown is None or self.vocabulary.joins_unknown):
             raise ModelError("the vocabulary has no token that stands for one unknown letter")
 
@@ -273,6 +285,8 @@ class BpeTokenizer:
             lengths[number] = 0 if piece in vocabulary.special else len(piece)
         if vocabulary.gap is not None:
             lengths[self.gap_id] = GAP
+        if self.n == "mask":
+            lengths[vocabulary.special[MASK]] = GAP
         if self.unknown == "unk" and vocabulary.unknown is not None:
             lengths[vocabulary.pieces[vocabulary.unknown]] = 1
         return lengths
@@ -302,9 +316,10 @@ class BpeTokenizer:
         text = self._read(sequence)
         start, end = self._stripped(text)
         parts = list(self._parts(text, start, end))
-        gap = np.array([self.gap_id], np.int32)
         ids = [
-            gap if part.is_gap else encode_body(self._model, self._lengths, text[part.start : part.end])
+            np.full(part.tokens, part.id, np.int32)
+            if part.tokens
+            else encode_body(self._model, self._lengths, text[part.start : part.end])
             for part in parts
         ]
         return np.concatenate([np.empty(0, np.int32), *ids]), parts, start
@@ -344,14 +359,17 @@ class BpeTokenizer:
         return start, max(start, len(text.rstrip()))
 
     def _parts(self, text: str, start: int, end: int) -> Iterator[_Part]:
-        """Bodies and gaps that make up ``text[start:end]``, in their order."""
+        """Bodies and runs that make up ``text[start:end]``, in their order."""
         for match in self._gaps(text, start, end):
             if match.start() > start:
-                yield _Part(start, match.start(), False)
-            yield _Part(match.start(), match.end(), True)
+                yield _Part(start, match.start())
             start = match.end()
+            if self.n == "mask" and match[0][0] == "N":
+                yield _Part(*match.span(), self.vocabulary.special[MASK], (len(match[0]) - 1).bit_length())
+            else:
+                yield _Part(*match.span(), self.gap_id, 1)
         if end > start:
-            yield _Part(start, end, False)
+            yield _Part(start, end)
 
     def _gaps(self, text: str, start: int, end: int) -> Iterator[re.Match[str]]:
         patterns = []

@@ -151,7 +151,7 @@ def test_transformers_gives_the_ids_of_a_byte_pair_vocabulary(tmp_path, name, n)
 
 
 def test_another_rule_about_runs_of_n_is_read_back(tmp_path):
-    for policy in ("keep", "gap"):
+    for policy in ("keep", "gap", "mask"):
         tokenizer = published("t2t_1000h_multi_32k", n=policy)
         write_tokenizer(tmp_path, tokenizer)
         again = read_tokenizer(tmp_path, BYTE_PAIR)

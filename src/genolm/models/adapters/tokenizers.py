@@ -90,13 +90,15 @@ def write_tokenizer(folder: Path, tokenizer: Tokenizer) -> None:
 
     The file of a byte-pair vocabulary is written as it was read; only where the tokenizer reads runs of N otherwise
     than the file, that rule changes. transformers also adds the special tokens that the file puts around a text, and
-    reads unknown letters (with the published files also lower case) as ``[UNK]`` where our tokenizer raises.
+    reads unknown letters (with the published files also lower case) as ``[UNK]`` where our tokenizer raises. Runs of N
+    as ``[MASK]`` tokens have no such rule: there transformers reads every N.
 
     Raises:
         ModelError: a kind of tokenizer that has no such form.
     """
     if isinstance(tokenizer, BpeTokenizer):
-        content, settings = tokenizer.vocabulary.with_run(tokenizer.run), _byte_pair_settings(tokenizer)
+        content = tokenizer.vocabulary.with_run(tokenizer.run if tokenizer.n == "gap" else 0)
+        settings = _byte_pair_settings(tokenizer)
     elif isinstance(tokenizer, NucleotideTokenizer):
         content = (json.dumps(fast_tokenizer(tokenizer), indent=2) + "\n").encode()
         settings = _settings(tokenizer)
