@@ -64,7 +64,7 @@ def held_out(
     for turn in range(0, len(starts), teams):
         # A team without a batch in the last turn takes part in the passes of the others and counts nothing.
         start, mine = starts[min(turn + own, len(starts) - 1)], turn + own < len(starts)
-        batch = counted_batch(passes, _some(rows, slice(start, start + at_once)))
+        batch = counted_batch(passes, rows.some(slice(start, start + at_once)))
         found = passes.predict(network, batch if mine else _uncounted(batch))
         count = float(len(found.targets_N))
         sums[0] += F.cross_entropy(found.logits_NV, found.targets_N, reduction="sum")
@@ -97,7 +97,3 @@ def counted_batch(passes: Passes, rows: Rows) -> Batch:
 
 def _uncounted(batch: Batch) -> Batch:
     return batch._replace(counted_BL=torch.zeros_like(batch.counted_BL))
-
-
-def _some(rows: Rows, index: slice) -> Rows:
-    return Rows(*(None if values is None else values[index] for values in rows))

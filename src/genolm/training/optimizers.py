@@ -82,8 +82,9 @@ def build_optimizer(network: Network, plan: OptimizerRecipe) -> Optimizers:
         _group(plain, 0.0, plan.learning_rate),
         _group(tables, 0.0, plan.learning_rate * plan.kmer_rate_factor),
     ]
-    filled, settings = [group for group in groups if group["params"]], {"betas": plan.betas, "eps": plan.epsilon}
-    parts: list[torch.optim.Optimizer] = [torch.optim.AdamW(filled, lr=plan.learning_rate, **settings, fused=True)]
+    filled = [group for group in groups if group["params"]]
+    adam = torch.optim.AdamW(filled, lr=plan.learning_rate, betas=plan.betas, eps=plan.epsilon, fused=True)
+    parts: list[torch.optim.Optimizer] = [adam]
     if hidden:
         group = _group(hidden, plan.weight_decay, plan.muon_learning_rate)
         parts.append(torch.optim.Muon([group], lr=plan.muon_learning_rate, weight_decay=plan.weight_decay))

@@ -44,7 +44,9 @@ class Batch(NamedTuple):
 
     def rows(self, rows: slice) -> Batch:
         """Some of the rows."""
-        return Batch(*(None if values is None else values[rows] for values in self))
+        documents = None if self.documents_BM is None else self.documents_BM[rows]
+        real = None if self.real_BM is None else self.real_BM[rows]
+        return Batch(self.ids_BM[rows], documents, real, self.targets_BL[rows], self.counted_BL[rows])
 
     def idle(self) -> Batch:
         """One row in which nothing counts, for a process that has to take part."""

@@ -81,7 +81,7 @@ def _card(recipe: Recipe, log: Lines, processes: int) -> Card:
 
 def _metrics(log: Lines) -> dict[str, float]:
     """The last held-out figures, and the baseline of the frequency of tokens."""
-    found = {}
+    found: dict[str, float] = {}
     for told, name in _FIGURES.items():
         lines = [line[told] for line in log if told in line]
         found |= {f"{split}_{name}": value for split, value in (lines[-1] if lines else {}).items()}

@@ -34,6 +34,13 @@ class Rows(NamedTuple):
     labels_RL: NDArray[np.int32] | None = None
     lengths_R: NDArray[np.int64] | None = None
 
+    def some(self, rows: slice) -> Rows:
+        """Some of the rows."""
+        documents = None if self.documents_RL is None else self.documents_RL[rows]
+        labels = None if self.labels_RL is None else self.labels_RL[rows]
+        lengths = None if self.lengths_R is None else self.lengths_R[rows]
+        return Rows(self.ids_RL[rows], documents, labels, lengths)
+
 
 @dataclass(frozen=True, slots=True)
 class _Epoch:
