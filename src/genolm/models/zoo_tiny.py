@@ -9,6 +9,7 @@ from genolm.models.card import Card
 from genolm.models.config import DecoderConfig
 from genolm.models.encoder_config import BlockSparseConfig, EncoderConfig
 from genolm.models.gengram_config import GengramConfig
+from genolm.models.memory_config import MemoryConfig
 from genolm.models.network_config import NetworkConfig
 from genolm.models.zoo_entry import Entry
 from genolm.tokens.tokenizer import CLS, SEP
@@ -108,6 +109,7 @@ _TINY_MODERN = EncoderConfig(
     global_every=3,
     local_window=32,
 )
+_TINY_RMT = replace(_TINY_BERT, vocab_size=136, token_rows=128, num_layers=2, memory=MemoryConfig(8, 64))
 _NOTE = "Random weights: for tests, examples and timing; its scores and embeddings mean nothing."
 
 
@@ -139,5 +141,6 @@ TINY = (
     _random("tiny-random-sparse-rotary", _TINY_ROTARY, 10, GENA_PIECES),
     _random("tiny-random-bigbird", _TINY_BIGBIRD, 11, GENA_PIECES),
     _random("tiny-random-moderngena", _TINY_MODERN, 12, GENA_PIECES),
+    _random("tiny-random-rmt", _TINY_RMT, 13, GENA_PIECES),
 )
 """One for each architecture, in sizes that run in milliseconds."""
