@@ -10,7 +10,7 @@ from genolm.tasks.generated.exact_matches import SEED, Matcher
 from genolm.tasks.generated.novelty import Comparison
 
 
-def dna(length: int, seed: int) -> str:
+def dna(length: int, seed: float) -> str:
     return "".join(random.Random(seed).choices("ACGT", k=length))
 
 
@@ -47,6 +47,20 @@ def test_lengths_are_those_of_a_search_by_brute_force():
         turned = query if match.strand == "+" else reverse_complement(query)
         stretch = turned[match.query_start : match.query_start + match.length]
         assert stretch == text[match.start : match.start + match.length]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_copies_with_substitutions_are_grown_to_both_sides(seed):
+    source, text = random.Random(seed), dna(900, 100 + seed)
+    queries = []
+    for _ in range(12):
+        start = source.randrange(700)
+        copy = list(text[start : start + 160])
+        for place in source.sample(range(160), 5):
+            copy[place] = source.choice("ACGT")
+        queries.append(dna(10, source.random()) + "".join(copy))
+    for query, match in zip(queries, best(queries, text)):
+        assert match.length == brute(query, text) >= SEED
 
 
 @pytest.mark.parametrize("pairs", [1, 7, 1 << 20])
