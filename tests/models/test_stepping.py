@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from genolm.models.config import DecoderConfig
 from genolm.models.packed import can_pack, joined_linear
 from genolm.models.random_weights import random_decoder
-from genolm.models.stepping import DenseSteps, NetworkSteps, steps_after
+from genolm.models.stepping import DenseSteps, NetworkSteps, begin_steps
 
 SHAPES = {
     "grouped": {"num_heads": 6, "num_kv_heads": 2, "head_dim": 8},
@@ -25,15 +25,6 @@ def network_of(kind: str):
     return random_decoder(DecoderConfig(**{**numbers, **SHAPES[kind]}), 5).eval()
 
 
-def read(network, ids_BL, mask_BL):
-    """A cache with the prompts, and the place of each one's last token."""
-    cache = network.new_cache()
-    places_BL = (mask_BL.cumsum(1) - 1).clamp_min(0)
-    mask = None if mask_BL.all() else mask_BL
-    network(ids_BL, mask_BL=mask, positions_BL=places_BL, cache=cache, logits=False)
-    return cache, places_BL[:, -1]
-
-
 def batch(rows, length, pads, seed=1):
     """Random ids; row n has ``pads[n]`` pads on its left."""
     ids = torch.randint(5, 40, (rows, length), generator=torch.Generator().manual_seed(seed))
@@ -42,9 +33,13 @@ def batch(rows, length, pads, seed=1):
 
 
 @torch.inference_mode()
-def check_against_full_passes(network, steps, ids_BL, mask_BL, new_BT, drop_after=None):
-    """Every step's logits are those of a full pass over each row alone, without its pads."""
+def check_against_full_passes(network, begun, ids_BL, mask_BL, new_BT, drop_after=None):
+    """The logits of the prompts and of every step are those of a full pass over each row alone, without its pads."""
+    first_BV, steps = begun
     rows = list(range(len(ids_BL)))
+    for row in rows:
+        alone = network(ids_BL[row][mask_BL[row]][None]).logits_BLV[0, -1]
+        torch.testing.assert_close(first_BV[row], alone, **CLOSE)
     for step in range(new_BT.shape[1]):
         logits = steps.next(new_BT[rows, step])
         for place, row in enumerate(rows):
@@ -57,14 +52,15 @@ def check_against_full_passes(network, steps, ids_BL, mask_BL, new_BT, drop_afte
 
 @pytest.mark.parametrize("kind", SHAPES)
 @pytest.mark.parametrize("pads", [(0, 0, 0, 0), (0, 5, 2, 7)])
+@pytest.mark.parametrize("chunk", [None, 4])
 @torch.inference_mode()
-def test_steps_equal_full_passes(kind, pads):
+def test_steps_equal_full_passes(kind, pads, chunk):
     network = network_of(kind)
     ids, mask = batch(4, 9, pads)
     new, _ = batch(4, 20, (0,) * 4, seed=2)
-    steps = steps_after(network, *read(network, ids, mask), 20)
-    assert isinstance(steps, DenseSteps if kind in ("grouped", "alike") else NetworkSteps)
-    check_against_full_passes(network, steps, ids, mask, new, drop_after=6)
+    begun = begin_steps(network, ids, mask if any(pads) else None, 20, chunk=chunk)
+    assert isinstance(begun[1], DenseSteps if kind in ("grouped", "alike") else NetworkSteps)
+    check_against_full_passes(network, begun, ids, mask, new, drop_after=6)
 
 
 @pytest.mark.parametrize("pack", [True, False])
@@ -73,8 +69,9 @@ def test_room_grows_when_more_steps_come_than_were_told(pack):
     network = network_of("grouped")
     ids, mask = batch(3, 5, (0, 3, 1))
     new, _ = batch(3, 19, (0,) * 3, seed=2)
-    steps = DenseSteps(network, *read(network, ids, mask), 1, pack=pack)
-    check_against_full_passes(network, steps, ids, mask, new, drop_after=12)
+    steps = DenseSteps(network, 3, pack=pack)
+    first = steps.read(ids, mask, (mask.cumsum(1) - 1).clamp_min(0), 1)
+    check_against_full_passes(network, (first, steps), ids, mask, new, drop_after=12)
 
 
 @torch.inference_mode()
@@ -84,7 +81,7 @@ def test_bf16_steps_are_as_close_as_bf16_passes():
     ids, mask = batch(4, 9, (0, 5, 2, 0))
     new, _ = batch(4, 12, (0,) * 4, seed=2)
     errors = {"steps": 0.0, "pass": 0.0}
-    steps = steps_after(network, *read(network, ids, mask), 20)
+    _, steps = begin_steps(network, ids, mask, 20)
     for step in range(12):
         logits = steps.next(new[:, step])
         for row in range(4):
@@ -126,9 +123,8 @@ def test_golden_greedy_tokens(golden_dir, tmp_path, case, pack):
     network = read_network(tmp_path, *read_config(tmp_path))
     vectors = load_file(topic / f"{case}_greedy.safetensors")
     ids, wanted = vectors["prompt"], vectors["sequence"]
-    cache, places = read(network, ids[:, :-1], torch.ones_like(ids[:, :-1], dtype=torch.bool))
-    steps = DenseSteps(network, cache, places, 21, pack=pack)
-    found = [ids, steps.next(ids[:, -1]).argmax(-1)[:, None]]
+    first, steps = begin_steps(network, ids, None, 20, pack=pack)
+    found = [ids, first.argmax(-1)[:, None]]
     while sum(part.shape[1] for part in found) < wanted.shape[1]:
         found.append(steps.next(found[-1][:, 0]).argmax(-1)[:, None])
     assert torch.cat(found, 1).tolist() == wanted.tolist()

@@ -15,11 +15,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from genolm.models.attention import choose_attention
 from genolm.models.cache import KVCache
 from genolm.models.decoder import Decoder, DecoderLayer
 from genolm.models.experts import SwiGLU
 from genolm.models.packed import joined_linear
 from genolm.models.rotary import rotary_angles, rotate
+
+Angles = tuple[Tensor, Tensor]
 
 _FEWEST_STEPS = 16  # packing the weights costs about as much as a few steps
 
@@ -36,20 +39,55 @@ class Steps(Protocol):
         ...
 
 
-def steps_after(network: Decoder, cache: KVCache, places_B: Tensor, steps: int, *, pack: bool = True) -> Steps:
-    """How to go on after the tokens in a cache; the cache belongs to the steps from then on.
+def begin_steps(
+    network: Decoder,
+    ids_BL: Tensor,
+    mask_BL: Tensor | None,
+    steps: int,
+    *,
+    chunk: int | None = None,
+    pack: bool = True,
+) -> tuple[Tensor, Steps]:
+    """Reads prompts; logits (B, V), fp32, of what comes after each, and how to go on.
 
     Args:
         network: the decoder.
-        cache: what it has read, at least one token of every sequence; pads on the left.
-        places_B: rotary position of each sequence's last token.
+        ids_BL: ids of the prompts, pads on the left.
+        mask_BL: True at real tokens, at least one in each row; None where all are.
         steps: how many will come, about.
+        chunk: most tokens of a pass; None for all at once.
         pack: whether a copy of the weights may be made for speed.
     """
+    places_BL = torch.arange(ids_BL.shape[1], device=ids_BL.device).expand_as(ids_BL)
+    if mask_BL is not None:
+        places_BL = (mask_BL.cumsum(1) - 1).clamp_min(0)
+    whole = chunk is None or ids_BL.shape[1] <= chunk
     plain = network.kmer is None and all(_is_plain(layer) for layer in network.layers)
-    if plain and cache.documents_BS is None:
-        return DenseSteps(network, cache, places_B, steps, pack=pack and steps >= _FEWEST_STEPS)
-    return NetworkSteps(network, cache, places_B)
+    if plain and whole:
+        dense = DenseSteps(network, len(ids_BL), pack=pack and steps >= _FEWEST_STEPS)
+        return dense.read(ids_BL, mask_BL, places_BL, steps), dense
+    cache, logits_BV = _cached(network, ids_BL, mask_BL, places_BL, chunk or ids_BL.shape[1])
+    if plain:
+        dense = DenseSteps(network, len(ids_BL), pack=pack and steps >= _FEWEST_STEPS)
+        dense.take(cache, places_BL[:, -1], steps)
+        return logits_BV, dense
+    return logits_BV, NetworkSteps(network, cache, places_BL[:, -1])
+
+
+def _cached(
+    network: Decoder, ids_BL: Tensor, mask_BL: Tensor | None, places_BL: Tensor, chunk: int
+) -> tuple[KVCache, Tensor]:
+    """The network's own cache after the prompts, and the logits of what comes after them."""
+    cache, last = network.new_cache(), network.config.num_layers
+    x_BD = None
+    for start in range(0, ids_BL.shape[1], chunk):
+        own = slice(start, start + chunk)
+        mask = None if mask_BL is None else mask_BL[:, own]
+        output = network(
+            ids_BL[:, own], mask_BL=mask, positions_BL=places_BL[:, own], cache=cache, layers={last}, logits=False
+        )
+        x_BD = output.hidden[last][:, -1]
+    return cache, network.head(x_BD).float()
 
 
 def _is_plain(layer: torch.nn.Module) -> bool:
@@ -86,30 +124,41 @@ class DenseSteps:
 
     Args:
         network: the decoder.
-        cache: what it has read.
-        places_B: rotary position of each sequence's last token.
-        steps: how many will come, about: room is made for them.
+        rows: how many sequences there will be.
         pack: lay the weights out anew where the processor gains by it; costs a copy of them.
     """
 
-    def __init__(self, network: Decoder, cache: KVCache, places_B: Tensor, steps: int, *, pack: bool) -> None:
-        self.network, self.places_B, self.length = network, places_B, cache.length
-        rows, room = len(places_B), cache.length + steps
-        self.layers = []
-        for index, layer in enumerate(network.layers):
-            assert isinstance(layer, DecoderLayer)
-            self.layers.append(_DenseLayer(layer, *cache.take(index), room, rows, pack))
+    def __init__(self, network: Decoder, rows: int, *, pack: bool) -> None:
+        self.network, self.length = network, 0
+        self.layers = [_DenseLayer(layer, rows, pack) for layer in network.layers if isinstance(layer, DecoderLayer)]
         self.head = joined_linear([network.head.weight], rows, pack=pack)
-        self.hidden_BC = None if cache.mask_BS is None else _hidden(cache.mask_BS, room, network.head.weight.dtype)
+        self.hidden_BC: Tensor | None = None
+
+    def read(self, ids_BL: Tensor, mask_BL: Tensor | None, places_BL: Tensor, steps: int) -> Tensor:
+        """Reads the prompts in one pass and makes room for ``steps`` more; logits (B, V) of what comes after them."""
+        x_BLD = self.network.embedding(ids_BL)
+        angles = self._angles(places_BL, x_BLD.dtype)
+        allowed_BLS = None if mask_BL is None else mask_BL[:, None].expand(-1, ids_BL.shape[1], -1)
+        room = ids_BL.shape[1] + steps
+        for layer in self.layers:
+            x_BLD = layer.read(x_BLD, angles, allowed_BLS, room)
+        self._note(mask_BL, places_BL[:, -1], ids_BL.shape[1], room)
+        return self.head(self.network.norm(x_BLD[:, -1:])).float()[:, 0]
+
+    def take(self, cache: KVCache, places_B: Tensor, steps: int) -> None:
+        """Goes on after what is in a cache, which is emptied; room is made for ``steps`` more."""
+        room = cache.length + steps
+        for index, layer in enumerate(self.layers):
+            layer.remember(*cache.take(index), room)
+        self._note(cache.mask_BS, places_B, cache.length, room)
 
     def next(self, ids_B: Tensor) -> Tensor:
         """Logits after one more token of every sequence."""
-        config, start = self.network.config, self.length
+        start = self.length
         self.places_B = self.places_B + 1
         self.length = start + 1
-        angles = rotary_angles(self.places_B[:, None], config.head_dim, config.rope_theta)
         x_B1D = self.network.embedding(ids_B[:, None])
-        angles = (angles[0].to(x_B1D.dtype), angles[1].to(x_B1D.dtype))
+        angles = self._angles(self.places_B[:, None], x_B1D.dtype)
         hidden_BS = None if self.hidden_BC is None else self._hidden_so_far()
         for layer in self.layers:
             x_B1D = layer.next(x_B1D, angles, hidden_BS, start)
@@ -123,6 +172,15 @@ class DenseSteps:
         for layer in self.layers:
             layer.keep(rows)
 
+    def _angles(self, places_BL: Tensor, dtype: torch.dtype) -> Angles:
+        cos, sin = rotary_angles(places_BL, self.network.config.head_dim, self.network.config.rope_theta)
+        return cos.to(dtype), sin.to(dtype)
+
+    def _note(self, mask_BS: Tensor | None, places_B: Tensor, length: int, room: int) -> None:
+        self.places_B, self.length = places_B, length
+        if mask_BS is not None:
+            self.hidden_BC = _hidden(mask_BS, room, self.network.head.weight.dtype)
+
     def _hidden_so_far(self) -> Tensor:
         assert self.hidden_BC is not None
         if self.length > self.hidden_BC.shape[1]:
@@ -133,44 +191,60 @@ class DenseSteps:
 class _DenseLayer:
     """One layer's weights and what it remembers: keys (B K, E, C) and values (B K, C, E)."""
 
-    def __init__(self, layer: DecoderLayer, k_BKSE: Tensor, v_BKSE: Tensor, room: int, rows: int, pack: bool) -> None:
+    def __init__(self, layer: DecoderLayer, rows: int, pack: bool) -> None:
         attention, ffn = layer.attention, layer.ffn
         assert isinstance(ffn, SwiGLU)
         self.norms = (layer.attention_norm, layer.ffn_norm)
         maps = ((attention.query, attention.key, attention.value), (attention.output,), (ffn.gate, ffn.up), (ffn.down,))
         joined = [joined_linear([linear.weight for linear in group], rows, pack=pack) for group in maps]
         self.qkv, self.output, self.gate_up, self.down = joined
-        self.head_dim, self.kv_heads = attention.head_dim, k_BKSE.shape[1]
+        self.head_dim = attention.head_dim
+        self.kv_heads = attention.key.weight.shape[0] // self.head_dim
+
+    def read(self, x_BLD: Tensor, angles: Angles, allowed_BLS: Tensor | None, room: int) -> Tensor:
+        """The residual stream of whole prompts after this layer."""
+        q, k, v = self._heads(x_BLD, angles)
+        v = v.contiguous()
+        self.remember(k, v, room)
+        attention = choose_attention(q, k, allowed_BLS is not None)
+        mixed_BHLE = attention(q.contiguous(), k, v, allowed_BLS)
+        return self._fed(x_BLD + self.output(mixed_BHLE.transpose(1, 2).flatten(2)))
+
+    def remember(self, k_BKSE: Tensor, v_BKSE: Tensor, room: int) -> None:
+        """Stores the first keys and values, with room for so many tokens."""
         batch, kv_heads, length, width = k_BKSE.shape
         self.keys = k_BKSE.new_empty(batch * kv_heads, width, room)
         self.values = v_BKSE.new_empty(batch * kv_heads, room, width)
-        self.keys[:, :, :length].view(batch, kv_heads, width, length).copy_(k_BKSE.transpose(2, 3))
-        self.values[:, :length].view(batch, kv_heads, length, width).copy_(v_BKSE)
+        self.keys.view(batch, kv_heads, width, room)[..., :length].copy_(k_BKSE.transpose(2, 3))
+        self.values.view(batch, kv_heads, room, width)[:, :, :length].copy_(v_BKSE)
 
-    def next(self, x_B1D: Tensor, angles: tuple[Tensor, Tensor], hidden_BS: Tensor | None, start: int) -> Tensor:
+    def next(self, x_B1D: Tensor, angles: Angles, hidden_BS: Tensor | None, start: int) -> Tensor:
         """The residual stream of one more token after this layer."""
-        x_B1D = x_B1D + self._attended(self.norms[0](x_B1D), angles, hidden_BS, start)
-        gate, up = self.gate_up(self.norms[1](x_B1D)).chunk(2, -1)
-        return x_B1D + self.down(F.silu(gate).mul_(up))
+        q, k, v = self._heads(x_B1D, angles)
+        self._append(k, v, start)
+        q = (q * self.head_dim**-0.5).reshape(len(self.keys), -1, self.head_dim)
+        scores = torch.bmm(q, self.keys[:, :, : start + 1])
+        if hidden_BS is not None:
+            scores.view(len(x_B1D), -1, start + 1).add_(hidden_BS[:, None])
+        mixed = torch.bmm(scores.softmax(-1), self.values[:, : start + 1])
+        return self._fed(x_B1D + self.output(mixed.view(len(x_B1D), 1, -1)))
 
     def keep(self, rows: Tensor) -> None:
         """Goes on with these sequences only."""
         kept = (rows[:, None] * self.kv_heads + torch.arange(self.kv_heads, device=rows.device)).flatten()
         self.keys, self.values = self.keys[kept], self.values[kept]
 
-    def _attended(self, x_B1D: Tensor, angles: tuple[Tensor, Tensor], hidden_BS: Tensor | None, start: int) -> Tensor:
-        heads = self.qkv(x_B1D).view(len(x_B1D), -1, 1, self.head_dim)
+    def _heads(self, x_BLD: Tensor, angles: Angles) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries and keys, turned, and values."""
+        heads = self.qkv(self.norms[0](x_BLD)).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
         turned = rotate(heads[:, : -self.kv_heads], *angles)
-        q, k = turned[:, : -self.kv_heads], turned[:, -self.kv_heads :]
-        self._remember(k, heads[:, -self.kv_heads :], start)
-        q = (q * self.head_dim**-0.5).reshape(len(self.keys), -1, self.head_dim)
-        scores = torch.bmm(q, self.keys[:, :, : start + 1])
-        if hidden_BS is not None:
-            scores.view(len(x_B1D), -1, start + 1).add_(hidden_BS[:, None])
-        mixed = torch.bmm(scores.softmax(-1), self.values[:, : start + 1])
-        return self.output(mixed.view(len(x_B1D), 1, -1))
+        return turned[:, : -self.kv_heads], turned[:, -self.kv_heads :], heads[:, -self.kv_heads :]
 
-    def _remember(self, k_BK1E: Tensor, v_BK1E: Tensor, start: int) -> None:
+    def _fed(self, x_BLD: Tensor) -> Tensor:
+        gate, up = self.gate_up(self.norms[1](x_BLD)).chunk(2, -1)
+        return x_BLD + self.down(F.silu(gate).mul_(up))
+
+    def _append(self, k_BK1E: Tensor, v_BK1E: Tensor, start: int) -> None:
         if start == self.keys.shape[2]:
             self.keys = F.pad(self.keys, (0, start))
             self.values = F.pad(self.values, (0, 0, 0, start))

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from genolm.engine.batches import collate
 from genolm.errors import InputError, ModelError
-from genolm.models.stepping import Steps, steps_after
+from genolm.models.stepping import Steps, begin_steps
 from genolm.tasks.passes import CHUNK_TOKENS
 from genolm.tasks.sampling import Sampler
 
@@ -210,28 +210,13 @@ class _Round:
 
     def _read(self, pack: bool) -> tuple[Tensor, Steps]:
         """Logits (A, V) of the first new token, and how to go on."""
-        network = self.model.decoder
-        batch = collate(
-            [ids.astype(np.int32) for ids in self.prompts], self.model.tokenizer, side="left", device=self.model.device
+        rows = [ids.astype(np.int32) for ids in self.prompts]
+        batch = collate(rows, self.model.tokenizer, side="left", device=self.model.device)
+        mask = None if bool(batch.mask_BL.all()) else batch.mask_BL
+        logits_AV, steps = begin_steps(
+            self.model.decoder, batch.ids_BL, mask, self._steps_to_come(), chunk=self.chunk, pack=pack
         )
-        places_AL = (batch.mask_BL.cumsum(1) - 1).clamp_min(0)
-        padded = not bool(batch.mask_BL.all())
-        cache, last = network.new_cache(), network.config.num_layers
-        x_AD = None
-        for start in range(0, batch.ids_BL.shape[1], self.chunk):
-            own = slice(start, start + self.chunk)
-            mask = batch.mask_BL[:, own] if padded else None
-            output = network(
-                batch.ids_BL[:, own],
-                mask_BL=mask,
-                positions_BL=places_AL[:, own],
-                cache=cache,
-                layers={last},
-                logits=False,
-            )
-            x_AD = output.hidden[last][:, -1]
-        steps = steps_after(network, cache, places_AL[:, -1], self._steps_to_come(), pack=pack)
-        return network.head(x_AD).float().cpu(), steps
+        return logits_AV.cpu(), steps
 
     def _steps_to_come(self) -> int:
         by_bases = 1 + (self.bounds.most_bases_A / self.model.tokenizer.bases_per_token).long()
