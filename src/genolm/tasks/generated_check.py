@@ -23,7 +23,7 @@ from genolm.tasks.generated.genes import GeneFinder
 from genolm.tasks.generated.markov import MOST_ORDER, MarkovChain
 from genolm.tasks.generated.novelty import Comparison
 from genolm.tasks.generated.page import check_pictures, draw_check, written_page
-from genolm.tasks.generated.records import Generated, read_generated
+from genolm.tasks.generated.records import Generated, read_generated, written
 
 GROUPS = ("generated", "natural", "markov")
 """What is compared: the given sequences, pieces of the reference of their lengths, draws of its Markov model."""
@@ -85,7 +85,7 @@ def check_generated(
         where there is none); ``passed``, counts of the filter; ``settings``; ``sequences``, a polars table.
 
     Raises:
-        InputError: a file that cannot be read, a record without new bases, a reference without room for the lengths,
+        InputError: a file that cannot be read, no record with a new base, a reference without room for the lengths,
             a setting out of its range.
         RunError: the output exists.
         GenolmError: pyrodigal, edlib or matplotlib is not installed.
@@ -96,16 +96,15 @@ def check_generated(
     if path is not None:
         check_pictures()
         check_target(path, overwrite=overwrite)
-    records = (
-        read_generated(_paths(generated)) if not with_prompt else read_generated(_paths(generated), with_prompt=True)
-    )
+    given = read_generated(_paths(generated), with_prompt=with_prompt)
+    records = written(given)
     natural_files = named_files(_paths(reference))
     training_files = natural_files if training is None else named_files(_paths(training))
     sides = _sides(records, natural_files, order, seed)
     tables = _measured(_groups(records, sides), training_files, finder)
     report = {
         "figures": _figures(_groups(records, sides), tables, sides.tetranucleotides, seed),
-        "passed": _filtered(tables["generated"], max_tandem),
+        "passed": _filtered(tables["generated"], len(given) - len(records), max_tandem),
         "settings": _settings(records, natural_files, training_files, order, with_prompt, max_tandem, seed),
     }
     sequences = _per_sequence(_groups(records, sides), tables, max_tandem)
@@ -113,6 +112,17 @@ def check_generated(
         return {**report, "sequences": sequences}
     _write(path, report, sequences, records)
     return path
+
+
+def check_packages() -> None:
+    """Says which package a check would lack.
+
+    Raises:
+        GenolmError: pyrodigal, edlib or matplotlib is not installed.
+    """
+    GeneFinder()
+    Comparison([], [])
+    check_pictures()
 
 
 def _check_settings(order: int, max_tandem: float) -> None:
@@ -191,11 +201,12 @@ def _plain(value: Estimate) -> dict[str, float | None]:
     return {name: float(one) if np.isfinite(one) else None for name, one in value._asdict().items()}
 
 
-def _filtered(rows: pl.DataFrame, max_tandem: float) -> dict[str, int]:
+def _filtered(rows: pl.DataFrame, empty: int, max_tandem: float) -> dict[str, int]:
     kept = rows.filter(~pl.col("duplicate"))
     passed = kept.filter(pl.col("tandem") <= max_tandem * pl.col("length"))
     return {
-        "sequences": len(rows),
+        "sequences": len(rows) + empty,
+        "empty_dropped": empty,
         "duplicates_dropped": len(rows) - len(kept),
         "repeats_dropped": len(kept) - len(passed),
         "passed": len(passed),

@@ -39,6 +39,7 @@ def files(tmp_path_factory):
         f">g{number} prompt_bases=32 model=toy temperature=0.7 top_k=4\n{prompt}{bases}\n"
         for number, bases in enumerate(records)
     )
+    text += f">empty prompt_bases=32 model=toy\n{prompt}\n"
     (folder / "generated.fa").write_text(text)
     return folder
 
@@ -77,7 +78,13 @@ def test_the_planted_repeat_and_the_duplicate_do_not_pass(report):
     found = rows(report)
     assert found["passes"].to_list() == [True] * 7 + [False, False]
     assert found["tandem"].to_list()[7] == 420
-    assert report["passed"] == {"sequences": 9, "duplicates_dropped": 1, "repeats_dropped": 1, "passed": 7}
+    assert report["passed"] == {
+        "sequences": 10,
+        "empty_dropped": 1,
+        "duplicates_dropped": 1,
+        "repeats_dropped": 1,
+        "passed": 7,
+    }
     assert figure(report, "duplicates")["generated"]["value"] == pytest.approx(1 / 9)
 
 
@@ -167,8 +174,8 @@ def test_provenance_is_read_from_headers_and_from_a_table(files, tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (">a prompt_bases=4\nACGT\n", "a.fa:1: the record holds no new base"),
-        (">a\nNNNN\n", "a.fa:1: the record holds no new base"),
+        (">a prompt_bases=4\nACGT\n", "a.fa: no record holds a new base behind its prompt"),
+        (">a\nNNNN\n", "a.fa:1: the record holds nothing but N"),
         (">a prompt_bases=x\nACGT\n", "a.fa:1: prompt_bases is no number of bases of a record of 4"),
         (">a prompt_bases=9\nACGT\n", "a.fa:1: prompt_bases is no number"),
         ("", "a.fa: the FASTA file is empty"),

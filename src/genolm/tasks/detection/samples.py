@@ -13,7 +13,7 @@ from genolm.errors import InputError
 from genolm.genome.kmers import Codes, distinct, letters, sampled_kmers
 from genolm.genome.lines import text_lines
 from genolm.tasks.fragments import Pieces, genome_name, matched_pieces, named_files, read_genome
-from genolm.tasks.generated.records import Generated, read_generated
+from genolm.tasks.generated.records import Generated, read_generated, written
 
 SAMPLED = 20
 """Of the 28-mers of genomes one in so many is kept to see which genomes are alike."""
@@ -84,7 +84,10 @@ def read_samples(
     files = named_files(natural)
     table = {} if genomes is None else _genome_table(genomes, list(files))
     random = np.random.default_rng(seed)
-    made = [_cut(record, crops, random) for record in _provenanced(read_generated(generated, provenance=provenance))]
+    made = [
+        _cut(record, crops, random)
+        for record in _provenanced(written(read_generated(generated, provenance=provenance)))
+    ]
     facts, pieces = {}, []
     for name, path in files.items():
         records = read_genome(path)

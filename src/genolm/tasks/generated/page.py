@@ -127,7 +127,8 @@ def written_page(report: Mapping[str, Any], picture: Path) -> str:
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Generated DNA, checked</title><style>{_STYLE}</style></head><body>
 <h1>Generated DNA, checked</h1>
-<p>{counts["sequences"]:,} sequences. Dropped: {counts["duplicates_dropped"]:,} duplicates,
+<p>{counts["sequences"]:,} sequences. Dropped: {counts["empty_dropped"]:,} without a new base,
+{counts["duplicates_dropped"]:,} duplicates,
 {counts["repeats_dropped"]:,} with too many tandem repeats; {counts["passed"]:,} passed.</p>
 <p>Read every figure beside the natural one: that is what sequence of these lengths looks like in the reference.
 A figure like the Markov model's needs no more than short words. A dash means that there is nothing to measure.</p>

@@ -23,7 +23,7 @@ class Generated:
 
     Attributes:
         id: its name.
-        sequence: the new bases, without the prompt unless that was asked for.
+        sequence: the new bases, without the prompt unless that was asked for; empty where the model wrote none.
         file: where it was read.
         generator: the model that wrote it; empty where nothing says so.
         decoding: how its tokens were drawn, as ``temperature=1.0 top_k=0``; empty where nothing says so.
@@ -53,8 +53,8 @@ def read_generated(
             record), ``decoding`` and ``genome``; a row of an id goes before one of a file. It goes before the headers.
 
     Raises:
-        InputError: a file that cannot be read, a header whose number of prompt bases is none, a record without new
-            bases or with nothing but N, a table without the columns.
+        InputError: a file that cannot be read, a header whose number of prompt bases is none, a record with nothing
+            but N, no record with a new base, a table without the columns.
     """
     table = {} if provenance is None else _table(Path(provenance))
     found = []
@@ -62,9 +62,14 @@ def read_generated(
         for record in read_fasta(path, partial(upper_dna, iupac="N")):
             with placed(path, record.line):
                 found.append(_one(record, path, with_prompt, table))
-    if not found:
-        raise InputError("no generated FASTA was given")
+    if not any(one.sequence for one in found):
+        raise InputError("no record holds a new base behind its prompt", file=found[0].file if found else None)
     return found
+
+
+def written(records: Iterable[Generated]) -> list[Generated]:
+    """The records in which the model wrote something."""
+    return [record for record in records if record.sequence]
 
 
 def _one(
@@ -73,8 +78,8 @@ def _one(
     header = dict(word.split("=", 1) for word in record.about.split() if "=" in word)
     told = table.get(("id", record.id)) or table.get(("file", path.name)) or {}
     sequence = record.sequence if with_prompt else record.sequence[_prompt_bases(header, record) :]
-    if not set(sequence) - {"N"}:
-        raise InputError("the record holds no new base: nothing but its prompt, or nothing but N", value=record.id)
+    if set(sequence) == {"N"}:
+        raise InputError("the record holds nothing but N", value=record.id)
     decoding = " ".join(f"{name}={header[name]}" for name in _DECODING if name in header)
     return Generated(
         record.id,
