@@ -19,8 +19,10 @@ from genolm.genome.sequences import SequenceRecord
 from genolm.genome.tracks import read_bigwig
 from genolm.models.model import Model
 from genolm.tasks.likelihood import score
+from genolm.tasks.random_twin import random_twin
 from genolm.tasks.scan import scan, tiling_of
 from genolm.tasks.scanning import outputs as output_files
+from genolm.tasks.scanning.models import ModelGroup
 from genolm.tasks.scanning.task import ScanTask
 from genolm.tasks.scanning.tiles import Tiling
 
@@ -192,9 +194,7 @@ def test_the_difference_of_two_models_is_base_by_base(request, one, other):
         close(values, alone[0] - alone[1])
     task = task_of(one, text, minus=other, **tiling)
     pairs = {number: [] for number in range(len(list(task.items())))}
-    from genolm.tasks.scanning.pair import ModelPair
-
-    for window in task.windows(list(task.items()), ModelPair(one, other)):
+    for window in task.windows(list(task.items()), ModelGroup((one, other))):
         pairs[window.origin[0]].append((window.origin[1], window.sequence))
     for own in pairs.values():
         texts = dict.fromkeys((0, 1), "")
@@ -211,18 +211,12 @@ def test_a_model_less_itself_is_nothing(tiny):
 
 
 def test_the_difference_of_one_base_models(tiny):
-    other = tiny_twin(tiny)
+    other = random_twin(tiny, 99)
     text = bases(100)
     found = scan(tiny, [text], minus=other, window=40, side="none").values("sequence1")
     one, two = (scan(each, [text], window=40, side="none").values("sequence1") for each in (tiny, other))
     close(found, one - two)
     assert np.abs(found).max() > 0.01
-
-
-def tiny_twin(model):
-    from genolm.models.random_weights import random_network
-
-    return Model(random_network(model.config, 99), model.tokenizer, replace(model.card, name="twin"))
 
 
 def test_files_of_a_prefix(tiny, fasta, tmp_path, text_of_three_contigs):
@@ -265,6 +259,7 @@ PROGRAM = """
 import os, signal, sys
 from pathlib import Path
 from genolm.tasks.scan import scan
+from genolm.tasks.scanning.models import ModelGroup
 from genolm.tasks.scanning.task import ScanTask
 import genolm.tasks.scanning.task as module
 ScanTask.part_tokens = 100
@@ -343,7 +338,7 @@ def test_a_run_of_other_models_is_not_resumed(tiny, ocean, fasta, tmp_path, monk
     with pytest.raises(ZeroDivisionError):
         scan(tiny, fasta, tmp_path / "scan", minus=ocean, window=50)
     with pytest.raises(RunError, match=r"belongs to another run; changed: .*model weights"):
-        scan(tiny, fasta, tmp_path / "scan", minus=tiny_twin(tiny), window=50, resume=True)
+        scan(tiny, fasta, tmp_path / "scan", minus=random_twin(tiny, 99), window=50, resume=True)
 
 
 @pytest.mark.parametrize("ending", ["json", "bw", "bed", "genes.tsv", "forward.bw"])
@@ -385,6 +380,7 @@ def test_settings_are_checked(tiny, ocean):
         ({"leave": 4.0}, InputError, "the threshold to leave is from 0 to that to enter"),
         ({"passes": 3}, ModelError, "only encoders have passes"),
         ({"window": 10**8}, ModelError, r"a context of 100,000,000 bases is not within the 1 to"),
+        ({"twin": True}, InputError, "a twin of random weights is a baseline for genes"),
         ({"genes": "g.gff3", "order": 12}, InputError, "the order of the Markov model is from 0 to 9"),
     ):
         with pytest.raises(error, match=message):
@@ -424,3 +420,21 @@ def test_genes_are_told_from_what_lies_between(tiny, tmp_path):
     written = pl.read_csv(tmp_path / "scan.genes.tsv", separator="\t")
     assert written["id"].to_list() == ["g0", "g1000", "g2000"]
     assert json.loads((tmp_path / "scan.json").read_text())["genes"]["coding_genes"] == 3
+
+
+def test_a_twin_of_random_weights_stands_beside_and_changes_nothing_else(tiny, ocean, tmp_path):
+    text = bases(2000)
+    genes = tmp_path / "g.gff3"
+    genes.write_text("sequence1\tx\tCDS\t501\t1500\t.\t+\t0\tID=a\n")
+    settings = {"window": 60, "genes": genes, "gene_window": 50}
+    for minus in (None, ocean):
+        with_twin, without = (scan(tiny, [text], minus=minus, twin=twin, **settings) for twin in (True, False))
+        close(with_twin.values("sequence1"), without.values("sequence1"))
+        alone = scan(random_twin(tiny, 0), [text], minus=minus, window=60, side="none").tracks.of(
+            "sequence1", "model", "mean"
+        )
+        close(with_twin.tracks.of("sequence1", "twin", "mean"), alone)
+        found, plain = (one.record["genes"]["separation"] for one in (with_twin, without))
+        assert set(found) - set(plain) == {"random_weights"}
+        assert found["track"]["auroc"] == pytest.approx(plain["track"]["auroc"], abs=1e-3)
+        assert with_twin.record["twin"]["fingerprint"] != tiny.fingerprint

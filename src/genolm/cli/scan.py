@@ -68,6 +68,9 @@ def scan(
     order: Annotated[
         int, typer.Option(callback=at_least(0, 9), metavar="K", help="Order of the Markov model of --genes.")
     ] = 5,
+    twin: Annotated[
+        bool, typer.Option("--twin", help="Also a twin of random weights, for --genes; doubles the work.")
+    ] = False,
     settings: dict[str, Any],
 ) -> Path:
     """Surprise of a model along whole genomes, and intervals where it stands out.
@@ -98,6 +101,7 @@ def scan(
         genes=genes,
         gene_window=gene_window,
         order=order,
+        twin=twin,
         **settings,
     )
     return written

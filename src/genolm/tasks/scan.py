@@ -12,13 +12,14 @@ from genolm.genome.coding import read_gene_map
 from genolm.genome.formats import file_format
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.embed import context_bases
+from genolm.tasks.random_twin import random_twin
 from genolm.tasks.scanning.calls import Calling, Side
 from genolm.tasks.scanning.genes import GeneSettings
+from genolm.tasks.scanning.models import together
 from genolm.tasks.scanning.outputs import Outputs
-from genolm.tasks.scanning.pair import ModelPair, models_of
 from genolm.tasks.scanning.task import Reader, Scan, ScanTask
 from genolm.tasks.scanning.tiles import Tiling
-from genolm.tasks.scanning.tracks import Combine
+from genolm.tasks.scanning.tracks import Combine, Role
 from genolm.tasks.sources import Source, settle
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def scan(
     genes: Path | str | None = None,
     gene_window: int = 100,
     order: int = 5,
+    twin: bool = False,
     device: torch.device | str | None = None,
     dtype: torch.dtype | str | None = None,
     token_budget: int | None = None,
@@ -106,6 +108,7 @@ def scan(
             the record, how well the track tells coding windows from intergenic ones, beside G + C and a Markov model.
         gene_window: bases of those windows.
         order: bases that the Markov model depends on.
+        twin: beside them, the surprise of a model of the same shape with random weights; as much work again.
         device: where to compute; None for the best there is.
         dtype: precision of the weights; None for what card and device prefer.
         token_budget: tokens of a batch; None for what fits.
@@ -127,6 +130,8 @@ def scan(
     annotation = None if genes is None else GeneSettings(Path(genes), gene_window, order, seed)
     if combine not in get_args(Combine):
         raise InputError(f"combine is one of {', '.join(get_args(Combine))}", value=combine)
+    if twin and annotation is None:
+        raise InputError("a twin of random weights is a baseline for genes: give their annotation, genes=, --genes")
     source = _contigs(genome)
     if annotation is not None:
         read_gene_map(annotation.file).on({record.id: len(record.sequence) for record in source.read()})
@@ -136,22 +141,31 @@ def scan(
         outputs = Outputs.of(Path(out))
         outputs.check(overwrite=overwrite, resume=resume)
         path = outputs.record
-    opened = bulk.open(model, path)
-    if minus is not None:
-        opened = ModelPair(opened, bulk.open(minus))
-    models = models_of(opened)
-    if passes is not None and all(one.causal for one in models):
+    models = _models(bulk, model, minus, path, seed if twin else None)
+    if passes is not None and all(one.causal for one in models.values()):
         raise ModelError("only encoders have passes, and no model here is one")
     task = ScanTask(
         source,
-        tiling_of(models, window, overlap),
+        tiling_of(tuple(models.values()), window, overlap),
         combine,
         per_strand,
-        tuple(Reader.of(one, passes) for one in models),
+        tuple(Reader.of(one, role, passes) for role, one in models.items()),
         calling,
         annotation,
     )
-    return bulk.run(task, opened, path)
+    return bulk.run(task, together(tuple(models.values())), path)
+
+
+def _models(
+    bulk: Bulk, model: Model | str | Path, minus: Model | str | Path | None, out: Path | None, twin: int | None
+) -> dict[Role, Model]:
+    """The models by what they are for; ``twin`` is the seed of its weights."""
+    models: dict[Role, Model] = {"model": bulk.open(model, out)}
+    if minus is not None:
+        models["minus"] = bulk.open(minus)
+    if twin is not None:
+        models["twin"] = random_twin(models["model"], twin)
+    return models
 
 
 def _contigs(genome: Any) -> Source:

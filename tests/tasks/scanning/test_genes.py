@@ -33,7 +33,7 @@ def gene_map(*genes, others=()):
 
 def tracks_of(values, chrom="c"):
     """Forward values given, the reverse ones a half more."""
-    tracks = Tracks({chrom: len(values)}, (False, True), 1)
+    tracks = Tracks({chrom: len(values)}, (False, True), ["model"])
     tracks.strand(chrom, False)[:] = values
     tracks.strand(chrom, True)[:] = values + 0.5
     return tracks

@@ -157,6 +157,7 @@ def separation(
     sums_NK = np.concatenate(sums)
     return {
         "coding_genes": len(genes.coding),
+        "other_features": len(genes.genic) - sum(len(gene.parts) for gene in genes.coding),
         "window_bases": settings.window,
         "block_bases": BLOCK,
         "mean_nats_per_base": {
@@ -186,9 +187,11 @@ def _told_apart(windows: _Windows, settings: GeneSettings, baseline: str) -> dic
 def _signals(record: SequenceRecord, tracks: Tracks, combine: Combine, markov: HeldOutMarkov) -> dict[str, Float32]:
     """Values of every base: the track, what else the strands can be made into, and the baselines."""
     others: tuple[Combine, ...] = ("mean", "min", "forward", "reverse") if len(tracks.strands) == 2 else ()
+    twin = {"random_weights": tracks.of(record.id, "twin", combine)} if "twin" in tracks.roles else {}
     return {
         "track": tracks.combined(record.id, combine),
         **{f"strands_{how}": tracks.combined(record.id, how) for how in others if how != combine},
+        **twin,
         "gc": _GC[letters(record.sequence)],
         f"markov{markov.order}": markov.surprise(record.id, record.sequence),
     }

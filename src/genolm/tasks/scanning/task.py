@@ -20,10 +20,10 @@ from genolm.tasks.log_probabilities import Normalisation
 from genolm.tasks.provenance import Provenance
 from genolm.tasks.scanning.calls import Calling, call, write_bed
 from genolm.tasks.scanning.genes import GeneSettings, gene_table, separation
+from genolm.tasks.scanning.models import models_of
 from genolm.tasks.scanning.outputs import Outputs, contig_table, contigs_of, write_record, write_tracks
-from genolm.tasks.scanning.pair import models_of
 from genolm.tasks.scanning.tiles import Tile, Tiling
-from genolm.tasks.scanning.tracks import Combine, Tracks
+from genolm.tasks.scanning.tracks import Combine, Role, Tracks
 from genolm.tasks.sources import Source
 from genolm.tasks.stretches import Float32, Scored, joined_stretches, own_tokens, token_lengths
 from genolm.tasks.tables import write_delimited
@@ -35,22 +35,25 @@ class Reader:
     """How one of the models reads windows.
 
     Attributes:
+        role: what it is for.
         normalise: what probabilities add up to one over.
         passes: of an encoder, each with other tokens masked; 0 for a decoder.
         bases_per_token: of its tokenizer, on average.
         provenance: the model.
     """
 
+    role: Role
     normalise: Normalisation
     passes: int
     bases_per_token: float
     provenance: Provenance
 
     @classmethod
-    def of(cls, model: Model, passes: int | None) -> Reader:
+    def of(cls, model: Model, role: Role, passes: int | None) -> Reader:
         """How a model reads."""
         asked = None if model.causal else passes
         return cls(
+            role,
             normalisation_of(model, None),
             passes_of(model, asked),
             model.tokenizer.bases_per_token,
@@ -77,7 +80,7 @@ class ScanTask:
         tiling: how they are cut.
         combine: how two strands become one.
         per_strand: write the tracks of the strands too.
-        readers: how each model reads; of two, the difference is taken.
+        readers: how each model reads, and what it is for.
         calling: how intervals are called.
         genes: the annotation, and how coding and intergenic sequence are told apart; None for neither.
     """
@@ -136,12 +139,12 @@ class ScanTask:
     def rows(self, items: Sequence[Tile], windows: Sequence[Window], outputs: Sequence[Float32]) -> pl.DataFrame:
         """A row for each tile: the surprise of its own bases under each model, in the order of the forward strand."""
         surprises = [self._surprises(which, items, windows, outputs) for which in range(len(self.readers))]
-        columns = {
+        columns: dict[str, Any] = {
             "chrom": [tile.chrom for tile in items],
             "reverse": [tile.reverse for tile in items],
             "start": [tile.start for tile in items],
             **{
-                f"surprise{which}": pl.Series([pl.Series(one, dtype=pl.Float32) for one in own], dtype=_VALUES)
+                self.readers[which].role: pl.Series([pl.Series(one, dtype=pl.Float32) for one in own], dtype=_VALUES)
                 for which, own in enumerate(surprises)
             },
         }
@@ -181,7 +184,7 @@ class ScanTask:
     def _result(self, frames: Iterator[pl.DataFrame], folder: Path | None) -> Scan:
         contigs = contigs_of(self.source, self.tiling)
         lengths = {name: contig.length for name, contig in contigs.items()}
-        tracks = Tracks(lengths, self.strands, len(self.readers), folder)
+        tracks = Tracks(lengths, self.strands, [reader.role for reader in self.readers], folder)
         tracks.fill(frames)
         rows, called = call(((name, tracks.combined(name, self.combine)) for name in contigs), self.calling)
         record = {
@@ -197,12 +200,11 @@ class ScanTask:
 
     def _described(self) -> dict[str, Any]:
         """Everything that says how the track was made."""
-        models = [self._model(reader) for reader in self.readers]
+        models = {reader.role: _model(reader) for reader in self.readers}
         return {
-            "genolm_version": models[0].pop("genolm_version"),
+            "genolm_version": self.readers[0].provenance.version,
             "track": f"{self._quantity}, nats per base",
-            "model": models[0],
-            "minus": models[1] if len(models) > 1 else None,
+            **{role: models.get(role) for role in ("model", "minus", "twin")},
             "combine": self.combine,
             "strands": ["reverse" if reverse else "forward" for reverse in self.strands],
             "window_bases": self.tiling.window,
@@ -211,14 +213,6 @@ class ScanTask:
             "calling": {name: getattr(self.calling, name) for name in self.calling.__dataclass_fields__},
         }
 
-    def _model(self, reader: Reader) -> dict[str, Any]:
-        masked = {"masked_passes": reader.passes} if reader.passes else {}
-        texts = reader.provenance.described(normalised_over=reader.normalise)
-        texts["fingerprint"] = texts.pop("model_fingerprint")
-        if reader is not self.readers[0]:
-            texts.pop("genolm_version")
-        return {**texts, **masked}
-
     @property
     def strands(self) -> tuple[bool, ...]:
         """The strands that are read; True is the reverse one."""
@@ -226,7 +220,7 @@ class ScanTask:
 
     @property
     def _quantity(self) -> str:
-        return "surprise" if len(self.readers) == 1 else "surprise_difference"
+        return "surprise_difference" if any(reader.role == "minus" for reader in self.readers) else "surprise"
 
     @property
     def _depth(self) -> str:
@@ -263,6 +257,14 @@ def _own(tile: Tile, scored: Scored) -> Float32:
     """The surprise of a tile's own bases on the forward strand."""
     values = -scored.per_base()[tile.before : tile.before + tile.end - tile.start]
     return values[::-1] if tile.reverse else values
+
+
+def _model(reader: Reader) -> dict[str, Any]:
+    """What there is to say about a model."""
+    texts: dict[str, Any] = reader.provenance.described(normalised_over=reader.normalise)
+    texts.pop("genolm_version")
+    texts["fingerprint"] = texts.pop("model_fingerprint")
+    return {**texts, "masked_passes": reader.passes} if reader.passes else texts
 
 
 def _file(source: Source) -> Path | None:

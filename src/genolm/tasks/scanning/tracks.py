@@ -11,6 +11,9 @@ import polars as pl
 
 from genolm.tasks.stretches import Float32, mean_of_strands
 
+Role = Literal["model", "minus", "twin"]
+"""What a model is for: its surprise is the track; is taken from it; stands beside it as a baseline."""
+
 Combine = Literal["mean", "min", "forward", "reverse"]
 """How a base's values of the two strands become one."""
 
@@ -21,53 +24,52 @@ class Tracks:
     Args:
         lengths: bases of every contig.
         strands: which were read; True is the reverse one.
-        models: 1, or 2 whose difference counts.
+        roles: of the models whose surprise there is.
         folder: where the values lie while they are used; None to hold them in memory.
     """
 
     def __init__(
-        self, lengths: Mapping[str, int], strands: Iterable[bool], models: int, folder: Path | None = None
+        self, lengths: Mapping[str, int], strands: Iterable[bool], roles: Iterable[Role], folder: Path | None = None
     ) -> None:
-        self.lengths, self.strands, self.models = dict(lengths), tuple(strands), models
+        self.lengths, self.strands, self.roles = dict(lengths), tuple(strands), tuple(roles)
         ends = np.cumsum(list(self.lengths.values()))
         self._places = dict(zip(self.lengths, zip([0, *ends[:-1].tolist()], ends.tolist())))
         total = int(ends[-1])
         self._values = {
-            (which, reverse): _blank(total, folder, f"{which}{reverse:d}")
-            for which in range(models)
+            (role, reverse): _blank(total, folder, f"{role}{reverse:d}")
+            for role in self.roles
             for reverse in self.strands
         }
 
     def fill(self, frames: Iterable[pl.DataFrame]) -> None:
-        """Takes in the rows of tiles: ``chrom``, ``reverse``, ``start`` and the surprise of each model."""
-        names = ["chrom", "reverse", "start", *(f"surprise{which}" for which in range(self.models))]
+        """Takes in the rows of tiles: ``chrom``, ``reverse``, ``start`` and, by its role, each model's surprise."""
+        names = ["chrom", "reverse", "start", *self.roles]
         for frame in frames:
             for chrom, reverse, start, *surprises in zip(*(frame[name] for name in names)):
                 begin = self._places[chrom][0] + start
-                for which, values in enumerate(surprises):
-                    self._values[which, reverse][begin : begin + len(values)] = values.to_numpy()
+                for role, values in zip(self.roles, surprises):
+                    self._values[role, reverse][begin : begin + len(values)] = values.to_numpy()
 
     def strand(self, chrom: str, reverse: bool) -> Float32:
-        """One strand's values of a contig."""
-        return self._difference([self._of(chrom, which, reverse) for which in range(self.models)])
+        """One strand's values of a contig: the model's surprise, less that of the second where there is one."""
+        values = self._of(chrom, "model", reverse)
+        return values - self._of(chrom, "minus", reverse) if "minus" in self.roles else values
 
     def combined(self, chrom: str, how: Combine) -> Float32:
-        """A contig's values, of two models the first's less the second's, each combined for itself."""
-        return self._difference([self._combined(chrom, which, how) for which in range(self.models)])
+        """A contig's values; of two models each is combined for itself before the difference is taken."""
+        values = self.of(chrom, "model", how)
+        return values - self.of(chrom, "minus", how) if "minus" in self.roles else values
 
-    def _combined(self, chrom: str, which: int, how: Combine) -> Float32:
+    def of(self, chrom: str, role: Role, how: Combine) -> Float32:
+        """The combined surprise of one model."""
         if how in ("forward", "reverse"):
-            return self._of(chrom, which, how == "reverse")
-        forward, reverse = (self._of(chrom, which, strand) for strand in (False, True))
+            return self._of(chrom, role, how == "reverse")
+        forward, reverse = (self._of(chrom, role, strand) for strand in (False, True))
         return mean_of_strands(forward, reverse) if how == "mean" else np.fmin(forward, reverse)
 
-    def _of(self, chrom: str, which: int, reverse: bool) -> Float32:
+    def _of(self, chrom: str, role: Role, reverse: bool) -> Float32:
         start, end = self._places[chrom]
-        return self._values[which, reverse][start:end]
-
-    @staticmethod
-    def _difference(values: list[Float32]) -> Float32:
-        return values[0] - values[1] if len(values) == 2 else np.asarray(values[0])
+        return self._values[role, reverse][start:end]
 
 
 def _blank(count: int, folder: Path | None, name: str) -> Float32:
