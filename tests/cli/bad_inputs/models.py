@@ -65,6 +65,28 @@ class Carrier:
         return exec, ("open('marker', 'w')",)
 
 
+def gena(name: str, **values: object) -> Callable[[Path], object]:
+    """A tiny encoder in the layout in which GENA-LM is published, with other values in its config."""
+
+    def make(place: Path) -> None:
+        from genolm.models.conversion import convert
+
+        convert(name, place / "model", overwrite=True)
+        (place / "model/card.json").unlink()  # no card tells the sum of weights that are to be damaged
+        edited("config.json", **values)(place)
+
+    return make
+
+
+def gena_pickle(place: Path) -> None:
+    """GENA's weights as a pickle that carries code."""
+    import torch
+
+    gena("tiny-random-bert")(place)
+    (place / WEIGHTS).unlink()
+    torch.save({"weights": Carrier()}, place / "model/pytorch_model.bin")
+
+
 def carries_code(path: Path) -> None:
     """Something in the file that is no plain data."""
     import torch
@@ -248,6 +270,49 @@ CASES = (
         "model exists; give another folder, or --overwrite to replace it",
         5,
     ),
+    folder(
+        "model: norms before the blocks under a config that says after",
+        gena("tiny-random-bert", pre_layer_norm=..., last_layer_norm=...),
+        "model: its norms stand before the blocks (bert.encoder.layer.0.pre_attention_ln.weight), but its config says after them (pre_layer_norm false); it would load into the wrong modules",
+    ),
+    folder(
+        "model: a final norm that the config denies",
+        gena("tiny-random-bert", last_layer_norm=False),
+        "model: has a final norm (bert.encoder.last_layer_ln.weight), but its config says last_layer_norm false",
+    ),
+    folder(
+        "model: no final norm under a config that does not deny it",
+        gena("tiny-random-bert-nolast", last_layer_norm=...),
+        "model: has no final norm (bert.encoder.last_layer_ln.weight), but its config says last_layer_norm true (which an absent key means with pre_layer_norm)",
+    ),
+    folder(
+        "model: rotary frequencies under a config that says absolute",
+        gena("tiny-random-sparse-rotary", position_embedding_type="absolute"),
+        "model: its positions are rotary (bert.encoder.layer.0.attention.self.rotary_emb.inv_freq), but its config says position_embedding_type absolute",
+    ),
+    folder(
+        "model: block layouts under a config of dense attention",
+        gena("tiny-random-sparse", sparse_attention=None),
+        "model: has block layouts (bert.encoder.layer.0.attention.self.sparse_self_attention.master_layout), but its config has no sparse_attention",
+    ),
+    folder(
+        "model: an encoder whose config does not tell epsilon",
+        gena("tiny-random-bert", layer_norm_eps=...),
+        "model/config.json: layer_norm_eps must be a number, not None",
+    ),
+    Case(
+        "convert: an encoder to the megatron layout",
+        "convert tiny-random-bert converted --to megatron",
+        "the megatron layout holds decoders only; this is an encoder",
+        4,
+    ),
+    Case(
+        "convert: a published pickle that carries code",
+        "convert model converted",
+        "model/pytorch_model.bin: names builtins.exec, which is no plain data; opening it could run code, so it is refused",
+        4,
+        make=gena_pickle,
+    ),
     Case(
         "convert: an unknown layout",
         f"convert {MODEL} converted --to pickle",
@@ -323,7 +388,7 @@ CASES = (
     Case(
         "cite: no paper",
         "cite hyena",
-        "no paper known for 'hyena'; families with one: genos, gengram, gena-lm, genomeocean",
+        "no paper known for 'hyena'; families with one: genos, gengram, gena-lm, moderngena, genomeocean",
         4,
     ),
     Case(
