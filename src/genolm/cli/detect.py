@@ -110,7 +110,7 @@ def train(
 
 def _line(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row of the report as it is printed."""
-    name = row["features"] if "features" in row else f"{row['part']} {row['name']}"
+    name = f"{row['features']}, {row['part']} {row['name']}" if "part" in row else row["features"]
     held = " (held out)" if row.get("held_out") else ""
     shown = ("natural", "generated", "auroc", "tpr_at_1", "tpr_at_5", "tpr", "fpr", "f1", "f1_at_half", "brier")
     return {"on other genomes": f"{name}{held}"} | {column: row[column] for column in shown}

@@ -24,6 +24,10 @@ def row(report, name: str) -> dict:
     return next(one for one in report["evaluation"] if one["features"] == name)
 
 
+def parts_of(report, features: str = "handmade") -> dict:
+    return {(part["part"], part["name"]): part for part in report["parts"] if part["features"] == features}
+
+
 def test_markov_sequence_is_told_from_natural_on_other_genomes(detector):
     found = row(detector.report, "handmade")
     assert found["auroc"] > 0.9 and found["auroc_low"] > 0.8
@@ -47,7 +51,7 @@ def test_no_genome_is_in_two_folds_and_all_samples_in_one(detector):
 
 
 def test_figures_come_by_generator_decoding_and_length(detector):
-    parts = {(part["part"], part["name"]): part for part in detector.report["parts"]}
+    parts = parts_of(detector.report)
     assert {name for kind, name in parts if kind == "generator"} == {"markov0", "markov1", "markov2"}
     assert {name for kind, name in parts if kind == "decoding"} == {"temperature=0.5", "temperature=1.0"}
     assert {name for kind, name in parts if kind == "length"} == {"200-499"}
@@ -69,9 +73,11 @@ def test_what_is_held_out_is_tested_and_never_trained_on(files, natural, monkeyp
     found = genolm.train_detector(natural, files / "markov.fa", **words)
     # Five genomes of 12 + 8 sequences are left: all of them against elm, four of them against a fold of their own.
     assert trained[:6] == [(5 * 20, 5 * 8), *[(4 * 20, 4 * 8)] * 5]
-    parts = {(part["part"], part["name"]): part for part in found.report["parts"]}
+    parts = parts_of(found.report)
+    assert {part["features"] for part in found.report["parts"]} == {"handmade", "tetranucleotides"}
     assert parts["generator", "markov2"]["held_out"] and parts["generator", "markov2"]["generated"] == 20
-    assert parts["genome", "elm"]["held_out"] and parts["genome", "elm"]["natural"] == 12
+    assert parts["taxon", "elm"]["held_out"] and parts["taxon", "elm"]["natural"] == 12
+    assert parts["taxon", "elm"]["generated"] == 12 and parts["taxon", "elm"]["auroc"] > 0.8
     assert not parts["generator", "markov1"]["held_out"]
     assert found.report["folds"][0]["genomes"] == ["elm"]
 

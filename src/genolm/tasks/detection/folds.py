@@ -36,6 +36,7 @@ class Folds:
         group_N: number of the group of related genomes, or of a generated sequence that belongs to none.
         genomes: fold of every genome.
         shared: for every genome the share of its 28-mers that stand in genomes of other folds.
+        held_out: taxon of every genome that is held out.
     """
 
     fold_N: Ints
@@ -43,6 +44,7 @@ class Folds:
     group_N: Ints
     genomes: Mapping[str, int]
     shared: Mapping[str, float]
+    held_out: Mapping[str, str]
 
 
 def make_folds(
@@ -85,7 +87,9 @@ def make_folds(
     fold_N, group_N = _of_samples(samples, folds, groups, seed)
     closed = [one.generator in generators or one.decoding in decodings for one in samples]
     trainable_N = ~np.array(closed, bool) & (fold_N != HELD_OUT)
-    return Folds(fold_N, trainable_N, group_N, folds, _shared(facts, folds))
+    return Folds(
+        fold_N, trainable_N, group_N, folds, _shared(facts, folds), {name: facts[name].taxon for name in sorted(held)}
+    )
 
 
 def related_genomes(facts: Mapping[str, GenomeFacts]) -> dict[tuple[str, str], float]:

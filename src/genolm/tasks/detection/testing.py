@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from genolm.tasks.detection.classifier import fit
 from genolm.tasks.detection.evaluation import Scores, length_bins, scores, with_intervals
+from genolm.tasks.detection.features import BASELINE
 from genolm.tasks.detection.folds import HELD_OUT, Folds
 from genolm.tasks.detection.samples import Sample
 
@@ -52,14 +53,15 @@ def evaluated(
     rate: float,
     seed: int,
 ) -> dict[str, Any]:
-    """``evaluation`` of features, baseline and shuffled labels; ``parts``: the wanted features by parts."""
+    """``evaluation`` of features, baseline and shuffled labels; ``parts``: detector and baseline by parts."""
     rows, parts = [], []
     shown = parted.trainable_N
     for name in dict.fromkeys((wanted, *matrices)):
         found = tested(matrices[name], generated_N, parted, rate)
         rows.append({"features": name} | _row(found, generated_N, parted, shown, seed))
-        if name == wanted:
-            parts = _parts(samples, found, generated_N, parted, seed)
+        if name in (wanted, BASELINE):
+            told = _parts(samples, found, generated_N, parted, seed)
+            parts += [{"features": name} | part for part in told]
     rows.append({"features": SHUFFLED} | _shuffled(matrices[wanted], generated_N, parted, rate, seed))
     return {"evaluation": rows, "parts": parts}
 
@@ -107,12 +109,25 @@ def _parts(
             found.append(
                 {"part": "length", "name": name, "held_out": False} | _row(outcome, generated_N, parted, rows, seed)
             )
-    for genome in sorted(name for name, fold in parted.genomes.items() if fold == HELD_OUT):
-        own = np.array([sample.genome == genome for sample in samples])
-        rows = own | (generated_N & parted.trainable_N)
-        found.append(
-            {"part": "genome", "name": genome, "held_out": True} | _row(outcome, generated_N, parted, rows, seed)
-        )
+    return found + _held_out_parts(samples, outcome, generated_N, parted, seed)
+
+
+def _held_out_parts(
+    samples: Sequence[Sample], outcome: Tested, generated_N: Bools, parted: Folds, seed: int
+) -> list[dict[str, Any]]:
+    """Figures of each held-out taxon and genome; beside sequences generated from others where none came from it."""
+    genomes = np.array([sample.genome for sample in samples])
+    found = []
+    wholes = {
+        taxon: [name for name, one in parted.held_out.items() if one == taxon] for taxon in parted.held_out.values()
+    }
+    singles = {name: [name] for name in parted.held_out if name not in wholes}
+    for kind, parts in (("taxon", wholes), ("genome", singles)):
+        for name, members in parts.items():
+            own = np.isin(genomes, members)
+            rows = own if (own & generated_N).any() else own | (generated_N & parted.trainable_N)
+            part = {"part": kind, "name": name, "held_out": True}
+            found.append(part | _row(outcome, generated_N, parted, rows, seed))
     return found
 
 
