@@ -160,3 +160,25 @@ def test_genbank_without_biopython(written):
     program = "import sys; sys.modules['Bio'] = None; from genolm.genome.coding import *; read_gene_map(sys.argv[1])"
     done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, timeout=60)
     assert "GenBank and EMBL files are read by biopython, which is not installed: pip install" in done.stderr
+
+
+@pytest.mark.data
+def test_annotations_of_gene_clusters(data_dir):
+    """Every CDS that is none of a pseudogene, on the record that it stands in."""
+    files = sorted((data_dir / "bacteria" / "bgc").glob("*.gbk.gz"))
+    assert files
+    for path in files:
+        lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+        keys = [line[5:21].strip() for line in lines if line.startswith("     ") and line[5:6].strip()]
+        assert len(read_gene_map(path).coding) == keys.count("CDS") - len(pseudo_cds(lines))
+
+
+def pseudo_cds(lines):
+    """The CDS features of a flat file that are marked as pseudogenes."""
+    found, inside = set(), None
+    for number, line in enumerate(lines):
+        if line.startswith("     ") and line[5:6].strip():
+            inside = number if line[5:21].strip() == "CDS" else None
+        if inside is not None and line.strip().startswith("/pseudo"):
+            found.add(inside)
+    return found

@@ -239,7 +239,7 @@ def test_the_record_says_what_was_done_and_what_was_not(tiny, fasta, text_of_thr
     record = scan(tiny, fasta, window=50, combine="forward").record
     assert record["model"]["fingerprint"] == tiny.fingerprint
     assert (record["track"], record["strands"], record["minus"]) == ("surprise, nats per base", ["forward"], None)
-    assert (record["window_bases"], record["overlap_bases"]) == (50, 12)
+    assert [record[name] for name in ("window_bases", "read_before_a_tile", "read_after_a_tile")] == [50, 12, 0]
     rows = {row["name"]: row for row in record["contigs"]}
     assert [row["length"] for row in rows.values()] == [len(text) for text in text_of_three_contigs.values()]
     one = rows["one"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -146,9 +146,10 @@ def separation(
     markov = HeldOutMarkov(settings.order)
     for record in records:
         markov.add(record.id, record.sequence)
+    classes = _by_contig(part for gene in genes.coding for part in gene.parts), _by_contig(genes.genic)
     windows, sums, at = _Windows(), list[NDArray[np.float64]](), 0
     for record in records:
-        coding, genic = (_covered(parts, record) for parts in (_coding(genes), genes.genic))
+        coding, genic = (_covered(parts.get(record.id, ()), record) for parts in classes)
         values = _signals(record, tracks, combine, markov)
         sums.append(_class_sums(tracks.combined(record.id, combine), coding, ~genic))
         for label, mask in ((True, coding), (False, ~genic)):
@@ -197,15 +198,18 @@ def _signals(record: SequenceRecord, tracks: Tracks, combine: Combine, markov: H
     }
 
 
-def _coding(genes: GeneMap) -> Iterator[Interval]:
-    return (part for gene in genes.coding for part in gene.parts)
+def _by_contig(parts: Iterable[Interval]) -> dict[str, list[Interval]]:
+    found: dict[str, list[Interval]] = {}
+    for part in parts:
+        found.setdefault(part.chrom, []).append(part)
+    return found
 
 
 def _covered(parts: Iterable[Interval], record: SequenceRecord) -> NDArray[np.bool_]:
+    """Which bases of a contig some of its intervals cover."""
     mask = np.zeros(len(record.sequence), bool)
     for part in parts:
-        if part.chrom == record.id:
-            mask[max(0, part.start) : part.end] = True
+        mask[max(0, part.start) : part.end] = True
     return mask
 
 

@@ -208,7 +208,8 @@ class ScanTask:
             "combine": self.combine,
             "strands": ["reverse" if reverse else "forward" for reverse in self.strands],
             "window_bases": self.tiling.window,
-            "overlap_bases": self.tiling.before + self.tiling.after,
+            "read_before_a_tile": self.tiling.before,
+            "read_after_a_tile": self.tiling.after,
             "cut_at_runs_of_N": self.tiling.shortest_run,
             "calling": {name: getattr(self.calling, name) for name in self.calling.__dataclass_fields__},
         }
