@@ -253,6 +253,17 @@ def generate(
         float | None, typer.Option(help="Above 1: what was written becomes less likely; default 1.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same sequences.")] = 0,
+    check: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FASTA",
+            help="Natural genome to check the output beside, as `genolm check`, into OUTPUT.check; can be repeated.",
+        ),
+    ] = None,
+    check_training: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FASTA", help="What the check measures novelty against; default those of --check."),
+    ] = None,
     backend: Annotated[
         Literal["torch", "vllm"],
         typer.Option(help="What computes; vllm reads a folder in Hugging Face's layout (extra: vllm)."),
@@ -281,6 +292,8 @@ def generate(
         top_p=top_p,
         repetition_penalty=repetition_penalty,
         seed=seed,
+        check=check or (),
+        check_training=check_training or (),
         backend=backend,
         **settings,
     )

@@ -20,6 +20,7 @@ from genolm.models.precision import parse_dtype
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.continuation import continue_prompts
 from genolm.tasks.embed import context_bases
+from genolm.tasks.following_check import FollowingCheck
 from genolm.tasks.generate_tokens import GenerateTokensTask, check_prompts
 from genolm.tasks.generation_requests import SUFFIXES, Request, prompts_of, write_record
 from genolm.tasks.presets import Preset
@@ -176,6 +177,8 @@ def generate(
     top_p: float | None = None,
     repetition_penalty: float | None = None,
     seed: int = 0,
+    check: Path | str | Sequence[Path | str] = (),
+    check_training: Path | str | Sequence[Path | str] = (),
     backend: Literal["torch", "vllm"] = "torch",
     device: torch.device | str | None = None,
     dtype: torch.dtype | str | None = None,
@@ -215,6 +218,9 @@ def generate(
         repetition_penalty: above 1 what was already written becomes less likely, with tokens of several bases also
             what stands in the prompt; 1 where nothing is said.
         seed: same seed, same sequences.
+        check: natural genomes, as FASTA, beside which what was written is then checked: :func:`genolm.check_generated`
+            writes the folder ``OUT.check``.
+        check_training: FASTA that novelty is measured against in that check; none for the natural genomes.
         backend: ``torch``, or ``vllm`` for a folder in the layout of Hugging Face whose tokens stand for several bases
             (extra ``vllm``); it draws other sequences from the same seed and takes none of the settings that follow but
             ``dtype`` and ``overwrite``.
@@ -246,9 +252,10 @@ def generate(
     asked.check()
     sampler = base.sampler(temperature, top_k, top_p, repetition_penalty)
     source = settle(prompts)
+    report = FollowingCheck.planned(path, check, check_training, shard, overwrite=overwrite)
     if backend == "vllm":
         refuse_engine_settings({"device": device, "batch_tokens": token_budget, "resume": resume, "shard": shard})
-        return _by_vllm(model, path, asked, source, sampler, seed, preset, dtype, overwrite)
+        return report.after(_by_vllm(model, path, asked, source, sampler, seed, preset, dtype, overwrite))
     if backend != "torch":
         raise InputError("the backends are torch and vllm", value=backend)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
@@ -257,7 +264,7 @@ def generate(
         task: Any = asked.by_bases(opened, source, sampler, seed, preset)
     else:
         task = asked.by_tokens(opened, Provenance.of(opened), source, sampler, seed, preset)
-    return bulk.run(task, opened, path)
+    return report.after(bulk.run(task, opened, path))
 
 
 def _by_vllm(
