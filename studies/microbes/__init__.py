@@ -1,0 +1,1 @@
+"""What two small models of microbes can do on species that they never saw."""

@@ -1,0 +1,270 @@
+"""What two small models of microbes can do on species that they never saw.
+
+    GENOLM_DATA=folder python -m studies.microbes.run ENCODER DECODER
+    python -m studies.microbes.report                  # the tables of docs/studies/microbes.md
+
+ENCODER and DECODER are the model folders of ``genolm pretrain genolm-mini-bert`` and ``genolm-mini-ocean``. Each part
+is kept in ``runs/`` beside what it wrote and is not repeated; when all are there, results.json is made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from benchmarks.record import machine
+
+import genolm
+from genolm.genome import reverse_complement
+from studies.microbes.genomes import HELD_OUT, RECORDS, TRAINED, check_split, folder, paths
+from studies.microbes.likelihood import contigs, markov_bits
+
+HERE = Path(__file__).parent
+RUNS, RESULTS = HERE / "runs", HERE / "results.json"
+ENCODER, DECODER = "genolm-mini-bert", "genolm-mini-ocean"
+PROMPT, NEW, PER_GENOME = 500, 1000, 24
+DECODINGS = {"temperature 1": {"temperature": 1.0}, "temperature 0.8, top-p 0.95": {"temperature": 0.8, "top_p": 0.95}}
+FRAGMENT, FRAGMENTS = 5000, 40
+SCANNED = "Escherichia coli"
+SCANNED_BASES = 1_000_000
+GENES, COMPLETIONS = 40, 4
+SEED = 0
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("encoder")
+    parser.add_argument("decoder")
+    parser.add_argument("--only", nargs="+", help="parts to do now")
+    words = parser.parse_args()
+    torch.set_num_threads(1)
+    check_split()
+    RUNS.mkdir(exist_ok=True)
+    models = {ENCODER: genolm.load(words.encoder), DECODER: genolm.load(words.decoder)}
+    for name, part in PARTS.items():
+        if (words.only is None or name in words.only) and not _file(name).exists():
+            print(name, flush=True)
+            _write(_file(name), part(models))
+    if all(_file(name).exists() for name in PARTS):
+        told = {name: json.loads(_file(name).read_text()) for name in PARTS}
+        cards = {
+            name: {"metrics": dict(model.card.metrics), "fingerprint": model.fingerprint}
+            for name, model in models.items()
+        }
+        _write(RESULTS, {"machine": machine(), "models": cards, "parts": told})
+
+
+def likelihood(models: dict[str, Any]) -> dict[str, Any]:
+    """Bits per base of held-out species: the decoder on both strands' mean, beside the best Markov model."""
+    rows = {}
+    for species, path in paths(HELD_OUT).items():
+        pieces = _pieces(path, 5000, 40)
+        scored = genolm.score(models[DECODER], pieces)
+        bits = -scored["log_likelihood_sum_nats"].sum() / scored["scored_bases"].sum() / math.log(2)
+        masked = genolm.score(models[ENCODER], pieces[:10])
+        pseudo = -masked["pseudo_log_likelihood_sum_nats"].sum() / masked["scored_bases"].sum() / math.log(2)
+        rows[species] = {"decoder": bits, "encoder_pseudo": pseudo, "markov": markov_bits(pieces)}
+    return rows
+
+
+def clusters(models: dict[str, Any]) -> dict[str, Any]:
+    """Held-out species by embeddings of the layer that is best on training species, beside tetranucleotides."""
+    found: dict[str, Any] = {}
+    for name, model in models.items():
+        chosen = {}
+        for layer in range(1, model.config.num_layers + 1):
+            told = genolm.cluster(
+                model, _named(TRAINED), layer=layer, twin=False, repeats=1, per_genome=20, length=FRAGMENT
+            )
+            chosen[layer] = _ari(told["agreement"])["model"]["kmeans"]
+        layer = max(chosen, key=lambda one: chosen[one])
+        out = RUNS / f"cluster-{name}"
+        genolm.cluster(
+            model, _named(HELD_OUT), out, layer=layer, rc=True, length=FRAGMENT, per_genome=FRAGMENTS, overwrite=True
+        )
+        report = json.loads((out / "cluster.json").read_text())
+        found[name] = {
+            "layer": layer,
+            "ari_on_training_species": chosen,
+            "summary": report["summary"],
+            "drawn": report["drawn"],
+        }
+    return found
+
+
+def scans(models: dict[str, Any]) -> dict[str, Any]:
+    """Coding against intergenic windows: of published genes, and of a long stretch of a genome with predicted ones."""
+    found = {}
+    for name, model in models.items():
+        for record in RECORDS:
+            out = RUNS / f"scan-{name}-{record.split('.gbk')[0]}"
+            genbank, fasta = _unpacked(record)
+            genolm.scan(model, fasta, out, genes=genbank, side="none", overwrite=True)
+            found[f"{name} {record}"] = json.loads(Path(f"{out}.json").read_text())["genes"]
+    out = RUNS / f"scan-{DECODER}-{SCANNED.replace(' ', '_')}"
+    fasta, genes = _predicted_genes()
+    genolm.scan(models[DECODER], fasta, out, genes=genes, overwrite=True)
+    found[f"{DECODER} {SCANNED}"] = json.loads(Path(f"{out}.json").read_text())["genes"]
+    return found
+
+
+def detection(models: dict[str, Any]) -> dict[str, Any]:
+    """A detector of the decoder's sequences, trained on genomes of training species, tested on those held out."""
+    table, files = [], []
+    for species, path in {**paths(TRAINED), **paths(HELD_OUT)}.items():
+        for number, (decoding, settings) in enumerate(DECODINGS.items()):
+            out = _generated(models[DECODER], species, path, number, settings)
+            files.append(out)
+            table.append({"file": out.name, "generator": DECODER, "decoding": decoding, "genome": _stem(path)})
+    provenance, taxa = RUNS / "provenance.tsv", RUNS / "taxa.tsv"
+    pl.DataFrame(table).write_csv(provenance, separator="\t")
+    sides = [(TRAINED, "training species"), (HELD_OUT, "held-out species")]
+    rows = [{"genome": _stem(path), "taxon": taxon} for files_, taxon in sides for path in paths(files_).values()]
+    pl.DataFrame(rows).write_csv(taxa, separator="\t")
+    natural = list({**paths(TRAINED), **paths(HELD_OUT)}.values())
+    found = {}
+    for features in ("handmade", "both"):
+        detector = genolm.train_detector(
+            natural, files, model=models[ENCODER] if features == "both" else None, features=features, genomes=taxa,
+            provenance=provenance, hold_out_taxa=["held-out species"], crops=(500, 1000), seed=SEED,
+        )  # fmt: skip
+        found[features] = detector.report
+    return found
+
+
+def checks(models: dict[str, Any]) -> dict[str, Any]:
+    """What the decoder's continuations of held-out genomes look like, beside natural and Markov sequence."""
+    found = {}
+    for number, (decoding, settings) in enumerate(DECODINGS.items()):
+        files = [
+            _generated(models[DECODER], species, path, number, settings) for species, path in paths(HELD_OUT).items()
+        ]
+        out = RUNS / f"check-{number}"
+        genolm.check_generated(
+            files, list(paths(HELD_OUT).values()), out, training=list(paths(TRAINED).values()), order=5, overwrite=True
+        )
+        report = json.loads((out / "check.json").read_text())
+        found[decoding] = {"figures": report["figures"], "passed": report["passed"]}
+    return found
+
+
+def completion(models: dict[str, Any]) -> dict[str, Any]:
+    """Published genes of genera that are not in training, completed from their first part."""
+    found = {}
+    for record in RECORDS:
+        genbank, _ = _unpacked(record)
+        out = RUNS / f"complete-{record.split('.gbk')[0]}.tsv"
+        genolm.complete(
+            models[DECODER],
+            genbank,
+            out,
+            draw=GENES // len(RECORDS),
+            n=COMPLETIONS,
+            longest=1800,
+            seed=SEED,
+            overwrite=True,
+        )
+        found[record] = pl.read_csv(out.with_name(f"{out.name}.summary.tsv"), separator="\t").to_dicts()
+    return found
+
+
+PARTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "likelihood": likelihood,
+    "clusters": clusters,
+    "detection": detection,
+    "checks": checks,
+    "scans": scans,
+    "completion": completion,
+}
+
+
+def _generated(model: Any, species: str, path: Path, number: int, settings: dict[str, float]) -> Path:
+    """Continuations of pieces of a genome, half of them of its other strand."""
+    out = RUNS / f"generated-{_stem(path)}-{number}.fa"
+    if out.exists():
+        return out
+    prompts = RUNS / f"prompts-{_stem(path)}.fa"
+    lines = [f">{_stem(path)}_{place}\n{piece}\n" for place, piece in enumerate(_pieces(path, PROMPT, PER_GENOME))]
+    prompts.write_text("".join(lines))
+    return Path(genolm.generate(model, prompts, out, length=NEW, min_length=NEW, seed=SEED + number, **settings))
+
+
+def _pieces(path: Path, length: int, count: int) -> list[str]:
+    """Pieces of a genome without N, drawn evenly; every second one is read on the other strand."""
+    long = [contig for contig in contigs(path) if len(contig) >= length]
+    random = np.random.default_rng(SEED)
+    weights = np.array([len(contig) - length + 1 for contig in long], float)
+    found: list[str] = []
+    while len(found) < count:
+        contig = long[random.choice(len(long), p=weights / weights.sum())]
+        start = int(random.integers(len(contig) - length + 1))
+        piece = contig[start : start + length]
+        if set(piece) <= set("ACGT"):
+            found.append(reverse_complement(piece) if len(found) % 2 else piece)
+    return found
+
+
+def _named(files: dict[str, str]) -> list[Path]:
+    return list(paths(files).values())
+
+
+def _stem(path: Path) -> str:
+    return path.name.split(".")[0]
+
+
+def _ari(agreement: pl.DataFrame) -> dict[str, dict[str, float]]:
+    """Mean ARI by features and method."""
+    means = agreement.group_by("features", "method").agg(pl.col("ari").mean())
+    found: dict[str, dict[str, float]] = {}
+    for features, method, value in means.iter_rows():
+        found.setdefault(features, {})[method] = value
+    return found
+
+
+def _unpacked(record: str) -> tuple[Path, Path]:
+    """A GenBank record as plain text, and its sequence as FASTA."""
+    from Bio import SeqIO
+
+    genbank, fasta = RUNS / record.removesuffix(".gz"), RUNS / f"{record.split('.gbk')[0]}.fa"
+    with gzip.open(folder() / "bgc" / record, "rt") as file:
+        genbank.write_text(file.read())
+    records = list(SeqIO.parse(genbank, "genbank"))
+    fasta.write_text("".join(f">{one.id}\n{one.seq}\n" for one in records))
+    return genbank, fasta
+
+
+def _predicted_genes() -> tuple[Path, Path]:
+    """The first bases of a held-out genome, and its genes as pyrodigal predicts them."""
+    import pyrodigal
+
+    fasta, gff = RUNS / "scanned.fa", RUNS / "scanned.gff3"
+    sequence = next(contigs(paths(HELD_OUT)[SCANNED]))[:SCANNED_BASES]
+    fasta.write_text(f">contig\n{sequence}\n")
+    finder = pyrodigal.GeneFinder()
+    finder.train(sequence.encode())
+    with gff.open("w") as file:
+        finder.find_genes(sequence.encode()).write_gff(file, "contig")
+    return fasta, gff
+
+
+def _file(name: str) -> Path:
+    return RUNS / f"{name}.json"
+
+
+def _write(path: Path, values: Any) -> None:
+    staging = path.with_suffix(".tmp")
+    staging.write_text(json.dumps(values, indent=1, default=float) + "\n", encoding="utf-8")
+    staging.replace(path)
+
+
+if __name__ == "__main__":
+    main()
