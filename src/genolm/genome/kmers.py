@@ -110,8 +110,7 @@ def stranded_kmers(ids: Bytes, k: int) -> tuple[Codes, NDArray[np.bool_]]:
         parts.append((_both_strands(np.where(block == _DIGIT_OF_NO_BASE, 0, block).astype(np.uint64), k)[0], whole))
     if not parts:
         return np.empty(0, np.uint64), np.empty(0, bool)
-    codes, whole = zip(*parts)
-    return np.concatenate(codes), np.concatenate(whole)
+    return np.concatenate([codes for codes, _ in parts]), np.concatenate([whole for _, whole in parts])
 
 
 def spectrum(sequence: str, k: int) -> NDArray[np.int64]:

@@ -60,7 +60,7 @@ def agreement(labels_N: Ints, clusters_N: Ints, weights_N: Ints | None = None) -
     cells = labels_N[inside] * clusters + clusters_N[inside]
     table_SC = np.bincount(cells, weights[inside], labels * clusters).reshape(labels, clusters)
     alone_S = np.bincount(labels_N[noise_N], weights[noise_N], labels)
-    return _figures(table_SC, alone_S)
+    return _figures(table_SC.astype(np.float64), alone_S.astype(np.float64))
 
 
 def _figures(table_SC: Floats, alone_S: Floats) -> Agreement:

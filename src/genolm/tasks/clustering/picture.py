@@ -83,7 +83,8 @@ def draw_clusters(rows: Mapping[str, Sequence[Panel]], title: str, caption: str)
 def _draw(axes: Axes, panel: Panel, colours: Mapping[str, tuple[float, ...]]) -> None:
     order = np.random.default_rng(0).permutation(len(panel.groups))  # no species lies on top of all others
     shades = [colours[panel.groups[place]] for place in order]
-    axes.scatter(*panel.places_N2[order].T, c=shades, s=9, linewidths=0, alpha=0.85)
+    across, up = panel.places_N2[order].T
+    axes.scatter(across, up, c=shades, s=9, linewidths=0, alpha=0.85)
     axes.set_xticks([])
     axes.set_yticks([])
     axes.set_title(panel.title, loc="left", fontsize=9.5, weight="bold", pad=14)

@@ -78,7 +78,8 @@ def load_detector(path: Path) -> Detector:
     said = _description(path / DESCRIPTION)
     try:
         vectors = load_file(path / WEIGHTS)
-        numbers = {f"{name}_F": vectors[name] for name in _VECTORS} | {name: float(said[name]) for name in _NUMBERS}
+        numbers: dict[str, Any] = {f"{name}_F": vectors[name] for name in _VECTORS}
+        numbers |= {name: float(said[name]) for name in _NUMBERS}
         shortest, longest = map(int, said["lengths"])
         widths = {len(vectors[name]) for name in _VECTORS}
         if (
