@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 import polars as pl
 
-from genolm.engine.atomic import atomic_file
 from genolm.engine.parts import PartsFolder
 from genolm.engine.windows import Window, cut
 from genolm.errors import InputError
@@ -171,8 +170,7 @@ class ScanTask:
         write_bed(result.calls, outputs.calls, self._depth)
         written.add(outputs.calls)
         if result.genes is not None:
-            with atomic_file(outputs.genes) as partial:
-                write_delimited(iter([result.genes]), partial, "\t")
+            write_delimited(iter([result.genes]), outputs.genes, "\t")
             written.add(outputs.genes)
         outputs.clear(written)
         write_record(out, result.record)
