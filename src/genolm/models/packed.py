@@ -16,6 +16,7 @@ from torch import Tensor
 Linear = Callable[[Tensor], Tensor]
 
 _PACKED_TYPES = (torch.float32, torch.bfloat16)
+_SMALL = 40_000  # fp32 weights of a map that is sooner done than a packed one is called
 
 
 def joined_linear(weights_OI: Sequence[Tensor], rows: int, *, pack: bool) -> Linear:
@@ -26,12 +27,15 @@ def joined_linear(weights_OI: Sequence[Tensor], rows: int, *, pack: bool) -> Lin
         rows: about how many rows will come at a time.
         pack: lay the weights out anew where :func:`can_pack` says that this is possible.
     """
-    if pack and can_pack(weights_OI[0]):
+    small = weights_OI[0].dtype == torch.float32 and sum(weight.numel() for weight in weights_OI) < _SMALL
+    if pack and not small and can_pack(weights_OI[0]):
         weight = torch.cat(tuple(weights_OI)) if len(weights_OI) > 1 else weights_OI[0].detach()
         packed = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), rows)
         return functools.partial(_packed_linear, packed)
     if len(weights_OI) == 1:
         return functools.partial(_plain_linear, weights_OI[0])
+    if small:
+        return functools.partial(_plain_linear, torch.cat(tuple(weights_OI)))
     return lambda x: torch.cat([F.linear(x, weight) for weight in weights_OI], -1)
 
 

@@ -68,9 +68,11 @@ class Sampler:
             written_BV: as for :meth:`probabilities`; not looked at without a repetition penalty.
             uniform_B: numbers in [0, 1), float64.
         """
-        scores_BV = self._penalised(scores_BV, written_BV) if self.repetition_penalty != 1 else scores_BV.double()
+        if self.repetition_penalty != 1:
+            scores_BV = self._penalised(scores_BV, written_BV)
         if self.temperature == 0:
             return scores_BV.argmax(-1)
+        scores_BV = scores_BV.double()
         weights_BV = (scores_BV - scores_BV.amax(-1, keepdim=True)).div_(self.temperature).exp_()
         if 0 < self.top_k < weights_BV.shape[1]:
             _keep_largest(weights_BV, weights_BV.topk(self.top_k).values, torch.full_like(uniform_B, self.top_k).long())
