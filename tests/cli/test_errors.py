@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -104,3 +105,11 @@ def test_the_place_of_an_unforeseen_error_is_in_genolm(capsys, monkeypatch):
     with pytest.raises(typer.Exit):
         reported(verb)()
     assert f"({Path(genolm.cli.text.__file__).name}:" in capsys.readouterr().err
+
+
+def test_a_warning_is_one_line_without_a_place_in_the_code(capsys):
+    def verb() -> None:
+        warnings.warn("longer ones go through in windows", stacklevel=1)
+
+    reported(verb)()
+    assert capsys.readouterr() == ("", "warning: longer ones go through in windows\n")

@@ -144,3 +144,8 @@ def test_refusals(token_model, settings, message):
 def test_a_decoder_needs_no_passes(token_decoder):
     with pytest.raises(ModelError, match="needs one pass"):
         score(token_decoder, [DNA], passes=4)
+
+
+def test_a_sequence_beyond_the_context_is_said(token_model):
+    with pytest.warns(UserWarning, match="tokens reads 38 tokens of a sequence at once, about 243 bases"):
+        embed(token_model, [LONG])

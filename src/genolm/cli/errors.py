@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -37,7 +39,8 @@ def reported(verb: Callable[..., None], *, resumable: bool = False) -> Callable[
     @wraps(verb)
     def command(*args: Any, **settings: Any) -> None:
         try:
-            verb(*args, **settings)
+            with _plain_warnings():
+                verb(*args, **settings)
             sys.stdout.flush()  # a closed pipe shows here rather than at interpreter exit
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
@@ -49,6 +52,14 @@ def reported(verb: Callable[..., None], *, resumable: bool = False) -> Callable[
             raise _failed(error) from None
 
     return command
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Warnings in one line without the place in the code that they come from."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_: typer.echo(f"warning: {message}", err=True)
+        yield
 
 
 def _failed(error: Exception) -> typer.Exit:

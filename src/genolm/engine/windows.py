@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,8 @@ def tile(sequence: str, length: int, *, overlap: int = 0, origin: Any = None) ->
 def cut(sequence: str, model: Model, bases: int, *, overlap: float = 0.0, origin: Any = None) -> list[Window]:
     """Cuts a sequence into windows that a model can read: of ``bases`` bases, fewer where its tokens are many.
 
+    Warns when a sequence of longer tokens goes beyond one window, since its length in tokens is not to be seen.
+
     Args:
         sequence: the bases.
         model: decides where it can be cut.
@@ -69,7 +72,13 @@ def cut(sequence: str, model: Model, bases: int, *, overlap: float = 0.0, origin
     """
     if model.tokenizer.bases_per_token == 1.0 and not model.begin_ids and not model.end_ids:
         return tile(sequence, bases, overlap=int(bases * overlap), origin=origin)
-    return tile_tokens(sequence, model, bases=bases, overlap=overlap, origin=origin)
+    windows = tile_tokens(sequence, model, bases=bases, overlap=overlap, origin=origin)
+    if len(windows) > 1:
+        # The same words for every sequence, so that they are said once.
+        around = round(model.room * model.tokenizer.bases_per_token)
+        text = f"{model.room:,} tokens of a sequence at once, about {around:,} bases; longer ones go through in windows"
+        warnings.warn(f"{model.card.name} reads {text}", stacklevel=2)
+    return windows
 
 
 def tile_tokens(
