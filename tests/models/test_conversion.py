@@ -27,6 +27,7 @@ ENCODERS = [
     "tiny-random-sparse-rotary",
     "tiny-random-bigbird",
     "tiny-random-moderngena",
+    "tiny-random-rmt",
 ]
 NAMES = DECODERS + ENCODERS
 EXPRESSIBLE = ["tiny-random", "tiny-random-dense", "tiny-random-ocean", "tiny-random-ocean-gqa"]
@@ -75,7 +76,7 @@ def test_save_takes_the_layout_that_can_express_the_model(tmp_path):
         genolm.save(genolm.load(name), tmp_path / name)
         kinds[name] = json.loads((tmp_path / name / "config.json").read_text())["model_type"]
     decoders = ["mixtral", "mistral", "genolm-decoder", "genolm-decoder", "mistral", "mistral"]
-    assert list(kinds.values()) == decoders + ["genolm-encoder"] * 4 + ["big_bird", "modernbert"]
+    assert list(kinds.values()) == decoders + ["genolm-encoder"] * 4 + ["big_bird", "modernbert", "genolm-encoder"]
 
 
 def test_a_kmer_table_cannot_be_exported(tmp_path):
@@ -88,6 +89,27 @@ def test_another_precision(tmp_path):
     genolm.convert("tiny-random", tmp_path / "half", dtype="bf16")
     expected = genolm.load("tiny-random").to(dtype=torch.bfloat16)
     assert genolm.load(tmp_path / "half", dtype="bf16").fingerprint == expected.fingerprint
+
+
+def test_another_precision_leaves_block_layouts_as_they_are(tmp_path):
+    genolm.convert("tiny-random-sparse", tmp_path / "half", dtype="bf16")
+    half, full = genolm.load(tmp_path / "half", dtype="bf16"), genolm.load("tiny-random-sparse")
+    assert half.fingerprint == full.to(dtype=torch.bfloat16).fingerprint
+    kinds = {name.rpartition(".")[2]: tensor.dtype for name, tensor in stored(tmp_path / "half").items()}
+    assert kinds == {
+        "weight": torch.bfloat16,
+        "bias": torch.bfloat16,
+        "master_layout": torch.int64,
+        "position_ids": torch.int64,
+    }
+
+
+def test_a_vocabulary_of_byte_pairs_tells_other_programs_where_a_sequence_begins_and_ends(tmp_path):
+    genolm.convert("tiny-random-ocean", tmp_path / "ocean")
+    values = json.loads((tmp_path / "ocean" / "config.json").read_text())
+    assert (values["bos_token_id"], values["eos_token_id"], values["pad_token_id"]) == (1, 2, 3)
+    genolm.convert("tiny-random-dense", tmp_path / "bases")
+    assert json.loads((tmp_path / "bases" / "config.json").read_text())["eos_token_id"] is None
 
 
 @pytest.mark.parametrize("name", EXPRESSIBLE)
