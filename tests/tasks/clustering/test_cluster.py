@@ -93,6 +93,13 @@ def test_the_embeddings_are_those_of_embed(genomes, found, monkeypatch):
     np.testing.assert_allclose(seen[expected.shape[1]], expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["tiny-random-ocean", "tiny-random-bert", "tiny-random-sparse", "tiny-random-gengram"])
+def test_every_kind_of_model_clusters(name, genomes):
+    found = genolm.cluster(genolm.load(name, device="cpu"), genomes, length=120, per_genome=4, reduce="pca", repeats=1)
+    assert set(found["agreement"]["features"]) == {"model", "tetranucleotides", "random weights"}
+    assert len(found["fragments"]) == 12 and found["fragments"]["model_x"].n_unique() == 12
+
+
 def test_without_labels_there_are_clusters_and_no_agreement(genomes):
     found = genolm.cluster("tiny-random-dense", genomes[0], **WORDS, labels="none", twin=False, device="cpu")
     assert "ari" not in found["agreement"].columns and set(found["agreement"]["method"]) == {"dbscan", "hdbscan"}
@@ -203,3 +210,16 @@ def test_a_missing_package_is_named_before_anything_is_read(module, reduce, monk
 )
 def test_genomes_are_named_by_their_files(name, genome):
     assert genome_name(f"/some/where/{name}") == genome
+
+
+@pytest.mark.slow  # numba compiles for seconds
+def test_umap_separates_clumps_and_is_the_same_for_the_same_seed():
+    pytest.importorskip("umap")
+    random = np.random.default_rng(0)
+    clumps = np.concatenate([random.normal(place, 0.3, (40, 20)) for place in (0, 3, 6)])
+    low = reduced(clumps, "umap", 42)
+    assert low.shape == (120, 10)
+    np.testing.assert_array_equal(low, reduced(clumps, "umap", 42))
+    numbers = clusters(scaled(low, "umap"), "dbscan", 0, None)
+    assert [len(set(numbers[start : start + 40]) - {-1}) for start in (0, 40, 80)] == [1, 1, 1]
+    assert len(set(numbers) - {-1}) == 3

@@ -139,6 +139,14 @@ def test_embeddings_of_a_model(files, natural, tmp_path):
         genolm.apply_detector(out, ["ACGT" * 50], model="tiny-random", device="cpu")
 
 
+@pytest.mark.parametrize("name", ["tiny-random-ocean", "tiny-random-moderngena"])
+def test_every_kind_of_model_detects(name, files, natural):
+    words = {"model": name, "features": "embedding", "device": "cpu", "crops": (100,), **QUICK}
+    found = genolm.train_detector(natural, files / "markov.fa", **words)
+    table = genolm.apply_detector(found, [toy_genome(50)[:100], toy_genome(51)[:90]], device="cpu")
+    assert table["probability"].is_between(0, 1).all() and table["warning"].null_count() == 1
+
+
 def test_folds_that_part_related_genomes_are_refused(files, natural, tmp_path):
     twin = tmp_path / "ash2.fa"
     twin.write_text(f">c\n{toy_genome(0)[3000:]}{toy_genome(60)[:3000]}\n")
