@@ -193,6 +193,7 @@ class _Round:
         self.bases_A = torch.tensor([row.bases for row in rows])
         self.bounds = _Bounds.of([row.limits for row in rows])
         self.written_AV = self._written()
+        self.drawn: list[tuple[Tensor, Tensor]] = []
 
     def run(self, pack: bool) -> None:
         """Extends the rows and says why each ended."""
@@ -228,28 +229,40 @@ class _Round:
         scores_AV = logits_AV.masked_fill(self.barred_V, float("-inf"))
         early_A = (self.tokens_A < self.bounds.least_tokens_A) | (self.bases_A < self.bounds.least_bases_A)
         scores_AV[:, self.end].masked_fill_(early_A, float("-inf"))
-        uniform_A = torch.tensor([row.stream.random() for row in self.rows], dtype=torch.float64)
+        uniform_A = torch.zeros(len(self.rows), dtype=torch.float64)
+        if self.sampler.temperature:
+            uniform_A = torch.tensor([row.stream.random() for row in self.rows], dtype=torch.float64)
         chosen_A = self.sampler.choose(scores_AV, self.written_AV, uniform_A)
-        log_probs_A = logits_AV.gather(1, chosen_A[:, None])[:, 0].double() - logits_AV.logsumexp(1).double()
-        return chosen_A, log_probs_A
+        return chosen_A, logits_AV.log_softmax(1).gather(1, chosen_A[:, None])[:, 0]
 
     def _note(self, chosen_A: Tensor, log_probs_A: Tensor) -> Tensor:
-        """Writes the tokens down; True for sequences that go on."""
+        """Counts the tokens; True for sequences that go on."""
         ended_A = chosen_A == self.end
+        self.drawn.append((chosen_A, log_probs_A))
         self.tokens_A += ~ended_A
         self.bases_A += self.lengths_V[chosen_A]
         self.room_A -= 1
         if self.sampler.repetition_penalty != 1:
             self.written_AV.scatter_(1, chosen_A[:, None], True)
         full_A = (self.tokens_A >= self.bounds.most_tokens_A) | (self.bases_A >= self.bounds.most_bases_A)
-        noted = (ended_A, full_A, chosen_A, log_probs_A, self.bases_A)
-        for row, ended, full, chosen, log_prob, bases in zip(self.rows, *(values.tolist() for values in noted)):
-            if not ended:
-                row.ids.append(chosen)
-                row.log_probs.append(log_prob)
-                row.bases = bases
-            row.reason = "stop" if ended else "length" if full else "context"
-        return ~ended_A & ~full_A & (self.room_A > 0)
+        alive_A = ~(ended_A | full_A) & (self.room_A > 0)
+        if not bool(alive_A.all()):
+            self._write(ended_A.tolist(), full_A.tolist())
+        return alive_A
+
+    def _write(self, ended: list[bool], full: list[bool]) -> None:
+        """Gives every sequence what was drawn for it since the last time, without an end token, and says why it ended.
+
+        What is said of one that goes on is said anew when it ends.
+        """
+        ids, log_probs = (torch.stack(values, 1).tolist() for values in zip(*self.drawn))
+        self.drawn.clear()
+        for place, (row, bases) in enumerate(zip(self.rows, self.bases_A.tolist())):
+            own = slice(-1) if ended[place] else slice(None)
+            row.ids += ids[place][own]
+            row.log_probs += log_probs[place][own]
+            row.bases = bases
+            row.reason = "stop" if ended[place] else "length" if full[place] else "context"
 
     def _keep(self, kept: Tensor, steps: Steps) -> None:
         """Goes on with these sequences only."""
