@@ -117,6 +117,31 @@ def _tokenizing(measured: Measured) -> str:
     return f"{speeds}\n{_table(('step of an embedding', 'seconds', f'share of {total:.2f} s'), shares)}"
 
 
+def _generation(measured: Measured) -> str:
+    head = ("model", "precision", "drawing", "genolm, bases/s", "transformers, bases/s", "its fastest cache", "speed-up")
+    rows = []
+    for one in measured["timed"]:
+        best = one["fastest_of_transformers"]
+        speeds = (f"{one['sides'][side]['bases_per_second']:,.0f}" for side in ("genolm", best))
+        rows.append((one["size"], one["precision"], one["drawing"], *speeds, best, f"{one['speedup']:.2f}"))
+    return _table(head, rows)
+
+
+def _single_bases(measured: Measured) -> str:
+    rows = [
+        (
+            one["size"],
+            one["precision"],
+            *(f"{one['parameters'][side]:,}" for side in ("byte pairs", "single bases")),
+            *(f"{one['sides'][side]['bases_per_second']:,.0f}" for side in ("byte pairs", "single bases")),
+            f"{one['advantage']:.2f}",
+        )
+        for one in measured["single_bases"]
+    ]
+    parameters = ("parameters, byte pairs", "parameters, single bases")
+    return _table(("shape", "precision", *parameters, "byte pairs, bases/s", "single bases, bases/s", "times"), rows)
+
+
 def _startup(measured: Measured) -> str:
     commands = measured["commands"].items()
     return _table(("command", "seconds"), [(f"`{name}`", f"{one['median_seconds']:.2f}") for name, one in commands])
@@ -340,6 +365,8 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "memory": _from("embedding", _memory),
     "variants": _from("variants", _variants),
     "tokenizing": _from("tokenizing", _tokenizing),
+    "generation": _from("generation", _generation),
+    "single bases": _from("generation", _single_bases),
     "startup": _from("startup", _startup),
     "gengram": _from("gengram", _gengram),
     "bigbird": _from("bigbird", _bigbird),

@@ -43,6 +43,27 @@ MEASURED = {
         "megabytes_per_second": {"1000": 90, "10000000": 1234},
         "embedding_profile_seconds": {"total": 2.0, "encode": 0.01},
     },
+    "generation": {
+        "timed": [
+            {
+                "size": "tiny",
+                "precision": "float32",
+                "drawing": "greedy",
+                "sides": {"genolm": {"bases_per_second": 7500.4}, "dynamic cache": {"bases_per_second": 5000.0}},
+                "fastest_of_transformers": "dynamic cache",
+                "speedup": 1.50008,
+            }
+        ],
+        "single_bases": [
+            {
+                "size": "tiny",
+                "precision": "float32",
+                "parameters": {"byte pairs": 655_680, "single bases": 655_000},
+                "sides": {"byte pairs": {"bases_per_second": 7500.4}, "single bases": {"bases_per_second": 1500.0}},
+                "advantage": 5.0003,
+            }
+        ],
+    },
     "startup": {"commands": {"genolm --help": {"median_seconds": 0.1234}}},
     "gengram": {
         "inference": {
@@ -92,6 +113,8 @@ LINES = {
     "memory": "| 32,768 | 2.49 | 3.59 | 1.10 |",
     "variants": "| `conditional` | 1,000 | 41.3 | 210 | 0.412 | 0.500 |",
     "tokenizing": "| 10,000,000 | 1,234 |",
+    "generation": "| tiny | float32 | greedy | 7,500 | 5,000 | dynamic cache | 1.50 |",
+    "single bases": "| tiny | float32 | 655,680 | 655,000 | 7,500 | 1,500 | 5.00 |",
     "startup": "| `genolm --help` | 0.12 |",
     "gengram": "| a training step | genolm | 4,096 | 30.00 | 31.50 | +5.0% | - |",
     "bigbird": "| bfloat16 | 16,384 | 10.00 | 45.00 | - | 4.50 | - | 0.48 |",

@@ -1,0 +1,270 @@
+"""Generation by byte-pair tokens on a CPU beside transformers, and beside single bases at equal parameters.
+
+    python -m benchmarks.generation --sizes tiny small genomeocean-100m --tokens 128
+
+Decoders of GenomeOcean's kind with random weights and a vocabulary of 4,096 pieces that is trained here on simulated
+DNA. 16 prompts of about 400 bases, whose tokens differ in number, go on for the same number of tokens on both sides:
+``continue_tokens`` of genolm and ``generate`` of transformers' MistralForCausalLM with the same weights, in the same
+process, in turn, greedy and sampled, in fp32 and in bf16. transformers runs with its dynamic cache, with its static
+cache, and with the static cache compiled where a compiler is there; genolm is compared with the fastest of these in the
+same precision. Single bases: a decoder of the same shape whose inner width makes up for the smaller vocabulary, both by
+genolm's fastest way, to the same number of bases. Writes results/generation.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.record import alternate, write
+from genolm.genome.records import read_fasta
+from genolm.genome.sequence import upper_dna
+from genolm.genome.simulate import simulate
+from genolm.models.adapters.huggingface import pieces
+from genolm.models.adapters.huggingface_config import write_config
+from genolm.models.card import Card
+from genolm.models.config import DecoderConfig
+from genolm.models.decoder import Decoder
+from genolm.models.model import Model
+from genolm.tasks.sampling import Sampler, stream
+from genolm.tasks.token_continuation import Drawn, Limits, continue_tokens, prompt_ids
+from genolm.tokens.bpe import BpeTokenizer
+from genolm.tokens.bpe_training import train_vocabulary
+from genolm.tokens.nucleotide import NucleotideTokenizer
+
+BATCH = 16
+PROMPT_BASES = 400
+VOCABULARY = 4096
+LONGEST_PIECE = 12
+SIZES = {
+    "tiny": {"hidden_size": 64, "num_layers": 2, "num_heads": 4, "num_kv_heads": 4, "head_dim": 16, "ffn_size": 256},
+    "small": {"hidden_size": 256, "num_layers": 8, "num_heads": 4, "num_kv_heads": 4, "head_dim": 64, "ffn_size": 1024},
+    "genomeocean-100m": {
+        "hidden_size": 768,
+        "num_layers": 12,
+        "num_heads": 8,
+        "num_kv_heads": 8,
+        "head_dim": 96,
+        "ffn_size": 3072,
+    },
+}
+SAMPLERS = {"greedy": Sampler(temperature=0), "sampled": Sampler(temperature=0.7, top_k=50, top_p=0.95)}
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def dna(bases: int) -> str:
+    """The first contig of a simulated genome."""
+    with tempfile.TemporaryDirectory() as folder:
+        simulate(Path(folder) / "world", length=int(bases * 1.2), contigs=2)
+        records = read_fasta(Path(folder) / "world" / "genome.fa", lambda text: upper_dna(text, iupac="N"))
+        return next(records).sequence.replace("N", "")[:bases]
+
+
+def byte_pairs(sequence: str) -> BpeTokenizer:
+    """A vocabulary of GenomeOcean's size."""
+    chunks = [sequence[start : start + 2048] for start in range(0, len(sequence), 2048)]
+    return BpeTokenizer(train_vocabulary(chunks, VOCABULARY, max_length=LONGEST_PIECE))
+
+
+def model_of(config: DecoderConfig, tokenizer: Any, dtype: torch.dtype) -> Model:
+    """Random weights, the same for both precisions but for rounding."""
+    torch.manual_seed(0)
+    network = Decoder(config, tokenizer.base_ids, tokenizer.n_id)
+    for weight in network.parameters():
+        if weight.ndim > 1:
+            torch.nn.init.normal_(weight, std=weight.shape[-1] ** -0.5)
+    begin = ("[CLS]",) if isinstance(tokenizer, BpeTokenizer) else ()
+    return Model(network.to(dtype), tokenizer, Card("random", context=4096, begin=begin))
+
+
+def config_of(size: str, vocabulary: int = VOCABULARY, **changes: int) -> DecoderConfig:
+    """A decoder of GenomeOcean's kind."""
+    return DecoderConfig(vocabulary, **{**SIZES[size], **changes}, rope_theta=1e6, max_positions=32_768, pad_id=3)
+
+
+def same_parameters(size: str) -> DecoderConfig:
+    """One token per base and the inner width that gives about as many weights."""
+    wanted, few = config_of(size).parameters, config_of(size, 32)
+    widths = range(few.ffn_size, 4 * few.ffn_size, 8)
+    return min((replace(few, ffn_size=width) for width in widths), key=lambda one: abs(one.parameters - wanted))
+
+
+def ours(model: Model, prompts: list[Any], limits: Limits, sampler: Sampler) -> list[Drawn]:
+    """Continuations by genolm."""
+    streams = [stream(0, number, 1) for number in range(len(prompts))]
+    with torch.inference_mode():
+        return continue_tokens(model, prompts, limits, sampler, streams)
+
+
+def transformers_model(model: Model) -> Any:
+    """MistralForCausalLM with the same weights."""
+    from transformers import MistralConfig, MistralForCausalLM
+
+    values = {key: value for key, value in write_config(model.config).items() if key not in ("architectures",)}
+    theirs = MistralForCausalLM(MistralConfig(**values)).to(model.dtype).eval()
+    held = dict(model.network.named_parameters())
+    theirs.load_state_dict({piece.stored: held[piece.ours] for piece in pieces(model.config)})
+    return theirs
+
+
+def their_words(model: Model, sampler: Sampler, tokens: int) -> dict[str, Any]:
+    """The same bans, length and sampling in transformers' words."""
+    plain = model.tokenizer.plain_ids
+    words: dict[str, Any] = {
+        "max_new_tokens": tokens,
+        "min_new_tokens": tokens,
+        "suppress_tokens": [number for number in range(len(plain)) if not plain[number]],
+        "pad_token_id": model.tokenizer.pad_id,
+        "do_sample": sampler.temperature > 0,
+    }
+    if sampler.temperature:
+        words |= {"temperature": sampler.temperature, "top_k": sampler.top_k, "top_p": sampler.top_p}
+    return words
+
+
+def caches(compiled: bool) -> dict[str, dict[str, Any]]:
+    """Settings of transformers that are tried."""
+    settings: dict[str, dict[str, Any]] = {
+        "dynamic cache": {"cache_implementation": "dynamic"},
+        "static cache": {"cache_implementation": "static", "disable_compile": True},
+    }
+    if compiled and shutil.which("g++"):
+        settings["static cache, compiled"] = {"cache_implementation": "static", "disable_compile": True}
+    return settings
+
+
+def compare(
+    size: str, dtype: str, tokenizer: BpeTokenizer, sequence: str, tokens: int, rounds: int, compiled: bool
+) -> Iterator[dict[str, Any]]:
+    """Greedy and sampled, both sides."""
+    model = model_of(config_of(size), tokenizer, DTYPES[dtype])
+    prompts = [prompt_ids(model, text) for text in prompts_of(sequence)]
+    longest = max(map(len, prompts))
+    ids = torch.tensor([[tokenizer.pad_id] * (longest - len(row)) + row.tolist() for row in prompts])
+    mask = (ids != tokenizer.pad_id).long()
+    theirs = transformers_model(model)
+    plain_forward = theirs.forward
+    limits = Limits(max_tokens=tokens, ignore_end=True)
+    for name, sampler in SAMPLERS.items():
+        made: dict[str, Any] = {}
+
+        def run_ours(sampler: Sampler = sampler, made: dict[str, Any] = made) -> None:
+            made["genolm"] = [one.ids_T.tolist() for one in ours(model, prompts, limits, sampler)]
+
+        def run_theirs(cache: str, sampler: Sampler = sampler, made: dict[str, Any] = made) -> None:
+            theirs.forward = _compiled(plain_forward) if "compiled" in cache else plain_forward
+            words = {**their_words(model, sampler, tokens), **caches(compiled)[cache]}
+            with torch.inference_mode():
+                made[cache] = theirs.generate(ids, attention_mask=mask, **words)[:, longest:].tolist()
+
+        sides: dict[str, Callable[[], None]] = {"genolm": run_ours}
+        sides |= {cache: (lambda cache=cache: run_theirs(cache)) for cache in caches(compiled)}
+        timed = alternate(sides, rounds)
+        best = min(caches(compiled), key=lambda cache: timed[cache]["median_seconds"])
+        yield {
+            "size": size,
+            "parameters": model.config.parameters,
+            "precision": dtype,
+            "drawing": name,
+            "new_tokens": tokens,
+            "bases_per_token": round(_bases(tokenizer, made["genolm"]) / (BATCH * tokens), 3),
+            "sides": {
+                side: {**one, "bases_per_second": _rate(tokenizer, made[side], one)} for side, one in timed.items()
+            },
+            "fastest_of_transformers": best,
+            "speedup": round(
+                _rate(tokenizer, made["genolm"], timed["genolm"]) / _rate(tokenizer, made[best], timed[best]), 3
+            ),
+            "same_greedy_tokens": _agreement(made["genolm"], made[best]) if name == "greedy" else None,
+        }
+
+
+_COMPILED: dict[Any, Any] = {}
+
+
+def _compiled(forward: Any) -> Any:
+    """The forward pass compiled once; prompts and single tokens are two graphs of it."""
+    return _COMPILED.setdefault(forward, torch.compile(forward, dynamic=None))
+
+
+def _bases(tokenizer: BpeTokenizer, rows: list[list[int]]) -> int:
+    return int(sum(tokenizer.lengths[row].sum() for row in rows))
+
+
+def _rate(tokenizer: BpeTokenizer, rows: list[list[int]], timed: dict[str, Any]) -> float:
+    return round(_bases(tokenizer, rows) / timed["median_seconds"], 1)
+
+
+def _agreement(one: list[list[int]], other: list[list[int]]) -> float:
+    """Share of tokens that are equal before the first that differs in each sequence."""
+    equal = sum(int(np.cumprod(np.array(a) == np.array(b)).sum()) for a, b in zip(one, other))
+    return round(equal / sum(map(len, one)), 4)
+
+
+def prompts_of(sequence: str) -> list[str]:
+    """16 stretches of 350 to 450 bases."""
+    starts = range(0, BATCH * 1000, 1000)
+    return [sequence[start : start + PROMPT_BASES - 50 + 100 * n // BATCH] for n, start in enumerate(starts)]
+
+
+def single_bases(
+    size: str, dtype: str, tokenizer: BpeTokenizer, sequence: str, bases: int, rounds: int
+) -> dict[str, Any]:
+    """The same number of bases by pieces and by single bases, with about as many weights."""
+    models = {
+        "byte pairs": model_of(config_of(size), tokenizer, DTYPES[dtype]),
+        "single bases": model_of(same_parameters(size), NucleotideTokenizer(), DTYPES[dtype]),
+    }
+    prompts = {name: [prompt_ids(model, text) for text in prompts_of(sequence)] for name, model in models.items()}
+    limits = Limits(max_bases=bases, ignore_end=True)
+    sampler = SAMPLERS["sampled"]
+    timed = alternate(
+        {name: (lambda name=name: ours(models[name], prompts[name], limits, sampler)) for name in models}, rounds
+    )
+    return {
+        "size": size,
+        "precision": dtype,
+        "new_bases": bases,
+        "parameters": {name: model.config.parameters for name, model in models.items()},
+        "sides": {
+            name: {**one, "bases_per_second": round(BATCH * bases / one["median_seconds"], 1)}
+            for name, one in timed.items()
+        },
+        "advantage": round(timed["single bases"]["median_seconds"] / timed["byte pairs"]["median_seconds"], 3),
+    }
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", nargs="+", default=list(SIZES), choices=list(SIZES))
+    parser.add_argument("--precisions", nargs="+", default=list(DTYPES), choices=list(DTYPES))
+    parser.add_argument("--tokens", type=int, default=128)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--no-compile", action="store_true", help="leave the compiled static cache out")
+    parser.add_argument("--trial", action="store_true", help="print only, write nothing")
+    words = parser.parse_args()
+    sequence = dna(1_000_000)
+    tokenizer = byte_pairs(sequence)
+    timed, single = [], []
+    for size in words.sizes:
+        for dtype in words.precisions:
+            for one in compare(size, dtype, tokenizer, sequence, words.tokens, words.rounds, not words.no_compile):
+                timed.append(one)
+                print(one, flush=True)
+            single.append(single_bases(size, dtype, tokenizer, sequence, 5 * words.tokens, words.rounds))
+            print(single[-1], flush=True)
+    if not words.trial:
+        write("generation", {"batch": BATCH, "prompt_bases": PROMPT_BASES, "timed": timed, "single_bases": single})
+
+
+if __name__ == "__main__":
+    main()
