@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -168,7 +169,9 @@ def rich_in_n(count):
 
 def test_sequence_rich_in_n_never_raises_and_windows_shrink(model):
     text = rich_in_n(250) + "GNCT" * 80
-    scan(model, [text], side="none", passes=1 if not model.causal else None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scan(model, [text], side="none", passes=1 if not model.causal else None)
     task = task_of(model, text)
     items = list(task.items())
     windows = task.windows(items, model)

@@ -58,7 +58,9 @@ def tile(sequence: str, length: int, *, overlap: int = 0, origin: Any = None) ->
     return [Window(sequence[start : start + length], origin, start, again=overlap if start else 0) for start in starts]
 
 
-def cut(sequence: str, model: Model, bases: int, *, overlap: float = 0.0, origin: Any = None) -> list[Window]:
+def cut(
+    sequence: str, model: Model, bases: int, *, overlap: float = 0.0, origin: Any = None, quiet: bool = False
+) -> list[Window]:
     """Cuts a sequence into windows that a model can read: of ``bases`` bases, fewer where its tokens are many.
 
     Warns when a sequence of longer tokens goes beyond one window, since its length in tokens is not to be seen.
@@ -69,11 +71,12 @@ def cut(sequence: str, model: Model, bases: int, *, overlap: float = 0.0, origin
         bases: most bases of a window.
         overlap: part of a full window that the next one repeats, below 1.
         origin: kept in every window.
+        quiet: do not warn, where it goes without saying that a sequence is read in windows.
     """
     if model.tokenizer.bases_per_token == 1.0 and not model.begin_ids and not model.end_ids:
         return tile(sequence, bases, overlap=int(bases * overlap), origin=origin)
     windows = tile_tokens(sequence, model, bases=bases, overlap=overlap, origin=origin)
-    if len(windows) > 1:
+    if len(windows) > 1 and not quiet:
         # The same words for every sequence, so that they are said once.
         around = round(model.room * model.tokenizer.bases_per_token)
         text = f"{model.room:,} tokens of a sequence at once, about {around:,} bases; longer ones go through in windows"

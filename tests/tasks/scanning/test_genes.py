@@ -165,6 +165,7 @@ def test_what_is_low_in_genes_tells_them_apart():
     )
     # The first 210 bases belong to something that is no coding gene: two windows of 100 are left of 500.
     assert found["windows"] == {"coding": 30, "intergenic": 27}
+    assert (found["coding_genes"], found["other_gene_bases"]) == (6, 210)
     classes = found["separation"]
     assert classes["track"]["auroc"]["value"] > 0.95
     assert classes["track"]["direction"] == "lower in coding"

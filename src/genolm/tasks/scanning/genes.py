@@ -147,9 +147,10 @@ def separation(
     for record in records:
         markov.add(record.id, record.sequence)
     classes = _by_contig(part for gene in genes.coding for part in gene.parts), _by_contig(genes.genic)
-    windows, sums, at = _Windows(), list[NDArray[np.float64]](), 0
+    windows, sums, at, others = _Windows(), list[NDArray[np.float64]](), 0, 0
     for record in records:
         coding, genic = (_covered(parts.get(record.id, ()), record) for parts in classes)
+        others += int(np.count_nonzero(genic & ~coding))
         values = _signals(record, tracks, combine, markov)
         sums.append(_class_sums(tracks.combined(record.id, combine), coding, ~genic))
         for label, mask in ((True, coding), (False, ~genic)):
@@ -158,7 +159,7 @@ def separation(
     sums_NK = np.concatenate(sums)
     return {
         "coding_genes": len(genes.coding),
-        "other_features": len(genes.genic) - sum(len(gene.parts) for gene in genes.coding),
+        "other_gene_bases": others,
         "window_bases": settings.window,
         "block_bases": BLOCK,
         "mean_nats_per_base": {

@@ -122,7 +122,8 @@ class ScanTask:
         windows = list[Window]()
         for number, tile in enumerate(items):
             for which, one in enumerate(models_of(model)):
-                pieces = cut(tile.sequence, one, self.tiling.window, overlap=overlap, origin=(number, which))
+                origin = (number, which)
+                pieces = cut(tile.sequence, one, self.tiling.window, overlap=overlap, origin=origin, quiet=True)
                 windows += [replace(piece, tokens=piece.token_count(1.0)) for piece in pieces]
         return windows
 
