@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from genolm.cli.errors import reported
-from genolm.cli.options import Context, Overwrite, Precision, Strands, at_least
+from genolm.cli.genomics import BatchTokens, Device, Quiet, Seed
+from genolm.cli.options import Context, Overwrite, Precision, Strands
 from genolm.cli.text import print_table
 
 app = typer.Typer(
@@ -20,13 +21,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Device = Annotated[
-    str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps; default the best there is.")
-]
-BatchTokens = Annotated[
-    int | None, typer.Option("--batch-tokens", callback=at_least(1), metavar="N", help="Tokens in one batch.")
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no closing lines.")]
 Names = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Tested, never trained on; can be repeated.")]
 
 
@@ -66,7 +60,7 @@ def train(
     ] = "mean",
     rc: Strands = False,
     context: Context = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of everything that is drawn.")] = 0,
+    seed: Seed = 0,
     device: Device = None,
     dtype: Precision = None,
     batch_tokens: BatchTokens = None,

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from genolm.cli.options import Context, ModelName, Overwrite, Precision, Strands, at_least
+from genolm.cli.text import print_table
 
 Folder = Annotated[
     Path, typer.Option("--out", metavar="FOLDER", help="Folder to write; it appears when it is complete.")
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Of everything that is drawn.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no closing line.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no table and no closing line.")]
 
 
 Device = Annotated[
@@ -102,6 +105,7 @@ def cluster(
         progress=not quiet and sys.stderr.isatty(),
     )
     if not quiet:
+        print_table(_rounded(row) for row in _report(out / "cluster.json")["summary"])
         typer.echo(f"wrote {out}", err=True)
 
 
@@ -145,4 +149,28 @@ def check(
         overwrite=overwrite,
     )
     if not quiet:
+        print_table(_figure(row) for row in _report(out / "check.json")["figures"])
         typer.echo(f"wrote {out}", err=True)
+
+
+def _report(path: Path) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return report
+
+
+def _rounded(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: f"{value:.3f}" if isinstance(value, float) else value for name, value in row.items()}
+
+
+def _figure(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A figure of the three groups with its intervals."""
+    return {"figure": row["name"], "unit": row["unit"]} | {
+        group: _interval(row[group]) for group in ("generated", "natural", "markov")
+    }
+
+
+def _interval(value: Mapping[str, float | None]) -> str:
+    if value["value"] is None:
+        return "-"
+    ends = "" if value["low"] is None else f" [{value['low']:.4g}, {value['high']:.4g}]"
+    return f"{value['value']:.4g}{ends}"
