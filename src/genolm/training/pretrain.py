@@ -158,6 +158,7 @@ class _Run:
         self.log = RunLog(out / "log.jsonl" if workers.first else None, listener)
         self.bf16 = _uses_bf16(recipe, workers.device)
         _make_deterministic(workers.device)
+        _bound_caches()
         tokenizer = data.tokens.tokenizer
         self.network, wrapped = _network(recipe, tokenizer, workers)
         self.recomputation = Recomputation(self.network)
@@ -303,6 +304,12 @@ def _make_deterministic(device: torch.device) -> None:
     if device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
+
+
+def _bound_caches() -> None:
+    """oneDNN keeps something for every shape that it met, and rows of hidden tokens make a new one in each step: by its
+    own bound that grows to gigabytes. Read by it at its first product, so that an earlier one makes this idle."""
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
 
 def _numbers(told: dict[str, Any]) -> dict[str, float]:
