@@ -87,6 +87,20 @@ def test_a_stretch_reads_as_each_haplotype_has_it(corpus: Corpus, tmp_path: Path
         assert CORPUS.decode(ids) == sequences()["chr1"][start : start + 1000], "the corpus itself stays as it is"
 
 
+def test_a_built_corpus_reads_the_same_rows(corpus: Corpus, tmp_path: Path) -> None:
+    recipe = HaplotypeRecipe((str(write_vcf(tmp_path, substitutions())),))
+    folder = genolm.build_corpus(corpus_recipe(tmp_path), tmp_path / "built")
+    built = load_corpus(CorpusRecipe(built=str(folder)), CORPUS)
+    rows = [
+        RowOrder(one.splits["train"], 199, 4, 0, CORPUS, read(recipe, one)).batch(step).ids_RL
+        for one in (corpus, built)
+        for step in range(6)
+    ]
+    assert all(np.array_equal(one, other) for one, other in zip(rows[:6], rows[6:], strict=True))
+    plain = RowOrder(corpus.splits["train"], 199, 4, 0, CORPUS)
+    assert any(not np.array_equal(rows[step], plain.batch(step).ids_RL) for step in range(6))
+
+
 def test_rows_are_haplotypes_on_either_strand_and_all_of_them_come(corpus: Corpus, tmp_path: Path) -> None:
     found = read(HaplotypeRecipe((str(write_vcf(tmp_path, substitutions())),)), corpus)
     order = RowOrder(corpus.splits["train"], 199, 4, 0, CORPUS, found)
