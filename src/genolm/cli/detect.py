@@ -99,6 +99,8 @@ def train(
     if not quiet:
         report = load_detector(out).report
         print_table(_line(row) for row in (*report["evaluation"], *report["parts"]))
+        for note in report["notes"]:
+            typer.echo(f"note: {note}", err=True)
         typer.echo(f"wrote {out}", err=True)
 
 

@@ -20,7 +20,7 @@ from genolm.tasks.detection.calls import calls
 from genolm.tasks.detection.classifier import check_package, fit
 from genolm.tasks.detection.features import feature_matrices
 from genolm.tasks.detection.folder import FEATURES, Detector, load_detector, save_detector
-from genolm.tasks.detection.folds import Folds, make_folds
+from genolm.tasks.detection.folds import HELD_OUT, Folds, make_folds
 from genolm.tasks.detection.samples import read_samples
 from genolm.tasks.detection.testing import evaluated, fold_table
 from genolm.tasks.embed import choose_layers
@@ -100,8 +100,8 @@ def train_detector(
     Returns:
         ``out``, or without one a :class:`genolm.tasks.detection.folder.Detector`, whose ``report`` holds ``evaluation``
         (detector, baselines and shuffled labels), ``parts`` (by generator, decoding, length and held-out taxon),
-        ``folds`` and ``settings``. The detector is trained on all that is not held out; the figures are those of
-        detectors that had no part of what they were tested on.
+        ``folds``, ``notes`` and ``settings``. The detector is trained on all that is not held out; the figures are those
+        of detectors that had no part of what they were tested on.
 
     Raises:
         InputError: files that cannot be used, generated records without provenance, folds or held-out taxa that part
@@ -137,6 +137,7 @@ def train_detector(
     report = {
         **evaluated(samples, matrices, wanted, generated_N, parted, rate, seed),
         "folds": fold_table(samples, parted),
+        "notes": _notes(generated_N, parted, rate, folds, told=genomes is not None),
         "settings": {
             "natural": sorted(fact.path.name for fact in facts.values()),
             "generated": sorted(path.name for path in _paths(generated)),
@@ -253,6 +254,21 @@ def _check_kinds(generated_N: Bools, parted: Folds) -> None:
             raise InputError(
                 f"{name} sequences lie in {len(in_folds)} folds; at least 3 are needed, from other genomes"
             )
+
+
+def _notes(generated_N: Bools, parted: Folds, rate: float, folds: int, *, told: bool) -> list[str]:
+    """What a reader of the figures must know and could overlook."""
+    notes = []
+    natural = int((~generated_N & parted.trainable_N).sum())
+    if natural < 1 / rate:
+        notes.append(
+            f"{natural} natural sequences are too few for a false-positive rate of {rate:g}: the threshold is the"
+            " highest of them"
+        )
+    found = len({fold for fold in parted.genomes.values() if fold != HELD_OUT})
+    if found < folds and not told:
+        notes.append(f"{found} folds instead of {folds}: there are no more genomes that share no sequence")
+    return notes
 
 
 def _source(model: Model, layer: int | None, pooling: str, rc: bool, context: int | None) -> dict[str, Any]:

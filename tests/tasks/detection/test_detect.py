@@ -96,6 +96,15 @@ def test_a_saved_detector_is_the_same_detector(detector, files, natural, tmp_pat
         genolm.train_detector(natural, files / "markov.fa", out)
 
 
+def test_notes_tell_of_too_few_sequences_and_folds(detector, files, natural):
+    assert detector.report["notes"] == []
+    found = genolm.train_detector(natural[:4], files / "markov.fa", rate=0.01, crops=(100,))
+    assert found.report["notes"] == [
+        "72 natural sequences are too few for a false-positive rate of 0.01: the threshold is the highest of them",
+        "4 folds instead of 5: there are no more genomes that share no sequence",
+    ]
+
+
 def test_calls_carry_probabilities_and_warnings(detector, files, tmp_path):
     natural = toy_genome(99)
     text = "".join(f">n{place}\n{natural[300 * place : 300 * place + 300]}\n" for place in range(20))
