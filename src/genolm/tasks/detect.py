@@ -100,8 +100,8 @@ def train_detector(
     Returns:
         ``out``, or without one a :class:`genolm.tasks.detection.folder.Detector`, whose ``report`` holds ``evaluation``
         (detector, baselines and shuffled labels), ``parts`` (by generator, decoding, length and held-out taxon),
-        ``folds``, ``notes`` and ``settings``. The detector is trained on all that is not held out; the figures are those
-        of detectors that had no part of what they were tested on.
+        ``folds``, ``notes`` and ``settings``. The detector is trained on all that is not held out; the figures are of
+        detectors that had no part of what they were tested on.
 
     Raises:
         InputError: files that cannot be used, generated records without provenance, folds or held-out taxa that part
