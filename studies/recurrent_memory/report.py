@@ -76,7 +76,8 @@ def _where_table(told: Told) -> str:
         f"Encoder: {encoder['layers']} layers, width {encoder['width']}, {encoder['heads']} heads; memory of"
         f" {plan['memory']} vectors; {plan['content']} tokens of content in a segment, {setting['bases_per_token']}"
         f" bases a token. AdamW at {plan['rate']}, batches of {plan['rows']}, gradients clipped at {plan['clip']}."
-        f" Tested on {told['runs'][0]['tested']:,} new sequences for each length; seeds {', '.join(map(str, seeds))}.\n\n"
+        f" Tested on {told['runs'][0]['tested']:,} new sequences for each length;"
+        f" seeds {', '.join(map(str, seeds))}.\n\n"
         f"`studies/recurrent_memory/results.json`: {machine['processor']}, one thread; {versions}; commit"
         f" {machine['commit'][:9]}.\n"
     )
