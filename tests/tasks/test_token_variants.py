@@ -7,8 +7,12 @@ import pytest
 import torch
 
 from genolm.errors import ModelError
+from genolm.genome.fasta import Genome
 from genolm.genome.sequence import reverse_complement
+from genolm.genome.variant import Variant
 from genolm.models.model import Model
+from genolm.tasks.allele_tokens import TokenWindow
+from genolm.tasks.allele_windows import Strand
 from genolm.tasks.mutagenesis import mutate
 from genolm.tasks.variants import variants
 from genolm.tokens.published import published
@@ -203,3 +207,16 @@ def test_nothing_is_read_beyond_a_letter_without_a_token(token_encoder, genome, 
         row = variants(old, [f"{contig}:40:{ref}>{alt}"], genome=genome, rc=False).row(0, named=True)
         expected = by_hand(old, bases[:end], replaced(bases, 40, ref, alt)[:end])[0]
         assert row[SCORE[False]] == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize("unit", ["TGCACG", "TCTCTGAG", "AATTGGGAA", "TCCGCTCCGTG"])
+def test_in_a_repeat_no_token_is_taken_from_both_sides(token_model, tmp_path, unit):
+    path = tmp_path / "repeat.fa"
+    contig = f"ACGTTG{unit * 8}GGTACC"
+    path.write_text(f">r\n{contig}\n")
+    edit = Strand(Genome(path), "r").edit(Variant("r", 6, "G", f"G{unit}"))
+    window, tokenizer = TokenWindow(200, 1000, None), token_model.tokenizer
+    found = window.alleles(Strand(Genome(path), "r"), edit, tokenizer, "")
+    for allele, own in ((contig, found.ref), (f"{contig[:6]}{unit}{contig[6:]}", found.alt)):
+        joined = [*found.left.tolist(), *own.tolist(), *found.right.tolist()]
+        assert joined == tokenizer.encode(allele).tolist()
