@@ -121,7 +121,8 @@ def test_the_markov_model_goes_on_from_the_prompt_and_has_not_seen_the_gene(tmp_
     by_name = {gene.id: gene for gene in drawn.genes}
     made = {name: drawn.draw(gene, stream(0, 0, 1))["markov"] for name, gene in by_name.items()}
     assert identity(made["e1"], by_name["e1"].truth) > 0.8
-    assert identity(made["odd"], by_name["odd"].truth) < 0.7
+    begun = [drawn.draw(by_name["odd"], stream(0, 0, sample))["markov"][:3] for sample in range(20)]
+    assert begun.count("GCA") < 5
     assert made["e1"].startswith("AAC"), "it begins where the prompt ends"
 
 
