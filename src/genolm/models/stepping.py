@@ -130,6 +130,7 @@ class DenseSteps:
 
     def __init__(self, network: Decoder, rows: int, *, pack: bool) -> None:
         self.network, self.length = network, 0
+        self.places_B = torch.zeros(rows, dtype=torch.int64, device=network.head.weight.device)
         self.layers = [_DenseLayer(layer, rows, pack) for layer in network.layers if isinstance(layer, DecoderLayer)]
         self.head = joined_linear([network.head.weight], rows, pack=pack)
         self.hidden_BC: Tensor | None = None
