@@ -6,8 +6,8 @@ import random
 import pytest
 
 from genolm import InputError
-from genolm.genome.coding_sequences import read_coding, translate
 from genolm.genome.annotated_records import read_flat_file
+from genolm.genome.coding_sequences import read_coding, translate
 from genolm.genome.sequence import reverse_complement
 
 SOURCE = random.Random(4)
