@@ -3,6 +3,7 @@
 from tests.cli.bad_inputs.case import MODEL, Case
 
 GENES = ">gene1\n" + "ATG" + "GCAGAAAAC" * 12 + "TAA\n"
+OCEAN = "generate tiny-random-ocean --prompt ACGT out.fa"
 COMPLETE = f"complete {MODEL}"
 GENBANK = """LOCUS       TOY  30 bp DNA
 FEATURES             Location/Qualifiers
@@ -26,6 +27,38 @@ CASES = (
         f"generate {MODEL} --prompt ACGT out.fa --preset creative",
         "tiny-random-dense has one token per base; preset is for models whose tokens stand for several bases",
         4,
+    ),
+    Case(
+        "generate: a minimum above its maximum",
+        f"{OCEAN} --min-tokens 9 --max-tokens 3",
+        "at least 9 new tokens are more than at most 3",
+        3,
+    ),
+    Case(
+        "generate: more tokens than the context holds",
+        f"{OCEAN} --max-tokens 40000",
+        "prompt sequence1 of 3 tokens and 40,000 new ones are more than tiny-random-ocean can read, which is 32,768; ask"
+        " for less, or slide (--slide): it then goes on after forgetting the older half",
+        4,
+    ),
+    Case(
+        "backend vllm: a name instead of a folder",
+        f"{OCEAN} --max-tokens 9 --backend vllm",
+        "tiny-random-ocean: vllm reads a folder in the layout of Hugging Face, which `genolm convert MODEL FOLDER --to"
+        " huggingface` writes",
+        4,
+    ),
+    Case(
+        "backend vllm: a minimum in bases",
+        f"{OCEAN} --max-tokens 9 --min-length 5 --backend vllm",
+        "vllm counts tokens: ask for --min-tokens instead of --min-length (value 5)",
+        3,
+    ),
+    Case(
+        "backend vllm: --resume",
+        f"{OCEAN} --max-tokens 9 --resume --backend vllm",
+        "the backend vllm has no setting resume (value True)",
+        3,
     ),
     Case(
         "complete: annotation without its genome",
