@@ -93,7 +93,7 @@ def config_of(size: str, vocabulary: int = VOCABULARY, **changes: int) -> Decode
 def same_parameters(size: str) -> DecoderConfig:
     """One token per base and the inner width that gives about as many weights."""
     wanted, few = config_of(size).parameters, config_of(size, 32)
-    widths = range(few.ffn_size, 4 * few.ffn_size, 8)
+    widths = range(few.ffn_size, 16 * few.ffn_size, 8)
     return min((replace(few, ffn_size=width) for width in widths), key=lambda one: abs(one.parameters - wanted))
 
 
