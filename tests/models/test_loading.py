@@ -200,3 +200,12 @@ def test_loading_holds_the_weights_and_one_tensor(folders, tmp_path, dtype):
     grown, weights, largest = map(int, done.stdout.split())
     assert weights > 40_000_000
     assert grown < weights + 2 * largest + 16_000_000
+
+
+def test_an_entry_says_how_runs_of_n_are_read(tmp_path, monkeypatch):
+    folder = genolm.save(genolm.load("tiny-random-ocean"), tmp_path / "ocean")
+    monkeypatch.setattr("genolm.models.hub.snapshot", lambda _: folder)
+    by_name, by_path = genolm.load("genomeocean-100m-v1.2"), genolm.load(folder)
+    run = "ACGT" + "N" * 16 + "ACGT"
+    assert (by_name.tokenizer.encode(run) == by_name.tokenizer.special_id("[MASK]")).sum() == 4
+    assert (by_path.tokenizer.encode(run) == by_path.tokenizer.n_id).sum() == 16

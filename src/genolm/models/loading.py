@@ -78,7 +78,10 @@ def _load_entry(entry: zoo.Entry, device: torch.device, dtype: torch.dtype | Non
     entry.refuse_unconverted()
     from genolm.models.hub import snapshot
 
-    return load_folder(snapshot(str(entry.hub_id)), device=device, dtype=dtype, card=entry.card)
+    model = load_folder(snapshot(str(entry.hub_id)), device=device, dtype=dtype, card=entry.card)
+    if entry.runs_of_n is not None and isinstance(model.tokenizer, BpeTokenizer):
+        model.tokenizer = replace(model.tokenizer, n=entry.runs_of_n)
+    return model
 
 
 def load_folder(

@@ -8,6 +8,7 @@ from pathlib import Path
 from genolm.errors import ModelError
 from genolm.models.card import Card
 from genolm.models.network_config import NetworkConfig
+from genolm.tokens.bpe import RunPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Entry:
         hub_id: repository on the Hugging Face hub.
         seed: seed of random weights, made in memory.
         folder: weights inside this package.
+        runs_of_n: how its byte-pair tokenizer reads runs of N, where its files do not say.
         megatron_only: published as a checkpoint of Megatron, which has to be converted before it is used.
     """
 
@@ -30,6 +32,7 @@ class Entry:
     hub_id: str | None = None
     seed: int | None = None
     folder: Path | None = None
+    runs_of_n: RunPolicy | None = None
     megatron_only: bool = False
 
     @property

@@ -37,11 +37,14 @@ _MIDDLE = "Its middle layers make better embeddings than its last, by an indepen
 _HEADS = "The number of its heads is not published here: config.json decides; 12 is shown."
 _VIRAL = (
     "Trained further with viral genomes, which changed what special tokens mean: [CLS] marks viral sequence, so no"
-    " prompt begins with it here; [SEP] separates records; runs of N were [MASK] tokens."
+    " prompt begins with it here; [SEP] separates records; runs of 10 N and more are [MASK] tokens (loaded by this"
+    " name; its files do not say so, so that a folder loaded by its path reads every N)."
 )
 
 
-def _ocean(name: str, hub: str, config: DecoderConfig, context: int, *notes: str, begin: tuple[str, ...]) -> Entry:
+def _ocean(
+    name: str, hub: str, config: DecoderConfig, context: int, *notes: str, begin: tuple[str, ...], viral: bool = False
+) -> Entry:
     card = Card(
         name=name,
         family="genomeocean",
@@ -54,7 +57,7 @@ def _ocean(name: str, hub: str, config: DecoderConfig, context: int, *notes: str
         citation=_CITATION,
         notes=(_SPANS[context], *notes, _MIDDLE, _LICENCE),
     )
-    return Entry(card, config, hub_id=f"pGenomeOcean/{hub}")
+    return Entry(card, config, hub_id=f"pGenomeOcean/{hub}", runs_of_n="mask" if viral else None)
 
 
 OCEAN = (
@@ -69,7 +72,7 @@ OCEAN = (
         "Trained further on biosynthetic gene clusters; its authors generate from [CLS] alone.",
         begin=(CLS,),
     ),
-    _ocean("genomeocean-4b-v1.2", "GenomeOcean-4B-v1.2", _4B, 10_240, _VIRAL, begin=()),
-    _ocean("genomeocean-100m-v1.2", "GenomeOcean-100M-v1.2", _100M, 10_240, _VIRAL, begin=()),
+    _ocean("genomeocean-4b-v1.2", "GenomeOcean-4B-v1.2", _4B, 10_240, _VIRAL, begin=(), viral=True),
+    _ocean("genomeocean-100m-v1.2", "GenomeOcean-100M-v1.2", _100M, 10_240, _VIRAL, begin=(), viral=True),
 )
 """Published by the Joint Genome Institute; the hub's owner DOEJGI carries the same files."""
