@@ -60,9 +60,9 @@ def test_another_layer_is_a_usage_error(record):
 
 def test_score_passes_its_flags(record):
     calls = record("genolm.tasks.likelihood", "score")
-    text = "--rc --per-base --normalise vocabulary --genome g.fa --length 100 --context 512 --iupac N"
+    text = "--rc --per-base --normalise vocabulary --passes 5 --genome g.fa --length 100 --context 512 --iupac N"
     run("score", "m", "in.bed", "out.bw", *text.split())
-    own = {"rc": True, "per_base": True, "normalise": "vocabulary", "genome": Path("g.fa")}
+    own = {"rc": True, "per_base": True, "normalise": "vocabulary", "passes": 5, "genome": Path("g.fa")}
     assert calls == [(("m", "in.bed", Path("out.bw")), own | {"length": 100, "context": 512, "iupac": "N"} | SETTINGS)]
 
 
@@ -91,7 +91,7 @@ def test_a_genome_is_required_where_coordinates_are(verb):
 
 def test_mutate_passes_its_flags(record):
     calls = record("genolm.tasks.mutagenesis", "mutate")
-    run("mutate", "m", "chr1:1-9", "o.tsv", "--genome", "g.fa", "--plot", "o.svg", "--method", "full")
+    run("mutate", "m", "chr1:1-9", "o.tsv", "--genome", "g.fa", "--plot", "o.svg", "--no-rc", "--method", "full")
     own = {"genome": Path("g.fa"), "method": "full", "context": None, "rc": False, "plot": Path("o.svg")}
     assert calls == [(("m", "chr1:1-9", Path("o.tsv")), own | SETTINGS)]
 

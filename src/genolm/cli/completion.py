@@ -54,7 +54,7 @@ def complete(
     seed: Annotated[int, typer.Option(help="Same seed, same completions.")] = 0,
     settings: dict[str, Any],
 ) -> Path:
-    """Complete genes from their first part; identity to the truth, beside baselines."""
+    """Complete genes from their first part, beside baselines."""
     from genolm.tasks.completion.complete import complete as function
 
     function(

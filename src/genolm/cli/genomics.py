@@ -76,7 +76,7 @@ def cluster(
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
-    """Cluster fragments of genomes by embeddings; tetranucleotides and random weights beside."""
+    """Cluster fragments of genomes by embeddings, beside baselines."""
     from genolm.tasks.cluster import cluster as function
 
     function(
@@ -134,7 +134,7 @@ def check(
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
-    """Check generated DNA: genes, spectra, repeats, novelty; natural and Markov sequence beside."""
+    """Check generated DNA: genes, spectra, repeats and novelty."""
     from genolm.tasks.generated_check import check_generated as function
 
     function(

@@ -31,13 +31,13 @@ CASES = (
     Case(
         "pooling: unknown",
         f"{EMBED} out.parquet {PLACED} --pooling median",
-        "Invalid value for '--pooling': 'median' is not one of 'mean', 'max', 'min', 'last', 'none'.",
+        "Invalid value for '--pooling': 'median' is not one of 'mean', 'max', 'min', 'last', 'none', 'bases'.",
         2,
     ),
     Case(
         "method: unknown",
         f"{VARIANTS} out.vcf {PLACED} --method fast",
-        "Invalid value for '--method': 'fast' is not one of 'full', 'conditional'.",
+        "Invalid value for '--method': 'fast' is not one of 'full', 'conditional', 'window', 'masked'.",
         2,
     ),
     Case(
