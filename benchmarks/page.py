@@ -118,7 +118,15 @@ def _tokenizing(measured: Measured) -> str:
 
 
 def _generation(measured: Measured) -> str:
-    head = ("model", "precision", "drawing", "genolm, bases/s", "transformers, bases/s", "its fastest cache", "speed-up")
+    head = (
+        "model",
+        "precision",
+        "drawing",
+        "genolm, bases/s",
+        "transformers, bases/s",
+        "its fastest cache",
+        "speed-up",
+    )
     rows = []
     for one in measured["timed"]:
         best = one["fastest_of_transformers"]

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from genolm.cli.main import app
 
 _LIST = (
-    "embed score variants mutate generate complete scan detect check cluster explain merge models info download convert "
-    "simulate tokenizer corpus pretrain doctor demo cite"
+    "embed score variants mutate generate complete scan detect check cluster explain merge models info download "
+    "convert simulate tokenizer corpus pretrain doctor demo cite"
 )
 VERBS = _LIST.split()
 HEAVY = {"torch", "numpy", "polars", "pysam", "transformers", "matplotlib", "huggingface_hub", "rich"}

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from tests.training.written_recipe import write_recipe
 
 import genolm
@@ -54,7 +55,10 @@ def test_resumed_equals_uninterrupted(kind: str, request: pytest.FixtureRequest,
 
 _PROGRAM = """
 import os, signal, sys
+import torch
 from genolm.training.pretrain import pretrain
+
+torch.set_num_threads(int(sys.argv[4]))  # sums of gradients depend on it
 
 def kill(report):
     if report["step"] == int(sys.argv[3]) and "bits_per_base" in report:
@@ -71,7 +75,7 @@ def test_killed_at_a_random_step_and_resumed_equals_uninterrupted(
     recipe = replace(request.getfixturevalue(kind), steps=30, checkpoint_every=4, report_every=1)
     whole = pretrain(recipe, tmp_path / "whole")
     file, at = write_recipe(recipe, tmp_path / "recipe.yaml"), random.SystemRandom().randint(1, 29)
-    words = [sys.executable, "-c", _PROGRAM, str(file), str(tmp_path / "parts"), str(at)]
+    words = [sys.executable, "-c", _PROGRAM, str(file), str(tmp_path / "parts"), str(at), str(torch.get_num_threads())]
     assert subprocess.run(words, check=False).returncode == -signal.SIGKILL
     assert len(losses(tmp_path / "parts")) == at
     assert weights(pretrain(recipe, tmp_path / "parts", resume=True)) == weights(whole), f"killed at step {at}"

@@ -37,8 +37,8 @@ CASES = (
     Case(
         "generate: more tokens than the context holds",
         f"{OCEAN} --max-tokens 40000",
-        "prompt sequence1 of 3 tokens and 40,000 new ones are more than tiny-random-ocean can read, which is 32,768; ask"
-        " for less, or slide (--slide): it then goes on after forgetting the older half",
+        "prompt sequence1 of 3 tokens and 40,000 new ones are more than tiny-random-ocean can read, which is 32,768;"
+        " ask for less, or slide (--slide): it then goes on after forgetting the older half",
         4,
     ),
     Case(
