@@ -216,6 +216,18 @@ def _gengram(measured: Measured) -> str:
     return _table(head, rows)
 
 
+def _encoder(measured: Measured) -> str:
+    head = ("batch", "precision", "genolm, tokens/s", "transformers, tokens/s", "at equal precision", "over its fp32")
+    rows = []
+    for name, batch in measured["batches"].items():
+        speeds = batch["tokens_per_second"]
+        for precision, equal in batch["speedup_at_equal_precision"].items():
+            ours, theirs = (speeds[f"{side} {precision}"] for side in ("genolm", "transformers"))
+            over = ours / speeds["transformers fp32"]
+            rows.append((name, precision, f"{ours:,}", f"{theirs:,}", f"{equal:.2f}", f"{over:.2f}"))
+    return _table(head, rows)
+
+
 def _bigbird(measured: Measured) -> str:
     head = ("precision", "tokens", "genolm, seconds", "dense, seconds", "transformers, seconds", "dense over genolm")
     rows = [
@@ -377,6 +389,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "single bases": _from("generation", _single_bases),
     "startup": _from("startup", _startup),
     "gengram": _from("gengram", _gengram),
+    "encoder": _from("encoder", _encoder),
     "bigbird": _from("bigbird", _bigbird),
     "pretraining": _from("pretraining", _pretraining),
     "nano": _from("nano", _nano),
