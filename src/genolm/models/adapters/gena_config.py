@@ -12,28 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from genolm.errors import ModelError
+from genolm.models.adapters.encoder_words import ACTIVATIONS, SIZES, WRITTEN_ACTIVATIONS
 from genolm.models.adapters.json_values import chosen, number, require, truth, whole
 from genolm.models.encoder_config import BlockSparseConfig, EncoderConfig
 
 BERT, BIGBIRD = "bert", "big_bird"
 SPARSE_CLASS = "deepspeed.ops.sparse_attention:BigBirdSparsityConfig"
 
-_SIZES = {
-    "vocab_size": "vocab_size",
-    "hidden_size": "hidden_size",
-    "num_hidden_layers": "num_layers",
-    "num_attention_heads": "num_heads",
-    "intermediate_size": "ffn_size",
-    "max_position_embeddings": "max_positions",
-}
-_ACTIVATIONS = {
-    "gelu": "gelu",
-    "gelu_new": "gelu_tanh",
-    "gelu_pytorch_tanh": "gelu_tanh",
-    "silu": "silu",
-    "swish": "silu",
-}
-_WRITTEN_ACTIVATIONS = {"gelu": "gelu", "gelu_tanh": "gelu_new", "silu": "silu"}
 _POSITIONS = {"absolute": "absolute", "rotary": "rotary"}
 # Settings that change the mathematics, with the only values under which our encoder computes the same.
 _ONLY: Mapping[str, tuple[Any, ...]] = {
@@ -90,8 +75,8 @@ def read_bigbird(values: Mapping[str, Any], *, file: str | Path = "config.json")
 
 def _told(values: Mapping[str, Any], file: str | Path) -> dict[str, Any]:
     """What both kinds say under the same keys; epsilon and activation leave no trace in tensors, so have to be told."""
-    activation = chosen(values, "hidden_act", file, _ACTIVATIONS)
-    sizes: dict[str, Any] = {ours: whole(values, theirs, file) for theirs, ours in _SIZES.items()}
+    activation = chosen(values, "hidden_act", file, ACTIVATIONS)
+    sizes: dict[str, Any] = {ours: whole(values, theirs, file) for theirs, ours in SIZES.items()}
     return sizes | {
         "norm_eps": number(values, "layer_norm_eps", file),
         "token_types": whole(values, "type_vocab_size", file, default=2),
@@ -217,12 +202,12 @@ def write_config(config: EncoderConfig, dtype: str = "float32") -> dict[str, Any
         raise ModelError(f"{reason} cannot be expressed in the huggingface layout; use layout 'genolm' (--to genolm)")
     kind = kind_of(config)
     written: dict[str, Any] = {"architectures": [_class_name(config, kind)], "model_type": kind, "torch_dtype": dtype}
-    written |= {theirs: getattr(config, ours) for theirs, ours in _SIZES.items()}
+    written |= {theirs: getattr(config, ours) for theirs, ours in SIZES.items()}
     written |= {
         "type_vocab_size": config.token_types,
         "token_rows": config.token_rows,
         "layer_norm_eps": config.norm_eps,
-        "hidden_act": _WRITTEN_ACTIVATIONS[config.activation],
+        "hidden_act": WRITTEN_ACTIVATIONS[config.activation],
         "pad_token_id": config.pad_id,
         "initializer_range": config.initial_std,
         "tie_word_embeddings": True,

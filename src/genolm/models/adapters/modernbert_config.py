@@ -11,27 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from genolm.errors import ModelError
+from genolm.models.adapters.encoder_words import ACTIVATIONS, SIZES, WRITTEN_ACTIVATIONS
 from genolm.models.adapters.json_values import chosen, number, require, truth, whole
 from genolm.models.encoder_config import EncoderConfig
 
 MODERNBERT = "modernbert"
 
-_SIZES = {
-    "vocab_size": "vocab_size",
-    "hidden_size": "hidden_size",
-    "num_hidden_layers": "num_layers",
-    "num_attention_heads": "num_heads",
-    "intermediate_size": "ffn_size",
-    "max_position_embeddings": "max_positions",
-}
-_ACTIVATIONS = {
-    "gelu": "gelu",
-    "gelu_new": "gelu_tanh",
-    "gelu_pytorch_tanh": "gelu_tanh",
-    "silu": "silu",
-    "swish": "silu",
-}
-_WRITTEN_ACTIVATIONS = {"gelu": "gelu", "gelu_tanh": "gelu_new", "silu": "silu"}
 _FULL, _SLIDING = "full_attention", "sliding_attention"
 _ONLY: Mapping[str, tuple[Any, ...]] = {
     "decoder_bias": (True, None),
@@ -56,7 +41,7 @@ def read_config(values: Mapping[str, Any], *, file: str | Path = "config.json") 
         raise ModelError(f"{file}: biases in some linear layers only are not supported ({told})")
     every = _global_every(values, file)
     whole_theta, local_theta = _thetas(values, file)
-    sizes: dict[str, Any] = {ours: whole(values, theirs, file) for theirs, ours in _SIZES.items()}
+    sizes: dict[str, Any] = {ours: whole(values, theirs, file) for theirs, ours in SIZES.items()}
     try:
         return EncoderConfig(
             **sizes,
@@ -71,8 +56,8 @@ def read_config(values: Mapping[str, Any], *, file: str | Path = "config.json") 
             rope_theta=whole_theta,
             local_rope_theta=local_theta,
             token_types=0,
-            activation=chosen(values, "hidden_activation", file, _ACTIVATIONS),  # type: ignore[arg-type]
-            head_activation=chosen(values, "classifier_activation", file, _ACTIVATIONS, "gelu"),  # type: ignore[arg-type]
+            activation=chosen(values, "hidden_activation", file, ACTIVATIONS),  # type: ignore[arg-type]
+            head_activation=chosen(values, "classifier_activation", file, ACTIVATIONS, "gelu"),  # type: ignore[arg-type]
             gated=True,
             global_every=every,
             local_window=whole(values, "local_attention", file),
@@ -149,7 +134,7 @@ def write_config(config: EncoderConfig, dtype: str = "float32") -> dict[str, Any
         "model_type": MODERNBERT,
         "torch_dtype": dtype,
     }
-    written |= {theirs: getattr(config, ours) for theirs, ours in _SIZES.items()}
+    written |= {theirs: getattr(config, ours) for theirs, ours in SIZES.items()}
     written |= dict.fromkeys(_ALIKE, config.bias)
     return written | {
         "token_rows": config.token_rows,
@@ -160,8 +145,8 @@ def write_config(config: EncoderConfig, dtype: str = "float32") -> dict[str, Any
         "local_rope_theta": config.local_rope_theta,
         "global_attn_every_n_layers": config.global_every,
         "local_attention": config.local_window,
-        "hidden_activation": _WRITTEN_ACTIVATIONS[config.activation],
-        "classifier_activation": _WRITTEN_ACTIVATIONS[config.head_activation],
+        "hidden_activation": WRITTEN_ACTIVATIONS[config.activation],
+        "classifier_activation": WRITTEN_ACTIVATIONS[config.head_activation],
         "classifier_pooling": "mean",
         "pad_token_id": config.pad_id,
         "initializer_range": config.initial_std,
