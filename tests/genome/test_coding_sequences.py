@@ -6,8 +6,8 @@ import random
 import pytest
 
 from genolm import InputError
-from genolm.genome.annotated_records import read_flat_file
 from genolm.genome.coding_sequences import read_coding, translate
+from genolm.genome.flat_files import read_flat_file
 from genolm.genome.sequence import reverse_complement
 
 SOURCE = random.Random(4)
@@ -60,7 +60,8 @@ def genbank(features=FEATURES, bases=BASES):
 def embl(features=FEATURES, bases=BASES):
     body = "".join(f"FT   {line[5:]}\n" for line in features.splitlines())
     lines = "".join(f"     {bases[at : at + 60].lower()} {at + 60:>9}\n" for at in range(0, len(bases), 60))
-    return f"ID   TOY; SV 1; circular; DNA; 300 BP.\nXX\nFH   Key\nFH\n{body}XX\nSQ   Sequence 300 BP;\n{lines}//\n"
+    head = "ID   TOY; SV 1; circular; DNA; STD; PRO; 300 BP.\nXX\nFH   Key\nFH\n"
+    return f"{head}{body}XX\nSQ   Sequence 300 BP;\n{lines}//\n"
 
 
 @pytest.mark.parametrize(("name", "text"), [("a.gbk", genbank()), ("a.embl", embl()), ("a.gb.gz", genbank())])
@@ -71,18 +72,7 @@ def test_flat_files(tmp_path, name, text):
     assert {name: one.sequence for name, one in found.items()} == EXPECTED
     assert {name: one.code for name, one in found.items()} == {name: 4 if name == "T_2" else 11 for name in EXPECTED}
     assert [name for name, one in found.items() if not one.whole] == ["T_5", "T_6"]
-    assert found["T_3"].place == f"{'TOY.1' if 'gb' in name else 'TOY'}:101-129(-)"
-
-
-def test_qualifiers_over_several_lines(tmp_path):
-    path = tmp_path / "a.gbk"
-    path.write_text(genbank())
-    (record,) = read_flat_file(path)
-    assert (record.id, record.sequence) == ("TOY.1", BASES)
-    assert record.features[0].qualifiers["note"] == 'a /slash and "quotes" over two lines'
-    assert [feature.kind for feature in record.features] == ["CDS"] * 6
-    (record,) = read_flat_file(path, kinds=("source", "CDS"))
-    assert record.features[0].qualifiers == {"organism": "nobody"}
+    assert found["T_3"].place == "TOY.1:101-129(-)"
 
 
 def test_gff3_and_gtf_with_their_genome(tmp_path):
@@ -129,12 +119,20 @@ def test_proteins():
     ("text", "message"),
     [
         (genbank().replace("11..40", "11^12"), r"a\.gbk:8: a location that genolm does not read \(value '11\^12'\)"),
-        (genbank().replace("11..40", "J001.1:11..40"), "a location that genolm does not read"),
+        (genbank().replace("11..40", "J001.1:11..40"), r"a\.gbk:8: a location that .* \(value 'J001\.1:11\.\.40'\)"),
+        (genbank().replace("11..40", "join(11..20,J001.1:1..9)"), r"a\.gbk:8: a location that genolm does not read"),
+        (genbank().replace("11..40", "(11.14)..40"), r"a\.gbk:8: a location that genolm does not read"),
+        (
+            genbank().replace("300 bp DNA", "300 bp DNA circular").replace("11..40", "291..40"),
+            r"a\.gbk:8: a location that genolm does not read \(value '291\.\.40'\)",
+        ),
+        (genbank().replace("codon_start=3", "codon_start=0"), r"a\.gbk:23: codon_start is 1, 2 or 3 \(value 0\)"),
+        (genbank().replace("table=4", "table=x"), r"a\.gbk:13: codon_start and transl_table are numbers \(value 'x'\)"),
         (genbank().replace("11..40", "11..400"), r"a\.gbk:8: a CDS of TOY.1 ends after its 300 bases"),
         (genbank()[:-3], "the last record is cut off: it has no line //"),
         (genbank(bases=""), "record TOY.1 has no sequence"),
-        ("", "the file is empty"),
-        ("//\n", "no GenBank or EMBL record begins before this line"),
+        ("", "the file holds no GenBank record"),
+        ("//\n", "no GenBank record begins before this line"),
         (genbank(bases=BASES[:60] + "J" + BASES[61:]), "not a base at position 61"),
     ],
 )

@@ -14,7 +14,10 @@ def complete(
     model: ModelName,
     genes: Annotated[
         Path,
-        typer.Argument(metavar="GENES", help="GenBank or EMBL with sequence, GFF3 or GTF beside --genome, or a FASTA."),
+        typer.Argument(
+            metavar="GENES",
+            help="GenBank or EMBL with sequence (extra: genbank), GFF3 or GTF beside --genome, or a FASTA.",
+        ),
     ],
     out: Annotated[
         Path, typer.Argument(metavar="OUTPUT", help="A .parquet, .tsv or .csv table; OUTPUT.summary.tsv beside it.")

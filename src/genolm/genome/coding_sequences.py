@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 
 from genolm.errors import InputError
-from genolm.genome.annotated_records import AnnotatedRecord, Feature, is_flat_file, read_flat_file
 from genolm.genome.fasta import Genome
+from genolm.genome.flat_files import FlatFeature, FlatRecord, flat_format, read_flat_file
 from genolm.genome.genes import feature_interval
 from genolm.genome.gff3 import attributes, read_genes
 from genolm.genome.interval import Interval
-from genolm.genome.lines import text_lines
+from genolm.genome.lines import placed, text_lines
 from genolm.genome.records import read_fasta
 from genolm.genome.sequence import reverse_complement, upper_dna
 
@@ -67,11 +67,13 @@ def read_coding(path: str | Path, genome: str | Path | None = None, code: int = 
         code: genetic code where the annotation names none.
 
     Raises:
-        InputError: annotation without its genome, and whatever the formats refuse.
+        InputError: annotation without its genome, and whatever the formats refuse; of GenBank and EMBL also a location
+            that is not exact or ends after the sequence.
+        GenolmError: GenBank or EMBL and no Biopython (extra ``genbank``).
     """
     path = Path(path)
     name = path.name.lower().removesuffix(".gz").removesuffix(".bgz")
-    if is_flat_file(path):
+    if flat_format(path):
         for record in read_flat_file(path):
             yield from _of_record(record, code)
     elif name.endswith((".gff3", ".gff", ".gtf")):
@@ -84,22 +86,29 @@ def read_coding(path: str | Path, genome: str | Path | None = None, code: int = 
             yield CodingSequence(flat.id, flat.sequence, code)
 
 
-def _of_record(record: AnnotatedRecord, code: int) -> Iterator[CodingSequence]:
+def _of_record(record: FlatRecord, code: int) -> Iterator[CodingSequence]:
+    bases = record.sequence
     for feature in record.features:
-        if feature.kind == "CDS":
-            yield _of_feature(record, feature, code)
+        with placed(record.file, feature.line):
+            coding = _of_feature(record.id, bases, feature, code)
+        yield coding
 
 
-def _of_feature(record: AnnotatedRecord, feature: Feature, code: int) -> CodingSequence:
+def _of_feature(record: str, bases: str, feature: FlatFeature, code: int) -> CodingSequence:
+    if not feature.exact:
+        raise InputError("a location that genolm does not read", value=feature.location)
+    if any(part.end > len(bases) for part in feature.parts):
+        raise InputError(f"a {feature.kind} of {record} ends after its {len(bases):,} bases")
     told = feature.qualifiers
-    names = (told.get(key) for key in ("locus_tag", "protein_id", "gene"))
-    pieces = (record.sequence[part.start : part.end] for part in feature.parts)
+    pieces = (bases[part.start : part.end] for part in feature.parts)
     read = (reverse_complement(piece) if part.strand == "-" else piece for piece, part in zip(pieces, feature.parts))
     place = _place(feature.parts)
-    skipped = _number(told.get("codon_start", "1")) - 1
-    whole = not feature.cut and not {"pseudo", "pseudogene"} & told.keys()
-    identity = next(filter(None, names), place)
-    return CodingSequence(identity, "".join(read)[skipped:], _number(told.get("transl_table", str(code))), place, whole)
+    name = next(filter(None, (told.get(key) for key in ("locus_tag", "protein_id", "gene"))), place)
+    start = _number(told.get("codon_start", "1"))
+    if start not in (1, 2, 3):
+        raise InputError("codon_start is 1, 2 or 3", value=start)
+    number = _number(told.get("transl_table", str(code)))
+    return CodingSequence(name, "".join(read)[start - 1 :], number, place, not (feature.cut or feature.pseudo))
 
 
 def _of_gff3(path: Path, genome: Genome, code: int) -> Iterator[CodingSequence]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from genolm.engine.progress import Progress
 from genolm.errors import InputError, ModelError
-from genolm.genome.coding import read_gene_map
 from genolm.genome.formats import file_format
+from genolm.genome.gene_map import read_gene_map
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.embed import context_bases
 from genolm.tasks.random_twin import random_twin

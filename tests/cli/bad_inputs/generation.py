@@ -120,6 +120,14 @@ CASES = (
         {"genes.gbk": GENBANK.removesuffix("//\n")},
     ),
     Case(
+        "complete: GenBank without Biopython",
+        f"{COMPLETE} genes.gbk out.tsv",
+        "GenBank and EMBL files are read by biopython, which is not installed: pip install 'genolm[genbank]'",
+        1,
+        {"genes.gbk": GENBANK},
+        hidden=("Bio",),
+    ),
+    Case(
         "complete: no edlib",
         f"{COMPLETE} genes.fa out.tsv",
         "completing genes needs edlib, which is not installed: pip install 'genolm[check]'",

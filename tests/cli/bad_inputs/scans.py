@@ -55,6 +55,13 @@ CASES = (
         {"a.fa": f">a\n{BASES}\n", "genes.bed": "a\t1\t9\n"},
     ),
     Case(
+        "scan: a GenBank file that is cut off",
+        "scan tiny-random-dense a.fa --genes genes.gbk --out s",
+        "genes.gbk:2: the last record is cut off: it has no line //",
+        3,
+        {"a.fa": f">a\n{BASES}\n", "genes.gbk": "LOCUS       a  60 bp DNA\nFEATURES             Location/Qualifiers\n"},
+    ),
+    Case(
         "scan: GenBank without Biopython",
         "scan tiny-random-dense a.fa --genes genes.gbk --out s",
         "GenBank and EMBL files are read by biopython, which is not installed: pip install 'genolm[genbank]'",

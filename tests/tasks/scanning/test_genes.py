@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genolm.genome.coding import CodingGene, GeneMap
+from genolm.genome.gene_map import CodingGene, GeneMap
 from genolm.genome.interval import Interval
 from genolm.genome.sequence import reverse_complement
 from genolm.genome.sequences import SequenceRecord

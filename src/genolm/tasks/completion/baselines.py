@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from genolm.genome.annotated_records import is_flat_file, read_flat_file
+from genolm.genome.flat_files import flat_format, read_flat_file
 from genolm.genome.kmers import letters, stranded_kmers
 from genolm.genome.records import read_fasta
 from genolm.genome.sequence import reverse_complement, upper_dna
@@ -94,6 +94,6 @@ def _reference(choice: Choice, reference: Path | None) -> Sequence[str] | None:
     place = reference or choice.genome
     if place is not None:
         return [record.sequence for record in read_fasta(place, partial(upper_dna, iupac="N"))]
-    if is_flat_file(choice.path):
-        return [record.sequence for record in read_flat_file(choice.path)]
+    if flat_format(choice.path):
+        return [record.sequence for record in read_flat_file(choice.path, kinds=())]
     return None

@@ -182,8 +182,8 @@ def complete(
 
     Args:
         model: a causal model, or what :func:`genolm.load` takes.
-        genes: GenBank or EMBL with sequence; GFF3 or GTF beside ``genome``; else a FASTA of coding sequences. Genes on
-            the minus strand are read in their own direction.
+        genes: GenBank or EMBL with sequence (extra ``genbank``); GFF3 or GTF beside ``genome``; else a FASTA of coding
+            sequences. Genes on the minus strand are read in their own direction.
         out: ``.parquet``, ``.tsv`` or ``.csv``; ``OUT.summary.tsv`` is written beside it. None returns the table.
         genome: FASTA that a GFF3 or GTF speaks of.
         reference: FASTA whose composition the Markov model has. None for ``genome``, for the sequences of a GenBank or
@@ -217,7 +217,7 @@ def complete(
     Raises:
         InputError: no gene that can be completed, a file that cannot be read, a setting out of its range.
         ModelError: no such model, an encoder, or a gene longer than the context.
-        GenolmError: edlib is not installed.
+        GenolmError: edlib is not installed, or Biopython for GenBank and EMBL.
         RunError: the output exists, or parts of another run are in the way.
         ResourceError: not enough memory or disk.
     """

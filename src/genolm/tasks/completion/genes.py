@@ -86,6 +86,7 @@ def choose_genes(choice: Choice) -> Chosen:
 
     Raises:
         InputError: none can, or two have one name; and whatever the file's format refuses.
+        GenolmError: GenBank or EMBL and no Biopython (extra ``genbank``).
     """
     genes: list[Gene] = []
     left_out: Counter[str] = Counter()

@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from genolm.errors import InputError
-from genolm.genome.coding import CodingGene, GeneMap
+from genolm.genome.gene_map import CodingGene, GeneMap
 from genolm.genome.interval import Interval
 from genolm.genome.kmers import letters
 from genolm.genome.sequences import SequenceRecord

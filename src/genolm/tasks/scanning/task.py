@@ -12,7 +12,7 @@ import polars as pl
 from genolm.engine.parts import PartsFolder
 from genolm.engine.windows import Window, cut
 from genolm.errors import InputError
-from genolm.genome.coding import read_gene_map
+from genolm.genome.gene_map import read_gene_map
 from genolm.models.model import Model
 from genolm.tasks.likelihood import normalisation_of, passes_of
 from genolm.tasks.log_probabilities import Normalisation

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from genolm.errors import InputError
-from genolm.genome.coding import CodingGene, read_gene_map
+from genolm.genome.gene_map import CodingGene, read_gene_map
 from genolm.genome.interval import Interval
 
 GFF3 = """##gff-version 3
@@ -135,9 +135,16 @@ def test_the_contigs_of_the_genome_give_the_names(written):
         ("a.gff3", "c\tx\tCDS\t1\t9\t.\t.\t0\tID=a\n", r"a\.gff3:1: a GFF3 strand is \+ or -"),
         ("a.gbk", "", "the file holds no GenBank record"),
         ("a.gbk", ">c\nACGT\n", "the file holds no GenBank record"),
-        ("a.gbk", GENBANK.partition("                     /pseudo")[0], "not readable as GenBank: "),
-        ("a.gbk", GENBANK.replace("70..75", "70..?"), r"a CDS of c\.1 whose place cannot be read \(value 'P'\)"),
-        ("a.gbk", GENBANK.replace("70..75", "somewhere"), r"a CDS of c\.1 whose place cannot be read \(value 'P'\)"),
+        ("a.gbk", GENBANK.partition("                     /pseudo")[0], r"a\.gbk:14: the last record is cut off"),
+        ("a.gbk", GENBANK.removesuffix("//\n"), r"a\.gbk:23: the last record is cut off: it has no line //"),
+        (
+            "a.gbk",
+            GENBANK.replace("ORIGIN", "//"),
+            r"a\.gbk:21: not readable as GenBank: Premature end of feat",
+        ),
+        ("a.gbk", GENBANK.replace("70..75", "70..?"), r"a\.gbk:13: a location that .* not read \(value '70\.\.\?'\)"),
+        ("a.gbk", GENBANK.replace("70..75", "somewhere"), r"a\.gbk:13: a location that .* \(value 'somewhere'\)"),
+        ("a.gbk", GENBANK.replace("70..75", "70^71"), r"a\.gbk:13: a location that genolm does not read"),
         ("a.embl", GFF3, "the file holds no EMBL record"),
     ],
 )
@@ -157,7 +164,7 @@ def test_genes_of_another_genome(written):
 
 def test_genbank_without_biopython(written):
     path = written("a.gbk", GENBANK)
-    program = "import sys; sys.modules['Bio'] = None; from genolm.genome.coding import *; read_gene_map(sys.argv[1])"
+    program = "import sys; sys.modules['Bio'] = None; from genolm.genome.gene_map import *; read_gene_map(sys.argv[1])"
     done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, timeout=60)
     assert "GenBank and EMBL files are read by biopython, which is not installed: pip install" in done.stderr
 

@@ -11,21 +11,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote
 
 from genolm.errors import InputError
+from genolm.genome.flat_files import FORMATS, flat_format, read_flat_file
 from genolm.genome.genes import feature_interval
+from genolm.genome.gff3 import attributes as gff3_attributes
 from genolm.genome.interval import Interval
 from genolm.genome.lines import text_lines
 
 _LINES = (".gff3", ".gff", ".gtf")
-_FLAT = {".gbk": "genbank", ".gb": "genbank", ".gbff": "genbank", ".genbank": "genbank", ".embl": "embl"}
 _GENIC = ("RNA", "gene", "CDS", "exon", "transcript", "UTR")
 _GTF_PAIR = re.compile(r'(\w+) "?([^";]*)"?')
 _NAMES = ("locus_tag", "gene", "Name", "protein_id", "transcript_id", "gene_id", "ID", "Parent")
 
 
-class Feature(NamedTuple):
+class _Feature(NamedTuple):
     """One feature of an annotation.
 
     Attributes:
@@ -113,25 +113,18 @@ def read_gene_map(path: str | Path) -> GeneMap:
     ending = Path(path.name.lower().removesuffix(".gz").removesuffix(".bgz")).suffix
     if ending in _LINES:
         return _collected(path, _line_features(path, gtf=ending == ".gtf"))
-    if ending in _FLAT:
-        from genolm.genome.flat_files import flat_features
-
-        return _collected(path, flat_features(path, _FLAT[ending]))
-    raise InputError(f"genes are read from {', '.join((*_LINES, *_FLAT))}, also with .gz", file=path)
+    if flat_format(path):
+        return _collected(path, _flat_features(path))
+    raise InputError(f"genes are read from {', '.join((*_LINES, *FORMATS))}, also with .gz", file=path)
 
 
-def is_genic(kind: str) -> bool:
-    """Whether a feature of this type belongs to a gene."""
-    return kind.endswith(_GENIC)
-
-
-def feature_name(attributes: Mapping[str, str], place: Interval) -> str:
+def _name(attributes: Mapping[str, str], place: Interval) -> str:
     """What a feature is called by its attributes; where it lies, if they do not say."""
     return next((attributes[name] for name in _NAMES if attributes.get(name)), str(place))
 
 
-def _collected(path: Path, features: Iterable[Feature]) -> GeneMap:
-    coding: dict[str, list[Feature]] = {}
+def _collected(path: Path, features: Iterable[_Feature]) -> GeneMap:
+    coding: dict[str, list[_Feature]] = {}
     genic = list[Interval]()
     for feature in features:
         genic += feature.parts
@@ -144,7 +137,17 @@ def _collected(path: Path, features: Iterable[Feature]) -> GeneMap:
     return GeneMap(path, tuple(genes), tuple(genic))
 
 
-def _line_features(path: Path, *, gtf: bool) -> Iterator[Feature]:
+def _flat_features(path: Path) -> Iterator[_Feature]:
+    """Those of genes that lie on their record at least in part."""
+    for record in read_flat_file(path, _GENIC):
+        for feature in record.features:
+            if feature.parts:
+                name = _name(feature.qualifiers, min(feature.parts))
+                coding = feature.kind == "CDS" and not feature.pseudo
+                yield _Feature(f"line {feature.line}", name, coding, feature.parts)
+
+
+def _line_features(path: Path, *, gtf: bool) -> Iterator[_Feature]:
     form = "GTF" if gtf else "GFF3"
     for number, line in text_lines(path):
         if line.startswith("##FASTA"):
@@ -154,24 +157,19 @@ def _line_features(path: Path, *, gtf: bool) -> Iterator[Feature]:
         columns = line.split("\t")
         if len(columns) != 9:
             raise InputError(f"a {form} line has 9 columns, this one {len(columns)}", file=path, line=number)
-        if is_genic(columns[2]):
+        if columns[2].endswith(_GENIC):
             yield _line_feature(columns, path, number, form)
 
 
-def _line_feature(columns: list[str], path: Path, number: int, form: str) -> Feature:
+def _line_feature(columns: list[str], path: Path, number: int, form: str) -> _Feature:
     coding = columns[2] == "CDS"
     if not coding and columns[6] not in ("+", "-"):
         columns = [*columns[:6], "+", *columns[7:]]  # which strand does not matter
     place = feature_interval(columns, path, number, form)
-    attributes = _gtf_attributes(columns[8]) if form == "GTF" else _gff3_attributes(columns[8])
+    attributes = _gtf_attributes(columns[8]) if form == "GTF" else gff3_attributes(columns[8])
     key = attributes.get("ID") or attributes.get("transcript_id") or attributes.get("Parent") or f"line {number}"
     pseudo = attributes.get("pseudo", "").lower() == "true" or "pseudogene" in attributes
-    return Feature(f"{place.chrom} {key}", feature_name(attributes, place), coding and not pseudo, (place,))
-
-
-def _gff3_attributes(text: str) -> dict[str, str]:
-    pairs = (pair.partition("=") for pair in text.strip().split(";"))
-    return {key.strip(): unquote(value) for key, found, value in pairs if found}
+    return _Feature(f"{place.chrom} {key}", _name(attributes, place), coding and not pseudo, (place,))
 
 
 def _gtf_attributes(text: str) -> dict[str, str]:
