@@ -19,6 +19,7 @@ from genolm.cli.options import (
     Overwrite,
     Reference,
     RequiredReference,
+    Seed,
     Sequences,
     Strands,
     at_least,
@@ -252,7 +253,7 @@ def generate(
     repetition_penalty: Annotated[
         float | None, typer.Option(help="Above 1: what was written becomes less likely; default 1.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Same seed, same sequences.")] = 0,
+    seed: Seed = 0,
     check: Annotated[
         list[Path] | None,
         typer.Option(

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from genolm.cli.options import ModelName, at_least
+from genolm.cli.options import ModelName, Seed, at_least
 
 
 def complete(
@@ -54,7 +54,7 @@ def complete(
         float, typer.Option(callback=at_least(0, 1), help="Sample among the likeliest that add up to p.")
     ] = 1.0,
     repetition_penalty: Annotated[float, typer.Option(help="Above 1: what was written becomes less likely.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="Same seed, same completions.")] = 0,
+    seed: Seed = 0,
     settings: dict[str, Any],
 ) -> Path:
     """Complete genes from their first part, beside baselines."""

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from genolm.cli.errors import reported
-from genolm.cli.genomics import BatchTokens, Device, Quiet, Seed
-from genolm.cli.options import Context, Overwrite, Precision, Strands
+from genolm.cli.genomics import BatchTokens, Device, Quiet
+from genolm.cli.options import Context, Overwrite, Precision, Seed, Strands
 from genolm.cli.text import print_table
 
 app = typer.Typer(

@@ -9,7 +9,18 @@ from typing import Annotated, Any, Literal
 import typer
 
 from genolm.cli.errors import reported
-from genolm.cli.options import Context, Iupac, Length, ModelName, Overwrite, Precision, Reference, at_least, bulk
+from genolm.cli.options import (
+    Context,
+    Iupac,
+    Length,
+    ModelName,
+    Overwrite,
+    Precision,
+    Reference,
+    Seed,
+    at_least,
+    bulk,
+)
 
 app = typer.Typer(
     name="explain",
@@ -26,7 +37,6 @@ Regions = Annotated[
 ]
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write; it appears when it is complete.")]
 Genes = Annotated[Path | None, typer.Option("--genes", metavar="GTF", help="GTF or GFF3 of genes.")]
-Seed = Annotated[int, typer.Option("--seed", help="Of everything that is drawn.")]
 Tables = Annotated[Literal["tsv", "parquet"], typer.Option("--tables", help="What tables are written as.")]
 Device = Annotated[
     str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps; default the best there is.")

@@ -77,6 +77,9 @@ Iupac = Annotated[
     Literal["raise", "N", "sample"],
     typer.Option("--iupac", help="Letters such as R in sequences: an error, read as N, or one of the bases drawn."),
 ]
+Seed = Annotated[
+    int, typer.Option("--seed", callback=at_least(0, 2**32 - 1), metavar="N", help="Of everything that is drawn.")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is already there.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 

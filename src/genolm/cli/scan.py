@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from genolm.cli.options import ModelName, at_least, bulk
+from genolm.cli.options import ModelName, Seed, at_least, bulk
 
 
 def scan(
@@ -59,7 +59,7 @@ def scan(
         int, typer.Option(callback=at_least(1), metavar="BASES", help="Blocks that the null shuffles.")
     ] = 250,
     shuffles: Annotated[int, typer.Option(callback=at_least(1), metavar="N", help="How often it shuffles.")] = 100,
-    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
+    seed: Seed = 0,
     genes: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Annotation (.gff3, .gtf, .gbk, .embl): coding against intergenic."),

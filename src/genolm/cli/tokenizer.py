@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from genolm.cli.errors import reported
-from genolm.cli.options import Json, Overwrite, at_least
+from genolm.cli.options import Json, Overwrite, Seed, at_least
 from genolm.cli.text import print_fields, print_json
 
 app = typer.Typer(
@@ -19,8 +19,6 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-
-Seed = Annotated[int, typer.Option("--seed", callback=at_least(0), metavar="N", help="Seed of all that is drawn.")]
 
 
 def train(

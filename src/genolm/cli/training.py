@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from genolm.cli.options import Overwrite, at_least
+from genolm.cli.options import Overwrite, Seed, at_least
 from genolm.cli.training_progress import training_reports, writes
 
 
 def simulate(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write.")],
     *,
-    seed: Annotated[int, typer.Option(help="Same seed, same genome.")] = 0,
+    seed: Seed = 0,
     length: Annotated[
         int, typer.Option(callback=at_least(1), metavar="BASES", help="Bases of all contigs together.")
     ] = 400_000,

@@ -82,6 +82,13 @@ CASES = (
         {"genes.fa": GENES},
     ),
     Case(
+        "complete: a negative seed",
+        f"{COMPLETE} genes.fa out.tsv --seed -1",
+        "Invalid value for '--seed': must be from 0 to 4294967295, not -1",
+        2,
+        {"genes.fa": GENES},
+    ),
+    Case(
         "complete: a genetic code that genolm does not have",
         f"{COMPLETE} genes.fa out.tsv --code 2",
         "no such genetic code; known are 1, 4, 11, 25 (value 2)",

@@ -137,6 +137,13 @@ CASES = (
         {**GENOMES, "made.fa": MADE},
     ),
     Case(
+        "detect train: a seed that is too large",
+        f"{TRAIN} --generated made.fa --seed 4294967296",
+        "Invalid value for '--seed': must be from 0 to 4294967295, not 4294967296",
+        2,
+        {**GENOMES, "made.fa": MADE},
+    ),
+    Case(
         "detect train: scikit-learn is not installed",
         f"{TRAIN} --generated made.fa",
         "training a detector needs scikit-learn, which is not installed: pip install 'genolm[detect]'",

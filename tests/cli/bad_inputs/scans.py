@@ -84,6 +84,13 @@ CASES = (
         {"a.fa": f">a\n{BASES}\n"},
     ),
     Case(
+        "scan: a negative seed",
+        "scan tiny-random-dense a.fa --out s --seed -1",
+        "Invalid value for '--seed': must be from 0 to 4294967295, not -1",
+        2,
+        {"a.fa": f">a\n{BASES}\n"},
+    ),
+    Case(
         "scan: a window that is all overlap",
         "scan tiny-random-dense a.fa --out s --window 40 --overlap 40",
         "windows of 40 bases that share 40 with their neighbours leave nothing to score; the overlap must be smaller",

@@ -59,7 +59,9 @@ CASES = (
         "chunks of 32 bases cannot have pieces of 64",
         4,
     ),
-    train("a negative seed", "good.fa --seed -1", "Invalid value for '--seed': must be at least 0, not -1", 2),
+    train(
+        "a negative seed", "good.fa --seed -1", "Invalid value for '--seed': must be from 0 to 4294967295, not -1", 2
+    ),
     Case(
         "tokenizer: the folder exists",
         TRAIN,
