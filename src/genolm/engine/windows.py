@@ -7,11 +7,16 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from genolm.errors import InputError
 
 if TYPE_CHECKING:
     from genolm.models.model import Model
     from genolm.tokens.tokenizer import Tokens
+
+Spans = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,9 @@ def cut(
 ) -> list[Window]:
     """Cuts a sequence into windows that a model can read: of ``bases`` bases, fewer where its tokens are many.
 
+    Tokens of several bases fill the model's context where ``bases`` is all that it reads (``model.room_bases``, which
+    is a mean): such a window may then have more of them, as it has where one token alone, a run of N, is longer.
+
     Warns when a sequence of longer tokens goes beyond one window, since its length in tokens is not to be seen.
 
     Args:
@@ -75,7 +83,8 @@ def cut(
     """
     if model.tokenizer.bases_per_token == 1.0 and not model.begin_ids and not model.end_ids:
         return tile(sequence, bases, overlap=int(bases * overlap), origin=origin)
-    windows = tile_tokens(sequence, model, bases=bases, overlap=overlap, origin=origin)
+    limit = bases if bases < model.room_bases else None
+    windows = tile_tokens(sequence, model, bases=limit, overlap=overlap, origin=origin)
     if len(windows) > 1 and not quiet:
         # The same words for every sequence, so that they are said once.
         around = round(model.room * model.tokenizer.bases_per_token)
@@ -89,43 +98,44 @@ def tile_tokens(
 ) -> list[Window]:
     """Cuts a sequence at the borders of its tokens into windows that fill the model's context.
 
-    The sequence is encoded once: a text that is cut where a token ends has the same tokens.
+    The sequence is encoded once, and every window keeps its share of these tokens. Each has tokens that those before it
+    lack; together they have all.
 
     Args:
         sequence: the bases.
         model: its tokenizer, and how many tokens it reads.
-        bases: most bases of a window; None for as many as the tokens hold.
-        overlap: how much of a full window the next one repeats, as a part of its tokens, below 1.
+        bases: most bases of a window, unless it is one token that is longer; None for as many as the tokens hold.
+        overlap: how much of a full window the next one repeats, as a part of its tokens, below 1; less where the tokens
+            that follow would not fit beside so many.
         origin: kept in every window.
 
     Raises:
-        InputError: a token longer than ``bases``, or an overlap that is no such part.
+        InputError: an overlap that is no such part.
     """
     if not 0 <= overlap < 1:
         raise InputError("an overlap is a part of a window, from 0 to below 1", value=overlap)
     tokens = model.tokenizer.tokens(sequence)
-    total, around = len(tokens.ids), len(model.begin_ids) + len(model.end_ids)
+    around = len(model.begin_ids) + len(model.end_ids)
+    starts_T, ends_T = (np.ascontiguousarray(column) for column in tokens.spans_T2.T)
     windows: list[Window] = []
     first = done = 0
-    while not windows or done < total:
-        stop = min(first + model.room, total)
-        if bases is not None:
-            stop = min(stop, _fitting(tokens, first, bases))
+    while not windows or done < len(tokens.ids):
+        stop = _stop(starts_T, ends_T, first, model.room, bases)
+        if windows and stop <= done:  # a long token follows: repeat less until it fits
+            first += 1
+            continue
         windows.append(_token_window(sequence, tokens, first, stop, done - first, around, origin))
         done = stop
         first = max(first + 1, stop - int((stop - first) * overlap))
     return windows
 
 
-def _fitting(tokens: Tokens, first: int, bases: int) -> int:
-    """The token after the last that ends within ``bases`` of the first one's start."""
-    start = int(tokens.spans_T2[first, 0]) if len(tokens.ids) else 0
-    stop = int(tokens.spans_T2[:, 1].searchsorted(start + bases, side="right"))
-    if stop <= first < len(tokens.ids):
-        raise InputError(
-            f"a token of {tokens.spans_T2[first, 1] - start:,} bases does not fit into a window", value=bases
-        )
-    return stop
+def _stop(starts_T: Spans, ends_T: Spans, first: int, room: int, bases: int | None) -> int:
+    """The token after the last of a window: ``room`` tokens on, or that which ends beyond ``bases`` of its start."""
+    stop = min(first + room, len(ends_T))
+    if bases is None or first >= len(ends_T):
+        return stop
+    return min(stop, max(first + 1, int(ends_T.searchsorted(starts_T[first] + bases, side="right"))))
 
 
 def _token_window(sequence: str, tokens: Tokens, first: int, stop: int, again: int, around: int, origin: Any) -> Window:

@@ -111,6 +111,11 @@ class Model:
         """Tokens of sequence that fit into the context beside the special tokens around them."""
         return max(1, self.context - len(self.begin_ids) - len(self.end_ids))
 
+    @property
+    def room_bases(self) -> int:
+        """Bases that the room holds on average; runs of N may be longer, rare words shorter."""
+        return max(1, int(self.room * self.tokenizer.bases_per_token))
+
     def frame(self, ids: Ids) -> Ids:
         """The ids between the special tokens that the model expects around a sequence."""
         if not self.begin_ids and not self.end_ids:
