@@ -6,9 +6,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from genolm import InputError, ModelError, complete, merge
+from genolm import InputError, ModelError, RunError, complete, merge
 from genolm.genome.sequence import reverse_complement
 from genolm.tasks.completion.baselines import Baselines
+from genolm.tasks.completion import complete as completing
 from genolm.tasks.completion.complete import CompletionTask, summary_path
 from genolm.tasks.completion.genes import Choice, Gene, choose_genes
 from genolm.tasks.completion.measures import identity, measure
@@ -184,6 +185,32 @@ def test_shards_merge_into_the_bytes_of_one_run(big, fasta, tmp_path, monkeypatc
         assert (tmp_path / path(shared)).read_bytes() == (tmp_path / path(once)).read_bytes()
 
 
+def test_a_summary_that_is_there_is_not_replaced_unless_asked(big, fasta, tmp_path, monkeypatch):
+    out = tmp_path / "out.tsv"
+    summary_path(out).write_text("mine")
+    for resume in (False, True):
+        with pytest.raises(RunError, match=r"out\.tsv\.summary\.tsv exists; --overwrite replaces it"):
+            complete(big, fasta, out, n=1, shortest=30, resume=resume)
+    assert [path.name for path in tmp_path.iterdir()] == ["out.tsv.summary.tsv"]
+    complete(big, fasta, out, n=1, shortest=30, overwrite=True)
+    assert summary_path(out).read_text().startswith("measure")
+
+
+def test_a_table_that_cannot_be_written_leaves_the_old_summary(big, fasta, tmp_path, monkeypatch):
+    out = tmp_path / "out.tsv"
+    complete(big, fasta, out, n=1, shortest=30)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    monkeypatch.setattr(completing, "write_table", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        complete(big, fasta, out, n=2, shortest=30, overwrite=True)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+    monkeypatch.undo()
+    (tmp_path / ".partial-0123abcd-out.tsv.summary.tsv").write_text("of a killed run")
+    complete(big, fasta, out, n=2, shortest=30, resume=True)
+    assert {path.name for path in tmp_path.iterdir()} == set(before)
+    assert out.read_bytes() != before["out.tsv"]
+
+
 def test_models_of_one_base_complete_as_well(tiny, fasta):
     table = complete(tiny, fasta, n=1, shortest=30)
     made = table.filter(pl.col("source") == "model")
@@ -220,6 +247,7 @@ def test_the_summary_is_of_means_and_bests_over_genes():
         ({"n": 0}, r"n is at least 1 \(value 0\)"),
         ({"order": 11}, r"order is from 0 to 10 \(value 11\)"),
         ({"code": 7}, r"no such genetic code"),
+        ({"seed": -1}, r"a seed is from 0 to 4294967295 \(value -1\)"),
         ({"out": "c.fa"}, "unknown kind of output"),
         ({}, r"no coding sequence that can be completed: 6 shorter than 300 bases"),
     ],

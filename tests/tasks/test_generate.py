@@ -97,6 +97,7 @@ def test_what_does_not_fit_the_context_is_refused_before_anything_runs(tiny, mon
         ({"n": 0}, r"n is at least 1 \(value 0\)"),
         ({"length": 0}, r"length is at least 1 \(value 0\)"),
         ({"temperature": -1.0}, "temperature is 0 or more"),
+        ({"seed": 2**32}, r"a seed is from 0 to 4294967295 \(value 4294967296\)"),
         ({"out": "new.txt"}, r"new\.txt: unknown kind of output; known endings are \.fa, \.fasta, \.fna"),
     ],
 )

@@ -355,6 +355,19 @@ def test_what_is_there_is_not_replaced_unless_asked(tiny, fasta, tmp_path, endin
     assert {path.name for path in tmp_path.iterdir()} == {"genome.fa", "scan.bw", "scan.bed", "scan.json"}
 
 
+def test_a_record_never_stands_beside_tracks_of_another_run(tiny, fasta, tmp_path, monkeypatch):
+    scan(tiny, fasta, tmp_path / "scan", window=50)
+    old = (tmp_path / "scan.bw").read_bytes()
+    monkeypatch.setattr("genolm.tasks.scanning.task.write_bed", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        scan(tiny, fasta, tmp_path / "scan", window=40, overwrite=True)
+    assert (tmp_path / "scan.bw").read_bytes() != old and not (tmp_path / "scan.json").exists()
+    monkeypatch.undo()
+    (tmp_path / ".partial-0123abcd-scan.bed").write_text("of a killed run")
+    scan(tiny, fasta, tmp_path / "scan", window=40, resume=True)
+    assert {path.name for path in tmp_path.iterdir()} == {"genome.fa", "scan.bw", "scan.bed", "scan.json"}
+
+
 def test_what_cannot_be_scanned(tiny, tmp_path):
     def written(name, text):
         (tmp_path / name).write_text(text)
@@ -383,6 +396,7 @@ def test_settings_are_checked(tiny, ocean):
         ({"leave": 4.0}, InputError, "the threshold to leave is from 0 to that to enter"),
         ({"passes": 3}, ModelError, "only encoders have passes"),
         ({"window": 10**8}, ModelError, r"a context of 100,000,000 bases is not within the 1 to"),
+        ({"seed": -1}, InputError, r"a seed is from 0 to 4294967295 \(value -1\)"),
         ({"twin": True}, InputError, "a twin of random weights is a baseline for genes"),
         ({"genes": "g.gff3", "order": 12}, InputError, "the order of the Markov model is from 0 to 9"),
     ):

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from genolm.cli.errors import reported
+from genolm.tasks.seeds import LARGEST
 
 
 def at_least(low: float, high: float | None = None) -> Callable[[float | None], float | None]:
@@ -78,7 +79,7 @@ Iupac = Annotated[
     typer.Option("--iupac", help="Letters such as R in sequences: an error, read as N, or one of the bases drawn."),
 ]
 Seed = Annotated[
-    int, typer.Option("--seed", callback=at_least(0, 2**32 - 1), metavar="N", help="Of everything that is drawn.")
+    int, typer.Option("--seed", callback=at_least(0, LARGEST), metavar="N", help="Of everything that is drawn.")
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is already there.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]

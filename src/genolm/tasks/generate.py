@@ -27,6 +27,7 @@ from genolm.tasks.presets import Preset
 from genolm.tasks.presets import preset as preset_named
 from genolm.tasks.provenance import Provenance
 from genolm.tasks.sampling import Sampler, uniforms
+from genolm.tasks.seeds import check_seed
 from genolm.tasks.sources import Source, settle
 from genolm.tasks.tables import check_suffix
 from genolm.tasks.token_continuation import Limits
@@ -250,6 +251,7 @@ def generate(
     base = preset_named(preset)
     asked = _Asked(n, length, min_length, max_tokens, min_tokens, ignore_end, whole_tokens, slide)
     asked.check()
+    check_seed(seed)
     sampler = base.sampler(temperature, top_k, top_p, repetition_penalty)
     source = settle(prompts)
     report = FollowingCheck.planned(path, check, check_training, shard, overwrite=overwrite)

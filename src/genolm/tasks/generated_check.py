@@ -24,6 +24,7 @@ from genolm.tasks.generated.markov import MOST_ORDER, MarkovChain
 from genolm.tasks.generated.novelty import Comparison
 from genolm.tasks.generated.page import check_pictures, draw_check, written_page
 from genolm.tasks.generated.records import Generated, read_generated, written
+from genolm.tasks.seeds import check_seed
 
 GROUPS = ("generated", "natural", "markov")
 """What is compared: the given sequences, pieces of the reference of their lengths, draws of its Markov model."""
@@ -92,6 +93,7 @@ def check_generated(
     """
     path = None if out is None else Path(out)
     _check_settings(order, max_tandem)
+    check_seed(seed)
     finder = GeneFinder()
     if path is not None:
         check_pictures()

@@ -161,6 +161,11 @@ def test_the_folder_is_whole_and_the_same_again(files, report):
         genolm.check_generated(files / "generated.fa", natural, out)
 
 
+def test_a_seed_below_zero_is_refused(files):
+    with pytest.raises(InputError, match=r"a seed is from 0 to 4294967295 \(value -1\)"):
+        genolm.check_generated(files / "generated.fa", files / "first.fa", seed=-1)
+
+
 def test_provenance_is_read_from_headers_and_from_a_table(files, tmp_path):
     first = read_generated([files / "generated.fa"])[0]
     assert (first.generator, first.decoding, first.genome) == ("toy", "temperature=0.7 top_k=4", "")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from genolm.errors import InputError
 from genolm.genome.gene_map import CodingGene, GeneMap
 from genolm.genome.interval import Interval
 from genolm.genome.sequence import reverse_complement
@@ -196,3 +197,8 @@ def test_no_windows_of_a_class():
     found = separation(genes, GeneSettings(Path("x"), 400, 2), [SequenceRecord("c", text)], tracks_of(values), "mean")
     assert found["windows"] == {"coding": 1, "intergenic": 0}
     assert found["separation"] is None
+
+
+def test_a_seed_below_zero_is_refused():
+    with pytest.raises(InputError, match=r"a seed is from 0 to 4294967295 \(value -1\)"):
+        GeneSettings(Path("x"), seed=-1)

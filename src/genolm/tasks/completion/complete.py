@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import polars as pl
 
+from genolm.engine.atomic import atomic_file, sweep
 from genolm.engine.progress import Progress
+from genolm.engine.target import check_target
 from genolm.engine.windows import Window
 from genolm.errors import InputError, ModelError
 from genolm.tasks.bulk import Bulk
@@ -120,10 +122,13 @@ class CompletionTask:
         return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
-        """Writes the table, and beside it ``OUT.summary.tsv``."""
+        """Writes the table, and beside it ``OUT.summary.tsv``; neither when one cannot be."""
         table = self.collect(frames)
-        write_delimited(iter([summarise(table, seed=self.seed)]), summary_path(out), "\t")
-        write_table(iter([table]), out, self.metadata())
+        summary = summary_path(out)
+        sweep(summary)
+        with atomic_file(summary) as partial:
+            write_delimited(iter([summarise(table, seed=self.seed)]), partial, "\t")
+            write_table(iter([table]), out, self.metadata())
 
     def collect(self, frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
         """The table."""
@@ -233,6 +238,8 @@ def complete(
     sampler = Sampler(repetition_penalty, temperature, top_k, top_p)
     chosen = choose_genes(choice)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
+    if path is not None:
+        check_target(summary_path(path), overwrite=overwrite, resume=resume, run=path)
     opened = bulk.open(model, path)
     _check(opened, chosen.genes)
     provenance, width = Provenance.of(opened), opened.tokenizer.bases_per_token

@@ -11,6 +11,7 @@ import numpy as np
 
 from genolm.errors import InputError
 from genolm.genome.coding_sequences import CodingSequence, read_coding, translate
+from genolm.tasks.seeds import check_seed
 
 _BASES = set("ACGT")
 
@@ -49,7 +50,7 @@ class Choice:
         code: genetic code where the annotation names none.
 
     Raises:
-        InputError: a fraction out of its range, or no such genetic code.
+        InputError: a fraction or a seed out of its range, or no such genetic code.
     """
 
     path: Path
@@ -65,6 +66,7 @@ class Choice:
         if not 0 < self.fraction < 1:
             raise InputError("the prompt is a part of the gene, more than 0 and less than 1", value=self.fraction)
         translate("", self.code)
+        check_seed(self.seed)
 
 
 @dataclass(frozen=True, slots=True)

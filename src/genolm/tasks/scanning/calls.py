@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from genolm.engine.atomic import write_text
 from genolm.errors import InputError
+from genolm.tasks.seeds import check_seed
 from genolm.tasks.stretches import Float32
 
 Side = Literal["high", "low", "both", "none"]
@@ -84,6 +85,7 @@ class Calling:
             raise InputError("the threshold to leave is from 0 to that to enter", value=(self.leave, self.enter))
         if not 0 <= self.max_fdr <= 1:
             raise InputError("a false-discovery rate is from 0 to 1", value=self.max_fdr)
+        check_seed(self.seed)
 
     @property
     def bin(self) -> int:

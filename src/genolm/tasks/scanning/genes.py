@@ -20,6 +20,7 @@ from genolm.tasks.explain.estimates import block_sums, estimate, ratio
 from genolm.tasks.scanning.markov import HeldOutMarkov
 from genolm.tasks.scanning.separation import separations
 from genolm.tasks.scanning.tracks import Combine, Tracks
+from genolm.tasks.seeds import check_seed
 from genolm.tasks.stretches import Float32
 
 BLOCK = 10_000
@@ -55,6 +56,7 @@ class GeneSettings:
             raise InputError("the windows of genes have at least 1 base", value=self.window)
         if not 0 <= self.order <= _MOST_ORDER:
             raise InputError(f"the order of the Markov model is from 0 to {_MOST_ORDER}", value=self.order)
+        check_seed(self.seed)
 
 
 def gene_table(genes: GeneMap, tracks: Tracks, combine: Combine) -> pl.DataFrame:

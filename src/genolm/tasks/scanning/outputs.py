@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genolm.engine.atomic import write_text
+from genolm.engine.atomic import sweep, write_text
 from genolm.engine.target import check_target
 from genolm.genome.tracks import Piece, write_bigwig
 from genolm.tasks.scanning.tracks import Combine, Tracks
@@ -68,6 +68,12 @@ class Outputs:
         """
         for path in (self.record, *self._others()):
             check_target(path, overwrite=overwrite, resume=resume, run=self.record)
+
+    def begin(self) -> None:
+        """Takes the record of an earlier run away: the tracks that follow are not what it speaks of."""
+        self.record.unlink(missing_ok=True)
+        for path in self._others():
+            sweep(path)
 
     def clear(self, kept: set[Path]) -> None:
         """Takes away what an earlier run wrote and this one does not."""

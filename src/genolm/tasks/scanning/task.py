@@ -167,6 +167,7 @@ class ScanTask:
         """Writes the files; ``out`` is the record."""
         outputs = Outputs(out)
         result = self._result(frames, PartsFolder.of(out).path)
+        outputs.begin()
         written = write_tracks(result.tracks, outputs, self.combine, per_strand=self.per_strand)
         write_bed(result.calls, outputs.calls, self._depth)
         written.add(outputs.calls)
