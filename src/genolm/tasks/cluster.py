@@ -17,7 +17,7 @@ from genolm.errors import InputError
 from genolm.genome.kmers import spectrum
 from genolm.genome.sequences import SequenceRecord
 from genolm.tasks.bulk import Bulk
-from genolm.tasks.clustering.agreement import Agreement, Resampled, agreement, intervals
+from genolm.tasks.clustering.agreement import Agreement, Resampled, agreement, ari_interval
 from genolm.tasks.clustering.labels import FILES, labels_of
 from genolm.tasks.clustering.picture import Panel, check_pictures
 from genolm.tasks.clustering.recipe import (
@@ -118,7 +118,7 @@ def cluster(
         reduce: ``umap``; ``pca``, 10 components on the scale of the first; or ``none``.
         seed: of the fragments, and the first seed of UMAP and k-means.
         repeats: how many seeds of UMAP and k-means follow one another.
-        resample: intervals from drawing ``genomes``, or ``fragments`` within genomes.
+        resample: the interval of ``ari`` from drawing ``genomes``, or ``fragments`` within genomes.
         context: most bases that go through the model together; None for what it can read.
         tables: ``tsv`` or ``parquet``.
         device: where to compute; None for the best there is.
@@ -129,8 +129,8 @@ def cluster(
 
     Returns:
         ``out``, or without one a dict. ``agreement``: a polars table with a row for each length, features, method and
-        seed: ``fragments, clusters, noise`` (share), and with labels ``ari, v_measure, homogeneity, completeness,
-        purity``, noise points being clusters of one, each with a 95 % interval (``_low``, ``_high``), and
+        seed: ``fragments, clusters, noise`` (share), and with labels ``ari`` with its 95 % interval (``ari_low``,
+        ``ari_high``), ``v_measure, homogeneity, completeness, purity``, noise points being clusters of one, and
         ``ari_shuffled``, that of permuted labels. ``fragments``: ``id, genome, contig, start, end`` (0-based,
         half-open), ``length, label``, and of the first seed the cluster by features and method (-1 is noise) and the
         place in two dimensions. ``summary``: means over seeds. ``drawn``: for each length and genome how many fragments
@@ -267,11 +267,9 @@ def _figures(numbers_N: Ints, labels_N: Ints | None, genomes_N: Ints, settings: 
     if labels_N is None:
         return counted
     figures = agreement(labels_N, numbers_N)
-    ends = intervals(labels_N, numbers_N, genomes_N, settings.resample, seed)
-    for name in Agreement._fields[:-1]:
-        counted[name] = getattr(figures, name)
-        counted[f"{name}_low"] = None if ends is None else getattr(ends.low, name)
-        counted[f"{name}_high"] = None if ends is None else getattr(ends.high, name)
+    ends = ari_interval(labels_N, numbers_N, genomes_N, settings.resample, seed) or (None, None)
+    counted |= {"ari": figures.ari, "ari_low": ends[0], "ari_high": ends[1]}
+    counted |= {name: getattr(figures, name) for name in Agreement._fields[1:-1]}
     shuffled = np.random.default_rng(seed).permutation(labels_N)
     counted["ari_shuffled"] = agreement(shuffled, numbers_N).ari
     return counted
@@ -310,5 +308,5 @@ def _described(
         "kmeans": {"k": settings.k or "number of labels"},
         "seeds": list(settings.seeds),
         "twin": twin,
-        "intervals": f"95 %, from resampled {settings.resample}",
+        "interval": f"of ari, 95 %, from resampled {settings.resample}",
     }

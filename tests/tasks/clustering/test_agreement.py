@@ -1,9 +1,9 @@
-"""Figures of agreement against scikit-learn's, with noise as clusters of one, and their intervals."""
+"""Figures of agreement against scikit-learn's, with noise as clusters of one, and the interval of the index."""
 
 import numpy as np
 import pytest
 
-from genolm.tasks.clustering.agreement import agreement, intervals
+from genolm.tasks.clustering.agreement import agreement, ari_interval
 
 metrics = pytest.importorskip("sklearn.metrics")
 
@@ -33,14 +33,6 @@ def test_figures_are_those_of_scikit_learn(seed):
     assert ours.noise == pytest.approx((found < 0).mean())
 
 
-def test_weights_are_copies():
-    truth, found = toy(7)
-    found = np.abs(found)
-    weights = np.random.default_rng(0).integers(0, 4, len(truth))
-    weighted = agreement(truth, found, weights)
-    assert weighted == pytest.approx(agreement(truth.repeat(weights), found.repeat(weights)))
-
-
 @pytest.mark.parametrize(
     ("found", "ari"), [([0, 0, 1, 1], 1.0), ([1, 1, 0, 0], 1.0), ([0, 0, 0, 0], 0.0), ([-1, -1, -1, -1], 0.0)]
 )
@@ -56,18 +48,59 @@ def test_shuffled_labels_agree_by_chance():
 
 
 @pytest.mark.parametrize("over", ["genomes", "fragments"])
-def test_intervals_hold_the_figure_and_shrink_with_the_count(over):
+def test_the_interval_holds_the_index_and_shrinks_with_the_count(over):
     widths = []
     for count in (120, 2000):
         truth, found = toy(5, count=count)
-        genomes = np.arange(count) % (count // 10)
-        found_interval = intervals(truth, found, genomes, over, 0)
-        assert found_interval.low.ari < agreement(truth, found).ari < found_interval.high.ari
-        widths.append(found_interval.high.ari - found_interval.low.ari)
+        low, high = ari_interval(truth, found, np.arange(count) % (count // 10), over, 0)
+        assert low < agreement(truth, found).ari < high
+        widths.append(high - low)
     assert widths[1] < widths[0] / 2
 
 
-def test_one_genome_has_no_interval_over_genomes():
+@pytest.mark.parametrize("over", ["genomes", "fragments"])
+@pytest.mark.parametrize("size", [5, 10, 30])
+def test_random_clusters_agree_by_chance_and_their_interval_says_so(over, size):
+    random = np.random.default_rng(size)
+    labels = np.repeat(np.arange(10), 30)
+    for seed in range(5):
+        found = random.permutation(np.repeat(np.arange(300 // size), size))
+        low, high = ari_interval(labels, found, labels, over, seed)
+        assert low <= agreement(labels, found).ari <= high
+        assert low < 0.005 and high > -0.005
+
+
+@pytest.mark.parametrize("genomes", [8, 31])
+@pytest.mark.parametrize("over", ["genomes", "fragments"])
+def test_the_interval_is_not_shifted_where_each_genome_is_a_label(over, genomes):
+    random = np.random.default_rng(3)
+    labels = np.repeat(np.arange(genomes), 50)
+    found = np.where(random.random(len(labels)) < 0.5, labels, random.integers(genomes, size=len(labels)))
+    low, high = ari_interval(labels, found, labels, over, 0)
+    value = agreement(labels, found).ari
+    assert low < value < high and (low + high) / 2 == pytest.approx(value, rel=0.05)
+
+
+@pytest.mark.parametrize("over", ["genomes", "fragments"])
+def test_few_fragments_shift_nothing(over):
+    random = np.random.default_rng(4)
+    labels = np.repeat(np.arange(40), 3)
+    found = np.where(random.random(120) < 0.6, labels, random.integers(40, size=120))
+    low, high = ari_interval(labels, found, labels, over, 0)
+    assert low < agreement(labels, found).ari < high
+
+
+def test_a_draw_of_one_label_says_nothing():
+    labels = np.repeat(np.arange(3), 50)
+    found = labels.copy()
+    found[0] = 1
+    low, high = ari_interval(labels, found, labels, "genomes", 0)
+    assert 0.9 < low <= agreement(labels, found).ari <= high
+
+
+def test_too_few_genomes_have_no_interval_over_genomes():
     truth, found = toy(1)
-    assert intervals(truth, found, np.zeros(len(truth), int), "genomes", 0) is None
-    assert intervals(truth, found, np.zeros(len(truth), int), "fragments", 0) is not None
+    assert ari_interval(truth, found, np.zeros(len(truth), int), "genomes", 0) is None
+    assert ari_interval(truth, found, np.zeros(len(truth), int), "fragments", 0) is not None
+    two = np.repeat([0, 1], 20)  # the only draw with both labels is the two genomes themselves
+    assert ari_interval(two, two, two, "genomes", 0) is None

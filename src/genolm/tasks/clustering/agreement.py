@@ -1,10 +1,11 @@
-"""How well clusters agree with labels, noise counted as clusters of one; intervals from resampled genomes or fragments.
+"""How well clusters agree with labels, noise counted as clusters of one; and how sure the adjusted Rand index is.
 
-N fragments, S labels, C clusters.
+N fragments, S labels, C clusters, J groups of fragments of one genome and one label, cluster or both.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -38,28 +39,18 @@ class Agreement(NamedTuple):
     noise: float
 
 
-class Interval(NamedTuple):
-    """Both ends of 95 % intervals of an :class:`Agreement`."""
-
-    low: Agreement
-    high: Agreement
-
-
-def agreement(labels_N: Ints, clusters_N: Ints, weights_N: Ints | None = None) -> Agreement:
+def agreement(labels_N: Ints, clusters_N: Ints) -> Agreement:
     """The figures of a clustering.
 
     Args:
         labels_N: label numbers, from 0.
         clusters_N: cluster numbers, from 0; negative for noise.
-        weights_N: how often each fragment counts; None for once.
     """
-    weights = np.ones(len(labels_N), np.int64) if weights_N is None else weights_N
     noise_N = clusters_N < 0
     labels, clusters = int(labels_N.max()) + 1, max(0, int(clusters_N.max()) + 1)
-    inside = ~noise_N
-    cells = labels_N[inside] * clusters + clusters_N[inside]
-    table_SC = np.bincount(cells, weights[inside], labels * clusters).reshape(labels, clusters)
-    alone_S = np.bincount(labels_N[noise_N], weights[noise_N], labels)
+    cells = labels_N[~noise_N] * clusters + clusters_N[~noise_N]
+    table_SC = np.bincount(cells, minlength=labels * clusters).reshape(labels, clusters)
+    alone_S = np.bincount(labels_N[noise_N], minlength=labels)
     return _figures(table_SC.astype(np.float64), alone_S.astype(np.float64))
 
 
@@ -97,27 +88,95 @@ def _entropy(counts: Floats, total: float) -> float:
     return float(-(shares * np.log(shares)).sum())
 
 
-def intervals(labels_N: Ints, clusters_N: Ints, genomes_N: Ints, over: Resampled, seed: int) -> Interval | None:
-    """95 % percentile intervals; None where there are fewer than two genomes or fragments to draw from.
+def ari_interval(
+    labels_N: Ints, clusters_N: Ints, genomes_N: Ints, over: Resampled, seed: int
+) -> tuple[float, float] | None:
+    """95 % percentile interval of the adjusted Rand index; None where there is nothing to draw from.
+
+    The index is made of counts of pairs. A genome, or a fragment, that is drawn twice would be paired with its own
+    copy, which has the same label and cluster, and make the index too high: such pairs are not counted. The pairs that
+    resampling is short of for that are scaled up to as many as there are. Draws with one label only, whose index says
+    nothing, are passed over. The other figures have no such remedy, and no interval.
 
     Args:
         labels_N: label numbers.
         clusters_N: cluster numbers, negative for noise.
         genomes_N: genome numbers, from 0.
-        over: draw whole ``genomes``, which says how figures vary from one choice of genomes to the next, or
+        over: draw whole ``genomes``, which says how the index varies from one choice of genomes to the next, or
             ``fragments`` within each genome. The clustering is not done again.
         seed: of the draws.
     """
-    groups_N = genomes_N if over == "genomes" else np.arange(len(genomes_N))
-    if len(np.unique(groups_N)) < 2:
-        return None
+    alone_N = np.where(clusters_N < 0, clusters_N.max() + 1 + np.arange(len(clusters_N)), clusters_N)
+    keys = (labels_N * (int(alone_N.max()) + 1) + alone_N, labels_N, alone_N, np.zeros_like(labels_N))
+    parts = [_Groups.of(key_N, genomes_N) for key_N in keys]
     random = np.random.default_rng(seed)
-    drawn = []
+    drawn, found = set[bytes](), list[float]()
     for _ in range(_RESAMPLES):
         weights_N = _drawn_genomes(genomes_N, random) if over == "genomes" else _drawn_fragments(genomes_N, random)
-        drawn.append(agreement(labels_N, clusters_N, weights_N))
-    low, high = np.quantile(np.array(drawn), _COVERED, axis=0)
-    return Interval(Agreement(*low.tolist()), Agreement(*high.tolist()))
+        if len(np.unique(labels_N[weights_N > 0])) < 2:
+            continue
+        found.append(_adjusted_rand(*(part.pairs(weights_N, over) for part in parts)))
+        drawn.add(weights_N.tobytes())
+    if len(drawn) < 2:
+        return None
+    low, high = np.quantile(found, _COVERED)
+    return float(low), float(high)
+
+
+@dataclass(frozen=True, slots=True)
+class _Groups:
+    """Fragments of one genome that share a key: a label, a cluster, both, or nothing.
+
+    Attributes:
+        group_N: group of each fragment.
+        first_J: a fragment of each group.
+        genome_J: genome of each group.
+        key_J: key of each group, from 0.
+        size_J: fragments of each group.
+        fragments_J: fragments of each group's genome.
+    """
+
+    group_N: Ints
+    first_J: Ints
+    genome_J: Ints
+    key_J: Ints
+    size_J: Floats
+    fragments_J: Floats
+
+    @classmethod
+    def of(cls, key_N: Ints, genomes_N: Ints) -> _Groups:
+        """The groups of every genome and key."""
+        keys_N = np.unique(key_N, return_inverse=True)[1]
+        width = int(keys_N.max()) + 1
+        codes_J, first_J, group_N, size_J = np.unique(
+            genomes_N * width + keys_N, return_index=True, return_inverse=True, return_counts=True
+        )
+        genome_J = codes_J // width
+        fragments_J = np.bincount(genomes_N)[genome_J].astype(np.float64)
+        return cls(group_N, first_J, genome_J, codes_J % width, size_J.astype(np.float64), fragments_J)
+
+    def pairs(self, weights_N: Ints, over: Resampled) -> float:
+        """Pairs of one key among what was drawn, without those of copies."""
+        return self._of_genomes(weights_N) if over == "genomes" else self._of_fragments(weights_N)
+
+    def _of_genomes(self, weights_N: Ints) -> float:
+        """Within each genome as often as it was drawn, and between different genomes."""
+        genomes = int(self.genome_J.max()) + 1
+        weight_J = weights_N[self.first_J].astype(np.float64)
+        within = (weight_J * self.size_J * (self.size_J - 1)).sum() / 2
+        return float(within + self._between(weight_J * self.size_J) * genomes / max(1, genomes - 1))
+
+    def _of_fragments(self, weights_N: Ints) -> float:
+        """Between different fragments, which were drawn within their genomes."""
+        drawn_J = np.bincount(self.group_N, weights_N, len(self.size_J))
+        copies_J = np.bincount(self.group_N, weights_N.astype(np.float64) ** 2, len(self.size_J))
+        scale_J = self.fragments_J / np.maximum(1, self.fragments_J - 1)
+        within = (scale_J * (drawn_J**2 - copies_J)).sum() / 2
+        return float(within + self._between(drawn_J))
+
+    def _between(self, drawn_J: Floats) -> float:
+        """Pairs of one key and different genomes."""
+        return float(((np.bincount(self.key_J, drawn_J) ** 2).sum() - (drawn_J**2).sum()) / 2)
 
 
 def _drawn_genomes(genomes_N: Ints, random: np.random.Generator) -> Ints:

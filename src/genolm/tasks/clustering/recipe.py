@@ -23,7 +23,6 @@ DIMENSIONS, NEIGHBOURS, MIN_DIST = 10, 30, 0.0
 EPSILON, MIN_SAMPLES = 0.5, 5
 MIN_CLUSTER = 10
 """Fewest fragments of a cluster of HDBSCAN."""
-NOISE = -1
 
 _STARTS = 10  # of k-means
 
