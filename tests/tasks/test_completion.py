@@ -8,8 +8,8 @@ import pytest
 
 from genolm import InputError, ModelError, RunError, complete, merge
 from genolm.genome.sequence import reverse_complement
-from genolm.tasks.completion.baselines import Baselines
 from genolm.tasks.completion import complete as completing
+from genolm.tasks.completion.baselines import Baselines
 from genolm.tasks.completion.complete import CompletionTask, summary_path
 from genolm.tasks.completion.genes import Choice, Gene, choose_genes
 from genolm.tasks.completion.measures import identity, measure

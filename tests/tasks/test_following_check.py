@@ -4,6 +4,7 @@ import json
 import random
 
 import pytest
+from tests.cli.bad_inputs.kitchen import run
 
 from genolm.errors import InputError, RunError
 from genolm.tasks.generate import generate
@@ -40,6 +41,29 @@ def test_refusals_come_first(tiny, natural, tmp_path, settings, message, monkeyp
     monkeypatch.setattr("genolm.tasks.bulk.Bulk.run", lambda *_: pytest.fail("generated"))
     with pytest.raises(InputError, match=message):
         generate(tiny, ["ACGT"], "made.fa", length=20, **settings)
+
+
+def test_stopped_in_the_check_it_names_the_command_that_makes_it(tiny, natural, tmp_path, monkeypatch, capsys):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    asked = {"length": 120, "check": "natural.fa", "check_training": ["natural.fa", "natural.fa"]}
+    left = (
+        "made.fa is whole and its check is not made yet; genolm check made.fa --reference natural.fa"
+        " --training natural.fa --training natural.fa --out made.fa.check makes it"
+    )
+    with monkeypatch.context() as patched:
+        patched.setattr("genolm.tasks.following_check.check_generated", stopped)
+        with pytest.raises(KeyboardInterrupt) as told:
+            generate(tiny, ["ACGT"], "made.fa", **asked)
+    assert str(told.value) == left
+    with pytest.raises(RunError) as again:
+        generate(tiny, ["ACGT"], "made.fa", resume=True, **asked)
+    assert str(again.value) == left
+    command = left.split("; ")[1].removesuffix(" makes it").replace(" --training natural.fa", "", 1)
+    assert run(command.removeprefix("genolm ")) == 0
+    assert json.loads((tmp_path / "made.fa.check" / "check.json").read_text())["passed"]["sequences"] == 1
 
 
 def test_an_earlier_report_is_not_replaced(tiny, natural, tmp_path):

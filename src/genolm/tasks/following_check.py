@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from genolm.engine.interrupt import Interrupted, stoppable
+from genolm.engine.parts import PartsFolder
 from genolm.engine.target import check_target
-from genolm.errors import InputError
+from genolm.errors import InputError, RunError
 from genolm.tasks.generated_check import check_generated, check_packages
 
 
@@ -37,12 +40,14 @@ class FollowingCheck:
         shard: object,
         *,
         overwrite: bool,
+        resume: bool,
     ) -> FollowingCheck:
         """The check, refused beforehand where it would fail when all is generated.
 
         Raises:
             InputError: no whole output to check, a file that is not there, training genomes without natural ones.
-            RunError: the report exists.
+            RunError: the report exists, or a run that was stopped in its check is resumed: the check starts anew, by a
+                command of its own.
             GenolmError: a package that the check needs is not installed.
         """
         genomes, learned = _listed(natural), _listed(training)
@@ -58,13 +63,33 @@ class FollowingCheck:
         folder = out.with_name(f"{out.name}.check")
         check_target(folder, overwrite=overwrite)
         check_packages()
-        return cls(folder, genomes, learned, overwrite)
+        planned = cls(folder, genomes, learned, overwrite)
+        if resume and not overwrite and out.exists() and PartsFolder.of(out).manifest() is None:
+            raise RunError(planned._left(out))
+        return planned
 
     def after(self, result: Any) -> Any:
-        """Writes the report of what was written, and gives that back."""
-        if self.folder is not None:
-            check_generated(result, self.natural, self.folder, training=self.training or None, overwrite=self.overwrite)
+        """Writes the report of what was written, and gives that back.
+
+        Raises:
+            Interrupted: on Ctrl-C or SIGTERM; the text holds the command that makes the check alone.
+        """
+        if self.folder is None:
+            return result
+        try:
+            with stoppable():
+                check_generated(
+                    result, self.natural, self.folder, training=self.training or None, overwrite=self.overwrite
+                )
+        except KeyboardInterrupt:
+            raise Interrupted(self._left(result)) from None
         return result
+
+    def _left(self, out: Path) -> str:
+        named = [("--reference", path) for path in self.natural] + [("--training", path) for path in self.training]
+        told = ["genolm", "check", out, *(word for pair in named for word in pair), "--out", self.folder]
+        command = shlex.join([*map(str, told), *(["--overwrite"] if self.overwrite else [])])
+        return f"{out} is whole and its check is not made yet; {command} makes it"
 
 
 def _listed(given: Path | str | Sequence[Path | str]) -> tuple[Path, ...]:

@@ -254,7 +254,7 @@ def generate(
     check_seed(seed)
     sampler = base.sampler(temperature, top_k, top_p, repetition_penalty)
     source = settle(prompts)
-    report = FollowingCheck.planned(path, check, check_training, shard, overwrite=overwrite)
+    report = FollowingCheck.planned(path, check, check_training, shard, overwrite=overwrite, resume=resume)
     if backend == "vllm":
         refuse_engine_settings({"device": device, "batch_tokens": token_budget, "resume": resume, "shard": shard})
         return report.after(_by_vllm(model, path, asked, source, sampler, seed, preset, dtype, overwrite))

@@ -255,9 +255,9 @@ def _write(path: Path, report: Mapping[str, Any], sequences: pl.DataFrame, recor
         text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
         (folder / "check.json").write_text(f"{text}\n", "utf-8")
         sequences.write_csv(folder / "sequences.tsv", separator="\t")
-        with (folder / "passed.fa").open("w", encoding="ascii", newline="\n") as file:
+        with (folder / "passed.fa").open("w", encoding="utf-8", newline="\n") as file:
             for record in (record for record, passes in zip(records, passed) if passes):
-                file.write(f">{record.id}\n")
+                file.write(f">{record.id} {record.about}".rstrip() + "\n")
                 file.writelines(
                     f"{record.sequence[start : start + _FASTA_LINE]}\n"
                     for start in range(0, len(record.sequence), _FASTA_LINE)

@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -155,7 +156,10 @@ def test_the_folder_is_whole_and_the_same_again(files, report):
     }  # fmt: skip
     written = json.loads((out / "check.json").read_text())
     assert written == {key: report[key] for key in ("figures", "passed", "settings")}
-    assert [one.id for one in read_generated([out / "passed.fa"])] == [f"g{number}" for number in range(7)]
+    passed = read_generated([out / "passed.fa"])
+    given = read_generated([files / "generated.fa"])[:7]
+    assert [replace(one, file=files) for one in passed] == [replace(one, file=files) for one in given]
+    assert passed[0].about == "prompt_bases=0 model=toy temperature=0.7 top_k=4"
     assert "toy" in (out / "check.html").read_text() and "data:image/png;base64" in (out / "check.html").read_text()
     with pytest.raises(RunError, match="exists"):
         genolm.check_generated(files / "generated.fa", natural, out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +14,8 @@ from genolm.genome.lines import placed, text_lines
 from genolm.genome.records import FlatRecord, read_fasta
 from genolm.genome.sequence import upper_dna
 
-_DECODING = ("preset", "temperature", "top_k", "top_p", "min_p", "repetition_penalty", "decoding")
+_DECODING = ("preset", "temperature", "top_k", "top_p", "repetition_penalty")
+_PROMPT_BASES = re.compile(r"(?<!\S)prompt_bases=\d+(?!\S)")
 _COLUMNS = ("file", "id", "generator", "decoding", "genome")
 
 
@@ -28,6 +30,7 @@ class Generated:
         generator: the model that wrote it; empty where nothing says so.
         decoding: how its tokens were drawn, as ``temperature=1.0 top_k=0``; empty where nothing says so.
         genome: the genome that its prompt came from; empty where there is none, or nothing says so.
+        about: its header behind the name, where ``prompt_bases`` counts those that ``sequence`` holds.
     """
 
     id: str
@@ -36,6 +39,7 @@ class Generated:
     generator: str = ""
     decoding: str = ""
     genome: str = ""
+    about: str = ""
 
 
 def read_generated(
@@ -88,6 +92,7 @@ def _one(
         told.get("generator") or header.get("model", ""),
         told.get("decoding") or decoding,
         told.get("genome") or header.get("genome", ""),
+        record.about if with_prompt else _PROMPT_BASES.sub("prompt_bases=0", record.about),
     )
 
 
