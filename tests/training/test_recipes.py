@@ -3,6 +3,7 @@
 from dataclasses import fields, replace
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -27,6 +28,11 @@ def shrunk(shipped: Recipe, toy: Recipe, vocabulary: Path) -> Recipe:
     tokenizer = str(vocabulary) if shipped.tokenizer else ""
     small = {"model": shipped.model.shrunk(), "corpus": toy.corpus, "tokenizer": tokenizer, "sharding": "none"}
     return replace(shipped.staged(stages), **small, evaluate_windows=2, trackers=())
+
+
+def nano_values() -> dict[str, Any]:
+    """The YAML of the recipe of genolm-nano."""
+    return yaml.safe_load((resources.files("genolm.training") / "recipes/genolm-nano.yaml").read_text("utf-8"))
 
 
 def without_padding(config: DecoderConfig | EncoderConfig) -> DecoderConfig | EncoderConfig:
@@ -142,6 +148,19 @@ def test_stages_and_their_keys_beside_them_contradict(recipe: Recipe, tmp_path: 
         replace(recipe, context=2_000_000)
     with pytest.raises(InputError, match="a context of 64 cannot be cut"):
         replace(recipe, context_parallel=3)
+
+
+@pytest.mark.parametrize("key", ["corpus", "optimizer"])
+def test_a_part_that_is_needed_is_not_empty(key: str, tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text(yaml.safe_dump({**nano_values(), key: None}))
+    with pytest.raises(InputError, match=rf"r\.yaml: {key} is a mapping"):
+        Recipe.load(tmp_path / "r.yaml")
+
+
+@pytest.mark.parametrize("key", ["masking", "haplotypes"])
+def test_a_part_that_may_be_absent_may_be_empty(key: str, tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text(yaml.safe_dump({**nano_values(), key: None}))
+    assert Recipe.load(tmp_path / "r.yaml") == Recipe.load("genolm-nano")
 
 
 def test_recipe_errors_name_file_and_value(tmp_path: Path) -> None:

@@ -255,7 +255,7 @@ def _build(path: Path, values: dict[str, Any]) -> Recipe:
     if "model" in values:
         parts["model"] = _read_model(path, values.pop("model"), str(values.get("objective", "causal")))
     for key, kind in _PARTS.items():
-        if values.get(key) is not None:
+        if key in values and (values[key] is not None or key not in _MAY_BE_ABSENT):
             parts[key] = fill(path, key, kind, values.pop(key))
     if "stages" in values:
         parts |= _read_stages(path, values)
@@ -269,6 +269,8 @@ _PARTS: dict[str, type[Any]] = {
     "masking": MaskingRecipe,
     "haplotypes": HaplotypeRecipe,
 }
+_MAY_BE_ABSENT = ("masking", "haplotypes")
+"""Parts that a recipe may name and leave empty."""
 
 
 def _read_model(path: Path, values: Any, objective: str) -> Any:

@@ -142,6 +142,8 @@ CASES = (
         "bad.yaml: unknown key in model; it has experts_per_token, ffn_size, gengram, head_dim, hidden_size, initial_std, kmer_dims, kmer_orders, kmer_rows, max_positions, norm_eps, num_experts, num_heads, num_kv_heads, num_layers, pad_id, rope_theta, router_aux_coef, router_z_coef, tied, vocab_size (value 'layers')",
     ),
     recipe("recipe: a key is missing", RECIPE.replace("name: small\n", ""), "bad.yaml: recipe lacks the key name"),
+    recipe("recipe: an empty corpus", RECIPE + "corpus: null\n", "bad.yaml: corpus is a mapping"),
+    recipe("recipe: an empty optimizer", RECIPE + "optimizer: null\n", "bad.yaml: optimizer is a mapping"),
     recipe(
         "recipe: a number below 1",
         RECIPE.replace("steps: 1", "steps: 0"),
