@@ -49,3 +49,10 @@ def test_probabilities_over_the_four_bases_sum_to_one() -> None:
 
 def test_a_run_shorter_than_the_order_gives_nothing() -> None:
     assert MarkovModel.fit([random_digits(500, 3)], [random_digits(200, 4)], 3).bits(random_digits(3, 0)).size == 0
+
+
+def test_strengths_are_of_those_offered() -> None:
+    """Random sequence has nothing to learn beyond the uniform: the strongest blend is the best."""
+    runs = [random_digits(500, 3)], [random_digits(200, 4)]
+    assert max(MarkovModel.fit(*runs, 4).strengths) == 1000.0
+    assert max(MarkovModel.fit(*runs, 4, (1.0, 1e5)).strengths) == 1e5

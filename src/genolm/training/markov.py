@@ -34,18 +34,25 @@ class MarkovModel:
         return len(self.counts) - 1
 
     @classmethod
-    def fit(cls, train: Sequence[Digits], validation: Sequence[Digits], order: int) -> MarkovModel:
+    def fit(
+        cls,
+        train: Sequence[Digits],
+        validation: Sequence[Digits],
+        order: int,
+        offered: Sequence[float] = STRENGTHS,
+    ) -> MarkovModel:
         """Count both strands of the training runs, then choose each order's strength on the validation runs.
 
         Args:
             train: runs of bases as digits 0..3 in ACGT order.
             validation: runs on which the strengths are chosen, shortest order first.
             order: the longest context.
+            offered: the strengths to choose from.
         """
         counts = tuple(_count_both_strands(train, k) for k in range(order + 1))
         strengths: tuple[float, ...] = ()
         for _ in counts:
-            strengths += (min(STRENGTHS, key=lambda s: _loss(counts, (*strengths, s), validation)),)
+            strengths += (min(offered, key=lambda s: _loss(counts, (*strengths, s), validation)),)
         return cls(counts, strengths)
 
     def truncated(self, order: int) -> MarkovModel:
