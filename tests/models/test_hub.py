@@ -186,6 +186,25 @@ def test_a_plain_folder(remote, tmp_path):
     assert (folder / SINGLE).read_bytes() == remote.files[SINGLE]
 
 
+def test_a_plain_folder_of_a_model_of_the_zoo_is_that_model(remote, tmp_path, monkeypatch):
+    """GenomeOcean v1.2, whose own files say neither how it reads N nor that no special token begins a sequence."""
+    genolm.convert("tiny-random-ocean", tmp_path / "published")
+    remote.files.clear()
+    for name in ("config.json", "tokenizer.json", SINGLE):
+        remote.files[name] = (tmp_path / "published" / name).read_bytes()
+    remote.files["tokenizer_config.json"] = b'{"pad_token": "[PAD]", "model_max_length": 7}'
+    entry = replace(ZOO["genomeocean-100m-v1.2"], hub_id=ID)
+    monkeypatch.setattr("genolm.models.zoo.ZOO", {entry.name: entry})
+    by_name = genolm.load(entry.name)
+    for name in (entry.name, ID, ID):  # again finds everything as it was
+        by_folder = genolm.load(genolm.download(name, tmp_path / "here"))
+        assert by_folder.card == by_name.card and by_folder.begin_ids == by_name.begin_ids == ()
+        assert by_folder.tokenizer == by_name.tokenizer and by_folder.tokenizer.n == "mask"
+        assert by_folder.tokenizer.bases_per_token == 4.9
+    assert len(remote.asked_for(SINGLE)) == 2
+    assert json.loads((tmp_path / "here" / "tokenizer_config.json").read_text())["model_max_length"] == 7
+
+
 def test_shards_are_those_that_the_index_names(remote, folders, tmp_path):
     tensors = folders.tensors(folders.mixtral)
     names = sorted(tensors)

@@ -9,6 +9,7 @@ import torch
 
 import genolm
 from genolm.errors import ModelError
+from genolm.models import describe
 from genolm.models.card import Card
 from genolm.models.config_file import parse_config
 from genolm.models.loading import file_sha256, load_folder
@@ -101,7 +102,9 @@ def test_a_file_is_no_folder(mixtral_folder):
 
 def test_what_names_mean(tmp_path, monkeypatch):
     assert locate("Genos-1.2B") is ZOO["genos-1.2b"]
-    assert locate("BGI-HangzhouAI/Genos-1.2B") == "BGI-HangzhouAI/Genos-1.2B"
+    assert locate("BGI-HangzhouAI/Genos-1.2B") is locate("bgi-hangzhouai/genos-1.2b") is ZOO["genos-1.2b"]
+    assert locate("DOEJGI/GenomeOcean-4B") is ZOO["genomeocean-4b"]
+    assert locate("someone/Genos-1.2B") == "someone/Genos-1.2B"
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs" / "mine").mkdir(parents=True)
     assert str(locate("runs/mine")) == "runs/mine"
@@ -202,10 +205,38 @@ def test_loading_holds_the_weights_and_one_tensor(folders, tmp_path, dtype):
     assert grown < weights + 2 * largest + 16_000_000
 
 
-def test_an_entry_says_how_runs_of_n_are_read(tmp_path, monkeypatch):
-    folder = genolm.save(genolm.load("tiny-random-ocean"), tmp_path / "ocean")
+VIRAL = "pGenomeOcean/GenomeOcean-100M-v1.2"
+
+
+@pytest.fixture
+def viral(tmp_path, monkeypatch):
+    """A folder as GenomeOcean v1.2 is published, in the place that the hub's cache has for it."""
+    folder = tmp_path / f"models--{VIRAL.replace('/', '--')}" / "snapshots" / "main"
+    genolm.save(genolm.load("tiny-random-ocean"), folder)
+    (folder / "card.json").unlink()
+    (folder / "tokenizer_config.json").unlink()
     monkeypatch.setattr("genolm.models.hub.snapshot", lambda _: folder)
-    by_name, by_path = genolm.load("genomeocean-100m-v1.2"), genolm.load(folder)
-    run = "ACGT" + "N" * 16 + "ACGT"
-    assert (by_name.tokenizer.encode(run) == by_name.tokenizer.special_id("[MASK]")).sum() == 4
-    assert (by_path.tokenizer.encode(run) == by_path.tokenizer.n_id).sum() == 16
+    return folder
+
+
+def facts(model):
+    run = model.tokenizer.encode("ACGT" + "N" * 16 + "ACGT")
+    masks = (run == model.tokenizer.special_id("[MASK]")).sum()
+    return model.card.name, model.begin_ids, model.context, model.card.precision, masks, model.tokenizer.bases_per_token
+
+
+def test_a_published_model_is_the_same_by_its_name_its_hub_id_and_its_folder_in_the_cache(viral, tmp_path):
+    expected = ("genomeocean-100m-v1.2", (), 10_240, "bfloat16", 4, 4.9)
+    converted = genolm.convert(VIRAL, tmp_path / "out", layout="genolm")
+    for name in (
+        "genomeocean-100m-v1.2",
+        VIRAL,
+        VIRAL.lower(),
+        VIRAL.replace("pGenomeOcean", "DOEJGI"),
+        viral,
+        converted,
+    ):
+        assert facts(genolm.load(name)) == expected
+    assert describe(viral)["context"] == describe(VIRAL)["context"] == 10_240
+    elsewhere = viral.rename(tmp_path / "elsewhere")
+    assert facts(genolm.load(elsewhere))[1:3] == ((1,), 32_768), "nothing says here what it is"

@@ -10,6 +10,8 @@ from genolm.models.card import Card
 from genolm.models.config import DecoderConfig
 from genolm.models.network import layout_shapes, tensor_shapes
 from genolm.models.zoo import ZOO, Entry, entry
+from genolm.tokens import BpeTokenizer
+from genolm.tokens.published import published_vocabulary
 
 TOKEN_FAMILIES = ("gena-lm", "moderngena", "genomeocean")
 
@@ -139,6 +141,16 @@ def test_cards_of_token_models(name):
         else {1024: "5 kb", 10_240: "50 kb"}
     )
     assert spans[card.context] in card.notes[0]
+
+
+@pytest.mark.parametrize("name", [name for name, found in ZOO.items() if found.card.family in TOKEN_FAMILIES])
+def test_the_mean_length_of_a_token_is_that_of_the_card(name):
+    """Random bases, on which it would be measured, come in shorter tokens (5.6)."""
+    found = ZOO[name]
+    told = 6.3 if any("BPE_32k" in note for note in found.card.notes) else float(found.card.notes[0].split(" (")[1][:3])
+    assert found.bases_per_token == told
+    tokenizer = BpeTokenizer(published_vocabulary("BPE_32k" if told == 6.3 else "t2t_1000h_multi_32k"))
+    assert found.told(tokenizer).bases_per_token == told != tokenizer.bases_per_token
 
 
 def test_every_published_checkpoint_is_here():

@@ -23,7 +23,7 @@ from genolm.models.card import Card, read_card, read_json
 from genolm.models.config import DecoderConfig
 from genolm.models.config_file import CONFIG, Layout, read_config
 from genolm.models.layouts import Fitted, fit
-from genolm.models.loading import card_of, file_sha256, load, noted, with_token_rows
+from genolm.models.loading import card_of, file_sha256, folder_of, load, noted, with_token_rows
 from genolm.models.naming import locate
 from genolm.models.network import tensor_shapes, tensors_of
 from genolm.models.network_config import NetworkConfig
@@ -63,11 +63,12 @@ def open_checkpoint(source: str | Path, layout: Layout | None = None, like: str 
         raise ModelError(f"{source}: a model known by name needs neither --from nor --like")
     if isinstance(place, Entry) and place.seed is not None:
         return _made_in_memory(str(source))
-    folder, card = _folder_of(place)
+    folder, entry = folder_of(place)
     shaped = None if like is None else _config_of(like)
     if layout in (None, "megatron") and is_checkpoint(folder) and not _has_safetensors(folder):
         return _open_ranks(folder, shaped, like)
-    return _open_folder(folder, card, layout, shaped, like)
+    opened = _open_folder(folder, entry.card if entry else None, layout, shaped, like)
+    return opened if entry is None else replace(opened, tokenizer=entry.told(opened.tokenizer))
 
 
 def _made_in_memory(name: str) -> Checkpoint:
@@ -75,18 +76,6 @@ def _made_in_memory(name: str) -> Checkpoint:
     tensors = tensors_of(model.network)
     dtypes = {name: tensor.dtype for name, tensor in tensors.items()}
     return Checkpoint(model.config, model.tokenizer, model.card, dtypes, tensors.__getitem__)
-
-
-def _folder_of(place: Entry | Path | str) -> tuple[Path, Card | None]:
-    if isinstance(place, Path):
-        return place, None
-    if isinstance(place, Entry):
-        place.refuse_unconverted()
-    if isinstance(place, Entry) and place.folder is not None:
-        return place.installed_folder(), place.card
-    from genolm.models.hub import snapshot
-
-    return (snapshot(place), None) if isinstance(place, str) else (snapshot(str(place.hub_id)), place.card)
 
 
 def _config_of(like: str | Path) -> DecoderConfig:

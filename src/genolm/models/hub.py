@@ -24,11 +24,13 @@ from genolm.errors import ModelError, NetworkError
 from genolm.models.card import FILE as CARD
 from genolm.models.card import read_json
 from genolm.models.http_files import Progress, RefusedError, Source, fetch_file, fetch_json
-from genolm.models.naming import hub_id
+from genolm.models.naming import CACHED, entry_at, hub_id
+from genolm.models.zoo_entry import Entry
 
 CONFIG, SINGLE, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 PICKLE = "pytorch_model.bin"
-_SMALL_FILES = (CONFIG, "tokenizer.json", "tokenizer_config.json", CARD, "README.md", "LICENSE")
+TOKENIZER = "tokenizer.json"
+_SMALL_FILES = (CONFIG, TOKENIZER, "tokenizer_config.json", CARD, "README.md", "LICENSE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,9 @@ def cache_folder() -> Path:
 def download(name: str, folder: str | Path | None = None, *, progress: Progress | None = None) -> Path:
     """Fetch a model and return the folder that holds it.
 
-    A broken download goes on where it stopped; every file is compared with the hub's checksum.
+    A broken download goes on where it stopped; every file is compared with the hub's checksum. Beside the files of a
+    model of the zoo a folder gets its card, and its tokenizer's settings where the files do not say them, so that it
+    is the same model by its name and by the folder's.
 
     Args:
         name: a name of the zoo or a hub id.
@@ -102,7 +106,22 @@ def download(name: str, folder: str | Path | None = None, *, progress: Progress 
         NetworkError: no network, a refusal, or a wrong checksum.
         ResourceError: no room on the disk.
     """
-    return snapshot(hub_id(name), folder=None if folder is None else Path(folder), progress=progress)
+    found = hub_id(name)
+    path = snapshot(found, folder=None if folder is None else Path(folder), progress=progress)
+    if folder is not None and (entry := entry_at(found)) is not None:
+        _describe(path, entry)
+    return path
+
+
+def _describe(folder: Path, entry: Entry) -> None:
+    """Write what the zoo knows of a model and its published files do not say."""
+    from genolm.models.adapters.tokenizers import tell_settings
+    from genolm.tokens.bpe import BpeTokenizer
+
+    if (folder / TOKENIZER).is_file() and (entry.runs_of_n or entry.bases_per_token):
+        tell_settings(folder, entry.told(BpeTokenizer.read(folder)))
+    if not (folder / CARD).is_file():
+        entry.card.write(folder)
 
 
 def snapshot(
@@ -280,7 +299,7 @@ def _point(pointer: Path, blob: Path) -> None:
 
 
 def _repository_folder(repo_id: str) -> Path:
-    return cache_folder() / f"models--{repo_id.replace('/', '--')}"
+    return cache_folder() / f"{CACHED}{repo_id.replace('/', '--')}"
 
 
 def _cached(repo_id: str, revision: str) -> Path | None:

@@ -9,7 +9,7 @@ from genolm.models.card import Card, read_card
 from genolm.models.config import DecoderConfig
 from genolm.models.config_file import CONFIG, parse_config, read_config
 from genolm.models.footprint import BYTES, cache_bytes, peak_bytes, table_bytes
-from genolm.models.naming import locate
+from genolm.models.naming import cached_entry, locate
 from genolm.models.network_config import NetworkConfig
 from genolm.models.zoo import ZOO, Entry
 
@@ -137,7 +137,9 @@ def describe(name: str | Path) -> ModelInfo:
         return _info(config, card, place.hub_id)
     if isinstance(place, Path):
         config = _with_heads(place)
-        return _info(config, read_card(place) or Card(place.resolve().name, objective=_objective(config)), None)
+        entry = cached_entry(place)
+        known = read_card(place) or (entry.card if entry else Card(place.resolve().name, objective=_objective(config)))
+        return _info(config, known, entry.hub_id if entry else None)
     return _describe_hub(place)
 
 

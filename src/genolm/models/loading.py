@@ -20,7 +20,7 @@ from genolm.models.decoder import Decoder
 from genolm.models.encoder_config import EncoderConfig
 from genolm.models.layouts import Fitted, open_weights
 from genolm.models.model import Model
-from genolm.models.naming import locate
+from genolm.models.naming import cached_entry, locate
 from genolm.models.network import Network, make_network, tensor_shapes
 from genolm.models.network_config import NetworkConfig
 from genolm.models.precision import default_device, default_dtype, parse_device, parse_dtype
@@ -59,29 +59,34 @@ def load(
 
 def _load(name: str | Path, device: torch.device, dtype: torch.dtype | None) -> Model:
     place = locate(name)
+    if isinstance(place, zoo.Entry) and place.seed is not None and place.config is not None:
+        tokenizer = NucleotideTokenizer() if place.vocabulary is None else BpeTokenizer.read(place.vocabulary)
+        network = random_network(place.config, place.seed)
+        return Model(network, tokenizer, place.card).to(device, dtype or torch.float32)
+    folder, entry = folder_of(place)
+    if entry is None:
+        return load_folder(folder, device=device, dtype=dtype)
+    model = load_folder(folder, device=device, dtype=dtype, card=entry.card)
+    model.tokenizer = entry.told(model.tokenizer)
+    return model
+
+
+def folder_of(place: zoo.Entry | Path | str) -> tuple[Path, zoo.Entry | None]:
+    """The folder that holds what :func:`locate` found, downloaded where it has to be, and which entry that is.
+
+    Raises:
+        ModelError: an entry whose weights are not to be had as they are.
+        NetworkError: a download that failed.
+    """
     if isinstance(place, Path):
-        return load_folder(place, device=device, dtype=dtype)
-    if isinstance(place, str):
-        from genolm.models.hub import snapshot
-
-        return load_folder(snapshot(place), device=device, dtype=dtype)
-    return _load_entry(place, device, dtype)
-
-
-def _load_entry(entry: zoo.Entry, device: torch.device, dtype: torch.dtype | None) -> Model:
-    if entry.seed is not None and entry.config is not None:
-        tokenizer = NucleotideTokenizer() if entry.vocabulary is None else BpeTokenizer.read(entry.vocabulary)
-        network = random_network(entry.config, entry.seed)
-        return Model(network, tokenizer, entry.card).to(device, dtype or torch.float32)
-    if entry.folder is not None:
-        return load_folder(entry.installed_folder(), device=device, dtype=dtype, card=entry.card)
-    entry.refuse_unconverted()
+        return place, cached_entry(place)
+    if isinstance(place, zoo.Entry):
+        place.refuse_unconverted()
+        if place.folder is not None:
+            return place.installed_folder(), place
     from genolm.models.hub import snapshot
 
-    model = load_folder(snapshot(str(entry.hub_id)), device=device, dtype=dtype, card=entry.card)
-    if entry.runs_of_n is not None and isinstance(model.tokenizer, BpeTokenizer):
-        model.tokenizer = replace(model.tokenizer, n=entry.runs_of_n)
-    return model
+    return (snapshot(place), None) if isinstance(place, str) else (snapshot(str(place.hub_id)), place)
 
 
 def load_folder(

@@ -8,11 +8,13 @@ from pathlib import Path
 from genolm.errors import ModelError
 from genolm.models import zoo
 
+CACHED = "models--"
+"""What the folder of a repository in the hub's cache is called before its id."""
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]*[A-Za-z0-9]")
 
 
 def locate(name: str | Path) -> zoo.Entry | Path | str:
-    """An entry of the zoo, an existing folder, or a hub id, in this order.
+    """An entry of the zoo, an existing folder, or a hub id, in this order; the hub id of an entry is that entry.
 
     Raises:
         ModelError: none of the three.
@@ -24,10 +26,23 @@ def locate(name: str | Path) -> zoo.Entry | Path | str:
     if Path(name).is_file():
         raise ModelError(f"{name}: a file; give the model's folder")
     if isinstance(name, str) and _HUB_ID.fullmatch(name):
-        return name
+        return entry_at(name) or name
     if isinstance(name, Path) or "/" in name or "\\" in name:
         raise ModelError(f"{name}: no such folder")
     return zoo.entry(name)
+
+
+def entry_at(hub_id: str) -> zoo.Entry | None:
+    """The entry whose files are those of a repository on the hub; None where it is another's."""
+    return next((entry for entry in zoo.ZOO.values() if entry.is_at(hub_id)), None)
+
+
+def cached_entry(folder: Path) -> zoo.Entry | None:
+    """The entry whose files a folder inside the hub's cache (``models--ORGANISATION--NAME``) holds; None for others."""
+    names = (
+        part.removeprefix(CACHED).replace("--", "/") for part in folder.absolute().parts if part.startswith(CACHED)
+    )
+    return next((entry for name in names if (entry := entry_at(name)) is not None), None)
 
 
 def hub_id(name: str) -> str:

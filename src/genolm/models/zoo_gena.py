@@ -7,6 +7,7 @@ from dataclasses import replace
 from genolm.models.card import Card
 from genolm.models.encoder_config import BlockSparseConfig, EncoderConfig
 from genolm.models.zoo_entry import Entry
+from genolm.tokens.published import HUMAN_BASES_PER_TOKEN
 from genolm.tokens.tokenizer import CLS, SEP
 
 _BASE = EncoderConfig(
@@ -101,7 +102,8 @@ def _gena(name: str, config: EncoderConfig, *notes: str, precision: str = "float
         citation=_CITATION,
         notes=(_SPANS[context], *raw, *notes, _MIDDLE, _LICENCE, _PICKLE),
     )
-    return Entry(card, config, hub_id=f"AIRI-Institute/{name}")
+    tokens = HUMAN_BASES_PER_TOKEN["BPE_32k" if _FIRST_TOKENS in notes else "t2t_1000h_multi_32k"]
+    return Entry(card, config, hub_id=f"AIRI-Institute/{name}", bases_per_token=tokens)
 
 
 def _modern(name: str, config: EncoderConfig) -> Entry:
@@ -125,7 +127,8 @@ def _modern(name: str, config: EncoderConfig) -> Entry:
             " export script wrote, and what transformers and genolm compute.",
         ),
     )
-    return Entry(card, config, hub_id=f"AIRI-Institute/{name}")
+    tokens = HUMAN_BASES_PER_TOKEN["t2t_1000h_multi_32k"]
+    return Entry(card, config, hub_id=f"AIRI-Institute/{name}", bases_per_token=tokens)
 
 
 GENA = (

@@ -33,12 +33,13 @@ _SPANS = {
     1024: "Trained on 1,024 tokens, about 5 kb of microbial DNA (4.9 bases a token).",
     10_240: "Trained on 10,240 tokens, about 50 kb of microbial DNA (4.9 bases a token).",
 }
+_BASES_PER_TOKEN = 4.9  # of metagenomes
 _MIDDLE = "Its middle layers make better embeddings than its last, by an independent test of clusters."
 _HEADS = "The number of its heads is not published here: config.json decides; 12 is shown."
 _VIRAL = (
     "Trained further with viral genomes, which changed what special tokens mean: [CLS] marks viral sequence, so no"
-    " prompt begins with it here; [SEP] separates records; runs of 10 N and more are [MASK] tokens (loaded by this"
-    " name; its files do not say so, so that a folder loaded by its path reads every N)."
+    " prompt begins with it here; [SEP] separates records; runs of 10 N and more are [MASK] tokens. Its files do"
+    " not say so: loaded by this name, by its hub id, or from a folder that genolm download made, it is known."
 )
 
 
@@ -57,7 +58,14 @@ def _ocean(
         citation=_CITATION,
         notes=(_SPANS[context], *notes, _MIDDLE, _LICENCE),
     )
-    return Entry(card, config, hub_id=f"pGenomeOcean/{hub}", runs_of_n="mask" if viral else None)
+    return Entry(
+        card,
+        config,
+        hub_id=f"pGenomeOcean/{hub}",
+        mirrors=(f"DOEJGI/{hub}",),
+        runs_of_n="mask" if viral else None,
+        bases_per_token=_BASES_PER_TOKEN,
+    )
 
 
 OCEAN = (
@@ -75,4 +83,4 @@ OCEAN = (
     _ocean("genomeocean-4b-v1.2", "GenomeOcean-4B-v1.2", _4B, 10_240, _VIRAL, begin=(), viral=True),
     _ocean("genomeocean-100m-v1.2", "GenomeOcean-100M-v1.2", _100M, 10_240, _VIRAL, begin=(), viral=True),
 )
-"""Published by the Joint Genome Institute; the hub's owner DOEJGI carries the same files."""
+"""Published by the Joint Genome Institute under two owners of the hub."""

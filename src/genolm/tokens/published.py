@@ -27,7 +27,8 @@ PUBLISHED: Mapping[str, str] = MappingProxyType(
 """
 
 # Measured on 4 Mb of human chromosome 22 (46-50 Mb of GRCh38): 6.36 and 6.34.
-_HUMAN_BASES_PER_TOKEN: Mapping[str, float] = MappingProxyType({"t2t_1000h_multi_32k": 6.4, "BPE_32k": 6.3})
+HUMAN_BASES_PER_TOKEN: Mapping[str, float] = MappingProxyType({"t2t_1000h_multi_32k": 6.4, "BPE_32k": 6.3})
+"""Mean bases of a token of human DNA; random bases, with their rare words, come in shorter ones (5.6)."""
 
 
 def published(name: str, **policies: Any) -> BpeTokenizer:
@@ -40,7 +41,7 @@ def published(name: str, **policies: Any) -> BpeTokenizer:
     Raises:
         ModelError: no such vocabulary, or its file is not what was published.
     """
-    return BpeTokenizer(published_vocabulary(name), bases_per_token=_HUMAN_BASES_PER_TOKEN[name], **policies)
+    return BpeTokenizer(published_vocabulary(name), bases_per_token=HUMAN_BASES_PER_TOKEN[name], **policies)
 
 
 @cache

@@ -108,6 +108,19 @@ def write_tokenizer(folder: Path, tokenizer: Tokenizer) -> None:
     (folder / SETTINGS).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
 
+def tell_settings(folder: Path, tokenizer: BpeTokenizer) -> None:
+    """Add what :meth:`BpeTokenizer.read` needs to give ``tokenizer`` to the ``tokenizer_config.json`` in ``folder``.
+
+    Raises:
+        ModelError: the file there is no JSON object.
+    """
+    path = folder / SETTINGS
+    ours = _byte_pair_settings(tokenizer)
+    values = read_json(path) if path.is_file() else ours
+    added = {name: ours[name] for name in ("bases_per_token", "genolm")}
+    path.write_text(json.dumps({**values, **added}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
 def fast_tokenizer(tokenizer: NucleotideTokenizer) -> dict[str, Any]:
     """The fast-tokenizer form of ``tokenizer``: byte-pair encoding without merges, which is one piece per letter.
 
