@@ -37,7 +37,7 @@ from genolm.tasks.clustering.recipe import (
 )
 from genolm.tasks.clustering.results import Drawn, Found, fragments_table, summarised, told, write_folder
 from genolm.tasks.embed import embed
-from genolm.tasks.explain.artefact import Form
+from genolm.tasks.folders import Form
 from genolm.tasks.fragments import Fragment, named_files, read_genome, tiles
 from genolm.tasks.pooling import PoolingName
 from genolm.tasks.provenance import Provenance

@@ -15,8 +15,8 @@ import genolm
 from genolm.engine.target import check_target
 from genolm.errors import InputError
 from genolm.genome.kmers import spectrum
-from genolm.tasks.explain.artefact import explained_folder, save_picture
-from genolm.tasks.explain.estimates import Estimate
+from genolm.tasks.estimates import Estimate
+from genolm.tasks.folders import save_picture, whole_folder
 from genolm.tasks.fragments import Pieces, matched_pieces, named_files, read_genome
 from genolm.tasks.generated.figures import DIVERGENCE, FIGURES, TETRA, Figure, divergence, measure, summarise
 from genolm.tasks.generated.genes import GeneFinder
@@ -251,7 +251,7 @@ def _settings(
 def _write(path: Path, report: Mapping[str, Any], sequences: pl.DataFrame, records: Sequence[Generated]) -> None:
     described = {"checked": "generated DNA", **{name: json.dumps(value) for name, value in report["settings"].items()}}
     passed = sequences.filter(pl.col("group") == "generated")["passes"].to_list()
-    with explained_folder(path, described) as folder:
+    with whole_folder(path, described) as folder:
         text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
         (folder / "check.json").write_text(f"{text}\n", "utf-8")
         sequences.write_csv(folder / "sequences.tsv", separator="\t")

@@ -168,8 +168,8 @@ class _Groups:
 
     def _of_fragments(self, weights_N: Ints) -> float:
         """Between different fragments, which were drawn within their genomes."""
-        drawn_J = np.bincount(self.group_N, weights_N, len(self.size_J))
-        copies_J = np.bincount(self.group_N, weights_N.astype(np.float64) ** 2, len(self.size_J))
+        drawn_J = np.asarray(np.bincount(self.group_N, weights_N, len(self.size_J)), np.float64)
+        copies_J = np.bincount(self.group_N, np.square(weights_N, dtype=np.float64), len(self.size_J))
         scale_J = self.fragments_J / np.maximum(1, self.fragments_J - 1)
         within = (scale_J * (drawn_J**2 - copies_J)).sum() / 2
         return float(within + self._between(drawn_J))

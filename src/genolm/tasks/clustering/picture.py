@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genolm.errors import GenolmError
-from genolm.tasks.explain.drawing import FAINT, Sheet, caption_height, style
+from genolm.tasks.sheet import FAINT, Sheet, caption_height, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

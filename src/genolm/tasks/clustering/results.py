@@ -14,7 +14,7 @@ import polars as pl
 from genolm.tasks.clustering.agreement import Agreement
 from genolm.tasks.clustering.picture import Panel, draw_clusters
 from genolm.tasks.clustering.recipe import METHODS
-from genolm.tasks.explain.artefact import Form, explained_folder, save_picture, write_rows
+from genolm.tasks.folders import Form, save_picture, whole_folder, write_rows
 from genolm.tasks.fragments import Fragment
 from genolm.tasks.provenance import Provenance
 
@@ -111,7 +111,7 @@ def write_folder(
         )
     )
     rows = {f"{length:,} bases": one.panels for length, one in found.items()}
-    with explained_folder(path, described) as folder:
+    with whole_folder(path, described) as folder:
         text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
         (folder / "cluster.json").write_text(f"{text}\n", "utf-8")
         for name, table in listed.items():

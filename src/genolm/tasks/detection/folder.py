@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from genolm.errors import InputError
 from genolm.tasks.detection.classifier import Classifier
-from genolm.tasks.explain.artefact import explained_folder
+from genolm.tasks.folders import whole_folder
 
 FORMAT, VERSION = "genolm detector", 1
 DESCRIPTION, WEIGHTS = "detector.json", "weights.safetensors"
@@ -61,7 +61,7 @@ def save_detector(detector: Detector, path: Path, described: Mapping[str, str]) 
         **{name: getattr(numbers, name) for name in _NUMBERS},
         "report": detector.report,
     }
-    with explained_folder(path, described) as folder:
+    with whole_folder(path, described) as folder:
         text = json.dumps(description, indent=1, ensure_ascii=False, allow_nan=False)
         (folder / DESCRIPTION).write_text(f"{text}\n", "utf-8")
         save_file(vectors, folder / WEIGHTS)

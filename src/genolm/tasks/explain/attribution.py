@@ -20,16 +20,17 @@ from genolm.genome.interval import Interval
 from genolm.genome.sequences import SequenceRecord
 from genolm.genome.tracks import write_bigwig
 from genolm.tasks.bulk import Bulk
+from genolm.tasks.estimates import correlation, estimate, products, rank_correlation
 from genolm.tasks.explain.annotation import Annotation, read_annotation
-from genolm.tasks.explain.artefact import Form, check_folder, explained_folder, save_picture, write_rows
 from genolm.tasks.explain.attribution_picture import Shown, draw_attribution
-from genolm.tasks.explain.estimates import correlation, estimate, products, rank_correlation
 from genolm.tasks.explain.gradients import base_gradients
 from genolm.tasks.explain.objective import Objective
+from genolm.tasks.explain.output import check_folder
 from genolm.tasks.explain.regions import contig, fitting_context, settle_regions
 from genolm.tasks.explain.shuffling import shuffled_dinucleotides
 from genolm.tasks.explain.substitutions import substitution_effects
 from genolm.tasks.explain.twins import random_weights
+from genolm.tasks.folders import Form, save_picture, whole_folder, write_rows
 from genolm.tasks.provenance import Provenance
 from genolm.tasks.sources import IupacPolicy, Source
 from genolm.tasks.tracks import base_starts, contig_lengths, pieces_in_order
@@ -178,7 +179,7 @@ def explain_attribution(
     found = tabulate(explained)
     if path is None:
         return found
-    with explained_folder(path, asked.described()) as folder:
+    with whole_folder(path, asked.described()) as folder:
         for name, table in found.items():
             write_rows([table], folder, name, tables)
         _write_tracks(explained, folder, contig_lengths(source))

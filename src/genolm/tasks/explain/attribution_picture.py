@@ -11,21 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genolm.tasks.explain.annotation import Gene
-from genolm.tasks.explain.drawing import (
-    EMPTY,
-    FAINT,
-    INK,
-    RULE,
-    Sheet,
-    Stretch,
-    caption_height,
-    colour_bar,
-    draw_genes,
-    gene_rows,
-    genes_height,
-    style,
-)
+from genolm.tasks.explain.drawing import Stretch, draw_genes, gene_rows, genes_height
 from genolm.tasks.mutation_plots import COLOURS
+from genolm.tasks.sheet import EMPTY, FAINT, INK, RULE, Sheet, caption_height, colour_bar, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -21,8 +21,8 @@ from genolm.genome.sequences import SequenceRecord
 from genolm.models.experts import choose_experts
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.explain.annotation import read_annotation
-from genolm.tasks.explain.artefact import Form, Spool, check_folder, explained_folder, save_picture, write_rows
 from genolm.tasks.explain.experts_picture import draw_experts
+from genolm.tasks.explain.output import check_folder
 from genolm.tasks.explain.regions import (
     bases_of_twins,
     contig,
@@ -35,6 +35,7 @@ from genolm.tasks.explain.regions import (
 from genolm.tasks.explain.routing import Association, associate, class_entropies
 from genolm.tasks.explain.token_classes import CLASSES, Grouping, Labels
 from genolm.tasks.explain.twins import NETWORKS, random_weights
+from genolm.tasks.folders import Form, Spool, save_picture, whole_folder, write_rows
 from genolm.tasks.provenance import Provenance
 from genolm.tasks.sources import IupacPolicy, Source
 
@@ -106,7 +107,7 @@ class ExpertsTask:
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
         """Writes the folder."""
-        with explained_folder(out, self.metadata()) as folder:
+        with whole_folder(out, self.metadata()) as folder:
             spool = Spool(folder / ".rows", frames)
             tables = self.tabulate(spool)
             spool.remove()

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from genolm.tasks.explain.drawing import NULL, OTHER, REAL, RULE, Sheet, caption_height, colour_bar, style
 from genolm.tasks.explain.token_classes import CLASSES
+from genolm.tasks.sheet import NULL, OTHER, REAL, RULE, Sheet, caption_height, colour_bar, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

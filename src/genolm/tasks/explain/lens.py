@@ -18,12 +18,13 @@ from genolm.engine.windows import Window
 from genolm.errors import InputError
 from genolm.genome.sequences import SequenceRecord
 from genolm.tasks.bulk import Bulk
-from genolm.tasks.explain.artefact import Form, check_folder, explained_folder, save_picture, write_rows
-from genolm.tasks.explain.estimates import Estimate, block_sums, estimate, ratio
+from genolm.tasks.estimates import Estimate, block_sums, estimate, ratio
 from genolm.tasks.explain.lens_picture import draw_lens
+from genolm.tasks.explain.output import check_folder
 from genolm.tasks.explain.readouts import MEASURES, choices, readouts
 from genolm.tasks.explain.regions import bases_of_twins, cut, first_own, fitting_context, refuse_empty, settle_regions
 from genolm.tasks.explain.twins import NETWORKS, random_weights
+from genolm.tasks.folders import Form, save_picture, whole_folder, write_rows
 from genolm.tasks.log_probabilities import Normalisation
 from genolm.tasks.provenance import Provenance
 from genolm.tasks.sources import IupacPolicy, Source
@@ -96,7 +97,7 @@ class LensTask:
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
         """Writes the folder."""
         table = self.table(frames)
-        with explained_folder(out, self.metadata()) as folder:
+        with whole_folder(out, self.metadata()) as folder:
             write_rows([table], folder, "lens", self.tables)
             save_picture(draw_lens(table, self.provenance.model, self.over), folder / "lens.png")
 

@@ -18,10 +18,10 @@ from genolm.errors import ModelError
 from genolm.genome.sequences import SequenceRecord
 from genolm.genome.tracks import Piece, write_bigwig
 from genolm.tasks.bulk import Bulk
+from genolm.tasks.estimates import correlation, estimate, products
 from genolm.tasks.explain.annotation import Annotation, read_annotation
-from genolm.tasks.explain.artefact import Form, Spool, check_folder, explained_folder, save_picture, write_rows
-from genolm.tasks.explain.estimates import correlation, estimate, products
 from genolm.tasks.explain.memory_picture import Traces, draw_memory
+from genolm.tasks.explain.output import check_folder
 from genolm.tasks.explain.regions import (
     bases_of_twins,
     contig,
@@ -33,6 +33,7 @@ from genolm.tasks.explain.regions import (
 )
 from genolm.tasks.explain.traces import QUANTITIES, memory_layers, memory_traces
 from genolm.tasks.explain.twins import random_tables
+from genolm.tasks.folders import Form, Spool, save_picture, whole_folder, write_rows
 from genolm.tasks.provenance import Provenance
 from genolm.tasks.sources import IupacPolicy, Source
 from genolm.tasks.tracks import contig_lengths, pieces_in_order
@@ -113,7 +114,7 @@ class MemoryTask:
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
         """Writes the folder."""
         lengths = contig_lengths(self.source)
-        with explained_folder(out, self.metadata()) as folder:
+        with whole_folder(out, self.metadata()) as folder:
             spool = Spool(folder / ".rows", frames)
             summary = self.summary(spool)
             write_rows([summary], folder, "summary", self.tables)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from genolm.tasks.explain.estimates import Estimate, estimate, ratio
+from genolm.tasks.estimates import Estimate, estimate, ratio
 from genolm.tasks.explain.kmer_pairs import Codes, Pairs, letters, reverse_complements
 from genolm.tasks.explain.twins import KmerTable
 

@@ -14,8 +14,8 @@ import polars as pl
 from genolm.engine.target import check_target
 from genolm.errors import ModelError
 from genolm.tasks.bulk import Bulk
-from genolm.tasks.explain.artefact import Form, check_folder, explained_folder, save_picture, write_rows
 from genolm.tasks.explain.kmer_pairs import Pairs, codon_pairs, spelled, strand_pairs
+from genolm.tasks.explain.output import check_folder
 from genolm.tasks.explain.table_geometry import (
     LONGEST_SEARCHED,
     RELATIONS,
@@ -29,6 +29,7 @@ from genolm.tasks.explain.table_geometry import (
 )
 from genolm.tasks.explain.tables_picture import draw_tables
 from genolm.tasks.explain.twins import KmerTable, kmer_tables, random_tables
+from genolm.tasks.folders import Form, save_picture, whole_folder, write_rows
 from genolm.tasks.provenance import Provenance
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def explain_tables(
     described = Provenance.of(opened).described(
         explained="tables", null="random tables of equal mean square; other k-mers", seed=seed
     )
-    with explained_folder(path, described) as folder:
+    with whole_folder(path, described) as folder:
         for name, table in found.items():
             write_rows([table], folder, name, tables)
         save_picture(draw_tables(found, opened.card.name), folder / "tables.png")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from genolm.tasks.explain.drawing import NULL, OTHER, REAL, RULE, Sheet, caption_height, style
 from genolm.tasks.explain.table_geometry import RELATIONS
+from genolm.tasks.sheet import NULL, OTHER, REAL, RULE, Sheet, caption_height, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from genolm.genome.kmers import spectrum
 from genolm.genome.sequence import reverse_complement
-from genolm.tasks.explain.estimates import Estimate, estimate, ratio
+from genolm.tasks.estimates import Estimate, estimate, ratio
 from genolm.tasks.generated.genes import GeneFinder
 from genolm.tasks.generated.novelty import Nearest
 from genolm.tasks.generated.tandem import repeated_bases

@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 
 from genolm.errors import GenolmError
-from genolm.tasks.explain.drawing import NULL, OTHER, REAL, Sheet, caption_height, style
 from genolm.tasks.generated.exact_matches import SEED
+from genolm.tasks.sheet import NULL, OTHER, REAL, Sheet, caption_height, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,7 +16,7 @@ from genolm.genome.gene_map import CodingGene, GeneMap
 from genolm.genome.interval import Interval
 from genolm.genome.kmers import letters
 from genolm.genome.sequences import SequenceRecord
-from genolm.tasks.explain.estimates import block_sums, estimate, ratio
+from genolm.tasks.estimates import block_sums, estimate, ratio
 from genolm.tasks.scanning.markov import HeldOutMarkov
 from genolm.tasks.scanning.separation import separations
 from genolm.tasks.scanning.tracks import Combine, Tracks

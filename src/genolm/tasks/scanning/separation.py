@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genolm.tasks.explain.estimates import Estimate
+from genolm.tasks.estimates import Estimate
 
 Float64 = NDArray[np.float64]
 _RESAMPLES = 1000

@@ -1,4 +1,4 @@
-"""What explain writes: a folder of tables, tracks and pictures that appears whole or not at all."""
+"""An output that is a folder of tables and pictures, which appears whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
 from genolm.engine.atomic import atomic_file
 from genolm.engine.target import FOLDER_MARK
-from genolm.errors import GenolmError, InputError
 from genolm.tasks.tables import write_delimited
 
 if TYPE_CHECKING:
@@ -22,33 +21,10 @@ Form = Literal["tsv", "parquet"]
 """What the tables of a folder are written as."""
 
 _DPI = 150
-_FILES = (".parquet", ".tsv", ".csv", ".png", ".svg", ".pdf", ".bw", ".bigwig", ".html", ".gz")
-
-
-def check_folder(out: Path | str | None, form: str) -> Path | None:
-    """The output folder, after looking whether its pictures can be drawn.
-
-    Raises:
-        InputError: a name with the ending of a file, or an unknown form of tables.
-        GenolmError: matplotlib or logomaker is not installed.
-    """
-    if form not in get_args(Form):
-        raise InputError(f"tables are written as {' or '.join(get_args(Form))}", value=form)
-    if out is None:
-        return None
-    path = Path(out)
-    if path.suffix.lower() in _FILES:
-        raise InputError("explain writes a folder; give a name without an ending", file=path)
-    try:
-        import logomaker  # noqa: F401
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise GenolmError(f"pictures need {error.name}, which is not installed: pip install 'genolm[plots]'") from None
-    return path
 
 
 @contextmanager
-def explained_folder(out: Path, described: Mapping[str, str]) -> Iterator[Path]:
+def whole_folder(out: Path, described: Mapping[str, str]) -> Iterator[Path]:
     """A folder to fill; it takes its name when the block ends well, and says inside where it comes from."""
     with atomic_file(out) as folder:
         folder.mkdir()

@@ -1,0 +1,94 @@
+"""How pictures look: one style, colours, panels placed in inches, small print below."""
+
+from __future__ import annotations
+
+import textwrap
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, FAINT, RULE, EMPTY = "#222222", "#666666", "#d8d8d8", "#ececec"
+REAL, NULL, OTHER = "#2b6cb0", "#9a9a9a", "#c5324a"
+"""Colours: the model; its null; a second null or what matters beside it."""
+
+
+def style() -> AbstractContextManager[None]:
+    """Settings of matplotlib that a user's own must not change."""
+    import matplotlib
+
+    return matplotlib.rc_context(
+        {
+            "font.family": "DejaVu Sans",
+            "font.size": 8.5,
+            "text.color": INK,
+            "axes.labelcolor": INK,
+            "axes.edgecolor": FAINT,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "xtick.color": INK,
+            "ytick.color": INK,
+            "legend.frameon": False,
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A figure whose panels are placed in inches from its left and top.
+
+    Attributes:
+        figure: the figure.
+        width: inches.
+        height: inches.
+    """
+
+    figure: Figure
+    width: float
+    height: float
+
+    @classmethod
+    def new(cls, width: float, height: float, title: str, subtitle: str) -> Sheet:
+        """An empty figure with a bold title and, under it, a fainter line."""
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(width, height), facecolor="white")
+        figure.text(0.12 / width, 1 - 0.22 / height, title, fontsize=11.5, weight="bold", va="center")
+        figure.text(0.12 / width, 1 - 0.46 / height, subtitle, fontsize=8.5, color=FAINT, va="center")
+        return cls(figure, width, height)
+
+    def axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        """A panel."""
+        bottom = self.height - top - height
+        return self.figure.add_axes((left / self.width, bottom / self.height, width / self.width, height / self.height))
+
+    def caption(self, text: str) -> None:
+        """Small print at the bottom."""
+        lines = textwrap.wrap(text, int((self.width - 0.3) * 17))
+        self.figure.text(
+            0.12 / self.width, 0.1 / self.height, "\n".join(lines), fontsize=7.5, color=FAINT, va="bottom",
+            linespacing=1.35,
+        )  # fmt: skip
+
+
+def caption_height(text: str, width: float) -> float:
+    """Inches that a caption takes on a sheet of this width."""
+    return 0.14 * len(textwrap.wrap(text, int((width - 0.3) * 17))) + 0.18
+
+
+def colour_bar(sheet: Sheet, image: Any, label: str, place: tuple[float, float, float, float]) -> None:
+    """The colours' meaning beside a heat map; ``place`` is left, top, width, height in inches."""
+    bar = sheet.figure.colorbar(image, cax=sheet.axes(*place))
+    bar.set_label(label, fontsize=7.5)
+    bar.ax.tick_params(labelsize=7, length=2)
+    bar.ax.minorticks_off()
+    if bar.ax.get_yscale() == "log":
+        low, high = image.get_clim()
+        ticks = np.geomspace(low, high, 4).tolist()
+        bar.set_ticks(ticks, labels=[f"{tick:.2g}" for tick in ticks])
+    bar.outline.set_visible(False)
