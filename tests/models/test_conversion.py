@@ -1,6 +1,7 @@
 """Folders written: bitwise round trips, exports that transformers loads, nothing half-written."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,29 @@ def test_a_vocabulary_of_byte_pairs_tells_other_programs_where_a_sequence_begins
     assert (values["bos_token_id"], values["eos_token_id"], values["pad_token_id"]) == (1, 2, 3)
     genolm.convert("tiny-random-dense", tmp_path / "bases")
     assert json.loads((tmp_path / "bases" / "config.json").read_text())["eos_token_id"] is None
+
+
+@pytest.mark.parametrize("begin", [(), ("[CLS]",), ("[MASK]", "[CLS]")])
+@pytest.mark.parametrize("end", [(), ("[SEP]",)])
+def test_an_export_puts_around_a_sequence_what_the_card_says(tmp_path, begin, end):
+    """GenomeOcean v1.2 begins with nothing: [CLS] would mark its prompts as viral."""
+    transformers = pytest.importorskip("transformers")
+    model = genolm.load("tiny-random-ocean")
+    model = genolm.Model(model.network, model.tokenizer, replace(model.card, begin=begin, end=end))
+    folder = genolm.save(model, tmp_path / "ocean", layout="huggingface")
+    theirs = transformers.AutoTokenizer.from_pretrained(folder)
+    assert theirs("GATTACA")["input_ids"] == model.frame(model.tokenizer.encode("GATTACA")).tolist()
+    values = json.loads((folder / "config.json").read_text())
+    assert (values["bos_token_id"], values["eos_token_id"]) == (1 if begin else None, 2)
+    again = genolm.load(folder)
+    assert (again.begin_ids, again.end_ids, again.tokenizer) == (model.begin_ids, model.end_ids, model.tokenizer)
+
+
+@pytest.mark.parametrize("name", ["tiny-random-ocean", "tiny-random-bert", "tiny-random-rmt"])
+def test_a_vocabulary_that_has_the_frame_of_the_card_is_written_byte_for_byte(tmp_path, name):
+    model = genolm.load(name)
+    folder = genolm.save(model, tmp_path / "saved")
+    assert (folder / "tokenizer.json").read_bytes() == model.tokenizer.vocabulary.content
 
 
 @pytest.mark.parametrize("name", EXPRESSIBLE)

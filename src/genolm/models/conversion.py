@@ -33,7 +33,6 @@ from genolm.models.precision import parse_dtype
 from genolm.models.shards import SINGLE, Pending, read_shards, write_shards
 from genolm.tokens.bpe import BpeTokenizer
 from genolm.tokens.nucleotide import NucleotideTokenizer
-from genolm.tokens.tokenizer import CLS, SEP, Tokenizer
 
 SHARD_BYTES = 5_000_000_000
 
@@ -107,10 +106,10 @@ def _write(
     first = dtype or next(kind for kind in checkpoint.dtypes.values() if kind.is_floating_point)
     values = config_values(checkpoint.config, layout, str(first).removeprefix("torch."))
     if layout == "huggingface" and isinstance(checkpoint.config, DecoderConfig):
-        values |= _begin_and_end(checkpoint.tokenizer)
+        values |= _begin_and_end(checkpoint)
     with _appearing(out) as folder:
         (folder / CONFIG).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-        _write_tokenizer(folder, checkpoint.tokenizer, layout)
+        _write_tokenizer(folder, checkpoint, layout)
         write_shards(folder, _pending(checkpoint, layout, dtype), limit)
         if layout == "megatron" and isinstance(checkpoint.config, DecoderConfig):
             write_release(folder, checkpoint.config, read_shards(folder))
@@ -119,16 +118,19 @@ def _write(
     return out
 
 
-def _begin_and_end(tokenizer: Tokenizer) -> dict[str, int]:
-    """Ids that other programs begin a sequence with and stop generation at, of a vocabulary of [CLS] and [SEP]."""
-    if not isinstance(tokenizer, BpeTokenizer) or not {CLS, SEP} <= tokenizer.vocabulary.special.keys():
+def _begin_and_end(checkpoint: Checkpoint) -> dict[str, int | None]:
+    """Ids that other programs begin a sequence of byte pairs with, if the model has one, and stop generation at."""
+    tokenizer, card = checkpoint.tokenizer, checkpoint.card
+    if not isinstance(tokenizer, BpeTokenizer):
         return {}
-    return {"bos_token_id": tokenizer.special_id(CLS), "eos_token_id": tokenizer.special_id(SEP)}
+    begin, end = ([tokenizer.special_id(name) for name in names] for names in (card.begin, card.end))
+    return {"bos_token_id": begin[-1] if begin else None, "eos_token_id": end[0] if end else tokenizer.eod_id}
 
 
-def _write_tokenizer(folder: Path, tokenizer: Tokenizer, layout: Layout) -> None:
+def _write_tokenizer(folder: Path, checkpoint: Checkpoint, layout: Layout) -> None:
+    tokenizer, card = checkpoint.tokenizer, checkpoint.card
     if layout == "huggingface" or not isinstance(tokenizer, NucleotideTokenizer):
-        write_tokenizer(folder, tokenizer)
+        write_tokenizer(folder, tokenizer, (card.begin, card.end))
     else:
         (folder / TOKENIZER).write_text(tokenizer.to_json() + "\n", encoding="utf-8")
 

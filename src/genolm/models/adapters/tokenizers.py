@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from genolm.errors import ModelError
+from genolm.models.adapters.framing import Frame, framed
 from genolm.models.card import read_json
 from genolm.models.config import DecoderConfig
 from genolm.models.encoder_config import EncoderConfig
@@ -85,13 +86,19 @@ def _from_symbols(symbols: dict[str, int], config: DecoderConfig | EncoderConfig
         raise ModelError(f"{path}: {error}") from error
 
 
-def write_tokenizer(folder: Path, tokenizer: Tokenizer) -> None:
+def write_tokenizer(folder: Path, tokenizer: Tokenizer, frame: Frame | None = None) -> None:
     """Write ``tokenizer.json`` and ``tokenizer_config.json`` with which transformers' AutoTokenizer gives our ids.
 
     The file of a byte-pair vocabulary is written as it was read; only where the tokenizer reads runs of N otherwise
-    than the file, that rule changes. transformers also adds the special tokens that the file puts around a text, and
-    reads unknown letters (with the published files also lower case) as ``[UNK]`` where our tokenizer raises. Runs of N
-    as ``[MASK]`` tokens have no such rule: there transformers reads every N.
+    than the file, or the frame is another, that rule changes. transformers also adds the special tokens of the frame,
+    and reads unknown letters (with the published files also lower case) as ``[UNK]`` where our tokenizer raises. Runs
+    of N as ``[MASK]`` tokens have no such rule: there transformers reads every N.
+
+    Args:
+        folder: where to write.
+        tokenizer: what to write.
+        frame: special tokens that the model expects before and after a sequence; None for those that the file of a
+            byte-pair vocabulary puts there, and none around single bases.
 
     Raises:
         ModelError: a kind of tokenizer that has no such form.
@@ -104,6 +111,8 @@ def write_tokenizer(folder: Path, tokenizer: Tokenizer) -> None:
         settings = _settings(tokenizer)
     else:
         raise ModelError(f"a {type(tokenizer).__name__} cannot be written as a tokenizer.json")
+    if frame is not None:
+        content = framed(content, frame, {name: tokenizer.special_id(name) for names in frame for name in names})
     (folder / FILE).write_bytes(content)
     (folder / SETTINGS).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
@@ -124,7 +133,7 @@ def tell_settings(folder: Path, tokenizer: BpeTokenizer) -> None:
 def fast_tokenizer(tokenizer: NucleotideTokenizer) -> dict[str, Any]:
     """The fast-tokenizer form of ``tokenizer``: byte-pair encoding without merges, which is one piece per letter.
 
-    Lower case is read as upper case where our tokenizer does so. No special token is ever added to a text.
+    Lower case is read as upper case where our tokenizer does so. No special token is added to a text.
     """
     letters = {symbol: number for symbol, number in tokenizer.symbols.items() if len(symbol) == 1}
     special = {symbol: number for symbol, number in tokenizer.symbols.items() if len(symbol) > 1}
