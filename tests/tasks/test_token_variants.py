@@ -17,6 +17,8 @@ from genolm.tasks.mutagenesis import mutate
 from genolm.tasks.variants import variants
 from genolm.tokens.published import published
 
+from .conftest import ocean_model
+
 SCORE = {True: "llr_alt_minus_ref_sum_nats", False: "llr_alt_minus_ref_masked_sum_nats"}
 MASK = 4
 
@@ -198,6 +200,24 @@ def test_a_token_that_holds_an_unknown_base_is_not_compared(token_model, tmp_pat
     assert set(table["status"]) == {"scored", "n_in_token"}
     unscored = table[SCORE[token_model.causal]].is_null()
     assert (unscored == (table["status"] == "n_in_token")).all()
+
+
+def test_without_a_begin_token_the_first_base_has_no_context(ocean, tmp_path):
+    bare = ocean_model(begin=())
+    path = tmp_path / "n.fa"
+    path.write_text(">c\nTGCANTGCATGCATGCA\n>n\nTNANTNCNTNGN\n")
+    table = variants(bare, ["c:1:T>G", "c:7:G>C", "n:3:A>C", "n:1:T>C"], genome=path, rc=False)
+    assert table["status"].to_list() == ["no_context", "scored", "n_in_token", "no_context"]
+    assert variants(bare, ["c:1:T>G"], genome=path)["status"].to_list() == ["no_context"], "of one of two strands"
+    assert variants(ocean, ["c:1:T>G"], genome=path)["status"].to_list() == ["scored"]
+
+
+def test_alleles_that_one_strand_has_no_room_for(token_model, genome, bases):
+    added = ["".join(random.Random(seed).choices("ACGT", k=190)) for seed in range(40)]
+    asked = [f"short:60:{bases[59]}>{bases[59]}{text}" for text in added]
+    forward, both = (variants(token_model, asked, genome=genome, rc=rc)["status"].to_list() for rc in (False, True))
+    assert set(forward) == set(both) == {"scored", "longer_than_horizon"}
+    assert both.count("scored") < forward.count("scored")
 
 
 def test_nothing_is_read_beyond_a_letter_without_a_token(token_encoder, genome, bases):

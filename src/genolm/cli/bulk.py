@@ -1,4 +1,4 @@
-"""Verbs that run a model over much input: embed, score, variants, mutate, generate, and merge for their shards."""
+"""Verbs that run a model over much input: embed, score, variants, mutate, generate, complete, and merge for shards."""
 
 from __future__ import annotations
 

@@ -61,7 +61,8 @@ LeftContext = Annotated[
         "--context",
         callback=at_least(1),
         metavar="BASES",
-        help="Bases that at least precede every site; default 4,096, less for models that read less.",
+        help="Bases that at least precede every site; default 4,096, less for models that read less. window, masked:"
+        " most bases read together, default what the model can.",
     ),
 ]
 Context = Annotated[

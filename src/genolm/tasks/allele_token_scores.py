@@ -15,6 +15,7 @@ from torch import Tensor
 
 from genolm.engine.batches import collate
 from genolm.tasks.allele_tokens import AlleleTokens
+from genolm.tasks.allele_windows import Obstacle
 from genolm.tasks.log_probabilities import token_log_probs
 from genolm.tokens.tokenizer import MASK, Ids
 
@@ -24,11 +25,15 @@ if TYPE_CHECKING:
 _LOGITS = 1 << 25  # at a time: bounds memory for large vocabularies
 
 
-def masked_ratio(model: Model, pairs: Sequence[AlleleTokens]) -> list[float]:
+Ratio = float | Obstacle
+"""A score, or why there is none."""
+
+
+def masked_ratio(model: Model, pairs: Sequence[AlleleTokens]) -> list[Ratio]:
     """Of an encoder: the tokens that differ are all masked and predicted from both sides.
 
-    Alleles of as many tokens share one pass, as what is read is the same. NaN where one of the tokens that differ is
-    not made of A, C, G and T alone.
+    Alleles of as many tokens share one pass, as what is read is the same. ``n_in_token`` where one of the tokens that
+    differ is not made of A, C, G and T alone.
     """
     mask_id, readings, targets = model.tokenizer.special_id(MASK), [], []
     for pair in pairs:
@@ -38,26 +43,26 @@ def masked_ratio(model: Model, pairs: Sequence[AlleleTokens]) -> list[float]:
             targets.append(alleles)
     log_probs = _masked_log_probs(model, readings)
     sums = iter([_sum(own, ids, _plain(model)) for own, alleles in zip(log_probs, targets) for ids in alleles])
-    return [alt - ref for ref, alt in zip(sums, sums)]
+    return [_difference(ref, alt) for ref, alt in zip(sums, sums)]
 
 
-def window_ratio(model: Model, pairs: Sequence[AlleleTokens]) -> list[float]:
+def window_ratio(model: Model, pairs: Sequence[AlleleTokens]) -> list[Ratio]:
     """Of a decoder: the tokens that differ and those after them, each given what is before it.
 
-    Tokens after them that are not made of A, C, G and T alone are not counted. NaN where one of those that differ is
-    not, or where nothing precedes them and the model has no special token for the beginning.
+    Tokens after them that are not made of A, C, G and T alone are not counted. ``n_in_token`` where one of those that
+    differ is not, ``no_context`` where nothing precedes them and the model has no special token for the beginning.
     """
     rows = [np.concatenate([pair.left, own, pair.right]) for pair in pairs for own in (pair.ref, pair.alt)]
     batch = collate([model.frame(row) for row in rows], model.tokenizer, device=model.device)
     last = model.config.num_layers
     x_BLD = model.decoder(batch.ids_BL, layers={last}, logits=False).hidden[last]
-    plain, values = _plain(model), []
+    plain, values = _plain(model), list[Ratio]()
     for number, pair in enumerate(pair for pair in pairs for _ in range(2)):
         own = pair.ref if number % 2 == 0 else pair.alt
         first = len(model.begin_ids) + len(pair.left)
         stop = first + len(own) + len(pair.right)
         if first == 0 or not plain[own].all():
-            values.append(float("nan"))
+            values.append("no_context" if first == 0 else "n_in_token")
             continue
         place = slice(number, number + 1)
         found_1N = token_log_probs(
@@ -65,7 +70,13 @@ def window_ratio(model: Model, pairs: Sequence[AlleleTokens]) -> list[float]:
         )
         counted = np.concatenate([np.ones(len(own), bool), plain[pair.right]])
         values.append(float(found_1N[0].double().cpu().numpy()[counted].sum()))
-    return [alt - ref for ref, alt in zip(values[::2], values[1::2])]
+    return [_difference(ref, alt) for ref, alt in zip(values[::2], values[1::2])]
+
+
+def _difference(ref: Ratio, alt: Ratio) -> Ratio:
+    if isinstance(ref, str):
+        return ref
+    return alt if isinstance(alt, str) else alt - ref
 
 
 def _masked_log_probs(model: Model, readings: Sequence[tuple[Ids, Ids, Ids]]) -> list[Tensor]:
@@ -82,9 +93,9 @@ def _masked_log_probs(model: Model, readings: Sequence[tuple[Ids, Ids, Ids]]) ->
     return list(logits.split([len(own) for _, own, _ in readings]))
 
 
-def _sum(log_probs_NV: Tensor, ids: Ids, plain: NDArray[np.bool_]) -> float:
+def _sum(log_probs_NV: Tensor, ids: Ids, plain: NDArray[np.bool_]) -> Ratio:
     if not plain[ids].all():
-        return float("nan")
+        return "n_in_token"
     targets = torch.from_numpy(ids.astype(np.int64))
     return float(log_probs_NV.gather(-1, targets[:, None]).double().sum())
 

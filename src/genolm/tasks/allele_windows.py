@@ -14,9 +14,9 @@ from genolm.genome.fasta import Genome
 from genolm.genome.sequence import reverse_complement
 from genolm.genome.variant import Variant
 
-Obstacle = Literal["no_context", "contig_end", "n_in_token"]
-"""Why a strand cannot be scored: nothing precedes the variant, nothing follows it, or a token that it changes holds a
-base that is not known."""
+Obstacle = Literal["no_context", "contig_end", "n_in_token", "longer_than_horizon"]
+"""Why a strand cannot be scored: nothing precedes the variant, nothing follows it, a token that it changes holds a base
+that is not known, or there are more of these tokens than the model reads."""
 
 
 @dataclass(frozen=True, slots=True)

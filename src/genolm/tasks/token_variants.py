@@ -6,7 +6,7 @@ Shapes: B rows, L tokens of the longest, N tokens asked about, D dimensions, V v
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from genolm.engine.windows import Window
 from genolm.errors import InputError
 from genolm.genome.variant import Variant
-from genolm.tasks.allele_token_scores import masked_ratio, window_ratio
+from genolm.tasks.allele_token_scores import Ratio, masked_ratio, window_ratio
 from genolm.tasks.allele_tokens import AlleleTokens, TokenWindow, unreadable_letters
-from genolm.tasks.allele_windows import Strand
+from genolm.tasks.allele_windows import Obstacle, Strand
 from genolm.tasks.embed import context_bases
 from genolm.tasks.provenance import Provenance
 from genolm.tasks.variant_calls import Mismatch, Rules
@@ -131,26 +131,27 @@ class TokenVariantTask(VariantRun):
         rows = 1 if self.method == "masked" and len(tokens.ref) == len(tokens.alt) else 2
         return Window("", pair, tokens=rows * (longest + len(model.begin_ids) + len(model.end_ids)))
 
-    def forward(self, model: Model, windows: Sequence[Window]) -> list[float]:
-        """The score of every window; NaN where a token that differs holds a base that is not known."""
+    def forward(self, model: Model, windows: Sequence[Window]) -> list[Ratio]:
+        """The score of every window, or why it has none."""
         pairs = [window.origin.tokens for window in windows]
         return (masked_ratio if self.method == "masked" else window_ratio)(model, pairs)
 
-    def rows(self, items: Sequence[Query], windows: Sequence[Window], outputs: Sequence[float]) -> pl.DataFrame:
+    def rows(self, items: Sequence[Query], windows: Sequence[Window], outputs: Sequence[Ratio]) -> pl.DataFrame:
         """One row for every alternative."""
         calls = [call for item in items for call in item.calls]
         scores, contexts, counts = np.full((2, len(calls)), np.nan), np.full((2, len(calls)), np.nan), _nothing(calls)
+        obstacles: dict[tuple[int, bool], Obstacle | None] = {}
         for window, value in zip(windows, outputs):
             pair: Pair = window.origin
             tokens = pair.tokens
-            scores[int(pair.reverse), pair.row] = value
+            obstacles[pair.row, pair.reverse] = value if isinstance(value, str) else None
+            scores[int(pair.reverse), pair.row] = np.nan if isinstance(value, str) else value
             counts[:, pair.row] = np.nan_to_num(counts[:, pair.row]) + np.array([len(tokens.ref), len(tokens.alt)])
             self._set_contexts(contexts, pair)
         mean = self.mean(scores)
-        met = {window.origin.row for window in windows}
         statuses = [
-            call.status if call.variant is None or not np.isnan(value) else self._obstacle(row in met)
-            for row, (call, value) in enumerate(zip(calls, mean.tolist()))
+            (None if call.variant is None else self._obstacle(row, obstacles)) or call.status
+            for row, call in enumerate(calls)
         ]
         unscored = np.isnan(mean)
         further = {"left_context": contexts[0], "right_context": contexts[1]}
@@ -166,8 +167,10 @@ class TokenVariantTask(VariantRun):
         elif self.method == "window":
             contexts_2N[int(pair.reverse), pair.row] = sides[0]
 
-    def _obstacle(self, tried: bool) -> str:
-        return "n_in_token" if tried else "longer_than_horizon"
+    def _obstacle(self, row: int, obstacles: Mapping[tuple[int, bool], Obstacle | None]) -> Obstacle | None:
+        """Why the first strand without a score has none; a strand without a window had no room for the tokens."""
+        found = (obstacles.get((row, reverse), "longer_than_horizon") for reverse in self.directions)
+        return next((one for one in found if one is not None), None)
 
 
 def _nothing(calls: Sequence[object]) -> NDArray[np.float64]:

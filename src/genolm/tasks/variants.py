@@ -165,8 +165,7 @@ def variants(
     move the borders of the tokens around it, so what is compared is all the tokens that differ, which cover the same
     bases but for the variant. Decoders (``window``) sum these and the tokens that follow within the horizon; encoders
     (``masked``) mask the tokens that differ and sum their log-probabilities given both sides. The counts of these
-    tokens
-    are told: an allele of more tokens tends to be less likely for that alone.
+    tokens are told: an allele of more tokens tends to be less likely for that alone.
 
     A variant's context begins at a place that follows from its own position alone (see :mod:`genolm.tasks.tiles`), so
     its score does not depend on the other variants of the input, up to rounding.
