@@ -120,7 +120,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--layers", type=int, default=12)
     parser.add_argument("--rows", type=int, default=24)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     words = parser.parse_args()
     mixed = np.random.default_rng(0).integers(64, 513, words.rows).tolist()
     batches = {"rows of 512 tokens": [512] * (words.rows // 2), "rows of 64 to 512 tokens": mixed}

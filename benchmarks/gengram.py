@@ -171,7 +171,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bases", type=int, default=8192)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--training-bases", type=int, default=4096)
     parser.add_argument("--model", default="genos-1.2b")
     parser.add_argument("--only", choices=("inference", "training"), help="the other half stays as it was measured")

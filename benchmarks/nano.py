@@ -108,7 +108,7 @@ def compare(every: int, highest_order: int, predecessor: str | None) -> dict[str
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--every", type=int, default=1, help="predict every n-th window only")
+    parser.add_argument("--every", type=int, default=4, help="predict every n-th window only")
     parser.add_argument("--order", type=int, default=12, help="highest order of the Markov models")
     parser.add_argument("--predecessor", help="model folder of the version before")
     words = parser.parse_args()

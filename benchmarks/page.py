@@ -126,13 +126,15 @@ def _generation(measured: Measured) -> str:
         "transformers, bases/s",
         "its fastest cache",
         "speed-up",
+        "same tokens",
     )
     rows = []
     for one in measured["timed"]:
         best = one["fastest_of_transformers"]
         speeds = (f"{one['sides'][side]['bases_per_second']:,.0f}" for side in ("genolm", best))
-        rows.append((one["size"], one["precision"], one["drawing"], *speeds, best, f"{one['speedup']:.2f}"))
-    return _table(head, rows)
+        same = "-" if one["same_greedy_tokens"] is None else f"{one['same_greedy_tokens']:.0%}"
+        rows.append((one["size"], one["precision"], one["drawing"], *speeds, best, f"{one['speedup']:.2f}", same))
+    return f"{_table(head, rows)}\n{_each(one['new_tokens'] for one in measured['timed'])} new tokens a prompt.\n"
 
 
 def _single_bases(measured: Measured) -> str:
@@ -147,7 +149,13 @@ def _single_bases(measured: Measured) -> str:
         for one in measured["single_bases"]
     ]
     parameters = ("parameters, byte pairs", "parameters, single bases")
-    return _table(("shape", "precision", *parameters, "byte pairs, bases/s", "single bases, bases/s", "times"), rows)
+    table = _table(("shape", "precision", *parameters, "byte pairs, bases/s", "single bases, bases/s", "times"), rows)
+    return f"{table}\n{_each(one['new_bases'] for one in measured['single_bases'])} new bases a prompt.\n"
+
+
+def _each(numbers: Iterable[int]) -> str:
+    """The distinct ones."""
+    return " and ".join(f"{number:,}" for number in sorted(set(numbers)))
 
 
 def _startup(measured: Measured) -> str:
@@ -236,9 +244,7 @@ def _bigbird(measured: Measured) -> str:
         for one, memory in zip(part["timed"], part["memory"], strict=True)
     ]
     table = _table((*head, "transformers over genolm", "peak above the weights, GB"), rows)
-    return "\n".join(
-        (table, *(_growth(precision, part["growth"]) for precision, part in measured["precisions"].items()))
-    )
+    return "\n".join((table, *(_growth(precision, part) for precision, part in measured["precisions"].items())))
 
 
 def _bigbird_row(precision: str, one: Measured, memory: Measured) -> Row:
@@ -248,10 +254,21 @@ def _bigbird_row(precision: str, one: Measured, memory: Measured) -> Row:
     return precision, f"{one['tokens']:,}", *shown, f"{memory['above_weights'] / 1e9:.2f}"
 
 
-def _growth(precision: str, growth: Measured) -> str:
+def _growth(precision: str, part: Measured) -> str:
+    growth = part["growth"]
     return (
         f"{precision}: {growth['tokens']:g} times the tokens take {growth['seconds']:.1f} times the seconds and"
-        f" {growth['peak_memory_above_weights']:.1f} times the memory above the weights.\n"
+        f" {growth['peak_memory_above_weights']:.1f} times the memory above the weights.{_cold(part['timed'])}\n"
+    )
+
+
+def _cold(timed: list[Measured]) -> str:
+    """Which lengths were timed without a round to warm up before."""
+    cold = [f"{one['tokens']:,}" for one in timed if not one["rounds_to_warm_up"]]
+    return (
+        f" {' and '.join(cold)} tokens were timed without a round to warm up, which may have made them slower."
+        if cold
+        else ""
     )
 
 

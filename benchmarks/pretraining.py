@@ -151,7 +151,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=16)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
     words = parser.parse_args()
     write("pretraining", {"recipe": "genolm-nano", "steps": words.steps, **compare(words.steps, words.rounds)})
 

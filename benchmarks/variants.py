@@ -146,7 +146,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="model folder; made when it is not there")
-    parser.add_argument("--plain", type=int, default=5, help="variants that are scored the plain way")
+    parser.add_argument("--plain", type=int, default=4, help="variants that are scored the plain way")
     words = parser.parse_args()
     trained = small_model(300)
     print(trained, flush=True)

@@ -52,6 +52,8 @@ MEASURED = {
                 "sides": {"genolm": {"bases_per_second": 7500.4}, "dynamic cache": {"bases_per_second": 5000.0}},
                 "fastest_of_transformers": "dynamic cache",
                 "speedup": 1.50008,
+                "new_tokens": 64,
+                "same_greedy_tokens": 0.4268,
             }
         ],
         "single_bases": [
@@ -61,6 +63,7 @@ MEASURED = {
                 "parameters": {"byte pairs": 655_680, "single bases": 655_000},
                 "sides": {"byte pairs": {"bases_per_second": 7500.4}, "single bases": {"bases_per_second": 1500.0}},
                 "advantage": 5.0003,
+                "new_bases": 320,
             }
         ],
     },
@@ -102,6 +105,7 @@ MEASURED = {
                         "tokens": 16384,
                         "sides": {"genolm": {"median_seconds": 10.0}, "dense": {"median_seconds": 45.0}},
                         "times_as_long": {"dense": 4.5},
+                        "rounds_to_warm_up": 0,
                     }
                 ],
                 "memory": [{"above_weights": 480_000_000}],
@@ -126,7 +130,7 @@ LINES = {
     "memory": "| 32,768 | 2.49 | 3.59 | 1.10 |",
     "variants": "| `conditional` | 1,000 | 41.3 | 210 | 0.412 | 0.500 |",
     "tokenizing": "| 10,000,000 | 1,234 |",
-    "generation": "| tiny | float32 | greedy | 7,500 | 5,000 | dynamic cache | 1.50 |",
+    "generation": "| tiny | float32 | greedy | 7,500 | 5,000 | dynamic cache | 1.50 | 43% |",
     "single bases": "| tiny | float32 | 655,680 | 655,000 | 7,500 | 1,500 | 5.00 |",
     "startup": "| `genolm --help` | 0.12 |",
     "gengram": "| a training step | genolm | 4,096 | 30.00 | 31.50 | +5.0% | - |",
@@ -174,6 +178,19 @@ def test_a_table_holds_the_figures(name, root):
     assert f"\n{LINES[name]}\n" in made
     assert made.startswith("before\n") and made.endswith("after\n") and "old" not in made
     assert filled(made, root) == made
+
+
+def test_lengths_that_were_timed_cold_are_named(root):
+    assert "16,384 tokens were timed without a round to warm up" in TABLES["bigbird"](root)
+    warm = json.loads((root / RESULTS / "bigbird.json").read_text())
+    warm["precisions"]["bfloat16"]["timed"][0]["rounds_to_warm_up"] = 1
+    (root / RESULTS / "bigbird.json").write_text(json.dumps(warm))
+    assert "warm up" not in TABLES["bigbird"](root)
+
+
+def test_how_much_is_generated_is_said(root):
+    assert "\n64 new tokens a prompt.\n" in TABLES["generation"](root)
+    assert "\n320 new bases a prompt.\n" in TABLES["single bases"](root)
 
 
 def test_a_difference_keeps_its_sign_and_a_table_its_origin(root):
