@@ -151,6 +151,20 @@ def test_merge_passes_folders(record):
     assert calls == [((Path("o.vcf"), (Path("a"), Path("b"))), {"overwrite": True})]
 
 
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_the_shards_of_a_scan_are_merged_by_its_prefix(tmp_path, monkeypatch, elsewhere):
+    monkeypatch.chdir(tmp_path)
+    Path("a.fa").write_text(f">a\n{'ACGTTGCAAC' * 6}\n")
+    assert run("scan", "tiny-random-dense", "a.fa", "--out", "s", "--shard", "1/1").exit_code == 0
+    if elsewhere:
+        Path("there").mkdir()
+        Path("s.json.parts").rename("there/s.json.parts")
+    done = run("merge", "s", *(["there/s.json.parts"] if elsewhere else []))
+    assert (done.exit_code, done.stderr) == (0, "wrote s.json\n")
+    assert {path.name for path in tmp_path.glob("s*")} == {"s.json", "s.bw", "s.bed"}
+    assert run("merge", "none").stderr == "error: none.parts holds no parts of a run; first run the shards\n"
+
+
 @pytest.mark.parametrize("command", bulk.COMMANDS)
 def test_every_bulk_verb_has_the_shared_options_after_its_own(command):
     names = list(inspect.signature(command).parameters)

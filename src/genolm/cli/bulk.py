@@ -309,7 +309,9 @@ def _prompts(paths: list[Path], texts: list[str]) -> tuple[Path | list[str], Pat
 
 
 def merge(
-    out: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The OUTPUT that the shards were run with.")],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUTPUT", help="The OUTPUT, or PREFIX, that the shards were run with.")
+    ],
     folders: Annotated[
         list[Path] | None, typer.Argument(metavar="PARTS", help="Parts folders that lie elsewhere.")
     ] = None,
@@ -319,8 +321,20 @@ def merge(
     """Join the shards of a run into its one output."""
     from genolm.engine.run import merge as function
 
-    function(out, tuple(folders or ()), overwrite=overwrite)
-    typer.echo(f"wrote {out}", err=True)
+    target = _named(out, folders or [])
+    function(target, tuple(folders or ()), overwrite=overwrite)
+    typer.echo(f"wrote {target}", err=True)
+
+
+def _named(out: Path, folders: list[Path]) -> Path:
+    """What the parts are named after: a scan, which is asked for by its prefix, names them after ``PREFIX.json``."""
+    from genolm.engine.parts import PartsFolder
+    from genolm.tasks.scanning.outputs import Outputs
+
+    own, record = PartsFolder.of(out).path, Outputs.of(out).record
+    scanned = PartsFolder.of(record).path
+    known = [place.name for place in (own, scanned, *folders) if place.is_dir()]
+    return record if own.name not in known and scanned.name in known else out
 
 
 COMMANDS = (bulk(embed), bulk(score), bulk(variants), bulk(mutate), bulk(generate), bulk(complete))
