@@ -112,6 +112,14 @@ def test_baselines_are_as_long_as_the_truth_and_never_the_gene_itself(fasta):
     assert drawn.draw(longest, stream(0, 0, 1))["natural"] is None
 
 
+def test_baselines_see_the_genes_that_were_not_drawn(fasta):
+    one, every = choice(fasta, count=1, seed=1), choice(fasta)
+    (gene,) = choose_genes(one).genes
+    drawn, whole = (Baselines(asked, None, 2).draw(gene, stream(7, 0, 1)) for asked in (one, every))
+    assert drawn == whole
+    assert drawn["natural"] is not None
+
+
 def test_the_markov_model_goes_on_from_the_prompt_and_has_not_seen_the_gene(tmp_path):
     """One gene repeats GCA, the others AAC: without its own counts the first goes on by chance."""
     odd, even = "ATG" + "GCA" * 40 + "TAA", "ATG" + "AAC" * 40 + "TAA"

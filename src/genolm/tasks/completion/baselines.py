@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -27,14 +28,14 @@ class Baselines:
     """The baselines of one run.
 
     Args:
-        choice: the genes.
+        choice: the genes; those that were not drawn are compared with as well.
         reference: FASTA whose composition the Markov model has; None for the genome of the genes where it is given,
             else the genes themselves. The gene in question is always left out of it, so that its truth is not seen.
         order: bases that the next one depends on.
     """
 
     def __init__(self, choice: Choice, reference: Path | None, order: int) -> None:
-        self.genes, self.order = choose_genes(choice).genes, order
+        self.genes, self.order = choose_genes(replace(choice, count=0)).genes, order
         self.both_strands = True
         sequences = _reference(choice, reference)
         if sequences is None:
