@@ -65,30 +65,35 @@ def test_steps_equal_full_passes(kind, pads, chunk):
 
 @pytest.mark.parametrize("pack", [True, False])
 @torch.inference_mode()
-def test_room_grows_when_more_steps_come_than_were_told(pack):
+def test_room_grows_by_blocks(pack):
     network = network_of("grouped")
     ids, mask = batch(3, 5, (0, 3, 1))
-    new, _ = batch(3, 19, (0,) * 3, seed=2)
+    new, _ = batch(3, 70, (0,) * 3, seed=2)
     steps = DenseSteps(network, 3, pack=pack)
-    first = steps.read(ids, mask, (mask.cumsum(1) - 1).clamp_min(0), 1)
+    first = steps.read(ids, mask, (mask.cumsum(1) - 1).clamp_min(0))
     check_against_full_passes(network, (first, steps), ids, mask, new, drop_after=12)
 
 
+@pytest.mark.parametrize(("width", "precision"), [(48, torch.float32), (700, torch.bfloat16)])
 @torch.inference_mode()
-def test_bf16_steps_are_as_close_as_bf16_passes():
-    network = network_of("grouped").to(torch.bfloat16)
-    exact = network_of("grouped")
+def test_bf16_steps_are_as_close_as_bf16_passes(width, precision):
+    """Those of few weights compute in fp32, whatever is to come."""
+    config = DecoderConfig(40, 32 if width < 100 else 600, 3, 6, 2, 8, width, rope_theta=1e6, pad_id=3)
+    exact = random_decoder(config, 5).eval()
+    network = random_decoder(config, 5).eval().to(torch.bfloat16)
     ids, mask = batch(4, 9, (0, 5, 2, 0))
     new, _ = batch(4, 12, (0,) * 4, seed=2)
     errors = {"steps": 0.0, "pass": 0.0}
-    _, steps = begin_steps(network, ids, mask, 20)
-    for step in range(12):
-        logits = steps.next(new[:, step])
-        for row in range(4):
-            whole = torch.cat((ids[row][mask[row]], new[row, : step + 1]))[None]
-            wanted = exact(whole).logits_BLV[0, -1]
-            errors["steps"] += (logits[row] - wanted).square().sum().item()
-            errors["pass"] += (network(whole).logits_BLV[0, -1] - wanted).square().sum().item()
+    for told in (1, 20):
+        _, steps = begin_steps(network, ids, mask, told)
+        assert steps.dtype == precision
+        for step in range(12):
+            logits = steps.next(new[:, step])
+            for row in range(4):
+                whole = torch.cat((ids[row][mask[row]], new[row, : step + 1]))[None]
+                wanted = exact(whole).logits_BLV[0, -1]
+                errors["steps"] += (logits[row] - wanted).square().sum().item()
+                errors["pass"] += (network(whole).logits_BLV[0, -1] - wanted).square().sum().item()
     assert 0 < errors["steps"] < 1.5 * errors["pass"]
 
 

@@ -85,6 +85,7 @@ RULES = [
     {"top_k": 30, "top_p": 0.9, "temperature": 1.4},
     {"repetition_penalty": 1.7, "top_p": 0.95},
     {"top_k": 500},
+    {"top_k": 270},
 ]
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 # Rows that a norm takes at a time on a CPU: its fp32 copies then stay in the processor's cache.
@@ -25,13 +27,25 @@ class RMSNorm(nn.Module):
         if x_BLD.device.type == "cpu" and torch.is_grad_enabled() and not torch.compiler.is_compiling():
             normed: Tensor = _TrainedNorm.apply(x_BLD, self.weight, self.eps)  # type: ignore[no-untyped-call]
             return normed
-        if torch.is_grad_enabled() or x_BLD.shape[1] <= _NORM_ROWS:
+        if torch.is_grad_enabled() or x_BLD.shape[-2] <= _NORM_ROWS:
             return self._normed(x_BLD)
-        return torch.cat([self._normed(rows) for rows in x_BLD.split(_NORM_ROWS, 1)], 1)
+        return torch.cat([self._normed(rows) for rows in x_BLD.split(_NORM_ROWS, -2)], -2)
 
     def _normed(self, x_BLD: Tensor) -> Tensor:
-        x = x_BLD.to(torch.promote_types(x_BLD.dtype, torch.float32))
+        if x_BLD.dtype == self.weight.dtype == _wide(x_BLD.dtype):
+            return F.rms_norm(x_BLD, self.weight.shape, self.weight, self.eps)
+        x = x_BLD.to(_wide(x_BLD.dtype))
         return (x * torch.rsqrt(x.square().mean(-1, keepdim=True) + self.eps)).to(x_BLD.dtype) * self.weight
+
+
+def step_norm(norm: RMSNorm, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
+    """What a norm computes in ``dtype``, its own or fp32; in fp32 by the fewest calls, which is what few rows cost."""
+    if dtype != torch.float32:
+        return norm
+    size = norm.weight.numel()
+    gain_D = norm.weight.detach().float() * size**0.5
+    floor = torch.tensor((size * norm.eps) ** 0.5, device=gain_D.device)
+    return lambda x: x * gain_D / torch.hypot(torch.linalg.vector_norm(x, dim=-1, keepdim=True), floor)
 
 
 class _TrainedNorm(torch.autograd.Function):

@@ -27,15 +27,13 @@ def joined_linear(weights_OI: Sequence[Tensor], rows: int, *, pack: bool) -> Lin
         rows: about how many rows will come at a time.
         pack: lay the weights out anew where :func:`can_pack` says that this is possible.
     """
-    small = weights_OI[0].dtype == torch.float32 and sum(weight.numel() for weight in weights_OI) < _SMALL
-    if pack and not small and can_pack(weights_OI[0]):
-        weight = torch.cat(tuple(weights_OI)) if len(weights_OI) > 1 else weights_OI[0].detach()
-        packed = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), rows)
-        return functools.partial(_packed_linear, packed)
+    if pack and can_pack(weights_OI[0]):
+        weight_OI = torch.cat(tuple(weights_OI)).detach()
+        if weight_OI.dtype == torch.float32 and weight_OI.numel() < _SMALL:
+            return functools.partial(_turned_linear, weight_OI.T.contiguous())
+        return functools.partial(_packed_linear, torch.ops.mkldnn._reorder_linear_weight(weight_OI, rows))
     if len(weights_OI) == 1:
         return functools.partial(_plain_linear, weights_OI[0])
-    if small:
-        return functools.partial(_plain_linear, torch.cat(tuple(weights_OI)))
     return lambda x: torch.cat([F.linear(x, weight) for weight in weights_OI], -1)
 
 
@@ -48,6 +46,10 @@ def can_pack(weight_OI: Tensor) -> bool:
 
 def _packed_linear(packed: Tensor, x: Tensor) -> Tensor:
     return torch.ops.mkldnn._linear_pointwise(x, packed, None, "none", [], "")
+
+
+def _turned_linear(weight_IO: Tensor, x: Tensor) -> Tensor:
+    return x @ weight_IO
 
 
 def _plain_linear(weight_OI: Tensor, x: Tensor) -> Tensor:

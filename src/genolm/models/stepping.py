@@ -1,9 +1,11 @@
 """A dense decoder one token at a time: what :class:`genolm.models.decoder.Decoder` computes with a cache, quicker.
 
-Keys stand transposed, so that a step is two batched products; the mask of padding grows with them instead of being made
-anew in every layer; the maps of one input are one product.
+Keys stand transposed, so that a step is two batched products. Keys, values and angles are laid out for some tokens to
+come; whole buffers are multiplied, what is padding or not yet written being hidden, as some kernels copy a part of one
+first. The maps of one input are one product. A bf16 decoder of few weights computes in fp32 on a CPU, where calling a
+bf16 kernel takes longer than such a product.
 
-Shapes: B sequences, S tokens so far, C room for tokens, D residual width, H query heads, K key-value heads, G = H / K,
+Shapes: B sequences, C places for tokens, D residual width, H query heads, K key-value heads, G = H / K, N = B K,
 E head width, V vocabulary.
 """
 
@@ -19,11 +21,14 @@ from genolm.models.attention import choose_attention
 from genolm.models.cache import KVCache
 from genolm.models.decoder import Decoder, DecoderLayer
 from genolm.models.experts import SwiGLU
+from genolm.models.norm import step_norm
 from genolm.models.packed import joined_linear
-from genolm.models.rotary import rotary_angles, rotate
+from genolm.models.rotary import rotary_angles
 
-Angles = tuple[Tensor, Tensor]
+Turn = tuple[Tensor, Tensor]
 
+_BLOCK = 32  # places that are laid out at a time
+_FEW_WEIGHTS = 2_000_000
 _FEWEST_STEPS = 16  # packing the weights costs about as much as a few steps
 
 
@@ -65,11 +70,11 @@ def begin_steps(
     plain = network.kmer is None and all(_is_plain(layer) for layer in network.layers)
     if plain and whole:
         dense = DenseSteps(network, len(ids_BL), pack=pack and steps >= _FEWEST_STEPS)
-        return dense.read(ids_BL, mask_BL, places_BL, steps), dense
+        return dense.read(ids_BL, mask_BL, places_BL), dense
     cache, logits_BV = _cached(network, ids_BL, mask_BL, places_BL, chunk or ids_BL.shape[1])
     if plain:
         dense = DenseSteps(network, len(ids_BL), pack=pack and steps >= _FEWEST_STEPS)
-        dense.take(cache, places_BL[:, -1], steps)
+        dense.take(cache, places_BL[:, -1])
         return logits_BV, dense
     return logits_BV, NetworkSteps(network, cache, places_BL[:, -1])
 
@@ -128,132 +133,139 @@ class DenseSteps:
         pack: lay the weights out anew where the processor gains by it; costs a copy of them.
     """
 
+    places_B: Tensor
+    hidden_N1C: Tensor
+    turns: Turn
+
     def __init__(self, network: Decoder, rows: int, *, pack: bool) -> None:
-        self.network, self.length = network, 0
-        self.places_B = torch.zeros(rows, dtype=torch.int64, device=network.head.weight.device)
-        self.layers = [_DenseLayer(layer, rows, pack) for layer in network.layers if isinstance(layer, DecoderLayer)]
-        self.head = joined_linear([network.head.weight], rows, pack=pack)
-        self.hidden_BC: Tensor | None = None
+        self.config, self.length = network.config, 0
+        weight = network.head.weight
+        slow = weight.dtype == torch.bfloat16 and weight.device.type == "cpu"
+        self.dtype = torch.float32 if slow and network.config.parameters < _FEW_WEIGHTS else weight.dtype
+        layers = [layer for layer in network.layers if isinstance(layer, DecoderLayer)]
+        self.layers = [_DenseLayer(layer, rows, pack, self.dtype) for layer in layers]
+        self.embedding_VD = network.embedding.weight.detach().to(self.dtype)
+        self.norm = step_norm(network.norm, self.dtype)
+        self.head = joined_linear([weight.to(self.dtype)], rows, pack=pack)
 
-    def read(self, ids_BL: Tensor, mask_BL: Tensor | None, places_BL: Tensor, steps: int) -> Tensor:
-        """Reads the prompts in one pass and makes room for ``steps`` more; logits (B, V) of what comes after them."""
-        x_BLD = self.network.embedding(ids_BL)
-        angles = self._angles(places_BL, x_BLD.dtype)
+    def read(self, ids_BL: Tensor, mask_BL: Tensor | None, places_BL: Tensor) -> Tensor:
+        """Reads the prompts in one pass; logits (B, V) of what comes after them."""
+        x_BLD = F.embedding(ids_BL, self.embedding_VD)
+        turn = self._turn(places_BL)
         allowed_BLS = None if mask_BL is None else mask_BL[:, None].expand(-1, ids_BL.shape[1], -1)
-        room = ids_BL.shape[1] + steps
         for layer in self.layers:
-            x_BLD = layer.read(x_BLD, angles, allowed_BLS, room)
-        self._note(mask_BL, places_BL[:, -1], ids_BL.shape[1], room)
-        return self.head(self.network.norm(x_BLD[:, -1:])).float()[:, 0]
+            x_BLD = layer.read(x_BLD, turn, allowed_BLS)
+        self._begin(mask_BL, places_BL[:, -1], ids_BL.shape[1])
+        return self.head(self.norm(x_BLD[:, -1])).float()
 
-    def take(self, cache: KVCache, places_B: Tensor, steps: int) -> None:
-        """Goes on after what is in a cache, which is emptied; room is made for ``steps`` more."""
-        room = cache.length + steps
+    def take(self, cache: KVCache, places_B: Tensor) -> None:
+        """Goes on after what is in a cache, which is emptied."""
         for index, layer in enumerate(self.layers):
-            layer.remember(*cache.take(index), room)
-        self._note(cache.mask_BS, places_B, cache.length, room)
+            k_BKSE, v_BKSE = cache.take(index)
+            layer.remember(k_BKSE.to(self.dtype), v_BKSE.to(self.dtype))
+        self._begin(cache.mask_BS, places_B, cache.length)
 
     def next(self, ids_B: Tensor) -> Tensor:
         """Logits after one more token of every sequence."""
-        start = self.length
-        self.places_B = self.places_B + 1
-        self.length = start + 1
-        x_B1D = self.network.embedding(ids_B[:, None])
-        angles = self._angles(self.places_B[:, None], x_B1D.dtype)
-        hidden_BS = None if self.hidden_BC is None else self._hidden_so_far()
+        if self.length == self.hidden_N1C.shape[2]:
+            self._grow()
+        place, block = self.length, self.length - self.hidden_N1C.shape[2]
+        self.length += 1
+        self.hidden_N1C[..., place] = 0
+        turn = self.turns[0][block], self.turns[1][block]
+        x_BD = F.embedding(ids_B, self.embedding_VD)
         for layer in self.layers:
-            x_B1D = layer.next(x_B1D, angles, hidden_BS, start)
-        return self.head(self.network.norm(x_B1D)).float()[:, 0]
+            x_BD = layer.next(x_BD, turn, self.hidden_N1C, place)
+        return self.head(self.norm(x_BD)).float()
 
     def keep(self, rows: Tensor) -> None:
         """Goes on with these sequences only."""
-        self.places_B = self.places_B[rows]
-        if self.hidden_BC is not None:
-            self.hidden_BC = self.hidden_BC[rows]
+        kv_heads = self.config.num_kv_heads
+        heads = (rows[:, None] * kv_heads + torch.arange(kv_heads, device=rows.device)).flatten()
+        self.places_B, self.hidden_N1C = self.places_B[rows], self.hidden_N1C[heads]
+        self.turns = self.turns[0][:, rows], self.turns[1][:, rows]
         for layer in self.layers:
-            layer.keep(rows)
+            layer.keep(heads)
 
-    def _angles(self, places_BL: Tensor, dtype: torch.dtype) -> Angles:
-        cos, sin = rotary_angles(places_BL, self.network.config.head_dim, self.network.config.rope_theta)
-        return cos.to(dtype), sin.to(dtype)
-
-    def _note(self, mask_BS: Tensor | None, places_B: Tensor, length: int, room: int) -> None:
+    def _begin(self, mask_BS: Tensor | None, places_B: Tensor, length: int) -> None:
+        """Hides the padding of what was read and notes where each sequence stands."""
         self.places_B, self.length = places_B, length
+        rows, kv_heads = len(places_B), self.config.num_kv_heads
+        self.hidden_N1C = torch.zeros(rows * kv_heads, 1, length, dtype=self.dtype, device=places_B.device)
         if mask_BS is not None:
-            self.hidden_BC = _hidden(mask_BS, room, self.network.head.weight.dtype)
+            self.hidden_N1C.masked_fill_(~mask_BS.repeat_interleave(kv_heads, 0)[:, None], float("-inf"))
+        self._grow()
 
-    def _hidden_so_far(self) -> Tensor:
-        assert self.hidden_BC is not None
-        if self.length > self.hidden_BC.shape[1]:
-            self.hidden_BC = F.pad(self.hidden_BC, (0, self.hidden_BC.shape[1]))
-        return self.hidden_BC[:, : self.length]
+    def _grow(self) -> None:
+        """Lays out a block of places behind those that are full."""
+        self.hidden_N1C = F.pad(self.hidden_N1C, (0, _BLOCK), value=float("-inf"))
+        for layer in self.layers:
+            layer.grow()
+        places_BL = self.places_B[:, None] + torch.arange(1, _BLOCK + 1, device=self.places_B.device)
+        self.places_B = places_BL[:, -1]
+        cos, sin = self._turn(places_BL)
+        self.turns = cos.permute(2, 0, 1, 3), sin.permute(2, 0, 1, 3)
+
+    def _turn(self, places_BL: Tensor) -> Turn:
+        """Cosines, and sines with their signs, as wide as a head: (B, 1, L, E) each."""
+        cos, sin = rotary_angles(places_BL, self.config.head_dim, self.config.rope_theta)
+        return torch.cat((cos, cos), -1).to(self.dtype), torch.cat((-sin, sin), -1).to(self.dtype)
 
 
 class _DenseLayer:
-    """One layer's weights and what it remembers: keys (B K, E, C) and values (B K, C, E)."""
+    """One layer's weights and what it remembers: keys (N, E, C) and values (N, C, E)."""
 
-    def __init__(self, layer: DecoderLayer, rows: int, pack: bool) -> None:
+    def __init__(self, layer: DecoderLayer, rows: int, pack: bool, dtype: torch.dtype) -> None:
         attention, ffn = layer.attention, layer.ffn
         assert isinstance(ffn, SwiGLU)
-        self.norms = (layer.attention_norm, layer.ffn_norm)
+        self.norms = step_norm(layer.attention_norm, dtype), step_norm(layer.ffn_norm, dtype)
         maps = ((attention.query, attention.key, attention.value), (attention.output,), (ffn.gate, ffn.up), (ffn.down,))
-        joined = [joined_linear([linear.weight for linear in group], rows, pack=pack) for group in maps]
+        joined = [joined_linear([linear.weight.to(dtype) for linear in group], rows, pack=pack) for group in maps]
         self.qkv, self.output, self.gate_up, self.down = joined
         self.head_dim = attention.head_dim
         self.kv_heads = attention.key.weight.shape[0] // self.head_dim
 
-    def read(self, x_BLD: Tensor, angles: Angles, allowed_BLS: Tensor | None, room: int) -> Tensor:
+    def read(self, x_BLD: Tensor, turn: Turn, allowed_BLS: Tensor | None) -> Tensor:
         """The residual stream of whole prompts after this layer."""
-        q, k, v = self._heads(x_BLD, angles)
-        v = v.contiguous()
-        self.remember(k, v, room)
+        heads = self.qkv(self.norms[0](x_BLD)).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
+        q, k, v = (values.contiguous() for values in self._turned(heads, turn))
+        self.remember(k, v)
         attention = choose_attention(q, k, allowed_BLS is not None)
-        mixed_BHLE = attention(q.contiguous(), k, v, allowed_BLS)
+        mixed_BHLE = attention(q, k, v, allowed_BLS)
         return self._fed(x_BLD + self.output(mixed_BHLE.transpose(1, 2).flatten(2)))
 
-    def remember(self, k_BKSE: Tensor, v_BKSE: Tensor, room: int) -> None:
-        """Stores the first keys and values, with room for so many tokens."""
-        batch, kv_heads, length, width = k_BKSE.shape
-        self.keys = k_BKSE.new_empty(batch * kv_heads, width, room)
-        self.values = v_BKSE.new_empty(batch * kv_heads, room, width)
-        self.keys.view(batch, kv_heads, width, room)[..., :length].copy_(k_BKSE.transpose(2, 3))
-        self.values.view(batch, kv_heads, room, width)[:, :, :length].copy_(v_BKSE)
+    def remember(self, k_BKSE: Tensor, v_BKSE: Tensor) -> None:
+        """Stores the first keys and values."""
+        self.keys, self.values = k_BKSE.flatten(0, 1).transpose(1, 2), v_BKSE.flatten(0, 1)
 
-    def next(self, x_B1D: Tensor, angles: Angles, hidden_BS: Tensor | None, start: int) -> Tensor:
+    def grow(self) -> None:
+        """Makes room for a block; zeros, as even what is hidden is multiplied."""
+        self.keys, self.values = F.pad(self.keys, (0, _BLOCK)), F.pad(self.values, (0, 0, 0, _BLOCK))
+
+    def next(self, x_BD: Tensor, turn: Turn, hidden_N1C: Tensor, place: int) -> Tensor:
         """The residual stream of one more token after this layer."""
-        q, k, v = self._heads(x_B1D, angles)
-        self._append(k, v, start)
-        q = (q * self.head_dim**-0.5).reshape(len(self.keys), -1, self.head_dim)
-        scores = torch.bmm(q, self.keys[:, :, : start + 1])
-        if hidden_BS is not None:
-            scores.view(len(x_B1D), -1, start + 1).add_(hidden_BS[:, None])
-        mixed = torch.bmm(scores.softmax(-1), self.values[:, : start + 1])
-        return self._fed(x_B1D + self.output(mixed.view(len(x_B1D), 1, -1)))
+        rows, width = len(x_BD), self.head_dim
+        q, k, v = self._turned(self.qkv(self.norms[0](x_BD)).view(rows, -1, width), turn)
+        self.keys.view(rows, -1, *self.keys.shape[1:]).select(3, place).copy_(k)
+        self.values.view(rows, -1, *self.values.shape[1:]).select(2, place).copy_(v)
+        q_NGE = q.reshape(len(hidden_N1C), -1, width)
+        scores_NGC = torch.baddbmm(hidden_N1C, q_NGE, self.keys, alpha=width**-0.5)
+        mixed_NGE = torch.bmm(scores_NGC.softmax(-1), self.values)
+        return self._fed(x_BD + self.output(mixed_NGE.view(rows, -1)))
 
-    def keep(self, rows: Tensor) -> None:
-        """Goes on with these sequences only."""
-        kept = (rows[:, None] * self.kv_heads + torch.arange(self.kv_heads, device=rows.device)).flatten()
-        self.keys, self.values = self.keys[kept], self.values[kept]
+    def keep(self, heads: Tensor) -> None:
+        """Goes on with these of the N only."""
+        self.keys, self.values = self.keys[heads], self.values[heads]
 
-    def _heads(self, x_BLD: Tensor, angles: Angles) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries and keys, turned, and values."""
-        heads = self.qkv(self.norms[0](x_BLD)).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
-        turned = rotate(heads[:, : -self.kv_heads], *angles)
-        return turned[:, : -self.kv_heads], turned[:, -self.kv_heads :], heads[:, -self.kv_heads :]
+    def _turned(self, heads: Tensor, turn: Turn) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries and keys, turned by their place, and values; heads stand in the second dimension."""
+        cos, sin = turn
+        value = heads.shape[1] - self.kv_heads
+        mapped = heads[:, :value]
+        turned = torch.addcmul(mapped * cos, mapped.roll(self.head_dim // 2, -1), sin)
+        key = value - self.kv_heads
+        return turned[:, :key], turned[:, key:], heads[:, value:]
 
-    def _fed(self, x_BLD: Tensor) -> Tensor:
-        gate, up = self.gate_up(self.norms[1](x_BLD)).chunk(2, -1)
-        return x_BLD + self.down(F.silu(gate).mul_(up))
-
-    def _append(self, k_BK1E: Tensor, v_BK1E: Tensor, start: int) -> None:
-        if start == self.keys.shape[2]:
-            self.keys = F.pad(self.keys, (0, start))
-            self.values = F.pad(self.values, (0, 0, 0, start))
-        self.keys[:, :, start] = k_BK1E.reshape(-1, self.head_dim)
-        self.values[:, start] = v_BK1E.reshape(-1, self.head_dim)
-
-
-def _hidden(mask_BS: Tensor, room: int, dtype: torch.dtype) -> Tensor:
-    """Added to scores, (B, C): minus infinity at padding, 0 elsewhere and for tokens to come."""
-    hidden = torch.zeros(mask_BS.shape, dtype=dtype, device=mask_BS.device).masked_fill_(~mask_BS, float("-inf"))
-    return F.pad(hidden, (0, room - mask_BS.shape[1]))
+    def _fed(self, x: Tensor) -> Tensor:
+        gate, up = self.gate_up(self.norms[1](x)).chunk(2, -1)
+        return x + self.down(F.silu(gate).mul_(up))

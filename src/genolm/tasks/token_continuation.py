@@ -153,16 +153,18 @@ class _Row:
         return Drawn(np.array(self.ids, np.int64), np.array(self.log_probs, np.float64), self.reason)
 
 
+Counts = NDArray[np.int64]
+
 _NEVER = 2**62
 
 
 class _Bounds(NamedTuple):
-    """Limits of sequences side by side, int64 (A,) each."""
+    """Limits of sequences side by side."""
 
-    least_tokens_A: Tensor
-    most_tokens_A: Tensor
-    least_bases_A: Tensor
-    most_bases_A: Tensor
+    least_tokens_A: Counts
+    most_tokens_A: Counts
+    least_bases_A: Counts
+    most_bases_A: Counts
 
     @classmethod
     def of(cls, limits: Sequence[Limits]) -> _Bounds:
@@ -176,7 +178,7 @@ class _Bounds(NamedTuple):
             )
             for one in limits
         ]
-        return cls(*torch.tensor(rows).T)
+        return cls(*np.array(rows, np.int64).T)
 
 
 class _Round:
@@ -186,25 +188,25 @@ class _Round:
         self.model, self.rows, self.sampler, self.chunk = model, rows, sampler, chunk
         self.prompts = [row.read(len(model.begin_ids), model.context) for row in rows]
         self.end = model.tokenizer.eod_id
-        self.lengths_V = torch.from_numpy(model.tokenizer.lengths)
-        self.barred_V = _barred(model)
-        self.room_A = torch.tensor([model.context - len(ids) for ids in self.prompts])
-        self.tokens_A = torch.tensor([len(row.ids) for row in rows])
-        self.bases_A = torch.tensor([row.bases for row in rows])
+        self.lengths_V = model.tokenizer.lengths
+        self.barred = _barred(model)
+        self.room_A = np.array([model.context - len(ids) for ids in self.prompts])
+        self.tokens_A = np.array([len(row.ids) for row in rows])
+        self.bases_A = np.array([row.bases for row in rows])
         self.bounds = _Bounds.of([row.limits for row in rows])
         self.written_AV = self._written()
-        self.drawn: list[tuple[Tensor, Tensor]] = []
+        self.drawn: list[tuple[Counts, NDArray[np.float32]]] = []
 
     def run(self, pack: bool) -> None:
         """Extends the rows and says why each ended."""
         logits_AV, steps = self._read(pack)
         while True:
             chosen_A, log_probs_A = self._choose(logits_AV)
-            alive_A = self._note(chosen_A, log_probs_A)
-            if not bool(alive_A.all()):
-                kept = alive_A.nonzero()[:, 0]
-                if not len(kept):
+            alive_A = self._note(chosen_A.numpy(), log_probs_A.numpy())
+            if not alive_A.all():
+                if not alive_A.any():
                     return
+                kept = torch.from_numpy(alive_A.nonzero()[0])
                 self._keep(kept, steps)
                 chosen_A = chosen_A[kept]
             logits_AV = steps.next(chosen_A.to(self.model.device)).cpu()
@@ -220,22 +222,23 @@ class _Round:
         return logits_AV.cpu(), steps
 
     def _steps_to_come(self) -> int:
-        by_bases = 1 + (self.bounds.most_bases_A / self.model.tokenizer.bases_per_token).long()
-        most_A = torch.minimum(torch.minimum(self.room_A, self.bounds.most_tokens_A), by_bases)
+        by_bases = 1 + (self.bounds.most_bases_A / self.model.tokenizer.bases_per_token).astype(np.int64)
+        most_A = np.minimum(np.minimum(self.room_A, self.bounds.most_tokens_A), by_bases)
         return max(1, int(most_A.max()))
 
     def _choose(self, logits_AV: Tensor) -> tuple[Tensor, Tensor]:
-        """A token for each sequence, and its log-probability under the model itself."""
-        scores_AV = logits_AV.masked_fill(self.barred_V, float("-inf"))
+        """A token for each sequence, and its log-probability under the model itself; the logits are used up."""
+        log_probs_AV = logits_AV.log_softmax(1)
+        scores_AV = logits_AV.index_fill_(1, self.barred, float("-inf"))
         early_A = (self.tokens_A < self.bounds.least_tokens_A) | (self.bases_A < self.bounds.least_bases_A)
-        scores_AV[:, self.end].masked_fill_(early_A, float("-inf"))
+        scores_AV[:, self.end].masked_fill_(torch.from_numpy(early_A), float("-inf"))
         uniform_A = torch.zeros(len(self.rows), dtype=torch.float64)
         if self.sampler.temperature:
             uniform_A = torch.tensor([row.stream.random() for row in self.rows], dtype=torch.float64)
         chosen_A = self.sampler.choose(scores_AV, self.written_AV, uniform_A)
-        return chosen_A, logits_AV.log_softmax(1).gather(1, chosen_A[:, None])[:, 0]
+        return chosen_A, log_probs_AV.gather(1, chosen_A[:, None])[:, 0]
 
-    def _note(self, chosen_A: Tensor, log_probs_A: Tensor) -> Tensor:
+    def _note(self, chosen_A: Counts, log_probs_A: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Counts the tokens; True for sequences that go on."""
         ended_A = chosen_A == self.end
         self.drawn.append((chosen_A, log_probs_A))
@@ -243,10 +246,10 @@ class _Round:
         self.bases_A += self.lengths_V[chosen_A]
         self.room_A -= 1
         if self.sampler.repetition_penalty != 1:
-            self.written_AV.scatter_(1, chosen_A[:, None], True)
+            self.written_AV[np.arange(len(chosen_A)), chosen_A] = True
         full_A = (self.tokens_A >= self.bounds.most_tokens_A) | (self.bases_A >= self.bounds.most_bases_A)
         alive_A = ~(ended_A | full_A) & (self.room_A > 0)
-        if not bool(alive_A.all()):
+        if not alive_A.all():
             self._write(ended_A.tolist(), full_A.tolist())
         return alive_A
 
@@ -255,7 +258,7 @@ class _Round:
 
         What is said of one that goes on is said anew when it ends.
         """
-        ids, log_probs = (torch.stack(values, 1).tolist() for values in zip(*self.drawn))
+        ids, log_probs = (np.stack(values, 1).tolist() for values in zip(*self.drawn))
         self.drawn.clear()
         for place, (row, bases) in enumerate(zip(self.rows, self.bases_A.tolist())):
             own = slice(-1) if ended[place] else slice(None)
@@ -267,15 +270,16 @@ class _Round:
     def _keep(self, kept: Tensor, steps: Steps) -> None:
         """Goes on with these sequences only."""
         self.rows = [self.rows[number] for number in kept.tolist()]
-        self.room_A, self.tokens_A, self.bases_A = self.room_A[kept], self.tokens_A[kept], self.bases_A[kept]
-        self.bounds = _Bounds(*(values[kept] for values in self.bounds))
+        places = kept.numpy()
+        self.room_A, self.tokens_A, self.bases_A = self.room_A[places], self.tokens_A[places], self.bases_A[places]
+        self.bounds = _Bounds(*(values[places] for values in self.bounds))
         if self.sampler.repetition_penalty != 1:
             self.written_AV = self.written_AV[kept]
         steps.keep(kept.to(self.model.device))
 
     def _written(self) -> Tensor:
         """What a repetition penalty concerns: the tokens of prompt and continuation."""
-        written_AV = torch.zeros(len(self.rows), len(self.barred_V), dtype=torch.bool)
+        written_AV = torch.zeros(len(self.rows), self.model.config.vocab_size, dtype=torch.bool)
         if self.sampler.repetition_penalty != 1:
             for number, row in enumerate(self.rows):
                 written_AV[number, row.prompt] = True
@@ -284,8 +288,8 @@ class _Round:
 
 
 def _barred(model: Model) -> Tensor:
-    """True at ids that are never drawn: special tokens but the end, N and what holds it, rows without a token; (V,)."""
+    """Ids that are never drawn: special tokens but the end, N and what holds it, rows without a token."""
     plain = torch.zeros(model.config.vocab_size, dtype=torch.bool)
     plain[: model.tokenizer.vocab_size] = torch.from_numpy(model.tokenizer.plain_ids)
     plain[model.tokenizer.eod_id] = True
-    return ~plain
+    return (~plain).nonzero()[:, 0]
