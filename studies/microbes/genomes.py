@@ -1,26 +1,37 @@
-"""The genomes of the study: which species a model was trained on, and which it never saw."""
+"""The genomes of the study: which a model was trained on, and which species it never saw."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
+from genolm.tokens.nucleotide import NucleotideTokenizer
+from genolm.training.corpus import Corpus, load_corpus
 from genolm.training.recipe import Recipe
 
 RECIPE = "genolm-mini-ocean"
 TRAINED = {
     "Akkermansia muciniphila": "Akkermansia_muciniphila_first500kb.fa.gz",
     "Blochmannia chromaiodes": "Blochmannia_chromaiodes_640.fna.gz",
+    "Blochmannia turneri": "Blochmannia_turneri.fna.gz",
     "Blochmannia vafer": "Blochmannia_vafer_BVAF.fna.gz",
     "Corynebacterium glutamicum": "Corynebacterium_glutamicum_ATCC13032.fna.gz",
     "Corynebacterium pseudotuberculosis": "Corynebacterium_pseudotuberculosis_CIP5297.fna.gz",
     "metagenome bin 2": "CoverM_MAG_genome_2.fna.gz",
+    "metagenome bin 4": "CoverM_MAG_genome_4.fna.gz",
     "metagenome bin 5": "CoverM_MAG_genome_5.fna.gz",
-    "Enterococcus faecalis": "Enterococcus_faecalis_YI6-1.fna.gz",
+    "Enterococcus faecalis": "Enterococcus_faecalis_T2.fna.gz",
     "Shewanella baltica": "Shewanella_baltica_OS185_first500kb.fa.gz",
     "Sphingobacteriaceae bacterium": "Sphingobacteriaceae_DW12.fna.gz",
 }
 """One genome of each species in training, under its species."""
+FURTHER_STRAINS = {
+    "Enterococcus faecalis TX0104": "Enterococcus_faecalis_TX0104.fa.gz",
+    "Shewanella baltica OS223": "Shewanella_baltica_OS223_first500kb.fa.gz",
+}
+"""Second genomes of two of these species, of which training also holds something."""
 HELD_OUT = {
     "Caulobacter crescentus": "Caulobacter_crescentus_CB15.fna.gz",
     "Escherichia coli": "Escherichia_coli_K12_MG1655.fna.gz",
@@ -34,7 +45,7 @@ HELD_OUT = {
 RECORDS = (
     "NC_003888.3.cluster027.gbk.gz", "CP002271.1.cluster019.gbk.gz", "JCM_4504.region28.gbk.gz", "NS1.region05.gbk.gz",
 )  # fmt: skip
-"""GenBank records with published genes, of genera that are not in training."""
+"""GenBank records with published genes; no named genus of training is among them."""
 
 
 def folder() -> Path:
@@ -42,17 +53,39 @@ def folder() -> Path:
     return Path(os.environ["GENOLM_DATA"]) / "bacteria"
 
 
-def paths(files: dict[str, str]) -> dict[str, Path]:
+def paths(files: Mapping[str, str]) -> dict[str, Path]:
     """Species and file."""
     return {species: folder() / name for species, name in files.items()}
 
 
-def check_split() -> None:
-    """Stops when a genome of the study stands on the other side in the recipe that the models were trained by."""
-    corpus = Recipe.load(RECIPE).corpus
-    held_out = {text.split("/")[0] for texts in corpus.held_out.values() for text in texts}
-    stem = {name: name.split(".")[0] for name in (*TRAINED.values(), *HELD_OUT.values())}
-    wrong = [name for name in TRAINED.values() if stem[name] in held_out]
-    wrong += [name for name in HELD_OUT.values() if stem[name] not in held_out]
+@cache
+def corpus() -> Corpus:
+    """What the models were trained on, in memory: the recipe's genomes less what its rules leave out."""
+    return load_corpus(Recipe.load(RECIPE).corpus, NucleotideTokenizer(iupac="N"))
+
+
+def trained_bases(corpus: Corpus) -> dict[str, int]:
+    """Bases in training of each genome of which training holds any, by the stem of its file."""
+    train = corpus.splits["train"]
+    names = train.assemblies
+    return {name: int(train.length_N[names.code_N == code].sum()) for code, name in enumerate(names.names)}
+
+
+def check_split(trained: Mapping[str, int]) -> None:
+    """Stops unless the study's genomes of training are those that were trained on, and no held-out one is.
+
+    Args:
+        trained: bases of each, as :func:`trained_bases` gives them.
+    """
+    said = {_stem(name) for name in (*TRAINED.values(), *FURTHER_STRAINS.values())}
+    really = {name for name, bases in trained.items() if bases}
+    if said != really:
+        raise SystemExit(f"not in the study or not in training: {', '.join(sorted(said ^ really))}")
+    held_out = {text.split("/")[0] for texts in Recipe.load(RECIPE).corpus.held_out.values() for text in texts}
+    wrong = {_stem(name) for name in HELD_OUT.values()} - held_out | held_out & really
     if wrong:
-        raise SystemExit(f"not where the recipe has them: {', '.join(wrong)}")
+        raise SystemExit(f"not held out: {', '.join(sorted(wrong))}")
+
+
+def _stem(name: str) -> str:
+    return name.split(".")[0]

@@ -19,12 +19,12 @@ from studies.microbes.run import DECODER, ENCODER, RESULTS
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "studies" / "microbes.md"
 _MARKED = re.compile(r"(<!-- (?P<name>[a-z ]+) table: begin -->\n).*?(<!-- (?P=name) table: end -->)", re.S)
 
-Parts = dict[str, Any]
+Told = dict[str, Any]
 
 
 def filled(page: str, told: dict[str, Any]) -> str:
     """The page's text with every table made anew."""
-    return _MARKED.sub(lambda match: f"{match[1]}{TABLES[match['name']](told['parts'])}{match[3]}", page)
+    return _MARKED.sub(lambda match: f"{match[1]}{TABLES[match['name']](told)}{match[3]}", page)
 
 
 def _table(head: Sequence[object], rows: Sequence[Sequence[object]]) -> str:
@@ -40,26 +40,32 @@ def _interval(value: float, low: float, high: float, digits: int = 3) -> str:
     return f"{_number(value, digits)} ({_number(low, digits)} to {_number(high, digits)})"
 
 
-def _likelihood(parts: Parts) -> str:
-    rows = []
-    for species, row in parts["likelihood"].items():
-        markov, decoder = row["markov"]["bits_per_base"], row["decoder"]
-        rows.append(
-            [
-                f"*{species}*",
-                _number(decoder),
-                _number(markov),
-                _number(decoder - markov),
-                _number(row["encoder_pseudo"]),
-            ]
-        )
-    order = next(iter(parts["likelihood"].values()))["markov"]["order"]
-    return _table(["species", DECODER, f"Markov model, order {order}", "difference", f"{ENCODER}, pseudo"], rows)
+def _where(told: Told) -> str:
+    """A line for each machine, versions and commit, with the parts that were made there."""
+    places: dict[str, list[str]] = {}
+    for part, machine in told["machines"].items():
+        versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+        commit = f"commit {machine['commit'][:9]}{' or before' if 'recorded' in machine else ''}"
+        changed = " with uncommitted changes" if machine["uncommitted_changes"] else ""
+        line = f"{machine['processor']}, {machine['threads']} thread(s); {versions}; {commit}{changed}"
+        places.setdefault(line, []).append(part)
+    return "\n".join(f"- {', '.join(parts)}: {line}" for line, parts in places.items()) + "\n"
 
 
-def _clusters(parts: Parts) -> str:
+def _likelihood(told: Told) -> str:
+    markov = told["parts"]["markov"]
     rows = []
-    for name, found in parts["clusters"].items():
+    for species, row in told["parts"]["likelihood"].items():
+        counted, decoder = markov["bits_per_base"][species], row["decoder"]
+        bits = (decoder, counted, decoder - counted, row["encoder_pseudo"])
+        rows.append([f"*{species}*", *map(_number, bits)])
+    counted = f"Markov model, order {markov['order']}"
+    return _table(["species", DECODER, counted, "difference", f"{ENCODER}, pseudo-likelihood"], rows)
+
+
+def _clusters(told: Told) -> str:
+    rows = []
+    for name, found in told["parts"]["clusters"].items():
         for line in found["summary"]:
             what = (
                 f"{name}, layer {found['layer']}"
@@ -73,9 +79,9 @@ def _clusters(parts: Parts) -> str:
     return _table(["features", "method", "ARI", "V-measure", "purity", "noise", "ARI, labels shuffled"], rows)
 
 
-def _scans(parts: Parts) -> str:
+def _scans(told: Told) -> str:
     rows = []
-    for what, found in parts["scans"].items():
+    for what, found in told["parts"]["scans"].items():
         if found["separation"] is None:
             rows.append([what, found["windows"], "–"])
             continue
@@ -89,36 +95,42 @@ def _scans(parts: Parts) -> str:
     return _table(["scan", "signal", "AUROC, coding against intergenic", "above the baseline"], rows)
 
 
-def _detection(parts: Parts) -> str:
-    rows = []
-    for report in parts["detection"].values():
-        for row in [
-            *report["evaluation"],
-            *(part for part in report["parts"] if part["part"] in ("taxon", "decoding")),
-        ]:
-            where = "folds of training species" if "part" not in row else f"{row['part']}: {row['name']}"
-            rows.append(
-                [where, row["features"], f"{row['natural']} / {row['generated']}",
-                 _interval(row["f1_at_half"], row["f1_at_half_low"], row["f1_at_half_high"]),
-                 _interval(row["auroc"], row["auroc_low"], row["auroc_high"]),
-                 _number(row["tpr_at_1"]), _number(row["tpr_at_5"]), _number(row["brier"])]
-            )  # fmt: skip
-    head = [
-        "tested on",
-        "features",
-        "natural / generated",
-        "F1 at one half",
-        "AUROC",
-        "TPR at 1 % FPR",
-        "at 5 %",
-        "Brier",
-    ]
-    return _table(head, rows)
+def detection_rows(told: Told) -> dict[tuple[str, str], dict[str, Any]]:
+    """Figures by what was tested on and by the features: both detectors' reports, each row once."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for trained, report in told["parts"]["detection"].items():
+        for row in report["evaluation"]:
+            features = f"{trained}, labels shuffled" if row["features"] == "shuffled labels" else row["features"]
+            found["folds of training species", features] = row
+        for row in report["parts"]:
+            if row["part"] == "decoding":
+                found[f"folds of training species, {row['name']}", row["features"]] = row
+            elif row["part"] == "taxon":
+                found[row["name"], row["features"]] = row
+    return dict(sorted(found.items()))
 
 
-def _checks(parts: Parts) -> str:
+def says_nothing(row: dict[str, Any]) -> bool:
+    """Whether every sequence was told the same probability, so that there is no order to judge."""
+    return bool(row["auroc"] == row["auroc_low"] == row["auroc_high"] == 0.5)
+
+
+def _detection(told: Told) -> str:
     rows = []
-    for decoding, found in parts["checks"].items():
+    for (where, features), row in detection_rows(told).items():
+        order = ["–"] * 3
+        if not says_nothing(row):
+            auroc = _interval(row["auroc"], row["auroc_low"], row["auroc_high"])
+            order = [auroc, _number(row["tpr_at_1"]), _number(row["tpr_at_5"])]
+        f1 = _interval(row["f1_at_half"], row["f1_at_half_low"], row["f1_at_half_high"])
+        rows.append([where, features, f"{row['natural']} / {row['generated']}", f1, *order, _number(row["brier"])])
+    head = ("tested on", "features", "natural / generated", "F1 at one half", "AUROC")
+    return _table([*head, "found at 1 % false positives", "at 5 %", "Brier score"], rows)
+
+
+def _checks(told: Told) -> str:
+    rows = []
+    for decoding, found in told["parts"]["checks"].items():
         for figure in found["figures"]:
             sides = [_side(figure[name]) for name in ("generated", "natural", "markov")]
             rows.append([decoding, figure["about"], figure["unit"], *sides])
@@ -131,9 +143,9 @@ def _side(side: dict[str, Any]) -> str:
     return _interval(side["value"], side["low"], side["high"])
 
 
-def _completion(parts: Parts) -> str:
+def _completion(told: Told) -> str:
     rows = []
-    for record, lines in parts["completion"].items():
+    for record, lines in told["parts"]["completion"].items():
         for line in lines:
             if line["measure"].endswith("identity") and line["of_samples"] == "mean":
                 minus = (
@@ -154,7 +166,8 @@ def _completion(parts: Parts) -> str:
     return _table(["record", "genes", "measure", "source", "mean", "model minus it"], rows)
 
 
-TABLES: dict[str, Callable[[Parts], str]] = {
+TABLES: dict[str, Callable[[Told], str]] = {
+    "where": _where,
     "likelihood": _likelihood,
     "clusters": _clusters,
     "scans": _scans,

@@ -4,7 +4,8 @@
     python -m studies.microbes.report                  # the tables of docs/studies/microbes.md
 
 ENCODER and DECODER are the model folders of ``genolm pretrain genolm-mini-bert`` and ``genolm-mini-ocean``. Each part
-is kept in ``runs/`` beside what it wrote and is not repeated; when all are there, results.json is made.
+is kept in ``runs/``, with the machine and the commit that it was made on, and is not repeated; when all are there,
+results.json is made.
 """
 
 from __future__ import annotations
@@ -17,18 +18,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 import torch
 from benchmarks.record import machine
 
 import genolm
-from genolm.genome import reverse_complement
-from studies.microbes.genomes import HELD_OUT, RECORDS, TRAINED, check_split, folder, paths
-from studies.microbes.likelihood import contigs, markov_bits
+from studies.microbes.genomes import (
+    FURTHER_STRAINS,
+    HELD_OUT,
+    RECORDS,
+    TRAINED,
+    check_split,
+    corpus,
+    folder,
+    paths,
+    trained_bases,
+)
+from studies.microbes.likelihood import LENGTH, PIECES, RESULTS, SEED, contigs, markov, pieces
 
-HERE = Path(__file__).parent
-RUNS, RESULTS = HERE / "runs", HERE / "results.json"
+TRAINING_GENOMES = {"clusters": TRAINED, "detection": TRAINED, "checks": {**TRAINED, **FURTHER_STRAINS}}
+"""Genomes of training that parts read: to choose a layer, to train a detector, to look for copies."""
+RUNS = Path(__file__).parent / "runs"
 ENCODER, DECODER = "genolm-mini-bert", "genolm-mini-ocean"
 PROMPT, NEW, PER_GENOME = 500, 1000, 24
 DECODINGS = {"temperature 1": {"temperature": 1.0}, "temperature 0.8, top-p 0.95": {"temperature": 0.8, "top_p": 0.95}}
@@ -36,7 +46,6 @@ FRAGMENT, FRAGMENTS = 5000, 40
 SCANNED = "Escherichia coli"
 SCANNED_BASES = 1_000_000
 GENES, COMPLETIONS = 40, 4
-SEED = 0
 
 
 def main() -> None:
@@ -47,37 +56,43 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", help="parts to do now")
     words = parser.parse_args()
     torch.set_num_threads(1)
-    check_split()
+    check_split(trained_bases(corpus()))
     RUNS.mkdir(exist_ok=True)
     models = {ENCODER: genolm.load(words.encoder), DECODER: genolm.load(words.decoder)}
     for name, part in PARTS.items():
         if (words.only is None or name in words.only) and not _file(name).exists():
             print(name, flush=True)
-            _write(_file(name), part(models))
+            _write(_file(name), {"machine": machine(), "told": part(models)})
     if all(_file(name).exists() for name in PARTS):
-        told = {name: json.loads(_file(name).read_text()) for name in PARTS}
+        made = {name: json.loads(_file(name).read_text()) for name in PARTS}
+        machines = {name: part["machine"] for name, part in made.items()}
+        told = {name: part["told"] for name, part in made.items()}
         cards = {
             name: {"metrics": dict(model.card.metrics), "fingerprint": model.fingerprint}
             for name, model in models.items()
         }
-        _write(RESULTS, {"machine": machine(), "models": cards, "parts": told})
+        genomes = {part: sorted(files.values()) for part, files in TRAINING_GENOMES.items()}
+        _write(RESULTS, {"machines": machines, "models": cards, "training_genomes": genomes, "parts": told})
 
 
 def likelihood(models: dict[str, Any]) -> dict[str, Any]:
-    """Bits per base of held-out species: the decoder on both strands' mean, beside the best Markov model."""
+    """Bits per base of pieces of held-out species, each scored on the one strand that it was drawn from."""
     rows = {}
     for species, path in paths(HELD_OUT).items():
-        pieces = _pieces(path, 5000, 40)
-        scored = genolm.score(models[DECODER], pieces)
+        drawn = pieces(path, LENGTH, PIECES)
+        scored = genolm.score(models[DECODER], drawn)
         bits = -scored["log_likelihood_sum_nats"].sum() / scored["scored_bases"].sum() / math.log(2)
-        masked = genolm.score(models[ENCODER], pieces[:10])
+        masked = genolm.score(models[ENCODER], drawn[:10])
         pseudo = -masked["pseudo_log_likelihood_sum_nats"].sum() / masked["scored_bases"].sum() / math.log(2)
-        rows[species] = {"decoder": bits, "encoder_pseudo": pseudo, "markov": markov_bits(pieces)}
+        rows[species] = {"decoder": bits, "encoder_pseudo": pseudo}
     return rows
 
 
 def clusters(models: dict[str, Any]) -> dict[str, Any]:
-    """Held-out species by embeddings of the layer that is best on training species, beside tetranucleotides."""
+    """Held-out species by embeddings of the layer that is best on training species, beside tetranucleotides.
+
+    The layer is chosen on the strand as it stands, to spare half of the passes; the index is of both strands' mean.
+    """
     found: dict[str, Any] = {}
     for name, model in models.items():
         chosen = {}
@@ -149,9 +164,8 @@ def checks(models: dict[str, Any]) -> dict[str, Any]:
             _generated(models[DECODER], species, path, number, settings) for species, path in paths(HELD_OUT).items()
         ]
         out = RUNS / f"check-{number}"
-        genolm.check_generated(
-            files, list(paths(HELD_OUT).values()), out, training=list(paths(TRAINED).values()), order=5, overwrite=True
-        )
+        training = _named(TRAINING_GENOMES["checks"])
+        genolm.check_generated(files, _named(HELD_OUT), out, training=training, order=5, overwrite=True)
         report = json.loads((out / "check.json").read_text())
         found[decoding] = {"figures": report["figures"], "passed": report["passed"]}
     return found
@@ -179,6 +193,7 @@ def completion(models: dict[str, Any]) -> dict[str, Any]:
 
 PARTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "likelihood": likelihood,
+    "markov": markov,
     "clusters": clusters,
     "detection": detection,
     "checks": checks,
@@ -193,24 +208,9 @@ def _generated(model: Any, species: str, path: Path, number: int, settings: dict
     if out.exists():
         return out
     prompts = RUNS / f"prompts-{_stem(path)}.fa"
-    lines = [f">{_stem(path)}_{place}\n{piece}\n" for place, piece in enumerate(_pieces(path, PROMPT, PER_GENOME))]
+    lines = [f">{_stem(path)}_{place}\n{piece}\n" for place, piece in enumerate(pieces(path, PROMPT, PER_GENOME))]
     prompts.write_text("".join(lines))
     return Path(genolm.generate(model, prompts, out, length=NEW, min_length=NEW, seed=SEED + number, **settings))
-
-
-def _pieces(path: Path, length: int, count: int) -> list[str]:
-    """Pieces of a genome without N, drawn evenly; every second one is read on the other strand."""
-    long = [contig for contig in contigs(path) if len(contig) >= length]
-    random = np.random.default_rng(SEED)
-    weights = np.array([len(contig) - length + 1 for contig in long], float)
-    found: list[str] = []
-    while len(found) < count:
-        contig = long[random.choice(len(long), p=weights / weights.sum())]
-        start = int(random.integers(len(contig) - length + 1))
-        piece = contig[start : start + length]
-        if set(piece) <= set("ACGT"):
-            found.append(reverse_complement(piece) if len(found) % 2 else piece)
-    return found
 
 
 def _named(files: dict[str, str]) -> list[Path]:

@@ -1,4 +1,4 @@
-"""The study of microbes: its species stand where the recipe has them, its page shows its results."""
+"""The study of microbes: its genomes are those that were trained on, its page shows its results, its sentences hold."""
 
 import json
 
@@ -17,15 +17,37 @@ def told():
     return json.loads(RESULTS.read_text("utf-8"))
 
 
-def test_no_species_is_on_both_sides():
-    genomes.check_split()
+@pytest.fixture
+def trained():
+    """Bases of each genome, were training what the study says."""
+    files = (*genomes.TRAINED.values(), *genomes.FURTHER_STRAINS.values())
+    return {name.split(".")[0]: 1000 for name in files}
+
+
+@pytest.mark.data
+def test_the_genomes_of_training_are_those_of_the_corpus(data_dir, monkeypatch):
+    monkeypatch.setenv("GENOLM_DATA", str(data_dir))
+    bases = genomes.trained_bases(genomes.corpus())
+    genomes.check_split(bases)
+    assert sum(bases.values()) == 28_015_102
+    assert genomes.corpus().dropped == 0
+
+
+def test_no_species_is_on_both_sides(trained):
+    genomes.check_split(trained)
     assert not set(genomes.TRAINED.values()) & set(genomes.HELD_OUT.values())
 
 
-def test_a_genome_on_the_wrong_side_is_seen(monkeypatch):
+@pytest.mark.parametrize("change", [{"Enterococcus_faecalis_YI6-1": 5}, {"CoverM_MAG_genome_4": 0}])
+def test_a_genome_that_only_training_or_only_the_study_has_is_seen(trained, change):
+    with pytest.raises(SystemExit, match=next(iter(change))):
+        genomes.check_split(trained | change)
+
+
+def test_a_held_out_genome_in_training_is_seen(trained, monkeypatch):
     monkeypatch.setitem(genomes.TRAINED, "Escherichia coli W", "Escherichia_coli_W.fasta.gz")
-    with pytest.raises(SystemExit, match="Escherichia_coli_W"):
-        genomes.check_split()
+    with pytest.raises(SystemExit, match="not held out: Escherichia_coli_W"):
+        genomes.check_split(trained | {"Escherichia_coli_W": 1000})
 
 
 def test_both_models_hold_out_the_same():
@@ -40,6 +62,6 @@ def test_the_page_shows_the_results(told):
 
 
 def test_every_part_is_there_for_all_species(told):
-    assert set(told["parts"]) == set(PARTS)
-    assert set(told["parts"]["likelihood"]) == set(genomes.HELD_OUT)
+    assert set(told["parts"]) == set(told["machines"]) == set(PARTS)
+    assert set(told["parts"]["likelihood"]) == set(told["parts"]["markov"]["bits_per_base"]) == set(genomes.HELD_OUT)
     assert set(told["parts"]["checks"]) == set(DECODINGS)
