@@ -12,10 +12,11 @@ from genolm.genome.gene_map import CodingGene, GeneMap
 from genolm.genome.interval import Interval
 from genolm.genome.sequence import reverse_complement
 from genolm.genome.sequences import SequenceRecord
+from genolm.tasks.auroc import auroc
 from genolm.tasks.scanning import markov
 from genolm.tasks.scanning.genes import GeneSettings, gene_table, separation
 from genolm.tasks.scanning.markov import HeldOutMarkov
-from genolm.tasks.scanning.separation import auroc, separations
+from genolm.tasks.scanning.separation import separations
 from genolm.tasks.scanning.tracks import Tracks
 
 

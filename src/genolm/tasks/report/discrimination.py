@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,12 +12,14 @@ from genolm.errors import InputError
 from genolm.genome.fasta import Genome
 from genolm.genome.interval import Interval
 from genolm.genome.sequence import reverse_complement
+from genolm.tasks.auroc import auroc as area
 from genolm.tasks.report.scored_variants import ScoredAllele
 
 Float64 = NDArray[np.float64]
 
 ORDER = 3
 _HORIZON = 32
+_AT_A_TIME = 50  # resamples
 _CODES = np.full(256, 255, np.uint8)
 _CODES[np.frombuffer(b"ACGT", np.uint8)] = np.arange(4)
 
@@ -52,15 +54,22 @@ def auroc(positives: Sequence[float], negatives: Sequence[float], *, resamples: 
     """
     if not len(positives) or not len(negatives):
         raise InputError("an AUROC needs at least one positive and one negative")
-    values, ranks = np.unique(np.concatenate([positives, negatives]), return_inverse=True)
-    first, second = ranks[: len(positives)], ranks[len(positives) :]
-    random = np.random.default_rng(seed)
-    areas = [
-        _area(random.choice(first, len(first)), random.choice(second, len(second)), len(values))
-        for _ in range(resamples)
-    ]
+    values_M = np.concatenate([positives, negatives]).astype(np.float64)
+    positive_M = np.arange(len(values_M)) < len(positives)
+    drawn = _resamples((len(positives), len(negatives)), resamples, np.random.default_rng(seed))
+    areas = np.concatenate([area(values_M, positive_M, weights_RM) for weights_RM in drawn])
     low, high = np.quantile(areas, [0.025, 0.975])
-    return Auroc(_area(first, second, len(values)), float(low), float(high), len(first), len(second))
+    return Auroc(float(area(values_M, positive_M)[0]), float(low), float(high), len(positives), len(negatives))
+
+
+def _resamples(counts: tuple[int, int], resamples: int, random: np.random.Generator) -> Iterator[Float64]:
+    """How often each value is drawn, classes apart, some resamples at a time."""
+    for start in range(0, resamples, _AT_A_TIME):
+        rows = [
+            np.concatenate([np.bincount(random.integers(count, size=count), minlength=count) for count in counts])
+            for _ in range(min(_AT_A_TIME, resamples - start))
+        ]
+        yield np.stack(rows).astype(np.float64)
 
 
 def composition_scores(
@@ -73,14 +82,6 @@ def composition_scores(
     """
     logs = _count_chain(genome, regions)
     return [_composition_score(genome, logs, allele) for allele in alleles]
-
-
-def _area(positives: NDArray[np.int64], negatives: NDArray[np.int64], ranks: int) -> float:
-    """The area of two classes whose scores are given as ranks below `ranks`."""
-    above = np.bincount(positives, minlength=ranks)
-    below = np.bincount(negatives, minlength=ranks)
-    wins = above * (np.cumsum(below) - below / 2)
-    return float(wins.sum() / (len(positives) * len(negatives)))
 
 
 def _count_chain(genome: Genome, regions: Iterable[Interval]) -> Float64:

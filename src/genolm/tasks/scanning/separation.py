@@ -8,30 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genolm.tasks.auroc import auroc
 from genolm.tasks.estimates import Estimate
 
 Float64 = NDArray[np.float64]
 _RESAMPLES = 1000
 _AT_A_TIME = 50
 _COVERED = (0.025, 0.975)
-
-
-def auroc(values_M: Float64, positive_M: NDArray[np.bool_], weights_RM: Float64) -> Float64:
-    """The chance that a positive's value is above a negative's, equal ones counting half; (R,).
-
-    Args:
-        values_M: one for each window, no NaN.
-        positive_M: the class of each.
-        weights_RM: how often each counts.
-    """
-    order = np.argsort(values_M, kind="stable")
-    ordered = values_M[order]
-    firsts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
-    above_RG = np.add.reduceat(weights_RM[:, order] * positive_M[order], firsts, axis=1)
-    below_RG = np.add.reduceat(weights_RM[:, order] * ~positive_M[order], firsts, axis=1)
-    lower_RG = np.cumsum(below_RG, axis=1) - below_RG / 2
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray((above_RG * lower_RG).sum(1) / (above_RG.sum(1) * below_RG.sum(1)))
 
 
 def separations(
