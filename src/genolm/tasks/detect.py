@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 import genolm
 from genolm.engine.progress import Progress
 from genolm.engine.target import check_target
-from genolm.errors import InputError, ModelError
+from genolm.errors import InputError, ModelError, NetworkError
 from genolm.genome.sequences import read_sequences
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.detection.calls import calls
-from genolm.tasks.detection.classifier import check_package, fit
+from genolm.tasks.detection.classifier import Classifier, check_package, fit
 from genolm.tasks.detection.features import feature_matrices
 from genolm.tasks.detection.folder import FEATURES, Detector, load_detector, save_detector
 from genolm.tasks.detection.folds import HELD_OUT, Folds, make_folds
-from genolm.tasks.detection.samples import read_samples
+from genolm.tasks.detection.samples import Sample, read_samples
 from genolm.tasks.detection.testing import evaluated, fold_table
 from genolm.tasks.embed import choose_layers
 from genolm.tasks.pooling import PoolingName
@@ -84,7 +84,7 @@ def train_detector(
         rate: false-positive rate, on natural sequence, that the threshold is set for.
         crops: lengths that generated sequences are cut to at random; empty for whole ones.
         hold_out_generators: generators that are tested but never trained on.
-        hold_out_decodings: decodings, as ``temperature=1.0 top_k=0``, likewise.
+        hold_out_decodings: decodings, likewise; ``temperature=1.0 top_k=0`` stands for all that have these settings.
         hold_out_taxa: taxa, or genomes where no table names taxa, likewise.
         layer: as of :func:`genolm.embed`, one layer only.
         pooling: as of :func:`genolm.embed`, but ``none``.
@@ -131,13 +131,20 @@ def train_detector(
     generated_N = np.array([sample.generated for sample in samples], bool)
     _check_kinds(generated_N, parted)
     opened = None if model is None or wanted == "handmade" else Bulk(device, dtype).open(model)
-    source = None if opened is None else _source(opened, layer, pooling, rc, context)
+    source = None if opened is None else _source(opened, model, layer, pooling, rc, context)
     words: dict[str, Any] = {"token_budget": token_budget, "progress": progress}
     matrices = feature_matrices([sample.sequence for sample in samples], wanted, opened, source, words)
+    rows = parted.trainable_N
+    classifier = fit(matrices[wanted][rows], generated_N[rows], parted.fold_N[rows], rate)
+    figures = evaluated(samples, matrices, wanted, generated_N, parted, rate, seed)
+    flat = figures["evaluation"][0]["flat_calibrations"]
     report = {
-        **evaluated(samples, matrices, wanted, generated_N, parted, rate, seed),
+        **figures,
         "folds": fold_table(samples, parted),
-        "notes": _notes(generated_N, parted, rate, folds, told=genomes is not None),
+        "notes": [
+            *_notes(samples, parted, rate, folds, told=genomes is not None),
+            *_flat_notes(classifier, flat, len(np.unique(parted.fold_N))),
+        ],
         "settings": {
             "natural": sorted(fact.path.name for fact in facts.values()),
             "generated": sorted(path.name for path in _paths(generated)),
@@ -151,8 +158,6 @@ def train_detector(
             "genolm_version": genolm.__version__,
         },
     }  # fmt: skip
-    rows = parted.trainable_N
-    classifier = fit(matrices[wanted][rows], generated_N[rows], parted.fold_N[rows], rate)
     lengths = [len(sample.sequence) for sample, trained in zip(samples, rows) if trained]
     detector = Detector(classifier, wanted, source, min(lengths), max(lengths), rate, report)
     if path is None:
@@ -256,10 +261,16 @@ def _check_kinds(generated_N: Bools, parted: Folds) -> None:
             )
 
 
-def _notes(generated_N: Bools, parted: Folds, rate: float, folds: int, *, told: bool) -> list[str]:
+def _notes(samples: Sequence[Sample], parted: Folds, rate: float, folds: int, *, told: bool) -> list[str]:
     """What a reader of the figures must know and could overlook."""
     notes = []
-    natural = int((~generated_N & parted.trainable_N).sum())
+    natural = sum(not sample.generated and bool(kept) for sample, kept in zip(samples, parted.trainable_N))
+    nameless = sum(sample.generated and not sample.genome for sample in samples)
+    if nameless:
+        notes.append(
+            f"{nameless} generated sequences name no genome: they are dealt to folds at random, those of one prompt"
+            " together"
+        )
     if natural < 1 / rate:
         notes.append(
             f"{natural} natural sequences are too few for a false-positive rate of {rate:g}: the threshold is the"
@@ -271,10 +282,25 @@ def _notes(generated_N: Bools, parted: Folds, rate: float, folds: int, *, told: 
     return notes
 
 
-def _source(model: Model, layer: int | None, pooling: str, rc: bool, context: int | None) -> dict[str, Any]:
+def _flat_notes(classifier: Classifier, flat: int, count: int) -> list[str]:
+    notes = []
+    if flat:
+        notes.append(
+            f"the calibration of {flat} of the {count} tested detectors is flat: they call nothing generated, and their"
+            " probabilities say nothing"
+        )
+    if classifier.flat:
+        notes.append("the detector knows nothing: its calibration is flat, and it calls nothing generated")
+    return notes
+
+
+def _source(
+    model: Model, given: object, layer: int | None, pooling: str, rc: bool, context: int | None
+) -> dict[str, Any]:
     """What embeddings come from, as it is written into the detector."""
     return {
         "name": model.card.name,
+        "given": str(given) if isinstance(given, str | Path) else None,
         "fingerprint": model.fingerprint,
         "precision": str(model.dtype).removeprefix("torch."),
         "layer": choose_layers(model, layer)[0],
@@ -285,11 +311,23 @@ def _source(model: Model, layer: int | None, pooling: str, rc: bool, context: in
 
 
 def _same_model(detector: Detector, model: Model | str | Path | None, bulk: Bulk) -> Model:
+    """The detector's model: the one that is told, else where it was when the detector was trained, else by its name."""
     assert detector.model is not None
-    opened = bulk.open(detector.model["name"] if model is None else model)
+    opened = _found(detector.model, bulk) if model is None else bulk.open(model)
     if opened.fingerprint != detector.model["fingerprint"]:
         raise ModelError(
             f"{opened.card.name} is not the model that the detector was trained with, {detector.model['name']} in "
-            f"{detector.model['precision']}: their fingerprints differ"
+            f"{detector.model['precision']}: their fingerprints differ; --model (model=) says where that one lies"
         )
     return opened
+
+
+def _found(source: Mapping[str, Any], bulk: Bulk) -> Model:
+    problems = []
+    for place in dict.fromkeys((source["given"], source["name"])):
+        if place is not None:
+            try:
+                return bulk.open(place)
+            except (ModelError, NetworkError) as error:
+                problems.append(str(error))
+    raise ModelError(f"{problems[0]}; the detector was trained with it: --model (model=) says where it lies now")

@@ -24,7 +24,7 @@ TRAIN = "detect train out --natural one.fa --natural other.fa"
 
 def _other_detector(folder: Path) -> None:
     (folder / "det").mkdir()
-    (folder / "det" / "detector.json").write_text(json.dumps({"format": "genolm detector", "version": 2}))
+    (folder / "det" / "detector.json").write_text(json.dumps({"format": "genolm detector", "version": 9}))
 
 
 CASES = (
@@ -109,6 +109,20 @@ CASES = (
         {**GENOMES, "plain.fa": PLAIN},
     ),
     Case(
+        "detect train: a prompt of a genome that was not given",
+        f"{TRAIN} --generated made.fa",
+        "made.fa: g names a genome that no natural file has; there are one, other (value 'One.fa')",
+        3,
+        {**GENOMES, "made.fa": MADE.replace("model=toy", "model=toy genome=One.fa")},
+    ),
+    Case(
+        "detect train: a table of provenance that names a file twice",
+        f"{TRAIN} --generated plain.fa --provenance made.tsv",
+        "made.tsv:3: this name has a row already (value 'plain.fa')",
+        3,
+        {**GENOMES, "plain.fa": PLAIN, "made.tsv": "file\tgenerator\nplain.fa\tone\nplain.fa\ttwo\n"},
+    ),
+    Case(
         "detect train: too few genomes",
         f"{TRAIN} --generated made.fa",
         "detect needs genomes of at least 3 kinds that share no sequence: it is trained, calibrated and tested on "
@@ -160,7 +174,7 @@ CASES = (
     Case(
         "detect apply: a detector of another version",
         "detect apply det good.fa --out calls.tsv",
-        "det/detector.json: the detector is of another version than 1 (value 2)",
+        "det/detector.json: the detector is of another version than 2 (value 9)",
         3,
         make=_other_detector,
     ),

@@ -1,6 +1,7 @@
 """A detector of Markov sequences on held-out genomes, shuffled labels at chance, and what is refused."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -9,7 +10,10 @@ from tests.tasks.detection.conftest import NAMES, toy_genome
 
 import genolm
 from genolm.errors import GenolmError, InputError, ModelError, RunError
+from genolm.models.conversion import save
 from genolm.tasks.detection.folder import load_detector, save_detector
+from genolm.tasks.detection.folds import make_folds
+from genolm.tasks.detection.samples import read_samples
 
 pytest.importorskip("sklearn")
 QUICK = {"folds": 3, "rate": 0.05}
@@ -96,11 +100,13 @@ def test_a_saved_detector_is_the_same_detector(detector, files, natural, tmp_pat
         genolm.train_detector(natural, files / "markov.fa", out)
 
 
-def test_notes_tell_of_too_few_sequences_and_folds(detector, files, natural):
+def test_notes_tell_of_too_few_sequences_and_folds(detector, files, natural, tmp_path):
     assert detector.report["notes"] == []
-    found = genolm.train_detector(natural[:4], files / "markov.fa", rate=0.01, crops=(100,))
+    text = (files / "markov.fa").read_text()
+    (tmp_path / "four.fa").write_text(text[: text.index(">fir_0")])
+    found = genolm.train_detector(natural[:4], tmp_path / "four.fa", rate=0.01, crops=(100,))
     assert found.report["notes"] == [
-        "72 natural sequences are too few for a false-positive rate of 0.01: the threshold is the highest of them",
+        "48 natural sequences are too few for a false-positive rate of 0.01: the threshold is the highest of them",
         "4 folds instead of 5: there are no more genomes that share no sequence",
     ]
 
@@ -191,6 +197,7 @@ def test_folds_that_part_related_genomes_are_refused(files, natural, tmp_path):
             "no generator of this name can be held out; there are markov0, markov1, markov2",
         ),
         ({"hold_out_taxa": ["oak"]}, "no taxon of this name"),
+        ({"hold_out_decodings": ["temperature=2.0"]}, "no decoding of this name can be held out; there are temperat"),
         ({"hold_out_generators": ["markov0", "markov1", "markov2"]}, "at least 20 generated sequences"),
         ({"hold_out_taxa": ["ash", "birch", "cedar", "elm"]}, "genomes of at least 3 kinds"),
         ({"pooling": "none", "model": "tiny-random"}, "one vector"),
@@ -210,12 +217,98 @@ def test_generated_sequence_without_provenance_is_refused(files, natural, tmp_pa
     assert "somebody" in {part["name"] for part in found.report["parts"]}
 
 
+def rewritten(files, folder, change) -> Path:
+    """``markov.fa`` with other headers."""
+    lines = [change(line) if line[0] == ">" else line for line in (files / "markov.fa").read_text().splitlines()]
+    (folder / "made.fa").write_text("\n".join(lines) + "\n")
+    return folder / "made.fa"
+
+
+@pytest.mark.parametrize(("wrong", "shown"), [("ash", "oak.fa"), ("cedar", "CEDAR.fa")])
+def test_a_genome_that_nobody_gave_is_refused(files, natural, tmp_path, wrong, shown):
+    made = rewritten(files, tmp_path, lambda line: line.replace(f"genome={wrong}.fa", f"genome={shown}"))
+    message = (
+        rf"made.fa: {wrong}_0 names a genome that no natural file has; there are {', '.join(NAMES)} \(value '{shown}'"
+    )
+    with pytest.raises(InputError, match=message):
+        genolm.train_detector(natural, made, **QUICK)
+
+
+def test_sequences_that_name_no_genome_are_dealt_by_prompt_and_noted(files, natural, tmp_path):
+    made = rewritten(files, tmp_path, lambda line: f"{line.split(' genome=')[0]} prompt_bases=8")
+    text = made.read_text().replace("\nA", "\nAAAAAAAAA").replace("\nC", "\nCCCCCCCCC")
+    made.write_text(text.replace("\nG", "\nGGGGGGGGG").replace("\nT", "\nTTTTTTTTT"))  # four prompts of 8 bases
+    found = genolm.train_detector(natural, made, folds=4, rate=0.05)
+    assert found.report["notes"] == [
+        "72 generated sequences name no genome: they are dealt to folds at random, those of one prompt together"
+    ]
+    samples, facts = read_samples(natural, [made], provenance=None, genomes=None, crops=(), seed=0)
+    parted = make_folds(samples, facts, count=4)
+    places = {}
+    for sample, fold, group in zip(samples, parted.fold_N, parted.group_N):
+        if sample.generated:
+            places.setdefault(sample.prompt, set()).add((fold, group))
+    assert {len(prompt) for prompt in places} == {8} and [len(found) for found in places.values()] == [1] * 4
+    assert len({fold for found in places.values() for fold, _ in found}) == 4  # none is left out
+    groups = {group for found in places.values() for _, group in found}
+    own = {group for sample, group in zip(samples, parted.group_N) if not sample.generated}
+    assert len(groups) == 4 and not groups & own
+
+
+def test_held_out_decodings_are_told_by_some_of_their_settings(files, natural, tmp_path):
+    made = rewritten(files, tmp_path, lambda line: line.replace("temperature=1.0", "temperature=1.0 top_k=0 top_p=1.0"))
+    found = genolm.train_detector(natural, made, **QUICK, hold_out_decodings=["top_k=0 temperature=1.0"])
+    parts = parts_of(found.report)
+    assert parts["decoding", "temperature=1.0 top_k=0 top_p=1.0"]["held_out"]
+    assert not parts["decoding", "temperature=0.5"]["held_out"]
+
+
+def test_a_table_that_names_something_twice_is_refused(files, natural, tmp_path):
+    table = tmp_path / "table.tsv"
+    table.write_text("file\tgenerator\nother.fa\tone\nother.fa\ttwo\n")
+    with pytest.raises(InputError, match=r"table.tsv:3: this name has a row already \(value 'other.fa'\)"):
+        genolm.train_detector(natural, files / "other.fa", provenance=table)
+    table.write_text("genome\ttaxon\n" + "".join(f"{name}\tt\n" for name in NAMES) + "ash.fa\tu\n")
+    with pytest.raises(InputError, match=r"table.tsv:8: this name has a row already \(value 'ash'\)"):
+        genolm.train_detector(natural, files / "markov.fa", genomes=table)
+
+
+def test_a_flat_calibration_is_told(files, natural, monkeypatch):
+    monkeypatch.setattr("genolm.tasks.detection.classifier.calibrated", lambda scores, labels: (0.0, 0.0))
+    found = genolm.train_detector(natural, files / "markov.fa", **QUICK, crops=(200, 400))
+    best = row(found.report, "handmade")
+    assert best["auroc"] > 0.9 and best["tpr_at_5"] > 0.5 and best["tpr"] == 0 and best["brier"] == pytest.approx(0.25)
+    assert best["flat_calibrations"] == 3
+    assert found.report["notes"] == [
+        "the calibration of 3 of the 3 tested detectors is flat: they call nothing generated, and their probabilities"
+        " say nothing",
+        "the detector knows nothing: its calibration is flat, and it calls nothing generated",
+    ]
+    table = genolm.apply_detector(found, [toy_genome(50)[:300]])
+    assert table["warning"].to_list() == ["the detector knows nothing: its calibration is flat"]
+
+
+def test_a_detector_finds_the_folder_that_its_model_was_in(files, natural, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save(genolm.load("tiny-random-dense", device="cpu"), "own")
+    words = {"model": "own", "features": "embedding", "crops": (100,), "device": "cpu", **QUICK}
+    genolm.train_detector(natural, files / "markov.fa", "det", **words)
+    sequences = [toy_genome(50)[:100]]
+    table = genolm.apply_detector("det", sequences, device="cpu")
+    Path("own").rename("moved")
+    Path("det/detector.json").write_text(Path("det/detector.json").read_text().replace("tiny-random-dense", "gone"))
+    with pytest.raises(ModelError, match=r"own.*the detector was trained with it: --model \(model=\) says where"):
+        genolm.apply_detector("det", sequences, device="cpu")
+    assert genolm.apply_detector("det", sequences, model="moved", device="cpu").equals(table)
+
+
 def test_too_few_or_too_short_genomes(files, natural, tmp_path):
+    made = rewritten(files, tmp_path, lambda line: line.split(" genome=")[0])
     with pytest.raises(InputError, match="genomes of at least 3 kinds"):
-        genolm.train_detector(natural[:2], files / "markov.fa", crops=(100,))
+        genolm.train_detector(natural[:2], made, crops=(100,))
     (tmp_path / "tiny.fa").write_text(">a\nACGT\n")
     with pytest.raises(InputError, match="no genome has room for another piece of 400 bases"):
-        genolm.train_detector([tmp_path / "tiny.fa"], files / "markov.fa")
+        genolm.train_detector([tmp_path / "tiny.fa"], made)
 
 
 @pytest.mark.parametrize(
@@ -226,7 +319,7 @@ def test_too_few_or_too_short_genomes(files, natural, tmp_path):
         (lambda path: (path / "detector.json").write_text("{}"), "is no description of a detector"),
         (lambda path: (path / "weights.safetensors").unlink(), "the detector is damaged"),
         (lambda path: (path / "weights.safetensors").write_bytes(b"no"), "the detector is damaged"),
-        (lambda path: edit(path, version=9), "of another version than 1"),
+        (lambda path: edit(path, version=1), "of another version than 2"),
         (lambda path: edit(path, features="spectrum"), "parts contradict each other"),
         (lambda path: edit(path, threshold="high"), "the detector is damaged"),
     ],

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from genolm.tasks.auroc import auroc
 from genolm.tasks.detection.classifier import calibrated, fit, sigmoid
-from genolm.tasks.detection.evaluation import auroc, length_bins, scores, with_intervals
+from genolm.tasks.detection.evaluation import Outcome, length_bins, scores, with_intervals
 from genolm.tasks.detection.features import HANDMADE_NAMES, handmade_features, kmer_features, longest_open_frame
+from genolm.tasks.detection.folds import has_settings
 
 metrics = pytest.importorskip("sklearn.metrics")
 
@@ -16,9 +18,14 @@ def toy(count: int = 400, seed: int = 0):
     return truth, sigmoid(random.normal(size=count) + 1.5 * truth).round(2)  # rounded: with ties
 
 
+def said(told: np.ndarray, threshold: float = 0.5) -> Outcome:
+    """What a detector says whose scores are its probabilities."""
+    return Outcome(told, told, told > threshold)
+
+
 def test_figures_are_those_of_scikit_learn():
     truth, told = toy()
-    found = scores(told, truth, told > 0.6)
+    found = scores(said(told, 0.6), truth)
     assert found.auroc == pytest.approx(metrics.roc_auc_score(truth, told))
     assert found.f1 == pytest.approx(metrics.f1_score(truth, told > 0.6))
     assert found.f1_at_half == pytest.approx(metrics.f1_score(truth, told > 0.5))
@@ -29,24 +36,31 @@ def test_figures_are_those_of_scikit_learn():
 
 def test_rates_are_never_exceeded():
     truth, told = toy(2000)
-    found = scores(told, truth, told > 0.5)
+    found = scores(said(told), truth)
     for rate, caught in ((0.01, found.tpr_at_1), (0.05, found.tpr_at_5)):
         least = min(threshold for threshold in told if (told[~truth] > threshold).mean() <= rate)
         assert caught == pytest.approx((told[truth] > least).mean())
 
 
 def test_one_kind_alone_has_no_figures():
-    assert np.isnan(scores(np.array([0.5]), np.array([True]), np.array([True]))).all()
-    assert auroc(np.array([0.5, 0.5]), np.array([0.5])) == 0.5
+    assert np.isnan(scores(said(np.array([0.5])), np.array([True]))).all()
+
+
+def test_a_flat_calibration_hides_no_order_of_scores():
+    truth, told = toy()
+    flat = Outcome(told, np.full(len(told), 0.5), np.zeros(len(told), bool))
+    found, real = scores(flat, truth), scores(said(told), truth)
+    assert (found.auroc, found.tpr_at_1, found.tpr_at_5) == (real.auroc, real.tpr_at_1, real.tpr_at_5)
+    assert found.auroc > 0.6 and found.brier == 0.25 and found.tpr == found.fpr == 0
 
 
 def test_intervals_hold_the_figure_and_whole_genomes_are_drawn():
     truth, told = toy()
-    single = with_intervals(told, truth, told > 0.5, np.arange(400), 0)
+    single = with_intervals(said(told), truth, np.arange(400), 0)
     assert single["auroc_low"] < single["auroc"] < single["auroc_high"]
-    few = with_intervals(told, truth, told > 0.5, np.repeat(np.arange(4), 100), 0)
+    few = with_intervals(said(told), truth, np.repeat(np.arange(4), 100), 0)
     assert few["natural"] + few["generated"] == 400
-    one = with_intervals(told, truth, told > 0.5, np.zeros(400, int), 0)
+    one = with_intervals(said(told), truth, np.zeros(400, int), 0)
     assert one["auroc"] == single["auroc"] and one["auroc_low"] is None
 
 
@@ -66,7 +80,8 @@ def test_a_classifier_finds_a_line_and_keeps_its_rate():
     fold = np.arange(1200) % 4
     found = fit(features, truth, fold, 0.05)
     told = found.probability(features)
-    assert auroc(told[~truth], told[truth]) == pytest.approx(0.855, abs=0.03)
+    assert auroc(told, truth)[0] == auroc(found.score(features), truth)[0] == pytest.approx(0.855, abs=0.03)
+    assert not found.flat
     assert (told[~truth] > found.threshold).mean() == pytest.approx(0.05, abs=0.02)
     assert abs(found.weight_F[0]) > 5 * abs(found.weight_F[1]) and found.scale_F[2] == 1
 
@@ -108,3 +123,18 @@ def by_reading(sequence: str) -> int:
                 open_bases = 0 if strand[place : place + 3] in ("TAA", "TAG", "TGA") else open_bases + 3
                 best = max(best, open_bases)
     return best
+
+
+@pytest.mark.parametrize(
+    ("wanted", "has"),
+    [
+        ("temperature=1.0 top_k=0", True),
+        ("top_k=0  temperature=1.0", True),
+        ("temperature=1.0 top_k=0 top_p=1.0 repetition_penalty=1.0", True),
+        ("temperature=1", False),
+        ("temperature=1.0 top_k=5", False),
+        ("", False),
+    ],
+)
+def test_some_settings_stand_for_all_decodings_that_have_them(wanted, has):
+    assert has_settings("temperature=1.0 top_k=0 top_p=1.0 repetition_penalty=1.0", wanted) is has

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from genolm.errors import InputError
-from genolm.genome.lines import text_lines
 from genolm.tasks.fragments import Fragment, genome_name
+from genolm.tasks.keyed_rows import keyed_rows
 
 FILES, NONE = "files", "none"
 """Instead of a table: each file is a species of its own; there are no labels."""
@@ -54,24 +53,19 @@ def read_labels(path: Path) -> tuple[str, Mapping[str, str]]:
     Raises:
         InputError: columns are missing, a line has more or fewer fields, a label is empty, a name stands twice.
     """
-    rows = csv.reader((line for _, line in text_lines(path)), delimiter="\t")
-    names = next(rows, [])
-    key = next((name for name in ("genome", "contig") if name in names), None)
-    if key is None or "label" not in names:
-        raise InputError(
-            "a table of labels has the columns label and genome or contig", file=path, line=1, value="\t".join(names)
-        )
-    table: dict[str, str] = {}
-    for number, fields in enumerate(rows, start=2):
-        if not fields:
-            continue
-        if len(fields) != len(names):
-            raise InputError(f"{len(fields)} fields under {len(names)} names", file=path, line=number)
-        row = dict(zip(names, fields))
-        name = genome_name(row[key]) if key == "genome" else row[key]
-        if not row["label"]:
-            raise InputError("the label is empty", file=path, line=number, value=name)
-        if name in table:
-            raise InputError(f"this {key} has a label already", file=path, line=number, value=name)
-        table[name] = row["label"]
-    return key, table
+    rows = keyed_rows(
+        path,
+        lambda names: "label" in names and bool({"genome", "contig"} & names),
+        "a table of labels has the columns label and genome or contig",
+        _named,
+    )
+    key = "contig" if rows and "genome" not in next(iter(rows.values())) else "genome"
+    return key, {name: row["label"] for name, row in rows.items()}
+
+
+def _named(row: Mapping[str, str]) -> str:
+    """What a row speaks of, once it has a label."""
+    name = genome_name(row["genome"]) if "genome" in row else row["contig"]
+    if not row["label"]:
+        raise InputError("the label is empty", value=name)
+    return name

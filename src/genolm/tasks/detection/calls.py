@@ -54,6 +54,8 @@ def _call(detector: Detector, record: SequenceRecord, told: Iterator[float]) -> 
         warnings.append(f"trained on {detector.shortest:,} to {detector.longest:,} bases")
     if unknown > _MOST_N * length:
         warnings.append(f"{unknown / length:.0%} N")
+    if detector.classifier.flat:
+        warnings.append("the detector knows nothing: its calibration is flat")
     probability = next(told)
     call = "generated" if probability > threshold else "natural"
     return record.id, length, probability, call, threshold, "; ".join(warnings) or None

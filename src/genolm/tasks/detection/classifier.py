@@ -51,8 +51,16 @@ class Classifier:
 
     def probability(self, features_NF: Floats) -> Floats:
         """Calibrated probabilities, (N,)."""
-        score_N = ((features_NF - self.mean_F) / self.scale_F) @ self.weight_F + self.intercept
-        return sigmoid(self.slope * score_N + self.offset)
+        return sigmoid(self.slope * self.score(features_NF) + self.offset)
+
+    def score(self, features_NF: Floats) -> Floats:
+        """What is calibrated: higher for what is more like generated sequence, (N,)."""
+        return np.asarray(((features_NF - self.mean_F) / self.scale_F) @ self.weight_F + self.intercept)
+
+    @property
+    def flat(self) -> bool:
+        """Whether scores told nothing when they were calibrated: every probability is one half, and nothing called."""
+        return self.slope == 0
 
 
 def check_package() -> None:

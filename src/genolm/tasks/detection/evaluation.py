@@ -1,4 +1,4 @@
-"""How well probabilities tell generated from natural sequence, on genomes that had no part in training; with intervals.
+"""How well scores tell generated from natural sequence, on genomes that had no part in training; with intervals.
 
 N samples, R resamples.
 """
@@ -6,11 +6,14 @@ N samples, R resamples.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from genolm.tasks.auroc import auroc
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -23,6 +26,8 @@ _BINS = 10
 
 class Scores(NamedTuple):
     """Figures of a detector; NaN where one kind of sequence is missing.
+
+    The first three are of scores before calibration, which keeps their order or, where it is flat, loses it.
 
     Attributes:
         auroc: chance that a generated sequence scores above a natural one, ties half.
@@ -47,21 +52,40 @@ class Scores(NamedTuple):
     calibration_error: float
 
 
-def scores(probability_N: Floats, generated_N: Bools, called_N: Bools) -> Scores:
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a detector said of samples that it was not trained on.
+
+    Attributes:
+        score_N: scores before calibration.
+        probability_N: calibrated probabilities of being generated.
+        called_N: which are called generated.
+    """
+
+    score_N: Floats
+    probability_N: Floats
+    called_N: Bools
+
+    def of(self, rows: Ints | Bools) -> Outcome:
+        """Of some samples."""
+        return Outcome(self.score_N[rows], self.probability_N[rows], self.called_N[rows])
+
+
+def scores(outcome: Outcome, generated_N: Bools) -> Scores:
     """The figures of some samples.
 
     Args:
-        probability_N: calibrated probabilities of being generated.
+        outcome: what was said of them.
         generated_N: the truth.
-        called_N: which are called generated.
     """
-    natural, made = probability_N[~generated_N], probability_N[generated_N]
+    probability_N, called_N = outcome.probability_N, outcome.called_N
+    natural, made = outcome.score_N[~generated_N], outcome.score_N[generated_N]
     if not len(natural) or not len(made):
         return Scores(*[float("nan")] * len(Scores._fields))
     true, false = float(called_N[generated_N].mean()), float(called_N[~generated_N].mean())
     weight_N = np.where(generated_N, 0.5 / len(made), 0.5 / len(natural))
     return Scores(
-        auroc(natural, made),
+        float(auroc(outcome.score_N, generated_N)[0]),
         _caught_at(natural, made, 0.01),
         _caught_at(natural, made, 0.05),
         true,
@@ -77,13 +101,6 @@ def _f1(called_N: Bools, generated_N: Bools) -> float:
     return 2 * float((called_N & generated_N).sum()) / float(called_N.sum() + generated_N.sum())
 
 
-def auroc(natural: Floats, made: Floats) -> float:
-    """Area under the receiver operating characteristic (Mann-Whitney)."""
-    ordered = np.sort(natural)
-    below = np.searchsorted(ordered, made, side="left") + np.searchsorted(ordered, made, side="right")
-    return float(below.mean() / (2 * len(natural)))
-
-
 def _caught_at(natural: Floats, made: Floats, rate: float) -> float:
     """Share of generated sequences above the threshold that at most ``rate`` of the natural ones exceed."""
     return float((made > np.quantile(natural, 1 - rate, method="higher")).mean())
@@ -96,26 +113,23 @@ def _calibration_error(probability_N: Floats, generated_N: Bools, weight_N: Floa
     return float(np.abs(told - true).sum())
 
 
-def with_intervals(
-    probability_N: Floats, generated_N: Bools, called_N: Bools, group_N: Ints, seed: int
-) -> dict[str, Any]:
+def with_intervals(outcome: Outcome, generated_N: Bools, group_N: Ints, seed: int) -> dict[str, Any]:
     """The figures, each as ``name``, ``name_low``, ``name_high``: 95 % from resampled genomes, or None.
 
     Args:
-        probability_N: calibrated probabilities.
+        outcome: what was said of the samples.
         generated_N: the truth.
-        called_N: which are called generated.
         group_N: number of the genomes that samples belong to, resampled together.
         seed: of the resampling.
     """
-    value = scores(probability_N, generated_N, called_N)
+    value = scores(outcome, generated_N)
     groups, number_N = np.unique(group_N, return_inverse=True)
     members = [np.flatnonzero(number_N == group) for group in range(len(groups))]
     random = np.random.default_rng(seed)
     drawn = np.full((_RESAMPLES, len(Scores._fields)), np.nan)
     for resample in drawn if len(groups) > 1 else ():
         rows = np.concatenate([members[group] for group in random.integers(len(groups), size=len(groups))])
-        resample[:] = scores(probability_N[rows], generated_N[rows], called_N[rows])
+        resample[:] = scores(outcome.of(rows), generated_N[rows])
     known = drawn[np.isfinite(drawn).all(1)]
     low, high = np.quantile(known, _COVERED, axis=0) if len(known) > 1 else (np.full(len(Scores._fields), np.nan),) * 2
     found: dict[str, Any] = {"natural": int((~generated_N).sum()), "generated": int(generated_N.sum())}

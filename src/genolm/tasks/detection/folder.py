@@ -16,7 +16,7 @@ from genolm.errors import InputError
 from genolm.tasks.detection.classifier import Classifier
 from genolm.tasks.folders import whole_folder
 
-FORMAT, VERSION = "genolm detector", 1
+FORMAT, VERSION = "genolm detector", 2
 DESCRIPTION, WEIGHTS = "detector.json", "weights.safetensors"
 FEATURES = ("embedding", "handmade", "both")
 _VECTORS = ("mean", "scale", "weight")
@@ -30,8 +30,8 @@ class Detector:
     Attributes:
         classifier: the numbers.
         features: ``embedding``, ``handmade``, or ``both`` in this order.
-        model: what embeddings come from: ``name``, ``fingerprint``, ``precision``, ``layer``, ``pooling``, ``rc`` and
-            ``context``; None where there are none.
+        model: what embeddings come from: ``name``, ``given`` (the name or folder that was told in training),
+            ``fingerprint``, ``precision``, ``layer``, ``pooling``, ``rc`` and ``context``; None where there are none.
         shortest: bases of the shortest sequence in training.
         longest: bases of the longest one.
         rate: the false-positive rate that the threshold was set for.

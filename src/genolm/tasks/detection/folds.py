@@ -33,7 +33,7 @@ class Folds:
     Attributes:
         fold_N: fold numbers from 0; -1 for held-out taxa.
         trainable_N: whether a sample may be trained on at all.
-        group_N: number of the group of related genomes, or of a generated sequence that belongs to none.
+        group_N: number of the group of related genomes, or of generated sequences of one prompt that name no genome.
         genomes: fold of every genome.
         shared: for every genome the share of its 28-mers that stand in genomes of other folds.
         held_out: taxon of every genome that is held out.
@@ -57,14 +57,14 @@ def make_folds(
     taxa: Sequence[str] = (),
     seed: int = 0,
 ) -> Folds:
-    """Puts every sample into the fold of its genome; generated ones without a genome into one that is drawn.
+    """Puts every sample into the fold of its genome; generated ones that name none into one drawn for their prompt.
 
     Args:
         samples: all samples.
         facts: the natural genomes.
         count: how many folds there are, unless the table of genomes names them.
         generators: generators that nothing is trained on.
-        decodings: decodings that nothing is trained on.
+        decodings: decodings that nothing is trained on; some settings of one stand for all that have them.
         taxa: taxa that nothing is trained on.
         seed: of the draws.
 
@@ -85,11 +85,19 @@ def make_folds(
         )
     groups = _groups(names, related)
     fold_N, group_N = _of_samples(samples, folds, groups, seed)
-    closed = [one.generator in generators or one.decoding in decodings for one in samples]
+    closed = [
+        one.generator in generators or any(has_settings(one.decoding, wanted) for wanted in decodings)
+        for one in samples
+    ]
     trainable_N = ~np.array(closed, bool) & (fold_N != HELD_OUT)
     return Folds(
         fold_N, trainable_N, group_N, folds, _shared(facts, folds), {name: facts[name].taxon for name in sorted(held)}
     )
+
+
+def has_settings(decoding: str, wanted: str) -> bool:
+    """Whether a decoding, as ``temperature=1.0 top_k=0 top_p=1.0``, has all the settings of another, in any order."""
+    return bool(wanted.split()) and set(wanted.split()) <= set(decoding.split())
 
 
 def related_genomes(facts: Mapping[str, GenomeFacts]) -> dict[tuple[str, str], float]:
@@ -123,7 +131,7 @@ def _check_names(
     }
     for (kind, names), wanted in zip(known.items(), (generators, decodings, taxa)):
         for name in wanted:
-            if name not in names:
+            if not (any(has_settings(one, name) for one in names) if kind == "decoding" else name in names):
                 raise InputError(
                     f"no {kind} of this name can be held out; there are {', '.join(sorted(names))}", value=name
                 )
@@ -186,18 +194,23 @@ def _groups(names: Sequence[str], related: Mapping[tuple[str, str], float]) -> d
 def _of_samples(
     samples: Sequence[Sample], folds: Mapping[str, int], groups: Mapping[str, int], seed: int
 ) -> tuple[Ints, Ints]:
-    """Fold and group of every sample; a generated one without a natural genome is a group of its own."""
-    random = np.random.default_rng((seed, 1))
+    """Fold and group of every sample; generated ones that name no genome go by their prompts, or one by one."""
+    loose = {_loose(number, sample): 0 for number, sample in enumerate(samples) if sample.genome not in folds}
+    turns = np.random.default_rng((seed, 1)).permutation(len(loose)).tolist()
+    loose = dict(zip(loose, turns))
     open_folds = sorted({fold for fold in folds.values() if fold != HELD_OUT})
-    dealt = iter(random.permutation(len(samples)))
     fold_N, group_N = np.empty(len(samples), np.int64), np.empty(len(samples), np.int64)
     for number, sample in enumerate(samples):
-        turn = int(next(dealt))
         if sample.genome in folds:
             fold_N[number], group_N[number] = folds[sample.genome], groups[sample.genome]
         else:
-            fold_N[number], group_N[number] = open_folds[turn % len(open_folds)], len(groups) + number
+            turn = loose[_loose(number, sample)]
+            fold_N[number], group_N[number] = open_folds[turn % len(open_folds)], len(folds) + turn
     return fold_N, group_N
+
+
+def _loose(number: int, sample: Sample) -> str | int:
+    return sample.prompt or number
 
 
 def _shared(facts: Mapping[str, GenomeFacts], folds: Mapping[str, int]) -> dict[str, float]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,12 +10,14 @@ import numpy as np
 
 from genolm.errors import InputError
 from genolm.genome.kmers import Codes, distinct, letters, sampled_kmers
-from genolm.genome.lines import text_lines
 from genolm.tasks.fragments import Pieces, genome_name, matched_pieces, named_files, read_genome
 from genolm.tasks.generated.records import Generated, read_generated, written
+from genolm.tasks.keyed_rows import keyed_rows
 
 SAMPLED = 20
 """Of the 28-mers of genomes one in so many is kept to see which genomes are alike."""
+
+_NAMED = 20  # genomes in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Sample:
         genome: the genome it was cut from, or its prompt; empty where there is none or nothing says so.
         generator: the model that wrote it; empty of natural sequence.
         decoding: how it was drawn; empty of natural sequence, or where nothing says so.
+        prompt: the bases that it goes on from; empty of natural sequence, or where there are none.
     """
 
     id: str
@@ -38,6 +40,7 @@ class Sample:
     genome: str = ""
     generator: str = ""
     decoding: str = ""
+    prompt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +81,15 @@ def read_samples(
         seed: of pieces and cuts.
 
     Raises:
-        InputError: a file that cannot be used, a generated record of which nothing says what wrote it, a genome that
-            the table does not name.
+        InputError: a file that cannot be used, a generated record of which nothing says what wrote it or which names
+            a genome that is not among the natural ones, a genome that the table does not name.
     """
     files = named_files(natural)
     table = {} if genomes is None else _genome_table(genomes, list(files))
     random = np.random.default_rng(seed)
     made = [
         _cut(record, crops, random)
-        for record in _provenanced(written(read_generated(generated, provenance=provenance)))
+        for record in _checked(written(read_generated(generated, provenance=provenance)), files)
     ]
     facts, pieces = {}, []
     for name, path in files.items():
@@ -100,13 +103,12 @@ def read_samples(
     drawn = matched_pieces(pieces, (lengths[number] for number in longest_first))
     samples = [Sample(one.id, one.sequence, False, one.genome) for one in drawn]
     samples += [
-        Sample(one.id, one.sequence, True, genome_name(one.genome) if one.genome else "", one.generator, one.decoding)
-        for one in made
+        Sample(one.id, one.sequence, True, _genome(one), one.generator, one.decoding, one.prompt) for one in made
     ]
     return samples, facts
 
 
-def _provenanced(records: Sequence[Generated]) -> Sequence[Generated]:
+def _checked(records: Sequence[Generated], genomes: Collection[str]) -> Sequence[Generated]:
     for record in records:
         if not record.generator:
             raise InputError(
@@ -114,7 +116,19 @@ def _provenanced(records: Sequence[Generated]) -> Sequence[Generated]:
                 file=record.file,
                 value=record.id,
             )
+        if record.genome and _genome(record) not in genomes:
+            more = ", …" if len(genomes) > _NAMED else ""
+            raise InputError(
+                f"{record.id} names a genome that no natural file has; there are"
+                f" {', '.join(list(genomes)[:_NAMED])}{more}",
+                file=record.file,
+                value=record.genome,
+            )
     return records
+
+
+def _genome(record: Generated) -> str:
+    return genome_name(record.genome) if record.genome else ""
 
 
 def _cut(record: Generated, crops: Sequence[int], random: np.random.Generator) -> Generated:
@@ -127,19 +141,12 @@ def _cut(record: Generated, crops: Sequence[int], random: np.random.Generator) -
 
 
 def _genome_table(path: Path, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
-    rows = csv.reader((line for _, line in text_lines(path)), delimiter="\t")
-    header = next(rows, [])
-    if "genome" not in header or not {"taxon", "fold"} & set(header):
-        raise InputError(
-            "a table of genomes has the columns genome and taxon or fold", file=path, line=1, value="\t".join(header)
-        )
-    table: dict[str, dict[str, str]] = {}
-    for number, fields in enumerate(rows, start=2):
-        if fields and len(fields) != len(header):
-            raise InputError(f"{len(fields)} fields under {len(header)} names", file=path, line=number)
-        if fields:
-            row = dict(zip(header, fields))
-            table[genome_name(row["genome"])] = row
+    table = keyed_rows(
+        path,
+        lambda columns: "genome" in columns and bool({"taxon", "fold"} & columns),
+        "a table of genomes has the columns genome and taxon or fold",
+        lambda row: genome_name(row["genome"]),
+    )
     for name in names:
         if name not in table:
             raise InputError("the table does not name this genome", file=path, value=name)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genolm.tasks.detection.classifier import fit
-from genolm.tasks.detection.evaluation import Scores, length_bins, scores, with_intervals
+from genolm.tasks.detection.evaluation import Outcome, Scores, length_bins, scores, with_intervals
 from genolm.tasks.detection.features import BASELINE
 from genolm.tasks.detection.folds import HELD_OUT, Folds
 from genolm.tasks.detection.samples import Sample
@@ -24,24 +23,24 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
-class Tested:
-    """Every sample's probability and call, from a classifier that its fold had no part in."""
+def tested(features_NF: Floats, generated_N: Bools, parted: Folds, rate: float) -> tuple[Outcome, int]:
+    """Tests every fold with a classifier trained on the others; held-out taxa with one trained on all folds.
 
-    probability_N: Floats
-    called_N: Bools
-
-
-def tested(features_NF: Floats, generated_N: Bools, parted: Folds, rate: float) -> Tested:
-    """Tests every fold with a classifier trained on the others; held-out taxa with one trained on all folds."""
-    probability_N, called_N = np.zeros(len(generated_N)), np.zeros(len(generated_N), bool)
+    Returns:
+        What was said of every sample, and how many of the classifiers have a flat calibration.
+    """
+    count = len(generated_N)
+    told = Outcome(np.zeros(count), np.zeros(count), np.zeros(count, bool))
+    flat = 0
     for fold in np.unique(parted.fold_N):
         rows = parted.trainable_N & (parted.fold_N != fold)
         out = parted.fold_N == fold
         classifier = fit(features_NF[rows], generated_N[rows], parted.fold_N[rows], rate)
-        probability_N[out] = classifier.probability(features_NF[out])
-        called_N[out] = probability_N[out] > classifier.threshold
-    return Tested(probability_N, called_N)
+        told.score_N[out] = classifier.score(features_NF[out])
+        told.probability_N[out] = classifier.probability(features_NF[out])
+        told.called_N[out] = told.probability_N[out] > classifier.threshold
+        flat += classifier.flat
+    return told, flat
 
 
 def evaluated(
@@ -53,12 +52,16 @@ def evaluated(
     rate: float,
     seed: int,
 ) -> dict[str, Any]:
-    """``evaluation`` of features, baseline and shuffled labels; ``parts``: detector and baseline by parts."""
+    """``evaluation`` of features, baseline and shuffled labels; ``parts``: detector and baseline by parts.
+
+    ``flat_calibrations`` says how many of the classifiers of an evaluation, one a fold, had nothing to calibrate.
+    """
     rows, parts = [], []
     shown = parted.trainable_N
     for name in dict.fromkeys((wanted, *matrices)):
-        found = tested(matrices[name], generated_N, parted, rate)
-        rows.append({"features": name} | _row(found, generated_N, parted, shown, seed))
+        found, flat = tested(matrices[name], generated_N, parted, rate)
+        row = _row(found, generated_N, parted, shown, seed)
+        rows.append({"features": name} | row | {"flat_calibrations": flat})
         if name in (wanted, BASELINE):
             told = _parts(samples, found, generated_N, parted, seed)
             parts += [{"features": name} | part for part in told]
@@ -69,26 +72,25 @@ def evaluated(
 def _shuffled(features_NF: Floats, generated_N: Bools, parted: Folds, rate: float, seed: int) -> dict[str, Any]:
     """Means over some permutations of the labels; the ends are the lowest and the highest of them."""
     shown = parted.trainable_N
-    drawn = []
+    drawn, flat = list[Scores](), 0
     for turn in range(_SHUFFLES):
         labels_N = generated_N.copy()
         labels_N[shown] = np.random.default_rng((seed, 2, turn)).permutation(generated_N[shown])
-        found = tested(features_NF, labels_N, parted, rate)
-        drawn.append(scores(found.probability_N[shown], labels_N[shown], found.called_N[shown]))
+        found, without = tested(features_NF, labels_N, parted, rate)
+        drawn.append(scores(found.of(shown), labels_N[shown]))
+        flat += without
     row: dict[str, Any] = {"natural": int((shown & ~generated_N).sum()), "generated": int((shown & generated_N).sum())}
     for name, values in zip(Scores._fields, np.array(drawn).T.tolist()):
         row |= {name: sum(values) / len(values), f"{name}_low": min(values), f"{name}_high": max(values)}
-    return row
+    return row | {"flat_calibrations": flat}
 
 
-def _row(outcome: Tested, generated_N: Bools, parted: Folds, rows_N: Bools, seed: int) -> dict[str, Any]:
-    return with_intervals(
-        outcome.probability_N[rows_N], generated_N[rows_N], outcome.called_N[rows_N], parted.group_N[rows_N], seed
-    )
+def _row(outcome: Outcome, generated_N: Bools, parted: Folds, rows_N: Bools, seed: int) -> dict[str, Any]:
+    return with_intervals(outcome.of(rows_N), generated_N[rows_N], parted.group_N[rows_N], seed)
 
 
 def _parts(
-    samples: Sequence[Sample], outcome: Tested, generated_N: Bools, parted: Folds, seed: int
+    samples: Sequence[Sample], outcome: Outcome, generated_N: Bools, parted: Folds, seed: int
 ) -> list[dict[str, Any]]:
     """Figures by generator and decoding (beside all natural sequence), by length, and of each held-out taxon."""
     open_N = parted.fold_N != HELD_OUT
@@ -113,7 +115,7 @@ def _parts(
 
 
 def _held_out_parts(
-    samples: Sequence[Sample], outcome: Tested, generated_N: Bools, parted: Folds, seed: int
+    samples: Sequence[Sample], outcome: Outcome, generated_N: Bools, parted: Folds, seed: int
 ) -> list[dict[str, Any]]:
     """Figures of each held-out taxon and genome; beside sequences generated from others where none came from it."""
     genomes = np.array([sample.genome for sample in samples])

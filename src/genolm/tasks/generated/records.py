@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,9 +9,10 @@ from functools import partial
 from pathlib import Path
 
 from genolm.errors import InputError
-from genolm.genome.lines import placed, text_lines
+from genolm.genome.lines import placed
 from genolm.genome.records import FlatRecord, read_fasta
 from genolm.genome.sequence import upper_dna
+from genolm.tasks.keyed_rows import keyed_rows
 
 _DECODING = ("preset", "temperature", "top_k", "top_p", "repetition_penalty")
 _PROMPT_BASES = re.compile(r"(?<!\S)prompt_bases=\d+(?!\S)")
@@ -30,6 +30,7 @@ class Generated:
         generator: the model that wrote it; empty where nothing says so.
         decoding: how its tokens were drawn, as ``temperature=1.0 top_k=0``; empty where nothing says so.
         genome: the genome that its prompt came from; empty where there is none, or nothing says so.
+        prompt: the bases in front of it that were given; empty where there are none.
         about: its header behind the name, where ``prompt_bases`` counts those that ``sequence`` holds.
     """
 
@@ -39,6 +40,7 @@ class Generated:
     generator: str = ""
     decoding: str = ""
     genome: str = ""
+    prompt: str = ""
     about: str = ""
 
 
@@ -58,7 +60,7 @@ def read_generated(
 
     Raises:
         InputError: a file that cannot be read, a header whose number of prompt bases is none, a record with nothing
-            but N, no record with a new base, a table without the columns.
+            but N, no record with a new base, a table without the columns or with a name twice.
     """
     table = {} if provenance is None else _table(Path(provenance))
     found = []
@@ -81,7 +83,8 @@ def _one(
 ) -> Generated:
     header = dict(word.split("=", 1) for word in record.about.split() if "=" in word)
     told = table.get(("id", record.id)) or table.get(("file", path.name)) or {}
-    sequence = record.sequence if with_prompt else record.sequence[_prompt_bases(header, record) :]
+    given = _prompt_bases(header, record)
+    sequence = record.sequence if with_prompt else record.sequence[given:]
     if set(sequence) == {"N"}:
         raise InputError("the record holds nothing but N", value=record.id)
     decoding = " ".join(f"{name}={header[name]}" for name in _DECODING if name in header)
@@ -92,6 +95,7 @@ def _one(
         told.get("generator") or header.get("model", ""),
         told.get("decoding") or decoding,
         told.get("genome") or header.get("genome", ""),
+        record.sequence[:given],
         record.about if with_prompt else _PROMPT_BASES.sub("prompt_bases=0", record.about),
     )
 
@@ -105,23 +109,10 @@ def _prompt_bases(header: Mapping[str, str], record: FlatRecord) -> int:
 
 def _table(path: Path) -> dict[tuple[str, str], dict[str, str]]:
     """Rows by what they speak of: ``("id", name)`` or ``("file", name)``."""
-    rows = csv.reader((line for _, line in text_lines(path)), delimiter="\t")
-    names = next(rows, [])
-    if "generator" not in names or not {"file", "id"} & set(names):
-        raise InputError(
-            f"a table of provenance has the columns generator and file or id, and may have decoding and genome; "
-            f"known are {', '.join(_COLUMNS)}",
-            file=path,
-            line=1,
-            value="\t".join(names),
-        )
-    told: dict[tuple[str, str], dict[str, str]] = {}
-    for number, fields in enumerate(rows, start=2):
-        if not fields:
-            continue
-        if len(fields) != len(names):
-            raise InputError(f"{len(fields)} fields under {len(names)} names", file=path, line=number)
-        row = dict(zip(names, fields))
-        key = ("id", row["id"]) if row.get("id") else ("file", Path(row.get("file", "")).name)
-        told[key] = row
-    return told
+    return keyed_rows(
+        path,
+        lambda names: "generator" in names and bool({"file", "id"} & names),
+        f"a table of provenance has the columns generator and file or id, and may have decoding and genome; "
+        f"known are {', '.join(_COLUMNS)}",
+        lambda row: ("id", row["id"]) if row.get("id") else ("file", Path(row.get("file", "")).name),
+    )
