@@ -3,7 +3,7 @@
     python -m studies.recurrent_memory.run
     python -m studies.recurrent_memory.report            # the tables of docs/studies/recurrent_memory.md
 
-What is done is not repeated: a stopped study goes on where it was. One core, about a minute or two a run.
+What is done is not repeated: a stopped study goes on where it was. One core, up to an hour for all runs.
 """
 
 from __future__ import annotations

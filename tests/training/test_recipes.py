@@ -1,5 +1,6 @@
 """Recipes: the shipped ones run, and what is wrong in one is named."""
 
+import re
 from dataclasses import fields, replace
 from importlib import resources
 from pathlib import Path
@@ -148,6 +149,14 @@ def test_stages_and_their_keys_beside_them_contradict(recipe: Recipe, tmp_path: 
         replace(recipe, context=2_000_000)
     with pytest.raises(InputError, match="a context of 64 cannot be cut"):
         replace(recipe, context_parallel=3)
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_the_command_of_a_recipe_sets_what_it_reads(name: str) -> None:
+    text = (resources.files("genolm.training") / f"recipes/{name}.yaml").read_text("utf-8")
+    head = "".join(line for line in text.splitlines(keepends=True)[:4] if line.startswith("#"))
+    needed = {line.split("#")[0] for line in text.splitlines() if not line.startswith("#")}
+    assert set(re.findall(r"\$(GENOLM_\w+)", " ".join(needed))) <= set(re.findall(r"(GENOLM_\w+)=", head))
 
 
 @pytest.mark.parametrize("key", ["corpus", "optimizer"])
