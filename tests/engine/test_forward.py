@@ -1,6 +1,7 @@
 """Batches that do not fit are halved, in the words of every allocator; a window that does not fit is told."""
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import pytest
 import torch
@@ -12,6 +13,17 @@ from genolm.engine.progress import Silent
 from genolm.engine.run import run
 from genolm.engine.windows import Window
 from genolm.errors import ResourceError
+from genolm.models.encoder_config import EncoderConfig
+from genolm.models.memory_config import MemoryConfig
+
+ENCODER = EncoderConfig(vocab_size=1000, hidden_size=2048, num_layers=2, num_heads=8, ffn_size=64)
+
+
+@dataclass(frozen=True, slots=True)
+class Lean(Listed):
+    """Never has the logits of a batch."""
+
+    logits: ClassVar[bool] = False
 
 
 class Notes(Silent):
@@ -122,16 +134,34 @@ def test_the_budget_shrinks_to_the_free_memory(monkeypatch):
     model = ToyModel(config=replace(CONFIG, hidden_size=4096))
     need = memory.estimate(model.config, 4096, torch.float32)
     monkeypatch.setattr(preflight, "available", lambda device: need)
-    assert preflight.fitting_budget(model, 32_768, notes) == 4096
+    assert preflight.fitting_budget(Listed(()), model, 32_768, notes) == 4096
     assert notes.notes == ["little free memory: batches of 4,096 instead of 32,768 tokens"]
 
 
 def test_the_default_budget_follows_the_device_kind(monkeypatch):
     monkeypatch.setattr(preflight, "available", lambda device: None)
-    assert preflight.fitting_budget(ToyModel(), None, Silent()) == 16_384
-    assert preflight.fitting_budget(ToyModel(device=torch.device("cuda:1")), None, Silent()) == 131_072
+    assert preflight.fitting_budget(Listed(()), ToyModel(), None, Silent()) == 16_384
+    assert preflight.fitting_budget(Listed(()), ToyModel(device=torch.device("cuda:1")), None, Silent()) == 131_072
 
 
-def test_a_model_of_unknown_shape_is_tried_rather_than_refused():
-    assert preflight.fitting_budget(ToyModel(config=None), 512, Silent()) == 512
-    assert preflight.need_and_free(ToyModel(config=None), 10)[0] is None
+def test_the_logits_of_a_batch_count_unless_a_task_never_has_them():
+    for config in (CONFIG, ENCODER):
+        model, width = ToyModel(config=config), torch.float32.itemsize
+        with_logits, without = (preflight.need_and_free(task, model, 1000)[0] for task in (Listed(()), Lean(())))
+        assert with_logits - without == 1000 * 2 * config.vocab_size * width
+        assert with_logits == memory.estimate(config, 1000, torch.float32)
+
+
+def test_an_encoder_is_fitted_like_a_decoder(monkeypatch):
+    notes, model = Notes(), ToyModel(config=ENCODER)
+    monkeypatch.setattr(preflight, "available", lambda device: memory.estimate(ENCODER, 4096, torch.float32))
+    assert preflight.fitting_budget(Listed(()), model, 16_384, notes) == 4096
+    with pytest.raises(ResourceError, match="a window of 9,000 tokens does not fit into memory"):
+        Batcher(Listed(()), model, 4096, Silent()).outputs([Window("A" * 9000)], 0)
+
+
+def test_a_recurrent_memory_needs_no_more_for_longer_windows(monkeypatch):
+    config = replace(ENCODER, vocab_size=1008, token_rows=1000, memory=MemoryConfig(8, 64))
+    monkeypatch.setattr(preflight, "available", lambda device: memory.estimate(config, 64, torch.float32))
+    model = ToyModel(config=config)
+    assert len(Batcher(Listed(()), model, 16, Silent()).outputs([Window("A" * 90_000)], 0)) == 1

@@ -1,11 +1,15 @@
 """Facts without weights."""
 
 import json
+from dataclasses import replace
 
 import pytest
+import torch
+from tests.models.live_peak import LivePeak
 
 from genolm.errors import ModelError
 from genolm.models import describe, models_table
+from genolm.models.encoder import Encoder
 from genolm.models.footprint import activation_bytes
 from genolm.models.zoo import ZOO
 
@@ -39,12 +43,32 @@ def test_memory_for_each_context_length():
     assert info["memory"][2]["peak_bytes"] < info["weights_bytes"]["bfloat16"] + 1.5e9
 
 
-@pytest.mark.parametrize("name", ["genos-1.2b", "gena-lm-bigbird-base-sparse", "moderngena-large"])
-def test_activations_grow_linearly(name):
-    config = ZOO[name].config
-    assert config is not None
-    steps = [activation_bytes(config, tokens, 2) for tokens in (16_384, 32_768, 49_152)]
-    assert steps[1] - steps[0] == steps[2] - steps[1] > 0
+@pytest.fixture(
+    scope="module",
+    params=["gena-lm-bert-base-t2t", "gena-lm-bigbird-base-sparse", "gena-lm-bigbird-base-t2t", "moderngena-base"],
+)
+def wide_encoder(request):
+    """Two layers of the published width, with fewer tokens."""
+    config = replace(ZOO[request.param].config, num_layers=2, vocab_size=8192, token_rows=8000)
+    return Encoder(config).eval()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("logits", [False, True])
+@pytest.mark.parametrize("kept", [1.0, 0.75, 0.3])
+def test_an_encoder_needs_at_its_peak_no_more_than_is_told(wide_encoder, dtype, logits, kept):
+    encoder = wide_encoder.to(dtype)
+    length = min(encoder.config.max_positions, 1024)
+    ids = torch.randint(6, 8000, (2, length))
+    mask = torch.arange(length) < torch.tensor([[length], [int(length * (2 * kept - 1)) if kept > 0.5 else 100]])
+    with LivePeak(ids, mask, *encoder.state_dict().values()) as watched, torch.inference_mode():
+        encoder(ids, mask_BL=mask, logits=logits)
+    told, fixed = (
+        activation_bytes(encoder.config, tokens, dtype.itemsize, logits=logits) for tokens in (2 * length, 0)
+    )
+    assert watched.peak <= told - fixed
+    if kept == 1.0:
+        assert watched.peak > 0.3 * (told - fixed)
 
 
 def test_contexts_stop_at_the_models_own():

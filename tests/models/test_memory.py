@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from dataclasses import replace
 from itertools import pairwise
 
@@ -11,8 +10,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.models.live_peak import LivePeak
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from genolm.errors import InputError, ModelError
 from genolm.models.encoder import Encoder
@@ -315,38 +314,9 @@ def test_gradients_through_all_segments_are_differences() -> None:
 # Growth
 
 
-class LivePeak(TorchDispatchMode):
-    """The most bytes of tensors made within it that were alive at once."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.live: dict[int, int] = {}
-        self.now = self.peak = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
-        made = func(*args, **(kwargs or {}))
-        for tensor in made if isinstance(made, tuple | list) else (made,):
-            if isinstance(tensor, Tensor):
-                self._add(tensor.untyped_storage())
-        return made
-
-    def _add(self, storage: torch.UntypedStorage) -> None:
-        key = storage._cdata
-        if key in self.live:
-            return
-        self.live[key] = storage.nbytes()
-        self.now += self.live[key]
-        self.peak = max(self.peak, self.now)
-        weakref.finalize(storage, self._remove, key)
-
-    def _remove(self, key: int) -> None:
-        self.now -= self.live.pop(key, 0)
-
-
 def peak_bytes(segments: int) -> int:
     own, ids = network(), ids_of(segments * CONTENT)[None]
-    watched = LivePeak()
-    watched.live[ids.untyped_storage()._cdata] = 0  # the input itself
+    watched = LivePeak(ids)
     with watched, torch.inference_mode():
         for step in own.steps(ids, layers={2}):
             assert step.written_RMD.shape == (1, M, 16)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from genolm.engine.batches import length_buckets
 from genolm.engine.memory import is_out_of_memory, shown
 from genolm.engine.plan import Plan, part_items
-from genolm.engine.preflight import fits, need_and_free
+from genolm.engine.preflight import at_once, fits, need_and_free
 from genolm.errors import ResourceError, RunError
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Batcher:
 
     def _check(self, longest: int) -> None:
         """A window beyond the budget, for which the preflight did not speak, must fit by estimate."""
-        if longest > self.token_budget and not fits(self.model, longest):
+        if longest > self.token_budget and not fits(self.task, self.model, at_once(self.model, longest)):
             raise ResourceError(self._too_long(longest))
 
     def _halve(self, lengths: list[int]) -> None:
@@ -125,11 +125,12 @@ class Batcher:
         self.progress.note(f"out of memory: going on with batches of {self.token_budget:,} tokens")
 
     def _too_long(self, tokens: int) -> str:
-        need, free = need_and_free(self.model, tokens)
-        text = f"a window of {tokens:,} tokens does not fit into memory"
-        if need is not None:
-            text += f" (about {shown(need)} beyond the weights{f', {shown(free)} free' if free is not None else ''})"
-        return f"{text}; use a shorter context or shorter windows"
+        need, free = need_and_free(self.task, self.model, at_once(self.model, tokens))
+        left = f", {shown(free)} free" if free is not None else ""
+        return (
+            f"a window of {tokens:,} tokens does not fit into memory (about {shown(need)} beyond the weights{left});"
+            " use a shorter context or shorter windows"
+        )
 
 
 @dataclass(slots=True)

@@ -12,16 +12,23 @@ from genolm.models.footprint import activation_bytes
 if TYPE_CHECKING:
     import torch
 
-    from genolm.models.config import DecoderConfig
+    from genolm.models.network_config import NetworkConfig
 
 _CPU_MESSAGE = re.compile(
     r"not enough memory|can't allocate memory|cannot allocate memory|out of memory", re.IGNORECASE
 )
 
 
-def estimate(config: DecoderConfig, tokens: int, dtype: torch.dtype) -> int:
-    """Bytes that a batch of ``tokens`` tokens (pads included) needs beyond the weights, at its peak; linear in them."""
-    return activation_bytes(config, tokens, dtype.itemsize)
+def estimate(config: NetworkConfig, tokens: int, dtype: torch.dtype, *, logits: bool = True) -> int:
+    """Bytes that a batch of ``tokens`` tokens (pads included) needs beyond the weights, at its peak; linear in them.
+
+    Args:
+        config: the network.
+        tokens: of the batch.
+        dtype: of the activations.
+        logits: whether logits of every token are made.
+    """
+    return activation_bytes(config, tokens, dtype.itemsize, logits=logits)
 
 
 def available(device: torch.device | str) -> int | None:

@@ -50,7 +50,7 @@ def run_on_disk(task: Task[Any, Any], model: Model, order: Order, progress: Prog
     manifest = _planned(task, model, order)
     with locked(folder.path, order.share_name), _tidy(folder, manifest, order):
         manifest = _entered(folder, manifest, order)
-        budget = fitting_budget(model, order.token_budget or manifest.token_budget, progress)
+        budget = fitting_budget(task, model, order.token_budget or manifest.token_budget, progress)
         batcher = Batcher(task, model, budget, progress)
         computed = _compute(folder, manifest, batcher, _share(manifest, order))
         return _result(task, folder, manifest, order, computed, batcher.token_budget)

@@ -74,7 +74,7 @@ def run(
 
 def _in_memory(task: Task[Any, Any], model: Model, asked: int | None, progress: Progress) -> Result:
     plan = make_plan(task)
-    batcher = Batcher(task, model, fitting_budget(model, asked, progress), progress)
+    batcher = Batcher(task, model, fitting_budget(task, model, asked, progress), progress)
     with showing(progress, task.name, batcher.bases(plan.cost)):
         table = task.collect(frame for _, frame in batcher.frames(plan, range(plan.parts)))
     return Result(None, table, plan.items, plan.parts, plan.parts, token_budget=batcher.token_budget)

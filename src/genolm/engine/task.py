@@ -23,7 +23,8 @@ class Task(Protocol[Item, Output]):
     dicts and other frozen dataclasses of genolm (see :mod:`genolm.engine.settings`). From them ``merge`` makes the
     task again without the model.
 
-    A task may also have class attributes ``part_tokens`` and ``part_items``: about how much goes into one part.
+    A task may also have class attributes ``part_tokens`` and ``part_items``: about how much goes into one part; and
+    ``logits``: False where its forward never has the logits of a whole batch, so that these are not counted.
     """
 
     name: ClassVar[str]

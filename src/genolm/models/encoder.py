@@ -156,10 +156,9 @@ class MaskedHead(nn.Module):
         """Logits, fp32, (…, V); minus infinity for rows of the embedding that are no tokens."""
         x_ND = self.norm(self.activation(self.dense(x_ND)))
         logits = F.linear(x_ND, embedding_VD, self.bias).float()
-        if self.tokens == logits.shape[-1]:
-            return logits
-        none = torch.arange(logits.shape[-1], device=logits.device) >= self.tokens
-        return logits.masked_fill(none, float("-inf"))
+        if self.tokens < logits.shape[-1]:
+            logits[..., self.tokens :] = float("-inf")
+        return logits
 
 
 class Encoder(nn.Module):
@@ -206,10 +205,13 @@ class Encoder(nn.Module):
                 last block is that of the padding; by default every row stands for itself.
 
         Raises:
-            ModelError: for a layer that is not there, a row beyond the positions or a block layout, or ``padded_to``
-                for an attention that it does not concern or below the longest row.
+            ModelError: for a batch of no rows, a row without tokens where there is a pooler, a layer that is not there,
+                a row beyond the positions, or ``padded_to`` for an attention that it does not concern or below the
+                longest row.
         """
-        self._check(ids_BL, layers)
+        if ids_BL.shape[0] == 0:
+            raise ModelError("a batch needs at least one row")
+        self._check(layers)
         packing = Packing.of((ids_BL.shape[0], ids_BL.shape[1]), mask_BL, ids_BL.device)
         self._check_lengths(packing, padded_to)
         x_TD = self.embedding.tokens(packing.pack(ids_BL)) if vectors_BLD is None else packing.pack(vectors_BLD)
@@ -275,13 +277,13 @@ class Encoder(nn.Module):
             return whole, whole
         return whole, _angles(position_T, config.turned_dim, config.local_rope_theta)
 
-    def _check(self, ids_BL: Tensor, layers: Collection[int]) -> None:
+    def _check(self, layers: Collection[int]) -> None:
         if wrong := [layer for layer in layers if not 0 <= layer <= self.config.num_layers]:
             raise ModelError(f"layer {wrong[0]} is not there: this model has 0 (embedding) to {self.config.num_layers}")
 
     def _check_lengths(self, packing: Packing, padded_to: int | None) -> None:
         longest = max(packing.lengths, default=0)
-        if self.config.positions == "absolute" and longest > self.config.max_positions:
+        if longest > self.config.max_positions:
             raise ModelError(f"a row of {longest:,} tokens is beyond the {self.config.max_positions:,} positions")
         if padded_to is None:
             return

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from genolm.errors import ModelError
+
 RowAttention = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Queries, keys and values of rows of one length, (B, H, R, D) each, to the mixed values, (B, H, R, D)."""
 
@@ -57,10 +59,16 @@ class Packing:
         if self.place_T is None:
             return values_T.unflatten(0, self.shape)
         whole = values_T.new_zeros(self.shape[0] * self.shape[1], *values_T.shape[1:])
-        return whole.index_copy(0, self.place_T, values_T).unflatten(0, self.shape)
+        return whole.index_copy_(0, self.place_T, values_T).unflatten(0, self.shape)
 
     def first(self, device: torch.device) -> Tensor:
-        """Place of each row's first token among the real ones, (B,)."""
+        """Place of each row's first token among the real ones, (B,).
+
+        Raises:
+            ModelError: a row without tokens.
+        """
+        if 0 in self.lengths:
+            raise ModelError(f"row {self.lengths.index(0)} (0-based) has no tokens to pool")
         ends = torch.tensor(self.lengths, device=device).cumsum(0)
         return ends - torch.tensor(self.lengths, device=device)
 

@@ -12,7 +12,7 @@ _READ_AT_ONCE = 1024  # tokens for which a Gengram memory holds its averages tog
 _FIXED = 64 * 2**20  # buffers of the allocator and of the matrix library
 
 
-def activation_bytes(config: NetworkConfig, tokens: int, width: int) -> int:
+def activation_bytes(config: NetworkConfig, tokens: int, width: int, *, logits: bool = True) -> int:
     """Bytes that a pass over ``tokens`` tokens needs beyond weights and cache, at its peak; linear in them.
 
     Counted in a decoder: residual stream, norm and attention output (4 D), queries and their output (2 H d), keys and
@@ -23,22 +23,25 @@ def activation_bytes(config: NetworkConfig, tokens: int, width: int) -> int:
 
     Args:
         config: the decoder or encoder.
-        tokens: tokens of the batch; pads cost a decoder as much as tokens, an encoder next to nothing.
+        tokens: tokens of the batch; pads cost a decoder as much as tokens, an encoder only their places in what is
+            returned.
         width: bytes of one activation.
+        logits: whether logits of every token are made.
     """
     if isinstance(config, EncoderConfig):
-        return _FIXED + _encoder_bytes(config, tokens, width)
+        return _FIXED + _encoder_bytes(config, tokens, width, logits)
     heads = 2 * config.num_heads * config.head_dim + 4 * config.num_kv_heads * config.head_dim
     stream = tokens * (4 * config.hidden_size + heads) * width
     inner = min(tokens, _ROWS_AT_ONCE) * 3 * config.ffn_size * max(1, config.experts_per_token) * width
-    return _FIXED + stream + inner + tokens * 2 * config.vocab_size * 4 + _memory_bytes(config, tokens, width)
+    head = tokens * 2 * config.vocab_size * 4 if logits else 0
+    return _FIXED + stream + inner + head + _memory_bytes(config, tokens, width)
 
 
-def _encoder_bytes(config: EncoderConfig, tokens: int, width: int) -> int:
+def _encoder_bytes(config: EncoderConfig, tokens: int, width: int, logits: bool) -> int:
     stream = (10 if config.positions == "rotary" else 8) * config.hidden_size
     inner = (3 if config.gated else 2) * config.ffn_size
-    logits = 2 * config.vocab_size * 4 if config.masked_head else 0
-    return tokens * ((stream + inner) * width + logits)
+    head = 2 * config.vocab_size * 4 if config.masked_head and logits else 0
+    return tokens * ((stream + inner) * width + head)
 
 
 def _memory_bytes(config: DecoderConfig, tokens: int, width: int) -> int:

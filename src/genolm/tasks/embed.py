@@ -70,6 +70,7 @@ class EmbedTask:
     bases_per_token: float
     provenance: Provenance
     name: ClassVar[str] = "embed"
+    logits: ClassVar[bool] = False
 
     @property
     def part_tokens(self) -> int:
