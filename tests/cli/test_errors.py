@@ -47,6 +47,12 @@ def test_running_out_of_memory_is_a_resource_error(capsys):
     assert "--batch-tokens" in capsys.readouterr().err
 
 
+def test_a_full_disk_is_a_resource_error(capsys):
+    assert code_of(OSError(28, "No space left on device", "out.parts/run.lock")) == 6
+    shown = capsys.readouterr().err
+    assert shown == "error: the disk is full: [Errno 28] No space left on device: 'out.parts/run.lock'\n"
+
+
 def test_interrupt_exits_130(capsys):
     assert code_of(KeyboardInterrupt()) == 130
     assert capsys.readouterr().err == "interrupted\n"

@@ -14,6 +14,7 @@ from typing import Any
 
 import typer
 
+from genolm.engine.atomic import is_disk_full
 from genolm.errors import GenolmError, ResourceError
 
 INTERRUPTED = 130  # 128 + SIGINT
@@ -67,6 +68,8 @@ def _failed(error: Exception) -> typer.Exit:
         traceback.print_exception(error)
     if isinstance(error, GenolmError):
         return _exit(f"error: {error}", error.exit_code)
+    if is_disk_full(error):
+        return _exit(f"error: the disk is full: {error}", ResourceError.exit_code)
     if isinstance(error, MemoryError):
         return _exit("error: not enough memory; try a smaller --batch-tokens or --context", ResourceError.exit_code)
     return _exit(f"error: unexpected {type(error).__name__}{_place(error)}: {error}\n{_BUG}", GenolmError.exit_code)

@@ -112,6 +112,7 @@ def check_generated(
     sequences = _per_sequence(_groups(records, sides), tables, max_tandem)
     if path is None:
         return {**report, "sequences": sequences}
+    check_target(path, overwrite=overwrite)  # again: another check may have written it meanwhile
     _write(path, report, sequences, records)
     return path
 

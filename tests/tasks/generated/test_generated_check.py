@@ -12,6 +12,7 @@ import pytest
 import genolm
 from genolm.errors import InputError, RunError
 from genolm.genome.kmers import spectrum
+from genolm.tasks import generated_check
 from genolm.tasks.fragments import Pieces, matched_pieces, read_genome
 from genolm.tasks.generated.figures import divergence, summarise
 from genolm.tasks.generated.genes import GeneFinder
@@ -163,6 +164,19 @@ def test_the_folder_is_whole_and_the_same_again(files, report):
     assert "toy" in (out / "check.html").read_text() and "data:image/png;base64" in (out / "check.html").read_text()
     with pytest.raises(RunError, match="exists"):
         genolm.check_generated(files / "generated.fa", natural, out)
+
+
+def test_a_report_that_another_check_wrote_meanwhile_is_not_replaced(files, tmp_path, monkeypatch):
+    def sides(*_):
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "provenance.json").write_text("{}")
+        return made(*_)
+
+    made = generated_check._sides
+    monkeypatch.setattr(generated_check, "_sides", sides)
+    with pytest.raises(RunError, match="exists"):
+        genolm.check_generated(files / "generated.fa", files / "first.fa", tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["provenance.json"]
 
 
 def test_a_seed_below_zero_is_refused(files):

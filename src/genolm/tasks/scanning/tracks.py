@@ -17,6 +17,8 @@ Role = Literal["model", "minus", "twin"]
 Combine = Literal["mean", "min", "forward", "reverse"]
 """How a base's values of the two strands become one."""
 
+_WRITTEN = 1 << 20  # values at a time
+
 
 class Tracks:
     """Values of every base of a genome, NaN where there is none; all in the order of the forward strand.
@@ -75,6 +77,12 @@ class Tracks:
 def _blank(count: int, folder: Path | None, name: str) -> Float32:
     if folder is None:
         return np.full(count, np.nan, np.float32)
-    values = np.memmap(folder / f"{name}.values", np.float32, "w+", shape=(count,))
-    values[:] = np.nan
-    return values
+    path, blank = folder / f"{name}.values", np.full(min(count, _WRITTEN), np.nan, np.float32)
+    try:
+        # Written, not mapped: where the disk is full, a write is an error and a map kills the process.
+        with path.open("wb") as file:
+            for start in range(0, count, _WRITTEN):
+                file.write(blank[: count - start].data)
+        return np.memmap(path, np.float32, "r+", shape=(count,))
+    finally:
+        path.unlink(missing_ok=True)  # the map keeps its space for as long as it is used
