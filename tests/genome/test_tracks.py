@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genolm.errors import InputError
+from genolm.errors import InputError, ResourceError
+from genolm.genome import tracks
 from genolm.genome.interval import Interval
 from genolm.genome.tracks import bigwig_lengths, read_bedgraph, read_bigwig, write_bedgraph, write_bigwig
 
@@ -23,6 +24,26 @@ def pieces() -> Iterator[tuple[str, int, np.ndarray]]:
 @pytest.fixture
 def bigwig(tmp_path: Path) -> Path:
     return write_bigwig(tmp_path / "x.bw", LENGTHS, pieces())
+
+
+def test_a_file_that_was_not_written_whole_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full:
+        """Writes as on a full disk: what there is room for, and no error."""
+
+        def __init__(self, path: str, _: str) -> None:
+            self.path = Path(path)
+
+        def write(self, *_: object) -> None:
+            self.path.write_bytes(bytes(512))
+
+    def opened(path: str, mode: str = "r") -> object:
+        return Full(path, mode) if mode == "w" else real(path, mode)
+
+    real = tracks.pybigtools.open
+    monkeypatch.setattr(tracks.pybigtools, "open", opened)
+    with pytest.raises(ResourceError, match=r"x\.bw: the bigWig could not be written whole, as on a full disk"):
+        write_bigwig(tmp_path / "x.bw", LENGTHS, pieces())
+    assert not list(tmp_path.iterdir())
 
 
 def test_reads_back_what_was_written(bigwig: Path) -> None:

@@ -12,7 +12,7 @@ import pybigtools
 import pysam
 from numpy.typing import NDArray
 
-from genolm.errors import InputError
+from genolm.errors import InputError, ResourceError
 from genolm.genome.interval import Interval
 from genolm.genome.lines import text_lines
 
@@ -38,6 +38,7 @@ def write_bigwig(path: str | Path, lengths: Mapping[str, int], values: Iterable[
     Raises:
         InputError: a contig that `lengths` does not name, a piece off its contig, pieces out of order, an infinite
             value, or nothing to write (a bigWig holds at least one value).
+        ResourceError: the file could not be written whole.
     """
     path = Path(path)
     return _atomically(path, ".bw", lambda partial: _fill_bigwig(path, partial, dict(lengths), values))
@@ -103,7 +104,10 @@ def _fill_bigwig(path: Path, partial: Path, lengths: dict[str, int], values: Ite
     pybigtools.open(str(partial), "w").write(lengths, guarded)
     if guarded.error is not None:
         raise guarded.error
-    bigwig_lengths(partial)
+    try:
+        bigwig_lengths(partial)
+    except InputError:  # the writer prints what went wrong and does not raise it
+        raise ResourceError(f"{path}: the bigWig could not be written whole, as on a full disk; free space") from None
 
 
 def _fill_bedgraph(partial: Path, runs: Iterator[Run]) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from genolm.genome.genes import Transcript
 from genolm.genome.interval import Interval
+from genolm.genome.runs import true_runs
 from genolm.genome.synthetic import human_figures as figures
 from genolm.genome.synthetic.genes import UPSTREAM, Codes, DraftGene, Sampler, Span, codes_of, draw_gene, letters
 
@@ -136,12 +137,6 @@ def complement(codes: Codes) -> Codes:
     return np.asarray(_COMPLEMENT[codes][::-1])
 
 
-def runs(mask: NDArray[np.bool_]) -> list[Span]:
-    """The stretches of True, as 0-based half-open spans."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist()))
-
-
 def _place_genes(sampler: Sampler, contig: Contig, genes_before: int) -> None:
     start = END_GAP + sampler.integer(*SPACING)
     while True:
@@ -211,7 +206,9 @@ def _put_repeat(contig: Contig, start: int, codes: Codes, name: str, strand: str
 
 def _draw_start(sampler: Sampler, contig: Contig, length: int) -> int | None:
     """A start where `length` free bases follow with ten to spare on both sides, or None when there is none left."""
-    places = [(start + 10, end - 10 - length) for start, end in runs(contig.free) if end - start >= length + 20]
+    places = [
+        (start + 10, end - 10 - length) for start, end in true_runs(contig.free).tolist() if end - start >= length + 20
+    ]
     if not places:
         return None
     room = np.array([high - low + 1 for low, high in places])
@@ -242,7 +239,7 @@ def intergenic(contig: Contig) -> Iterator[Span]:
     outside = contig.free.copy()
     for gene in contig.genes:
         outside[gene.whole.start : gene.whole.end] = False
-    yield from runs(outside)
+    yield from ((start, end) for start, end in true_runs(outside).tolist())
 
 
 def tss(gene: PlacedGene) -> int:

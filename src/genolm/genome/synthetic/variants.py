@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from genolm.genome.interval import Interval
+from genolm.genome.runs import true_runs
 from genolm.genome.sequence import reverse_complement
 from genolm.genome.synthetic import human_figures as figures
-from genolm.genome.synthetic.contigs import Contig, PlacedGene, intergenic, runs
+from genolm.genome.synthetic.contigs import Contig, PlacedGene, intergenic
 from genolm.genome.synthetic.genes import TATA_CORE, Sampler, codes_of, letters
 from genolm.genome.synthetic.human_figures import GENETIC_CODE
 
@@ -202,7 +203,7 @@ def _frameshift(sampler: Sampler, contig: Contig, gene: PlacedGene) -> TrueVaria
 def _intronic(sampler: Sampler, contig: Contig, gene: PlacedGene) -> TrueVariant | None:
     """A substitution inside an intron, away from its signals and from repeats."""
     whole = gene.whole
-    places = [(start + whole.start, end + whole.start) for start, end in runs(contig.free[whole.start : whole.end])]
+    places = (true_runs(contig.free[whole.start : whole.end]) + whole.start).tolist()
     if not places:
         return None
     start, end = places[sampler.integer(0, len(places) - 1)]

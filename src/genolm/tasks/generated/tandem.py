@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from genolm.genome.kmers import letters
+from genolm.genome.runs import true_runs
 
 LONGEST_UNIT = 100
 COPIES = 3
@@ -41,7 +41,8 @@ def tandem_repeats(sequence: str) -> list[Repeat]:
     found: list[Repeat] = []
     for period in range(1, min(LONGEST_UNIT, len(text) // COPIES) + 1):
         same = (text[:-period] == text[period:]) & (text[period:] != _N)
-        for start, end in _runs(same, (COPIES - 1) * period):
+        runs = true_runs(same)
+        for start, end in runs[runs[:, 1] - runs[:, 0] >= (COPIES - 1) * period].tolist():
             if not any(period % one.period == 0 and one.start <= start and end + period <= one.end for one in found):
                 found.append(Repeat(start, end + period, period))
     return sorted(found)
@@ -56,11 +57,3 @@ def repeated_bases(sequence: str) -> tuple[int, int]:
             inside[1, start:end] = True
     every, long = inside.sum(1)
     return int(every), int(long)
-
-
-def _runs(same: NDArray[np.bool_], least: int) -> list[tuple[int, int]]:
-    """Stretches of at least so many Trues, as (start, end)."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], same, [False])).astype(np.int8)))
-    starts, ends = edges[::2], edges[1::2]
-    long = ends - starts >= least
-    return [(int(start), int(end)) for start, end in zip(starts[long], ends[long])]

@@ -9,7 +9,7 @@ shuffled tracks have gives the false-discovery rate. N bins, M calls.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from genolm.engine.atomic import write_text
 from genolm.errors import InputError
+from genolm.genome.runs import true_runs
 from genolm.tasks.seeds import check_seed
 from genolm.tasks.stretches import Float32
 
@@ -197,7 +198,7 @@ def _stretches(contigs: Iterable[tuple[str, Float32]], calling: Calling) -> _Str
     firsts, chroms, done = list[int](), dict[int, str](), 0
     for chrom, values in contigs:
         sums, counts = _binned(values, calling.bin)
-        for first, last in _true_runs(counts * 2 >= calling.bin):
+        for first, last in true_runs(counts * 2 >= calling.bin).tolist():
             if last - first > calling.half:
                 starts = np.arange(first, last) * calling.bin
                 columns.append(
@@ -220,11 +221,6 @@ def _binned(values: Float32, width: int) -> tuple[Float64, Float64]:
     borders = np.arange(0, len(values), width)
     sums = np.add.reduceat(np.where(known, values, 0).astype(np.float64), borders)
     return sums, np.add.reduceat(known.astype(np.float64), borders)
-
-
-def _true_runs(mask: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(np.int8)))
-    yield from zip(edges[::2].tolist(), edges[1::2].tolist())
 
 
 def _smoothed(sums_N: Float64, counts_N: Float64, known: _Stretches, half: int) -> Float64:

@@ -15,6 +15,7 @@ from genolm.errors import InputError
 from genolm.genome.gene_map import CodingGene, GeneMap
 from genolm.genome.interval import Interval
 from genolm.genome.kmers import letters
+from genolm.genome.runs import true_runs
 from genolm.genome.sequences import SequenceRecord
 from genolm.tasks.estimates import block_sums, estimate, ratio
 from genolm.tasks.scanning.markov import HeldOutMarkov
@@ -227,7 +228,5 @@ def _class_sums(values: Float32, coding: NDArray[np.bool_], intergenic: NDArray[
 
 def _starts(mask: NDArray[np.bool_], width: int) -> NDArray[np.int64]:
     """Starts of windows that lie end to end inside the stretches where the mask holds."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(np.int8)))
-    stretches = zip(edges[::2].tolist(), edges[1::2].tolist())
-    places = [np.arange(first, last - width + 1, width) for first, last in stretches]
+    places = [np.arange(first, last - width + 1, width) for first, last in true_runs(mask).tolist()]
     return np.concatenate([*places, np.empty(0, np.int64)]).astype(np.int64)
