@@ -11,11 +11,13 @@ import typer
 from genolm.cli.errors import reported
 from genolm.cli.options import (
     Context,
+    Device,
     Iupac,
     Length,
     ModelName,
     Overwrite,
     Precision,
+    Quiet,
     Reference,
     Seed,
     at_least,
@@ -38,10 +40,6 @@ Regions = Annotated[
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write; it appears when it is complete.")]
 Genes = Annotated[Path | None, typer.Option("--genes", metavar="GTF", help="GTF or GFF3 of genes.")]
 Tables = Annotated[Literal["tsv", "parquet"], typer.Option("--tables", help="What tables are written as.")]
-Device = Annotated[
-    str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps; default the best there is.")
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no closing line.")]
 
 
 def memory(

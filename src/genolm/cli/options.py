@@ -82,30 +82,34 @@ Iupac = Annotated[
 Seed = Annotated[
     int, typer.Option("--seed", callback=at_least(0, LARGEST), metavar="N", help="Of everything that is drawn.")
 ]
+Device = Annotated[
+    str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps; default the best there is.")
+]
+BatchTokens = Annotated[
+    int | None,
+    typer.Option(
+        "--batch-tokens",
+        callback=at_least(1),
+        metavar="N",
+        help="Tokens in one batch; default 16,384 on a CPU, 131,072 elsewhere, halved until they fit free memory.",
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no closing line.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is already there.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
 def bulk_settings(
     *,
-    device: Annotated[
-        str | None, typer.Option(metavar="NAME", help="cpu, cuda, cuda:1, mps; default the best there is.")
-    ] = None,
+    device: Device = None,
     dtype: Precision = None,
-    batch_tokens: Annotated[
-        int | None,
-        typer.Option(
-            callback=at_least(1),
-            metavar="N",
-            help="Tokens in one batch; default 16,384 on a CPU, 131,072 elsewhere, halved until they fit free memory.",
-        ),
-    ] = None,
+    batch_tokens: BatchTokens = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the finished parts of a killed run.")] = False,
     overwrite: Overwrite = False,
     shard: Annotated[
         str | None, typer.Option(metavar="I/N", help="Do the I-th of N shares, then `genolm merge`.")
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no closing line.")] = False,
+    quiet: Quiet = False,
 ) -> dict[str, Any]:
     """The options of every bulk verb, as the keyword arguments of the function behind it."""
     return {
