@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from genolm.cli.errors import reported
-from genolm.cli.genomics import BatchTokens, Device, Quiet
-from genolm.cli.options import Context, Overwrite, Precision, Seed, Strands
+from genolm.cli.genomics import Quiet
+from genolm.cli.options import Context, Overwrite, Precision, Seed, Strands, at_least
 from genolm.cli.text import print_table
 
 app = typer.Typer(
@@ -21,6 +21,12 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+Device = Annotated[
+    str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps; default the best there is.")
+]
+BatchTokens = Annotated[
+    int | None, typer.Option("--batch-tokens", callback=at_least(1), metavar="N", help="Tokens in one batch.")
+]
 Names = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Tested, never trained on; can be repeated.")]
 
 

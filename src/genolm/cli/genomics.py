@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from genolm.cli.options import Context, ModelName, Overwrite, Precision, Strands, at_least
+from genolm.cli.options import Context, ModelName, Overwrite, Seed, Strands, at_least, bulk
 from genolm.cli.text import print_table
 
 Folder = Annotated[
     Path, typer.Option("--out", metavar="FOLDER", help="Folder to write; it appears when it is complete.")
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Of everything that is drawn.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no table and no closing line.")]
-
-
-Device = Annotated[
-    str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps; default the best there is.")
-]
-BatchTokens = Annotated[
-    int | None, typer.Option("--batch-tokens", callback=at_least(1), metavar="N", help="Tokens in one batch.")
-]
 
 
 def cluster(
@@ -70,12 +61,8 @@ def cluster(
     ] = "genomes",
     context: Context = None,
     tables: Annotated[Literal["tsv", "parquet"], typer.Option("--tables", help="What tables are written as.")] = "tsv",
-    device: Device = None,
-    dtype: Precision = None,
-    batch_tokens: BatchTokens = None,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-) -> None:
+    settings: dict[str, Any],
+) -> Path:
     """Cluster fragments of genomes by embeddings, beside baselines."""
     from genolm.tasks.cluster import cluster as function
 
@@ -98,15 +85,24 @@ def cluster(
         resample=resample,
         context=context,
         tables=tables,
-        device=device,
-        dtype=dtype,
-        token_budget=batch_tokens,
-        overwrite=overwrite,
-        progress=not quiet and sys.stderr.isatty(),
+        **settings,
     )
-    if not quiet:
-        print_table(_rounded(row) for row in _report(out / "cluster.json")["summary"])
-        typer.echo(f"wrote {out}", err=True)
+    return out
+
+
+def _with_table(command: Callable[..., None]) -> Callable[..., None]:
+    """The bulk verb, after which the means over seeds are printed unless there is nothing yet or nothing is wanted."""
+
+    @wraps(command)
+    def shown(**given: Any) -> None:
+        command(**given)
+        if not given["quiet"] and given["shard"] is None:
+            print_table(_rounded(row) for row in _report(given["out"] / "cluster.json")["summary"])
+
+    return shown
+
+
+CLUSTER = _with_table(bulk(cluster))
 
 
 def check(

@@ -61,7 +61,7 @@ _VERBS: tuple[Callable[..., None], ...] = (
     *bulk.COMMANDS,
     scan.COMMAND,
     reported(genomics.check),
-    reported(genomics.cluster),
+    genomics.CLUSTER,
     reported(bulk.merge),
     reported(zoo.models),
     reported(zoo.info),

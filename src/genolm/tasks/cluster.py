@@ -2,71 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
-
-import numpy as np
-import polars as pl
-from numpy.typing import NDArray
 
 from genolm.engine.progress import Progress
 from genolm.engine.target import check_target
 from genolm.errors import InputError
-from genolm.genome.kmers import spectrum
-from genolm.genome.sequences import SequenceRecord
 from genolm.tasks.bulk import Bulk
-from genolm.tasks.clustering.agreement import Agreement, Resampled, agreement, ari_interval
-from genolm.tasks.clustering.labels import FILES, labels_of
-from genolm.tasks.clustering.picture import Panel, check_pictures
-from genolm.tasks.clustering.recipe import (
-    DIMENSIONS,
-    EPSILON,
-    METHODS,
-    MIN_CLUSTER,
-    MIN_DIST,
-    MIN_SAMPLES,
-    NEIGHBOURS,
-    Reduction,
-    check_count,
-    check_packages,
-    clusters,
-    reduced,
-    scaled,
-)
-from genolm.tasks.clustering.results import Drawn, Found, fragments_table, summarised, told, write_folder
-from genolm.tasks.embed import embed
+from genolm.tasks.clustering.agreement import Resampled
+from genolm.tasks.clustering.clustered import Fragments, Settings
+from genolm.tasks.clustering.labels import FILES, NONE
+from genolm.tasks.clustering.picture import check_pictures
+from genolm.tasks.clustering.recipe import Reduction, check_packages
+from genolm.tasks.clustering.task import MODEL, TWIN, ClusterTask
 from genolm.tasks.folders import Form
-from genolm.tasks.fragments import Fragment, named_files, read_genome, tiles
+from genolm.tasks.fragments import named_files
 from genolm.tasks.pooling import PoolingName
-from genolm.tasks.provenance import Provenance
 from genolm.tasks.random_twin import random_twin
-from genolm.tasks.vectors import matrix
+from genolm.tasks.scanning.models import together
+from genolm.tasks.seeds import check_seed
+from genolm.tasks.vector_readers import VectorReader, VectorReaders
 
 if TYPE_CHECKING:
     import torch
 
     from genolm.models.model import Model
-
-MODEL, TETRA, TWIN = "model", "tetranucleotides", "random weights"
-"""Names of the features in tables."""
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class _Settings:
-    """What is the same for all lengths."""
-
-    per_genome: int
-    max_n: float
-    reduction: Reduction
-    seeds: tuple[int, ...]
-    k: int | None
-    resample: Resampled
-    labels: str | Path
 
 
 def cluster(
@@ -92,7 +53,9 @@ def cluster(
     device: torch.device | str | None = None,
     dtype: torch.dtype | str | None = None,
     token_budget: int | None = None,
+    resume: bool = False,
     overwrite: bool = False,
+    shard: str | tuple[int, int] | None = None,
     progress: Progress | bool | None = None,
 ) -> Any:
     """Clusters fragments of genomes by embeddings, and by two baselines under the same recipe.
@@ -124,7 +87,9 @@ def cluster(
         device: where to compute; None for the best there is.
         dtype: precision of the weights; None for what card and device prefer.
         token_budget: tokens of a batch; None for what fits.
+        resume: go on from the finished parts of a killed run.
         overwrite: replace a folder that an earlier run wrote.
+        shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge`.
         progress: True for a bar on standard error.
 
     Returns:
@@ -140,39 +105,37 @@ def cluster(
         InputError: genomes that cannot be read, no fragment of that length, fewer than the recipe needs, one species
             only, a setting out of its range.
         ModelError: no such model or layer.
-        RunError: the output exists.
+        RunError: the output exists, or parts of another run are in the way.
+        ResourceError: not enough memory or disk.
         GenolmError: scikit-learn, umap-learn or matplotlib is not installed.
     """
     lengths = (length,) if isinstance(length, int) else tuple(length)
     _check(lengths, per_genome, max_n, repeats, resample, k, pooling)
+    for one in (seed, seed + repeats - 1):
+        check_seed(one)
     check_packages(reduce)
     path = None if out is None else Path(out)
     if path is not None:
         check_pictures()
-        check_target(path, overwrite=overwrite)
-    settings = _Settings(per_genome, max_n, reduce, tuple(range(seed, seed + repeats)), k, resample, labels)
+        check_target(path, overwrite=overwrite, resume=resume)
+    settings = Settings(
+        per_genome, max_n, reduce, tuple(range(seed, seed + repeats)), k, resample,
+        str(labels) if str(labels) in (FILES, NONE) else Path(labels),
+    )  # fmt: skip
     files = named_files([genomes] if isinstance(genomes, str | Path) else genomes)
-    drawn = _draw(files, lengths, settings)
-    opened = Bulk(device, dtype).open(model)
-    words: dict[str, Any] = {
-        "layer": layer, "pooling": pooling, "rc": rc, "context": context, "token_budget": token_budget,
-        "progress": progress,
-    }  # fmt: skip
+    fragments = Fragments(tuple(files.values()), lengths, settings)
+    fragments.drawn  # noqa: B018  # whatever is wrong with them shows before the model is loaded
+    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
+    opened = bulk.open(model, path)
     networks = {MODEL: opened} | ({TWIN: random_twin(opened, seed)} if twin else {})
-    found = {one.length: _clustered(one, _features(one, networks, words), settings) for one in drawn}
-    report = {
-        "settings": _described(opened, files, settings, words, twin),
-        "drawn": {str(one.length): one.genomes for one in drawn},
-        "summary": summarised([row for one in found.values() for row in one.rows]),
-    }
-    listed = {
-        "agreement": pl.DataFrame([row for one in found.values() for row in one.rows], infer_schema_length=None),
-        "fragments": fragments_table(drawn, found),
-    }
-    if path is None:
-        return {**report, **listed}
-    write_folder(path, opened, report, listed, found, tables)
-    return path
+    readers = VectorReaders(
+        tuple(
+            VectorReader.of(network, role, layer=layer, pooling=pooling, rc=rc, context=context)
+            for role, network in networks.items()
+        )
+    )
+    task = ClusterTask(fragments, readers, tables)
+    return bulk.run(task, together(tuple(networks.values())), path)
 
 
 def _check(
@@ -193,120 +156,3 @@ def _check(
         raise InputError(f"resample is one of {', '.join(get_args(Resampled))}", value=resample)
     if pooling == "none":
         raise InputError("a fragment needs one vector: pooling none gives one for every token", value=pooling)
-
-
-def _draw(files: Mapping[str, Path], lengths: Sequence[int], settings: _Settings) -> list[Drawn]:
-    """The fragments of all lengths; each genome is in memory once."""
-    fragments: dict[int, list[Fragment]] = {length: [] for length in lengths}
-    counts: dict[int, dict[str, Mapping[str, int]]] = {length: {} for length in lengths}
-    for number, (name, path) in enumerate(files.items()):
-        records = read_genome(path)
-        for length in lengths:
-            random = np.random.default_rng((settings.seeds[0], number, length))
-            found = tiles(name, records, length, settings.per_genome, settings.max_n, random)
-            fragments[length] += found.fragments
-            counts[length][name] = {"fragments": len(found.fragments), "too_many_n": found.too_many_n}
-    for length, pieces in fragments.items():
-        if not pieces:
-            raise InputError(f"no genome has a fragment of {length:,} bases with at most {settings.max_n:.0%} of N")
-        check_count(len(pieces), settings.reduction)
-    return [_labelled(length, fragments[length], counts[length], settings) for length in lengths]
-
-
-def _labelled(
-    length: int, fragments: Sequence[Fragment], counts: Mapping[str, Mapping[str, int]], settings: _Settings
-) -> Drawn:
-    labels = labels_of(fragments, settings.labels)
-    return Drawn(length, tuple(fragments), None if labels is None else tuple(labels), counts)
-
-
-def _features(drawn: Drawn, networks: Mapping[str, Model], words: Mapping[str, Any]) -> dict[str, Floats]:
-    """Features by name: the model's, then the baselines'."""
-    records = [SequenceRecord(one.id, one.sequence) for one in drawn.fragments]
-    vectors = {name: matrix(embed(network, records, **words)).astype(np.float64) for name, network in networks.items()}
-    tetra = {TETRA: tetranucleotides([one.sequence for one in drawn.fragments])}
-    return {name: {**vectors, **tetra}[name] for name in (MODEL, TETRA, TWIN) if name in vectors or name == TETRA}
-
-
-def tetranucleotides(sequences: Sequence[str]) -> Floats:
-    """Frequencies of the 136 canonical tetranucleotides, both strands as one; (N, 136), rows add up to 1."""
-    counts_NF = np.stack([spectrum(sequence, 4) for sequence in sequences]).astype(np.float64)
-    return np.asarray(counts_NF / np.maximum(1, counts_NF.sum(1, keepdims=True)))
-
-
-def _clustered(drawn: Drawn, features: Mapping[str, Floats], settings: _Settings) -> Found:
-    found = Found()
-    label_numbers = None if drawn.labels is None else np.unique(drawn.labels, return_inverse=True)[1]
-    genome_numbers = np.unique([one.genome for one in drawn.fragments], return_inverse=True)[1]
-    k = settings.k or (None if drawn.labels is None else len(set(drawn.labels)))
-    for name, values_ND in features.items():
-        for seed in settings.seeds:
-            low_ND = scaled(reduced(values_ND, settings.reduction, seed), settings.reduction)
-            for method in METHODS:
-                if method == "kmeans" and k is None:
-                    continue
-                numbers_N = clusters(low_ND, method, seed, k)
-                row = {"length": drawn.length, "features": name, "method": method, "seed": seed}
-                found.rows.append(row | _figures(numbers_N, label_numbers, genome_numbers, settings, seed))
-                if seed == settings.seeds[0]:
-                    found.columns[f"{_column(name)}_{method}"] = numbers_N.tolist()
-        _pictured(found, drawn, name, values_ND, settings)
-    return found
-
-
-def _column(features: str) -> str:
-    return features.replace(" ", "_")
-
-
-def _figures(numbers_N: Ints, labels_N: Ints | None, genomes_N: Ints, settings: _Settings, seed: int) -> dict[str, Any]:
-    counted: dict[str, Any] = {
-        "fragments": len(numbers_N),
-        "clusters": len(set(numbers_N.tolist()) - {-1}),
-        "noise": float((numbers_N < 0).mean()),
-    }
-    if labels_N is None:
-        return counted
-    figures = agreement(labels_N, numbers_N)
-    ends = ari_interval(labels_N, numbers_N, genomes_N, settings.resample, seed) or (None, None)
-    counted |= {"ari": figures.ari, "ari_low": ends[0], "ari_high": ends[1]}
-    counted |= {name: getattr(figures, name) for name in Agreement._fields[1:-1]}
-    shuffled = np.random.default_rng(seed).permutation(labels_N)
-    counted["ari_shuffled"] = agreement(shuffled, numbers_N).ari
-    return counted
-
-
-def _pictured(found: Found, drawn: Drawn, name: str, values_ND: Floats, settings: _Settings) -> None:
-    """Where fragments lie in two dimensions, as columns and as a panel."""
-    how: Reduction = "pca" if settings.reduction == "none" else settings.reduction
-    places_N2 = reduced(values_ND, how, settings.seeds[0], 2)
-    places_N2 = np.pad(places_N2, ((0, 0), (0, 2 - places_N2.shape[1])))
-    for axis, column in zip("xy", places_N2.T):
-        found.columns[f"{_column(name)}_{axis}"] = column.tolist()
-    own = [row for row in found.rows if row["features"] == name]
-    groups = drawn.labels or [f"cluster {number}" if number >= 0 else "noise" for number in _first(found, name)]
-    found.panels.append(Panel(name, told(own, labelled=drawn.labels is not None), places_N2, groups))
-
-
-def _first(found: Found, name: str) -> list[int]:
-    return found.columns[f"{_column(name)}_hdbscan"]
-
-
-def _described(
-    model: Model, files: Mapping[str, Path], settings: _Settings, words: Mapping[str, Any], twin: bool
-) -> dict[str, Any]:
-    return {
-        **Provenance.of(model).to_dict(),
-        **{name: words[name] for name in ("layer", "pooling", "rc", "context")},
-        "genomes": {name: path.name for name, path in files.items()},
-        "per_genome": settings.per_genome,
-        "max_n": settings.max_n,
-        "labels": str(settings.labels),
-        "reduce": settings.reduction,
-        "umap": {"dimensions": DIMENSIONS, "neighbours": NEIGHBOURS, "min_dist": MIN_DIST},
-        "dbscan": {"epsilon": EPSILON, "min_samples": MIN_SAMPLES},
-        "hdbscan": {"min_cluster_size": MIN_CLUSTER, "min_samples": MIN_SAMPLES},
-        "kmeans": {"k": settings.k or "number of labels"},
-        "seeds": list(settings.seeds),
-        "twin": twin,
-        "interval": f"of ari, 95 %, from resampled {settings.resample}",
-    }

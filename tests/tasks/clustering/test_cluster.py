@@ -1,6 +1,10 @@
 """Clustering toy genomes: composition separates them, shuffled labels do not, and all of it is written down."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import polars as pl
@@ -9,7 +13,7 @@ import pytest
 import genolm
 from genolm.errors import GenolmError, InputError, RunError
 from genolm.genome.records import FlatRecord
-from genolm.tasks.cluster import tetranucleotides
+from genolm.tasks.clustering.clustered import tetranucleotides
 from genolm.tasks.clustering.recipe import clusters, principal_components, reduced, scaled, standardised
 from genolm.tasks.fragments import genome_name, tiles
 
@@ -82,7 +86,7 @@ def test_the_embeddings_are_those_of_embed(genomes, found, monkeypatch):
         seen.setdefault(values.shape[1], values)
         return reduced(values, reduction, seed, dimensions)
 
-    monkeypatch.setattr("genolm.tasks.cluster.reduced", listen)
+    monkeypatch.setattr("genolm.tasks.clustering.clustered.reduced", listen)
     again = genolm.cluster(model, genomes, **WORDS, rc=True, layer=1, twin=False)
     from genolm.tasks.fragments import read_genome
 
@@ -134,6 +138,69 @@ def test_the_folder_is_whole(genomes, tmp_path):
     assert set(pl.read_csv(out / "fragments.tsv", separator="\t")["length"]) == {250, 400}
     with pytest.raises(RunError, match="exists"):
         genolm.cluster("tiny-random-dense", genomes, out, **words)
+
+
+SMALL = {"length": (250, 400), "per_genome": 6, "reduce": "pca", "repeats": 1, "device": "cpu"}
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+KILLED = """
+import json, os, signal, sys
+import genolm, genolm.engine.plan
+from genolm.engine.parts import PartsFolder
+
+def stop(self, number, frame, run, write=PartsFolder.write):
+    size = write(self, number, frame, run)
+    return size if number < 1 else os.kill(os.getpid(), signal.SIGKILL)
+
+PartsFolder.write, genolm.engine.plan.PART_ITEMS = stop, 7
+genolm.cluster("tiny-random-dense", sys.argv[3:], sys.argv[2], **json.loads(sys.argv[1]))
+"""
+
+
+def test_killed_and_resumed_gives_the_same_bytes(genomes, tmp_path, monkeypatch):
+    monkeypatch.setattr("genolm.engine.plan.PART_ITEMS", 7)
+    whole = genolm.cluster("tiny-random-dense", genomes, tmp_path / "whole", **SMALL)
+    command = [sys.executable, "-c", KILLED, json.dumps(SMALL), tmp_path / "out", *genomes]
+    done = subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=120, capture_output=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert len(list((tmp_path / "out.parts").glob("part-*.parquet"))) == 2
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(RunError, match="--resume goes on"):
+        genolm.cluster("tiny-random-dense", genomes, tmp_path / "out", **SMALL)
+    with pytest.raises(RunError, match=r"setting fragments.settings.max_n \(was 0.05, now 0.5\)"):
+        genolm.cluster("tiny-random-dense", genomes, tmp_path / "out", **SMALL, max_n=0.5, resume=True)
+    resumed = genolm.cluster("tiny-random-dense", genomes, tmp_path / "out", **SMALL, resume=True)
+    assert contents(resumed) == contents(whole)
+    assert {path.name for path in tmp_path.iterdir()} == {"whole", "out"}
+
+
+def test_shards_merge_into_the_bytes_of_one_run(genomes, tmp_path, monkeypatch):
+    monkeypatch.setattr("genolm.engine.plan.PART_ITEMS", 7)
+    labels = tmp_path / "labels.tsv"
+    labels.write_text("genome\tlabel\natrich\tone\ngcrich\ttwo\nskewed\tone\n")
+    words = SMALL | {"labels": labels, "tables": "parquet"}
+    whole = genolm.cluster("tiny-random-ocean", genomes, tmp_path / "whole", **words)
+    for shard in ("2/2", "1/2"):
+        genolm.cluster("tiny-random-ocean", genomes, tmp_path / "out", **words, shard=shard)
+    genolm.merge(tmp_path / "out")
+    assert contents(tmp_path / "out") == contents(whole)
+    assert json.loads((whole / "cluster.json").read_text())["settings"]["labels"] == str(labels)
+
+
+def test_batches_give_what_single_fragments_give(genomes):
+    words = SMALL | {"rc": True}
+    together, alone = (genolm.cluster("tiny-random-bert", genomes, **words, token_budget=n) for n in (100_000, 1))
+    for table in ("agreement", "fragments"):
+        for name in together[table].columns:
+            one, other = together[table][name], alone[table][name]
+            if one.dtype.is_float():
+                np.testing.assert_allclose(one.to_numpy(), other.to_numpy(), rtol=1e-3, atol=1e-4)
+            else:
+                assert one.equals(other), name
 
 
 def test_tetranucleotides_are_the_same_on_both_strands():
@@ -196,8 +263,6 @@ def test_one_species_and_two_files_of_one_name(genomes, tmp_path):
 
 @pytest.mark.parametrize(("module", "reduce"), [("sklearn", "pca"), ("umap", "umap")])
 def test_a_missing_package_is_named_before_anything_is_read(module, reduce, monkeypatch):
-    import sys
-
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(GenolmError, match=r"pip install 'genolm\[cluster\]'"):
         genolm.cluster("no-such-model", ["missing.fa"], reduce=reduce)

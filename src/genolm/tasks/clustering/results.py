@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,9 +17,6 @@ from genolm.tasks.clustering.recipe import METHODS
 from genolm.tasks.folders import Form, save_picture, whole_folder, write_rows
 from genolm.tasks.fragments import Fragment
 from genolm.tasks.provenance import Provenance
-
-if TYPE_CHECKING:
-    from genolm.models.model import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +89,14 @@ def fragments_table(drawn: Sequence[Drawn], found: Mapping[int, Found]) -> pl.Da
 
 def write_folder(
     path: Path,
-    model: Model,
+    model: Provenance,
     report: Mapping[str, Any],
     listed: Mapping[str, pl.DataFrame],
     found: Mapping[int, Found],
     form: Form,
 ) -> None:
     """Writes ``cluster.json``, the tables and the picture, all or nothing."""
-    described = Provenance.of(model).described(clustered="fragments of genomes", settings=report["settings"])
+    described = model.described(clustered="fragments of genomes", settings=report["settings"])
     how = {"umap": "UMAP", "pca": "principal components", "none": "principal components"}[report["settings"]["reduce"]]
     labelled = "ari" in listed["agreement"].columns
     groups = "species" if labelled else "cluster of HDBSCAN"
@@ -116,4 +113,4 @@ def write_folder(
         (folder / "cluster.json").write_text(f"{text}\n", "utf-8")
         for name, table in listed.items():
             write_rows([table], folder, name, form)
-        save_picture(draw_clusters(rows, f"Fragments of genomes: {model.card.name}", caption), folder / "clusters.png")
+        save_picture(draw_clusters(rows, f"Fragments of genomes: {model.model}", caption), folder / "clusters.png")
