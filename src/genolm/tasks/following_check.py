@@ -12,6 +12,7 @@ from genolm.engine.interrupt import Interrupted, stoppable
 from genolm.engine.parts import PartsFolder
 from genolm.engine.target import check_target
 from genolm.errors import InputError, RunError
+from genolm.tasks.fragments import listed
 from genolm.tasks.generated_check import check_generated, check_packages
 
 
@@ -50,7 +51,7 @@ class FollowingCheck:
                 command of its own.
             GenolmError: a package that the check needs is not installed.
         """
-        genomes, learned = _listed(natural), _listed(training)
+        genomes, learned = listed(natural), listed(training)
         if learned and not genomes:
             raise InputError("what novelty is measured against belongs to a check: name natural genomes too (--check)")
         if not genomes:
@@ -90,7 +91,3 @@ class FollowingCheck:
         told = ["genolm", "check", out, *(word for pair in named for word in pair), "--out", self.folder]
         command = shlex.join([*map(str, told), *(["--overwrite"] if self.overwrite else [])])
         return f"{out} is whole and its check is not made yet; {command} makes it"
-
-
-def _listed(given: Path | str | Sequence[Path | str]) -> tuple[Path, ...]:
-    return (Path(given),) if isinstance(given, str | Path) else tuple(map(Path, given))

@@ -70,6 +70,11 @@ def read_genome(path: Path) -> list[FlatRecord]:
     return records
 
 
+def listed(given: Path | str | Sequence[Path | str]) -> tuple[Path, ...]:
+    """One path or several, as paths."""
+    return (Path(given),) if isinstance(given, str | Path) else tuple(map(Path, given))
+
+
 def named_files(paths: Iterable[Path | str]) -> dict[str, Path]:
     """Files by the names of their genomes, in their order.
 

@@ -17,7 +17,7 @@ from genolm.errors import InputError
 from genolm.genome.kmers import spectrum
 from genolm.tasks.estimates import Estimate
 from genolm.tasks.folders import save_picture, whole_folder
-from genolm.tasks.fragments import Pieces, matched_pieces, named_files, read_genome
+from genolm.tasks.fragments import Pieces, listed, matched_pieces, named_files, read_genome
 from genolm.tasks.generated.figures import DIVERGENCE, FIGURES, TETRA, Figure, divergence, measure, summarise
 from genolm.tasks.generated.genes import GeneFinder
 from genolm.tasks.generated.markov import MOST_ORDER, MarkovChain
@@ -98,10 +98,10 @@ def check_generated(
     if path is not None:
         check_pictures()
         check_target(path, overwrite=overwrite)
-    given = read_generated(_paths(generated), with_prompt=with_prompt)
+    given = read_generated(listed(generated), with_prompt=with_prompt)
     records = written(given)
-    natural_files = named_files(_paths(reference))
-    training_files = natural_files if training is None else named_files(_paths(training))
+    natural_files = named_files(listed(reference))
+    training_files = natural_files if training is None else named_files(listed(training))
     sides = _sides(records, natural_files, order, seed)
     tables = _measured(_groups(records, sides), training_files, finder)
     report = {
@@ -133,10 +133,6 @@ def _check_settings(order: int, max_tandem: float) -> None:
         raise InputError(f"the order of the Markov model is from 0 to {MOST_ORDER}", value=order)
     if not 0 <= max_tandem <= 1:
         raise InputError("max_tandem is a share from 0 to 1", value=max_tandem)
-
-
-def _paths(given: Path | str | Sequence[Path | str]) -> list[Path]:
-    return [Path(given)] if isinstance(given, str | Path) else [Path(one) for one in given]
 
 
 def _sides(records: Sequence[Generated], files: Mapping[str, Path], order: int, seed: int) -> _Reference:

@@ -10,6 +10,7 @@ from genolm.engine.progress import Progress
 from genolm.errors import InputError, ModelError
 from genolm.genome.formats import file_format
 from genolm.genome.gene_map import read_gene_map
+from genolm.tasks.allele_tokens import unreadable_letters
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.embed import context_bases
 from genolm.tasks.random_twin import random_twin
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     import torch
 
     from genolm.models.model import Model
-    from genolm.tokens.tokenizer import Tokenizer
 
 __all__ = ["Scan", "scan"]
 
@@ -195,7 +195,7 @@ def tiling_of(models: Sequence[Model], window: int | None, overlap: int | None) 
         context_bases(model, window)
     bases = window or min(WINDOW, *(_comfortable(model) for model in models))
     shared = min(OVERLAP, bases // 4) if overlap is None else overlap
-    run = _RUN if all(_reads_n(model.tokenizer) for model in models) else 1
+    run = 1 if any("N" in unreadable_letters(model.tokenizer) for model in models) else _RUN
     if any(not model.causal for model in models):
         # Two models of different kinds read the same windows: what the encoder needs on the right costs the decoder.
         return Tiling(bases, shared - shared // 2, shared // 2, run)
@@ -207,11 +207,3 @@ def _comfortable(model: Model) -> int:
     """Bases of a window; of longer tokens nine tenths of what fits on average, so that most windows need no cut."""
     most = context_bases(model)
     return most if model.tokenizer.bases_per_token == 1 else max(1, most * 9 // 10)
-
-
-def _reads_n(tokenizer: Tokenizer) -> bool:
-    try:
-        tokenizer.encode("ANA")
-    except InputError:
-        return False
-    return True
