@@ -1,10 +1,13 @@
-"""What an encoder refuses to run."""
+"""What an encoder refuses to run, and the precision of its attention."""
 
 import pytest
 import torch
 
 import genolm
 from genolm.errors import ModelError
+from genolm.models.block_layout import deepspeed_layout, drawn_layout
+from genolm.models.block_sparse import block_sparse_attention, plain_block_attention
+from genolm.models.encoder_attention import full_attention, local_attention
 
 NAMES = [f"tiny-random-{kind}" for kind in ("bert", "sparse", "sparse-rotary", "bigbird", "moderngena")]
 
@@ -42,3 +45,22 @@ def test_padding_beyond_the_positions_is_no_token(encoder):
     ids, mask = torch.full((1, encoder.config.max_positions + 9), 7), None
     mask = torch.arange(ids.shape[1])[None] >= 9
     assert encoder(ids, mask_BL=mask).logits.shape == (*ids.shape, encoder.config.vocab_size)
+
+
+@pytest.mark.parametrize("kind", ["full", "local", "blocks", "blocks and padding"])
+@pytest.mark.parametrize("graph", [False, True])
+def test_attention_in_bf16_keeps_its_scores_in_fp32(kind, graph):
+    """Rounded to bf16, the large scores of sharp attention would differ by 1.5 %; the fused kernel differs by 0.2 %."""
+    length = 1024 - 30 * (kind == "blocks and padding")
+    generator = torch.Generator().manual_seed(0)
+    q, k, v = (torch.randn(2, length, 64, generator=generator).bfloat16() for _ in range(3))
+    q *= 6
+    layout = deepspeed_layout(drawn_layout(2, 16, 0), length, 64)
+    if kind.startswith("blocks"):
+        expected = plain_block_attention(*(x.float() for x in (q, k, v)), layout)
+        found = block_sparse_attention(q.requires_grad_(graph), k, v, layout)
+    else:
+        attention = full_attention if kind == "full" else local_attention(128)
+        expected = attention(*(x[None].double() for x in (q, k, v)))[0]
+        found = attention(q[None].requires_grad_(graph), k[None], v[None])[0]
+    assert (found.double() - expected).norm() / expected.norm() < 0.004

@@ -19,7 +19,6 @@ RowAttention = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Queries, keys and values of rows of one length, (B, H, R, D) each, to the mixed values, (B, H, R, D)."""
 
 _QUERIES_AT_A_TIME = 256  # with their scores in the processor's cache
-_SCORES_AT_A_TIME = 1 << 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,25 +86,8 @@ def attend(q_HTD: Tensor, k_HTD: Tensor, v_HTD: Tensor, packing: Packing, attent
 
 
 def full_attention(q_BHRD: Tensor, k_BHRD: Tensor, v_BHRD: Tensor) -> Tensor:
-    """Every token sees every token of its row.
-
-    On a CPU bf16 inference goes by matrix products on blocks of queries, which the processor does in bf16, while
-    torch's fused kernel does not.
-    """
-    products = q_BHRD.device.type == "cpu" and q_BHRD.dtype == torch.bfloat16 and not torch.is_grad_enabled()
-    if not products:
-        return F.scaled_dot_product_attention(q_BHRD, k_BHRD, v_BHRD)
-    rows, heads, length, width = q_BHRD.shape
-    q, k, v = (x.reshape(rows * heads, length, width) for x in (q_BHRD * width**-0.5, k_BHRD, v_BHRD))
-    out = torch.empty_like(q)
-    step = min(length, _QUERIES_AT_A_TIME)
-    together = max(1, _SCORES_AT_A_TIME // (step * length))
-    for h in range(0, rows * heads, together):
-        keys, values = k[h : h + together].transpose(1, 2), v[h : h + together]
-        for start in range(0, length, step):
-            scores = torch.bmm(q[h : h + together, start : start + step], keys)
-            torch.bmm(scores.softmax(-1), values, out=out[h : h + together, start : start + step])
-    return out.view(rows, heads, length, width)
+    """Every token sees every token of its row, by torch's fused kernel, which keeps scores in fp32."""
+    return F.scaled_dot_product_attention(q_BHRD, k_BHRD, v_BHRD)
 
 
 def local_attention(window: int) -> RowAttention:
