@@ -1,6 +1,7 @@
 """K-mers as numbers, against plain strings."""
 
 import random
+from itertools import product
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from genolm.genome.kmers import (
     sampled_kmers,
     spectrum,
     stranded_kmers,
+    word_counts,
 )
 from genolm.genome.sequence import reverse_complement
 
@@ -63,3 +65,15 @@ def test_a_sample_is_the_same_share_of_the_same_kmers_everywhere():
     shared = np.isin(sample, sampled_kmers(letters(reverse_complement(joined)), 20)).mean()
     assert shared == pytest.approx(0.5, abs=0.05)
     assert set(sample.tolist()) <= set(sampled_kmers(letters(one), 1).tolist())
+
+
+@pytest.mark.parametrize("k", [1, 2, 5])
+def test_words_are_counted_as_one_strand_or_both_read(k):
+    text = dna(300, 8) + "N" + dna(200, 9)
+    words = ["".join(word) for word in product("ACGT", repeat=k)]
+    own, turned = (
+        [sum(one[place : place + k] == word for place in range(len(one))) for word in words]
+        for one in (text, reverse_complement(text))
+    )
+    assert word_counts(text, k, both_strands=False).tolist() == own
+    assert word_counts(text, k, both_strands=True).tolist() == (np.array(own) + turned).tolist()

@@ -113,6 +113,15 @@ def stranded_kmers(ids: Bytes, k: int) -> tuple[Codes, NDArray[np.bool_]]:
     return np.concatenate([codes for codes, _ in parts]), np.concatenate([whole for _, whole in parts])
 
 
+def word_counts(sequence: str, k: int, *, both_strands: bool) -> NDArray[np.int64]:
+    """How often each of the 4^k words stands in a text as it is read, or as both its strands are; (4^k,)."""
+    codes, whole = stranded_kmers(letters(sequence), k)
+    words = codes[whole].astype(np.int64)
+    if both_strands:
+        words = np.concatenate((words, _turned(k)[words]))
+    return np.bincount(words, minlength=4**k)
+
+
 def spectrum(sequence: str, k: int) -> NDArray[np.int64]:
     """How often each canonical k-mer of :func:`canonical_kmers` stands in a text, both strands as one; (F,)."""
     classes, count = _classes(k)
@@ -134,12 +143,17 @@ _DIGITS[list(LETTERS)] = range(4)
 @cache
 def _classes(k: int) -> tuple[NDArray[np.int64], int]:
     """For every one of the 4^k k-mers the number of its canonical one, and how many there are."""
-    plus = np.arange(4**k, dtype=np.int64)
-    minus, rest = np.zeros_like(plus), plus.copy()
-    for _ in range(k):
-        minus, rest = minus * 4 + 3 - rest % 4, rest // 4
-    smaller, classes = np.unique(np.minimum(plus, minus), return_inverse=True)
+    smaller, classes = np.unique(np.minimum(np.arange(4**k), _turned(k)), return_inverse=True)
     return classes, len(smaller)
+
+
+@cache
+def _turned(k: int) -> NDArray[np.int64]:
+    """The number of every word's reverse complement, (4^k,)."""
+    rest, turned = np.arange(4**k), np.zeros(4**k, np.int64)
+    for _ in range(k):
+        turned, rest = turned * 4 + 3 - rest % 4, rest // 4
+    return turned
 
 
 def _both_strands(digits: Codes, k: int) -> tuple[Codes, Codes]:

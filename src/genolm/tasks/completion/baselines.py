@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genolm.genome.flat_files import flat_format, read_flat_file
-from genolm.genome.kmers import letters, stranded_kmers
+from genolm.genome.kmers import word_counts
 from genolm.genome.records import read_fasta
-from genolm.genome.sequence import reverse_complement, upper_dna
+from genolm.genome.sequence import upper_dna
 from genolm.tasks.completion.genes import Choice, Gene, choose_genes
 
 BASELINES = ("markov", "natural", "shuffled")
@@ -76,12 +76,7 @@ class Baselines:
         return (other.prompt + other.truth)[start:stop]
 
     def _counts(self, sequence: str) -> NDArray[np.int64]:
-        strands = (sequence, reverse_complement(sequence)) if self.both_strands else (sequence,)
-        counts = np.zeros(4 ** (self.order + 1), np.int64)
-        for strand in strands:
-            codes, whole = stranded_kmers(letters(strand), self.order + 1)
-            counts += np.bincount(codes[whole].astype(np.int64), minlength=len(counts))
-        return counts
+        return word_counts(sequence, self.order + 1, both_strands=self.both_strands)
 
 
 @lru_cache(maxsize=2)

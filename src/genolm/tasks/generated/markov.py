@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from genolm.genome.kmers import letters, stranded_kmers
+from genolm.genome.kmers import word_counts
 
 MOST_ORDER = 10
 _LETTERS = np.frombuffer(b"ACGT", np.uint8)
@@ -27,15 +26,13 @@ class MarkovChain:
     def add(self, sequences: Iterable[str]) -> None:
         """Counts the words of order + 1 bases of some sequences."""
         for sequence in sequences:
-            codes, whole = stranded_kmers(letters(sequence), self.order + 1)
-            self._words += np.bincount(codes[whole], minlength=len(self._words))
+            self._words += word_counts(sequence, self.order + 1, both_strands=True)
 
     def draw(self, lengths: Sequence[int], random: np.random.Generator) -> list[str]:
         """One sequence for each length; it begins with a word of the reference."""
-        both = self._words + self._words[_reversed(self.order + 1)]
-        steps_C4 = np.cumsum((both + 1).reshape(-1, 4), axis=1, dtype=np.float64)
+        steps_C4 = np.cumsum((self._words + 1).reshape(-1, 4), axis=1, dtype=np.float64)
         steps_C4 /= steps_C4[:, -1:]
-        starts = both.reshape(-1, 4).sum(1) + 1.0
+        starts = self._words.reshape(-1, 4).sum(1) + 1.0
         context_N = random.choice(len(starts), size=len(lengths), p=starts / starts.sum())
         longest = max(lengths, default=0)
         digits_NL = np.empty((len(lengths), self.order + longest), np.int64)
@@ -47,11 +44,3 @@ class MarkovChain:
             context_N = (context_N * 4 + digits_NL[:, place]) % len(steps_C4)
         rows = _LETTERS[digits_NL[:, self.order :]]
         return [row[:length].tobytes().decode() for row, length in zip(rows, lengths)]
-
-
-def _reversed(k: int) -> NDArray[np.int64]:
-    """The number of each k-mer's reverse complement."""
-    rest, turned = np.arange(4**k), np.zeros(4**k, np.int64)
-    for _ in range(k):
-        turned, rest = turned * 4 + 3 - rest % 4, rest // 4
-    return turned
