@@ -62,6 +62,9 @@ def test_lower_case_reads_as_upper_case():
         (T2T, "ACGT\n", r"letter '\\n' at position 4 .* is not in the vocabulary"),
         (T2T, " ACGT", "letter ' ' at position 0"),
         (T2T, "ACGTÄ", "letter 'Ä' at position 4"),
+        (T2T, "AZÉ", "letter 'Z' at position 1"),
+        (T2T, "AÉZ", "letter 'É' at position 1"),
+        (T2T, "AÉ?", "letter 'É' at position 1"),
         (T2T, "AC[MASK]", r"letter '\[' at position 2"),
         (OLD, "ACGTN", "letter 'N' at position 4 .* no letter for an unknown base; leave it out, or choose unknown"),
         (OLD, "R", "ambiguity code that this vocabulary lacks"),
@@ -184,6 +187,22 @@ def test_mean_length_of_a_token_is_told_or_measured(tmp_path):
     (tmp_path / "tokenizer_config.json").write_text('{"pad_token": "<pad>"}')
     with pytest.raises(ModelError, match="no special token <pad>"):
         BpeTokenizer.read(tmp_path)
+
+
+@pytest.mark.parametrize("told", ["NaN", "-3", "Infinity"])
+def test_a_mean_length_that_is_none_is_refused(tmp_path, told):
+    (tmp_path / "tokenizer.json").write_bytes(T2T.vocabulary.content)
+    (tmp_path / "tokenizer_config.json").write_text(f'{{"bases_per_token": {told}}}')
+    with pytest.raises(ModelError, match="bases_per_token is a number above 0"):
+        BpeTokenizer.read(tmp_path)
+
+
+def test_which_ids_are_plain_is_found_out_once():
+    plain = T2T.plain_ids
+    assert (plain[T2T.encode("ACGTGATTACA")].all(), plain[T2T.n_id], plain[:6].any()) == (True, False, False)
+    assert all(plain[number] == (set(T2T.decode([number])) <= set("ACGT")) for number in range(0, 32_000, 97))
+    plain[:] = False
+    assert T2T.plain_ids.any()
 
 
 def test_policies_of_a_folder_give_way_to_those_asked_for(tmp_path):

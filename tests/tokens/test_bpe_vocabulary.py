@@ -66,6 +66,8 @@ def test_upper_casing_and_white_space_rules_are_nothing_to_us():
         (in_model(merges=["A C", "AC G"]), "the merge of 'AC' and 'G' makes no piece"),
         (in_model(merges=["A C G"]), "no tokenizer.json of a byte-pair vocabulary"),
         (toy_bytes(letters="ACG"), "the vocabulary has no T"),
+        (in_model(unk_token="<unk>"), "its unk_token '<unk>' is no token"),
+        (toy_bytes(added_tokens=[{"id": 20, "content": "[PAD]"}]), r"'\[PAD\]' is 3 in its vocab and 20 in its added"),
         (in_model(vocab={"A": 5, "C": 5, "G": 6, "T": 7}), "two pieces have the same id"),
         (toy_bytes(added_tokens=[{"id": 20, "content": "CAT"}]), "its special token 'CAT' is written like sequence"),
         (toy_bytes(normalizer={"type": "NFC"}), "does not have the rule .*NFC.* of its normalizer"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -65,7 +66,7 @@ class BpeTokenizer:
         rna: read U as T.
         pad: name of the special token that fills batches.
         eod: name of the special token that ends a document.
-        bases_per_token: mean length of a token in the sequence the vocabulary is meant for; None to measure it on
+        bases_per_token: mean length of a token in the sequence the vocabulary is meant for; 0 to measure it on
             random bases.
 
     Attributes:
@@ -86,6 +87,7 @@ class BpeTokenizer:
     run: int = field(init=False)
     _model: BPE = field(init=False, repr=False, compare=False)
     _lengths: NDArray[np.int64] = field(init=False, repr=False, compare=False)
+    _plain: NDArray[np.bool_] = field(init=False, repr=False, compare=False)
     _names: dict[int, str] = field(init=False, repr=False, compare=False)
     _table: bytes = field(init=False, repr=False, compare=False)
     _accepted: bytes = field(init=False, repr=False, compare=False)
@@ -99,6 +101,7 @@ class BpeTokenizer:
         model = BPE(dict(vocabulary.pieces), list(vocabulary.merges), unk_token=vocabulary.unknown)
         object.__setattr__(self, "_model", model)
         object.__setattr__(self, "_lengths", self._measured_lengths())
+        object.__setattr__(self, "_plain", self._plain_pieces())
         object.__setattr__(self, "_names", {number: piece for piece, number in vocabulary.pieces.items()})
         table = self._letters()
         object.__setattr__(self, "_accepted", bytes(sorted(table)))
@@ -179,9 +182,7 @@ class BpeTokenizer:
     @property
     def plain_ids(self) -> NDArray[np.bool_]:
         """True at ids whose letters are A, C, G and T alone, shape (vocab_size,)."""
-        plain = np.zeros(self.vocab_size, bool)
-        plain[[number for piece, number in self.vocabulary.pieces.items() if set(piece) <= set("ACGT")]] = True
-        return plain
+        return self._plain.copy()
 
     def special_id(self, name: str) -> int:
         """Id of the special token ``name``.
@@ -197,7 +198,8 @@ class BpeTokenizer:
     def encode(self, sequence: str) -> NDArray[np.int32]:
         """Token ids of the sequence, shape (tokens,), without special tokens.
 
-        A sequence cut at a border between two tokens has the same tokens in its two parts.
+        A sequence cut at a border between two tokens has the same tokens in its two parts, unless the cut is inside a
+        run of N: with ``mask`` that is several tokens.
 
         Raises:
             InputError: at the first letter that the policies refuse; names it and its 0-based position.
@@ -269,6 +271,8 @@ class BpeTokenizer:
         for name, allowed in (("n", RunPolicy), ("unknown", UnknownPolicy), ("case", CasePolicy)):
             if (value := getattr(self, name)) not in get_args(allowed):
                 raise ModelError(f"{name} must be one of {', '.join(get_args(allowed))}, not {value!r}")
+        if not 0 <= self.bases_per_token < math.inf:
+            raise ModelError(f"bases_per_token is a number above 0 (0 to measure it), not {self.bases_per_token}")
         if lacking := [name for name in (self.pad, self.eod) if name not in self.vocabulary.special]:
             raise ModelError(f"the vocabulary has no special token {lacking[0]}")
         if self.n == "gap" and self.vocabulary.gap is None:
@@ -290,6 +294,11 @@ class BpeTokenizer:
         if self.unknown == "unk" and vocabulary.unknown is not None:
             lengths[vocabulary.pieces[vocabulary.unknown]] = 1
         return lengths
+
+    def _plain_pieces(self) -> NDArray[np.bool_]:
+        plain = np.zeros(self.vocab_size, bool)
+        plain[[number for piece, number in self.vocabulary.pieces.items() if set(piece) <= set("ACGT")]] = True
+        return plain
 
     def _letters(self) -> dict[int, int]:
         """Every byte that may stand in a sequence, and the byte it is read as."""
@@ -326,10 +335,7 @@ class BpeTokenizer:
 
     def _read(self, sequence: str) -> str:
         """The sequence in letters of the vocabulary, one for one."""
-        try:
-            data = sequence.encode("ascii", "replace" if self.unknown == "unk" else "strict")
-        except UnicodeEncodeError as error:
-            raise self._refusal(sequence, error.start) from None
+        data = sequence.encode("ascii", "replace")  # other letters as question marks, which no vocabulary has
         if refused := data.translate(None, self._accepted):
             raise self._refusal(sequence, data.index(refused[0]))
         return data.translate(self._table).decode("ascii")

@@ -101,17 +101,21 @@ def is_byte_pair(values: Mapping[str, Any]) -> bool:
 def _vocabulary(values: dict[str, Any], content: bytes) -> Vocabulary:
     model = values["model"]
     _check_model(model)
-    pieces = {**model["vocab"], **{token["content"]: token["id"] for token in values.get("added_tokens") or ()}}
+    added = {token["content"]: token["id"] for token in values.get("added_tokens") or ()}
+    pieces = {**model["vocab"], **added}
+    if moved := next((name for name in added if model["vocab"].get(name, added[name]) != added[name]), None):
+        raise ModelError(f"{moved!r} is {model['vocab'][moved]} in its vocab and {added[moved]} in its added_tokens")
     gap, run = _gap_rule(values, pieces)
-    added = {token["content"] for token in values.get("added_tokens") or ()}
     special = {name: pieces[name] for name in pieces if name != gap and (name in added or _SPECIAL.fullmatch(name))}
     merges = tuple(_pair(merge) for merge in model["merges"])
     _check_pieces(pieces, special, merges)
+    if (unknown := model.get("unk_token")) is not None and unknown not in pieces:
+        raise ModelError(f"its unk_token {unknown!r} is no token")
     found: dict[str, Any] = {
         "pieces": pieces,
         "merges": merges,
         "special": special,
-        "unknown": model.get("unk_token"),
+        "unknown": unknown,
         "gap": gap,
         "strips": any(rule["type"] == "Strip" for rule in _rules(values.get("normalizer"))),
         "joins_unknown": bool(model.get("fuse_unk")),
