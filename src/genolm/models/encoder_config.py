@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
@@ -155,6 +156,8 @@ class EncoderConfig:
             raise ModelError("labels of a sequence are read from the pooler, and there is none")
 
     def _check_norms(self) -> None:
+        if not 0 <= self.norm_eps < math.inf:
+            raise ModelError(f"norm_eps must be a number that is not negative, not {self.norm_eps}")
         if self.norm == "post" and (self.final_norm or not self.first_norm):
             raise ModelError("norms after the blocks (post) have no final norm and leave none out")
 

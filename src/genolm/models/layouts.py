@@ -118,8 +118,11 @@ def _check_layouts(settled: Settled, where: str) -> None:
             raise ModelError(f"{where}: lacks the block layout {name}")
         if stored.shape != shape:
             raise ModelError(f"{where}: {name} is {list(stored.shape)} where its config asks for {list(shape)}")
-        if stored.dtype.is_floating_point or not set(stored.read().unique().tolist()) <= {0, 1}:
+        layout_HCC = stored.read()
+        if stored.dtype.is_floating_point or not set(layout_HCC.unique().tolist()) <= {0, 1}:
             raise ModelError(f"{where}: {name} holds other values than 0 and 1")
+        if not layout_HCC.diagonal(dim1=1, dim2=2).all():
+            raise ModelError(f"{where}: {name} has rows that do not attend to their own block")
 
 
 def _drop_tied_head(held: dict[str, Held], where: str, head: str, embedding: str) -> None:

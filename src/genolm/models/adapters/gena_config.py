@@ -13,7 +13,7 @@ from typing import Any
 
 from genolm.errors import ModelError
 from genolm.models.adapters.encoder_words import ACTIVATIONS, SIZES, WRITTEN_ACTIVATIONS
-from genolm.models.adapters.json_values import chosen, number, require, truth, whole
+from genolm.models.adapters.json_values import chosen, number, require, truth, unscaled, whole
 from genolm.models.encoder_config import BlockSparseConfig, EncoderConfig
 
 BERT, BIGBIRD = "bert", "big_bird"
@@ -47,6 +47,8 @@ def read_bert(values: Mapping[str, Any], *, file: str | Path = "config.json") ->
         ModelError: a missing or impossible value, an activation or position type that is not known, a decoder.
     """
     require(values, _ONLY, file)
+    for key in ("rope_scaling", "rope_parameters"):
+        unscaled(values, key, file)
     before = truth(values, "pre_layer_norm", file, default=False)
     positions = chosen(values, "position_embedding_type", file, _POSITIONS, default="absolute")
     told = _told(values, file)

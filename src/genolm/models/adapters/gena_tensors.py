@@ -53,7 +53,7 @@ def settle(held: Mapping[str, Held], config: EncoderConfig, values: Mapping[str,
     Raises:
         ModelError: the two contradict each other, or tensors contradict tensors; the reason is told.
     """
-    for agree in (_depth, _rows, _norm_place, _final_norm, _positions, _rotary, _sparse):
+    for agree in (_depth, _rows, _norm_place, _final_norm, _positions, _numbers, _rotary, _sparse):
         agree(held, config, where)
     config = replace(config, **_heads(held, config, values, where))
     layouts = {ours: held[theirs] for theirs, ours in gena.layouts(config).items() if theirs in held}
@@ -135,6 +135,13 @@ def _positions(held: Mapping[str, Held], config: EncoderConfig, where: str) -> N
             f"{where}: its table of positions has {rows} rows, but its config says max_position_embeddings"
             f" {config.max_positions}"
         )
+
+
+def _numbers(held: Mapping[str, Held], config: EncoderConfig, where: str) -> None:
+    """The stored numbers of positions; absent from files that newer programs wrote."""
+    stored = held.get(gena.POSITION_IDS)
+    if stored is not None and not torch.equal(stored.read().flatten().long(), torch.arange(config.max_positions)):
+        raise ModelError(f"{where}: {gena.POSITION_IDS} is not 0 to {config.max_positions - 1} in order")
 
 
 def _rotary(held: Mapping[str, Held], config: EncoderConfig, where: str) -> None:

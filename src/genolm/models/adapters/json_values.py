@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,20 @@ def whole(values: Mapping[str, Any], key: str, file: str | Path, default: int | 
 
 
 def number(values: Mapping[str, Any], key: str, file: str | Path, default: float | None = None) -> float:
-    """A number that is not negative."""
+    """A finite number that is not negative."""
     value = values.get(key, default)
     value = default if value is None else value
-    if not isinstance(value, int | float) or isinstance(value, bool) or value < 0:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < math.inf:
         raise ModelError(f"{file}: {key} must be a number, not {value!r}")
     return float(value)
+
+
+def unscaled(values: Mapping[str, Any] | None, key: str, file: str | Path) -> None:
+    """Refuse rotary positions that are scaled: a rule beside the base under ``key``, in any of its forms."""
+    rule = (values or {}).get(key)
+    kind = rule.get("rope_type", rule.get("type", "default")) if isinstance(rule, Mapping) else rule
+    if kind not in (None, "default"):
+        raise ModelError(f"{file}: {key} {kind!r} is not supported; only unscaled positions are")
 
 
 def truth(values: Mapping[str, Any], key: str, file: str | Path, default: bool) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from genolm.errors import ModelError
 from genolm.models.adapters.encoder_words import ACTIVATIONS, SIZES, WRITTEN_ACTIVATIONS
-from genolm.models.adapters.json_values import chosen, number, require, truth, whole
+from genolm.models.adapters.json_values import chosen, number, require, truth, unscaled, whole
 from genolm.models.encoder_config import EncoderConfig
 
 MODERNBERT = "modernbert"
@@ -75,6 +75,10 @@ def _global_every(values: Mapping[str, Any], file: str | Path) -> int:
         return whole(values, "global_attn_every_n_layers", file)
     if not isinstance(types, list) or set(types) - {_FULL, _SLIDING} or types[:1] != [_FULL]:
         raise ModelError(f"{file}: layer_types {types!r} is not supported; the first layer must be {_FULL}")
+    if len(types) != values.get("num_hidden_layers"):
+        raise ModelError(
+            f"{file}: layer_types names {len(types)} layers, num_hidden_layers is {values.get('num_hidden_layers')!r}"
+        )
     every = types.index(_FULL, 1) if _FULL in types[1:] else max(len(types), 1)
     if types != [_SLIDING if layer % every else _FULL for layer in range(len(types))]:
         raise ModelError(f"{file}: layer_types does not have {_FULL} every {every} layers")
@@ -87,17 +91,29 @@ def _global_every(values: Mapping[str, Any], file: str | Path) -> int:
 
 def _thetas(values: Mapping[str, Any], file: str | Path) -> tuple[float, float]:
     """Bases of layers that see everything and of those with a window."""
+    unscaled(values, "rope_scaling", file)
     found = values.get("rope_parameters")
-    if not isinstance(found, Mapping):
+    if found is None:
         whole_theta = number(values, "global_rope_theta", file)
         return whole_theta, number(values, "local_rope_theta", file, default=whole_theta)
-    kinds = [found.get(kind) or {} for kind in (_FULL, _SLIDING)]
-    for kind in kinds:
-        if kind.get("rope_type", "default") != "default":
-            raise ModelError(f"{file}: rope_type {kind['rope_type']!r} is not supported; only unscaled positions are")
     place = f"{file}: rope_parameters"
+    if not isinstance(found, Mapping) or set(found) - {_FULL, _SLIDING}:
+        raise ModelError(f"{place} {found!r} is not supported; it must be an object with {_FULL} and {_SLIDING}")
+    kinds = [_rule(found.get(kind), f"{place}: {kind}") for kind in (_FULL, _SLIDING)]
     whole_theta = number({**values, **kinds[0]}, "rope_theta", place, default=values.get("global_rope_theta"))
     return whole_theta, number(kinds[1], "rope_theta", place, default=values.get("local_rope_theta", whole_theta))
+
+
+def _rule(found: Any, place: str) -> Mapping[str, Any]:
+    """What is said of one kind of layer: the base alone."""
+    if found is None:
+        return {}
+    if not isinstance(found, Mapping):
+        raise ModelError(f"{place} must be an object, not {found!r}")
+    unscaled(found, "rope_type", place)
+    if more := sorted(set(found) - {"rope_type", "rope_theta"}):
+        raise ModelError(f"{place} has {more[0]}, which is not supported; only unscaled positions are")
+    return found
 
 
 def inexpressible(config: EncoderConfig) -> str | None:
