@@ -11,6 +11,11 @@ from tests.contracts.zoo_networks import (
     token_model_of,
 )
 
+import genolm
+
+
+TOKENS = [*ENCODERS, "genomeocean-100m", "genomeocean-4b"]
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread():
@@ -38,9 +43,19 @@ def encoder(request):
     return random_network(request.param)
 
 
-@pytest.fixture(scope="session", params=[*ENCODERS, "genomeocean-100m", "genomeocean-4b"])
+@pytest.fixture(scope="session", params=TOKENS)
 def token_model(request):
     """A model whose tokens are several bases: every encoder, and decoders of GenomeOcean."""
+    return token_model_of(random_token_network(request.param))
+
+
+@pytest.fixture(scope="session", params=[*TOKENS, "tiny-random-rmt", "bfloat16"])
+def embedding_model(request):
+    """A model that embeds tokens of several bases: also with a recurrent memory, and once in bf16."""
+    if request.param == "bfloat16":
+        return genolm.load("tiny-random-bert", device="cpu", dtype="bfloat16")
+    if request.param == "tiny-random-rmt":
+        return genolm.load(request.param, device="cpu")
     return token_model_of(random_token_network(request.param))
 
 

@@ -13,7 +13,7 @@ from genolm.tasks.vectors import matrix
 
 CLOSE = {"atol": 2e-5, "rtol": 2e-4}
 LENGTHS = (90, 3, 41, 64)
-SEQUENCE_LENGTHS = (130, 2, 60, 201, 33)
+SEQUENCE_LENGTHS = (130, 2, 60, 201, 33)  # the longest is several segments of a recurrent memory
 
 
 def row(length, seed, tokens):
@@ -93,18 +93,23 @@ def sequences():
     return ["".join(source.choices("ACGT", [5, 3, 3, 5], k=length)) for length in SEQUENCE_LENGTHS]
 
 
+def close(model):
+    """What rounding may change: in bf16 the order of sums shows in the third digit."""
+    return CLOSE if model.dtype == torch.float32 else {"atol": 3e-2, "rtol": 3e-2}
+
+
 @pytest.mark.parametrize("pooling", ["mean", "max"])
-def test_embed_batch_equals_single(token_model, sequences, pooling):
-    together = matrix(embed(token_model, sequences, layer="all", pooling=pooling, rc=True))
-    alone = [matrix(embed(token_model, [one], layer="all", pooling=pooling, rc=True)) for one in sequences]
-    np.testing.assert_allclose(together, np.concatenate(alone), **CLOSE)
+def test_embed_batch_equals_single(embedding_model, sequences, pooling):
+    together = matrix(embed(embedding_model, sequences, layer="all", pooling=pooling, rc=True))
+    alone = [matrix(embed(embedding_model, [one], layer="all", pooling=pooling, rc=True)) for one in sequences]
+    np.testing.assert_allclose(together, np.concatenate(alone), **close(embedding_model))
 
 
-def test_embedding_is_symmetric(token_model, sequences):
+def test_embedding_is_symmetric(embedding_model, sequences):
     pair = [sequences[0], reverse_complement(sequences[0])]
-    forward, reverse = np.split(matrix(embed(token_model, pair, layer="all", rc=True)), 2)
-    np.testing.assert_allclose(forward, reverse, **CLOSE)
-    one, other = np.split(matrix(embed(token_model, pair, layer="all")), 2)
+    forward, reverse = np.split(matrix(embed(embedding_model, pair, layer="all", rc=True)), 2)
+    np.testing.assert_allclose(forward, reverse, **close(embedding_model))
+    one, other = np.split(matrix(embed(embedding_model, pair, layer="all")), 2)
     assert not np.allclose(one, other, atol=1e-2), "without the average the strands differ"
 
 
