@@ -238,8 +238,8 @@ def complete(
     sampler = Sampler(repetition_penalty, temperature, top_k, top_p)
     chosen = choose_genes(choice)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
-    if path is not None:
-        check_target(summary_path(path), overwrite=overwrite, resume=resume, run=path)
+    for target in [] if path is None else [path, summary_path(path)]:
+        check_target(target, overwrite=overwrite, resume=resume, run=path)
     opened = bulk.open(model, path)
     _check(opened, chosen.genes)
     provenance, width = Provenance.of(opened), opened.tokenizer.bases_per_token
