@@ -53,10 +53,12 @@ def test_detect(folder, monkeypatch):
     assert "shuffled labels" in done.stdout and "handmade, taxon four (held out)" in done.stdout
     said = json.loads((folder / "det" / "detector.json").read_text())
     assert said["false_positive_rate"] == 0.1 and said["report"]["settings"]["crops"] == [60, 120]
-    run(folder, monkeypatch, "detect", "apply", "det", "made.fa", "--out", "calls.csv", "-q")
+    run(folder, monkeypatch, "detect", "apply", "det", "made.fa", "calls.csv", "-q")
     calls = pl.read_csv(folder / "calls.csv")
     assert calls["id"].to_list() == [f"g{number}" for number in range(40)]
-    assert set(calls["warning"]) == {"trained on 60 to 120 bases"}
+    flat = "the detector knows nothing: its calibration is flat"
+    assert set(calls["warning"]) == {f"trained on 60 to 120 bases; {flat}"}
+    assert f"note: {flat}, and it calls nothing generated" in done.stderr
 
 
 def test_check(folder, monkeypatch):

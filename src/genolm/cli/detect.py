@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from genolm.cli.errors import reported
-from genolm.cli.genomics import Quiet
-from genolm.cli.options import Context, Overwrite, Precision, Seed, Strands, at_least
+from genolm.cli.options import Context, Seed, Strands, bulk, shown
 from genolm.cli.text import print_table
 
 app = typer.Typer(
@@ -21,13 +18,11 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Device = Annotated[
-    str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps; default the best there is.")
-]
-BatchTokens = Annotated[
-    int | None, typer.Option("--batch-tokens", callback=at_least(1), metavar="N", help="Tokens in one batch.")
-]
 Names = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Tested, never trained on; can be repeated.")]
+Decodings = Annotated[
+    list[str] | None,
+    typer.Option(metavar="SETTINGS", help='Likewise, all that have these, as in "temperature=1.0 top_k=0".'),
+]
 
 
 def train(
@@ -56,7 +51,7 @@ def train(
         typer.Option(metavar="BASES", help="Length that generated sequences are cut to; repeat for several."),
     ] = None,
     hold_out_generator: Names = None,
-    hold_out_decoding: Names = None,
+    hold_out_decoding: Decodings = None,
     hold_out_taxon: Names = None,
     layer: Annotated[
         int | None, typer.Option(metavar="N", help="Layer: 0 the embedding, -1 the last; default from the card.")
@@ -67,15 +62,10 @@ def train(
     rc: Strands = False,
     context: Context = None,
     seed: Seed = 0,
-    device: Device = None,
-    dtype: Precision = None,
-    batch_tokens: BatchTokens = None,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-) -> None:
+    settings: dict[str, Any],
+) -> Path:
     """Train a calibrated detector and test it on genomes that it was not trained on."""
     from genolm.tasks.detect import train_detector as function
-    from genolm.tasks.detection.folder import load_detector
 
     function(
         natural,
@@ -96,18 +86,19 @@ def train(
         rc=rc,
         context=context,
         seed=seed,
-        device=device,
-        dtype=dtype,
-        token_budget=batch_tokens,
-        overwrite=overwrite,
-        progress=not quiet and sys.stderr.isatty(),
+        **settings,
     )
-    if not quiet:
-        report = load_detector(out).report
-        print_table(_line(row) for row in (*report["evaluation"], *report["parts"]))
-        for note in report["notes"]:
-            typer.echo(f"note: {note}", err=True)
-        typer.echo(f"wrote {out}", err=True)
+    return out
+
+
+def _show(out: Path) -> None:
+    """Prints the report of a detector, and its notes."""
+    from genolm.tasks.detection.folder import load_detector
+
+    report = load_detector(out).report
+    print_table(_line(row) for row in (*report["evaluation"], *report["parts"]))
+    for note in report["notes"]:
+        typer.echo(f"note: {note}", err=True)
 
 
 def _line(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,17 +112,13 @@ def _line(row: Mapping[str, Any]) -> dict[str, Any]:
 def apply(
     detector: Annotated[Path, typer.Argument(metavar="DETECTOR", help="What `genolm detect train` wrote.")],
     inputs: Annotated[str, typer.Argument(metavar="INPUT", help="FASTA or another file of sequences; - is stdin.")],
+    out: Annotated[Path, typer.Argument(metavar="OUTPUT", help="A .parquet, .tsv or .csv table.")],
     *,
-    out: Annotated[Path, typer.Option("--out", metavar="TABLE", help="A .tsv, .csv or .parquet table.")],
     model: Annotated[
         str | None, typer.Option(metavar="MODEL", help="Where the detector's model lies now, if elsewhere.")
     ] = None,
-    device: Device = None,
-    dtype: Precision = None,
-    batch_tokens: BatchTokens = None,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-) -> None:
+    settings: dict[str, Any],
+) -> Path:
     """Call sequences natural or generated, with a probability."""
     from genolm.tasks.detect import apply_detector as function
 
@@ -140,15 +127,10 @@ def apply(
         inputs,
         out,
         model=model,
-        device=device,
-        dtype=dtype,
-        token_budget=batch_tokens,
-        overwrite=overwrite,
-        progress=not quiet and sys.stderr.isatty(),
+        **settings,
     )
-    if not quiet:
-        typer.echo(f"wrote {out}", err=True)
+    return out
 
 
-for _verb in (train, apply):
-    app.command()(reported(_verb))
+for _verb in (shown(bulk(train), _show), bulk(apply)):
+    app.command()(_verb)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from functools import wraps
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from genolm.cli.options import Context, ModelName, Overwrite, Seed, Strands, at_least, bulk
+from genolm.cli.options import Context, ModelName, Overwrite, Seed, Strands, at_least, bulk, shown
 from genolm.cli.text import print_table
 
 Folder = Annotated[
@@ -90,19 +89,12 @@ def cluster(
     return out
 
 
-def _with_table(command: Callable[..., None]) -> Callable[..., None]:
-    """The bulk verb, after which the means over seeds are printed unless there is nothing yet or nothing is wanted."""
-
-    @wraps(command)
-    def shown(**given: Any) -> None:
-        command(**given)
-        if not given["quiet"] and given["shard"] is None:
-            print_table(_rounded(row) for row in _report(given["out"] / "cluster.json")["summary"])
-
-    return shown
+def _means(out: Path) -> None:
+    """Prints the means over seeds."""
+    print_table(_rounded(row) for row in _report(out / "cluster.json")["summary"])
 
 
-CLUSTER = _with_table(bulk(cluster))
+CLUSTER = shown(bulk(cluster), _means)
 
 
 def check(

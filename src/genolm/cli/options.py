@@ -145,6 +145,18 @@ def bulk(verb: Callable[..., Path]) -> Callable[..., None]:
     return reported(command, resumable=True)
 
 
+def shown(command: Callable[..., None], show: Callable[[Path], None]) -> Callable[..., None]:
+    """A bulk verb whose result, ``out``, is then printed too, unless it is quiet or leaves its result to merge."""
+
+    @wraps(command)
+    def showing(**given: Any) -> None:
+        command(**given)
+        if not given["quiet"] and given["shard"] is None:
+            show(given["out"])
+
+    return showing
+
+
 def _closing_line(out: Path, shard: str | None) -> None:
     if shard is None:
         typer.echo(f"wrote {out}", err=True)

@@ -6,26 +6,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-import polars as pl
-from numpy.typing import NDArray
-
-import genolm
 from genolm.engine.progress import Progress
 from genolm.engine.target import check_target
-from genolm.errors import InputError, ModelError, NetworkError
-from genolm.genome.sequences import read_sequences
+from genolm.errors import InputError, ModelError, NetworkError, RunError
 from genolm.tasks.bulk import Bulk
-from genolm.tasks.detection.calls import calls
-from genolm.tasks.detection.classifier import Classifier, check_package, fit
-from genolm.tasks.detection.features import feature_matrices
-from genolm.tasks.detection.folder import FEATURES, Detector, load_detector, save_detector
-from genolm.tasks.detection.folds import HELD_OUT, Folds, make_folds
-from genolm.tasks.detection.samples import Sample, read_samples
-from genolm.tasks.detection.testing import evaluated, fold_table
-from genolm.tasks.embed import choose_layers
+from genolm.tasks.detection.calls import CallTask
+from genolm.tasks.detection.classifier import check_package
+from genolm.tasks.detection.features import feature_frame
+from genolm.tasks.detection.folder import DESCRIPTION, FEATURES, Detector, load_detector, save_detector
+from genolm.tasks.detection.training import Training, TrainTask, trained
+from genolm.tasks.embed import EmbedTask
 from genolm.tasks.pooling import PoolingName
-from genolm.tasks.tables import SUFFIXES, check_suffix, write_table
+from genolm.tasks.seeds import check_seed
+from genolm.tasks.sources import settle
+from genolm.tasks.tables import SUFFIXES, check_suffix
+from genolm.tasks.vector_readers import VectorReader, VectorReaders
 
 if TYPE_CHECKING:
     import torch
@@ -34,9 +29,6 @@ if TYPE_CHECKING:
 
 FeatureName = Literal["embedding", "handmade", "both"]
 _RATES = (0.0, 0.5)
-_FEWEST = 20  # sequences of either kind
-
-Bools = NDArray[np.bool_]
 
 
 def train_detector(
@@ -62,7 +54,9 @@ def train_detector(
     device: torch.device | str | None = None,
     dtype: torch.dtype | str | None = None,
     token_budget: int | None = None,
+    resume: bool = False,
     overwrite: bool = False,
+    shard: str | tuple[int, int] | None = None,
     progress: Progress | bool | None = None,
 ) -> Any:
     """Trains a detector of generated DNA and tests it on genomes that it was not trained on.
@@ -94,7 +88,9 @@ def train_detector(
         device: where to compute; None for the best there is.
         dtype: precision of the weights; None for what card and device prefer.
         token_budget: tokens of a batch; None for what fits.
+        resume: go on from the finished parts of a killed run; there are such where a model embeds.
         overwrite: replace a folder that an earlier run wrote.
+        shard: ``"i/n"``: embed the i-th of n shares only, for :func:`genolm.merge`, which trains.
         progress: True for a bar on standard error.
 
     Returns:
@@ -107,64 +103,37 @@ def train_detector(
         InputError: files that cannot be used, generated records without provenance, folds or held-out taxa that part
             related genomes, too few genomes or sequences, a setting out of its range.
         ModelError: no such model or layer.
-        RunError: the output exists.
+        RunError: the output exists, or parts of another run are in the way.
+        ResourceError: not enough memory or disk.
         GenolmError: scikit-learn is not installed.
     """
     check_package()
     path = None if out is None else Path(out)
     if path is not None:
-        check_target(path, overwrite=overwrite)
+        check_target(path, overwrite=overwrite, resume=resume)
+    check_seed(seed)
     wanted = _wanted(features, model)
     _check(rate, folds, crops, pooling)
-    samples, facts = read_samples(
-        _paths(natural),
-        _paths(generated),
-        provenance=None if provenance is None else Path(provenance),
-        genomes=None if genomes is None else Path(genomes),
-        crops=crops,
-        seed=seed,
-    )
-    parted = make_folds(
-        samples, facts, count=folds, generators=hold_out_generators, decodings=hold_out_decodings, taxa=hold_out_taxa,
-        seed=seed,
+    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
+    embeds = model is not None and wanted != "handmade"
+    if not embeds:
+        _refuse_engine(bulk)
+    training = Training(
+        _paths(natural), _paths(generated), _path(provenance), _path(genomes), tuple(crops), wanted, rate, folds,
+        tuple(hold_out_generators), tuple(hold_out_decodings), tuple(hold_out_taxa), seed,
     )  # fmt: skip
-    generated_N = np.array([sample.generated for sample in samples], bool)
-    _check_kinds(generated_N, parted)
-    opened = None if model is None or wanted == "handmade" else Bulk(device, dtype).open(model)
-    source = None if opened is None else _source(opened, model, layer, pooling, rc, context)
-    words: dict[str, Any] = {"token_budget": token_budget, "progress": progress}
-    matrices = feature_matrices([sample.sequence for sample in samples], wanted, opened, source, words)
-    rows = parted.trainable_N
-    classifier = fit(matrices[wanted][rows], generated_N[rows], parted.fold_N[rows], rate)
-    figures = evaluated(samples, matrices, wanted, generated_N, parted, rate, seed)
-    flat = figures["evaluation"][0]["flat_calibrations"]
-    report = {
-        **figures,
-        "folds": fold_table(samples, parted),
-        "notes": [
-            *_notes(samples, parted, rate, folds, told=genomes is not None),
-            *_flat_notes(classifier, flat, len(np.unique(parted.fold_N))),
-        ],
-        "settings": {
-            "natural": sorted(fact.path.name for fact in facts.values()),
-            "generated": sorted(path.name for path in _paths(generated)),
-            "features": wanted, "model": source, "rate": rate, "crops": list(crops), "seed": seed,
-            "held_out": {
-                "generators": list(hold_out_generators), "decodings": list(hold_out_decodings),
-                "taxa": list(hold_out_taxa),
-            },
-            "probability": "of being generated, as if every second sequence were",
-            "intervals": "95 %, from resampled genomes",
-            "genolm_version": genolm.__version__,
-        },
-    }  # fmt: skip
-    lengths = [len(sample.sequence) for sample, trained in zip(samples, rows) if trained]
-    detector = Detector(classifier, wanted, source, min(lengths), max(lengths), rate, report)
-    if path is None:
-        return detector
-    described = {"genolm_version": genolm.__version__, "detector": wanted}
-    save_detector(detector, path, described)
-    return path
+    training.parted  # noqa: B018  # whatever is wrong with the input shows before the model is loaded
+    if model is None or not embeds:
+        sequences = [sample.sequence for sample in training.samples]
+        detector = trained(training, feature_frame(sequences, wanted, None), None)
+        if path is None:
+            return detector
+        save_detector(detector, path)
+        return path
+    opened = bulk.open(model, path)
+    reader = VectorReader.of(opened, "embedding", layer=layer, pooling=pooling, rc=rc, context=context)
+    task = TrainTask(training, VectorReaders((reader,)), _source(reader.embedding, model, context))
+    return bulk.run(task, opened, path)
 
 
 def apply_detector(
@@ -176,7 +145,9 @@ def apply_detector(
     device: torch.device | str | None = None,
     dtype: torch.dtype | str | None = None,
     token_budget: int | None = None,
+    resume: bool = False,
     overwrite: bool = False,
+    shard: str | tuple[int, int] | None = None,
     progress: Progress | bool | None = None,
 ) -> Any:
     """Calls sequences natural or generated.
@@ -189,7 +160,9 @@ def apply_detector(
         device: where to compute; None for the best there is.
         dtype: precision of the weights; None for what card and device prefer.
         token_budget: tokens of a batch; None for what fits.
+        resume: go on from the finished parts of a killed run; there are such where a model embeds.
         overwrite: replace an existing output.
+        shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge`.
         progress: True for a bar on standard error.
 
     Returns:
@@ -200,32 +173,35 @@ def apply_detector(
     Raises:
         InputError: no detector, input that cannot be used, an output of unknown kind.
         ModelError: the model is another one than in training.
-        RunError: the output exists.
+        RunError: the output exists, or parts of another run are in the way.
+        ResourceError: not enough memory or disk.
     """
     path = check_suffix(out, SUFFIXES)
     if path is not None:
-        check_target(path, overwrite=overwrite)
+        check_target(path, overwrite=overwrite, resume=resume)
+    given, place = (detector, None) if isinstance(detector, Detector) else (None, Path(detector) / DESCRIPTION)
     opened = detector if isinstance(detector, Detector) else load_detector(Path(detector))
-    network = None if opened.model is None else _same_model(opened, model, Bulk(device, dtype))
-    words: dict[str, Any] = {"token_budget": token_budget, "progress": progress}
-    frames = calls(opened, network, read_sequences(_place(inputs), iupac="N"), words)
-    if path is None:
-        return pl.concat(list(frames))
-    metadata = {
-        "genolm_version": genolm.__version__,
-        "detector": "" if isinstance(detector, Detector) else str(Path(detector).name),
-        "false_positive_rate": str(opened.rate),
-    }
-    write_table(frames, path, metadata)
-    return path
+    source = settle(inputs, iupac="N")
+    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
+    if opened.model is None:
+        _refuse_engine(bulk)
+        task = CallTask(source, place, given, VectorReaders(()))
+        if path is None:
+            return task.collect(task.direct())
+        task.assemble(task.direct(), path)
+        return path
+    network = _same_model(opened, model, bulk)
+    how = {name: opened.model[name] for name in ("layer", "pooling", "rc", "context")}
+    reader = VectorReader.of(network, "embedding", **how)
+    return bulk.run(CallTask(source, place, given, VectorReaders((reader,))), network, path)
 
 
-def _paths(given: Path | str | Sequence[Path | str]) -> list[Path]:
-    return [Path(given)] if isinstance(given, str | Path) else [Path(one) for one in given]
+def _paths(given: Path | str | Sequence[Path | str]) -> tuple[Path, ...]:
+    return (Path(given),) if isinstance(given, str | Path) else tuple(map(Path, given))
 
 
-def _place(inputs: Any) -> Any:
-    return Path(inputs) if isinstance(inputs, str) else inputs
+def _path(given: Path | str | None) -> Path | None:
+    return None if given is None else Path(given)
 
 
 def _wanted(features: FeatureName | None, model: object) -> str:
@@ -248,66 +224,23 @@ def _check(rate: float, folds: int, crops: Sequence[int], pooling: str) -> None:
         raise InputError("a sequence needs one vector: pooling none gives one for every token", value=pooling)
 
 
-def _check_kinds(generated_N: Bools, parted: Folds) -> None:
-    """Both kinds are there in number, whichever two folds are left out."""
-    for name, kind_N in (("generated", generated_N), ("natural", ~generated_N)):
-        count = int((kind_N & parted.trainable_N).sum())
-        if count < _FEWEST:
-            raise InputError(f"a detector needs at least {_FEWEST} {name} sequences to be trained on", value=count)
-        in_folds = {int(fold) for fold in np.unique(parted.fold_N[kind_N & parted.trainable_N])}
-        if len(in_folds) < 3:
-            raise InputError(
-                f"{name} sequences lie in {len(in_folds)} folds; at least 3 are needed, from other genomes"
-            )
-
-
-def _notes(samples: Sequence[Sample], parted: Folds, rate: float, folds: int, *, told: bool) -> list[str]:
-    """What a reader of the figures must know and could overlook."""
-    notes = []
-    natural = sum(not sample.generated and bool(kept) for sample, kept in zip(samples, parted.trainable_N))
-    nameless = sum(sample.generated and not sample.genome for sample in samples)
-    if nameless:
-        notes.append(
-            f"{nameless} generated sequences name no genome: they are dealt to folds at random, those of one prompt"
-            " together"
-        )
-    if natural < 1 / rate:
-        notes.append(
-            f"{natural} natural sequences are too few for a false-positive rate of {rate:g}: the threshold is the"
-            " highest of them"
-        )
-    found = len({fold for fold in parted.genomes.values() if fold != HELD_OUT})
-    if found < folds and not told:
-        notes.append(f"{found} folds instead of {folds}: there are no more genomes that share no sequence")
-    return notes
-
-
-def _flat_notes(classifier: Classifier, flat: int, count: int) -> list[str]:
-    notes = []
-    if flat:
-        notes.append(
-            f"the calibration of {flat} of the {count} tested detectors is flat: they call nothing generated, and their"
-            " probabilities say nothing"
-        )
-    if classifier.flat:
-        notes.append("the detector knows nothing: its calibration is flat, and it calls nothing generated")
-    return notes
-
-
-def _source(
-    model: Model, given: object, layer: int | None, pooling: str, rc: bool, context: int | None
-) -> dict[str, Any]:
+def _source(embedding: EmbedTask, given: object, context: int | None) -> dict[str, Any]:
     """What embeddings come from, as it is written into the detector."""
     return {
-        "name": model.card.name,
+        "name": embedding.provenance.model,
         "given": str(given) if isinstance(given, str | Path) else None,
-        "fingerprint": model.fingerprint,
-        "precision": str(model.dtype).removeprefix("torch."),
-        "layer": choose_layers(model, layer)[0],
-        "pooling": pooling,
-        "rc": rc,
+        "fingerprint": embedding.provenance.fingerprint,
+        "precision": embedding.provenance.precision,
+        "layer": embedding.layers[0],
+        "pooling": embedding.pooling.name,
+        "rc": embedding.rc,
         "context": context,
     }
+
+
+def _refuse_engine(bulk: Bulk) -> None:
+    if bulk.resume or bulk.shard is not None:
+        raise RunError("without embeddings there are no parts: nothing can be resumed or shared out")
 
 
 def _same_model(detector: Detector, model: Model | str | Path | None, bulk: Bulk) -> Model:

@@ -158,6 +158,13 @@ CASES = (
         {**GENOMES, "made.fa": MADE},
     ),
     Case(
+        "detect train: parts where no model embeds",
+        f"{TRAIN} --generated made.fa --resume",
+        "without embeddings there are no parts: nothing can be resumed or shared out",
+        5,
+        {**GENOMES, "made.fa": MADE},
+    ),
+    Case(
         "detect train: scikit-learn is not installed",
         f"{TRAIN} --generated made.fa",
         "training a detector needs scikit-learn, which is not installed: pip install 'genolm[detect]'",
@@ -167,20 +174,20 @@ CASES = (
     ),
     Case(
         "detect apply: a folder that is no detector",
-        "detect apply model good.fa --out calls.tsv",
+        "detect apply model good.fa calls.tsv",
         "model: is no detector: there is no detector.json in it; genolm detect train makes one",
         3,
     ),
     Case(
         "detect apply: a detector of another version",
-        "detect apply det good.fa --out calls.tsv",
+        "detect apply det good.fa calls.tsv",
         "det/detector.json: the detector is of another version than 2 (value 9)",
         3,
         make=_other_detector,
     ),
     Case(
         "detect apply: an output of unknown kind",
-        "detect apply det good.fa --out calls.xlsx",
+        "detect apply det good.fa calls.xlsx",
         "calls.xlsx: unknown kind of output; known endings are .parquet, .tsv, .csv",
         3,
         make=_other_detector,

@@ -1,6 +1,10 @@
 """A detector of Markov sequences on held-out genomes, shuffled labels at chance, and what is refused."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -132,7 +136,7 @@ def test_calls_carry_probabilities_and_warnings(detector, files, tmp_path):
 
 def test_many_sequences_are_called_as_one_by_one(detector, files, monkeypatch):
     together = genolm.apply_detector(detector, files / "markov.fa")
-    monkeypatch.setattr("genolm.tasks.detection.calls._CHUNK", 7)
+    monkeypatch.setattr("genolm.tasks.detection.calls._TOGETHER", 7)
     assert genolm.apply_detector(detector, files / "markov.fa")["probability"].to_list() == pytest.approx(
         together["probability"].to_list()
     )
@@ -152,6 +156,76 @@ def test_embeddings_of_a_model(files, natural, tmp_path):
     assert 0 < table["probability"][0] < 1
     with pytest.raises(ModelError, match="is not the model that the detector was trained with"):
         genolm.apply_detector(out, ["ACGT" * 50], model="tiny-random", device="cpu")
+
+
+WITH_MODEL = {"model": "tiny-random-dense", "crops": (100,), "device": "cpu", **QUICK}
+KILLED = """
+import json, os, signal, sys
+import genolm, genolm.engine.plan
+from genolm.engine.parts import PartsFolder
+
+def stop(self, number, frame, run, write=PartsFolder.write):
+    size = write(self, number, frame, run)
+    return size if number < 1 else os.kill(os.getpid(), signal.SIGKILL)
+
+PartsFolder.write, genolm.engine.plan.PART_ITEMS = stop, 40
+function, out, words, *inputs = sys.argv[1:]
+if function == "train":
+    genolm.train_detector(inputs[1:], inputs[0], out, **json.loads(words))
+else:
+    genolm.apply_detector(*inputs, out, device="cpu")
+"""
+
+
+def kill(function, out, words, *inputs):
+    command = [sys.executable, "-c", KILLED, function, out, json.dumps(words), *inputs]
+    done = subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=300, capture_output=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert not out.exists() and len(list(out.parent.glob(f"{out.name}.parts/part-*.parquet"))) == 2
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_training_and_calling_are_resumed_and_shared_out(files, natural, tmp_path, monkeypatch):
+    made = files / "markov.fa"
+    monkeypatch.setattr("genolm.engine.plan.PART_ITEMS", 40)
+    whole = genolm.train_detector(natural, made, tmp_path / "whole", **WITH_MODEL)
+    kill("train", tmp_path / "det", WITH_MODEL, made, *natural)
+    with pytest.raises(RunError, match=r"setting training.rate \(was 0.05, now 0.1\)"):
+        genolm.train_detector(natural, made, tmp_path / "det", **WITH_MODEL | {"rate": 0.1}, resume=True)
+    genolm.train_detector(natural, made, tmp_path / "det", **WITH_MODEL, resume=True)
+    assert contents(tmp_path / "det") == contents(whole)
+    for shard in ("2/2", "1/2"):
+        genolm.train_detector(natural, made, tmp_path / "shared", **WITH_MODEL, shard=shard)
+    genolm.merge(tmp_path / "shared")
+    assert contents(tmp_path / "shared") == contents(whole)
+
+    once = genolm.apply_detector(whole, made, tmp_path / "once.tsv", device="cpu")
+    kill("apply", tmp_path / "calls.tsv", {}, whole, made)
+    resumed = genolm.apply_detector(whole, made, tmp_path / "calls.tsv", device="cpu", resume=True)
+    assert resumed.read_bytes() == once.read_bytes()
+    for number in (1, 2, 3):
+        genolm.apply_detector(whole, made, tmp_path / "shared.tsv", device="cpu", shard=(number, 3))
+    genolm.merge(tmp_path / "shared.tsv")
+    assert (tmp_path / "shared.tsv").read_bytes() == once.read_bytes()
+
+    records = ["N" * 40, *(toy_genome(seed)[: 60 + 7 * seed] for seed in range(9)), "NNN"]
+    together = genolm.apply_detector(whole, records, device="cpu")
+    alone = [genolm.apply_detector(whole, [record], device="cpu") for record in records]
+    one_by_one = pl.concat(alone)["probability"].fill_null(-1).to_list()
+    assert together["probability"].fill_null(-1).to_list() == pytest.approx(one_by_one, rel=1e-4)
+    assert genolm.apply_detector(load_detector(whole), records, device="cpu").equals(together)
+    assert together["call"].null_count() == 2
+
+
+def test_without_a_model_nothing_is_resumed(detector, files, natural, tmp_path):
+    with pytest.raises(RunError, match="without embeddings there are no parts"):
+        genolm.train_detector(natural, files / "markov.fa", tmp_path / "det", **QUICK, shard="1/2")
+    with pytest.raises(RunError, match="without embeddings there are no parts"):
+        genolm.apply_detector(detector, files / "markov.fa", tmp_path / "calls.tsv", resume=True)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["tiny-random-ocean", "tiny-random-moderngena"])
@@ -325,7 +399,7 @@ def test_too_few_or_too_short_genomes(files, natural, tmp_path):
     ],
 )
 def test_a_folder_that_is_no_detector(break_it, message, detector, tmp_path):
-    save_detector(detector, tmp_path / "det", {})
+    save_detector(detector, tmp_path / "det")
     break_it(tmp_path / "det")
     with pytest.raises(InputError, match=message):
         genolm.apply_detector(tmp_path / "det", ["ACGT"])
@@ -337,8 +411,6 @@ def edit(path, **values) -> None:
 
 
 def test_training_without_scikit_learn_says_what_to_install(files, natural, monkeypatch):
-    import sys
-
     monkeypatch.setitem(sys.modules, "sklearn.linear_model", None)
     with pytest.raises(GenolmError, match=r"pip install 'genolm\[detect\]'"):
         genolm.train_detector(natural, files / "markov.fa")

@@ -1,41 +1,114 @@
-"""A detector's calls of sequences, some at a time."""
+"""A detector's calls of sequences; as the engine runs it where a model embeds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import polars as pl
 
+import genolm
+from genolm.engine.windows import Window
 from genolm.genome.sequences import SequenceRecord
-from genolm.tasks.detection.features import feature_matrices
-from genolm.tasks.detection.folder import Detector
+from genolm.models.model import Model
+from genolm.tasks.detection.features import feature_frame, feature_matrices
+from genolm.tasks.detection.folder import WEIGHTS, Detector, load_detector
+from genolm.tasks.embed import Pooled
+from genolm.tasks.sources import Source
+from genolm.tasks.tables import write_table
+from genolm.tasks.vector_readers import VectorReaders
 
-if TYPE_CHECKING:
-    from genolm.models.model import Model
-
-_CHUNK = 256  # sequences that are called at a time
+_TOGETHER = 256  # sequences whose hand-made features are computed at a time
 _MOST_N = 0.1  # share of N from which on a call carries a warning
 
 
-def calls(
-    detector: Detector, model: Model | None, records: Iterator[SequenceRecord], words: Mapping[str, Any]
-) -> Iterator[pl.DataFrame]:
-    """Tables of calls, some sequences at a time, an empty one first."""
-    yield pl.DataFrame(schema=_SCHEMA)
-    while chunk := list(islice(records, _CHUNK)):
-        known = [record for record in chunk if set(record.sequence) - {"N"}]
-        sequences = [record.sequence for record in known]
-        told = iter(_probabilities(detector, model, sequences, words) if known else ())
-        yield pl.DataFrame([_call(detector, record, told) for record in chunk], schema=_SCHEMA, orient="row")
+@dataclass(frozen=True)
+class CallTask:
+    """Calling as the engine runs it; :func:`genolm.apply_detector` makes one.
+
+    Attributes:
+        source: the sequences.
+        description: ``detector.json`` of the detector; None where it was in memory.
+        given: the detector that was in memory.
+        readers: how its model reads; none where it has none.
+    """
+
+    source: Source
+    description: Path | None
+    given: Detector | None
+    readers: VectorReaders
+    name: ClassVar[str] = "detect"
+
+    @cached_property
+    def detector(self) -> Detector:
+        """The detector."""
+        if self.description is not None:
+            return load_detector(self.description.parent)
+        assert self.given is not None
+        return self.given
+
+    def items(self) -> Iterator[SequenceRecord]:
+        """The sequences."""
+        return self.source.read()
+
+    def inputs(self) -> tuple[Path, ...]:
+        """The files that are read."""
+        told = self.description
+        return (*self.source.files(), *(() if told is None else (told, told.with_name(WEIGHTS))))
+
+    def cost(self, item: SequenceRecord) -> int:
+        """Tokens that go through the model, about."""
+        return self.readers.cost(item)
+
+    def windows(self, items: Sequence[SequenceRecord], model: Model) -> list[Window]:
+        """Pieces of at most the context, of sequences with bases."""
+        return self.readers.windows(_known(items), model)
+
+    def forward(self, model: Model, windows: Sequence[Window]) -> list[Pooled]:
+        """The pooled layer of every window."""
+        return self.readers.forward(model, windows)
+
+    def rows(
+        self, items: Sequence[SequenceRecord], windows: Sequence[Window], outputs: Sequence[Pooled]
+    ) -> pl.DataFrame:
+        """A call for each sequence."""
+        known, detector = _known(items), self.detector
+        embedding = self.readers.columns(known, windows, outputs).get("embedding")
+        features = feature_frame([item.sequence for item in known], detector.features, embedding)
+        matrix = feature_matrices(features, detector.features)[detector.features]
+        told = iter(detector.classifier.probability(matrix).tolist())
+        return pl.DataFrame([_call(detector, item, told) for item in items], schema=_SCHEMA, orient="row")
+
+    def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
+        """Writes the table."""
+        write_table(frames, out, self.metadata())
+
+    def collect(self, frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
+        """The table."""
+        return pl.concat(list(frames))
+
+    def metadata(self) -> dict[str, str]:
+        """Everything that says how the calls were made."""
+        return {
+            "genolm_version": genolm.__version__,
+            "detector": "" if self.description is None else self.description.parent.name,
+            "false_positive_rate": str(self.detector.rate),
+        }
+
+    def direct(self) -> Iterator[pl.DataFrame]:
+        """The rows where there is no model to be run, some at a time, an empty table first."""
+        records = self.items()
+        yield self.rows([], [], [])
+        while some := list(islice(records, _TOGETHER)):
+            yield self.rows(some, [], [])
 
 
-def _probabilities(
-    detector: Detector, model: Model | None, sequences: Sequence[str], words: Mapping[str, Any]
-) -> list[float]:
-    matrices = feature_matrices(sequences, detector.features, model, detector.model, words)
-    return list(detector.classifier.probability(matrices[detector.features]).tolist())
+def _known(items: Sequence[SequenceRecord]) -> list[SequenceRecord]:
+    return [item for item in items if set(item.sequence) - {"N"}]
 
 
 _SCHEMA = {

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from genolm.genome.kmers import canonical_kmers, letters, spectrum
 from genolm.genome.sequence import reverse_complement
-from genolm.genome.sequences import SequenceRecord
-from genolm.tasks.embed import embed
 from genolm.tasks.generated.tandem import repeated_bases
-from genolm.tasks.vectors import matrix
-
-if TYPE_CHECKING:
-    from genolm.models.model import Model
 
 BASELINE = "tetranucleotides"
+_COMPUTED = ("embedding", "handmade", BASELINE)
 
 Floats = NDArray[np.float64]
 
@@ -40,46 +35,40 @@ HANDMADE_NAMES = (*_SCALARS, *(f"kmer_{kmer}" for kmer in canonical_kmers(3)), *
 _STOPS = ("TAA", "TAG", "TGA")
 
 
-def feature_matrices(
-    sequences: Sequence[str],
-    wanted: str,
-    model: Model | None,
-    source: Mapping[str, Any] | None,
-    words: Mapping[str, Any],
-) -> dict[str, Floats]:
-    """The wanted features by name, their parts where there are two, and the baseline's.
+def feature_frame(sequences: Sequence[str], wanted: str, embedding: pl.Series | None) -> pl.DataFrame:
+    """A row for each sequence, a column of vectors for each of the features that are computed.
 
     Args:
         sequences: upper-case letters.
         wanted: ``embedding``, ``handmade`` or ``both``.
-        model: what embeddings come from; None where there are none.
-        source: ``layer``, ``pooling``, ``rc`` and ``context`` of embeddings.
-        words: further arguments of :func:`genolm.embed`.
+        embedding: what a model made of the sequences, ``Array(Float32, D)``; None where there is none.
     """
-    found: dict[str, Floats] = {}
-    if model is not None and source is not None:
-        found["embedding"] = _embedded(sequences, model, source, words)
+    columns = {} if embedding is None else {"embedding": embedding}
     if wanted != "embedding":
-        found["handmade"] = handmade_features(sequences)
+        columns["handmade"] = _column(handmade_features(sequences))
+    return pl.DataFrame(columns | {BASELINE: _column(kmer_features(sequences))})
+
+
+def feature_matrices(frame: pl.DataFrame, wanted: str) -> dict[str, Floats]:
+    """The columns of :func:`feature_frame` as matrices by name, and ``both`` where that is wanted."""
+    found = {name: frame[name].to_numpy().astype(np.float64) for name in _COMPUTED if name in frame.columns}
     if wanted == "both":
         found["both"] = np.concatenate((found["embedding"], found["handmade"]), axis=1)
-    return {**found, BASELINE: kmer_features(sequences)}
+    return found
 
 
-def _embedded(sequences: Sequence[str], model: Model, source: Mapping[str, Any], words: Mapping[str, Any]) -> Floats:
-    records = [SequenceRecord(str(number), sequence) for number, sequence in enumerate(sequences)]
-    how = {name: source[name] for name in ("layer", "pooling", "rc", "context")}
-    return np.asarray(matrix(embed(model, records, **how, **words)), np.float64)
+def _column(values_NF: Floats) -> pl.Series:
+    return pl.Series(values_NF, dtype=pl.Array(pl.Float64, values_NF.shape[1]))
 
 
 def kmer_features(sequences: Sequence[str]) -> Floats:
     """Frequencies of the 136 canonical tetranucleotides: the baseline; (N, 136)."""
-    return np.stack([_frequencies(sequence, 4) for sequence in sequences])
+    return np.array([_frequencies(sequence, 4) for sequence in sequences]).reshape(-1, len(KMER_NAMES))
 
 
 def handmade_features(sequences: Sequence[str]) -> Floats:
     """Composition, entropies, repeats and coding signals, in the order of `HANDMADE_NAMES`; (N, F)."""
-    return np.stack([_handmade(sequence) for sequence in sequences])
+    return np.array([_handmade(sequence) for sequence in sequences]).reshape(-1, len(HANDMADE_NAMES))
 
 
 def _handmade(sequence: str) -> Floats:

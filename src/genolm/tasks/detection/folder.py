@@ -12,6 +12,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+import genolm
 from genolm.errors import InputError
 from genolm.tasks.detection.classifier import Classifier
 from genolm.tasks.folders import whole_folder
@@ -47,7 +48,7 @@ class Detector:
     report: Mapping[str, Any]
 
 
-def save_detector(detector: Detector, path: Path, described: Mapping[str, str]) -> None:
+def save_detector(detector: Detector, path: Path) -> None:
     """Writes the folder, all or nothing."""
     numbers = detector.classifier
     vectors = {name: np.ascontiguousarray(getattr(numbers, f"{name}_F"), np.float64) for name in _VECTORS}
@@ -61,7 +62,7 @@ def save_detector(detector: Detector, path: Path, described: Mapping[str, str]) 
         **{name: getattr(numbers, name) for name in _NUMBERS},
         "report": detector.report,
     }
-    with whole_folder(path, described) as folder:
+    with whole_folder(path, {"genolm_version": genolm.__version__, "detector": detector.features}) as folder:
         text = json.dumps(description, indent=1, ensure_ascii=False, allow_nan=False)
         (folder / DESCRIPTION).write_text(f"{text}\n", "utf-8")
         save_file(vectors, folder / WEIGHTS)
