@@ -47,7 +47,8 @@ def _where(told: Told) -> str:
         versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
         commit = f"commit {machine['commit'][:9]}{' or before' if 'recorded' in machine else ''}"
         changed = " with uncommitted changes" if machine["uncommitted_changes"] else ""
-        line = f"{machine['processor']}, {machine['threads']} thread(s); {versions}; {commit}{changed}"
+        threads = "one thread" if machine["threads"] == 1 else f"{machine['threads']} threads"
+        line = f"{machine['processor']}, {threads}; {versions}; {commit}{changed}"
         places.setdefault(line, []).append(part)
     return "\n".join(f"- {', '.join(parts)}: {line}" for line, parts in places.items()) + "\n"
 
