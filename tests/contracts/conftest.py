@@ -13,7 +13,6 @@ from tests.contracts.zoo_networks import (
 
 import genolm
 
-
 TOKENS = [*ENCODERS, "genomeocean-100m", "genomeocean-4b"]
 
 

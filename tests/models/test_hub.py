@@ -21,7 +21,7 @@ import genolm
 from genolm.errors import ModelError, NetworkError, ResourceError
 from genolm.models import http_files, hub
 from genolm.models.inspection import describe
-from genolm.models.shards import INDEX, SINGLE
+from genolm.models.weight_files import INDEX, SINGLE
 from genolm.models.zoo import ZOO
 
 COMMIT = "c" * 40

@@ -27,7 +27,8 @@ from genolm.models.loading import card_of, file_sha256, folder_of, load, noted, 
 from genolm.models.naming import locate
 from genolm.models.network import tensor_shapes, tensors_of
 from genolm.models.network_config import NetworkConfig
-from genolm.models.shards import INDEX, SINGLE, read_shards
+from genolm.models.shards import read_shards
+from genolm.models.weight_files import INDEX, SINGLE
 from genolm.models.zoo import Entry
 from genolm.tokens.tokenizer import Tokenizer
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from genolm.errors import ModelError
+from genolm.models.config_keys import refuse_unknown
 from genolm.models.gengram_config import GengramConfig
 
 _MOST_ROWS = 4**12
@@ -97,9 +98,7 @@ class DecoderConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> DecoderConfig:
         """The config that :meth:`to_dict` wrote; an unknown key is a ModelError."""
-        unknown = set(values) - set(cls.__dataclass_fields__)
-        if unknown:
-            raise ModelError(f"unknown config keys: {', '.join(sorted(unknown))}")
+        refuse_unknown(cls, values)
         lists: dict[str, Any] = {key: tuple(values[key]) for key in ("kmer_orders", "kmer_dims") if key in values}
         values, memory = {**values, **lists}, values.get("gengram")
         if memory is not None and not isinstance(memory, GengramConfig):

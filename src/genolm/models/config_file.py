@@ -90,14 +90,14 @@ def _encoder_values(config: EncoderConfig, layout: Layout, dtype: str) -> dict[s
         raise ModelError("the megatron layout holds decoders only; this is an encoder")
     if layout == "genolm":
         return {"model_type": OWN_ENCODER, "torch_dtype": dtype, **config.to_dict()}
-    return (modernbert_config if config.gated else gena_config).write_config(config, dtype)
+    return (modernbert_config if modernbert_config.is_modernbert(config) else gena_config).write_config(config, dtype)
 
 
 def best_layout(config: NetworkConfig) -> Layout:
     """``huggingface`` where a class of transformers computes the same as our network, else ``genolm``."""
     if isinstance(config, DecoderConfig):
         return "huggingface" if huggingface_config.expressible(config) else "genolm"
-    if config.gated:
+    if modernbert_config.is_modernbert(config):
         return "genolm" if modernbert_config.inexpressible(config) else "huggingface"
     stock = gena_config.inexpressible(config) is None and gena_config.is_stock(config)
     return "huggingface" if stock else "genolm"

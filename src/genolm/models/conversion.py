@@ -30,7 +30,8 @@ from genolm.models.loading import file_sha256
 from genolm.models.model import Model
 from genolm.models.network import layout_shapes, tensor_shapes, tensors_of
 from genolm.models.precision import parse_dtype
-from genolm.models.shards import SINGLE, Pending, read_shards, write_shards
+from genolm.models.shards import Pending, read_shards, write_shards
+from genolm.models.weight_files import SINGLE
 from genolm.tokens.bpe import BpeTokenizer
 from genolm.tokens.nucleotide import NucleotideTokenizer
 

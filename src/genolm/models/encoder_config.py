@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
 from genolm.errors import ModelError
+from genolm.models.config_keys import refuse_unknown
 from genolm.models.memory_config import MemoryConfig
 
 NormPlace = Literal["pre", "post"]
@@ -53,7 +54,7 @@ class BlockSparseConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> BlockSparseConfig:
         """The config of its fields; an unknown key is a ModelError."""
-        _check_keys(cls, values)
+        refuse_unknown(cls, values)
         return cls(**values)
 
 
@@ -193,7 +194,7 @@ class EncoderConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> EncoderConfig:
         """The config that :meth:`to_dict` wrote; an unknown key is a ModelError."""
-        _check_keys(cls, values)
+        refuse_unknown(cls, values)
         sparse = values.get("sparse")
         if isinstance(sparse, dict):
             values = {**values, "sparse": BlockSparseConfig.from_dict(sparse)}
@@ -298,8 +299,3 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 def _among(name: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise ModelError(f"{name} is one of {', '.join(allowed)}, not {value!r}")
-
-
-def _check_keys(kind: type[BlockSparseConfig | EncoderConfig], values: dict[str, Any]) -> None:
-    if unknown := set(values) - {item.name for item in fields(kind)}:
-        raise ModelError(f"unknown config keys: {', '.join(sorted(unknown))}")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from genolm.errors import ModelError
+from genolm.models.config_keys import refuse_unknown
 
 Compat = Literal["none", "released-fp32", "released-bf16"]
 Gate = Literal["signed-root", "plain", "open"]
@@ -69,9 +70,7 @@ class GengramConfig:
         """The config out of plain JSON values; an unknown or missing key is a ModelError."""
         if not isinstance(values, dict):
             raise ModelError(f"gengram is a mapping, not {values!r}")
-        unknown = set(values) - set(cls.__dataclass_fields__)
-        if unknown:
-            raise ModelError(f"unknown gengram keys: {', '.join(sorted(unknown))}")
+        refuse_unknown(cls, values, "gengram")
         if "layers" not in values:
             raise ModelError("gengram lacks the key layers")
         lists = {name: tuple(values[name]) for name in ("layers", "orders") if name in values}

@@ -1,7 +1,8 @@
 """What fine-tuned heads are trained on: losses of the labels of sequences and of tokens, in nats.
 
 The heads themselves are part of the encoder (``EncoderConfig.labels``). With a recurrent memory there is an output for
-every segment, and the losses of segments are put together as GENA-LM's published classes do.
+every segment, and the losses of segments are put together as GENA-LM's published classes do. For training loops of
+one's own: no recipe of this package fine-tunes to labels.
 
 Shapes: B rows, L tokens, C labels.
 """

@@ -25,11 +25,10 @@ from genolm.models.card import FILE as CARD
 from genolm.models.card import read_json
 from genolm.models.http_files import Progress, RefusedError, Source, fetch_file, fetch_json
 from genolm.models.naming import CACHED, entry_at, hub_id
+from genolm.models.weight_files import INDEX, PICKLE, SINGLE
 from genolm.models.zoo_entry import Entry
 
-CONFIG, SINGLE, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
-PICKLE = "pytorch_model.bin"
-TOKENIZER = "tokenizer.json"
+CONFIG, TOKENIZER = "config.json", "tokenizer.json"
 _SMALL_FILES = (CONFIG, TOKENIZER, "tokenizer_config.json", CARD, "README.md", "LICENSE")
 
 

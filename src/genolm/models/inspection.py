@@ -11,9 +11,9 @@ from genolm.models.config_file import CONFIG, parse_config, read_config
 from genolm.models.footprint import BYTES, cache_bytes, peak_bytes, table_bytes
 from genolm.models.naming import cached_entry, locate
 from genolm.models.network_config import NetworkConfig
+from genolm.models.weight_files import INDEX, SINGLE
 from genolm.models.zoo import ZOO, Entry
 
-SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 CONTEXTS = tuple(8192 << step for step in range(8))
 """8,192 to 1,048,576 tokens."""
 

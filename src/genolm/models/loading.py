@@ -25,7 +25,8 @@ from genolm.models.network import Network, make_network, tensor_shapes
 from genolm.models.network_config import NetworkConfig
 from genolm.models.precision import default_device, default_dtype, parse_device, parse_dtype
 from genolm.models.random_weights import random_network
-from genolm.models.shards import SINGLE, read_header
+from genolm.models.shards import read_header
+from genolm.models.weight_files import SINGLE
 from genolm.tokens.bpe import BpeTokenizer
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.tokens.tokenizer import CLS, SEP, Tokenizer

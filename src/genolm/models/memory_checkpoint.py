@@ -1,12 +1,13 @@
 """Recurrent memories out of the state dicts of GENA-LM's wrapper, and back, strictly.
 
-Folders in our own layout need nothing of this: ``genolm.load`` and ``genolm.save`` know the memory from the config.
+For use from Python: no verb reads or writes such files, as no weights of the wrapper were published. Folders in our own
+layout need nothing of this: ``genolm.load`` and ``genolm.save`` know the memory from the config.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -14,7 +15,8 @@ from torch import Tensor
 
 from genolm.errors import ModelError
 from genolm.models.adapters import encoders
-from genolm.models.adapters.pieces import Held, assemble, store, stored_together
+from genolm.models.adapters.modernbert_config import is_modernbert
+from genolm.models.adapters.pieces import Held, InMemory, assemble, store, stored_together
 from genolm.models.adapters.remembering import WORDS, unwrap, wrapped
 from genolm.models.config_file import config_values, parse_config
 from genolm.models.encoder import Encoder
@@ -23,27 +25,6 @@ from genolm.models.layouts import fit, pieces_of
 from genolm.models.memory import RecurrentMemory
 from genolm.models.memory_config import MemoryConfig
 from genolm.models.network import tensor_shapes, tensors_of
-
-
-@dataclass(frozen=True, slots=True)
-class InMemory:
-    """A tensor that was read already."""
-
-    tensor: Tensor
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Its type."""
-        return self.tensor.dtype
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Its shape."""
-        return tuple(self.tensor.shape)
-
-    def read(self) -> Tensor:
-        """The tensor."""
-        return self.tensor
 
 
 def read_published(
@@ -87,7 +68,7 @@ def published_tensors(network: RecurrentMemory) -> dict[str, Tensor]:
     """
     config, tensors = network.encoder.config, tensors_of(network.encoder)
     inner = replace(config, memory=None)  # the published names say this much; the wrapper adds the memory
-    _refuse_gated(inner, "this network")
+    _refuse_modernbert(inner, "this network")
     config_values(inner, "huggingface", "float32")  # refuses what they cannot say
     shapes, table = tensor_shapes(inner), [*pieces_of(inner, "huggingface"), *encoders.copies(inner)]
     found = {
@@ -108,10 +89,10 @@ def _config(values: Mapping[str, Any], rows: int, memory: MemoryConfig, where: s
     config, layout = parse_config({**values, "vocab_size": rows}, where)
     if not isinstance(config, EncoderConfig) or layout != "huggingface":
         raise ModelError(f"{where}: the published recurrent memory stands around a BERT or BigBird")
-    _refuse_gated(config, where)
+    _refuse_modernbert(config, where)
     return replace(config, token_rows=config.token_rows or rows - memory.tokens, memory=memory)
 
 
-def _refuse_gated(config: EncoderConfig, where: str) -> None:
-    if config.gated:
+def _refuse_modernbert(config: EncoderConfig, where: str) -> None:
+    if is_modernbert(config):
         raise ModelError(f"{where}: the published recurrent memory stands around a BERT or BigBird, not ModernBERT")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any, Literal, get_args
 
 from genolm.errors import InputError, ModelError
+from genolm.models.config_keys import refuse_unknown
 
 Alignment = Literal["center", "right", "left"]
 LossOf = Literal["last", "mean"]
@@ -63,8 +64,7 @@ class MemoryConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> MemoryConfig:
         """The config that :meth:`to_dict` wrote; an unknown key is a ModelError."""
-        if unknown := set(values) - {item.name for item in fields(cls)}:
-            raise ModelError(f"unknown keys of a memory: {', '.join(sorted(unknown))}")
+        refuse_unknown(cls, values, "memory")
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:

@@ -19,9 +19,8 @@ from torch import Tensor
 
 from genolm.errors import ModelError
 from genolm.models.card import read_json
+from genolm.models.weight_files import INDEX, SINGLE
 
-SINGLE = "model.safetensors"
-INDEX = "model.safetensors.index.json"
 DTYPES: Mapping[str, torch.dtype] = {
     "F64": torch.float64,
     "F32": torch.float32,

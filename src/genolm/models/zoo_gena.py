@@ -10,7 +10,7 @@ from genolm.models.zoo_entry import Entry
 from genolm.tokens.published import HUMAN_BASES_PER_TOKEN
 from genolm.tokens.tokenizer import CLS, SEP
 
-_BASE = EncoderConfig(
+BASE = EncoderConfig(
     vocab_size=32_000,
     hidden_size=768,
     num_layers=12,
@@ -20,27 +20,28 @@ _BASE = EncoderConfig(
     norm="pre",
     final_norm=False,
 )
-_WITH_SENTENCES = replace(_BASE, pooler="tanh", sentence_head=True)
-_LARGE = replace(_BASE, hidden_size=1024, num_layers=24, num_heads=16, ffn_size=4096, final_norm=True, norm_eps=1e-5)
-_DEEPSPEED = BlockSparseConfig("deepspeed", block=64, random=3)
-_SPARSE = replace(
+_WITH_SENTENCES = replace(BASE, pooler="tanh", sentence_head=True)
+_LARGE = replace(BASE, hidden_size=1024, num_layers=24, num_heads=16, ffn_size=4096, final_norm=True, norm_eps=1e-5)
+DEEPSPEED = BlockSparseConfig("deepspeed", block=64, random=3)
+STOCK_BLOCKS = BlockSparseConfig("bigbird", block=64, random=3, random_blocks="zero")
+SPARSE = replace(
     _WITH_SENTENCES,
     max_positions=4096,
     positions="rotary",
     rotary_dim=32,
-    sparse=_DEEPSPEED,
+    sparse=DEEPSPEED,
 )
-_SPARSE_T2T = replace(_BASE, max_positions=4096, final_norm=True, norm_eps=1e-5, sparse=_DEEPSPEED)
-_BIGBIRD = replace(
-    _BASE,
+SPARSE_T2T = replace(BASE, max_positions=4096, final_norm=True, norm_eps=1e-5, sparse=DEEPSPEED)
+BIGBIRD = replace(
+    BASE,
     max_positions=4096,
     norm="post",
     activation="gelu_tanh",
     head_activation="gelu_tanh",
-    sparse=BlockSparseConfig("bigbird", block=64, random=3, random_blocks="zero"),
+    sparse=STOCK_BLOCKS,
     pooler="linear",
 )
-_MODERN = EncoderConfig(
+MODERN = EncoderConfig(
     vocab_size=32_768,
     token_rows=32_000,
     hidden_size=768,
@@ -58,7 +59,7 @@ _MODERN = EncoderConfig(
     global_every=3,
     local_window=128,
 )
-_MODERN_LARGE = replace(_MODERN, hidden_size=1024, num_layers=28, num_heads=16, ffn_size=2624)
+_MODERN_LARGE = replace(MODERN, hidden_size=1024, num_layers=28, num_heads=16, ffn_size=2624)
 
 _CITATION = (
     "GENA-LM: a family of open-source foundational DNA language models for long sequences. Nucleic Acids Research"
@@ -133,29 +134,29 @@ def _modern(name: str, config: EncoderConfig) -> Entry:
 
 GENA = (
     _gena("gena-lm-bert-base", _WITH_SENTENCES, _FIRST_TOKENS, "Trained on T2T-CHM13 but chromosomes 22 and Y."),
-    _gena("gena-lm-bert-base-t2t", _BASE, "Trained on T2T-CHM13 and SNPs of 1000 Genomes but chromosomes 7 and 10."),
-    _gena("gena-lm-bert-base-lastln-t2t", replace(_BASE, final_norm=True)),
-    _gena("gena-lm-bert-base-t2t-multi", _BASE, "Continued from gena-lm-bert-base-t2t on many species."),
+    _gena("gena-lm-bert-base-t2t", BASE, "Trained on T2T-CHM13 and SNPs of 1000 Genomes but chromosomes 7 and 10."),
+    _gena("gena-lm-bert-base-lastln-t2t", replace(BASE, final_norm=True)),
+    _gena("gena-lm-bert-base-t2t-multi", BASE, "Continued from gena-lm-bert-base-t2t on many species."),
     _gena("gena-lm-bert-large-t2t", _LARGE),
-    _gena("gena-lm-bigbird-base-sparse", _SPARSE, _FIRST_TOKENS, _LAYER_0, _ODD_BLOCK),
+    _gena("gena-lm-bigbird-base-sparse", SPARSE, _FIRST_TOKENS, _LAYER_0, _ODD_BLOCK),
     _gena(
         "gena-lm-bigbird-base-sparse-t2t",
-        _SPARSE_T2T,
+        SPARSE_T2T,
         "Its positions are a table, though README and supplement say rotary: the size of its file tells.",
         _LAYER_0,
         _ODD_BLOCK,
     ),
     _gena(
         "gena-lm-bigbird-base-t2t",
-        _BIGBIRD,
+        BIGBIRD,
         "Random blocks are those of transformers since 4.30 (block 0 counts four times); it was trained, and its"
         " published figures probably made, with seeded ones: set random_blocks in the genolm layout for these.",
         "Its config says 66 as the id of [SEP]; it is 2.",
     ),
-    _gena("gena-lm-bert-base-yeast", _BASE, _SPECIES, "Trained on 142 strains of Saccharomyces cerevisiae."),
-    _gena("gena-lm-bert-base-fly", _BASE, _SPECIES, "Trained on 298 drosophilids."),
-    _gena("gena-lm-bert-base-athaliana", _BASE, _SPECIES, "Trained on 32 ecotypes of Arabidopsis thaliana."),
-    _modern("moderngena-base", _MODERN),
+    _gena("gena-lm-bert-base-yeast", BASE, _SPECIES, "Trained on 142 strains of Saccharomyces cerevisiae."),
+    _gena("gena-lm-bert-base-fly", BASE, _SPECIES, "Trained on 298 drosophilids."),
+    _gena("gena-lm-bert-base-athaliana", BASE, _SPECIES, "Trained on 32 ecotypes of Arabidopsis thaliana."),
+    _modern("moderngena-base", MODERN),
     _modern("moderngena-large", _MODERN_LARGE),
 )
 """Published by AIRI."""

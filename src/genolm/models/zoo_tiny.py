@@ -1,17 +1,18 @@
-"""Tiny models of every architecture with random weights, made in memory from a seed."""
+"""Tiny models of every architecture with random weights, made in memory from a seed: published encoders in small."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from genolm.models.card import Card
 from genolm.models.config import DecoderConfig
-from genolm.models.encoder_config import BlockSparseConfig, EncoderConfig
 from genolm.models.gengram_config import GengramConfig
 from genolm.models.memory_config import MemoryConfig
 from genolm.models.network_config import NetworkConfig
 from genolm.models.zoo_entry import Entry
+from genolm.models.zoo_gena import BASE, BIGBIRD, DEEPSPEED, MODERN, SPARSE, SPARSE_T2T, STOCK_BLOCKS
 from genolm.tokens.tokenizer import CLS, SEP
 
 _VOCABULARIES = Path(__file__).parent / "vocabularies"
@@ -61,53 +62,15 @@ _TINY_OCEAN = DecoderConfig(
     max_positions=32_768,
     pad_id=3,
 )
-_TINY_BERT = EncoderConfig(
-    vocab_size=128, hidden_size=32, num_layers=3, num_heads=4, ffn_size=64, max_positions=512, norm="pre"
-)
-_TINY_SPARSE = replace(
-    _TINY_BERT,
-    num_layers=2,
-    max_positions=1024,
-    norm_eps=1e-5,
-    sparse=BlockSparseConfig("deepspeed", block=16, random=3),
-)
-_TINY_ROTARY = replace(
-    _TINY_SPARSE,
-    final_norm=False,
-    norm_eps=1e-12,
-    positions="rotary",
-    rotary_dim=4,
-    pooler="tanh",
-    sentence_head=True,
-)
-_TINY_BIGBIRD = replace(
-    _TINY_BERT,
-    num_layers=2,
-    max_positions=1024,
-    norm="post",
-    final_norm=False,
-    activation="gelu_tanh",
-    head_activation="gelu_tanh",
-    sparse=BlockSparseConfig("bigbird", block=16, random=3, random_blocks="zero"),
-    pooler="linear",
-)
-_TINY_MODERN = EncoderConfig(
-    vocab_size=144,
-    token_rows=128,
-    hidden_size=32,
-    num_layers=4,
-    num_heads=4,
-    ffn_size=48,
-    max_positions=1024,
-    first_norm=False,
-    norm_eps=1e-5,
-    norm_bias=False,
-    bias=False,
-    positions="rotary",
-    token_types=0,
-    gated=True,
-    global_every=3,
-    local_window=32,
+_SIZES: dict[str, Any] = {"vocab_size": 128, "hidden_size": 32, "num_heads": 4, "ffn_size": 64, "num_layers": 2}
+_BLOCKS: dict[str, Any] = {**_SIZES, "max_positions": 1024}
+_TINY_NOLAST = replace(BASE, **_SIZES)
+_TINY_BERT = replace(_TINY_NOLAST, num_layers=3, final_norm=True)
+_TINY_SPARSE = replace(SPARSE_T2T, **_BLOCKS, sparse=replace(DEEPSPEED, block=16))
+_TINY_ROTARY = replace(SPARSE, **_BLOCKS, rotary_dim=4, sparse=replace(DEEPSPEED, block=16))
+_TINY_BIGBIRD = replace(BIGBIRD, **_BLOCKS, sparse=replace(STOCK_BLOCKS, block=16))
+_TINY_MODERN = replace(
+    MODERN, vocab_size=144, token_rows=128, hidden_size=32, num_layers=4, num_heads=4, ffn_size=48, local_window=32
 )
 _TINY_RMT = replace(_TINY_BERT, vocab_size=136, token_rows=128, num_layers=2, memory=MemoryConfig(8, 64))
 _NOTE = "Random weights: for tests, examples and timing; its scores and embeddings mean nothing."
@@ -136,7 +99,7 @@ TINY = (
     _random("tiny-random-ocean", _TINY_OCEAN, 5, OCEAN_PIECES),
     _random("tiny-random-ocean-gqa", replace(_TINY_OCEAN, num_heads=6, num_kv_heads=2, head_dim=8), 6, OCEAN_PIECES),
     _random("tiny-random-bert", _TINY_BERT, 7, GENA_PIECES),
-    _random("tiny-random-bert-nolast", replace(_TINY_BERT, final_norm=False, num_layers=2), 8, GENA_PIECES),
+    _random("tiny-random-bert-nolast", _TINY_NOLAST, 8, GENA_PIECES),
     _random("tiny-random-sparse", _TINY_SPARSE, 9, GENA_PIECES),
     _random("tiny-random-sparse-rotary", _TINY_ROTARY, 10, GENA_PIECES),
     _random("tiny-random-bigbird", _TINY_BIGBIRD, 11, GENA_PIECES),

@@ -11,18 +11,19 @@ from genolm.errors import ModelError
 from genolm.models.adapters import gena, modernbert
 from genolm.models.adapters.gena_tensors import Settled, same
 from genolm.models.adapters.gena_tensors import settle as settle_gena
+from genolm.models.adapters.modernbert_config import is_modernbert
 from genolm.models.adapters.pieces import Held, Piece
 from genolm.models.encoder_config import EncoderConfig
 
 
 def pieces(config: EncoderConfig) -> list[Piece]:
     """The weights of ``config`` under their published names, each once."""
-    return modernbert.pieces(config) if config.gated else gena.pieces(config)
+    return modernbert.pieces(config) if is_modernbert(config) else gena.pieces(config)
 
 
 def settle(held: Mapping[str, Held], config: EncoderConfig, values: Mapping[str, Any], where: str) -> Settled:
     """Compare a checkpoint's tensors with its config; arguments and errors as of :func:`gena_tensors.settle`."""
-    if not config.gated:
+    if not is_modernbert(config):
         return settle_gena(held, config, values, where)
     weights = dict(held)
     copy, original = weights.pop(modernbert.DECODER, None), weights.get(modernbert.EMBEDDING)
@@ -33,14 +34,14 @@ def settle(held: Mapping[str, Held], config: EncoderConfig, values: Mapping[str,
 
 def copies(config: EncoderConfig) -> list[Piece]:
     """Weights that published files hold a second time."""
-    return [] if config.gated else gena.copies(config)
+    return [] if is_modernbert(config) else gena.copies(config)
 
 
 def layouts(config: EncoderConfig) -> dict[str, str]:
     """The published name to ours of every layer's block layout."""
-    return {} if config.gated else gena.layouts(config)
+    return {} if is_modernbert(config) else gena.layouts(config)
 
 
 def computed(config: EncoderConfig) -> dict[str, Tensor]:
     """What published files hold although it follows from the config."""
-    return {} if config.gated else gena.computed(config)
+    return {} if is_modernbert(config) else gena.computed(config)

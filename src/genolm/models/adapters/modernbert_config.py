@@ -27,6 +27,11 @@ _ONLY: Mapping[str, tuple[Any, ...]] = {
 _ALIKE = ("attention_bias", "mlp_bias", "classifier_bias")
 
 
+def is_modernbert(config: EncoderConfig) -> bool:
+    """Whether ModernBERT's layout is that of an encoder; BERT and BigBird have no gated feed-forward blocks."""
+    return config.gated
+
+
 def read_config(values: Mapping[str, Any], *, file: str | Path = "config.json") -> EncoderConfig:
     """The encoder that a ModernBERT ``config.json`` describes.
 

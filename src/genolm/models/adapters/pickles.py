@@ -8,43 +8,21 @@ what is loaded to compute with is the safetensors file made of it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from genolm.errors import ModelError
 from genolm.models.adapters.megatron_ranks import read_pickle
+from genolm.models.adapters.pieces import InMemory
 from genolm.models.shards import Pending, write_shards
+from genolm.models.weight_files import PICKLE
 
-PUBLISHED = "pytorch_model.bin"
 TRAINER_KEY = "model_state_dict"
 
 _ENDINGS = (".bin", ".pt", ".pth")
 _OTHERS = ("training_args", "optimizer", "scheduler", "scaler", "rng_state")
 _NO_LIMIT = 1 << 62
-
-
-@dataclass(frozen=True, slots=True)
-class InMemory:
-    """A tensor of an opened pickle, whose bytes stay in the file until they are read."""
-
-    tensor: Tensor
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The stored type."""
-        return self.tensor.dtype
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The stored shape."""
-        return tuple(self.tensor.shape)
-
-    def read(self) -> Tensor:
-        """The tensor itself."""
-        return self.tensor.contiguous().clone()
 
 
 def pickle_in(folder: Path) -> Path | None:
@@ -53,12 +31,12 @@ def pickle_in(folder: Path) -> Path | None:
     Raises:
         ModelError: there are several, and none has the published name.
     """
-    if (folder / PUBLISHED).is_file():
-        return folder / PUBLISHED
+    if (folder / PICKLE).is_file():
+        return folder / PICKLE
     found = sorted(path for path in folder.iterdir() if path.suffix in _ENDINGS and not path.stem.startswith(_OTHERS))
     if len(found) > 1:
         names = ", ".join(path.name for path in found)
-        raise ModelError(f"{folder}: holds several pickles ({names}); leave the one that is meant, as {PUBLISHED}")
+        raise ModelError(f"{folder}: holds several pickles ({names}); leave the one that is meant, as {PICKLE}")
     return found[0] if found else None
 
 

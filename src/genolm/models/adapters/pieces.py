@@ -39,6 +39,27 @@ class Held(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class InMemory:
+    """A tensor at hand, of a state dict or of an opened pickle, whose bytes stay in the file until they are read."""
+
+    tensor: Tensor
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Its type."""
+        return self.tensor.dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape."""
+        return tuple(self.tensor.shape)
+
+    def read(self) -> Tensor:
+        """A copy of its own."""
+        return self.tensor.contiguous().clone()
+
+
+@dataclass(frozen=True, slots=True)
 class Within:
     """Where in a stored tensor a piece lies, for layouts that store several of our tensors as one.
 
