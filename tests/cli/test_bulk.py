@@ -165,6 +165,12 @@ def test_the_shards_of_a_scan_are_merged_by_its_prefix(tmp_path, monkeypatch, el
     assert run("merge", "none").stderr == "error: none.parts holds no parts of a run; first run the shards\n"
 
 
+def test_parts_of_the_output_itself_go_before_those_of_a_scan(tmp_path):
+    for name in ("s.parts", "s.json.parts"):
+        (tmp_path / name).mkdir()
+    assert f"error: {tmp_path / 's.parts'} holds no parts" in run("merge", str(tmp_path / "s")).stderr
+
+
 @pytest.mark.parametrize("command", bulk.COMMANDS)
 def test_every_bulk_verb_has_the_shared_options_after_its_own(command):
     names = list(inspect.signature(command).parameters)
