@@ -86,6 +86,13 @@ CASES = (
         {**GENOMES, "species.tsv": "file\tspecies\none.fa\tE. coli\n"},
     ),
     Case(
+        "cluster: a negative seed",
+        f"{CLUSTER} --seed -1",
+        "Invalid value for '--seed': must be from 0 to 4294967295, not -1",
+        2,
+        GENOMES,
+    ),
+    Case(
         "cluster: two files of one name",
         f"{CLUSTER} --reduce pca one.fna",
         "one.fna: a genome of this name was given before: one.fa (value 'one')",
@@ -212,6 +219,13 @@ CASES = (
         "no genome has room for another piece of 112 bases without N; give more genomes, or fewer or shorter sequences",
         3,
         {"made.fa": MADE, "short.fa": ">c\nACGTACGTTG\n"},
+    ),
+    Case(
+        "check: a negative seed",
+        "check made.fa --reference one.fa --out out --seed -1",
+        "Invalid value for '--seed': must be from 0 to 4294967295, not -1",
+        2,
+        {**GENOMES, "made.fa": MADE},
     ),
     Case(
         "check: Pyrodigal is not installed",
