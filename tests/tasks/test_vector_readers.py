@@ -1,0 +1,41 @@
+"""Vectors of several models in one run are those that each model gives alone."""
+
+import numpy as np
+import pytest
+
+from genolm.engine.run import run
+from genolm.genome.sequences import SequenceRecord
+from genolm.models.loading import load
+from genolm.tasks.clustering.clustered import Fragments, Settings
+from genolm.tasks.clustering.task import ClusterTask
+from genolm.tasks.embed import embed
+from genolm.tasks.random_twin import random_twin
+from genolm.tasks.scanning.models import together
+from genolm.tasks.vector_readers import VectorReader, VectorReaders
+from genolm.tasks.vectors import matrix
+
+SEQUENCES = ["".join(np.random.default_rng(seed).choice(list("ACGT"), 40 + 31 * seed)) for seed in range(5)]
+
+
+class Vectors(ClusterTask):
+    """Only the vectors, of sequences that are given."""
+
+    def items(self):
+        return iter([SequenceRecord(str(number), bases) for number, bases in enumerate(SEQUENCES)])
+
+    def collect(self, frames):
+        return next(frames)
+
+
+@pytest.mark.parametrize("name", ["tiny-random-dense", "tiny-random-ocean"])
+def test_every_model_reads_its_own_windows(name):
+    model = load(name, device="cpu")
+    models = (model, random_twin(model, 3))
+    how = {"layer": 1, "pooling": "mean", "rc": True, "context": 50}
+    readers = VectorReaders(tuple(VectorReader.of(one, role, **how) for role, one in zip(("own", "twin"), models)))
+    fragments = Fragments((), (1,), Settings(1, 0.0, "pca", (0,), None, "genomes", "none"))
+    table = run(Vectors(fragments, readers, "tsv"), together(models)).table
+    for role, one in zip(("own", "twin"), models):
+        np.testing.assert_allclose(table[role].to_numpy(), matrix(embed(one, SEQUENCES, **how)), rtol=1e-4, atol=1e-5)
+    assert not np.allclose(table["own"].to_numpy(), table["twin"].to_numpy(), atol=0.01)
+    assert table["length"].to_list() == [len(one) for one in SEQUENCES]
