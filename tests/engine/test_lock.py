@@ -19,6 +19,25 @@ def test_a_second_run_is_refused(source, out, folder):
         run(Summed(source), ToyModel(), out)
 
 
+def test_a_run_at_work_is_not_called_an_earlier_one(source, out, folder):
+    """Nor may its parts be thought of as there to be gone on from."""
+    run(Summed(source), ToyModel(), out, shard="1/2")
+    for words in ({}, {"resume": True}, {"overwrite": True}):
+        with locked(folder), pytest.raises(RunError, match="a run is at work here"):
+            run(Summed(source), ToyModel(), out, **words)
+    with pytest.raises(RunError, match="holds parts of an earlier run"):
+        run(Summed(source), ToyModel(), out)
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(RunError, match=r"out.parts cannot be made: Not a directory"),
+        locked(tmp_path / "file/out.parts"),
+    ):
+        pass
+
+
 def test_neither_shard_nor_merge_enter_a_run(source, out, folder):
     with locked(folder):
         with pytest.raises(RunError, match="at work here"):

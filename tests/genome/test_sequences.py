@@ -1,5 +1,6 @@
 import io
 import sys
+from dataclasses import replace
 
 import pandas as pd
 import polars as pl
@@ -30,7 +31,8 @@ def write(tmp_path, name, text):
 
 def test_files_of_sequences(tmp_path, monkeypatch):
     expected = [SequenceRecord("a", "ACGT"), SequenceRecord("b", "NTT")]
-    assert list(read_sequences(write(tmp_path, "a.fa", ">a x\nAC\ngt\n>b\nRTT\n"))) == expected
+    titled = [replace(expected[0], about="x y"), expected[1]]
+    assert list(read_sequences(write(tmp_path, "a.fa", ">a x y\nAC\ngt\n>b\nRTT\n"))) == titled
     assert list(read_sequences(str(write(tmp_path, "a.fq", "@a\nacgt\n+\nIIII\n@b\nNTT\n+\nIII\n")))) == expected
     assert list(read_sequences(write(tmp_path, "a.tsv", "id\tlabel\tseq\na\t1\tACGT\nb\t0\tRtt\n"))) == expected
     frame = pl.DataFrame({"name": ["a", "b"], "sequence": ["ACGT", "RTT"]})

@@ -17,6 +17,7 @@ from genolm.cli.options import (
     ModelName,
     Output,
     Overwrite,
+    Quiet,
     Reference,
     RequiredReference,
     Seed,
@@ -317,13 +318,15 @@ def merge(
     ] = None,
     *,
     overwrite: Overwrite = False,
+    quiet: Quiet = False,
 ) -> None:
     """Join the shards of a run into its one output."""
     from genolm.engine.run import merge as function
 
     target = _named(out, folders or [])
     function(target, tuple(folders or ()), overwrite=overwrite)
-    typer.echo(f"wrote {target}", err=True)
+    if not quiet:
+        typer.echo(f"wrote {target}", err=True)
 
 
 def _named(out: Path, folders: list[Path]) -> Path:

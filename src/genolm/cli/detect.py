@@ -117,6 +117,7 @@ def apply(
     model: Annotated[
         str | None, typer.Option(metavar="MODEL", help="Where the detector's model lies now, if elsewhere.")
     ] = None,
+    with_prompt: Annotated[bool, typer.Option("--with-prompt", help="Keep the prompts that headers name.")] = False,
     settings: dict[str, Any],
 ) -> Path:
     """Call sequences natural or generated, with a probability."""
@@ -127,6 +128,7 @@ def apply(
         inputs,
         out,
         model=model,
+        with_prompt=with_prompt,
         **settings,
     )
     return out

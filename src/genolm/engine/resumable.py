@@ -46,6 +46,9 @@ class Order:
 def run_on_disk(task: Task[Any, Any], model: Model, order: Order, progress: Progress) -> Result:
     """Computes the parts that are not there yet and, unless this is a shard, assembles the artefact."""
     folder = PartsFolder.of(order.out)
+    if folder.started and not order.shard:
+        with locked(folder.path):  # else a run that is at work now would be called an earlier one
+            pass
     _refuse_early(folder, order)
     manifest = _planned(task, model, order)
     with locked(folder.path, order.share_name), _tidy(folder, manifest, order):

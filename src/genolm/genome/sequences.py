@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ class SequenceRecord:
         sequence: upper-case letters, at least one.
         interval: where it was read; None when it didn't come from a genome. Of an alternative allele, the interval
             its reference was read from.
+        about: what follows the name in the title of a FASTA record.
 
     Raises:
         InputError: no name or no letters.
@@ -40,6 +41,7 @@ class SequenceRecord:
     id: str
     sequence: str
     interval: Interval | None = None
+    about: str = ""
 
     def __post_init__(self) -> None:
         if not self.id:
@@ -123,7 +125,9 @@ class _Reader:
         if kind in ("fasta", "fastq"):
             self.refuse_length(path)
             reader = read_fasta if kind == "fasta" else read_fastq
-            return (SequenceRecord(record.id, record.sequence) for record in reader(path, self.clean))
+            return (
+                SequenceRecord(record.id, record.sequence, about=record.about) for record in reader(path, self.clean)
+            )
         if kind == "bed":
             return self.bed(path)
         return self.variants(read_variants(path), path) if kind == "vcf" else self.table(read_table(path))
@@ -189,7 +193,7 @@ class _Reader:
             self.refuse_length(None)
             return (SequenceRecord(f"sequence{number}", self.clean(value)),)
         if isinstance(value, SequenceRecord):
-            return (SequenceRecord(value.id, self.clean(value.sequence), value.interval),)
+            return (replace(value, sequence=self.clean(value.sequence)),)
         if isinstance(value, Interval):
             return (self.interval(value, None),)
         if isinstance(value, Variant):

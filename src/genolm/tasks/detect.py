@@ -142,6 +142,7 @@ def apply_detector(
     out: Path | str | None = None,
     *,
     model: Model | str | Path | None = None,
+    with_prompt: bool = False,
     device: torch.device | str | None = None,
     dtype: torch.dtype | str | None = None,
     token_budget: int | None = None,
@@ -157,6 +158,8 @@ def apply_detector(
         inputs: FASTA or another source of sequences, or a list of them; ambiguous letters read N.
         out: ``.parquet``, ``.tsv`` or ``.csv``; None returns the table.
         model: the model of the embeddings where it lies elsewhere now; it must be the same.
+        with_prompt: call the bases that a FASTA header says were given (``prompt_bases=``) together with what follows
+            them. They are cut off otherwise, as in training; a record of nothing else is passed over.
         device: where to compute; None for the best there is.
         dtype: precision of the weights; None for what card and device prefer.
         token_budget: tokens of a batch; None for what fits.
@@ -185,7 +188,7 @@ def apply_detector(
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
     if opened.model is None:
         _refuse_engine(bulk)
-        task = CallTask(source, place, given, VectorReaders(()))
+        task = CallTask(source, place, given, VectorReaders(()), with_prompt)
         if path is None:
             return task.collect(task.direct())
         task.assemble(task.direct(), path)
@@ -193,7 +196,7 @@ def apply_detector(
     network = _same_model(opened, model, bulk)
     how = {name: opened.model[name] for name in ("layer", "pooling", "rc", "context")}
     reader = VectorReader.of(network, "embedding", **how)
-    return bulk.run(CallTask(source, place, given, VectorReaders((reader,))), network, path)
+    return bulk.run(CallTask(source, place, given, VectorReaders((reader,)), with_prompt), network, path)
 
 
 def _paths(given: Path | str | Sequence[Path | str]) -> tuple[Path, ...]:

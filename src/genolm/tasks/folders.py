@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
-from genolm.engine.atomic import atomic_file
+from genolm.engine.atomic import atomic_file, is_disk_full
 from genolm.engine.target import FOLDER_MARK
+from genolm.errors import RunError
 from genolm.tasks.tables import write_delimited
 
 if TYPE_CHECKING:
@@ -25,9 +26,19 @@ _DPI = 150
 
 @contextmanager
 def whole_folder(out: Path, described: Mapping[str, str]) -> Iterator[Path]:
-    """A folder to fill; it takes its name when the block ends well, and says inside where it comes from."""
+    """A folder to fill; it takes its name when the block ends well, and says inside where it comes from.
+
+    Raises:
+        RunError: the folder cannot be made.
+        ResourceError: when the disk is full.
+    """
     with atomic_file(out) as folder:
-        folder.mkdir()
+        try:
+            folder.mkdir()
+        except OSError as error:
+            if is_disk_full(error):
+                raise
+            raise RunError(f"{out} cannot be made: {error.strerror}") from error
         (folder / FOLDER_MARK).write_text(json.dumps(dict(described), indent=1, ensure_ascii=False) + "\n", "utf-8")
         yield folder
 

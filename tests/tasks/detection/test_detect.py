@@ -134,6 +134,22 @@ def test_calls_carry_probabilities_and_warnings(detector, files, tmp_path):
     assert (generated["call"] == "generated").eq(generated["probability"] > detector.classifier.threshold).all()
 
 
+def test_prompts_are_cut_off_before_a_call(detector, files, tmp_path):
+    """As in training: what was given is not what is judged."""
+    natural, made = toy_genome(99), (files / "markov.fa").read_text().split("\n")[1][:300]
+    text = f">a prompt_bases=200\n{natural[:200]}{made}\n>b prompt_bases=60\n{natural[:60]}\n>c\n{made}\n"
+    (tmp_path / "in.fa").write_text(text)
+    with pytest.warns(UserWarning, match="records without a base behind their prompt were passed over: 1"):
+        found = genolm.apply_detector(detector, tmp_path / "in.fa")
+    assert found["id"].to_list() == ["a", "c"] and found["length"].to_list() == [300, 300]
+    assert found["probability"][0] == found["probability"][1]
+    whole = genolm.apply_detector(detector, tmp_path / "in.fa", with_prompt=True)
+    assert whole["length"].to_list() == [500, 60, 300]
+    (tmp_path / "in.fa").write_text(">a prompt_bases=9\nACGT\n")
+    with pytest.raises(InputError, match="prompt_bases is no number of bases of a record of 4"):
+        genolm.apply_detector(detector, tmp_path / "in.fa")
+
+
 def test_many_sequences_are_called_as_one_by_one(detector, files, monkeypatch):
     together = genolm.apply_detector(detector, files / "markov.fa")
     monkeypatch.setattr("genolm.tasks.detection.calls._TOGETHER", 7)

@@ -17,6 +17,7 @@ from genolm.tasks.fragments import Pieces, matched_pieces, read_genome
 from genolm.tasks.generated.figures import divergence, summarise
 from genolm.tasks.generated.genes import GeneFinder
 from genolm.tasks.generated.markov import MarkovChain
+from genolm.tasks.generated.page import draw_check
 from genolm.tasks.generated.records import read_generated
 
 pytest.importorskip("pyrodigal")
@@ -192,6 +193,20 @@ def test_provenance_is_read_from_headers_and_from_a_table(files, tmp_path):
     told = read_generated([files / "generated.fa"], provenance=table)
     assert (told[0].generator, told[0].decoding, told[0].genome) == ("one", "hot", "first")
     assert (told[1].generator, told[1].decoding) == ("two", "temperature=0.7 top_k=4")
+    table.write_text("file\tgenerator\ngenerated.fa\tone\ngenerted.fa\ttwo\n")
+    with pytest.warns(UserWarning, match=r"made.tsv speaks of files that were not given: generted.fa$"):
+        read_generated([files / "generated.fa"], provenance=table)
+
+
+def test_pictures_show_single_values_and_say_where_there_are_none():
+    numbers = {name: [500] for name in ("bases", "length", "gc", "coding_bases", "tandem", "gzip_bytes")}
+    table = pl.DataFrame({"group": ["natural"], **numbers, "longest_match": [40], "identity": [None]})
+    figure = draw_check(table)
+    panels = figure.axes[:6]
+    for axes in panels[:5]:
+        line = next(line for line in axes.lines if len(line.get_xdata()))
+        assert list(line.get_ydata()) == [0, 1] and len(set(line.get_xdata())) == 1
+    assert [text.get_text() for text in panels[5].texts] == ["nothing to measure"]
 
 
 @pytest.mark.parametrize(

@@ -41,9 +41,8 @@ def read_config(values: Mapping[str, Any], *, file: str | Path = "config.json") 
     """
     kind = values.get("model_type")
     if kind not in MODEL_TYPES:
-        raise ModelError(
-            f"{file}: model_type {kind!r} is not known; known are {', '.join(MODEL_TYPES)}, genolm-decoder"
-        )
+        told = "there is no model_type" if kind is None else f"model_type {kind!r} is not known"
+        raise ModelError(f"{file}: {told}; known are {', '.join(MODEL_TYPES)}, genolm-decoder")
     require(values, _ONLY, file)
     _refuse_window(values, kind, file)
     sizes: dict[str, Any] = {ours: whole(values, theirs, file) for theirs, ours in _SIZES.items()}

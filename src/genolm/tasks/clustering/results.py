@@ -99,12 +99,13 @@ def write_folder(
     described = model.described(clustered="fragments of genomes", settings=report["settings"])
     how = {"umap": "UMAP", "pca": "principal components", "none": "principal components"}[report["settings"]["reduce"]]
     labelled = "ari" in listed["agreement"].columns
+    seeds = len(report["settings"]["seeds"])
     groups = "species" if labelled else "cluster of HDBSCAN"
     caption = " ".join(
         (
             f"Each point is a fragment, placed by {how}, coloured by {groups}.",
             "ARI: adjusted Rand index, 0 by chance; noise points count as clusters of one." if labelled else "",
-            f"Means over {len(report['settings']['seeds'])} seeds.",
+            f"Means over {seeds} seeds." if seeds > 1 else "One seed.",
         )
     )
     rows = {f"{length:,} bases": one.panels for length, one in found.items()}

@@ -18,6 +18,7 @@ from genolm.models.model import Model
 from genolm.tasks.detection.features import feature_frame, feature_matrices
 from genolm.tasks.detection.folder import WEIGHTS, Detector, load_detector
 from genolm.tasks.embed import Pooled
+from genolm.tasks.generated.records import without_prompts
 from genolm.tasks.sources import Source
 from genolm.tasks.tables import write_table
 from genolm.tasks.vector_readers import VectorReaders
@@ -35,12 +36,14 @@ class CallTask:
         description: ``detector.json`` of the detector; None where it was in memory.
         given: the detector that was in memory.
         readers: how its model reads; none where it has none.
+        with_prompt: whether prompts that headers name are called with what follows them.
     """
 
     source: Source
     description: Path | None
     given: Detector | None
     readers: VectorReaders
+    with_prompt: bool
     name: ClassVar[str] = "detect"
 
     @cached_property
@@ -53,7 +56,8 @@ class CallTask:
 
     def items(self) -> Iterator[SequenceRecord]:
         """The sequences."""
-        return self.source.read()
+        records = self.source.read()
+        return records if self.with_prompt else without_prompts(records)
 
     def inputs(self) -> tuple[Path, ...]:
         """The files that are read."""

@@ -90,8 +90,12 @@ def _panel(axes: Axes, sequences: pl.DataFrame, above: str, below: str, title: s
         values = np.sort((rows[above] / rows[below] if below else rows[above]).cast(pl.Float64).to_numpy())
         if above == "longest_match":
             values = np.maximum(values, _SHORT)
-        shares = np.arange(1, len(values) + 1) / max(1, len(values))
-        axes.step(values, shares, where="post", color=colour, linewidth=1.6, label=_NAMES[name])
+        steps = np.concatenate([values[:1], values])  # a single value is an upright line
+        shares = np.linspace(0, 1, len(steps))
+        axes.step(steps, shares, where="post", color=colour, linewidth=1.6, label=_NAMES[name])
+    if sequences[above].is_null().all():
+        axes.text(0.5, 0.5, "nothing to measure", ha="center", transform=axes.transAxes, fontsize=8.5)
+        axes.set_xticks([])
     axes.set_xlabel(title)
     axes.set_ylim(0, 1.02)
     if labelled:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from genolm.errors import InputError
 from genolm.genome.lines import placed
 from genolm.genome.records import FlatRecord, read_fasta
 from genolm.genome.sequence import upper_dna
+from genolm.genome.sequences import SequenceRecord
 from genolm.tasks.keyed_rows import keyed_rows
 
 _DECODING = ("preset", "temperature", "top_k", "top_p", "repetition_penalty")
@@ -61,13 +63,20 @@ def read_generated(
     Raises:
         InputError: a file that cannot be read, a header whose number of prompt bases is none, a record with nothing
             but N, no record with a new base, a table without the columns or with a name twice.
+
+    Warns:
+        UserWarning: the table names files that are not among the paths.
     """
     table = {} if provenance is None else _table(Path(provenance))
-    found = []
-    for path in map(Path, paths):
+    found, files = [], [Path(path) for path in paths]
+    for path in files:
         for record in read_fasta(path, partial(upper_dna, iupac="N")):
             with placed(path, record.line):
                 found.append(_one(record, path, with_prompt, table))
+    unread = {name for kind, name in table if kind == "file"} - {path.name for path in files}
+    if unread:
+        names = ", ".join(sorted(unread))
+        warnings.warn(f"{provenance} speaks of files that were not given: {names}", stacklevel=2)
     if not any(one.sequence for one in found):
         raise InputError("no record holds a new base behind its prompt", file=found[0].file if found else None)
     return found
@@ -81,9 +90,9 @@ def written(records: Iterable[Generated]) -> list[Generated]:
 def _one(
     record: FlatRecord, path: Path, with_prompt: bool, table: Mapping[tuple[str, str], Mapping[str, str]]
 ) -> Generated:
-    header = dict(word.split("=", 1) for word in record.about.split() if "=" in word)
+    header = _words(record.about)
     told = table.get(("id", record.id)) or table.get(("file", path.name)) or {}
-    given = _prompt_bases(header, record)
+    given = _prompt_bases(header, record.sequence)
     sequence = record.sequence if with_prompt else record.sequence[given:]
     if set(sequence) == {"N"}:
         raise InputError("the record holds nothing but N", value=record.id)
@@ -100,10 +109,33 @@ def _one(
     )
 
 
-def _prompt_bases(header: Mapping[str, str], record: FlatRecord) -> int:
+def without_prompts(records: Iterable[SequenceRecord]) -> Iterator[SequenceRecord]:
+    """Records without the bases that their headers say were given.
+
+    Raises:
+        InputError: a header whose number of prompt bases is none.
+
+    Warns:
+        UserWarning: at the end, how many records held no base behind their prompt and were passed over.
+    """
+    passed = 0
+    for record in records:
+        given = _prompt_bases(_words(record.about), record.sequence)
+        if given < len(record.sequence):
+            yield replace(record, sequence=record.sequence[given:]) if given else record
+        passed += given == len(record.sequence)
+    if passed:
+        warnings.warn(f"records without a base behind their prompt were passed over: {passed}", stacklevel=2)
+
+
+def _words(about: str) -> dict[str, str]:
+    return dict(word.split("=", 1) for word in about.split() if "=" in word)
+
+
+def _prompt_bases(header: Mapping[str, str], sequence: str) -> int:
     text = header.get("prompt_bases", "0")
-    if not text.isdecimal() or int(text) > len(record.sequence):
-        raise InputError(f"prompt_bases is no number of bases of a record of {len(record.sequence):,}", value=text)
+    if not text.isdecimal() or int(text) > len(sequence):
+        raise InputError(f"prompt_bases is no number of bases of a record of {len(sequence):,}", value=text)
     return int(text)
 
 
