@@ -27,9 +27,9 @@ class RMSNorm(nn.Module):
         if x_BLD.device.type == "cpu" and torch.is_grad_enabled() and not torch.compiler.is_compiling():
             normed: Tensor = _TrainedNorm.apply(x_BLD, self.weight, self.eps)  # type: ignore[no-untyped-call]
             return normed
-        if torch.is_grad_enabled() or x_BLD.shape[-2] <= _NORM_ROWS:
+        if torch.is_grad_enabled() or x_BLD.shape[1] <= _NORM_ROWS:
             return self._normed(x_BLD)
-        return torch.cat([self._normed(rows) for rows in x_BLD.split(_NORM_ROWS, -2)], -2)
+        return torch.cat([self._normed(rows) for rows in x_BLD.split(_NORM_ROWS, 1)], 1)
 
     def _normed(self, x_BLD: Tensor) -> Tensor:
         if x_BLD.dtype == self.weight.dtype == _wide(x_BLD.dtype):
@@ -39,10 +39,10 @@ class RMSNorm(nn.Module):
 
 
 def step_norm(norm: RMSNorm, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
-    """What a norm computes in ``dtype``, its own or fp32; in fp32 by the fewest calls, which is what few rows cost."""
-    if dtype != torch.float32:
-        return norm
+    """What a norm computes in ``dtype``, its own or fp32, by the fewest calls, which are what few rows cost."""
     size = norm.weight.numel()
+    if dtype != torch.float32:
+        return lambda x: F.rms_norm(x, (size,), norm.weight, norm.eps)
     gain_D = norm.weight.detach().float() * size**0.5
     floor = torch.tensor((size * norm.eps) ** 0.5, device=gain_D.device)
     return lambda x: x * gain_D / torch.hypot(torch.linalg.vector_norm(x, dim=-1, keepdim=True), floor)
