@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from genolm.errors import ResourceError
+from genolm.errors import ResourceError, RunError
 
 _MARK = ".partial-"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -51,6 +51,26 @@ def is_disk_full(error: BaseException) -> bool:
     if isinstance(error, OSError) and error.errno in _FULL:
         return True
     return any(f"{word} {number}" in str(error).lower() for word in ("os error", "errno") for number in _FULL)
+
+
+def make_folder(folder: Path, *, there: bool = False, named: Path | None = None) -> None:
+    """Makes a folder.
+
+    Args:
+        folder: its path.
+        there: whether it may be there already.
+        named: what an error calls it; None for its own path.
+
+    Raises:
+        RunError: it cannot be made.
+        OSError: the disk is full; :func:`disk_full_named` says so for what is being written.
+    """
+    try:
+        folder.mkdir(exist_ok=there)
+    except OSError as error:
+        if is_disk_full(error):
+            raise
+        raise RunError(f"{named or folder} cannot be made: {error.strerror}") from error
 
 
 def write_text(path: Path, text: str) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from genolm.engine.atomic import is_disk_full
+from genolm.engine.atomic import make_folder
 from genolm.errors import RunError
 
 _UNSUPPORTED = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
@@ -52,7 +52,7 @@ def _held(folder: Path, name: str, kind: int, *, wait: bool = False) -> Iterator
 def _locked_file(folder: Path, name: str, operation: int) -> io.FileIO:
     """The open, locked file. A run that just ended may take the folder away between any two steps: then again."""
     while True:
-        _make(folder)
+        make_folder(folder, there=True)
         try:
             file = (folder / name).open("a+b", buffering=0)
         except FileNotFoundError:
@@ -67,15 +67,6 @@ def _locked_file(folder: Path, name: str, operation: int) -> io.FileIO:
             file.close()
             raise
         file.close()
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        if is_disk_full(error):
-            raise
-        raise RunError(f"{folder} cannot be made: {error.strerror}") from error
 
 
 def _lock(file: io.FileIO, operation: int, folder: Path) -> None:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
-from genolm.engine.atomic import atomic_file, is_disk_full
+from genolm.engine.atomic import atomic_file, make_folder
 from genolm.engine.target import FOLDER_MARK
-from genolm.errors import RunError
 from genolm.tasks.tables import write_delimited
 
 if TYPE_CHECKING:
@@ -33,12 +32,7 @@ def whole_folder(out: Path, described: Mapping[str, str]) -> Iterator[Path]:
         ResourceError: when the disk is full.
     """
     with atomic_file(out) as folder:
-        try:
-            folder.mkdir()
-        except OSError as error:
-            if is_disk_full(error):
-                raise
-            raise RunError(f"{out} cannot be made: {error.strerror}") from error
+        make_folder(folder, named=out)
         (folder / FOLDER_MARK).write_text(json.dumps(dict(described), indent=1, ensure_ascii=False) + "\n", "utf-8")
         yield folder
 

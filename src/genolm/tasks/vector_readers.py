@@ -96,5 +96,24 @@ class VectorReaders:
         return found
 
 
+class VectorTask:
+    """What tasks that read vectors and do no more with a model have in common; they have ``readers``."""
+
+    __slots__ = ()
+    readers: VectorReaders
+
+    def cost(self, item: SequenceRecord) -> int:
+        """Tokens that go through the models, about."""
+        return self.readers.cost(item)
+
+    def windows(self, items: Sequence[SequenceRecord], model: Model) -> list[Window]:
+        """Pieces of at most the context, for each model."""
+        return self.readers.windows(items, model)
+
+    def forward(self, model: Model, windows: Sequence[Window]) -> list[Pooled]:
+        """The pooled layer of every window."""
+        return self.readers.forward(model, windows)
+
+
 def _places(windows: Sequence[Window], which: int) -> list[int]:
     return [place for place, window in enumerate(windows) if window.origin[1] == which]

@@ -12,21 +12,20 @@ import polars as pl
 
 from genolm.engine.windows import Window
 from genolm.genome.sequences import SequenceRecord
-from genolm.models.model import Model
 from genolm.tasks.clustering.clustered import Floats, Fragments, clustered, tetranucleotides
 from genolm.tasks.clustering.recipe import DIMENSIONS, EPSILON, MIN_CLUSTER, MIN_DIST, MIN_SAMPLES, NEIGHBOURS
 from genolm.tasks.clustering.results import Drawn, Found, fragments_table, summarised, write_folder
 from genolm.tasks.embed import Pooled
 from genolm.tasks.folders import Form
 from genolm.tasks.fragments import named_files
-from genolm.tasks.vector_readers import VectorReaders
+from genolm.tasks.vector_readers import VectorReaders, VectorTask
 
 MODEL, TETRA, TWIN = "model", "tetranucleotides", "random weights"
 """Names of the features in tables."""
 
 
 @dataclass(frozen=True)
-class ClusterTask:
+class ClusterTask(VectorTask):
     """Clustering as the engine runs it; :func:`genolm.cluster` makes one.
 
     Attributes:
@@ -49,18 +48,6 @@ class ClusterTask:
     def inputs(self) -> tuple[Path, ...]:
         """The files that are read."""
         return self.fragments.inputs()
-
-    def cost(self, item: SequenceRecord) -> int:
-        """Tokens that go through the models, about."""
-        return self.readers.cost(item)
-
-    def windows(self, items: Sequence[SequenceRecord], model: Model) -> list[Window]:
-        """Pieces of at most the context, for each model."""
-        return self.readers.windows(items, model)
-
-    def forward(self, model: Model, windows: Sequence[Window]) -> list[Pooled]:
-        """The pooled layer of every window."""
-        return self.readers.forward(model, windows)
 
     def rows(
         self, items: Sequence[SequenceRecord], windows: Sequence[Window], outputs: Sequence[Pooled]

@@ -21,14 +21,14 @@ from genolm.tasks.embed import Pooled
 from genolm.tasks.generated.records import without_prompts
 from genolm.tasks.sources import Source
 from genolm.tasks.tables import write_table
-from genolm.tasks.vector_readers import VectorReaders
+from genolm.tasks.vector_readers import VectorReaders, VectorTask
 
 _TOGETHER = 256  # sequences whose hand-made features are computed at a time
 _MOST_N = 0.1  # share of N from which on a call carries a warning
 
 
 @dataclass(frozen=True)
-class CallTask:
+class CallTask(VectorTask):
     """Calling as the engine runs it; :func:`genolm.apply_detector` makes one.
 
     Attributes:
@@ -64,17 +64,9 @@ class CallTask:
         told = self.description
         return (*self.source.files(), *(() if told is None else (told, told.with_name(WEIGHTS))))
 
-    def cost(self, item: SequenceRecord) -> int:
-        """Tokens that go through the model, about."""
-        return self.readers.cost(item)
-
     def windows(self, items: Sequence[SequenceRecord], model: Model) -> list[Window]:
         """Pieces of at most the context, of sequences with bases."""
         return self.readers.windows(_known(items), model)
-
-    def forward(self, model: Model, windows: Sequence[Window]) -> list[Pooled]:
-        """The pooled layer of every window."""
-        return self.readers.forward(model, windows)
 
     def rows(
         self, items: Sequence[SequenceRecord], windows: Sequence[Window], outputs: Sequence[Pooled]

@@ -16,7 +16,6 @@ import genolm
 from genolm.engine.windows import Window
 from genolm.errors import InputError
 from genolm.genome.sequences import SequenceRecord
-from genolm.models.model import Model
 from genolm.tasks.detection.classifier import Classifier, fit
 from genolm.tasks.detection.features import feature_frame, feature_matrices
 from genolm.tasks.detection.folder import Detector, save_detector
@@ -24,7 +23,7 @@ from genolm.tasks.detection.folds import HELD_OUT, Folds, make_folds
 from genolm.tasks.detection.samples import GenomeFacts, Sample, read_samples
 from genolm.tasks.detection.testing import evaluated, fold_table
 from genolm.tasks.embed import Pooled
-from genolm.tasks.vector_readers import VectorReaders
+from genolm.tasks.vector_readers import VectorReaders, VectorTask
 
 _FEWEST = 20  # sequences of either kind
 
@@ -102,7 +101,7 @@ class Training:
 
 
 @dataclass(frozen=True, slots=True)
-class TrainTask:
+class TrainTask(VectorTask):
     """Training with a model's embeddings as the engine runs it; :func:`genolm.train_detector` makes one.
 
     Attributes:
@@ -124,18 +123,6 @@ class TrainTask:
     def inputs(self) -> tuple[Path, ...]:
         """The files that are read."""
         return self.training.files()
-
-    def cost(self, item: SequenceRecord) -> int:
-        """Tokens that go through the model, about."""
-        return self.readers.cost(item)
-
-    def windows(self, items: Sequence[SequenceRecord], model: Model) -> list[Window]:
-        """Pieces of at most the context."""
-        return self.readers.windows(items, model)
-
-    def forward(self, model: Model, windows: Sequence[Window]) -> list[Pooled]:
-        """The pooled layer of every window."""
-        return self.readers.forward(model, windows)
 
     def rows(
         self, items: Sequence[SequenceRecord], windows: Sequence[Window], outputs: Sequence[Pooled]

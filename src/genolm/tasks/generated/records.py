@@ -73,7 +73,7 @@ def read_generated(
         for record in read_fasta(path, partial(upper_dna, iupac="N")):
             with placed(path, record.line):
                 found.append(_one(record, path, with_prompt, table))
-    unread = {name for kind, name in table if kind == "file"} - {path.name for path in files}
+    unread = {name for kind, name in table if kind == "file" and name} - {path.name for path in files}
     if unread:
         names = ", ".join(sorted(unread))
         warnings.warn(f"{provenance} speaks of files that were not given: {names}", stacklevel=2)
