@@ -286,22 +286,12 @@ def test_threads_and_forks_read_the_right_bases(tmp_path, monkeypatch):
 @pytest.mark.data
 def test_every_reference_allele_of_the_real_variants(data_dir):
     with Genome(data_dir / "human/GRCh38.slices.fa.gz") as genome:
-        started, checked = time.perf_counter(), 0
+        checked = 0
         for record in read_variants(data_dir / "variants/vkgl.GRCh38.slices.vcf.gz"):
             for variant in filter(None, record.variants()):
                 variant.check(genome)
                 checked += 1
-        assert checked > 7_000 and time.perf_counter() - started < 2
-
-
-@pytest.mark.data
-def test_thousands_of_windows_a_second(data_dir):
-    chooser = random.Random(0)
-    with Genome(data_dir / "human/GRCh38.slices.fa.gz") as genome:
-        started = time.perf_counter()
-        for _ in range(1000):
-            genome.fetch("22", start := chooser.randrange(45_000_000, 50_000_000), start + 8192)
-        assert 1000 / (time.perf_counter() - started) > 1000
+        assert checked > 7_000
 
 
 @pytest.mark.data

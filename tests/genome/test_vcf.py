@@ -1,5 +1,4 @@
 import gzip
-import time
 from collections import Counter
 
 import polars as pl
@@ -207,9 +206,7 @@ def test_bad_values(source, message):
 )
 def test_real_files_as_pysam_reads_them(data_dir, tmp_path, name, records, unscorable):
     path = data_dir / f"variants/{name}.vcf.gz"
-    started = time.perf_counter()
     found = list(read_variants(path))
-    assert time.perf_counter() - started < 1
     if compression(path) == "gzip":  # which pysam cannot open
         path = bgzip(tmp_path / "again.vcf.gz", gzip.decompress(path.read_bytes()))
     with pysam.VariantFile(str(path)) as file:
