@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from genolm.models.config import DecoderConfig
-from genolm.models.packed import can_pack, joined_linear
+from genolm.models.packed_linear import can_pack, joined_linear
 from genolm.models.random_weights import random_decoder
 from genolm.models.stepping import DenseSteps, NetworkSteps, begin_steps
 

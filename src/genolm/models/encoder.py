@@ -18,8 +18,9 @@ from torch import Tensor, nn
 
 from genolm.errors import ModelError
 from genolm.models.block_attention import block_attentions, initial_layout
-from genolm.models.encoder_attention import Packing, RowAttention, attend, full_attention, local_attention
+from genolm.models.encoder_attention import RowAttention, attend, full_attention, local_attention
 from genolm.models.encoder_config import EncoderConfig
+from genolm.models.packing import Packing
 from genolm.models.rotary import rotary_angles, rotate
 
 Angles = tuple[Tensor, Tensor]

@@ -39,13 +39,18 @@ class RMSNorm(nn.Module):
 
 
 def step_norm(norm: RMSNorm, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
-    """What a norm computes in ``dtype``, its own or fp32, by the fewest calls, which are what few rows cost."""
+    """What a norm computes in ``dtype``, its own or fp32, by the fewest calls, which are what few rows cost on a CPU."""
     size = norm.weight.numel()
-    if dtype != torch.float32:
+    if dtype == torch.float64 or norm.weight.device.type != "cpu":
         return lambda x: F.rms_norm(x, (size,), norm.weight, norm.eps)
     gain_D = norm.weight.detach().float() * size**0.5
-    floor = torch.tensor((size * norm.eps) ** 0.5, device=gain_D.device)
-    return lambda x: x * gain_D / torch.hypot(torch.linalg.vector_norm(x, dim=-1, keepdim=True), floor)
+    floor = torch.tensor((size * norm.eps) ** 0.5)
+
+    def normed(x: Tensor) -> Tensor:
+        wide = x.float()
+        return (wide * gain_D / torch.hypot(torch.linalg.vector_norm(wide, dim=-1, keepdim=True), floor)).to(dtype)
+
+    return normed
 
 
 class _TrainedNorm(torch.autograd.Function):

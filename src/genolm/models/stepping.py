@@ -1,9 +1,8 @@
 """A dense decoder one token at a time: what :class:`genolm.models.decoder.Decoder` computes with a cache, quicker.
 
-Keys stand transposed, so that a step is two batched products. Keys, values and angles are laid out for some tokens to
-come; whole buffers are multiplied, what is padding or not yet written being hidden, as some kernels copy a part of one
-first. The maps of one input are one product. A bf16 decoder of few weights computes in fp32 on a CPU, where calling a
-bf16 kernel takes longer than such a product.
+Keys, values and angles are laid out for some tokens to come, what is padding or not yet written being hidden. The maps
+of one input are one product. A bf16 decoder of few weights computes in fp32 on a CPU, where calling a bf16 kernel takes
+longer than such a product.
 
 Shapes: B sequences, C places for tokens, D residual width, H query heads, K key-value heads, G = H / K, N = B K,
 E head width, V vocabulary.
@@ -22,8 +21,10 @@ from genolm.models.cache import KVCache
 from genolm.models.decoder import Decoder, DecoderLayer
 from genolm.models.experts import SwiGLU
 from genolm.models.norm import step_norm
-from genolm.models.packed import joined_linear
+from genolm.models.packed_linear import joined_linear
+from genolm.models.packing import Packing
 from genolm.models.rotary import rotary_angles
+from genolm.models.step_attention import step_attention
 
 Turn = tuple[Tensor, Tensor]
 
@@ -149,20 +150,24 @@ class DenseSteps:
         self.head = joined_linear([weight.to(self.dtype)], rows, pack=pack)
 
     def read(self, ids_BL: Tensor, mask_BL: Tensor | None, places_BL: Tensor) -> Tensor:
-        """Reads the prompts in one pass; logits (B, V) of what comes after them."""
-        x_BLD = F.embedding(ids_BL, self.embedding_VD)
+        """Reads the prompts in one pass; logits (B, V) of what comes after them.
+
+        Maps are of real tokens alone; after the last layer's keys and values, of the last ones.
+        """
+        packing = Packing.of((ids_BL.shape[0], ids_BL.shape[1]), mask_BL, ids_BL.device)
+        x_TD = F.embedding(packing.pack(ids_BL), self.embedding_VD)
         turn = self._turn(places_BL)
-        allowed_BLS = None if mask_BL is None else mask_BL[:, None].expand(-1, ids_BL.shape[1], -1)
-        for layer in self.layers:
-            x_BLD = layer.read(x_BLD, turn, allowed_BLS)
+        for layer in self.layers[:-1]:
+            x_TD = layer.read(x_TD, turn, packing, mask_BL)
+        x_BD = self.layers[-1].read(x_TD, turn, packing, mask_BL, last=True)
         self._begin(mask_BL, places_BL[:, -1], ids_BL.shape[1])
-        return self.head(self.norm(x_BLD[:, -1])).float()
+        return self.head(self.norm(x_BD)).float()
 
     def take(self, cache: KVCache, places_B: Tensor) -> None:
         """Goes on after what is in a cache, which is emptied."""
         for index, layer in enumerate(self.layers):
             k_BKSE, v_BKSE = cache.take(index)
-            layer.remember(k_BKSE.to(self.dtype), v_BKSE.to(self.dtype))
+            layer.memory.remember(k_BKSE.flatten(0, 1).to(self.dtype), v_BKSE.flatten(0, 1).to(self.dtype))
         self._begin(cache.mask_BS, places_B, cache.length)
 
     def next(self, ids_B: Tensor) -> Tensor:
@@ -185,7 +190,7 @@ class DenseSteps:
         self.places_B, self.hidden_N1C = self.places_B[rows], self.hidden_N1C[heads]
         self.turns = self.turns[0][:, rows], self.turns[1][:, rows]
         for layer in self.layers:
-            layer.keep(heads)
+            layer.memory.keep(heads)
 
     def _begin(self, mask_BS: Tensor | None, places_B: Tensor, length: int) -> None:
         """Hides the padding of what was read and notes where each sequence stands."""
@@ -200,7 +205,7 @@ class DenseSteps:
         """Lays out a block of places behind those that are full."""
         self.hidden_N1C = F.pad(self.hidden_N1C, (0, _BLOCK), value=float("-inf"))
         for layer in self.layers:
-            layer.grow()
+            layer.memory.grow(_BLOCK)
         places_BL = self.places_B[:, None] + torch.arange(1, _BLOCK + 1, device=self.places_B.device)
         self.places_B = places_BL[:, -1]
         cos, sin = self._turn(places_BL)
@@ -213,7 +218,7 @@ class DenseSteps:
 
 
 class _DenseLayer:
-    """One layer's weights and what it remembers: keys (N, E, C) and values (N, C, E)."""
+    """One layer's weights and what it remembers."""
 
     def __init__(self, layer: DecoderLayer, rows: int, pack: bool, dtype: torch.dtype) -> None:
         attention, ffn = layer.attention, layer.ffn
@@ -224,38 +229,30 @@ class _DenseLayer:
         self.qkv, self.output, self.gate_up, self.down = joined
         self.head_dim = attention.head_dim
         self.kv_heads = attention.key.weight.shape[0] // self.head_dim
+        self.memory = step_attention(dtype, attention.key.weight.device)
 
-    def read(self, x_BLD: Tensor, turn: Turn, allowed_BLS: Tensor | None) -> Tensor:
-        """The residual stream of whole prompts after this layer."""
-        heads = self.qkv(self.norms[0](x_BLD)).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
-        q, k, v = (values.contiguous() for values in self._turned(heads, turn))
-        self.remember(k, v)
+    def read(self, x_TD: Tensor, turn: Turn, packing: Packing, mask_BL: Tensor | None, last: bool = False) -> Tensor:
+        """The residual stream of whole prompts after this layer; of their last tokens alone where these are asked for.
+
+        Pads stand on the left, so that every prompt ends at one place.
+        """
+        heads_TE = self.qkv(self.norms[0](x_TD)).unflatten(-1, (-1, self.head_dim))
+        q, k, v = (values.contiguous() for values in self._turned(packing.unpack(heads_TE).transpose(1, 2), turn))
+        self.memory.remember(k.flatten(0, 1), v.flatten(0, 1))
+        if last:
+            x_TD, q = x_TD[packing.last(x_TD.device)], q[:, :, -1:]
+        allowed_BLS = None if mask_BL is None else mask_BL[:, None].expand(-1, q.shape[2], -1)
         attention = choose_attention(q, k, allowed_BLS is not None)
-        mixed_BHLE = attention(q, k, v, allowed_BLS)
-        return self._fed(x_BLD + self.output(mixed_BHLE.transpose(1, 2).flatten(2)))
-
-    def remember(self, k_BKSE: Tensor, v_BKSE: Tensor) -> None:
-        """Stores the first keys and values."""
-        self.keys, self.values = k_BKSE.flatten(0, 1).transpose(1, 2), v_BKSE.flatten(0, 1)
-
-    def grow(self) -> None:
-        """Makes room for a block; zeros, as even what is hidden is multiplied."""
-        self.keys, self.values = F.pad(self.keys, (0, _BLOCK)), F.pad(self.values, (0, 0, 0, _BLOCK))
+        mixed_BLD = attention(q, k, v, allowed_BLS).transpose(1, 2).flatten(2)
+        return self._fed(x_TD + self.output(mixed_BLD[:, 0] if last else packing.pack(mixed_BLD)))
 
     def next(self, x_BD: Tensor, turn: Turn, hidden_N1C: Tensor, place: int) -> Tensor:
         """The residual stream of one more token after this layer."""
         rows, width = len(x_BD), self.head_dim
         q, k, v = self._turned(self.qkv(self.norms[0](x_BD)).view(rows, -1, width), turn)
-        self.keys.view(rows, -1, *self.keys.shape[1:]).select(3, place).copy_(k)
-        self.values.view(rows, -1, *self.values.shape[1:]).select(2, place).copy_(v)
         q_NGE = q.reshape(len(hidden_N1C), -1, width)
-        scores_NGC = torch.baddbmm(hidden_N1C, q_NGE, self.keys, alpha=width**-0.5)
-        mixed_NGE = torch.bmm(scores_NGC.softmax(-1), self.values)
-        return self._fed(x_BD + self.output(mixed_NGE.view(rows, -1)))
-
-    def keep(self, heads: Tensor) -> None:
-        """Goes on with these of the N only."""
-        self.keys, self.values = self.keys[heads], self.values[heads]
+        mixed_NGE = self.memory.attend(q_NGE, k.reshape(-1, width), v.reshape(-1, width), hidden_N1C, place)
+        return self._fed(x_BD + self.output(mixed_NGE.reshape(rows, -1)))
 
     def _turned(self, heads: Tensor, turn: Turn) -> tuple[Tensor, Tensor, Tensor]:
         """Queries and keys, turned by their place, and values; heads stand in the second dimension."""
