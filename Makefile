@@ -38,7 +38,7 @@ demo: .venv/.installed
 	@$(BIN)/genolm demo $(DEMO)
 
 test: .venv/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 lint: .venv/.installed
 	$(BIN)/ruff check src tests benchmarks studies

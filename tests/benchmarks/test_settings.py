@@ -64,3 +64,10 @@ def test_nano(told):
     every, highest_order, _ = calls[0]
     assert every == measured["every"]
     assert {str(order) for order in range(highest_order + 1)} == set(measured["splits"]["test"]["markov"])
+
+
+def test_generation(told):
+    calls, measured = told("generation", "compare", [], dna=lambda _: "", byte_pairs=len, single_bases=lambda *_: None)
+    timed = measured["timed"]
+    asked = [(size, dtype, tokens, rounds) for size, dtype, _, _, tokens, rounds, _ in calls]
+    assert asked == [(one["size"], one["precision"], one["new_tokens"], *rounds_of(one["sides"])) for one in timed[::2]]

@@ -5,46 +5,49 @@ Shapes: B sequences, C places, K key-value heads, N = B K, G query heads of each
 
 from __future__ import annotations
 
-from typing import Protocol
+from abc import ABC, abstractmethod
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 
-class StepAttention(Protocol):
-    """Keys and values of the places so far, in whichever order the processor multiplies sooner.
+class StepAttention(ABC):
+    """Keys and values of the places so far, in the order in which the processor multiplies them soonest.
 
-    Whole buffers are multiplied, as some kernels copy a part of one first; so all that is not yet written is zero.
+    Whole buffers are multiplied, as some kernels copy a part of one first; what is not yet written is zero.
     """
 
+    keys: Tensor
+    values: Tensor
+
+    @abstractmethod
     def remember(self, k_NCE: Tensor, v_NCE: Tensor) -> None:
         """Stores the first keys and values, of as many places as they have."""
-        ...
 
+    @abstractmethod
     def grow(self, places: int) -> None:
         """Makes room behind those that are there."""
-        ...
 
-    def keep(self, heads: Tensor) -> None:
-        """Goes on with these of the N only."""
-        ...
-
+    @abstractmethod
     def attend(self, q_NGE: Tensor, k_NE: Tensor, v_NE: Tensor, hidden_N1C: Tensor, place: int) -> Tensor:
         """Writes a key and a value at a place; what the queries find, (N, G, E).
 
         ``hidden_N1C`` is added to the scores: 0, or minus infinity at places that nothing may see.
         """
-        ...
+
+    def keep(self, heads: Tensor) -> None:
+        """Goes on with these of the N only."""
+        self.keys, self.values = self.keys[heads], self.values[heads]
 
 
 def step_attention(dtype: torch.dtype, device: torch.device) -> StepAttention:
-    """The quicker of both orders: MKL's fp32 products of a matrix and one column go along the rows of the matrix."""
+    """The quicker order: MKL multiplies an fp32 matrix by a column sooner than a row by a matrix."""
     return AlongRows() if dtype == torch.float32 and device.type == "cpu" else AcrossRows()
 
 
-class AcrossRows:
-    """Keys (N, E, C) and values (N, C, E): a query is a row that is multiplied by them."""
+class AcrossRows(StepAttention):
+    """Keys (N, E, C) and values (N, C, E), by which a query is multiplied as a row."""
 
     def remember(self, k_NCE: Tensor, v_NCE: Tensor) -> None:
         """Stores the first keys and values."""
@@ -54,10 +57,6 @@ class AcrossRows:
         """Makes room."""
         self.keys, self.values = F.pad(self.keys, (0, places)), F.pad(self.values, (0, 0, 0, places))
 
-    def keep(self, heads: Tensor) -> None:
-        """Goes on with these of the N only."""
-        self.keys, self.values = self.keys[heads], self.values[heads]
-
     def attend(self, q_NGE: Tensor, k_NE: Tensor, v_NE: Tensor, hidden_N1C: Tensor, place: int) -> Tensor:
         """What the queries find, after one more key and value."""
         self.keys.select(2, place).copy_(k_NE)
@@ -66,8 +65,8 @@ class AcrossRows:
         return torch.bmm(scores_NGC.softmax(-1), self.values)
 
 
-class AlongRows:
-    """Keys (N, C, E) and values (N, E, C): they are multiplied by a query that is a column."""
+class AlongRows(StepAttention):
+    """Keys (N, C, E) and values (N, E, C), which are multiplied by a query as a column."""
 
     def remember(self, k_NCE: Tensor, v_NCE: Tensor) -> None:
         """Stores the first keys and values."""
@@ -76,10 +75,6 @@ class AlongRows:
     def grow(self, places: int) -> None:
         """Makes room."""
         self.keys, self.values = F.pad(self.keys, (0, 0, 0, places)), F.pad(self.values, (0, places))
-
-    def keep(self, heads: Tensor) -> None:
-        """Goes on with these of the N only."""
-        self.keys, self.values = self.keys[heads], self.values[heads]
 
     def attend(self, q_NGE: Tensor, k_NE: Tensor, v_NE: Tensor, hidden_N1C: Tensor, place: int) -> Tensor:
         """What the queries find, after one more key and value."""
