@@ -1,6 +1,6 @@
 """Generation by byte-pair tokens on a CPU beside transformers, and beside single bases at equal parameters.
 
-    python -m benchmarks.generation --sizes tiny small genomeocean-100m --tokens 64
+    python -m benchmarks.generation --sizes tiny small genomeocean-100m --tokens 256
 
 Decoders of GenomeOcean's kind with random weights and a vocabulary of 4,096 pieces that is trained here on simulated
 DNA. 16 prompts of about 400 bases, whose tokens differ in number, go on for the same number of tokens on both sides:
@@ -44,6 +44,7 @@ BATCH = 16
 PROMPT_BASES = 400
 VOCABULARY = 4096
 LONGEST_PIECE = 12
+SINGLE_BASES = 320  # new ones of the side by side with single bases
 SIZES = {
     "tiny": {"hidden_size": 64, "num_layers": 2, "num_heads": 4, "num_kv_heads": 4, "head_dim": 16, "ffn_size": 256},
     "small": {"hidden_size": 256, "num_layers": 8, "num_heads": 4, "num_kv_heads": 4, "head_dim": 64, "ffn_size": 1024},
@@ -250,8 +251,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", nargs="+", default=list(SIZES), choices=list(SIZES))
     parser.add_argument("--precisions", nargs="+", default=list(DTYPES), choices=list(DTYPES))
-    parser.add_argument("--tokens", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--tokens", type=int, default=256)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--no-compile", action="store_true", help="leave the compiled static cache out")
     parser.add_argument("--trial", action="store_true", help="print only, write nothing")
     words = parser.parse_args()
@@ -263,7 +264,7 @@ def main() -> None:
             for one in compare(size, dtype, tokenizer, sequence, words.tokens, words.rounds, not words.no_compile):
                 timed.append(one)
                 print(one, flush=True)
-            single.append(single_bases(size, dtype, tokenizer, sequence, 5 * words.tokens, min(words.rounds, 3)))
+            single.append(single_bases(size, dtype, tokenizer, sequence, SINGLE_BASES, words.rounds))
             print(single[-1], flush=True)
     if not words.trial:
         write("generation", {"batch": BATCH, "prompt_bases": PROMPT_BASES, "timed": timed, "single_bases": single})

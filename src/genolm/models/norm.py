@@ -39,7 +39,7 @@ class RMSNorm(nn.Module):
 
 
 def step_norm(norm: RMSNorm, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
-    """What a norm computes in ``dtype``, its own or fp32, by the fewest calls, which are what few rows cost on a CPU."""
+    """What a norm computes in ``dtype``, its own or fp32, by the fewest calls: they are what few rows cost on a CPU."""
     size = norm.weight.numel()
     if dtype == torch.float64 or norm.weight.device.type != "cpu":
         return lambda x: F.rms_norm(x, (size,), norm.weight, norm.eps)
