@@ -403,6 +403,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "variants": _from("variants", _variants),
     "tokenizing": _from("tokenizing", _tokenizing),
     "generation": _from("generation", _generation),
+    "generation short": _from("generation-short", _generation),
     "generation xeon": _from("generation-xeon", _generation),
     "single bases": _from("generation", _single_bases),
     "startup": _from("startup", _startup),

@@ -1,4 +1,4 @@
-"""Both orders of keys and values find what the definition of attention finds, while places are added and heads leave."""
+"""Both orders of keys and values find what attention is defined to find, while places are added and heads leave."""
 
 import pytest
 import torch
