@@ -39,8 +39,10 @@ class _Failing(ToyModel):
         return super().sums(sequences)
 
 
-@pytest.mark.parametrize("place", [f"forward:{random.randrange(2, 16)}", "assemble:3"])
+@pytest.mark.parametrize("place", ["forward", "assemble:3"])
 def test_killed_and_resumed_gives_the_same_bytes(program, out, lines, place):
+    if place == "forward":
+        place = f"forward:{random.randrange(2, 16)}"  # the failure's traceback tells which
     assert program(die=f"{place}:SIGKILL").returncode == -9
     assert not out.exists()
     assert "--resume goes on" in program().stderr
