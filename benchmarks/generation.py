@@ -44,7 +44,7 @@ BATCH = 16
 PROMPT_BASES = 400
 VOCABULARY = 4096
 LONGEST_PIECE = 12
-SINGLE_BASES = 320  # new ones of the side by side with single bases
+NEW_BASES = 320
 SIZES = {
     "tiny": {"hidden_size": 64, "num_layers": 2, "num_heads": 4, "num_kv_heads": 4, "head_dim": 16, "ffn_size": 256},
     "small": {"hidden_size": 256, "num_layers": 8, "num_heads": 4, "num_kv_heads": 4, "head_dim": 64, "ffn_size": 1024},
@@ -264,7 +264,7 @@ def main() -> None:
             for one in compare(size, dtype, tokenizer, sequence, words.tokens, words.rounds, not words.no_compile):
                 timed.append(one)
                 print(one, flush=True)
-            single.append(single_bases(size, dtype, tokenizer, sequence, SINGLE_BASES, words.rounds))
+            single.append(single_bases(size, dtype, tokenizer, sequence, NEW_BASES, words.rounds))
             print(single[-1], flush=True)
     if not words.trial:
         write("generation", {"batch": BATCH, "prompt_bases": PROMPT_BASES, "timed": timed, "single_bases": single})
