@@ -22,14 +22,14 @@ def table() -> str:
 
 
 def _row(case: Case) -> str:
-    return f"| {_text(case.kind)} | {_code(f'genolm {case.command}')} | {_code(case.message)} | {case.code} |"
+    return f"| {plain_text(case.kind)} | {code(f'genolm {case.command}')} | {code(case.message)} | {case.code} |"
 
 
-def _text(text: str) -> str:
+def plain_text(text: str) -> str:
     return text.replace("|", r"\|").replace("<", "&lt;").replace("*", r"\*")
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
     marks = "``" if "`" in text else "`"
     return f"{marks}{text.replace('|', chr(92) + '|')}{marks}"
 
