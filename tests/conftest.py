@@ -8,6 +8,8 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parents[1]
+SECOND_SEED = int(os.environ.get("GENOLM_GOLDEN_SEED", "1"))
+"""Of the second set of reference vectors."""
 
 
 def _folder(variable: str, default: str) -> Path:
@@ -17,10 +19,15 @@ def _folder(variable: str, default: str) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
-def golden_dir() -> Path:
-    """Vectors produced by the published code."""
-    return _folder("GENOLM_GOLDEN", "../shared/golden")
+@pytest.fixture(scope="session", params=["published", "second"])
+def golden_dir(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Vectors produced by the published code, then a second set of other sizes and seeds."""
+    if request.param == "published":
+        return _folder("GENOLM_GOLDEN", "../shared/golden")
+    pytest.importorskip("transformers")
+    from tests.golden_sets.make import make
+
+    return make(tmp_path_factory.mktemp("golden"), SECOND_SEED)
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,12 @@
 """Layouts of blocks: what each pattern lets a row of blocks see, and that drawing them touches nobody's generator."""
 
+import json
 import math
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from tests.golden_sets.comparison import load
 from torch import Tensor
 
 from genolm.errors import ModelError
@@ -81,7 +82,7 @@ def test_a_random_block_that_is_a_fixed_one_already_counts_twice() -> None:
 
 @pytest.mark.golden
 def test_plans_are_the_published_ones(golden_dir) -> None:
-    for name, plan in load_file(golden_dir / "gena-bigbird" / "plans_seeded.safetensors").items():
+    for name, plan in load(golden_dir / "gena-bigbird" / "plans_seeded.safetensors").items():
         tokens, block, random, heads = (int(part.strip("Lblockrheads")) for part in name.split("_"))
         for layer, expected in enumerate(plan):
             found = seeded_plan(tokens // block, heads, block, random, layer, 4096)
@@ -91,11 +92,13 @@ def test_plans_are_the_published_ones(golden_dir) -> None:
 @pytest.mark.golden
 @pytest.mark.parametrize("run", ["sparse", "unaligned", "block64", "len1024"])
 def test_plans_are_those_of_the_published_runs(golden_dir, run: str) -> None:
-    expected = load_file(golden_dir / "gena-bigbird" / f"run_{run}_seeded.safetensors")["rand_attn_plan"]
+    topic = golden_dir / "gena-bigbird"
+    expected = load(topic / f"run_{run}_seeded.safetensors")["rand_attn_plan"]
+    config = json.loads((topic / "config.json").read_text())
     heads, blocks, random = expected.shape[1], expected.shape[2] + 2, expected.shape[3]
-    block = 64 if run in ("block64", "len1024") else 8
+    block, longest = config["runs"][run]["block"], config["hf_config"]["max_position_embeddings"]
     for layer, plan in enumerate(expected):
-        assert np.array_equal(seeded_plan(blocks, heads, block, random, layer, 1024), plan.numpy())
+        assert np.array_equal(seeded_plan(blocks, heads, block, random, layer, longest), plan.numpy())
 
 
 def test_drawing_leaves_the_global_generators_as_they_were() -> None:

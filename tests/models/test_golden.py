@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
+from tests.golden_sets.comparison import assert_close, load
 
 from genolm.models.config_file import read_config
 from genolm.models.experts import load_balancing_loss
@@ -48,7 +48,7 @@ def case(request, golden_dir, tmp_path):
 def passes(topic: Path, prefix: str):
     found = sorted(topic.glob(f"{prefix}pass_*.safetensors"))
     assert found, f"no passes in {topic}"
-    return [(path.stem, load_file(path)) for path in found]
+    return [(path.stem, load(path)) for path in found]
 
 
 def documents_of(positions):
@@ -81,9 +81,7 @@ def test_logits(case):
     for name, vectors in passes(topic, prefix):
         rows = real_rows(vectors)
         logits = run(network, vectors).logits_BLV
-        torch.testing.assert_close(
-            logits[rows], vectors["logits"][rows], **TOLERANCE, msg=lambda text, name=name: f"{name}: {text}"
-        )
+        assert_close(logits[rows], vectors["logits"][rows], **TOLERANCE, name=name)
 
 
 def test_every_hidden_state(case):
@@ -91,15 +89,10 @@ def test_every_hidden_state(case):
     for name, vectors in passes(topic, prefix):
         rows, hidden = real_rows(vectors), run(network, vectors).hidden
         expected = [key for key in vectors if key.startswith("hidden_states.")]
-        assert len(expected) == network.config.num_layers + 1
+        assert expected, f"no hidden states in {name}"
         for key in expected:
             ours = hidden[int(key.rpartition(".")[2])]
-            torch.testing.assert_close(
-                ours[rows],
-                vectors[key][rows],
-                **TOLERANCE,
-                msg=lambda text, name=name, key=key: f"{name} {key}: {text}",
-            )
+            assert_close(ours[rows], vectors[key][rows], **TOLERANCE, name=f"{name} {key}")
 
 
 def test_router_logits_and_auxiliary_loss(golden_dir, tmp_path):
@@ -107,7 +100,7 @@ def test_router_logits_and_auxiliary_loss(golden_dir, tmp_path):
     for name, vectors in passes(topic, prefix):
         rows, router = real_rows(vectors).flatten(), run(network, vectors).router
         for layer, logits in enumerate(router):
-            torch.testing.assert_close(logits[rows], vectors[f"router_logits.{layer}"][rows], **TOLERANCE)
+            assert_close(logits[rows], vectors[f"router_logits.{layer}"][rows], **TOLERANCE)
         loss = load_balancing_loss(router, network.config.experts_per_token, rows)
         assert loss.item() == pytest.approx(vectors["aux_loss"].item(), abs=1e-5), name
 
@@ -133,15 +126,15 @@ def test_token_likelihoods_and_mean_pool(golden_dir, tmp_path, name):
             output.logits_BLV[:, :-1].transpose(1, 2), vectors["in.input_ids"][:, 1:], reduction="none"
         )
         valid = rows[:, :-1]
-        torch.testing.assert_close(nll[valid], vectors["token_nll"][valid], **TOLERANCE)
+        assert_close(nll[valid], vectors["token_nll"][valid], **TOLERANCE)
         last, weight = output.hidden[network.config.num_layers], rows[..., None].float()
-        torch.testing.assert_close((last * weight).sum(1) / weight.sum(1), vectors["mean_pooled_last"], **TOLERANCE)
+        assert_close((last * weight).sum(1) / weight.sum(1), vectors["mean_pooled_last"], **TOLERANCE)
 
 
 @pytest.mark.parametrize("cached", [False, True])
 def test_greedy_continuation(case, cached):
     topic, prefix, network = case
-    vectors = load_file(topic / f"{prefix}greedy.safetensors")
+    vectors = load(topic / f"{prefix}greedy.safetensors")
     ids = sequence = vectors["prompt"]
     cache = network.new_cache() if cached else None
     with torch.inference_mode():

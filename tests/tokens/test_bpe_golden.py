@@ -19,6 +19,8 @@ SPECIAL = re.compile(r"(\[(?:UNK|CLS|SEP|PAD|MASK)\])")
 def published(request, golden_dir: Path, data_dir: Path):
     """Tokenizer as published, sequences by name, and the expected rows by name."""
     folder = golden_dir / "gena-tokenizer"
+    if not folder.is_dir():
+        pytest.skip("this set has no gena-tokenizer")
     sequences = {row["name"]: row["sequence"] for row in json.loads((folder / "sequences.json").read_text())}
     rows = {row["name"]: row for row in json.loads((folder / f"{request.param}.json").read_text())["sequences"]}
     path = data_dir / "gena" / "tokenizers" / FOLDERS[request.param]
@@ -35,7 +37,7 @@ def as_published(tokenizer: BpeTokenizer, sequence: str) -> list[int]:
 def test_ids_equal_the_published_ids_on_all_sequences(published):
     path, sequences, rows = published
     tokenizer = BpeTokenizer.read(path, unknown="unk", case="keep")
-    assert len(sequences) == len(rows) == 20
+    assert sequences and set(sequences) == set(rows)
     for name, sequence in sequences.items():
         ids = as_published(tokenizer, sequence)
         assert ids == rows[name]["ids_no_special"], name
