@@ -28,3 +28,10 @@ def load(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         pytest.skip(f"this set has no {path.parent.name}/{path.name}")
     return load_file(path)
+
+
+def existing(topic: Path) -> Path:
+    """The folder of a topic; skips the test where this set doesn't have it."""
+    if not topic.is_dir():
+        pytest.skip(f"this set has no {topic.name}")
+    return topic

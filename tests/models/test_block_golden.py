@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import torch
-from tests.golden_sets.comparison import assert_close, load, scale
+from tests.golden_sets.comparison import assert_close, existing, load, scale
 from torch import Tensor
 
 from genolm.models.config_file import read_config
@@ -86,7 +86,7 @@ RUNS = [
 
 @pytest.mark.parametrize(("name", "random_blocks"), RUNS)
 def test_stock_bigbird(golden_dir: Path, tmp_path: Path, name: str, random_blocks: str) -> None:
-    topic = golden_dir / "gena-bigbird"
+    topic = existing(golden_dir / "gena-bigbird")
     mask = load(topic / f"run_{name}_seeded.safetensors")["in.attention_mask"].bool()
     plan = "zeroplan" if random_blocks == "zero" else random_blocks
     expected = load(topic / f"run_{name}_{plan}.safetensors")
@@ -97,13 +97,13 @@ def test_stock_bigbird(golden_dir: Path, tmp_path: Path, name: str, random_block
 def test_a_row_by_itself_is_the_published_one_where_padding_moves_no_block(
     golden_dir: Path, tmp_path: Path, name: str
 ) -> None:
-    topic = golden_dir / "gena-bigbird"
+    topic = existing(golden_dir / "gena-bigbird")
     expected = load(topic / f"run_{name}_seeded.safetensors")
     compare(bigbird(topic, tmp_path, name, "seeded"), expected, expected["in.attention_mask"].bool())
 
 
 def test_our_row_in_a_padded_batch_is_itself_and_not_the_published_one(golden_dir: Path, tmp_path: Path) -> None:
-    topic = golden_dir / "gena-bigbird"
+    topic = existing(golden_dir / "gena-bigbird")
     mask = load(topic / "run_sparse_seeded.safetensors")["in.attention_mask"].bool()
     found = bigbird(topic, tmp_path, "sparse", "zero")
     layer, theirs = last_hidden(load(topic / "run_sparse_zeroplan.safetensors"))
@@ -138,7 +138,7 @@ CASES = [("ds_sparse_rope", "run"), ("ds_sparse_rope", "run_short"), ("ds_sparse
 
 @pytest.mark.parametrize(("case", "name"), CASES)
 def test_deepspeeds_pattern(golden_dir: Path, tmp_path: Path, case: str, name: str) -> None:
-    topic = golden_dir / "gena-bigbird"
+    topic = existing(golden_dir / "gena-bigbird")
     expected = load(topic / f"{case}_{name}.safetensors")
     mask = expected["in.attention_mask"].bool()
     rough = expected.pop("fp16kernel.hidden_states.last")
@@ -152,7 +152,7 @@ def test_deepspeeds_pattern(golden_dir: Path, tmp_path: Path, case: str, name: s
 def test_the_layout_of_the_first_layer_serves_all_by_default(
     golden_dir: Path, tmp_path: Path, case: str, name: str
 ) -> None:
-    topic = golden_dir / "gena-bigbird"
+    topic = existing(golden_dir / "gena-bigbird")
     given = load(topic / f"{case}_{name}.safetensors")
     mask, encoder = given["in.attention_mask"].bool(), deepspeed(topic, tmp_path, case, per_layer_layout=False)
     out, (deepest, theirs) = run(encoder, given), last_hidden(given)
@@ -168,7 +168,7 @@ def test_the_layout_of_the_first_layer_serves_all_by_default(
 
 
 def test_a_missing_final_norm_would_show(golden_dir: Path, tmp_path: Path) -> None:
-    topic = golden_dir / "gena-bigbird"
+    topic = existing(golden_dir / "gena-bigbird")
     given = load(topic / "ds_sparse_abs_run.safetensors")
     mask, encoder = (
         given["in.attention_mask"].bool(),

@@ -32,7 +32,8 @@ TOPICS = {"bert": "gena-bert", "modernbert": "modern-gena"}
 
 def loaded(golden_dir: Path, folder: Path, kind: str, case: str) -> Encoder:
     topic = golden_dir / TOPICS[kind]
-    cases = json.loads((topic / "config.json").read_text())["cases"]
+    config = topic / "config.json"
+    cases = json.loads(config.read_text())["cases"] if config.is_file() else {}
     if case not in cases:
         pytest.skip(f"this set has no {TOPICS[kind]}/{case}")
     values = cases[case]["hf_config"]
@@ -78,6 +79,8 @@ def test_hidden_states_and_logits(golden_dir, tmp_path, kind, case, run):
 
 def test_no_run_of_the_vectors_is_left_out(golden_dir):
     for kind, topic in TOPICS.items():
+        if not (golden_dir / topic).is_dir():
+            pytest.skip(f"this set has no {topic}")
         files = {path.stem for path in (golden_dir / topic).glob("*.safetensors") if not path.stem.endswith("_model")}
         assert files and files <= {run for found, _, run in RUNS if found == kind}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.golden_sets.comparison import assert_close, load
+from tests.golden_sets.comparison import assert_close, existing, load
 
 from genolm.models.gengram import Gengram
 from genolm.models.gengram_config import GengramConfig
@@ -24,9 +24,7 @@ NAMES = {
 
 @pytest.fixture(scope="module")
 def folder(golden_dir: Path) -> Path:
-    if not (golden_dir / "gengram").is_dir():
-        pytest.skip("this set has no gengram")
-    return golden_dir / "gengram"
+    return existing(golden_dir / "gengram")
 
 
 def memory_of(folder: Path, case: str) -> Gengram:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from tests.golden_sets.comparison import assert_close, load
+from tests.golden_sets.comparison import assert_close, existing, load
 
 from genolm.models.config_file import read_config
 from genolm.models.experts import load_balancing_loss
@@ -27,13 +27,13 @@ def network_of(folder: Path, weights: Path, model_type: str, hf_config: dict):
 
 
 def mixtral(golden_dir: Path, folder: Path):
-    topic = golden_dir / "mixtral"
+    topic = existing(golden_dir / "mixtral")
     config = json.loads((topic / "config.json").read_text())["hf_config"]
     return topic, "", network_of(folder, topic / "model.safetensors", "mixtral", config)
 
 
 def mistral(golden_dir: Path, folder: Path, case: str):
-    topic = golden_dir / "mistral"
+    topic = existing(golden_dir / "mistral")
     config = json.loads((topic / "config.json").read_text())["cases"][case]["hf_config"]
     return topic, f"{case}_", network_of(folder, topic / f"{case}_model.safetensors", "mistral", config)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from tests.golden_sets.comparison import assert_close, load
+from tests.golden_sets.comparison import assert_close, existing, load
 from torch import Tensor
 
 from genolm.errors import ModelError
@@ -36,9 +36,7 @@ CLASSES = {"seqcls": "BertForSequenceClassification", "tokcls": "BertForTokenCla
 
 @pytest.fixture(scope="module")
 def folder(golden_dir: Path) -> Path:
-    if not (golden_dir / "rmt").is_dir():
-        pytest.skip("this set has no rmt")
-    return golden_dir / "rmt"
+    return existing(golden_dir / "rmt")
 
 
 def told(folder: Path) -> dict[str, Any]:

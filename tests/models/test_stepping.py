@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.golden_sets.comparison import existing
 
 from genolm.models.config import DecoderConfig
 from genolm.models.packed_linear import can_pack, joined_linear
@@ -138,7 +139,7 @@ def test_golden_greedy_tokens(golden_dir, tmp_path, case, pack):
     from genolm.models.config_file import read_config
     from genolm.models.loading import read_network
 
-    topic = golden_dir / "mistral"
+    topic = existing(golden_dir / "mistral")
     config = json.loads((topic / "config.json").read_text())["cases"][case]["hf_config"]
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "mistral", **config}))
     (tmp_path / "model.safetensors").write_bytes((topic / f"{case}_model.safetensors").read_bytes())

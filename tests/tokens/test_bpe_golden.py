@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.golden_sets.comparison import existing
 
 from genolm.tokens import BpeTokenizer
 
@@ -18,9 +19,7 @@ SPECIAL = re.compile(r"(\[(?:UNK|CLS|SEP|PAD|MASK)\])")
 @pytest.fixture(scope="module", params=FOLDERS)
 def published(request, golden_dir: Path, data_dir: Path):
     """Tokenizer as published, sequences by name, and the expected rows by name."""
-    folder = golden_dir / "gena-tokenizer"
-    if not folder.is_dir():
-        pytest.skip("this set has no gena-tokenizer")
+    folder = existing(golden_dir / "gena-tokenizer")
     sequences = {row["name"]: row["sequence"] for row in json.loads((folder / "sequences.json").read_text())}
     rows = {row["name"]: row for row in json.loads((folder / f"{request.param}.json").read_text())["sequences"]}
     path = data_dir / "gena" / "tokenizers" / FOLDERS[request.param]
