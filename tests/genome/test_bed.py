@@ -59,6 +59,9 @@ def test_bad_lines_are_named(tmp_path, line, message):
 
 @pytest.mark.data
 def test_real_promoters(data_dir):
-    records = list(read_bed(data_dir / "gena/samples/clinvar_analysis/human_epdnew_fH7d2.bed"))
-    assert len(records) > 20_000 and {record.interval.strand for record in records} == {"+", "-"}
-    assert records[0] == BedRecord(Interval("chr1", 959255, 959256, "-"), "NOC2L_1", 1)
+    path = data_dir / "gena/samples/clinvar_analysis/human_epdnew_fH7d2.bed"
+    lines = [line.split() for line in path.read_text().splitlines() if line.strip()]
+    assert list(read_bed(path)) == [
+        BedRecord(Interval(chrom, int(start), int(end), strand), name, number)
+        for number, (chrom, start, end, name, _, strand, *_) in enumerate(lines, 1)
+    ]

@@ -155,5 +155,4 @@ def test_proteins_of_real_clusters_are_those_of_their_annotation(data_dir):
                 if one.whole and wanted:
                     compared, minus = compared + 1, minus + (feature.parts[0].strand == "-")
                     assert translate(one.sequence, one.code).rstrip("*")[1:] == wanted[1:], one.id
-    assert compared > 500
-    assert minus > 150
+    assert compared > minus > 0

@@ -1,4 +1,5 @@
 import gzip
+import re
 from pathlib import Path
 
 import pytest
@@ -125,7 +126,9 @@ def test_impossible_transcripts(exons: tuple[Interval, ...], coding: Interval | 
 def test_gencode(data_dir: Path) -> None:
     path = next((data_dir / "human" / "genes").glob("*v38*gtf*"))
     found = list(read_gtf(path))
-    assert len({one.gene for one in found}) > 1000
+    text = gzip.decompress(path.read_bytes()).decode()
+    written = set(re.findall(r'\texon\t.*gene_id "([^"]+)"', text))
+    assert {one.gene for one in found} == written
     assert all(one.exons == tuple(sorted(one.exons)) for one in found)
 
 
@@ -134,4 +137,4 @@ def test_ensembl_reading_frames(data_dir: Path) -> None:
     path = next((data_dir / "human" / "genes").glob("ensembl91*.gtf*"))
     coding = [one for one in read_gtf(path) if one.coding]
     whole = [one for one in coding if sum(map(len, one.coding_exons)) % 3 == 0]
-    assert len(whole) > 0.6 * len(coding) > 0
+    assert len(whole) > 0.5 * len(coding) > 0

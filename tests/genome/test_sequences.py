@@ -1,4 +1,6 @@
+import gzip
 import io
+import re
 import sys
 from dataclasses import replace
 
@@ -170,18 +172,21 @@ def test_a_record_needs_a_name():
 
 @pytest.mark.data
 @pytest.mark.parametrize(
-    ("file", "count"),
+    ("file", "record"),
     [
-        ("human/other_slices.fa.gz", 19),
-        ("human/LPA_14_haplotypes.fa.gz", 14),
-        ("benchmarks/genomic_benchmarks_in_slices.tsv.gz", 9056),
-        ("benchmarks/gue/tf.0.dev.csv.gz", 1000),
-        ("genomeocean/dna_sequences.txt", 20),
+        ("human/other_slices.fa.gz", rb"(?m)^>"),
+        ("human/LPA_14_haplotypes.fa.gz", rb"(?m)^>"),
+        ("benchmarks/genomic_benchmarks_in_slices.tsv.gz", rb"\n."),
+        ("benchmarks/gue/tf.0.dev.csv.gz", rb"\n."),
+        ("genomeocean/dna_sequences.txt", rb"(?m)^."),
     ],
 )
-def test_real_files(data_dir, file, count):
+def test_real_files(data_dir, file, record):
+    """One sequence for each record that the text has."""
+    content = (data_dir / file).read_bytes()
+    count = len(re.findall(record, gzip.decompress(content) if file.endswith(".gz") else content))
     records = list(read_sequences(data_dir / file))
-    assert len(records) == count and all(set(record.sequence) <= set("ACGTN") for record in records)
+    assert len(records) == count > 0 and all(set(record.sequence) <= set("ACGTN") for record in records)
 
 
 @pytest.mark.data
@@ -191,4 +196,4 @@ def test_published_sequences_are_those_of_the_genome(data_dir):
         inside = [name in genome and end <= genome.lengths[name] for name, end in zip(table["region"], table["end"])]
         table = table.filter(pl.Series(inside))  # the others lie in slices of another assembly
         found = [record.sequence for record in read_sequences(table.drop("seq"), genome=genome)]
-    assert len(found) > 8000 and found == [sequence.upper() for sequence in table["seq"]]
+    assert found and found == [sequence.upper() for sequence in table["seq"]]

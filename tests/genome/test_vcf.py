@@ -1,5 +1,5 @@
 import gzip
-from collections import Counter
+import re
 
 import polars as pl
 import pysam
@@ -195,21 +195,22 @@ def test_bad_values(source, message):
 
 @pytest.mark.data
 @pytest.mark.parametrize(
-    ("name", "records", "unscorable"),
+    "name",
     [
-        ("1000G_30x.chr1.10k-66k", 889, {}),
-        ("clinvar_example.multi.b38", 515, {}),
-        ("clinvar_example.single.b38", 515, {}),
-        ("vep_clinvar_testset", 50, {}),
-        ("vkgl.GRCh38.slices", 7431, {"non_acgt": 3}),
+        "1000G_30x.chr1.10k-66k",
+        "clinvar_example.multi.b38",
+        "clinvar_example.single.b38",
+        "vep_clinvar_testset",
+        "vkgl.GRCh38.slices",
     ],
 )
-def test_real_files_as_pysam_reads_them(data_dir, tmp_path, name, records, unscorable):
+def test_real_files_as_pysam_reads_them(data_dir, tmp_path, name):
     path = data_dir / f"variants/{name}.vcf.gz"
     found = list(read_variants(path))
     if compression(path) == "gzip":  # which pysam cannot open
         path = bgzip(tmp_path / "again.vcf.gz", gzip.decompress(path.read_bytes()))
     with pysam.VariantFile(str(path)) as file:
         assert [(r.chrom, r.pos, r.ref, r.alts) for r in found] == [(r.chrom, r.pos, r.ref, r.alts) for r in file]
-    reasons = Counter(reason for record in found for reason in record.reasons if reason)
-    assert len(found) == records and reasons == unscorable
+    for record in found:
+        for alt, reason in zip(record.alts, record.reasons, strict=True):
+            assert (reason is None) == (re.fullmatch("[ACGT]+ [ACGT]+", f"{record.ref} {alt}".upper()) is not None)
