@@ -14,6 +14,7 @@ import polars as pl
 from genolm.engine.progress import Progress
 from genolm.engine.windows import Window, cut
 from genolm.errors import InputError, ModelError
+from genolm.genome.in_memory import Sequences
 from genolm.genome.sequence import reverse_complement
 from genolm.genome.sequences import SequenceRecord
 from genolm.tasks.bulk import Bulk
@@ -183,7 +184,7 @@ _ABOUT = {"id": pl.String, "chrom": pl.String, "start": pl.Int64, "end": pl.Int6
 
 def embed(
     model: Model | str | Path,
-    inputs: Any,
+    inputs: Sequences,
     out: Path | str | None = None,
     *,
     layer: int | Literal["all"] | None = None,

@@ -16,6 +16,7 @@ from genolm.engine.progress import Progress
 from genolm.engine.target import check_target
 from genolm.engine.windows import Window
 from genolm.errors import InputError, ModelError
+from genolm.genome.in_memory import Sequences
 from genolm.models.precision import parse_dtype
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.continuation import continue_prompts
@@ -161,7 +162,7 @@ _BASES = 256
 
 def generate(
     model: Model | str | Path,
-    prompts: Any,
+    prompts: Sequences,
     out: Path | str | None = None,
     *,
     preset: str | None = None,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from genolm.engine.progress import Progress
 from genolm.engine.windows import Window, cut
 from genolm.errors import InputError, ModelError
+from genolm.genome.in_memory import Sequences
 from genolm.genome.sequence import reverse_complement
 from genolm.genome.sequences import SequenceRecord
 from genolm.tasks.bulk import Bulk
@@ -209,7 +210,7 @@ def _names(items: list[SequenceRecord]) -> pl.DataFrame:
 
 def score(
     model: Model | str | Path,
-    inputs: Any,
+    inputs: Sequences,
     out: Path | str | None = None,
     *,
     rc: bool = False,

@@ -10,6 +10,7 @@ from genolm.engine.progress import Progress
 from genolm.errors import InputError, ModelError
 from genolm.genome.formats import file_format
 from genolm.genome.gene_map import read_gene_map
+from genolm.genome.in_memory import Sequences, hold_sequences
 from genolm.tasks.allele_tokens import unreadable_letters
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.embed import context_bases
@@ -40,7 +41,7 @@ _TAIL = 64  # bases after a tile of longer tokens
 
 def scan(
     model: Model | str | Path,
-    genome: Any,
+    genome: Sequences,
     out: Path | str | None = None,
     *,
     minus: Model | str | Path | None = None,
@@ -168,12 +169,13 @@ def _models(
     return models
 
 
-def _contigs(genome: Any) -> Source:
+def _contigs(genome: Sequences) -> Source:
     """Whole sequences, and no intervals."""
-    path = Path(genome) if isinstance(genome, str | Path) else None
+    held = hold_sequences(genome)
+    path = held if isinstance(held, Path) else None
     if path is not None and str(path) != "-" and file_format(path) != "fasta":
         raise InputError("a scan reads whole contigs out of a FASTA", file=path)
-    source = settle(genome, iupac="N")
+    source = settle(held, iupac="N")
     if source.kind != "sequences":
         raise InputError("a scan reads whole contigs, not intervals or variants")
     return source

@@ -16,6 +16,7 @@ from genolm.engine.progress import Progress, chosen, showing
 from genolm.engine.target import check_target
 from genolm.errors import InputError, ModelError
 from genolm.genome.fasta import Genome
+from genolm.genome.in_memory import Sequences
 from genolm.genome.interval import Interval
 from genolm.genome.sequences import SequenceRecord
 from genolm.genome.tracks import write_bigwig
@@ -99,7 +100,7 @@ class _Explained:
 
 def explain_attribution(
     model: Model | str | Path,
-    inputs: Any,
+    inputs: Sequences,
     out: Path | str | None = None,
     *,
     position: int | None = None,

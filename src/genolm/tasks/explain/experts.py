@@ -16,6 +16,7 @@ from genolm.engine.batches import collate
 from genolm.engine.progress import Progress
 from genolm.engine.windows import Window
 from genolm.errors import ModelError
+from genolm.genome.in_memory import Sequences
 from genolm.genome.interval import Interval
 from genolm.genome.sequences import SequenceRecord
 from genolm.models.experts import choose_experts
@@ -231,7 +232,7 @@ def _class_rows(key: tuple[str, int, Grouping], found: Association) -> Iterator[
 
 def explain_experts(
     model: Model | str | Path,
-    inputs: Any,
+    inputs: Sequences,
     out: Path | str | None = None,
     *,
     genome: Genome | str | Path | None = None,

@@ -16,6 +16,7 @@ from genolm.engine.batches import collate
 from genolm.engine.progress import Progress
 from genolm.engine.windows import Window
 from genolm.errors import InputError
+from genolm.genome.in_memory import Sequences
 from genolm.genome.sequences import SequenceRecord
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.estimates import Estimate, block_sums, estimate, ratio
@@ -231,7 +232,7 @@ def _numbers(kl: Estimate, agrees: Estimate, loss: Estimate) -> list[float | Non
 
 def explain_lens(
     model: Model | str | Path,
-    inputs: Any,
+    inputs: Sequences,
     out: Path | str | None = None,
     *,
     over: Normalisation = "bases",

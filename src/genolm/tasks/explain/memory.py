@@ -15,6 +15,7 @@ from genolm.engine.batches import collate
 from genolm.engine.progress import Progress
 from genolm.engine.windows import Window
 from genolm.errors import ModelError
+from genolm.genome.in_memory import Sequences
 from genolm.genome.sequences import SequenceRecord
 from genolm.genome.tracks import Piece, write_bigwig
 from genolm.tasks.bulk import Bulk
@@ -282,7 +283,7 @@ def _genes(annotation: Annotation | None, rows: list[dict[str, Any]]) -> list[An
 
 def explain_memory(
     model: Model | str | Path,
-    inputs: Any,
+    inputs: Sequences,
     out: Path | str | None = None,
     *,
     genome: Genome | str | Path | None = None,
