@@ -133,7 +133,7 @@ def test_a_path_in_a_list_is_recognised_where_the_file_exists(fasta):
 def test_a_file_may_be_called_like_dna(fasta, monkeypatch):
     fasta.rename(fasta.with_name("CAT"))
     monkeypatch.chdir(fasta.parent)
-    with pytest.raises(InputError, match="^CAT: unknown kind of file"):
+    with pytest.raises(InputError, match=r"^CAT: unknown kind of file"):
         read("CAT")
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from genolm.cli.options import Json
+from genolm.cli.options import Json, model_names
 from genolm.cli.text import print_json
 
 
@@ -46,7 +46,10 @@ def demo(
 
 
 def cite(
-    model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="A model or family, for its paper.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Argument(metavar="[MODEL]", help="A model or family, for its paper.", autocompletion=model_names),
+    ] = None,
 ) -> None:
     """Print BibTeX of genolm and of a model's paper."""
     from genolm.cli.citations import cite as function

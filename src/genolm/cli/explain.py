@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from genolm.cli.errors import reported
+from genolm.cli.examples import example
 from genolm.cli.options import (
     Context,
     Device,
@@ -183,6 +184,6 @@ def attribution(
 
 
 for _verb in (memory, lens, experts):
-    app.command()(bulk(_verb))
+    app.command(epilog=example(f"explain {_verb.__name__}"))(bulk(_verb))
 for _plain in (tables, attribution):
-    app.command()(reported(_plain))
+    app.command(epilog=example(f"explain {_plain.__name__}"))(reported(_plain))

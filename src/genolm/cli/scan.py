@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from genolm.cli.options import ModelName, Seed, at_least, bulk
+from genolm.cli.options import ModelName, Seed, at_least, bulk, model_names
 
 
 def scan(
@@ -16,7 +16,12 @@ def scan(
     *,
     out: Annotated[Path, typer.Option("--out", metavar="PREFIX", help="Writes PREFIX.bw, PREFIX.bed, PREFIX.json.")],
     minus: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="A second model, whose surprise is taken from the first's.")
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="A second model, whose surprise is taken from the first's.",
+            autocompletion=model_names,
+        ),
     ] = None,
     combine: Annotated[
         Literal["mean", "min", "forward", "reverse"], typer.Option(help="How the strands' values become one.")

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from genolm.cli.errors import reported
+from genolm.cli.examples import example
 from genolm.cli.options import Json, Overwrite, Seed, at_least
 from genolm.cli.text import print_fields, print_json
 
@@ -136,4 +137,4 @@ def _percent(share: float | None) -> str:
 
 
 for _verb in (train, inspect):
-    app.command()(reported(_verb))
+    app.command(epilog=example(f"tokenizer {_verb.__name__}"))(reported(_verb))
