@@ -24,7 +24,7 @@ def doctor(*, json: Json = False) -> None:
     for finding in examine():
         found.append(finding)
         if not json:
-            typer.echo(f"{finding.status:6}  {finding.name:11}  {finding.text}")
+            typer.echo(f"{finding.status:6}  {finding.name:13}  {finding.text}")
     if json:
         print_json([asdict(finding) for finding in found])
     if any(finding.status == "broken" for finding in found):
@@ -36,7 +36,8 @@ def demo(
 ) -> None:
     """Show the whole of it on a simulated genome.
 
-    Variants, embed and score with genolm-nano, then one HTML report.
+    Variants, embed and score with genolm-nano, then one HTML report: about two minutes on a CPU. Needs the extra
+    report.
     """
     from genolm.cli.demo import MODEL, NEXT
     from genolm.cli.demo import demo as function
