@@ -23,7 +23,7 @@ from genolm.models.experts import choose_experts
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.explain.annotation import read_annotation
 from genolm.tasks.explain.experts_picture import draw_experts
-from genolm.tasks.explain.output import check_folder
+from genolm.tasks.explain.output import can_draw, check_folder
 from genolm.tasks.explain.regions import (
     bases_of_twins,
     contig,
@@ -114,7 +114,8 @@ class ExpertsTask:
             spool.remove()
             for name, table in tables.items():
                 write_rows([table], folder, name, self.tables)
-            for grouping in tables["association"]["grouping"].unique(maintain_order=True):
+            groupings = tables["association"]["grouping"].unique(maintain_order=True)
+            for grouping in groupings if can_draw() else ():
                 figure = draw_experts(tables, grouping, self.provenance.model)
                 save_picture(figure, folder / f"experts.{grouping}.png")
 
