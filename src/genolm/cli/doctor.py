@@ -31,6 +31,11 @@ class Finding:
     text: str
 
 
+def doctor() -> list[Finding]:
+    """Check this machine and installation; whatever genolm needs and lacks has the status ``broken``."""
+    return list(examine())
+
+
 def examine() -> Iterator[Finding]:
     """Every finding, each made when it is asked for; a check that fails in an unforeseen way is itself broken."""
     for name, check in _CHECKS.items():
