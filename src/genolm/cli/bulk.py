@@ -323,7 +323,7 @@ def merge(
     """Join the shards of a run into its one output."""
     from genolm.tasks.merge import merge as function
 
-    merged = function(out, folders or (), overwrite=overwrite)
+    merged = function(out, tuple(folders or ()), overwrite=overwrite)
     if not quiet:
         typer.echo(f"wrote {merged.out}", err=True)
 
