@@ -30,7 +30,9 @@ def test_a_type_checker_knows_what_functions_take(tmp_path):
     (tmp_path / "program.py").write_text(PROGRAM)
     command = [sys.executable, "-m", "mypy", "--no-incremental", "--follow-imports=silent", "--config-file="]
     paths = {**os.environ, "MYPYPATH": str(Path(__file__).parents[1] / "src")}
-    done = subprocess.run([*command, "program.py"], cwd=tmp_path, env=paths, capture_output=True, text=True, timeout=280)
+    done = subprocess.run(
+        [*command, "program.py"], cwd=tmp_path, env=paths, capture_output=True, text=True, timeout=280
+    )
     text = done.stdout
     errors = {int(line.split(":")[1]) for line in text.splitlines() if ": error:" in line}
     assert errors == {number for number, line in enumerate(PROGRAM.splitlines(), start=1) if "# wrong" in line}, text

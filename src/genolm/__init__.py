@@ -123,7 +123,10 @@ __all__ = ["__version__", *_MODULES]
 def __getattr__(name: str) -> object:
     """Import a public name on first use."""
     if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import sys
+
+        # With name and obj Python itself adds which name was probably meant.
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])
     from importlib import import_module
 
     module, _, own = _MODULES[name].partition(":")

@@ -49,7 +49,7 @@ def demo(
 def cite(
     model: Annotated[
         str | None,
-        typer.Argument(metavar="[MODEL]", help="A model or family, for its paper.", autocompletion=model_names),
+        typer.Argument(metavar="MODEL", help="A model or family, for its paper.", autocompletion=model_names),
     ] = None,
 ) -> None:
     """Print BibTeX of genolm and of a model's paper."""

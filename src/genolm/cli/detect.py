@@ -70,7 +70,10 @@ def train(
     seed: Seed = 0,
     settings: dict[str, Any],
 ) -> Path:
-    """Train a calibrated detector and test it on genomes that it was not trained on."""
+    """Train a calibrated detector.
+
+    It is tested on genomes that it was not trained on.
+    """
     from genolm.tasks.detect import train_detector as function
 
     function(

@@ -78,7 +78,7 @@ def scan(
     ] = False,
     settings: dict[str, Any],
 ) -> Path:
-    """Surprise of a model along whole genomes, and where it stands out.
+    """Surprise along whole genomes, and where it stands out.
 
     PREFIX.bw holds nats per base, PREFIX.bed the intervals, PREFIX.json settings and contigs.
     """

@@ -61,7 +61,7 @@ def download(
         typer.Argument(metavar="MODEL", help="A name from `genolm models` or a hub id.", autocompletion=model_names),
     ],
     folder: Annotated[
-        Path | None, typer.Argument(metavar="[FOLDER]", help="Where to put it; default the Hugging Face cache.")
+        Path | None, typer.Argument(metavar="FOLDER", help="Where to put it; default the Hugging Face cache.")
     ] = None,
 ) -> None:
     """Fetch a model.

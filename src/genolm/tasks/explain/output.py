@@ -25,22 +25,24 @@ def check_folder(out: Path | str | None, form: str) -> Path | None:
     path = Path(out)
     if path.suffix.lower() in _FILES:
         raise InputError("explain writes a folder; give a name without an ending", file=path)
-    can_draw()
+    if missing := _missing():
+        warnings.warn(
+            f"{missing} is not installed, so no pictures will be drawn: pip install 'genolm[plots]'", stacklevel=3
+        )
     return path
 
 
 def can_draw() -> bool:
-    """Return whether pictures can be drawn; where they cannot, warn and say how to install what is missing.
+    """Return whether pictures can be drawn; where they cannot, warn that there are none beside the tables."""
+    if missing := _missing():
+        warnings.warn(f"no pictures were drawn, since {missing} is not installed", stacklevel=2)
+    return missing is None
 
-    Tables are written all the same.
-    """
+
+def _missing() -> str | None:
     try:
         import logomaker  # noqa: F401
         import matplotlib  # noqa: F401
     except ImportError as error:
-        warnings.warn(
-            f"{error.name} is not installed, so no pictures are drawn: pip install 'genolm[plots]'",
-            stacklevel=1,  # one place, so that Python says it once
-        )
-        return False
-    return True
+        return error.name
+    return None
