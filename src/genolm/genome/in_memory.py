@@ -87,13 +87,13 @@ def hold_sequences(inputs: Any) -> Any:
 
 def _path(given: str | os.PathLike[str]) -> Path:
     """The path, unless a text is DNA, or a FASTA, rather than the name of a file."""
-    if isinstance(given, str):
-        if given.startswith(">") or "\n" in given:
-            raise InputError("text where a path is expected; write it to a FASTA file, and pass its path", value=given)
-        if given and _LETTERS.issuperset(given) and not _exists(given):
-            raise InputError("no such file; pass DNA in a list (in Python) or in a FASTA file", value=given)
-        if len(given) > _LONGEST_NAME and "/" not in given:
-            raise InputError("too long for the name of a file; pass sequences in a list or in a file", value=given)
+    text = os.fspath(given)
+    if text.startswith(">") or "\n" in text:
+        raise InputError("text where a path is expected; write it to a FASTA file, and pass its path", value=text)
+    if text and _LETTERS.issuperset(text) and not _exists(text):
+        raise InputError("no such file; pass DNA in a list (in Python) or in a FASTA file", value=text)
+    if len(text) > _LONGEST_NAME and "/" not in text:
+        raise InputError("too long for the name of a file; pass sequences in a list or in a file", value=text)
     return Path(given)
 
 
