@@ -88,9 +88,11 @@ def hold_sequences(inputs: Any) -> Any:
 def _path(given: str | os.PathLike[str]) -> Path:
     """The path, unless a text is DNA, or a FASTA, rather than the name of a file."""
     text = os.fspath(given)
+    if _exists(text):
+        return Path(given)
     if text.startswith(">") or "\n" in text:
         raise InputError("text where a path is expected; write it to a FASTA file, and pass its path", value=text)
-    if text and _LETTERS.issuperset(text) and not _exists(text):
+    if text and _LETTERS.issuperset(text):
         raise InputError("no such file; pass DNA in a list (in Python) or in a FASTA file", value=text)
     if len(text) > _LONGEST_NAME and "/" not in text:
         raise InputError("too long for the name of a file; pass sequences in a list or in a file", value=text)
@@ -98,7 +100,10 @@ def _path(given: str | os.PathLike[str]) -> Path:
 
 
 def _exists(name: str) -> bool:
-    return len(name) <= _LONGEST_NAME and Path(name).exists()
+    try:
+        return Path(name).exists()
+    except OSError:  # a name that is too long for the system
+        return False
 
 
 def _is_single(value: object) -> bool:
