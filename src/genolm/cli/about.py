@@ -36,13 +36,16 @@ def demo(
 ) -> None:
     """Show the whole of it on a simulated genome.
 
-    Variants, embed and score with genolm-nano, then one HTML report: about two minutes on a CPU. Needs the extra
+    Variants, embed and score with genolm-nano, then one HTML report: two to three minutes on a CPU. Needs the extra
     report.
     """
     from genolm.cli.demo import MODEL, NEXT
     from genolm.cli.demo import demo as function
 
-    files = function(folder, progress=sys.stderr.isatty())
+    try:
+        files = function(folder, progress=sys.stderr.isatty())
+    except KeyboardInterrupt:  # what a verb says of --resume is of no use here: the demo has no such option
+        raise KeyboardInterrupt("the same command starts the demo from the beginning") from None
     typer.echo(NEXT.format(report=files.report, scored=files.scored, model=MODEL))
 
 

@@ -82,7 +82,7 @@ def demo(folder: Path, *, length: int = 400_000, progress: bool = True) -> DemoF
 
     require_extra("report", "the demo's report")
     files, model = DemoFiles.within(folder), load(MODEL)
-    typer.echo("five steps, about two minutes on a CPU", err=True)
+    typer.echo("five steps, two to three minutes on a CPU", err=True)
     _step(1, "a simulated genome", folder)
     made = simulate(folder, length=length, overwrite=True)
     _step(2, "variant effects", files.scored)

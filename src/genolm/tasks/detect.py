@@ -157,7 +157,7 @@ def apply_detector(
 
     Args:
         detector: what :func:`train_detector` made.
-        inputs: FASTA or another source of sequences, or a list of them; ambiguous letters read N.
+        inputs: FASTA or another source of sequences, or a dict or list of them; ambiguous letters read N.
         out: ``.parquet``, ``.tsv`` or ``.csv``; None returns the table.
         model: the model of the embeddings where it lies elsewhere now; it must be the same.
         with_prompt: call the bases that a FASTA header says were given (``prompt_bases=``) together with what follows

@@ -210,8 +210,8 @@ def embed(
 
     Args:
         model: a model, or what :func:`genolm.load` takes.
-        inputs: what :func:`genolm.genome.sequences.read_sequences` takes: a path, a table, or a list of sequences,
-            intervals or variants.
+        inputs: what :func:`genolm.genome.sequences.read_sequences` takes: a path, a table, a dict of names and
+            sequences, or a list of sequences, pairs ``(name, sequence)``, intervals or variants.
         out: ``.parquet``, ``.npy`` (with ``.ids.txt``), ``.h5ad`` or ``.zarr``; None returns the table.
         layer: 0 the embedding, ``num_layers`` (or -1) after the final norm, ``"all"``; None what the card prefers,
             else the last.

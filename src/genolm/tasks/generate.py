@@ -200,8 +200,8 @@ def generate(
 
     Args:
         model: a model, or what :func:`genolm.load` takes.
-        prompts: a FASTA or another file of sequences, a table, or a list of texts; an empty text begins after the
-            model's begin tokens, or, where it has none, after the token that ends a document.
+        prompts: a FASTA or another file of sequences, a table, a dict of names and texts, or a list of texts; an empty
+            text begins after the model's begin tokens, or, where it has none, after the token that ends a document.
         out: ``.fa``, ``.fasta`` or ``.fna``; None returns the table.
         preset: published settings, ``conservative``, ``conservative-long``, ``creative`` or ``creative-long``; what is
             given beside it goes before. For tokens of several bases.

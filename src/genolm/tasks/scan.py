@@ -86,7 +86,7 @@ def scan(
 
     Args:
         model: a model, or what :func:`genolm.load` takes.
-        genome: a FASTA of whole contigs, or a list of sequences. Ambiguous letters read N.
+        genome: a FASTA of whole contigs, a :class:`Genome`, or a dict or list of sequences. Ambiguous letters read N.
         out: prefix of the files ``.bw``, ``.bed`` and ``.json``; None returns a :class:`Scan`.
         minus: a second model.
         combine: how the two strands' values of a base become one: their ``mean`` (the sum over a genome stays a mean
