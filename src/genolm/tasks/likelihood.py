@@ -241,7 +241,7 @@ def score(
 
     Args:
         model: a model, or what :func:`genolm.load` takes.
-        inputs: a path, a table, or a list of sequences, intervals or variants.
+        inputs: a path, a table, a dict of names and sequences, or a list of sequences, intervals or variants.
         out: ``.parquet``, ``.tsv`` or ``.csv``; ``.bw``, ``.bigwig``, ``.bedgraph`` (``.gz``) for values along a
             genome. None returns the table.
         rc: the mean over both strands base by base: each base is predicted from its left and from its right. The first
