@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from genolm.engine.merge import merge as merge
+    from genolm.cli.citations import cite as cite
+    from genolm.cli.demo import demo as demo
+    from genolm.cli.doctor import doctor as doctor
     from genolm.errors import GenolmError as GenolmError
     from genolm.errors import InputError as InputError
     from genolm.errors import ModelError as ModelError
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from genolm.genome.interval import Interval as Interval
     from genolm.genome.simulate import simulate as simulate
     from genolm.genome.variant import Variant as Variant
+    from genolm.groups import corpus as corpus
+    from genolm.groups import detect as detect
+    from genolm.groups import explain as explain
+    from genolm.groups import tokenizer as tokenizer
     from genolm.models.card import Card as Card
     from genolm.models.conversion import convert as convert
     from genolm.models.conversion import save as save
@@ -42,6 +48,7 @@ if TYPE_CHECKING:
     from genolm.tasks.generate import generate as generate
     from genolm.tasks.generated_check import check_generated as check_generated
     from genolm.tasks.likelihood import score as score
+    from genolm.tasks.merge import merge as merge
     from genolm.tasks.mutagenesis import mutate as mutate
     from genolm.tasks.scan import scan as scan
     from genolm.tasks.variants import variants as variants
@@ -52,6 +59,8 @@ if TYPE_CHECKING:
     from genolm.training.pretrain import pretrain as pretrain
     from genolm.training.vocabulary import inspect_tokenizer as inspect_tokenizer
     from genolm.training.vocabulary import train_tokenizer as train_tokenizer
+
+    check, info = check_generated, describe
 
 _MODULES = {
     "GenolmError": "errors",
@@ -90,23 +99,38 @@ _MODULES = {
     "generate": "tasks.generate",
     "complete": "tasks.completion.complete",
     "check_generated": "tasks.generated_check",
-    "merge": "engine.merge",
+    "check": "tasks.generated_check:check_generated",
+    "merge": "tasks.merge",
+    "info": "models.inspection:describe",
+    "detect": "groups",
+    "explain": "groups",
+    "tokenizer": "groups",
+    "corpus": "groups",
+    "doctor": "cli.doctor",
+    "demo": "cli.demo",
+    "cite": "cli.citations",
     "build_corpus": "training.corpus.build",
     "inspect_corpus": "training.corpus.inspection",
     "pretrain": "training.pretrain",
     "inspect_tokenizer": "training.vocabulary",
     "train_tokenizer": "training.vocabulary",
 }
+"""Each public name with the module that has it, and the name it has there if that is another."""
+
 __all__ = ["__version__", *_MODULES]
 
 
 def __getattr__(name: str) -> object:
     """Import a public name on first use."""
     if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import sys
+
+        # With name and obj Python itself adds which name was probably meant.
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])
     from importlib import import_module
 
-    value: object = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    module, _, own = _MODULES[name].partition(":")
+    value: object = getattr(import_module(f"{__name__}.{module}"), own or name)
     globals()[name] = value
     return value
 

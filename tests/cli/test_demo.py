@@ -51,7 +51,23 @@ def test_each_stage_runs_once_on_the_simulated_genome(stages):
 def test_it_ends_with_where_to_look_and_what_to_try(stages):
     done = CliRunner().invoke(app, ["demo", "d"])
     assert "Look:  d/report.html" in done.stdout and "d/variants.scored.vcf.gz" in done.stdout
-    assert [line[:3] for line in done.stderr.splitlines()] == ["1/5", "2/5", "3/5", "4/5", "5/5"]
+    assert [line[:3] for line in done.stderr.splitlines()] == ["fiv", "1/5", "2/5", "3/5", "4/5", "5/5"]
+    assert "two to three minutes" in done.stderr.splitlines()[0]
+
+
+def test_without_its_extra_nothing_is_computed(stages, monkeypatch):
+    monkeypatch.setattr("genolm.cli.extras.lacking", lambda extra: ["igv-notebook"] if extra == "report" else [])
+    done = CliRunner().invoke(app, ["demo", "d"])
+    assert done.exit_code == 1
+    assert done.stderr == "error: the demo's report needs igv-notebook: pip install 'genolm[report]'\n"
+    assert not any(stages.values())
+
+
+def test_ctrl_c_says_how_to_start_again_and_not_to_resume(stages, record):
+    record("genolm.tasks.variants", "variants", KeyboardInterrupt("go on with --resume"))
+    done = CliRunner().invoke(app, ["demo", "d"])
+    assert done.exit_code == 130
+    assert done.stderr.endswith("interrupted: the same command starts the demo from the beginning\n")
 
 
 def test_the_commands_it_suggests_are_well_formed(record):

@@ -1,11 +1,15 @@
 """What doctor finds, says and exits with."""
 
 import json
+import tomllib
+from email.message import Message
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from genolm.cli import doctor
+from genolm.cli import doctor, extras
 from genolm.cli.doctor import Finding, examine
 from genolm.cli.main import app
 
@@ -56,10 +60,43 @@ def test_a_processor_without_bf16_is_noted(monkeypatch, flags, status):
     assert doctor._processor("processor").status == status
 
 
-def test_missing_extras_say_what_to_install(monkeypatch):
-    monkeypatch.setattr(doctor, "_EXTRAS", {"plots": ("no_such_module",), "here": ("json",)})
-    finding = doctor._extras("extras")
-    assert finding.status == "note" and "pip install 'genolm[plots]'" in finding.text
+def test_every_extra_that_a_verb_needs_is_looked_at():
+    declared = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    names = {finding.name.removeprefix("extra ") for finding in doctor._extras("extras")}
+    assert names == set(declared["optional-dependencies"]) - {"all", "dev", "docs", "studies"}
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """An installation of these versions, whose genolm has two extras."""
+
+    def install(**versions):
+        needs = ["numpy>=1", 'zarr>=2.18; extra == "a"', 'genolm[a]; extra == "b"', 'edlib; extra == "b"']
+        monkeypatch.setattr(extras, "requires", lambda name: needs)
+        monkeypatch.setattr(extras, "metadata", lambda name: Message())
+        monkeypatch.setattr(Message, "get_all", lambda self, name: ["a", "b", "dev"])
+        monkeypatch.setattr(extras, "version", lambda name: versions.get(name) or absent(name))
+
+    return install
+
+
+def absent(name):
+    raise PackageNotFoundError(name)
+
+
+def test_an_extra_without_all_its_packages_says_which_and_what_to_type(installed):
+    installed(zarr="2.18.0")
+    a, b = doctor._extras("extras")
+    assert (a.name, a.status, a.text) == ("extra a", "ok", "zarr")
+    assert (b.name, b.status, b.text) == ("extra b", "note", "lacks edlib; pip install 'genolm[b]'")
+
+
+def test_an_extra_whose_package_is_too_old_is_not_complete(installed):
+    installed(zarr="2.9", edlib="1.0")
+    assert [finding.text for finding in doctor._extras("extras")] == [
+        "lacks zarr>=2.18 (2.9 is installed); pip install 'genolm[a]'",
+        "lacks zarr>=2.18 (2.9 is installed); pip install 'genolm[b]'",
+    ]
 
 
 def test_flags_come_from_the_first_core():

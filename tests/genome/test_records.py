@@ -42,7 +42,7 @@ def test_compressed_fasta(tmp_path):
         (">a\nAC\n>b\nAC\n>a\nAC\n", r"a.fa:5: a record of this name stands at line 1 too \(value 'a'\)"),
         (">a\nACGT\n\nACG\nAC-T\n", r"a.fa:5: not a base at position 10 of the sequence \(value '-'\)"),
         (">p\nMKV\nLEE\n", r"a.fa:3: not a base at position 4 .*\(value 'L'\)"),
-        (">a\nAUG\n", "a.fa:2: .*read RNA with rna=True"),
+        (">a\nAUG\n", "a.fa:2: .*write T for U"),
     ],
 )
 def test_bad_fasta(tmp_path, text, message):

@@ -52,7 +52,7 @@ def test_no_policy_lets_a_foreign_letter_through(iupac):
 
 def test_rna():
     assert upper_dna("augU", rna=True) == "ATGT"
-    with pytest.raises(LetterError, match="read RNA with rna=True"):
+    with pytest.raises(LetterError, match="write T for U"):
         upper_dna("AUG")
 
 

@@ -3,6 +3,7 @@
 import copy
 import io
 import random
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ import polars as pl
 import pytest
 import torch
 
-from genolm import InputError, Interval, ModelError, RunError, Variant, merge
+from genolm import GenolmError, InputError, Interval, ModelError, RunError, Variant, merge
 from genolm.genome.sequence import reverse_complement
 from genolm.models.model import Model
 from genolm.tasks import bulk
@@ -170,3 +171,43 @@ def test_a_loaded_model_is_left_as_it_is(tiny):
     with pytest.raises(ModelError, match="the model is loaded on cpu; load it with device='cuda:1' instead"):
         embed(tiny, SEQUENCES, device="cuda:1")
     assert embed(tiny, SEQUENCES, device="cpu", dtype="float32").height == 3
+
+
+@pytest.mark.parametrize(("settings", "rows"), [({}, 2), ({"layer": "all"}, 8), ({"pooling": "none"}, 10)])
+def test_as_numpy_is_the_column_of_the_table_and_can_be_written_to(tiny, settings, rows):
+    sequences = {"a": "ACGTAC", "b": "TTTT"}
+    table = embed(tiny, sequences, **settings)
+    array = embed(tiny, sequences, as_="numpy", **settings)
+    assert array.dtype == np.float32 and array.shape == (rows, tiny.config.hidden_size)
+    np.testing.assert_array_equal(array, table["embedding"].to_numpy())
+    array -= array.mean(0)
+
+
+@pytest.mark.parametrize("layer", [None, "all"])
+def test_as_anndata_is_what_an_h5ad_holds(tiny, tmp_path, layer):
+    anndata = pytest.importorskip("anndata")
+    sequences = {"a": "ACGTAC", "b": "TTTT", "a b": "GGC"}
+    returned = embed(tiny, sequences, as_="anndata", layer=layer)
+    read = anndata.read_h5ad(embed(tiny, sequences, tmp_path / "out.h5ad", layer=layer))
+    np.testing.assert_array_equal(returned.X, read.X)
+    assert list(returned.obs_names) == list(read.obs_names) == list(sequences)
+    assert returned.obs["length"].tolist() == read.obs["length"].tolist() == [6, 4, 3]
+    assert list(returned.obsm) == list(read.obsm) and returned.uns["genolm"] == dict(read.uns["genolm"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"as_": "torch"}, r"as_ must be one of table, numpy, anndata \(value 'torch'\)"),
+        ({"as_": "numpy", "out": "vectors.npy"}, "the ending of an output chooses its format"),
+    ],
+)
+def test_a_form_that_cannot_be_returned_is_refused_before_the_model_is_loaded(settings, message):
+    with pytest.raises(InputError, match=message):
+        embed("no such model", ["ACGT"], **settings)
+
+
+def test_as_anndata_without_anndata_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "anndata", None)
+    with pytest.raises(GenolmError, match=r"pip install 'genolm\[anndata\]'"):
+        embed("no such model", ["ACGT"], as_="anndata")

@@ -326,13 +326,14 @@ def test_one_contig_is_many_parts_and_only_missing_ones_are_computed(tiny, tmp_p
     assert (parts > 8, len(seen)) == (True, parts + 1)
 
 
-def test_shards_merge_into_the_bytes_of_one_run(tiny, ocean, fasta, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["shared.json", "shared"])
+def test_shards_merge_by_prefix_or_record_into_the_bytes_of_one_run(tiny, ocean, fasta, tmp_path, monkeypatch, name):
     monkeypatch.setattr(ScanTask, "part_tokens", 100)
     settings = {"window": 50, "minus": ocean, "side": "both", "smooth": 20}
     scan(tiny, fasta, tmp_path / "once", **settings)
     for number in (3, 1, 2):
         scan(tiny, fasta, tmp_path / "shared", shard=f"{number}/3", **settings)
-    merge(tmp_path / "shared.json")
+    assert merge(tmp_path / name).out == tmp_path / "shared.json"
     assert read_all(tmp_path, "shared") == read_all(tmp_path, "once")
 
 

@@ -321,23 +321,11 @@ def merge(
     quiet: Quiet = False,
 ) -> None:
     """Join the shards of a run into its one output."""
-    from genolm.engine.run import merge as function
+    from genolm.tasks.merge import merge as function
 
-    target = _named(out, folders or [])
-    function(target, tuple(folders or ()), overwrite=overwrite)
+    merged = function(out, tuple(folders or ()), overwrite=overwrite)
     if not quiet:
-        typer.echo(f"wrote {target}", err=True)
-
-
-def _named(out: Path, folders: list[Path]) -> Path:
-    """What the parts are named after: a scan, which is asked for by its prefix, names them after ``PREFIX.json``."""
-    from genolm.engine.parts import PartsFolder
-    from genolm.tasks.scanning.outputs import Outputs
-
-    own, record = PartsFolder.of(out).path, Outputs.of(out).record
-    scanned = PartsFolder.of(record).path
-    known = [place.name for place in (own, scanned, *folders) if place.is_dir()]
-    return record if own.name not in known and scanned.name in known else out
+        typer.echo(f"wrote {merged.out}", err=True)
 
 
 COMMANDS = (bulk(embed), bulk(score), bulk(variants), bulk(mutate), bulk(generate), bulk(complete))

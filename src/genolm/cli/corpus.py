@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from genolm.cli.errors import reported
+from genolm.cli.examples import example
 from genolm.cli.options import Json, Overwrite
 from genolm.cli.text import gigabytes, print_fields, print_json, print_table
 
@@ -90,4 +91,4 @@ def _group(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 for _verb in (build, inspect):
-    app.command()(reported(_verb))
+    app.command(epilog=example(f"corpus {_verb.__name__}"))(reported(_verb))

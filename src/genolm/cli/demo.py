@@ -69,14 +69,20 @@ def demo(folder: Path, *, length: int = 400_000, progress: bool = True) -> DemoF
 
     Returns:
         Where the outputs are.
+
+    Raises:
+        GenolmError: the extra ``report`` is not installed; nothing is computed then.
     """
+    from genolm.cli.extras import require_extra
     from genolm.genome.simulate import simulate
     from genolm.models.loading import load
     from genolm.tasks.embed import embed
     from genolm.tasks.likelihood import score
     from genolm.tasks.variants import variants
 
+    require_extra("report", "the demo's report")
     files, model = DemoFiles.within(folder), load(MODEL)
+    typer.echo("five steps, two to three minutes on a CPU", err=True)
     _step(1, "a simulated genome", folder)
     made = simulate(folder, length=length, overwrite=True)
     _step(2, "variant effects", files.scored)

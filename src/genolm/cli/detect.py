@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from genolm.cli.options import Context, Seed, Strands, bulk, shown
+from genolm.cli.examples import example
+from genolm.cli.options import Context, Seed, Strands, bulk, model_names, shown
 from genolm.cli.text import print_table
 
 app = typer.Typer(
@@ -31,7 +32,12 @@ def train(
     natural: Annotated[list[Path], typer.Option(metavar="FASTA", help="Natural genome; repeat for each, at least 3.")],
     generated: Annotated[list[Path], typer.Option(metavar="FASTA", help="Generated sequences; can be repeated.")],
     model: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="What embeddings come from; none for hand-made features alone.")
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="What embeddings come from; none for hand-made features alone.",
+            autocompletion=model_names,
+        ),
     ] = None,
     features: Annotated[
         Literal["embedding", "handmade", "both"] | None,
@@ -64,7 +70,10 @@ def train(
     seed: Seed = 0,
     settings: dict[str, Any],
 ) -> Path:
-    """Train a calibrated detector and test it on genomes that it was not trained on."""
+    """Train a calibrated detector.
+
+    It is tested on genomes that it was not trained on.
+    """
     from genolm.tasks.detect import train_detector as function
 
     function(
@@ -115,7 +124,10 @@ def apply(
     out: Annotated[Path, typer.Argument(metavar="OUTPUT", help="A .parquet, .tsv or .csv table.")],
     *,
     model: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="Where the detector's model lies now, if elsewhere.")
+        str | None,
+        typer.Option(
+            metavar="MODEL", help="Where the detector's model lies now, if elsewhere.", autocompletion=model_names
+        ),
     ] = None,
     with_prompt: Annotated[bool, typer.Option("--with-prompt", help="Keep the prompts that headers name.")] = False,
     settings: dict[str, Any],
@@ -135,4 +147,4 @@ def apply(
 
 
 for _verb in (shown(bulk(train), _show), bulk(apply)):
-    app.command()(_verb)
+    app.command(epilog=example(f"detect {_verb.__name__}"))(_verb)

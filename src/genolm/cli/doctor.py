@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import platform
 import shutil
@@ -14,11 +13,6 @@ from typing import Literal
 
 Status = Literal["ok", "note", "broken"]
 
-_EXTRAS = {
-    "anndata": ("anndata", "zarr"),
-    "plots": ("matplotlib", "logomaker"),
-    "report": ("igv_notebook",),
-}
 _GIGABYTE = 1e9
 
 
@@ -37,13 +31,19 @@ class Finding:
     text: str
 
 
+def doctor() -> list[Finding]:
+    """Check this machine and installation; whatever genolm needs and lacks has the status ``broken``."""
+    return list(examine())
+
+
 def examine() -> Iterator[Finding]:
     """Every finding, each made when it is asked for; a check that fails in an unforeseen way is itself broken."""
     for name, check in _CHECKS.items():
         try:
-            yield check(name)
+            found = check(name)
         except Exception as error:  # a doctor must not die of what it looks at
-            yield Finding(name, "broken", f"{type(error).__name__}: {error}")
+            found = Finding(name, "broken", f"{type(error).__name__}: {error}")
+        yield from [found] if isinstance(found, Finding) else found
 
 
 def _python(name: str) -> Finding:
@@ -116,15 +116,19 @@ def _accelerator(name: str) -> Finding:
     return Finding(name, "note", "none; everything runs on the CPU")
 
 
-def _extras(name: str) -> Finding:
-    missing = {
-        extra: [module for module in modules if importlib.util.find_spec(module) is None]
-        for extra, modules in _EXTRAS.items()
-    }
-    lacking = [extra for extra, modules in missing.items() if modules]
-    if not lacking:
-        return Finding(name, "ok", f"all there: {', '.join(_EXTRAS)}")
-    return Finding(name, "note", f"not installed: {', '.join(lacking)}; pip install 'genolm[{','.join(lacking)}]'")
+def _extras(name: str) -> list[Finding]:
+    """One finding for each extra that a verb may need."""
+    from genolm.cli.extras import extras_for_users
+
+    return [_extra(extra) for extra in extras_for_users()]
+
+
+def _extra(extra: str) -> Finding:
+    from genolm.cli.extras import installing, lacking, required_by
+
+    if missing := lacking(extra):
+        return Finding(f"extra {extra}", "note", f"lacks {', '.join(missing)}; {installing(extra)}")
+    return Finding(f"extra {extra}", "ok", ", ".join(sorted({need.name for need in required_by(extra)})))
 
 
 def _cache(name: str) -> Finding:
@@ -154,7 +158,7 @@ def _forward(name: str) -> Finding:
     return Finding(name, "ok", "tiny-random ran on the CPU and its output is sound")
 
 
-_CHECKS: dict[str, Callable[[str], Finding]] = {
+_CHECKS: dict[str, Callable[[str], Finding | list[Finding]]] = {
     "python": _python,
     "genolm": _package,
     "torch": _torch,

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from genolm.cli.errors import reported
+from genolm.cli.examples import example
 from genolm.cli.options import (
     Context,
     Device,
@@ -56,9 +57,9 @@ def memory(
     tables: Tables = "tsv",
     settings: dict[str, Any],
 ) -> Path:
-    """How strongly a k-mer memory writes at each base, beside random tables.
+    """How strongly a k-mer memory writes at each base.
 
-    Writes tables, a bigWig for each layer and quantity, and a heat map of each region.
+    Beside random tables. Writes tables, a bigWig for each layer and quantity, and a heat map of each region.
     """
     from genolm.tasks.explain.memory import explain_memory as function
 
@@ -83,7 +84,10 @@ def lens(
     tables: Tables = "tsv",
     settings: dict[str, Any],
 ) -> Path:
-    """After which layer a model has made up its mind (LogitLens), beside random weights."""
+    """After which layer a model has made up its mind (LogitLens).
+
+    Beside random weights.
+    """
     from genolm.tasks.explain.lens import explain_lens as function
 
     words: dict[str, Any] = {"genome": genome, "length": length, "context": context, "iupac": iupac}
@@ -105,7 +109,10 @@ def experts(
     tables: Tables = "tsv",
     settings: dict[str, Any],
 ) -> Path:
-    """Which experts classes of bases go to, beside moved labels and random weights."""
+    """Which experts classes of bases go to.
+
+    Beside moved labels and random weights.
+    """
     from genolm.tasks.explain.experts import explain_experts as function
 
     words: dict[str, Any] = {"genome": genome, "length": length, "context": context, "iupac": iupac}
@@ -123,7 +130,10 @@ def tables(
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
-    """What the k-mer tables hold: neighbours, strands, codons, beside random tables."""
+    """What the k-mer tables hold: neighbours, strands, codons.
+
+    Beside random tables.
+    """
     from genolm.tasks.explain.tables import explain_tables as function
 
     function(model, out, seed=seed, tables=tables, device=device, overwrite=overwrite)
@@ -152,9 +162,9 @@ def attribution(
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
-    """Which bases a prediction listens to: mutagenesis and gradient × input, beside nulls.
+    """Which bases a prediction listens to.
 
-    At most 1,000 bases of a sequence.
+    By mutagenesis and by gradient × input, beside nulls. At most 1,000 bases of a sequence.
     """
     from genolm.tasks.explain.attribution import explain_attribution as function
 
@@ -183,6 +193,6 @@ def attribution(
 
 
 for _verb in (memory, lens, experts):
-    app.command()(bulk(_verb))
+    app.command(epilog=example(f"explain {_verb.__name__}"))(bulk(_verb))
 for _plain in (tables, attribution):
-    app.command()(reported(_plain))
+    app.command(epilog=example(f"explain {_plain.__name__}"))(reported(_plain))

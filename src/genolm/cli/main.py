@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from genolm.cli import about, bulk, corpus, detect, explain, genomics, scan, tokenizer, training, zoo
 from genolm.cli.errors import reported
+from genolm.cli.examples import example
 
 
 class _InOrder(TyperGroup):
@@ -34,7 +35,7 @@ app = typer.Typer(
     epilog="`genolm VERB --help` explains a verb. Start with `genolm demo FOLDER`.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     rich_markup_mode=None,  # plain text: the same in a terminal, a log and a pipe, and quicker to start
     pretty_exceptions_enable=False,
 )
@@ -74,7 +75,7 @@ _VERBS: tuple[Callable[..., None], ...] = (
     reported(about.cite),
 )
 for _verb in _VERBS:
-    app.command()(_verb)
+    app.command(epilog=example(_verb.__name__))(_verb)
 for _group in (detect.app, explain.app, tokenizer.app, corpus.app):
     app.add_typer(_group)
 

@@ -27,8 +27,21 @@ def at_least(low: float, high: float | None = None) -> Callable[[float | None], 
     return check
 
 
+def model_names(incomplete: str) -> list[str]:
+    """Return the names of models that begin like this; the shell offers them when it completes MODEL."""
+    from genolm.models.zoo import ZOO
+
+    return [name for name in ZOO if name.startswith(incomplete.lower())]
+
+
 ModelName = Annotated[
-    str, typer.Argument(metavar="MODEL", help="A name from `genolm models`, a folder, or a hub id.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A name from `genolm models`, a folder, or a hub id.",
+        show_default=False,
+        autocompletion=model_names,
+    ),
 ]
 Sequences = Annotated[
     str,

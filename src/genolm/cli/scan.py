@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from genolm.cli.options import ModelName, Seed, at_least, bulk
+from genolm.cli.options import ModelName, Seed, at_least, bulk, model_names
 
 
 def scan(
@@ -16,7 +16,12 @@ def scan(
     *,
     out: Annotated[Path, typer.Option("--out", metavar="PREFIX", help="Writes PREFIX.bw, PREFIX.bed, PREFIX.json.")],
     minus: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="A second model, whose surprise is taken from the first's.")
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="A second model, whose surprise is taken from the first's.",
+            autocompletion=model_names,
+        ),
     ] = None,
     combine: Annotated[
         Literal["mean", "min", "forward", "reverse"], typer.Option(help="How the strands' values become one.")
@@ -73,7 +78,7 @@ def scan(
     ] = False,
     settings: dict[str, Any],
 ) -> Path:
-    """Surprise of a model along whole genomes, and where it stands out.
+    """Surprise along whole genomes, and where it stands out.
 
     PREFIX.bw holds nats per base, PREFIX.bed the intervals, PREFIX.json settings and contigs.
     """

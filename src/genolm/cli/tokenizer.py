@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from genolm.cli.errors import reported
+from genolm.cli.examples import example
 from genolm.cli.options import Json, Overwrite, Seed, at_least
 from genolm.cli.text import print_fields, print_json
 
@@ -22,7 +23,7 @@ app = typer.Typer(
 
 
 def train(
-    fasta: Annotated[list[Path], typer.Argument(metavar="FASTA...", help="Files to train on, plain, gzip or bgzip.")],
+    fasta: Annotated[list[Path], typer.Argument(metavar="FASTA", help="Files to train on, plain, gzip or bgzip.")],
     *,
     out: Annotated[
         Path, typer.Option("--out", metavar="FOLDER", help="Folder to write; it appears when it is complete.")
@@ -82,7 +83,7 @@ def inspect(
         str, typer.Argument(metavar="TOKENIZER", help="t2t_1000h_multi_32k, BPE_32k, a folder, or a tokenizer.json.")
     ],
     fasta: Annotated[
-        list[Path] | None, typer.Argument(metavar="[FASTA...]", help="Sequence to measure on; else random bases.")
+        list[Path] | None, typer.Argument(metavar="FASTA", help="Sequence to measure on; else random bases.")
     ] = None,
     *,
     bases: Annotated[
@@ -91,7 +92,10 @@ def inspect(
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
-    """Report on a byte-pair tokenizer: bases per token, strands, substitutions, speed."""
+    """Report on a byte-pair tokenizer: bases per token, speed.
+
+    Also on strands and substitutions.
+    """
     from genolm.training.vocabulary import inspect_tokenizer as function
 
     _print(function(source, fasta or (), bases=bases, seed=seed), json)
@@ -136,4 +140,4 @@ def _percent(share: float | None) -> str:
 
 
 for _verb in (train, inspect):
-    app.command()(reported(_verb))
+    app.command(epilog=example(f"tokenizer {_verb.__name__}"))(reported(_verb))

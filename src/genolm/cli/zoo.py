@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from genolm.cli.options import Json, ModelName, Overwrite
+from genolm.cli.options import Json, ModelName, Overwrite, model_names
 from genolm.cli.text import gigabytes, print_fields, print_json, print_table
 
 if TYPE_CHECKING:
@@ -56,9 +56,12 @@ def _memory_row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def download(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A name from `genolm models` or a hub id.")],
+    model: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="A name from `genolm models` or a hub id.", autocompletion=model_names),
+    ],
     folder: Annotated[
-        Path | None, typer.Argument(metavar="[FOLDER]", help="Where to put it; default the Hugging Face cache.")
+        Path | None, typer.Argument(metavar="FOLDER", help="Where to put it; default the Hugging Face cache.")
     ] = None,
 ) -> None:
     """Fetch a model.
@@ -92,7 +95,11 @@ def convert(
     ] = None,
     like: Annotated[
         str | None,
-        typer.Option(metavar="MODEL", help="Model of the same shape, for what a Megatron checkpoint does not say."),
+        typer.Option(
+            metavar="MODEL",
+            help="Model of the same shape, for what a Megatron checkpoint does not say.",
+            autocompletion=model_names,
+        ),
     ] = None,
     dtype: Annotated[
         Literal["float32", "bfloat16", "float16"] | None, typer.Option(help="Precision to store; default as it is.")

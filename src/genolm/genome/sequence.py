@@ -111,5 +111,5 @@ def _ascii(sequence: str) -> bytes:
 def _not_a_base(sequence: str, foreign: bytes) -> LetterError:
     letter = foreign[:1].decode("ascii")
     position = sequence.index(letter)
-    hint = "; write T for U, or read RNA with rna=True" if letter in "Uu" else ""
+    hint = "; write T for U" if letter in "Uu" else ""
     return LetterError(f"not a base at position {position + 1} of the sequence{hint}", sequence, position)

@@ -14,6 +14,7 @@ from genolm.errors import InputError
 from genolm.genome.bed import read_bed
 from genolm.genome.fasta import Genome
 from genolm.genome.formats import file_format
+from genolm.genome.in_memory import Named, hold_sequences
 from genolm.genome.interval import Interval
 from genolm.genome.lines import placed
 from genolm.genome.records import read_fasta, read_fastq
@@ -46,6 +47,8 @@ class SequenceRecord:
     def __post_init__(self) -> None:
         if not self.id:
             raise InputError("a sequence needs a name", value=self.sequence[:20])
+        if "\n" in self.id or "\r" in self.id:
+            raise InputError("the name of a sequence must be a single line", value=self.id)
         if not self.sequence:
             raise InputError("the sequence is empty", value=self.id)
 
@@ -66,8 +69,9 @@ def read_sequences(
             Files (also gzip and bgzip): FASTA (``-`` is standard input), FASTQ, BED, VCF and BCF, tables (TSV, CSV,
             text, parquet). Tables have a column ``sequence`` (and ``id``), or ``chrom, start, end`` (0-based,
             half-open; and ``strand``, ``name``), or ``chrom, pos, ref, alt`` (1-based); a text file of nothing but
-            DNA holds one sequence a line. In memory: such a table of polars or pandas, or a list of DNA texts,
-            `Interval`, `Variant` and `SequenceRecord`.
+            DNA holds one sequence a line. In memory: such a table of polars or pandas, a dict of names and sequences,
+            or a list of DNA texts, pairs ``(name, sequence)``, `Interval`, `Variant` and `SequenceRecord`; see
+            `genolm.genome.in_memory.hold_sequences`.
         genome: where intervals and variants are read; a `Genome` or the path of its FASTA.
         length: bases per sequence: intervals are resized around their centre. Variants need it.
         iupac: what happens to ambiguous letters; see `genolm.genome.sequence.upper_dna`.
@@ -89,11 +93,10 @@ def read_sequences(
     """
     clean = partial(upper_dna, iupac=iupac, rna=rna, seed=seed)
     reader = _Reader(Genome(genome, iupac="keep") if isinstance(genome, str | Path) else genome, length, clean)
-    if isinstance(source, Interval | Variant | SequenceRecord):
-        return reader.values([source])
-    if is_table(source):
-        return reader.table(read_table(source))
-    return reader.path(Path(source)) if isinstance(source, str | Path) else reader.values(source)
+    held = hold_sequences(source)
+    if isinstance(held, Path):
+        return reader.path(held)
+    return reader.table(read_table(held)) if is_table(held) else reader.values(held)
 
 
 def allele_sequences(variant: Variant, genome: ReferenceSource, length: int) -> tuple[str, str]:
@@ -192,6 +195,8 @@ class _Reader:
         if isinstance(value, str):
             self.refuse_length(None)
             return (SequenceRecord(f"sequence{number}", self.clean(value)),)
+        if isinstance(value, Named):
+            return self.named(value, number)
         if isinstance(value, SequenceRecord):
             return (replace(value, sequence=self.clean(value.sequence)),)
         if isinstance(value, Interval):
@@ -199,6 +204,15 @@ class _Reader:
         if isinstance(value, Variant):
             return self.alleles(value)
         raise InputError("neither DNA, nor an Interval, a Variant or a SequenceRecord", value=value)
+
+    def named(self, named: Named, number: int) -> tuple[SequenceRecord, ...]:
+        """The records of a value under the user's name for it; of a variant ``NAME/ref`` and ``NAME/alt``."""
+        if isinstance(named.value, str):
+            self.refuse_length(None)
+            return (SequenceRecord(named.name, self.clean(named.value)),)
+        records = self.value(named.value, number)
+        ends = ("",) if len(records) == 1 else ("/ref", "/alt")
+        return tuple(replace(record, id=named.name and named.name + end) for record, end in zip(records, ends))
 
     def interval(self, interval: Interval, name: str | None) -> SequenceRecord:
         window = interval if self.length is None else interval.resize(self.length)

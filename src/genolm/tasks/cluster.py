@@ -17,7 +17,7 @@ from genolm.tasks.clustering.picture import check_pictures
 from genolm.tasks.clustering.recipe import Reduction, check_packages
 from genolm.tasks.clustering.task import MODEL, TWIN, ClusterTask
 from genolm.tasks.folders import Form
-from genolm.tasks.fragments import named_files
+from genolm.tasks.fragments import listed, named_files
 from genolm.tasks.pooling import PoolingName
 from genolm.tasks.random_twin import random_twin
 from genolm.tasks.scanning.models import together
@@ -122,7 +122,7 @@ def cluster(
         per_genome, max_n, reduce, tuple(range(seed, seed + repeats)), k, resample,
         str(labels) if str(labels) in (FILES, NONE) else Path(labels),
     )  # fmt: skip
-    files = named_files([genomes] if isinstance(genomes, str | Path) else genomes)
+    files = named_files(listed(genomes))
     fragments = Fragments(tuple(files.values()), lengths, settings)
     fragments.drawn  # noqa: B018  # whatever is wrong with them shows before the model is loaded
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)

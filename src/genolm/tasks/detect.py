@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from genolm.engine.progress import Progress
 from genolm.engine.target import check_target
 from genolm.errors import InputError, ModelError, NetworkError, RunError
+from genolm.genome.in_memory import Sequences
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.detection.calls import CallTask
 from genolm.tasks.detection.classifier import check_package
@@ -16,6 +17,7 @@ from genolm.tasks.detection.features import feature_frame
 from genolm.tasks.detection.folder import DESCRIPTION, FEATURES, Detector, load_detector, save_detector
 from genolm.tasks.detection.training import Training, TrainTask, trained
 from genolm.tasks.embed import EmbedTask
+from genolm.tasks.fragments import listed
 from genolm.tasks.pooling import PoolingName
 from genolm.tasks.seeds import check_seed
 from genolm.tasks.sources import settle
@@ -119,7 +121,7 @@ def train_detector(
     if not embeds:
         _refuse_engine(bulk)
     training = Training(
-        _paths(natural), _paths(generated), _path(provenance), _path(genomes), tuple(crops), wanted, rate, folds,
+        listed(natural), listed(generated), _path(provenance), _path(genomes), tuple(crops), wanted, rate, folds,
         tuple(hold_out_generators), tuple(hold_out_decodings), tuple(hold_out_taxa), seed,
     )  # fmt: skip
     training.parted  # noqa: B018  # whatever is wrong with the input shows before the model is loaded
@@ -138,7 +140,7 @@ def train_detector(
 
 def apply_detector(
     detector: Detector | Path | str,
-    inputs: Any,
+    inputs: Sequences,
     out: Path | str | None = None,
     *,
     model: Model | str | Path | None = None,
@@ -155,7 +157,7 @@ def apply_detector(
 
     Args:
         detector: what :func:`train_detector` made.
-        inputs: FASTA or another source of sequences, or a list of them; ambiguous letters read N.
+        inputs: FASTA or another source of sequences, or a dict or list of them; ambiguous letters read N.
         out: ``.parquet``, ``.tsv`` or ``.csv``; None returns the table.
         model: the model of the embeddings where it lies elsewhere now; it must be the same.
         with_prompt: call the bases that a FASTA header says were given (``prompt_bases=``) together with what follows
@@ -197,10 +199,6 @@ def apply_detector(
     how = {name: opened.model[name] for name in ("layer", "pooling", "rc", "context")}
     reader = VectorReader.of(network, "embedding", **how)
     return bulk.run(CallTask(source, place, given, VectorReaders((reader,)), with_prompt), network, path)
-
-
-def _paths(given: Path | str | Sequence[Path | str]) -> tuple[Path, ...]:
-    return (Path(given),) if isinstance(given, str | Path) else tuple(map(Path, given))
 
 
 def _path(given: Path | str | None) -> Path | None:

@@ -14,6 +14,7 @@ import polars as pl
 from genolm.engine.progress import Progress
 from genolm.engine.windows import Window, cut
 from genolm.errors import InputError, ModelError
+from genolm.genome.in_memory import Sequences
 from genolm.genome.sequence import reverse_complement
 from genolm.genome.sequences import SequenceRecord
 from genolm.tasks.bulk import Bulk
@@ -22,7 +23,7 @@ from genolm.tasks.pooling import Float32, Pooling, PoolingName
 from genolm.tasks.provenance import Provenance
 from genolm.tasks.sources import IupacPolicy, Source, coordinates, settle
 from genolm.tasks.tables import check_suffix
-from genolm.tasks.vectors import SUFFIXES, refuse_ids, require, write_vectors
+from genolm.tasks.vectors import SUFFIXES, Form, check_form, in_form, refuse_ids, require, write_vectors
 
 if TYPE_CHECKING:
     import torch
@@ -183,7 +184,7 @@ _ABOUT = {"id": pl.String, "chrom": pl.String, "start": pl.Int64, "end": pl.Int6
 
 def embed(
     model: Model | str | Path,
-    inputs: Any,
+    inputs: Sequences,
     out: Path | str | None = None,
     *,
     layer: int | Literal["all"] | None = None,
@@ -193,6 +194,7 @@ def embed(
     length: int | None = None,
     context: int | None = None,
     iupac: IupacPolicy = "raise",
+    as_: Form = "table",
     device: torch.device | str | None = None,
     dtype: torch.dtype | str | None = None,
     token_budget: int | None = None,
@@ -208,8 +210,8 @@ def embed(
 
     Args:
         model: a model, or what :func:`genolm.load` takes.
-        inputs: what :func:`genolm.genome.sequences.read_sequences` takes: a path, a table, or a list of sequences,
-            intervals or variants.
+        inputs: what :func:`genolm.genome.sequences.read_sequences` takes: a path, a table, a dict of names and
+            sequences, or a list of sequences, pairs ``(name, sequence)``, intervals or variants.
         out: ``.parquet``, ``.npy`` (with ``.ids.txt``), ``.h5ad`` or ``.zarr``; None returns the table.
         layer: 0 the embedding, ``num_layers`` (or -1) after the final norm, ``"all"``; None what the card prefers,
             else the last.
@@ -221,6 +223,8 @@ def embed(
         length: bases to which intervals are resized; variants need it.
         context: most bases that go through the model together; None for what it can read.
         iupac: for ambiguous letters of sequences: ``raise``, read as ``N``, or ``sample`` a base.
+        as_: what is returned where nothing is written: the ``table``; ``numpy``, its column ``embedding`` as a float32
+            array (rows, dimensions); or ``anndata``, an AnnData as in an ``.h5ad`` (extra ``anndata``).
         device: where to compute; None for the best there is.
         dtype: precision of the weights; None for what card and device prefer.
         token_budget: tokens of a batch; None for what fits.
@@ -231,7 +235,8 @@ def embed(
 
     Returns:
         ``out``, or without one a polars table: ``id``, coordinates (0-based, half-open) where known, ``length`` in
-        bases, ``layer`` when there are several, ``position`` (token or base, 0-based) without pooling, ``embedding``.
+        bases, ``layer`` when there are several, ``position`` (token or base, 0-based) without pooling, ``embedding``;
+        or what ``as_`` asks for.
 
     Raises:
         InputError: input that cannot be used, an unknown pooling, an output of unknown kind.
@@ -242,6 +247,7 @@ def embed(
     """
     path = check_suffix(out, SUFFIXES)
     require(path)
+    check_form(as_, path)
     refuse_ids(path, overwrite=overwrite, resume=resume)
     chosen = pooling if isinstance(pooling, Pooling) else Pooling(pooling)
     source = settle(inputs, genome=genome, length=length, iupac=iupac)
@@ -261,7 +267,8 @@ def embed(
         opened.tokenizer.bases_per_token,
         Provenance.of(opened),
     )
-    return bulk.run(task, opened, path)
+    result = bulk.run(task, opened, path)
+    return result if path is not None else in_form(result, as_, task.metadata())
 
 
 def choose_layers(model: Model, layer: int | Literal["all"] | None) -> tuple[int, ...]:

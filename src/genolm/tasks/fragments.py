@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -70,9 +71,30 @@ def read_genome(path: Path) -> list[FlatRecord]:
     return records
 
 
-def listed(given: Path | str | Sequence[Path | str]) -> tuple[Path, ...]:
-    """One path or several, as paths."""
-    return (Path(given),) if isinstance(given, str | Path) else tuple(map(Path, given))
+def listed(given: Path | str | Iterable[Path | str]) -> tuple[Path, ...]:
+    """Return one path or several as paths.
+
+    Raises:
+        InputError: anything else, such as sequences in memory.
+    """
+    paths = (given,) if isinstance(given, str | os.PathLike) or not isinstance(given, Iterable) else tuple(given)
+    if isinstance(given, Mapping) or not all(isinstance(path, str | os.PathLike) for path in paths):
+        raise InputError(
+            "a path or a list of paths is expected; write sequences in memory to FASTA files first", value=given
+        )
+    return tuple(map(Path, paths))
+
+
+def one_file(given: Path | str) -> Path:
+    """Return the one path that is given.
+
+    Raises:
+        InputError: several paths, or anything else, such as sequences in memory.
+    """
+    paths = listed(given)
+    if len(paths) != 1:
+        raise InputError("the path of one file is expected", value=given)
+    return paths[0]
 
 
 def named_files(paths: Iterable[Path | str]) -> dict[str, Path]:

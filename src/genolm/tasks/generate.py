@@ -16,6 +16,7 @@ from genolm.engine.progress import Progress
 from genolm.engine.target import check_target
 from genolm.engine.windows import Window
 from genolm.errors import InputError, ModelError
+from genolm.genome.in_memory import Sequences
 from genolm.models.precision import parse_dtype
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.continuation import continue_prompts
@@ -161,7 +162,7 @@ _BASES = 256
 
 def generate(
     model: Model | str | Path,
-    prompts: Any,
+    prompts: Sequences,
     out: Path | str | None = None,
     *,
     preset: str | None = None,
@@ -199,8 +200,8 @@ def generate(
 
     Args:
         model: a model, or what :func:`genolm.load` takes.
-        prompts: a FASTA or another file of sequences, a table, or a list of texts; an empty text begins after the
-            model's begin tokens, or, where it has none, after the token that ends a document.
+        prompts: a FASTA or another file of sequences, a table, a dict of names and texts, or a list of texts; an empty
+            text begins after the model's begin tokens, or, where it has none, after the token that ends a document.
         out: ``.fa``, ``.fasta`` or ``.fna``; None returns the table.
         preset: published settings, ``conservative``, ``conservative-long``, ``creative`` or ``creative-long``; what is
             given beside it goes before. For tokens of several bases.

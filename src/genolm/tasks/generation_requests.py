@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TextIO
 
+from genolm.genome.in_memory import Named
 from genolm.tasks.sources import Source
 
 SUFFIXES = (".fa", ".fasta", ".fna")
@@ -37,14 +38,24 @@ def prompts_of(source: Source) -> Iterator[tuple[str, str]]:
         yield from ((record.id, record.sequence) for record in source.read())
         return
     # The placeholder keeps the numbers of names and messages.
-    stand_ins = ["N" if value == "" else value for value in source.place]
-    for value, record in zip(source.place, source.read_values(stand_ins)):
-        yield record.id, "" if value == "" else record.sequence
+    empty = [_is_empty(value) for value in source.place]
+    stand_ins = [_stand_in(value) if none else value for value, none in zip(source.place, empty)]
+    for none, record in zip(empty, source.read_values(stand_ins)):
+        yield record.id, "" if none else record.sequence
+
+
+def _is_empty(value: object) -> bool:
+    letters = value.value if isinstance(value, Named) else value
+    return isinstance(letters, str) and not letters
+
+
+def _stand_in(value: object) -> Named | str:
+    return replace(value, value="N") if isinstance(value, Named) else "N"
 
 
 def write_record(file: TextIO, name: str, prompt: str, new: str, told: Mapping[str, str]) -> None:
     """One record: prompt and continuation, and in its header how many bases are the prompt's and what else is told."""
     words = " ".join(f"{key}={'_'.join(value.split())}" for key, value in told.items())
-    file.write(f">{name} prompt_bases={len(prompt)} {words}\n")
+    file.write(f">{'_'.join(name.split())} prompt_bases={len(prompt)} {words}\n")
     sequence = prompt + new
     file.writelines(f"{sequence[start : start + _LINE]}\n" for start in range(0, len(sequence), _LINE))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from genolm.engine.progress import Progress
 from genolm.engine.windows import Window, cut
 from genolm.errors import InputError, ModelError
+from genolm.genome.in_memory import Sequences
 from genolm.genome.sequence import reverse_complement
 from genolm.genome.sequences import SequenceRecord
 from genolm.tasks.bulk import Bulk
@@ -209,7 +210,7 @@ def _names(items: list[SequenceRecord]) -> pl.DataFrame:
 
 def score(
     model: Model | str | Path,
-    inputs: Any,
+    inputs: Sequences,
     out: Path | str | None = None,
     *,
     rc: bool = False,
@@ -240,7 +241,7 @@ def score(
 
     Args:
         model: a model, or what :func:`genolm.load` takes.
-        inputs: a path, a table, or a list of sequences, intervals or variants.
+        inputs: a path, a table, a dict of names and sequences, or a list of sequences, intervals or variants.
         out: ``.parquet``, ``.tsv`` or ``.csv``; ``.bw``, ``.bigwig``, ``.bedgraph`` (``.gz``) for values along a
             genome. None returns the table.
         rc: the mean over both strands base by base: each base is predicted from its left and from its right. The first

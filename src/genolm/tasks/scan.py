@@ -10,6 +10,7 @@ from genolm.engine.progress import Progress
 from genolm.errors import InputError, ModelError
 from genolm.genome.formats import file_format
 from genolm.genome.gene_map import read_gene_map
+from genolm.genome.in_memory import Sequences, hold_sequences
 from genolm.tasks.allele_tokens import unreadable_letters
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.embed import context_bases
@@ -40,7 +41,7 @@ _TAIL = 64  # bases after a tile of longer tokens
 
 def scan(
     model: Model | str | Path,
-    genome: Any,
+    genome: Sequences,
     out: Path | str | None = None,
     *,
     minus: Model | str | Path | None = None,
@@ -85,7 +86,7 @@ def scan(
 
     Args:
         model: a model, or what :func:`genolm.load` takes.
-        genome: a FASTA of whole contigs, or a list of sequences. Ambiguous letters read N.
+        genome: a FASTA of whole contigs, a :class:`Genome`, or a dict or list of sequences. Ambiguous letters read N.
         out: prefix of the files ``.bw``, ``.bed`` and ``.json``; None returns a :class:`Scan`.
         minus: a second model.
         combine: how the two strands' values of a base become one: their ``mean`` (the sum over a genome stays a mean
@@ -168,12 +169,13 @@ def _models(
     return models
 
 
-def _contigs(genome: Any) -> Source:
+def _contigs(genome: Sequences) -> Source:
     """Whole sequences, and no intervals."""
-    path = Path(genome) if isinstance(genome, str | Path) else None
+    held = hold_sequences(genome)
+    path = held if isinstance(held, Path) else None
     if path is not None and str(path) != "-" and file_format(path) != "fasta":
         raise InputError("a scan reads whole contigs out of a FASTA", file=path)
-    source = settle(genome, iupac="N")
+    source = settle(held, iupac="N")
     if source.kind != "sequences":
         raise InputError("a scan reads whole contigs, not intervals or variants")
     return source

@@ -10,9 +10,9 @@ from typing import Any, Literal
 from genolm.errors import InputError
 from genolm.genome.fasta import Genome
 from genolm.genome.formats import file_format
+from genolm.genome.in_memory import Named, Sequences, hold_sequences
 from genolm.genome.interval import Interval
 from genolm.genome.sequences import SequenceRecord, read_sequences
-from genolm.genome.tables import is_table
 from genolm.genome.variant import Variant
 
 Kind = Literal["sequences", "intervals", "alleles"]
@@ -54,7 +54,11 @@ class Source:
 
 
 def settle(
-    inputs: Any, *, genome: Genome | str | Path | None = None, length: int | None = None, iupac: IupacPolicy = "raise"
+    inputs: Sequences,
+    *,
+    genome: Genome | str | Path | None = None,
+    length: int | None = None,
+    iupac: IupacPolicy = "raise",
 ) -> Source:
     """A source that can be read again, out of whatever a user passes.
 
@@ -64,23 +68,10 @@ def settle(
         InputError: nothing that can be read, or its first sequence cannot be.
     """
     path = genome.path if isinstance(genome, Genome) else genome
-    source = Source(_held(inputs), None if path is None else Path(path), length, iupac)
+    source = Source(hold_sequences(inputs), None if path is None else Path(path), length, iupac)
     if str(source.place) == "-":
         source = Source(tuple(source.read()), source.genome, None, iupac)
     return Source(source.place, source.genome, source.length, iupac, _kind(source))
-
-
-def _held(inputs: Any) -> Any:
-    if isinstance(inputs, str | Path):
-        return Path(inputs)
-    if is_table(inputs):
-        return inputs
-    if isinstance(inputs, Interval | Variant | SequenceRecord):
-        return (inputs,)
-    try:
-        return tuple(inputs)
-    except TypeError:
-        raise InputError("inputs are a path, a table, or a list of sequences or intervals", value=inputs) from None
 
 
 def _kind(source: Source) -> Kind:
@@ -94,7 +85,8 @@ def _kind(source: Source) -> Kind:
     return "alleles" if _is_allele(record.id) else "intervals"
 
 
-def _kind_of_values(values: tuple[Any, ...]) -> Kind:
+def _kind_of_values(given: tuple[Any, ...]) -> Kind:
+    values = [value.value if isinstance(value, Named) else value for value in given]
     if any(isinstance(value, Variant) for value in values):
         return "alleles"
     placed = (isinstance(value, Interval) or getattr(value, "interval", None) is not None for value in values)

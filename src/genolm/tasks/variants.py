@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ from genolm.engine.windows import Window
 from genolm.errors import InputError, ModelError
 from genolm.genome.fasta import Genome
 from genolm.genome.formats import file_format
+from genolm.genome.in_memory import Variants
 from genolm.genome.tables import is_table
 from genolm.genome.variant import Variant
 from genolm.tasks.allele_scores import SiteScores, TileSites, score_sites, score_suffixes
@@ -136,7 +137,7 @@ def _by_strand(
 
 def variants(
     model: Model | str | Path,
-    inputs: Any,
+    inputs: Variants,
     out: Path | str | None = None,
     *,
     genome: Genome | str | Path,
@@ -261,11 +262,24 @@ def fit_tiling(model: Model, method: Method, context: int | None, horizon: int) 
 
 def _held(inputs: Any) -> Any:
     """The source, such that it can be read twice."""
+    if isinstance(inputs, Mapping):
+        raise InputError("variants have no names of their own; pass a list of them, or a table with a column id")
+    if isinstance(inputs, str) and _is_variant(inputs):
+        raise InputError("no such file; pass variants in a list: ['chr22:1024:A>C']", value=inputs)
     if isinstance(inputs, str | Path):
         return Path(inputs)
     if is_table(inputs):
         return inputs
     return (inputs,) if isinstance(inputs, Variant) else tuple(inputs)
+
+
+def _is_variant(text: str) -> bool:
+    """Whether a text is a variant, and not the name of a file."""
+    try:
+        Variant.parse(text)
+    except InputError:
+        return False
+    return not Path(text).exists()
 
 
 def _check_pair(source: Any, out: Path | None) -> None:

@@ -7,18 +7,22 @@ import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType, ModuleType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal, get_args
 
 import numpy as np
 import polars as pl
 
 from genolm.engine.atomic import atomic_file
 from genolm.engine.target import check_target
-from genolm.errors import GenolmError
+from genolm.errors import GenolmError, InputError
 from genolm.tasks.pooling import Float32
 from genolm.tasks.tables import write_provenance, write_table
 
 SUFFIXES = (".parquet", ".npy", ".h5ad", ".zarr")
+
+Form = Literal["table", "numpy", "anndata"]
+"""What embeddings are returned as where none are written."""
+
 _NEEDED = MappingProxyType({".h5ad": ("anndata", "pandas"), ".zarr": ("zarr", "anndata", "pandas")})
 
 
@@ -43,6 +47,28 @@ def require(out: Path | None) -> None:
     suffix = "" if out is None else out.suffix.lower()
     for name in _NEEDED.get(suffix, ()):
         _imported(name, suffix)
+
+
+def check_form(form: str, out: Path | None) -> None:
+    """Check, before anything is computed, that embeddings can be returned in this form.
+
+    Raises:
+        InputError: no such form, or one that is asked for beside an output.
+        GenolmError: anndata is not installed.
+    """
+    if form not in get_args(Form):
+        raise InputError(f"as_ must be one of {', '.join(get_args(Form))}", value=form)
+    if form != "table" and out is not None:
+        raise InputError("as_ is the form of a returned value; the ending of an output chooses its format", value=form)
+    if form == "anndata":
+        require(Path("in_memory.h5ad"))
+
+
+def in_form(frame: pl.DataFrame, form: Form, metadata: Mapping[str, str]) -> Any:
+    """Return rows with a column ``embedding`` as they are, as an array (N, D), or as AnnData like that of an h5ad."""
+    if form == "numpy":
+        return np.require(matrix(frame), requirements="W")  # a view of the table could not be written to
+    return _anndata(frame, metadata) if form == "anndata" else frame
 
 
 def write_vectors(frames: Iterator[pl.DataFrame], out: Path, metadata: Mapping[str, str]) -> None:
@@ -134,7 +160,7 @@ def _anndata(frame: pl.DataFrame, metadata: Mapping[str, str]) -> Any:
     obs = pandas.DataFrame({name: _plain(top[name], pandas) for name in top.columns if name != "embedding"})
     obs.index = pandas.Index(_unique(top), dtype=object)
     return anndata.AnnData(
-        X=matrix(top),
+        X=np.require(matrix(top), requirements="W"),
         obs=obs,
         obsm={f"layer_{layer}": matrix(block) for layer, block in blocks.items()},
         uns={"genolm": dict(metadata)},

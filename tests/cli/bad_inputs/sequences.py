@@ -70,7 +70,7 @@ CASES = (
     reads(
         "FASTA: RNA",
         ">a\nACGU\n",
-        "reads.fa:2: not a base at position 4 of the sequence; write T for U, or read RNA with rna=True (value 'U')",
+        "reads.fa:2: not a base at position 4 of the sequence; write T for U (value 'U')",
     ),
     reads(
         "FASTA: an ambiguous letter",

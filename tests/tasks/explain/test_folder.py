@@ -1,5 +1,7 @@
 """The folder: whole or not there, ours or not touched, the same bytes in shards."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -57,3 +59,28 @@ def test_a_picture_that_fails_leaves_no_folder(fasta, tmp_path, monkeypatch):
     with pytest.raises(RuntimeError, match="no ink"):
         genolm.explain_attribution("tiny-random", fasta, tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["a.fa"]
+
+
+@pytest.mark.parametrize("missing", ["logomaker", "matplotlib"])
+@pytest.mark.parametrize(
+    ("verb", "model", "left_out"),
+    [
+        ("memory", "tiny-random-gengram", 3),
+        ("lens", "tiny-random", 1),
+        ("experts", "tiny-random", 2),
+        ("attribution", "tiny-random", 3),
+        ("tables", "tiny-random-kmer", 1),
+    ],
+)
+def test_without_the_extra_for_pictures_everything_else_is_written(
+    verb, model, left_out, missing, fasta, tmp_path, monkeypatch
+):
+    function, inputs = getattr(genolm, f"explain_{verb}"), () if verb == "tables" else (fasta,)
+    drawn = contents(function(model, *inputs, tmp_path / "drawn"))
+    monkeypatch.setitem(sys.modules, missing, None)
+    message = rf"{missing} is not installed, so no pictures will be drawn: pip install 'genolm\[plots\]'"
+    with pytest.warns(UserWarning, match=message):
+        plain = contents(function(model, *inputs, tmp_path / "plain"))
+    pictures = {name for name in drawn if name.endswith(".png")}
+    assert len(pictures) == left_out
+    assert plain == {name: content for name, content in drawn.items() if name not in pictures}

@@ -21,6 +21,7 @@ from genolm.tasks.completion.baselines import BASELINES, MOST_ORDER, baselines
 from genolm.tasks.completion.genes import Choice, Gene, choose_genes
 from genolm.tasks.completion.measures import MEASURES, measure, require
 from genolm.tasks.completion.summary import MODEL, summarise
+from genolm.tasks.fragments import one_file
 from genolm.tasks.provenance import Provenance
 from genolm.tasks.sampling import Sampler, stream
 from genolm.tasks.tables import SUFFIXES, check_suffix, write_delimited, write_table
@@ -234,7 +235,7 @@ def complete(
     if not 0 <= order <= MOST_ORDER:
         raise InputError(f"order is from 0 to {MOST_ORDER}", value=order)
     place = None if genome is None else Path(genome)
-    choice = Choice(Path(genes), place, prompt_fraction, shortest, longest, draw, seed, code)
+    choice = Choice(one_file(genes), place, prompt_fraction, shortest, longest, draw, seed, code)
     sampler = Sampler(repetition_penalty, temperature, top_k, top_p)
     chosen = choose_genes(choice)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)

@@ -16,6 +16,7 @@ from genolm.engine.progress import Progress, chosen, showing
 from genolm.engine.target import check_target
 from genolm.errors import InputError, ModelError
 from genolm.genome.fasta import Genome
+from genolm.genome.in_memory import Sequences
 from genolm.genome.interval import Interval
 from genolm.genome.sequences import SequenceRecord
 from genolm.genome.tracks import write_bigwig
@@ -25,7 +26,7 @@ from genolm.tasks.explain.annotation import Annotation, read_annotation
 from genolm.tasks.explain.attribution_picture import Shown, draw_attribution
 from genolm.tasks.explain.gradients import base_gradients
 from genolm.tasks.explain.objective import Objective
-from genolm.tasks.explain.output import check_folder
+from genolm.tasks.explain.output import can_draw, check_folder
 from genolm.tasks.explain.regions import contig, fitting_context, settle_regions
 from genolm.tasks.explain.shuffling import shuffled_dinucleotides
 from genolm.tasks.explain.substitutions import substitution_effects
@@ -99,7 +100,7 @@ class _Explained:
 
 def explain_attribution(
     model: Model | str | Path,
-    inputs: Any,
+    inputs: Sequences,
     out: Path | str | None = None,
     *,
     position: int | None = None,
@@ -385,6 +386,8 @@ def _piece(record: SequenceRecord, values: Float32, lengths: dict[str, int]) -> 
 def _draw(
     explained: list[_Explained], agreement: pl.DataFrame, asked: _Asked, drawn: Annotation | None, folder: Path
 ) -> None:
+    if not can_draw():
+        return
     rows = agreement.select("id", "run", "correlation").rows()
     for number, one in enumerate(explained[:MOST_PICTURES], start=1):
         own = rows[(number - 1) * len(RUNS) : number * len(RUNS)]

@@ -16,13 +16,14 @@ from genolm.engine.batches import collate
 from genolm.engine.progress import Progress
 from genolm.engine.windows import Window
 from genolm.errors import ModelError
+from genolm.genome.in_memory import Sequences
 from genolm.genome.interval import Interval
 from genolm.genome.sequences import SequenceRecord
 from genolm.models.experts import choose_experts
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.explain.annotation import read_annotation
 from genolm.tasks.explain.experts_picture import draw_experts
-from genolm.tasks.explain.output import check_folder
+from genolm.tasks.explain.output import can_draw, check_folder
 from genolm.tasks.explain.regions import (
     bases_of_twins,
     contig,
@@ -113,7 +114,8 @@ class ExpertsTask:
             spool.remove()
             for name, table in tables.items():
                 write_rows([table], folder, name, self.tables)
-            for grouping in tables["association"]["grouping"].unique(maintain_order=True):
+            groupings = tables["association"]["grouping"].unique(maintain_order=True)
+            for grouping in groupings if can_draw() else ():
                 figure = draw_experts(tables, grouping, self.provenance.model)
                 save_picture(figure, folder / f"experts.{grouping}.png")
 
@@ -231,7 +233,7 @@ def _class_rows(key: tuple[str, int, Grouping], found: Association) -> Iterator[
 
 def explain_experts(
     model: Model | str | Path,
-    inputs: Any,
+    inputs: Sequences,
     out: Path | str | None = None,
     *,
     genome: Genome | str | Path | None = None,

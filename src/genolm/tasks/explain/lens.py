@@ -16,11 +16,12 @@ from genolm.engine.batches import collate
 from genolm.engine.progress import Progress
 from genolm.engine.windows import Window
 from genolm.errors import InputError
+from genolm.genome.in_memory import Sequences
 from genolm.genome.sequences import SequenceRecord
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.estimates import Estimate, block_sums, estimate, ratio
 from genolm.tasks.explain.lens_picture import draw_lens
-from genolm.tasks.explain.output import check_folder
+from genolm.tasks.explain.output import can_draw, check_folder
 from genolm.tasks.explain.readouts import MEASURES, choices, readouts
 from genolm.tasks.explain.regions import bases_of_twins, cut, first_own, fitting_context, refuse_empty, settle_regions
 from genolm.tasks.explain.twins import NETWORKS, random_weights
@@ -99,7 +100,8 @@ class LensTask:
         table = self.table(frames)
         with whole_folder(out, self.metadata()) as folder:
             write_rows([table], folder, "lens", self.tables)
-            save_picture(draw_lens(table, self.provenance.model, self.over), folder / "lens.png")
+            if can_draw():
+                save_picture(draw_lens(table, self.provenance.model, self.over), folder / "lens.png")
 
     def collect(self, frames: Iterator[pl.DataFrame]) -> dict[str, pl.DataFrame]:
         """The table."""
@@ -231,7 +233,7 @@ def _numbers(kl: Estimate, agrees: Estimate, loss: Estimate) -> list[float | Non
 
 def explain_lens(
     model: Model | str | Path,
-    inputs: Any,
+    inputs: Sequences,
     out: Path | str | None = None,
     *,
     over: Normalisation = "bases",

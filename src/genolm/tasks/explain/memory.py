@@ -15,13 +15,14 @@ from genolm.engine.batches import collate
 from genolm.engine.progress import Progress
 from genolm.engine.windows import Window
 from genolm.errors import ModelError
+from genolm.genome.in_memory import Sequences
 from genolm.genome.sequences import SequenceRecord
 from genolm.genome.tracks import Piece, write_bigwig
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.estimates import correlation, estimate, products
 from genolm.tasks.explain.annotation import Annotation, read_annotation
 from genolm.tasks.explain.memory_picture import Traces, draw_memory
-from genolm.tasks.explain.output import check_folder
+from genolm.tasks.explain.output import can_draw, check_folder
 from genolm.tasks.explain.regions import (
     bases_of_twins,
     contig,
@@ -168,6 +169,8 @@ class MemoryTask:
         return pl.DataFrame(rows, schema=_SCHEMA)
 
     def _draw(self, frames: Iterable[pl.DataFrame], summary: pl.DataFrame, folder: Path) -> None:
+        if not can_draw():
+            return
         annotation = None if self.genes is None else read_annotation(self.genes, self.source)
         for number, (name, rows) in enumerate(_by_item(frames), start=1):
             if number > MOST_PICTURES:
@@ -282,7 +285,7 @@ def _genes(annotation: Annotation | None, rows: list[dict[str, Any]]) -> list[An
 
 def explain_memory(
     model: Model | str | Path,
-    inputs: Any,
+    inputs: Sequences,
     out: Path | str | None = None,
     *,
     genome: Genome | str | Path | None = None,

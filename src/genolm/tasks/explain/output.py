@@ -1,22 +1,22 @@
-"""The folder that explain writes: is its name one, and can its pictures be drawn."""
+"""The folder that explain writes: its name, and whether pictures can be drawn into it."""
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import get_args
 
-from genolm.errors import GenolmError, InputError
+from genolm.errors import InputError
 from genolm.tasks.folders import Form
 
 _FILES = (".parquet", ".tsv", ".csv", ".png", ".svg", ".pdf", ".bw", ".bigwig", ".html", ".gz")
 
 
 def check_folder(out: Path | str | None, form: str) -> Path | None:
-    """The output folder, after looking whether its pictures can be drawn.
+    """Return the output folder; warn, before anything is computed, where no pictures can be drawn into it.
 
     Raises:
         InputError: a name with the ending of a file, or an unknown form of tables.
-        GenolmError: matplotlib or logomaker is not installed.
     """
     if form not in get_args(Form):
         raise InputError(f"tables are written as {' or '.join(get_args(Form))}", value=form)
@@ -25,9 +25,24 @@ def check_folder(out: Path | str | None, form: str) -> Path | None:
     path = Path(out)
     if path.suffix.lower() in _FILES:
         raise InputError("explain writes a folder; give a name without an ending", file=path)
+    if missing := _missing():
+        warnings.warn(
+            f"{missing} is not installed, so no pictures will be drawn: pip install 'genolm[plots]'", stacklevel=3
+        )
+    return path
+
+
+def can_draw() -> bool:
+    """Return whether pictures can be drawn; where they cannot, warn that there are none beside the tables."""
+    if missing := _missing():
+        warnings.warn(f"no pictures were drawn, since {missing} is not installed", stacklevel=2)
+    return missing is None
+
+
+def _missing() -> str | None:
     try:
         import logomaker  # noqa: F401
         import matplotlib  # noqa: F401
     except ImportError as error:
-        raise GenolmError(f"pictures need {error.name}, which is not installed: pip install 'genolm[plots]'") from None
-    return path
+        return error.name
+    return None

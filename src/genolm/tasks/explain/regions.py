@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from genolm.engine.windows import Window, tile
 from genolm.errors import InputError, ModelError
+from genolm.genome.in_memory import Sequences
 from genolm.genome.interval import Interval
 from genolm.genome.sequences import SequenceRecord
 from genolm.tasks.embed import context_bases
@@ -23,7 +24,11 @@ LONGEST_CONTEXT = 8192
 
 
 def settle_regions(
-    inputs: Any, *, genome: Genome | str | Path | None = None, length: int | None = None, iupac: IupacPolicy = "raise"
+    inputs: Sequences,
+    *,
+    genome: Genome | str | Path | None = None,
+    length: int | None = None,
+    iupac: IupacPolicy = "raise",
 ) -> Source:
     """The source of what a user names: a file, values in memory, or one interval as ``chr22:1,001-2,000``.
 

@@ -15,7 +15,7 @@ from genolm.engine.target import check_target
 from genolm.errors import ModelError
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.explain.kmer_pairs import Pairs, codon_pairs, spelled, strand_pairs
-from genolm.tasks.explain.output import check_folder
+from genolm.tasks.explain.output import can_draw, check_folder
 from genolm.tasks.explain.table_geometry import (
     LONGEST_SEARCHED,
     RELATIONS,
@@ -70,7 +70,7 @@ def explain_tables(
 
     Args:
         model: a model with a k-mer memory, or what :func:`genolm.load` takes.
-        out: folder to write: the tables and ``tables.png``. None returns the tables.
+        out: folder to write: the tables and, with the extra ``plots``, ``tables.png``. None returns the tables.
         seed: of the random tables and of every choice of k-mers.
         tables: ``tsv`` or ``parquet``.
         device: where the model is loaded; None for the best there is.
@@ -102,7 +102,8 @@ def explain_tables(
     with whole_folder(path, described) as folder:
         for name, table in found.items():
             write_rows([table], folder, name, tables)
-        save_picture(draw_tables(found, opened.card.name), folder / "tables.png")
+        if can_draw():
+            save_picture(draw_tables(found, opened.card.name), folder / "tables.png")
     return path
 
 

@@ -1,0 +1,45 @@
+"""One command for each verb, which ends its help: to copy, then to change."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+EXAMPLES = MappingProxyType(
+    {
+        "embed": "genolm embed genolm-nano genes.fa genes.parquet",
+        "score": "genolm score genolm-nano genes.fa genes.tsv",
+        "variants": "genolm variants genolm-nano calls.vcf.gz calls.scored.vcf.gz --genome hg38.fa",
+        "mutate": "genolm mutate genolm-nano chr22:1,001-1,060 changes.tsv --genome hg38.fa --plot changes.png",
+        "generate": "genolm generate genolm-nano prompts.fa continued.fa -n 4 --length 200",
+        "complete": "genolm complete genolm-nano genome.gbk completed.tsv --draw 20",
+        "scan": "genolm scan genolm-nano genome.fa --out surprise",
+        "detect train": "genolm detect train detector --natural a.fa --natural b.fa --natural c.fa --generated made.fa",
+        "detect apply": "genolm detect apply detector unknown.fa calls.tsv",
+        "check": "genolm check generated.fa --reference genome.fa --out checked",
+        "cluster": "genolm cluster genolm-nano a.fa b.fa c.fa --out clusters --length 2000",
+        "explain memory": "genolm explain memory genolm-nano regions.bed memory --genome hg38.fa",
+        "explain lens": "genolm explain lens genolm-nano chr22:1,001-2,000 lens --genome hg38.fa",
+        "explain experts": "genolm explain experts tiny-random chr22:1,001-2,000 experts --genome hg38.fa",
+        "explain tables": "genolm explain tables genolm-nano tables",
+        "explain attribution": "genolm explain attribution genolm-nano chr22:1,001-1,060 bases --genome hg38.fa",
+        "merge": "genolm merge calls.scored.vcf.gz",
+        "models": "genolm models",
+        "info": "genolm info genos-1.2b",
+        "download": "genolm download genos-1.2b",
+        "convert": "genolm convert genolm-nano nano-hf --to huggingface",
+        "simulate": "genolm simulate example --length 100000",
+        "tokenizer train": "genolm tokenizer train genome.fa --out vocabulary --vocab-size 4096",
+        "tokenizer inspect": "genolm tokenizer inspect BPE_32k genome.fa",
+        "corpus build": "genolm corpus build recipe.yaml corpus",
+        "corpus inspect": "genolm corpus inspect corpus",
+        "pretrain": "genolm pretrain recipe.yaml run",
+        "doctor": "genolm doctor",
+        "demo": "genolm demo demo",
+        "cite": "genolm cite genos-1.2b",
+    }
+)
+
+
+def example(verb: str) -> str:
+    """Return the last lines of a verb's help; ``verb`` is spelled as it is typed, such as ``detect train``."""
+    return f"\b\nExample:\n  {EXAMPLES[verb]}"  # \b keeps the lines as they are

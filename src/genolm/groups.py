@@ -1,0 +1,44 @@
+"""Verbs that come in groups, under the names that the command line has: ``genolm.detect.train`` and so on."""
+
+from __future__ import annotations
+
+from genolm.tasks.detect import apply_detector, train_detector
+from genolm.tasks.explain.attribution import explain_attribution
+from genolm.tasks.explain.experts import explain_experts
+from genolm.tasks.explain.lens import explain_lens
+from genolm.tasks.explain.memory import explain_memory
+from genolm.tasks.explain.tables import explain_tables
+from genolm.training.corpus.build import build_corpus
+from genolm.training.corpus.inspection import inspect_corpus
+from genolm.training.vocabulary import inspect_tokenizer, train_tokenizer
+
+
+class detect:
+    """Tell generated from natural DNA, as ``genolm detect``."""
+
+    train = staticmethod(train_detector)
+    apply = staticmethod(apply_detector)
+
+
+class explain:
+    """Read a model, as ``genolm explain``."""
+
+    memory = staticmethod(explain_memory)
+    tables = staticmethod(explain_tables)
+    lens = staticmethod(explain_lens)
+    experts = staticmethod(explain_experts)
+    attribution = staticmethod(explain_attribution)
+
+
+class tokenizer:
+    """Train and inspect byte-pair tokenizers, as ``genolm tokenizer``."""
+
+    train = staticmethod(train_tokenizer)
+    inspect = staticmethod(inspect_tokenizer)
+
+
+class corpus:
+    """Build and inspect corpora for training, as ``genolm corpus``."""
+
+    build = staticmethod(build_corpus)
+    inspect = staticmethod(inspect_corpus)
