@@ -10,6 +10,7 @@ from genolm.engine.progress import Progress
 from genolm.errors import InputError, ModelError
 from genolm.genome.formats import file_format
 from genolm.genome.gene_map import read_gene_map
+from genolm.genome.streams import is_stream
 from genolm.tasks.allele_tokens import unreadable_letters
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.embed import context_bases
@@ -171,7 +172,7 @@ def _models(
 def _contigs(genome: Any) -> Source:
     """Whole sequences, and no intervals."""
     path = Path(genome) if isinstance(genome, str | Path) else None
-    if path is not None and str(path) != "-" and file_format(path) != "fasta":
+    if path is not None and not is_stream(path) and file_format(path) != "fasta":
         raise InputError("a scan reads whole contigs out of a FASTA", file=path)
     source = settle(genome, iupac="N")
     if source.kind != "sequences":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from genolm.genome.fasta import Genome
 from genolm.genome.formats import file_format
 from genolm.genome.interval import Interval
 from genolm.genome.sequences import SequenceRecord, read_sequences
+from genolm.genome.streams import is_stream, saved
 from genolm.genome.tables import is_table
 from genolm.genome.variant import Variant
 
@@ -58,15 +59,17 @@ def settle(
 ) -> Source:
     """A source that can be read again, out of whatever a user passes.
 
-    Standard input and iterators are read into memory here.
+    Standard input, pipes and iterators are read into memory here.
 
     Raises:
         InputError: nothing that can be read, or its first sequence cannot be.
     """
     path = genome.path if isinstance(genome, Genome) else genome
     source = Source(_held(inputs), None if path is None else Path(path), length, iupac)
-    if str(source.place) == "-":
-        source = Source(tuple(source.read()), source.genome, None, iupac)
+    if isinstance(source.place, Path) and is_stream(source.place):
+        with saved(source.place, ".fa") as copy:
+            source = replace(source, place=copy)
+            return Source(tuple(source.read()), source.genome, None, iupac, _kind(source))
     return Source(source.place, source.genome, source.length, iupac, _kind(source))
 
 
