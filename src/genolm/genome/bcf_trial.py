@@ -69,7 +69,7 @@ class _Trial:
         known = {_key(line) for line in kept[0]}
         for number, line in enumerate(self.header, start=1):
             if line.startswith(b"##") and _key(line) not in known:
-                raise self._error("htslib cannot parse this header line; is its text in double quotes?", number, line)
+                raise self._error("htslib cannot parse this header line (text must be in double quotes)", number, line)
 
     def declare(self) -> None:
         """Add header lines for what the records use undeclared."""
