@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
-from numbers import Real
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +106,9 @@ def required(value: object, name: str) -> str:
     found = present(value)
     if found is None:
         raise InputError(f"column {name} is empty here")
-    return str(int(found) if isinstance(found, Real) and float(found).is_integer() else found).strip()
+    if isinstance(found, Real) and not isinstance(found, Integral) and float(found).is_integer():
+        found = int(float(found))
+    return str(found).strip()
 
 
 def whole(value: object, name: str) -> int:

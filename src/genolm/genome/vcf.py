@@ -143,7 +143,7 @@ def _from_values(values: Iterable[object]) -> Iterator[VariantRecord]:
         yield _of_variant(index, index + 1, variant)
 
 
-def _variant_of(value: object) -> Variant:
+def _variant_of(value: Any) -> Variant:
     match value:
         case Variant():
             return value

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -67,10 +69,21 @@ def settle(
     path = genome.path if isinstance(genome, Genome) else genome
     source = Source(_held(inputs), None if path is None else Path(path), length, iupac)
     if isinstance(source.place, Path) and is_stream(source.place):
-        with saved(source.place, ".fa") as copy:
+        with saved(source.place, ".fa") as copy, _named_alike(copy, source.place):
             source = replace(source, place=copy)
             return Source(tuple(source.read()), source.genome, None, iupac, _kind(source))
     return Source(source.place, source.genome, source.length, iupac, _kind(source))
+
+
+@contextmanager
+def _named_alike(copy: Path, stream: Path) -> Iterator[None]:
+    """Let warnings name the stream that was copied, once each."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    shown = "standard input" if str(stream) == "-" else str(stream)
+    for text in dict.fromkeys(str(one.message).replace(str(copy), shown) for one in caught):
+        warnings.warn(text, stacklevel=4)
 
 
 def _held(inputs: Any) -> Any:

@@ -345,8 +345,8 @@ def _check_pair(source: Any, path: Path | None, target: Path | None) -> None:
         return
     if not is_vcf:
         shown = source.name if isinstance(source, Path) else "values in memory"
-        where = {"file": target} if not is_standard_output(target) else {}
-        raise InputError("VCF output needs VCF or BCF input; write .parquet, .tsv or .csv", **where, value=shown)
+        named = None if is_standard_output(target) else target
+        raise InputError("VCF output needs VCF or BCF input; write .parquet, .tsv or .csv", file=named, value=shown)
     if path.suffix.lower() == ".bcf":
         _check_bcf(source)
 
