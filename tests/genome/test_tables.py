@@ -1,9 +1,10 @@
+import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 
 from genolm.errors import InputError
-from genolm.genome.tables import read_table, whole
+from genolm.genome.tables import present, read_table, required, whole
 
 
 def rows(source, *names):
@@ -18,7 +19,7 @@ def write(tmp_path, name, text):
 
 def test_text_tables_know_their_lines(tmp_path):
     path = write(tmp_path, "a.tsv", '##comment\n\n#CHROM\tScore\tPosition\r\nchr1\t0.5\t7\r\n\r\n"chr2"\t1\t8\r\n')
-    assert rows(path, "pos", "chrom", "ref") == [(4, ("7", "chr1", None)), (6, ("8", '"chr2"', None))]
+    assert rows(path, "pos", "chrom", "ref") == [(4, ("7", "chr1", None)), (6, ("8", "chr2", None))]
 
 
 def test_comma_separated_with_quotes(tmp_path):
@@ -79,3 +80,66 @@ def test_whole_numbers():
     for missing in ("", ".", None):
         with pytest.raises(InputError, match="column pos is empty here"):
             whole(missing, "pos")
+
+
+MISSING_VALUES = [
+    None,
+    float("nan"),
+    np.nan,
+    np.float32("nan"),
+    pd.NA,
+    pd.NaT,
+    "",
+    " ",
+    "NA",
+    "NaN",
+    "nan",
+    ".",
+    "<NA>",
+]
+
+
+@pytest.mark.parametrize("value", MISSING_VALUES, ids=repr)
+def test_every_spelling_of_a_missing_value_is_missing(value):
+    assert present(value) is None
+    for read in (required, whole):
+        with pytest.raises(InputError, match="column alt is empty here"):
+            read(value, "alt")
+
+
+def test_what_is_there_is_not_missing():
+    assert [present(value) for value in (0, False, "N", "NAN", "ACGT", 0.0)] == [0, False, "N", "NAN", "ACGT", 0.0]
+    assert [required(value, "chrom") for value in (22, 22.0, np.float32(22), " X ")] == ["22", "22", "22", "X"]
+
+
+def test_tsv_and_csv_are_quoted_alike(tmp_path):
+    values = {"id": ['x"y', 'say "no"', "a\tb,c", "two\nlines", '"'], "sequence": ["ACGT"] * 5}
+    for name, separator in (("a.tsv", "\t"), ("a.csv", ",")):
+        pl.DataFrame(values).write_csv(tmp_path / name, separator=separator)
+        assert [row for _, row in rows(tmp_path / name, "id", "sequence")] == list(zip(*values.values()))
+
+
+def test_a_chromosome_may_be_quoted(tmp_path):
+    path = write(tmp_path, "a.tsv", '"id"\t"sequence"\n"chr1"\t"' + "ACGT" * 100_000 + '"\n')
+    assert len(rows(path, "sequence")[0][1][0]) == 400_000
+
+
+@pytest.mark.parametrize("quote", ['"', ""])
+def test_row_names_of_r_are_left_out(tmp_path, quote):
+    lines = [["chrom", "pos"], ["1", "chr1", "7"], ["2", "chr2", "8"]]
+    text = "".join("\t".join(f"{quote}{field}{quote}" for field in line) + "\n" for line in lines)
+    assert rows(write(tmp_path, "r.tsv", text), "chrom", "pos") == [(2, ("chr1", "7")), (3, ("chr2", "8"))]
+
+
+@pytest.mark.parametrize("first", ["tag", "nt", "dna", "cds", "TAG", "DNA"])
+def test_a_header_of_dna_letters_is_never_a_sequence(tmp_path, first):
+    with pytest.raises(InputError, match=r"a\.txt:1: is this a header or a sequence\?"):
+        rows(write(tmp_path, "a.txt", f"{first}\nACGTACGTAC\nTTGACATTGA\n"), "sequence")
+    for name in ("a.csv", "a.tsv"):
+        with pytest.raises(InputError, match="the first line must name the columns"):
+            rows(write(tmp_path, name, f"{first}\nACGTACGTAC\nTTGACATTGA\n"), "sequence")
+
+
+@pytest.mark.parametrize("text", ["acgtac\nttga\n", "ACGT\nTTGACA\n", "ACGTACGTAC\n" + "ACGT" * 99 + "\n", "ACG\n"])
+def test_lists_of_sequences_stay_what_they_are(tmp_path, text):
+    assert [row[0] for _, row in rows(write(tmp_path, "a.txt", text), "sequence")] == text.split()

@@ -184,7 +184,7 @@ def test_tables_and_values(tmp_path):
             pl.DataFrame({"chrom": ["1"], "pos": [1.5], "ref": ["A"], "alt": ["C"]}),
             "table:1: column pos must hold whole",
         ),
-        (pl.DataFrame({"chrom": ["1"], "pos": [5], "ref": [None], "alt": ["C"]}), "table:1: REF must be bases"),
+        (pl.DataFrame({"chrom": ["1"], "pos": [5], "ref": [None], "alt": ["C"]}), "table:1: column ref is empty here"),
         (["1:7:A>C", "1:7:A>A"], "variants:2: REF and ALT are the same"),
     ],
 )

@@ -254,3 +254,41 @@ def test_real_bcf_round_trip(data_dir, tmp_path):
         for old, new in zip(before, after, strict=True):
             assert new.info.pop("GENOLM_SUM") == (1.0,)
             assert str(old) == str(new)
+
+
+SV_HEADER = """##fileformat=VCFv4.2
+##contig=<ID=chr1>
+##contig=<ID=big,assembly=x,length=600000000>
+##INFO=<ID=END,Number=1,Type=Integer,Description="end">
+##INFO=<ID=SVLEN,Number=A,Type=Integer,Description="length">
+#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO
+"""
+
+
+@pytest.mark.parametrize(
+    ("record", "index"),
+    [
+        ("chr1\t100\t.\tA\tC\t.\t.\t.", "tbi"),
+        ("chr1\t100\t.\tA\t<DEL>\t.\t.\tEND=5000", "tbi"),
+        ("chr1\t100\t.\tA\t<DEL>\t.\t.\tEND=536880000", "csi"),
+        ("chr1\t100\t.\tA\t<DEL>\t.\t.\tSVLEN=-600000000", "csi"),
+        ("chr1\t536870913\t.\tA\tC\t.\t.\t.", "csi"),
+        ("chr1\t536870900\t.\t" + "A" * 30 + "\tA\t.\t.\t.", "csi"),
+        ("big\t100\t.\tA\tC\t.\t.\t.", "csi"),
+    ],
+)
+def test_the_index_can_hold_end_svlen_ref_and_contig(tmp_path, record, index):
+    source, out = write(tmp_path, f"{SV_HEADER}{record}\n"), tmp_path / "out.vcf.gz"
+    write_vcf(source, out, [], [{}])
+    assert {path.suffix for path in tmp_path.glob("out.vcf.gz.*")} == {f".{index}"}
+    contig, pos = record.split("\t")[:2]
+    with pysam.TabixFile(str(out), index=f"{out}.{index}") as file:
+        assert len(list(file.fetch(contig, int(pos) - 1, int(pos)))) == 1
+
+
+def test_bcf_beyond_the_declared_length_of_its_contig_has_no_index_and_says_so(tmp_path):
+    header = SV_HEADER.replace("length=600000000", "length=1000").replace("ID=chr1", "ID=chr1,length=1000")
+    source, out = write(tmp_path, f"{header}chr1\t9000000\t.\tA\tC\t.\t.\t.\n"), tmp_path / "out.bcf"
+    with pytest.warns(UserWarning, match=r"out\.bcf: written without an index: a record lies beyond the length"):
+        write_vcf(source, out, [], [{}])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.vcf", "out.bcf"]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import polars as pl
 import pysam
 import pytest
@@ -393,3 +394,95 @@ def test_thousands_of_samples_are_kept(tiny, data_dir, human, tmp_path):
     before, after = columns(source), columns(out)
     assert len(before[0]) == len(after[0]) > 9
     assert [line[:7] + line[8:] for line in before] == [line[:7] + line[8:] for line in after]
+
+
+@pytest.fixture(scope="module")
+def ambiguous(contigs, tmp_path_factory):
+    """The genome with R, M and K in chr2, and beside it the genome with what VCF writes for them: A, A and G."""
+    folder = tmp_path_factory.mktemp("ambiguous")
+    two = contigs["chr2"]
+    for name, letters in (("iupac.fa", "RMK"), ("reduced.fa", "AAG")):
+        bases = two[:50] + letters[0] + two[51:60] + letters[1:] + two[62:]
+        (folder / name).write_text(f">chr2\n{bases}\n")
+    return folder
+
+
+@pytest.mark.parametrize("method", ["full", "conditional"])
+@pytest.mark.parametrize("rc", [False, True])
+def test_ref_at_an_ambiguous_letter_is_its_first_base_and_is_scored(tiny, ambiguous, method, rc):
+    asked = ["chr2:51:A>C", *(["chr2:61:AG>CT", "chr2:61:AG>A"] if method == "full" else [])]
+    settings = {"method": method, "rc": rc, "context": 20, "horizon": 6}
+    expected = variants(tiny, asked, genome=ambiguous / "reduced.fa", **settings)
+    found = variants(tiny, asked, genome=ambiguous / "iupac.fa", **settings)
+    assert found["status"].to_list() == ["scored"] * len(asked)
+    if method == "conditional" and not rc:  # no other ambiguous letter lies in what is read
+        assert found[SITE].to_list() == pytest.approx(expected[SITE].to_list(), abs=1e-4)
+    if method == "full" and not rc:
+        assert found[SUM][1] != expected[SUM][1]  # of the first letter, N is what the others read
+    alone = pl.concat(variants(tiny, [one], genome=ambiguous / "iupac.fa", **settings) for one in asked)
+    score = SITE if method == "conditional" else SUM
+    assert found[score].to_list() == pytest.approx(alone[score].to_list(), abs=1e-4)
+
+
+def test_another_base_at_an_ambiguous_letter_is_a_mismatch_that_says_what_vcf_has_there(tiny, ambiguous):
+    with pytest.raises(InputError, match=r"REF is G, the genome has R \(A in VCF\) there"):
+        variants(tiny, ["chr2:51:G>C"], genome=ambiguous / "iupac.fa")
+    table = variants(tiny, ["chr2:51:G>C"], genome=ambiguous / "iupac.fa", on_mismatch="skip")
+    assert table["status"].to_list() == ["ref_mismatch"]
+
+
+def test_alleles_at_an_ambiguous_letter_are_embedded(tiny, ambiguous):
+    rows = genolm.embed(tiny, [Variant("chr2", 51, "A", "C")], genome=ambiguous / "iupac.fa", length=20)
+    assert rows["id"].to_list() == ["chr2:51:A>C/ref", "chr2:51:A>C/alt"]
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), pd.NA, pd.NaT, "NA", ""])
+def test_missing_values_of_pandas_are_missing(tiny, contigs, genome_path, value):
+    ref = contigs["chr1"][20]
+    alt = "ACGT".replace(ref, "")[0]
+    columns = {"chrom": ["chr1"] * 2, "pos": [21, 21], "id": ["rs1", value], "ref": [ref] * 2, "alt": [alt, value]}
+    table = variants(tiny, pd.DataFrame(columns), genome=genome_path, **SMALL)
+    assert table.select("id", "alt", "status").rows() == [("rs1", alt, "scored"), (".", ".", "missing")]
+    for name in ("chrom", "pos", "ref"):
+        with pytest.raises(InputError, match=f"table:2: column {name} is empty here"):
+            variants(tiny, pd.DataFrame({**columns, name: [columns[name][0], value]}), genome=genome_path)
+
+
+def test_a_contig_of_numbers_beside_a_missing_one_keeps_its_name(tiny, contigs, genome_path):
+    ref = contigs["chr1"][20]
+    frame = pd.DataFrame({"chrom": [1, None], "pos": [21, 5], "ref": [ref, "A"], "alt": [".", "."]}).iloc[:1]
+    assert frame["chrom"].dtype == float
+    assert variants(tiny, frame, genome=genome_path)["chrom"].to_list() == ["1"]
+
+
+def test_tuples_are_variants_and_other_values_are_input_errors(tiny, contigs, genome_path, vcf):
+    ref = contigs["chr1"][20]
+    alt = "ACGT".replace(ref, "")[0]
+    expected = variants(tiny, [f"chr1:21:{ref}>{alt}"], genome=genome_path, **SMALL)
+    assert variants(tiny, [("chr1", 21, ref, alt)], genome=genome_path, **SMALL).equals(expected)
+    for bad in (vcf, 5, None, ("chr1", 5, "A"), ("chr1", "x", "A", "C")):
+        with pytest.raises(InputError, match="variants:1: "):
+            variants(tiny, [bad], genome=genome_path)
+
+
+@pytest.mark.parametrize("verb", [lambda **given: variants("no-such-model", ["chr1:5:A>C"], **given),
+                                  lambda **given: genolm.mutate("no-such-model", "chr1:5-9", **given)])  # fmt: skip
+def test_an_unknown_method_is_refused_before_the_model_is_looked_for(genome_path, verb):
+    with pytest.raises(InputError, match="method is one of full, conditional, window, masked"):
+        verb(genome=genome_path, method="both")
+
+
+def test_what_bcf_cannot_hold_is_refused_before_the_model_is_looked_for(vcf, genome_path, tmp_path):
+    bad = tmp_path / "bad.vcf"
+    bad.write_text(vcf.read_text().replace("AF=0.1", "AF=1e-300"))
+    message = r"bad\.vcf:5: INFO AF would become .*BCF cannot hold it, \.vcf\.gz can"
+    with pytest.raises(InputError, match=message):
+        variants("no-such-model", bad, tmp_path / "out.bcf", genome=genome_path)
+    assert list(tmp_path.iterdir()) == [bad]
+
+
+def test_a_record_that_is_no_vcf_is_reported_as_such_for_bcf_too(vcf, genome_path, tmp_path):
+    bad = tmp_path / "bad.vcf"
+    bad.write_text(vcf.read_text().replace("\t120\t", "\tx\t"))
+    with pytest.raises(InputError, match=r"bad\.vcf:8: POS must be a whole number"):
+        variants("no-such-model", bad, tmp_path / "out.bcf", genome=genome_path)

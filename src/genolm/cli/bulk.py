@@ -128,8 +128,12 @@ def score(
 
 def variants(
     model: ModelName,
-    inputs: Annotated[str, typer.Argument(metavar="INPUT", help="VCF, BCF, TSV, CSV or parquet of variants.")],
-    out: Output,
+    inputs: Annotated[
+        str, typer.Argument(metavar="INPUT", help="VCF, BCF, TSV, CSV or parquet of variants; - reads stdin.")
+    ],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUTPUT", help="File to write; its suffix chooses the format; - writes to stdout.")
+    ],
     *,
     genome: RequiredReference,
     method: Annotated[
@@ -148,6 +152,10 @@ def variants(
     on_mismatch: Annotated[
         Literal["raise", "skip", "flip"], typer.Option(help="When REF is not what the genome has there.")
     ] = "raise",
+    format: Annotated[
+        Literal["vcf", "vcf.gz", "bcf", "tsv", "csv", "parquet"] | None,
+        typer.Option(help="Of stdout (OUTPUT -); default vcf, or tsv where INPUT is a table."),
+    ] = None,
     settings: dict[str, Any],
 ) -> Path:
     """Score variants: log p(ALT) - log p(REF).
@@ -166,6 +174,7 @@ def variants(
         horizon=horizon,
         rc=rc,
         on_mismatch=on_mismatch,
+        format=format,
         **settings,
     )
     return out

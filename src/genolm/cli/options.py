@@ -171,6 +171,8 @@ def shown(command: Callable[..., None], show: Callable[[Path], None]) -> Callabl
 
 
 def _closing_line(out: Path, shard: str | None) -> None:
+    if str(out) == "-":
+        return
     if shard is None:
         typer.echo(f"wrote {out}", err=True)
     else:

@@ -115,6 +115,14 @@ class Genome:
             InputError: unknown contig, fully off the contig, or a letter that is no base (or, under ``"raise"``,
                 an ambiguous one).
         """
+        return self._settled(self.resolve(chrom), start, self.letters(chrom, start, end))
+
+    def letters(self, chrom: str, start: int, end: int) -> str:
+        """Return the letters of `fetch` as they are in the file, in upper case: ambiguous ones too.
+
+        Raises:
+            InputError: unknown contig, or fully off the contig.
+        """
         name = self.resolve(chrom)
         length = self.lengths[name]
         first, last = max(start, 0), min(end, length)
@@ -122,7 +130,7 @@ class Genome:
             raise InputError(
                 f"no base of {name} (1-{length:,}) lies in it", file=self.path, value=f"{chrom}:{start + 1}-{end}"
             )
-        bases = self._settled(name, first, self._read(name, first, last))
+        bases = self._read(name, first, last)
         return bases if last - first == end - start else "N" * (first - start) + bases + "N" * (end - last)
 
     def fingerprint(self) -> str:

@@ -28,6 +28,11 @@ def uncompressed_suffix(path: Path) -> str:
     return suffixes[-1] if suffixes else ""
 
 
+def has_known_ending(path: Path) -> bool:
+    """Return whether the end of a file's name tells its format."""
+    return uncompressed_suffix(path) in _ENDINGS
+
+
 def file_format(path: Path) -> FileFormat:
     """The format of a file; ``-``, standard input, is FASTA.
 

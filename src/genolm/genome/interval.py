@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 
 from genolm.errors import InputError
 
-_TEXT = re.compile(r"(?P<chrom>\S+):(?P<start>-?[\d,]+)-(?P<end>-?[\d,]+)(?::(?P<strand>[+-]))?")
+_TEXT = re.compile(r"(?P<chrom>\S+):(?P<start>-?[0-9,]+)-(?P<end>-?[0-9,]+)(?::(?P<strand>[+-]))?")
+_MOST_DIGITS = 18
+"""Of a coordinate: what fits into 64 bits."""
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -52,10 +54,10 @@ class Interval:
         Raises:
             InputError: the text has another form, or describes no base.
         """
-        match = _TEXT.fullmatch(text.strip())
+        match = _TEXT.fullmatch(text.strip()) if isinstance(text, str) else None
         if match is None:
             raise InputError("not an interval; write it as chr22:1,001-2,000 (1-based, both ends included)", value=text)
-        start, end = (int(match[part].replace(",", "")) for part in ("start", "end"))
+        start, end = (grouped_number(match[part], text) for part in ("start", "end"))
         if end < start:
             raise InputError("the interval ends before it starts", value=text)
         return cls(match["chrom"], start - 1, end, match["strand"] or "+")
@@ -103,6 +105,22 @@ def check_contig_name(name: str) -> None:
     """Raises `InputError` unless ``name`` is a non-empty word without white space."""
     if not isinstance(name, str) or len(name.split()) != 1 or name != name.strip():
         raise InputError("the name of a contig is one word without white space", value=name)
+
+
+def grouped_number(digits: str, text: str) -> int:
+    """Return a coordinate written with or without thousands separators.
+
+    Args:
+        digits: as they were read.
+        text: what they are a part of, for the message.
+
+    Raises:
+        InputError: no digit, or more than 18.
+    """
+    plain = digits.replace(",", "")
+    if not 0 < len(plain.removeprefix("-")) <= _MOST_DIGITS:
+        raise InputError("a coordinate must be a whole number of 1 to 18 digits", value=text)
+    return int(plain)
 
 
 def whole_number(value: object, name: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import stat
 import sys
 import zlib
 from collections.abc import Callable, Iterator
@@ -20,12 +21,23 @@ BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b00030000000000000000
 _BUFFER = 1 << 18
 
 
+def is_pipe(path: Path) -> bool:
+    """Return whether a path is a named pipe, a process substitution (``/dev/fd/63``) or a device."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
 def compression(path: Path) -> str:
     """``"plain"``, ``"gzip"`` or ``"bgzip"``, told by the first bytes and not by the name.
 
     Raises:
-        InputError: there is no such file, or it cannot be read.
+        InputError: there is no such file, it cannot be read, or it is a pipe.
     """
+    if is_pipe(path):
+        raise InputError("is a pipe, which can be read only once; save it as a file first", file=path)
     with _explained(path), path.open("rb") as file:
         head = file.read(18)
     if not head.startswith(GZIP_MAGIC):
@@ -50,10 +62,11 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
     """Opens a file for reading, uncompressed on the way when it is gzip or bgzip; ``-`` is standard input.
 
     Raises:
-        InputError: missing, a folder, not readable, or a bgzip file cut between two blocks.
+        InputError: missing, a folder, a pipe, not readable, or a bgzip file cut between two blocks; standard input that
+            was read before.
     """
     if str(path) == "-":
-        yield _standard_input()
+        yield _uncompressed(_standard_input())
         return
     kind = compression(path)
     if kind == "bgzip":
@@ -117,8 +130,33 @@ def _explained(path: Path, line: Callable[[], int | None] = lambda: None) -> Ite
         raise InputError(f"the compressed file is damaged: {error}", file=path, line=line()) from None
 
 
-def _standard_input() -> BinaryIO:
+@contextmanager
+def raw_stream(path: Path) -> Iterator[BinaryIO]:
+    """Open standard input (``-``) or a pipe as it is, to be read once.
+
+    Raises:
+        InputError: it may not be read; standard input that was read before.
+    """
+    if str(path) == "-":
+        yield cast(BinaryIO, _standard_input())
+        return
+    with _explained(path), path.open("rb") as file:
+        yield file
+
+
+_taken: list[object] = []
+"""Standard input once it was opened: it can be read only once, and not by two arguments."""
+
+
+def _standard_input() -> io.BufferedReader:
     buffer = cast(io.BufferedReader, sys.stdin.buffer)
+    if any(buffer is other for other in _taken):
+        raise InputError("can be read only once; save it as a file first", file="-")
+    _taken[:] = [buffer]
+    return buffer
+
+
+def _uncompressed(buffer: io.BufferedReader) -> BinaryIO:
     if not buffer.peek(2).startswith(GZIP_MAGIC):
         return cast(BinaryIO, buffer)
     return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, gzip.open(buffer, "rb")), _BUFFER))

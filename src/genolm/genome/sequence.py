@@ -22,6 +22,7 @@ _LETTERS = b"ACGTURYSWKMBDHVN"
 _COMPLEMENTS = b"TGCAAYRSWMKVHDBN"
 _COMPLEMENT = bytes.maketrans(_LETTERS + _LETTERS.lower(), _COMPLEMENTS + _COMPLEMENTS.lower())
 _TO_N = bytes.maketrans(_AMBIGUOUS, b"N" * len(_AMBIGUOUS))
+_TO_FIRST = str.maketrans({letter: bases[0] for letter, bases in AMBIGUITY.items()})
 _TO_DNA = bytes.maketrans(b"Uu", b"Tt")
 
 
@@ -72,6 +73,14 @@ def upper_dna(sequence: str, *, iupac: IupacPolicy = "raise", seed: int = 0, rna
     if data.translate(None, _PLAIN):
         data = _settle(sequence, data.translate(_TO_DNA) if rna else data, iupac, seed)
     return data.upper().decode("ascii")
+
+
+def vcf_reference(letters: str) -> str:
+    """Return what VCF 4.3 writes in REF for upper-case letters of a genome.
+
+    An ambiguous letter becomes the first base in the alphabet that it stands for (A for R); N stays N.
+    """
+    return letters.translate(_TO_FIRST)
 
 
 def _settle(sequence: str, data: bytes, iupac: IupacPolicy, seed: int) -> bytes:

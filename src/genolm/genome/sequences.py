@@ -19,7 +19,7 @@ from genolm.genome.interval import Interval
 from genolm.genome.lines import placed
 from genolm.genome.records import read_fasta, read_fastq
 from genolm.genome.sequence import IupacPolicy, upper_dna
-from genolm.genome.tables import Table, is_table, read_table, whole
+from genolm.genome.tables import Table, is_table, present, read_table, required, whole
 from genolm.genome.variant import ReferenceSource, Variant
 from genolm.genome.vcf import VariantRecord, read_variants
 
@@ -158,7 +158,8 @@ class _Reader:
     def table_sequences(self, table: Table) -> Iterator[SequenceRecord]:
         for number, (line, (name, other, letters)) in enumerate(table.pick("id", "name", "sequence"), start=1):
             with placed(table.file, line):
-                record = SequenceRecord(_text(name) or _text(other) or f"sequence{number}", self.clean(_text(letters)))
+                title = _text(name) or _text(other) or f"sequence{number}"
+                record = SequenceRecord(title, self.clean(_text(letters)))
             yield record
 
     def table_intervals(self, table: Table) -> Iterator[SequenceRecord]:
@@ -166,10 +167,8 @@ class _Reader:
             "chrom", "start", "end", "strand", "name", "id"
         ):
             with placed(table.file, line):
-                sign = _text(strand)
-                interval = Interval(
-                    _text(chrom), whole(start, "start"), whole(end, "end"), "+" if sign in ("", ".") else sign
-                )
+                place = required(chrom, "chrom"), whole(start, "start"), whole(end, "end")
+                interval = Interval(*place, _text(strand) or "+")
                 record = self.interval(interval, _text(name) or _text(other))
             yield record
 
@@ -192,6 +191,8 @@ class _Reader:
             yield from records
 
     def value(self, value: Any, number: int) -> tuple[SequenceRecord, ...]:
+        if str(value) and present(value) is None:
+            raise InputError("the value is missing; leave it out", value=value)
         if isinstance(value, str):
             self.refuse_length(None)
             return (SequenceRecord(f"sequence{number}", self.clean(value)),)
@@ -240,5 +241,5 @@ class _Reader:
 
 
 def _text(value: object) -> str:
-    text = "" if value is None else str(value).strip()
-    return "" if text == "nan" else text
+    """The text of a cell; empty where the value is missing."""
+    return "" if present(value) is None else required(value, "")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,12 @@ COLUMNS = ("id", "name", "sequence", "chrom", "start", "end", "strand", "pos", "
 """The columns that are read; others are left alone."""
 
 _SEQUENCE_LETTERS = frozenset("ACGTURYSWKMBDHVNacgturyswkmbdhvn")
+_MISSING = frozenset(("", ".", "NA", "NaN", "nan", "NaT", "<NA>", "None", "null", "NULL", "N/A", "n/a", "#N/A"))
+_LONGEST_WORD = 8
+"""Letters of a first line that may be a column's name rather than a sequence: ``tag``, ``dna``, ``cds``."""
+_COMPARED = 20
+"""Lines below a first line that it is compared with."""
+_MOST_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +57,10 @@ class Table:
         return all(name in self.columns for name in names)
 
     def pick(self, *names: str) -> Iterator[tuple[int, tuple[Any, ...]]]:
-        """Yields ``(line, values)`` of these columns; None for a column the table lacks."""
+        """Yields ``(line, values)`` of these columns; None for a missing value and for a column the table lacks."""
         places = [self.columns.index(name) if name in self.columns else None for name in names]
         for line, values in self.rows:
-            yield line, tuple(None if place is None else values[place] for place in places)
+            yield line, tuple(None if place is None else present(values[place]) for place in places)
 
 
 def is_table(source: object) -> bool:
@@ -64,11 +72,13 @@ def read_table(source: Any) -> Table:
     """Opens a table: a path, or a polars or pandas frame; one that is open already comes back.
 
     Column names are matched whatever their case; ``#CHROM``, ``chr``, ``seq``, ``start0`` and the like are understood.
-    A text file whose first line is nothing but DNA letters holds one sequence a line.
+    Text is quoted alike in CSV and TSV: a field that begins with ``"`` ends with one, and ``""`` in it is a quote. A
+    first column without a name, the row names of R, is left out. A ``.txt`` file whose first line is nothing but DNA
+    letters holds one sequence a line; a ``.csv`` or ``.tsv`` file always has a header.
 
     Raises:
-        InputError: an empty or damaged file, a column named twice, or (while rows are read) a line with more or fewer
-            fields than the header.
+        InputError: an empty or damaged file, no header, a first line that may be a header or a sequence, a column named
+            twice, or (while rows are read) a line with more or fewer fields than the header.
     """
     if isinstance(source, Table):
         return source
@@ -78,20 +88,39 @@ def read_table(source: Any) -> Table:
     return _parquet(path) if file_format(path) == "parquet" else _text(path)
 
 
+def present(value: object) -> Any:
+    """Return the value, or None where it is missing.
+
+    Missing are None, NaN (of Python and numpy), ``pd.NA`` and ``pd.NaT``; of text, with white space taken off: nothing,
+    ``.``, ``NA``, ``NaN``, ``nan``, ``NaT``, ``<NA>``, ``None``, ``null``, ``NULL``, ``N/A``, ``n/a`` and ``#N/A``.
+    """
+    return None if str(value).strip() in _MISSING else value
+
+
+def required(value: object, name: str) -> str:
+    """Return a value of a table as text; a whole number that pandas keeps as a float (22.0) is written without ``.0``.
+
+    Raises:
+        InputError: it is missing.
+    """
+    found = present(value)
+    if found is None:
+        raise InputError(f"column {name} is empty here")
+    if isinstance(found, Real) and not isinstance(found, Integral) and float(found).is_integer():
+        found = int(float(found))
+    return str(found).strip()
+
+
 def whole(value: object, name: str) -> int:
     """A coordinate out of a table, as a number or as text (thousands separators allowed).
 
     Raises:
         InputError: it is no whole number.
     """
-    if isinstance(value, float) and value.is_integer():  # pandas keeps integers beside missing values as floats
-        return int(value)
-    text = "" if value is None else str(value).strip().replace(",", "")
-    if text in ("", "."):
-        raise InputError(f"column {name} is empty here")
-    if not text.removeprefix("-").isdecimal():
-        raise InputError(f"column {name} must hold whole numbers", value=value)
-    return int(text)
+    digits = required(value, name).replace(",", "")
+    if not digits.removeprefix("-").isdecimal() or len(digits) > _MOST_DIGITS:
+        raise InputError(f"column {name} must hold whole numbers", value=str(value))
+    return int(digits)
 
 
 def _in_memory(frame: Any) -> Table:
@@ -122,26 +151,64 @@ def _parquet(path: Path) -> Table:
 
 
 def _text(path: Path) -> Table:
-    lines = ((number, line) for number, line in text_lines(path) if line.strip() and not line.startswith("##"))
-    number, header = next(lines, (0, ""))
+    lines = text_lines(path)
+    number, header = _next_row(lines) or (0, "")
     if not header:
         raise InputError("the table is empty", file=path)
     if _SEQUENCE_LETTERS.issuperset(header.strip()):
-        return Table(path, ("sequence",), ((line, (text.strip(),)) for line, text in chain([(number, header)], lines)))
+        return _sequences(path, number, header.strip(), lines)
     delimiter = _delimiter(path, header)
-    names = _fields(header.lstrip("#"), delimiter, path, number)
+    names = _fields(header.lstrip("#"), delimiter, lines, path, number)
     places = _known(names, path)
     return Table(path, tuple(places), _rows(lines, delimiter, names, tuple(places.values()), path), header)
 
 
+def _next_row(lines: Iterator[tuple[int, str]]) -> tuple[int, str] | None:
+    """The next line that is neither empty nor a comment."""
+    return next(((number, line) for number, line in lines if line.strip() and not line.startswith("##")), None)
+
+
+def _sequences(path: Path, number: int, first: str, lines: Iterator[tuple[int, str]]) -> Table:
+    """A list of sequences without a header."""
+    if uncompressed_suffix(path) != ".txt":
+        raise InputError(
+            "the first line must name the columns; a list of sequences without a header must be named .txt",
+            file=path, line=number, value=first,
+        )  # fmt: skip
+    rest = ((line, text.strip()) for line, text in iter(lambda: _next_row(lines), None))
+    ahead = list(islice(rest, _COMPARED))
+    if _may_be_a_name(first, [sequence for _, sequence in ahead]):
+        raise InputError(
+            "is this a header or a sequence? name the column: the first line must be the word sequence",
+            file=path, line=number, value=first,
+        )  # fmt: skip
+    return Table(path, ("sequence",), ((line, (text,)) for line, text in chain([(number, first)], ahead, rest)))
+
+
+def _may_be_a_name(word: str, below: list[str]) -> bool:
+    """Whether a first line of DNA letters differs from the lines below as a column's name does."""
+    if len(word) > _LONGEST_WORD:
+        return False
+    alone_in_lower_case = word.islower() and not any(sequence.islower() for sequence in below)
+    return alone_in_lower_case or 2 * len(word) < min(map(len, below), default=0)
+
+
 def _rows(
-    lines: Iterable[tuple[int, str]], delimiter: str, names: Sequence[str], places: Sequence[int], path: Path
+    lines: Iterator[tuple[int, str]], delimiter: str, names: Sequence[str], places: Sequence[int], path: Path
 ) -> Iterator[tuple[int, Sequence[str]]]:
-    for number, line in lines:
-        fields = _fields(line, delimiter, path, number)
-        if len(fields) != len(names):
+    unnamed = None
+    for number, line in iter(lambda: _next_row(lines), None):
+        fields = _fields(line, delimiter, lines, path, number)
+        if unnamed is None:
+            unnamed = _has_row_names(line, fields, names)
+        if len(fields) - unnamed != len(names):
             raise InputError(f"{len(fields)} fields under a header of {len(names)}", file=path, line=number, value=line)
-        yield number, [fields[place] for place in places]
+        yield number, [fields[place + unnamed] for place in places]
+
+
+def _has_row_names(line: str, fields: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether a first row begins with a field that the header has no name for, as R writes row names."""
+    return len(fields) == len(names) + 1 and (line.startswith('"') or fields[0] == "1")
 
 
 def _delimiter(path: Path, header: str) -> str:
@@ -150,13 +217,18 @@ def _delimiter(path: Path, header: str) -> str:
     return "," if uncompressed_suffix(path) == ".csv" else "\t"
 
 
-def _fields(line: str, delimiter: str, path: Path, number: int) -> list[str]:
-    if delimiter == "\t" or '"' not in line:
+def _fields(line: str, delimiter: str, lines: Iterator[tuple[int, str]], path: Path, number: int) -> list[str]:
+    """The fields of a row, which takes further lines where a quoted field goes on there."""
+    if '"' not in line:
         return line.split(delimiter)
+    text = chain((f"{line}\n",), (f"{further}\n" for _, further in lines))
+    limit = csv.field_size_limit(sys.maxsize)  # a chromosome may be quoted
     try:
-        return next(csv.reader([line], strict=True))
+        return next(csv.reader(text, delimiter=delimiter, strict=True))
     except csv.Error as error:
         raise InputError(f"quotes that do not fit: {error}", file=path, line=number, value=line) from None
+    finally:
+        csv.field_size_limit(limit)
 
 
 def _known(names: Iterable[str], path: Path) -> dict[str, int]:

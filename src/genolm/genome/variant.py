@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from genolm.errors import InputError
-from genolm.genome.interval import Interval, check_contig_name, whole_number
-from genolm.genome.sequence import reverse_complement
+from genolm.genome.interval import Interval, check_contig_name, grouped_number, whole_number
+from genolm.genome.sequence import reverse_complement, vcf_reference
 
 VariantKind = Literal["snv", "mnv", "insertion", "deletion", "complex"]
 
 _BUILD = r"(?:[-_:](?:b3[678]|hg\d\d|grch3[678]))?"
-_ALLELES = r"(?P<pos>[\d,]+){0}(?P<ref>[a-zA-Z]+){1}(?P<alt>[a-zA-Z]+)" + _BUILD
+_ALLELES = r"(?P<pos>[0-9,]+){0}(?P<ref>[a-zA-Z]+){1}(?P<alt>[a-zA-Z]+)" + _BUILD
 _SPELLINGS = tuple(
     re.compile(rf"(?P<chrom>\S+){between}" + _ALLELES.replace("{0}", between).replace("{1}", arrow), re.IGNORECASE)
     for between, arrow in ((":", "[>:]"), ("-", "-"), ("_", "_"))
@@ -68,9 +68,10 @@ class Variant:
         Raises:
             InputError: the text has another form or describes no variant.
         """
+        plain = text.strip() if isinstance(text, str) else ""
         for spelling in _SPELLINGS:
-            if match := spelling.fullmatch(text.strip()):
-                return cls(match["chrom"], int(match["pos"].replace(",", "")), match["ref"], match["alt"])
+            if match := spelling.fullmatch(plain):
+                return cls(match["chrom"], grouped_number(match["pos"], text), match["ref"], match["alt"])
         raise InputError(
             "not a variant; write it as chr22:1024:A>C, 22-1024-A-C or chr22_1024_A_C_b38 (position 1-based)",
             value=text,
@@ -124,12 +125,15 @@ class Variant:
     def check(self, genome: ReferenceSource) -> None:
         """Compares REF with the genome.
 
+        Where the genome has an ambiguous letter, REF is the first base in the alphabet that it stands for, as VCF 4.3
+        has it: A for R.
+
         Raises:
             InputError: they differ, or the position is off the contig.
         """
         place = self.interval
         found = genome.fetch(place.chrom, place.start, place.end)
-        if found != self.ref:
+        if found != self.ref and _first_bases(genome, place) != self.ref:
             raise InputError(
                 f"REF is not the reference, which has {_shortened(found)} there; is it another genome build?",
                 value=str(self),
@@ -161,6 +165,12 @@ class _LeftBases:
             self.start = max(0, position - _STEP)
             self.bases = self.genome.fetch(self.chrom, self.start, position)
         return self.bases[position - 1 - self.start]
+
+
+def _first_bases(genome: ReferenceSource, place: Interval) -> str:
+    """The reference as VCF writes it: of every ambiguous letter the first base."""
+    read = getattr(genome, "letters", genome.fetch)
+    return vcf_reference(read(place.chrom, place.start, place.end))
 
 
 def _allele(text: str, name: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from genolm.errors import InputError
 from genolm.genome.formats import file_format
 from genolm.genome.lines import decoded, placed
-from genolm.genome.tables import Table, is_table, read_table, whole
+from genolm.genome.tables import Table, is_table, present, read_table, required, whole
 from genolm.genome.variant import Variant
 from genolm.genome.vcf_text import read_vcf_text
 from genolm.genome.vcf_writer import InfoField, write_vcf
@@ -20,6 +20,7 @@ Reason = Literal["symbolic", "star", "missing", "breakend", "non_acgt", "same_as
 """Why an alternative cannot be scored: ``<DEL>``; ``*``, deleted by another variant; ``.``, no alternative; a breakend;
 a letter outside ACGT in REF or ALT; ALT equal to REF; position 0, before the first base."""
 
+_MOST_DIGITS = 18
 _IUPAC = r"[ACGTURYSWKMBDHVNacgturyswkmbdhvn]+"
 _is_sequence = re.compile(_IUPAC).fullmatch
 _is_plain = re.compile(r"[ACGTacgt]+").fullmatch
@@ -77,8 +78,9 @@ def read_variants(source: Any) -> Iterator[VariantRecord]:
 
     Args:
         source: a path of a VCF or BCF file (plain, gzip, bgzip), or of a TSV, CSV or parquet table with the columns
-            ``chrom, pos, ref, alt`` (and ``id``) or ``variant``; such a table in memory; a `Variant` or a text such as
-            ``chr22:1024:A>C``, in a list.
+            ``chrom, pos, ref, alt`` (and ``id``) or ``variant``; such a table in memory; a `Variant`, a text such as
+            ``chr22:1024:A>C`` or a tuple ``(chrom, pos, ref, alt)``, in a list. In tables, ``NA``, NaN and the like
+            are missing values (:func:`genolm.genome.tables.present`).
 
     Raises:
         InputError: with file and line (of what is in memory, ``table`` or ``variants`` and the row): not a VCF, wrong
@@ -109,7 +111,7 @@ def _from_table(source: Any) -> Iterator[VariantRecord]:
     if table.has("variant") and not table.has("chrom"):
         for index, (line, (text,)) in enumerate(table.pick("variant")):
             with placed(table.file, line):
-                record = _of_variant(index, line, Variant.parse(str(text)))
+                record = _of_variant(index, line, Variant.parse(required(text, "variant")))
             yield record
         return
     if not table.has("chrom", "pos", "ref", "alt"):
@@ -119,17 +121,37 @@ def _from_table(source: Any) -> Iterator[VariantRecord]:
             value=table.header,
         )
     for index, (line, values) in enumerate(table.pick("chrom", "pos", "id", "ref", "alt")):
-        chrom, pos, name, ref, alt = ("." if value is None else str(value).strip() for value in values)
         with placed(table.file, line):
-            record = _record(index, line, chrom, str(whole(pos, "pos")), name, ref, alt)
+            record = _of_row(index, line, *values)
         yield record
 
 
-def _from_values(values: Iterable[Variant | str]) -> Iterator[VariantRecord]:
+def _of_row(index: int, line: int, chrom: object, pos: object, name: object, ref: object, alt: object) -> VariantRecord:
+    """A row of a table: only id and ALT may be missing; several ALT are separated by commas."""
+    bases = required(ref, "ref")
+    alts = "." if alt is None else required(alt, "alt")
+    if any(present(one) is None for one in alts.split(",")[1:]):
+        raise InputError("one of several ALT is missing", value=alts)
+    label = "." if name is None else required(name, "id")
+    return _record(index, line, required(chrom, "chrom"), str(whole(pos, "pos")), label, bases, alts)
+
+
+def _from_values(values: Iterable[object]) -> Iterator[VariantRecord]:
     for index, value in enumerate(values):
         with placed("variants", index + 1):
-            variant = value if isinstance(value, Variant) else Variant.parse(value)
+            variant = _variant_of(value)
         yield _of_variant(index, index + 1, variant)
+
+
+def _variant_of(value: Any) -> Variant:
+    match value:
+        case Variant():
+            return value
+        case str():
+            return Variant.parse(value)
+        case (str() as chrom, pos, str() as ref, str() as alt):
+            return Variant(chrom, pos, ref, alt)
+    raise InputError("neither a Variant, nor text such as chr22:1024:A>C, nor (chrom, pos, ref, alt)", value=value)
 
 
 def _of_variant(index: int, line: int, variant: Variant) -> VariantRecord:
@@ -139,7 +161,7 @@ def _of_variant(index: int, line: int, variant: Variant) -> VariantRecord:
 def _record(index: int, line: int, chrom: str, pos: str, name: str, ref: str, alt: str) -> VariantRecord:
     if not chrom or chrom != chrom.strip() or " " in chrom:
         raise InputError("CHROM is one word", value=chrom)
-    if not (pos.isascii() and pos.isdigit()):
+    if not (pos.isascii() and pos.isdigit() and len(pos) <= _MOST_DIGITS):
         raise InputError("POS must be a whole number, 1-based", value=pos)
     if not _is_sequence(ref):
         raise InputError("REF must be bases", value=ref)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pysam
@@ -10,27 +11,41 @@ import pysam.bcftools
 from genolm.errors import InputError
 from genolm.genome.fasta_index import quiet_htslib
 
+HELD_BY_VCF = "BCF cannot hold it, .vcf.gz can"
+"""The remedy that every message on BCF ends with."""
+
 
 def convert_to_bcf(text: Path, out: Path, template: Path) -> None:
-    """Writes VCF text as BCF, after declaring what its records use and its header does not (BCF cannot do without).
+    """Write VCF text as BCF, after declaring what its records use and its header does not (BCF cannot do without).
 
     Raises:
-        InputError: htslib cannot make BCF of it; names ``template``, the file the text came from.
+        InputError: htslib cannot make BCF of it; names ``template``, the file the text came from. What
+            :func:`genolm.genome.bcf_trial.check_bcf` has tried is never refused here.
     """
     declared = _declare_missing(text)
     try:
-        with quiet_htslib():
-            pysam.bcftools.view("--no-version", "-O", "b", "-o", str(out), str(declared), catch_stdout=False)
+        encode(declared, out)
     except pysam.utils.SamtoolsError as error:
         raise InputError(f"cannot be written as BCF: {error}", file=template) from None
     finally:
         declared.unlink(missing_ok=True)
 
 
+def encode(text: Path, out: Path, kind: str = "b") -> None:
+    """Write VCF text as BCF with htslib: compressed (``b``) or not (``u``).
+
+    Raises:
+        SamtoolsError: of pysam: the text cannot be parsed or stored.
+    """
+    with quiet_htslib():
+        pysam.bcftools.view("--no-version", "-O", kind, "-o", str(out), str(text), catch_stdout=False)
+
+
 def _declare_missing(text: Path) -> Path:
     """A copy of VCF text whose header declares every contig, FILTER, INFO and FORMAT key that it uses."""
     declared = text.with_name(f"{text.name}.declared.vcf")
-    missing = _undeclared(text)
+    with text.open("rb") as source:
+        missing = undeclared(source)
     with text.open("rb") as source, declared.open("wb") as target:
         for line in source:
             if line.startswith(b"#CHROM"):
@@ -48,20 +63,23 @@ _DECLARATIONS = {
 }
 
 
-def _undeclared(text: Path) -> list[bytes]:
-    """Header lines for what records use undeclared, in the order of first use."""
+def undeclared(lines: Iterable[bytes]) -> Sequence[bytes]:
+    """Return header lines for what the records of a VCF use and its header does not declare, in order of first use.
+
+    Args:
+        lines: the header and the records of the VCF, with or without line ends.
+    """
     known: set[tuple[bytes, bytes]] = {(b"FILTER", b"PASS"), (b"FILTER", b"."), (b"INFO", b"."), (b"FORMAT", b".")}
     missing: list[bytes] = []
-    with text.open("rb") as source:
-        for line in source:
-            if line.startswith(b"##"):
-                kind, _, rest = line[2:].partition(b"=<ID=")
-                known.add((kind, rest.partition(b",")[0].rstrip(b">\r\n")))
-            elif not line.startswith(b"#"):
-                for kind, key in _used(line):
-                    if (entry := (kind.partition(b" ")[0], key)) not in known:
-                        known.add(entry)
-                        missing.append(_DECLARATIONS[kind] % key)
+    for line in lines:
+        if line.startswith(b"##"):
+            kind, _, rest = line[2:].partition(b"=<ID=")
+            known.add((kind, rest.partition(b",")[0].rstrip(b">\r\n")))
+        elif not line.startswith(b"#"):
+            for kind, key in _used(line):
+                if (entry := (kind.partition(b" ")[0], key)) not in known:
+                    known.add(entry)
+                    missing.append(_DECLARATIONS[kind] % key)
     return missing
 
 

@@ -88,14 +88,37 @@ def bcf_records(file: pysam.VariantFile, path: Path) -> Iterator[pysam.VariantRe
 
 def _bcf_as_text(path: Path) -> VcfLines:
     with open_bcf(path) as file:
-        header = tuple(str(file.header).rstrip("\n").encode().split(b"\n"))
+        header = tuple(header_text(file).split(b"\n"))
     return VcfLines(path, header, _bcf_text_records(path))
 
 
 def _bcf_text_records(path: Path) -> Iterator[tuple[int, bytes]]:
     with open_bcf(path) as file:
         for number, record in enumerate(bcf_records(file, path), start=1):
-            yield number, str(record).rstrip("\n").encode()
+            yield number, record_text(record)
+
+
+def header_text(file: pysam.VariantFile) -> bytes:
+    """Return the header of an opened file as VCF text, whatever its encoding, without the last line end."""
+    with _any_encoding():
+        return str(file.header).encode("utf-8", "surrogateescape").rstrip(b"\n")
+
+
+def record_text(record: pysam.VariantRecord) -> bytes:
+    """Return a record as a line of VCF, whatever its encoding, without the line end."""
+    with _any_encoding():
+        return str(record).encode("utf-8", "surrogateescape").rstrip(b"\n")
+
+
+@contextmanager
+def _any_encoding() -> Iterator[None]:
+    """Let pysam hand on bytes that are not UTF-8 as surrogates; it would raise ``UnicodeDecodeError``."""
+    before = pysam.get_encoding_error_handler()
+    pysam.set_encoding_error_handler("surrogateescape")
+    try:
+        yield
+    finally:
+        pysam.set_encoding_error_handler(before)
 
 
 def _read_header(lines: Iterator[tuple[int, bytes]], path: Path) -> tuple[bytes, ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,8 +21,11 @@ from genolm.genome.vcf_bcf import convert_to_bcf
 from genolm.genome.vcf_info import InfoField, edited_header, edited_info
 from genolm.genome.vcf_text import VcfLines, read_vcf_text
 
+Index = Literal["tbi", "csi"]
+
 _TBI_REACH = 1 << 29
 """The last position a ``.tbi`` can hold; beyond it a ``.csi`` is made."""
+_CONTIG_LENGTH = re.compile(rb"##contig=<ID=([^,>]+),(?:[^\">]*,)?length=(\d+)[,>]")
 
 
 def write_vcf(
@@ -39,7 +44,8 @@ def write_vcf(
     Args:
         template: the VCF or BCF file the annotations were made for.
         out: ``.vcf``, ``.vcf.gz`` (bgzip, indexed when the records are sorted) or ``.bcf`` (indexed likewise). It
-            appears when it is complete, and may be the template itself.
+            appears when it is complete, and may be the template itself. The index is a ``.tbi``, or a ``.csi`` where a
+            contig or a record (its END or SVLEN counts) reaches beyond 2^29.
         fields: the INFO fields, in the order in which they are to stand.
         annotations: for every record in order, a value, or a tuple with one per alternative (None and NaN become
             ``.``), by the id of the field. A field that is left out is absent from the record.
@@ -48,6 +54,10 @@ def write_vcf(
     Raises:
         InputError: a template that cannot be read, an output of another format, more or fewer annotations than records.
         ValueError: values that do not fit their field, or an id that is no field.
+
+    Warns:
+        UserWarning: htslib can make no index: a record lies beyond what a ``.csi`` holds, which in BCF follows from the
+            lengths of the contigs in the header.
     """
     template, out = Path(template), Path(out)
     kind = _output_kind(out)
@@ -81,9 +91,9 @@ class _Scribe:
         if next(self.annotations, None) is not None:
             raise InputError("more annotations than records; did the file change meanwhile?", file=template)
 
-    def write_text(self, source: VcfLines, out: Path, *, compress: bool) -> Literal["tbi", "csi"] | None:
+    def write_text(self, source: VcfLines, out: Path, *, compress: bool) -> Index | None:
         """Writes the annotated lines; returns which index suits them, None when they are not sorted."""
-        order = _Order()
+        order = _Order(_contig_lengths(source.header))
         with _open_out(out, compress) as file:
             file.write(b"\n".join(edited_header(source.header, self.fields, self.extra)) + b"\n")
             for number, line in source.records:
@@ -98,8 +108,13 @@ class _Scribe:
 
 @dataclass(slots=True)
 class _Order:
-    """Whether records come contig by contig and by position, as an index needs them."""
+    """Whether records come contig by contig and by position, as an index needs them.
 
+    Attributes:
+        lengths: of the contigs, as the header declares them.
+    """
+
+    lengths: Mapping[bytes, int]
     contigs: set[bytes] = field(default_factory=set)
     contig: bytes = b""
     pos: int = 0
@@ -114,16 +129,22 @@ class _Order:
             self.is_sorted &= contig not in self.contigs
             self.contigs.add(contig)
             self.contig, self.pos = contig, 0
+            self.furthest = max(self.furthest, self.lengths.get(contig, 0))
         self.is_sorted &= position >= max(self.pos, 1)
         self.pos, self.furthest = position, max(self.furthest, position + length)
 
-    def index(self) -> Literal["tbi", "csi"] | None:
+    def index(self) -> Index | None:
         if not self.is_sorted:
             return None
         return "tbi" if self.furthest < _TBI_REACH else "csi"
 
 
-def _through_text(scribe: _Scribe, template: Path, draft: Path) -> Literal["tbi", "csi"] | None:
+def _contig_lengths(header: Iterable[bytes]) -> dict[bytes, int]:
+    found = (_CONTIG_LENGTH.match(line) for line in header)
+    return {match[1]: int(match[2]) for match in found if match}
+
+
+def _through_text(scribe: _Scribe, template: Path, draft: Path) -> Index | None:
     text = draft.with_name(f"{draft.name}.vcf")
     try:
         index = scribe.write_text(read_vcf_text(template), text, compress=False)
@@ -170,12 +191,10 @@ def _indexes(path: Path) -> tuple[Path, Path]:
     return Path(f"{path}.tbi"), Path(f"{path}.csi")
 
 
-def _publish(draft: Path, out: Path, index: Literal["tbi", "csi"] | None) -> None:
+def _publish(draft: Path, out: Path, index: Index | None) -> None:
     """Gives the finished file its name; an index of what stood there before goes."""
     if index is not None:
-        preset: Any = "bcf" if out.suffix == ".bcf" else "vcf"  # the stubs of pysam lack "bcf"
-        with quiet_htslib():
-            pysam.tabix_index(str(draft), preset=preset, force=True, csi=index == "csi")
+        _make_index(draft, out, index)
     with draft.open("rb") as file:
         os.fsync(file.fileno())
     draft.replace(out)
@@ -184,6 +203,21 @@ def _publish(draft: Path, out: Path, index: Literal["tbi", "csi"] | None) -> Non
             made.replace(name)
         else:
             name.unlink(missing_ok=True)
+
+
+def _make_index(draft: Path, out: Path, index: Index) -> None:
+    """Index the finished file; a ``.tbi`` that cannot hold the END of a record becomes a ``.csi``."""
+    preset: Any = "bcf" if out.suffix.lower() == ".bcf" else "vcf"  # the stubs of pysam lack "bcf"
+    for kind in ("tbi", "csi") if index == "tbi" else ("csi",):
+        try:
+            with quiet_htslib():
+                pysam.tabix_index(str(draft), preset=preset, force=True, csi=kind == "csi")
+            return
+        except OSError:
+            for name in _indexes(draft):
+                name.unlink(missing_ok=True)
+    reason = "a record lies beyond the length of its contig in the header, or too far for a .csi"
+    warnings.warn(f"{out}: written without an index: {reason}", stacklevel=2)
 
 
 __all__ = ["InfoField", "write_vcf"]

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from genolm.errors import InputError
 from genolm.genome.lines import placed, text_lines
+from genolm.genome.tables import present
 
 Key = TypeVar("Key")
 
@@ -17,6 +18,8 @@ def keyed_rows(
     path: Path, fits: Callable[[set[str]], bool], columns: str, key: Callable[[Mapping[str, str]], Key]
 ) -> dict[Key, dict[str, str]]:
     """The rows of a table by what they speak of; empty lines are passed over.
+
+    A missing value, such as ``NA`` (:func:`genolm.genome.tables.present`), is an empty text.
 
     Args:
         path: tab-separated, plain or compressed; the first line names the columns.
@@ -38,7 +41,7 @@ def keyed_rows(
         with placed(path, number):
             if len(fields) != len(header):
                 raise InputError(f"{len(fields)} fields under {len(header)} names")
-            row = dict(zip(header, fields))
+            row = {column: "" if present(value) is None else value for column, value in zip(header, fields)}
             name = key(row)
             if name in rows:
                 raise InputError("this name has a row already", value=name[-1] if isinstance(name, tuple) else name)

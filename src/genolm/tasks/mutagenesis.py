@@ -21,7 +21,7 @@ from genolm.tasks.tables import SUFFIXES, check_suffix, write_table
 from genolm.tasks.token_variants import TokenVariantTask
 from genolm.tasks.variant_columns import Method
 from genolm.tasks.variant_run import VariantRun
-from genolm.tasks.variants import HORIZON, VariantTask, choose_method, fit_tiling
+from genolm.tasks.variants import HORIZON, VariantTask, check_method, choose_method, fit_tiling
 
 if TYPE_CHECKING:
     import torch
@@ -130,6 +130,7 @@ def mutate(
         raise InputError("a plot needs all positions; merge the shards, then plot_mutations(table, plot)")
     fasta = genome if isinstance(genome, Genome) else Genome(genome)
     place = check_interval(interval, fasta)
+    check_method(method)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
     opened = bulk.open(model, path)
     task = _task(opened, place, fasta.path, method, context, rc)

@@ -11,6 +11,7 @@ from genolm.errors import InputError, ModelError
 from genolm.genome.formats import file_format
 from genolm.genome.gene_map import read_gene_map
 from genolm.genome.in_memory import Sequences, hold_sequences
+from genolm.genome.streams import is_stream
 from genolm.tasks.allele_tokens import unreadable_letters
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.embed import context_bases
@@ -173,7 +174,7 @@ def _contigs(genome: Sequences) -> Source:
     """Whole sequences, and no intervals."""
     held = hold_sequences(genome)
     path = held if isinstance(held, Path) else None
-    if path is not None and str(path) != "-" and file_format(path) != "fasta":
+    if path is not None and not is_stream(path) and file_format(path) != "fasta":
         raise InputError("a scan reads whole contigs out of a FASTA", file=path)
     source = settle(held, iupac="N")
     if source.kind != "sequences":

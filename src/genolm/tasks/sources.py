@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +15,7 @@ from genolm.genome.formats import file_format
 from genolm.genome.in_memory import Named, Sequences, hold_sequences
 from genolm.genome.interval import Interval
 from genolm.genome.sequences import SequenceRecord, read_sequences
+from genolm.genome.streams import is_stream, saved
 from genolm.genome.variant import Variant
 
 Kind = Literal["sequences", "intervals", "alleles"]
@@ -62,16 +65,29 @@ def settle(
 ) -> Source:
     """A source that can be read again, out of whatever a user passes.
 
-    Standard input and iterators are read into memory here.
+    Standard input, pipes and iterators are read into memory here.
 
     Raises:
         InputError: nothing that can be read, or its first sequence cannot be.
     """
     path = genome.path if isinstance(genome, Genome) else genome
     source = Source(hold_sequences(inputs), None if path is None else Path(path), length, iupac)
-    if str(source.place) == "-":
-        source = Source(tuple(source.read()), source.genome, None, iupac)
+    if isinstance(source.place, Path) and is_stream(source.place):
+        with saved(source.place, ".fa") as copy, _named_alike(copy, source.place):
+            source = replace(source, place=copy)
+            return Source(tuple(source.read()), source.genome, None, iupac, _kind(source))
     return Source(source.place, source.genome, source.length, iupac, _kind(source))
+
+
+@contextmanager
+def _named_alike(copy: Path, stream: Path) -> Iterator[None]:
+    """Let warnings name the stream that was copied, once each."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    shown = "standard input" if str(stream) == "-" else str(stream)
+    for text in dict.fromkeys(str(one.message).replace(str(copy), shown) for one in caught):
+        warnings.warn(text, stacklevel=4)
 
 
 def _kind(source: Source) -> Kind:

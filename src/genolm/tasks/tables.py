@@ -27,6 +27,8 @@ def check_suffix(out: Path | str | None, suffixes: tuple[str, ...]) -> Path | No
     if out is None:
         return None
     path = Path(out)
+    if str(path) == "-":
+        raise InputError(f"cannot write to standard output; name a file that ends in {', '.join(suffixes)}")
     if not path.name.lower().endswith(suffixes):
         raise InputError(f"unknown kind of output; known endings are {', '.join(suffixes)}", file=path)
     return path

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from genolm.errors import InputError
 from genolm.genome.fasta import Genome
+from genolm.genome.sequence import vcf_reference
 from genolm.genome.variant import Variant
 from genolm.genome.vcf import Reason, VariantRecord
 from genolm.tasks.allele_windows import Obstacle, Strand
@@ -114,12 +115,14 @@ def _misfit(record: VariantRecord, genome: Genome) -> _Misfit | None:
     if end > genome.lengths[chrom]:
         what = f"{place} is" if start >= genome.lengths[chrom] else f"REF of {place} reaches"
         return _Misfit("off_contig", f"{what} past the end of the contig ({genome.lengths[chrom]:,}); {advice}", place)
-    found = genome.fetch(chrom, start, end)
+    letters = genome.letters(chrom, start, end)
+    found = vcf_reference(letters)
     if found == record.ref.upper():
         return None
+    shown = _short(letters) if letters == found else f"{_short(letters)} ({_short(found)} in VCF)"
     return _Misfit(
         "ref_mismatch",
-        f"REF is {_short(record.ref)}, the genome has {_short(found)} there; {advice}",
+        f"REF is {_short(record.ref)}, the genome has {shown} there; {advice}",
         f"{record.chrom}:{record.pos}:{record.ref}>{','.join(record.alts)}",
         found,
     )

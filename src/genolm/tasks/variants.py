@@ -6,20 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, get_args
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from genolm.engine.progress import Progress
+from genolm.engine.target import check_target
 from genolm.engine.windows import Window
 from genolm.errors import InputError, ModelError
+from genolm.genome.bcf_trial import check_bcf
 from genolm.genome.fasta import Genome
 from genolm.genome.formats import file_format
 from genolm.genome.in_memory import Variants
 from genolm.genome.tables import is_table
 from genolm.genome.variant import Variant
+from genolm.genome.vcf import read_variants
 from genolm.tasks.allele_scores import SiteScores, TileSites, score_sites, score_suffixes
 from genolm.tasks.allele_windows import Obstacle, Site, Strand
 from genolm.tasks.bulk import Bulk
@@ -30,6 +33,14 @@ from genolm.tasks.token_variants import TokenVariantTask
 from genolm.tasks.variant_calls import Call, Mismatch, Rules
 from genolm.tasks.variant_columns import Columns, Method
 from genolm.tasks.variant_run import VCF_SUFFIXES, Place, Query, VariantRun
+from genolm.tasks.variant_streams import (
+    OutputFormat,
+    check_streams,
+    finished,
+    is_piped,
+    is_standard_output,
+    readable,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -37,6 +48,15 @@ if TYPE_CHECKING:
     from genolm.models.model import Model
 
 HORIZON = 512
+
+
+class _Tile(NamedTuple):
+    """A stretch of a strand that several variants share, and the REF to write on it where the genome is ambiguous."""
+
+    reverse: bool
+    chrom: str
+    number: int
+    ref: tuple[int, str] | None
 
 
 @dataclass(frozen=True)
@@ -71,27 +91,43 @@ class VariantTask(VariantRun):
         return tokens * (2 if self.rc else 1), tile
 
     def windows(self, items: Sequence[Query], model: Model) -> list[Window]:
-        """The tiles with variants on them, forward ones first, in the order of their first variant."""
-        tiles: dict[tuple[bool, str, int], list[tuple[int, Site]]] = {}
+        """The tiles with variants on them, forward ones first, in the order of their first variant.
+
+        A variant whose REF stands for an ambiguous letter of the genome has a tile of its own, on which its REF is
+        written; for all others the letter is N.
+        """
+        tiles: dict[_Tile, list[tuple[int, Site]]] = {}
         for row, variant in enumerate(call.variant for item in items for call in item.calls):
             if variant is None:
                 continue
             for reverse in self.directions:
                 site = self._site(variant, reverse)
                 if isinstance(site, Site):
-                    key = reverse, variant.chrom, self.tiling.number(site.start)
-                    tiles.setdefault(key, []).append((row, site))
-        return [self._window(*key, tiles[key]) for key in sorted(tiles, key=lambda key: key[0])]
+                    number = self.tiling.number(site.start)
+                    tile = _Tile(reverse, variant.chrom, number, self._written_ref(variant, reverse))
+                    tiles.setdefault(tile, []).append((row, site))
+        return [self._window(tile, tiles[tile]) for tile in sorted(tiles, key=lambda tile: tile.reverse)]
 
     def _site(self, variant: Variant, reverse: bool) -> Site | Obstacle:
         strand = Strand(self.reference, variant.chrom, reverse)
         return strand.site(strand.edit(variant), self.tiling.horizon)
 
-    def _window(self, reverse: bool, chrom: str, number: int, sites: list[tuple[int, Site]]) -> Window:
-        start = self.tiling.start(number)
+    def _written_ref(self, variant: Variant, reverse: bool) -> tuple[int, str] | None:
+        """Where REF differs from the bases that are read there, and REF; None where they are the same."""
+        strand = Strand(self.reference, variant.chrom, reverse)
+        edit = strand.edit(variant)
+        same = strand.fetch(edit.start, edit.start + len(edit.ref)) == edit.ref
+        return None if same else (edit.start, edit.ref)
+
+    def _window(self, tile: _Tile, sites: list[tuple[int, Site]]) -> Window:
+        start = self.tiling.start(tile.number)
         end = max(site.start + len(site.suffix) for _, site in sites)
-        origin = TileSites(reverse, start, tuple(site for _, site in sites), tuple(row for row, _ in sites))
-        return Window(Strand(self.reference, chrom, reverse).fetch(start, end), origin, start)
+        origin = TileSites(tile.reverse, start, tuple(site for _, site in sites), tuple(row for row, _ in sites))
+        bases = Strand(self.reference, tile.chrom, tile.reverse).fetch(start, end)
+        if tile.ref is not None:
+            place, ref = tile.ref[0] - start, tile.ref[1]
+            bases = (bases[:place] + ref + bases[place + len(ref) :])[: len(bases)]
+        return Window(bases, origin, start)
 
     def forward(self, model: Model, windows: Sequence[Window]) -> list[SiteScores]:
         """Scores of the sites of every tile."""
@@ -153,6 +189,7 @@ def variants(
     overwrite: bool = False,
     shard: str | tuple[int, int] | None = None,
     progress: Progress | bool | None = None,
+    format: OutputFormat | None = None,
 ) -> Any:
     """Scores variants: log p(alternative) - log p(reference) in nats; negative: the alternative is less likely.
 
@@ -174,9 +211,10 @@ def variants(
     Args:
         model: a model, or what :func:`genolm.load` takes.
         inputs: a path of a VCF, BCF or table, a table, or a list of variants
-            (see :func:`genolm.genome.vcf.read_variants`).
-        out: ``.vcf``, ``.vcf.gz`` or ``.bcf`` (from a VCF or BCF input only), ``.parquet``, ``.tsv`` or ``.csv``; None
-            returns the table.
+            (see :func:`genolm.genome.vcf.read_variants`); ``-`` reads standard input. What comes from there, or through
+            a named pipe, is saved in a temporary file first.
+        out: ``.vcf``, ``.vcf.gz`` or ``.bcf`` (from a VCF or BCF input only), ``.parquet``, ``.tsv`` or ``.csv``; ``-``
+            writes to standard output; None returns the table.
         genome: FASTA, plain or bgzip.
         method: ``full`` or ``conditional``, ``window`` or ``masked``; None for the first that the model has.
         context: bases that at least precede every variant, where the contig has them; None for 4,096, or what the model
@@ -195,6 +233,7 @@ def variants(
         overwrite: replace an existing output.
         shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge`.
         progress: True for a bar on standard error.
+        format: of standard output; None for plain VCF of VCF and BCF input, and TSV of tables.
 
     Returns:
         ``out``, or without one a polars table with a row for every alternative, in the order of the input: ``chrom``,
@@ -211,23 +250,47 @@ def variants(
         RunError: the output exists, or parts of another run are in the way.
         ResourceError: not enough memory or disk.
     """
-    path, source = check_suffix(out, (*VCF_SUFFIXES, *SUFFIXES)), _held(inputs)
-    _check_pair(source, path)
+    held, target = _held(inputs), _target(out)
+    check_streams(held, target, format, resume=resume, shard=shard)
     Rules(method == "conditional", horizon, on_mismatch)
+    check_method(method)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
-    opened = bulk.open(model, path)
-    chosen = choose_method(opened, method)
+    if target is not None and not is_standard_output(target):
+        check_target(target, overwrite=overwrite, resume=resume)
     fasta = genome.path if isinstance(genome, Genome) else Path(genome)
-    about = Provenance.of(opened)
+    piped = is_piped(held)
+    with readable(held) as source, finished(source, target, format, piped=piped, overwrite=overwrite) as path:
+        _check_pair(source, path, target)
+        opened = bulk.open(model, path)
+        task = _task(opened, source, fasta, method, context, horizon, rc, on_mismatch)
+        result = bulk.run(task, opened, path)  # type: ignore[arg-type]
+    return result if target is None else target
+
+
+def _task(
+    model: Model,
+    source: Any,
+    genome: Path,
+    method: Method | None,
+    context: int | None,
+    horizon: int,
+    rc: bool | None,
+    on_mismatch: Mismatch,
+) -> VariantRun:
+    chosen = choose_method(model, method)
     if chosen in ("window", "masked"):
         both = True if rc is None else rc
-        task: VariantRun = TokenVariantTask.fit(
-            opened, context, horizon, source=source, genome=fasta, method=chosen, rc=both, on_mismatch=on_mismatch
+        return TokenVariantTask.fit(
+            model, context, horizon, source=source, genome=genome, method=chosen, rc=both, on_mismatch=on_mismatch
         )
-    else:
-        tiling = fit_tiling(opened, chosen, context, horizon)
-        task = VariantTask(source, fasta, chosen, bool(rc), on_mismatch, about, tiling)
-    return bulk.run(task, opened, path)  # type: ignore[arg-type]
+    tiling = fit_tiling(model, chosen, context, horizon)
+    return VariantTask(source, genome, chosen, bool(rc), on_mismatch, Provenance.of(model), tiling)
+
+
+def check_method(asked: str | None) -> None:
+    """Raise `InputError` for a method that does not exist, whatever the model."""
+    if asked is not None and asked not in get_args(Method):
+        raise InputError(f"method is one of {', '.join(get_args(Method))}", value=asked)
 
 
 def choose_method(model: Model, asked: Method | None) -> Method:
@@ -243,8 +306,7 @@ def choose_method(model: Model, asked: Method | None) -> Method:
         known = ("window",)
     else:
         known = ("full", "conditional")
-    if asked is not None and asked not in get_args(Method):
-        raise InputError(f"method is one of {', '.join(get_args(Method))}", value=asked)
+    check_method(asked)
     if asked is not None and asked not in known:
         raise ModelError(f"{model.card.name} scores variants by method {' or '.join(known)}, not {asked}")
     return asked or known[0]
@@ -282,9 +344,31 @@ def _is_variant(text: str) -> bool:
     return not Path(text).exists()
 
 
-def _check_pair(source: Any, out: Path | None) -> None:
-    """A VCF is written as a copy of one; whatever else is wrong with the source's name shows here too."""
+def _target(out: Path | str | None) -> Path | None:
+    """The output; its ending is checked unless it is ``-``, standard output."""
+    return Path("-") if str(out) == "-" else check_suffix(out, (*VCF_SUFFIXES, *SUFFIXES))
+
+
+def _check_pair(source: Any, path: Path | None, target: Path | None) -> None:
+    """Raise unless the output can hold the input: VCF is a copy of VCF, and BCF cannot hold all that VCF can.
+
+    Whatever else is wrong with the source's name shows here too.
+    """
     is_vcf = isinstance(source, Path) and file_format(source) == "vcf"
-    if out is not None and out.name.lower().endswith(VCF_SUFFIXES) and not is_vcf:
+    if path is None or not path.name.lower().endswith(VCF_SUFFIXES):
+        return
+    if not is_vcf:
         shown = source.name if isinstance(source, Path) else "values in memory"
-        raise InputError("VCF output needs VCF or BCF input; write .parquet, .tsv or .csv", file=out, value=shown)
+        named = None if is_standard_output(target) else target
+        raise InputError("VCF output needs VCF or BCF input; write .parquet, .tsv or .csv", file=named, value=shown)
+    if path.suffix.lower() == ".bcf":
+        _check_bcf(source)
+
+
+def _check_bcf(source: Path) -> None:
+    try:
+        check_bcf(source)
+    except InputError:
+        for _ in read_variants(source):  # a record that is no VCF either is reported as such
+            pass
+        raise

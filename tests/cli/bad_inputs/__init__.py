@@ -13,6 +13,7 @@ from tests.cli.bad_inputs import (
     sequences,
     token_recipes,
     tokenizers,
+    variant_files,
     variants,
 )
 from tests.cli.bad_inputs.case import Case
@@ -20,6 +21,7 @@ from tests.cli.bad_inputs.case import Case
 CASES: tuple[Case, ...] = (
     *sequences.CASES,
     *variants.CASES,
+    *variant_files.CASES,
     *models.CASES,
     *options.CASES,
     *generation.CASES,

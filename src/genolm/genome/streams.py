@@ -1,0 +1,87 @@
+"""Input that can be read only once: standard input, named pipes and process substitution."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from genolm.errors import InputError
+from genolm.genome.formats import has_known_ending
+from genolm.genome.lines import GZIP_MAGIC, is_pipe, raw_stream
+
+_HEAD = 1 << 16
+_BEGINNINGS = (
+    (b"##fileformat=VCF", ".vcf"),
+    (b"##fileformat=vcf", ".vcf"),
+    (b"#CHROM\tPOS\t", ".vcf"),
+    (b"BCF", ".bcf"),
+    (b"PAR1", ".parquet"),
+    (b">", ".fa"),
+    (b"@", ".fq"),
+)
+
+
+def is_stream(path: Path) -> bool:
+    """Return whether a path is ``-`` (standard input) or a pipe: what can be read only once."""
+    return str(path) == "-" or is_pipe(path)
+
+
+@contextmanager
+def saved(path: Path, otherwise: str) -> Iterator[Path]:
+    """Copy a stream into a temporary file, so that it can be read again; errors still name the stream.
+
+    The copy's ending tells the format. It is that of the pipe's own name or, of standard input and of pipes without
+    one, follows from the content: VCF, BCF, FASTA, FASTQ, BED, TSV, CSV or parquet, compressed or not.
+
+    Args:
+        path: ``-`` or a pipe.
+        otherwise: the ending where the content tells nothing, such as ``.fa``.
+
+    Raises:
+        InputError: the stream cannot be read.
+        OSError: the disk is full.
+    """
+    with tempfile.TemporaryDirectory(prefix="genolm-") as folder:
+        draft = Path(folder) / "draft"
+        with raw_stream(path) as source, draft.open("wb") as target:
+            shutil.copyfileobj(source, target, _HEAD)
+        stem = "input" if str(path) == "-" else path.name
+        ending = "" if has_known_ending(path) else _ending(draft, otherwise)
+        copy = draft.rename(draft.with_name(f"{stem}{ending}"))
+        try:
+            yield copy
+        except InputError as error:
+            if error.file is None or str(error.file) != str(copy):
+                raise
+            raise InputError(error.message, file=path, line=error.line, value=error.value) from None
+
+
+def _ending(path: Path, otherwise: str) -> str:
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    if head.startswith(GZIP_MAGIC):
+        try:
+            head = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head)
+        except zlib.error:
+            return otherwise
+    head = head.removeprefix(b"\xef\xbb\xbf")
+    for beginning, ending in _BEGINNINGS:
+        if head.startswith(beginning):
+            return ending
+    return _ending_of_rows(head) or otherwise
+
+
+def _ending_of_rows(head: bytes) -> str | None:
+    """``.bed`` of coordinates, ``.tsv`` or ``.csv`` of a table; None where the first row is of neither."""
+    rows = (line for line in head.splitlines() if line.strip() and not line.startswith((b"#", b"track", b"browser")))
+    fields = next(rows, b"").split()
+    if len(fields) >= 3 and fields[1].isdigit() and fields[2].isdigit():
+        return ".bed"
+    first = next((line for line in head.splitlines() if line.strip() and not line.startswith(b"##")), b"")
+    if b"\t" in first:
+        return ".tsv"
+    return ".csv" if b"," in first else None

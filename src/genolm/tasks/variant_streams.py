@@ -1,0 +1,135 @@
+"""Variants through pipes: VCF from standard input, results to standard output.
+
+A run reads its input several times and writes its output when all is computed. What comes through a pipe is therefore
+saved in a temporary file first, and what goes to standard output is written to one and then copied.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from genolm.engine.interrupt import Interrupted
+from genolm.engine.target import check_target
+from genolm.errors import InputError, RunError
+from genolm.genome.formats import file_format
+from genolm.genome.streams import is_stream, saved
+
+OutputFormat = Literal["vcf", "vcf.gz", "bcf", "tsv", "csv", "parquet"]
+"""What standard output gets."""
+
+_INDEXES = (".tbi", ".csi")
+
+
+def is_standard_output(out: Path | None) -> bool:
+    """Return whether results go to standard output, which is written ``-``."""
+    return out is not None and str(out) == "-"
+
+
+def check_streams(source: Any, out: Path | None, output_format: str | None, *, resume: bool, shard: object) -> None:
+    """Raise unless the settings of a run fit pipes and standard output.
+
+    Args:
+        source: what is read.
+        out: the output; ``-`` for standard output, None for a table in memory.
+        output_format: of :data:`OutputFormat`; None where the ending of ``out`` tells, or for the default.
+        resume: whether an earlier run is continued.
+        shard: the share of the run; None for all of it.
+
+    Raises:
+        InputError: an unknown format, or one beside the name of a file.
+        RunError: a run through a pipe that is resumed or sharded: the parts of another process cannot be found again.
+    """
+    if output_format is not None and output_format not in get_args(OutputFormat):
+        raise InputError(f"format must be one of {', '.join(get_args(OutputFormat))}", value=output_format)
+    if output_format is not None and not is_standard_output(out):
+        raise InputError("--format is for standard output (-); the ending of a file chooses its format", file=out)
+    if not (resume or shard is not None):
+        return
+    if is_standard_output(out):
+        raise RunError("a run that writes to standard output can neither be resumed nor sharded; name an output file")
+    if is_piped(source):
+        raise RunError("input from a pipe can neither be resumed nor sharded; save it as a file first")
+
+
+@contextmanager
+def readable(source: Any) -> Iterator[Any]:
+    """Give the source such that it can be read again: a pipe, or standard input, as a temporary file."""
+    if not is_piped(source):
+        yield source
+        return
+    with saved(source, ".vcf") as copy:
+        yield copy
+
+
+@contextmanager
+def finished(
+    source: Any, out: Path | None, output_format: str | None, *, piped: bool, overwrite: bool
+) -> Iterator[Path | None]:
+    """Give the path to write to; what was written there goes to the output when the block ends.
+
+    Args:
+        source: what is read, of a pipe its copy.
+        out: the output; ``-`` for standard output, None for a table in memory.
+        output_format: of standard output; None for VCF where the input is VCF or BCF, else TSV.
+        piped: whether the input came through a pipe: such a run cannot be resumed, so nothing is left when it fails.
+        overwrite: whether an existing output may be replaced.
+
+    Raises:
+        RunError: the output exists, or its folder does not.
+        BrokenPipeError: nobody reads standard output.
+    """
+    if out is None or not (piped or is_standard_output(out)):
+        yield out
+        return
+    if is_standard_output(out):
+        with _kept_nothing(), tempfile.TemporaryDirectory(prefix="genolm-") as folder:
+            path = Path(folder) / f"output.{output_format or _default_format(source)}"
+            yield path
+            _copy_to_standard_output(path)
+        return
+    check_target(out, overwrite=overwrite)
+    with _kept_nothing(), tempfile.TemporaryDirectory(prefix=".partial-", dir=out.parent) as folder:
+        yield Path(folder) / out.name
+        _move(Path(folder), out)
+
+
+def is_piped(source: Any) -> bool:
+    """Return whether a source is standard input or a pipe."""
+    return isinstance(source, Path) and is_stream(source)
+
+
+def _default_format(source: Any) -> OutputFormat:
+    """VCF of VCF and BCF, TSV of tables and of values in memory."""
+    is_table = not isinstance(source, Path) or file_format(source) != "vcf"
+    return "tsv" if is_table else "vcf"
+
+
+def _copy_to_standard_output(path: Path) -> None:
+    with path.open("rb") as file:
+        shutil.copyfileobj(file, sys.stdout.buffer)
+    sys.stdout.buffer.flush()
+
+
+def _move(folder: Path, out: Path) -> None:
+    """Let the files of a finished run take their places, and remove the index of what stood there before."""
+    made = {path.name for path in folder.iterdir()}
+    for ending in _INDEXES:
+        if f"{out.name}{ending}" not in made:
+            out.with_name(f"{out.name}{ending}").unlink(missing_ok=True)
+    for name in sorted(made, reverse=True):  # the output itself, whose name is the shortest, last
+        (folder / name).replace(out.with_name(name))
+
+
+@contextmanager
+def _kept_nothing() -> Iterator[None]:
+    """Name no ``--resume`` when a run is stopped that cannot be resumed."""
+    try:
+        yield
+    except Interrupted:
+        raise Interrupted("nothing is kept of a run through a pipe") from None

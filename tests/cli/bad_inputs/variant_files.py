@@ -1,0 +1,163 @@
+"""What BCF cannot hold, tables with missing values and odd quotes, pipes that cannot be read twice."""
+# ruff: noqa: E501  messages and commands stand as they are printed and typed
+
+from tests.cli.bad_inputs.case import MODEL, Case
+from tests.cli.bad_inputs.variants import COLUMNS, FORMAT, HEADER, TOY, VARIANTS, record, table
+
+INFO = '##INFO=<ID=AC,Number=A,Type=Integer,Description="count">\n##INFO=<ID=P,Number=1,Type=Float,Description="p">\n'
+AMBIGUOUS = ">chr1\nACGTARGTACGTACGTACGT\n"
+
+
+def bcf(kind: str, content: str, message: str) -> Case:
+    """A VCF that is to become BCF."""
+    command = f"{VARIANTS} calls.vcf out.bcf --genome toy.fa"
+    return Case(kind, command, message, 3, {"calls.vcf": content, "toy.fa": TOY})
+
+
+def with_info(info: str) -> str:
+    return FORMAT + INFO + COLUMNS + "\n" + record() + record().replace("PASS\t.", f"PASS\t{info}")
+
+
+CASES = (
+    bcf(
+        "BCF output: a number beyond 32 bits",
+        with_info("AC=3000000000"),
+        "calls.vcf:6: INFO AC would become 'AC=.': BCF cannot hold it, .vcf.gz can (value 'AC=3000000000')",
+    ),
+    bcf(
+        "BCF output: a p-value below 1e-45",
+        with_info("P=2e-310"),
+        "calls.vcf:6: INFO P would become 'P=0': BCF cannot hold it, .vcf.gz can (value 'P=2e-310')",
+    ),
+    bcf(
+        "BCF output: text in a field of numbers",
+        with_info("AC=few"),
+        "calls.vcf:6: INFO AC would become 'AC=.': BCF cannot hold it, .vcf.gz can (value 'AC=few')",
+    ),
+    bcf(
+        "BCF output: QUAL is a word",
+        HEADER + record().replace("\t.\tPASS", "\thigh\tPASS"),
+        "calls.vcf:3: QUAL would become '0': BCF cannot hold it, .vcf.gz can (value 'high')",
+    ),
+    bcf(
+        "BCF output: a contig name with a comma",
+        HEADER + record(chrom="ctg,1"),
+        "calls.vcf:3: 'ctg,1' is not a contig name that VCF allows: BCF cannot hold it, .vcf.gz can (value 'ctg,1\\t6\\t.\\tC\\tT\\t.\\tPASS\\t.')",
+    ),
+    bcf(
+        "BCF output: two samples of one name",
+        f"{FORMAT}{COLUMNS}\tFORMAT\tS1\tS1\n",
+        "calls.vcf:2: two samples have this name: BCF cannot hold it, .vcf.gz can (value 'S1')",
+    ),
+    bcf(
+        "BCF output: a sample without a name",
+        f"{FORMAT}{COLUMNS}\tFORMAT\tS1\t\n",
+        "calls.vcf:2: a sample has no name: BCF cannot hold it, .vcf.gz can",
+    ),
+    bcf(
+        "BCF output: FORMAT and no samples",
+        f"{FORMAT}{COLUMNS}\tFORMAT\n",
+        "calls.vcf:2: the #CHROM line has a FORMAT column and no samples: BCF cannot hold it, .vcf.gz can",
+    ),
+    bcf(
+        "BCF output: a description without quotes",
+        f"{FORMAT}##INFO=<ID=AC,Number=A,Type=Integer,Description=allele, count>\n{COLUMNS}\n",
+        "calls.vcf:2: htslib cannot parse this header line (text must be in double quotes): BCF cannot hold it, .vcf.gz can (value '##INFO=<ID=AC,Number=A,Type=Integer,Description=allele, co…)",
+    ),
+    bcf(
+        "BCF output: a sample with more values than keys",
+        f"{FORMAT}{COLUMNS}\tFORMAT\tS1\n{record()[:-1]}\tGT\t0/1:3\n",
+        "calls.vcf:3: a sample has more values than FORMAT has keys (1): BCF cannot hold it, .vcf.gz can (value 'chr1\\t6\\t.\\tC\\tT\\t.\\tPASS\\t.\\tGT\\t0/1:3')",
+    ),
+    Case(
+        "VCF: REF is not the base that VCF has for an ambiguous letter",
+        f"{VARIANTS} calls.vcf out.vcf --genome iupac.fa",
+        "calls.vcf:3: REF is G, the genome has R (A in VCF) there; is it another genome build? on_mismatch='skip' (--on-mismatch skip) leaves such records unscored (value 'chr1:6:G>C')",
+        3,
+        {"calls.vcf": HEADER + record(6, "G", "C"), "iupac.fa": AMBIGUOUS},
+    ),
+    table(
+        "table: NA as REF",
+        "chrom\tpos\tref\talt\nchr1\t6\tNA\tT\n",
+        "calls.tsv:2: column ref is empty here",
+    ),
+    table(
+        "table: a missing contig",
+        "chrom,pos,ref,alt\nNaN,6,C,T\n",
+        "calls.csv:2: column chrom is empty here",
+        "calls.csv",
+    ),
+    table(
+        "table: one of two ALT is missing",
+        "chrom\tpos\tref\talt\nchr1\t6\tC\tT,NA\n",
+        "calls.tsv:2: one of several ALT is missing (value 'T,NA')",
+    ),
+    table(
+        "table: text after a closing quote",
+        'chrom\tpos\tref\talt\tnote\nchr1\t6\tC\tT\t"5 prime" end\n',
+        "calls.tsv:2: quotes that do not fit: '\t' expected after '\"' (value 'chr1\\t6\\tC\\tT\\t\"5 prime\" end')",
+    ),
+    Case(
+        "table of sequences: NA as a sequence",
+        f"score {MODEL} dna.csv out.tsv",
+        "dna.csv:3: the sequence is empty (value 'b')",
+        3,
+        {"dna.csv": "id,sequence\na,ACGT\nb,NA\n"},
+    ),
+    Case(
+        "a list of sequences named .csv",
+        f"score {MODEL} dna.csv out.tsv",
+        "dna.csv:1: the first line must name the columns; a list of sequences without a header must be named .txt (value 'ACGTTGCA')",
+        3,
+        {"dna.csv": "ACGTTGCA\nTTGACATT\n"},
+    ),
+    Case(
+        "a list of sequences below a word that could be a sequence",
+        f"score {MODEL} reads.txt out.tsv",
+        "reads.txt:1: is this a header or a sequence? name the column: the first line must be the word sequence (value 'tag')",
+        3,
+        {"reads.txt": "tag\nACGTTGCA\nTTGACATT\n"},
+    ),
+    Case(
+        "a genome that is no file",
+        f"{VARIANTS} calls.vcf out.vcf --genome /dev/null",
+        "/dev/null: is a pipe, which can be read only once; save it as a file first",
+        3,
+        {"calls.vcf": HEADER + record()},
+    ),
+    Case(
+        "standard output of a verb that writes files",
+        f"score {MODEL} reads.fa -",
+        "cannot write to standard output; name a file that ends in .parquet, .tsv, .csv, .bw, .bigwig, .bedgraph, .bedgraph.gz",
+        3,
+        {"reads.fa": ">a\nACGT\n"},
+    ),
+    Case(
+        "variants from standard input, which is empty",
+        f"{VARIANTS} - out.vcf --genome toy.fa",
+        "standard input: the file is empty",
+        3,
+        {"toy.fa": TOY},
+    ),
+    Case(
+        "standard output, and --resume",
+        f"{VARIANTS} calls.vcf - --genome toy.fa --resume",
+        "a run that writes to standard output can neither be resumed nor sharded; name an output file",
+        5,
+        {"calls.vcf": HEADER + record(), "toy.fa": TOY},
+    ),
+    Case(
+        "standard input, and a shard",
+        f"{VARIANTS} - out.vcf --genome toy.fa --shard 1/2",
+        "input from a pipe can neither be resumed nor sharded; save it as a file first",
+        5,
+        {"toy.fa": TOY},
+    ),
+    Case(
+        "--format beside the name of a file",
+        f"{VARIANTS} calls.vcf out.vcf --genome toy.fa --format bcf",
+        "out.vcf: --format is for standard output (-); the ending of a file chooses its format",
+        3,
+        {"calls.vcf": HEADER + record(), "toy.fa": TOY},
+    ),
+)
