@@ -102,6 +102,7 @@ def not_finite(model: Model, row: int = 0, part: int = 0, *, network: nn.Module 
     return NonFiniteError(f"{name} in {precision}", remedy(used), row=row, part=part)
 
 
+@torch.no_grad()
 def remedy(network: nn.Module) -> str:
     """Return what to do about numbers that are not finite, from the network's precision and weights."""
     damaged = next((name for name, weight in network.named_parameters() if not bool(weight.isfinite().all())), None)
