@@ -165,7 +165,7 @@ def test_alternatives_of_one_record_go_to_their_carriers(corpus: Corpus, tmp_pat
         ([], {"samples": ("eve",)}, "no sample of this name .*'eve'"),
         ([], {"assembly": "hg19"}, "an assembly that gives no training sequence .*'hg19'"),
         ([], {"vcf": ("/nowhere.vcf",)}, "VCF file is not there"),
-        ([], {"vcf": ("people.fa",)}, "not a VCF or BCF file"),
+        ([], {"vcf": ("people.fa",)}, "people.fa:1: not VCF"),
     ],
 )
 def test_what_is_wrong_with_the_files_is_named(
