@@ -90,7 +90,10 @@ def _explained(out: Path) -> Iterator[None]:
 
 def _differences(marker: Path, recipe: Recipe) -> str:
     """Return which settings differ from those that the run began with, as text; empty where that can't be told."""
-    old, new = (_flat(told) for told in (_recipe_in(marker), json.loads(json.dumps(_told(recipe), default=str))))
+    told = _recipe_in(marker)
+    if not told:
+        return ""
+    old, new = _flat(told), _flat(json.loads(json.dumps(_told(recipe), default=str)))
     names = [name for name in {**old, **new} if old.get(name, _NONE) != new.get(name, _NONE)]
     shown = [f"{name} was {_shown(old.get(name, _NONE))} and is {_shown(new.get(name, _NONE))}" for name in names[:3]]
     if len(names) > len(shown):
