@@ -248,10 +248,8 @@ class _Asked:
         tokenizer = self.model.tokenizer
         ids = torch.from_numpy(tokenizer.encode(before + sequence).astype(np.int64)).to(self.model.device)
         objective = self._objective(len(before), len(sequence))
-        window = range(len(before), len(ids))
-        effects = substitution_effects(network, ids, objective, window, tokenizer.base_ids)
-        slopes = base_gradients(network, ids, objective, tokenizer.base_ids, tokenizer.n_id)
-        slopes = slopes[len(before) :]
+        effects = substitution_effects(network, ids, objective, range(len(before), len(ids)), tokenizer.base_ids)
+        slopes = base_gradients(network, ids, objective, tokenizer.base_ids, tokenizer.n_id)[len(before) :]
         known = np.array([base in "ACGT" for base in sequence])
         if first_not_finite(np.concatenate((effects[known], slopes[known]))) is not None:
             raise not_finite(self.model, network=network).about(subject)
