@@ -53,6 +53,27 @@ class ModelError(GenolmError):
     exit_code = 4
 
 
+class NonFiniteError(ModelError):
+    """A model whose numbers are NaN or infinite: its precision overflows, or its weights are damaged.
+
+    Args:
+        model: name of the model, and the precision that it computes in.
+        remedy: what to do about it.
+        row: number of the sequence concerned in its batch, from 0.
+        part: number of the place concerned among those asked about in that sequence, from 0.
+        subject: the sequence or site, in words; None where it is not known yet.
+    """
+
+    def __init__(self, model: str, remedy: str, *, row: int = 0, part: int = 0, subject: str | None = None) -> None:
+        self.model, self.remedy, self.row, self.part, self.subject = model, remedy, row, part, subject
+        place = f"sequence {row + 1} of a batch" if subject is None else subject
+        super().__init__(f"{model} gives numbers that are not finite (NaN or infinity) for {place}: {remedy}")
+
+    def about(self, subject: str) -> NonFiniteError:
+        """Return the same error with the sequence or site in words."""
+        return NonFiniteError(self.model, self.remedy, row=self.row, part=self.part, subject=subject)
+
+
 class RunError(GenolmError):
     """A bulk run that must not go on: the output exists, the manifest differs, parts are missing."""
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pysam
 import pytest
 from tests.training.conftest import random_dna
 
@@ -165,7 +166,7 @@ def test_alternatives_of_one_record_go_to_their_carriers(corpus: Corpus, tmp_pat
         ([], {"samples": ("eve",)}, "no sample of this name .*'eve'"),
         ([], {"assembly": "hg19"}, "an assembly that gives no training sequence .*'hg19'"),
         ([], {"vcf": ("/nowhere.vcf",)}, "VCF file is not there"),
-        ([], {"vcf": ("people.fa",)}, "not a VCF or BCF file"),
+        ([], {"vcf": ("people.fa",)}, "people.fa:1: not VCF"),
     ],
 )
 def test_what_is_wrong_with_the_files_is_named(
@@ -258,3 +259,41 @@ def carried_substitutions(vcf: Path, people: tuple[str, str, str]) -> list[list[
                 if allele == "1":
                     found[number].append(int(columns[1]))
     return found
+
+
+def test_text_compressed_and_bcf_read_the_same(corpus: Corpus, tmp_path: Path) -> None:
+    plain = write_vcf(tmp_path, substitutions())
+    packed, binary = tmp_path / "packed.vcf.gz", tmp_path / "people.bcf"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    with pysam.VariantFile(str(plain)) as file, pysam.VariantFile(str(binary), "wb", header=file.header) as out:
+        for record in file:
+            out.write(record)
+    digests = {read(HaplotypeRecipe((str(path),)), corpus).digest for path in (plain, packed, binary)}
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize(
+    ("genotype", "message"),
+    [
+        ("A|T", r"people\.vcf:7: the genotype of bo must be numbers of alleles, as in 0\|1, and is 'A\|T'"),
+        ("0|2", r"people\.vcf:7: bo has allele 2, and the record has 1 in ALT .*chr1:101"),
+        ("0|1|1", r"people\.vcf:7: bo has 3 alleles"),
+        ("1/0", r"people\.vcf:7: the genotype of bo is not phased"),
+        ("", r"people\.vcf:7: the genotype of bo must be numbers"),
+    ],
+)
+def test_a_genotype_that_cannot_be_read_is_named_with_its_line(
+    genotype: str, message: str, corpus: Corpus, tmp_path: Path
+) -> None:
+    records = substitutions()[:2]
+    records[1] = (*records[1][:4], ("0|1", genotype))
+    with pytest.raises(InputError, match=message):
+        read(HaplotypeRecipe((str(write_vcf(tmp_path, records)),)), corpus)
+
+
+def test_a_row_cut_short_is_named_with_its_line(corpus: Corpus, tmp_path: Path) -> None:
+    path = write_vcf(tmp_path, substitutions())
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:7], "\t".join(lines[7].split("\t")[:6])]) + "\n")
+    with pytest.raises(InputError, match=r"people\.vcf:8: 6 columns, separated by tabs, under a header of 11"):
+        read(HaplotypeRecipe((str(path),)), corpus)

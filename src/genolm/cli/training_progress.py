@@ -29,7 +29,7 @@ def training_reports(steps: int) -> Iterator[Report]:
         task = progress.add_task("steps", total=steps, told="")
 
         def report(values: Mapping[str, Any]) -> None:
-            if "bits_per_base" not in values:
+            if values.get("bits_per_base") is None:
                 progress.console.print(as_line(values), markup=False, highlight=False, soft_wrap=True)
                 return
             speed = shown(values["tokens_per_second"])

@@ -12,7 +12,7 @@ from genolm.engine.batches import length_buckets
 from genolm.engine.memory import is_out_of_memory, shown
 from genolm.engine.plan import Plan, part_items
 from genolm.engine.preflight import at_once, fits, need_and_free
-from genolm.errors import ResourceError, RunError
+from genolm.errors import NonFiniteError, ResourceError, RunError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -49,6 +49,7 @@ class Batcher:
         """Computes the wanted parts of the plan, one after the other: number and rows.
 
         Raises:
+            NonFiniteError: when the model gives a number that is not finite; the error names the sequence or site.
             ResourceError: when memory runs out beyond what smaller batches can help.
         """
         for number, items in part_items(self.task.items(), plan, numbers):
@@ -58,6 +59,8 @@ class Batcher:
         try:
             windows = self.task.windows(items, self.model)
             return self.task.rows(items, windows, self.outputs(windows, bases))
+        except _UnnamedError as found:
+            raise found.named(self.task, items) from None
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -104,6 +107,8 @@ class Batcher:
         try:
             with torch.inference_mode():
                 results = self.task.forward(self.model, batch)
+        except NonFiniteError as error:
+            raise _UnnamedError(error, batch[error.row]) from None
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -131,6 +136,19 @@ class Batcher:
             f"a window of {tokens:,} tokens does not fit into memory (about {shown(need)} beyond the weights{left});"
             " use a shorter context or shorter windows"
         )
+
+
+class _UnnamedError(Exception):
+    """Numbers that are not finite, with the window that they came from."""
+
+    def __init__(self, error: NonFiniteError, window: Window) -> None:
+        super().__init__(str(error))
+        self.error, self.window = error, window
+
+    def named(self, task: Task[Any, Any], items: Sequence[Any]) -> NonFiniteError:
+        """Return the error with the sequence or site in the task's words, where the task has any."""
+        subject = getattr(task, "subject", None)
+        return self.error if subject is None else self.error.about(subject(items, self.window, self.error.part))
 
 
 @dataclass(slots=True)

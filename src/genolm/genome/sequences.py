@@ -52,6 +52,12 @@ class SequenceRecord:
         if not self.sequence:
             raise InputError("the sequence is empty", value=self.id)
 
+    @property
+    def named(self) -> str:
+        """The sequence in words, for messages: its name, and its coordinates where the name doesn't hold them."""
+        place = "" if self.interval is None or str(self.interval) in self.id else f" ({self.interval})"
+        return f"sequence {self.id!r}{place}"
+
 
 def read_sequences(
     source: Any,

@@ -99,11 +99,24 @@ def read_variants(source: Any) -> Iterator[VariantRecord]:
 
 def _from_vcf(path: Path) -> Iterator[VariantRecord]:
     for index, (number, line) in enumerate(read_vcf_text(path).records):
-        chrom, pos, name, ref, alt = decoded(b"\t".join(line.split(b"\t", 5)[:5]), path, number).split("\t")
-        try:
-            yield _record(index, number, chrom, pos, name, ref, alt)
-        except InputError as error:
-            raise InputError(error.message, file=path, line=number, value=error.value) from None
+        yield parse_record(index, number, line, path)
+
+
+def parse_record(index: int, number: int, line: bytes, path: Path) -> VariantRecord:
+    """Return the record in a line of a VCF file.
+
+    Args:
+        index: number of the record in its file, from 0.
+        number: 1-based line.
+        line: the text, as :func:`genolm.genome.vcf_text.read_vcf_text` gives it.
+        path: the file.
+
+    Raises:
+        InputError: with file and line: text that is not UTF-8, a position that is no number, an allele that is none.
+    """
+    chrom, pos, name, ref, alt = decoded(b"\t".join(line.split(b"\t", 5)[:5]), path, number).split("\t")
+    with placed(path, number):
+        return _record(index, number, chrom, pos, name, ref, alt)
 
 
 def _from_table(source: Any) -> Iterator[VariantRecord]:

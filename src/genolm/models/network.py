@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from genolm.models.config import DecoderConfig
 from genolm.models.decoder import Decoder
@@ -41,8 +41,19 @@ def layout_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
     return {f"layers.{layer}.{LAYOUT}": shape for layer in range(config.num_layers)}
 
 
-def tensors_of(network: Network) -> dict[str, Tensor]:
-    """Everything that is stored of a network: its weights and its block layouts, by name, without their gradients."""
-    weights = {name: weight.detach() for name, weight in network.named_parameters()}
-    layouts = {name: layout for name, layout in network.named_buffers() if name.endswith(f".{LAYOUT}")}
-    return weights | layouts
+def tensors_of(network: nn.Module) -> dict[str, Tensor]:
+    """Everything that is stored of a network: its weights and its buffers, by name, without their gradients."""
+    return {name: weight.detach() for name, weight in network.named_parameters()} | stored_buffers(network)
+
+
+def stored_buffers(network: nn.Module) -> dict[str, Tensor]:
+    """The buffers that are stored beside the weights, by name: block layouts, and running statistics of norms.
+
+    Left out are those that a module registers as not persistent, as it makes them again.
+    """
+    return {
+        f"{path}.{name}" if path else name: buffer
+        for path, module in network.named_modules()
+        for name, buffer in module.named_buffers(recurse=False)
+        if name not in module._non_persistent_buffers_set
+    }

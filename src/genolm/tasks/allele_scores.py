@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genolm.engine.batches import collate
+from genolm.models.finite import first_not_finite, not_finite
 from genolm.tasks.allele_windows import Site
 
 if TYPE_CHECKING:
@@ -67,6 +68,9 @@ def score_sites(model: Model, windows: Sequence[Window]) -> list[SiteScores]:
     Args:
         model: one token per base.
         windows: tiles whose origin is `TileSites`; every site compares one base.
+
+    Raises:
+        NonFiniteError: a score is NaN or infinite; the part is the number of the site in its tile.
     """
     network, tiles = model.decoder, [window.origin for window in windows]
     batch = collate([window.sequence for window in windows], model.tokenizer, device=model.device)
@@ -76,7 +80,7 @@ def score_sites(model: Model, windows: Sequence[Window]) -> list[SiteScores]:
     before = torch.tensor([offset - 1 for tile in tiles for offset in tile.offsets], device=model.device)
     log_probs_N4 = _log_probs(model, network.head(hidden_BLD[rows, before]))
     parts = log_probs_N4.split([len(tile.sites) for tile in tiles])
-    return [_difference(window, part) for window, part in zip(windows, parts)]
+    return _finite(model, [_difference(window, part) for window, part in zip(windows, parts)])
 
 
 def score_suffixes(model: Model, windows: Sequence[Window]) -> list[SiteScores]:
@@ -85,10 +89,22 @@ def score_suffixes(model: Model, windows: Sequence[Window]) -> list[SiteScores]:
     Args:
         model: one token per base.
         windows: tiles whose origin is `TileSites`; the sequence reaches to the last base that any site compares.
+
+    Raises:
+        NonFiniteError: as :func:`score_sites`.
     """
     # A batch of branches is no larger than the batch of tiles that the engine thought would fit.
     budget = max(_LEAST_BRANCH_TOKENS, sum(map(len, windows)))
-    return [_tile_scores(model, window, budget) for window in windows]
+    return _finite(model, [_tile_scores(model, window, budget) for window in windows])
+
+
+def _finite(model: Model, tiles: list[SiteScores]) -> list[SiteScores]:
+    """The scores themselves, once all of them are finite; a sum is finite only if all its terms are."""
+    for row, tile in enumerate(tiles):
+        site = first_not_finite(tile.scores_N)
+        if site is not None:
+            raise not_finite(model, row, site)
+    return tiles
 
 
 def _difference(window: Window, log_probs_N4: Tensor) -> SiteScores:

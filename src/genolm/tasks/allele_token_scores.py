@@ -5,6 +5,7 @@ Shapes: B rows, L tokens of the longest, N places asked about, D dimensions, V v
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genolm.engine.batches import collate
+from genolm.models.finite import not_finite
 from genolm.tasks.allele_tokens import AlleleTokens
 from genolm.tasks.allele_windows import Obstacle
 from genolm.tasks.log_probabilities import token_log_probs
@@ -34,6 +36,9 @@ def masked_ratio(model: Model, pairs: Sequence[AlleleTokens]) -> list[Ratio]:
 
     Alleles of as many tokens share one pass, as what is read is the same. ``n_in_token`` where one of the tokens that
     differ is not made of A, C, G and T alone.
+
+    Raises:
+        NonFiniteError: a score is NaN or infinite; the row is the number of the pair.
     """
     mask_id, readings, targets = model.tokenizer.special_id(MASK), [], []
     for pair in pairs:
@@ -43,7 +48,7 @@ def masked_ratio(model: Model, pairs: Sequence[AlleleTokens]) -> list[Ratio]:
             targets.append(alleles)
     log_probs = _masked_log_probs(model, readings)
     sums = iter([_sum(own, ids, _plain(model)) for own, alleles in zip(log_probs, targets) for ids in alleles])
-    return [_difference(ref, alt) for ref, alt in zip(sums, sums)]
+    return _finite(model, [_difference(ref, alt) for ref, alt in zip(sums, sums)])
 
 
 def window_ratio(model: Model, pairs: Sequence[AlleleTokens]) -> list[Ratio]:
@@ -51,6 +56,9 @@ def window_ratio(model: Model, pairs: Sequence[AlleleTokens]) -> list[Ratio]:
 
     Tokens after them that are not made of A, C, G and T alone are not counted. ``n_in_token`` where one of those that
     differ is not, ``no_context`` where nothing precedes them and the model has no special token for the beginning.
+
+    Raises:
+        NonFiniteError: as :func:`masked_ratio`.
     """
     rows = [np.concatenate([pair.left, own, pair.right]) for pair in pairs for own in (pair.ref, pair.alt)]
     batch = collate([model.frame(row) for row in rows], model.tokenizer, device=model.device)
@@ -70,7 +78,15 @@ def window_ratio(model: Model, pairs: Sequence[AlleleTokens]) -> list[Ratio]:
         )
         counted = np.concatenate([np.ones(len(own), bool), plain[pair.right]])
         values.append(float(found_1N[0].double().cpu().numpy()[counted].sum()))
-    return [_difference(ref, alt) for ref, alt in zip(values[::2], values[1::2])]
+    return _finite(model, [_difference(ref, alt) for ref, alt in zip(values[::2], values[1::2])])
+
+
+def _finite(model: Model, ratios: list[Ratio]) -> list[Ratio]:
+    """The scores themselves, once all that are numbers are finite."""
+    for row, ratio in enumerate(ratios):
+        if not isinstance(ratio, str) and not math.isfinite(ratio):
+            raise not_finite(model, row)
+    return ratios
 
 
 def _difference(ref: Ratio, alt: Ratio) -> Ratio:

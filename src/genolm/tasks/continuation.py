@@ -12,6 +12,7 @@ from torch import Tensor
 
 from genolm.engine.batches import Batch, collate
 from genolm.models.cache import KVCache
+from genolm.models.finite import require_finite
 from genolm.tasks.log_probabilities import base_log_probs
 from genolm.tasks.passes import CHUNK_TOKENS
 from genolm.tasks.sampling import Sampler, draw
@@ -45,6 +46,9 @@ def continue_prompts(
     Returns:
         Bases (B, T) as 0..3 in ACGT order, and their mean log-probability (B,) in nats under the model itself, over
         A, C, G, T, before the sampler's rules.
+
+    Raises:
+        NonFiniteError: a log-probability is NaN or infinite.
     """
     steps = _Steps(model, _collated(model, prompts), chunk or CHUNK_TOKENS)
     base_ids = torch.tensor(model.tokenizer.base_ids)
@@ -98,7 +102,9 @@ class _Steps:
         output = self.model.decoder(
             ids_BL, mask_BL=mask_BL, positions_BL=places_BL, cache=self.cache, layers={last}, logits=False
         )
-        return base_log_probs(self.model, output.hidden[last][:, -1]).cpu()
+        log_probs_B4 = base_log_probs(self.model, output.hidden[last][:, -1]).cpu()
+        require_finite(self.model, log_probs_B4)
+        return log_probs_B4
 
 
 def _slices(length: int, width: int) -> list[slice]:

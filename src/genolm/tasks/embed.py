@@ -112,6 +112,10 @@ class EmbedTask:
         joined = [self._joined(row) for row in pieces]
         return [self._per_base(window, pooled) for window, pooled in zip(windows, joined)]
 
+    def subject(self, items: Sequence[SequenceRecord], window: Window, part: int) -> str:
+        """The sequence of a window, in words."""
+        return items[window.origin[0]].named
+
     def rows(
         self, items: Sequence[SequenceRecord], windows: Sequence[Window], outputs: Sequence[Pooled]
     ) -> pl.DataFrame:

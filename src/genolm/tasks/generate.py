@@ -117,6 +117,10 @@ class GenerateTask:
         texts = [_LETTERS[row].tobytes().decode() for row in bases_BT]
         return [Continued(text, float(mean)) for text, mean in zip(texts, means_B)]
 
+    def subject(self, items: Sequence[Request], window: Window, part: int) -> str:
+        """The sequence that a window begins, in words."""
+        return window.origin.named
+
     def rows(self, items: Sequence[Request], windows: Sequence[Window], outputs: Sequence[Continued]) -> pl.DataFrame:
         """A row for each request."""
         rows = [

@@ -118,6 +118,10 @@ class GenerateTokensTask:
         bases = text if self.whole_tokens else text[: self.limits.max_bases]
         return Written(bases, drawn.reason, len(drawn.ids_T), float(drawn.log_probs_T.sum()), len(text))
 
+    def subject(self, items: Sequence[Request], window: Window, part: int) -> str:
+        """The sequence that a window begins, in words."""
+        return window.origin.named
+
     def rows(self, items: Sequence[Request], windows: Sequence[Window], outputs: Sequence[Written]) -> pl.DataFrame:
         """A row for each request."""
         rows = [

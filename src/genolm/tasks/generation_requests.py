@@ -31,6 +31,11 @@ class Request:
     number: int
     sample: int
 
+    @property
+    def named(self) -> str:
+        """The sequence in words, for messages."""
+        return f"the continuation of prompt {self.prompt_id!r}, sample {self.sample}"
+
 
 def prompts_of(source: Source) -> Iterator[tuple[str, str]]:
     """Names and bases; an empty text, which no file can hold, is a prompt too."""

@@ -93,6 +93,10 @@ class ScoreTask:
             return masked_scores(model, windows, self.passes)
         return causal_scores(model, windows, self.normalise)
 
+    def subject(self, items: Sequence[SequenceRecord], window: Window, part: int) -> str:
+        """The sequence of a window, in words."""
+        return items[window.origin[0]].named
+
     def rows(
         self, items: Sequence[SequenceRecord], windows: Sequence[Window], outputs: Sequence[Float32]
     ) -> pl.DataFrame:
@@ -145,8 +149,8 @@ class ScoreTask:
         self, items: list[SequenceRecord], values: list[Float32], strands: dict[tuple[int, bool], Scored]
     ) -> pl.DataFrame:
         counts = [int(np.count_nonzero(~np.isnan(one))) for one in values]
-        sums = [float(np.nansum(one, dtype=np.float64)) for one in values]
-        means = [total / count if count else None for total, count in zip(sums, counts)]
+        sums = [float(np.nansum(one, dtype=np.float64)) if count else None for one, count in zip(values, counts)]
+        means = [None if total is None else total / count for total, count in zip(sums, counts)]
         pseudo = "pseudo_" if self.passes else ""
         columns = {
             **coordinates(items, self.source.kind),
@@ -267,7 +271,8 @@ def score(
     Returns:
         ``out``, or without one a polars table. For each sequence: ``id``, coordinates (0-based, half-open) where known,
         ``length``, ``scored_bases``, ``log_likelihood_sum_nats``, ``log_likelihood_mean_nats_per_base`` and
-        ``bits_per_base`` (null when nothing was scored; lower is likelier), with tokens of several bases
+        ``bits_per_base`` (lower is likelier; these three are null where no base has a score), with tokens of several
+        bases
         ``scored_tokens`` (of all strands) and ``log_likelihood_mean_nats_per_token``, ``strands``. For each base:
         ``id``, ``chrom``, ``start`` (0-based) and ``strand`` of the base for intervals, ``position`` in the sequence
         (0-based), ``base``, ``log_probability_nats``. Of encoders the names begin with ``pseudo_`` and ``masked_``.
@@ -275,7 +280,7 @@ def score(
     Raises:
         InputError: input that cannot be used; a track of input without coordinates or with overlaps.
         ModelError: no such model, a context beyond the model's, ``passes`` for a decoder, or probabilities over
-            ``bases`` where the model has none.
+            ``bases`` where the model has none; numbers of the model that are NaN or infinite.
         RunError: the output exists, or parts of another run are in the way.
         ResourceError: not enough memory or disk.
     """

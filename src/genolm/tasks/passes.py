@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from genolm.engine.batches import Batch, collate
+from genolm.models.finite import require_finite
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,7 +51,19 @@ def hidden_chunks(
             chunk is one segment of every row that has one yet.
         layers: 0 (embedding) to ``num_layers`` (after the final norm, where there is one).
         chunk: most tokens of one pass of a causal network; None for :data:`CHUNK_TOKENS`. An encoder reads all at once.
+
+    Raises:
+        NonFiniteError: a hidden state of a real token is NaN or infinite.
     """
+    for found in _hidden_chunks(model, windows, layers, chunk):
+        for x_BLD in found.hidden.values():
+            require_finite(model, x_BLD, found.mask_BL)
+        yield found
+
+
+def _hidden_chunks(
+    model: Model, windows: Sequence[Window], layers: Collection[int], chunk: int | None
+) -> Iterator[Chunk]:
     batch = framed_batch(model, windows)
     body_BL = body_mask(model, batch)
     width = chunk or CHUNK_TOKENS

@@ -6,6 +6,7 @@ Shapes: B sequences, V things to choose from: four bases in ACGT order, or the i
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genolm.errors import InputError
+
+_LARGEST = sys.float_info.max
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,9 @@ class Sampler:
     def _penalised(self, scores_BV: Tensor, written_BV: Tensor) -> Tensor:
         scores_BV = scores_BV.double()
         penalised = torch.where(scores_BV < 0, scores_BV * self.repetition_penalty, scores_BV / self.repetition_penalty)
-        return torch.where(written_BV, penalised, scores_BV)
+        # An extreme penalty must leave something to choose: only what may not be drawn is minus infinity.
+        penalised = penalised.clamp(-_LARGEST, _LARGEST)
+        return torch.where(written_BV & scores_BV.isfinite(), penalised, scores_BV)
 
     def _kept(self, falling_BV: Tensor) -> Tensor:
         """Which of the probabilities, sorted downwards, can be drawn."""

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from genolm.engine.batches import collate
 from genolm.errors import InputError, ModelError
+from genolm.models.finite import first_not_finite, not_finite
 from genolm.models.stepping import Steps, begin_steps
 from genolm.tasks.passes import CHUNK_TOKENS
 from genolm.tasks.sampling import Sampler
@@ -101,20 +102,36 @@ def continue_tokens(
         pack: whether a copy of the weights may be made for speed.
 
     Raises:
-        ModelError: a prompt that fills the context, without ``limits.slide``.
+        ModelError: a prompt that fills the context, without ``limits.slide``; a vocabulary without a token that may
+            be drawn.
+        NonFiniteError: a log-probability is NaN or infinite; the row is the number of the prompt.
     """
     each = [limits] * len(prompts) if isinstance(limits, Limits) else limits
     rows = [
-        _Row(np.asarray(ids, np.int64), own, stream) for ids, own, stream in zip(prompts, each, streams, strict=True)
+        _Row(number, np.asarray(ids, np.int64), own, stream)
+        for number, (ids, own, stream) in enumerate(zip(prompts, each, streams, strict=True))
     ]
     longest = max((len(row.prompt) for row in rows if not row.limits.slide), default=0)
     if longest >= model.context:
         raise ModelError(f"a prompt of {longest:,} tokens leaves no room in the {model.context:,} that the model reads")
+    check_vocabulary(model)
     growing = rows
     while growing:
         _Round(model, growing, sampler, chunk or CHUNK_TOKENS).run(pack)
         growing = [row for row in growing if row.reason == "context" and row.limits.slide]
     return [row.drawn() for row in rows]
+
+
+def check_vocabulary(model: Model) -> None:
+    """Raise unless there is a token to draw.
+
+    Raises:
+        ModelError: no token of the vocabulary is made of A, C, G and T alone.
+    """
+    if not model.tokenizer.plain_ids.any():
+        raise ModelError(
+            f"{model.card.name} cannot generate DNA: no token of its vocabulary is made of A, C, G and T alone"
+        )
 
 
 def prompt_ids(model: Model, prompt: str) -> NDArray[np.int64]:
@@ -133,6 +150,7 @@ def prompt_ids(model: Model, prompt: str) -> NDArray[np.int64]:
 class _Row:
     """A sequence while it grows."""
 
+    number: int
     prompt: NDArray[np.int64]
     limits: Limits
     stream: np.random.Generator
@@ -229,6 +247,10 @@ class _Round:
     def _choose(self, logits_AV: Tensor) -> tuple[Tensor, Tensor]:
         """A token for each sequence, and its log-probability under the model itself; the logits are used up."""
         log_probs_AV = logits_AV.log_softmax(1)
+        # One logit that is NaN or infinity makes all log-probabilities of its row NaN.
+        place = first_not_finite(log_probs_AV.amax(1))
+        if place is not None:
+            raise not_finite(self.model, self.rows[place].number)
         scores_AV = logits_AV.index_fill_(1, self.barred, float("-inf"))
         early_A = (self.tokens_A < self.bounds.least_tokens_A) | (self.bases_A < self.bounds.least_bases_A)
         scores_AV[:, self.end].masked_fill_(torch.from_numpy(early_A), float("-inf"))

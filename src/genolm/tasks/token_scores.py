@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genolm.engine.windows import Window
+from genolm.models.finite import require_finite
 from genolm.tasks.log_probabilities import Normalisation, token_log_probs
 from genolm.tasks.passes import Chunk, body_mask, framed_batch, hidden_chunks
 from genolm.tokens.tokenizer import MASK, Tokenizer
@@ -30,6 +31,9 @@ def causal_scores(model: Model, windows: Sequence[Window], normalise: Normalisat
 
     NaN at a token that nothing precedes (the first, without special tokens before it) and at tokens that are not made
     of A, C, G and T alone.
+
+    Raises:
+        NonFiniteError: a log-probability of a real token is NaN or infinite.
     """
     last = model.config.num_layers
     columns: list[Tensor] = []
@@ -47,6 +51,9 @@ def masked_scores(model: Model, windows: Sequence[Window], passes: int) -> list[
 
     In each of ``passes`` passes every ``passes``-th token is masked, so that each is predicted once from the others but
     those masked with it (pseudo-likelihood; Salazar et al. 2020 mask one at a time). NaN as in :func:`causal_scores`.
+
+    Raises:
+        NonFiniteError: as :func:`causal_scores`.
     """
     batch = framed_batch(model, windows)
     body_BL = body_mask(model, batch)
@@ -57,7 +64,9 @@ def masked_scores(model: Model, windows: Sequence[Window], passes: int) -> list[
         hidden_BL = body_BL & (number_BL == number)
         ids_BL = batch.ids_BL.masked_fill(hidden_BL, mask_id)
         values_BL[hidden_BL] = masked_log_probs(model, ids_BL, batch.mask_BL, hidden_BL, batch.ids_BL[hidden_BL])
-    values_BL = values_BL.masked_fill(~plain(model.tokenizer, batch.ids_BL), float("nan"))
+    plain_BL = plain(model.tokenizer, batch.ids_BL)
+    require_finite(model, values_BL[..., None], body_BL & plain_BL)
+    values_BL = values_BL.masked_fill(~plain_BL, float("nan"))
     return [row[body].copy() for row, body in zip(values_BL.cpu().numpy(), body_BL.cpu().numpy())]
 
 
@@ -96,13 +105,17 @@ def _chunk_scores(
     """Scores of a chunk's tokens; the last hidden state before it predicts its first token."""
     if before_B1D is None:
         nothing = x_BLD.new_full((len(x_BLD), 1), float("nan"), dtype=torch.float32)
-        return torch.cat((nothing, _scores(model, x_BLD[:, :-1], chunk.ids_BL[:, 1:], normalise)), 1)
-    return _scores(model, torch.cat((before_B1D, x_BLD[:, :-1]), 1), chunk.ids_BL, normalise)
+        after = _scores(model, x_BLD[:, :-1], chunk.ids_BL[:, 1:], chunk.mask_BL[:, 1:], normalise)
+        return torch.cat((nothing, after), 1)
+    return _scores(model, torch.cat((before_B1D, x_BLD[:, :-1]), 1), chunk.ids_BL, chunk.mask_BL, normalise)
 
 
-def _scores(model: Model, x_BLD: Tensor, targets_BL: Tensor, normalise: Normalisation) -> Tensor:
-    values = token_log_probs(model, x_BLD, targets_BL, normalise=normalise)
-    return values.masked_fill(~plain(model.tokenizer, targets_BL), float("nan"))
+def _scores(model: Model, x_BLD: Tensor, targets_BL: Tensor, mask_BL: Tensor, normalise: Normalisation) -> Tensor:
+    values_BL = token_log_probs(model, x_BLD, targets_BL, normalise=normalise)
+    plain_BL = plain(model.tokenizer, targets_BL)
+    # Before NaN comes to mean that a token has no score.
+    require_finite(model, values_BL[..., None], mask_BL & plain_BL)
+    return values_BL.masked_fill(~plain_BL, float("nan"))
 
 
 def _body(model: Model, window: Window) -> int:

@@ -136,6 +136,11 @@ class TokenVariantTask(VariantRun):
         pairs = [window.origin.tokens for window in windows]
         return (masked_ratio if self.method == "masked" else window_ratio)(model, pairs)
 
+    def subject(self, items: Sequence[Query], window: Window, part: int) -> str:
+        """The variant of a window, in words."""
+        pair: Pair = window.origin
+        return self.named(items, pair.row, pair.reverse)
+
     def rows(self, items: Sequence[Query], windows: Sequence[Window], outputs: Sequence[Ratio]) -> pl.DataFrame:
         """One row for every alternative."""
         calls = [call for item in items for call in item.calls]

@@ -116,6 +116,11 @@ class VariantRun:
         """The variants, when they are a file, and the genome."""
         return (self.source, self.genome) if isinstance(self.source, Path) else (self.genome,)
 
+    def named(self, items: Sequence[Query], row: int, reverse: bool) -> str:
+        """An alternative allele of the records, by its number, in words."""
+        call = [call for item in items for call in item.calls][row]
+        return f"variant {call.variant}" + (" on the reverse strand" if reverse else "")
+
     def frame(
         self,
         items: Sequence[Query],

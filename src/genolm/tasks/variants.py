@@ -133,6 +133,11 @@ class VariantTask(VariantRun):
         """Scores of the sites of every tile."""
         return (score_sites if self.method == "conditional" else score_suffixes)(model, windows)
 
+    def subject(self, items: Sequence[Query], window: Window, part: int) -> str:
+        """The variant at a site of a tile, in words."""
+        tile: TileSites = window.origin
+        return self.named(items, tile.rows[part], tile.reverse)
+
     def rows(self, items: Sequence[Query], windows: Sequence[Window], outputs: Sequence[SiteScores]) -> pl.DataFrame:
         """One row for every alternative."""
         calls = [(item.record, alt, call) for item in items for alt, call in zip(item.record.alts, item.calls)]

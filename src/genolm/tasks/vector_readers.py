@@ -9,6 +9,7 @@ import polars as pl
 
 from genolm.engine.windows import Window
 from genolm.genome.sequences import SequenceRecord
+from genolm.models.finite import rows_numbered
 from genolm.models.model import Model
 from genolm.tasks.embed import EmbedTask, Pooled, choose_layers, context_bases
 from genolm.tasks.pooling import Pooling, PoolingName
@@ -81,7 +82,8 @@ class VectorReaders:
         for which, (one, reader) in enumerate(zip(models_of(model), self.readers, strict=True)):
             places = _places(windows, which)
             if places:
-                outputs.update(zip(places, reader.embedding.forward(one, [windows[place] for place in places])))
+                with rows_numbered(places):
+                    outputs.update(zip(places, reader.embedding.forward(one, [windows[place] for place in places])))
         return [outputs[place] for place in range(len(windows))]
 
     def columns(
@@ -109,6 +111,10 @@ class VectorTask:
     def windows(self, items: Sequence[SequenceRecord], model: Model) -> list[Window]:
         """Pieces of at most the context, for each model."""
         return self.readers.windows(items, model)
+
+    def subject(self, items: Sequence[SequenceRecord], window: Window, part: int) -> str:
+        """The sequence of a window, in words."""
+        return items[window.origin[0][0]].named
 
     def forward(self, model: Model, windows: Sequence[Window]) -> list[Pooled]:
         """The pooled layer of every window."""

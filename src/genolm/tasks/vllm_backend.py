@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 import genolm
-from genolm.errors import GenolmError, InputError, ModelError
+from genolm.errors import GenolmError, InputError, ModelError, NonFiniteError
 from genolm.models.adapters.tokenizers import read_tokenizer
 from genolm.models.config import DecoderConfig
 from genolm.models.config_file import read_config
@@ -26,7 +26,7 @@ from genolm.tasks.generate_tokens import GenerateTokensTask, Written
 from genolm.tasks.generation_requests import Request
 from genolm.tasks.provenance import Provenance
 from genolm.tasks.sampling import stream
-from genolm.tasks.token_continuation import Drawn, Limits, Reason, prompt_ids
+from genolm.tasks.token_continuation import Drawn, Limits, Reason, check_vocabulary, prompt_ids
 
 if TYPE_CHECKING:
     from genolm.models.card import Card
@@ -134,6 +134,7 @@ def _request(model: Model, task: GenerateTokensTask, item: Request, allowed: lis
 
 def _allowed(model: Model, limits: Limits) -> list[int]:
     """Ids of A, C, G and T alone, and the end."""
+    check_vocabulary(model)
     plain = np.flatnonzero(model.tokenizer.plain_ids).tolist()
     return sorted(plain if limits.ignore_end else [*plain, model.tokenizer.eod_id])
 
@@ -142,17 +143,32 @@ def read_answer(model: Model, task: GenerateTokensTask, request: VllmRequest, an
     """One ``CompletionOutput`` as what a request gives.
 
     Raises:
-        GenolmError: it lacks log-probabilities, or ended for a reason that was not asked for.
+        GenolmError: it lacks log-probabilities, holds tokens that were not allowed, or ended for a reason that was not
+            asked for.
+        NonFiniteError: a log-probability is NaN or infinite.
     """
     ids = [int(token) for token in answer.token_ids]
     if answer.logprobs is None or len(answer.logprobs) != len(ids):
         raise GenolmError("vllm gave no log-probability for every token")
+    _refuse_others(request, ids)
     values = [float(_value(at[token])) for token, at in zip(ids, answer.logprobs)]
+    if not np.isfinite(values).all():
+        raise NonFiniteError(
+            f"{model.card.name} in {task.provenance.precision} under vllm",
+            "use --dtype float32 or bfloat16; if that doesn't help, the weights are damaged",
+            subject="a sequence",
+        )
     if ids and ids[-1] == model.tokenizer.eod_id:
         ids, values = ids[:-1], values[:-1]
     reason = _reason(answer.finish_reason, len(ids), task.limits)
     drawn = Drawn(np.array(ids, np.int64), np.array(values, np.float64), reason)
     return task.written(model, drawn)
+
+
+def _refuse_others(request: VllmRequest, ids: list[int]) -> None:
+    """Raise unless all tokens are among those that were allowed."""
+    if wrong := set(ids) - set(request.parameters["allowed_token_ids"]):
+        raise GenolmError(f"vllm wrote token {min(wrong)}, which is not made of A, C, G and T alone")
 
 
 def _value(told: Any) -> float:

@@ -1,8 +1,8 @@
 """A training run's state on disk: written whole or not at all, and never with pickle.
 
-A checkpoint is a folder ``step-N``. ``state.safetensors`` holds weights, optimizer moments and RNG; where the weights
-are spread over processes each writes its own share, ``state-2-of-8.safetensors``. ``state.json`` is written last, with
-the step and the checksum of every file; then the folder appears by one rename. A torn one is not loaded.
+A checkpoint is a folder ``step-N``. ``state.safetensors`` holds weights, buffers, optimizer moments and RNG; where the
+weights are spread over processes each writes its own share, ``state-2-of-8.safetensors``. ``state.json`` is written
+last, with the step and the checksum of every file; then the folder appears by one rename. A torn one is not loaded.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from genolm.errors import RunError
+from genolm.models.network import stored_buffers
 from genolm.training.optimizers import Optimizers
 from genolm.training.sharding import own_share, share_like
 from genolm.training.workers import Workers
@@ -58,18 +59,27 @@ class Checkpoints:
         return target
 
     def load(self, network: nn.Module, optimizer: Optimizers) -> int:
-        """Restore the newest whole checkpoint; returns its step, 0 when there is none.
+        """Restore the newest complete checkpoint; returns its step.
 
         Raises:
-            RunError: its weights are spread over another number of processes.
+            RunError: no checkpoint is complete, or its weights are spread over another number of processes.
         """
-        for path in reversed(_steps(self._folder)):
+        found = _steps(self._folder)
+        for path in reversed(found):
             state = self._whole(path)
             if self._workers.all(state is not None):
                 assert state is not None
                 _restore(load_file(path / self._own), network, optimizer)
                 return int(state["step"])
-        return 0
+        damaged = f" ({', '.join(path.name for path in found)} damaged or incomplete)" if found else ""
+        raise RunError(
+            f"{self._folder} holds no complete checkpoint{damaged}, so there is nothing to continue from: delete the"
+            f" folder {self._folder.parent} and start again without --resume"
+        )
+
+    def newest(self) -> Path | None:
+        """The newest checkpoint, whether complete or not; None before the first."""
+        return next(reversed(_steps(self._folder)), None)
 
     def _prepare(self, staging: Path) -> None:
         for left in self._folder.glob(".step-*"):
@@ -107,6 +117,7 @@ def _steps(folder: Path) -> list[Path]:
 
 def _tensors(network: nn.Module, optimizer: Optimizers) -> dict[str, Tensor]:
     tensors = {f"weight.{name}": own_share(weight.detach()) for name, weight in network.named_parameters()}
+    tensors |= {f"buffer.{name}": own_share(buffer) for name, buffer in stored_buffers(network).items()}
     for index, values in optimizer.state().items():
         for key, value in values.items():
             tensors[f"optimizer.{index}.{key}"] = own_share(value)
@@ -118,6 +129,8 @@ def _tensors(network: nn.Module, optimizer: Optimizers) -> dict[str, Tensor]:
 def _restore(tensors: dict[str, Tensor], network: nn.Module, optimizer: Optimizers) -> None:
     for name, weight in network.named_parameters():
         own_share(weight).copy_(tensors.pop(f"weight.{name}"))
+    for name, buffer in stored_buffers(network).items():
+        own_share(buffer).copy_(tensors.pop(f"buffer.{name}"))
     torch.set_rng_state(tensors.pop("rng.torch"))
     moved = optimizer.weights()
     states: dict[int, dict[str, Tensor]] = {}

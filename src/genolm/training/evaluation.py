@@ -43,8 +43,10 @@ def held_out(
     workers: Workers,
     sharers: int,
     bases_V: Tensor | None = None,
-) -> HeldOut:
+) -> HeldOut | None:
     """The loss on some rows: of the tokens in the second half of each, or of the hidden ones where some are.
+
+    None where no token of the rows counts: all of them are N, or none is hidden.
 
     Args:
         network: the network.
@@ -72,13 +74,20 @@ def held_out(
         sums[2] += count if bases_V is None else bases_V[found.targets_N].sum()
         sums[3] += (found.logits_NV.argmax(-1) == found.targets_N).sum()
     nats, tokens, bases, right = workers.summed(sums).tolist()
+    if not tokens:
+        return None
     return HeldOut(nats / bases / math.log(2), nats / tokens, right / tokens)
 
 
-def frequency_bits(shares_V: NDArray[np.float64], rows: Rows, passes: Passes, bases_V: Tensor) -> float:
-    """Bits per base of the same tokens as in :func:`held_out` by the share of each token alone: the first baseline."""
+def frequency_bits(shares_V: NDArray[np.float64], rows: Rows, passes: Passes, bases_V: Tensor) -> float | None:
+    """Bits per base of the same tokens as in :func:`held_out` by the share of each token alone: the first baseline.
+
+    None where no token of the rows counts.
+    """
     batch = counted_batch(passes, rows)
     targets_N = batch.targets_BL[batch.counted_BL].cpu()
+    if not len(targets_N):
+        return None
     bits = -torch.from_numpy(np.log2(np.maximum(shares_V, 1e-300)))[targets_N].sum()
     return float(bits / bases_V.cpu()[targets_N].sum())
 

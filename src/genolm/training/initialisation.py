@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from genolm.models.block_attention import initial_layout
@@ -23,7 +23,8 @@ def initialise(network: NetworkT, seed: int) -> NetworkT:
 
     Matrices are normal with the config's ``initial_std``; those that write into the residual stream are scaled down by
     ``sqrt(2 * num_layers)``, so that its variance does not grow with depth; norms start at one and biases at
-    zero. A Gengram memory starts as its config says. Random block layouts are drawn as where the network is made.
+    zero. A Gengram memory starts as its config says. Random block layouts are drawn as where the network is made, and
+    running statistics start as their module says.
     """
     generator = torch.Generator().manual_seed(seed)
     std = network.config.initial_std
@@ -46,6 +47,9 @@ def initialise(network: NetworkT, seed: int) -> NetworkT:
                 drawn = initial_layout(network.config, int(name.split(".")[1]))
                 assert drawn is not None
                 layout.copy_(drawn)
+        for module in network.modules():
+            if isinstance(module, nn.modules.batchnorm._NormBase):
+                module.reset_running_stats()
     return network
 
 

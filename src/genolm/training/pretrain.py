@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import time
 from contextlib import ExitStack
@@ -14,7 +15,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from genolm.errors import InputError
+from genolm.errors import InputError, RunError
 from genolm.models.encoder_config import EncoderConfig
 from genolm.models.experts import SwiGLU
 from genolm.models.network import Network, make_network
@@ -42,7 +43,7 @@ from genolm.training.sharding import sharded_network, whole_weights
 from genolm.training.stopping import stop_signals
 from genolm.training.throughput import Clock, Peak, device_peak
 from genolm.training.tokenisation import Tokenisation
-from genolm.training.training_step import TrainingStep
+from genolm.training.training_step import DivergedError, TrainingStep
 from genolm.training.workers import Workers
 
 __all__ = ["next_base_loss", "pretrain", "schedule"]
@@ -69,7 +70,9 @@ def pretrain(
     Args:
         recipe: a recipe, a YAML file, or the name of a shipped recipe.
         out: folder of the run.
-        resume: continue from the newest whole checkpoint in ``out``.
+        resume: continue from the newest complete checkpoint in ``out``. The recipe may then differ in what doesn't
+            decide the weights: ``name``, ``card``, ``trackers``, ``compile``, ``report_every``, ``evaluate_every``,
+            ``evaluate_windows`` and ``checkpoint_every``.
         steps: stop after this many steps of the recipe instead of all (the schedule stays the recipe's).
         log: receives every report as a mapping, besides the file.
 
@@ -78,8 +81,9 @@ def pretrain(
 
     Raises:
         InputError: for a recipe or corpus that cannot be used.
-        RunError: when ``out`` holds a run and ``resume`` is not set, the run of another recipe, of files that changed
-            meanwhile, or one that is going on.
+        RunError: when ``out`` holds a run and ``resume`` is not set, no run or no complete checkpoint and it is, the
+            run of another recipe, of files that changed meanwhile, or one that is going on; when ``out`` cannot be made
+            or written; when a loss or a gradient is NaN or infinite (before a checkpoint with it is written).
         GenolmError: a package that training needs is not installed.
         KeyboardInterrupt: after the checkpoint, when the run was asked to stop.
     """
@@ -209,8 +213,9 @@ class _Run:
             return {}
         stage, shares_V = self.recipe.plan[-1], self.data.tokens.frequencies()
         passes, windows = self.passes[stage.context_parallel], self.data.windows[stage.context]
-        bits = {name: round(frequency_bits(shares_V, rows, passes, self.bases_V), 5) for name, rows in windows.items()}
-        return {"frequency_bits_per_base": bits}
+        bits = {name: frequency_bits(shares_V, rows, passes, self.bases_V) for name, rows in windows.items()}
+        told = {name: round(value, 5) for name, value in bits.items() if value is not None}
+        return {"frequency_bits_per_base": told}
 
     def _step(self, step: int) -> None:
         index, stage, at = place(step, self.recipe)
@@ -221,7 +226,18 @@ class _Run:
         passes = self.passes[stage.context_parallel]
         batch = passes.tensors(self.feed.rows(step, own, teams))
         micro = _micro_rows(stage, self.workers.device)
-        self.take_step(passes, batch, micro, schedule(step, self.recipe), stage.context_parallel)
+        try:
+            self.take_step(passes, batch, micro, schedule(step, self.recipe), stage.context_parallel)
+        except DivergedError as error:
+            raise RunError(f"step {step + 1}: {error}; {self._advice()}") from None
+
+    def _advice(self) -> str:
+        newest = self.checkpoints.newest()
+        kept = "no checkpoint was written yet" if newest is None else f"the newest checkpoint is {newest}"
+        return (
+            f"training stopped, and {kept}. Try a lower optimizer.learning_rate, a longer warm-up (warmup_steps),"
+            " stronger clipping (optimizer.clip) or precision: fp32"
+        )
 
     def _report(self, step: int, clock: Clock) -> None:
         rate = schedule(step - 1, self.recipe) * self.recipe.optimizer.learning_rate
@@ -235,11 +251,14 @@ class _Run:
         stage = place(step - 1, self.recipe).stage
         passes, rows = self.passes[stage.context_parallel], _micro_rows(stage, self.workers.device)
         self.network.eval()
-        found = {
+        measured = {
             name: held_out(self.network, windows, passes, rows, self.workers, stage.context_parallel, self.bases_V)
             for name, windows in self.data.windows[stage.context].items()
         }
         self.network.train()
+        found = {name: one for name, one in measured.items() if one is not None}
+        if wrong := [name for name, one in found.items() if not math.isfinite(one.nats_per_token)]:
+            raise RunError(f"step {step}: the held-out loss of {wrong[0]!r} is not finite; {self._advice()}")
         bits = {name: round(one.bits_per_base, 5) for name, one in found.items()}
         told: dict[str, Any] = {"held_out_bits_per_base": bits}
         if self.bases_V is not None:

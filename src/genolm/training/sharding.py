@@ -8,7 +8,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor
 
-from genolm.models.network import LAYOUT
+from genolm.models.network import stored_buffers
 from genolm.training.initialisation import NetworkT, initialise
 
 
@@ -41,12 +41,14 @@ def share_like(own: Tensor, whole: Tensor) -> Tensor:
 
 
 def whole_weights(network: nn.Module, keep: bool) -> dict[str, Tensor]:
-    """The weights in bf16 on the CPU, and block layouts as they are; every process must call, and those that do not
-    ``keep`` get none."""
+    """The weights in bf16 on the CPU, and buffers as they are; every process must call, and those that do not ``keep``
+    get none.
+
+    Each process has buffers of its own; as under DDP, those of the first one count.
+    """
     found = {}
     for name, weight in network.named_parameters():
         whole = weight.full_tensor() if isinstance(weight, DTensor) else weight
         if keep:
             found[name] = whole.detach().to("cpu", torch.bfloat16, copy=True)
-    layouts = ((name, layout) for name, layout in network.named_buffers() if name.endswith(f".{LAYOUT}"))
-    return found | {name: layout.to("cpu", copy=True) for name, layout in layouts if keep}
+    return found | {name: own_share(one).to("cpu", copy=True) for name, one in stored_buffers(network).items() if keep}

@@ -21,6 +21,10 @@ from genolm.training.passes import Batch, Passes, Predictions
 from genolm.training.workers import Workers, adding_up
 
 
+class DivergedError(Exception):
+    """A loss or a gradient norm that is NaN or infinite; the weights were not moved by it."""
+
+
 class TrainingStep:
     """How the weights move once.
 
@@ -61,11 +65,19 @@ class TrainingStep:
             micro_rows: rows at a time.
             rate: learning rates over their peaks.
             sharers: processes that share each row.
+
+        A batch in which no token counts (all of it N, or nothing hidden) leaves weights and optimizer as they are.
+
+        Raises:
+            DivergedError: the loss or the gradient norm is NaN or infinite; on all processes alike, and before the
+                weights move.
         """
         for group in self._optimizer.param_groups:
             group["lr"] = rate * group["peak"]
         total = self._workers.summed(batch.counted_BL.sum().double()) / sharers
-        self._sums = []
+        self._sums, self._norm = [], 0.0
+        if not float(total):
+            return
         turns = self._workers.most(-(-batch.size // micro_rows))
         for turn in range(turns):
             rows = batch.rows(slice(turn * micro_rows, (turn + 1) * micro_rows))
@@ -73,11 +85,14 @@ class TrainingStep:
                 self._add_gradients(passes, rows if rows.size else batch.idle(), total)
         norm = nn.utils.clip_grad_norm_(self._network.parameters(), self._clip)
         self._norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
+        self._check_finite()
         self._optimizer.step()
         self._optimizer.zero_grad()
 
     def told(self) -> dict[str, Any]:
-        """What the last step has to report; all processes must call."""
+        """What the last step has to report; all processes must call. Null where no token of the batch counted."""
+        if not self._sums:
+            return {"bits_per_base": None, "gradient_norm": 0.0}
         sums = self._workers.summed(torch.stack(self._sums).sum(0)).tolist()
         counted, bases = max(1.0, sums[1]), max(1.0, sums[2])
         told: dict[str, Any] = {"bits_per_base": round(sums[0] / bases / math.log(2), 5)}
@@ -88,6 +103,15 @@ class TrainingStep:
             loads, experts = [round(value / counted, 4) for value in sums[5:]], self._experts.num_experts
             told["expert_load"] = [loads[i : i + experts] for i in range(0, len(loads), experts)]
         return {**told, "gradient_norm": round(float(self._norm), 4)}
+
+    def _check_finite(self) -> None:
+        own = torch.stack(self._sums)[:, 0].sum()
+        if not self._workers.any(not bool(own.isfinite() & torch.as_tensor(self._norm).isfinite())):
+            return
+        sums = self._workers.summed(torch.stack(self._sums).sum(0)).tolist()
+        self._optimizer.zero_grad()
+        loss = sums[0] / max(1.0, sums[1])
+        raise DivergedError(f"the loss is {loss:.4g} nats per token and the gradient norm {float(self._norm):.4g}")
 
     def _add_gradients(self, passes: Passes, batch: Batch, total: Tensor) -> None:
         found = passes.predict(self._network, batch, router=self._experts is not None)

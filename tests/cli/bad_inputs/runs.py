@@ -16,6 +16,7 @@ context: 32
 batch_rows: 2
 steps: 1
 """
+FREE = "What may change on --resume: name, card, trackers, compile, report_every, evaluate_every, evaluate_windows, checkpoint_every"
 
 
 def torn(folder: Path) -> None:
@@ -205,7 +206,7 @@ CASES = (
     Case(
         "pretrain: the folder holds the run of another recipe",
         "pretrain good.yaml run --resume",
-        "run holds the run of another recipe: choose another folder",
+        f"run holds the run of another recipe: choose another folder. {FREE}",
         5,
         {"good.yaml": RECIPE, "run": None, "run/recipe.json": '{"fingerprint": "other"}'},
     ),

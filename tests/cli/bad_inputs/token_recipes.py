@@ -110,12 +110,12 @@ CASES = (
     haplotypes(
         "haplotypes: a reference allele that the sequence does not have",
         people("G", "0|1"),
-        "people.vcf: the reference allele is G and the sequence has A: another build? (value 'chr1:1')",
+        "people.vcf:5: the reference allele is G and the sequence has A: another build? (value 'chr1:1')",
     ),
     haplotypes(
         "haplotypes: genotypes without phase",
         people("A", "0/1"),
-        "people.vcf: the genotype of ada is not phased, so its haplotypes are not known (value 'chr1:1')",
+        "people.vcf:5: the genotype of ada is not phased, so its haplotypes are not known (value 'chr1:1')",
     ),
     haplotypes(
         "haplotypes: an unknown sample",

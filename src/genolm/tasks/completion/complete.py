@@ -110,6 +110,11 @@ class CompletionTask:
         drawn = continue_tokens(model, prompts, limits, self.sampler, streams)
         return [_bases(model, one, len(asked[place].gene.truth)) for place, one in enumerate(drawn)]
 
+    def subject(self, items: Sequence[Asked], window: Window, part: int) -> str:
+        """The completion that a window begins, in words."""
+        asked: Asked = window.origin
+        return f"gene {asked.gene.id!r}, sample {asked.sample}"
+
     def rows(
         self, items: Sequence[Asked], windows: Sequence[Window], outputs: Sequence[tuple[str, float]]
     ) -> pl.DataFrame:

@@ -20,6 +20,7 @@ from genolm.genome.in_memory import Sequences
 from genolm.genome.interval import Interval
 from genolm.genome.sequences import SequenceRecord
 from genolm.genome.tracks import write_bigwig
+from genolm.models.finite import first_not_finite, not_finite
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.estimates import correlation, estimate, products, rank_correlation
 from genolm.tasks.explain.annotation import Annotation, read_annotation
@@ -222,9 +223,9 @@ class _Asked:
         shuffled = shuffled_dinucleotides(record.sequence, self.seed)
         twin = random_weights(self.model, self.seed)
         runs = {
-            "model": self._run(self.model.decoder, before, record.sequence),
-            "shuffled": self._run(self.model.decoder, before, shuffled),
-            "random_weights": self._run(twin, before, record.sequence),
+            "model": self._run(self.model.decoder, before, record.sequence, record.named),
+            "shuffled": self._run(self.model.decoder, before, shuffled, f"{record.named}, shuffled"),
+            "random_weights": self._run(twin, before, record.sequence, record.named),
         }
         return _Explained(record, runs)
 
@@ -242,16 +243,18 @@ class _Asked:
             seed=self.seed,
         )
 
-    def _run(self, network: Decoder, before: str, sequence: str) -> Attributed:
+    def _run(self, network: Decoder, before: str, sequence: str, subject: str) -> Attributed:
         import torch
 
         tokenizer = self.model.tokenizer
         ids = torch.from_numpy(tokenizer.encode(before + sequence).astype(np.int64)).to(self.model.device)
         objective = self._objective(len(before), len(sequence))
-        window = range(len(before), len(ids))
-        effects = substitution_effects(network, ids, objective, window, tokenizer.base_ids)
-        slopes = base_gradients(network, ids, objective, tokenizer.base_ids, tokenizer.n_id)
-        return Attributed(sequence, effects, slopes[len(before) :])
+        effects = substitution_effects(network, ids, objective, range(len(before), len(ids)), tokenizer.base_ids)
+        slopes = base_gradients(network, ids, objective, tokenizer.base_ids, tokenizer.n_id)[len(before) :]
+        known = np.array([base in "ACGT" for base in sequence])
+        if first_not_finite(np.concatenate((effects[known], slopes[known]))) is not None:
+            raise not_finite(self.model, network=network).about(subject)
+        return Attributed(sequence, effects, slopes)
 
     def _objective(self, context: int, length: int) -> Objective:
         if self.position is None:

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from genolm.engine.batches import collate
+from genolm.engine.batches import Batch, collate
 from genolm.engine.progress import Progress
 from genolm.engine.windows import Window
 from genolm.errors import ModelError
@@ -20,6 +20,7 @@ from genolm.genome.in_memory import Sequences
 from genolm.genome.interval import Interval
 from genolm.genome.sequences import SequenceRecord
 from genolm.models.experts import choose_experts
+from genolm.models.finite import first_not_finite, not_finite
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.explain.annotation import read_annotation
 from genolm.tasks.explain.experts_picture import draw_experts
@@ -91,10 +92,14 @@ class ExpertsTask:
 
     def forward(self, model: Model, windows: Sequence[Window]) -> list[Choices]:
         """For every window the experts of its own bases: (2 networks, layers, bases, chosen)."""
-        ids_BL = collate([window.sequence for window in windows], model.tokenizer, device=model.device).ids_BL
+        batch = collate([window.sequence for window in windows], model.tokenizer, device=model.device)
         networks = model.decoder, random_weights(model, self.seed)
-        chosen = np.stack([_chosen(network, ids_BL) for network in networks], 1)
+        chosen = np.stack([_chosen(model, network, batch) for network in networks], 1)
         return [row[:, :, first_own(window, self.context) : len(window)].copy() for row, window in zip(chosen, windows)]
+
+    def subject(self, items: Sequence[SequenceRecord], window: Window, part: int) -> str:
+        """The sequence of a window, in words."""
+        return items[window.origin].named
 
     def rows(
         self, items: Sequence[SequenceRecord], windows: Sequence[Window], outputs: Sequence[Choices]
@@ -185,11 +190,15 @@ _SHARES: dict[str, Any] = {
 }  # fmt: skip
 
 
-def _chosen(network: Decoder, ids_BL: torch.Tensor) -> Choices:
+def _chosen(model: Model, network: Decoder, batch: Batch) -> Choices:
     """The experts of every token in every layer, (B, layers, L, chosen)."""
+    ids_BL = batch.ids_BL
     router = network(ids_BL, logits=False, router=True).router
     layers = []
     for logits_NE in router:
+        row = first_not_finite(logits_NE.view(*ids_BL.shape, -1), batch.mask_BL)
+        if row is not None:
+            raise not_finite(model, row, network=network)
         _, chosen_NC = choose_experts(logits_NE, network.config.experts_per_token)
         layers.append(chosen_NC.view(*ids_BL.shape, -1).cpu().numpy().astype(np.uint16))
     return np.stack(layers, 1)

@@ -18,6 +18,7 @@ from genolm.engine.windows import Window
 from genolm.errors import InputError
 from genolm.genome.in_memory import Sequences
 from genolm.genome.sequences import SequenceRecord
+from genolm.models.finite import require_finite_rows
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.estimates import Estimate, block_sums, estimate, ratio
 from genolm.tasks.explain.lens_picture import draw_lens
@@ -84,7 +85,13 @@ class LensTask:
         ids_BL = collate([window.sequence for window in windows], model.tokenizer, device=model.device).ids_BL
         networks = model.decoder, random_weights(model, self.seed)
         sums = [self._sums(network, model, ids_BL, windows) for network in networks]
+        for network, own in zip(networks, sums, strict=True):
+            require_finite_rows(model, own, network)
         return [np.stack(pair, 1) for pair in zip(*sums)]
+
+    def subject(self, items: Sequence[SequenceRecord], window: Window, part: int) -> str:
+        """The sequence of a window, in words."""
+        return items[window.origin].named
 
     def rows(
         self, items: Sequence[SequenceRecord], windows: Sequence[Window], outputs: Sequence[Float64]

@@ -18,6 +18,7 @@ from genolm.errors import ModelError
 from genolm.genome.in_memory import Sequences
 from genolm.genome.sequences import SequenceRecord
 from genolm.genome.tracks import Piece, write_bigwig
+from genolm.models.finite import require_finite_rows
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.estimates import correlation, estimate, products
 from genolm.tasks.explain.annotation import Annotation, read_annotation
@@ -33,7 +34,7 @@ from genolm.tasks.explain.regions import (
     settle_regions,
 )
 from genolm.tasks.explain.traces import QUANTITIES, memory_layers, memory_traces
-from genolm.tasks.explain.twins import random_tables
+from genolm.tasks.explain.twins import INPUT, random_tables
 from genolm.tasks.folders import Form, Spool, save_picture, whole_folder, write_rows
 from genolm.tasks.provenance import Provenance
 from genolm.tasks.sources import IupacPolicy, Source
@@ -100,7 +101,21 @@ class MemoryTask:
         networks = model.decoder, random_tables(model, self.seed)
         traces = torch.stack([memory_traces(network, model.tokenizer, ids_BL) for network in networks], 1)
         values = traces.cpu().numpy()
-        return [row[..., first_own(window, self.context) : len(window)].copy() for row, window in zip(values, windows)]
+        found = [row[..., first_own(window, self.context) : len(window)].copy() for row, window in zip(values, windows)]
+        for place, network in enumerate(networks):
+            require_finite_rows(model, [self._measured(row[place]) for row in found], network)
+        return found
+
+    def _measured(self, values: Float32) -> Float32:
+        """The numbers of one network, (memories, 3, bases), without the gate that tables at the input don't have."""
+        measured = values.copy()
+        if INPUT in self.layers:
+            measured[self.layers.index(INPUT), QUANTITIES.index("gate")] = 0
+        return measured
+
+    def subject(self, items: Sequence[SequenceRecord], window: Window, part: int) -> str:
+        """The sequence of a window, in words."""
+        return items[window.origin].named
 
     def rows(
         self, items: Sequence[SequenceRecord], windows: Sequence[Window], outputs: Sequence[Float32]

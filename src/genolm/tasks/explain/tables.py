@@ -13,6 +13,7 @@ import polars as pl
 
 from genolm.engine.target import check_target
 from genolm.errors import ModelError
+from genolm.models.finite import first_not_finite, not_finite
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.explain.kmer_pairs import Pairs, codon_pairs, spelled, strand_pairs
 from genolm.tasks.explain.output import can_draw, check_folder
@@ -145,7 +146,10 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
 def _sides(model: Model, seed: int) -> Iterator[_Sides]:
     twins = kmer_tables(random_tables(model, seed))
     for table, twin in zip(kmer_tables(model.decoder), twins):
-        yield _Sides(table, dict(zip(TABLES, (vectors(table), vectors(twin)))))
+        rows = vectors(table)
+        if first_not_finite(rows) is not None:
+            raise not_finite(model).about(f"the table of {table.order}-mers in layer {table.layer}")
+        yield _Sides(table, dict(zip(TABLES, (rows, vectors(twin)))))
 
 
 def _compared(sides: _Sides, pairs: Pairs) -> Iterator[tuple[Any, ...]]:

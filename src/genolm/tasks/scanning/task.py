@@ -13,6 +13,7 @@ from genolm.engine.parts import PartsFolder
 from genolm.engine.windows import Window, cut
 from genolm.errors import InputError
 from genolm.genome.gene_map import read_gene_map
+from genolm.models.finite import rows_numbered
 from genolm.models.model import Model
 from genolm.tasks.likelihood import normalisation_of, passes_of
 from genolm.tasks.log_probabilities import Normalisation
@@ -133,8 +134,14 @@ class ScanTask:
         for which, (one, reader) in enumerate(zip(models_of(model), self.readers, strict=True)):
             places = [place for place, window in enumerate(windows) if window.origin[1] == which]
             if places:
-                outputs.update(zip(places, reader.scores(one, [windows[place] for place in places]), strict=True))
+                with rows_numbered(places):
+                    outputs.update(zip(places, reader.scores(one, [windows[place] for place in places]), strict=True))
         return [outputs[place] for place in range(len(windows))]
+
+    def subject(self, items: Sequence[Tile], window: Window, part: int) -> str:
+        """The tile of a window, in words; positions are 1-based, both ends included."""
+        tile = items[window.origin[0]]
+        return f"{tile.chrom}:{tile.start + 1:,}-{tile.end:,}" + (" on the reverse strand" if tile.reverse else "")
 
     def rows(self, items: Sequence[Tile], windows: Sequence[Window], outputs: Sequence[Float32]) -> pl.DataFrame:
         """A row for each tile: the surprise of its own bases under each model, in the order of the forward strand."""

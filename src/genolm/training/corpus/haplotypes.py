@@ -13,13 +13,16 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genolm.errors import InputError
 from genolm.genome.fasta import contig_alias
+from genolm.genome.lines import decoded
+from genolm.genome.vcf import VariantRecord, parse_record
+from genolm.genome.vcf_text import VcfLines, read_vcf_text
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus.runs import Runs
 
@@ -123,8 +126,9 @@ def read_haplotypes(recipe: HaplotypeRecipe, train: Runs, tokenizer: NucleotideT
     missing genotype reads the reference.
 
     Raises:
-        InputError: a file that is not there or has no genotypes, an unknown sample, a reference allele that is not what
-            the sequence has, a heterozygous genotype without phase, several assemblies and none named.
+        InputError: a file that is not there or has no genotypes, an unknown sample, several assemblies and none named;
+            with file and line (of BCF: the number of the record) a record that cannot be read, a reference allele that
+            is not what the sequence has, a heterozygous genotype without phase.
     """
     places = _Places(train, recipe.assembly)
     left_out = {"not a substitution": 0, "outside training sequence": 0}
@@ -179,10 +183,7 @@ class _Places:
 
 
 def _samples(path: Path, wanted: tuple[str, ...]) -> tuple[str, ...]:
-    with _opened(path) as file:
-        known = tuple(file.header.samples)
-        if not known or "GT" not in file.header.formats:
-            raise InputError("haplotypes need genotypes (GT), and this file has none", file=path)
+    known = _opened(path)[1]
     if unknown := [name for name in wanted if name not in known]:
         raise InputError("the file has no sample of this name", file=path, value=unknown[0])
     return wanted or known
@@ -191,55 +192,97 @@ def _samples(path: Path, wanted: tuple[str, ...]) -> tuple[str, ...]:
 def _substitutions(
     path: Path, samples: Sequence[str], places: _Places, tokenizer: NucleotideTokenizer, left_out: dict[str, int]
 ) -> Iterator[_Substitution]:
-    train = places.train
-    with _opened(path) as file:
-        file.subset_samples(list(samples))
-        for record in file:
-            alleles = [allele.upper() for allele in record.alleles or ()]
-            single = [n for n, allele in enumerate(alleles) if n and len(allele) == 1 and allele in "ACGT"]
-            left_out["not a substitution"] += len(alleles) - 1 - len(single)
-            if len(alleles[0]) != 1 or not single:
-                left_out["not a substitution"] += len(single)
-                continue
-            place = places.find(record.contig, record.pos - 1)
-            if place is None:
-                left_out["outside training sequence"] += len(single)
-                continue
-            document, offset = place
-            has = tokenizer.decode(train.buffers[train.buffer_N[document]][offset : offset + 1])
-            if has != alleles[0]:
-                message = f"the reference allele is {alleles[0]} and the sequence has {has}: another build?"
-                raise InputError(message, file=path, value=f"{record.contig}:{record.pos}")
-            carried_H = _carried(path, record, samples)
-            for number in single:
-                alternative = int(tokenizer.encode(alleles[number])[0])
-                yield _Substitution(document, offset, alternative, carried_H == number)
+    lines, known = _opened(path)
+    genotypes = _Genotypes(path, samples, [known.index(name) for name in samples])
+    for index, (number, line) in enumerate(lines.records):
+        record = parse_record(index, number, line, path)
+        alts = [] if record.alts == (".",) else [alt.upper() for alt in record.alts]
+        single = [n for n, alt in enumerate(alts, start=1) if len(alt) == 1 and alt in "ACGT"]
+        left_out["not a substitution"] += len(alts) - len(single)
+        if len(record.ref) != 1 or not single:
+            left_out["not a substitution"] += len(single)
+            continue
+        place = places.find(record.chrom, record.pos - 1)
+        if place is None:
+            left_out["outside training sequence"] += len(single)
+            continue
+        document, offset = place
+        _check_reference(path, record, places.train, place, tokenizer)
+        carried_H = genotypes.carried(record, line)
+        for allele in single:
+            alternative = int(tokenizer.encode(alts[allele - 1])[0])
+            yield _Substitution(document, offset, alternative, carried_H == allele)
 
 
-def _carried(path: Path, record: Any, samples: Sequence[str]) -> NDArray[np.int64]:
-    """Number of the allele that each haplotype carries, 0 where it is not known, (H,)."""
-    found = np.zeros(2 * len(samples), np.int64)
-    for number, name in enumerate(samples):
-        call = record.samples[name]
-        indices = [index or 0 for index in call.allele_indices or (0,)]
-        if len(indices) > 2:
-            raise InputError(f"{name} has {len(indices)} alleles", file=path, value=f"{record.contig}:{record.pos}")
-        if len(set(indices)) > 1 and not call.phased:
-            message = f"the genotype of {name} is not phased, so its haplotypes are not known"
-            raise InputError(message, file=path, value=f"{record.contig}:{record.pos}")
-        found[2 * number], found[2 * number + 1] = indices[0], indices[-1]
-    return found
+def _check_reference(
+    path: Path, record: VariantRecord, train: Runs, place: tuple[int, int], tokenizer: NucleotideTokenizer
+) -> None:
+    document, offset = place
+    has = tokenizer.decode(train.buffers[train.buffer_N[document]][offset : offset + 1])
+    if has != record.ref.upper():
+        message = f"the reference allele is {record.ref.upper()} and the sequence has {has}: another build?"
+        raise InputError(message, file=path, line=record.line, value=f"{record.chrom}:{record.pos}")
 
 
-def _opened(path: Path) -> Any:
-    import pysam
+class _Genotypes:
+    """The genotypes of some samples in the records of a file.
 
+    Args:
+        path: the file.
+        samples: their names.
+        columns: their places among the samples of the file.
+    """
+
+    def __init__(self, path: Path, samples: Sequence[str], columns: Sequence[int]) -> None:
+        self._path, self._samples, self._columns = path, samples, columns
+        self._read: dict[bytes, tuple[int, int]] = {}
+
+    def carried(self, record: VariantRecord, line: bytes) -> NDArray[np.int64]:
+        """Return the number of the allele that each haplotype carries, 0 where it is not known, (H,)."""
+        form, *calls = line.split(b"\t")[8:]
+        keys = form.split(b":")
+        if b"GT" not in keys:
+            return np.zeros(2 * len(self._samples), np.int64)
+        place = keys.index(b"GT")
+        found: list[int] = []
+        for name, column in zip(self._samples, self._columns):
+            values = calls[column].split(b":")
+            text = values[place] if place < len(values) else b"."
+            try:
+                pair = self._read.get(text) or self._parsed(name, text)
+                if max(pair) > len(record.alts):
+                    raise InputError(f"{name} has allele {max(pair)}, and the record has {len(record.alts)} in ALT")
+            except InputError as error:
+                value = f"{record.chrom}:{record.pos}"
+                raise InputError(error.message, file=self._path, line=record.line, value=value) from None
+            found += pair
+        return np.array(found, np.int64)
+
+    def _parsed(self, name: str, text: bytes) -> tuple[int, int]:
+        """Return the alleles of the two haplotypes; of a haploid genotype its allele twice."""
+        alleles = text.removeprefix(b"|").removeprefix(b"/").replace(b"/", b"|").split(b"|")
+        if not all(allele == b"." or allele.isdigit() for allele in alleles):
+            shown = text.decode("utf-8", "replace")
+            raise InputError(f"the genotype of {name} must be numbers of alleles, as in 0|1, and is {shown!r}")
+        if len(alleles) > 2:
+            raise InputError(f"{name} has {len(alleles)} alleles")
+        numbers = [0 if allele == b"." else int(allele) for allele in alleles]
+        if len(set(numbers)) > 1 and b"/" in text:
+            raise InputError(f"the genotype of {name} is not phased, so its haplotypes are not known")
+        pair = numbers[0], numbers[-1]
+        self._read[text] = pair
+        return pair
+
+
+def _opened(path: Path) -> tuple[VcfLines, tuple[str, ...]]:
+    """A file's lines and the names of its samples."""
     if not path.is_file():
         raise InputError("the haplotypes' VCF file is not there", file=path)
-    before = pysam.set_verbosity(0)  # what is wrong is raised, and an index is not needed
-    try:
-        return pysam.VariantFile(str(path))
-    except (OSError, ValueError) as error:
-        raise InputError(f"not a VCF or BCF file: {error}", file=path) from None
-    finally:
-        pysam.set_verbosity(before)
+    lines = read_vcf_text(path)
+    columns = decoded(lines.header[-1], path, len(lines.header)).split("\t")
+    samples = tuple(columns[9:])
+    if not samples or not any(line.startswith(b"##FORMAT=<ID=GT,") for line in lines.header):
+        raise InputError("haplotypes need genotypes (GT), and this file has none", file=path)
+    if repeated := [name for name in samples if samples.count(name) > 1]:
+        raise InputError("two samples have this name", file=path, line=len(lines.header), value=repeated[0])
+    return lines, samples

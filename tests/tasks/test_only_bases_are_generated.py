@@ -1,0 +1,95 @@
+"""Nothing but A, C, G and T is ever generated, and nothing at all where nothing can be chosen."""
+
+import itertools
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+import genolm
+from genolm import GenolmError, ModelError
+from genolm.errors import NonFiniteError
+from genolm.tasks.presets import PRESETS
+from genolm.tasks.sampling import Sampler
+from genolm.tasks.token_continuation import Limits, continue_tokens
+from genolm.tasks.vllm_backend import read_answer
+
+from .conftest import ocean_model
+
+DECODERS = ("tiny-random", "tiny-random-dense", "tiny-random-gengram", "tiny-random-kmer", "tiny-random-ocean",
+            "tiny-random-ocean-gqa")  # fmt: skip
+EXTREMES = [
+    {"temperature": 0.0},
+    {"temperature": 1e-300},
+    {"temperature": 1e300},
+    {"top_k": 1},
+    {"top_p": 0.0},
+    {"top_k": 10_000, "top_p": 1e-12},
+    {"repetition_penalty": 1e308},
+    {"repetition_penalty": 1e-308},
+    {"repetition_penalty": 1e308, "temperature": 0.0},
+    {"repetition_penalty": 1e308, "top_k": 3, "top_p": 0.5},
+]
+
+
+@pytest.mark.parametrize("name", DECODERS)
+@pytest.mark.parametrize("rules", EXTREMES, ids=str)
+def test_extreme_rules_write_bases(name, rules):
+    model = genolm.load(name, device="cpu")
+    table = genolm.generate(model, ["ACGTNNACGT", ""], n=2, length=40, **rules)
+    assert set("".join(table["generated"])) <= set("ACGT")
+    assert table["generated"].str.len_chars().min() >= 1
+    assert np.isfinite(table["mean_log_probability_nats_per_base"].to_numpy()).all()
+
+
+@pytest.mark.parametrize("preset", sorted(PRESETS))
+def test_presets_write_bases(preset):
+    model = genolm.load("tiny-random-ocean", device="cpu")
+    table = genolm.generate(model, ["ACGT"], preset=preset, n=1, max_tokens=30, min_tokens=5)
+    assert set("".join(table["generated"])) <= set("ACGT")
+
+
+@pytest.mark.parametrize("rules", EXTREMES, ids=str)
+def test_what_may_not_be_drawn_never_is(rules):
+    """By definition and by the quick way, whatever was written before."""
+    scores = torch.tensor([[-np.inf, 1.0, -2.0, -np.inf], [-np.inf, -1.0, -3.0, -np.inf]])
+    uniforms = torch.tensor([0.0, 1 - 2**-53], dtype=torch.float64)
+    for written in itertools.product([False, True], repeat=4):
+        written_BV = torch.tensor([written, written])
+        chosen = Sampler(**rules).choose(scores.clone(), written_BV, uniforms)
+        assert set(chosen.tolist()) <= {1, 2}
+        weights = Sampler(**rules).probabilities(scores.clone(), written_BV)
+        assert bool(weights.isfinite().all()) and float(weights[:, [0, 3]].sum()) == 0
+
+
+def test_a_vocabulary_without_a_token_of_bases_is_refused():
+    model = ocean_model()
+
+    class Barred:
+        """The tokenizer, all of whose tokens hold an N."""
+
+        def __getattr__(self, name):
+            value = getattr(tokenizer, name)
+            return np.zeros_like(value) if name == "plain_ids" else value
+
+    tokenizer = model.tokenizer
+    model.tokenizer = Barred()
+    with pytest.raises(ModelError, match="cannot generate DNA: no token of its vocabulary is made of A, C, G and T"):
+        continue_tokens(model, [np.array([1])], Limits(max_tokens=3), Sampler(), [np.random.default_rng(0)])
+
+
+@pytest.mark.parametrize(
+    ("token", "value", "kind", "message"),
+    [
+        (0, -1.0, GenolmError, "vllm wrote token 0, which is not made of A, C, G and T alone"),
+        (5, float("nan"), NonFiniteError, "under vllm gives numbers that are not finite"),
+        (5, float("-inf"), NonFiniteError, "use --dtype float32 or bfloat16"),
+    ],
+)
+def test_what_another_backend_writes_is_looked_at(token, value, kind, message):
+    request = SimpleNamespace(parameters={"allowed_token_ids": [5, 6, 7, 8]})
+    answer = SimpleNamespace(token_ids=[token], logprobs=[{token: value}], finish_reason="length")
+    task = SimpleNamespace(provenance=SimpleNamespace(precision="float16"))
+    with pytest.raises(kind, match=message):
+        read_answer(ocean_model(), task, request, answer)
