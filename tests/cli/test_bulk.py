@@ -2,6 +2,7 @@
 
 import inspect
 from pathlib import Path
+from unittest.mock import ANY
 
 import polars as pl
 import pytest
@@ -19,7 +20,8 @@ SETTINGS = {
     "resume": False,
     "overwrite": False,
     "shard": None,
-    "progress": False,
+    "progress": ANY,
+    "dry_run": False,
 }
 
 

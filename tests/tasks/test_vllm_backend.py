@@ -39,9 +39,16 @@ class StandIn:
         self.arguments = arguments
         return self
 
-    def generate(self, prompts, parameters):
+    def generate(self, prompts, parameters, use_tqdm):
         self.asked = list(zip([prompt["prompt_token_ids"] for prompt in prompts], parameters))
-        return [SimpleNamespace(outputs=[self.answer(*one)]) for one in self.asked]
+        bar = use_tqdm(total=len(prompts), desc="Processed prompts", dynamic_ncols=True, postfix="estimated")
+        answers = []
+        for one in self.asked:
+            answers.append(SimpleNamespace(outputs=[self.answer(*one)]))
+            bar.update(1)
+        assert bar.format_dict["elapsed"] >= 0
+        bar.close()
+        return answers
 
     @torch.inference_mode()
     def answer(self, prompt, asked):
@@ -155,7 +162,7 @@ def test_the_network_of_a_described_folder_has_no_weights_in_memory(folder):
         ({"max_tokens": 9, "resume": True}, r"the backend vllm has no setting resume \(value True\)"),
         ({"max_tokens": 9, "shard": "1/2"}, "has no setting shard"),
         ({"max_tokens": 9, "device": "cpu"}, "has no setting device"),
-        ({"max_tokens": 9, "token_budget": 64}, "has no setting batch_tokens"),
+        ({"max_tokens": 9, "token_budget": 64}, r"has no setting token_budget \(--batch-tokens\)"),
     ],
 )
 def test_what_vllm_cannot_do_is_refused(folder, stand_in, settings, message):

@@ -39,7 +39,7 @@ def merge(
         overwrite: replace an existing output.
 
     Returns:
-        Where the artefact is, and its numbers of items and parts.
+        Where the artefact is, its numbers of items and parts, and the summary of the whole run.
 
     Raises:
         RunError: when parts are missing or torn, folders belong to different runs, the output exists, or a run is still
@@ -54,8 +54,9 @@ def merge(
         manifest = _agreed(places)
         sources = _sources(list(places), manifest)
         job = _task(manifest, task)
-        assemble(job, (source.read(number) for number, source in enumerate(sources)), own, out)
-    return Result(out, None, manifest.plan.items, manifest.plan.parts, 0)
+        frames, plan = (source.read(number) for number, source in enumerate(sources)), manifest.plan
+        summary = assemble(job, frames, own, out, plan.items)
+    return Result(out, None, plan.items, plan.parts, 0, summary=summary)
 
 
 @contextmanager

@@ -59,6 +59,28 @@ def run_on_disk(task: Task[Any, Any], model: Model, order: Order, progress: Prog
         return _result(task, folder, manifest, order, computed, batcher.token_budget)
 
 
+def left_to_do(task: Task[Any, Any], model: Model, order: Order) -> tuple[Manifest, list[int]]:
+    """The run as :func:`run_on_disk` would go about it, and the parts it would compute; nothing is written.
+
+    Raises:
+        RunError: where that run would be refused.
+    """
+    folder = PartsFolder.of(order.out)
+    _refuse_early(folder, order)
+    manifest = _planned(task, model, order)
+    existing = folder.manifest() if _goes_on(folder, order) else None
+    if existing is not None:
+        _refuse_other(folder, existing, manifest)
+        manifest = existing
+    share = _share(manifest, order)
+    return manifest, sorted(set(share) - folder.ready(share, manifest.run_id))
+
+
+def _goes_on(folder: PartsFolder, order: Order) -> bool:
+    """Whether the parts that are there are kept."""
+    return order.shard is not None or (folder.started and (order.resume or not order.overwrite))
+
+
 def _refuse_early(folder: PartsFolder, order: Order) -> None:
     """Before the input is read: whatever can already be seen to be in the way."""
     check_target(order.out, overwrite=order.overwrite, resume=order.resume)
@@ -94,7 +116,7 @@ def _entered(folder: PartsFolder, manifest: Manifest, order: Order) -> Manifest:
     """The manifest to work by: the one that is there if it is of the same run, else ours, written down."""
     with planning(folder.path) if order.shard else nullcontext():
         _refuse_early(folder, order)  # again: now that nobody else can change it
-        if not order.shard and (not folder.started or (order.overwrite and not order.resume)):
+        if not _goes_on(folder, order):
             folder.clear()
         existing = folder.manifest()
         if existing is not None:
@@ -133,6 +155,6 @@ def _result(
 ) -> Result:
     plan = manifest.plan
     if order.shard is None:
-        assemble(task, folder.frames(plan), folder, order.out)
-        return Result(order.out, None, plan.items, plan.parts, computed, token_budget=budget)
+        summary = assemble(task, folder.frames(plan), folder, order.out, plan.items)
+        return Result(order.out, None, plan.items, plan.parts, computed, token_budget=budget, summary=summary)
     return Result(None, None, plan.items, plan.parts, computed, folder.absent(plan), budget)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from genolm.engine.atomic import disk_full_named, sweep
 from genolm.engine.parts import ASSEMBLING, PartsFolder
+from genolm.engine.summary import FOLDER_MARK, Summary, Tally, warn_of, write_counts
 from genolm.errors import RunError
 
 if TYPE_CHECKING:
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 
     from genolm.engine.task import Task
 
-FOLDER_MARK = "provenance.json"
-"""The file that tells, in an output which is a folder, that genolm wrote it: only such a folder is ever replaced."""
+__all__ = ["FOLDER_MARK", "assemble", "check_target", "write"]
 
 
 def check_target(out: Path, *, overwrite: bool, resume: bool = False, run: Path | None = None) -> None:
@@ -45,8 +45,20 @@ def check_target(out: Path, *, overwrite: bool, resume: bool = False, run: Path 
         raise RunError(f"{out} exists; --overwrite replaces it")
 
 
-def assemble(task: Task[Any, Any], frames: Iterator[pl.DataFrame], folder: PartsFolder, out: Path) -> None:
+def assemble(
+    task: Task[Any, Any], frames: Iterator[pl.DataFrame], folder: PartsFolder, out: Path, items: int
+) -> Summary:
     """Lets the task write the artefact, then takes the parts away.
+
+    Args:
+        task: what wrote the parts.
+        frames: their rows.
+        folder: where they are.
+        out: the artefact.
+        items: items of the input.
+
+    Returns:
+        What the run did, which is also written to the provenance.
 
     Raises:
         ResourceError: when the disk is full; the parts stay.
@@ -54,11 +66,27 @@ def assemble(task: Task[Any, Any], frames: Iterator[pl.DataFrame], folder: Parts
     """
     (folder.path / ASSEMBLING).touch()
     sweep(out)
-    with disk_full_named(out):
-        task.assemble(frames, out)
-    if not out.exists():
-        raise RunError(f"task {task.name} did not write {out}; the parts are kept in {folder.path}")
+    summary = write(task, frames, out, items)
     shutil.rmtree(folder.path)
+    warn_of(summary)
+    return summary
+
+
+def write(task: Task[Any, Any], frames: Iterator[pl.DataFrame], out: Path, items: int) -> Summary:
+    """Lets the task write the artefact, and the counts of its rows into the provenance.
+
+    Raises:
+        ResourceError: when the disk is full.
+        RunError: when the task wrote nothing.
+    """
+    tally = Tally(task, items)
+    with disk_full_named(out):
+        task.assemble(tally.passing(frames), out)
+        if not out.exists():
+            raise RunError(f"task {task.name} did not write {out}; the parts are kept in {PartsFolder.of(out).path}")
+        summary = tally.summary(out)
+        write_counts(task, out, summary)
+    return summary
 
 
 def _ours(folder: PartsFolder) -> bool:

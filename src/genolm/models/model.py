@@ -99,6 +99,12 @@ class Model:
         return self._weight.dtype
 
     @property
+    def weight_bytes(self) -> int:
+        """Memory of the weights, in bytes."""
+        tensors = (*self.network.parameters(), *self.network.buffers())
+        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+    @property
     def context(self) -> int:
         """Longest input, in tokens, that the weights were made for; of a memory, that all its segments hold."""
         if self.recurrent is not None:

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from genolm.engine.progress import Progress
+from genolm.engine.summary import Summary
 from genolm.engine.windows import Window, cut
 from genolm.errors import InputError, ModelError
 from genolm.genome.sequence import reverse_complement
@@ -70,6 +71,7 @@ class EmbedTask:
     bases_per_token: float
     provenance: Provenance
     name: ClassVar[str] = "embed"
+    unit: ClassVar[str] = "sequences"
     logits: ClassVar[bool] = False
 
     @property
@@ -128,6 +130,17 @@ class EmbedTask:
     def collect(self, frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
         """The table."""
         return pl.concat(list(frames))
+
+    def count(self, rows: pl.DataFrame) -> Summary:
+        """Sequences, their bases and the vectors of them."""
+        first = rows.filter(pl.col("layer") == self.layers[0]) if len(self.layers) > 1 else rows
+        first = first if self.pooling.reduces else first.filter(pl.col("position") == 0)
+        layers = f"layer {self.layers[0]}" if len(self.layers) == 1 else f"{len(self.layers)} layers"
+        return Summary(
+            {"sequences": first.height, "bases": int(first["length"].sum())},
+            results={"vectors": rows.height},
+            note=f"{self.width} dimensions, {layers}",
+        )
 
     def metadata(self) -> dict[str, str]:
         """Everything that says how the vectors were made."""
@@ -200,6 +213,7 @@ def embed(
     overwrite: bool = False,
     shard: str | tuple[int, int] | None = None,
     progress: Progress | bool | None = None,
+    dry_run: bool = False,
 ) -> Any:
     """Turns sequences into vectors: the hidden state of a layer, pooled over the sequence's tokens, as float32.
 
@@ -228,6 +242,7 @@ def embed(
         overwrite: replace an existing output.
         shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge`.
         progress: True for a bar on standard error.
+        dry_run: write nothing; measure a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
         ``out``, or without one a polars table: ``id``, coordinates (0-based, half-open) where known, ``length`` in
@@ -245,7 +260,7 @@ def embed(
     refuse_ids(path, overwrite=overwrite, resume=resume)
     chosen = pooling if isinstance(pooling, Pooling) else Pooling(pooling)
     source = settle(inputs, genome=genome, length=length, iupac=iupac)
-    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
+    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     opened = bulk.open(model, path)
     if rc and chosen.name == "none" and opened.tokenizer.bases_per_token != 1:
         raise InputError(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
+from genolm.engine.summary import Summary
 from genolm.tasks.sources import Source
+
+if TYPE_CHECKING:
+    import polars as pl
 
 SUFFIXES = (".fa", ".fasta", ".fna")
 """Endings of the files that generation writes."""
@@ -40,6 +45,13 @@ def prompts_of(source: Source) -> Iterator[tuple[str, str]]:
     stand_ins = ["N" if value == "" else value for value in source.place]
     for value, record in zip(source.place, source.read_values(stand_ins)):
         yield record.id, "" if value == "" else record.sequence
+
+
+def finished(rows: pl.DataFrame, reasons: Iterable[str]) -> Summary:
+    """How many sequences were generated, why each ended, and how many bases are new."""
+    outcomes = Counter(f"ended by {reason}" for reason in reasons)
+    bases = int(rows["generated"].str.len_chars().sum())
+    return Summary({"sequences": rows.height}, outcomes, {"new bases": bases})
 
 
 def write_record(file: TextIO, name: str, prompt: str, new: str, told: Mapping[str, str]) -> None:

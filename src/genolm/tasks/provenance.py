@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import genolm
+from genolm.engine.summary import provenance_path
 
 if TYPE_CHECKING:
     from genolm.models.model import Model
@@ -46,6 +46,4 @@ class Provenance:
         return asdict(self)
 
 
-def provenance_path(out: Path) -> Path:
-    """Where provenance stands for a format that has no room for it: ``OUT.provenance.json``."""
-    return out.with_name(f"{out.name}.provenance.json")
+__all__ = ["Provenance", "provenance_path"]

@@ -152,6 +152,7 @@ def variants(
     overwrite: bool = False,
     shard: str | tuple[int, int] | None = None,
     progress: Progress | bool | None = None,
+    dry_run: bool = False,
 ) -> Any:
     """Scores variants: log p(alternative) - log p(reference) in nats; negative: the alternative is less likely.
 
@@ -194,6 +195,7 @@ def variants(
         overwrite: replace an existing output.
         shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge`.
         progress: True for a bar on standard error.
+        dry_run: write nothing; measure a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
         ``out``, or without one a polars table with a row for every alternative, in the order of the input: ``chrom``,
@@ -213,7 +215,7 @@ def variants(
     path, source = check_suffix(out, (*VCF_SUFFIXES, *SUFFIXES)), _held(inputs)
     _check_pair(source, path)
     Rules(method == "conditional", horizon, on_mismatch)
-    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
+    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     opened = bulk.open(model, path)
     chosen = choose_method(opened, method)
     fasta = genome.path if isinstance(genome, Genome) else Path(genome)

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import polars as pl
 
 import genolm
+from genolm.engine.summary import Summary
 from genolm.engine.windows import Window
 from genolm.genome.sequences import SequenceRecord
 from genolm.models.model import Model
@@ -24,6 +25,7 @@ from genolm.tasks.tables import write_table
 from genolm.tasks.vector_readers import VectorReaders, VectorTask
 
 _TOGETHER = 256  # sequences whose hand-made features are computed at a time
+_NO_CALL = "without a call"
 _MOST_N = 0.1  # share of N from which on a call carries a warning
 
 
@@ -45,6 +47,7 @@ class CallTask(VectorTask):
     readers: VectorReaders
     with_prompt: bool
     name: ClassVar[str] = "detect"
+    unit: ClassVar[str] = "sequences"
 
     @cached_property
     def detector(self) -> Detector:
@@ -86,6 +89,12 @@ class CallTask(VectorTask):
     def collect(self, frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
         """The table."""
         return pl.concat(list(frames))
+
+    def count(self, rows: pl.DataFrame) -> Summary:
+        """Sequences by their call."""
+        outcomes = dict(rows["call"].fill_null(_NO_CALL).value_counts().iter_rows())
+        remedies = {_NO_CALL: "they hold nothing but N"}
+        return Summary({"sequences": rows.height}, outcomes, remedies=remedies, lack="call")
 
     def metadata(self) -> dict[str, str]:
         """Everything that says how the calls were made."""
