@@ -26,6 +26,7 @@ from genolm.cli.options import (
     at_least,
     bulk,
 )
+from genolm.cli.reporter import quietly, tell
 
 Table = Annotated[Path, typer.Argument(metavar="OUTPUT", help="A .parquet, .tsv or .csv table.")]
 
@@ -324,9 +325,9 @@ def merge(
     from genolm.engine.run import merge as function
 
     target = _named(out, folders or [])
-    function(target, tuple(folders or ()), overwrite=overwrite)
-    if not quiet:
-        typer.echo(f"wrote {target}", err=True)
+    with quietly(quiet):
+        result = function(target, tuple(folders or ()), overwrite=overwrite)
+    tell(result.summary, target, quiet=quiet)
 
 
 def _named(out: Path, folders: list[Path]) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -58,7 +59,8 @@ class Summary:
     def __str__(self) -> str:
         """One line: what was read, how it ended, what came of it."""
         results = _listed(self.results) + (f" ({self.note})" if self.note else "")
-        text = _listed(self.inputs) + (f": {_listed(self._ordered)}" if self.outcomes else "")
+        outcomes = ", ".join(f"{count:,} {name}" for name, count in self._ordered.items() if count)
+        text = _listed(self.inputs) + (f": {outcomes}" if outcomes else "")
         return f"{text}; {results}" if results else text
 
     def counts(self) -> dict[str, int]:
@@ -168,4 +170,9 @@ def _sum(one: Counts, other: Counts) -> dict[str, int]:
 
 
 def _listed(counts: Counts) -> str:
-    return ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    """Counts of nouns in the plural, one by one; one alone is in the singular."""
+    return ", ".join(f"{count:,} {name if count != 1 else _singular(name)}" for name, count in counts.items())
+
+
+def _singular(name: str) -> str:
+    return re.sub(r"(?<=\w)s\b", "", name, count=1)

@@ -100,6 +100,12 @@ def _shard(folder: Path, file: str) -> Path:
     return folder / file
 
 
+def stored(folder: Path) -> tuple[int, int]:
+    """How many tensors the safetensors files of a folder hold, and how many bytes the files have."""
+    paths = sorted(folder.glob("*.safetensors"))
+    return sum(len(read_header(path)) for path in paths), sum(path.stat().st_size for path in paths)
+
+
 def read_header(path: Path) -> dict[str, Stored]:
     """What the safetensors file ``path`` holds, by name.
 

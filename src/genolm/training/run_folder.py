@@ -13,11 +13,22 @@ from typing import Any
 from genolm.engine.lock import locked
 from genolm.errors import RunError
 from genolm.training.recipe import Recipe
+from genolm.training.run_log import RunLog
+from genolm.training.throughput import tokens_until
 
 
 def fingerprint_of(recipe: Recipe) -> str:
     """SHA-256 of what decides the weights."""
     return hashlib.sha256(json.dumps(_told(recipe), sort_keys=True, default=str).encode()).hexdigest()
+
+
+def trained(out: Path, recipe: Recipe) -> str:
+    """One line on a finished run: steps, tokens, and bits per base of the held-out splits; read from its log."""
+    lines = RunLog(out / "log.jsonl").lines()
+    step = lines[-1]["step"]
+    held_out = next(line["held_out_bits_per_base"] for line in reversed(lines) if "held_out_bits_per_base" in line)
+    bits = ", ".join(f"{name} {value:.4f}" for name, value in held_out.items())
+    return f"{step:,} steps, {tokens_until(step, recipe):,} tokens; held-out bits per base: {bits}"
 
 
 def check_claim(out: Path, recipe: Recipe, resume: bool) -> None:

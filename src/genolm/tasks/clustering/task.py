@@ -75,7 +75,7 @@ class ClusterTask(VectorTask):
     def conclude(self, counted: Summary, made: Any) -> Summary:
         """The same, with the genomes and the fragments that were left out."""
         left_out = sum(genome["too_many_n"] for one in self.fragments.drawn for genome in one.genomes.values())
-        results = {"genomes": len(self.fragments.files), "left out (too many N)": left_out}
+        results = {"genomes": len(self.fragments.files), "fragments left out (too many N)": left_out}
         return counted + Summary({}, results=results)
 
     def collect(self, frames: Iterator[pl.DataFrame]) -> dict[str, Any]:

@@ -145,7 +145,9 @@ class CompletionTask:
     def conclude(self, counted: Summary, made: Any) -> Summary:
         """The same, with the genes that were left out."""
         left_out = choose_genes(self.choice).left_out
-        return counted + Summary({}, results={f"left out ({reason})": count for reason, count in left_out.items()})
+        return counted + Summary(
+            {}, results={f"genes left out ({reason})": count for reason, count in left_out.items()}
+        )
 
     def metadata(self) -> dict[str, str]:
         """Everything that says how the completions were made."""
