@@ -15,6 +15,7 @@ from genolm.engine.progress import Progress
 from genolm.engine.summary import Summary
 from genolm.engine.windows import Window, cut
 from genolm.errors import InputError, ModelError
+from genolm.genome.contig_lengths import warn_of_lengths
 from genolm.genome.sequence import reverse_complement
 from genolm.genome.sequences import SequenceRecord
 from genolm.tasks.bulk import Bulk
@@ -276,6 +277,7 @@ def embed(
         opened.tokenizer.bases_per_token,
         Provenance.of(opened),
     )
+    warn_of_lengths(source.place, source.genome)
     return bulk.run(task, opened, path)
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from genolm.engine.progress import Progress
 from genolm.engine.windows import Window
 from genolm.errors import InputError, ModelError
+from genolm.genome.contig_lengths import warn_of_lengths
 from genolm.genome.fasta import Genome
 from genolm.genome.formats import file_format
 from genolm.genome.tables import is_table
@@ -228,6 +229,7 @@ def variants(
     else:
         tiling = fit_tiling(opened, chosen, context, horizon)
         task = VariantTask(source, fasta, chosen, bool(rc), on_mismatch, about, tiling)
+    warn_of_lengths(source, fasta)
     return bulk.run(task, opened, path)  # type: ignore[arg-type]
 
 
