@@ -69,11 +69,11 @@ def left_to_do(task: Task[Any, Any], model: Model, order: Order) -> tuple[Manife
     _refuse_early(folder, order)
     manifest = _planned(task, model, order)
     existing = folder.manifest() if _goes_on(folder, order) else None
-    if existing is not None:
-        _refuse_other(folder, existing, manifest)
-        manifest = existing
-    share = _share(manifest, order)
-    return manifest, sorted(set(share) - folder.ready(share, manifest.run_id))
+    if existing is None:
+        return manifest, list(_share(manifest, order))
+    _refuse_other(folder, existing, manifest)
+    share = _share(existing, order)
+    return existing, sorted(set(share) - folder.ready(share, existing.run_id))
 
 
 def _goes_on(folder: PartsFolder, order: Order) -> bool:
