@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from genolm.engine.memory import shown
-from genolm.engine.summary import Summary
+from genolm.engine.summary import Summary, numbered
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +74,12 @@ class Estimate:
 
     def fields(self) -> dict[str, str]:
         """What there is to print, line by line."""
-        some = self.parts_left < self.parts
-        left = f"; {self.items_left:,} {self.unit} in {self.parts_left:,} parts are left" if some else ""
+        whole = f"{numbered(self.items, self.unit)} in {numbered(self.parts, 'parts')}"
+        some = f"{numbered(self.items_left, self.unit)} in {numbered(self.parts_left, 'parts')}"
         free = "" if self.free_bytes is None else f", {shown(self.free_bytes)} free"
         memory = f"weights {shown(self.weight_bytes)}, a batch about {shown(self.batch_bytes)} at its peak{free}"
         return {
-            "input": f"{self.items:,} {self.unit} in {_parts(self.parts)}{left}",
+            "input": whole if self.parts_left == self.parts else f"{whole}; left: {some}",
             "to compute": f"about {self.bases_left:,} bases, {self.tokens_left:,} tokens",
             "batches": f"of at most {self.token_budget:,} tokens",
             "memory": memory,
@@ -91,7 +91,7 @@ class Estimate:
             return "nothing is left to compute"
         if not self.batches:
             return f"about {duration(self.seconds)}: no item goes through the model"
-        batches = f"{self.batches} batch{'es' if self.batches > 1 else ''}"
+        batches = "1 batch" if self.batches == 1 else f"{self.batches} batches"
         return f"about {duration(self.seconds)}, estimated from {batches} in {duration(self.measured_seconds)}"
 
     def __str__(self) -> str:
@@ -110,7 +110,3 @@ def duration(seconds: float) -> str:
         return f"{minutes} min {rest:02d} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
-
-
-def _parts(count: int) -> str:
-    return "1 part" if count == 1 else f"{count:,} parts"

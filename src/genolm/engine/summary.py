@@ -25,6 +25,7 @@ TOLERATED = 0.05
 """Share of items without a result up to which nothing is said."""
 
 Counts = Mapping[str, int]
+_PLURAL = re.compile(r"(?<=\w)s\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,8 @@ class Summary:
             return None
         reason, count = next(iter(lacking.items()))
         items = f"{without:,} of {total:,} {next(iter(self.inputs))} ({without / total:.0%})"
-        return f"{items} have no {self.lack}, most often {reason} ({count:,}): {self.remedies[reason]}"
+        most = "" if reason == f"without a {self.lack}" else f", most often {reason} ({count:,})"
+        return f"{items} have no {self.lack}{most}: {self.remedies[reason]}"
 
     @property
     def _ordered(self) -> dict[str, int]:
@@ -136,6 +138,11 @@ class Tally:
         return self._task.conclude(counted, made) if isinstance(self._task, Concluding) else counted
 
 
+def numbered(count: int, plural: str) -> str:
+    """A number and what it counts: ``2 sequences``, ``1 sequence``."""
+    return f"{count:,} {plural if count != 1 else re.sub(_PLURAL, '', plural, count=1)}"
+
+
 def unit(task: Any) -> str:
     """What the items of a task are called, in the plural."""
     return getattr(task, "unit", "items")
@@ -170,9 +177,4 @@ def _sum(one: Counts, other: Counts) -> dict[str, int]:
 
 
 def _listed(counts: Counts) -> str:
-    """Counts of nouns in the plural, one by one; one alone is in the singular."""
-    return ", ".join(f"{count:,} {name if count != 1 else _singular(name)}" for name, count in counts.items())
-
-
-def _singular(name: str) -> str:
-    return re.sub(r"(?<=\w)s\b", "", name, count=1)
+    return ", ".join(numbered(count, name) for name, count in counts.items())

@@ -151,7 +151,7 @@ def trained_on(training: Training) -> Summary:
     generated = int(training.is_generated.sum())
     held_out = int((~training.parted.trainable_N).sum())
     kinds = {"natural": len(training.samples) - generated, "generated": generated}
-    return Summary({"sequences": len(training.samples)}, kinds, {"held out": held_out})
+    return Summary({"sequences": len(training.samples)}, kinds, {"held out": held_out} if held_out else {})
 
 
 def trained(training: Training, features: pl.DataFrame, source: Mapping[str, Any] | None) -> Detector:
