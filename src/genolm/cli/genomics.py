@@ -16,7 +16,7 @@ from genolm.cli.text import print_table
 Folder = Annotated[
     Path, typer.Option("--out", metavar="FOLDER", help="Folder to write; it appears when it is complete.")
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no table and no closing line.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No table and no summary.")]
 
 
 def cluster(
