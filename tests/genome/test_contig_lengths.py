@@ -32,6 +32,7 @@ def vcf(tmp_path, *lines):
         ("##contig=<ID=chr1,length=101>", "its header gives chr1 101 bases, and g.fa has 100"),
         ("##contig=<ID=1,assembly=b37,length=99>", "its header gives 1 99 bases, and g.fa has 100"),
         ('##contig=<length=7,ID=MT,note="a, b">', "its header gives MT 7 bases, and g.fa has 20"),
+        ('##contig=<note="of ""b37,length=5,",ID=chr2,length=41>', "its header gives chr2 41 bases, and g.fa has 40"),
         ("##contig=<ID=chr1,length=100>", None),
         ("##contig=<ID=chr9,length=5>", None),
         ("##contig=<ID=chr1>", None),

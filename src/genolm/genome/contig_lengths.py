@@ -15,7 +15,8 @@ from genolm.genome.tracks import BigWig
 from genolm.genome.vcf_text import read_vcf_text
 
 _BUILD = "is it another genome build, or a part of one?"
-_CONTIG = re.compile(rb"##contig=<(?:[^\"]*,)?ID=([^,>]+)(?:,.*)?>")
+_QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_CONTIG = re.compile(rb"##contig=<(?:.*,)?ID=([^,>]+)")
 _LENGTH = re.compile(rb"[<,]length=(\d+)[,>]")
 
 
@@ -53,7 +54,8 @@ def contradiction(path: Path, genome: Genome) -> str | None:
 
 def _header_lengths(path: Path) -> Iterator[tuple[str, int]]:
     for line in read_vcf_text(path).header:
-        name, length = _CONTIG.match(line), _LENGTH.search(line)
+        plain = _QUOTED.sub(b"", line)
+        name, length = _CONTIG.match(plain), _LENGTH.search(plain)
         if name and length:
             yield name[1].decode("utf-8", "replace"), int(length[1])
 
