@@ -1,5 +1,6 @@
 """What vLLM is asked and how its answers are read. vLLM itself does not run here: a stand-in decodes by full passes."""
 
+import json
 import sys
 from types import SimpleNamespace
 
@@ -197,3 +198,38 @@ def test_folders_that_vllm_does_not_read(tiny, tmp_path):
         generate(tmp_path / "one", PROMPTS, backend="vllm", max_tokens=9)
     with pytest.raises(InputError, match=r"the backends are torch and vllm \(value 'jax'\)"):
         generate(tiny, PROMPTS, backend="jax")
+
+
+class Told:
+    """A progress that writes down every call."""
+
+    def __init__(self):
+        self.calls = []
+
+    def start(self, label, bases, done):
+        self.calls.append(("start", bases, done))
+
+    def advance(self, bases):
+        self.calls.append(("advance", bases))
+
+    def note(self, text):
+        self.calls.append(("note", text))
+
+    def stop(self):
+        self.calls.append(("stop",))
+
+
+def test_progress_is_told_of_every_sequence_that_is_done(folder, stand_in, capfd):
+    told = Told()
+    generate(folder, PROMPTS, backend="vllm", max_tokens=5, progress=told)
+    (name, bases, done), *steps, end = told.calls
+    assert (name, done, end) == ("start", 0, ("stop",)) and len(steps) == len(PROMPTS)
+    assert sum(step[1] for step in steps) == bases
+    assert capfd.readouterr().err == ""  # vLLM's own bar is not shown beside it
+
+
+def test_what_was_written_is_counted(folder, stand_in, tmp_path):
+    out = tmp_path / "g.fa"
+    generate(folder, PROMPTS, out, backend="vllm", max_tokens=5)
+    counts = json.loads((tmp_path / "g.fa.provenance.json").read_text())["counts"]
+    assert counts["sequences"] == len(PROMPTS) and counts["new bases"] > 0

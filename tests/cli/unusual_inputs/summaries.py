@@ -67,7 +67,7 @@ CASES = (
         "scored, since every REF fits; a warning names the contig and both lengths",
         counted(ALT_alleles=1, scored=1),
         vcf("11 A C", head="##contig=<ID=c1,length=250>\n"),
-        warning="warning: in.vcf: its header gives c1 250 bases, and one.fa has 100: is it another genome build, or a part",
+        warning="warning: in.vcf: its header gives c1 250 bases, and one.fa has 100: is it another genome build",
     ),
     Unusual(
         "VCF header with a contig named in another way, with text in quotes",
