@@ -1,6 +1,7 @@
 """What verbs print when they end, with --quiet, and with --dry-run; standard output stays clean."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -157,3 +158,44 @@ def test_a_dry_run_tells_what_a_stopped_run_has_left(folder, monkeypatch):
     run(f"embed {MODEL} in.fa out.parquet --shard 2/2")
     done = run(f"embed {MODEL} in.fa out.parquet --resume --dry-run")
     assert "2 sequences in 2 parts; left: 1 sequence in 1 part" in done.stdout
+
+
+RECIPE = """name: small
+model: {vocab_size: 32, hidden_size: 16, num_layers: 1, num_heads: 2, num_kv_heads: 1, head_dim: 8, ffn_size: 16}
+corpus:
+  fasta: [world/genome.fa]
+  held_out: {test: [chr2]}
+context: 32
+batch_rows: 2
+steps: 2
+"""
+ENDS = {
+    "simulate again --length 20900 --contigs 2": r"2 contigs, 20,900 bases; \d+ genes?, \d+ variants\nwrote again\n",
+    "corpus build small.yaml built": r"20,900 bases, 2 contigs: [\d,]+ train, 900 test, \d+ left out; \d+ documents",
+    "pretrain small.yaml run": r"\n2 steps, 128 tokens; held-out bits per base: test \d\.\d{4}\nwrote run/model\n$",
+    "tokenizer train world/genome.fa --out tok --vocab-size 64 --bases 5000": r"^[\d,]+ bases; 64 tokens\nwrote tok\n$",
+    f"convert {MODEL} copy": r"^\d+ tensors, 0\.\d MB\nwrote copy\n$",
+    "explain attribution tiny-random chr1:5001-5020 why --genome world/genome.fa": r"^1 sequence, 20 bases\nwrote",
+    "explain lens tiny-random-dense chr1:5001-5040 what --genome world/genome.fa": r"^1 sequence\nwrote what\n$",
+    "explain tables tiny-random-gengram tables": r"^4 tables: codons, nearest, neighbours, symmetry\nwrote tables\n$",
+    "check made.fa --reference world/genome.fa --out checked": r"^3 sequences: 2 passed, 1 duplicates\nwrote check",
+}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("worlds")
+    run(f"simulate {folder / 'world'} --length 20900 --contigs 2")
+    return folder / "world"
+
+
+@pytest.mark.parametrize("command", ENDS, ids=lambda command: " ".join(command.split()[:2]))
+def test_every_other_verb_that_writes_ends_with_its_counts_too(world, tmp_path, monkeypatch, command):
+    for package in {"check": ("pyrodigal", "edlib"), "explain": ("logomaker",)}.get(command.split()[0], ()):
+        pytest.importorskip(package)
+    monkeypatch.chdir(tmp_path)
+    Path("world").symlink_to(world)
+    Path("small.yaml").write_text(RECIPE)
+    Path("made.fa").write_text("".join(f">m{n}\n{('ACGTTGCAAC', 'GGTACCATTG')[n % 2] * 12}\n" for n in range(3)))
+    done = run(command)
+    assert re.search(ENDS[command], done.stderr), done.stderr

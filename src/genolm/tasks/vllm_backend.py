@@ -201,7 +201,7 @@ def forwarded(progress: Progress, bases: int) -> type[Any]:
         progress: is told of the bases that are done.
         bases: of all requests.
     """
-    from tqdm import tqdm
+    from tqdm import tqdm  # type: ignore[import-untyped]
 
     class Forwarded(tqdm):  # type: ignore[misc]
         def __init__(self, **settings: Any) -> None:

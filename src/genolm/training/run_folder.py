@@ -14,7 +14,7 @@ from genolm.engine.lock import locked
 from genolm.errors import RunError
 from genolm.training.recipe import Recipe
 from genolm.training.run_log import RunLog
-from genolm.training.throughput import tokens_until
+from genolm.training.schedule import tokens_until
 
 
 def fingerprint_of(recipe: Recipe) -> str:

@@ -71,6 +71,7 @@ class ExpertsTask:
     tables: Form
     provenance: Provenance
     name: ClassVar[str] = "explain experts"
+    unit: ClassVar[str] = "sequences"
 
     def items(self) -> Iterator[SequenceRecord]:
         """The sequences."""

@@ -61,6 +61,7 @@ class LensTask:
     tables: Form
     provenance: Provenance
     name: ClassVar[str] = "explain lens"
+    unit: ClassVar[str] = "sequences"
 
     def items(self) -> Iterator[SequenceRecord]:
         """The sequences."""

@@ -74,6 +74,7 @@ class MemoryTask:
     tables: Form
     provenance: Provenance
     name: ClassVar[str] = "explain memory"
+    unit: ClassVar[str] = "sequences"
 
     def items(self) -> Iterator[SequenceRecord]:
         """The sequences in the order of the genome."""
