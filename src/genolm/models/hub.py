@@ -21,6 +21,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from genolm.errors import ModelError, NetworkError
+from genolm.files.caches import expanded, user_cache
 from genolm.models.card import FILE as CARD
 from genolm.models.card import read_json
 from genolm.models.http_files import Progress, RefusedError, Source, fetch_file, fetch_json
@@ -82,9 +83,9 @@ def cache_folder() -> Path:
     """Where downloaded models are kept: GENOLM_CACHE, HF_HUB_CACHE, HF_HOME/hub, or ~/.cache/huggingface/hub."""
     for variable in ("GENOLM_CACHE", "HF_HUB_CACHE"):
         if os.environ.get(variable):
-            return Path(os.environ[variable]).expanduser()
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(os.environ.get("HF_HOME") or f"{cache}/huggingface").expanduser() / "hub"
+            return expanded(os.environ[variable])
+    home = os.environ.get("HF_HOME")
+    return (expanded(home) if home else user_cache() / "huggingface") / "hub"
 
 
 def download(name: str, folder: str | Path | None = None, *, progress: Progress | None = None) -> Path:

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genolm.engine.parts import PartsFolder
 from genolm.engine.progress import Progress
 from genolm.engine.run import run
-from genolm.engine.target import check_target
+from genolm.engine.target import check_beside, check_target
 from genolm.errors import ModelError
 from genolm.models.loading import load
 from genolm.models.model import Model
-from genolm.models.precision import parse_dtype
+from genolm.models.precision import parse_device, parse_dtype, same_device
+from genolm.tasks.provenance import records_beside
 
 if TYPE_CHECKING:
     import torch
@@ -55,13 +57,14 @@ class Bulk:
         """
         if out is not None:
             check_target(out, overwrite=self.overwrite, resume=self.resume)
+            check_beside(out, records_beside(out), overwrite=self.overwrite, resume=self.resume)
         if not isinstance(model, Model):
             return load(model, device=self.device, dtype=self.dtype)
         self._check_loaded(model)
         return model
 
     def run(self, task: Task[Any, Any], model: Model, out: Path | None) -> Any:
-        """Runs the task: ``out`` when there is one, else the task's table."""
+        """Run the task: return ``out`` when there is one, its folder of parts after a shard, else the task's table."""
         result = run(
             task,
             model,
@@ -72,12 +75,12 @@ class Bulk:
             token_budget=self.token_budget,
             progress=self.progress,
         )
-        return result.table if out is None else out
+        if out is None:
+            return result.table
+        return out if self.shard is None else PartsFolder.of(out).path
 
     def _check_loaded(self, model: Model) -> None:
-        import torch
-
         if self.dtype is not None and parse_dtype(self.dtype) != model.dtype:
             raise ModelError(f"the model is loaded in {model.dtype}; load it with dtype={self.dtype!r} instead")
-        if self.device is not None and torch.device(self.device).type != model.device.type:
+        if self.device is not None and not same_device(parse_device(self.device), model.device):
             raise ModelError(f"the model is loaded on {model.device}; load it with device={self.device!r} instead")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,19 +14,39 @@ if TYPE_CHECKING:
     from genolm.models.model import Model
 
 
-@dataclass(frozen=True, slots=True)
+_VERSION = "genolm_version"
+_WITHOUT_ROOM = (".tsv", ".csv", ".npy", ".bw", ".bigwig", ".bedgraph", ".bedgraph.gz")
+
+
+class _WhenRead:
+    """A field that is computed when it is first read: hashing the weights of a large model takes a minute."""
+
+    def __get__(self, owner: Provenance | None, kind: type[Provenance]) -> str:
+        if owner is None:
+            raise AttributeError("fingerprint has no default")
+        value = owner.__dict__["fingerprint"]
+        if callable(value):
+            value = owner.__dict__["fingerprint"] = value()
+        return str(value)
+
+    def __set__(self, owner: Provenance, value: str | Callable[[], str]) -> None:
+        owner.__dict__["fingerprint"] = value
+
+
+@dataclass(frozen=True)
 class Provenance:
     """The model behind a result.
 
     Attributes:
         model: its name.
-        fingerprint: sha256, in hex, of its config and weights as they were computed with.
+        fingerprint: sha256, in hex, of its config and weights as they were computed with; hashed when it is first read,
+            so that a run without an output does not wait for it.
         precision: of the weights, as ``float32``.
         version: of genolm.
     """
 
     model: str
-    fingerprint: str
+    fingerprint: _WhenRead = _WhenRead()  # noqa: RUF009  a descriptor
     precision: str
     version: str
 
@@ -33,11 +54,11 @@ class Provenance:
     def of(cls, model: Model) -> Provenance:
         """What there is to say about a model."""
         precision = str(model.dtype).removeprefix("torch.")
-        return cls(model.card.name, model.fingerprint, precision, genolm.__version__)
+        return cls(model.card.name, lambda: model.fingerprint, precision, genolm.__version__)
 
     def described(self, **settings: object) -> dict[str, str]:
         """Name and text of everything to write down: the model's, then the task's own settings."""
-        written = {"genolm_version": self.version, "model": self.model, "model_fingerprint": self.fingerprint}
+        written = {_VERSION: self.version, "model": self.model, "model_fingerprint": self.fingerprint}
         texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in settings.items()}
         return {**written, "precision": self.precision, **texts}
 
@@ -49,3 +70,20 @@ class Provenance:
 def provenance_path(out: Path) -> Path:
     """Where provenance stands for a format that has no room for it: ``OUT.provenance.json``."""
     return out.with_name(f"{out.name}.provenance.json")
+
+
+def records_beside(out: Path) -> tuple[Path, ...]:
+    """Return the files beside ``out`` that hold its provenance and that somebody else may have written.
+
+    None where the format has room for it, and none where genolm wrote the one that exists: such a record outlives its
+    output where that alone is removed or renamed, and is replaced without a word.
+    """
+    path = provenance_path(out)
+    return (path,) if out.name.lower().endswith(_WITHOUT_ROOM) and not _is_ours(path) else ()
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        return _VERSION in json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False
