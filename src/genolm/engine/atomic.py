@@ -19,8 +19,8 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 def atomic_file(path: Path) -> Iterator[Path]:
     """A path to write instead of ``path``: same folder, same suffixes. On success it takes the place of ``path``.
 
-    On any error it is removed and ``path`` stays as it was. Use it for files and, alike, for folders such as zarr. Where
-    ``path`` is a symbolic link, what it points to is written and the link stays.
+    On any error it is removed and ``path`` stays as it was. Use it for files and, alike, for folders such as zarr.
+    Where ``path`` is a symbolic link, what it points to is written and the link stays.
 
     Raises:
         ResourceError: when the disk is full.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from genolm.engine.atomic import disk_full_named, remove, sweep
 from genolm.engine.parts import ASSEMBLING, MANIFEST, PartsFolder
 from genolm.errors import RunError
-from genolm.files.names import is_utf8, longest_name, name_bytes, through_link
+from genolm.files.names import is_folder, is_utf8, longest_name, name_bytes, through_link
 
 if TYPE_CHECKING:
     import polars as pl
@@ -41,10 +41,10 @@ def check_target(out: Path, *, overwrite: bool, resume: bool = False, run: Path 
         RunError: when the folder does not exist or is not writable, the name is too long or not UTF-8, the output is a
             device or a folder of somebody else's, or it exists.
     """
-    _check_folder(out, through_link(out).parent)
-    if os.path.isdir(out) and out.suffix.lower() != ".zarr" and not (out / FOLDER_MARK).is_file():
-        raise RunError(f"{out} is a folder; choose another output")
     _check_name(out, out.name if run else f"{out.name}.parts")
+    _check_folder(out, through_link(out).parent)
+    if is_folder(out) and out.suffix.lower() != ".zarr" and not (out / FOLDER_MARK).is_file():
+        raise RunError(f"{out} is a folder; choose another output")
     _refuse_device(out)
     if out.exists() and not overwrite and not (resume and _ours(PartsFolder.of(run or out))):
         raise RunError(f"{out} exists; --overwrite replaces it")
@@ -110,7 +110,7 @@ def _take_away(folder: Path) -> None:
 
 
 def _check_folder(out: Path, folder: Path) -> None:
-    if os.path.isdir(folder):
+    if is_folder(folder):
         if not os.access(folder, os.W_OK | os.X_OK):
             raise RunError(f"{out}: the folder {folder} cannot be written")
     elif folder.exists():
@@ -124,20 +124,22 @@ def _check_name(out: Path, longest: str) -> None:
         raise RunError(f"{out}: the name is not valid UTF-8; choose another output")
     most, taken = longest_name(out.parent), name_bytes(Path(longest))
     if taken > most:
-        raise RunError(f"{out}: {longest} would have {taken} bytes, and a file name has at most {most}; shorten it")
+        added = longest.removeprefix(out.name)
+        named = f"the name with {added}, which a run adds," if added else "the name"
+        raise RunError(f"{out}: {named} has {taken} bytes, and the file system allows {most}; choose a shorter name")
 
 
 def _refuse_device(out: Path) -> None:
     """Replacing /dev/null by a file would break the system; a pipe or terminal cannot take a file that is renamed."""
     if out.parent.as_posix() in _DEVICES:
         raise RunError(f"{out} is a device, not a file; choose a file as output")
-    if out.exists() and not stat.S_IFMT(out.stat().st_mode) in (stat.S_IFREG, stat.S_IFDIR):
+    if out.exists() and stat.S_IFMT(out.stat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
         raise RunError(f"{out} is a pipe or device, not a file; choose a file as output")
 
 
 def _same(path: Path, other: Path) -> bool:
     try:
-        return os.path.samefile(path, other)
+        return path.samefile(other)
     except OSError:
         return False
 

@@ -21,7 +21,7 @@ def user_cache() -> Path:
         ResourceError: there is neither a home nor a usable temporary folder.
     """
     if named := os.environ.get("XDG_CACHE_HOME"):
-        return Path(os.path.expanduser(named))
+        return expanded(named)
     try:
         return Path.home() / ".cache"
     except RuntimeError:
@@ -46,7 +46,7 @@ def temporary_cache() -> Path:
 
 def expanded(folder: str) -> Path:
     """Return a folder that a variable of the environment names; ``~`` is the home where there is one."""
-    return Path(os.path.expanduser(folder))
+    return Path(os.path.expanduser(folder))  # noqa: PTH111  pathlib's raises an error without a home
 
 
 def _is_private(folder: Path) -> bool:

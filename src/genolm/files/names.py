@@ -24,15 +24,24 @@ def partial_paths(path: Path) -> list[Path]:
     ending = f"-{_fitting(path)}"
     length = len(MARK) + 8 + len(ending)
     try:
-        names = os.listdir(path.parent)
+        return [place for place in path.parent.iterdir() if _is_partial(place.name, ending, length)]
     except OSError:
         return []
-    return [path.with_name(name) for name in names if _is_partial(name, ending, length)]
 
 
 def through_link(path: Path) -> Path:
     """Return the file that a symbolic link points to, so that it is written and the link stays; else ``path``."""
-    return Path(os.path.realpath(path)) if path.is_symlink() else path
+    return Path(os.path.realpath(path)) if os.path.islink(path) else path  # noqa: PTH114  see is_folder
+
+
+def is_folder(path: Path | str) -> bool:
+    """Return whether there is a folder; False where that cannot be known (no rights, an impossible name)."""
+    return os.path.isdir(path)  # noqa: PTH112  pathlib's raises errors then
+
+
+def is_file(path: Path | str) -> bool:
+    """Return whether there is a regular file; False where that cannot be known."""
+    return os.path.isfile(path)  # noqa: PTH113  pathlib's raises errors then
 
 
 def longest_name(folder: Path) -> int:
@@ -57,6 +66,11 @@ def check_openable(path: Path) -> None:
     """Raise `InputError` where htslib, polars or HDF5 cannot open a file because its name is not UTF-8."""
     if not is_utf8(path):
         raise InputError("the name is not valid UTF-8; rename the file or folder", file=path)
+
+
+def as_argument(path: Path) -> str:
+    """Return a path as an argument of a program, which takes a leading dash for an option."""
+    return f"./{path}" if str(path).startswith("-") else str(path)
 
 
 def shown_path(path: Path | str) -> str:

@@ -13,7 +13,7 @@ import pysam
 
 from genolm.errors import InputError
 from genolm.files.caches import temporary_cache, user_cache
-from genolm.files.names import check_openable, longest_name, name_bytes, partial_path
+from genolm.files.names import as_argument, check_openable, is_file, longest_name, name_bytes, partial_path
 from genolm.genome.lines import check_whole, compression, open_bytes, text_lines
 
 _CHUNK = 1 << 20
@@ -33,7 +33,7 @@ def index_files(path: Path) -> tuple[Path, Path | None]:
     beside = _names(Path(f"{path}"), kind)
     if all(_is_fresh(index, path) for index in beside if index is not None):
         return beside
-    missing = not any(index is not None and index.exists() for index in beside)
+    missing = not any(index is not None and is_file(index) for index in beside)
     target = beside if missing and _may_write(path.parent) and _fit(beside) else _names(_cache_name(path), kind)
     if not all(_is_fresh(index, path) for index in target if index is not None):
         _make(path, target)
@@ -61,7 +61,7 @@ def _fit(names: tuple[Path, Path | None]) -> bool:
 
 def _is_fresh(index: Path, path: Path) -> bool:
     # whole seconds: archives and copies drop fractions
-    return index.is_file() and int(index.stat().st_mtime) >= int(path.stat().st_mtime)
+    return is_file(index) and int(index.stat().st_mtime) >= int(path.stat().st_mtime)
 
 
 def _may_write(folder: Path) -> bool:
@@ -72,7 +72,8 @@ def _may_write(folder: Path) -> bool:
 
 def _cache_name(path: Path) -> Path:
     status = path.stat()
-    key = hashlib.sha256(f"{path.resolve()} {status.st_size} {status.st_mtime_ns}".encode(errors="surrogateescape")).hexdigest()[:16]
+    told = f"{path.resolve()} {status.st_size} {status.st_mtime_ns}"
+    key = hashlib.sha256(os.fsencode(told)).hexdigest()[:16]
     folder = _cache_folder()
     longest = longest_name(folder) - len(f".{key}.fai")
     return folder / f"{os.fsencode(path.name)[:longest].decode('utf-8', 'ignore')}.{key}"
@@ -113,7 +114,7 @@ def _make(path: Path, target: tuple[Path, Path | None]) -> None:
     arguments = ["--fai-idx", str(fresh[0])] + ([] if fresh[1] is None else ["--gzi-idx", str(fresh[1])])
     try:
         with quiet_htslib():
-            pysam.faidx(str(path), *arguments)
+            pysam.faidx(as_argument(path), *arguments)
         _check_complete(path, Path(str(fresh[0])))
         for made, name in zip(fresh, target, strict=True):
             if made is not None and name is not None:

@@ -24,6 +24,7 @@ from genolm.errors import ModelError, NetworkError
 from genolm.files.caches import expanded, user_cache
 from genolm.models.card import FILE as CARD
 from genolm.models.card import read_json
+from genolm.models.config_file import ADAPTER, ADAPTER_ADVICE
 from genolm.models.http_files import Progress, RefusedError, Source, fetch_file, fetch_json
 from genolm.models.naming import CACHED, entry_at, hub_id
 from genolm.models.weight_files import INDEX, PICKLE, SINGLE
@@ -204,6 +205,8 @@ Store = Callable[[Repository, str, Progress | None], Path]
 
 
 def _fetch(repository: Repository, store: Store, progress: Progress | None) -> Path:
+    if ADAPTER in repository.files:
+        raise ModelError(f"{repository.id}: {ADAPTER_ADVICE}")
     _require(repository, CONFIG)
     weights = _weights(repository, store)
     small = [name for name in _SMALL_FILES if name in repository.files]

@@ -46,9 +46,9 @@ class Provenance:
     """
 
     model: str
-    fingerprint: _WhenRead = _WhenRead()  # noqa: RUF009  a descriptor
-    precision: str
-    version: str
+    fingerprint: _WhenRead = _WhenRead()  # a descriptor, not a default
+    precision: str  # type: ignore[misc]  # mypy takes the descriptor for a default
+    version: str  # type: ignore[misc]
 
     @classmethod
     def of(cls, model: Model) -> Provenance:

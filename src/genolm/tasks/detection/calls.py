@@ -19,8 +19,8 @@ from genolm.tasks.detection.features import feature_frame, feature_matrices
 from genolm.tasks.detection.folder import WEIGHTS, Detector, load_detector
 from genolm.tasks.embed import Pooled
 from genolm.tasks.generated.records import without_prompts
-from genolm.tasks.sources import Source
 from genolm.tasks.provenance import records_beside
+from genolm.tasks.sources import Source
 from genolm.tasks.tables import write_table
 from genolm.tasks.vector_readers import VectorReaders, VectorTask
 
