@@ -19,7 +19,7 @@ from genolm.engine.preflight import check_disk, fitting_budget
 from genolm.engine.progress import Progress, showing
 from genolm.engine.result import Result
 from genolm.engine.settings import write_settings
-from genolm.engine.target import assemble, beside, check_beside, check_target, refuse_inputs
+from genolm.engine.target import assemble, beside, check_beside, check_place, check_target, refuse_inputs
 from genolm.errors import RunError
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class Order:
 def run_on_disk(task: Task[Any, Any], model: Model, order: Order, progress: Progress) -> Result:
     """Computes the parts that are not there yet and, unless this is a shard, assembles the artefact."""
     folder = PartsFolder.of(order.out)
+    check_place(order.out, folder.path.name)
     if folder.started and not order.shard:
         with locked(folder.path):  # else a run that is at work now would be called an earlier one
             pass

@@ -41,13 +41,26 @@ def check_target(out: Path, *, overwrite: bool, resume: bool = False, run: Path 
         RunError: when the folder does not exist or is not writable, the name is too long or not UTF-8, the output is a
             device or a folder of somebody else's, or it exists.
     """
-    _check_name(out, out.name if run else f"{out.name}.parts")
+    check_place(out, out.name if run else f"{out.name}.parts")
+    if out.exists() and not overwrite and not (resume and _ours(PartsFolder.of(run or out))):
+        raise RunError(f"{out} exists; --overwrite replaces it")
+
+
+def check_place(out: Path, longest: str) -> None:
+    """Raise an error where no file can be written, whether there is one or not.
+
+    Args:
+        out: the output.
+        longest: the longest name that is needed beside it.
+
+    Raises:
+        RunError: as :func:`check_target` does, but for an output that exists.
+    """
+    _check_name(out, longest)
     _check_folder(out, through_link(out).parent)
     if is_folder(out) and out.suffix.lower() != ".zarr" and not (out / FOLDER_MARK).is_file():
         raise RunError(f"{out} is a folder; choose another output")
     _refuse_device(out)
-    if out.exists() and not overwrite and not (resume and _ours(PartsFolder.of(run or out))):
-        raise RunError(f"{out} exists; --overwrite replaces it")
 
 
 def check_beside(out: Path, beside: Iterable[Path], *, overwrite: bool, resume: bool = False) -> None:
