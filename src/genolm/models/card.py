@@ -91,6 +91,21 @@ def read_card(folder: Path) -> Card | None:
     return Card.from_dict(read_json(path), file=path) if path.is_file() else None
 
 
+def is_present(path: Path) -> bool:
+    """Return whether a model folder has the file ``path``.
+
+    Raises:
+        ModelError: there is a folder in its place, or a link to a file that is not there.
+    """
+    if path.is_symlink() and not path.exists():
+        raise ModelError(
+            f"{path}: a link to {path.readlink()}, which is missing; copy the folder with its files (cp -rL)"
+        )
+    if path.is_dir():
+        raise ModelError(f"{path}: a folder where a file is expected")
+    return path.is_file()
+
+
 def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for key, value in pairs:

@@ -15,7 +15,7 @@ from genolm.errors import ModelError
 from genolm.models.adapters import gena_config, huggingface_config, modernbert_config
 from genolm.models.adapters.megatron_folder import is_checkpoint
 from genolm.models.adapters.megatron_limits import refuse_inexpressible
-from genolm.models.card import read_json
+from genolm.models.card import is_present, read_json
 from genolm.models.config import DecoderConfig
 from genolm.models.encoder_config import EncoderConfig
 from genolm.models.network_config import NetworkConfig
@@ -48,7 +48,7 @@ def read_config(folder: Path) -> tuple[NetworkConfig, Layout]:
     path = folder / CONFIG
     if (folder / ADAPTER).is_file():
         raise ModelError(f"{folder}: {ADAPTER_ADVICE}")
-    if not path.is_file() and is_checkpoint(folder):
+    if not is_present(path) and is_checkpoint(folder):
         raise ModelError(
             f"{folder}: a checkpoint of Megatron, which is not used as it stands; convert it first:"
             f" genolm convert {folder} OUT --from megatron --to genolm"

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from genolm.errors import ModelError
 from genolm.files.pointers import LONGEST, REMEDY, is_pointer
-from genolm.models.card import read_json
+from genolm.models.card import is_present, read_json
 from genolm.models.weight_files import INDEX, SINGLE
 
 DTYPES: Mapping[str, torch.dtype] = {
@@ -66,9 +66,9 @@ def read_shards(folder: Path) -> dict[str, Stored]:
         ModelError: no safetensors (pickles are refused), a missing or truncated shard, an index that disagrees with it,
             weights in one file beside others in shards.
     """
-    if (folder / INDEX).is_file():
+    if is_present(folder / INDEX):
         return _read_index(folder)
-    if (folder / SINGLE).is_file():
+    if is_present(folder / SINGLE):
         return read_header(folder / SINGLE)
     if numbered := _numbered(folder):
         return _read_numbered(numbered)
@@ -167,7 +167,7 @@ def _check_disjoint(path: Path, held: Mapping[str, Stored], start: int) -> None:
     """Raise an error where two tensors share bytes; a file that is shorter than it says is told apart by its length."""
     for name, stored in sorted(held.items(), key=lambda item: (item[1].offset, item[1].size)):
         if stored.offset != start:
-            raise ModelError(f"{path}: {name} begins at byte {stored.offset}, not at {start}: its header is damaged")
+            raise ModelError(f"{path}: {name} does not begin where the tensor before it ends; the header is damaged")
         start += stored.size
 
 

@@ -190,8 +190,13 @@ CASES = (
         "model/model.safetensors: 329924 bytes where its header asks for 330024; truncated or damaged",
     ),
     folder(
-        "model: weights that are no safetensors",
+        "model: weights that are a Git LFS pointer",
         lambda place: (place / WEIGHTS).write_text("version https://git-lfs"),
+        "model/model.safetensors: a Git LFS pointer, not the file itself; fetch it with git lfs pull, or download it again",
+    ),
+    folder(
+        "model: weights that are no safetensors",
+        lambda place: (place / WEIGHTS).write_text("these are no weights at"),
         "model/model.safetensors: not a safetensors file, or truncated within its header (23 bytes)",
     ),
     folder(
