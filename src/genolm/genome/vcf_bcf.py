@@ -8,6 +8,7 @@ import pysam
 import pysam.bcftools
 
 from genolm.errors import InputError
+from genolm.files.names import as_argument
 from genolm.genome.fasta_index import quiet_htslib
 
 
@@ -20,7 +21,9 @@ def convert_to_bcf(text: Path, out: Path, template: Path) -> None:
     declared = _declare_missing(text)
     try:
         with quiet_htslib():
-            pysam.bcftools.view("--no-version", "-O", "b", "-o", str(out), str(declared), catch_stdout=False)
+            pysam.bcftools.view(
+                "--no-version", "-O", "b", "-o", as_argument(out), as_argument(declared), catch_stdout=False
+            )
     except pysam.utils.SamtoolsError as error:
         raise InputError(f"cannot be written as BCF: {error}", file=template) from None
     finally:

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, Literal, cast
 import pysam
 
 from genolm.errors import InputError
+from genolm.files.names import partial_path, through_link
 from genolm.genome.fasta_index import quiet_htslib
 from genolm.genome.formats import uncompressed_suffix
 from genolm.genome.lines import placed
@@ -157,7 +158,7 @@ def _temporary(out: Path) -> Iterator[Path]:
     """A name beside ``out`` for the unfinished file; nothing is left of it when something fails."""
     if not out.parent.is_dir():
         raise InputError("the folder to write into does not exist", file=out.parent)
-    draft = out.with_name(f".{os.getpid()}.{out.name}")
+    draft = partial_path(through_link(out))
     try:
         yield draft
     finally:
@@ -178,8 +179,8 @@ def _publish(draft: Path, out: Path, index: Literal["tbi", "csi"] | None) -> Non
             pysam.tabix_index(str(draft), preset=preset, force=True, csi=index == "csi")
     with draft.open("rb") as file:
         os.fsync(file.fileno())
-    draft.replace(out)
-    for made, name in zip(_indexes(draft), _indexes(out)):
+    draft.replace(through_link(out))
+    for made, name in zip(_indexes(draft), _indexes(through_link(out))):
         if made.exists():
             made.replace(name)
         else:

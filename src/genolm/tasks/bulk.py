@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genolm.engine.parts import PartsFolder
 from genolm.engine.progress import Progress, chosen, hand_over
 from genolm.engine.run import Result, dry_run, run
 from genolm.engine.summary import Summary, Tally, warn_of
-from genolm.engine.target import check_target, write
+from genolm.engine.target import check_beside, check_target, write
 from genolm.errors import ModelError
 from genolm.models.loading import load
 from genolm.models.model import Model
-from genolm.models.precision import parse_dtype
+from genolm.models.precision import parse_device, parse_dtype, same_device
+from genolm.tasks.provenance import records_beside
 
 if TYPE_CHECKING:
     import polars as pl
@@ -60,20 +62,26 @@ class Bulk:
         """
         if out is not None:
             check_target(out, overwrite=self.overwrite, resume=self.resume)
+            check_beside(out, records_beside(out), overwrite=self.overwrite, resume=self.resume)
         if not isinstance(model, Model):
             return load(model, device=self.device, dtype=self.dtype)
         self._check_loaded(model)
         return model
 
     def run(self, task: Task[Any, Any], model: Model, out: Path | None) -> Any:
-        """Run the task: ``out`` when there is one, else the task's table; of a dry run, an `Estimate`."""
+        """Run the task: return ``out`` when there is one, its folder of parts after a shard, else the task's table.
+
+        Of a dry run, return an `Estimate`.
+        """
         settings: dict[str, Any] = {
             name: getattr(self, name) for name in ("resume", "shard", "overwrite", "token_budget", "progress")
         }
         if self.dry_run:
             return dry_run(task, model, out, **settings)
         result = run(task, model, out, **settings)
-        return result.table if out is None else out
+        if out is None:
+            return result.table
+        return out if self.shard is None else PartsFolder.of(out).path
 
     def run_without_engine(self, task: Task[Any, Any], frames: Iterator[pl.DataFrame], out: Path | None) -> Any:
         """What :meth:`run` gives, where something else than the engine computes the rows."""
@@ -91,9 +99,7 @@ class Bulk:
         return made if out is None else out
 
     def _check_loaded(self, model: Model) -> None:
-        import torch
-
         if self.dtype is not None and parse_dtype(self.dtype) != model.dtype:
             raise ModelError(f"the model is loaded in {model.dtype}; load it with dtype={self.dtype!r} instead")
-        if self.device is not None and torch.device(self.device).type != model.device.type:
+        if self.device is not None and not same_device(parse_device(self.device), model.device):
             raise ModelError(f"the model is loaded on {model.device}; load it with device={self.device!r} instead")

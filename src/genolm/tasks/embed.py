@@ -13,6 +13,7 @@ import polars as pl
 
 from genolm.engine.progress import Progress
 from genolm.engine.summary import Summary
+from genolm.engine.target import check_beside
 from genolm.engine.windows import Window, cut
 from genolm.errors import InputError, ModelError
 from genolm.genome.contig_lengths import warn_of_lengths
@@ -24,7 +25,7 @@ from genolm.tasks.pooling import Float32, Pooling, PoolingName
 from genolm.tasks.provenance import Provenance
 from genolm.tasks.sources import IupacPolicy, Source, coordinates, settle
 from genolm.tasks.tables import check_suffix
-from genolm.tasks.vectors import SUFFIXES, refuse_ids, require, write_vectors
+from genolm.tasks.vectors import SUFFIXES, beside_vectors, require, write_vectors
 
 if TYPE_CHECKING:
     import torch
@@ -123,6 +124,10 @@ class EmbedTask:
             strands.setdefault(window.origin, []).append(output)
         vectors = [self._vectors(strands, number) for number in range(len(items))]
         return self._frame(list(items), vectors)
+
+    def beside(self, out: Path) -> tuple[Path, ...]:
+        """The files that are written beside the output."""
+        return beside_vectors(out)
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
         """Writes parquet, npy, h5ad or zarr."""
@@ -258,10 +263,11 @@ def embed(
     """
     path = check_suffix(out, SUFFIXES)
     require(path)
-    refuse_ids(path, overwrite=overwrite, resume=resume)
     chosen = pooling if isinstance(pooling, Pooling) else Pooling(pooling)
     source = settle(inputs, genome=genome, length=length, iupac=iupac)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
+    if path is not None:
+        check_beside(path, beside_vectors(path), overwrite=overwrite, resume=resume)
     opened = bulk.open(model, path)
     if rc and chosen.name == "none" and opened.tokenizer.bases_per_token != 1:
         raise InputError(

@@ -22,7 +22,7 @@ from genolm.genome.sequences import SequenceRecord
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.embed import context_bases
 from genolm.tasks.log_probabilities import Normalisation
-from genolm.tasks.provenance import Provenance
+from genolm.tasks.provenance import Provenance, records_beside
 from genolm.tasks.sources import IupacPolicy, Source, coordinates, settle
 from genolm.tasks.stretches import Float32, Scored, joined_stretches, mean_of_strands, own_tokens, token_lengths
 from genolm.tasks.tables import SUFFIXES, check_suffix, write_table
@@ -109,6 +109,10 @@ class ScoreTask:
         if self.form == "base":
             return self._base_rows(list(items), values)
         return self._sequence_rows(list(items), values, joined)
+
+    def beside(self, out: Path) -> tuple[Path, ...]:
+        """The files that are written beside the output."""
+        return records_beside(out)
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
         """Writes a table or a track."""

@@ -183,7 +183,6 @@ def check_interval(interval: Interval | str, genome: Genome) -> Interval:
 
 def _read(path: Path) -> pl.DataFrame:
     if path.suffix.lower() == ".parquet":
-        return pl.read_parquet(path)
-    return pl.read_csv(
-        path, separator="\t" if path.suffix.lower() == ".tsv" else ",", schema_overrides={"chrom": pl.String}
-    )
+        return pl.read_parquet(path, glob=False)
+    separator = "\t" if path.suffix.lower() == ".tsv" else ","
+    return pl.read_csv(path, glob=False, separator=separator, schema_overrides={"chrom": pl.String})

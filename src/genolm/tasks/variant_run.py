@@ -16,7 +16,7 @@ from genolm.engine.summary import Summary
 from genolm.genome.fasta import Genome
 from genolm.genome.variant import Variant
 from genolm.genome.vcf import VariantRecord, read_variants, write_vcf
-from genolm.tasks.provenance import Provenance
+from genolm.tasks.provenance import Provenance, records_beside
 from genolm.tasks.tables import write_table
 from genolm.tasks.variant_calls import REMEDIES, Call, Mismatch, Rules
 from genolm.tasks.variant_columns import RECORD, Columns, Method
@@ -154,6 +154,10 @@ class VariantRun:
     def mean(self, scores_2N: NDArray[np.float64]) -> NDArray[np.float64]:
         """The score itself: of the forward strand, or the mean of both."""
         return scores_2N.mean(0) if self.rc else scores_2N[0]
+
+    def beside(self, out: Path) -> tuple[Path, ...]:
+        """The files that are written beside the output."""
+        return records_beside(out)
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
         """Writes the VCF, BCF or table."""

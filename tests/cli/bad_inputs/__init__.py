@@ -3,6 +3,7 @@
 from tests.cli.bad_inputs import (
     corpora,
     explained,
+    folders,
     generation,
     genomic,
     models,
@@ -29,4 +30,5 @@ CASES: tuple[Case, ...] = (
     *tokenizers.CASES,
     *explained.CASES,
     *genomic.CASES,
+    *folders.CASES,
 )

@@ -22,7 +22,7 @@ from genolm.tasks.completion.baselines import BASELINES, MOST_ORDER, baselines
 from genolm.tasks.completion.genes import Choice, Gene, choose_genes
 from genolm.tasks.completion.measures import MEASURES, measure, require
 from genolm.tasks.completion.summary import MODEL, summarise
-from genolm.tasks.provenance import Provenance
+from genolm.tasks.provenance import Provenance, records_beside
 from genolm.tasks.sampling import Sampler, stream
 from genolm.tasks.tables import SUFFIXES, check_suffix, write_delimited, write_table
 from genolm.tasks.token_continuation import Drawn, Limits, continue_tokens, prompt_ids
@@ -122,6 +122,10 @@ class CompletionTask:
             drawn = baselines(self.choice, self.reference, self.order).draw(item.gene, random)
             rows += [_row(item, source, drawn[source], None) for source in BASELINES]
         return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
+
+    def beside(self, out: Path) -> tuple[Path, ...]:
+        """The files that are written beside the output."""
+        return (summary_path(out), *records_beside(out))
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
         """Writes the table, and beside it ``OUT.summary.tsv``; neither when one cannot be."""

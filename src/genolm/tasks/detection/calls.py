@@ -20,6 +20,7 @@ from genolm.tasks.detection.features import feature_frame, feature_matrices
 from genolm.tasks.detection.folder import WEIGHTS, Detector, load_detector
 from genolm.tasks.embed import Pooled
 from genolm.tasks.generated.records import without_prompts
+from genolm.tasks.provenance import records_beside
 from genolm.tasks.sources import Source
 from genolm.tasks.tables import write_table
 from genolm.tasks.vector_readers import VectorReaders, VectorTask
@@ -81,6 +82,10 @@ class CallTask(VectorTask):
         matrix = feature_matrices(features, detector.features)[detector.features]
         told = iter(detector.classifier.probability(matrix).tolist())
         return pl.DataFrame([_call(detector, item, told) for item in items], schema=_SCHEMA, orient="row")
+
+    def beside(self, out: Path) -> tuple[Path, ...]:
+        """The files that are written beside the output."""
+        return records_beside(out)
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
         """Writes the table."""
