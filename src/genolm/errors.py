@@ -90,3 +90,7 @@ class NetworkError(GenolmError):
     """A download that failed or did not match its checksum."""
 
     exit_code = 7
+
+
+class DataWarning(UserWarning):
+    """Input that was read without an error but is probably not what was meant, or a result that lacks much of it."""

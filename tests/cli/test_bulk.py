@@ -3,6 +3,7 @@
 import inspect
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import ANY
 
 import polars as pl
 import pytest
@@ -20,7 +21,8 @@ SETTINGS = {
     "resume": False,
     "overwrite": False,
     "shard": None,
-    "progress": False,
+    "progress": ANY,
+    "dry_run": False,
 }
 
 
@@ -148,7 +150,7 @@ def test_an_interrupted_bulk_verb_can_be_resumed(record):
 
 
 def test_merge_passes_folders(record):
-    calls = record("genolm.tasks.merge", "merge", SimpleNamespace(out=Path("o.vcf")))
+    calls = record("genolm.tasks.merge", "merge", SimpleNamespace(out=Path("o.vcf"), summary="9 sequences"))
     assert run("merge", "o.vcf", "a", "b", "--overwrite").exit_code == 0
     assert calls == [((Path("o.vcf"), (Path("a"), Path("b"))), {"overwrite": True})]
 
@@ -162,7 +164,8 @@ def test_the_shards_of_a_scan_are_merged_by_its_prefix(tmp_path, monkeypatch, el
         Path("there").mkdir()
         Path("s.json.parts").rename("there/s.json.parts")
     done = run("merge", "s", *(["there/s.json.parts"] if elsewhere else []))
-    assert (done.exit_code, done.stderr) == (0, "wrote s.json\n")
+    counts = "60 bases: 60 scored; 1 contig, 2 windows, 0 intervals called"
+    assert (done.exit_code, done.stderr) == (0, f"{counts}\nwrote s.json\n")
     assert {path.name for path in tmp_path.glob("s*")} == {"s.json", "s.bw", "s.bed"}
     assert run("merge", "none").stderr == "error: none.parts holds no parts of a run; first run the shards\n"
 

@@ -25,9 +25,10 @@ FACTS = {
 
 def test_build_passes_its_arguments(record) -> None:
     calls = record("genolm.training.corpus", "build_corpus", Path("built"))
+    record("genolm.training.corpus.inspection", "built", "9 bases: 8 train, 1 left out")
     done = CliRunner().invoke(app, ["corpus", "build", "nano", "built", "--overwrite"])
     assert calls == [(("nano", Path("built")), {"overwrite": True, "progress": None})]
-    assert done.stderr == "wrote built\n" and done.stdout == ""
+    assert done.stderr == "9 bases: 8 train, 1 left out\nwrote built\n" and done.stdout == ""
 
 
 def test_a_terminal_sees_how_far_it_is(record, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,10 +36,11 @@ def test_a_terminal_sees_how_far_it_is(record, monkeypatch: pytest.MonkeyPatch) 
         progress("training: hg38 chr1")
 
     record("genolm.training.corpus", "build_corpus")
+    record("genolm.training.corpus.inspection", "built", "9 bases")
     monkeypatch.setattr(sys.modules["genolm.training.corpus"], "build_corpus", builds)
     monkeypatch.setattr("genolm.cli.corpus._in_terminal", lambda: True)
     done = CliRunner().invoke(app, ["corpus", "build", "nano", "built"])
-    assert done.stderr == "\rtraining: hg38 chr1\rwrote built\n"  # where codes of terminals are left out
+    assert done.stderr == "\rtraining: hg38 chr1\r9 bases\nwrote built\n"  # where codes of terminals are left out
 
 
 def test_inspect_prints_tables_or_json(record) -> None:

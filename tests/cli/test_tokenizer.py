@@ -35,7 +35,7 @@ def test_train_passes_its_arguments(record) -> None:
         {**settings, "n": "gap", "overwrite": True, "progress": None},
     )
     assert calls == [expected]
-    assert done.stderr == "wrote tokens\n"
+    assert done.stderr == "3,001,652 bases; 4,096 tokens\nwrote tokens\n"
     assert [" ".join(line.split()) for line in done.stdout.splitlines()] == [
         "tokens 4,096, 4,091 of them pieces of A, C, G, T",
         "longest token 16 bases; mean over the vocabulary 6.76",

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from genolm.cli.main import app
 from genolm.cli.training_progress import training_reports
 
-MADE = SimpleNamespace(genes=3, variants=40, readme=Path("there/README.txt"))
+MADE = SimpleNamespace(genes=3, variants=40, lengths={"chr1": 600, "chr2": 400}, readme=Path("there/README.txt"))
 
 
 def test_simulate_passes_its_flags(record):
@@ -16,11 +16,16 @@ def test_simulate_passes_its_flags(record):
     flags = ["--seed", "5", "--length", "100000", "--contigs", "3", "--overwrite"]
     done = CliRunner().invoke(app, ["simulate", "there", *flags])
     assert calls == [((Path("there"),), {"seed": 5, "length": 100_000, "contigs": 3, "overwrite": True})]
-    assert done.stderr == "wrote there: 3 genes, 40 variants; see there/README.txt\n"
+    assert done.stderr.splitlines() == [
+        "2 contigs, 1,000 bases; 3 genes, 40 variants",
+        "wrote there",
+        "see there/README.txt",
+    ]
 
 
 def test_pretrain_passes_the_recipe_by_name_or_path(record):
     calls = record("genolm.training.pretrain", "pretrain", Path("out/model"))
+    record("genolm.training.run_folder", "trained", "9 steps")
     done = CliRunner().invoke(app, ["pretrain", "genolm-nano", "out", "--resume", "--steps", "9"])
     ((arguments, settings),) = calls
     assert (
@@ -28,7 +33,7 @@ def test_pretrain_passes_the_recipe_by_name_or_path(record):
         and settings["resume"] is True
         and settings["steps"] == 9
     )
-    assert done.stderr == "wrote out/model\n"
+    assert done.stderr == "9 steps\nwrote out/model\n"
 
 
 def test_reports_of_a_training_are_lines_on_stderr(record, monkeypatch):
@@ -39,9 +44,10 @@ def test_reports_of_a_training_are_lines_on_stderr(record, monkeypatch):
         return out
 
     record("genolm.training.pretrain", "pretrain")
+    record("genolm.training.run_folder", "trained", "20 steps")
     monkeypatch.setattr(sys.modules["genolm.training.pretrain"], "pretrain", trains)
     done = CliRunner().invoke(app, ["pretrain", "genolm-nano", "out"])
-    assert done.stderr.splitlines() == ["step 20  bits_per_base 1.9", "wrote out"]
+    assert done.stderr.splitlines() == ["step 20  bits_per_base 1.9", "20 steps", "wrote out"]
     assert done.stdout == ""
 
 
@@ -63,5 +69,6 @@ def test_a_terminal_gets_a_bar_and_other_reports_as_lines(monkeypatch, capsys):
 
 def test_only_the_first_process_says_where_the_model_is(record, monkeypatch):
     record("genolm.training.pretrain", "pretrain", Path("out/model"))
+    record("genolm.training.run_folder", "trained", "9 steps")
     monkeypatch.setenv("RANK", "1")
     assert CliRunner().invoke(app, ["pretrain", "genolm-nano", "out"]).stderr == ""

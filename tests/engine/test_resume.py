@@ -180,7 +180,7 @@ def test_a_damaged_manifest_is_told_and_overwrite_helps(stopped, source, out, li
 
 
 def test_a_run_killed_between_artefact_and_clean_up_is_finished_by_resume(source, out, lines, monkeypatch):
-    monkeypatch.setattr("genolm.engine.target.shutil.rmtree", _killed)
+    monkeypatch.setattr("genolm.engine.target._take_away", _killed)
     with pytest.raises(_Killed):
         run(Summed(source), ToyModel(), out)
     monkeypatch.undo()

@@ -147,18 +147,22 @@ def test_merge_does_not_touch_an_existing_output(source, out, lines):
     assert out.read_text() == expected(lines)
 
 
-def test_values_in_memory_are_merged_with_their_task(out):
+def test_shards_of_long_values_in_memory_are_merged_without_them(out):
     task = Listed(("ACGT" * 20_000,), window=1000)
     run(task, ToyModel(), out, shard="1/1")
-    with pytest.raises(RunError, match=r"input of this run was values in memory; .*merge\(out, task=\.\.\.\)"):
-        merge(out)
     with pytest.raises(
         RunError,
         match=r"parts are of another task; changed: setting source \(was values with digest .*now \['ACGT'\]\)",
     ):
         merge(out, task=Listed(("ACGT",)))
-    merge(out, task=task)
+    merge(out)
     assert out.read_text() == expected(task.source)
+
+
+def test_a_shard_on_parts_of_another_run_advises_what_a_shard_can_do(source, out):
+    shards(source, out, [1])
+    with pytest.raises(RunError, match=rf"choose another output, or remove {out}.parts$"):
+        run(Summed(source, factor=2), ToyModel(), out, shard="1/2", overwrite=True)
 
 
 def test_only_tasks_of_genolm_are_made_from_a_manifest(source, out, lines, monkeypatch):

@@ -1,8 +1,10 @@
 """Downloads, against a small hub on the loopback interface that can be made to misbehave."""
 
+import errno
 import hashlib
 import io
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -18,7 +20,8 @@ from safetensors.torch import load_file, save
 from tests.models.adapters.published_encoders import CONFIGS, tensors_of, write
 
 import genolm
-from genolm.errors import ModelError, NetworkError, ResourceError
+from genolm.errors import ModelError, NetworkError, ResourceError, RunError
+from genolm.files.caches import temporary_cache
 from genolm.models import http_files, hub
 from genolm.models.inspection import describe
 from genolm.models.weight_files import INDEX, SINGLE
@@ -232,7 +235,7 @@ def test_a_cut_download_is_resumed_by_the_next_call(remote, tmp_path, monkeypatc
     monkeypatch.setattr(http_files, "ATTEMPTS", 1)
     remote.cuts[SINGLE] = [1000]
     with pytest.raises(
-        NetworkError, match=r"the connection ended after 1,000 of .* bytes; check the network, then try again"
+        NetworkError, match=r"the connection ended after 1,000 of .* bytes; check the network .*then try again"
     ):
         hub.download(ID)
     (left,) = unfinished(tmp_path)
@@ -293,16 +296,94 @@ def test_leftovers_of_another_file_are_found_by_the_checksum(remote, tmp_path):
 @pytest.mark.parametrize(
     ("status", "message"),
     [
-        (404, r"not found; check the spelling of ORGANISATION/NAME \(HTTP 404\)"),
+        (404, r"not found; check the spelling of ORGANISATION/NAME, .* \(HTTP 404\)"),
         (401, "gated, private or not there: accept its terms on its page and set HF_TOKEN"),
         (403, "access is not granted"),
-        (418, r"the server refused \(HTTP 418\)"),
+        (407, "the proxy asks for a password: put it into HTTPS_PROXY"),
+        (418, r"the server refused.* \(HTTP 418\)"),
     ],
 )
 def test_refusals(remote, status, message):
     remote.status["main"] = [status]
-    with pytest.raises(NetworkError, match=message):
+    with pytest.raises(NetworkError, match=message) as refused:
         genolm.load(ID)
+    assert http_files.ELSEWHERE in str(refused.value)
+
+
+@pytest.mark.parametrize(("status", "message"), [(429, "too many requests; .*HF_TOKEN"), (502, "the server failed")])
+def test_a_busy_or_failing_server_that_stays_so_names_the_mirror_and_the_folder(remote, status, message):
+    remote.status["main"] = [status] * 20
+    with pytest.raises(NetworkError, match=message) as refused:
+        genolm.load(ID)
+    assert http_files.ELSEWHERE in str(refused.value)
+
+
+def test_a_certificate_that_cannot_be_verified_names_what_to_set(remote, monkeypatch):
+    """A server that speaks no TLS where TLS is expected fails in the same place as a wrong certificate."""
+    monkeypatch.setenv("HF_ENDPOINT", remote.url.replace("http:", "https:"))
+    with pytest.raises(NetworkError, match=r"SSL_CERT_FILE.*HF_ENDPOINT"):
+        genolm.load(ID)
+
+
+def test_a_proxy_that_is_not_there_is_named_as_a_cause(remote, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "")
+    with pytest.raises(NetworkError, match=r"refused; check the network \(behind a proxy: HTTPS_PROXY\)"):
+        genolm.load(ID)
+
+
+def test_an_adapter_on_the_hub_is_refused_before_its_weights_are_fetched(remote):
+    remote.files["adapter_config.json"] = b"{}"
+    with pytest.raises(ModelError, match=r"lab/model: holds a PEFT adapter .*merge_and_unload"):
+        hub.download(ID)
+    assert not remote.asked_for(SINGLE)
+
+
+def test_a_repository_folder_of_the_cache_stands_for_its_snapshot(remote, tmp_path):
+    snapshot = hub.download(ID)
+    root = hub.cache_folder() / "models--lab--model"
+    assert genolm.load(root).fingerprint == genolm.load(snapshot).fingerprint
+    assert describe(root)["parameters"] == describe(ID)["parameters"]
+    (root / "refs" / "main").unlink()
+    assert genolm.load(root).fingerprint == genolm.load(snapshot).fingerprint
+    (root / "snapshots" / ("d" * 40)).mkdir()
+    with pytest.raises(ModelError, match="models--lab--model: holds 2 snapshots of a model; give the folder"):
+        genolm.load(root)
+
+
+def test_without_a_home_the_cache_is_a_private_temporary_folder(monkeypatch, tmp_path):
+    for name in ("GENOLM_CACHE", "HF_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(Path, "home", _homeless)
+    assert hub.cache_folder() == tmp_path / f"genolm-{os.getuid()}" / "huggingface" / "hub"
+    assert (tmp_path / f"genolm-{os.getuid()}").stat().st_mode & 0o777 == 0o700
+
+
+def test_somebody_elses_temporary_folder_is_not_used(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / f"genolm-{os.getuid()}").mkdir(mode=0o777)
+    (tmp_path / f"genolm-{os.getuid()}").chmod(0o777)
+    assert temporary_cache().parent == tmp_path
+    assert temporary_cache().name != f"genolm-{os.getuid()}"
+    assert temporary_cache().stat().st_mode & 0o777 == 0o700
+
+
+def _homeless():
+    raise RuntimeError("Could not determine home directory.")
+
+
+def test_a_cache_that_cannot_be_written_serves_what_it_holds(remote, monkeypatch):
+    first = hub.download(ID)
+    monkeypatch.setattr(hub, "_cache_store", _read_only)
+    assert hub.download(ID) == first
+    (first / SINGLE).unlink()
+    with pytest.raises(RunError, match="cannot be written: Read-only file system; set GENOLM_CACHE to a folder"):
+        hub.download(ID)
+
+
+def _read_only(*_):
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
 
 def test_a_refused_file_of_a_gated_model(remote):
@@ -318,7 +399,7 @@ def test_passing_faults_are_tried_again(remote):
 
 def test_a_fault_that_stays(remote):
     remote.status["main"] = [503] * 20
-    with pytest.raises(NetworkError, match="the server refused"):
+    with pytest.raises(NetworkError, match="the server failed"):
         hub.download(ID)
     assert len(remote.requests) == http_files.ATTEMPTS
 
@@ -353,7 +434,10 @@ def test_without_a_network_the_cache_serves(remote, monkeypatch):
 
 def test_without_a_network_and_a_cache(remote, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    with pytest.raises(NetworkError, match=r"127\.0\.0\.1:9/.*refused.*check the network, then try again"):
+    with pytest.raises(
+        NetworkError,
+        match=r"127\.0\.0\.1:9/.*refused.*check the network .*set HF_ENDPOINT .* or give a folder",
+    ):
         genolm.load("genos-1.2b")
 
 
@@ -361,7 +445,10 @@ def test_a_half_filled_cache_does_not_count(remote, monkeypatch):
     folder = hub.download(ID)
     (folder / SINGLE).unlink()
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(NetworkError, match="lab/model is not in the cache and HF_HUB_OFFLINE forbids to download it"):
+    with pytest.raises(
+        NetworkError,
+        match=r"lab/model is not in the cache and HF_HUB_OFFLINE forbids .* or give a folder",
+    ):
         hub.download(ID)
 
 

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 import genolm
 from genolm.errors import ModelError
@@ -240,3 +241,25 @@ def test_a_published_model_is_the_same_by_its_name_its_hub_id_and_its_folder_in_
     assert describe(viral)["context"] == describe(VIRAL)["context"] == 10_240
     elsewhere = viral.rename(tmp_path / "elsewhere")
     assert facts(genolm.load(elsewhere))[1:3] == ((1,), 32_768), "nothing says here what it is"
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_a_link_to_a_file_that_was_not_copied_is_named(tmp_path, name):
+    folder = genolm.convert("tiny-random-dense", tmp_path / "model")
+    (folder / "card.json").unlink()
+    (folder / name).unlink()
+    (folder / name).symlink_to("../../blobs/0123abcd")
+    with pytest.raises(ModelError, match=rf"{name}: a link to \.\./\.\./blobs/0123abcd, which is missing; copy"):
+        genolm.load(folder)
+
+
+def test_what_was_left_out_of_tensor_names_is_a_note_of_the_card(tmp_path):
+    folder = genolm.convert("tiny-random-bert", tmp_path / "model")
+    (folder / "card.json").unlink()
+    held = load_file(folder / "model.safetensors")
+    save_file({f"_orig_mod.{name}": one for name, one in held.items()}, folder / "model.safetensors")
+    model = genolm.load(folder)
+    assert "The names of its tensors begin with _orig_mod., which was left out." in model.card.notes
+    assert model.fingerprint == genolm.load("tiny-random-bert").fingerprint
+    again = genolm.convert(folder, tmp_path / "again")
+    assert load_file(again / "model.safetensors").keys() == held.keys()

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import genolm
-from genolm.errors import ResourceError
+from genolm.errors import ModelError, ResourceError
 
 
 def test_the_fingerprint_follows_the_weights():
@@ -26,7 +26,35 @@ def test_to_moves_in_place():
     model = genolm.load("tiny-random")
     assert model.to("cpu", torch.float64) is model
     assert model.dtype is torch.float64
-    assert model.to("meta").device.type == "meta"
+    assert model.to(dtype="bfloat16").dtype is torch.bfloat16
+
+
+@pytest.mark.parametrize("name", ["gpu", "meta", "cpu:3", "cuda:7", "mps", 3])
+def test_a_device_that_is_not_there_is_refused_with_those_that_are(name, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(ModelError, match=r"known are cpu, cuda, cuda:1|there is cpu, cuda:0, cuda:1$"):
+        genolm.load("tiny-random").to(name)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is CUDA here")
+def test_cuda_without_cuda_is_a_model_error():
+    with pytest.raises(ModelError, match="no device cuda that torch could use"):
+        genolm.load("tiny-random").to("cuda")
+
+
+@pytest.mark.parametrize("name", ["int64", torch.int64, "half a float"])
+def test_a_precision_that_weights_cannot_have_is_refused(name):
+    with pytest.raises(ModelError, match="no precision named"):
+        genolm.load("tiny-random").to(dtype=name)
+
+
+def test_moving_to_a_device_does_not_hash_the_weights_again(monkeypatch):
+    model = genolm.load("tiny-random")
+    before = model.fingerprint
+    monkeypatch.setattr("genolm.models.model.fingerprint", lambda _: "hashed again")
+    assert model.to("cpu").fingerprint == before
+    assert model.to(dtype="float64").fingerprint == "hashed again"
 
 
 def test_no_room_on_the_device(monkeypatch):
@@ -35,6 +63,7 @@ def test_no_room_on_the_device(monkeypatch):
     def full(**_):
         raise torch.OutOfMemoryError("full")
 
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(model.network, "to", full)
     with pytest.raises(ResourceError, match="tiny-random does not fit on cuda:1"):
         model.to("cuda:1")

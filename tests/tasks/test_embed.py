@@ -11,9 +11,11 @@ import polars as pl
 import pytest
 import torch
 
+import genolm
 from genolm import GenolmError, InputError, Interval, ModelError, RunError, Variant, merge
 from genolm.genome.sequence import reverse_complement
 from genolm.models.model import Model
+from genolm.models.precision import same_device
 from genolm.tasks import bulk
 from genolm.tasks.embed import EmbedTask, choose_layers, embed
 from genolm.tasks.pooling import Pooling
@@ -165,11 +167,14 @@ def test_settings_are_refused_before_the_model_is_loaded(tmp_path, monkeypatch):
         embed("genos-1.2b", SEQUENCES, tmp_path / "out.npy")
 
 
-def test_a_loaded_model_is_left_as_it_is(tiny):
+def test_a_loaded_model_is_left_as_it_is(tiny, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(ModelError, match=r"the model is loaded in torch\.float32; load it with dtype='bf16' instead"):
         embed(tiny, SEQUENCES, dtype="bf16")
     with pytest.raises(ModelError, match="the model is loaded on cpu; load it with device='cuda:1' instead"):
         embed(tiny, SEQUENCES, device="cuda:1")
+    with pytest.raises(ModelError, match="no device cpu:3 that torch could use"):
+        embed(tiny, SEQUENCES, device="cpu:3")
     assert embed(tiny, SEQUENCES, device="cpu", dtype="float32").height == 3
 
 
@@ -211,3 +216,54 @@ def test_as_anndata_without_anndata_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "anndata", None)
     with pytest.raises(GenolmError, match=r"pip install 'genolm\[anndata\]'"):
         embed("no such model", ["ACGT"], as_="anndata")
+
+
+def test_another_device_of_the_same_kind_is_not_the_one_asked_for():
+    assert same_device(torch.device("cuda"), torch.device("cuda:1"))
+    assert same_device(torch.device("cpu:0"), torch.device("cpu"))
+    assert not same_device(torch.device("cuda:1"), torch.device("cuda:0"))
+    assert not same_device(torch.device("cuda"), torch.device("cpu"))
+
+
+def test_without_an_output_the_weights_are_not_hashed(monkeypatch, tmp_path):
+    model = genolm.load("tiny-random")
+    monkeypatch.setattr("genolm.models.model.fingerprint", lambda _: "hashed")
+    embed(model, SEQUENCES)
+    assert model._fingerprint is None
+    embed(model, SEQUENCES, tmp_path / "out.parquet")
+    assert pl.read_parquet_metadata(tmp_path / "out.parquet")["model_fingerprint"] == "hashed"
+
+
+def test_a_shard_returns_its_folder_of_parts_which_merge_takes(tiny, tmp_path):
+    folder = embed(tiny, SEQUENCES, tmp_path / "out.parquet", shard="1/1")
+    assert folder == tmp_path / "out.parquet.parts"
+    assert folder.is_dir() and not (tmp_path / "out.parquet").exists()
+    merge(tmp_path / "elsewhere.parquet", [folder])
+    assert pl.read_parquet(tmp_path / "elsewhere.parquet").height == 3
+
+
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize("beside", ["v.ids.txt", "v.npy.provenance.json"])
+def test_a_foreign_file_beside_the_output_is_not_replaced(tiny, tmp_path, beside, resume):
+    (tmp_path / beside).write_text("mine")
+    with pytest.raises(RunError, match=rf"{beside} exists; --overwrite"):
+        embed(tiny, SEQUENCES, tmp_path / "v.npy", resume=resume)
+    assert [path.name for path in tmp_path.iterdir()] == [beside]
+    assert (tmp_path / beside).read_text() == "mine"
+    embed(tiny, SEQUENCES, tmp_path / "v.npy", overwrite=True)
+    assert (tmp_path / beside).read_text() != "mine"
+
+
+def test_the_record_of_an_output_that_was_removed_is_replaced(tiny, tmp_path):
+    embed(tiny, SEQUENCES, tmp_path / "v.npy")
+    (tmp_path / "v.npy").unlink()
+    (tmp_path / "v.ids.txt").unlink()
+    embed(tiny, SEQUENCES, tmp_path / "v.npy", pooling="max")
+    assert '"max"' in (tmp_path / "v.npy.provenance.json").read_text()
+
+
+def test_what_killed_writers_left_of_side_files_is_swept(tiny, tmp_path):
+    for name in ("v.npy", "v.ids.txt", "v.npy.provenance.json"):
+        (tmp_path / f".partial-0123abcd-{name}").write_text("half")
+    embed(tiny, SEQUENCES, tmp_path / "v.npy")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["v.ids.txt", "v.npy", "v.npy.provenance.json"]

@@ -13,6 +13,7 @@ import pytest
 
 import genolm
 from genolm import Genome, Variant
+from genolm.engine.summary import provenance_path
 from genolm.errors import InputError, ModelError, RunError
 from genolm.models.card import Card
 from genolm.models.model import Model
@@ -320,7 +321,8 @@ def test_killed_or_shared_out_a_run_gives_the_same_bytes(vcf, genome_path, tmp_p
     killed_and_resumed(vcf, outs[1], settings, 100, deadly=3)
     in_three_shards(vcf, outs[2], settings, 100)
     assert len({out.read_bytes() for out in outs}) == 1
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len({provenance_path(out).read_bytes() for out in outs}) == 1
+    assert len(list(tmp_path.iterdir())) == 6
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """What vLLM is asked and how its answers are read. vLLM itself does not run here: a stand-in decodes by full passes."""
 
+import json
 import sys
 from types import SimpleNamespace
 
@@ -39,9 +40,16 @@ class StandIn:
         self.arguments = arguments
         return self
 
-    def generate(self, prompts, parameters):
+    def generate(self, prompts, parameters, use_tqdm):
         self.asked = list(zip([prompt["prompt_token_ids"] for prompt in prompts], parameters))
-        return [SimpleNamespace(outputs=[self.answer(*one)]) for one in self.asked]
+        bar = use_tqdm(total=len(prompts), desc="Processed prompts", dynamic_ncols=True, postfix="estimated")
+        answers = []
+        for one in self.asked:
+            answers.append(SimpleNamespace(outputs=[self.answer(*one)]))
+            bar.update(1)
+        assert bar.format_dict["elapsed"] >= 0
+        bar.close()
+        return answers
 
     @torch.inference_mode()
     def answer(self, prompt, asked):
@@ -155,7 +163,7 @@ def test_the_network_of_a_described_folder_has_no_weights_in_memory(folder):
         ({"max_tokens": 9, "resume": True}, r"the backend vllm has no setting resume \(value True\)"),
         ({"max_tokens": 9, "shard": "1/2"}, "has no setting shard"),
         ({"max_tokens": 9, "device": "cpu"}, "has no setting device"),
-        ({"max_tokens": 9, "token_budget": 64}, "has no setting batch_tokens"),
+        ({"max_tokens": 9, "token_budget": 64}, r"has no setting token_budget \(--batch-tokens\)"),
     ],
 )
 def test_what_vllm_cannot_do_is_refused(folder, stand_in, settings, message):
@@ -190,3 +198,38 @@ def test_folders_that_vllm_does_not_read(tiny, tmp_path):
         generate(tmp_path / "one", PROMPTS, backend="vllm", max_tokens=9)
     with pytest.raises(InputError, match=r"the backends are torch and vllm \(value 'jax'\)"):
         generate(tiny, PROMPTS, backend="jax")
+
+
+class Told:
+    """A progress that writes down every call."""
+
+    def __init__(self):
+        self.calls = []
+
+    def start(self, label, bases, done):
+        self.calls.append(("start", bases, done))
+
+    def advance(self, bases):
+        self.calls.append(("advance", bases))
+
+    def note(self, text):
+        self.calls.append(("note", text))
+
+    def stop(self):
+        self.calls.append(("stop",))
+
+
+def test_progress_is_told_of_every_sequence_that_is_done(folder, stand_in, capfd):
+    told = Told()
+    generate(folder, PROMPTS, backend="vllm", max_tokens=5, progress=told)
+    (name, bases, done), *steps, end = told.calls
+    assert (name, done, end) == ("start", 0, ("stop",)) and len(steps) == len(PROMPTS)
+    assert sum(step[1] for step in steps) == bases
+    assert capfd.readouterr().err == ""  # vLLM's own bar is not shown beside it
+
+
+def test_what_was_written_is_counted(folder, stand_in, tmp_path):
+    out = tmp_path / "g.fa"
+    generate(folder, PROMPTS, out, backend="vllm", max_tokens=5)
+    counts = json.loads((tmp_path / "g.fa.provenance.json").read_text())["counts"]
+    assert counts["sequences"] == len(PROMPTS) and counts["new bases"] > 0

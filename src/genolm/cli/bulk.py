@@ -26,6 +26,7 @@ from genolm.cli.options import (
     at_least,
     bulk,
 )
+from genolm.cli.reporter import quietly, tell
 
 Table = Annotated[Path, typer.Argument(metavar="OUTPUT", help="A .parquet, .tsv or .csv table.")]
 
@@ -332,9 +333,9 @@ def merge(
     """Join the shards of a run into its one output."""
     from genolm.tasks.merge import merge as function
 
-    merged = function(out, tuple(folders or ()), overwrite=overwrite)
-    if not quiet:
-        typer.echo(f"wrote {merged.out}", err=True)
+    with quietly(quiet):
+        merged = function(out, tuple(folders or ()), overwrite=overwrite)
+    tell(merged.summary, merged.out or out, quiet=quiet)
 
 
 COMMANDS = (bulk(embed), bulk(score), bulk(variants), bulk(mutate), bulk(generate), bulk(complete))

@@ -12,6 +12,7 @@ import typer
 from genolm.cli.errors import reported
 from genolm.cli.examples import example
 from genolm.cli.options import Json, Overwrite
+from genolm.cli.reporter import tell
 from genolm.cli.text import gigabytes, print_fields, print_json, print_table
 
 app = typer.Typer(
@@ -35,12 +36,13 @@ def build(
 ) -> None:
     """Clean FASTA files into token shards with a document table."""
     from genolm.training.corpus import build_corpus as function
+    from genolm.training.corpus.inspection import built
 
     visible = _in_terminal()
     function(recipe, folder, overwrite=overwrite, progress=_print_progress if visible else None)
     if visible:
         typer.echo("\r\033[K", nl=False, err=True)
-    typer.echo(f"wrote {folder}", err=True)
+    tell(built(folder), folder)
 
 
 def _in_terminal() -> bool:

@@ -136,9 +136,12 @@ def _cache(name: str) -> Finding:
 
     folder = cache_folder()
     parent = next(path for path in (folder, *folder.parents) if path.exists())
-    if os.access(parent, os.W_OK):
+    if not parent.is_dir():
+        return Finding(name, "broken", f"{parent} is a file, not a folder; set GENOLM_CACHE to a folder")
+    if os.access(parent, os.W_OK | os.X_OK):
         return Finding(name, "ok", f"{folder} is writable")
-    return Finding(name, "broken", f"{folder} is not writable; set GENOLM_CACHE to a folder that is")
+    advice = "models in it can be used; to download others, set GENOLM_CACHE to a folder that is writable"
+    return Finding(name, "note", f"{folder} is not writable; {advice}")
 
 
 def _forward(name: str) -> Finding:

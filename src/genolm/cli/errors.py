@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -15,10 +16,17 @@ from typing import Any
 import typer
 
 from genolm.engine.atomic import is_disk_full
-from genolm.errors import GenolmError, ResourceError
+from genolm.errors import GenolmError, ResourceError, RunError
+from genolm.files.names import shown_path
 
 INTERRUPTED = 130  # 128 + SIGINT
 BROKEN_PIPE = 141  # 128 + SIGPIPE, what any other Unix tool ends with
+
+_OF_THE_SYSTEM = (
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO,
+    errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.ETXTBSY, errno.ENXIO,
+)  # fmt: skip
+"""What the operating system may say of any file, through no fault of ours."""
 
 _BUG = (
     "This is a bug in genolm: please report it with the command and the output of `genolm doctor`; "
@@ -70,6 +78,8 @@ def _failed(error: Exception) -> typer.Exit:
         return _exit(f"error: {error}", error.exit_code)
     if is_disk_full(error):
         return _exit(f"error: the disk is full: {error}", ResourceError.exit_code)
+    if isinstance(error, OSError) and error.filename is not None and error.errno in _OF_THE_SYSTEM:
+        return _exit(f"error: {error.filename}: {os.strerror(error.errno)}", RunError.exit_code)
     if isinstance(error, MemoryError):
         return _exit("error: not enough memory; try a smaller --batch-tokens or --context", ResourceError.exit_code)
     return _exit(f"error: unexpected {type(error).__name__}{_place(error)}: {error}\n{_BUG}", GenolmError.exit_code)
@@ -94,5 +104,5 @@ def _broken_pipe() -> typer.Exit:
 
 
 def _exit(message: str, code: int) -> typer.Exit:
-    typer.echo(message, err=True)
+    typer.echo(shown_path(message), err=True)
     return typer.Exit(code)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,6 +23,7 @@ from genolm.cli.options import (
     at_least,
     bulk,
 )
+from genolm.cli.reporter import Reporter, tell
 
 app = typer.Typer(
     name="explain",
@@ -137,8 +137,8 @@ def tables(
     from genolm.tasks.explain.tables import explain_tables as function
 
     function(model, out, seed=seed, tables=tables, device=device, overwrite=overwrite)
-    if not quiet:
-        typer.echo(f"wrote {out}", err=True)
+    names = sorted(path.stem for path in out.glob(f"*.{tables}"))
+    tell(f"{len(names)} tables: {', '.join(names)}", out, quiet=quiet)
 
 
 def attribution(
@@ -168,6 +168,7 @@ def attribution(
     """
     from genolm.tasks.explain.attribution import explain_attribution as function
 
+    reporter = Reporter(quiet)
     words: dict[str, Any] = {
         "genome": genome,
         "length": length,
@@ -185,11 +186,10 @@ def attribution(
         seed=seed,
         tables=tables,
         overwrite=overwrite,
-        progress=not quiet and sys.stderr.isatty(),
+        progress=reporter,
         **words,
     )
-    if not quiet:
-        typer.echo(f"wrote {out}", err=True)
+    reporter.close(out, None)
 
 
 for _verb in (memory, lens, experts):

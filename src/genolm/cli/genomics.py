@@ -10,12 +10,13 @@ from typing import Annotated, Any, Literal
 import typer
 
 from genolm.cli.options import Context, ModelName, Overwrite, Seed, Strands, at_least, bulk, shown
+from genolm.cli.reporter import tell
 from genolm.cli.text import print_table
 
 Folder = Annotated[
     Path, typer.Option("--out", metavar="FOLDER", help="Folder to write; it appears when it is complete.")
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no table and no closing line.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No table and no summary.")]
 
 
 def cluster(
@@ -124,6 +125,7 @@ def check(
 ) -> None:
     """Check generated DNA: genes, spectra, repeats and novelty."""
     from genolm.tasks.generated_check import check_generated as function
+    from genolm.tasks.generated_check import checked
 
     function(
         generated,
@@ -137,8 +139,9 @@ def check(
         overwrite=overwrite,
     )
     if not quiet:
-        print_table(_figure(row) for row in _report(out / "check.json")["figures"])
-        typer.echo(f"wrote {out}", err=True)
+        report = _report(out / "check.json")
+        print_table(_figure(row) for row in report["figures"])
+        tell(checked(report), out)
 
 
 def _report(path: Path) -> dict[str, Any]:

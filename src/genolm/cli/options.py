@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from genolm.cli.errors import reported
+from genolm.cli.reporter import Reporter, quietly
 from genolm.tasks.seeds import LARGEST
 
 
@@ -107,7 +107,9 @@ BatchTokens = Annotated[
         help="Tokens in one batch; default 16,384 on a CPU, 131,072 elsewhere, halved until they fit free memory.",
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no closing line.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No progress bar, no summary and no warning of what the summary tells.")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is already there.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
@@ -122,6 +124,12 @@ def bulk_settings(
     shard: Annotated[
         str | None, typer.Option(metavar="I/N", help="Do the I-th of N shares, then `genolm merge`.")
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Write nothing: check the input, measure a few batches, print size, memory and time."
+        ),
+    ] = False,
     quiet: Quiet = False,
 ) -> dict[str, Any]:
     """The options of every bulk verb, as the keyword arguments of the function behind it."""
@@ -132,14 +140,16 @@ def bulk_settings(
         "resume": resume,
         "overwrite": overwrite,
         "shard": shard,
-        "progress": not quiet and sys.stderr.isatty(),
+        "progress": Reporter(quiet),
+        "dry_run": dry_run,
     }
 
 
 def bulk(verb: Callable[..., Path]) -> Callable[..., None]:
     """The verb with the options of :func:`bulk_settings` added to its own.
 
-    The verb takes them as its keyword argument ``settings`` and returns the path it wrote, which a closing line names.
+    The verb takes them as its keyword argument ``settings`` and returns the path it wrote, which the closing lines name
+    after what was done.
     """
     shared = inspect.signature(bulk_settings, eval_str=True).parameters
     own = inspect.signature(verb, eval_str=True)
@@ -147,9 +157,11 @@ def bulk(verb: Callable[..., Path]) -> Callable[..., None]:
     @wraps(verb)
     def command(**given: Any) -> None:
         taken = {name: given.pop(name) for name in shared}
-        out = verb(**given, settings=bulk_settings(**taken))
-        if not taken["quiet"]:
-            _closing_line(out, taken["shard"])
+        settings = bulk_settings(**taken)
+        with quietly(taken["quiet"]):
+            out = verb(**given, settings=settings)
+        reporter: Reporter = settings["progress"]
+        reporter.close(out, taken["shard"])
 
     kept = [parameter for parameter in own.parameters.values() if parameter.name != "settings"]
     parameters = [*kept, *shared.values()]
@@ -164,16 +176,7 @@ def shown(command: Callable[..., None], show: Callable[[Path], None]) -> Callabl
     @wraps(command)
     def showing(**given: Any) -> None:
         command(**given)
-        if not given["quiet"] and given["shard"] is None:
+        if not given["quiet"] and given["shard"] is None and not given["dry_run"]:
             show(given["out"])
 
     return showing
-
-
-def _closing_line(out: Path, shard: str | None) -> None:
-    if str(out) == "-":
-        return
-    if shard is None:
-        typer.echo(f"wrote {out}", err=True)
-    else:
-        typer.echo(f"shard {shard} done; when all are: genolm merge {out}", err=True)

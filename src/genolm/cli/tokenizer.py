@@ -12,6 +12,7 @@ import typer
 from genolm.cli.errors import reported
 from genolm.cli.examples import example
 from genolm.cli.options import Json, Overwrite, Seed, at_least
+from genolm.cli.reporter import tell
 from genolm.cli.text import print_fields, print_json
 
 app = typer.Typer(
@@ -52,6 +53,7 @@ def train(
     json: Json = False,
 ) -> None:
     """Train a byte-pair vocabulary on FASTA files and report on it."""
+    from genolm.engine.summary import Summary
     from genolm.training.vocabulary import train_tokenizer as function
 
     visible = sys.stderr.isatty()
@@ -71,7 +73,8 @@ def train(
     if visible:
         typer.echo("\r\033[K", nl=False, err=True)
     _print(facts, json)
-    typer.echo(f"wrote {out}", err=True)
+    trained, tokens = facts["trained_on"]["bases"], facts["vocabulary"]["tokens"]
+    tell(Summary({"bases": trained}, results={"tokens": tokens}), out)
 
 
 def _print_progress(told: str) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from genolm.cli.options import Overwrite, Seed, at_least
+from genolm.cli.reporter import say, tell
 from genolm.cli.training_progress import training_reports, writes
 
 
@@ -25,10 +26,14 @@ def simulate(
 
     With genes, promoters, splice sites, repeats, variants of known effect and RNA coverage.
     """
+    from genolm.engine.summary import Summary
     from genolm.genome.simulate import simulate as function
 
     made = function(folder, seed=seed, length=length, contigs=contigs, overwrite=overwrite)
-    typer.echo(f"wrote {folder}: {made.genes} genes, {made.variants} variants; see {made.readme}", err=True)
+    lengths = made.lengths.values()
+    results = {"genes": made.genes, "variants": made.variants}
+    tell(Summary({"contigs": len(lengths), "bases": sum(lengths)}, results=results), folder)
+    say(f"see {made.readme}")
 
 
 def pretrain(
@@ -47,9 +52,10 @@ def pretrain(
     """
     from genolm.training.pretrain import pretrain as function
     from genolm.training.recipe import Recipe
+    from genolm.training.run_folder import trained
 
     read = Recipe.load(recipe)
     with training_reports(min(steps or read.steps, read.steps)) as report:
         model = function(read, out, resume=resume, steps=steps, log=report)
     if writes():
-        typer.echo(f"wrote {model}", err=True)
+        tell(trained(out, read), model)

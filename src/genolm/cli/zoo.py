@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from genolm.cli.options import Json, ModelName, Overwrite, model_names
+from genolm.cli.reporter import tell
 from genolm.cli.text import gigabytes, print_fields, print_json, print_table
 
 if TYPE_CHECKING:
@@ -111,6 +112,8 @@ def convert(
     The weights stay the same, bit for bit, unless --dtype asks for another precision.
     """
     from genolm.models import convert as function
+    from genolm.models.shards import stored
 
     function(model, folder, layout=to, source_layout=source, like=like, dtype=dtype, overwrite=overwrite)
-    typer.echo(f"wrote {folder}", err=True)
+    tensors, size = stored(folder)
+    tell(f"{tensors:,} tensors, {gigabytes(size)}", folder)

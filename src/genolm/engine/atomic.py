@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from genolm.errors import ResourceError, RunError
+from genolm.files.names import partial_path, partial_paths, through_link
 
-_MARK = ".partial-"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -21,17 +20,19 @@ def atomic_file(path: Path) -> Iterator[Path]:
     """A path to write instead of ``path``: same folder, same suffixes. On success it takes the place of ``path``.
 
     On any error it is removed and ``path`` stays as it was. Use it for files and, alike, for folders such as zarr.
+    Where ``path`` is a symbolic link, what it points to is written and the link stays.
 
     Raises:
         ResourceError: when the disk is full.
     """
-    partial = path.with_name(f"{_MARK}{secrets.token_hex(4)}-{path.name}")
+    place = through_link(path)
+    partial = partial_path(place)
     try:
         with disk_full_named(path):
             yield partial
-            _replace(partial, path)
+            _replace(partial, place)
     finally:
-        _remove(partial)
+        remove(partial)
 
 
 @contextmanager
@@ -81,14 +82,14 @@ def write_text(path: Path, text: str) -> None:
 
 def sweep(path: Path) -> None:
     """Removes what a killed process left half-written for ``path``. Only while nobody else may be writing it."""
-    for partial in path.parent.glob(f"{_MARK}????????-{path.name}"):
-        _remove(partial)
+    for partial in partial_paths(through_link(path)):
+        remove(partial)
 
 
 def _replace(partial: Path, path: Path) -> None:
     if partial.is_dir():
         if path.exists():
-            _remove(path)
+            remove(path)
     else:
         _flush(partial)
     partial.replace(path)
@@ -104,7 +105,8 @@ def _flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Remove a file or a whole folder, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

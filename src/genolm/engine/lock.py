@@ -8,7 +8,7 @@ import io
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from genolm.engine.atomic import make_folder
@@ -26,11 +26,15 @@ def locked(folder: Path, shard: str | None = None) -> Iterator[None]:
     Raises:
         RunError: when another run holds it.
     """
-    with ExitStack() as stack:
-        stack.enter_context(_held(folder, "run.lock", fcntl.LOCK_SH if shard else fcntl.LOCK_EX))
-        if shard:
-            stack.enter_context(_held(folder, f"shard-{shard.replace('/', '-of-')}.lock", fcntl.LOCK_EX))
-        yield
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(_held(folder, "run.lock", fcntl.LOCK_SH if shard else fcntl.LOCK_EX))
+            if shard:
+                stack.enter_context(_held(folder, f"shard-{shard.replace('/', '-of-')}.lock", fcntl.LOCK_EX))
+            yield
+    finally:
+        with suppress(OSError):  # it is empty when the run is complete and the folder was on NFS: see target.assemble
+            folder.rmdir()
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from genolm.engine.lock import locked
 from genolm.engine.parts import Manifest, PartsFolder, State
 from genolm.engine.result import Result
 from genolm.engine.settings import read_settings, write_settings
-from genolm.engine.target import assemble, check_target
+from genolm.engine.target import assemble, beside, check_beside, check_target, refuse_inputs
 from genolm.errors import RunError
 
 if TYPE_CHECKING:
@@ -35,11 +35,11 @@ def merge(
     Args:
         out: the output that the shards were run with.
         folders: further folders of parts, such as copies from other machines; they are only read.
-        task: the task that ran; needed only when its input was values in memory or its class is not genolm's.
+        task: the task that ran; needed only when its class is not genolm's.
         overwrite: replace an existing output.
 
     Returns:
-        Where the artefact is, and its numbers of items and parts.
+        Where the artefact is, its numbers of items and parts, and the summary of the whole run.
 
     Raises:
         RunError: when parts are missing or torn, folders belong to different runs, the output exists, or a run is still
@@ -54,8 +54,11 @@ def merge(
         manifest = _agreed(places)
         sources = _sources(list(places), manifest)
         job = _task(manifest, task)
-        assemble(job, (source.read(number) for number, source in enumerate(sources)), own, out)
-    return Result(out, None, manifest.plan.items, manifest.plan.parts, 0)
+        refuse_inputs(job, out)
+        check_beside(out, beside(job, out), overwrite=overwrite, resume=True)
+        frames, plan = (source.read(number) for number, source in enumerate(sources)), manifest.plan
+        summary = assemble(job, frames, own, out, plan.items)
+    return Result(out, None, plan.items, plan.parts, 0, summary=summary)
 
 
 @contextmanager

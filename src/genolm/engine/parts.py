@@ -150,7 +150,7 @@ class PartsFolder:
         """Rows of one part."""
         import polars as pl
 
-        return pl.read_parquet(self.rows_path(number), memory_map=False)
+        return pl.read_parquet(self.rows_path(number), glob=False, memory_map=False)
 
     def frames(self, plan: Plan) -> Iterator[pl.DataFrame]:
         """Rows of all parts, in order, one part in memory at a time."""

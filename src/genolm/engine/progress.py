@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
+
+    from genolm.engine.result import Estimate, Result
 
 
 class Progress(Protocol):
@@ -30,6 +32,21 @@ class Progress(Protocol):
     def stop(self) -> None:
         """The run ended, well or not."""
         ...
+
+
+@runtime_checkable
+class Listener(Protocol):
+    """A progress that is also handed what the run came to."""
+
+    def conclude(self, outcome: Result | Estimate) -> None:
+        """The run ended well; of a dry run, its estimate."""
+        ...
+
+
+def hand_over(progress: Progress, outcome: Result | Estimate) -> None:
+    """Gives what a run came to, to a progress that takes it."""
+    if isinstance(progress, Listener):
+        progress.conclude(outcome)
 
 
 class Silent:

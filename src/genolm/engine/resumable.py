@@ -19,7 +19,7 @@ from genolm.engine.preflight import check_disk, fitting_budget
 from genolm.engine.progress import Progress, showing
 from genolm.engine.result import Result
 from genolm.engine.settings import write_settings
-from genolm.engine.target import assemble, check_target
+from genolm.engine.target import assemble, beside, check_beside, check_place, check_target, refuse_inputs
 from genolm.errors import RunError
 
 if TYPE_CHECKING:
@@ -46,10 +46,12 @@ class Order:
 def run_on_disk(task: Task[Any, Any], model: Model, order: Order, progress: Progress) -> Result:
     """Computes the parts that are not there yet and, unless this is a shard, assembles the artefact."""
     folder = PartsFolder.of(order.out)
+    check_place(order.out, folder.path.name)
     if folder.started and not order.shard:
         with locked(folder.path):  # else a run that is at work now would be called an earlier one
             pass
     _refuse_early(folder, order)
+    _refuse_files(task, order)
     manifest = _planned(task, model, order)
     with locked(folder.path, order.share_name), _tidy(folder, manifest, order):
         manifest = _entered(folder, manifest, order)
@@ -59,11 +61,40 @@ def run_on_disk(task: Task[Any, Any], model: Model, order: Order, progress: Prog
         return _result(task, folder, manifest, order, computed, batcher.token_budget)
 
 
+def left_to_do(task: Task[Any, Any], model: Model, order: Order) -> tuple[Manifest, list[int]]:
+    """The run as :func:`run_on_disk` would go about it, and the parts it would compute; nothing is written.
+
+    Raises:
+        RunError: where that run would be refused.
+    """
+    folder = PartsFolder.of(order.out)
+    _refuse_early(folder, order)
+    _refuse_files(task, order)
+    manifest = _planned(task, model, order)
+    existing = folder.manifest() if _goes_on(folder, order) else None
+    if existing is None:
+        return manifest, list(_share(manifest, order))
+    _refuse_other(folder, existing, manifest, _remedy(order, folder))
+    share = _share(existing, order)
+    return existing, sorted(set(share) - folder.ready(share, existing.run_id))
+
+
+def _goes_on(folder: PartsFolder, order: Order) -> bool:
+    """Whether the parts that are there are kept."""
+    return order.shard is not None or (folder.started and (order.resume or not order.overwrite))
+
+
 def _refuse_early(folder: PartsFolder, order: Order) -> None:
     """Before the input is read: whatever can already be seen to be in the way."""
     check_target(order.out, overwrite=order.overwrite, resume=order.resume)
     if folder.started and not (order.resume or order.overwrite or order.shard):
         raise RunError(f"{folder.path} holds parts of an earlier run; --resume goes on, --overwrite starts anew")
+
+
+def _refuse_files(task: Task[Any, Any], order: Order) -> None:
+    """Raise an error where the run would replace one of its inputs, or another's file beside its output."""
+    refuse_inputs(task, order.out)
+    check_beside(order.out, beside(task, order.out), overwrite=order.overwrite, resume=order.resume)
 
 
 def _planned(task: Task[Any, Any], model: Model, order: Order) -> Manifest:
@@ -94,24 +125,29 @@ def _entered(folder: PartsFolder, manifest: Manifest, order: Order) -> Manifest:
     """The manifest to work by: the one that is there if it is of the same run, else ours, written down."""
     with planning(folder.path) if order.shard else nullcontext():
         _refuse_early(folder, order)  # again: now that nobody else can change it
-        if not order.shard and (not folder.started or (order.overwrite and not order.resume)):
+        if not _goes_on(folder, order):
             folder.clear()
         existing = folder.manifest()
         if existing is not None:
-            _refuse_other(folder, existing, manifest)
+            _refuse_other(folder, existing, manifest, _remedy(order, folder))
             return existing
         folder.begin(manifest)
         return manifest
 
 
-def _refuse_other(folder: PartsFolder, existing: Manifest, manifest: Manifest) -> None:
+def _remedy(order: Order, folder: PartsFolder) -> str:
+    """How to start anew; a shard never removes parts, because others may be at work on them."""
+    return f"remove {folder.path}" if order.shard else "start anew with --overwrite"
+
+
+def _refuse_other(folder: PartsFolder, existing: Manifest, manifest: Manifest, remedy: str) -> None:
     differences = changes(existing.fingerprint, manifest.fingerprint)
     if not differences and existing.plan != manifest.plan:
         differences = ["items of the input"]
     if differences:
         raise RunError(
             f"{folder.path} belongs to another run; changed: {'; '.join(differences)}. "
-            "Go back to the former, choose another output, or start anew with --overwrite"
+            f"Go back to the former, choose another output, or {remedy}"
         )
 
 
@@ -133,6 +169,6 @@ def _result(
 ) -> Result:
     plan = manifest.plan
     if order.shard is None:
-        assemble(task, folder.frames(plan), folder, order.out)
-        return Result(order.out, None, plan.items, plan.parts, computed, token_budget=budget)
+        summary = assemble(task, folder.frames(plan), folder, order.out, plan.items)
+        return Result(order.out, None, plan.items, plan.parts, computed, token_budget=budget, summary=summary)
     return Result(None, None, plan.items, plan.parts, computed, folder.absent(plan), budget)

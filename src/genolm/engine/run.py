@@ -10,16 +10,18 @@ from genolm.engine.interrupt import stoppable
 from genolm.engine.merge import merge
 from genolm.engine.plan import Shard, make_plan
 from genolm.engine.preflight import fitting_budget
-from genolm.engine.progress import Progress, chosen, showing
-from genolm.engine.result import Result
+from genolm.engine.progress import Progress, chosen, hand_over, showing
+from genolm.engine.rehearsal import rehearse
+from genolm.engine.result import Estimate, Result
 from genolm.engine.resumable import Order, run_on_disk
+from genolm.engine.summary import Tally, warn_of
 from genolm.errors import RunError
 
 if TYPE_CHECKING:
     from genolm.engine.task import Task
     from genolm.models.model import Model
 
-__all__ = ["Result", "merge", "run"]
+__all__ = ["Estimate", "Result", "dry_run", "merge", "run"]
 
 
 def run(
@@ -49,10 +51,15 @@ def run(
             run at the same time, in one folder or on many machines, and go on with what they find.
         overwrite: replace an existing output, and the parts of an earlier run. A shard never removes parts.
         token_budget: most tokens of a batch, pads included; None for a default that fits the memory.
-        progress: True for a bar on standard error, an object of one's own, or None for silence.
+        progress: True for a bar on standard error, an object of one's own, or None for silence. An object with a method
+            ``conclude`` is handed what is returned here.
 
     Returns:
-        What was done, with the table when ``out`` is None and the missing parts after a shard.
+        What was done and how many items ended in which way, with the table when ``out`` is None and the missing parts
+        after a shard.
+
+    Warns:
+        DataWarning: more than 5 % of the items have no result.
 
     Raises:
         InputError: for items that cannot be used.
@@ -63,18 +70,68 @@ def run(
     if token_budget is not None and token_budget < 1:
         raise RunError(f"a batch needs at least 1 token, not {token_budget}")
     told = chosen(progress)
-    if out is not None:
-        wanted = None if shard is None else Shard.parse(shard)
-        with stoppable():
-            return run_on_disk(task, model, Order(Path(out), resume, wanted, overwrite, token_budget), told)
-    if resume or shard is not None:
+    order = None if out is None else Order(Path(out), resume, _share(shard), overwrite, token_budget)
+    if order is None and (resume or shard is not None):
         raise RunError("a run in memory can neither be resumed nor sharded; give it an output")
-    return _in_memory(task, model, token_budget, told)
+    result = _in_memory(task, model, token_budget, told) if order is None else _on_disk(task, model, order, told)
+    hand_over(told, result)
+    return result
+
+
+def dry_run(
+    task: Task[Any, Any],
+    model: Model,
+    out: Path | str | None = None,
+    *,
+    resume: bool = False,
+    shard: str | tuple[int, int] | Shard | None = None,
+    overwrite: bool = False,
+    token_budget: int | None = None,
+    progress: Progress | bool | None = None,
+) -> Estimate:
+    """Says what :func:`run` would do, and how long it would take, without writing anything.
+
+    The input is read and checked whole. A few batches, spread evenly over what is left to compute, go through the
+    model for about ten seconds; the time of the others is taken from them.
+
+    Args:
+        task: as for :func:`run`, and so are the others.
+        model: likewise.
+        out: likewise; with ``resume``, or a shard, only the parts that are not there yet count.
+        resume: likewise.
+        shard: likewise.
+        overwrite: likewise.
+        token_budget: likewise.
+        progress: is told of smaller batches, and handed the estimate.
+
+    Raises:
+        InputError: for items that cannot be used.
+        RunError: where :func:`run` would refuse.
+        ResourceError: when a single window does not fit into memory.
+    """
+    told = chosen(progress)
+    order = None if out is None else Order(Path(out), resume, _share(shard), overwrite, token_budget)
+    found = rehearse(task, model, order, token_budget, told)
+    hand_over(told, found)
+    return found
+
+
+def _share(shard: str | tuple[int, int] | Shard | None) -> Shard | None:
+    return None if shard is None else Shard.parse(shard)
+
+
+def _on_disk(task: Task[Any, Any], model: Model, order: Order, progress: Progress) -> Result:
+    with stoppable():
+        return run_on_disk(task, model, order, progress)
 
 
 def _in_memory(task: Task[Any, Any], model: Model, asked: int | None, progress: Progress) -> Result:
     plan = make_plan(task)
     batcher = Batcher(task, model, fitting_budget(task, model, asked, progress), progress)
+    tally = Tally(task, plan.items)
     with showing(progress, task.name, batcher.bases(plan.cost)):
-        table = task.collect(frame for _, frame in batcher.frames(plan, range(plan.parts)))
-    return Result(None, table, plan.items, plan.parts, plan.parts, token_budget=batcher.token_budget)
+        table = task.collect(tally.passing(frame for _, frame in batcher.frames(plan, range(plan.parts))))
+    summary = tally.summary(table)
+    warn_of(summary)
+    budget = batcher.token_budget
+    return Result(None, table, plan.items, plan.parts, plan.parts, token_budget=budget, summary=summary)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,25 @@ from genolm.errors import RunError
 
 PACKAGE = "genolm"
 _LONGEST = 65_536  # characters of JSON; longer values are data rather than a setting and are kept as a digest
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """Stands for a table, an array or a very long value of which a manifest keeps the digest alone.
+
+    Joining parts does not need the values; whatever does is told that they are gone.
+
+    Attributes:
+        digest: SHA-256 of the content.
+    """
+
+    digest: str
+
+    def __iter__(self) -> Iterator[Any]:
+        raise RunError("the input of this run was values in memory, which its parts do not hold; use a file as input")
+
+    def __len__(self) -> int:
+        return len(tuple(self))
 
 
 def write_settings(value: Any) -> dict[str, Any]:
@@ -31,8 +51,10 @@ def write_settings(value: Any) -> dict[str, Any]:
 def read_settings(written: dict[str, Any]) -> Any:
     """The dataclass that :func:`write_settings` wrote. Only classes of genolm are made.
 
+    A value that was kept as a digest only becomes :class:`Forgotten`.
+
     Raises:
-        RunError: when the class is not genolm's or not there, or when a value was kept as a digest only.
+        RunError: when the class is not genolm's or not there.
     """
     kind = _class(written["type"])
     return kind(**{name: _read(value) for name, value in written["fields"].items()})
@@ -84,8 +106,8 @@ def _read(written: Any) -> Any:
             return {_read(key): _read(item) for key, item in pairs}
         case {"$value": value}:
             return read_settings(value)
-        case {"$digest": _}:
-            raise RunError("the input of this run was values in memory; merge it from Python with merge(out, task=...)")
+        case {"$digest": digest}:
+            return Forgotten(digest)
         case list():
             return [_read(item) for item in written]
     return written
@@ -94,7 +116,7 @@ def _read(written: Any) -> Any:
 def _class(name: str) -> type:
     module, _, path = name.partition(":")
     if module.split(".")[0] != PACKAGE:
-        raise RunError(f"{name} is not a class of genolm; merge it from Python with merge(out, task=...)")
+        raise RunError(f"{name} is not a class of genolm; give merge the task itself (task=)")
     try:
         found = getattr(import_module(module), path)
     except (ImportError, AttributeError):

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genolm.engine.atomic import disk_full_named, sweep
-from genolm.engine.parts import ASSEMBLING, PartsFolder
+from genolm.engine.atomic import disk_full_named, remove, sweep
+from genolm.engine.parts import ASSEMBLING, MANIFEST, PartsFolder
+from genolm.engine.summary import FOLDER_MARK, Summary, Tally, warn_of, write_counts
 from genolm.errors import RunError
+from genolm.files.names import is_folder, is_utf8, longest_name, name_bytes, through_link
 
 if TYPE_CHECKING:
     import polars as pl
 
     from genolm.engine.task import Task
 
-FOLDER_MARK = "provenance.json"
-"""The file that tells, in an output which is a folder, that genolm wrote it: only such a folder is ever replaced."""
+__all__ = [
+    "FOLDER_MARK", "assemble", "beside", "check_beside", "check_place", "check_target", "refuse_inputs", "write",
+]  # fmt: skip
+
+_LAST = (MANIFEST, ASSEMBLING)  # while these are there, a killed run knows its own output
+_INDEXES = (".tbi", ".csi")  # written beside a VCF or BCF; they never outlive it
+_DEVICES = ("/dev", "/dev/fd", "/proc/self/fd")
 
 
 def check_target(out: Path, *, overwrite: bool, resume: bool = False, run: Path | None = None) -> None:
@@ -33,32 +41,151 @@ def check_target(out: Path, *, overwrite: bool, resume: bool = False, run: Path 
         run: the output that the run's parts are named after, where it writes several; None for ``out``.
 
     Raises:
-        RunError: when the folder is not there or not writable, or the output exists.
+        RunError: when the folder does not exist or is not writable, the name is too long or not UTF-8, the output is a
+            device or a folder of somebody else's, or it exists.
     """
-    if not out.parent.is_dir():
-        raise RunError(f"{out}: there is no folder {out.parent}")
-    if not os.access(out.parent, os.W_OK):
-        raise RunError(f"{out}: the folder {out.parent} cannot be written")
-    if out.is_dir() and out.suffix.lower() != ".zarr" and not (out / FOLDER_MARK).is_file():
-        raise RunError(f"{out} is a folder; choose another output")
+    check_place(out, out.name if run else f"{out.name}.parts")
     if out.exists() and not overwrite and not (resume and _ours(PartsFolder.of(run or out))):
         raise RunError(f"{out} exists; --overwrite replaces it")
 
 
-def assemble(task: Task[Any, Any], frames: Iterator[pl.DataFrame], folder: PartsFolder, out: Path) -> None:
+def check_place(out: Path, longest: str) -> None:
+    """Raise an error where no file can be written, whether there is one or not.
+
+    Args:
+        out: the output.
+        longest: the longest name that is needed beside it.
+
+    Raises:
+        RunError: as :func:`check_target` does, but for an output that exists.
+    """
+    _check_name(out, longest)
+    _check_folder(out, through_link(out).parent)
+    if is_folder(out) and out.suffix.lower() != ".zarr" and not (out / FOLDER_MARK).is_file():
+        raise RunError(f"{out} is a folder; choose another output")
+    _refuse_device(out)
+
+
+def check_beside(out: Path, beside: Iterable[Path], *, overwrite: bool, resume: bool = False) -> None:
+    """Raise an error where a file that is written beside the output cannot be, or is somebody else's.
+
+    Args:
+        out: the output.
+        beside: the files beside it.
+        overwrite: whether existing ones may be replaced.
+        resume: whether a killed run goes on; it may have written them itself.
+
+    Raises:
+        RunError: as :func:`check_target` does, for each of them.
+    """
+    for path in beside:
+        check_target(path, overwrite=overwrite, resume=resume, run=out)
+
+
+def refuse_inputs(task: Task[Any, Any], out: Path) -> None:
+    """Raise an error where the run would replace a file that it reads, under this name or another one.
+
+    Raises:
+        RunError: when the output, or a file beside it, is one of the task's inputs.
+    """
+    for path in (out, *beside(task, out)):
+        for source in task.inputs():
+            if _same(path, source):
+                raise RunError(f"{path} is an input of this run too ({source}); choose another output")
+
+
+def beside(task: Task[Any, Any], out: Path) -> tuple[Path, ...]:
+    """Return the files that the task writes beside its output; most tasks write none."""
+    named = getattr(task, "beside", None)
+    return () if named is None else tuple(named(out))
+
+
+def assemble(
+    task: Task[Any, Any], frames: Iterator[pl.DataFrame], folder: PartsFolder, out: Path, items: int
+) -> Summary:
     """Lets the task write the artefact, then takes the parts away.
+
+    Args:
+        task: what wrote the parts.
+        frames: their rows.
+        folder: where they are.
+        out: the artefact.
+        items: items of the input.
+
+    Returns:
+        What the run did, which is also written to the provenance.
 
     Raises:
         ResourceError: when the disk is full; the parts stay.
         RunError: when the task wrote nothing.
     """
     (folder.path / ASSEMBLING).touch()
-    sweep(out)
+    for path in (out, *beside(task, out), *(out.with_name(f"{out.name}{ending}") for ending in _INDEXES)):
+        sweep(path)
+    summary = write(task, frames, out, items)
+    _take_away(folder.path)
+    warn_of(summary)
+    return summary
+
+
+def write(task: Task[Any, Any], frames: Iterator[pl.DataFrame], out: Path, items: int) -> Summary:
+    """Lets the task write the artefact, and the counts of its rows into the provenance.
+
+    Raises:
+        ResourceError: when the disk is full.
+        RunError: when the task wrote nothing.
+    """
+    tally = Tally(task, items)
     with disk_full_named(out):
-        task.assemble(frames, out)
-    if not out.exists():
-        raise RunError(f"task {task.name} did not write {out}; the parts are kept in {folder.path}")
-    shutil.rmtree(folder.path)
+        task.assemble(tally.passing(frames), out)
+        if not out.exists():
+            raise RunError(f"task {task.name} did not write {out}; the parts are kept in {PartsFolder.of(out).path}")
+        summary = tally.summary(out)
+        write_counts(task, out, summary)
+    return summary
+
+
+def _take_away(folder: Path) -> None:
+    """Removes the parts. On NFS the open lock file keeps the folder until it is closed; then `locked` removes it."""
+    for place in sorted(folder.iterdir(), key=lambda place: place.name in _LAST):
+        remove(place)
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _check_folder(out: Path, folder: Path) -> None:
+    if is_folder(folder):
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise RunError(f"{out}: the folder {folder} cannot be written")
+    elif folder.exists():
+        raise RunError(f"{out}: {folder} is a file, not a folder")
+    else:
+        raise RunError(f"{out}: there is no folder {folder}")
+
+
+def _check_name(out: Path, longest: str) -> None:
+    if not is_utf8(out):
+        raise RunError(f"{out}: the name is not valid UTF-8; choose another output")
+    most, taken = longest_name(out.parent), name_bytes(Path(longest))
+    if taken > most:
+        added = longest.removeprefix(out.name)
+        named = f"the name with {added}, which a run adds," if added else "the name"
+        raise RunError(f"{out}: {named} has {taken} bytes, and the file system allows {most}; choose a shorter name")
+
+
+def _refuse_device(out: Path) -> None:
+    """Replacing /dev/null by a file would break the system; a pipe or terminal cannot take a file that is renamed."""
+    if out.parent.as_posix() in _DEVICES:
+        raise RunError(f"{out} is a device, not a file; choose a file as output")
+    if out.exists() and stat.S_IFMT(out.stat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
+        raise RunError(f"{out} is a pipe or device, not a file; choose a file as output")
+
+
+def _same(path: Path, other: Path) -> bool:
+    try:
+        return path.samefile(other)
+    except OSError:
+        return False
 
 
 def _ours(folder: PartsFolder) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +12,8 @@ from pathlib import Path
 import pysam
 
 from genolm.errors import InputError
+from genolm.files.caches import temporary_cache, user_cache
+from genolm.files.names import as_argument, check_openable, is_file, longest_name, name_bytes, partial_path
 from genolm.genome.lines import check_whole, compression, open_bytes, text_lines
 
 _CHUNK = 1 << 20
@@ -26,13 +27,14 @@ def index_files(path: Path) -> tuple[Path, Path | None]:
     Raises:
         InputError: the file is no FASTA that can be read at random; see `genolm.genome.fasta.Genome`.
     """
+    check_openable(path)
     kind = compression(path)
     _check_readable(path, kind)
     beside = _names(Path(f"{path}"), kind)
     if all(_is_fresh(index, path) for index in beside if index is not None):
         return beside
-    missing = not any(index is not None and index.exists() for index in beside)
-    target = beside if missing and _may_write(path.parent) else _names(_cache_name(path), kind)
+    missing = not any(index is not None and is_file(index) for index in beside)
+    target = beside if missing and _may_write(path.parent) and _fit(beside) else _names(_cache_name(path), kind)
     if not all(_is_fresh(index, path) for index in target if index is not None):
         _make(path, target)
     return target
@@ -52,9 +54,14 @@ def _names(stem: Path, kind: str) -> tuple[Path, Path | None]:
     return Path(f"{stem}.fai"), Path(f"{stem}.gzi") if kind == "bgzip" else None
 
 
+def _fit(names: tuple[Path, Path | None]) -> bool:
+    """Whether the file system can hold files of these names."""
+    return all(name_bytes(name) <= longest_name(name.parent) for name in names if name is not None)
+
+
 def _is_fresh(index: Path, path: Path) -> bool:
     # whole seconds: archives and copies drop fractions
-    return index.is_file() and int(index.stat().st_mtime) >= int(path.stat().st_mtime)
+    return is_file(index) and int(index.stat().st_mtime) >= int(path.stat().st_mtime)
 
 
 def _may_write(folder: Path) -> bool:
@@ -65,14 +72,24 @@ def _may_write(folder: Path) -> bool:
 
 def _cache_name(path: Path) -> Path:
     status = path.stat()
-    key = hashlib.sha256(f"{path.resolve()} {status.st_size} {status.st_mtime_ns}".encode()).hexdigest()[:16]
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "genolm" / "fasta"
+    told = f"{path.resolve()} {status.st_size} {status.st_mtime_ns}"
+    key = hashlib.sha256(os.fsencode(told)).hexdigest()[:16]
+    folder = _cache_folder()
+    longest = longest_name(folder) - len(f".{key}.fai")
+    return folder / f"{os.fsencode(path.name)[:longest].decode('utf-8', 'ignore')}.{key}"
+
+
+def _cache_folder() -> Path:
+    folder = user_cache() / "genolm" / "fasta"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
     except OSError:
-        folder = Path(tempfile.gettempdir()) / f"genolm-fasta-{os.getuid()}"
-        folder.mkdir(exist_ok=True)
-    return folder / f"{path.name}.{key}"
+        pass
+    folder = temporary_cache() / "fasta"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def _check_readable(path: Path, kind: str) -> None:
@@ -93,11 +110,11 @@ def _check_readable(path: Path, kind: str) -> None:
 
 def _make(path: Path, target: tuple[Path, Path | None]) -> None:
     """Writes the index under another name first, so that nobody meets half of it."""
-    fresh = [None if name is None else name.with_name(f".{name.name}.{os.getpid()}") for name in target]
+    fresh = [None if name is None else partial_path(name) for name in target]
     arguments = ["--fai-idx", str(fresh[0])] + ([] if fresh[1] is None else ["--gzi-idx", str(fresh[1])])
     try:
         with quiet_htslib():
-            pysam.faidx(str(path), *arguments)
+            pysam.faidx(as_argument(path), *arguments)
         _check_complete(path, Path(str(fresh[0])))
         for made, name in zip(fresh, target, strict=True):
             if made is not None and name is not None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
+import os
 import stat
 import sys
 import zlib
@@ -13,12 +15,14 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from genolm.errors import InputError
+from genolm.files.pointers import LONGEST, REMEDY, is_pointer
 
 GZIP_MAGIC = b"\x1f\x8b"
 BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 """The empty block every whole bgzip file ends with."""
 
 _BUFFER = 1 << 18
+_UNREADABLE = (errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.ESTALE)
 
 
 def is_pipe(path: Path) -> bool:
@@ -39,10 +43,12 @@ def compression(path: Path) -> str:
     if is_pipe(path):
         raise InputError("is a pipe, which can be read only once; save it as a file first", file=path)
     with _explained(path), path.open("rb") as file:
-        head = file.read(18)
+        head = file.read(LONGEST)
+    if is_pointer(head):
+        raise InputError(REMEDY, file=path)
     if not head.startswith(GZIP_MAGIC):
         return "plain"
-    return "bgzip" if len(head) == 18 and head[3] & 4 and head[12:14] == b"BC" else "gzip"
+    return "bgzip" if len(head) >= 18 and head[3] & 4 and head[12:14] == b"BC" else "gzip"
 
 
 def check_whole(path: Path) -> None:
@@ -128,6 +134,10 @@ def _explained(path: Path, line: Callable[[], int | None] = lambda: None) -> Ite
         raise InputError("the compressed file is cut off; fetch it again", file=path, line=line()) from None
     except (gzip.BadGzipFile, zlib.error) as error:
         raise InputError(f"the compressed file is damaged: {error}", file=path, line=line()) from None
+    except OSError as error:
+        if error.errno not in _UNREADABLE:
+            raise
+        raise InputError(f"cannot be read: {os.strerror(error.errno)}", file=path, line=line()) from None
 
 
 @contextmanager

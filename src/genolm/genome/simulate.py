@@ -21,6 +21,7 @@ What `simulate` promises (each promise has a test):
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -31,6 +32,7 @@ import numpy as np
 import pysam
 
 from genolm.errors import InputError, RunError
+from genolm.files.names import as_argument
 from genolm.genome.genes import write_gtf
 from genolm.genome.interval import Interval
 from genolm.genome.synthetic.contigs import Contig, draw_contig, draw_families, intergenic, tss
@@ -123,13 +125,22 @@ def simulate(
     sampler = Sampler(np.random.default_rng(seed))
     drawn = _draw_contigs(sampler, _lengths(length, contigs))
     variants = draw_variants(sampler, drawn)
-    folder.mkdir(parents=True, exist_ok=True)
+    _make(folder)
     with tempfile.TemporaryDirectory(prefix=".simulate-", dir=folder) as partial:
         _write_all(Path(partial), sampler, drawn, variants, _settings(seed, length, contigs))
         for name in _FILES:
             (Path(partial) / name).replace(folder / name)
     lengths = {contig.name: len(contig.text) for contig in drawn}
     return SimulatedGenome(folder, lengths, sum(len(contig.genes) for contig in drawn), len(variants))
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{folder} cannot be made: {error.strerror}") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise RunError(f"{folder}: the folder cannot be written")
 
 
 def _check(folder: Path, length: int, contigs: int, overwrite: bool) -> None:
@@ -193,7 +204,7 @@ def _write_fasta(path: Path, contigs: list[Contig]) -> None:
             text = contig.soft_masked()
             file.write(f">{contig.name}\n")
             file.writelines(f"{text[start : start + _LINE]}\n" for start in range(0, len(text), _LINE))
-    pysam.faidx(str(path))
+    pysam.faidx(as_argument(path))
 
 
 def _write_vcf(path: Path, sampler: Sampler, lengths: dict[str, int], variants: list[TrueVariant]) -> None:
@@ -202,7 +213,7 @@ def _write_vcf(path: Path, sampler: Sampler, lengths: dict[str, int], variants: 
         *(_vcf_line(sampler, number, variant) for number, variant in enumerate(variants, 1)),
     ]
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    pysam.tabix_index(str(path), preset="vcf", force=True)
+    pysam.tabix_index(as_argument(path), preset="vcf", force=True)
 
 
 def _vcf_header(lengths: dict[str, int]) -> Iterator[str]:

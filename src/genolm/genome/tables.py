@@ -141,9 +141,11 @@ def _parquet(path: Path) -> Table:
     if tail != b"PAR1":
         raise InputError("the parquet file is cut off; fetch it again", file=path)
     try:
-        names = list(pl.read_parquet_schema(path))
-        places = _known(names, path)
-        frame = pl.read_parquet(path, columns=list(places.values())) if places else pl.DataFrame()
+        with path.open("rb") as file:  # polars reads brackets and asterisks in the name of a file as patterns
+            names = list(pl.read_parquet_schema(file))
+            places = _known(names, path)
+            file.seek(0)
+            frame = pl.read_parquet(file, columns=list(places.values())) if places else pl.DataFrame()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise InputError(f"the parquet file is damaged: {error}", file=path) from None
     frame = frame.select(names[place] for place in places.values())

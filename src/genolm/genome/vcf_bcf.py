@@ -9,6 +9,7 @@ import pysam
 import pysam.bcftools
 
 from genolm.errors import InputError
+from genolm.files.names import as_argument
 from genolm.genome.fasta_index import quiet_htslib
 
 HELD_BY_VCF = "BCF cannot hold it, .vcf.gz can"
@@ -38,7 +39,7 @@ def encode(text: Path, out: Path, kind: str = "b") -> None:
         SamtoolsError: of pysam: the text cannot be parsed or stored.
     """
     with quiet_htslib():
-        pysam.bcftools.view("--no-version", "-O", kind, "-o", str(out), str(text), catch_stdout=False)
+        pysam.bcftools.view("--no-version", "-O", kind, "-o", as_argument(out), as_argument(text), catch_stdout=False)
 
 
 def _declare_missing(text: Path) -> Path:

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Literal, cast
 import pysam
 
 from genolm.errors import InputError
+from genolm.files.names import partial_path, through_link
 from genolm.genome.fasta_index import quiet_htslib
 from genolm.genome.formats import uncompressed_suffix
 from genolm.genome.lines import placed
@@ -178,7 +179,7 @@ def _temporary(out: Path) -> Iterator[Path]:
     """A name beside ``out`` for the unfinished file; nothing is left of it when something fails."""
     if not out.parent.is_dir():
         raise InputError("the folder to write into does not exist", file=out.parent)
-    draft = out.with_name(f".{os.getpid()}.{out.name}")
+    draft = partial_path(through_link(out))
     try:
         yield draft
     finally:
@@ -197,8 +198,8 @@ def _publish(draft: Path, out: Path, index: Index | None) -> None:
         _make_index(draft, out, index)
     with draft.open("rb") as file:
         os.fsync(file.fileno())
-    draft.replace(out)
-    for made, name in zip(_indexes(draft), _indexes(out)):
+    draft.replace(through_link(out))
+    for made, name in zip(_indexes(draft), _indexes(through_link(out))):
         if made.exists():
             made.replace(name)
         else:

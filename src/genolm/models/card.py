@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from genolm.errors import ModelError
+from genolm.files.pointers import REMEDY, is_pointer
 
 FILE = "card.json"
 _LISTS = ("begin", "end", "notes")
@@ -90,14 +91,46 @@ def read_card(folder: Path) -> Card | None:
     return Card.from_dict(read_json(path), file=path) if path.is_file() else None
 
 
+def is_present(path: Path) -> bool:
+    """Return whether a model folder has the file ``path``.
+
+    Raises:
+        ModelError: there is a folder in its place, or a link to a file that is not there.
+    """
+    if path.is_symlink() and not path.exists():
+        raise ModelError(
+            f"{path}: a link to {path.readlink()}, which is missing; copy the folder with its files (cp -rL)"
+        )
+    if path.is_dir():
+        raise ModelError(f"{path}: a folder where a file is expected")
+    return path.is_file()
+
+
+def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in values and values[key] != value:
+            raise ValueError(f"the key {key!r} has two values, {values[key]!r} and {value!r}")
+        values[key] = value
+    return values
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """The JSON object in ``path``.
 
+    A byte order mark, UTF-16 and UTF-32 are read too.
+
     Raises:
-        ModelError: the file cannot be read, or holds no JSON object.
+        ModelError: the file cannot be read, is empty or a pointer of Git LFS, holds no JSON object, or one with two
+            values for a key.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
+        if is_pointer(content):
+            raise ModelError(f"{path}: {REMEDY}")
+        if not content.strip():
+            raise ModelError(f"{path}: the file is empty; copy or download it again")
+        values = json.loads(content, object_pairs_hook=_unambiguous)
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: not readable as JSON: {error}") from error
     if not isinstance(values, dict):

@@ -27,8 +27,7 @@ from genolm.models.loading import card_of, file_sha256, folder_of, load, noted, 
 from genolm.models.naming import locate
 from genolm.models.network import tensor_shapes, tensors_of
 from genolm.models.network_config import NetworkConfig
-from genolm.models.shards import read_shards
-from genolm.models.weight_files import INDEX, SINGLE
+from genolm.models.shards import has_weights, read_shards
 from genolm.models.zoo import Entry
 from genolm.tokens.tokenizer import Tokenizer
 
@@ -66,7 +65,7 @@ def open_checkpoint(source: str | Path, layout: Layout | None = None, like: str 
         return _made_in_memory(str(source))
     folder, entry = folder_of(place)
     shaped = None if like is None else _config_of(like)
-    if layout in (None, "megatron") and is_checkpoint(folder) and not _has_safetensors(folder):
+    if layout in (None, "megatron") and is_checkpoint(folder) and not has_weights(folder):
         return _open_ranks(folder, shaped, like)
     opened = _open_folder(folder, entry.card if entry else None, layout, shaped, like)
     return opened if entry is None else replace(opened, tokenizer=entry.told(opened.tokenizer))
@@ -90,10 +89,6 @@ def _config_of(like: str | Path) -> DecoderConfig:
     if not isinstance(config, DecoderConfig):
         raise ModelError(f"{like}: is an encoder; what a Megatron checkpoint does not say is taken from a decoder")
     return config
-
-
-def _has_safetensors(folder: Path) -> bool:
-    return (folder / SINGLE).is_file() or (folder / INDEX).is_file()
 
 
 def _open_folder(
@@ -124,7 +119,7 @@ def _open_folder(
 
 def _tensors(folder: Path) -> tuple[Mapping[str, Held], str | None]:
     """What a folder holds, and a note where that is a pickle."""
-    pickled = None if _has_safetensors(folder) else pickle_in(folder)
+    pickled = None if has_weights(folder) else pickle_in(folder)
     if pickled is None:
         return read_shards(folder), None
     held = read_weights(pickled)

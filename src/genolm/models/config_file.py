@@ -15,13 +15,18 @@ from genolm.errors import ModelError
 from genolm.models.adapters import gena_config, huggingface_config, modernbert_config
 from genolm.models.adapters.megatron_folder import is_checkpoint
 from genolm.models.adapters.megatron_limits import refuse_inexpressible
-from genolm.models.card import read_json
+from genolm.models.card import is_present, read_json
 from genolm.models.config import DecoderConfig
 from genolm.models.encoder_config import EncoderConfig
 from genolm.models.network_config import NetworkConfig
 
 Layout = Literal["huggingface", "genolm", "megatron"]
 CONFIG = "config.json"
+ADAPTER = "adapter_config.json"
+ADAPTER_ADVICE = (
+    f"holds a PEFT adapter ({ADAPTER}), which genolm does not read; merge it into its base model in Python and use the"
+    " folder that is saved: model.merge_and_unload().save_pretrained(OUT)"
+)
 OWN_TYPE = "genolm-decoder"
 OWN_ENCODER = "genolm-encoder"
 _OWN_CONFIGS: Mapping[str, Layout] = {OWN_TYPE: "genolm", "genolm-megatron": "megatron", OWN_ENCODER: "genolm"}
@@ -41,14 +46,22 @@ def read_config(folder: Path) -> tuple[NetworkConfig, Layout]:
     if not folder.is_dir():
         raise ModelError(f"{folder}: no such folder")
     path = folder / CONFIG
-    if not path.is_file() and is_checkpoint(folder):
+    if (folder / ADAPTER).is_file():
+        raise ModelError(f"{folder}: {ADAPTER_ADVICE}")
+    if not is_present(path) and is_checkpoint(folder):
         raise ModelError(
             f"{folder}: a checkpoint of Megatron, which is not used as it stands; convert it first:"
             f" genolm convert {folder} OUT --from megatron --to genolm"
         )
     if not path.is_file():
-        raise ModelError(f"{folder}: has no {CONFIG}, so it is no model folder")
+        raise ModelError(f"{folder}: has no {CONFIG}, so it is no model folder{_meant(folder)}")
     return parse_config(read_json(path), path)
+
+
+def _meant(folder: Path) -> str:
+    """A hint where folders inside are models."""
+    inside = sorted(path.parent.name for path in folder.glob(f"*/{CONFIG}"))
+    return f"; did you mean {folder / inside[0]}?" if inside else ""
 
 
 def parse_config(values: Mapping[str, Any], file: Path | str = CONFIG) -> tuple[NetworkConfig, Layout]:

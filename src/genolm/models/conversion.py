@@ -48,7 +48,7 @@ def save(model: Model, out: str | Path, *, layout: Layout | None = None, max_sha
         max_shard_bytes: larger weights are split into several files.
 
     Raises:
-        RunError: ``out`` has something in it.
+        RunError: ``out`` has something in it, or cannot be written.
         ModelError: the layout cannot express the model.
     """
     tensors = tensors_of(model.network)
@@ -90,7 +90,7 @@ def convert(
         overwrite: replace what is in ``out``.
 
     Raises:
-        RunError: ``out`` has something in it and ``overwrite`` is not set.
+        RunError: ``out`` has something in it and ``overwrite`` is not set, or it cannot be written.
         ModelError: the source cannot be used, or the layout cannot express it.
         ResourceError: no room on the disk.
     """
@@ -195,8 +195,8 @@ def _appearing(out: Path) -> Iterator[Path]:
         yield folder
         _take_place(folder, out)
     except OSError as error:
-        kind = ResourceError if error.errno == errno.ENOSPC else ModelError
-        raise kind(f"{out}: cannot be written: {error}") from error
+        kind = ResourceError if error.errno in (errno.ENOSPC, errno.EDQUOT) else RunError
+        raise kind(f"{out}: cannot be written: {error.strerror or error}") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import shutil
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -20,6 +21,9 @@ from genolm.errors import NetworkError, ResourceError
 
 Progress = Callable[[str, int, int], None]
 """Called with a file's name, the bytes that are there, and the bytes that there will be."""
+
+ELSEWHERE = "set HF_ENDPOINT to a mirror of the hub, or give a folder that holds the model"
+"""What helps whenever a download fails."""
 
 ATTEMPTS = 5
 TIMEOUT_SECONDS = 30.0
@@ -186,7 +190,7 @@ def _retried(action: Callable[[], Any], url: str, position: Callable[[], int] = 
                 raise refusal(url, error.code) from error
         except _BROKEN as error:
             if attempt == ATTEMPTS:
-                raise NetworkError(f"{url}: {_reason(error)}; check the network, then try again") from error
+                raise NetworkError(f"{url}: {_reason(error)}; {_remedy(error)}, {ELSEWHERE}") from error
         if position() > reached:
             attempt, reached = 1, position()
         _pause(attempt)
@@ -194,6 +198,12 @@ def _retried(action: Callable[[], Any], url: str, position: Callable[[], int] = 
 
 def _pause(attempt: int) -> None:
     time.sleep(min(2.0**attempt / 2, 10.0))
+
+
+def _remedy(error: BaseException) -> str:
+    if isinstance(getattr(error, "reason", error), ssl.SSLError):
+        return "check the proxy's certificates (SSL_CERT_FILE)"
+    return "check the network (behind a proxy: HTTPS_PROXY), then try again"
 
 
 def _reason(error: BaseException) -> str:
@@ -216,8 +226,11 @@ class RefusedError(NetworkError):
 def refusal(url: str, status: int) -> RefusedError:
     """The error that tells what an HTTP status means for a reader of models."""
     meanings = {
-        401: "this model is gated, private or not there: accept its terms on its page and set HF_TOKEN",
-        403: "access is not granted: accept the model's terms on its page, or check HF_TOKEN",
-        404: "not found; check the spelling of ORGANISATION/NAME",
+        401: f"this model is gated, private or not there: accept its terms on its page and set HF_TOKEN, {ELSEWHERE}",
+        403: f"access is not granted: accept the model's terms on its page, check HF_TOKEN, {ELSEWHERE}",
+        404: f"not found; check the spelling of ORGANISATION/NAME, {ELSEWHERE}",
+        407: f"the proxy asks for a password: put it into HTTPS_PROXY, {ELSEWHERE}",
+        429: f"too many requests; try again later, set HF_TOKEN, {ELSEWHERE}",
     }
-    return RefusedError(f"{url}: {meanings.get(status, 'the server refused')} (HTTP {status})", status)
+    failed = f"the server {'failed; try again later' if status >= 500 else 'refused'}, {ELSEWHERE}"
+    return RefusedError(f"{url}: {meanings.get(status, failed)} (HTTP {status})", status)

@@ -10,6 +10,7 @@ hub's; into a folder of the user's it goes beside the pickle.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -20,9 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from genolm.errors import ModelError, NetworkError
+from genolm.errors import GenolmError, ModelError, NetworkError, ResourceError, RunError
+from genolm.files.caches import expanded, user_cache
 from genolm.models.card import FILE as CARD
 from genolm.models.card import read_json
+from genolm.models.config_file import ADAPTER, ADAPTER_ADVICE
 from genolm.models.http_files import Progress, RefusedError, Source, fetch_file, fetch_json
 from genolm.models.naming import CACHED, entry_at, hub_id
 from genolm.models.weight_files import INDEX, PICKLE, SINGLE
@@ -82,9 +85,9 @@ def cache_folder() -> Path:
     """Where downloaded models are kept: GENOLM_CACHE, HF_HUB_CACHE, HF_HOME/hub, or ~/.cache/huggingface/hub."""
     for variable in ("GENOLM_CACHE", "HF_HUB_CACHE"):
         if os.environ.get(variable):
-            return Path(os.environ[variable]).expanduser()
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(os.environ.get("HF_HOME") or f"{cache}/huggingface").expanduser() / "hub"
+            return expanded(os.environ[variable])
+    home = os.environ.get("HF_HOME")
+    return (expanded(home) if home else user_cache() / "huggingface") / "hub"
 
 
 def download(name: str, folder: str | Path | None = None, *, progress: Progress | None = None) -> Path:
@@ -139,6 +142,8 @@ def snapshot(
     Raises:
         ModelError: the repository has no config or no weights, or they are a pickle that is not plain data.
         NetworkError: as for :func:`download`.
+        RunError: the folder, or the cache, cannot be written.
+        ResourceError: the disk is full.
     """
     try:
         repository = look_up(repo_id, revision)
@@ -149,6 +154,16 @@ def snapshot(
         if cached is None or folder is not None:
             raise
         return cached
+    try:
+        return _stored(repository, revision, folder, progress)
+    except OSError as error:
+        cached = None if folder else _cached(repo_id, revision)
+        if cached is not None:
+            return cached
+        raise _unwritable(folder, error) from error
+
+
+def _stored(repository: Repository, revision: str, folder: Path | None, progress: Progress | None) -> Path:
     store = _plain_store(folder) if folder else _cache_store(repository, revision)
     rewritten = _rewritten_folder(repository.id, repository.commit)
     if folder is None and _complete(rewritten):
@@ -159,6 +174,13 @@ def snapshot(
     return found
 
 
+def _unwritable(folder: Path | None, error: OSError) -> GenolmError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ResourceError(f"{folder or cache_folder()}: the disk is full; free space and try again")
+    told = f"{folder or cache_folder()}: cannot be written: {error.strerror or error}"
+    return RunError(told if folder else f"{told}; set GENOLM_CACHE to a folder that is writable")
+
+
 def look_up(repo_id: str, revision: str = "main") -> Repository:
     """Commit and files of a repository, as the hub states them.
 
@@ -166,7 +188,8 @@ def look_up(repo_id: str, revision: str = "main") -> Repository:
         NetworkError: no network, switched off by HF_HUB_OFFLINE, or a refusal.
     """
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}:
-        raise NetworkError(f"{repo_id} is not in the cache and HF_HUB_OFFLINE forbids to download it")
+        told = f"{repo_id} is not in the cache and HF_HUB_OFFLINE forbids downloading it"
+        raise NetworkError(f"{told}; unset it, or give a folder that holds the model")
     url = f"{endpoint()}/api/models/{repo_id}/revision/{quote(revision, safe='')}?blobs=true"
     answer = fetch_json(url, token=_token())
     try:
@@ -203,6 +226,8 @@ Store = Callable[[Repository, str, Progress | None], Path]
 
 
 def _fetch(repository: Repository, store: Store, progress: Progress | None) -> Path:
+    if ADAPTER in repository.files:
+        raise ModelError(f"{repository.id}: {ADAPTER_ADVICE}")
     _require(repository, CONFIG)
     weights = _weights(repository, store)
     small = [name for name in _SMALL_FILES if name in repository.files]

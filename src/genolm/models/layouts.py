@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from genolm.models.adapters.gena_tensors import Settled
 from genolm.models.adapters.megatron_merge import drift
 from genolm.models.adapters.pieces import Held, Piece, check
 from genolm.models.card import read_json
+from genolm.models.config import DecoderConfig
 from genolm.models.config_file import CONFIG, Layout
 from genolm.models.encoder_config import EncoderConfig
 from genolm.models.network import layout_shapes, tensor_shapes
@@ -26,6 +27,7 @@ _HEADS = {
     "megatron": (megatron.HEAD, megatron.EMBEDDING),
     "genolm": ("head.weight", "embedding.weight"),
 }
+_WRAPPERS = ("module.", "_orig_mod.")
 _DERIVED = {"huggingface": huggingface.DERIVED, "megatron": megatron.DERIVED}
 
 
@@ -82,13 +84,31 @@ def fit(
         where: named in errors.
         values: ``config.json`` itself, for what it says of heads.
     """
+    held, wrapper = _unwrapped(held)
+    notes = [f"The names of its tensors begin with {wrapper}, which was left out."] if wrapper else []
     if isinstance(config, EncoderConfig):
-        return _fit_encoder(held, config, layout, where, values or {})
+        fitted = _fit_encoder(held, config, layout, where, values or {})
+        return replace(fitted, notes=(*notes, *fitted.notes))
+    return _fit_decoder(held, config, layout, where, notes)
+
+
+def _unwrapped(held: Mapping[str, Held]) -> tuple[Mapping[str, Held], str]:
+    """The tensors without what DistributedDataParallel and torch.compile put before every name, and that."""
+    wrapper = ""
+    while held and (found := next((one for one in _WRAPPERS if all(name.startswith(one) for name in held)), "")):
+        held = {name.removeprefix(found): stored for name, stored in held.items()}
+        wrapper += found
+    return held, wrapper
+
+
+def _fit_decoder(
+    held: Mapping[str, Held], config: DecoderConfig, layout: Layout, where: str, told: Sequence[str]
+) -> Fitted:
     kept = {name: stored for name, stored in held.items() if not name.endswith(_DERIVED.get(layout, ()))}
-    notes: list[str | None] = []
+    notes: list[str | None] = [*told]
     if layout == "megatron":
         kept, left_out = megatron.without_inactive(kept, config)
-        notes = [left_out, drift(kept)]
+        notes += [left_out, drift(kept)]
     if config.tied:
         _drop_tied_head(kept, where, *_HEADS[layout])
     pieces = pieces_of(config, layout, kept)

@@ -17,6 +17,7 @@ from genolm.models.encoder import Encoder
 from genolm.models.memory import RecurrentMemory
 from genolm.models.network import Network
 from genolm.models.network_config import NetworkConfig
+from genolm.models.precision import parse_device, parse_dtype
 from genolm.tokens.tokenizer import CLS, SEP, Ids, Tokenizer
 
 _ENDLESS = 10**12  # tokens: what a memory without a limit reads
@@ -99,6 +100,12 @@ class Model:
         return self._weight.dtype
 
     @property
+    def weight_bytes(self) -> int:
+        """Memory of the weights, in bytes."""
+        tensors = (*self.network.parameters(), *self.network.buffers())
+        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+    @property
     def context(self) -> int:
         """Longest input, in tokens, that the weights were made for; of a memory, that all its segments hold."""
         if self.recurrent is not None:
@@ -133,17 +140,25 @@ class Model:
             self._fingerprint = fingerprint(self.network)
         return self._fingerprint
 
-    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Model:
+    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | str | None = None) -> Model:
         """This model, moved in place to ``device`` and ``dtype``; what is None stays.
 
+        Args:
+            device: a device of torch, or its name as for :func:`genolm.load`.
+            dtype: a precision of torch, or its name as for :func:`genolm.load`.
+
         Raises:
+            ModelError: no device or precision of that name, or no such device in this machine.
             ResourceError: the device has no room for the weights.
         """
+        place = None if device is None else parse_device(device)
+        precision = None if dtype is None else parse_dtype(dtype)
+        if precision is not None:
+            self._fingerprint = None  # it does not depend on the device
         try:
-            self.network.to(device=device, dtype=dtype)
+            self.network.to(device=place, dtype=precision)
         except torch.OutOfMemoryError as error:
             raise ResourceError(f"{self.card.name} does not fit on {device}: {error}") from error
-        self._fingerprint = None
         return self
 
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from genolm.errors import ModelError
+from genolm.files.names import is_file, is_folder
 from genolm.models import zoo
 
 CACHED = "models--"
@@ -21,15 +22,38 @@ def locate(name: str | Path) -> zoo.Entry | Path | str:
     """
     if isinstance(name, str) and name.lower() in zoo.ZOO:
         return zoo.entry(name)
-    if Path(name).is_dir():
-        return Path(name)
-    if Path(name).is_file():
-        raise ModelError(f"{name}: a file; give the model's folder")
+    if is_folder(name):
+        return _snapshot_in(Path(name))
+    if is_file(name):
+        raise ModelError(f"{name}: a file; give the model's folder{_folder_of(Path(name))}")
     if isinstance(name, str) and _HUB_ID.fullmatch(name):
         return entry_at(name) or name
     if isinstance(name, Path) or "/" in name or "\\" in name:
         raise ModelError(f"{name}: no such folder")
     return zoo.entry(name)
+
+
+def _folder_of(file: Path) -> str:
+    return f", {file.parent}" if (file.parent / "config.json").is_file() else ""
+
+
+def _snapshot_in(folder: Path) -> Path:
+    """The folder itself; of a repository in the hub's cache, the files of its branch ``main`` or of its only commit.
+
+    Raises:
+        ModelError: the repository has no files, or those of several commits and no ``main``.
+    """
+    snapshots = folder / "snapshots"
+    if not folder.resolve().name.startswith(CACHED) or not snapshots.is_dir():
+        return folder
+    reference = folder / "refs" / "main"
+    commits = sorted(path.name for path in snapshots.iterdir() if path.is_dir())
+    if reference.is_file():
+        commits = [reference.read_text(encoding="utf-8").strip()]
+    if len(commits) != 1:
+        raise ModelError(f"{folder}: holds {len(commits)} snapshots of a model; give the folder of one in {snapshots}")
+    rewritten = folder / "genolm" / commits[0]  # a pickle, as safetensors: see genolm.models.hub
+    return rewritten if rewritten.is_dir() else snapshots / commits[0]
 
 
 def entry_at(hub_id: str) -> zoo.Entry | None:

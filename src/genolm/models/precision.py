@@ -30,25 +30,28 @@ def parse_device(device: torch.device | str) -> torch.device:
     """
     try:
         found = torch.device(device)
-    except RuntimeError:
+    except (RuntimeError, TypeError):
         raise ModelError(f"no device named {device!r}: known are cpu, cuda, cuda:1 and so on, and mps") from None
     present = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
-    if (found.index or 0) >= present.get(found.type, 1):
+    if (found.index or 0) >= {"cpu": 1, **present}.get(found.type, 0):
         here = ["cpu", *(f"{name}:{number}" for name, count in present.items() for number in range(count))]
         raise ModelError(f"no device {found} that torch could use in this machine: there is {', '.join(here)}")
     return found
+
+
+def same_device(asked: torch.device, found: torch.device) -> bool:
+    """Return whether ``found`` is the device that was asked for; ``cuda`` without a number is any of them."""
+    return asked.type == found.type and (asked.index is None or asked.index == (found.index or 0))
 
 
 def parse_dtype(dtype: torch.dtype | str) -> torch.dtype:
     """The dtype of that name: ``float32``, ``bfloat16``, ``float16``, ``float64`` or fp32, bf16, fp16.
 
     Raises:
-        ModelError: no such name.
+        ModelError: no such name, or a type that weights cannot have.
     """
-    if isinstance(dtype, torch.dtype):
-        return dtype
     try:
-        return _NAMES[dtype.removeprefix("torch.").lower()]
+        return _NAMES[str(dtype).removeprefix("torch.").lower()]
     except KeyError:
         raise ModelError(f"no precision named {dtype!r}: known are {', '.join(_NAMES)}") from None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from genolm.errors import ModelError
-from genolm.models.card import read_json
+from genolm.files.pointers import LONGEST, REMEDY, is_pointer
+from genolm.models.card import is_present, read_json
 from genolm.models.weight_files import INDEX, SINGLE
 
 DTYPES: Mapping[str, torch.dtype] = {
@@ -32,6 +34,7 @@ DTYPES: Mapping[str, torch.dtype] = {
     "BOOL": torch.bool,
 }
 _HEADER_LIMIT = 100_000_000
+_NUMBERED = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +60,48 @@ class Stored:
 def read_shards(folder: Path) -> dict[str, Stored]:
     """Every tensor of the safetensors files in ``folder``: of ``model.safetensors``, or of the files its index names.
 
+    Numbered shards without an index are read too, when all are there.
+
     Raises:
-        ModelError: no safetensors (pickles are refused), a missing or truncated shard, an index that disagrees with it.
+        ModelError: no safetensors (pickles are refused), a missing or truncated shard, an index that disagrees with it,
+            weights in one file beside others in shards.
     """
-    if (folder / INDEX).is_file():
+    if is_present(folder / INDEX):
         return _read_index(folder)
-    if (folder / SINGLE).is_file():
+    if is_present(folder / SINGLE):
         return read_header(folder / SINGLE)
+    if numbered := _numbered(folder):
+        return _read_numbered(numbered)
     raise ModelError(_absence(folder))
+
+
+def has_weights(folder: Path) -> bool:
+    """Return whether :func:`read_shards` has safetensors to read in a folder."""
+    return (folder / SINGLE).is_file() or (folder / INDEX).is_file() or bool(_numbered(folder))
+
+
+def _numbered(folder: Path) -> list[Path]:
+    """The files that are named like shards, in their order."""
+    return sorted(path for path in folder.glob("model-*-of-*.safetensors") if _NUMBERED.fullmatch(path.name))
+
+
+def _read_numbered(shards: list[Path]) -> dict[str, Stored]:
+    """Tensors of shards whose names alone tell that they belong together."""
+    counts = {path.name.split("-of-")[1] for path in shards}
+    if len(counts) > 1:
+        raise ModelError(f"{shards[0].parent}: has no {INDEX}, and shards of {len(counts)} sets of weights; keep one")
+    total = int(counts.pop().removesuffix(".safetensors"))
+    present = {int(path.name.split("-")[1]) for path in shards}
+    if missing := sorted(set(range(1, total + 1)) - present):
+        name = f"model-{missing[0]:05d}-of-{total:05d}.safetensors"
+        raise ModelError(f"{shards[0].parent}: lacks {name}, one of {total} shards; copy or download it again")
+    held: dict[str, Stored] = {}
+    for path in shards:
+        for name, stored in read_header(path).items():
+            if name in held:
+                raise ModelError(f"{path}: holds {name}, and so does {held[name].file.name}; keep one set of weights")
+            held[name] = stored
+    return held
 
 
 def _absence(folder: Path) -> str:
@@ -82,6 +119,8 @@ def _read_index(folder: Path) -> dict[str, Stored]:
     places = read_json(path).get("weight_map")
     if not isinstance(places, dict) or not all(isinstance(file, str) for file in places.values()):
         raise ModelError(f"{path}: has no weight_map from tensor names to files")
+    if SINGLE not in places.values() and (folder / SINGLE).is_file():
+        raise ModelError(f"{folder}: holds two sets of weights, {SINGLE} and the shards of {INDEX}; remove one of them")
     headers = {file: read_header(_shard(folder, file)) for file in sorted(set(places.values()))}
     for name, file in places.items():
         if name not in headers[file]:
@@ -100,6 +139,12 @@ def _shard(folder: Path, file: str) -> Path:
     return folder / file
 
 
+def stored(folder: Path) -> tuple[int, int]:
+    """How many tensors the safetensors files of a folder hold, and how many bytes the files have."""
+    paths = sorted(folder.glob("*.safetensors"))
+    return sum(len(read_header(path)) for path in paths), sum(path.stat().st_size for path in paths)
+
+
 def read_header(path: Path) -> dict[str, Stored]:
     """What the safetensors file ``path`` holds, by name.
 
@@ -108,15 +153,28 @@ def read_header(path: Path) -> dict[str, Stored]:
     """
     total = path.stat().st_size
     with path.open("rb") as stream:
-        length = int.from_bytes(stream.read(8), "little")
+        start = stream.read(LONGEST)
+        if is_pointer(start):
+            raise ModelError(f"{path}: {REMEDY}")
+        stream.seek(8)
+        length = int.from_bytes(start[:8], "little")
         if total < 8 or length > min(total - 8, _HEADER_LIMIT):
             raise ModelError(f"{path}: not a safetensors file, or truncated within its header ({total} bytes)")
         entries = _entries(path, stream.read(length))
     held = {name: _stored(path, name, entry, 8 + length) for name, entry in entries.items() if name != "__metadata__"}
+    _check_disjoint(path, held, 8 + length)
     expected = 8 + length + sum(item.size for item in held.values())
     if total != expected:
         raise ModelError(f"{path}: {total} bytes where its header asks for {expected}; truncated or damaged")
     return held
+
+
+def _check_disjoint(path: Path, held: Mapping[str, Stored], start: int) -> None:
+    """Raise an error where two tensors share bytes; a file that is shorter than it says is told apart by its length."""
+    for name, stored in sorted(held.items(), key=lambda item: (item[1].offset, item[1].size)):
+        if stored.offset != start:
+            raise ModelError(f"{path}: {name} does not begin where the tensor before it ends; the header is damaged")
+        start += stored.size
 
 
 def _entries(path: Path, header: bytes) -> dict[str, Any]:

@@ -57,6 +57,7 @@ def cluster(
     overwrite: bool = False,
     shard: str | tuple[int, int] | None = None,
     progress: Progress | bool | None = None,
+    dry_run: bool = False,
 ) -> Any:
     """Clusters fragments of genomes by embeddings, and by two baselines under the same recipe.
 
@@ -91,6 +92,7 @@ def cluster(
         overwrite: replace a folder that an earlier run wrote.
         shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge`.
         progress: True for a bar on standard error.
+        dry_run: write nothing; measure a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
         ``out``, or without one a dict. ``agreement``: a polars table with a row for each length, features, method and
@@ -125,7 +127,7 @@ def cluster(
     files = named_files(listed(genomes))
     fragments = Fragments(tuple(files.values()), lengths, settings)
     fragments.drawn  # noqa: B018  # whatever is wrong with them shows before the model is loaded
-    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
+    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     opened = bulk.open(model, path)
     networks = {MODEL: opened} | ({TWIN: random_twin(opened, seed)} if twin else {})
     readers = VectorReaders(

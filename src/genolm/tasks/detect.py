@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from genolm.engine.progress import Progress
+from genolm.engine.summary import write_counts
 from genolm.engine.target import check_target
 from genolm.errors import InputError, ModelError, NetworkError, RunError
 from genolm.genome.in_memory import Sequences
@@ -15,7 +16,7 @@ from genolm.tasks.detection.calls import CallTask
 from genolm.tasks.detection.classifier import check_package
 from genolm.tasks.detection.features import feature_frame
 from genolm.tasks.detection.folder import DESCRIPTION, FEATURES, Detector, load_detector, save_detector
-from genolm.tasks.detection.training import Training, TrainTask, trained
+from genolm.tasks.detection.training import Training, TrainTask, trained, trained_on
 from genolm.tasks.embed import EmbedTask
 from genolm.tasks.fragments import listed
 from genolm.tasks.pooling import PoolingName
@@ -60,6 +61,7 @@ def train_detector(
     overwrite: bool = False,
     shard: str | tuple[int, int] | None = None,
     progress: Progress | bool | None = None,
+    dry_run: bool = False,
 ) -> Any:
     """Trains a detector of generated DNA and tests it on genomes that it was not trained on.
 
@@ -94,6 +96,7 @@ def train_detector(
         overwrite: replace a folder that an earlier run wrote.
         shard: ``"i/n"``: embed the i-th of n shares only, for :func:`genolm.merge`, which trains.
         progress: True for a bar on standard error.
+        dry_run: write nothing; measure a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
         ``out``, or without one a :class:`genolm.tasks.detection.folder.Detector`, whose ``report`` holds ``evaluation``
@@ -116,7 +119,7 @@ def train_detector(
     check_seed(seed)
     wanted = _wanted(features, model)
     _check(rate, folds, crops, pooling)
-    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
+    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     embeds = model is not None and wanted != "handmade"
     if not embeds:
         _refuse_engine(bulk)
@@ -128,10 +131,11 @@ def train_detector(
     if model is None or not embeds:
         sequences = [sample.sequence for sample in training.samples]
         detector = trained(training, feature_frame(sequences, wanted, None), None)
-        if path is None:
-            return detector
-        save_detector(detector, path)
-        return path
+        summary = trained_on(training)
+        if path is not None:
+            save_detector(detector, path)
+            write_counts(detector, path, summary)
+        return bulk.concluded(summary, detector, path)
     opened = bulk.open(model, path)
     reader = VectorReader.of(opened, "embedding", layer=layer, pooling=pooling, rc=rc, context=context)
     task = TrainTask(training, VectorReaders((reader,)), _source(reader.embedding, model, context))
@@ -152,6 +156,7 @@ def apply_detector(
     overwrite: bool = False,
     shard: str | tuple[int, int] | None = None,
     progress: Progress | bool | None = None,
+    dry_run: bool = False,
 ) -> Any:
     """Calls sequences natural or generated.
 
@@ -169,6 +174,7 @@ def apply_detector(
         overwrite: replace an existing output.
         shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge`.
         progress: True for a bar on standard error.
+        dry_run: write nothing; measure a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
         ``out``, or without one a polars table: ``id``, ``length`` in bases, ``probability`` of being generated, as if
@@ -187,14 +193,11 @@ def apply_detector(
     given, place = (detector, None) if isinstance(detector, Detector) else (None, Path(detector) / DESCRIPTION)
     opened = detector if isinstance(detector, Detector) else load_detector(Path(detector))
     source = settle(inputs, iupac="N")
-    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
+    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     if opened.model is None:
         _refuse_engine(bulk)
         task = CallTask(source, place, given, VectorReaders(()), with_prompt)
-        if path is None:
-            return task.collect(task.direct())
-        task.assemble(task.direct(), path)
-        return path
+        return bulk.run_without_engine(task, task.direct(), path)
     network = _same_model(opened, model, bulk)
     how = {name: opened.model[name] for name in ("layer", "pooling", "rc", "context")}
     reader = VectorReader.of(network, "embedding", **how)
@@ -242,6 +245,8 @@ def _source(embedding: EmbedTask, given: object, context: int | None) -> dict[st
 def _refuse_engine(bulk: Bulk) -> None:
     if bulk.resume or bulk.shard is not None:
         raise RunError("without embeddings there are no parts: nothing can be resumed or shared out")
+    if bulk.dry_run:
+        raise RunError("a dry run measures a model, and here none is run (without embeddings)")
 
 
 def _same_model(detector: Detector, model: Model | str | Path | None, bulk: Bulk) -> Model:

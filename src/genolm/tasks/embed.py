@@ -12,8 +12,11 @@ import numpy as np
 import polars as pl
 
 from genolm.engine.progress import Progress
+from genolm.engine.summary import Summary
+from genolm.engine.target import check_beside
 from genolm.engine.windows import Window, cut
 from genolm.errors import InputError, ModelError
+from genolm.genome.contig_lengths import warn_of_lengths
 from genolm.genome.in_memory import Sequences
 from genolm.genome.sequence import reverse_complement
 from genolm.genome.sequences import SequenceRecord
@@ -23,7 +26,7 @@ from genolm.tasks.pooling import Float32, Pooling, PoolingName
 from genolm.tasks.provenance import Provenance
 from genolm.tasks.sources import IupacPolicy, Source, coordinates, settle
 from genolm.tasks.tables import check_suffix
-from genolm.tasks.vectors import SUFFIXES, Form, check_form, in_form, refuse_ids, require, write_vectors
+from genolm.tasks.vectors import SUFFIXES, Form, beside_vectors, check_form, in_form, require, write_vectors
 
 if TYPE_CHECKING:
     import torch
@@ -71,6 +74,7 @@ class EmbedTask:
     bases_per_token: float
     provenance: Provenance
     name: ClassVar[str] = "embed"
+    unit: ClassVar[str] = "sequences"
     logits: ClassVar[bool] = False
 
     @property
@@ -126,6 +130,10 @@ class EmbedTask:
         vectors = [self._vectors(strands, number) for number in range(len(items))]
         return self._frame(list(items), vectors)
 
+    def beside(self, out: Path) -> tuple[Path, ...]:
+        """The files that are written beside the output."""
+        return beside_vectors(out)
+
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
         """Writes parquet, npy, h5ad or zarr."""
         write_vectors(frames, out, self.metadata())
@@ -133,6 +141,17 @@ class EmbedTask:
     def collect(self, frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
         """The table."""
         return pl.concat(list(frames))
+
+    def count(self, rows: pl.DataFrame) -> Summary:
+        """Sequences, their bases and the vectors of them."""
+        first = rows.filter(pl.col("layer") == self.layers[0]) if len(self.layers) > 1 else rows
+        first = first if self.pooling.reduces else first.filter(pl.col("position") == 0)
+        layers = f"layer {self.layers[0]}" if len(self.layers) == 1 else f"{len(self.layers)} layers"
+        return Summary(
+            {"sequences": first.height, "bases": int(first["length"].sum())},
+            results={"vectors": rows.height},
+            note=f"{self.width} dimensions, {layers}",
+        )
 
     def metadata(self) -> dict[str, str]:
         """Everything that says how the vectors were made."""
@@ -206,6 +225,7 @@ def embed(
     overwrite: bool = False,
     shard: str | tuple[int, int] | None = None,
     progress: Progress | bool | None = None,
+    dry_run: bool = False,
 ) -> Any:
     """Turns sequences into vectors: the hidden state of a layer, pooled over the sequence's tokens, as float32.
 
@@ -236,6 +256,7 @@ def embed(
         overwrite: replace an existing output.
         shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge`.
         progress: True for a bar on standard error.
+        dry_run: write nothing; measure a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
         ``out``, or without one a polars table: ``id``, coordinates (0-based, half-open) where known, ``length`` in
@@ -252,10 +273,11 @@ def embed(
     path = check_suffix(out, SUFFIXES)
     require(path)
     check_form(as_, path)
-    refuse_ids(path, overwrite=overwrite, resume=resume)
     chosen = pooling if isinstance(pooling, Pooling) else Pooling(pooling)
     source = settle(inputs, genome=genome, length=length, iupac=iupac)
-    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
+    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
+    if path is not None:
+        check_beside(path, beside_vectors(path), overwrite=overwrite, resume=resume)
     opened = bulk.open(model, path)
     if rc and chosen.name == "none" and opened.tokenizer.bases_per_token != 1:
         raise InputError(
@@ -271,8 +293,9 @@ def embed(
         opened.tokenizer.bases_per_token,
         Provenance.of(opened),
     )
+    warn_of_lengths(source.place, source.genome)
     result = bulk.run(task, opened, path)
-    return result if path is not None else in_form(result, as_, task.metadata())
+    return result if dry_run or path is not None else in_form(result, as_, task.metadata())
 
 
 def choose_layers(model: Model, layer: int | Literal["all"] | None) -> tuple[int, ...]:

@@ -44,7 +44,7 @@ def write_rows(frames: Iterable[pl.DataFrame], folder: Path, name: str, form: Fo
         return
     parts = folder / f".{name}"
     spooled = Spool(parts, frames)
-    pl.scan_parquet(parts / "*.parquet").sink_parquet(folder / f"{name}.parquet", compression="zstd")
+    pl.scan_parquet(spooled.paths, glob=False).sink_parquet(folder / f"{name}.parquet", compression="zstd")
     spooled.remove()
 
 
@@ -59,21 +59,24 @@ class Spool:
     Args:
         folder: made for them.
         frames: at least one.
+
+    Attributes:
+        paths: the files, in the order of the frames.
     """
 
     def __init__(self, folder: Path, frames: Iterable[pl.DataFrame]) -> None:
         folder.mkdir()
-        self._folder, self._paths = folder, list[Path]()
+        self._folder, self.paths = folder, list[Path]()
         for number, frame in enumerate(frames):
-            self._paths.append(folder / f"{number:06d}.parquet")
-            frame.write_parquet(self._paths[-1], compression="lz4")
+            self.paths.append(folder / f"{number:06d}.parquet")
+            frame.write_parquet(self.paths[-1], compression="lz4")
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
         """The frames in their order; can be asked for again."""
-        return map(pl.read_parquet, self._paths)
+        return (pl.read_parquet(path, glob=False) for path in self.paths)
 
     def remove(self) -> None:
         """Takes the files away."""
-        for path in self._paths:
+        for path in self.paths:
             path.unlink()
         self._folder.rmdir()

@@ -13,6 +13,7 @@ import polars as pl
 
 from genolm.engine.atomic import atomic_file
 from genolm.engine.progress import Progress
+from genolm.engine.summary import Summary
 from genolm.engine.target import check_target
 from genolm.engine.windows import Window
 from genolm.errors import InputError, ModelError
@@ -23,7 +24,7 @@ from genolm.tasks.continuation import continue_prompts
 from genolm.tasks.embed import context_bases
 from genolm.tasks.following_check import FollowingCheck
 from genolm.tasks.generate_tokens import GenerateTokensTask, check_prompts
-from genolm.tasks.generation_requests import SUFFIXES, Request, prompts_of, write_record
+from genolm.tasks.generation_requests import SUFFIXES, Request, finished, prompts_of, write_record
 from genolm.tasks.presets import Preset
 from genolm.tasks.presets import preset as preset_named
 from genolm.tasks.provenance import Provenance
@@ -79,6 +80,7 @@ class GenerateTask:
     context: int
     provenance: Provenance
     name: ClassVar[str] = "generate"
+    unit: ClassVar[str] = "sequences"
 
     def items(self) -> Iterator[Request]:
         """The requests: all samples of a prompt, then those of the next.
@@ -148,6 +150,10 @@ class GenerateTask:
         """The table."""
         return pl.concat(list(frames))
 
+    def count(self, rows: pl.DataFrame) -> Summary:
+        """Sequences and their new bases; all end at the length that was asked for."""
+        return finished(rows, ["length"] * rows.height)
+
     def metadata(self) -> dict[str, str]:
         """Everything that says how the sequences were made."""
         settings = {
@@ -193,6 +199,7 @@ def generate(
     overwrite: bool = False,
     shard: str | tuple[int, int] | None = None,
     progress: Progress | bool | None = None,
+    dry_run: bool = False,
 ) -> Any:
     """Continues prompts, base by base or token by token, whichever the model reads.
 
@@ -229,7 +236,7 @@ def generate(
         check_training: FASTA that novelty is measured against in that check; none for the natural genomes.
         backend: ``torch``, or ``vllm`` for a folder in the layout of Hugging Face whose tokens stand for several bases
             (extra ``vllm``); it draws other sequences from the same seed and takes none of the settings that follow but
-            ``dtype`` and ``overwrite``.
+            ``dtype``, ``overwrite`` and ``progress``.
         device: where to compute; None for the best there is.
         dtype: precision of the weights; None for what card and device prefer.
         token_budget: tokens of a batch; None for what fits.
@@ -237,6 +244,7 @@ def generate(
         overwrite: replace an existing output.
         shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge`.
         progress: True for a bar on standard error.
+        dry_run: write nothing; measure a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
         ``out``, a FASTA of prompts with their continuations; the header line holds the number of prompt bases, all
@@ -261,17 +269,20 @@ def generate(
     source = settle(prompts)
     report = FollowingCheck.planned(path, check, check_training, shard, overwrite=overwrite, resume=resume)
     if backend == "vllm":
-        refuse_engine_settings({"device": device, "batch_tokens": token_budget, "resume": resume, "shard": shard})
-        return report.after(_by_vllm(model, path, asked, source, sampler, seed, preset, dtype, overwrite))
+        refuse_engine_settings(
+            {"device": device, "token_budget": token_budget, "resume": resume, "shard": shard, "dry_run": dry_run}
+        )
+        return report.after(_by_vllm(model, path, asked, source, sampler, seed, preset, dtype, overwrite, progress))
     if backend != "torch":
         raise InputError("the backends are torch and vllm", value=backend)
-    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
+    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     opened = bulk.open(model, path)
     if opened.tokenizer.bases_per_token == 1:
         task: Any = asked.by_bases(opened, source, sampler, seed, preset)
     else:
         task = asked.by_tokens(opened, Provenance.of(opened), source, sampler, seed, preset)
-    return report.after(bulk.run(task, opened, path))
+    result = bulk.run(task, opened, path)
+    return result if dry_run else report.after(result)
 
 
 def _by_vllm(
@@ -284,6 +295,7 @@ def _by_vllm(
     preset: str | None,
     dtype: torch.dtype | str | None,
     overwrite: bool,
+    progress: Progress | bool | None,
 ) -> Any:
     if path is not None:
         check_target(path, overwrite=overwrite)
@@ -295,11 +307,8 @@ def _by_vllm(
     task = replace(asked.by_tokens(opened, provenance, source, sampler, seed, preset), backend="vllm")
     precision = None if dtype is None else str(parse_dtype(dtype)).removeprefix("torch.")
     task = replace(task, provenance=replace(provenance, precision=precision or provenance.precision))
-    table = generate_with_vllm(opened, task, folder, precision)
-    if path is None:
-        return table
-    task.assemble(iter([table]), path)
-    return path
+    table = generate_with_vllm(opened, task, folder, precision, progress)
+    return Bulk(progress=progress).run_without_engine(task, iter([table]), path)
 
 
 @dataclass(frozen=True, slots=True)

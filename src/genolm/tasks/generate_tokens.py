@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import polars as pl
 
 from genolm.engine.atomic import atomic_file
+from genolm.engine.summary import Summary
 from genolm.engine.windows import Window
 from genolm.errors import ModelError
-from genolm.tasks.generation_requests import Request, prompts_of, write_record
+from genolm.tasks.generation_requests import Request, finished, prompts_of, write_record
 from genolm.tasks.provenance import Provenance
 from genolm.tasks.sampling import Sampler, stream
 from genolm.tasks.sources import Source
@@ -86,6 +87,7 @@ class GenerateTokensTask:
     preset: str = ""
     backend: str = ""
     name: ClassVar[str] = "generate"
+    unit: ClassVar[str] = "sequences"
 
     def items(self) -> Iterator[Request]:
         """The requests: all samples of a prompt, then those of the next."""
@@ -153,6 +155,10 @@ class GenerateTokensTask:
     def collect(self, frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
         """The table."""
         return pl.concat(list(frames))
+
+    def count(self, rows: pl.DataFrame) -> Summary:
+        """Sequences by what ended them, and their new bases."""
+        return finished(rows, rows["finish_reason"].to_list())
 
     def metadata(self) -> dict[str, str]:
         """Everything that says how the sequences were made."""

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 import genolm
+from genolm.engine.summary import Summary, write_counts
 from genolm.engine.target import check_target
 from genolm.errors import InputError
 from genolm.genome.kmers import spectrum
@@ -212,6 +213,13 @@ def _filtered(rows: pl.DataFrame, empty: int, max_tandem: float) -> dict[str, in
     }
 
 
+def checked(report: Mapping[str, Any]) -> Summary:
+    """What a check's report says in numbers: sequences that pass, and those that do not, by reason."""
+    counts = report["passed"]
+    outcomes = {name.replace("_dropped", ""): count for name, count in counts.items() if name != "sequences"}
+    return Summary({"sequences": counts["sequences"]}, outcomes)
+
+
 def _per_sequence(groups: Mapping[str, _Group], tables: Mapping[str, pl.DataFrame], max_tandem: float) -> pl.DataFrame:
     frames = [
         tables[name].select(pl.lit(name).alias("group"), pl.Series("id", group.ids), pl.all())
@@ -261,3 +269,4 @@ def _write(path: Path, report: Mapping[str, Any], sequences: pl.DataFrame, recor
                 )
         save_picture(draw_check(sequences), folder / "check.png")
         (folder / "check.html").write_text(written_page(report, folder / "check.png"), "utf-8")
+        write_counts(None, folder, checked(report))

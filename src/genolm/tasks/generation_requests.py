@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
+from genolm.engine.summary import Summary
 from genolm.genome.in_memory import Named
 from genolm.tasks.sources import Source
+
+if TYPE_CHECKING:
+    import polars as pl
 
 SUFFIXES = (".fa", ".fasta", ".fna")
 """Endings of the files that generation writes."""
@@ -56,6 +61,13 @@ def _is_empty(value: object) -> bool:
 
 def _stand_in(value: object) -> Named | str:
     return replace(value, value="N") if isinstance(value, Named) else "N"
+
+
+def finished(rows: pl.DataFrame, reasons: Iterable[str]) -> Summary:
+    """How many sequences were generated, why each ended, and how many bases are new."""
+    outcomes = Counter(f"ended by {reason}" for reason in reasons)
+    bases = int(rows["generated"].str.len_chars().sum())
+    return Summary({"sequences": rows.height}, outcomes, {"new bases": bases})
 
 
 def write_record(file: TextIO, name: str, prompt: str, new: str, told: Mapping[str, str]) -> None:

@@ -13,15 +13,17 @@ import polars as pl
 from numpy.typing import NDArray
 
 from genolm.engine.progress import Progress
+from genolm.engine.summary import Summary
 from genolm.engine.windows import Window, cut
 from genolm.errors import InputError, ModelError
+from genolm.genome.contig_lengths import warn_of_lengths
 from genolm.genome.in_memory import Sequences
 from genolm.genome.sequence import reverse_complement
 from genolm.genome.sequences import SequenceRecord
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.embed import context_bases
 from genolm.tasks.log_probabilities import Normalisation
-from genolm.tasks.provenance import Provenance
+from genolm.tasks.provenance import Provenance, records_beside
 from genolm.tasks.sources import IupacPolicy, Source, coordinates, settle
 from genolm.tasks.stretches import Float32, Scored, joined_stretches, mean_of_strands, own_tokens, token_lengths
 from genolm.tasks.tables import SUFFIXES, check_suffix, write_table
@@ -62,6 +64,7 @@ class ScoreTask:
     bases_per_token: float
     provenance: Provenance
     name: ClassVar[str] = "score"
+    unit: ClassVar[str] = "sequences"
 
     def items(self) -> Iterator[SequenceRecord]:
         """The sequences; for a track in the order of the genome."""
@@ -112,6 +115,10 @@ class ScoreTask:
             return self._base_rows(list(items), values)
         return self._sequence_rows(list(items), values, joined)
 
+    def beside(self, out: Path) -> tuple[Path, ...]:
+        """The files that are written beside the output."""
+        return records_beside(out)
+
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
         """Writes a table or a track."""
         if self.form == "track":
@@ -122,6 +129,29 @@ class ScoreTask:
     def collect(self, frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
         """The table."""
         return pl.concat(list(frames))
+
+    def count(self, rows: pl.DataFrame) -> Summary:
+        """Sequences with and without a score, their bases, and how many of these were scored."""
+        of_sequences = self._counted(rows)
+        scored = of_sequences.filter(pl.col("scored") > 0).height
+        return Summary(
+            {"sequences": of_sequences.height},
+            {"scored": scored, UNSCORED: of_sequences.height - scored},
+            {"bases": int(of_sequences["bases"].sum()), "bases scored": int(of_sequences["scored"].sum())},
+            {UNSCORED: "no base has a known base before it, or no token is made of A, C, G and T alone"},
+        )
+
+    def _counted(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """A row for each sequence: its ``bases``, and how many are ``scored``."""
+        if self.form == "sequence":
+            return rows.select(bases="length", scored="scored_bases")
+        if self.form == "track":
+            values = pl.col("values")
+            finite = values.list.eval(pl.element().is_not_nan() & pl.element().is_not_null())
+            return rows.select(bases=values.list.len(), scored=finite.list.sum())
+        begins = (pl.col("position") == 0).cum_sum().alias("sequence")
+        score = pl.col(MASKED_PER_BASE if self.passes else PER_BASE)
+        return rows.group_by(begins, maintain_order=True).agg(bases=pl.len(), scored=score.is_not_null().sum())
 
     def metadata(self) -> dict[str, str]:
         """Everything that says how the scores were made."""
@@ -195,6 +225,7 @@ class ScoreTask:
 
 PER_BASE = "log_probability_nats"
 MASKED_PER_BASE = "masked_log_probability_nats"
+UNSCORED = "without a score"
 PASSES = 8
 _TYPES: dict[str, type[pl.DataType]] = {
     **dict.fromkeys(("id", "chrom", "strand", "strands"), pl.String),
@@ -232,6 +263,7 @@ def score(
     overwrite: bool = False,
     shard: str | tuple[int, int] | None = None,
     progress: Progress | bool | None = None,
+    dry_run: bool = False,
 ) -> Any:
     """Log-likelihood of sequences: of each token given those to its left, in nats, and the sum over the sequence.
 
@@ -267,6 +299,7 @@ def score(
         overwrite: replace an existing output.
         shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge`.
         progress: True for a bar on standard error.
+        dry_run: write nothing; measure a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
         ``out``, or without one a polars table. For each sequence: ``id``, coordinates (0-based, half-open) where known,
@@ -290,7 +323,7 @@ def score(
     if passes is not None and passes < 1:
         raise InputError("passes is at least 1", value=passes)
     source = settle(inputs, genome=genome, length=length, iupac=iupac)
-    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
+    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     opened = bulk.open(model, path)
     track = path is not None and path.name.lower().endswith(TRACK_SUFFIXES)
     form: Form = "track" if track else "base" if per_base else "sequence"
@@ -304,6 +337,7 @@ def score(
         opened.tokenizer.bases_per_token,
         Provenance.of(opened),
     )
+    warn_of_lengths(source.place, source.genome)
     return bulk.run(task, opened, path)
 
 

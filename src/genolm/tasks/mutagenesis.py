@@ -35,6 +35,9 @@ _KEPT = ("chrom", "pos", "ref", "alt", "status")
 class Mutations(VariantRun):
     """All single-base changes of the interval that ``source`` spells; see :func:`mutate`."""
 
+    unit: ClassVar[str] = "positions"
+    alleles: ClassVar[str] = "single-base changes"
+
     def records(self) -> Iterator[VariantRecord]:
         """A record with three alternatives for every base that is known."""
         interval = Interval.parse(self.source)
@@ -45,8 +48,11 @@ class Mutations(VariantRun):
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
         """Writes the table."""
-        described = self.provenance.described(interval=self.source, **self.settings)
-        write_table(map(self._kept, frames), out, described)
+        write_table(map(self._kept, frames), out, self.metadata())
+
+    def metadata(self) -> dict[str, str]:
+        """Everything that says how the scores were made."""
+        return self.provenance.described(interval=self.source, **self.settings)
 
     def collect(self, frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
         """The table."""
@@ -88,6 +94,7 @@ def mutate(
     overwrite: bool = False,
     shard: str | tuple[int, int] | None = None,
     progress: Progress | bool | None = None,
+    dry_run: bool = False,
 ) -> Any:
     """Scores all three substitutions at every base of an interval: log p(ALT) - log p(REF), nats.
 
@@ -113,6 +120,7 @@ def mutate(
         overwrite: replace an existing output.
         shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge`.
         progress: True for a bar on standard error.
+        dry_run: write nothing; measure a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
         ``out``, or without one a polars table: ``chrom``, ``pos`` (1-based), ``ref``, ``alt``,
@@ -131,11 +139,11 @@ def mutate(
     fasta = genome if isinstance(genome, Genome) else Genome(genome)
     place = check_interval(interval, fasta)
     check_method(method)
-    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
+    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     opened = bulk.open(model, path)
     task = _task(opened, place, fasta.path, method, context, rc)
     result = bulk.run(task, opened, path)  # type: ignore[arg-type]
-    if picture is not None:
+    if picture is not None and not dry_run:
         strands = "both strands" if task.rc else "forward strand"
         table = result if path is None else _read(path)
         plot_mutations(table, picture, subtitle=f"{opened.card.name}, {task.method}, {strands}")
@@ -176,7 +184,6 @@ def check_interval(interval: Interval | str, genome: Genome) -> Interval:
 
 def _read(path: Path) -> pl.DataFrame:
     if path.suffix.lower() == ".parquet":
-        return pl.read_parquet(path)
-    return pl.read_csv(
-        path, separator="\t" if path.suffix.lower() == ".tsv" else ",", schema_overrides={"chrom": pl.String}
-    )
+        return pl.read_parquet(path, glob=False)
+    separator = "\t" if path.suffix.lower() == ".tsv" else ","
+    return pl.read_csv(path, glob=False, separator=separator, schema_overrides={"chrom": pl.String})

@@ -71,6 +71,7 @@ def scan(
     overwrite: bool = False,
     shard: str | tuple[int, int] | None = None,
     progress: Progress | bool | None = None,
+    dry_run: bool = False,
 ) -> Any:
     """Surprise of a model along whole genomes, base by base, and the intervals where it stays high.
 
@@ -118,6 +119,7 @@ def scan(
         overwrite: replace existing outputs.
         shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge` of ``PREFIX.json``.
         progress: True for a bar on standard error.
+        dry_run: write nothing; measure a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
         The path of ``PREFIX.json``, or without ``out`` a :class:`Scan`.
@@ -137,7 +139,7 @@ def scan(
     source = _contigs(genome)
     if annotation is not None:
         read_gene_map(annotation.file).on({record.id: len(record.sequence) for record in source.read()})
-    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
+    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     path = None
     if out is not None:
         outputs = Outputs.of(Path(out))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, get_args
 
 from genolm.errors import InputError
@@ -30,6 +32,24 @@ Status = (
   ``contig_end``: nothing follows it there; ``n_in_token``: a token that it changes holds a base that is not known. A
   mean over both strands is not given then.
 """
+
+
+_NOTHING = "genolm scores alternatives that are spelled out in A, C, G and T"
+_OTHER_BUILD = "does the genome (--genome) belong to another build than the variants?"
+REMEDIES: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("symbolic", "star", "missing", "breakend", "non_acgt", "same_as_ref", "telomere"), _NOTHING),
+        "ref_mismatch": f"REF is not what the genome has there; {_OTHER_BUILD}",
+        "off_contig": f"positions are past the end of their contig; {_OTHER_BUILD}",
+        "unknown_contig": "the genome (--genome) has no contigs of these names; is it incomplete, or another build?",
+        "not_snv": "method full scores insertions and deletions too (--method full)",
+        "longer_than_horizon": "a larger horizon scores longer alternatives (--horizon), if the model can read it",
+        "no_context": "nothing precedes them on a strand that is read; one strand alone may do (--no-rc)",
+        "contig_end": "nothing follows them on a strand that is read; one strand alone may do (--no-rc)",
+        "n_in_token": "the genome has N beside them, and the model's tokens cannot be scored with it",
+    }
+)
+"""For every status without a score, why there is none and what helps."""
 
 
 @dataclass(frozen=True, slots=True)

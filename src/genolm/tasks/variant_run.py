@@ -6,18 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from genolm.engine.summary import Summary
 from genolm.genome.fasta import Genome
 from genolm.genome.variant import Variant
 from genolm.genome.vcf import VariantRecord, read_variants, write_vcf
-from genolm.tasks.provenance import Provenance
+from genolm.tasks.provenance import Provenance, records_beside
 from genolm.tasks.tables import write_table
-from genolm.tasks.variant_calls import Call, Mismatch, Rules
+from genolm.tasks.variant_calls import REMEDIES, Call, Mismatch, Rules
 from genolm.tasks.variant_columns import RECORD, Columns, Method
 
 VCF_SUFFIXES = (".vcf", ".vcf.gz", ".bcf")
@@ -60,6 +61,8 @@ class VariantRun:
     rc: bool
     on_mismatch: Mismatch
     provenance: Provenance
+    unit: ClassVar[str] = "variant records"
+    alleles: ClassVar[str] = "ALT alleles"
 
     @cached_property
     def reference(self) -> Genome:
@@ -157,15 +160,28 @@ class VariantRun:
         """The score itself: of the forward strand, or the mean of both."""
         return scores_2N.mean(0) if self.rc else scores_2N[0]
 
+    def beside(self, out: Path) -> tuple[Path, ...]:
+        """The files that are written beside the output."""
+        return records_beside(out)
+
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
         """Writes the VCF, BCF or table."""
-        settings = self.provenance.described(**self.settings)
+        settings = self.metadata()
         if out.name.lower().endswith(VCF_SUFFIXES):
             told = ",".join(f'{key}="{text}"' for key, text in settings.items())
             header = [f"##genolm=<ID=variants,{told}>"]
             write_vcf(self.source, out, self.columns.info, self.columns.annotations(frames), header)
         else:
             write_table((frame.drop(RECORD) for frame in frames), out, settings)
+
+    def metadata(self) -> dict[str, str]:
+        """Everything that says how the scores were made."""
+        return self.provenance.described(**self.settings)
+
+    def count(self, rows: pl.DataFrame) -> Summary:
+        """Alternatives by their status."""
+        statuses = dict(rows["status"].value_counts().iter_rows())
+        return Summary({self.alleles: rows.height}, statuses, remedies=REMEDIES)
 
     def collect(self, frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
         """The table."""

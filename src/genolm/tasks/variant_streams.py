@@ -111,6 +111,8 @@ def _default_format(source: Any) -> OutputFormat:
 
 
 def _copy_to_standard_output(path: Path) -> None:
+    if not path.exists():  # after a dry run
+        return
     with path.open("rb") as file:
         shutil.copyfileobj(file, sys.stdout.buffer)
     sys.stdout.buffer.flush()
@@ -119,6 +121,8 @@ def _copy_to_standard_output(path: Path) -> None:
 def _move(folder: Path, out: Path) -> None:
     """Let the files of a finished run take their places, and remove the index of what stood there before."""
     made = {path.name for path in folder.iterdir()}
+    if not made:  # after a dry run
+        return
     for ending in _INDEXES:
         if f"{out.name}{ending}" not in made:
             out.with_name(f"{out.name}{ending}").unlink(missing_ok=True)

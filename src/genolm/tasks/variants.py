@@ -13,10 +13,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from genolm.engine.progress import Progress
-from genolm.engine.target import check_target
+from genolm.engine.target import check_beside, check_target
 from genolm.engine.windows import Window
 from genolm.errors import InputError, ModelError
 from genolm.genome.bcf_trial import check_bcf
+from genolm.genome.contig_lengths import warn_of_lengths
 from genolm.genome.fasta import Genome
 from genolm.genome.formats import file_format
 from genolm.genome.in_memory import Variants
@@ -26,7 +27,7 @@ from genolm.genome.vcf import read_variants
 from genolm.tasks.allele_scores import SiteScores, TileSites, score_sites, score_suffixes
 from genolm.tasks.allele_windows import Obstacle, Site, Strand
 from genolm.tasks.bulk import Bulk
-from genolm.tasks.provenance import Provenance
+from genolm.tasks.provenance import Provenance, records_beside
 from genolm.tasks.tables import SUFFIXES, check_suffix
 from genolm.tasks.tiles import Tiling
 from genolm.tasks.token_variants import TokenVariantTask
@@ -195,6 +196,7 @@ def variants(
     shard: str | tuple[int, int] | None = None,
     progress: Progress | bool | None = None,
     format: OutputFormat | None = None,
+    dry_run: bool = False,
 ) -> Any:
     """Scores variants: log p(alternative) - log p(reference) in nats; negative: the alternative is less likely.
 
@@ -239,6 +241,7 @@ def variants(
         shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge`.
         progress: True for a bar on standard error.
         format: of standard output; None for plain VCF of VCF and BCF input, and TSV of tables.
+        dry_run: write nothing; measure a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
         ``out``, or without one a polars table with a row for every alternative, in the order of the input: ``chrom``,
@@ -259,17 +262,19 @@ def variants(
     check_streams(held, target, format, resume=resume, shard=shard)
     Rules(method == "conditional", horizon, on_mismatch)
     check_method(method)
-    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
+    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     if target is not None and not is_standard_output(target):
         check_target(target, overwrite=overwrite, resume=resume)
+        check_beside(target, records_beside(target), overwrite=overwrite, resume=resume)
     fasta = genome.path if isinstance(genome, Genome) else Path(genome)
     piped = is_piped(held)
     with readable(held) as source, finished(source, target, format, piped=piped, overwrite=overwrite) as path:
         _check_pair(source, path, target)
         opened = bulk.open(model, path)
         task = _task(opened, source, fasta, method, context, horizon, rc, on_mismatch)
+        warn_of_lengths(source, fasta)
         result = bulk.run(task, opened, path)  # type: ignore[arg-type]
-    return result if target is None else target
+    return result if dry_run or path == target else target
 
 
 def _task(

@@ -13,9 +13,9 @@ import numpy as np
 import polars as pl
 
 from genolm.engine.atomic import atomic_file
-from genolm.engine.target import check_target
 from genolm.errors import GenolmError, InputError
 from genolm.tasks.pooling import Float32
+from genolm.tasks.provenance import records_beside
 from genolm.tasks.tables import write_provenance, write_table
 
 SUFFIXES = (".parquet", ".npy", ".h5ad", ".zarr")
@@ -26,16 +26,10 @@ Form = Literal["table", "numpy", "anndata"]
 _NEEDED = MappingProxyType({".h5ad": ("anndata", "pandas"), ".zarr": ("zarr", "anndata", "pandas")})
 
 
-def refuse_ids(out: Path | None, *, overwrite: bool, resume: bool) -> None:
-    """Looks, before anything is computed, whether the ids that stand beside an npy file may be written.
-
-    A resumed run may have written them itself.
-
-    Raises:
-        RunError: a file of that name exists.
-    """
-    if out is not None and out.suffix.lower() == ".npy" and not resume:
-        check_target(ids_path(out), overwrite=overwrite)
+def beside_vectors(out: Path) -> tuple[Path, ...]:
+    """Return the files that :func:`write_vectors` writes beside ``out`` and that may be somebody else's."""
+    ids = (ids_path(out),) if out.suffix.lower() == ".npy" else ()
+    return (*ids, *records_beside(out))
 
 
 def require(out: Path | None) -> None:

@@ -6,6 +6,7 @@ vLLM (extra ``vllm``) is imported when it is asked for and never otherwise; noth
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 import polars as pl
 
 import genolm
+from genolm.engine.progress import Progress, chosen, showing
 from genolm.errors import GenolmError, InputError, ModelError, NonFiniteError
 from genolm.models.adapters.tokenizers import read_tokenizer
 from genolm.models.config import DecoderConfig
@@ -183,8 +185,14 @@ def _reason(told: str | None, tokens: int, limits: Limits) -> Reason:
     raise GenolmError(f"vllm ended a sequence for the reason {told!r}")
 
 
-def generate_with_vllm(model: Model, task: GenerateTokensTask, folder: Path, dtype: str | None) -> pl.DataFrame:
-    """All sequences of a task by vLLM, in the columns of the task.
+def generate_with_vllm(
+    model: Model,
+    task: GenerateTokensTask,
+    folder: Path,
+    dtype: str | None,
+    progress: Progress | bool | None = None,
+) -> pl.DataFrame:
+    """All sequences of a task by vLLM, in the columns of the task; vLLM's own bar is replaced by ``progress``.
 
     Raises:
         GenolmError: vLLM is not installed.
@@ -194,9 +202,34 @@ def generate_with_vllm(model: Model, task: GenerateTokensTask, folder: Path, dty
     requests = written_requests(model, task, items)
     engine = vllm.LLM(**engine_arguments(folder, model.card, dtype))
     prompts = [{"prompt_token_ids": request.prompt_token_ids} for request in requests]
-    answers = engine.generate(prompts, [vllm.SamplingParams(**request.parameters) for request in requests])
+    parameters = [vllm.SamplingParams(**request.parameters) for request in requests]
+    told, bases = chosen(progress), sum(round(task.cost(item) * task.bases_per_token) for item in items)
+    with showing(told, task.name, bases):
+        answers = engine.generate(prompts, parameters, use_tqdm=forwarded(told, bases))
     outputs = [read_answer(model, task, request, answer.outputs[0]) for request, answer in zip(requests, answers)]
     return task.rows(items, task.windows(items, model), outputs)
+
+
+def forwarded(progress: Progress, bases: int) -> type[Any]:
+    """A bar for vLLM to move that shows nothing and passes every step on to a progress.
+
+    Args:
+        progress: is told of the bases that are done.
+        bases: of all requests.
+    """
+    from tqdm import tqdm  # type: ignore[import-untyped]
+
+    class Forwarded(tqdm):  # type: ignore[misc]
+        def __init__(self, **settings: Any) -> None:
+            super().__init__(**{**settings, "file": io.StringIO()})
+
+        def update(self, n: float | None = 1) -> Any:
+            before = self.n
+            shown = super().update(n)
+            progress.advance(round(bases * self.n / self.total) - round(bases * before / self.total))
+            return shown
+
+    return Forwarded
 
 
 def _imported() -> Any:
@@ -217,7 +250,8 @@ def refuse_engine_settings(settings: Mapping[str, Any]) -> None:
     """
     for name, value in settings.items():
         if value:
-            raise InputError(f"the backend vllm has no setting {name}", value=value)
+            option = " (--batch-tokens)" if name == "token_budget" else ""
+            raise InputError(f"the backend vllm has no setting {name}{option}", value=value)
 
 
 def _digest(folder: Path) -> str:

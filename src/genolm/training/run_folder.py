@@ -15,6 +15,8 @@ from genolm.engine.atomic import is_disk_full
 from genolm.engine.lock import locked
 from genolm.errors import RunError
 from genolm.training.recipe import Recipe
+from genolm.training.run_log import RunLog
+from genolm.training.schedule import tokens_until
 
 FREE = ("name", "card", "trackers", "compile", "report_every", "evaluate_every", "evaluate_windows", "checkpoint_every")
 """Settings of a recipe that don't decide the weights, and may differ when a run is resumed."""
@@ -23,6 +25,15 @@ FREE = ("name", "card", "trackers", "compile", "report_every", "evaluate_every",
 def fingerprint_of(recipe: Recipe) -> str:
     """SHA-256 of what decides the weights."""
     return hashlib.sha256(json.dumps(_told(recipe), sort_keys=True, default=str).encode()).hexdigest()
+
+
+def trained(out: Path, recipe: Recipe) -> str:
+    """One line on a finished run: steps, tokens, and bits per base of the held-out splits; read from its log."""
+    lines = RunLog(out / "log.jsonl").lines()
+    step = lines[-1]["step"]
+    held_out = next(line["held_out_bits_per_base"] for line in reversed(lines) if "held_out_bits_per_base" in line)
+    bits = ", ".join(f"{name} {value:.4f}" for name, value in held_out.items())
+    return f"{step:,} steps, {tokens_until(step, recipe):,} tokens; held-out bits per base: {bits}"
 
 
 def check_claim(out: Path, recipe: Recipe, resume: bool) -> None:

@@ -4,6 +4,7 @@ from tests.cli.bad_inputs import (
     corpora,
     explained,
     first_hour,
+    folders,
     generation,
     genomic,
     models,
@@ -33,4 +34,5 @@ CASES: tuple[Case, ...] = (
     *explained.CASES,
     *genomic.CASES,
     *first_hour.CASES,
+    *folders.CASES,
 )

@@ -190,8 +190,13 @@ CASES = (
         "model/model.safetensors: 329924 bytes where its header asks for 330024; truncated or damaged",
     ),
     folder(
-        "model: weights that are no safetensors",
+        "model: weights that are a Git LFS pointer",
         lambda place: (place / WEIGHTS).write_text("version https://git-lfs"),
+        "model/model.safetensors: a Git LFS pointer, not the file itself; fetch it with git lfs pull, or download it again",
+    ),
+    folder(
+        "model: weights that are no safetensors",
+        lambda place: (place / WEIGHTS).write_text("these are no weights at"),
         "model/model.safetensors: not a safetensors file, or truncated within its header (23 bytes)",
     ),
     folder(
@@ -234,27 +239,27 @@ CASES = (
     Case(
         "download: the hub does not know it",
         "download nobody/nothing here",
-        "https://huggingface.co/api/models/nobody/nothing/revision/main?blobs=true: not found; check the spelling of ORGANISATION/NAME (HTTP 404)",
+        "https://huggingface.co/api/models/nobody/nothing/revision/main?blobs=true: not found; check the spelling of ORGANISATION/NAME, set HF_ENDPOINT to a mirror of the hub, or give a folder that holds the model (HTTP 404)",
         7,
     ),
     Case(
         "download: no network",
         "download genos-1.2b here",
-        "http://127.0.0.1:9/api/models/BGI-HangzhouAI/Genos-1.2B/revision/main?blobs=true: [Errno 111] Connection refused; check the network, then try again",
+        "http://127.0.0.1:9/api/models/BGI-HangzhouAI/Genos-1.2B/revision/main?blobs=true: [Errno 111] Connection refused; check the network (behind a proxy: HTTPS_PROXY), then try again, set HF_ENDPOINT to a mirror of the hub, or give a folder that holds the model",
         7,
         environment=NOWHERE,
     ),
     Case(
         "download: forbidden by HF_HUB_OFFLINE",
         "download genos-1.2b here",
-        "BGI-HangzhouAI/Genos-1.2B is not in the cache and HF_HUB_OFFLINE forbids to download it",
+        "BGI-HangzhouAI/Genos-1.2B is not in the cache and HF_HUB_OFFLINE forbids downloading it; unset it, or give a folder that holds the model",
         7,
         environment={"HF_HUB_OFFLINE": "1"},
     ),
     Case(
         "a model that must be downloaded, without a network",
         "score genos-1.2b good.fa out.parquet",
-        "http://127.0.0.1:9/api/models/BGI-HangzhouAI/Genos-1.2B/revision/main?blobs=true: [Errno 111] Connection refused; check the network, then try again",
+        "http://127.0.0.1:9/api/models/BGI-HangzhouAI/Genos-1.2B/revision/main?blobs=true: [Errno 111] Connection refused; check the network (behind a proxy: HTTPS_PROXY), then try again, set HF_ENDPOINT to a mirror of the hub, or give a folder that holds the model",
         7,
         environment=NOWHERE,
     ),

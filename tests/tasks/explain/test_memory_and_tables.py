@@ -11,7 +11,7 @@ from genolm.genome.sequence import reverse_complement
 from genolm.models.model import Model
 from genolm.tasks.estimates import block_sums, correlation, cramers_v, estimate, products, rank_correlation
 from genolm.tasks.explain.kmer_pairs import codon_pairs, letters, number, reverse_complements, spelled, strand_pairs
-from genolm.tasks.explain.twins import kmer_tables, random_tables
+from genolm.tasks.explain.twins import kmer_tables, random_tables, random_weights
 
 SEQUENCE = "".join(np.random.default_rng(3).choice(list("ACGT"), 300))
 
@@ -127,3 +127,14 @@ def test_the_folder_holds_tables_tracks_and_pictures(tmp_path) -> None:
     np.testing.assert_allclose(values, table["written"], rtol=1e-4)
     with pytest.raises(InputError, match="explain writes a folder"):
         genolm.explain_memory("tiny-random-gengram", "chr1:51-250", tmp_path / "out.png", genome=fasta)
+
+
+def test_twins_follow_the_model_to_another_precision() -> None:
+    model = genolm.load("tiny-random-kmer", dtype="float32")
+    for twin in (random_tables, random_weights):
+        before = twin(model, 0)
+        assert twin(model, 0) is before
+        model.to(dtype="bfloat16")
+        assert {weight.dtype for weight in twin(model, 0).parameters()} == {torch.bfloat16}
+        model.to(dtype="float32")
+        assert {weight.dtype for weight in twin(model, 0).parameters()} == {torch.float32}

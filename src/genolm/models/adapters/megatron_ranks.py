@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from genolm.errors import ModelError
+from genolm.files.pointers import LONGEST, REMEDY, is_pointer
 from genolm.models.adapters.megatron_folder import WEIGHTS, iteration, rank_folders
 
 VERSION = 3.0
@@ -93,6 +94,8 @@ def read_pickle(path: Path) -> dict[str, Any]:
     """
     try:
         with path.open("rb") as stream:
+            if is_pointer(stream.read(LONGEST)):
+                raise ModelError(f"{path}: {REMEDY}")
             if not zipfile.is_zipfile(stream):
                 raise ModelError(f"{path}: no whole file of torch.save: it was cut off, or is of torch before 1.6")
         named = set(torch.serialization.get_unsafe_globals_in_checkpoint(path))

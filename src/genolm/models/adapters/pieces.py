@@ -17,6 +17,7 @@ from genolm.errors import ModelError
 
 Place = tuple[int | slice, ...]
 
+_WRAPPERS = (".module.", "._orig_mod.", "._fsdp_wrapped_module.")  # DistributedDataParallel, torch.compile, FSDP
 _OTHERS_NAMED = 4  # tensors that do not fit are named in an error, but not by the hundred
 
 
@@ -165,9 +166,9 @@ def check(pieces: Iterable[Piece], held: Mapping[str, Held], shapes: Mapping[str
     pieces = list(pieces)
     table = {piece.stored: piece for piece in pieces}
     if missing := [name for name in table if name not in held]:
-        raise ModelError(f"{where}: lacks the tensor {_first(missing)}")
+        raise ModelError(f"{where}: lacks the tensor {_first(missing)}{_advice(held)}")
     if unmatched := [name for name in held if name not in table]:
-        raise ModelError(f"{where}: the config has no place for the tensor {_first(unmatched)}")
+        raise ModelError(f"{where}: the config has no place for the tensor {_first(unmatched)}{_advice(held)}")
     for name, piece in table.items():
         expected = piece.stored_shape(shapes)
         if held[name].shape != expected:
@@ -177,6 +178,16 @@ def check(pieces: Iterable[Piece], held: Mapping[str, Held], shapes: Mapping[str
     for name, group in grouped(pieces).items():
         if len({held[piece.stored].dtype for piece in group}) > 1:
             raise ModelError(f"{where}: the parts of {name} are stored in different types")
+
+
+def _advice(held: Iterable[str]) -> str:
+    """What to do about tensors of a model that was saved as it was wrapped for training."""
+    names = list(held)
+    if any("lora_" in name or name.startswith("base_model.model.") for name in names):
+        return "; there are tensors of a PEFT adapter: merge it (merge_and_unload), then save the model"
+    if wrapped := [name for name in names if any(word in f".{name}" for word in _WRAPPERS)]:
+        return f"; {wrapped[0]} is a name of a wrapped model: save the model without it (model.module, _orig_mod)"
+    return ""
 
 
 def _first(names: list[str]) -> str:

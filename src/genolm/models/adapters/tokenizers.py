@@ -9,7 +9,7 @@ from typing import Any
 
 from genolm.errors import ModelError
 from genolm.models.adapters.framing import Frame, framed
-from genolm.models.card import read_json
+from genolm.models.card import is_present, read_json
 from genolm.models.config import DecoderConfig
 from genolm.models.encoder_config import EncoderConfig
 from genolm.tokens.bpe import POLICIES, BpeTokenizer
@@ -34,7 +34,7 @@ def read_tokenizer(folder: Path, config: DecoderConfig | EncoderConfig) -> Token
             ids beyond the embedding.
     """
     path = folder / FILE
-    if not path.is_file():
+    if not is_present(path):
         return _guessed(folder, config)
     values = read_json(path)
     if values.get("type") == "nucleotide":

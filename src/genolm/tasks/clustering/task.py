@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
+from genolm.engine.summary import Summary
 from genolm.engine.windows import Window
 from genolm.genome.sequences import SequenceRecord
 from genolm.tasks.clustering.clustered import Floats, Fragments, clustered, tetranucleotides
@@ -38,6 +39,7 @@ class ClusterTask(VectorTask):
     readers: VectorReaders
     tables: Form
     name: ClassVar[str] = "cluster"
+    unit: ClassVar[str] = "fragments"
 
     def items(self) -> Iterator[SequenceRecord]:
         """The fragments of one length, then those of the next."""
@@ -65,6 +67,16 @@ class ClusterTask(VectorTask):
         report, listed = self._report(found), self._tables(found)
         provenance = self.readers.readers[0].embedding.provenance
         write_folder(out, provenance, report, listed, found, self.tables)
+
+    def count(self, rows: pl.DataFrame) -> Summary:
+        """Fragments and their bases."""
+        return Summary({"fragments": rows.height, "bases": int(rows["length"].sum())})
+
+    def conclude(self, counted: Summary, made: Any) -> Summary:
+        """The same, with the genomes and the fragments that were left out."""
+        left_out = sum(genome["too_many_n"] for one in self.fragments.drawn for genome in one.genomes.values())
+        results = {"genomes": len(self.fragments.files), "fragments left out (too many N)": left_out}
+        return counted + Summary({}, results=results)
 
     def collect(self, frames: Iterator[pl.DataFrame]) -> dict[str, Any]:
         """Report and tables."""

@@ -13,6 +13,7 @@ import polars as pl
 
 from genolm.engine.atomic import atomic_file, sweep
 from genolm.engine.progress import Progress
+from genolm.engine.summary import Summary
 from genolm.engine.target import check_target
 from genolm.engine.windows import Window
 from genolm.errors import InputError, ModelError
@@ -22,7 +23,7 @@ from genolm.tasks.completion.genes import Choice, Gene, choose_genes
 from genolm.tasks.completion.measures import MEASURES, measure, require
 from genolm.tasks.completion.summary import MODEL, summarise
 from genolm.tasks.fragments import one_file
-from genolm.tasks.provenance import Provenance
+from genolm.tasks.provenance import Provenance, records_beside
 from genolm.tasks.sampling import Sampler, stream
 from genolm.tasks.tables import SUFFIXES, check_suffix, write_delimited, write_table
 from genolm.tasks.token_continuation import Drawn, Limits, continue_tokens, prompt_ids
@@ -82,6 +83,7 @@ class CompletionTask:
     bases_per_token: float
     provenance: Provenance
     name: ClassVar[str] = "complete"
+    unit: ClassVar[str] = "completions"
 
     def items(self) -> Iterator[Asked]:
         """All completions of a gene, then those of the next."""
@@ -127,6 +129,10 @@ class CompletionTask:
             rows += [_row(item, source, drawn[source], None) for source in BASELINES]
         return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
 
+    def beside(self, out: Path) -> tuple[Path, ...]:
+        """The files that are written beside the output."""
+        return (summary_path(out), *records_beside(out))
+
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
         """Writes the table, and beside it ``OUT.summary.tsv``; neither when one cannot be."""
         table = self.collect(frames)
@@ -139,6 +145,19 @@ class CompletionTask:
     def collect(self, frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
         """The table."""
         return pl.concat(list(frames))
+
+    def count(self, rows: pl.DataFrame) -> Summary:
+        """Genes, and the model's completions of them."""
+        own = rows.filter(pl.col("source") == MODEL)
+        genes = own.filter(pl.col("sample") == 1).height
+        return Summary({"genes": genes}, results={"completions": own.height})
+
+    def conclude(self, counted: Summary, made: Any) -> Summary:
+        """The same, with the genes that were left out."""
+        left_out = choose_genes(self.choice).left_out
+        return counted + Summary(
+            {}, results={f"genes left out ({reason})": count for reason, count in left_out.items()}
+        )
 
     def metadata(self) -> dict[str, str]:
         """Everything that says how the completions were made."""
@@ -185,6 +204,7 @@ def complete(
     overwrite: bool = False,
     shard: str | tuple[int, int] | None = None,
     progress: Progress | bool | None = None,
+    dry_run: bool = False,
 ) -> Any:
     """Completes genes from their first part and compares what comes with what nature wrote.
 
@@ -218,6 +238,7 @@ def complete(
         overwrite: replace an existing output.
         shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge`.
         progress: True for a bar on standard error.
+        dry_run: write nothing; measure a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
         ``out``, or the table ``id, place, source`` (``model, markov, natural, shuffled``) ``, sample, prompt_bases,
@@ -243,7 +264,7 @@ def complete(
     choice = Choice(one_file(genes), place, prompt_fraction, shortest, longest, draw, seed, code)
     sampler = Sampler(repetition_penalty, temperature, top_k, top_p)
     chosen = choose_genes(choice)
-    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
+    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     for target in [] if path is None else [path, summary_path(path)]:
         check_target(target, overwrite=overwrite, resume=resume, run=path)
     opened = bulk.open(model, path)

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import polars as pl
 
 import genolm
+from genolm.engine.summary import Summary
 from genolm.engine.windows import Window
 from genolm.genome.sequences import SequenceRecord
 from genolm.models.model import Model
@@ -19,11 +20,13 @@ from genolm.tasks.detection.features import feature_frame, feature_matrices
 from genolm.tasks.detection.folder import WEIGHTS, Detector, load_detector
 from genolm.tasks.embed import Pooled
 from genolm.tasks.generated.records import without_prompts
+from genolm.tasks.provenance import records_beside
 from genolm.tasks.sources import Source
 from genolm.tasks.tables import write_table
 from genolm.tasks.vector_readers import VectorReaders, VectorTask
 
 _TOGETHER = 256  # sequences whose hand-made features are computed at a time
+_NO_CALL = "without a call"
 _MOST_N = 0.1  # share of N from which on a call carries a warning
 
 
@@ -45,6 +48,7 @@ class CallTask(VectorTask):
     readers: VectorReaders
     with_prompt: bool
     name: ClassVar[str] = "detect"
+    unit: ClassVar[str] = "sequences"
 
     @cached_property
     def detector(self) -> Detector:
@@ -79,6 +83,10 @@ class CallTask(VectorTask):
         told = iter(detector.classifier.probability(matrix).tolist())
         return pl.DataFrame([_call(detector, item, told) for item in items], schema=_SCHEMA, orient="row")
 
+    def beside(self, out: Path) -> tuple[Path, ...]:
+        """The files that are written beside the output."""
+        return records_beside(out)
+
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
         """Writes the table."""
         write_table(frames, out, self.metadata())
@@ -86,6 +94,12 @@ class CallTask(VectorTask):
     def collect(self, frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
         """The table."""
         return pl.concat(list(frames))
+
+    def count(self, rows: pl.DataFrame) -> Summary:
+        """Sequences by their call."""
+        outcomes = dict(rows["call"].fill_null(_NO_CALL).value_counts().iter_rows())
+        remedies = {_NO_CALL: "they hold nothing but N"}
+        return Summary({"sequences": rows.height}, outcomes, remedies=remedies, lack="call")
 
     def metadata(self) -> dict[str, str]:
         """Everything that says how the calls were made."""

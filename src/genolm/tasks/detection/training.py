@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 import genolm
+from genolm.engine.summary import Summary
 from genolm.engine.windows import Window
 from genolm.errors import InputError
 from genolm.genome.sequences import SequenceRecord
@@ -114,6 +115,7 @@ class TrainTask(VectorTask):
     readers: VectorReaders
     source: dict[str, Any]
     name: ClassVar[str] = "detect"
+    unit: ClassVar[str] = "sequences"
 
     def items(self) -> Iterator[SequenceRecord]:
         """The samples."""
@@ -135,9 +137,21 @@ class TrainTask(VectorTask):
         """Trains, tests and writes the detector."""
         save_detector(self.collect(frames), out)
 
+    def conclude(self, counted: Summary, made: Any) -> Summary:
+        """The sequences that the detector was made from."""
+        return trained_on(self.training)
+
     def collect(self, frames: Iterator[pl.DataFrame]) -> Detector:
         """The detector."""
         return trained(self.training, pl.concat(list(frames)), self.source)
+
+
+def trained_on(training: Training) -> Summary:
+    """How many sequences a detector was made from: by kind, and how many of them were only tested on."""
+    generated = int(training.is_generated.sum())
+    held_out = int((~training.parted.trainable_N).sum())
+    kinds = {"natural": len(training.samples) - generated, "generated": generated}
+    return Summary({"sequences": len(training.samples)}, kinds, {"held out": held_out} if held_out else {})
 
 
 def trained(training: Training, features: pl.DataFrame, source: Mapping[str, Any] | None) -> Detector:

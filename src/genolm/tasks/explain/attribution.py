@@ -12,7 +12,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from genolm.engine.progress import Progress, chosen, showing
+from genolm.engine.progress import Progress, chosen, hand_over, showing
+from genolm.engine.result import Result
+from genolm.engine.summary import Summary, write_counts
 from genolm.engine.target import check_target
 from genolm.errors import InputError, ModelError
 from genolm.genome.fasta import Genome
@@ -179,6 +181,7 @@ def explain_attribution(
             explained.append(asked.explain(record))
             told.advance(len(record.sequence))
     found = tabulate(explained)
+    summary = Summary({"sequences": len(records), "bases": sum(len(record.sequence) for record in records)})
     if path is None:
         return found
     with whole_folder(path, asked.described()) as folder:
@@ -186,6 +189,8 @@ def explain_attribution(
             write_rows([table], folder, name, tables)
         _write_tracks(explained, folder, contig_lengths(source))
         _draw(explained, found["agreement"], asked, drawn, folder)
+        write_counts(None, folder, summary)
+    hand_over(told, Result(path, None, len(records), 1, 1, summary=summary))
     return path
 
 

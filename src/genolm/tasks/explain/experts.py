@@ -73,6 +73,7 @@ class ExpertsTask:
     tables: Form
     provenance: Provenance
     name: ClassVar[str] = "explain experts"
+    unit: ClassVar[str] = "sequences"
 
     def items(self) -> Iterator[SequenceRecord]:
         """The sequences."""
@@ -259,6 +260,7 @@ def explain_experts(
     overwrite: bool = False,
     shard: str | tuple[int, int] | None = None,
     progress: Progress | bool | None = None,
+    dry_run: bool = False,
 ) -> Any:
     """Which experts the bases of a class go to, layer by layer, and whether that is more than chance.
 
@@ -287,6 +289,7 @@ def explain_experts(
         overwrite: replace a folder that an earlier run wrote.
         shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge`.
         progress: True for a bar on standard error.
+        dry_run: write nothing; measure a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
         ``out``, or without one a dict of three polars tables, all with ``network``, ``layer`` (from 1) and
@@ -306,7 +309,7 @@ def explain_experts(
     known = None if genes is None else Path(genes)
     if known is not None:
         read_annotation(known, source)
-    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
+    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     opened = bulk.open(model, path)
     experts = opened.decoder.config.num_experts
     if not experts:

@@ -63,6 +63,7 @@ class LensTask:
     tables: Form
     provenance: Provenance
     name: ClassVar[str] = "explain lens"
+    unit: ClassVar[str] = "sequences"
 
     def items(self) -> Iterator[SequenceRecord]:
         """The sequences."""
@@ -257,6 +258,7 @@ def explain_lens(
     overwrite: bool = False,
     shard: str | tuple[int, int] | None = None,
     progress: Progress | bool | None = None,
+    dry_run: bool = False,
 ) -> Any:
     """After which layer a network has made up its mind: every layer's hidden state read out as if it were the last.
 
@@ -285,6 +287,7 @@ def explain_lens(
         overwrite: replace a folder that an earlier run wrote.
         shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge`.
         progress: True for a bar on standard error.
+        dry_run: write nothing; measure a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
         ``out``, or without one a dict with the polars table ``lens``: ``network``, ``readout`` (``layer``,
@@ -301,7 +304,7 @@ def explain_lens(
         raise InputError(f"over is one of {', '.join(get_args(Normalisation))}", value=over)
     source = settle_regions(inputs, genome=genome, length=length, iupac=iupac)
     refuse_empty(source, predicted=True)
-    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
+    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     opened = bulk.open(model, path)
     count = len(choices(opened.decoder, opened.tokenizer, over))
     settings = (fitting_context(opened, context), over, count, seed, tables)

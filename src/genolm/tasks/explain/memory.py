@@ -76,6 +76,7 @@ class MemoryTask:
     tables: Form
     provenance: Provenance
     name: ClassVar[str] = "explain memory"
+    unit: ClassVar[str] = "sequences"
 
     def items(self) -> Iterator[SequenceRecord]:
         """The sequences in the order of the genome."""
@@ -317,6 +318,7 @@ def explain_memory(
     overwrite: bool = False,
     shard: str | tuple[int, int] | None = None,
     progress: Progress | bool | None = None,
+    dry_run: bool = False,
 ) -> Any:
     """How strongly the k-mer memory writes at every base, beside the same network with random tables.
 
@@ -346,6 +348,7 @@ def explain_memory(
         overwrite: replace a folder that an earlier run wrote.
         shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge`.
         progress: True for a bar on standard error.
+        dry_run: write nothing; measure a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
         ``out``, or without one a dict of two polars tables. ``summary``: ``layer``, ``quantity``, ``bases``, mean and
@@ -364,7 +367,7 @@ def explain_memory(
     drawn = None if genes is None else Path(genes)
     if drawn is not None:
         read_annotation(drawn, source)
-    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
+    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     opened = bulk.open(model, path)
     layers = memory_layers(opened.decoder)
     if not layers:

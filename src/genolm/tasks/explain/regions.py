@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from genolm.engine.windows import Window, tile
 from genolm.errors import InputError, ModelError
+from genolm.genome.contig_lengths import warn_of_lengths
 from genolm.genome.in_memory import Sequences
 from genolm.genome.interval import Interval
 from genolm.genome.sequences import SequenceRecord
@@ -43,6 +44,7 @@ def settle_regions(
             "explain reads sequences and intervals; variants have two sequences for one place",
             file=source.place if isinstance(source.place, Path) else None,
         )
+    warn_of_lengths(source.place, source.genome)
     return source
 
 

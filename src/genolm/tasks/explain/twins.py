@@ -81,7 +81,10 @@ def _embedding(module: nn.Module) -> nn.Embedding:
     return module
 
 
-_KEPT: WeakKeyDictionary[Model, dict[tuple[str, int], Decoder]] = WeakKeyDictionary()
+_Twin = tuple[str, int, torch.device, torch.dtype]
+"""Kind, seed, and where and in which precision the model was."""
+
+_KEPT: WeakKeyDictionary[Model, dict[_Twin, Decoder]] = WeakKeyDictionary()
 
 
 def random_tables(model: Model, seed: int) -> Decoder:
@@ -104,12 +107,12 @@ def random_weights(model: Model, seed: int) -> Decoder:
 
 
 def _kept(model: Model, kind: str, seed: int, make: Callable[[], Decoder]) -> Decoder:
-    """The twin made before, as long as the model lives."""
-    kept = _KEPT.setdefault(model, {})
-    if (kind, seed) not in kept:
+    """The twin made before, as long as the model lives and stays on its device and in its precision."""
+    kept, twin = _KEPT.setdefault(model, {}), (kind, seed, model.device, model.dtype)
+    if twin not in kept:
         kept.clear()
-        kept[kind, seed] = make()
-    return kept[kind, seed]
+        kept[twin] = make()
+    return kept[twin]
 
 
 def _with_random_tables(network: Decoder, seed: int) -> Decoder:

@@ -179,7 +179,7 @@ def _histogram_text(compared: Sequence[Compared]) -> str:
 
 def _read_embeddings(path: Path) -> tuple[list[str], NDArray[np.float64]]:
     try:
-        frame = pl.read_parquet(path)
+        frame = pl.read_parquet(path, glob=False)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise InputError(f"cannot be read as parquet: {error}", file=path) from error
     missing = {"id", "embedding"} - set(frame.columns)

@@ -14,6 +14,7 @@ from typing import Any
 import genolm
 from genolm.engine.atomic import write_text
 from genolm.errors import RunError
+from genolm.genome.contig_lengths import warn_of_lengths
 from genolm.genome.fasta import Genome
 from genolm.genome.genes import read_gtf
 from genolm.genome.interval import Interval
@@ -99,6 +100,8 @@ def report(
     transcripts = [] if genes is None else list(read_gtf(genes))
     scored = None if variants is None else read_scored(variants, field=score_field, truth=truth_field)
     with Genome(genome) as opened:
+        for track in (scores, *(tracks or {}).values()):
+            warn_of_lengths(None if track is None else Path(track), opened)
         regions = choose_regions(opened, scored, most_bases)
         start = locus or first_locus(opened, regions, transcripts, scored)
         shown = named_tracks(tracks or {}, scores)

@@ -26,6 +26,11 @@ class ModelGroup(Model):
         parts = ((one.fingerprint, one.tokenizer.to_json(), str(one.dtype)) for one in self.models)
         return hashlib.sha256("\n".join(text for part in parts for text in part).encode()).hexdigest()
 
+    @property
+    def weight_bytes(self) -> int:
+        """Memory of the weights of all models, in bytes."""
+        return sum(one.weight_bytes for one in self.models)
+
 
 def together(models: Sequence[Model]) -> Model:
     """One model for a run: the only one, or all of them as a group."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genolm.engine.atomic import sweep, write_text
+from genolm.engine.summary import Summary
 from genolm.engine.target import check_target
 from genolm.genome.tracks import Piece, write_bigwig
 from genolm.tasks.scanning.tracks import Combine, Tracks
@@ -19,6 +20,7 @@ from genolm.tasks.sources import Source
 if TYPE_CHECKING:
     from genolm.tasks.scanning.tiles import Tiling
 
+_NO_VALUE = "without a value"
 _STRANDS = {False: "forward", True: "reverse"}
 
 
@@ -129,6 +131,20 @@ def write_record(path: Path, record: Mapping[str, Any]) -> None:
 def contig_table(contigs: Mapping[str, Contig], tracks: Tracks, combine: Combine) -> list[dict[str, Any]]:
     """A row for each contig: how much of it was scored, the rest by reason, and the mean of the track."""
     return [_contig_row(name, contig, tracks.combined(name, combine)) for name, contig in contigs.items()]
+
+
+def scanned(record: Mapping[str, Any], windows: int) -> Summary:
+    """What a scan's record says in numbers: bases with and without a value, windows, called intervals."""
+    contigs = record["contigs"]
+    reasons = {name: "N or ambiguous" if name.startswith("N_") else _NO_VALUE for name in contigs[0]["not_scored"]}
+    outcomes = {"scored": sum(one["scored_bases"] for one in contigs)}
+    outcomes |= {told: sum(one["not_scored"][name] for one in contigs) for name, told in reasons.items()}
+    results = {"contigs": len(contigs), "windows": windows}
+    if "calls" in record["calls"]:
+        results["intervals called"] = record["calls"]["calls"]
+    remedy = "they begin a contig or a stretch between N, or share a token with N"
+    total = sum(one["length"] for one in contigs)
+    return Summary({"bases": total}, outcomes, results, {_NO_VALUE: remedy}, lack="value")
 
 
 def _contig_row(name: str, contig: Contig, values: np.ndarray[Any, np.dtype[np.float32]]) -> dict[str, Any]:

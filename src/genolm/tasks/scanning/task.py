@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, ClassVar
 import polars as pl
 
 from genolm.engine.parts import PartsFolder
+from genolm.engine.summary import Summary
 from genolm.engine.windows import Window, cut
 from genolm.errors import InputError
 from genolm.genome.gene_map import read_gene_map
@@ -21,7 +23,14 @@ from genolm.tasks.provenance import Provenance
 from genolm.tasks.scanning.calls import Calling, call, write_bed
 from genolm.tasks.scanning.genes import GeneSettings, gene_table, separation
 from genolm.tasks.scanning.models import models_of
-from genolm.tasks.scanning.outputs import Outputs, contig_table, contigs_of, write_record, write_tracks
+from genolm.tasks.scanning.outputs import (
+    Outputs,
+    contig_table,
+    contigs_of,
+    scanned,
+    write_record,
+    write_tracks,
+)
 from genolm.tasks.scanning.tiles import Tile, Tiling
 from genolm.tasks.scanning.tracks import Combine, Role, Tracks
 from genolm.tasks.sources import Source
@@ -93,6 +102,7 @@ class ScanTask:
     calling: Calling
     genes: GeneSettings | None
     name: ClassVar[str] = "scan"
+    unit: ClassVar[str] = "windows"
     part_tokens: ClassVar[int] = 131_072
 
     def items(self) -> Iterator[Tile]:
@@ -187,6 +197,15 @@ class ScanTask:
     def collect(self, frames: Iterator[pl.DataFrame]) -> Scan:
         """The result in memory."""
         return self._result(frames, None)
+
+    def count(self, rows: pl.DataFrame) -> Summary:
+        """Windows, of both strands."""
+        return Summary({"windows": rows.height})
+
+    def conclude(self, counted: Summary, made: Path | Scan) -> Summary:
+        """Bases by whether they have a value, windows and called intervals, as the record has them."""
+        record = made.record if isinstance(made, Scan) else json.loads(made.read_text("utf-8"))
+        return scanned(record, counted.inputs["windows"])
 
     def _result(self, frames: Iterator[pl.DataFrame], folder: Path | None) -> Scan:
         contigs = contigs_of(self.source, self.tiling)

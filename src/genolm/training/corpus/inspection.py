@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from genolm.engine.summary import Summary
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus.manifest import Manifest
 from genolm.training.corpus.quality import RULES
@@ -50,6 +51,20 @@ def inspect_corpus(folder: str | Path) -> dict[str, Any]:
         "bytes": sum(shard["bytes"] for shard in manifest.shards),
         "intact": True,
     }
+
+
+def built(folder: str | Path) -> Summary:
+    """What a build read, kept and left out, as the manifest has it; reads no shard.
+
+    Raises:
+        InputError: no built corpus.
+    """
+    manifest = Manifest.read_from(Path(folder))
+    kept = {name: counts["bases"] for name, counts in manifest.splits.items()}
+    left_out = sum(counts["bases"] for counts in manifest.dropped.values())
+    documents = sum(counts["documents"] for counts in manifest.splits.values())
+    contigs = {"bases": manifest.read["bases"], "contigs": manifest.read["contigs"]}
+    return Summary(contigs, {**kept, "left out": left_out}, {"documents": documents, "shards": len(manifest.shards)})
 
 
 def _groups(

@@ -62,7 +62,7 @@ def read_documents(folder: Path, manifest: Manifest) -> pl.DataFrame:
     """
     path = folder / manifest.documents["file"]
     try:
-        table = pl.read_parquet(path)
+        table = pl.read_parquet(path, glob=False)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise InputError(f"not a parquet table: {str(error).splitlines()[0]}", file=path) from None
     if dict(table.schema) != SCHEMA or any(table[name].null_count() for name in SCHEMA):

@@ -1,0 +1,165 @@
+"""A run without a result: what it has to do, what it needs, and how long it will take, from a short measurement."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from genolm.engine.batches import length_buckets
+from genolm.engine.forward import Batcher
+from genolm.engine.plan import Plan, make_plan, part_items
+from genolm.engine.preflight import fitting_budget, need_and_free
+from genolm.engine.progress import Progress, Silent
+from genolm.engine.result import Estimate
+from genolm.engine.resumable import Order, left_to_do
+from genolm.engine.summary import unit
+
+if TYPE_CHECKING:
+    from genolm.engine.task import Task
+    from genolm.engine.windows import Window
+    from genolm.models.model import Model
+
+SECONDS = 10.0
+"""How long is measured, about; a single window is always measured whole."""
+
+_SAMPLES = 5  # stretches of the input that are measured
+_GROWTH = 2.0  # a stretch may have so many times the tokens of the last one, if time is running out
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one stretch of the input took.
+
+    Attributes:
+        tokens: of the batches that went through the model.
+        batches: how many these were.
+        spent: seconds that this took.
+        rate: seconds for each token of the task's own count (``Task.cost``).
+    """
+
+    tokens: int
+    batches: int
+    spent: float
+    rate: float
+
+
+def rehearse(
+    task: Task[Any, Any], model: Model, order: Order | None, token_budget: int | None, progress: Progress
+) -> Estimate:
+    """Reads and checks the input, and measures a few batches; ``order`` is None for a run in memory.
+
+    Raises:
+        InputError: for items that cannot be used.
+        RunError: where the run would be refused.
+        ResourceError: when a single window does not fit into memory.
+    """
+    if order is None:
+        plan, asked = make_plan(task), token_budget
+        todo = list(range(plan.parts))
+    else:
+        manifest, todo = left_to_do(task, model, order)
+        plan, asked = manifest.plan, token_budget or manifest.token_budget
+    batcher = Batcher(task, model, fitting_budget(task, model, asked, progress), Silent())
+    began = time.perf_counter()
+    stretches = spread(task, plan, todo, batcher.token_budget)
+    reading = time.perf_counter() - began
+    samples = measured(batcher, stretches)
+    tokens = sum(plan.costs[number] for number in todo)
+    need, free = need_and_free(task, model, batcher.token_budget)
+    return Estimate(
+        unit=unit(task),
+        items=plan.items,
+        parts=plan.parts,
+        items_left=sum(plan.sizes[number] for number in todo),
+        parts_left=len(todo),
+        tokens_left=tokens,
+        bases_left=batcher.bases(tokens),
+        token_budget=batcher.token_budget,
+        weight_bytes=model.weight_bytes,
+        batch_bytes=need,
+        free_bytes=free,
+        batches=sum(sample.batches for sample in samples),
+        measured_seconds=sum(sample.spent for sample in samples),
+        seconds=2 * reading + tokens * _rate(samples),  # it is read to be checked, and again to be computed
+    )
+
+
+def spread(task: Task[Any, Any], plan: Plan, todo: Sequence[int], tokens: int) -> list[list[Any]]:
+    """Stretches of consecutive items, of about so many tokens each, spread evenly over the parts to be computed."""
+    total = sum(plan.costs[number] for number in todo)
+    starts = [max(0, total * (2 * number + 1) // (2 * _SAMPLES) - tokens // 2) for number in range(_SAMPLES)]
+    stretches: list[list[Any]] = [[]]
+    seen = size = 0
+    for _, items in part_items(task.items(), plan, todo):
+        for item in items:
+            cost = task.cost(item)
+            if starts and seen + cost > starts[0]:
+                stretches[-1].append(item)
+                size += cost
+            seen += cost
+            if size >= min(tokens, max(1, total // _SAMPLES)):
+                stretches.append([])
+                starts, size = starts[1:], 0
+    return [stretch for stretch in stretches if stretch]
+
+
+def measured(batcher: Batcher, stretches: Sequence[Sequence[Any]]) -> list[Sample]:
+    """Times the stretches one after the other: the first window alone, then as much of each as the time allows."""
+    samples: list[Sample] = []
+    tokens, spent = 1, 0.0
+    for stretch in stretches:
+        if samples and spent >= SECONDS:
+            break
+        if not samples:
+            samples.append(_timed(batcher, stretch, 1))  # also warms the model up
+            spent += samples[-1].spent
+            if spent >= SECONDS:
+                break
+        last = samples[-1]
+        tokens = int(last.tokens * max(_GROWTH, (SECONDS - spent) / 2 / max(last.spent, 1e-6)))
+        samples.append(_timed(batcher, stretch, max(1, tokens)))
+        spent += samples[-1].spent
+    return samples
+
+
+def _timed(batcher: Batcher, items: Sequence[Any], limit: int) -> Sample:
+    """One stretch, or so much from its beginning as makes ``limit`` tokens of windows, at least one."""
+    task, model = batcher.task, batcher.model
+    cost = sum(map(task.cost, items))
+    began = time.perf_counter()
+    windows = task.windows(items, model)
+    ready = time.perf_counter()
+    lengths = [window.token_count(model.tokenizer.bases_per_token) for window in windows]
+    taken = list(_first(windows, lengths, limit))
+    outputs = batcher.outputs(taken, 0)
+    computed = time.perf_counter()
+    if len(taken) == len(windows):
+        task.rows(items, windows, outputs)
+    ended = time.perf_counter()
+    tokens = sum(lengths[: len(taken)])
+    whole = sum(lengths) / tokens if tokens else 1.0
+    seconds = (ready - began) + (computed - ready) * whole + (ended - computed)
+    batches = len(length_buckets(lengths[: len(taken)], batcher.token_budget))
+    return Sample(tokens, batches, ended - began, seconds / max(1, cost))
+
+
+def _first(windows: Sequence[Window], lengths: Sequence[int], limit: int) -> Iterator[Window]:
+    """Windows from the first on, until they have so many tokens."""
+    tokens = 0
+    for window, length in zip(windows, lengths):
+        if tokens >= limit:
+            return
+        yield window
+        tokens += length
+
+
+def _rate(samples: Sequence[Sample]) -> float:
+    """Seconds for a token, from the samples that come nearest to the batches of the run."""
+    most = max((sample.tokens for sample in samples), default=0)
+    near = [sample for sample in samples if sample.tokens * 2 >= most]
+    weight = sum(sample.tokens for sample in near)
+    if not weight:
+        return 0.0
+    return sum(sample.rate * sample.tokens for sample in near) / weight

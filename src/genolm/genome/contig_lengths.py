@@ -1,0 +1,88 @@
+"""Whether a file was made for the genome that it is read with: what both say of the lengths of contigs."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from genolm.errors import DataWarning
+from genolm.genome.bed import read_bed
+from genolm.genome.fasta import Genome
+from genolm.genome.formats import uncompressed_suffix
+from genolm.genome.tracks import BigWig
+from genolm.genome.vcf_text import read_vcf_text
+
+_BUILD = "is it another genome build, or a part of one?"
+_QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_CONTIG = re.compile(rb"##contig=<(?:.*,)?ID=([^,>]+)")
+_LENGTH = re.compile(rb"[<,]length=(\d+)[,>]")
+
+
+def warn_of_lengths(path: object, genome: Genome | Path | None) -> None:
+    """Warn, as `DataWarning`, when a file contradicts the lengths of the genome's contigs.
+
+    A VCF or BCF says them in its header, a bigWig in its list of contigs; a BED has intervals that end after the end of
+    their contig. Nothing is said of other files, of values in memory, and of contigs that the genome does not have.
+
+    Args:
+        path: the file; whatever else is not looked at.
+        genome: what it is read with; None for nothing.
+
+    Raises:
+        InputError: a file or genome that cannot be read.
+    """
+    if isinstance(path, Path) and genome is not None:
+        opened = genome if isinstance(genome, Genome) else Genome(genome)
+        if text := contradiction(path, opened):
+            warnings.warn(f"{path}: {text}", DataWarning, stacklevel=3)
+
+
+def contradiction(path: Path, genome: Genome) -> str | None:
+    """What a file says otherwise than the genome, in words; None when nothing is."""
+    match uncompressed_suffix(path):
+        case ".vcf" | ".bcf":
+            return _other_lengths(dict(_header_lengths(path)), genome, "its header gives")
+        case ".bw" | ".bigwig":
+            with BigWig(path) as track:
+                return _other_lengths(track.lengths, genome, "it gives")
+        case ".bed":
+            return _past_the_end(path, genome)
+    return None
+
+
+def _header_lengths(path: Path) -> Iterator[tuple[str, int]]:
+    for line in read_vcf_text(path).header:
+        plain = _QUOTED.sub(b"", line)
+        name, length = _CONTIG.match(plain), _LENGTH.search(plain)
+        if name and length:
+            yield name[1].decode("utf-8", "replace"), int(length[1])
+
+
+def _other_lengths(lengths: dict[str, int], genome: Genome, said: str) -> str | None:
+    others = [
+        (name, length, genome.lengths[genome.resolve(name)])
+        for name, length in lengths.items()
+        if name in genome and length != genome.lengths[genome.resolve(name)]
+    ]
+    if not others:
+        return None
+    name, length, ours = others[0]
+    more = f" ({len(others):,} contigs differ)" if len(others) > 1 else ""
+    return f"{said} {name} {length:,} bases, and {genome.path.name} has {ours:,}{more}: {_BUILD}"
+
+
+def _past_the_end(path: Path, genome: Genome) -> str | None:
+    """Intervals that reach beyond their contig; one that is wholly off it is an error when it is read."""
+    total = past = 0
+    for record in read_bed(path):
+        total += 1
+        if record.interval.chrom in genome:
+            length = genome.lengths[genome.resolve(record.interval.chrom)]
+            if record.interval.start >= length:
+                return None
+            past += record.interval.end > length
+    if not past:
+        return None
+    return f"{past:,} of {total:,} intervals end after the last base of their contig in {genome.path.name}: {_BUILD}"

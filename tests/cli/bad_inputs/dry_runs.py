@@ -1,0 +1,81 @@
+"""Dry runs that are refused, as the runs would be."""
+# ruff: noqa: E501  messages and commands stand as they are printed and typed
+
+from tests.cli.bad_inputs.case import MODEL, Case
+
+SCORE = f"score {MODEL} good.fa out.parquet --dry-run"
+
+
+CASES = (
+    Case(
+        "dry run: the output exists",
+        SCORE,
+        "out.parquet exists; --overwrite replaces it",
+        5,
+        {"out.parquet": "mine"},
+    ),
+    Case(
+        "dry run: no folder for the output",
+        SCORE.replace("out.parquet", "absent/out.parquet"),
+        "absent/out.parquet: there is no folder absent",
+        5,
+    ),
+    Case(
+        "dry run: parts of an earlier run",
+        SCORE,
+        "out.parquet.parts holds parts of an earlier run; --resume goes on, --overwrite starts anew",
+        5,
+        before=(f"score {MODEL} good.fa out.parquet --quiet --shard 1/2",),
+    ),
+    Case(
+        "dry run: parts of a run with other settings",
+        f"{SCORE} --resume --per-base",
+        "out.parquet.parts belongs to another run; changed: setting form (was 'sequence', now 'base'). Go back to the former, choose another output, or start anew with --overwrite",
+        5,
+        before=(f"score {MODEL} good.fa out.parquet --quiet --shard 1/2",),
+    ),
+    Case(
+        "dry run: a damaged manifest",
+        f"{SCORE} --resume",
+        "out.parquet.parts/manifest.json: not a manifest of genolm (Expecting property name enclosed in double quotes: line 2 column 1 (char 2)); --overwrite starts the run anew",
+        5,
+        before=(f"score {MODEL} good.fa out.parquet --quiet --shard 1/2",),
+        make=lambda folder: (folder / "out.parquet.parts/manifest.json").write_text("{\n"),
+    ),
+    Case(
+        "dry run: a wrong letter in the last sequence",
+        SCORE.replace("good.fa", "bad.fa"),
+        "bad.fa:4: letter 'J' at position 2 is no base (value 'AJ')",
+        3,
+        {"bad.fa": ">a\nACGT\n>b\nAJ\n"},
+    ),
+    Case(
+        "dry run: a REF that is not the genome's, in the last record",
+        f"variants {MODEL} bad.vcf out.vcf --genome one.fa --dry-run",
+        "bad.vcf:4: REF is G, the genome has A there; is it another genome build? on_mismatch='skip' (--on-mismatch skip) leaves such records unscored (value 'c:5:G>T')",
+        3,
+        {
+            "one.fa": ">c\nACGTACGT\n",
+            "bad.vcf": "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nc\t2\t.\tC\tT\t.\t.\t.\nc\t5\t.\tG\tT\t.\t.\t.\n",
+        },
+    ),
+    Case("dry run: a shard that does not exist", f"{SCORE} --shard 3/2", "there is no shard 3/2; write i/n with 1 <= i <= n, such as 2/8", 5),
+    Case(
+        "dry run: a detector without a model",
+        "detect train out --natural good.fa --generated good.fa --dry-run",
+        "a dry run measures a model, and here none is run (without embeddings)",
+        5,
+    ),
+    Case(
+        "dry run: vllm, which has none",
+        "generate model out.fa --prompt ACGT --backend vllm --max-tokens 4 --dry-run",
+        "the backend vllm has no setting dry_run (value True)",
+        3,
+    ),
+    Case(
+        "vllm: tokens of a batch",
+        "generate model out.fa --prompt ACGT --backend vllm --max-tokens 4 --batch-tokens 64",
+        "the backend vllm has no setting token_budget (--batch-tokens) (value 64)",
+        3,
+    ),
+)  # fmt: skip
