@@ -393,3 +393,20 @@ def test_thousands_of_samples_are_kept(tiny, data_dir, human, tmp_path):
     before, after = columns(source), columns(out)
     assert len(before) == 890 and len(before[0]) > 3200
     assert [line[:7] + line[8:] for line in before] == [line[:7] + line[8:] for line in after]
+
+
+def test_what_killed_writers_left_of_a_vcf_and_its_index_is_swept(tiny, vcf, genome_path, tmp_path):
+    for name in ("o.vcf.gz", "o.vcf.gz.tbi", "o.vcf.gz.csi"):
+        (tmp_path / f".partial-0123abcd-{name}").write_bytes(b"half")
+    (tmp_path / ".partial-0123abcd-other.vcf.gz").write_bytes(b"of another run")
+    variants(tiny, vcf, tmp_path / "o.vcf.gz", genome=genome_path, **SMALL)
+    left = sorted(path.name for path in tmp_path.iterdir() if path.name.startswith("."))
+    assert left == [".partial-0123abcd-other.vcf.gz"]
+
+
+def test_the_vcf_that_is_scored_is_not_replaced(tiny, vcf, genome_path, tmp_path):
+    own = tmp_path / "own.vcf"
+    own.write_bytes(vcf.read_bytes())
+    with pytest.raises(RunError, match="is an input of this run too"):
+        variants(tiny, own, own, genome=genome_path, overwrite=True, **SMALL)
+    assert own.read_bytes() == vcf.read_bytes()
