@@ -108,7 +108,7 @@ def test_a_folder_that_cannot_be_entered_is_named_and_is_no_bug(nobody, capfd):
     for command in (
         f"score {MODEL} s.fa closed/in/out.tsv",
         f"score {MODEL} closed/in/s.fa o.tsv",
-        "score closed/in s.fa o.tsv",
+        "score ./closed/in s.fa o.tsv",
     ):
         with without_rights(nobody):
             assert run(f"{command} --quiet") in (3, 4, 5)

@@ -488,3 +488,20 @@ def test_a_record_that_is_no_vcf_is_reported_as_such_for_bcf_too(vcf, genome_pat
     bad.write_text(vcf.read_text().replace("\t120\t", "\tx\t"))
     with pytest.raises(InputError, match=r"bad\.vcf:8: POS must be a whole number"):
         variants("no-such-model", bad, tmp_path / "out.bcf", genome=genome_path)
+
+
+def test_what_killed_writers_left_of_a_vcf_and_its_index_is_swept(tiny, vcf, genome_path, tmp_path):
+    for name in ("o.vcf.gz", "o.vcf.gz.tbi", "o.vcf.gz.csi"):
+        (tmp_path / f".partial-0123abcd-{name}").write_bytes(b"half")
+    (tmp_path / ".partial-0123abcd-other.vcf.gz").write_bytes(b"of another run")
+    variants(tiny, vcf, tmp_path / "o.vcf.gz", genome=genome_path, **SMALL)
+    left = sorted(path.name for path in tmp_path.iterdir() if path.name.startswith("."))
+    assert left == [".partial-0123abcd-other.vcf.gz"]
+
+
+def test_the_vcf_that_is_scored_is_not_replaced(tiny, vcf, genome_path, tmp_path):
+    own = tmp_path / "own.vcf"
+    own.write_bytes(vcf.read_bytes())
+    with pytest.raises(RunError, match="is an input of this run too"):
+        variants(tiny, own, own, genome=genome_path, overwrite=True, **SMALL)
+    assert own.read_bytes() == vcf.read_bytes()
