@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from genolm.errors import InputError
+from genolm.genome.file_kinds import HEAD, check_kind, check_line_ends
 
 GZIP_MAGIC = b"\x1f\x8b"
 BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
@@ -50,8 +51,16 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
     """Opens a file for reading, uncompressed on the way when it is gzip or bgzip; ``-`` is standard input.
 
     Raises:
-        InputError: missing, a folder, not readable, or a bgzip file cut between two blocks.
+        InputError: missing, a folder, not readable, a bgzip file cut between two blocks, or what
+            :func:`genolm.genome.file_kinds.check_kind` recognises: an archive, a web page, UTF-16.
     """
+    with _opened(path) as file:
+        check_kind(_head(file, path), path)
+        yield cast(BinaryIO, file)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[io.BufferedReader]:
     if str(path) == "-":
         yield _standard_input()
         return
@@ -60,20 +69,27 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
         check_whole(path)
     with _explained(path), path.open("rb", buffering=_BUFFER) as file:
         if kind == "plain":
-            yield file
+            yield cast(io.BufferedReader, file)
         else:
             with gzip.open(file, "rb") as inside:
-                yield cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, inside), _BUFFER))
+                yield io.BufferedReader(cast(io.RawIOBase, inside), _BUFFER)
+
+
+def _head(file: io.BufferedReader, path: Path) -> bytes:
+    """The first bytes of a file, which stay to be read."""
+    with _explained(path):
+        return file.peek(HEAD)
 
 
 def byte_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yields ``(line number, line)`` of a file, 1-based, without the line end (``\\n`` or ``\\r\\n``).
 
     Raises:
-        InputError: see `open_bytes`; also damaged or truncated compression, naming the line it was met after.
+        InputError: see `open_bytes`; lines that end in carriage returns alone; also damaged or truncated compression, naming the line it was met after.
     """
     number = 0
     with open_bytes(path) as file, _explained(path, lambda: number or None):
+        check_line_ends(cast(io.BufferedReader, file).peek(HEAD), path)
         for line in file:
             number += 1
             yield number, line.rstrip(b"\r\n")
@@ -117,11 +133,11 @@ def _explained(path: Path, line: Callable[[], int | None] = lambda: None) -> Ite
         raise InputError(f"the compressed file is damaged: {error}", file=path, line=line()) from None
 
 
-def _standard_input() -> BinaryIO:
+def _standard_input() -> io.BufferedReader:
     buffer = cast(io.BufferedReader, sys.stdin.buffer)
     if not buffer.peek(2).startswith(GZIP_MAGIC):
-        return cast(BinaryIO, buffer)
-    return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, gzip.open(buffer, "rb")), _BUFFER))
+        return buffer
+    return io.BufferedReader(cast(io.RawIOBase, gzip.open(buffer, "rb")), _BUFFER)
 
 
 @contextmanager

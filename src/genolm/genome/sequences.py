@@ -17,7 +17,7 @@ from genolm.genome.formats import file_format
 from genolm.genome.interval import Interval
 from genolm.genome.lines import placed
 from genolm.genome.records import read_fasta, read_fastq
-from genolm.genome.sequence import IupacPolicy, upper_dna
+from genolm.genome.sequence import IupacPolicy, check_iupac, upper_dna
 from genolm.genome.tables import Table, is_table, read_table, whole
 from genolm.genome.variant import ReferenceSource, Variant
 from genolm.genome.vcf import VariantRecord, read_variants
@@ -87,6 +87,7 @@ def read_sequences(
     Warns:
         UserWarning: once, at the end, how many alternatives have no sequence (``<DEL>``, ``*``, …).
     """
+    check_iupac(iupac)
     clean = partial(upper_dna, iupac=iupac, rna=rna, seed=seed)
     reader = _Reader(Genome(genome, iupac="keep") if isinstance(genome, str | Path) else genome, length, clean)
     if isinstance(source, Interval | Variant | SequenceRecord):
