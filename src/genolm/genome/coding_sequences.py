@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -164,7 +165,7 @@ def _of_lines(path: Path, genome: Genome, code: int, form: Form) -> Iterator[Cod
     for (contig, name), lines in found.items():
         try:
             coding = _Joined(lines, circles.get(contig)).read(name, genome, code, form)
-        except _Unusable as error:
+        except _UnusableError as error:
             left_out.add(error.message, lines[0].number, name)
             continue
         kept += 1
@@ -172,7 +173,7 @@ def _of_lines(path: Path, genome: Genome, code: int, form: Form) -> Iterator[Cod
     left_out.report(kept)
 
 
-class _Unusable(InputError):
+class _UnusableError(InputError):
     """A coding sequence that is left out."""
 
 
@@ -200,7 +201,7 @@ class _Joined:
     circle: int | None
 
     def read(self, name: str, genome: Genome, code: int, form: Form) -> CodingSequence:
-        """The coding sequence; `_Unusable` says why there is none."""
+        """The coding sequence; `_UnusableError` says why there is none."""
         lines = self._ordered()
         parts = tuple(line.part for line in lines)
         self._check(parts, genome)
@@ -208,7 +209,7 @@ class _Joined:
         sequence = "".join(self._bases(part, genome) for part in parts)[_skipped(lines) :]
         number = told.get("transl_table", str(code))
         if not number.isdecimal():
-            raise _Unusable("a transl_table that is no number", value=number)
+            raise _UnusableError("a transl_table that is no number", value=number)
         names = (told.get("locus_tag"), told.get("protein_id"), told.get("Name")) if form == "GFF3" else ()
         own = next(filter(None, names), name)
         return CodingSequence(own, sequence, int(number), _place(parts), _is_whole(lines, told), self.lines[0].number)
@@ -217,13 +218,13 @@ class _Joined:
         """The lines in reading direction, none twice, without a stop codon that the CDS holds already."""
         coding = list({line.part: line for line in self.lines if not line.stop}.values())
         if not coding:
-            raise _Unusable("a stop codon without CDS")
+            raise _UnusableError("a stop codon without CDS")
         stops = {line.part: line for line in self.lines if line.stop}
         lines = coding + [one for part, one in stops.items() if not any(own.part.contains(part) for own in coding)]
         if not all(line.stranded for line in lines):
-            raise _Unusable("a coding sequence without a strand")
+            raise _UnusableError("a coding sequence without a strand")
         if len({line.part.strand for line in lines}) > 1:
-            raise _Unusable("a coding sequence on both strands")
+            raise _UnusableError("a coding sequence on both strands")
         lines = self._from_origin(sorted(lines, key=lambda line: line.part.start))
         return lines[::-1] if lines[0].part.strand == "-" else lines
 
@@ -232,18 +233,18 @@ class _Joined:
         ends = lines[0].part.start == 0 and lines[-1].part.end == self.circle
         if len(lines) < 2 or not ends:
             return lines
-        gaps = [right.part.start - left.part.end for left, right in zip(lines, lines[1:])]
+        gaps = [right.part.start - left.part.end for left, right in itertools.pairwise(lines)]
         cut = gaps.index(max(gaps)) + 1
         return lines[cut:] + lines[:cut]
 
     def _check(self, parts: tuple[Interval, ...], genome: Genome) -> None:
         if (contig := genome.contig(parts[0].chrom)) is None:
-            raise _Unusable("a contig that the genome does not have")
+            raise _UnusableError("a contig that the genome does not have")
         length = genome.lengths[contig]
         if self.circle is not None and self.circle != length:
-            raise _Unusable("a circular contig of another length than in the genome")
+            raise _UnusableError("a circular contig of another length than in the genome")
         if self.circle is None and any(part.end > length for part in parts):
-            raise _Unusable("an end beyond its contig")
+            raise _UnusableError("an end beyond its contig")
 
     def _bases(self, part: Interval, genome: Genome) -> str:
         if self.circle is None:

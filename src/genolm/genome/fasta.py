@@ -97,7 +97,7 @@ class Genome:
             return self._names.find(chrom)
 
     def resolve(self, chrom: str) -> str:
-        """Return the file's own name of a contig; see `genolm.genome.contig_names.ContigNames` for what it may be called.
+        """Return the file's own name of a contig, by any name that `ContigNames` resolves.
 
         Raises:
             InputError: no contig of that name, or more than one that it could mean.

@@ -2,8 +2,8 @@
 
 Biopython names no lines, takes a file that ends inside a sequence for a whole one, and passes over features that stand
 in other columns. So it is given one record at a time, and its lines are looked at beside what was read of them: each of
-these is an error that names file and line; a feature whose location cannot be read is left out with a warning. Positions in the files are 1-based and inclusive; an `Interval` is 0-based
-and half-open.
+these is an error that names file and line. A feature whose location cannot be read is left out with a warning.
+Positions in the files are 1-based and inclusive; an `Interval` is 0-based and half-open.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ GTF positions are 1-based and inclusive; a `Transcript` is 0-based and half-open
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -159,7 +160,7 @@ class Draft:
         if len({part.strand for part in (*self.exons, *self.coding)}) > 1:
             return "a transcript with exons on both strands"
         exons = sorted(set(self.exons))
-        if any(right.start < left.end for left, right in zip(exons, exons[1:])):
+        if any(right.start < left.end for left, right in itertools.pairwise(exons)):
             return "a transcript with exons that overlap"
         if exons and any(part.start < exons[0].start or part.end > exons[-1].end for part in self.coding):
             return "a transcript with a coding part outside its exons"

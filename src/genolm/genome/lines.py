@@ -85,7 +85,8 @@ def byte_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yields ``(line number, line)`` of a file, 1-based, without the line end (``\\n`` or ``\\r\\n``).
 
     Raises:
-        InputError: see `open_bytes`; lines that end in carriage returns alone; also damaged or truncated compression, naming the line it was met after.
+        InputError: see `open_bytes`; lines that end in carriage returns alone; also damaged or truncated compression,
+            naming the line it was met after.
     """
     number = 0
     with open_bytes(path) as file, _explained(path, lambda: number or None):
