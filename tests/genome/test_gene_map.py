@@ -1,6 +1,7 @@
 """Genes out of GFF3, GTF, GenBank and EMBL: which are coding, their parts, their contigs."""
 
 import gzip
+import re
 import subprocess
 import sys
 
@@ -132,7 +133,11 @@ def test_the_contigs_of_the_genome_give_the_names(written):
         ("a.bed", "c\t1\t2\n", r"genes are read from \.gff3, \.gff, \.gtf, \.gbk"),
         ("a.gff3", "c\tx\tCDS\t1\n", r"a\.gff3:1: a GFF3 line has 9 columns, this one 4"),
         ("a.gff3", "\nc\tx\tCDS\tone\t9\t.\t+\t0\tID=a\n", r"a\.gff3:2: a GFF3 position is no number"),
-        ("a.gff3", "c\tx\tCDS\t1\t9\t.\t.\t0\tID=a\n", r"a\.gff3:1: a GFF3 strand is \+ or -"),
+        (
+            "a.gff3",
+            "c\tx\tCDS\t1\t9\t.\t.\t0\tID=a\n",
+            r"a\.gff3:1: the only feature cannot be used: a coding feature without a strand \(value 'a'\)",
+        ),
         ("a.gbk", "", "the file holds no GenBank record"),
         ("a.gbk", ">c\nACGT\n", "the file holds no GenBank record"),
         ("a.gbk", GENBANK.partition("                     /pseudo")[0], r"a\.gbk:14: the last record is cut off"),
@@ -142,15 +147,20 @@ def test_the_contigs_of_the_genome_give_the_names(written):
             GENBANK.replace("ORIGIN", "//"),
             r"a\.gbk:21: not readable as GenBank: Premature end of feat",
         ),
-        ("a.gbk", GENBANK.replace("70..75", "70..?"), r"a\.gbk:13: a location that .* not read \(value '70\.\.\?'\)"),
-        ("a.gbk", GENBANK.replace("70..75", "somewhere"), r"a\.gbk:13: a location that .* \(value 'somewhere'\)"),
-        ("a.gbk", GENBANK.replace("70..75", "70^71"), r"a\.gbk:13: a location that genolm does not read"),
         ("a.embl", GFF3, "the file holds no EMBL record"),
     ],
 )
 def test_what_cannot_be_read(written, name, text, message):
     with pytest.raises(InputError, match=message):
         read_gene_map(written(name, text))
+
+
+@pytest.mark.parametrize("location", ["70..?", "somewhere", "70^71"])
+def test_a_feature_at_a_location_that_is_not_read_is_left_out(written, location):
+    path = written("a.gbk", GENBANK.replace("11..20,31..40", "12..20,31..40").replace("complement(<51..60)", location))
+    with pytest.warns(UserWarning, match=rf"a\.gbk:11: 1 feature was .* a location .* {re.escape(repr(location))}"):
+        genes = read_gene_map(path)
+    assert [gene.id for gene in genes.coding] == ["A_1", "O", "F"]
 
 
 def test_genes_of_another_genome(written):

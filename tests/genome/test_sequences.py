@@ -128,7 +128,12 @@ def test_allele_sequences_are_the_two_haplotypes(genome, data):
     [
         ("a.bed", "chr1\t1\t5\n", {}, r"a\.bed:1: intervals need a genome"),
         ("a.bed", "chr1\t1\t5\nchr9\t1\t5\n", {"genome": True}, r"a\.bed:2: no such contig; .*\(value 'chr9'\)"),
-        ("a.bed", "chr1\t90\t95\n", {"genome": True}, r"a\.bed:1: no base of chr1 \(1-50\) lies in it"),
+        (
+            "a.bed",
+            "chr1\t90\t95\n",
+            {"genome": True},
+            r"a\.bed:1: .* lies beyond the ends of chr1 \(1-50\): is it",
+        ),
         ("a.tsv", "chrom\tstart\tend\nchr1\t1\tx\n", {"genome": True}, r"a\.tsv:2: column end must hold whole"),
         ("a.tsv", "chrom\tstart\tend\nchr1\t5\t2\n", {"genome": True}, r"a\.tsv:2: .*end must be greater"),
         ("a.tsv", "chrom\tpos\tref\talt\nchr1\t5\tA\tG\n", {"length": 8}, r"a\.tsv:2: variants need a genome"),

@@ -8,7 +8,7 @@ import threading
 from collections import OrderedDict
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
+from typing import Literal, get_args
 
 import pysam
 
@@ -19,6 +19,9 @@ from genolm.genome.fasta_index import index_files, quiet_htslib
 from genolm.genome.interval import Interval
 from genolm.genome.lines import placed
 from genolm.genome.sequence import LetterError, check_iupac, reverse_complement, upper_dna
+
+GenomePolicy = Literal["N", "raise", "keep"]
+"""What happens to ambiguous letters of a genome: read as N, refused, or kept."""
 
 _BLOCK = 1 << 16
 """Bases read and kept at a time: neighbouring windows and reference checks then cost no new read."""
@@ -46,8 +49,8 @@ class Genome:
             policy for ambiguous letters.
     """
 
-    def __init__(self, path: str | Path, *, iupac: Literal["N", "raise", "keep"] = "N") -> None:
-        check_iupac(iupac, ("N", "raise", "keep"))
+    def __init__(self, path: str | Path, *, iupac: GenomePolicy = "N") -> None:
+        check_iupac(iupac, get_args(GenomePolicy))
         self.path, self.iupac = Path(path), iupac
         self._index, self._block_index = index_files(self.path)
         self._open()
@@ -134,7 +137,9 @@ class Genome:
         first, last = max(start, 0), min(end, length)
         if first >= last:
             raise InputError(
-                f"no base of {name} (1-{length:,}) lies in it", file=self.path, value=f"{chrom}:{start + 1}-{end}"
+                f"the interval lies beyond the ends of {name} (1-{length:,}): is it of another genome build?",
+                file=self.path,
+                value=f"{chrom}:{start + 1}-{end}",
             )
         bases = self._settled(name, first, self._read(name, first, last))
         return bases if last - first == end - start else "N" * (first - start) + bases + "N" * (end - last)
@@ -206,7 +211,7 @@ class Genome:
         )
 
 
-def _reopened(path: Path, iupac: Literal["N", "raise", "keep"]) -> Genome:
+def _reopened(path: Path, iupac: GenomePolicy) -> Genome:
     return Genome(path, iupac=iupac)
 
 

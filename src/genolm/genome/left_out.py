@@ -1,4 +1,4 @@
-"""Records of a file that cannot be used: counted by reason, and reported once."""
+"""Features of an annotation that cannot be used: counted by reason, and reported once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class LeftOut:
 
     Attributes:
         file: the file.
-        counts: how many records were left out, by reason.
+        counts: how many features were left out, by reason.
     """
 
     file: Path
@@ -24,7 +24,7 @@ class LeftOut:
     _first: tuple[int | None, object] | None = None
 
     def add(self, reason: str, line: int | None, value: object) -> None:
-        """Count a record.
+        """Count a feature.
 
         Args:
             reason: what is wrong with it, as a noun: ``exons on both strands``.
@@ -38,13 +38,13 @@ class LeftOut:
         """Warn once of everything that was left out; nothing happens if that is nothing.
 
         Args:
-            kept: records that were not left out.
+            kept: features that were not left out.
 
         Raises:
-            InputError: records were left out and none was kept.
+            InputError: features were left out and none was kept.
 
         Warns:
-            UserWarning: how many records were left out and why, with the line of the first.
+            UserWarning: how many features were left out and why, with the line of the first.
         """
         if self._first is None:
             return
@@ -58,8 +58,8 @@ class LeftOut:
         number = self.counts.total()
         if number == 1:
             (reason,) = self.counts
-            return f"the only record cannot be used: {reason}" if not kept else f"1 record was left out: {reason}"
+            return f"the only feature cannot be used: {reason}" if not kept else f"1 feature was left out: {reason}"
         reasons = ", ".join(f"{reason} ({count:,})" for reason, count in self.counts.items())
         if not kept:
-            return f"none of the {number:,} records can be used: {reasons}; this is the first"
-        return f"{number:,} records were left out: {reasons}; this is the first"
+            return f"none of the {number:,} features can be used: {reasons}; this is the first"
+        return f"{number:,} features were left out: {reasons}; this is the first"

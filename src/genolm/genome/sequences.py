@@ -16,6 +16,7 @@ from genolm.genome.fasta import Genome
 from genolm.genome.formats import file_format
 from genolm.genome.interval import Interval
 from genolm.genome.lines import placed
+from genolm.genome.off_contig import OffContig
 from genolm.genome.records import read_fasta, read_fastq
 from genolm.genome.sequence import IupacPolicy, check_iupac, upper_dna
 from genolm.genome.tables import Table, is_table, read_table, whole
@@ -85,7 +86,8 @@ def read_sequences(
             reference.
 
     Warns:
-        UserWarning: once, at the end, how many alternatives have no sequence (``<DEL>``, ``*``, …).
+        UserWarning: once, at the end, how many alternatives have no sequence (``<DEL>``, ``*``, …), or how many
+            intervals lie mostly beyond the ends of their contig.
     """
     check_iupac(iupac)
     clean = partial(upper_dna, iupac=iupac, rna=rna, seed=seed)
@@ -134,10 +136,12 @@ class _Reader:
         return self.variants(read_variants(path), path) if kind == "vcf" else self.table(read_table(path))
 
     def bed(self, path: Path) -> Iterator[SequenceRecord]:
+        off = OffContig(path)
         for record in read_bed(path):
             with placed(path, record.line):
-                sequence = self.interval(record.interval, record.name)
+                sequence = self.interval(record.interval, record.name, off, record.line)
             yield sequence
+        off.report()
 
     def table(self, table: Table) -> Iterator[SequenceRecord]:
         if table.has("sequence"):
@@ -160,6 +164,7 @@ class _Reader:
             yield record
 
     def table_intervals(self, table: Table) -> Iterator[SequenceRecord]:
+        off = OffContig(table.file)
         for line, (chrom, start, end, strand, name, other) in table.pick(
             "chrom", "start", "end", "strand", "name", "id"
         ):
@@ -168,8 +173,9 @@ class _Reader:
                 interval = Interval(
                     _text(chrom), whole(start, "start"), whole(end, "end"), "+" if sign in ("", ".") else sign
                 )
-                record = self.interval(interval, _text(name) or _text(other))
+                record = self.interval(interval, _text(name) or _text(other), off, line)
             yield record
+        off.report()
 
     def variants(self, records: Iterable[VariantRecord], file: Path) -> Iterator[SequenceRecord]:
         skipped: Counter[str] = Counter()
@@ -184,26 +190,31 @@ class _Reader:
             warnings.warn(f"{file}: alternatives without a sequence were passed over: {reasons}", stacklevel=2)
 
     def values(self, values: Iterable[Any]) -> Iterator[SequenceRecord]:
+        off = OffContig("inputs")
         for number, value in enumerate(values, start=1):
             with placed("inputs", number):
-                records = self.value(value, number)
+                records = self.value(value, number, off)
             yield from records
+        off.report()
 
-    def value(self, value: Any, number: int) -> tuple[SequenceRecord, ...]:
+    def value(self, value: Any, number: int, off: OffContig) -> tuple[SequenceRecord, ...]:
         if isinstance(value, str):
             self.refuse_length(None)
             return (SequenceRecord(f"sequence{number}", self.clean(value)),)
         if isinstance(value, SequenceRecord):
             return (replace(value, sequence=self.clean(value.sequence)),)
         if isinstance(value, Interval):
-            return (self.interval(value, None),)
+            return (self.interval(value, None, off, number),)
         if isinstance(value, Variant):
             return self.alleles(value)
         raise InputError("neither DNA, nor an Interval, a Variant or a SequenceRecord", value=value)
 
-    def interval(self, interval: Interval, name: str | None) -> SequenceRecord:
+    def interval(self, interval: Interval, name: str | None, off: OffContig, line: int) -> SequenceRecord:
         window = interval if self.length is None else interval.resize(self.length)
-        return SequenceRecord(name or str(interval), self.clean(self.reference("intervals")[window]), window)
+        genome = self.reference("intervals")
+        record = SequenceRecord(name or str(interval), self.clean(genome[window]), window)
+        off.look(interval, genome, line)
+        return record
 
     def alleles(self, variant: Variant) -> tuple[SequenceRecord, SequenceRecord]:
         genome = self.reference("variants")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from genolm.errors import InputError
-from genolm.genome.fasta import Genome
+from genolm.genome.fasta import Genome, GenomePolicy
 from genolm.genome.formats import file_format
 from genolm.genome.interval import Interval
+from genolm.genome.sequence import check_iupac
 from genolm.genome.sequences import SequenceRecord, read_sequences
 from genolm.genome.tables import is_table
 from genolm.genome.variant import Variant
@@ -29,8 +30,9 @@ class Source:
         place: a path, a table, or a tuple of values.
         genome: FASTA in which intervals and variants are read.
         length: bases to which intervals are resized.
-        iupac: what happens to ambiguous letters of sequences; those of a genome always read N.
+        iupac: what happens to ambiguous letters of sequences.
         kind: what coordinates the sequences have.
+        genome_iupac: what happens to ambiguous letters of the genome.
     """
 
     place: Any
@@ -38,6 +40,7 @@ class Source:
     length: int | None = None
     iupac: IupacPolicy = "raise"
     kind: Kind = "sequences"
+    genome_iupac: GenomePolicy = "N"
 
     def read(self) -> Iterator[SequenceRecord]:
         """The sequences in their order; can be called again."""
@@ -45,7 +48,7 @@ class Source:
 
     def read_values(self, place: Any, length: int | None = None) -> Iterator[SequenceRecord]:
         """Other values, read the same way."""
-        genome = None if self.genome is None else Genome(self.genome)
+        genome = None if self.genome is None else Genome(self.genome, iupac=self.genome_iupac)
         return read_sequences(place, genome=genome, length=length, iupac=self.iupac)
 
     def files(self) -> tuple[Path, ...]:
@@ -61,13 +64,19 @@ def settle(
     Standard input and iterators are read into memory here.
 
     Raises:
-        InputError: nothing that can be read, or its first sequence cannot be.
+        InputError: nothing that can be read, or its first sequence cannot be; no such policy for ambiguous letters.
     """
-    path = genome.path if isinstance(genome, Genome) else genome
-    source = Source(_held(inputs), None if path is None else Path(path), length, iupac)
+    check_iupac(iupac, get_args(IupacPolicy))
+    path, policy = (None, "N") if genome is None else path_and_policy(genome)
+    source = Source(_held(inputs), path, length, iupac, genome_iupac=policy)
     if str(source.place) == "-":
-        source = Source(tuple(source.read()), source.genome, None, iupac)
-    return Source(source.place, source.genome, source.length, iupac, _kind(source))
+        source = replace(source, place=tuple(source.read()), length=None)
+    return replace(source, kind=_kind(source))
+
+
+def path_and_policy(genome: Genome | str | Path) -> tuple[Path, GenomePolicy]:
+    """Return the FASTA of a genome, and what happens to its ambiguous letters: N, unless an opened one says else."""
+    return (genome.path, genome.iupac) if isinstance(genome, Genome) else (Path(genome), "N")
 
 
 def _held(inputs: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from genolm.genome.fasta import Genome
+from genolm.genome.fasta import Genome, GenomePolicy
 from genolm.genome.variant import Variant
 from genolm.genome.vcf import VariantRecord, read_variants, write_vcf
 from genolm.tasks.provenance import Provenance
@@ -52,6 +52,7 @@ class VariantRun:
         rc: whether both strands are read.
         on_mismatch: what to do with records that do not fit the genome.
         provenance: the model.
+        genome_iupac: what happens to ambiguous letters of the genome.
     """
 
     source: Any
@@ -60,11 +61,12 @@ class VariantRun:
     rc: bool
     on_mismatch: Mismatch
     provenance: Provenance
+    genome_iupac: GenomePolicy = field(default="N", kw_only=True)
 
     @cached_property
     def reference(self) -> Genome:
         """The opened genome."""
-        return Genome(self.genome)
+        return Genome(self.genome, iupac=self.genome_iupac)
 
     @cached_property
     def columns(self) -> Columns:

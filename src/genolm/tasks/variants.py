@@ -23,6 +23,7 @@ from genolm.tasks.allele_scores import SiteScores, TileSites, score_sites, score
 from genolm.tasks.allele_windows import Obstacle, Site, Strand
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.provenance import Provenance
+from genolm.tasks.sources import path_and_policy
 from genolm.tasks.tables import SUFFIXES, check_suffix
 from genolm.tasks.tiles import Tiling
 from genolm.tasks.token_variants import TokenVariantTask
@@ -216,16 +217,24 @@ def variants(
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
     opened = bulk.open(model, path)
     chosen = choose_method(opened, method)
-    fasta = genome.path if isinstance(genome, Genome) else Path(genome)
+    fasta, policy = path_and_policy(genome)
     about = Provenance.of(opened)
     if chosen in ("window", "masked"):
         both = True if rc is None else rc
         task: VariantRun = TokenVariantTask.fit(
-            opened, context, horizon, source=source, genome=fasta, method=chosen, rc=both, on_mismatch=on_mismatch
+            opened,
+            context,
+            horizon,
+            source=source,
+            genome=fasta,
+            method=chosen,
+            rc=both,
+            on_mismatch=on_mismatch,
+            genome_iupac=policy,
         )
     else:
         tiling = fit_tiling(opened, chosen, context, horizon)
-        task = VariantTask(source, fasta, chosen, bool(rc), on_mismatch, about, tiling)
+        task = VariantTask(source, fasta, chosen, bool(rc), on_mismatch, about, tiling, genome_iupac=policy)
     return bulk.run(task, opened, path)  # type: ignore[arg-type]
 
 

@@ -16,7 +16,7 @@ from genolm.genome.left_out import LeftOut
 from genolm.tasks.seeds import check_seed
 
 _BASES = set("ACGT")
-_REPEATED = "of a name that another one has"
+_REPEATED = "with the name of another one"
 
 
 @dataclass(frozen=True, slots=True)
