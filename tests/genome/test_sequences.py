@@ -1,4 +1,5 @@
 import io
+import re
 import sys
 from dataclasses import replace
 
@@ -197,3 +198,40 @@ def test_published_sequences_are_those_of_the_genome(data_dir):
         table = table.filter(pl.Series(inside))  # the others lie in slices of another assembly
         found = [record.sequence for record in read_sequences(table.drop("seq"), genome=genome)]
     assert len(found) > 8000 and found == [sequence.upper() for sequence in table["seq"]]
+
+
+def test_another_policy_is_refused_before_anything_is_read(tmp_path):
+    with pytest.raises(InputError, match=r"iupac must be one of raise, N, sample, keep \(value 'typo'\)"):
+        read_sequences(tmp_path / "nothing.fa", iupac="typo")
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (
+            ["chr1\t40\t61"],
+            r"a\.bed:1: 1 interval lies mostly beyond the ends of its contig .*; here chr1 has 50",
+        ),
+        (
+            ["chr1\t0\t9", "chr1\t45\t56", "1\t49\t99"],
+            r"a\.bed:2: 2 intervals lie .* build\? \(value 'chr1:46-56'",
+        ),
+    ],
+)
+def test_intervals_mostly_off_their_contig_are_reported_once(tmp_path, lines, message):
+    (tmp_path / "g.fa").write_text(f">chr1\n{'ACGTA' * 10}\n")
+    (tmp_path / "a.bed").write_text("\n".join(lines))
+    with pytest.warns(UserWarning) as caught:
+        found = list(read_sequences(tmp_path / "a.bed", genome=tmp_path / "g.fa"))
+    assert len(found) == len(lines) and len(caught) == 1
+    assert re.search(message, str(caught[0].message))
+
+
+def test_intervals_at_the_end_of_their_contig_need_no_word(tmp_path, recwarn):
+    (tmp_path / "g.fa").write_text(f">chr1\n{'ACGTA' * 10}\n")
+    (tmp_path / "a.bed").write_text("chr1\t40\t60\nchr1\t49\t50\n")
+    assert [len(one.sequence) for one in read_sequences(tmp_path / "a.bed", genome=tmp_path / "g.fa", length=40)] == [
+        40,
+        40,
+    ]
+    assert not recwarn.list

@@ -67,7 +67,8 @@ def settle(
         InputError: nothing that can be read, or its first sequence cannot be; no such policy for ambiguous letters.
     """
     check_iupac(iupac, get_args(IupacPolicy))
-    path, policy = (None, "N") if genome is None else path_and_policy(genome)
+    found: tuple[Path | None, GenomePolicy] = (None, "N") if genome is None else path_and_policy(genome)
+    path, policy = found
     source = Source(_held(inputs), path, length, iupac, genome_iupac=policy)
     if str(source.place) == "-":
         source = replace(source, place=tuple(source.read()), length=None)
