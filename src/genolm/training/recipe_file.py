@@ -27,7 +27,7 @@ def read_mapping(source: str | Path) -> tuple[Path, dict[str, Any]]:
     """
     path = _recipe_path(source)
     try:
-        values = yaml.safe_load("\n".join(line for _, line in text_lines(path)))
+        values = yaml.safe_load("".join(f"{line}\n" for _, line in text_lines(path)))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise InputError("not valid YAML", file=path, line=mark.line + 1 if mark else None) from error
