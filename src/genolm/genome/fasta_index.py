@@ -56,8 +56,8 @@ def index_files(path: Path) -> tuple[Path, Path | None]:
     return target
 
 
-_fitting: set[tuple[FileState | None, ...]] = set()
-"""States of files and indexes that were compared in this process."""
+_compared: dict[tuple[FileState | None, ...], str] = {}
+"""Why an index does not fit, empty if it does, by the states of the files that were compared in this process."""
 
 
 def _misfit(path: Path, names: tuple[Path, Path | None]) -> str | None:
@@ -69,8 +69,12 @@ def _misfit(path: Path, names: tuple[Path, Path | None]) -> str | None:
     if not all(_is_fresh(index, path) for index in names if index is not None):
         return None
     states = tuple(file_state(one) for one in (path, *names))
-    if states in _fitting:
-        return ""
+    if states not in _compared:
+        _compared[states] = _compare(path, names)
+    return _compared[states]
+
+
+def _compare(path: Path, names: tuple[Path, Path | None]) -> str:
     try:
         check_index(path, *names)
     except MisfitError as error:
@@ -80,7 +84,6 @@ def _misfit(path: Path, names: tuple[Path, Path | None]) -> str | None:
                 "or delete the index", file=path,
             ) from None  # fmt: skip
         return str(error)
-    _fitting.add(states)
     return ""
 
 
