@@ -45,7 +45,7 @@ def test_no_rows_no_batch():
 
 
 def test_a_refused_letter_is_named():
-    with pytest.raises(InputError, match="letter 'X' at position 1"):
+    with pytest.raises(InputError, match="letter 'X' at position 2"):
         collate(["AC", "AXC"], GENOS)
 
 

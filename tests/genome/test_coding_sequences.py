@@ -2,6 +2,7 @@
 
 import gzip
 import random
+import re
 
 import pytest
 
@@ -116,19 +117,126 @@ def test_proteins():
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "line", "message", "missing"),
     [
-        (genbank().replace("11..40", "11^12"), r"a\.gbk:8: a location that genolm does not read \(value '11\^12'\)"),
-        (genbank().replace("11..40", "J001.1:11..40"), r"a\.gbk:8: a location that .* \(value 'J001\.1:11\.\.40'\)"),
-        (genbank().replace("11..40", "join(11..20,J001.1:1..9)"), r"a\.gbk:8: a location that genolm does not read"),
-        (genbank().replace("11..40", "(11.14)..40"), r"a\.gbk:8: a location that genolm does not read"),
+        (genbank().replace("11..40", "11^12"), 8, "a location that genolm does not read (value '11^12')", "T_1"),
+        (genbank().replace("11..40", "J001.1:11..40"), 8, "a location that genolm does not read (value", "T_1"),
+        (genbank().replace("11..40", "join(11..20,J001.1:1..9)"), 8, "a location that genolm does not", "T_1"),
+        (genbank().replace("11..40", "(11.14)..40"), 8, "a location that genolm does not read", "T_1"),
         (
             genbank().replace("300 bp DNA", "300 bp DNA circular").replace("11..40", "291..40"),
-            r"a\.gbk:8: a location that genolm does not read \(value '291\.\.40'\)",
+            8,
+            "a location that genolm does not read (value '291..40')",
+            "T_1",
         ),
-        (genbank().replace("codon_start=3", "codon_start=0"), r"a\.gbk:23: codon_start is 1, 2 or 3 \(value 0\)"),
-        (genbank().replace("table=4", "table=x"), r"a\.gbk:13: codon_start and transl_table are numbers \(value 'x'\)"),
-        (genbank().replace("11..40", "11..400"), r"a\.gbk:8: a CDS of TOY.1 ends after its 300 bases"),
+        (genbank().replace("codon_start=3", "codon_start=0"), 23, "a codon_start other than 1, 2 and 3", "T_5"),
+        (genbank().replace("table=4", "table=x"), 13, "a transl_table that is no number (value 'x')", "T_2"),
+        (genbank().replace("11..40", "11..400"), 8, "an end beyond the bases of the record (value '11..400')", "T_1"),
+    ],
+)
+def test_one_odd_feature_does_not_spoil_a_flat_file(tmp_path, text, line, message, missing):
+    (tmp_path / "a.gbk").write_text(text)
+    with pytest.warns(UserWarning, match=re.escape(f"a.gbk:{line}: 1 feature was left out: {message}")):
+        found = {one.id: one.sequence for one in read_coding(tmp_path / "a.gbk")}
+    assert found == {name: bases for name, bases in EXPECTED.items() if name != missing}
+
+
+def test_a_flat_file_without_any_feature_that_can_be_used_is_refused(tmp_path):
+    features = "".join(FEATURES.partition("     CDS             complement(61")[:1]).replace("11..40", "11..400")
+    (tmp_path / "a.gbk").write_text(genbank(features))
+    with pytest.raises(InputError, match=r"a\.gbk:8: the only feature cannot be used: an end beyond the bases"):
+        list(read_coding(tmp_path / "a.gbk"))
+
+
+def lines_of(*rows):
+    return "".join(f"{contig}\tx\t{kind}\t{a}\t{b}\t.\t{s}\t{p}\t{told}\n" for contig, kind, a, b, s, p, told in rows)
+
+
+@pytest.fixture
+def genome(tmp_path):
+    path = tmp_path / "g.fa"
+    path.write_text(f">chr1\n{BASES}\n>ring\n{BASES[::-1]}\n")
+    return path
+
+
+GOOD = ("chr1", "CDS", 11, 40, "+", "0", "ID=good;transl_table=11")
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([("chr1", "CDS", 61, 90, ".", "0", "ID=odd")], "a coding sequence without a strand"),
+        ([("chr1", "CDS", 61, 90, "?", "0", "ID=odd")], "a coding sequence without a strand"),
+        (
+            [("chr1", "CDS", 61, 90, "+", "0", "ID=odd"), ("chr1", "CDS", 101, 130, "-", "0", "ID=odd")],
+            "a coding sequence on both strands",
+        ),
+        ([("chr9", "CDS", 61, 90, "+", "0", "ID=odd")], "a contig that the genome does not have"),
+        ([("chr1", "CDS", 281, 320, "+", "0", "ID=odd")], "an end beyond its contig"),
+        ([("chr1", "CDS", 381, 420, "+", "0", "ID=odd")], "an end beyond its contig"),
+        ([("chr1", "CDS", 61, 90, "+", "0", "ID=odd;transl_table=?")], "a transl_table that is no number"),
+    ],
+)
+def test_one_odd_coding_sequence_does_not_spoil_a_gff3(tmp_path, genome, rows, message):
+    path = tmp_path / "a.gff3"
+    path.write_text(lines_of(*rows, GOOD))
+    with pytest.warns(UserWarning, match=rf"a\.gff3:1: 1 feature was left out: {message} \(value 'odd'\)"):
+        assert [one.id for one in read_coding(path, genome)] == ["good"]
+    path.write_text(lines_of(*rows))
+    with pytest.raises(InputError, match=rf"a\.gff3:1: the only feature cannot be used: {message}"):
+        list(read_coding(path, genome))
+
+
+def test_a_coding_sequence_over_the_origin_of_a_ring(tmp_path, genome):
+    """Both ways to write it: an end beyond the contig, and the two ends as lines of their own."""
+    ring = BASES[::-1]
+    region = ("ring", "region", 1, 300, "+", ".", "ID=r;Is_circular=true")
+    for rows in (
+        [("ring", "CDS", 281, 310, "+", "0", "ID=over")],
+        [("ring", "CDS", 1, 10, "+", "2", "ID=over"), ("ring", "CDS", 281, 300, "+", "0", "ID=over")],
+        [("ring", "CDS", 281, 300, "+", "0", "ID=over"), ("ring", "CDS", 301, 310, "+", "2", "ID=over")],
+    ):
+        (tmp_path / "a.gff3").write_text(lines_of(region, *rows))
+        (one,) = read_coding(tmp_path / "a.gff3", genome)
+        assert one.sequence == ring[280:] + ring[:10]
+        (tmp_path / "a.gff3").write_text(
+            lines_of(region, *rows).replace("\t+\t0", "\t-\t.").replace("\t+\t2", "\t-\t.")
+        )
+        (one,) = read_coding(tmp_path / "a.gff3", genome)
+        assert one.sequence == reverse_complement(ring[280:] + ring[:10])
+
+
+def test_a_gtf_is_read_from_its_first_whole_codon(tmp_path, genome):
+    told = 'gene_id "g"; transcript_id "t"; note "a; transcript_id b";'
+    rows = [("chr1", "exon", 1, 60, "+", ".", told), ("chr1", "CDS", 11, 40, "+", "2", told)]
+    (tmp_path / "a.gtf").write_text(lines_of(*rows).replace("\n", " # a comment\n"))
+    (one,) = read_coding(tmp_path / "a.gtf", genome)
+    assert (one.id, one.sequence, one.whole) == ("t", BASES[12:40], True)
+    (tmp_path / "a.gtf").write_text(lines_of(*rows).replace("note", 'tag "cds_start_NF"; note'))
+    (one,) = read_coding(tmp_path / "a.gtf", genome)
+    assert not one.whole
+
+
+def test_a_stop_codon_that_the_cds_holds_is_read_once(tmp_path, genome):
+    told = 'gene_id "g"; transcript_id "t";'
+    rows = [("chr1", "CDS", 11, 40, "+", "0", told)] * 2 + [("chr1", "stop_codon", 38, 40, "+", "0", told)]
+    (tmp_path / "a.gtf").write_text(lines_of(*rows))
+    (one,) = read_coding(tmp_path / "a.gtf", genome)
+    assert one.sequence == BASES[10:40]
+
+
+def test_a_transcript_of_two_contigs_is_one_of_each(tmp_path, genome):
+    told = 'gene_id "par"; transcript_id "NM_1";'
+    (tmp_path / "a.gtf").write_text(lines_of(*((chrom, "CDS", 11, 40, "+", "0", told) for chrom in ("1", "ring"))))
+    assert [(one.id, one.place) for one in read_coding(tmp_path / "a.gtf", genome)] == [
+        ("NM_1", "1:11-40(+)"),
+        ("NM_1", "ring:11-40(+)"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
         (genbank()[:-3], "the last record is cut off: it has no line //"),
         (genbank(bases=""), "record TOY.1 has no sequence"),
         ("", "the file holds no GenBank record"),

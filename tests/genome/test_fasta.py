@@ -69,7 +69,7 @@ def test_reading(genome, interval, expected):
 
 @pytest.mark.parametrize("place", [(-5, 0), (13, 20), (100, 101), (-9, -2)])
 def test_fully_off_the_contig(genome, place):
-    with pytest.raises(InputError, match=r"g\.fa: no base of chr2 \(1-13\) lies in it"):
+    with pytest.raises(InputError, match=r"g\.fa: the interval lies beyond the ends of chr2 \(1-13\): is it of"):
         genome[Interval("chr2", *place)]
 
 
@@ -194,15 +194,15 @@ def test_truncated_bgzip(tmp_path, capfd, cut):
     assert capfd.readouterr().err == ""
 
 
-def test_an_index_of_another_file_is_noticed(tmp_path):
-    path = write_fasta(tmp_path / "g.fa")
-    Genome(path).close()
-    os.truncate(path, 100_000)
-    os.utime(path, (1, 1))
-    with pytest.raises(
-        InputError, match=r"chr1:131073-150000 cannot be read .*: the file is cut off or closed, or its index .*delete"
-    ):
-        Genome(path).fetch("chr1", 149_000, 149_100)
+def test_text_of_a_place_is_read_as_browsers_write_it(genome):
+    assert genome["chr2:2-4:-"] == genome[Interval("chr2", 1, 4, "-")] == "ACG"
+    with pytest.raises(InputError, match=r"not an interval; write it as chr22:1,001-2,000 .* \(value 'chr2'\)"):
+        genome["chr2"]
+
+
+def test_another_policy_for_ambiguous_letters_is_refused_at_once(genome):
+    with pytest.raises(InputError, match=r"iupac must be one of N, raise, keep \(value 'sample'\)"):
+        Genome(genome.path, iupac="sample")
 
 
 def test_an_old_index_is_not_used(tmp_path, monkeypatch):

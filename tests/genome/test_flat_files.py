@@ -160,15 +160,24 @@ def test_locations(written, location, parts, exact):
      "join(1..3,complement(join(5..7,9..11)))"],
 )  # fmt: skip
 def test_locations_that_are_not_read(written, location):
-    with pytest.raises(InputError) as caught:
-        list(read_flat_file(written(GENBANK.replace("11..20", location))))
-    assert (caught.value.message, caught.value.value) == ("a location that genolm does not read", location)
-    assert str(caught.value).startswith(f"{caught.value.file}:8: ")
+    with pytest.warns(UserWarning) as caught:
+        (record,) = read_flat_file(written(GENBANK.replace("11..20", location)))
+    told = f"a.gbk:8: 1 feature was left out: a location that genolm does not read (value {location!r})"
+    assert [str(one.message).rpartition("/")[2] for one in caught] == [told]
+    assert [feature.line for feature in record.features] == [15], "the other CDS of the record stays"
+
+
+def test_only_a_file_without_any_location_that_is_read_is_refused(written):
+    text = GENBANK.replace("11..20", "11^12").replace("21..>30", "21..?")
+    with pytest.raises(InputError, match=r"a\.gbk:8: none of the 2 features can be used: a location .* \(2\); this is"):
+        list(read_flat_file(written(text)))
+    (record,) = read_flat_file(written(text), kinds=("tRNA",))
+    assert len(record.features) == 1
 
 
 def test_a_place_that_runs_backwards_needs_a_circle(written):
     linear = GENBANK.replace("circular", "linear  ").replace("11..20", "38..2")
-    with pytest.raises(InputError, match=r"a\.gbk:8: a location that genolm does not read \(value '38\.\.2'\)"):
+    with pytest.warns(UserWarning, match=r"a\.gbk:8: 1 feature was left out: a location .* \(value '38\.\.2'\)"):
         list(read_flat_file(written(linear)))
 
 

@@ -1,6 +1,7 @@
 """Genes out of GFF3, GTF, GenBank and EMBL: which are coding, their parts, their contigs."""
 
 import gzip
+import re
 import subprocess
 import sys
 
@@ -132,7 +133,11 @@ def test_the_contigs_of_the_genome_give_the_names(written):
         ("a.bed", "c\t1\t2\n", r"genes are read from \.gff3, \.gff, \.gtf, \.gbk"),
         ("a.gff3", "c\tx\tCDS\t1\n", r"a\.gff3:1: a GFF3 line has 9 columns, this one 4"),
         ("a.gff3", "\nc\tx\tCDS\tone\t9\t.\t+\t0\tID=a\n", r"a\.gff3:2: a GFF3 position is no number"),
-        ("a.gff3", "c\tx\tCDS\t1\t9\t.\t.\t0\tID=a\n", r"a\.gff3:1: a GFF3 strand is \+ or -"),
+        (
+            "a.gff3",
+            "c\tx\tCDS\t1\t9\t.\t.\t0\tID=a\n",
+            r"a\.gff3:1: the only feature cannot be used: a coding feature without a strand \(value 'a'\)",
+        ),
         ("a.gbk", "", "the file holds no GenBank record"),
         ("a.gbk", ">c\nACGT\n", "the file holds no GenBank record"),
         ("a.gbk", GENBANK.partition("                     /pseudo")[0], r"a\.gbk:14: the last record is cut off"),
@@ -142,9 +147,6 @@ def test_the_contigs_of_the_genome_give_the_names(written):
             GENBANK.replace("ORIGIN", "//"),
             r"a\.gbk:21: not readable as GenBank: Premature end of feat",
         ),
-        ("a.gbk", GENBANK.replace("70..75", "70..?"), r"a\.gbk:13: a location that .* not read \(value '70\.\.\?'\)"),
-        ("a.gbk", GENBANK.replace("70..75", "somewhere"), r"a\.gbk:13: a location that .* \(value 'somewhere'\)"),
-        ("a.gbk", GENBANK.replace("70..75", "70^71"), r"a\.gbk:13: a location that genolm does not read"),
         ("a.embl", GFF3, "the file holds no EMBL record"),
     ],
 )
@@ -153,11 +155,55 @@ def test_what_cannot_be_read(written, name, text, message):
         read_gene_map(written(name, text))
 
 
+def test_contigs_have_the_names_that_a_genome_resolves(written):
+    text = "".join(f"{chrom}\tx\tCDS\t1\t9\t.\t+\t0\tID={chrom}\n" for chrom in ("1", "MT", "chr2"))
+    genes = read_gene_map(written("a.gff3", text))
+    assert [str(gene.interval) for gene in genes.on({"chr1": 9, "chrM": 9, "2": 9}).coding] == [
+        "chr1:1-9",
+        "chrM:1-9",
+        "2:1-9",
+    ]
+    with pytest.raises(InputError, match=r"a\.gff3: could be any of the contigs chrM, M \(value 'MT'\)"):
+        genes.on({"chrM": 9, "M": 9})
+
+
+def test_one_gene_of_unknown_strand_does_not_spoil_a_file(written):
+    path = written("a.gff3", GFF3.replace("5\t10\t9.1\t-", "5\t10\t9.1\t?"))
+    with pytest.warns(UserWarning, match=r"a\.gff3:8: 1 feature .*: a coding feature without a strand .*'only'"):
+        genes = read_gene_map(path)
+    assert [gene.id for gene in genes.coding] == ["A_1"]
+    assert ("d", 4, 10) in [(one.chrom, one.start, one.end) for one in genes.genic]
+
+
+def test_a_gene_over_the_origin_of_a_ring_and_one_listed_twice(written):
+    text = (
+        GFF3.replace("ID=c\n", "ID=c;Is_circular=true\n").replace("61\t100", "891\t910").replace("11\t40", "891\t910")
+    )
+    on = read_gene_map(written("a.gff3", text)).on({"c.1": 900, "d": 99})
+    assert on.coding[0] == coding((0, 10), (890, 900), name="A_1")
+    assert max(one.end for one in on.genic) == 900
+
+
+def test_semicolons_in_quotes_end_no_attribute(written):
+    text = GTF.replace('gene_id "g"', 'note "one; transcript_id \'x\'; gene_id"; gene_id "g"')
+    assert read_gene_map(written("a.gtf", text)).coding == (coding((10, 40), (60, 100), name="t1"),)
+
+
+@pytest.mark.parametrize("location", ["70..?", "somewhere", "70^71"])
+def test_a_feature_at_a_location_that_is_not_read_is_left_out(written, location):
+    path = written("a.gbk", GENBANK.replace("11..20,31..40", "12..20,31..40").replace("complement(<51..60)", location))
+    with pytest.warns(UserWarning, match=rf"a\.gbk:11: 1 feature was .* a location .* {re.escape(repr(location))}"):
+        genes = read_gene_map(path)
+    assert [gene.id for gene in genes.coding] == ["A_1", "O", "F"]
+
+
 def test_genes_of_another_genome(written):
     genes = read_gene_map(written("a.gff3", GFF3))
     with pytest.raises(InputError, match=r"a\.gff3: no coding gene lies on a contig of the genome"):
         genes.on({"x": 100})
-    with pytest.raises(InputError, match=r"beyond the end of its contig, which has 8 bases: .*A_1 c\.1:11"):
+    with pytest.raises(
+        InputError, match=r"\.gff3:4: the gene begins beyond the end of its contig, which has 8 .*A_1 c\.1:11"
+    ):
         genes.on({"c.1": 8})
     assert genes.on({"c.1": 50}).coding  # one over the end may be of a circle
 

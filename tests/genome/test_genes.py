@@ -74,10 +74,13 @@ def test_gzip_comments_and_crlf(tmp_path: Path) -> None:
     assert list(read_gtf(packed)) == [transcript()]
 
 
-def test_a_transcript_without_exons_is_left_out(tmp_path: Path) -> None:
+def test_coding_features_are_the_exons_of_a_transcript_without_exons(tmp_path: Path) -> None:
     path = tmp_path / "x.gtf"
-    path.write_text('chr1\tx\tCDS\t1\t3\t.\t+\t0\ttranscript_id "a";\n')
-    assert list(read_gtf(path)) == []
+    lines = [("CDS", 1, 6), ("stop_codon", 7, 9), ("CDS", 21, 30)]
+    path.write_text("".join(f'chr1\tx\t{kind}\t{a}\t{b}\t.\t+\t0\ttranscript_id "a";\n' for kind, a, b in lines))
+    (one,) = read_gtf(path)
+    assert [str(exon) for exon in one.exons] == ["chr1:1-9", "chr1:21-30"]
+    assert str(one.coding) == "chr1:1-30"
 
 
 GOOD = 'chr1\tx\texon\t5\t9\t.\t+\t.\tgene_id "g"; transcript_id "t";\n'
@@ -90,8 +93,8 @@ GOOD = 'chr1\tx\texon\t5\t9\t.\t+\t.\tgene_id "g"; transcript_id "t";\n'
         (GOOD.replace("\t5\t", "\tfive\t"), r"x.gtf:2: a GTF position is no number \(value \['five', '9'\]\)"),
         (GOOD.replace("\t5\t", "\t0\t"), r"x.gtf:2: a GTF feature needs 1 <= start <= end"),
         (GOOD.replace("\t5\t", "\t10\t"), r"x.gtf:2: a GTF feature needs 1 <= start <= end"),
-        (GOOD.replace("\t+\t", "\t.\t"), r"x.gtf:2: a GTF strand is \+ or - \(value '.'\)"),
-        (GOOD.replace("transcript_id", "other"), r"x.gtf:2: a GTF feature without transcript_id"),
+        (GOOD.replace("\t+\t", "\t*\t"), r"x.gtf:2: a GTF strand is \+, -, \. or \? \(value '\*'\)"),
+        (GOOD.replace("chr1", "chr 1"), r"x.gtf:2: the name of a contig is one word"),
     ],
 )
 def test_bad_lines(tmp_path: Path, line: str, message: str) -> None:
@@ -99,6 +102,83 @@ def test_bad_lines(tmp_path: Path, line: str, message: str) -> None:
     path.write_text(GOOD + line)
     with pytest.raises(InputError, match=message):
         list(read_gtf(path))
+
+
+OTHER = GOOD.replace('"t"', '"o"').replace("\t5\t9", "\t15\t19")
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason", "value"),
+    [
+        (GOOD.replace("\t+\t", "\t.\t"), "a transcript without a strand", "'t'"),
+        (GOOD.replace("\t+\t", "\t?\t"), "a transcript without a strand", "'t'"),
+        (GOOD + GOOD.replace("\t5\t9\t.\t+", "\t15\t19\t.\t-"), "a transcript with exons on both strands", "'t'"),
+        (GOOD + GOOD.replace("\t5\t9", "\t8\t19"), "a transcript with exons that overlap", "'t'"),
+        (GOOD + GOOD.replace("exon\t5", "CDS\t4"), "a transcript with a coding part outside its exons", "'t'"),
+        (GOOD.replace('"t"', '""'), "an exon without transcript_id", "'gene_id"),
+        (GOOD.replace("transcript_id", "other"), "an exon without transcript_id", "'gene_id"),
+    ],
+)
+def test_one_odd_transcript_does_not_spoil_a_gtf(tmp_path: Path, lines: str, reason: str, value: str) -> None:
+    path = tmp_path / "x.gtf"
+    path.write_text("# a comment\n" + lines + OTHER)
+    with pytest.warns(UserWarning, match=rf"x\.gtf:2: 1 feature was left out: {reason} \(value {value}"):
+        assert [one.id for one in read_gtf(path)] == ["o"]
+    path.write_text(lines.replace(GOOD, "") if reason == "an exon without transcript_id" else lines)
+    with pytest.raises(InputError, match=rf"x\.gtf:1: the only feature cannot be used: {reason}"):
+        list(read_gtf(path))
+
+
+def test_what_is_left_out_is_counted_by_reason_in_one_warning(tmp_path: Path) -> None:
+    path = tmp_path / "x.gtf"
+    unstranded = "".join(OTHER.replace("\t+\t", "\t.\t").replace('"o"', f'"{name}"') for name in "abc")
+    path.write_text(GOOD + unstranded + GOOD.replace('"t"', '""'))
+    with pytest.warns(UserWarning) as caught:
+        assert len(list(read_gtf(path))) == 1
+    assert [str(one.message).partition("x.gtf:")[2] for one in caught] == [
+        "5: 4 features were left out: an exon without transcript_id (1), a transcript without a strand (3); "
+        'this is the first (value \'gene_id "g"; transcript_id "";\')'
+    ]
+
+
+def test_an_exon_listed_twice_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "x.gtf"
+    path.write_text(GOOD + GOOD + GOOD.replace("\t5\t9", "\t15\t19"))
+    assert [len(one.exons) for one in read_gtf(path)] == [2]
+
+
+def test_a_transcript_of_two_contigs_is_one_on_each(tmp_path: Path) -> None:
+    path = tmp_path / "x.gtf"
+    path.write_text(GOOD.replace("chr1", "chrX") + GOOD.replace("chr1", "chrY"))
+    assert [(one.id, one.interval.chrom) for one in read_gtf(path)] == [("t", "chrX"), ("t", "chrY")]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        'gene_id "g"; transcript_id "t"; note "a; transcript_id \'x\'; b";',
+        'gene_id "g"; transcript_id "t"; # transcript_id "x";',
+        'gene_id  "g";transcript_id\t"t";',
+        "gene_id g; transcript_id t;\t# a tenth column",
+    ],
+)
+def test_unusual_attributes_of_gtf(tmp_path: Path, told: str) -> None:
+    path = tmp_path / "x.gtf"
+    path.write_text(GOOD.rpartition("\t")[0] + "\t" + told.replace("transcript_id\t", "transcript_id ") + "\n")
+    assert [(one.id, one.gene) for one in read_gtf(path)] == [("t", "g")]
+
+
+def test_two_processes_that_write_one_file_use_different_partial_files(tmp_path: Path) -> None:
+    names = set()
+
+    def watched():
+        names.update(path.name for path in tmp_path.iterdir())
+        yield transcript()
+
+    for _ in range(2):
+        write_gtf(tmp_path / "x.gtf", watched())
+    assert len(names - {"x.gtf"}) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["x.gtf"]
 
 
 def test_missing_file(tmp_path: Path) -> None:

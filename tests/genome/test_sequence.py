@@ -69,3 +69,8 @@ def test_every_base_is_drawn_about_equally_and_the_seed_matters():
     sampled = upper_dna("B" * 30_000, iupac="sample", seed=1)
     assert all(abs(sampled.count(base) - 10_000) < 500 for base in "CGT")
     assert sampled != upper_dna("B" * 30_000, iupac="sample", seed=2)
+
+
+def test_another_policy_is_refused_before_an_ambiguous_letter_is_met():
+    with pytest.raises(InputError, match=r"iupac must be one of raise, N, sample, keep \(value 'typo'\)"):
+        upper_dna("ACGT", iupac="typo")

@@ -130,7 +130,12 @@ def test_allele_sequences_are_the_two_haplotypes(genome, data):
     [
         ("a.bed", "chr1\t1\t5\n", {}, r"a\.bed:1: intervals need a genome"),
         ("a.bed", "chr1\t1\t5\nchr9\t1\t5\n", {"genome": True}, r"a\.bed:2: no such contig; .*\(value 'chr9'\)"),
-        ("a.bed", "chr1\t90\t95\n", {"genome": True}, r"a\.bed:1: no base of chr1 \(1-50\) lies in it"),
+        (
+            "a.bed",
+            "chr1\t90\t95\n",
+            {"genome": True},
+            r"a\.bed:1: .* lies beyond the ends of chr1 \(1-50\): is it",
+        ),
         ("a.tsv", "chrom\tstart\tend\nchr1\t1\tx\n", {"genome": True}, r"a\.tsv:2: column end must hold whole"),
         ("a.tsv", "chrom\tstart\tend\nchr1\t5\t2\n", {"genome": True}, r"a\.tsv:2: .*end must be greater"),
         ("a.tsv", "chrom\tpos\tref\talt\nchr1\t5\tA\tG\n", {"length": 8}, r"a\.tsv:2: variants need a genome"),
@@ -197,3 +202,40 @@ def test_published_sequences_are_those_of_the_genome(data_dir):
         table = table.filter(pl.Series(inside))  # the others lie in slices of another assembly
         found = [record.sequence for record in read_sequences(table.drop("seq"), genome=genome)]
     assert found and found == [sequence.upper() for sequence in table["seq"]]
+
+
+def test_another_policy_is_refused_before_anything_is_read(tmp_path):
+    with pytest.raises(InputError, match=r"iupac must be one of raise, N, sample, keep \(value 'typo'\)"):
+        read_sequences(tmp_path / "nothing.fa", iupac="typo")
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (
+            ["chr1\t40\t61"],
+            r"a\.bed:1: 1 interval lies mostly beyond the ends of its contig .*; here chr1 has 50",
+        ),
+        (
+            ["chr1\t0\t9", "chr1\t45\t56", "1\t49\t99"],
+            r"a\.bed:2: 2 intervals lie .* build\? \(value 'chr1:46-56'",
+        ),
+    ],
+)
+def test_intervals_mostly_off_their_contig_are_reported_once(tmp_path, lines, message):
+    (tmp_path / "g.fa").write_text(f">chr1\n{'ACGTA' * 10}\n")
+    (tmp_path / "a.bed").write_text("\n".join(lines))
+    with pytest.warns(UserWarning) as caught:
+        found = list(read_sequences(tmp_path / "a.bed", genome=tmp_path / "g.fa"))
+    assert len(found) == len(lines) and len(caught) == 1
+    assert re.search(message, str(caught[0].message))
+
+
+def test_intervals_at_the_end_of_their_contig_need_no_word(tmp_path, recwarn):
+    (tmp_path / "g.fa").write_text(f">chr1\n{'ACGTA' * 10}\n")
+    (tmp_path / "a.bed").write_text("chr1\t40\t60\nchr1\t49\t50\n")
+    assert [len(one.sequence) for one in read_sequences(tmp_path / "a.bed", genome=tmp_path / "g.fa", length=40)] == [
+        40,
+        40,
+    ]
+    assert not recwarn.list

@@ -197,3 +197,31 @@ def test_a_real_track(data_dir: Path) -> None:
     chrom, length = next(iter(bigwig_lengths(path).items()))
     values = read_bigwig(path, Interval(chrom, length // 2, length // 2 + 1000))
     assert values.shape == (1000,) and np.isfinite(values[~np.isnan(values)]).all()
+
+
+@pytest.mark.parametrize(
+    ("own", "asked"), [("MT", "chrM"), ("chrM", "MT"), ("M", "chrMT"), ("1", "chr1"), ("CHR1", "1"), ("NC_1.2", "NC_1")]
+)
+def test_contigs_have_the_names_that_a_genome_resolves(tmp_path: Path, own: str, asked: str) -> None:
+    path = write_bigwig(tmp_path / "x.bw", {own: 9}, [(own, 0, np.arange(9, dtype=np.float32))])
+    assert read_bigwig(path, Interval(asked, 2, 4)).tolist() == [2, 3]
+
+
+def test_a_contig_that_could_be_two_is_refused(tmp_path: Path) -> None:
+    values = np.ones(5, np.float32)
+    path = write_bigwig(tmp_path / "x.bw", {"chrM": 9, "chrMT": 9}, [("chrM", 0, values), ("chrMT", 0, values * 2)])
+    assert read_bigwig(path, Interval("chrMT", 0, 1)) == [2]
+    with pytest.raises(InputError, match=r"x\.bw: could be any of the contigs chrM, chrMT \(value 'MT'\)"):
+        read_bigwig(path, Interval("MT", 0, 1))
+
+
+def test_two_processes_that_write_one_track_use_different_partial_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partial = set[Path]()
+    fill = tracks._fill_bedgraph
+    monkeypatch.setattr(tracks, "_fill_bedgraph", lambda path, runs: (partial.add(path), fill(path, runs)))
+    for _ in range(2):
+        write_bedgraph(tmp_path / "x.bedgraph", LENGTHS, pieces())
+    assert len(partial) == 2 and all(path.parent == tmp_path for path in partial)
+    assert [path.name for path in tmp_path.iterdir()] == ["x.bedgraph"]

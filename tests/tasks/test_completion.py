@@ -1,6 +1,7 @@
 """Completion of genes: known identities, baselines that see no truth, both strands, the summary's arithmetic."""
 
 import gzip
+import os
 import random
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from genolm import InputError, ModelError, RunError, complete, merge
 from genolm.genome.sequence import reverse_complement
 from genolm.tasks.completion import complete as completing
-from genolm.tasks.completion.baselines import Baselines
+from genolm.tasks.completion.baselines import Baselines, baselines
 from genolm.tasks.completion.complete import CompletionTask, summary_path
 from genolm.tasks.completion.genes import Choice, Gene, choose_genes
 from genolm.tasks.completion.measures import identity, measure
@@ -268,12 +269,25 @@ def test_settings_are_checked(big, fasta, settings, message):
         complete(big, fasta, **settings)
 
 
-def test_two_genes_of_one_name_are_refused(big, genes, tmp_path):
+def test_a_gene_with_the_name_of_another_is_left_out(big, genes, tmp_path):
     lines = "".join(f"c\tx\tCDS\t{at}\t{at + 59}\t.\t+\t0\tID=cds{at};locus_tag=same\n" for at in (1, 61))
     (tmp_path / "g.fa").write_text(f">c\n{genes['g0'] * 2}\n")
     (tmp_path / "g.gff").write_text(lines)
-    with pytest.raises(InputError, match=r"two coding sequences have this name \(value 'same'\)"):
-        complete(big, tmp_path / "g.gff", genome=tmp_path / "g.fa", shortest=30)
+    with pytest.warns(UserWarning, match=r"g\.gff:2: 1 feature .* with the name of another one \(value 'same'"):
+        table = complete(big, tmp_path / "g.gff", genome=tmp_path / "g.fa", shortest=30, n=1)
+    assert table.filter(pl.col("source") == "model")["place"].to_list() == ["c:1-60(+)"]
+
+
+def test_an_annotation_that_changed_is_read_again(tmp_path):
+    """Same size and same modification time: a copy that keeps times must not bring the old genes back."""
+    fasta, path = tmp_path / "g.fa", tmp_path / "g.gff"
+    fasta.write_text(">c\n" + "ATGAAATAA" * 4 + "\n")
+    choice = Choice(path, fasta, 0.5, 6, 0, 0, 0, 11)
+    for start in (1, 10):
+        path.write_text(f"c\tx\tCDS\t{start:02}\t{start + 8:02}\t.\t+\t0\tID=cds\n")
+        os.utime(path, (1_000, 1_000))
+        assert [gene.place for gene in choose_genes(choice).genes] == [f"c:{start}-{start + 8}(+)"]
+        assert [gene.place for gene in baselines(choice, None, 1).genes] == [f"c:{start}-{start + 8}(+)"]
 
 
 def test_a_gene_beyond_the_context_is_refused_before_anything_runs(fasta, monkeypatch):

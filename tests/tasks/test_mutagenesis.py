@@ -95,3 +95,18 @@ def test_outputs_that_cannot_be_written(tiny, genome_path, tmp_path):
     with pytest.raises(RunError, match="--overwrite"):
         mutate(tiny, "chr2:31-36", tmp_path / "b.tsv", genome=genome_path)
     assert [path.name for path in tmp_path.iterdir()] == ["b.tsv"]
+
+
+@pytest.mark.parametrize("verb", ["mutate", "variants"])
+def test_an_opened_genome_keeps_its_policy_for_ambiguous_letters(tiny, tmp_path, verb):
+    path = tmp_path / "g.fa"
+    path.write_text(f">c\n{'ACGTTGCA' * 5}RACGTACGT\n")
+
+    def run(genome):
+        if verb == "mutate":
+            return mutate(tiny, "c:43-46", genome=genome)
+        return variants(tiny, ["c:43:C>T"], genome=genome)
+
+    assert run(path).equals(run(Genome(path)))
+    with pytest.raises(InputError, match=r"the letter at c:41 of g\.fa is no base, or an ambiguous .* \(value 'R'\)"):
+        run(Genome(path, iupac="raise"))

@@ -1,5 +1,7 @@
 """Sources: settled so that they can be read twice, with the coordinates they have."""
 
+import json
+
 import polars as pl
 import pytest
 
@@ -69,6 +71,24 @@ def test_ambiguous_letters_of_a_genome_read_n_and_those_of_sequences_are_refused
     with pytest.raises(InputError, match=r"genome\.fa:2: ambiguous letter .* \(value 'R'\)"):
         read(settle(path))
     assert read(settle(path, iupac="N")) == [("c", "ACNTA")]
+
+
+def test_an_opened_genome_keeps_its_policy_for_ambiguous_letters(tmp_path):
+    path = tmp_path / "genome.fa"
+    path.write_text(">c\nACRTA\n")
+    places = [Interval("c", 0, 5)]
+    with pytest.raises(InputError, match=r"the letter at c:3 of genome\.fa is no base, or an ambiguous one"):
+        read(settle(places, genome=Genome(path, iupac="raise")))
+    with pytest.raises(InputError, match=r"inputs:1: ambiguous letter at position 3"):
+        read(settle(places, genome=Genome(path, iupac="keep")))
+    assert read(settle(places, genome=Genome(path, iupac="keep"), iupac="N")) == [("c:1-5", "ACNTA")]
+    kept = settle(places, genome=Genome(path, iupac="keep"), iupac="N")
+    assert read_settings(json.loads(json.dumps(write_settings(kept)))) == kept
+
+
+def test_another_policy_is_refused_at_once():
+    with pytest.raises(InputError, match=r"iupac must be one of raise, N, sample \(value 'typo'\)"):
+        settle(["ACGT"], iupac="typo")
 
 
 def test_coordinates_are_columns_only_where_there_are_any():

@@ -56,12 +56,12 @@ def test_lower_case_reads_as_upper_case():
 @pytest.mark.parametrize(
     ("tokenizer", "sequence", "message"),
     [
-        (T2T, "ACDG", r"letter 'D' at position 2 \(0-based\) is not in the vocabulary: it is an ambiguity code"),
-        (T2T, "ACu", r"letter 'u' at position 2 .* it is RNA; choose to read it as T"),
-        (T2T, "AC-G", "letter '-' at position 2 .* is the sign of a gap and no base"),
-        (T2T, "ACGT\n", r"letter '\\n' at position 4 .* is not in the vocabulary"),
-        (T2T, " ACGT", "letter ' ' at position 0"),
-        (T2T, "ACGTÄ", "letter 'Ä' at position 4"),
+        (T2T, "ACDG", r"letter 'D' at position 3 is not in the vocabulary: it is an ambiguity code"),
+        (T2T, "ACu", r"letter 'u' at position 3 .* it is RNA; choose to read it as T"),
+        (T2T, "AC-G", "letter '-' at position 3 .* is the sign of a gap and no base"),
+        (T2T, "ACGT\n", r"letter '\\n' at position 5 .* is not in the vocabulary"),
+        (T2T, " ACGT", "letter ' ' at position 1"),
+        (T2T, "ACGTÄ", "letter 'Ä' at position 5"),
         (T2T, "AZÉ", "letter 'Z' at position 1"),
         (T2T, "AÉZ", "letter 'É' at position 1"),
         (T2T, "AÉ?", "letter 'É' at position 1"),

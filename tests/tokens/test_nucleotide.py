@@ -83,16 +83,16 @@ def test_special_ids_by_name():
 @pytest.mark.parametrize(
     ("sequence", "settings", "message"),
     [
-        ("ACGRT", {}, r"letter 'R' at position 3 \(0-based\) is an ambiguity code; .*iupac='N'"),
-        ("ACr", {}, r"letter 'r' at position 2 \(0-based\) is an ambiguity code"),
-        ("AC-GT", {"iupac": "N"}, r"letter '-' at position 2 \(0-based\) is not in the alphabet"),
-        ("AC GT", {"iupac": "sample"}, r"letter ' ' at position 2 \(0-based\) is not in the alphabet"),
-        ("ARC*", {"iupac": "sample"}, r"letter '\*' at position 3"),
-        ("ACU", {}, r"letter 'U' at position 2 \(0-based\) is RNA; .*rna=True"),
-        ("ACgT", {"case": "raise"}, r"letter 'g' at position 2 \(0-based\) is lower case; .*case='upper'"),
-        ("acgt", {"case": "keep"}, r"letter 'a' at position 0 \(0-based\) is lower case"),
-        ("ACGé", {}, r"letter 'é' at position 3 \(0-based\) is not in the alphabet"),
-        ("AC\x00", {}, r"letter '\\x00' at position 2"),
+        ("ACGRT", {}, r"letter 'R' at position 4 is an ambiguity code; .*iupac='N'"),
+        ("ACr", {}, r"letter 'r' at position 3 is an ambiguity code"),
+        ("AC-GT", {"iupac": "N"}, r"letter '-' at position 3 is not in the alphabet"),
+        ("AC GT", {"iupac": "sample"}, r"letter ' ' at position 3 is not in the alphabet"),
+        ("ARC*", {"iupac": "sample"}, r"letter '\*' at position 4"),
+        ("ACU", {}, r"letter 'U' at position 3 is RNA; .*rna=True"),
+        ("ACgT", {"case": "raise"}, r"letter 'g' at position 3 is lower case; .*case='upper'"),
+        ("acgt", {"case": "keep"}, r"letter 'a' at position 1 is lower case"),
+        ("ACGé", {}, r"letter 'é' at position 4 is not in the alphabet"),
+        ("AC\x00", {}, r"letter '\\x00' at position 3"),
     ],
 )
 def test_a_refused_letter_is_named_with_its_position(sequence, settings, message):

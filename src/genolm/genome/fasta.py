@@ -8,14 +8,20 @@ import threading
 from collections import OrderedDict
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
+from typing import Literal, get_args
 
 import pysam
 
 from genolm.errors import InputError
+from genolm.genome.contig_names import ContigNames
+from genolm.genome.contig_names import contig_alias as contig_alias  # other floors import it from here
 from genolm.genome.fasta_index import index_files, quiet_htslib
 from genolm.genome.interval import Interval
-from genolm.genome.sequence import LetterError, reverse_complement, upper_dna
+from genolm.genome.lines import placed
+from genolm.genome.sequence import LetterError, check_iupac, reverse_complement, upper_dna
+
+GenomePolicy = Literal["N", "raise", "keep"]
+"""What happens to ambiguous letters of a genome: read as N, refused, or kept."""
 
 _BLOCK = 1 << 16
 """Bases read and kept at a time: neighbouring windows and reference checks then cost no new read."""
@@ -39,15 +45,17 @@ class Genome:
         lengths: length of every contig in bases, in the order of the file.
 
     Raises:
-        InputError: no FASTA, no records, two records of one name, gzip that is not bgzip, a truncated file.
+        InputError: no FASTA, no records, two records of one name, gzip that is not bgzip, a truncated file, another
+            policy for ambiguous letters.
     """
 
-    def __init__(self, path: str | Path, *, iupac: Literal["N", "raise", "keep"] = "N") -> None:
+    def __init__(self, path: str | Path, *, iupac: GenomePolicy = "N") -> None:
+        check_iupac(iupac, get_args(GenomePolicy))
         self.path, self.iupac = Path(path), iupac
         self._index, self._block_index = index_files(self.path)
         self._open()
         self.lengths: dict[str, int] = dict(zip(self._file.references, self._file.lengths, strict=True))
-        self._aliases = _aliases(self.lengths)
+        self._names = ContigNames(self.lengths)
 
     def _open(self) -> None:
         self._lock, self._process = threading.Lock(), os.getpid()
@@ -80,31 +88,40 @@ class Genome:
         return f"Genome({str(self.path)!r}, {len(self.lengths)} contigs, {sum(self.lengths.values()):,} bases)"
 
     def __contains__(self, chrom: object) -> bool:
-        return isinstance(chrom, str) and (
-            chrom in self.lengths or len(self._aliases.get(contig_alias(chrom), ())) == 1
-        )
+        return isinstance(chrom, str) and len(self._names.candidates(chrom)) == 1
+
+    def contig(self, chrom: str) -> str | None:
+        """Return the file's own name of a contig, None if it has none.
+
+        Raises:
+            InputError: the name can mean several contigs.
+        """
+        with placed(self.path, None):
+            return self._names.find(chrom)
 
     def resolve(self, chrom: str) -> str:
-        """The file's own name of a contig: with or without ``chr``, ``MT`` for ``chrM``, whichever the case.
+        """Return the file's own name of a contig, by any name that `ContigNames` resolves.
 
         Raises:
             InputError: no contig of that name, or more than one that it could mean.
         """
-        if chrom in self.lengths:
-            return chrom
-        names = self._aliases.get(contig_alias(chrom), ())
-        if len(names) == 1:
-            return names[0]
-        if names:
-            raise InputError(f"could be any of the contigs {', '.join(names)}", file=self.path, value=chrom)
-        raise InputError(f"no such contig; the genome has {_listed(list(self.lengths))}", file=self.path, value=chrom)
+        name = self.contig(chrom)
+        if name is None:
+            known = _listed(list(self.lengths))
+            raise InputError(f"no such contig; the genome has {known}", file=self.path, value=chrom)
+        return name
 
-    def __getitem__(self, interval: Interval) -> str:
-        """The bases of an interval in upper case, reverse-complemented on ``-``, N where it is off the contig.
+    def __getitem__(self, interval: Interval | str) -> str:
+        """Return the bases of an interval in upper case, reverse-complemented on ``-``, N where it is off the contig.
+
+        Args:
+            interval: an `Interval` (0-based, half-open), or text that `Interval.parse` reads (1-based, inclusive):
+                ``genome["chr1:1-10"]`` is the first ten bases.
 
         Raises:
-            InputError: see `fetch`.
+            InputError: text that is no interval; also see `fetch`.
         """
+        interval = Interval.parse(interval) if isinstance(interval, str) else interval
         bases = self.fetch(interval.chrom, interval.start, interval.end)
         return reverse_complement(bases) if interval.strand == "-" else bases
 
@@ -128,7 +145,9 @@ class Genome:
         first, last = max(start, 0), min(end, length)
         if first >= last:
             raise InputError(
-                f"no base of {name} (1-{length:,}) lies in it", file=self.path, value=f"{chrom}:{start + 1}-{end}"
+                f"the interval lies beyond the ends of {name} (1-{length:,}): is it of another genome build?",
+                file=self.path,
+                value=f"{chrom}:{start + 1}-{end}",
             )
         bases = self._read(name, first, last)
         return bases if last - first == end - start else "N" * (first - start) + bases + "N" * (end - last)
@@ -200,21 +219,8 @@ class Genome:
         )
 
 
-def _reopened(path: Path, iupac: Literal["N", "raise", "keep"]) -> Genome:
+def _reopened(path: Path, iupac: GenomePolicy) -> Genome:
     return Genome(path, iupac=iupac)
-
-
-def contig_alias(name: str) -> str:
-    """What 22, chr22 and CHR22, or MT, M and chrM have in common: ``22``, ``m``."""
-    short = name.lower().removeprefix("chr")
-    return "m" if short == "mt" else short
-
-
-def _aliases(names: dict[str, int]) -> dict[str, list[str]]:
-    aliases: dict[str, list[str]] = {}
-    for name in names:
-        aliases.setdefault(contig_alias(name), []).append(name)
-    return aliases
 
 
 def _listed(names: list[str], limit: int = 6) -> str:

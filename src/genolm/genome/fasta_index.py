@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import stat
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,30 +16,76 @@ import pysam
 from genolm.errors import InputError
 from genolm.files.caches import temporary_cache, user_cache
 from genolm.files.names import as_argument, check_openable, is_file, longest_name, name_bytes, partial_path
+from genolm.genome.file_state import FileState, file_state
+from genolm.genome.index_check import MisfitError, check_index
 from genolm.genome.lines import check_whole, compression, open_bytes, text_lines
 
 _CHUNK = 1 << 20
+_BOM = b"\xef\xbb\xbf"
 
 
 def index_files(path: Path) -> tuple[Path, Path | None]:
-    """The ``.fai`` of a FASTA and, when it is bgzip, the ``.gzi``; made when missing or older than the FASTA.
+    """Return the ``.fai`` of a FASTA and, when it is bgzip, the ``.gzi``; made when missing, or when they do not fit.
 
-    An index older than its FASTA is left alone and a fresh one kept in the cache.
+    An index that is older than its FASTA or that does not fit it (see `genolm.genome.index_check`) is left alone and a
+    new one kept in the cache.
 
     Raises:
-        InputError: the file is no FASTA that can be read at random; see `genolm.genome.fasta.Genome`.
+        InputError: the file is no FASTA that can be read at random (see `genolm.genome.fasta.Genome`), or it ends
+            before the index says.
+
+    Warns:
+        UserWarning: the index beside the FASTA is new enough, but belongs to other content.
     """
     check_openable(path)
     kind = compression(path)
     _check_readable(path, kind)
     beside = _names(Path(f"{path}"), kind)
-    if all(_is_fresh(index, path) for index in beside if index is not None):
+    misfit = _misfit(path, beside)
+    if misfit == "":
         return beside
+    if misfit:
+        warnings.warn(
+            f"{path}: its index {beside[0].name} does not fit ({misfit}); a new one is kept in the cache", stacklevel=2
+        )
     missing = not any(index is not None and is_file(index) for index in beside)
     target = beside if missing and _may_write(path.parent) and _fit(beside) else _names(_cache_name(path), kind)
-    if not all(_is_fresh(index, path) for index in target if index is not None):
+    if _misfit(path, target) != "":
         _make(path, target)
+        if misfit := _misfit(path, target):
+            raise InputError(f"cannot be indexed, or changed while it was: {misfit}", file=path)
     return target
+
+
+_compared: dict[tuple[FileState | None, ...], str] = {}
+"""Why an index does not fit, empty if it does, by the states of the files that were compared in this process."""
+
+
+def _misfit(path: Path, names: tuple[Path, Path | None]) -> str | None:
+    """Why an index does not fit; empty if it does; None if there is none, or one older than the FASTA.
+
+    Raises:
+        InputError: the FASTA ends before its index says.
+    """
+    if not all(_is_fresh(index, path) for index in names if index is not None):
+        return None
+    states = tuple(file_state(one) for one in (path, *names))
+    if states not in _compared:
+        _compared[states] = _compare(path, names)
+    return _compared[states]
+
+
+def _compare(path: Path, names: tuple[Path, Path | None]) -> str:
+    try:
+        check_index(path, *names)
+    except MisfitError as error:
+        if error.cut:
+            raise InputError(
+                f"{error}: the file is cut off, or its index {names[0]} belongs to another file: fetch the file again, "
+                "or delete the index", file=path,
+            ) from None  # fmt: skip
+        return str(error)
+    return ""
 
 
 @contextmanager
@@ -113,8 +161,11 @@ def _make(path: Path, target: tuple[Path, Path | None]) -> None:
     fresh = [None if name is None else partial_path(name) for name in target]
     arguments = ["--fai-idx", str(fresh[0])] + ([] if fresh[1] is None else ["--gzi-idx", str(fresh[1])])
     try:
-        with quiet_htslib():
-            pysam.faidx(as_argument(path), *arguments)
+        if _has_mark(path):
+            _index_behind_mark(path, target[0], Path(str(fresh[0])))
+        else:
+            with quiet_htslib():
+                pysam.faidx(as_argument(path), *arguments)
         _check_complete(path, Path(str(fresh[0])))
         for made, name in zip(fresh, target, strict=True):
             if made is not None and name is not None:
@@ -128,9 +179,37 @@ def _make(path: Path, target: tuple[Path, Path | None]) -> None:
                     made.unlink(missing_ok=True)
 
 
+def _has_mark(path: Path) -> bool:
+    """Whether the text begins with a byte order mark; `InputError` for a compressed one, which cannot be indexed."""
+    with open_bytes(path) as file:
+        marked = file.read(len(_BOM)) == _BOM
+    if marked and compression(path) == "bgzip":
+        raise InputError(
+            "begins with a byte order mark, which an indexed bgzip file cannot have; remove it: "
+            f"bgzip -dc {path.name} | sed '1s/^\\xEF\\xBB\\xBF//' | bgzip > NEW_FILE", file=path,
+        )  # fmt: skip
+    return marked
+
+
+def _index_behind_mark(path: Path, target: Path, index: Path) -> None:
+    """Index a copy without the byte order mark, which htslib does not know; every offset then grows by its bytes."""
+    copy = partial_path(target.with_name(f"{target.name}.fa"))
+    try:
+        with path.open("rb") as source, copy.open("wb") as plain:
+            source.seek(len(_BOM))
+            shutil.copyfileobj(source, plain, _CHUNK)
+        with quiet_htslib():
+            pysam.faidx(str(copy), "--fai-idx", str(index))
+        rows = [line.split(b"\t") for line in index.read_bytes().splitlines()]
+        moved = [b"\t".join((*row[:2], b"%d" % (int(row[2]) + len(_BOM)), *row[3:])) for row in rows]
+        index.write_bytes(b"".join(row + b"\n" for row in moved))
+    finally:
+        copy.unlink(missing_ok=True)
+
+
 def _check_complete(path: Path, index: Path) -> None:
     """The indexer drops a record without a sequence or with a name it has met; we count what it kept."""
-    names = [line.split("\t", 1)[0] for line in index.read_text().splitlines()]
+    names = [line.split(b"\t", 1)[0] for line in index.read_bytes().splitlines()]
     if len(names) != _count_records(path) or not all(names):
         raise _explanation(path)
 
@@ -138,6 +217,7 @@ def _check_complete(path: Path, index: Path) -> None:
 def _count_records(path: Path) -> int:
     count, before = 0, b"\n"
     with open_bytes(path) as file:
+        before += file.read(len(_BOM)).removeprefix(_BOM)
         while chunk := file.read(_CHUNK):
             count += (before + chunk).count(b"\n>")
             before = chunk[-1:]

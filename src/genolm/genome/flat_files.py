@@ -2,8 +2,8 @@
 
 Biopython names no lines, takes a file that ends inside a sequence for a whole one, and passes over features that stand
 in other columns. So it is given one record at a time, and its lines are looked at beside what was read of them: each of
-these is an error that names file and line. Positions in the files are 1-based and inclusive; an `Interval` is 0-based
-and half-open.
+these is an error that names file and line. A feature whose location cannot be read is left out with a warning.
+Positions in the files are 1-based and inclusive; an `Interval` is 0-based and half-open.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from genolm.errors import GenolmError, InputError
 from genolm.genome.interval import Interval
+from genolm.genome.left_out import LeftOut
 from genolm.genome.lines import placed, text_lines
 from genolm.genome.sequence import upper_dna
 
@@ -26,6 +27,9 @@ FORMATS = {".gbk": "GenBank", ".gb": "GenBank", ".gbff": "GenBank", ".genbank": 
 """What the endings of file names mean; ``.gz`` or ``.bgz`` may follow."""
 
 _BEGINS = {"GenBank": "LOCUS ", "EMBL": "ID "}
+UNREAD = "a location that genolm does not read"
+"""Why a feature is left out whose location is of another form than spans, joined or ordered, on either strand."""
+
 _UNNAMED = ("", "<unknown id>", ".", "unknown")
 _BROKEN = (ValueError, AttributeError, IndexError, KeyError, TypeError, AssertionError)  # what Biopython raises
 _ONE = r"<?\d+(?:\.\.>?\d+)?"
@@ -117,17 +121,23 @@ def read_flat_file(path: str | Path, kinds: tuple[str, ...] = ("CDS",)) -> Itera
             locations may be of more forms, are left out.
 
     Raises:
-        InputError: another ending; no record, one that is cut off or that Biopython cannot read, a location that it
-            cannot read; names file and line.
+        InputError: another ending; no record, one that is cut off or that Biopython cannot read, or, after the last
+            record, no feature whose location can be read; names file and line.
         GenolmError: Biopython is not installed (extra ``genbank``).
+
+    Warns:
+        UserWarning: once, after the last record, of features whose location cannot be read: they are left out.
     """
     path = Path(path)
     form = flat_format(path)
     if form is None:
         raise InputError(f"GenBank and EMBL files end in {', '.join(FORMATS)}, also with .gz", file=path)
-    parser = _parser()
+    parser, left_out, kept = _parser(), LeftOut(path), 0
     for text in _texts(path, form):
-        yield text.record(text.parsed(parser), kinds)
+        record = text.record(parser, kinds, left_out)
+        kept += len(record.features)
+        yield record
+    left_out.report(kept)
 
 
 def _parser() -> Any:
@@ -159,11 +169,16 @@ def _texts(path: Path, form: str) -> Iterator[_Text]:
 
 
 class _Start(NamedTuple):
-    """A feature as text: its first line in the file, 1-based."""
+    """A feature as text: its lines in the file, 1-based."""
 
-    line: int
+    lines: tuple[int, ...]
     kind: str
     location: str
+
+    @property
+    def line(self) -> int:
+        """Its first line."""
+        return self.lines[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,45 +190,68 @@ class _Text:
     lines: Sequence[str]
     last: int
 
-    def parsed(self, parser: Any) -> Any:
-        """The record as Biopython has it."""
+    def record(self, parser: Any, kinds: tuple[str, ...], left_out: LeftOut) -> FlatRecord:
+        """The record with the features of these kinds; those with a location that cannot be read are left out."""
+        starts, parsed = self._parsed(parser, kinds, left_out)
+        name = parsed.name if parsed.id in _UNNAMED else parsed.id
+        self._check_columns(starts, [feature.type for feature in parsed.features])
+        features = list[FlatFeature]()
+        for start, feature in zip(starts, parsed.features):
+            if start.kind.endswith(kinds):
+                try:
+                    features.append(_feature(start, feature, name))
+                except InputError as error:
+                    left_out.add(error.message, start.line, error.value)
+        letters = str(parsed.seq) if parsed.seq.defined else ""
+        return FlatRecord(name, tuple(features), letters, self.path, self.last)
+
+    def _parsed(self, parser: Any, kinds: tuple[str, ...], left_out: LeftOut) -> tuple[list[_Start], Any]:
+        """The features as text and the record as Biopython has it, both without what Biopython stumbles over."""
+        starts = self._starts()
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of what nothing here reads, or what is checked here
-                found = next(parser.parse(io.StringIO("\n".join(self.lines) + "\n"), self.form.lower()), None)
+            return starts, self._read(parser, frozenset())
+        except _BROKEN as error:
+            broken = [start for start in starts if not _is_readable(start.location)]
+            if not broken:
+                self._refuse(error)
+            self._check_kinds(broken)
+        try:
+            parsed = self._read(parser, frozenset(line for start in broken for line in start.lines))
         except _BROKEN as error:
             self._refuse(error)
+        for start in broken:
+            if start.kind.endswith(kinds):
+                left_out.add(UNREAD, start.line, start.location)
+        return [start for start in starts if start not in broken], parsed
+
+    def _check_kinds(self, broken: Sequence[_Start]) -> None:
+        """A line that is no feature at all, such as sequence without ORIGIN, spoils the record."""
+        first = self.last - len(self.lines) + 1
+        for start in broken:
+            text = self.lines[start.line - first]
+            if text[2:5].strip() or not text[5:6].strip():
+                raise InputError(UNREAD, file=self.path, line=start.line, value=start.location)
+
+    def _read(self, parser: Any, without: frozenset[int]) -> Any:
+        """The record as Biopython has it, without some lines."""
+        first = self.last - len(self.lines) + 1
+        lines = [line for number, line in enumerate(self.lines, start=first) if number not in without]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what nothing here reads, or what is checked here
+            found = next(parser.parse(io.StringIO("\n".join(lines) + "\n"), self.form.lower()), None)
         if found is None:
             raise InputError(f"no {self.form} record begins before this line", file=self.path, line=self.last)
         return found
 
-    def record(self, parsed: Any, kinds: tuple[str, ...]) -> FlatRecord:
-        """The record with the features of these kinds."""
-        name = parsed.name if parsed.id in _UNNAMED else parsed.id
-        starts = self._starts()
-        self._check_columns(starts, [feature.type for feature in parsed.features])
-        features = tuple(
-            self._feature(start, feature, name)
-            for start, feature in zip(starts, parsed.features)
-            if start.kind.endswith(kinds)
-        )
-        letters = str(parsed.seq) if parsed.seq.defined else ""
-        return FlatRecord(name, features, letters, self.path, self.last)
-
-    def _feature(self, start: _Start, feature: Any, record: str) -> FlatFeature:
-        with placed(self.path, start.line):
-            parts = _parts(feature.location, start.location, record)
-        qualifiers = {name: values[0] for name, values in feature.qualifiers.items()}
-        return FlatFeature(start.kind, parts, start.location, qualifiers, start.line)
-
     def _starts(self) -> list[_Start]:
-        features = list[tuple[int, list[str]]]()
+        features = list[tuple[list[int], list[str]]]()
         for number, line in self._table():
             if line[:21].strip():
-                features.append((number, [line.strip()]))
+                features.append(([number], [line.strip()]))
             elif features:
+                features[-1][0].append(number)
                 features[-1][1].append(line.strip())
-        return [_start(number, "".join(lines)) for number, lines in features]
+        return [_start(tuple(numbers), "".join(lines)) for numbers, lines in features]
 
     def _table(self) -> Iterator[tuple[int, str]]:
         """The numbered lines of the feature table, those of EMBL without their FT."""
@@ -238,19 +276,21 @@ class _Text:
                 )
 
     def _refuse(self, error: Exception) -> NoReturn:
-        """Says what Biopython stumbled over: a location, if it is one."""
-        for start in self._starts():
-            if not _is_readable(start.location):
-                with placed(self.path, start.line):
-                    raise _unread(start.location)
         told = " ".join(str(error).split()) or "its lines are not in order"
         raise InputError(f"not readable as {self.form}: {told}", file=self.path, line=self.last) from None
 
 
-def _start(number: int, text: str) -> _Start:
+def _feature(start: _Start, feature: Any, record: str) -> FlatFeature:
+    """A feature as Biopython has it; `InputError` when its location is not read."""
+    parts = _parts(feature.location, start.location, record)
+    qualifiers = {name: values[0] for name, values in feature.qualifiers.items()}
+    return FlatFeature(start.kind, parts, start.location, qualifiers, start.line)
+
+
+def _start(lines: tuple[int, ...], text: str) -> _Start:
     """``text`` is the feature in one line; locations have no slash, qualifiers begin with one."""
     kind, _, rest = text.partition(" ")
-    return _Start(number, kind, rest.partition("/")[0].replace(" ", ""))
+    return _Start(lines, kind, rest.partition("/")[0].replace(" ", ""))
 
 
 def _is_readable(location: str) -> bool:
@@ -277,4 +317,4 @@ def _parts(place: Any, location: str, record: str) -> tuple[Interval, ...]:
 
 
 def _unread(location: str) -> InputError:
-    return InputError("a location that genolm does not read", value=location)
+    return InputError(UNREAD, value=location)

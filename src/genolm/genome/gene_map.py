@@ -6,22 +6,30 @@ and half-open.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from genolm.errors import InputError
+from genolm.genome.annotation_lines import (
+    Form,
+    annotation_lines,
+    attributes,
+    feature_interval,
+    gtf_attributes,
+    is_unstranded,
+    note_circle,
+    within_circle,
+)
+from genolm.genome.contig_names import ContigNames
 from genolm.genome.flat_files import FORMATS, flat_format, read_flat_file
-from genolm.genome.genes import feature_interval
-from genolm.genome.gff3 import attributes as gff3_attributes
 from genolm.genome.interval import Interval
-from genolm.genome.lines import text_lines
+from genolm.genome.left_out import LeftOut
+from genolm.genome.lines import placed
 
 _LINES = (".gff3", ".gff", ".gtf")
 _GENIC = ("RNA", "gene", "CDS", "exon", "transcript", "UTR")
-_GTF_PAIR = re.compile(r'(\w+) "?([^";]*)"?')
 _NAMES = ("locus_tag", "gene", "Name", "protein_id", "transcript_id", "gene_id", "ID", "Parent")
 
 
@@ -33,12 +41,16 @@ class _Feature(NamedTuple):
         name: what it is called.
         coding: whether it is translated: a CDS, and of no pseudogene.
         parts: where it lies.
+        line: where it begins in the file, 1-based.
+        stranded: whether its strand is known.
     """
 
     key: str
     name: str
     coding: bool
     parts: tuple[Interval, ...]
+    line: int
+    stranded: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +59,14 @@ class CodingGene:
 
     Attributes:
         id: its name in the annotation.
-        parts: by rising coordinate, on one contig.
+        parts: by rising coordinate, on one contig; each on its strand, which differs where transcripts are joined
+            after transcription (trans-splicing).
+        line: where it begins in the file, 1-based.
     """
 
     id: str
     parts: tuple[Interval, ...]
+    line: int | None = field(default=None, compare=False, repr=False)
 
     @property
     def interval(self) -> Interval:
@@ -67,52 +82,83 @@ class GeneMap:
         file: where they stand.
         coding: the coding genes, in the order of the file.
         genic: all features that belong to genes, coding or not.
+        circular: contigs that the annotation calls circular.
     """
 
     file: Path
     coding: tuple[CodingGene, ...]
     genic: tuple[Interval, ...] = field(repr=False)
+    circular: frozenset[str] = frozenset()
 
     def on(self, lengths: Mapping[str, int]) -> GeneMap:
-        """The genes that lie on these contigs, under their names; ``NC_000908.2`` and ``NC_000908`` are one name.
+        """Return the genes that lie on these contigs, under their names (see `ContigNames`).
+
+        What reaches over the end of a circular contig goes on at its first base.
 
         Args:
             lengths: bases of every contig.
 
         Raises:
-            InputError: no coding gene lies on any of them, or one begins beyond the end of its contig.
+            InputError: no coding gene lies on any of them, one begins beyond the end of its contig, or a name can mean
+                several contigs.
         """
-        names = _own_names({one.chrom for one in self.genic}, lengths)
+        names = self._own_names(lengths)
         kept = [
-            CodingGene(gene.id, tuple(replace(part, chrom=chrom) for part in gene.parts))
+            CodingGene(gene.id, tuple(sorted(self._placed(gene.parts, names, lengths))), gene.line)
             for gene in self.coding
-            if (chrom := names.get(gene.parts[0].chrom)) is not None
+            if gene.parts[0].chrom in names
         ]
         if not kept:
             raise InputError("no coding gene lies on a contig of the genome", file=self.file)
         for gene in kept:
-            if gene.interval.start >= lengths[gene.interval.chrom]:
-                raise InputError(
-                    f"the gene begins beyond the end of its contig, which has {lengths[gene.interval.chrom]:,} bases: "
-                    "the annotation is of another genome",
-                    file=self.file,
-                    value=f"{gene.id} {gene.interval}",
-                )
-        genic = [replace(one, chrom=names[one.chrom]) for one in self.genic if one.chrom in names]
-        return GeneMap(self.file, tuple(kept), tuple(genic))
+            self._check(gene, lengths[gene.interval.chrom])
+        genic = tuple(self._placed((one for one in self.genic if one.chrom in names), names, lengths))
+        circular = frozenset(names[name] for name in self.circular if name in names)
+        return GeneMap(self.file, tuple(kept), genic, circular)
+
+    def _own_names(self, lengths: Mapping[str, int]) -> dict[str, str]:
+        """The genome's name of each contig that it has."""
+        contigs = ContigNames(lengths)
+        with placed(self.file, None):
+            found = {name: contigs.find(name) for name in {one.chrom: None for one in self.genic}}
+        return {name: own for name, own in found.items() if own is not None}
+
+    def _placed(
+        self, parts: Iterable[Interval], names: Mapping[str, str], lengths: Mapping[str, int]
+    ) -> Iterator[Interval]:
+        for part in parts:
+            own = replace(part, chrom=names[part.chrom])
+            yield from within_circle(own, lengths[own.chrom]) if part.chrom in self.circular else (own,)
+
+    def _check(self, gene: CodingGene, length: int) -> None:
+        if gene.interval.start >= length:
+            raise InputError(
+                f"the gene begins beyond the end of its contig, which has {length:,} bases: "
+                "the annotation is of another genome",
+                file=self.file,
+                line=gene.line,
+                value=f"{gene.id} {gene.interval}",
+            )
 
 
 def read_gene_map(path: str | Path) -> GeneMap:
     """Read the genes of a GFF3, GTF, GenBank or EMBL file, plain or compressed; its ending says which it is.
 
     Raises:
-        InputError: another ending, or a file that is not what its ending says; names file and, of text lines, line.
+        InputError: another ending, a file that is not what its ending says, or none of whose coding features can be
+            used; names file and line.
         GenolmError: a GenBank or EMBL file and no Biopython (extra ``genbank``).
+
+    Warns:
+        UserWarning: once, of coding features that cannot be used, for want of a strand or of a location that can be
+            read: they are left out.
     """
     path = Path(path)
     ending = Path(path.name.lower().removesuffix(".gz").removesuffix(".bgz")).suffix
     if ending in _LINES:
-        return _collected(path, _line_features(path, gtf=ending == ".gtf"))
+        circles: dict[str, int] = {}
+        genes = _collected(path, _line_features(path, "GTF" if ending == ".gtf" else "GFF3", circles))
+        return replace(genes, circular=frozenset(circles))
     if flat_format(path):
         return _collected(path, _flat_features(path))
     raise InputError(f"genes are read from {', '.join((*_LINES, *FORMATS))}, also with .gz", file=path)
@@ -126,12 +172,16 @@ def _name(attributes: Mapping[str, str], place: Interval) -> str:
 def _collected(path: Path, features: Iterable[_Feature]) -> GeneMap:
     coding: dict[str, list[_Feature]] = {}
     genic = list[Interval]()
+    left_out = LeftOut(path)
     for feature in features:
         genic += feature.parts
-        if feature.coding:
+        if feature.coding and not feature.stranded:
+            left_out.add("a coding feature without a strand", feature.line, feature.name)
+        elif feature.coding:
             coding.setdefault(feature.key, []).append(feature)
+    left_out.report(len(coding))
     genes = [
-        CodingGene(parts[0].name, tuple(sorted(part for one in parts for part in one.parts)))
+        CodingGene(parts[0].name, tuple(sorted({part for one in parts for part in one.parts})), parts[0].line)
         for parts in coding.values()
     ]
     return GeneMap(path, tuple(genes), tuple(genic))
@@ -144,51 +194,22 @@ def _flat_features(path: Path) -> Iterator[_Feature]:
             if feature.parts:
                 name = _name(feature.qualifiers, min(feature.parts))
                 coding = feature.kind == "CDS" and not feature.pseudo
-                yield _Feature(f"line {feature.line}", name, coding, feature.parts)
+                yield _Feature(f"line {feature.line}", name, coding, feature.parts, feature.line)
 
 
-def _line_features(path: Path, *, gtf: bool) -> Iterator[_Feature]:
-    form = "GTF" if gtf else "GFF3"
-    for number, line in text_lines(path):
-        if line.startswith("##FASTA"):
-            return
-        if not line.strip() or line.startswith("#"):
-            continue
-        columns = line.split("\t")
-        if len(columns) != 9:
-            raise InputError(f"a {form} line has 9 columns, this one {len(columns)}", file=path, line=number)
+def _line_features(path: Path, form: Form, circles: dict[str, int]) -> Iterator[_Feature]:
+    """The features of genes; circular contigs are entered into ``circles``."""
+    for number, columns in annotation_lines(path, form):
         if columns[2].endswith(_GENIC):
             yield _line_feature(columns, path, number, form)
+        elif form == "GFF3":
+            note_circle(circles, columns, path, number)
 
 
-def _line_feature(columns: list[str], path: Path, number: int, form: str) -> _Feature:
-    coding = columns[2] == "CDS"
-    if not coding and columns[6] not in ("+", "-"):
-        columns = [*columns[:6], "+", *columns[7:]]  # which strand does not matter
+def _line_feature(columns: list[str], path: Path, number: int, form: Form) -> _Feature:
     place = feature_interval(columns, path, number, form)
-    attributes = _gtf_attributes(columns[8]) if form == "GTF" else gff3_attributes(columns[8])
-    key = attributes.get("ID") or attributes.get("transcript_id") or attributes.get("Parent") or f"line {number}"
-    pseudo = attributes.get("pseudo", "").lower() == "true" or "pseudogene" in attributes
-    return _Feature(f"{place.chrom} {key}", _name(attributes, place), coding and not pseudo, (place,))
-
-
-def _gtf_attributes(text: str) -> dict[str, str]:
-    return {key: value.strip() for key, value in _GTF_PAIR.findall(text)}
-
-
-def _own_names(named: Iterable[str], contigs: Iterable[str]) -> dict[str, str]:
-    """The contig that each name means: that of the same name, else the only one of the same accession."""
-    same: dict[str, list[str]] = {}
-    for contig in contigs:
-        same.setdefault(_accession(contig), []).append(contig)
-    found = {}
-    for name in named:
-        candidates = same.get(_accession(name), [])
-        if name in candidates or len(candidates) == 1:
-            found[name] = name if name in candidates else candidates[0]
-    return found
-
-
-def _accession(name: str) -> str:
-    """``NC_000908`` of ``NC_000908.2``."""
-    return re.sub(r"\.\d+$", "", name)
+    told = gtf_attributes(columns[8]) if form == "GTF" else attributes(columns[8])
+    key = told.get("ID") or told.get("transcript_id") or told.get("Parent") or f"line {number}"
+    pseudo = told.get("pseudo", "").lower() == "true" or "pseudogene" in told
+    coding = columns[2] == "CDS" and not pseudo
+    return _Feature(f"{place.chrom} {key}", _name(told, place), coding, (place,), number, not is_unstranded(columns))

@@ -5,17 +5,25 @@ GTF positions are 1-based and inclusive; a `Transcript` is 0-based and half-open
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from genolm.errors import InputError
+from genolm.files.names import partial_path
+from genolm.genome.annotation_lines import (
+    annotation_lines,
+    feature_interval,
+    gtf_attributes,
+    is_unstranded,
+    within_circle,
+)
 from genolm.genome.interval import Interval
-from genolm.genome.lines import text_lines
+from genolm.genome.left_out import LeftOut
 
-_ATTRIBUTE = re.compile(r'(\w+) (?:"([^"]*)"|([^\s;]+))')
-_USED = ("exon", "CDS", "stop_codon")
+PARTS = ("exon", "CDS", "stop_codon")
+"""Features that make up a transcript."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,26 +79,27 @@ class Transcript:
 
 
 def read_gtf(path: str | Path) -> Iterator[Transcript]:
-    """Read the transcripts of a GTF (plain, gzip or bgzip), in the order in which their first exon appears.
+    """Read the transcripts of a GTF (plain, gzip or bgzip), in the order in which their first feature appears.
 
-    Only the features ``exon``, ``CDS`` and ``stop_codon`` are looked at.
+    Only the features ``exon``, ``CDS`` and ``stop_codon`` are read. A transcript whose ``transcript_id`` appears on
+    several contigs is one transcript on each. Where a transcript has coding features and no exons, as in bacterial
+    files, the coding features are its exons.
 
     Raises:
-        InputError: a line without nine columns, a position that is no number, no ``transcript_id``; names file, line.
+        InputError: a line without nine columns, a position that is no number, or no transcript that can be used; names
+            file and line.
+
+    Warns:
+        UserWarning: once, of features without ``transcript_id`` and of transcripts without a strand, on both strands,
+            or with exons that overlap: they are left out.
     """
     path = Path(path)
-    drafts: dict[str, Draft] = {}
-    for number, line in text_lines(path):
-        if not line.strip() or line.startswith("#"):
-            continue
-        columns = line.split("\t")
-        if len(columns) != 9:
-            raise InputError(f"a GTF line has 9 columns, this one {len(columns)}", file=path, line=number)
-        if columns[2] in _USED:
-            _add(drafts, columns, path, number)
-    for draft in drafts.values():
-        if draft.exons:
-            yield draft.transcript()
+    drafts: dict[tuple[str, str], Draft] = {}
+    left_out = LeftOut(path)
+    for number, columns in annotation_lines(path, "GTF"):
+        if columns[2] in PARTS:
+            _add(drafts, columns, left_out, number)
+    yield from finished(drafts.values(), left_out)
 
 
 def write_gtf(path: str | Path, transcripts: Iterable[Transcript], *, source: str = "genolm") -> Path:
@@ -100,7 +109,7 @@ def write_gtf(path: str | Path, transcripts: Iterable[Transcript], *, source: st
     number of its first bases that complete a codon begun before it. The file appears only when it is complete.
     """
     path = Path(path)
-    partial = path.with_name(f".{path.name}.partial")
+    partial = partial_path(path)
     try:
         with partial.open("w", encoding="utf-8", newline="\n") as file:
             for transcript in transcripts:
@@ -113,49 +122,130 @@ def write_gtf(path: str | Path, transcripts: Iterable[Transcript], *, source: st
 
 @dataclass(slots=True)
 class Draft:
-    """A transcript while its features are read; they may come in any order."""
+    """A transcript of one contig while its features are read; they may come in any order.
+
+    Attributes:
+        id: the transcript's name.
+        gene: the gene's name.
+        line: line of its first feature, 1-based.
+        symbol: what people call the gene.
+        exons: as they were read.
+        coding: likewise.
+        unstranded: whether a feature does not say on which strand it lies.
+    """
 
     id: str
     gene: str
+    line: int
     symbol: str = ""
     exons: list[Interval] = field(default_factory=list)
     coding: list[Interval] = field(default_factory=list)
+    unstranded: bool = False
 
-    def transcript(self) -> Transcript:
-        """The transcript; the coding part reaches from the first to the last coding feature."""
-        coding = None
-        if self.coding:
-            first = self.coding[0]
-            start, end = min(part.start for part in self.coding), max(part.end for part in self.coding)
-            coding = Interval(first.chrom, start, end, first.strand)
-        return Transcript(self.id, self.gene, tuple(sorted(self.exons)), coding, self.symbol)
+    def add(self, columns: list[str], path: Path, number: int, form: str) -> None:
+        """Add the feature of a line.
+
+        Raises:
+            InputError: see `feature_interval`.
+        """
+        part = feature_interval(columns, path, number, form)
+        (self.exons if columns[2] == "exon" else self.coding).append(part)
+        self.unstranded |= is_unstranded(columns)
+
+    @property
+    def flaw(self) -> str:
+        """Why no transcript can be made of it; empty if one can."""
+        if self.unstranded:
+            return "a transcript without a strand"
+        if len({part.strand for part in (*self.exons, *self.coding)}) > 1:
+            return "a transcript with exons on both strands"
+        exons = sorted(set(self.exons))
+        if any(right.start < left.end for left, right in itertools.pairwise(exons)):
+            return "a transcript with exons that overlap"
+        if exons and any(part.start < exons[0].start or part.end > exons[-1].end for part in self.coding):
+            return "a transcript with a coding part outside its exons"
+        return ""
+
+    def transcripts(self, circles: Mapping[str, int]) -> Iterator[Transcript]:
+        """Yield the transcript; where it crosses the origin of a circular contig, what lies before it and behind it.
+
+        The coding part reaches from the first to the last coding feature.
+
+        Args:
+            circles: bases of the circular contigs.
+        """
+        exons = sorted(set(self.exons)) or _joined(self.coding)
+        length = circles.get(exons[0].chrom)
+        if length is None or exons[-1].end <= length:
+            yield self._transcript(exons, self.coding)
+            return
+        sides = [_before_and_behind(parts, length) for parts in (exons, self.coding)]
+        for own, coding in zip(*sides):
+            if own:
+                yield self._transcript(own, coding)
+
+    def _transcript(self, exons: list[Interval], coding: list[Interval]) -> Transcript:
+        whole = None
+        if coding:
+            start, end = min(part.start for part in coding), max(part.end for part in coding)
+            whole = Interval(coding[0].chrom, start, end, coding[0].strand)
+        return Transcript(self.id, self.gene, tuple(exons), whole, self.symbol)
 
 
-def _add(drafts: dict[str, Draft], columns: list[str], path: Path, number: int) -> None:
-    attributes = {name: quoted or bare for name, quoted, bare in _ATTRIBUTE.findall(columns[8])}
-    name = attributes.get("transcript_id")
-    if not name:
-        raise InputError("a GTF feature without transcript_id", file=path, line=number, value=columns[8])
-    draft = drafts.setdefault(name, Draft(name, attributes.get("gene_id", name), attributes.get("gene_name", "")))
-    part = feature_interval(columns, path, number)
-    (draft.exons if columns[2] == "exon" else draft.coding).append(part)
-
-
-def feature_interval(columns: list[str], path: Path, number: int, form: str = "GTF") -> Interval:
-    """Where a line of nine columns lies.
+def finished(
+    drafts: Iterable[Draft], left_out: LeftOut, circles: Mapping[str, int] | None = None
+) -> Iterator[Transcript]:
+    """Yield the transcripts of a file that was read; report those that cannot be used.
 
     Raises:
-        InputError: a position that is no number or out of order, a strand that is neither; names file and line.
+        InputError: none can be used.
     """
-    try:
-        start, end = int(columns[3]), int(columns[4])
-    except ValueError as error:
-        raise InputError(f"a {form} position is no number", file=path, line=number, value=columns[3:5]) from error
-    if not 1 <= start <= end:
-        raise InputError(f"a {form} feature needs 1 <= start <= end", file=path, line=number, value=columns[3:5])
-    if columns[6] not in "+-" or not columns[6]:
-        raise InputError(f"a {form} strand is + or -", file=path, line=number, value=columns[6])
-    return Interval(columns[0], start - 1, end, columns[6])
+    kept = list[Draft]()
+    for draft in drafts:
+        if flaw := draft.flaw:
+            left_out.add(flaw, draft.line, draft.id)
+        else:
+            kept.append(draft)
+    left_out.report(len(kept))
+    for draft in kept:
+        yield from draft.transcripts(circles or {})
+
+
+def named_feature(kind: str) -> str:
+    """Return the kind of a feature with its article: ``an exon``, ``a CDS``."""
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+def _joined(parts: Iterable[Interval]) -> list[Interval]:
+    """The bases that some intervals of one strand cover, by rising coordinate."""
+    joined = list[Interval]()
+    for part in sorted(parts):
+        if joined and part.start <= joined[-1].end:
+            part = Interval(part.chrom, joined[-1].start, max(joined.pop().end, part.end), part.strand)
+        joined.append(part)
+    return joined
+
+
+def _before_and_behind(parts: Iterable[Interval], length: int) -> tuple[list[Interval], list[Interval]]:
+    """Parts before the origin of a circular contig, and those behind it, where positions begin at 0 again."""
+    before, behind = list[Interval](), list[Interval]()
+    for part in parts:
+        pieces = within_circle(part, length)
+        (behind if part.start >= length else before).append(pieces[0])
+        behind += pieces[1:]
+    return before, behind
+
+
+def _add(drafts: dict[tuple[str, str], Draft], columns: list[str], left_out: LeftOut, number: int) -> None:
+    told = gtf_attributes(columns[8])
+    name = told.get("transcript_id")
+    if not name:
+        left_out.add(f"{named_feature(columns[2])} without transcript_id", number, columns[8].strip())
+        return
+    key = (columns[0], name)
+    if key not in drafts:
+        drafts[key] = Draft(name, told.get("gene_id", name), number, told.get("gene_name", ""))
+    drafts[key].add(columns, left_out.file, number, "GTF")
 
 
 def _clip(parts: Iterable[Interval], start: int, end: int) -> tuple[Interval, ...]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import unquote
 
 from genolm.errors import InputError
-from genolm.genome.genes import Draft, Transcript, feature_interval, read_gtf
-from genolm.genome.lines import text_lines
+from genolm.genome.annotation_lines import annotation_lines, attributes, note_circle, parents
+from genolm.genome.genes import PARTS, Draft, Transcript, finished, named_feature, read_gtf
+from genolm.genome.left_out import LeftOut
 
-_PARTS = ("exon", "CDS", "stop_codon")
 _GFF3 = (".gff3", ".gff")
 _GTF = (".gtf",)
 
@@ -31,62 +30,65 @@ def read_genes(path: str | Path) -> Iterator[Transcript]:
 
 
 def read_gff3(path: str | Path) -> Iterator[Transcript]:
-    """Read the transcripts of a GFF3 (plain, gzip or bgzip), in the order in which their first exon appears.
+    """Read the transcripts of a GFF3 (plain, gzip or bgzip), in the order in which their first feature appears.
 
     A transcript is what exons name as their ``Parent``; its own ``Parent`` is the gene, whose ``Name`` is the symbol.
+    One whose features lie on several contigs is one transcript on each. Where there are coding features and no exons,
+    as in bacterial files, the coding features are the exons; a ``CDS`` without ``Parent`` is a transcript of its own
+    (all lines of one ``ID``). A transcript over the origin of a circular contig (``Is_circular=true``) is two.
 
     Raises:
-        InputError: a line without nine columns, a position that is no number, an exon without ``Parent``; names file
-            and line.
+        InputError: a line without nine columns, a position that is no number, or no transcript that can be used; names
+            file and line.
+
+    Warns:
+        UserWarning: once, of exons without ``Parent`` and of transcripts without a strand, on both strands, or with
+            exons that overlap: they are left out.
     """
     path = Path(path)
-    drafts: dict[str, Draft] = {}
-    parents: dict[str, str] = {}
+    drafts: dict[tuple[str, str], Draft] = {}
+    parent_of: dict[str, str] = {}
     names: dict[str, str] = {}
-    for number, line in text_lines(path):
-        if line.startswith("##FASTA"):
-            break
-        if not line.strip() or line.startswith("#"):
-            continue
-        columns = line.split("\t")
-        if len(columns) != 9:
-            raise InputError(f"a GFF3 line has 9 columns, this one {len(columns)}", file=path, line=number)
-        if columns[2] in _PARTS:
-            _add(drafts, columns, path, number)
+    circles: dict[str, int] = {}
+    left_out = LeftOut(path)
+    for number, columns in annotation_lines(path, "GFF3"):
+        if columns[2] in PARTS:
+            _add(drafts, columns, left_out, number)
         else:
-            _note(attributes(columns[8]), parents, names)
+            note_circle(circles, columns, path, number)
+            _note(columns[8], parent_of, names)
     for draft in drafts.values():
-        gene = parents.get(draft.id, draft.id)
-        draft.id, draft.gene, draft.symbol = _bare(draft.id), _bare(gene), names.get(gene, "")
-        if draft.exons:
-            yield draft.transcript()
+        gene = parent_of.get(draft.id, draft.gene)
+        draft.id, draft.gene, draft.symbol = _bare(draft.id), _bare(gene), names.get(gene, draft.symbol)
+    yield from finished(drafts.values(), left_out, circles)
 
 
-def _add(drafts: dict[str, Draft], columns: list[str], path: Path, number: int) -> None:
-    transcripts = attributes(columns[8]).get("Parent")
-    if not transcripts:
-        raise InputError(f"a GFF3 {columns[2]} without Parent", file=path, line=number, value=columns[8])
-    part = feature_interval(columns, path, number, "GFF3")
-    for transcript in transcripts.split(","):
-        draft = drafts.setdefault(transcript, Draft(transcript, transcript))
-        (draft.exons if columns[2] == "exon" else draft.coding).append(part)
+def _add(drafts: dict[tuple[str, str], Draft], columns: list[str], left_out: LeftOut, number: int) -> None:
+    transcripts = parents(columns[8])
+    for transcript in transcripts:
+        draft = drafts.setdefault((columns[0], transcript), Draft(transcript, transcript, number))
+        draft.add(columns, left_out.file, number, "GFF3")
+    if transcripts:
+        return
+    if columns[2] != "CDS":
+        left_out.add(f"{named_feature(columns[2])} without Parent", number, columns[8].strip())
+        return
+    told = attributes(columns[8])
+    name = told.get("ID") or f"line {number}"
+    draft = drafts.setdefault((columns[0], f"CDS {name}"), Draft(name, name, number, told.get("Name", "")))
+    draft.add(columns, left_out.file, number, "GFF3")
 
 
-def _note(attributes: dict[str, str], parents: dict[str, str], names: dict[str, str]) -> None:
-    """What a gene or a transcript is called, and which gene a transcript belongs to."""
-    name = attributes.get("ID")
+def _note(text: str, parent_of: dict[str, str], names: dict[str, str]) -> None:
+    """Enter what a gene or a transcript is called, and which gene a transcript belongs to."""
+    told = attributes(text)
+    name = told.get("ID")
     if name is None:
         return
-    if "Parent" in attributes:
-        parents[name] = attributes["Parent"]
-    if "Name" in attributes:
-        names[name] = attributes["Name"]
-
-
-def attributes(text: str) -> dict[str, str]:
-    """The ninth column of a GFF3 line by key."""
-    pairs = (pair.partition("=") for pair in text.strip().split(";"))
-    return {key.strip(): unquote(value) for key, found, value in pairs if found}
+    if "Parent" in told:
+        parent_of[name] = parents(text)[0] if parents(text) else told["Parent"]
+    if "Name" in told:
+        names[name] = told["Name"]
 
 
 def _bare(name: str) -> str:

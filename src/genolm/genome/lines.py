@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from genolm.errors import InputError
-from genolm.files.pointers import LONGEST, REMEDY, is_pointer
+from genolm.genome.file_kinds import HEAD, check_kind, check_line_ends
 
 GZIP_MAGIC = b"\x1f\x8b"
 BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
@@ -43,12 +43,10 @@ def compression(path: Path) -> str:
     if is_pipe(path):
         raise InputError("is a pipe, which can be read only once; save it as a file first", file=path)
     with _explained(path), path.open("rb") as file:
-        head = file.read(LONGEST)
-    if is_pointer(head):
-        raise InputError(REMEDY, file=path)
+        head = file.read(18)
     if not head.startswith(GZIP_MAGIC):
         return "plain"
-    return "bgzip" if len(head) >= 18 and head[3] & 4 and head[12:14] == b"BC" else "gzip"
+    return "bgzip" if len(head) == 18 and head[3] & 4 and head[12:14] == b"BC" else "gzip"
 
 
 def check_whole(path: Path) -> None:
@@ -68,9 +66,16 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
     """Opens a file for reading, uncompressed on the way when it is gzip or bgzip; ``-`` is standard input.
 
     Raises:
-        InputError: missing, a folder, a pipe, not readable, or a bgzip file cut between two blocks; standard input that
-            was read before.
+        InputError: missing, a folder, a pipe, not readable, a bgzip file cut between two blocks, standard input that was
+            read before, or what :func:`genolm.genome.file_kinds.check_kind` recognises: an archive, a web page, UTF-16.
     """
+    with _opened(path) as file:
+        check_kind(_head(file, path), path)
+        yield cast(BinaryIO, file)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[io.BufferedReader]:
     if str(path) == "-":
         yield _uncompressed(_standard_input())
         return
@@ -79,20 +84,28 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
         check_whole(path)
     with _explained(path), path.open("rb", buffering=_BUFFER) as file:
         if kind == "plain":
-            yield file
+            yield cast(io.BufferedReader, file)
         else:
             with gzip.open(file, "rb") as inside:
-                yield cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, inside), _BUFFER))
+                yield io.BufferedReader(cast(io.RawIOBase, inside), _BUFFER)
+
+
+def _head(file: io.BufferedReader, path: Path) -> bytes:
+    """The first bytes of a file, which stay to be read."""
+    with _explained(path):
+        return file.peek(HEAD)
 
 
 def byte_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yields ``(line number, line)`` of a file, 1-based, without the line end (``\\n`` or ``\\r\\n``).
 
     Raises:
-        InputError: see `open_bytes`; also damaged or truncated compression, naming the line it was met after.
+        InputError: see `open_bytes`; lines that end in carriage returns alone; also damaged or truncated compression,
+            naming the line it was met after.
     """
     number = 0
     with open_bytes(path) as file, _explained(path, lambda: number or None):
+        check_line_ends(cast(io.BufferedReader, file).peek(HEAD), path)
         for line in file:
             number += 1
             yield number, line.rstrip(b"\r\n")
@@ -166,10 +179,10 @@ def _standard_input() -> io.BufferedReader:
     return buffer
 
 
-def _uncompressed(buffer: io.BufferedReader) -> BinaryIO:
+def _uncompressed(buffer: io.BufferedReader) -> io.BufferedReader:
     if not buffer.peek(2).startswith(GZIP_MAGIC):
-        return cast(BinaryIO, buffer)
-    return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, gzip.open(buffer, "rb")), _BUFFER))
+        return buffer
+    return io.BufferedReader(cast(io.RawIOBase, gzip.open(buffer, "rb")), _BUFFER)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -68,7 +68,9 @@ def upper_dna(sequence: str, *, iupac: IupacPolicy = "raise", seed: int = 0, rna
 
     Raises:
         LetterError: a letter that is no base, or an ambiguous one under ``"raise"``.
+        InputError: no such policy.
     """
+    check_iupac(iupac)
     data = _ascii(sequence)
     if data.translate(None, _PLAIN):
         data = _settle(sequence, data.translate(_TO_DNA) if rna else data, iupac, seed)
@@ -81,6 +83,12 @@ def vcf_reference(letters: str) -> str:
     An ambiguous letter becomes the first base in the alphabet that it stands for (A for R); N stays N.
     """
     return letters.translate(_TO_FIRST)
+
+
+def check_iupac(policy: str, known: tuple[str, ...] = get_args(IupacPolicy)) -> None:
+    """Raise `InputError` unless ``policy`` is one of the known ways to treat ambiguous letters."""
+    if policy not in known:
+        raise InputError(f"iupac must be one of {', '.join(known)}", value=policy)
 
 
 def _settle(sequence: str, data: bytes, iupac: IupacPolicy, seed: int) -> bytes:

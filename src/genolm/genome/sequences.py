@@ -17,8 +17,9 @@ from genolm.genome.formats import file_format
 from genolm.genome.in_memory import Named, hold_sequences
 from genolm.genome.interval import Interval
 from genolm.genome.lines import placed
+from genolm.genome.off_contig import OffContig
 from genolm.genome.records import read_fasta, read_fastq
-from genolm.genome.sequence import IupacPolicy, upper_dna
+from genolm.genome.sequence import IupacPolicy, check_iupac, upper_dna
 from genolm.genome.tables import Table, is_table, present, read_table, required, whole
 from genolm.genome.variant import ReferenceSource, Variant
 from genolm.genome.vcf import VariantRecord, read_variants
@@ -95,8 +96,10 @@ def read_sequences(
             reference.
 
     Warns:
-        UserWarning: once, at the end, how many alternatives have no sequence (``<DEL>``, ``*``, …).
+        UserWarning: once, at the end, how many alternatives have no sequence (``<DEL>``, ``*``, …), or how many
+            intervals lie mostly beyond the ends of their contig.
     """
+    check_iupac(iupac)
     clean = partial(upper_dna, iupac=iupac, rna=rna, seed=seed)
     reader = _Reader(Genome(genome, iupac="keep") if isinstance(genome, str | Path) else genome, length, clean)
     held = hold_sequences(source)
@@ -142,10 +145,12 @@ class _Reader:
         return self.variants(read_variants(path), path) if kind == "vcf" else self.table(read_table(path))
 
     def bed(self, path: Path) -> Iterator[SequenceRecord]:
+        off = OffContig(path)
         for record in read_bed(path):
             with placed(path, record.line):
-                sequence = self.interval(record.interval, record.name)
+                sequence = self.interval(record.interval, record.name, off, record.line)
             yield sequence
+        off.report()
 
     def table(self, table: Table) -> Iterator[SequenceRecord]:
         if table.has("sequence"):
@@ -169,14 +174,17 @@ class _Reader:
             yield record
 
     def table_intervals(self, table: Table) -> Iterator[SequenceRecord]:
+        off = OffContig(table.file)
         for line, (chrom, start, end, strand, name, other) in table.pick(
             "chrom", "start", "end", "strand", "name", "id"
         ):
             with placed(table.file, line):
                 place = required(chrom, "chrom"), whole(start, "start"), whole(end, "end")
-                interval = Interval(*place, _text(strand) or "+")
-                record = self.interval(interval, _text(name) or _text(other))
+                sign = _text(strand)
+                interval = Interval(*place, "+" if sign in ("", ".") else sign)
+                record = self.interval(interval, _text(name) or _text(other), off, line)
             yield record
+        off.report()
 
     def variants(self, records: Iterable[VariantRecord], file: Path) -> Iterator[SequenceRecord]:
         skipped: Counter[str] = Counter()
@@ -191,39 +199,44 @@ class _Reader:
             warnings.warn(f"{file}: alternatives without a sequence were passed over: {reasons}", stacklevel=2)
 
     def values(self, values: Iterable[Any]) -> Iterator[SequenceRecord]:
+        off = OffContig("inputs")
         for number, value in enumerate(values, start=1):
             with placed("inputs", number):
-                records = self.value(value, number)
+                records = self.value(value, number, off)
             yield from records
+        off.report()
 
-    def value(self, value: Any, number: int) -> tuple[SequenceRecord, ...]:
+    def value(self, value: Any, number: int, off: OffContig) -> tuple[SequenceRecord, ...]:
         if str(value) and present(value) is None:
             raise InputError("the value is missing; leave it out", value=value)
         if isinstance(value, str):
             self.refuse_length(None)
             return (SequenceRecord(f"sequence{number}", self.clean(value)),)
         if isinstance(value, Named):
-            return self.named(value, number)
+            return self.named(value, number, off)
         if isinstance(value, SequenceRecord):
             return (replace(value, sequence=self.clean(value.sequence)),)
         if isinstance(value, Interval):
-            return (self.interval(value, None),)
+            return (self.interval(value, None, off, number),)
         if isinstance(value, Variant):
             return self.alleles(value)
         raise InputError("neither DNA, nor an Interval, a Variant or a SequenceRecord", value=value)
 
-    def named(self, named: Named, number: int) -> tuple[SequenceRecord, ...]:
+    def named(self, named: Named, number: int, off: OffContig) -> tuple[SequenceRecord, ...]:
         """The records of a value under the user's name for it; of a variant ``NAME/ref`` and ``NAME/alt``."""
         if isinstance(named.value, str):
             self.refuse_length(None)
             return (SequenceRecord(named.name, self.clean(named.value)),)
-        records = self.value(named.value, number)
+        records = self.value(named.value, number, off)
         ends = ("",) if len(records) == 1 else ("/ref", "/alt")
         return tuple(replace(record, id=named.name and named.name + end) for record, end in zip(records, ends))
 
-    def interval(self, interval: Interval, name: str | None) -> SequenceRecord:
+    def interval(self, interval: Interval, name: str | None, off: OffContig, line: int) -> SequenceRecord:
         window = interval if self.length is None else interval.resize(self.length)
-        return SequenceRecord(name or str(interval), self.clean(self.reference("intervals")[window]), window)
+        genome = self.reference("intervals")
+        record = SequenceRecord(name or str(interval), self.clean(genome[window]), window)
+        off.look(interval, genome, line)
+        return record
 
     def alleles(self, variant: Variant) -> tuple[SequenceRecord, SequenceRecord]:
         genome = self.reference("variants")

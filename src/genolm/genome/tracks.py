@@ -13,8 +13,11 @@ import pysam
 from numpy.typing import NDArray
 
 from genolm.errors import InputError, ResourceError
+from genolm.files.names import partial_path
+from genolm.genome.contig_names import ContigNames
+from genolm.genome.file_kinds import HEAD, check_kind
 from genolm.genome.interval import Interval
-from genolm.genome.lines import text_lines
+from genolm.genome.lines import placed, text_lines
 
 Float32 = NDArray[np.float32]
 Piece = tuple[str, int, Float32]
@@ -86,7 +89,7 @@ def read_bedgraph(path: str | Path) -> Iterator[Run]:
 
 
 def _atomically(path: Path, suffix: str, fill: Callable[[Path], None]) -> Path:
-    partial = path.with_name(f".{path.name}.partial{suffix}")
+    partial = partial_path(path.with_name(f"{path.name}{suffix}"))
     try:
         fill(partial)
         partial.replace(path)
@@ -196,6 +199,7 @@ class BigWig:
         try:
             self._reader = pybigtools.open(self._file)
             self.lengths: dict[str, int] = dict(self._reader.chroms())
+            self._names = ContigNames(self.lengths)
         except Exception as error:
             self._file.close()
             raise InputError("the bigWig is truncated or damaged", file=self.path) from error
@@ -225,12 +229,12 @@ class BigWig:
             raise InputError("the bigWig is truncated or damaged", file=self.path) from error
 
     def _resolve(self, interval: Interval) -> str:
-        chrom = interval.chrom
-        for name in (chrom, chrom.removeprefix("chr"), f"chr{chrom}"):
-            if name in self.lengths:
-                return name
-        known = ", ".join(list(self.lengths)[:5])
-        raise InputError(f"no data for this contig; the track has {known}", file=self.path, value=chrom)
+        with placed(self.path, None):
+            name = self._names.find(interval.chrom)
+        if name is None:
+            known = ", ".join(list(self.lengths)[:5])
+            raise InputError(f"no data for this contig; the track has {known}", file=self.path, value=interval.chrom)
+        return name
 
 
 def _open_checked(path: Path) -> IO[bytes]:
@@ -238,8 +242,10 @@ def _open_checked(path: Path) -> IO[bytes]:
         file = path.open("rb")
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", file=path) from error
-    if file.read(4) not in _MAGIC:
+    head = file.read(HEAD)
+    if head[:4] not in _MAGIC:
         file.close()
+        check_kind(head, path)
         raise InputError("not a bigWig file", file=path)
     file.seek(0)
     return file

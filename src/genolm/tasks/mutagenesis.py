@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -141,7 +141,7 @@ def mutate(
     check_method(method)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     opened = bulk.open(model, path)
-    task = _task(opened, place, fasta.path, method, context, rc)
+    task = replace(_task(opened, place, fasta.path, method, context, rc), genome_iupac=fasta.iupac)
     result = bulk.run(task, opened, path)  # type: ignore[arg-type]
     if picture is not None and not dry_run:
         strands = "both strands" if task.rc else "forward strand"

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from genolm.errors import InputError
-from genolm.genome.fasta import Genome
+from genolm.genome.fasta import Genome, GenomePolicy
 from genolm.genome.formats import file_format
 from genolm.genome.in_memory import Named, Sequences, hold_sequences
 from genolm.genome.interval import Interval
+from genolm.genome.sequence import check_iupac
 from genolm.genome.sequences import SequenceRecord, read_sequences
 from genolm.genome.streams import is_stream, saved
 from genolm.genome.variant import Variant
@@ -32,8 +33,9 @@ class Source:
         place: a path, a table, or a tuple of values.
         genome: FASTA in which intervals and variants are read.
         length: bases to which intervals are resized.
-        iupac: what happens to ambiguous letters of sequences; those of a genome always read N.
+        iupac: what happens to ambiguous letters of sequences.
         kind: what coordinates the sequences have.
+        genome_iupac: what happens to ambiguous letters of the genome.
     """
 
     place: Any
@@ -41,6 +43,7 @@ class Source:
     length: int | None = None
     iupac: IupacPolicy = "raise"
     kind: Kind = "sequences"
+    genome_iupac: GenomePolicy = "N"
 
     def read(self) -> Iterator[SequenceRecord]:
         """The sequences in their order; can be called again."""
@@ -48,7 +51,7 @@ class Source:
 
     def read_values(self, place: Any, length: int | None = None) -> Iterator[SequenceRecord]:
         """Other values, read the same way."""
-        genome = None if self.genome is None else Genome(self.genome)
+        genome = None if self.genome is None else Genome(self.genome, iupac=self.genome_iupac)
         return read_sequences(place, genome=genome, length=length, iupac=self.iupac)
 
     def files(self) -> tuple[Path, ...]:
@@ -68,15 +71,22 @@ def settle(
     Standard input, pipes and iterators are read into memory here.
 
     Raises:
-        InputError: nothing that can be read, or its first sequence cannot be.
+        InputError: nothing that can be read, or its first sequence cannot be; no such policy for ambiguous letters.
     """
-    path = genome.path if isinstance(genome, Genome) else genome
-    source = Source(hold_sequences(inputs), None if path is None else Path(path), length, iupac)
+    check_iupac(iupac, get_args(IupacPolicy))
+    found: tuple[Path | None, GenomePolicy] = (None, "N") if genome is None else path_and_policy(genome)
+    path, policy = found
+    source = Source(hold_sequences(inputs), path, length, iupac, genome_iupac=policy)
     if isinstance(source.place, Path) and is_stream(source.place):
         with saved(source.place, ".fa") as copy, _named_alike(copy, source.place):
-            source = replace(source, place=copy)
-            return Source(tuple(source.read()), source.genome, None, iupac, _kind(source))
-    return Source(source.place, source.genome, source.length, iupac, _kind(source))
+            copied = replace(source, place=copy)
+            return replace(copied, place=tuple(copied.read()), length=None, kind=_kind(copied))
+    return replace(source, kind=_kind(source))
+
+
+def path_and_policy(genome: Genome | str | Path) -> tuple[Path, GenomePolicy]:
+    """Return the FASTA of a genome, and what happens to its ambiguous letters: N, unless an opened one says else."""
+    return (genome.path, genome.iupac) if isinstance(genome, Genome) else (Path(genome), "N")
 
 
 @contextmanager

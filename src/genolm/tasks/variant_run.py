@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from genolm.engine.summary import Summary
-from genolm.genome.fasta import Genome
+from genolm.genome.fasta import Genome, GenomePolicy
 from genolm.genome.variant import Variant
 from genolm.genome.vcf import VariantRecord, read_variants, write_vcf
 from genolm.tasks.provenance import Provenance, records_beside
@@ -53,6 +53,7 @@ class VariantRun:
         rc: whether both strands are read.
         on_mismatch: what to do with records that do not fit the genome.
         provenance: the model.
+        genome_iupac: what happens to ambiguous letters of the genome.
     """
 
     source: Any
@@ -61,13 +62,14 @@ class VariantRun:
     rc: bool
     on_mismatch: Mismatch
     provenance: Provenance
+    genome_iupac: GenomePolicy = field(default="N", kw_only=True)
     unit: ClassVar[str] = "variant records"
     alleles: ClassVar[str] = "ALT alleles"
 
     @cached_property
     def reference(self) -> Genome:
         """The opened genome."""
-        return Genome(self.genome)
+        return Genome(self.genome, iupac=self.genome_iupac)
 
     @cached_property
     def columns(self) -> Columns:

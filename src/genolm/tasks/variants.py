@@ -18,7 +18,7 @@ from genolm.engine.windows import Window
 from genolm.errors import InputError, ModelError
 from genolm.genome.bcf_trial import check_bcf
 from genolm.genome.contig_lengths import warn_of_lengths
-from genolm.genome.fasta import Genome
+from genolm.genome.fasta import Genome, GenomePolicy
 from genolm.genome.formats import file_format
 from genolm.genome.in_memory import Variants
 from genolm.genome.tables import is_table
@@ -28,6 +28,7 @@ from genolm.tasks.allele_scores import SiteScores, TileSites, score_sites, score
 from genolm.tasks.allele_windows import Obstacle, Site, Strand
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.provenance import Provenance, records_beside
+from genolm.tasks.sources import path_and_policy
 from genolm.tasks.tables import SUFFIXES, check_suffix
 from genolm.tasks.tiles import Tiling
 from genolm.tasks.token_variants import TokenVariantTask
@@ -266,12 +267,12 @@ def variants(
     if target is not None and not is_standard_output(target):
         check_target(target, overwrite=overwrite, resume=resume)
         check_beside(target, records_beside(target), overwrite=overwrite, resume=resume)
-    fasta = genome.path if isinstance(genome, Genome) else Path(genome)
+    fasta, policy = path_and_policy(genome)
     piped = is_piped(held)
     with readable(held) as source, finished(source, target, format, piped=piped, overwrite=overwrite) as path:
         _check_pair(source, path, target)
         opened = bulk.open(model, path)
-        task = _task(opened, source, fasta, method, context, horizon, rc, on_mismatch)
+        task = _task(opened, source, fasta, policy, method, context, horizon, rc, on_mismatch)
         warn_of_lengths(source, fasta)
         result = bulk.run(task, opened, path)  # type: ignore[arg-type]
     return result if dry_run or path == target else target
@@ -281,6 +282,7 @@ def _task(
     model: Model,
     source: Any,
     genome: Path,
+    policy: GenomePolicy,
     method: Method | None,
     context: int | None,
     horizon: int,
@@ -291,10 +293,19 @@ def _task(
     if chosen in ("window", "masked"):
         both = True if rc is None else rc
         return TokenVariantTask.fit(
-            model, context, horizon, source=source, genome=genome, method=chosen, rc=both, on_mismatch=on_mismatch
+            model,
+            context,
+            horizon,
+            source=source,
+            genome=genome,
+            method=chosen,
+            rc=both,
+            on_mismatch=on_mismatch,
+            genome_iupac=policy,
         )
     tiling = fit_tiling(model, chosen, context, horizon)
-    return VariantTask(source, genome, chosen, bool(rc), on_mismatch, Provenance.of(model), tiling)
+    about = Provenance.of(model)
+    return VariantTask(source, genome, chosen, bool(rc), on_mismatch, about, tiling, genome_iupac=policy)
 
 
 def check_method(asked: str | None) -> None:

@@ -356,7 +356,7 @@ class BpeTokenizer:
             reason = "is the sign of a gap and no base"
         elif letter.upper() in AMBIGUITY:
             reason += ": it is an ambiguity code that this vocabulary lacks"
-        return InputError(f"letter {letter!r} at position {position} (0-based) {reason}")
+        return InputError(f"letter {letter!r} at position {position + 1} {reason}")
 
     def _stripped(self, text: str) -> tuple[int, int]:
         if not (self.unknown == "unk" and self.vocabulary.strips):

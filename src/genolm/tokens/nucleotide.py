@@ -261,7 +261,7 @@ def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
 
 
 def _refusal(sequence: str, position: int, reason: str) -> InputError:
-    return InputError(f"letter {sequence[position]!r} at position {position} (0-based) {reason}")
+    return InputError(f"letter {sequence[position]!r} at position {position + 1} {reason}")
 
 
 def _mixed(values: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:

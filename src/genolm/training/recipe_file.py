@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from genolm.errors import InputError, ModelError
+from genolm.genome.lines import text_lines
 
 
 def shipped_recipes() -> list[str]:
@@ -26,9 +27,7 @@ def read_mapping(source: str | Path) -> tuple[Path, dict[str, Any]]:
     """
     path = _recipe_path(source)
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError:
-        raise InputError("not UTF-8 text", file=path) from None
+        values = yaml.safe_load("".join(f"{line}\n" for _, line in text_lines(path)))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise InputError("not valid YAML", file=path, line=mark.line + 1 if mark else None) from error

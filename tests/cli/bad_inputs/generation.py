@@ -96,26 +96,16 @@ CASES = (
         {"genes.fa": GENES},
     ),
     Case(
-        "complete: two genes of one name",
-        f"{COMPLETE} genes.gff out.tsv --genome genome.fa --shortest 30",
-        "genes.gff: two coding sequences have this name (value 'same')",
-        3,
-        {
-            "genes.gff": "chr1\tx\tCDS\t1\t90\t.\t+\t0\tID=a;Name=same\n"
-            "chr1\tx\tCDS\t101\t190\t.\t-\t0\tID=b;Name=same\n"
-        },
-    ),
-    Case(
         "complete: a GenBank feature beyond the sequence",
         f"{COMPLETE} genes.gbk out.tsv",
-        "genes.gbk:3: a CDS of TOY ends after its 30 bases",
+        "genes.gbk:3: the only feature cannot be used: an end beyond the bases of the record (value '1..40')",
         3,
         {"genes.gbk": GENBANK},
     ),
     Case(
         "complete: a GenBank location that genolm does not read",
         f"{COMPLETE} genes.gbk out.tsv",
-        "genes.gbk:3: a location that genolm does not read (value 'J00194.1:1..9')",
+        "genes.gbk:3: the only feature cannot be used: a location that genolm does not read (value 'J00194.1:1..9')",
         3,
         {"genes.gbk": GENBANK.replace("1..40", "J00194.1:1..9")},
     ),

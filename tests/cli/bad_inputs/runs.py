@@ -130,7 +130,7 @@ CASES = (
         3,
     ),
     recipe("recipe: not YAML", "name: [\n", "bad.yaml:2: not valid YAML"),
-    recipe("recipe: not text", b"\xff\xfe", "bad.yaml: not UTF-8 text"),
+    recipe("recipe: not text", b"name: caf\xe9\n", "bad.yaml:1: not UTF-8 text (value b'\\xe9')"),
     recipe("recipe: a list", "- name\n", "bad.yaml: a recipe is a YAML mapping (value ['name'])"),
     recipe(
         "recipe: an unknown key",

@@ -184,7 +184,7 @@ CASES = (
     regions(
         "BED: wholly off its contig",
         "chr2\t900\t950\n",
-        "bad.bed:1: no base of chr2 (1-900) lies in it (value 'chr2:901-950')",
+        "bad.bed:1: the interval lies beyond the ends of chr2 (1-900): is it of another genome build? (value 'chr2:901-950')",
     ),
     Case(
         "--length for sequences",

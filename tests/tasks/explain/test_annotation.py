@@ -1,6 +1,7 @@
 """What genes say about bases, and where they are drawn."""
 
 import gzip
+import os
 import re
 from pathlib import Path
 
@@ -48,6 +49,25 @@ def test_contigs_are_named_as_the_genome_names_them(tmp_path: Path) -> None:
     assert found.genes("1", 40, 60) == []
     with pytest.raises(InputError, match=r"x\.bed: genes are read from"):
         read_annotation(tmp_path / "x.bed", settle_regions("1:1-40", genome=fasta))
+
+
+def test_an_annotation_that_changed_is_read_again(tmp_path: Path) -> None:
+    """Same size and same modification time: a copy that keeps times must not bring the old genes back."""
+    fasta, genes = tmp_path / "g.fa", tmp_path / "g.gtf"
+    fasta.write_text(f">chr1\n{'ACGT' * 20}\n")
+    for start in (10, 20):
+        write_gtf(genes, [transcript("C", ((start, start + 5),), None)])
+        os.utime(genes, (1_000, 1_000))
+        (found,) = read_annotation(genes, settle_regions("chr1:1-40", genome=fasta)).transcripts["chr1"]
+        assert found.interval.start == start
+
+
+def test_a_contig_that_could_be_two_of_the_genome_is_refused(tmp_path: Path) -> None:
+    fasta = tmp_path / "g.fa"
+    fasta.write_text(">1\nACGT\n>CHR1\nACGT\n")
+    genes = write_gtf(tmp_path / "g.gtf", [CODING])
+    with pytest.raises(InputError, match=r"g\.gtf: could be any of the contigs 1, CHR1 \(value 'chr1'\)"):
+        read_annotation(genes, settle_regions("1:1-4", genome=fasta))
 
 
 def test_genes_share_a_row_where_they_do_not_meet() -> None:

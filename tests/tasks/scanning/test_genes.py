@@ -41,6 +41,16 @@ def tracks_of(values, chrom="c"):
     return tracks
 
 
+def test_a_gene_on_both_strands_is_read_on_the_strand_of_each_part():
+    both = CodingGene("mod", (Interval("c", 10, 20, "-"), Interval("c", 30, 40, "+")))
+    tracks = tracks_of(np.arange(100, dtype=np.float32))
+    tracks.strand("c", True)[:20] -= 0.25
+    (row,) = gene_table(gene_map(both), tracks, "mean").rows(named=True)
+    assert (row["strand"], row["coding_bases"]) == (".", 20)
+    assert row["sense_nats_per_base"] == pytest.approx((14.5 + 0.25 + 34.5) / 2)
+    assert row["antisense_nats_per_base"] == pytest.approx((14.5 + 34.5 + 0.5) / 2)
+
+
 def test_genes_by_strand():
     values = np.arange(100, dtype=np.float32)
     values[12] = np.nan

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from genolm.genome.file_state import FileState, file_state
 from genolm.genome.flat_files import flat_format, read_flat_file
 from genolm.genome.kmers import word_counts
 from genolm.genome.records import read_fasta
 from genolm.genome.sequence import upper_dna
-from genolm.tasks.completion.genes import Choice, Gene, choose_genes
+from genolm.tasks.completion.genes import Choice, Gene, choose_genes, states
 
 BASELINES = ("markov", "natural", "shuffled")
 """Names of the baselines in the order of the rows."""
@@ -79,9 +80,13 @@ class Baselines:
         return word_counts(sequence, self.order + 1, both_strands=self.both_strands)
 
 
-@lru_cache(maxsize=2)
 def baselines(choice: Choice, reference: Path | None, order: int) -> Baselines:
-    """The baselines of a run, made once."""
+    """Return the baselines of a run; made once while the files stay as they are."""
+    return _made(choice, reference, order, (*states(choice), file_state(reference)))
+
+
+@lru_cache(maxsize=2)
+def _made(choice: Choice, reference: Path | None, order: int, _: tuple[FileState | None, ...]) -> Baselines:
     return Baselines(choice, reference, order)
 
 

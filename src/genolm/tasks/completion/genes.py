@@ -10,10 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from genolm.errors import InputError
-from genolm.genome.coding_sequences import CodingSequence, read_coding, translate
+from genolm.genome.coding_sequences import CODES, CodingSequence, read_coding, translate
+from genolm.genome.file_state import FileState, file_state
+from genolm.genome.left_out import LeftOut
 from genolm.tasks.seeds import check_seed
 
 _BASES = set("ACGT")
+_REPEATED = "with the name of another one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +85,35 @@ class Chosen:
     left_out: dict[str, int]
 
 
-@lru_cache(maxsize=2)
 def choose_genes(choice: Choice) -> Chosen:
-    """The genes of a file that can be completed.
+    """Return the genes of a file that can be completed; read once while the files stay as they are.
 
     Raises:
-        InputError: none can, or two have one name; and whatever the file's format refuses.
+        InputError: none can, and whatever the file's format refuses.
         GenolmError: GenBank or EMBL and no Biopython (extra ``genbank``).
+
+    Warns:
+        UserWarning: once, of genes that are left out because one before has the same name, as on another contig.
     """
+    return _chosen(choice, states(choice))
+
+
+def states(choice: Choice) -> tuple[FileState | None, ...]:
+    """Return what changes when a file that genes are chosen from does."""
+    return file_state(choice.path), file_state(choice.genome)
+
+
+@lru_cache(maxsize=2)
+def _chosen(choice: Choice, _: tuple[FileState | None, ...]) -> Chosen:
     genes: list[Gene] = []
     left_out: Counter[str] = Counter()
     names: set[str] = set()
+    repeated = LeftOut(choice.path)
     for coding in read_coding(choice.path, choice.genome, choice.code):
         if coding.id in names:
-            raise InputError("two coding sequences have this name", file=choice.path, value=coding.id)
+            repeated.add(_REPEATED, coding.line, coding.id)
+            left_out[_REPEATED] += 1
+            continue
         names.add(coding.id)
         reason = _reason(coding, choice)
         if reason:
@@ -103,6 +121,7 @@ def choose_genes(choice: Choice) -> Chosen:
         else:
             cut = max(3, int(len(coding.sequence) * choice.fraction) // 3 * 3)
             genes.append(Gene(coding.id, coding.place, coding.code, coding.sequence[:cut], coding.sequence[cut:]))
+    repeated.report(len(names))
     if not genes:
         told = ", ".join(f"{number} {reason}" for reason, number in left_out.items()) or "it holds none"
         raise InputError(f"no coding sequence that can be completed: {told}", file=choice.path)
@@ -120,6 +139,8 @@ def _drawn(genes: list[Gene], choice: Choice, left_out: Counter[str]) -> tuple[G
 def _reason(coding: CodingSequence, choice: Choice) -> str:
     """Why a coding sequence is not taken; empty when it is."""
     length = len(coding.sequence)
+    if coding.code not in CODES:
+        return f"of genetic code {coding.code}"
     if not coding.whole:
         return "cut off or pseudogene"
     if length % 3:

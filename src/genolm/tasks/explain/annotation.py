@@ -12,10 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genolm.errors import InputError
+from genolm.genome.contig_names import ContigNames
 from genolm.genome.fasta import Genome
+from genolm.genome.file_state import FileState, file_state
 from genolm.genome.genes import Transcript
 from genolm.genome.gff3 import read_genes
 from genolm.genome.interval import Interval
+from genolm.genome.lines import placed
 from genolm.genome.sequences import SequenceRecord
 from genolm.tasks.explain.regions import contig
 from genolm.tasks.sources import Source
@@ -76,25 +79,33 @@ def read_annotation(path: Path, source: Source) -> Annotation:
     """The genes on the contigs of the input, named as the genome (or the FASTA of the input) names them.
 
     Raises:
-        InputError: a file that cannot be read, or none of whose genes lies on a contig of the input's.
+        InputError: a file that cannot be read, none of whose genes lies on a contig of the input's, or one of whose
+            contigs could be several of them.
+
+    Warns:
+        UserWarning: once, of what cannot be used; see `genolm.genome.gff3.read_genes`.
     """
-    return _read(path, source.genome, _contigs(source) if source.genome is None else ())
+    contigs = _contigs(source) if source.genome is None else ()
+    return _read(path, source.genome, contigs, (file_state(path), file_state(source.genome)))
 
 
 @lru_cache(maxsize=4)
-def _read(path: Path, genome: Path | None, contigs: tuple[str, ...]) -> Annotation:
-    resolve = dict(zip(contigs, contigs))
-    known = None if genome is None else Genome(genome)
+def _read(path: Path, genome: Path | None, contigs: tuple[str, ...], _: tuple[FileState | None, ...]) -> Annotation:
+    names = ContigNames(contigs if genome is None else _names(genome))
     transcripts: dict[str, list[Transcript]] = defaultdict(list)
     for transcript in read_genes(path):
-        chrom = transcript.interval.chrom
-        if chrom not in resolve and known is not None and chrom in known:
-            resolve[chrom] = known.resolve(chrom)
-        if chrom in resolve:
-            transcripts[resolve[chrom]].append(transcript)
+        with placed(path, None):
+            chrom = names.find(transcript.interval.chrom)
+        if chrom is not None:
+            transcripts[chrom].append(transcript)
     if not transcripts:
         raise InputError(f"no gene lies on a contig of {genome or 'the input'}", file=path)
     return Annotation(dict(transcripts))
+
+
+def _names(genome: Path) -> tuple[str, ...]:
+    with Genome(genome) as opened:
+        return tuple(opened.lengths)
 
 
 def _contigs(source: Source) -> tuple[str, ...]:

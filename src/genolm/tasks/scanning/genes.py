@@ -63,7 +63,8 @@ class GeneSettings:
 def gene_table(genes: GeneMap, tracks: Tracks, combine: Combine) -> pl.DataFrame:
     """A row for each coding gene: the mean of the track over its coding bases, and of each strand that was read.
 
-    ``sense`` is the strand that the gene is read on. Positions are 0-based and half-open.
+    ``sense`` is the strand that the gene is read on, ``strand`` is ``.`` if its parts lie on both. Positions are
+    0-based and half-open.
     """
     rows = [_gene_row(gene, tracks, combine) for gene in genes.coding]
     return pl.DataFrame(rows, schema=_COLUMNS)
@@ -82,12 +83,21 @@ def _gene_row(gene: CodingGene, tracks: Tracks, combine: Combine) -> dict[str, A
     where = gene.interval
     own = _inside(gene.parts, tracks.lengths[where.chrom])
     values = tracks.combined(where.chrom, combine)[own]
-    sense, antisense = (
-        _mean(tracks.strand(where.chrom, reverse)[own]) if reverse in tracks.strands else None
-        for reverse in (where.strand == "-", where.strand == "+")
-    )
+    sense, antisense = (_strand_mean(gene, tracks, opposite) for opposite in (False, True))
     numbers = (len(own), int(np.count_nonzero(~np.isnan(values))), _mean(values), sense, antisense)
-    return dict(zip(_COLUMNS, (gene.id, where.chrom, where.start, where.end, where.strand, *numbers)))
+    strand = where.strand if len({part.strand for part in gene.parts}) == 1 else "."
+    return dict(zip(_COLUMNS, (gene.id, where.chrom, where.start, where.end, strand, *numbers)))
+
+
+def _strand_mean(gene: CodingGene, tracks: Tracks, opposite: bool) -> float | None:
+    """The mean over the strand that each part is on, or over the other; None where a strand was not read."""
+    chrom, values = gene.interval.chrom, list[Float32]()
+    for part in gene.parts:
+        reverse = (part.strand == "-") != opposite
+        if reverse not in tracks.strands:
+            return None
+        values.append(tracks.strand(chrom, reverse)[_inside([part], tracks.lengths[chrom])])
+    return _mean(np.concatenate(values))
 
 
 def _inside(parts: Iterable[Interval], length: int) -> NDArray[np.int64]:

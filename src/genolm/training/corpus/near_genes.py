@@ -8,15 +8,17 @@ from pathlib import Path
 import numpy as np
 
 from genolm.errors import InputError
-from genolm.genome.fasta import contig_alias
+from genolm.genome.contig_names import ContigNames
 from genolm.genome.gff3 import read_genes
+from genolm.genome.lines import placed
 from genolm.training.corpus.quality import Spans, merged
 
 
 class NearGenes:
     """The stretches of each contig that lie within a distance of a gene.
 
-    A gene reaches from the first to the last exon of each of its transcripts. Contigs are compared by alias.
+    A gene reaches from the first to the last exon of each of its transcripts. Each file may name contigs in its own way
+    (see `ContigNames`).
 
     Args:
         files: GTF or GFF3 files.
@@ -27,17 +29,34 @@ class NearGenes:
     """
 
     def __init__(self, files: Sequence[Path], distance: int) -> None:
-        found: dict[str, list[tuple[int, int]]] = {}
-        for file in files:
-            before = sum(map(len, found.values()))
-            for transcript in read_genes(file):
-                place = transcript.interval
-                reach = (max(0, place.start - distance), place.end + distance)
-                found.setdefault(contig_alias(place.chrom), []).append(reach)
-            if sum(map(len, found.values())) == before:
-                raise InputError("no gene is in the file", file=file)
-        self._spans = {name: merged(np.array(places, np.int64)) for name, places in found.items()}
+        self._files = [_GeneFile(file, distance) for file in files]
 
     def spans(self, contig: str) -> Spans:
-        """The stretches of one contig; they may reach past its end."""
-        return self._spans.get(contig_alias(contig), np.empty((0, 2), np.int64))
+        """Return the stretches of one contig; they may reach past its end.
+
+        Raises:
+            InputError: a file has several contigs that could be meant, and none of this very name.
+        """
+        places = [reach for file in self._files for reach in file.places(contig)]
+        return merged(np.array(places, np.int64)) if places else np.empty((0, 2), np.int64)
+
+
+class _GeneFile:
+    """Where the genes of one file lie, by its own names of contigs."""
+
+    def __init__(self, file: Path, distance: int) -> None:
+        self._file = file
+        self._places: dict[str, list[tuple[int, int]]] = {}
+        for transcript in read_genes(file):
+            place = transcript.interval
+            reach = (max(0, place.start - distance), place.end + distance)
+            self._places.setdefault(place.chrom, []).append(reach)
+        if not self._places:
+            raise InputError("no gene is in the file", file=file)
+        self._names = ContigNames(self._places)
+
+    def places(self, contig: str) -> list[tuple[int, int]]:
+        """The stretches of one contig."""
+        with placed(self._file, None):
+            name = self._names.find(contig)
+        return [] if name is None else self._places[name]

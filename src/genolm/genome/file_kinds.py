@@ -1,0 +1,74 @@
+"""Files that are not what their names promise, recognised by their first bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from genolm.errors import InputError
+from genolm.files.pointers import REMEDY, is_pointer
+
+HEAD = 512
+"""Bytes of a file's beginning that are enough to recognise it."""
+
+_PACKED = (
+    (b"PK\x03\x04", "zip", "unzip"),
+    (b"\x28\xb5\x2f\xfd", "zstd", "zstd -d"),
+    (b"BZh", "bzip2", "bunzip2"),
+    (b"\xfd7zXZ\x00", "xz", "unxz"),
+    (b"7z\xbc\xaf\x27\x1c", "7-Zip", "7z x"),
+    (b"\x04\x22\x4d\x18", "lz4", "lz4 -d"),
+)
+_ENCODINGS = (
+    (b"\xff\xfe\x00\x00", "UTF-32"),
+    (b"\x00\x00\xfe\xff", "UTF-32"),
+    (b"\xff\xfe", "UTF-16"),
+    (b"\xfe\xff", "UTF-16"),
+)
+_PAGES = (b"<!doctype html", b"<html", b"<head", b"<?xml")
+_TWO_BIT = (b"\x43\x27\x41\x1a", b"\x1a\x41\x27\x43")
+_PDF = b"%PDF-"
+
+
+def check_kind(head: bytes, path: Path) -> None:
+    """Raise `InputError` when the first bytes of a file show that it holds no genomic data of any kind we read.
+
+    Args:
+        head: the first `HEAD` bytes, after gzip was undone; fewer of a shorter file.
+        path: the file, for the message.
+
+    Raises:
+        InputError: a Git LFS pointer, a web page, an archive or compression other than gzip, UTF-16 or UTF-32 text, a
+            2bit or PDF file; the message names the remedy.
+    """
+    if message := _foreign(head):
+        raise InputError(message, file=path)
+
+
+def _foreign(head: bytes) -> str:
+    """What a file is that genolm cannot read, and what helps; empty if nothing is wrong."""
+    if is_pointer(head):
+        return REMEDY
+    for magic, kind, command in _PACKED:
+        if head.startswith(magic):
+            return f"compressed with {kind}; genolm reads plain, gzip and bgzip files: unpack it with {command}"
+    for mark, encoding in _ENCODINGS:
+        if head.startswith(mark):
+            return f"encoded as {encoding}; convert it to UTF-8: iconv -f {encoding} -t UTF-8 FILE > NEW_FILE"
+    if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:20].lower().startswith(_PAGES):
+        return "this is a web page (HTML or XML), not data: the download failed or the link leads to a page"
+    if head.startswith(_TWO_BIT):
+        return "a 2bit file; convert it to FASTA with twoBitToFa"
+    return "a PDF document, not data" if head.startswith(_PDF) else ""
+
+
+def check_line_ends(head: bytes, path: Path) -> None:
+    """Raise `InputError` when the first bytes of a text have carriage returns alone as line ends.
+
+    Args:
+        head: the first bytes, uncompressed.
+        path: the file, for the message.
+    """
+    if b"\r" in head.rstrip(b"\r") and b"\n" not in head:
+        raise InputError(
+            "the lines end in carriage returns alone (old Mac); convert it: tr '\\r' '\\n' < FILE > NEW_FILE", file=path
+        )
