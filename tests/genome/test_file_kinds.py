@@ -22,7 +22,7 @@ from genolm.training.recipe_file import read_mapping
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
 KINDS = {
-    "pointer": (POINTER, r"this is a Git LFS pointer, not the data itself; fetch the data with git lfs pull"),
+    "pointer": (POINTER, r"a Git LFS pointer, not the file itself; fetch it with git lfs pull, or download it again"),
     "page": (b"<!DOCTYPE html>\n<html><body>404</body></html>\n", r"this is a web page \(HTML or XML\), not data"),
     "listing": (b"\n  <HTML>\n", "this is a web page"),
     "xml": (b"\xef\xbb\xbf<?xml version='1.0'?><Error/>", "this is a web page"),

@@ -66,8 +66,9 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
     """Opens a file for reading, uncompressed on the way when it is gzip or bgzip; ``-`` is standard input.
 
     Raises:
-        InputError: missing, a folder, a pipe, not readable, a bgzip file cut between two blocks, standard input that was
-            read before, or what :func:`genolm.genome.file_kinds.check_kind` recognises: an archive, a web page, UTF-16.
+        InputError: missing, a folder, a pipe, not readable, a bgzip file cut between two blocks, standard input that
+            was read before, or what :func:`genolm.genome.file_kinds.check_kind` recognises: an archive, a web page,
+            UTF-16.
     """
     with _opened(path) as file:
         check_kind(_head(file, path), path)

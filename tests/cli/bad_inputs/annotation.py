@@ -90,14 +90,14 @@ CASES = (
     Case(
         "GTF: a Git LFS pointer",
         f"{EXPERTS} --genes genes.gtf",
-        "genes.gtf: this is a Git LFS pointer, not the data itself; fetch the data with git lfs pull",
+        "genes.gtf: a Git LFS pointer, not the file itself; fetch it with git lfs pull, or download it again",
         3,
         {"genes.gtf": POINTER},
     ),
     Case(
         "recipe: a Git LFS pointer",
         BUILD,
-        "corpus.yaml: this is a Git LFS pointer, not the data itself; fetch the data with git lfs pull",
+        "corpus.yaml: a Git LFS pointer, not the file itself; fetch it with git lfs pull, or download it again",
         3,
         {"corpus.yaml": POINTER},
     ),
