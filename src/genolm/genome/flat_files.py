@@ -82,6 +82,7 @@ class FlatRecord:
         letters: the sequence as it is written; empty where the file has none.
         file: where it stands.
         line: its last one, 1-based.
+        first: its first one, 1-based.
     """
 
     id: str
@@ -89,6 +90,7 @@ class FlatRecord:
     letters: str = field(repr=False)
     file: Path
     line: int
+    first: int = 1
 
     @property
     def sequence(self) -> str:
@@ -108,13 +110,28 @@ def flat_format(path: Path) -> str | None:
     return FORMATS.get(Path(path.name.lower().removesuffix(".gz").removesuffix(".bgz")).suffix)
 
 
-def read_flat_file(path: str | Path, kinds: tuple[str, ...] = ("CDS",)) -> Iterator[FlatRecord]:
+def letter_line(record: FlatRecord, position: int) -> int:
+    """Return the line of a record's file, 1-based, that holds the letter at a position of `letters`, 0-based."""
+    counted, inside = 0, False
+    for number, line in text_lines(record.file):
+        if record.first < number < record.line:
+            counted += sum(map(str.isalpha, line)) if inside else 0
+            if counted > position:
+                return number
+            inside = inside or line.startswith(("ORIGIN", "SQ   "))
+    return record.line
+
+
+def read_flat_file(
+    path: str | Path, kinds: tuple[str, ...] = ("CDS",), *, form: str | None = None
+) -> Iterator[FlatRecord]:
     """The records of a GenBank or EMBL file (plain, gzip or bgzip); its ending says which it is.
 
     Args:
         path: the file.
         kinds: how the kinds of the features end that are read: ``RNA`` for ``mRNA`` and ``tRNA``. Others, whose
-            locations may be of more forms, are left out.
+            locations may be of more forms, are left out. With none, the feature tables are not looked at.
+        form: ``"GenBank"`` or ``"EMBL"``, whatever the ending; None goes by the ending.
 
     Raises:
         InputError: another ending; no record, one that is cut off or that Biopython cannot read, a location that it
@@ -122,7 +139,7 @@ def read_flat_file(path: str | Path, kinds: tuple[str, ...] = ("CDS",)) -> Itera
         GenolmError: Biopython is not installed (extra ``genbank``).
     """
     path = Path(path)
-    form = flat_format(path)
+    form = form or flat_format(path)
     if form is None:
         raise InputError(f"GenBank and EMBL files end in {', '.join(FORMATS)}, also with .gz", file=path)
     parser = _parser()
@@ -190,15 +207,21 @@ class _Text:
     def record(self, parsed: Any, kinds: tuple[str, ...]) -> FlatRecord:
         """The record with the features of these kinds."""
         name = parsed.name if parsed.id in _UNNAMED else parsed.id
-        starts = self._starts()
-        self._check_columns(starts, [feature.type for feature in parsed.features])
+        starts = self._starts() if kinds else []
+        if kinds:
+            self._check_columns(starts, [feature.type for feature in parsed.features])
         features = tuple(
             self._feature(start, feature, name)
             for start, feature in zip(starts, parsed.features)
             if start.kind.endswith(kinds)
         )
         letters = str(parsed.seq) if parsed.seq.defined else ""
-        return FlatRecord(name, features, letters, self.path, self.last)
+        return FlatRecord(name, features, letters, self.path, self.last, self._first())
+
+    def _first(self) -> int:
+        """The line on which the record begins, after what may stand before it."""
+        before = next((n for n, line in enumerate(self.lines) if line.startswith(_BEGINS[self.form])), 0)
+        return self.last - len(self.lines) + 1 + before
 
     def _feature(self, start: _Start, feature: Any, record: str) -> FlatFeature:
         with placed(self.path, start.line):

@@ -13,11 +13,12 @@ from typing import Any
 from genolm.errors import InputError
 from genolm.genome.bed import read_bed
 from genolm.genome.fasta import Genome
-from genolm.genome.formats import file_format
+from genolm.genome.formats import SEQUENCE_FORMATS
 from genolm.genome.interval import Interval
 from genolm.genome.lines import placed
-from genolm.genome.records import read_fasta, read_fastq
+from genolm.genome.records import read_fastq
 from genolm.genome.sequence import IupacPolicy, upper_dna
+from genolm.genome.sequence_files import input_format, read_sequence_file
 from genolm.genome.tables import Table, is_table, read_table, whole
 from genolm.genome.variant import ReferenceSource, Variant
 from genolm.genome.vcf import VariantRecord, read_variants
@@ -63,7 +64,7 @@ def read_sequences(
 
     Args:
         source: a path, or values in memory.
-            Files (also gzip and bgzip): FASTA (``-`` is standard input), FASTQ, BED, VCF and BCF, tables (TSV, CSV,
+            Files (also gzip and bgzip): FASTA (``-`` is standard input), GenBank, EMBL, FASTQ, BED, VCF and BCF, tables (TSV, CSV,
             text, parquet). Tables have a column ``sequence`` (and ``id``), or ``chrom, start, end`` (0-based,
             half-open; and ``strand``, ``name``), or ``chrom, pos, ref, alt`` (1-based); a text file of nothing but
             DNA holds one sequence a line. In memory: such a table of polars or pandas, or a list of DNA texts,
@@ -121,10 +122,10 @@ class _Reader:
     clean: partial[str]
 
     def path(self, path: Path) -> Iterator[SequenceRecord]:
-        kind = file_format(path)
-        if kind in ("fasta", "fastq"):
+        kind = input_format(path)
+        if kind in SEQUENCE_FORMATS:
             self.refuse_length(path)
-            reader = read_fasta if kind == "fasta" else read_fastq
+            reader = read_fastq if kind == "fastq" else read_sequence_file
             return (
                 SequenceRecord(record.id, record.sequence, about=record.about) for record in reader(path, self.clean)
             )

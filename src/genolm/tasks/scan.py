@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from genolm.engine.progress import Progress
 from genolm.errors import InputError, ModelError
-from genolm.genome.formats import file_format
+from genolm.genome.sequence_files import input_format
 from genolm.genome.gene_map import read_gene_map
 from genolm.tasks.allele_tokens import unreadable_letters
 from genolm.tasks.bulk import Bulk
@@ -171,8 +171,8 @@ def _models(
 def _contigs(genome: Any) -> Source:
     """Whole sequences, and no intervals."""
     path = Path(genome) if isinstance(genome, str | Path) else None
-    if path is not None and str(path) != "-" and file_format(path) != "fasta":
-        raise InputError("a scan reads whole contigs out of a FASTA", file=path)
+    if path is not None:
+        input_format(path, ("fasta", "genbank"))
     source = settle(genome, iupac="N")
     if source.kind != "sequences":
         raise InputError("a scan reads whole contigs, not intervals or variants")

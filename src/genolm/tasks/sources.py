@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 from genolm.errors import InputError
 from genolm.genome.fasta import Genome
-from genolm.genome.formats import file_format
+from genolm.genome.formats import SEQUENCE_FORMATS
 from genolm.genome.interval import Interval
+from genolm.genome.sequence_files import input_format
 from genolm.genome.sequences import SequenceRecord, read_sequences
 from genolm.genome.tables import is_table
 from genolm.genome.variant import Variant
@@ -86,7 +87,7 @@ def _held(inputs: Any) -> Any:
 def _kind(source: Source) -> Kind:
     if isinstance(source.place, tuple):
         return _kind_of_values(source.place)
-    if isinstance(source.place, Path) and file_format(source.place) in ("fasta", "fastq"):
+    if isinstance(source.place, Path) and input_format(source.place) in SEQUENCE_FORMATS:
         return "sequences"
     record = next(source.read(), None)
     if record is None or record.interval is None:

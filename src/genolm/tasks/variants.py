@@ -16,7 +16,7 @@ from genolm.engine.progress import Progress
 from genolm.engine.windows import Window
 from genolm.errors import InputError, ModelError
 from genolm.genome.fasta import Genome
-from genolm.genome.formats import file_format
+from genolm.genome.formats import file_format, known_format, VARIANT_FORMATS
 from genolm.genome.tables import is_table
 from genolm.genome.variant import Variant
 from genolm.tasks.allele_scores import SiteScores, TileSites, score_sites, score_suffixes
@@ -270,7 +270,9 @@ def _held(inputs: Any) -> Any:
 
 def _check_pair(source: Any, out: Path | None) -> None:
     """A VCF is written as a copy of one; whatever else is wrong with the source's name shows here too."""
-    is_vcf = isinstance(source, Path) and file_format(source) == "vcf"
+    is_vcf = isinstance(source, Path) and known_format(source) == "vcf"
+    if isinstance(source, Path) and known_format(source) is None:
+        file_format(source, VARIANT_FORMATS)
     if out is not None and out.name.lower().endswith(VCF_SUFFIXES) and not is_vcf:
         shown = source.name if isinstance(source, Path) else "values in memory"
         raise InputError("VCF output needs VCF or BCF input; write .parquet, .tsv or .csv", file=out, value=shown)
