@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from genolm.tasks.generated_check import check_generated as check_generated
     from genolm.tasks.likelihood import score as score
     from genolm.tasks.mutagenesis import mutate as mutate
+    from genolm.tasks.report import report as report
     from genolm.tasks.scan import scan as scan
     from genolm.tasks.variants import variants as variants
     from genolm.tokens.bpe import BpeTokenizer as BpeTokenizer
@@ -90,6 +91,7 @@ _MODULES = {
     "generate": "tasks.generate",
     "complete": "tasks.completion.complete",
     "check_generated": "tasks.generated_check",
+    "report": "tasks.report",
     "merge": "engine.merge",
     "build_corpus": "training.corpus.build",
     "inspect_corpus": "training.corpus.inspection",

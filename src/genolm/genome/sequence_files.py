@@ -83,7 +83,9 @@ def _flat(path: Path, form: str, clean: Cleaner) -> Iterator[NamedSequence]:
 def _cleaned(record: FlatRecord, clean: Cleaner) -> str:
     if not record.letters:
         with placed(record.file, record.first):
-            raise InputError("the record has no sequence, only annotation; download it with its sequence", value=record.id)
+            raise InputError(
+                "the record has no sequence, only annotation; download it with its sequence", value=record.id
+            )
     try:
         return clean(record.letters.upper().replace("U", "T"))
     except LetterError as error:

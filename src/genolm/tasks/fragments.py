@@ -11,8 +11,8 @@ import numpy as np
 
 from genolm.errors import InputError
 from genolm.genome.records import FlatRecord
-from genolm.genome.sequence_files import SEQUENCE_ENDINGS, read_sequence_file
 from genolm.genome.sequence import upper_dna
+from genolm.genome.sequence_files import SEQUENCE_ENDINGS, read_sequence_file
 
 _SUFFIXES = (".gz", ".bgz", *SEQUENCE_ENDINGS, ".txt")
 _TRIES = 200

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from genolm.engine.progress import Progress
 from genolm.errors import InputError, ModelError
-from genolm.genome.sequence_files import input_format
 from genolm.genome.gene_map import read_gene_map
+from genolm.genome.sequence_files import input_format
 from genolm.tasks.allele_tokens import unreadable_letters
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.embed import context_bases

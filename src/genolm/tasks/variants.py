@@ -16,7 +16,7 @@ from genolm.engine.progress import Progress
 from genolm.engine.windows import Window
 from genolm.errors import InputError, ModelError
 from genolm.genome.fasta import Genome
-from genolm.genome.formats import file_format, known_format, VARIANT_FORMATS
+from genolm.genome.formats import VARIANT_FORMATS, file_format, known_format
 from genolm.genome.tables import is_table
 from genolm.genome.variant import Variant
 from genolm.tasks.allele_scores import SiteScores, TileSites, score_sites, score_suffixes

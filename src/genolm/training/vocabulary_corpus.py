@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genolm.errors import InputError
-from genolm.genome.sequence_files import read_sequence_file
 from genolm.genome.sequence import upper_dna
+from genolm.genome.sequence_files import read_sequence_file
 from genolm.training.corpus.manifest import sha256
 
 BLOCK = 10_000

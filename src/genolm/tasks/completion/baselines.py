@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from genolm.genome.flat_files import flat_format, read_flat_file
 from genolm.genome.kmers import word_counts
-from genolm.genome.sequence_files import read_sequence_file
 from genolm.genome.sequence import upper_dna
+from genolm.genome.sequence_files import read_sequence_file
 from genolm.tasks.completion.genes import Choice, Gene, choose_genes
 
 BASELINES = ("markov", "natural", "shuffled")

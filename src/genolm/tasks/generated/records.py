@@ -12,8 +12,8 @@ from pathlib import Path
 from genolm.errors import InputError
 from genolm.genome.lines import placed
 from genolm.genome.records import FlatRecord
-from genolm.genome.sequence_files import read_sequence_file
 from genolm.genome.sequence import upper_dna
+from genolm.genome.sequence_files import read_sequence_file
 from genolm.genome.sequences import SequenceRecord
 from genolm.tasks.keyed_rows import keyed_rows
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from genolm.errors import InputError
 from genolm.genome.interval import Interval
-from genolm.genome.sequence_files import read_sequence_file
 from genolm.genome.sequence import upper_dna
+from genolm.genome.sequence_files import read_sequence_file
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus import quality
 from genolm.training.corpus.duplicates import ExactDuplicates, NearDuplicates
