@@ -79,8 +79,9 @@ def _note(attributes: dict[str, str], parents: dict[str, str], names: dict[str, 
         return
     if "Parent" in attributes:
         parents[name] = attributes["Parent"]
-    if "Name" in attributes:
-        names[name] = attributes["Name"]
+    symbol = attributes.get("Name") or attributes.get("gene_name")  # GENCODE has the second
+    if symbol:
+        names[name] = symbol
 
 
 def attributes(text: str) -> dict[str, str]:

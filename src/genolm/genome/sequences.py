@@ -65,9 +65,9 @@ def read_sequences(
     Args:
         source: a path, or values in memory.
             Files (also gzip and bgzip): FASTA (``-`` is standard input), GenBank, EMBL, FASTQ, BED,
-            VCF and BCF, tables (TSV, CSV, text, parquet). Tables have a column ``sequence`` (and ``id``), or ``chrom, start, end`` (0-based,
-            half-open; and ``strand``, ``name``), or ``chrom, pos, ref, alt`` (1-based); a text file of nothing but
-            DNA holds one sequence a line. In memory: such a table of polars or pandas, or a list of DNA texts,
+            VCF and BCF, tables (TSV, CSV, text, parquet). Tables have a column ``sequence`` (and ``id``), or
+            ``chrom, start, end`` (0-based, half-open; and ``strand``, ``name``), or ``chrom, pos, ref, alt`` (1-based);
+            a text file of nothing but DNA holds one sequence a line. In memory: such a table of polars or pandas, or a list of DNA texts,
             `Interval`, `Variant` and `SequenceRecord`.
         genome: where intervals and variants are read; a `Genome` or the path of its FASTA.
         length: bases per sequence: intervals are resized around their centre. Variants need it.

@@ -27,7 +27,7 @@ from genolm.tasks.report.scored_variants import ScoredAllele, ScoredFile
 _DECIMALS = 2
 _FINEST = 250_000
 """Regions of up to twice as many bases have tracks of single bases."""
-_AROUND = 200
+_AROUND = 500
 _WIDEST = 100_000
 """Bases of the longest transcript that the browser opens with."""
 _POSITIVE, _NEGATIVE, _NEITHER = "#d55e00", "#0072b2", "#8a8f98"

@@ -55,8 +55,8 @@ class Label:
 def choose_label(path: Path, fields: Mapping[str, Mapping[int, str]], asked: Label | None) -> Label | None:
     """Return the label of a file: the one that was asked for, else a field with few values.
 
-    Without being named, a field is taken if it has 2 to 8 different values and at least half of the most frequent
-    field's rows: one of `PREFERRED` first, else the first of the file. None has a positive and a negative side then.
+    Without being named, a field is taken if it has 2 to 8 different values (one of `PREFERRED`, which come first, may
+    have a single one) and at least half as many rows as the most frequent field. There are no sides then.
 
     Args:
         path: the file, for messages.
@@ -70,11 +70,10 @@ def choose_label(path: Path, fields: Mapping[str, Mapping[int, str]], asked: Lab
         _check(path, fields, asked)
         return asked
     most = max(map(len, fields.values()), default=0)
-    few = [
-        name for name, own in fields.items() if _FEWEST <= len(set(own.values())) <= _MOST and 2 * len(own) >= most > 0
-    ]
-    named = [name for preferred in PREFERRED for name in few if name.upper() == preferred]
-    return Label((named or few)[0]) if few else None
+    counts = {name: len(set(own.values())) for name, own in fields.items() if 2 * len(own) >= most > 0}
+    named = [name for known in PREFERRED for name, count in counts.items() if name.upper() == known and count <= _MOST]
+    found = named or [name for name, count in counts.items() if _FEWEST <= count <= _MOST]
+    return Label(found[0]) if found else None
 
 
 def _check(path: Path, fields: Mapping[str, Mapping[int, str]], asked: Label) -> None:

@@ -147,8 +147,8 @@ def variants_section(scored: ScoredFile, shown: Callable[[ScoredAllele], bool], 
         '<div class="controls"><label>Filter '
         '<input id="variants-filter" type="search" placeholder="gene, effect, chr1:…"></label>'
         '<span id="variants-selects"></span>'
-        '<label>Score from <input id="variants-low" type="number" step="any"></label>'
-        '<label>to <input id="variants-high" type="number" step="any"></label></div>'
+        '<span><label>Score from <input id="variants-low" type="number" step="any"></label> '
+        '<label>to <input id="variants-high" type="number" step="any"></label></span></div>'
         '<div class="scroll" tabindex="0" role="region" aria-label="Table of variants"><table id="variants-table">'
         f"<thead><tr></tr></thead><tbody></tbody></table></div>"
         '<div class="pages"><button type="button" id="variants-before">Previous</button>'
