@@ -34,6 +34,8 @@ class SequenceRecord:
         interval: where it was read; None when it didn't come from a genome. Of an alternative allele, the interval
             its reference was read from.
         about: what follows the name in the title of a FASTA record.
+        row: of a table, the number of the row that it comes from, from 0; None for other sources.
+        further: values of that row's further columns, where they are kept; see `genolm.genome.further_columns`.
 
     Raises:
         InputError: no name or no letters.
@@ -43,6 +45,8 @@ class SequenceRecord:
     sequence: str
     interval: Interval | None = None
     about: str = ""
+    row: int | None = None
+    further: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.id:
@@ -64,11 +68,11 @@ def read_sequences(
 
     Args:
         source: a path, or values in memory.
-            Files (also gzip and bgzip): FASTA (``-`` is standard input), GenBank, EMBL, FASTQ, BED,
-            VCF and BCF, tables (TSV, CSV, text, parquet). Tables have a column ``sequence`` (and ``id``), or
-            ``chrom, start, end`` (0-based, half-open; and ``strand``, ``name``), or ``chrom, pos, ref, alt`` (1-based);
-            a text file of nothing but DNA holds one sequence a line. In memory: such a table of polars or pandas, or a list of DNA texts,
-            `Interval`, `Variant` and `SequenceRecord`.
+            Files (also gzip and bgzip): FASTA (``-`` is standard input), GenBank, EMBL, FASTQ, BED, VCF and BCF,
+            tables (TSV, CSV, text, parquet). Tables have a column ``sequence`` (and ``id``), or ``chrom, start, end``
+            (0-based, half-open; and ``strand``, ``name``), or ``chrom, pos, ref, alt`` (1-based); a text file of
+            nothing but DNA holds one sequence a line. In memory: such a table of polars or pandas, or a list of DNA
+            texts, `Interval`, `Variant` and `SequenceRecord`.
         genome: where intervals and variants are read; a `Genome` or the path of its FASTA.
         length: bases per sequence: intervals are resized around their centre. Variants need it.
         iupac: what happens to ambiguous letters; see `genolm.genome.sequence.upper_dna`.
@@ -157,19 +161,18 @@ class _Reader:
         for number, (line, (name, other, letters)) in enumerate(table.pick("id", "name", "sequence"), start=1):
             with placed(table.file, line):
                 record = SequenceRecord(_text(name) or _text(other) or f"sequence{number}", self.clean(_text(letters)))
-            yield record
+            yield replace(record, row=number - 1)
 
     def table_intervals(self, table: Table) -> Iterator[SequenceRecord]:
-        for line, (chrom, start, end, strand, name, other) in table.pick(
-            "chrom", "start", "end", "strand", "name", "id"
-        ):
+        rows = table.pick("chrom", "start", "end", "strand", "name", "id")
+        for number, (line, (chrom, start, end, strand, name, other)) in enumerate(rows):
             with placed(table.file, line):
                 sign = _text(strand)
                 interval = Interval(
                     _text(chrom), whole(start, "start"), whole(end, "end"), "+" if sign in ("", ".") else sign
                 )
                 record = self.interval(interval, _text(name) or _text(other))
-            yield record
+            yield replace(record, row=number)
 
     def variants(self, records: Iterable[VariantRecord], file: Path) -> Iterator[SequenceRecord]:
         skipped: Counter[str] = Counter()
@@ -178,7 +181,7 @@ class _Reader:
             for variant in filter(None, record.variants()):
                 with placed(file, record.line):
                     pair = self.alleles(variant)
-                yield from pair
+                yield from (replace(one, row=record.index) for one in pair)
         if skipped:
             reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(skipped.items()))
             warnings.warn(f"{file}: alternatives without a sequence were passed over: {reasons}", stacklevel=2)

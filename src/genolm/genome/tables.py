@@ -78,6 +78,29 @@ def read_table(source: Any) -> Table:
     return _parquet(path) if file_format(path) == "parquet" else _text(path)
 
 
+def read_every_column(source: Any) -> Table:
+    """Open a table with all its columns, those that we do not know too; ``columns`` are its names as they were read.
+
+    Raises:
+        InputError: as :func:`read_table`.
+    """
+    if is_table(source):
+        names = tuple(str(name) for name in source.columns)
+        columns = [list(source[name]) for name in source.columns]
+        return Table(Path("table"), names, enumerate(zip(*columns), start=1))
+    path = Path(source)
+    return _parquet(path, every=True) if file_format(path) == "parquet" else _text(path, every=True)
+
+
+def known_places(names: Iterable[str], path: Path) -> dict[str, int]:
+    """Return which columns we know, by our name for each (`COLUMNS`).
+
+    Raises:
+        InputError: two columns mean the same.
+    """
+    return _known(names, path)
+
+
 def whole(value: object, name: str) -> int:
     """A coordinate out of a table, as a number or as text (thousands separators allowed).
 
@@ -101,7 +124,7 @@ def _in_memory(frame: Any) -> Table:
     return Table(Path("table"), tuple(places), enumerate(zip(*columns), start=1), ", ".join(names))
 
 
-def _parquet(path: Path) -> Table:
+def _parquet(path: Path, every: bool = False) -> Table:
     with open_bytes(path) as file:
         head = file.read(4)
         if head == b"PAR1":
@@ -113,7 +136,7 @@ def _parquet(path: Path) -> Table:
         raise InputError("the parquet file is cut off; fetch it again", file=path)
     try:
         names = list(pl.read_parquet_schema(path))
-        places = _known(names, path)
+        places = dict(zip(names, range(len(names)))) if every else _known(names, path)
         frame = pl.read_parquet(path, columns=list(places.values())) if places else pl.DataFrame()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise InputError(f"the parquet file is damaged: {error}", file=path) from None
@@ -121,7 +144,7 @@ def _parquet(path: Path) -> Table:
     return Table(path, tuple(places), enumerate(frame.iter_rows(), start=1), ", ".join(names))
 
 
-def _text(path: Path) -> Table:
+def _text(path: Path, every: bool = False) -> Table:
     lines = ((number, line) for number, line in text_lines(path) if line.strip() and not line.startswith("##"))
     number, header = next(lines, (0, ""))
     if not header:
@@ -130,6 +153,8 @@ def _text(path: Path) -> Table:
         return Table(path, ("sequence",), ((line, (text.strip(),)) for line, text in chain([(number, header)], lines)))
     delimiter = _delimiter(path, header)
     names = _fields(header.lstrip("#"), delimiter, path, number)
+    if every:
+        return Table(path, tuple(names), _rows(lines, delimiter, names, range(len(names)), path), header)
     places = _known(names, path)
     return Table(path, tuple(places), _rows(lines, delimiter, names, tuple(places.values()), path), header)
 

@@ -20,7 +20,7 @@ from genolm.tasks.bulk import Bulk
 from genolm.tasks.passes import hidden_chunks
 from genolm.tasks.pooling import Float32, Pooling, PoolingName
 from genolm.tasks.provenance import Provenance
-from genolm.tasks.sources import IupacPolicy, Source, coordinates, settle
+from genolm.tasks.sources import IupacPolicy, Source, coordinates, further_of, settle
 from genolm.tasks.tables import check_suffix
 from genolm.tasks.vectors import SUFFIXES, refuse_ids, require, write_vectors
 
@@ -165,7 +165,7 @@ class EmbedTask:
         about = pl.DataFrame(
             {**coordinates(items, self.source.kind), "length": [len(item.sequence) for item in items]},
             schema_overrides={**_ABOUT, "length": pl.Int64},
-        )
+        ).with_columns(**further_of(items, self.source))
         columns: dict[str, Any] = {}
         if len(self.layers) > 1:
             columns["layer"] = np.repeat(np.tile(np.array(self.layers, np.int32), len(items)), counts)
@@ -179,6 +179,8 @@ class EmbedTask:
 
 
 _ABOUT = {"id": pl.String, "chrom": pl.String, "start": pl.Int64, "end": pl.Int64, "strand": pl.String}
+OWN = frozenset((*_ABOUT, "length", "layer", "position", "embedding", "_index"))
+"""Names of columns that embeddings have; ``_index`` is AnnData's own."""
 
 
 def embed(
@@ -231,7 +233,8 @@ def embed(
 
     Returns:
         ``out``, or without one a polars table: ``id``, coordinates (0-based, half-open) where known, ``length`` in
-        bases, ``layer`` when there are several, ``position`` (token or base, 0-based) without pooling, ``embedding``.
+        bases, further columns of a table, ``layer`` when there are several, ``position`` (token or base, 0-based)
+        without pooling, ``embedding``.
 
     Raises:
         InputError: input that cannot be used, an unknown pooling, an output of unknown kind.
@@ -244,7 +247,7 @@ def embed(
     require(path)
     refuse_ids(path, overwrite=overwrite, resume=resume)
     chosen = pooling if isinstance(pooling, Pooling) else Pooling(pooling)
-    source = settle(inputs, genome=genome, length=length, iupac=iupac)
+    source = settle(inputs, genome=genome, length=length, iupac=iupac, keep_beside=OWN)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress)
     opened = bulk.open(model, path)
     if rc and chosen.name == "none" and opened.tokenizer.bases_per_token != 1:

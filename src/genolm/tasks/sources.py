@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
+
+import polars as pl
 
 from genolm.errors import InputError
 from genolm.genome.fasta import Genome
 from genolm.genome.formats import SEQUENCE_FORMATS
+from genolm.genome.further_columns import FurtherColumn, further_columns, further_rows, further_series
 from genolm.genome.interval import Interval
 from genolm.genome.sequence_files import input_format
 from genolm.genome.sequences import SequenceRecord, read_sequences
-from genolm.genome.tables import is_table
+from genolm.genome.tables import is_table, read_table
 from genolm.genome.variant import Variant
 
 Kind = Literal["sequences", "intervals", "alleles"]
@@ -32,6 +35,7 @@ class Source:
         length: bases to which intervals are resized.
         iupac: what happens to ambiguous letters of sequences; those of a genome always read N.
         kind: what coordinates the sequences have.
+        further: columns of a table that are kept beside the results.
     """
 
     place: Any
@@ -39,10 +43,20 @@ class Source:
     length: int | None = None
     iupac: IupacPolicy = "raise"
     kind: Kind = "sequences"
+    further: tuple[FurtherColumn, ...] = ()
 
     def read(self) -> Iterator[SequenceRecord]:
         """The sequences in their order; can be called again."""
-        return self.read_values(self.place, self.length)
+        records = self.read_values(self.place, self.length)
+        return self._with_further(records) if self.further else records
+
+    def _with_further(self, records: Iterator[SequenceRecord]) -> Iterator[SequenceRecord]:
+        """The records with the values of their rows."""
+        rows, values, number = further_rows(self.place, self.further), (), -1
+        for record in records:
+            while record.row is not None and number < record.row:
+                values, number = next(rows), number + 1
+            yield replace(record, further=values)
 
     def read_values(self, place: Any, length: int | None = None) -> Iterator[SequenceRecord]:
         """Other values, read the same way."""
@@ -55,11 +69,24 @@ class Source:
 
 
 def settle(
-    inputs: Any, *, genome: Genome | str | Path | None = None, length: int | None = None, iupac: IupacPolicy = "raise"
+    inputs: Any,
+    *,
+    genome: Genome | str | Path | None = None,
+    length: int | None = None,
+    iupac: IupacPolicy = "raise",
+    keep_beside: Collection[str] | None = None,
 ) -> Source:
     """A source that can be read again, out of whatever a user passes.
 
     Standard input and iterators are read into memory here.
+
+    Args:
+        inputs: what :func:`genolm.genome.sequences.read_sequences` takes.
+        genome: where intervals and variants are read.
+        length: bases per sequence.
+        iupac: what happens to ambiguous letters of sequences.
+        keep_beside: names of the columns that the output has; the further columns of a table are kept beside them.
+            None keeps none.
 
     Raises:
         InputError: nothing that can be read, or its first sequence cannot be.
@@ -68,7 +95,8 @@ def settle(
     source = Source(_held(inputs), None if path is None else Path(path), length, iupac)
     if str(source.place) == "-":
         source = Source(tuple(source.read()), source.genome, None, iupac)
-    return Source(source.place, source.genome, source.length, iupac, _kind(source))
+    further = () if keep_beside is None else _further(source.place, keep_beside)
+    return Source(source.place, source.genome, source.length, iupac, _kind(source), further)
 
 
 def _held(inputs: Any) -> Any:
@@ -82,6 +110,25 @@ def _held(inputs: Any) -> Any:
         return tuple(inputs)
     except TypeError:
         raise InputError("inputs are a path, a table, or a list of sequences or intervals", value=inputs) from None
+
+
+def _further(place: Any, own: Collection[str]) -> tuple[FurtherColumn, ...]:
+    """The columns of a table that make no sequence; none of other inputs."""
+    if not (is_table(place) or (isinstance(place, Path) and input_format(place) in ("table", "parquet"))):
+        return ()
+    table = read_table(place)
+    if table.has("sequence"):
+        used = ("sequence", "id" if table.has("id") else "name")
+    elif table.has("chrom", "start", "end"):
+        used = ("chrom", "start", "end", "strand", "name" if table.has("name") else "id")
+    else:
+        used = ("chrom", "pos", "id", "ref", "alt", "variant")
+    return further_columns(place, used, own)
+
+
+def further_of(records: list[SequenceRecord], source: Source) -> dict[str, pl.Series]:
+    """Return the further columns of some sequences by name."""
+    return further_series(source.further, [record.further for record in records])
 
 
 def _kind(source: Source) -> Kind:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from genolm.engine.windows import Window
 from genolm.errors import InputError
+from genolm.genome.further_columns import FurtherColumn
 from genolm.genome.variant import Variant
 from genolm.tasks.allele_token_scores import Ratio, masked_ratio, window_ratio
 from genolm.tasks.allele_tokens import AlleleTokens, TokenWindow, unreadable_letters
@@ -75,6 +76,7 @@ class TokenVariantTask(VariantRun):
         method: Method,
         rc: bool,
         on_mismatch: Mismatch,
+        further: tuple[FurtherColumn, ...] = (),
     ) -> Self:
         """The task for a model; arguments as of :func:`genolm.variants`.
 
@@ -87,7 +89,8 @@ class TokenVariantTask(VariantRun):
         bases = context_bases(model, context)
         window = TokenWindow(model.room, bases, None if method == "masked" else min(horizon, bases // 2))
         tokens = min(model.context, math.ceil(bases / model.tokenizer.bases_per_token))
-        return cls(source, genome, method, rc, on_mismatch, Provenance.of(model), window, horizon, tokens)
+        about = Provenance.of(model)
+        return cls(source, genome, method, rc, on_mismatch, about, window, horizon, tokens, further=further)
 
     @cached_property
     def columns(self) -> Columns:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from genolm.genome.fasta import Genome
+from genolm.genome.further_columns import FurtherColumn, further_rows, further_series
 from genolm.genome.variant import Variant
 from genolm.genome.vcf import VariantRecord, read_variants, write_vcf
 from genolm.tasks.provenance import Provenance
@@ -34,11 +36,13 @@ class Query:
         record: what was read.
         calls: for every alternative, whether it can be scored.
         tokens: what it costs, a shared stretch included when it is the first on it.
+        further: values of the further columns of its row.
     """
 
     record: VariantRecord
     calls: tuple[Call, ...]
     tokens: int
+    further: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class VariantRun:
         rc: whether both strands are read.
         on_mismatch: what to do with records that do not fit the genome.
         provenance: the model.
+        further: columns of a table that are kept beside the results.
     """
 
     source: Any
@@ -60,6 +65,7 @@ class VariantRun:
     rc: bool
     on_mismatch: Mismatch
     provenance: Provenance
+    further: tuple[FurtherColumn, ...] = field(default=(), kw_only=True)
 
     @cached_property
     def reference(self) -> Genome:
@@ -103,10 +109,11 @@ class VariantRun:
         """Records with their calls; every REF is compared with the genome here, before anything is computed."""
         file = self.source if isinstance(self.source, Path) else "variants"
         place: Place = None
-        for record in self.records():
+        rows = further_rows(self.source, self.further) if self.further else repeat(())
+        for record, further in zip(self.records(), rows):
             calls = self.rules.calls(record, self.reference, file)
             tokens, place = self.tokens([call.variant for call in calls if call.variant], place)
-            yield Query(record, calls, tokens)
+            yield Query(record, calls, tokens, further)
 
     def cost(self, item: Query) -> int:
         """Tokens, about."""
@@ -146,7 +153,10 @@ class VariantRun:
         }  # fmt: skip
         schema = self.columns.schema
         frame = pl.DataFrame({column: values[column] for column in schema}, strict=False)
-        return frame.fill_nan(None).cast(schema)  # type: ignore[arg-type]
+        own: pl.DataFrame = frame.fill_nan(None).cast(schema)  # type: ignore[arg-type]
+        return own.with_columns(
+            **further_series(self.further, [item.further for item in items for _ in item.record.alts])
+        )
 
     def mean(self, scores_2N: NDArray[np.float64]) -> NDArray[np.float64]:
         """The score itself: of the forward strand, or the mean of both."""

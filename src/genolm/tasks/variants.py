@@ -17,7 +17,8 @@ from genolm.engine.windows import Window
 from genolm.errors import InputError, ModelError
 from genolm.genome.fasta import Genome
 from genolm.genome.formats import VARIANT_FORMATS, file_format, known_format
-from genolm.genome.tables import is_table
+from genolm.genome.further_columns import FurtherColumn, further_columns
+from genolm.genome.tables import is_table, read_table
 from genolm.genome.variant import Variant
 from genolm.tasks.allele_scores import SiteScores, TileSites, score_sites, score_suffixes
 from genolm.tasks.allele_windows import Obstacle, Site, Strand
@@ -27,7 +28,7 @@ from genolm.tasks.tables import SUFFIXES, check_suffix
 from genolm.tasks.tiles import Tiling
 from genolm.tasks.token_variants import TokenVariantTask
 from genolm.tasks.variant_calls import Call, Mismatch, Rules
-from genolm.tasks.variant_columns import Columns, Method
+from genolm.tasks.variant_columns import OWN, Columns, Method
 from genolm.tasks.variant_run import VCF_SUFFIXES, Place, Query, VariantRun
 
 if TYPE_CHECKING:
@@ -202,7 +203,7 @@ def variants(
         ``…_forward`` and ``…_reverse``; ``status`` (:data:`genolm.tasks.variant_calls.Status`); ``left_context`` and,
         with ``rc``, ``right_context`` in bases; ``uncounted_ref`` and ``uncounted_alt`` (``full``): bases of the
         horizon that were N or past the contig's end; ``tokens_ref`` and ``tokens_alt`` (``window``, ``masked``): tokens
-        that differ.
+        that differ. Further columns of an input table follow, as they are.
 
     Raises:
         InputError: input that cannot be used, with file and line; an output that does not fit it.
@@ -217,15 +218,16 @@ def variants(
     opened = bulk.open(model, path)
     chosen = choose_method(opened, method)
     fasta = genome.path if isinstance(genome, Genome) else Path(genome)
-    about = Provenance.of(opened)
+    about, further = Provenance.of(opened), _further(source)
     if chosen in ("window", "masked"):
         both = True if rc is None else rc
         task: VariantRun = TokenVariantTask.fit(
-            opened, context, horizon, source=source, genome=fasta, method=chosen, rc=both, on_mismatch=on_mismatch
-        )
+            opened, context, horizon, source=source, genome=fasta, method=chosen, rc=both, on_mismatch=on_mismatch,
+            further=further,
+        )  # fmt: skip
     else:
         tiling = fit_tiling(opened, chosen, context, horizon)
-        task = VariantTask(source, fasta, chosen, bool(rc), on_mismatch, about, tiling)
+        task = VariantTask(source, fasta, chosen, bool(rc), on_mismatch, about, tiling, further=further)
     return bulk.run(task, opened, path)  # type: ignore[arg-type]
 
 
@@ -266,6 +268,14 @@ def _held(inputs: Any) -> Any:
     if is_table(inputs):
         return inputs
     return (inputs,) if isinstance(inputs, Variant) else tuple(inputs)
+
+
+def _further(source: Any) -> tuple[FurtherColumn, ...]:
+    """The columns of a table of variants that are no variant; none of other inputs."""
+    if not (is_table(source) or (isinstance(source, Path) and file_format(source) in ("table", "parquet"))):
+        return ()
+    used = ("chrom", "pos", "id", "ref", "alt") if read_table(source).has("chrom") else ("variant",)
+    return further_columns(source, used, OWN)
 
 
 def _check_pair(source: Any, out: Path | None) -> None:

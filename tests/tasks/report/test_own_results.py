@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from tests.tasks.report.test_html_page import table, unpack, view, without_scripts
 from typer.testing import CliRunner
 
 import genolm
@@ -18,7 +19,6 @@ from genolm.genome.tracks import write_bigwig
 from genolm.tasks.report.labels import Label
 from genolm.tasks.report.regions import Regions, choose_regions
 from genolm.tasks.report.scored_variants import read_scored
-from tests.tasks.report.test_html_page import table, unpack, view, without_scripts
 
 BASES = "".join(np.random.default_rng(7).choice(list("ACGT"), 2_000))
 HEADER = """\

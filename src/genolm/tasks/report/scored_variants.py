@@ -109,7 +109,9 @@ def read_scored(path: str | Path, *, field: str | None = None, label: Label | No
     """
     path = Path(path)
     rows = scored_vcf(path, field) if file_format(path, VARIANT_FORMATS) == "vcf" else scored_table(path, field)
-    fields = rows.fields if label is None else {"EFFECT": rows.known["EFFECT"], "GENE": rows.known["GENE"]} | rows.fields
+    fields = (
+        rows.fields if label is None else {"EFFECT": rows.known["EFFECT"], "GENE": rows.known["GENE"]} | rows.fields
+    )
     chosen = choose_label(path, fields, label)
     truths = {} if chosen is None else fields[chosen.field]
     alleles = tuple(_allele(rows, place, truths.get(place, "")) for place in range(len(rows.places)))
