@@ -16,7 +16,7 @@ from genolm.tasks.detection.features import feature_frame
 from genolm.tasks.detection.folder import DESCRIPTION, FEATURES, Detector, load_detector, save_detector
 from genolm.tasks.detection.training import Training, TrainTask, trained
 from genolm.tasks.embed import EmbedTask
-from genolm.tasks.pooling import PoolingName
+from genolm.tasks.pooling import Pooling, PoolingName
 from genolm.tasks.seeds import check_seed
 from genolm.tasks.sources import settle
 from genolm.tasks.tables import SUFFIXES, check_suffix
@@ -223,8 +223,8 @@ def _check(rate: float, folds: int, crops: Sequence[int], pooling: str) -> None:
         raise InputError("there are at least 3 folds: to train, to calibrate and to test", value=folds)
     if any(length < 1 for length in crops):
         raise InputError("sequences are cut to at least 1 base", value=list(crops))
-    if pooling == "none":
-        raise InputError("a sequence needs one vector: pooling none gives one for every token", value=pooling)
+    if not Pooling(pooling).reduces:
+        raise InputError("a sequence needs one vector: choose pooling mean, max, min or last", value=pooling)
 
 
 def _source(embedding: EmbedTask, given: object, context: int | None) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class Baselines:
     """
 
     def __init__(self, choice: Choice, reference: Path | None, order: int) -> None:
-        self.genes, self.order = choose_genes(replace(choice, count=0)).genes, order
+        self.genes, self.order = choose_genes(replace(choice, count=0, beyond="")).genes, order
         self.both_strands = True
         sequences = _reference(choice, reference)
         if sequences is None:
