@@ -132,6 +132,7 @@ def _contig(sheet: Sheet, contig: Drawn, top: float) -> None:
         axes.axvspan(start / scale, end / scale, color=OTHER, alpha=0.22, linewidth=0)
         axes.axvspan(start / scale, end / scale, ymin=0.96, color=OTHER, linewidth=1.2)
     axes.set_xlim(0, length / scale)
+    axes.set_ylabel("nats per base", fontsize=7.5)
     axes.set_title(contig.name, loc="left", fontsize=8.5, color=INK, pad=3)
     axes.grid(axis="y", color=RULE, linewidth=0.5)
     axes.tick_params(labelsize=7.5, length=2)
@@ -146,9 +147,15 @@ def _contig(sheet: Sheet, contig: Drawn, top: float) -> None:
 def _gene_strip(axes: Axes, contig: Drawn, scale: float) -> None:
     """Genes of the forward strand above the line, of the reverse strand below it."""
     for gene in contig.genes or ():
-        forward = gene.interval.strand == "+"
         bars = [(part.start / scale, len(part) / scale) for part in gene.parts]
-        axes.broken_barh(bars, (0.08 if forward else -0.92, 0.84), color=NULL if forward else FAINT, linewidth=0)
+        colour, low = (NULL, 0.08) if gene.interval.strand == "+" else (FAINT, -0.92)
+        axes.broken_barh(bars, (low, 0.84), facecolor=colour, edgecolor="white", linewidth=0.4)
+            bars,
+            (0.08 if forward else -0.92, 0.84),
+            facecolor=NULL if forward else FAINT,
+            edgecolor="white",
+            linewidth=0.4,
+        )
     axes.axhline(0, color=RULE, linewidth=0.6)
     axes.set(xlim=(0, len(contig.values_L) / scale), ylim=(-1.05, 1.05))
     axes.set_yticks([0.5, -0.5], ["+", "−"], fontsize=7.5)
