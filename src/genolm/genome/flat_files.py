@@ -144,7 +144,7 @@ def read_flat_file(
         raise InputError(f"GenBank and EMBL files end in {', '.join(FORMATS)}, also with .gz", file=path)
     parser = _parser()
     for text in _texts(path, form):
-        yield text.record(text.parsed(parser), kinds)
+        yield text.record(text.parsed(parser, features=bool(kinds)), kinds)
 
 
 def _parser() -> Any:
@@ -192,12 +192,13 @@ class _Text:
     lines: Sequence[str]
     last: int
 
-    def parsed(self, parser: Any) -> Any:
-        """The record as Biopython has it."""
+    def parsed(self, parser: Any, *, features: bool) -> Any:
+        """The record as Biopython has it, with or without its features."""
+        lines = self.lines if features else self._without_features()
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of what nothing here reads, or what is checked here
-                found = next(parser.parse(io.StringIO("\n".join(self.lines) + "\n"), self.form.lower()), None)
+                found = next(parser.parse(io.StringIO("\n".join(lines) + "\n"), self.form.lower()), None)
         except _BROKEN as error:
             self._refuse(error)
         if found is None:
@@ -228,6 +229,12 @@ class _Text:
             parts = _parts(feature.location, start.location, record)
         qualifiers = {name: values[0] for name, values in feature.qualifiers.items()}
         return FlatFeature(start.kind, parts, start.location, qualifiers, start.line)
+
+    def _without_features(self) -> list[str]:
+        """The lines but for those of the feature table."""
+        left_out = {number for number, _ in self._table()}
+        first = self.last - len(self.lines) + 1
+        return [line for number, line in enumerate(self.lines, start=first) if number not in left_out]
 
     def _starts(self) -> list[_Start]:
         features = list[tuple[int, list[str]]]()

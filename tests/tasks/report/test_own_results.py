@@ -48,6 +48,10 @@ def folder(tmp_path: Path) -> Path:
     labels = ["LP", "LB", "VUS", "LB"] * 5
     lines = [line(100 + 50 * n, scored(-1.0 + 0.1 * n, label)) for n, label in enumerate(labels)]
     lines.append(line(1500, scored(-2.5, "LP"), ref=BASES[1499:1502], alt=BASES[1499]))
+    indels = [
+        line(1510 + 10 * n, scored(3.0 + n, "VUS"), ref=BASES[1509 + 10 * n], alt="ACGT"[n] + "TT") for n in range(4)
+    ]
+    lines += indels
     lines.append(line(1600, "GENOLM_STATUS=symbolic;CLS=LP", alt="<DEL>"))
     (tmp_path / "s.vcf").write_text(HEADER + "".join(lines))
     exon = 'gene_id "G1"; transcript_id "T1"; gene_name "BRCA9";'
@@ -65,7 +69,7 @@ def tiles(text: str) -> dict[str, str]:
 
 def test_it_says_which_model_scored_and_what_the_numbers_mean(folder: Path) -> None:
     text = page(folder)
-    assert tiles(text)["Model"] == "genolm-nano" and tiles(text)["Scored"] == "21"
+    assert tiles(text)["Model"] == "genolm-nano" and tiles(text)["Scored"] == "25"
     assert "full, both strands" in text and "log p(ALT) - log p(REF) in nats" in text
     facts = dict(re.findall(r'<th scope="row">(.*?)</th><td>(.*?)</td>', text))
     assert (facts["horizon"], facts["method"], facts["score"]) == ("512", "full", "GENOLM_LLR_SUM")
@@ -73,7 +77,19 @@ def test_it_says_which_model_scored_and_what_the_numbers_mean(folder: Path) -> N
 
 def test_snvs_and_indels_have_figures_of_their_own(folder: Path) -> None:
     text = page(folder)
-    assert "Scores of SNVs by CLS" in text and "Scores of indels by CLS" in text and "Scores of MNVs" not in text
+    assert (
+        "Scores of SNVs by CLS" in text
+        and "Scores of indels by CLS" in text
+        and "Scores of MNVs" not in text
+        and "Too few" not in text
+    )
+
+
+def test_a_kind_with_few_scores_is_named_instead_of_drawn(folder: Path) -> None:
+    multiple = line(1560, scored(1.0, "LB"), ref=BASES[1559:1561], alt="CC" if BASES[1559:1561] != "CC" else "GG")
+    (folder / "m.vcf").write_text((folder / "s.vcf").read_text() + multiple)
+    text = page(folder, "m.vcf")
+    assert "Too few for a figure: 1 MNVs." in text and "Scores of MNVs" not in text
 
 
 def test_an_auroc_needs_the_names_of_both_sides(folder: Path) -> None:
@@ -87,7 +103,7 @@ def test_an_auroc_needs_the_names_of_both_sides(folder: Path) -> None:
 
 def test_unscored_alleles_are_counted_by_reason(folder: Path) -> None:
     text = without_scripts(page(folder))
-    assert "1 of 22 ALT alleles (4.5%) have no score." in text
+    assert "1 of 26 ALT alleles (3.85%) have no score." in text
     assert '<th scope="row">symbolic</th><td class="number">1</td>' in text
 
 
@@ -107,7 +123,7 @@ def test_samples_and_further_fields_stay_out_of_the_page(folder: Path) -> None:
 def test_the_table_is_capped_at_the_lowest_scores_and_says_so(folder: Path) -> None:
     text = page(folder, rows=3)
     assert [row[5] for row in table(text)["rows"]] == [-2.5, -1.0, -0.9]
-    assert "The 3 ALT alleles with the lowest scores of 22" in text
+    assert "The 3 ALT alleles with the lowest scores of 26" in text
 
 
 def test_a_table_makes_the_same_page_as_its_vcf(folder: Path) -> None:

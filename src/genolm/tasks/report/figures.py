@@ -41,6 +41,10 @@ class Compared(NamedTuple):
     composition: Auroc
 
 
+_Scores = tuple[str, str, dict[str, list[float]]]
+"""A kind of variants, its plural, and its scores by label."""
+
+
 class _Judged(NamedTuple):
     allele: ScoredAllele
     model: float
@@ -110,17 +114,19 @@ def effects_section(scored: ScoredFile, compared: Sequence[Compared]) -> list[Se
     sides = ((), ()) if label is None else (label.positive, label.negative)
     colours = plots.class_colours(truths, *sides)
     axis = f"{scored.field} (nats; negative: ALT less likely)"
+    kinds, few = _enough(list(_by_kind_and_truth(scored)))
     by_label = "" if label is None else f" by {label.field}"
     figures = [
         FigurePart(f"Scores of {names}{by_label}", plots.score_histogram(groups, colours, axis, kind), _medians(groups))
-        for kind, names, groups in _by_kind_and_truth(scored)
+        for kind, names, groups in kinds
     ]
     if compared:
         figures.append(FigurePart("How well scores tell the labels apart", plots.auroc_rows(compared), _AUROC_TEXT))
     if any(allele.effect and allele.score is not None for allele in scored.alleles):
         strips = plots.score_strips(scored.alleles, colours, axis)
         figures.append(FigurePart("Scores by effect", strips, _STRIPS_TEXT, wide=True))
-    return [figure_section("effects", "Variant effects", scored.description, figures)]
+    about = f"{scored.description} Too few for a figure: {', '.join(few)}." if few else scored.description
+    return [figure_section("effects", "Variant effects", about, figures)]
 
 
 def signals_section(scores: Path, transcripts: Sequence[Transcript]) -> list[Section]:
@@ -195,7 +201,7 @@ def _by_kind(positives: Sequence[_Judged], negatives: Sequence[_Judged]) -> list
     return found if len(found) > 1 else []
 
 
-def _by_kind_and_truth(scored: ScoredFile) -> Iterator[tuple[str, str, dict[str, list[float]]]]:
+def _by_kind_and_truth(scored: ScoredFile) -> Iterator[_Scores]:
     """For each kind with scores its name, its plural, and the scores by label."""
     for kind, names in _KINDS.items():
         groups: dict[str, list[float]] = {}
@@ -204,6 +210,14 @@ def _by_kind_and_truth(scored: ScoredFile) -> Iterator[tuple[str, str, dict[str,
                 groups.setdefault(allele.truth or (_NO_LABEL if scored.label else names), []).append(allele.score)
         if groups:
             yield kind, names, dict(sorted(groups.items()))
+
+
+def _enough(kinds: Sequence[_Scores]) -> tuple[list[_Scores], list[str]]:
+    """The kinds with enough scores for a figure, or else the most frequent one; and what the others are."""
+    counts = [sum(map(len, groups.values())) for _, _, groups in kinds]
+    least = min(_FEWEST, max(counts))
+    shown = [one for one, count in zip(kinds, counts) if count >= least]
+    return shown, [f"{count} {one[1]}" for one, count in zip(kinds, counts) if count < least]
 
 
 def _medians(groups: Mapping[str, Sequence[float]]) -> str:

@@ -95,7 +95,7 @@ def unscored_section(alleles: Sequence[ScoredAllele]) -> list[Section]:
         for reason, count in reasons.most_common()
     )
     total = reasons.total()
-    share = f"{total:,} of {len(alleles):,} ALT alleles ({total / len(alleles):.1%}) have no score."
+    share = f"{total:,} of {len(alleles):,} ALT alleles ({total / len(alleles):.2%}) have no score."
     headings = '<th scope="col">Status</th><th scope="col" class="number">ALT alleles</th><th scope="col">Meaning</th>'
     table = f"<table><thead><tr>{headings}</tr></thead><tbody>{rows}</tbody></table>"
     return [Section("unscored", "Without a score", f'<p>{share}</p><div class="scroll reasons">{table}</div>')]

@@ -150,12 +150,6 @@ def _gene_strip(axes: Axes, contig: Drawn, scale: float) -> None:
         bars = [(part.start / scale, len(part) / scale) for part in gene.parts]
         colour, low = (NULL, 0.08) if gene.interval.strand == "+" else (FAINT, -0.92)
         axes.broken_barh(bars, (low, 0.84), facecolor=colour, edgecolor="white", linewidth=0.4)
-            bars,
-            (0.08 if forward else -0.92, 0.84),
-            facecolor=NULL if forward else FAINT,
-            edgecolor="white",
-            linewidth=0.4,
-        )
     axes.axhline(0, color=RULE, linewidth=0.6)
     axes.set(xlim=(0, len(contig.values_L) / scale), ylim=(-1.05, 1.05))
     axes.set_yticks([0.5, -0.5], ["+", "−"], fontsize=7.5)

@@ -49,6 +49,7 @@
   const drawCell = (row, column) => {
     const value = row[column];
     const cell = cellOf("td", column === SCORE && value !== null ? value.toFixed(4) : value ?? "", column === SCORE);
+    if (String(value ?? "").length > 24) cell.title = value;
     if (column === 0 && row[LOCUS]) {
       const button = buttonOf(value);
       button.dataset.locus = row[LOCUS];
