@@ -234,7 +234,10 @@ class _Text:
         """The lines but for those of the feature table."""
         left_out = {number for number, _ in self._table()}
         first = self.last - len(self.lines) + 1
-        return [line for number, line in enumerate(self.lines, start=first) if number not in left_out]
+        kept = [line for number, line in enumerate(self.lines, start=first) if number not in left_out]
+        if self.form == "GenBank" and not any(line.startswith("ORIGIN") for line in kept):
+            kept.insert(-1, "ORIGIN")  # a record without a sequence, which Biopython takes for one that is cut off
+        return kept
 
     def _starts(self) -> list[_Start]:
         features = list[tuple[int, list[str]]]()

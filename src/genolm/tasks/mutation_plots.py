@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
@@ -154,7 +153,7 @@ def check_plot(out: Path | str | None, packages: Sequence[str] = ("logomaker", "
         raise RunError(f"{path}: there is no folder {path.parent}")
     try:
         for package in packages:
-            import_module(package)
+            __import__(package)
     except ImportError as error:
         raise GenolmError(f"plots need {error.name}, which is not installed: pip install 'genolm[plots]'") from None
     return path

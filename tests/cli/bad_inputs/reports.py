@@ -86,7 +86,8 @@ CASES = (
         "report: a table without a score",
         "report s.tsv p.html --genome g.fa",
         "s.tsv: no column llr_alt_minus_ref_sum_nats or llr_alt_minus_ref_site_nats or "
-        "llr_alt_minus_ref_masked_sum_nats (present: alt, chrom, pos, ref); score the file with 'genolm variants' first",
+        "llr_alt_minus_ref_masked_sum_nats (present: alt, chrom, pos, ref); "
+        "score the file with 'genolm variants' first",
         3,
         {**_GENOME, "s.tsv": "chrom\tpos\tref\talt\nc\t5\tA\tC\n"},
     ),
