@@ -139,7 +139,13 @@ def cluster(
 
 
 def _check(
-    lengths: Sequence[int], per_genome: int, max_n: float, repeats: int, resample: str, k: int | None, pooling: str
+    lengths: Sequence[int],
+    per_genome: int,
+    max_n: float,
+    repeats: int,
+    resample: str,
+    k: int | None,
+    pooling: PoolingName,
 ) -> None:
     for name, value in (("length", min(lengths, default=0)), ("per_genome", per_genome), ("repeats", repeats)):
         if value < 1:

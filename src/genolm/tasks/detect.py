@@ -216,7 +216,7 @@ def _wanted(features: FeatureName | None, model: object) -> str:
     return wanted
 
 
-def _check(rate: float, folds: int, crops: Sequence[int], pooling: str) -> None:
+def _check(rate: float, folds: int, crops: Sequence[int], pooling: PoolingName) -> None:
     if not _RATES[0] < rate < _RATES[1]:
         raise InputError(f"the false-positive rate is between {_RATES[0]:g} and {_RATES[1]:g}", value=rate)
     if folds < 3:

@@ -117,6 +117,7 @@ def _further(place: Any, own: Collection[str]) -> tuple[FurtherColumn, ...]:
     if not (is_table(place) or (isinstance(place, Path) and input_format(place) in ("table", "parquet"))):
         return ()
     table = read_table(place)
+    used: tuple[str, ...]
     if table.has("sequence"):
         used = ("sequence", "id" if table.has("id") else "name")
     elif table.has("chrom", "start", "end"):

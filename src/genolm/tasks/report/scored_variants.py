@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -85,7 +86,7 @@ class ScoredFile:
     alleles: tuple[ScoredAllele, ...]
     field: str
     description: str = ""
-    run: Mapping[str, str] = field(default_factory=dict)
+    run: Mapping[str, str] = dataclasses.field(default_factory=dict)
     label: Label | None = None
 
     def with_genes(self, names: Mapping[int, str]) -> ScoredFile:
