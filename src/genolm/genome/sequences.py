@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,8 +45,8 @@ class SequenceRecord:
     sequence: str
     interval: Interval | None = None
     about: str = ""
-    row: int | None = None
-    further: tuple[Any, ...] = ()
+    row: int | None = field(default=None, compare=False, repr=False)
+    further: tuple[Any, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.id:
