@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from genolm.tasks.likelihood import score as score
     from genolm.tasks.merge import merge as merge
     from genolm.tasks.mutagenesis import mutate as mutate
+    from genolm.tasks.report import report as report
     from genolm.tasks.scan import scan as scan
     from genolm.tasks.variants import variants as variants
     from genolm.tokens.bpe import BpeTokenizer as BpeTokenizer
@@ -109,6 +110,7 @@ _MODULES = {
     "doctor": "cli.doctor",
     "demo": "cli.demo",
     "cite": "cli.citations",
+    "report": "tasks.report",
     "build_corpus": "training.corpus.build",
     "inspect_corpus": "training.corpus.inspection",
     "pretrain": "training.pretrain",

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from genolm.cli.main import app
 
 _LIST = (
-    "embed score variants mutate generate complete scan detect check cluster explain merge models info download "
+    "embed score variants mutate generate complete scan report detect check cluster explain merge models info download "
     "convert simulate tokenizer corpus pretrain doctor demo cite"
 )
 VERBS = _LIST.split()

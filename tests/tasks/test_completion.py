@@ -1,6 +1,7 @@
 """Completion of genes: known identities, baselines that see no truth, both strands, the summary's arithmetic."""
 
 import gzip
+import json
 import os
 import random
 
@@ -8,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from genolm import InputError, ModelError, RunError, complete, merge
+from genolm import InputError, RunError, complete, merge
 from genolm.genome.sequence import reverse_complement
 from genolm.tasks.completion import complete as completing
 from genolm.tasks.completion.baselines import Baselines, baselines
@@ -290,10 +291,48 @@ def test_an_annotation_that_changed_is_read_again(tmp_path):
         assert [gene.place for gene in baselines(choice, None, 1).genes] == [f"c:{start}-{start + 8}(+)"]
 
 
-def test_a_gene_beyond_the_context_is_refused_before_anything_runs(fasta, monkeypatch):
+def write(path, genes):
+    path.write_text("".join(f">{name}\n{bases}\n" for name, bases in genes.items()))
+
+
+def test_genes_beyond_the_context_are_left_out_and_counted(genes, tmp_path):
+    (tmp_path / "g.fa").write_text(
+        "".join(f">{name}\n{bases}\n" for name, bases in {**genes, "long": coding(300, 9)}.items())
+    )
+    out = tmp_path / "c.tsv"
+    with pytest.warns(UserWarning, match=r"1 of 7 genes are left out: they are longer than .* can read \(200 tokens\)"):
+        complete(ocean_model(context=200), tmp_path / "g.fa", out, shortest=30, n=1)
+    assert pl.read_csv(out, separator="\t")["id"].unique(maintain_order=True).to_list() == list(genes)
+    told = json.loads(out.with_name("c.tsv.provenance.json").read_text())
+    assert json.loads(told["left_out"]) == {"too long for the model's context": 1} and told["genes"] == "6"
+
+
+def test_genes_are_drawn_among_those_that_fit(genes, tmp_path):
+    long = {f"long{number}": coding(300, number) for number in range(6)}
+    write(tmp_path / "g.fa", {**long, **genes})
+    with pytest.warns(UserWarning, match="6 of 12 genes are left out"):
+        found = complete(ocean_model(context=200), tmp_path / "g.fa", shortest=30, n=1, draw=4)
+    assert found["id"].n_unique() == 4 and not any(name.startswith("long") for name in found["id"])
+
+
+def test_shards_leave_out_the_same_genes(genes, tmp_path, monkeypatch):
+    monkeypatch.setattr("genolm.engine.plan.PART_ITEMS", 1)
+    (tmp_path / "g.fa").write_text(
+        "".join(f">{name}\n{bases}\n" for name, bases in {"long": coding(300, 9), **genes}.items())
+    )
+    model = ocean_model(context=200)
+    with pytest.warns(UserWarning, match="1 of 7"):
+        complete(model, tmp_path / "g.fa", tmp_path / "one.tsv", shortest=30, n=1)
+        for shard in ("1/2", "2/2"):
+            complete(model, tmp_path / "g.fa", tmp_path / "two.tsv", shortest=30, n=1, shard=shard)
+    merge(tmp_path / "two.tsv")
+    assert (tmp_path / "one.tsv").read_bytes() == (tmp_path / "two.tsv").read_bytes()
+
+
+def test_when_no_gene_fits_nothing_runs(fasta, monkeypatch):
     monkeypatch.setattr(CompletionTask, "forward", lambda *args: pytest.fail("ran"))
-    with pytest.raises(ModelError, match=r"gene g3 of 69 bases is about \d+ tokens, more than toy-ocean can read"):
-        complete(ocean_model(context=50), fasta, shortest=69)
+    with pytest.raises(InputError, match=r"can be completed: .*3 too long for the model's context"):
+        complete(ocean_model(context=20), fasta, shortest=69)
 
 
 def test_without_edlib_the_message_says_what_to_install(big, fasta, monkeypatch):

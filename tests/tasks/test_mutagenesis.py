@@ -91,6 +91,12 @@ def test_outputs_that_cannot_be_written(tiny, genome_path, tmp_path):
         mutate(tiny, "chr2:31-36", genome=genome_path, plot=tmp_path / "plot.jpg")
     with pytest.raises(InputError, match="a plot needs all positions; merge the shards"):
         mutate(tiny, "chr2:31-36", tmp_path / "a.tsv", genome=genome_path, plot=tmp_path / "p.png", shard="1/2")
+    long = tmp_path / "long.fa"
+    long.write_text(f">c\n{'N' * 50}{'ACGT' * 800}\n")
+    with pytest.raises(InputError, match="a plot shows at most 3,000 bases, not 3,200; plot a shorter interval"):
+        mutate(tiny, "c:1-3250", tmp_path / "a.tsv", genome=long, plot=tmp_path / "p.png")
+    for path in (long, tmp_path / "long.fa.fai"):
+        path.unlink()
     (tmp_path / "b.tsv").touch()
     with pytest.raises(RunError, match="--overwrite"):
         mutate(tiny, "chr2:31-36", tmp_path / "b.tsv", genome=genome_path)

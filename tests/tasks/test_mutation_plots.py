@@ -46,15 +46,17 @@ def test_the_colour_scale_is_symmetric_and_ignores_the_reference():
     assert Landscape.of(table("A", lambda *_: None)).limit() == 1.0
 
 
-@pytest.mark.parametrize(("length", "rows"), [(7, 1), (60, 1), (61, 2), (300, 5)])
+@pytest.mark.parametrize(("length", "rows"), [(7, 1), (60, 1), (61, 2), (121, 3), (300, 5)])
 def test_long_intervals_are_broken_into_rows(length, rows):
     figure = draw(Landscape.of(table("ACGTT" * (length // 5) + "A" * (length % 5))))
     maps = [axes for axes in figure.axes if axes.images]
     assert len(maps) == rows and len(figure.axes) == 2 * rows + 1  # logo and map of every row, one colour bar
     assert sum(axes.images[0].get_array().shape[1] for axes in maps) == length
     assert all(axes.images[0].norm.vmin == -axes.images[0].norm.vmax for axes in maps)
+    widths = [axes.images[0].get_array().shape[1] for axes in maps]
+    assert max(widths) <= 60 and max(widths) - min(widths) < rows  # balanced: no base stands alone in the last row
     first = maps[-1].get_xticklabels()[0].get_text()
-    assert first == str(101 + 60 * (rows - 1))
+    assert first == str(101 + sum(widths[:-1]))
 
 
 def test_axes_name_sign_and_unit():

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -381,12 +382,49 @@ def test_what_cannot_be_scanned(tiny, tmp_path):
     with pytest.raises(InputError, match=r"two contigs have this name \(value 'a'\)"):
         scan(tiny, [SequenceRecord("a", "ACGT"), SequenceRecord("a", "ACGT")])
     bed = written("r.bed", "chr1\t1\t5\n")
-    with pytest.raises(InputError, match=r"r\.bed: a scan reads whole contigs out of a FASTA"):
+    with pytest.raises(InputError, match=r"r\.bed: this kind of file is not read here; known endings are \.fa, "):
         scan(tiny, bed, tmp_path / "scan", genes=None)
     genes = written("far.gff3", "chr9\tx\tCDS\t1\t9\t.\t+\t0\tID=a\n")
     with pytest.raises(InputError, match=r"far\.gff3: no coding gene lies on a contig of the genome"):
         scan(tiny, written("g.fa", ">a\nACGTACGTACGT\n"), tmp_path / "scan", genes=genes)
     assert not list(tmp_path.glob("scan*"))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+def test_the_figure_shows_tracks_calls_and_genes(tiny, tmp_path, suffix):
+    (tmp_path / "g.fa").write_text(f">a\n{bases(400, 1)}\n>b\n{RUN * 4}{bases(300, 2)}\n>c\nNNNN\n")
+    (tmp_path / "g.gff3").write_text("a\tx\tCDS\t10\t99\t.\t+\t0\tID=g\nb\tx\tCDS\t60\t149\t.\t-\t0\tID=h\n")
+    out = tmp_path / f"s{suffix}"
+    settings = {"genes": tmp_path / "g.gff3", "gene_window": 30, "plot": out}
+    scan(tiny, tmp_path / "g.fa", tmp_path / "s", **settings)
+    first = out.read_bytes()
+    assert len(first) > 5_000
+    in_memory = tmp_path / f"m{suffix}"
+    scan(tiny, tmp_path / "g.fa", **{**settings, "plot": in_memory})
+    assert in_memory.read_bytes() == first
+    if suffix == ".svg":
+        shown = re.findall(r"<!-- (.*?) -->", out.read_text())
+        assert {"a", "b", "c", "Surprise, nats per base"} <= set(shown)
+        assert any("coding genes" in text for text in shown)
+
+
+def test_of_many_contigs_the_figure_shows_the_longest(tiny, tmp_path):
+    (tmp_path / "g.fa").write_text("".join(f">c{n}\n{bases(30 + n, n)}\n" for n in range(20)))
+    scan(tiny, tmp_path / "g.fa", side="none", plot=tmp_path / "s.svg")
+    shown = re.findall(r"<!-- (.*?) -->", (tmp_path / "s.svg").read_text())
+    assert "c19" in shown and "c8" in shown and "c7" not in shown
+    assert any("The 12 longest of 20 contigs." in text for text in shown)
+
+
+def test_a_figure_that_cannot_be_made_is_refused_before_the_run(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(ScanTask, "forward", lambda *args: pytest.fail("ran"))
+    (tmp_path / "g.fa").write_text(f">a\n{bases(40)}\n")
+    with pytest.raises(InputError, match=r"s\.jpg: unknown kind of plot"):
+        scan(tiny, tmp_path / "g.fa", tmp_path / "s", plot=tmp_path / "s.jpg")
+    with pytest.raises(InputError, match="a plot needs the whole track"):
+        scan(tiny, tmp_path / "g.fa", tmp_path / "s", plot=tmp_path / "s.png", shard="1/2")
+    with pytest.raises(RunError, match="there is no folder"):
+        scan(tiny, tmp_path / "g.fa", tmp_path / "s", plot=tmp_path / "x" / "s.png")
 
 
 def test_settings_are_checked(tiny, ocean):

@@ -40,9 +40,7 @@ def complete(
     ] = 300,
     longest: Annotated[
         int,
-        typer.Option(
-            callback=at_least(0), metavar="BASES", help="The longest; 0 for any: one beyond the context is an error."
-        ),
+        typer.Option(callback=at_least(0), metavar="BASES", help="The longest; 0 for any that the model can read."),
     ] = 0,
     order: Annotated[
         int, typer.Option(callback=at_least(0, 10), metavar="K", help="Bases that the Markov model looks back.")

@@ -100,10 +100,11 @@ def _report(made: SimulatedGenome, files: DemoFiles, card: Card) -> None:
     from genolm.tasks.report import report
 
     report(
+        files.scored,
         files.report,
         genome=made.fasta,
-        variants=files.scored,
         genes=made.gtf,
+        label="CLS=LP:LB",
         scores=files.track,
         tracks={"RNA, forward": made.rna["+"], "RNA, reverse": made.rna["-"]},
         embeddings=files.embedded,

@@ -21,7 +21,9 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No table and no summ
 
 def cluster(
     model: ModelName,
-    genomes: Annotated[list[Path], typer.Argument(metavar="GENOMES", help="FASTA files, one a genome.")],
+    genomes: Annotated[
+        list[Path], typer.Argument(metavar="GENOMES", help="FASTA, GenBank or EMBL files, one a genome.")
+    ],
     *,
     out: Folder,
     length: Annotated[
@@ -102,7 +104,8 @@ def check(
     generated: Annotated[list[Path], typer.Argument(metavar="GENERATED", help="FASTA of generated sequences.")],
     *,
     reference: Annotated[
-        list[Path], typer.Option(metavar="FASTA", help="Natural genome to compare with; can be repeated.")
+        list[Path],
+        typer.Option(metavar="FASTA", help="Natural genome to compare with (FASTA, GenBank, EMBL); can be repeated."),
     ],
     out: Folder,
     training: Annotated[

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from genolm.cli import about, bulk, corpus, detect, explain, genomics, scan, tokenizer, training, zoo
+from genolm.cli import about, bulk, corpus, detect, explain, genomics, report, scan, tokenizer, training, zoo
 from genolm.cli.errors import reported
 from genolm.cli.examples import example
 
@@ -61,6 +61,7 @@ def _root(
 _VERBS: tuple[Callable[..., None], ...] = (
     *bulk.COMMANDS,
     scan.COMMAND,
+    report.COMMAND,
     reported(genomics.check),
     genomics.CLUSTER,
     reported(bulk.merge),

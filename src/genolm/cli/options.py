@@ -46,7 +46,8 @@ ModelName = Annotated[
 Sequences = Annotated[
     str,
     typer.Argument(
-        metavar="INPUT", help="FASTA, FASTQ, BED, VCF, TSV, CSV or parquet, also .gz; - reads FASTA from stdin."
+        metavar="INPUT",
+        help="FASTA, GenBank, EMBL, FASTQ, BED, VCF, TSV, CSV or parquet, also .gz; - reads FASTA from stdin.",
     ),
 ]
 Output = Annotated[Path, typer.Argument(metavar="OUTPUT", help="File to write; its suffix chooses the format.")]

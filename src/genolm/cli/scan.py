@@ -12,7 +12,7 @@ from genolm.cli.options import ModelName, Seed, at_least, bulk, model_names
 
 def scan(
     model: ModelName,
-    genome: Annotated[str, typer.Argument(metavar="GENOME", help="FASTA of whole contigs, also .gz.")],
+    genome: Annotated[str, typer.Argument(metavar="GENOME", help="FASTA, GenBank or EMBL of whole contigs, also .gz.")],
     *,
     out: Annotated[Path, typer.Option("--out", metavar="PREFIX", help="Writes PREFIX.bw, PREFIX.bed, PREFIX.json.")],
     minus: Annotated[
@@ -76,6 +76,10 @@ def scan(
     twin: Annotated[
         bool, typer.Option("--twin", help="Also a twin of random weights, for --genes; doubles the work.")
     ] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="PICTURE", help="Also draw tracks, intervals and genes: .png, .svg or .pdf."),
+    ] = None,
     settings: dict[str, Any],
 ) -> Path:
     """Surprise along whole genomes, and where it stands out.
@@ -107,6 +111,7 @@ def scan(
         gene_window=gene_window,
         order=order,
         twin=twin,
+        plot=plot,
         **settings,
     )
     return written

@@ -149,6 +149,8 @@ def _check_readable(path: Path, kind: str) -> None:
     if kind == "bgzip":
         check_whole(path)
     for number, line in text_lines(path):
+        if line.startswith(("LOCUS  ", "ID   ")):
+            raise InputError("is GenBank or EMBL; a reference genome must be FASTA, plain or bgzip", file=path)
         if line.strip() and not line.startswith(">"):
             raise InputError("not FASTA: a record starts with '>'", file=path, line=number, value=line[:40])
         if line.strip():

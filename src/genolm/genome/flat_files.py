@@ -86,6 +86,7 @@ class FlatRecord:
         letters: the sequence as it is written; empty where the file has none.
         file: where it stands.
         line: its last one, 1-based.
+        first: its first one, 1-based.
     """
 
     id: str
@@ -93,6 +94,7 @@ class FlatRecord:
     letters: str = field(repr=False)
     file: Path
     line: int
+    first: int = 1
 
     @property
     def sequence(self) -> str:
@@ -112,13 +114,28 @@ def flat_format(path: Path) -> str | None:
     return FORMATS.get(Path(path.name.lower().removesuffix(".gz").removesuffix(".bgz")).suffix)
 
 
-def read_flat_file(path: str | Path, kinds: tuple[str, ...] = ("CDS",)) -> Iterator[FlatRecord]:
+def letter_line(record: FlatRecord, position: int) -> int:
+    """Return the line of a record's file, 1-based, that holds the letter at a position of `letters`, 0-based."""
+    counted, inside = 0, False
+    for number, line in text_lines(record.file):
+        if record.first < number < record.line:
+            counted += sum(map(str.isalpha, line)) if inside else 0
+            if counted > position:
+                return number
+            inside = inside or line.startswith(("ORIGIN", "SQ   "))
+    return record.line
+
+
+def read_flat_file(
+    path: str | Path, kinds: tuple[str, ...] = ("CDS",), *, form: str | None = None
+) -> Iterator[FlatRecord]:
     """The records of a GenBank or EMBL file (plain, gzip or bgzip); its ending says which it is.
 
     Args:
         path: the file.
         kinds: how the kinds of the features end that are read: ``RNA`` for ``mRNA`` and ``tRNA``. Others, whose
-            locations may be of more forms, are left out.
+            locations may be of more forms, are left out. With none, the feature tables are not looked at.
+        form: ``"GenBank"`` or ``"EMBL"``, whatever the ending; None goes by the ending.
 
     Raises:
         InputError: another ending; no record, one that is cut off or that Biopython cannot read, or, after the last
@@ -129,7 +146,7 @@ def read_flat_file(path: str | Path, kinds: tuple[str, ...] = ("CDS",)) -> Itera
         UserWarning: once, after the last record, of features whose location cannot be read: they are left out.
     """
     path = Path(path)
-    form = flat_format(path)
+    form = form or flat_format(path)
     if form is None:
         raise InputError(f"GenBank and EMBL files end in {', '.join(FORMATS)}, also with .gz", file=path)
     parser, left_out, kept = _parser(), LeftOut(path), 0
@@ -137,7 +154,8 @@ def read_flat_file(path: str | Path, kinds: tuple[str, ...] = ("CDS",)) -> Itera
         record = text.record(parser, kinds, left_out)
         kept += len(record.features)
         yield record
-    left_out.report(kept)
+    if kinds:
+        left_out.report(kept)
 
 
 def _parser() -> Any:
@@ -192,9 +210,10 @@ class _Text:
 
     def record(self, parser: Any, kinds: tuple[str, ...], left_out: LeftOut) -> FlatRecord:
         """The record with the features of these kinds; those with a location that cannot be read are left out."""
-        starts, parsed = self._parsed(parser, kinds, left_out)
+        starts, parsed = self._parsed(parser, kinds, left_out) if kinds else ([], self._read(parser, self._features()))
         name = parsed.name if parsed.id in _UNNAMED else parsed.id
-        self._check_columns(starts, [feature.type for feature in parsed.features])
+        if kinds:
+            self._check_columns(starts, [feature.type for feature in parsed.features])
         features = list[FlatFeature]()
         for start, feature in zip(starts, parsed.features):
             if start.kind.endswith(kinds):
@@ -203,7 +222,16 @@ class _Text:
                 except InputError as error:
                     left_out.add(error.message, start.line, error.value)
         letters = str(parsed.seq) if parsed.seq.defined else ""
-        return FlatRecord(name, tuple(features), letters, self.path, self.last)
+        return FlatRecord(name, tuple(features), letters, self.path, self.last, self._first())
+
+    def _first(self) -> int:
+        """The line on which the record begins, after what may stand before it."""
+        before = next((n for n, line in enumerate(self.lines) if line.startswith(_BEGINS[self.form])), 0)
+        return self.last - len(self.lines) + 1 + before
+
+    def _features(self) -> frozenset[int]:
+        """The numbers of the lines of the feature table."""
+        return frozenset(number for number, _ in self._table())
 
     def _parsed(self, parser: Any, kinds: tuple[str, ...], left_out: LeftOut) -> tuple[list[_Start], Any]:
         """The features as text and the record as Biopython has it, both without what Biopython stumbles over."""
@@ -236,6 +264,8 @@ class _Text:
         """The record as Biopython has it, without some lines."""
         first = self.last - len(self.lines) + 1
         lines = [line for number, line in enumerate(self.lines, start=first) if number not in without]
+        if self.form == "GenBank" and without and not any(line.startswith("ORIGIN") for line in lines):
+            lines.insert(-1, "ORIGIN")  # a record without a sequence, which Biopython takes for one that is cut off
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what nothing here reads, or what is checked here
             found = next(parser.parse(io.StringIO("\n".join(lines) + "\n"), self.form.lower()), None)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from genolm.errors import InputError
 
-FileFormat = Literal["fasta", "fastq", "bed", "vcf", "table", "parquet"]
+FileFormat = Literal["fasta", "genbank", "fastq", "bed", "vcf", "table", "parquet"]
+"""``genbank`` stands for GenBank and EMBL alike."""
+ALL_FORMATS: tuple[FileFormat, ...] = get_args(FileFormat)
+SEQUENCE_FORMATS: tuple[FileFormat, ...] = ("fasta", "genbank", "fastq")
+"""What holds sequences without coordinates."""
+VARIANT_FORMATS: tuple[FileFormat, ...] = ("vcf", "table", "parquet")
+"""What holds variants."""
 
 _ENDINGS: dict[str, FileFormat] = {
     ".fa": "fasta", ".fasta": "fasta", ".fna": "fasta", ".ffn": "fasta",
+    ".gb": "genbank", ".gbk": "genbank", ".gbff": "genbank", ".genbank": "genbank", ".embl": "genbank",
     ".fq": "fastq", ".fastq": "fastq",
     ".bed": "bed",
     ".vcf": "vcf", ".bcf": "vcf",
@@ -28,20 +36,26 @@ def uncompressed_suffix(path: Path) -> str:
     return suffixes[-1] if suffixes else ""
 
 
-def has_known_ending(path: Path) -> bool:
-    """Return whether the end of a file's name tells its format."""
-    return uncompressed_suffix(path) in _ENDINGS
+def known_format(path: Path) -> FileFormat | None:
+    """Return the format that the ending of a file's name stands for; None for an unknown ending."""
+    return _ENDINGS.get(uncompressed_suffix(path))
 
 
-def file_format(path: Path) -> FileFormat:
-    """The format of a file; ``-``, standard input, is FASTA.
+def file_format(path: Path, takes: Collection[FileFormat] = ALL_FORMATS) -> FileFormat:
+    """Return the format of a file by its ending; ``-``, standard input, is FASTA.
+
+    Args:
+        path: the file; it need not exist.
+        takes: the formats that the caller reads.
 
     Raises:
-        InputError: an ending that we do not read; it lists those we do.
+        InputError: another ending, or one of a format that the caller does not read; it lists those that it does.
     """
     if str(path) == "-":
         return "fasta"
-    found = _ENDINGS.get(uncompressed_suffix(path))
-    if found is None:
-        raise InputError(f"unknown kind of file; known endings are {', '.join(_ENDINGS)}, also with .gz", file=path)
+    found = known_format(path)
+    if found is None or found not in takes:
+        known = ", ".join(ending for ending, kind in _ENDINGS.items() if kind in takes)
+        problem = "unknown kind of file" if found is None else "this kind of file is not read here"
+        raise InputError(f"{problem}; known endings are {known}, also with .gz", file=path)
     return found

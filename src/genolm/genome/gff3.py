@@ -87,8 +87,9 @@ def _note(text: str, parent_of: dict[str, str], names: dict[str, str]) -> None:
         return
     if "Parent" in told:
         parent_of[name] = parents(text)[0] if parents(text) else told["Parent"]
-    if "Name" in told:
-        names[name] = told["Name"]
+    symbol = told.get("Name") or told.get("gene_name")  # GENCODE has the second
+    if symbol:
+        names[name] = symbol
 
 
 def _bare(name: str) -> str:

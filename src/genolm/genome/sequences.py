@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,14 @@ from typing import Any
 from genolm.errors import InputError
 from genolm.genome.bed import read_bed
 from genolm.genome.fasta import Genome
-from genolm.genome.formats import file_format
+from genolm.genome.formats import SEQUENCE_FORMATS
 from genolm.genome.in_memory import Named, hold_sequences
 from genolm.genome.interval import Interval
 from genolm.genome.lines import placed
 from genolm.genome.off_contig import OffContig
-from genolm.genome.records import read_fasta, read_fastq
+from genolm.genome.records import read_fastq
 from genolm.genome.sequence import IupacPolicy, check_iupac, upper_dna
+from genolm.genome.sequence_files import input_format, read_sequence_file
 from genolm.genome.tables import Table, is_table, present, read_table, required, whole
 from genolm.genome.variant import ReferenceSource, Variant
 from genolm.genome.vcf import VariantRecord, read_variants
@@ -35,6 +36,8 @@ class SequenceRecord:
         interval: where it was read; None when it didn't come from a genome. Of an alternative allele, the interval
             its reference was read from.
         about: what follows the name in the title of a FASTA record.
+        row: of a table, the number of the row that it comes from, from 0; None for other sources.
+        further: values of that row's further columns, where they are kept; see `genolm.genome.further_columns`.
 
     Raises:
         InputError: no name or no letters.
@@ -44,6 +47,8 @@ class SequenceRecord:
     sequence: str
     interval: Interval | None = None
     about: str = ""
+    row: int | None = field(default=None, compare=False, repr=False)
+    further: tuple[Any, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.id:
@@ -73,12 +78,12 @@ def read_sequences(
 
     Args:
         source: a path, or values in memory.
-            Files (also gzip and bgzip): FASTA (``-`` is standard input), FASTQ, BED, VCF and BCF, tables (TSV, CSV,
-            text, parquet). Tables have a column ``sequence`` (and ``id``), or ``chrom, start, end`` (0-based,
-            half-open; and ``strand``, ``name``), or ``chrom, pos, ref, alt`` (1-based); a text file of nothing but
-            DNA holds one sequence a line. In memory: such a table of polars or pandas, a dict of names and sequences,
-            or a list of DNA texts, pairs ``(name, sequence)``, `Interval`, `Variant` and `SequenceRecord`; see
-            `genolm.genome.in_memory.hold_sequences`.
+            Files (also gzip and bgzip): FASTA (``-`` is standard input), GenBank, EMBL, FASTQ, BED, VCF and BCF,
+            tables (TSV, CSV, text, parquet). Tables have a column ``sequence`` (and ``id``), or ``chrom, start, end``
+            (0-based, half-open; and ``strand``, ``name``), or ``chrom, pos, ref, alt`` (1-based); a text file of
+            nothing but DNA holds one sequence a line. In memory: such a table of polars or pandas, a dict of names and
+            sequences, or a list of DNA texts, pairs ``(name, sequence)``, `Interval`, `Variant` and `SequenceRecord`;
+            see `genolm.genome.in_memory.hold_sequences`.
         genome: where intervals and variants are read; a `Genome` or the path of its FASTA.
         length: bases per sequence: intervals are resized around their centre. Variants need it.
         iupac: what happens to ambiguous letters; see `genolm.genome.sequence.upper_dna`.
@@ -133,10 +138,10 @@ class _Reader:
     clean: partial[str]
 
     def path(self, path: Path) -> Iterator[SequenceRecord]:
-        kind = file_format(path)
-        if kind in ("fasta", "fastq"):
+        kind = input_format(path)
+        if kind in SEQUENCE_FORMATS:
             self.refuse_length(path)
-            reader = read_fasta if kind == "fasta" else read_fastq
+            reader = read_fastq if kind == "fastq" else read_sequence_file
             return (
                 SequenceRecord(record.id, record.sequence, about=record.about) for record in reader(path, self.clean)
             )
@@ -171,19 +176,18 @@ class _Reader:
             with placed(table.file, line):
                 title = _text(name) or _text(other) or f"sequence{number}"
                 record = SequenceRecord(title, self.clean(_text(letters)))
-            yield record
+            yield replace(record, row=number - 1)
 
     def table_intervals(self, table: Table) -> Iterator[SequenceRecord]:
         off = OffContig(table.file)
-        for line, (chrom, start, end, strand, name, other) in table.pick(
-            "chrom", "start", "end", "strand", "name", "id"
-        ):
+        rows = table.pick("chrom", "start", "end", "strand", "name", "id")
+        for number, (line, (chrom, start, end, strand, name, other)) in enumerate(rows):
             with placed(table.file, line):
                 place = required(chrom, "chrom"), whole(start, "start"), whole(end, "end")
                 sign = _text(strand)
                 interval = Interval(*place, "+" if sign in ("", ".") else sign)
                 record = self.interval(interval, _text(name) or _text(other), off, line)
-            yield record
+            yield replace(record, row=number)
         off.report()
 
     def variants(self, records: Iterable[VariantRecord], file: Path) -> Iterator[SequenceRecord]:
@@ -193,7 +197,7 @@ class _Reader:
             for variant in filter(None, record.variants()):
                 with placed(file, record.line):
                     pair = self.alleles(variant)
-                yield from pair
+                yield from (replace(one, row=record.index) for one in pair)
         if skipped:
             reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(skipped.items()))
             warnings.warn(f"{file}: alternatives without a sequence were passed over: {reasons}", stacklevel=2)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from genolm.errors import InputError
-from genolm.genome.formats import has_known_ending
+from genolm.genome.formats import known_format
 from genolm.genome.lines import GZIP_MAGIC, is_pipe, raw_stream
 
 _HEAD = 1 << 16
@@ -20,6 +20,8 @@ _BEGINNINGS = (
     (b"#CHROM\tPOS\t", ".vcf"),
     (b"BCF", ".bcf"),
     (b"PAR1", ".parquet"),
+    (b"LOCUS  ", ".gb"),
+    (b"ID   ", ".embl"),
     (b">", ".fa"),
     (b"@", ".fq"),
 )
@@ -50,7 +52,7 @@ def saved(path: Path, otherwise: str) -> Iterator[Path]:
         with raw_stream(path) as source, draft.open("wb") as target:
             shutil.copyfileobj(source, target, _HEAD)
         stem = "input" if str(path) == "-" else path.name
-        ending = "" if has_known_ending(path) else _ending(draft, otherwise)
+        ending = "" if known_format(path) else _ending(draft, otherwise)
         copy = draft.rename(draft.with_name(f"{stem}{ending}"))
         try:
             yield copy

@@ -111,6 +111,29 @@ def required(value: object, name: str) -> str:
     return str(found).strip()
 
 
+def read_every_column(source: Any) -> Table:
+    """Open a table with all its columns, those that we do not know too; ``columns`` are its names as they were read.
+
+    Raises:
+        InputError: as :func:`read_table`.
+    """
+    if is_table(source):
+        names = tuple(str(name) for name in source.columns)
+        columns = [list(source[name]) for name in source.columns]
+        return Table(Path("table"), names, enumerate(zip(*columns), start=1))
+    path = Path(source)
+    return _parquet(path, every=True) if file_format(path) == "parquet" else _text(path, every=True)
+
+
+def known_places(names: Iterable[str], path: Path) -> dict[str, int]:
+    """Return which columns we know, by our name for each (`COLUMNS`).
+
+    Raises:
+        InputError: two columns mean the same.
+    """
+    return _known(names, path)
+
+
 def whole(value: object, name: str) -> int:
     """A coordinate out of a table, as a number or as text (thousands separators allowed).
 
@@ -130,7 +153,7 @@ def _in_memory(frame: Any) -> Table:
     return Table(Path("table"), tuple(places), enumerate(zip(*columns), start=1), ", ".join(names))
 
 
-def _parquet(path: Path) -> Table:
+def _parquet(path: Path, every: bool = False) -> Table:
     with open_bytes(path) as file:
         head = file.read(4)
         if head == b"PAR1":
@@ -143,7 +166,7 @@ def _parquet(path: Path) -> Table:
     try:
         with path.open("rb") as file:  # polars reads brackets and asterisks in the name of a file as patterns
             names = list(pl.read_parquet_schema(file))
-            places = _known(names, path)
+            places = dict(zip(names, range(len(names)))) if every else _known(names, path)
             file.seek(0)
             frame = pl.read_parquet(file, columns=list(places.values())) if places else pl.DataFrame()
     except (pl.exceptions.PolarsError, OSError) as error:
@@ -152,7 +175,7 @@ def _parquet(path: Path) -> Table:
     return Table(path, tuple(places), enumerate(frame.iter_rows(), start=1), ", ".join(names))
 
 
-def _text(path: Path) -> Table:
+def _text(path: Path, every: bool = False) -> Table:
     lines = text_lines(path)
     number, header = _next_row(lines) or (0, "")
     if not header:
@@ -161,6 +184,8 @@ def _text(path: Path) -> Table:
         return _sequences(path, number, header.strip(), lines)
     delimiter = _delimiter(path, header)
     names = _fields(header.lstrip("#"), delimiter, lines, path, number)
+    if every:
+        return Table(path, tuple(names), _rows(lines, delimiter, names, range(len(names)), path), header)
     places = _known(names, path)
     return Table(path, tuple(places), _rows(lines, delimiter, names, tuple(places.values()), path), header)
 

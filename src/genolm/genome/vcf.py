@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from genolm.errors import InputError
-from genolm.genome.formats import file_format
+from genolm.genome.formats import SEQUENCE_FORMATS, VARIANT_FORMATS, file_format, known_format
 from genolm.genome.lines import decoded, placed
 from genolm.genome.tables import Table, is_table, present, read_table, required, whole
 from genolm.genome.variant import Variant
@@ -88,9 +88,9 @@ def read_variants(source: Any) -> Iterator[VariantRecord]:
     """
     if isinstance(source, str | Path):
         path = Path(source)
-        kind = file_format(path)
-        if kind in ("fasta", "fastq", "bed"):
+        if known_format(path) in (*SEQUENCE_FORMATS, "bed"):
             raise InputError("holds no variants; they are read from VCF, BCF, TSV, CSV, text or parquet", file=path)
+        kind = file_format(path, VARIANT_FORMATS)
         return _from_vcf(path) if kind == "vcf" else _from_table(path)
     if is_table(source) or isinstance(source, Table):
         return _from_table(source)

@@ -18,7 +18,7 @@ from genolm.tasks.clustering.recipe import Reduction, check_packages
 from genolm.tasks.clustering.task import MODEL, TWIN, ClusterTask
 from genolm.tasks.folders import Form
 from genolm.tasks.fragments import listed, named_files
-from genolm.tasks.pooling import PoolingName
+from genolm.tasks.pooling import Pooling, PoolingName
 from genolm.tasks.random_twin import random_twin
 from genolm.tasks.scanning.models import together
 from genolm.tasks.seeds import check_seed
@@ -141,7 +141,13 @@ def cluster(
 
 
 def _check(
-    lengths: Sequence[int], per_genome: int, max_n: float, repeats: int, resample: str, k: int | None, pooling: str
+    lengths: Sequence[int],
+    per_genome: int,
+    max_n: float,
+    repeats: int,
+    resample: str,
+    k: int | None,
+    pooling: PoolingName,
 ) -> None:
     for name, value in (("length", min(lengths, default=0)), ("per_genome", per_genome), ("repeats", repeats)):
         if value < 1:
@@ -156,5 +162,5 @@ def _check(
         raise InputError("k-means takes at least 2 clusters", value=k)
     if resample not in get_args(Resampled):
         raise InputError(f"resample is one of {', '.join(get_args(Resampled))}", value=resample)
-    if pooling == "none":
-        raise InputError("a fragment needs one vector: pooling none gives one for every token", value=pooling)
+    if not Pooling(pooling).reduces:
+        raise InputError("a fragment needs one vector: choose pooling mean, max, min or last", value=pooling)

@@ -19,7 +19,7 @@ from genolm.tasks.detection.folder import DESCRIPTION, FEATURES, Detector, load_
 from genolm.tasks.detection.training import Training, TrainTask, trained, trained_on
 from genolm.tasks.embed import EmbedTask
 from genolm.tasks.fragments import listed
-from genolm.tasks.pooling import PoolingName
+from genolm.tasks.pooling import Pooling, PoolingName
 from genolm.tasks.seeds import check_seed
 from genolm.tasks.sources import settle
 from genolm.tasks.tables import SUFFIXES, check_suffix
@@ -217,15 +217,15 @@ def _wanted(features: FeatureName | None, model: object) -> str:
     return wanted
 
 
-def _check(rate: float, folds: int, crops: Sequence[int], pooling: str) -> None:
+def _check(rate: float, folds: int, crops: Sequence[int], pooling: PoolingName) -> None:
     if not _RATES[0] < rate < _RATES[1]:
         raise InputError(f"the false-positive rate is between {_RATES[0]:g} and {_RATES[1]:g}", value=rate)
     if folds < 3:
         raise InputError("there are at least 3 folds: to train, to calibrate and to test", value=folds)
     if any(length < 1 for length in crops):
         raise InputError("sequences are cut to at least 1 base", value=list(crops))
-    if pooling == "none":
-        raise InputError("a sequence needs one vector: pooling none gives one for every token", value=pooling)
+    if not Pooling(pooling).reduces:
+        raise InputError("a sequence needs one vector: choose pooling mean, max, min or last", value=pooling)
 
 
 def _source(embedding: EmbedTask, given: object, context: int | None) -> dict[str, Any]:

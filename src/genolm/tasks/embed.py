@@ -24,7 +24,7 @@ from genolm.tasks.bulk import Bulk
 from genolm.tasks.passes import hidden_chunks
 from genolm.tasks.pooling import Float32, Pooling, PoolingName
 from genolm.tasks.provenance import Provenance
-from genolm.tasks.sources import IupacPolicy, Source, coordinates, settle
+from genolm.tasks.sources import IupacPolicy, Source, coordinates, further_of, settle
 from genolm.tasks.tables import check_suffix
 from genolm.tasks.vectors import SUFFIXES, Form, beside_vectors, check_form, in_form, require, write_vectors
 
@@ -189,7 +189,7 @@ class EmbedTask:
         about = pl.DataFrame(
             {**coordinates(items, self.source.kind), "length": [len(item.sequence) for item in items]},
             schema_overrides={**_ABOUT, "length": pl.Int64},
-        )
+        ).with_columns(**further_of(items, self.source))
         columns: dict[str, Any] = {}
         if len(self.layers) > 1:
             columns["layer"] = np.repeat(np.tile(np.array(self.layers, np.int32), len(items)), counts)
@@ -203,6 +203,8 @@ class EmbedTask:
 
 
 _ABOUT = {"id": pl.String, "chrom": pl.String, "start": pl.Int64, "end": pl.Int64, "strand": pl.String}
+OWN = frozenset((*_ABOUT, "length", "layer", "position", "embedding", "_index"))
+"""Names of columns that embeddings have; ``_index`` is AnnData's own."""
 
 
 def embed(
@@ -260,8 +262,8 @@ def embed(
 
     Returns:
         ``out``, or without one a polars table: ``id``, coordinates (0-based, half-open) where known, ``length`` in
-        bases, ``layer`` when there are several, ``position`` (token or base, 0-based) without pooling, ``embedding``;
-        or what ``as_`` asks for.
+        bases, further columns of a table, ``layer`` when there are several, ``position`` (token or base, 0-based)
+        without pooling, ``embedding``; or what ``as_`` asks for.
 
     Raises:
         InputError: input that cannot be used, an unknown pooling, an output of unknown kind.
@@ -274,7 +276,7 @@ def embed(
     require(path)
     check_form(as_, path)
     chosen = pooling if isinstance(pooling, Pooling) else Pooling(pooling)
-    source = settle(inputs, genome=genome, length=length, iupac=iupac)
+    source = settle(inputs, genome=genome, length=length, iupac=iupac, keep_beside=OWN)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     if path is not None:
         check_beside(path, beside_vectors(path), overwrite=overwrite, resume=resume)

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from genolm.errors import InputError
-from genolm.genome.records import FlatRecord, read_fasta
+from genolm.genome.records import FlatRecord
 from genolm.genome.sequence import upper_dna
+from genolm.genome.sequence_files import SEQUENCE_ENDINGS, read_sequence_file
 
-_SUFFIXES = (".gz", ".bgz", ".fasta", ".fna", ".fa", ".ffn", ".txt")
+_SUFFIXES = (".gz", ".bgz", *SEQUENCE_ENDINGS, ".txt")
 _TRIES = 200
 """Places that are tried for one piece before the genome counts as full."""
 
@@ -60,14 +61,14 @@ def genome_name(path: Path | str) -> str:
 
 
 def read_genome(path: Path) -> list[FlatRecord]:
-    """The sequences of a FASTA file in upper case, ambiguous letters as N.
+    """The sequences of a FASTA, GenBank or EMBL file in upper case, ambiguous letters as N.
 
     Raises:
         InputError: no FASTA, an empty one, one without any base A, C, G or T, a damaged file.
     """
-    records = list(read_fasta(path, partial(upper_dna, iupac="N")))
+    records = list(read_sequence_file(path, partial(upper_dna, iupac="N")))
     if not any(set(record.sequence) - {"N"} for record in records):
-        raise InputError("the FASTA file holds nothing but N", file=path)
+        raise InputError("the file holds nothing but N", file=path)
     return records
 
 

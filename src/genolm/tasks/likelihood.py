@@ -24,7 +24,7 @@ from genolm.tasks.bulk import Bulk
 from genolm.tasks.embed import context_bases
 from genolm.tasks.log_probabilities import Normalisation
 from genolm.tasks.provenance import Provenance, records_beside
-from genolm.tasks.sources import IupacPolicy, Source, coordinates, settle
+from genolm.tasks.sources import IupacPolicy, Source, coordinates, further_of, settle
 from genolm.tasks.stretches import Float32, Scored, joined_stretches, mean_of_strands, own_tokens, token_lengths
 from genolm.tasks.tables import SUFFIXES, check_suffix, write_table
 from genolm.tasks.token_scores import causal_scores, masked_scores
@@ -192,7 +192,8 @@ class ScoreTask:
             **(self._of_tokens(len(items), strands, pseudo) if self.bases_per_token != 1 else {}),
             "strands": [self._strands] * len(items),
         }
-        return pl.DataFrame(columns, schema={name: _TYPES.get(name, pl.Float64) for name in columns})
+        table = pl.DataFrame(columns, schema={name: _TYPES.get(name, pl.Float64) for name in columns})
+        return table.with_columns(**further_of(items, self.source))
 
     def _of_tokens(self, count: int, strands: dict[tuple[int, bool], Scored], pseudo: str) -> dict[str, list[Any]]:
         """How many tokens of both strands were scored, and their mean."""
@@ -231,6 +232,14 @@ _TYPES: dict[str, type[pl.DataType]] = {
     **dict.fromkeys(("id", "chrom", "strand", "strands"), pl.String),
     **dict.fromkeys(("start", "end", "length", "scored_bases", "scored_tokens"), pl.Int64),
 }
+_SCORES = (
+    "log_likelihood_sum_nats",
+    "log_likelihood_mean_nats_per_base",
+    "log_likelihood_mean_nats_per_token",
+    "bits_per_base",
+)
+OWN = frozenset((*_TYPES, *_SCORES, *(f"pseudo_{name}" for name in _SCORES)))
+"""Names of columns that a table of scores of sequences has."""
 
 
 def _concatenated(arrays: Sequence[NDArray[Any]], dtype: Any) -> NDArray[Any]:
@@ -305,8 +314,8 @@ def score(
         ``out``, or without one a polars table. For each sequence: ``id``, coordinates (0-based, half-open) where known,
         ``length``, ``scored_bases``, ``log_likelihood_sum_nats``, ``log_likelihood_mean_nats_per_base`` and
         ``bits_per_base`` (lower is likelier; these three are null where no base has a score), with tokens of several
-        bases
-        ``scored_tokens`` (of all strands) and ``log_likelihood_mean_nats_per_token``, ``strands``. For each base:
+        bases ``scored_tokens`` (of all strands) and ``log_likelihood_mean_nats_per_token``, ``strands``, and the
+        further columns of a table. For each base:
         ``id``, ``chrom``, ``start`` (0-based) and ``strand`` of the base for intervals, ``position`` in the sequence
         (0-based), ``base``, ``log_probability_nats``. Of encoders the names begin with ``pseudo_`` and ``masked_``.
 
@@ -322,11 +331,12 @@ def score(
         raise InputError(f"normalise is one of {', '.join(get_args(Normalisation))}", value=normalise)
     if passes is not None and passes < 1:
         raise InputError("passes is at least 1", value=passes)
-    source = settle(inputs, genome=genome, length=length, iupac=iupac)
-    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
-    opened = bulk.open(model, path)
     track = path is not None and path.name.lower().endswith(TRACK_SUFFIXES)
     form: Form = "track" if track else "base" if per_base else "sequence"
+    kept = OWN if form == "sequence" else None
+    source = settle(inputs, genome=genome, length=length, iupac=iupac, keep_beside=kept)
+    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
+    opened = bulk.open(model, path)
     task = ScoreTask(
         source,
         form,

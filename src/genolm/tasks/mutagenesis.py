@@ -15,7 +15,7 @@ from genolm.genome.fasta import Genome
 from genolm.genome.interval import Interval
 from genolm.genome.vcf import VariantRecord
 from genolm.tasks.bulk import Bulk
-from genolm.tasks.mutation_plots import check_plot, plot_mutations
+from genolm.tasks.mutation_plots import check_length, check_plot, plot_mutations
 from genolm.tasks.provenance import Provenance
 from genolm.tasks.tables import SUFFIXES, check_suffix, write_table
 from genolm.tasks.token_variants import TokenVariantTask
@@ -128,7 +128,8 @@ def mutate(
         ``…_forward`` and ``…_reverse``, and ``status``.
 
     Raises:
-        InputError: an interval that is not wholly on its contig, or without a known base; an unknown kind of output.
+        InputError: an interval that is not wholly on its contig, or without a known base; an unknown kind of output,
+            a plot of more than 3,000 bases.
         ModelError: no such model, or one that cannot read so much context.
         RunError: the output exists, or parts of another run are in the way.
         GenolmError: a plot without the packages that draw it.
@@ -139,6 +140,8 @@ def mutate(
     fasta = genome if isinstance(genome, Genome) else Genome(genome)
     place = check_interval(interval, fasta)
     check_method(method)
+    if picture is not None:
+        check_length(len(fasta[place].strip("N")), "plot a shorter interval, or leave the plot out")
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     opened = bulk.open(model, path)
     task = replace(_task(opened, place, fasta.path, method, context, rc), genome_iupac=fasta.iupac)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ SUFFIXES = (".png", ".svg", ".pdf")
 LONGEST = 3000
 """Most bases that a picture shows."""
 
-_UNDATED: dict[str, dict[str, None]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+UNDATED: dict[str, dict[str, None]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 _BASES = "ACGT"
 _ROW = 60  # most bases side by side
 COLOURS = {"A": "#2a9d5c", "C": "#2b6cb0", "G": "#e09f1f", "T": "#c5324a"}
@@ -64,8 +65,7 @@ class Landscape:
             raise InputError("a plot needs a table of genolm mutate, with at least one row")
         positions = table["pos"].to_numpy()
         start, length = int(positions.min()), int(positions.max() - positions.min()) + 1
-        if length > LONGEST:
-            raise InputError(f"a plot shows at most {LONGEST:,} bases, not {length:,}; take a part of the table")
+        check_length(length, "take a part of the table")
         scores_P4, reference_P = np.full((length, 4), np.nan), np.full(length, -1)
         changes = table.select("pos", "ref", "alt", pl.col(column).cast(pl.Float32))  # a text table is read as float64
         for pos, ref, alt, score in changes.iter_rows():
@@ -100,8 +100,18 @@ class Landscape:
         return float(np.quantile(effects, 0.99)) if effects.size else 1.0
 
 
+def check_length(bases: int, remedy: str) -> None:
+    """Refuse a plot of more bases than it can show.
+
+    Raises:
+        InputError: it is longer than `LONGEST`; the message ends with the remedy.
+    """
+    if bases > LONGEST:
+        raise InputError(f"a plot shows at most {LONGEST:,} bases, not {bases:,}; {remedy}")
+
+
 def plot_mutations(table: pl.DataFrame, out: Path | str, *, subtitle: str = "") -> None:
-    """Draws a table of :func:`genolm.mutate`: a logo above a heat map, in rows of at most 60 bases.
+    """Draws a table of :func:`genolm.mutate`: a logo above a heat map, in rows of equal length, at most 60 bases.
 
     The logo shows the distribution of bases that the scores imply (probability proportional to exp(score)); the height
     of a stack is its information, 2 bits minus the entropy. The heat map shows the scores themselves, white at 0.
@@ -119,16 +129,20 @@ def plot_mutations(table: pl.DataFrame, out: Path | str, *, subtitle: str = "") 
     assert path is not None
     figure = draw(Landscape.of(table), subtitle)
     with atomic_file(path) as partial, _style():
-        figure.savefig(partial, dpi=200, metadata=_UNDATED.get(path.suffix.lower(), {}))
+        figure.savefig(partial, dpi=200, metadata=UNDATED.get(path.suffix.lower(), {}))
 
 
-def check_plot(out: Path | str | None) -> Path | None:
+def check_plot(out: Path | str | None, packages: Sequence[str] = ("logomaker", "matplotlib")) -> Path | None:
     """The path of a plot, after looking whether it can be made.
+
+    Args:
+        out: the plot; None for none.
+        packages: what draws it.
 
     Raises:
         InputError: its suffix names no format of pictures.
         RunError: there is no such folder.
-        GenolmError: matplotlib or logomaker is not installed.
+        GenolmError: a package is not installed.
     """
     if out is None:
         return None
@@ -138,8 +152,8 @@ def check_plot(out: Path | str | None) -> Path | None:
     if not path.parent.is_dir():
         raise RunError(f"{path}: there is no folder {path.parent}")
     try:
-        import logomaker  # noqa: F401
-        import matplotlib  # noqa: F401
+        for package in packages:
+            __import__(package)
     except ImportError as error:
         raise GenolmError(f"plots need {error.name}, which is not installed: pip install 'genolm[plots]'") from None
     return path
@@ -149,8 +163,8 @@ def draw(landscape: Landscape, subtitle: str = "") -> Figure:
     """The picture, as a figure of matplotlib."""
     from matplotlib.figure import Figure
 
-    per_row = min(_ROW, len(landscape))
-    blocks = math.ceil(len(landscape) / per_row)
+    blocks = math.ceil(len(landscape) / _ROW)
+    per_row = math.ceil(len(landscape) / blocks)  # rows of one length, the last at most a few bases shorter
     width = max(6.5, _LEFT + per_row * _CELL + _RIGHT)
     height = _TOP + blocks * (_LOGO + _GAP + _MAP) + (blocks - 1) * _BETWEEN + _BOTTOM
     with _style():

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from genolm.engine.progress import Progress
 from genolm.errors import InputError, ModelError
-from genolm.genome.formats import file_format
 from genolm.genome.gene_map import read_gene_map
 from genolm.genome.in_memory import Sequences, hold_sequences
+from genolm.genome.sequence_files import input_format
 from genolm.genome.streams import is_stream
 from genolm.tasks.allele_tokens import unreadable_letters
 from genolm.tasks.bulk import Bulk
@@ -20,6 +20,7 @@ from genolm.tasks.scanning.calls import Calling, Side
 from genolm.tasks.scanning.genes import GeneSettings
 from genolm.tasks.scanning.models import together
 from genolm.tasks.scanning.outputs import Outputs
+from genolm.tasks.scanning.picture import check_scan_plot, plot_scan
 from genolm.tasks.scanning.task import Reader, Scan, ScanTask
 from genolm.tasks.scanning.tiles import Tiling
 from genolm.tasks.scanning.tracks import Combine, Role
@@ -64,6 +65,7 @@ def scan(
     gene_window: int = 100,
     order: int = 5,
     twin: bool = False,
+    plot: Path | str | None = None,
     device: torch.device | str | None = None,
     dtype: torch.dtype | str | None = None,
     token_budget: int | None = None,
@@ -88,7 +90,8 @@ def scan(
 
     Args:
         model: a model, or what :func:`genolm.load` takes.
-        genome: a FASTA of whole contigs, a :class:`Genome`, or a dict or list of sequences. Ambiguous letters read N.
+        genome: a FASTA, GenBank or EMBL file of whole contigs, a :class:`Genome`, or a dict or list of sequences.
+            Ambiguous letters read N.
         out: prefix of the files ``.bw``, ``.bed`` and ``.json``; None returns a :class:`Scan`.
         minus: a second model.
         combine: how the two strands' values of a base become one: their ``mean`` (the sum over a genome stays a mean
@@ -107,11 +110,14 @@ def scan(
         block: bases of the blocks that are shuffled for the null: structure up to this length is in it.
         shuffles: how often.
         seed: of the shuffling and resampling.
-        genes: annotation of the genome, ``.gff3``, ``.gtf``, ``.gbk`` or ``.embl``: adds ``PREFIX.genes.tsv`` and, in
+        genes: annotation of the genome, ``.gff3``, ``.gtf``, ``.gbk`` or ``.embl``
+            (it may be the scanned file itself): adds ``PREFIX.genes.tsv`` and, in
             the record, how well the track tells coding windows from intergenic ones, beside G + C and a Markov model.
         gene_window: bases of those windows.
         order: bases that the Markov model depends on.
         twin: beside them, the surprise of a model of the same shape with random weights; as much work again.
+        plot: ``.png``, ``.svg`` or ``.pdf`` of the tracks, calls and genes of the longest contigs
+            (:func:`genolm.tasks.scanning.picture.plot_scan`); replaced when it exists.
         device: where to compute; None for the best there is.
         dtype: precision of the weights; None for what card and device prefer.
         token_budget: tokens of a batch; None for what fits.
@@ -129,7 +135,11 @@ def scan(
         ModelError: no such model, a window beyond the model's context, ``passes`` where no model is an encoder.
         RunError: an output exists, or parts of another run are in the way.
         ResourceError: not enough memory or disk.
+        GenolmError: a plot, and matplotlib is not installed (extra ``plots``).
     """
+    picture = check_scan_plot(plot)
+    if picture is not None and shard is not None:
+        raise InputError("a plot needs the whole track: leave it out, and plot PREFIX.bw after the merge")
     calling = Calling(side, smooth, enter, leave, min_length, max_fdr, block, shuffles, seed)
     annotation = None if genes is None else GeneSettings(Path(genes), gene_window, order, seed)
     if combine not in get_args(Combine):
@@ -157,7 +167,23 @@ def scan(
         calling,
         annotation,
     )
-    return bulk.run(task, together(tuple(models.values())), path)
+    result = bulk.run(task, together(tuple(models.values())), path)
+    if picture is not None:
+        _plot(task, result, picture)
+    return result
+
+
+def _plot(task: ScanTask, result: Any, out: Path) -> None:
+    """Draws what the run returned: a scan, or the path of the record of its files."""
+    lengths = {record.id: len(record.sequence) for record in task.source.read()}
+    names = " − ".join(reader.provenance.model for reader in task.readers if reader.role in ("model", "minus"))
+    strands = {"mean": "mean of both strands", "min": "minimum of both strands"}.get(
+        task.combine, f"{task.combine} strand"
+    )
+    quantity = "Surprise" if all(reader.role != "minus" for reader in task.readers) else "Difference of surprise"
+    source = result if isinstance(result, Scan) else Outputs(result)
+    genes = None if task.genes is None else task.genes.file
+    plot_scan(source, lengths, out, genes=genes, quantity=quantity, about=f"{names}, {strands}")
 
 
 def _models(
@@ -175,9 +201,8 @@ def _models(
 def _contigs(genome: Sequences) -> Source:
     """Whole sequences, and no intervals."""
     held = hold_sequences(genome)
-    path = held if isinstance(held, Path) else None
-    if path is not None and not is_stream(path) and file_format(path) != "fasta":
-        raise InputError("a scan reads whole contigs out of a FASTA", file=path)
+    if isinstance(held, Path) and not is_stream(held):
+        input_format(held, ("fasta", "genbank"))
     source = settle(held, iupac="N")
     if source.kind != "sequences":
         raise InputError("a scan reads whole contigs, not intervals or variants")

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import polars as pl
+
 from genolm.errors import InputError
 from genolm.genome.fasta import Genome, GenomePolicy
-from genolm.genome.formats import file_format
+from genolm.genome.formats import SEQUENCE_FORMATS
+from genolm.genome.further_columns import FurtherColumn, further_columns, further_rows, further_series
 from genolm.genome.in_memory import Named, Sequences, hold_sequences
 from genolm.genome.interval import Interval
 from genolm.genome.sequence import check_iupac
+from genolm.genome.sequence_files import input_format
 from genolm.genome.sequences import SequenceRecord, read_sequences
 from genolm.genome.streams import is_stream, saved
+from genolm.genome.tables import is_table, read_table
 from genolm.genome.variant import Variant
 
 Kind = Literal["sequences", "intervals", "alleles"]
@@ -36,6 +41,7 @@ class Source:
         iupac: what happens to ambiguous letters of sequences.
         kind: what coordinates the sequences have.
         genome_iupac: what happens to ambiguous letters of the genome.
+        further: columns of a table that are kept beside the results.
     """
 
     place: Any
@@ -44,10 +50,20 @@ class Source:
     iupac: IupacPolicy = "raise"
     kind: Kind = "sequences"
     genome_iupac: GenomePolicy = "N"
+    further: tuple[FurtherColumn, ...] = ()
 
     def read(self) -> Iterator[SequenceRecord]:
         """The sequences in their order; can be called again."""
-        return self.read_values(self.place, self.length)
+        records = self.read_values(self.place, self.length)
+        return self._with_further(records) if self.further else records
+
+    def _with_further(self, records: Iterator[SequenceRecord]) -> Iterator[SequenceRecord]:
+        """The records with the values of their rows."""
+        rows, values, number = further_rows(self.place, self.further), (), -1
+        for record in records:
+            while record.row is not None and number < record.row:
+                values, number = next(rows), number + 1
+            yield replace(record, further=values)
 
     def read_values(self, place: Any, length: int | None = None) -> Iterator[SequenceRecord]:
         """Other values, read the same way."""
@@ -65,10 +81,19 @@ def settle(
     genome: Genome | str | Path | None = None,
     length: int | None = None,
     iupac: IupacPolicy = "raise",
+    keep_beside: Collection[str] | None = None,
 ) -> Source:
     """A source that can be read again, out of whatever a user passes.
 
     Standard input, pipes and iterators are read into memory here.
+
+    Args:
+        inputs: what :func:`genolm.genome.sequences.read_sequences` takes.
+        genome: where intervals and variants are read.
+        length: bases per sequence.
+        iupac: what happens to ambiguous letters of sequences.
+        keep_beside: names of the columns that the output has; the further columns of a table are kept beside them.
+            None keeps none.
 
     Raises:
         InputError: nothing that can be read, or its first sequence cannot be; no such policy for ambiguous letters.
@@ -79,9 +104,15 @@ def settle(
     source = Source(hold_sequences(inputs), path, length, iupac, genome_iupac=policy)
     if isinstance(source.place, Path) and is_stream(source.place):
         with saved(source.place, ".fa") as copy, _named_alike(copy, source.place):
-            copied = replace(source, place=copy)
-            return replace(copied, place=tuple(copied.read()), length=None, kind=_kind(copied))
-    return replace(source, kind=_kind(source))
+            copied = _completed(replace(source, place=copy), keep_beside)
+            return replace(copied, place=tuple(copied.read()), length=None)
+    return _completed(source, keep_beside)
+
+
+def _completed(source: Source, keep_beside: Collection[str] | None) -> Source:
+    """The source with its kind and its further columns."""
+    further = () if keep_beside is None else _further(source.place, keep_beside)
+    return replace(source, kind=_kind(source), further=further)
 
 
 def path_and_policy(genome: Genome | str | Path) -> tuple[Path, GenomePolicy]:
@@ -100,10 +131,30 @@ def _named_alike(copy: Path, stream: Path) -> Iterator[None]:
         warnings.warn(text, stacklevel=4)
 
 
+def _further(place: Any, own: Collection[str]) -> tuple[FurtherColumn, ...]:
+    """The columns of a table that make no sequence; none of other inputs."""
+    if not (is_table(place) or (isinstance(place, Path) and input_format(place) in ("table", "parquet"))):
+        return ()
+    table = read_table(place)
+    used: tuple[str, ...]
+    if table.has("sequence"):
+        used = ("sequence", "id" if table.has("id") else "name")
+    elif table.has("chrom", "start", "end"):
+        used = ("chrom", "start", "end", "strand", "name" if table.has("name") else "id")
+    else:
+        used = ("chrom", "pos", "id", "ref", "alt", "variant")
+    return further_columns(place, used, own)
+
+
+def further_of(records: list[SequenceRecord], source: Source) -> dict[str, pl.Series]:
+    """Return the further columns of some sequences by name."""
+    return further_series(source.further, [record.further for record in records])
+
+
 def _kind(source: Source) -> Kind:
     if isinstance(source.place, tuple):
         return _kind_of_values(source.place)
-    if isinstance(source.place, Path) and file_format(source.place) in ("fasta", "fastq"):
+    if isinstance(source.place, Path) and input_format(source.place) in SEQUENCE_FORMATS:
         return "sequences"
     record = next(source.read(), None)
     if record is None or record.interval is None:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from genolm.engine.windows import Window
 from genolm.errors import InputError
 from genolm.genome.fasta import GenomePolicy
+from genolm.genome.further_columns import FurtherColumn
 from genolm.genome.variant import Variant
 from genolm.tasks.allele_token_scores import Ratio, masked_ratio, window_ratio
 from genolm.tasks.allele_tokens import AlleleTokens, TokenWindow, unreadable_letters
@@ -77,6 +78,7 @@ class TokenVariantTask(VariantRun):
         rc: bool,
         on_mismatch: Mismatch,
         genome_iupac: GenomePolicy = "N",
+        further: tuple[FurtherColumn, ...] = (),
     ) -> Self:
         """The task for a model; arguments as of :func:`genolm.variants`.
 
@@ -90,7 +92,10 @@ class TokenVariantTask(VariantRun):
         window = TokenWindow(model.room, bases, None if method == "masked" else min(horizon, bases // 2))
         tokens = min(model.context, math.ceil(bases / model.tokenizer.bases_per_token))
         about = Provenance.of(model)
-        return cls(source, genome, method, rc, on_mismatch, about, window, horizon, tokens, genome_iupac=genome_iupac)
+        return cls(
+            source, genome, method, rc, on_mismatch, about, window, horizon, tokens, genome_iupac=genome_iupac,
+            further=further,
+        )  # fmt: skip
 
     @cached_property
     def columns(self) -> Columns:

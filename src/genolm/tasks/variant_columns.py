@@ -18,6 +18,18 @@ RECORD = "record"
 """Column of the parts that tells which alternatives belong to one record; it is not part of a table."""
 
 _KINDS = {"full": "sum", "conditional": "site", "window": "sum", "masked": "masked_sum"}
+_TOLD = ("chrom", "pos", "id", "ref", "alt", "status", "left_context", "right_context")
+_COUNTED = ("uncounted_ref", "uncounted_alt", "tokens_ref", "tokens_alt")
+_ENDINGS = ("", "_forward", "_reverse")
+OWN = frozenset(
+    (
+        RECORD,
+        *_TOLD,
+        *_COUNTED,
+        *(f"llr_alt_minus_ref_{kind}_nats{end}" for kind in _KINDS.values() for end in _ENDINGS),
+    )
+)
+"""Names of columns that a table of scored variants has, by whichever method."""
 _OPPOSITE = {"_forward": "_FWD", "_reverse": "_REV"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import repeat
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from genolm.engine.summary import Summary
 from genolm.genome.fasta import Genome, GenomePolicy
+from genolm.genome.further_columns import FurtherColumn, further_rows, further_series
 from genolm.genome.variant import Variant
 from genolm.genome.vcf import VariantRecord, read_variants, write_vcf
 from genolm.tasks.provenance import Provenance, records_beside
@@ -35,11 +37,13 @@ class Query:
         record: what was read.
         calls: for every alternative, whether it can be scored.
         tokens: what it costs, a shared stretch included when it is the first on it.
+        further: values of the further columns of its row.
     """
 
     record: VariantRecord
     calls: tuple[Call, ...]
     tokens: int
+    further: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class VariantRun:
         on_mismatch: what to do with records that do not fit the genome.
         provenance: the model.
         genome_iupac: what happens to ambiguous letters of the genome.
+        further: columns of a table that are kept beside the results.
     """
 
     source: Any
@@ -63,6 +68,7 @@ class VariantRun:
     on_mismatch: Mismatch
     provenance: Provenance
     genome_iupac: GenomePolicy = field(default="N", kw_only=True)
+    further: tuple[FurtherColumn, ...] = field(default=(), kw_only=True)
     unit: ClassVar[str] = "variant records"
     alleles: ClassVar[str] = "ALT alleles"
 
@@ -108,10 +114,11 @@ class VariantRun:
         """Records with their calls; every REF is compared with the genome here, before anything is computed."""
         file = self.source if isinstance(self.source, Path) else "variants"
         place: Place = None
-        for record in self.records():
+        rows = further_rows(self.source, self.further) if self.further else repeat(())
+        for record, further in zip(self.records(), rows):
             calls = self.rules.calls(record, self.reference, file)
             tokens, place = self.tokens([call.variant for call in calls if call.variant], place)
-            yield Query(record, calls, tokens)
+            yield Query(record, calls, tokens, further)
 
     def cost(self, item: Query) -> int:
         """Tokens, about."""
@@ -156,7 +163,10 @@ class VariantRun:
         }  # fmt: skip
         schema = self.columns.schema
         frame = pl.DataFrame({column: values[column] for column in schema}, strict=False)
-        return frame.fill_nan(None).cast(schema)  # type: ignore[arg-type]
+        own: pl.DataFrame = frame.fill_nan(None).cast(schema)  # type: ignore[arg-type]
+        return own.with_columns(
+            **further_series(self.further, [item.further for item in items for _ in item.record.alts])
+        )
 
     def mean(self, scores_2N: NDArray[np.float64]) -> NDArray[np.float64]:
         """The score itself: of the forward strand, or the mean of both."""

@@ -19,9 +19,10 @@ from genolm.errors import InputError, ModelError
 from genolm.genome.bcf_trial import check_bcf
 from genolm.genome.contig_lengths import warn_of_lengths
 from genolm.genome.fasta import Genome, GenomePolicy
-from genolm.genome.formats import file_format
+from genolm.genome.formats import VARIANT_FORMATS, file_format, known_format
+from genolm.genome.further_columns import FurtherColumn, further_columns
 from genolm.genome.in_memory import Variants
-from genolm.genome.tables import is_table
+from genolm.genome.tables import is_table, read_table
 from genolm.genome.variant import Variant
 from genolm.genome.vcf import read_variants
 from genolm.tasks.allele_scores import SiteScores, TileSites, score_sites, score_suffixes
@@ -33,7 +34,7 @@ from genolm.tasks.tables import SUFFIXES, check_suffix
 from genolm.tasks.tiles import Tiling
 from genolm.tasks.token_variants import TokenVariantTask
 from genolm.tasks.variant_calls import Call, Mismatch, Rules
-from genolm.tasks.variant_columns import Columns, Method
+from genolm.tasks.variant_columns import OWN, Columns, Method
 from genolm.tasks.variant_run import VCF_SUFFIXES, Place, Query, VariantRun
 from genolm.tasks.variant_streams import (
     OutputFormat,
@@ -251,7 +252,7 @@ def variants(
         ``…_forward`` and ``…_reverse``; ``status`` (:data:`genolm.tasks.variant_calls.Status`); ``left_context`` and,
         with ``rc``, ``right_context`` in bases; ``uncounted_ref`` and ``uncounted_alt`` (``full``): bases of the
         horizon that were N or past the contig's end; ``tokens_ref`` and ``tokens_alt`` (``window``, ``masked``): tokens
-        that differ.
+        that differ. Further columns of an input table follow, as they are.
 
     Raises:
         InputError: input that cannot be used, with file and line; an output that does not fit it.
@@ -289,7 +290,7 @@ def _task(
     rc: bool | None,
     on_mismatch: Mismatch,
 ) -> VariantRun:
-    chosen = choose_method(model, method)
+    chosen, further = choose_method(model, method), _further(source)
     if chosen in ("window", "masked"):
         both = True if rc is None else rc
         return TokenVariantTask.fit(
@@ -302,10 +303,13 @@ def _task(
             rc=both,
             on_mismatch=on_mismatch,
             genome_iupac=policy,
+            further=further,
         )
     tiling = fit_tiling(model, chosen, context, horizon)
     about = Provenance.of(model)
-    return VariantTask(source, genome, chosen, bool(rc), on_mismatch, about, tiling, genome_iupac=policy)
+    return VariantTask(
+        source, genome, chosen, bool(rc), on_mismatch, about, tiling, genome_iupac=policy, further=further
+    )
 
 
 def check_method(asked: str | None) -> None:
@@ -365,6 +369,14 @@ def _is_variant(text: str) -> bool:
     return not Path(text).exists()
 
 
+def _further(source: Any) -> tuple[FurtherColumn, ...]:
+    """The columns of a table of variants that are no variant; none of other inputs."""
+    if not (is_table(source) or (isinstance(source, Path) and known_format(source) in ("table", "parquet"))):
+        return ()
+    used = ("chrom", "pos", "id", "ref", "alt") if read_table(source).has("chrom") else ("variant",)
+    return further_columns(source, used, OWN)
+
+
 def _target(out: Path | str | None) -> Path | None:
     """The output; its ending is checked unless it is ``-``, standard output."""
     return Path("-") if str(out) == "-" else check_suffix(out, (*VCF_SUFFIXES, *SUFFIXES))
@@ -375,7 +387,7 @@ def _check_pair(source: Any, path: Path | None, target: Path | None) -> None:
 
     Whatever else is wrong with the source's name shows here too.
     """
-    is_vcf = isinstance(source, Path) and file_format(source) == "vcf"
+    is_vcf = isinstance(source, Path) and file_format(source, VARIANT_FORMATS) == "vcf"
     if path is None or not path.name.lower().endswith(VCF_SUFFIXES):
         return
     if not is_vcf:

@@ -151,7 +151,8 @@ def _anndata(frame: pl.DataFrame, metadata: Mapping[str, str]) -> Any:
     blocks = {layer: frame.filter(pl.col("layer") == layer) for layer in layers}
     top = blocks[layers[-1]].drop("layer") if layers else frame
     pandas = _imported("pandas", ".h5ad")
-    obs = pandas.DataFrame({name: _plain(top[name], pandas) for name in top.columns if name != "embedding"})
+    kept = [name for name in top.columns if name != "embedding"]
+    obs = pandas.DataFrame({name.replace("/", "_"): _plain(top[name], pandas) for name in kept})  # "/" parts HDF5 keys
     obs.index = pandas.Index(_unique(top), dtype=object)
     return anndata.AnnData(
         X=np.require(matrix(top), requirements="W"),
@@ -166,6 +167,10 @@ def _plain(column: pl.Series, pandas: ModuleType) -> Any:
     values = column.to_list()
     if column.dtype == pl.String:
         return values if column.name == "id" else pandas.Categorical(values)
+    if column.dtype == pl.Boolean:
+        return pandas.array(values, dtype="boolean" if column.null_count() else "bool")
+    if column.dtype.is_float():
+        return pandas.array(column.cast(pl.Float64).fill_null(float("nan")).to_numpy(), dtype="float64")
     return pandas.array(values, dtype="Int64" if column.null_count() else "int64")
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genolm.errors import InputError
-from genolm.genome.records import read_fasta
 from genolm.genome.sequence import upper_dna
+from genolm.genome.sequence_files import read_sequence_file
 from genolm.training.corpus.manifest import sha256
 
 BLOCK = 10_000
@@ -58,7 +58,7 @@ class Blocks:
         """
         for number, path in enumerate(self.files):
             ours_B4 = self.places_B4[self.places_B4[:, 0] == number]
-            for contig, record in enumerate(read_fasta(path, _settled) if len(ours_B4) else ()):
+            for contig, record in enumerate(read_sequence_file(path, _settled) if len(ours_B4) else ()):
                 for start, end in ours_B4[ours_B4[:, 1] == contig, 2:].tolist():
                     yield record.sequence[start:end]
 
@@ -80,7 +80,7 @@ def survey(files: Sequence[str | Path]) -> Blocks:
     inputs = []
     for number, path in enumerate(paths):
         contigs = bases = 0
-        for contig, record in enumerate(read_fasta(path, _settled)):
+        for contig, record in enumerate(read_sequence_file(path, _settled)):
             places += [(number, contig, *place) for place in _blocks(record.sequence)]
             contigs, bases = contigs + 1, bases + len(record.sequence)
         told = {"file": path.name, "bytes": path.stat().st_size, "sha256": sha256(path)}

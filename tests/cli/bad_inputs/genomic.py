@@ -53,7 +53,7 @@ CASES = (
     Case(
         "cluster: a genome of N",
         f"{CLUSTER} --reduce pca unknown.fa",
-        "unknown.fa: the FASTA file holds nothing but N",
+        "unknown.fa: the file holds nothing but N",
         3,
         {**GENOMES, "unknown.fa": UNKNOWN},
     ),

@@ -29,7 +29,8 @@ CASES = (
     Case(
         "scan: intervals for a genome",
         "scan tiny-random-dense regions.bed --out s",
-        "regions.bed: a scan reads whole contigs out of a FASTA",
+        "regions.bed: this kind of file is not read here; known endings are "
+        ".fa, .fasta, .fna, .ffn, .gb, .gbk, .gbff, .genbank, .embl, also with .gz",
         3,
     ),
     Case(

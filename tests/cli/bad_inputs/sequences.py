@@ -99,7 +99,7 @@ CASES = (
     reads(
         "unknown kind of input",
         "ACGT\n",
-        "reads.docx: unknown kind of file; known endings are .fa, .fasta, .fna, .ffn, .fq, .fastq, .bed, .vcf, .bcf, .tsv, .csv, .txt, .parquet, also with .gz",
+        "reads.docx: unknown kind of file; known endings are .fa, .fasta, .fna, .ffn, .gb, .gbk, .gbff, .genbank, .embl, .fq, .fastq, .bed, .vcf, .bcf, .tsv, .csv, .txt, .parquet, also with .gz",
         "reads.docx",
     ),
     reads("FASTA on standard input: empty", None, "standard input: the FASTA file is empty", "-"),

@@ -241,6 +241,7 @@ def test_components_are_ordered_and_constants_stay():
         ({"per_genome": 0}, "per_genome is at least 1"),
         ({"length": 100_000}, "no genome has a fragment of 100,000 bases with at most 5% of N"),
         ({"pooling": "none"}, "one vector"),
+        ({"pooling": "bases"}, "one vector"),
         ({"resample": "bases"}, "resample is one of genomes, fragments"),
         ({"reduce": "tsne"}, "reduce is one of umap, pca, none"),
         ({"reduce": "umap", "per_genome": 10}, "more than 30 fragments, and there are 30"),

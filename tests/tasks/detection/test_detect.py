@@ -291,6 +291,7 @@ def test_folds_that_part_related_genomes_are_refused(files, natural, tmp_path):
         ({"hold_out_generators": ["markov0", "markov1", "markov2"]}, "at least 20 generated sequences"),
         ({"hold_out_taxa": ["ash", "birch", "cedar", "elm"]}, "genomes of at least 3 kinds"),
         ({"pooling": "none", "model": "tiny-random"}, "one vector"),
+        ({"pooling": "bases", "model": "tiny-random"}, "one vector"),
     ],
 )
 def test_settings_that_cannot_be(files, natural, words, message):

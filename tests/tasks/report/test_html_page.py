@@ -5,7 +5,6 @@ import gzip
 import json
 import re
 from collections import Counter
-from html import escape
 from html.parser import HTMLParser
 from importlib import util
 from pathlib import Path
@@ -17,11 +16,12 @@ import pytest
 
 from genolm.errors import GenolmError, InputError, RunError
 from genolm.genome.fasta import Genome
+from genolm.genome.genes import read_gtf
 from genolm.genome.interval import Interval
 from genolm.genome.simulate import SimulatedGenome, simulate
 from genolm.genome.tracks import BigWig, write_bigwig
 from genolm.tasks.report import report
-from genolm.tasks.report.browser_view import choose_regions
+from genolm.tasks.report.regions import choose_regions
 from genolm.tasks.report.scored_variants import read_scored
 
 
@@ -76,8 +76,9 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def page(inputs: dict[str, object], tmp_path_factory: pytest.TempPathFactory) -> str:
     return report(
-        tmp_path_factory.mktemp("page") / "report.html",
+        out=tmp_path_factory.mktemp("page") / "report.html",
         **inputs,
+        label="CLS=LP:LB",
         title="A <title> & more",
         lead="lead",
         commands=["genolm variants genolm-nano a.vcf b.vcf"],
@@ -101,10 +102,18 @@ def unpack(uri: str) -> bytes:
     return gzip.decompress(content) if "gzip" in kind else content
 
 
+def table(page: str) -> dict:
+    """The data of the table of variants."""
+    text = re.search(r'<script id="variants-data" type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL)
+    assert text is not None
+    return json.loads(text[1])
+
+
 def test_sections(page: str) -> None:
     titles = re.findall(r"<h2[^>]*>(.*?)</h2>", page)
     assert titles == [
-        "Genome", "Variant effects", "Likelihood around signals", "Embeddings", "Variants", "How this was made",
+        "Variant effects", "Genome", "Variants", "Without a score", "Likelihood around signals", "Embeddings",
+        "How this was made",
     ]  # fmt: skip
     links = re.findall(r"<nav.*?</nav>", page, re.DOTALL)[0]
     assert all(f'id="{anchor}"' in page for anchor in re.findall(r'href="#([^"]+)"', links))
@@ -158,15 +167,14 @@ def test_it_is_accessible(page: str) -> None:
     text = without_scripts(page)
     assert '<html lang="en">' in text and text.count("<h1>") == 1
     drawings = re.findall(r"<svg[^>]*>", text)
-    assert len(drawings) == 5
+    assert len(drawings) == 6
     assert all('role="img"' in drawing and 'aria-label="' in drawing for drawing in drawings)
-    assert text.count("<figcaption>") == 5
-    assert 'scope="col" class="number" aria-sort="ascending"' in text
+    assert text.count("<figcaption>") == 6
 
 
 def test_figures_take_their_colours_from_the_page(page: str) -> None:
     drawings = re.findall(r"<svg.*?</svg>", without_scripts(page), re.DOTALL)
-    assert len(drawings) == 5
+    assert len(drawings) == 6
     colours = set(re.findall(r"#[0-9a-f]{6}\b", " ".join(drawings)))
     assert colours == set()
     assert "var(--series-1)" in page and "prefers-color-scheme: dark" in page
@@ -185,10 +193,14 @@ def test_the_browsers_tracks(page: str, inputs: dict[str, object], tmp_path: Pat
         "Genes", "Variants", "Score of variants (GENOLM_LLR_SUM, nats)", "Log-likelihood per base (nats)",
         "RNA, forward", "RNA, reverse",
     ]  # fmt: skip
-    assert unpack(tracks["Genes"]["url"]).decode() == Path(inputs["genes"]).read_text()
+    genes = [line.split("\t") for line in unpack(tracks["Genes"]["url"]).decode().splitlines()]
+    transcripts = list(read_gtf(inputs["genes"]))
+    assert {row[3] for row in genes} == {one.gene for one in transcripts} and len(genes) < len(transcripts) + 1
+    assert all(len(row) == 12 and int(row[9]) == len(row[10].split(",")) for row in genes)
     lines = unpack(tracks["Variants"]["url"]).decode().splitlines()
     scored = read_scored(inputs["variants"])
-    assert sum(not line.startswith("#") for line in lines) == len(scored.lines)
+    assert sum(not line.startswith("#") for line in lines) == len(scored.alleles)
+    assert lines[-1].count("\t") == 7  # no samples
     points = tracks["Score of variants (GENOLM_LLR_SUM, nats)"]
     values = [allele for allele in scored.alleles if allele.score is not None]
     assert [point["start"] for point in points["features"]] == [allele.pos - 1 for allele in values]
@@ -200,16 +212,15 @@ def test_the_browsers_tracks(page: str, inputs: dict[str, object], tmp_path: Pat
 
 
 def test_the_table_has_every_alternative_lowest_first(page: str, inputs: dict[str, object]) -> None:
-    body = re.search(r"<tbody>(.*?)</tbody>", page[page.index("variants-table") :], re.DOTALL)[1]
-    rows = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr>(.*?)</tr>", body)]
+    rows = table(page)["rows"]
     alleles = read_scored(inputs["variants"]).alleles
     assert len(rows) == len(alleles)
-    scores = [float(row[4]) for row in rows if row[4]]
+    scores = [row[5] for row in rows if row[5] is not None]
     assert scores == sorted(scores) and len(scores) == sum(allele.score is not None for allele in alleles)
     lowest = min((allele for allele in alleles if allele.score is not None), key=lambda allele: allele.score)
-    assert f">{escape(lowest.name)}<" in rows[0][0]
-    assert rows[0][2] == lowest.effect and f">{lowest.truth}<" in rows[0][3]
-    assert [row[5] for row in rows[-2:]] == ["symbolic", "symbolic"]
+    assert rows[0][0] == lowest.name
+    assert rows[0][3:5] == [lowest.effect, lowest.truth]
+    assert [row[6] for row in rows[-2:]] == ["symbolic", "symbolic"]
 
 
 def test_numbers_on_the_page(page: str, inputs: dict[str, object]) -> None:
@@ -233,30 +244,28 @@ def test_how_it_was_made(page: str) -> None:
 
 
 def test_same_input_same_bytes(inputs: dict[str, object], tmp_path: Path) -> None:
-    pages = [report(tmp_path / f"{number}.html", **inputs).read_bytes() for number in range(2)]
+    pages = [report(out=tmp_path / f"{number}.html", **inputs).read_bytes() for number in range(2)]
     assert pages[0] == pages[1]
 
 
 def test_only_a_genome(inputs: dict[str, object], tmp_path: Path) -> None:
-    text = report(tmp_path / "x.html", genome=inputs["genome"]).read_text()
+    text = report(None, tmp_path / "x.html", genome=inputs["genome"]).read_text()
     assert re.findall(r"<h2[^>]*>(.*?)</h2>", text) == ["Genome", "How this was made"]
     assert view(text)["tracks"] == [] and view(text)["locus"] == "chr1:1-500"
 
 
 def test_without_truth_there_is_no_auroc(inputs: dict[str, object], tmp_path: Path) -> None:
-    text = report(
-        tmp_path / "x.html", genome=inputs["genome"], variants=inputs["variants"], positive=["none"]
-    ).read_text()
-    assert "AUROC" not in without_scripts(text) and "Scores by truth" in text
+    text = report(inputs["variants"], tmp_path / "x.html", genome=inputs["genome"]).read_text()
+    assert "AUROC" not in without_scripts(text) and "Scores of SNVs by CLS" in text
 
 
 def test_it_opens_where_it_is_told(inputs: dict[str, object], tmp_path: Path) -> None:
-    text = report(tmp_path / "x.html", genome=inputs["genome"], locus=Interval("chr2", 99, 200)).read_text()
+    text = report(None, tmp_path / "x.html", genome=inputs["genome"], locus=Interval("chr2", 99, 200)).read_text()
     assert view(text)["locus"] == "chr2:100-200"
 
 
 def test_a_large_genome_is_cut_around_the_variants(inputs: dict[str, object], tmp_path: Path) -> None:
-    text = report(tmp_path / "x.html", **{**inputs, "embeddings": None}, most_bases=30_000).read_text()
+    text = report(out=tmp_path / "x.html", **{**inputs, "embeddings": None}, most_bases=30_000).read_text()
     fasta = unpack(view(text)["reference"]["fastaURL"]).decode()
     headings = re.findall(r">(\S+):(\d+)-(\d+) @len=(\d+)\n([A-Z]+)", fasta)
     assert sum(int(end) - int(start) + 1 for _, start, end, _, _ in headings) <= 30_000
@@ -279,25 +288,23 @@ def test_regions_shrink_before_anything_is_left_out(inputs: dict[str, object]) -
     scored = read_scored(inputs["variants"])
     with Genome(inputs["genome"]) as genome:
         wide, narrow = (choose_regions(genome, scored, most) for most in (59_000, 45_000))
-        assert sum(map(len, narrow)) < sum(map(len, wide)) <= 59_000
-        for _, start, end, line in scored.lines:
-            name = line.split("\t")[0]
-            assert any(one.chrom == name and one.start <= start and end <= one.end for one in narrow)
+        assert narrow.bases < wide.bases <= 59_000
+        assert all(narrow.contains(Interval(one.chrom, one.start, one.end)) for one in scored.alleles)
 
 
 def test_a_track_of_other_contigs_is_left_out(inputs: dict[str, object], tmp_path: Path) -> None:
     other = write_bigwig(tmp_path / "o.bw", {"chrZ": 10}, [("chrZ", 0, np.ones(4, np.float32))])
-    text = report(tmp_path / "x.html", genome=inputs["genome"], tracks={"other": other}).read_text()
+    text = report(None, tmp_path / "x.html", genome=inputs["genome"], tracks={"other": other}).read_text()
     assert view(text)["tracks"] == []
 
 
 def test_refuses_to_overwrite(inputs: dict[str, object], tmp_path: Path) -> None:
     out = tmp_path / "x.html"
     out.write_text("mine")
-    with pytest.raises(RunError, match=r"x.html exists; choose another name"):
-        report(out, genome=inputs["genome"])
+    with pytest.raises(RunError, match=r"x.html exists; --overwrite replaces it"):
+        report(None, out, genome=inputs["genome"])
     assert out.read_text() == "mine"
-    report(out, genome=inputs["genome"], overwrite=True)
+    report(None, out, genome=inputs["genome"], overwrite=True)
     assert out.read_text().startswith("<!DOCTYPE html>")
 
 
@@ -311,7 +318,7 @@ def test_a_missing_package_says_what_to_install(
             f"genolm.tasks.report.{module}.find_spec", lambda name: None if name == package else found(name)
         )
     with pytest.raises(GenolmError, match=r"needs .*: pip install 'genolm\[report\]'") as caught:
-        report(tmp_path / "x.html", genome=inputs["genome"])
+        report(None, tmp_path / "x.html", genome=inputs["genome"])
     assert caught.value.exit_code == 1 and list(tmp_path.iterdir()) == []
 
 
@@ -325,14 +332,14 @@ def test_a_missing_package_says_what_to_install(
 def test_bad_embeddings(inputs: dict[str, object], tmp_path: Path, frame: pl.DataFrame, message: str) -> None:
     frame.write_parquet(tmp_path / "v.parquet")
     with pytest.raises(InputError, match=message):
-        report(tmp_path / "x.html", genome=inputs["genome"], embeddings=tmp_path / "v.parquet")
+        report(None, tmp_path / "x.html", genome=inputs["genome"], embeddings=tmp_path / "v.parquet")
     assert not (tmp_path / "x.html").exists()
 
 
 def test_embeddings_that_are_no_parquet(inputs: dict[str, object], tmp_path: Path) -> None:
     (tmp_path / "v.parquet").write_text("no")
     with pytest.raises(InputError, match=r"v.parquet: cannot be read as parquet"):
-        report(tmp_path / "x.html", genome=inputs["genome"], embeddings=tmp_path / "v.parquet")
+        report(None, tmp_path / "x.html", genome=inputs["genome"], embeddings=tmp_path / "v.parquet")
 
 
 def test_of_several_layers_the_last(inputs: dict[str, object], tmp_path: Path) -> None:
@@ -343,5 +350,5 @@ def test_of_several_layers_the_last(inputs: dict[str, object], tmp_path: Path) -
         "embedding": [[0.0, 0.0]] * 4 + [[0.0, 1.0], [0.0, 1.1], [5.0, 0.0], [5.0, 0.1]],
     }
     pl.DataFrame(rows).write_parquet(tmp_path / "v.parquet")
-    text = report(tmp_path / "x.html", genome=inputs["genome"], embeddings=tmp_path / "v.parquet").read_text()
+    text = report(None, tmp_path / "x.html", genome=inputs["genome"], embeddings=tmp_path / "v.parquet").read_text()
     assert "4 sequences, 2 dimensions" in text

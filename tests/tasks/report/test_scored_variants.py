@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from genolm.errors import InputError
+from genolm.tasks.report.labels import Label
 from genolm.tasks.report.scored_variants import read_scored
 
 HEADER = """\
@@ -37,20 +38,23 @@ def test_values_per_alternative_and_per_record(tmp_path: Path) -> None:
     assert (first.name, first.score, first.truth, first.effect, first.gene) == ("c:5:A>C", -1.5, "LP", "one", "G")
     assert (second.alt, second.score, second.truth, second.effect, second.status) == ("T", 2.0, "LP", "two", "flipped")
     assert (star.score, symbolic.score, star.truth, star.effect) == (None, None, "", "")
-    assert [line[:3] for line in scored.lines] == [("c", 4, 5), ("c", 8, 10), ("c", 11, 12)]
-    assert scored.header.startswith("##fileformat") and scored.lines[0][3].startswith("c\t5\t")
+    assert [(one.line, one.start, one.end, one.kind) for one in scored.alleles] == [
+        (10, 4, 5, "SNV"), (10, 4, 5, "SNV"), (11, 8, 10, "other"), (11, 8, 10, "other"),
+    ]  # fmt: skip
 
 
 def test_chosen_fields(tmp_path: Path) -> None:
-    path = vcf(tmp_path, "c\t5\t.\tA\tC\t.\t.\tGENOLM_LLR_SUM=1;GENOLM_LLR_SITE=2;GENE=LP")
-    scored = read_scored(path, field="GENOLM_LLR_SITE", truth="GENE")
+    path = vcf(tmp_path, "c\t5\t.\tA\tC\t.\t.\tGENOLM_LLR_SUM=1;GENOLM_LLR_SITE=2;EFFECT=LP")
+    scored = read_scored(path, field="GENOLM_LLR_SITE", label=Label("EFFECT"))
     assert (scored.alleles[0].score, scored.alleles[0].truth) == (2.0, "LP")
 
 
 def test_no_score(tmp_path: Path) -> None:
     header = "\n".join(line for line in HEADER.splitlines() if "LLR" not in line) + "\n"
     path = vcf(tmp_path, "c\t5\t.\tA\tC\t.\t.\tCLS=LP", header=header)
-    message = r"x.vcf: no INFO field GENOLM_LLR_SUM or GENOLM_LLR_SITE \(present: CLS, EFFECT, GENE, GENOLM_STATUS\)"
+    message = (
+        r"x.vcf: no INFO field GENOLM_LLR_SUM or GENOLM_LLR_SITE or GENOLM_LLR_MASKED_SUM \(present: CLS, EFFECT, GENE,"
+    )
     with pytest.raises(InputError, match=message):
         read_scored(path)
     with pytest.raises(InputError, match="no INFO field MINE"):
@@ -61,10 +65,10 @@ def test_no_score(tmp_path: Path) -> None:
 def test_not_a_vcf(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.vcf"
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"x.vcf: cannot be read as VCF"):
+    with pytest.raises(InputError, match=r"x.vcf"):
         read_scored(path)
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"none.vcf: cannot be read as VCF"):
+    with pytest.raises(InputError, match=r"none.vcf: no such file"):
         read_scored(tmp_path / "none.vcf")

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from genolm.genome.file_state import FileState, file_state
 from genolm.genome.flat_files import flat_format, read_flat_file
 from genolm.genome.kmers import word_counts
-from genolm.genome.records import read_fasta
 from genolm.genome.sequence import upper_dna
+from genolm.genome.sequence_files import read_sequence_file
 from genolm.tasks.completion.genes import Choice, Gene, choose_genes, states
 
 BASELINES = ("markov", "natural", "shuffled")
@@ -36,7 +36,7 @@ class Baselines:
     """
 
     def __init__(self, choice: Choice, reference: Path | None, order: int) -> None:
-        self.genes, self.order = choose_genes(replace(choice, count=0)).genes, order
+        self.genes, self.order = choose_genes(replace(choice, count=0, beyond="")).genes, order
         self.both_strands = True
         sequences = _reference(choice, reference)
         if sequences is None:
@@ -94,7 +94,7 @@ def _reference(choice: Choice, reference: Path | None) -> Sequence[str] | None:
     """The sequences whose composition counts; None for the genes alone."""
     place = reference or choice.genome
     if place is not None:
-        return [record.sequence for record in read_fasta(place, partial(upper_dna, iupac="N"))]
+        return [record.sequence for record in read_sequence_file(place, partial(upper_dna, iupac="N"))]
     if flat_format(choice.path):
         return [record.sequence for record in read_flat_file(choice.path, kinds=())]
     return None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,7 +17,7 @@ from genolm.engine.progress import Progress
 from genolm.engine.summary import Summary
 from genolm.engine.target import check_target
 from genolm.engine.windows import Window
-from genolm.errors import InputError, ModelError
+from genolm.errors import InputError
 from genolm.tasks.bulk import Bulk
 from genolm.tasks.completion.baselines import BASELINES, MOST_ORDER, baselines
 from genolm.tasks.completion.genes import Choice, Gene, choose_genes
@@ -47,6 +48,7 @@ _SCHEMA = {
     "mean_log_probability_nats_per_base": pl.Float64,
     "completion": pl.String,
 }
+_UNWRITTEN = ("path", "genome", "beyond")
 _BASELINE_STREAM = 1 << 32  # samples of baselines never share a stream of random numbers with the model's
 
 
@@ -162,7 +164,7 @@ class CompletionTask:
     def metadata(self) -> dict[str, str]:
         """Everything that says how the completions were made."""
         chosen = choose_genes(self.choice)
-        settings = {name: value for name, value in asdict(self.choice).items() if name not in ("path", "genome")}
+        settings = {name: value for name, value in asdict(self.choice).items() if name not in _UNWRITTEN}
         return self.provenance.described(
             **settings,
             n=self.n,
@@ -223,7 +225,8 @@ def complete(
         n: completions of each gene.
         draw: complete so many genes, drawn by ``seed``; 0 for all.
         shortest: bases of the shortest gene that is taken.
-        longest: bases of the longest; 0 for any, where one beyond the model's context is an error.
+        longest: bases of the longest; 0 for any. Genes that the model cannot read whole are left out and counted
+            before any are drawn.
         order: bases that the Markov model looks back, 0 to 10.
         code: genetic code by NCBI's number where the annotation names none: 1, 4, 11 or 25.
         temperature: as for :func:`genolm.generate`.
@@ -248,7 +251,7 @@ def complete(
 
     Raises:
         InputError: no gene that can be completed, a file that cannot be read, a setting out of its range.
-        ModelError: no such model, an encoder, or a gene longer than the context.
+        ModelError: no such model, or an encoder.
         GenolmError: edlib is not installed, or Biopython for GenBank and EMBL.
         RunError: the output exists, or parts of another run are in the way.
         ResourceError: not enough memory or disk.
@@ -263,31 +266,45 @@ def complete(
     place = None if genome is None else Path(genome)
     choice = Choice(one_file(genes), place, prompt_fraction, shortest, longest, draw, seed, code)
     sampler = Sampler(repetition_penalty, temperature, top_k, top_p)
-    chosen = choose_genes(choice)
+    choose_genes(choice)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     for target in [] if path is None else [path, summary_path(path)]:
         check_target(target, overwrite=overwrite, resume=resume, run=path)
     opened = bulk.open(model, path)
-    _check(opened, chosen.genes)
+    choice = _fitting(opened, choice)
     provenance, width = Provenance.of(opened), opened.tokenizer.bases_per_token
     known = None if reference is None else Path(reference)
     return bulk.run(CompletionTask(choice, n, sampler, seed, known, order, width, provenance), opened, path)
 
 
-def _check(model: Model, genes: Sequence[Gene]) -> None:
-    """Looks at every gene before anything runs.
+def _fitting(model: Model, choice: Choice) -> Choice:
+    """The choice without the genes that the model cannot read whole.
 
     Raises:
-        ModelError: an encoder, or a gene that the model cannot read whole.
+        ModelError: an encoder.
+        InputError: no gene is left.
+
+    Warns:
+        UserWarning: how many are left out.
     """
     model.decoder  # noqa: B018  # says so where it is none
-    for gene in genes:
-        tokens = len(prompt_ids(model, gene.prompt)) + math.ceil(len(gene.truth) / model.tokenizer.bases_per_token)
-        if tokens > model.context:
-            raise ModelError(
-                f"gene {gene.id} of {len(gene.prompt + gene.truth):,} bases is about {tokens:,} tokens, more than"
-                f" {model.card.name} can read, which is {model.context:,}; leave long genes out (--longest)"
-            )
+    candidates = choose_genes(replace(choice, count=0)).genes
+    beyond = [number for number, gene in enumerate(candidates) if _tokens(model, gene) > model.context]
+    if not beyond:
+        return choice
+    fitting = replace(choice, beyond=f"{sum(1 << number for number in beyond):x}")
+    choose_genes(fitting)
+    warnings.warn(
+        f"{len(beyond):,} of {len(candidates):,} genes are left out: they are longer than {model.card.name} can read"
+        f" ({model.context:,} tokens)",
+        stacklevel=3,
+    )
+    return fitting
+
+
+def _tokens(model: Model, gene: Gene) -> int:
+    """Tokens of prompt and truth, about."""
+    return len(prompt_ids(model, gene.prompt)) + math.ceil(len(gene.truth) / model.tokenizer.bases_per_token)
 
 
 def _bases(model: Model, drawn: Drawn, length: int) -> tuple[str, float]:

@@ -17,6 +17,8 @@ from genolm.tasks.seeds import check_seed
 
 _BASES = set("ACGT")
 _REPEATED = "with the name of another one"
+TOO_LONG = "too long for the model's context"
+"""Why a gene is left out that the model cannot read whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Choice:
         count: so many, drawn by the seed; 0 for all.
         seed: of the draw.
         code: genetic code where the annotation names none.
+        beyond: genes that the model cannot read whole, as the bits of a hexadecimal number: the lowest one is that of
+            the first gene that no other reason leaves out. Empty for none.
 
     Raises:
         InputError: a fraction or a seed out of its range, or no such genetic code.
@@ -64,6 +68,7 @@ class Choice:
     count: int
     seed: int
     code: int
+    beyond: str = ""
 
     def __post_init__(self) -> None:
         if not 0 < self.fraction < 1:
@@ -109,6 +114,7 @@ def _chosen(choice: Choice, _: tuple[FileState | None, ...]) -> Chosen:
     left_out: Counter[str] = Counter()
     names: set[str] = set()
     repeated = LeftOut(choice.path)
+    beyond, number = int(choice.beyond or "0", 16), 0
     for coding in read_coding(choice.path, choice.genome, choice.code):
         if coding.id in names:
             repeated.add(_REPEATED, coding.line, coding.id)
@@ -116,6 +122,8 @@ def _chosen(choice: Choice, _: tuple[FileState | None, ...]) -> Chosen:
             continue
         names.add(coding.id)
         reason = _reason(coding, choice)
+        if not reason:
+            reason, number = TOO_LONG if beyond >> number & 1 else "", number + 1
         if reason:
             left_out[reason] += 1
         else:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from genolm.errors import InputError
 from genolm.genome.lines import placed
-from genolm.genome.records import FlatRecord, read_fasta
+from genolm.genome.records import FlatRecord
 from genolm.genome.sequence import upper_dna
+from genolm.genome.sequence_files import read_sequence_file
 from genolm.genome.sequences import SequenceRecord
 from genolm.tasks.keyed_rows import keyed_rows
 
@@ -70,7 +71,7 @@ def read_generated(
     table = {} if provenance is None else _table(Path(provenance))
     found, files = [], [Path(path) for path in paths]
     for path in files:
-        for record in read_fasta(path, partial(upper_dna, iupac="N")):
+        for record in read_sequence_file(path, partial(upper_dna, iupac="N")):
             with placed(path, record.line):
                 found.append(_one(record, path, with_prompt, table))
     unread = {name for kind, name in table if kind == "file" and name} - {path.name for path in files}

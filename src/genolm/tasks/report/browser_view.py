@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import gzip
+import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,13 +19,27 @@ from genolm.errors import GenolmError, InputError
 from genolm.genome.fasta import Genome
 from genolm.genome.genes import Transcript
 from genolm.genome.interval import Interval
-from genolm.genome.lines import text_lines
 from genolm.genome.tracks import BigWig, Float32, write_bigwig
-from genolm.tasks.report.scored_variants import ScoredFile
+from genolm.tasks.report.nearby_genes import Genes, bed_lines
+from genolm.tasks.report.regions import Regions, on_contig, resolved
+from genolm.tasks.report.scored_variants import ScoredAllele, ScoredFile
 
-FLANKS = (5_000, 1_000, 200)
 _DECIMALS = 2
-_CLASS_COLOURS = {"LP": "#d55e00", "P": "#d55e00", "LB": "#0072b2", "B": "#0072b2", "*": "#8a8f98"}
+_FINEST = 250_000
+"""Regions of up to twice as many bases have tracks of single bases."""
+_AROUND = 500
+_WIDEST = 100_000
+"""Bases of the longest transcript that the browser opens with."""
+_POSITIVE, _NEGATIVE, _NEITHER = "#d55e00", "#0072b2", "#8a8f98"
+_VCF_HEADER = """\
+##fileformat=VCFv4.2
+##INFO=<ID=SCORE,Number=1,Type=Float,Description="score, nats">
+##INFO=<ID=STATUS,Number=1,Type=String,Description="status">
+##INFO=<ID=LABEL,Number=1,Type=String,Description="label">
+##INFO=<ID=GENE,Number=1,Type=String,Description="gene">
+##INFO=<ID=EFFECT,Number=1,Type=String,Description="effect">
+#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,42 +81,23 @@ def _igv_file(name: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def choose_regions(genome: Genome, scored: ScoredFile | None, most: int) -> list[Interval]:
-    """The whole genome if it has at most `most` bases, else what lies around the variants, up to that many bases.
-
-    The surroundings shrink from 5,000 to 200 bases where there are many variants; what is still too much is left out.
-    """
-    if sum(genome.lengths.values()) <= most:
-        return [Interval(chrom, 0, length) for chrom, length in genome.lengths.items()]
-    for flank in FLANKS:
-        wanted = _merged(_around_variants(genome, scored, flank)) if scored else _starts(genome)
-        if sum(map(len, wanted)) <= most:
-            break
-    return list(_first_bases(wanted, most))
-
-
-def _first_bases(regions: Iterable[Interval], left: int) -> Iterator[Interval]:
-    for region in regions:
-        if left > 0:
-            kept = min(len(region), left)
-            yield Interval(region.chrom, region.start, region.start + kept)
-            left -= kept
-
-
 def browser_view(
     genome: Genome,
-    regions: Sequence[Interval],
+    regions: Regions,
     *,
-    genes: str | Path | None,
+    genes: Genes | None,
     scored: ScoredFile | None,
     tracks: Sequence[Track],
     locus: str,
 ) -> dict[str, Any]:
-    """The configuration of ``igv.createBrowser``; nothing in it points outside of the page."""
+    """The configuration of ``igv.createBrowser``; nothing in it points outside of the page.
+
+    A track without a value on the regions is left out.
+    """
     shown: list[dict[str, Any]] = []
     if genes is not None:
-        shown.append(_gene_track(genome, regions, Path(genes)))
-    if scored is not None:
+        shown += _gene_track(genes, regions)
+    if scored is not None and scored.alleles:
         shown += [_variant_track(genome, regions, scored), _score_track(genome, regions, scored)]
     shown += [shown_track for track in tracks for shown_track in _signal_track(genome, regions, track)]
     reference = {
@@ -122,26 +118,27 @@ def browser_view(
 
 
 def first_locus(
-    genome: Genome, regions: Sequence[Interval], transcripts: Sequence[Transcript], scored: ScoredFile | None
+    genome: Genome, regions: Regions, transcripts: Sequence[Transcript], scored: ScoredFile | None
 ) -> Interval:
     """Where the browser opens: a transcript with the most scored variants, else the lowest score, else the start."""
     places = _scored_places(genome, scored)
-    inside = [one.interval for one in transcripts if any(region.contains(one.interval) for region in regions)]
+    inside = [one.interval for one in transcripts if regions.contains(one.interval)]
     best = max(inside, key=lambda interval: _count_inside(interval, places), default=None)
-    if best is not None:
+    if best is not None and len(best) <= _WIDEST:
         margin = 150 + len(best) // 10
-        return _on_contig(genome, best.chrom, best.start - margin, best.end + margin)
+        return on_contig(genome, best.chrom, best.start - margin, best.end + margin)
     lowest = _lowest(genome, regions, scored)
-    chrom, base = (regions[0].chrom, regions[0].start) if lowest is None else lowest
-    return _on_contig(genome, chrom, base - 500, base + 500)
+    first = regions.intervals[0]
+    chrom, base = (first.chrom, first.start) if lowest is None else lowest
+    return on_contig(genome, chrom, base - _AROUND, base + _AROUND)
 
 
-def _lowest(genome: Genome, regions: Sequence[Interval], scored: ScoredFile | None) -> tuple[str, int] | None:
+def _lowest(genome: Genome, regions: Regions, scored: ScoredFile | None) -> tuple[str, int] | None:
     """Contig and 0-based position of the shown alternative with the lowest score."""
     shown = [
-        (one.score, _resolved(genome, one.chrom) or "", one.pos - 1)
+        (one.score, resolved(genome, one.chrom) or "", one.start)
         for one in (scored.alleles if scored else ())
-        if one.score is not None and _covers(genome, regions, one.chrom, one.pos - 1, one.pos)
+        if one.score is not None and regions.shows(genome, one)
     ]
     return min(shown)[1:] if shown else None
 
@@ -150,9 +147,9 @@ def _scored_places(genome: Genome, scored: ScoredFile | None) -> dict[str, NDArr
     """Sorted 0-based positions of the scored alternatives of each contig."""
     places: dict[str, list[int]] = {}
     for allele in scored.alleles if scored else ():
-        name = _resolved(genome, allele.chrom)
+        name = resolved(genome, allele.chrom)
         if allele.score is not None and name is not None:
-            places.setdefault(name, []).append(allele.pos - 1)
+            places.setdefault(name, []).append(allele.start)
     return {name: np.sort(positions) for name, positions in places.items()}
 
 
@@ -161,42 +158,9 @@ def _count_inside(interval: Interval, places: Mapping[str, NDArray[np.int64]]) -
     return 0 if positions is None else int(np.diff(np.searchsorted(positions, [interval.start, interval.end]))[0])
 
 
-def _on_contig(genome: Genome, chrom: str, start: int, end: int) -> Interval:
-    return Interval(chrom, max(0, start), min(genome.lengths[chrom], end))
-
-
-def _resolved(genome: Genome, chrom: str) -> str | None:
-    try:
-        return genome.resolve(chrom)
-    except InputError:
-        return None
-
-
-def _around_variants(genome: Genome, scored: ScoredFile, flank: int) -> Iterator[Interval]:
-    for chrom, start, end, _ in scored.lines:
-        name = _resolved(genome, chrom)
-        if name is not None and start < genome.lengths[name]:
-            yield _on_contig(genome, name, start - flank, end + flank)
-
-
-def _starts(genome: Genome) -> list[Interval]:
-    return [Interval(chrom, 0, min(length, 200_000)) for chrom, length in genome.lengths.items()]
-
-
-def _merged(intervals: Iterable[Interval]) -> list[Interval]:
-    merged: list[Interval] = []
-    for interval in sorted(intervals):
-        last = merged[-1] if merged else None
-        if last is not None and last.chrom == interval.chrom and interval.start <= last.end:
-            merged[-1] = Interval(last.chrom, last.start, max(last.end, interval.end))
-        else:
-            merged.append(interval)
-    return merged
-
-
-def _fasta(genome: Genome, regions: Sequence[Interval]) -> str:
+def _fasta(genome: Genome, regions: Regions) -> str:
     parts = []
-    for region in regions:
+    for region in regions.intervals:
         length = genome.lengths[region.chrom]
         whole = len(region) == length
         name = region.chrom if whole else f"{region.chrom}:{region.start + 1}-{region.end} @len={length}"
@@ -204,44 +168,53 @@ def _fasta(genome: Genome, regions: Sequence[Interval]) -> str:
     return "".join(parts)
 
 
-def _gene_track(genome: Genome, regions: Sequence[Interval], path: Path) -> dict[str, Any]:
-    lines = [line for _, line in text_lines(path) if not line.startswith("#") and _shown(genome, regions, line)]
-    url = _packed("\n".join(lines) + "\n")
-    return {
-        "name": "Genes", "type": "annotation", "format": "gtf", "url": url, "indexed": False,
-        "displayMode": "EXPANDED", "height": 70, "color": "#4b3f8f", "searchable": True, "visibilityWindow": -1,
-    }  # fmt: skip
+def _gene_track(genes: Genes, regions: Regions) -> Iterator[dict[str, Any]]:
+    """One transcript of every gene, unless none lies on the regions."""
+    lines = list(bed_lines(genes, regions))
+    if lines:
+        yield {
+            "name": "Genes", "type": "annotation", "format": "bed", "url": _packed("\n".join(lines) + "\n"),
+            "indexed": False, "displayMode": "EXPANDED", "height": 70, "color": "#4b3f8f", "searchable": True,
+            "visibilityWindow": -1,
+        }  # fmt: skip
 
 
-def _shown(genome: Genome, regions: Sequence[Interval], line: str) -> bool:
-    columns = line.split("\t", 5)
-    if len(columns) < 6:
-        return False
-    return _covers(genome, regions, columns[0], int(columns[3]) - 1, int(columns[4]))
-
-
-def _covers(genome: Genome, regions: Sequence[Interval], chrom: str, start: int, end: int) -> bool:
-    name = _resolved(genome, chrom)
-    return any(region.chrom == name and region.start < end and start < region.end for region in regions)
-
-
-def _variant_track(genome: Genome, regions: Sequence[Interval], scored: ScoredFile) -> dict[str, Any]:
-    kept = [line for chrom, start, end, line in scored.lines if _covers(genome, regions, chrom, start, end)]
+def _variant_track(genome: Genome, regions: Regions, scored: ScoredFile) -> dict[str, Any]:
+    shown = (one for one in scored.alleles if regions.shows(genome, one))
+    lines = (_vcf_line(genome, one, scored) for one in sorted(shown, key=lambda one: (one.chrom, one.pos)))
     track: dict[str, Any] = {
-        "name": "Variants", "type": "variant", "format": "vcf", "url": _packed(scored.header + "".join(kept)),
+        "name": "Variants", "type": "variant", "format": "vcf", "url": _packed(_VCF_HEADER + "".join(lines)),
         "indexed": False, "displayMode": "SQUISHED", "height": 60, "visibilityWindow": -1,
         "squishedCallHeight": 8, "squishedVariantHeight": 8,
     }  # fmt: skip
-    if "ID=CLS," in scored.header:
-        track |= {"colorBy": "CLS", "colorTable": _CLASS_COLOURS}
+    if scored.label is not None:
+        positive = dict.fromkeys(scored.label.positive, _POSITIVE)
+        negative = dict.fromkeys(scored.label.negative, _NEGATIVE)
+        track |= {"colorBy": "LABEL", "colorTable": {**positive, **negative, "*": _NEITHER}}
     return track
 
 
-def _score_track(genome: Genome, regions: Sequence[Interval], scored: ScoredFile) -> dict[str, Any]:
+def _vcf_line(genome: Genome, allele: ScoredAllele, scored: ScoredFile) -> str:
+    """One ALT allele, with what the table says of it; samples and other INFO fields do not go into the page."""
+    told = {
+        "SCORE": "" if allele.score is None else f"{allele.score:.4f}",
+        "STATUS": allele.status, "LABEL": allele.truth, "GENE": allele.gene, "EFFECT": allele.effect,
+    }  # fmt: skip
+    info = ";".join(f"{name}={_word(value)}" for name, value in told.items() if value) or "."
+    chrom = resolved(genome, allele.chrom) or allele.chrom
+    return f"{chrom}\t{allele.pos}\t.\t{allele.ref}\t{allele.alt}\t.\t.\t{info}\n"
+
+
+def _word(text: str) -> str:
+    """A text without what separates fields in VCF."""
+    return re.sub(r"[;=\s]+", "_", text)
+
+
+def _score_track(genome: Genome, regions: Regions, scored: ScoredFile) -> dict[str, Any]:
     features: list[dict[str, Any]] = [
-        {"chr": genome.resolve(one.chrom), "start": one.pos - 1, "end": one.pos, "value": round(one.score, 4)}
+        {"chr": resolved(genome, one.chrom), "start": one.start, "end": one.start + 1, "value": round(one.score, 4)}
         for one in scored.alleles
-        if one.score is not None and _covers(genome, regions, one.chrom, one.pos - 1, one.pos)
+        if one.score is not None and regions.shows(genome, one)
     ]
     values = [0.0, *(feature["value"] for feature in features)]
     margin = 0.1 * (max(values) - min(values)) or 1.0
@@ -252,7 +225,7 @@ def _score_track(genome: Genome, regions: Sequence[Interval], scored: ScoredFile
     }  # fmt: skip
 
 
-def _signal_track(genome: Genome, regions: Sequence[Interval], track: Track) -> Iterator[dict[str, Any]]:
+def _signal_track(genome: Genome, regions: Regions, track: Track) -> Iterator[dict[str, Any]]:
     """The track, unless it has no value inside the regions."""
     url = _cut_bigwig(genome, regions, track.path)
     if url is not None:
@@ -262,7 +235,7 @@ def _signal_track(genome: Genome, regions: Sequence[Interval], track: Track) -> 
         }  # fmt: skip
 
 
-def _cut_bigwig(genome: Genome, regions: Sequence[Interval], path: Path) -> str | None:
+def _cut_bigwig(genome: Genome, regions: Regions, path: Path) -> str | None:
     """The part of a bigWig inside the regions, rounded to two decimals, as a data URI; None if there is no value."""
     with tempfile.TemporaryDirectory() as folder, BigWig(path) as source:
         pieces = list(_pieces(source, regions))
@@ -272,14 +245,27 @@ def _cut_bigwig(genome: Genome, regions: Sequence[Interval], path: Path) -> str 
         return f"data:application/octet-stream;base64,{base64.b64encode(cut.read_bytes()).decode()}"
 
 
-def _pieces(source: BigWig, regions: Sequence[Interval]) -> Iterator[tuple[str, int, Float32]]:
-    for region in regions:
+def _pieces(source: BigWig, regions: Regions) -> Iterator[tuple[str, int, Float32]]:
+    """Values of each region; means of stretches where there are many bases, so that the page stays small."""
+    width = max(1, regions.bases // _FINEST)
+    for region in regions.intervals:
         try:
             values = source.values(region)
         except InputError:  # a track need not have every contig
             continue
         if not np.isnan(values).all():
-            yield region.chrom, region.start, np.round(values, _DECIMALS)
+            yield region.chrom, region.start, np.round(_binned(values, width), _DECIMALS)
+
+
+def _binned(values: Float32, width: int) -> Float32:
+    """Every value replaced by the mean of its stretch of ``width``, missing values left out of the means."""
+    if width == 1:
+        return values
+    starts = np.arange(0, len(values), width)
+    known = np.add.reduceat(~np.isnan(values), starts, dtype=np.int64)
+    sums = np.add.reduceat(np.nan_to_num(values), starts, dtype=np.float64)
+    means = np.where(known > 0, sums / np.maximum(known, 1), np.nan).astype(np.float32)
+    return np.repeat(means, width)[: len(values)]
 
 
 def _packed(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,23 +13,25 @@ from numpy.typing import NDArray
 from genolm.errors import InputError
 from genolm.genome.fasta import Genome
 from genolm.genome.genes import Transcript
-from genolm.genome.interval import Interval
 from genolm.genome.tracks import BigWig
 from genolm.tasks.report import plots
 from genolm.tasks.report.discrimination import Auroc, auroc, composition_scores
 from genolm.tasks.report.profiles import average_profiles
+from genolm.tasks.report.regions import Regions
 from genolm.tasks.report.scored_variants import ScoredAllele, ScoredFile
 from genolm.tasks.report.sections import FigurePart, Section, figure_section, tiles
 
 _FEWEST = 5  # alternatives of one effect for a row of its own
 _NEIGHBOURS = 5
+_NO_LABEL = "no label"
+_KINDS = {"SNV": "SNVs", "indel": "indels", "MNV": "MNVs", "other": "other variants"}
 
 
 class Compared(NamedTuple):
-    """How well positives of one kind are told from all negatives.
+    """How well positives of one kind are told from negatives.
 
     Attributes:
-        name: ``all`` or an effect.
+        name: ``all``, a kind of variants or an effect.
         model: with the model's score.
         composition: with the score of a Markov chain of the same genome.
     """
@@ -39,66 +41,92 @@ class Compared(NamedTuple):
     composition: Auroc
 
 
+_Scores = tuple[str, str, dict[str, list[float]]]
+"""A kind of variants, its plural, and its scores by label."""
+
+
 class _Judged(NamedTuple):
     allele: ScoredAllele
     model: float
     composition: float
 
 
-def compare(
-    genome: Genome, scored: ScoredFile, regions: Sequence[Interval], classes: Mapping[str, str]
-) -> list[Compared]:
-    """AUROC of all positives and of each of their effects against all negatives; empty without both classes.
+def compare(genome: Genome, scored: ScoredFile, regions: Regions) -> list[Compared]:
+    """AUROC of the positives of the label against its negatives; empty unless the label names both.
+
+    Of all variants; where there are several kinds, of each (SNVs among SNVs); and of each effect of the positives
+    against all negatives.
 
     Args:
         genome: the genome.
         scored: the variants.
         regions: where the Markov chain is counted.
-        classes: ``positive`` or ``negative`` for values of the truth.
     """
-    baseline = composition_scores(genome, scored.alleles, regions)
+    label = scored.label
+    if label is None or not label.positive:
+        return []
+    baseline = composition_scores(genome, scored.alleles, regions.intervals)
     rows: dict[str, list[_Judged]] = {"positive": [], "negative": []}
     for allele, other in zip(scored.alleles, baseline):
-        if allele.score is not None and other is not None and allele.truth in classes:
-            rows[classes[allele.truth]].append(_Judged(allele, allele.score, other))
-    if not rows["negative"] or not rows["positive"]:
+        kind = label.kind(allele.truth)
+        if allele.score is not None and other is not None and kind:
+            rows[kind].append(_Judged(allele, allele.score, other))
+    positives, negatives = rows["positive"], rows["negative"]
+    if not negatives or not positives:
         return []
-    groups = {"all": rows["positive"], **_by_effect(rows["positive"])}
-    return [_compared(name, group, rows["negative"]) for name, group in groups.items()]
+    by_effect = [_compared(name, group, negatives) for name, group in _by_effect(positives).items()]
+    return [_compared("all", positives, negatives), *_by_kind(positives, negatives), *by_effect]
 
 
 def headline(
     genome: Genome, transcripts: Sequence[Transcript], scored: ScoredFile | None, compared: Sequence[Compared]
 ) -> str:
     """The large numbers on top."""
-    facts = [("Genome", f"{sum(genome.lengths.values()):,}", f"bases in {len(genome.lengths)} contigs")]
-    if transcripts:
-        facts.append(("Transcripts", f"{len(transcripts):,}", f"of {len({one.gene for one in transcripts}):,} genes"))
+    facts = list[tuple[str, str, str]]()
     if scored:
-        done = sum(allele.score is not None for allele in scored.alleles)
-        facts.append(("Scored", f"{done:,}", f"of {len(scored.alleles):,} alternatives"))
+        facts += _scored_facts(scored)
     for name, area in (("AUROC, model", 1), ("AUROC, composition alone", 2)):
         if compared:
             value: Auroc = compared[0][area]  # type: ignore[assignment]
             facts.append((name, f"{value.value:.3f}", f"95 % {value.low:.3f} to {value.high:.3f}"))
+    facts.append(("Genome", f"{sum(genome.lengths.values()):,}", f"bases in {len(genome.lengths)} contigs"))
+    if transcripts:
+        facts.append(("Transcripts", f"{len(transcripts):,}", f"of {len({one.gene for one in transcripts}):,} genes"))
     return tiles(facts)
 
 
-def effects_section(scored: ScoredFile, compared: Sequence[Compared], classes: Mapping[str, str]) -> list[Section]:
-    """Distributions of the scores and the AUROCs; nothing when no alternative has a score."""
-    groups = _by_truth(scored)
-    if not groups:
+def _scored_facts(scored: ScoredFile) -> list[tuple[str, str, str]]:
+    run, alleles = scored.run, scored.alleles
+    done = sum(allele.score is not None for allele in alleles)
+    facts = [("Scored", f"{done:,}", f"of {len(alleles):,} ALT alleles")]
+    if "model" in run:
+        strands = {"both": "both strands", "forward": "forward strand"}.get(run.get("strands", ""), "")
+        facts.insert(0, ("Model", run["model"], ", ".join(filter(None, (run.get("method", ""), strands)))))
+    return facts
+
+
+def effects_section(scored: ScoredFile, compared: Sequence[Compared]) -> list[Section]:
+    """Distributions of the scores, of each kind of variant apart, and the AUROCs; nothing without a score."""
+    if not any(allele.score is not None for allele in scored.alleles):
         return []
-    by_class = {kind: [name for name, own in classes.items() if own == kind] for kind in ("positive", "negative")}
-    colours = plots.class_colours(list(groups), by_class["positive"], by_class["negative"])
-    label = f"{scored.field} (nats; negative: ALT less likely)"
-    figures = [FigurePart("Scores by truth", plots.score_histogram(groups, colours, label), _histogram_text(compared))]
+    label = scored.label
+    truths = sorted({allele.truth or _NO_LABEL for allele in scored.alleles if allele.score is not None})
+    sides = ((), ()) if label is None else (label.positive, label.negative)
+    colours = plots.class_colours(truths, *sides)
+    axis = f"{scored.field} (nats; negative: ALT less likely)"
+    kinds, few = _enough(list(_by_kind_and_truth(scored)))
+    by_label = "" if label is None else f" by {label.field}"
+    figures = [
+        FigurePart(f"Scores of {names}{by_label}", plots.score_histogram(groups, colours, axis, kind), _medians(groups))
+        for kind, names, groups in kinds
+    ]
     if compared:
-        figures.append(FigurePart("How well scores tell the classes apart", plots.auroc_rows(compared), _AUROC_TEXT))
+        figures.append(FigurePart("How well scores tell the labels apart", plots.auroc_rows(compared), _AUROC_TEXT))
     if any(allele.effect and allele.score is not None for allele in scored.alleles):
-        strips = plots.score_strips(scored.alleles, colours, label)
+        strips = plots.score_strips(scored.alleles, colours, axis)
         figures.append(FigurePart("Scores by effect", strips, _STRIPS_TEXT, wide=True))
-    return [figure_section("effects", "Variant effects", scored.description, figures)]
+    about = f"{scored.description} Too few for a figure: {', '.join(few)}." if few else scored.description
+    return [figure_section("effects", "Variant effects", about, figures)]
 
 
 def signals_section(scores: Path, transcripts: Sequence[Transcript]) -> list[Section]:
@@ -136,8 +164,9 @@ def embeddings_section(path: Path) -> Section:
 
 
 _AUROC_TEXT = (
-    "Each row: its positives (how many) against all negatives. The open marks are an order-3 Markov chain counted on "
-    "the same genome, which knows composition but no position: what it reaches needs no model."
+    "Area under the ROC curve with its 95 % bootstrap interval: the chance that a positive variant scores lower than a "
+    "negative one; 0.5 is guessing. Kinds of variants are compared among themselves, effects with all negatives. Open "
+    "marks: an order-3 Markov chain counted on the same genome, which knows composition but no position."
 )
 _STRIPS_TEXT = "Each point is an alternative (at most 250 a row), the bar its row's median; in brackets the number."
 _EDGE_TEXT = "Values beyond the outer half per cent are drawn at the edge."
@@ -162,19 +191,38 @@ def _compared(name: str, positives: Sequence[_Judged], negatives: Sequence[_Judg
     return Compared(name, model, composition)
 
 
-def _by_truth(scored: ScoredFile) -> dict[str, list[float]]:
-    groups: dict[str, list[float]] = {}
-    for allele in scored.alleles:
-        if allele.score is not None:
-            groups.setdefault(allele.truth or "no statement", []).append(allele.score)
-    return dict(sorted(groups.items()))
+def _by_kind(positives: Sequence[_Judged], negatives: Sequence[_Judged]) -> list[Compared]:
+    """Each kind of variant among its own, where there are several with both sides."""
+    found = []
+    for kind, names in _KINDS.items():
+        sides = [[row for row in rows if row.allele.kind == kind] for rows in (positives, negatives)]
+        if all(len(side) >= _FEWEST for side in sides):
+            found.append(_compared(names, *sides))
+    return found if len(found) > 1 else []
 
 
-def _histogram_text(compared: Sequence[Compared]) -> str:
-    if not compared:
-        return _EDGE_TEXT
-    areas = f"model {compared[0].model}, composition alone {compared[0].composition}"
-    return f"AUROC with its 95 % bootstrap interval: {areas}. {_EDGE_TEXT}"
+def _by_kind_and_truth(scored: ScoredFile) -> Iterator[_Scores]:
+    """For each kind with scores its name, its plural, and the scores by label."""
+    for kind, names in _KINDS.items():
+        groups: dict[str, list[float]] = {}
+        for allele in scored.alleles:
+            if allele.score is not None and allele.kind == kind:
+                groups.setdefault(allele.truth or (_NO_LABEL if scored.label else names), []).append(allele.score)
+        if groups:
+            yield kind, names, dict(sorted(groups.items()))
+
+
+def _enough(kinds: Sequence[_Scores]) -> tuple[list[_Scores], list[str]]:
+    """The kinds with enough scores for a figure, or else the most frequent one; and what the others are."""
+    counts = [sum(map(len, groups.values())) for _, _, groups in kinds]
+    least = min(_FEWEST, max(counts))
+    shown = [one for one, count in zip(kinds, counts) if count >= least]
+    return shown, [f"{count} {one[1]}" for one, count in zip(kinds, counts) if count < least]
+
+
+def _medians(groups: Mapping[str, Sequence[float]]) -> str:
+    medians = "; ".join(f"{name} {np.median(scores):.3f}" for name, scores in groups.items())
+    return f"Medians: {medians}. {_EDGE_TEXT}" if len(groups) > 1 else f"Median: {medians}. {_EDGE_TEXT}"
 
 
 def _read_embeddings(path: Path) -> tuple[list[str], NDArray[np.float64]]:

@@ -37,22 +37,22 @@ def check_matplotlib() -> None:
         raise GenolmError("the report needs matplotlib: pip install 'genolm[report]'")
 
 
-def score_histogram(groups: Mapping[str, Sequence[float]], colours: Mapping[str, str], label: str) -> str:
-    """Densities of the scores of each truth class, over one another."""
+def score_histogram(groups: Mapping[str, Sequence[float]], colours: Mapping[str, str], label: str, name: str) -> str:
+    """Densities of the scores of each label, over one another; ``name`` keeps the ids of several drawings apart."""
     figure, axes = _new(6.4, 3.4)
     values = np.concatenate([np.asarray(list(scores)) for scores in groups.values()])
     low, high = np.quantile(values, [0.005, 0.995])
     bins = np.linspace(low, high, 41) if high > low else np.linspace(low - 1, low + 1, 41)
-    for name, scores in groups.items():
+    for group, scores in groups.items():
         clipped = np.clip(scores, bins[0], bins[-1])
-        style: dict[str, Any] = {"bins": bins, "density": True, "color": colours[name]}
+        style: dict[str, Any] = {"bins": bins, "density": True, "color": colours.get(group, SERIES[0])}
         axes.hist(clipped, alpha=0.25, **style)
-        axes.hist(clipped, histtype="step", linewidth=1.8, label=f"{name} (n = {len(scores)})", **style)
+        axes.hist(clipped, histtype="step", linewidth=1.8, label=f"{group} (n = {len(scores):,})", **style)
     axes.axvline(0, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
     axes.set_xlabel(label)
     axes.set_ylabel("density")
     axes.legend(frameon=False, labelcolor=INK)
-    return _svg(figure, "histogram")
+    return _svg(figure, f"histogram-{name}")
 
 
 def score_strips(alleles: Sequence[ScoredAllele], colours: Mapping[str, str], label: str) -> str:
@@ -125,9 +125,11 @@ def profile_panels(profiles: Sequence[Profile], label: str) -> str:
 
 
 def class_colours(names: Sequence[str], positive: Sequence[str], negative: Sequence[str]) -> dict[str, str]:
-    """Colours of truth classes."""
+    """Colours of labels: those of the two sides, and the remaining ones for the others in turn."""
     known = dict.fromkeys(positive, _POSITIVE) | dict.fromkeys(negative, _NEGATIVE)
-    return {name: known.get(name, _UNKNOWN) for name in names}
+    free = [colour for colour in SERIES if colour not in known.values()]
+    others = [name for name in names if name not in known]
+    return known | {name: free[place % len(free)] for place, name in enumerate(others)}
 
 
 def _interval_mark(axes: Axes, height: float, area: Auroc, colour: str, *, filled: bool) -> None:

@@ -1,24 +1,24 @@
-"""Alternatives of a scored VCF with their score and, where the file tells it, the truth about them."""
+"""ALT alleles that `genolm variants` scored, out of a VCF, BCF or table, with what the file says about each."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-import pysam
+from genolm.genome.formats import VARIANT_FORMATS, file_format
+from genolm.tasks.report.labels import Label, choose_label
+from genolm.tasks.report.scored_rows import Rows, scored_table, scored_vcf
 
-from genolm.errors import InputError
-from genolm.genome.fasta_index import quiet_htslib
-
-SCORES = ("GENOLM_LLR_SUM", "GENOLM_LLR_SITE")
+Kind = Literal["SNV", "indel", "MNV", "other"]
+"""``MNV``: several bases replaced by as many; ``other``: not both alleles are bases A, C, G, T."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredAllele:
-    """One alternative of one record.
+    """One ALT allele of one record.
 
     Attributes:
         chrom: contig as the file names it.
@@ -26,10 +26,11 @@ class ScoredAllele:
         ref: reference allele.
         alt: alternative allele.
         score: log-likelihood of the alternative minus that of the reference in nats, or None when it was not scored.
-        truth: INFO/CLS or the field chosen for it, ``""`` when absent.
+        truth: value of the label field, ``""`` when absent.
         effect: INFO/EFFECT, ``""`` when absent.
-        gene: INFO/GENE, ``""`` when absent.
-        status: INFO/GENOLM_STATUS, ``""`` when absent.
+        gene: name of the gene, ``""`` when unknown.
+        status: GENOLM_STATUS, ``""`` when absent.
+        line: line or row of the file, 1-based.
     """
 
     chrom: str
@@ -41,101 +42,86 @@ class ScoredAllele:
     effect: str = ""
     gene: str = ""
     status: str = ""
+    line: int = 0
 
     @property
     def name(self) -> str:
         """``chr22:1024:A>C``."""
         return f"{self.chrom}:{self.pos}:{self.ref}>{self.alt}"
 
+    @property
+    def start(self) -> int:
+        """0-based position of the first base of `ref`."""
+        return max(0, self.pos - 1)
+
+    @property
+    def end(self) -> int:
+        """0-based position behind the last base of `ref`."""
+        return self.start + max(1, len(self.ref))
+
+    @property
+    def kind(self) -> Kind:
+        """What kind of variant it is."""
+        if not set(self.ref.upper() + self.alt.upper()) <= set("ACGT"):
+            return "other"
+        if len(self.ref) != len(self.alt):
+            return "indel"
+        return "SNV" if len(self.ref) == 1 else "MNV"
+
 
 @dataclass(frozen=True, slots=True)
 class ScoredFile:
-    """A scored VCF in memory.
+    """A scored file in memory.
 
     Attributes:
-        alleles: every alternative of every record, in the order of the file.
-        field: the INFO field that `ScoredAllele.score` comes from.
-        description: what the header says about it.
-        header: the header lines.
-        lines: the records' lines, with the record's contig, 0-based start and end.
+        path: the file.
+        alleles: every ALT allele of every record, in the order of the file.
+        field: the INFO field or column that `ScoredAllele.score` comes from.
+        description: what the file says about it: sign, unit, context; empty where it says nothing.
+        run: the settings of the run that scored it, by name; empty where the file does not tell.
+        label: where `ScoredAllele.truth` comes from; None where no field is used.
     """
 
+    path: Path
     alleles: tuple[ScoredAllele, ...]
     field: str
-    description: str
-    header: str
-    lines: tuple[tuple[str, int, int, str], ...]
+    description: str = ""
+    run: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    label: Label | None = None
+
+    def with_genes(self, names: Mapping[int, str]) -> ScoredFile:
+        """Return the file with the genes of some alleles, by their numbers; the others keep theirs."""
+        alleles = (replace(one, gene=names[i]) if i in names else one for i, one in enumerate(self.alleles))
+        return replace(self, alleles=tuple(alleles))
 
 
-def read_scored(path: str | Path, *, field: str | None = None, truth: str = "CLS") -> ScoredFile:
-    """Read a VCF or BCF that `variants` wrote.
+def read_scored(path: str | Path, *, field: str | None = None, label: Label | None = None) -> ScoredFile:
+    """Read a VCF, BCF or table that `genolm variants` wrote.
 
     Args:
         path: the file.
-        field: the INFO field with the score; by default the first of GENOLM_LLR_SUM and GENOLM_LLR_SITE that is there.
-        truth: the INFO field with the truth.
+        field: the INFO field or column with the score; by default the first that `genolm variants` writes.
+        label: the INFO field or column that labels variants; by default one with few values, if there is one (see
+            :func:`genolm.tasks.report.labels.choose_label`).
 
     Raises:
-        InputError: the file is no VCF, is truncated, or has no such score.
+        InputError: with file and, where there is one, line: it holds no variants or cannot be read, has no such score,
+            no such label field, or no variant with a label value that was named.
     """
     path = Path(path)
-    try:
-        with quiet_htslib(), pysam.VariantFile(str(path)) as file:
-            chosen = _score_field(path, file.header, field)
-            records = list(file)
-            description = str(file.header.info[chosen].description)
-            header = str(file.header)
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot be read as VCF: {error}", file=path) from error
-    alleles = tuple(allele for record in records for allele in _alleles(record, chosen, truth))
-    lines = tuple((record.chrom, record.start, record.stop, str(record)) for record in records)
-    return ScoredFile(alleles, chosen, description, header, lines)
-
-
-def _score_field(path: Path, header: pysam.VariantHeader, field: str | None) -> str:
-    wanted = SCORES if field is None else (field,)
-    for name in wanted:
-        if name in header.info:
-            return str(name)
-    present = ", ".join(sorted(header.info)) or "none"
-    raise InputError(
-        f"no INFO field {' or '.join(wanted)} (present: {present}); score the file with 'genolm variants' first",
-        file=path,
+    rows = scored_vcf(path, field) if file_format(path, VARIANT_FORMATS) == "vcf" else scored_table(path, field)
+    fields = (
+        rows.fields if label is None else {"EFFECT": rows.known["EFFECT"], "GENE": rows.known["GENE"]} | rows.fields
     )
+    chosen = choose_label(path, fields, label)
+    truths = {} if chosen is None else fields[chosen.field]
+    alleles = tuple(_allele(rows, place, truths.get(place, "")) for place in range(len(rows.places)))
+    return ScoredFile(path, alleles, rows.score, rows.description, rows.run, chosen)
 
 
-def _alleles(record: pysam.VariantRecord, field: str, truth: str) -> Iterator[ScoredAllele]:
-    alts = record.alts or ()
-    names = (field, truth, "EFFECT", "GENE", "GENOLM_STATUS")
-    columns = (_per_allele(record, name, len(alts)) for name in names)
-    for alt, score, label, effect, gene, status in zip(alts, *columns):
-        yield ScoredAllele(
-            chrom=record.chrom,
-            pos=record.pos,
-            ref=record.ref or "",
-            alt=alt,
-            score=_number(score),
-            truth=_text(label),
-            effect=_text(effect),
-            gene=_text(gene),
-            status=_text(status),
-        )
-
-
-def _per_allele(record: pysam.VariantRecord, name: str, count: int) -> Sequence[Any]:
-    """One value per alternative; a value of the whole record holds for each."""
-    if name not in record.header.info or name not in record.info:
-        return [None] * count
-    value = record.info[name]
-    if isinstance(value, tuple):
-        return list(value) if len(value) == count else [value[0]] * count
-    return [value] * count
-
-
-def _number(value: object) -> float | None:
-    number = float(value) if isinstance(value, int | float) else math.nan
-    return number if math.isfinite(number) else None
-
-
-def _text(value: object) -> str:
-    return "" if value in (None, ".") else str(value)
+def _allele(rows: Rows, place: int, truth: str) -> ScoredAllele:
+    chrom, pos, ref, alt, line = rows.places[place]
+    effect, gene = (rows.known[name].get(place, "") for name in ("EFFECT", "GENE"))
+    return ScoredAllele(
+        chrom, pos, ref, alt, rows.scores[place], truth, effect, gene, rows.known["STATUS"].get(place, ""), line
+    )

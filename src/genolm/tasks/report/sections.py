@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from genolm.tasks.report.scored_variants import ScoredAllele
+from genolm.tasks.report.scored_variants import ScoredAllele, ScoredFile
+
+ROWS = 20_000
+"""Rows of the table of variants, unless another number is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,86 +84,151 @@ def figure_section(id: str, title: str, text: str, figures: Sequence[FigurePart]
     return Section(id, title, f'<p>{escape(text)}</p><div class="figures">{drawings}</div>')
 
 
-def variants_section(
-    alleles: Sequence[ScoredAllele], field: str, description: str, classes: Mapping[str, str], most: int
-) -> Section:
-    """The sortable table, lowest scores first; unscored alternatives last."""
-    ordered = sorted(alleles, key=lambda one: (one.score is None, one.score or 0.0))[:most]
-    columns = [column for column in _columns(field, classes) if any(column.text(one) for one in ordered)]
-    headings = "".join(column.heading for column in columns)
-    rows = "".join(f"<tr>{''.join(column.cell(one) for column in columns)}</tr>" for one in ordered)
-    count = f"{len(ordered)} of {len(alleles)} alternatives, lowest scores first"
+def unscored_section(alleles: Sequence[ScoredAllele]) -> list[Section]:
+    """How many ALT alleles have no score, by reason; nothing where all have one."""
+    reasons = Counter(one.status or "no status" for one in alleles if one.score is None)
+    if not reasons:
+        return []
+    rows = "".join(
+        f'<tr><th scope="row">{escape(reason)}</th><td class="number">{count:,}</td>'
+        f"<td>{escape(REASONS.get(reason, ''))}</td></tr>"
+        for reason, count in reasons.most_common()
+    )
+    total = reasons.total()
+    share = f"{total:,} of {len(alleles):,} ALT alleles ({total / len(alleles):.2%}) have no score."
+    headings = '<th scope="col">Status</th><th scope="col" class="number">ALT alleles</th><th scope="col">Meaning</th>'
+    table = f"<table><thead><tr>{headings}</tr></thead><tbody>{rows}</tbody></table>"
+    return [Section("unscored", "Without a score", f'<p>{share}</p><div class="scroll reasons">{table}</div>')]
+
+
+REASONS = {
+    "not_snv": "method conditional scores single-base changes only; method full scores small indels too",
+    "longer_than_horizon": "ALT has more bases than the horizon of the run",
+    "symbolic": "a symbolic allele such as <DEL>",
+    "star": "*: the base is deleted by another variant",
+    "missing": "no ALT allele",
+    "breakend": "a breakend",
+    "non_acgt": "a letter other than A, C, G, T in REF or ALT",
+    "same_as_ref": "ALT equals REF",
+    "telomere": "position 0",
+    "ref_mismatch": "REF is not what the genome has there; check the genome build",
+    "unknown_contig": "the genome has no contig of this name",
+    "off_contig": "the position is beyond the end of the contig",
+    "no_context": "nothing precedes the variant on a strand that was read",
+    "contig_end": "nothing follows the variant on a strand that was read",
+    "n_in_token": "a token that the variant changes has an unknown base",
+}
+"""What the statuses of ALT alleles without a score mean."""
+
+
+def variants_section(scored: ScoredFile, shown: Callable[[ScoredAllele], bool], most: int) -> Section:
+    """The table of ALT alleles, lowest scores first and those without a score last; the page's script fills it.
+
+    Args:
+        scored: the alleles.
+        shown: whether the genome browser has the place of an allele.
+        most: rows that go into the page; those with the lowest scores.
+    """
+    ordered = sorted(scored.alleles, key=lambda one: (one.score is None, one.score or 0.0))[:most]
+    names = (
+        "Variant",
+        "Type",
+        "Gene",
+        "Effect",
+        scored.label.field if scored.label else "Label",
+        scored.field,
+        "Status",
+    )
+    data = {"columns": names, "rows": [_row(one, shown(one)) for one in ordered]}
+    kinds = "" if scored.label is None else json.dumps({name: scored.label.kind(name) for name in _labels(ordered)})
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
     body = (
-        f"<p>{escape(description)}</p>"
+        f"<p>{_which(len(ordered), len(scored.alleles))}</p>"
         '<div class="controls"><label>Filter '
         '<input id="variants-filter" type="search" placeholder="gene, effect, chr1:…"></label>'
-        f'<span id="variants-count" role="status">{count}</span></div>'
+        '<span id="variants-selects"></span>'
+        '<span><label>Score from <input id="variants-low" type="number" step="any"></label> '
+        '<label>to <input id="variants-high" type="number" step="any"></label></span></div>'
         '<div class="scroll" tabindex="0" role="region" aria-label="Table of variants"><table id="variants-table">'
-        f"<thead><tr>{headings}</tr></thead><tbody>{rows}</tbody></table></div>"
+        f"<thead><tr></tr></thead><tbody></tbody></table></div>"
+        '<div class="pages"><button type="button" id="variants-before">Previous</button>'
+        '<span id="variants-count" role="status"></span>'
+        '<button type="button" id="variants-after">Next</button></div>'
+        "<noscript><p>The table needs JavaScript, which this browser does not run.</p></noscript>"
+        f'<script id="variants-data" type="application/json" data-kinds="{escape(kinds)}">{text}</script>'
     )
     return Section("variants", "Variants", body)
 
 
+def _which(rows: int, alleles: int) -> str:
+    if rows == alleles:
+        return f"All {alleles:,} ALT alleles, lowest scores first; those without a score come last."
+    return (
+        f"The {rows:,} ALT alleles with the lowest scores of {alleles:,}; the others are in the scored file, not on "
+        "this page (--rows shows more)."
+    )
+
+
+def _labels(alleles: Iterable[ScoredAllele]) -> list[str]:
+    return sorted({one.truth for one in alleles if one.truth})
+
+
+def _row(one: ScoredAllele, shown: bool) -> list[object]:
+    """Cells in the order of the columns, then where the browser goes; null where it does not have the place."""
+    locus = f"{one.chrom}:{max(1, one.pos - 60)}-{one.pos + len(one.ref) + 60}" if shown else None
+    score = None if one.score is None else round(one.score, 4)
+    name = f"{one.chrom}:{one.pos}:{_short(one.ref)}>{_short(one.alt)}"
+    return [name, one.kind, one.gene, one.effect, one.truth, score, one.status, locus]
+
+
+def notes_list(notes: Sequence[str]) -> str:
+    """What a reader must know before looking at the page; nothing where there is nothing."""
+    items = "".join(f"<li>{escape(note)}</li>" for note in notes)
+    return f'<ul class="notes" aria-label="Notes">{items}</ul>' if items else ""
+
+
 def facts_section(
-    commands: Sequence[str], files: Mapping[str, str], card: Mapping[str, object], versions: Mapping[str, str]
+    commands: Sequence[str],
+    run: Mapping[str, object],
+    files: Mapping[str, str],
+    card: Mapping[str, object],
+    versions: Mapping[str, str],
 ) -> Section:
-    """How the page was made: commands, files, model card, versions."""
+    """How the page was made: commands, settings of the scoring, files, model card, versions."""
     parts = [f"<h3>Commands</h3><pre><code>{escape(chr(10).join(commands))}</code></pre>"] if commands else []
-    tables = (("Model card", card), ("Files", files), ("Versions", versions))
+    tables = (("Scoring", run), ("Model card", card), ("Files", files), ("Versions", versions))
     shown = "".join(f"<div><h3>{name}</h3>{_facts(facts)}</div>" for name, facts in tables if facts)
     return Section("made", "How this was made", f'{"".join(parts)}<div class="facts">{shown}</div>')
 
 
-@dataclass(frozen=True, slots=True)
-class _Column:
-    """A column of the table: its name, its text (escaped HTML) and how it is sorted."""
-
-    name: str
-    text: Callable[[ScoredAllele], str]
-    number: bool = False
-    key: Callable[[ScoredAllele], str] | None = None
-
-    @property
-    def heading(self) -> str:
-        order = ' class="number" aria-sort="ascending"' if self.number else ""
-        return f'<th scope="col"{order}><button type="button">{escape(self.name)}</button></th>'
-
-    def cell(self, allele: ScoredAllele) -> str:
-        style = ' class="number"' if self.number else ""
-        key = f' data-value="{escape(self.key(allele))}"' if self.key else ""
-        return f"<td{style}{key}>{self.text(allele)}</td>"
-
-
-def _columns(field: str, classes: Mapping[str, str]) -> list[_Column]:
-    return [
-        _Column("Variant", _jump, key=lambda one: f"{one.chrom}:{one.pos}"),
-        _Column("Gene", lambda one: escape(one.gene)),
-        _Column("Effect", lambda one: escape(one.effect)),
-        _Column("Truth", lambda one: _truth(one, classes)),
-        _Column(field, lambda one: "" if one.score is None else f"{one.score:.4f}", number=True),
-        _Column("Status", lambda one: escape(one.status)),
-    ]
-
-
-def _jump(allele: ScoredAllele) -> str:
-    """A button that brings the browser to the alternative."""
-    start, end = max(1, allele.pos - 60), allele.pos + len(allele.ref) + 60
-    locus = escape(f"{allele.chrom}:{start}-{end}")
-    return f'<button type="button" data-locus="{locus}">{escape(_short(allele.name))}</button>'
-
-
-def _truth(allele: ScoredAllele, classes: Mapping[str, str]) -> str:
-    kind = classes.get(allele.truth, "")
-    return f'<span class="class {kind}">{escape(allele.truth)}</span>' if allele.truth else ""
-
-
-def _short(text: str, most: int = 44) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+def _short(text: str, most: int = 24) -> str:
+    return text if len(text) <= most else f"{text[: most - 8]}… ({len(text):,})"
 
 
 def _facts(facts: Mapping[str, object]) -> str:
+    shown = {name: _said(value) for name, value in facts.items()}
     rows = (
-        f'<tr><th scope="row">{escape(str(name))}</th><td>{escape(str(value))}</td></tr>'
-        for name, value in facts.items()
+        f'<tr><th scope="row">{escape(str(name).replace("_", " "))}</th><td>{text}</td></tr>'
+        for name, text in shown.items()
+        if text
     )
     return f"<table>{''.join(rows)}</table>"
+
+
+def _said(value: object) -> str:
+    """A value in words, as HTML; empty where it says nothing. Of lists and mappings every entry has a line."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:g}"
+        case Mapping():
+            entries = ((str(name).replace("_", " "), _said(one)) for name, one in value.items())
+            return "<br>".join(f"{escape(name)}: {text}" for name, text in entries if text)
+        case list() | tuple():
+            return "<br>".join(filter(None, map(_said, value)))
+    return escape(str(value))

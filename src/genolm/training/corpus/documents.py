@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from genolm.errors import InputError
 from genolm.genome.interval import Interval
-from genolm.genome.records import read_fasta
 from genolm.genome.sequence import upper_dna
+from genolm.genome.sequence_files import read_sequence_file
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus import quality
 from genolm.training.corpus.duplicates import ExactDuplicates, NearDuplicates
@@ -74,9 +74,9 @@ def read_contigs(assembly: Assembly, tokenizer: NucleotideTokenizer) -> Iterator
     """The contigs of a FASTA file, plain, gzip or bgzip, one in memory at a time; ambiguous letters read N.
 
     Raises:
-        InputError: with file and line, what :func:`genolm.genome.records.read_fasta` refuses.
+        InputError: with file and line, what :func:`genolm.genome.sequence_files.read_sequence_file` refuses.
     """
-    for record in read_fasta(assembly.path, _checked):
+    for record in read_sequence_file(assembly.path, _checked):
         letters = np.frombuffer(record.sequence.encode(), np.uint8)
         yield Contig(assembly, record.id, np.asarray(tokenizer.encode(record.sequence)), letters >= ord("a"))
 

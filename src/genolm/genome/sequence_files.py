@@ -1,0 +1,93 @@
+"""Whole sequences out of a file of any format that holds them: FASTA, GenBank or EMBL."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from genolm.errors import InputError
+from genolm.genome.flat_files import FORMATS, FlatRecord, flat_format, letter_line, read_flat_file
+from genolm.genome.formats import ALL_FORMATS, FileFormat, file_format
+from genolm.genome.lines import placed, text_lines
+from genolm.genome.records import Cleaner, read_fasta
+from genolm.genome.records import FlatRecord as NamedSequence
+from genolm.genome.sequence import LetterError
+
+SEQUENCE_ENDINGS = (".fa", ".fasta", ".fna", ".ffn", *FORMATS)
+"""Endings of the files that `read_sequence_file` is meant for; ``.gz`` may follow."""
+
+
+def read_sequence_file(path: Path, clean: Cleaner) -> Iterator[NamedSequence]:
+    """Yield the records of a FASTA, GenBank or EMBL file (plain, gzip or bgzip; ``-`` is FASTA on standard input).
+
+    A GenBank or EMBL file is recognised by its ending or by its first line. Its records are named by accession and
+    version; their letters are read in upper case (lower case does not mean soft-masked there) and U as T. Features are
+    not looked at.
+
+    Args:
+        path: the file.
+        clean: turns the letters of a record into the letters to use; see `genolm.genome.records.Cleaner`.
+
+    Raises:
+        InputError: with file and line: what `genolm.genome.records.read_fasta` refuses; a GenBank or EMBL record that
+            is cut off, has no sequence, or has the name of an earlier record.
+        GenolmError: a GenBank or EMBL file, and Biopython (extra ``genbank``) is not installed.
+    """
+    form = flat_form(path)
+    return read_fasta(path, clean) if form is None else _flat(path, form, clean)
+
+
+def flat_form(path: Path) -> str | None:
+    """Return ``"GenBank"`` or ``"EMBL"``, by the ending of the name or the first line of the file; None for others."""
+    if str(path) == "-":
+        return None
+    return flat_format(path) or (_form_of_content(path) if path.is_file() else None)
+
+
+def input_format(path: Path, takes: Collection[FileFormat] = ALL_FORMATS) -> FileFormat:
+    """Return the format of a file: GenBank and EMBL also by the first line, everything else by the ending alone.
+
+    Args:
+        path: the file.
+        takes: the formats that the caller reads.
+
+    Raises:
+        InputError: none of these; the message lists their endings.
+    """
+    return "genbank" if "genbank" in takes and flat_form(path) else file_format(path, takes)
+
+
+def _form_of_content(path: Path) -> str | None:
+    """By the first line that is not empty; a file that is no text has none of these forms."""
+    try:
+        first = next((line for _, line in text_lines(path) if line.strip()), "")
+    except InputError:
+        return None
+    if first.startswith("LOCUS  "):
+        return "GenBank"
+    return "EMBL" if first.startswith("ID   ") else None
+
+
+def _flat(path: Path, form: str, clean: Cleaner) -> Iterator[NamedSequence]:
+    seen: dict[str, int] = {}
+    for record in read_flat_file(path, (), form=form):
+        if record.id in seen:
+            raise InputError(
+                f"another record has the same name (line {seen[record.id]})",
+                file=path, line=record.first, value=record.id,
+            )  # fmt: skip
+        seen[record.id] = record.first
+        yield NamedSequence(record.id, _cleaned(record, clean), record.first)
+
+
+def _cleaned(record: FlatRecord, clean: Cleaner) -> str:
+    if not record.letters:
+        with placed(record.file, record.first):
+            raise InputError(
+                "the record has no sequence, only annotation; download it with its sequence", value=record.id
+            )
+    try:
+        return clean(record.letters.upper().replace("U", "T"))
+    except LetterError as error:
+        line = letter_line(record, error.position)
+        raise InputError(error.message, file=record.file, line=line, value=error.letter) from None

@@ -1,0 +1,216 @@
+"""The rows of a scored VCF, BCF or table before they become alleles: places, scores, and fields that label them."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from genolm.errors import InputError
+from genolm.genome.lines import decoded
+from genolm.genome.vcf_text import read_vcf_text
+from genolm.tasks.provenance import provenance_path
+
+SCORES = ("GENOLM_LLR_SUM", "GENOLM_LLR_SITE", "GENOLM_LLR_MASKED_SUM")
+COLUMNS = tuple(f"llr_alt_minus_ref_{kind}_nats" for kind in ("sum", "site", "masked_sum"))
+"""What the score is called in VCF, and in tables."""
+
+MOST_VALUES = 50
+"""A field with more different values than this is no label; its values are not kept."""
+
+_KNOWN = ("EFFECT", "GENE", "STATUS")
+_DECLARED = re.compile(r'##INFO=<ID=([^,]+),Number=([^,]+),Type=([^,]+),Description="((?:[^"\\]|\\.)*)"')
+_SETTING = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+
+
+@dataclass(slots=True)
+class Rows:
+    """One row for every ALT allele, in the order of the file; columns are by number of the row.
+
+    Attributes:
+        score: the INFO field or column of the score.
+        description: what the file says about it.
+        run: the settings of the run.
+        places: contig, 1-based position, REF, ALT, and line of the file.
+        scores: the scores, nats; None where there is none.
+        known: EFFECT, GENE and STATUS where they are there.
+        fields: every other field of texts, until it has more than `MOST_VALUES` different values.
+        values: the different values of each of these.
+    """
+
+    score: str
+    description: str = ""
+    run: Mapping[str, str] = field(default_factory=dict)
+    places: list[tuple[str, int, str, str, int]] = field(default_factory=list)
+    scores: list[float | None] = field(default_factory=list)
+    known: dict[str, dict[int, str]] = field(default_factory=lambda: {name: {} for name in _KNOWN})
+    fields: dict[str, dict[int, str]] = field(default_factory=dict)
+    values: dict[str, set[str]] = field(default_factory=dict)
+
+    def add(self, place: tuple[str, int, str, str, int], score: float | None, told: Mapping[str, str]) -> None:
+        """Add an allele with the values of its fields."""
+        number = len(self.places)
+        self.places.append(place)
+        self.scores.append(score)
+        for name, value in told.items():
+            if value in ("", "."):
+                continue
+            if name in self.known:
+                self.known[name][number] = value
+            elif name in self.fields:
+                self._add_value(name, number, value)
+
+    def _add_value(self, name: str, number: int, value: str) -> None:
+        values = self.values.setdefault(name, set())
+        values.add(value)
+        self.fields[name][number] = value
+        if len(values) > MOST_VALUES:
+            del self.fields[name], self.values[name]
+
+
+def scored_vcf(path: Path, score: str | None) -> Rows:
+    """Read the ALT alleles of a VCF or BCF.
+
+    Args:
+        path: the file.
+        score: INFO field of the score; None for the first of `SCORES` that is declared.
+
+    Raises:
+        InputError: with file and line: no VCF, no such INFO field, a score that is no finite number.
+    """
+    text = read_vcf_text(path)
+    header = "\n".join(decoded(line, path, number) for number, line in enumerate(text.header, start=1))
+    declared = {name: (kind, about) for name, _, kind, about in _DECLARED.findall(header)}
+    chosen = _chosen(path, "INFO field", (score,) if score else SCORES, declared)
+    rows = Rows(chosen, declared[chosen][1].replace('\\"', '"'), _settings(header))
+    kept = {name for name, (kind, _) in declared.items() if kind == "String" and not name.startswith("GENOLM_")}
+    rows.fields = {name: {} for name in declared if name in kept and name not in _KNOWN}
+    wanted = {chosen, "GENOLM_STATUS", *kept}
+    for number, line in text.records:
+        _add_record(rows, decoded(line, path, number).split("\t", 8), wanted, path, number)
+    return rows
+
+
+def _add_record(rows: Rows, columns: list[str], wanted: set[str], path: Path, line: int) -> None:
+    chrom, pos, _, ref, alt = columns[:5]
+    if not (pos.isascii() and pos.isdigit()):
+        raise InputError("POS must be a whole number, 1-based", file=path, line=line, value=pos)
+    pairs = (pair.partition("=") for pair in columns[7].split(";"))
+    info = {name: value for name, _, value in pairs if name in wanted}
+    alts = [] if alt == "." else alt.split(",")
+    for number, one in enumerate(alts):
+        told = {name: _of_allele(value, number, len(alts)) for name, value in info.items()}
+        score = finite(told.pop(rows.score, ""), path, line)
+        told["STATUS"] = told.pop("GENOLM_STATUS", "")
+        rows.add((chrom, int(pos), ref, one, line), score, told)
+
+
+def _of_allele(value: str, number: int, alts: int) -> str:
+    """The value of one ALT; a value of the whole record is that of each."""
+    values = value.split(",")
+    return values[number] if len(values) == alts else value
+
+
+def scored_table(path: Path, score: str | None) -> Rows:
+    """Read the rows of a table: parquet, TSV or CSV.
+
+    Args:
+        path: the file.
+        score: column of the score; None for the first of `COLUMNS` that is there.
+
+    Raises:
+        InputError: with file and line: a damaged table, a column missing, a value that is no number.
+    """
+    frame = _frame(path)
+    chosen = _chosen(path, "column", (score,) if score else COLUMNS, frame.columns)
+    if missing := {"chrom", "pos", "ref", "alt"} - set(frame.columns):
+        raise InputError(f"no column {', '.join(sorted(missing))}", file=path, value=", ".join(frame.columns))
+    run = _table_settings(path)
+    rows = Rows(chosen, _about(chosen, run), run)
+    others = [name for name in frame.columns if name not in _OWN and not name.startswith("llr_alt_minus_ref_")]
+    rows.fields = {name: {} for name in others if name.upper() not in _KNOWN}
+    for line, row in enumerate(frame.iter_rows(named=True), start=1 if path.suffix == ".parquet" else 2):
+        told = {_KNOWN_COLUMNS.get(name.upper(), name): row[name] or "" for name in (*others, "status") if name in row}
+        place = (row["chrom"] or "", _whole(row["pos"], path, line), row["ref"] or "", row["alt"] or "", line)
+        rows.add(place, finite(row[chosen] or "", path, line), told)
+    return rows
+
+
+_OWN = ("chrom", "pos", "id", "ref", "alt", "status", "left_context", "right_context", "uncounted_ref",
+        "uncounted_alt", "tokens_ref", "tokens_alt")  # fmt: skip
+_KNOWN_COLUMNS = {name: name for name in _KNOWN}
+
+
+def _frame(path: Path) -> pl.DataFrame:
+    """The table with every value as text."""
+    try:
+        if path.suffix.lower() == ".parquet":
+            frame = pl.read_parquet(path)
+            return frame.select(pl.exclude(pl.List, pl.Array).cast(pl.String))
+        separator = "," if ".csv" in path.suffixes else "\t"
+        return pl.read_csv(path, separator=separator, infer_schema=False)
+    except FileNotFoundError:
+        raise InputError("no such file", file=path) from None
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise InputError(f"the table cannot be read: {error}", file=path) from None
+
+
+def _table_settings(path: Path) -> dict[str, str]:
+    if path.suffix.lower() == ".parquet":
+        found = pl.read_parquet_metadata(path)
+        return {name: value for name, value in found.items() if not name.startswith("ARROW")}
+    beside = provenance_path(path)
+    try:
+        return {str(name): str(value) for name, value in json.loads(beside.read_text("utf-8")).items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
+
+
+def _about(column: str, run: Mapping[str, str]) -> str:
+    method = f" Method {run['method']}." if "method" in run else ""
+    return f"log p(ALT) - log p(REF) in nats; negative: ALT is less likely.{method}" if column in COLUMNS else ""
+
+
+def _chosen(path: Path, what: str, wanted: Iterable[str], present: Iterable[str]) -> str:
+    names = list(present)
+    for name in wanted:
+        if name in names:
+            return name
+    shown = ", ".join(sorted(names)[:12]) or "none"
+    raise InputError(
+        f"no {what} {' or '.join(wanted)} (present: {shown}); score the file with 'genolm variants' first", file=path
+    )
+
+
+def _settings(header: str) -> dict[str, str]:
+    """The settings of the last run that is written into the header."""
+    lines = [line for line in header.splitlines() if line.startswith("##genolm=<ID=variants,")]
+    return dict(_SETTING.findall(lines[-1])) if lines else {}
+
+
+def _whole(text: str | None, path: Path, line: int) -> int:
+    if text is None or not text.isdecimal():
+        raise InputError("pos must be a whole number, 1-based", file=path, line=line, value=text)
+    return int(text)
+
+
+def finite(text: str, path: Path, line: int) -> float | None:
+    """Return a score as a number; None for a missing one.
+
+    Raises:
+        InputError: it is no number, or not finite.
+    """
+    if text in ("", ".", "NA"):
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError("a score must be a finite number or missing", file=path, line=line, value=text)
+    return number
