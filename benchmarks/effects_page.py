@@ -106,7 +106,7 @@ def notes(measured: Measured) -> str:
     """What the tables rest on: counts, where the pathogenic variants lie, medians."""
     middle, snvs = measured["median_score_nats"]["SNV"]["genolm-nano full"], measured["groups"]["SNV"]["all"]
     few = measured["benign_snvs_of_full"]
-    subset = f" `full` scored a fixed random {few:,} of the benign SNVs." if few else ""
+    subset = f" `full` and random weights scored a fixed random {few:,} of the benign SNVs." if few else ""
     most = " and ".join(f"{name} ({count})" for name, count in snvs["most_pathogenic_loci"].items())
     medians = " and ".join(f"{middle[cls]:.2f}".replace("-", "−") for cls in ("LP", "LB"))
     return (

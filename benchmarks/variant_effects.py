@@ -7,8 +7,9 @@ both methods on both strands. They are compared with a Markov model of the bases
 weights of its shape, CpG, the kind of change, and the region of the gene. Nothing is fitted to the classes. AUROCs are
 of minus the score: above 0.5, the model finds pathogenic variants less likely than benign ones.
 
-Scores are kept in the folder, a file for each class, so an interrupted run continues. ``--benign`` restricts the method
-``full``, which is slow on a CPU, to a fixed random subset of the benign SNVs. Writes results/variant_effects.json.
+Scores are kept in the folder, a file for each class, so an interrupted run continues. ``--benign`` restricts what is
+slow on a CPU, the method ``full`` and the random weights, to a fixed random subset of the benign SNVs. Writes
+results/variant_effects.json.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ def score(table: pl.DataFrame, data: Path, folder: Path, benign: int | None) -> 
         chosen = table.filter(pl.col("kind") == "SNV") if kind == "SNV" else indels(table)
         for cls in CLASSES:
             own = chosen.filter(pl.col("cls") == cls)
-            few = method == "full" and kind == "SNV" and cls == "LB"
+            few = (kind, cls) == ("SNV", "LB") and (model, method) != ("genolm-nano", "conditional")
             own = _subset(own, benign) if few else own
             suffix = f".{benign}" if few and benign is not None else ""
             name = f"{model.replace(' ', '-')}.{method}.{kind}.{cls}{suffix}.parquet"
@@ -225,7 +226,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="where scores are kept; made when it is not there")
-    parser.add_argument("--benign", type=int, help="benign SNVs that `full` scores; default all")
+    parser.add_argument("--benign", type=int, help="benign SNVs for `full` and random weights; default all")
     words = parser.parse_args()
     data = Path(os.environ["GENOLM_DATA"])
     words.folder.mkdir(parents=True, exist_ok=True)
