@@ -5,7 +5,7 @@ Every function returns values that are higher where a variant is held to be more
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from genolm.genome.fasta import Genome
 from genolm.genome.genes import Transcript
-from genolm.genome.gff3 import read_genes
+from genolm.genome.gff3 import attributes, read_genes
+from genolm.genome.lines import text_lines
 from genolm.genome.variant import Variant
 from genolm.tasks.allele_windows import Site, Strand
 from genolm.training.markov import MarkovModel
@@ -35,25 +36,33 @@ def markov(model: MarkovModel, genome: Genome, variants: Sequence[Variant], hori
         variants: to be scored.
         horizon: bases that count from the first that differs; 1 for the site alone.
     """
-    return np.array([_markov_score(model, genome, variant, horizon) for variant in variants])
+    sites = [(row, site) for row, variant in enumerate(variants) for site in _sites(model, genome, variant, horizon)]
+    texts = [text for _, site in sites for text in site]
+    starts = np.cumsum([0, *map(len, texts)])
+    bits = model.bits(np.concatenate([*texts, np.zeros(0, np.int64)]))  # in one call: the model sums its counts in each
+    bits = np.concatenate([np.zeros(model.order), bits])
+    sums = np.array([bits[at + model.order : end].sum() for at, end in zip(starts, starts[1:])]).reshape(-1, 2)
+    strands = np.full((len(variants), 2), np.nan)
+    for place, (row, _) in enumerate(sites):
+        strands[row, int(np.isfinite(strands[row, 0]))] = (sums[place, 1] - sums[place, 0]) * np.log(2)
+    return np.asarray(strands.mean(1))
 
 
-def _markov_score(model: MarkovModel, genome: Genome, variant: Variant, horizon: int) -> float:
-    strands = (Strand(genome, variant.chrom, reverse) for reverse in (False, True))
-    return float(np.mean([_one_strand(model, strand, variant, horizon) for strand in strands]))
-
-
-def _one_strand(model: MarkovModel, strand: Strand, variant: Variant, horizon: int) -> float:
-    site = strand.site(strand.edit(variant), horizon)
-    if not isinstance(site, Site) or site.start < model.order:
-        return float("nan")
-    before = strand.fetch(site.start - model.order, site.start)
-    reference = strand.fetch(site.start, site.start + len(site.suffix))
-    read = [_DIGITS[np.frombuffer((before + text).encode(), np.uint8)] for text in (reference, site.suffix)]
-    if min(digits.min() for digits in read) < 0:
-        return float("nan")
-    bits = [model.bits(digits).sum() for digits in read]
-    return float(bits[1] - bits[0]) * float(np.log(2))
+def _sites(
+    model: MarkovModel, genome: Genome, variant: Variant, horizon: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """The digits of reference and alternative on both strands, with as many before them as the model looks back."""
+    for strand in (Strand(genome, variant.chrom, reverse) for reverse in (False, True)):
+        site = strand.site(strand.edit(variant), horizon)
+        if not isinstance(site, Site) or site.start < model.order:
+            continue
+        before = strand.fetch(site.start - model.order, site.start)
+        reference = strand.fetch(site.start, site.start + len(site.suffix))
+        first, second = (
+            _DIGITS[np.frombuffer((before + text).encode(), np.uint8)] for text in (reference, site.suffix)
+        )
+        if min(first.min(), second.min()) >= 0:
+            yield first, second
 
 
 def cpg_transition(genome: Genome, variants: Iterable[Variant]) -> Float64:
@@ -93,13 +102,16 @@ class GeneMap:
     def __init__(self, path: Path, lengths: dict[str, int]) -> None:
         self._regions = {chrom: np.zeros(length + 2, np.uint8) for chrom, length in lengths.items()}
         self._genes: dict[str, list[tuple[int, int, str]]] = {chrom: [] for chrom in lengths}
+        self._symbols = _gencode_symbols(path)
         for transcript in read_genes(path):
             if transcript.coding is not None and transcript.interval.chrom in lengths:
                 self._add(transcript)
 
     def _add(self, transcript: Transcript) -> None:
         whole = transcript.interval
-        self._genes[whole.chrom].append((whole.start, whole.end, transcript.symbol or transcript.gene))
+        self._genes[whole.chrom].append(
+            (whole.start, whole.end, transcript.symbol or self._symbols.get(transcript.gene, transcript.gene))
+        )
         self._raise(whole.chrom, whole.start, whole.end, INTRON)
         for exon in transcript.exons:
             self._raise(exon.chrom, exon.start, exon.end, EXON)
@@ -128,3 +140,10 @@ class GeneMap:
         at = variant.pos - 1
         genes = {name for start, end, name in self._genes[variant.chrom] if start <= at < end}
         return min(genes, default=f"{variant.chrom}:{at // LOCUS}")
+
+
+def _gencode_symbols(path: Path) -> dict[str, str]:
+    """The symbols of genes by their ids, where a GFF3 has them as GENCODE writes them (``gene_name``)."""
+    columns = (line.split("\t") for _, line in text_lines(path) if "\tgene\t" in line)
+    told = (attributes(one[8]) for one in columns if len(one) == 9)
+    return {one["ID"]: one["gene_name"] for one in told if one.keys() >= {"ID", "gene_name"}}

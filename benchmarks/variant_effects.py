@@ -68,7 +68,7 @@ PAIRS = (
 def read(path: Path) -> pl.DataFrame:
     """The alternatives of a VCF with their class: ``chrom, pos, ref, alt, cls, kind``."""
     with pysam.VariantFile(str(path)) as file:
-        rows = [(one.chrom, one.pos, one.ref, alt, one.info["CLS"]) for one in file for alt in one.alts]
+        rows = [(one.chrom, one.pos, one.ref, alt, one.info["CLS"]) for one in file for alt in one.alts or ()]
     table = pl.DataFrame(rows, schema=[*KEY, "cls"], orient="row")
     return table.with_columns(kind=pl.struct("ref", "alt").map_elements(_kind, return_dtype=pl.String))
 
@@ -147,7 +147,9 @@ def measures(table: pl.DataFrame, scores: dict[str, pl.DataFrame], data: Path, c
     columns |= {"region": np.array([float(genes.region(row)) for row in rows])}
     told = table.with_columns(locus=pl.Series([genes.locus(row) for row in rows]), **columns)
     for name, scored in scores.items():
-        own = scored.select(*KEY, (-pl.col("both")).alias(name), (-pl.col("forward")).alias(f"{name}, one strand"))
+        own = scored.unique(KEY).select(
+            *KEY, (-pl.col("both")).alias(name), (-pl.col("forward")).alias(f"{name}, one strand")
+        )
         told = told.join(own, on=KEY, how="left", maintain_order="left")
     return told
 

@@ -63,6 +63,20 @@ def test_a_markov_model_holds_unseen_words_to_be_damaging(genome):
     assert np.isnan(markov(chain, genome, [variant(2, "A")], 1)).all(), "no context of four bases"
 
 
+def test_markov_scores_together_are_those_one_by_one(genome):
+    digits = np.array(["ACGT".index(base) for base in BASES])
+    chain = MarkovModel.fit([digits], [digits], 3)
+    variants = [
+        variant(205, "C"),
+        variant(2, "A"),
+        variant(300, BASES[299] + "GG"),
+        variant(301, BASES[300], BASES[300:304]),
+    ]
+    together = markov(chain, genome, variants, 50)
+    assert together == pytest.approx([markov(chain, genome, [one], 50)[0] for one in variants], nan_ok=True)
+    assert np.isnan(together).tolist() == [False, True, False, False]
+
+
 def test_areas_differences_and_what_is_missing():
     positive = np.arange(40) < 20
     right, wrong = positive.astype(float), 1.0 - positive
