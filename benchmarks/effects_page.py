@@ -23,7 +23,7 @@ SHOWN = {
     "region": "region of the gene",
 }
 KINDS = {"SNV": "SNVs", "indel": "indels", "insertion": "insertions", "deletion": "deletions"}
-BRIEF = (("SNV", "all"), ("SNV", "held out"), ("indel", "all"))
+BRIEF = (("SNV", "all"), ("SNV", "held out"), ("insertion", "all"), ("deletion", "all"))
 LINES = {
     "en": (
         "`genolm-nano`'s scores are **{snv} at telling pathogenic from benign SNVs**: AUROC {snv_figure} on {snvs}"

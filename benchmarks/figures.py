@@ -19,6 +19,7 @@ import numpy as np
 
 import genolm
 from genolm.genome.gff3 import read_genes
+from genolm.genome.sequences import read_sequences
 from genolm.genome.tracks import read_bigwig
 
 matplotlib.use("Agg")
@@ -130,14 +131,13 @@ def _piece(data: Path, folder: Path, region: str) -> Path:
 def _windows(path: Path, length: int, count: int, seed: int) -> list[str]:
     """Pieces without N, drawn from the longest contig of a FASTA."""
     random = np.random.default_rng(seed)
-    with genolm.Genome(path) as genome:
-        chrom = max(genome.lengths, key=lambda name: genome.lengths[name])
-        found: list[str] = []
-        while len(found) < count:
-            start = int(random.integers(genome.lengths[chrom] - length))
-            text = genome.fetch(chrom, start, start + length)
-            if set(text) <= set("ACGT"):
-                found.append(text)
+    longest = max((record.sequence for record in read_sequences(path, iupac="N")), key=len)
+    found: list[str] = []
+    while len(found) < count:
+        start = int(random.integers(len(longest) - length))
+        text = longest[start : start + length]
+        if set(text) <= set("ACGT"):
+            found.append(text)
     return found
 
 

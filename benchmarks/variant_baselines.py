@@ -6,6 +6,7 @@ Every function returns values that are higher where a variant is held to be more
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,7 @@ def markov(model: MarkovModel, genome: Genome, variants: Sequence[Variant], hori
     starts = np.cumsum([0, *map(len, texts)])
     bits = model.bits(np.concatenate([*texts, np.zeros(0, np.int64)]))  # in one call: the model sums its counts in each
     bits = np.concatenate([np.zeros(model.order), bits])
-    sums = np.array([bits[at + model.order : end].sum() for at, end in zip(starts, starts[1:])]).reshape(-1, 2)
+    sums = np.array([bits[at + model.order : end].sum() for at, end in pairwise(starts)]).reshape(-1, 2)
     strands = np.full((len(variants), 2), np.nan)
     for place, (row, _) in enumerate(sites):
         strands[row, int(np.isfinite(strands[row, 0]))] = (sums[place, 1] - sums[place, 0]) * np.log(2)
