@@ -28,16 +28,16 @@ LINES = {
     "en": (
         "`genolm-nano`'s scores are **{snv} at telling pathogenic from benign SNVs**: AUROC {snv_figure} on {snvs}"
         " clinically classified SNVs, where 0.5 is chance; a rule that knows only the region of the gene has {region}."
-        " On {indels} insertions and deletions it is {indel_figure}; whether the length is a multiple of three tells"
-        " {frameshift}.",
+        " It is {insertion} on {insertions} insertions and {deletion} on {deletions} deletions; whether their length is a"
+        " multiple of three tells {frameshift}.",
         {"none": "no better than chance", "above": "better than chance", "below": "worse than chance"},
         "{value} ({low} to {high})",
     ),
     "zh": (
         "在区分致病与良性 SNV 时，`genolm-nano` 的分数**{snv}**："
         "在 {snvs} 个有临床分类的 SNV 上 AUROC 为 {snv_figure}，"
-        "0.5 即随机；只看基因区域的规则为 {region}。在 {indels} 个插入和缺失上为 {indel_figure}；"
-        "只看长度是否为 3 的倍数为 {frameshift}。",
+        "0.5 即随机；只看基因区域的规则为 {region}。在 {insertions} 个插入上为 {insertion}，"
+        "在 {deletions} 个缺失上为 {deletion}；只看其长度是否为 3 的倍数为 {frameshift}。",
         {"none": "不优于随机猜测", "above": "优于随机猜测", "below": "差于随机猜测"},
         "{value}（{low} 至 {high}）",
     ),
@@ -51,13 +51,13 @@ def line(measured: Measured, language: str) -> str:
     shown = {
         "snv_figure": snv[DEFAULT],
         "region": snv["region"],
-        "indel_figure": indel[DEFAULT],
+        **{kind: measured["groups"][kind]["all"]["auroc"][DEFAULT] for kind in ("insertion", "deletion")},
         "frameshift": indel["frameshift"],
     }
     return text.format(
         snv=verdicts[_verdict(snv[DEFAULT])],
         snvs=f"{snv[DEFAULT]['LP'] + snv[DEFAULT]['LB']:,}",
-        indels=f"{indel[DEFAULT]['LP'] + indel[DEFAULT]['LB']:,}",
+        **{f"{kind}s": f"{shown[kind]['LP'] + shown[kind]['LB']:,}" for kind in ("insertion", "deletion")},
         **{name: _figure(one, figure) for name, one in shown.items()},
     )
 
@@ -83,7 +83,8 @@ def brief(measured: Measured) -> tuple[Row, list[Row]]:
     counts = [f"{group['LP']:,} pathogenic, {group['LB']:,} benign" for group in groups]
     head = ("", *(f"{KINDS[kind]}{', held-out sequence' if part != 'all' else ''}" for kind, part in BRIEF))
     rows: list[Row] = [("variants", *counts)]
-    rows += [(shown, *(_figure(group["auroc"].get(name)) for group in groups)) for name, shown in SHOWN.items()]
+    names = [name for name in SHOWN if any(name in group["auroc"] for group in groups)]
+    rows += [(SHOWN[name], *(_figure(group["auroc"].get(name)) for group in groups)) for name in names]
     return head, rows
 
 
@@ -105,12 +106,16 @@ def everything(measured: Measured) -> list[tuple[str, Row, list[Row]]]:
 def notes(measured: Measured) -> str:
     """What the tables rest on: counts, where the pathogenic variants lie, medians."""
     middle, snvs = measured["median_score_nats"]["SNV"]["genolm-nano full"], measured["groups"]["SNV"]["all"]
-    few = measured["benign_snvs_of_full"]
-    subset = f" `full` and random weights scored a fixed random {few:,} of the benign SNVs." if few else ""
     most = " and ".join(f"{name} ({count})" for name, count in snvs["most_pathogenic_loci"].items())
     medians = " and ".join(f"{middle[cls]:.2f}".replace("-", "−") for cls in ("LP", "LB"))
     return (
         f"Pathogenic variants lie in few genes, of the {snvs['LP']:,} SNVs most in {most}, so intervals are of"
-        f" resampled genes (outside of genes: stretches of 100 kb).{subset} Median scores of pathogenic and benign SNVs"
+        f" resampled genes (outside of genes: stretches of 100 kb). {subset(measured)}Median scores of pathogenic and benign SNVs"
         f" (`full --rc`): {medians} nats.\n"
     )
+
+
+def subset(measured: Measured) -> str:
+    """Which of the benign SNVs were scored by the slow methods, when not all."""
+    few = measured["benign_snvs_of_full"]
+    return f"`full` and random weights scored a fixed random {few:,} of the benign SNVs. " if few else ""

@@ -61,7 +61,8 @@ def _effects_line(language: str) -> Callable[[Path], str]:
 
 
 def _effects(measured: Measured) -> str:
-    return _table(*effects_page.brief(measured))
+    subset = effects_page.subset(measured).strip()
+    return _table(*effects_page.brief(measured)) + (f"\n{subset}\n" if subset else "")
 
 
 def _effects_all(measured: Measured) -> str:

@@ -171,13 +171,13 @@ LINES = {
         "`genolm-nano`'s scores are **no better than chance at telling pathogenic from benign SNVs**:"
         " AUROC 0.51 (0.45 to 0.56) on 4,800 clinically classified SNVs, where 0.5 is chance;"
         " a rule that knows only the region of the gene has 0.70 (0.60 to 0.80)."
-        " On 4,800 insertions and deletions it is 0.51 (0.45 to 0.56);"
-        " whether the length is a multiple of three tells 0.80 (0.75 to 0.86)."
+        " It is 0.51 (0.45 to 0.56) on 4,800 insertions and 0.51 (0.45 to 0.56) on 4,800 deletions;"
+        " whether their length is a multiple of three tells 0.80 (0.75 to 0.86)."
     ),
     "effects line zh": (
         "在区分致病与良性 SNV 时，`genolm-nano` 的分数**不优于随机猜测**：在 4,800 个有临床分类的 SNV 上 AUROC 为"
-        " 0.51（0.45 至 0.56），0.5 即随机；只看基因区域的规则为 0.70（0.60 至 0.80）。在 4,800 个插入和缺失上为"
-        " 0.51（0.45 至 0.56）；只看长度是否为 3 的倍数为 0.80（0.75 至 0.86）。"
+        " 0.51（0.45 至 0.56），0.5 即随机；只看基因区域的规则为 0.70（0.60 至 0.80）。在 4,800 个插入上为"
+        " 0.51（0.45 至 0.56），在 4,800 个缺失上为 0.51（0.45 至 0.56）；只看其长度是否为 3 的倍数为 0.80（0.75 至 0.86）。"
     ),
     "summary": "| 1,000 SNVs within 100 kb, `conditional` | 41.3 per second; 210 × two full passes | `variants.json` |",
     "summary zh": "| genolm-nano，留出的 chr22 | 每碱基 1.701 比特；最佳马尔可夫模型 1.801 | `nano.json` |",
@@ -248,6 +248,13 @@ def test_the_sentence_about_scores_follows_the_interval(interval, said, root):
     measured["groups"]["SNV"]["all"]["auroc"]["genolm-nano full, one strand"]["interval_loci"] = interval
     path.write_text(json.dumps(measured), "utf-8")
     assert f"are **{said} at telling" in TABLES["effects line"](root)
+
+
+def test_a_subset_is_named(root):
+    assert "random 250 of the benign" not in TABLES["effects"](root)
+    measured = json.loads((root / RESULTS / "variant_effects.json").read_text("utf-8"))
+    (root / RESULTS / "variant_effects.json").write_text(json.dumps({**measured, "benign_snvs_of_full": 250}), "utf-8")
+    assert all("random 250 of the benign SNVs" in TABLES[name](root) for name in ("effects", "effects all"))
 
 
 def test_a_group_without_a_class_has_no_figure(root):
