@@ -110,8 +110,8 @@ def notes(measured: Measured) -> str:
     medians = " and ".join(f"{middle[cls]:.2f}".replace("-", "−") for cls in ("LP", "LB"))
     return (
         f"Pathogenic variants lie in few genes, of the {snvs['LP']:,} SNVs most in {most}, so intervals are of"
-        f" resampled genes (outside of genes: stretches of 100 kb). {subset(measured)}Median scores of pathogenic and benign SNVs"
-        f" (`full --rc`): {medians} nats.\n"
+        f" resampled genes (outside of genes: stretches of 100 kb). {subset(measured)}Median scores of pathogenic and"
+        f" benign SNVs (`full --rc`): {medians} nats.\n"
     )
 
 
