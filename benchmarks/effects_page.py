@@ -28,8 +28,8 @@ LINES = {
     "en": (
         "`genolm-nano`'s scores are **{snv} at telling pathogenic from benign SNVs**: AUROC {snv_figure} on {snvs}"
         " clinically classified SNVs, where 0.5 is chance; a rule that knows only the region of the gene has {region}."
-        " It is {insertion} on {insertions} insertions and {deletion} on {deletions} deletions; whether their length is a"
-        " multiple of three tells {frameshift}.",
+        " It is {insertion} on {insertions} insertions and {deletion} on {deletions} deletions; whether their length is"
+        " a multiple of three tells {frameshift}.",
         {"none": "no better than chance", "above": "better than chance", "below": "worse than chance"},
         "{value} ({low} to {high})",
     ),
