@@ -29,9 +29,13 @@ help:
 	@$(PIP) -e '.[dev]'
 	@touch $@
 
-.venv/.installed-docs: .venv/.installed
+# The site reads docstrings without importing them: it needs neither torch nor genolm installed.
+.venv/.installed-docs: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "error: genolm needs Python 3.11 or newer; say which: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@test -x $(BIN)/python || { echo "making .venv with $(PYTHON)"; $(PYTHON) -m venv .venv; }
 	@echo "installing what the documentation site needs ..."
-	@$(PIP) -e '.[docs]'
+	@$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['docs'], sep='\n')" > .venv/docs.txt
+	@$(PIP) -r .venv/docs.txt
 	@touch $@
 
 demo: .venv/.installed

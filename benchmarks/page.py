@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from benchmarks import effects_page
+
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = "benchmarks/results"
 LOG = "src/genolm/models/weights/genolm-nano/training-log.jsonl"
@@ -21,6 +23,9 @@ PAGES = (
     ROOT / "README.md",
     ROOT / "README.zh.md",
     ROOT / "docs" / "performance.md",
+    ROOT / "docs" / "quickstart.zh.md",
+    ROOT / "docs" / "reading-scores.md",
+    ROOT / "docs" / "verbs" / "variants.md",
     ROOT / "docs" / "models" / "genolm-nano.md",
 )
 ABSENT = "not measured yet"
@@ -44,6 +49,25 @@ def read(root: Path, name: str) -> Measured | None:
 def _table(head: Row, rows: Iterable[Row]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
     return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
+
+
+def _effects_line(language: str) -> Callable[[Path], str]:
+    def line(root: Path) -> str:
+        measured = read(root, "variant_effects")
+        absent = _WORDS[language]["absent"]
+        return f"{absent if measured is None else effects_page.line(measured, language)}\n"
+
+    return line
+
+
+def _effects(measured: Measured) -> str:
+    subset = effects_page.subset(measured).strip()
+    return _table(*effects_page.brief(measured)) + (f"\n{subset}\n" if subset else "")
+
+
+def _effects_all(measured: Measured) -> str:
+    parts = [f"{title}:\n\n{_table(head, rows)}" for title, head, rows in effects_page.everything(measured)]
+    return "\n".join((*parts, effects_page.notes(measured)))
 
 
 def _from(name: str, make: Callable[[Measured], str]) -> Callable[[Path], str]:
@@ -415,6 +439,10 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "nano orders": _from("nano", _orders),
     "nano bases": _from("nano", _bases),
     "nano training": _training,
+    "effects": _from("variant_effects", _effects),
+    "effects all": _from("variant_effects", _effects_all),
+    "effects line": _effects_line("en"),
+    "effects line zh": _effects_line("zh"),
     "summary": _summary("en"),
     "summary zh": _summary("zh"),
 }

@@ -1,0 +1,167 @@
+"""The pictures at the top of the verbs' pages: docs/assets/*.png, each made by the verb with genolm-nano on real DNA.
+
+    GENOLM_DATA=folder python -m benchmarks.figures runs/figures [mutate check scan cluster embed]
+
+Small runs that show what an output looks like; they are no measurements. The DNA itself is not in the repository.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+
+import genolm
+from genolm.genome.gff3 import read_genes
+from genolm.genome.sequences import read_sequences
+from genolm.genome.tracks import read_bigwig
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+ASSETS = Path(__file__).resolve().parents[1] / "docs" / "assets"
+MODEL = "genolm-nano"
+GENOME, GENES = "human/GRCh38.slices.fa.gz", "human/genes/gencode_v48.slices.gff3.gz"
+BRCA1 = "chr17:43,104,201-43,104,260"
+SCANNED = "chr22:46,280,001-46,320,000"
+BACTERIA = {
+    "E. coli": "Escherichia_coli_K12_MG1655.fna.gz",
+    "M. genitalium": "Mycoplasma_genitalium_G37.fa.gz",
+    "C. crescentus": "Caulobacter_crescentus_CB15.fna.gz",
+    "A. aeolicus": "Aquifex_aeolicus_VF5.fna.gz",
+}
+
+
+def mutate(data: Path, folder: Path) -> None:
+    """Every single-base change of an exon of BRCA1."""
+    genolm.mutate(MODEL, BRCA1, folder / "mutate.tsv", genome=data / GENOME, plot=ASSETS / "mutate.png", overwrite=True)
+
+
+def check(data: Path, folder: Path) -> None:
+    """Continuations of human DNA beside natural pieces."""
+    reference = _piece(data, folder, "chr22:45,000,001-45,200,000")
+    prompts = [("".join(text), f"p{i}") for i, text in enumerate(_windows(reference, 64, 12, seed=1))]
+    (folder / "prompts.fa").write_text("".join(f">{name}\n{text}\n" for text, name in prompts))
+    generated = folder / "generated.fa"
+    genolm.generate(MODEL, folder / "prompts.fa", generated, n=1, length=600, seed=1, overwrite=True)
+    genolm.check_generated([generated], [reference], folder / "check", overwrite=True)
+    shutil.copyfile(folder / "check" / "check.png", ASSETS / "check.png")
+
+
+def cluster(data: Path, folder: Path) -> None:
+    """Fragments of four bacteria."""
+    genomes = [data / "bacteria" / name for name in BACTERIA.values()]
+    settings: dict[str, Any] = {"length": [1000], "per_genome": 25, "repeats": 1, "overwrite": True}
+    genolm.cluster(MODEL, genomes, folder / "cluster", **settings)
+    shutil.copyfile(folder / "cluster" / "clusters.png", ASSETS / "cluster.png")
+
+
+def embed(data: Path, folder: Path) -> None:
+    """Principal components of the vectors of 500 bases."""
+    sources = {"human": _piece(data, folder, "chr22:45,000,001-45,200,000")}
+    sources |= {name: data / "bacteria" / file for name, file in list(BACTERIA.items())[:3]}
+    figure, axes = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
+    pieces = {name: list(_windows(path, 500, 50, seed=2)) for name, path in sources.items()}
+    vectors = genolm.embed(MODEL, [text for texts in pieces.values() for text in texts])["embedding"].to_numpy()
+    centred = vectors - vectors.mean(0)
+    _, sizes, axes_of = np.linalg.svd(centred, full_matrices=False)
+    places, shares = centred @ axes_of[:2].T, sizes**2 / (sizes**2).sum()
+    for number, name in enumerate(pieces):
+        own = places[number * 50 : (number + 1) * 50]
+        axes.scatter(own[:, 0], own[:, 1], s=16, alpha=0.8, label=name)
+    axes.set_xlabel(f"first principal component ({shares[0]:.0%} of the variance)")
+    axes.set_ylabel(f"second ({shares[1]:.0%})")
+    axes.set_title("Vectors of 500 bases, genolm-nano, mean of the last layer", fontsize=9)
+    axes.legend(frameon=False, fontsize=8)
+    figure.savefig(ASSETS / "embed.png", dpi=130)
+
+
+def scan(data: Path, folder: Path) -> None:
+    """Surprise along 40 kb with its low intervals and the genes."""
+    region = genolm.Interval.parse(SCANNED)
+    piece = _piece(data, folder, SCANNED)
+    genolm.scan(MODEL, piece, folder / "scan", side="both", max_fdr=0.2, overwrite=True)
+    with genolm.Genome(piece) as opened:
+        whole = genolm.Interval(region.chrom, 0, opened.lengths[region.chrom])
+    track = read_bigwig(folder / "scan.bw", whole)
+    figure, axes = plt.subplots(figsize=(8, 2.8), layout="constrained")
+    width = 250
+    means = track[: len(track) // width * width].reshape(-1, width).mean(1)
+    axes.plot(region.start + width * (np.arange(len(means)) + 0.5), means, lw=0.9, color="#2b6cb0")
+    for line in (folder / "scan.bed").read_text().splitlines():
+        if not line.startswith("#"):
+            start, end = map(int, line.split("\t")[1:3])
+            axes.axvspan(region.start + start, region.start + end, color="#e09f1f", alpha=0.3, lw=0)
+    _draw_genes(axes, data / GENES, region, float(means.min()) - 0.1)
+    axes.set_xlim(region.start, region.end)
+    axes.set_xlabel(f"{region.chrom}, GRCh38")
+    axes.set_ylabel("surprise, nats per base")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.set_title(
+        "Mean of 250 bases, both strands; shaded: intervals that are called; dark: exons of coding genes", fontsize=8
+    )
+    figure.savefig(ASSETS / "scan.png", dpi=130)
+
+
+def _draw_genes(axes: Any, path: Path, region: genolm.Interval, height: float) -> None:
+    for gene in read_genes(path):
+        whole = gene.interval
+        if gene.coding is None or whole.chrom != region.chrom or whole.end < region.start or whole.start > region.end:
+            continue
+        axes.plot([whole.start, whole.end], [height, height], lw=0.6, color="#222222")
+        for exon in gene.exons:
+            axes.plot([exon.start, exon.end], [height, height], lw=5, color="#222222", solid_capstyle="butt")
+
+
+def _piece(data: Path, folder: Path, region: str) -> Path:
+    """A FASTA of one region."""
+    interval = genolm.Interval.parse(region)
+    path = folder / f"{interval.chrom}-{interval.start}.fa"
+    with genolm.Genome(data / GENOME) as genome:
+        path.write_text(f">{interval.chrom}\n{genome[interval]}\n")
+    return path
+
+
+def _windows(path: Path, length: int, count: int, seed: int) -> list[str]:
+    """Pieces without N, drawn from the longest contig of a FASTA."""
+    random = np.random.default_rng(seed)
+    longest = max((record.sequence for record in read_sequences(path, iupac="N")), key=len)
+    found: list[str] = []
+    while len(found) < count:
+        start = int(random.integers(len(longest) - length))
+        text = longest[start : start + length]
+        if set(text) <= set("ACGT"):
+            found.append(text)
+    return found
+
+
+FIGURES: dict[str, Callable[[Path, Path], None]] = {
+    "mutate": mutate,
+    "check": check,
+    "scan": scan,
+    "cluster": cluster,
+    "embed": embed,
+}
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="for files that are made on the way")
+    parser.add_argument("names", nargs="*", default=list(FIGURES), help="which; default all")
+    chosen = parser.parse_args(words)
+    chosen.folder.mkdir(parents=True, exist_ok=True)
+    for name in chosen.names:
+        FIGURES[name](Path(os.environ["GENOLM_DATA"]), chosen.folder)
+        path = ASSETS / f"{name}.png"
+        print(path, f"{path.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()
