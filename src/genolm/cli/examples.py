@@ -22,6 +22,7 @@ EXAMPLES = MappingProxyType(
         "explain experts": "genolm explain experts tiny-random chr22:1,001-2,000 experts --genome hg38.fa",
         "explain tables": "genolm explain tables genolm-nano tables",
         "explain attribution": "genolm explain attribution genolm-nano chr22:1,001-1,060 bases --genome hg38.fa",
+        "report": "genolm report calls.scored.vcf.gz report.html --genome hg38.fa --genes genes.gff3",
         "merge": "genolm merge calls.scored.vcf.gz",
         "models": "genolm models",
         "info": "genolm info genos-1.2b",

@@ -210,7 +210,7 @@ class _Text:
 
     def record(self, parser: Any, kinds: tuple[str, ...], left_out: LeftOut) -> FlatRecord:
         """The record with the features of these kinds; those with a location that cannot be read are left out."""
-        starts, parsed = self._parsed(parser, kinds, left_out) if kinds else ([], self._read(parser, self._features()))
+        starts, parsed = self._parsed(parser, kinds, left_out) if kinds else ([], self._sequence(parser))
         name = parsed.name if parsed.id in _UNNAMED else parsed.id
         if kinds:
             self._check_columns(starts, [feature.type for feature in parsed.features])
@@ -229,9 +229,12 @@ class _Text:
         before = next((n for n, line in enumerate(self.lines) if line.startswith(_BEGINS[self.form])), 0)
         return self.last - len(self.lines) + 1 + before
 
-    def _features(self) -> frozenset[int]:
-        """The numbers of the lines of the feature table."""
-        return frozenset(number for number, _ in self._table())
+    def _sequence(self, parser: Any) -> Any:
+        """The record as Biopython has it, without its features."""
+        try:
+            return self._read(parser, frozenset(number for number, _ in self._table()), features=False)
+        except _BROKEN as error:
+            self._refuse(error)
 
     def _parsed(self, parser: Any, kinds: tuple[str, ...], left_out: LeftOut) -> tuple[list[_Start], Any]:
         """The features as text and the record as Biopython has it, both without what Biopython stumbles over."""
@@ -260,11 +263,11 @@ class _Text:
             if text[2:5].strip() or not text[5:6].strip():
                 raise InputError(UNREAD, file=self.path, line=start.line, value=start.location)
 
-    def _read(self, parser: Any, without: frozenset[int]) -> Any:
+    def _read(self, parser: Any, without: frozenset[int], *, features: bool = True) -> Any:
         """The record as Biopython has it, without some lines."""
         first = self.last - len(self.lines) + 1
         lines = [line for number, line in enumerate(self.lines, start=first) if number not in without]
-        if self.form == "GenBank" and without and not any(line.startswith("ORIGIN") for line in lines):
+        if self.form == "GenBank" and not features and not any(line.startswith("ORIGIN") for line in lines):
             lines.insert(-1, "ORIGIN")  # a record without a sequence, which Biopython takes for one that is cut off
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what nothing here reads, or what is checked here

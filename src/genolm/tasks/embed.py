@@ -297,7 +297,7 @@ def embed(
     )
     warn_of_lengths(source.place, source.genome)
     result = bulk.run(task, opened, path)
-    return result if dry_run or path is not None else in_form(result, as_, task.metadata())
+    return result if dry_run or path is not None else in_form(result, as_, task.metadata)
 
 
 def choose_layers(model: Model, layer: int | Literal["all"] | None) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any, BinaryIO, Literal, get_args
@@ -58,11 +58,11 @@ def check_form(form: str, out: Path | None) -> None:
         require(Path("in_memory.h5ad"))
 
 
-def in_form(frame: pl.DataFrame, form: Form, metadata: Mapping[str, str]) -> Any:
+def in_form(frame: pl.DataFrame, form: Form, metadata: Callable[[], Mapping[str, str]]) -> Any:
     """Return rows with a column ``embedding`` as they are, as an array (N, D), or as AnnData like that of an h5ad."""
     if form == "numpy":
         return np.require(matrix(frame), requirements="W")  # a view of the table could not be written to
-    return _anndata(frame, metadata) if form == "anndata" else frame
+    return _anndata(frame, metadata()) if form == "anndata" else frame
 
 
 def write_vectors(frames: Iterator[pl.DataFrame], out: Path, metadata: Mapping[str, str]) -> None:
