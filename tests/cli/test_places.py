@@ -1,6 +1,7 @@
 """Users without a home, without an entry in passwd, in folders that they may not write."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def nobody(tmp_path, monkeypatch):
         (tmp_path / name).mkdir()
         (tmp_path / name).chmod(0o777)
     for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_mode & 0o001 == 0 and folder.is_relative_to(tmp_path.parents[1]):
+        if folder.stat().st_mode & 0o001 == 0 and folder.is_relative_to(tempfile.gettempdir()):
             folder.chmod(0o711)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     monkeypatch.setattr(kitchen, "NOBODY", 54321)

@@ -63,7 +63,8 @@ def test_a_killed_run_leaves_no_output_and_goes_on(started, folder, capfd):
     refusal = "out.parquet.parts holds parts of an earlier run; --resume goes on, --overwrite starts anew"
     assert capfd.readouterr() == ("", f"error: {refusal}\n")
     assert run(" ".join((*COMMAND, "--resume"))) == 0
-    assert sorted(path.name for path in folder.iterdir()) == ["out.parquet", "reads.fa"]
+    left = ["out.parquet", "out.parquet.provenance.json", "reads.fa"]
+    assert sorted(path.name for path in folder.iterdir()) == left
 
 
 def test_a_reader_that_goes_away_is_no_error():

@@ -41,7 +41,7 @@ def report(
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show scored variants on one HTML page: distribution, genome browser, table.
+    """Show scored variants on one HTML page.
 
     The page holds all it needs and can be opened or sent without a network.
     """

@@ -150,7 +150,8 @@ def _declared(source: Any) -> list[pl.DataType] | None:
     if isinstance(source, pl.DataFrame):
         return source.dtypes
     if isinstance(source, Path) and source.suffix.lower() == ".parquet":
-        return list(pl.read_parquet_schema(source).values())
+        with source.open("rb") as file:  # polars reads brackets in the name of a file as patterns
+            return list(pl.read_parquet_schema(file).values())
     return None
 
 

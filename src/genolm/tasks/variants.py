@@ -387,7 +387,9 @@ def _check_pair(source: Any, path: Path | None, target: Path | None) -> None:
 
     Whatever else is wrong with the source's name shows here too.
     """
-    is_vcf = isinstance(source, Path) and file_format(source, VARIANT_FORMATS) == "vcf"
+    is_vcf = isinstance(source, Path) and known_format(source) == "vcf"
+    if isinstance(source, Path) and known_format(source) is None:
+        file_format(source, VARIANT_FORMATS)
     if path is None or not path.name.lower().endswith(VCF_SUFFIXES):
         return
     if not is_vcf:

@@ -30,6 +30,8 @@ def plain_text(text: str) -> str:
 
 
 def code(text: str) -> str:
+    """A command or a message as code; bytes that are not UTF-8 are written as ``\\udce9``."""
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     marks = "``" if "`" in text else "`"
     return f"{marks}{text.replace('|', chr(92) + '|')}{marks}"
 

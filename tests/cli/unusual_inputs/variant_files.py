@@ -21,10 +21,12 @@ def statuses(*expected: str):
 
 
 def files(*expected: str):
-    """The output and its index are there."""
+    """The output and its index are there, and the record of the run."""
 
     def check(folder: Path) -> None:
-        assert sorted(path.name for path in folder.glob("out.*")) == list(expected)
+        assert sorted(path.name for path in folder.glob("out.*")) == sorted(
+            (*expected, f"{expected[0]}.provenance.json")
+        )
 
     return check
 

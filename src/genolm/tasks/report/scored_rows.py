@@ -150,10 +150,10 @@ def _frame(path: Path) -> pl.DataFrame:
     """The table with every value as text."""
     try:
         if path.suffix.lower() == ".parquet":
-            frame = pl.read_parquet(path)
+            frame = pl.read_parquet(path, glob=False)
             return frame.select(pl.exclude(pl.List, pl.Array).cast(pl.String))
         separator = "," if ".csv" in path.suffixes else "\t"
-        return pl.read_csv(path, separator=separator, infer_schema=False)
+        return pl.read_csv(path, separator=separator, infer_schema=False, glob=False)
     except FileNotFoundError:
         raise InputError("no such file", file=path) from None
     except (OSError, pl.exceptions.PolarsError) as error:
@@ -162,7 +162,8 @@ def _frame(path: Path) -> pl.DataFrame:
 
 def _table_settings(path: Path) -> dict[str, str]:
     if path.suffix.lower() == ".parquet":
-        found = pl.read_parquet_metadata(path)
+        with path.open("rb") as file:  # polars reads brackets in the name of a file as patterns
+            found = pl.read_parquet_metadata(file)
         return {name: value for name, value in found.items() if not name.startswith("ARROW")}
     beside = provenance_path(path)
     try:
