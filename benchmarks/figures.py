@@ -16,20 +16,18 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from PIL import Image
 
 import genolm
-from genolm.genome.gff3 import read_genes
 from genolm.genome.sequences import read_sequences
-from genolm.genome.tracks import read_bigwig
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 ASSETS = Path(__file__).resolve().parents[1] / "docs" / "assets"
 MODEL = "genolm-nano"
-GENOME, GENES = "human/GRCh38.slices.fa.gz", "human/genes/gencode_v48.slices.gff3.gz"
+GENOME = "human/GRCh38.slices.fa.gz"
 BRCA1 = "chr17:43,104,201-43,104,260"
-SCANNED = "chr22:46,280,001-46,320,000"
 BACTERIA = {
     "E. coli": "Escherichia_coli_K12_MG1655.fna.gz",
     "M. genitalium": "Mycoplasma_genitalium_G37.fa.gz",
@@ -83,40 +81,12 @@ def embed(data: Path, folder: Path) -> None:
 
 
 def scan(data: Path, folder: Path) -> None:
-    """Surprise along 40 kb with its low intervals and the genes."""
-    region = genolm.Interval.parse(SCANNED)
-    piece = _piece(data, folder, SCANNED)
-    genolm.scan(MODEL, piece, folder / "scan", side="both", max_fdr=0.2, overwrite=True)
-    with genolm.Genome(piece) as opened:
-        whole = genolm.Interval(region.chrom, 0, opened.lengths[region.chrom])
-    track = read_bigwig(folder / "scan.bw", whole)
-    figure, axes = plt.subplots(figsize=(8, 2.8), layout="constrained")
-    width = 250
-    means = track[: len(track) // width * width].reshape(-1, width).mean(1)
-    axes.plot(region.start + width * (np.arange(len(means)) + 0.5), means, lw=0.9, color="#2b6cb0")
-    for line in (folder / "scan.bed").read_text().splitlines():
-        if not line.startswith("#"):
-            start, end = map(int, line.split("\t")[1:3])
-            axes.axvspan(region.start + start, region.start + end, color="#e09f1f", alpha=0.3, lw=0)
-    _draw_genes(axes, data / GENES, region, float(means.min()) - 0.1)
-    axes.set_xlim(region.start, region.end)
-    axes.set_xlabel(f"{region.chrom}, GRCh38")
-    axes.set_ylabel("surprise, nats per base")
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    axes.set_title(
-        "Mean of 250 bases, both strands; shaded: intervals that are called; dark: exons of coding genes", fontsize=8
-    )
-    figure.savefig(ASSETS / "scan.png", dpi=130)
-
-
-def _draw_genes(axes: Any, path: Path, region: genolm.Interval, height: float) -> None:
-    for gene in read_genes(path):
-        whole = gene.interval
-        if gene.coding is None or whole.chrom != region.chrom or whole.end < region.start or whole.start > region.end:
-            continue
-        axes.plot([whole.start, whole.end], [height, height], lw=0.6, color="#222222")
-        for exon in gene.exons:
-            axes.plot([exon.start, exon.end], [height, height], lw=5, color="#222222", solid_capstyle="butt")
+    """Surprise along a gene cluster of Streptomyces coelicolor with its genes and the intervals that are called."""
+    record = data / "bacteria" / "bgc" / "NC_003888.3.cluster027.gbk.gz"
+    out, picture = folder / "scan", ASSETS / "scan.png"
+    genolm.scan(MODEL, record, out, genes=record, side="both", max_fdr=0.2, plot=picture, overwrite=True)
+    with Image.open(picture) as image:
+        image.convert("P", palette=Image.Palette.ADAPTIVE, colors=128).save(picture, optimize=True)
 
 
 def _piece(data: Path, folder: Path, region: str) -> Path:
