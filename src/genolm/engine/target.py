@@ -21,11 +21,14 @@ if TYPE_CHECKING:
     from genolm.engine.task import Task
 
 __all__ = [
-    "FOLDER_MARK", "assemble", "beside", "check_beside", "check_place", "check_target", "refuse_inputs", "write",
+    "FOLDER_MARK", "INDEXES", "assemble", "beside", "check_beside", "check_place", "check_target", "refuse_inputs",
+    "refuse_replacing", "write",
 ]  # fmt: skip
 
+INDEXES = (".tbi", ".csi")
+"""Endings of the indexes that are written beside a VCF or BCF, and that never outlive it."""
+
 _LAST = (MANIFEST, ASSEMBLING)  # while these are there, a killed run knows its own output
-_INDEXES = (".tbi", ".csi")  # written beside a VCF or BCF; they never outlive it
 _DEVICES = ("/dev", "/dev/fd", "/proc/self/fd")
 
 
@@ -88,10 +91,26 @@ def refuse_inputs(task: Task[Any, Any], out: Path) -> None:
     Raises:
         RunError: when the output, or a file beside it, is one of the task's inputs.
     """
-    for path in (out, *beside(task, out)):
-        for source in task.inputs():
-            if _same(path, source):
-                raise RunError(f"{path} is an input of this run too ({source}); choose another output")
+    refuse_replacing(task.inputs(), out, *beside(task, out))
+
+
+def refuse_replacing(sources: Iterable[Path | str | None], *outputs: Path) -> None:
+    """Raise an error where an output would replace a file that is read, or a folder with such a file in it.
+
+    Args:
+        sources: what is read; None for an input that was not given.
+        outputs: what is written.
+
+    Raises:
+        RunError: an output is one of the sources, under this name or another one, or a folder that holds one.
+    """
+    read = [Path(source) for source in sources if source is not None]
+    for out in outputs:
+        for source in read:
+            if _same(out, source):
+                raise RunError(f"{out} is an input of this run too ({source}); choose another output")
+            if _holds(out, source):
+                raise RunError(f"{out} holds an input of this run ({source}); choose another output")
 
 
 def beside(task: Task[Any, Any], out: Path) -> tuple[Path, ...]:
@@ -120,7 +139,7 @@ def assemble(
         RunError: when the task wrote nothing.
     """
     (folder.path / ASSEMBLING).touch()
-    for path in (out, *beside(task, out), *(out.with_name(f"{out.name}{ending}") for ending in _INDEXES)):
+    for path in (out, *beside(task, out), *(out.with_name(f"{out.name}{ending}") for ending in INDEXES)):
         sweep(path)
     summary = write(task, frames, out, items)
     _take_away(folder.path)
@@ -186,6 +205,11 @@ def _same(path: Path, other: Path) -> bool:
         return path.samefile(other)
     except OSError:
         return False
+
+
+def _holds(folder: Path, path: Path) -> bool:
+    """Whether a path lies somewhere in an existing folder."""
+    return is_folder(folder) and Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def _ours(folder: PartsFolder) -> bool:

@@ -11,7 +11,7 @@ from genolm.engine.parts import PartsFolder
 from genolm.engine.progress import Progress, chosen, hand_over
 from genolm.engine.run import Result, dry_run, run
 from genolm.engine.summary import Summary, Tally, warn_of
-from genolm.engine.target import check_beside, check_target, write
+from genolm.engine.target import check_beside, check_target, refuse_inputs, write
 from genolm.errors import ModelError
 from genolm.models.loading import load
 from genolm.models.model import Model
@@ -84,8 +84,13 @@ class Bulk:
         return out if self.shard is None else PartsFolder.of(out).path
 
     def run_without_engine(self, task: Task[Any, Any], frames: Iterator[pl.DataFrame], out: Path | None) -> Any:
-        """What :meth:`run` gives, where something else than the engine computes the rows."""
+        """What :meth:`run` gives, where something else than the engine computes the rows.
+
+        Raises:
+            RunError: the output is an input too.
+        """
         if out is not None:
+            refuse_inputs(task, out)
             return self.concluded(write(task, frames, out, 0), None, out)
         tally = Tally(task, 0)
         table = task.collect(tally.passing(frames))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from genolm.engine.progress import Progress
 from genolm.engine.summary import write_counts
-from genolm.engine.target import check_target
+from genolm.engine.target import check_target, refuse_replacing
 from genolm.errors import InputError, ModelError, NetworkError, RunError
 from genolm.genome.in_memory import Sequences
 from genolm.tasks.bulk import Bulk
@@ -127,6 +127,8 @@ def train_detector(
         listed(natural), listed(generated), _path(provenance), _path(genomes), tuple(crops), wanted, rate, folds,
         tuple(hold_out_generators), tuple(hold_out_decodings), tuple(hold_out_taxa), seed,
     )  # fmt: skip
+    if path is not None:
+        refuse_replacing(training.files(), path)
     training.parted  # noqa: B018  # whatever is wrong with the input shows before the model is loaded
     if model is None or not embeds:
         sequences = [sample.sequence for sample in training.samples]

@@ -14,7 +14,7 @@ import polars as pl
 from genolm.engine.atomic import atomic_file
 from genolm.engine.progress import Progress
 from genolm.engine.summary import Summary
-from genolm.engine.target import check_target
+from genolm.engine.target import check_target, refuse_replacing
 from genolm.engine.windows import Window
 from genolm.errors import InputError, ModelError
 from genolm.genome.in_memory import Sequences
@@ -299,6 +299,7 @@ def _by_vllm(
 ) -> Any:
     if path is not None:
         check_target(path, overwrite=overwrite)
+        refuse_replacing(source.files(), path)
     if not isinstance(model, str | Path):
         raise ModelError("the backend vllm loads its model itself: give it the folder")
     check_limits(asked.limits(preset_named(preset)), sampler.top_p)

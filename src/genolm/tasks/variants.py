@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,7 @@ from genolm.genome.fasta import Genome, GenomePolicy
 from genolm.genome.formats import VARIANT_FORMATS, file_format, known_format
 from genolm.genome.further_columns import FurtherColumn, further_columns
 from genolm.genome.in_memory import Variants
+from genolm.genome.streams import warnings_renamed
 from genolm.genome.tables import is_table, read_table
 from genolm.genome.variant import Variant
 from genolm.genome.vcf import read_variants
@@ -270,11 +272,12 @@ def variants(
         check_beside(target, records_beside(target), overwrite=overwrite, resume=resume)
     fasta, policy = path_and_policy(genome)
     piped = is_piped(held)
-    with readable(held) as source, finished(source, target, format, piped=piped, overwrite=overwrite) as path:
+    with readable(held) as source, finished(source, target, format, piped=piped) as path:
         _check_pair(source, path, target)
         opened = bulk.open(model, path)
-        task = _task(opened, source, fasta, policy, method, context, horizon, rc, on_mismatch)
-        warn_of_lengths(source, fasta)
+        with warnings_renamed(source, held) if piped else nullcontext():
+            task = _task(opened, source, fasta, policy, method, context, horizon, rc, on_mismatch)
+            warn_of_lengths(source, fasta)
         result = bulk.run(task, opened, path)  # type: ignore[arg-type]
     return result if dry_run or path == target else target
 
