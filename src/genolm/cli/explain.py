@@ -23,7 +23,7 @@ from genolm.cli.options import (
     at_least,
     bulk,
 )
-from genolm.cli.reporter import Reporter, tell
+from genolm.cli.reporter import Reporter, quietly, tell
 
 app = typer.Typer(
     name="explain",
@@ -177,18 +177,19 @@ def attribution(
         "device": device,
         "dtype": dtype,
     }
-    function(
-        model,
-        inputs,
-        out,
-        position=position,
-        genes=genes,
-        seed=seed,
-        tables=tables,
-        overwrite=overwrite,
-        progress=reporter,
-        **words,
-    )
+    with quietly(quiet):
+        function(
+            model,
+            inputs,
+            out,
+            position=position,
+            genes=genes,
+            seed=seed,
+            tables=tables,
+            overwrite=overwrite,
+            progress=reporter,
+            **words,
+        )
     reporter.close(out, None)
 
 

@@ -60,8 +60,10 @@ def check_place(out: Path, longest: str) -> None:
         longest: the longest name that is needed beside it.
 
     Raises:
-        RunError: as :func:`check_target` does, but for an output that exists.
+        RunError: standard output (``-``), and what :func:`check_target` refuses but an output that exists.
     """
+    if str(out) == "-":
+        raise RunError("cannot write to standard output here; name a file or folder")
     _check_name(out, longest)
     _check_folder(out, through_link(out).parent)
     if is_folder(out) and out.suffix.lower() != ".zarr" and not (out / FOLDER_MARK).is_file():

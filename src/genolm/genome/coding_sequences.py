@@ -20,11 +20,14 @@ from genolm.genome.annotation_lines import (
     within_circle,
 )
 from genolm.genome.fasta import Genome
-from genolm.genome.flat_files import UNREAD, FlatFeature, flat_format, read_flat_file
+from genolm.genome.flat_files import UNREAD, FlatFeature, read_flat_file
+from genolm.genome.formats import uncompressed_suffix
+from genolm.genome.gff3 import GFF3_ENDINGS, GTF_ENDING
 from genolm.genome.interval import Interval
 from genolm.genome.left_out import LeftOut
 from genolm.genome.records import read_fasta
 from genolm.genome.sequence import reverse_complement, upper_dna
+from genolm.genome.sequence_files import flat_form
 
 _ORDER = "TCAG"
 _STANDARD = "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG"
@@ -92,22 +95,22 @@ def read_coding(path: str | Path, genome: str | Path | None = None, code: int = 
             ``transcript_id``.
     """
     path = Path(path)
-    name = path.name.lower().removesuffix(".gz").removesuffix(".bgz")
-    if flat_format(path):
-        yield from _of_flat_file(path, code)
-    elif name.endswith((".gff3", ".gff", ".gtf")):
+    ending = uncompressed_suffix(path)
+    if form := flat_form(path):
+        yield from _of_flat_file(path, form, code)
+    elif ending in (*GFF3_ENDINGS, GTF_ENDING):
         if genome is None:
             raise InputError("coordinates of genes need the genome (--genome)", file=path)
         with Genome(genome) as bases:
-            yield from _of_lines(path, bases, code, "GTF" if name.endswith(".gtf") else "GFF3")
+            yield from _of_lines(path, bases, code, "GTF" if ending == GTF_ENDING else "GFF3")
     else:
         for flat in read_fasta(path, partial(upper_dna, iupac="N")):
             yield CodingSequence(flat.id, flat.sequence, code)
 
 
-def _of_flat_file(path: Path, code: int) -> Iterator[CodingSequence]:
+def _of_flat_file(path: Path, form: str, code: int) -> Iterator[CodingSequence]:
     left_out, kept = LeftOut(path), 0
-    for record in read_flat_file(path):
+    for record in read_flat_file(path, form=form):
         bases = record.sequence
         for feature in record.features:
             try:

@@ -15,7 +15,7 @@ from genolm.errors import InputError
 from genolm.genome.fasta import Genome
 from genolm.genome.interval import Interval
 from genolm.genome.lines import placed
-from genolm.genome.tables import is_table
+from genolm.genome.tables import SEQUENCE_LETTERS, is_table
 from genolm.genome.variant import Variant
 
 
@@ -37,7 +37,6 @@ sequences, of pairs (name, sequence), or of intervals or variants."""
 Variants = str | os.PathLike[str] | Variant | Frame | Iterable[object]
 """What a function that scores variants takes: the path of a file, a table, or a list of variants."""
 
-_LETTERS = frozenset("ACGTURYSWKMBDHVNacgturyswkmbdhvn")
 _LONGEST_NAME = 255  # of a file, in bytes; what is longer is no name on any system
 
 
@@ -92,7 +91,7 @@ def _path(given: str | os.PathLike[str]) -> Path:
         return Path(given)
     if text.startswith(">") or "\n" in text:
         raise InputError("text where a path is expected; write it to a FASTA file, and pass its path", value=text)
-    if text and _LETTERS.issuperset(text):
+    if text and SEQUENCE_LETTERS.issuperset(text):
         raise InputError("no such file; pass DNA in a list (in Python) or in a FASTA file", value=text)
     if len(text) > _LONGEST_NAME and "/" not in text:
         raise InputError("too long for the name of a file; pass sequences in a list or in a file", value=text)

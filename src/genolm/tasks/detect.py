@@ -17,7 +17,7 @@ from genolm.tasks.detection.classifier import check_package
 from genolm.tasks.detection.features import feature_frame
 from genolm.tasks.detection.folder import DESCRIPTION, FEATURES, Detector, load_detector, save_detector
 from genolm.tasks.detection.training import Training, TrainTask, trained, trained_on
-from genolm.tasks.embed import EmbedTask
+from genolm.tasks.embed import EmbedTask, check_layer
 from genolm.tasks.fragments import listed
 from genolm.tasks.pooling import Pooling, PoolingName
 from genolm.tasks.seeds import check_seed
@@ -119,6 +119,7 @@ def train_detector(
     check_seed(seed)
     wanted = _wanted(features, model)
     _check(rate, folds, crops, pooling)
+    check_layer(layer, several=False)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     embeds = model is not None and wanted != "handmade"
     if not embeds:

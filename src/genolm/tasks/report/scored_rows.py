@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from genolm.errors import InputError
+from genolm.genome.interval import is_coordinate
 from genolm.genome.lines import decoded
 from genolm.genome.vcf_text import read_vcf_text
 from genolm.tasks.provenance import provenance_path
@@ -98,7 +99,7 @@ def scored_vcf(path: Path, score: str | None) -> Rows:
 
 def _add_record(rows: Rows, columns: list[str], wanted: set[str], path: Path, line: int) -> None:
     chrom, pos, _, ref, alt = columns[:5]
-    if not (pos.isascii() and pos.isdigit()):
+    if not is_coordinate(pos):
         raise InputError("POS must be a whole number, 1-based", file=path, line=line, value=pos)
     pairs = (pair.partition("=") for pair in columns[7].split(";"))
     info = {name: value for name, _, value in pairs if name in wanted}
@@ -195,7 +196,7 @@ def _settings(header: str) -> dict[str, str]:
 
 
 def _whole(text: str | None, path: Path, line: int) -> int:
-    if text is None or not text.isdecimal():
+    if text is None or not is_coordinate(text):
         raise InputError("pos must be a whole number, 1-based", file=path, line=line, value=text)
     return int(text)
 
