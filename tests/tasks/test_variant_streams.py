@@ -167,6 +167,12 @@ def test_warnings_name_the_pipe_and_not_its_copy(tiny, vcf, genome_path, feed):
         variants(tiny, "-", genome=genome_path, **SMALL)
 
 
+def test_intervals_of_another_build_are_warned_about_through_a_pipe_too(tiny, genome_path, pipe, contigs):
+    bed = pipe("p.bed", f"chr1\t5\t{len(contigs['chr1']) + 2}\n".encode())
+    with pytest.warns(DataWarning, match=rf"^{bed}: 1 of 1 intervals end after the last base of their contig"):
+        embed(tiny, bed, genome=genome_path)
+
+
 def test_sequences_and_intervals_come_through_pipes(tiny, genome_path, pipe, vcf):
     rows = score(tiny, pipe("reads", b">a\nACGTTG\n>b\nACG\n"))
     assert rows["id"].to_list() == ["a", "b"]

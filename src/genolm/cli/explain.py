@@ -59,7 +59,7 @@ def memory(
 ) -> Path:
     """How strongly a k-mer memory writes at each base.
 
-    Beside random tables. Writes tables, a bigWig for each layer and quantity, and a heat map of each region.
+    Compared with random tables. Writes tables, a bigWig for each layer and quantity, and a heat map of each region.
     """
     from genolm.tasks.explain.memory import explain_memory as function
 
@@ -86,7 +86,7 @@ def lens(
 ) -> Path:
     """After which layer a model has made up its mind (LogitLens).
 
-    Beside random weights.
+    Compared with random weights.
     """
     from genolm.tasks.explain.lens import explain_lens as function
 
@@ -111,7 +111,7 @@ def experts(
 ) -> Path:
     """Which experts classes of bases go to.
 
-    Beside moved labels and random weights.
+    Compared with moved labels and random weights.
     """
     from genolm.tasks.explain.experts import explain_experts as function
 
@@ -132,7 +132,7 @@ def tables(
 ) -> None:
     """What the k-mer tables hold: neighbours, strands, codons.
 
-    Beside random tables.
+    Compared with random tables.
     """
     from genolm.tasks.explain.tables import explain_tables as function
 
@@ -164,7 +164,7 @@ def attribution(
 ) -> None:
     """Which bases a prediction listens to.
 
-    By mutagenesis and by gradient × input, beside nulls. At most 1,000 bases of a sequence.
+    By mutagenesis and by gradient × input, compared with nulls. At most 1,000 bases of a sequence.
     """
     from genolm.tasks.explain.attribution import explain_attribution as function
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 FOLDER_MARK = "provenance.json"
-"""The file that tells, in an output which is a folder, that genolm wrote it: only such a folder is ever replaced."""
+"""The file that marks an output folder as written by genolm: only such a folder is ever replaced."""
 
 TOLERATED = 0.05
 """Share of items without a result up to which nothing is said."""
@@ -65,7 +65,7 @@ class Summary:
         return f"{text}; {results}" if results else text
 
     def counts(self) -> dict[str, int]:
-        """All numbers by name, as they stand in the provenance."""
+        """Return all numbers by name, as they are written to the provenance."""
         return {**self.inputs, **self._ordered, **self.results}
 
     def warning(self) -> str | None:
@@ -88,7 +88,7 @@ class Summary:
 
 @runtime_checkable
 class Counting(Protocol):
-    """A task that says what one part's rows amount to."""
+    """A task that counts the rows of one part."""
 
     def count(self, rows: pl.DataFrame) -> Summary:
         """The numbers of one part; also of a part without rows."""
@@ -97,10 +97,10 @@ class Counting(Protocol):
 
 @runtime_checkable
 class Concluding(Protocol):
-    """A task of which more is to be said once its output is made."""
+    """A task whose counts are complete only once its output is made."""
 
     def conclude(self, counted: Summary, made: Any) -> Summary:
-        """The numbers of the run, from those of its rows and from the output: its path, or what `collect` gave."""
+        """Return the counts of the run, from those of its rows and the output: its path, or what `collect` gave."""
         ...
 
 

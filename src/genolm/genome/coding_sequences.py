@@ -212,7 +212,7 @@ class _Joined:
         sequence = "".join(self._bases(part, genome) for part in parts)[_skipped(lines) :]
         number = told.get("transl_table", str(code))
         if not number.isdecimal():
-            raise _UnusableError("a transl_table that is no number", value=number)
+            raise _UnusableError("a transl_table that is not a number", value=number)
         names = (told.get("locus_tag"), told.get("protein_id"), told.get("Name")) if form == "GFF3" else ()
         own = next(filter(None, names), name)
         return CodingSequence(own, sequence, int(number), _place(parts), _is_whole(lines, told), self.lines[0].number)
@@ -281,5 +281,5 @@ def _place(parts: tuple[Interval, ...]) -> str:
 
 def _number(text: str, name: str) -> int:
     if not text.isdecimal():
-        raise InputError(f"a {name} that is no number", value=text)
+        raise InputError(f"a {name} that is not a number", value=text)
     return int(text)

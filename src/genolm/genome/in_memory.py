@@ -1,4 +1,4 @@
-"""Sequences in memory, in whatever form a user holds them, brought to the few forms that are read."""
+"""Normalising sequences in memory: the many forms that users have become the few forms that are read."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _LONGEST_NAME = 255  # of a file, in bytes; what is longer is no name on any sys
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A sequence, an interval or a variant under a name of the user's.
+    """A sequence, an interval or a variant with a name that the user chose.
 
     Attributes:
         name: becomes the record's id.
@@ -145,7 +145,7 @@ def _refuse_unlistable(inputs: Any) -> None:
         raise InputError("a set has no order; pass a list, or a dict of names and sequences", value=inputs)
     if isinstance(inputs, np.ndarray) and (inputs.ndim != 1 or inputs.dtype.kind not in "OSUT"):
         shown = f"{inputs.dtype} array of shape {inputs.shape}"
-        raise InputError("an array of sequences has one dimension and holds texts, one a sequence", value=shown)
+        raise InputError("an array of sequences must have one dimension and hold one text per sequence", value=shown)
 
 
 def _element(value: Any) -> Any:

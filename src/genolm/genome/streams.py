@@ -37,12 +37,12 @@ def is_stream(path: Path) -> bool:
 def saved(path: Path, otherwise: str) -> Iterator[Path]:
     """Copy a stream into a temporary file, so that it can be read again; errors still name the stream.
 
-    The copy's ending tells the format. It is that of the pipe's own name or, of standard input and of pipes without
-    one, follows from the content: VCF, BCF, FASTA, FASTQ, BED, TSV, CSV or parquet, compressed or not.
+    The copy's ending gives the format. It is that of the pipe's own name; for standard input, and for pipes without
+    one, it follows from the content: VCF, BCF, FASTA, FASTQ, BED, TSV, CSV or parquet, compressed or not.
 
     Args:
         path: ``-`` or a pipe.
-        otherwise: the ending where the content tells nothing, such as ``.fa``.
+        otherwise: the ending where the content does not show the format, such as ``.fa``.
 
     Raises:
         InputError: the stream cannot be read.

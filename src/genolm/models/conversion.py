@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import secrets
 import shutil
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor
 
 from genolm.errors import ModelError, ResourceError, RunError
+from genolm.files.disk import is_disk_full
 from genolm.models.adapters import encoders
 from genolm.models.adapters.megatron_release import write_release
 from genolm.models.adapters.pieces import Piece, store, stored_together
@@ -195,7 +195,7 @@ def _appearing(out: Path) -> Iterator[Path]:
         yield folder
         _take_place(folder, out)
     except OSError as error:
-        kind = ResourceError if error.errno in (errno.ENOSPC, errno.EDQUOT) else RunError
+        kind = ResourceError if is_disk_full(error) else RunError
         raise kind(f"{out}: cannot be written: {error.strerror or error}") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)

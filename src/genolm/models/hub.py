@@ -10,7 +10,6 @@ hub's; into a folder of the user's it goes beside the pickle.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -23,6 +22,7 @@ from urllib.parse import quote
 
 from genolm.errors import GenolmError, ModelError, NetworkError, ResourceError, RunError
 from genolm.files.caches import expanded, user_cache
+from genolm.files.disk import is_disk_full
 from genolm.models.card import FILE as CARD
 from genolm.models.card import read_json
 from genolm.models.config_file import ADAPTER, ADAPTER_ADVICE
@@ -175,7 +175,7 @@ def _stored(repository: Repository, revision: str, folder: Path | None, progress
 
 
 def _unwritable(folder: Path | None, error: OSError) -> GenolmError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_disk_full(error):
         return ResourceError(f"{folder or cache_folder()}: the disk is full; free space and try again")
     told = f"{folder or cache_folder()}: cannot be written: {error.strerror or error}"
     return RunError(told if folder else f"{told}; set GENOLM_CACHE to a folder that is writable")

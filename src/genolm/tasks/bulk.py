@@ -37,7 +37,7 @@ class Bulk:
         overwrite: replace an existing output.
         shard: ``"i/n"`` or ``(i, n)``: do the i-th of n shares only.
         progress: True for a bar on standard error, an object of one's own, or None.
-        dry_run: write nothing, and say instead what there is to do and how long it takes.
+        dry_run: write nothing; estimate instead how much there is to do and how long it takes.
     """
 
     device: torch.device | str | None = None
@@ -97,7 +97,7 @@ class Bulk:
         return self.concluded(tally.summary(table), table, None)
 
     def concluded(self, summary: Summary, made: Any, out: Path | None) -> Any:
-        """Tell what was done without the engine; gives ``out`` when there is one, else what was made."""
+        """Report work that was done without the engine; return ``out`` if there is one, else what was made."""
         warn_of(summary)
         items = next(iter(summary.inputs.values()))
         hand_over(chosen(self.progress), Result(out, made if out is None else None, items, 1, 1, summary=summary))

@@ -249,7 +249,7 @@ def _refuse_engine(bulk: Bulk) -> None:
     if bulk.resume or bulk.shard is not None:
         raise RunError("without embeddings there are no parts: nothing can be resumed or shared out")
     if bulk.dry_run:
-        raise RunError("a dry run measures a model, and here none is run (without embeddings)")
+        raise RunError("a dry run measures a model, but without embeddings no model is run")
 
 
 def _same_model(detector: Detector, model: Model | str | Path | None, bulk: Bulk) -> Model:

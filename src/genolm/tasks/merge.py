@@ -43,7 +43,7 @@ def merge(
 
 
 def _named_after(out: Path, folders: Sequence[Path]) -> Path:
-    """Return what the parts are named after, which of a scan is ``PREFIX.json``."""
+    """Return the output that the parts are named after: for a scan ``PREFIX.json``."""
     own, record = PartsFolder.of(out).path, Outputs.of(out).record
     scanned = PartsFolder.of(record).path
     known = [place.name for place in (own, scanned, *folders) if place.is_dir()]

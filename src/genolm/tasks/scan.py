@@ -111,8 +111,8 @@ def scan(
         shuffles: how often.
         seed: of the shuffling and resampling.
         genes: annotation of the genome, ``.gff3``, ``.gtf``, ``.gbk`` or ``.embl`` (it may be the scanned file itself):
-            adds ``PREFIX.genes.tsv`` and, in the record, how well the track tells coding windows from intergenic ones,
-            beside G + C and a Markov model.
+            adds ``PREFIX.genes.tsv`` and, in the record, how well the track separates coding windows from
+            intergenic ones, beside G + C and a Markov model.
         gene_window: bases of those windows.
         order: bases that the Markov model depends on.
         twin: beside them, the surprise of a model of the same shape with random weights; as much work again.

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 import polars as pl
 
 from genolm.errors import InputError
+from genolm.genome.contig_lengths import warn_of_lengths
 from genolm.genome.fasta import Genome, GenomePolicy
 from genolm.genome.formats import SEQUENCE_FORMATS
 from genolm.genome.further_columns import FurtherColumn, further_columns, further_rows, further_series
@@ -104,6 +105,7 @@ def settle(
     if isinstance(source.place, Path) and is_stream(source.place):
         with saved(source.place, ".fa") as copy, warnings_renamed(copy, source.place):
             copied = _completed(replace(source, place=copy), keep_beside)
+            warn_of_lengths(copy, path)
             return replace(copied, place=tuple(copied.read()), length=None)
     return _completed(source, keep_beside)
 

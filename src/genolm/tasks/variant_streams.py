@@ -36,7 +36,7 @@ def check_streams(source: Any, out: Path | None, output_format: str | None, *, r
     Args:
         source: what is read.
         out: the output; ``-`` for standard output, None for a table in memory.
-        output_format: of :data:`OutputFormat`; None where the ending of ``out`` tells, or for the default.
+        output_format: of :data:`OutputFormat`; None where the ending of ``out`` decides, or for the default.
         resume: whether an earlier run is continued.
         shard: the share of the run; None for all of it.
 
@@ -58,7 +58,7 @@ def check_streams(source: Any, out: Path | None, output_format: str | None, *, r
 
 @contextmanager
 def readable(source: Any) -> Iterator[Any]:
-    """Give the source such that it can be read again: a pipe, or standard input, as a temporary file."""
+    """Yield the source in a form that can be read again: a pipe or standard input becomes a temporary file."""
     if not is_piped(source):
         yield source
         return
@@ -68,7 +68,7 @@ def readable(source: Any) -> Iterator[Any]:
 
 @contextmanager
 def finished(source: Any, out: Path | None, output_format: str | None, *, piped: bool) -> Iterator[Path | None]:
-    """Give the path to write to; what was written there goes to the output when the block ends.
+    """Yield the path to write to; what was written there becomes the output when the block ends.
 
     Args:
         source: what is read, of a pipe its copy.
@@ -128,7 +128,7 @@ def _move(folder: Path, out: Path) -> None:
 
 @contextmanager
 def _kept_nothing() -> Iterator[None]:
-    """Name no ``--resume`` when a run is stopped that cannot be resumed."""
+    """Do not suggest ``--resume`` when a run through a pipe is interrupted: it cannot be resumed."""
     try:
         yield
     except Interrupted:

@@ -388,7 +388,7 @@ def _target(out: Path | str | None) -> Path | None:
 def _check_pair(source: Any, path: Path | None, target: Path | None) -> None:
     """Raise unless the output can hold the input: VCF is a copy of VCF, and BCF cannot hold all that VCF can.
 
-    Whatever else is wrong with the source's name shows here too.
+    A source of a kind that is not read is refused here too.
     """
     is_vcf = isinstance(source, Path) and known_format(source) == "vcf"
     if isinstance(source, Path) and known_format(source) is None:

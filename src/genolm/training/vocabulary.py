@@ -8,9 +8,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from genolm.engine.atomic import atomic_file, is_disk_full
+from genolm.engine.atomic import atomic_file
 from genolm.engine.target import refuse_replacing
 from genolm.errors import ModelError, ResourceError, RunError
+from genolm.files.disk import is_disk_full
 from genolm.genome.sequence import reverse_complement
 from genolm.models.adapters.tokenizers import write_tokenizer
 from genolm.tokens.bpe import BpeTokenizer

@@ -63,7 +63,7 @@ CASES = (
     Case(
         "dry run: a detector without a model",
         "detect train out --natural good.fa --generated good.fa --dry-run",
-        "a dry run measures a model, and here none is run (without embeddings)",
+        "a dry run measures a model, but without embeddings no model is run",
         5,
     ),
     Case(
