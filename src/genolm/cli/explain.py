@@ -84,7 +84,7 @@ def lens(
     tables: Tables = "tsv",
     settings: dict[str, Any],
 ) -> Path:
-    """After which layer a model has made up its mind (LogitLens).
+    """Predictions read out after every layer (logit lens).
 
     Compared with random weights.
     """
@@ -109,7 +109,7 @@ def experts(
     tables: Tables = "tsv",
     settings: dict[str, Any],
 ) -> Path:
-    """Which experts classes of bases go to.
+    """Which experts each class of bases is routed to.
 
     Compared with moved labels and random weights.
     """
@@ -162,7 +162,7 @@ def attribution(
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
-    """Which bases a prediction listens to.
+    """Which bases a prediction depends on.
 
     By mutagenesis and by gradient × input, compared with nulls. At most 1,000 bases of a sequence.
     """

@@ -48,7 +48,7 @@ class Sample:
 def rehearse(
     task: Task[Any, Any], model: Model, order: Order | None, token_budget: int | None, progress: Progress
 ) -> Estimate:
-    """Reads and checks the input, and measures a few batches; ``order`` is None for a run in memory.
+    """Read and check the input, and measure a few batches; ``order`` is None for a run in memory.
 
     Raises:
         InputError: for items that cannot be used.

@@ -22,7 +22,7 @@ FOLDER_MARK = "provenance.json"
 """The file that marks an output folder as written by genolm: only such a folder is ever replaced."""
 
 TOLERATED = 0.05
-"""Share of items without a result up to which nothing is said."""
+"""Largest share of items without a result that causes no warning."""
 
 Counts = Mapping[str, int]
 _PLURAL = re.compile(r"(?<=\w)s\b")
@@ -69,7 +69,7 @@ class Summary:
         return {**self.inputs, **self._ordered, **self.results}
 
     def warning(self) -> str | None:
-        """A warning when more than 5 % of the items have no result: how many, why most of them, and what helps."""
+        """Return a warning when more than 5 % of the items have no result: how many, the main reason, and a remedy."""
         lacking = {name: count for name, count in self._ordered.items() if name in self.remedies and count}
         total, without = sum(self.outcomes.values()), sum(lacking.values())
         if without <= TOLERATED * total:
@@ -106,10 +106,10 @@ class Concluding(Protocol):
 
 @runtime_checkable
 class Described(Protocol):
-    """A task that says how its output was made."""
+    """A task that describes how its output was made."""
 
     def metadata(self) -> dict[str, str]:
-        """Everything that says so, by name."""
+        """Return the settings that made the output, by name."""
         ...
 
 
@@ -133,7 +133,7 @@ class Tally:
             yield frame
 
     def summary(self, made: Any) -> Summary:
-        """What the run did; ``made`` is the output's path, or what was collected."""
+        """Return what the run did; ``made`` is the output's path, or what was collected."""
         counted = reduce(add, self._parts) if self._parts else Summary({unit(self._task): self._items})
         return self._task.conclude(counted, made) if isinstance(self._task, Concluding) else counted
 
@@ -149,18 +149,18 @@ def unit(task: Any) -> str:
 
 
 def warn_of(summary: Summary) -> None:
-    """Warns, as `DataWarning`, when too many items have no result."""
+    """Warn, as `DataWarning`, when too many items have no result."""
     if text := summary.warning():
         warnings.warn(text, DataWarning, stacklevel=2)
 
 
 def provenance_path(out: Path) -> Path:
-    """Where it is written how an output which is a file was made: ``OUT.provenance.json``."""
+    """Return the path of the record beside an output file, ``OUT.provenance.json``."""
     return out.with_name(f"{out.name}.provenance.json")
 
 
 def write_counts(task: Any, out: Path, summary: Summary) -> None:
-    """Writes the counts into the provenance, as ``counts``: inside of a folder, beside a file."""
+    """Write the counts into the provenance, as ``counts``: inside a folder, beside a file."""
     inside = out / FOLDER_MARK
     if inside.is_file():
         _write(inside, json.loads(inside.read_text("utf-8")), summary)

@@ -150,7 +150,7 @@ def assemble(
 
 
 def write(task: Task[Any, Any], frames: Iterator[pl.DataFrame], out: Path, items: int) -> Summary:
-    """Lets the task write the artefact, and the counts of its rows into the provenance.
+    """Let the task write the artefact, and write the counts of its rows into the provenance.
 
     Raises:
         ResourceError: when the disk is full.
@@ -167,7 +167,7 @@ def write(task: Task[Any, Any], frames: Iterator[pl.DataFrame], out: Path, items
 
 
 def _take_away(folder: Path) -> None:
-    """Removes the parts. On NFS the open lock file keeps the folder until it is closed; then `locked` removes it."""
+    """Remove the parts. On NFS the open lock file keeps the folder until it is closed; then `locked` removes it."""
     for place in sorted(folder.iterdir(), key=lambda place: place.name in _LAST):
         remove(place)
     with suppress(OSError):

@@ -232,7 +232,7 @@ class _Joined:
         return lines[::-1] if lines[0].part.strand == "-" else lines
 
     def _from_origin(self, lines: list[_Line]) -> list[_Line]:
-        """Lines of a sequence over the origin of a circle, written as its two ends, begin behind the widest gap."""
+        """Order the lines of a sequence across the origin of a circle: it begins after the widest gap."""
         ends = lines[0].part.start == 0 and lines[-1].part.end == self.circle
         if len(lines) < 2 or not ends:
             return lines

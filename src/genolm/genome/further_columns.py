@@ -20,7 +20,7 @@ import polars as pl
 from genolm.genome.tables import known_places, present, read_every_column
 
 PREFIX = "input_"
-"""Put before the name of a column that genolm's own output has too."""
+"""Prefix of a column whose name genolm's own output uses too."""
 
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})").fullmatch
 _NUMBER = re.compile(r"-?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][+-]?[0-9]+)?").fullmatch

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from genolm.errors import ModelError, ResourceError, RunError
 from genolm.files.disk import is_disk_full
+from genolm.files.names import partial_path
 from genolm.models.adapters import encoders
 from genolm.models.adapters.megatron_release import write_release
 from genolm.models.adapters.pieces import Piece, store, stored_together
@@ -189,7 +189,7 @@ def _refuse_existing(out: Path, overwrite: bool) -> None:
 @contextmanager
 def _appearing(out: Path) -> Iterator[Path]:
     """A folder to write into that takes its name ``out`` when the block ends well, and vanishes when it does not."""
-    folder = out.with_name(f".{out.name}.{secrets.token_hex(4)}")
+    folder = partial_path(out)
     try:
         folder.mkdir(parents=True)
         yield folder

@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from urllib.parse import quote
 from genolm.errors import GenolmError, ModelError, NetworkError, ResourceError, RunError
 from genolm.files.caches import expanded, user_cache
 from genolm.files.disk import is_disk_full
+from genolm.files.names import partial_path
 from genolm.models.card import FILE as CARD
 from genolm.models.card import read_json
 from genolm.models.config_file import ADAPTER, ADAPTER_ADVICE
@@ -257,7 +257,7 @@ def _rewrite(found: Path, target: Path) -> Path:
     """The model in ``found``, whose weights are a pickle, as safetensors in ``target``; returns that."""
     from genolm.models.adapters.pickles import rewrite
 
-    made = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    made = partial_path(target)
     try:
         made.mkdir(parents=True)
         rewrite(found / PICKLE, made)

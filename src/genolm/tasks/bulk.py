@@ -49,6 +49,11 @@ class Bulk:
     progress: Progress | bool | None = None
     dry_run: bool = False
 
+    def check_output(self, out: Path) -> None:
+        """Raise `RunError`, before anything is computed, where the output or the record beside it cannot be written."""
+        check_target(out, overwrite=self.overwrite, resume=self.resume)
+        check_beside(out, records_beside(out), overwrite=self.overwrite, resume=self.resume)
+
     def open(self, model: Model | str | Path, out: Path | None = None) -> Model:
         """The model, loaded unless it is already.
 
@@ -61,8 +66,7 @@ class Bulk:
             RunError: the output exists, or its folder does not.
         """
         if out is not None:
-            check_target(out, overwrite=self.overwrite, resume=self.resume)
-            check_beside(out, records_beside(out), overwrite=self.overwrite, resume=self.resume)
+            self.check_output(out)
         if not isinstance(model, Model):
             return load(model, device=self.device, dtype=self.dtype)
         self._check_loaded(model)

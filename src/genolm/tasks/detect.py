@@ -191,12 +191,12 @@ def apply_detector(
         ResourceError: not enough memory or disk.
     """
     path = check_suffix(out, SUFFIXES)
+    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     if path is not None:
-        check_target(path, overwrite=overwrite, resume=resume)
+        bulk.check_output(path)
     given, place = (detector, None) if isinstance(detector, Detector) else (None, Path(detector) / DESCRIPTION)
     opened = detector if isinstance(detector, Detector) else load_detector(Path(detector))
     source = settle(inputs, iupac="N")
-    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     if opened.model is None:
         _refuse_engine(bulk)
         task = CallTask(source, place, given, VectorReaders(()), with_prompt)

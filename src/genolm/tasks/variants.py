@@ -14,7 +14,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from genolm.engine.progress import Progress
-from genolm.engine.target import check_beside, check_target
 from genolm.engine.windows import Window
 from genolm.errors import InputError, ModelError
 from genolm.genome.bcf_trial import check_bcf
@@ -30,7 +29,7 @@ from genolm.genome.vcf import read_variants
 from genolm.tasks.allele_scores import SiteScores, TileSites, score_sites, score_suffixes
 from genolm.tasks.allele_windows import Obstacle, Site, Strand
 from genolm.tasks.bulk import Bulk
-from genolm.tasks.provenance import Provenance, records_beside
+from genolm.tasks.provenance import Provenance
 from genolm.tasks.sources import path_and_policy
 from genolm.tasks.tables import SUFFIXES, check_suffix
 from genolm.tasks.tiles import Tiling
@@ -268,8 +267,7 @@ def variants(
     check_method(method)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     if target is not None and not is_standard_output(target):
-        check_target(target, overwrite=overwrite, resume=resume)
-        check_beside(target, records_beside(target), overwrite=overwrite, resume=resume)
+        bulk.check_output(target)
     fasta, policy = path_and_policy(genome)
     piped = is_piped(held)
     with readable(held) as source, finished(source, target, format, piped=piped) as path:
