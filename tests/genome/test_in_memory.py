@@ -105,7 +105,7 @@ REFUSED = {
     "an open file": (io.StringIO(">a\nACGT\n"), "an open file; pass its path instead"),
     "a set": ({"ACGT"}, "a set has no order; pass a list, or a dict of names and sequences"),
     "one-hot DNA": (np.eye(4), "an array of sequences must have one dimension and hold one text per sequence"),
-    "an array of letters": (np.array([["A", "C"], ["G", "T"]]), "an array of sequences has one dimension"),
+    "an array of letters": (np.array([["A", "C"], ["G", "T"]]), "an array of sequences must have one dimension"),
     "a path in a list": ([Path("a.fa")], "inputs:1: a path in a list; pass one path instead of a list"),
     "a list of columns": ({"id": ["a"], "sequence": ["AC"]}, "inputs:1: 'id' must have one sequence; of whole columns"),
     "a triple": ([("chr1", 1, 4)], "inputs:1: in a list a tuple is a pair (name, sequence)"),
