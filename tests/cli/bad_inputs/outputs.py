@@ -42,6 +42,13 @@ CASES = (
         {"seen": None, "seen/deeper": None, "seen/provenance.json": "{}\n", "seen/deeper/in.fa": _MADE},
     ),
     Case(
+        "tokenizer train: the training sequence lies in the folder that would be replaced",
+        "tokenizer train tokens/in.fa --out tokens --vocab-size 64 --overwrite",
+        "tokens holds an input of this run (tokens/in.fa); choose another output",
+        5,
+        {"tokens": None, "tokens/training.json": "{}\n", "tokens/in.fa": _GENOME},
+    ),
+    Case(
         "explain: a folder on standard output",
         f"explain lens {MODEL} made.fa -",
         "cannot write to standard output here; name a file or folder",
