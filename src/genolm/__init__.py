@@ -117,7 +117,7 @@ _MODULES = {
     "inspect_tokenizer": "training.vocabulary",
     "train_tokenizer": "training.vocabulary",
 }
-"""Each public name with the module that has it, and the name it has there if that is another."""
+"""The module of each public name, followed by a colon and its name there where that differs."""
 
 __all__ = ["__version__", *_MODULES]
 

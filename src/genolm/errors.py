@@ -93,4 +93,4 @@ class NetworkError(GenolmError):
 
 
 class DataWarning(UserWarning):
-    """Input that was read without an error but is probably not what was meant, or a result that lacks much of it."""
+    """Input that was read without an error but is probably not what was meant, or a result that many items lack."""

@@ -11,7 +11,7 @@ from engine_toys import Summed, ToyModel, expected
 from genolm.engine import lock
 from genolm.engine.parts import PartsFolder
 from genolm.engine.run import merge, run
-from genolm.engine.target import check_target
+from genolm.engine.target import check_target, refuse_replacing
 from genolm.errors import RunError
 
 
@@ -155,3 +155,19 @@ def test_parts_on_a_file_system_that_keeps_open_files_are_removed(source, out, l
 
 def _killed(*_):
     raise KeyboardInterrupt
+
+
+def test_a_folder_that_holds_an_input_is_not_replaced(tmp_path):
+    deep, link = tmp_path / "out" / "deep" / "in.fa", tmp_path / "link"
+    deep.parent.mkdir(parents=True)
+    deep.touch()
+    link.symlink_to(tmp_path / "out")
+    for out in (tmp_path / "out", link):
+        with pytest.raises(RunError, match=rf"{out} holds an input of this run \({deep}\); choose another output"):
+            refuse_replacing((None, deep), out)
+    refuse_replacing((deep,), tmp_path / "out2", tmp_path / "out" / "deep" / "other.tsv")
+
+
+def test_standard_output_is_no_place_for_a_folder():
+    with pytest.raises(RunError, match="cannot write to standard output here; name a file or folder"):
+        check_target(Path("-"), overwrite=True)

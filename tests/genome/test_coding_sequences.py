@@ -130,7 +130,7 @@ def test_proteins():
             "T_1",
         ),
         (genbank().replace("codon_start=3", "codon_start=0"), 23, "a codon_start other than 1, 2 and 3", "T_5"),
-        (genbank().replace("table=4", "table=x"), 13, "a transl_table that is no number (value 'x')", "T_2"),
+        (genbank().replace("table=4", "table=x"), 13, "a transl_table that is not a number (value 'x')", "T_2"),
         (genbank().replace("11..40", "11..400"), 8, "an end beyond the bases of the record (value '11..400')", "T_1"),
     ],
 )
@@ -174,7 +174,7 @@ GOOD = ("chr1", "CDS", 11, 40, "+", "0", "ID=good;transl_table=11")
         ([("chr9", "CDS", 61, 90, "+", "0", "ID=odd")], "a contig that the genome does not have"),
         ([("chr1", "CDS", 281, 320, "+", "0", "ID=odd")], "an end beyond its contig"),
         ([("chr1", "CDS", 381, 420, "+", "0", "ID=odd")], "an end beyond its contig"),
-        ([("chr1", "CDS", 61, 90, "+", "0", "ID=odd;transl_table=?")], "a transl_table that is no number"),
+        ([("chr1", "CDS", 61, 90, "+", "0", "ID=odd;transl_table=?")], "a transl_table that is not a number"),
     ],
 )
 def test_one_odd_coding_sequence_does_not_spoil_a_gff3(tmp_path, genome, rows, message):

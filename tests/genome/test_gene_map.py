@@ -132,7 +132,7 @@ def test_the_contigs_of_the_genome_give_the_names(written):
     [
         ("a.bed", "c\t1\t2\n", r"genes are read from \.gff3, \.gff, \.gtf, \.gbk"),
         ("a.gff3", "c\tx\tCDS\t1\n", r"a\.gff3:1: a GFF3 line has 9 columns, this one 4"),
-        ("a.gff3", "\nc\tx\tCDS\tone\t9\t.\t+\t0\tID=a\n", r"a\.gff3:2: a GFF3 position is no number"),
+        ("a.gff3", "\nc\tx\tCDS\tone\t9\t.\t+\t0\tID=a\n", r"a\.gff3:2: a GFF3 position must be a whole number"),
         (
             "a.gff3",
             "c\tx\tCDS\t1\t9\t.\t.\t0\tID=a\n",

@@ -90,7 +90,10 @@ GOOD = 'chr1\tx\texon\t5\t9\t.\t+\t.\tgene_id "g"; transcript_id "t";\n'
     ("line", "message"),
     [
         ("chr1\tx\texon\t5\t9\n", r"x.gtf:2: a GTF line has 9 columns, this one 5"),
-        (GOOD.replace("\t5\t", "\tfive\t"), r"x.gtf:2: a GTF position is no number \(value \['five', '9'\]\)"),
+        (
+            GOOD.replace("\t5\t", "\tfive\t"),
+            r"x.gtf:2: a GTF position must be a whole number \(value \['five'",
+        ),
         (GOOD.replace("\t5\t", "\t0\t"), r"x.gtf:2: a GTF feature needs 1 <= start <= end"),
         (GOOD.replace("\t5\t", "\t10\t"), r"x.gtf:2: a GTF feature needs 1 <= start <= end"),
         (GOOD.replace("\t+\t", "\t*\t"), r"x.gtf:2: a GTF strand is \+, -, \. or \? \(value '\*'\)"),

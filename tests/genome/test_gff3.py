@@ -35,7 +35,7 @@ def test_exons_find_their_transcript_and_gene(tmp_path: Path) -> None:
     ("line", "message"),
     [
         ("7\t.\texon\t1\t5\t.\t+\n", r"a\.gff3:2: a GFF3 line has 9 columns, this one 7"),
-        ("7\t.\texon\tx\t5\t.\t+\t.\tParent=t\n", r"a\.gff3:2: a GFF3 position is no number"),
+        ("7\t.\texon\tx\t5\t.\t+\t.\tParent=t\n", r"a\.gff3:2: a GFF3 position must be a whole number"),
         ("7\t.\texon\t9\t5\t.\t+\t.\tParent=t\n", r"a\.gff3:2: a GFF3 feature needs 1 <= start <= end"),
         (
             "7\t.\texon\t1\t5\t.\t+\t.\tID=e\n",

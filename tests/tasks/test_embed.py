@@ -137,10 +137,16 @@ def content(path):
     return {str(one.relative_to(path)): one.read_bytes() for one in files}
 
 
-@pytest.mark.parametrize("layer", [4, -5, "last"])
+@pytest.mark.parametrize("layer", [4, -5])
 def test_a_layer_that_is_not_there(tiny, layer):
     with pytest.raises(ModelError, match=rf"random-dense has no layer {layer}: layers go from 0 .* to 3, or 'all'"):
         embed(tiny, SEQUENCES, layer=layer)
+
+
+@pytest.mark.parametrize("layer", ["last", 1.0, True])
+def test_a_layer_that_is_no_number_is_refused_before_the_model_is_loaded(layer):
+    with pytest.raises(InputError, match=r"layer must be a whole number or 'all'"):
+        embed("no-such-model", SEQUENCES, layer=layer)
 
 
 def test_the_context_is_the_models_unless_a_shorter_one_is_asked_for(tiny):

@@ -10,6 +10,7 @@ import genolm
 from genolm.engine.result import Estimate
 from genolm.engine.summary import provenance_path
 from genolm.errors import DataWarning, InputError
+from genolm.tasks.report.sections import REASONS
 from genolm.tasks.variant_calls import REMEDIES, Status
 
 from .conftest import ocean_model
@@ -71,11 +72,11 @@ def vcf(contigs, tmp_path_factory):
     return path
 
 
-def test_every_status_without_a_score_has_a_remedy():
+def test_every_status_without_a_score_has_a_remedy_and_a_meaning_in_the_report():
     from typing import get_args
 
     statuses = {name for kind in get_args(Status) for name in get_args(kind) or (kind,)}
-    assert set(REMEDIES) == statuses - {"scored", "flipped"}
+    assert set(REMEDIES) == set(REASONS) == statuses - {"scored", "flipped"}
 
 
 @pytest.mark.filterwarnings("ignore::genolm.errors.DataWarning")

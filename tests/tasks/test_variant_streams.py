@@ -14,7 +14,7 @@ import pysam
 import pysam.bcftools
 import pytest
 
-from genolm.errors import InputError, RunError
+from genolm.errors import DataWarning, InputError, RunError
 from genolm.genome.gff3 import read_genes
 from genolm.tasks.embed import embed
 from genolm.tasks.likelihood import score
@@ -141,6 +141,36 @@ def test_an_existing_output_is_found_before_the_pipe_is_read(tiny, genome_path, 
     (tmp_path / "out.vcf").write_text("mine")
     with pytest.raises(RunError, match="--overwrite"):
         variants(tiny, "-", tmp_path / "out.vcf", genome=genome_path)
+
+
+@pytest.mark.parametrize("read", [embed, score])
+def test_further_columns_of_a_table_come_through_pipes(tiny, pipe, tmp_path, read):
+    content = "sequence\tlabel\nACGTACGT\tx\nTTGACCA\t\nGGGTACC\tz\n"
+    (tmp_path / "t.tsv").write_text(content)
+    expected = read(tiny, tmp_path / "t.tsv")
+    assert expected["label"].to_list() == ["x", None, "z"]
+    assert read(tiny, pipe("p.tsv", content.encode())).equals(expected)
+
+
+def test_a_symbolic_link_is_written_through_by_a_run_through_a_pipe(tiny, vcf, genome_path, pipe, tmp_path):
+    (tmp_path / "place").mkdir()
+    out = tmp_path / "out.vcf.gz"
+    out.symlink_to(tmp_path / "place" / "real.vcf.gz")
+    variants(tiny, pipe("p.vcf", vcf.read_bytes()), out, genome=genome_path, **SMALL)
+    assert out.is_symlink()
+    assert sorted(path.name for path in (tmp_path / "place").iterdir()) == ["real.vcf.gz", "real.vcf.gz.tbi"]
+
+
+def test_warnings_name_the_pipe_and_not_its_copy(tiny, vcf, genome_path, feed):
+    feed(vcf.read_text().replace("<ID=chr1>", "<ID=chr1,length=7>").encode())
+    with pytest.warns(DataWarning, match=r"^standard input: its header gives chr1 7 bases"):
+        variants(tiny, "-", genome=genome_path, **SMALL)
+
+
+def test_intervals_of_another_build_are_warned_about_through_a_pipe_too(tiny, genome_path, pipe, contigs):
+    bed = pipe("p.bed", f"chr1\t5\t{len(contigs['chr1']) + 2}\n".encode())
+    with pytest.warns(DataWarning, match=rf"^{bed}: 1 of 1 intervals end after the last base of their contig"):
+        embed(tiny, bed, genome=genome_path)
 
 
 def test_sequences_and_intervals_come_through_pipes(tiny, genome_path, pipe, vcf):

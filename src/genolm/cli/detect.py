@@ -125,9 +125,7 @@ def apply(
     *,
     model: Annotated[
         str | None,
-        typer.Option(
-            metavar="MODEL", help="Where the detector's model lies now, if elsewhere.", autocompletion=model_names
-        ),
+        typer.Option(metavar="MODEL", help="The detector's model, if it was moved.", autocompletion=model_names),
     ] = None,
     with_prompt: Annotated[bool, typer.Option("--with-prompt", help="Keep the prompts that headers name.")] = False,
     settings: dict[str, Any],

@@ -15,8 +15,8 @@ from typing import Any
 
 import typer
 
-from genolm.engine.atomic import is_disk_full
 from genolm.errors import GenolmError, ResourceError, RunError
+from genolm.files.disk import is_disk_full
 from genolm.files.names import shown_path
 
 INTERRUPTED = 130  # 128 + SIGINT

@@ -23,7 +23,7 @@ from genolm.cli.options import (
     at_least,
     bulk,
 )
-from genolm.cli.reporter import Reporter, tell
+from genolm.cli.reporter import Reporter, quietly, tell
 
 app = typer.Typer(
     name="explain",
@@ -59,7 +59,7 @@ def memory(
 ) -> Path:
     """How strongly a k-mer memory writes at each base.
 
-    Beside random tables. Writes tables, a bigWig for each layer and quantity, and a heat map of each region.
+    Compared with random tables. Writes tables, a bigWig for each layer and quantity, and a heat map of each region.
     """
     from genolm.tasks.explain.memory import explain_memory as function
 
@@ -84,9 +84,9 @@ def lens(
     tables: Tables = "tsv",
     settings: dict[str, Any],
 ) -> Path:
-    """After which layer a model has made up its mind (LogitLens).
+    """Predictions read out after every layer (logit lens).
 
-    Beside random weights.
+    Compared with random weights.
     """
     from genolm.tasks.explain.lens import explain_lens as function
 
@@ -109,9 +109,9 @@ def experts(
     tables: Tables = "tsv",
     settings: dict[str, Any],
 ) -> Path:
-    """Which experts classes of bases go to.
+    """Which experts each class of bases is routed to.
 
-    Beside moved labels and random weights.
+    Compared with moved labels and random weights.
     """
     from genolm.tasks.explain.experts import explain_experts as function
 
@@ -132,7 +132,7 @@ def tables(
 ) -> None:
     """What the k-mer tables hold: neighbours, strands, codons.
 
-    Beside random tables.
+    Compared with random tables.
     """
     from genolm.tasks.explain.tables import explain_tables as function
 
@@ -162,9 +162,9 @@ def attribution(
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
-    """Which bases a prediction listens to.
+    """Which bases a prediction depends on.
 
-    By mutagenesis and by gradient × input, beside nulls. At most 1,000 bases of a sequence.
+    By mutagenesis and by gradient × input, compared with nulls. At most 1,000 bases of a sequence.
     """
     from genolm.tasks.explain.attribution import explain_attribution as function
 
@@ -177,18 +177,19 @@ def attribution(
         "device": device,
         "dtype": dtype,
     }
-    function(
-        model,
-        inputs,
-        out,
-        position=position,
-        genes=genes,
-        seed=seed,
-        tables=tables,
-        overwrite=overwrite,
-        progress=reporter,
-        **words,
-    )
+    with quietly(quiet):
+        function(
+            model,
+            inputs,
+            out,
+            position=position,
+            genes=genes,
+            seed=seed,
+            tables=tables,
+            overwrite=overwrite,
+            progress=reporter,
+            **words,
+        )
     reporter.close(out, None)
 
 

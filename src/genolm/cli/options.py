@@ -108,9 +108,7 @@ BatchTokens = Annotated[
         help="Tokens in one batch; default 16,384 on a CPU, 131,072 elsewhere, halved until they fit free memory.",
     ),
 ]
-Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="No progress bar, no summary and no warning of what the summary tells.")
-]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no summary, no warnings about the data.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is already there.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 

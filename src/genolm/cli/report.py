@@ -9,6 +9,7 @@ import typer
 
 from genolm.cli.errors import reported
 from genolm.cli.options import Overwrite, Quiet, RequiredReference, at_least
+from genolm.cli.reporter import quietly, tell
 
 
 def report(
@@ -47,20 +48,20 @@ def report(
     """
     from genolm.tasks.report import report as function
 
-    function(
-        variants,
-        out,
-        genome=genome,
-        genes=genes,
-        tracks=tracks,
-        label=label,
-        field=field,
-        rows=rows,
-        title=title,
-        overwrite=overwrite,
-    )
-    if not quiet:
-        typer.echo(f"wrote {out}", err=True)
+    with quietly(quiet):
+        function(
+            variants,
+            out,
+            genome=genome,
+            genes=genes,
+            tracks=tracks,
+            label=label,
+            field=field,
+            rows=rows,
+            title=title,
+            overwrite=overwrite,
+        )
+    tell(None, out, quiet=quiet)
 
 
 COMMAND = reported(report)

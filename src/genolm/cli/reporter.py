@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Reporter:
-    """The progress of a verb: a bar on standard error where that is a terminal; keeps what the run came to.
+    """The progress of a verb: a bar on standard error where that is a terminal; keeps the outcome of the run.
 
     Args:
         quiet: show nothing.
@@ -49,7 +49,7 @@ class Reporter:
         self._shown.stop()
 
     def conclude(self, outcome: Result | Estimate) -> None:
-        """Keep what the run came to."""
+        """Keep the outcome of the run."""
         self._outcome = outcome
 
     def close(self, out: Path, shard: str | None) -> None:
@@ -65,7 +65,7 @@ class Reporter:
 
 
 def tell(summary: Summary | str | None, out: Path, *, quiet: bool = False) -> None:
-    """The closing lines of a verb on standard error: what it did, and what it wrote."""
+    """Print the closing lines of a verb on standard error: what it did, and what it wrote."""
     if summary is not None:
         say(str(summary), quiet=quiet)
     if str(out) != "-":
@@ -73,14 +73,14 @@ def tell(summary: Summary | str | None, out: Path, *, quiet: bool = False) -> No
 
 
 def say(text: str, *, quiet: bool = False) -> None:
-    """One line on standard error, unless the verb is quiet."""
+    """Print one line on standard error, unless the verb is quiet."""
     if not quiet:
         typer.echo(text, err=True)
 
 
 @contextmanager
 def quietly(quiet: bool) -> Iterator[None]:
-    """A block in which, if the verb is quiet, warnings about its data are not shown; others are."""
+    """Hide warnings about the data (`DataWarning`) inside the block if the verb is quiet; others are shown."""
     with warnings.catch_warnings():
         if quiet:
             warnings.simplefilter("ignore", DataWarning)

@@ -19,7 +19,7 @@ def scan(
         str | None,
         typer.Option(
             metavar="MODEL",
-            help="A second model, whose surprise is taken from the first's.",
+            help="A second model, whose surprise is subtracted from the first's.",
             autocompletion=model_names,
         ),
     ] = None,

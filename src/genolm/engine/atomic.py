@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,9 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from genolm.errors import ResourceError, RunError
+from genolm.files.disk import is_disk_full
 from genolm.files.names import partial_path, partial_paths, through_link
-
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
@@ -45,13 +43,6 @@ def disk_full_named(path: Path) -> Iterator[None]:
             message = f"{path}: the disk is full; what was finished is kept: free space and run again with --resume"
             raise ResourceError(message) from error
         raise
-
-
-def is_disk_full(error: BaseException) -> bool:
-    """Whether the error says that no space, or no quota, is left."""
-    if isinstance(error, OSError) and error.errno in _FULL:
-        return True
-    return any(f"{word} {number}" in str(error).lower() for word in ("os error", "errno") for number in _FULL)
 
 
 def make_folder(folder: Path, *, there: bool = False, named: Path | None = None) -> None:

@@ -36,7 +36,7 @@ class Progress(Protocol):
 
 @runtime_checkable
 class Listener(Protocol):
-    """A progress that is also handed what the run came to."""
+    """A progress that also receives the outcome of the run."""
 
     def conclude(self, outcome: Result | Estimate) -> None:
         """The run ended well; of a dry run, its estimate."""
@@ -44,7 +44,7 @@ class Listener(Protocol):
 
 
 def hand_over(progress: Progress, outcome: Result | Estimate) -> None:
-    """Gives what a run came to, to a progress that takes it."""
+    """Pass the outcome of a run to a progress that accepts it."""
     if isinstance(progress, Listener):
         progress.conclude(outcome)
 

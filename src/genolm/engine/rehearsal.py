@@ -25,7 +25,7 @@ SECONDS = 10.0
 """How long is measured, about; a single window is always measured whole."""
 
 _SAMPLES = 5  # stretches of the input that are measured
-_GROWTH = 2.0  # a stretch may have so many times the tokens of the last one, if time is running out
+_GROWTH = 2.0  # a stretch may always have this many times the tokens of the last one
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Sample:
 def rehearse(
     task: Task[Any, Any], model: Model, order: Order | None, token_budget: int | None, progress: Progress
 ) -> Estimate:
-    """Reads and checks the input, and measures a few batches; ``order`` is None for a run in memory.
+    """Read and check the input, and measure a few batches; ``order`` is None for a run in memory.
 
     Raises:
         InputError: for items that cannot be used.
@@ -87,7 +87,7 @@ def rehearse(
 
 
 def spread(task: Task[Any, Any], plan: Plan, todo: Sequence[int], tokens: int) -> list[list[Any]]:
-    """Stretches of consecutive items, of about so many tokens each, spread evenly over the parts to be computed."""
+    """Return stretches of consecutive items, of about ``tokens`` tokens each, spread evenly over the parts to do."""
     total = sum(plan.costs[number] for number in todo)
     starts = [max(0, total * (2 * number + 1) // (2 * _SAMPLES) - tokens // 2) for number in range(_SAMPLES)]
     stretches: list[list[Any]] = [[]]
@@ -106,7 +106,7 @@ def spread(task: Task[Any, Any], plan: Plan, todo: Sequence[int], tokens: int) -
 
 
 def measured(batcher: Batcher, stretches: Sequence[Sequence[Any]]) -> list[Sample]:
-    """Times the stretches one after the other: the first window alone, then as much of each as the time allows."""
+    """Time the stretches one after the other: the first window alone, then as much of each as the time allows."""
     samples: list[Sample] = []
     tokens, spent = 1, 0.0
     for stretch in stretches:
@@ -125,7 +125,7 @@ def measured(batcher: Batcher, stretches: Sequence[Sequence[Any]]) -> list[Sampl
 
 
 def _timed(batcher: Batcher, items: Sequence[Any], limit: int) -> Sample:
-    """One stretch, or so much from its beginning as makes ``limit`` tokens of windows, at least one."""
+    """Time one stretch, or its first windows up to ``limit`` tokens (at least one window)."""
     task, model = batcher.task, batcher.model
     cost = sum(map(task.cost, items))
     began = time.perf_counter()
@@ -146,7 +146,7 @@ def _timed(batcher: Batcher, items: Sequence[Any], limit: int) -> Sample:
 
 
 def _first(windows: Sequence[Window], lengths: Sequence[int], limit: int) -> Iterator[Window]:
-    """Windows from the first on, until they have so many tokens."""
+    """Yield windows from the first on, until they have ``limit`` tokens."""
     tokens = 0
     for window, length in zip(windows, lengths):
         if tokens >= limit:
@@ -156,7 +156,7 @@ def _first(windows: Sequence[Window], lengths: Sequence[int], limit: int) -> Ite
 
 
 def _rate(samples: Sequence[Sample]) -> float:
-    """Seconds for a token, from the samples that come nearest to the batches of the run."""
+    """Return the seconds for a token, from the samples that are most like the batches of the run."""
     most = max((sample.tokens for sample in samples), default=0)
     near = [sample for sample in samples if sample.tokens * 2 >= most]
     weight = sum(sample.tokens for sample in near)

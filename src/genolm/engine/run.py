@@ -89,20 +89,20 @@ def dry_run(
     token_budget: int | None = None,
     progress: Progress | bool | None = None,
 ) -> Estimate:
-    """Says what :func:`run` would do, and how long it would take, without writing anything.
+    """Estimate what :func:`run` would do and how long it would take, without writing anything.
 
-    The input is read and checked whole. A few batches, spread evenly over what is left to compute, go through the
-    model for about ten seconds; the time of the others is taken from them.
+    The whole input is read and checked. A few batches, spread evenly over what is left to compute, go through the model
+    for about ten seconds; the total time is extrapolated from them.
 
     Args:
-        task: as for :func:`run`, and so are the others.
-        model: likewise.
-        out: likewise; with ``resume``, or a shard, only the parts that are not there yet count.
-        resume: likewise.
-        shard: likewise.
-        overwrite: likewise.
-        token_budget: likewise.
-        progress: is told of smaller batches, and handed the estimate.
+        task: as for :func:`run`.
+        model: as for :func:`run`.
+        out: as for :func:`run`; with ``resume`` or ``shard``, only missing parts count.
+        resume: as for :func:`run`.
+        shard: as for :func:`run`.
+        overwrite: as for :func:`run`.
+        token_budget: as for :func:`run`.
+        progress: receives notes on smaller batches, and the estimate.
 
     Raises:
         InputError: for items that cannot be used.

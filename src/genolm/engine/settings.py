@@ -18,9 +18,9 @@ _LONGEST = 65_536  # characters of JSON; longer values are data rather than a se
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """Stands for a table, an array or a very long value of which a manifest keeps the digest alone.
+    """A placeholder for a table, an array or a very long value, of which the manifest keeps only the digest.
 
-    Joining parts does not need the values; whatever does is told that they are gone.
+    Merging parts does not need the values; iterating over them raises `RunError`.
 
     Attributes:
         digest: SHA-256 of the content.

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     import polars as pl
 
 FOLDER_MARK = "provenance.json"
-"""The file that tells, in an output which is a folder, that genolm wrote it: only such a folder is ever replaced."""
+"""The file that marks an output folder as written by genolm: only such a folder is ever replaced."""
 
 TOLERATED = 0.05
-"""Share of items without a result up to which nothing is said."""
+"""Largest share of items without a result that causes no warning."""
 
 Counts = Mapping[str, int]
 _PLURAL = re.compile(r"(?<=\w)s\b")
@@ -65,11 +65,11 @@ class Summary:
         return f"{text}; {results}" if results else text
 
     def counts(self) -> dict[str, int]:
-        """All numbers by name, as they stand in the provenance."""
+        """Return all numbers by name, as they are written to the provenance."""
         return {**self.inputs, **self._ordered, **self.results}
 
     def warning(self) -> str | None:
-        """A warning when more than 5 % of the items have no result: how many, why most of them, and what helps."""
+        """Return a warning when more than 5 % of the items have no result: how many, the main reason, and a remedy."""
         lacking = {name: count for name, count in self._ordered.items() if name in self.remedies and count}
         total, without = sum(self.outcomes.values()), sum(lacking.values())
         if without <= TOLERATED * total:
@@ -88,7 +88,7 @@ class Summary:
 
 @runtime_checkable
 class Counting(Protocol):
-    """A task that says what one part's rows amount to."""
+    """A task that counts the rows of one part."""
 
     def count(self, rows: pl.DataFrame) -> Summary:
         """The numbers of one part; also of a part without rows."""
@@ -97,19 +97,19 @@ class Counting(Protocol):
 
 @runtime_checkable
 class Concluding(Protocol):
-    """A task of which more is to be said once its output is made."""
+    """A task whose counts are complete only once its output is made."""
 
     def conclude(self, counted: Summary, made: Any) -> Summary:
-        """The numbers of the run, from those of its rows and from the output: its path, or what `collect` gave."""
+        """Return the counts of the run, from those of its rows and the output: its path, or what `collect` gave."""
         ...
 
 
 @runtime_checkable
 class Described(Protocol):
-    """A task that says how its output was made."""
+    """A task that describes how its output was made."""
 
     def metadata(self) -> dict[str, str]:
-        """Everything that says so, by name."""
+        """Return the settings that made the output, by name."""
         ...
 
 
@@ -133,7 +133,7 @@ class Tally:
             yield frame
 
     def summary(self, made: Any) -> Summary:
-        """What the run did; ``made`` is the output's path, or what was collected."""
+        """Return what the run did; ``made`` is the output's path, or what was collected."""
         counted = reduce(add, self._parts) if self._parts else Summary({unit(self._task): self._items})
         return self._task.conclude(counted, made) if isinstance(self._task, Concluding) else counted
 
@@ -149,18 +149,18 @@ def unit(task: Any) -> str:
 
 
 def warn_of(summary: Summary) -> None:
-    """Warns, as `DataWarning`, when too many items have no result."""
+    """Warn, as `DataWarning`, when too many items have no result."""
     if text := summary.warning():
         warnings.warn(text, DataWarning, stacklevel=2)
 
 
 def provenance_path(out: Path) -> Path:
-    """Where it is written how an output which is a file was made: ``OUT.provenance.json``."""
+    """Return the path of the record beside an output file, ``OUT.provenance.json``."""
     return out.with_name(f"{out.name}.provenance.json")
 
 
 def write_counts(task: Any, out: Path, summary: Summary) -> None:
-    """Writes the counts into the provenance, as ``counts``: inside of a folder, beside a file."""
+    """Write the counts into the provenance, as ``counts``: inside a folder, beside a file."""
     inside = out / FOLDER_MARK
     if inside.is_file():
         _write(inside, json.loads(inside.read_text("utf-8")), summary)

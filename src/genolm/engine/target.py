@@ -21,11 +21,14 @@ if TYPE_CHECKING:
     from genolm.engine.task import Task
 
 __all__ = [
-    "FOLDER_MARK", "assemble", "beside", "check_beside", "check_place", "check_target", "refuse_inputs", "write",
+    "FOLDER_MARK", "INDEXES", "assemble", "beside", "check_beside", "check_place", "check_target", "refuse_inputs",
+    "refuse_replacing", "write",
 ]  # fmt: skip
 
+INDEXES = (".tbi", ".csi")
+"""Endings of the indexes that are written beside a VCF or BCF, and that never outlive it."""
+
 _LAST = (MANIFEST, ASSEMBLING)  # while these are there, a killed run knows its own output
-_INDEXES = (".tbi", ".csi")  # written beside a VCF or BCF; they never outlive it
 _DEVICES = ("/dev", "/dev/fd", "/proc/self/fd")
 
 
@@ -57,8 +60,10 @@ def check_place(out: Path, longest: str) -> None:
         longest: the longest name that is needed beside it.
 
     Raises:
-        RunError: as :func:`check_target` does, but for an output that exists.
+        RunError: standard output (``-``), and what :func:`check_target` refuses but an output that exists.
     """
+    if str(out) == "-":
+        raise RunError("cannot write to standard output here; name a file or folder")
     _check_name(out, longest)
     _check_folder(out, through_link(out).parent)
     if is_folder(out) and out.suffix.lower() != ".zarr" and not (out / FOLDER_MARK).is_file():
@@ -88,10 +93,26 @@ def refuse_inputs(task: Task[Any, Any], out: Path) -> None:
     Raises:
         RunError: when the output, or a file beside it, is one of the task's inputs.
     """
-    for path in (out, *beside(task, out)):
-        for source in task.inputs():
-            if _same(path, source):
-                raise RunError(f"{path} is an input of this run too ({source}); choose another output")
+    refuse_replacing(task.inputs(), out, *beside(task, out))
+
+
+def refuse_replacing(sources: Iterable[Path | str | None], *outputs: Path) -> None:
+    """Raise an error where an output would replace a file that is read, or a folder with such a file in it.
+
+    Args:
+        sources: what is read; None for an input that was not given.
+        outputs: what is written.
+
+    Raises:
+        RunError: an output is one of the sources, under this name or another one, or a folder that holds one.
+    """
+    read = [Path(source) for source in sources if source is not None]
+    for out in outputs:
+        for source in read:
+            if _same(out, source):
+                raise RunError(f"{out} is an input of this run too ({source}); choose another output")
+            if _holds(out, source):
+                raise RunError(f"{out} holds an input of this run ({source}); choose another output")
 
 
 def beside(task: Task[Any, Any], out: Path) -> tuple[Path, ...]:
@@ -120,7 +141,7 @@ def assemble(
         RunError: when the task wrote nothing.
     """
     (folder.path / ASSEMBLING).touch()
-    for path in (out, *beside(task, out), *(out.with_name(f"{out.name}{ending}") for ending in _INDEXES)):
+    for path in (out, *beside(task, out), *(out.with_name(f"{out.name}{ending}") for ending in INDEXES)):
         sweep(path)
     summary = write(task, frames, out, items)
     _take_away(folder.path)
@@ -129,7 +150,7 @@ def assemble(
 
 
 def write(task: Task[Any, Any], frames: Iterator[pl.DataFrame], out: Path, items: int) -> Summary:
-    """Lets the task write the artefact, and the counts of its rows into the provenance.
+    """Let the task write the artefact, and write the counts of its rows into the provenance.
 
     Raises:
         ResourceError: when the disk is full.
@@ -146,7 +167,7 @@ def write(task: Task[Any, Any], frames: Iterator[pl.DataFrame], out: Path, items
 
 
 def _take_away(folder: Path) -> None:
-    """Removes the parts. On NFS the open lock file keeps the folder until it is closed; then `locked` removes it."""
+    """Remove the parts. On NFS the open lock file keeps the folder until it is closed; then `locked` removes it."""
     for place in sorted(folder.iterdir(), key=lambda place: place.name in _LAST):
         remove(place)
     with suppress(OSError):
@@ -186,6 +207,11 @@ def _same(path: Path, other: Path) -> bool:
         return path.samefile(other)
     except OSError:
         return False
+
+
+def _holds(folder: Path, path: Path) -> bool:
+    """Whether a path lies somewhere in an existing folder."""
+    return is_folder(folder) and Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def _ours(folder: PartsFolder) -> bool:

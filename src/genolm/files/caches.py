@@ -1,4 +1,4 @@
-"""Folders of the user's own for what can be made or fetched again."""
+"""Per-user folders for files that can be made or downloaded again."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from genolm.errors import InputError
 
 MARK = ".partial-"
-_LONGEST = 255  # bytes of a file name, where the file system does not tell
+_LONGEST = 255  # bytes of a file name, where the file system does not say
 _KEPT = 64  # bytes of the end of a shortened name, so that its suffixes stay
 
 

@@ -1,4 +1,4 @@
-"""Pointers of Git LFS: small text files that stand for large ones until those are fetched."""
+"""Pointers of Git LFS: small text files that are placeholders for large files until those are downloaded."""
 
 from __future__ import annotations
 

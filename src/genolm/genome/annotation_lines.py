@@ -9,7 +9,7 @@ from typing import Literal
 from urllib.parse import unquote
 
 from genolm.errors import InputError
-from genolm.genome.interval import Interval
+from genolm.genome.interval import Interval, is_coordinate
 from genolm.genome.lines import placed, text_lines
 
 Form = Literal["GTF", "GFF3"]
@@ -53,13 +53,13 @@ def feature_interval(columns: list[str], path: Path, number: int, form: str = "G
     """Return where a line of nine columns lies, on ``+`` if it has no strand (see `UNSTRANDED`).
 
     Raises:
-        InputError: a contig name of several words, a position that is no number or out of order, another strand;
-            names file and line.
+        InputError: a contig name of several words, a position that is not a whole number or is out of order, another
+            strand; names file and line.
     """
-    try:
-        start, end = int(columns[3]), int(columns[4])
-    except ValueError as error:
-        raise InputError(f"a {form} position is no number", file=path, line=number, value=columns[3:5]) from error
+    positions = [text.strip() for text in columns[3:5]]
+    if not all(is_coordinate(text.removeprefix("-")) for text in positions):
+        raise InputError(f"a {form} position must be a whole number", file=path, line=number, value=columns[3:5])
+    start, end = map(int, positions)
     if not 1 <= start <= end:
         raise InputError(f"a {form} feature needs 1 <= start <= end", file=path, line=number, value=columns[3:5])
     strand = columns[6].strip()

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genolm.errors import InputError
-from genolm.genome.interval import Interval
+from genolm.genome.interval import Interval, is_coordinate
 from genolm.genome.lines import text_lines
 
-_MOST_DIGITS = 18
 _SKIPPED = ("#", "track ", "track\t", "browser ", "browser\t")
 
 
@@ -62,6 +61,6 @@ def _record(line: str, number: int, path: Path) -> BedRecord:
 
 
 def _coordinate(text: str, number: int, path: Path) -> int:
-    if not text.strip().isdecimal() or len(text.strip()) > _MOST_DIGITS:
+    if not is_coordinate(text.strip()):
         raise InputError("start and end of a BED line are whole numbers from 0 up", file=path, line=number, value=text)
     return int(text)

@@ -20,11 +20,14 @@ from genolm.genome.annotation_lines import (
     within_circle,
 )
 from genolm.genome.fasta import Genome
-from genolm.genome.flat_files import UNREAD, FlatFeature, flat_format, read_flat_file
+from genolm.genome.flat_files import UNREAD, FlatFeature, read_flat_file
+from genolm.genome.formats import uncompressed_suffix
+from genolm.genome.gff3 import GFF3_ENDINGS, GTF_ENDING
 from genolm.genome.interval import Interval
 from genolm.genome.left_out import LeftOut
 from genolm.genome.records import read_fasta
 from genolm.genome.sequence import reverse_complement, upper_dna
+from genolm.genome.sequence_files import flat_form
 
 _ORDER = "TCAG"
 _STANDARD = "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG"
@@ -92,22 +95,22 @@ def read_coding(path: str | Path, genome: str | Path | None = None, code: int = 
             ``transcript_id``.
     """
     path = Path(path)
-    name = path.name.lower().removesuffix(".gz").removesuffix(".bgz")
-    if flat_format(path):
-        yield from _of_flat_file(path, code)
-    elif name.endswith((".gff3", ".gff", ".gtf")):
+    ending = uncompressed_suffix(path)
+    if form := flat_form(path):
+        yield from _of_flat_file(path, form, code)
+    elif ending in (*GFF3_ENDINGS, GTF_ENDING):
         if genome is None:
             raise InputError("coordinates of genes need the genome (--genome)", file=path)
         with Genome(genome) as bases:
-            yield from _of_lines(path, bases, code, "GTF" if name.endswith(".gtf") else "GFF3")
+            yield from _of_lines(path, bases, code, "GTF" if ending == GTF_ENDING else "GFF3")
     else:
         for flat in read_fasta(path, partial(upper_dna, iupac="N")):
             yield CodingSequence(flat.id, flat.sequence, code)
 
 
-def _of_flat_file(path: Path, code: int) -> Iterator[CodingSequence]:
+def _of_flat_file(path: Path, form: str, code: int) -> Iterator[CodingSequence]:
     left_out, kept = LeftOut(path), 0
-    for record in read_flat_file(path):
+    for record in read_flat_file(path, form=form):
         bases = record.sequence
         for feature in record.features:
             try:
@@ -209,7 +212,7 @@ class _Joined:
         sequence = "".join(self._bases(part, genome) for part in parts)[_skipped(lines) :]
         number = told.get("transl_table", str(code))
         if not number.isdecimal():
-            raise _UnusableError("a transl_table that is no number", value=number)
+            raise _UnusableError("a transl_table that is not a number", value=number)
         names = (told.get("locus_tag"), told.get("protein_id"), told.get("Name")) if form == "GFF3" else ()
         own = next(filter(None, names), name)
         return CodingSequence(own, sequence, int(number), _place(parts), _is_whole(lines, told), self.lines[0].number)
@@ -229,7 +232,7 @@ class _Joined:
         return lines[::-1] if lines[0].part.strand == "-" else lines
 
     def _from_origin(self, lines: list[_Line]) -> list[_Line]:
-        """Lines of a sequence over the origin of a circle, written as its two ends, begin behind the widest gap."""
+        """Order the lines of a sequence across the origin of a circle: it begins after the widest gap."""
         ends = lines[0].part.start == 0 and lines[-1].part.end == self.circle
         if len(lines) < 2 or not ends:
             return lines
@@ -278,5 +281,5 @@ def _place(parts: tuple[Interval, ...]) -> str:
 
 def _number(text: str, name: str) -> int:
     if not text.isdecimal():
-        raise InputError(f"a {name} that is no number", value=text)
+        raise InputError(f"a {name} that is not a number", value=text)
     return int(text)

@@ -27,7 +27,7 @@ def warn_of_lengths(path: object, genome: Genome | Path | None) -> None:
     their contig. Nothing is said of other files, of values in memory, and of contigs that the genome does not have.
 
     Args:
-        path: the file; whatever else is not looked at.
+        path: the file; anything that is not a path is ignored.
         genome: what it is read with; None for nothing.
 
     Raises:
@@ -40,7 +40,7 @@ def warn_of_lengths(path: object, genome: Genome | Path | None) -> None:
 
 
 def contradiction(path: Path, genome: Genome) -> str | None:
-    """What a file says otherwise than the genome, in words; None when nothing is."""
+    """Return in words where a file contradicts the genome; None where it does not."""
     match uncompressed_suffix(path):
         case ".vcf" | ".bcf":
             return _other_lengths(dict(_header_lengths(path)), genome, "its header gives")

@@ -14,7 +14,6 @@ import pysam
 
 from genolm.errors import InputError
 from genolm.genome.contig_names import ContigNames
-from genolm.genome.contig_names import contig_alias as contig_alias  # other floors import it from here
 from genolm.genome.fasta_index import index_files, quiet_htslib
 from genolm.genome.interval import Interval
 from genolm.genome.lines import placed

@@ -17,6 +17,7 @@ from genolm.errors import InputError
 from genolm.files.caches import temporary_cache, user_cache
 from genolm.files.names import as_argument, check_openable, is_file, longest_name, name_bytes, partial_path
 from genolm.genome.file_state import FileState, file_state
+from genolm.genome.formats import flat_form_of_line
 from genolm.genome.index_check import MisfitError, check_index
 from genolm.genome.lines import check_whole, compression, open_bytes, text_lines
 
@@ -149,7 +150,7 @@ def _check_readable(path: Path, kind: str) -> None:
     if kind == "bgzip":
         check_whole(path)
     for number, line in text_lines(path):
-        if line.startswith(("LOCUS  ", "ID   ")):
+        if flat_form_of_line(line):
             raise InputError("is GenBank or EMBL; a reference genome must be FASTA, plain or bgzip", file=path)
         if line.strip() and not line.startswith(">"):
             raise InputError("not FASTA: a record starts with '>'", file=path, line=number, value=line[:40])

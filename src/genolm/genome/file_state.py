@@ -1,4 +1,4 @@
-"""What tells that a file may have changed since it was read."""
+"""Detecting that a file may have changed since it was read."""
 
 from __future__ import annotations
 

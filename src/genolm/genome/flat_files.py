@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from genolm.errors import GenolmError, InputError
+from genolm.genome.formats import uncompressed_suffix
 from genolm.genome.interval import Interval
 from genolm.genome.left_out import LeftOut
 from genolm.genome.lines import placed, text_lines
@@ -111,7 +112,7 @@ class FlatRecord:
 
 def flat_format(path: Path) -> str | None:
     """``"GenBank"`` or ``"EMBL"`` by the ending of a file's name, which ``.gz`` may follow; None for any other."""
-    return FORMATS.get(Path(path.name.lower().removesuffix(".gz").removesuffix(".bgz")).suffix)
+    return FORMATS.get(uncompressed_suffix(path))
 
 
 def letter_line(record: FlatRecord, position: int) -> int:

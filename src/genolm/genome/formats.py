@@ -25,6 +25,7 @@ _ENDINGS: dict[str, FileFormat] = {
     ".tsv": "table", ".csv": "table", ".txt": "table",
     ".parquet": "parquet",
 }  # fmt: skip
+_FLAT = {"LOCUS  ": "GenBank", "ID   ": "EMBL"}
 _COMPRESSED = (".gz", ".bgz", ".bgzf")
 
 
@@ -34,6 +35,11 @@ def uncompressed_suffix(path: Path) -> str:
     while suffixes and suffixes[-1] in _COMPRESSED:
         suffixes.pop()
     return suffixes[-1] if suffixes else ""
+
+
+def flat_form_of_line(first: str) -> str | None:
+    """Return ``"GenBank"`` or ``"EMBL"`` for a file whose first line begins like theirs; None for others."""
+    return next((form for beginning, form in _FLAT.items() if first.startswith(beginning)), None)
 
 
 def known_format(path: Path) -> FileFormat | None:

@@ -1,14 +1,13 @@
 """Columns of a user's table that genolm does not read itself, such as labels and groups, to be kept in its outputs.
 
-Values that are missing (empty, ``NA``, ``NaN`` or ``nan`` in text; None or NaN in memory) stay missing. Types survive:
-those of parquet and of tables in memory are kept, and a column of a text table holds whole numbers, numbers or
-true/false if all of its values are such (``007`` and whole numbers of more than 18 digits are texts). Dates and other
-types without a counterpart in every output become texts; columns of lists and the like are left out, with a warning.
+Missing values (see `genolm.genome.tables.present`) stay missing. Types survive: those of parquet and of tables in
+memory are kept, and a column of a text table holds whole numbers, numbers or true/false if all of its values are such
+(``007`` and whole numbers of more than 18 digits are texts). Dates and other types without a counterpart in every
+output become texts; columns of lists and the like are left out, with a warning.
 """
 
 from __future__ import annotations
 
-import math
 import re
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -18,12 +17,11 @@ from typing import Any
 
 import polars as pl
 
-from genolm.genome.tables import known_places, read_every_column
+from genolm.genome.tables import known_places, present, read_every_column
 
 PREFIX = "input_"
-"""Put before the name of a column that genolm's own output has too."""
+"""Prefix of a column whose name genolm's own output uses too."""
 
-_MISSING = frozenset(("", "NA", "NaN", "nan"))
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})").fullmatch
 _NUMBER = re.compile(r"-?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][+-]?[0-9]+)?").fullmatch
 _TRUTH = {"true": True, "false": False}
@@ -52,11 +50,11 @@ class FurtherColumn:
 
     def value(self, value: Any) -> Any:
         """Return a value of the table as it is written; None for a missing one."""
-        if _is_missing(value):
+        if present(value) is None:
             return None
-        return (
-            value if not isinstance(value, str) and self.dtype != "String" else _CONVERTED.get(self.dtype, str)(value)
-        )
+        if not isinstance(value, str) and self.dtype != "String":
+            return value
+        return _CONVERTED.get(self.dtype, str)(value)
 
 
 def further_columns(source: Any, used: Collection[str], own: Collection[str]) -> tuple[FurtherColumn, ...]:
@@ -106,12 +104,6 @@ def further_series(columns: Sequence[FurtherColumn], rows: Sequence[tuple[Any, .
     }
 
 
-def _is_missing(value: Any) -> bool:
-    if value is None or (isinstance(value, str) and value.strip() in _MISSING):
-        return True
-    return (isinstance(value, float) and math.isnan(value)) or type(value).__name__ in ("NAType", "NaTType")
-
-
 def _truth(text: str) -> bool:
     return _TRUTH[text.strip().lower()]
 
@@ -140,7 +132,7 @@ def _types(source: Any, places: Sequence[int], rows: Iterable[tuple[int, Sequenc
     kinds: list[set[str]] = [set() for _ in places]
     for _, row in rows:
         for kind, place in zip(kinds, places):
-            if not _is_missing(row[place]):
+            if present(row[place]) is not None:
                 kind.add(_kind(row[place]))
     return [_common(kind) for kind in kinds]
 

@@ -24,6 +24,7 @@ from genolm.genome.annotation_lines import (
 )
 from genolm.genome.contig_names import ContigNames
 from genolm.genome.flat_files import FORMATS, flat_format, read_flat_file
+from genolm.genome.formats import uncompressed_suffix
 from genolm.genome.interval import Interval
 from genolm.genome.left_out import LeftOut
 from genolm.genome.lines import placed
@@ -154,7 +155,7 @@ def read_gene_map(path: str | Path) -> GeneMap:
             read: they are left out.
     """
     path = Path(path)
-    ending = Path(path.name.lower().removesuffix(".gz").removesuffix(".bgz")).suffix
+    ending = uncompressed_suffix(path)
     if ending in _LINES:
         circles: dict[str, int] = {}
         genes = _collected(path, _line_features(path, "GTF" if ending == ".gtf" else "GFF3", circles))

@@ -86,8 +86,8 @@ def read_gtf(path: str | Path) -> Iterator[Transcript]:
     files, the coding features are its exons.
 
     Raises:
-        InputError: a line without nine columns, a position that is no number, or no transcript that can be used; names
-            file and line.
+        InputError: a line without nine columns, a position that is not a whole number, or no transcript that can be
+            used; names file and line.
 
     Warns:
         UserWarning: once, of features without ``transcript_id`` and of transcripts without a strand, on both strands,

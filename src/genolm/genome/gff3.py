@@ -7,11 +7,12 @@ from pathlib import Path
 
 from genolm.errors import InputError
 from genolm.genome.annotation_lines import annotation_lines, attributes, note_circle, parents
+from genolm.genome.formats import uncompressed_suffix
 from genolm.genome.genes import PARTS, Draft, Transcript, finished, named_feature, read_gtf
 from genolm.genome.left_out import LeftOut
 
-_GFF3 = (".gff3", ".gff")
-_GTF = (".gtf",)
+GFF3_ENDINGS = (".gff3", ".gff")
+GTF_ENDING = ".gtf"
 
 
 def read_genes(path: str | Path) -> Iterator[Transcript]:
@@ -21,10 +22,10 @@ def read_genes(path: str | Path) -> Iterator[Transcript]:
         InputError: another ending, and whatever :func:`genolm.genome.genes.read_gtf` and :func:`read_gff3` refuse.
     """
     path = Path(path)
-    name = path.name.lower().removesuffix(".gz").removesuffix(".bgz")
-    if name.endswith(_GFF3):
+    ending = uncompressed_suffix(path)
+    if ending in GFF3_ENDINGS:
         return read_gff3(path)
-    if name.endswith(_GTF):
+    if ending == GTF_ENDING:
         return read_gtf(path)
     raise InputError("genes are read from .gtf, .gff3 or .gff, also with .gz", file=path)
 
@@ -38,8 +39,8 @@ def read_gff3(path: str | Path) -> Iterator[Transcript]:
     (all lines of one ``ID``). A transcript over the origin of a circular contig (``Is_circular=true``) is two.
 
     Raises:
-        InputError: a line without nine columns, a position that is no number, or no transcript that can be used; names
-            file and line.
+        InputError: a line without nine columns, a position that is not a whole number, or no transcript that can be
+            used; names file and line.
 
     Warns:
         UserWarning: once, of exons without ``Parent`` and of transcripts without a strand, on both strands, or with

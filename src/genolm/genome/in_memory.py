@@ -1,4 +1,4 @@
-"""Sequences in memory, in whatever form a user holds them, brought to the few forms that are read."""
+"""Normalising sequences in memory: the many forms that users have become the few forms that are read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from genolm.errors import InputError
 from genolm.genome.fasta import Genome
 from genolm.genome.interval import Interval
 from genolm.genome.lines import placed
-from genolm.genome.tables import is_table
+from genolm.genome.tables import SEQUENCE_LETTERS, is_table
 from genolm.genome.variant import Variant
 
 
@@ -37,13 +37,12 @@ sequences, of pairs (name, sequence), or of intervals or variants."""
 Variants = str | os.PathLike[str] | Variant | Frame | Iterable[object]
 """What a function that scores variants takes: the path of a file, a table, or a list of variants."""
 
-_LETTERS = frozenset("ACGTURYSWKMBDHVNacgturyswkmbdhvn")
 _LONGEST_NAME = 255  # of a file, in bytes; what is longer is no name on any system
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A sequence, an interval or a variant under a name of the user's.
+    """A sequence, an interval or a variant with a name that the user chose.
 
     Attributes:
         name: becomes the record's id.
@@ -92,7 +91,7 @@ def _path(given: str | os.PathLike[str]) -> Path:
         return Path(given)
     if text.startswith(">") or "\n" in text:
         raise InputError("text where a path is expected; write it to a FASTA file, and pass its path", value=text)
-    if text and _LETTERS.issuperset(text):
+    if text and SEQUENCE_LETTERS.issuperset(text):
         raise InputError("no such file; pass DNA in a list (in Python) or in a FASTA file", value=text)
     if len(text) > _LONGEST_NAME and "/" not in text:
         raise InputError("too long for the name of a file; pass sequences in a list or in a file", value=text)
@@ -146,7 +145,7 @@ def _refuse_unlistable(inputs: Any) -> None:
         raise InputError("a set has no order; pass a list, or a dict of names and sequences", value=inputs)
     if isinstance(inputs, np.ndarray) and (inputs.ndim != 1 or inputs.dtype.kind not in "OSUT"):
         shown = f"{inputs.dtype} array of shape {inputs.shape}"
-        raise InputError("an array of sequences has one dimension and holds texts, one a sequence", value=shown)
+        raise InputError("an array of sequences must have one dimension and hold one text per sequence", value=shown)
 
 
 def _element(value: Any) -> Any:

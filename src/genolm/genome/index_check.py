@@ -137,7 +137,7 @@ def _check_header(between: bytes, row: _Row, before: int) -> None:
 
 
 def _check_lines(letters: bytes, row: _Row, breaks: int) -> None:
-    """Whole lines of a contig, maybe with its last, hold so many line ends, at the places that the index says."""
+    """Check that whole lines of a contig hold ``breaks`` line ends, where the index expects them."""
     if row.width > _LONGEST_LINE:
         return
     if letters.count(b"\n") != breaks or letters[row.width - 1 :: row.width].count(b"\n") != breaks:

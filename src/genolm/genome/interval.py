@@ -10,7 +10,7 @@ from genolm.errors import InputError
 
 _TEXT = re.compile(r"(?P<chrom>\S+):(?P<start>-?[0-9,]+)-(?P<end>-?[0-9,]+)(?::(?P<strand>[+-]))?")
 _MOST_DIGITS = 18
-"""Of a coordinate: what fits into 64 bits."""
+"""Of a coordinate, so that it fits into 64 bits."""
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -105,6 +105,11 @@ def check_contig_name(name: str) -> None:
     """Raises `InputError` unless ``name`` is a non-empty word without white space."""
     if not isinstance(name, str) or len(name.split()) != 1 or name != name.strip():
         raise InputError("the name of a contig is one word without white space", value=name)
+
+
+def is_coordinate(text: str) -> bool:
+    """Return whether a text is a whole number from 0 up with at most 18 digits, without a sign or separators."""
+    return text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
 
 
 def grouped_number(digits: str, text: str) -> int:

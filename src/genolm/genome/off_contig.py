@@ -47,11 +47,7 @@ class OffContig:
         if self._first is None:
             return
         line, interval, length = self._first
-        which = f"{self.count:,} intervals lie mostly" if self.count > 1 else "1 interval lies mostly"
-        text = (
-            f"{which} beyond the ends of their contig and read N there; here {interval.chrom} has {length:,} bases: "
-            "is it of another genome build?"
-        )
-        if self.count == 1:
-            text = text.replace("their contig", "its contig")
+        many = f"{self.count:,} intervals lie mostly beyond the ends of their contig and read N there"
+        which = many if self.count > 1 else "1 interval lies mostly beyond the ends of its contig and reads N there"
+        text = f"{which}; here {interval.chrom} has {length:,} bases: is it of another genome build?"
         warnings.warn(str(InputError(text, file=self.file, line=line, value=str(interval))), stacklevel=1)

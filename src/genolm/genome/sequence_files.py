@@ -7,7 +7,7 @@ from pathlib import Path
 
 from genolm.errors import InputError
 from genolm.genome.flat_files import FORMATS, FlatRecord, flat_format, letter_line, read_flat_file
-from genolm.genome.formats import ALL_FORMATS, FileFormat, file_format
+from genolm.genome.formats import ALL_FORMATS, FileFormat, file_format, flat_form_of_line, known_format
 from genolm.genome.lines import placed, text_lines
 from genolm.genome.records import Cleaner, read_fasta
 from genolm.genome.records import FlatRecord as NamedSequence
@@ -33,8 +33,11 @@ def read_sequence_file(path: Path, clean: Cleaner) -> Iterator[NamedSequence]:
             is cut off, has no sequence, or has the name of an earlier record.
         GenolmError: a GenBank or EMBL file, and Biopython (extra ``genbank``) is not installed.
     """
-    form = flat_form(path)
-    return read_fasta(path, clean) if form is None else _flat(path, form, clean)
+    if form := flat_form(path):
+        return _flat(path, form, clean)
+    if path.is_file() and known_format(path) != "fasta":
+        _check_fasta(path)
+    return read_fasta(path, clean)
 
 
 def flat_form(path: Path) -> str | None:
@@ -60,12 +63,22 @@ def input_format(path: Path, takes: Collection[FileFormat] = ALL_FORMATS) -> Fil
 def _form_of_content(path: Path) -> str | None:
     """By the first line that is not empty; a file that is no text has none of these forms."""
     try:
-        first = next((line for _, line in text_lines(path) if line.strip()), "")
+        return flat_form_of_line(_first_line(path)[1])
     except InputError:
         return None
-    if first.startswith("LOCUS  "):
-        return "GenBank"
-    return "EMBL" if first.startswith("ID   ") else None
+
+
+def _first_line(path: Path) -> tuple[int, str]:
+    """The first line that is not empty, with its number."""
+    return next(((number, line) for number, line in text_lines(path) if line.strip()), (0, ""))
+
+
+def _check_fasta(path: Path) -> None:
+    """Refuse a file whose name does not say that it is FASTA, and that does not begin like one."""
+    number, first = _first_line(path)
+    if number and not first.startswith(">"):
+        expected = "a record starts with '>', LOCUS or ID"
+        raise InputError(f"not FASTA, GenBank or EMBL: {expected}", file=path, line=number, value=first[:40])
 
 
 def _flat(path: Path, form: str, clean: Cleaner) -> Iterator[NamedSequence]:

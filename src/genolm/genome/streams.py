@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,12 +37,12 @@ def is_stream(path: Path) -> bool:
 def saved(path: Path, otherwise: str) -> Iterator[Path]:
     """Copy a stream into a temporary file, so that it can be read again; errors still name the stream.
 
-    The copy's ending tells the format. It is that of the pipe's own name or, of standard input and of pipes without
-    one, follows from the content: VCF, BCF, FASTA, FASTQ, BED, TSV, CSV or parquet, compressed or not.
+    The copy's ending gives the format. It is that of the pipe's own name; for standard input, and for pipes without
+    one, it follows from the content: VCF, BCF, FASTA, FASTQ, BED, TSV, CSV or parquet, compressed or not.
 
     Args:
         path: ``-`` or a pipe.
-        otherwise: the ending where the content tells nothing, such as ``.fa``.
+        otherwise: the ending where the content does not show the format, such as ``.fa``.
 
     Raises:
         InputError: the stream cannot be read.
@@ -60,6 +61,22 @@ def saved(path: Path, otherwise: str) -> Iterator[Path]:
             if error.file is None or str(error.file) != str(copy):
                 raise
             raise InputError(error.message, file=path, line=error.line, value=error.value) from None
+
+
+@contextmanager
+def warnings_renamed(copy: Path, stream: Path) -> Iterator[None]:
+    """Let warnings name the stream instead of its copy, once each, when the block ends.
+
+    Args:
+        copy: as `saved` gives it.
+        stream: ``-`` or a pipe.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    shown = "standard input" if str(stream) == "-" else str(stream)
+    for text, category in dict.fromkeys((str(one.message).replace(str(copy), shown), one.category) for one in caught):
+        warnings.warn(text, category, stacklevel=4)
 
 
 def _ending(path: Path, otherwise: str) -> str:

@@ -16,6 +16,7 @@ import polars as pl
 
 from genolm.errors import InputError
 from genolm.genome.formats import file_format, uncompressed_suffix
+from genolm.genome.interval import is_coordinate
 from genolm.genome.lines import open_bytes, text_lines
 
 _ALIASES = {
@@ -27,13 +28,14 @@ _ALIASES = {
 COLUMNS = ("id", "name", "sequence", "chrom", "start", "end", "strand", "pos", "ref", "alt", "variant")
 """The columns that are read; others are left alone."""
 
-_SEQUENCE_LETTERS = frozenset("ACGTURYSWKMBDHVNacgturyswkmbdhvn")
+SEQUENCE_LETTERS = frozenset("ACGTURYSWKMBDHVNacgturyswkmbdhvn")
+"""Letters of DNA and RNA, ambiguous ones and lower case included."""
+
 _MISSING = frozenset(("", ".", "NA", "NaN", "nan", "NaT", "<NA>", "None", "null", "NULL", "N/A", "n/a", "#N/A"))
 _LONGEST_WORD = 8
 """Letters of a first line that may be a column's name rather than a sequence: ``tag``, ``dna``, ``cds``."""
 _COMPARED = 20
 """Lines below a first line that it is compared with."""
-_MOST_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +127,6 @@ def read_every_column(source: Any) -> Table:
     return _parquet(path, every=True) if file_format(path) == "parquet" else _text(path, every=True)
 
 
-def known_places(names: Iterable[str], path: Path) -> dict[str, int]:
-    """Return which columns we know, by our name for each (`COLUMNS`).
-
-    Raises:
-        InputError: two columns mean the same.
-    """
-    return _known(names, path)
-
-
 def whole(value: object, name: str) -> int:
     """A coordinate out of a table, as a number or as text (thousands separators allowed).
 
@@ -141,14 +134,14 @@ def whole(value: object, name: str) -> int:
         InputError: it is no whole number.
     """
     digits = required(value, name).replace(",", "")
-    if not digits.removeprefix("-").isdecimal() or len(digits) > _MOST_DIGITS:
+    if not is_coordinate(digits.removeprefix("-")):
         raise InputError(f"column {name} must hold whole numbers", value=str(value))
     return int(digits)
 
 
 def _in_memory(frame: Any) -> Table:
     names = [str(name) for name in frame.columns]
-    places = _known(names, Path("table"))
+    places = known_places(names, Path("table"))
     columns = [list(frame[frame.columns[place]]) for place in places.values()]
     return Table(Path("table"), tuple(places), enumerate(zip(*columns), start=1), ", ".join(names))
 
@@ -166,7 +159,7 @@ def _parquet(path: Path, every: bool = False) -> Table:
     try:
         with path.open("rb") as file:  # polars reads brackets and asterisks in the name of a file as patterns
             names = list(pl.read_parquet_schema(file))
-            places = dict(zip(names, range(len(names)))) if every else _known(names, path)
+            places = dict(zip(names, range(len(names)))) if every else known_places(names, path)
             file.seek(0)
             frame = pl.read_parquet(file, columns=list(places.values())) if places else pl.DataFrame()
     except (pl.exceptions.PolarsError, OSError) as error:
@@ -180,13 +173,13 @@ def _text(path: Path, every: bool = False) -> Table:
     number, header = _next_row(lines) or (0, "")
     if not header:
         raise InputError("the table is empty", file=path)
-    if _SEQUENCE_LETTERS.issuperset(header.strip()):
+    if SEQUENCE_LETTERS.issuperset(header.strip()):
         return _sequences(path, number, header.strip(), lines)
     delimiter = _delimiter(path, header)
     names = _fields(header.lstrip("#"), delimiter, lines, path, number)
     if every:
         return Table(path, tuple(names), _rows(lines, delimiter, names, range(len(names)), path), header)
-    places = _known(names, path)
+    places = known_places(names, path)
     return Table(path, tuple(places), _rows(lines, delimiter, names, tuple(places.values()), path), header)
 
 
@@ -258,8 +251,12 @@ def _fields(line: str, delimiter: str, lines: Iterator[tuple[int, str]], path: P
         csv.field_size_limit(limit)
 
 
-def _known(names: Iterable[str], path: Path) -> dict[str, int]:
-    """Where each column we know stands, by our name for it."""
+def known_places(names: Iterable[str], path: Path) -> dict[str, int]:
+    """Return the place of each column that we know, by our name for it (`COLUMNS`).
+
+    Raises:
+        InputError: two columns mean the same.
+    """
     places: dict[str, int] = {}
     for place, name in enumerate(names):
         plain = name.strip().lstrip("#").lower()

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from genolm.errors import InputError
 from genolm.genome.formats import SEQUENCE_FORMATS, VARIANT_FORMATS, file_format, known_format
+from genolm.genome.interval import is_coordinate
 from genolm.genome.lines import decoded, placed
 from genolm.genome.tables import Table, is_table, present, read_table, required, whole
 from genolm.genome.variant import Variant
@@ -20,7 +21,6 @@ Reason = Literal["symbolic", "star", "missing", "breakend", "non_acgt", "same_as
 """Why an alternative cannot be scored: ``<DEL>``; ``*``, deleted by another variant; ``.``, no alternative; a breakend;
 a letter outside ACGT in REF or ALT; ALT equal to REF; position 0, before the first base."""
 
-_MOST_DIGITS = 18
 _IUPAC = r"[ACGTURYSWKMBDHVNacgturyswkmbdhvn]+"
 _is_sequence = re.compile(_IUPAC).fullmatch
 _is_plain = re.compile(r"[ACGTacgt]+").fullmatch
@@ -174,7 +174,7 @@ def _of_variant(index: int, line: int, variant: Variant) -> VariantRecord:
 def _record(index: int, line: int, chrom: str, pos: str, name: str, ref: str, alt: str) -> VariantRecord:
     if not chrom or chrom != chrom.strip() or " " in chrom:
         raise InputError("CHROM is one word", value=chrom)
-    if not (pos.isascii() and pos.isdigit() and len(pos) <= _MOST_DIGITS):
+    if not is_coordinate(pos):
         raise InputError("POS must be a whole number, 1-based", value=pos)
     if not _is_sequence(ref):
         raise InputError("REF must be bases", value=ref)

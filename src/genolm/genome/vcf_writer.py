@@ -45,8 +45,8 @@ def write_vcf(
     Args:
         template: the VCF or BCF file the annotations were made for.
         out: ``.vcf``, ``.vcf.gz`` (bgzip, indexed when the records are sorted) or ``.bcf`` (indexed likewise). It
-            appears when it is complete, and may be the template itself. The index is a ``.tbi``, or a ``.csi`` where a
-            contig or a record (its END or SVLEN counts) reaches beyond 2^29.
+            appears when it is complete. The index is a ``.tbi``, or a ``.csi`` where a contig or a record (its END or
+            SVLEN counts) reaches beyond 2^29.
         fields: the INFO fields, in the order in which they are to stand.
         annotations: for every record in order, a value, or a tuple with one per alternative (None and NaN become
             ``.``), by the id of the field. A field that is left out is absent from the record.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +14,8 @@ import torch
 from torch import Tensor
 
 from genolm.errors import ModelError, ResourceError, RunError
+from genolm.files.disk import is_disk_full
+from genolm.files.names import partial_path
 from genolm.models.adapters import encoders
 from genolm.models.adapters.megatron_release import write_release
 from genolm.models.adapters.pieces import Piece, store, stored_together
@@ -189,13 +189,13 @@ def _refuse_existing(out: Path, overwrite: bool) -> None:
 @contextmanager
 def _appearing(out: Path) -> Iterator[Path]:
     """A folder to write into that takes its name ``out`` when the block ends well, and vanishes when it does not."""
-    folder = out.with_name(f".{out.name}.{secrets.token_hex(4)}")
+    folder = partial_path(out)
     try:
         folder.mkdir(parents=True)
         yield folder
         _take_place(folder, out)
     except OSError as error:
-        kind = ResourceError if error.errno in (errno.ENOSPC, errno.EDQUOT) else RunError
+        kind = ResourceError if is_disk_full(error) else RunError
         raise kind(f"{out}: cannot be written: {error.strerror or error}") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -10,11 +10,9 @@ hub's; into a folder of the user's it goes beside the pickle.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -23,6 +21,8 @@ from urllib.parse import quote
 
 from genolm.errors import GenolmError, ModelError, NetworkError, ResourceError, RunError
 from genolm.files.caches import expanded, user_cache
+from genolm.files.disk import is_disk_full
+from genolm.files.names import partial_path
 from genolm.models.card import FILE as CARD
 from genolm.models.card import read_json
 from genolm.models.config_file import ADAPTER, ADAPTER_ADVICE
@@ -175,7 +175,7 @@ def _stored(repository: Repository, revision: str, folder: Path | None, progress
 
 
 def _unwritable(folder: Path | None, error: OSError) -> GenolmError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_disk_full(error):
         return ResourceError(f"{folder or cache_folder()}: the disk is full; free space and try again")
     told = f"{folder or cache_folder()}: cannot be written: {error.strerror or error}"
     return RunError(told if folder else f"{told}; set GENOLM_CACHE to a folder that is writable")
@@ -257,7 +257,7 @@ def _rewrite(found: Path, target: Path) -> Path:
     """The model in ``found``, whose weights are a pickle, as safetensors in ``target``; returns that."""
     from genolm.models.adapters.pickles import rewrite
 
-    made = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    made = partial_path(target)
     try:
         made.mkdir(parents=True)
         rewrite(found / PICKLE, made)

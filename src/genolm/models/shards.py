@@ -86,7 +86,7 @@ def _numbered(folder: Path) -> list[Path]:
 
 
 def _read_numbered(shards: list[Path]) -> dict[str, Stored]:
-    """Tensors of shards whose names alone tell that they belong together."""
+    """Return the tensors of numbered shards that have no index."""
     counts = {path.name.split("-of-")[1] for path in shards}
     if len(counts) > 1:
         raise ModelError(f"{shards[0].parent}: has no {INDEX}, and shards of {len(counts)} sets of weights; keep one")
@@ -170,7 +170,7 @@ def read_header(path: Path) -> dict[str, Stored]:
 
 
 def _check_disjoint(path: Path, held: Mapping[str, Stored], start: int) -> None:
-    """Raise an error where two tensors share bytes; a file that is shorter than it says is told apart by its length."""
+    """Raise an error where two tensors share bytes. A file that is too short is found by its length instead."""
     for name, stored in sorted(held.items(), key=lambda item: (item[1].offset, item[1].size)):
         if stored.offset != start:
             raise ModelError(f"{path}: {name} does not begin where the tensor before it ends; the header is damaged")

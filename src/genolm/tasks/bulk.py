@@ -11,7 +11,7 @@ from genolm.engine.parts import PartsFolder
 from genolm.engine.progress import Progress, chosen, hand_over
 from genolm.engine.run import Result, dry_run, run
 from genolm.engine.summary import Summary, Tally, warn_of
-from genolm.engine.target import check_beside, check_target, write
+from genolm.engine.target import check_beside, check_target, refuse_inputs, write
 from genolm.errors import ModelError
 from genolm.models.loading import load
 from genolm.models.model import Model
@@ -37,7 +37,7 @@ class Bulk:
         overwrite: replace an existing output.
         shard: ``"i/n"`` or ``(i, n)``: do the i-th of n shares only.
         progress: True for a bar on standard error, an object of one's own, or None.
-        dry_run: write nothing, and say instead what there is to do and how long it takes.
+        dry_run: write nothing; estimate instead how much there is to do and how long it takes.
     """
 
     device: torch.device | str | None = None
@@ -48,6 +48,11 @@ class Bulk:
     shard: str | tuple[int, int] | None = None
     progress: Progress | bool | None = None
     dry_run: bool = False
+
+    def check_output(self, out: Path) -> None:
+        """Raise `RunError`, before anything is computed, where the output or the record beside it cannot be written."""
+        check_target(out, overwrite=self.overwrite, resume=self.resume)
+        check_beside(out, records_beside(out), overwrite=self.overwrite, resume=self.resume)
 
     def open(self, model: Model | str | Path, out: Path | None = None) -> Model:
         """The model, loaded unless it is already.
@@ -61,8 +66,7 @@ class Bulk:
             RunError: the output exists, or its folder does not.
         """
         if out is not None:
-            check_target(out, overwrite=self.overwrite, resume=self.resume)
-            check_beside(out, records_beside(out), overwrite=self.overwrite, resume=self.resume)
+            self.check_output(out)
         if not isinstance(model, Model):
             return load(model, device=self.device, dtype=self.dtype)
         self._check_loaded(model)
@@ -84,15 +88,20 @@ class Bulk:
         return out if self.shard is None else PartsFolder.of(out).path
 
     def run_without_engine(self, task: Task[Any, Any], frames: Iterator[pl.DataFrame], out: Path | None) -> Any:
-        """What :meth:`run` gives, where something else than the engine computes the rows."""
+        """What :meth:`run` gives, where something else than the engine computes the rows.
+
+        Raises:
+            RunError: the output is an input too.
+        """
         if out is not None:
+            refuse_inputs(task, out)
             return self.concluded(write(task, frames, out, 0), None, out)
         tally = Tally(task, 0)
         table = task.collect(tally.passing(frames))
         return self.concluded(tally.summary(table), table, None)
 
     def concluded(self, summary: Summary, made: Any, out: Path | None) -> Any:
-        """Tell what was done without the engine; gives ``out`` when there is one, else what was made."""
+        """Report work that was done without the engine; return ``out`` if there is one, else what was made."""
         warn_of(summary)
         items = next(iter(summary.inputs.values()))
         hand_over(chosen(self.progress), Result(out, made if out is None else None, items, 1, 1, summary=summary))

@@ -16,6 +16,7 @@ from genolm.tasks.clustering.labels import FILES, NONE
 from genolm.tasks.clustering.picture import check_pictures
 from genolm.tasks.clustering.recipe import Reduction, check_packages
 from genolm.tasks.clustering.task import MODEL, TWIN, ClusterTask
+from genolm.tasks.embed import check_layer
 from genolm.tasks.folders import Form
 from genolm.tasks.fragments import listed, named_files
 from genolm.tasks.pooling import Pooling, PoolingName
@@ -113,6 +114,7 @@ def cluster(
     """
     lengths = (length,) if isinstance(length, int) else tuple(length)
     _check(lengths, per_genome, max_n, repeats, resample, k, pooling)
+    check_layer(layer, several=False)
     for one in (seed, seed + repeats - 1):
         check_seed(one)
     check_packages(reduce)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from genolm.engine.progress import Progress
 from genolm.engine.summary import write_counts
-from genolm.engine.target import check_target
+from genolm.engine.target import check_target, refuse_replacing
 from genolm.errors import InputError, ModelError, NetworkError, RunError
 from genolm.genome.in_memory import Sequences
 from genolm.tasks.bulk import Bulk
@@ -17,7 +17,7 @@ from genolm.tasks.detection.classifier import check_package
 from genolm.tasks.detection.features import feature_frame
 from genolm.tasks.detection.folder import DESCRIPTION, FEATURES, Detector, load_detector, save_detector
 from genolm.tasks.detection.training import Training, TrainTask, trained, trained_on
-from genolm.tasks.embed import EmbedTask
+from genolm.tasks.embed import EmbedTask, check_layer
 from genolm.tasks.fragments import listed
 from genolm.tasks.pooling import Pooling, PoolingName
 from genolm.tasks.seeds import check_seed
@@ -119,6 +119,7 @@ def train_detector(
     check_seed(seed)
     wanted = _wanted(features, model)
     _check(rate, folds, crops, pooling)
+    check_layer(layer, several=False)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     embeds = model is not None and wanted != "handmade"
     if not embeds:
@@ -127,6 +128,8 @@ def train_detector(
         listed(natural), listed(generated), _path(provenance), _path(genomes), tuple(crops), wanted, rate, folds,
         tuple(hold_out_generators), tuple(hold_out_decodings), tuple(hold_out_taxa), seed,
     )  # fmt: skip
+    if path is not None:
+        refuse_replacing(training.files(), path)
     training.parted  # noqa: B018  # whatever is wrong with the input shows before the model is loaded
     if model is None or not embeds:
         sequences = [sample.sequence for sample in training.samples]
@@ -188,12 +191,12 @@ def apply_detector(
         ResourceError: not enough memory or disk.
     """
     path = check_suffix(out, SUFFIXES)
+    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     if path is not None:
-        check_target(path, overwrite=overwrite, resume=resume)
+        bulk.check_output(path)
     given, place = (detector, None) if isinstance(detector, Detector) else (None, Path(detector) / DESCRIPTION)
     opened = detector if isinstance(detector, Detector) else load_detector(Path(detector))
     source = settle(inputs, iupac="N")
-    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     if opened.model is None:
         _refuse_engine(bulk)
         task = CallTask(source, place, given, VectorReaders(()), with_prompt)
@@ -246,7 +249,7 @@ def _refuse_engine(bulk: Bulk) -> None:
     if bulk.resume or bulk.shard is not None:
         raise RunError("without embeddings there are no parts: nothing can be resumed or shared out")
     if bulk.dry_run:
-        raise RunError("a dry run measures a model, and here none is run (without embeddings)")
+        raise RunError("a dry run measures a model, but without embeddings no model is run")
 
 
 def _same_model(detector: Detector, model: Model | str | Path | None, bulk: Bulk) -> Model:

@@ -275,6 +275,7 @@ def embed(
     path = check_suffix(out, SUFFIXES)
     require(path)
     check_form(as_, path)
+    check_layer(layer)
     chosen = pooling if isinstance(pooling, Pooling) else Pooling(pooling)
     source = settle(inputs, genome=genome, length=length, iupac=iupac, keep_beside=OWN)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
@@ -300,12 +301,22 @@ def embed(
     return result if dry_run or path is not None else in_form(result, as_, task.metadata)
 
 
+def check_layer(layer: object, *, several: bool = True) -> None:
+    """Raise `InputError` for a layer that no model can have; ``several``: whether ``"all"`` is possible."""
+    if layer is None or (several and layer == "all"):
+        return
+    if isinstance(layer, bool) or not isinstance(layer, int):
+        raise InputError("layer must be a whole number" + (" or 'all'" if several else ""), value=layer)
+
+
 def choose_layers(model: Model, layer: int | Literal["all"] | None) -> tuple[int, ...]:
     """The hidden states that a user means: None is the card's, negative numbers count from the end.
 
     Raises:
+        InputError: neither a number nor ``"all"``.
         ModelError: the model has no such layer.
     """
+    check_layer(layer)
     last = model.config.num_layers
     if layer == "all":
         return tuple(range(last + 1))

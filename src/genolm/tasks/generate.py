@@ -14,7 +14,7 @@ import polars as pl
 from genolm.engine.atomic import atomic_file
 from genolm.engine.progress import Progress
 from genolm.engine.summary import Summary
-from genolm.engine.target import check_target
+from genolm.engine.target import refuse_replacing
 from genolm.engine.windows import Window
 from genolm.errors import InputError, ModelError
 from genolm.genome.in_memory import Sequences
@@ -297,8 +297,10 @@ def _by_vllm(
     overwrite: bool,
     progress: Progress | bool | None,
 ) -> Any:
+    bulk = Bulk(overwrite=overwrite, progress=progress)
     if path is not None:
-        check_target(path, overwrite=overwrite)
+        bulk.check_output(path)
+        refuse_replacing(source.files(), path)
     if not isinstance(model, str | Path):
         raise ModelError("the backend vllm loads its model itself: give it the folder")
     check_limits(asked.limits(preset_named(preset)), sampler.top_p)
@@ -308,7 +310,7 @@ def _by_vllm(
     precision = None if dtype is None else str(parse_dtype(dtype)).removeprefix("torch.")
     task = replace(task, provenance=replace(provenance, precision=precision or provenance.precision))
     table = generate_with_vllm(opened, task, folder, precision, progress)
-    return Bulk(progress=progress).run_without_engine(task, iter([table]), path)
+    return bulk.run_without_engine(task, iter([table]), path)
 
 
 @dataclass(frozen=True, slots=True)

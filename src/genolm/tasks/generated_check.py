@@ -13,7 +13,7 @@ import polars as pl
 
 import genolm
 from genolm.engine.summary import Summary, write_counts
-from genolm.engine.target import check_target
+from genolm.engine.target import check_target, refuse_replacing
 from genolm.errors import InputError
 from genolm.genome.kmers import spectrum
 from genolm.tasks.estimates import Estimate
@@ -89,7 +89,7 @@ def check_generated(
     Raises:
         InputError: a file that cannot be read, no record with a new base, a reference without room for the lengths,
             a setting out of its range.
-        RunError: the output exists.
+        RunError: the output exists, or is a folder that holds an input.
         GenolmError: pyrodigal, edlib or matplotlib is not installed.
     """
     path = None if out is None else Path(out)
@@ -99,6 +99,7 @@ def check_generated(
     if path is not None:
         check_pictures()
         check_target(path, overwrite=overwrite)
+        refuse_replacing((*listed(generated), *listed(reference), *listed(training or ())), path)
     given = read_generated(listed(generated), with_prompt=with_prompt)
     records = written(given)
     natural_files = named_files(listed(reference))

@@ -27,11 +27,11 @@ def merge(
     Args:
         out: the output that the shards were run with; of a scan its prefix, or ``PREFIX.json``.
         folders: further folders of parts, such as copies from other machines; they are only read.
-        task: the task that ran; needed only when its input was values in memory or its class is not genolm's.
+        task: the task that ran; needed only when its class is not genolm's.
         overwrite: replace an existing output.
 
     Returns:
-        Where the output is, and its numbers of items and parts.
+        Where the output is, its numbers of items and parts, and the summary of the whole run.
 
     Raises:
         RunError: parts are missing or torn, folders belong to different runs, the output exists, or a run is still at
@@ -43,7 +43,7 @@ def merge(
 
 
 def _named_after(out: Path, folders: Sequence[Path]) -> Path:
-    """Return what the parts are named after, which of a scan is ``PREFIX.json``."""
+    """Return the output that the parts are named after: for a scan ``PREFIX.json``."""
     own, record = PartsFolder.of(out).path, Outputs.of(out).record
     scanned = PartsFolder.of(record).path
     known = [place.name for place in (own, scanned, *folders) if place.is_dir()]

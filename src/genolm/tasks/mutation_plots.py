@@ -15,7 +15,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from genolm.engine.atomic import atomic_file
-from genolm.errors import GenolmError, InputError, RunError
+from genolm.engine.target import check_place
+from genolm.errors import GenolmError, InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -141,7 +142,7 @@ def check_plot(out: Path | str | None, packages: Sequence[str] = ("logomaker", "
 
     Raises:
         InputError: its suffix names no format of pictures.
-        RunError: there is no such folder.
+        RunError: its folder does not exist or cannot be written, or the plot itself is a folder.
         GenolmError: a package is not installed.
     """
     if out is None:
@@ -149,8 +150,7 @@ def check_plot(out: Path | str | None, packages: Sequence[str] = ("logomaker", "
     path = Path(out)
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"unknown kind of plot; known endings are {', '.join(SUFFIXES)}", file=path)
-    if not path.parent.is_dir():
-        raise RunError(f"{path}: there is no folder {path.parent}")
+    check_place(path, path.name)
     try:
         for package in packages:
             __import__(package)

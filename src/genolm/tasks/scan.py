@@ -110,9 +110,9 @@ def scan(
         block: bases of the blocks that are shuffled for the null: structure up to this length is in it.
         shuffles: how often.
         seed: of the shuffling and resampling.
-        genes: annotation of the genome, ``.gff3``, ``.gtf``, ``.gbk`` or ``.embl``
-            (it may be the scanned file itself): adds ``PREFIX.genes.tsv`` and, in
-            the record, how well the track tells coding windows from intergenic ones, beside G + C and a Markov model.
+        genes: annotation of the genome, ``.gff3``, ``.gtf``, ``.gbk`` or ``.embl`` (it may be the scanned file itself):
+            adds ``PREFIX.genes.tsv`` and, in the record, how well the track separates coding windows from
+            intergenic ones, beside G + C and a Markov model.
         gene_window: bases of those windows.
         order: bases that the Markov model depends on.
         twin: beside them, the surprise of a model of the same shape with random weights; as much work again.
@@ -168,7 +168,7 @@ def scan(
         annotation,
     )
     result = bulk.run(task, together(tuple(models.values())), path)
-    if picture is not None:
+    if picture is not None and not dry_run:
         _plot(task, result, picture)
     return result
 

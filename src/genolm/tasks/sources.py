@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -12,6 +10,7 @@ from typing import Any, Literal, get_args
 import polars as pl
 
 from genolm.errors import InputError
+from genolm.genome.contig_lengths import warn_of_lengths
 from genolm.genome.fasta import Genome, GenomePolicy
 from genolm.genome.formats import SEQUENCE_FORMATS
 from genolm.genome.further_columns import FurtherColumn, further_columns, further_rows, further_series
@@ -20,7 +19,7 @@ from genolm.genome.interval import Interval
 from genolm.genome.sequence import check_iupac
 from genolm.genome.sequence_files import input_format
 from genolm.genome.sequences import SequenceRecord, read_sequences
-from genolm.genome.streams import is_stream, saved
+from genolm.genome.streams import is_stream, saved, warnings_renamed
 from genolm.genome.tables import is_table, read_table
 from genolm.genome.variant import Variant
 
@@ -55,7 +54,8 @@ class Source:
     def read(self) -> Iterator[SequenceRecord]:
         """The sequences in their order; can be called again."""
         records = self.read_values(self.place, self.length)
-        return self._with_further(records) if self.further else records
+        read_before = isinstance(self.place, tuple)  # out of a stream: the records have their further values already
+        return self._with_further(records) if self.further and not read_before else records
 
     def _with_further(self, records: Iterator[SequenceRecord]) -> Iterator[SequenceRecord]:
         """The records with the values of their rows."""
@@ -103,8 +103,9 @@ def settle(
     path, policy = found
     source = Source(hold_sequences(inputs), path, length, iupac, genome_iupac=policy)
     if isinstance(source.place, Path) and is_stream(source.place):
-        with saved(source.place, ".fa") as copy, _named_alike(copy, source.place):
+        with saved(source.place, ".fa") as copy, warnings_renamed(copy, source.place):
             copied = _completed(replace(source, place=copy), keep_beside)
+            warn_of_lengths(copy, path)
             return replace(copied, place=tuple(copied.read()), length=None)
     return _completed(source, keep_beside)
 
@@ -118,17 +119,6 @@ def _completed(source: Source, keep_beside: Collection[str] | None) -> Source:
 def path_and_policy(genome: Genome | str | Path) -> tuple[Path, GenomePolicy]:
     """Return the FASTA of a genome, and what happens to its ambiguous letters: N, unless an opened one says else."""
     return (genome.path, genome.iupac) if isinstance(genome, Genome) else (Path(genome), "N")
-
-
-@contextmanager
-def _named_alike(copy: Path, stream: Path) -> Iterator[None]:
-    """Let warnings name the stream that was copied, once each."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield
-    shown = "standard input" if str(stream) == "-" else str(stream)
-    for text in dict.fromkeys(str(one.message).replace(str(copy), shown) for one in caught):
-        warnings.warn(text, stacklevel=4)
 
 
 def _further(place: Any, own: Collection[str]) -> tuple[FurtherColumn, ...]:

@@ -15,15 +15,14 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from genolm.engine.interrupt import Interrupted
-from genolm.engine.target import check_target
+from genolm.engine.target import INDEXES
 from genolm.errors import InputError, RunError
+from genolm.files.names import through_link
 from genolm.genome.formats import file_format
 from genolm.genome.streams import is_stream, saved
 
 OutputFormat = Literal["vcf", "vcf.gz", "bcf", "tsv", "csv", "parquet"]
 """What standard output gets."""
-
-_INDEXES = (".tbi", ".csi")
 
 
 def is_standard_output(out: Path | None) -> bool:
@@ -37,7 +36,7 @@ def check_streams(source: Any, out: Path | None, output_format: str | None, *, r
     Args:
         source: what is read.
         out: the output; ``-`` for standard output, None for a table in memory.
-        output_format: of :data:`OutputFormat`; None where the ending of ``out`` tells, or for the default.
+        output_format: of :data:`OutputFormat`; None where the ending of ``out`` decides, or for the default.
         resume: whether an earlier run is continued.
         shard: the share of the run; None for all of it.
 
@@ -59,7 +58,7 @@ def check_streams(source: Any, out: Path | None, output_format: str | None, *, r
 
 @contextmanager
 def readable(source: Any) -> Iterator[Any]:
-    """Give the source such that it can be read again: a pipe, or standard input, as a temporary file."""
+    """Yield the source in a form that can be read again: a pipe or standard input becomes a temporary file."""
     if not is_piped(source):
         yield source
         return
@@ -68,20 +67,16 @@ def readable(source: Any) -> Iterator[Any]:
 
 
 @contextmanager
-def finished(
-    source: Any, out: Path | None, output_format: str | None, *, piped: bool, overwrite: bool
-) -> Iterator[Path | None]:
-    """Give the path to write to; what was written there goes to the output when the block ends.
+def finished(source: Any, out: Path | None, output_format: str | None, *, piped: bool) -> Iterator[Path | None]:
+    """Yield the path to write to; what was written there becomes the output when the block ends.
 
     Args:
         source: what is read, of a pipe its copy.
         out: the output; ``-`` for standard output, None for a table in memory.
         output_format: of standard output; None for VCF where the input is VCF or BCF, else TSV.
         piped: whether the input came through a pipe: such a run cannot be resumed, so nothing is left when it fails.
-        overwrite: whether an existing output may be replaced.
 
     Raises:
-        RunError: the output exists, or its folder does not.
         BrokenPipeError: nobody reads standard output.
     """
     if out is None or not (piped or is_standard_output(out)):
@@ -93,8 +88,7 @@ def finished(
             yield path
             _copy_to_standard_output(path)
         return
-    check_target(out, overwrite=overwrite)
-    with _kept_nothing(), tempfile.TemporaryDirectory(prefix=".partial-", dir=out.parent) as folder:
+    with _kept_nothing(), tempfile.TemporaryDirectory(prefix=".partial-", dir=through_link(out).parent) as folder:
         yield Path(folder) / out.name
         _move(Path(folder), out)
 
@@ -123,17 +117,19 @@ def _move(folder: Path, out: Path) -> None:
     made = {path.name for path in folder.iterdir()}
     if not made:  # after a dry run
         return
-    for ending in _INDEXES:
-        if f"{out.name}{ending}" not in made:
-            out.with_name(f"{out.name}{ending}").unlink(missing_ok=True)
+    place = through_link(out)
+    indexes = {f"{out.name}{ending}": place.with_name(f"{place.name}{ending}") for ending in INDEXES}
+    for name, index in indexes.items():
+        if name not in made:
+            index.unlink(missing_ok=True)
     for name in sorted(made, reverse=True):  # the output itself, whose name is the shortest, last
-        (folder / name).replace(out.with_name(name))
+        shutil.move(folder / name, place if name == out.name else indexes.get(name, out.with_name(name)))
 
 
 @contextmanager
 def _kept_nothing() -> Iterator[None]:
-    """Name no ``--resume`` when a run is stopped that cannot be resumed."""
+    """Do not suggest ``--resume`` when a run through a pipe is interrupted: it cannot be resumed."""
     try:
         yield
     except Interrupted:
-        raise Interrupted("nothing is kept of a run through a pipe") from None
+        raise Interrupted("a run through a pipe keeps nothing") from None

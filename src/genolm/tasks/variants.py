@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from genolm.engine.progress import Progress
-from genolm.engine.target import check_beside, check_target
 from genolm.engine.windows import Window
 from genolm.errors import InputError, ModelError
 from genolm.genome.bcf_trial import check_bcf
@@ -22,13 +22,14 @@ from genolm.genome.fasta import Genome, GenomePolicy
 from genolm.genome.formats import VARIANT_FORMATS, file_format, known_format
 from genolm.genome.further_columns import FurtherColumn, further_columns
 from genolm.genome.in_memory import Variants
+from genolm.genome.streams import warnings_renamed
 from genolm.genome.tables import is_table, read_table
 from genolm.genome.variant import Variant
 from genolm.genome.vcf import read_variants
 from genolm.tasks.allele_scores import SiteScores, TileSites, score_sites, score_suffixes
 from genolm.tasks.allele_windows import Obstacle, Site, Strand
 from genolm.tasks.bulk import Bulk
-from genolm.tasks.provenance import Provenance, records_beside
+from genolm.tasks.provenance import Provenance
 from genolm.tasks.sources import path_and_policy
 from genolm.tasks.tables import SUFFIXES, check_suffix
 from genolm.tasks.tiles import Tiling
@@ -266,15 +267,15 @@ def variants(
     check_method(method)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     if target is not None and not is_standard_output(target):
-        check_target(target, overwrite=overwrite, resume=resume)
-        check_beside(target, records_beside(target), overwrite=overwrite, resume=resume)
+        bulk.check_output(target)
     fasta, policy = path_and_policy(genome)
     piped = is_piped(held)
-    with readable(held) as source, finished(source, target, format, piped=piped, overwrite=overwrite) as path:
+    with readable(held) as source, finished(source, target, format, piped=piped) as path:
         _check_pair(source, path, target)
         opened = bulk.open(model, path)
-        task = _task(opened, source, fasta, policy, method, context, horizon, rc, on_mismatch)
-        warn_of_lengths(source, fasta)
+        with warnings_renamed(source, held) if piped else nullcontext():
+            task = _task(opened, source, fasta, policy, method, context, horizon, rc, on_mismatch)
+            warn_of_lengths(source, fasta)
         result = bulk.run(task, opened, path)  # type: ignore[arg-type]
     return result if dry_run or path == target else target
 
@@ -385,7 +386,7 @@ def _target(out: Path | str | None) -> Path | None:
 def _check_pair(source: Any, path: Path | None, target: Path | None) -> None:
     """Raise unless the output can hold the input: VCF is a copy of VCF, and BCF cannot hold all that VCF can.
 
-    Whatever else is wrong with the source's name shows here too.
+    A source of a kind that is not read is refused here too.
     """
     is_vcf = isinstance(source, Path) and known_format(source) == "vcf"
     if isinstance(source, Path) and known_format(source) is None:

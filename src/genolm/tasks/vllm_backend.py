@@ -214,7 +214,7 @@ def forwarded(progress: Progress, bases: int) -> type[Any]:
     """A bar for vLLM to move that shows nothing and passes every step on to a progress.
 
     Args:
-        progress: is told of the bases that are done.
+        progress: receives the number of finished bases.
         bases: of all requests.
     """
     from tqdm import tqdm  # type: ignore[import-untyped]

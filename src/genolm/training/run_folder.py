@@ -11,9 +11,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from genolm.engine.atomic import is_disk_full
 from genolm.engine.lock import locked
 from genolm.errors import RunError
+from genolm.files.disk import is_disk_full
 from genolm.training.recipe import Recipe
 from genolm.training.run_log import RunLog
 from genolm.training.schedule import tokens_until

@@ -8,8 +8,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from genolm.engine.atomic import atomic_file, is_disk_full
+from genolm.engine.atomic import atomic_file
+from genolm.engine.target import refuse_replacing
 from genolm.errors import ModelError, ResourceError, RunError
+from genolm.files.disk import is_disk_full
 from genolm.genome.sequence import reverse_complement
 from genolm.models.adapters.tokenizers import write_tokenizer
 from genolm.tokens.bpe import BpeTokenizer
@@ -72,6 +74,7 @@ def train_tokenizer(
     if chunk < max_length:
         raise ModelError(f"chunks of {chunk} bases cannot have pieces of {max_length}")
     _refuse_existing(place, overwrite)
+    refuse_replacing(files, place)
     tell("reading")
     drawn, held_out = draw(survey(files), bases, seed)
     tell(f"training on {drawn.bases:,} bases")

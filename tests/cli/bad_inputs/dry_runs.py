@@ -45,7 +45,7 @@ CASES = (
     Case(
         "dry run: a wrong letter in the last sequence",
         SCORE.replace("good.fa", "bad.fa"),
-        "bad.fa:4: letter 'J' at position 2 is no base (value 'AJ')",
+        "bad.fa:4: not a base at position 2 of the sequence (value 'J')",
         3,
         {"bad.fa": ">a\nACGT\n>b\nAJ\n"},
     ),
@@ -63,7 +63,7 @@ CASES = (
     Case(
         "dry run: a detector without a model",
         "detect train out --natural good.fa --generated good.fa --dry-run",
-        "a dry run measures a model, and here none is run (without embeddings)",
+        "a dry run measures a model, but without embeddings no model is run",
         5,
     ),
     Case(

@@ -139,7 +139,7 @@ CASES = (
         "the missing bases read N, with a warning that asks for the genome build",
         lengths(20),
         {"short.fa": f">chr1\n{'ACGTTGCAAC' * 5}\n", "a.bed": "chr1\t45\t65\n"},
-        warning="a.bed:1: 1 interval lies mostly beyond the ends of its contig and read N there; here chr1 has 50 "
+        warning="a.bed:1: 1 interval lies mostly beyond the ends of its contig and reads N there; here chr1 has 50 "
         "bases: is it of another genome build? (value 'chr1:46-65')",
     ),
     Unusual(

@@ -431,3 +431,15 @@ def test_training_without_scikit_learn_says_what_to_install(files, natural, monk
     monkeypatch.setitem(sys.modules, "sklearn.linear_model", None)
     with pytest.raises(GenolmError, match=r"pip install 'genolm\[detect\]'"):
         genolm.train_detector(natural, files / "markov.fa")
+
+
+def test_calls_without_a_model_replace_neither_their_input_nor_a_foreign_record(detector, tmp_path):
+    table = tmp_path / "calls.tsv"
+    table.write_text(f"sequence\n{'ACGTTGCA' * 20}\n")
+    with pytest.raises(RunError, match=r"calls\.tsv is an input of this run too"):
+        genolm.apply_detector(detector, table, table, overwrite=True)
+    (tmp_path / "other.tsv.provenance.json").write_text("mine")
+    with pytest.raises(RunError, match=r"other\.tsv\.provenance\.json exists"):
+        genolm.apply_detector(detector, table, tmp_path / "other.tsv")
+    assert (tmp_path / "other.tsv.provenance.json").read_text() == "mine"
+    assert table.read_text().startswith("sequence")

@@ -72,3 +72,9 @@ def test_not_a_vcf(tmp_path: Path, content: bytes) -> None:
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none.vcf: no such file"):
         read_scored(tmp_path / "none.vcf")
+
+
+def test_a_position_with_more_digits_than_python_converts_is_refused(tmp_path: Path) -> None:
+    path = vcf(tmp_path, f"c\t{'9' * 5000}\t.\tA\tC\t.\t.\tGENOLM_LLR_SUM=-1")
+    with pytest.raises(InputError, match=r"x\.vcf:10: POS must be a whole number"):
+        read_scored(path)

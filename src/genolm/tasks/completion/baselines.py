@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genolm.genome.file_state import FileState, file_state
-from genolm.genome.flat_files import flat_format, read_flat_file
+from genolm.genome.flat_files import read_flat_file
 from genolm.genome.kmers import word_counts
 from genolm.genome.sequence import upper_dna
-from genolm.genome.sequence_files import read_sequence_file
+from genolm.genome.sequence_files import flat_form, read_sequence_file
 from genolm.tasks.completion.genes import Choice, Gene, choose_genes, states
 
 BASELINES = ("markov", "natural", "shuffled")
@@ -95,6 +95,6 @@ def _reference(choice: Choice, reference: Path | None) -> Sequence[str] | None:
     place = reference or choice.genome
     if place is not None:
         return [record.sequence for record in read_sequence_file(place, partial(upper_dna, iupac="N"))]
-    if flat_format(choice.path):
-        return [record.sequence for record in read_flat_file(choice.path, kinds=())]
+    if form := flat_form(choice.path):
+        return [record.sequence for record in read_flat_file(choice.path, kinds=(), form=form)]
     return None

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from genolm.engine.progress import Progress, chosen, hand_over, showing
 from genolm.engine.result import Result
 from genolm.engine.summary import Summary, write_counts
-from genolm.engine.target import check_target
+from genolm.engine.target import check_target, refuse_replacing
 from genolm.errors import InputError, ModelError
 from genolm.genome.fasta import Genome
 from genolm.genome.in_memory import Sequences
@@ -170,6 +170,7 @@ def explain_attribution(
     drawn = None if genes is None else read_annotation(Path(genes), source)
     if path is not None:
         check_target(path, overwrite=overwrite)
+        refuse_replacing((*source.files(), genes), path)
     records = list(source.read() if path is None else pieces_in_order(source))
     _check_records(records, position)
     opened = Bulk(device, dtype).open(model)

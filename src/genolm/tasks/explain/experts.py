@@ -120,7 +120,7 @@ class ExpertsTask:
             spool.remove()
             for name, table in tables.items():
                 write_rows([table], folder, name, self.tables)
-            groupings = tables["association"]["grouping"].unique(maintain_order=True)
+            groupings = tables["shares"]["grouping"].unique(maintain_order=True)  # those with a base of some class
             for grouping in groupings if can_draw() else ():
                 figure = draw_experts(tables, grouping, self.provenance.model)
                 save_picture(figure, folder / f"experts.{grouping}.png")

@@ -28,7 +28,7 @@ _KINDS = {"SNV": "SNVs", "indel": "indels", "MNV": "MNVs", "other": "other varia
 
 
 class Compared(NamedTuple):
-    """How well positives of one kind are told from negatives.
+    """How well the scores separate positives of one kind from negatives.
 
     Attributes:
         name: ``all``, a kind of variants or an effect.
@@ -121,7 +121,7 @@ def effects_section(scored: ScoredFile, compared: Sequence[Compared]) -> list[Se
         for kind, names, groups in kinds
     ]
     if compared:
-        figures.append(FigurePart("How well scores tell the labels apart", plots.auroc_rows(compared), _AUROC_TEXT))
+        figures.append(FigurePart("How well scores separate the labels", plots.auroc_rows(compared), _AUROC_TEXT))
     if any(allele.effect and allele.score is not None for allele in scored.alleles):
         strips = plots.score_strips(scored.alleles, colours, axis)
         figures.append(FigurePart("Scores by effect", strips, _STRIPS_TEXT, wide=True))

@@ -1,4 +1,4 @@
-"""Whether variants, genes, tracks and genome belong together, and what a reader is told where they do not."""
+"""Checks that variants, genes, tracks and genome belong together, and notes for the reader where they do not."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import genolm
 from genolm.engine.atomic import write_text
-from genolm.engine.target import check_target
+from genolm.engine.target import check_target, refuse_replacing
 from genolm.errors import InputError
 from genolm.genome.contig_lengths import warn_of_lengths
 from genolm.genome.fasta import Genome
@@ -109,13 +109,15 @@ def report(
 
     Raises:
         GenolmError: matplotlib or igv-notebook is not installed (extra ``report``).
-        RunError: `out` exists, or its folder does not.
+        RunError: `out` exists or is one of the inputs, or its folder does not exist.
         InputError: a file cannot be read or lacks what is asked of it, has no scores, or the variants were scored with
             another genome.
     """
     path = check_suffix(out, ENDINGS)
     assert path is not None
     check_target(path, overwrite=overwrite)
+    named = _named(tracks)
+    refuse_replacing((variants, genome, genes, scores, embeddings, *named.values()), path)
     if rows < 1:
         raise InputError("rows must be at least 1", value=rows)
     plots.check_matplotlib()
@@ -123,7 +125,7 @@ def report(
     asked = Label.parse(label) if isinstance(label, str) else label
     scored = None if variants is None else read_scored(variants, field=field, label=asked)
     with Genome(genome) as opened:
-        shown = named_tracks(_named(tracks), scores)
+        shown = named_tracks(named, scores)
         for track in shown:
             warn_of_lengths(Path(track.path), opened)
         content = _Content.read(opened, scored, genes, shown, most_bases)

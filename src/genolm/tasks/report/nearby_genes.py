@@ -12,7 +12,7 @@ from genolm.genome.gene_map import CodingGene, read_gene_map
 from genolm.genome.genes import Transcript
 from genolm.genome.gff3 import read_genes
 from genolm.genome.interval import Interval
-from genolm.tasks.report.regions import Regions, merged, resolved
+from genolm.tasks.report.regions import Regions, merged, on_contig, resolved
 from genolm.tasks.report.scored_variants import ScoredAllele
 
 _BIN = 1 << 14
@@ -42,7 +42,7 @@ class Genes:
 
     def names_at(self, genome: Genome, alleles: Sequence[ScoredAllele]) -> dict[int, str]:
         """Return, by the numbers of the alleles that lie in genes, the names of these; at most three of one allele."""
-        bins = _Bins(self.spans())
+        bins = _Bins((name, on_contig(genome, place.chrom, place.start, place.end)) for name, place in self.spans())
         found: dict[int, str] = {}
         for number, allele in enumerate(alleles):
             names = bins.at(resolved(genome, allele.chrom), allele.start, allele.end)
@@ -131,7 +131,7 @@ def _on(genome: Genome, transcripts: Iterable[Transcript]) -> Iterator[Transcrip
     """Those on a contig of the genome that do not begin beyond its end, under its name."""
     for one in transcripts:
         chrom = one.interval.chrom
-        name = resolved(genome, chrom) or resolved(genome, chrom.partition(".")[0])  # an accession without version
+        name = resolved(genome, chrom)
         if name is not None and one.interval.start < genome.lengths[name]:
             exons = tuple(replace(exon, chrom=name) for exon in one.exons)
             coding = None if one.coding is None else replace(one.coding, chrom=name)

@@ -12,9 +12,12 @@ from pathlib import Path
 import polars as pl
 
 from genolm.errors import InputError
+from genolm.genome.interval import is_coordinate
 from genolm.genome.lines import decoded
+from genolm.genome.tables import read_every_column
 from genolm.genome.vcf_text import read_vcf_text
 from genolm.tasks.provenance import provenance_path
+from genolm.tasks.variant_columns import OWN
 
 SCORES = ("GENOLM_LLR_SUM", "GENOLM_LLR_SITE", "GENOLM_LLR_MASKED_SUM")
 COLUMNS = tuple(f"llr_alt_minus_ref_{kind}_nats" for kind in ("sum", "site", "masked_sum"))
@@ -98,7 +101,7 @@ def scored_vcf(path: Path, score: str | None) -> Rows:
 
 def _add_record(rows: Rows, columns: list[str], wanted: set[str], path: Path, line: int) -> None:
     chrom, pos, _, ref, alt = columns[:5]
-    if not (pos.isascii() and pos.isdigit()):
+    if not is_coordinate(pos):
         raise InputError("POS must be a whole number, 1-based", file=path, line=line, value=pos)
     pairs = (pair.partition("=") for pair in columns[7].split(";"))
     info = {name: value for name, _, value in pairs if name in wanted}
@@ -126,38 +129,28 @@ def scored_table(path: Path, score: str | None) -> Rows:
     Raises:
         InputError: with file and line: a damaged table, a column missing, a value that is no number.
     """
-    frame = _frame(path)
-    chosen = _chosen(path, "column", (score,) if score else COLUMNS, frame.columns)
-    if missing := {"chrom", "pos", "ref", "alt"} - set(frame.columns):
-        raise InputError(f"no column {', '.join(sorted(missing))}", file=path, value=", ".join(frame.columns))
+    table = read_every_column(path)
+    columns = {name: place for place, name in enumerate(table.columns)}
+    chosen = _chosen(path, "column", (score,) if score else COLUMNS, columns)
+    if missing := {"chrom", "pos", "ref", "alt"} - set(columns):
+        raise InputError(f"no column {', '.join(sorted(missing))}", file=path, value=", ".join(columns))
     run = _table_settings(path)
     rows = Rows(chosen, _about(chosen, run), run)
-    others = [name for name in frame.columns if name not in _OWN and not name.startswith("llr_alt_minus_ref_")]
+    others = [name for name in columns if name == "status" or name not in OWN]
     rows.fields = {name: {} for name in others if name.upper() not in _KNOWN}
-    for line, row in enumerate(frame.iter_rows(named=True), start=1 if path.suffix == ".parquet" else 2):
-        told = {_KNOWN_COLUMNS.get(name.upper(), name): row[name] or "" for name in (*others, "status") if name in row}
-        place = (row["chrom"] or "", _whole(row["pos"], path, line), row["ref"] or "", row["alt"] or "", line)
-        rows.add(place, finite(row[chosen] or "", path, line), told)
+    for line, values in table.rows:
+        row = {name: _text(values[place]) for name, place in columns.items()}
+        told = {name.upper() if name.upper() in _KNOWN else name: row[name] for name in others}
+        place = (row["chrom"], _whole(row["pos"], path, line), row["ref"], row["alt"], line)
+        rows.add(place, finite(row[chosen], path, line), told)
     return rows
 
 
-_OWN = ("chrom", "pos", "id", "ref", "alt", "status", "left_context", "right_context", "uncounted_ref",
-        "uncounted_alt", "tokens_ref", "tokens_alt")  # fmt: skip
-_KNOWN_COLUMNS = {name: name for name in _KNOWN}
-
-
-def _frame(path: Path) -> pl.DataFrame:
-    """The table with every value as text."""
-    try:
-        if path.suffix.lower() == ".parquet":
-            frame = pl.read_parquet(path, glob=False)
-            return frame.select(pl.exclude(pl.List, pl.Array).cast(pl.String))
-        separator = "," if ".csv" in path.suffixes else "\t"
-        return pl.read_csv(path, separator=separator, infer_schema=False, glob=False)
-    except FileNotFoundError:
-        raise InputError("no such file", file=path) from None
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise InputError(f"the table cannot be read: {error}", file=path) from None
+def _text(value: object) -> str:
+    """A cell as text; empty for a missing value and for a list."""
+    if value is None or isinstance(value, list | dict | bytes):
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _table_settings(path: Path) -> dict[str, str]:
@@ -194,8 +187,8 @@ def _settings(header: str) -> dict[str, str]:
     return dict(_SETTING.findall(lines[-1])) if lines else {}
 
 
-def _whole(text: str | None, path: Path, line: int) -> int:
-    if text is None or not text.isdecimal():
+def _whole(text: str, path: Path, line: int) -> int:
+    if not is_coordinate(text):
         raise InputError("pos must be a whole number, 1-based", file=path, line=line, value=text)
     return int(text)
 

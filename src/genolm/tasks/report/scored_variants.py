@@ -78,7 +78,7 @@ class ScoredFile:
         alleles: every ALT allele of every record, in the order of the file.
         field: the INFO field or column that `ScoredAllele.score` comes from.
         description: what the file says about it: sign, unit, context; empty where it says nothing.
-        run: the settings of the run that scored it, by name; empty where the file does not tell.
+        run: the settings of the run that scored it, by name; empty where the file does not say.
         label: where `ScoredAllele.truth` comes from; None where no field is used.
     """
 

@@ -14,6 +14,7 @@ from typing import Any
 from genolm.engine.atomic import atomic_file, sweep, write_text
 from genolm.engine.interrupt import stoppable
 from genolm.engine.lock import locked
+from genolm.engine.target import refuse_replacing
 from genolm.errors import InputError, RunError
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus.documents import Cleaner, Document, Sieve, read_contigs
@@ -66,6 +67,7 @@ def build_corpus(
     if shard_bytes < 1:
         raise InputError("a shard has at least one byte", value=shard_bytes)
     _refuse_existing(folder, overwrite)
+    refuse_replacing(recipe.paths(), folder)
     tokenizer = NucleotideTokenizer(iupac="N")
     cleaner = Cleaner(recipe, tokenizer)  # refuses what is wrong before anything is written
     _make_parent(folder)

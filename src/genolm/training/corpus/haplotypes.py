@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genolm.errors import InputError
-from genolm.genome.fasta import contig_alias
+from genolm.genome.contig_names import contig_alias
 from genolm.genome.lines import decoded
 from genolm.genome.vcf import VariantRecord, parse_record
 from genolm.genome.vcf_text import VcfLines, read_vcf_text

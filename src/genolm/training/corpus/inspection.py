@@ -54,7 +54,7 @@ def inspect_corpus(folder: str | Path) -> dict[str, Any]:
 
 
 def built(folder: str | Path) -> Summary:
-    """What a build read, kept and left out, as the manifest has it; reads no shard.
+    """Summarise what a build read, kept and left out, from its manifest; no shard is read.
 
     Raises:
         InputError: no built corpus.

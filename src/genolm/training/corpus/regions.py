@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from genolm.genome.fasta import contig_alias
+from genolm.genome.contig_names import contig_alias
 from genolm.genome.interval import Interval
 
 TRAIN = "train"
