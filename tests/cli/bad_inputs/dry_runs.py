@@ -45,7 +45,7 @@ CASES = (
     Case(
         "dry run: a wrong letter in the last sequence",
         SCORE.replace("good.fa", "bad.fa"),
-        "bad.fa:4: letter 'J' at position 2 is no base (value 'AJ')",
+        "bad.fa:4: not a base at position 2 of the sequence (value 'J')",
         3,
         {"bad.fa": ">a\nACGT\n>b\nAJ\n"},
     ),

@@ -82,7 +82,7 @@ CASES = (
         "generate model --prompt ACGT out.fa --temperature 0 --quiet",
         "the continuation of prompt 'sequence1', sample 1",
     ),
-    damaged("scan", "scan model good.fa out --quiet", "read0:1-200"),
+    damaged("scan", "scan model good.fa --out out --quiet", "read0:1-200"),
     damaged("explain lens", "explain lens model good.fa out --quiet", "sequence 'read0'"),
     damaged("explain attribution", "explain attribution model good.fa out --quiet", "sequence 'read0'"),
     overflow("score", "score model good.fa out.tsv --quiet", "sequence 'read0'"),
@@ -112,7 +112,7 @@ CASES = (
     Case(
         "haplotypes: a compressed file that is cut off",
         "pretrain bad.yaml run",
-        "people.vcf:4: the compressed file is cut off; fetch it again",
+        "people.vcf: the compressed file is cut off; fetch it again",
         3,
         {"bad.yaml": PEOPLE},
         make=cut_off,

@@ -94,7 +94,7 @@ CASES = (
     Case(
         "GenBank: a record without its sequence",
         f"score {MODEL} a.gbk out.tsv",
-        "a.gbk:1: the record has no sequence, only annotation; fetch it with its sequence (value 'A1.1')",
+        "a.gbk:1: the record has no sequence, only annotation; download it with its sequence (value 'A1.1')",
         3,
         {"a.gbk": _GENBANK.replace("ORIGIN\n        1 acgtacgt\n", "")},
     ),
