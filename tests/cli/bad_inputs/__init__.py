@@ -2,6 +2,7 @@
 
 from tests.cli.bad_inputs import (
     annotation,
+    combined,
     corpora,
     dry_runs,
     explained,
@@ -43,4 +44,5 @@ CASES: tuple[Case, ...] = (
     *genomic.CASES,
     *first_hour.CASES,
     *folders.CASES,
+    *combined.CASES,
 )
