@@ -6,13 +6,16 @@ import sys
 import threading
 from collections import Counter
 from contextlib import nullcontext
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from types import SimpleNamespace
 
 import polars as pl
 import pysam
 import pytest
 import torch
+from tests.cli import bad_inputs
 from tests.cli.bad_inputs import CASES
 from tests.cli.bad_inputs.case import MODEL
 from tests.cli.bad_inputs.kitchen import hide, lay_out, listing, plain, run, stock, take, without_rights
@@ -94,6 +97,12 @@ def test_the_kinds_are_many_and_different():
     assert {case.code for case in CASES} == {1, 2, 3, 4, 5, 7}
     # A message may serve several kinds (an output that exists), but most kinds have words of their own.
     assert len({case.message for case in CASES}) > 0.9 * len(CASES)
+
+
+def test_every_module_of_cases_is_in_the_table():
+    names = [found.name for found in iter_modules(bad_inputs.__path__) if found.name not in ("case", "kitchen", "page")]
+    named = [case for name in names for case in import_module(f"{bad_inputs.__name__}.{name}").CASES]
+    assert sorted(case.kind for case in named) == sorted(case.kind for case in CASES)
 
 
 def test_the_page_of_the_documentation_is_up_to_date():

@@ -11,13 +11,14 @@ HEAD = 512
 """Bytes of a file's beginning that are enough to recognise it."""
 
 _PACKED = (
-    (b"PK\x03\x04", "zip", "unzip"),
-    (b"\x28\xb5\x2f\xfd", "zstd", "zstd -d"),
-    (b"BZh", "bzip2", "bunzip2"),
-    (b"\xfd7zXZ\x00", "xz", "unxz"),
-    (b"7z\xbc\xaf\x27\x1c", "7-Zip", "7z x"),
-    (b"\x04\x22\x4d\x18", "lz4", "lz4 -d"),
+    (".zip", b"PK\x03\x04", "zip", "unzip"),
+    (".zst", b"\x28\xb5\x2f\xfd", "zstd", "zstd -d"),
+    (".bz2", b"BZh", "bzip2", "bunzip2"),
+    (".xz", b"\xfd7zXZ\x00", "xz", "unxz"),
+    (".7z", b"7z\xbc\xaf\x27\x1c", "7-Zip", "7z x"),
+    (".lz4", b"\x04\x22\x4d\x18", "lz4", "lz4 -d"),
 )
+_ARCHIVES = (".tar", ".tar.gz", ".tgz")
 _ENCODINGS = (
     (b"\xff\xfe\x00\x00", "UTF-32"),
     (b"\x00\x00\xfe\xff", "UTF-32"),
@@ -44,13 +45,34 @@ def check_kind(head: bytes, path: Path) -> None:
         raise InputError(message, file=path)
 
 
+def check_packing(path: Path) -> None:
+    """Raise `InputError` when the name of a file ends as those of archives and of compressions other than gzip do.
+
+    Args:
+        path: the file; it need not exist.
+
+    Raises:
+        InputError: such a name; the message names the command that unpacks the file.
+    """
+    name = path.name.lower()
+    for ending, _, kind, command in _PACKED:
+        if name.endswith(ending):
+            raise InputError(_unpack(kind, command), file=path)
+    if name.endswith(_ARCHIVES):
+        raise InputError("a tar archive; unpack it with tar -xf and give the file inside", file=path)
+
+
+def _unpack(kind: str, command: str) -> str:
+    return f"compressed with {kind}; genolm reads plain, gzip and bgzip files: unpack it with {command}"
+
+
 def _foreign(head: bytes) -> str:
     """What a file is that genolm cannot read, and what helps; empty if nothing is wrong."""
     if is_pointer(head):
         return REMEDY
-    for magic, kind, command in _PACKED:
+    for _, magic, kind, command in _PACKED:
         if head.startswith(magic):
-            return f"compressed with {kind}; genolm reads plain, gzip and bgzip files: unpack it with {command}"
+            return _unpack(kind, command)
     for mark, encoding in _ENCODINGS:
         if head.startswith(mark):
             return f"encoded as {encoding}; convert it to UTF-8: iconv -f {encoding} -t UTF-8 FILE > NEW_FILE"

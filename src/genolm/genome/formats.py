@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from genolm.errors import InputError
+from genolm.genome.file_kinds import check_packing
 
 FileFormat = Literal["fasta", "genbank", "fastq", "bed", "vcf", "table", "parquet"]
 """``genbank`` stands for GenBank and EMBL alike."""
@@ -55,11 +56,14 @@ def file_format(path: Path, takes: Collection[FileFormat] = ALL_FORMATS) -> File
         takes: the formats that the caller reads.
 
     Raises:
-        InputError: another ending, or one of a format that the caller does not read; it lists those that it does.
+        InputError: another ending, or one of a format that the caller does not read; it lists those that it does. Of a
+            compression that is not read, it names the command that unpacks it.
     """
     if str(path) == "-":
         return "fasta"
     found = known_format(path)
+    if found is None:
+        check_packing(path)
     if found is None or found not in takes:
         known = ", ".join(ending for ending, kind in _ENDINGS.items() if kind in takes)
         problem = "unknown kind of file" if found is None else "this kind of file is not read here"

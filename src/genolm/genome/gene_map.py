@@ -23,6 +23,7 @@ from genolm.genome.annotation_lines import (
     within_circle,
 )
 from genolm.genome.contig_names import ContigNames
+from genolm.genome.file_kinds import check_packing
 from genolm.genome.flat_files import FORMATS, flat_format, read_flat_file
 from genolm.genome.formats import uncompressed_suffix
 from genolm.genome.interval import Interval
@@ -162,6 +163,7 @@ def read_gene_map(path: str | Path) -> GeneMap:
         return replace(genes, circular=frozenset(circles))
     if flat_format(path):
         return _collected(path, _flat_features(path))
+    check_packing(path)
     raise InputError(f"genes are read from {', '.join((*_LINES, *FORMATS))}, also with .gz", file=path)
 
 

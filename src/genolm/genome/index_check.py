@@ -110,11 +110,12 @@ def _check_contig(text: _Text, row: _Row, before: int) -> int:
     """
     full, rest = divmod(row.length - 1, row.bases)
     end = row.start + full * row.width + rest + 1
-    if text.size < end:
-        raise MisfitError(f"the file ends before the last base of {row.shown}", cut=True)
     if not before < row.start <= before + _LONGEST_HEADER:
         raise MisfitError(f"{row.shown} does not begin behind its header")
     lines = max(1, _WINDOW // row.width)
+    if text.size < end:
+        _check_beginning(text, row, before, lines)
+        raise MisfitError(f"the file ends before the last base of {row.shown}", cut=True)
     reach = min(lines * row.width, _LONGEST_LINE) if full else _WINDOW
     head = text.read(before, min(end, row.start + reach))
     _check_header(head[: row.start - before], row, before)
@@ -125,6 +126,15 @@ def _check_contig(text: _Text, row: _Row, before: int) -> int:
             _check_lines(text.read(start, min(start + row.width, start + _LONGEST_LINE)), row, 1)
         _check_lines(text.read(row.start + full * row.width, end)[-_WINDOW:], row, 0)
     return end
+
+
+def _check_beginning(text: _Text, row: _Row, before: int, lines: int) -> None:
+    """Compare what there is of a contig that ends behind the end of the file: an index of another file shows here."""
+    if text.size < row.start:
+        return
+    _check_header(text.read(before, row.start), row, before)
+    if there := min(lines, (text.size - row.start) // row.width):
+        _check_lines(text.read(row.start, row.start + there * row.width), row, there)
 
 
 def _check_header(between: bytes, row: _Row, before: int) -> None:

@@ -129,7 +129,9 @@ def grouped_number(digits: str, text: str) -> int:
 
 
 def whole_number(value: object, name: str) -> int:
-    """``value`` as a plain ``int``; numpy integers pass, floats and text raise `InputError` naming the field."""
+    """``value`` as a plain ``int``; numpy integers pass; floats, text, True and False raise `InputError`."""
+    if isinstance(value, bool):
+        raise InputError(f"{name} must be a whole number", value=value)
     try:
         return operator.index(value)  # type: ignore[arg-type]
     except TypeError:

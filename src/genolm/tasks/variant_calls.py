@@ -38,7 +38,9 @@ _NOTHING = "genolm scores alternatives that are spelled out in A, C, G and T"
 _OTHER_BUILD = "does the genome (--genome) belong to another build than the variants?"
 REMEDIES: Mapping[str, str] = MappingProxyType(
     {
-        **dict.fromkeys(("symbolic", "star", "missing", "breakend", "non_acgt", "same_as_ref", "telomere"), _NOTHING),
+        **dict.fromkeys(("symbolic", "star", "missing", "breakend", "non_acgt"), _NOTHING),
+        "same_as_ref": "ALT is the same as REF: there is no change to score",
+        "telomere": "position 0 stands for the telomere, which is not in the genome",
         "ref_mismatch": f"REF is not what the genome has there; {_OTHER_BUILD}",
         "off_contig": f"positions are past the end of their contig; {_OTHER_BUILD}",
         "unknown_contig": "the genome (--genome) has no contigs of these names; is it incomplete, or another build?",
