@@ -58,8 +58,10 @@ def contents(genome):
         ({"b": "GGGTTTAC" * 30, "a": "ACGTTGCA" * 20, "c": "TTTTGGGG" * 15}, 20),
         (SHORT | {"d": "A"}, 20),
         (SHORT | {"c": "TTTTGGGG" * 15 + "A"}, 20),
+        ({"z": "ACGT" * 10}, 20),
+        ({"a": "ACGTTGCA" * 10}, 30),
     ],
-    ids=["width", "longer", "moved", "renamed", "swapped", "added", "longer at the end"],
+    ids=["width", "longer", "moved", "renamed", "swapped", "added", "longer at the end", "shorter", "shorter lines"],
 )
 def test_an_index_of_other_content_is_replaced_whatever_the_times_say(tmp_path, cache, name, contigs, width):
     path = indexed(tmp_path / name, SHORT)

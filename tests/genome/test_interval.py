@@ -115,3 +115,9 @@ def test_overlaps_and_contains():
 @given(intervals)
 def test_reverse_twice_is_nothing(interval):
     assert interval.reverse() != interval and interval.reverse().reverse() == interval
+
+
+@pytest.mark.parametrize("make", [lambda: Interval("chr1", False, 5), lambda: Interval("chr1", 0, True)])
+def test_true_and_false_are_no_coordinates(make):
+    with pytest.raises(InputError, match="must be a whole number"):
+        make()

@@ -1,6 +1,5 @@
 """Bad input in which two oddities meet: in packing, encoding and what is inside."""
 
-
 import gzip
 
 from tests.cli.bad_inputs.case import MODEL, Case

@@ -1,0 +1,18 @@
+"""Verbs that need one vector for each sequence refuse the poolings that give several, before anything is read."""
+
+import pytest
+
+import genolm
+from genolm.errors import InputError
+
+
+@pytest.mark.parametrize("pooling", ["bases", "none"])
+def test_fragments_are_clustered_by_one_vector_each(pooling):
+    with pytest.raises(InputError, match="a fragment needs one vector: choose pooling mean, max, min or last"):
+        genolm.cluster("tiny-random-ocean", ["absent.fa"], pooling=pooling)
+
+
+@pytest.mark.parametrize("pooling", ["bases", "none"])
+def test_a_detector_learns_from_one_vector_a_sequence(pooling, tmp_path):
+    with pytest.raises(InputError, match="a sequence needs one vector: choose pooling mean, max, min or last"):
+        genolm.detect.train("absent.fa", "absent.fa", tmp_path / "out", model="tiny-random-ocean", pooling=pooling)
