@@ -136,7 +136,7 @@ def _entered(folder: PartsFolder, manifest: Manifest, order: Order) -> Manifest:
 
 
 def _remedy(order: Order, folder: PartsFolder) -> str:
-    """How to start anew; a shard never removes parts, because others may be at work on them."""
+    """Return the advice for starting over; a shard never removes parts, since other shards may be using them."""
     return f"remove {folder.path}" if order.shard else "start anew with --overwrite"
 
 

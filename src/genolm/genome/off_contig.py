@@ -30,7 +30,7 @@ class OffContig:
         Args:
             interval: as it was given, before it is resized.
             genome: with its contig.
-            line: where it stands in the source, 1-based.
+            line: line or row of the source, 1-based.
         """
         length = genome.lengths[genome.resolve(interval.chrom)]
         inside = min(interval.end, length) - max(interval.start, 0)
