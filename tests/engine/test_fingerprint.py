@@ -44,7 +44,11 @@ def test_a_changed_number_of_inputs_is_told(source):
 
 def test_of_a_value_with_fields_those_that_differ_are_told():
     def model(name):
-        return {"settings": {"model": {"$value": {"type": "a:Model", "fields": {"name": name, "family": "genos"}}}}}
+        return {
+            "settings": {
+                "model": {"$value": {"type": "model", "version": 1, "fields": {"name": name, "family": "genos"}}}
+            }
+        }
 
     assert changes(model("one"), model("two")) == ["setting model.name (was 'one', now 'two')"]
 
@@ -55,7 +59,7 @@ def test_of_a_value_with_fields_those_that_differ_are_told():
         ("x", "'x'"),
         ({"$path": "/a/b.fa"}, "/a/b.fa"),
         ({"$tuple": [1, {"$tuple": []}]}, "[1, []]"),
-        ({"$value": {"type": "genolm.tasks.embed:Pooling", "fields": {"name": "mean"}}}, "Pooling(name='mean')"),
+        ({"$value": {"type": "pooling", "version": 1, "fields": {"name": "mean"}}}, "pooling(name='mean')"),
         ("y" * 99, "'" + "y" * 38 + "…"),
     ],
 )

@@ -10,7 +10,7 @@ from engine_toys import Listed, Other, Summed, ToyModel, expected
 
 from genolm.engine import fingerprint as fingerprints
 from genolm.engine.parts import PartsFolder
-from genolm.engine.run import run
+from genolm.engine.run import merge, run
 from genolm.errors import ResourceError, RunError
 from genolm.tokens import NucleotideTokenizer
 
@@ -116,7 +116,11 @@ def _damage(folder, number, damage):
     ("task", "model", "message"),
     [
         (lambda source: Summed(source, factor=2), ToyModel(), r"changed: setting factor \(was 1, now 2\)\."),
-        (lambda source: Other(source), ToyModel(), r"changed: task \(was summed \(engine_toys:Summed\), now other"),
+        (
+            lambda source: Other(source),
+            ToyModel(),
+            r"changed: task \(was engine_toys:Summed, version 1, now engine_toys:Other",
+        ),
         (lambda source: Summed(source), ToyModel(fingerprint="v" * 64), r"changed: model weights\."),
         (lambda source: Summed(source), ToyModel(dtype=torch.bfloat16), r"changed: model dtype\."),
         (lambda source: Summed(source), ToyModel(tokenizer=NucleotideTokenizer(iupac="N")), "changed: model tokenizer"),
@@ -140,7 +144,7 @@ def test_several_changes_are_all_named(stopped, source, out, monkeypatch):
     monkeypatch.setattr(fingerprints, "version", lambda name: "9.9")
     with pytest.raises(RunError) as caught:
         run(Summed(source, window=5), ToyModel(), out, resume=True)
-    assert "format of the parts (was 1, now 99); genolm version (was" in str(caught.value)
+    assert "format of the parts (was 2, now 99); genolm version (was" in str(caught.value)
     assert "setting window (was 7, now 5)" in str(caught.value)
     assert "another output, or start anew with --overwrite" in str(caught.value)
 
@@ -175,6 +179,18 @@ def test_a_damaged_manifest_is_told_and_overwrite_helps(stopped, source, out, li
     (stopped.path / "manifest.json").write_text('{"task": ')
     with pytest.raises(RunError, match=r"manifest.json: not a manifest of genolm .*--overwrite"):
         run(Summed(source), ToyModel(), out, resume=True)
+    run(Summed(source), ToyModel(), out, overwrite=True)
+    assert out.read_text() == expected(lines)
+
+
+def test_parts_of_genolm_0_1_are_refused_with_the_reason_and_overwrite_helps(stopped, source, out, lines):
+    manifest = json.loads((stopped.path / "manifest.json").read_text())
+    manifest["fingerprint"]["schema"] = 1
+    (stopped.path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(RunError, match=r"manifest.json: written by genolm 0.1, which named tasks by .* --overwrite"):
+        run(Summed(source), ToyModel(), out, resume=True)
+    with pytest.raises(RunError, match=r"manifest.json: written by genolm 0.1"):
+        merge(out)
     run(Summed(source), ToyModel(), out, overwrite=True)
     assert out.read_text() == expected(lines)
 

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genolm.engine import settings
+from genolm.engine import stored_types
 from genolm.engine.settings import read_settings, write_settings
+from genolm.engine.stored_types import TYPES, StoredType
 from genolm.errors import RunError
 
 TABLE = pl.DataFrame({"a": [1, 2]})
@@ -24,8 +25,8 @@ class Held:
 
 
 @pytest.fixture(autouse=True)
-def this_file_is_genolm(monkeypatch):
-    monkeypatch.setattr(settings, "PACKAGE", Held.__module__.split(".")[0])
+def held_has_a_stable_name(monkeypatch):
+    monkeypatch.setitem(TYPES, "held", StoredType(f"{Held.__module__}:Held"))
 
 
 plain = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20)
@@ -78,18 +79,21 @@ def test_what_cannot_be_written_is_named():
 
 
 @pytest.mark.parametrize(
-    ("kind", "message"),
+    ("kind", "version", "message"),
     [
-        ("os:system", "os:system is not a class of genolm"),
-        ("genolm.engine.nowhere:Held", "this version of genolm has no genolm.engine.nowhere:Held"),
-        ("genolm.engine.windows:Nothing", "has no genolm.engine.windows:Nothing"),
-        (
-            "genolm.engine.windows:tile",
-            "windows:tile is not a class of settings; the manifest is damaged",
-        ),
+        ("os:system", 1, "os:system is not a class of genolm; pass the task itself"),
+        ("genolm.engine.windows:tile", 1, "is not a class of genolm"),
+        ("telepathy", 1, "unknown task or setting 'telepathy': merge with the version of genolm that computed"),
+        ("embed", 99, "'embed' was written in version 99, and this genolm reads version 1: merge with the version"),
     ],
 )
-def test_only_genolm_classes_of_settings_are_made(monkeypatch, kind, message):
-    monkeypatch.setattr(settings, "PACKAGE", "genolm")
+def test_only_named_classes_of_this_version_are_made(kind, version, message):
     with pytest.raises(RunError, match=message):
-        read_settings({"type": kind, "fields": {}})
+        read_settings({"type": kind, "version": version, "fields": {}})
+
+
+def test_a_class_of_genolm_without_a_stable_name_is_refused(monkeypatch):
+    monkeypatch.delitem(TYPES, "held")
+    monkeypatch.setattr(stored_types, "PACKAGE", Held.__module__.split(".")[0])
+    with pytest.raises(RunError, match=r"Held cannot be written to a manifest: it has no name"):
+        write_settings(Held(1))

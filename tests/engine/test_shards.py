@@ -6,17 +6,18 @@ import threading
 import pytest
 from engine_toys import Listed, Summed, ToyModel, expected
 
-from genolm.engine import settings
 from genolm.engine.parts import PartsFolder
 from genolm.engine.plan import Plan, Shard
 from genolm.engine.run import merge, run
+from genolm.engine.stored_types import TYPES, StoredType
 from genolm.errors import RunError
 
 
 @pytest.fixture(autouse=True)
 def toys_are_genolm(monkeypatch):
     """Lets a manifest name the classes of the toys, as it may name those of genolm."""
-    monkeypatch.setattr(settings, "PACKAGE", "engine_toys")
+    for toy in ("Summed", "Listed"):
+        monkeypatch.setitem(TYPES, toy.lower(), StoredType(f"engine_toys:{toy}"))
 
 
 def shards(source, out, numbers, count=3):
@@ -166,8 +167,8 @@ def test_a_shard_on_parts_of_another_run_advises_what_a_shard_can_do(source, out
 
 
 def test_only_tasks_of_genolm_are_made_from_a_manifest(source, out, lines, monkeypatch):
+    monkeypatch.delitem(TYPES, "summed")
     shards(source, out, [1, 2, 3])
-    monkeypatch.setattr(settings, "PACKAGE", "genolm")
     with pytest.raises(RunError, match="engine_toys:Summed is not a class of genolm"):
         merge(out)
     merge(out, task=Summed(source))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from genolm.engine.task import Task
     from genolm.models.model import Model
 
-SCHEMA = 1  # of manifest and parts; rises when older parts can no longer be read
+SCHEMA = 2  # of manifest and parts; to be raised when older parts can no longer be read. 1: genolm 0.1
 WHOLE = 256 * 2**20  # bytes; larger inputs are sampled
 _BLOCK = 2**20
 _SAMPLES = 64
@@ -40,11 +40,16 @@ def fingerprint(task: Task[Any, Any], model: Model, settings: dict[str, Any] | N
     return {
         "schema": SCHEMA,
         "genolm": _version(),
-        "task": f"{task.name} ({written['type']})",
+        "task": task_name(written),
         "settings": placeless(task, written),
         "model": {"weights": model.fingerprint, "tokenizer": tokenizer, "dtype": str(model.dtype)},
         "inputs": [content_digest(path) for path in task.inputs()],
     }
+
+
+def task_name(written: dict[str, Any]) -> str:
+    """Return the stable name and version of a written task, such as ``variants, version 1``."""
+    return f"{written['type']}, version {written['version']}"
 
 
 def placeless(task: Task[Any, Any], written: dict[str, Any]) -> dict[str, Any]:

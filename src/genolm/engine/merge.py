@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genolm.engine.fingerprint import changes, placeless
+from genolm.engine.fingerprint import changes, placeless, task_name
 from genolm.engine.interrupt import stoppable
 from genolm.engine.lock import locked
 from genolm.engine.parts import Manifest, PartsFolder, State
@@ -130,7 +130,7 @@ def _task(manifest: Manifest, given: Task[Any, Any] | None) -> Task[Any, Any]:
         task: Task[Any, Any] = read_settings(manifest.task)
         return task
     written = write_settings(given)
-    now = {**manifest.fingerprint, "task": f"{given.name} ({written['type']})", "settings": placeless(given, written)}
+    now = {**manifest.fingerprint, "task": task_name(written), "settings": placeless(given, written)}
     if differences := changes(manifest.fingerprint, now):
         raise RunError(f"the parts are of another task; changed: {'; '.join(differences)}")
     return given

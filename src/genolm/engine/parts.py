@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from genolm.engine.atomic import atomic_file, write_text
+from genolm.engine.fingerprint import SCHEMA
 from genolm.engine.plan import Plan
 from genolm.errors import RunError
 
@@ -91,11 +92,11 @@ class PartsFolder:
         """The manifest; None when no run was started here.
 
         Raises:
-            RunError: when it cannot be read as a manifest.
+            RunError: when it cannot be read as a manifest, or was written by another version of its format.
         """
         place = self.path / MANIFEST
         try:
-            return Manifest.from_json(place.read_text(encoding="utf-8"))
+            return _of_this_schema(Manifest.from_json(place.read_text(encoding="utf-8")), place)
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError, OSError) as error:
@@ -163,6 +164,20 @@ class PartsFolder:
     def seal_path(self, number: int) -> Path:
         """Where the seal of a part is."""
         return self.path / f"part-{number:05d}.json"
+
+
+def _of_this_schema(manifest: Manifest, place: Path) -> Manifest:
+    """Return the manifest; raise an error for one whose parts this version of genolm cannot read."""
+    schema = manifest.fingerprint["schema"]
+    if schema == SCHEMA:
+        return manifest
+    if schema == 1:
+        reason = "written by genolm 0.1, which named tasks by Python modules that have since moved"
+        remedy = "resume or merge this run with genolm 0.1, or"
+    else:
+        reason = f"of format {schema}, and this version of genolm reads format {SCHEMA}"
+        remedy = "resume or merge this run with the genolm that started it, or"
+    raise RunError(f"{place}: {reason}; {remedy} start over with --overwrite")
 
 
 class _Digesting(io.RawIOBase):

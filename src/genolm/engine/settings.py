@@ -6,13 +6,12 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from genolm.engine.stored_types import stored_class, stored_name
 from genolm.errors import RunError
 
-PACKAGE = "genolm"
 _LONGEST = 65_536  # characters of JSON; longer values are data rather than a setting and are kept as a digest
 
 
@@ -36,16 +35,19 @@ class Forgotten:
 
 
 def write_settings(value: Any) -> dict[str, Any]:
-    """A frozen dataclass as ``{"type": "module:Class", "fields": {...}}``, JSON throughout.
+    """Return a frozen dataclass as ``{"type": name, "version": n, "fields": {...}}``, JSON throughout.
+
+    Name and version are those of :mod:`genolm.engine.stored_types`.
 
     Tuples, paths and nested dataclasses are tagged so that :func:`read_settings` gives back equal values. Tables,
     arrays and very long values are replaced by the SHA-256 of their content.
 
     Raises:
-        RunError: when a field holds something else; names the field.
+        RunError: when a field holds something else; names the field. When the class has no stable name.
     """
     written = {field.name: _field(value, field.name) for field in fields(value) if field.init}
-    return {"type": f"{type(value).__module__}:{type(value).__qualname__}", "fields": written}
+    name, version = stored_name(type(value))
+    return {"type": name, "version": version, "fields": written}
 
 
 def read_settings(written: dict[str, Any]) -> Any:
@@ -54,9 +56,9 @@ def read_settings(written: dict[str, Any]) -> Any:
     A value that was kept as a digest only becomes :class:`Forgotten`.
 
     Raises:
-        RunError: when the class is not genolm's or not there.
+        RunError: when the class is not genolm's, or its name or version is unknown.
     """
-    kind = _class(written["type"])
+    kind = stored_class(written["type"], written["version"])
     return kind(**{name: _read(value) for name, value in written["fields"].items()})
 
 
@@ -111,16 +113,3 @@ def _read(written: Any) -> Any:
         case list():
             return [_read(item) for item in written]
     return written
-
-
-def _class(name: str) -> type:
-    module, _, path = name.partition(":")
-    if module.split(".")[0] != PACKAGE:
-        raise RunError(f"{name} is not a class of genolm; give merge the task itself (task=)")
-    try:
-        found = getattr(import_module(module), path)
-    except (ImportError, AttributeError):
-        raise RunError(f"this version of genolm has no {name}; merge with the version that ran") from None
-    if not (isinstance(found, type) and is_dataclass(found)):
-        raise RunError(f"{name} is not a class of settings; the manifest is damaged")
-    return found
