@@ -15,9 +15,11 @@ def tasks_of_genolm():
     for module in pkgutil.walk_packages(genolm.__path__, "genolm."):
         if module.name.startswith(("genolm.tasks", "genolm.training")):
             for kind in vars(importlib.import_module(module.name)).values():
-                if isinstance(kind, type) and kind.__module__ == module.name and is_dataclass(kind):
-                    if isinstance(getattr(kind, "name", None), str) and hasattr(kind, "assemble"):
-                        yield kind
+                is_task = (
+                    is_dataclass(kind) and isinstance(getattr(kind, "name", None), str) and hasattr(kind, "assemble")
+                )
+                if is_task and kind.__module__ == module.name:
+                    yield kind
 
 
 @pytest.mark.parametrize("name", TYPES)
