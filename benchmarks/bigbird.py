@@ -25,10 +25,10 @@ import torch
 from torch import Tensor
 
 from benchmarks.record import alternate, write
-from genolm.models.adapters.gena import pieces
-from genolm.models.block_layout import full_up_to
-from genolm.models.encoder import Encoder
-from genolm.models.encoder_config import BlockSparseConfig, EncoderConfig
+from genolm.models.adapters.encoders.gena import pieces
+from genolm.models.networks.attention.block_layout import full_up_to
+from genolm.models.networks.encoder import Encoder
+from genolm.models.networks.encoder_config import BlockSparseConfig, EncoderConfig
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 WARM_UP = 1

@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 
 from benchmarks.record import alternate, write
-from genolm.models.adapters.gena import pieces
-from genolm.models.encoder import Encoder
-from genolm.models.encoder_config import EncoderConfig
+from genolm.models.adapters.encoders.gena import pieces
+from genolm.models.networks.encoder import Encoder
+from genolm.models.networks.encoder_config import EncoderConfig
 
 _TOKENS, _SPECIAL, _PAD = 32_000, 5, 3
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}

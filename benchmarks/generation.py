@@ -27,15 +27,15 @@ import torch
 from benchmarks.record import alternate, write
 from genolm.genome.records import read_fasta
 from genolm.genome.sequence import upper_dna
-from genolm.genome.simulate import simulate
-from genolm.models.adapters.huggingface import pieces
-from genolm.models.adapters.huggingface_config import write_config
+from genolm.genome.simulation.simulate import simulate
+from genolm.models.adapters.huggingface.huggingface import pieces
+from genolm.models.adapters.huggingface.huggingface_config import write_config
 from genolm.models.card import Card
-from genolm.models.config import DecoderConfig
-from genolm.models.decoder import Decoder
 from genolm.models.model import Model
-from genolm.tasks.sampling import Sampler, stream
-from genolm.tasks.token_continuation import Drawn, Limits, continue_tokens, prompt_ids
+from genolm.models.networks.decoder import Decoder
+from genolm.models.networks.decoder_config import DecoderConfig
+from genolm.tasks.reading.sampling import Sampler, stream
+from genolm.tasks.reading.token_continuation import Drawn, Limits, continue_tokens, prompt_ids
 from genolm.tokens.bpe import BpeTokenizer
 from genolm.tokens.bpe_training import train_vocabulary
 from genolm.tokens.nucleotide import NucleotideTokenizer

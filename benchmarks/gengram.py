@@ -22,13 +22,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.record import RESULTS, alternate, write
-from genolm.models.decoder import Decoder
-from genolm.models.gengram import Gengram, Past, Written
-from genolm.models.gengram_config import GengramConfig
-from genolm.models.kmer_stream import KmerStream
-from genolm.models.window_sum import shifted
-from genolm.models.zoo import entry
-from genolm.training.objective import next_base_loss
+from genolm.models.gengram.gengram import Gengram, Past, Written
+from genolm.models.gengram.gengram_config import GengramConfig
+from genolm.models.gengram.kmer_stream import KmerStream
+from genolm.models.gengram.window_sum import shifted
+from genolm.models.networks.decoder import Decoder
+from genolm.models.zoo.zoo import entry
+from genolm.training.objectives.next_token import next_base_loss
 
 LAYERS = (3, 6, 10)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 
 import genolm
-from genolm.models.conversion import save
-from genolm.models.decoder import Decoder
+from genolm.models.checkpoints.convert import save
 from genolm.models.model import Model
-from genolm.models.zoo import entry
+from genolm.models.networks.decoder import Decoder
+from genolm.models.zoo.zoo import entry
 
 
 def write_weights(folder: Path, name: str = "genos-1.2b", seed: int = 0) -> Path:

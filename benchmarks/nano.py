@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 
 import genolm
 from benchmarks.record import write
-from genolm.models.decoder import Decoder
+from genolm.models.networks.decoder import Decoder
+from genolm.statistics.markov import MarkovModel
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus import Run, load_corpus
-from genolm.training.initialisation import initialise
-from genolm.training.markov import MarkovModel
-from genolm.training.recipe import Recipe
+from genolm.training.recipes.pretrain_recipe import Recipe
+from genolm.training.trainer.initialisation import initialise
 
 WINDOW, HALF = 1024, 512
 Bits = NDArray[np.float64]

@@ -18,7 +18,7 @@ from benchmarks import effects_page
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = "benchmarks/results"
-LOG = "src/genolm/models/weights/genolm-nano/training-log.jsonl"
+LOG = "src/genolm/models/zoo/weights/genolm-nano/training-log.jsonl"
 PAGES = (
     ROOT / "README.md",
     ROOT / "README.zh.md",

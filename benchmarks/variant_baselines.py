@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from genolm.files.lines import text_lines
+from genolm.genome.annotation.genes import Transcript
+from genolm.genome.annotation.gff3 import attributes, read_genes
 from genolm.genome.fasta import Genome
-from genolm.genome.genes import Transcript
-from genolm.genome.gff3 import attributes, read_genes
-from genolm.genome.lines import text_lines
 from genolm.genome.variant import Variant
-from genolm.tasks.allele_windows import Site, Strand
-from genolm.training.markov import MarkovModel
+from genolm.statistics.markov import MarkovModel
+from genolm.tasks.variants.allele_windows import Site, Strand
 
 Float64 = NDArray[np.float64]
 INTRON, EXON, CODING, SPLICE = 1, 2, 3, 4  # outside of coding genes: 0

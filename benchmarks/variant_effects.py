@@ -31,11 +31,11 @@ from benchmarks.record import write
 from benchmarks.variant_baselines import GeneMap, cpg_transition, frameshift, length_change, markov, transversion
 from benchmarks.variant_statistics import compare
 from genolm.genome.interval import Interval
-from genolm.tasks.random_twin import random_twin
+from genolm.statistics.markov import MarkovModel
+from genolm.tasks.reading.random_model import random_twin
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus import load_corpus
-from genolm.training.markov import MarkovModel
-from genolm.training.recipe import Recipe
+from genolm.training.recipes.pretrain_recipe import Recipe
 
 Float64 = NDArray[np.float64]
 FILES = {

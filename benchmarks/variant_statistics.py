@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genolm.tasks.auroc import auroc
+from genolm.statistics.auroc import auroc
 
 Float64 = NDArray[np.float64]
 Bool = NDArray[np.bool_]

@@ -118,7 +118,7 @@ def fastest_causal(folder: Path, ids: Any) -> Logits:
 
 def small_model(count: int) -> dict[str, Any]:
     """Correlation of both methods with the plain score for trained weights, fp32."""
-    from genolm.genome.simulate import simulate
+    from genolm.genome.simulation.simulate import simulate
 
     model = genolm.load("genolm-nano")
     folder = Path("runs/simulated")

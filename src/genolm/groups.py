@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from genolm.tasks.detect import apply_detector, train_detector
-from genolm.tasks.explain.attribution import explain_attribution
-from genolm.tasks.explain.experts import explain_experts
-from genolm.tasks.explain.lens import explain_lens
-from genolm.tasks.explain.memory import explain_memory
-from genolm.tasks.explain.tables import explain_tables
-from genolm.training.corpus.build import build_corpus
-from genolm.training.corpus.inspection import inspect_corpus
-from genolm.training.vocabulary import inspect_tokenizer, train_tokenizer
+from genolm.tasks.detection.detect import apply_detector, train_detector
+from genolm.tasks.explain.explain_attribution import explain_attribution
+from genolm.tasks.explain.explain_experts import explain_experts
+from genolm.tasks.explain.explain_lens import explain_lens
+from genolm.tasks.explain.explain_memory import explain_memory
+from genolm.tasks.explain.explain_tables import explain_tables
+from genolm.training.corpus.build_corpus import build_corpus
+from genolm.training.corpus.inspect_corpus import inspect_corpus
+from genolm.training.vocabulary.train_tokenizer import inspect_tokenizer, train_tokenizer
 
 
 class detect:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
-from genolm.models.config import DecoderConfig
-from genolm.models.gengram import CausalConv, Past, Written
-from genolm.models.gengram_config import GengramConfig
-from genolm.models.kmer_stream import KmerStream
-from genolm.training.recipe import OptimizerRecipe
+from genolm.models.gengram.gengram import CausalConv, Past, Written
+from genolm.models.gengram.gengram_config import GengramConfig
+from genolm.models.gengram.kmer_stream import KmerStream
+from genolm.models.networks.decoder_config import DecoderConfig
+from genolm.training.recipes.pretrain_recipe import OptimizerRecipe
 
 HIDDEN, LAYERS = 128, 6
 PAPER_LAYERS, LATE_LAYER = (2, 3, 5), (5,)  # of 6, where the paper has 3, 6, 10 of 12, and 10
@@ -123,6 +123,6 @@ class PlainConvolution(nn.Module):
         self.output = nn.Linear(hidden_size, hidden_size, bias=False)
 
     def forward(self, x_BLD: Tensor, stream: KmerStream, past: Past = None) -> tuple[Written, Tensor]:
-        """What to add; called as :class:`genolm.models.gengram.Gengram` is, without a cache."""
+        """What to add; called as :class:`genolm.models.gengram.gengram.Gengram` is, without a cache."""
         update = self.output(nn.functional.silu(self.conv(x_BLD, None, stream)))
         return Written(update, x_BLD.new_ones(x_BLD.shape[:2])), update

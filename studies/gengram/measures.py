@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from genolm.models.decoder import Decoder
+from genolm.models.networks.decoder import Decoder
 from studies.gengram.training import TOKENIZER
 
 Values = NDArray[np.float64]

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genolm.models.decoder import Decoder
-from genolm.models.experts import load_balancing_loss, router_z_loss
+from genolm.models.networks.decoder import Decoder
+from genolm.models.networks.experts import load_balancing_loss, router_z_loss
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus import RowOrder, Run
-from genolm.training.initialisation import initialise
-from genolm.training.objective import next_base_loss
+from genolm.training.objectives.next_token import next_base_loss
+from genolm.training.trainer.initialisation import initialise
 from studies.gengram.arms import OPTIMIZER, Arm, PlainConvolution
 
 TOKENIZER = NucleotideTokenizer(iupac="N")

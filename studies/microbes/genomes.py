@@ -9,7 +9,7 @@ from pathlib import Path
 
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus import Corpus, load_corpus
-from genolm.training.recipe import Recipe
+from genolm.training.recipes.pretrain_recipe import Recipe
 
 RECIPE = "genolm-mini-ocean"
 TRAINED = {

@@ -18,8 +18,8 @@ import pysam
 from benchmarks.record import machine
 
 from genolm.genome import reverse_complement
+from genolm.statistics.markov import STRENGTHS, Digits, MarkovModel
 from genolm.tokens.nucleotide import NucleotideTokenizer
-from genolm.training.markov import STRENGTHS, Digits, MarkovModel
 from studies.microbes.genomes import HELD_OUT, check_split, corpus, paths, trained_bases
 
 RESULTS = Path(__file__).parent / "results.json"

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genolm.models.encoder import Encoder
-from genolm.models.encoder_config import EncoderConfig
-from genolm.models.heads import remembered_sequence_loss
-from genolm.models.memory import RecurrentMemory
-from genolm.models.memory_config import MemoryConfig
-from genolm.training.initialisation import initialise
+from genolm.models.heads.label_losses import remembered_sequence_loss
+from genolm.models.networks.encoder import Encoder
+from genolm.models.networks.encoder_config import EncoderConfig
+from genolm.models.networks.recurrent_memory import RecurrentMemory
+from genolm.models.networks.recurrent_memory_config import MemoryConfig
+from genolm.training.trainer.initialisation import initialise
 from studies.recurrent_memory.needle import VOCABULARY, Needle
 
 WIDTH, LAYERS, HEADS = 64, 2, 4

@@ -9,9 +9,9 @@ from benchmarks.variant_statistics import compare
 
 import genolm
 from benchmarks import variant_effects
-from genolm.genome.genes import Transcript, write_gtf
+from genolm.genome.annotation.genes import Transcript, write_gtf
 from genolm.genome.interval import Interval
-from genolm.training.markov import MarkovModel
+from genolm.statistics.markov import MarkovModel
 
 BASES = "TTACGTTAAC" * 40
 

@@ -56,7 +56,7 @@ def folder(tmp_path, monkeypatch, hub):
         monkeypatch.setenv(name, value if value == hub else str(tmp_path / value))
     for name in ("HF_HUB_OFFLINE", "GENOLM_DEBUG"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("genolm.models.http_files._pause", lambda attempt: None)
+    monkeypatch.setattr("genolm.models.checkpoints.http_files._pause", lambda attempt: None)
     monkeypatch.setattr("genolm.engine.plan.PART_ITEMS", 1)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from genolm.cli import bulk
+from genolm.cli.commands import bulk
 from genolm.cli.main import app
 from genolm.cli.options import bulk_settings
 from genolm.errors import RunError
@@ -62,7 +62,7 @@ def test_another_layer_is_a_usage_error(record):
 
 
 def test_score_passes_its_flags(record):
-    calls = record("genolm.tasks.likelihood", "score")
+    calls = record("genolm.tasks.score", "score")
     text = "--rc --per-base --normalise vocabulary --passes 5 --genome g.fa --length 100 --context 512 --iupac N"
     run("score", "m", "in.bed", "out.bw", *text.split())
     own = {"rc": True, "per_base": True, "normalise": "vocabulary", "passes": 5, "genome": Path("g.fa")}
@@ -79,7 +79,7 @@ def test_embed_and_score_take_a_shorter_context(tmp_path):
 
 
 def test_variants_passes_its_flags(record):
-    calls = record("genolm.tasks.variants", "variants")
+    calls = record("genolm.tasks.variants.variants", "variants")
     text = "--genome g.fa --method conditional --context 4096 --horizon 64 --rc --on-mismatch flip"
     assert run("variants", "m", "in.vcf", "out.vcf.gz", *text.split()).exit_code == 0
     own = {"genome": Path("g.fa"), "method": "conditional", "context": 4096, "horizon": 64, "rc": True}
@@ -94,14 +94,14 @@ def test_a_genome_is_required_where_coordinates_are(verb):
 
 
 def test_mutate_passes_its_flags(record):
-    calls = record("genolm.tasks.mutagenesis", "mutate")
+    calls = record("genolm.tasks.variants.mutate", "mutate")
     run("mutate", "m", "chr1:1-9", "o.tsv", "--genome", "g.fa", "--plot", "o.svg", "--no-rc", "--method", "full")
     own = {"genome": Path("g.fa"), "method": "full", "context": None, "rc": False, "plot": Path("o.svg")}
     assert calls == [(("m", "chr1:1-9", Path("o.tsv")), own | SETTINGS)]
 
 
 def test_generate_takes_a_file_of_prompts(record):
-    calls = record("genolm.tasks.generate", "generate")
+    calls = record("genolm.tasks.generation.generate", "generate")
     assert run("generate", "m", "p.fa", "o.fa", "-n", "2", "--top-k", "4", "--seed", "7").exit_code == 0
     (arguments, settings), *_ = calls
     assert arguments == ("m", Path("p.fa"), Path("o.fa"))
@@ -109,14 +109,14 @@ def test_generate_takes_a_file_of_prompts(record):
 
 
 def test_generate_takes_prompts_as_text(record):
-    calls = record("genolm.tasks.generate", "generate")
+    calls = record("genolm.tasks.generation.generate", "generate")
     assert run("generate", "m", "o.fa", "--prompt", "ACGT", "--prompt", "TT").exit_code == 0
     assert calls[0][0] == ("m", ["ACGT", "TT"], Path("o.fa"))
 
 
 @pytest.mark.parametrize("paths", [["o.fa"], ["p.fa", "o.fa", "--prompt", "A"], ["a", "b", "c"]])
 def test_generate_wants_prompts_once(record, paths):
-    calls = record("genolm.tasks.generate", "generate")
+    calls = record("genolm.tasks.generation.generate", "generate")
     done = run("generate", "m", *paths)
     assert done.exit_code == 2 and "give PROMPTS and OUTPUT, or --prompt and OUTPUT" in done.output
     assert not calls

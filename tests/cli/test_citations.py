@@ -5,10 +5,10 @@ import re
 import pytest
 from typer.testing import CliRunner
 
-from genolm.cli.citations import FAMILIES, cite
+from genolm.cli.cite import FAMILIES, cite
 from genolm.cli.main import app
 from genolm.errors import ModelError
-from genolm.models.zoo import ZOO
+from genolm.models.zoo.zoo import ZOO
 
 
 def keys(text: str) -> list[str]:

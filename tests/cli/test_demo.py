@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from genolm.cli.demo import MODEL, NEXT, demo
 from genolm.cli.main import app
+from genolm.genome.bigwig import read_bigwig
 from genolm.genome.interval import Interval
-from genolm.genome.tracks import read_bigwig
-from genolm.genome.vcf import read_variants
+from genolm.genome.vcf.vcf_records import read_variants
 from genolm.models.card import Card
 
 MADE = SimpleNamespace(
@@ -29,12 +29,12 @@ NANO = SimpleNamespace(card=Card("genolm-nano"))
 
 @pytest.fixture
 def stages(record):
-    record("genolm.models.loading", "load", NANO)
+    record("genolm.models.checkpoints.load", "load", NANO)
     return {
-        "simulate": record("genolm.genome.simulate", "simulate", MADE),
-        "variants": record("genolm.tasks.variants", "variants"),
+        "simulate": record("genolm.genome.simulation.simulate", "simulate", MADE),
+        "variants": record("genolm.tasks.variants.variants", "variants"),
         "embed": record("genolm.tasks.embed", "embed"),
-        "score": record("genolm.tasks.likelihood", "score"),
+        "score": record("genolm.tasks.score", "score"),
         "report": record("genolm.tasks.report", "report"),
     }
 
@@ -64,7 +64,7 @@ def test_without_its_extra_nothing_is_computed(stages, monkeypatch):
 
 
 def test_ctrl_c_says_how_to_start_again_and_not_to_resume(stages, record):
-    record("genolm.tasks.variants", "variants", KeyboardInterrupt("go on with --resume"))
+    record("genolm.tasks.variants.variants", "variants", KeyboardInterrupt("go on with --resume"))
     done = CliRunner().invoke(app, ["demo", "d"])
     assert done.exit_code == 130
     assert done.stderr.endswith("interrupted: the same command starts the demo from the beginning\n")
@@ -73,9 +73,9 @@ def test_ctrl_c_says_how_to_start_again_and_not_to_resume(stages, record):
 def test_the_commands_it_suggests_are_well_formed(record):
     suggested = [line.split("#")[0].split()[1:] for line in NEXT.splitlines() if line.startswith("  genolm ")]
     called = [
-        record("genolm.tasks.variants", "variants"),
+        record("genolm.tasks.variants.variants", "variants"),
         record("genolm.tasks.embed", "embed"),
-        record("genolm.tasks.likelihood", "score"),
+        record("genolm.tasks.score", "score"),
     ]
     for arguments in suggested:
         assert CliRunner().invoke(app, [part.format(model=MODEL) for part in arguments]).exit_code == 0

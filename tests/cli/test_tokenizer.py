@@ -18,7 +18,7 @@ NONE = {"substitutions": 0, "changed_mean": None, "changed_max": None, "count_ch
 
 
 def test_train_passes_its_arguments(record) -> None:
-    calls = record("genolm.training.vocabulary", "train_tokenizer", TRAINED)
+    calls = record("genolm.training.vocabulary.train_tokenizer", "train_tokenizer", TRAINED)
     options = "--vocab-size 512 --seed 7 --bases 5000 --max-length 12 --chunk 99 --strands both --n gap --overwrite"
     done = CliRunner().invoke(app, ["tokenizer", "train", "a.fa", "b.fa.gz", "--out", "tokens", *options.split()])
     settings = {
@@ -50,7 +50,7 @@ def test_train_passes_its_arguments(record) -> None:
 
 
 def test_inspect_passes_its_arguments_and_prints_json(record) -> None:
-    calls = record("genolm.training.vocabulary", "inspect_tokenizer", FACTS)
+    calls = record("genolm.training.vocabulary.train_tokenizer", "inspect_tokenizer", FACTS)
     arguments = ["tokenizer", "inspect", "BPE_32k", "a.fa", "--bases", "9999", "--seed", "2", "--json"]
     done = CliRunner().invoke(app, arguments)
     assert calls == [(("BPE_32k", [Path("a.fa")]), {"bases": 9999, "seed": 2})]
@@ -58,7 +58,9 @@ def test_inspect_passes_its_arguments_and_prints_json(record) -> None:
 
 
 def test_what_cannot_be_measured_is_left_blank(record) -> None:
-    calls = record("genolm.training.vocabulary", "inspect_tokenizer", {**FACTS, "sequence": {**SEQUENCE, **NONE}})
+    calls = record(
+        "genolm.training.vocabulary.train_tokenizer", "inspect_tokenizer", {**FACTS, "sequence": {**SEQUENCE, **NONE}}
+    )
     lines = CliRunner().invoke(app, ["tokenizer", "inspect", "tokens"]).stdout.splitlines()
     assert calls == [(("tokens", ()), {"bases": 1_000_000, "seed": 0})]
     assert "strands agree on  - of borders, 5.1 % of tokens" in lines

@@ -3,8 +3,13 @@
 import pytest
 import torch
 
-from genolm.models.attention import blocked_attention, choose_attention, plain_attention, sdpa_attention
-from genolm.models.attention_training import trained_attention
+from genolm.models.networks.attention.attention import (
+    blocked_attention,
+    choose_attention,
+    plain_attention,
+    sdpa_attention,
+)
+from genolm.models.networks.attention.attention_training import trained_attention
 
 BACKENDS = {"sdpa": sdpa_attention, "blocked": blocked_attention}
 SHAPES = {  # queries, keys, query heads, key heads
@@ -74,7 +79,7 @@ def test_backends_agree_inside_a_network(network, ids, monkeypatch):
     mask[1, :30] = False
     results = []
     for backend in (plain_attention, *BACKENDS.values()):
-        monkeypatch.setattr("genolm.models.decoder.choose_attention", lambda q, k, masked, one=backend: one)
+        monkeypatch.setattr("genolm.models.networks.decoder.choose_attention", lambda q, k, masked, one=backend: one)
         results.append(network(batch, mask_BL=mask).logits_BLV[mask])
     for result in results[1:]:
         torch.testing.assert_close(result, results[0], atol=5e-5, rtol=5e-4)

@@ -8,8 +8,8 @@ import torch
 
 from genolm.genome.sequence import reverse_complement
 from genolm.tasks.embed import embed
-from genolm.tasks.likelihood import score
-from genolm.tasks.vectors import matrix
+from genolm.tasks.score import score
+from genolm.tasks.writing.vector_files import matrix
 
 CLOSE = {"atol": 2e-5, "rtol": 2e-4}
 LENGTHS = (90, 3, 41, 64)

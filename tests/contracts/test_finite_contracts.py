@@ -10,7 +10,7 @@ import torch
 
 import genolm
 from genolm.errors import NonFiniteError
-from genolm.models.zoo import ZOO
+from genolm.models.zoo.zoo import ZOO
 
 FAMILIES = sorted(name for name in ZOO if name.startswith("tiny-random"))
 DECODERS = ["tiny-random", "tiny-random-dense", "tiny-random-gengram", "tiny-random-kmer", "tiny-random-ocean",

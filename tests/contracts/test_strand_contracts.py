@@ -5,8 +5,8 @@ import pytest
 
 from genolm.genome.sequence import reverse_complement
 from genolm.tasks.embed import embed
-from genolm.tasks.likelihood import score
-from genolm.tasks.vectors import matrix
+from genolm.tasks.score import score
+from genolm.tasks.writing.vector_files import matrix
 
 SEQUENCE = "ACGGTNTTACGATTACCANNGGATCCAT"
 

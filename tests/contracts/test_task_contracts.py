@@ -5,11 +5,11 @@ import random
 import numpy as np
 import pytest
 
-from genolm.tasks import passes
 from genolm.tasks.embed import embed
-from genolm.tasks.generate import generate
-from genolm.tasks.likelihood import score
-from genolm.tasks.vectors import matrix
+from genolm.tasks.generation.generate import generate
+from genolm.tasks.reading import hidden_states as passes
+from genolm.tasks.score import score
+from genolm.tasks.writing.vector_files import matrix
 
 CLOSE = {"atol": 2e-5, "rtol": 2e-4}
 LENGTHS = (31, 1, 12, 50, 2, 33)
@@ -52,7 +52,7 @@ def test_long_input_in_chunks_equals_one_pass(model, sequences, chunk, monkeypat
 
     pooled, scores, written = results()
     monkeypatch.setattr(passes, "CHUNK_TOKENS", chunk)
-    monkeypatch.setattr("genolm.tasks.continuation.CHUNK_TOKENS", chunk)
+    monkeypatch.setattr("genolm.tasks.generation.base_continuation.CHUNK_TOKENS", chunk)
     chunked, chunked_scores, chunked_written = results()
     np.testing.assert_allclose(np.concatenate(chunked), np.concatenate(pooled), **CLOSE)
     np.testing.assert_allclose(chunked_scores, scores, **CLOSE)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genolm.genome.sequence import reverse_complement
-from genolm.tasks.variants import variants
+from genolm.tasks.variants.variants import variants
 
 SCORES = {True: "llr_alt_minus_ref_sum_nats", False: "llr_alt_minus_ref_masked_sum_nats"}
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from tests.contracts.zoo_networks import DECODERS, model_of, random_network, zoo_config
 
-from genolm.models.adapters.huggingface_config import expressible, write_config
-from genolm.models.conversion import save
-from genolm.tasks.generate import generate
+from genolm.models.adapters.huggingface.huggingface_config import expressible, write_config
+from genolm.models.checkpoints.convert import save
+from genolm.tasks.generation.generate import generate
 
 transformers = pytest.importorskip("transformers")
 CLOSE = {"atol": 5e-5, "rtol": 1e-4}

@@ -7,9 +7,9 @@ import torch
 from tests.contracts.zoo_networks import ENCODERS, random_token_network, token_model_of, zoo_config
 
 import genolm
-from genolm.models.config_file import best_layout, config_values
-from genolm.models.conversion import save
-from genolm.models.random_weights import random_network
+from genolm.models.checkpoints.config_file import best_layout, config_values
+from genolm.models.checkpoints.convert import save
+from genolm.models.networks.random_weights import random_network
 
 transformers = pytest.importorskip("transformers")
 CLOSE = {"atol": 5e-5, "rtol": 1e-4}

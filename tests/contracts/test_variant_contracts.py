@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from genolm import Variant
-from genolm.tasks.variants import variants
+from genolm.tasks.variants.variants import variants
 
 CONTEXT, HORIZON, STEP = 40, 24, 80  # the step is twice the context
 SUM, SITE = "llr_alt_minus_ref_sum_nats", "llr_alt_minus_ref_site_nats"

@@ -3,16 +3,16 @@
 from dataclasses import replace
 
 from genolm.models.card import Card
-from genolm.models.config import DecoderConfig
-from genolm.models.encoder_config import EncoderConfig
 from genolm.models.model import Model
-from genolm.models.random_weights import random_network as random_weights
-from genolm.models.zoo import ZOO
-from genolm.models.zoo_tiny import GENA_PIECES, OCEAN_PIECES
+from genolm.models.networks.decoder_config import DecoderConfig
+from genolm.models.networks.encoder_config import EncoderConfig
+from genolm.models.networks.random_weights import random_network as random_weights
+from genolm.models.zoo.tiny_entries import GENA_PIECES, OCEAN_PIECES
+from genolm.models.zoo.zoo import ZOO
 from genolm.tokens.bpe import BpeTokenizer
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.tokens.tokenizer import CLS, SEP
-from genolm.training.recipe import Recipe
+from genolm.training.recipes.pretrain_recipe import Recipe
 
 
 def zoo_config(name):

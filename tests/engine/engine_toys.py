@@ -12,12 +12,12 @@ from typing import ClassVar
 import polars as pl
 import torch
 
-from genolm.engine.atomic import atomic_file
 from genolm.engine.batches import collate
 from genolm.engine.run import run
 from genolm.engine.windows import tile
 from genolm.errors import InputError
-from genolm.models.config import DecoderConfig
+from genolm.files.atomic import atomic_file
+from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.tokens import NucleotideTokenizer
 
 CONFIG = DecoderConfig(18, 8, 1, 2, 1, 4, 16)

@@ -8,11 +8,11 @@ import polars as pl
 import pytest
 from engine_toys import Listed, Summed, ToyModel, expected
 
-from genolm.engine.atomic import atomic_file, disk_full_named, sweep, write_text
 from genolm.engine.parts import PartsFolder
 from genolm.engine.preflight import check_disk
 from genolm.engine.run import run
 from genolm.errors import ResourceError
+from genolm.files.atomic import atomic_file, disk_full_named, sweep, write_text
 from genolm.files.disk import is_disk_full
 
 FULL = OSError(errno.ENOSPC, "No space left on device")

@@ -7,14 +7,15 @@ import pytest
 import torch
 from engine_toys import CONFIG, Listed, Summed, ToyModel, expected
 
-from genolm.engine import memory, preflight
+from genolm.engine import free_memory as memory
+from genolm.engine import preflight
 from genolm.engine.forward import Batcher
 from genolm.engine.progress import Silent
 from genolm.engine.run import run
 from genolm.engine.windows import Window
 from genolm.errors import ResourceError
-from genolm.models.encoder_config import EncoderConfig
-from genolm.models.memory_config import MemoryConfig
+from genolm.models.networks.encoder_config import EncoderConfig
+from genolm.models.networks.recurrent_memory_config import MemoryConfig
 
 ENCODER = EncoderConfig(vocab_size=1000, hidden_size=2048, num_layers=2, num_heads=8, ffn_size=64)
 

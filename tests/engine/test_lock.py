@@ -3,10 +3,10 @@
 import pytest
 from engine_toys import Summed, ToyModel
 
-from genolm.engine.lock import locked
 from genolm.engine.parts import PartsFolder
 from genolm.engine.run import merge, run
 from genolm.errors import RunError
+from genolm.files.locks import locked
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_a_refused_run_leaves_the_other_alone(source, out, folder):
 def test_a_lock_in_a_folder_that_went_away_does_not_count(folder, monkeypatch):
     import shutil
 
-    from genolm.engine import lock
+    from genolm.files import locks as lock
 
     real, taken = lock._lock, []
 
@@ -91,6 +91,6 @@ def test_a_file_system_without_locks_is_worked_on_without(folder, monkeypatch):
     def refused(*_):
         raise OSError(95, "Operation not supported")
 
-    monkeypatch.setattr("genolm.engine.lock.fcntl.flock", refused)
+    monkeypatch.setattr("genolm.files.locks.fcntl.flock", refused)
     with locked(folder):
         assert folder.is_dir()

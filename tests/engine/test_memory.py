@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from genolm.engine import memory
-from genolm.models.config import DecoderConfig
+from genolm.engine import free_memory as memory
+from genolm.models.networks.decoder_config import DecoderConfig
 
 GENOS = DecoderConfig(128, 1024, 12, 16, 8, 64, 4096, 8, 2)
 

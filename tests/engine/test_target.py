@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from engine_toys import Summed, ToyModel, expected
 
-from genolm.engine import lock
 from genolm.engine.parts import PartsFolder
 from genolm.engine.run import merge, run
 from genolm.engine.target import check_target, refuse_replacing
 from genolm.errors import RunError
+from genolm.files import locks as lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +95,8 @@ def test_what_is_half_written_under_a_long_name_is_swept(tmp_path, source):
     out = tmp_path / ("n" * 245 + ".tsv")
     for place in (out, tmp_path / "short.tsv"):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("genolm.engine.atomic.remove", lambda path: None)
-            patch.setattr("genolm.engine.atomic._replace", _killed)
+            patch.setattr("genolm.files.atomic.remove", lambda path: None)
+            patch.setattr("genolm.files.atomic._replace", _killed)
             with pytest.raises(KeyboardInterrupt):
                 run(Summed(source), ToyModel(), place)
         run(Summed(source), ToyModel(), place, resume=True)

@@ -4,9 +4,9 @@ import pysam
 import pytest
 
 from genolm.errors import InputError
-from genolm.genome import bcf_trial
-from genolm.genome.bcf_trial import check_bcf
-from genolm.genome.vcf import write_vcf
+from genolm.genome.vcf import bcf_trial
+from genolm.genome.vcf.bcf_trial import check_bcf
+from genolm.genome.vcf.vcf_records import write_vcf
 
 META = """##fileformat=VCFv4.2
 ##INFO=<ID=AC,Number=A,Type=Integer,Description="count">

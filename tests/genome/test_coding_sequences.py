@@ -7,7 +7,7 @@ import re
 import pytest
 
 from genolm import InputError
-from genolm.genome.coding_sequences import read_coding, translate
+from genolm.genome.annotation.coding_sequences import read_coding, translate
 from genolm.genome.flat_files import read_flat_file
 from genolm.genome.sequence import reverse_complement
 

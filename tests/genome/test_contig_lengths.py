@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from genolm.errors import DataWarning
+from genolm.genome.bigwig import write_bedgraph, write_bigwig
 from genolm.genome.contig_lengths import contradiction, warn_of_lengths
 from genolm.genome.fasta import Genome
-from genolm.genome.tracks import write_bedgraph, write_bigwig
 
 BUILD = "is it another genome build, or a part of one?"
 

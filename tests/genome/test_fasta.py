@@ -16,7 +16,7 @@ from genolm.errors import InputError
 from genolm.genome.fasta import Genome
 from genolm.genome.interval import Interval
 from genolm.genome.sequence import reverse_complement
-from genolm.genome.vcf import read_variants
+from genolm.genome.vcf.vcf_records import read_variants
 
 RANDOM = random.Random(7)
 CONTIGS = {

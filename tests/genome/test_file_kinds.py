@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from genolm.errors import InputError
+from genolm.genome.annotation.gff3 import read_genes
 from genolm.genome.bed import read_bed
+from genolm.genome.bigwig import read_bedgraph, read_bigwig
 from genolm.genome.fasta import Genome
 from genolm.genome.flat_files import read_flat_file
-from genolm.genome.gff3 import read_genes
 from genolm.genome.interval import Interval
 from genolm.genome.records import read_fasta, read_fastq
 from genolm.genome.sequence import upper_dna
-from genolm.genome.tables import read_table
-from genolm.genome.tracks import read_bedgraph, read_bigwig
-from genolm.genome.vcf import read_variants
-from genolm.training.recipe_file import read_mapping
+from genolm.genome.tabular import read_table
+from genolm.genome.vcf.vcf_records import read_variants
+from genolm.training.recipes.recipe_file import read_mapping
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
 KINDS = {

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from genolm.errors import InputError
-from genolm.genome.gene_map import CodingGene, read_gene_map
+from genolm.genome.annotation.gene_map import CodingGene, read_gene_map
 from genolm.genome.interval import Interval
 
 GFF3 = """##gff-version 3
@@ -210,7 +210,8 @@ def test_genes_of_another_genome(written):
 
 def test_genbank_without_biopython(written):
     path = written("a.gbk", GENBANK)
-    program = "import sys; sys.modules['Bio'] = None; from genolm.genome.gene_map import *; read_gene_map(sys.argv[1])"
+    statements = "import sys; sys.modules['Bio'] = None; from genolm.genome.annotation.gene_map import read_gene_map"
+    program = f"{statements}; read_gene_map(sys.argv[1])"
     done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, timeout=60)
     assert "GenBank and EMBL files are read by biopython, which is not installed: pip install" in done.stderr
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genolm.errors import InputError
-from genolm.genome.genes import Transcript, read_gtf, write_gtf
+from genolm.genome.annotation.genes import Transcript, read_gtf, write_gtf
 from genolm.genome.interval import Interval
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from genolm.errors import InputError
-from genolm.genome.genes import Transcript, write_gtf
-from genolm.genome.gff3 import read_genes, read_gff3
+from genolm.genome.annotation.genes import Transcript, write_gtf
+from genolm.genome.annotation.gff3 import read_genes, read_gff3
 from genolm.genome.interval import Interval
 
 HEAD = "##gff-version 3\n"

@@ -8,8 +8,8 @@ import pysam
 import pytest
 
 from genolm.errors import InputError
+from genolm.files.lines import byte_lines, check_whole, compression, placed, text_lines
 from genolm.genome.formats import file_format, uncompressed_suffix
-from genolm.genome.lines import byte_lines, check_whole, compression, placed, text_lines
 
 TEXT = b"one\r\ntwo\n\nfour"
 EXPECTED = [(1, "one"), (2, "two"), (3, ""), (4, "four")]

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from genolm.errors import InputError
 from genolm.genome.interval import Interval
-from genolm.genome.tables import whole
+from genolm.genome.tabular import whole
 from genolm.genome.variant import Variant
-from genolm.genome.vcf import read_variants
+from genolm.genome.vcf.vcf_records import read_variants
 
 PIECES = st.sampled_from(
     ["chr1", "1", ":", "-", "_", ">", ",", "A", "C", "0", "9" * 5000, "٣", "²", " ", "+", "b38", "nan"]

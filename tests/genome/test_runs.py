@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from genolm.genome.runs import true_runs
+from genolm.genome.spans import true_runs
 
 
 @pytest.mark.parametrize(

@@ -12,16 +12,16 @@ import pysam
 import pytest
 
 from genolm.errors import InputError, RunError
+from genolm.genome.annotation.genes import Transcript, read_gtf
+from genolm.genome.bigwig import read_bigwig
 from genolm.genome.fasta import Genome
-from genolm.genome.genes import Transcript, read_gtf
 from genolm.genome.interval import Interval
 from genolm.genome.sequence import reverse_complement
-from genolm.genome.simulate import SimulatedGenome, simulate
-from genolm.genome.synthetic import human_figures as figures
-from genolm.genome.synthetic.genes import Sampler, codes_of, draw_gene, letters
-from genolm.genome.synthetic.human_figures import translate
-from genolm.genome.synthetic.variants import CLASS_OF, tata_score
-from genolm.genome.tracks import read_bigwig
+from genolm.genome.simulation import human_figures as figures
+from genolm.genome.simulation.human_figures import translate
+from genolm.genome.simulation.simulate import SimulatedGenome, simulate
+from genolm.genome.simulation.simulated_genes import Sampler, codes_of, draw_gene, letters
+from genolm.genome.simulation.simulated_variants import CLASS_OF, tata_score
 from genolm.genome.variant import Variant
 
 

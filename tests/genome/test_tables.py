@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from genolm.errors import InputError
-from genolm.genome.tables import present, read_table, required, whole
+from genolm.genome.tabular import present, read_table, required, whole
 
 
 def rows(source, *names):

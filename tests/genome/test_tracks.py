@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genolm.errors import InputError, ResourceError
-from genolm.genome import tracks
+from genolm.genome import bigwig as tracks
+from genolm.genome.bigwig import bigwig_lengths, read_bedgraph, read_bigwig, write_bedgraph, write_bigwig
 from genolm.genome.interval import Interval
-from genolm.genome.tracks import bigwig_lengths, read_bedgraph, read_bigwig, write_bedgraph, write_bigwig
 
 LENGTHS = {"chr1": 100, "chr2": 50}
 

@@ -7,9 +7,9 @@ import pysam.bcftools
 import pytest
 
 from genolm.errors import InputError
-from genolm.genome.lines import compression
+from genolm.files.lines import compression
 from genolm.genome.variant import Variant
-from genolm.genome.vcf import VariantRecord, read_variants
+from genolm.genome.vcf.vcf_records import VariantRecord, read_variants
 
 HEADER = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 

@@ -6,9 +6,9 @@ import pysam
 import pytest
 
 from genolm.errors import InputError
-from genolm.genome.lines import byte_lines
-from genolm.genome.vcf import InfoField, read_variants, write_vcf
-from genolm.genome.vcf_info import edited_info
+from genolm.files.lines import byte_lines
+from genolm.genome.vcf.vcf_info import edited_info
+from genolm.genome.vcf.vcf_records import InfoField, read_variants, write_vcf
 
 SUM = InfoField("GENOLM_SUM", "A", "Float", 'Log-likelihood of "ALT" minus REF, nats')
 STATUS = InfoField("GENOLM_STATUS", "A", "String", "Why not")

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from genolm.models import attention
-from genolm.models.attention import (
+from genolm.models.networks.attention import attention
+from genolm.models.networks.attention.attention import (
     AttentionFunction,
     blocked_attention,
     choose_attention,

@@ -4,9 +4,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from genolm.models import attention_training
-from genolm.models.attention import AttentionFunction, choose_attention, plain_attention, sdpa_attention
-from genolm.models.attention_training import trained_attention
+from genolm.models.networks.attention import attention_training
+from genolm.models.networks.attention.attention import (
+    AttentionFunction,
+    choose_attention,
+    plain_attention,
+    sdpa_attention,
+)
+from genolm.models.networks.attention.attention_training import trained_attention
 
 
 def inputs(length: int, kv_heads: int, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor, Tensor]:

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from genolm.errors import ModelError
-from genolm.models.encoder import Encoder
-from genolm.models.encoder_config import BlockSparseConfig, EncoderConfig, RandomBlocks, SparseKind
+from genolm.models.networks.encoder import Encoder
+from genolm.models.networks.encoder_config import BlockSparseConfig, EncoderConfig, RandomBlocks, SparseKind
 
 BLOCK = 4
 LONGEST = 160

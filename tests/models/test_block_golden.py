@@ -16,9 +16,9 @@ import torch
 from tests.golden_sets.comparison import assert_close, existing, load, scale
 from torch import Tensor
 
-from genolm.models.config_file import read_config
-from genolm.models.encoder import Encoder, EncoderOutput
-from genolm.models.loading import read_network
+from genolm.models.checkpoints.config_file import read_config
+from genolm.models.checkpoints.load import read_network
+from genolm.models.networks.encoder import Encoder, EncoderOutput
 
 pytestmark = pytest.mark.golden
 

@@ -10,7 +10,7 @@ from tests.golden_sets.comparison import existing, load
 from torch import Tensor
 
 from genolm.errors import ModelError
-from genolm.models.block_layout import (
+from genolm.models.networks.attention.block_layout import (
     BlockLayout,
     deepspeed_layout,
     drawn_layout,
@@ -19,7 +19,7 @@ from genolm.models.block_layout import (
     seeded_plan,
     zero_blocks,
 )
-from genolm.models.block_sparse import block_attention_weights
+from genolm.models.networks.attention.block_sparse import block_attention_weights
 
 
 def counts(layout: BlockLayout, heads: int = 1) -> Tensor:

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from genolm.errors import ModelError
-from genolm.models import block_sparse
-from genolm.models.block_layout import (
+from genolm.models.networks.attention import block_sparse
+from genolm.models.networks.attention.block_layout import (
     BlockLayout,
     deepspeed_layout,
     drawn_layout,
@@ -18,7 +18,11 @@ from genolm.models.block_layout import (
     seeded_blocks,
     zero_blocks,
 )
-from genolm.models.block_sparse import block_attention_weights, block_sparse_attention, plain_block_attention
+from genolm.models.networks.attention.block_sparse import (
+    block_attention_weights,
+    block_sparse_attention,
+    plain_block_attention,
+)
 
 HEADS = 2
 

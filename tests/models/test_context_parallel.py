@@ -9,9 +9,9 @@ import pytest
 PROGRAM = """
 import sys, torch, torch.distributed as dist
 from dataclasses import replace
-from genolm.models.context_parallel import RemotePast, piece
-from genolm.models.random_weights import random_decoder
-from genolm.models.zoo import ZOO
+from genolm.models.networks.attention.context_parallel import RemotePast, piece
+from genolm.models.networks.random_weights import random_decoder
+from genolm.models.zoo.zoo import ZOO
 
 torch.set_num_threads(1)
 name, packed, file, rank, world = sys.argv[1], sys.argv[2] == "packed", sys.argv[3], int(sys.argv[4]), int(sys.argv[5])

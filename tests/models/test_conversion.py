@@ -10,8 +10,8 @@ from safetensors.torch import load_file
 
 import genolm
 from genolm.errors import ModelError, ResourceError, RunError
-from genolm.models import conversion
-from genolm.models.zoo import ZOO
+from genolm.models.checkpoints import convert as conversion
+from genolm.models.zoo.zoo import ZOO
 
 DECODERS = [
     "tiny-random",

@@ -5,9 +5,9 @@ import torch
 
 import genolm
 from genolm.errors import ModelError
-from genolm.models.block_layout import deepspeed_layout, drawn_layout
-from genolm.models.block_sparse import block_sparse_attention, plain_block_attention
-from genolm.models.encoder_attention import full_attention, local_attention
+from genolm.models.networks.attention.block_layout import deepspeed_layout, drawn_layout
+from genolm.models.networks.attention.block_sparse import block_sparse_attention, plain_block_attention
+from genolm.models.networks.attention.encoder_attention import full_attention, local_attention
 
 NAMES = [f"tiny-random-{kind}" for kind in ("bert", "sparse", "sparse-rotary", "bigbird", "moderngena")]
 

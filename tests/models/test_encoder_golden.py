@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from tests.golden_sets.comparison import load, scale
 
-from genolm.models.config_file import read_config
-from genolm.models.encoder import Encoder
-from genolm.models.loading import read_network
+from genolm.models.checkpoints.config_file import read_config
+from genolm.models.checkpoints.load import read_network
+from genolm.models.networks.encoder import Encoder
 
 pytestmark = pytest.mark.golden
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from genolm.models.experts import (
+from genolm.models.networks.experts import (
     MixtureOfExperts,
     SwiGLU,
     choose_experts,

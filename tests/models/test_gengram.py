@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from genolm.errors import ModelError
-from genolm.models.config import DecoderConfig
-from genolm.models.gengram import Gengram, _wide
-from genolm.models.gengram_config import GengramConfig
-from genolm.models.gengram_fold import fold, pure_rows, worth_folding
-from genolm.models.kmer_stream import KmerStream, read_kmers
-from genolm.models.window_sum import plus_shifted, shifted, window_sum
+from genolm.models.gengram.gengram import Gengram, _wide
+from genolm.models.gengram.gengram_config import GengramConfig
+from genolm.models.gengram.gengram_fold import fold, pure_rows, worth_folding
+from genolm.models.gengram.kmer_stream import KmerStream, read_kmers
+from genolm.models.gengram.window_sum import plus_shifted, shifted, window_sum
+from genolm.models.networks.decoder_config import DecoderConfig
 
 LETTERS = "ACGTN."
 SMALL = GengramConfig(layers=(1,), dim=6)
@@ -159,7 +159,7 @@ def test_blocks_of_inference_equal_one_pass(monkeypatch: pytest.MonkeyPatch) -> 
     stream = stream_of(text_of(150) + "N" + text_of(149, seed=4), documents)
     whole = memory(x, stream)[0]  # with gradients: never in blocks
     with torch.no_grad():
-        monkeypatch.setattr("genolm.models.gengram._BLOCK", 32)
+        monkeypatch.setattr("genolm.models.gengram.gengram._BLOCK", 32)
         blocks = memory(x, stream)[0]
     torch.testing.assert_close(blocks.update_BLD, whole.update_BLD, atol=1e-12, rtol=0)
     torch.testing.assert_close(blocks.gate_BL, whole.gate_BL, atol=1e-12, rtol=0)
@@ -195,8 +195,8 @@ def test_the_released_precision_drifts_with_the_position_and_ours_does_not() -> 
 
 
 def test_a_small_start_writes_nothing_and_the_reference_start_does() -> None:
-    from genolm.models.decoder import Decoder
-    from genolm.training.initialisation import initialise
+    from genolm.models.networks.decoder import Decoder
+    from genolm.training.trainer.initialisation import initialise
 
     for init, silent in (("small", True), ("reference", False)):
         config = DecoderConfig(32, WIDTH, 2, 2, 1, 8, 16, gengram=replace(SMALL, init=init))

@@ -7,9 +7,9 @@ import pytest
 import torch
 from tests.golden_sets.comparison import assert_close, existing, load
 
-from genolm.models.gengram import Gengram
-from genolm.models.gengram_config import GengramConfig
-from genolm.models.kmer_stream import KmerStream, digits_of, read_kmers
+from genolm.models.gengram.gengram import Gengram
+from genolm.models.gengram.gengram_config import GengramConfig
+from genolm.models.gengram.kmer_stream import KmerStream, digits_of, read_kmers
 
 pytestmark = pytest.mark.golden
 CASES = ["noconv", "conv", "alt"]

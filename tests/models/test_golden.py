@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from tests.golden_sets.comparison import assert_close, existing, load
 
-from genolm.models.config_file import read_config
-from genolm.models.experts import load_balancing_loss
-from genolm.models.loading import read_network
+from genolm.models.checkpoints.config_file import read_config
+from genolm.models.checkpoints.load import read_network
+from genolm.models.networks.experts import load_balancing_loss
 
 pytestmark = pytest.mark.golden
 

@@ -22,10 +22,11 @@ from tests.models.adapters.published_encoders import CONFIGS, tensors_of, write
 import genolm
 from genolm.errors import ModelError, NetworkError, ResourceError, RunError
 from genolm.files.caches import temporary_cache
-from genolm.models import http_files, hub
-from genolm.models.inspection import describe
-from genolm.models.weight_files import INDEX, SINGLE
-from genolm.models.zoo import ZOO
+from genolm.models.checkpoints import download as hub
+from genolm.models.checkpoints import http_files
+from genolm.models.checkpoints.info import describe
+from genolm.models.checkpoints.weight_files import INDEX, SINGLE
+from genolm.models.zoo.zoo import ZOO
 
 COMMIT = "c" * 40
 ID = "lab/model"
@@ -158,7 +159,7 @@ def test_a_hub_id_is_converted(remote, tmp_path):
 
 def test_a_name_of_the_zoo_brings_its_card(remote, monkeypatch):
     entry = replace(ZOO["genos-1.2b"], hub_id=ID)
-    monkeypatch.setattr("genolm.models.loading.locate", lambda _: entry)
+    monkeypatch.setattr("genolm.models.checkpoints.load.locate", lambda _: entry)
     model = genolm.load("genos-1.2b")
     assert (model.card.name, model.card.licence) == ("genos-1.2b", "Apache-2.0")
     assert model.dtype == torch.float32  # so small that bf16 would gain nothing
@@ -197,7 +198,7 @@ def test_a_plain_folder_of_a_model_of_the_zoo_is_that_model(remote, tmp_path, mo
         remote.files[name] = (tmp_path / "published" / name).read_bytes()
     remote.files["tokenizer_config.json"] = b'{"pad_token": "[PAD]", "model_max_length": 7}'
     entry = replace(ZOO["genomeocean-100m-v1.2"], hub_id=ID)
-    monkeypatch.setattr("genolm.models.zoo.ZOO", {entry.name: entry})
+    monkeypatch.setattr("genolm.models.zoo.zoo.ZOO", {entry.name: entry})
     by_name = genolm.load(entry.name)
     for name in (entry.name, ID, ID):  # again finds everything as it was
         by_folder = genolm.load(genolm.download(name, tmp_path / "here"))
@@ -504,7 +505,7 @@ def test_a_gena_of_the_zoo_comes_from_its_pickle_with_its_card(remote, tmp_path,
         remote.files[name] = (tmp_path / "published" / name).read_bytes()
     remote.files["pytorch_model.bin"] = pickled(tensors_of(values))
     entry = replace(ZOO["gena-lm-bert-base-lastln-t2t"], hub_id=ID)
-    monkeypatch.setattr("genolm.models.zoo.ZOO", {entry.name: entry})
+    monkeypatch.setattr("genolm.models.zoo.zoo.ZOO", {entry.name: entry})
     model = genolm.load(entry.name)
     assert model.card.notes[: len(entry.card.notes)] == entry.card.notes and model.card.family == "gena-lm"
     assert model.config.final_norm and model.frame(model.tokenizer.encode("ACC")).tolist()[0] == 1
@@ -565,7 +566,7 @@ def test_progress_tells_the_files_name_and_ends_at_its_size(remote):
     assert all(done <= total for _, done, total in told)
 
 
-DOWNLOAD = "import sys; from genolm.models import download; print(download(sys.argv[1]))"
+DOWNLOAD = "import sys; from genolm.models.checkpoints.download import download; print(download(sys.argv[1]))"
 
 
 def test_processes_that_want_the_same_model_share_one_download(remote):

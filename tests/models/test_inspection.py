@@ -8,10 +8,10 @@ import torch
 from tests.models.live_peak import LivePeak
 
 from genolm.errors import ModelError
-from genolm.models import describe, models_table
-from genolm.models.encoder import Encoder
+from genolm.models.checkpoints.info import describe, models_table
 from genolm.models.footprint import activation_bytes
-from genolm.models.zoo import ZOO
+from genolm.models.networks.encoder import Encoder
+from genolm.models.zoo.zoo import ZOO
 
 
 def test_genos_small():

@@ -10,15 +10,15 @@ from safetensors.torch import load_file, save_file
 
 import genolm
 from genolm.errors import ModelError
-from genolm.models import describe
 from genolm.models.card import Card
-from genolm.models.config_file import parse_config
-from genolm.models.loading import file_sha256, load_folder
+from genolm.models.checkpoints.config_file import parse_config
+from genolm.models.checkpoints.info import describe
+from genolm.models.checkpoints.load import file_sha256, load_folder
+from genolm.models.checkpoints.model_names import hub_id, locate
 from genolm.models.model import Model
-from genolm.models.naming import hub_id, locate
+from genolm.models.networks.random_weights import random_decoder
 from genolm.models.precision import default_dtype, native_bf16, parse_dtype
-from genolm.models.random_weights import random_decoder
-from genolm.models.zoo import ZOO
+from genolm.models.zoo.zoo import ZOO
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -183,7 +183,7 @@ def test_nano_is_either_there_or_says_that_it_is_not():
 MEMORY = """
 import resource, sys
 import torch
-from genolm.models.loading import load_folder
+from genolm.models.checkpoints.load import load_folder
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 model = load_folder(__import__("pathlib").Path(sys.argv[1]), dtype=getattr(torch, sys.argv[2]))
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
@@ -216,7 +216,7 @@ def viral(tmp_path, monkeypatch):
     genolm.save(genolm.load("tiny-random-ocean"), folder)
     (folder / "card.json").unlink()
     (folder / "tokenizer_config.json").unlink()
-    monkeypatch.setattr("genolm.models.hub.snapshot", lambda _: folder)
+    monkeypatch.setattr("genolm.models.checkpoints.download.snapshot", lambda _: folder)
     return folder
 
 

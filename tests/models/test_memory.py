@@ -14,12 +14,12 @@ from tests.models.live_peak import LivePeak
 from torch import Tensor
 
 from genolm.errors import InputError, ModelError
-from genolm.models.encoder import Encoder
-from genolm.models.encoder_config import EncoderConfig
-from genolm.models.heads import remembered_sequence_loss, remembered_token_loss, sequence_loss, token_loss
-from genolm.models.memory import RecurrentMemory
-from genolm.models.memory_config import MemoryConfig
-from genolm.training.initialisation import initialise
+from genolm.models.heads.label_losses import remembered_sequence_loss, remembered_token_loss, sequence_loss, token_loss
+from genolm.models.networks.encoder import Encoder
+from genolm.models.networks.encoder_config import EncoderConfig
+from genolm.models.networks.recurrent_memory import RecurrentMemory
+from genolm.models.networks.recurrent_memory_config import MemoryConfig
+from genolm.training.trainer.initialisation import initialise
 
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}
 TOKENS, M, CONTENT = 40, 3, 6

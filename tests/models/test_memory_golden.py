@@ -13,11 +13,11 @@ from tests.golden_sets.comparison import assert_close, existing, load
 from torch import Tensor
 
 from genolm.errors import ModelError
-from genolm.models.adapters.remembering import published_settings
-from genolm.models.heads import remembered_sequence_loss, remembered_token_loss, sequence_loss, token_loss
-from genolm.models.memory import MemoryStep, RecurrentMemory
-from genolm.models.memory_checkpoint import published_tensors, read_published
-from genolm.models.memory_config import MemoryConfig
+from genolm.models.adapters.encoders.recurrent_memory_tensors import published_settings
+from genolm.models.checkpoints.recurrent_memory_checkpoint import published_tensors, read_published
+from genolm.models.heads.label_losses import remembered_sequence_loss, remembered_token_loss, sequence_loss, token_loss
+from genolm.models.networks.recurrent_memory import MemoryStep, RecurrentMemory
+from genolm.models.networks.recurrent_memory_config import MemoryConfig
 
 pytestmark = pytest.mark.golden
 

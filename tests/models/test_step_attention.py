@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from genolm.models.step_attention import AcrossRows, AlongRows, step_attention
+from genolm.models.networks.attention.step_attention import AcrossRows, AlongRows, step_attention
 
 WIDTH = 6
 

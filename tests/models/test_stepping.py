@@ -7,10 +7,10 @@ import torch
 from safetensors.torch import load_file
 from tests.golden_sets.comparison import existing
 
-from genolm.models.config import DecoderConfig
-from genolm.models.packed_linear import can_pack, joined_linear
-from genolm.models.random_weights import random_decoder
-from genolm.models.stepping import DenseSteps, NetworkSteps, begin_steps
+from genolm.models.networks.decoder_config import DecoderConfig
+from genolm.models.networks.packed_linear import can_pack, joined_linear
+from genolm.models.networks.random_weights import random_decoder
+from genolm.models.networks.stepping import DenseSteps, NetworkSteps, begin_steps
 
 SHAPES = {
     "grouped": {"num_heads": 6, "num_kv_heads": 2, "head_dim": 8},
@@ -69,7 +69,7 @@ def test_steps_equal_full_passes(kind, pads, chunk):
 @torch.inference_mode()
 def test_room_grows(monkeypatch, pack, fewest):
     """By a number of places, or by a part of those that are there."""
-    monkeypatch.setattr("genolm.models.stepping._FEWEST_PLACES", fewest)
+    monkeypatch.setattr("genolm.models.networks.stepping._FEWEST_PLACES", fewest)
     network = network_of("grouped")
     ids, mask = batch(3, 5, (0, 3, 1))
     new, _ = batch(3, 70, (0,) * 3, seed=2)
@@ -136,8 +136,8 @@ def test_other_precisions_are_not_packed():
 @pytest.mark.parametrize("pack", [True, False])
 @torch.inference_mode()
 def test_golden_greedy_tokens(golden_dir, tmp_path, case, pack):
-    from genolm.models.config_file import read_config
-    from genolm.models.loading import read_network
+    from genolm.models.checkpoints.config_file import read_config
+    from genolm.models.checkpoints.load import read_network
 
     topic = existing(golden_dir / "mistral")
     config = json.loads((topic / "config.json").read_text())["cases"][case]["hf_config"]

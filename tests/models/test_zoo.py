@@ -7,9 +7,9 @@ import pytest
 import genolm
 from genolm.errors import ModelError
 from genolm.models.card import Card
-from genolm.models.config import DecoderConfig
-from genolm.models.network import layout_shapes, tensor_shapes
-from genolm.models.zoo import ZOO, Entry, entry
+from genolm.models.networks.decoder_config import DecoderConfig
+from genolm.models.networks.network import layout_shapes, tensor_shapes
+from genolm.models.zoo.zoo import ZOO, Entry, entry
 from genolm.tokens import BpeTokenizer
 from genolm.tokens.published import published_vocabulary
 

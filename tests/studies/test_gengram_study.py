@@ -17,10 +17,10 @@ from studies.gengram.run import RESULTS
 from studies.gengram.training import TOKENIZER, Size, build, train
 
 from genolm.genome.interval import Interval
-from genolm.models.decoder import Decoder
-from genolm.models.gengram import Gengram
+from genolm.models.gengram.gengram import Gengram
+from genolm.models.networks.decoder import Decoder
 from genolm.training.corpus import Run
-from genolm.training.initialisation import initialise
+from genolm.training.trainer.initialisation import initialise
 
 TINY = Size(context=48, rows=2, steps=3)
 

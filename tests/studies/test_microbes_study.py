@@ -9,7 +9,7 @@ pytest.importorskip("sklearn")
 from studies.microbes import genomes, report
 from studies.microbes.run import DECODER, DECODINGS, ENCODER, PARTS, RESULTS, SCANNED
 
-from genolm.training.recipe import Recipe
+from genolm.training.recipes.pretrain_recipe import Recipe
 
 
 @pytest.fixture(scope="module")

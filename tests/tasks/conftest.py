@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from genolm.models.card import Card
-from genolm.models.config import DecoderConfig
-from genolm.models.encoder_config import EncoderConfig
-from genolm.models.loading import load
+from genolm.models.checkpoints.load import load
 from genolm.models.model import Model
-from genolm.models.random_weights import random_decoder, random_network
+from genolm.models.networks.decoder_config import DecoderConfig
+from genolm.models.networks.encoder_config import EncoderConfig
+from genolm.models.networks.random_weights import random_decoder, random_network
 from genolm.tokens.bpe import BpeTokenizer
 from genolm.tokens.bpe_vocabulary import Vocabulary
 from genolm.tokens.published import published

@@ -8,12 +8,12 @@ import torch
 
 from genolm.engine.windows import Window
 from genolm.models.card import Card
-from genolm.models.config import DecoderConfig
-from genolm.models.decoder import Decoder
 from genolm.models.model import Model
-from genolm.models.random_weights import random_decoder
-from genolm.tasks.allele_scores import TileSites, score_sites, score_suffixes
-from genolm.tasks.allele_windows import Site
+from genolm.models.networks.decoder import Decoder
+from genolm.models.networks.decoder_config import DecoderConfig
+from genolm.models.networks.random_weights import random_decoder
+from genolm.tasks.variants.allele_scores import TileSites, score_sites, score_suffixes
+from genolm.tasks.variants.allele_windows import Site
 from genolm.tokens import NucleotideTokenizer
 
 

@@ -12,12 +12,12 @@ import pytest
 from genolm import InputError, RunError, complete, merge
 from genolm.genome.sequence import reverse_complement
 from genolm.tasks.completion import complete as completing
-from genolm.tasks.completion.baselines import Baselines, baselines
 from genolm.tasks.completion.complete import CompletionTask, summary_path
-from genolm.tasks.completion.genes import Choice, Gene, choose_genes
-from genolm.tasks.completion.measures import identity, measure
-from genolm.tasks.completion.summary import summarise
-from genolm.tasks.sampling import stream
+from genolm.tasks.completion.completion_baselines import Baselines, baselines
+from genolm.tasks.completion.completion_measures import identity, measure
+from genolm.tasks.completion.completion_summary import summarise
+from genolm.tasks.completion.gene_choice import Choice, Gene, choose_genes
+from genolm.tasks.reading.sampling import stream
 
 from .conftest import ocean_model
 

@@ -12,12 +12,12 @@ import torch
 import genolm
 from genolm.errors import InputError, ModelError
 from genolm.models.card import Card
-from genolm.models.encoder import Encoder
-from genolm.models.encoder_config import EncoderConfig
-from genolm.models.memory_config import MemoryConfig
 from genolm.models.model import Model
+from genolm.models.networks.encoder import Encoder
+from genolm.models.networks.encoder_config import EncoderConfig
+from genolm.models.networks.recurrent_memory_config import MemoryConfig
 from genolm.tokens.nucleotide import NucleotideTokenizer
-from genolm.training.initialisation import initialise
+from genolm.training.trainer.initialisation import initialise
 
 TOKENIZER = NucleotideTokenizer()
 MEMORY = MemoryConfig(3, 20, cls_id=2, sep_id=3)

@@ -6,7 +6,7 @@ import torch
 import genolm
 from genolm.errors import NonFiniteError
 from genolm.models.finite import first_not_finite
-from genolm.models.zoo import ZOO
+from genolm.models.zoo.zoo import ZOO
 
 FAMILIES = sorted(name for name in ZOO if name.startswith("tiny-random"))
 GOOD = ["ACACACACAC", "CCCCAAAACCCC", "AACC"]

@@ -7,7 +7,7 @@ import pytest
 from tests.cli.bad_inputs.kitchen import run
 
 from genolm.errors import InputError, RunError
-from genolm.tasks.generate import generate
+from genolm.tasks.generation.generate import generate
 
 pytest.importorskip("pyrodigal")
 pytest.importorskip("edlib")
@@ -38,7 +38,7 @@ def test_the_report_stands_beside_the_output(tiny, natural, tmp_path):
 )
 def test_refusals_come_first(tiny, natural, tmp_path, settings, message, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("genolm.tasks.bulk.Bulk.run", lambda *_: pytest.fail("generated"))
+    monkeypatch.setattr("genolm.tasks.reading.bulk.Bulk.run", lambda *_: pytest.fail("generated"))
     with pytest.raises(InputError, match=message):
         generate(tiny, ["ACGT"], "made.fa", length=20, **settings)
 
@@ -54,7 +54,7 @@ def test_stopped_in_the_check_it_names_the_command_that_makes_it(tiny, natural, 
         " --training natural.fa --training natural.fa --out made.fa.check makes it"
     )
     with monkeypatch.context() as patched:
-        patched.setattr("genolm.tasks.following_check.check_generated", stopped)
+        patched.setattr("genolm.tasks.generation.following_check.check_generated", stopped)
         with pytest.raises(KeyboardInterrupt) as told:
             generate(tiny, ["ACGT"], "made.fa", **asked)
     assert str(told.value) == left

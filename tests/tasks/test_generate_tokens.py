@@ -6,9 +6,9 @@ import torch
 
 from genolm import InputError, ModelError, generate, merge
 from genolm.genome.sequences import read_sequences
-from genolm.tasks.generate_tokens import SCHEMA, GenerateTokensTask
-from genolm.tasks.sampling import Sampler, draw, stream, uniforms
-from genolm.tasks.token_continuation import Limits, continue_tokens, prompt_ids
+from genolm.tasks.generation.generate_tokens import SCHEMA, GenerateTokensTask
+from genolm.tasks.reading.sampling import Sampler, draw, stream, uniforms
+from genolm.tasks.reading.token_continuation import Limits, continue_tokens, prompt_ids
 
 from .conftest import ocean_model
 
@@ -182,7 +182,7 @@ def test_lower_case_prompts_are_read_as_upper_case(ocean):
 def test_presets_are_the_published_ones_and_give_way(monkeypatch):
     model = ocean_model(context=12_000)
     tasks = []
-    monkeypatch.setattr("genolm.tasks.generate.Bulk.run", lambda self, task, model, out: tasks.append(task))
+    monkeypatch.setattr("genolm.tasks.generation.generate.Bulk.run", lambda self, task, model, out: tasks.append(task))
     for name in ("conservative", "conservative-long", "creative", "creative-long"):
         generate(model, PROMPTS, preset=name)
     told = [(task.n, task.limits.min_tokens, task.limits.max_tokens, task.limits.max_bases) for task in tasks]

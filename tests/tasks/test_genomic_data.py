@@ -9,9 +9,9 @@ import pytest
 
 import genolm
 from genolm.genome.kmers import distinct, letters, sampled_kmers
+from genolm.genome.labelled.fragments import Pieces, matched_pieces, read_genome
 from genolm.tasks.detection.folds import related_genomes
 from genolm.tasks.detection.samples import SAMPLED, GenomeFacts
-from genolm.tasks.fragments import Pieces, matched_pieces, read_genome
 
 pytestmark = pytest.mark.data
 

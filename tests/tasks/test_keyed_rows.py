@@ -3,8 +3,8 @@
 import pytest
 
 from genolm.errors import InputError
-from genolm.tasks.clustering.labels import read_labels
-from genolm.tasks.keyed_rows import keyed_rows
+from genolm.genome.labelled.genome_labels import read_labels
+from genolm.genome.labelled.keyed_rows import keyed_rows
 
 
 def test_missing_values_are_empty_texts(tmp_path):

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from genolm import InputError, Interval, Variant, merge
+from genolm.genome.bigwig import read_bedgraph, read_bigwig
 from genolm.genome.sequence import reverse_complement
-from genolm.genome.tracks import read_bedgraph, read_bigwig
-from genolm.tasks.likelihood import ScoreTask, score
-from genolm.tasks.stretches import mean_of_strands
+from genolm.tasks.reading.scored_spans import mean_of_strands
+from genolm.tasks.score import ScoreTask, score
 
 SEQUENCE = "ACGTTGNCAAT"
 BASES = "ACGT"

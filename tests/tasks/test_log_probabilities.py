@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from genolm.tasks import log_probabilities
-from genolm.tasks.log_probabilities import base_log_probs, token_log_probs
+from genolm.tasks.reading import log_probabilities
+from genolm.tasks.reading.log_probabilities import base_log_probs, token_log_probs
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 import genolm
 from genolm import Genome, Interval
 from genolm.errors import InputError, RunError
-from genolm.tasks.mutagenesis import mutate
-from genolm.tasks.variants import variants
+from genolm.tasks.variants.mutate import mutate
+from genolm.tasks.variants.variants import variants
 
 SITE = "llr_alt_minus_ref_site_nats"
 

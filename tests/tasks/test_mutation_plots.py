@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from genolm.errors import GenolmError, InputError
-from genolm.tasks.mutation_plots import Landscape, draw, plot_mutations
+from genolm.tasks.variants.mutation_plots import Landscape, draw, plot_mutations
 
 COLUMN = "llr_alt_minus_ref_site_nats"
 

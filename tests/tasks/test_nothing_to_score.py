@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 import genolm
-from genolm.genome.tracks import read_bigwig
+from genolm.genome.bigwig import read_bigwig
 
 MODELS = ("tiny-random-dense", "tiny-random-gengram", "tiny-random-ocean", "tiny-random-bert", "tiny-random-bigbird",
           "tiny-random-moderngena")  # fmt: skip

@@ -10,10 +10,10 @@ import torch
 import genolm
 from genolm import GenolmError, ModelError
 from genolm.errors import NonFiniteError
-from genolm.tasks.presets import PRESETS
-from genolm.tasks.sampling import Sampler
-from genolm.tasks.token_continuation import Limits, continue_tokens
-from genolm.tasks.vllm_backend import read_answer
+from genolm.tasks.generation.presets import PRESETS
+from genolm.tasks.generation.vllm_backend import read_answer
+from genolm.tasks.reading.sampling import Sampler
+from genolm.tasks.reading.token_continuation import Limits, continue_tokens
 
 from .conftest import ocean_model
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genolm.errors import InputError
-from genolm.tasks.pooling import Pooling
+from genolm.tasks.reading.pooling import Pooling
 
 NAMES = ("mean", "max", "min", "last", "none")
 VECTORS = torch.tensor([[1.0, -2.0], [3.0, -4.0], [8.0, -9.0]])

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 import genolm
-from genolm.models.encoder_config import EncoderConfig
-from genolm.models.random_weights import random_network
-from genolm.tasks.random_twin import random_twin
+from genolm.models.networks.encoder_config import EncoderConfig
+from genolm.models.networks.random_weights import random_network
+from genolm.tasks.reading.random_model import random_twin
 
 
 @pytest.mark.parametrize("name", ["tiny-random", "tiny-random-dense", "tiny-random-gengram"])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genolm.errors import InputError
-from genolm.tasks.sampling import Sampler, draw, uniforms
+from genolm.tasks.reading.sampling import Sampler, draw, uniforms
 
 PROBABILITIES = torch.tensor([[0.1, 0.4, 0.2, 0.3]], dtype=torch.float64)
 NOTHING = torch.zeros(1, 4, dtype=torch.bool)

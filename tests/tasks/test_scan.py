@@ -16,17 +16,17 @@ import pytest
 
 from genolm import InputError, Interval, ModelError, RunError, merge
 from genolm.genome.bed import read_bed
+from genolm.genome.bigwig import read_bigwig
 from genolm.genome.sequence import reverse_complement
 from genolm.genome.sequences import SequenceRecord
-from genolm.genome.tracks import read_bigwig
 from genolm.models.model import Model
-from genolm.tasks.likelihood import score
-from genolm.tasks.random_twin import random_twin
-from genolm.tasks.scan import scan, tiling_of
-from genolm.tasks.scanning import outputs as output_files
-from genolm.tasks.scanning.models import ModelGroup
-from genolm.tasks.scanning.task import ScanTask
-from genolm.tasks.scanning.tiles import Tiling
+from genolm.tasks.reading.model_group import ModelGroup
+from genolm.tasks.reading.random_model import random_twin
+from genolm.tasks.scanning import scan_outputs as output_files
+from genolm.tasks.scanning.genome_tiles import Tiling
+from genolm.tasks.scanning.scan import scan, tiling_of
+from genolm.tasks.scanning.scan_task import ScanTask
+from genolm.tasks.score import score
 
 MODELS = ("tiny", "ocean", "token_encoder", "token_decoder")
 RUN = "N" * 12
@@ -123,7 +123,7 @@ def task_of(model, text, **settings):
             caught.append(task)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("genolm.tasks.scan.Bulk", Bulk)
+        patch.setattr("genolm.tasks.scanning.scan.Bulk", Bulk)
         scan(model, [text] if isinstance(text, str) else text, **settings)
     return caught[0]
 
@@ -262,10 +262,10 @@ def read_all(folder, prefix):
 PROGRAM = """
 import os, signal, sys
 from pathlib import Path
-from genolm.tasks.scan import scan
-from genolm.tasks.scanning.models import ModelGroup
-from genolm.tasks.scanning.task import ScanTask
-import genolm.tasks.scanning.task as module
+from genolm.tasks.scanning.scan import scan
+from genolm.tasks.reading.model_group import ModelGroup
+from genolm.tasks.scanning.scan_task import ScanTask
+import genolm.tasks.scanning.scan_task as module
 ScanTask.part_tokens = 100
 where, number = sys.argv[2], int(sys.argv[3])
 calls = 0
@@ -360,7 +360,7 @@ def test_what_is_there_is_not_replaced_unless_asked(tiny, fasta, tmp_path, endin
 def test_a_record_never_stands_beside_tracks_of_another_run(tiny, fasta, tmp_path, monkeypatch):
     scan(tiny, fasta, tmp_path / "scan", window=50)
     old = (tmp_path / "scan.bw").read_bytes()
-    monkeypatch.setattr("genolm.tasks.scanning.task.write_bed", lambda *_: 1 / 0)
+    monkeypatch.setattr("genolm.tasks.scanning.scan_task.write_bed", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         scan(tiny, fasta, tmp_path / "scan", window=40, overwrite=True)
     assert (tmp_path / "scan.bw").read_bytes() != old and not (tmp_path / "scan.json").exists()

@@ -11,10 +11,10 @@ import genolm
 from genolm.cli.main import app
 from genolm.errors import InputError
 from genolm.genome.formats import file_format
+from genolm.genome.labelled.fragments import named_files, read_genome
 from genolm.genome.sequence_files import read_sequence_file
 from genolm.genome.sequences import read_sequences
-from genolm.tasks.fragments import named_files, read_genome
-from genolm.training.vocabulary_corpus import survey
+from genolm.training.vocabulary.vocabulary_corpus import survey
 
 MODEL = "tiny-random-dense"
 BASES = "ACGTTGCAAGCTTACGGATC" * 8

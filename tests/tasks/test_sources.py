@@ -8,7 +8,7 @@ import pytest
 from genolm import Genome, InputError, Interval, Variant
 from genolm.engine.settings import read_settings, write_settings
 from genolm.genome.sequences import SequenceRecord
-from genolm.tasks.sources import Source, coordinates, settle
+from genolm.tasks.reading.sources import Source, coordinates, settle
 
 
 def read(source):

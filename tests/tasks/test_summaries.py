@@ -10,8 +10,8 @@ import genolm
 from genolm.engine.result import Estimate
 from genolm.engine.summary import provenance_path
 from genolm.errors import DataWarning, InputError
+from genolm.tasks.reading.allele_status import REMEDIES, Status
 from genolm.tasks.report.sections import REASONS
-from genolm.tasks.variant_calls import REMEDIES, Status
 
 from .conftest import ocean_model
 

@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from genolm.errors import InputError
-from genolm.tasks.provenance import Provenance, provenance_path
-from genolm.tasks.tables import SUFFIXES, check_suffix, write_table
+from genolm.tasks.writing.provenance import Provenance, provenance_path
+from genolm.tasks.writing.table_files import SUFFIXES, check_suffix, write_table
 
 ROWS = pl.DataFrame({"id": [f"s{n}" for n in range(100)], "value": [n / 7 for n in range(99)] + [None]})
 

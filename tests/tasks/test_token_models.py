@@ -11,7 +11,7 @@ import torch
 from genolm.errors import InputError, ModelError
 from genolm.genome.sequence import reverse_complement
 from genolm.tasks.embed import embed
-from genolm.tasks.likelihood import score
+from genolm.tasks.score import score
 
 DNA = "".join(random.Random(3).choices("ACGT", k=150))
 LONG = "".join(random.Random(4).choices("ACGT", k=1500))

@@ -11,10 +11,10 @@ from genolm.genome.fasta import Genome
 from genolm.genome.sequence import reverse_complement
 from genolm.genome.variant import Variant
 from genolm.models.model import Model
-from genolm.tasks.allele_tokens import TokenWindow
-from genolm.tasks.allele_windows import Strand
-from genolm.tasks.mutagenesis import mutate
-from genolm.tasks.variants import variants
+from genolm.tasks.variants.allele_tokens import TokenWindow
+from genolm.tasks.variants.allele_windows import Strand
+from genolm.tasks.variants.mutate import mutate
+from genolm.tasks.variants.variants import variants
 from genolm.tokens.published import published
 
 from .conftest import ocean_model

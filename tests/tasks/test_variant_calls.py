@@ -4,8 +4,8 @@ import pytest
 
 from genolm import Genome, Variant
 from genolm.errors import InputError
-from genolm.genome.vcf import VariantRecord
-from genolm.tasks.variant_calls import Call, Rules
+from genolm.genome.vcf.vcf_records import VariantRecord
+from genolm.tasks.reading.allele_status import Call, Rules
 
 
 @pytest.fixture(scope="module")

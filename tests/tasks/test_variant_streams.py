@@ -15,10 +15,10 @@ import pysam.bcftools
 import pytest
 
 from genolm.errors import DataWarning, InputError, RunError
-from genolm.genome.gff3 import read_genes
+from genolm.genome.annotation.gff3 import read_genes
 from genolm.tasks.embed import embed
-from genolm.tasks.likelihood import score
-from genolm.tasks.variants import variants
+from genolm.tasks.score import score
+from genolm.tasks.variants.variants import variants
 
 SMALL = {"context": 20, "horizon": 8}
 

@@ -17,7 +17,7 @@ from genolm.engine.summary import provenance_path
 from genolm.errors import InputError, ModelError, RunError
 from genolm.models.card import Card
 from genolm.models.model import Model
-from genolm.tasks.variants import VariantTask, variants
+from genolm.tasks.variants.variants import VariantTask, variants
 
 SUM, SITE = "llr_alt_minus_ref_sum_nats", "llr_alt_minus_ref_site_nats"
 SMALL = {"context": 20, "horizon": 8}
@@ -265,7 +265,7 @@ def test_an_existing_output_is_kept(tiny, vcf, genome_path, tmp_path):
 
 SCRIPT = """
 import json, os, signal, sys
-from genolm.tasks import variants as module
+from genolm.tasks.variants import variants as module
 
 model, source, out, settings, part_tokens, deadly = json.loads(sys.argv[1])
 calls, score = 0, module.score_suffixes

@@ -5,14 +5,14 @@ import pytest
 
 from genolm.engine.run import run
 from genolm.genome.sequences import SequenceRecord
-from genolm.models.loading import load
-from genolm.tasks.clustering.clustered import Fragments, Settings
-from genolm.tasks.clustering.task import ClusterTask
+from genolm.models.checkpoints.load import load
+from genolm.tasks.clustering.cluster_task import ClusterTask
+from genolm.tasks.clustering.clustered_fragments import Fragments, Settings
 from genolm.tasks.embed import embed
-from genolm.tasks.random_twin import random_twin
-from genolm.tasks.scanning.models import together
-from genolm.tasks.vector_readers import VectorReader, VectorReaders
-from genolm.tasks.vectors import matrix
+from genolm.tasks.reading.model_group import together
+from genolm.tasks.reading.random_model import random_twin
+from genolm.tasks.reading.vector_readers import VectorReader, VectorReaders
+from genolm.tasks.writing.vector_files import matrix
 
 SEQUENCES = ["".join(np.random.default_rng(seed).choice(list("ACGT"), 40 + 31 * seed)) for seed in range(5)]
 

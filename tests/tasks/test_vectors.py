@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from genolm.errors import GenolmError
-from genolm.tasks import vectors
-from genolm.tasks.vectors import ids_path, matrix, require, write_vectors
+from genolm.tasks.writing import vector_files as vectors
+from genolm.tasks.writing.vector_files import ids_path, matrix, require, write_vectors
 
 METADATA = {"model": "m", "layer": "[0, 1]", "strands": "forward"}
 

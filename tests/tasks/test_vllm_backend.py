@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from genolm import GenolmError, InputError, ModelError, generate, save
-from genolm.models.loading import load
-from genolm.tasks.generate_tokens import SCHEMA
-from genolm.tasks.vllm_backend import described
+from genolm.models.checkpoints.load import load
+from genolm.tasks.generation.generate_tokens import SCHEMA
+from genolm.tasks.generation.vllm_backend import described
 
 from .conftest import ocean_model
 

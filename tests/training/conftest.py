@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, trainers
 
-from genolm.models.config import DecoderConfig
-from genolm.models.encoder_config import EncoderConfig
-from genolm.models.gengram_config import GengramConfig
-from genolm.training.recipe import CorpusRecipe, MaskingRecipe, OptimizerRecipe, Recipe
+from genolm.models.gengram.gengram_config import GengramConfig
+from genolm.models.networks.decoder_config import DecoderConfig
+from genolm.models.networks.encoder_config import EncoderConfig
+from genolm.training.recipes.pretrain_recipe import CorpusRecipe, MaskingRecipe, OptimizerRecipe, Recipe
 
 
 def random_dna(length: int, seed: int) -> str:

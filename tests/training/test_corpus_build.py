@@ -19,9 +19,9 @@ import genolm
 from genolm.errors import InputError, RunError
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus import CorpusRecipe, RowOrder, build_corpus, inspect_corpus, load_corpus
-from genolm.training.corpus.manifest import sealed
+from genolm.training.corpus.corpus_manifest import sealed
 from genolm.training.pretrain import pretrain
-from genolm.training.recipe import Recipe
+from genolm.training.recipes.pretrain_recipe import Recipe
 
 TOKENIZER = NucleotideTokenizer(iupac="N")
 CONTIGS = {

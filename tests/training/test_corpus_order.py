@@ -13,7 +13,7 @@ from genolm.genome.interval import Interval
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus import RowOrder, Rows, Run, Runs
 from genolm.training.corpus.pieces import cut_epoch
-from genolm.training.corpus.runs import Mixing
+from genolm.training.corpus.split_documents import Mixing
 
 TOKENIZER = NucleotideTokenizer(iupac="N")
 COMPLEMENT = str.maketrans("ACGT", "TGCA")

@@ -12,7 +12,7 @@ from tests.training.conftest import random_dna
 from genolm.errors import InputError
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus import Corpus, CorpusRecipe, build_corpus, load_corpus
-from genolm.training.corpus.manifest import sealed, sha256
+from genolm.training.corpus.corpus_manifest import sealed, sha256
 
 TOKENIZER = NucleotideTokenizer(iupac="N")
 COMPLEMENT = str.maketrans("ACGT", "TGCA")

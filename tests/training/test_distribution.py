@@ -13,14 +13,14 @@ from tests.training.written_recipe import write_recipe
 
 import genolm
 from genolm.errors import InputError, RunError
-from genolm.models.decoder import Decoder
-from genolm.models.encoder_config import BlockSparseConfig
-from genolm.models.gengram_config import GengramConfig
-from genolm.training.checkpoint import Checkpoints
-from genolm.training.optimizers import build_optimizer
+from genolm.models.gengram.gengram_config import GengramConfig
+from genolm.models.networks.decoder import Decoder
+from genolm.models.networks.encoder_config import BlockSparseConfig
 from genolm.training.pretrain import pretrain
-from genolm.training.recipe import OptimizerRecipe, Recipe
-from genolm.training.workers import Workers
+from genolm.training.recipes.pretrain_recipe import OptimizerRecipe, Recipe
+from genolm.training.trainer.optimizers import build_optimizer
+from genolm.training.trainer.training_checkpoint import Checkpoints
+from genolm.training.trainer.workers import Workers
 
 # All runs in one start of the processes: starting costs more than training.
 _PROGRAM = """

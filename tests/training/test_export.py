@@ -8,9 +8,9 @@ import torch
 
 import genolm
 from genolm.errors import ModelError
-from genolm.models.gengram_config import GengramConfig
+from genolm.models.gengram.gengram_config import GengramConfig
 from genolm.training.pretrain import pretrain
-from genolm.training.recipe import Recipe
+from genolm.training.recipes.pretrain_recipe import Recipe
 
 
 def test_trained_experts_give_the_same_logits_in_transformers(expert_recipe: Recipe, tmp_path: Path) -> None:

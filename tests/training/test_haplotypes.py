@@ -16,7 +16,7 @@ from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus import Corpus, RowOrder, Runs, load_corpus
 from genolm.training.corpus.haplotypes import Haplotypes, read_haplotypes
 from genolm.training.pretrain import pretrain
-from genolm.training.recipe import CorpusRecipe, HaplotypeRecipe, Recipe
+from genolm.training.recipes.pretrain_recipe import CorpusRecipe, HaplotypeRecipe, Recipe
 
 CORPUS = NucleotideTokenizer(iupac="N")
 OTHER = str.maketrans("ACGT", "CGTA")

@@ -4,7 +4,7 @@ import numpy as np
 from tests.training.conftest import random_dna
 
 from genolm.tokens.nucleotide import NucleotideTokenizer
-from genolm.training.leakage import KmerSet, leaking_pieces
+from genolm.training.corpus.leakage import KmerSet, leaking_pieces
 
 TOKENIZER = NucleotideTokenizer()
 COMPLEMENT = str.maketrans("ACGT", "TGCA")

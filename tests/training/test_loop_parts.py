@@ -11,25 +11,25 @@ import torch
 
 import genolm
 from genolm.errors import GenolmError, InputError
-from genolm.models.decoder import Decoder
-from genolm.models.gengram_config import GengramConfig
-from genolm.models.zoo import ZOO
+from genolm.models.gengram.gengram_config import GengramConfig
+from genolm.models.networks.decoder import Decoder
+from genolm.models.zoo.zoo import ZOO
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus import Rows, load_corpus
-from genolm.training.evaluation import held_out
-from genolm.training.initialisation import initialise
-from genolm.training.objective import next_base_loss, router_losses
-from genolm.training.optimizers import build_optimizer
-from genolm.training.passes import CausalPasses
+from genolm.training.feeds.row_feed import RowFeed
+from genolm.training.feeds.training_passes import CausalPasses
+from genolm.training.objectives.next_token import next_base_loss, router_losses
 from genolm.training.pretrain import pretrain
-from genolm.training.recipe import OptimizerRecipe, Recipe, Stage
-from genolm.training.recompute import Recomputation
-from genolm.training.row_feed import RowFeed
-from genolm.training.run_log import RunLog
-from genolm.training.schedule import place, schedule, tokens_until
-from genolm.training.throughput import Clock, Peak, device_peak, training_flops
-from genolm.training.training_step import TrainingStep
-from genolm.training.workers import Workers
+from genolm.training.recipes.pretrain_recipe import OptimizerRecipe, Recipe, Stage
+from genolm.training.trainer.held_out_loss import held_out
+from genolm.training.trainer.initialisation import initialise
+from genolm.training.trainer.optimizers import build_optimizer
+from genolm.training.trainer.recompute import Recomputation
+from genolm.training.trainer.run_log import RunLog
+from genolm.training.trainer.schedule import place, schedule, tokens_until
+from genolm.training.trainer.throughput import Clock, Peak, device_peak, training_flops
+from genolm.training.trainer.training_step import TrainingStep
+from genolm.training.trainer.workers import Workers
 
 
 def test_the_loss_counts_bases_within_their_document_only() -> None:
@@ -153,7 +153,7 @@ def test_flops_are_six_for_each_active_weight_and_attention() -> None:
 
 def test_the_clock_leaves_evaluations_out(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("genolm.training.throughput.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("genolm.training.trainer.throughput.time.monotonic", lambda: now[0])
     clock = Clock(recipe, Peak(1e9, "a test"), 2, 3)
     now[0] = 106.0
     clock.without(4.0)
@@ -181,7 +181,7 @@ def test_a_torn_log_line_is_dropped_and_rewinding_is_whole(tmp_path: Path) -> No
 def test_a_tracker_that_is_not_installed_is_told_before_anything(
     recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("genolm.training.workers.find_spec", lambda name: None)
+    monkeypatch.setattr("genolm.training.trainer.workers.find_spec", lambda name: None)
     with pytest.raises(GenolmError, match="needs the package wandb: pip install wandb"):
         pretrain(replace(recipe, trackers=("wandb",)), tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from genolm.training.markov import MarkovModel
+from genolm.statistics.markov import MarkovModel
 
 
 def digits(text: str) -> np.ndarray:

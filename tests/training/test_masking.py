@@ -9,8 +9,8 @@ import pytest
 from genolm.errors import InputError
 from genolm.tokens.bpe import BpeTokenizer
 from genolm.tokens.nucleotide import NucleotideTokenizer
-from genolm.training.masking import IGNORED, Masking, MaskingRecipe, row_lengths
-from genolm.training.targets import target_bases, target_tokens
+from genolm.training.objectives.masking import IGNORED, Masking, MaskingRecipe, row_lengths
+from genolm.training.objectives.targets import target_bases, target_tokens
 
 ROWS = 400
 

@@ -15,11 +15,11 @@ from tests.training.written_recipe import write_recipe
 
 import genolm
 from genolm.errors import RunError
-from genolm.models.decoder import Decoder
-from genolm.training.initialisation import initialise
-from genolm.training.optimizers import build_optimizer
+from genolm.models.networks.decoder import Decoder
 from genolm.training.pretrain import pretrain
-from genolm.training.recipe import Recipe
+from genolm.training.recipes.pretrain_recipe import Recipe
+from genolm.training.trainer.initialisation import initialise
+from genolm.training.trainer.optimizers import build_optimizer
 
 KINDS = ["recipe", "expert_recipe", "muon_recipe", "gengram_recipe", "masked_recipe", "ocean_recipe"]
 

@@ -12,12 +12,12 @@ from tests.training.written_recipe import write_recipe
 
 import genolm
 from genolm.errors import InputError
-from genolm.models.config import DecoderConfig
-from genolm.models.encoder_config import EncoderConfig
-from genolm.models.zoo import ZOO
+from genolm.models.networks.decoder_config import DecoderConfig
+from genolm.models.networks.encoder_config import EncoderConfig
+from genolm.models.zoo.zoo import ZOO
 from genolm.training.pretrain import pretrain
-from genolm.training.recipe import MaskingRecipe, OptimizerRecipe, Recipe, Stage, shipped_recipes
-from genolm.training.schedule import schedule
+from genolm.training.recipes.pretrain_recipe import MaskingRecipe, OptimizerRecipe, Recipe, Stage, shipped_recipes
+from genolm.training.trainer.schedule import schedule
 
 
 def shrunk(shipped: Recipe, toy: Recipe, vocabulary: Path) -> Recipe:

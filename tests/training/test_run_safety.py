@@ -11,16 +11,16 @@ import torch
 from torch import nn
 
 from genolm.errors import RunError
-from genolm.models.network import stored_buffers
-from genolm.training.checkpoint import Checkpoints
+from genolm.models.networks.network import stored_buffers
 from genolm.training.corpus.order import Rows
-from genolm.training.optimizers import Optimizers
-from genolm.training.passes import CausalPasses
+from genolm.training.feeds.training_passes import CausalPasses
 from genolm.training.pretrain import _Data, _Run, pretrain
-from genolm.training.recipe import Recipe
-from genolm.training.run_folder import FREE
-from genolm.training.sharding import whole_weights
-from genolm.training.workers import Workers
+from genolm.training.recipes.pretrain_recipe import Recipe
+from genolm.training.trainer.optimizers import Optimizers
+from genolm.training.trainer.run_folder import FREE
+from genolm.training.trainer.sharding import whole_weights
+from genolm.training.trainer.training_checkpoint import Checkpoints
+from genolm.training.trainer.workers import Workers
 
 
 def started(recipe: Recipe, folder: Path) -> _Run:

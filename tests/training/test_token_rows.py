@@ -13,12 +13,12 @@ from genolm.genome.interval import Interval
 from genolm.tokens.bpe import BpeTokenizer
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus import RowOrder, Rows, Run, Runs, load_corpus
-from genolm.training.corpus.runs import Mixing
-from genolm.training.masking import MaskingRecipe
-from genolm.training.recipe import Recipe
-from genolm.training.row_feed import RowFeed
-from genolm.training.token_rows import CausalRows, MaskedRows
-from genolm.training.tokenisation import Tokenisation
+from genolm.training.corpus.split_documents import Mixing
+from genolm.training.feeds.row_feed import RowFeed
+from genolm.training.feeds.token_rows import CausalRows, MaskedRows
+from genolm.training.feeds.tokenisation import Tokenisation
+from genolm.training.objectives.masking import MaskingRecipe
+from genolm.training.recipes.pretrain_recipe import Recipe
 
 CORPUS = NucleotideTokenizer(iupac="N")
 COMPLEMENT = str.maketrans("ACGT", "TGCA")

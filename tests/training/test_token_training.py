@@ -13,17 +13,17 @@ from tests.training.conftest import random_dna
 
 import genolm
 from genolm.errors import InputError
-from genolm.models.network import make_network
+from genolm.models.networks.network import make_network
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus import load_corpus
-from genolm.training.evaluation import frequency_bits, held_out
-from genolm.training.initialisation import initialise
-from genolm.training.passes import CausalPasses, MaskedPasses
+from genolm.training.feeds.tokenisation import Tokenisation
+from genolm.training.feeds.training_passes import CausalPasses, MaskedPasses
 from genolm.training.pretrain import pretrain
-from genolm.training.recipe import MaskingRecipe, Recipe
-from genolm.training.throughput import training_flops
-from genolm.training.tokenisation import Tokenisation
-from genolm.training.workers import Workers
+from genolm.training.recipes.pretrain_recipe import MaskingRecipe, Recipe
+from genolm.training.trainer.held_out_loss import frequency_bits, held_out
+from genolm.training.trainer.initialisation import initialise
+from genolm.training.trainer.throughput import training_flops
+from genolm.training.trainer.workers import Workers
 
 CORPUS = NucleotideTokenizer(iupac="N")
 KINDS = ["masked_recipe", "ocean_recipe"]

@@ -11,12 +11,12 @@ import pytest
 import genolm
 from genolm.errors import InputError, ModelError, ResourceError, RunError
 from genolm.genome.sequence import reverse_complement
-from genolm.models.adapters.tokenizers import read_tokenizer
-from genolm.models.zoo import ZOO
+from genolm.models.adapters.tokenizer_files import read_tokenizer
+from genolm.models.zoo.zoo import ZOO
 from genolm.tokens import BpeTokenizer, published
-from genolm.training import vocabulary
-from genolm.training.vocabulary import _chunks, inspect_tokenizer, train_tokenizer
-from genolm.training.vocabulary_corpus import draw, survey
+from genolm.training.vocabulary import train_tokenizer as vocabulary
+from genolm.training.vocabulary.train_tokenizer import _chunks, inspect_tokenizer, train_tokenizer
+from genolm.training.vocabulary.vocabulary_corpus import draw, survey
 
 
 def bases(length, seed=0):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from genolm.training.recipe import Recipe, Stage
+from genolm.training.recipes.pretrain_recipe import Recipe, Stage
 
 
 def write_recipe(recipe: Recipe, path: Path) -> Path:

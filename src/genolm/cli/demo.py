@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from genolm.genome.simulate import SimulatedGenome
+    from genolm.genome.simulation.simulate import SimulatedGenome
     from genolm.models.card import Card
 
 MODEL = "genolm-nano"
@@ -74,11 +74,11 @@ def demo(folder: Path, *, length: int = 400_000, progress: bool = True) -> DemoF
         GenolmError: the extra ``report`` is not installed; nothing is computed then.
     """
     from genolm.cli.extras import require_extra
-    from genolm.genome.simulate import simulate
-    from genolm.models.loading import load
+    from genolm.genome.simulation.simulate import simulate
+    from genolm.models.checkpoints.load import load
     from genolm.tasks.embed import embed
-    from genolm.tasks.likelihood import score
-    from genolm.tasks.variants import variants
+    from genolm.tasks.score import score
+    from genolm.tasks.variants.variants import variants
 
     require_extra("report", "the demo's report")
     files, model = DemoFiles.within(folder), load(MODEL)
@@ -97,7 +97,7 @@ def demo(folder: Path, *, length: int = 400_000, progress: bool = True) -> DemoF
 
 
 def _report(made: SimulatedGenome, files: DemoFiles, card: Card) -> None:
-    from genolm.tasks.report import report
+    from genolm.tasks.report.report import report
 
     report(
         files.scored,

@@ -132,7 +132,7 @@ def _extra(extra: str) -> Finding:
 
 
 def _cache(name: str) -> Finding:
-    from genolm.models.hub import cache_folder
+    from genolm.models.checkpoints.download import cache_folder
 
     folder = cache_folder()
     parent = next(path for path in (folder, *folder.parents) if path.exists())

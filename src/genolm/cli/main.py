@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from genolm.cli import about, bulk, corpus, detect, explain, genomics, report, scan, tokenizer, training, zoo
+from genolm.cli.commands import about, bulk, corpus, detect, explain, genomics, report, scan, tokenizer, training, zoo
 from genolm.cli.errors import reported
 from genolm.cli.examples import example
 

@@ -12,7 +12,7 @@ import typer
 
 from genolm.cli.errors import reported
 from genolm.cli.reporter import Reporter, quietly
-from genolm.tasks.seeds import LARGEST
+from genolm.tasks.reading.seeds import LARGEST
 
 
 def at_least(low: float, high: float | None = None) -> Callable[[float | None], float | None]:
@@ -29,7 +29,7 @@ def at_least(low: float, high: float | None = None) -> Callable[[float | None], 
 
 def model_names(incomplete: str) -> list[str]:
     """Return the names of models that begin like this; the shell offers them when it completes MODEL."""
-    from genolm.models.zoo import ZOO
+    from genolm.models.zoo.zoo import ZOO
 
     return [name for name in ZOO if name.startswith(incomplete.lower())]
 

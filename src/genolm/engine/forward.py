@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from genolm.engine.batches import length_buckets
-from genolm.engine.memory import is_out_of_memory, shown
+from genolm.engine.free_memory import is_out_of_memory, shown
 from genolm.engine.plan import Plan, part_items
 from genolm.engine.preflight import at_once, fits, need_and_free
 from genolm.errors import NonFiniteError, ResourceError, RunError

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from genolm.engine.fingerprint import changes, placeless, task_name
 from genolm.engine.interrupt import stoppable
-from genolm.engine.lock import locked
 from genolm.engine.parts import Manifest, PartsFolder, State
 from genolm.engine.result import Result
 from genolm.engine.settings import read_settings, write_settings
 from genolm.engine.target import assemble, beside, check_beside, check_target, refuse_inputs
 from genolm.errors import RunError
+from genolm.files.locks import locked
 
 if TYPE_CHECKING:
     from genolm.engine.task import Task

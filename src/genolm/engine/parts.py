@@ -15,10 +15,10 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from genolm.engine.atomic import atomic_file, write_text
 from genolm.engine.fingerprint import SCHEMA
 from genolm.engine.plan import Plan
 from genolm.errors import RunError
+from genolm.files.atomic import atomic_file, write_text
 
 if TYPE_CHECKING:
     import polars as pl

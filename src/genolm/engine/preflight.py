@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from genolm.engine.memory import available, estimate, shown
+from genolm.engine.free_memory import available, estimate, shown
 from genolm.errors import ResourceError
-from genolm.models.encoder_config import EncoderConfig
+from genolm.models.networks.encoder_config import EncoderConfig
 
 if TYPE_CHECKING:
     from typing import Any

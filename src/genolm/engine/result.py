@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genolm.engine.memory import shown
+from genolm.engine.free_memory import shown
 from genolm.engine.summary import Summary, numbered
 
 

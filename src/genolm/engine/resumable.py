@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from genolm.engine.fingerprint import changes, fingerprint
 from genolm.engine.forward import Batcher
 from genolm.engine.interrupt import Interrupted
-from genolm.engine.lock import locked, planning
 from genolm.engine.parts import Manifest, PartsFolder
 from genolm.engine.plan import Shard, make_plan
 from genolm.engine.preflight import check_disk, fitting_budget
@@ -21,6 +20,7 @@ from genolm.engine.result import Result
 from genolm.engine.settings import write_settings
 from genolm.engine.target import assemble, beside, check_beside, check_place, check_target, refuse_inputs
 from genolm.errors import RunError
+from genolm.files.locks import locked, planning
 
 if TYPE_CHECKING:
     from genolm.engine.task import Task

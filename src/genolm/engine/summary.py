@@ -12,8 +12,8 @@ from operator import add
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from genolm.engine.atomic import write_text
 from genolm.errors import DataWarning
+from genolm.files.atomic import write_text
 
 if TYPE_CHECKING:
     import polars as pl

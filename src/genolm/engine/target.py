@@ -9,10 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genolm.engine.atomic import disk_full_named, remove, sweep
 from genolm.engine.parts import ASSEMBLING, MANIFEST, PartsFolder
 from genolm.engine.summary import FOLDER_MARK, Summary, Tally, warn_of, write_counts
 from genolm.errors import RunError
+from genolm.files.atomic import disk_full_named, remove, sweep
 from genolm.files.names import is_folder, is_utf8, longest_name, name_bytes, through_link
 
 if TYPE_CHECKING:

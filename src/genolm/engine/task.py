@@ -58,7 +58,7 @@ class Task(Protocol[Item, Output]):
         ...
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
-        """Writes the artefact from the parts in their order, through :func:`genolm.engine.atomic.atomic_file`."""
+        """Writes the artefact from the parts in their order, through :func:`genolm.files.atomic.atomic_file`."""
         ...
 
     def collect(self, frames: Iterator[pl.DataFrame]) -> Any:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from genolm.genome.sequence import reverse_complement, upper_dna
     from genolm.genome.sequences import SequenceRecord, allele_sequences, read_sequences
     from genolm.genome.variant import Variant
-    from genolm.genome.vcf import InfoField, VariantRecord, read_variants, write_vcf
+    from genolm.genome.vcf.vcf_records import InfoField, VariantRecord, read_variants, write_vcf
 
 _HOMES = {
     "BedRecord": "bed",

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genolm.errors import InputError
+from genolm.files.lines import text_lines
 from genolm.genome.interval import Interval, is_coordinate
-from genolm.genome.lines import text_lines
 
 _SKIPPED = ("#", "track ", "track\t", "browser ", "browser\t")
 

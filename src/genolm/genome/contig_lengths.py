@@ -9,10 +9,10 @@ from pathlib import Path
 
 from genolm.errors import DataWarning
 from genolm.genome.bed import read_bed
+from genolm.genome.bigwig import BigWig
 from genolm.genome.fasta import Genome
 from genolm.genome.formats import uncompressed_suffix
-from genolm.genome.tracks import BigWig
-from genolm.genome.vcf_text import read_vcf_text
+from genolm.genome.vcf.vcf_text import read_vcf_text
 
 _BUILD = "is it another genome build, or a part of one?"
 _QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')

@@ -13,10 +13,10 @@ from typing import Literal, get_args
 import pysam
 
 from genolm.errors import InputError
+from genolm.files.lines import placed
 from genolm.genome.contig_names import ContigNames
 from genolm.genome.fasta_index import index_files, quiet_htslib
 from genolm.genome.interval import Interval
-from genolm.genome.lines import placed
 from genolm.genome.sequence import LetterError, check_iupac, reverse_complement, upper_dna
 
 GenomePolicy = Literal["N", "raise", "keep"]

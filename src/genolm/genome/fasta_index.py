@@ -15,11 +15,11 @@ import pysam
 
 from genolm.errors import InputError
 from genolm.files.caches import temporary_cache, user_cache
+from genolm.files.lines import check_whole, compression, open_bytes, text_lines
 from genolm.files.names import as_argument, check_openable, is_file, longest_name, name_bytes, partial_path
-from genolm.genome.file_state import FileState, file_state
+from genolm.files.state import FileState, file_state
 from genolm.genome.formats import flat_form_of_line
 from genolm.genome.index_check import MisfitError, check_index
-from genolm.genome.lines import check_whole, compression, open_bytes, text_lines
 
 _CHUNK = 1 << 20
 _BOM = b"\xef\xbb\xbf"

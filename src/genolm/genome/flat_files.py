@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from genolm.errors import GenolmError, InputError
+from genolm.files.lines import placed, text_lines
 from genolm.genome.formats import uncompressed_suffix
 from genolm.genome.interval import Interval
 from genolm.genome.left_out import LeftOut
-from genolm.genome.lines import placed, text_lines
 from genolm.genome.sequence import upper_dna
 
 FORMATS = {".gbk": "GenBank", ".gb": "GenBank", ".gbff": "GenBank", ".genbank": "GenBank", ".embl": "EMBL"}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from genolm.errors import InputError
-from genolm.genome.file_kinds import check_packing
+from genolm.files.kinds import check_packing
 
 FileFormat = Literal["fasta", "genbank", "fastq", "bed", "vcf", "table", "parquet"]
 """``genbank`` stands for GenBank and EMBL alike."""

@@ -1,6 +1,6 @@
 """Columns of a user's table that genolm does not read itself, such as labels and groups, to be kept in its outputs.
 
-Missing values (see `genolm.genome.tables.present`) stay missing. Types survive: those of parquet and of tables in
+Missing values (see `genolm.genome.tabular.present`) stay missing. Types survive: those of parquet and of tables in
 memory are kept, and a column of a text table holds whole numbers, numbers or true/false if all of its values are such
 (``007`` and whole numbers of more than 18 digits are texts). Dates and other types without a counterpart in every
 output become texts; columns of lists and the like are left out, with a warning.
@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 
-from genolm.genome.tables import known_places, present, read_every_column
+from genolm.genome.tabular import known_places, present, read_every_column
 
 PREFIX = "input_"
 """Prefix of a column whose name genolm's own output uses too."""
@@ -65,7 +65,7 @@ def further_columns(source: Any, used: Collection[str], own: Collection[str]) ->
 
     Args:
         source: a path of a table, or a table of polars or pandas.
-        used: the columns that genolm reads, by the names of `genolm.genome.tables.COLUMNS`.
+        used: the columns that genolm reads, by the names of `genolm.genome.tabular.COLUMNS`.
         own: names of the columns that genolm writes.
 
     Raises:

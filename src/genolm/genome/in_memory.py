@@ -12,10 +12,10 @@ import numpy as np
 import polars as pl
 
 from genolm.errors import InputError
+from genolm.files.lines import placed
 from genolm.genome.fasta import Genome
 from genolm.genome.interval import Interval
-from genolm.genome.lines import placed
-from genolm.genome.tables import SEQUENCE_LETTERS, is_table
+from genolm.genome.tabular import SEQUENCE_LETTERS, is_table
 from genolm.genome.variant import Variant
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genolm.errors import InputError
-from genolm.genome.lines import text_lines
+from genolm.files.lines import text_lines
 from genolm.genome.sequence import LetterError
 
 Cleaner = Callable[[str], str]

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from genolm.errors import InputError
+from genolm.files.lines import placed, text_lines
 from genolm.genome.flat_files import FORMATS, FlatRecord, flat_format, letter_line, read_flat_file
 from genolm.genome.formats import ALL_FORMATS, FileFormat, file_format, flat_form_of_line, known_format
-from genolm.genome.lines import placed, text_lines
 from genolm.genome.records import Cleaner, read_fasta
 from genolm.genome.records import FlatRecord as NamedSequence
 from genolm.genome.sequence import LetterError

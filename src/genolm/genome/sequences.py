@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from genolm.errors import InputError
+from genolm.files.lines import placed
 from genolm.genome.bed import read_bed
 from genolm.genome.fasta import Genome
 from genolm.genome.formats import SEQUENCE_FORMATS
 from genolm.genome.in_memory import Named, hold_sequences
 from genolm.genome.interval import Interval
-from genolm.genome.lines import placed
 from genolm.genome.off_contig import OffContig
 from genolm.genome.records import read_fastq
 from genolm.genome.sequence import IupacPolicy, check_iupac, upper_dna
 from genolm.genome.sequence_files import input_format, read_sequence_file
-from genolm.genome.tables import Table, is_table, present, read_table, required, whole
+from genolm.genome.tabular import Table, is_table, present, read_table, required, whole
 from genolm.genome.variant import ReferenceSource, Variant
-from genolm.genome.vcf import VariantRecord, read_variants
+from genolm.genome.vcf.vcf_records import VariantRecord, read_variants
 
 
 @dataclass(frozen=True, slots=True)

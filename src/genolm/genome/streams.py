@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from genolm.errors import InputError
+from genolm.files.lines import GZIP_MAGIC, is_pipe, raw_stream
 from genolm.genome.formats import known_format
-from genolm.genome.lines import GZIP_MAGIC, is_pipe, raw_stream
 
 _HEAD = 1 << 16
 _BEGINNINGS = (

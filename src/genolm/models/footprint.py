@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from genolm.models.config import DecoderConfig
-from genolm.models.encoder_config import EncoderConfig
-from genolm.models.network_config import NetworkConfig
+from genolm.models.networks.decoder_config import DecoderConfig
+from genolm.models.networks.encoder_config import EncoderConfig
+from genolm.models.networks.network_config import NetworkConfig
 
 BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
 _ROWS_AT_ONCE = 8192  # tokens for which a feed-forward block holds its inner activations together

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from genolm.errors import ModelError, ResourceError
 from genolm.models.card import Card
-from genolm.models.decoder import Decoder
-from genolm.models.encoder import Encoder
-from genolm.models.memory import RecurrentMemory
-from genolm.models.network import Network
-from genolm.models.network_config import NetworkConfig
+from genolm.models.networks.decoder import Decoder
+from genolm.models.networks.encoder import Encoder
+from genolm.models.networks.network import Network
+from genolm.models.networks.network_config import NetworkConfig
+from genolm.models.networks.recurrent_memory import RecurrentMemory
 from genolm.models.precision import parse_device, parse_dtype
 from genolm.tokens.tokenizer import CLS, SEP, Ids, Tokenizer
 

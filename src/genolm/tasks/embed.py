@@ -20,13 +20,21 @@ from genolm.genome.contig_lengths import warn_of_lengths
 from genolm.genome.in_memory import Sequences
 from genolm.genome.sequence import reverse_complement
 from genolm.genome.sequences import SequenceRecord
-from genolm.tasks.bulk import Bulk
-from genolm.tasks.passes import hidden_chunks
-from genolm.tasks.pooling import Float32, Pooling, PoolingName
-from genolm.tasks.provenance import Provenance
-from genolm.tasks.sources import IupacPolicy, Source, coordinates, further_of, settle
-from genolm.tasks.tables import check_suffix
-from genolm.tasks.vectors import SUFFIXES, Form, beside_vectors, check_form, in_form, require, write_vectors
+from genolm.tasks.reading.bulk import Bulk
+from genolm.tasks.reading.hidden_states import hidden_chunks
+from genolm.tasks.reading.pooling import Float32, Pooling, PoolingName
+from genolm.tasks.reading.sources import IupacPolicy, Source, coordinates, further_of, settle
+from genolm.tasks.writing.provenance import Provenance
+from genolm.tasks.writing.table_files import check_suffix
+from genolm.tasks.writing.vector_files import (
+    SUFFIXES,
+    Form,
+    beside_vectors,
+    check_form,
+    in_form,
+    require,
+    write_vectors,
+)
 
 if TYPE_CHECKING:
     import torch

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from genolm.engine.merge import merge as merge_parts
 from genolm.engine.parts import PartsFolder
 from genolm.engine.result import Result
-from genolm.tasks.scanning.outputs import Outputs
+from genolm.tasks.scanning.scan_outputs import Outputs
 
 if TYPE_CHECKING:
     from genolm.engine.task import Task

@@ -16,35 +16,35 @@ import torch.distributed as dist
 from torch import nn
 
 from genolm.errors import InputError, RunError
-from genolm.models.encoder_config import EncoderConfig
-from genolm.models.experts import SwiGLU
-from genolm.models.network import Network, make_network
+from genolm.models.networks.encoder_config import EncoderConfig
+from genolm.models.networks.experts import SwiGLU
+from genolm.models.networks.network import Network, make_network
 from genolm.models.norm import RMSNorm
 from genolm.models.precision import native_bf16
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.tokens.tokenizer import Tokenizer
-from genolm.training.checkpoint import Checkpoints
 from genolm.training.corpus import Rows, load_corpus
 from genolm.training.corpus.haplotypes import Haplotypes, read_haplotypes
-from genolm.training.evaluation import frequency_bits, held_out
-from genolm.training.heldout import sample_windows
-from genolm.training.initialisation import initialise
-from genolm.training.objective import next_base_loss
-from genolm.training.optimizers import build_optimizer
-from genolm.training.passes import CausalPasses, MaskedPasses, Passes
-from genolm.training.recipe import Recipe, Stage
-from genolm.training.recompute import Recomputation
-from genolm.training.release import write_model
-from genolm.training.row_feed import RowFeed
-from genolm.training.run_folder import check_claim, claimed, fingerprint_of
-from genolm.training.run_log import Listener, RunLog
-from genolm.training.schedule import place, schedule
-from genolm.training.sharding import sharded_network, whole_weights
-from genolm.training.stopping import stop_signals
-from genolm.training.throughput import Clock, Peak, device_peak
-from genolm.training.tokenisation import Tokenisation
-from genolm.training.training_step import DivergedError, TrainingStep
-from genolm.training.workers import Workers
+from genolm.training.feeds.held_out_windows import sample_windows
+from genolm.training.feeds.row_feed import RowFeed
+from genolm.training.feeds.tokenisation import Tokenisation
+from genolm.training.feeds.training_passes import CausalPasses, MaskedPasses, Passes
+from genolm.training.objectives.next_token import next_base_loss
+from genolm.training.recipes.pretrain_recipe import Recipe, Stage
+from genolm.training.trainer.held_out_loss import frequency_bits, held_out
+from genolm.training.trainer.initialisation import initialise
+from genolm.training.trainer.optimizers import build_optimizer
+from genolm.training.trainer.recompute import Recomputation
+from genolm.training.trainer.release import write_model
+from genolm.training.trainer.run_folder import check_claim, claimed, fingerprint_of
+from genolm.training.trainer.run_log import Listener, RunLog
+from genolm.training.trainer.schedule import place, schedule
+from genolm.training.trainer.sharding import sharded_network, whole_weights
+from genolm.training.trainer.stopping import stop_signals
+from genolm.training.trainer.throughput import Clock, Peak, device_peak
+from genolm.training.trainer.training_checkpoint import Checkpoints
+from genolm.training.trainer.training_step import DivergedError, TrainingStep
+from genolm.training.trainer.workers import Workers
 
 __all__ = ["next_base_loss", "pretrain", "schedule"]
 

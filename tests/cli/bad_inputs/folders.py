@@ -44,7 +44,7 @@ def renamed(change: Callable[[int, str], str]) -> Callable[[Path], object]:
 
 def sharded(folder: Path) -> list[Path]:
     """The model in three files without an index."""
-    from genolm.models.conversion import convert
+    from genolm.models.checkpoints.convert import convert
 
     convert(MODEL, folder, max_shard_bytes=150_000, overwrite=True)
     (folder / "card.json").unlink()
@@ -62,7 +62,7 @@ def overlapping(folder: Path) -> None:
 
 def two_sets(folder: Path) -> None:
     """Weights in one file beside others in shards."""
-    from genolm.models.conversion import convert
+    from genolm.models.checkpoints.convert import convert
 
     whole = (folder / "model.safetensors").read_bytes()
     convert(MODEL, folder, max_shard_bytes=150_000, overwrite=True)

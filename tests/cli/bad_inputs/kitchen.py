@@ -17,9 +17,9 @@ NOBODY = 65534
 
 def stock(folder: Path) -> Path:
     """Makes one of each good file."""
-    import genolm.tasks.likelihood  # noqa: F401  nobody may be unable to read the folder that it lies in
-    from genolm.genome.simulate import simulate
-    from genolm.models.conversion import convert
+    import genolm.tasks.score  # noqa: F401  nobody may be unable to read the folder that it lies in
+    from genolm.genome.simulation.simulate import simulate
+    from genolm.models.checkpoints.convert import convert
 
     simulate(folder, length=20_900, contigs=2)
     convert(MODEL, folder / "model")

@@ -41,7 +41,7 @@ def cut(place: Path) -> None:
 
 def sharded(place: Path) -> None:
     """The model in several files."""
-    from genolm.models.conversion import convert
+    from genolm.models.checkpoints.convert import convert
 
     convert(MODEL, place / "model", max_shard_bytes=150_000, overwrite=True)
 
@@ -69,7 +69,7 @@ def gena(name: str, **values: object) -> Callable[[Path], object]:
     """A tiny encoder in the layout in which GENA-LM is published, with other values in its config."""
 
     def make(place: Path) -> None:
-        from genolm.models.conversion import convert
+        from genolm.models.checkpoints.convert import convert
 
         convert(name, place / "model", overwrite=True)
         (place / "model/card.json").unlink()  # no card tells the sum of weights that are to be damaged

@@ -30,7 +30,7 @@ def same(*models: str) -> Callable[[Path], None]:
     """Every model folder computes what the model itself does."""
 
     def check(folder: Path) -> None:
-        from genolm.models.loading import load
+        from genolm.models.checkpoints.load import load
 
         expected = load(MODEL).fingerprint
         assert {load(folder / name).fingerprint for name in models} == {expected}
@@ -49,7 +49,7 @@ def wrapped(folder: Path) -> None:
 
 def sharded(folder: Path) -> None:
     """All shards, and no index."""
-    from genolm.models.conversion import convert
+    from genolm.models.checkpoints.convert import convert
 
     convert(MODEL, folder / "model", max_shard_bytes=150_000, overwrite=True)
     (folder / "model/model.safetensors.index.json").unlink()

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import torch
 
-from genolm.models.config import DecoderConfig
-from genolm.models.decoder import Decoder
-from genolm.models.gengram_config import GengramConfig
-from genolm.models.random_weights import random_decoder
+from genolm.models.gengram.gengram_config import GengramConfig
+from genolm.models.networks.decoder import Decoder
+from genolm.models.networks.decoder_config import DecoderConfig
+from genolm.models.networks.random_weights import random_decoder
 
 EXPERTS = DecoderConfig(
     vocab_size=128,

@@ -11,10 +11,10 @@ from tests.models.adapters.published_encoders import BERT, CONFIGS, PRE, ROTARY,
 
 import genolm
 from genolm.errors import ModelError
-from genolm.models.adapters import encoders
-from genolm.models.config_file import parse_config, read_config
-from genolm.models.loading import load_folder
-from genolm.models.zoo import ZOO
+from genolm.models.adapters.encoders import encoders
+from genolm.models.checkpoints.config_file import parse_config, read_config
+from genolm.models.checkpoints.load import load_folder
+from genolm.models.zoo.zoo import ZOO
 
 HEADS = {"sparse rotary": ("bert.pooler.dense", "cls.seq_relationship"), "bigbird": ("bert.pooler",)}
 SENTENCE_BIRD = ("bert.pooler", "cls.seq_relationship")
@@ -583,7 +583,7 @@ class Carrier:
 
 def test_a_description_counts_the_heads_that_are_there(tmp_path):
     folder = published(tmp_path, "sparse rotary")
-    from genolm.models import describe
+    from genolm.models.checkpoints.info import describe
 
     info = describe(folder)
     assert info["objective"] == "masked"

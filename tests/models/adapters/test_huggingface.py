@@ -5,11 +5,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from genolm.errors import ModelError
-from genolm.models.adapters.huggingface import pieces
-from genolm.models.config_file import read_config
-from genolm.models.layouts import tensor_shapes
-from genolm.models.loading import read_network
-from genolm.models.zoo import ZOO
+from genolm.models.adapters.huggingface.huggingface import pieces
+from genolm.models.checkpoints.config_file import read_config
+from genolm.models.checkpoints.layouts import tensor_shapes
+from genolm.models.checkpoints.load import read_network
+from genolm.models.zoo.zoo import ZOO
 
 
 def network_of(folder):

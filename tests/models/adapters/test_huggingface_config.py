@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genolm.errors import ModelError
-from genolm.models import config_file
-from genolm.models.adapters.huggingface_config import read_config, write_config
-from genolm.models.config import DecoderConfig
-from genolm.models.zoo import ZOO
+from genolm.models.adapters.huggingface.huggingface_config import read_config, write_config
+from genolm.models.checkpoints import config_file
+from genolm.models.networks.decoder_config import DecoderConfig
+from genolm.models.zoo.zoo import ZOO
 
 
 def test_every_field_of_a_mixtral_config(folders):

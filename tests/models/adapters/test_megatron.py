@@ -23,7 +23,7 @@ from tests.models.adapters.megatron_runs import (
 import genolm
 from genolm.errors import ModelError
 from genolm.models.model import fingerprint
-from genolm.models.random_weights import random_decoder
+from genolm.models.networks.random_weights import random_decoder
 
 SPLITS = [(1, 1, 1), (2, 1, 1), (1, 2, 1), (1, 1, 2), (2, 2, 2)]
 

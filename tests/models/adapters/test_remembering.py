@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from genolm.errors import ModelError
-from genolm.models.adapters.gena_config import write_config
-from genolm.models.adapters.remembering import published_settings
-from genolm.models.encoder_config import BlockSparseConfig, EncoderConfig
-from genolm.models.memory import RecurrentMemory
-from genolm.models.memory_checkpoint import published_tensors, read_published
-from genolm.models.memory_config import MemoryConfig
-from genolm.models.network import tensors_of
-from genolm.models.random_weights import random_network
+from genolm.models.adapters.encoders.gena_config import write_config
+from genolm.models.adapters.encoders.recurrent_memory_tensors import published_settings
+from genolm.models.checkpoints.recurrent_memory_checkpoint import published_tensors, read_published
+from genolm.models.networks.encoder_config import BlockSparseConfig, EncoderConfig
+from genolm.models.networks.network import tensors_of
+from genolm.models.networks.random_weights import random_network
+from genolm.models.networks.recurrent_memory import RecurrentMemory
+from genolm.models.networks.recurrent_memory_config import MemoryConfig
 
 MEMORY = MemoryConfig(tokens=4, segment=32, max_segments=6)
 DENSE = EncoderConfig(44, 16, 2, 2, 24, 64, 40, memory=MEMORY)

@@ -8,13 +8,13 @@ import pytest
 from tests.tokens.toy_vocabularies import toy_tokenizer
 
 from genolm.errors import ModelError
-from genolm.models.adapters.tokenizers import fast_tokenizer, read_tokenizer, write_tokenizer
+from genolm.models.adapters.tokenizer_files import fast_tokenizer, read_tokenizer, write_tokenizer
 from genolm.models.card import Card
-from genolm.models.conversion import save
-from genolm.models.loading import load
+from genolm.models.checkpoints.convert import save
+from genolm.models.checkpoints.load import load
 from genolm.models.model import Model
-from genolm.models.random_weights import random_decoder
-from genolm.models.zoo import ZOO
+from genolm.models.networks.random_weights import random_decoder
+from genolm.models.zoo.zoo import ZOO
 from genolm.tokens import PUBLISHED, published
 from genolm.tokens.nucleotide import GENOS, NucleotideTokenizer
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from genolm.tasks.clustering.agreement import agreement, ari_interval
+from genolm.statistics.agreement import agreement, ari_interval
 
 metrics = pytest.importorskip("sklearn.metrics")
 

@@ -12,10 +12,10 @@ import pytest
 
 import genolm
 from genolm.errors import GenolmError, InputError, RunError
+from genolm.genome.labelled.fragments import genome_name, tiles
 from genolm.genome.records import FlatRecord
-from genolm.tasks.clustering.clustered import tetranucleotides
-from genolm.tasks.clustering.recipe import clusters, principal_components, reduced, scaled, standardised
-from genolm.tasks.fragments import genome_name, tiles
+from genolm.tasks.clustering.clustered_fragments import tetranucleotides
+from genolm.tasks.clustering.reduction import clusters, principal_components, reduced, scaled, standardised
 
 pytest.importorskip("sklearn")
 WORDS = {"length": 250, "per_genome": 12, "reduce": "pca", "repeats": 2}
@@ -47,7 +47,7 @@ def test_the_index_has_its_interval(found):
 
 def test_fragments_lie_where_they_say_and_none_is_full_of_n(found, genomes):
     table = found["fragments"]
-    from genolm.tasks.fragments import read_genome
+    from genolm.genome.labelled.fragments import read_genome
 
     texts = {record.id: record.sequence for path in genomes for record in read_genome(path)}
     assert len(table) == 36 and table["label"].unique().sort().to_list() == ["atrich", "gcrich", "skewed"]
@@ -86,9 +86,9 @@ def test_the_embeddings_are_those_of_embed(genomes, found, monkeypatch):
         seen.setdefault(values.shape[1], values)
         return reduced(values, reduction, seed, dimensions)
 
-    monkeypatch.setattr("genolm.tasks.clustering.clustered.reduced", listen)
+    monkeypatch.setattr("genolm.tasks.clustering.clustered_fragments.reduced", listen)
     again = genolm.cluster(model, genomes, **WORDS, rc=True, layer=1, twin=False)
-    from genolm.tasks.fragments import read_genome
+    from genolm.genome.labelled.fragments import read_genome
 
     texts = {record.id: record.sequence for path in genomes for record in read_genome(path)}
     pieces = [texts[c][s:e] for c, s, e in again["fragments"].select("contig", "start", "end").iter_rows()]

@@ -3,10 +3,15 @@
 import numpy as np
 import pytest
 
-from genolm.tasks.auroc import auroc
+from genolm.statistics.auroc import auroc
 from genolm.tasks.detection.classifier import calibrated, fit, sigmoid
-from genolm.tasks.detection.evaluation import Outcome, length_bins, scores, with_intervals
-from genolm.tasks.detection.features import HANDMADE_NAMES, handmade_features, kmer_features, longest_open_frame
+from genolm.tasks.detection.detector_features import (
+    HANDMADE_NAMES,
+    handmade_features,
+    kmer_features,
+    longest_open_frame,
+)
+from genolm.tasks.detection.detector_scores import Outcome, length_bins, scores, with_intervals
 from genolm.tasks.detection.folds import has_settings
 
 metrics = pytest.importorskip("sklearn.metrics")

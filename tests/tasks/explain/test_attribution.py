@@ -11,8 +11,8 @@ import torch
 import genolm
 from genolm.errors import InputError
 from genolm.models.model import Model
+from genolm.tasks.explain.explained_prediction import Objective
 from genolm.tasks.explain.gradients import base_gradients, reading_rows
-from genolm.tasks.explain.objective import Objective
 from genolm.tasks.explain.shuffling import shuffled_dinucleotides
 
 SEQUENCE = "".join(np.random.default_rng(7).choice(list("ACGT"), 30))

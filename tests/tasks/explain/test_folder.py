@@ -55,7 +55,7 @@ def test_a_picture_that_fails_leaves_no_folder(fasta, tmp_path, monkeypatch):
     def fail(*_):
         raise RuntimeError("no ink")
 
-    monkeypatch.setattr("genolm.tasks.explain.attribution.draw_attribution", fail)
+    monkeypatch.setattr("genolm.tasks.explain.explain_attribution.draw_attribution", fail)
     with pytest.raises(RuntimeError, match="no ink"):
         genolm.explain_attribution("tiny-random", fasta, tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["a.fa"]

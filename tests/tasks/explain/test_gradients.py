@@ -5,9 +5,9 @@ import pytest
 import torch
 
 import genolm
+from genolm.tasks.explain.explained_prediction import Objective, base_log_probs
 from genolm.tasks.explain.gradients import base_gradients, reading_rows
-from genolm.tasks.explain.objective import Objective, base_log_probs
-from genolm.tasks.explain.twins import kmer_tables
+from genolm.tasks.explain.random_copies import kmer_tables
 
 SEQUENCE = "".join(np.random.default_rng(7).choice(list("ACGT"), 40))
 

@@ -12,13 +12,13 @@ import pytest
 import genolm
 from genolm.errors import InputError, RunError
 from genolm.genome.kmers import spectrum
-from genolm.tasks import generated_check
-from genolm.tasks.fragments import Pieces, matched_pieces, read_genome
-from genolm.tasks.generated.figures import divergence, summarise
-from genolm.tasks.generated.genes import GeneFinder
-from genolm.tasks.generated.markov import MarkovChain
-from genolm.tasks.generated.page import draw_check
-from genolm.tasks.generated.records import read_generated
+from genolm.genome.labelled.fragments import Pieces, matched_pieces, read_genome
+from genolm.genome.labelled.generated_records import read_generated
+from genolm.tasks.generation import check_generated as generated_check
+from genolm.tasks.generation.novelty.check_page import draw_check
+from genolm.tasks.generation.novelty.gene_finder import GeneFinder
+from genolm.tasks.generation.novelty.generated_markov import MarkovChain
+from genolm.tasks.generation.novelty.sequence_figures import divergence, summarise
 
 pytest.importorskip("pyrodigal")
 pytest.importorskip("edlib")

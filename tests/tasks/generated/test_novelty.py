@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from genolm.genome.sequence import reverse_complement
-from genolm.tasks.generated.exact_matches import SEED, Matcher
-from genolm.tasks.generated.novelty import Comparison
+from genolm.tasks.generation.novelty.exact_matches import SEED, Matcher
+from genolm.tasks.generation.novelty.nearest_sequences import Comparison
 
 
 def dna(length: int, seed: float) -> str:
@@ -65,8 +65,8 @@ def test_copies_with_substitutions_are_grown_to_both_sides(seed):
 
 @pytest.mark.parametrize("pairs", [1, 7, 1 << 20])
 def test_repeats_are_counted_however_few_pairs_are_held(pairs, monkeypatch):
-    monkeypatch.setattr("genolm.tasks.generated.exact_matches._PAIRS", pairs)
-    monkeypatch.setattr("genolm.tasks.generated.exact_matches._BLOCK", 64)
+    monkeypatch.setattr("genolm.tasks.generation.novelty.exact_matches._PAIRS", pairs)
+    monkeypatch.setattr("genolm.tasks.generation.novelty.exact_matches._BLOCK", 64)
     text = dna(40, 1) + "ACGTT" * 40 + dna(40, 2) + "G" * 90 + dna(40, 3)
     queries = ["T" + "ACGTT" * 30 + "C", dna(20, 9) + "G" * 70 + dna(20, 8), text]
     assert [match.length for match in best(queries, text)] == [brute(query, text) for query in queries]

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from genolm.tasks.generated.tandem import LONGEST_UNIT, Repeat, repeated_bases, tandem_repeats
+from genolm.genome.tandem_repeats import LONGEST_UNIT, Repeat, repeated_bases, tandem_repeats
 
 
 def dna(length: int, seed: int) -> str:

@@ -15,13 +15,13 @@ import pysam
 import pytest
 
 from genolm.errors import GenolmError, InputError, RunError
+from genolm.genome.annotation.genes import read_gtf
+from genolm.genome.bigwig import BigWig, write_bigwig
 from genolm.genome.fasta import Genome
-from genolm.genome.genes import read_gtf
 from genolm.genome.interval import Interval
-from genolm.genome.simulate import SimulatedGenome, simulate
-from genolm.genome.tracks import BigWig, write_bigwig
-from genolm.tasks.report import report
-from genolm.tasks.report.regions import choose_regions
+from genolm.genome.simulation.simulate import SimulatedGenome, simulate
+from genolm.tasks.report.report import report
+from genolm.tasks.report.report_regions import choose_regions
 from genolm.tasks.report.scored_variants import read_scored
 
 

@@ -13,11 +13,11 @@ from typer.testing import CliRunner
 import genolm
 from genolm.cli.main import app
 from genolm.errors import InputError, RunError
+from genolm.genome.bigwig import write_bigwig
 from genolm.genome.fasta import Genome
 from genolm.genome.interval import Interval
-from genolm.genome.tracks import write_bigwig
-from genolm.tasks.report.labels import Label
-from genolm.tasks.report.regions import Regions, choose_regions
+from genolm.tasks.report.label_columns import Label
+from genolm.tasks.report.report_regions import Regions, choose_regions
 from genolm.tasks.report.scored_variants import read_scored
 
 BASES = "".join(np.random.default_rng(7).choice(list("ACGT"), 2_000))

@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genolm.genome.genes import Transcript
+from genolm.genome.annotation.genes import Transcript
+from genolm.genome.bigwig import BigWig, write_bigwig
 from genolm.genome.interval import Interval
-from genolm.genome.tracks import BigWig, write_bigwig
 from genolm.tasks.report.profiles import REACH, average_profiles
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from genolm.errors import InputError
-from genolm.tasks.report.labels import Label
+from genolm.tasks.report.label_columns import Label
 from genolm.tasks.report.scored_variants import read_scored
 
 HEADER = """\

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from genolm.genome.bed import read_bed
-from genolm.tasks.scanning.calls import COLUMNS, Calling, _false_discovery, call, write_bed
+from genolm.tasks.scanning.interval_calls import COLUMNS, Calling, _false_discovery, call, write_bed
 
 QUICK = {"smooth": 100, "min_length": 100, "block": 25, "shuffles": 20}
 

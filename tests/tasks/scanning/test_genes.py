@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from genolm.errors import InputError
-from genolm.genome.gene_map import CodingGene, GeneMap
+from genolm.genome.annotation.gene_map import CodingGene, GeneMap
 from genolm.genome.interval import Interval
 from genolm.genome.sequence import reverse_complement
 from genolm.genome.sequences import SequenceRecord
-from genolm.tasks.auroc import auroc
-from genolm.tasks.scanning import markov
-from genolm.tasks.scanning.genes import GeneSettings, gene_table, separation
-from genolm.tasks.scanning.markov import HeldOutMarkov
-from genolm.tasks.scanning.separation import separations
-from genolm.tasks.scanning.tracks import Tracks
+from genolm.statistics.auroc import auroc
+from genolm.statistics.separation import separations
+from genolm.tasks.scanning import held_out_markov as markov
+from genolm.tasks.scanning.base_values import Tracks
+from genolm.tasks.scanning.gene_separation import GeneSettings, gene_table, separation
+from genolm.tasks.scanning.held_out_markov import HeldOutMarkov
 
 
 def bases(count, seed=0):

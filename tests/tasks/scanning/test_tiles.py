@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from genolm import InputError
 from genolm.genome.sequence import reverse_complement
 from genolm.genome.sequences import SequenceRecord
-from genolm.tasks.scanning.tiles import Span, Tiling
+from genolm.tasks.scanning.genome_tiles import Span, Tiling
 
 tilings = st.tuples(st.integers(1, 30), st.integers(0, 10), st.integers(0, 10), st.integers(1, 5)).map(
     lambda values: Tiling(values[0] + values[1] + values[2], *values[1:])

@@ -7,8 +7,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from genolm.tasks.scanning import tracks as module
-from genolm.tasks.scanning.tracks import Tracks
+from genolm.tasks.scanning import base_values as module
+from genolm.tasks.scanning.base_values import Tracks
 
 
 class Full:

@@ -1,7 +1,8 @@
 """Weights published as a pickle of ``torch.save``, as GENA-LM's are: read as plain data, to be written as safetensors.
 
 A pickle is a program. Torch's reader of plain tensors and containers runs none of it, and a file that names anything
-else is refused (:func:`genolm.models.adapters.megatron_ranks.read_pickle`). Even so a pickle is only converted, once;
+else is refused (:func:`genolm.models.adapters.megatron.megatron_ranks.read_pickle`). Even so a pickle is only
+converted, once;
 what is loaded to compute with is the safetensors file made of it.
 """
 
@@ -13,10 +14,10 @@ from pathlib import Path
 from torch import Tensor
 
 from genolm.errors import ModelError
-from genolm.models.adapters.megatron_ranks import read_pickle
+from genolm.models.adapters.megatron.megatron_ranks import read_pickle
 from genolm.models.adapters.pieces import InMemory
-from genolm.models.shards import Pending, write_shards
-from genolm.models.weight_files import PICKLE
+from genolm.models.checkpoints.weight_files import PICKLE
+from genolm.models.checkpoints.weight_shards import Pending, write_shards
 
 TRAINER_KEY = "model_state_dict"
 

@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import polars as pl
 
-from genolm.engine.atomic import atomic_file, sweep
 from genolm.engine.progress import Progress
 from genolm.engine.summary import Summary
 from genolm.engine.target import check_target
 from genolm.engine.windows import Window
 from genolm.errors import InputError
-from genolm.tasks.bulk import Bulk
-from genolm.tasks.completion.baselines import BASELINES, MOST_ORDER, baselines
-from genolm.tasks.completion.genes import Choice, Gene, choose_genes
-from genolm.tasks.completion.measures import MEASURES, measure, require
-from genolm.tasks.completion.summary import MODEL, summarise
-from genolm.tasks.fragments import one_file
-from genolm.tasks.provenance import Provenance, records_beside
-from genolm.tasks.sampling import Sampler, stream
-from genolm.tasks.tables import SUFFIXES, check_suffix, write_delimited, write_table
-from genolm.tasks.token_continuation import Drawn, Limits, continue_tokens, prompt_ids
+from genolm.files.atomic import atomic_file, sweep
+from genolm.genome.labelled.fragments import one_file
+from genolm.tasks.completion.completion_baselines import BASELINES, MOST_ORDER, baselines
+from genolm.tasks.completion.completion_measures import MEASURES, measure, require
+from genolm.tasks.completion.completion_summary import MODEL, summarise
+from genolm.tasks.completion.gene_choice import Choice, Gene, choose_genes
+from genolm.tasks.reading.bulk import Bulk
+from genolm.tasks.reading.sampling import Sampler, stream
+from genolm.tasks.reading.token_continuation import Drawn, Limits, continue_tokens, prompt_ids
+from genolm.tasks.writing.provenance import Provenance, records_beside
+from genolm.tasks.writing.table_files import SUFFIXES, check_suffix, write_delimited, write_table
 
 if TYPE_CHECKING:
     import torch

@@ -10,9 +10,9 @@ import numpy as np
 
 from genolm.errors import InputError
 from genolm.genome.kmers import Codes, distinct, letters, sampled_kmers
-from genolm.tasks.fragments import Pieces, genome_name, matched_pieces, named_files, read_genome
-from genolm.tasks.generated.records import Generated, read_generated, written
-from genolm.tasks.keyed_rows import keyed_rows
+from genolm.genome.labelled.fragments import Pieces, genome_name, matched_pieces, named_files, read_genome
+from genolm.genome.labelled.generated_records import Generated, read_generated, written
+from genolm.genome.labelled.keyed_rows import keyed_rows
 
 SAMPLED = 20
 """Of the 28-mers of genomes one in so many is kept to see which genomes are alike."""

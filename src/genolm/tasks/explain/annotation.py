@@ -12,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genolm.errors import InputError
+from genolm.files.lines import placed
+from genolm.files.state import FileState, file_state
+from genolm.genome.annotation.genes import Transcript
+from genolm.genome.annotation.gff3 import read_genes
 from genolm.genome.contig_names import ContigNames
 from genolm.genome.fasta import Genome
-from genolm.genome.file_state import FileState, file_state
-from genolm.genome.genes import Transcript
-from genolm.genome.gff3 import read_genes
 from genolm.genome.interval import Interval
-from genolm.genome.lines import placed
 from genolm.genome.sequences import SequenceRecord
-from genolm.tasks.explain.regions import contig
-from genolm.tasks.sources import Source
+from genolm.tasks.explain.explained_regions import contig
+from genolm.tasks.reading.sources import Source
 
 REGION_TYPES = ("intergenic", "intron", "exon", "UTR", "coding exon")
 """By rising precedence: where transcripts disagree, a base is the last of these that any of them calls it.
@@ -83,7 +83,7 @@ def read_annotation(path: Path, source: Source) -> Annotation:
             contigs could be several of them.
 
     Warns:
-        UserWarning: once, of what cannot be used; see `genolm.genome.gff3.read_genes`.
+        UserWarning: once, of what cannot be used; see `genolm.genome.annotation.gff3.read_genes`.
     """
     contigs = _contigs(source) if source.genome is None else ()
     return _read(path, source.genome, contigs, (file_state(path), file_state(source.genome)))

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from genolm.tasks.explain.annotation import Gene
 from genolm.tasks.explain.drawing import Stretch, draw_genes, gene_rows, genes_height
-from genolm.tasks.mutation_plots import COLOURS
-from genolm.tasks.sheet import EMPTY, FAINT, INK, RULE, Sheet, caption_height, colour_bar, style
+from genolm.tasks.variants.mutation_plots import COLOURS
+from genolm.tasks.writing.figure_sheet import EMPTY, FAINT, INK, RULE, Sheet, caption_height, colour_bar, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genolm.tasks.explain.annotation import Gene
-from genolm.tasks.sheet import EMPTY, FAINT, INK
+from genolm.tasks.writing.figure_sheet import EMPTY, FAINT, INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from genolm.tasks.explain.token_classes import CLASSES
-from genolm.tasks.sheet import NULL, OTHER, REAL, RULE, Sheet, caption_height, colour_bar, style
+from genolm.tasks.writing.figure_sheet import NULL, OTHER, REAL, RULE, Sheet, caption_height, colour_bar, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -19,10 +19,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from genolm.models.decoder import Decoder
-from genolm.models.kmer_stream import KmerStream, digits_of, read_kmers
-from genolm.tasks.explain.objective import Objective, one_hot
-from genolm.tasks.explain.twins import KmerTable, gengrams, kmer_tables
+from genolm.models.gengram.kmer_stream import KmerStream, digits_of, read_kmers
+from genolm.models.networks.decoder import Decoder
+from genolm.tasks.explain.explained_prediction import Objective, one_hot
+from genolm.tasks.explain.random_copies import KmerTable, gengrams, kmer_tables
 
 
 def base_gradients(

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from genolm.genome.synthetic.human_figures import GENETIC_CODE
+from genolm.genome.simulation.human_figures import GENETIC_CODE
 
 Codes = NDArray[np.int64]
 MOST_PAIRS = 20_000

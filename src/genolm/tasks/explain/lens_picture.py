@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from genolm.tasks.sheet import FAINT, NULL, OTHER, REAL, RULE, Sheet, caption_height, style
+from genolm.tasks.writing.figure_sheet import FAINT, NULL, OTHER, REAL, RULE, Sheet, caption_height, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from genolm.tasks.explain.annotation import Gene
 from genolm.tasks.explain.drawing import MOST_BINS, Stretch, binned, draw_genes, draw_heat, gene_rows, genes_height
-from genolm.tasks.sheet import Sheet, caption_height, colour_bar, style
+from genolm.tasks.writing.figure_sheet import Sheet, caption_height, colour_bar, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

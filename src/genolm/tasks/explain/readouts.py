@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from genolm.models.decoder import Decoder
-from genolm.tasks.log_probabilities import Normalisation
+from genolm.models.networks.decoder import Decoder
+from genolm.tasks.reading.log_probabilities import Normalisation
 from genolm.tokens.tokenizer import Tokenizer
 
 MEASURES = ("kl", "agrees", "loss")

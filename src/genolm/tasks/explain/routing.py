@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from genolm.tasks.estimates import cramers_v, entropy
+from genolm.statistics.bootstrap import cramers_v, entropy
 from genolm.tasks.explain.token_classes import NO_CLASS
 
 Float64 = NDArray[np.float64]

@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from genolm.models.decoder import Decoder
-from genolm.tasks.explain.objective import Objective, one_hot
+from genolm.models.networks.decoder import Decoder
+from genolm.tasks.explain.explained_prediction import Objective, one_hot
 
 _BRANCH_TOKENS = 16_384  # of one batch of branches, pads included
 

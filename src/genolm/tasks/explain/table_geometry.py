@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from genolm.tasks.estimates import Estimate, estimate, ratio
+from genolm.statistics.bootstrap import Estimate, estimate, ratio
 from genolm.tasks.explain.kmer_pairs import Codes, Pairs, letters, reverse_complements
-from genolm.tasks.explain.twins import KmerTable
+from genolm.tasks.explain.random_copies import KmerTable
 
 Vectors = NDArray[np.float32]
 LONGEST_SEARCHED = 8

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from genolm.tasks.explain.table_geometry import RELATIONS
-from genolm.tasks.sheet import NULL, OTHER, REAL, RULE, Sheet, caption_height, style
+from genolm.tasks.writing.figure_sheet import NULL, OTHER, REAL, RULE, Sheet, caption_height, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

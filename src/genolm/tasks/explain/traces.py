@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from genolm.models.decoder import Decoder
-from genolm.models.kmer_stream import digits_of, read_kmers
-from genolm.tasks.explain.twins import INPUT, gengrams
+from genolm.models.gengram.kmer_stream import digits_of, read_kmers
+from genolm.models.networks.decoder import Decoder
+from genolm.tasks.explain.random_copies import INPUT, gengrams
 from genolm.tokens.tokenizer import Tokenizer
 
 QUANTITIES = ("written", "relative", "gate")

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genolm.errors import GenolmError, InputError
+from genolm.genome.annotation.genes import Transcript
+from genolm.genome.bigwig import BigWig, Float32, write_bigwig
 from genolm.genome.fasta import Genome
-from genolm.genome.genes import Transcript
 from genolm.genome.interval import Interval
-from genolm.genome.tracks import BigWig, Float32, write_bigwig
 from genolm.tasks.report.nearby_genes import Genes, bed_lines
-from genolm.tasks.report.regions import Regions, on_contig, resolved
+from genolm.tasks.report.report_regions import Regions, on_contig, resolved
 from genolm.tasks.report.scored_variants import ScoredAllele, ScoredFile
 
 _DECIMALS = 2

@@ -12,7 +12,7 @@ from genolm.errors import InputError
 from genolm.genome.fasta import Genome
 from genolm.genome.interval import Interval
 from genolm.genome.sequence import reverse_complement
-from genolm.tasks.auroc import auroc as area
+from genolm.statistics.auroc import auroc as area
 from genolm.tasks.report.scored_variants import ScoredAllele
 
 Float64 = NDArray[np.float64]

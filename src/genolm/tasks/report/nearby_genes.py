@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from genolm.genome.annotation.gene_map import CodingGene, read_gene_map
+from genolm.genome.annotation.genes import Transcript
+from genolm.genome.annotation.gff3 import read_genes
 from genolm.genome.fasta import Genome
 from genolm.genome.flat_files import flat_format
-from genolm.genome.gene_map import CodingGene, read_gene_map
-from genolm.genome.genes import Transcript
-from genolm.genome.gff3 import read_genes
 from genolm.genome.interval import Interval
-from genolm.tasks.report.regions import Regions, merged, on_contig, resolved
+from genolm.tasks.report.report_regions import Regions, merged, on_contig, resolved
 from genolm.tasks.report.scored_variants import ScoredAllele
 
 _BIN = 1 << 14

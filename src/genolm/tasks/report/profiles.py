@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from genolm.errors import InputError
-from genolm.genome.genes import Transcript
+from genolm.genome.annotation.genes import Transcript
+from genolm.genome.bigwig import BigWig, Float32
 from genolm.genome.interval import Interval
-from genolm.genome.tracks import BigWig, Float32
 
 REACH = 40
 SIGNALS = ("Transcription start", "Start codon", "Splice donor", "Splice acceptor")

@@ -12,12 +12,12 @@ from pathlib import Path
 import polars as pl
 
 from genolm.errors import InputError
+from genolm.files.lines import decoded
 from genolm.genome.interval import is_coordinate
-from genolm.genome.lines import decoded
-from genolm.genome.tables import read_every_column
-from genolm.genome.vcf_text import read_vcf_text
-from genolm.tasks.provenance import provenance_path
-from genolm.tasks.variant_columns import OWN
+from genolm.genome.tabular import read_every_column
+from genolm.genome.vcf.vcf_text import read_vcf_text
+from genolm.tasks.writing.provenance import provenance_path
+from genolm.tasks.writing.variant_columns import OWN
 
 SCORES = ("GENOLM_LLR_SUM", "GENOLM_LLR_SITE", "GENOLM_LLR_MASKED_SUM")
 COLUMNS = tuple(f"llr_alt_minus_ref_{kind}_nats" for kind in ("sum", "site", "masked_sum"))

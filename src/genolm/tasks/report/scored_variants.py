@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from genolm.genome.formats import VARIANT_FORMATS, file_format
-from genolm.tasks.report.labels import Label, choose_label
+from genolm.tasks.report.label_columns import Label, choose_label
 from genolm.tasks.report.scored_rows import Rows, scored_table, scored_vcf
 
 Kind = Literal["SNV", "indel", "MNV", "other"]
@@ -102,7 +102,7 @@ def read_scored(path: str | Path, *, field: str | None = None, label: Label | No
         path: the file.
         field: the INFO field or column with the score; by default the first that `genolm variants` writes.
         label: the INFO field or column that labels variants; by default one with few values, if there is one (see
-            :func:`genolm.tasks.report.labels.choose_label`).
+            :func:`genolm.tasks.report.label_columns.choose_label`).
 
     Raises:
         InputError: with file and, where there is one, line: it holds no variants or cannot be read, has no such score,

@@ -1,10 +1,10 @@
 """Training and held-out bases: from FASTA to clean documents, in memory or as shards, and to rows in a fixed order."""
 
-from genolm.training.corpus.build import build_corpus
-from genolm.training.corpus.inspection import inspect_corpus
+from genolm.training.corpus.build_corpus import build_corpus
+from genolm.training.corpus.corpus_recipe import CorpusRecipe
+from genolm.training.corpus.inspect_corpus import inspect_corpus
 from genolm.training.corpus.loading import Corpus, load_corpus
 from genolm.training.corpus.order import RowOrder, Rows
-from genolm.training.corpus.recipe import CorpusRecipe
-from genolm.training.corpus.runs import Run, Runs
+from genolm.training.corpus.split_documents import Run, Runs
 
 __all__ = ["Corpus", "CorpusRecipe", "RowOrder", "Rows", "Run", "Runs", "build_corpus", "inspect_corpus", "load_corpus"]

@@ -13,13 +13,13 @@ from genolm.genome.interval import Interval
 from genolm.genome.sequence import upper_dna
 from genolm.genome.sequence_files import read_sequence_file
 from genolm.tokens.nucleotide import NucleotideTokenizer
-from genolm.training.corpus import quality
+from genolm.training.corpus import masked_bases as quality
+from genolm.training.corpus.corpus_recipe import Assembly, CorpusRecipe
+from genolm.training.corpus.corpus_regions import SKIPPED, TRAIN, Division
 from genolm.training.corpus.duplicates import ExactDuplicates, NearDuplicates
+from genolm.training.corpus.leakage import KmerSet, leaking_pieces
+from genolm.training.corpus.masked_bases import Spans, Tally
 from genolm.training.corpus.near_genes import NearGenes
-from genolm.training.corpus.quality import Spans, Tally
-from genolm.training.corpus.recipe import Assembly, CorpusRecipe
-from genolm.training.corpus.regions import SKIPPED, TRAIN, Division
-from genolm.training.leakage import KmerSet, leaking_pieces
 
 Ids = NDArray[np.uint8]
 

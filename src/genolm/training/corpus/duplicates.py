@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from genolm.training.leakage import distinct, distinct_kmers, is_in
+from genolm.training.corpus.leakage import distinct, distinct_kmers, is_in
 
 Ids = NDArray[np.uint8]
 

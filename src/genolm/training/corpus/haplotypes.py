@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genolm.errors import InputError
+from genolm.files.lines import decoded
 from genolm.genome.contig_names import contig_alias
-from genolm.genome.lines import decoded
-from genolm.genome.vcf import VariantRecord, parse_record
-from genolm.genome.vcf_text import VcfLines, read_vcf_text
+from genolm.genome.vcf.vcf_records import VariantRecord, parse_record
+from genolm.genome.vcf.vcf_text import VcfLines, read_vcf_text
 from genolm.tokens.nucleotide import NucleotideTokenizer
-from genolm.training.corpus.runs import Runs
+from genolm.training.corpus.split_documents import Runs
 
 Ids = NDArray[np.uint8]
 

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from genolm.errors import InputError
 from genolm.tokens.nucleotide import NucleotideTokenizer
+from genolm.training.corpus.corpus_recipe import CorpusRecipe, check_sources
+from genolm.training.corpus.corpus_regions import TRAIN
 from genolm.training.corpus.documents import Cleaner, Document, Sieve, read_contigs
-from genolm.training.corpus.quality import Tally
-from genolm.training.corpus.recipe import CorpusRecipe, check_sources
-from genolm.training.corpus.regions import TRAIN
-from genolm.training.corpus.runs import Mixing, Run, Runs
-from genolm.training.leakage import KmerSet
+from genolm.training.corpus.leakage import KmerSet
+from genolm.training.corpus.masked_bases import Tally
+from genolm.training.corpus.split_documents import Mixing, Run, Runs
 
 Ids = NDArray[np.uint8]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from genolm.errors import InputError
+from genolm.files.lines import placed
+from genolm.genome.annotation.gff3 import read_genes
 from genolm.genome.contig_names import ContigNames
-from genolm.genome.gff3 import read_genes
-from genolm.genome.lines import placed
-from genolm.training.corpus.quality import Spans, merged
+from genolm.training.corpus.masked_bases import Spans, merged
 
 
 class NearGenes:

@@ -13,7 +13,7 @@ from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus.documents import complement_table
 from genolm.training.corpus.haplotypes import Haplotypes
 from genolm.training.corpus.pieces import Pieces, cut_epoch
-from genolm.training.corpus.runs import Run, Runs
+from genolm.training.corpus.split_documents import Run, Runs
 
 Ids = NDArray[np.uint8]
 

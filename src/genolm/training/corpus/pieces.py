@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from genolm.training.corpus.runs import Runs
+from genolm.training.corpus.split_documents import Runs
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from genolm.errors import InputError
 from genolm.tokens.nucleotide import NucleotideTokenizer
+from genolm.training.corpus.corpus_manifest import MANIFEST, Manifest, sha256
+from genolm.training.corpus.corpus_regions import SKIPPED, TRAIN, Division
+from genolm.training.corpus.corpus_shards import SCHEMA
 from genolm.training.corpus.loading import Corpus, mixing_of, refuse_idle_sources
-from genolm.training.corpus.manifest import MANIFEST, Manifest, sha256
-from genolm.training.corpus.regions import SKIPPED, TRAIN, Division
-from genolm.training.corpus.runs import Mixing, Names, Runs
-from genolm.training.corpus.shards import SCHEMA
+from genolm.training.corpus.split_documents import Mixing, Names, Runs
 
 Ids = NDArray[np.uint8]
 

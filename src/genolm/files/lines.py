@@ -1,0 +1,195 @@
+"""Numbered lines of text files that may be compressed, with an error that names file and line when one is broken."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import io
+import os
+import stat
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from genolm.errors import InputError
+from genolm.files.kinds import HEAD, check_kind, check_line_ends
+
+GZIP_MAGIC = b"\x1f\x8b"
+BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+"""The empty block every whole bgzip file ends with."""
+
+_BUFFER = 1 << 18
+_UNREADABLE = (errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.ESTALE)
+
+
+def is_pipe(path: Path) -> bool:
+    """Return whether a path is a named pipe, a process substitution (``/dev/fd/63``) or a device."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def compression(path: Path) -> str:
+    """``"plain"``, ``"gzip"`` or ``"bgzip"``, told by the first bytes and not by the name.
+
+    Raises:
+        InputError: there is no such file, it cannot be read, or it is a pipe.
+    """
+    if is_pipe(path):
+        raise InputError("is a pipe, which can be read only once; save it as a file first", file=path)
+    with _explained(path), path.open("rb") as file:
+        head = file.read(18)
+    if not head.startswith(GZIP_MAGIC):
+        return "plain"
+    return "bgzip" if len(head) == 18 and head[3] & 4 and head[12:14] == b"BC" else "gzip"
+
+
+def check_whole(path: Path) -> None:
+    """Raises `InputError` when a bgzip file lacks its last block: it was cut between two blocks.
+
+    (A cut inside a block, or in plain gzip, is met while reading.)
+    """
+    with _explained(path), path.open("rb") as file:
+        size = file.seek(0, io.SEEK_END)
+        file.seek(max(0, size - len(BGZF_END)))
+        if file.read() != BGZF_END:
+            raise InputError("the compressed file is cut off: bgzip's last block is missing; fetch it again", file=path)
+
+
+@contextmanager
+def open_bytes(path: Path) -> Iterator[BinaryIO]:
+    """Opens a file for reading, uncompressed on the way when it is gzip or bgzip; ``-`` is standard input.
+
+    Raises:
+        InputError: missing, a folder, a pipe, not readable, a bgzip file cut between two blocks, standard input that
+            was read before, or what :func:`genolm.files.kinds.check_kind` recognises: an archive, a web page,
+            UTF-16.
+    """
+    with _opened(path) as file:
+        check_kind(_head(file, path), path)
+        yield cast(BinaryIO, file)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[io.BufferedReader]:
+    if str(path) == "-":
+        yield _uncompressed(_standard_input())
+        return
+    kind = compression(path)
+    if kind == "bgzip":
+        check_whole(path)
+    with _explained(path), path.open("rb", buffering=_BUFFER) as file:
+        if kind == "plain":
+            yield cast(io.BufferedReader, file)
+        else:
+            with gzip.open(file, "rb") as inside:
+                yield io.BufferedReader(cast(io.RawIOBase, inside), _BUFFER)
+
+
+def _head(file: io.BufferedReader, path: Path) -> bytes:
+    """The first bytes of a file, which stay to be read."""
+    with _explained(path):
+        return file.peek(HEAD)
+
+
+def byte_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yields ``(line number, line)`` of a file, 1-based, without the line end (``\\n`` or ``\\r\\n``).
+
+    Raises:
+        InputError: see `open_bytes`; lines that end in carriage returns alone; also damaged or truncated compression,
+            naming the line it was met after.
+    """
+    number = 0
+    with open_bytes(path) as file, _explained(path, lambda: number or None):
+        check_line_ends(cast(io.BufferedReader, file).peek(HEAD), path)
+        for line in file:
+            number += 1
+            yield number, line.rstrip(b"\r\n")
+
+
+def text_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Like `byte_lines`, decoded as UTF-8 (a byte order mark at the start is dropped).
+
+    Raises:
+        InputError: as `byte_lines`, and for a line that is no UTF-8 text.
+    """
+    for number, line in byte_lines(path):
+        yield number, decoded(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line, path, number)
+
+
+def decoded(line: bytes, path: Path, number: int) -> str:
+    """One line as text; `InputError` naming file and line when it is not UTF-8 or holds a zero byte."""
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError("not UTF-8 text", file=path, line=number, value=line[error.start : error.start + 4]) from None
+    if "\0" in text:
+        raise InputError("not text: the line holds a zero byte", file=path, line=number)
+    return text
+
+
+@contextmanager
+def _explained(path: Path, line: Callable[[], int | None] = lambda: None) -> Iterator[None]:
+    """Errors in words; ``line`` tells how far reading has come."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise InputError("no such file", file=path) from None
+    except IsADirectoryError:
+        raise InputError("is a folder, not a file", file=path) from None
+    except PermissionError:
+        raise InputError("may not be read (permission denied)", file=path) from None
+    except EOFError:
+        raise InputError("the compressed file is cut off; fetch it again", file=path, line=line()) from None
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(f"the compressed file is damaged: {error}", file=path, line=line()) from None
+    except OSError as error:
+        if error.errno not in _UNREADABLE:
+            raise
+        raise InputError(f"cannot be read: {os.strerror(error.errno)}", file=path, line=line()) from None
+
+
+@contextmanager
+def raw_stream(path: Path) -> Iterator[BinaryIO]:
+    """Open standard input (``-``) or a pipe as it is, to be read once.
+
+    Raises:
+        InputError: it may not be read; standard input that was read before.
+    """
+    if str(path) == "-":
+        yield cast(BinaryIO, _standard_input())
+        return
+    with _explained(path), path.open("rb") as file:
+        yield file
+
+
+_taken: list[object] = []
+"""Standard input once it was opened: it can be read only once, and not by two arguments."""
+
+
+def _standard_input() -> io.BufferedReader:
+    buffer = cast(io.BufferedReader, sys.stdin.buffer)
+    if any(buffer is other for other in _taken):
+        raise InputError("can be read only once; save it as a file first", file="-")
+    _taken[:] = [buffer]
+    return buffer
+
+
+def _uncompressed(buffer: io.BufferedReader) -> io.BufferedReader:
+    if not buffer.peek(2).startswith(GZIP_MAGIC):
+        return buffer
+    return io.BufferedReader(cast(io.RawIOBase, gzip.open(buffer, "rb")), _BUFFER)
+
+
+@contextmanager
+def placed(file: str | Path, line: int | None) -> Iterator[None]:
+    """Makes an `InputError` raised inside tell this file and line, where the offending value was read."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(error.message, file=file, line=line, value=error.value) from None

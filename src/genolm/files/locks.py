@@ -1,0 +1,85 @@
+"""Two runs must not work in one folder; the shards of one run may."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import io
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+from genolm.errors import RunError
+from genolm.files.atomic import make_folder
+
+_UNSUPPORTED = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+
+
+@contextmanager
+def locked(folder: Path, shard: str | None = None) -> Iterator[None]:
+    """Holds the folder, which is made when it is not there, until the block ends or the process dies.
+
+    A whole run and a merge hold it alone. Different shards hold it together, each its own share.
+
+    Raises:
+        RunError: when another run holds it.
+    """
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(_held(folder, "run.lock", fcntl.LOCK_SH if shard else fcntl.LOCK_EX))
+            if shard:
+                stack.enter_context(_held(folder, f"shard-{shard.replace('/', '-of-')}.lock", fcntl.LOCK_EX))
+            yield
+    finally:
+        with suppress(OSError):  # it is empty when the run is complete and the folder was on NFS: see target.assemble
+            folder.rmdir()
+
+
+@contextmanager
+def planning(folder: Path) -> Iterator[None]:
+    """Held for the moment in which one of several shards writes the manifest; waits for the others."""
+    with _held(folder, "plan.lock", fcntl.LOCK_EX, wait=True):
+        yield
+
+
+@contextmanager
+def _held(folder: Path, name: str, kind: int, *, wait: bool = False) -> Iterator[None]:
+    with _locked_file(folder, name, kind if wait else kind | fcntl.LOCK_NB) as file:
+        file.truncate(0)
+        if kind == fcntl.LOCK_EX:
+            file.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
+        yield
+
+
+def _locked_file(folder: Path, name: str, operation: int) -> io.FileIO:
+    """The open, locked file. A run that just ended may take the folder away between any two steps: then again."""
+    while True:
+        make_folder(folder, there=True)
+        try:
+            file = (folder / name).open("a+b", buffering=0)
+        except FileNotFoundError:
+            continue
+        try:
+            _lock(file, operation, folder)
+            if os.path.samestat(os.fstat(file.fileno()), (folder / name).stat()):
+                return file
+        except FileNotFoundError:
+            pass
+        except BaseException:
+            file.close()
+            raise
+        file.close()
+
+
+def _lock(file: io.FileIO, operation: int, folder: Path) -> None:
+    try:
+        fcntl.flock(file, operation)
+    except BlockingIOError:
+        file.seek(0)
+        holder = file.read().decode(errors="replace") or "another process"
+        raise RunError(f"{folder}: a run is at work here ({holder}); wait for it or stop it") from None
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:  # some network file systems have no locks; the parts are still atomic
+            raise

@@ -1,0 +1,1 @@
+"""Gene annotation: GFF3, GTF, GenBank and EMBL features, coding sequences."""

@@ -1,0 +1,219 @@
+"""Where an annotation puts genes: coding ones, and whatever else is transcribed; bacterial annotations included.
+
+Unlike :mod:`genolm.genome.annotation.genes` this asks for no exons and no parents: a ``CDS`` line is enough. Intervals
+are 0-based
+and half-open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from genolm.errors import InputError
+from genolm.files.kinds import check_packing
+from genolm.files.lines import placed
+from genolm.genome.annotation.annotation_lines import (
+    Form,
+    annotation_lines,
+    attributes,
+    feature_interval,
+    gtf_attributes,
+    is_unstranded,
+    note_circle,
+    within_circle,
+)
+from genolm.genome.contig_names import ContigNames
+from genolm.genome.flat_files import FORMATS, flat_format, read_flat_file
+from genolm.genome.formats import uncompressed_suffix
+from genolm.genome.interval import Interval
+from genolm.genome.left_out import LeftOut
+
+_LINES = (".gff3", ".gff", ".gtf")
+_GENIC = ("RNA", "gene", "CDS", "exon", "transcript", "UTR")
+_NAMES = ("locus_tag", "gene", "Name", "protein_id", "transcript_id", "gene_id", "ID", "Parent")
+
+
+class _Feature(NamedTuple):
+    """One feature of an annotation.
+
+    Attributes:
+        key: what joins the parts of a gene that stand on several lines.
+        name: what it is called.
+        coding: whether it is translated: a CDS, and of no pseudogene.
+        parts: where it lies.
+        line: where it begins in the file, 1-based.
+        stranded: whether its strand is known.
+    """
+
+    key: str
+    name: str
+    coding: bool
+    parts: tuple[Interval, ...]
+    line: int
+    stranded: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CodingGene:
+    """What is translated of a gene, or of one of its transcripts.
+
+    Attributes:
+        id: its name in the annotation.
+        parts: by rising coordinate, on one contig; each on its strand, which differs where transcripts are joined
+            after transcription (trans-splicing).
+        line: where it begins in the file, 1-based.
+    """
+
+    id: str
+    parts: tuple[Interval, ...]
+    line: int | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def interval(self) -> Interval:
+        """From the first to the last base, on the strand of the first part."""
+        return replace(self.parts[0], end=max(part.end for part in self.parts))
+
+
+@dataclass(frozen=True, slots=True)
+class GeneMap:
+    """The genes of an annotation.
+
+    Attributes:
+        file: where they stand.
+        coding: the coding genes, in the order of the file.
+        genic: all features that belong to genes, coding or not.
+        circular: contigs that the annotation calls circular.
+    """
+
+    file: Path
+    coding: tuple[CodingGene, ...]
+    genic: tuple[Interval, ...] = field(repr=False)
+    circular: frozenset[str] = frozenset()
+
+    def on(self, lengths: Mapping[str, int]) -> GeneMap:
+        """Return the genes that lie on these contigs, under their names (see `ContigNames`).
+
+        What reaches over the end of a circular contig goes on at its first base.
+
+        Args:
+            lengths: bases of every contig.
+
+        Raises:
+            InputError: no coding gene lies on any of them, one begins beyond the end of its contig, or a name can mean
+                several contigs.
+        """
+        names = self._own_names(lengths)
+        kept = [
+            CodingGene(gene.id, tuple(sorted(self._placed(gene.parts, names, lengths))), gene.line)
+            for gene in self.coding
+            if gene.parts[0].chrom in names
+        ]
+        if not kept:
+            raise InputError("no coding gene lies on a contig of the genome", file=self.file)
+        for gene in kept:
+            self._check(gene, lengths[gene.interval.chrom])
+        genic = tuple(self._placed((one for one in self.genic if one.chrom in names), names, lengths))
+        circular = frozenset(names[name] for name in self.circular if name in names)
+        return GeneMap(self.file, tuple(kept), genic, circular)
+
+    def _own_names(self, lengths: Mapping[str, int]) -> dict[str, str]:
+        """The genome's name of each contig that it has."""
+        contigs = ContigNames(lengths)
+        with placed(self.file, None):
+            found = {name: contigs.find(name) for name in {one.chrom: None for one in self.genic}}
+        return {name: own for name, own in found.items() if own is not None}
+
+    def _placed(
+        self, parts: Iterable[Interval], names: Mapping[str, str], lengths: Mapping[str, int]
+    ) -> Iterator[Interval]:
+        for part in parts:
+            own = replace(part, chrom=names[part.chrom])
+            yield from within_circle(own, lengths[own.chrom]) if part.chrom in self.circular else (own,)
+
+    def _check(self, gene: CodingGene, length: int) -> None:
+        if gene.interval.start >= length:
+            raise InputError(
+                f"the gene begins beyond the end of its contig, which has {length:,} bases: "
+                "the annotation is of another genome",
+                file=self.file,
+                line=gene.line,
+                value=f"{gene.id} {gene.interval}",
+            )
+
+
+def read_gene_map(path: str | Path) -> GeneMap:
+    """Read the genes of a GFF3, GTF, GenBank or EMBL file, plain or compressed; its ending says which it is.
+
+    Raises:
+        InputError: another ending, a file that is not what its ending says, or none of whose coding features can be
+            used; names file and line.
+        GenolmError: a GenBank or EMBL file and no Biopython (extra ``genbank``).
+
+    Warns:
+        UserWarning: once, of coding features that cannot be used, for want of a strand or of a location that can be
+            read: they are left out.
+    """
+    path = Path(path)
+    ending = uncompressed_suffix(path)
+    if ending in _LINES:
+        circles: dict[str, int] = {}
+        genes = _collected(path, _line_features(path, "GTF" if ending == ".gtf" else "GFF3", circles))
+        return replace(genes, circular=frozenset(circles))
+    if flat_format(path):
+        return _collected(path, _flat_features(path))
+    check_packing(path)
+    raise InputError(f"genes are read from {', '.join((*_LINES, *FORMATS))}, also with .gz", file=path)
+
+
+def _name(attributes: Mapping[str, str], place: Interval) -> str:
+    """What a feature is called by its attributes; where it lies, if they do not say."""
+    return next((attributes[name] for name in _NAMES if attributes.get(name)), str(place))
+
+
+def _collected(path: Path, features: Iterable[_Feature]) -> GeneMap:
+    coding: dict[str, list[_Feature]] = {}
+    genic = list[Interval]()
+    left_out = LeftOut(path)
+    for feature in features:
+        genic += feature.parts
+        if feature.coding and not feature.stranded:
+            left_out.add("a coding feature without a strand", feature.line, feature.name)
+        elif feature.coding:
+            coding.setdefault(feature.key, []).append(feature)
+    left_out.report(len(coding))
+    genes = [
+        CodingGene(parts[0].name, tuple(sorted({part for one in parts for part in one.parts})), parts[0].line)
+        for parts in coding.values()
+    ]
+    return GeneMap(path, tuple(genes), tuple(genic))
+
+
+def _flat_features(path: Path) -> Iterator[_Feature]:
+    """Those of genes that lie on their record at least in part."""
+    for record in read_flat_file(path, _GENIC):
+        for feature in record.features:
+            if feature.parts:
+                name = _name(feature.qualifiers, min(feature.parts))
+                coding = feature.kind == "CDS" and not feature.pseudo
+                yield _Feature(f"line {feature.line}", name, coding, feature.parts, feature.line)
+
+
+def _line_features(path: Path, form: Form, circles: dict[str, int]) -> Iterator[_Feature]:
+    """The features of genes; circular contigs are entered into ``circles``."""
+    for number, columns in annotation_lines(path, form):
+        if columns[2].endswith(_GENIC):
+            yield _line_feature(columns, path, number, form)
+        elif form == "GFF3":
+            note_circle(circles, columns, path, number)
+
+
+def _line_feature(columns: list[str], path: Path, number: int, form: Form) -> _Feature:
+    place = feature_interval(columns, path, number, form)
+    told = gtf_attributes(columns[8]) if form == "GTF" else attributes(columns[8])
+    key = told.get("ID") or told.get("transcript_id") or told.get("Parent") or f"line {number}"
+    pseudo = told.get("pseudo", "").lower() == "true" or "pseudogene" in told
+    coding = columns[2] == "CDS" and not pseudo
+    return _Feature(f"{place.chrom} {key}", _name(told, place), coding, (place,), number, not is_unstranded(columns))

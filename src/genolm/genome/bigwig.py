@@ -1,0 +1,268 @@
+"""Values along a genome: bigWig and bedGraph files, written from a stream and read by interval."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pybigtools
+import pysam
+from numpy.typing import NDArray
+
+from genolm.errors import InputError, ResourceError
+from genolm.files.kinds import HEAD, check_kind
+from genolm.files.lines import placed, text_lines
+from genolm.files.names import partial_path
+from genolm.genome.contig_names import ContigNames
+from genolm.genome.interval import Interval
+
+Float32 = NDArray[np.float32]
+Piece = tuple[str, int, Float32]
+Run = tuple[str, int, int, float]
+
+_MAGIC = (b"\x26\xfc\x8f\x88", b"\x88\x8f\xfc\x26")  # bigWig, either byte order
+
+
+def write_bigwig(path: str | Path, lengths: Mapping[str, int], values: Iterable[Piece]) -> Path:
+    """Write one value per base as a bigWig; the bytes depend on the values only.
+
+    Args:
+        path: where the file goes; it appears only when it is complete.
+        lengths: the length in bases of every contig, for the header.
+        values: pieces ``(chrom, start, float32 array)``, `start` 0-based. The pieces of a contig come together and in
+            order, without overlap. NaN (and bases no piece covers) become "no data".
+
+    Returns:
+        The path.
+
+    Raises:
+        InputError: a contig that `lengths` does not name, a piece off its contig, pieces out of order, an infinite
+            value, or nothing to write (a bigWig holds at least one value).
+        ResourceError: the file could not be written whole.
+    """
+    path = Path(path)
+    return _atomically(path, ".bw", lambda partial: _fill_bigwig(path, partial, dict(lengths), values))
+
+
+def write_bedgraph(path: str | Path, lengths: Mapping[str, int], values: Iterable[Piece]) -> Path:
+    """Write one value per base as a bedGraph (equal neighbours joined); ``.gz`` or ``.bgz`` is compressed with bgzip.
+
+    The arguments and the errors are those of `write_bigwig`, except that a file without values is allowed.
+    Values are printed with the fewest digits that give the same float32 back.
+    """
+    path = Path(path)
+    runs = _runs(path, lengths, values)
+    return _atomically(path, path.suffix, lambda partial: _fill_bedgraph(partial, runs))
+
+
+def read_bigwig(path: str | Path, interval: Interval) -> Float32:
+    """Read one value per base of an interval; ``(len(interval),)``, NaN where there is no data or no contig.
+
+    The values follow the strand: on ``-`` the first value is that of the last base of the interval.
+
+    Raises:
+        InputError: a file that is no bigWig or is truncated, an unknown contig, an interval wholly off its contig.
+    """
+    with BigWig(path) as track:
+        return track.values(interval)
+
+
+def bigwig_lengths(path: str | Path) -> dict[str, int]:
+    """Read the contigs of a bigWig that have data, with their lengths in bases."""
+    with BigWig(path) as track:
+        return track.lengths
+
+
+def read_bedgraph(path: str | Path) -> Iterator[Run]:
+    """Read the lines of a bedGraph (plain, gzip or bgzip) as ``(chrom, start, end, value)``, 0-based half-open.
+
+    Raises:
+        InputError: a line without four columns, or a coordinate or value that is no number; names file and line.
+    """
+    path = Path(path)
+    for number, line in text_lines(path):
+        if line.strip() and not line.startswith(("#", "track", "browser")):
+            yield _parse_run(path, number, line)
+
+
+def _atomically(path: Path, suffix: str, fill: Callable[[Path], None]) -> Path:
+    partial = partial_path(path.with_name(f"{path.name}{suffix}"))
+    try:
+        fill(partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def _fill_bigwig(path: Path, partial: Path, lengths: dict[str, int], values: Iterable[Piece]) -> None:
+    runs = _runs(path, lengths, values)
+    first = next(runs, None)
+    if first is None:
+        raise InputError("there are no values to write, and a bigWig holds at least one", file=path)
+    guarded = _Guarded(chain([first], runs))
+    pybigtools.open(str(partial), "w").write(lengths, guarded)
+    if guarded.error is not None:
+        raise guarded.error
+    try:
+        bigwig_lengths(partial)
+    except InputError:  # the writer prints what went wrong and does not raise it
+        raise ResourceError(f"{path}: the bigWig could not be written whole, as on a full disk; free space") from None
+
+
+def _fill_bedgraph(partial: Path, runs: Iterator[Run]) -> None:
+    lines = (f"{chrom}\t{start}\t{end}\t{np.float32(value)!s}\n" for chrom, start, end, value in runs)
+    if partial.suffix in {".gz", ".bgz"}:
+        with pysam.BGZFile(str(partial), "wb", None) as compressed:
+            for line in lines:
+                compressed.write(line.encode())
+    else:
+        with partial.open("w", encoding="utf-8", newline="\n") as plain:
+            plain.writelines(lines)
+
+
+class _Guarded:
+    """An iterator that ends at an error and keeps it: the bigWig writer would print it and go on."""
+
+    def __init__(self, items: Iterator[Run]) -> None:
+        self._items = items
+        self.error: Exception | None = None
+
+    def __iter__(self) -> Iterator[Run]:
+        return self
+
+    def __next__(self) -> Run:
+        try:
+            return next(self._items)
+        except StopIteration:
+            raise
+        except Exception as error:
+            self.error = error
+            raise StopIteration from None
+
+
+def _runs(path: Path, lengths: Mapping[str, int], values: Iterable[Piece]) -> Iterator[Run]:
+    """Join equal neighbours of each piece, after the checks that the formats ask for."""
+    at, reached, finished = "", 0, set[str]()
+    for chrom, start, array in values:
+        if chrom != at:
+            finished.add(at)
+            at, reached = chrom, 0
+        _check_piece(path, lengths, chrom, start, array, reached, finished)
+        reached = start + len(array)
+        yield from _equal_neighbours(chrom, start, np.asarray(array, np.float32))
+
+
+def _check_piece(
+    path: Path, lengths: Mapping[str, int], chrom: str, start: int, array: Float32, reached: int, finished: set[str]
+) -> None:
+    place = f"{chrom}:{start + 1}-{start + len(array)}"
+    if chrom not in lengths:
+        raise InputError("values for a contig without a length", file=path, value=chrom)
+    if start < 0 or start + len(array) > lengths[chrom]:
+        raise InputError(f"values off the contig, which has {lengths[chrom]} bases", file=path, value=place)
+    if chrom in finished or start < reached:
+        raise InputError("values are out of order or overlap", file=path, value=place)
+    if np.isinf(array).any():
+        raise InputError("an infinite value", file=path, value=place)
+
+
+def _equal_neighbours(chrom: str, start: int, array: Float32) -> Iterator[Run]:
+    if not len(array):
+        return
+    borders = np.flatnonzero(array[1:] != array[:-1]) + 1  # NaN differs from itself, so it stays apart
+    firsts = np.concatenate(([0], borders))
+    ends = np.concatenate((borders, [len(array)]))
+    kept = ~np.isnan(array[firsts])
+    firsts, ends = firsts[kept], ends[kept]
+    for first, end, value in zip((firsts + start).tolist(), (ends + start).tolist(), array[firsts].tolist()):
+        yield chrom, first, end, value
+
+
+class BigWig:
+    """A bigWig opened for reading, whatever its name ends with; a context manager.
+
+    Attributes:
+        path: the file.
+        lengths: bases of every contig that has data.
+
+    Raises:
+        InputError: a file that is no bigWig or is truncated.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._file = _open_checked(self.path)
+        try:
+            self._reader = pybigtools.open(self._file)
+            self.lengths: dict[str, int] = dict(self._reader.chroms())
+            self._names = ContigNames(self.lengths)
+        except Exception as error:
+            self._file.close()
+            raise InputError("the bigWig is truncated or damaged", file=self.path) from error
+
+    def __enter__(self) -> BigWig:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._reader.close()
+        self._file.close()
+
+    def values(self, interval: Interval) -> Float32:
+        """Read one value per base of an interval; see `read_bigwig`."""
+        chrom = self._resolve(interval)
+        length = self.lengths[chrom]
+        start, end = max(interval.start, 0), min(interval.end, length)
+        if start >= end:
+            raise InputError(f"off the contig, which has {length} bases", file=self.path, value=str(interval))
+        array = np.full(len(interval), np.nan, np.float32)
+        array[start - interval.start : end - interval.start] = self._read(chrom, start, end)
+        return array[::-1].copy() if interval.strand == "-" else array
+
+    def _read(self, chrom: str, start: int, end: int) -> NDArray[Any]:
+        try:
+            return np.asarray(self._reader.values(chrom, start, end, fillna=None))
+        except Exception as error:
+            raise InputError("the bigWig is truncated or damaged", file=self.path) from error
+
+    def _resolve(self, interval: Interval) -> str:
+        with placed(self.path, None):
+            name = self._names.find(interval.chrom)
+        if name is None:
+            known = ", ".join(list(self.lengths)[:5])
+            raise InputError(f"no data for this contig; the track has {known}", file=self.path, value=interval.chrom)
+        return name
+
+
+def _open_checked(path: Path) -> IO[bytes]:
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", file=path) from error
+    head = file.read(HEAD)
+    if head[:4] not in _MAGIC:
+        file.close()
+        check_kind(head, path)
+        raise InputError("not a bigWig file", file=path)
+    file.seek(0)
+    return file
+
+
+def _parse_run(path: Path, number: int, line: str) -> Run:
+    columns = line.split()
+    if len(columns) != 4:
+        raise InputError(
+            f"a bedGraph line has 4 columns, this one {len(columns)}", file=path, line=number, value=line.strip()
+        )
+    try:
+        start, end, value = int(columns[1]), int(columns[2]), float(columns[3])
+    except ValueError as error:
+        raise InputError(
+            "a bedGraph coordinate or value is no number", file=path, line=number, value=line.strip()
+        ) from error
+    if not 0 <= start < end:
+        raise InputError("a bedGraph interval needs 0 <= start < end", file=path, line=number, value=line.strip())
+    return columns[0], start, end, value

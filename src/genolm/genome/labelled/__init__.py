@@ -1,0 +1,1 @@
+"""Sequences with labels: genomes with taxa, generated sequences with their generators, fragments of genomes."""

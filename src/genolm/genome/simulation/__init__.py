@@ -1,0 +1,1 @@
+"""A simulated genome with genes, coverage and variants whose truth is known."""

@@ -1,0 +1,337 @@
+"""A small example genome in which everything is known: genes, signals, repeats, variants, RNA coverage.
+
+It serves the demo, the tests and the documentation. Nothing in it is a real person's or a real gene's, and good scores
+on it say little about real genomes: it is drawn from a few published figures
+(`genolm.genome.simulation.human_figures`).
+
+What `simulate` promises (each promise has a test):
+
+- **Background**: an order-3 Markov chain of human DNA, with its CpG depletion.
+- **Genes** on both strands, 1 to 7 exons. The promoter has an initiator at the transcription start; two of five have a
+  TATA box whose core begins 31 bases before it, three of five lie in a CpG island. Introns begin with GT, end with AG,
+  and their donor, acceptor and branch-point letters come from position weight matrices. The open reading frame begins
+  with ATG, ends with a stop and has none inside; its codons have human usage. A poly-A signal ends 15 to 25 bases
+  before the end of the transcript.
+- **Repeats** in lower case: three families of interspersed repeats in both orientations and tandem repeats, outside of
+  every signal.
+- The first contig begins with 500 N, has a second run of 200 N and six ambiguous letters; the last contig is tiny.
+- **Variants** whose INFO says what they do: EFFECT, CLS (LP, LB or nothing) and GENE; two samples. REF always matches.
+- **RNA coverage** of every strand: exons high, introns low, a little noise, some genes silent.
+- The same seed, length and number of contigs give the same bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pysam
+
+from genolm.errors import InputError, RunError
+from genolm.files.names import as_argument
+from genolm.genome.annotation.genes import write_gtf
+from genolm.genome.bigwig import Float32, write_bigwig
+from genolm.genome.interval import Interval
+from genolm.genome.simulation.simulated_contigs import Contig, draw_contig, draw_families, intergenic, tss
+from genolm.genome.simulation.simulated_coverage import draw_coverage
+from genolm.genome.simulation.simulated_genes import Sampler
+from genolm.genome.simulation.simulated_variants import CLASS_OF, TrueVariant, draw_variants
+
+TINY = 900  # bases of the last contig
+REGION = 400  # bases of every region of regions.bed
+LOCUS_MARGIN = 200  # bases on both sides of a gene in loci.bed
+SAMPLES = ("SAMPLE1", "SAMPLE2")
+_LINE = 60
+_FILES = (
+    "genome.fa", "genome.fa.fai", "genes.gtf", "variants.vcf.gz", "variants.vcf.gz.tbi",
+    "regions.bed", "loci.bed", "rna.plus.bw", "rna.minus.bw", "README.txt",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedGenome:
+    """Where the files of a simulated genome are.
+
+    Attributes:
+        folder: the folder with all of them.
+        lengths: bases of every contig.
+        genes: how many genes there are.
+        variants: how many variant records there are.
+    """
+
+    folder: Path
+    lengths: dict[str, int]
+    genes: int
+    variants: int
+
+    @property
+    def fasta(self) -> Path:
+        """The genome, repeats in lower case, with its index ``genome.fa.fai``."""
+        return self.folder / "genome.fa"
+
+    @property
+    def gtf(self) -> Path:
+        """The genes."""
+        return self.folder / "genes.gtf"
+
+    @property
+    def vcf(self) -> Path:
+        """The variants, bgzip, with their index."""
+        return self.folder / "variants.vcf.gz"
+
+    @property
+    def bed(self) -> Path:
+        """Regions of 400 bases named ``type:number``: promoter, exon, intron, repeat, intergenic; none overlap."""
+        return self.folder / "regions.bed"
+
+    @property
+    def loci(self) -> Path:
+        """Every gene with its promoter and 200 bases on both sides, BED, forward strand; none overlap."""
+        return self.folder / "loci.bed"
+
+    @property
+    def rna(self) -> dict[str, Path]:
+        """RNA coverage of the strands ``+`` and ``-``, bigWig."""
+        return {"+": self.folder / "rna.plus.bw", "-": self.folder / "rna.minus.bw"}
+
+    @property
+    def readme(self) -> Path:
+        """What each file is and how it was made."""
+        return self.folder / "README.txt"
+
+
+def simulate(
+    folder: str | Path, *, seed: int = 0, length: int = 400_000, contigs: int = 4, overwrite: bool = False
+) -> SimulatedGenome:
+    """Draw an example genome and write its files into a folder.
+
+    Args:
+        folder: where the files go; it is made if need be, and gets all files or none.
+        seed: the same seed, length and number of contigs give the same bytes.
+        length: bases of all contigs together.
+        contigs: how many, ``chr1``, ``chr2``, ... with falling lengths; the last one has 900 bases and no genes.
+        overwrite: replace files that are there.
+
+    Raises:
+        InputError: fewer than 2 contigs, or less than 20,000 bases for every contig but the tiny one.
+        RunError: the folder has files of these names and `overwrite` is off.
+    """
+    folder = Path(folder)
+    _check(folder, length, contigs, overwrite)
+    sampler = Sampler(np.random.default_rng(seed))
+    drawn = _draw_contigs(sampler, _lengths(length, contigs))
+    variants = draw_variants(sampler, drawn)
+    _make(folder)
+    with tempfile.TemporaryDirectory(prefix=".simulate-", dir=folder) as partial:
+        _write_all(Path(partial), sampler, drawn, variants, _settings(seed, length, contigs))
+        for name in _FILES:
+            (Path(partial) / name).replace(folder / name)
+    lengths = {contig.name: len(contig.text) for contig in drawn}
+    return SimulatedGenome(folder, lengths, sum(len(contig.genes) for contig in drawn), len(variants))
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{folder} cannot be made: {error.strerror}") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise RunError(f"{folder}: the folder cannot be written")
+
+
+def _check(folder: Path, length: int, contigs: int, overwrite: bool) -> None:
+    if contigs < 2:
+        raise InputError("a simulated genome has at least 2 contigs, the last of which is tiny", value=contigs)
+    if length < 20_000 * (contigs - 1) + TINY:
+        raise InputError(f"{contigs} contigs need at least {20_000 * (contigs - 1) + TINY} bases", value=length)
+    if folder.exists() and not folder.is_dir():
+        raise InputError("there is a file where the folder should go", file=folder)
+    present = [name for name in _FILES if (folder / name).exists()]
+    if present and not overwrite:
+        raise RunError(f"{folder}: {present[0]} exists; choose another folder, or --overwrite to replace it")
+
+
+def _lengths(length: int, contigs: int) -> list[int]:
+    """Falling lengths, with at least 20,000 bases each, and the tiny contig."""
+    large = contigs - 1
+    spare = length - TINY - 20_000 * large
+    weights = np.arange(large, 0, -1)
+    lengths = [20_000 + int(spare * weight / weights.sum()) for weight in weights]
+    lengths[0] += length - TINY - sum(lengths)
+    return [*lengths, TINY]
+
+
+def _settings(seed: int, length: int, contigs: int) -> str:
+    return f"seed {seed}, length {length}, contigs {contigs}"
+
+
+def _draw_contigs(sampler: Sampler, lengths: list[int]) -> list[Contig]:
+    families = draw_families(sampler)
+    drawn: list[Contig] = []
+    for number, length in enumerate(lengths, start=1):
+        before = sum(len(contig.genes) for contig in drawn)
+        drawn.append(draw_contig(sampler, f"chr{number}", length, families, first=number == 1, genes_before=before))
+    return drawn
+
+
+def _write_all(
+    folder: Path, sampler: Sampler, contigs: list[Contig], variants: list[TrueVariant], settings: str
+) -> None:
+    lengths = {contig.name: len(contig.text) for contig in contigs}
+    _write_fasta(folder / "genome.fa", contigs)
+    write_gtf(folder / "genes.gtf", (gene.transcript for contig in contigs for gene in contig.genes))
+    _write_vcf(folder / "variants.vcf", sampler, lengths, variants)
+    (folder / "regions.bed").write_text("".join(_region_lines(contigs)), encoding="utf-8")
+    (folder / "loci.bed").write_text("".join(_locus_lines(contigs)), encoding="utf-8")
+    coverage = {contig.name: draw_coverage(sampler, contig) for contig in contigs}
+    for strand, name in (("+", "rna.plus.bw"), ("-", "rna.minus.bw")):
+        write_bigwig(folder / name, lengths, _pieces(coverage, strand))
+    (folder / "README.txt").write_text(_readme(contigs, variants, settings), encoding="utf-8")
+
+
+def _pieces(coverage: dict[str, dict[str, Float32]], strand: str) -> Iterator[tuple[str, int, Float32]]:
+    for name, tracks in coverage.items():
+        yield name, 0, tracks[strand]
+
+
+def _write_fasta(path: Path, contigs: list[Contig]) -> None:
+    with path.open("w", encoding="ascii", newline="\n") as file:
+        for contig in contigs:
+            text = contig.soft_masked()
+            file.write(f">{contig.name}\n")
+            file.writelines(f"{text[start : start + _LINE]}\n" for start in range(0, len(text), _LINE))
+    pysam.faidx(as_argument(path))
+
+
+def _write_vcf(path: Path, sampler: Sampler, lengths: dict[str, int], variants: list[TrueVariant]) -> None:
+    lines = [
+        *_vcf_header(lengths),
+        *(_vcf_line(sampler, number, variant) for number, variant in enumerate(variants, 1)),
+    ]
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    pysam.tabix_index(as_argument(path), preset="vcf", force=True)
+
+
+def _vcf_header(lengths: dict[str, int]) -> Iterator[str]:
+    yield "##fileformat=VCFv4.2"
+    yield "##source=genolm simulate"
+    yield from (f"##contig=<ID={name},length={length}>" for name, length in lengths.items())
+    yield '##FILTER=<ID=LowQual,Description="Drawn at random for one record in fifty; says nothing about the truth">'
+    yield '##ALT=<ID=DEL,Description="Deletion">'
+    yield f'##INFO=<ID=EFFECT,Number=A,Type=String,Description="True effect, one of {", ".join(CLASS_OF)}">'
+    yield '##INFO=<ID=CLS,Number=A,Type=String,Description="Truth: LP breaks a signal or the frame, LB is neutral">'
+    yield '##INFO=<ID=GENE,Number=1,Type=String,Description="Gene it falls into">'
+    yield '##INFO=<ID=END,Number=1,Type=Integer,Description="Last base of a symbolic deletion (1-based)">'
+    yield '##INFO=<ID=SVTYPE,Number=1,Type=String,Description="Type of a symbolic variant">'
+    yield '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype, drawn at random">'
+    yield '##FORMAT=<ID=DP,Number=1,Type=Integer,Description="Read depth, drawn at random">'
+    yield "\t".join(("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *SAMPLES))
+
+
+def _vcf_line(sampler: Sampler, number: int, variant: TrueVariant) -> str:
+    info = [f"EFFECT={','.join(variant.effects)}", f"CLS={','.join(variant.classes)}"]
+    info += [f"GENE={variant.gene}"] if variant.gene != "." else []
+    info += [f"END={variant.end}", "SVTYPE=DEL"] if variant.end is not None else []
+    quality, passed = sampler.integer(30, 99), "LowQual" if sampler.chance(0.02) else "PASS"
+    genotypes = [_genotype(sampler, len(variant.alts)) for _ in SAMPLES]
+    fixed = (variant.chrom, variant.pos, f"sim{number:05d}", variant.ref, ",".join(variant.alts), quality, passed)
+    return "\t".join(map(str, (*fixed, ";".join(info), "GT:DP", *genotypes)))
+
+
+def _genotype(sampler: Sampler, alts: int) -> str:
+    depth = int(sampler.random.poisson(30))
+    if sampler.chance(0.03):
+        return f"./.:{depth}"
+    alleles = sorted(sampler.integer(0, alts) for _ in range(2))
+    return f"{alleles[0]}/{alleles[1]}:{depth}"
+
+
+def _region_lines(contigs: list[Contig]) -> Iterator[str]:
+    """Regions of one length, so that what an embedding separates is not their length; named ``type:number``."""
+    for kind, interval, number in _numbered(_regions(contigs)):
+        yield f"{interval.chrom}\t{interval.start}\t{interval.end}\t{kind}:{number}\t0\t{interval.strand}\n"
+
+
+def _locus_lines(contigs: list[Contig]) -> Iterator[str]:
+    for gene in (gene for contig in contigs for gene in contig.genes):
+        locus = gene.whole.expand(LOCUS_MARGIN, LOCUS_MARGIN)
+        yield f"{locus.chrom}\t{locus.start}\t{locus.end}\t{gene.name}\t0\t+\n"
+
+
+def _numbered(regions: Iterable[tuple[str, Interval]]) -> Iterator[tuple[str, Interval, int]]:
+    counts: Counter[str] = Counter()
+    for kind, interval in regions:
+        counts[kind] += 1
+        yield kind, interval, counts[kind]
+
+
+def _regions(contigs: list[Contig]) -> Iterator[tuple[str, Interval]]:
+    """By position; one that overlaps the one before it is left out."""
+    for contig in contigs:
+        reached = 0
+        for kind, interval in sorted(_contig_regions(contig), key=lambda region: region[1].start):
+            if interval.start >= reached:
+                reached = interval.end
+                yield kind, interval
+
+
+def _contig_regions(contig: Contig) -> Iterator[tuple[str, Interval]]:
+    for gene in contig.genes:
+        start = Interval(contig.name, tss(gene), tss(gene) + 1, gene.strand)
+        yield "promoter", start.expand(250, REGION - 251)
+        yield "exon", max(gene.transcript.coding_exons, key=len).resize(REGION)
+        yield from (("intron", part.resize(REGION)) for part in gene.transcript.introns[:1] if len(part) >= REGION)
+    last = len(contig.text) - REGION
+    long_repeats = (part for part, _ in contig.repeats if len(part) >= 250 and REGION < part.start < part.end < last)
+    yield from (("repeat", part.resize(REGION)) for part in list(long_repeats)[: len(contig.genes)])
+    between = (span for span in intergenic(contig) if span[1] - span[0] >= REGION)
+    for start_base, end in list(between)[: len(contig.genes)]:
+        yield "intergenic", Interval(contig.name, start_base, end).resize(REGION)
+
+
+def _readme(contigs: list[Contig], variants: list[TrueVariant], settings: str) -> str:
+    effects = Counter(effect for variant in variants for effect in variant.effects)
+    repeats = Counter("tandem" if name.startswith("(") else name for contig in contigs for _, name in contig.repeats)
+    return _README.format(
+        settings=settings,
+        contigs=", ".join(f"{contig.name} {len(contig.text):,}" for contig in contigs),
+        genes=sum(len(contig.genes) for contig in contigs),
+        repeats=", ".join(f"{name} {count}" for name, count in sorted(repeats.items())),
+        records=len(variants),
+        effects="\n".join(f"    {effect:<18}{CLASS_OF[effect]:<3}{effects[effect]:>5}" for effect in CLASS_OF),
+        samples=" and ".join(SAMPLES),
+        region=REGION,
+    )
+
+
+_README = """\
+An example genome, drawn by genolm simulate ({settings}).
+Nothing here is real, and good scores here say little about real genomes.
+
+genome.fa          the genome, repeats in lower case. Bases: {contigs}.
+                   Background: order-3 Markov chain counted on GRCh38 chr2:10,001-2,333,275. chr1 begins with 500 N,
+                   has a run of 200 N and the ambiguous letters R Y S W K M once each; the last contig is tiny.
+                   Repeats: {repeats}.
+                   ALU is drawn from a human copy, the other families from the background; copies differ from their
+                   family by substitutions and lack some of their 5' end.
+genome.fa.fai      its index.
+genes.gtf          {genes} genes, one transcript each. Promoters with initiator, TATA box (2 of 5), CpG island (3 of 5);
+                   splice sites and branch points from the matrices of Zhang 1998, TATA and initiator of Bucher 1990;
+                   codons by human usage; AATAAA or ATTAAA 15 to 25 bases before the end.
+variants.vcf.gz    {records} records of known effect (INFO EFFECT, CLS, GENE).
+                   Samples: {samples}, genotypes drawn at random.
+                   CLS: LP breaks a signal or the reading frame, LB is neutral. Alternatives by effect:
+{effects}
+variants.vcf.gz.tbi  its index.
+regions.bed        regions of {region} bases, named type:number (promoter, exon, intron, repeat, intergenic);
+                   none overlap.
+loci.bed           every gene with its promoter and 200 bases on both sides, forward strand.
+rna.plus.bw        RNA coverage (reads per base) of the genes on the forward strand: reads of 75 bases of spliced
+                   transcripts, 3 % unspliced, a little noise, 15 % of the genes silent.
+rna.minus.bw       the same for the genes on the reverse strand.
+"""

@@ -1,1 +1,0 @@
-"""The parts that a simulated genome is drawn from."""

@@ -1,0 +1,268 @@
+"""Rows of tables (TSV, CSV, text, parquet, or in memory) under the column names we know."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from genolm.errors import InputError
+from genolm.files.lines import open_bytes, text_lines
+from genolm.genome.formats import file_format, uncompressed_suffix
+from genolm.genome.interval import is_coordinate
+
+_ALIASES = {
+    "seq": "sequence",
+    "chr": "chrom", "chromosome": "chrom", "region": "chrom",
+    "start0": "start", "chromstart": "start", "chromend": "end",
+    "position": "pos",
+}  # fmt: skip
+COLUMNS = ("id", "name", "sequence", "chrom", "start", "end", "strand", "pos", "ref", "alt", "variant")
+"""The columns that are read; others are left alone."""
+
+SEQUENCE_LETTERS = frozenset("ACGTURYSWKMBDHVNacgturyswkmbdhvn")
+"""Letters of DNA and RNA, ambiguous ones and lower case included."""
+
+_MISSING = frozenset(("", ".", "NA", "NaN", "nan", "NaT", "<NA>", "None", "null", "NULL", "N/A", "n/a", "#N/A"))
+_LONGEST_WORD = 8
+"""Letters of a first line that may be a column's name rather than a sequence: ``tag``, ``dna``, ``cds``."""
+_COMPARED = 20
+"""Lines below a first line that it is compared with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The known columns of a table and its rows, which can be read once.
+
+    Attributes:
+        file: where it comes from; ``table`` when it was in memory.
+        columns: which of `COLUMNS` it has, in the table's order.
+        rows: ``(line, values of the columns)``; the line of a text file, or the row of another table, from 1.
+        header: all column names as they were read, for messages.
+    """
+
+    file: Path
+    columns: tuple[str, ...]
+    rows: Iterator[tuple[int, Sequence[Any]]]
+    header: str = ""
+
+    def has(self, *names: str) -> bool:
+        """Whether all of these columns are there."""
+        return all(name in self.columns for name in names)
+
+    def pick(self, *names: str) -> Iterator[tuple[int, tuple[Any, ...]]]:
+        """Yields ``(line, values)`` of these columns; None for a missing value and for a column the table lacks."""
+        places = [self.columns.index(name) if name in self.columns else None for name in names]
+        for line, values in self.rows:
+            yield line, tuple(None if place is None else present(values[place]) for place in places)
+
+
+def is_table(source: object) -> bool:
+    """Whether a value in memory is a table of polars or pandas."""
+    return hasattr(source, "columns") and hasattr(source, "__getitem__")
+
+
+def read_table(source: Any) -> Table:
+    """Opens a table: a path, or a polars or pandas frame; one that is open already comes back.
+
+    Column names are matched whatever their case; ``#CHROM``, ``chr``, ``seq``, ``start0`` and the like are understood.
+    Text is quoted alike in CSV and TSV: a field that begins with ``"`` ends with one, and ``""`` in it is a quote. A
+    first column without a name, the row names of R, is left out. A ``.txt`` file whose first line is nothing but DNA
+    letters holds one sequence a line; a ``.csv`` or ``.tsv`` file always has a header.
+
+    Raises:
+        InputError: an empty or damaged file, no header, a first line that may be a header or a sequence, a column named
+            twice, or (while rows are read) a line with more or fewer fields than the header.
+    """
+    if isinstance(source, Table):
+        return source
+    if is_table(source):
+        return _in_memory(source)
+    path = Path(source)
+    return _parquet(path) if file_format(path) == "parquet" else _text(path)
+
+
+def present(value: object) -> Any:
+    """Return the value, or None where it is missing.
+
+    Missing are None, NaN (of Python and numpy), ``pd.NA`` and ``pd.NaT``; of text, with white space taken off: nothing,
+    ``.``, ``NA``, ``NaN``, ``nan``, ``NaT``, ``<NA>``, ``None``, ``null``, ``NULL``, ``N/A``, ``n/a`` and ``#N/A``.
+    """
+    return None if str(value).strip() in _MISSING else value
+
+
+def required(value: object, name: str) -> str:
+    """Return a value of a table as text; a whole number that pandas keeps as a float (22.0) is written without ``.0``.
+
+    Raises:
+        InputError: it is missing.
+    """
+    found = present(value)
+    if found is None:
+        raise InputError(f"column {name} is empty here")
+    if isinstance(found, Real) and not isinstance(found, Integral) and float(found).is_integer():
+        found = int(float(found))
+    return str(found).strip()
+
+
+def read_every_column(source: Any) -> Table:
+    """Open a table with all its columns, those that we do not know too; ``columns`` are its names as they were read.
+
+    Raises:
+        InputError: as :func:`read_table`.
+    """
+    if is_table(source):
+        names = tuple(str(name) for name in source.columns)
+        columns = [list(source[name]) for name in source.columns]
+        return Table(Path("table"), names, enumerate(zip(*columns), start=1))
+    path = Path(source)
+    return _parquet(path, every=True) if file_format(path) == "parquet" else _text(path, every=True)
+
+
+def whole(value: object, name: str) -> int:
+    """A coordinate out of a table, as a number or as text (thousands separators allowed).
+
+    Raises:
+        InputError: it is no whole number.
+    """
+    digits = required(value, name).replace(",", "")
+    if not is_coordinate(digits.removeprefix("-")):
+        raise InputError(f"column {name} must hold whole numbers", value=str(value))
+    return int(digits)
+
+
+def _in_memory(frame: Any) -> Table:
+    names = [str(name) for name in frame.columns]
+    places = known_places(names, Path("table"))
+    columns = [list(frame[frame.columns[place]]) for place in places.values()]
+    return Table(Path("table"), tuple(places), enumerate(zip(*columns), start=1), ", ".join(names))
+
+
+def _parquet(path: Path, every: bool = False) -> Table:
+    with open_bytes(path) as file:
+        head = file.read(4)
+        if head == b"PAR1":
+            file.seek(-4, io.SEEK_END)
+        tail = file.read(4)
+    if head != b"PAR1":
+        raise InputError("not a parquet file", file=path)
+    if tail != b"PAR1":
+        raise InputError("the parquet file is cut off; fetch it again", file=path)
+    try:
+        with path.open("rb") as file:  # polars reads brackets and asterisks in the name of a file as patterns
+            names = list(pl.read_parquet_schema(file))
+            places = dict(zip(names, range(len(names)))) if every else known_places(names, path)
+            file.seek(0)
+            frame = pl.read_parquet(file, columns=list(places.values())) if places else pl.DataFrame()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise InputError(f"the parquet file is damaged: {error}", file=path) from None
+    frame = frame.select(names[place] for place in places.values())
+    return Table(path, tuple(places), enumerate(frame.iter_rows(), start=1), ", ".join(names))
+
+
+def _text(path: Path, every: bool = False) -> Table:
+    lines = text_lines(path)
+    number, header = _next_row(lines) or (0, "")
+    if not header:
+        raise InputError("the table is empty", file=path)
+    if SEQUENCE_LETTERS.issuperset(header.strip()):
+        return _sequences(path, number, header.strip(), lines)
+    delimiter = _delimiter(path, header)
+    names = _fields(header.lstrip("#"), delimiter, lines, path, number)
+    if every:
+        return Table(path, tuple(names), _rows(lines, delimiter, names, range(len(names)), path), header)
+    places = known_places(names, path)
+    return Table(path, tuple(places), _rows(lines, delimiter, names, tuple(places.values()), path), header)
+
+
+def _next_row(lines: Iterator[tuple[int, str]]) -> tuple[int, str] | None:
+    """The next line that is neither empty nor a comment."""
+    return next(((number, line) for number, line in lines if line.strip() and not line.startswith("##")), None)
+
+
+def _sequences(path: Path, number: int, first: str, lines: Iterator[tuple[int, str]]) -> Table:
+    """A list of sequences without a header."""
+    if uncompressed_suffix(path) != ".txt":
+        raise InputError(
+            "the first line must name the columns; a list of sequences without a header must be named .txt",
+            file=path, line=number, value=first,
+        )  # fmt: skip
+    rest = ((line, text.strip()) for line, text in iter(lambda: _next_row(lines), None))
+    ahead = list(islice(rest, _COMPARED))
+    if _may_be_a_name(first, [sequence for _, sequence in ahead]):
+        raise InputError(
+            "is this a header or a sequence? name the column: the first line must be the word sequence",
+            file=path, line=number, value=first,
+        )  # fmt: skip
+    return Table(path, ("sequence",), ((line, (text,)) for line, text in chain([(number, first)], ahead, rest)))
+
+
+def _may_be_a_name(word: str, below: list[str]) -> bool:
+    """Whether a first line of DNA letters differs from the lines below as a column's name does."""
+    if len(word) > _LONGEST_WORD:
+        return False
+    alone_in_lower_case = word.islower() and not any(sequence.islower() for sequence in below)
+    return alone_in_lower_case or 2 * len(word) < min(map(len, below), default=0)
+
+
+def _rows(
+    lines: Iterator[tuple[int, str]], delimiter: str, names: Sequence[str], places: Sequence[int], path: Path
+) -> Iterator[tuple[int, Sequence[str]]]:
+    unnamed = None
+    for number, line in iter(lambda: _next_row(lines), None):
+        fields = _fields(line, delimiter, lines, path, number)
+        if unnamed is None:
+            unnamed = _has_row_names(line, fields, names)
+        if len(fields) - unnamed != len(names):
+            raise InputError(f"{len(fields)} fields under a header of {len(names)}", file=path, line=number, value=line)
+        yield number, [fields[place + unnamed] for place in places]
+
+
+def _has_row_names(line: str, fields: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether a first row begins with a field that the header has no name for, as R writes row names."""
+    return len(fields) == len(names) + 1 and (line.startswith('"') or fields[0] == "1")
+
+
+def _delimiter(path: Path, header: str) -> str:
+    if uncompressed_suffix(path) == ".txt":
+        return "\t" if "\t" in header else ","
+    return "," if uncompressed_suffix(path) == ".csv" else "\t"
+
+
+def _fields(line: str, delimiter: str, lines: Iterator[tuple[int, str]], path: Path, number: int) -> list[str]:
+    """The fields of a row, which takes further lines where a quoted field goes on there."""
+    if '"' not in line:
+        return line.split(delimiter)
+    text = chain((f"{line}\n",), (f"{further}\n" for _, further in lines))
+    limit = csv.field_size_limit(sys.maxsize)  # a chromosome may be quoted
+    try:
+        return next(csv.reader(text, delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        raise InputError(f"quotes that do not fit: {error}", file=path, line=number, value=line) from None
+    finally:
+        csv.field_size_limit(limit)
+
+
+def known_places(names: Iterable[str], path: Path) -> dict[str, int]:
+    """Return the place of each column that we know, by our name for it (`COLUMNS`).
+
+    Raises:
+        InputError: two columns mean the same.
+    """
+    places: dict[str, int] = {}
+    for place, name in enumerate(names):
+        plain = name.strip().lstrip("#").lower()
+        plain = _ALIASES.get(plain, plain)
+        if plain in COLUMNS:
+            if plain in places:
+                raise InputError(f"two columns mean {plain!r}", file=path, value=name)
+            places[plain] = place
+    return places

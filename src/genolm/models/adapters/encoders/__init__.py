@@ -1,0 +1,1 @@
+"""Checkpoints of GENA-LM, BigBird, ModernGENA and the recurrent memory transformer."""

@@ -1,0 +1,58 @@
+"""Tensor names of ModernBERT, which ModernGENA is: query, key and value stand in one tensor, gate and up in another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from genolm.models.adapters.pieces import Piece, Within
+from genolm.models.networks.encoder_config import EncoderConfig
+
+EMBEDDING = "model.embeddings.tok_embeddings.weight"
+DECODER = "decoder.weight"
+
+_PROJECTIONS = ("query", "key", "value")
+_GATED = ("gate", "up")
+
+
+def pieces(config: EncoderConfig) -> list[Piece]:
+    """The layout of ``config``; the decoder's weight, which is the embedding's, is left out."""
+    table = [Piece(EMBEDDING, "embedding.tokens.weight"), *_norm(config, "model.embeddings.norm", "embedding.norm")]
+    for layer in range(config.num_layers):
+        table += _layer(config, layer)
+    table += _norm(config, "model.final_norm", "norm")
+    table += [*_linear(config, "head.dense", "head.dense"), *_norm(config, "head.norm", "head.norm")]
+    return [*table, Piece("decoder.bias", "head.bias")]
+
+
+def _layer(config: EncoderConfig, layer: int) -> Iterator[Piece]:
+    theirs, ours = f"model.layers.{layer}", f"layers.{layer}"
+    if layer or config.first_norm:
+        yield from _norm(config, f"{theirs}.attn_norm", f"{ours}.attention_norm")
+    width, inner = config.hidden_size, config.ffn_size
+    yield from _stacked(config, f"{theirs}.attn.Wqkv", [f"{ours}.attention.{name}" for name in _PROJECTIONS], width)
+    yield from _linear(config, f"{theirs}.attn.Wo", f"{ours}.attention.output")
+    yield from _norm(config, f"{theirs}.mlp_norm", f"{ours}.ffn_norm")
+    yield from _stacked(config, f"{theirs}.mlp.Wi", [f"{ours}.ffn.{name}" for name in _GATED], inner)
+    yield from _linear(config, f"{theirs}.mlp.Wo", f"{ours}.ffn.down")
+
+
+def _stacked(config: EncoderConfig, theirs: str, ours: list[str], rows: int) -> Iterator[Piece]:
+    """Linear layers of ``rows`` outputs each that stand below each other in one tensor."""
+    count, width = len(ours), config.hidden_size
+    for index, name in enumerate(ours):
+        within = Within((count * rows, width), (count, rows, width), (index,))
+        yield Piece(f"{theirs}.weight", f"{name}.weight", within=within)
+    if config.bias:
+        for index, name in enumerate(ours):
+            within = Within((count * rows,), (count, rows), (index,))
+            yield Piece(f"{theirs}.bias", f"{name}.bias", within=within)
+
+
+def _linear(config: EncoderConfig, theirs: str, ours: str) -> list[Piece]:
+    parts = ("weight", "bias") if config.bias else ("weight",)
+    return [Piece(f"{theirs}.{part}", f"{ours}.{part}") for part in parts]
+
+
+def _norm(config: EncoderConfig, theirs: str, ours: str) -> list[Piece]:
+    parts = ("weight", "bias") if config.norm_bias else ("weight",)
+    return [Piece(f"{theirs}.{part}", f"{ours}.{part}") for part in parts]

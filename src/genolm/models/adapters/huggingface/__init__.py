@@ -1,0 +1,1 @@
+"""Checkpoints of decoders in the layout of Hugging Face transformers."""

@@ -1,0 +1,1 @@
+"""Checkpoints of decoders in the layouts of Megatron."""

@@ -1,0 +1,68 @@
+"""A checkpoint for Megatron-core written: one process, weights and arguments, no optimizer state."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genolm.models.adapters.megatron.megatron import memory_pieces
+from genolm.models.adapters.megatron.megatron_config import write_arguments
+from genolm.models.adapters.megatron.megatron_folder import TRACKER, WEIGHTS
+from genolm.models.adapters.megatron.megatron_ranks import VERSION
+from genolm.models.checkpoints.weight_shards import Stored
+from genolm.models.gengram.gengram import Gengram
+from genolm.models.networks.decoder_config import DecoderConfig
+
+
+def write_release(folder: Path, config: DecoderConfig, stored: Mapping[str, Stored]) -> None:
+    """Write ``release/mp_rank_00/model_optim_rng.pt`` and the file that points to it.
+
+    Args:
+        folder: where Megatron's ``--load`` will look.
+        config: the decoder.
+        stored: its tensors in the names of Megatron, written before; mapped, so that they are in memory page by page.
+    """
+    weights = {name: _mapped(tensor) for name, tensor in stored.items()}
+    dtype = next(iter(weights.values())).dtype
+    weights |= _idle_memories(config, dtype)
+    arguments = {**write_arguments(config), "params_dtype": dtype}
+    arguments |= {"bf16": dtype == torch.bfloat16, "fp16": dtype == torch.float16}
+    arguments |= {"iteration": 0, "consumed_train_samples": 0, "consumed_valid_samples": 0}
+    state = {
+        "args": argparse.Namespace(**arguments),
+        "checkpoint_version": VERSION,
+        "iteration": 0,
+        "model": weights,
+    }
+    path = folder / "release" / "mp_rank_00" / WEIGHTS
+    path.parent.mkdir(parents=True)
+    with path.open("wb") as stream:
+        torch.save(state, stream)
+    (folder / TRACKER).write_text("release\n", encoding="ascii")
+
+
+def _mapped(stored: Stored) -> Tensor:
+    """The bytes of a stored tensor where they lie in its file."""
+    raw = np.memmap(stored.file, np.uint8, mode="c", offset=stored.offset, shape=(stored.size,))
+    return torch.from_numpy(raw).view(stored.dtype).view(stored.shape)
+
+
+def _idle_memories(config: DecoderConfig, dtype: torch.dtype) -> dict[str, Tensor]:
+    """Zeros for the Gengram modules that the released code makes in layers which skip them; stored as one number."""
+    memory = config.gengram
+    if memory is None:
+        return {}
+    with torch.device("meta"):
+        shapes = {name: weight.shape for name, weight in Gengram(memory, config.hidden_size, 0).named_parameters()}
+    idle = [layer for layer in range(config.num_layers) if layer + 1 not in memory.layers]
+    zero = torch.zeros((), dtype=dtype)
+    return {
+        piece.stored: zero.expand(shapes[piece.ours.removeprefix("gengram.")])
+        for layer in idle
+        for piece in memory_pieces(config, f"decoder.layers.{layer}.gengram", "gengram")
+    }

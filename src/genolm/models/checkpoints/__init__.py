@@ -1,0 +1,1 @@
+"""Model folders and hubs: find, download, load, describe, convert and save."""

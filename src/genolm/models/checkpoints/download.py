@@ -1,0 +1,355 @@
+"""Models from the Hugging Face hub: the few files a model needs, resumable, verified, kept in the Hugging Face cache.
+
+huggingface_hub starts a file anew when an earlier process was cut off and does not compare checksums, so the transfer
+is ours; the cache has its layout, and models that transformers has downloaded are found in it.
+
+A model that is published as a pickle only is rewritten once, as safetensors of the same names and bits, by a reader of
+plain data. Into the cache that goes under ``genolm/COMMIT`` of the repository, beside ``snapshots``, which stays the
+hub's; into a folder of the user's it goes beside the pickle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from genolm.errors import GenolmError, ModelError, NetworkError, ResourceError, RunError
+from genolm.files.caches import expanded, user_cache
+from genolm.files.disk import is_disk_full
+from genolm.files.names import partial_path
+from genolm.models.card import FILE as CARD
+from genolm.models.card import read_json
+from genolm.models.checkpoints.config_file import ADAPTER, ADAPTER_ADVICE
+from genolm.models.checkpoints.http_files import Progress, RefusedError, Source, fetch_file, fetch_json
+from genolm.models.checkpoints.model_names import CACHED, entry_at, hub_id
+from genolm.models.checkpoints.weight_files import INDEX, PICKLE, SINGLE
+from genolm.models.zoo.zoo_entry import Entry
+
+CONFIG, TOKENIZER = "config.json", "tokenizer.json"
+_SMALL_FILES = (CONFIG, TOKENIZER, "tokenizer_config.json", CARD, "README.md", "LICENSE")
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """One file of a repository: its name, its bytes, and the digest that the hub states.
+
+    Attributes:
+        name: path in the repository.
+        size: bytes.
+        digest: sha256 of a large file, git's blob sha1 of a small one; in hex.
+    """
+
+    name: str
+    size: int
+    digest: str
+
+    def verify(self, path: Path) -> bool:
+        """Whether the file at ``path`` has this content."""
+        if path.stat().st_size != self.size:
+            return False
+        digest = hashlib.sha256() if len(self.digest) == 64 else hashlib.sha1(f"blob {self.size}\0".encode())
+        with path.open("rb") as stream:
+            while block := stream.read(1 << 22):
+                digest.update(block)
+        return digest.hexdigest() == self.digest
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository as it is at one commit."""
+
+    id: str
+    commit: str
+    files: dict[str, Remote]
+
+    def source(self, name: str) -> Source:
+        """Where to get a file."""
+        remote = self.files[name]
+        return Source(
+            f"{endpoint()}/{self.id}/resolve/{self.commit}/{quote(name)}", remote.size, remote.verify, _token()
+        )
+
+
+def endpoint() -> str:
+    """The hub's address: HF_ENDPOINT, else https://huggingface.co."""
+    return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
+
+
+def cache_folder() -> Path:
+    """Where downloaded models are kept: GENOLM_CACHE, HF_HUB_CACHE, HF_HOME/hub, or ~/.cache/huggingface/hub."""
+    for variable in ("GENOLM_CACHE", "HF_HUB_CACHE"):
+        if os.environ.get(variable):
+            return expanded(os.environ[variable])
+    home = os.environ.get("HF_HOME")
+    return (expanded(home) if home else user_cache() / "huggingface") / "hub"
+
+
+def download(name: str, folder: str | Path | None = None, *, progress: Progress | None = None) -> Path:
+    """Fetch a model and return the folder that holds it.
+
+    A broken download goes on where it stopped; every file is compared with the hub's checksum. Beside the files of a
+    model of the zoo a folder gets its card, and its tokenizer's settings where the files do not say them, so that it
+    is the same model by its name and by the folder's.
+
+    Args:
+        name: a name of the zoo or a hub id.
+        folder: where to put it; None for the Hugging Face cache.
+        progress: told of every block that arrives.
+
+    Raises:
+        ModelError: a name that has nothing to download, a repository without weights, or a pickle that holds other
+            things than plain data.
+        NetworkError: no network, a refusal, or a wrong checksum.
+        ResourceError: no room on the disk.
+    """
+    found = hub_id(name)
+    path = snapshot(found, folder=None if folder is None else Path(folder), progress=progress)
+    if folder is not None and (entry := entry_at(found)) is not None:
+        _describe(path, entry)
+    return path
+
+
+def _describe(folder: Path, entry: Entry) -> None:
+    """Write what the zoo knows of a model and its published files do not say."""
+    from genolm.models.adapters.tokenizer_files import tell_settings
+    from genolm.tokens.bpe import BpeTokenizer
+
+    if (folder / TOKENIZER).is_file() and (entry.runs_of_n or entry.bases_per_token):
+        tell_settings(folder, entry.told(BpeTokenizer.read(folder)))
+    if not (folder / CARD).is_file():
+        entry.card.write(folder)
+
+
+def snapshot(
+    repo_id: str, *, revision: str = "main", folder: Path | None = None, progress: Progress | None = None
+) -> Path:
+    """The files that genolm needs of a repository: config, weights, tokenizer, card.
+
+    Without a network (or with HF_HUB_OFFLINE=1) a complete copy in the cache is used.
+
+    Args:
+        repo_id: ``ORGANISATION/NAME``.
+        revision: branch, tag or commit.
+        folder: put plain files there instead of into the cache.
+        progress: told of every block that arrives.
+
+    Raises:
+        ModelError: the repository has no config or no weights, or they are a pickle that is not plain data.
+        NetworkError: as for :func:`download`.
+        RunError: the folder, or the cache, cannot be written.
+        ResourceError: the disk is full.
+    """
+    try:
+        repository = look_up(repo_id, revision)
+    except RefusedError:
+        raise
+    except NetworkError:
+        cached = _cached(repo_id, revision)
+        if cached is None or folder is not None:
+            raise
+        return cached
+    try:
+        return _stored(repository, revision, folder, progress)
+    except OSError as error:
+        cached = None if folder else _cached(repo_id, revision)
+        if cached is not None:
+            return cached
+        raise _unwritable(folder, error) from error
+
+
+def _stored(repository: Repository, revision: str, folder: Path | None, progress: Progress | None) -> Path:
+    store = _plain_store(folder) if folder else _cache_store(repository, revision)
+    rewritten = _rewritten_folder(repository.id, repository.commit)
+    if folder is None and _complete(rewritten):
+        return rewritten
+    found = _fetch(repository, store, progress)
+    if PICKLE in _weights(repository, store):
+        return _rewrite(found, folder or rewritten)
+    return found
+
+
+def _unwritable(folder: Path | None, error: OSError) -> GenolmError:
+    if is_disk_full(error):
+        return ResourceError(f"{folder or cache_folder()}: the disk is full; free space and try again")
+    told = f"{folder or cache_folder()}: cannot be written: {error.strerror or error}"
+    return RunError(told if folder else f"{told}; set GENOLM_CACHE to a folder that is writable")
+
+
+def look_up(repo_id: str, revision: str = "main") -> Repository:
+    """Commit and files of a repository, as the hub states them.
+
+    Raises:
+        NetworkError: no network, switched off by HF_HUB_OFFLINE, or a refusal.
+    """
+    if os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}:
+        told = f"{repo_id} is not in the cache and HF_HUB_OFFLINE forbids downloading it"
+        raise NetworkError(f"{told}; unset it, or give a folder that holds the model")
+    url = f"{endpoint()}/api/models/{repo_id}/revision/{quote(revision, safe='')}?blobs=true"
+    answer = fetch_json(url, token=_token())
+    try:
+        files = [_remote(item) for item in answer["siblings"]]
+        return Repository(repo_id, answer["sha"], {file.name: file for file in files})
+    except (KeyError, TypeError) as error:
+        raise NetworkError(f"{url}: the answer lacks {error}; is HF_ENDPOINT a Hugging Face hub?") from error
+
+
+def _remote(item: dict[str, object]) -> Remote:
+    large = item.get("lfs")
+    if isinstance(large, dict):
+        return Remote(str(item["rfilename"]), int(large["size"]), str(large["sha256"]))
+    return Remote(str(item["rfilename"]), int(str(item["size"])), str(item["blobId"]))
+
+
+def config_values(repo_id: str) -> dict[str, object]:
+    """``config.json`` of a repository, without anything else of it.
+
+    Raises:
+        ModelError: the repository has none.
+        NetworkError: as for :func:`download`.
+    """
+    cached = _cached(repo_id, "main")
+    if cached is not None:
+        return read_json(cached / CONFIG)
+    repository = look_up(repo_id)
+    _require(repository, CONFIG)
+    return read_json(_cache_store(repository, "main")(repository, CONFIG, None))
+
+
+Store = Callable[[Repository, str, Progress | None], Path]
+"""Puts one file of a repository where it belongs, unless it is there already, and returns its path."""
+
+
+def _fetch(repository: Repository, store: Store, progress: Progress | None) -> Path:
+    if ADAPTER in repository.files:
+        raise ModelError(f"{repository.id}: {ADAPTER_ADVICE}")
+    _require(repository, CONFIG)
+    weights = _weights(repository, store)
+    small = [name for name in _SMALL_FILES if name in repository.files]
+    paths = [store(repository, name, progress) for name in (*small, *weights)]
+    return paths[0].parent
+
+
+def _weights(repository: Repository, store: Store) -> list[str]:
+    if INDEX in repository.files:
+        places = read_json(store(repository, INDEX, None)).get("weight_map", {})
+        shards = sorted(set(places.values()))
+        for name in shards:
+            _require(repository, name)
+        return shards
+    if SINGLE in repository.files:
+        return [SINGLE]
+    if PICKLE in repository.files:
+        return [PICKLE]
+    raise ModelError(f"{repository.id}: has neither safetensors nor {PICKLE}")
+
+
+def _rewritten_folder(repo_id: str, commit: str) -> Path:
+    return _repository_folder(repo_id) / "genolm" / commit
+
+
+def _rewrite(found: Path, target: Path) -> Path:
+    """The model in ``found``, whose weights are a pickle, as safetensors in ``target``; returns that."""
+    from genolm.models.adapters.pickles import rewrite
+
+    made = partial_path(target)
+    try:
+        made.mkdir(parents=True)
+        rewrite(found / PICKLE, made)
+        if target == found:
+            (made / SINGLE).replace(target / SINGLE)
+            return target
+        for name in _SMALL_FILES:
+            if (found / name).is_file():
+                shutil.copyfile(found / name, made / name)
+        if not _complete(target):  # another process may have been quicker
+            made.replace(target)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+    return target
+
+
+def _require(repository: Repository, name: str) -> None:
+    if name not in repository.files or "/" in name:
+        raise ModelError(f"{repository.id}: has no {name} at commit {repository.commit[:12]}")
+
+
+def _plain_store(folder: Path) -> Store:
+    def store(repository: Repository, name: str, progress: Progress | None) -> Path:
+        target = folder / name
+        if not (target.is_file() and repository.files[name].verify(target)):
+            fetch_file(repository.source(name), target, progress)
+        return target
+
+    return store
+
+
+def _cache_store(repository: Repository, revision: str) -> Store:
+    root = _repository_folder(repository.id)
+    reference = root / "refs" / revision
+    reference.parent.mkdir(parents=True, exist_ok=True)
+    reference.write_text(repository.commit, encoding="utf-8")
+
+    def store(repository: Repository, name: str, progress: Progress | None) -> Path:
+        remote, pointer = repository.files[name], root / "snapshots" / repository.commit / name
+        if pointer.is_file() and pointer.stat().st_size == remote.size:
+            return pointer
+        blob = root / "blobs" / remote.digest
+        if not (blob.is_file() and blob.stat().st_size == remote.size):
+            fetch_file(repository.source(name), blob, _named(progress, name))
+        _point(pointer, blob)
+        return pointer
+
+    return store
+
+
+def _named(progress: Progress | None, name: str) -> Progress | None:
+    """Blobs are called by their digest; people want to read the file's name."""
+    return None if progress is None else lambda _, done, total: progress(name, done, total)
+
+
+def _point(pointer: Path, blob: Path) -> None:
+    pointer.parent.mkdir(parents=True, exist_ok=True)
+    pointer.unlink(missing_ok=True)
+    try:
+        pointer.symlink_to(os.path.relpath(blob, pointer.parent))
+    except OSError:  # a file system without symbolic links
+        blob.replace(pointer)
+
+
+def _repository_folder(repo_id: str) -> Path:
+    return cache_folder() / f"{CACHED}{repo_id.replace('/', '--')}"
+
+
+def _cached(repo_id: str, revision: str) -> Path | None:
+    """The cached snapshot of a revision, if all its weights are there."""
+    root = _repository_folder(repo_id)
+    reference = root / "refs" / revision
+    commit = reference.read_text(encoding="utf-8").strip() if reference.is_file() else revision
+    places = (root / "snapshots" / commit, _rewritten_folder(repo_id, commit))
+    return next((folder for folder in places if _complete(folder)), None)
+
+
+def _complete(folder: Path) -> bool:
+    if not (folder / CONFIG).is_file():
+        return False
+    return all((folder / name).is_file() for name in _expected(folder))
+
+
+def _expected(folder: Path) -> Iterable[str]:
+    if not (folder / INDEX).is_file():
+        return (SINGLE,)
+    values = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+    return set(values["weight_map"].values())
+
+
+def _token() -> str | None:
+    """The user's own token, from where huggingface_hub keeps it."""
+    from huggingface_hub import get_token
+
+    return get_token()

@@ -1,0 +1,243 @@
+"""Safetensors folders: tensors read one at a time, and written in shards of bounded size.
+
+A tensor is read straight into its own memory rather than mapped, so that a process holds the weights once and not a
+second time as pages of the file.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from genolm.errors import ModelError
+from genolm.files.pointers import LONGEST, REMEDY, is_pointer
+from genolm.models.card import is_present, read_json
+from genolm.models.checkpoints.weight_files import INDEX, SINGLE
+
+DTYPES: Mapping[str, torch.dtype] = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
+_HEADER_LIMIT = 100_000_000
+_NUMBERED = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One tensor in a file: its type, its shape and where its bytes stand."""
+
+    file: Path
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+    offset: int
+    size: int
+
+    def read(self) -> Tensor:
+        """A fresh tensor with the stored bytes."""
+        buffer = torch.empty(self.size, dtype=torch.uint8)
+        with self.file.open("rb") as stream:
+            stream.seek(self.offset)
+            if self.size and stream.readinto(buffer.numpy().data) != self.size:
+                raise ModelError(f"{self.file}: ends inside a tensor; it was cut or is being written")
+        return buffer.view(self.dtype).view(self.shape)
+
+
+def read_shards(folder: Path) -> dict[str, Stored]:
+    """Every tensor of the safetensors files in ``folder``: of ``model.safetensors``, or of the files its index names.
+
+    Numbered shards without an index are read too, when all are there.
+
+    Raises:
+        ModelError: no safetensors (pickles are refused), a missing or truncated shard, an index that disagrees with it,
+            weights in one file beside others in shards.
+    """
+    if is_present(folder / INDEX):
+        return _read_index(folder)
+    if is_present(folder / SINGLE):
+        return read_header(folder / SINGLE)
+    if numbered := _numbered(folder):
+        return _read_numbered(numbered)
+    raise ModelError(_absence(folder))
+
+
+def has_weights(folder: Path) -> bool:
+    """Return whether :func:`read_shards` has safetensors to read in a folder."""
+    return (folder / SINGLE).is_file() or (folder / INDEX).is_file() or bool(_numbered(folder))
+
+
+def _numbered(folder: Path) -> list[Path]:
+    """The files that are named like shards, in their order."""
+    return sorted(path for path in folder.glob("model-*-of-*.safetensors") if _NUMBERED.fullmatch(path.name))
+
+
+def _read_numbered(shards: list[Path]) -> dict[str, Stored]:
+    """Return the tensors of numbered shards that have no index."""
+    counts = {path.name.split("-of-")[1] for path in shards}
+    if len(counts) > 1:
+        raise ModelError(f"{shards[0].parent}: has no {INDEX}, and shards of {len(counts)} sets of weights; keep one")
+    total = int(counts.pop().removesuffix(".safetensors"))
+    present = {int(path.name.split("-")[1]) for path in shards}
+    if missing := sorted(set(range(1, total + 1)) - present):
+        name = f"model-{missing[0]:05d}-of-{total:05d}.safetensors"
+        raise ModelError(f"{shards[0].parent}: lacks {name}, one of {total} shards; copy or download it again")
+    held: dict[str, Stored] = {}
+    for path in shards:
+        for name, stored in read_header(path).items():
+            if name in held:
+                raise ModelError(f"{path}: holds {name}, and so does {held[name].file.name}; keep one set of weights")
+            held[name] = stored
+    return held
+
+
+def _absence(folder: Path) -> str:
+    pickles = sorted(path.name for path in folder.iterdir() if path.suffix in {".bin", ".pt", ".pth", ".ckpt", ".pkl"})
+    if pickles:
+        return (
+            f"{folder}: holds its weights as a pickle only ({pickles[0]}). A pickle can carry code, so genolm computes"
+            f" with safetensors only; genolm convert {folder} OUT reads it once, as plain data, and writes them"
+        )
+    return f"{folder}: neither {SINGLE} nor {INDEX} is there"
+
+
+def _read_index(folder: Path) -> dict[str, Stored]:
+    path = folder / INDEX
+    places = read_json(path).get("weight_map")
+    if not isinstance(places, dict) or not all(isinstance(file, str) for file in places.values()):
+        raise ModelError(f"{path}: has no weight_map from tensor names to files")
+    if SINGLE not in places.values() and (folder / SINGLE).is_file():
+        raise ModelError(f"{folder}: holds two sets of weights, {SINGLE} and the shards of {INDEX}; remove one of them")
+    headers = {file: read_header(_shard(folder, file)) for file in sorted(set(places.values()))}
+    for name, file in places.items():
+        if name not in headers[file]:
+            raise ModelError(f"{path}: says that {name} is in {file}, which does not hold it")
+    stray = next(((name, file) for file, held in headers.items() for name in held if places.get(name) != file), None)
+    if stray:
+        raise ModelError(f"{folder / stray[1]}: holds {stray[0]}, which {INDEX} does not place there")
+    return {name: headers[file][name] for name, file in places.items()}
+
+
+def _shard(folder: Path, file: str) -> Path:
+    if Path(file).name != file:
+        raise ModelError(f"{folder / INDEX}: names {file!r}, which is outside the folder")
+    if not (folder / file).is_file():
+        raise ModelError(f"{folder / INDEX}: names {file}, which is missing; copy or download it again")
+    return folder / file
+
+
+def stored(folder: Path) -> tuple[int, int]:
+    """How many tensors the safetensors files of a folder hold, and how many bytes the files have."""
+    paths = sorted(folder.glob("*.safetensors"))
+    return sum(len(read_header(path)) for path in paths), sum(path.stat().st_size for path in paths)
+
+
+def read_header(path: Path) -> dict[str, Stored]:
+    """What the safetensors file ``path`` holds, by name.
+
+    Raises:
+        ModelError: not a safetensors file, truncated, or with a type that no model has.
+    """
+    total = path.stat().st_size
+    with path.open("rb") as stream:
+        start = stream.read(LONGEST)
+        if is_pointer(start):
+            raise ModelError(f"{path}: {REMEDY}")
+        stream.seek(8)
+        length = int.from_bytes(start[:8], "little")
+        if total < 8 or length > min(total - 8, _HEADER_LIMIT):
+            raise ModelError(f"{path}: not a safetensors file, or truncated within its header ({total} bytes)")
+        entries = _entries(path, stream.read(length))
+    held = {name: _stored(path, name, entry, 8 + length) for name, entry in entries.items() if name != "__metadata__"}
+    _check_disjoint(path, held, 8 + length)
+    expected = 8 + length + sum(item.size for item in held.values())
+    if total != expected:
+        raise ModelError(f"{path}: {total} bytes where its header asks for {expected}; truncated or damaged")
+    return held
+
+
+def _check_disjoint(path: Path, held: Mapping[str, Stored], start: int) -> None:
+    """Raise an error where two tensors share bytes. A file that is too short is found by its length instead."""
+    for name, stored in sorted(held.items(), key=lambda item: (item[1].offset, item[1].size)):
+        if stored.offset != start:
+            raise ModelError(f"{path}: {name} does not begin where the tensor before it ends; the header is damaged")
+        start += stored.size
+
+
+def _entries(path: Path, header: bytes) -> dict[str, Any]:
+    try:
+        entries = json.loads(header)
+    except ValueError as error:
+        raise ModelError(f"{path}: not a safetensors file: {error}") from error
+    if not isinstance(entries, dict):
+        raise ModelError(f"{path}: not a safetensors file: its header is no JSON object")
+    return entries
+
+
+def _stored(path: Path, name: str, entry: Any, start: int) -> Stored:
+    try:
+        dtype, shape, (first, last) = DTYPES[entry["dtype"]], tuple(map(int, entry["shape"])), entry["data_offsets"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{path}: {name} has a type or shape that is not known: {entry}") from error
+    if min(shape, default=0) < 0 or first < 0 or last - first != math.prod(shape) * dtype.itemsize:
+        raise ModelError(f"{path}: {name} has {last - first} bytes, which is not {dtype} x {list(shape)}")
+    return Stored(path, dtype, shape, start + first, last - first)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A tensor to be written: its name, its size in bytes, and how to make it when its shard's turn comes."""
+
+    name: str
+    size: int
+    make: Callable[[], Tensor]
+
+
+def write_shards(folder: Path, tensors: Iterable[Pending], max_shard_bytes: int) -> None:
+    """Write ``tensors`` into ``folder`` as ``model.safetensors``, or as numbered shards with an index.
+
+    Holds one shard in memory at a time. A tensor larger than ``max_shard_bytes`` gets a shard of its own.
+    """
+    shards = _split(tensors, max_shard_bytes)
+    if len(shards) == 1:
+        _write(folder / SINGLE, shards[0])
+        return
+    names = [f"model-{number:05d}-of-{len(shards):05d}.safetensors" for number in range(1, len(shards) + 1)]
+    for name, shard in zip(names, shards, strict=True):
+        _write(folder / name, shard)
+    places = {item.name: name for name, shard in zip(names, shards, strict=True) for item in shard}
+    total = sum(item.size for shard in shards for item in shard)
+    index = {"metadata": {"total_size": total}, "weight_map": places}
+    (folder / INDEX).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+
+
+def _split(tensors: Iterable[Pending], limit: int) -> list[list[Pending]]:
+    shards: list[list[Pending]] = [[]]
+    filled = 0
+    for item in tensors:
+        if shards[-1] and filled + item.size > limit:
+            shards.append([])
+            filled = 0
+        shards[-1].append(item)
+        filled += item.size
+    return shards
+
+
+def _write(path: Path, shard: list[Pending]) -> None:
+    path.touch()
+    mode = path.stat().st_mode  # what the user's umask asks for; safetensors makes files that nobody else may read
+    save_file({item.name: item.make().contiguous() for item in shard}, path, metadata={"format": "pt"})
+    path.chmod(mode)

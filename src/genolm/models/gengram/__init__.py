@@ -1,0 +1,1 @@
+"""Gengram, the k-mer memory inside Genos."""

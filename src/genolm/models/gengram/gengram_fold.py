@@ -1,0 +1,136 @@
+"""Gengram's tables with its projections multiplied in: the same keys and values out of a few additions.
+
+The average over a window is linear, so each order's table can carry its projection: ``T_n = E_n W_n^T``. Of a window
+of W bases that are all A, C, G or T, the last ``W - N + 1`` endings of every order are suffixes of the N-mers (N the
+longest) that end there; the older endings lie inside the (N-1)-mer before them. So one table of N-mers, summed over the
+recent endings, plus one row of a table of (N-1)-mers gives what the whole average gives.
+
+Shapes: B batch, S positions with those looked back at, L new ones, D residual width.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from genolm.models.gengram.gengram_config import GengramConfig
+from genolm.models.gengram.kmer_stream import KmerStream
+from genolm.models.gengram.window_sum import shifted, window_sum
+
+if TYPE_CHECKING:
+    from genolm.models.gengram.gengram import Gengram
+
+
+def worth_folding(config: GengramConfig, tokens: int) -> bool:
+    """Whether projecting all tables is cheaper than projecting each token: 910 tokens for orders 1 to 6."""
+    return sum(4**order for order in config.orders) < len(config.orders) * tokens
+
+
+class FoldedTables:
+    """The folded tables of one memory, kept until its weights change.
+
+    While gradients are recorded they are made anew in every pass, so that gradients flow into tables and projections.
+    """
+
+    def __init__(self) -> None:
+        self._kept: tuple[tuple[object, ...], Tensor, Tensor | None] | None = None
+
+    def __deepcopy__(self, memo: dict[int, object]) -> FoldedTables:
+        """Empty: a copied memory has weights of its own."""
+        return FoldedTables()
+
+    def __getstate__(self) -> dict[str, object]:
+        """Empty: they can be made again."""
+        return {"_kept": None}
+
+    def ready(self, memory: Gengram) -> bool:
+        """Whether tables of the memory's present weights are at hand."""
+        return self._kept is not None and self._kept[0] == _state(memory)
+
+    def read(self, memory: Gengram, stream: KmerStream, dtype: torch.dtype) -> Tensor:
+        """Key and value side by side, (B, L, 2 D), right where the whole window is A, C, G and T of one document.
+
+        Args:
+            memory: the module with the weights.
+            stream: the k-mers.
+            dtype: of tables that are kept; sums are taken in fp32 or better.
+        """
+        main, tail = self._tables(memory, dtype)
+        config = memory.config
+        recent = max(1, config.window - config.longest + 1)
+        rows = _wide(F.embedding(stream.code(config.longest, 4), main))
+        both = window_sum(rows, recent)[:, stream.skip :]
+        if tail is None:
+            return both
+        before = shifted(stream.code(config.longest - 1, 4), recent)[:, stream.skip :]
+        return both + F.embedding(before, tail)
+
+    def _tables(self, memory: Gengram, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:
+        if torch.is_grad_enabled():
+            return fold(memory)
+        if self._kept is None or not self.ready(memory):
+            main, tail = fold(memory)
+            self._kept = _state(memory), main.to(dtype), None if tail is None else tail.to(dtype)
+        return self._kept[1:]
+
+
+def _state(memory: Gengram) -> tuple[object, ...]:
+    """What changes when a weight does: where it is kept and how often it was written."""
+    weights = [memory.key.weight, memory.value.weight, *(memory.table(i) for i in range(len(memory.tables)))]
+    return tuple((w.data_ptr(), 0 if w.is_inference() else w._version, w.dtype, w.device) for w in weights)
+
+
+def fold(memory: Gengram) -> tuple[Tensor, Tensor | None]:
+    """The table of N-mers, (4^N, 2 D), and that of (N-1)-mers, (4^(N-1), 2 D), None where nothing is older.
+
+    Rows are k-mers as base-4 numbers in ACGT order, newest base lowest.
+    """
+    config = memory.config
+    longest, main, tail = config.longest, None, None
+    projection = _exact(torch.cat((memory.key.weight, memory.value.weight)))
+    for index, (order, endings) in enumerate(zip(config.orders, config.endings, strict=True)):
+        columns = slice(index * config.dim, (index + 1) * config.dim)
+        pure = _exact(memory.table(index)[torch.from_numpy(pure_rows(order)).to(projection.device)])
+        table = _wide(F.linear(pure, projection[:, columns])) / endings
+        here = table.repeat(4 ** (longest - order), 1)
+        main = here if main is None else main + here
+        if config.window > 1 and order < longest:
+            older = _older(table, order, longest)
+            tail = older if tail is None else tail + older
+    assert main is not None
+    return main, tail
+
+
+def _older(table: Tensor, order: int, longest: int) -> Tensor:
+    """For every (N-1)-mer, the sum of the rows of all ``order``-mers inside it."""
+    total: Tensor | None = None
+    for later in range(longest - order):
+        before = longest - 1 - order - later
+        here = table[None, :, None].expand(4**before, 4**order, 4**later, table.shape[-1]).reshape(-1, table.shape[-1])
+        total = here if total is None else total + here
+    assert total is not None
+    return total
+
+
+@lru_cache(maxsize=16)
+def pure_rows(order: int) -> NDArray[np.int64]:
+    """For every k-mer of A, C, G and T as a base-4 number, its row in a table that is indexed in base 5."""
+    code, row = np.arange(4**order), np.zeros(4**order, np.int64)
+    for place in range(order):
+        row += code // 4**place % 4 * 5**place
+    return row
+
+
+def _wide(values: Tensor) -> Tensor:
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
+def _exact(weight: Tensor) -> Tensor:
+    """In training the products take the precision of the step; tables that are kept are multiplied in fp32."""
+    return weight if torch.is_grad_enabled() else _wide(weight)

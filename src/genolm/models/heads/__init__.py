@@ -1,0 +1,1 @@
+"""Losses of fine-tuned heads."""

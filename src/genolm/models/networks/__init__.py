@@ -1,0 +1,1 @@
+"""Networks in plain PyTorch: one decoder, one encoder, and recurrent memory around the encoder."""

@@ -1,0 +1,91 @@
+"""Context parallelism: one long sequence cut into equal pieces, one for each process, computed as if it were whole.
+
+Every process holds the tokens of its piece, and knows the ids of all. What lies before its piece is a cache whose
+content stands on other processes: keys and values are gathered layer by layer, the few gated values that a Gengram
+convolution looks back at as well. Gradients flow back to where the values came from.
+
+Shapes: B batch, L tokens of a piece, S tokens up to and with it, W processes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from genolm.errors import ModelError
+from genolm.models.networks.cache import KVCache
+
+
+class _Gathered(torch.autograd.Function):
+    """The tensors of all processes, stacked: (W, ...); gradients are summed where each came from."""
+
+    @staticmethod
+    def forward(ctx: Any, own: Tensor, group: dist.ProcessGroup) -> Tensor:
+        ctx.group = group
+        pieces = [torch.empty_like(own) for _ in range(group.size())]
+        dist.all_gather(pieces, own.contiguous(), group=group)
+        return torch.stack(pieces)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        total = gradients[0].contiguous().clone()
+        dist.all_reduce(total, group=ctx.group)
+        return total[ctx.group.rank()], None
+
+
+def gathered(own: Tensor, group: dist.ProcessGroup) -> Tensor:
+    """Equally shaped tensors of all processes of a group, (W, ...), in the order of their ranks; differentiable."""
+    whole: Tensor = _Gathered.apply(own, group)  # type: ignore[no-untyped-call]
+    return whole
+
+
+class RemotePast(KVCache):
+    """What precedes one process's piece of a sequence; passed to the decoder as its cache, for one pass.
+
+    Args:
+        num_layers: of the decoder.
+        ids_BT: ids of the whole sequence, the same on every process; T is a multiple of W.
+        documents_BT: document of every token; None for one document a row.
+        group: the processes, in the order of their pieces.
+
+    Raises:
+        ModelError: the sequence cannot be cut evenly.
+    """
+
+    def __init__(self, num_layers: int, ids_BT: Tensor, documents_BT: Tensor | None, group: dist.ProcessGroup) -> None:
+        super().__init__(num_layers)
+        if ids_BT.shape[1] % group.size():
+            raise ModelError(f"{ids_BT.shape[1]} tokens cannot be cut into {group.size()} equal pieces")
+        self._group = group
+        before = ids_BT.shape[1] // group.size() * group.rank()
+        self.ids_BS = ids_BT[:, :before]
+        self.documents_BS = None if documents_BT is None else documents_BT[:, :before]
+
+    def append(self, layer: int, k_BKLD: Tensor, v_BKLD: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values of all pieces up to this one, (B, K, S, D) each; every process of the group must call."""
+        return self._up_to_here(k_BKLD), self._up_to_here(v_BKLD)
+
+    def written_before_piece(self, values_BLD: Tensor, reach: int) -> Tensor:
+        """The last ``reach`` gated values of the piece before, (B, reach, D); zeros for the first piece.
+
+        Raises:
+            ModelError: the pieces are shorter than what the convolution looks back at.
+        """
+        if values_BLD.shape[1] < reach:
+            raise ModelError(f"a piece of {values_BLD.shape[1]} tokens is shorter than the convolution's {reach}")
+        ends = gathered(values_BLD[:, -reach:], self._group)
+        rank = self._group.rank()
+        # Zeros that depend on the others: each process must take part in the backward pass as well.
+        return ends[rank - 1] if rank else ends[0] * 0.0
+
+    def _up_to_here(self, own_BKLD: Tensor) -> Tensor:
+        pieces = gathered(own_BKLD, self._group)[: self._group.rank() + 1]
+        return torch.cat(list(pieces), 2)
+
+
+def piece(values_BT: Tensor, group: dist.ProcessGroup) -> Tensor:
+    """This process's piece of a tensor of the whole sequence, (B, L)."""
+    return values_BT.chunk(group.size(), 1)[group.rank()]

@@ -1,0 +1,292 @@
+"""Recurrent memory around an encoder: sequences of any length, a segment at a time, in constant memory per segment.
+
+A pass reads ``[CLS] memory [SEP] content [SEP]``. The memory's vectors stand in for the token vectors of its places
+(before types, positions and norm); the last hidden state at the same places is the memory of the next segment. It
+begins as learned vectors, which are the last rows of the encoder's embedding. Shorter sequences of a batch start later,
+so that all end together.
+
+Shapes: B rows of a batch, L tokens of the longest, R rows that have a segment in a step, S tokens of a pass, M vectors
+of the memory, D residual width, N content tokens of all rows of a step, C labels, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from genolm.errors import InputError, ModelError
+from genolm.models.networks.encoder import Encoder, EncoderOutput
+from genolm.models.networks.recurrent_memory_config import MemoryConfig
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MemoryStep:
+    """One segment of every row that has one.
+
+    Attributes:
+        index: number of the step; the last step has a segment of every row.
+        row_R: the rows.
+        spans: content of each: 0-based half-open (start, stop) among the real tokens of its row.
+        ids_RS: the passes: special tokens, memory, content, padding.
+        mask_RS: True where tokens are attended to.
+        content_RS: True where they are content.
+        read_RMD: the memory before the segment.
+        written_RMD: the memory after it.
+        output: what the encoder gives for the passes; ``logits`` are of the content alone, (N, V).
+    """
+
+    index: int
+    row_R: Tensor
+    spans: tuple[tuple[int, int], ...]
+    ids_RS: Tensor
+    mask_RS: Tensor
+    content_RS: Tensor
+    read_RMD: Tensor
+    written_RMD: Tensor
+    output: EncoderOutput
+
+    def content(self, values_RS: Tensor) -> Tensor:
+        """Values of the content alone, (N, …) row after row, of those of whole passes, (R, S, …)."""
+        return values_RS[self.content_RS]
+
+
+class SegmentLabels(NamedTuple):
+    """Outputs of the sequence head after one segment: the rows, and (R, C)."""
+
+    row_R: Tensor
+    labels_RC: Tensor
+
+
+class MemoryOutput(NamedTuple):
+    """What a batch gives; everything about tokens stands where the token stood, with zeros at padding.
+
+    Attributes:
+        labels: of sequences (B, C), after the last segment; of tokens (B, L, C); None without a head.
+        segments: outputs of the sequence head after every segment, in order; empty for other models.
+        logits_BLV: of the masked-language head, where asked for.
+        hidden: (B, L, D) of the layers asked for.
+        pooled_BD: the pooler's vector after the last segment; None without a pooler.
+        memory_BMD: the memory at the end.
+        step_BL: number of the step in which each token was read; -1 at padding.
+    """
+
+    labels: Tensor | None
+    segments: tuple[SegmentLabels, ...]
+    logits_BLV: Tensor | None
+    hidden: dict[int, Tensor]
+    pooled_BD: Tensor | None
+    memory_BMD: Tensor
+    step_BL: Tensor
+
+
+class RecurrentMemory(nn.Module):
+    """An encoder that remembers earlier segments of a sequence (RMT, Bulatov et al. 2022).
+
+    Args:
+        encoder: the network, whose config says how the memory is used; the last rows of its embedding are the memory's
+            start. :meth:`around` makes such an encoder of one without.
+        memory: another use of it, which the encoder's config then says.
+
+    Raises:
+        ModelError: the config says nothing of a memory, or what cannot be.
+    """
+
+    def __init__(self, encoder: Encoder, memory: MemoryConfig | None = None) -> None:
+        super().__init__()
+        if memory is not None:
+            encoder.config = replace(encoder.config, memory=memory)
+        if encoder.config.memory is None:
+            raise ModelError("this encoder has no recurrent memory; RecurrentMemory.around gives one to a copy of it")
+        self.encoder, self.memory = encoder, encoder.config.memory
+
+    @classmethod
+    def around(cls, encoder: Encoder, memory: MemoryConfig, seed: int) -> RecurrentMemory:
+        """A new memory around a copy of a trained encoder, whose embedding gets the rows for it.
+
+        Args:
+            encoder: as it was trained; it is not changed.
+            memory: how it is used.
+            seed: of the new rows, normal with the encoder's ``initial_std``.
+        """
+        config = encoder.config
+        rows = config.vocab_size + memory.tokens
+        grown = Encoder(replace(config, vocab_size=rows, token_rows=config.tokens, memory=memory))
+        generator = torch.Generator().manual_seed(seed)
+        new = torch.empty(memory.tokens, config.hidden_size).normal_(0.0, config.initial_std, generator=generator)
+        tensors = encoder.state_dict()
+        table = tensors["embedding.tokens.weight"]
+        tensors["embedding.tokens.weight"] = torch.cat((table, new.to(table)))
+        if encoder.head is not None:
+            bias = tensors["head.bias"]
+            tensors["head.bias"] = torch.cat((bias, bias.new_zeros(memory.tokens)))
+        grown.load_state_dict(tensors)
+        return cls(grown.to(table))
+
+    @property
+    def start(self) -> Tensor:
+        """The memory before the first segment, (M, D)."""
+        table_VD = self.encoder.embedding.tokens.weight
+        return table_VD[len(table_VD) - self.memory.tokens :]
+
+    def forward(
+        self,
+        ids_BL: Tensor,
+        mask_BL: Tensor | None = None,
+        *,
+        layers: Collection[int] = (),
+        logits: bool = False,
+    ) -> MemoryOutput:
+        """Whole sequences; memory for what is returned grows with their length, so :meth:`steps` streams.
+
+        Arguments and errors are those of :meth:`steps`.
+        """
+        mask_BL = torch.ones_like(ids_BL, dtype=torch.bool) if mask_BL is None else mask_BL.bool()
+        found: dict[str | int, list[Tensor]] = {}
+        places, segments = [], []
+        step_BL = ids_BL.new_full(ids_BL.shape, -1)
+        token_labels = self.encoder.config.labels and self.encoder.config.labels_of == "token"
+        for step in self.steps(ids_BL, mask_BL, layers=layers, logits=logits):
+            place_N = _places(mask_BL, step)
+            places.append(place_N)
+            step_BL.view(-1)[place_N] = step.index
+            for layer in layers:
+                found.setdefault(layer, []).append(step.content(step.output.hidden[layer]))
+            if step.output.logits is not None:
+                found.setdefault("logits", []).append(step.output.logits)
+            if token_labels and step.output.labels is not None:
+                found.setdefault("labels", []).append(step.content(step.output.labels))
+            elif step.output.labels is not None:
+                segments.append(SegmentLabels(step.row_R, step.output.labels))
+        whole = {name: _scattered(values, places, mask_BL) for name, values in found.items()}
+        return MemoryOutput(
+            labels=whole.pop("labels") if token_labels else step.output.labels,
+            segments=tuple(segments),
+            logits_BLV=whole.pop("logits", None),
+            hidden={layer: whole[layer] for layer in layers},
+            pooled_BD=step.output.pooled_BD,
+            memory_BMD=step.written_RMD,
+            step_BL=step_BL,
+        )
+
+    def steps(
+        self,
+        ids_BL: Tensor,
+        mask_BL: Tensor | None = None,
+        *,
+        layers: Collection[int] = (),
+        logits: bool = False,
+    ) -> Iterator[MemoryStep]:
+        """Segment after segment; what the network needs beside its weights is the same for every number of segments.
+
+        Args:
+            ids_BL: tokens of the sequences alone: special tokens are put around each segment here.
+            mask_BL: True for real tokens; None when all are.
+            layers: hidden states to return.
+            logits: whether to compute the masked-language head.
+
+        Yields:
+            Steps in order; the last has every row, in the order of the batch.
+
+        Raises:
+            InputError: a sequence longer than ``max_segments``, one that is framed in ``[CLS]`` and ``[SEP]`` already,
+                or an id that is no token.
+        """
+        bodies = self._bodies(ids_BL, mask_BL)
+        cuts = [self.memory.cuts(len(body)) for body in bodies]
+        total = max(map(len, cuts))
+        memory_BMD = self._start(len(bodies))
+        for index in range(total):
+            rows = [row for row, found in enumerate(cuts) if index >= total - len(found)]
+            spans = tuple(cuts[row][index - total + len(cuts[row])] for row in rows)
+            row_R = torch.tensor(rows, device=ids_BL.device)
+            read_RMD = memory_BMD[row_R]
+            if 0 <= self.memory.depth < total - index:
+                read_RMD = read_RMD.detach()
+            pieces = [bodies[row][start:stop] for row, (start, stop) in zip(rows, spans, strict=True)]
+            step = self._step(index, row_R, spans, pieces, read_RMD, layers, logits)
+            memory_BMD = memory_BMD.index_copy(0, row_R, step.written_RMD)
+            yield step
+
+    def _start(self, rows: int) -> Tensor:
+        start_MD, depth, most = self.start, self.memory.depth, self.memory.max_segments
+        if most is not None and 0 <= depth < most:  # the published count includes the steps a short sequence skips
+            start_MD = start_MD.detach()
+        return start_MD.expand(rows, -1, -1)
+
+    def _step(
+        self,
+        index: int,
+        row_R: Tensor,
+        spans: tuple[tuple[int, int], ...],
+        pieces: list[Tensor],
+        read_RMD: Tensor,
+        layers: Collection[int],
+        logits: bool,
+    ) -> MemoryStep:
+        ids_RS, mask_RS, content_RS = self._passes(pieces)
+        last, before = self.encoder.config.num_layers, self.memory.before
+        vectors_RSD = self.encoder.embedding.tokens(ids_RS)
+        vectors_RSD = torch.cat((vectors_RSD[:, :1], read_RMD, vectors_RSD[:, before - 1 :]), 1)
+        output = self.encoder(
+            ids_RS,
+            mask_BL=mask_RS,
+            vectors_BLD=vectors_RSD,
+            layers={*layers, last},
+            logits=content_RS if logits else False,
+        )
+        written_RMD = output.hidden[last][:, 1 : before - 1]
+        return MemoryStep(index, row_R, spans, ids_RS, mask_RS, content_RS, read_RMD, written_RMD, output)
+
+    def _passes(self, pieces: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Ids of the passes, which of them are attended to, and which are content; (R, S) each."""
+        memory, config, device = self.memory, self.encoder.config, pieces[0].device
+        lengths_R = torch.tensor([len(piece) for piece in pieces], device=device)
+        padding = config.pad_id if memory.attended_padding is None else memory.attended_padding
+        width = int(lengths_R.max()) + memory.before + 1 if memory.attended_padding is None else memory.segment
+        ids_RS = torch.full((len(pieces), width), padding, dtype=pieces[0].dtype, device=device)
+        ids_RS[:, 0] = memory.cls_id
+        first = config.vocab_size - memory.tokens
+        ids_RS[:, 1 : memory.before - 1] = torch.arange(first, config.vocab_size, device=device)
+        ids_RS[:, memory.before - 1] = memory.sep_id
+        for row, piece in enumerate(pieces):
+            ids_RS[row, memory.before : memory.before + len(piece)] = piece
+            ids_RS[row, memory.before + len(piece)] = memory.sep_id
+        place_S = torch.arange(width, device=device)
+        ends_R1 = (memory.before + lengths_R)[:, None]
+        mask_RS = place_S <= ends_R1 if memory.attended_padding is None else torch.ones_like(ids_RS, dtype=torch.bool)
+        return ids_RS, mask_RS, (place_S >= memory.before) & (place_S < ends_R1)
+
+    def _bodies(self, ids_BL: Tensor, mask_BL: Tensor | None) -> list[Tensor]:
+        bodies = list(ids_BL)
+        if mask_BL is not None:
+            bodies = [row[real.bool()] for row, real in zip(ids_BL, mask_BL, strict=True)]
+        if not bodies:
+            raise InputError("a batch needs at least one sequence")
+        tokens = self.encoder.config.tokens
+        for number, body in enumerate(bodies):
+            if not len(body):
+                continue
+            if int(body.max()) >= tokens or int(body.min()) < 0:
+                raise InputError(f"sequence {number} has an id that is none of the {tokens} tokens of the vocabulary")
+            if int(body[0]) == self.memory.cls_id and int(body[-1]) == self.memory.sep_id:
+                raise InputError(f"sequence {number} stands between [CLS] and [SEP] already; give the tokens alone")
+        return bodies
+
+
+def _places(mask_BL: Tensor, step: MemoryStep) -> Tensor:
+    """Where the content of a step stands in the flattened batch, (N,)."""
+    found = []
+    for row, (start, stop) in zip(step.row_R.tolist(), step.spans, strict=True):
+        found.append(row * mask_BL.shape[1] + mask_BL[row].nonzero()[start:stop, 0])
+    return torch.cat(found)
+
+
+def _scattered(values: list[Tensor], places: list[Tensor], mask_BL: Tensor) -> Tensor:
+    """Content of all steps at the places of its tokens, (B, L, …)."""
+    joined = torch.cat(values)
+    whole = joined.new_zeros(mask_BL.numel(), *joined.shape[1:])
+    return whole.index_copy(0, torch.cat(places), joined).unflatten(0, tuple(mask_BL.shape))

@@ -1,0 +1,1 @@
+"""The models that genolm knows by name."""

@@ -1,0 +1,1 @@
+"""Statistics that need numpy alone: intervals, AUROC, Markov models, agreement and separation."""

@@ -1,0 +1,138 @@
+"""Clustering as the engine runs it: fragments become vectors of each model, vectors become clusters and a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+
+from genolm.engine.summary import Summary
+from genolm.engine.windows import Window
+from genolm.genome.labelled.fragments import named_files
+from genolm.genome.sequences import SequenceRecord
+from genolm.tasks.clustering.cluster_results import Drawn, Found, fragments_table, summarised, write_folder
+from genolm.tasks.clustering.clustered_fragments import Floats, Fragments, clustered, tetranucleotides
+from genolm.tasks.clustering.reduction import DIMENSIONS, EPSILON, MIN_CLUSTER, MIN_DIST, MIN_SAMPLES, NEIGHBOURS
+from genolm.tasks.embed import Pooled
+from genolm.tasks.reading.vector_readers import VectorReaders, VectorTask
+from genolm.tasks.writing.output_folders import Form
+
+MODEL, TETRA, TWIN = "model", "tetranucleotides", "random weights"
+"""Names of the features in tables."""
+
+
+@dataclass(frozen=True)
+class ClusterTask(VectorTask):
+    """Clustering as the engine runs it; :func:`genolm.cluster` makes one.
+
+    Attributes:
+        fragments: what is drawn from which genomes.
+        readers: how the model, and random weights, read.
+        tables: what tables are written as.
+    """
+
+    fragments: Fragments
+    readers: VectorReaders
+    tables: Form
+    name: ClassVar[str] = "cluster"
+    unit: ClassVar[str] = "fragments"
+
+    def items(self) -> Iterator[SequenceRecord]:
+        """The fragments of one length, then those of the next."""
+        for one in self.fragments.drawn:
+            for piece in one.fragments:
+                yield SequenceRecord(piece.id, piece.sequence)
+
+    def inputs(self) -> tuple[Path, ...]:
+        """The files that are read."""
+        return self.fragments.inputs()
+
+    def rows(
+        self, items: Sequence[SequenceRecord], windows: Sequence[Window], outputs: Sequence[Pooled]
+    ) -> pl.DataFrame:
+        """A row for each fragment: its name, its bases and the vector of each model."""
+        about = pl.DataFrame(
+            {"id": [item.id for item in items], "length": [len(item.sequence) for item in items]},
+            schema={"id": pl.String, "length": pl.Int64},
+        )
+        return about.with_columns(**self.readers.columns(items, windows, outputs))
+
+    def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
+        """Clusters, and writes the folder."""
+        found = self._found(frames)
+        report, listed = self._report(found), self._tables(found)
+        provenance = self.readers.readers[0].embedding.provenance
+        write_folder(out, provenance, report, listed, found, self.tables)
+
+    def count(self, rows: pl.DataFrame) -> Summary:
+        """Fragments and their bases."""
+        return Summary({"fragments": rows.height, "bases": int(rows["length"].sum())})
+
+    def conclude(self, counted: Summary, made: Any) -> Summary:
+        """The same, with the genomes and the fragments that were left out."""
+        left_out = sum(genome["too_many_n"] for one in self.fragments.drawn for genome in one.genomes.values())
+        results = {"genomes": len(self.fragments.files), "fragments left out (too many N)": left_out}
+        return counted + Summary({}, results=results)
+
+    def collect(self, frames: Iterator[pl.DataFrame]) -> dict[str, Any]:
+        """Report and tables."""
+        found = self._found(frames)
+        return {**self._report(found), **self._tables(found)}
+
+    def _found(self, frames: Iterator[pl.DataFrame]) -> dict[int, Found]:
+        vectors = pl.concat(list(frames))
+        starts = np.cumsum([0, *(len(one.fragments) for one in self.fragments.drawn)]).tolist()
+        return {
+            one.length: clustered(
+                one, self._features(one, vectors[start : start + len(one.fragments)]), self.fragments.settings
+            )
+            for one, start in zip(self.fragments.drawn, starts)
+        }
+
+    def _features(self, drawn: Drawn, vectors: pl.DataFrame) -> dict[str, Floats]:
+        """Features by name: the model's, then the baselines'."""
+        roles = [reader.role for reader in self.readers.readers]
+        found = {role: vectors[role].to_numpy().astype(np.float64) for role in roles}
+        found[TETRA] = tetranucleotides([one.sequence for one in drawn.fragments])
+        return {name: found[name] for name in (MODEL, TETRA, TWIN) if name in found}
+
+    def _report(self, found: dict[int, Found]) -> dict[str, Any]:
+        return {
+            "settings": self._described(),
+            "drawn": {str(one.length): one.genomes for one in self.fragments.drawn},
+            "summary": summarised([row for one in found.values() for row in one.rows]),
+        }
+
+    def _tables(self, found: dict[int, Found]) -> dict[str, pl.DataFrame]:
+        rows = [row for one in found.values() for row in one.rows]
+        return {
+            "agreement": pl.DataFrame(rows, infer_schema_length=None),
+            "fragments": fragments_table(self.fragments.drawn, found),
+        }
+
+    def _described(self) -> dict[str, Any]:
+        reader, settings = self.readers.readers[0], self.fragments.settings
+        how = reader.embedding
+        return {
+            **how.provenance.to_dict(),
+            "layer": how.layers[0],
+            "pooling": how.pooling.name,
+            "rc": how.rc,
+            "context": how.context,
+            "genomes": {name: path.name for name, path in named_files(self.fragments.files).items()},
+            "per_genome": settings.per_genome,
+            "max_n": settings.max_n,
+            "labels": str(settings.labels),
+            "reduce": settings.reduction,
+            "umap": {"dimensions": DIMENSIONS, "neighbours": NEIGHBOURS, "min_dist": MIN_DIST},
+            "dbscan": {"epsilon": EPSILON, "min_samples": MIN_SAMPLES},
+            "hdbscan": {"min_cluster_size": MIN_CLUSTER, "min_samples": MIN_SAMPLES},
+            "kmeans": {"k": settings.k or "number of labels"},
+            "seeds": list(settings.seeds),
+            "twin": len(self.readers.readers) > 1,
+            "interval": f"of ari, 95 %, from resampled {settings.resample}",
+        }

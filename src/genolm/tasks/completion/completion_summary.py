@@ -1,0 +1,78 @@
+"""What a run of completions says: means over genes with intervals, and the model beside each baseline."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from genolm.tasks.completion.completion_baselines import BASELINES
+from genolm.tasks.completion.completion_measures import MEASURES
+
+MODEL = "model"
+_LEVEL = 0.95
+SCHEMA = {
+    "measure": pl.String,
+    "of_samples": pl.String,
+    "source": pl.String,
+    "genes": pl.Int64,
+    "value": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+    "model_minus": pl.Float64,
+    "model_minus_low": pl.Float64,
+    "model_minus_high": pl.Float64,
+}
+
+
+def summarise(table: pl.DataFrame, *, seed: int = 0, repeats: int = 2_000) -> pl.DataFrame:
+    """One row for each measure, for the mean and the best of a gene's samples, and for model and baselines.
+
+    Args:
+        table: rows of :func:`genolm.complete`.
+        seed: of the bootstrap.
+        repeats: how often genes are drawn with replacement.
+
+    Returns:
+        ``measure, of_samples`` (``mean`` or ``best``) ``, source, genes, value`` (mean over genes) ``, low, high``
+        (95 % percentile interval of the bootstrap over genes) ``, model_minus`` (mean over genes of the model minus
+        this source, on the genes that both have) with its interval. Of one gene there is no interval.
+    """
+    rows = []
+    for measure in MEASURES:
+        for of_samples in ("mean", "best"):
+            by_gene = {source: _by_gene(table, source, measure, of_samples) for source in (MODEL, *BASELINES)}
+            for source, values in by_gene.items():
+                shared = [name for name in by_gene[MODEL] if name in values]
+                differences = np.array([by_gene[MODEL][name] - values[name] for name in shared])
+                rows.append(
+                    (
+                        measure,
+                        of_samples,
+                        source,
+                        len(values),
+                        *_interval(np.array(list(values.values())), seed, repeats),
+                        *((None,) * 3 if source == MODEL else _interval(differences, seed, repeats)),
+                    )
+                )
+    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+
+
+def _by_gene(table: pl.DataFrame, source: str, measure: str, of_samples: str) -> dict[str, float]:
+    column = pl.col(measure).cast(pl.Float64)
+    own = table.filter((pl.col("source") == source) & pl.col(measure).is_not_null())
+    value = column.mean() if of_samples == "mean" else column.max()
+    grouped = own.group_by("id", maintain_order=True).agg(value.alias("value"))
+    return dict(zip(grouped["id"], grouped["value"]))
+
+
+def _interval(values: NDArray[np.float64], seed: int, repeats: int) -> tuple[float | None, float | None, float | None]:
+    """Mean and the percentile interval of its bootstrap."""
+    if not len(values):
+        return None, None, None
+    if len(values) == 1:
+        return float(values[0]), None, None
+    random = np.random.default_rng(seed)
+    means = values[random.integers(len(values), size=(repeats, len(values)))].mean(1)
+    low, high = np.quantile(means, ((1 - _LEVEL) / 2, (1 + _LEVEL) / 2))
+    return float(values.mean()), float(low), float(high)

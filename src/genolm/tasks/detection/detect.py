@@ -1,0 +1,276 @@
+"""Natural against generated DNA: trains a calibrated detector, tests it on other genomes, and applies it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from genolm.engine.progress import Progress
+from genolm.engine.summary import write_counts
+from genolm.engine.target import check_target, refuse_replacing
+from genolm.errors import InputError, ModelError, NetworkError, RunError
+from genolm.genome.in_memory import Sequences
+from genolm.genome.labelled.fragments import listed
+from genolm.tasks.detection.classifier import check_package
+from genolm.tasks.detection.detector_calls import CallTask
+from genolm.tasks.detection.detector_features import feature_frame
+from genolm.tasks.detection.detector_folder import DESCRIPTION, FEATURES, Detector, load_detector, save_detector
+from genolm.tasks.detection.detector_training import Training, TrainTask, trained, trained_on
+from genolm.tasks.embed import EmbedTask, check_layer
+from genolm.tasks.reading.bulk import Bulk
+from genolm.tasks.reading.pooling import Pooling, PoolingName
+from genolm.tasks.reading.seeds import check_seed
+from genolm.tasks.reading.sources import settle
+from genolm.tasks.reading.vector_readers import VectorReader, VectorReaders
+from genolm.tasks.writing.table_files import SUFFIXES, check_suffix
+
+if TYPE_CHECKING:
+    import torch
+
+    from genolm.models.model import Model
+
+FeatureName = Literal["embedding", "handmade", "both"]
+_RATES = (0.0, 0.5)
+
+
+def train_detector(
+    natural: Path | str | Sequence[Path | str],
+    generated: Path | str | Sequence[Path | str],
+    out: Path | str | None = None,
+    *,
+    model: Model | str | Path | None = None,
+    features: FeatureName | None = None,
+    provenance: Path | str | None = None,
+    genomes: Path | str | None = None,
+    folds: int = 5,
+    rate: float = 0.01,
+    crops: Sequence[int] = (),
+    hold_out_generators: Sequence[str] = (),
+    hold_out_decodings: Sequence[str] = (),
+    hold_out_taxa: Sequence[str] = (),
+    layer: int | None = None,
+    pooling: PoolingName = "mean",
+    rc: bool = False,
+    context: int | None = None,
+    seed: int = 0,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | str | None = None,
+    token_budget: int | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    shard: str | tuple[int, int] | None = None,
+    progress: Progress | bool | None = None,
+    dry_run: bool = False,
+) -> Any:
+    """Trains a detector of generated DNA and tests it on genomes that it was not trained on.
+
+    Natural pieces have exactly the lengths of the generated sequences, so that length tells nothing. Folds are made of
+    genomes, related ones together; strength, calibration and threshold come from folds within the training part. Beside
+    the detector stand tetranucleotide frequencies and shuffled labels under the same protocol.
+
+    Args:
+        natural: FASTA files, one a genome; at least three that share no sequence.
+        generated: FASTA as :func:`genolm.generate` writes it; prompts that headers name are cut off.
+        out: folder to write: the detector. None returns it.
+        model: what embeddings come from; None for hand-made features alone.
+        features: ``embedding``, ``handmade`` or ``both``; None for both with a model, else hand-made.
+        provenance: table, tab-separated, of what headers do not say: ``generator``, ``file`` or ``id``, ``decoding``,
+            ``genome`` (that the prompt came from).
+        genomes: table of ``genome`` and ``taxon`` or ``fold`` or both.
+        folds: how many, unless the table names them.
+        rate: false-positive rate, on natural sequence, that the threshold is set for.
+        crops: lengths that generated sequences are cut to at random; empty for whole ones.
+        hold_out_generators: generators that are tested but never trained on.
+        hold_out_decodings: decodings, likewise; ``temperature=1.0 top_k=0`` stands for all that have these settings.
+        hold_out_taxa: taxa, or genomes where no table names taxa, likewise.
+        layer: as of :func:`genolm.embed`, one layer only.
+        pooling: as of :func:`genolm.embed`, but ``none``.
+        rc: embed both strands.
+        context: most bases that go through the model together.
+        seed: of pieces, cuts, folds and intervals.
+        device: where to compute; None for the best there is.
+        dtype: precision of the weights; None for what card and device prefer.
+        token_budget: tokens of a batch; None for what fits.
+        resume: go on from the finished parts of a killed run; there are such where a model embeds.
+        overwrite: replace a folder that an earlier run wrote.
+        shard: ``"i/n"``: embed the i-th of n shares only, for :func:`genolm.merge`, which trains.
+        progress: True for a bar on standard error.
+        dry_run: write nothing; measure a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
+
+    Returns:
+        ``out``, or without one a :class:`genolm.tasks.detection.detector_folder.Detector`, whose ``report`` holds
+        ``evaluation``
+        (detector, baselines and shuffled labels), ``parts`` (by generator, decoding, length and held-out taxon),
+        ``folds``, ``notes`` and ``settings``. The detector is trained on all that is not held out; the figures are of
+        detectors that had no part of what they were tested on.
+
+    Raises:
+        InputError: files that cannot be used, generated records without provenance, folds or held-out taxa that part
+            related genomes, too few genomes or sequences, a setting out of its range.
+        ModelError: no such model or layer.
+        RunError: the output exists, or parts of another run are in the way.
+        ResourceError: not enough memory or disk.
+        GenolmError: scikit-learn is not installed.
+    """
+    check_package()
+    path = None if out is None else Path(out)
+    if path is not None:
+        check_target(path, overwrite=overwrite, resume=resume)
+    check_seed(seed)
+    wanted = _wanted(features, model)
+    _check(rate, folds, crops, pooling)
+    check_layer(layer, several=False)
+    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
+    embeds = model is not None and wanted != "handmade"
+    if not embeds:
+        _refuse_engine(bulk)
+    training = Training(
+        listed(natural), listed(generated), _path(provenance), _path(genomes), tuple(crops), wanted, rate, folds,
+        tuple(hold_out_generators), tuple(hold_out_decodings), tuple(hold_out_taxa), seed,
+    )  # fmt: skip
+    if path is not None:
+        refuse_replacing(training.files(), path)
+    training.parted  # noqa: B018  # whatever is wrong with the input shows before the model is loaded
+    if model is None or not embeds:
+        sequences = [sample.sequence for sample in training.samples]
+        detector = trained(training, feature_frame(sequences, wanted, None), None)
+        summary = trained_on(training)
+        if path is not None:
+            save_detector(detector, path)
+            write_counts(detector, path, summary)
+        return bulk.concluded(summary, detector, path)
+    opened = bulk.open(model, path)
+    reader = VectorReader.of(opened, "embedding", layer=layer, pooling=pooling, rc=rc, context=context)
+    task = TrainTask(training, VectorReaders((reader,)), _source(reader.embedding, model, context))
+    return bulk.run(task, opened, path)
+
+
+def apply_detector(
+    detector: Detector | Path | str,
+    inputs: Sequences,
+    out: Path | str | None = None,
+    *,
+    model: Model | str | Path | None = None,
+    with_prompt: bool = False,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | str | None = None,
+    token_budget: int | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    shard: str | tuple[int, int] | None = None,
+    progress: Progress | bool | None = None,
+    dry_run: bool = False,
+) -> Any:
+    """Calls sequences natural or generated.
+
+    Args:
+        detector: what :func:`train_detector` made.
+        inputs: FASTA or another source of sequences, or a dict or list of them; ambiguous letters read N.
+        out: ``.parquet``, ``.tsv`` or ``.csv``; None returns the table.
+        model: the model of the embeddings where it lies elsewhere now; it must be the same.
+        with_prompt: call the bases that a FASTA header says were given (``prompt_bases=``) together with what follows
+            them. They are cut off otherwise, as in training; a record of nothing else is passed over.
+        device: where to compute; None for the best there is.
+        dtype: precision of the weights; None for what card and device prefer.
+        token_budget: tokens of a batch; None for what fits.
+        resume: go on from the finished parts of a killed run; there are such where a model embeds.
+        overwrite: replace an existing output.
+        shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge`.
+        progress: True for a bar on standard error.
+        dry_run: write nothing; measure a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
+
+    Returns:
+        ``out``, or without one a polars table: ``id``, ``length`` in bases, ``probability`` of being generated, as if
+        every second sequence were, ``call`` (``generated`` or ``natural``; none without bases), ``threshold`` and
+        ``warning``: a length outside the trained range, many N, or nothing but N.
+
+    Raises:
+        InputError: no detector, input that cannot be used, an output of unknown kind.
+        ModelError: the model is another one than in training.
+        RunError: the output exists, or parts of another run are in the way.
+        ResourceError: not enough memory or disk.
+    """
+    path = check_suffix(out, SUFFIXES)
+    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
+    if path is not None:
+        bulk.check_output(path)
+    given, place = (detector, None) if isinstance(detector, Detector) else (None, Path(detector) / DESCRIPTION)
+    opened = detector if isinstance(detector, Detector) else load_detector(Path(detector))
+    source = settle(inputs, iupac="N")
+    if opened.model is None:
+        _refuse_engine(bulk)
+        task = CallTask(source, place, given, VectorReaders(()), with_prompt)
+        return bulk.run_without_engine(task, task.direct(), path)
+    network = _same_model(opened, model, bulk)
+    how = {name: opened.model[name] for name in ("layer", "pooling", "rc", "context")}
+    reader = VectorReader.of(network, "embedding", **how)
+    return bulk.run(CallTask(source, place, given, VectorReaders((reader,)), with_prompt), network, path)
+
+
+def _path(given: Path | str | None) -> Path | None:
+    return None if given is None else Path(given)
+
+
+def _wanted(features: FeatureName | None, model: object) -> str:
+    wanted = features or ("handmade" if model is None else "both")
+    if wanted not in FEATURES:
+        raise InputError(f"features is one of {', '.join(FEATURES)}", value=wanted)
+    if wanted != "handmade" and model is None:
+        raise InputError(f"features {wanted} need a model, --model", value=wanted)
+    return wanted
+
+
+def _check(rate: float, folds: int, crops: Sequence[int], pooling: PoolingName) -> None:
+    if not _RATES[0] < rate < _RATES[1]:
+        raise InputError(f"the false-positive rate is between {_RATES[0]:g} and {_RATES[1]:g}", value=rate)
+    if folds < 3:
+        raise InputError("there are at least 3 folds: to train, to calibrate and to test", value=folds)
+    if any(length < 1 for length in crops):
+        raise InputError("sequences are cut to at least 1 base", value=list(crops))
+    if not Pooling(pooling).reduces:
+        raise InputError("a sequence needs one vector: choose pooling mean, max, min or last", value=pooling)
+
+
+def _source(embedding: EmbedTask, given: object, context: int | None) -> dict[str, Any]:
+    """What embeddings come from, as it is written into the detector."""
+    return {
+        "name": embedding.provenance.model,
+        "given": str(given) if isinstance(given, str | Path) else None,
+        "fingerprint": embedding.provenance.fingerprint,
+        "precision": embedding.provenance.precision,
+        "layer": embedding.layers[0],
+        "pooling": embedding.pooling.name,
+        "rc": embedding.rc,
+        "context": context,
+    }
+
+
+def _refuse_engine(bulk: Bulk) -> None:
+    if bulk.resume or bulk.shard is not None:
+        raise RunError("without embeddings there are no parts: nothing can be resumed or shared out")
+    if bulk.dry_run:
+        raise RunError("a dry run measures a model, but without embeddings no model is run")
+
+
+def _same_model(detector: Detector, model: Model | str | Path | None, bulk: Bulk) -> Model:
+    """The detector's model: the one that is told, else where it was when the detector was trained, else by its name."""
+    assert detector.model is not None
+    opened = _found(detector.model, bulk) if model is None else bulk.open(model)
+    if opened.fingerprint != detector.model["fingerprint"]:
+        raise ModelError(
+            f"{opened.card.name} is not the model that the detector was trained with, {detector.model['name']} in "
+            f"{detector.model['precision']}: their fingerprints differ; --model (model=) says where that one lies"
+        )
+    return opened
+
+
+def _found(source: Mapping[str, Any], bulk: Bulk) -> Model:
+    problems = []
+    for place in dict.fromkeys((source["given"], source["name"])):
+        if place is not None:
+            try:
+                return bulk.open(place)
+            except (ModelError, NetworkError) as error:
+                problems.append(str(error))
+    raise ModelError(f"{problems[0]}; the detector was trained with it: --model (model=) says where it lies now")

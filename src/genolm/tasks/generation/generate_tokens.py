@@ -1,0 +1,196 @@
+"""Continuing prompts with models whose tokens stand for several bases, into a FASTA."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import polars as pl
+
+from genolm.engine.summary import Summary
+from genolm.engine.windows import Window
+from genolm.errors import ModelError
+from genolm.files.atomic import atomic_file
+from genolm.tasks.generation.generation_requests import Request, finished, prompts_of, write_record
+from genolm.tasks.reading.sampling import Sampler, stream
+from genolm.tasks.reading.sources import Source
+from genolm.tasks.reading.token_continuation import Drawn, Limits, continue_tokens, prompt_ids
+from genolm.tasks.writing.provenance import Provenance
+
+if TYPE_CHECKING:
+    from genolm.models.model import Model
+
+SCHEMA = {
+    "id": pl.String,
+    "prompt_id": pl.String,
+    "sample": pl.Int64,
+    "prompt": pl.String,
+    "generated": pl.String,
+    "finish_reason": pl.String,
+    "tokens": pl.Int64,
+    "total_log_probability_nats": pl.Float64,
+    "mean_log_probability_nats_per_token": pl.Float64,
+    "mean_log_probability_nats_per_base": pl.Float64,
+}
+_TOLD = tuple(SCHEMA)[5:]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What one request gives.
+
+    Attributes:
+        bases: the new bases.
+        reason: ``stop``, ``length`` or ``context``.
+        tokens: new tokens, without the end token.
+        log_probability: their sum, in nats.
+        token_bases: bases of the new tokens, before the last one was cut.
+    """
+
+    bases: str
+    reason: str
+    tokens: int
+    log_probability: float
+    token_bases: int
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateTokensTask:
+    """Generation by tokens as the engine runs it; :func:`genolm.generate` makes one.
+
+    Attributes:
+        source: the prompts.
+        n: sequences for each.
+        limits: when a sequence ends.
+        whole_tokens: keep the bases of the last token that lie beyond the maximum.
+        sampler: how a token is drawn.
+        seed: of the random numbers.
+        planned: new tokens of a sequence, about.
+        bases_per_token: of the model.
+        provenance: the model.
+        preset: name of the settings that were asked for; empty for none.
+        backend: what draws, where it is not genolm itself.
+    """
+
+    source: Source
+    n: int
+    limits: Limits
+    whole_tokens: bool
+    sampler: Sampler
+    seed: int
+    planned: int
+    bases_per_token: float
+    provenance: Provenance
+    preset: str = ""
+    backend: str = ""
+    name: ClassVar[str] = "generate"
+    unit: ClassVar[str] = "sequences"
+
+    def items(self) -> Iterator[Request]:
+        """The requests: all samples of a prompt, then those of the next."""
+        for number, (name, prompt) in enumerate(prompts_of(self.source)):
+            for sample in range(1, self.n + 1):
+                yield Request(name, prompt, number, sample)
+
+    def inputs(self) -> tuple[Path, ...]:
+        """The files that are read."""
+        return self.source.files()
+
+    def cost(self, item: Request) -> int:
+        """Tokens that are read or written, about."""
+        return 1 + math.ceil(len(item.prompt) / self.bases_per_token) + self.planned
+
+    def windows(self, items: Sequence[Request], model: Model) -> list[Window]:
+        """A prompt for each request."""
+        return [Window(item.prompt, item, tokens=self.cost(item)) for item in items]
+
+    def forward(self, model: Model, windows: Sequence[Window]) -> list[Written]:
+        """The continuations of a batch."""
+        prompts = [prompt_ids(model, window.sequence) for window in windows]
+        streams = [stream(self.seed, window.origin.number, window.origin.sample) for window in windows]
+        drawn = continue_tokens(model, prompts, self.limits, self.sampler, streams)
+        return [self.written(model, one) for one in drawn]
+
+    def written(self, model: Model, drawn: Drawn) -> Written:
+        """A continuation as bases; cut to the maximum unless whole tokens are wanted."""
+        text = model.tokenizer.decode(drawn.ids_T.astype("int32"))
+        bases = text if self.whole_tokens else text[: self.limits.max_bases]
+        return Written(bases, drawn.reason, len(drawn.ids_T), float(drawn.log_probs_T.sum()), len(text))
+
+    def subject(self, items: Sequence[Request], window: Window, part: int) -> str:
+        """The sequence that a window begins, in words."""
+        return window.origin.named
+
+    def rows(self, items: Sequence[Request], windows: Sequence[Window], outputs: Sequence[Written]) -> pl.DataFrame:
+        """A row for each request."""
+        rows = [
+            (
+                f"{item.prompt_id}_{item.sample}",
+                item.prompt_id,
+                item.sample,
+                item.prompt,
+                new.bases,
+                new.reason,
+                new.tokens,
+                new.log_probability,
+                new.log_probability / new.tokens,
+                new.log_probability / new.token_bases,
+            )
+            for item, new in zip(items, outputs)
+        ]
+        return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+
+    def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
+        """Writes the FASTA: prompt and continuation, with everything that made them in the header."""
+        settings = self.metadata()
+        with atomic_file(out) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
+            for frame in frames:
+                for row in frame.iter_rows(named=True):
+                    told = {name: _number(row[name]) for name in _TOLD}
+                    write_record(file, row["id"], row["prompt"], row["generated"], {**told, **settings})
+
+    def collect(self, frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
+        """The table."""
+        return pl.concat(list(frames))
+
+    def count(self, rows: pl.DataFrame) -> Summary:
+        """Sequences by what ended them, and their new bases."""
+        return finished(rows, rows["finish_reason"].to_list())
+
+    def metadata(self) -> dict[str, str]:
+        """Everything that says how the sequences were made."""
+        sampler = {name: getattr(self.sampler, name) for name in self.sampler.__slots__}
+        limits = {name: getattr(self.limits, name) for name in self.limits.__slots__}
+        settings: dict[str, Any] = {"n": self.n, **limits, "whole_tokens": self.whole_tokens, **sampler}
+        settings |= {name: text for name in ("preset", "backend") if (text := getattr(self, name))}
+        return self.provenance.described(**settings, seed=self.seed)
+
+
+def _number(value: float | int | str) -> str:
+    return f"{value:.6f}" if isinstance(value, float) else str(value)
+
+
+def check_prompts(source: Source, model: Model, limits: Limits, needed: int) -> None:
+    """Looks at all prompts before anything runs.
+
+    Args:
+        source: the prompts.
+        model: what will continue them.
+        limits: when a sequence ends.
+        needed: new tokens that were asked for.
+
+    Raises:
+        InputError: a prompt with a letter that the model does not know.
+        ModelError: a prompt that leaves no room for the continuation, without ``limits.slide``.
+    """
+    for name, prompt in prompts_of(source):
+        tokens = len(prompt_ids(model, prompt))
+        if not limits.slide and tokens + needed > model.context:
+            raise ModelError(
+                f"prompt {name} of {tokens:,} tokens and {needed:,} new ones are more than {model.card.name} can"
+                f" read, which is {model.context:,}; ask for less, or slide (--slide): it then goes on after forgetting"
+                " the older half"
+            )

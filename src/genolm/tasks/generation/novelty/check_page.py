@@ -1,0 +1,163 @@
+"""The report of a check for people: one HTML page with the table of figures and one picture."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from genolm.errors import GenolmError
+from genolm.tasks.generation.novelty.exact_matches import SEED
+from genolm.tasks.writing.figure_sheet import NULL, OTHER, REAL, Sheet, caption_height, style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_COLOURS = {"generated": REAL, "natural": OTHER, "markov": NULL}
+_NAMES = {"generated": "generated", "natural": "natural, same lengths", "markov": "Markov model of the reference"}
+_PANELS = (
+    ("gc", "bases", "G + C, share of bases"),
+    ("coding_bases", "length", "bases inside a gene, share"),
+    ("tandem", "length", "bases in tandem repeats, share"),
+    ("gzip_bytes", "length", "compressed size over bases"),
+    ("longest_match", "", "longest exact match with training, bases"),
+    ("identity", "", "identity to the nearest training stretch"),
+)
+_SHORT = 12
+"""Where matches too short to be found are drawn."""
+_CAPTION = (
+    "Each line is the share of sequences (up) that have at most so much (right). Natural: pieces of the reference of "
+    "the same lengths, never compared with the file that they were cut from. Markov: sequences of the same lengths "
+    "drawn from a Markov model of the reference."
+)
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
+table { border-collapse: collapse; width: 100% }
+th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #ddd }
+td.number { white-space: nowrap; font-variant-numeric: tabular-nums } small { color: #666 } img { width: 100% }
+"""
+
+
+def check_pictures() -> None:
+    """Looks, before anything is computed, whether pictures can be drawn.
+
+    Raises:
+        GenolmError: matplotlib is not installed.
+    """
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise GenolmError("pictures need matplotlib, which is not installed: pip install 'genolm[check]'") from None
+
+
+def draw_check(sequences: pl.DataFrame) -> Figure:
+    """Six panels: of every group the share of sequences that have at most so much of something.
+
+    Args:
+        sequences: the per-sequence table, with a column ``group``.
+    """
+    width = 10.0
+    bottom = caption_height(_CAPTION, width)
+    with style():
+        sheet = Sheet.new(width, 5.9 + bottom, "Generated DNA beside natural and Markov sequence", "")
+        for number, (above, below, title) in enumerate(_PANELS):
+            axes = sheet.axes(0.6 + 3.2 * (number % 3), 0.75 + 2.6 * (number // 3), 2.6, 1.9)
+            _panel(axes, sequences, above, below, title, labelled=number % 3 == 0)
+        handles, labels = sheet.figure.axes[0].get_legend_handles_labels()
+        sheet.figure.legend(
+            handles,
+            labels,
+            loc="upper left",
+            ncols=3,
+            bbox_to_anchor=(0.12 / width, 1 - 0.33 / sheet.height),
+            borderaxespad=0,
+            borderpad=0,
+            fontsize=8.5,
+        )
+        sheet.caption(_CAPTION)
+    return sheet.figure
+
+
+def _panel(axes: Axes, sequences: pl.DataFrame, above: str, below: str, title: str, *, labelled: bool) -> None:
+    for name, colour in _COLOURS.items():
+        rows = sequences.filter((pl.col("group") == name) & pl.col(above).is_not_null())
+        values = np.sort((rows[above] / rows[below] if below else rows[above]).cast(pl.Float64).to_numpy())
+        if above == "longest_match":
+            values = np.maximum(values, _SHORT)
+        steps = np.concatenate([values[:1], values])  # a single value is an upright line
+        shares = np.linspace(0, 1, len(steps))
+        axes.step(steps, shares, where="post", color=colour, linewidth=1.6, label=_NAMES[name])
+    if sequences[above].is_null().all():
+        axes.text(0.5, 0.5, "nothing to measure", ha="center", transform=axes.transAxes, fontsize=8.5)
+        axes.set_xticks([])
+    axes.set_xlabel(title)
+    axes.set_ylim(0, 1.02)
+    if labelled:
+        axes.set_ylabel("share of sequences")
+    if above == "longest_match":
+        _lengths(axes, values_most=int(sequences[above].max() or 0))  # type: ignore[arg-type]
+
+
+def _lengths(axes: Axes, values_most: int) -> None:
+    """A logarithmic axis on which 0, which is any length below the shortest match that is found, has its place."""
+    ticks = [tick for tick in (20, 50, 100, 300, 1000, 3000, 10_000, 30_000) if tick < 1.5 * values_most]
+    axes.set_xscale("log")
+    axes.set_xlim(0.9 * _SHORT, 1.2 * max(values_most, 2 * SEED))
+    axes.set_xticks([_SHORT, *ticks], [f"<{SEED}", *(f"{tick:,}" for tick in ticks)])
+    axes.minorticks_off()
+
+
+def written_page(report: Mapping[str, Any], picture: Path) -> str:
+    """The page; the picture goes into it.
+
+    Args:
+        report: what :func:`genolm.check_generated` returns.
+        picture: a PNG.
+    """
+    settings = report["settings"]
+    image = base64.b64encode(picture.read_bytes()).decode()
+    rows = "".join(_row(figure) for figure in report["figures"])
+    facts = "".join(
+        f"<tr><th>{escape(name.replace('_', ' '))}</th><td>{escape(_text(value))}</td></tr>"
+        for name, value in settings.items()
+    )
+    counts = report["passed"]
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Generated DNA, checked</title><style>{_STYLE}</style></head><body>
+<h1>Generated DNA, checked</h1>
+<p>{counts["sequences"]:,} sequences. Dropped: {counts["empty_dropped"]:,} without a new base,
+{counts["duplicates_dropped"]:,} duplicates,
+{counts["repeats_dropped"]:,} with too many tandem repeats; {counts["passed"]:,} passed.</p>
+<p>Read every figure beside the natural one: that is what sequence of these lengths looks like in the reference.
+A figure like the Markov model's needs no more than short words. A dash means that there is nothing to measure.</p>
+<table><tr><th>figure</th><th>generated</th><th>natural</th><th>Markov</th><th>unit</th></tr>{rows}</table>
+<p><small>Intervals are 95 %, from resampled sequences.</small></p>
+<img alt="Distributions of six figures for the three groups" src="data:image/png;base64,{image}">
+<h2>How this was made</h2><table>{facts}</table>
+</body></html>
+"""
+
+
+def _row(figure: Mapping[str, Any]) -> str:
+    cells = "".join(f'<td class="number">{_cell(figure[name])}</td>' for name in _COLOURS)
+    name = escape(figure["name"].replace("_", " "))
+    return (
+        f"<tr><td>{name}<br><small>{escape(figure['about'])}</small></td>{cells}<td>{escape(figure['unit'])}</td></tr>"
+    )
+
+
+def _cell(value: Mapping[str, float | None]) -> str:
+    if value["value"] is None:
+        return "–"
+    interval = "" if value["low"] is None else f"<br><small>{value['low']:.4g} to {value['high']:.4g}</small>"
+    return f"{value['value']:.4g}{interval}"
+
+
+def _text(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

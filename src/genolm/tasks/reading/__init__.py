@@ -1,0 +1,1 @@
+"""From inputs to the outputs of a model: what several verbs share before their rows."""

@@ -1,0 +1,123 @@
+"""Log-probabilities of the tokens of windows, each given those before it (decoders) or those around it (encoders).
+
+Shapes: B windows, L tokens of the longest, D dimensions, N tokens at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from genolm.engine.windows import Window
+from genolm.models.finite import require_finite
+from genolm.tasks.reading.hidden_states import Chunk, body_mask, framed_batch, hidden_chunks
+from genolm.tasks.reading.log_probabilities import Normalisation, token_log_probs
+from genolm.tokens.tokenizer import MASK, Tokenizer
+
+if TYPE_CHECKING:
+    from genolm.models.model import Model
+
+Float32 = NDArray[np.float32]
+_HEAD_ROWS = 2048  # of logits over a large vocabulary at a time
+
+
+def causal_scores(model: Model, windows: Sequence[Window], normalise: Normalisation) -> list[Float32]:
+    """Log-probability, in nats, of every token of every window given those before it.
+
+    NaN at a token that nothing precedes (the first, without special tokens before it) and at tokens that are not made
+    of A, C, G and T alone.
+
+    Raises:
+        NonFiniteError: a log-probability of a real token is NaN or infinite.
+    """
+    last = model.config.num_layers
+    columns: list[Tensor] = []
+    before: Tensor | None = None
+    for chunk in hidden_chunks(model, windows, {last}):
+        columns.append(_chunk_scores(model, chunk, chunk.hidden[last], before, normalise))
+        before = chunk.hidden[last][:, -1:]
+    values_BL = torch.cat(columns, 1).cpu().numpy()
+    skipped = len(model.begin_ids)
+    return [row[skipped : skipped + _body(model, window)].copy() for row, window in zip(values_BL, windows)]
+
+
+def masked_scores(model: Model, windows: Sequence[Window], passes: int) -> list[Float32]:
+    """Log-probability, in nats, of every token of every window given those around it, when it is masked.
+
+    In each of ``passes`` passes every ``passes``-th token is masked, so that each is predicted once from the others but
+    those masked with it (pseudo-likelihood; Salazar et al. 2020 mask one at a time). NaN as in :func:`causal_scores`.
+
+    Raises:
+        NonFiniteError: as :func:`causal_scores`.
+    """
+    batch = framed_batch(model, windows)
+    body_BL = body_mask(model, batch)
+    number_BL = (body_BL.cumsum(1) - 1) % passes
+    values_BL = torch.full(batch.ids_BL.shape, float("nan"), device=batch.ids_BL.device)
+    mask_id = model.tokenizer.special_id(MASK)
+    for number in range(min(passes, int(body_BL.sum(1).max()))):
+        hidden_BL = body_BL & (number_BL == number)
+        ids_BL = batch.ids_BL.masked_fill(hidden_BL, mask_id)
+        values_BL[hidden_BL] = masked_log_probs(model, ids_BL, batch.mask_BL, hidden_BL, batch.ids_BL[hidden_BL])
+    plain_BL = plain(model.tokenizer, batch.ids_BL)
+    require_finite(model, values_BL[..., None], body_BL & plain_BL)
+    values_BL = values_BL.masked_fill(~plain_BL, float("nan"))
+    return [row[body].copy() for row, body in zip(values_BL.cpu().numpy(), body_BL.cpu().numpy())]
+
+
+def masked_log_probs(model: Model, ids_BL: Tensor, mask_BL: Tensor, places_BL: Tensor, targets_N: Tensor) -> Tensor:
+    """Log-probability of each target at its place, over the model's tokens, fp32 (N,).
+
+    Args:
+        model: an encoder.
+        ids_BL: what it reads.
+        mask_BL: True at real tokens.
+        places_BL: True at N places.
+        targets_N: the tokens asked about, in the order of the places.
+    """
+    last = model.config.num_layers
+    output = model.encoder(ids_BL, mask_BL=mask_BL, layers={last}, logits=False)
+    found = []
+    for x_ND, targets in zip(
+        output.hidden[last][places_BL].split(_HEAD_ROWS), targets_N.split(_HEAD_ROWS), strict=True
+    ):
+        log_probs_NV = model.encoder.logits(x_ND).log_softmax(-1)
+        found.append(log_probs_NV.gather(-1, targets[:, None])[:, 0])
+    return torch.cat(found) if found else targets_N.new_empty(0, dtype=torch.float32)
+
+
+def plain(tokenizer: Tokenizer, ids_BL: Tensor) -> Tensor:
+    """True at tokens that are made of A, C, G and T alone."""
+    chosen = tokenizer.plain_ids
+    table = torch.zeros(max(len(chosen), int(ids_BL.max()) + 1 if ids_BL.numel() else 0), dtype=torch.bool)
+    table[: len(chosen)] = torch.from_numpy(chosen)
+    return table.to(ids_BL.device)[ids_BL]
+
+
+def _chunk_scores(
+    model: Model, chunk: Chunk, x_BLD: Tensor, before_B1D: Tensor | None, normalise: Normalisation
+) -> Tensor:
+    """Scores of a chunk's tokens; the last hidden state before it predicts its first token."""
+    if before_B1D is None:
+        nothing = x_BLD.new_full((len(x_BLD), 1), float("nan"), dtype=torch.float32)
+        after = _scores(model, x_BLD[:, :-1], chunk.ids_BL[:, 1:], chunk.mask_BL[:, 1:], normalise)
+        return torch.cat((nothing, after), 1)
+    return _scores(model, torch.cat((before_B1D, x_BLD[:, :-1]), 1), chunk.ids_BL, chunk.mask_BL, normalise)
+
+
+def _scores(model: Model, x_BLD: Tensor, targets_BL: Tensor, mask_BL: Tensor, normalise: Normalisation) -> Tensor:
+    values_BL = token_log_probs(model, x_BLD, targets_BL, normalise=normalise)
+    plain_BL = plain(model.tokenizer, targets_BL)
+    # Before NaN comes to mean that a token has no score.
+    require_finite(model, values_BL[..., None], mask_BL & plain_BL)
+    return values_BL.masked_fill(~plain_BL, float("nan"))
+
+
+def _body(model: Model, window: Window) -> int:
+    """Tokens of a window's own."""
+    return len(window) if window.encoded is None else len(window.encoded.ids)

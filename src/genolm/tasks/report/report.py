@@ -1,0 +1,254 @@
+"""One HTML page of a run: genome browser, scored variants, embeddings, likelihoods; it works without a network."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from html import escape
+from importlib import metadata, resources
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import genolm
+from genolm.engine.target import check_target, refuse_replacing
+from genolm.errors import InputError
+from genolm.files.atomic import write_text
+from genolm.genome.annotation.genes import Transcript
+from genolm.genome.contig_lengths import warn_of_lengths
+from genolm.genome.fasta import Genome
+from genolm.genome.interval import Interval
+from genolm.tasks.report import report_plots as plots
+from genolm.tasks.report.browser_view import Track, browser_view, first_locus, igv_script, igv_version, named_tracks
+from genolm.tasks.report.genome_fit import check_genome, notes_of
+from genolm.tasks.report.label_columns import Label
+from genolm.tasks.report.nearby_genes import Genes, read_nearby_genes
+from genolm.tasks.report.report_figures import (
+    Compared,
+    compare,
+    effects_section,
+    embeddings_section,
+    headline,
+    signals_section,
+)
+from genolm.tasks.report.report_regions import Regions, choose_regions
+from genolm.tasks.report.scored_variants import ScoredFile, read_scored
+from genolm.tasks.report.sections import (
+    ROWS,
+    Section,
+    browser_section,
+    facts_section,
+    notes_list,
+    unscored_section,
+    variants_section,
+)
+from genolm.tasks.writing.table_files import check_suffix
+
+_BROWSER = (
+    "Reference, one transcript of every gene, variants and their scores; choose a variant in the table below to come "
+    "here, and click anything for its details. Only the surroundings of the variants are in this page, unless the "
+    "genome is small."
+)
+ENDINGS = (".html", ".htm")
+
+
+def report(
+    variants: str | Path | None,
+    out: str | Path,
+    *,
+    genome: str | Path,
+    genes: str | Path | None = None,
+    tracks: Mapping[str, str | Path] | Sequence[str | Path] | str | Path | None = None,
+    label: Label | str | None = None,
+    field: str | None = None,
+    rows: int = ROWS,
+    title: str | None = None,
+    lead: str = "",
+    scores: str | Path | None = None,
+    embeddings: str | Path | None = None,
+    commands: Sequence[str] = (),
+    card: Mapping[str, object] | None = None,
+    locus: Interval | None = None,
+    most_bases: int = 2_000_000,
+    overwrite: bool = False,
+) -> Path:
+    """Write one self-contained HTML page of scored variants; it loads nothing from a network.
+
+    The page has the distribution of the scores (SNVs, indels and MNVs apart), a genome browser, a table that can be
+    filtered and sorted, and how many ALT alleles have no score, by reason. Genotypes, samples and other INFO fields do
+    not go into it.
+
+    Args:
+        variants: VCF, BCF or table (parquet, TSV, CSV) that :func:`genolm.variants` wrote; None for a page without.
+        out: the page, ``.html``.
+        genome: FASTA, the one that the variants were scored with; up to `most_bases` of it go into the page (all of it,
+            or what lies around the variants).
+        genes: GTF, GFF3, GenBank or EMBL; names the genes that variants lie in. Else INFO/GENE, where it is there.
+        tracks: bigWigs to show, by the names of their tracks, or as paths.
+        label: INFO field or column that labels variants, as ``CLS``, or with what to compare, as ``CLS=LP:LB``
+            (positives, which are expected to score low, and negatives; several values separated by commas): adds the
+            AUROC with its interval. None for a field with 2 to 8 values, if there is one.
+        field: INFO field or column of the score; None for the one that genolm wrote.
+        rows: most rows of the table; those with the lowest scores.
+        title: heading of the page; None for the name of the file.
+        lead: a sentence below it.
+        scores: bigWig of log-likelihoods per base (nats), as :func:`genolm.score` writes it.
+        embeddings: parquet with the columns `id` and `embedding`, as :func:`genolm.embed` writes it; the part of an id
+            before its first colon is what it is coloured by.
+        commands: the command lines that made the inputs.
+        card: the model's card.
+        locus: where the browser opens; by default a gene with many variants, else the lowest score.
+        most_bases: of the genome, in the page.
+        overwrite: replace `out`.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        GenolmError: matplotlib or igv-notebook is not installed (extra ``report``).
+        RunError: `out` exists or is one of the inputs, or its folder does not exist.
+        InputError: a file cannot be read or lacks what is asked of it, has no scores, or the variants were scored with
+            another genome.
+    """
+    path = check_suffix(out, ENDINGS)
+    assert path is not None
+    check_target(path, overwrite=overwrite)
+    named = _named(tracks)
+    refuse_replacing((variants, genome, genes, scores, embeddings, *named.values()), path)
+    if rows < 1:
+        raise InputError("rows must be at least 1", value=rows)
+    plots.check_matplotlib()
+    script = igv_script()
+    asked = Label.parse(label) if isinstance(label, str) else label
+    scored = None if variants is None else read_scored(variants, field=field, label=asked)
+    with Genome(genome) as opened:
+        shown = named_tracks(named, scores)
+        for track in shown:
+            warn_of_lengths(Path(track.path), opened)
+        content = _Content.read(opened, scored, genes, shown, most_bases)
+        start = locus or first_locus(opened, content.regions, content.transcripts, content.scored)
+        view = content.view(str(start))
+        compared = [] if content.scored is None else compare(opened, content.scored, content.regions)
+        numbers = headline(opened, content.transcripts, content.scored, compared)
+        sections = content.sections(compared, scores, embeddings, rows)
+        notes = notes_of(opened, content.regions, content.scored, content.genes, content.tracks, view)
+    files = {"genome": genome, "variants": variants, "genes": genes, "embeddings": embeddings}
+    files |= {track.name: track.path for track in content.tracks}
+    names = {name: Path(file).name for name, file in files.items() if file is not None}
+    run = {} if scored is None else {**scored.run, "score": scored.field}
+    sections.append(facts_section(commands, run, names, card or {}, _versions()))
+    heading = title or ("genolm report" if variants is None else f"Scores of {Path(variants).name}")
+    write_text(path, _page(heading, lead, notes_list(notes) + numbers, sections, script, view))
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What a page shows.
+
+    Attributes:
+        genome: the opened genome.
+        regions: what of it is in the page.
+        scored: the variants, with their genes.
+        genes: the annotation, where one was given.
+        tracks: the bigWigs.
+    """
+
+    genome: Genome
+    regions: Regions
+    scored: ScoredFile | None
+    genes: Genes | None
+    tracks: Sequence[Track]
+
+    @classmethod
+    def read(
+        cls, genome: Genome, scored: ScoredFile | None, genes: str | Path | None, tracks: Sequence[Track], most: int
+    ) -> _Content:
+        """Read the annotation and choose the regions.
+
+        Raises:
+            InputError: the variants were scored with another genome; an annotation that cannot be read.
+        """
+        if scored is not None:
+            check_genome(genome, scored)
+        found = None if genes is None else read_nearby_genes(genes, genome)
+        if scored is not None and found is not None:
+            scored = scored.with_genes(found.names_at(genome, scored.alleles))
+        return cls(genome, choose_regions(genome, scored, most), scored, found, tracks)
+
+    @property
+    def transcripts(self) -> Sequence[Transcript]:
+        """Those of the annotation."""
+        return () if self.genes is None else self.genes.transcripts
+
+    def view(self, locus: str) -> dict[str, Any]:
+        """The configuration of the genome browser."""
+        return browser_view(
+            self.genome, self.regions, genes=self.genes, scored=self.scored, tracks=self.tracks, locus=locus
+        )
+
+    def sections(
+        self, compared: Sequence[Compared], scores: str | Path | None, embeddings: str | Path | None, rows: int
+    ) -> list[Section]:
+        """The sections in their order, but for how the page was made."""
+        scored = self.scored
+        sections = [] if scored is None else effects_section(scored, compared)
+        sections.append(browser_section(_BROWSER))
+        if scored is not None:
+            sections.append(variants_section(scored, partial(self.regions.shows, self.genome), rows))
+            sections += unscored_section(scored.alleles)
+        sections += signals_section(Path(scores), self.transcripts) if scores is not None else []
+        sections += [embeddings_section(Path(embeddings))] if embeddings is not None else []
+        return sections
+
+
+def _named(tracks: Mapping[str, str | Path] | Sequence[str | Path] | str | Path | None) -> dict[str, str | Path]:
+    """Tracks by name; those without are called as their file.
+
+    Raises:
+        InputError: two of one name.
+    """
+    if tracks is None or isinstance(tracks, Mapping):
+        return dict(tracks or {})
+    named: dict[str, str | Path] = {}
+    for path in [tracks] if isinstance(tracks, str | Path) else tracks:
+        name = Path(path).stem
+        if name in named:
+            raise InputError("two tracks have this file name; give them names from Python", value=name)
+        named[name] = path
+    return named
+
+
+def _versions() -> dict[str, str]:
+    found = {"genolm": genolm.__version__, "python": platform.python_version()}
+    for name in ("torch", "numpy", "polars", "pysam", "pybigtools", "matplotlib", "igv-notebook"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _page(
+    title: str, lead: str, numbers: str, sections: Sequence[Section], script: str, view: Mapping[str, Any]
+) -> str:
+    links = "".join(f'<a href="#{section.id}">{escape(section.title)}</a>' for section in sections)
+    return Template(_resource("page.html")).substitute(
+        title=escape(title),
+        lead=escape(lead),
+        style=_resource("page.css"),
+        navigation=links,
+        sections=numbers + "".join(section.html for section in sections),
+        version=escape(genolm.__version__),
+        igv=escape(igv_version()),
+        igv_script=script.replace("</script", "<\\/script"),
+        browser_view=json.dumps(view, separators=(",", ":")).replace("<", "\\u003c"),
+        script=_resource("page.js"),
+    )
+
+
+def _resource(name: str) -> str:
+    return (resources.files("genolm.tasks.report") / "page" / name).read_text(encoding="utf-8")

@@ -1,0 +1,261 @@
+"""What a report says about scores, likelihoods and embeddings: comparisons, and the sections with their figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from genolm.errors import InputError
+from genolm.genome.annotation.genes import Transcript
+from genolm.genome.bigwig import BigWig
+from genolm.genome.fasta import Genome
+from genolm.tasks.report import report_plots as plots
+from genolm.tasks.report.discrimination import Auroc, auroc, composition_scores
+from genolm.tasks.report.profiles import average_profiles
+from genolm.tasks.report.report_regions import Regions
+from genolm.tasks.report.scored_variants import ScoredAllele, ScoredFile
+from genolm.tasks.report.sections import FigurePart, Section, figure_section, tiles
+
+_FEWEST = 5  # alternatives of one effect for a row of its own
+_NEIGHBOURS = 5
+_NO_LABEL = "no label"
+_KINDS = {"SNV": "SNVs", "indel": "indels", "MNV": "MNVs", "other": "other variants"}
+
+
+class Compared(NamedTuple):
+    """How well the scores separate positives of one kind from negatives.
+
+    Attributes:
+        name: ``all``, a kind of variants or an effect.
+        model: with the model's score.
+        composition: with the score of a Markov chain of the same genome.
+    """
+
+    name: str
+    model: Auroc
+    composition: Auroc
+
+
+_Scores = tuple[str, str, dict[str, list[float]]]
+"""A kind of variants, its plural, and its scores by label."""
+
+
+class _Judged(NamedTuple):
+    allele: ScoredAllele
+    model: float
+    composition: float
+
+
+def compare(genome: Genome, scored: ScoredFile, regions: Regions) -> list[Compared]:
+    """AUROC of the positives of the label against its negatives; empty unless the label names both.
+
+    Of all variants; where there are several kinds, of each (SNVs among SNVs); and of each effect of the positives
+    against all negatives.
+
+    Args:
+        genome: the genome.
+        scored: the variants.
+        regions: where the Markov chain is counted.
+    """
+    label = scored.label
+    if label is None or not label.positive:
+        return []
+    baseline = composition_scores(genome, scored.alleles, regions.intervals)
+    rows: dict[str, list[_Judged]] = {"positive": [], "negative": []}
+    for allele, other in zip(scored.alleles, baseline):
+        kind = label.kind(allele.truth)
+        if allele.score is not None and other is not None and kind:
+            rows[kind].append(_Judged(allele, allele.score, other))
+    positives, negatives = rows["positive"], rows["negative"]
+    if not negatives or not positives:
+        return []
+    by_effect = [_compared(name, group, negatives) for name, group in _by_effect(positives).items()]
+    return [_compared("all", positives, negatives), *_by_kind(positives, negatives), *by_effect]
+
+
+def headline(
+    genome: Genome, transcripts: Sequence[Transcript], scored: ScoredFile | None, compared: Sequence[Compared]
+) -> str:
+    """The large numbers on top."""
+    facts = list[tuple[str, str, str]]()
+    if scored:
+        facts += _scored_facts(scored)
+    for name, area in (("AUROC, model", 1), ("AUROC, composition alone", 2)):
+        if compared:
+            value: Auroc = compared[0][area]  # type: ignore[assignment]
+            facts.append((name, f"{value.value:.3f}", f"95 % {value.low:.3f} to {value.high:.3f}"))
+    facts.append(("Genome", f"{sum(genome.lengths.values()):,}", f"bases in {len(genome.lengths)} contigs"))
+    if transcripts:
+        facts.append(("Transcripts", f"{len(transcripts):,}", f"of {len({one.gene for one in transcripts}):,} genes"))
+    return tiles(facts)
+
+
+def _scored_facts(scored: ScoredFile) -> list[tuple[str, str, str]]:
+    run, alleles = scored.run, scored.alleles
+    done = sum(allele.score is not None for allele in alleles)
+    facts = [("Scored", f"{done:,}", f"of {len(alleles):,} ALT alleles")]
+    if "model" in run:
+        strands = {"both": "both strands", "forward": "forward strand"}.get(run.get("strands", ""), "")
+        facts.insert(0, ("Model", run["model"], ", ".join(filter(None, (run.get("method", ""), strands)))))
+    return facts
+
+
+def effects_section(scored: ScoredFile, compared: Sequence[Compared]) -> list[Section]:
+    """Distributions of the scores, of each kind of variant apart, and the AUROCs; nothing without a score."""
+    if not any(allele.score is not None for allele in scored.alleles):
+        return []
+    label = scored.label
+    truths = sorted({allele.truth or _NO_LABEL for allele in scored.alleles if allele.score is not None})
+    sides = ((), ()) if label is None else (label.positive, label.negative)
+    colours = plots.class_colours(truths, *sides)
+    axis = f"{scored.field} (nats; negative: ALT less likely)"
+    kinds, few = _enough(list(_by_kind_and_truth(scored)))
+    by_label = "" if label is None else f" by {label.field}"
+    figures = [
+        FigurePart(f"Scores of {names}{by_label}", plots.score_histogram(groups, colours, axis, kind), _medians(groups))
+        for kind, names, groups in kinds
+    ]
+    if compared:
+        figures.append(FigurePart("How well scores separate the labels", plots.auroc_rows(compared), _AUROC_TEXT))
+    if any(allele.effect and allele.score is not None for allele in scored.alleles):
+        strips = plots.score_strips(scored.alleles, colours, axis)
+        figures.append(FigurePart("Scores by effect", strips, _STRIPS_TEXT, wide=True))
+    about = f"{scored.description} Too few for a figure: {', '.join(few)}." if few else scored.description
+    return [figure_section("effects", "Variant effects", about, figures)]
+
+
+def signals_section(scores: Path, transcripts: Sequence[Transcript]) -> list[Section]:
+    """The likelihood around the signals of genes; nothing when too few have data.
+
+    Raises:
+        InputError: `scores` is no bigWig.
+    """
+    with BigWig(scores) as track:
+        profiles = average_profiles(track, transcripts)
+    if not profiles:
+        return []
+    caption = "; ".join(f"{profile.name}: {profile.sites} sites" for profile in profiles) + "."
+    drawing = plots.profile_panels(profiles, "nats per base")
+    figure = FigurePart("Averages over all genes", drawing, caption, wide=True)
+    return [figure_section("signals", "Likelihood around signals", _SIGNALS_TEXT, [figure])]
+
+
+def embeddings_section(path: Path) -> Section:
+    """The first two principal components, and how often near neighbours are of one kind; of several layers the last.
+
+    Raises:
+        InputError: no parquet with the columns `id` and `embedding`, or fewer than 3 rows.
+    """
+    ids, vectors = _read_embeddings(path)
+    kinds = [name.split(":", 1)[0] for name in ids]
+    points, shares = _principal_components(vectors)
+    agreement, chance = _neighbour_agreement(vectors, kinds)
+    caption = (
+        f"{len(ids)} sequences, {vectors.shape[1]} dimensions. Of the {_NEIGHBOURS} nearest neighbours "
+        f"{agreement:.0%} are of the same kind; {chance:.0%} would be by chance."
+    )
+    figure = FigurePart("Principal components", plots.embedding_scatter(points, kinds, shares), caption, wide=True)
+    return figure_section("embeddings", "Embeddings", _EMBEDDINGS_TEXT, [figure])
+
+
+_AUROC_TEXT = (
+    "Area under the ROC curve with its 95 % bootstrap interval: the chance that a positive variant scores lower than a "
+    "negative one; 0.5 is guessing. Kinds of variants are compared among themselves, effects with all negatives. Open "
+    "marks: an order-3 Markov chain counted on the same genome, which knows composition but no position."
+)
+_STRIPS_TEXT = "Each point is an alternative (at most 250 a row), the bar its row's median; in brackets the number."
+_EDGE_TEXT = "Values beyond the outer half per cent are drawn at the edge."
+_SIGNALS_TEXT = (
+    "Mean and standard error of the log-likelihood per base; higher: the model expected what stands there. The dashed "
+    "line is the border before the signal's first base. Genes on the reverse strand are mirrored; the track itself is "
+    "told along the forward strand."
+)
+_EMBEDDINGS_TEXT = "Every point is one sequence; the colour is the kind of region that its name begins with."
+
+
+def _by_effect(rows: Sequence[_Judged]) -> dict[str, list[_Judged]]:
+    effects = sorted({row.allele.effect for row in rows if row.allele.effect})
+    groups = {effect: [row for row in rows if row.allele.effect == effect] for effect in effects}
+    return {effect: group for effect, group in groups.items() if len(group) >= _FEWEST}
+
+
+def _compared(name: str, positives: Sequence[_Judged], negatives: Sequence[_Judged]) -> Compared:
+    """A low score speaks for a positive."""
+    model = auroc([-row.model for row in positives], [-row.model for row in negatives])
+    composition = auroc([-row.composition for row in positives], [-row.composition for row in negatives])
+    return Compared(name, model, composition)
+
+
+def _by_kind(positives: Sequence[_Judged], negatives: Sequence[_Judged]) -> list[Compared]:
+    """Each kind of variant among its own, where there are several with both sides."""
+    found = []
+    for kind, names in _KINDS.items():
+        sides = [[row for row in rows if row.allele.kind == kind] for rows in (positives, negatives)]
+        if all(len(side) >= _FEWEST for side in sides):
+            found.append(_compared(names, *sides))
+    return found if len(found) > 1 else []
+
+
+def _by_kind_and_truth(scored: ScoredFile) -> Iterator[_Scores]:
+    """For each kind with scores its name, its plural, and the scores by label."""
+    for kind, names in _KINDS.items():
+        groups: dict[str, list[float]] = {}
+        for allele in scored.alleles:
+            if allele.score is not None and allele.kind == kind:
+                groups.setdefault(allele.truth or (_NO_LABEL if scored.label else names), []).append(allele.score)
+        if groups:
+            yield kind, names, dict(sorted(groups.items()))
+
+
+def _enough(kinds: Sequence[_Scores]) -> tuple[list[_Scores], list[str]]:
+    """The kinds with enough scores for a figure, or else the most frequent one; and what the others are."""
+    counts = [sum(map(len, groups.values())) for _, _, groups in kinds]
+    least = min(_FEWEST, max(counts))
+    shown = [one for one, count in zip(kinds, counts) if count >= least]
+    return shown, [f"{count} {one[1]}" for one, count in zip(kinds, counts) if count < least]
+
+
+def _medians(groups: Mapping[str, Sequence[float]]) -> str:
+    medians = "; ".join(f"{name} {np.median(scores):.3f}" for name, scores in groups.items())
+    return f"Medians: {medians}. {_EDGE_TEXT}" if len(groups) > 1 else f"Median: {medians}. {_EDGE_TEXT}"
+
+
+def _read_embeddings(path: Path) -> tuple[list[str], NDArray[np.float64]]:
+    try:
+        frame = pl.read_parquet(path, glob=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise InputError(f"cannot be read as parquet: {error}", file=path) from error
+    missing = {"id", "embedding"} - set(frame.columns)
+    if missing:
+        raise InputError(f"no column {', '.join(sorted(missing))}", file=path, value=frame.columns)
+    if "layer" in frame.columns:
+        frame = frame.filter(pl.col("layer") == pl.col("layer").max())
+    if len(frame) < 3:
+        raise InputError("fewer than 3 embeddings", file=path, value=len(frame))
+    vectors = np.array(frame["embedding"].to_list(), np.float64)
+    return [str(name) for name in frame["id"]], vectors
+
+
+def _principal_components(vectors: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The first two components of every vector, ``(n, 2)``, and their shares of the variance; signs are fixed."""
+    centred = vectors - vectors.mean(axis=0)
+    left, values, right = np.linalg.svd(centred, full_matrices=False)
+    signs = np.sign(right[np.arange(2), np.abs(right[:2]).argmax(axis=1)])
+    return left[:, :2] * values[:2] * signs, values[:2] ** 2 / max(float((values**2).sum()), 1e-12)
+
+
+def _neighbour_agreement(vectors: NDArray[np.float64], kinds: Sequence[str], most: int = 2000) -> tuple[float, float]:
+    """How often a near neighbour (Euclidean) is of the same kind, and how often a random other one would be."""
+    vectors, labels = vectors[:most], np.unique(np.asarray(kinds[:most]), return_inverse=True)[1]
+    squares = (vectors**2).sum(axis=1)
+    distances = squares[:, None] + squares[None, :] - 2 * vectors @ vectors.T
+    np.fill_diagonal(distances, np.inf)
+    near = np.argsort(distances, axis=1)[:, : min(_NEIGHBOURS, len(vectors) - 1)]
+    counts = np.bincount(labels)
+    chance = float((counts * (counts - 1)).sum() / (len(labels) * (len(labels) - 1)))
+    return float((labels[near] == labels[:, None]).mean()), chance

@@ -1,0 +1,242 @@
+"""Surprise of genes and of what lies between them: a table, and how well windows of one length tell them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from genolm.errors import InputError
+from genolm.genome.annotation.gene_map import CodingGene, GeneMap
+from genolm.genome.interval import Interval
+from genolm.genome.kmers import letters
+from genolm.genome.sequences import SequenceRecord
+from genolm.genome.spans import true_runs
+from genolm.statistics.bootstrap import block_sums, estimate, ratio
+from genolm.statistics.separation import separations
+from genolm.tasks.reading.scored_spans import Float32
+from genolm.tasks.reading.seeds import check_seed
+from genolm.tasks.scanning.base_values import Combine, Tracks
+from genolm.tasks.scanning.held_out_markov import HeldOutMarkov
+
+BLOCK = 10_000
+"""Bases of the blocks that intervals are resampled from."""
+
+_MOST_ORDER = 9
+_GC = np.zeros(256, np.float32)
+_GC[[ord("G"), ord("C")]] = 1.0
+_GC[ord("N")] = np.nan
+
+
+@dataclass(frozen=True, slots=True)
+class GeneSettings:
+    """How genes are looked at.
+
+    Attributes:
+        file: the annotation.
+        window: bases of the windows that are told apart.
+        order: bases that the Markov model depends on.
+        seed: of the resampling.
+
+    Raises:
+        InputError: a setting that makes no sense.
+    """
+
+    file: Path
+    window: int = 100
+    order: int = 5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.window < 1:
+            raise InputError("the windows of genes have at least 1 base", value=self.window)
+        if not 0 <= self.order <= _MOST_ORDER:
+            raise InputError(f"the order of the Markov model is from 0 to {_MOST_ORDER}", value=self.order)
+        check_seed(self.seed)
+
+
+def gene_table(genes: GeneMap, tracks: Tracks, combine: Combine) -> pl.DataFrame:
+    """A row for each coding gene: the mean of the track over its coding bases, and of each strand that was read.
+
+    ``sense`` is the strand that the gene is read on, ``strand`` is ``.`` if its parts lie on both. Positions are
+    0-based and half-open.
+    """
+    rows = [_gene_row(gene, tracks, combine) for gene in genes.coding]
+    return pl.DataFrame(rows, schema=_COLUMNS)
+
+
+_COLUMNS = {
+    **dict.fromkeys(("id", "chrom"), pl.String),
+    **dict.fromkeys(("start", "end"), pl.Int64),
+    "strand": pl.String,
+    **dict.fromkeys(("coding_bases", "scored_bases"), pl.Int64),
+    **dict.fromkeys(("mean_nats_per_base", "sense_nats_per_base", "antisense_nats_per_base"), pl.Float64),
+}
+
+
+def _gene_row(gene: CodingGene, tracks: Tracks, combine: Combine) -> dict[str, Any]:
+    where = gene.interval
+    own = _inside(gene.parts, tracks.lengths[where.chrom])
+    values = tracks.combined(where.chrom, combine)[own]
+    sense, antisense = (_strand_mean(gene, tracks, opposite) for opposite in (False, True))
+    numbers = (len(own), int(np.count_nonzero(~np.isnan(values))), _mean(values), sense, antisense)
+    strand = where.strand if len({part.strand for part in gene.parts}) == 1 else "."
+    return dict(zip(_COLUMNS, (gene.id, where.chrom, where.start, where.end, strand, *numbers)))
+
+
+def _strand_mean(gene: CodingGene, tracks: Tracks, opposite: bool) -> float | None:
+    """The mean over the strand that each part is on, or over the other; None where a strand was not read."""
+    chrom, values = gene.interval.chrom, list[Float32]()
+    for part in gene.parts:
+        reverse = (part.strand == "-") != opposite
+        if reverse not in tracks.strands:
+            return None
+        values.append(tracks.strand(chrom, reverse)[_inside([part], tracks.lengths[chrom])])
+    return _mean(np.concatenate(values))
+
+
+def _inside(parts: Iterable[Interval], length: int) -> NDArray[np.int64]:
+    """The bases of some intervals that lie on the contig."""
+    return np.concatenate([np.arange(part.start, max(part.start, min(part.end, length))) for part in parts])
+
+
+def _mean(values: Float32) -> float | None:
+    known = values[~np.isnan(values)]
+    return float(known.mean(dtype=np.float64)) if known.size else None
+
+
+@dataclass(slots=True)
+class _Windows:
+    """Means of windows as they are met, signal by signal; one class is coding, the other intergenic."""
+
+    signals: dict[str, list[NDArray[np.float64]]] = field(default_factory=dict)
+    coding: list[NDArray[np.bool_]] = field(default_factory=list)
+    blocks: list[NDArray[np.int64]] = field(default_factory=list)
+
+    def add(self, values: Mapping[str, Float32], starts: NDArray[np.int64], width: int, coding: bool, at: int) -> None:
+        """Windows of one contig; those with a base that a signal lacks are left out.
+
+        A base that no strand scores is rare, and no signal then has one that the others have not.
+        """
+        sums = {name: _window_means(own, starts, width) for name, own in values.items()}
+        whole = np.all([~np.isnan(own) for own in sums.values()], axis=0)
+        for name, own in sums.items():
+            self.signals.setdefault(name, []).append(own[whole])
+        self.coding.append(np.full(int(whole.sum()), coding))
+        self.blocks.append(at + starts[whole] // BLOCK)
+
+
+def _window_means(values: Float32, starts: NDArray[np.int64], width: int) -> NDArray[np.float64]:
+    """Means of windows, NaN where a value is missing."""
+    missing = np.isnan(values)
+    sums = np.concatenate(([0.0], np.cumsum(np.where(missing, 0, values), dtype=np.float64)))
+    gaps = np.concatenate(([0], np.cumsum(missing)))
+    means = (sums[starts + width] - sums[starts]) / width
+    return np.where(gaps[starts + width] > gaps[starts], np.nan, means)
+
+
+def separation(
+    genes: GeneMap, settings: GeneSettings, contigs: Iterable[SequenceRecord], tracks: Tracks, combine: Combine
+) -> dict[str, Any]:
+    """Coding against intergenic sequence: means of the track, and AUROC of windows of one length.
+
+    Windows lie end to end inside coding and inside intergenic stretches. A signal that is lower in coding sequence (the
+    surprises) counts with its sign turned, so that above 0.5 always means what its ``direction`` says.
+
+    Args:
+        genes: on the contigs.
+        settings: how.
+        contigs: the contigs.
+        tracks: their values.
+        combine: how strands become one in the track.
+    """
+    records = list(contigs)
+    markov = HeldOutMarkov(settings.order)
+    for record in records:
+        markov.add(record.id, record.sequence)
+    classes = _by_contig(part for gene in genes.coding for part in gene.parts), _by_contig(genes.genic)
+    windows, sums, at, others = _Windows(), list[NDArray[np.float64]](), 0, 0
+    for record in records:
+        coding, genic = (_covered(parts.get(record.id, ()), record) for parts in classes)
+        others += int(np.count_nonzero(genic & ~coding))
+        values = _signals(record, tracks, combine, markov)
+        sums.append(_class_sums(tracks.combined(record.id, combine), coding, ~genic))
+        for label, mask in ((True, coding), (False, ~genic)):
+            windows.add(values, _starts(mask, settings.window), settings.window, label, at)
+        at += -(-len(record.sequence) // BLOCK)
+    sums_NK = np.concatenate(sums)
+    return {
+        "coding_genes": len(genes.coding),
+        "other_gene_bases": others,
+        "window_bases": settings.window,
+        "block_bases": BLOCK,
+        "mean_nats_per_base": {
+            "coding": estimate(sums_NK, ratio(0, 1), settings.seed)._asdict(),
+            "intergenic": estimate(sums_NK, ratio(2, 3), settings.seed)._asdict(),
+            "coding_less_intergenic": estimate(
+                sums_NK, lambda x: ratio(0, 1)(x) - ratio(2, 3)(x), settings.seed
+            )._asdict(),
+        },
+        **_told_apart(windows, settings, f"markov{settings.order}"),
+    }
+
+
+def _told_apart(windows: _Windows, settings: GeneSettings, baseline: str) -> dict[str, Any]:
+    coding = np.concatenate(windows.coding)
+    counts = {"coding": int(coding.sum()), "intergenic": int((~coding).sum())}
+    if not all(counts.values()):
+        return {"windows": counts, "separation": None}
+    signals = {name: np.concatenate(own) for name, own in windows.signals.items()}
+    turned = {name: own if name == "gc" else -own for name, own in signals.items()}
+    found = separations(turned, coding, np.concatenate(windows.blocks), baseline, settings.seed)
+    for name, one in found.items():
+        one["direction"] = f"{'higher' if name == 'gc' else 'lower'} in coding"
+    return {"windows": counts, "separation": found}
+
+
+def _signals(record: SequenceRecord, tracks: Tracks, combine: Combine, markov: HeldOutMarkov) -> dict[str, Float32]:
+    """Values of every base: the track, what else the strands can be made into, and the baselines."""
+    others: tuple[Combine, ...] = ("mean", "min", "forward", "reverse") if len(tracks.strands) == 2 else ()
+    twin = {"random_weights": tracks.of(record.id, "twin", combine)} if "twin" in tracks.roles else {}
+    return {
+        "track": tracks.combined(record.id, combine),
+        **{f"strands_{how}": tracks.combined(record.id, how) for how in others if how != combine},
+        **twin,
+        "gc": _GC[letters(record.sequence)],
+        f"markov{markov.order}": markov.surprise(record.id, record.sequence),
+    }
+
+
+def _by_contig(parts: Iterable[Interval]) -> dict[str, list[Interval]]:
+    found: dict[str, list[Interval]] = {}
+    for part in parts:
+        found.setdefault(part.chrom, []).append(part)
+    return found
+
+
+def _covered(parts: Iterable[Interval], record: SequenceRecord) -> NDArray[np.bool_]:
+    """Which bases of a contig some of its intervals cover."""
+    mask = np.zeros(len(record.sequence), bool)
+    for part in parts:
+        mask[max(0, part.start) : part.end] = True
+    return mask
+
+
+def _class_sums(values: Float32, coding: NDArray[np.bool_], intergenic: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """For every block the sum over coding bases and their number, then those of intergenic ones."""
+    known = ~np.isnan(values)
+    filled = np.where(known, values, 0).astype(np.float64)
+    classes = (coding & known, intergenic & known)
+    columns = [column for own in classes for column in (np.where(own, filled, 0), own.astype(np.float64))]
+    return block_sums(np.stack(columns, 1), BLOCK)
+
+
+def _starts(mask: NDArray[np.bool_], width: int) -> NDArray[np.int64]:
+    """Starts of windows that lie end to end inside the stretches where the mask holds."""
+    places = [np.arange(first, last - width + 1, width) for first, last in true_runs(mask).tolist()]
+    return np.concatenate([*places, np.empty(0, np.int64)]).astype(np.int64)

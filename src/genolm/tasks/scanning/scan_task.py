@@ -1,0 +1,298 @@
+"""Scanning as the engine runs it: tiles become windows of each model, values of tiles become tracks and files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import polars as pl
+
+from genolm.engine.parts import PartsFolder
+from genolm.engine.summary import Summary
+from genolm.engine.windows import Window, cut
+from genolm.errors import InputError
+from genolm.genome.annotation.gene_map import read_gene_map
+from genolm.models.finite import rows_numbered
+from genolm.models.model import Model
+from genolm.tasks.reading.log_probabilities import Normalisation
+from genolm.tasks.reading.model_group import models_of
+from genolm.tasks.reading.scored_spans import Float32, Scored, joined_stretches, own_tokens, token_lengths
+from genolm.tasks.reading.sources import Source
+from genolm.tasks.reading.token_scores import causal_scores, masked_scores
+from genolm.tasks.scanning.base_values import Combine, Role, Tracks
+from genolm.tasks.scanning.gene_separation import GeneSettings, gene_table, separation
+from genolm.tasks.scanning.genome_tiles import Tile, Tiling
+from genolm.tasks.scanning.interval_calls import Calling, call, write_bed
+from genolm.tasks.scanning.scan_outputs import (
+    Outputs,
+    contig_table,
+    contigs_of,
+    scanned,
+    write_record,
+    write_tracks,
+)
+from genolm.tasks.score import normalisation_of, passes_of
+from genolm.tasks.writing.provenance import Provenance
+from genolm.tasks.writing.table_files import write_delimited
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How one of the models reads windows.
+
+    Attributes:
+        role: what it is for.
+        normalise: what probabilities add up to one over.
+        passes: of an encoder, each with other tokens masked; 0 for a decoder.
+        bases_per_token: of its tokenizer, on average.
+        provenance: the model.
+    """
+
+    role: Role
+    normalise: Normalisation
+    passes: int
+    bases_per_token: float
+    provenance: Provenance
+
+    @classmethod
+    def of(cls, model: Model, role: Role, passes: int | None) -> Reader:
+        """How a model reads."""
+        asked = None if model.causal else passes
+        return cls(
+            role,
+            normalisation_of(model, None),
+            passes_of(model, asked),
+            model.tokenizer.bases_per_token,
+            Provenance.of(model),
+        )
+
+    def cost(self, bases: int) -> int:
+        """Tokens that go through the model, about."""
+        return int(bases / self.bases_per_token * max(1, self.passes)) + 1
+
+    def scores(self, model: Model, windows: Sequence[Window]) -> list[Float32]:
+        """The log-probability of every token of every window."""
+        if self.passes:
+            return masked_scores(model, windows, self.passes)
+        return causal_scores(model, windows, self.normalise)
+
+
+@dataclass(frozen=True)
+class ScanTask:
+    """Scanning as the engine runs it; :func:`genolm.scan` makes one.
+
+    Attributes:
+        source: the contigs.
+        tiling: how they are cut.
+        combine: how two strands become one.
+        per_strand: write the tracks of the strands too.
+        readers: how each model reads, and what it is for.
+        calling: how intervals are called.
+        genes: the annotation, and how coding and intergenic sequence are told apart; None for neither.
+    """
+
+    source: Source
+    tiling: Tiling
+    combine: Combine
+    per_strand: bool
+    readers: tuple[Reader, ...]
+    calling: Calling
+    genes: GeneSettings | None
+    name: ClassVar[str] = "scan"
+    unit: ClassVar[str] = "windows"
+    part_tokens: ClassVar[int] = 131_072
+
+    def items(self) -> Iterator[Tile]:
+        """The tiles of every contig, of one strand and then of the other."""
+        names = set[str]()
+        any_base = False
+        for record in self.source.read():
+            if record.id in names:
+                raise InputError("two contigs have this name", file=_file(self.source), value=record.id)
+            names.add(record.id)
+            for tile in self.tiling.tiles(record, self.strands):
+                any_base = True
+                yield tile
+        if not any_base:
+            raise InputError("there is nothing to scan: no contig has a base other than N", file=_file(self.source))
+
+    def inputs(self) -> tuple[Path, ...]:
+        """The files that are read."""
+        return (*self.source.files(), *([] if self.genes is None else [self.genes.file]))
+
+    def cost(self, item: Tile) -> int:
+        """Tokens that go through the models, about."""
+        return sum(reader.cost(len(item.sequence)) for reader in self.readers)
+
+    def windows(self, items: Sequence[Tile], model: Model) -> list[Window]:
+        """One window for each tile and model, more where a model's tokens are too many for one."""
+        overlap = (self.tiling.before + self.tiling.after) / self.tiling.window
+        windows = list[Window]()
+        for number, tile in enumerate(items):
+            for which, one in enumerate(models_of(model)):
+                origin = (number, which)
+                pieces = cut(tile.sequence, one, self.tiling.window, overlap=overlap, origin=origin, quiet=True)
+                windows += [replace(piece, tokens=piece.token_count(1.0)) for piece in pieces]
+        return windows
+
+    def forward(self, model: Model, windows: Sequence[Window]) -> list[Float32]:
+        """The log-probability of every token of every window, under the model that the window is for."""
+        outputs: dict[int, Float32] = {}
+        for which, (one, reader) in enumerate(zip(models_of(model), self.readers, strict=True)):
+            places = [place for place, window in enumerate(windows) if window.origin[1] == which]
+            if places:
+                with rows_numbered(places):
+                    outputs.update(zip(places, reader.scores(one, [windows[place] for place in places]), strict=True))
+        return [outputs[place] for place in range(len(windows))]
+
+    def subject(self, items: Sequence[Tile], window: Window, part: int) -> str:
+        """The tile of a window, in words; positions are 1-based, both ends included."""
+        tile = items[window.origin[0]]
+        return f"{tile.chrom}:{tile.start + 1:,}-{tile.end:,}" + (" on the reverse strand" if tile.reverse else "")
+
+    def rows(self, items: Sequence[Tile], windows: Sequence[Window], outputs: Sequence[Float32]) -> pl.DataFrame:
+        """A row for each tile: the surprise of its own bases under each model, in the order of the forward strand."""
+        surprises = [self._surprises(which, items, windows, outputs) for which in range(len(self.readers))]
+        columns: dict[str, Any] = {
+            "chrom": [tile.chrom for tile in items],
+            "reverse": [tile.reverse for tile in items],
+            "start": [tile.start for tile in items],
+            **{
+                self.readers[which].role: pl.Series([pl.Series(one, dtype=pl.Float32) for one in own], dtype=_VALUES)
+                for which, own in enumerate(surprises)
+            },
+        }
+        return pl.DataFrame(columns, schema_overrides={"chrom": pl.String, "reverse": pl.Boolean, "start": pl.Int64})
+
+    def _surprises(
+        self, which: int, items: Sequence[Tile], windows: Sequence[Window], outputs: Sequence[Float32]
+    ) -> list[Float32]:
+        places = [place for place, window in enumerate(windows) if window.origin[1] == which]
+        own_windows = [windows[place] for place in places]
+        stretches: dict[int, list[Scored]] = {}
+        for place, window, own in zip(
+            places, own_windows, own_tokens(own_windows, masked=self.readers[which].passes > 0)
+        ):
+            scored = Scored(outputs[place][own], token_lengths(window)[own])
+            stretches.setdefault(window.origin[0], []).append(scored)
+        return [_own(tile, joined_stretches(stretches[number])) for number, tile in enumerate(items)]
+
+    def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
+        """Writes the files; ``out`` is the record."""
+        outputs = Outputs(out)
+        result = self._result(frames, PartsFolder.of(out).path)
+        outputs.begin()
+        written = write_tracks(result.tracks, outputs, self.combine, per_strand=self.per_strand)
+        write_bed(result.calls, outputs.calls, self._depth)
+        written.add(outputs.calls)
+        if result.genes is not None:
+            write_delimited(iter([result.genes]), outputs.genes, "\t")
+            written.add(outputs.genes)
+        outputs.clear(written)
+        write_record(out, result.record)
+
+    def collect(self, frames: Iterator[pl.DataFrame]) -> Scan:
+        """The result in memory."""
+        return self._result(frames, None)
+
+    def count(self, rows: pl.DataFrame) -> Summary:
+        """Windows, of both strands."""
+        return Summary({"windows": rows.height})
+
+    def conclude(self, counted: Summary, made: Path | Scan) -> Summary:
+        """Bases by whether they have a value, windows and called intervals, as the record has them."""
+        record = made.record if isinstance(made, Scan) else json.loads(made.read_text("utf-8"))
+        return scanned(record, counted.inputs["windows"])
+
+    def _result(self, frames: Iterator[pl.DataFrame], folder: Path | None) -> Scan:
+        contigs = contigs_of(self.source, self.tiling)
+        lengths = {name: contig.length for name, contig in contigs.items()}
+        tracks = Tracks(lengths, self.strands, [reader.role for reader in self.readers], folder)
+        tracks.fill(frames)
+        rows, called = call(((name, tracks.combined(name, self.combine)) for name in contigs), self.calling)
+        record = {
+            **self._described(),
+            "contigs": contig_table(contigs, tracks, self.combine),
+            "calls": called,
+        }
+        if self.genes is None:
+            return Scan(tracks, rows, record, self.combine)
+        gene_map = read_gene_map(self.genes.file).on(lengths)
+        record["genes"] = separation(gene_map, self.genes, self.source.read(), tracks, self.combine)
+        return Scan(tracks, rows, record, self.combine, gene_table(gene_map, tracks, self.combine))
+
+    def _described(self) -> dict[str, Any]:
+        """Everything that says how the track was made."""
+        models = {reader.role: _model(reader) for reader in self.readers}
+        return {
+            "genolm_version": self.readers[0].provenance.version,
+            "track": f"{self._quantity}, nats per base",
+            **{role: models.get(role) for role in ("model", "minus", "twin")},
+            "combine": self.combine,
+            "strands": ["reverse" if reverse else "forward" for reverse in self.strands],
+            "window_bases": self.tiling.window,
+            "read_before_a_tile": self.tiling.before,
+            "read_after_a_tile": self.tiling.after,
+            "cut_at_runs_of_N": self.tiling.shortest_run,
+            "calling": {name: getattr(self.calling, name) for name in self.calling.__dataclass_fields__},
+        }
+
+    @property
+    def strands(self) -> tuple[bool, ...]:
+        """The strands that are read; True is the reverse one."""
+        return {"forward": (False,), "reverse": (True,)}.get(self.combine, (False, True))
+
+    @property
+    def _quantity(self) -> str:
+        return "surprise_difference" if any(reader.role == "minus" for reader in self.readers) else "surprise"
+
+    @property
+    def _depth(self) -> str:
+        return f"depth_{self._quantity}_nats_per_base"
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A scan in memory.
+
+    Attributes:
+        tracks: the values of the strands.
+        calls: the called intervals, 0-based and half-open (:data:`genolm.tasks.scanning.interval_calls.COLUMNS`).
+        record: settings, contigs and counts.
+        combine: how strands become one.
+        genes: a row for each coding gene, where an annotation was given.
+    """
+
+    tracks: Tracks
+    calls: pl.DataFrame
+    record: dict[str, Any]
+    combine: Combine
+    genes: pl.DataFrame | None = None
+
+    def values(self, chrom: str) -> Float32:
+        """The combined track of a contig, nats per base, NaN where nothing was scored."""
+        return self.tracks.combined(chrom, self.combine)
+
+
+_VALUES = pl.List(pl.Float32)
+
+
+def _own(tile: Tile, scored: Scored) -> Float32:
+    """The surprise of a tile's own bases on the forward strand."""
+    values = -scored.per_base()[tile.before : tile.before + tile.end - tile.start]
+    return values[::-1] if tile.reverse else values
+
+
+def _model(reader: Reader) -> dict[str, Any]:
+    """What there is to say about a model."""
+    texts: dict[str, Any] = reader.provenance.described(normalised_over=reader.normalise)
+    texts.pop("genolm_version")
+    texts["fingerprint"] = texts.pop("model_fingerprint")
+    return {**texts, "masked_passes": reader.passes} if reader.passes else texts
+
+
+def _file(source: Source) -> Path | None:
+    return source.place if isinstance(source.place, Path) else None

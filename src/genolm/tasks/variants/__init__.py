@@ -1,0 +1,1 @@
+"""Variant effects: variants of a file, and every single-base change of an interval."""

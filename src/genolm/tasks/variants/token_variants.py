@@ -1,0 +1,190 @@
+"""Variants scored by models whose tokens are several bases, or that read both ways.
+
+Shapes: B rows, L tokens of the longest, N tokens asked about, D dimensions, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from genolm.engine.windows import Window
+from genolm.errors import InputError
+from genolm.genome.fasta import GenomePolicy
+from genolm.genome.further_columns import FurtherColumn
+from genolm.genome.variant import Variant
+from genolm.tasks.embed import context_bases
+from genolm.tasks.reading.allele_status import Mismatch, Rules
+from genolm.tasks.reading.variant_records import Place, Query, VariantRun
+from genolm.tasks.variants.allele_token_scores import Ratio, masked_ratio, window_ratio
+from genolm.tasks.variants.allele_tokens import AlleleTokens, TokenWindow, unreadable_letters
+from genolm.tasks.variants.allele_windows import Obstacle, Strand
+from genolm.tasks.writing.provenance import Provenance
+from genolm.tasks.writing.variant_columns import Columns, Method
+
+if TYPE_CHECKING:
+    from genolm.models.model import Model
+    from genolm.tokens.tokenizer import Tokenizer
+
+
+class Pair(NamedTuple):
+    """What a window of token variants carries: both alleles on one strand.
+
+    Attributes:
+        row: alternative within the part.
+        reverse: whether the strand is the reverse one.
+        tokens: of both alleles.
+    """
+
+    row: int
+    reverse: bool
+    tokens: AlleleTokens
+
+
+@dataclass(frozen=True)
+class TokenVariantTask(VariantRun):
+    """Scores the records of a source against a genome, token by token; see :func:`genolm.variants`.
+
+    Attributes:
+        window: how much is read around a variant.
+        longest: most bases of an ALT.
+        window_tokens: tokens of a full window, about.
+    """
+
+    window: TokenWindow
+    longest: int
+    window_tokens: int
+
+    name: ClassVar[str] = "variants"
+
+    @classmethod
+    def fit(
+        cls,
+        model: Model,
+        context: int | None,
+        horizon: int,
+        *,
+        source: Any,
+        genome: Path,
+        method: Method,
+        rc: bool,
+        on_mismatch: Mismatch,
+        genome_iupac: GenomePolicy = "N",
+        further: tuple[FurtherColumn, ...] = (),
+    ) -> Self:
+        """The task for a model; arguments as of :func:`genolm.variants`.
+
+        Raises:
+            InputError: a context or horizon below 1.
+            ModelError: the model cannot read so much.
+        """
+        if horizon < 1:
+            raise InputError("horizon must be at least 1 base", value=horizon)
+        bases = context_bases(model, context)
+        window = TokenWindow(model.room, bases, None if method == "masked" else min(horizon, bases // 2))
+        tokens = min(model.context, math.ceil(bases / model.tokenizer.bases_per_token))
+        about = Provenance.of(model)
+        return cls(
+            source, genome, method, rc, on_mismatch, about, window, horizon, tokens, genome_iupac=genome_iupac,
+            further=further,
+        )  # fmt: skip
+
+    @cached_property
+    def columns(self) -> Columns:
+        """Names of the results."""
+        return Columns.of_tokens(self.method, self.window.bases, self.window.horizon or 0, self.rc)
+
+    @cached_property
+    def rules(self) -> Rules:
+        """What can be scored."""
+        return Rules(False, self.longest, self.on_mismatch)
+
+    @property
+    def settings(self) -> dict[str, str | int]:
+        """What the output says of the run, beside the model; nothing that depends on time or place."""
+        horizon = {} if self.window.horizon is None else {"horizon": self.window.horizon}
+        about = {"method": self.method, "context_bases": self.window.bases, **horizon}
+        return {**about, "strands": self.strands, "on_mismatch": self.on_mismatch}
+
+    def tokens(self, variants: Sequence[Variant], place: Place) -> tuple[int, Place]:
+        """Tokens of both alleles of every variant on every strand, about; nothing is shared with other records."""
+        return 1 + 2 * len(variants) * len(self.directions) * self.window_tokens, None
+
+    def windows(self, items: Sequence[Query], model: Model) -> list[Window]:
+        """One for every alternative and strand that can be scored."""
+        unreadable = unreadable_letters(model.tokenizer)
+        return [self._window(pair, model) for pair in self._pairs(items, model.tokenizer, unreadable)]
+
+    def _pairs(self, items: Sequence[Query], tokenizer: Tokenizer, unreadable: str) -> Iterator[Pair]:
+        for row, variant in enumerate(call.variant for item in items for call in item.calls):
+            if variant is None:
+                continue
+            for reverse in self.directions:
+                strand = Strand(self.reference, variant.chrom, reverse)
+                tokens = self.window.alleles(strand, strand.edit(variant), tokenizer, unreadable)
+                if tokens is not None:
+                    yield Pair(row, reverse, tokens)
+
+    def _window(self, pair: Pair, model: Model) -> Window:
+        tokens = pair.tokens
+        longest = len(tokens.left) + max(len(tokens.ref), len(tokens.alt)) + len(tokens.right)
+        rows = 1 if self.method == "masked" and len(tokens.ref) == len(tokens.alt) else 2
+        return Window("", pair, tokens=rows * (longest + len(model.begin_ids) + len(model.end_ids)))
+
+    def forward(self, model: Model, windows: Sequence[Window]) -> list[Ratio]:
+        """The score of every window, or why it has none."""
+        pairs = [window.origin.tokens for window in windows]
+        return (masked_ratio if self.method == "masked" else window_ratio)(model, pairs)
+
+    def subject(self, items: Sequence[Query], window: Window, part: int) -> str:
+        """The variant of a window, in words."""
+        pair: Pair = window.origin
+        return self.named(items, pair.row, pair.reverse)
+
+    def rows(self, items: Sequence[Query], windows: Sequence[Window], outputs: Sequence[Ratio]) -> pl.DataFrame:
+        """One row for every alternative."""
+        calls = [call for item in items for call in item.calls]
+        scores, contexts, counts = np.full((2, len(calls)), np.nan), np.full((2, len(calls)), np.nan), _nothing(calls)
+        obstacles: dict[tuple[int, bool], Obstacle | None] = {}
+        for window, value in zip(windows, outputs):
+            pair: Pair = window.origin
+            tokens = pair.tokens
+            obstacles[pair.row, pair.reverse] = value if isinstance(value, str) else None
+            scores[int(pair.reverse), pair.row] = np.nan if isinstance(value, str) else value
+            counts[:, pair.row] = np.nan_to_num(counts[:, pair.row]) + np.array([len(tokens.ref), len(tokens.alt)])
+            self._set_contexts(contexts, pair)
+        mean = self.mean(scores)
+        statuses = [
+            (None if call.variant is None else self._obstacle(row, obstacles)) or call.status
+            for row, call in enumerate(calls)
+        ]
+        unscored = np.isnan(mean)
+        further = {"left_context": contexts[0], "right_context": contexts[1]}
+        for allele, count in zip(("ref", "alt"), counts):
+            further[f"tokens_{allele}"] = np.where(unscored, np.nan, count)
+        return self.frame(items, scores, statuses, further)
+
+    def _set_contexts(self, contexts_2N: NDArray[np.float64], pair: Pair) -> None:
+        """Bases left and right of what is compared, as the genome counts; a decoder reads what precedes it only."""
+        sides = pair.tokens.left_bases, pair.tokens.right_bases
+        if self.method == "masked" and not pair.reverse:
+            contexts_2N[:, pair.row] = sides
+        elif self.method == "window":
+            contexts_2N[int(pair.reverse), pair.row] = sides[0]
+
+    def _obstacle(self, row: int, obstacles: Mapping[tuple[int, bool], Obstacle | None]) -> Obstacle | None:
+        """Why the first strand without a score has none; a strand without a window had no room for the tokens."""
+        found = (obstacles.get((row, reverse), "longer_than_horizon") for reverse in self.directions)
+        return next((one for one in found if one is not None), None)
+
+
+def _nothing(calls: Sequence[object]) -> NDArray[np.float64]:
+    return np.full((2, len(calls)), np.nan)

@@ -1,0 +1,1 @@
+"""From rows to files: tables, vectors, tracks, VCF columns, figures and provenance."""

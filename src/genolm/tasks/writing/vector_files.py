@@ -1,0 +1,194 @@
+"""Embeddings as artefacts: parquet, npy, AnnData in h5ad or zarr. N rows, D dimensions."""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType, ModuleType
+from typing import Any, BinaryIO, Literal, get_args
+
+import numpy as np
+import polars as pl
+
+from genolm.errors import GenolmError, InputError
+from genolm.files.atomic import atomic_file
+from genolm.tasks.reading.pooling import Float32
+from genolm.tasks.writing.provenance import records_beside
+from genolm.tasks.writing.table_files import write_provenance, write_table
+
+SUFFIXES = (".parquet", ".npy", ".h5ad", ".zarr")
+
+Form = Literal["table", "numpy", "anndata"]
+"""What embeddings are returned as where none are written."""
+
+_NEEDED = MappingProxyType({".h5ad": ("anndata", "pandas"), ".zarr": ("zarr", "anndata", "pandas")})
+
+
+def beside_vectors(out: Path) -> tuple[Path, ...]:
+    """Return the files that :func:`write_vectors` writes beside ``out`` and that may be somebody else's."""
+    ids = (ids_path(out),) if out.suffix.lower() == ".npy" else ()
+    return (*ids, *records_beside(out))
+
+
+def require(out: Path | None) -> None:
+    """Checks, before anything is computed, that the packages behind a format are there.
+
+    Raises:
+        GenolmError: one is not; the message says how to install it.
+    """
+    suffix = "" if out is None else out.suffix.lower()
+    for name in _NEEDED.get(suffix, ()):
+        _imported(name, suffix)
+
+
+def check_form(form: str, out: Path | None) -> None:
+    """Check, before anything is computed, that embeddings can be returned in this form.
+
+    Raises:
+        InputError: no such form, or one that is asked for beside an output.
+        GenolmError: anndata is not installed.
+    """
+    if form not in get_args(Form):
+        raise InputError(f"as_ must be one of {', '.join(get_args(Form))}", value=form)
+    if form != "table" and out is not None:
+        raise InputError("as_ is the form of a returned value; the ending of an output chooses its format", value=form)
+    if form == "anndata":
+        require(Path("in_memory.h5ad"))
+
+
+def in_form(frame: pl.DataFrame, form: Form, metadata: Callable[[], Mapping[str, str]]) -> Any:
+    """Return rows with a column ``embedding`` as they are, as an array (N, D), or as AnnData like that of an h5ad."""
+    if form == "numpy":
+        return np.require(matrix(frame), requirements="W")  # a view of the table could not be written to
+    return _anndata(frame, metadata()) if form == "anndata" else frame
+
+
+def write_vectors(frames: Iterator[pl.DataFrame], out: Path, metadata: Mapping[str, str]) -> None:
+    """Writes rows with a column ``embedding`` in the format of the suffix.
+
+    Parquet and npy hold one part in memory at a time; AnnData is made in memory.
+
+    Args:
+        frames: the rows in their order.
+        out: ``.parquet``: metadata as key-value metadata. ``.npy``: array (N, D), ids one a line in ``OUT.ids.txt``
+            (then layer and token position, tab-separated, where there are such) and metadata in
+            ``OUT.provenance.json``. ``.h5ad``, ``.zarr``: ``X`` (N, D), everything else in ``obs``, metadata in
+            ``uns["genolm"]``; of several layers ``X`` is the last and ``obsm["layer_0"]`` and so on hold each.
+        metadata: how the vectors were made.
+    """
+    match out.suffix.lower():
+        case ".npy":
+            _write_npy(frames, out)
+            write_provenance(out, metadata)
+        case ".h5ad" | ".zarr":
+            _write_anndata(pl.concat(list(frames)), out, metadata)
+        case _:
+            write_table(frames, out, metadata)
+
+
+def ids_path(out: Path) -> Path:
+    """Where the ids of an npy file stand: ``vectors.ids.txt`` beside ``vectors.npy``."""
+    return out.with_suffix(".ids.txt")
+
+
+def matrix(frame: pl.DataFrame) -> Float32:
+    """The column ``embedding`` as an array (N, D)."""
+    column = frame["embedding"]
+    width = column.dtype.shape[0]  # type: ignore[attr-defined]
+    return (
+        column.explode(empty_as_null=False).to_numpy().reshape(-1, width)
+        if len(frame)
+        else np.empty((0, width), np.float32)
+    )
+
+
+def _write_npy(frames: Iterator[pl.DataFrame], out: Path) -> None:
+    with (
+        atomic_file(ids_path(out)) as ids,
+        atomic_file(out) as partial,
+        partial.open("wb") as file,
+        ids.open("w", encoding="utf-8") as names,
+    ):
+        rows = width = 0
+        for frame in frames:
+            values = np.ascontiguousarray(matrix(frame), np.dtype("<f4"))
+            if not rows:
+                _write_header(file, 0, values.shape[1])
+            file.write(values.data)
+            rows, width = rows + values.shape[0], values.shape[1]
+            names.writelines(_labels(frame))
+        _write_header(file, rows, width)
+
+
+def _write_header(file: BinaryIO, rows: int, width: int) -> None:
+    """Writes the header at the start; numpy leaves room in it for the first dimension to grow."""
+    file.seek(0)
+    header = {"descr": "<f4", "fortran_order": False, "shape": (rows, width)}
+    np.lib.format.write_array_header_1_0(file, header)
+
+
+def _labels(frame: pl.DataFrame) -> Iterator[str]:
+    columns = [name for name in ("id", "layer", "position") if name in frame.columns]
+    return ("\t".join(map(str, row)) + "\n" for row in frame.select(columns).iter_rows())
+
+
+def _write_anndata(frame: pl.DataFrame, out: Path, metadata: Mapping[str, str]) -> None:
+    table = _anndata(frame, metadata)
+    zarr = out.suffix.lower() == ".zarr"
+    with atomic_file(out) as partial, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if zarr:
+            table.write_zarr(partial)
+        else:
+            table.write_h5ad(partial)
+
+
+def _anndata(frame: pl.DataFrame, metadata: Mapping[str, str]) -> Any:
+    anndata = _imported("anndata", ".h5ad")
+    layers = frame["layer"].unique().sort().to_list() if "layer" in frame.columns else []
+    blocks = {layer: frame.filter(pl.col("layer") == layer) for layer in layers}
+    top = blocks[layers[-1]].drop("layer") if layers else frame
+    pandas = _imported("pandas", ".h5ad")
+    kept = [name for name in top.columns if name != "embedding"]
+    obs = pandas.DataFrame({name.replace("/", "_"): _plain(top[name], pandas) for name in kept})  # "/" parts HDF5 keys
+    obs.index = pandas.Index(_unique(top), dtype=object)
+    return anndata.AnnData(
+        X=np.require(matrix(top), requirements="W"),
+        obs=obs,
+        obsm={f"layer_{layer}": matrix(block) for layer, block in blocks.items()},
+        uns={"genolm": dict(metadata)},
+    )
+
+
+def _plain(column: pl.Series, pandas: ModuleType) -> Any:
+    """A column as pandas holds it without the help of other packages; missing values stay missing."""
+    values = column.to_list()
+    if column.dtype == pl.String:
+        return values if column.name == "id" else pandas.Categorical(values)
+    if column.dtype == pl.Boolean:
+        return pandas.array(values, dtype="boolean" if column.null_count() else "bool")
+    if column.dtype.is_float():
+        return pandas.array(column.cast(pl.Float64).fill_null(float("nan")).to_numpy(), dtype="float64")
+    return pandas.array(values, dtype="Int64" if column.null_count() else "int64")
+
+
+def _unique(frame: pl.DataFrame) -> list[str]:
+    """Names of rows: the id, with the token's position where there is one, and a number where a name repeats."""
+    names = frame["id"].to_list()
+    if "position" in frame.columns:
+        names = [f"{name}:{position}" for name, position in zip(names, frame["position"])]
+    seen: dict[str, int] = {}
+    unique = []
+    for name in names:
+        count = seen[name] = seen.get(name, 0) + 1
+        unique.append(name if count == 1 else f"{name}-{count}")
+    return unique
+
+
+def _imported(name: str, suffix: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise GenolmError(f"{suffix} needs the package {name}: pip install 'genolm[anndata]'") from None

@@ -1,0 +1,1 @@
+"""Rows for training: sequences to token ids, masks and batches."""

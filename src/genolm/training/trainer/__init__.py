@@ -1,0 +1,1 @@
+"""The training loop: steps, processes, sharding, checkpoints, schedule and logs."""

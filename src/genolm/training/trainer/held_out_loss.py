@@ -1,0 +1,108 @@
+"""Held-out loss during a run, the windows divided over its processes.
+
+Shapes: B rows of a batch, M tokens of a row, L positions predicted from, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from genolm.models.gengram.gengram import Gengram
+from genolm.training.corpus.order import Rows
+from genolm.training.feeds.training_passes import Batch, Passes
+from genolm.training.trainer.workers import Workers
+
+
+class HeldOut(NamedTuple):
+    """How well held-out tokens were told.
+
+    Attributes:
+        bits_per_base: mean negative log2 likelihood of a base.
+        nats_per_token: mean negative log likelihood of a token.
+        accuracy: share of tokens that were the most likely one.
+    """
+
+    bits_per_base: float
+    nats_per_token: float
+    accuracy: float
+
+
+@torch.no_grad()
+def held_out(
+    network: nn.Module,
+    rows: Rows,
+    passes: Passes,
+    at_once: int,
+    workers: Workers,
+    sharers: int,
+    bases_V: Tensor | None = None,
+) -> HeldOut | None:
+    """The loss on some rows: of the tokens in the second half of each, or of the hidden ones where some are.
+
+    None where no token of the rows counts: all of them are N, or none is hidden.
+
+    Args:
+        network: the network.
+        rows: the windows as rows of tokens.
+        passes: how rows go through the network.
+        at_once: rows of one pass.
+        workers: the processes.
+        sharers: processes that share each row.
+        bases_V: bases of each target; None where each is one.
+    """
+    for module in network.modules():
+        if isinstance(module, Gengram):
+            module.forget()
+    starts = range(0, len(rows.ids_RL), at_once)
+    teams, own = workers.world // sharers, workers.rank // sharers
+    sums = torch.zeros(4, dtype=torch.float64, device=workers.device)
+    for turn in range(0, len(starts), teams):
+        # A team without a batch in the last turn takes part in the passes of the others and counts nothing.
+        start, mine = starts[min(turn + own, len(starts) - 1)], turn + own < len(starts)
+        batch = counted_batch(passes, rows.some(slice(start, start + at_once)))
+        found = passes.predict(network, batch if mine else _uncounted(batch))
+        count = float(len(found.targets_N))
+        sums[0] += F.cross_entropy(found.logits_NV, found.targets_N, reduction="sum")
+        sums[1] += count
+        sums[2] += count if bases_V is None else bases_V[found.targets_N].sum()
+        sums[3] += (found.logits_NV.argmax(-1) == found.targets_N).sum()
+    nats, tokens, bases, right = workers.summed(sums).tolist()
+    if not tokens:
+        return None
+    return HeldOut(nats / bases / math.log(2), nats / tokens, right / tokens)
+
+
+def frequency_bits(shares_V: NDArray[np.float64], rows: Rows, passes: Passes, bases_V: Tensor) -> float | None:
+    """Bits per base of the same tokens as in :func:`held_out` by the share of each token alone: the first baseline.
+
+    None where no token of the rows counts.
+    """
+    batch = counted_batch(passes, rows)
+    targets_N = batch.targets_BL[batch.counted_BL].cpu()
+    if not len(targets_N):
+        return None
+    bits = -torch.from_numpy(np.log2(np.maximum(shares_V, 1e-300)))[targets_N].sum()
+    return float(bits / bases_V.cpu()[targets_N].sum())
+
+
+def counted_batch(passes: Passes, rows: Rows) -> Batch:
+    """Held-out rows on the device with what counts of them."""
+    batch = passes.tensors(rows)
+    if rows.labels_RL is not None:
+        return batch
+    width = batch.ids_BM.shape[1]
+    lengths = torch.full((batch.size,), width) if rows.lengths_R is None else torch.from_numpy(rows.lengths_R)
+    # A base of the second half has at least as much before it as the half is long.
+    second = torch.arange(1, width) >= (lengths // 2)[:, None]
+    return batch._replace(counted_BL=batch.counted_BL & second.to(batch.counted_BL.device))
+
+
+def _uncounted(batch: Batch) -> Batch:
+    return batch._replace(counted_BL=torch.zeros_like(batch.counted_BL))

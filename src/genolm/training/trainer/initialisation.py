@@ -1,0 +1,78 @@
+"""The weights that a pretraining run starts from."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+from genolm.models.networks.attention.block_attention import initial_layout
+from genolm.models.networks.decoder_config import DecoderConfig
+from genolm.models.networks.encoder_config import EncoderConfig
+from genolm.models.networks.network import LAYOUT, Network
+
+NetworkT = TypeVar("NetworkT", bound=Network)
+
+_INTO_THE_STREAM = ("attention.output.weight", "ffn.down.weight", "ffn.down")
+
+
+def initialise(network: NetworkT, seed: int) -> NetworkT:
+    """Fill every weight anew, in place, from ``seed``; one that is spread over processes with each one's share.
+
+    Matrices are normal with the config's ``initial_std``; those that write into the residual stream are scaled down by
+    ``sqrt(2 * num_layers)``, so that its variance does not grow with depth; norms start at one and biases at
+    zero. A Gengram memory starts as its config says. Random block layouts are drawn as where the network is made, and
+    running statistics start as their module says.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    std = network.config.initial_std
+    scaled = std / (2 * network.config.num_layers) ** 0.5
+    with torch.no_grad():
+        for name, weight in network.named_parameters():
+            # Whole and on the CPU: the numbers then depend on neither device nor spread.
+            whole = torch.empty(weight.shape)
+            if ".gengram." in name and weight.ndim > 1:
+                assert isinstance(network.config, DecoderConfig)
+                _fill_memory(name.split(".gengram.")[1], whole, network.config, generator)
+            elif weight.ndim == 1:
+                whole.fill_(0.0 if name.endswith("bias") else 1.0)
+            else:
+                whole.normal_(0.0, scaled if name.endswith(_INTO_THE_STREAM) else std, generator=generator)
+            _take(weight, whole)
+        for name, layout in network.named_buffers():
+            if name.endswith(f".{LAYOUT}"):
+                assert isinstance(network.config, EncoderConfig)
+                drawn = initial_layout(network.config, int(name.split(".")[1]))
+                assert drawn is not None
+                layout.copy_(drawn)
+        for module in network.modules():
+            if isinstance(module, nn.modules.batchnorm._NormBase):
+                module.reset_running_stats()
+    return network
+
+
+def _take(weight: Tensor, whole: Tensor) -> None:
+    """Copies what this process keeps of a tensor."""
+    if isinstance(weight, DTensor):
+        mine = distribute_tensor(whole.to(weight.device), weight.device_mesh, weight.placements, src_data_rank=None)
+        weight.to_local().copy_(mine.to_local())
+    else:
+        weight.copy_(whole)
+
+
+def _fill_memory(name: str, weight: Tensor, config: DecoderConfig, generator: torch.Generator) -> None:
+    """``small``: the value projection and the convolution start at zero, and the module as nothing."""
+    memory = config.gengram
+    assert memory is not None
+    table = name.startswith("tables.")
+    if memory.init == "reference" and table:
+        weight.normal_(0.0, 1.0, generator=generator)
+    elif memory.init == "reference":
+        bound = weight.shape[-1] ** -0.5
+        weight.uniform_(-bound, bound, generator=generator)
+    elif name.startswith(("value.", "conv.")):
+        weight.zero_()
+    else:
+        weight.normal_(0.0, memory.table_std if table else config.initial_std, generator=generator)

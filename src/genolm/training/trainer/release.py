@@ -1,0 +1,126 @@
+"""A trained network as a model folder that :func:`genolm.load` reads."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genolm.models.card import Card
+from genolm.models.checkpoints.convert import save
+from genolm.models.model import Model
+from genolm.models.networks.decoder_config import DecoderConfig
+from genolm.models.networks.network import make_network
+from genolm.tokens.nucleotide import NucleotideTokenizer
+from genolm.tokens.tokenizer import Tokenizer
+from genolm.training.feeds.token_rows import rows_of
+from genolm.training.recipes.pretrain_recipe import Recipe
+from genolm.training.trainer.schedule import tokens_until
+
+Lines = Sequence[dict[str, Any]]
+
+
+def write_model(
+    folder: Path,
+    weights: Mapping[str, Tensor],
+    tokenizer: Tokenizer,
+    recipe: Recipe,
+    log: Lines,
+    processes: int = 1,
+) -> Path:
+    """Write a network with its card, replacing what an earlier end of the same run left in ``folder``.
+
+    Args:
+        folder: the model folder.
+        weights: by name, in bf16.
+        tokenizer: the model's.
+        recipe: what it was trained by.
+        log: the run's reports.
+        processes: how many trained it.
+    """
+    with torch.device("meta"):
+        network = make_network(recipe.model, tokenizer.base_ids, tokenizer.n_id)
+    shared = isinstance(recipe.model, DecoderConfig) and recipe.model.tied
+    tied = {"head.weight": weights["embedding.weight"]} if shared else {}
+    network.load_state_dict({**weights, **tied}, assign=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    if isinstance(tokenizer, NucleotideTokenizer):
+        tokenizer = NucleotideTokenizer(tokenizer.symbols)  # the corpus's own reads every ambiguity code as N
+    return save(Model(network, tokenizer, _card(recipe, log, processes)), folder)
+
+
+def _card(recipe: Recipe, log: Lines, processes: int) -> Card:
+    steps = max((line["step"] for line in log), default=0)
+    regions = "; ".join(f"{name}: {', '.join(texts)}" for name, texts in recipe.corpus.regions().items())
+    notes = (recipe.card.strip(), f"Held out of training: {regions}." if regions else "")
+    tokens = tokens_until(steps, recipe)
+    laid = rows_of(recipe)
+    return Card(
+        name=recipe.name,
+        family="genolm",
+        context=recipe.context,
+        precision="bfloat16",
+        licence="Apache-2.0",
+        source=f"genolm pretrain {recipe.name}",
+        notes=tuple(note for note in notes if note),
+        objective=recipe.objective,
+        begin=laid.begin if laid else (),
+        end=laid.end if laid else (),
+        metrics={"training_tokens": tokens, **_metrics(log)},
+        training=_how(recipe, steps, processes),
+    )
+
+
+def _metrics(log: Lines) -> dict[str, float]:
+    """The last held-out figures, and the baseline of the frequency of tokens."""
+    found: dict[str, float] = {}
+    for told, name in _FIGURES.items():
+        lines = [line[told] for line in log if told in line]
+        found |= {f"{split}_{name}": value for split, value in (lines[-1] if lines else {}).items()}
+    return found
+
+
+_FIGURES = {
+    "held_out_bits_per_base": "bits_per_base",
+    "held_out_nats_per_token": "nats_per_token",
+    "held_out_accuracy": "accuracy",
+    "frequency_bits_per_base": "bits_per_base_by_frequency",
+}
+
+
+def _how(recipe: Recipe, steps: int, processes: int) -> dict[str, Any]:
+    """What it takes to train the same again."""
+    return {
+        "steps": steps,
+        "seed": recipe.seed,
+        "processes": processes,
+        "threads": torch.get_num_threads(),
+        "versions": {name: version(name) for name in ("genolm", "torch")},
+        "commit": _commit(),
+        # Through JSON, so that what is read back is what was written: tuples are lists there.
+        "recipe": json.loads(json.dumps(asdict(recipe))),
+    }
+
+
+def _commit() -> str | None:
+    """Commit of the checkout that this code runs from, ``-dirty`` where it was changed; None for an installed one."""
+    here = Path(__file__).resolve().parent
+    words = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        tracked = subprocess.run(
+            ["git", "-C", str(here), "ls-files", "--error-unmatch", Path(__file__).name],
+            capture_output=True,
+            check=False,
+        )
+        found = subprocess.run(words, capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return found.stdout.strip() or None if tracked.returncode == 0 and found.returncode == 0 else None

@@ -1,0 +1,151 @@
+"""The folder of a training run: it belongs to one recipe, and holds at most one run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from genolm.errors import RunError
+from genolm.files.disk import is_disk_full
+from genolm.files.locks import locked
+from genolm.training.recipes.pretrain_recipe import Recipe
+from genolm.training.trainer.run_log import RunLog
+from genolm.training.trainer.schedule import tokens_until
+
+FREE = ("name", "card", "trackers", "compile", "report_every", "evaluate_every", "evaluate_windows", "checkpoint_every")
+"""Settings of a recipe that don't decide the weights, and may differ when a run is resumed."""
+
+
+def fingerprint_of(recipe: Recipe) -> str:
+    """SHA-256 of what decides the weights."""
+    return hashlib.sha256(json.dumps(_told(recipe), sort_keys=True, default=str).encode()).hexdigest()
+
+
+def trained(out: Path, recipe: Recipe) -> str:
+    """One line on a finished run: steps, tokens, and bits per base of the held-out splits; read from its log."""
+    lines = RunLog(out / "log.jsonl").lines()
+    step = lines[-1]["step"]
+    held_out = next(line["held_out_bits_per_base"] for line in reversed(lines) if "held_out_bits_per_base" in line)
+    bits = ", ".join(f"{name} {value:.4f}" for name, value in held_out.items())
+    return f"{step:,} steps, {tokens_until(step, recipe):,} tokens; held-out bits per base: {bits}"
+
+
+def check_claim(out: Path, recipe: Recipe, resume: bool) -> None:
+    """Refuses a folder that is not for this recipe.
+
+    Raises:
+        RunError: a file in its place, a folder that cannot be read, a run that is not to be resumed, no run where one
+            is to be resumed, or the run of another recipe.
+    """
+    marker = out / "recipe.json"
+    with _explained(out):
+        if out.exists() and not out.is_dir():
+            raise RunError(f"{out} is a file: choose another folder")
+        found = marker.exists()
+    if found and not resume:
+        raise RunError(f"{out} already holds a run: continue it with --resume or choose another folder")
+    if resume and not found:
+        raise RunError(f"{out} holds no run to continue: start one without --resume")
+    if found and _told_in(marker, "fingerprint") != fingerprint_of(recipe):
+        raise RunError(
+            f"{out} holds the run of another recipe{_differences(marker, recipe)}: choose another folder. What may"
+            f" change on --resume: {', '.join(FREE)}"
+        )
+
+
+@contextmanager
+def claimed(out: Path, recipe: Recipe, corpus: str, resume: bool) -> Iterator[None]:
+    """Takes the folder for this recipe and corpus, and holds it until the block ends or the process dies.
+
+    Args:
+        out: the folder.
+        recipe: the recipe.
+        corpus: digest of the sequence that is trained on; empty where the recipe's fingerprint holds one.
+        resume: whether a run that is there goes on.
+
+    Raises:
+        RunError: as :func:`check_claim`, which another run may have made untrue meanwhile; a folder that cannot be made
+            or written; another run holds the folder; the files of the corpus hold another sequence than when the run
+            began.
+    """
+    with _explained(out):
+        out.mkdir(parents=True, exist_ok=True)
+        if not os.access(out, os.W_OK | os.X_OK):
+            raise RunError(f"{out} cannot be written: choose another folder")
+    with locked(out):
+        check_claim(out, recipe, resume)
+        marker = out / "recipe.json"
+        if marker.exists() and _told_in(marker, "corpus") != corpus:
+            raise RunError(f"{out}: the files of the corpus changed since this run began: choose another folder")
+        told = {"fingerprint": fingerprint_of(recipe), "corpus": corpus, "recipe": _told(recipe)}
+        marker.write_text(json.dumps(told, indent=1, default=str))
+        yield
+
+
+@contextmanager
+def _explained(out: Path) -> Iterator[None]:
+    """Turn what the file system refuses into a `RunError`; a full disk stays what it is."""
+    try:
+        yield
+    except OSError as error:
+        if is_disk_full(error):
+            raise
+        raise RunError(f"the folder {out} cannot be made or used: {error.strerror}") from None
+
+
+def _differences(marker: Path, recipe: Recipe) -> str:
+    """Return which settings differ from those that the run began with, as text; empty where that can't be told."""
+    told = _recipe_in(marker)
+    if not told:
+        return ""
+    old, new = _flat(told), _flat(json.loads(json.dumps(_told(recipe), default=str)))
+    names = [name for name in {**old, **new} if old.get(name, _NONE) != new.get(name, _NONE)]
+    shown = [f"{name} was {_shown(old.get(name, _NONE))} and is {_shown(new.get(name, _NONE))}" for name in names[:3]]
+    if len(names) > len(shown):
+        shown.append(f"{len(names) - len(shown)} more")
+    return f" ({'; '.join(shown)})" if shown else ""
+
+
+_NONE = object()
+
+
+def _shown(value: object) -> str:
+    return "not set" if value is _NONE else json.dumps(value)
+
+
+def _flat(told: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """Return settings within settings by names such as ``optimizer.learning_rate``, without those that may change."""
+    found: dict[str, Any] = {}
+    for name, value in told.items():
+        if isinstance(value, dict):
+            found |= _flat(value, f"{before}{name}.")
+        elif before or name not in FREE:
+            found[before + name] = value
+    return found
+
+
+def _recipe_in(marker: Path) -> dict[str, Any]:
+    try:
+        told = json.loads(marker.read_text())["recipe"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _told_in(marker: Path, key: str) -> str:
+    try:
+        return str(json.loads(marker.read_text())[key])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise RunError(f"{marker} is damaged: choose another folder") from None
+
+
+def _told(recipe: Recipe) -> dict[str, Any]:
+    """What decides the weights: everything but :data:`FREE`."""
+    told = {name: value for name, value in asdict(recipe).items() if name not in FREE}
+    return {**told, "built_corpus": recipe.corpus.manifest_sha256()} if recipe.corpus.built else told

@@ -1,0 +1,1 @@
+"""Training and inspection of byte-pair vocabularies."""
