@@ -18,7 +18,7 @@ from genolm.genome.annotation.gff3 import attributes, read_genes
 from genolm.genome.fasta import Genome
 from genolm.genome.variant import Variant
 from genolm.statistics.markov import MarkovModel
-from genolm.tasks.variants.allele_windows import Site, Strand
+from genolm.tasks.reading.allele_strands import Site, Strand
 
 Float64 = NDArray[np.float64]
 INTRON, EXON, CODING, SPLICE = 1, 2, 3, 4  # outside of coding genes: 0

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from genolm.files.version import __version__
 
 if TYPE_CHECKING:
     from genolm.cli.cite import cite as cite
     from genolm.cli.demo import demo as demo
     from genolm.cli.doctor import doctor as doctor
+    from genolm.engine.merge import merge as merge
     from genolm.errors import GenolmError as GenolmError
     from genolm.errors import InputError as InputError
     from genolm.errors import ModelError as ModelError
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     from genolm.tasks.explain.explain_tables import explain_tables as explain_tables
     from genolm.tasks.generation.check_generated import check_generated as check_generated
     from genolm.tasks.generation.generate import generate as generate
-    from genolm.tasks.merge import merge as merge
     from genolm.tasks.report.report import report as report
     from genolm.tasks.scanning.scan import scan as scan
     from genolm.tasks.score import score as score
@@ -101,7 +101,7 @@ _MODULES = {
     "complete": "tasks.completion.complete",
     "check_generated": "tasks.generation.check_generated",
     "check": "tasks.generation.check_generated:check_generated",
-    "merge": "tasks.merge",
+    "merge": "engine.merge",
     "info": "models.checkpoints.info:describe",
     "detect": "groups",
     "explain": "groups",

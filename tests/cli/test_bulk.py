@@ -150,7 +150,7 @@ def test_an_interrupted_bulk_verb_can_be_resumed(record):
 
 
 def test_merge_passes_folders(record):
-    calls = record("genolm.tasks.merge", "merge", SimpleNamespace(out=Path("o.vcf"), summary="9 sequences"))
+    calls = record("genolm.engine.merge", "merge", SimpleNamespace(out=Path("o.vcf"), summary="9 sequences"))
     assert run("merge", "o.vcf", "a", "b", "--overwrite").exit_code == 0
     assert calls == [((Path("o.vcf"), (Path("a"), Path("b"))), {"overwrite": True})]
 

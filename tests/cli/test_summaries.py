@@ -154,7 +154,7 @@ def test_a_dry_run_prints_an_estimate_and_writes_nothing(more, request, command)
 
 
 def test_a_dry_run_tells_what_a_stopped_run_has_left(folder, monkeypatch):
-    monkeypatch.setattr("genolm.tasks.embed.EmbedTask.part_tokens", 60)
+    monkeypatch.setattr("genolm.tasks.reading.embedding.EmbedTask.part_tokens", 60)
     run(f"embed {MODEL} in.fa out.parquet --shard 2/2")
     done = run(f"embed {MODEL} in.fa out.parquet --resume --dry-run")
     assert "2 sequences in 2 parts; left: 1 sequence in 1 part" in done.stdout

@@ -59,7 +59,7 @@ def test_download_prints_where_it_put_the_model(record):
 
 def test_convert_passes_the_layout(record):
     calls = record("genolm.models", "convert")
-    record("genolm.models.checkpoints.weight_shards", "stored", (12, 300_000_000))
+    record("genolm.models.weight_shards", "stored", (12, 300_000_000))
     assert run("convert", "a", "out", "--to", "genolm", "--dtype", "bfloat16", "--overwrite").exit_code == 0
     assert run("convert", "a", "out", "--from", "megatron", "--like", "b", "--to", "megatron").exit_code == 0
     first = {"layout": "genolm", "source_layout": None, "like": None, "dtype": "bfloat16", "overwrite": True}

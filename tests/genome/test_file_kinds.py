@@ -18,7 +18,7 @@ from genolm.genome.records import read_fasta, read_fastq
 from genolm.genome.sequence import upper_dna
 from genolm.genome.tabular import read_table
 from genolm.genome.vcf.vcf_records import read_variants
-from genolm.training.recipes.recipe_file import read_mapping
+from genolm.training.recipe_file import read_mapping
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
 KINDS = {

@@ -8,8 +8,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from genolm.errors import ModelError
-from genolm.models.checkpoints.weight_files import INDEX, SINGLE
-from genolm.models.checkpoints.weight_shards import Pending, read_header, read_shards, write_shards
+from genolm.models.weight_files import INDEX, SINGLE
+from genolm.models.weight_shards import Pending, read_header, read_shards, write_shards
 
 
 def pending(tensors):

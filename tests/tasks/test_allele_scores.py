@@ -12,8 +12,8 @@ from genolm.models.model import Model
 from genolm.models.networks.decoder import Decoder
 from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.networks.random_weights import random_decoder
+from genolm.tasks.reading.allele_strands import Site
 from genolm.tasks.variants.allele_scores import TileSites, score_sites, score_suffixes
-from genolm.tasks.variants.allele_windows import Site
 from genolm.tokens import NucleotideTokenizer
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from genolm import Genome, Variant
 from genolm.genome.sequence import reverse_complement
-from genolm.tasks.variants.allele_windows import Edit, Site, Strand
+from genolm.tasks.reading.allele_strands import Edit, Site, Strand
 
 CONTIG = "".join(random.Random(4).choices("ACGT", k=60)) + "NNN" + "CAAAAT"
 

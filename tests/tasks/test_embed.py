@@ -16,8 +16,10 @@ from genolm import GenolmError, InputError, Interval, ModelError, RunError, Vari
 from genolm.genome.sequence import reverse_complement
 from genolm.models.model import Model
 from genolm.models.precision import same_device
-from genolm.tasks.embed import EmbedTask, choose_layers, embed
+from genolm.tasks.embed import embed
 from genolm.tasks.reading import bulk
+from genolm.tasks.reading.embedding import EmbedTask
+from genolm.tasks.reading.model_limits import choose_layers
 from genolm.tasks.reading.pooling import Pooling
 from genolm.tasks.writing.vector_files import matrix
 

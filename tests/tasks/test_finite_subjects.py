@@ -56,9 +56,9 @@ def test_finished_parts_are_kept_and_only_the_rest_is_tried_again(tmp_path, monk
     parts = {path.name: path.read_bytes() for path in (tmp_path / "v.parquet.parts").glob("part-*.parquet")}
     assert len(parts) == 2 and not out.exists()
     seen = []
-    forward = genolm.tasks.embed.EmbedTask.forward
+    forward = genolm.tasks.reading.embedding.EmbedTask.forward
     monkeypatch.setattr(
-        genolm.tasks.embed.EmbedTask,
+        genolm.tasks.reading.embedding.EmbedTask,
         "forward",
         lambda self, model, windows: [seen.extend(windows), forward(self, model, windows)][1],
     )

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genolm.errors import InputError, ModelError
-from genolm.tasks.variants.allele_tiles import Tiling
+from genolm.tasks.reading.allele_tiles import Tiling
 
 
 @pytest.mark.parametrize(

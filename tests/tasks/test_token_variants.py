@@ -11,8 +11,8 @@ from genolm.genome.fasta import Genome
 from genolm.genome.sequence import reverse_complement
 from genolm.genome.variant import Variant
 from genolm.models.model import Model
+from genolm.tasks.reading.allele_strands import Strand
 from genolm.tasks.variants.allele_tokens import TokenWindow
-from genolm.tasks.variants.allele_windows import Strand
 from genolm.tasks.variants.mutate import mutate
 from genolm.tasks.variants.variants import variants
 from genolm.tokens.published import published

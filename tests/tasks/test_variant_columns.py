@@ -4,8 +4,8 @@ import polars as pl
 import pytest
 
 from genolm.errors import InputError
-from genolm.tasks.variants.allele_tiles import Tiling
-from genolm.tasks.writing.variant_columns import Columns
+from genolm.tasks.reading.allele_tiles import Tiling
+from genolm.tasks.reading.variant_columns import Columns
 
 
 def columns(method="full", rc=False, horizon=512):

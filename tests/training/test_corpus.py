@@ -12,8 +12,8 @@ from tests.training.conftest import random_dna
 from genolm.errors import InputError
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus import Corpus, CorpusRecipe, load_corpus
+from genolm.training.recipe_file import read_mapping
 from genolm.training.recipes.pretrain_recipe import Recipe
-from genolm.training.recipes.recipe_file import read_mapping
 
 TOKENIZER = NucleotideTokenizer(iupac="N")
 COMPLEMENT = str.maketrans("ACGTacgt", "TGCAtgca")

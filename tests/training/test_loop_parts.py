@@ -21,12 +21,12 @@ from genolm.training.feeds.training_passes import CausalPasses
 from genolm.training.objectives.next_token import next_base_loss, router_losses
 from genolm.training.pretrain import pretrain
 from genolm.training.recipes.pretrain_recipe import OptimizerRecipe, Recipe, Stage
+from genolm.training.recipes.schedule import place, schedule, tokens_until
 from genolm.training.trainer.held_out_loss import held_out
 from genolm.training.trainer.initialisation import initialise
 from genolm.training.trainer.optimizers import build_optimizer
 from genolm.training.trainer.recompute import Recomputation
 from genolm.training.trainer.run_log import RunLog
-from genolm.training.trainer.schedule import place, schedule, tokens_until
 from genolm.training.trainer.throughput import Clock, Peak, device_peak, training_flops
 from genolm.training.trainer.training_step import TrainingStep
 from genolm.training.trainer.workers import Workers

@@ -17,7 +17,7 @@ from genolm.models.networks.encoder_config import EncoderConfig
 from genolm.models.zoo.zoo import ZOO
 from genolm.training.pretrain import pretrain
 from genolm.training.recipes.pretrain_recipe import MaskingRecipe, OptimizerRecipe, Recipe, Stage, shipped_recipes
-from genolm.training.trainer.schedule import schedule
+from genolm.training.recipes.schedule import schedule
 
 
 def shrunk(shipped: Recipe, toy: Recipe, vocabulary: Path) -> Recipe:

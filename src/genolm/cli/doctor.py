@@ -54,9 +54,7 @@ def _python(name: str) -> Finding:
 def _package(name: str) -> Finding:
     from importlib.metadata import version
 
-    import genolm
-
-    return Finding(name, "ok", f"{version('genolm')} in {Path(genolm.__file__).parent}")
+    return Finding(name, "ok", f"{version('genolm')} in {Path(__file__).parents[1]}")
 
 
 def _torch(name: str) -> Finding:
@@ -147,9 +145,9 @@ def _cache(name: str) -> Finding:
 def _forward(name: str) -> Finding:
     import torch
 
-    import genolm
+    from genolm.models.checkpoints.load import load
 
-    model = genolm.load("tiny-random", device="cpu")
+    model = load("tiny-random", device="cpu")
     ids_BL = torch.as_tensor(model.tokenizer.encode("ACGTACGT"), dtype=torch.long)[None]
     with torch.inference_mode():
         logits_BLV = model.decoder(ids_BL).logits_BLV

@@ -30,27 +30,28 @@ def merge(
     task: Task[Any, Any] | None = None,
     overwrite: bool = False,
 ) -> Result:
-    """Assembles the artefact from the parts of all shards, then removes ``OUT.parts``.
+    """Join the shards of a run into its one output, then remove the folder of their parts; no model is needed.
 
     Args:
-        out: the output that the shards were run with.
+        out: the output that the shards were run with; of a scan its prefix, or ``PREFIX.json``.
         folders: further folders of parts, such as copies from other machines; they are only read.
         task: the task that ran; needed only when its class is not genolm's.
         overwrite: replace an existing output.
 
     Returns:
-        Where the artefact is, its numbers of items and parts, and the summary of the whole run.
+        Where the output is, its numbers of items and parts, and the summary of the whole run.
 
     Raises:
-        RunError: when parts are missing or torn, folders belong to different runs, the output exists, or a run is still
-            at work.
-        ResourceError: when the disk is full.
+        RunError: parts are missing or torn, folders belong to different runs, the output exists, or a run is still at
+            work.
+        ResourceError: the disk is full.
     """
-    out = Path(out)
+    others = [PartsFolder(Path(folder)) for folder in folders]
+    out = _named_after(Path(out), others)
     own = PartsFolder.of(out)
     check_target(out, overwrite=overwrite, resume=True)
     with stoppable(), _entered(own):
-        places = _places(own, [PartsFolder(Path(folder)) for folder in folders])
+        places = _places(own, others)
         manifest = _agreed(places)
         sources = _sources(list(places), manifest)
         job = _task(manifest, task)
@@ -59,6 +60,14 @@ def merge(
         frames, plan = (source.read(number) for number, source in enumerate(sources)), manifest.plan
         summary = assemble(job, frames, own, out, plan.items)
     return Result(out, None, plan.items, plan.parts, 0, summary=summary)
+
+
+def _named_after(out: Path, others: Sequence[PartsFolder]) -> Path:
+    """Return the output that the parts are named after: ``PREFIX.json`` where a verb writes several files."""
+    record = out.with_name(f"{out.name}.json")
+    own, of_record = PartsFolder.of(out).path, PartsFolder.of(record).path
+    known = [place.name for place in (own, of_record, *(other.path for other in others)) if place.is_dir()]
+    return record if own.name not in known and of_record.name in known else out
 
 
 @contextmanager

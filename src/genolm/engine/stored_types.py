@@ -33,7 +33,7 @@ TYPES: dict[str, StoredType] = {
     "complete": StoredType("genolm.tasks.completion.complete:CompletionTask"),
     "detect-apply": StoredType("genolm.tasks.detection.detector_calls:CallTask"),
     "detect-train": StoredType("genolm.tasks.detection.detector_training:TrainTask"),
-    "embed": StoredType("genolm.tasks.embed:EmbedTask"),
+    "embed": StoredType("genolm.tasks.reading.embedding:EmbedTask"),
     "explain-experts": StoredType("genolm.tasks.explain.explain_experts:ExpertsTask"),
     "explain-lens": StoredType("genolm.tasks.explain.explain_lens:LensTask"),
     "explain-memory": StoredType("genolm.tasks.explain.explain_memory:MemoryTask"),
@@ -46,7 +46,7 @@ TYPES: dict[str, StoredType] = {
     "variants": StoredType("genolm.tasks.variants.variants:VariantTask"),
     "variants-by-token": StoredType("genolm.tasks.variants.token_variants:TokenVariantTask"),
     # values in their fields
-    "allele-tiling": StoredType("genolm.tasks.variants.allele_tiles:Tiling"),
+    "allele-tiling": StoredType("genolm.tasks.reading.allele_tiles:Tiling"),
     "calling": StoredType("genolm.tasks.scanning.interval_calls:Calling"),
     "classifier": StoredType("genolm.tasks.detection.classifier:Classifier"),
     "cluster-settings": StoredType("genolm.tasks.clustering.clustered_fragments:Settings"),

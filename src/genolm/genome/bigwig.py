@@ -12,6 +12,7 @@ import pybigtools
 import pysam
 from numpy.typing import NDArray
 
+from genolm.arrays import Float32
 from genolm.errors import InputError, ResourceError
 from genolm.files.kinds import HEAD, check_kind
 from genolm.files.lines import placed, text_lines
@@ -19,7 +20,6 @@ from genolm.files.names import partial_path
 from genolm.genome.contig_names import ContigNames
 from genolm.genome.interval import Interval
 
-Float32 = NDArray[np.float32]
 Piece = tuple[str, int, Float32]
 Run = tuple[str, int, int, float]
 

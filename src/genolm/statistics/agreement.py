@@ -11,7 +11,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from genolm.arrays import Float64
+
 Ints = NDArray[np.int64]
 Resampled = Literal["genomes", "fragments"]
 
@@ -54,7 +55,7 @@ def agreement(labels_N: Ints, clusters_N: Ints) -> Agreement:
     return _figures(table_SC.astype(np.float64), alone_S.astype(np.float64))
 
 
-def _figures(table_SC: Floats, alone_S: Floats) -> Agreement:
+def _figures(table_SC: Float64, alone_S: Float64) -> Agreement:
     """From the counts of labels in clusters, and of the points of each label that are clusters of one."""
     total = table_SC.sum() + alone_S.sum()
     label_S, cluster_C = table_SC.sum(1) + alone_S, table_SC.sum(0)
@@ -71,7 +72,7 @@ def _figures(table_SC: Floats, alone_S: Floats) -> Agreement:
     return Agreement(*map(float, (ari, v_measure, homogeneity, completeness, purity, ones / total)))
 
 
-def _pairs(counts: Floats) -> float:
+def _pairs(counts: Float64) -> float:
     return float((counts * (counts - 1)).sum() / 2)
 
 
@@ -83,7 +84,7 @@ def _adjusted_rand(both: float, labels: float, clusters: float, all_pairs: float
     return 1.0 if most == expected else (both - expected) / (most - expected)
 
 
-def _entropy(counts: Floats, total: float) -> float:
+def _entropy(counts: Float64, total: float) -> float:
     shares = counts[counts > 0] / total
     return float(-(shares * np.log(shares)).sum())
 
@@ -140,8 +141,8 @@ class _Groups:
     first_J: Ints
     genome_J: Ints
     key_J: Ints
-    size_J: Floats
-    fragments_J: Floats
+    size_J: Float64
+    fragments_J: Float64
 
     @classmethod
     def of(cls, key_N: Ints, genomes_N: Ints) -> _Groups:
@@ -174,7 +175,7 @@ class _Groups:
         within = (scale_J * (drawn_J**2 - copies_J)).sum() / 2
         return float(within + self._between(drawn_J))
 
-    def _between(self, drawn_J: Floats) -> float:
+    def _between(self, drawn_J: Float64) -> float:
         """Pairs of one key and different genomes."""
         return float(((np.bincount(self.key_J, drawn_J) ** 2).sum() - (drawn_J**2).sum()) / 2)
 

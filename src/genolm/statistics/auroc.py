@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Float64 = NDArray[np.float64]
+from genolm.arrays import Float64
 
 
 def auroc(values_M: Float64, positive_M: NDArray[np.bool_], weights_RM: Float64 | None = None) -> Float64:

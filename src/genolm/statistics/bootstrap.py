@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Float64 = NDArray[np.float64]
+from genolm.arrays import Float64
+
 BLOCK = 200
 """Bases of a block."""
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genolm.arrays import Float64
 from genolm.statistics.auroc import auroc
 from genolm.statistics.bootstrap import Estimate
 
-Float64 = NDArray[np.float64]
 _RESAMPLES = 1000
 _AT_A_TIME = 50
 _COVERED = (0.025, 0.975)

@@ -12,30 +12,25 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from genolm.arrays import Float32
 from genolm.engine.progress import Progress
 from genolm.engine.summary import Summary
 from genolm.engine.windows import Window, cut
-from genolm.errors import InputError, ModelError
+from genolm.errors import InputError
 from genolm.genome.contig_lengths import warn_of_lengths
 from genolm.genome.in_memory import Sequences
 from genolm.genome.sequence import reverse_complement
 from genolm.genome.sequences import SequenceRecord
-from genolm.tasks.embed import context_bases
 from genolm.tasks.reading.bulk import Bulk
 from genolm.tasks.reading.log_probabilities import Normalisation
-from genolm.tasks.reading.scored_spans import (
-    Float32,
-    Scored,
-    joined_stretches,
-    mean_of_strands,
-    own_tokens,
-    token_lengths,
-)
+from genolm.tasks.reading.model_limits import context_bases
+from genolm.tasks.reading.scored_spans import Scored, joined_stretches, mean_of_strands, own_tokens, token_lengths
 from genolm.tasks.reading.sources import IupacPolicy, Source, coordinates, further_of, settle
-from genolm.tasks.reading.token_scores import causal_scores, masked_scores
+from genolm.tasks.reading.token_scores import causal_scores, masked_scores, normalisation_of, passes_of
+from genolm.tasks.reading.track_pieces import base_starts, contig_lengths, pieces_in_order
 from genolm.tasks.writing.provenance import Provenance, records_beside
 from genolm.tasks.writing.table_files import SUFFIXES, check_suffix, write_table
-from genolm.tasks.writing.track_files import TRACK_SUFFIXES, base_starts, pieces_in_order, track_rows, write_track
+from genolm.tasks.writing.track_files import TRACK_SUFFIXES, track_rows, write_track
 
 if TYPE_CHECKING:
     import torch
@@ -129,7 +124,7 @@ class ScoreTask:
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
         """Writes a table or a track."""
         if self.form == "track":
-            write_track(frames, out, self.source, self.metadata())
+            write_track(frames, out, contig_lengths(self.source), self.metadata())
         else:
             write_table(frames, out, self.metadata())
 
@@ -234,7 +229,6 @@ class ScoreTask:
 PER_BASE = "log_probability_nats"
 MASKED_PER_BASE = "masked_log_probability_nats"
 UNSCORED = "without a score"
-PASSES = 8
 _TYPES: dict[str, type[pl.DataType]] = {
     **dict.fromkeys(("id", "chrom", "strand", "strands"), pl.String),
     **dict.fromkeys(("start", "end", "length", "scored_bases", "scored_tokens"), pl.Int64),
@@ -356,26 +350,3 @@ def score(
     )
     warn_of_lengths(source.place, source.genome)
     return bulk.run(task, opened, path)
-
-
-def normalisation_of(model: Model, asked: Normalisation | None) -> Normalisation:
-    """What probabilities of a model add up to one over: what was asked for, or the default.
-
-    Raises:
-        ModelError: ``bases``, of a model that does not predict single bases.
-    """
-    over_bases = model.causal and model.tokenizer.bases_per_token == 1
-    if asked == "bases" and not over_bases:
-        raise ModelError(f"{model.card.name} predicts tokens of its vocabulary, not single bases: normalise over that")
-    return asked or ("bases" if over_bases else "vocabulary")
-
-
-def passes_of(model: Model, asked: int | None) -> int:
-    """In how many passes a model's tokens are masked: what was asked for, or 8; 0 of a decoder.
-
-    Raises:
-        ModelError: passes of a decoder.
-    """
-    if model.causal and asked is not None:
-        raise ModelError(f"{model.card.name} is a decoder, which needs one pass and masks nothing: leave passes out")
-    return 0 if model.causal else PASSES if asked is None else asked

@@ -31,6 +31,7 @@ from genolm.training.feeds.tokenisation import Tokenisation
 from genolm.training.feeds.training_passes import CausalPasses, MaskedPasses, Passes
 from genolm.training.objectives.next_token import next_base_loss
 from genolm.training.recipes.pretrain_recipe import Recipe, Stage
+from genolm.training.recipes.schedule import place, schedule
 from genolm.training.trainer.held_out_loss import frequency_bits, held_out
 from genolm.training.trainer.initialisation import initialise
 from genolm.training.trainer.optimizers import build_optimizer
@@ -38,7 +39,6 @@ from genolm.training.trainer.recompute import Recomputation
 from genolm.training.trainer.release import write_model
 from genolm.training.trainer.run_folder import check_claim, claimed, fingerprint_of
 from genolm.training.trainer.run_log import Listener, RunLog
-from genolm.training.trainer.schedule import place, schedule
 from genolm.training.trainer.sharding import sharded_network, whole_weights
 from genolm.training.trainer.stopping import stop_signals
 from genolm.training.trainer.throughput import Clock, Peak, device_peak

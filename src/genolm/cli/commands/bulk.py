@@ -331,7 +331,7 @@ def merge(
     quiet: Quiet = False,
 ) -> None:
     """Join the shards of a run into its one output."""
-    from genolm.tasks.merge import merge as function
+    from genolm.engine.merge import merge as function
 
     with quietly(quiet):
         merged = function(out, tuple(folders or ()), overwrite=overwrite)

@@ -112,7 +112,7 @@ def convert(
     The weights stay the same, bit for bit, unless --dtype asks for another precision.
     """
     from genolm.models.checkpoints.convert import convert as function
-    from genolm.models.checkpoints.weight_shards import stored
+    from genolm.models.weight_shards import stored
 
     function(model, folder, layout=to, source_layout=source, like=like, dtype=dtype, overwrite=overwrite)
     tensors, size = stored(folder)

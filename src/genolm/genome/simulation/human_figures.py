@@ -12,9 +12,8 @@ Sources:
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Float64 = NDArray[np.float64]
+from genolm.arrays import Float64
 
 
 def matrix(*rows: str) -> Float64:

@@ -32,10 +32,11 @@ from pathlib import Path
 import numpy as np
 import pysam
 
+from genolm.arrays import Float32
 from genolm.errors import InputError, RunError
 from genolm.files.names import as_argument
 from genolm.genome.annotation.genes import write_gtf
-from genolm.genome.bigwig import Float32, write_bigwig
+from genolm.genome.bigwig import write_bigwig
 from genolm.genome.interval import Interval
 from genolm.genome.simulation.simulated_contigs import Contig, draw_contig, draw_families, intergenic, tss
 from genolm.genome.simulation.simulated_coverage import draw_coverage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from genolm.genome.bigwig import Float32
+from genolm.arrays import Float32
 from genolm.genome.simulation.simulated_contigs import Contig, PlacedGene
 from genolm.genome.simulation.simulated_genes import Sampler
 

@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from genolm.arrays import Float64
 from genolm.genome.simulation import human_figures as figures
 
 Codes = NDArray[np.uint8]
@@ -82,7 +83,7 @@ class Sampler:
             context = (context << 2 & 63) | code
         return np.frombuffer(bytes(codes), np.uint8).copy()
 
-    def rows(self, weights: figures.Float64) -> Codes:
+    def rows(self, weights: Float64) -> Codes:
         """One draw per row of unnormalised weights."""
         cumulative = np.cumsum(weights, axis=1)
         draws = self.random.random(len(weights)) * cumulative[:, -1]
@@ -151,7 +152,7 @@ def _draw_cuts(sampler: Sampler, low: int, high: int) -> list[int]:
     return cuts
 
 
-def _signal_weights(length: int, start: int, cuts: list[int]) -> figures.Float64:
+def _signal_weights(length: int, start: int, cuts: list[int]) -> Float64:
     """What the signals that reach into exons ask of each base of the transcript; 1 where they ask nothing."""
     weights = np.ones((length, 4))
     weights[start - 9 : start + 4] = figures.KOZAK
@@ -161,7 +162,7 @@ def _signal_weights(length: int, start: int, cuts: list[int]) -> figures.Float64
     return weights
 
 
-def _draw_coding(sampler: Sampler, weights: figures.Float64) -> Codes:
+def _draw_coding(sampler: Sampler, weights: Float64) -> Codes:
     """Codons by human usage times the signals' weights; ATG first, a stop last, none in between."""
     triples = weights.reshape(-1, 3, 4)
     joint = np.einsum("na,nb,nc,abc->nabc", triples[:, 0], triples[:, 1], triples[:, 2], _CODON_WEIGHTS)
@@ -173,7 +174,7 @@ def _draw_coding(sampler: Sampler, weights: figures.Float64) -> Codes:
     return coding.reshape(-1)
 
 
-def _draw_flat(sampler: Sampler, weights: figures.Float64) -> NDArray[np.int64]:
+def _draw_flat(sampler: Sampler, weights: Float64) -> NDArray[np.int64]:
     cumulative = np.cumsum(weights, axis=1)
     draws = sampler.random.random(len(weights)) * cumulative[:, -1]
     return np.asarray((draws[:, None] >= cumulative).sum(axis=1), np.int64)

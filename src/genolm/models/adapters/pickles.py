@@ -16,8 +16,8 @@ from torch import Tensor
 from genolm.errors import ModelError
 from genolm.models.adapters.megatron.megatron_ranks import read_pickle
 from genolm.models.adapters.pieces import InMemory
-from genolm.models.checkpoints.weight_files import PICKLE
-from genolm.models.checkpoints.weight_shards import Pending, write_shards
+from genolm.models.weight_files import PICKLE
+from genolm.models.weight_shards import Pending, write_shards
 
 TRAINER_KEY = "model_state_dict"
 

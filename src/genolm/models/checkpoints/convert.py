@@ -25,13 +25,13 @@ from genolm.models.checkpoints.config_file import CONFIG, Layout, best_layout, c
 from genolm.models.checkpoints.layouts import pieces_of
 from genolm.models.checkpoints.load import file_sha256
 from genolm.models.checkpoints.source_checkpoint import Checkpoint, open_checkpoint
-from genolm.models.checkpoints.weight_files import SINGLE
-from genolm.models.checkpoints.weight_shards import Pending, read_shards, write_shards
 from genolm.models.model import Model
 from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.networks.encoder_config import EncoderConfig
 from genolm.models.networks.network import layout_shapes, tensor_shapes, tensors_of
 from genolm.models.precision import parse_dtype
+from genolm.models.weight_files import SINGLE
+from genolm.models.weight_shards import Pending, read_shards, write_shards
 from genolm.tokens.bpe import BpeTokenizer
 from genolm.tokens.nucleotide import NucleotideTokenizer
 

@@ -28,7 +28,7 @@ from genolm.models.card import read_json
 from genolm.models.checkpoints.config_file import ADAPTER, ADAPTER_ADVICE
 from genolm.models.checkpoints.http_files import Progress, RefusedError, Source, fetch_file, fetch_json
 from genolm.models.checkpoints.model_names import CACHED, entry_at, hub_id
-from genolm.models.checkpoints.weight_files import INDEX, PICKLE, SINGLE
+from genolm.models.weight_files import INDEX, PICKLE, SINGLE
 from genolm.models.zoo.zoo_entry import Entry
 
 CONFIG, TOKENIZER = "config.json", "tokenizer.json"

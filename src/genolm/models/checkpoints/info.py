@@ -8,10 +8,10 @@ from typing import TypedDict
 from genolm.models.card import Card, read_card
 from genolm.models.checkpoints.config_file import CONFIG, parse_config, read_config
 from genolm.models.checkpoints.model_names import cached_entry, locate
-from genolm.models.checkpoints.weight_files import INDEX, SINGLE
 from genolm.models.footprint import BYTES, cache_bytes, peak_bytes, table_bytes
 from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.networks.network_config import NetworkConfig
+from genolm.models.weight_files import INDEX, SINGLE
 from genolm.models.zoo.zoo import ZOO, Entry
 
 CONTEXTS = tuple(8192 << step for step in range(8))

@@ -18,11 +18,11 @@ from genolm.models.adapters.megatron.megatron_merge import drift
 from genolm.models.adapters.pieces import Held, Piece, check
 from genolm.models.card import read_json
 from genolm.models.checkpoints.config_file import CONFIG, Layout
-from genolm.models.checkpoints.weight_shards import read_shards
 from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.networks.encoder_config import EncoderConfig
 from genolm.models.networks.network import layout_shapes, tensor_shapes
 from genolm.models.networks.network_config import NetworkConfig
+from genolm.models.weight_shards import read_shards
 
 _HEADS = {
     "huggingface": (huggingface.HEAD, huggingface.EMBEDDING),

@@ -16,8 +16,6 @@ from genolm.models.card import Card, read_card, read_json
 from genolm.models.checkpoints.config_file import CONFIG, Layout, read_config
 from genolm.models.checkpoints.layouts import Fitted, open_weights
 from genolm.models.checkpoints.model_names import cached_entry, locate
-from genolm.models.checkpoints.weight_files import SINGLE
-from genolm.models.checkpoints.weight_shards import read_header
 from genolm.models.model import Model
 from genolm.models.networks.decoder import Decoder
 from genolm.models.networks.decoder_config import DecoderConfig
@@ -26,6 +24,8 @@ from genolm.models.networks.network import Network, make_network, tensor_shapes
 from genolm.models.networks.network_config import NetworkConfig
 from genolm.models.networks.random_weights import random_network
 from genolm.models.precision import default_device, default_dtype, parse_device, parse_dtype
+from genolm.models.weight_files import SINGLE
+from genolm.models.weight_shards import read_header
 from genolm.models.zoo import zoo
 from genolm.tokens.bpe import BpeTokenizer
 from genolm.tokens.nucleotide import NucleotideTokenizer

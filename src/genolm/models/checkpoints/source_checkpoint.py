@@ -24,10 +24,10 @@ from genolm.models.checkpoints.config_file import CONFIG, Layout, read_config
 from genolm.models.checkpoints.layouts import Fitted, fit
 from genolm.models.checkpoints.load import card_of, file_sha256, folder_of, load, noted, with_token_rows
 from genolm.models.checkpoints.model_names import locate
-from genolm.models.checkpoints.weight_shards import has_weights, read_shards
 from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.networks.network import tensor_shapes, tensors_of
 from genolm.models.networks.network_config import NetworkConfig
+from genolm.models.weight_shards import has_weights, read_shards
 from genolm.models.zoo.zoo import Entry
 from genolm.tokens.tokenizer import Tokenizer
 

@@ -11,20 +11,30 @@ Shapes: B batch, S positions with those looked back at, L new ones, D residual w
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from genolm.models.gengram.gengram_config import GengramConfig
 from genolm.models.gengram.kmer_stream import KmerStream
 from genolm.models.gengram.window_sum import shifted, window_sum
 
-if TYPE_CHECKING:
-    from genolm.models.gengram.gengram import Gengram
+
+class Projected(Protocol):
+    """A memory whose tables can be folded: its numbers, its tables and the projections to keys and values."""
+
+    config: GengramConfig
+    tables: nn.ModuleList
+    key: nn.Linear
+    value: nn.Linear
+
+    def table(self, index: int) -> Tensor:
+        """Return the rows of one order's table, (5^order, dim)."""
+        ...
 
 
 def worth_folding(config: GengramConfig, tokens: int) -> bool:
@@ -49,11 +59,11 @@ class FoldedTables:
         """Empty: they can be made again."""
         return {"_kept": None}
 
-    def ready(self, memory: Gengram) -> bool:
+    def ready(self, memory: Projected) -> bool:
         """Whether tables of the memory's present weights are at hand."""
         return self._kept is not None and self._kept[0] == _state(memory)
 
-    def read(self, memory: Gengram, stream: KmerStream, dtype: torch.dtype) -> Tensor:
+    def read(self, memory: Projected, stream: KmerStream, dtype: torch.dtype) -> Tensor:
         """Key and value side by side, (B, L, 2 D), right where the whole window is A, C, G and T of one document.
 
         Args:
@@ -71,7 +81,7 @@ class FoldedTables:
         before = shifted(stream.code(config.longest - 1, 4), recent)[:, stream.skip :]
         return both + F.embedding(before, tail)
 
-    def _tables(self, memory: Gengram, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:
+    def _tables(self, memory: Projected, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:
         if torch.is_grad_enabled():
             return fold(memory)
         if self._kept is None or not self.ready(memory):
@@ -80,13 +90,13 @@ class FoldedTables:
         return self._kept[1:]
 
 
-def _state(memory: Gengram) -> tuple[object, ...]:
+def _state(memory: Projected) -> tuple[object, ...]:
     """What changes when a weight does: where it is kept and how often it was written."""
     weights = [memory.key.weight, memory.value.weight, *(memory.table(i) for i in range(len(memory.tables)))]
     return tuple((w.data_ptr(), 0 if w.is_inference() else w._version, w.dtype, w.device) for w in weights)
 
 
-def fold(memory: Gengram) -> tuple[Tensor, Tensor | None]:
+def fold(memory: Projected) -> tuple[Tensor, Tensor | None]:
     """The table of N-mers, (4^N, 2 D), and that of (N-1)-mers, (4^(N-1), 2 D), None where nothing is older.
 
     Rows are k-mers as base-4 numbers in ACGT order, newest base lowest.

@@ -16,9 +16,9 @@ from genolm.tasks.clustering.cluster_picture import check_pictures
 from genolm.tasks.clustering.cluster_task import MODEL, TWIN, ClusterTask
 from genolm.tasks.clustering.clustered_fragments import Fragments, Settings
 from genolm.tasks.clustering.reduction import Reduction, check_packages
-from genolm.tasks.embed import check_layer
 from genolm.tasks.reading.bulk import Bulk
 from genolm.tasks.reading.model_group import together
+from genolm.tasks.reading.model_limits import check_layer
 from genolm.tasks.reading.pooling import Pooling, PoolingName
 from genolm.tasks.reading.random_model import random_twin
 from genolm.tasks.reading.seeds import check_seed

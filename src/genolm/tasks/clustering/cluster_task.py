@@ -10,14 +10,15 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
+from genolm.arrays import Float64
 from genolm.engine.summary import Summary
 from genolm.engine.windows import Window
 from genolm.genome.labelled.fragments import named_files
 from genolm.genome.sequences import SequenceRecord
 from genolm.tasks.clustering.cluster_results import Drawn, Found, fragments_table, summarised, write_folder
-from genolm.tasks.clustering.clustered_fragments import Floats, Fragments, clustered, tetranucleotides
+from genolm.tasks.clustering.clustered_fragments import Fragments, clustered, tetranucleotides
 from genolm.tasks.clustering.reduction import DIMENSIONS, EPSILON, MIN_CLUSTER, MIN_DIST, MIN_SAMPLES, NEIGHBOURS
-from genolm.tasks.embed import Pooled
+from genolm.tasks.reading.embedding import Pooled
 from genolm.tasks.reading.vector_readers import VectorReaders, VectorTask
 from genolm.tasks.writing.output_folders import Form
 
@@ -93,7 +94,7 @@ class ClusterTask(VectorTask):
             for one, start in zip(self.fragments.drawn, starts)
         }
 
-    def _features(self, drawn: Drawn, vectors: pl.DataFrame) -> dict[str, Floats]:
+    def _features(self, drawn: Drawn, vectors: pl.DataFrame) -> dict[str, Float64]:
         """Features by name: the model's, then the baselines'."""
         roles = [reader.role for reader in self.readers.readers]
         found = {role: vectors[role].to_numpy().astype(np.float64) for role in roles}

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genolm.arrays import Float64
 from genolm.errors import InputError
 from genolm.genome.kmers import spectrum
 from genolm.genome.labelled.fragments import Fragment, named_files, read_genome, tiles
@@ -20,7 +21,6 @@ from genolm.tasks.clustering.cluster_picture import Panel
 from genolm.tasks.clustering.cluster_results import Drawn, Found, told
 from genolm.tasks.clustering.reduction import METHODS, Reduction, check_count, clusters, reduced, scaled
 
-Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
@@ -102,13 +102,13 @@ def _labelled(
     return Drawn(length, tuple(fragments), None if labels is None else tuple(labels), counts)
 
 
-def tetranucleotides(sequences: Sequence[str]) -> Floats:
+def tetranucleotides(sequences: Sequence[str]) -> Float64:
     """Frequencies of the 136 canonical tetranucleotides, both strands as one; (N, 136), rows add up to 1."""
     counts_NF = np.stack([spectrum(sequence, 4) for sequence in sequences]).astype(np.float64)
     return np.asarray(counts_NF / np.maximum(1, counts_NF.sum(1, keepdims=True)))
 
 
-def clustered(drawn: Drawn, features: Mapping[str, Floats], settings: Settings) -> Found:
+def clustered(drawn: Drawn, features: Mapping[str, Float64], settings: Settings) -> Found:
     """The fragments of one length by every feature, method and seed.
 
     Args:
@@ -156,7 +156,7 @@ def _figures(numbers_N: Ints, labels_N: Ints | None, genomes_N: Ints, settings: 
     return counted
 
 
-def _pictured(found: Found, drawn: Drawn, name: str, values_ND: Floats, settings: Settings) -> None:
+def _pictured(found: Found, drawn: Drawn, name: str, values_ND: Float64, settings: Settings) -> None:
     """Where fragments lie in two dimensions, as columns and as a panel."""
     how: Reduction = "pca" if settings.reduction == "none" else settings.reduction
     places_N2 = reduced(values_ND, how, settings.seeds[0], 2)

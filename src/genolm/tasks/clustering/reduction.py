@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from genolm.arrays import Float64
 from genolm.errors import GenolmError, InputError
 
 Reduction = Literal["umap", "pca", "none"]
@@ -26,7 +27,6 @@ MIN_CLUSTER = 10
 
 _STARTS = 10  # of k-means
 
-Floats = NDArray[np.float64]
 Clusters = NDArray[np.int64]
 
 
@@ -59,7 +59,7 @@ def check_count(fragments: int, reduction: Reduction) -> None:
         raise InputError(f"clusters need at least 2 fragments, and there are {fragments}: take more or shorter ones")
 
 
-def reduced(values_ND: Floats, reduction: Reduction, seed: int, dimensions: int = DIMENSIONS) -> Floats:
+def reduced(values_ND: Float64, reduction: Reduction, seed: int, dimensions: int = DIMENSIONS) -> Float64:
     """The features in at most 10 dimensions, or as they are.
 
     Args:
@@ -75,7 +75,7 @@ def reduced(values_ND: Floats, reduction: Reduction, seed: int, dimensions: int 
     return _umap(values_ND, seed, dimensions)
 
 
-def principal_components(values_ND: Floats, dimensions: int) -> Floats:
+def principal_components(values_ND: Float64, dimensions: int) -> Float64:
     """The first principal components; the sign of each is fixed by its largest loading."""
     centred = values_ND - values_ND.mean(0)
     left, singular, loadings = np.linalg.svd(centred, full_matrices=False)
@@ -83,7 +83,7 @@ def principal_components(values_ND: Floats, dimensions: int) -> Floats:
     return np.asarray((left * singular * signs)[:, :dimensions])
 
 
-def _umap(values_ND: Floats, seed: int, dimensions: int) -> Floats:
+def _umap(values_ND: Float64, seed: int, dimensions: int) -> Float64:
     umap = _imported("umap", "umap-learn", "; --reduce pca does without")
     model = umap.UMAP(n_components=dimensions, n_neighbors=NEIGHBOURS, min_dist=MIN_DIST, random_state=seed, n_jobs=1)
     with warnings.catch_warnings():
@@ -91,7 +91,7 @@ def _umap(values_ND: Floats, seed: int, dimensions: int) -> Floats:
         return np.asarray(model.fit_transform(values_ND), np.float64)
 
 
-def scaled(values_ND: Floats, reduction: Reduction) -> Floats:
+def scaled(values_ND: Float64, reduction: Reduction) -> Float64:
     """Reduced features on the scale that the clustering's distances are meant for.
 
     Every dimension has variance 1, as the recipe wants; but of principal components only the first: those that hold
@@ -103,7 +103,7 @@ def scaled(values_ND: Floats, reduction: Reduction) -> Floats:
     return standardised(values_ND)
 
 
-def clusters(scaled_ND: Floats, method: Method, seed: int, k: int | None) -> Clusters:
+def clusters(scaled_ND: Float64, method: Method, seed: int, k: int | None) -> Clusters:
     """The cluster of every fragment, from 0; -1 for noise, which k-means has none of.
 
     Args:
@@ -127,7 +127,7 @@ def clusters(scaled_ND: Floats, method: Method, seed: int, k: int | None) -> Clu
         return np.asarray(model.fit_predict(scaled_ND), np.int64)
 
 
-def standardised(values_ND: Floats) -> Floats:
+def standardised(values_ND: Float64) -> Float64:
     """Every dimension with mean 0 and variance 1; a constant one stays at 0."""
     spread_D = values_ND.std(0)
     return np.asarray((values_ND - values_ND.mean(0)) / np.where(spread_D > 0, spread_D, 1.0))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genolm.arrays import Float64
 from genolm.errors import GenolmError
 
 STRENGTHS = (1e-3, 1e-2, 1e-1)
@@ -20,7 +21,6 @@ STRENGTHS = (1e-3, 1e-2, 1e-1)
 _ROUNDS = 2000
 _FREE = 1e6  # C of the calibration, whose two numbers need no penalty
 
-Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
@@ -40,20 +40,20 @@ class Classifier:
         strength: C, chosen by folds.
     """
 
-    mean_F: Floats
-    scale_F: Floats
-    weight_F: Floats
+    mean_F: Float64
+    scale_F: Float64
+    weight_F: Float64
     intercept: float
     slope: float
     offset: float
     threshold: float
     strength: float
 
-    def probability(self, features_NF: Floats) -> Floats:
+    def probability(self, features_NF: Float64) -> Float64:
         """Calibrated probabilities, (N,)."""
         return sigmoid(self.slope * self.score(features_NF) + self.offset)
 
-    def score(self, features_NF: Floats) -> Floats:
+    def score(self, features_NF: Float64) -> Float64:
         """What is calibrated: higher for what is more like generated sequence, (N,)."""
         return np.asarray(((features_NF - self.mean_F) / self.scale_F) @ self.weight_F + self.intercept)
 
@@ -72,7 +72,7 @@ def check_package() -> None:
     _linear()
 
 
-def fit(features_NF: Floats, generated_N: Bools, fold_N: Ints, rate: float) -> Classifier:
+def fit(features_NF: Float64, generated_N: Bools, fold_N: Ints, rate: float) -> Classifier:
     """Fits on all samples; the strength, the calibration and the threshold come from folds left out in turn.
 
     Args:
@@ -90,7 +90,7 @@ def fit(features_NF: Floats, generated_N: Bools, fold_N: Ints, rate: float) -> C
     return Classifier(mean_F, scale_F, weight_F, intercept, slope, offset, threshold, strength)
 
 
-def calibrated(score_N: Floats, generated_N: Bools) -> tuple[float, float]:
+def calibrated(score_N: Float64, generated_N: Bools) -> tuple[float, float]:
     """Slope and offset that turn scores into log-odds (Platt 1999), both kinds counted as if equally many.
 
     A negative slope, which scores that tell nothing can have, is set to zero.
@@ -102,12 +102,12 @@ def calibrated(score_N: Floats, generated_N: Bools) -> tuple[float, float]:
     return slope, float(model.intercept_[0]) if slope else 0.0
 
 
-def sigmoid(score_N: Floats) -> Floats:
+def sigmoid(score_N: Float64) -> Float64:
     """1 / (1 + exp(-score)), without overflow."""
     return np.asarray(np.exp(-np.logaddexp(0.0, -score_N)))
 
 
-def _left_out(features_NF: Floats, generated_N: Bools, fold_N: Ints, strength: float) -> Floats:
+def _left_out(features_NF: Float64, generated_N: Bools, fold_N: Ints, strength: float) -> Float64:
     """The score of every sample from a model that its fold had no part in."""
     score_N = np.empty(len(generated_N))
     for fold in np.unique(fold_N):
@@ -117,7 +117,7 @@ def _left_out(features_NF: Floats, generated_N: Bools, fold_N: Ints, strength: f
     return score_N
 
 
-def _fit(features_NF: Floats, generated_N: Bools, strength: float) -> tuple[Floats, Floats, Floats, float]:
+def _fit(features_NF: Float64, generated_N: Bools, strength: float) -> tuple[Float64, Float64, Float64, float]:
     spread_F = features_NF.std(0)
     mean_F, scale_F = features_NF.mean(0), np.where(spread_F > 1e-12, spread_F, 1.0)
     model = _linear().LogisticRegression(C=strength, class_weight="balanced", max_iter=_ROUNDS)
@@ -125,7 +125,7 @@ def _fit(features_NF: Floats, generated_N: Bools, strength: float) -> tuple[Floa
     return mean_F, scale_F, np.asarray(model.coef_[0], np.float64), float(model.intercept_[0])
 
 
-def _loss(probability_N: Floats, generated_N: Bools) -> float:
+def _loss(probability_N: Float64, generated_N: Bools) -> float:
     clipped = probability_N.clip(1e-12, 1 - 1e-12)
     return float(-np.log(clipped[generated_N]).mean() - np.log(1 - clipped[~generated_N]).mean())
 

@@ -17,8 +17,9 @@ from genolm.tasks.detection.detector_calls import CallTask
 from genolm.tasks.detection.detector_features import feature_frame
 from genolm.tasks.detection.detector_folder import DESCRIPTION, FEATURES, Detector, load_detector, save_detector
 from genolm.tasks.detection.detector_training import Training, TrainTask, trained, trained_on
-from genolm.tasks.embed import EmbedTask, check_layer
 from genolm.tasks.reading.bulk import Bulk
+from genolm.tasks.reading.embedding import EmbedTask
+from genolm.tasks.reading.model_limits import check_layer
 from genolm.tasks.reading.pooling import Pooling, PoolingName
 from genolm.tasks.reading.seeds import check_seed
 from genolm.tasks.reading.sources import settle

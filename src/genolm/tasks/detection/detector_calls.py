@@ -11,15 +11,15 @@ from typing import Any, ClassVar
 
 import polars as pl
 
-import genolm
 from genolm.engine.summary import Summary
 from genolm.engine.windows import Window
+from genolm.files.version import __version__
 from genolm.genome.labelled.generated_records import without_prompts
 from genolm.genome.sequences import SequenceRecord
 from genolm.models.model import Model
 from genolm.tasks.detection.detector_features import feature_frame, feature_matrices
 from genolm.tasks.detection.detector_folder import WEIGHTS, Detector, load_detector
-from genolm.tasks.embed import Pooled
+from genolm.tasks.reading.embedding import Pooled
 from genolm.tasks.reading.sources import Source
 from genolm.tasks.reading.vector_readers import VectorReaders, VectorTask
 from genolm.tasks.writing.provenance import records_beside
@@ -104,7 +104,7 @@ class CallTask(VectorTask):
     def metadata(self) -> dict[str, str]:
         """Everything that says how the calls were made."""
         return {
-            "genolm_version": genolm.__version__,
+            "genolm_version": __version__,
             "detector": "" if self.description is None else self.description.parent.name,
             "false_positive_rate": str(self.detector.rate),
         }

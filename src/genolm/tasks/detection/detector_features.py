@@ -8,8 +8,8 @@ from itertools import groupby
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from genolm.arrays import Float64
 from genolm.genome.kmers import canonical_kmers, letters, spectrum
 from genolm.genome.sequence import reverse_complement
 from genolm.genome.tandem_repeats import repeated_bases
@@ -17,7 +17,6 @@ from genolm.genome.tandem_repeats import repeated_bases
 BASELINE = "tetranucleotides"
 _COMPUTED = ("embedding", "handmade", BASELINE)
 
-Floats = NDArray[np.float64]
 
 _SCALARS = (
     "gc",
@@ -49,7 +48,7 @@ def feature_frame(sequences: Sequence[str], wanted: str, embedding: pl.Series | 
     return pl.DataFrame(columns | {BASELINE: _column(kmer_features(sequences))})
 
 
-def feature_matrices(frame: pl.DataFrame, wanted: str) -> dict[str, Floats]:
+def feature_matrices(frame: pl.DataFrame, wanted: str) -> dict[str, Float64]:
     """The columns of :func:`feature_frame` as matrices by name, and ``both`` where that is wanted."""
     found = {name: frame[name].to_numpy().astype(np.float64) for name in _COMPUTED if name in frame.columns}
     if wanted == "both":
@@ -57,21 +56,21 @@ def feature_matrices(frame: pl.DataFrame, wanted: str) -> dict[str, Floats]:
     return found
 
 
-def _column(values_NF: Floats) -> pl.Series:
+def _column(values_NF: Float64) -> pl.Series:
     return pl.Series(values_NF, dtype=pl.Array(pl.Float64, values_NF.shape[1]))
 
 
-def kmer_features(sequences: Sequence[str]) -> Floats:
+def kmer_features(sequences: Sequence[str]) -> Float64:
     """Frequencies of the 136 canonical tetranucleotides: the baseline; (N, 136)."""
     return np.array([_frequencies(sequence, 4) for sequence in sequences]).reshape(-1, len(KMER_NAMES))
 
 
-def handmade_features(sequences: Sequence[str]) -> Floats:
+def handmade_features(sequences: Sequence[str]) -> Float64:
     """Composition, entropies, repeats and coding signals, in the order of `HANDMADE_NAMES`; (N, F)."""
     return np.array([_handmade(sequence) for sequence in sequences]).reshape(-1, len(HANDMADE_NAMES))
 
 
-def _handmade(sequence: str) -> Floats:
+def _handmade(sequence: str) -> Float64:
     three, four = _frequencies(sequence, 3), _frequencies(sequence, 4)
     length = max(1, len(sequence))
     every, long = repeated_bases(sequence)
@@ -89,12 +88,12 @@ def _handmade(sequence: str) -> Floats:
     return np.concatenate((scalars, three, four))
 
 
-def _frequencies(sequence: str, k: int) -> Floats:
+def _frequencies(sequence: str, k: int) -> Float64:
     counts = spectrum(sequence, k).astype(np.float64)
     return np.asarray(counts / max(1.0, counts.sum()))
 
 
-def _entropy(shares: Floats) -> float:
+def _entropy(shares: Float64) -> float:
     positive = shares[shares > 0]
     return float(-(positive * np.log2(positive)).sum())
 

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from genolm.arrays import Float64
 from genolm.statistics.auroc import auroc
 
-Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
@@ -62,8 +62,8 @@ class Outcome:
         called_N: which are called generated.
     """
 
-    score_N: Floats
-    probability_N: Floats
+    score_N: Float64
+    probability_N: Float64
     called_N: Bools
 
     def of(self, rows: Ints | Bools) -> Outcome:
@@ -101,12 +101,12 @@ def _f1(called_N: Bools, generated_N: Bools) -> float:
     return 2 * float((called_N & generated_N).sum()) / float(called_N.sum() + generated_N.sum())
 
 
-def _caught_at(natural: Floats, made: Floats, rate: float) -> float:
+def _caught_at(natural: Float64, made: Float64, rate: float) -> float:
     """Share of generated sequences above the threshold that at most ``rate`` of the natural ones exceed."""
     return float((made > np.quantile(natural, 1 - rate, method="higher")).mean())
 
 
-def _calibration_error(probability_N: Floats, generated_N: Bools, weight_N: Floats) -> float:
+def _calibration_error(probability_N: Float64, generated_N: Bools, weight_N: Float64) -> float:
     bins = np.minimum((probability_N * _BINS).astype(np.int64), _BINS - 1)
     told = np.bincount(bins, weight_N * probability_N, _BINS)
     true = np.bincount(bins, weight_N * generated_N, _BINS)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genolm.arrays import Float64
 from genolm.tasks.detection.classifier import fit
 from genolm.tasks.detection.detector_features import BASELINE
 from genolm.tasks.detection.detector_scores import Outcome, Scores, length_bins, scores, with_intervals
@@ -19,11 +20,10 @@ _SHUFFLES = 3
 
 _LENGTH_EDGES = (200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
 
-Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 
-def tested(features_NF: Floats, generated_N: Bools, parted: Folds, rate: float) -> tuple[Outcome, int]:
+def tested(features_NF: Float64, generated_N: Bools, parted: Folds, rate: float) -> tuple[Outcome, int]:
     """Tests every fold with a classifier trained on the others; held-out taxa with one trained on all folds.
 
     Returns:
@@ -45,7 +45,7 @@ def tested(features_NF: Floats, generated_N: Bools, parted: Folds, rate: float) 
 
 def evaluated(
     samples: Sequence[Sample],
-    matrices: Mapping[str, Floats],
+    matrices: Mapping[str, Float64],
     wanted: str,
     generated_N: Bools,
     parted: Folds,
@@ -69,7 +69,7 @@ def evaluated(
     return {"evaluation": rows, "parts": parts}
 
 
-def _shuffled(features_NF: Floats, generated_N: Bools, parted: Folds, rate: float, seed: int) -> dict[str, Any]:
+def _shuffled(features_NF: Float64, generated_N: Bools, parted: Folds, rate: float, seed: int) -> dict[str, Any]:
     """Means over some permutations of the labels; the ends are the lowest and the highest of them."""
     shown = parted.trainable_N
     drawn, flat = list[Scores](), 0

@@ -12,10 +12,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-import genolm
 from genolm.engine.summary import Summary
 from genolm.engine.windows import Window
 from genolm.errors import InputError
+from genolm.files.version import __version__
 from genolm.genome.sequences import SequenceRecord
 from genolm.tasks.detection.classifier import Classifier, fit
 from genolm.tasks.detection.detector_features import feature_frame, feature_matrices
@@ -23,7 +23,7 @@ from genolm.tasks.detection.detector_folder import Detector, save_detector
 from genolm.tasks.detection.detector_testing import evaluated, fold_table
 from genolm.tasks.detection.folds import HELD_OUT, Folds, make_folds
 from genolm.tasks.detection.samples import GenomeFacts, Sample, read_samples
-from genolm.tasks.embed import Pooled
+from genolm.tasks.reading.embedding import Pooled
 from genolm.tasks.reading.vector_readers import VectorReaders, VectorTask
 
 _FEWEST = 20  # sequences of either kind
@@ -194,7 +194,7 @@ def _settings(training: Training, source: Mapping[str, Any] | None) -> dict[str,
         },
         "probability": "of being generated, as if every second sequence were",
         "intervals": "95 %, from resampled genomes",
-        "genolm_version": genolm.__version__,
+        "genolm_version": __version__,
     }
 
 

@@ -8,19 +8,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from genolm.arrays import Float32
 from genolm.tasks.explain.annotation import Gene
 from genolm.tasks.explain.drawing import Stretch, draw_genes, gene_rows, genes_height
-from genolm.tasks.variants.mutation_plots import COLOURS
-from genolm.tasks.writing.figure_sheet import EMPTY, FAINT, INK, RULE, Sheet, caption_height, colour_bar, style
+from genolm.tasks.writing.figure_sheet import COLOURS, EMPTY, FAINT, INK, RULE, Sheet, caption_height, colour_bar, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.ticker import Locator
 
-Float32 = NDArray[np.float32]
 _PER_ROW = 100
 _LETTERED = 300  # bases; longer sequences are drawn as bars in one row
 _INNER, _LEFT, _RIGHT, _TOP = 11.5, 2.15, 1.15, 0.75

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from genolm.arrays import Float32
 from genolm.engine.progress import Progress, chosen, hand_over, showing
 from genolm.engine.result import Result
 from genolm.engine.summary import Summary, write_counts
@@ -35,9 +36,9 @@ from genolm.tasks.explain.shuffling import shuffled_dinucleotides
 from genolm.tasks.explain.substitutions import substitution_effects
 from genolm.tasks.reading.bulk import Bulk
 from genolm.tasks.reading.sources import IupacPolicy, Source
+from genolm.tasks.reading.track_pieces import base_starts, contig_lengths, pieces_in_order
 from genolm.tasks.writing.output_folders import Form, save_picture, whole_folder, write_rows
 from genolm.tasks.writing.provenance import Provenance
-from genolm.tasks.writing.track_files import base_starts, contig_lengths, pieces_in_order
 
 if TYPE_CHECKING:
     import torch
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from genolm.models.model import Model
     from genolm.models.networks.decoder import Decoder
 
-Float32 = NDArray[np.float32]
 LONGEST = 1000
 """Most bases of a sequence: mutagenesis takes three branches for each."""
 

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from genolm.arrays import Float64
 from genolm.engine.batches import collate
 from genolm.engine.progress import Progress
 from genolm.engine.windows import Window
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
     from genolm.genome.fasta import Genome
     from genolm.models.model import Model
     from genolm.models.networks.decoder import Decoder
-
-Float64 = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

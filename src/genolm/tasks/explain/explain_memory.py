@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from genolm.arrays import Float32
 from genolm.engine.batches import collate
 from genolm.engine.progress import Progress
 from genolm.engine.windows import Window
@@ -36,9 +37,9 @@ from genolm.tasks.explain.random_copies import INPUT, random_tables
 from genolm.tasks.explain.traces import QUANTITIES, memory_layers, memory_traces
 from genolm.tasks.reading.bulk import Bulk
 from genolm.tasks.reading.sources import IupacPolicy, Source
+from genolm.tasks.reading.track_pieces import contig_lengths, pieces_in_order
 from genolm.tasks.writing.output_folders import Form, Spool, save_picture, whole_folder, write_rows
 from genolm.tasks.writing.provenance import Provenance
-from genolm.tasks.writing.track_files import contig_lengths, pieces_in_order
 
 if TYPE_CHECKING:
     import torch
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from genolm.genome.fasta import Genome
     from genolm.models.model import Model
 
-Float32 = NDArray[np.float32]
 MOST_PICTURES = 20
 """Regions that get a picture; tables and tracks hold all."""
 

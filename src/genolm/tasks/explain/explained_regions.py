@@ -13,7 +13,7 @@ from genolm.genome.contig_lengths import warn_of_lengths
 from genolm.genome.in_memory import Sequences
 from genolm.genome.interval import Interval
 from genolm.genome.sequences import SequenceRecord
-from genolm.tasks.embed import context_bases
+from genolm.tasks.reading.model_limits import context_bases
 from genolm.tasks.reading.sources import IupacPolicy, Source, settle
 
 if TYPE_CHECKING:

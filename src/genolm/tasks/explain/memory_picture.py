@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from genolm.arrays import Float32
 from genolm.tasks.explain.annotation import Gene
 from genolm.tasks.explain.drawing import MOST_BINS, Stretch, binned, draw_genes, draw_heat, gene_rows, genes_height
 from genolm.tasks.writing.figure_sheet import Sheet, caption_height, colour_bar, style
@@ -16,7 +17,6 @@ from genolm.tasks.writing.figure_sheet import Sheet, caption_height, colour_bar,
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Float32 = NDArray[np.float32]
 _WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 11.0, 1.35, 1.5, 0.75, 0.5
 _ROW, _GAP, _HEAD = 0.26, 0.06, 0.34
 _LABELS = {

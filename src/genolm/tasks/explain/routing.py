@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from genolm.arrays import Float64
 from genolm.statistics.bootstrap import cramers_v, entropy
 from genolm.tasks.explain.token_classes import NO_CLASS
 
-Float64 = NDArray[np.float64]
 PERMUTATIONS = 99
 _COVERED = (0.025, 0.975)
 

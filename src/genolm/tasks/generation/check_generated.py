@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-import genolm
 from genolm.engine.summary import Summary, write_counts
 from genolm.engine.target import check_target, refuse_replacing
 from genolm.errors import InputError
+from genolm.files.version import __version__
 from genolm.genome.kmers import spectrum
 from genolm.genome.labelled.fragments import Pieces, listed, matched_pieces, named_files, read_genome
 from genolm.genome.labelled.generated_records import Generated, read_generated, written
@@ -258,7 +258,7 @@ def _settings(
         "max_tandem": max_tandem,
         "seed": seed,
         "intervals": "95 %, from resampled sequences",
-        "genolm_version": genolm.__version__,
+        "genolm_version": __version__,
     }
 
 

@@ -19,7 +19,6 @@ from genolm.errors import InputError, ModelError
 from genolm.files.atomic import atomic_file
 from genolm.genome.in_memory import Sequences
 from genolm.models.precision import parse_dtype
-from genolm.tasks.embed import context_bases
 from genolm.tasks.generation.base_continuation import continue_prompts
 from genolm.tasks.generation.following_check import FollowingCheck
 from genolm.tasks.generation.generate_tokens import GenerateTokensTask, check_prompts
@@ -28,6 +27,7 @@ from genolm.tasks.generation.presets import Preset
 from genolm.tasks.generation.presets import preset as preset_named
 from genolm.tasks.generation.vllm_backend import check_limits, described, generate_with_vllm, refuse_engine_settings
 from genolm.tasks.reading.bulk import Bulk
+from genolm.tasks.reading.model_limits import context_bases
 from genolm.tasks.reading.sampling import Sampler, uniforms
 from genolm.tasks.reading.seeds import check_seed
 from genolm.tasks.reading.sources import Source, settle

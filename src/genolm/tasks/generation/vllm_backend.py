@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-import genolm
 from genolm.engine.progress import Progress, chosen, showing
 from genolm.errors import GenolmError, InputError, ModelError, NonFiniteError
+from genolm.files.version import __version__
 from genolm.models.adapters.tokenizer_files import read_tokenizer
 from genolm.models.checkpoints.config_file import read_config
 from genolm.models.checkpoints.load import card_of, file_sha256
@@ -70,7 +70,7 @@ def described(folder: Path) -> tuple[Model, Provenance]:
     with torch.device("meta"):
         network = Decoder(config, tokenizer.base_ids, tokenizer.n_id)
     return Model(network, tokenizer, card), Provenance(
-        card.name, f"files:{_digest(folder)}", card.precision, genolm.__version__
+        card.name, f"files:{_digest(folder)}", card.precision, __version__
     )
 
 

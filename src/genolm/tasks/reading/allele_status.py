@@ -13,7 +13,7 @@ from genolm.genome.fasta import Genome
 from genolm.genome.sequence import vcf_reference
 from genolm.genome.variant import Variant
 from genolm.genome.vcf.vcf_records import Reason, VariantRecord
-from genolm.tasks.variants.allele_windows import Obstacle, Strand
+from genolm.tasks.reading.allele_strands import Obstacle, Strand
 
 Mismatch = Literal["raise", "skip", "flip"]
 Status = (

@@ -9,13 +9,12 @@ from typing import Literal, get_args
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from genolm.arrays import Float32
 from genolm.errors import InputError
 
 PoolingName = Literal["mean", "max", "min", "last", "none", "bases"]
-Float32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)

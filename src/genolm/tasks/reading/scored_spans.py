@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from genolm.arrays import Float32
 from genolm.engine.windows import Window
-
-Float32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)

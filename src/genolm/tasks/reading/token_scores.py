@@ -8,21 +8,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from genolm.arrays import Float32
 from genolm.engine.windows import Window
+from genolm.errors import ModelError
 from genolm.models.finite import require_finite
 from genolm.tasks.reading.hidden_states import Chunk, body_mask, framed_batch, hidden_chunks
 from genolm.tasks.reading.log_probabilities import Normalisation, token_log_probs
 from genolm.tokens.tokenizer import MASK, Tokenizer
 
 if TYPE_CHECKING:
+    import torch
+
     from genolm.models.model import Model
 
-Float32 = NDArray[np.float32]
+if TYPE_CHECKING:
+    import torch
+
+    from genolm.models.model import Model
+
+if TYPE_CHECKING:
+    from genolm.models.model import Model
+
 _HEAD_ROWS = 2048  # of logits over a large vocabulary at a time
 
 
@@ -121,3 +130,29 @@ def _scores(model: Model, x_BLD: Tensor, targets_BL: Tensor, mask_BL: Tensor, no
 def _body(model: Model, window: Window) -> int:
     """Tokens of a window's own."""
     return len(window) if window.encoded is None else len(window.encoded.ids)
+
+
+def normalisation_of(model: Model, asked: Normalisation | None) -> Normalisation:
+    """What probabilities of a model add up to one over: what was asked for, or the default.
+
+    Raises:
+        ModelError: ``bases``, of a model that does not predict single bases.
+    """
+    over_bases = model.causal and model.tokenizer.bases_per_token == 1
+    if asked == "bases" and not over_bases:
+        raise ModelError(f"{model.card.name} predicts tokens of its vocabulary, not single bases: normalise over that")
+    return asked or ("bases" if over_bases else "vocabulary")
+
+
+def passes_of(model: Model, asked: int | None) -> int:
+    """In how many passes a model's tokens are masked: what was asked for, or 8; 0 of a decoder.
+
+    Raises:
+        ModelError: passes of a decoder.
+    """
+    if model.causal and asked is not None:
+        raise ModelError(f"{model.card.name} is a decoder, which needs one pass and masks nothing: leave passes out")
+    return 0 if model.causal else PASSES if asked is None else asked
+
+
+PASSES = 8

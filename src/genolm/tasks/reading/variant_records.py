@@ -19,9 +19,9 @@ from genolm.genome.further_columns import FurtherColumn, further_rows, further_s
 from genolm.genome.variant import Variant
 from genolm.genome.vcf.vcf_records import VariantRecord, read_variants, write_vcf
 from genolm.tasks.reading.allele_status import REMEDIES, Call, Mismatch, Rules
+from genolm.tasks.reading.variant_columns import RECORD, Columns, Method
 from genolm.tasks.writing.provenance import Provenance, records_beside
 from genolm.tasks.writing.table_files import write_table
-from genolm.tasks.writing.variant_columns import RECORD, Columns, Method
 
 VCF_SUFFIXES = (".vcf", ".vcf.gz", ".bcf")
 

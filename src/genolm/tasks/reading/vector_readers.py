@@ -11,8 +11,9 @@ from genolm.engine.windows import Window
 from genolm.genome.sequences import SequenceRecord
 from genolm.models.finite import rows_numbered
 from genolm.models.model import Model
-from genolm.tasks.embed import EmbedTask, Pooled, choose_layers, context_bases
+from genolm.tasks.reading.embedding import EmbedTask, Pooled
 from genolm.tasks.reading.model_group import models_of
+from genolm.tasks.reading.model_limits import choose_layers, context_bases
 from genolm.tasks.reading.pooling import Pooling, PoolingName
 from genolm.tasks.reading.sources import Source
 from genolm.tasks.writing.provenance import Provenance

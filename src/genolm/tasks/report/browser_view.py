@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genolm.arrays import Float32
 from genolm.errors import GenolmError, InputError
 from genolm.genome.annotation.genes import Transcript
-from genolm.genome.bigwig import BigWig, Float32, write_bigwig
+from genolm.genome.bigwig import BigWig, write_bigwig
 from genolm.genome.fasta import Genome
 from genolm.genome.interval import Interval
 from genolm.tasks.report.nearby_genes import Genes, bed_lines

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from genolm.arrays import Float64
 from genolm.errors import InputError
 from genolm.genome.fasta import Genome
 from genolm.genome.interval import Interval
 from genolm.genome.sequence import reverse_complement
 from genolm.statistics.auroc import auroc as area
 from genolm.tasks.report.scored_variants import ScoredAllele
-
-Float64 = NDArray[np.float64]
 
 ORDER = 3
 _HORIZON = 32

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from genolm.arrays import Float32
 from genolm.errors import InputError
 from genolm.genome.annotation.genes import Transcript
-from genolm.genome.bigwig import BigWig, Float32
+from genolm.genome.bigwig import BigWig
 from genolm.genome.interval import Interval
 
 REACH = 40

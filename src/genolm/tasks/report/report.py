@@ -13,10 +13,10 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-import genolm
 from genolm.engine.target import check_target, refuse_replacing
 from genolm.errors import InputError
 from genolm.files.atomic import write_text
+from genolm.files.version import __version__
 from genolm.genome.annotation.genes import Transcript
 from genolm.genome.contig_lengths import warn_of_lengths
 from genolm.genome.fasta import Genome
@@ -223,7 +223,7 @@ def _named(tracks: Mapping[str, str | Path] | Sequence[str | Path] | str | Path 
 
 
 def _versions() -> dict[str, str]:
-    found = {"genolm": genolm.__version__, "python": platform.python_version()}
+    found = {"genolm": __version__, "python": platform.python_version()}
     for name in ("torch", "numpy", "polars", "pysam", "pybigtools", "matplotlib", "igv-notebook"):
         try:
             found[name] = metadata.version(name)
@@ -242,7 +242,7 @@ def _page(
         style=_resource("page.css"),
         navigation=links,
         sections=numbers + "".join(section.html for section in sections),
-        version=escape(genolm.__version__),
+        version=escape(__version__),
         igv=escape(igv_version()),
         igv_script=script.replace("</script", "<\\/script"),
         browser_view=json.dumps(view, separators=(",", ":")).replace("<", "\\u003c"),

@@ -16,8 +16,8 @@ from genolm.files.lines import decoded
 from genolm.genome.interval import is_coordinate
 from genolm.genome.tabular import read_every_column
 from genolm.genome.vcf.vcf_text import read_vcf_text
+from genolm.tasks.reading.variant_columns import OWN
 from genolm.tasks.writing.provenance import provenance_path
-from genolm.tasks.writing.variant_columns import OWN
 
 SCORES = ("GENOLM_LLR_SUM", "GENOLM_LLR_SITE", "GENOLM_LLR_MASKED_SUM")
 COLUMNS = tuple(f"llr_alt_minus_ref_{kind}_nats" for kind in ("sum", "site", "masked_sum"))

@@ -9,7 +9,8 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from genolm.tasks.reading.scored_spans import Float32, mean_of_strands
+from genolm.arrays import Float32
+from genolm.tasks.reading.scored_spans import mean_of_strands
 
 Role = Literal["model", "minus", "twin"]
 """What a model is for: its surprise is the track; is taken from it; stands beside it as a baseline."""

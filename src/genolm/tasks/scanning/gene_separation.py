@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from genolm.arrays import Float32
 from genolm.errors import InputError
 from genolm.genome.annotation.gene_map import CodingGene, GeneMap
 from genolm.genome.interval import Interval
@@ -19,7 +20,6 @@ from genolm.genome.sequences import SequenceRecord
 from genolm.genome.spans import true_runs
 from genolm.statistics.bootstrap import block_sums, estimate, ratio
 from genolm.statistics.separation import separations
-from genolm.tasks.reading.scored_spans import Float32
 from genolm.tasks.reading.seeds import check_seed
 from genolm.tasks.scanning.base_values import Combine, Tracks
 from genolm.tasks.scanning.held_out_markov import HeldOutMarkov

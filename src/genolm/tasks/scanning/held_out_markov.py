@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from genolm.arrays import Float32
 from genolm.genome.kmers import letters, stranded_kmers
 from genolm.genome.sequence import reverse_complement
 
@@ -12,7 +13,6 @@ FOLDS = 5
 FOLD_BLOCK = 10_000
 """Bases of the stretches that are dealt out to the folds in turn."""
 
-Float32 = NDArray[np.float32]
 Int64 = NDArray[np.int64]
 
 

@@ -18,16 +18,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from genolm.arrays import Float32, Float64
 from genolm.errors import InputError
 from genolm.files.atomic import write_text
 from genolm.genome.spans import true_runs
-from genolm.tasks.reading.scored_spans import Float32
 from genolm.tasks.reading.seeds import check_seed
 
 Side = Literal["high", "low", "both", "none"]
 """Which intervals are called: those above the mean of the track, below it, both, or none at all."""
 
-Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
 _PER_WINDOW = 25  # bins of a smoothing window
 _SPREAD_FROM = 10  # shuffles that the spread of the null is taken from

@@ -12,11 +12,12 @@ from genolm.genome.annotation.gene_map import read_gene_map
 from genolm.genome.in_memory import Sequences, hold_sequences
 from genolm.genome.sequence_files import input_format
 from genolm.genome.streams import is_stream
-from genolm.tasks.embed import context_bases
 from genolm.tasks.reading.bulk import Bulk
 from genolm.tasks.reading.model_group import together
+from genolm.tasks.reading.model_limits import context_bases
 from genolm.tasks.reading.random_model import random_twin
 from genolm.tasks.reading.sources import Source, settle
+from genolm.tasks.reading.unreadable_letters import unreadable_letters
 from genolm.tasks.scanning.base_values import Combine, Role
 from genolm.tasks.scanning.gene_separation import GeneSettings
 from genolm.tasks.scanning.genome_tiles import Tiling
@@ -24,7 +25,6 @@ from genolm.tasks.scanning.interval_calls import Calling, Side
 from genolm.tasks.scanning.scan_outputs import Outputs
 from genolm.tasks.scanning.scan_picture import check_scan_plot, plot_scan
 from genolm.tasks.scanning.scan_task import Reader, Scan, ScanTask
-from genolm.tasks.variants.allele_tokens import unreadable_letters
 
 if TYPE_CHECKING:
     import torch

@@ -9,14 +9,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from genolm.arrays import Float32
 from genolm.files.atomic import atomic_file
 from genolm.genome.annotation.gene_map import CodingGene, read_gene_map
 from genolm.genome.bed import read_bed
 from genolm.genome.bigwig import BigWig
 from genolm.genome.interval import Interval
-from genolm.tasks.reading.scored_spans import Float32
-from genolm.tasks.variants.mutation_plots import UNDATED, check_plot
-from genolm.tasks.writing.figure_sheet import FAINT, INK, NULL, OTHER, REAL, RULE, Sheet, caption_height, style
+from genolm.tasks.writing.figure_sheet import (
+    FAINT,
+    INK,
+    NULL,
+    OTHER,
+    REAL,
+    RULE,
+    UNDATED,
+    Sheet,
+    caption_height,
+    check_plot,
+    style,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

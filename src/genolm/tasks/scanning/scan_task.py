@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import polars as pl
 
+from genolm.arrays import Float32
 from genolm.engine.parts import PartsFolder
 from genolm.engine.summary import Summary
 from genolm.engine.windows import Window, cut
@@ -19,9 +20,9 @@ from genolm.models.finite import rows_numbered
 from genolm.models.model import Model
 from genolm.tasks.reading.log_probabilities import Normalisation
 from genolm.tasks.reading.model_group import models_of
-from genolm.tasks.reading.scored_spans import Float32, Scored, joined_stretches, own_tokens, token_lengths
+from genolm.tasks.reading.scored_spans import Scored, joined_stretches, own_tokens, token_lengths
 from genolm.tasks.reading.sources import Source
-from genolm.tasks.reading.token_scores import causal_scores, masked_scores
+from genolm.tasks.reading.token_scores import causal_scores, masked_scores, normalisation_of, passes_of
 from genolm.tasks.scanning.base_values import Combine, Role, Tracks
 from genolm.tasks.scanning.gene_separation import GeneSettings, gene_table, separation
 from genolm.tasks.scanning.genome_tiles import Tile, Tiling
@@ -34,7 +35,6 @@ from genolm.tasks.scanning.scan_outputs import (
     write_record,
     write_tracks,
 )
-from genolm.tasks.score import normalisation_of, passes_of
 from genolm.tasks.writing.provenance import Provenance
 from genolm.tasks.writing.table_files import write_delimited
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from genolm.engine.batches import collate
 from genolm.models.finite import first_not_finite, not_finite
-from genolm.tasks.variants.allele_windows import Site
+from genolm.tasks.reading.allele_strands import Site
 
 if TYPE_CHECKING:
     from genolm.engine.windows import Window

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from genolm.engine.batches import collate
 from genolm.models.finite import not_finite
+from genolm.tasks.reading.allele_strands import Obstacle
 from genolm.tasks.reading.log_probabilities import token_log_probs
 from genolm.tasks.variants.allele_tokens import AlleleTokens
-from genolm.tasks.variants.allele_windows import Obstacle
 from genolm.tokens.tokenizer import MASK, Ids
 
 if TYPE_CHECKING:

@@ -14,11 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from genolm.errors import InputError
-from genolm.tasks.variants.allele_windows import Edit, Strand
+from genolm.tasks.reading.allele_strands import Edit, Strand
 from genolm.tokens.tokenizer import Ids, Tokenizer
-
-_LETTERS = "ACGTNRYSWKMBDHV"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +76,6 @@ class TokenWindow:
         own, following = slice(first - left, first), slice(ref_end, ref_end + right)
         widths = _width(ref.spans_T2[own]), _width(ref.spans_T2[following])
         return AlleleTokens(ref.ids[own], ref.ids[first:ref_end], alt.ids[first:alt_end], ref.ids[following], *widths)
-
-
-def unreadable_letters(tokenizer: Tokenizer) -> str:
-    """Letters of genomes, N and ambiguity codes, that the tokenizer has no token for."""
-    return "".join(letter for letter in _LETTERS if not _reads(tokenizer, letter))
-
-
-def _reads(tokenizer: Tokenizer, letter: str) -> bool:
-    try:
-        tokenizer.encode(letter)
-    except InputError:
-        return False
-    return True
 
 
 def _common(ref_T: Ids, alt_T: Ids) -> tuple[int, int]:

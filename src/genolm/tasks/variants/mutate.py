@@ -15,13 +15,14 @@ from genolm.genome.fasta import Genome
 from genolm.genome.interval import Interval
 from genolm.genome.vcf.vcf_records import VariantRecord
 from genolm.tasks.reading.bulk import Bulk
+from genolm.tasks.reading.variant_columns import Method
 from genolm.tasks.reading.variant_records import VariantRun
-from genolm.tasks.variants.mutation_plots import check_length, check_plot, plot_mutations
+from genolm.tasks.variants.mutation_plots import check_length, plot_mutations
 from genolm.tasks.variants.token_variants import TokenVariantTask
 from genolm.tasks.variants.variants import HORIZON, VariantTask, check_method, choose_method, fit_tiling
+from genolm.tasks.writing.figure_sheet import check_plot
 from genolm.tasks.writing.provenance import Provenance
 from genolm.tasks.writing.table_files import SUFFIXES, check_suffix, write_table
-from genolm.tasks.writing.variant_columns import Method
 
 if TYPE_CHECKING:
     import torch

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,23 +13,19 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from genolm.engine.target import check_place
-from genolm.errors import GenolmError, InputError
+from genolm.errors import InputError
 from genolm.files.atomic import atomic_file
+from genolm.tasks.writing.figure_sheet import COLOURS, UNDATED, check_plot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SUFFIXES = (".png", ".svg", ".pdf")
 LONGEST = 3000
 """Most bases that a picture shows."""
 
-UNDATED: dict[str, dict[str, None]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 _BASES = "ACGT"
 _ROW = 60  # most bases side by side
-COLOURS = {"A": "#2a9d5c", "C": "#2b6cb0", "G": "#e09f1f", "T": "#c5324a"}
-"""Of letters in logos."""
 
 _INK, _FAINT, _EMPTY = "#222222", "#666666", "#ececec"
 # Inches. A block is a logo over its heat map; between blocks there is room for the labels of the positions.
@@ -131,32 +126,6 @@ def plot_mutations(table: pl.DataFrame, out: Path | str, *, subtitle: str = "") 
     figure = draw(Landscape.of(table), subtitle)
     with atomic_file(path) as partial, _style():
         figure.savefig(partial, dpi=200, metadata=UNDATED.get(path.suffix.lower(), {}))
-
-
-def check_plot(out: Path | str | None, packages: Sequence[str] = ("logomaker", "matplotlib")) -> Path | None:
-    """The path of a plot, after looking whether it can be made.
-
-    Args:
-        out: the plot; None for none.
-        packages: what draws it.
-
-    Raises:
-        InputError: its suffix names no format of pictures.
-        RunError: its folder does not exist or cannot be written, or the plot itself is a folder.
-        GenolmError: a package is not installed.
-    """
-    if out is None:
-        return None
-    path = Path(out)
-    if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"unknown kind of plot; known endings are {', '.join(SUFFIXES)}", file=path)
-    check_place(path, path.name)
-    try:
-        for package in packages:
-            __import__(package)
-    except ImportError as error:
-        raise GenolmError(f"plots need {error.name}, which is not installed: pip install 'genolm[plots]'") from None
-    return path
 
 
 def draw(landscape: Landscape, subtitle: str = "") -> Figure:

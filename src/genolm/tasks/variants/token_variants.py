@@ -21,14 +21,15 @@ from genolm.errors import InputError
 from genolm.genome.fasta import GenomePolicy
 from genolm.genome.further_columns import FurtherColumn
 from genolm.genome.variant import Variant
-from genolm.tasks.embed import context_bases
 from genolm.tasks.reading.allele_status import Mismatch, Rules
+from genolm.tasks.reading.allele_strands import Obstacle, Strand
+from genolm.tasks.reading.model_limits import context_bases
+from genolm.tasks.reading.unreadable_letters import unreadable_letters
+from genolm.tasks.reading.variant_columns import Columns, Method
 from genolm.tasks.reading.variant_records import Place, Query, VariantRun
 from genolm.tasks.variants.allele_token_scores import Ratio, masked_ratio, window_ratio
-from genolm.tasks.variants.allele_tokens import AlleleTokens, TokenWindow, unreadable_letters
-from genolm.tasks.variants.allele_windows import Obstacle, Strand
+from genolm.tasks.variants.allele_tokens import AlleleTokens, TokenWindow
 from genolm.tasks.writing.provenance import Provenance
-from genolm.tasks.writing.variant_columns import Columns, Method
 
 if TYPE_CHECKING:
     from genolm.models.model import Model

@@ -27,8 +27,11 @@ from genolm.genome.variant import Variant
 from genolm.genome.vcf.bcf_trial import check_bcf
 from genolm.genome.vcf.vcf_records import read_variants
 from genolm.tasks.reading.allele_status import Call, Mismatch, Rules
+from genolm.tasks.reading.allele_strands import Obstacle, Site, Strand
+from genolm.tasks.reading.allele_tiles import Tiling
 from genolm.tasks.reading.bulk import Bulk
 from genolm.tasks.reading.sources import path_and_policy
+from genolm.tasks.reading.variant_columns import OWN, Columns, Method
 from genolm.tasks.reading.variant_records import VCF_SUFFIXES, Place, Query, VariantRun
 from genolm.tasks.reading.variant_streams import (
     OutputFormat,
@@ -39,12 +42,9 @@ from genolm.tasks.reading.variant_streams import (
     readable,
 )
 from genolm.tasks.variants.allele_scores import SiteScores, TileSites, score_sites, score_suffixes
-from genolm.tasks.variants.allele_tiles import Tiling
-from genolm.tasks.variants.allele_windows import Obstacle, Site, Strand
 from genolm.tasks.variants.token_variants import TokenVariantTask
 from genolm.tasks.writing.provenance import Provenance
 from genolm.tasks.writing.table_files import SUFFIXES, check_suffix
-from genolm.tasks.writing.variant_columns import OWN, Columns, Method
 
 if TYPE_CHECKING:
     import torch
@@ -216,7 +216,7 @@ def variants(
     tokens are told: an allele of more tokens tends to be less likely for that alone.
 
     A variant's context begins at a place that follows from its own position alone (see
-    :mod:`genolm.tasks.variants.allele_tiles`), so
+    :mod:`genolm.tasks.reading.allele_tiles`), so
     its score does not depend on the other variants of the input, up to rounding.
 
     Args:

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from genolm.engine.target import check_place
+from genolm.errors import GenolmError, InputError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -92,3 +105,39 @@ def colour_bar(sheet: Sheet, image: Any, label: str, place: tuple[float, float, 
         ticks = np.geomspace(low, high, 4).tolist()
         bar.set_ticks(ticks, labels=[f"{tick:.2g}" for tick in ticks])
     bar.outline.set_visible(False)
+
+
+UNDATED: dict[str, dict[str, None]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+
+
+COLOURS = {"A": "#2a9d5c", "C": "#2b6cb0", "G": "#e09f1f", "T": "#c5324a"}
+"""Of letters in logos."""
+
+
+def check_plot(out: Path | str | None, packages: Sequence[str] = ("logomaker", "matplotlib")) -> Path | None:
+    """The path of a plot, after looking whether it can be made.
+
+    Args:
+        out: the plot; None for none.
+        packages: what draws it.
+
+    Raises:
+        InputError: its suffix names no format of pictures.
+        RunError: its folder does not exist or cannot be written, or the plot itself is a folder.
+        GenolmError: a package is not installed.
+    """
+    if out is None:
+        return None
+    path = Path(out)
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"unknown kind of plot; known endings are {', '.join(SUFFIXES)}", file=path)
+    check_place(path, path.name)
+    try:
+        for package in packages:
+            __import__(package)
+    except ImportError as error:
+        raise GenolmError(f"plots need {error.name}, which is not installed: pip install 'genolm[plots]'") from None
+    return path
+
+
+SUFFIXES = (".png", ".svg", ".pdf")

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import genolm
 from genolm.engine.summary import provenance_path
+from genolm.files.version import __version__
 
 if TYPE_CHECKING:
     from genolm.models.model import Model
@@ -54,7 +54,7 @@ class Provenance:
     def of(cls, model: Model) -> Provenance:
         """What there is to say about a model."""
         precision = str(model.dtype).removeprefix("torch.")
-        return cls(model.card.name, lambda: model.fingerprint, precision, genolm.__version__)
+        return cls(model.card.name, lambda: model.fingerprint, precision, __version__)
 
     def described(self, **settings: object) -> dict[str, str]:
         """Name and text of everything to write down: the model's, then the task's own settings."""

@@ -12,9 +12,9 @@ from typing import Any, BinaryIO, Literal, get_args
 import numpy as np
 import polars as pl
 
+from genolm.arrays import Float32
 from genolm.errors import GenolmError, InputError
 from genolm.files.atomic import atomic_file
-from genolm.tasks.reading.pooling import Float32
 from genolm.tasks.writing.provenance import records_beside
 from genolm.tasks.writing.table_files import write_provenance, write_table
 

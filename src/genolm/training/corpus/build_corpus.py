@@ -17,16 +17,16 @@ from genolm.errors import InputError, RunError
 from genolm.files.atomic import atomic_file, sweep, write_text
 from genolm.files.locks import locked
 from genolm.tokens.nucleotide import NucleotideTokenizer
+from genolm.training.corpus.corpus import mixing_of, refuse_empty, refuse_idle_sources
 from genolm.training.corpus.corpus_manifest import MANIFEST, Manifest, plain, sha256
 from genolm.training.corpus.corpus_recipe import CorpusRecipe
 from genolm.training.corpus.corpus_regions import TRAIN, Division
 from genolm.training.corpus.corpus_shards import SHARD_BYTES, ShardWriter
 from genolm.training.corpus.documents import Cleaner, Document, Sieve, read_contigs
 from genolm.training.corpus.leakage import KmerSet
-from genolm.training.corpus.loading import mixing_of, refuse_empty, refuse_idle_sources
 from genolm.training.corpus.masked_bases import Tally
 from genolm.training.corpus.reading import open_corpus
-from genolm.training.recipes.recipe_file import fill, read_mapping
+from genolm.training.recipe_file import fill, read_mapping
 
 Progress = Callable[[str], None]
 

@@ -3,45 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genolm.errors import InputError
 from genolm.tokens.nucleotide import NucleotideTokenizer
-from genolm.training.corpus.corpus_recipe import CorpusRecipe, check_sources
+from genolm.training.corpus.corpus import Corpus, mixing_of, refuse_empty, refuse_idle_sources
+from genolm.training.corpus.corpus_recipe import CorpusRecipe
 from genolm.training.corpus.corpus_regions import TRAIN
 from genolm.training.corpus.documents import Cleaner, Document, Sieve, read_contigs
 from genolm.training.corpus.leakage import KmerSet
 from genolm.training.corpus.masked_bases import Tally
+from genolm.training.corpus.reading import open_corpus
 from genolm.training.corpus.split_documents import Mixing, Run, Runs
 
 Ids = NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Corpus:
-    """Runs by split. ``train`` shares no region with a held-out split, nor more than a few 28-mers of any piece.
-
-    Attributes:
-        splits: runs of ``train`` and of every held-out split.
-        dropped: bases left out of training because they repeat held-out sequence.
-        held_out: the regions of each held-out split.
-        left_out: bases and contigs that each rule dropped.
-        fingerprint: digest of all documents; equal corpora have equal ones.
-    """
-
-    splits: Mapping[str, Runs]
-    dropped: int
-    held_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    left_out: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    fingerprint: str = ""
-
-    def bases(self, split: str) -> int:
-        """Number of bases in a split."""
-        return self.splits[split].bases
 
 
 def load_corpus(recipe: CorpusRecipe, tokenizer: NucleotideTokenizer) -> Corpus:
@@ -53,8 +30,6 @@ def load_corpus(recipe: CorpusRecipe, tokenizer: NucleotideTokenizer) -> Corpus:
             region.
     """
     if recipe.built:
-        from genolm.training.corpus.reading import open_corpus
-
         return open_corpus(recipe.built, tokenizer, recipe.weights)
     cleaner, tally = Cleaner(recipe, tokenizer), Tally()
     splits: dict[str, list[Document]] = {TRAIN: [], **{name: [] for name in recipe.regions()}}
@@ -75,33 +50,6 @@ def load_corpus(recipe: CorpusRecipe, tokenizer: NucleotideTokenizer) -> Corpus:
     refuse_idle_sources(mixing, {document.assembly.source for document in splits[TRAIN]})
     runs = {name: _runs(documents, mixing) for name, documents in splits.items()}
     return Corpus(runs, tally.bases["leak"], recipe.regions(), tally.to_dict(), _fingerprint(runs))
-
-
-def refuse_empty(sizes: Mapping[str, int]) -> None:
-    """Raises an InputError for a split without a document."""
-    for name, size in sizes.items():
-        if not size:
-            raise InputError(f"no base of the corpus falls into the split {name!r}")
-
-
-def refuse_idle_sources(mixing: Mixing, met: Collection[str]) -> None:
-    """Raises an InputError when a source that has a weight gives no training base."""
-    if mixing.weights is not None:
-        for name in mixing.sources:
-            if name not in met:
-                raise InputError("no training base is left of a source that has a weight", value=name)
-
-
-def mixing_of(sources: tuple[str, ...], weights: Mapping[str, float], strand: str | float) -> Mixing:
-    """How an epoch shows the documents of some sources.
-
-    Raises:
-        InputError: when weights are not those of the sources.
-    """
-    if not weights:
-        return Mixing(sources, None, strand)
-    check_sources(weights, sources)
-    return Mixing(sources, tuple(float(weights[name]) for name in sources), strand)
 
 
 def _held_out_ids(splits: Mapping[str, list[Document]]) -> Iterator[Ids]:

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from genolm.errors import InputError
 from genolm.tokens.nucleotide import NucleotideTokenizer
+from genolm.training.corpus.corpus import Corpus, mixing_of, refuse_idle_sources
 from genolm.training.corpus.corpus_manifest import MANIFEST, Manifest, sha256
 from genolm.training.corpus.corpus_regions import SKIPPED, TRAIN, Division
 from genolm.training.corpus.corpus_shards import SCHEMA
-from genolm.training.corpus.loading import Corpus, mixing_of, refuse_idle_sources
 from genolm.training.corpus.split_documents import Mixing, Names, Runs
 
 Ids = NDArray[np.uint8]

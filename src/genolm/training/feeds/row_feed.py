@@ -10,7 +10,7 @@ from genolm.training.corpus import RowOrder, Rows, Run
 from genolm.training.corpus.haplotypes import Haplotypes
 from genolm.training.feeds.tokenisation import Tokenisation
 from genolm.training.recipes.pretrain_recipe import Recipe
-from genolm.training.trainer.schedule import place
+from genolm.training.recipes.schedule import place
 
 # Far apart, so that the seeds of stages and of a study's repeats do not meet.
 _BETWEEN_STAGES = 1_000_003

@@ -13,7 +13,7 @@ from genolm.models.networks.encoder_config import BlockSparseConfig, EncoderConf
 from genolm.training.corpus.corpus_recipe import CorpusRecipe
 from genolm.training.corpus.haplotypes import HaplotypeRecipe
 from genolm.training.objectives.masking import MaskingRecipe
-from genolm.training.recipes.recipe_file import fill, read_mapping, shipped_recipes
+from genolm.training.recipe_file import fill, read_mapping, shipped_recipes
 
 __all__ = [
     "CorpusRecipe",

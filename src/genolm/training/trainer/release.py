@@ -23,7 +23,7 @@ from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.tokens.tokenizer import Tokenizer
 from genolm.training.feeds.token_rows import rows_of
 from genolm.training.recipes.pretrain_recipe import Recipe
-from genolm.training.trainer.schedule import tokens_until
+from genolm.training.recipes.schedule import tokens_until
 
 Lines = Sequence[dict[str, Any]]
 

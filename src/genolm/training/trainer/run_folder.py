@@ -15,8 +15,8 @@ from genolm.errors import RunError
 from genolm.files.disk import is_disk_full
 from genolm.files.locks import locked
 from genolm.training.recipes.pretrain_recipe import Recipe
+from genolm.training.recipes.schedule import tokens_until
 from genolm.training.trainer.run_log import RunLog
-from genolm.training.trainer.schedule import tokens_until
 
 FREE = ("name", "card", "trackers", "compile", "report_every", "evaluate_every", "evaluate_windows", "checkpoint_every")
 """Settings of a recipe that don't decide the weights, and may differ when a run is resumed."""

@@ -10,7 +10,7 @@ import torch
 from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.networks.encoder_config import EncoderConfig
 from genolm.training.recipes.pretrain_recipe import Recipe
-from genolm.training.trainer.schedule import place, tokens_until
+from genolm.training.recipes.schedule import place, tokens_until
 
 # Dense bf16 peaks of data sheets, FLOP/s, by a piece of the name that the driver gives.
 _PEAKS = {

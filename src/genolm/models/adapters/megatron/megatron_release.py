@@ -14,9 +14,9 @@ from genolm.models.adapters.megatron.megatron import memory_pieces
 from genolm.models.adapters.megatron.megatron_config import write_arguments
 from genolm.models.adapters.megatron.megatron_folder import TRACKER, WEIGHTS
 from genolm.models.adapters.megatron.megatron_ranks import VERSION
-from genolm.models.checkpoints.weight_shards import Stored
 from genolm.models.gengram.gengram import Gengram
 from genolm.models.networks.decoder_config import DecoderConfig
+from genolm.models.weight_shards import Stored
 
 
 def write_release(folder: Path, config: DecoderConfig, stored: Mapping[str, Stored]) -> None:

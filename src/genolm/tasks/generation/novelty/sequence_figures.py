@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from genolm.arrays import Float64
 from genolm.genome.kmers import spectrum
 from genolm.genome.sequence import reverse_complement
 from genolm.genome.tandem_repeats import repeated_bases
@@ -20,7 +20,6 @@ from genolm.statistics.bootstrap import Estimate, estimate, ratio
 from genolm.tasks.generation.novelty.gene_finder import GeneFinder
 from genolm.tasks.generation.novelty.nearest_sequences import Nearest
 
-Float64 = NDArray[np.float64]
 TETRA = 4
 _KILO = 1000
 

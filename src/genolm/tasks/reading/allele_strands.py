@@ -40,19 +40,6 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
-    """Where a variant is scored on a strand, and the alternative's bases.
-
-    Attributes:
-        start: 0-based, from the beginning of the strand.
-        suffix: bases of the alternative from ``start`` on, as many as are compared; the reference has as many.
-    """
-
-    start: int
-    suffix: str
-
-
-@dataclass(frozen=True, slots=True)
 class Strand:
     """One strand of a contig, read from its own beginning.
 
@@ -101,6 +88,19 @@ class Strand:
         suffix = edit.alt + self.fetch(after, after + horizon - len(edit.alt))
         compared = min(horizon, len(self) - edit.start, len(suffix))
         return Site(edit.start, suffix[:compared]) if compared else "contig_end"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a variant is scored on a strand, and the alternative's bases.
+
+    Attributes:
+        start: 0-based, from the beginning of the strand.
+        suffix: bases of the alternative from ``start`` on, as many as are compared; the reference has as many.
+    """
+
+    start: int
+    suffix: str
 
 
 def _shared(first: str, second: str) -> int:

@@ -21,7 +21,7 @@ from torch import Tensor
 from genolm.errors import ModelError
 from genolm.files.pointers import LONGEST, REMEDY, is_pointer
 from genolm.models.card import is_present, read_json
-from genolm.models.checkpoints.weight_files import INDEX, SINGLE
+from genolm.models.weight_files import INDEX, SINGLE
 
 DTYPES: Mapping[str, torch.dtype] = {
     "F64": torch.float64,

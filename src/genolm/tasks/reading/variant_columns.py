@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from genolm.errors import InputError
 from genolm.genome.vcf.vcf_records import InfoField
-from genolm.tasks.variants.allele_tiles import Tiling
+from genolm.tasks.reading.allele_tiles import Tiling
 
 if TYPE_CHECKING:
     import polars as pl
