@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.cli.commands import COMMANDS
+from tests.cli.all_commands import COMMANDS
 
 import genolm
 

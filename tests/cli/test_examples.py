@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from tests.cli.commands import COMMANDS
+from tests.cli.all_commands import COMMANDS
 from typer.testing import CliRunner
 
 from genolm.cli.examples import EXAMPLES

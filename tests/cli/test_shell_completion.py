@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from tests.cli.commands import COMMANDS
+from tests.cli.all_commands import COMMANDS
 
 SPY = """
 import sys

@@ -5,6 +5,7 @@ import random
 import warnings
 
 import pytest
+from tests.tasks.conftest import ocean_model
 
 import genolm
 from genolm.engine.result import Estimate
@@ -12,8 +13,6 @@ from genolm.engine.summary import provenance_path
 from genolm.errors import DataWarning, InputError
 from genolm.tasks.reading.allele_status import REMEDIES, Status
 from genolm.tasks.report.sections import REASONS
-
-from .conftest import ocean_model
 
 SMALL = {"context": 20, "horizon": 8}
 COUNTS = {"ALT alleles": 12, "scored": 7, "missing": 1, "no_context": 1, "non_acgt": 1, "star": 1, "symbolic": 1}

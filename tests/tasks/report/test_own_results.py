@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from tests.tasks.report.test_html_page import table, unpack, view, without_scripts
+from tests.tasks.report.test_report import table, unpack, view, without_scripts
 from typer.testing import CliRunner
 
 import genolm

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from tests.tasks.conftest import ocean_model
 
 import genolm
 from genolm import GenolmError, ModelError
@@ -14,8 +15,6 @@ from genolm.tasks.generation.presets import PRESETS
 from genolm.tasks.generation.vllm_backend import read_answer
 from genolm.tasks.reading.sampling import Sampler
 from genolm.tasks.reading.token_continuation import Limits, continue_tokens
-
-from .conftest import ocean_model
 
 DECODERS = ("tiny-random", "tiny-random-dense", "tiny-random-gengram", "tiny-random-kmer", "tiny-random-ocean",
             "tiny-random-ocean-gqa")  # fmt: skip

@@ -5,6 +5,7 @@ import random
 import numpy as np
 import pytest
 import torch
+from tests.tasks.conftest import ocean_model
 
 from genolm.errors import ModelError
 from genolm.genome.fasta import Genome
@@ -16,8 +17,6 @@ from genolm.tasks.variants.allele_tokens import TokenWindow
 from genolm.tasks.variants.mutate import mutate
 from genolm.tasks.variants.variants import variants
 from genolm.tokens.published import published
-
-from .conftest import ocean_model
 
 SCORE = {True: "llr_alt_minus_ref_sum_nats", False: "llr_alt_minus_ref_masked_sum_nats"}
 MASK = 4

@@ -7,13 +7,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from tests.tasks.conftest import ocean_model
 
 from genolm import GenolmError, InputError, ModelError, generate, save
 from genolm.models.checkpoints.load import load
 from genolm.tasks.generation.generate_tokens import SCHEMA
 from genolm.tasks.generation.vllm_backend import described
-
-from .conftest import ocean_model
 
 PROMPTS = ["ACGTTGCA", "", "GGAACCA"]
 END = 2

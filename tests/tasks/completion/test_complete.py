@@ -8,6 +8,7 @@ import random
 import numpy as np
 import polars as pl
 import pytest
+from tests.tasks.conftest import ocean_model
 
 from genolm import InputError, RunError, complete, merge
 from genolm.genome.sequence import reverse_complement
@@ -18,8 +19,6 @@ from genolm.tasks.completion.completion_measures import identity, measure
 from genolm.tasks.completion.completion_summary import summarise
 from genolm.tasks.completion.gene_choice import Choice, Gene, choose_genes
 from genolm.tasks.reading.sampling import stream
-
-from .conftest import ocean_model
 
 CODONS = [first + second + third for first in "ACGT" for second in "ACGT" for third in "ACGT"]
 SENSE = [codon for codon in CODONS if codon not in ("TAA", "TAG", "TGA")]
