@@ -1,13 +1,15 @@
-"""The pictures at the top of the verbs' pages: docs/assets/*.png, each made by the verb with genolm-nano on real DNA.
+"""Figures of the guides: docs/assets/*.png.
 
-    GENOLM_DATA=folder python -m benchmarks.figures runs/figures [mutate check scan cluster embed]
+    GENOLM_DATA=folder python -m benchmarks.figures runs/figures [mutate check scan cluster embed effects training]
 
-Small runs that show what an output looks like; they are no measurements. The DNA itself is not in the repository.
+The first five are made by the verbs with genolm-nano on real DNA, which is not in the repository: small runs that show
+what an output looks like, not measurements. ``effects`` and ``training`` show the committed results and training log.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -19,6 +21,7 @@ import numpy as np
 from PIL import Image
 
 import genolm
+from benchmarks import effects_page, page
 from genolm.genome.sequences import read_sequences
 
 matplotlib.use("Agg")
@@ -89,6 +92,50 @@ def scan(data: Path, folder: Path) -> None:
         image.convert("P", palette=Image.Palette.ADAPTIVE, colors=128).save(picture, optimize=True)
 
 
+def effects(data: Path, folder: Path) -> None:
+    """AUROC of genolm-nano and of baselines on clinically classified SNVs."""
+    measured = page.read(page.ROOT, "variant_effects")
+    if measured is None:
+        raise FileNotFoundError("benchmarks/results/variant_effects.json")
+    areas = measured["groups"]["SNV"]["all"]["auroc"]
+    names = [name for name in effects_page.SHOWN if name in areas][::-1]
+    figure, axes = plt.subplots(figsize=(6.6, 3.4), layout="constrained")
+    for row, name in enumerate(names):
+        low, high = areas[name]["interval_loci"]
+        colour = "tab:blue" if name.startswith("genolm-nano") else "0.45"
+        axes.plot([low, high], [row, row], color=colour, linewidth=1.5)
+        axes.plot(areas[name]["value"], row, "o", color=colour, markersize=5)
+    axes.set_yticks(range(len(names)), [effects_page.SHOWN[name].replace("`", "") for name in names], fontsize=8)
+    axes.axvline(0.5, color="0.7", linewidth=0.8, linestyle="--")
+    axes.set_xlim(0.35, 0.75)
+    axes.set_xlabel(
+        "AUROC, pathogenic against benign SNVs (0.5 is chance; bars: 95 % intervals over genes)", fontsize=8
+    )
+    figure.savefig(ASSETS / "variant-effects.png", dpi=130)
+
+
+def training(data: Path, folder: Path) -> None:
+    """Held-out bits per base of genolm-nano during training, and the best Markov model."""
+    log = [json.loads(line) for line in (page.ROOT / page.LOG).read_text("utf-8").splitlines()]
+    evaluations = [line for line in log if "held_out_bits_per_base" in line]
+    measured = page.read(page.ROOT, "nano")
+    if measured is None:
+        raise FileNotFoundError("benchmarks/results/nano.json")
+    figure, axes = plt.subplots(figsize=(6, 3.6), layout="constrained")
+    for split, label, colour in (
+        ("validation", "chr9, chr21 (validation)", "tab:orange"),
+        ("test", "chr22 (test)", "tab:blue"),
+    ):
+        values = [line["held_out_bits_per_base"][split] for line in evaluations]
+        axes.plot([line["step"] for line in evaluations], values, color=colour, label=f"genolm-nano, {label}")
+        markov = measured["splits"][split]["best_markov"]["bits_per_base"]
+        axes.axhline(markov, color=colour, linewidth=1, linestyle="--", label=f"best Markov model, {label}")
+    axes.set_xlabel("training step")
+    axes.set_ylabel("held-out bits per base")
+    axes.legend(frameon=False, fontsize=7)
+    figure.savefig(ASSETS / "training.png", dpi=130)
+
+
 def _piece(data: Path, folder: Path, region: str) -> Path:
     """A FASTA of one region."""
     interval = genolm.Interval.parse(region)
@@ -117,6 +164,8 @@ FIGURES: dict[str, Callable[[Path, Path], None]] = {
     "scan": scan,
     "cluster": cluster,
     "embed": embed,
+    "effects": effects,
+    "training": training,
 }
 
 
@@ -128,9 +177,7 @@ def main(words: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(words)
     chosen.folder.mkdir(parents=True, exist_ok=True)
     for name in chosen.names:
-        FIGURES[name](Path(os.environ["GENOLM_DATA"]), chosen.folder)
-        path = ASSETS / f"{name}.png"
-        print(path, f"{path.stat().st_size:,} bytes")
+        FIGURES[name](Path(os.environ.get("GENOLM_DATA", "data")), chosen.folder)
 
 
 if __name__ == "__main__":
