@@ -24,7 +24,7 @@ PAGES = (
     ROOT / "README.zh.md",
     ROOT / "docs" / "performance.md",
     ROOT / "docs" / "quickstart.zh.md",
-    ROOT / "docs" / "reading-scores.md",
+    ROOT / "docs" / "concepts" / "reading-scores.md",
     ROOT / "docs" / "verbs" / "variants.md",
     ROOT / "docs" / "models" / "genolm-nano.md",
 )

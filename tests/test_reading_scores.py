@@ -1,4 +1,4 @@
-"""The bcftools commands of the page on reading scores do what the page says, with the bcftools that pysam carries."""
+"""The bcftools commands of the how-to on filtering do what the page says, with the bcftools of pysam."""
 
 import random
 import re
@@ -12,7 +12,7 @@ import pytest
 
 import genolm
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "reading-scores.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "how-to" / "filter-vcf.md"
 COMMANDS = [line for line in PAGE.read_text("utf-8").splitlines() if line.startswith("bcftools ")]
 HEAD = "##fileformat=VCFv4.2\n##contig=<ID=chr1,length=3000>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 

@@ -1,4 +1,4 @@
-"""The documentation site: opens from files, asks no other host, has every page in its navigation."""
+"""The documentation site: it opens from files, loads nothing from other hosts, and its navigation has every page."""
 
 import re
 from pathlib import Path
@@ -8,6 +8,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
+SOURCE = ROOT / "src" / "genolm"
+GUIDES = sorted((DOCS / "guides").glob("*.md"))
 
 
 class Loader(yaml.SafeLoader):
@@ -45,26 +47,38 @@ def test_every_page_is_in_the_navigation():
     assert there == set(pages(SITE["nav"]))
 
 
-def test_what_interests_few_stands_last():
-    assert list(SITE["nav"][-1]) == ["For the curious"]
-    curious = set(pages(SITE["nav"][-1:]))
-    assert curious >= {"bad-input.md", "unusual-input.md", "promises.md"}
-    assert all(page in curious for page in pages(SITE["nav"]) if page.startswith("studies/"))
+def test_pages_about_the_project_come_last():
+    assert list(SITE["nav"][-1]) == ["Project"]
+    last = pages(SITE["nav"][-1:])
+    assert set(last) >= {"bad-input.md", "unusual-input.md", "guarantees.md", "architecture.md"}
+    assert last[-1] == "changes.md"
+    assert all(page in last for page in pages(SITE["nav"]) if page.startswith("studies/"))
 
 
-@pytest.mark.parametrize("name", ["mutate", "cluster", "check", "scan", "embed", "explain"])
-def test_a_page_begins_with_a_picture_that_is_not_large(name):
-    text = (DOCS / "verbs" / f"{name}.md").read_text("utf-8")
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
+def test_a_guide_begins_with_an_example_and_a_figure(page):
+    text = page.read_text("utf-8")
     image = re.search(r"!\[[^\]]{20,}\]\((\S+)\)", text)
-    assert image and image.start() < 2_500, "near the top, and described for those who cannot see it"
-    assert (DOCS / "verbs" / image[1]).stat().st_size < 200_000
+    assert image and image.start() < 1_500, "near the top, with a description"
+    assert "<!-- test -->\n```bash\ngenolm " in text[: image.start()], "a command that the tests run"
+    assert (page.parent / image[1]).stat().st_size < 200_000
 
 
 def test_the_reference_names_every_public_function():
     import genolm
 
-    page = (DOCS / "api.md").read_text("utf-8")
+    page = "".join(path.read_text("utf-8") for path in (DOCS / "api").glob("*.md"))
     documented = set(re.findall(r"^::: genolm\.(\w+)", page, re.M))
     aliases = set(re.findall(r"^\| `genolm\.(\w+)", page, re.M))
     assert not documented & aliases
     assert documented | aliases == set(genolm.__all__) - {"__version__"}
+
+
+def test_the_guarantees_name_tests_and_files_that_exist():
+    page = (DOCS / "guarantees.md").read_text("utf-8")
+    tests = {path.stem: path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py")}
+    named = [(stem.rpartition("/")[2], test) for stem, test in re.findall(r"`([\w/]*test_\w+)::(test_\w+)`", page)]
+    assert len(named) > 80
+    assert [f"{stem}::{test}" for stem, test in named if f"def {test}(" not in tests.get(stem, "")] == []
+    files = re.findall(r"`([\w/]+(?:\.py|/))`", page)
+    assert [name for name in files if not (ROOT / "tests" / name).exists() and not (SOURCE / name).exists()] == []
