@@ -1,4 +1,4 @@
-"""Measured figures on the pages are those of benchmarks/results, and a page says when there are none."""
+"""Measurements on the pages are those of benchmarks/results; a page says if there are none."""
 
 import json
 
@@ -202,7 +202,7 @@ def root(tmp_path):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_says_what_was_measured(page):
     text = page.read_text(encoding="utf-8")
-    assert text == filled(text), "make the tables anew: python -m benchmarks.page"
+    assert text == filled(text), "update the tables: python -m benchmarks.page"
 
 
 def test_every_table_stands_on_a_page():

@@ -1,4 +1,4 @@
-"""The page of the package on an index: what README becomes there."""
+"""README as the project page of a package index."""
 
 import re
 import tomllib
@@ -14,7 +14,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    """README after the substitutions that the build makes."""
+    """Return README after the substitutions of the build."""
     settings = PROJECT["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]
     text = "".join((ROOT / part["path"]).read_text("utf-8") for part in settings["fragments"])
     for one in settings["substitutions"]:

@@ -1,4 +1,4 @@
-"""What the quick start says of Python: a function for every command, and which arguments have other names."""
+"""The quick start on Python: every command has a function, and the page lists the arguments with other names."""
 
 import inspect
 import re
@@ -14,7 +14,7 @@ _QUOTED = re.compile(r"`([^`]+)`")
 
 
 def exceptions() -> dict[str, tuple[set[str], set[str]]]:
-    """For a command, or ``""`` for all, names of the command line and of Python that the page says differ."""
+    """Return names that differ between command line and Python, per command, and under ``""`` those of all commands."""
     table = PAGE.read_text("utf-8").partition("| command line | Python |\n|---|---|\n")[2].partition("\n\n")[0]
     found: dict[str, tuple[set[str], set[str]]] = {}
     for row in table.splitlines():
@@ -44,7 +44,7 @@ def arguments(name: str) -> set[str]:
 
 
 def spellings(parameter) -> set[str]:
-    """What a parameter is called on the command line: its long options, or the words of the usage line."""
+    """Return the names of a parameter on the command line: its long options, or the words of the usage line."""
     if parameter.param_type_name == "argument":
         return {parameter.name, *map(plain, (parameter.metavar or "").split())}
     return {plain(option) for option in parameter.opts if option.startswith("--")}

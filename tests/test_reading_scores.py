@@ -19,7 +19,7 @@ HEAD = "##fileformat=VCFv4.2\n##contig=<ID=chr1,length=3000>\n#CHROM\tPOS\tID\tR
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Scored calls, one record with two ALTs and one without a score, and another VCF of the same variants."""
+    """Return a folder with a scored VCF, with a multi-allelic and an unscored record, and a VCF of its variants."""
     path = tmp_path_factory.mktemp("scores")
     bases = "".join(random.Random(5).choices("ACGT", k=1_600)) + "A" * 1_400
     (path / "hg38.fa").write_text(f">chr1\n{bases}\n")
@@ -34,7 +34,7 @@ def folder(tmp_path_factory):
 
 
 def run(command: str, folder: Path) -> str:
-    """The output of a line; what stands behind its first | is run by the shell."""
+    """Run a line with the bcftools of pysam and return its output; the shell runs what follows the first ``|``."""
     first, _, rest = command.partition(" | ")
     verb, *words = shlex.split(first)[1:]
     silent = ", catch_stdout=False" if "-o" in words else ""

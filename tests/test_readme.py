@@ -1,11 +1,12 @@
-"""Every command of README and docs runs as it is printed.
+"""Every command of README and docs runs as printed.
 
-A fenced ``bash`` or ``python`` block is preceded by an HTML comment: ``<!-- test -->`` runs it,
-``<!-- no test: why -->`` says why not. The blocks of one page run in order in one folder that holds tiny files under
-the names the pages use (``hg38.fa``, ``calls.vcf`` ...), with names of downloaded models replaced by a tiny random one.
+A fenced ``bash`` or ``python`` block must be preceded by an HTML comment: ``<!-- test -->`` runs it,
+``<!-- no test: why -->`` gives the reason why not. The blocks of a page run in order in one folder with tiny files
+under the names that the pages use (``hg38.fa``, ``calls.vcf`` ...); names of downloaded models are replaced
+by a tiny one.
 
-Output that a page shows is preceded by ``<!-- output of: command -->``: the lines that follow are among those that the
-command writes, with numbers that agree but for rounding.
+An output block must be preceded by ``<!-- output of: command -->``: its lines must occur in the output of the command,
+with numbers equal up to rounding.
 """
 
 import os
@@ -35,7 +36,7 @@ _DOWNLOADED = re.compile(r"\bgenos-(?:1\.2b|10b(?:-v2)?)\b")
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block of a page and what its mark says."""
+    """A fenced block of a page, with the text of its comment."""
 
     language: str
     text: str
@@ -55,12 +56,12 @@ def name_of(page: Path) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_every_block_is_tested_or_says_why_not(page):
+def test_every_block_is_tested_or_gives_a_reason(page):
     unmarked = [block.text for block in blocks(page) if not (block.tested or block.mark.startswith("no test: "))]
     assert not unmarked
 
 
-# The Chinese README shows the commands of the English one, which another test compares.
+# The Chinese README has the commands of the English one; another test compares them.
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if page.name != "README.zh.md" and any(b.tested for b in blocks(page))], ids=name_of
 )
@@ -72,7 +73,7 @@ def test_the_commands_of_a_page_run(page, tmp_path):
 
 
 def run(language: str, text: str, folder: Path) -> str:
-    """What it writes to standard output."""
+    """Run a block and return its standard output."""
     command = ["bash", "-euo", "pipefail", "-c", text] if language == "bash" else [sys.executable, "-c", text]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
@@ -83,13 +84,13 @@ def run(language: str, text: str, folder: Path) -> str:
 
 
 def outputs(page: Path) -> list[tuple[str, list[str]]]:
-    """Commands and the lines that the page shows of what they write."""
+    """Return commands and the lines of their output that the page shows."""
     found = _OUTPUT.findall(page.read_text("utf-8"))
     return [(command, [" ".join(line.split()) for line in text.splitlines()]) for command, text in found]
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if outputs(page)], ids=name_of)
-def test_the_output_of_a_page_is_what_comes_out(page, tmp_path):
+def test_the_output_on_a_page_is_the_real_output(page, tmp_path):
     write_inputs(tmp_path)
     for command, shown in outputs(page):
         written = [" ".join(line.split()) for line in run("bash", command, tmp_path).splitlines()]
@@ -103,7 +104,7 @@ def numbers(line: str) -> list[float]:
 
 
 def write_inputs(folder: Path) -> None:
-    """The files that the pages speak of, small: one chromosome, calls on it, regions of it, sequences, prompts."""
+    """Write small versions of the files that the pages name: a chromosome, variants, regions, sequences, prompts."""
     bases = "".join(random.Random(22).choices("ACGT", k=6_000))
     lines = "\n".join(bases[start : start + 60] for start in range(0, len(bases), 60))
     (folder / "hg38.fa").write_text(f">chr22\n{lines}\n")
@@ -123,7 +124,7 @@ def vcf(bases: str) -> str:
 
 
 def options_of(verb: str) -> set[str]:
-    """Of a verb, or of all verbs of a group."""
+    """Return the options of a verb, or of all sub-verbs of a group."""
     text = CliRunner().invoke(app, [*verb.split(), "--help"]).output
     own = re.findall(r"^  ([a-z]+) ", text.partition("Commands:\n")[2], re.M)
     if own:
@@ -155,7 +156,7 @@ def test_the_two_readmes_show_the_same_commands():
 
 
 def _commands(text: str) -> list[str]:
-    """The lines without their comments, which are translated."""
+    """Return the lines of a block without their comments, which are translated."""
     return [re.sub(r"\s*#.*", "", line) for line in text.splitlines()]
 
 

@@ -13,7 +13,7 @@ GUIDES = sorted((DOCS / "guides").glob("*.md"))
 
 
 class Loader(yaml.SafeLoader):
-    """Reads ``!ENV [NAME, default]`` as the default."""
+    """Loader that reads ``!ENV [NAME, default]`` as the default."""
 
 
 Loader.add_constructor("!ENV", lambda loader, node: loader.construct_sequence(node)[-1])
