@@ -1,4 +1,4 @@
-"""What a training run shows while it goes on: a bar in a terminal, plain lines in a pipe or a log."""
+"""Progress of a training run: a bar in a terminal, plain lines in a pipe or a log."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ Report = Callable[[Mapping[str, Any]], None]
 
 @contextmanager
 def training_reports(steps: int) -> Iterator[Report]:
-    """A function that shows each report of a run of so many steps, on stderr."""
+    """Provide a function that shows the reports of a run of ``steps`` steps on standard error."""
     if not sys.stderr.isatty():
         yield print_report
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[told]}"))
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[metrics]}"))
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("steps", total=steps, told="")
+        task = progress.add_task("steps", total=steps, metrics="")
 
         def report(values: Mapping[str, Any]) -> None:
             if values.get("bits_per_base") is None:
@@ -34,22 +34,22 @@ def training_reports(steps: int) -> Iterator[Report]:
                 return
             speed = shown(values["tokens_per_second"])
             unit = "tokens" if "nats_per_token" in values else "bases"
-            told = f"{values['bits_per_base']:.4f} bits/base  {speed} {unit}/s"
-            progress.update(task, completed=values["step"], told=told)
+            metrics = f"{values['bits_per_base']:.4f} bits/base  {speed} {unit}/s"
+            progress.update(task, completed=values["step"], metrics=metrics)
 
         yield report
 
 
 def print_report(report: Mapping[str, Any]) -> None:
-    """A report as one line on stderr."""
+    """Print a report as one line on standard error."""
     typer.echo(as_line(report), err=True)
 
 
 def as_line(report: Mapping[str, Any]) -> str:
-    """Names and values of a report, one after the other."""
+    """Return the names and values of a report on one line."""
     return "  ".join(f"{name} {shown(value)}" for name, value in report.items())
 
 
-def writes() -> bool:
-    """Whether this is the process of a run that speaks: the first of those that a launcher started, or the only one."""
+def is_first_process() -> bool:
+    """Return whether this is rank 0 of a distributed run, or the only process."""
     return os.environ.get("RANK", "0") == "0"
