@@ -1,4 +1,4 @@
-"""Shells of simulate and pretrain."""
+"""Commands simulate and pretrain."""
 
 from pathlib import Path
 from types import SimpleNamespace
