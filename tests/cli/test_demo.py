@@ -56,7 +56,9 @@ def test_it_ends_with_where_to_look_and_what_to_try(stages):
 
 
 def test_without_its_extra_nothing_is_computed(stages, monkeypatch):
-    monkeypatch.setattr("genolm.cli.extras.missing_packages", lambda extra: ["igv-notebook"] if extra == "report" else [])
+    monkeypatch.setattr(
+        "genolm.cli.extras.missing_packages", lambda extra: ["igv-notebook"] if extra == "report" else []
+    )
     done = CliRunner().invoke(app, ["demo", "d"])
     assert done.exit_code == 1
     assert done.stderr == "error: the report of the demo needs igv-notebook: pip install 'genolm[report]'\n"

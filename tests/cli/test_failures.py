@@ -91,9 +91,8 @@ def test_usage_errors_pass_through():
 
 
 def test_a_broken_pipe_is_quiet():
-    script = (
-        "from genolm.cli.failures import with_error_messages\n@with_error_messages\ndef verb():\n    print('x\\n' * 100000)\nimport typer\n"
-    )
+    script = "import typer\nfrom genolm.cli.failures import with_error_messages\n"
+    script += "@with_error_messages\ndef verb():\n    print('x\\n' * 100000)\n"
     script += "try:\n    verb()\nexcept typer.Exit as e:\n    raise SystemExit(e.exit_code)"
     child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     child.stdout.read(2)

@@ -25,7 +25,7 @@ CASES = (
     Case(
         "layer: not a number",
         f"{EMBED} out.parquet {PLACED} --layer top",
-        "Invalid value for '--layer': 'top' is neither a number nor 'all'",
+        "Invalid value for '--layer': expected a layer number or 'all', not 'top'",
         2,
     ),
     Case(
@@ -156,7 +156,7 @@ CASES = (
     Case(
         "prompts: neither a file nor --prompt",
         f"generate {MODEL} out.fa",
-        "Invalid value for [PROMPTS] OUTPUT: give PROMPTS and OUTPUT, or --prompt and OUTPUT",
+        "Invalid value for [PROMPTS] OUTPUT: expected PROMPTS and OUTPUT, or OUTPUT and --prompt",
         2,
     ),
     Case(
