@@ -1,4 +1,4 @@
-"""Shells of models, info, download and convert."""
+"""Commands models, info, download and convert."""
 
 import json
 import re
@@ -35,7 +35,9 @@ def test_info_counts_parameters_without_a_download():
 
 
 def test_info_shows_memory_for_each_context():
-    table = run("info", "tiny-random-dense").output.partition("Memory in float32, weights included:\n")[2].splitlines()
+    table = (
+        run("info", "tiny-random-dense").output.partition("Memory in float32, including the weights:\n")[2].splitlines()
+    )
     assert table[0].split("  ")[0] == "tokens" and "with cache" in table[0]
     assert [line.split()[0] for line in table[1:]] == ["8,192", "16,384", "32,768"]
 
