@@ -1,1 +1,1 @@
-"""Measurements that the README quotes; each script writes one file in results/."""
+"""Benchmarks behind the figures in the documentation; each script writes one file in results/."""

@@ -1,12 +1,12 @@
-"""BigBird encoders on a CPU from 4k to 32k tokens: block-sparse attention beside dense attention and transformers.
+"""BigBird encoders on a CPU, 4k to 32k tokens: block-sparse attention, dense attention and transformers.
 
     python -m benchmarks.bigbird
 
 The shape of gena-lm-bigbird-base-t2t with random weights and a position table of 32,768 rows; its published length is
-4,096. One network gives both of our sides, with and without its pattern of blocks, so they share every weight;
-BigBirdModel of transformers in its block_sparse mode gets the same weights. All sides make the hidden states of the
-last layer of one sequence, in turn, in the same process, in fp32 and in bf16. The peak memory of a fresh process stands
-beside them. Writes results/bigbird.json.
+4,096. The two genolm variants (with and without the block pattern) are the same network and share all weights;
+BigBirdModel of transformers, in its block_sparse mode, has the same weights. All variants compute the hidden states of
+the last layer of one sequence, alternating in one process, in fp32 and in bf16. Peak memory is measured in a fresh
+process. Writes results/bigbird.json.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _SPECIAL = 5  # ids below are special tokens
 
 
 def config_of(layers: int, longest: int) -> EncoderConfig:
-    """gena-lm-bigbird-base-t2t without its heads, for inputs of this length."""
+    """Return the config of gena-lm-bigbird-base-t2t without heads, for inputs of this length."""
     return EncoderConfig(
         vocab_size=_TOKENS,
         hidden_size=768,
@@ -54,7 +54,7 @@ def config_of(layers: int, longest: int) -> EncoderConfig:
 
 
 def random_encoder(config: EncoderConfig, dtype: torch.dtype) -> Encoder:
-    """Random weights, the same for every precision."""
+    """Return a network with random weights, the same for every precision."""
     with torch.device("meta"):
         encoder = Encoder(config)
     encoder = encoder.to(dtype).to_empty(device="cpu").eval()
@@ -67,7 +67,7 @@ def random_encoder(config: EncoderConfig, dtype: torch.dtype) -> Encoder:
 
 
 def transformers_model(encoder: Encoder) -> Any:
-    """BigBirdModel in its block_sparse mode with the weights of ours; every tensor of either side is used."""
+    """Return a BigBirdModel in block_sparse mode with the same weights; every tensor of either model is used."""
     from transformers import BigBirdConfig, BigBirdModel
 
     ours = encoder.config
@@ -91,17 +91,17 @@ def transformers_model(encoder: Encoder) -> Any:
     told = {piece.stored.removeprefix("bert."): weights.pop(piece.ours) for piece in pieces(ours)}
     missing = model.load_state_dict(told, strict=False)
     if weights or missing.unexpected_keys or any("embeddings." not in name for name in missing.missing_keys):
-        raise SystemExit(f"the weights are not the same: {sorted(weights)} {missing}")
+        raise SystemExit(f"the weights differ: {sorted(weights)} {missing}")
     return model
 
 
 def ids_of(tokens: int) -> Tensor:
-    """Random ids of one sequence, (1, tokens)."""
+    """Return the random token ids of one sequence, (1, tokens)."""
     return torch.randint(_SPECIAL, _TOKENS, (1, tokens), generator=torch.Generator().manual_seed(1))
 
 
 class Sides:
-    """What is compared, at one precision."""
+    """Variants to compare at one precision."""
 
     def __init__(self, config: EncoderConfig, dtype: torch.dtype) -> None:
         self.encoder = random_encoder(config, dtype)
@@ -110,7 +110,7 @@ class Sides:
         self.last: dict[str, Tensor] = {}
 
     def side(self, name: str, ids: Tensor) -> Callable[[], None]:
-        """One pass of a side; its hidden states are kept."""
+        """Return a function that runs one pass of a variant and keeps the hidden states."""
 
         def ours() -> None:
             self.encoder.config = self.configs[name]
@@ -125,8 +125,8 @@ class Sides:
         return transformers if name == "transformers" else ours
 
     def compared(self, tokens: int, names: list[str], rounds: int) -> dict[str, Any]:
-        """Seconds of the sides in turn, behind a round to warm up; how many times as long the others take; how far
-        transformers is from ours."""
+        """Return the seconds of alternating passes after a warm-up round, the ratios to genolm, and the distance of
+        transformers from genolm."""
         ids = ids_of(tokens)
         timed = alternate({name: self.side(name, ids) for name in names}, rounds, uncounted=WARM_UP)
         ours = timed["genolm"]["median_seconds"]
@@ -139,12 +139,12 @@ class Sides:
 
 
 def distance(one: Tensor, other: Tensor) -> float:
-    """Norm of the difference over the norm."""
+    """Return the norm of the difference divided by the norm."""
     return float(f"{float((one.float() - other.float()).norm() / other.float().norm()):.3g}")
 
 
 def growth(timed: list[dict[str, Any]], memory: list[dict[str, Any]]) -> dict[str, float]:
-    """Of the longest over the shortest input: tokens, seconds, and peak memory above the weights."""
+    """Return tokens, seconds and peak memory above the weights: ratios of the longest to the shortest input."""
     seconds = [one["sides"]["genolm"]["median_seconds"] for one in timed]
     above = [one["above_weights"] for one in memory]
     return {
@@ -155,7 +155,7 @@ def growth(timed: list[dict[str, Any]], memory: list[dict[str, Any]]) -> dict[st
 
 
 def peak_memory(words: argparse.Namespace, precision: str, tokens: int) -> dict[str, Any]:
-    """Peak resident memory of a process of its own that makes one pass."""
+    """Return the peak resident memory of a separate process that runs one pass."""
     line = [sys.executable, "-m", "benchmarks.bigbird", "--peak", str(tokens), "--precision", precision]
     line += ["--layers", str(words.layers), "--tokens", *map(str, words.tokens)]
     told = subprocess.run(line, capture_output=True, text=True, check=True)
@@ -169,7 +169,7 @@ def _peak(config: EncoderConfig, dtype: torch.dtype, tokens: int) -> None:
         encoder(ids_of(8), logits=False)  # the libraries' own buffers
         ctypes.CDLL("libc.so.6").malloc_trim(0)
         before = _status("VmRSS")
-        Path("/proc/self/clear_refs").write_text("5")  # the peak so far, from making the weights, is forgotten
+        Path("/proc/self/clear_refs").write_text("5")  # reset the peak, which includes the creation of the weights
         encoder(ids_of(tokens), layers=[config.num_layers], logits=False)
     peak = _status("VmHWM")
     print(json.dumps({"tokens": tokens, "weights": weights, "peak": peak, "above_weights": peak - before}))
@@ -181,7 +181,7 @@ def _status(name: str) -> int:
 
 
 def measured(words: argparse.Namespace, config: EncoderConfig, precision: str) -> dict[str, Any]:
-    """All lengths at one precision."""
+    """Return the measurements of all lengths at one precision."""
     memory = [peak_memory(words, precision, tokens) for tokens in words.tokens]
     sides = Sides(config, PRECISIONS[precision])
     timed = []
@@ -195,19 +195,19 @@ def measured(words: argparse.Namespace, config: EncoderConfig, precision: str) -
 
 
 def main() -> None:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--tokens", type=int, nargs="+", default=[4096, 8192, 16384, 32768])
     parser.add_argument("--dense-up-to", type=int, default=16384)
     parser.add_argument("--transformers-up-to", type=int, default=4096)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--precision", choices=tuple(PRECISIONS), help="this one only; nothing is written")
+    parser.add_argument("--precision", choices=tuple(PRECISIONS), help="measure this one only and write nothing")
     parser.add_argument("--peak", type=int)
     words = parser.parse_args()
     words.tokens.sort()
     if words.tokens[0] <= full_up_to(64, 3):
-        parser.error("so short an input switches BigBirdModel to full attention for good")
+        parser.error("for such short inputs, BigBirdModel switches to full attention permanently")
     config = config_of(words.layers, words.tokens[-1])
     if words.peak:
         return _peak(config, PRECISIONS[words.precision], words.peak)

@@ -1,4 +1,4 @@
-"""The tables and sentences about variants of known effect, made from results/variant_effects.json."""
+"""Tables and sentences about clinically classified variants, generated from results/variant_effects.json."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ SHOWN = {
     "genolm-nano conditional": "genolm-nano `conditional --rc`",
     "Markov full": "Markov model, as `full --rc`",
     "Markov conditional": "Markov model, as `conditional --rc`",
-    "random weights full": "random weights, `full --rc`",
-    "random weights conditional": "random weights, `conditional --rc`",
+    "random weights full": "untrained model, `full --rc`",
+    "random weights conditional": "untrained model, `conditional --rc`",
     "CpG transition": "C to T in CpG",
-    "transversion": "transversion, not transition",
-    "frameshift": "length no multiple of 3",
-    "length change": "bases inserted or deleted",
+    "transversion": "transversion",
+    "frameshift": "length change not a multiple of 3",
+    "length change": "length change in bases",
     "region": "region of the gene",
 }
 KINDS = {"SNV": "SNVs", "indel": "indels", "insertion": "insertions", "deletion": "deletions"}
 BRIEF = (("SNV", "all"), ("SNV", "held out"), ("insertion", "all"), ("deletion", "all"))
 LINES = {
     "en": (
-        "`genolm-nano`'s scores are **{snv} at telling pathogenic from benign SNVs**: AUROC {snv_figure} on {snvs}"
-        " clinically classified SNVs, where 0.5 is chance; a rule that knows only the region of the gene has {region}."
-        " It is {insertion} on {insertions} insertions and {deletion} on {deletions} deletions; whether their length is"
-        " a multiple of three tells {frameshift}.",
+        "`genolm-nano`'s scores are **{snv} at separating pathogenic from benign SNVs**: AUROC {snv_figure} on {snvs}"
+        " clinically classified SNVs (0.5 is chance; the gene region alone: {region}). The AUROC is {insertion} on"
+        " {insertions} insertions and {deletion} on {deletions} deletions (whether the length change is a multiple of"
+        " three: {frameshift}).",
         {"none": "no better than chance", "above": "better than chance", "below": "worse than chance"},
         "{value} ({low} to {high})",
     ),
@@ -45,7 +45,7 @@ LINES = {
 
 
 def line(measured: Measured, language: str) -> str:
-    """What the default score tells, in a sentence or two."""
+    """Return a summary of how well the default score separates the classes."""
     text, verdicts, figure = LINES[language]
     snv, indel = (measured["groups"][kind]["all"]["auroc"] for kind in ("SNV", "indel"))
     shown = {
@@ -78,7 +78,7 @@ def _figure(one: Measured | None, form: str = "{value} ({low} to {high})", signe
 
 
 def brief(measured: Measured) -> tuple[Row, list[Row]]:
-    """AUROCs of the groups that matter most: head and rows."""
+    """Return head and rows of the table of the main groups' AUROCs."""
     groups = [measured["groups"][kind][part] for kind, part in BRIEF]
     counts = [f"{group['LP']:,} pathogenic, {group['LB']:,} benign" for group in groups]
     head = ("", *(f"{KINDS[kind]}{', held-out sequence' if part != 'all' else ''}" for kind, part in BRIEF))
@@ -89,33 +89,33 @@ def brief(measured: Measured) -> tuple[Row, list[Row]]:
 
 
 def everything(measured: Measured) -> list[tuple[str, Row, list[Row]]]:
-    """For each kind of variant a title, head and rows: every measure in every part, then the paired differences."""
+    """Return title, head and rows for each kind of variant: all measures in all parts, then paired differences."""
     tables = []
     for kind, parts in measured["groups"].items():
         counts = [f"{group['LP']:,} / {group['LB']:,} in {group['loci']:,} loci" for group in parts.values()]
         rows: list[Row] = [("pathogenic / benign", *counts)]
         names = [name for name in SHOWN if name in parts["all"]["auroc"]]
         rows += [(SHOWN[name], *(_figure(group["auroc"][name]) for group in parts.values())) for name in names]
-        for place, pair in enumerate(parts["all"]["differences"]):
+        for index, pair in enumerate(parts["all"]["differences"]):
             shown = f"{SHOWN[pair['of']]} − {SHOWN[pair['minus']]}"
-            rows.append((shown, *(_figure(group["differences"][place], signed=True) for group in parts.values())))
+            rows.append((shown, *(_figure(group["differences"][index], signed=True) for group in parts.values())))
         tables.append((KINDS[kind].capitalize().replace("Snvs", "SNVs"), ("AUROC", *parts), rows))
     return tables
 
 
 def notes(measured: Measured) -> str:
-    """What the tables rest on: counts, where the pathogenic variants lie, medians."""
+    """Return notes on the tables: the genes of the pathogenic variants, and median scores."""
     middle, snvs = measured["median_score_nats"]["SNV"]["genolm-nano full"], measured["groups"]["SNV"]["all"]
-    most = " and ".join(f"{name} ({count})" for name, count in snvs["most_pathogenic_loci"].items())
+    genes = " and ".join(f"{name} ({count})" for name, count in snvs["most_pathogenic_loci"].items())
     medians = " and ".join(f"{middle[cls]:.2f}".replace("-", "−") for cls in ("LP", "LB"))
     return (
-        f"Pathogenic variants lie in few genes, of the {snvs['LP']:,} SNVs most in {most}, so intervals are of"
-        f" resampled genes (outside of genes: stretches of 100 kb). {subset(measured)}Median scores of pathogenic and"
-        f" benign SNVs (`full --rc`): {medians} nats.\n"
+        f"The pathogenic variants are in few genes ({snvs['LP']:,} SNVs, most of them in {genes}), so confidence"
+        f" intervals are computed by resampling genes (outside genes: 100 kb bins). {subset(measured)}Median scores of"
+        f" pathogenic and benign SNVs (`full --rc`): {medians} nats.\n"
     )
 
 
 def subset(measured: Measured) -> str:
-    """Which of the benign SNVs were scored by the slow methods, when not all."""
-    few = measured["benign_snvs_of_full"]
-    return f"`full` and random weights scored a fixed random {few:,} of the benign SNVs. " if few else ""
+    """Return a note if the slow methods scored only a subset of the benign SNVs."""
+    count = measured["benign_snvs_of_full"]
+    return f"`full` and the untrained model scored a fixed random sample of {count:,} benign SNVs. " if count else ""

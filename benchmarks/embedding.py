@@ -1,9 +1,9 @@
-"""Embedding long DNA with the genos-1.2b configuration on a CPU: genolm beside transformers, same weights, bf16.
+"""Embedding of long DNA with the genos-1.2b configuration on a CPU: genolm and transformers, same weights, bf16.
 
     python -m benchmarks.embedding runs/genos-1.2b --bases 8192 32768
 
-Writes results/embedding.json: seconds of every side, their ratio, how far the pooled vectors are apart, and the peak
-memory of a fresh process that loads the model and embeds each length.
+Writes results/embedding.json: seconds of both, their ratio, the agreement of the pooled vectors, and the peak memory
+of a fresh process that loads the model and embeds each length.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from benchmarks.record import alternate, write
 
 LONG = 16_384
 
-# The settings of transformers that were tried; genolm is compared with the fastest at the shortest length.
+# Settings of transformers to try; genolm is compared with the one that is fastest at the shortest length.
 SETTINGS = {
     "sdpa, grouped_mm experts": {"attn_implementation": "sdpa", "experts_implementation": "grouped_mm"},
     "sdpa, eager experts": {"attn_implementation": "sdpa", "experts_implementation": "eager"},
@@ -31,14 +31,14 @@ SETTINGS = {
 
 
 def transformers_model(folder: Path, settings: dict[str, str]) -> Any:
-    """MixtralModel of the same folder in bf16."""
+    """Return the MixtralModel of the same folder in bf16."""
     from transformers import MixtralModel
 
     return MixtralModel.from_pretrained(folder, dtype=torch.bfloat16, **settings).eval()
 
 
 def compare(folder: Path, bases: int, rounds: int, settings: dict[str, dict[str, str]]) -> dict[str, Any]:
-    """Both sides on one sequence, in turn; without a round to warm up where a round takes minutes."""
+    """Time both on one sequence, alternating; without a warm-up round if a round takes minutes."""
     sequence = random_bases(bases)
     ours = genolm.load(folder, dtype="bfloat16")
     ids = torch.from_numpy(ours.tokenizer.encode(sequence)).long()[None]
@@ -67,7 +67,7 @@ def compare(folder: Path, bases: int, rounds: int, settings: dict[str, dict[str,
 
 
 def relative_distance(one: torch.Tensor, other: torch.Tensor) -> float:
-    """Norm of the difference over the norm."""
+    """Return the norm of the difference divided by the norm."""
     return round(float((one - other).norm() / other.norm()), 6)
 
 
@@ -77,7 +77,7 @@ def correlation(one: torch.Tensor, other: torch.Tensor) -> float:
 
 
 def peak_memory(folder: Path, bases: int) -> dict[str, Any]:
-    """Peak resident memory of a process of its own that embeds one sequence."""
+    """Return the peak resident memory of a separate process that embeds one sequence."""
     words = [sys.executable, "-m", "benchmarks.embedding", str(folder), "--peak", str(bases)]
     told = subprocess.run(words, capture_output=True, text=True, check=True)
     return dict(json.loads(told.stdout.splitlines()[-1]))
@@ -94,9 +94,9 @@ def _peak(folder: Path, bases: int) -> None:
 
 
 def main() -> None:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, help="model folder; made when it is not there")
+    parser.add_argument("folder", type=Path, help="model folder; created if it does not exist")
     parser.add_argument("--bases", type=int, nargs="+", default=[8192, 32768])
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--peak", type=int)

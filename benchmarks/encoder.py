@@ -1,11 +1,11 @@
-"""Encoding with the shape of gena-lm-bert-base on a CPU: genolm beside transformers, same weights.
+"""Encoding with the gena-lm-bert-base configuration on a CPU: genolm and transformers, same weights.
 
     python -m benchmarks.encoder
 
-BertModel of transformers takes the same weights only with norms after the blocks, so that order is used on both sides;
-it costs the same as the one before them. Two batches: rows of 512 tokens, and rows of mixed lengths, which transformers
-pads to the longest and genolm does not. Each side runs in fp32 and in bf16, since the first without the second compares
-precisions rather than programs. Writes results/encoder.json.
+BertModel of transformers accepts the same weights only with post-layer normalisation, so both use it; it costs the same
+as pre-layer normalisation. Two batches: rows of 512 tokens, and rows of mixed lengths, which transformers pads to the
+longest and genolm does not. Both run in fp32 and in bf16, so that equal precisions can be compared. Writes
+results/encoder.json.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 def config_of(layers: int) -> EncoderConfig:
-    """gena-lm-bert-base with norms after the blocks and without its masked-language head."""
+    """Return the config of gena-lm-bert-base with post-layer normalisation and without the masked-language head."""
     return EncoderConfig(_TOKENS, 768, layers, 12, 3072, norm="post", final_norm=False, masked_head=False)
 
 
 def random_encoder(config: EncoderConfig, dtype: torch.dtype) -> Encoder:
-    """Random weights, the same for every precision."""
+    """Return a network with random weights, the same for every precision."""
     encoder, random = Encoder(config).eval(), torch.Generator().manual_seed(0)
     with torch.no_grad():
         for name, weight in encoder.named_parameters():
@@ -43,7 +43,7 @@ def random_encoder(config: EncoderConfig, dtype: torch.dtype) -> Encoder:
 
 
 def transformers_model(encoder: Encoder) -> Any:
-    """BertModel with torch's fused attention and the weights of ours; every tensor of either side is used."""
+    """Return a BertModel with torch's fused attention and the same weights; every tensor of either model is used."""
     from transformers import BertConfig, BertModel
 
     ours = encoder.config
@@ -62,19 +62,19 @@ def transformers_model(encoder: Encoder) -> Any:
     told = {piece.stored.removeprefix("bert."): weights.pop(piece.ours) for piece in pieces(ours)}
     missing = model.load_state_dict(told, strict=False)
     if weights or missing.missing_keys or missing.unexpected_keys:
-        raise SystemExit(f"the weights are not the same: {sorted(weights)} {missing}")
+        raise SystemExit(f"the weights differ: {sorted(weights)} {missing}")
     return model
 
 
 def batch_of(lengths: list[int]) -> tuple[Tensor, Tensor]:
-    """Random ids padded on the right, and which of them are real."""
+    """Return random token ids padded on the right, and the mask of real tokens."""
     mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
     ids = torch.randint(_SPECIAL, _TOKENS, mask.shape, generator=torch.Generator().manual_seed(1))
     return ids.masked_fill(~mask, _PAD), mask
 
 
 def sides_of(layers: int, ids: Tensor, mask: Tensor, last: dict[str, Tensor]) -> dict[str, Callable[[], None]]:
-    """One pass of each side in each precision; its hidden states are kept."""
+    """Return functions that run one pass of each implementation and precision and keep the hidden states."""
     sides: dict[str, Callable[[], None]] = {}
     for name, dtype in PRECISIONS.items():
         ours = random_encoder(config_of(layers), dtype)
@@ -93,7 +93,7 @@ def sides_of(layers: int, ids: Tensor, mask: Tensor, last: dict[str, Tensor]) ->
 
 
 def compare(layers: int, lengths: list[int], rounds: int) -> dict[str, Any]:
-    """All sides on one batch, in turn: seconds, real tokens per second, and the distance to transformers in fp32."""
+    """Time all on one batch, alternating: seconds, real tokens per second, and distance to transformers in fp32."""
     ids, mask = batch_of(lengths)
     last: dict[str, Tensor] = {}
     timed = alternate(sides_of(layers, ids, mask, last), rounds)
@@ -116,7 +116,7 @@ def compare(layers: int, lengths: list[int], rounds: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--layers", type=int, default=12)
     parser.add_argument("--rows", type=int, default=24)

@@ -40,12 +40,12 @@ BACTERIA = {
 
 
 def mutate(data: Path, folder: Path) -> None:
-    """Every single-base change of an exon of BRCA1."""
+    """Plot all single-base substitutions in an exon of BRCA1."""
     genolm.mutate(MODEL, BRCA1, folder / "mutate.tsv", genome=data / GENOME, plot=ASSETS / "mutate.png", overwrite=True)
 
 
 def check(data: Path, folder: Path) -> None:
-    """Continuations of human DNA beside natural pieces."""
+    """Plot continuations of human DNA next to natural sequence."""
     reference = _piece(data, folder, "chr22:45,000,001-45,200,000")
     prompts = [("".join(text), f"p{i}") for i, text in enumerate(_windows(reference, 64, 12, seed=1))]
     (folder / "prompts.fa").write_text("".join(f">{name}\n{text}\n" for text, name in prompts))
@@ -56,7 +56,7 @@ def check(data: Path, folder: Path) -> None:
 
 
 def cluster(data: Path, folder: Path) -> None:
-    """Fragments of four bacteria."""
+    """Plot fragments of four bacteria."""
     genomes = [data / "bacteria" / name for name in BACTERIA.values()]
     settings: dict[str, Any] = {"length": [1000], "per_genome": 25, "repeats": 1, "overwrite": True}
     genolm.cluster(MODEL, genomes, folder / "cluster", **settings)
@@ -64,7 +64,7 @@ def cluster(data: Path, folder: Path) -> None:
 
 
 def embed(data: Path, folder: Path) -> None:
-    """Principal components of the vectors of 500 bases."""
+    """Plot principal components of the embeddings of 500-base windows."""
     sources = {"human": _piece(data, folder, "chr22:45,000,001-45,200,000")}
     sources |= {name: data / "bacteria" / file for name, file in list(BACTERIA.items())[:3]}
     figure, axes = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
@@ -78,13 +78,13 @@ def embed(data: Path, folder: Path) -> None:
         axes.scatter(own[:, 0], own[:, 1], s=16, alpha=0.8, label=name)
     axes.set_xlabel(f"first principal component ({shares[0]:.0%} of the variance)")
     axes.set_ylabel(f"second ({shares[1]:.0%})")
-    axes.set_title("Vectors of 500 bases, genolm-nano, mean of the last layer", fontsize=9)
+    axes.set_title("Embeddings of 500-base windows, genolm-nano, mean of the last layer", fontsize=9)
     axes.legend(frameon=False, fontsize=8)
     figure.savefig(ASSETS / "embed.png", dpi=130)
 
 
 def scan(data: Path, folder: Path) -> None:
-    """Surprise along a gene cluster of Streptomyces coelicolor with its genes and the intervals that are called."""
+    """Plot surprisal along a gene cluster of Streptomyces coelicolor, with genes and called intervals."""
     record = data / "bacteria" / "bgc" / "NC_003888.3.cluster027.gbk.gz"
     out, picture = folder / "scan", ASSETS / "scan.png"
     genolm.scan(MODEL, record, out, genes=record, side="both", max_fdr=0.2, plot=picture, overwrite=True)
@@ -137,7 +137,7 @@ def training(data: Path, folder: Path) -> None:
 
 
 def _piece(data: Path, folder: Path, region: str) -> Path:
-    """A FASTA of one region."""
+    """Write a FASTA of one region."""
     interval = genolm.Interval.parse(region)
     path = folder / f"{interval.chrom}-{interval.start}.fa"
     with genolm.Genome(data / GENOME) as genome:
@@ -146,7 +146,7 @@ def _piece(data: Path, folder: Path, region: str) -> Path:
 
 
 def _windows(path: Path, length: int, count: int, seed: int) -> list[str]:
-    """Pieces without N, drawn from the longest contig of a FASTA."""
+    """Write random pieces without N from the longest contig of a FASTA."""
     random = np.random.default_rng(seed)
     longest = max((record.sequence for record in read_sequences(path, iupac="N")), key=len)
     found: list[str] = []
@@ -170,10 +170,10 @@ FIGURES: dict[str, Callable[[Path, Path], None]] = {
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="for files that are made on the way")
-    parser.add_argument("names", nargs="*", default=list(FIGURES), help="which; default all")
+    parser.add_argument("folder", type=Path, help="folder for intermediate files")
+    parser.add_argument("names", nargs="*", default=list(FIGURES), help="figures to plot; default all")
     chosen = parser.parse_args(words)
     chosen.folder.mkdir(parents=True, exist_ok=True)
     for name in chosen.names:

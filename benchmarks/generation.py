@@ -1,14 +1,14 @@
-"""Generation by byte-pair tokens on a CPU beside transformers, and beside single bases at equal parameters.
+"""Generation with BPE tokens on a CPU, compared with transformers and with single-base tokens at equal size.
 
     python -m benchmarks.generation --sizes tiny small genomeocean-100m --tokens 256
 
-Decoders of GenomeOcean's kind with random weights and a vocabulary of 4,096 pieces that is trained here on simulated
-DNA. 16 prompts of about 400 bases, whose tokens differ in number, go on for the same number of tokens on both sides:
-``continue_tokens`` of genolm and ``generate`` of transformers' MistralForCausalLM with the same weights, in the same
-process, in turn, greedy and sampled, in fp32 and in bf16. transformers runs with its dynamic cache, with its static
-cache, and with the static cache compiled where a compiler is there; genolm is compared with the fastest of these in the
-same precision. Single bases: a decoder of the same shape whose inner width makes up for the smaller vocabulary, both by
-genolm's fastest way, to the same number of bases. Writes results/generation.json.
+Decoders with the architecture of GenomeOcean, random weights and a vocabulary of 4,096 tokens trained on simulated DNA.
+16 prompts of about 400 bases, with different numbers of tokens, are continued by the same number of tokens with
+``continue_tokens`` of genolm and ``generate`` of transformers' MistralForCausalLM: same weights, one process,
+alternating, greedy and sampled, in fp32 and in bf16. transformers runs with its dynamic cache, its static cache, and
+the compiled static cache if a compiler is available; genolm is compared with the fastest of these at the same
+precision. Single bases: a decoder of the same shape whose feed-forward width makes up for the smaller vocabulary; both
+generate the same number of bases with genolm. Writes results/generation.json.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def dna(bases: int) -> str:
-    """The first contig of a simulated genome."""
+    """Return the first contig of a simulated genome."""
     with tempfile.TemporaryDirectory() as folder:
         simulate(Path(folder) / "world", length=int(bases * 1.2), contigs=2)
         records = read_fasta(Path(folder) / "world" / "genome.fa", lambda text: upper_dna(text, iupac="N"))
@@ -70,13 +70,13 @@ def dna(bases: int) -> str:
 
 
 def byte_pairs(sequence: str) -> BpeTokenizer:
-    """A vocabulary of GenomeOcean's size."""
+    """Return a tokenizer with a vocabulary of the size of GenomeOcean's."""
     chunks = [sequence[start : start + 2048] for start in range(0, len(sequence), 2048)]
     return BpeTokenizer(train_vocabulary(chunks, VOCABULARY, max_length=LONGEST_PIECE))
 
 
 def model_of(config: DecoderConfig, tokenizer: Any, dtype: torch.dtype) -> Model:
-    """Random weights, the same for both precisions but for rounding."""
+    """Return a decoder with random weights, the same for both precisions except for rounding."""
     torch.manual_seed(0)
     network = Decoder(config, tokenizer.base_ids, tokenizer.n_id)
     for weight in network.parameters():
@@ -87,26 +87,26 @@ def model_of(config: DecoderConfig, tokenizer: Any, dtype: torch.dtype) -> Model
 
 
 def config_of(size: str, vocabulary: int = VOCABULARY, **changes: int) -> DecoderConfig:
-    """A decoder of GenomeOcean's kind."""
+    """Return the config of a decoder with the architecture of GenomeOcean."""
     return DecoderConfig(vocabulary, **{**SIZES[size], **changes}, rope_theta=1e6, max_positions=32_768, pad_id=3)
 
 
 def same_parameters(size: str) -> DecoderConfig:
-    """One token per base and the inner width that gives about as many weights."""
+    """Return the config with one token per base and a feed-forward width that gives about as many weights."""
     wanted, few = config_of(size).parameters, config_of(size, 32)
     widths = range(few.ffn_size, 16 * few.ffn_size, 8)
     return min((replace(few, ffn_size=width) for width in widths), key=lambda one: abs(one.parameters - wanted))
 
 
 def ours(model: Model, prompts: list[Any], limits: Limits, sampler: Sampler) -> list[Drawn]:
-    """Continuations by genolm."""
+    """Return a function that generates with genolm."""
     streams = [stream(0, number, 1) for number in range(len(prompts))]
     with torch.inference_mode():
         return continue_tokens(model, prompts, limits, sampler, streams)
 
 
 def transformers_model(model: Model) -> Any:
-    """MistralForCausalLM with the same weights."""
+    """Return a MistralForCausalLM with the same weights."""
     from transformers import MistralConfig, MistralForCausalLM
 
     values = {key: value for key, value in write_config(model.config).items() if key not in ("architectures",)}
@@ -117,7 +117,7 @@ def transformers_model(model: Model) -> Any:
 
 
 def their_words(model: Model, sampler: Sampler, tokens: int) -> dict[str, Any]:
-    """The same bans, length and sampling in transformers' words."""
+    """Return the same suppressed tokens, length and sampling settings for transformers."""
     plain = model.tokenizer.plain_ids
     words: dict[str, Any] = {
         "max_new_tokens": tokens,
@@ -132,7 +132,7 @@ def their_words(model: Model, sampler: Sampler, tokens: int) -> dict[str, Any]:
 
 
 def caches(compiled: bool) -> dict[str, dict[str, Any]]:
-    """Settings of transformers that are tried."""
+    """Return the settings of transformers to try."""
     settings: dict[str, dict[str, Any]] = {
         "dynamic cache": {"cache_implementation": "dynamic"},
         "static cache": {"cache_implementation": "static", "disable_compile": True},
@@ -145,7 +145,7 @@ def caches(compiled: bool) -> dict[str, dict[str, Any]]:
 def compare(
     size: str, dtype: str, tokenizer: BpeTokenizer, sequence: str, tokens: int, rounds: int, compiled: bool
 ) -> Iterator[dict[str, Any]]:
-    """Greedy and sampled, both sides."""
+    """Time greedy and sampled generation with genolm and transformers."""
     model = model_of(config_of(size), tokenizer, DTYPES[dtype])
     prompts = [prompt_ids(model, text) for text in prompts_of(sequence)]
     longest = max(map(len, prompts))
@@ -189,10 +189,10 @@ def compare(
 
 
 def _compiled(forward: Any) -> Any:
-    """The forward pass compiled; prompts and single tokens are two graphs of it.
+    """Compile the forward pass; prompts and single tokens are two graphs.
 
-    What was compiled for other models is forgotten: all share one code, and past a number of graphs torch would run it
-    as it stands without a word.
+    Resets the compiler first: all models share one code object, and beyond a limit of graphs torch silently falls back
+    to eager execution.
     """
     torch._dynamo.reset()
     torch._dynamo.config.fail_on_recompile_limit_hit = True
@@ -208,13 +208,13 @@ def _rate(tokenizer: BpeTokenizer, rows: list[list[int]], timed: dict[str, Any])
 
 
 def _agreement(one: list[list[int]], other: list[list[int]]) -> float:
-    """Share of tokens that are equal before the first that differs in each sequence."""
+    """Return the fraction of tokens before the first difference in each sequence."""
     equal = sum(int(np.cumprod(np.array(a) == np.array(b)).sum()) for a, b in zip(one, other))
     return round(equal / sum(map(len, one)), 4)
 
 
 def prompts_of(sequence: str) -> list[str]:
-    """16 stretches of 350 to 450 bases."""
+    """Return 16 prompts of 350 to 450 bases."""
     starts = range(0, BATCH * 1000, 1000)
     return [sequence[start : start + PROMPT_BASES - 50 + 100 * n // BATCH] for n, start in enumerate(starts)]
 
@@ -222,7 +222,7 @@ def prompts_of(sequence: str) -> list[str]:
 def single_bases(
     size: str, dtype: str, tokenizer: BpeTokenizer, sequence: str, bases: int, rounds: int
 ) -> dict[str, Any]:
-    """The same number of bases by pieces and by single bases, with about as many weights."""
+    """Time the generation of equally many bases with BPE and with single-base tokens, at about equal size."""
     models = {
         "byte pairs": model_of(config_of(size), tokenizer, DTYPES[dtype]),
         "single bases": model_of(same_parameters(size), NucleotideTokenizer(), DTYPES[dtype]),
@@ -247,14 +247,14 @@ def single_bases(
 
 
 def main() -> None:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", nargs="+", default=list(SIZES), choices=list(SIZES))
     parser.add_argument("--precisions", nargs="+", default=list(DTYPES), choices=list(DTYPES))
     parser.add_argument("--tokens", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--no-compile", action="store_true", help="leave the compiled static cache out")
-    parser.add_argument("--trial", action="store_true", help="print only, write nothing")
+    parser.add_argument("--no-compile", action="store_true", help="skip the compiled static cache")
+    parser.add_argument("--trial", action="store_true", help="print the results without writing them")
     words = parser.parse_args()
     sequence = dna(1_000_000)
     tokenizer = byte_pairs(sequence)

@@ -1,11 +1,11 @@
-"""What a Gengram memory at three layers of the genos-1.2b configuration costs: inference and a training step on a CPU.
+"""Cost of Gengram memories at three layers of the genos-1.2b configuration: inference and training step on a CPU.
 
     python -m benchmarks.gengram
 
-One network with random bf16 weights; its memories are taken out and put back between passes, so that both sides share
-every other weight. Beside them stands the released way to compute the same memory: prefix sums of all looked-up rows,
-then a projection of every token. Three figures for each: whole passes in turn, and the seconds of the memories alone,
-which the noise of a pass of many seconds does not hide. Writes results/gengram.json.
+One network with random bf16 weights, whose memories are removed and restored between passes, so that all other weights
+are shared. The third variant computes the memory as released: prefix sums of all looked-up rows, then a projection of
+every token. Measured are full passes, alternating, and the memories alone, because their cost is close to the noise of
+a full pass. Writes results/gengram.json.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ LAYERS = (3, 6, 10)
 
 
 class ReleasedForm(nn.Module):
-    """The same memory as published: the window's mean out of prefix sums, every token projected.
+    """The same memory as published: window means from prefix sums, and a projection of every token.
 
-    Sums are in fp32 here, which the published code does not grant itself on a GPU.
+    Sums are in fp32 here, unlike in the published code on a GPU.
     """
 
     def __init__(self, memory: Gengram) -> None:
@@ -44,7 +44,7 @@ class ReleasedForm(nn.Module):
         self.memory, self.config = memory, memory.config
 
     def forward(self, x_BLD: Tensor, stream: KmerStream, past: Past = None) -> tuple[Written, Tensor]:
-        """Called as the memory is, without a cache."""
+        """Compute the output of the memory, without a cache."""
         memory, means = self.memory, []
         for index, (order, endings) in enumerate(zip(self.config.orders, self.config.endings, strict=True)):
             rows, whole = memory.rows(stream, order)
@@ -62,7 +62,7 @@ class ReleasedForm(nn.Module):
 
 
 def network_with_memories(name: str) -> Decoder:
-    """The named configuration with memories, random bf16 weights."""
+    """Return the named configuration with memories and random bf16 weights."""
     config = entry(name).config
     assert config is not None
     config = replace(config, gengram=GengramConfig(layers=LAYERS))
@@ -77,7 +77,7 @@ def network_with_memories(name: str) -> Decoder:
 
 
 class Forms:
-    """The network's memories in the form that is asked for."""
+    """Return the network's memories in the requested form."""
 
     def __init__(self, network: Decoder) -> None:
         self.network = network
@@ -90,12 +90,12 @@ class Forms:
         }
 
     def put(self, form: str) -> None:
-        """Put the memories of this form into their layers."""
+        """Install the memories of a form in their layers."""
         for layer, memory in zip(self.layers, self.forms[form], strict=True):
             layer.gengram = memory
 
     def sides(self, run: Callable[[], Any]) -> dict[str, Callable[[], Any]]:
-        """The same work under each form."""
+        """Time the same work with each form."""
 
         def under(form: str) -> Callable[[], Any]:
             def side() -> None:
@@ -107,7 +107,7 @@ class Forms:
         return {form: under(form) for form in self.forms}
 
     def alone(self, ids: Tensor, rounds: int, gradients: bool = False) -> dict[str, dict[str, Any]]:
-        """Seconds of reading the k-mers and of all memories, on a residual stream of random numbers."""
+        """Return the seconds of the k-mer lookup and of all memories, on a random residual stream."""
         x = torch.randn(*ids.shape, self.network.config.hidden_size, dtype=torch.bfloat16)
 
         def work(form: str) -> Callable[[], Any]:
@@ -125,7 +125,7 @@ class Forms:
 
 
 def inference(forms: Forms, bases: int, rounds: int) -> dict[str, Any]:
-    """Whole passes and memories alone, without gradients; the folded tables are made before the first timed pass."""
+    """Time full passes and memories alone, without gradients; tables are folded before the first timed pass."""
     ids = torch.randint(5, 9, (1, bases), generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         passes = alternate(forms.sides(lambda: forms.network(ids)), rounds)
@@ -134,10 +134,10 @@ def inference(forms: Forms, bases: int, rounds: int) -> dict[str, Any]:
 
 
 def training(forms: Forms, bases: int, rounds: int) -> dict[str, Any]:
-    """Forward, backward and AdamW of whole passes; forward and backward of the memories alone."""
+    """Time forward, backward and AdamW of full passes; forward and backward of the memories alone."""
     ids = torch.randint(5, 9, (1, bases + 1), generator=torch.Generator().manual_seed(0))
 
-    # One for both sides: memories that were taken out have no gradients, and are passed over.
+    # One optimizer for both variants: it skips removed memories, which have no gradients.
     optimizer = torch.optim.AdamW(forms.network.parameters(), lr=1e-6, fused=True)
 
     def step(ids: Tensor) -> None:
@@ -148,7 +148,7 @@ def training(forms: Forms, bases: int, rounds: int) -> dict[str, Any]:
         optimizer.zero_grad(set_to_none=True)
 
     forms.put("genolm")
-    step(ids[:, :257])  # warms up
+    step(ids[:, :257])  # warm-up
     sides = forms.sides(lambda: step(ids))
     del sides["released form"]
     passes = alternate(sides, rounds, uncounted=0)
@@ -168,13 +168,17 @@ def _compared(passes: dict[str, Any], alone: dict[str, Any] | None) -> dict[str,
 
 
 def main() -> None:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bases", type=int, default=8192)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--training-bases", type=int, default=4096)
     parser.add_argument("--model", default="genos-1.2b")
-    parser.add_argument("--only", choices=("inference", "training"), help="the other half stays as it was measured")
+    parser.add_argument(
+        "--only",
+        choices=("inference", "training"),
+        help="measure only this and keep the other results",
+    )
     words = parser.parse_args()
     forms = Forms(network_with_memories(words.model))
     told: dict[str, Any] = {"model": f"{words.model} with Gengram at layers {LAYERS}, random weights, bf16"}

@@ -1,4 +1,4 @@
-"""The genos-1.2b configuration with random bf16 weights, for transformers and for genolm, from one folder on disk."""
+"""Model folder with the genos-1.2b configuration and random bf16 weights, for transformers and genolm."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from genolm.models.zoo.zoo import entry
 
 
 def write_weights(folder: Path, name: str = "genos-1.2b", seed: int = 0) -> Path:
-    """A model folder in the Hugging Face layout; kept when it is already there."""
+    """Write a model folder in Hugging Face layout unless it exists."""
     if (folder / "config.json").exists():
         return folder
     known = entry(name)
@@ -30,6 +30,6 @@ def write_weights(folder: Path, name: str = "genos-1.2b", seed: int = 0) -> Path
 
 
 def random_bases(length: int, seed: int = 0) -> str:
-    """Uniformly random DNA."""
+    """Return uniformly random DNA."""
     generator = torch.Generator().manual_seed(seed)
     return "".join("ACGT"[i] for i in torch.randint(4, (length,), generator=generator).tolist())

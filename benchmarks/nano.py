@@ -1,10 +1,10 @@
-"""Held-out bits per base of genolm-nano beside Markov models of the same training bases and an untrained network.
+"""Held-out bits per base of genolm-nano, of Markov models of the same training bases, and of an untrained network.
 
     GENOLM_DATA=folder python -m benchmarks.nano --predecessor folder
 
-The predecessor, a model folder, is optional. Every model predicts the same bases: those with at least 512 bases of
-unbroken sequence to their left. The Markov models count both strands of exactly the bases that the recipe trains on;
-strengths are chosen on the validation split. Intervals are 95 % percentile bootstraps over windows of 512 bases. Writes
+The predecessor, a model folder, is optional. All models predict the same bases: those preceded by at least 512 bases
+without N. The Markov models are counted on both strands of the bases that the recipe trains on; smoothing strengths are
+chosen on the validation split. Intervals are 95 % percentile bootstrap intervals over windows of 512 bases. Writes
 results/nano.json.
 """
 
@@ -32,14 +32,14 @@ Bits = NDArray[np.float64]
 
 
 def windows(runs: tuple[Run, ...], every: int) -> list[tuple[int, int]]:
-    """(run, start) of windows whose second half is predicted: together all bases from the 512th of a run on."""
+    """Return (run, start) of the windows whose second halves cover all bases of a run from the 512th on."""
     all_ = [(r, start) for r, run in enumerate(runs) for start in range(0, len(run.ids) - WINDOW + 1, HALF)]
     return all_[::every]
 
 
 @torch.inference_mode()
 def network_bits(network: Decoder, runs: tuple[Run, ...], places: list[tuple[int, int]], bases: list[int]) -> Bits:
-    """Mean bits of the second half of every window, (windows,); probabilities are over the four bases."""
+    """Return the mean bits of the second half of each window, (windows,); probabilities are over the four bases."""
     means: list[float] = []
     for chunk in _chunks(places, 32):
         ids = np.stack([runs[r].ids[start : start + WINDOW] for r, start in chunk]).astype(np.int64)
@@ -52,14 +52,14 @@ def network_bits(network: Decoder, runs: tuple[Run, ...], places: list[tuple[int
 
 
 def markov_bits(model: MarkovModel, digits: list[NDArray[np.int64]], places: list[tuple[int, int]]) -> Bits:
-    """The same for a Markov model."""
+    """Return the same for a Markov model."""
     bits = [model.bits(run) for run in digits]
     skip = model.order
     return np.array([bits[r][start + HALF - skip : start + WINDOW - skip].mean() for r, start in places])
 
 
 def with_interval(bits: Bits, seed: int = 0) -> dict[str, Any]:
-    """Mean with its 95 % bootstrap interval over windows."""
+    """Return the mean with its 95 % bootstrap interval over windows."""
     random = np.random.default_rng(seed)
     means = [bits[random.integers(len(bits), size=len(bits))].mean() for _ in range(1000)]
     low, high = np.percentile(means, [2.5, 97.5])
@@ -72,7 +72,7 @@ def _chunks(items: list[Any], size: int) -> Iterator[list[Any]]:
 
 
 def compare(every: int, highest_order: int, predecessor: str | None) -> dict[str, Any]:
-    """All models on both splits."""
+    """Evaluate all models on both splits."""
     recipe, tokenizer = Recipe.load("genolm-nano"), NucleotideTokenizer(iupac="N")
     corpus = load_corpus(recipe.corpus, tokenizer)
     digit = np.zeros(256, np.int64)
@@ -106,11 +106,11 @@ def compare(every: int, highest_order: int, predecessor: str | None) -> dict[str
 
 
 def main() -> None:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--every", type=int, default=4, help="predict every n-th window only")
+    parser.add_argument("--every", type=int, default=4, help="predict only every n-th window")
     parser.add_argument("--order", type=int, default=12, help="highest order of the Markov models")
-    parser.add_argument("--predecessor", help="model folder of the version before")
+    parser.add_argument("--predecessor", help="model folder of the previous version")
     words = parser.parse_args()
     told = compare(words.every, words.order, words.predecessor)
     write("nano", {"model": "genolm-nano", "every": words.every, **told})

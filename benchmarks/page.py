@@ -1,20 +1,20 @@
-"""The tables of measured figures in the documentation, made from results/*.json and the shipped model's training log.
+"""Tables of benchmark results in the documentation, generated from results/*.json and genolm-nano's training log.
 
     python -m benchmarks.page
 
-rewrites what stands between ``<!-- NAME table: begin -->`` and ``<!-- NAME table: end -->`` on every page; what was not
-measured says so. A test compares the pages with the results.
+rewrites the text between ``<!-- NAME table: begin -->`` and ``<!-- NAME table: end -->`` on each page. Missing results
+are marked as not measured. A test compares the pages with the results.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from benchmarks import effects_page
+from benchmarks.tables import markdown_table, replace_tables
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = "benchmarks/results"
@@ -29,26 +29,20 @@ PAGES = (
     ROOT / "docs" / "models" / "genolm-nano.md",
 )
 ABSENT = "not measured yet"
-_MARKED = re.compile(r"(<!-- (?P<name>[a-z ]+) table: begin -->\n).*?(<!-- (?P=name) table: end -->)", re.S)
 
 Measured = dict[str, Any]
 Row = tuple[object, ...]
 
 
 def filled(page: str, root: Path = ROOT) -> str:
-    """A page's text with every marked table made anew from the results under a repository's root."""
-    return _MARKED.sub(lambda match: f"{match[1]}{TABLES[match['name']](root)}{match[3]}", page)
+    """Return the text of a page with all marked tables regenerated from the results in a repository."""
+    return replace_tables(page, lambda name: TABLES[name](root))
 
 
 def read(root: Path, name: str) -> Measured | None:
-    """``NAME.json`` of the results; None when it was not measured."""
+    """Return the contents of the result file ``NAME.json``; None if it does not exist."""
     path = root / RESULTS / f"{name}.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-
-
-def _table(head: Row, rows: Iterable[Row]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
 
 
 def _effects_line(language: str) -> Callable[[Path], str]:
@@ -62,16 +56,16 @@ def _effects_line(language: str) -> Callable[[Path], str]:
 
 def _effects(measured: Measured) -> str:
     subset = effects_page.subset(measured).strip()
-    return _table(*effects_page.brief(measured)) + (f"\n{subset}\n" if subset else "")
+    return markdown_table(*effects_page.brief(measured)) + (f"\n{subset}\n" if subset else "")
 
 
 def _effects_all(measured: Measured) -> str:
-    parts = [f"{title}:\n\n{_table(head, rows)}" for title, head, rows in effects_page.everything(measured)]
+    parts = [f"{title}:\n\n{markdown_table(head, rows)}" for title, head, rows in effects_page.everything(measured)]
     return "\n".join((*parts, effects_page.notes(measured)))
 
 
 def _from(name: str, make: Callable[[Measured], str]) -> Callable[[Path], str]:
-    """A table out of one file, followed by where it was measured."""
+    """Return a function that makes a table from one result file, followed by the machine it was measured on."""
 
     def table(root: Path) -> str:
         measured = read(root, name)
@@ -92,8 +86,8 @@ def _machine(name: str, machine: Measured) -> str:
 
 
 def _embedding(measured: Measured) -> str:
-    head = ("bases", "genolm, seconds", "transformers, seconds", "its fastest setting", "speed-up", "correlation")
-    return _table(head, map(_embedding_row, measured["timed"]))
+    head = ("bases", "genolm, seconds", "transformers, seconds", "setting of transformers", "speedup", "correlation")
+    return markdown_table(head, map(_embedding_row, measured["timed"]))
 
 
 def _embedding_row(one: Measured) -> Row:
@@ -114,7 +108,7 @@ def _memory(measured: Measured) -> str:
         (f"{one['bases']:,}", *(f"{one[name] / 1e9:.2f}" for name in ("weights_bytes", "peak_bytes", "above_weights")))
         for one in measured["memory"]
     ]
-    return _table(("bases", "weights, GB", "peak of the process, GB", "above the weights, GB"), rows)
+    return markdown_table(("bases", "weights, GB", "peak memory, GB", "peak minus weights, GB"), rows)
 
 
 def _variants(measured: Measured) -> str:
@@ -124,8 +118,8 @@ def _variants(measured: Measured) -> str:
         one, trained = rates[name], measured["trained_weights"][f"{name}_correlation_with_plain"]
         speedup, same = f"{one['speedup']:,.0f}", f"{one['correlation_with_plain']:.3f}"
         rows.append((shown, f"{one['variants']:,}", _rate(one["per_second"]), speedup, same, f"{trained:.3f}"))
-    head = ("method", "variants timed", "variants per second", "speed-up", "correlation, random weights")
-    return _table((*head, "correlation, trained weights"), rows)
+    head = ("method", "variants timed", "variants per second", "speedup", "correlation, random weights")
+    return markdown_table((*head, "correlation, trained weights"), rows)
 
 
 def _rate(per_second: float) -> str:
@@ -137,20 +131,20 @@ def _tokenizing(measured: Measured) -> str:
     profile = dict(measured["embedding_profile_seconds"])
     total = profile.pop("total")
     shares = [(f"`{name}`", f"{seconds:.3f}", f"{seconds / total:.2%}") for name, seconds in profile.items()]
-    speeds = _table(("bases of the sequence", "MB/s on one core"), rows)
-    return f"{speeds}\n{_table(('step of an embedding', 'seconds', f'share of {total:.2f} s'), shares)}"
+    speeds = markdown_table(("sequence length, bases", "MB/s on one core"), rows)
+    return f"{speeds}\n{markdown_table(('step of an embedding', 'seconds', f'fraction of {total:.2f} s'), shares)}"
 
 
 def _generation(measured: Measured) -> str:
     head = (
         "model",
         "precision",
-        "drawing",
+        "decoding",
         "genolm, bases/s",
         "transformers, bases/s",
-        "its fastest cache",
-        "speed-up",
-        "same tokens",
+        "cache of transformers",
+        "speedup",
+        "identical tokens",
     )
     rows = []
     for one in measured["timed"]:
@@ -158,7 +152,8 @@ def _generation(measured: Measured) -> str:
         speeds = (f"{one['sides'][side]['bases_per_second']:,.0f}" for side in ("genolm", best))
         same = "-" if one["same_greedy_tokens"] is None else f"{one['same_greedy_tokens']:.0%}"
         rows.append((one["size"], one["precision"], one["drawing"], *speeds, best, f"{one['speedup']:.2f}", same))
-    return f"{_table(head, rows)}\n{_each(one['new_tokens'] for one in measured['timed'])} new tokens a prompt.\n"
+    tokens = _each(one["new_tokens"] for one in measured["timed"])
+    return f"{markdown_table(head, rows)}\n{tokens} new tokens per prompt.\n"
 
 
 def _single_bases(measured: Measured) -> str:
@@ -172,44 +167,46 @@ def _single_bases(measured: Measured) -> str:
         )
         for one in measured["single_bases"]
     ]
-    parameters = ("parameters, byte pairs", "parameters, single bases")
-    table = _table(("shape", "precision", *parameters, "byte pairs, bases/s", "single bases, bases/s", "times"), rows)
-    return f"{table}\n{_each(one['new_bases'] for one in measured['single_bases'])} new bases a prompt.\n"
+    parameters = ("parameters, BPE", "parameters, single bases")
+    table = markdown_table(("shape", "precision", *parameters, "BPE, bases/s", "single bases, bases/s", "ratio"), rows)
+    return f"{table}\n{_each(one['new_bases'] for one in measured['single_bases'])} new bases per prompt.\n"
 
 
 def _each(numbers: Iterable[int]) -> str:
-    """The distinct ones."""
+    """Return the distinct numbers as text."""
     return " and ".join(f"{number:,}" for number in sorted(set(numbers)))
 
 
 def _startup(measured: Measured) -> str:
     commands = measured["commands"].items()
-    return _table(("command", "seconds"), [(f"`{name}`", f"{one['median_seconds']:.2f}") for name, one in commands])
+    return markdown_table(
+        ("command", "seconds"), [(f"`{name}`", f"{one['median_seconds']:.2f}") for name, one in commands]
+    )
 
 
 _NANO_ROWS = {
     "genolm-nano": "genolm-nano",
     "best_markov": "best Markov model",
     "difference": "genolm-nano − best Markov model",
-    "predecessor": "the genolm-nano before this one",
-    "difference_to_predecessor": "genolm-nano − the one before",
-    "untrained": "the network before training",
+    "predecessor": "previous genolm-nano",
+    "difference_to_predecessor": "genolm-nano − previous genolm-nano",
+    "untrained": "untrained model",
 }
 
 
 def _nano(measured: Measured) -> str:
     splits = measured["splits"]
     rows: list[Row] = [
-        (f"bases predicted{_windows(measured['every'])}", *(f"{one['predicted_bases']:,}" for one in splits.values()))
+        (f"predicted bases{_windows(measured['every'])}", *(f"{one['predicted_bases']:,}" for one in splits.values()))
     ]
     for name, shown in _NANO_ROWS.items():
         if all(name in one for one in splits.values()):
             rows.append((shown, *(_interval(one[name]) for one in splits.values())))
-    return _table(("bits per base", *splits), rows)
+    return markdown_table(("bits per base", *splits), rows)
 
 
 def _windows(every: int) -> str:
-    return "" if every == 1 else f" (one window in {every})"
+    return "" if every == 1 else f" (1 in {every} windows)"
 
 
 def _interval(one: Measured) -> str:
@@ -225,17 +222,19 @@ def _signed(value: float) -> str:
 def _orders(measured: Measured) -> str:
     splits = measured["splits"]
     orders = next(iter(splits.values()))["markov"]
-    return _table(("order", *splits), [(k, *(f"{one['markov'][k]:.4f}" for one in splits.values())) for k in orders])
+    return markdown_table(
+        ("order", *splits), [(k, *(f"{one['markov'][k]:.4f}" for one in splits.values())) for k in orders]
+    )
 
 
 def _bases(measured: Measured) -> str:
     rows = [(name, f"{count:,}") for name, count in measured["bases"].items()]
-    return _table(("split", "bases"), [*rows, ("dropped by the leak filter", f"{measured['dropped']:,}")])
+    return markdown_table(("split", "bases"), [*rows, ("dropped by the leak filter", f"{measured['dropped']:,}")])
 
 
 def _gengram(measured: Measured) -> str:
     rows: list[Row] = []
-    for work, shown in (("inference", "a pass"), ("training", "a training step")):
+    for work, shown in (("inference", "forward pass"), ("training", "training step")):
         one = measured[work]
         for form in ("genolm", "released form"):
             if form not in one["sides"]:
@@ -244,12 +243,19 @@ def _gengram(measured: Measured) -> str:
             seconds = [f"{one['sides'][side]['median_seconds']:.2f}" for side in ("without", form)]
             share = "-" if alone is None else f"{alone:.1%}"
             rows.append((shown, form, f"{one['bases']:,}", *seconds, f"{one['added'][form]:+.1%}", share))
-    head = ("work", "memory", "bases", "without, seconds", "with, seconds", "added", "memories alone")
-    return _table(head, rows)
+    head = ("task", "memory", "bases", "without, seconds", "with, seconds", "increase", "memories alone")
+    return markdown_table(head, rows)
 
 
 def _encoder(measured: Measured) -> str:
-    head = ("batch", "precision", "genolm, tokens/s", "transformers, tokens/s", "at equal precision", "over its fp32")
+    head = (
+        "batch",
+        "precision",
+        "genolm, tokens/s",
+        "transformers, tokens/s",
+        "speedup, same precision",
+        "speedup over fp32 transformers",
+    )
     rows = []
     for name, batch in measured["batches"].items():
         speeds = batch["tokens_per_second"]
@@ -257,17 +263,17 @@ def _encoder(measured: Measured) -> str:
             ours, theirs = (speeds[f"{side} {precision}"] for side in ("genolm", "transformers"))
             over = ours / speeds["transformers fp32"]
             rows.append((name, precision, f"{ours:,}", f"{theirs:,}", f"{equal:.2f}", f"{over:.2f}"))
-    return _table(head, rows)
+    return markdown_table(head, rows)
 
 
 def _bigbird(measured: Measured) -> str:
-    head = ("precision", "tokens", "genolm, seconds", "dense, seconds", "transformers, seconds", "dense over genolm")
+    head = ("precision", "tokens", "genolm, seconds", "dense, seconds", "transformers, seconds", "dense / genolm")
     rows = [
         _bigbird_row(precision, one, memory)
         for precision, part in measured["precisions"].items()
         for one, memory in zip(part["timed"], part["memory"], strict=True)
     ]
-    table = _table((*head, "transformers over genolm", "peak above the weights, GB"), rows)
+    table = markdown_table((*head, "transformers / genolm", "peak minus weights, GB"), rows)
     return "\n".join((table, *(_growth(precision, part) for precision, part in measured["precisions"].items())))
 
 
@@ -281,16 +287,16 @@ def _bigbird_row(precision: str, one: Measured, memory: Measured) -> Row:
 def _growth(precision: str, part: Measured) -> str:
     growth = part["growth"]
     return (
-        f"{precision}: {growth['tokens']:g} times the tokens take {growth['seconds']:.1f} times the seconds and"
-        f" {growth['peak_memory_above_weights']:.1f} times the memory above the weights.{_cold(part['timed'])}\n"
+        f"{precision}: with {growth['tokens']:g} times as many tokens, time increases {growth['seconds']:.1f}-fold and"
+        f" memory beyond the weights {growth['peak_memory_above_weights']:.1f}-fold.{_cold(part['timed'])}\n"
     )
 
 
 def _cold(timed: list[Measured]) -> str:
-    """Which lengths were timed without a round to warm up before."""
+    """Return a note on the lengths that were timed without a warm-up round."""
     cold = [f"{one['tokens']:,}" for one in timed if not one["rounds_to_warm_up"]]
     return (
-        f" {' and '.join(cold)} tokens were timed without a round to warm up, which may have made them slower."
+        f" {' and '.join(cold)} tokens were timed without a warm-up round and may be slower for that reason."
         if cold
         else ""
     )
@@ -299,8 +305,8 @@ def _cold(timed: list[Measured]) -> str:
 def _pretraining(measured: Measured) -> str:
     rates, speedups = measured["tokens_per_second"], measured["speedup"]
     rows = [(side, f"{rate:,.0f}", f"{speedups[side]:.2f}") for side, rate in rates.items()]
-    share = f"Cutting the rows of a step takes {measured['loader_share_of_a_step']:.2%} of it, in a thread of its own."
-    return f"{_table(('side', 'tokens per second', 'over transformers'), rows)}\n{share}\n"
+    share = f"Data loading takes {measured['loader_share_of_a_step']:.2%} of a step, in a separate thread."
+    return f"{markdown_table(('implementation', 'tokens per second', 'relative to transformers'), rows)}\n{share}\n"
 
 
 def _training(root: Path) -> str:
@@ -309,23 +315,23 @@ def _training(root: Path) -> str:
         return f"{ABSENT.capitalize()}.\n"
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     learned = {line["step"]: line["bits_per_base"] for line in lines if "bits_per_base" in line}
-    told = [(line["step"], line["held_out_bits_per_base"]) for line in lines if "held_out_bits_per_base" in line]
-    splits = list(told[-1][1]) if told else []
-    rows = [(f"{step:,}", learned.get(step, "-"), *(bits[name] for name in splits)) for step, bits in told]
-    return f"{_table(('step', 'training batch', *splits), rows)}\n`{LOG}`.\n"
+    held_out = [(line["step"], line["held_out_bits_per_base"]) for line in lines if "held_out_bits_per_base" in line]
+    splits = list(held_out[-1][1]) if held_out else []
+    rows = [(f"{step:,}", learned.get(step, "-"), *(bits[name] for name in splits)) for step, bits in held_out]
+    return f"{markdown_table(('step', 'training batch', *splits), rows)}\n`{LOG}`.\n"
 
 
 _WORDS = {
     "en": {
-        "head": ("what", "measured", "in"),
+        "head": ("benchmark", "result", "file"),
         "embed": "embedding {bases} bases, genos-1.2b shape, bf16, CPU",
-        "times": "{ours} s; {speedup} × transformers in its fastest setting",
-        "peak": "peak memory of that at {bases} bases",
+        "times": "{ours} s; {speedup} × as fast as transformers in its fastest setting",
+        "peak": "peak memory for {bases} bases",
         "above": "weights + {above} GB",
         "conditional": "1,000 SNVs within 100 kb, `conditional`",
-        "full": "SNVs at that density, `full --horizon 512`",
-        "rate": "{rate} per second; {speedup} × two full passes",
-        "tokens": "tokenizing, one core",
+        "full": "SNVs at the same density, `full --horizon 512`",
+        "rate": "{rate} per second; {speedup} × as fast as two full passes",
+        "tokens": "tokenization, one core",
         "start": "`genolm --help`",
         "nano": "genolm-nano on held-out chr22",
         "bits": "{ours} bits per base; best Markov model {markov}",
@@ -354,7 +360,7 @@ def _summary(language: str) -> Callable[[Path], str]:
 
     def table(root: Path) -> str:
         rows = [row for make in _SUMMARIES for row in make(words, root)]
-        return _table(words["head"], rows)
+        return markdown_table(words["head"], rows)
 
     return table
 
@@ -412,8 +418,8 @@ def _summary_nano(words: Measured, root: Path) -> Iterable[Row]:
     yield words["nano"], words["bits"].format(ours=ours, markov=markov), _file("nano")
 
 
-def _absent(words: Measured, what: str, name: str) -> Row:
-    return what, words["absent"], _file(name)
+def _absent(words: Measured, benchmark: str, name: str) -> Row:
+    return benchmark, words["absent"], _file(name)
 
 
 def _file(name: str) -> str:
@@ -449,7 +455,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
 
 
 def main() -> None:
-    """Rewrite the pages."""
+    """Regenerate the pages."""
     for page in PAGES:
         page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
 

@@ -1,11 +1,11 @@
-"""Training tokens per second of the genolm-nano recipe beside the same model under transformers' Trainer, on one CPU.
+"""Training speed of the genolm-nano recipe and of the same model with transformers' Trainer, on one CPU.
 
     python -m benchmarks.pretraining
 
-Both sides train the recipe's network, k-mer tables included, on rows of random bases in bf16 autocast, with the
-recipe's context and rows a step; transformers computes its MistralForCausalLM of the same shape with fused AdamW,
-genolm once with the recipe's Muon and once with AdamW. Sides take turns; the first steps of a turn are not counted.
-Writes results/pretraining.json, with the share of a step that cutting its rows takes.
+Both train the recipe's network, including its k-mer tables, on random bases in bf16 autocast, with the recipe's context
+and rows per step; transformers uses a MistralForCausalLM of the same shape with fused AdamW, genolm the recipe's Muon
+and, in a second run, AdamW. Runs alternate; the first steps of each are not counted. Writes results/pretraining.json,
+including the fraction of a step that data loading takes.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ UNCOUNTED = 4
 
 
 def trainable(model: DecoderConfig) -> Any:
-    """transformers' Mistral of the same shape, with our k-mer tables at its input."""
+    """MistralForCausalLM of the same shape, with the k-mer tables of genolm at its input."""
     from transformers import MistralConfig, MistralForCausalLM
 
     class WithTables(MistralForCausalLM):
-        """Adds the tables' rows to the embeddings."""
+        """Run the model on embeddings plus the rows of the k-mer tables."""
 
         def __init__(self, config: Any) -> None:
             super().__init__(config)
@@ -60,13 +60,13 @@ def trainable(model: DecoderConfig) -> Any:
 
 
 def trainer_rate(recipe: Recipe, steps: int, folder: Path) -> float:
-    """Tokens per second under Trainer, median over the counted steps."""
+    """Return tokens per second with Trainer, median over the counted steps."""
     from transformers import Trainer, TrainerCallback, TrainingArguments
 
     moments: list[float] = []
 
     class Watch(TrainerCallback):
-        """Notes when each step ends."""
+        """Record the end time of each step."""
 
         def on_step_end(self, *_: Any, **__: Any) -> None:
             moments.append(time.perf_counter())
@@ -93,7 +93,7 @@ def trainer_rate(recipe: Recipe, steps: int, folder: Path) -> float:
 
 
 def our_rate(recipe: Recipe, steps: int, folder: Path, fasta: Path) -> float:
-    """Tokens per second of ``genolm pretrain``, median over the counted steps, loader and log included."""
+    """Return tokens per second of ``genolm pretrain``, median over the counted steps, including loader and log."""
     moments: list[float] = []
 
     def watch(report: Any) -> None:
@@ -103,7 +103,7 @@ def our_rate(recipe: Recipe, steps: int, folder: Path, fasta: Path) -> float:
     corpus = replace(recipe.corpus, fasta=(str(fasta),), held_out={}, skip=())
     plan = replace(recipe, corpus=corpus, steps=steps, report_every=1, evaluate_every=10**9, checkpoint_every=10**9)
     pretrain(plan, folder, log=watch)
-    # The last report waits for nothing, but the model folder is written after it.
+    # The model folder is written after the last report, so this time is not counted.
     return _rate(recipe, np.diff(moments[UNCOUNTED:]).tolist())
 
 
@@ -112,7 +112,7 @@ def _rate(recipe: Recipe, seconds: list[float]) -> float:
 
 
 def loader_seconds(recipe: Recipe, bases: int, batches: int = 50) -> float:
-    """Seconds to cut one batch of rows out of a contig, mean."""
+    """Return the mean seconds to cut a batch of rows from a contig."""
     ids = TOKENIZER.encode("".join(np.random.default_rng(1).choice(list("ACGT"), bases)))
     order = RowOrder((Run(Interval("chr1", 0, bases), ids),), recipe.context, recipe.batch_rows, 0, TOKENIZER)
     order.batch(0)
@@ -123,7 +123,7 @@ def loader_seconds(recipe: Recipe, bases: int, batches: int = 50) -> float:
 
 
 def compare(steps: int, rounds: int) -> dict[str, Any]:
-    """All sides in turn."""
+    """Time all variants, alternating."""
     recipe = Recipe.load("genolm-nano")
     adam = replace(recipe, optimizer=replace(recipe.optimizer, name="adamw"))
     rates: dict[str, list[float]] = {"genolm, the recipe": [], "genolm, AdamW": [], "transformers, AdamW": []}
@@ -148,7 +148,7 @@ def compare(steps: int, rounds: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3)

@@ -1,4 +1,4 @@
-"""One JSON file per measurement: what was run, where, with which versions and which commit."""
+"""Results of benchmarks: one JSON file per benchmark, with the machine, versions and commit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def write(name: str, measured: dict[str, Any]) -> Path:
-    """Write ``results/NAME.json`` and show it."""
+    """Write ``results/NAME.json`` and print it."""
     path = RESULTS / f"{name}.json"
     RESULTS.mkdir(exist_ok=True)
     path.write_text(json.dumps({"benchmark": name, "machine": machine(), **measured}, indent=1) + "\n")
@@ -29,7 +29,7 @@ def write(name: str, measured: dict[str, Any]) -> Path:
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores, memory, versions and commit."""
+    """Return the processor, threads, memory, versions and commit."""
     listing = Path("/proc/cpuinfo").read_text()
     model = next((line.split(":")[1].strip() for line in listing.splitlines() if line.startswith("model name")), "")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
@@ -47,12 +47,12 @@ def machine() -> dict[str, Any]:
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """Versions of those packages that are installed."""
-    found = {}
+    """Return the versions of the packages that are installed."""
+    installed = {}
     for name in packages:
         with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
+            installed[name] = version(name)
+    return installed
 
 
 def _git(*words: str) -> str:
@@ -60,7 +60,7 @@ def _git(*words: str) -> str:
 
 
 def alternate(sides: dict[str, Callable[[], Any]], rounds: int, uncounted: int = 1) -> dict[str, dict[str, Any]]:
-    """Time several sides in turn, A B A B, after the uncounted rounds; seconds of each and their median."""
+    """Time several functions, alternating (A B A B), after warm-up rounds; return their seconds and medians."""
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for round_ in range(uncounted + rounds):
         for name, side in sides.items():

@@ -1,4 +1,4 @@
-"""Seconds of ``genolm --help`` and of ``import genolm`` in fresh processes.
+"""Start-up time of ``genolm --help`` and ``import genolm`` in fresh processes.
 
 python -m benchmarks.startup
 """
@@ -19,7 +19,7 @@ COMMANDS = {
 
 
 def main() -> None:
-    """Command line."""
+    """Run the command line."""
     sides = {
         name: (lambda words=words: subprocess.run(words, check=True, capture_output=True))
         for name, words in COMMANDS.items()

@@ -1,4 +1,4 @@
-"""Speed of the nucleotide tokenizer on one core, and its share of an embedding run.
+"""Speed of the nucleotide tokenizer on one core, and its share of the time of an embedding run.
 
 python -m benchmarks.tokenizing
 """
@@ -18,7 +18,7 @@ from genolm.tokens.nucleotide import NucleotideTokenizer
 
 
 def megabytes_per_second(bases: int, rounds: int = 7) -> float:
-    """Best of several rounds over one sequence of ``bases``."""
+    """Return the best speed of several rounds over a sequence of this length."""
     sequence, tokenizer = random_bases(bases), NucleotideTokenizer()
     best = float("inf")
     for _ in range(rounds):
@@ -29,7 +29,7 @@ def megabytes_per_second(bases: int, rounds: int = 7) -> float:
 
 
 def embedding_profile(count: int = 256, bases: int = 1024) -> dict[str, float]:
-    """Seconds inside encoding, collating and windowing, and in all, of embedding with the small shipped model."""
+    """Return the seconds of encoding, collating and windowing, and in total, of embedding with genolm-nano."""
     model = genolm.load("genolm-nano")
     sequences = [random_bases(bases, seed) for seed in range(count)]
     profile = cProfile.Profile()
@@ -43,7 +43,7 @@ def embedding_profile(count: int = 256, bases: int = 1024) -> dict[str, float]:
 
 
 def main() -> None:
-    """Command line."""
+    """Run the command line."""
     torch.set_num_threads(1)
     speeds = {str(bases): round(megabytes_per_second(bases)) for bases in (1_000, 100_000, 10_000_000)}
     write("tokenizing", {"megabytes_per_second": speeds, "embedding_profile_seconds": embedding_profile()})

@@ -1,6 +1,6 @@
-"""What tells (likely) pathogenic from (likely) benign variants without a network: composition, kind of change, region.
+"""Baselines that separate (likely) pathogenic from (likely) benign variants: composition, kind of change, region.
 
-Every function returns values that are higher where a variant is held to be more damaging, NaN where there is none.
+All functions return values that are higher for variants predicted to be more damaging, and NaN if undefined.
 """
 
 from __future__ import annotations
@@ -29,18 +29,19 @@ _TRANSITIONS = {"AG", "GA", "CT", "TC"}
 
 
 def markov(model: MarkovModel, genome: Genome, variants: Sequence[Variant], horizon: int) -> Float64:
-    """Minus the score of a Markov model, computed as `genolm variants --rc` computes a model's, (M,), in nats.
+    """Return the negated scores of a Markov model, computed as in `genolm variants --rc`, (M,), in nats.
 
     Args:
-        model: counts and strengths.
-        genome: the reference.
-        variants: to be scored.
-        horizon: bases that count from the first that differs; 1 for the site alone.
+        model: counts and smoothing strengths.
+        genome: reference genome.
+        variants: variants to score.
+        horizon: number of bases to score from the first difference on; 1 for the site alone.
     """
     sites = [(row, site) for row, variant in enumerate(variants) for site in _sites(model, genome, variant, horizon)]
     texts = [text for _, site in sites for text in site]
     starts = np.cumsum([0, *map(len, texts)])
-    bits = model.bits(np.concatenate([*texts, np.zeros(0, np.int64)]))  # in one call: the model sums its counts in each
+    # One call, because the model sums its counts in each call.
+    bits = model.bits(np.concatenate([*texts, np.zeros(0, np.int64)]))
     bits = np.concatenate([np.zeros(model.order), bits])
     sums = np.array([bits[at + model.order : end].sum() for at, end in pairwise(starts)]).reshape(-1, 2)
     strands = np.full((len(variants), 2), np.nan)
@@ -52,7 +53,7 @@ def markov(model: MarkovModel, genome: Genome, variants: Sequence[Variant], hori
 def _sites(
     model: MarkovModel, genome: Genome, variant: Variant, horizon: int
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """The digits of reference and alternative on both strands, with as many before them as the model looks back."""
+    """Return the encoded REF and ALT sequences on both strands, preceded by the context of the model."""
     for strand in (Strand(genome, variant.chrom, reverse) for reverse in (False, True)):
         site = strand.site(strand.edit(variant), horizon)
         if not isinstance(site, Site) or site.start < model.order:
@@ -67,7 +68,7 @@ def _sites(
 
 
 def cpg_transition(genome: Genome, variants: Iterable[Variant]) -> Float64:
-    """1 where an SNV is C to T in CpG, on either strand; else 0."""
+    """Return 1 for SNVs that are C to T in CpG on either strand, otherwise 0."""
     return np.array([float(_is_cpg_transition(genome, variant)) for variant in variants])
 
 
@@ -78,26 +79,26 @@ def _is_cpg_transition(genome: Genome, variant: Variant) -> bool:
 
 
 def transversion(variants: Iterable[Variant]) -> Float64:
-    """1 where an SNV exchanges a purine and a pyrimidine; else 0."""
+    """Return 1 for transversions (purine to pyrimidine or the reverse), otherwise 0."""
     return np.array([float(variant.ref + variant.alt not in _TRANSITIONS) for variant in variants])
 
 
 def length_change(variants: Iterable[Variant]) -> Float64:
-    """How many bases the alleles differ in length."""
+    """Return the length difference of the alleles in bases."""
     return np.array([float(abs(len(variant.alt) - len(variant.ref))) for variant in variants])
 
 
 def frameshift(variants: Iterable[Variant]) -> Float64:
-    """1 where that number is no multiple of three; else 0."""
+    """Return 1 if the length difference is not a multiple of three, otherwise 0."""
     return (length_change(variants) % 3 > 0).astype(np.float64)
 
 
 class GeneMap:
-    """The coding genes of an annotation: the region of a variant and the locus to resample it with.
+    """Coding genes of an annotation: the region of a variant, and its locus for resampling.
 
     Args:
-        path: GTF or GFF3.
-        lengths: bases of each contig.
+        path: GTF or GFF3 file.
+        lengths: contig lengths in bases.
     """
 
     def __init__(self, path: Path, lengths: dict[str, int]) -> None:
@@ -127,9 +128,9 @@ class GeneMap:
         np.maximum(part, level, out=part)
 
     def region(self, variant: Variant) -> int:
-        """The highest of 4 (within 2 bases of a splice site, in the intron), 3 (CDS), 2 (other exon), 1 (intron), 0.
+        """Return 4 (intronic, within 2 bases of a splice site), 3 (CDS), 2 (other exon), 1 (intron) or 0 (other).
 
-        Of all bases that REF covers, and of every transcript of a coding gene.
+        The maximum over all bases of REF and all transcripts of coding genes.
         """
         start = variant.pos - 1
         return int(
@@ -137,14 +138,14 @@ class GeneMap:
         )
 
     def locus(self, variant: Variant) -> str:
-        """A coding gene that covers the variant, else its stretch of 100 kb."""
+        """Return a coding gene that overlaps the variant, or otherwise its 100 kb bin."""
         at = variant.pos - 1
         genes = {name for start, end, name in self._genes[variant.chrom] if start <= at < end}
         return min(genes, default=f"{variant.chrom}:{at // LOCUS}")
 
 
 def _gencode_symbols(path: Path) -> dict[str, str]:
-    """The symbols of genes by their ids, where a GFF3 has them as GENCODE writes them (``gene_name``)."""
+    """Return gene symbols by gene id from a GFF3 in GENCODE style (``gene_name``)."""
     columns = (line.split("\t") for _, line in text_lines(path) if "\tgene\t" in line)
     told = (attributes(one[8]) for one in columns if len(one) == 9)
     return {one["ID"]: one["gene_name"] for one in told if one.keys() >= {"ID", "gene_name"}}

@@ -1,14 +1,14 @@
-"""Does a zero-shot score of genolm-nano tell (likely) pathogenic from (likely) benign variants?
+"""Separation of (likely) pathogenic from (likely) benign variants by zero-shot scores of genolm-nano.
 
     GENOLM_DATA=folder python -m benchmarks.variant_effects runs/variant-effects
 
 Variants with clinical classifications (``variants/vkgl.GRCh38.slices.vcf.gz``, INFO/CLS: LP, LB, VUS) are scored by
-both methods on both strands. They are compared with a Markov model of the bases that genolm-nano was trained on, random
-weights of its shape, CpG, the kind of change, and the region of the gene. Nothing is fitted to the classes. AUROCs are
-of minus the score: above 0.5, the model finds pathogenic variants less likely than benign ones.
+both methods on both strands. Baselines: a Markov model of the training bases of genolm-nano, an untrained model, CpG,
+the kind of change, and the region of the gene. Nothing is fitted to the classes. AUROCs are computed from the negated
+score: above 0.5, pathogenic variants are less likely than benign ones.
 
-Scores are kept in the folder, a file for each class, so an interrupted run continues. ``--benign`` restricts what is
-slow on a CPU, the method ``full`` and the random weights, to a fixed random subset of the benign SNVs. Writes
+Scores are kept in the folder, one file per class, so that an interrupted run can continue. ``--benign`` restricts the
+slow part (the method ``full`` and the untrained model) to a fixed random subset of the benign SNVs. Writes
 results/variant_effects.json.
 """
 
@@ -47,7 +47,7 @@ CLASSES = ("LP", "LB")
 KEY = ("chrom", "pos", "ref", "alt")
 COLUMN = {"full": "llr_alt_minus_ref_sum_nats", "conditional": "llr_alt_minus_ref_site_nats"}
 HORIZON, ORDER, TWIN_SEED = 512, 12, 0
-JOBS = (  # what is scored by what
+JOBS = (  # variants to score with each method
     ("genolm-nano", "conditional", "SNV"),
     ("genolm-nano", "full", "indel"),
     ("random weights", "full", "indel"),
@@ -66,7 +66,7 @@ PAIRS = (
 
 
 def read(path: Path) -> pl.DataFrame:
-    """The alternatives of a VCF with their class: ``chrom, pos, ref, alt, cls, kind``."""
+    """Return the ALT alleles of a VCF with their class: ``chrom, pos, ref, alt, cls, kind``."""
     with pysam.VariantFile(str(path)) as file:
         rows = [(one.chrom, one.pos, one.ref, alt, one.info["CLS"]) for one in file for alt in one.alts or ()]
     table = pl.DataFrame(rows, schema=[*KEY, "cls"], orient="row")
@@ -83,12 +83,12 @@ def _kind(alleles: dict[str, str]) -> str:
 
 
 def indels(table: pl.DataFrame) -> pl.DataFrame:
-    """Insertions and deletions."""
+    """Return the insertions and deletions."""
     return table.filter(pl.col("kind").is_in(["insertion", "deletion"]))
 
 
 def score(table: pl.DataFrame, data: Path, folder: Path, benign: int | None) -> dict[str, pl.DataFrame]:
-    """The scores of every job, minus signs not yet turned, by ``MODEL METHOD``."""
+    """Return the scores of all jobs by ``MODEL METHOD``, before their sign is changed."""
     nano = genolm.load("genolm-nano")
     models = {"genolm-nano": nano, "random weights": random_twin(nano, TWIN_SEED)}
     found: dict[str, list[pl.DataFrame]] = {}
@@ -120,7 +120,7 @@ def _scored(model: genolm.Model, table: pl.DataFrame, out: Path, genome: Path, m
 
 
 def baseline(highest: int) -> MarkovModel:
-    """The interpolated Markov model of genolm-nano's training bases, strengths chosen as in benchmarks.nano."""
+    """Return the interpolated Markov model of genolm-nano's training bases, fitted as in benchmarks.nano."""
     tokenizer = NucleotideTokenizer(iupac="N")
     corpus = load_corpus(Recipe.load("genolm-nano").corpus, tokenizer)
     digit = np.zeros(256, np.int64)
@@ -130,7 +130,7 @@ def baseline(highest: int) -> MarkovModel:
 
 
 def measures(table: pl.DataFrame, scores: dict[str, pl.DataFrame], data: Path, chain: MarkovModel) -> pl.DataFrame:
-    """One column for each measure, higher for what it holds to be more damaging, beside ``locus``."""
+    """Return one column per measure, higher for variants predicted to be more damaging, and ``locus``."""
     rows = [genolm.Variant(*row) for row in table.select(KEY).iter_rows()]
     with genolm.Genome(data / FILES["genome"]) as genome:
         genes = GeneMap(data / FILES["genes"], dict(genome.lengths))
@@ -165,7 +165,7 @@ INDEL_ONLY = ("random weights full", "frameshift", "length change")
 
 
 def compare_group(table: pl.DataFrame, kind: str) -> dict[str, Any]:
-    """All measures that mean something for a kind of variant."""
+    """Return the measures that are defined for a kind of variant."""
     absent = INDEL_ONLY if kind == "SNV" else SNV_ONLY
     columns = [name for name in table.columns if name not in (*KEY, "cls", "kind", "locus", "held_out")]
     values = {
@@ -181,7 +181,7 @@ def compare_group(table: pl.DataFrame, kind: str) -> dict[str, Any]:
 
 
 def groups(table: pl.DataFrame) -> dict[str, Any]:
-    """Kinds of variants, all and those of chromosomes that genolm-nano has not seen."""
+    """Yield kinds of variants: all, and those that genolm-nano has and has not seen in training."""
     kinds = {"SNV": table.filter(pl.col("kind") == "SNV"), "indel": indels(table)}
     kinds |= {kind: table.filter(pl.col("kind") == kind) for kind in ("insertion", "deletion")}
     told = {}
@@ -192,7 +192,7 @@ def groups(table: pl.DataFrame) -> dict[str, Any]:
 
 
 def held_out(table: pl.DataFrame) -> pl.Series:
-    """Whether genolm-nano's recipe keeps each variant's place out of training."""
+    """Return whether each variant is in a region that genolm-nano's recipe holds out of training."""
     regions = [text for split in Recipe.load("genolm-nano").corpus.held_out.values() for text in split]
     contigs = {text for text in regions if ":" not in text}
     places = [Interval.parse(text) for text in regions if ":" in text]
@@ -205,7 +205,7 @@ def _within(places: Sequence[Interval], chrom: str, at: int) -> bool:
 
 
 def medians(table: pl.DataFrame) -> dict[str, Any]:
-    """Median score of each class (negative: the alternative is less likely), nats."""
+    """Return the median score of each class in nats (negative: the ALT allele is less likely)."""
     names = ("genolm-nano full", "genolm-nano conditional")
     kinds = {"SNV": table.filter(pl.col("kind") == "SNV"), "indel": indels(table)}
     return {
@@ -220,15 +220,17 @@ def _median(damage: pl.Series) -> float | None:
 
 
 def digests(data: Path) -> dict[str, str]:
-    """sha256 of the inputs."""
+    """Return the SHA-256 digests of the inputs."""
     return {path: hashlib.sha256((data / path).read_bytes()).hexdigest() for path in FILES.values()}
 
 
 def main() -> None:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="where scores are kept; made when it is not there")
-    parser.add_argument("--benign", type=int, help="benign SNVs for `full` and random weights; default all")
+    parser.add_argument("folder", type=Path, help="folder for scores; created if it does not exist")
+    parser.add_argument(
+        "--benign", type=int, help="number of benign SNVs for `full` and the untrained model; default all"
+    )
     words = parser.parse_args()
     data = Path(os.environ["GENOLM_DATA"])
     words.folder.mkdir(parents=True, exist_ok=True)

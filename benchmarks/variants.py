@@ -1,13 +1,12 @@
-"""Variant scoring with the genos-1.2b configuration on a CPU: genolm's two methods beside two full passes a variant.
+"""Variant scoring with the genos-1.2b configuration on a CPU: two methods of genolm, and two full passes per variant.
 
     python -m benchmarks.variants runs/genos-1.2b
 
-1,000 single-base variants within 100 kb of random DNA. The plain way, with transformers in its fastest setting, is the
-log-likelihood of the alternative 8,192-base window minus that of the reference window; it is timed on a few of the same
-variants, because all of them would take hours, and the rates are compared. The correlation with that score is taken on
-those variants, and on many more with the small shipped model, whose weights are trained. The
-full method is timed on the variants of the first 25 kb.
-Writes results/variants.json.
+1,000 single-base variants within 100 kb of random DNA. The plain method, with the fastest setting of transformers, is
+the log-likelihood of the 8,192-base ALT window minus that of the REF window; it is timed on a few of the same variants,
+since all of them would take hours, and rates are compared. Correlations with its scores are computed on those variants,
+and on many more with genolm-nano, whose weights are trained. The method full is timed on the variants of the first
+25 kb. Writes results/variants.json.
 """
 
 from __future__ import annotations
@@ -28,12 +27,12 @@ from benchmarks.genos_weights import random_bases, write_weights
 from benchmarks.record import write
 
 CONTEXT, WINDOW, HORIZON = 4096, 8192, 512
-FULL = 250  # variants of the first 25 kb, at the same density, that the full method is timed on
+FULL = 250  # number of variants in the first 25 kb, at the same density, for timing the method full
 Logits = Callable[[torch.Tensor], torch.Tensor]
 
 
 def random_variants(sequence: str, start: int, stop: int, count: int, seed: int = 0) -> list[genolm.Variant]:
-    """Distinct single-base variants in [start, stop) of a contig ``chrB``, in order."""
+    """Return distinct single-base variants in [start, stop) of a contig ``chrB``, in order."""
     drawn = random.Random(seed)
     sites = sorted(drawn.sample(range(start, stop), count))
     others = {base: [other for other in "ACGT" if other != base] for base in "ACGT"}
@@ -43,7 +42,7 @@ def random_variants(sequence: str, start: int, stop: int, count: int, seed: int 
 def plain_score(
     logits: Logits, encode: Callable[[str], Any], sequence: str, variant: genolm.Variant, window: int
 ) -> float:
-    """Log-likelihood of the alternative window minus the reference window, centred on the variant; nats."""
+    """Return the log-likelihood of the ALT window minus that of the REF window, centred on the variant, in nats."""
     start = max(0, variant.pos - 1 - window // 2)
     reference = sequence[start : start + window]
     site = variant.pos - 1 - start
@@ -57,14 +56,14 @@ def plain_score(
 
 
 def timed(function: Callable[[], Any]) -> tuple[float, Any]:
-    """Seconds and result."""
+    """Return the seconds and the result of a call."""
     start = time.perf_counter()
     result = function()
     return time.perf_counter() - start, result
 
 
 def large_model(folder: Path, plain_count: int) -> dict[str, Any]:
-    """Rates on the 1.2B configuration."""
+    """Return the rates with the 1.2B configuration."""
     sequence = random_bases(120_000)
     fasta = folder.parent / "chrB.fa"
     fasta.write_text(f">chrB\n{sequence}\n")
@@ -100,7 +99,7 @@ def large_model(folder: Path, plain_count: int) -> dict[str, Any]:
 
 
 def fastest_causal(folder: Path, ids: Any) -> Logits:
-    """The head on MixtralModel in the faster of its settings, judged on one window."""
+    """Return the MixtralModel with head in its faster setting, as measured on one window."""
     from transformers import MixtralForCausalLM
 
     times = {}
@@ -117,7 +116,7 @@ def fastest_causal(folder: Path, ids: Any) -> Logits:
 
 
 def small_model(count: int) -> dict[str, Any]:
-    """Correlation of both methods with the plain score for trained weights, fp32."""
+    """Return the correlation of both methods with the plain score for trained weights, fp32."""
     from genolm.genome.simulation.simulate import simulate
 
     model = genolm.load("genolm-nano")
@@ -143,10 +142,10 @@ def small_model(count: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, help="model folder; made when it is not there")
-    parser.add_argument("--plain", type=int, default=4, help="variants that are scored the plain way")
+    parser.add_argument("folder", type=Path, help="model folder; created if it does not exist")
+    parser.add_argument("--plain", type=int, default=4, help="number of variants to score with the plain method")
     words = parser.parse_args()
     trained = small_model(300)
     print(trained, flush=True)

@@ -1,4 +1,4 @@
-"""Measurements on the pages are those of benchmarks/results; a page says if there are none."""
+"""Figures on documentation pages are those of benchmarks/results; missing results are marked as such."""
 
 import json
 
@@ -157,7 +157,7 @@ LINES = {
     "generation xeon": "| tiny | float32 | greedy | 7,500 | 5,000 | dynamic cache | 1.50 | 43% |",
     "single bases": "| tiny | float32 | 655,680 | 655,000 | 7,500 | 1,500 | 5.00 |",
     "startup": "| `genolm --help` | 0.12 |",
-    "gengram": "| a training step | genolm | 4,096 | 30.00 | 31.50 | +5.0% | - |",
+    "gengram": "| training step | genolm | 4,096 | 30.00 | 31.50 | +5.0% | - |",
     "encoder": "| rows of 512 tokens | bf16 | 3,200 | 2,000 | 1.60 | 4.00 |",
     "bigbird": "| bfloat16 | 16,384 | 10.00 | 45.00 | - | 4.50 | - | 0.48 |",
     "pretraining": "| genolm | 9,000 | 2.00 |",
@@ -168,11 +168,11 @@ LINES = {
     "effects": "| genolm-nano `full` (the default) |" + " 0.51 (0.45 to 0.56) |" * 4,
     "effects all": "| genolm-nano `full --rc` − region of the gene | −0.20 (−0.30 to −0.10) | −0.20 (−0.30 to −0.10) |",
     "effects line": (
-        "`genolm-nano`'s scores are **no better than chance at telling pathogenic from benign SNVs**:"
-        " AUROC 0.51 (0.45 to 0.56) on 4,800 clinically classified SNVs, where 0.5 is chance;"
-        " a rule that knows only the region of the gene has 0.70 (0.60 to 0.80)."
-        " It is 0.51 (0.45 to 0.56) on 4,800 insertions and 0.51 (0.45 to 0.56) on 4,800 deletions;"
-        " whether their length is a multiple of three tells 0.80 (0.75 to 0.86)."
+        "`genolm-nano`'s scores are **no better than chance at separating pathogenic from benign SNVs**:"
+        " AUROC 0.51 (0.45 to 0.56) on 4,800 clinically classified SNVs"
+        " (0.5 is chance; the gene region alone: 0.70 (0.60 to 0.80))."
+        " The AUROC is 0.51 (0.45 to 0.56) on 4,800 insertions and 0.51 (0.45 to 0.56) on 4,800 deletions"
+        " (whether the length change is a multiple of three: 0.80 (0.75 to 0.86))."
     ),
     "effects line zh": (
         "在区分致病与良性 SNV 时，`genolm-nano` 的分数**不优于随机猜测**：在 4,800 个有临床分类的 SNV 上 AUROC 为"
@@ -180,7 +180,10 @@ LINES = {
         " 0.51（0.45 至 0.56），在 4,800 个缺失上为 0.51（0.45 至 0.56）；"
         "只看其长度是否为 3 的倍数为 0.80（0.75 至 0.86）。"
     ),
-    "summary": "| 1,000 SNVs within 100 kb, `conditional` | 41.3 per second; 210 × two full passes | `variants.json` |",
+    "summary": (
+        "| 1,000 SNVs within 100 kb, `conditional` | 41.3 per second; 210 × as fast as two full passes"
+        " | `variants.json` |"
+    ),
     "summary zh": "| genolm-nano，留出的 chr22 | 每碱基 1.701 比特；最佳马尔可夫模型 1.801 | `nano.json` |",
 }
 
@@ -202,7 +205,7 @@ def root(tmp_path):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_says_what_was_measured(page):
     text = page.read_text(encoding="utf-8")
-    assert text == filled(text), "update the tables: python -m benchmarks.page"
+    assert text == filled(text), "regenerate the tables: python -m benchmarks.page"
 
 
 def test_every_table_stands_on_a_page():
@@ -212,30 +215,30 @@ def test_every_table_stands_on_a_page():
 
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_holds_the_figures(name, root):
-    marked = f"before\n<!-- {name} table: begin -->\nold\n<!-- {name} table: end -->\nafter\n"
+    marked = f"before\n<!-- {name} table: begin -->\nstale\n<!-- {name} table: end -->\nafter\n"
     made = filled(marked, root)
     assert f"\n{LINES[name]}\n" in made
-    assert made.startswith("before\n") and made.endswith("after\n") and "old" not in made
+    assert made.startswith("before\n") and made.endswith("after\n") and "stale" not in made
     assert filled(made, root) == made
 
 
 def test_lengths_that_were_timed_cold_are_named(root):
-    assert "16,384 tokens were timed without a round to warm up" in TABLES["bigbird"](root)
+    assert "16,384 tokens were timed without a warm-up round" in TABLES["bigbird"](root)
     warm = json.loads((root / RESULTS / "bigbird.json").read_text())
     warm["precisions"]["bfloat16"]["timed"][0]["rounds_to_warm_up"] = 1
     (root / RESULTS / "bigbird.json").write_text(json.dumps(warm))
-    assert "warm up" not in TABLES["bigbird"](root)
+    assert "warm-up" not in TABLES["bigbird"](root)
 
 
 def test_how_much_is_generated_is_said(root):
-    assert "\n64 new tokens a prompt.\n" in TABLES["generation"](root)
-    assert "\n320 new bases a prompt.\n" in TABLES["single bases"](root)
+    assert "\n64 new tokens per prompt.\n" in TABLES["generation"](root)
+    assert "\n320 new bases per prompt.\n" in TABLES["single bases"](root)
 
 
 def test_a_difference_keeps_its_sign_and_a_table_its_origin(root):
     made = TABLES["nano"](root)
     assert "| genolm-nano − best Markov model | −0.1000 (−0.1100 to −0.0900) |" in made
-    assert "| bases predicted (one window in 4) | 6,000,128 |" in made
+    assert "| predicted bases (1 in 4 windows) | 6,000,128 |" in made
     assert "`benchmarks/results/nano.json`: Some CPU, bf16 instructions, 2 threads" in made and "012345678." in made
 
 
@@ -248,14 +251,14 @@ def test_the_sentence_about_scores_follows_the_interval(interval, said, root):
     measured = json.loads(path.read_text("utf-8"))
     measured["groups"]["SNV"]["all"]["auroc"]["genolm-nano full, one strand"]["interval_loci"] = interval
     path.write_text(json.dumps(measured), "utf-8")
-    assert f"are **{said} at telling" in TABLES["effects line"](root)
+    assert f"are **{said} at separating" in TABLES["effects line"](root)
 
 
 def test_a_subset_is_named(root):
-    assert "random 250 of the benign" not in TABLES["effects"](root)
+    assert "random sample of 250 benign" not in TABLES["effects"](root)
     measured = json.loads((root / RESULTS / "variant_effects.json").read_text("utf-8"))
     (root / RESULTS / "variant_effects.json").write_text(json.dumps({**measured, "benign_snvs_of_full": 250}), "utf-8")
-    assert all("random 250 of the benign SNVs" in TABLES[name](root) for name in ("effects", "effects all"))
+    assert all("random sample of 250 benign SNVs" in TABLES[name](root) for name in ("effects", "effects all"))
 
 
 def test_a_group_without_a_class_has_no_figure(root):

@@ -1,6 +1,6 @@
 """genolm: genome language models in one typed package.
 
-The names below are imported when they are first used, so that ``import genolm`` is quick and needs no torch.
+Public names are imported on first use, so that ``import genolm`` is fast and does not import torch.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ _MODULES = {
     "inspect_tokenizer": "training.vocabulary.train_tokenizer",
     "train_tokenizer": "training.vocabulary.train_tokenizer",
 }
-"""The module of each public name, followed by a colon and its name there where that differs."""
+"""Module of each public name; a name that differs in the module follows after a colon."""
 
 __all__ = ["__version__", *_MODULES]
 
@@ -127,16 +127,16 @@ def __getattr__(name: str) -> object:
     if name not in _MODULES:
         import sys
 
-        # With name and obj Python itself adds which name was probably meant.
+        # With name and obj, Python adds a suggestion to the message.
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])
     from importlib import import_module
 
-    module, _, own = _MODULES[name].partition(":")
-    value: object = getattr(import_module(f"{__name__}.{module}"), own or name)
+    module, _, original = _MODULES[name].partition(":")
+    value: object = getattr(import_module(f"{__name__}.{module}"), original or name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    """The public names."""
+    """Return the public names."""
     return __all__

@@ -1,4 +1,4 @@
-"""``python -m genolm`` is the same as the ``genolm`` command."""
+"""Entry point of ``python -m genolm``, the same as the ``genolm`` command."""
 
 from genolm.cli.main import main
 

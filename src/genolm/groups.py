@@ -1,4 +1,4 @@
-"""Verbs that come in groups, under the names that the command line has: ``genolm.detect.train`` and so on."""
+"""Groups of verbs, named as on the command line: ``genolm.detect.train`` and so on."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from genolm.training.vocabulary.train_tokenizer import inspect_tokenizer, train_
 
 
 class detect:
-    """Tell generated from natural DNA, as ``genolm detect``."""
+    """Detect generated DNA, as ``genolm detect``."""
 
     train = staticmethod(train_detector)
     apply = staticmethod(apply_detector)
 
 
 class explain:
-    """Read a model, as ``genolm explain``."""
+    """Interpret a model, as ``genolm explain``."""
 
     memory = staticmethod(explain_memory)
     tables = staticmethod(explain_tables)
@@ -31,14 +31,14 @@ class explain:
 
 
 class tokenizer:
-    """Train and inspect byte-pair tokenizers, as ``genolm tokenizer``."""
+    """Train and inspect BPE tokenizers, as ``genolm tokenizer``."""
 
     train = staticmethod(train_tokenizer)
     inspect = staticmethod(inspect_tokenizer)
 
 
 class corpus:
-    """Build and inspect corpora for training, as ``genolm corpus``."""
+    """Build and inspect training corpora, as ``genolm corpus``."""
 
     build = staticmethod(build_corpus)
     inspect = staticmethod(inspect_corpus)

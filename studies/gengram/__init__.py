@@ -1,1 +1,1 @@
-"""What does a k-mer memory do for a small Genos? The arms, their training, what is measured, and the report."""
+"""Study of k-mer memories in a small Genos model: arms, training, measurements and report."""

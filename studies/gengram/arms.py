@@ -1,4 +1,4 @@
-"""The arms of the study: one small Genos with experts, and what each arm changes in it."""
+"""Arms of the study: variants of a small Genos model with experts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.training.recipes.pretrain_recipe import OptimizerRecipe
 
 HIDDEN, LAYERS = 128, 6
-PAPER_LAYERS, LATE_LAYER = (2, 3, 5), (5,)  # of 6, where the paper has 3, 6, 10 of 12, and 10
+PAPER_LAYERS, LATE_LAYER = (2, 3, 5), (5,)  # of 6 layers; the paper has 3, 6 and 10 of 12, and 10
 
 BASE = DecoderConfig(
     vocab_size=32,
@@ -31,22 +31,22 @@ BASE = DecoderConfig(
     initial_std=0.02,
 )
 LENGTHS = {6: 16, 8: 16, 10: 4}
-# Widths scaled as the hidden size is: 1,024 of 4,096 in the paper's 10B, here 32 of 128.
+# Widths scale with the hidden size: 1,024 of 4,096 in the paper's 10B model, here 32 of 128.
 RELEASED = GengramConfig(layers=PAPER_LAYERS, dim=32, init="reference")
 OPTIMIZER = OptimizerRecipe(learning_rate=1e-3, kmer_rate_factor=1.0, warmup_steps=10, final_fraction=0.1)
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One way to build and train the model.
+    """Configuration of the model and its training.
 
     Attributes:
-        what: a line for the report.
-        model: its config.
-        table_rate: learning rate of the tables over that of the rest.
-        table_decay: whether weight decay pulls on the tables, as released.
-        frozen_tables: tables stay as they were drawn.
-        convolution: taps of a plain depthwise convolution that stands in the memory's place.
+        what: description for the report.
+        model: model config.
+        table_rate: learning rate of the tables, relative to that of the other weights.
+        table_decay: whether weight decay applies to the tables, as released.
+        frozen_tables: whether the tables keep their random initial values.
+        convolution: number of taps of a depthwise convolution that replaces the memory.
     """
 
     what: str
@@ -62,12 +62,12 @@ def _memory(**changes: object) -> DecoderConfig:
 
 
 def _at_input(model: DecoderConfig, widths: Mapping[int, int]) -> DecoderConfig:
-    """With tables of k-mers added to the input, by length and width."""
+    """Return a config with k-mer tables added to the input, by length and width."""
     return replace(model, kmer_orders=tuple(widths), kmer_dims=tuple(widths.values()))
 
 
 def _matched_ffn() -> DecoderConfig:
-    """The baseline with wider experts, so that it has the weights of the arm with three memories."""
+    """Return the baseline with wider experts and as many weights as the arm with three memories."""
     extra = _memory().parameters - BASE.parameters
     per_width = LAYERS * BASE.num_experts * 3 * HIDDEN
     return replace(BASE, ffn_size=BASE.ffn_size + round(extra / per_width))
@@ -75,14 +75,14 @@ def _matched_ffn() -> DecoderConfig:
 
 ARMS: Mapping[str, Arm] = {
     "baseline": Arm("no module", BASE),
-    "released": Arm("Gengram at the paper's layers, released start and decay", _memory()),
-    "late": Arm("Gengram at a late layer alone", _memory(layers=LATE_LAYER)),
+    "released": Arm("Gengram at the paper's layers, initialisation and weight decay as released", _memory()),
+    "late": Arm("Gengram at a late layer only", _memory(layers=LATE_LAYER)),
     "frozen": Arm("as released, tables random and never trained", _memory(), frozen_tables=True),
-    "windowless": Arm("as released, no window: the k-mers that end here", _memory(window=1)),
-    "convolution": Arm("a plain depthwise convolution of 21 taps at the same layers", _memory(), convolution=21),
-    "wider": Arm("no module, experts widened to the same number of weights", _matched_ffn()),
+    "windowless": Arm("as released, without the window: only the k-mers that end at the token", _memory(window=1)),
+    "convolution": Arm("depthwise convolution with 21 taps at the same layers", _memory(), convolution=21),
+    "wider": Arm("no module, experts widened to the same number of parameters", _matched_ffn()),
     "small start": Arm(
-        "tables std .02, value projection zero, tables at 5 times the rate, without decay",
+        "tables with SD 0.02, value projection zero, 5 times the learning rate for tables, no weight decay",
         _memory(init="small"),
         table_rate=5.0,
         table_decay=False,
@@ -100,7 +100,7 @@ ARMS: Mapping[str, Arm] = {
         table_decay=False,
     ),
     "input memory, orders 6, 8, 10": Arm(
-        "the same with three lengths",
+        "the same with three k-mer lengths",
         _at_input(BASE, LENGTHS),
         table_rate=2.0,
         table_decay=False,
@@ -109,11 +109,11 @@ ARMS: Mapping[str, Arm] = {
 
 
 class PlainConvolution(nn.Module):
-    """The control for locality: a causal depthwise convolution of the residual stream, where a memory would be.
+    """Control for locality: a causal depthwise convolution of the residual stream, in place of a memory.
 
     Args:
-        hidden_size: width of the stream.
-        taps: tokens it sees, the current one included.
+        hidden_size: width of the residual stream.
+        taps: number of tokens in the receptive field, including the current one.
     """
 
     def __init__(self, hidden_size: int, taps: int) -> None:
@@ -123,6 +123,6 @@ class PlainConvolution(nn.Module):
         self.output = nn.Linear(hidden_size, hidden_size, bias=False)
 
     def forward(self, x_BLD: Tensor, stream: KmerStream, past: Past = None) -> tuple[Written, Tensor]:
-        """What to add; called as :class:`genolm.models.gengram.gengram.Gengram` is, without a cache."""
+        """Return the update of the residual stream; called like :class:`genolm.models.gengram.gengram.Gengram`."""
         update = self.output(nn.functional.silu(self.conv(x_BLD, None, stream)))
         return Written(update, x_BLD.new_ones(x_BLD.shape[:2])), update

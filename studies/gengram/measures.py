@@ -1,4 +1,4 @@
-"""What is measured of a trained arm: held-out bits per base, LogitLens-KL, and probes on labelled sequences."""
+"""Measurements of a trained arm: held-out bits per base, LogitLens-KL, and probes on labelled sequences."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from genolm.models.networks.decoder import Decoder
 from studies.gengram.training import TOKENIZER
 
 Values = NDArray[np.float64]
-# Where no training split is published the development split takes its place.
+# The development split is used if no training split is published.
 PROBES = {
     "splice sites": ("splice.reconstructed.dev", "splice.reconstructed.test"),
     "core promoters": ("prom.prom_core_all.train", "prom.prom_core_all.test"),
@@ -28,7 +28,7 @@ PROBES = {
 
 @torch.inference_mode()
 def window_bits(network: Decoder, windows: NDArray[np.uint8]) -> Values:
-    """Mean bits per base of the second half of each window, (windows,), over the four bases alone."""
+    """Return mean bits per base of each window's second half, (windows,); probabilities are over the four bases."""
     first, bases = windows.shape[1] // 2, sorted(TOKENIZER.base_ids)
     means = []
     for batch in torch.from_numpy(windows.astype(np.int64)).split(32):
@@ -43,7 +43,7 @@ def window_bits(network: Decoder, windows: NDArray[np.uint8]) -> Values:
 
 @torch.inference_mode()
 def lens_kl(network: Decoder, windows: NDArray[np.uint8]) -> list[float]:
-    """KL(output || readout of a layer) in nats, mean over positions, for the embedding and every layer."""
+    """Return KL(output || readout of a layer) in nats, mean over positions, for the embedding and each layer."""
     ids = torch.from_numpy(windows.astype(np.int64))[:, :-1]
     layers = range(network.config.num_layers)
     output = network(ids, layers=layers)
@@ -57,7 +57,7 @@ def lens_kl(network: Decoder, windows: NDArray[np.uint8]) -> list[float]:
 
 
 def read_labelled(folder: Path, name: str, count: int, seed: int = 0) -> tuple[list[str], NDArray[np.int64]]:
-    """A fixed random sample of sequences and their labels."""
+    """Return a fixed random sample of sequences and their labels."""
     table = pl.read_csv(folder / "benchmarks" / "gue" / f"{name}.csv.gz")
     if len(table) > count:
         table = table.sample(count, seed=seed, shuffle=True)
@@ -66,7 +66,7 @@ def read_labelled(folder: Path, name: str, count: int, seed: int = 0) -> tuple[l
 
 @torch.inference_mode()
 def embed(network: Decoder, sequences: Sequence[str]) -> NDArray[np.float32]:
-    """Mean of the last layer over the bases of each sequence, (sequences, D); all are of one length."""
+    """Return the mean of the last layer over the bases of each sequence, (sequences, D); lengths must be equal."""
     ids = torch.from_numpy(np.stack([TOKENIZER.encode(sequence) for sequence in sequences]).astype(np.int64))
     layer = network.config.num_layers
     with torch.autocast("cpu", torch.bfloat16):
@@ -75,7 +75,7 @@ def embed(network: Decoder, sequences: Sequence[str]) -> NDArray[np.float32]:
 
 
 def kmer_counts(sequences: Sequence[str], order: int = 4) -> NDArray[np.float32]:
-    """Share of each k-mer in a sequence, (sequences, 4^k): the baseline of every probe."""
+    """Return k-mer frequencies of each sequence, (sequences, 4^k): the baseline of every probe."""
     digit = {base: number for number, base in enumerate("ACGT")}
     shares = np.zeros((len(sequences), 4**order), np.float32)
     for row, sequence in enumerate(sequences):
@@ -88,7 +88,7 @@ def kmer_counts(sequences: Sequence[str], order: int = 4) -> NDArray[np.float32]
 def probe_auc(
     train: NDArray[np.float32], labels: NDArray[np.int64], test: NDArray[np.float32], truth: NDArray[np.int64]
 ) -> float:
-    """Area under the ROC curve of a logistic regression on standardised features; mean of one-vs-rest for classes."""
+    """Return the AUROC of a logistic regression on standardised features; one-vs-rest mean for several classes."""
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=200)).fit(train, labels)
     scores = probe.predict_proba(test)
     if scores.shape[1] == 2:

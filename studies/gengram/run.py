@@ -1,11 +1,11 @@
-"""Run the study: every arm with every seed, one JSON file each, then all of them in results.json.
+"""Study run: each arm with each seed, one JSON file each, combined in results.json.
 
     GENOLM_DATA=folder python -m studies.gengram.run
-    python -m studies.gengram.report                     # the tables of docs/studies/gengram.md
+    python -m studies.gengram.report                     # tables of docs/studies/gengram.md
 
-First all networks are trained and measured on held-out sequence, then those of the first seed are probed. What is done
-is not repeated: a stopped study goes on where it was, and a second process may take other seeds (--seeds 2) at
-the same time.
+All networks are trained and measured on held-out sequence, then those of the first seed are probed. Finished runs are
+not repeated: an interrupted study can be continued, and a second process can run other seeds (--seeds 2) at the same
+time.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ PROBED_SEED = 0
 
 
 def main() -> None:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=Size().steps)
-    parser.add_argument("--arms", nargs="*", help="these arms only")
+    parser.add_argument("--arms", nargs="*", help="arms to run; default all")
     words = parser.parse_args()
     size = Size(steps=words.steps)
     wanted = [(arm, seed) for seed in words.seeds for arm in words.arms or ARMS]
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def run(name: str, seed: int, corpus: Corpus, size: Size) -> dict[str, Any]:
-    """Train one arm with one seed and measure everything."""
+    """Train one arm with one seed and measure it."""
     arm = ARMS[name]
     network, told = train(arm, corpus.splits["train"], size, seed)
     RUNS.mkdir(exist_ok=True)
@@ -85,7 +85,7 @@ def run(name: str, seed: int, corpus: Corpus, size: Size) -> dict[str, Any]:
 
 
 def add_probes(arm: str, seed: int) -> None:
-    """Probe the kept weights of a run, unless that was done."""
+    """Probe the saved weights of a run, unless done before."""
     told = json.loads(_file(arm, seed).read_text())
     if "probe_auc" in told:
         return
@@ -96,7 +96,7 @@ def add_probes(arm: str, seed: int) -> None:
 
 
 def probes(network: Any) -> dict[str, float]:
-    """AUC of a probe on each labelled data set."""
+    """Return the AUROC of a probe on each labelled data set."""
     found = {}
     for name, (train_split, test_split) in PROBES.items():
         (one, labels), (other, truth) = (read_labelled(_data(), split, LABELLED) for split in (train_split, test_split))
@@ -105,7 +105,7 @@ def probes(network: Any) -> dict[str, float]:
 
 
 def baselines() -> dict[str, dict[str, float]]:
-    """The same probes on k-mer counts, and on the untrained baseline network."""
+    """Return the same for k-mer counts and for the untrained baseline network."""
     found: dict[str, dict[str, float]] = {"4-mer counts": {}}
     for name, (train_split, test_split) in PROBES.items():
         (one, labels), (other, truth) = (read_labelled(_data(), split, LABELLED) for split in (train_split, test_split))

@@ -25,12 +25,12 @@ TOKENIZER = NucleotideTokenizer(iupac="N")
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much training an arm gets.
+    """Amount of training.
 
     Attributes:
-        context: bases of a row.
-        rows: rows of a step.
-        steps: optimizer steps.
+        context: bases per row.
+        rows: rows per step.
+        steps: number of optimizer steps.
     """
 
     context: int = 256
@@ -39,12 +39,12 @@ class Size:
 
     @property
     def tokens(self) -> int:
-        """Bases that are predicted."""
+        """Number of predicted bases."""
         return self.context * self.rows * self.steps
 
 
 def build(arm: Arm, seed: int) -> Decoder:
-    """The arm's network with its initial weights."""
+    """Return the arm's network with its initial weights."""
     network = initialise(Decoder(arm.model, TOKENIZER.base_ids), seed)
     if arm.convolution:
         generator = torch.Generator().manual_seed(seed)
@@ -59,7 +59,7 @@ def build(arm: Arm, seed: int) -> Decoder:
 
 
 def build_optimizer(arm: Arm, network: Decoder) -> torch.optim.AdamW:
-    """AdamW over matrices, vectors and embeddings, and tables; each group with its ``factor`` of the learning rate."""
+    """Return AdamW with groups (matrices; vectors and embeddings; tables), each with a learning-rate ``factor``."""
     named = {name: weight for name, weight in network.named_parameters() if weight.requires_grad}
     tables = [weight for name, weight in named.items() if ".tables." in name]
     plain = [w for name, w in named.items() if w.ndim == 1 or name == "embedding.weight"]
@@ -75,7 +75,7 @@ def build_optimizer(arm: Arm, network: Decoder) -> torch.optim.AdamW:
 
 
 def train(arm: Arm, runs: Sequence[Run], size: Size, seed: int) -> tuple[Decoder, dict[str, Any]]:
-    """The trained network, and what was seen on the way: loss curve, load balance from step 0, seconds of a step."""
+    """Train and return the network and its record: loss curve, load balance from step 0, seconds per step."""
     network = build(arm, seed)
     order = RowOrder(tuple(runs), size.context, size.rows, seed, TOKENIZER)
     optimizer = build_optimizer(arm, network)
@@ -108,7 +108,7 @@ def _schedule(step: int, steps: int, warmup: int, final: float) -> float:
 
 
 def _step(network: Decoder, ids: Tensor, documents: Any) -> tuple[float, float]:
-    """Gradients of one batch; bits per base and the load-balancing loss over its smallest value, mean over layers."""
+    """Compute gradients of a batch; return bits per base and the load-balancing loss relative to its minimum."""
     whole = None if documents is None else torch.from_numpy(documents)
     inside = None if whole is None else whole[:, :-1]
     with torch.autocast("cpu", torch.bfloat16):

@@ -1,1 +1,1 @@
-"""What two small models of microbes can do on species that they never saw."""
+"""Study of two small microbial models on species that were not in training."""

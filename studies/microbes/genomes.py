@@ -1,4 +1,4 @@
-"""The genomes of the study: which a model was trained on, and which species it never saw."""
+"""Genomes of the study: training genomes and held-out species."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ TRAINED = {
     "Shewanella baltica": "Shewanella_baltica_OS185_first500kb.fa.gz",
     "Sphingobacteriaceae bacterium": "Sphingobacteriaceae_DW12.fna.gz",
 }
-"""One genome of each species in training, under its species."""
+"""One training genome of each species, by species."""
 FURTHER_STRAINS = {
     "Enterococcus faecalis TX0104": "Enterococcus_faecalis_TX0104.fa.gz",
     "Shewanella baltica OS223": "Shewanella_baltica_OS223_first500kb.fa.gz",
 }
-"""Second genomes of two of these species, of which training also holds something."""
+"""Second genomes of two of these species, parts of which are also in training."""
 HELD_OUT = {
     "Caulobacter crescentus": "Caulobacter_crescentus_CB15.fna.gz",
     "Escherichia coli": "Escherichia_coli_K12_MG1655.fna.gz",
@@ -41,41 +41,41 @@ HELD_OUT = {
     "Aquifex aeolicus": "Aquifex_aeolicus_VF5.fna.gz",
     "Mycoplasma genitalium": "Mycoplasma_genitalium_G37.fa.gz",
 }
-"""One genome of each species that no training row came from; the last two served to watch training (validation)."""
+"""One genome of each held-out species; the last two were used for validation during training."""
 RECORDS = (
     "NC_003888.3.cluster027.gbk.gz", "CP002271.1.cluster019.gbk.gz", "JCM_4504.region28.gbk.gz", "NS1.region05.gbk.gz",
 )  # fmt: skip
-"""GenBank records with published genes; no named genus of training is among them."""
+"""GenBank records with published genes, from genera that are not in training."""
 
 
 def folder() -> Path:
-    """Where the genomes lie: ``bacteria`` in the folder that GENOLM_DATA names."""
+    """Return the folder of the genomes: ``bacteria`` in the folder GENOLM_DATA."""
     return Path(os.environ["GENOLM_DATA"]) / "bacteria"
 
 
 def paths(files: Mapping[str, str]) -> dict[str, Path]:
-    """Species and file."""
+    """Return the species and files."""
     return {species: folder() / name for species, name in files.items()}
 
 
 @cache
 def corpus() -> Corpus:
-    """What the models were trained on, in memory: the recipe's genomes less what its rules leave out."""
+    """Return the training corpus, in memory: the recipe's genomes after its filters."""
     return load_corpus(Recipe.load(RECIPE).corpus, NucleotideTokenizer(iupac="N"))
 
 
 def trained_bases(corpus: Corpus) -> dict[str, int]:
-    """Bases in training of each genome of which training holds any, by the stem of its file."""
+    """Return the number of training bases of each genome, by the stem of its file."""
     train = corpus.splits["train"]
     names = train.assemblies
     return {name: int(train.length_N[names.code_N == code].sum()) for code, name in enumerate(names.names)}
 
 
 def check_split(trained: Mapping[str, int]) -> None:
-    """Stops unless the study's genomes of training are those that were trained on, and no held-out one is.
+    """Exit if a training genome of the study was not trained on, or a held-out one was.
 
     Args:
-        trained: bases of each, as :func:`trained_bases` gives them.
+        trained: training bases of each genome, from :func:`trained_bases`.
     """
     said = {_stem(name) for name in (*TRAINED.values(), *FURTHER_STRAINS.values())}
     really = {name for name, bases in trained.items() if bases}

@@ -1,8 +1,8 @@
-"""Markov models of what was trained on: what a language model has to beat on species that it never saw.
+"""Markov models of the training genomes: the baseline for likelihoods of held-out species.
 
     GENOLM_DATA=folder python -m studies.microbes.likelihood
 
-measures their side of the likelihoods anew, which needs no trained model, and puts it into results.json.
+recomputes the likelihoods of the Markov models, which needs no trained model, and updates results.json.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from studies.microbes.genomes import HELD_OUT, check_split, corpus, paths, train
 RESULTS = Path(__file__).parent / "results.json"
 ORDER = 12
 WIDER_STRENGTHS = (*STRENGTHS, 3e3, 1e4, 3e4, 1e5)
-"""Distant species want more of the lower orders than those of one genome."""
+"""Smoothing strengths to try; distant species need more weight on lower orders than one genome does."""
 VALIDATION = ("Aquifex aeolicus", "Mycoplasma genitalium")
 PIECES, LENGTH = 40, 5000
 SEED = 0
@@ -34,14 +34,14 @@ _DIGITS[list(b"ACGT")] = range(4)
 
 
 def contigs(path: Path) -> Iterator[str]:
-    """Upper-case contigs of a FASTA."""
+    """Return the contigs of a FASTA in upper case."""
     with pysam.FastxFile(str(path)) as file:
         for record in file:
             yield (record.sequence or "").upper()
 
 
 def pieces(path: Path, length: int, count: int) -> list[str]:
-    """Pieces of a genome without N, drawn evenly; every second one is read on the other strand."""
+    """Return random pieces of a genome without N; every second one is from the reverse strand."""
     long = [contig for contig in contigs(path) if len(contig) >= length]
     random = np.random.default_rng(SEED)
     weights = np.array([len(contig) - length + 1 for contig in long], float)
@@ -56,13 +56,13 @@ def pieces(path: Path, length: int, count: int) -> list[str]:
 
 
 def digits(sequence: str) -> Digits:
-    """Bases as 0..3 in ACGT order."""
+    """Return bases as 0..3 in ACGT order."""
     return _DIGITS[np.frombuffer(sequence.encode(), np.uint8)]
 
 
 @cache
 def model() -> MarkovModel:
-    """Counts of exactly the bases in training; strengths and order are chosen on the validation species."""
+    """Return a Markov model counted on the training bases; strengths and order are chosen on the validation species."""
     digit_of = np.zeros(256, np.int64)
     digit_of[list(NucleotideTokenizer(iupac="N").base_ids)] = range(4)
     train = [digit_of[run.ids] for run in corpus().splits["train"]]
@@ -78,7 +78,7 @@ def model() -> MarkovModel:
 
 
 def markov(_: object = None) -> dict[str, Any]:
-    """Order, strengths and training bases of the Markov model, and its bits per base of every held-out species."""
+    """Return order, strengths and training bases of the Markov model, and bits per base of each held-out species."""
     chosen = model()
     bits = {species: _bits(pieces(path, LENGTH, PIECES)) for species, path in paths(HELD_OUT).items()}
     trained = corpus().bases("train")
@@ -86,12 +86,12 @@ def markov(_: object = None) -> dict[str, Any]:
 
 
 def _bits(drawn: list[str]) -> float:
-    """Bits per base of pieces, each from the base on that has a whole context before it."""
+    """Return bits per base of pieces, each from the first base with a full context on."""
     return float(np.concatenate([model().bits(digits(piece)) for piece in drawn]).mean())
 
 
 def _known(sequence: str) -> list[str]:
-    """Stretches of A, C, G and T alone."""
+    """Return the stretches that consist of A, C, G and T."""
     letters = (
         "".join(letter if letter in "ACGT" else " " for letter in sequence) if set(sequence) - set("ACGT") else sequence
     )
@@ -99,7 +99,7 @@ def _known(sequence: str) -> list[str]:
 
 
 def main() -> None:
-    """Command line."""
+    """Run the command line."""
     check_split(trained_bases(corpus()))
     told = json.loads(RESULTS.read_text("utf-8"))
     told["parts"]["markov"], told["machines"]["markov"] = markov(), machine()

@@ -1,158 +1,150 @@
-"""The tables of docs/studies/microbes.md, made from results.json.
+"""Tables of docs/studies/microbes.md, generated from results.json.
 
     python -m studies.microbes.report
 
-rewrites what stands between ``<!-- NAME table: begin -->`` and ``<!-- NAME table: end -->``; a test compares the page
-with the results.
+rewrites the text between ``<!-- NAME table: begin -->`` and ``<!-- NAME table: end -->``. A test compares the page with
+the results.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from benchmarks.tables import markdown_table, replace_tables, shown_interval, shown_number
 
 from studies.microbes.run import DECODER, ENCODER, RESULTS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "studies" / "microbes.md"
-_MARKED = re.compile(r"(<!-- (?P<name>[a-z ]+) table: begin -->\n).*?(<!-- (?P=name) table: end -->)", re.S)
 
-Told = dict[str, Any]
-
-
-def filled(page: str, told: dict[str, Any]) -> str:
-    """The page's text with every table made anew."""
-    return _MARKED.sub(lambda match: f"{match[1]}{TABLES[match['name']](told)}{match[3]}", page)
+Results = dict[str, Any]
 
 
-def _table(head: Sequence[object], rows: Sequence[Sequence[object]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
+def filled(page: str, results: Results) -> str:
+    """Return the text of the page with all tables regenerated."""
+    return replace_tables(page, lambda name: TABLES[name](results))
 
 
-def _number(value: float | None, digits: int = 3) -> str:
-    return "–" if value is None or value != value else f"{value:.{digits}f}".replace("-", "−")
-
-
-def _interval(value: float, low: float, high: float, digits: int = 3) -> str:
-    return f"{_number(value, digits)} ({_number(low, digits)} to {_number(high, digits)})"
-
-
-def _where(told: Told) -> str:
-    """A line for each machine, versions and commit, with the parts that were made there."""
-    places: dict[str, list[str]] = {}
-    for part, machine in told["machines"].items():
+def _where(results: Results) -> str:
+    """Return a line for each machine, versions and commit, with the parts that were measured there."""
+    parts_by_machine: dict[str, list[str]] = {}
+    for part, machine in results["machines"].items():
         versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
         commit = f"commit {machine['commit'][:9]}{' or before' if 'recorded' in machine else ''}"
         changed = " with uncommitted changes" if machine["uncommitted_changes"] else ""
         threads = "one thread" if machine["threads"] == 1 else f"{machine['threads']} threads"
         line = f"{machine['processor']}, {threads}; {versions}; {commit}{changed}"
-        places.setdefault(line, []).append(part)
-    return "\n".join(f"- {', '.join(parts)}: {line}" for line, parts in places.items()) + "\n"
+        parts_by_machine.setdefault(line, []).append(part)
+    return "\n".join(f"- {', '.join(parts)}: {line}" for line, parts in parts_by_machine.items()) + "\n"
 
 
-def _likelihood(told: Told) -> str:
-    markov = told["parts"]["markov"]
+def _likelihood(results: Results) -> str:
+    markov = results["parts"]["markov"]
     rows = []
-    for species, row in told["parts"]["likelihood"].items():
+    for species, row in results["parts"]["likelihood"].items():
         counted, decoder = markov["bits_per_base"][species], row["decoder"]
         bits = (decoder, counted, decoder - counted, row["encoder_pseudo"])
-        rows.append([f"*{species}*", *map(_number, bits)])
+        rows.append([f"*{species}*", *map(shown_number, bits)])
     counted = f"Markov model, order {markov['order']}"
-    return _table(["species", DECODER, counted, "difference", f"{ENCODER}, pseudo-likelihood"], rows)
+    return markdown_table(["species", DECODER, counted, "difference", f"{ENCODER}, pseudo-likelihood"], rows)
 
 
-def _clusters(told: Told) -> str:
+def _clusters(results: Results) -> str:
     rows = []
-    for name, found in told["parts"]["clusters"].items():
-        for line in found["summary"]:
-            what = (
-                f"{name}, layer {found['layer']}"
+    for name, result in results["parts"]["clusters"].items():
+        for line in result["summary"]:
+            features = (
+                f"{name}, layer {result['layer']}"
                 if line["features"] == "model"
-                else f"{line['features']} (beside {name})"
+                else f"{line['features']} (with {name})"
             )
             rows.append(
-                [what, line["method"], _number(line["ari"]), _number(line["v_measure"]), _number(line["purity"]),
-                 _number(line["noise"], 2), _number(line["ari_shuffled"])]
-            )  # fmt: skip
-    return _table(["features", "method", "ARI", "V-measure", "purity", "noise", "ARI, labels shuffled"], rows)
+                [
+                    features,
+                    line["method"],
+                    *(shown_number(line[name]) for name in ("ari", "v_measure", "purity")),
+                    shown_number(line["noise"], 2),
+                    shown_number(line["ari_shuffled"]),
+                ]
+            )
+    return markdown_table(["features", "method", "ARI", "V-measure", "purity", "noise", "ARI, shuffled labels"], rows)
 
 
-def _scans(told: Told) -> str:
+def _scans(results: Results) -> str:
     rows = []
-    for what, found in told["parts"]["scans"].items():
-        if found["separation"] is None:
-            rows.append([what, found["windows"], "–"])
+    for scan, result in results["parts"]["scans"].items():
+        if result["separation"] is None:
+            rows.append([scan, result["windows"], "–"])
             continue
-        for signal, values in found["separation"].items():
+        for signal, values in result["separation"].items():
             above = next((value for key, value in values.items() if key.startswith("above_")), None)
             auroc = values["auroc"]
             rows.append(
-                [what, signal, _interval(auroc["value"], auroc["low"], auroc["high"]),
-                 "" if above is None else _interval(above["value"], above["low"], above["high"])]
+                [scan, signal, shown_interval(auroc["value"], auroc["low"], auroc["high"]),
+                 "" if above is None else shown_interval(above["value"], above["low"], above["high"])]
             )  # fmt: skip
-    return _table(["scan", "signal", "AUROC, coding against intergenic", "above the baseline"], rows)
+    return markdown_table(["scan", "signal", "AUROC, coding vs. intergenic", "above the baseline"], rows)
 
 
-def detection_rows(told: Told) -> dict[tuple[str, str], dict[str, Any]]:
-    """Figures by what was tested on and by the features: both detectors' reports, each row once."""
-    found: dict[tuple[str, str], dict[str, Any]] = {}
-    for trained, report in told["parts"]["detection"].items():
+def detection_rows(results: Results) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the figures of both detectors by test set and features, each row once."""
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for trained, report in results["parts"]["detection"].items():
         for row in report["evaluation"]:
             features = f"{trained}, labels shuffled" if row["features"] == "shuffled labels" else row["features"]
-            found["folds of training species", features] = row
+            rows["folds of training species", features] = row
         for row in report["parts"]:
             if row["part"] == "decoding":
-                found[f"folds of training species, {row['name']}", row["features"]] = row
+                rows[f"folds of training species, {row['name']}", row["features"]] = row
             elif row["part"] == "taxon":
-                found[row["name"], row["features"]] = row
-    return dict(sorted(found.items()))
+                rows[row["name"], row["features"]] = row
+    return dict(sorted(rows.items()))
 
 
-def says_nothing(row: dict[str, Any]) -> bool:
-    """Whether every sequence was told the same probability, so that there is no order to judge."""
+def is_constant(row: dict[str, Any]) -> bool:
+    """Return whether all sequences have the same probability, so that AUROC is undefined."""
     return bool(row["auroc"] == row["auroc_low"] == row["auroc_high"] == 0.5)
 
 
-def _detection(told: Told) -> str:
+def _detection(results: Results) -> str:
     rows = []
-    for (where, features), row in detection_rows(told).items():
+    for (where, features), row in detection_rows(results).items():
         order = ["–"] * 3
-        if not says_nothing(row):
-            auroc = _interval(row["auroc"], row["auroc_low"], row["auroc_high"])
-            order = [auroc, _number(row["tpr_at_1"]), _number(row["tpr_at_5"])]
-        f1 = _interval(row["f1_at_half"], row["f1_at_half_low"], row["f1_at_half_high"])
-        rows.append([where, features, f"{row['natural']} / {row['generated']}", f1, *order, _number(row["brier"])])
-    head = ("tested on", "features", "natural / generated", "F1 at one half", "AUROC")
-    return _table([*head, "found at 1 % false positives", "at 5 %", "Brier score"], rows)
+        if not is_constant(row):
+            auroc = shown_interval(row["auroc"], row["auroc_low"], row["auroc_high"])
+            order = [auroc, shown_number(row["tpr_at_1"]), shown_number(row["tpr_at_5"])]
+        f1 = shown_interval(row["f1_at_half"], row["f1_at_half_low"], row["f1_at_half_high"])
+        rows.append([where, features, f"{row['natural']} / {row['generated']}", f1, *order, shown_number(row["brier"])])
+    head = ("tested on", "features", "natural / generated", "F1 at probability 0.5", "AUROC")
+    return markdown_table([*head, "TPR at 1 % FPR", "TPR at 5 % FPR", "Brier score"], rows)
 
 
-def _checks(told: Told) -> str:
+def _checks(results: Results) -> str:
     rows = []
-    for decoding, found in told["parts"]["checks"].items():
-        for figure in found["figures"]:
+    for decoding, result in results["parts"]["checks"].items():
+        for figure in result["figures"]:
             sides = [_side(figure[name]) for name in ("generated", "natural", "markov")]
             rows.append([decoding, figure["about"], figure["unit"], *sides])
-    return _table(["decoding", "figure", "unit", "generated", "natural", "Markov model"], rows)
+    return markdown_table(["decoding", "figure", "unit", "generated", "natural", "Markov model"], rows)
 
 
 def _side(side: dict[str, Any]) -> str:
     if side["low"] is None:
-        return _number(side["value"])
-    return _interval(side["value"], side["low"], side["high"])
+        return shown_number(side["value"])
+    return shown_interval(side["value"], side["low"], side["high"])
 
 
-def _completion(told: Told) -> str:
+def _completion(results: Results) -> str:
     rows = []
-    for record, lines in told["parts"]["completion"].items():
+    for record, lines in results["parts"]["completion"].items():
         for line in lines:
             if line["measure"].endswith("identity") and line["of_samples"] == "mean":
                 minus = (
                     ""
                     if line["model_minus"] is None
-                    else _interval(line["model_minus"], line["model_minus_low"], line["model_minus_high"])
+                    else shown_interval(line["model_minus"], line["model_minus_low"], line["model_minus_high"])
                 )
                 rows.append(
                     [
@@ -160,14 +152,14 @@ def _completion(told: Told) -> str:
                         line["genes"],
                         line["measure"].replace("_", " "),
                         line["source"],
-                        _number(line["value"]),
+                        shown_number(line["value"]),
                         minus,
                     ]
                 )
-    return _table(["record", "genes", "measure", "source", "mean", "model minus it"], rows)
+    return markdown_table(["record", "genes", "measure", "source", "mean", "model − source"], rows)
 
 
-TABLES: dict[str, Callable[[Told], str]] = {
+TABLES: dict[str, Callable[[Results], str]] = {
     "where": _where,
     "likelihood": _likelihood,
     "clusters": _clusters,
@@ -179,7 +171,7 @@ TABLES: dict[str, Callable[[Told], str]] = {
 
 
 def main() -> None:
-    """Command line."""
+    """Regenerate the page."""
     PAGE.write_text(filled(PAGE.read_text("utf-8"), json.loads(RESULTS.read_text("utf-8"))), "utf-8")
 
 

@@ -1,11 +1,11 @@
-"""What two small models of microbes can do on species that they never saw.
+"""Study run: two small microbial models on species that were not in training.
 
     GENOLM_DATA=folder python -m studies.microbes.run ENCODER DECODER
-    python -m studies.microbes.report                  # the tables of docs/studies/microbes.md
+    python -m studies.microbes.report                  # tables of docs/studies/microbes.md
 
 ENCODER and DECODER are the model folders of ``genolm pretrain genolm-mini-bert`` and ``genolm-mini-ocean``. Each part
-is kept in ``runs/``, with the machine and the commit that it was made on, and is not repeated; when all are there,
-results.json is made.
+is saved in ``runs/`` with the machine and commit, and is not repeated; results.json is written when all parts are
+complete.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from studies.microbes.genomes import (
 from studies.microbes.likelihood import LENGTH, PIECES, RESULTS, SEED, contigs, markov, pieces
 
 TRAINING_GENOMES = {"clusters": TRAINED, "detection": TRAINED, "checks": {**TRAINED, **FURTHER_STRAINS}}
-"""Genomes of training that parts read: to choose a layer, to train a detector, to look for copies."""
+"""Training genomes that parts use to choose a layer, to train a detector and to search for copies."""
 RUNS = Path(__file__).parent / "runs"
 ENCODER, DECODER = "genolm-mini-bert", "genolm-mini-ocean"
 PROMPT, NEW, PER_GENOME = 500, 1000, 24
@@ -49,11 +49,11 @@ GENES, COMPLETIONS = 40, 4
 
 
 def main() -> None:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("encoder")
     parser.add_argument("decoder")
-    parser.add_argument("--only", nargs="+", help="parts to do now")
+    parser.add_argument("--only", nargs="+", help="parts to run; default all")
     words = parser.parse_args()
     torch.set_num_threads(1)
     check_split(trained_bases(corpus()))
@@ -76,7 +76,7 @@ def main() -> None:
 
 
 def likelihood(models: dict[str, Any]) -> dict[str, Any]:
-    """Bits per base of pieces of held-out species, each scored on the one strand that it was drawn from."""
+    """Return bits per base of pieces of held-out species, each scored on the strand that it was sampled from."""
     rows = {}
     for species, path in paths(HELD_OUT).items():
         drawn = pieces(path, LENGTH, PIECES)
@@ -89,9 +89,9 @@ def likelihood(models: dict[str, Any]) -> dict[str, Any]:
 
 
 def clusters(models: dict[str, Any]) -> dict[str, Any]:
-    """Held-out species by embeddings of the layer that is best on training species, beside tetranucleotides.
+    """Cluster held-out species by embeddings of the layer that is best on training species.
 
-    The layer is chosen on the strand as it stands, to spare half of the passes; the index is of both strands' mean.
+    The layer is chosen on the forward strand, which halves the passes; results use the mean of both strands.
     """
     found: dict[str, Any] = {}
     for name, model in models.items():
@@ -117,7 +117,7 @@ def clusters(models: dict[str, Any]) -> dict[str, Any]:
 
 
 def scans(models: dict[str, Any]) -> dict[str, Any]:
-    """Coding against intergenic windows: of published genes, and of a long stretch of a genome with predicted ones."""
+    """Separate coding from intergenic windows, for published genes and for predicted genes of a long region."""
     found = {}
     for name, model in models.items():
         for record in RECORDS:
@@ -133,7 +133,7 @@ def scans(models: dict[str, Any]) -> dict[str, Any]:
 
 
 def detection(models: dict[str, Any]) -> dict[str, Any]:
-    """A detector of the decoder's sequences, trained on genomes of training species, tested on those held out."""
+    """Train a detector of the decoder's sequences on training species and test it on held-out species."""
     table, files = [], []
     for species, path in {**paths(TRAINED), **paths(HELD_OUT)}.items():
         for number, (decoding, settings) in enumerate(DECODINGS.items()):
@@ -157,7 +157,7 @@ def detection(models: dict[str, Any]) -> dict[str, Any]:
 
 
 def checks(models: dict[str, Any]) -> dict[str, Any]:
-    """What the decoder's continuations of held-out genomes look like, beside natural and Markov sequence."""
+    """Compare the decoder's continuations of held-out genomes with natural and Markov sequence."""
     found = {}
     for number, (decoding, settings) in enumerate(DECODINGS.items()):
         files = [
@@ -172,7 +172,7 @@ def checks(models: dict[str, Any]) -> dict[str, Any]:
 
 
 def completion(models: dict[str, Any]) -> dict[str, Any]:
-    """Published genes of genera that are not in training, completed from their first part."""
+    """Complete published genes of genera that are not in training from their beginning."""
     found = {}
     for record in RECORDS:
         genbank, _ = _unpacked(record)
@@ -203,7 +203,7 @@ PARTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 
 
 def _generated(model: Any, species: str, path: Path, number: int, settings: dict[str, float]) -> Path:
-    """Continuations of pieces of a genome, half of them of its other strand."""
+    """Write continuations of pieces of a genome, half of them from the reverse strand."""
     out = RUNS / f"generated-{_stem(path)}-{number}.fa"
     if out.exists():
         return out
@@ -222,7 +222,7 @@ def _stem(path: Path) -> str:
 
 
 def _ari(agreement: pl.DataFrame) -> dict[str, dict[str, float]]:
-    """Mean ARI by features and method."""
+    """Return the mean ARI by features and method."""
     means = agreement.group_by("features", "method").agg(pl.col("ari").mean())
     found: dict[str, dict[str, float]] = {}
     for features, method, value in means.iter_rows():
@@ -231,7 +231,7 @@ def _ari(agreement: pl.DataFrame) -> dict[str, dict[str, float]]:
 
 
 def _unpacked(record: str) -> tuple[Path, Path]:
-    """A GenBank record as plain text, and its sequence as FASTA."""
+    """Write a GenBank record as plain text, and its sequence as FASTA."""
     from Bio import SeqIO
 
     genbank, fasta = RUNS / record.removesuffix(".gz"), RUNS / f"{record.split('.gbk')[0]}.fa"
@@ -243,7 +243,7 @@ def _unpacked(record: str) -> tuple[Path, Path]:
 
 
 def _predicted_genes() -> tuple[Path, Path]:
-    """The first bases of a held-out genome, and its genes as pyrodigal predicts them."""
+    """Write the first bases of a held-out genome and the genes that pyrodigal predicts."""
     import pyrodigal
 
     fasta, gff = RUNS / "scanned.fa", RUNS / "scanned.gff3"

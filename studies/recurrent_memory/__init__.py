@@ -1,1 +1,1 @@
-"""Does recurrent memory remember? A motif in the first segment decides a label asked for many segments later."""
+"""Study of recurrent memory: a motif in the first segment determines a label that is predicted many segments later."""

@@ -1,7 +1,6 @@
-"""The task: random DNA as byte-pair tokens, one of two motifs in the first segment, and which of them is the label.
+"""Task of the study: random DNA as BPE tokens with one of two motifs in the first segment; the motif is the label.
 
-Everything after the first segment is random and knows nothing of the label, so a network that sees only the last
-segment is right half of the time.
+All later segments are independent of the label, so a network that sees only the last segment has an accuracy of 50 %.
 """
 
 from __future__ import annotations
@@ -18,17 +17,17 @@ from genolm.tokens.bpe import BpeTokenizer
 from genolm.tokens.bpe_training import train_vocabulary
 
 VOCABULARY, CORPUS, MOTIF = 256, 200_000, 24
-MOST_BASES = 5  # drawn for each token that is wanted; more than tokens have in the mean
+MOST_BASES = 5  # bases to sample per required token; more than the mean token length
 
 
 def random_dna(random: np.random.Generator, length: int) -> str:
-    """Independent, equally frequent bases."""
+    """Return independent, equally frequent bases."""
     return random.choice(np.frombuffer(b"ACGT", np.uint8), length).tobytes().decode()
 
 
 @cache
 def tokenizer() -> BpeTokenizer:
-    """A byte-pair vocabulary trained on random DNA; always the same."""
+    """Return a BPE tokenizer trained on random DNA; always the same."""
     random = np.random.default_rng(0)
     chunks = [random_dna(random, 2_000) for _ in range(CORPUS // 2_000)]
     return BpeTokenizer(train_vocabulary(chunks, VOCABULARY))
@@ -36,7 +35,7 @@ def tokenizer() -> BpeTokenizer:
 
 @cache
 def motifs() -> tuple[str, str]:
-    """The two motifs; always the same."""
+    """Return the two motifs; always the same."""
     random = np.random.default_rng(1)
     return random_dna(random, MOTIF), random_dna(random, MOTIF)
 
@@ -46,9 +45,9 @@ class Needle:
     """Sequences of ``segments`` segments of ``content`` tokens each.
 
     Attributes:
-        content: tokens of a segment.
-        segments: how many; the label is asked for after the last.
-        decoys: chance that a later segment holds one of the motifs too, either with equal chance.
+        content: number of tokens per segment.
+        segments: number of segments; the label is predicted after the last.
+        decoys: probability that a later segment contains a random one of the motifs.
     """
 
     content: int
@@ -56,13 +55,13 @@ class Needle:
     decoys: float = 0.0
 
     def batch(self, random: np.random.Generator, rows: int) -> tuple[Tensor, Tensor]:
-        """Ids, (B, L) int64, and which motif stands in the first segment, (B,) int64."""
+        """Return token ids, (B, L) int64, and the index of the motif in the first segment, (B,) int64."""
         labels = random.integers(0, 2, rows)
         ids = np.stack([self._row(random, int(label)) for label in labels])
         return torch.from_numpy(ids), torch.from_numpy(labels)
 
     def _row(self, random: np.random.Generator, label: int) -> NDArray[np.int64]:
-        """One sequence; one whose first segment does not hold its motif, and no other, is drawn anew."""
+        """Return a sequence; it is resampled until its first segment contains its motif and not the other."""
         length = self.content * self.segments
         segment_bases = int(tokenizer().bases_per_token * self.content)
         while True:
@@ -76,7 +75,7 @@ class Needle:
                 return tokens.ids[:length].astype(np.int64)
 
     def _places(self, random: np.random.Generator, segment_bases: int) -> list[int]:
-        """Where motifs begin: one in the first segment, some behind it."""
+        """Return the start positions of motifs: one in the first segment, decoys in later ones."""
         places = [int(random.integers(segment_bases - MOTIF))]
         for segment in range(1, self.segments):
             if random.random() < self.decoys:

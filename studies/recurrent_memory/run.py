@@ -1,9 +1,9 @@
-"""Run the study: every arm with every seed, one JSON file each, then all of them in results.json.
+"""Study run: each arm with each seed, one JSON file each, combined in results.json.
 
     python -m studies.recurrent_memory.run
-    python -m studies.recurrent_memory.report            # the tables of docs/studies/recurrent_memory.md
+    python -m studies.recurrent_memory.report            # tables of docs/studies/recurrent_memory.md
 
-What is done is not repeated: a stopped study goes on where it was. One core, up to an hour for all runs.
+Finished runs are not repeated, so an interrupted study can be continued. All runs take up to an hour on one core.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SEEDS = (0, 1, 2)
 
 
 def main() -> None:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
     words = parser.parse_args()
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def run(task: str, seed: int) -> dict[str, Any]:
-    """Train the encoder with memory and, for as many steps of as many segments, the same without; test both."""
+    """Train the encoder with memory and, with the same steps per stage, without memory; test both."""
     plan = Plan(decoys=TASKS[task])
     with_memory, told = train(plan, seed)
     without, told_without = train(replace(plan, memory=0), seed, told["stage_steps"])

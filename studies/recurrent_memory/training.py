@@ -1,4 +1,4 @@
-"""Training of one network: a curriculum from one segment to eight, as GENA-LM's memory was trained to longer inputs."""
+"""Training of one network with a curriculum from one to eight segments, like the recurrent memory of GENA-LM."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ _ROWS_TESTED_TOGETHER = 100
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a network is trained.
+    """Training settings.
 
     Attributes:
-        content: tokens of a segment.
-        memory: vectors of the memory.
-        stages: the curriculum: segments of each stage.
-        decoys: chance that a later segment holds a motif too.
-        rows: sequences of a step.
+        content: tokens per segment.
+        memory: number of memory vectors.
+        stages: curriculum: number of segments in each stage.
+        decoys: probability that a later segment contains a motif.
+        rows: sequences per step.
         rate: peak learning rate, after ``warmup`` steps.
-        warmup: steps.
-        clip: largest norm of the gradient.
+        warmup: number of warm-up steps.
+        clip: maximum gradient norm.
         goal: running accuracy that ends a stage.
-        least: fewest steps of a stage.
-        most: most steps in all; a curriculum that did not end by then has failed.
+        least: minimum steps per stage.
+        most: maximum steps in total; a curriculum that is not finished by then has failed.
     """
 
     content: int = 32
@@ -55,13 +55,13 @@ class Plan:
 
 @dataclass(slots=True)
 class Curriculum:
-    """Where the training stands; a stage ends when the running accuracy reaches the goal.
+    """State of the curriculum; a stage ends when the running accuracy reaches the goal.
 
     Attributes:
-        plan: with the stages.
-        schedule: steps of each stage; where given, they end by it instead, whatever the accuracy.
-        steps: steps taken in each stage so far.
-        accuracy: running mean.
+        plan: training settings with the stages.
+        schedule: steps of each stage; if given, stages end after these steps, whatever the accuracy.
+        steps: steps taken so far in each stage.
+        accuracy: running mean of the accuracy.
     """
 
     plan: Plan
@@ -71,16 +71,16 @@ class Curriculum:
 
     @property
     def ended(self) -> bool:
-        """Whether every stage was passed."""
+        """Whether all stages are finished."""
         return len(self.steps) > len(self.plan.stages)
 
     def segments(self, random: np.random.Generator) -> int:
-        """Segments of the next batch: mostly those of the stage, at times fewer, so that short ones are kept."""
+        """Return the number of segments of the next batch: mostly that of the stage, sometimes fewer."""
         stage = self.plan.stages[len(self.steps) - 1]
         return stage if random.random() < 0.7 else int(random.integers(1, stage + 1))
 
     def note(self, accuracy: float) -> None:
-        """Count a step, and go on to the next stage when it is time."""
+        """Count a step and advance to the next stage if this one has ended."""
         self.steps[-1] += 1
         self.accuracy = 0.95 * self.accuracy + 0.05 * accuracy
         done = self.steps[-1]
@@ -91,7 +91,7 @@ class Curriculum:
 
 
 def build(plan: Plan, seed: int) -> RecurrentMemory:
-    """A tiny GENA-like encoder (pre-LN, absolute positions) with its memory and initial weights."""
+    """Return a tiny GENA-like encoder (pre-LN, absolute positions) with memory and initial weights."""
     memory = MemoryConfig(tokens=plan.memory, segment=plan.content + plan.memory + 3)
     config = EncoderConfig(
         vocab_size=VOCABULARY + plan.memory,
@@ -111,12 +111,12 @@ def build(plan: Plan, seed: int) -> RecurrentMemory:
 
 
 def train(plan: Plan, seed: int, schedule: list[int] | None = None) -> tuple[RecurrentMemory, dict[str, Any]]:
-    """The trained network, and what was seen on the way.
+    """Train a network; return it with a record of the training.
 
     Args:
-        plan: how.
-        seed: of the weights and the sequences.
-        schedule: steps of each stage; None to end a stage by its accuracy.
+        plan: training settings.
+        seed: random seed of the weights and the sequences.
+        schedule: steps of each stage; None to end stages by their accuracy.
     """
     network, random = build(plan, seed).train(), np.random.default_rng(seed)
     optimizer = torch.optim.AdamW(network.parameters(), lr=plan.rate, weight_decay=0.01)
@@ -137,7 +137,7 @@ def train(plan: Plan, seed: int, schedule: list[int] | None = None) -> tuple[Rec
 def _step(
     network: RecurrentMemory, optimizer: torch.optim.Optimizer, ids_BL: Tensor, labels_B: Tensor, clip: float
 ) -> float:
-    """One optimizer step; the batch's accuracy before it."""
+    """Take one optimizer step; return the accuracy of the batch before it."""
     output = network(ids_BL)
     remembered_sequence_loss(output, labels_B, "single", network.memory.loss).backward()
     torch.nn.utils.clip_grad_norm_(network.parameters(), clip)
@@ -147,14 +147,14 @@ def _step(
 
 
 def right_answers(network: RecurrentMemory, needle: Needle, count: int, seed: int, *, forget: bool = False) -> int:
-    """How many of ``count`` new sequences get the right label after their last segment.
+    """Return how many of ``count`` new sequences get the correct label after their last segment.
 
     Args:
-        network: the trained one.
-        needle: the sequences.
-        count: how many.
-        seed: of the sequences.
-        forget: start the last segment from the learned memory, as if the earlier ones had not been read.
+        network: trained network.
+        needle: distribution of the sequences.
+        count: number of sequences.
+        seed: random seed of the sequences.
+        forget: whether to reset the memory before the last segment, as if the earlier ones had not been read.
     """
     random, right = np.random.default_rng((seed, 1)), 0
     with torch.inference_mode():

@@ -55,7 +55,7 @@ def test_braces_balance():
 
 
 def test_an_unknown_model_is_an_error():
-    with pytest.raises(ModelError, match="no paper known for 'evo'"):
+    with pytest.raises(ModelError, match="no known paper for 'evo'"):
         cite("evo")
 
 

@@ -1,4 +1,4 @@
-"""The demo: which verbs run on what, and where it says to look."""
+"""The demo: the commands that it runs and its closing text."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -35,7 +35,7 @@ def stages(record):
         "variants": record("genolm.tasks.variants.variants", "variants"),
         "embed": record("genolm.tasks.embed", "embed"),
         "score": record("genolm.tasks.score", "score"),
-        "report": record("genolm.tasks.report", "report"),
+        "report": record("genolm.tasks.report.report", "report"),
     }
 
 
@@ -50,24 +50,26 @@ def test_each_stage_runs_once_on_the_simulated_genome(stages):
 
 def test_it_ends_with_where_to_look_and_what_to_try(stages):
     done = CliRunner().invoke(app, ["demo", "d"])
-    assert "Look:  d/report.html" in done.stdout and "d/variants.scored.vcf.gz" in done.stdout
-    assert [line[:3] for line in done.stderr.splitlines()] == ["fiv", "1/5", "2/5", "3/5", "4/5", "5/5"]
+    assert "Results:  d/report.html" in done.stdout and "d/variants.scored.vcf.gz" in done.stdout
+    assert [line[:3] for line in done.stderr.splitlines()] == ["Thi", "1/5", "2/5", "3/5", "4/5", "5/5"]
     assert "two to three minutes" in done.stderr.splitlines()[0]
 
 
 def test_without_its_extra_nothing_is_computed(stages, monkeypatch):
-    monkeypatch.setattr("genolm.cli.extras.lacking", lambda extra: ["igv-notebook"] if extra == "report" else [])
+    monkeypatch.setattr(
+        "genolm.cli.extras.missing_packages", lambda extra: ["igv-notebook"] if extra == "report" else []
+    )
     done = CliRunner().invoke(app, ["demo", "d"])
     assert done.exit_code == 1
-    assert done.stderr == "error: the demo's report needs igv-notebook: pip install 'genolm[report]'\n"
+    assert done.stderr == "error: the report of the demo needs igv-notebook: pip install 'genolm[report]'\n"
     assert not any(stages.values())
 
 
 def test_ctrl_c_says_how_to_start_again_and_not_to_resume(stages, record):
-    record("genolm.tasks.variants.variants", "variants", KeyboardInterrupt("go on with --resume"))
+    record("genolm.tasks.variants.variants", "variants", KeyboardInterrupt("continue with --resume"))
     done = CliRunner().invoke(app, ["demo", "d"])
     assert done.exit_code == 130
-    assert done.stderr.endswith("interrupted: the same command starts the demo from the beginning\n")
+    assert done.stderr.endswith("interrupted: run the same command again to restart the demo\n")
 
 
 def test_the_commands_it_suggests_are_well_formed(record):

@@ -88,14 +88,14 @@ def test_an_extra_without_all_its_packages_says_which_and_what_to_type(installed
     installed(zarr="2.18.0")
     a, b = doctor._extras("extras")
     assert (a.name, a.status, a.text) == ("extra a", "ok", "zarr")
-    assert (b.name, b.status, b.text) == ("extra b", "note", "lacks edlib; pip install 'genolm[b]'")
+    assert (b.name, b.status, b.text) == ("extra b", "note", "missing: edlib; pip install 'genolm[b]'")
 
 
 def test_an_extra_whose_package_is_too_old_is_not_complete(installed):
     installed(zarr="2.9", edlib="1.0")
     assert [finding.text for finding in doctor._extras("extras")] == [
-        "lacks zarr>=2.18 (2.9 is installed); pip install 'genolm[a]'",
-        "lacks zarr>=2.18 (2.9 is installed); pip install 'genolm[b]'",
+        "missing: zarr>=2.18 (2.9 is installed); pip install 'genolm[a]'",
+        "missing: zarr>=2.18 (2.9 is installed); pip install 'genolm[b]'",
     ]
 
 

@@ -1,4 +1,4 @@
-"""The command as a whole: help that is quick and light, usage errors, the list of verbs."""
+"""The ``genolm`` command: fast help, usage errors, the list of commands."""
 
 import json
 import subprocess
@@ -70,4 +70,4 @@ def test_version_is_that_of_the_package():
 def test_errors_reach_the_shell_as_plain_text_and_exit_code():
     done = subprocess.run([sys.executable, "-m", "genolm", "cite", "nothing"], capture_output=True, text=True)
     assert done.returncode == 4
-    assert done.stderr.startswith("error: no paper known for 'nothing'") and done.stdout == ""
+    assert done.stderr.startswith("error: no known paper for 'nothing'") and done.stdout == ""

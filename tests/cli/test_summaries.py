@@ -63,7 +63,7 @@ def test_merged_shards_end_as_one_run_does(folder):
     whole = run(VARIANTS).stderr
     for shard in ("1/2", "2/2"):
         said = run(f"{VARIANTS.replace('out.vcf', 'shared.vcf')} --shard {shard}").stderr
-        assert said == f"shard {shard} done; when all are: genolm merge shared.vcf\n"
+        assert said == f"shard {shard} finished; when all shards are, run: genolm merge shared.vcf\n"
     assert run("merge shared.vcf").stderr == whole.replace("out.vcf", "shared.vcf")
     assert Path("out.vcf").read_bytes() == Path("shared.vcf").read_bytes()
     assert Path("out.vcf.provenance.json").read_bytes() == Path("shared.vcf.provenance.json").read_bytes()

@@ -89,7 +89,7 @@ def test_a_row_of_detection_stands_once_and_says_what_it_is_of(told):
     assert len(rows) == 15
     assert ("folds of training species", "both, labels shuffled") in rows
     assert ("folds of training species", "handmade, labels shuffled") in rows
-    silent = [place for place, row in rows.items() if report.says_nothing(row)]
+    silent = [place for place, row in rows.items() if report.is_constant(row)]
     assert silent == [("held-out species", "tetranucleotides")]
     assert "| held-out species | tetranucleotides | 336 / 336 | 0.000 (0.000 to 0.000) | – | – | – |" in report.filled(
         "<!-- detection table: begin -->\n<!-- detection table: end -->", told

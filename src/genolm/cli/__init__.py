@@ -1,1 +1,1 @@
-"""The verbs of the command line: each a thin shell around one function, imported only when it runs."""
+"""Command line: thin wrappers around the Python functions, imported only when they run."""

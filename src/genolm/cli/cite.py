@@ -1,8 +1,9 @@
-"""BibTeX of genolm and of the papers behind the model families it runs or will run."""
+"""BibTeX entries of genolm and of the papers of its model families."""
 
 from __future__ import annotations
 
 from genolm.errors import ModelError
+from genolm.files.version import __version__
 
 _GENOLM = """@software{{genolm,
   author  = {{{{The genolm developers}}}},
@@ -64,20 +65,18 @@ FAMILIES: dict[str, str] = {
 
 
 def cite(model: str | None = None) -> str:
-    """BibTeX of genolm and, with a model or family, of the paper that describes it.
+    """Return BibTeX entries for genolm and, if a model is given, for its paper.
 
     Args:
-        model: a name of the zoo such as ``genos-1.2b``, or a family such as ``gena-lm``; None for genolm alone.
+        model: name of a model such as ``genos-1.2b``, or of a family such as ``gena-lm``; None for genolm alone.
 
     Returns:
-        BibTeX entries with an empty line between them.
+        BibTeX entries, separated by empty lines.
 
     Raises:
-        ModelError: when the name belongs to no family with a paper.
+        ModelError: the model belongs to no family with a known paper.
     """
-    from importlib.metadata import version
-
-    entries = [_GENOLM.format(version=version("genolm"))]
+    entries = [_GENOLM.format(version=__version__)]
     if model is not None and not model.startswith(("genolm", "tiny-random")):
         entries.append(FAMILIES[_family(model)])
     return "\n\n".join(entries)
@@ -88,4 +87,4 @@ def _family(model: str) -> str:
     for family in FAMILIES:
         if name.startswith(family):
             return family
-    raise ModelError(f"no paper known for {model!r}; families with one: {', '.join(FAMILIES)}")
+    raise ModelError(f"no known paper for {model!r}; expected a model of one of the families {', '.join(FAMILIES)}")

@@ -1,4 +1,4 @@
-"""The demo: a simulated genome through the main verbs with the model that ships in the package, then a report."""
+"""Demonstration of the main commands on a simulated genome, with the model that ships with the package."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 MODEL = "genolm-nano"
 HORIZON = 256
 LEAD = (
-    "A walk through the outputs, not a benchmark: the genome, its genes and the effects of its variants are simulated, "
-    "so the truth is known, but a small model that learned from human DNA has little reason to tell them apart."
+    "This page demonstrates the outputs; it is not a benchmark. The genome, its genes and the effects of its variants "
+    "are simulated, so the truth is known, but a small model trained on human DNA cannot be expected to predict them."
 )
 COMMANDS = (
     "genolm simulate .",
@@ -26,25 +26,25 @@ COMMANDS = (
 )
 
 NEXT = """
-Look:  {report}  (open it in a browser)
-       {scored}  (INFO/GENOLM_LLR_SUM is log p(ALT) - log p(REF) in nats: negative = less likely)
+Results:  {report}  (open it in a browser)
+          {scored}  (INFO/GENOLM_LLR_SUM: log p(ALT) - log p(REF) in nats; negative: ALT is less likely)
 
-Try on your own files:
+Try it on your own files:
   genolm variants {model} calls.vcf.gz calls.scored.vcf.gz --genome hg38.fa
   genolm embed    {model} regions.bed  regions.parquet     --genome hg38.fa
   genolm score    {model} genes.fa     genes.parquet
-  genolm models   # bigger ones"""
+  genolm models   # list larger models"""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoFiles:
-    """What the demo writes beside the simulated genome, in one folder.
+    """Output files of the demo, in the folder of the simulated genome.
 
     Attributes:
-        scored: the variants with their scores.
-        embedded: one vector for each region.
-        track: log-likelihood per base.
-        report: the page that shows all of it.
+        scored: variants with scores.
+        embedded: one embedding per region.
+        track: log-likelihood of each base.
+        report: HTML report of all results.
     """
 
     scored: Path
@@ -54,24 +54,24 @@ class DemoFiles:
 
     @classmethod
     def within(cls, folder: Path) -> DemoFiles:
-        """The names in a folder."""
+        """Return the paths in a folder."""
         names = ("variants.scored.vcf.gz", "regions.embedded.parquet", "likelihood.bw", "report.html")
         return cls(*(folder / name for name in names))
 
 
 def demo(folder: Path, *, length: int = 400_000, progress: bool = True) -> DemoFiles:
-    """Simulate, call variant effects, embed, score and report.
+    """Simulate a genome, score its variants, embed and score its regions, and write a report.
 
     Args:
-        folder: where everything is written; files of an earlier demo are replaced.
-        length: bases of the simulated genome.
+        folder: output folder; files of an earlier demo are overwritten.
+        length: length of the simulated genome in bases.
         progress: whether to show progress bars.
 
     Returns:
-        Where the outputs are.
+        The paths of the output files.
 
     Raises:
-        GenolmError: the extra ``report`` is not installed; nothing is computed then.
+        GenolmError: the extra ``report`` is not installed; nothing has been computed.
     """
     from genolm.cli.extras import require_extra
     from genolm.genome.simulation.simulate import simulate
@@ -80,47 +80,47 @@ def demo(folder: Path, *, length: int = 400_000, progress: bool = True) -> DemoF
     from genolm.tasks.score import score
     from genolm.tasks.variants.variants import variants
 
-    require_extra("report", "the demo's report")
+    require_extra("report", "the report of the demo")
     files, model = DemoFiles.within(folder), load(MODEL)
-    typer.echo("five steps, two to three minutes on a CPU", err=True)
-    _step(1, "a simulated genome", folder)
-    made = simulate(folder, length=length, overwrite=True)
-    _step(2, "variant effects", files.scored)
-    variants(model, made.vcf, files.scored, genome=made.fasta, horizon=HORIZON, overwrite=True, progress=progress)
-    _step(3, "embeddings of regions", files.embedded)
-    embed(model, made.bed, files.embedded, genome=made.fasta, overwrite=True, progress=progress)
-    _step(4, "log-likelihood per base", files.track)
-    score(model, made.loci, files.track, genome=made.fasta, overwrite=True, progress=progress)
-    _step(5, "the report", files.report)
-    _report(made, files, model.card)
+    typer.echo("This takes two to three minutes on a CPU.", err=True)
+    _step(1, "simulating a genome", folder)
+    genome = simulate(folder, length=length, overwrite=True)
+    _step(2, "scoring variants", files.scored)
+    variants(model, genome.vcf, files.scored, genome=genome.fasta, horizon=HORIZON, overwrite=True, progress=progress)
+    _step(3, "embedding regions", files.embedded)
+    embed(model, genome.bed, files.embedded, genome=genome.fasta, overwrite=True, progress=progress)
+    _step(4, "computing log-likelihoods", files.track)
+    score(model, genome.loci, files.track, genome=genome.fasta, overwrite=True, progress=progress)
+    _step(5, "writing the report", files.report)
+    _report(genome, files, model.card)
     return files
 
 
-def _report(made: SimulatedGenome, files: DemoFiles, card: Card) -> None:
+def _report(genome: SimulatedGenome, files: DemoFiles, card: Card) -> None:
     from genolm.tasks.report.report import report
 
     report(
         files.scored,
         files.report,
-        genome=made.fasta,
-        genes=made.gtf,
+        genome=genome.fasta,
+        genes=genome.gtf,
         label="CLS=LP:LB",
         scores=files.track,
-        tracks={"RNA, forward": made.rna["+"], "RNA, reverse": made.rna["-"]},
+        tracks={"RNA, forward": genome.rna["+"], "RNA, reverse": genome.rna["-"]},
         embeddings=files.embedded,
         title="genolm on a simulated genome",
         lead=LEAD,
-        commands=[line.format(model=MODEL, **_names(made, files)) for line in COMMANDS],
+        commands=[line.format(model=MODEL, **_names(genome, files)) for line in COMMANDS],
         card=card.to_dict(),
         overwrite=True,
     )
 
 
-def _names(made: SimulatedGenome, files: DemoFiles) -> dict[str, str]:
-    paths = {"fasta": made.fasta, "vcf": made.vcf, "bed": made.bed, "loci": made.loci}
+def _names(genome: SimulatedGenome, files: DemoFiles) -> dict[str, str]:
+    paths = {"fasta": genome.fasta, "vcf": genome.vcf, "bed": genome.bed, "loci": genome.loci}
     paths |= {"scored": files.scored, "embedded": files.embedded, "track": files.track}
     return {name: path.name for name, path in paths.items()}
 
 
-def _step(number: int, what: str, where: Path) -> None:
-    typer.echo(f"{number}/5  {what}: {where}", err=True)
+def _step(number: int, action: str, path: Path) -> None:
+    typer.echo(f"{number}/5  {action}: {path}", err=True)

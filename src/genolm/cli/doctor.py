@@ -1,4 +1,4 @@
-"""What ``genolm doctor`` looks at: is this machine and this installation fit to run models, and how well."""
+"""Checks of ``genolm doctor``: whether the installation and this machine can run models."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from genolm.files.version import __version__
+
 Status = Literal["ok", "note", "broken"]
 
 _GIGABYTE = 1e9
@@ -18,12 +20,13 @@ _GIGABYTE = 1e9
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at.
+    """Result of one check.
 
     Attributes:
-        name: what it is.
-        status: ``ok``; ``note`` for what is merely slower or missing by choice; ``broken`` for what genolm needs.
-        text: what was found and, unless ok, what to do about it.
+        name: name of the check.
+        status: ``ok``; ``note`` if something is slower than necessary or optional and missing; ``broken`` if genolm
+            needs it and it does not work.
+        text: result and, unless ok, the remedy.
     """
 
     name: str
@@ -32,18 +35,18 @@ class Finding:
 
 
 def doctor() -> list[Finding]:
-    """Check this machine and installation; whatever genolm needs and lacks has the status ``broken``."""
+    """Check the installation and this machine; requirements that are not met have the status ``broken``."""
     return list(examine())
 
 
 def examine() -> Iterator[Finding]:
-    """Every finding, each made when it is asked for; a check that fails in an unforeseen way is itself broken."""
+    """Yield the findings one by one; a check that raises an exception has the status ``broken``."""
     for name, check in _CHECKS.items():
         try:
-            found = check(name)
-        except Exception as error:  # a doctor must not die of what it looks at
-            found = Finding(name, "broken", f"{type(error).__name__}: {error}")
-        yield from [found] if isinstance(found, Finding) else found
+            findings = check(name)
+        except Exception as error:  # the other checks must still run
+            findings = Finding(name, "broken", f"{type(error).__name__}: {error}")
+        yield from [findings] if isinstance(findings, Finding) else findings
 
 
 def _python(name: str) -> Finding:
@@ -52,9 +55,7 @@ def _python(name: str) -> Finding:
 
 
 def _package(name: str) -> Finding:
-    from importlib.metadata import version
-
-    return Finding(name, "ok", f"{version('genolm')} in {Path(__file__).parents[1]}")
+    return Finding(name, "ok", f"{__version__} in {Path(__file__).parents[1]}")
 
 
 def _torch(name: str) -> Finding:
@@ -64,15 +65,15 @@ def _torch(name: str) -> Finding:
 
 
 def _processor(name: str) -> Finding:
-    found = _cpu_flags() & {"avx2", "avx512f", "avx512_bf16", "amx_bf16"}
-    text = f"{os.cpu_count()} logical cores; {', '.join(sorted(found)) or 'no vector features found'}"
-    if found & {"avx512_bf16", "amx_bf16"}:
+    features = _cpu_flags() & {"avx2", "avx512f", "avx512_bf16", "amx_bf16"}
+    text = f"{os.cpu_count()} logical cores; {', '.join(sorted(features)) or 'no vector instructions found'}"
+    if features & {"avx512_bf16", "amx_bf16"}:
         return Finding(name, "ok", text)
-    return Finding(name, "note", f"{text}; without avx512_bf16 or amx_bf16, float32 is often the faster precision")
+    return Finding(name, "note", f"{text}; without avx512_bf16 or amx_bf16, float32 is often faster than bfloat16")
 
 
 def _cpu_flags() -> set[str]:
-    """The feature words of the first core; empty where the system does not list them."""
+    """Return the CPU flags of the first core; empty if the system does not list them."""
     listing = Path("/proc/cpuinfo")
     lines = listing.read_text().splitlines() if listing.exists() else []
     return next((set(line.split(":", 1)[1].split()) for line in lines if line.startswith("flags")), set())
@@ -89,7 +90,7 @@ def _memory(name: str) -> Finding:
 
 
 def _available_memory() -> int:
-    """Bytes that Linux says can be had without swapping; 0 where it does not say."""
+    """Return the bytes that are available without swapping, from /proc/meminfo; 0 if unknown."""
     listing = Path("/proc/meminfo")
     lines = listing.read_text().splitlines() if listing.exists() else []
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")), 0)
@@ -110,23 +111,27 @@ def _accelerator(name: str) -> Finding:
     if torch.backends.mps.is_available():
         return Finding(name, "ok", "Apple GPU (mps)")
     if shutil.which("nvidia-smi") and "+cpu" in torch.__version__:
-        return Finding(name, "note", "an NVIDIA driver is here, but torch is its CPU build: reinstall torch for CUDA")
-    return Finding(name, "note", "none; everything runs on the CPU")
+        return Finding(
+            name,
+            "note",
+            "an NVIDIA driver is installed, but torch is a CPU build; install a CUDA build",
+        )
+    return Finding(name, "note", "none; models run on the CPU")
 
 
 def _extras(name: str) -> list[Finding]:
-    """One finding for each extra that a verb may need."""
+    """Return one finding for each extra that a command may need."""
     from genolm.cli.extras import extras_for_users
 
     return [_extra(extra) for extra in extras_for_users()]
 
 
 def _extra(extra: str) -> Finding:
-    from genolm.cli.extras import installing, lacking, required_by
+    from genolm.cli.extras import install_command, missing_packages, required_by
 
-    if missing := lacking(extra):
-        return Finding(f"extra {extra}", "note", f"lacks {', '.join(missing)}; {installing(extra)}")
-    return Finding(f"extra {extra}", "ok", ", ".join(sorted({need.name for need in required_by(extra)})))
+    if missing := missing_packages(extra):
+        return Finding(f"extra {extra}", "note", f"missing: {', '.join(missing)}; {install_command(extra)}")
+    return Finding(f"extra {extra}", "ok", ", ".join(sorted({requirement.name for requirement in required_by(extra)})))
 
 
 def _cache(name: str) -> Finding:
@@ -138,11 +143,11 @@ def _cache(name: str) -> Finding:
         return Finding(name, "broken", f"{parent} is a file, not a folder; set GENOLM_CACHE to a folder")
     if os.access(parent, os.W_OK | os.X_OK):
         return Finding(name, "ok", f"{folder} is writable")
-    advice = "models in it can be used; to download others, set GENOLM_CACHE to a folder that is writable"
+    advice = "models in it can be used; to download others, set GENOLM_CACHE to a writable folder"
     return Finding(name, "note", f"{folder} is not writable; {advice}")
 
 
-def _forward(name: str) -> Finding:
+def _self_check(name: str) -> Finding:
     import torch
 
     from genolm.models.checkpoints.load import load
@@ -153,10 +158,14 @@ def _forward(name: str) -> Finding:
         logits_BLV = model.decoder(ids_BL).logits_BLV
         first_BLV = model.decoder(ids_BL[:, :4]).logits_BLV
     if not torch.isfinite(logits_BLV).all():
-        return Finding(name, "broken", "tiny-random gives numbers that are not finite: torch computes wrongly here")
+        return Finding(name, "broken", "tiny-random gives non-finite values: torch computes incorrectly")
     if not torch.allclose(logits_BLV[:, :4], first_BLV, atol=1e-4):
-        return Finding(name, "broken", "tiny-random sees bases that come later: torch computes wrongly here")
-    return Finding(name, "ok", "tiny-random ran on the CPU and its output is sound")
+        return Finding(
+            name,
+            "broken",
+            "tiny-random predictions depend on later bases: torch computes incorrectly",
+        )
+    return Finding(name, "ok", "tiny-random runs correctly on the CPU")
 
 
 _CHECKS: dict[str, Callable[[str], Finding | list[Finding]]] = {
@@ -169,5 +178,5 @@ _CHECKS: dict[str, Callable[[str], Finding | list[Finding]]] = {
     "accelerator": _accelerator,
     "extras": _extras,
     "model cache": _cache,
-    "self-check": _forward,
+    "self-check": _self_check,
 }

@@ -1,4 +1,4 @@
-"""The extras of the installed package, as its metadata lists them, and what each still lacks."""
+"""Optional dependencies (extras) of the installed package, and which of them are missing."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from genolm.errors import GenolmError
 
 PACKAGE = "genolm"
 NOT_FOR_USERS = frozenset({"all", "dev", "docs", "studies"})
-"""Extras that no verb needs: the sum of the others, and those of genolm's developers."""
+"""Extras that no command needs."""
 
 
 def extras_for_users() -> list[str]:
-    """Return the names of the extras that verbs need, in alphabetical order."""
+    """Return the names of the extras that commands need, in alphabetical order."""
     return sorted(set(metadata(PACKAGE).get_all("Provides-Extra") or ()) - NOT_FOR_USERS)
 
 
 def required_by(extra: str) -> Iterator[Requirement]:
-    """Yield the packages that an extra adds to those of genolm itself, those of extras within it included."""
+    """Yield the requirements that an extra adds, including those of nested extras."""
     for text in requires(PACKAGE) or ():
         requirement = Requirement(text)
         marker = requirement.marker
@@ -33,27 +33,31 @@ def required_by(extra: str) -> Iterator[Requirement]:
             yield requirement
 
 
-def lacking(extra: str) -> list[str]:
-    """Return what an extra lacks, such as ``logomaker`` or ``zarr>=2.18 (2.10 is installed)``."""
+def missing_packages(extra: str) -> list[str]:
+    """Return the missing packages of an extra, e.g. ``logomaker`` or ``zarr>=2.18 (2.10 is installed)``."""
     return [problem for requirement in required_by(extra) if (problem := _problem(requirement))]
 
 
-def require_extra(extra: str, what: str) -> None:
-    """Raise `GenolmError`, saying how to install the extra, where ``what`` needs it and it is not complete."""
-    if missing := lacking(extra):
-        raise GenolmError(f"{what} needs {', '.join(missing)}: {installing(extra)}")
+def require_extra(extra: str, feature: str) -> None:
+    """Check that an extra is installed.
+
+    Raises:
+        GenolmError: packages are missing; the message names the feature that needs them and how to install them.
+    """
+    if missing := missing_packages(extra):
+        raise GenolmError(f"{feature} needs {', '.join(missing)}: {install_command(extra)}")
 
 
-def installing(extra: str) -> str:
+def install_command(extra: str) -> str:
     """Return the command that installs an extra."""
     return f"pip install '{PACKAGE}[{extra}]'"
 
 
 def _problem(requirement: Requirement) -> str | None:
     try:
-        found = version(requirement.name)
+        installed = version(requirement.name)
     except PackageNotFoundError:
         return requirement.name
-    if requirement.specifier.contains(found, prereleases=True):
+    if requirement.specifier.contains(installed, prereleases=True):
         return None
-    return f"{requirement.name}{requirement.specifier} ({found} is installed)"
+    return f"{requirement.name}{requirement.specifier} ({installed} is installed)"

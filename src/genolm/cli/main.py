@@ -1,4 +1,4 @@
-"""The ``genolm`` command: its verbs in the order of their use. Nothing heavy is imported before a verb runs."""
+"""The ``genolm`` command. Nothing heavy is imported before a command runs."""
 
 from __future__ import annotations
 
@@ -8,44 +8,55 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from genolm.cli.commands import about, bulk, corpus, detect, explain, genomics, report, scan, tokenizer, training, zoo
-from genolm.cli.errors import reported
-from genolm.cli.examples import example
+from genolm.cli.commands import (
+    about,
+    corpus,
+    detect,
+    explain,
+    generation,
+    genomes,
+    models,
+    sequences,
+    tokenizer,
+    training,
+    variants,
+)
+from genolm.cli.help import PLAIN, example
 
 
-class _InOrder(TyperGroup):
-    """Lists groups of verbs where they are used; typer would put them last."""
+class _Ordered(TyperGroup):
+    """Group that lists nested groups at their place; typer would list them last."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """The verbs in the order of their use."""
-        names = [name for name in self.commands if name not in _BEFORE]
-        for group, verb in _BEFORE.items():
-            names.insert(names.index(verb), group)
+        """Return the commands in the order of their use."""
+        names = [name for name in self.commands if name not in _NEXT]
+        for group, command in _NEXT.items():
+            names.insert(names.index(command), group)
         return names
 
 
-_BEFORE = {"detect": "check", "explain": "merge", "tokenizer": "pretrain", "corpus": "pretrain"}
-"""Each group of verbs with the verb that follows it in the list."""
+_NEXT = {"detect": "check", "explain": "merge", "tokenizer": "pretrain", "corpus": "pretrain"}
+"""Each nested group and the command that follows it in the list."""
 
 
 app = typer.Typer(
     name="genolm",
-    cls=_InOrder,
-    help="Genome language models: embed, score, call variant effects, generate, explain and pretrain.",
-    epilog="`genolm VERB --help` explains a verb. Start with `genolm demo FOLDER`.",
+    cls=_Ordered,
+    help="Genome language models: embed sequences, score variants, generate DNA, interpret and pretrain models.",
+    epilog="`genolm COMMAND --help` describes a command. To get started: `genolm demo FOLDER`.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     no_args_is_help=True,
     add_completion=True,
-    rich_markup_mode=None,  # plain text: the same in a terminal, a log and a pipe, and quicker to start
+    rich_markup_mode=PLAIN,
     pretty_exceptions_enable=False,
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version
+def _version(requested: bool) -> None:
+    if requested:
+        from genolm.files.version import __version__
 
-        typer.echo(f"genolm {version('genolm')}")
+        typer.echo(f"genolm {__version__}")
         raise typer.Exit
 
 
@@ -55,32 +66,28 @@ def _root(
         bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """The verbs follow."""
+    """Define the options of ``genolm`` itself."""
 
 
-_VERBS: tuple[Callable[..., None], ...] = (
-    *bulk.COMMANDS,
-    scan.COMMAND,
-    report.COMMAND,
-    reported(genomics.check),
-    genomics.CLUSTER,
-    reported(bulk.merge),
-    reported(zoo.models),
-    reported(zoo.info),
-    reported(zoo.download),
-    reported(zoo.convert),
-    reported(training.simulate),
-    reported(training.pretrain, resumable=True),
-    reported(about.doctor),
-    reported(about.demo),
-    reported(about.cite),
+_COMMANDS: tuple[Callable[..., None], ...] = (
+    *sequences.COMMANDS,
+    *variants.COMMANDS,
+    *generation.COMMANDS,
+    genomes.SCAN,
+    variants.REPORT,
+    generation.CHECK,
+    genomes.CLUSTER,
+    sequences.MERGE,
+    *models.COMMANDS,
+    *training.COMMANDS,
+    *about.COMMANDS,
 )
-for _verb in _VERBS:
-    app.command(epilog=example(_verb.__name__))(_verb)
+for _command in _COMMANDS:
+    app.command(epilog=example(_command.__name__))(_command)
 for _group in (detect.app, explain.app, tokenizer.app, corpus.app):
     app.add_typer(_group)
 
 
 def main() -> None:
-    """Run the command line; exit codes are those of :mod:`genolm.errors`, 2 for usage and 130 for Ctrl-C."""
+    """Run the command line; exit codes: those of `genolm.errors`, 2 for wrong usage, 130 for Ctrl-C."""
     app()

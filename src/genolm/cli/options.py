@@ -1,26 +1,23 @@
-"""Arguments and options that several verbs share: one definition of each, one help text."""
+"""Arguments and options shared by several commands: one definition and one help text each."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from genolm.cli.errors import reported
-from genolm.cli.reporter import Reporter, quietly
+from genolm.cli.reporter import Reporter
 from genolm.tasks.reading.seeds import LARGEST
 
 
-def at_least(low: float, high: float | None = None) -> Callable[[float | None], float | None]:
-    """A callback of an option that refuses numbers outside ``low``..``high``, naming the number."""
+def in_range(low: float, high: float | None = None) -> Callable[[float | None], float | None]:
+    """Return an option callback that rejects numbers outside ``low``..``high``; the message repeats the number."""
 
     def check(value: float | None) -> float | None:
         if value is not None and not (low <= value and (high is None or value <= high)):
-            bounds = f"at least {low}" if high is None else f"from {low} to {high}"
+            bounds = f"at least {low}" if high is None else f"between {low} and {high}"
             raise typer.BadParameter(f"must be {bounds}, not {value}")
         return value
 
@@ -28,17 +25,19 @@ def at_least(low: float, high: float | None = None) -> Callable[[float | None], 
 
 
 def model_names(incomplete: str) -> list[str]:
-    """Return the names of models that begin like this; the shell offers them when it completes MODEL."""
+    """Return the names of known models with this prefix, for shell completion."""
     from genolm.models.zoo.zoo import ZOO
 
     return [name for name in ZOO if name.startswith(incomplete.lower())]
 
 
+# Arguments
+
 ModelName = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="A name from `genolm models`, a folder, or a hub id.",
+        help="Model: a name from `genolm models`, a model folder, or a Hugging Face Hub id.",
         show_default=False,
         autocompletion=model_names,
     ),
@@ -47,70 +46,145 @@ Sequences = Annotated[
     str,
     typer.Argument(
         metavar="INPUT",
-        help="FASTA, GenBank, EMBL, FASTQ, BED, VCF, TSV, CSV or parquet, also .gz; - reads FASTA from stdin.",
+        help="Sequences (FASTA, FASTQ, GenBank, EMBL) or coordinates (BED, VCF, TSV, CSV, Parquet; with --genome)."
+        " Text formats may be gzipped. Use - for standard input.",
     ),
 ]
-Output = Annotated[Path, typer.Argument(metavar="OUTPUT", help="File to write; its suffix chooses the format.")]
-Strands = Annotated[bool, typer.Option("--rc", help="Average with the reverse complement.")]
-BothStrands = Annotated[
-    bool | None,
-    typer.Option("--rc/--no-rc", help="Average with the reverse complement; default with methods window and masked."),
+Table = Annotated[Path, typer.Argument(metavar="OUTPUT", help="Table to write: .parquet, .tsv or .csv.")]
+NewFolder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Output folder; it appears when it is complete.")]
+FolderOption = Annotated[
+    Path, typer.Option("--out", metavar="FOLDER", help="Output folder; it appears when it is complete.")
 ]
+
+# Genomes and annotation
+
 Reference = Annotated[
-    Path | None, typer.Option("--genome", metavar="FASTA", help="Reference, for input that holds coordinates.")
+    Path | None,
+    typer.Option(
+        "--genome", metavar="FASTA", help="Reference genome (FASTA, plain or bgzipped); required for coordinates."
+    ),
 ]
-RequiredReference = Annotated[Path, typer.Option("--genome", metavar="FASTA", help="Reference, plain or bgzip.")]
+RequiredReference = Annotated[
+    Path, typer.Option("--genome", metavar="FASTA", help="Reference genome (FASTA, plain or bgzipped).")
+]
 Length = Annotated[
     int | None,
     typer.Option(
         "--length",
-        callback=at_least(1),
+        callback=in_range(1),
         metavar="BASES",
-        help="Resize intervals around their centre; VCF input needs it.",
+        help="Resize each interval to this many bases, keeping its centre; required for VCF input."
+        " Default: intervals as given.",
+    ),
+]
+Iupac = Annotated[
+    Literal["raise", "N", "sample"],
+    typer.Option(
+        "--iupac",
+        help="IUPAC ambiguity codes such as R: raise an error, read as N, or sample one of the bases they stand for.",
+    ),
+]
+
+# Reading by the model
+
+Strands = Annotated[bool, typer.Option("--rc", help="Average the results of both strands.")]
+BothStrands = Annotated[
+    bool | None,
+    typer.Option(
+        "--rc/--no-rc",
+        help="Average the scores of both strands. Default: on for the methods window and masked, off otherwise.",
+    ),
+]
+Context = Annotated[
+    int | None,
+    typer.Option(
+        "--context",
+        callback=in_range(1),
+        metavar="BASES",
+        help="Maximum window length in bases. Default: the model's maximum.",
     ),
 ]
 LeftContext = Annotated[
     int | None,
     typer.Option(
         "--context",
-        callback=at_least(1),
+        callback=in_range(1),
         metavar="BASES",
-        help="Bases that at least precede every site; default 4,096, less for models that read less. window, masked:"
-        " most bases read together, default what the model can.",
+        help="Methods full and conditional: minimum context before each variant, in bases; default 4,096, or less for"
+        " models with a shorter context. Methods window and masked: maximum window length; default the model's"
+        " maximum.",
     ),
 ]
-Context = Annotated[
+Passes = Annotated[
     int | None,
     typer.Option(
-        "--context", callback=at_least(1), metavar="BASES", help="Most bases read together; default what the model can."
+        "--passes",
+        callback=in_range(1),
+        metavar="N",
+        help="Encoders: mask every N-th token, in N passes, so that each token is masked once. Default: 8.",
     ),
 ]
-Precision = Annotated[
-    Literal["float32", "bfloat16", "float16"] | None,
-    typer.Option("--dtype", help="Precision; default what card and device prefer."),
+Layer = Annotated[
+    int | None,
+    typer.Option(
+        "--layer",
+        metavar="N",
+        help="Layer to read: 0 is the embedding layer, -1 the last. Default: the layer recommended by the model card.",
+    ),
 ]
-Iupac = Annotated[
-    Literal["raise", "N", "sample"],
-    typer.Option("--iupac", help="Letters such as R in sequences: an error, read as N, or one of the bases drawn."),
+Pooling = Annotated[
+    Literal["mean", "max", "min", "last"],
+    typer.Option("--pooling", help="How to reduce the vectors of all tokens to one vector."),
+]
+
+# Sampling
+
+WithPrompt = Annotated[
+    bool,
+    typer.Option(
+        "--with-prompt", help="Include the prompts recorded in the FASTA headers; by default they are removed."
+    ),
 ]
 Seed = Annotated[
-    int, typer.Option("--seed", callback=at_least(0, LARGEST), metavar="N", help="Of everything that is drawn.")
+    int, typer.Option("--seed", callback=in_range(0, LARGEST), metavar="N", help="Random seed, 0 or higher.")
+]
+
+# Running
+
+Precision = Annotated[
+    Literal["float32", "bfloat16", "float16"] | None,
+    typer.Option("--dtype", help="Numerical precision. Default: chosen from the model card and the device."),
 ]
 Device = Annotated[
-    str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps; default the best there is.")
+    str | None,
+    typer.Option("--device", metavar="NAME", help="Device: cpu, cuda, cuda:1 or mps. Default: the best available."),
 ]
 BatchTokens = Annotated[
     int | None,
     typer.Option(
         "--batch-tokens",
-        callback=at_least(1),
+        callback=in_range(1),
         metavar="N",
-        help="Tokens in one batch; default 16,384 on a CPU, 131,072 elsewhere, halved until they fit free memory.",
+        help="Maximum tokens per batch. Default: 16,384 on a CPU, 131,072 on a GPU; halved until a batch fits into"
+        " memory.",
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no summary, no warnings about the data.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is already there.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Hide the progress bar, the summary and warnings about the data.")
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Overwrite existing output.")]
+TableFormat = Annotated[Literal["tsv", "parquet"], typer.Option("--tables", help="Format of the tables.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+def input_settings(
+    *,
+    genome: Reference = None,
+    length: Length = None,
+    iupac: Iupac = "raise",
+) -> dict[str, Any]:
+    """Return the options that say how input is read, as keyword arguments."""
+    return {"genome": genome, "length": length, "iupac": iupac}
 
 
 def bulk_settings(
@@ -118,20 +192,24 @@ def bulk_settings(
     device: Device = None,
     dtype: Precision = None,
     batch_tokens: BatchTokens = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the finished parts of a killed run.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Resume an interrupted run; finished parts are kept.")
+    ] = False,
     overwrite: Overwrite = False,
     shard: Annotated[
-        str | None, typer.Option(metavar="I/N", help="Do the I-th of N shares, then `genolm merge`.")
+        str | None,
+        typer.Option("--shard", metavar="I/N", help="Run shard I of N, e.g. 2/8; join all shards with `genolm merge`."),
     ] = None,
     dry_run: Annotated[
         bool,
         typer.Option(
-            "--dry-run", help="Write nothing: check the input, measure a few batches, print size, memory and time."
+            "--dry-run",
+            help="Write nothing: check the input, time a few batches, and print the size, memory and time of the run.",
         ),
     ] = False,
     quiet: Quiet = False,
 ) -> dict[str, Any]:
-    """The options of every bulk verb, as the keyword arguments of the function behind it."""
+    """Return the options of every bulk command, as keyword arguments of the function behind it."""
     return {
         "device": device,
         "dtype": dtype,
@@ -142,40 +220,3 @@ def bulk_settings(
         "progress": Reporter(quiet),
         "dry_run": dry_run,
     }
-
-
-def bulk(verb: Callable[..., Path]) -> Callable[..., None]:
-    """The verb with the options of :func:`bulk_settings` added to its own.
-
-    The verb takes them as its keyword argument ``settings`` and returns the path it wrote, which the closing lines name
-    after what was done.
-    """
-    shared = inspect.signature(bulk_settings, eval_str=True).parameters
-    own = inspect.signature(verb, eval_str=True)
-
-    @wraps(verb)
-    def command(**given: Any) -> None:
-        taken = {name: given.pop(name) for name in shared}
-        settings = bulk_settings(**taken)
-        with quietly(taken["quiet"]):
-            out = verb(**given, settings=settings)
-        reporter: Reporter = settings["progress"]
-        reporter.close(out, taken["shard"])
-
-    kept = [parameter for parameter in own.parameters.values() if parameter.name != "settings"]
-    parameters = [*kept, *shared.values()]
-    command.__signature__ = own.replace(parameters=parameters, return_annotation=None)  # type: ignore[attr-defined]
-    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return reported(command, resumable=True)
-
-
-def shown(command: Callable[..., None], show: Callable[[Path], None]) -> Callable[..., None]:
-    """A bulk verb whose result, ``out``, is then printed too, unless it is quiet or leaves its result to merge."""
-
-    @wraps(command)
-    def showing(**given: Any) -> None:
-        command(**given)
-        if not given["quiet"] and given["shard"] is None and not given["dry_run"]:
-            show(given["out"])
-
-    return showing

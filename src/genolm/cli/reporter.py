@@ -1,4 +1,4 @@
-"""What a verb says while it runs and when it ends: progress, a line of counts, and where the output is."""
+"""Messages of a command while it runs and when it ends: progress, counts, and the path of the output."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Reporter:
-    """The progress of a verb: a bar on standard error where that is a terminal; keeps the outcome of the run.
+    """Progress of a command: a bar on standard error if that is a terminal. Keeps the outcome of the run.
 
     Args:
         quiet: show nothing.
@@ -29,58 +29,58 @@ class Reporter:
 
     def __init__(self, quiet: bool) -> None:
         self.quiet = quiet
-        self._shown: Progress = Bar() if not quiet and sys.stderr.isatty() else Silent()
+        self._progress: Progress = Bar() if not quiet and sys.stderr.isatty() else Silent()
         self._outcome: Result | Estimate | None = None
 
     def start(self, label: str, bases: int, done: int) -> None:
         """Show the bar."""
-        self._shown.start(label, bases, done)
+        self._progress.start(label, bases, done)
 
     def advance(self, bases: int) -> None:
-        """Move the bar."""
-        self._shown.advance(bases)
+        """Advance the bar."""
+        self._progress.advance(bases)
 
     def note(self, text: str) -> None:
-        """Print above the bar."""
-        self._shown.note(text)
+        """Print a line above the bar."""
+        self._progress.note(text)
 
     def stop(self) -> None:
-        """Take the bar away."""
-        self._shown.stop()
+        """Remove the bar."""
+        self._progress.stop()
 
     def conclude(self, outcome: Result | Estimate) -> None:
         """Keep the outcome of the run."""
         self._outcome = outcome
 
     def close(self, out: Path, shard: str | None) -> None:
-        """Print the counts and the name of the output on standard error; of a dry run, its estimate on stdout."""
+        """Print the closing lines on standard error; for a dry run, print its estimate on standard output."""
         from genolm.engine.result import Estimate
 
         if isinstance(self._outcome, Estimate):
             print_fields({**self._outcome.fields(), "written": "nothing (dry run)"})
         elif shard is not None:
-            say(f"shard {shard} done; when all are: genolm merge {out}", quiet=self.quiet)
+            print_line(f"shard {shard} finished; when all shards are, run: genolm merge {out}", quiet=self.quiet)
         else:
-            tell(None if self._outcome is None else self._outcome.summary, out, quiet=self.quiet)
+            print_closing(None if self._outcome is None else self._outcome.summary, out, quiet=self.quiet)
 
 
-def tell(summary: Summary | str | None, out: Path, *, quiet: bool = False) -> None:
-    """Print the closing lines of a verb on standard error: what it did, and what it wrote."""
+def print_closing(summary: Summary | str | None, out: Path, *, quiet: bool = False) -> None:
+    """Print the closing lines of a command on standard error: its summary and its output."""
     if summary is not None:
-        say(str(summary), quiet=quiet)
+        print_line(str(summary), quiet=quiet)
     if str(out) != "-":
-        say(f"wrote {out}", quiet=quiet)
+        print_line(f"wrote {out}", quiet=quiet)
 
 
-def say(text: str, *, quiet: bool = False) -> None:
-    """Print one line on standard error, unless the verb is quiet."""
+def print_line(text: str, *, quiet: bool = False) -> None:
+    """Print a line on standard error unless ``quiet``."""
     if not quiet:
         typer.echo(text, err=True)
 
 
 @contextmanager
-def quietly(quiet: bool) -> Iterator[None]:
-    """Hide warnings about the data (`DataWarning`) inside the block if the verb is quiet; others are shown."""
+def hide_data_warnings(quiet: bool) -> Iterator[None]:
+    """Hide warnings about the data (`DataWarning`) inside the block if ``quiet``; show all others."""
     with warnings.catch_warnings():
         if quiet:
             warnings.simplefilter("ignore", DataWarning)

@@ -1,21 +1,28 @@
-"""How verbs print what they found: aligned plain text for people, JSON for programs."""
+"""Output of commands: aligned text for people, JSON for programs."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import typer
 
 
 def print_json(value: object) -> None:
-    """The value as indented JSON on stdout; paths and other objects as their text."""
+    """Print a value as indented JSON; paths and other objects as text."""
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file that genolm wrote."""
+    value: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return value
+
+
 def print_table(rows: Iterable[Mapping[str, Any]]) -> None:
-    """Mappings of the same keys as aligned columns under a line of names; nothing for no rows."""
+    """Print mappings with the same keys as aligned columns with a header; print nothing if there are no rows."""
     rows = list(rows)
     if rows:
         names = list(rows[0])
@@ -23,12 +30,17 @@ def print_table(rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def print_fields(fields: Mapping[str, Any]) -> None:
-    """One ``name  value`` line for each field."""
+    """Print one ``name  value`` line for each field."""
     _print_aligned([[name.replace("_", " "), shown(value)] for name, value in fields.items()])
 
 
+def print_progress(text: str) -> None:
+    """Replace the progress line on the terminal, on standard error; empty text clears it."""
+    typer.echo(f"\r\033[K{text[:100]}", nl=False, err=True)
+
+
 def shown(value: object) -> str:
-    """A value as people read it: ``-`` for none, thousands separated, lists joined by commas."""
+    """Return a value as readable text: ``-`` for None, thousands separators, lists joined by commas."""
     if value is None or value == "":
         return "-"
     if isinstance(value, bool):
@@ -42,8 +54,21 @@ def shown(value: object) -> str:
     return str(value)
 
 
+def shown_interval(value: float | None, low: float | None, high: float | None) -> str:
+    """Return a value with its confidence interval, as ``0.5 [0.4, 0.6]``."""
+    if value is None:
+        return "-"
+    ends = "" if low is None else f" [{low:.4g}, {high:.4g}]"
+    return f"{value:.4g}{ends}"
+
+
+def percent(fraction: float | None) -> str:
+    """Return a fraction as ``12.3 %``; ``-`` for None."""
+    return "-" if fraction is None else f"{100 * fraction:.1f} %"
+
+
 def gigabytes(size: int) -> str:
-    """Bytes as ``2.49 GB``; small ones as ``0.3 MB``."""
+    """Return a number of bytes as ``2.49 GB``, or ``0.3 MB`` below 100 MB."""
     return f"{size / 1e9:,.2f} GB" if size >= 1e8 else f"{size / 1e6:,.1f} MB"
 
 

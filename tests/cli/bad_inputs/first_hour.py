@@ -44,7 +44,8 @@ CASES = (
     Case(
         "cite: a model that nobody published",
         "cite my-model",
-        "no paper known for 'my-model'; families with one: genos, gengram, gena-lm, moderngena, genomeocean",
+        "no known paper for 'my-model'; expected a model of one of the families "
+        "genos, gengram, gena-lm, moderngena, genomeocean",
         4,
     ),
 )

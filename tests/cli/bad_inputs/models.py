@@ -393,7 +393,7 @@ CASES = (
     Case(
         "cite: no paper",
         "cite hyena",
-        "no paper known for 'hyena'; families with one: genos, gengram, gena-lm, moderngena, genomeocean",
+        "no known paper for 'hyena'; expected a model of one of the families genos, gengram, gena-lm, moderngena, genomeocean",
         4,
     ),
     Case(

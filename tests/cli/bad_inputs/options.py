@@ -25,7 +25,7 @@ CASES = (
     Case(
         "layer: not a number",
         f"{EMBED} out.parquet {PLACED} --layer top",
-        "Invalid value for '--layer': 'top' is neither a number nor 'all'",
+        "Invalid value for '--layer': expected a layer number or 'all', not 'top'",
         2,
     ),
     Case(
@@ -121,7 +121,7 @@ CASES = (
     Case(
         "top-p: above 1",
         f"{GENERATE} out.fa --top-p 1.5",
-        "Invalid value for '--top-p': must be from 0 to 1, not 1.5",
+        "Invalid value for '--top-p': must be between 0 and 1, not 1.5",
         2,
     ),
     Case(
@@ -156,7 +156,7 @@ CASES = (
     Case(
         "prompts: neither a file nor --prompt",
         f"generate {MODEL} out.fa",
-        "Invalid value for [PROMPTS] OUTPUT: give PROMPTS and OUTPUT, or --prompt and OUTPUT",
+        "Invalid value for [PROMPTS] OUTPUT: expected PROMPTS and OUTPUT, or OUTPUT and --prompt",
         2,
     ),
     Case(

@@ -1,4 +1,4 @@
-"""Shells of tokenizer train and tokenizer inspect."""
+"""Commands tokenizer train and tokenizer inspect."""
 
 import json
 from pathlib import Path
@@ -37,14 +37,14 @@ def test_train_passes_its_arguments(record) -> None:
     assert calls == [expected]
     assert done.stderr == "3,001,652 bases; 4,096 tokens\nwrote tokens\n"
     assert [" ".join(line.split()) for line in done.stdout.splitlines()] == [
-        "tokens 4,096, 4,091 of them pieces of A, C, G, T",
-        "longest token 16 bases; mean over the vocabulary 6.76",
-        "both strands 24.1 % of pieces have their reverse complement",
+        "tokens 4,096, of which 4,091 consist of A, C, G and T",
+        "longest token 16 bases; mean of the vocabulary 6.76",
+        "both strands 24.1 % of tokens have a reverse-complement token",
         "trained on 3,001,652 bases",
         "measured on 440,000 bases, held-out blocks",
         "bases per token 5.15",
-        "strands agree on 17.9 % of borders, 5.1 % of tokens",
-        "a substitution changes 1.66 tokens, at most 6; their number in 22.9 %",
+        "strands agree on 17.9 % of token boundaries, 5.1 % of tokens",
+        "a substitution changes 1.66 tokens on average, at most 6; changes the number of tokens in 22.9 % of cases",
         "speed 5.2 Mb of sequence per second",
     ]
 
@@ -63,5 +63,5 @@ def test_what_cannot_be_measured_is_left_blank(record) -> None:
     )
     lines = CliRunner().invoke(app, ["tokenizer", "inspect", "tokens"]).stdout.splitlines()
     assert calls == [(("tokens", ()), {"bases": 1_000_000, "seed": 0})]
-    assert "strands agree on  - of borders, 5.1 % of tokens" in lines
+    assert "strands agree on  - of token boundaries, 5.1 % of tokens" in lines
     assert "a substitution    -" in lines

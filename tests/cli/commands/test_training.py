@@ -1,12 +1,12 @@
-"""Shells of simulate and pretrain."""
+"""Commands simulate and pretrain."""
 
 from pathlib import Path
 from types import SimpleNamespace
 
 from typer.testing import CliRunner
 
+from genolm.cli.commands.training import training_reports
 from genolm.cli.main import app
-from genolm.cli.training_progress import training_reports
 
 MADE = SimpleNamespace(genes=3, variants=40, lengths={"chr1": 600, "chr2": 400}, readme=Path("there/README.txt"))
 

@@ -1,1 +1,1 @@
-"""The commands, one module for each group of verbs."""
+"""Commands, one module per group."""

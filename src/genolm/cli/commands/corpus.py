@@ -1,4 +1,4 @@
-"""The verbs of ``genolm corpus``: build and inspect."""
+"""Commands of ``genolm corpus``: build and inspect."""
 
 from __future__ import annotations
 
@@ -9,57 +9,53 @@ from typing import Annotated, Any
 
 import typer
 
-from genolm.cli.errors import reported
-from genolm.cli.examples import example
-from genolm.cli.options import Json, Overwrite
-from genolm.cli.reporter import tell
-from genolm.cli.text import gigabytes, print_fields, print_json, print_table
+from genolm.cli.failures import with_error_messages
+from genolm.cli.help import command_group, example
+from genolm.cli.options import Json, NewFolder, Overwrite
+from genolm.cli.reporter import print_closing
+from genolm.cli.text import gigabytes, percent, print_fields, print_json, print_progress, print_table
 
-app = typer.Typer(
-    name="corpus",
-    help="Turn FASTA files into a corpus for training: build, inspect.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+app = command_group("corpus", "Build or inspect a training corpus.")
 
 
 def build(
     recipe: Annotated[
         str,
         typer.Argument(
-            metavar="RECIPE", help="A YAML recipe or its `corpus` mapping, or the name of a shipped recipe."
+            metavar="RECIPE",
+            help="Corpus recipe: a YAML file (a corpus, or a training recipe with a `corpus` section), or the name of"
+            " a recipe that ships with genolm.",
         ),
     ],
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write; it appears when it is complete.")],
+    folder: NewFolder,
     *,
     overwrite: Overwrite = False,
 ) -> None:
-    """Clean FASTA files into token shards with a document table."""
-    from genolm.training.corpus import build_corpus as function
+    """Build a training corpus from FASTA files.
+
+    Cleans the sequences, separates held-out ones, and writes token shards and a table of documents.
+    """
+    from genolm.training.corpus.build_corpus import build_corpus as function
     from genolm.training.corpus.inspect_corpus import built
 
     visible = _in_terminal()
-    function(recipe, folder, overwrite=overwrite, progress=_print_progress if visible else None)
+    function(recipe, folder, overwrite=overwrite, progress=print_progress if visible else None)
     if visible:
-        typer.echo("\r\033[K", nl=False, err=True)
-    tell(built(folder), folder)
+        print_progress("")
+    print_closing(built(folder), folder)
 
 
 def _in_terminal() -> bool:
     return sys.stderr.isatty()
 
 
-def _print_progress(told: str) -> None:
-    typer.echo(f"\r\033[K{told[:100]}", nl=False, err=True)
-
-
 def inspect(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What `genolm corpus build` wrote.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Corpus folder from `genolm corpus build`.")],
     *,
     json: Json = False,
 ) -> None:
-    """Tell what a built corpus holds, and check every byte of it."""
-    from genolm.training.corpus import inspect_corpus as function
+    """Summarise a corpus and verify its checksums."""
+    from genolm.training.corpus.inspect_corpus import inspect_corpus as function
 
     facts = function(folder)
     if json:
@@ -67,18 +63,18 @@ def inspect(
         return
     print_fields(_readable(facts))
     typer.echo()
-    print_table(_group(row) for row in facts["groups"])
-    typer.echo("\nLeft out:" if facts["dropped"] else "\nNothing was left out.")
+    print_table(_group_row(row) for row in facts["groups"])
+    typer.echo("\nExcluded:" if facts["dropped"] else "\nNothing was excluded.")
     print_table({"bases": row["bases"], "contigs": row["contigs"], "why": row["why"]} for row in facts["dropped"])
 
 
 def _readable(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts of the whole corpus on one line each."""
+    """Return the facts about the entire corpus as one line per field."""
     held_out = [f"{split}: {', '.join(texts)}" for split, texts in facts["held_out"].items()]
     weights = [f"{name} {weight:g}" for name, weight in facts["weights"].items()]
     return {
-        "read": f"{facts['read']['bases']:,} bases of {facts['read']['contigs']:,} contigs",
-        "shards": f"{facts['shards']:,}, {gigabytes(facts['bytes'])}, all checksums right",
+        "read": f"{facts['read']['bases']:,} bases in {facts['read']['contigs']:,} contigs",
+        "shards": f"{facts['shards']:,}, {gigabytes(facts['bytes'])}, all checksums correct",
         "held out": "; ".join(held_out),
         "skipped": list(facts["skip"]) or None,
         "strand": facts["strand"],
@@ -86,11 +82,10 @@ def _readable(facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _group(row: Mapping[str, Any]) -> dict[str, Any]:
-    shares = {name: "-" if row[name] is None else f"{100 * row[name]:.1f} %" for name in ("gc", "soft_masked")}
+def _group_row(row: Mapping[str, Any]) -> dict[str, Any]:
     counts = {name: row[name] for name in ("split", "source", "assembly", "documents", "bases", "longest")}
-    return {**counts, "G + C": shares["gc"], "lower case": shares["soft_masked"]}
+    return {**counts, "G + C": percent(row["gc"]), "lower case": percent(row["soft_masked"])}
 
 
-for _verb in (build, inspect):
-    app.command(epilog=example(f"corpus {_verb.__name__}"))(reported(_verb))
+for _command in (build, inspect):
+    app.command(epilog=example(f"corpus {_command.__name__}"))(with_error_messages(_command))

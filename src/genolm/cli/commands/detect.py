@@ -1,4 +1,4 @@
-"""The verbs of ``genolm detect``: train and apply."""
+"""Commands of ``genolm detect``: train and apply."""
 
 from __future__ import annotations
 
@@ -8,71 +8,85 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from genolm.cli.examples import example
-from genolm.cli.options import Context, Seed, Strands, bulk, model_names, shown
+from genolm.cli.decorators import bulk, with_printed_result
+from genolm.cli.help import command_group, example
+from genolm.cli.options import Context, Layer, Pooling, Seed, Strands, Table, WithPrompt, model_names
 from genolm.cli.text import print_table
 
-app = typer.Typer(
-    name="detect",
-    help="Tell generated from natural DNA: train, apply.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-
-Names = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Tested, never trained on; can be repeated.")]
-Decodings = Annotated[
-    list[str] | None,
-    typer.Option(metavar="SETTINGS", help='Likewise, all that have these, as in "temperature=1.0 top_k=0".'),
-]
+app = command_group("detect", "Detect generated DNA with a trained classifier.")
 
 
 def train(
-    out: Annotated[Path, typer.Argument(metavar="DETECTOR", help="Folder to write; it appears when it is complete.")],
+    out: Annotated[
+        Path, typer.Argument(metavar="DETECTOR", help="Detector folder to write; it appears when it is complete.")
+    ],
     *,
-    natural: Annotated[list[Path], typer.Option(metavar="FASTA", help="Natural genome; repeat for each, at least 3.")],
-    generated: Annotated[list[Path], typer.Option(metavar="FASTA", help="Generated sequences; can be repeated.")],
+    natural: Annotated[
+        list[Path], typer.Option(metavar="FASTA", help="Natural genome; repeat for each genome, at least 3.")
+    ],
+    generated: Annotated[
+        list[Path], typer.Option(metavar="FASTA", help="FASTA file of generated sequences; repeatable.")
+    ],
     model: Annotated[
         str | None,
         typer.Option(
             metavar="MODEL",
-            help="What embeddings come from; none for hand-made features alone.",
+            help="Model for embedding features. Default: none, only handmade features.",
             autocompletion=model_names,
         ),
     ] = None,
     features: Annotated[
         Literal["embedding", "handmade", "both"] | None,
-        typer.Option(help="What is learned from; default both with a model, else handmade."),
+        typer.Option(
+            help="Features: embeddings of the model, handmade (k-mers, G + C, entropies, repeats, open reading"
+            " frames), or both. Default: both with --model, otherwise handmade."
+        ),
     ] = None,
     provenance: Annotated[
         Path | None,
-        typer.Option(metavar="TSV", help="What headers do not say: file or id, generator, decoding, genome."),
+        typer.Option(
+            metavar="TSV",
+            help="Table with provenance missing from the FASTA headers: file or id, generator, decoding, genome.",
+        ),
     ] = None,
-    genomes: Annotated[Path | None, typer.Option(metavar="TSV", help="Genomes with their taxon or fold.")] = None,
-    folds: Annotated[int, typer.Option(metavar="N", help="Folds of genomes, at least 3.")] = 5,
+    genomes: Annotated[
+        Path | None, typer.Option(metavar="TSV", help="Table that assigns each genome a taxon, a fold or both.")
+    ] = None,
+    folds: Annotated[int, typer.Option(metavar="N", help="Number of folds of genomes, at least 3.")] = 5,
     rate: Annotated[
-        float, typer.Option(metavar="SHARE", help="False-positive rate that the threshold is set for.")
+        float, typer.Option(metavar="RATE", help="False-positive rate that sets the decision threshold.")
     ] = 0.01,
     crop: Annotated[
         list[int] | None,
-        typer.Option(metavar="BASES", help="Length that generated sequences are cut to; repeat for several."),
+        typer.Option(
+            metavar="BASES",
+            help="Crop generated sequences to this length; repeatable, lengths are then chosen at random. Default: no"
+            " cropping.",
+        ),
     ] = None,
-    hold_out_generator: Names = None,
-    hold_out_decoding: Decodings = None,
-    hold_out_taxon: Names = None,
-    layer: Annotated[
-        int | None, typer.Option(metavar="N", help="Layer: 0 the embedding, -1 the last; default from the card.")
+    hold_out_generator: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Generator to hold out for testing; repeatable.")
     ] = None,
-    pooling: Annotated[
-        Literal["mean", "max", "min", "last"], typer.Option(help="How tokens become one vector.")
-    ] = "mean",
+    hold_out_decoding: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SETTINGS",
+            help='Hold out all sequences with these sampling settings, e.g. "temperature=1.0 top_k=0"; repeatable.',
+        ),
+    ] = None,
+    hold_out_taxon: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Taxon or genome to hold out for testing; repeatable.")
+    ] = None,
+    layer: Layer = None,
+    pooling: Pooling = "mean",
     rc: Strands = False,
     context: Context = None,
     seed: Seed = 0,
     settings: dict[str, Any],
 ) -> Path:
-    """Train a calibrated detector.
+    """Train a calibrated detector of generated DNA.
 
-    It is tested on genomes that it was not trained on.
+    Cross-validated on genomes that were not used for training. Needs the extra detect.
     """
     from genolm.tasks.detection.detect import train_detector as function
 
@@ -100,49 +114,53 @@ def train(
     return out
 
 
-def _show(out: Path) -> None:
-    """Prints the report of a detector, and its notes."""
+def _show_report(out: Path) -> None:
+    """Print the evaluation of a detector, and its notes."""
     from genolm.tasks.detection.detector_folder import load_detector
 
     report = load_detector(out).report
-    print_table(_line(row) for row in (*report["evaluation"], *report["parts"]))
+    print_table(_report_row(row) for row in (*report["evaluation"], *report["parts"]))
     for note in report["notes"]:
         typer.echo(f"note: {note}", err=True)
 
 
-def _line(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of the report as it is printed."""
+def _report_row(row: Mapping[str, Any]) -> dict[str, Any]:
     name = f"{row['features']}, {row['part']} {row['name']}" if "part" in row else row["features"]
-    held = " (held out)" if row.get("held_out") else ""
-    shown = ("natural", "generated", "auroc", "tpr_at_1", "tpr_at_5", "tpr", "fpr", "f1", "f1_at_half", "brier")
-    return {"on other genomes": f"{name}{held}"} | {column: row[column] for column in shown}
+    suffix = " (held out)" if row.get("held_out") else ""
+    columns = ("natural", "generated", "auroc", "tpr_at_1", "tpr_at_5", "tpr", "fpr", "f1", "f1_at_half", "brier")
+    return {"on other genomes": f"{name}{suffix}"} | {column: row[column] for column in columns}
 
 
 def apply(
-    detector: Annotated[Path, typer.Argument(metavar="DETECTOR", help="What `genolm detect train` wrote.")],
-    inputs: Annotated[str, typer.Argument(metavar="INPUT", help="FASTA or another file of sequences; - is stdin.")],
-    out: Annotated[Path, typer.Argument(metavar="OUTPUT", help="A .parquet, .tsv or .csv table.")],
+    detector: Annotated[
+        Path, typer.Argument(metavar="DETECTOR", help="Detector folder, as written by `genolm detect train`.")
+    ],
+    inputs: Annotated[
+        str,
+        typer.Argument(metavar="INPUT", help="Sequences: FASTA, FASTQ, GenBank or EMBL, or - for standard input."),
+    ],
+    out: Table,
     *,
     model: Annotated[
         str | None,
-        typer.Option(metavar="MODEL", help="The detector's model, if it was moved.", autocompletion=model_names),
+        typer.Option(
+            metavar="MODEL",
+            help="Model of the detector. Default: the location recorded in the detector.",
+            autocompletion=model_names,
+        ),
     ] = None,
-    with_prompt: Annotated[bool, typer.Option("--with-prompt", help="Keep the prompts that headers name.")] = False,
+    with_prompt: WithPrompt = False,
     settings: dict[str, Any],
 ) -> Path:
-    """Call sequences natural or generated, with a probability."""
+    """Classify sequences as natural or generated.
+
+    Writes the probability of being generated and the call for each sequence.
+    """
     from genolm.tasks.detection.detect import apply_detector as function
 
-    function(
-        detector,
-        inputs,
-        out,
-        model=model,
-        with_prompt=with_prompt,
-        **settings,
-    )
+    function(detector, inputs, out, model=model, with_prompt=with_prompt, **settings)
     return out
 
 
-for _verb in (shown(bulk(train), _show), bulk(apply)):
-    app.command(epilog=example(f"detect {_verb.__name__}"))(_verb)
+for _command in (with_printed_result(bulk(train), _show_report), bulk(apply)):
+    app.command(epilog=example(f"detect {_command.__name__}"))(_command)

@@ -1,4 +1,4 @@
-"""The verbs of ``genolm explain``: memory, tables, lens, experts and attribution."""
+"""Commands of ``genolm explain``: memory, tables, lens, experts and attribution."""
 
 from __future__ import annotations
 
@@ -7,193 +7,168 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from genolm.cli.errors import reported
-from genolm.cli.examples import example
+from genolm.cli.decorators import bulk, with_settings
+from genolm.cli.failures import with_error_messages
+from genolm.cli.help import command_group, example
 from genolm.cli.options import (
-    Context,
     Device,
-    Iupac,
-    Length,
     ModelName,
+    NewFolder,
     Overwrite,
     Precision,
     Quiet,
-    Reference,
     Seed,
-    at_least,
-    bulk,
+    TableFormat,
+    in_range,
+    input_settings,
 )
-from genolm.cli.reporter import Reporter, quietly, tell
+from genolm.cli.reporter import Reporter, hide_data_warnings, print_closing
 
-app = typer.Typer(
-    name="explain",
-    help="Read a model, everything beside a null.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+app = command_group("explain", "Interpret a model: k-mer memory, experts, layers, attribution.")
 
 Regions = Annotated[
     str,
     typer.Argument(
-        metavar="INPUT", help="FASTA, BED, a table, or one interval as chr22:1,001-2,000; - reads FASTA from stdin."
+        metavar="INPUT",
+        help="Sequences (FASTA), coordinates (BED, TSV, CSV, Parquet; with --genome), or one interval, 1-based and"
+        " inclusive: chr22:1,001-2,000; or - for standard input.",
     ),
 ]
-Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write; it appears when it is complete.")]
-Genes = Annotated[Path | None, typer.Option("--genes", metavar="GTF", help="GTF or GFF3 of genes.")]
-Tables = Annotated[Literal["tsv", "parquet"], typer.Option("--tables", help="What tables are written as.")]
+Genes = Annotated[Path | None, typer.Option("--genes", metavar="FILE", help="Gene annotation: GTF or GFF3.")]
 
 
-def memory(
-    model: ModelName,
-    inputs: Regions,
-    out: Folder,
+def _output_settings(*, seed: Seed = 0, tables: TableFormat = "tsv") -> dict[str, Any]:
+    return {"seed": seed, "tables": tables}
+
+
+def _window_settings(
     *,
-    genes: Genes = None,
-    genome: Reference = None,
-    length: Length = None,
-    context: Context = None,
-    iupac: Iupac = "raise",
-    seed: Seed = 0,
-    tables: Tables = "tsv",
-    settings: dict[str, Any],
-) -> Path:
-    """How strongly a k-mer memory writes at each base.
+    context: Annotated[
+        int | None,
+        typer.Option(
+            callback=in_range(1),
+            metavar="BASES",
+            help="Window length in bases. Default: 8,192, or the model's maximum if that is shorter.",
+        ),
+    ] = None,
+) -> dict[str, Any]:
+    return {"context": context}
 
-    Compared with random tables. Writes tables, a bigWig for each layer and quantity, and a heat map of each region.
+
+def _label_settings(*, genes: Genes = None) -> dict[str, Any]:
+    return {"genes": genes}
+
+
+def memory(model: ModelName, inputs: Regions, out: NewFolder, *, settings: dict[str, Any]) -> Path:
+    """Show where a k-mer memory acts, and how strongly.
+
+    Writes tables, a bigWig per layer and quantity, and a heat map of each region. Baseline: random k-mer tables.
     """
     from genolm.tasks.explain.explain_memory import explain_memory as function
 
-    words: dict[str, Any] = {"genome": genome, "length": length, "context": context, "iupac": iupac}
-    function(model, inputs, out, genes=genes, seed=seed, tables=tables, **words, **settings)
+    function(model, inputs, out, **settings)
     return out
 
 
 def lens(
     model: ModelName,
     inputs: Regions,
-    out: Folder,
+    out: NewFolder,
     *,
     over: Annotated[
-        Literal["bases", "vocabulary"], typer.Option(help="What probabilities add up to one over: ACGT, or all tokens.")
+        Literal["bases", "vocabulary"],
+        typer.Option(help="Normalise probabilities over the four bases, or over all tokens of the vocabulary."),
     ] = "bases",
-    genome: Reference = None,
-    length: Length = None,
-    context: Context = None,
-    iupac: Iupac = "raise",
-    seed: Seed = 0,
-    tables: Tables = "tsv",
     settings: dict[str, Any],
 ) -> Path:
-    """Predictions read out after every layer (logit lens).
+    """Show the prediction after each layer (logit lens).
 
-    Compared with random weights.
+    Baseline: an untrained model.
     """
     from genolm.tasks.explain.explain_lens import explain_lens as function
 
-    words: dict[str, Any] = {"genome": genome, "length": length, "context": context, "iupac": iupac}
-    function(model, inputs, out, over=over, seed=seed, tables=tables, **words, **settings)
+    function(model, inputs, out, over=over, **settings)
     return out
 
 
-def experts(
-    model: ModelName,
-    inputs: Regions,
-    out: Folder,
-    *,
-    genes: Genes = None,
-    genome: Reference = None,
-    length: Length = None,
-    context: Context = None,
-    iupac: Iupac = "raise",
-    seed: Seed = 0,
-    tables: Tables = "tsv",
-    settings: dict[str, Any],
-) -> Path:
-    """Which experts each class of bases is routed to.
+def experts(model: ModelName, inputs: Regions, out: NewFolder, *, settings: dict[str, Any]) -> Path:
+    """Show which experts each class of bases is routed to.
 
-    Compared with moved labels and random weights.
+    Baselines: shifted labels, and an untrained model.
     """
     from genolm.tasks.explain.explain_experts import explain_experts as function
 
-    words: dict[str, Any] = {"genome": genome, "length": length, "context": context, "iupac": iupac}
-    function(model, inputs, out, genes=genes, seed=seed, tables=tables, **words, **settings)
+    function(model, inputs, out, **settings)
     return out
 
 
 def tables(
     model: ModelName,
-    out: Folder,
+    out: NewFolder,
     *,
-    seed: Seed = 0,
-    tables: Tables = "tsv",
+    settings: dict[str, Any],
     device: Device = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
-    """What the k-mer tables hold: neighbours, strands, codons.
+    """Analyse k-mer tables: neighbours, strands and codons.
 
-    Compared with random tables.
+    Baseline: random tables.
     """
     from genolm.tasks.explain.explain_tables import explain_tables as function
 
-    function(model, out, seed=seed, tables=tables, device=device, overwrite=overwrite)
-    names = sorted(path.stem for path in out.glob(f"*.{tables}"))
-    tell(f"{len(names)} tables: {', '.join(names)}", out, quiet=quiet)
+    function(model, out, device=device, overwrite=overwrite, **settings)
+    names = sorted(path.stem for path in out.glob(f"*.{settings['tables']}"))
+    print_closing(f"{len(names)} tables: {', '.join(names)}", out, quiet=quiet)
 
 
 def attribution(
     model: ModelName,
     inputs: Regions,
-    out: Folder,
+    out: NewFolder,
     *,
     position: Annotated[
         int | None,
-        typer.Option(callback=at_least(1), metavar="N", help="Explain this base alone, 1-based; default all."),
+        typer.Option(
+            callback=in_range(1),
+            metavar="N",
+            help="Explain the prediction of this base only; 1-based. Default: all bases.",
+        ),
     ] = None,
-    genes: Genes = None,
-    genome: Reference = None,
-    length: Length = None,
-    context: Context = None,
-    iupac: Iupac = "raise",
-    seed: Seed = 0,
-    tables: Tables = "tsv",
+    context: Annotated[
+        int | None,
+        typer.Option(
+            callback=in_range(1),
+            metavar="BASES",
+            help="Context to read before each interval, in bases; it is not explained. Default: 128, or less at the"
+            " start of a contig.",
+        ),
+    ] = None,
+    settings: dict[str, Any],
     device: Device = None,
     dtype: Precision = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
-    """Which bases a prediction depends on.
+    """Show which bases a prediction depends on.
 
-    By mutagenesis and by gradient × input, compared with nulls. At most 1,000 bases of a sequence.
+    Uses in-silico mutagenesis and gradient × input, with null distributions. Sequences may have at most 1,000 bases.
     """
     from genolm.tasks.explain.explain_attribution import explain_attribution as function
 
     reporter = Reporter(quiet)
-    words: dict[str, Any] = {
-        "genome": genome,
-        "length": length,
-        "context": context,
-        "iupac": iupac,
-        "device": device,
-        "dtype": dtype,
-    }
-    with quietly(quiet):
-        function(
-            model,
-            inputs,
-            out,
-            position=position,
-            genes=genes,
-            seed=seed,
-            tables=tables,
-            overwrite=overwrite,
-            progress=reporter,
-            **words,
-        )
+    settings |= {"context": context, "device": device, "dtype": dtype, "overwrite": overwrite, "progress": reporter}
+    with hide_data_warnings(quiet):
+        function(model, inputs, out, position=position, **settings)
     reporter.close(out, None)
 
 
-for _verb in (memory, lens, experts):
-    app.command(epilog=example(f"explain {_verb.__name__}"))(bulk(_verb))
-for _plain in (tables, attribution):
-    app.command(epilog=example(f"explain {_plain.__name__}"))(reported(_plain))
+_COMMANDS = (
+    bulk(memory, _label_settings, input_settings, _window_settings, _output_settings),
+    bulk(lens, input_settings, _window_settings, _output_settings),
+    bulk(experts, _label_settings, input_settings, _window_settings, _output_settings),
+    with_error_messages(with_settings(tables, _output_settings)),
+    with_error_messages(with_settings(attribution, _label_settings, input_settings, _output_settings)),
+)
+for _command in _COMMANDS:
+    app.command(epilog=example(f"explain {_command.__name__}"))(_command)

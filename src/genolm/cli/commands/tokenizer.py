@@ -1,4 +1,4 @@
-"""The verbs of ``genolm tokenizer``: train and inspect."""
+"""Commands of ``genolm tokenizer``: train and inspect."""
 
 from __future__ import annotations
 
@@ -9,50 +9,59 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from genolm.cli.errors import reported
-from genolm.cli.examples import example
-from genolm.cli.options import Json, Overwrite, Seed, at_least
-from genolm.cli.reporter import tell
-from genolm.cli.text import print_fields, print_json
+from genolm.cli.failures import with_error_messages
+from genolm.cli.help import command_group, example
+from genolm.cli.options import FolderOption, Json, Overwrite, Seed, in_range
+from genolm.cli.reporter import print_closing
+from genolm.cli.text import percent, print_fields, print_json, print_progress
 
-app = typer.Typer(
-    name="tokenizer",
-    help="Byte-pair tokenizers: train, inspect.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+app = command_group("tokenizer", "Train or inspect a BPE tokenizer.")
 
 
 def train(
-    fasta: Annotated[list[Path], typer.Argument(metavar="FASTA", help="Files to train on, plain, gzip or bgzip.")],
-    *,
-    out: Annotated[
-        Path, typer.Option("--out", metavar="FOLDER", help="Folder to write; it appears when it is complete.")
+    fasta: Annotated[
+        list[Path], typer.Argument(metavar="FASTA", help="FASTA files to train on; plain, gzipped or bgzipped.")
     ],
+    *,
+    out: FolderOption,
     vocab_size: Annotated[
-        int, typer.Option("--vocab-size", callback=at_least(10), metavar="N", help="Tokens, special ones included.")
+        int,
+        typer.Option(
+            "--vocab-size", callback=in_range(10), metavar="N", help="Vocabulary size, special tokens included."
+        ),
     ] = 4096,
     seed: Seed = 0,
     bases: Annotated[
-        int, typer.Option("--bases", callback=at_least(1000), metavar="N", help="Bases to draw and train on.")
+        int,
+        typer.Option("--bases", callback=in_range(1000), metavar="N", help="Number of bases to sample for training."),
     ] = 20_000_000,
     max_length: Annotated[
-        int, typer.Option("--max-length", callback=at_least(2), metavar="BASES", help="Longest token.")
+        int, typer.Option("--max-length", callback=in_range(2), metavar="BASES", help="Maximum token length in bases.")
     ] = 64,
     chunk: Annotated[
-        int, typer.Option("--chunk", callback=at_least(2), metavar="BASES", help="Bases that the trainer sees as one.")
+        int,
+        typer.Option(
+            "--chunk",
+            callback=in_range(2),
+            metavar="BASES",
+            help="Cut the sequence into chunks of this many bases for training; no token spans two chunks.",
+        ),
     ] = 512,
     strands: Annotated[
-        Literal["forward", "both"], typer.Option("--strands", help="Train as given, or on both strands.")
+        Literal["forward", "both"],
+        typer.Option("--strands", help="Train on the sequence as given, or also on its reverse complement."),
     ] = "forward",
     n: Annotated[
         Literal["none", "letter", "gap"],
-        typer.Option("--n", help="N is no letter, a letter, or a letter with a gap token for 10 and more in a row."),
+        typer.Option(
+            "--n",
+            help="N: excluded (none), a letter, or a letter with a gap token for 10 or more in a row (gap).",
+        ),
     ] = "none",
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
-    """Train a byte-pair vocabulary on FASTA files and report on it."""
+    """Train a BPE vocabulary on FASTA files and report on it."""
     from genolm.engine.summary import Summary
     from genolm.training.vocabulary.train_tokenizer import train_tokenizer as function
 
@@ -68,36 +77,38 @@ def train(
         strands=strands,
         n=n,
         overwrite=overwrite,
-        progress=_print_progress if visible else None,
+        progress=print_progress if visible else None,
     )
     if visible:
-        typer.echo("\r\033[K", nl=False, err=True)
+        print_progress("")
     _print(facts, json)
-    trained, tokens = facts["trained_on"]["bases"], facts["vocabulary"]["tokens"]
-    tell(Summary({"bases": trained}, results={"tokens": tokens}), out)
-
-
-def _print_progress(told: str) -> None:
-    typer.echo(f"\r\033[K{told[:100]}", nl=False, err=True)
+    bases_read, tokens = facts["trained_on"]["bases"], facts["vocabulary"]["tokens"]
+    print_closing(Summary({"bases": bases_read}, results={"tokens": tokens}), out)
 
 
 def inspect(
     source: Annotated[
-        str, typer.Argument(metavar="TOKENIZER", help="t2t_1000h_multi_32k, BPE_32k, a folder, or a tokenizer.json.")
+        str,
+        typer.Argument(
+            metavar="TOKENIZER",
+            help="Tokenizer: a published one (t2t_1000h_multi_32k or BPE_32k), a folder, or a tokenizer.json file.",
+        ),
     ],
     fasta: Annotated[
-        list[Path] | None, typer.Argument(metavar="FASTA", help="Sequence to measure on; else random bases.")
+        list[Path] | None,
+        typer.Argument(metavar="FASTA", help="FASTA files to measure on. Default: random bases."),
     ] = None,
     *,
     bases: Annotated[
-        int, typer.Option("--bases", callback=at_least(1000), metavar="N", help="Bases to draw and measure on.")
+        int,
+        typer.Option("--bases", callback=in_range(1000), metavar="N", help="Number of bases to sample from FASTA."),
     ] = 1_000_000,
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
-    """Report on a byte-pair tokenizer: bases per token, speed.
+    """Report on a BPE tokenizer: bases per token, speed.
 
-    Also on strands and substitutions.
+    Also reports how tokens change between strands and after a substitution.
     """
     from genolm.training.vocabulary.train_tokenizer import inspect_tokenizer as function
 
@@ -112,18 +123,18 @@ def _print(facts: Mapping[str, Any], json: bool) -> None:
 
 
 def _readable(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts on one line each."""
+    """Return the report as one line per field."""
     vocabulary, sequence = facts["vocabulary"], facts["sequence"]
-    trained = facts.get("trained_on")
+    trained_on = facts.get("trained_on")
     return {
-        "tokens": f"{vocabulary['tokens']:,}, {vocabulary['pieces']:,} of them pieces of A, C, G, T",
-        "longest token": f"{vocabulary['longest']:,} bases; mean over the vocabulary {vocabulary['mean_length']:.2f}",
-        "both strands": f"{_percent(vocabulary['closure'])} of pieces have their reverse complement",
-        **({} if trained is None else {"trained on": f"{trained['bases']:,} bases"}),
+        "tokens": f"{vocabulary['tokens']:,}, of which {vocabulary['pieces']:,} consist of A, C, G and T",
+        "longest token": f"{vocabulary['longest']:,} bases; mean of the vocabulary {vocabulary['mean_length']:.2f}",
+        "both strands": f"{percent(vocabulary['closure'])} of tokens have a reverse-complement token",
+        **({} if trained_on is None else {"trained on": f"{trained_on['bases']:,} bases"}),
         "measured on": f"{sequence['bases']:,} bases, {facts['measured_on']}",
         "bases per token": f"{sequence['bases_per_token']:.2f}",
-        "strands agree on": f"{_percent(sequence['strand_borders'])} of borders,"
-        f" {_percent(sequence['strand_tokens'])} of tokens",
+        "strands agree on": f"{percent(sequence['strand_borders'])} of token boundaries,"
+        f" {percent(sequence['strand_tokens'])} of tokens",
         "a substitution": _substitution(sequence),
         "speed": f"{sequence['megabases_per_second']:.1f} Mb of sequence per second",
     }
@@ -133,14 +144,10 @@ def _substitution(sequence: Mapping[str, Any]) -> str | None:
     if not sequence["substitutions"]:
         return None
     return (
-        f"changes {sequence['changed_mean']:.2f} tokens, at most {sequence['changed_max']};"
-        f" their number in {_percent(sequence['count_changes'])}"
+        f"changes {sequence['changed_mean']:.2f} tokens on average, at most {sequence['changed_max']};"
+        f" changes the number of tokens in {percent(sequence['count_changes'])} of cases"
     )
 
 
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.1f} %"
-
-
-for _verb in (train, inspect):
-    app.command(epilog=example(f"tokenizer {_verb.__name__}"))(reported(_verb))
+for _command in (train, inspect):
+    app.command(epilog=example(f"tokenizer {_command.__name__}"))(with_error_messages(_command))

@@ -1,4 +1,4 @@
-"""The example that ends the help of every command."""
+"""Help of commands: the example, lists and usage lines."""
 
 import os
 import re
@@ -10,7 +10,7 @@ import pytest
 from tests.cli.all_commands import COMMANDS
 from typer.testing import CliRunner
 
-from genolm.cli.examples import EXAMPLES
+from genolm.cli.help import EXAMPLES
 from genolm.cli.main import app
 
 

@@ -1,4 +1,4 @@
-"""Shells of the bulk verbs: flags arrive as the keyword arguments of the function."""
+"""Bulk commands: options become the keyword arguments of the function."""
 
 import inspect
 from pathlib import Path
@@ -9,11 +9,12 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from genolm.cli.commands import bulk
+from genolm.cli.commands import generation, genomes, sequences, variants
 from genolm.cli.main import app
 from genolm.cli.options import bulk_settings
 from genolm.errors import RunError
 
+BULK = (*sequences.COMMANDS, *variants.COMMANDS, *generation.COMMANDS, genomes.SCAN, genomes.CLUSTER)
 SETTINGS = {
     "device": None,
     "dtype": None,
@@ -57,7 +58,7 @@ def test_layer_is_a_number_or_all(record, text, layer):
 def test_another_layer_is_a_usage_error(record):
     calls = record("genolm.tasks.embed", "embed")
     done = run("embed", "m", "i", "o", "--layer", "last")
-    assert done.exit_code == 2 and "'last' is neither a number nor 'all'" in done.output
+    assert done.exit_code == 2 and "expected a layer number or 'all', not 'last'" in done.output
     assert not calls
 
 
@@ -115,10 +116,10 @@ def test_generate_takes_prompts_as_text(record):
 
 
 @pytest.mark.parametrize("paths", [["o.fa"], ["p.fa", "o.fa", "--prompt", "A"], ["a", "b", "c"]])
-def test_generate_wants_prompts_once(record, paths):
+def test_generate_requires_prompts_once(record, paths):
     calls = record("genolm.tasks.generation.generate", "generate")
     done = run("generate", "m", *paths)
-    assert done.exit_code == 2 and "give PROMPTS and OUTPUT, or --prompt and OUTPUT" in done.output
+    assert done.exit_code == 2 and "expected PROMPTS and OUTPUT, or OUTPUT and --prompt" in done.output
     assert not calls
 
 
@@ -170,13 +171,13 @@ def test_the_shards_of_a_scan_are_merged_by_its_prefix(tmp_path, monkeypatch, el
     assert run("merge", "none").stderr == "error: none.parts holds no parts of a run; first run the shards\n"
 
 
-def test_parts_of_the_output_itself_go_before_those_of_a_scan(tmp_path):
+def test_parts_of_the_output_itself_take_precedence_over_those_of_a_scan(tmp_path):
     for name in ("s.parts", "s.json.parts"):
         (tmp_path / name).mkdir()
     assert f"error: {tmp_path / 's.parts'} holds no parts" in run("merge", str(tmp_path / "s")).stderr
 
 
-@pytest.mark.parametrize("command", bulk.COMMANDS)
+@pytest.mark.parametrize("command", BULK)
 def test_every_bulk_verb_has_the_shared_options_after_its_own(command):
     names = list(inspect.signature(command).parameters)
     shared = list(inspect.signature(bulk_settings).parameters)

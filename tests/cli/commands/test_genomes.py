@@ -1,4 +1,4 @@
-"""cluster, detect and check as they are typed: options reach the functions, figures are printed, files are written."""
+"""Commands cluster, detect and check: options reach the functions, results are printed, files are written."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""What a user sees when something goes wrong: one line on stderr and an exit code, never a half-hidden traceback."""
+"""Errors of commands: one line on standard error and an exit code instead of a traceback."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ from genolm.files.disk import is_disk_full
 from genolm.files.names import shown_path
 
 INTERRUPTED = 130  # 128 + SIGINT
-BROKEN_PIPE = 141  # 128 + SIGPIPE, what any other Unix tool ends with
+BROKEN_PIPE = 141  # 128 + SIGPIPE, as for other Unix tools
 
-_OF_THE_SYSTEM = (
+_SYSTEM_ERRORS = (
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO,
     errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.ETXTBSY, errno.ENXIO,
 )  # fmt: skip
-"""What the operating system may say of any file, through no fault of ours."""
+"""Errors of the operating system that any file can cause; they are not bugs of genolm."""
 
 _BUG = (
-    "This is a bug in genolm: please report it with the command and the output of `genolm doctor`; "
-    "GENOLM_DEBUG=1 shows the whole traceback."
+    "This is a bug in genolm. Please report it with the command and the output of `genolm doctor`; "
+    "set GENOLM_DEBUG=1 to see the full traceback."
 )
 
 
-def reported(verb: Callable[..., None], *, resumable: bool = False) -> Callable[..., None]:
-    """The verb with its errors turned into messages and exit codes.
+def with_error_messages(function: Callable[..., None], *, resumable: bool = False) -> Callable[..., None]:
+    """Turn the errors of a command into messages and exit codes.
 
     Args:
-        verb: the function of a command.
-        resumable: whether an interrupted run can go on with ``--resume``; the message then says so.
+        function: function of a command.
+        resumable: whether the command has ``--resume``; the message of an interrupted run then mentions it.
 
     Returns:
-        A function of the same signature that raises nothing but ``typer.Exit`` and usage errors.
+        A function with the same signature that raises only ``typer.Exit`` and usage errors.
     """
 
-    @wraps(verb)
+    @wraps(function)
     def command(*args: Any, **settings: Any) -> None:
         try:
             with _plain_warnings():
-                verb(*args, **settings)
-            sys.stdout.flush()  # a closed pipe shows here rather than at interpreter exit
+                function(*args, **settings)
+            sys.stdout.flush()  # report a closed pipe here rather than at interpreter exit
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
         except KeyboardInterrupt as stop:
@@ -65,7 +65,7 @@ def reported(verb: Callable[..., None], *, resumable: bool = False) -> Callable[
 
 @contextmanager
 def _plain_warnings() -> Iterator[None]:
-    """Warnings in one line without the place in the code that they come from."""
+    """Print warnings as one line, without the source location."""
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_: typer.echo(f"warning: {message}", err=True)
         yield
@@ -78,27 +78,27 @@ def _failed(error: Exception) -> typer.Exit:
         return _exit(f"error: {error}", error.exit_code)
     if is_disk_full(error):
         return _exit(f"error: the disk is full: {error}", ResourceError.exit_code)
-    if isinstance(error, OSError) and error.filename is not None and error.errno in _OF_THE_SYSTEM:
+    if isinstance(error, OSError) and error.filename is not None and error.errno in _SYSTEM_ERRORS:
         return _exit(f"error: {error.filename}: {os.strerror(error.errno)}", RunError.exit_code)
     if isinstance(error, MemoryError):
-        return _exit("error: not enough memory; try a smaller --batch-tokens or --context", ResourceError.exit_code)
-    return _exit(f"error: unexpected {type(error).__name__}{_place(error)}: {error}\n{_BUG}", GenolmError.exit_code)
+        return _exit("error: out of memory; try a smaller --batch-tokens or --context", ResourceError.exit_code)
+    return _exit(f"error: unexpected {type(error).__name__}{_location(error)}: {error}\n{_BUG}", GenolmError.exit_code)
 
 
-def _place(error: Exception) -> str:
-    """Where in genolm the error came from, as `` (file.py:12)``; empty when it cannot be told."""
+def _location(error: Exception) -> str:
+    """Return where in genolm the error occurred, as `` (file.py:12)``; empty if unknown."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "genolm" in Path(frame.filename).parts]
     return f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
 
 
-def _interrupted(told: str, resumable: bool) -> typer.Exit:
-    """What the run itself says of how to go on, or that much without it."""
-    hint = told or ("the same command with --resume goes on" if resumable else "")
+def _interrupted(message: str, resumable: bool) -> typer.Exit:
+    """Print how to continue: the message of the run, or a general hint."""
+    hint = message or ("to continue, run the same command with --resume" if resumable else "")
     return _exit(f"interrupted: {hint}" if hint else "interrupted", INTERRUPTED)
 
 
 def _broken_pipe() -> typer.Exit:
-    # The interpreter flushes stdout once more at exit and would complain about the pipe again.
+    # The interpreter flushes stdout again at exit, which would raise the same error.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return typer.Exit(BROKEN_PIPE)
 

@@ -1,4 +1,4 @@
-"""Verbs about the models themselves: models, info, download, convert."""
+"""Commands about models: models, info, download, convert."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from genolm.cli.failures import with_error_messages
 from genolm.cli.options import Json, ModelName, Overwrite, model_names
-from genolm.cli.reporter import tell
+from genolm.cli.reporter import print_closing
 from genolm.cli.text import gigabytes, print_fields, print_json, print_table
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def models(*, json: Json = False) -> None:
-    """List the models that genolm knows by name."""
+    """List the models that can be loaded by name."""
     from genolm.models.checkpoints.info import models_table
 
     rows = models_table()
@@ -28,7 +29,7 @@ def models(*, json: Json = False) -> None:
 def info(model: ModelName, *, json: Json = False) -> None:
     """Describe a model without downloading it.
 
-    Parameters, active parameters, memory for each context length, and its card.
+    Shows total and active parameters, memory by context length, and the model card.
     """
     from genolm.models.checkpoints.info import describe
 
@@ -37,12 +38,12 @@ def info(model: ModelName, *, json: Json = False) -> None:
         print_json(facts)
         return
     print_fields(_readable(facts))
-    typer.echo(f"\nMemory in {facts['precision']}, weights included:")
+    typer.echo(f"\nMemory in {facts['precision']}, including the weights:")
     print_table([_memory_row(row) for row in facts["memory"]])
 
 
 def _readable(facts: ModelInfo) -> dict[str, Any]:
-    """The facts on one line each: bytes as gigabytes, without the table of memory."""
+    """Return the facts as one line per field, without the table of memory."""
     lines: dict[str, Any] = {name: value for name, value in facts.items() if name not in ("memory", "weights_bytes")}
     weights = [f"{gigabytes(size)} in {kind}" for kind, size in facts["weights_bytes"].items()]
     return lines | {"weights": weights, "notes": " ".join(facts["notes"])}
@@ -59,15 +60,19 @@ def _memory_row(row: Mapping[str, Any]) -> dict[str, Any]:
 def download(
     model: Annotated[
         str,
-        typer.Argument(metavar="MODEL", help="A name from `genolm models` or a hub id.", autocompletion=model_names),
+        typer.Argument(
+            metavar="MODEL",
+            help="Model: a name from `genolm models`, or a Hugging Face Hub id.",
+            autocompletion=model_names,
+        ),
     ],
     folder: Annotated[
-        Path | None, typer.Argument(metavar="FOLDER", help="Where to put it; default the Hugging Face cache.")
+        Path | None, typer.Argument(metavar="FOLDER", help="Output folder. Default: the Hugging Face cache.")
     ] = None,
 ) -> None:
-    """Fetch a model.
+    """Download a model.
 
-    A broken download goes on where it stopped; checksums are checked.
+    An interrupted download is resumed; checksums are verified. Prints the path of the model.
     """
     from genolm.models.checkpoints.download import download as function
 
@@ -84,36 +89,45 @@ def _print_progress(name: str, done: int, size: int) -> None:
 
 def convert(
     model: ModelName,
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Output folder.")],
     *,
     to: Annotated[
         Literal["huggingface", "genolm", "megatron"],
-        typer.Option(help="Layout; huggingface loads in transformers and vLLM."),
+        typer.Option(help="Layout to write; huggingface can be loaded by transformers and vLLM."),
     ] = "huggingface",
     source: Annotated[
         Literal["huggingface", "genolm", "megatron"] | None,
-        typer.Option("--from", help="Layout of MODEL; default: found out."),
+        typer.Option("--from", help="Layout of MODEL. Default: detected automatically."),
     ] = None,
     like: Annotated[
         str | None,
         typer.Option(
             metavar="MODEL",
-            help="Model of the same shape, for what a Megatron checkpoint does not say.",
+            help="Model of the same architecture, for settings that a Megatron checkpoint does not record.",
             autocompletion=model_names,
         ),
     ] = None,
     dtype: Annotated[
-        Literal["float32", "bfloat16", "float16"] | None, typer.Option(help="Precision to store; default as it is.")
+        Literal["float32", "bfloat16", "float16"] | None,
+        typer.Option(help="Precision to store. Default: that of MODEL."),
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write a model in another layout.
+    """Convert a model to another checkpoint layout.
 
-    The weights stay the same, bit for bit, unless --dtype asks for another precision.
+    The weights stay bitwise identical unless --dtype changes their precision.
     """
     from genolm.models.checkpoints.convert import convert as function
     from genolm.models.weight_shards import stored
 
     function(model, folder, layout=to, source_layout=source, like=like, dtype=dtype, overwrite=overwrite)
     tensors, size = stored(folder)
-    tell(f"{tensors:,} tensors, {gigabytes(size)}", folder)
+    print_closing(f"{tensors:,} tensors, {gigabytes(size)}", folder)
+
+
+COMMANDS = (
+    with_error_messages(models),
+    with_error_messages(info),
+    with_error_messages(download),
+    with_error_messages(convert),
+)

@@ -1,4 +1,4 @@
-"""What a user sees when a verb fails."""
+"""Messages and exit codes of failing commands."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from genolm.cli.errors import reported
+from genolm.cli.failures import with_error_messages
 from genolm.errors import GenolmError, InputError, ModelError, NetworkError, ResourceError, RunError
 
 
@@ -17,7 +17,7 @@ def code_of(error: BaseException, *, resumable: bool = False) -> int:
         raise error
 
     with pytest.raises(typer.Exit) as caught:
-        reported(verb, resumable=resumable)()
+        with_error_messages(verb, resumable=resumable)()
     return caught.value.exit_code
 
 
@@ -58,9 +58,9 @@ def test_interrupt_exits_130(capsys):
     assert capsys.readouterr().err == "interrupted\n"
 
 
-def test_interrupt_of_a_bulk_verb_tells_of_resume(capsys):
+def test_interrupt_of_a_bulk_command_mentions_resume(capsys):
     assert code_of(KeyboardInterrupt(), resumable=True) == 130
-    assert capsys.readouterr().err == "interrupted: the same command with --resume goes on\n"
+    assert capsys.readouterr().err == "interrupted: to continue, run the same command with --resume\n"
 
 
 def test_a_run_that_says_how_to_go_on_is_quoted(capsys):
@@ -87,13 +87,12 @@ def test_usage_errors_pass_through():
         raise typer.BadParameter("no")
 
     with pytest.raises(typer.BadParameter, match="no"):
-        reported(verb)()
+        with_error_messages(verb)()
 
 
 def test_a_broken_pipe_is_quiet():
-    script = (
-        "from genolm.cli.errors import reported\n@reported\ndef verb():\n    print('x\\n' * 100000)\nimport typer\n"
-    )
+    script = "import typer\nfrom genolm.cli.failures import with_error_messages\n"
+    script += "@with_error_messages\ndef verb():\n    print('x\\n' * 100000)\n"
     script += "try:\n    verb()\nexcept typer.Exit as e:\n    raise SystemExit(e.exit_code)"
     child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     child.stdout.read(2)
@@ -109,7 +108,7 @@ def test_the_place_of_an_unforeseen_error_is_in_genolm(capsys, monkeypatch):
         genolm.cli.text.print_table(3)  # type: ignore[arg-type]
 
     with pytest.raises(typer.Exit):
-        reported(verb)()
+        with_error_messages(verb)()
     assert f"({Path(genolm.cli.text.__file__).name}:" in capsys.readouterr().err
 
 
@@ -117,5 +116,5 @@ def test_a_warning_is_one_line_without_a_place_in_the_code(capsys):
     def verb() -> None:
         warnings.warn("longer ones go through in windows", stacklevel=1)
 
-    reported(verb)()
+    with_error_messages(verb)()
     assert capsys.readouterr() == ("", "warning: longer ones go through in windows\n")
