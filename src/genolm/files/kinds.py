@@ -7,6 +7,8 @@ from pathlib import Path
 from genolm.errors import InputError
 from genolm.files.pointers import REMEDY, is_pointer
 
+BOM = b"\xef\xbb\xbf"
+"""UTF-8 byte order mark."""
 HEAD = 512
 """Bytes of a file's beginning that are enough to recognise it."""
 
@@ -76,7 +78,7 @@ def _foreign(head: bytes) -> str:
     for mark, encoding in _ENCODINGS:
         if head.startswith(mark):
             return f"encoded as {encoding}; convert it to UTF-8: iconv -f {encoding} -t UTF-8 FILE > NEW_FILE"
-    if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:20].lower().startswith(_PAGES):
+    if head.removeprefix(BOM).lstrip()[:20].lower().startswith(_PAGES):
         return "this is a web page (HTML or XML), not data: the download failed or the link leads to a page"
     if head.startswith(_TWO_BIT):
         return "a 2bit file; convert it to FASTA with twoBitToFa"

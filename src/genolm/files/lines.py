@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from genolm.errors import InputError
-from genolm.files.kinds import HEAD, check_kind, check_line_ends
+from genolm.files.kinds import BOM, HEAD, check_kind, check_line_ends
 
 GZIP_MAGIC = b"\x1f\x8b"
 BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
@@ -119,7 +119,7 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
         InputError: as `byte_lines`, and for a line that is no UTF-8 text.
     """
     for number, line in byte_lines(path):
-        yield number, decoded(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line, path, number)
+        yield number, decoded(line.removeprefix(BOM) if number == 1 else line, path, number)
 
 
 def decoded(line: bytes, path: Path, number: int) -> str:

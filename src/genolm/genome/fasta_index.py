@@ -15,6 +15,7 @@ import pysam
 
 from genolm.errors import InputError
 from genolm.files.caches import temporary_cache, user_cache
+from genolm.files.kinds import BOM
 from genolm.files.lines import check_whole, compression, open_bytes, text_lines
 from genolm.files.names import as_argument, check_openable, is_file, longest_name, name_bytes, partial_path
 from genolm.files.state import FileState, file_state
@@ -22,7 +23,6 @@ from genolm.genome.formats import flat_form_of_line
 from genolm.genome.index_check import MisfitError, check_index
 
 _CHUNK = 1 << 20
-_BOM = b"\xef\xbb\xbf"
 
 
 def index_files(path: Path) -> tuple[Path, Path | None]:
@@ -185,7 +185,7 @@ def _make(path: Path, target: tuple[Path, Path | None]) -> None:
 def _has_mark(path: Path) -> bool:
     """Whether the text begins with a byte order mark; `InputError` for a compressed one, which cannot be indexed."""
     with open_bytes(path) as file:
-        marked = file.read(len(_BOM)) == _BOM
+        marked = file.read(len(BOM)) == BOM
     if marked and compression(path) == "bgzip":
         raise InputError(
             "begins with a byte order mark, which an indexed bgzip file cannot have; remove it: "
@@ -199,12 +199,12 @@ def _index_behind_mark(path: Path, target: Path, index: Path) -> None:
     copy = partial_path(target.with_name(f"{target.name}.fa"))
     try:
         with path.open("rb") as source, copy.open("wb") as plain:
-            source.seek(len(_BOM))
+            source.seek(len(BOM))
             shutil.copyfileobj(source, plain, _CHUNK)
         with quiet_htslib():
             pysam.faidx(str(copy), "--fai-idx", str(index))
         rows = [line.split(b"\t") for line in index.read_bytes().splitlines()]
-        moved = [b"\t".join((*row[:2], b"%d" % (int(row[2]) + len(_BOM)), *row[3:])) for row in rows]
+        moved = [b"\t".join((*row[:2], b"%d" % (int(row[2]) + len(BOM)), *row[3:])) for row in rows]
         index.write_bytes(b"".join(row + b"\n" for row in moved))
     finally:
         copy.unlink(missing_ok=True)
@@ -220,7 +220,7 @@ def _check_complete(path: Path, index: Path) -> None:
 def _count_records(path: Path) -> int:
     count, before = 0, b"\n"
     with open_bytes(path) as file:
-        before += file.read(len(_BOM)).removeprefix(_BOM)
+        before += file.read(len(BOM)).removeprefix(BOM)
         while chunk := file.read(_CHUNK):
             count += (before + chunk).count(b"\n>")
             before = chunk[-1:]

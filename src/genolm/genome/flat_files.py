@@ -17,8 +17,9 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from genolm.errors import GenolmError, InputError
+from genolm.errors import InputError
 from genolm.files.lines import placed, text_lines
+from genolm.files.optional import require
 from genolm.genome.formats import uncompressed_suffix
 from genolm.genome.interval import Interval
 from genolm.genome.left_out import LeftOut
@@ -160,13 +161,7 @@ def read_flat_file(
 
 
 def _parser() -> Any:
-    try:
-        from Bio import SeqIO
-    except ImportError:
-        raise GenolmError(
-            "GenBank and EMBL files are read by biopython, which is not installed: pip install 'genolm[genbank]'"
-        ) from None
-    return SeqIO
+    return require("Bio.SeqIO", extra="genbank", purpose="reading GenBank and EMBL files", package="biopython")
 
 
 def _texts(path: Path, form: str) -> Iterator[_Text]:

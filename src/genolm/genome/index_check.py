@@ -12,6 +12,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from genolm.files.kinds import BOM
+
 _LONGEST_HEADER = 1 << 20
 _LONGEST_LINE = 1 << 20
 _WINDOW = 4096
@@ -19,7 +21,6 @@ _WINDOW = 4096
 _SAMPLED_BLOCKS = 256
 _MOST_LAST_BLOCKS = 64
 _BLOCK_HEAD = struct.Struct("<4s8x2s2xH")
-_BOM = b"\xef\xbb\xbf"
 
 
 class MisfitError(Exception):
@@ -139,7 +140,7 @@ def _check_beginning(text: _Text, row: _Row, before: int, lines: int) -> None:
 
 def _check_header(between: bytes, row: _Row, before: int) -> None:
     """Between two contigs stands nothing but the header of the second."""
-    header = (between if before else between.removeprefix(_BOM)).lstrip()
+    header = (between if before else between.removeprefix(BOM)).lstrip()
     words = header[1:].split(None, 1)
     begins = header.startswith(b">") and (before == 0 or between[:1].isspace())
     if not begins or not header.endswith(b"\n") or header.count(b"\n") != 1 or not words or words[0] != row.name:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from genolm.errors import InputError
+from genolm.files.kinds import BOM
 from genolm.files.lines import GZIP_MAGIC, is_pipe, raw_stream
 from genolm.genome.formats import known_format
 
@@ -87,7 +88,7 @@ def _ending(path: Path, otherwise: str) -> str:
             head = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head)
         except zlib.error:
             return otherwise
-    head = head.removeprefix(b"\xef\xbb\xbf")
+    head = head.removeprefix(BOM)
     for beginning, ending in _BEGINNINGS:
         if head.startswith(beginning):
             return ending

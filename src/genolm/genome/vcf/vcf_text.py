@@ -10,6 +10,7 @@ from pathlib import Path
 import pysam
 
 from genolm.errors import InputError
+from genolm.files.kinds import BOM
 from genolm.files.lines import byte_lines, check_whole, compression, decoded, open_bytes
 from genolm.genome.fasta_index import quiet_htslib
 
@@ -124,7 +125,7 @@ def _any_encoding() -> Iterator[None]:
 def _read_header(lines: Iterator[tuple[int, bytes]], path: Path) -> tuple[bytes, ...]:
     header: list[bytes] = []
     for number, line in lines:
-        line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+        line = line.removeprefix(BOM) if number == 1 else line
         if number == 1 and not line.lower().startswith(b"##fileformat=vcf"):
             raise InputError(
                 "not VCF: the first line must be ##fileformat=VCFv4…",
