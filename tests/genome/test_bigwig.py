@@ -211,7 +211,7 @@ def test_a_contig_that_could_be_two_is_refused(tmp_path: Path) -> None:
     values = np.ones(5, np.float32)
     path = write_bigwig(tmp_path / "x.bw", {"chrM": 9, "chrMT": 9}, [("chrM", 0, values), ("chrMT", 0, values * 2)])
     assert read_bigwig(path, Interval("chrMT", 0, 1)) == [2]
-    with pytest.raises(InputError, match=r"x\.bw: could be any of the contigs chrM, chrMT \(value 'MT'\)"):
+    with pytest.raises(InputError, match=r"x\.bw: ambiguous contig name: it matches chrM and chrMT \(value 'MT'\)"):
         read_bigwig(path, Interval("MT", 0, 1))
 
 

@@ -261,4 +261,4 @@ def test_without_biopython(written):
     )
     command = [sys.executable, "-c", program, str(written(GENBANK))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert "GenBank and EMBL files are read by biopython, which is not installed: pip install" in done.stderr
+    assert "reading GenBank and EMBL files requires biopython, which is not installed: pip install" in done.stderr

@@ -17,7 +17,7 @@ from genolm.errors import InputError, ResourceError
 from genolm.files.kinds import HEAD, check_kind
 from genolm.files.lines import placed, text_lines
 from genolm.files.names import partial_path
-from genolm.genome.contig_names import ContigNames
+from genolm.genome.contig_names import ContigNames, Synonyms, chrom_aliases
 from genolm.genome.interval import Interval
 
 Piece = tuple[str, int, Float32]
@@ -183,23 +183,31 @@ def _equal_neighbours(chrom: str, start: int, array: Float32) -> Iterator[Run]:
 
 
 class BigWig:
-    """A bigWig opened for reading, whatever its name ends with; a context manager.
+    """A bigWig opened for reading, whatever its file extension; a context manager.
+
+    Contigs are found as in a `Genome`, by any name that `genolm.genome.contig_names.ContigNames` resolves.
+
+    Args:
+        path: the file.
+        synonyms: further names of contigs, such as `Genome.synonyms`; those of a ``chromAlias.txt`` next to the bigWig
+            are added.
 
     Attributes:
         path: the file.
         lengths: bases of every contig that has data.
 
     Raises:
-        InputError: a file that is no bigWig or is truncated.
+        InputError: the file is not a bigWig or is truncated, or its alias file is malformed.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, synonyms: Synonyms = ()) -> None:
         self.path = Path(path)
+        synonyms = (*synonyms, *chrom_aliases(self.path))
         self._file = _open_checked(self.path)
         try:
             self._reader = pybigtools.open(self._file)
             self.lengths: dict[str, int] = dict(self._reader.chroms())
-            self._names = ContigNames(self.lengths)
+            self._names = ContigNames(self.lengths, synonyms)
         except Exception as error:
             self._file.close()
             raise InputError("the bigWig is truncated or damaged", file=self.path) from error

@@ -14,7 +14,7 @@ import pysam
 
 from genolm.errors import InputError
 from genolm.files.lines import placed
-from genolm.genome.contig_names import ContigNames
+from genolm.genome.contig_names import ContigNames, chrom_aliases
 from genolm.genome.fasta_index import index_files, quiet_htslib
 from genolm.genome.interval import Interval
 from genolm.genome.sequence import LetterError, check_iupac, reverse_complement, upper_dna
@@ -54,7 +54,8 @@ class Genome:
         self._index, self._block_index = index_files(self.path)
         self._open()
         self.lengths: dict[str, int] = dict(zip(self._file.references, self._file.lengths, strict=True))
-        self._names = ContigNames(self.lengths)
+        self.synonyms = chrom_aliases(self.path)
+        self._names = ContigNames(self.lengths, self.synonyms)
 
     def _open(self) -> None:
         self._lock, self._process = threading.Lock(), os.getpid()

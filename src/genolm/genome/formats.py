@@ -38,6 +38,14 @@ def uncompressed_suffix(path: Path) -> str:
     return suffixes[-1] if suffixes else ""
 
 
+def without_data_suffix(name: str) -> str:
+    """Return a file name without the extensions of its format and compression: ``hg38`` of ``hg38.fa.gz``."""
+    path = Path(name)
+    while path.suffix.lower() in _COMPRESSED:
+        path = path.with_suffix("")
+    return path.stem if path.suffix.lower() in (*_ENDINGS, ".bw", ".bigwig") else path.name
+
+
 def flat_form_of_line(first: str) -> str | None:
     """Return ``"GenBank"`` or ``"EMBL"`` for a file whose first line begins like theirs; None for others."""
     return next((form for beginning, form in _FLAT.items() if first.startswith(beginning)), None)

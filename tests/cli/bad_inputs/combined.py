@@ -69,7 +69,7 @@ CASES = (
     Case(
         "BED: a contig that could be two, under a third name",
         f"score {MODEL} one.bed out.tsv --genome two.fa",
-        "one.bed:1: could be any of the contigs 1, chr1 (value 'Chr1')",
+        "one.bed:1: ambiguous contig name: it matches 1 and chr1 (value 'Chr1')",
         3,
         {"one.bed": "Chr1\t2\t8\n", "two.fa": ">1\nACGTACGTAC\n>chr1\nACGTACGTAC\n"},
     ),

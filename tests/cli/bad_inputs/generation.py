@@ -119,7 +119,7 @@ CASES = (
     Case(
         "complete: GenBank without Biopython",
         f"{COMPLETE} genes.gbk out.tsv",
-        "GenBank and EMBL files are read by biopython, which is not installed: pip install 'genolm[genbank]'",
+        "reading GenBank and EMBL files requires biopython, which is not installed: pip install 'genolm[genbank]'",
         1,
         {"genes.gbk": GENBANK},
         hidden=("Bio",),

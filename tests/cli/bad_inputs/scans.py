@@ -65,7 +65,7 @@ CASES = (
     Case(
         "scan: GenBank without Biopython",
         "scan tiny-random-dense a.fa --genes genes.gbk --out s",
-        "GenBank and EMBL files are read by biopython, which is not installed: pip install 'genolm[genbank]'",
+        "reading GenBank and EMBL files requires biopython, which is not installed: pip install 'genolm[genbank]'",
         1,
         {"a.fa": f">a\n{BASES}\n", "genes.gbk": "LOCUS\n"},
         hidden=("Bio",),

@@ -163,7 +163,7 @@ def test_contigs_have_the_names_that_a_genome_resolves(written):
         "chrM:1-9",
         "2:1-9",
     ]
-    with pytest.raises(InputError, match=r"a\.gff3: could be any of the contigs chrM, M \(value 'MT'\)"):
+    with pytest.raises(InputError, match=r"a\.gff3: ambiguous contig name: it matches chrM and M \(value 'MT'\)"):
         genes.on({"chrM": 9, "M": 9})
 
 
@@ -213,7 +213,7 @@ def test_genbank_without_biopython(written):
     statements = "import sys; sys.modules['Bio'] = None; from genolm.genome.annotation.gene_map import read_gene_map"
     program = f"{statements}; read_gene_map(sys.argv[1])"
     done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, timeout=60)
-    assert "GenBank and EMBL files are read by biopython, which is not installed: pip install" in done.stderr
+    assert "reading GenBank and EMBL files requires biopython, which is not installed: pip install" in done.stderr
 
 
 @pytest.mark.data

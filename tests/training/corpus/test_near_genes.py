@@ -27,7 +27,7 @@ def test_a_contig_that_could_be_two_of_a_file_is_refused(tmp_path):
     (tmp_path / "a.gtf").write_text(exons(("1", 101, "+", "a"), ("chr1", 11, "-", "m")))
     genes = NearGenes([tmp_path / "a.gtf"], 20)
     assert genes.spans("1").tolist() == [[80, 130]]
-    with pytest.raises(InputError, match=r"a\.gtf: could be any of the contigs 1, chr1 \(value 'CHR1'\)"):
+    with pytest.raises(InputError, match=r"a\.gtf: ambiguous contig name: it matches 1 and chr1 \(value 'CHR1'\)"):
         genes.spans("CHR1")
 
 

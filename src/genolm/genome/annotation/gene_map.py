@@ -25,7 +25,7 @@ from genolm.genome.annotation.annotation_lines import (
     note_circle,
     within_circle,
 )
-from genolm.genome.contig_names import ContigNames
+from genolm.genome.contig_names import ContigNames, Synonyms
 from genolm.genome.flat_files import FORMATS, flat_format, read_flat_file
 from genolm.genome.formats import uncompressed_suffix
 from genolm.genome.interval import Interval
@@ -93,19 +93,23 @@ class GeneMap:
     genic: tuple[Interval, ...] = field(repr=False)
     circular: frozenset[str] = frozenset()
 
-    def on(self, lengths: Mapping[str, int]) -> GeneMap:
+    def on(self, lengths: Mapping[str, int], synonyms: Synonyms = ()) -> GeneMap:
         """Return the genes that lie on these contigs, under their names (see `ContigNames`).
 
         What reaches over the end of a circular contig goes on at its first base.
 
         Args:
             lengths: bases of every contig.
+            synonyms: further names of the contigs, such as `Genome.synonyms`.
 
         Raises:
             InputError: no coding gene lies on any of them, one begins beyond the end of its contig, or a name can mean
                 several contigs.
         """
-        names = self._own_names(lengths)
+        contigs = ContigNames(lengths, synonyms)
+        with placed(self.file, None):
+            found = {name: contigs.find(name) for name in dict.fromkeys(one.chrom for one in self.genic)}
+        names = {name: contig for name, contig in found.items() if contig is not None}
         kept = [
             CodingGene(gene.id, tuple(sorted(self._placed(gene.parts, names, lengths))), gene.line)
             for gene in self.coding
@@ -118,13 +122,6 @@ class GeneMap:
         genic = tuple(self._placed((one for one in self.genic if one.chrom in names), names, lengths))
         circular = frozenset(names[name] for name in self.circular if name in names)
         return GeneMap(self.file, tuple(kept), genic, circular)
-
-    def _own_names(self, lengths: Mapping[str, int]) -> dict[str, str]:
-        """The genome's name of each contig that it has."""
-        contigs = ContigNames(lengths)
-        with placed(self.file, None):
-            found = {name: contigs.find(name) for name in {one.chrom: None for one in self.genic}}
-        return {name: own for name, own in found.items() if own is not None}
 
     def _placed(
         self, parts: Iterable[Interval], names: Mapping[str, str], lengths: Mapping[str, int]
