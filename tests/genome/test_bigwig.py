@@ -41,7 +41,7 @@ def test_a_file_that_was_not_written_whole_is_not_kept(tmp_path: Path, monkeypat
 
     real = tracks.pybigtools.open
     monkeypatch.setattr(tracks.pybigtools, "open", opened)
-    with pytest.raises(ResourceError, match=r"x\.bw: the bigWig could not be written whole, as on a full disk"):
+    with pytest.raises(ResourceError, match=r"x\.bw: the bigWig could not be written completely"):
         write_bigwig(tmp_path / "x.bw", LENGTHS, pieces())
     assert not list(tmp_path.iterdir())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from genolm.arrays import Float32
 from genolm.errors import InputError, ResourceError
+from genolm.files.atomic import atomic_file
 from genolm.files.kinds import HEAD, check_kind
 from genolm.files.lines import placed, text_lines
-from genolm.files.names import partial_path
 from genolm.genome.contig_names import ContigNames, Synonyms, chrom_aliases
 from genolm.genome.interval import Interval
 
@@ -44,7 +44,9 @@ def write_bigwig(path: str | Path, lengths: Mapping[str, int], values: Iterable[
         ResourceError: the file could not be written whole.
     """
     path = Path(path)
-    return _atomically(path, ".bw", lambda partial: _fill_bigwig(path, partial, dict(lengths), values))
+    with atomic_file(path) as partial:
+        _fill_bigwig(path, partial, dict(lengths), values)
+    return path
 
 
 def write_bedgraph(path: str | Path, lengths: Mapping[str, int], values: Iterable[Piece]) -> Path:
@@ -54,8 +56,9 @@ def write_bedgraph(path: str | Path, lengths: Mapping[str, int], values: Iterabl
     Values are printed with the fewest digits that give the same float32 back.
     """
     path = Path(path)
-    runs = _runs(path, lengths, values)
-    return _atomically(path, path.suffix, lambda partial: _fill_bedgraph(partial, runs))
+    with atomic_file(path) as partial:
+        _fill_bedgraph(partial, _runs(path, lengths, values))
+    return path
 
 
 def read_bigwig(path: str | Path, interval: Interval) -> Float32:
@@ -88,29 +91,30 @@ def read_bedgraph(path: str | Path) -> Iterator[Run]:
             yield _parse_run(path, number, line)
 
 
-def _atomically(path: Path, suffix: str, fill: Callable[[Path], None]) -> Path:
-    partial = partial_path(path.with_name(f"{path.name}{suffix}"))
-    try:
-        fill(partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return path
-
-
 def _fill_bigwig(path: Path, partial: Path, lengths: dict[str, int], values: Iterable[Piece]) -> None:
     runs = _runs(path, lengths, values)
     first = next(runs, None)
     if first is None:
         raise InputError("there are no values to write, and a bigWig holds at least one", file=path)
     guarded = _Guarded(chain([first], runs))
-    pybigtools.open(str(partial), "w").write(lengths, guarded)
-    if guarded.error is not None:
-        raise guarded.error
+    draft = partial.with_name(f"{partial.name}.bw")  # the library goes by the extension
     try:
-        bigwig_lengths(partial)
-    except InputError:  # the writer prints what went wrong and does not raise it
-        raise ResourceError(f"{path}: the bigWig could not be written whole, as on a full disk; free space") from None
+        pybigtools.open(str(draft), "w").write(lengths, guarded)
+        if guarded.error is not None:
+            raise guarded.error
+        _check_written(path, draft)
+        draft.replace(partial)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _check_written(path: Path, draft: Path) -> None:
+    """Read the header back: the library prints errors such as a full disk and does not raise them."""
+    try:
+        bigwig_lengths(draft)
+    except InputError:
+        message = f"{path}: the bigWig could not be written completely, e.g. because the disk is full; free space"
+        raise ResourceError(message) from None
 
 
 def _fill_bedgraph(partial: Path, runs: Iterator[Run]) -> None:

@@ -77,6 +77,18 @@ def read_fastq(path: Path, clean: Cleaner) -> Iterator[FlatRecord]:
         raise InputError("the FASTQ file is empty", file=path)
 
 
+def fasta_lines(header: str, sequence: str, width: int = 80) -> Iterator[str]:
+    """Yield the lines of a FASTA record, line ends included.
+
+    Args:
+        header: the header line without ``>``.
+        sequence: letters of the record.
+        width: letters per line.
+    """
+    yield f">{header}\n"
+    yield from (f"{sequence[start : start + width]}\n" for start in range(0, len(sequence), width))
+
+
 def _fasta_parts(path: Path) -> Iterator[tuple[int, str, list[str]]]:
     start, title, parts = 0, "", list[str]()
     for number, line in text_lines(path):

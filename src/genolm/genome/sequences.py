@@ -17,7 +17,6 @@ from genolm.genome.fasta import Genome
 from genolm.genome.formats import SEQUENCE_FORMATS
 from genolm.genome.in_memory import Named, hold_sequences
 from genolm.genome.interval import Interval
-from genolm.genome.off_contig import OffContig
 from genolm.genome.records import read_fastq
 from genolm.genome.sequence import IupacPolicy, check_iupac, upper_dna
 from genolm.genome.sequence_files import input_format, read_sequence_file
@@ -131,6 +130,48 @@ def allele_sequences(variant: Variant, genome: ReferenceSource, length: int) -> 
     return tuple((before + allele + rest)[:length] for allele in (variant.ref, variant.alt))  # type: ignore[return-value]
 
 
+@dataclass(slots=True)
+class _OffContig:
+    """The intervals of one source that read mostly N because their contig is shorter.
+
+    Attributes:
+        file: the source.
+        count: how many there are.
+    """
+
+    file: Path | str
+    count: int = 0
+    _first: tuple[int, Interval, int] | None = None
+
+    def look(self, interval: Interval, genome: Genome, line: int) -> None:
+        """Count an interval if more than half of it lies beyond the ends of its contig.
+
+        Args:
+            interval: as it was given, before it is resized.
+            genome: with its contig.
+            line: line or row of the source, 1-based.
+        """
+        length = genome.lengths[genome.resolve(interval.chrom)]
+        inside = min(interval.end, length) - max(interval.start, 0)
+        if 2 * inside < len(interval):
+            self.count += 1
+            self._first = self._first or (line, interval, length)
+
+    def report(self) -> None:
+        """Warn once, with the place of the first; nothing happens if there is none.
+
+        Warns:
+            UserWarning: how many intervals read mostly N.
+        """
+        if self._first is None:
+            return
+        line, interval, length = self._first
+        many = f"{self.count:,} intervals lie mostly beyond the ends of their contig and read N there"
+        which = many if self.count > 1 else "1 interval lies mostly beyond the ends of its contig and reads N there"
+        text = f"{which}; here {interval.chrom} has {length:,} bases: is it of another genome build?"
+        warnings.warn(str(InputError(text, file=self.file, line=line, value=str(interval))), stacklevel=1)
+
+
 @dataclass(frozen=True, slots=True)
 class _Reader:
     genome: Genome | None
@@ -150,7 +191,7 @@ class _Reader:
         return self.variants(read_variants(path), path) if kind == "vcf" else self.table(read_table(path))
 
     def bed(self, path: Path) -> Iterator[SequenceRecord]:
-        off = OffContig(path)
+        off = _OffContig(path)
         for record in read_bed(path):
             with placed(path, record.line):
                 sequence = self.interval(record.interval, record.name, off, record.line)
@@ -179,7 +220,7 @@ class _Reader:
             yield replace(record, row=number - 1)
 
     def table_intervals(self, table: Table) -> Iterator[SequenceRecord]:
-        off = OffContig(table.file)
+        off = _OffContig(table.file)
         rows = table.pick("chrom", "start", "end", "strand", "name", "id")
         for number, (line, (chrom, start, end, strand, name, other)) in enumerate(rows):
             with placed(table.file, line):
@@ -203,14 +244,14 @@ class _Reader:
             warnings.warn(f"{file}: alternatives without a sequence were passed over: {reasons}", stacklevel=2)
 
     def values(self, values: Iterable[Any]) -> Iterator[SequenceRecord]:
-        off = OffContig("inputs")
+        off = _OffContig("inputs")
         for number, value in enumerate(values, start=1):
             with placed("inputs", number):
                 records = self.value(value, number, off)
             yield from records
         off.report()
 
-    def value(self, value: Any, number: int, off: OffContig) -> tuple[SequenceRecord, ...]:
+    def value(self, value: Any, number: int, off: _OffContig) -> tuple[SequenceRecord, ...]:
         if str(value) and present(value) is None:
             raise InputError("the value is missing; leave it out", value=value)
         if isinstance(value, str):
@@ -226,7 +267,7 @@ class _Reader:
             return self.alleles(value)
         raise InputError("neither DNA, nor an Interval, a Variant or a SequenceRecord", value=value)
 
-    def named(self, named: Named, number: int, off: OffContig) -> tuple[SequenceRecord, ...]:
+    def named(self, named: Named, number: int, off: _OffContig) -> tuple[SequenceRecord, ...]:
         """The records of a value under the user's name for it; of a variant ``NAME/ref`` and ``NAME/alt``."""
         if isinstance(named.value, str):
             self.refuse_length(None)
@@ -235,7 +276,7 @@ class _Reader:
         ends = ("",) if len(records) == 1 else ("/ref", "/alt")
         return tuple(replace(record, id=named.name and named.name + end) for record, end in zip(records, ends))
 
-    def interval(self, interval: Interval, name: str | None, off: OffContig, line: int) -> SequenceRecord:
+    def interval(self, interval: Interval, name: str | None, off: _OffContig, line: int) -> SequenceRecord:
         window = interval if self.length is None else interval.resize(self.length)
         genome = self.reference("intervals")
         record = SequenceRecord(name or str(interval), self.clean(genome[window]), window)

@@ -12,13 +12,13 @@ import pysam
 import pytest
 
 from genolm.errors import InputError, RunError
+from genolm.genome.annotation.coding_sequences import translate
 from genolm.genome.annotation.genes import Transcript, read_gtf
 from genolm.genome.bigwig import read_bigwig
 from genolm.genome.fasta import Genome
 from genolm.genome.interval import Interval
 from genolm.genome.sequence import reverse_complement
 from genolm.genome.simulation import human_figures as figures
-from genolm.genome.simulation.human_figures import translate
 from genolm.genome.simulation.simulate import SimulatedGenome, simulate
 from genolm.genome.simulation.simulated_genes import Sampler, codes_of, draw_gene, letters
 from genolm.genome.simulation.simulated_variants import CLASS_OF, tata_score

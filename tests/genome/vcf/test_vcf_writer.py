@@ -159,7 +159,7 @@ def test_a_broken_record_is_no_bcf(tmp_path):
             r"out\.txt: the output of variants must end in \.vcf, \.vcf\.gz or \.bcf",
         ),
         ("out.bcf.gz", [{}, {}, {}], InputError, "must end in"),
-        ("no/out.vcf", [{}, {}, {}], InputError, "the folder to write into does not exist"),
+        ("no/out.vcf", [{}, {}, {}], InputError, "the output folder does not exist"),
         ("out.vcf", [{}, {}], InputError, r"a\.vcf:7: fewer annotations than records"),
         ("out.bcf", [{}, {}], InputError, r"a\.vcf:7: fewer annotations than records"),
         ("out.vcf.gz", [{}] * 4, InputError, r"a\.vcf: more annotations than records"),

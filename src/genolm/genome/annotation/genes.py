@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from genolm.errors import InputError
-from genolm.files.names import partial_path
+from genolm.files.atomic import atomic_file
 from genolm.genome.annotation.annotation_lines import (
     annotation_lines,
     feature_interval,
@@ -109,14 +109,9 @@ def write_gtf(path: str | Path, transcripts: Iterable[Transcript], *, source: st
     number of its first bases that complete a codon begun before it. The file appears only when it is complete.
     """
     path = Path(path)
-    partial = partial_path(path)
-    try:
-        with partial.open("w", encoding="utf-8", newline="\n") as file:
-            for transcript in transcripts:
-                file.writelines(_gtf_lines(transcript, source))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with atomic_file(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
+        for transcript in transcripts:
+            file.writelines(_gtf_lines(transcript, source))
     return path
 
 

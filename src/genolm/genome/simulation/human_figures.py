@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from genolm.arrays import Float64
+from genolm.genome.annotation.coding_sequences import CODES
 
 
 def matrix(*rows: str) -> Float64:
@@ -96,11 +97,10 @@ _CODONS_PER_MILLE = """
 16.0 13.1 17.0 12.1  20.8 18.9 19.1 19.5  7.5 15.1 24.4 12.2  22.0 6.1 31.9 12.0
 11.0 18.4 21.8 10.8  14.5 27.7 25.1 22.2  7.1 15.8 29.0 16.5  28.1 7.4 39.6 16.5
 """
-_AMINO_ACIDS = "FSYCFSYCLS**LS*WLPHRLPHRLPQRLPQRITNSITNSITKRMTKRVADGVADGVAEGVAEG"
 _TEXTBOOK_ORDER = [first + second + third for first in "TCAG" for third in "TCAG" for second in "TCAG"]
 
 CODONS: dict[str, float] = dict(zip(_TEXTBOOK_ORDER, map(float, _CODONS_PER_MILLE.split())))
-GENETIC_CODE: dict[str, str] = dict(zip(_TEXTBOOK_ORDER, _AMINO_ACIDS))
+GENETIC_CODE: dict[str, str] = {codon: CODES[1][codon] for codon in _TEXTBOOK_ORDER}
 
 ALU = (
     "GGCCGGGCGCGGTGGCTCACGCCTGTAATCCCAGCACTTTGGGAGGCCGAGGCGGGCGGATCACGAGGTCAGGAGATCGAGACCATCCCGGCTAAAACGGTGAAACCC"
@@ -115,9 +115,3 @@ def background() -> Float64:
     figures = [float(word) for word in words if word.isdigit()]
     rows = np.array(figures).reshape(64, 4)
     return np.asarray(rows / rows.sum(axis=1, keepdims=True))
-
-
-def translate(coding: str) -> str:
-    """Translate upper-case DNA in frame, ``*`` for a stop, ``X`` for a codon with another letter; a rest is dropped."""
-    ends = range(3, len(coding) + 1, 3)
-    return "".join(GENETIC_CODE.get(coding[end - 3 : end], "X") for end in ends)

@@ -38,8 +38,8 @@ from genolm.files.names import as_argument
 from genolm.genome.annotation.genes import write_gtf
 from genolm.genome.bigwig import write_bigwig
 from genolm.genome.interval import Interval
-from genolm.genome.simulation.simulated_contigs import Contig, draw_contig, draw_families, intergenic, tss
-from genolm.genome.simulation.simulated_coverage import draw_coverage
+from genolm.genome.records import fasta_lines
+from genolm.genome.simulation.simulated_contigs import Contig, PlacedGene, draw_contig, draw_families, intergenic, tss
 from genolm.genome.simulation.simulated_genes import Sampler
 from genolm.genome.simulation.simulated_variants import CLASS_OF, TrueVariant, draw_variants
 
@@ -47,6 +47,11 @@ TINY = 900  # bases of the last contig
 REGION = 400  # bases of every region of regions.bed
 LOCUS_MARGIN = 200  # bases on both sides of a gene in loci.bed
 SAMPLES = ("SAMPLE1", "SAMPLE2")
+READ_LENGTH = 75
+EXPRESSION = (np.log(20.0), 1.0)  # mean and sigma of the logarithm of a gene's mean coverage
+UNSPLICED_SHARE = 0.03  # of a gene's reads come from transcripts that still have their introns
+NOISE_READS = 20  # per 100,000 bases and strand, anywhere
+UNEXPRESSED_SHARE = 0.15  # of the genes
 _LINE = 60
 _FILES = (
     "genome.fa", "genome.fa.fai", "genes.gtf", "variants.vcf.gz", "variants.vcf.gz.tbi",
@@ -189,7 +194,7 @@ def _write_all(
     _write_vcf(folder / "variants.vcf", sampler, lengths, variants)
     (folder / "regions.bed").write_text("".join(_region_lines(contigs)), encoding="utf-8")
     (folder / "loci.bed").write_text("".join(_locus_lines(contigs)), encoding="utf-8")
-    coverage = {contig.name: draw_coverage(sampler, contig) for contig in contigs}
+    coverage = {contig.name: _draw_coverage(sampler, contig) for contig in contigs}
     for strand, name in (("+", "rna.plus.bw"), ("-", "rna.minus.bw")):
         write_bigwig(folder / name, lengths, _pieces(coverage, strand))
     (folder / "README.txt").write_text(_readme(contigs, variants, settings), encoding="utf-8")
@@ -200,12 +205,43 @@ def _pieces(coverage: dict[str, dict[str, Float32]], strand: str) -> Iterator[tu
         yield name, 0, tracks[strand]
 
 
+def _draw_coverage(sampler: Sampler, contig: Contig) -> dict[str, Float32]:
+    """Reads over every base of a contig, on each strand: ``{"+": (bases,), "-": (bases,)}``."""
+    tracks = {strand: np.zeros(len(contig.text), np.float32) for strand in "+-"}
+    for gene in contig.genes:
+        if not sampler.chance(UNEXPRESSED_SHARE):
+            _add_gene(sampler, tracks[gene.strand], gene)
+    for strand in "+-":
+        reads = int(sampler.random.poisson(NOISE_READS * len(contig.text) / 100_000))
+        tracks[strand] += _pile(sampler, len(contig.text), reads)
+    return tracks
+
+
+def _add_gene(sampler: Sampler, track: Float32, gene: PlacedGene) -> None:
+    mean = float(sampler.random.lognormal(*EXPRESSION))
+    spliced = np.concatenate([np.arange(*exon) for exon in gene.draft.exons])
+    whole = np.arange(gene.draft.exons[0][0], gene.draft.exons[-1][1])
+    for offsets, coverage in ((spliced, mean), (whole, UNSPLICED_SHARE * mean)):
+        reads = int(sampler.random.poisson(coverage * len(offsets) / READ_LENGTH))
+        positions = [gene.position(0), gene.position(1)]
+        track[positions[0] + offsets * (positions[1] - positions[0])] += _pile(sampler, len(offsets), reads)
+
+
+def _pile(sampler: Sampler, length: int, reads: int) -> Float32:
+    """How many reads of `READ_LENGTH` with random starts cover each of `length` bases."""
+    if length < READ_LENGTH:
+        return np.zeros(length, np.float32)
+    starts = sampler.random.integers(0, length - READ_LENGTH + 1, size=reads)
+    steps = np.zeros(length + 1, np.int64)
+    np.add.at(steps, starts, 1)
+    np.add.at(steps, starts + READ_LENGTH, -1)
+    return np.cumsum(steps[:-1]).astype(np.float32)
+
+
 def _write_fasta(path: Path, contigs: list[Contig]) -> None:
     with path.open("w", encoding="ascii", newline="\n") as file:
         for contig in contigs:
-            text = contig.soft_masked()
-            file.write(f">{contig.name}\n")
-            file.writelines(f"{text[start : start + _LINE]}\n" for start in range(0, len(text), _LINE))
+            file.writelines(fasta_lines(contig.name, contig.soft_masked(), _LINE))
     pysam.faidx(as_argument(path))
 
 

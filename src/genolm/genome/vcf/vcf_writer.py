@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,8 +13,9 @@ from typing import Any, BinaryIO, Literal, cast
 import pysam
 
 from genolm.errors import InputError
+from genolm.files.atomic import atomic_file
 from genolm.files.lines import placed
-from genolm.files.names import partial_path, through_link
+from genolm.files.names import through_link
 from genolm.genome.fasta_index import quiet_htslib
 from genolm.genome.formats import uncompressed_suffix
 from genolm.genome.vcf.bcf import convert_to_bcf
@@ -63,13 +63,14 @@ def write_vcf(
     template, out = Path(template), Path(out)
     kind = _output_kind(out)
     scribe = _Scribe(tuple(fields), tuple(header_lines), iter(annotations))
-    with _temporary(out) as draft:
+    with _output(out) as draft:
         if kind == "bcf":
             index = _through_text(scribe, template, draft)
         else:
             index = scribe.write_text(read_vcf_text(template), draft, compress=kind == "bgzip")
         scribe.check_exhausted(template)
-        _publish(draft, out, None if kind == "plain" else index)
+        if index is not None and kind != "plain":
+            _make_index(draft, out, index)
 
 
 @dataclass(slots=True)
@@ -175,35 +176,27 @@ def _open_out(path: Path, compress: bool) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _temporary(out: Path) -> Iterator[Path]:
-    """A name beside ``out`` for the unfinished file; nothing is left of it when something fails."""
+def _output(out: Path) -> Iterator[Path]:
+    """Provide a draft that replaces ``out`` on success; its index, if one was made, replaces that of ``out``."""
     if not out.parent.is_dir():
-        raise InputError("the folder to write into does not exist", file=out.parent)
-    draft = partial_path(through_link(out))
+        raise InputError("the output folder does not exist", file=out.parent)
+    draft = None
     try:
-        yield draft
+        with atomic_file(out) as draft:
+            yield draft
+        for made, name in zip(_indexes(draft), _indexes(through_link(out))):
+            if made.exists():
+                made.replace(name)
+            else:
+                name.unlink(missing_ok=True)
     finally:
-        for name in (draft, *_indexes(draft)):
+        for name in () if draft is None else _indexes(draft):
             with suppress(OSError):
                 name.unlink(missing_ok=True)
 
 
 def _indexes(path: Path) -> tuple[Path, Path]:
     return Path(f"{path}.tbi"), Path(f"{path}.csi")
-
-
-def _publish(draft: Path, out: Path, index: Index | None) -> None:
-    """Gives the finished file its name; an index of what stood there before goes."""
-    if index is not None:
-        _make_index(draft, out, index)
-    with draft.open("rb") as file:
-        os.fsync(file.fileno())
-    draft.replace(through_link(out))
-    for made, name in zip(_indexes(draft), _indexes(through_link(out))):
-        if made.exists():
-            made.replace(name)
-        else:
-            name.unlink(missing_ok=True)
 
 
 def _make_index(draft: Path, out: Path, index: Index) -> None:

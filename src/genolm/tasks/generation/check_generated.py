@@ -18,6 +18,7 @@ from genolm.files.version import __version__
 from genolm.genome.kmers import spectrum
 from genolm.genome.labelled.fragments import Pieces, listed, matched_pieces, named_files, read_genome
 from genolm.genome.labelled.generated_records import Generated, read_generated, written
+from genolm.genome.records import fasta_lines
 from genolm.statistics.bootstrap import Estimate
 from genolm.tasks.generation.novelty.check_page import check_pictures, draw_check, written_page
 from genolm.tasks.generation.novelty.gene_finder import GeneFinder
@@ -37,8 +38,6 @@ from genolm.tasks.writing.output_folders import save_picture, whole_folder
 
 GROUPS = ("generated", "natural", "markov")
 """What is compared: the given sequences, pieces of the reference of their lengths, draws of its Markov model."""
-
-_FASTA_LINE = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,11 +270,7 @@ def _write(path: Path, report: Mapping[str, Any], sequences: pl.DataFrame, recor
         sequences.write_csv(folder / "sequences.tsv", separator="\t")
         with (folder / "passed.fa").open("w", encoding="utf-8", newline="\n") as file:
             for record in (record for record, passes in zip(records, passed) if passes):
-                file.write(f">{record.id} {record.about}".rstrip() + "\n")
-                file.writelines(
-                    f"{record.sequence[start : start + _FASTA_LINE]}\n"
-                    for start in range(0, len(record.sequence), _FASTA_LINE)
-                )
+                file.writelines(fasta_lines(f"{record.id} {record.about}".rstrip(), record.sequence))
         save_picture(draw_check(sequences), folder / "check.png")
         (folder / "check.html").write_text(written_page(report, folder / "check.png"), "utf-8")
         write_counts(None, folder, checked(report))
