@@ -8,7 +8,7 @@ import pysam
 import pytest
 
 from genolm.errors import InputError
-from genolm.files.lines import byte_lines, check_whole, compression, placed, text_lines
+from genolm.files.lines import byte_lines, check_whole, compression, locate_errors, text_lines
 from genolm.genome.formats import file_format, uncompressed_suffix
 
 TEXT = b"one\r\ntwo\n\nfour"
@@ -92,7 +92,7 @@ def test_a_permission_is_missing(tmp_path, monkeypatch):
 
 
 def test_placed_keeps_message_and_value():
-    with pytest.raises(InputError, match=r"^table\.tsv:7: wrong \(value 'x'\)$"), placed("table.tsv", 7):
+    with pytest.raises(InputError, match=r"^table\.tsv:7: wrong \(value 'x'\)$"), locate_errors("table.tsv", 7):
         raise InputError("wrong", file="genome.fa", value="x")
 
 

@@ -187,7 +187,7 @@ def _uncompressed(buffer: io.BufferedReader) -> io.BufferedReader:
 
 
 @contextmanager
-def placed(file: str | Path, line: int | None) -> Iterator[None]:
+def locate_errors(file: str | Path, line: int | None) -> Iterator[None]:
     """Makes an `InputError` raised inside tell this file and line, where the offending value was read."""
     try:
         yield

@@ -16,7 +16,7 @@ from genolm.arrays import Float32
 from genolm.errors import InputError, ResourceError
 from genolm.files.atomic import atomic_file
 from genolm.files.kinds import HEAD, check_kind
-from genolm.files.lines import placed, text_lines
+from genolm.files.lines import locate_errors, text_lines
 from genolm.genome.contig_names import ContigNames, Synonyms, chrom_aliases
 from genolm.genome.interval import Interval
 
@@ -241,7 +241,7 @@ class BigWig:
             raise InputError("the bigWig is truncated or damaged", file=self.path) from error
 
     def _resolve(self, interval: Interval) -> str:
-        with placed(self.path, None):
+        with locate_errors(self.path, None):
             name = self._names.find(interval.chrom)
         if name is None:
             known = ", ".join(list(self.lengths)[:5])

@@ -13,7 +13,7 @@ from typing import Literal, get_args
 import pysam
 
 from genolm.errors import InputError
-from genolm.files.lines import placed
+from genolm.files.lines import locate_errors
 from genolm.genome.contig_names import ContigNames, chrom_aliases
 from genolm.genome.fasta_index import index_files, quiet_htslib
 from genolm.genome.interval import Interval
@@ -96,7 +96,7 @@ class Genome:
         Raises:
             InputError: the name can mean several contigs.
         """
-        with placed(self.path, None):
+        with locate_errors(self.path, None):
             return self._names.find(chrom)
 
     def resolve(self, chrom: str) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from genolm.errors import InputError
-from genolm.files.lines import placed, text_lines
+from genolm.files.lines import locate_errors, text_lines
 from genolm.files.optional import require
 from genolm.genome.formats import uncompressed_suffix
 from genolm.genome.interval import Interval
@@ -105,7 +105,7 @@ class FlatRecord:
         Raises:
             InputError: the file has none, or one of them is no base; names file and line.
         """
-        with placed(self.file, self.line):
+        with locate_errors(self.file, self.line):
             if not self.letters:
                 raise InputError(f"record {self.id} has no sequence")
             return upper_dna(self.letters, iupac="N", rna=True)

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from genolm.errors import InputError
-from genolm.files.lines import placed
+from genolm.files.lines import locate_errors
 from genolm.genome.fasta import Genome
 from genolm.genome.interval import Interval
 from genolm.genome.tabular import SEQUENCE_LETTERS, is_table
@@ -131,7 +131,7 @@ def _elements(inputs: Any) -> tuple[Any, ...]:
 
 def _placed(number: int, read: Callable[..., Any], *given: Any) -> Any:
     """A value, with its number in the message where it is refused."""
-    with placed("inputs", number):
+    with locate_errors("inputs", number):
         return read(*given)
 
 

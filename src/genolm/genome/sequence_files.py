@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from genolm.errors import InputError
-from genolm.files.lines import placed, text_lines
+from genolm.files.lines import locate_errors, text_lines
 from genolm.genome.flat_files import FORMATS, FlatRecord, flat_format, letter_line, read_flat_file
 from genolm.genome.formats import ALL_FORMATS, FileFormat, file_format, flat_form_of_line, known_format
 from genolm.genome.records import Cleaner, read_fasta
@@ -95,7 +95,7 @@ def _flat(path: Path, form: str, clean: Cleaner) -> Iterator[NamedSequence]:
 
 def _cleaned(record: FlatRecord, clean: Cleaner) -> str:
     if not record.letters:
-        with placed(record.file, record.first):
+        with locate_errors(record.file, record.first):
             raise InputError(
                 "the record has no sequence, only annotation; download it with its sequence", value=record.id
             )

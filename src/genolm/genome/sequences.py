@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from genolm.errors import InputError
-from genolm.files.lines import placed
+from genolm.files.lines import locate_errors
 from genolm.genome.bed import read_bed
 from genolm.genome.fasta import Genome
 from genolm.genome.formats import SEQUENCE_FORMATS
@@ -193,7 +193,7 @@ class _Reader:
     def bed(self, path: Path) -> Iterator[SequenceRecord]:
         off = _OffContig(path)
         for record in read_bed(path):
-            with placed(path, record.line):
+            with locate_errors(path, record.line):
                 sequence = self.interval(record.interval, record.name, off, record.line)
             yield sequence
         off.report()
@@ -214,7 +214,7 @@ class _Reader:
 
     def table_sequences(self, table: Table) -> Iterator[SequenceRecord]:
         for number, (line, (name, other, letters)) in enumerate(table.pick("id", "name", "sequence"), start=1):
-            with placed(table.file, line):
+            with locate_errors(table.file, line):
                 title = _text(name) or _text(other) or f"sequence{number}"
                 record = SequenceRecord(title, self.clean(_text(letters)))
             yield replace(record, row=number - 1)
@@ -223,7 +223,7 @@ class _Reader:
         off = _OffContig(table.file)
         rows = table.pick("chrom", "start", "end", "strand", "name", "id")
         for number, (line, (chrom, start, end, strand, name, other)) in enumerate(rows):
-            with placed(table.file, line):
+            with locate_errors(table.file, line):
                 place = required(chrom, "chrom"), whole(start, "start"), whole(end, "end")
                 sign = _text(strand)
                 interval = Interval(*place, "+" if sign in ("", ".") else sign)
@@ -236,7 +236,7 @@ class _Reader:
         for record in records:
             skipped.update(reason for reason in record.reasons if reason)
             for variant in filter(None, record.variants()):
-                with placed(file, record.line):
+                with locate_errors(file, record.line):
                     pair = self.alleles(variant)
                 yield from (replace(one, row=record.index) for one in pair)
         if skipped:
@@ -246,7 +246,7 @@ class _Reader:
     def values(self, values: Iterable[Any]) -> Iterator[SequenceRecord]:
         off = _OffContig("inputs")
         for number, value in enumerate(values, start=1):
-            with placed("inputs", number):
+            with locate_errors("inputs", number):
                 records = self.value(value, number, off)
             yield from records
         off.report()

@@ -9,7 +9,7 @@ from typing import Literal
 from urllib.parse import unquote
 
 from genolm.errors import InputError
-from genolm.files.lines import placed, text_lines
+from genolm.files.lines import locate_errors, text_lines
 from genolm.genome.interval import Interval, is_coordinate
 
 Form = Literal["GTF", "GFF3"]
@@ -65,7 +65,7 @@ def feature_interval(columns: list[str], path: Path, number: int, form: str = "G
     strand = columns[6].strip()
     if strand not in ("+", "-", *UNSTRANDED):
         raise InputError(f"a {form} strand is +, -, . or ?", file=path, line=number, value=columns[6])
-    with placed(path, number):
+    with locate_errors(path, number):
         return Interval(columns[0], start - 1, end, "-" if strand == "-" else "+")
 
 

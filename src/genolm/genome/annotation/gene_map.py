@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from genolm.errors import InputError
 from genolm.files.kinds import check_packing
-from genolm.files.lines import placed
+from genolm.files.lines import locate_errors
 from genolm.genome.annotation.annotation_lines import (
     Form,
     annotation_lines,
@@ -107,7 +107,7 @@ class GeneMap:
                 several contigs.
         """
         contigs = ContigNames(lengths, synonyms)
-        with placed(self.file, None):
+        with locate_errors(self.file, None):
             found = {name: contigs.find(name) for name in dict.fromkeys(one.chrom for one in self.genic)}
         names = {name: contig for name, contig in found.items() if contig is not None}
         kept = [

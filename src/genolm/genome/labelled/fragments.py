@@ -72,7 +72,7 @@ def read_genome(path: Path) -> list[FlatRecord]:
     return records
 
 
-def listed(given: Path | str | Iterable[Path | str]) -> tuple[Path, ...]:
+def as_paths(given: Path | str | Iterable[Path | str]) -> tuple[Path, ...]:
     """Return one path or several as paths.
 
     Raises:
@@ -86,13 +86,13 @@ def listed(given: Path | str | Iterable[Path | str]) -> tuple[Path, ...]:
     return tuple(map(Path, paths))
 
 
-def one_file(given: Path | str) -> Path:
+def single_path(given: Path | str) -> Path:
     """Return the one path that is given.
 
     Raises:
         InputError: several paths, or anything else, such as sequences in memory.
     """
-    paths = listed(given)
+    paths = as_paths(given)
     if len(paths) != 1:
         raise InputError("the path of one file is expected", value=given)
     return paths[0]

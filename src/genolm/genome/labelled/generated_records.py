@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from genolm.errors import InputError
-from genolm.files.lines import placed
+from genolm.files.lines import locate_errors
 from genolm.genome.labelled.keyed_rows import keyed_rows
 from genolm.genome.records import FlatRecord
 from genolm.genome.sequence import upper_dna
@@ -72,7 +72,7 @@ def read_generated(
     found, files = [], [Path(path) for path in paths]
     for path in files:
         for record in read_sequence_file(path, partial(upper_dna, iupac="N")):
-            with placed(path, record.line):
+            with locate_errors(path, record.line):
                 found.append(_one(record, path, with_prompt, table))
     unread = {name for kind, name in table if kind == "file" and name} - {path.name for path in files}
     if unread:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from genolm.errors import InputError
-from genolm.files.lines import placed, text_lines
+from genolm.files.lines import locate_errors, text_lines
 from genolm.genome.tabular import present
 
 Key = TypeVar("Key")
@@ -38,7 +38,7 @@ def keyed_rows(
     for number, fields in enumerate(lines, start=2):
         if not fields:
             continue
-        with placed(path, number):
+        with locate_errors(path, number):
             if len(fields) != len(header):
                 raise InputError(f"{len(fields)} fields under {len(header)} names")
             row = {column: "" if present(value) is None else value for column, value in zip(header, fields)}

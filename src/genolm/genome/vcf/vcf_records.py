@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from genolm.errors import InputError
-from genolm.files.lines import decoded, placed
+from genolm.files.lines import decoded, locate_errors
 from genolm.genome.formats import SEQUENCE_FORMATS, VARIANT_FORMATS, file_format, known_format
 from genolm.genome.interval import is_coordinate
 from genolm.genome.tabular import Table, is_table, present, read_table, required, whole
@@ -115,7 +115,7 @@ def parse_record(index: int, number: int, line: bytes, path: Path) -> VariantRec
         InputError: with file and line: text that is not UTF-8, a position that is no number, an allele that is none.
     """
     chrom, pos, name, ref, alt = decoded(b"\t".join(line.split(b"\t", 5)[:5]), path, number).split("\t")
-    with placed(path, number):
+    with locate_errors(path, number):
         return _record(index, number, chrom, pos, name, ref, alt)
 
 
@@ -123,7 +123,7 @@ def _from_table(source: Any) -> Iterator[VariantRecord]:
     table = read_table(source)
     if table.has("variant") and not table.has("chrom"):
         for index, (line, (text,)) in enumerate(table.pick("variant")):
-            with placed(table.file, line):
+            with locate_errors(table.file, line):
                 record = _of_variant(index, line, Variant.parse(required(text, "variant")))
             yield record
         return
@@ -134,7 +134,7 @@ def _from_table(source: Any) -> Iterator[VariantRecord]:
             value=table.header,
         )
     for index, (line, values) in enumerate(table.pick("chrom", "pos", "id", "ref", "alt")):
-        with placed(table.file, line):
+        with locate_errors(table.file, line):
             record = _of_row(index, line, *values)
         yield record
 
@@ -151,7 +151,7 @@ def _of_row(index: int, line: int, chrom: object, pos: object, name: object, ref
 
 def _from_values(values: Iterable[object]) -> Iterator[VariantRecord]:
     for index, value in enumerate(values):
-        with placed("variants", index + 1):
+        with locate_errors("variants", index + 1):
             variant = _variant_of(value)
         yield _of_variant(index, index + 1, variant)
 

@@ -14,7 +14,7 @@ import pysam
 
 from genolm.errors import InputError
 from genolm.files.atomic import atomic_file
-from genolm.files.lines import placed
+from genolm.files.lines import locate_errors
 from genolm.files.names import through_link
 from genolm.genome.fasta_index import quiet_htslib
 from genolm.genome.formats import uncompressed_suffix
@@ -103,7 +103,7 @@ class _Scribe:
                 annotation = self.next_annotation(source.path, number)
                 columns[7] = edited_info(columns[7], self.fields, annotation, columns[4].count(b",") + 1)
                 file.write(b"\t".join(columns) + b"\n")
-                with placed(source.path, number):
+                with locate_errors(source.path, number):
                     order.see(columns[0], columns[1], len(columns[3]))
         return order.index()
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genolm.errors import InputError
-from genolm.files.lines import placed
+from genolm.files.lines import locate_errors
 from genolm.files.state import FileState, file_state
 from genolm.genome.annotation.genes import Transcript
 from genolm.genome.annotation.gff3 import read_genes
@@ -97,7 +97,7 @@ def _read(
     names = ContigNames(contigs if genome is None else _names(genome), synonyms)
     transcripts: dict[str, list[Transcript]] = defaultdict(list)
     for transcript in read_genes(path):
-        with placed(path, None):
+        with locate_errors(path, None):
             chrom = names.find(transcript.interval.chrom)
         if chrom is not None:
             transcripts[chrom].append(transcript)

@@ -16,7 +16,7 @@ from genolm.engine.target import check_target, refuse_replacing
 from genolm.errors import InputError
 from genolm.files.version import __version__
 from genolm.genome.kmers import spectrum
-from genolm.genome.labelled.fragments import Pieces, listed, matched_pieces, named_files, read_genome
+from genolm.genome.labelled.fragments import Pieces, as_paths, matched_pieces, named_files, read_genome
 from genolm.genome.labelled.generated_records import Generated, read_generated, written
 from genolm.genome.records import fasta_lines
 from genolm.statistics.bootstrap import Estimate
@@ -106,11 +106,11 @@ def check_generated(
     if path is not None:
         check_pictures()
         check_target(path, overwrite=overwrite)
-        refuse_replacing((*listed(generated), *listed(reference), *listed(training or ())), path)
-    given = read_generated(listed(generated), with_prompt=with_prompt)
+        refuse_replacing((*as_paths(generated), *as_paths(reference), *as_paths(training or ())), path)
+    given = read_generated(as_paths(generated), with_prompt=with_prompt)
     records = written(given)
-    natural_files = named_files(listed(reference))
-    training_files = natural_files if training is None else named_files(listed(training))
+    natural_files = named_files(as_paths(reference))
+    training_files = natural_files if training is None else named_files(as_paths(training))
     sides = _sides(records, natural_files, order, seed)
     tables = _measured(_groups(records, sides), training_files, finder)
     report = {

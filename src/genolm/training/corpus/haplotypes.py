@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genolm.errors import InputError
-from genolm.files.lines import decoded, placed
+from genolm.files.lines import decoded, locate_errors
 from genolm.genome.contig_names import ContigNames, chrom_aliases
 from genolm.genome.vcf.vcf_records import VariantRecord, parse_record
 from genolm.genome.vcf.vcf_text import VcfLines, read_vcf_text
@@ -214,7 +214,7 @@ def _substitutions(
         if len(record.ref) != 1 or not single:
             left_out["not a substitution"] += len(single)
             continue
-        with placed(path, number):
+        with locate_errors(path, number):
             place = places.find(record.chrom, record.pos - 1)
         if place is None:
             left_out["outside training sequence"] += len(single)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from genolm.errors import InputError
-from genolm.files.lines import placed
+from genolm.files.lines import locate_errors
 from genolm.genome.annotation.gff3 import read_genes
 from genolm.genome.contig_names import ContigNames, Synonyms
 from genolm.training.corpus.masked_bases import Spans, merged
@@ -58,6 +58,6 @@ class _GeneFile:
 
     def places(self, contig: str) -> list[tuple[int, int]]:
         """The stretches of one contig."""
-        with placed(self._file, None):
+        with locate_errors(self._file, None):
             name = self._names.find(contig)
         return [] if name is None else self._places[name]
