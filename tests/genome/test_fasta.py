@@ -189,7 +189,9 @@ def test_truncated_bgzip(tmp_path, capfd, cut):
     whole = bgzip(tmp_path / "whole.fa.gz", write_fasta(tmp_path / "g.fa").read_bytes()).read_bytes()
     path = tmp_path / "cut.fa.gz"
     path.write_bytes(whole[:-cut])
-    with pytest.raises(InputError, match=r"cut\.fa\.gz: the compressed file is cut off: bgzip's last block is missing"):
+    with pytest.raises(
+        InputError, match=r"cut\.fa\.gz: the compressed file is truncated \(the final bgzip block is missing\)"
+    ):
         Genome(path)
     assert capfd.readouterr().err == ""
 

@@ -251,7 +251,7 @@ def test_the_ending_says_which_format_it_is(written):
 def test_a_compressed_file_that_is_cut_off(written):
     path = written(GENBANK, "a.gbk.gz")
     path.write_bytes(path.read_bytes()[:-30])
-    with pytest.raises(InputError, match=r"a\.gbk\.gz.*: the compressed file is cut off"):
+    with pytest.raises(InputError, match=r"a\.gbk\.gz.*: the compressed file is truncated"):
         list(read_flat_file(path))
 
 

@@ -58,7 +58,7 @@ def test_lower_case_reads_as_upper_case():
     [
         (T2T, "ACDG", r"letter 'D' at position 3 is not in the vocabulary: it is an ambiguity code"),
         (T2T, "ACu", r"letter 'u' at position 3.* it is RNA; choose to read it as T"),
-        (T2T, "AC-G", "letter '-' at position 3.* is the sign of a gap and no base"),
+        (T2T, "AC-G", "letter '-' at position 3.* is the gap character, not a base"),
         (T2T, "ACGT\n", r"letter '\\n' at position 5.* is not in the vocabulary"),
         (T2T, " ACGT", "letter ' ' at position 1"),
         (T2T, "ACGTÄ", "letter 'Ä' at position 5"),
@@ -134,7 +134,7 @@ def test_masks_and_gaps_side_by_side():
 
 
 def test_a_gap_needs_a_token():
-    with pytest.raises(ModelError, match="no token for a run of N; choose n='keep'"):
+    with pytest.raises(ModelError, match="no token for runs of N; use n='keep'"):
         published("BPE_32k", n="gap")
 
 

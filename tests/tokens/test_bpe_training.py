@@ -86,7 +86,7 @@ def test_sizes_that_cannot_be(settings, error, message):
 
 
 def test_no_sequence():
-    with pytest.raises(InputError, match="there is no sequence to train on"):
+    with pytest.raises(InputError, match="no sequence to train on"):
         train_vocabulary([], 40)
 
 

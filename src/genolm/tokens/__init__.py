@@ -1,4 +1,4 @@
-"""Bases to ids and back, with the bases that every token covers."""
+"""Tokenizers: sequences to token ids and back, with the span of every token."""
 
 from genolm.tokens.bpe import BpeTokenizer
 from genolm.tokens.bpe_vocabulary import Vocabulary

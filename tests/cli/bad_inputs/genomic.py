@@ -67,7 +67,7 @@ CASES = (
     Case(
         "cluster: a compressed genome that is cut off",
         f"{CLUSTER} --reduce pca cut.fa.gz",
-        "cut.fa.gz: the compressed file is cut off; fetch it again",
+        "cut.fa.gz: the compressed file is truncated; download it again",
         3,
         {**GENOMES, "cut.fa.gz": CUT},
     ),

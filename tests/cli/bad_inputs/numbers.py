@@ -112,7 +112,7 @@ CASES = (
     Case(
         "haplotypes: a compressed file that is cut off",
         "pretrain bad.yaml run",
-        "people.vcf: the compressed file is cut off; fetch it again",
+        "people.vcf: the compressed file is truncated; download it again",
         3,
         {"bad.yaml": PEOPLE},
         make=cut_off,

@@ -33,14 +33,14 @@ CASES = (
     Case(
         "FASTA: a folder instead of a file",
         f"{SCORE} reads.fa out.parquet",
-        "reads.fa: is a folder, not a file",
+        "reads.fa: expected a file, found a folder",
         3,
         {"reads.fa": None},
     ),
     reads(
         "FASTA: may not be read",
         GENOME,
-        "reads.fa: may not be read (permission denied)",
+        "reads.fa: cannot be read: permission denied",
         unprivileged=True,
         make=lambda folder: (folder / "reads.fa").chmod(0),
     ),
@@ -83,11 +83,13 @@ CASES = (
         "reads.fa:2: not a base at position 4 of the sequence (value 'é')",
     ),
     reads("FASTA: binary junk", b">a\nAC\x00\xff\x8f\n", "reads.fa:2: not UTF-8 text (value b'\\xff\\x8f')"),
-    reads("FASTA: zero bytes in the text", b">a\nAC\x00GT\n", "reads.fa:2: not text: the line holds a zero byte"),
+    reads(
+        "FASTA: zero bytes in the text", b">a\nAC\x00GT\n", "reads.fa:2: not a text file: the line contains a zero byte"
+    ),
     reads(
         "FASTA: gzip that is cut off",
         gzip.compress(f">a\n{DNA * 50}\n".encode(), mtime=0)[:40],
-        "reads.fa.gz: the compressed file is cut off; fetch it again",
+        "reads.fa.gz: the compressed file is truncated; download it again",
         "reads.fa.gz",
     ),
     reads(

@@ -90,7 +90,9 @@ CASES = (
         {"tokens": None},
     ),
     inspect(
-        "not JSON", b"A C\n", "no tokenizer.json of a byte-pair vocabulary: Expecting value: line 1 column 1 (char 0)"
+        "not JSON",
+        b"A C\n",
+        "not a tokenizer.json of a byte-pair vocabulary: Expecting value: line 1 column 1 (char 0)",
     ),
     inspect("another kind of model", in_model(type="WordPiece"), "its model is WordPiece, not byte-pair encoding"),
     inspect(

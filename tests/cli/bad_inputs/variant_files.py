@@ -121,7 +121,7 @@ CASES = (
     Case(
         "a genome that is no file",
         f"{VARIANTS} calls.vcf out.vcf --genome /dev/null",
-        "/dev/null: is a pipe, which can be read only once; save it as a file first",
+        "/dev/null: a pipe can be read only once; save the data to a file first",
         3,
         {"calls.vcf": HEADER + record()},
     ),

@@ -138,14 +138,14 @@ CASES = (
     Case(
         "VCF: bgzip that is cut off",
         f"{VARIANTS} calls.vcf.gz out.vcf {PLACED}",
-        "calls.vcf.gz: the compressed file is cut off: bgzip's last block is missing; fetch it again",
+        "calls.vcf.gz: the compressed file is truncated (the final bgzip block is missing); download it again",
         3,
         make=cut_bgzip,
     ),
     calls(
         "VCF: gzip that is cut off",
         gzip.compress((HEADER + record() * 500).encode(), mtime=0)[:60],
-        "calls.vcf.gz: the compressed file is cut off; fetch it again",
+        "calls.vcf.gz: the compressed file is truncated; download it again",
         "calls.vcf.gz",
     ),
     calls(

@@ -105,7 +105,7 @@ def test_no_records_and_windows_line_ends(tmp_path):
 def test_truncated_compression(tmp_path):
     path = tmp_path / "a.vcf.gz"
     path.write_bytes(gzip.compress((HEADER + row() * 9999).encode())[:-60])
-    with pytest.raises(InputError, match=r"a\.vcf\.gz: the compressed file is cut off"):
+    with pytest.raises(InputError, match=r"a\.vcf\.gz: the compressed file is truncated"):
         list(read_variants(path))
 
 
@@ -147,7 +147,7 @@ def test_bcf(tmp_path, capfd):
     ]
     whole = path.read_bytes()
     path.write_bytes(whole[:-28])
-    with pytest.raises(InputError, match=r"a\.bcf: the compressed file is cut off"):
+    with pytest.raises(InputError, match=r"a\.bcf: the compressed file is truncated"):
         list(read_variants(path))
     path.write_bytes(gzip.compress(gzip.decompress(whole)[:40]))
     with pytest.raises(InputError, match=r"a\.bcf: "):
