@@ -220,8 +220,8 @@ class Genome:
 
     def _unreadable(self, name: str, start: int, end: int, why: str) -> InputError:
         return InputError(
-            f"{name}:{start + 1}-{end} cannot be read ({why}): the file is truncated or closed, or its index belongs to "
-            f"another file (delete {self._index} to create a new one)",
+            f"{name}:{start + 1}-{end} cannot be read ({why}): the file is truncated or closed, or its index belongs "
+            f"to another file (delete {self._index} to create a new one)",
             file=self.path,
         )
 

@@ -90,8 +90,8 @@ def read_sequences(
 
     Yields:
         Records in upper case. A variant gives two records per ALT allele, named ``chr1:10:A>C/ref`` and ``/alt``, each
-        of ``length`` bases with the first base of the variant at ``length // 2``; after an indel, the sequence is filled
-        from the right. Records without a name are called ``sequence1``, ``sequence2``, …; intervals by their text.
+        of ``length`` bases with the first base of the variant at ``length // 2``; indels are balanced on the right.
+        Records without a name are called ``sequence1``, ``sequence2``, …; intervals by their text.
 
     Raises:
         InputError: the input is invalid (with file and line, or ``inputs`` and the number of the value); ``genome`` or
@@ -284,9 +284,7 @@ class _Reader:
     def alleles(self, variant: Variant) -> tuple[SequenceRecord, SequenceRecord]:
         genome = self.reference("variants")
         if self.length is None:
-            raise InputError(
-                "variants require a length (--length): the number of bases per sequence", value=str(variant)
-            )
+            raise InputError("variants require a length (--length), in bases per sequence", value=str(variant))
         window = Interval(variant.chrom, variant.pos - 1, variant.pos).resize(self.length)
         ref, alt = allele_sequences(variant, genome, self.length)
         return (

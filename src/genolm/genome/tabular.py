@@ -93,8 +93,9 @@ def read_table(source: Any) -> Table:
 def present(value: object) -> Any:
     """Return the value, or None if it is missing.
 
-    Missing values are None, NaN (of Python and numpy), ``pd.NA``, ``pd.NaT`` and, ignoring white space, the texts ``.``,
-    ``NA``, ``NaN``, ``nan``, ``NaT``, ``<NA>``, ``None``, ``null``, ``NULL``, ``N/A``, ``n/a``, ``#N/A`` and empty text.
+    Missing values are None, NaN (of Python and numpy), ``pd.NA``, ``pd.NaT`` and, ignoring white space, the texts
+    ``.``, ``NA``, ``NaN``, ``nan``, ``NaT``, ``<NA>``, ``None``, ``null``, ``NULL``, ``N/A``, ``n/a``,
+    ``#N/A`` and empty text.
     """
     return None if str(value).strip() in _MISSING else value
 
