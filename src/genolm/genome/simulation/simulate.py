@@ -1,22 +1,22 @@
-"""A small example genome in which everything is known: genes, signals, repeats, variants, RNA coverage.
+"""Simulation of a small example genome with known genes, signals, repeats, variants and RNA coverage.
 
-It serves the demo, the tests and the documentation. Nothing in it is a real person's or a real gene's, and good scores
-on it say little about real genomes: it is drawn from a few published figures
+It is used by the demo, the tests and the documentation. It contains no real genes or data of real persons, and good
+scores on it say little about real genomes: it is sampled from a few published statistics
 (`genolm.genome.simulation.human_figures`).
 
-What `simulate` promises (each promise has a test):
+Properties of the simulated data (each has a test):
 
 - **Background**: an order-3 Markov chain of human DNA, with its CpG depletion.
 - **Genes** on both strands, 1 to 7 exons. The promoter has an initiator at the transcription start; two of five have a
-  TATA box whose core begins 31 bases before it, three of five lie in a CpG island. Introns begin with GT, end with AG,
-  and their donor, acceptor and branch-point letters come from position weight matrices. The open reading frame begins
-  with ATG, ends with a stop and has none inside; its codons have human usage. A poly-A signal ends 15 to 25 bases
+  TATA box whose core starts 31 bases upstream, three of five are in a CpG island. Introns start with GT and end with
+  AG; donor, acceptor and branch-point sequences are sampled from position weight matrices. The open reading frame
+  starts with ATG and ends with its only stop codon; codons follow human usage. A poly-A signal ends 15 to 25 bases
   before the end of the transcript.
-- **Repeats** in lower case: three families of interspersed repeats in both orientations and tandem repeats, outside of
-  every signal.
-- The first contig begins with 500 N, has a second run of 200 N and six ambiguous letters; the last contig is tiny.
-- **Variants** whose INFO says what they do: EFFECT, CLS (LP, LB or nothing) and GENE; two samples. REF always matches.
-- **RNA coverage** of every strand: exons high, introns low, a little noise, some genes silent.
+- **Repeats** in lower case: three families of interspersed repeats in both orientations and tandem repeats, outside
+  all signals.
+- The first contig starts with 500 N, has a second run of 200 N and six ambiguity codes; the last contig is tiny.
+- **Variants** with their effect in INFO: EFFECT, CLS (LP, LB or none) and GENE; two samples. REF always matches.
+- **RNA coverage** of both strands: high in exons, low in introns, some noise, some genes not expressed.
 - The same seed, length and number of contigs give the same bytes.
 """
 
@@ -61,13 +61,13 @@ _FILES = (
 
 @dataclass(frozen=True, slots=True)
 class SimulatedGenome:
-    """Where the files of a simulated genome are.
+    """Files of a simulated genome.
 
     Attributes:
-        folder: the folder with all of them.
-        lengths: bases of every contig.
-        genes: how many genes there are.
-        variants: how many variant records there are.
+        folder: folder of the files.
+        lengths: length of every contig in bases.
+        genes: number of genes.
+        variants: number of variant records.
     """
 
     folder: Path
@@ -92,12 +92,12 @@ class SimulatedGenome:
 
     @property
     def bed(self) -> Path:
-        """Regions of 400 bases named ``type:number``: promoter, exon, intron, repeat, intergenic; none overlap."""
+        """Non-overlapping regions of 400 bases named ``type:number``: promoter, exon, intron, repeat, intergenic."""
         return self.folder / "regions.bed"
 
     @property
     def loci(self) -> Path:
-        """Every gene with its promoter and 200 bases on both sides, BED, forward strand; none overlap."""
+        """Every gene with its promoter and 200 bases on both sides, BED, forward strand, non-overlapping."""
         return self.folder / "loci.bed"
 
     @property
@@ -107,25 +107,25 @@ class SimulatedGenome:
 
     @property
     def readme(self) -> Path:
-        """What each file is and how it was made."""
+        """Description of the files."""
         return self.folder / "README.txt"
 
 
 def simulate(
     folder: str | Path, *, seed: int = 0, length: int = 400_000, contigs: int = 4, overwrite: bool = False
 ) -> SimulatedGenome:
-    """Draw an example genome and write its files into a folder.
+    """Simulate an example genome and write its files to a folder.
 
     Args:
-        folder: where the files go; it is made if need be, and gets all files or none.
-        seed: the same seed, length and number of contigs give the same bytes.
-        length: bases of all contigs together.
-        contigs: how many, ``chr1``, ``chr2``, ... with falling lengths; the last one has 900 bases and no genes.
-        overwrite: replace files that are there.
+        folder: output folder, created if needed; either all files are written or none.
+        seed: random seed; equal seed, length and number of contigs give equal bytes.
+        length: total length of all contigs in bases.
+        contigs: number of contigs ``chr1``, ``chr2``, ... of decreasing length; the last has 900 bases and no genes.
+        overwrite: replace existing files.
 
     Raises:
-        InputError: fewer than 2 contigs, or less than 20,000 bases for every contig but the tiny one.
-        RunError: the folder has files of these names and `overwrite` is off.
+        InputError: fewer than 2 contigs, or fewer than 20,000 bases per contig except the last.
+        RunError: the folder cannot be written, or contains files with these names and `overwrite` is False.
     """
     folder = Path(folder)
     _check(folder, length, contigs, overwrite)
@@ -145,25 +145,25 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RunError(f"{folder} cannot be made: {error.strerror}") from None
+        raise RunError(f"{folder} cannot be created: {error.strerror}") from None
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise RunError(f"{folder}: the folder cannot be written")
+        raise RunError(f"{folder}: the folder is not writable")
 
 
 def _check(folder: Path, length: int, contigs: int, overwrite: bool) -> None:
     if contigs < 2:
-        raise InputError("a simulated genome has at least 2 contigs, the last of which is tiny", value=contigs)
+        raise InputError("contigs must be at least 2 (the last one is tiny)", value=contigs)
     if length < 20_000 * (contigs - 1) + TINY:
-        raise InputError(f"{contigs} contigs need at least {20_000 * (contigs - 1) + TINY} bases", value=length)
+        raise InputError(f"{contigs} contigs require at least {20_000 * (contigs - 1) + TINY} bases", value=length)
     if folder.exists() and not folder.is_dir():
-        raise InputError("there is a file where the folder should go", file=folder)
+        raise InputError("expected a folder, found a file", file=folder)
     present = [name for name in _FILES if (folder / name).exists()]
     if present and not overwrite:
-        raise RunError(f"{folder}: {present[0]} exists; choose another folder, or --overwrite to replace it")
+        raise RunError(f"{folder}: {present[0]} exists; choose another folder, or use --overwrite to replace it")
 
 
 def _lengths(length: int, contigs: int) -> list[int]:
-    """Falling lengths, with at least 20,000 bases each, and the tiny contig."""
+    """Return decreasing lengths of at least 20,000 bases, and that of the tiny contig."""
     large = contigs - 1
     spare = length - TINY - 20_000 * large
     weights = np.arange(large, 0, -1)
@@ -206,7 +206,7 @@ def _pieces(coverage: dict[str, dict[str, Float32]], strand: str) -> Iterator[tu
 
 
 def _draw_coverage(sampler: Sampler, contig: Contig) -> dict[str, Float32]:
-    """Reads over every base of a contig, on each strand: ``{"+": (bases,), "-": (bases,)}``."""
+    """Simulate the read depth of a contig on each strand: ``{"+": (bases,), "-": (bases,)}``."""
     tracks = {strand: np.zeros(len(contig.text), np.float32) for strand in "+-"}
     for gene in contig.genes:
         if not sampler.chance(UNEXPRESSED_SHARE):
@@ -228,7 +228,7 @@ def _add_gene(sampler: Sampler, track: Float32, gene: PlacedGene) -> None:
 
 
 def _pile(sampler: Sampler, length: int, reads: int) -> Float32:
-    """How many reads of `READ_LENGTH` with random starts cover each of `length` bases."""
+    """Return the depth of reads of `READ_LENGTH` with random starts over `length` bases."""
     if length < READ_LENGTH:
         return np.zeros(length, np.float32)
     starts = sampler.random.integers(0, length - READ_LENGTH + 1, size=reads)
@@ -289,7 +289,7 @@ def _genotype(sampler: Sampler, alts: int) -> str:
 
 
 def _region_lines(contigs: list[Contig]) -> Iterator[str]:
-    """Regions of one length, so that what an embedding separates is not their length; named ``type:number``."""
+    """Yield regions of equal length, so that embeddings cannot separate them by length."""
     for kind, interval, number in _numbered(_regions(contigs)):
         yield f"{interval.chrom}\t{interval.start}\t{interval.end}\t{kind}:{number}\t0\t{interval.strand}\n"
 
@@ -308,7 +308,7 @@ def _numbered(regions: Iterable[tuple[str, Interval]]) -> Iterator[tuple[str, In
 
 
 def _regions(contigs: list[Contig]) -> Iterator[tuple[str, Interval]]:
-    """By position; one that overlaps the one before it is left out."""
+    """Yield regions by position, skipping those that overlap the previous one."""
     for contig in contigs:
         reached = 0
         for kind, interval in sorted(_contig_regions(contig), key=lambda region: region[1].start):
