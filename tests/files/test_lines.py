@@ -109,7 +109,7 @@ def test_formats(name, expected):
 
 @pytest.mark.parametrize("name", ["a", "a.gz", "a.docx", "a.gtf.gz"])
 def test_unknown_formats(name):
-    with pytest.raises(InputError, match=r"unknown kind of file; known endings are \.fa,"):
+    with pytest.raises(InputError, match=r"unknown file format; expected \.fa,"):
         file_format(Path(name))
 
 

@@ -178,10 +178,10 @@ def test_bedgraph_without_values(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("chr1\t0\t3", r"x.bg:2: a bedGraph line has 4 columns, this one 3 \(value 'chr1\\t0\\t3'\)"),
-        ("chr1\t0\tx\t1", r"x.bg:2: a bedGraph coordinate or value is no number"),
-        ("chr1\t0\t3\tx", r"x.bg:2: a bedGraph coordinate or value is no number"),
-        ("chr1\t3\t3\t1", r"x.bg:2: a bedGraph interval needs 0 <= start < end"),
+        ("chr1\t0\t3", r"x.bg:2: a bedGraph line must have 4 columns, found 3 \(value 'chr1\\t0\\t3'\)"),
+        ("chr1\t0\tx\t1", r"x.bg:2: bedGraph coordinates and values must be numbers"),
+        ("chr1\t0\t3\tx", r"x.bg:2: bedGraph coordinates and values must be numbers"),
+        ("chr1\t3\t3\t1", r"x.bg:2: a bedGraph interval must have 0 <= start < end"),
     ],
 )
 def test_bad_bedgraph(tmp_path: Path, line: str, message: str) -> None:

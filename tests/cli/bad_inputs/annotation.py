@@ -68,7 +68,7 @@ CASES = (
     Case(
         "genes: a strand that no format knows",
         f"{EXPERTS} --genes odd.gtf",
-        "odd.gtf:1: a GTF strand is +, -, . or ? (value '*')",
+        "odd.gtf:1: a GTF strand must be +, -, . or ? (value '*')",
         3,
         {"odd.gtf": _exon("chr1", 1, 9, "*", 'gene_id "a"; transcript_id "t";')},
     ),

@@ -76,7 +76,7 @@ CASES = (
     Case(
         "VCF: two files joined with both headers",
         f"{_VARIANTS} calls.vcf out.vcf --genome toy.fa",
-        "calls.vcf:4: 1 column, separated by tabs, under a header of 8 (value '##fileformat=VCFv4.2')",
+        "calls.vcf:4: expected 8 columns separated by tabs as in the header, found 1 (value '##fileformat=VCFv4.2')",
         3,
         {"calls.vcf": (HEADER + record(6, "C", "T")) * 2, "toy.fa": TOY},
     ),

@@ -163,7 +163,7 @@ def test_a_broken_record_is_no_bcf(tmp_path):
         ("out.vcf", [{}, {}], InputError, r"a\.vcf:7: fewer annotations than records"),
         ("out.bcf", [{}, {}], InputError, r"a\.vcf:7: fewer annotations than records"),
         ("out.vcf.gz", [{}] * 4, InputError, r"a\.vcf: more annotations than records"),
-        ("out.vcf", [{"X": 1}, {}, {}], ValueError, "no field is declared for X"),
+        ("out.vcf", [{"X": 1}, {}, {}], ValueError, "undeclared INFO fields: X"),
         ("out.vcf", [{"GENOLM_SUM": (1,)}, {}, {}], ValueError, "GENOLM_SUM needs 2 values here and got 1"),
     ],
 )

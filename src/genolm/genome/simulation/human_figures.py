@@ -110,7 +110,7 @@ ALU = (
 
 
 def background() -> Float64:
-    """Return the transition probabilities of the order-3 chain, ``(64, 4)``; row ``16 a + 4 b + c`` is context ``abc``."""
+    """Return transition probabilities of the order-3 chain, ``(64, 4)``; row ``16 a + 4 b + c`` is context ``abc``."""
     words = _BACKGROUND_PER_MILLE.split()
     rows = np.array([float(word) for word in words if word.isdigit()]).reshape(64, 4)
     return np.asarray(rows / rows.sum(axis=1, keepdims=True))
