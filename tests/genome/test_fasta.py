@@ -146,7 +146,7 @@ def test_windows_line_ends_and_leading_blank_lines(tmp_path):
         (">a\nAC\n> \nAC\n", "g.fa:3: the record has no name"),
         (">a\n>b\nAC\n", r"g.fa:1: the record has no sequence \(value 'a'\)"),
         (">a\nAC\n>b\n", r"g.fa:3: the record has no sequence \(value 'b'\)"),
-        (">a\nAC\n>b\nAC\n>a x\nGG\n", r"g.fa:5: duplicate record name (first in line 1) \(value 'a'\)"),
+        (">a\nAC\n>b\nAC\n>a x\nGG\n", r"g.fa:5: duplicate record name \(first in line 1\) \(value 'a'\)"),
         (">a\nACGT\nAC\nACGT\n", "g.fa:3: this line has 2 letters where the record's first has 4"),
         (">a\nACGT\nACGTA\n", "g.fa:3: this line has 5 letters"),
         (">a\nACGT\n\nACGT\n", "g.fa:3: an empty line inside the record"),

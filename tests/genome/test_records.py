@@ -39,7 +39,7 @@ def test_compressed_fasta(tmp_path):
         (">\nAC\n", "a.fa:1: the record has no name"),
         (">", "a.fa:1: the record has no name"),
         (">a\nAC\n>b\n\n>c\nAC\n", r"a.fa:3: the record has no sequence \(value 'b'\)"),
-        (">a\nAC\n>b\nAC\n>a\nAC\n", r"a.fa:5: duplicate record name (first in line 1) \(value 'a'\)"),
+        (">a\nAC\n>b\nAC\n>a\nAC\n", r"a.fa:5: duplicate record name \(first in line 1\) \(value 'a'\)"),
         (">a\nACGT\n\nACG\nAC-T\n", r"a.fa:5: not a base at position 10 of the sequence \(value '-'\)"),
         (">p\nMKV\nLEE\n", r"a.fa:3: not a base at position 4 .*\(value 'L'\)"),
         (">a\nAUG\n", "a.fa:2: .*write T for U"),

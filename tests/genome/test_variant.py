@@ -138,7 +138,7 @@ def test_an_indel_in_a_repeat_has_one_form_wherever_it_is_written():
 def test_check_against_the_genome():
     Variant("c", 3, "T", "G").check(TextGenome("GATTACA"))
     with pytest.raises(
-        InputError, match=r"REF does not match the reference, which has T there; .*build\? \(value 'c:3:A>G'\)"
+        InputError, match=r"REF does not match the reference, which has T; .*build\? \(value 'c:3:A>G'\)"
     ):
         Variant("c", 3, "A", "G").check(TextGenome("GATTACA"))
     with pytest.raises(InputError, match="which has CAN there"):

@@ -114,7 +114,7 @@ class SynonymIndex:
 
     def of(self, name: str) -> Synonyms:
         """Return the groups with this name; if there are none, those with a name that is the same by convention."""
-        return tuple(self._groups.get(name) or self._by_key.get(contig_key(name), ()))
+        return tuple(self._groups.get(name) or self._by_key.get(contig_key(name)) or ())
 
     def contig(self, name: str) -> ContigNames:
         """Return the names of one contig."""

@@ -216,7 +216,8 @@ CASES = (
     Case(
         "check: a reference without room",
         "check made.fa --reference short.fa --out out",
-        "no genome has space for another piece of 112 bases without N; provide more genomes, or fewer or shorter sequences",
+        "no genome has space for another piece of 112 bases without N; provide more genomes, or fewer or"
+        " shorter sequences",
         3,
         {"made.fa": MADE, "short.fa": ">c\nACGTACGTTG\n"},
     ),

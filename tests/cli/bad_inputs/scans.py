@@ -51,7 +51,8 @@ CASES = (
     Case(
         "scan: an annotation of an unknown kind",
         "scan tiny-random-dense a.fa --genes genes.bed --out s",
-        "genes.bed: unsupported annotation format; expected .gff3, .gff, .gtf, .gbk, .gb, .gbff, .genbank, .embl, or one of these with .gz",
+        "genes.bed: unsupported annotation format; expected .gff3, .gff, .gtf, .gbk, .gb, .gbff, .genbank, .embl, or"
+        " one of these with .gz",
         3,
         {"a.fa": f">a\n{BASES}\n", "genes.bed": "a\t1\t9\n"},
     ),

@@ -69,7 +69,10 @@ def test_before_the_first_base(tmp_path):
         ("##fileformat=VCFv4.2\n" + row(), r"a\.vcf:2: a record before the #CHROM line"),
         ("##fileformat=VCFv4.2\n#CHROM POS ID REF ALT QUAL FILTER INFO\n", r"a\.vcf:2: the #CHROM line must name"),
         ("##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\n", r"a\.vcf:2: the #CHROM line must name"),
-        (HEADER + row() + "chr1\t10\t.\tA\tC\n", r"a\.vcf:4: expected 8 columns separated by tabs as in the header, found 5"),
+        (
+            HEADER + row() + "chr1\t10\t.\tA\tC\n",
+            r"a\.vcf:4: expected 8 columns separated by tabs as in the header, found 5",
+        ),
         (HEADER + row().replace("\t", " "), r"a\.vcf:3: 1 column, separated by tabs"),
         (HEADER + row() + row(pos="1e3"), r"a\.vcf:4: POS must be a whole number, 1-based \(value '1e3'\)"),
         (HEADER + row(pos="-1"), r"a\.vcf:3: POS must be a whole number"),
