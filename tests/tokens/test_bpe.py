@@ -224,7 +224,7 @@ def test_equal_tokenizers_write_equal_text_and_hash_alike():
 def test_json_round_trip():
     tokenizer = published("t2t_1000h_multi_32k", n="keep", rna=True, unknown="unk", case="keep")
     assert BpeTokenizer.from_json(tokenizer.to_json(), T2T.vocabulary) == tokenizer
-    with pytest.raises(ModelError, match=f"written for the vocabulary {T2T.vocabulary.digest[:12]}…, this"):
+    with pytest.raises(ModelError, match=f"wrong vocabulary: expected {T2T.vocabulary.digest[:12]}…, got"):
         BpeTokenizer.from_json(tokenizer.to_json(), OLD.vocabulary)
     for text in ("{}", "[]", '{"type": "nucleotide"}', "x"):
         with pytest.raises(ModelError, match="not the JSON of a byte-pair tokenizer"):

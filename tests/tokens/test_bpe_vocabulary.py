@@ -63,7 +63,7 @@ def test_upper_casing_and_white_space_rules_are_nothing_to_us():
         (in_model(dropout=0.1), "vocabularies with dropout are not supported"),
         (in_model(byte_fallback=True), "vocabularies with byte_fallback are not supported"),
         (in_model(end_of_word_suffix="</w>"), "vocabularies with end_of_word_suffix are not supported"),
-        (in_model(merges=["A C", "AC G"]), "invalid merge of 'AC' and 'G': a part or the result is no token"),
+        (in_model(merges=["A C", "AC G"]), "invalid merge of 'AC' and 'G': a part or the result is not a token"),
         (in_model(merges=["A C G"]), "not a tokenizer.json of a byte-pair vocabulary"),
         (toy_bytes(letters="ACG"), "missing bases in the vocabulary: T"),
         (in_model(unk_token="<unk>"), "unk_token '<unk>' is not in the vocabulary"),

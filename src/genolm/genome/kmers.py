@@ -56,8 +56,8 @@ class KmerSet:
         """Return whether each k-mer of a sequence is in the set, by position, (length - k + 1,)."""
         shared = np.zeros(max(0, len(ids) - self.k + 1), bool)
         if len(self.codes):
-            for start, codes, whole in kmer_blocks(ids, self._base_ids, self.k):
-                shared[start : start + len(codes)] = is_in(codes, self.codes) & whole
+            for start, codes, valid in kmer_blocks(ids, self._base_ids, self.k):
+                shared[start : start + len(codes)] = is_in(codes, self.codes) & valid
         return shared
 
 
@@ -79,8 +79,8 @@ def distinct(parts: Sequence[Codes]) -> Codes:
 
 def distinct_kmers(ids: Bytes, base_ids: BaseIds = LETTERS, k: int = KMER) -> Iterator[Codes]:
     """Yield the canonical k-mers of a sequence in blocks, sorted and distinct within each block."""
-    for _, codes, whole in kmer_blocks(ids, base_ids, k):
-        yield distinct([codes[whole]])
+    for _, codes, valid in kmer_blocks(ids, base_ids, k):
+        yield distinct([codes[valid]])
 
 
 def sampled_kmers(ids: Bytes, one_in: int, k: int = KMER) -> Codes:
@@ -107,18 +107,18 @@ def kmer_blocks(ids: Bytes, base_ids: BaseIds, k: int) -> Iterator[tuple[int, Co
 def stranded_kmers(ids: Bytes, k: int) -> tuple[Codes, NDArray[np.bool_]]:
     """Return the forward-strand codes of all k-mers, (length - k + 1,), and whether each consists of bases only."""
     parts = []
-    for start, _, whole in kmer_blocks(ids, LETTERS, k):
-        block = _DIGITS[ids[start : start + len(whole) + k - 1]]
-        parts.append((_both_strands(np.where(block == _DIGIT_OF_NO_BASE, 0, block).astype(np.uint64), k)[0], whole))
+    for start, _, valid in kmer_blocks(ids, LETTERS, k):
+        block = _DIGITS[ids[start : start + len(valid) + k - 1]]
+        parts.append((_both_strands(np.where(block == _DIGIT_OF_NO_BASE, 0, block).astype(np.uint64), k)[0], valid))
     if not parts:
         return np.empty(0, np.uint64), np.empty(0, bool)
-    return np.concatenate([codes for codes, _ in parts]), np.concatenate([whole for _, whole in parts])
+    return np.concatenate([codes for codes, _ in parts]), np.concatenate([valid for _, valid in parts])
 
 
 def word_counts(sequence: str, k: int, *, both_strands: bool) -> NDArray[np.int64]:
     """Return the counts of all 4^k words in a sequence, on the forward strand or on both strands, (4^k,)."""
-    codes, whole = stranded_kmers(letters(sequence), k)
-    words = codes[whole].astype(np.int64)
+    codes, valid = stranded_kmers(letters(sequence), k)
+    words = codes[valid].astype(np.int64)
     if both_strands:
         words = np.concatenate((words, _reverse_complements(k)[words]))
     return np.bincount(words, minlength=4**k)
@@ -127,8 +127,8 @@ def word_counts(sequence: str, k: int, *, both_strands: bool) -> NDArray[np.int6
 def spectrum(sequence: str, k: int) -> NDArray[np.int64]:
     """Return the counts of the canonical k-mers, in the order of :func:`canonical_kmers`, (F,)."""
     classes, count = _classes(k)
-    codes, whole = stranded_kmers(letters(sequence), k)
-    return np.bincount(classes[codes[whole]], minlength=count)
+    codes, valid = stranded_kmers(letters(sequence), k)
+    return np.bincount(classes[codes[valid]], minlength=count)
 
 
 def canonical_kmers(k: int) -> tuple[str, ...]:

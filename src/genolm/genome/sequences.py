@@ -222,9 +222,9 @@ class _Reader:
         rows = table.pick("chrom", "start", "end", "strand", "name", "id")
         for number, (line, (chrom, start, end, strand, name, other)) in enumerate(rows):
             with locate_errors(table.file, line):
-                place = required(chrom, "chrom"), whole(start, "start"), whole(end, "end")
+                span = required(chrom, "chrom"), whole(start, "start"), whole(end, "end")
                 sign = _text(strand)
-                interval = Interval(*place, "+" if sign in ("", ".") else sign)
+                interval = Interval(*span, "+" if sign in ("", ".") else sign)
                 record = self.interval(interval, _text(name) or _text(other), off, line)
             yield replace(record, row=number)
         off.report()

@@ -142,7 +142,8 @@ def _check_pieces(pieces: Mapping[str, int], special: Mapping[str, int], merges:
         raise ModelError(f"invalid special token {wrong!r}: it looks like sequence")
     for first, second in merges:
         if not {first, second, first + second} <= pieces.keys():
-            raise ModelError(f"invalid merge of {first!r} and {second!r}: a part or the result is no token")
+            reason = "a part or the result is not a token"
+            raise ModelError(f"invalid merge of {first!r} and {second!r}: {reason}")
 
 
 def _pair(merge: Any) -> tuple[str, str]:

@@ -130,15 +130,15 @@ def simulate(
     folder = Path(folder)
     _check(folder, length, contigs, overwrite)
     sampler = Sampler(np.random.default_rng(seed))
-    drawn = _draw_contigs(sampler, _lengths(length, contigs))
-    variants = draw_variants(sampler, drawn)
+    simulated = _draw_contigs(sampler, _lengths(length, contigs))
+    variants = draw_variants(sampler, simulated)
     _make(folder)
     with tempfile.TemporaryDirectory(prefix=".simulate-", dir=folder) as partial:
-        _write_all(Path(partial), sampler, drawn, variants, _settings(seed, length, contigs))
+        _write_all(Path(partial), sampler, simulated, variants, _settings(seed, length, contigs))
         for name in _FILES:
             (Path(partial) / name).replace(folder / name)
-    lengths = {contig.name: len(contig.text) for contig in drawn}
-    return SimulatedGenome(folder, lengths, sum(len(contig.genes) for contig in drawn), len(variants))
+    lengths = {contig.name: len(contig.text) for contig in simulated}
+    return SimulatedGenome(folder, lengths, sum(len(contig.genes) for contig in simulated), len(variants))
 
 
 def _make(folder: Path) -> None:
@@ -178,11 +178,11 @@ def _settings(seed: int, length: int, contigs: int) -> str:
 
 def _draw_contigs(sampler: Sampler, lengths: list[int]) -> list[Contig]:
     families = draw_families(sampler)
-    drawn: list[Contig] = []
+    simulated: list[Contig] = []
     for number, length in enumerate(lengths, start=1):
-        before = sum(len(contig.genes) for contig in drawn)
-        drawn.append(draw_contig(sampler, f"chr{number}", length, families, first=number == 1, genes_before=before))
-    return drawn
+        before = sum(len(contig.genes) for contig in simulated)
+        simulated.append(draw_contig(sampler, f"chr{number}", length, families, first=number == 1, genes_before=before))
+    return simulated
 
 
 def _write_all(

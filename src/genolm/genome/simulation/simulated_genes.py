@@ -22,7 +22,7 @@ UPSTREAM = 300  # bases of promoter before the transcription start
 DOWNSTREAM = 60  # bases after the cleavage site, with the G/T-rich element
 TATA_START = -32  # where the TATA matrix begins, from the transcription start
 TATA_CORE = slice(1, 7)  # the six positions of the matrix that spell TATAAA
-ISLAND = (0.17, 0.33, 0.33, 0.17)  # base frequencies of CpG islands, drawn independently: CpG is not depleted
+ISLAND = (0.17, 0.33, 0.33, 0.17)  # base frequencies of CpG islands, sampled independently: CpG is not depleted
 ISLAND_REACH = (-250, 100)  # where a CpG island lies, from the transcription start
 BRANCH_DISTANCE = (20, 40)  # from the end of the branch-point matrix to the end of the intron
 INTRON_LENGTH = (90, 2500)
@@ -166,8 +166,8 @@ def _draw_coding(sampler: Sampler, weights: Float64) -> Codes:
     """Sample codons by human usage and signal weights, from ATG to a single stop codon."""
     triples = weights.reshape(-1, 3, 4)
     joint = np.einsum("na,nb,nc,abc->nabc", triples[:, 0], triples[:, 1], triples[:, 2], _CODON_WEIGHTS)
-    drawn = _draw_flat(sampler, joint.reshape(len(triples), 64))
-    coding = np.stack([drawn >> 4, drawn >> 2 & 3, drawn & 3], axis=1).astype(np.uint8)
+    codons = _draw_flat(sampler, joint.reshape(len(triples), 64))
+    coding = np.stack([codons >> 4, codons >> 2 & 3, codons & 3], axis=1).astype(np.uint8)
     usage = np.array([figures.CODONS[stop] for stop in _STOPS])
     stop = _STOPS[int(sampler.random.choice(3, p=usage / usage.sum()))]
     coding[0], coding[-1] = codes_of("ATG"), codes_of(stop)
