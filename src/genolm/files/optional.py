@@ -21,6 +21,7 @@ def require(module: str, *, extra: str, purpose: str = "this", package: str | No
         GenolmError: the module cannot be imported.
     """
     try:
+        import_module(module.partition(".")[0])  # the parent may be missing while a submodule is already loaded
         return import_module(module)
     except ImportError:
         name = package or module.partition(".")[0]

@@ -75,14 +75,14 @@ CASES = (
     Case(
         "genome: cut off after it was indexed",
         f"score {MODEL} regions.bed out.parquet --genome genome.fa --length 50",
-        "genome.fa: the file ends before the last base of chr2: the file is cut off, or its index genome.fa.fai belongs to another file: fetch the file again, or delete the index",
+        "genome.fa: the file ends before the last base of chr2: the file is truncated, or its index genome.fa.fai belongs to another file; download the file again, or delete the index",
         3,
         make=_cut,
     ),
     Case(
         "genome: a byte order mark in a bgzip file",
         f"score {MODEL} a.bed out.parquet --genome marked.fa.gz",
-        "marked.fa.gz: begins with a byte order mark, which an indexed bgzip file cannot have; remove it: bgzip -dc marked.fa.gz | sed '1s/^\\xEF\\xBB\\xBF//' | bgzip > NEW_FILE",
+        "marked.fa.gz: a byte order mark is not supported in an indexed bgzip file; remove it: bgzip -dc marked.fa.gz | sed '1s/^\\xEF\\xBB\\xBF//' | bgzip > NEW_FILE",
         3,
         {"a.bed": "a\t0\t4\n"},
         make=lambda folder: _bgzip(folder / "marked.fa.gz", b"\xef\xbb\xbf>a\nACGT\n"),

@@ -220,7 +220,7 @@ CASES = (
     Case(
         "simulate: the files exist",
         "simulate .",
-        ".: genome.fa exists; choose another folder, or --overwrite to replace it",
+        ".: genome.fa exists; choose another folder, or use --overwrite to replace it",
         5,
         make=lambda folder: (folder / "genome.fa").write_text("mine"),
     ),

@@ -131,7 +131,7 @@ CASES = (
     reference(
         "genome: a letter that is no base",
         ">chr1\nACGTACGTACGTXCGTACGTACGT\n",
-        "one.bed:1: the letter at chr1:13 of ref.fa is no base, or an ambiguous one that iupac='N' reads as N (value 'X')",
+        "one.bed:1: invalid letter at chr1:13 of ref.fa: not a base, or an ambiguity code (iupac='N' reads those as N) (value 'X')",
     ),
     Case("genome: no such file", f"{SCORE} regions.bed out.parquet --genome hg38.fa", "hg38.fa: no such file", 3),
     Case(

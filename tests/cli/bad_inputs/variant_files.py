@@ -72,7 +72,7 @@ CASES = (
     Case(
         "VCF: REF is not the base that VCF has for an ambiguous letter",
         f"{VARIANTS} calls.vcf out.vcf --genome iupac.fa",
-        "calls.vcf:3: REF is G, the genome has R (A in VCF); is it another genome build? on_mismatch='skip' (--on-mismatch skip) leaves such records unscored (value 'chr1:6:G>C')",
+        "calls.vcf:3: REF is G, the genome has R (A in VCF) there; is it another genome build? on_mismatch='skip' (--on-mismatch skip) leaves such records unscored (value 'chr1:6:G>C')",
         3,
         {"calls.vcf": HEADER + record(6, "G", "C"), "iupac.fa": AMBIGUOUS},
     ),

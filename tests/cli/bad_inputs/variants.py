@@ -104,12 +104,12 @@ CASES = (
     calls(
         "VCF: REF is not what the genome has",
         HEADER + record(6, "G", "T"),
-        "calls.vcf:3: REF is G, the genome has C; is it another genome build? on_mismatch='skip' (--on-mismatch skip) leaves such records unscored (value 'chr1:6:G>T')",
+        "calls.vcf:3: REF is G, the genome has C there; is it another genome build? on_mismatch='skip' (--on-mismatch skip) leaves such records unscored (value 'chr1:6:G>T')",
     ),
     Case(
         "VCF: REF where the genome has N",
         f"{VARIANTS} calls.vcf out.vcf {PLACED}",
-        "calls.vcf:3: REF is A, the genome has N; is it another genome build? on_mismatch='skip' (--on-mismatch skip) leaves such records unscored (value 'chr1:100:A>G')",
+        "calls.vcf:3: REF is A, the genome has N there; is it another genome build? on_mismatch='skip' (--on-mismatch skip) leaves such records unscored (value 'chr1:100:A>G')",
         3,
         {"calls.vcf": HEADER + record(100, "A", "G")},
     ),
@@ -123,7 +123,7 @@ CASES = (
     calls(
         "VCF: an unknown contig",
         HEADER + record(chrom="chrX"),
-        "calls.vcf:3: no such contig; the genome has chr1; is it another genome build? on_mismatch='skip' (--on-mismatch skip) leaves such records unscored (value 'chrX')",
+        "calls.vcf:3: no such contig; the genome has chr1 there; is it another genome build? on_mismatch='skip' (--on-mismatch skip) leaves such records unscored (value 'chrX')",
     ),
     calls(
         "VCF: a contig name with a space",

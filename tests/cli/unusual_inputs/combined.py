@@ -103,7 +103,7 @@ CASES = (
             "data/toy.fa.fai": "chr1\t20\t9\t10\t11\n",
         },
         make=_locked,
-        warning="its index toy.fa.fai does not fit",
+        warning="its index toy.fa.fai does not match",
         unprivileged=True,
     ),
     Unusual(
