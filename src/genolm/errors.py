@@ -1,4 +1,4 @@
-"""The errors a user can meet, each with the exit code its command ends with."""
+"""Errors and warnings, with the exit code of each error on the command line."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from pathlib import Path
 
 
 class GenolmError(Exception):
-    """Root of every error that genolm raises on purpose.
+    """Base class of all errors that genolm raises on purpose.
 
     Attributes:
-        exit_code: what the command line exits with (usage errors are 2, Ctrl-C is 130).
+        exit_code: exit code of the command line (usage errors exit with 2, Ctrl-C with 130).
     """
 
     exit_code = 1
 
 
 class InputError(GenolmError):
-    """Data that cannot be used: a malformed file, a wrong value, a coordinate off its contig.
+    """Invalid input: a malformed file, an invalid value, a coordinate beyond its contig.
 
-    The message reads ``file:line: what is wrong (value 'x')``; parts that are unknown are left out.
+    The message has the form ``file:line: problem (value 'x')``; unknown parts are omitted.
 
     Args:
-        message: what is wrong and, where there is one thing to do, what to do.
-        file: the file in which it stands.
+        message: the problem and, where possible, the remedy.
+        file: the file with the problem.
         line: 1-based line in that file.
-        value: the offending value as it was read.
+        value: the invalid value as it was read.
     """
 
     exit_code = 3
@@ -37,9 +37,9 @@ class InputError(GenolmError):
 
     def _text(self) -> str:
         file = "standard input" if str(self.file) == "-" else self.file
-        place = ":".join(str(part) for part in (file, self.line) if part is not None)
-        shown = "" if self.value is None else f" (value {_short(self.value)})"
-        return f"{place}: {self.message}{shown}" if place else f"{self.message}{shown}"
+        location = ":".join(str(part) for part in (file, self.line) if part is not None)
+        value = "" if self.value is None else f" (value {_short(self.value)})"
+        return f"{location}: {self.message}{value}" if location else f"{self.message}{value}"
 
 
 def _short(value: object, limit: int = 60) -> str:
@@ -48,49 +48,49 @@ def _short(value: object, limit: int = 60) -> str:
 
 
 class ModelError(GenolmError):
-    """A model that cannot be found, does not fit its config, or cannot do what is asked of it."""
+    """A model that cannot be found, does not match its config, or does not support the request."""
 
     exit_code = 4
 
 
 class NonFiniteError(ModelError):
-    """A model whose numbers are NaN or infinite: its precision overflows, or its weights are damaged.
+    """Model outputs that are NaN or infinite: the precision overflows, or the weights are damaged.
 
     Args:
-        model: name of the model, and the precision that it computes in.
-        remedy: what to do about it.
-        row: number of the sequence concerned in its batch, from 0.
-        part: number of the place concerned among those asked about in that sequence, from 0.
-        subject: the sequence or site, in words; None where it is not known yet.
+        model: name of the model and its precision.
+        remedy: suggested remedy.
+        row: index of the affected sequence in its batch, 0-based.
+        part: index of the affected position among those requested in that sequence, 0-based.
+        subject: description of the sequence or site; None if it is not known yet.
     """
 
     def __init__(self, model: str, remedy: str, *, row: int = 0, part: int = 0, subject: str | None = None) -> None:
         self.model, self.remedy, self.row, self.part, self.subject = model, remedy, row, part, subject
-        place = f"sequence {row + 1} of a batch" if subject is None else subject
-        super().__init__(f"{model} gives numbers that are not finite (NaN or infinity) for {place}: {remedy}")
+        where = f"sequence {row + 1} of a batch" if subject is None else subject
+        super().__init__(f"{model} gives numbers that are not finite (NaN or infinity) for {where}: {remedy}")
 
     def about(self, subject: str) -> NonFiniteError:
-        """Return the same error with the sequence or site in words."""
+        """Return the same error with a description of the sequence or site."""
         return NonFiniteError(self.model, self.remedy, row=self.row, part=self.part, subject=subject)
 
 
 class RunError(GenolmError):
-    """A bulk run that must not go on: the output exists, the manifest differs, parts are missing."""
+    """A run that cannot start or continue: the output exists, the manifest differs, parts are missing."""
 
     exit_code = 5
 
 
 class ResourceError(GenolmError):
-    """Not enough memory or disk; what was finished stays usable."""
+    """Insufficient memory or disk space; finished parts remain usable."""
 
     exit_code = 6
 
 
 class NetworkError(GenolmError):
-    """A download that failed or did not match its checksum."""
+    """A download that failed or does not match its checksum."""
 
     exit_code = 7
 
 
 class DataWarning(UserWarning):
-    """Input that was read without an error but is probably not what was meant, or a result that many items lack."""
+    """Input that is valid but probably not intended, or a result that is missing for many items."""

@@ -15,7 +15,10 @@ def folder(out):
 
 
 def test_a_second_run_is_refused(source, out, folder):
-    with locked(folder), pytest.raises(RunError, match=r"parts: a run is at work here \(process \d+ on \S+\); wait"):
+    with (
+        locked(folder),
+        pytest.raises(RunError, match=r"parts: another run is using this folder \(process \d+ on \S+\); wait"),
+    ):
         run(Summed(source), ToyModel(), out)
 
 
@@ -23,7 +26,7 @@ def test_a_run_at_work_is_not_called_an_earlier_one(source, out, folder):
     """Nor may its parts be thought of as there to be gone on from."""
     run(Summed(source), ToyModel(), out, shard="1/2")
     for words in ({}, {"resume": True}, {"overwrite": True}):
-        with locked(folder), pytest.raises(RunError, match="a run is at work here"):
+        with locked(folder), pytest.raises(RunError, match="another run is using this folder"):
             run(Summed(source), ToyModel(), out, **words)
     with pytest.raises(RunError, match="holds parts of an earlier run"):
         run(Summed(source), ToyModel(), out)
@@ -32,7 +35,7 @@ def test_a_run_at_work_is_not_called_an_earlier_one(source, out, folder):
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(RunError, match=r"out.parts cannot be made: Not a directory"),
+        pytest.raises(RunError, match=r"out.parts cannot be created: Not a directory"),
         locked(tmp_path / "file/out.parts"),
     ):
         pass

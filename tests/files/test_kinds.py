@@ -22,20 +22,44 @@ from genolm.training.recipe_file import read_mapping
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
 KINDS = {
-    "pointer": (POINTER, r"a Git LFS pointer, not the file itself; fetch it with git lfs pull, or download it again"),
-    "page": (b"<!DOCTYPE html>\n<html><body>404</body></html>\n", r"this is a web page \(HTML or XML\), not data"),
-    "listing": (b"\n  <HTML>\n", "this is a web page"),
-    "xml": (b"\xef\xbb\xbf<?xml version='1.0'?><Error/>", "this is a web page"),
-    "zip": (b"PK\x03\x04" + bytes(30), "compressed with zip; .* unpack it with unzip"),
-    "zstd": (b"\x28\xb5\x2f\xfd" + bytes(30), "compressed with zstd; .* unpack it with zstd -d"),
-    "bzip2": (bz2.compress(b">a\nACGT\n"), "compressed with bzip2"),
-    "xz": (lzma.compress(b">a\nACGT\n"), "compressed with xz"),
-    "UTF-16": (">a\nACGT\n".encode("utf-16"), "encoded as UTF-16; convert it to UTF-8: iconv -f UTF-16 -t UTF-8"),
-    "UTF-16BE": (b"\xfe\xff" + ">a\nACGT\n".encode("utf-16-be"), "encoded as UTF-16"),
-    "UTF-32": (">a\nACGT\n".encode("utf-32"), "encoded as UTF-32"),
-    "old Mac": (b">a\rACGT\r", r"the lines end in carriage returns alone \(old Mac\); convert it: tr"),
-    "2bit": (b"\x43\x27\x41\x1a" + bytes(30), "a 2bit file; convert it to FASTA with twoBitToFa"),
-    "PDF": (b"%PDF-1.7\n", "a PDF document"),
+    "pointer": (POINTER, r"the file is a Git LFS pointer, not the data; run git lfs pull, or download the file again"),
+    "page": (b"<!DOCTYPE html>\n<html><body>404</body></html>\n", r"the file is a web page \(HTML or XML\), not data"),
+    "listing": (
+        b"\n  <HTML>\n",
+        r"the file is a web page \(HTML or XML\), not data: the download failed or the link leads to a page",
+    ),
+    "xml": (
+        b"\xef\xbb\xbf<?xml version='1.0'?><Error/>",
+        r"the file is a web page \(HTML or XML\), not data: the download failed or the link leads to a page",
+    ),
+    "zip": (
+        b"PK\x03\x04" + bytes(30),
+        r"zip compression is not supported \(plain, gzip and bgzip are\); decompress it with unzip",
+    ),
+    "zstd": (
+        b"\x28\xb5\x2f\xfd" + bytes(30),
+        r"zstd compression is not supported \(plain, gzip and bgzip are\); decompress it with zstd -d",
+    ),
+    "bzip2": (
+        bz2.compress(b">a\nACGT\n"),
+        r"bzip2 compression is not supported \(plain, gzip and bgzip are\); decompress it with bunzip2",
+    ),
+    "xz": (
+        lzma.compress(b">a\nACGT\n"),
+        r"xz compression is not supported \(plain, gzip and bgzip are\); decompress it with unxz",
+    ),
+    "UTF-16": (">a\nACGT\n".encode("utf-16"), "the text is UTF-16; convert it to UTF-8: iconv -f UTF-16 -t UTF-8"),
+    "UTF-16BE": (
+        b"\xfe\xff" + ">a\nACGT\n".encode("utf-16-be"),
+        "the text is UTF-16; convert it to UTF-8: iconv -f UTF-16 -t UTF-8 FILE > NEW_FILE",
+    ),
+    "UTF-32": (
+        ">a\nACGT\n".encode("utf-32"),
+        "the text is UTF-32; convert it to UTF-8: iconv -f UTF-32 -t UTF-8 FILE > NEW_FILE",
+    ),
+    "old Mac": (b">a\rACGT\r", r"lines end in carriage returns only \(old Mac\); convert the file: tr"),
+    "2bit": (b"\x43\x27\x41\x1a" + bytes(30), "the file is in 2bit format; convert it to FASTA with twoBitToFa"),
+    "PDF": (b"%PDF-1.7\n", "the file is a PDF document, not data"),
 }
 READERS = {
     "a.fa": lambda path: list(read_fasta(path, upper_dna)),

@@ -8,7 +8,7 @@ import pysam
 import pytest
 
 from genolm.errors import InputError
-from genolm.files.lines import byte_lines, check_whole, compression, placed, text_lines
+from genolm.files.lines import byte_lines, check_whole, compression, locate_errors, text_lines
 from genolm.genome.formats import file_format, uncompressed_suffix
 
 TEXT = b"one\r\ntwo\n\nfour"
@@ -46,8 +46,8 @@ def test_byte_order_mark(tmp_path):
     ("data", "message"),
     [
         (b"good\nb\xe9d\n", r"a\.txt:2: not UTF-8 text \(value b'\\xe9d'\)"),
-        (b"good\nb\0d\n", r"a\.txt:2: not text: the line holds a zero byte"),
-        (gzip.compress(b"line\n" * 1000)[:-20], r"a\.txt: the compressed file is cut off"),
+        (b"good\nb\0d\n", r"a\.txt:2: not a text file: the line contains a zero byte"),
+        (gzip.compress(b"line\n" * 1000)[:-20], r"a\.txt: the compressed file is truncated"),
         (gzip.compress(b"line\n" * 9)[:-8] + b"\0" * 8, r"a\.txt: the compressed file is damaged: CRC"),
         (b"\x1f\x8b\x07nonsense" + b"\0" * 20, r"a\.txt: the compressed file is damaged"),
     ],
@@ -63,7 +63,7 @@ def test_damaged_files(tmp_path, data, message):
 def test_a_cut_tells_how_many_lines_were_read(tmp_path):
     path = tmp_path / "a.txt"
     path.write_bytes(gzip.compress(os.urandom(400_000).hex("\n", 40).encode())[:-20])
-    with pytest.raises(InputError, match=r"a\.txt:\d{4}: the compressed file is cut off; fetch it again"):
+    with pytest.raises(InputError, match=r"a\.txt:\d{4}: the compressed file is truncated; download it again"):
         list(text_lines(path))
 
 
@@ -71,7 +71,7 @@ def test_bgzip_cut_between_blocks(tmp_path):
     path = bgzip(tmp_path / "a.txt", TEXT)
     check_whole(path)
     path.write_bytes(path.read_bytes()[:-28])
-    with pytest.raises(InputError, match="bgzip's last block is missing"):
+    with pytest.raises(InputError, match="the final bgzip block is missing"):
         list(byte_lines(path))
 
 
@@ -92,7 +92,7 @@ def test_a_permission_is_missing(tmp_path, monkeypatch):
 
 
 def test_placed_keeps_message_and_value():
-    with pytest.raises(InputError, match=r"^table\.tsv:7: wrong \(value 'x'\)$"), placed("table.tsv", 7):
+    with pytest.raises(InputError, match=r"^table\.tsv:7: wrong \(value 'x'\)$"), locate_errors("table.tsv", 7):
         raise InputError("wrong", file="genome.fa", value="x")
 
 
@@ -109,7 +109,7 @@ def test_formats(name, expected):
 
 @pytest.mark.parametrize("name", ["a", "a.gz", "a.docx", "a.gtf.gz"])
 def test_unknown_formats(name):
-    with pytest.raises(InputError, match=r"unknown kind of file; known endings are \.fa,"):
+    with pytest.raises(InputError, match=r"unknown file format; expected \.fa,"):
         file_format(Path(name))
 
 

@@ -41,7 +41,7 @@ def test_a_file_that_was_not_written_whole_is_not_kept(tmp_path: Path, monkeypat
 
     real = tracks.pybigtools.open
     monkeypatch.setattr(tracks.pybigtools, "open", opened)
-    with pytest.raises(ResourceError, match=r"x\.bw: the bigWig could not be written whole, as on a full disk"):
+    with pytest.raises(ResourceError, match=r"x\.bw: the bigWig could not be written completely"):
         write_bigwig(tmp_path / "x.bw", LENGTHS, pieces())
     assert not list(tmp_path.iterdir())
 
@@ -178,10 +178,10 @@ def test_bedgraph_without_values(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("chr1\t0\t3", r"x.bg:2: a bedGraph line has 4 columns, this one 3 \(value 'chr1\\t0\\t3'\)"),
-        ("chr1\t0\tx\t1", r"x.bg:2: a bedGraph coordinate or value is no number"),
-        ("chr1\t0\t3\tx", r"x.bg:2: a bedGraph coordinate or value is no number"),
-        ("chr1\t3\t3\t1", r"x.bg:2: a bedGraph interval needs 0 <= start < end"),
+        ("chr1\t0\t3", r"x.bg:2: a bedGraph line must have 4 columns, found 3 \(value 'chr1\\t0\\t3'\)"),
+        ("chr1\t0\tx\t1", r"x.bg:2: bedGraph coordinates and values must be numbers"),
+        ("chr1\t0\t3\tx", r"x.bg:2: bedGraph coordinates and values must be numbers"),
+        ("chr1\t3\t3\t1", r"x.bg:2: a bedGraph interval must have 0 <= start < end"),
     ],
 )
 def test_bad_bedgraph(tmp_path: Path, line: str, message: str) -> None:
@@ -211,7 +211,7 @@ def test_a_contig_that_could_be_two_is_refused(tmp_path: Path) -> None:
     values = np.ones(5, np.float32)
     path = write_bigwig(tmp_path / "x.bw", {"chrM": 9, "chrMT": 9}, [("chrM", 0, values), ("chrMT", 0, values * 2)])
     assert read_bigwig(path, Interval("chrMT", 0, 1)) == [2]
-    with pytest.raises(InputError, match=r"x\.bw: could be any of the contigs chrM, chrMT \(value 'MT'\)"):
+    with pytest.raises(InputError, match=r"x\.bw: ambiguous contig name: it matches chrM and chrMT \(value 'MT'\)"):
         read_bigwig(path, Interval("MT", 0, 1))
 
 

@@ -162,7 +162,7 @@ def test_locations(written, location, parts, exact):
 def test_locations_that_are_not_read(written, location):
     with pytest.warns(UserWarning) as caught:
         (record,) = read_flat_file(written(GENBANK.replace("11..20", location)))
-    told = f"a.gbk:8: 1 feature was left out: a location that genolm does not read (value {location!r})"
+    told = f"a.gbk:8: skipped 1 feature: an unsupported location (value {location!r})"
     assert [str(one.message).rpartition("/")[2] for one in caught] == [told]
     assert [feature.line for feature in record.features] == [15], "the other CDS of the record stays"
 
@@ -177,7 +177,7 @@ def test_only_a_file_without_any_location_that_is_read_is_refused(written):
 
 def test_a_place_that_runs_backwards_needs_a_circle(written):
     linear = GENBANK.replace("circular", "linear  ").replace("11..20", "38..2")
-    with pytest.warns(UserWarning, match=r"a\.gbk:8: 1 feature was left out: a location .* \(value '38\.\.2'\)"):
+    with pytest.warns(UserWarning, match=r"a\.gbk:8: skipped 1 feature: a location .* \(value '38\.\.2'\)"):
         list(read_flat_file(written(linear)))
 
 
@@ -193,14 +193,14 @@ def test_other_kinds_may_lie_where_they_like(written):
         (">c\nACGT\n", r"a\.gbk: the file holds no GenBank record"),
         ("//\n", r"a\.gbk:1: no GenBank record begins before this line"),
         (EMBL, r"a\.gbk:15: no GenBank record begins before this line"),
-        (GENBANK[:-3], r"a\.gbk:22: the last record is cut off: it has no line //"),
-        (GENBANK.partition("gtacgt")[0], r"a\.gbk:22: the last record is cut off"),
-        (GENBANK.partition("                     /pseudo")[0], r"a\.gbk:16: the last record is cut off"),
-        (GENBANK[:-3] + GENBANK, r"a\.gbk:23: the record before this line is cut off"),
-        (GENBANK + GENBANK[:-3], r"a\.gbk:45: the last record is cut off"),
-        (GENBANK.replace("ORIGIN\n", ""), r"a\.gbk:21: a location that genolm does not read \(value 'acgtn"),
-        (GENBANK.partition("ORIGIN")[0] + "//\n", r"a\.gbk:21: not readable as GenBank: Premature end of feat"),
-        (GENBANK.replace("40 bp    DNA", "bp"), r"a\.gbk:23: not readable as GenBank: .*LOCUS line"),
+        (GENBANK[:-3], r"a\.gbk:22: the last record is truncated: it has no line //"),
+        (GENBANK.partition("gtacgt")[0], r"a\.gbk:22: the last record is truncated"),
+        (GENBANK.partition("                     /pseudo")[0], r"a\.gbk:16: the last record is truncated"),
+        (GENBANK[:-3] + GENBANK, r"a\.gbk:23: the record before this line is truncated"),
+        (GENBANK + GENBANK[:-3], r"a\.gbk:45: the last record is truncated"),
+        (GENBANK.replace("ORIGIN\n", ""), r"a\.gbk:21: an unsupported location \(value 'acgtn"),
+        (GENBANK.partition("ORIGIN")[0] + "//\n", r"a\.gbk:21: invalid GenBank record: Premature end of feat"),
+        (GENBANK.replace("40 bp    DNA", "bp"), r"a\.gbk:23: invalid GenBank record: .*LOCUS line"),
         (GENBANK.replace("CDS             11", "CDS   11"), r"a\.gbk:8: a feature that is not in the columns"),
         (GENBANK.replace("CDS             complement", "CDS   complement"), r"a\.gbk:15: a feature that is not in the"),
         (GENBANK.replace("FEATURES    ", "FEATURES"), r"a\.gbk:6: a feature that is not in the columns of GenBank"),
@@ -214,13 +214,13 @@ def test_files_that_are_not_read(written, text, message):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (EMBL[:-3], r"a\.embl:14: the last record is cut off"),
+        (EMBL[:-3], r"a\.embl:14: the last record is truncated"),
         (GENBANK, r"a\.embl:23: no EMBL record begins before this line"),
         (
             EMBL.partition("FH")[0] + EMBL.partition("FH\n")[2],
             r"a\.embl:5: a feature that is not in the columns of EMBL",
         ),
-        (EMBL.replace("SQ   Sequence 40 BP;\n", ""), r"a\.embl:14: not readable as EMBL: Footer format unexpected"),
+        (EMBL.replace("SQ   Sequence 40 BP;\n", ""), r"a\.embl:14: invalid EMBL record: Footer format unexpected"),
     ],
 )
 def test_embl_files_that_are_not_read(written, text, message):
@@ -251,7 +251,7 @@ def test_the_ending_says_which_format_it_is(written):
 def test_a_compressed_file_that_is_cut_off(written):
     path = written(GENBANK, "a.gbk.gz")
     path.write_bytes(path.read_bytes()[:-30])
-    with pytest.raises(InputError, match=r"a\.gbk\.gz.*: the compressed file is cut off"):
+    with pytest.raises(InputError, match=r"a\.gbk\.gz.*: the compressed file is truncated"):
         list(read_flat_file(path))
 
 
@@ -261,4 +261,4 @@ def test_without_biopython(written):
     )
     command = [sys.executable, "-c", program, str(written(GENBANK))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert "GenBank and EMBL files are read by biopython, which is not installed: pip install" in done.stderr
+    assert "reading GenBank and EMBL files requires biopython, which is not installed: pip install" in done.stderr

@@ -115,7 +115,7 @@ REFUSED = {
     "a name of two lines": ({"a\nb": "ACGT"}, "inputs:1: the name of a sequence must be a single line"),
     "a name without letters": ([("a", "ACGT"), ("b", "")], "inputs:2: the sequence is empty (value 'b')"),
     "name and sequence swapped": ([("ACGT", "gene1")], "inputs:1: not a base at position 2 of the sequence"),
-    "nothing": (None, "inputs are a path, a table, or a list of sequences or intervals"),
+    "nothing": (None, "expected a path, a table, or a list of sequences or intervals"),
 }
 
 
@@ -133,7 +133,7 @@ def test_a_path_in_a_list_is_recognised_where_the_file_exists(fasta):
 def test_a_file_may_be_called_like_dna(fasta, monkeypatch):
     fasta.rename(fasta.with_name("CAT"))
     monkeypatch.chdir(fasta.parent)
-    with pytest.raises(InputError, match=r"^CAT: unknown kind of file"):
+    with pytest.raises(InputError, match=r"^CAT: unknown file format"):
         read("CAT")
 
 

@@ -68,7 +68,7 @@ def test_an_index_of_other_content_is_replaced_whatever_the_times_say(tmp_path, 
     before = Path(f"{path}.fai").read_bytes()
     write(path, text_of(contigs, width))
     os.utime(path, (1, 1))
-    with pytest.warns(UserWarning, match=rf"{name}: its index {name}\.fai does not fit \(.*\); a new one is kept in"):
+    with pytest.warns(UserWarning, match=rf"{name}: its index {name}\.fai does not match \(.*\); a new one is kept in"):
         genome = Genome(path)
     assert contents(genome) == contigs
     assert Path(f"{path}.fai").read_bytes() == before
@@ -113,7 +113,7 @@ def test_a_block_index_that_does_not_fit_is_replaced(tmp_path, kind):
     else:
         numbers[4] -= 1
     index.write_bytes(numbers.tobytes())
-    with pytest.warns(UserWarning, match=r"g\.fa\.gz: its index .* does not fit \(the \.gzi is"):
+    with pytest.warns(UserWarning, match=r"g\.fa\.gz: its index .* does not match \(the \.gzi is"):
         genome = Genome(path)
     assert genome.fetch("a", 0, 300_000) == bases
 

@@ -64,7 +64,7 @@ def test_policies(tmp_path):
     )
     with pytest.raises(InputError, match=r"a\.fa:2: not a base at position 4 .*write T for U"):
         list(read_sequences(path))
-    with pytest.raises(InputError, match=r"a\.fa:2: ambiguous letter at position 3"):
+    with pytest.raises(InputError, match=r"a\.fa:2: ambiguity code at position 3"):
         list(read_sequences(path, rna=True, iupac="raise"))
 
 
@@ -141,11 +141,11 @@ def test_allele_sequences_are_the_two_haplotypes(genome, data):
         ("a.tsv", "chrom\tpos\tref\talt\nchr1\t5\tA\tG\n", {"length": 8}, r"a\.tsv:2: variants need a genome"),
         ("a.tsv", "chrom\tpos\tref\talt\nchr1\t5\tA\tG\n", {"genome": True}, r"a\.tsv:2: variants need a length"),
         ("a.tsv", "chrom\tpos\tref\talt\nchr1\t5\tT\tG\n", {"genome": True, "length": 8}, r"a\.tsv:2: REF is not"),
-        ("a.tsv", "one\ttwo\n1\t2\n", {}, r"a\.tsv: a table of sequences has a column sequence, or"),
+        ("a.tsv", "one\ttwo\n1\t2\n", {}, r"a\.tsv: a table of sequences must have the column sequence, or"),
         ("a.tsv", "id\tsequence\na\tACGT\nb\t\n", {}, r"a\.tsv:3: the sequence is empty \(value 'b'\)"),
         ("a.tsv", "id\tsequence\na\tAC GT\n", {}, r"a\.tsv:2: not a base at position 3 .*\(value ' '\)"),
         ("a.fa", ">a\nAC\n", {"length": 8}, r"a\.fa: --length resizes intervals and variants"),
-        ("a.xyz", "", {}, r"a\.xyz: unknown kind of file"),
+        ("a.xyz", "", {}, r"a\.xyz: unknown file format"),
     ],
 )
 def test_bad_files(tmp_path, genome, name, text, arguments, message):
@@ -161,7 +161,7 @@ def test_bad_files(tmp_path, genome, name, text, arguments, message):
         (["AC", ""], {}, r"inputs:2: the sequence is empty"),
         (["AC"], {"length": 4}, "--length resizes"),
         ([Interval("c", 0, 1)], {}, "inputs:1: intervals need a genome"),
-        ([5], {}, r"inputs:1: neither DNA, nor an Interval, a Variant or a SequenceRecord \(value 5\)"),
+        ([5], {}, r"inputs:1: expected DNA, an Interval, a Variant or a SequenceRecord \(value 5\)"),
         ([SequenceRecord("a", "A!")], {}, "inputs:1: not a base"),
     ],
 )

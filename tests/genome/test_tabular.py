@@ -53,12 +53,12 @@ def test_frames_and_parquet(tmp_path):
     [
         ("a.tsv", "", "a.tsv: the table is empty"),
         ("a.tsv", "##only comments\n", "the table is empty"),
-        ("a.tsv", "id\tsequence\na\tAC\nb\n", r"a\.tsv:3: 1 fields under a header of 2 \(value 'b'\)"),
-        ("a.csv", "id,sequence\na,AC,\n", r"a\.csv:2: 3 fields under a header of 2"),
-        ("a.csv", 'id,sequence\n"a,AC\n', r"a\.csv:2: quotes that do not fit"),
+        ("a.tsv", "id\tsequence\na\tAC\nb\n", r"a\.tsv:3: expected 2 fields as in the header, found 1 \(value 'b'\)"),
+        ("a.csv", "id,sequence\na,AC,\n", r"a\.csv:2: expected 2 fields as in the header, found 3"),
+        ("a.csv", 'id,sequence\n"a,AC\n', r"a\.csv:2: invalid quotes"),
         ("a.tsv", "seq\tsequence\nA\tC\n", r"a\.tsv: two columns mean 'sequence' \(value 'sequence'\)"),
         ("a.parquet", "not parquet", "not a parquet file"),
-        ("a.parquet", "PAR1 but nothing else", "the parquet file is cut off; fetch it again"),
+        ("a.parquet", "PAR1 but nothing else", "the parquet file is truncated; download it again"),
         ("a.parquet", "PAR1 and nothing between PAR1", "the parquet file is damaged"),
     ],
 )

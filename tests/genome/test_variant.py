@@ -49,7 +49,7 @@ def test_spellings(text, expected):
     "text", ["", "chr1:10", "chr1:10:A", "chr1:A>C", "chr1:10:A>", "chr1-10_A-C", "rs123", "1:2:<DEL>"]
 )
 def test_other_texts_are_refused(text):
-    with pytest.raises(InputError, match="not a variant; write it as chr22:1024:A>C"):
+    with pytest.raises(InputError, match="invalid variant: expected chr22:1024:A>C"):
         Variant.parse(text)
 
 
@@ -63,7 +63,7 @@ def test_other_texts_are_refused(text):
         (("c", 1, "A", "<DEL>"), r"ALT of a variant .*\(value '<DEL>'\)"),
         (("c", 1, "N", "A"), "REF of a variant"),
         (("c", 1, "A", None), "ALT of a variant"),
-        (("c", 1, "A", "a"), r"REF and ALT are the same \(value 'c:1:A>A'\)"),
+        (("c", 1, "A", "a"), r"REF and ALT are equal \(value 'c:1:A>A'\)"),
     ],
 )
 def test_validation(arguments, message):
@@ -137,7 +137,9 @@ def test_an_indel_in_a_repeat_has_one_form_wherever_it_is_written():
 
 def test_check_against_the_genome():
     Variant("c", 3, "T", "G").check(TextGenome("GATTACA"))
-    with pytest.raises(InputError, match=r"REF is not the reference, which has T there; .*build\? \(value 'c:3:A>G'\)"):
+    with pytest.raises(
+        InputError, match=r"REF does not match the reference, which has T; .*build\? \(value 'c:3:A>G'\)"
+    ):
         Variant("c", 3, "A", "G").check(TextGenome("GATTACA"))
     with pytest.raises(InputError, match="which has CAN there"):
         Variant("c", 6, "CAT", "G").check(TextGenome("GATTACA"))

@@ -117,7 +117,7 @@ def test_nothing_in_gives_no_rows_with_all_columns(tiny):
 
 
 def test_ambiguous_letters_are_refused_unless_asked_for(tiny):
-    with pytest.raises(InputError, match=r"inputs:2: ambiguous letter at position 3 .* \(value 'R'\)"):
+    with pytest.raises(InputError, match=r"inputs:2: ambiguity code at position 3 .* \(value 'R'\)"):
         embed(tiny, ["ACGT", "ACRT"])
     close(matrix(embed(tiny, ["ACRT"], iupac="N")), matrix(embed(tiny, ["ACNT"])))
 

@@ -128,7 +128,7 @@ def test_names_that_are_taken_repeated_or_empty(model: genolm.Model, tmp_path: P
 
 def test_columns_of_lists_are_left_out_with_a_warning(model: genolm.Model) -> None:
     frame = pl.DataFrame({"sequence": ["ACGTA"], "v": [[1.0, 2.0]], "cls": ["x"]})
-    with pytest.warns(UserWarning, match="columns of lists are not kept: v"):
+    with pytest.warns(UserWarning, match="columns of lists are omitted: v"):
         assert "v" not in genolm.score(model, frame).columns
 
 
@@ -142,5 +142,5 @@ def test_a_list_of_sequences_and_a_file_of_bare_dna_have_no_further_columns(
 
 def test_a_row_with_too_few_fields_is_found_before_the_run(model: genolm.Model, table: Path) -> None:
     table.write_text(TSV + "d\tx\n")
-    with pytest.raises(InputError, match=r"t.tsv:5: 2 fields under a header of 8"):
+    with pytest.raises(InputError, match=r"t.tsv:5: expected 8 fields as in the header, found 2"):
         genolm.score(model, table)

@@ -46,7 +46,7 @@ def test_a_scan_takes_a_dict_and_a_genome(fasta):
     ids=["cluster", "check", "complete", "detect train"],
 )
 def test_a_verb_that_reads_files_only_says_so(call):
-    with pytest.raises(InputError, match="a path or a list of paths is expected; write sequences in memory to FASTA"):
+    with pytest.raises(InputError, match="expected a path or a list of paths; write sequences in memory to FASTA"):
         call()
 
 

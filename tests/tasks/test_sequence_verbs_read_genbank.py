@@ -100,9 +100,9 @@ def test_lower_case_of_genbank_is_not_soft_masking(files: Path) -> None:
             genbank("A1", BASES).partition("ORIGIN")[0] + "//\n",
             r"x.gbk:1: the record has no sequence, only annotation.*'A1.1'\)",
         ),
-        (genbank("A1", BASES) + genbank("A1", BASES), r"x.gbk:11: another record has the same name \(line 1\)"),
+        (genbank("A1", BASES) + genbank("A1", BASES), r"x.gbk:11: duplicate record name \(first in line 1\)"),
         (genbank("A1", BASES.replace("GGATC", "GGAXC")), r"x.gbk:7: not a base at position 19 .*\(value 'X'\)"),
-        (genbank("A1", BASES)[:-3], r"x.gbk:9: the last record is cut off"),
+        (genbank("A1", BASES)[:-3], r"x.gbk:9: the last record is truncated"),
         (">A1\nACGT\n", r"x.gbk: the file holds no GenBank record"),
     ],
 )
@@ -132,11 +132,11 @@ def test_an_unknown_kind_of_file_lists_what_this_verb_takes(
     monkeypatch.chdir(files)
     Path("x.docx").write_text("no")
     done = CliRunner().invoke(app, command.format(m=MODEL).split())
-    assert done.exit_code == 3 and f"unknown kind of file; known endings are {known}" in done.stderr
+    assert done.exit_code == 3 and f"unknown file format; expected {known}" in done.stderr
 
 
 def test_a_known_ending_that_a_caller_does_not_read_is_refused() -> None:
-    with pytest.raises(InputError, match=r"a.vcf: this kind of file is not read here; known endings are .bed, also"):
+    with pytest.raises(InputError, match=r"a.vcf: this file format is not supported here; expected .bed, also"):
         file_format(Path("a.vcf"), ("bed",))
 
 

@@ -50,7 +50,7 @@ def test_special_ids_decode_to_their_names():
 
 
 def test_unknown_id_is_named():
-    with pytest.raises(InputError, match=r"names no symbol of the alphabet \(value 99\)"):
+    with pytest.raises(InputError, match=r"the id is not in the alphabet \(value 99\)"):
         NucleotideTokenizer().decode(np.array([8, 99], np.uint8))
 
 
@@ -163,13 +163,13 @@ def test_other_alphabets():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"symbols": {"A": 0, "C": 1, "G": 2}}, "alphabet lacks T, <PAD>, <EOD>"),
-        ({"symbols": SMALL, "iupac": "N"}, "alphabet lacks N"),
+        ({"symbols": {"A": 0, "C": 1, "G": 2}}, "missing symbols in the alphabet: T, <PAD>, <EOD>"),
+        ({"symbols": SMALL, "iupac": "N"}, "missing symbols in the alphabet: N"),
         ({"symbols": {**SMALL, "N": 0}}, "two symbols have the same id"),
-        ({"symbols": {**SMALL, "N": 254}}, r"ids must be in 0\.\.253; 'N' has 254"),
-        ({"symbols": {**SMALL, "é": 9}}, "symbols must be ASCII text, not 'é'"),
-        ({"iupac": "ignore"}, "iupac must be one of raise, N, sample, not 'ignore'"),
-        ({"case": "lower"}, "case must be one of upper, raise, keep, not 'lower'"),
+        ({"symbols": {**SMALL, "N": 254}}, r"ids must be in 0\.\.253, but that of 'N' is 254"),
+        ({"symbols": {**SMALL, "é": 9}}, "invalid symbol 'é': expected ASCII text"),
+        ({"iupac": "ignore"}, "invalid iupac 'ignore': expected one of raise, N, sample"),
+        ({"case": "lower"}, "invalid case 'lower': expected one of upper, raise, keep"),
     ],
 )
 def test_contradictory_settings_are_refused(settings, message):

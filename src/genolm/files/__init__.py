@@ -1,1 +1,1 @@
-"""Names and places of files: what the rest of the package needs to know of the operating system."""
+"""Files: atomic writing, locks, names, digests, compressed text, optional dependencies."""

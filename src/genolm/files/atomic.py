@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside their place, flushed to the disk, then renamed."""
+"""Atomic writing: to a temporary file in the same folder, flushed to disk, then renamed."""
 
 from __future__ import annotations
 
@@ -15,64 +15,64 @@ from genolm.files.names import partial_path, partial_paths, through_link
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """A path to write instead of ``path``: same folder, same suffixes. On success it takes the place of ``path``.
+    """Provide a temporary path to write to (same folder, same suffixes), which replaces ``path`` on success.
 
-    On any error it is removed and ``path`` stays as it was. Use it for files and, alike, for folders such as zarr.
-    Where ``path`` is a symbolic link, what it points to is written and the link stays.
+    On any error the temporary file is removed and ``path`` is unchanged. It works for files and for folders such as
+    zarr. If ``path`` is a symbolic link, its target is replaced and the link is kept.
 
     Raises:
-        ResourceError: when the disk is full.
+        ResourceError: the disk is full.
     """
-    place = through_link(path)
-    partial = partial_path(place)
+    target = through_link(path)
+    partial = partial_path(target)
     try:
         with disk_full_named(path):
             yield partial
-            _replace(partial, place)
+            _replace(partial, target)
     finally:
         remove(partial)
 
 
 @contextmanager
 def disk_full_named(path: Path) -> Iterator[None]:
-    """Turns the operating system's and polars' ways to say that the disk is full into one ResourceError."""
+    """Raise `ResourceError` for any error of the operating system or polars that means a full disk."""
     try:
         yield
     except Exception as error:
         if is_disk_full(error):
-            message = f"{path}: the disk is full; what was finished is kept: free space and run again with --resume"
+            message = f"{path}: the disk is full; finished parts are kept: free space, then continue with --resume"
             raise ResourceError(message) from error
         raise
 
 
 def make_folder(folder: Path, *, there: bool = False, named: Path | None = None) -> None:
-    """Makes a folder.
+    """Create a folder.
 
     Args:
-        folder: its path.
-        there: whether it may be there already.
-        named: what an error calls it; None for its own path.
+        folder: path of the folder.
+        there: whether the folder may exist already.
+        named: path to show in errors. Default: ``folder``.
 
     Raises:
-        RunError: it cannot be made.
-        OSError: the disk is full; :func:`disk_full_named` says so for what is being written.
+        RunError: the folder cannot be created.
+        OSError: the disk is full; see :func:`disk_full_named`.
     """
     try:
         folder.mkdir(exist_ok=there)
     except OSError as error:
         if is_disk_full(error):
             raise
-        raise RunError(f"{named or folder} cannot be made: {error.strerror}") from error
+        raise RunError(f"{named or folder} cannot be created: {error.strerror}") from error
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a small text file atomically."""
+    """Write a small text file atomically."""
     with atomic_file(path) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
 def sweep(path: Path) -> None:
-    """Removes what a killed process left half-written for ``path``. Only while nobody else may be writing it."""
+    """Remove temporary files that killed processes left for ``path``; no other process may be writing it."""
     for partial in partial_paths(through_link(path)):
         remove(partial)
 
@@ -84,7 +84,7 @@ def _replace(partial: Path, path: Path) -> None:
     else:
         _flush(partial)
     partial.replace(path)
-    with suppress(OSError):  # some network file systems refuse to flush folders
+    with suppress(OSError):  # some network file systems cannot flush folders
         _flush(path.parent)
 
 
@@ -97,7 +97,7 @@ def _flush(path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a whole folder, if it exists."""
+    """Remove a file, or a folder with its content, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

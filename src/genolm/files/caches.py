@@ -1,4 +1,4 @@
-"""Per-user folders for files that can be made or downloaded again."""
+"""Per-user cache folders for files that can be recreated or downloaded again."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from genolm.errors import ResourceError
 
 
 def user_cache() -> Path:
-    """Return the folder for caches: XDG_CACHE_HOME, else ``~/.cache``; it need not exist.
+    """Return the cache folder, XDG_CACHE_HOME or ``~/.cache``; it may not exist yet.
 
-    Without a home folder (a user id without an entry in passwd and without HOME, as in many containers) it is a folder
-    in the temporary folder that only this user can read.
+    Without a home folder (no passwd entry and no HOME, as in many containers) it is a private folder in the temporary
+    folder.
 
     Raises:
-        ResourceError: there is neither a home nor a usable temporary folder.
+        ResourceError: neither a home folder nor a usable temporary folder exists.
     """
     if named := os.environ.get("XDG_CACHE_HOME"):
         return expanded(named)
@@ -29,10 +29,10 @@ def user_cache() -> Path:
 
 
 def temporary_cache() -> Path:
-    """Return a folder in the temporary folder that belongs to this user alone, and make it.
+    """Create and return a private folder of this user in the temporary folder.
 
     Raises:
-        ResourceError: there is no temporary folder in which files can be made.
+        ResourceError: no temporary folder is writable.
     """
     try:
         folder = Path(tempfile.gettempdir()) / f"genolm-{os.getuid()}"
@@ -40,17 +40,17 @@ def temporary_cache() -> Path:
         return folder if _is_private(folder) else _fresh()
     except OSError as error:
         raise ResourceError(
-            f"no folder for temporary files can be used ({error.strerror}); set TMPDIR or XDG_CACHE_HOME"
+            f"no usable folder for temporary files ({error.strerror}); set TMPDIR or XDG_CACHE_HOME"
         ) from error
 
 
 def expanded(folder: str) -> Path:
-    """Return a folder that a variable of the environment names; ``~`` is the home where there is one."""
-    return Path(os.path.expanduser(folder))  # noqa: PTH111  pathlib's raises an error without a home
+    """Return a folder named by an environment variable, ``~`` expanded if there is a home folder."""
+    return Path(os.path.expanduser(folder))  # noqa: PTH111  pathlib raises an error without a home folder
 
 
 def _is_private(folder: Path) -> bool:
-    """Whether nobody else could have put something in there."""
+    """Whether no other user can write to the folder."""
     status = folder.lstat()
     return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o022
 

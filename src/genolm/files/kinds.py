@@ -1,4 +1,4 @@
-"""Files that are not what their names promise, recognised by their first bytes."""
+"""Detection of unsupported file types by file name and first bytes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from pathlib import Path
 from genolm.errors import InputError
 from genolm.files.pointers import REMEDY, is_pointer
 
+BOM = b"\xef\xbb\xbf"
+"""UTF-8 byte order mark."""
 HEAD = 512
-"""Bytes of a file's beginning that are enough to recognise it."""
+"""Number of leading bytes that identify a file type."""
 
 _PACKED = (
     (".zip", b"PK\x03\x04", "zip", "unzip"),
@@ -31,43 +33,43 @@ _PDF = b"%PDF-"
 
 
 def check_kind(head: bytes, path: Path) -> None:
-    """Raise `InputError` when the first bytes of a file show that it holds no genomic data of any kind we read.
+    """Raise `InputError` if the first bytes of a file show an unsupported file type.
 
     Args:
-        head: the first `HEAD` bytes, after gzip was undone; fewer of a shorter file.
+        head: first `HEAD` bytes, decompressed; fewer for a shorter file.
         path: the file, for the message.
 
     Raises:
-        InputError: a Git LFS pointer, a web page, an archive or compression other than gzip, UTF-16 or UTF-32 text, a
-            2bit or PDF file; the message names the remedy.
+        InputError: the file is a Git LFS pointer, a web page, an archive, compressed in another way than gzip, UTF-16
+            or UTF-32 text, a 2bit or PDF file; the message names the remedy.
     """
     if message := _foreign(head):
         raise InputError(message, file=path)
 
 
 def check_packing(path: Path) -> None:
-    """Raise `InputError` when the name of a file ends as those of archives and of compressions other than gzip do.
+    """Raise `InputError` if a file extension is that of an archive or of compression other than gzip.
 
     Args:
-        path: the file; it need not exist.
+        path: the file; it does not have to exist.
 
     Raises:
-        InputError: such a name; the message names the command that unpacks the file.
+        InputError: the extension is one of these; the message names the command that decompresses the file.
     """
     name = path.name.lower()
     for ending, _, kind, command in _PACKED:
         if name.endswith(ending):
             raise InputError(_unpack(kind, command), file=path)
     if name.endswith(_ARCHIVES):
-        raise InputError("a tar archive; unpack it with tar -xf and give the file inside", file=path)
+        raise InputError("the file is a tar archive; extract it with tar -xf and pass the file inside", file=path)
 
 
 def _unpack(kind: str, command: str) -> str:
-    return f"compressed with {kind}; genolm reads plain, gzip and bgzip files: unpack it with {command}"
+    return f"{kind} compression is not supported (plain, gzip and bgzip are); decompress it with {command}"
 
 
 def _foreign(head: bytes) -> str:
-    """What a file is that genolm cannot read, and what helps; empty if nothing is wrong."""
+    """Return why the file is not supported, with the remedy; empty if it may be."""
     if is_pointer(head):
         return REMEDY
     for _, magic, kind, command in _PACKED:
@@ -75,22 +77,23 @@ def _foreign(head: bytes) -> str:
             return _unpack(kind, command)
     for mark, encoding in _ENCODINGS:
         if head.startswith(mark):
-            return f"encoded as {encoding}; convert it to UTF-8: iconv -f {encoding} -t UTF-8 FILE > NEW_FILE"
-    if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:20].lower().startswith(_PAGES):
-        return "this is a web page (HTML or XML), not data: the download failed or the link leads to a page"
+            return f"the text is {encoding}; convert it to UTF-8: iconv -f {encoding} -t UTF-8 FILE > NEW_FILE"
+    if head.removeprefix(BOM).lstrip()[:20].lower().startswith(_PAGES):
+        return "the file is a web page (HTML or XML), not data: the download failed or the link leads to a page"
     if head.startswith(_TWO_BIT):
-        return "a 2bit file; convert it to FASTA with twoBitToFa"
-    return "a PDF document, not data" if head.startswith(_PDF) else ""
+        return "the file is in 2bit format; convert it to FASTA with twoBitToFa"
+    return "the file is a PDF document, not data" if head.startswith(_PDF) else ""
 
 
 def check_line_ends(head: bytes, path: Path) -> None:
-    """Raise `InputError` when the first bytes of a text have carriage returns alone as line ends.
+    """Raise `InputError` if the lines of a text end in carriage returns only.
 
     Args:
-        head: the first bytes, uncompressed.
+        head: first bytes, decompressed.
         path: the file, for the message.
     """
     if b"\r" in head.rstrip(b"\r") and b"\n" not in head:
         raise InputError(
-            "the lines end in carriage returns alone (old Mac); convert it: tr '\\r' '\\n' < FILE > NEW_FILE", file=path
+            "lines end in carriage returns only (old Mac); convert the file: tr '\\r' '\\n' < FILE > NEW_FILE",
+            file=path,
         )

@@ -1,4 +1,4 @@
-"""Numbered lines of text files that may be compressed, with an error that names file and line when one is broken."""
+"""Reading of plain and compressed text files by line, with errors that name file and line."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from genolm.errors import InputError
-from genolm.files.kinds import HEAD, check_kind, check_line_ends
+from genolm.files.kinds import BOM, HEAD, check_kind, check_line_ends
 
 GZIP_MAGIC = b"\x1f\x8b"
 BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
-"""The empty block every whole bgzip file ends with."""
+"""The empty block that ends every complete bgzip file."""
 
 _BUFFER = 1 << 18
 _UNREADABLE = (errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.ESTALE)
@@ -35,13 +35,13 @@ def is_pipe(path: Path) -> bool:
 
 
 def compression(path: Path) -> str:
-    """``"plain"``, ``"gzip"`` or ``"bgzip"``, told by the first bytes and not by the name.
+    """Return ``"plain"``, ``"gzip"`` or ``"bgzip"``, detected from the first bytes.
 
     Raises:
-        InputError: there is no such file, it cannot be read, or it is a pipe.
+        InputError: the file does not exist, cannot be read or is a pipe.
     """
     if is_pipe(path):
-        raise InputError("is a pipe, which can be read only once; save it as a file first", file=path)
+        raise InputError("a pipe can be read only once; save the data to a file first", file=path)
     with _explained(path), path.open("rb") as file:
         head = file.read(18)
     if not head.startswith(GZIP_MAGIC):
@@ -50,25 +50,25 @@ def compression(path: Path) -> str:
 
 
 def check_whole(path: Path) -> None:
-    """Raises `InputError` when a bgzip file lacks its last block: it was cut between two blocks.
+    """Raise `InputError` if a bgzip file lacks its last block, i.e. was truncated between two blocks.
 
-    (A cut inside a block, or in plain gzip, is met while reading.)
+    (Truncation inside a block, or of plain gzip, is detected while reading.)
     """
     with _explained(path), path.open("rb") as file:
         size = file.seek(0, io.SEEK_END)
         file.seek(max(0, size - len(BGZF_END)))
         if file.read() != BGZF_END:
-            raise InputError("the compressed file is cut off: bgzip's last block is missing; fetch it again", file=path)
+            message = "the compressed file is truncated (the final bgzip block is missing); download it again"
+            raise InputError(message, file=path)
 
 
 @contextmanager
 def open_bytes(path: Path) -> Iterator[BinaryIO]:
-    """Opens a file for reading, uncompressed on the way when it is gzip or bgzip; ``-`` is standard input.
+    """Open a file for reading and decompress gzip and bgzip; ``-`` is standard input.
 
     Raises:
-        InputError: missing, a folder, a pipe, not readable, a bgzip file cut between two blocks, standard input that
-            was read before, or what :func:`genolm.files.kinds.check_kind` recognises: an archive, a web page,
-            UTF-16.
+        InputError: the file is missing, a folder, a pipe, not readable, a truncated bgzip file, standard input that was
+            read before, or of an unsupported type (:func:`genolm.files.kinds.check_kind`).
     """
     with _opened(path) as file:
         check_kind(_head(file, path), path)
@@ -92,17 +92,17 @@ def _opened(path: Path) -> Iterator[io.BufferedReader]:
 
 
 def _head(file: io.BufferedReader, path: Path) -> bytes:
-    """The first bytes of a file, which stay to be read."""
+    """Return the first bytes of a file without consuming them."""
     with _explained(path):
         return file.peek(HEAD)
 
 
 def byte_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yields ``(line number, line)`` of a file, 1-based, without the line end (``\\n`` or ``\\r\\n``).
+    """Yield ``(line number, line)`` of a file, 1-based, without the line end (``\\n`` or ``\\r\\n``).
 
     Raises:
-        InputError: see `open_bytes`; lines that end in carriage returns alone; also damaged or truncated compression,
-            naming the line it was met after.
+        InputError: as `open_bytes`; lines end in carriage returns only; the compression is damaged or truncated (the
+            message names the last line that was read).
     """
     number = 0
     with open_bytes(path) as file, _explained(path, lambda: number or None):
@@ -113,39 +113,39 @@ def byte_lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def text_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Like `byte_lines`, decoded as UTF-8 (a byte order mark at the start is dropped).
+    """Yield lines as `byte_lines`, decoded as UTF-8 (a byte order mark at the start is dropped).
 
     Raises:
-        InputError: as `byte_lines`, and for a line that is no UTF-8 text.
+        InputError: as `byte_lines`; a line is not UTF-8 text.
     """
     for number, line in byte_lines(path):
-        yield number, decoded(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line, path, number)
+        yield number, decoded(line.removeprefix(BOM) if number == 1 else line, path, number)
 
 
 def decoded(line: bytes, path: Path, number: int) -> str:
-    """One line as text; `InputError` naming file and line when it is not UTF-8 or holds a zero byte."""
+    """Return a line as text; raise `InputError` with file and line if it is not UTF-8 or contains a zero byte."""
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError("not UTF-8 text", file=path, line=number, value=line[error.start : error.start + 4]) from None
     if "\0" in text:
-        raise InputError("not text: the line holds a zero byte", file=path, line=number)
+        raise InputError("not a text file: the line contains a zero byte", file=path, line=number)
     return text
 
 
 @contextmanager
 def _explained(path: Path, line: Callable[[], int | None] = lambda: None) -> Iterator[None]:
-    """Errors in words; ``line`` tells how far reading has come."""
+    """Raise `InputError` for errors of the operating system and of decompression; ``line`` is the current line."""
     try:
         yield
     except FileNotFoundError:
         raise InputError("no such file", file=path) from None
     except IsADirectoryError:
-        raise InputError("is a folder, not a file", file=path) from None
+        raise InputError("expected a file, found a folder", file=path) from None
     except PermissionError:
-        raise InputError("may not be read (permission denied)", file=path) from None
+        raise InputError("cannot be read: permission denied", file=path) from None
     except EOFError:
-        raise InputError("the compressed file is cut off; fetch it again", file=path, line=line()) from None
+        raise InputError("the compressed file is truncated; download it again", file=path, line=line()) from None
     except (gzip.BadGzipFile, zlib.error) as error:
         raise InputError(f"the compressed file is damaged: {error}", file=path, line=line()) from None
     except OSError as error:
@@ -156,10 +156,10 @@ def _explained(path: Path, line: Callable[[], int | None] = lambda: None) -> Ite
 
 @contextmanager
 def raw_stream(path: Path) -> Iterator[BinaryIO]:
-    """Open standard input (``-``) or a pipe as it is, to be read once.
+    """Open standard input (``-``) or a pipe without decompression; it can be read once.
 
     Raises:
-        InputError: it may not be read; standard input that was read before.
+        InputError: it cannot be read, or standard input was read before.
     """
     if str(path) == "-":
         yield cast(BinaryIO, _standard_input())
@@ -169,13 +169,13 @@ def raw_stream(path: Path) -> Iterator[BinaryIO]:
 
 
 _taken: list[object] = []
-"""Standard input once it was opened: it can be read only once, and not by two arguments."""
+"""Standard input after it was opened: only one argument can read it."""
 
 
 def _standard_input() -> io.BufferedReader:
     buffer = cast(io.BufferedReader, sys.stdin.buffer)
     if any(buffer is other for other in _taken):
-        raise InputError("can be read only once; save it as a file first", file="-")
+        raise InputError("can be read only once; save the data to a file first", file="-")
     _taken[:] = [buffer]
     return buffer
 
@@ -187,8 +187,8 @@ def _uncompressed(buffer: io.BufferedReader) -> io.BufferedReader:
 
 
 @contextmanager
-def placed(file: str | Path, line: int | None) -> Iterator[None]:
-    """Makes an `InputError` raised inside tell this file and line, where the offending value was read."""
+def locate_errors(file: str | Path, line: int | None) -> Iterator[None]:
+    """Add file and line to any `InputError` raised inside the block."""
     try:
         yield
     except InputError as error:

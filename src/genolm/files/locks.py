@@ -1,4 +1,4 @@
-"""Two runs must not work in one folder; the shards of one run may."""
+"""Locks on the folder of a run: exclusive for a run, shared by the shards of one run."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _UNSUPPORTED = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 @contextmanager
 def locked(folder: Path, shard: str | None = None) -> Iterator[None]:
-    """Holds the folder, which is made when it is not there, until the block ends or the process dies.
+    """Lock a folder, which is created if needed, until the block ends or the process dies.
 
-    A whole run and a merge hold it alone. Different shards hold it together, each its own share.
+    A run without shards and a merge lock it exclusively. Different shards lock it together, each with its own lock.
 
     Raises:
-        RunError: when another run holds it.
+        RunError: another run has locked it.
     """
     try:
         with ExitStack() as stack:
@@ -33,13 +33,13 @@ def locked(folder: Path, shard: str | None = None) -> Iterator[None]:
                 stack.enter_context(_held(folder, f"shard-{shard.replace('/', '-of-')}.lock", fcntl.LOCK_EX))
             yield
     finally:
-        with suppress(OSError):  # it is empty when the run is complete and the folder was on NFS: see target.assemble
+        with suppress(OSError):  # empty if the run is complete and the folder is on NFS: see target.assemble
             folder.rmdir()
 
 
 @contextmanager
 def planning(folder: Path) -> Iterator[None]:
-    """Held for the moment in which one of several shards writes the manifest; waits for the others."""
+    """Lock a folder while a shard writes the manifest; wait for other shards."""
     with _held(folder, "plan.lock", fcntl.LOCK_EX, wait=True):
         yield
 
@@ -54,7 +54,7 @@ def _held(folder: Path, name: str, kind: int, *, wait: bool = False) -> Iterator
 
 
 def _locked_file(folder: Path, name: str, operation: int) -> io.FileIO:
-    """The open, locked file. A run that just ended may take the folder away between any two steps: then again."""
+    """Open and lock a file. A run that just ended may remove the folder between any two steps: then try again."""
     while True:
         make_folder(folder, there=True)
         try:
@@ -79,7 +79,7 @@ def _lock(file: io.FileIO, operation: int, folder: Path) -> None:
     except BlockingIOError:
         file.seek(0)
         holder = file.read().decode(errors="replace") or "another process"
-        raise RunError(f"{folder}: a run is at work here ({holder}); wait for it or stop it") from None
+        raise RunError(f"{folder}: another run is using this folder ({holder}); wait for it or stop it") from None
     except OSError as error:
-        if error.errno not in _UNSUPPORTED:  # some network file systems have no locks; the parts are still atomic
+        if error.errno not in _UNSUPPORTED:  # some network file systems lack locks; parts are still written atomically
             raise

@@ -1,4 +1,4 @@
-"""Names of files: temporary ones that fit beside the final one, and names that other libraries cannot open."""
+"""File names: temporary names, length limits, and names that other libraries cannot open."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ from pathlib import Path
 from genolm.errors import InputError
 
 MARK = ".partial-"
-_LONGEST = 255  # bytes of a file name, where the file system does not say
-_KEPT = 64  # bytes of the end of a shortened name, so that its suffixes stay
+_LONGEST = 255  # bytes of a file name if the file system does not report its limit
+_KEPT = 64  # trailing bytes that a shortened name keeps, for its suffixes
 
 
 def partial_path(path: Path) -> Path:
-    """Return a new path beside ``path`` for its unfinished content: same folder, same suffixes, never too long."""
+    """Return a new temporary path for ``path``: same folder, same suffixes, within the length limit."""
     return path.with_name(f"{MARK}{secrets.token_hex(4)}-{_fitting(path)}")
 
 
 def partial_paths(path: Path) -> list[Path]:
-    """Return the unfinished files that killed processes left for ``path``."""
+    """Return temporary files that killed processes left for ``path``."""
     ending = f"-{_fitting(path)}"
     length = len(MARK) + 8 + len(ending)
     try:
-        return [place for place in path.parent.iterdir() if _is_partial(place.name, ending, length)]
+        return [file for file in path.parent.iterdir() if _is_partial(file.name, ending, length)]
     except OSError:
         return []
 
 
 def through_link(path: Path) -> Path:
-    """Return the file that a symbolic link points to, so that it is written and the link stays; else ``path``."""
+    """Return the target of a symbolic link; any other path is returned as it is."""
     return Path(os.path.realpath(path)) if os.path.islink(path) else path  # noqa: PTH114  see is_folder
 
 
 def is_folder(path: Path | str) -> bool:
-    """Return whether there is a folder; False where that cannot be known (no rights, an impossible name)."""
-    return os.path.isdir(path)  # noqa: PTH112  pathlib's raises errors then
+    """Return whether the path is a folder; False if that cannot be determined (no rights, an invalid name)."""
+    return os.path.isdir(path)  # noqa: PTH112  pathlib raises errors then
 
 
 def is_file(path: Path | str) -> bool:
-    """Return whether there is a regular file; False where that cannot be known."""
-    return os.path.isfile(path)  # noqa: PTH113  pathlib's raises errors then
+    """Return whether the path is a regular file; False if that cannot be determined."""
+    return os.path.isfile(path)  # noqa: PTH113  pathlib raises errors then
 
 
 def longest_name(folder: Path) -> int:
-    """Return the bytes that the name of a file in ``folder`` can have."""
+    """Return the maximum length of a file name in ``folder``, in bytes."""
     try:
         return os.pathconf(folder, "PC_NAME_MAX")
     except (OSError, ValueError):
@@ -53,33 +53,33 @@ def longest_name(folder: Path) -> int:
 
 
 def name_bytes(path: Path) -> int:
-    """Return the length of the last component of a path in bytes, which is what file systems limit."""
+    """Return the length of the last component of a path in bytes, the length that file systems limit."""
     return len(os.fsencode(path.name))
 
 
 def is_utf8(path: Path) -> bool:
-    """Return whether the path is valid UTF-8; htslib, polars and HDF5 open no other."""
+    """Return whether the path is valid UTF-8, as htslib, polars and HDF5 require."""
     return not any("\ud800" <= letter <= "\udfff" for letter in str(path))
 
 
 def check_openable(path: Path) -> None:
-    """Raise `InputError` where htslib, polars or HDF5 cannot open a file because its name is not UTF-8."""
+    """Raise `InputError` if the path is not UTF-8, so that htslib, polars or HDF5 cannot open the file."""
     if not is_utf8(path):
-        raise InputError("the name is not valid UTF-8; rename the file or folder", file=path)
+        raise InputError("the file name is not valid UTF-8; rename the file or folder", file=path)
 
 
 def as_argument(path: Path) -> str:
-    """Return a path as an argument of a program, which takes a leading dash for an option."""
+    """Return a path as a program argument; a leading dash would be read as an option."""
     return f"./{path}" if str(path).startswith("-") else str(path)
 
 
 def shown_path(path: Path | str) -> str:
-    """Return a path that can be printed: bytes that are not UTF-8 are written as ``\\xe9``."""
+    """Return a printable path, with bytes that are not UTF-8 as ``\\xe9``."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _fitting(path: Path) -> str:
-    """The name itself; of one that leaves no room for what is added to it, a digest and its end."""
+    """Return the name; if it is too long for a prefix and a suffix, a digest and the end of the name."""
     name = path.name
     if len(os.fsencode(name)) + len(MARK) + 9 + len(".vcf.tbi") <= longest_name(path.parent):
         return name

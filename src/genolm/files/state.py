@@ -1,18 +1,17 @@
-"""Detecting that a file may have changed since it was read."""
+"""File states, to detect changes since a file was read."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 FileState = tuple[int, int, int, int]
-"""Inode, size, and nanoseconds of the last change of content and of the last change of any kind."""
+"""Inode, size, mtime and ctime in nanoseconds."""
 
 
 def file_state(path: Path | None) -> FileState | None:
-    """Return the state of a file; None without a path or if there is no such file.
+    """Return the state of a file; None without a path or if the file does not exist.
 
-    The time of the last change of any kind (ctime) is part of it: a copy or an archive can set a file's modification
-    time back, but not this one.
+    It includes the ctime, because copying or unpacking can set the mtime back but not the ctime.
     """
     if path is None:
         return None

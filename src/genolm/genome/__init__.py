@@ -1,6 +1,6 @@
-"""Genomic values and the files they come from; knows nothing of models.
+"""Genomic intervals, variants, sequences and annotation, and their file formats.
 
-Everything public is reachable from here and loaded when it is first asked for.
+Public names are imported lazily.
 """
 
 from __future__ import annotations

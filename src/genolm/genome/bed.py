@@ -1,4 +1,4 @@
-"""Intervals out of BED files."""
+"""Reader of BED files."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class BedRecord:
     """One line of a BED file.
 
     Attributes:
-        interval: columns 1-3 and 6; strand ``.`` or none reads ``+``.
-        name: column 4, or None when there is none or it is ``.``.
-        line: where it stands in the file, 1-based.
+        interval: columns 1-3 and 6; a missing strand or ``.`` is read as ``+``.
+        name: column 4; None if it is missing or ``.``.
+        line: line number in the file, 1-based.
     """
 
     interval: Interval
@@ -29,14 +29,14 @@ class BedRecord:
 
 
 def read_bed(path: str | Path) -> Iterator[BedRecord]:
-    """Yields the intervals of a BED file (3 to 12 columns and more; also gzip and bgzip) in its order.
+    """Yield the intervals of a BED file (plain, gzip or bgzip; at least 3 columns) in file order.
 
-    Comments, ``track`` and ``browser`` lines and empty lines are passed over. Columns are separated by tabs or,
-    in a line without tabs, by white space.
+    Comments, ``track`` and ``browser`` lines and empty lines are skipped. Columns are separated by tabs or, in a line
+    without tabs, by white space.
 
     Raises:
-        InputError: with file and line: fewer than three columns, a start or end that is no number, a negative start,
-            an empty interval, a strand other than ``+``, ``-`` and ``.``; also a damaged file.
+        InputError: a line has fewer than three columns, an invalid start, end or strand, or an empty interval; the file
+            is damaged.
     """
     path = Path(path)
     for number, line in text_lines(path):
@@ -48,7 +48,7 @@ def _record(line: str, number: int, path: Path) -> BedRecord:
     columns = line.split("\t") if "\t" in line else line.split()
     if len(columns) < 3:
         raise InputError(
-            "a BED line has at least three columns: contig, start, end", file=path, line=number, value=line
+            "a BED line must have at least three columns: contig, start, end", file=path, line=number, value=line
         )
     strand = columns[5].strip() if len(columns) > 5 else "."
     start, end = (_coordinate(text, number, path) for text in columns[1:3])
@@ -62,5 +62,6 @@ def _record(line: str, number: int, path: Path) -> BedRecord:
 
 def _coordinate(text: str, number: int, path: Path) -> int:
     if not is_coordinate(text.strip()):
-        raise InputError("start and end of a BED line are whole numbers from 0 up", file=path, line=number, value=text)
+        message = "start and end of a BED line must be whole numbers from 0"
+        raise InputError(message, file=path, line=number, value=text)
     return int(text)

@@ -1,8 +1,8 @@
-"""Values along a genome: bigWig and bedGraph files, written from a stream and read by interval."""
+"""Reading and writing of bigWig and bedGraph files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from genolm.arrays import Float32
 from genolm.errors import InputError, ResourceError
+from genolm.files.atomic import atomic_file
 from genolm.files.kinds import HEAD, check_kind
-from genolm.files.lines import placed, text_lines
-from genolm.files.names import partial_path
-from genolm.genome.contig_names import ContigNames
+from genolm.files.lines import locate_errors, text_lines
+from genolm.genome.contig_names import ContigNames, Synonyms, chrom_aliases
 from genolm.genome.interval import Interval
 
 Piece = tuple[str, int, Float32]
@@ -27,60 +27,64 @@ _MAGIC = (b"\x26\xfc\x8f\x88", b"\x88\x8f\xfc\x26")  # bigWig, either byte order
 
 
 def write_bigwig(path: str | Path, lengths: Mapping[str, int], values: Iterable[Piece]) -> Path:
-    """Write one value per base as a bigWig; the bytes depend on the values only.
+    """Write one value per base as a bigWig file; equal values give equal bytes.
 
     Args:
-        path: where the file goes; it appears only when it is complete.
-        lengths: the length in bases of every contig, for the header.
-        values: pieces ``(chrom, start, float32 array)``, `start` 0-based. The pieces of a contig come together and in
-            order, without overlap. NaN (and bases no piece covers) become "no data".
+        path: output file, written atomically.
+        lengths: length of every contig in bases, for the header.
+        values: pieces ``(chrom, start, float32 array)``, `start` 0-based. The pieces of a contig must be consecutive,
+            sorted and without overlaps. NaN and uncovered bases become "no data".
 
     Returns:
         The path.
 
     Raises:
-        InputError: a contig that `lengths` does not name, a piece off its contig, pieces out of order, an infinite
-            value, or nothing to write (a bigWig holds at least one value).
-        ResourceError: the file could not be written whole.
+        InputError: a contig is not in `lengths`, a piece exceeds its contig, pieces are not sorted, a value is
+            infinite, or there are no values (a bigWig file needs at least one).
+        ResourceError: the file could not be written completely.
     """
     path = Path(path)
-    return _atomically(path, ".bw", lambda partial: _fill_bigwig(path, partial, dict(lengths), values))
+    with atomic_file(path) as partial:
+        _fill_bigwig(path, partial, dict(lengths), values)
+    return path
 
 
 def write_bedgraph(path: str | Path, lengths: Mapping[str, int], values: Iterable[Piece]) -> Path:
-    """Write one value per base as a bedGraph (equal neighbours joined); ``.gz`` or ``.bgz`` is compressed with bgzip.
+    """Write one value per base as a bedGraph file, merging equal neighbours; ``.gz`` and ``.bgz`` give bgzip.
 
-    The arguments and the errors are those of `write_bigwig`, except that a file without values is allowed.
-    Values are printed with the fewest digits that give the same float32 back.
+    Arguments and errors are those of `write_bigwig`, but a file without values is allowed. Values are printed with the
+    fewest digits that restore the same float32.
     """
     path = Path(path)
-    runs = _runs(path, lengths, values)
-    return _atomically(path, path.suffix, lambda partial: _fill_bedgraph(partial, runs))
+    with atomic_file(path) as partial:
+        _fill_bedgraph(partial, _runs(path, lengths, values))
+    return path
 
 
 def read_bigwig(path: str | Path, interval: Interval) -> Float32:
-    """Read one value per base of an interval; ``(len(interval),)``, NaN where there is no data or no contig.
+    """Return one value per base of an interval, ``(len(interval),)``; NaN without data and beyond the contig.
 
-    The values follow the strand: on ``-`` the first value is that of the last base of the interval.
+    Values follow the strand: on ``-`` the first value is that of the last base of the interval.
 
     Raises:
-        InputError: a file that is no bigWig or is truncated, an unknown contig, an interval wholly off its contig.
+        InputError: the file is not a bigWig or is truncated, the contig is unknown, or the interval is completely
+            beyond its contig.
     """
     with BigWig(path) as track:
         return track.values(interval)
 
 
 def bigwig_lengths(path: str | Path) -> dict[str, int]:
-    """Read the contigs of a bigWig that have data, with their lengths in bases."""
+    """Return the contigs of a bigWig that have data, with their lengths in bases."""
     with BigWig(path) as track:
         return track.lengths
 
 
 def read_bedgraph(path: str | Path) -> Iterator[Run]:
-    """Read the lines of a bedGraph (plain, gzip or bgzip) as ``(chrom, start, end, value)``, 0-based half-open.
+    """Yield the lines of a bedGraph (plain, gzip or bgzip) as ``(chrom, start, end, value)``, 0-based half-open.
 
     Raises:
-        InputError: a line without four columns, or a coordinate or value that is no number; names file and line.
+        InputError: a line does not have four columns, or a coordinate or value is invalid.
     """
     path = Path(path)
     for number, line in text_lines(path):
@@ -88,29 +92,30 @@ def read_bedgraph(path: str | Path) -> Iterator[Run]:
             yield _parse_run(path, number, line)
 
 
-def _atomically(path: Path, suffix: str, fill: Callable[[Path], None]) -> Path:
-    partial = partial_path(path.with_name(f"{path.name}{suffix}"))
-    try:
-        fill(partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return path
-
-
 def _fill_bigwig(path: Path, partial: Path, lengths: dict[str, int], values: Iterable[Piece]) -> None:
     runs = _runs(path, lengths, values)
     first = next(runs, None)
     if first is None:
-        raise InputError("there are no values to write, and a bigWig holds at least one", file=path)
+        raise InputError("no values to write: a bigWig file needs at least one", file=path)
     guarded = _Guarded(chain([first], runs))
-    pybigtools.open(str(partial), "w").write(lengths, guarded)
-    if guarded.error is not None:
-        raise guarded.error
+    draft = partial.with_name(f"{partial.name}.bw")  # the library goes by the extension
     try:
-        bigwig_lengths(partial)
-    except InputError:  # the writer prints what went wrong and does not raise it
-        raise ResourceError(f"{path}: the bigWig could not be written whole, as on a full disk; free space") from None
+        pybigtools.open(str(draft), "w").write(lengths, guarded)
+        if guarded.error is not None:
+            raise guarded.error
+        _check_written(path, draft)
+        draft.replace(partial)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _check_written(path: Path, draft: Path) -> None:
+    """Read the header back: the library prints errors such as a full disk and does not raise them."""
+    try:
+        bigwig_lengths(draft)
+    except InputError:
+        message = f"{path}: the bigWig could not be written completely, e.g. because the disk is full; free space"
+        raise ResourceError(message) from None
 
 
 def _fill_bedgraph(partial: Path, runs: Iterator[Run]) -> None:
@@ -125,7 +130,7 @@ def _fill_bedgraph(partial: Path, runs: Iterator[Run]) -> None:
 
 
 class _Guarded:
-    """An iterator that ends at an error and keeps it: the bigWig writer would print it and go on."""
+    """Iterator that stops at an error and stores it, because the bigWig writer would print it and continue."""
 
     def __init__(self, items: Iterator[Run]) -> None:
         self._items = items
@@ -145,12 +150,12 @@ class _Guarded:
 
 
 def _runs(path: Path, lengths: Mapping[str, int], values: Iterable[Piece]) -> Iterator[Run]:
-    """Join equal neighbours of each piece, after the checks that the formats ask for."""
-    at, reached, finished = "", 0, set[str]()
+    """Check the pieces and merge equal neighbours within each."""
+    current, reached, finished = "", 0, set[str]()
     for chrom, start, array in values:
-        if chrom != at:
-            finished.add(at)
-            at, reached = chrom, 0
+        if chrom != current:
+            finished.add(current)
+            current, reached = chrom, 0
         _check_piece(path, lengths, chrom, start, array, reached, finished)
         reached = start + len(array)
         yield from _equal_neighbours(chrom, start, np.asarray(array, np.float32))
@@ -159,23 +164,23 @@ def _runs(path: Path, lengths: Mapping[str, int], values: Iterable[Piece]) -> It
 def _check_piece(
     path: Path, lengths: Mapping[str, int], chrom: str, start: int, array: Float32, reached: int, finished: set[str]
 ) -> None:
-    place = f"{chrom}:{start + 1}-{start + len(array)}"
+    region = f"{chrom}:{start + 1}-{start + len(array)}"
     if chrom not in lengths:
         raise InputError("values for a contig without a length", file=path, value=chrom)
     if start < 0 or start + len(array) > lengths[chrom]:
-        raise InputError(f"values off the contig, which has {lengths[chrom]} bases", file=path, value=place)
+        raise InputError(f"values off the contig, which has {lengths[chrom]} bases", file=path, value=region)
     if chrom in finished or start < reached:
-        raise InputError("values are out of order or overlap", file=path, value=place)
+        raise InputError("values are out of order or overlap", file=path, value=region)
     if np.isinf(array).any():
-        raise InputError("an infinite value", file=path, value=place)
+        raise InputError("an infinite value", file=path, value=region)
 
 
 def _equal_neighbours(chrom: str, start: int, array: Float32) -> Iterator[Run]:
     if not len(array):
         return
-    borders = np.flatnonzero(array[1:] != array[:-1]) + 1  # NaN differs from itself, so it stays apart
-    firsts = np.concatenate(([0], borders))
-    ends = np.concatenate((borders, [len(array)]))
+    boundaries = np.flatnonzero(array[1:] != array[:-1]) + 1  # NaN differs from itself, so it is never merged
+    firsts = np.concatenate(([0], boundaries))
+    ends = np.concatenate((boundaries, [len(array)]))
     kept = ~np.isnan(array[firsts])
     firsts, ends = firsts[kept], ends[kept]
     for first, end, value in zip((firsts + start).tolist(), (ends + start).tolist(), array[firsts].tolist()):
@@ -183,23 +188,31 @@ def _equal_neighbours(chrom: str, start: int, array: Float32) -> Iterator[Run]:
 
 
 class BigWig:
-    """A bigWig opened for reading, whatever its name ends with; a context manager.
+    """A bigWig opened for reading, whatever its file extension; a context manager.
+
+    Contigs are found as in a `Genome`, by any name that `genolm.genome.contig_names.ContigNames` resolves.
+
+    Args:
+        path: the file.
+        synonyms: further names of contigs, such as `Genome.synonyms`; those of a ``chromAlias.txt`` next to the bigWig
+            are added.
 
     Attributes:
         path: the file.
-        lengths: bases of every contig that has data.
+        lengths: length in bases of every contig with data.
 
     Raises:
-        InputError: a file that is no bigWig or is truncated.
+        InputError: the file is not a bigWig or is truncated, or its alias file is malformed.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, synonyms: Synonyms = ()) -> None:
         self.path = Path(path)
+        synonyms = (*synonyms, *chrom_aliases(self.path))
         self._file = _open_checked(self.path)
         try:
             self._reader = pybigtools.open(self._file)
             self.lengths: dict[str, int] = dict(self._reader.chroms())
-            self._names = ContigNames(self.lengths)
+            self._names = ContigNames(self.lengths, synonyms)
         except Exception as error:
             self._file.close()
             raise InputError("the bigWig is truncated or damaged", file=self.path) from error
@@ -212,7 +225,7 @@ class BigWig:
         self._file.close()
 
     def values(self, interval: Interval) -> Float32:
-        """Read one value per base of an interval; see `read_bigwig`."""
+        """Return one value per base of an interval; see `read_bigwig`."""
         chrom = self._resolve(interval)
         length = self.lengths[chrom]
         start, end = max(interval.start, 0), min(interval.end, length)
@@ -229,11 +242,11 @@ class BigWig:
             raise InputError("the bigWig is truncated or damaged", file=self.path) from error
 
     def _resolve(self, interval: Interval) -> str:
-        with placed(self.path, None):
+        with locate_errors(self.path, None):
             name = self._names.find(interval.chrom)
         if name is None:
-            known = ", ".join(list(self.lengths)[:5])
-            raise InputError(f"no data for this contig; the track has {known}", file=self.path, value=interval.chrom)
+            contigs = ", ".join(list(self.lengths)[:5])
+            raise InputError(f"no data for this contig; the track has {contigs}", file=self.path, value=interval.chrom)
         return name
 
 
@@ -255,14 +268,14 @@ def _parse_run(path: Path, number: int, line: str) -> Run:
     columns = line.split()
     if len(columns) != 4:
         raise InputError(
-            f"a bedGraph line has 4 columns, this one {len(columns)}", file=path, line=number, value=line.strip()
+            f"a bedGraph line must have 4 columns, found {len(columns)}", file=path, line=number, value=line.strip()
         )
     try:
         start, end, value = int(columns[1]), int(columns[2]), float(columns[3])
     except ValueError as error:
         raise InputError(
-            "a bedGraph coordinate or value is no number", file=path, line=number, value=line.strip()
+            "bedGraph coordinates and values must be numbers", file=path, line=number, value=line.strip()
         ) from error
     if not 0 <= start < end:
-        raise InputError("a bedGraph interval needs 0 <= start < end", file=path, line=number, value=line.strip())
+        raise InputError("a bedGraph interval must have 0 <= start < end", file=path, line=number, value=line.strip())
     return columns[0], start, end, value

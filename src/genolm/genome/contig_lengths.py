@@ -1,4 +1,4 @@
-"""Whether a file was made for the genome that it is read with: what both say of the lengths of contigs."""
+"""Check that a file and a genome agree on the lengths of contigs."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _LENGTH = re.compile(rb"[<,]length=(\d+)[,>]")
 
 
 def warn_of_lengths(path: object, genome: Genome | Path | None) -> None:
-    """Warn, as `DataWarning`, when a file contradicts the lengths of the genome's contigs.
+    """Issue a `DataWarning` if a file disagrees with a genome on the length of a contig.
 
-    A VCF or BCF says them in its header, a bigWig in its list of contigs; a BED has intervals that end after the end of
-    their contig. Nothing is said of other files, of values in memory, and of contigs that the genome does not have.
+    VCF and BCF give lengths in the header, bigWig in the list of contigs; in BED an interval may end beyond its
+    contig. Other files, values in memory and contigs that the genome lacks are not checked.
 
     Args:
-        path: the file; anything that is not a path is ignored.
-        genome: what it is read with; None for nothing.
+        path: the file; other values are ignored.
+        genome: the genome that the file is used with, or its FASTA; None for no check.
 
     Raises:
-        InputError: a file or genome that cannot be read.
+        InputError: the file or genome cannot be read.
     """
     if isinstance(path, Path) and genome is not None:
         opened = genome if isinstance(genome, Genome) else Genome(genome)
@@ -40,7 +40,7 @@ def warn_of_lengths(path: object, genome: Genome | Path | None) -> None:
 
 
 def contradiction(path: Path, genome: Genome) -> str | None:
-    """Return in words where a file contradicts the genome; None where it does not."""
+    """Describe the disagreement between a file and a genome; None if they agree."""
     match uncompressed_suffix(path):
         case ".vcf" | ".bcf":
             return _other_lengths(dict(_header_lengths(path)), genome, "its header gives")
@@ -60,7 +60,7 @@ def _header_lengths(path: Path) -> Iterator[tuple[str, int]]:
             yield name[1].decode("utf-8", "replace"), int(length[1])
 
 
-def _other_lengths(lengths: dict[str, int], genome: Genome, said: str) -> str | None:
+def _other_lengths(lengths: dict[str, int], genome: Genome, subject: str) -> str | None:
     others = [
         (name, length, genome.lengths[genome.resolve(name)])
         for name, length in lengths.items()
@@ -68,13 +68,13 @@ def _other_lengths(lengths: dict[str, int], genome: Genome, said: str) -> str | 
     ]
     if not others:
         return None
-    name, length, ours = others[0]
+    name, length, expected = others[0]
     more = f" ({len(others):,} contigs differ)" if len(others) > 1 else ""
-    return f"{said} {name} {length:,} bases, and {genome.path.name} has {ours:,}{more}: {_BUILD}"
+    return f"{subject} {name} {length:,} bases, and {genome.path.name} has {expected:,}{more}: {_BUILD}"
 
 
 def _past_the_end(path: Path, genome: Genome) -> str | None:
-    """Intervals that reach beyond their contig; one that is wholly off it is an error when it is read."""
+    """Count intervals that end beyond their contig; one completely beyond it raises an error when it is read."""
     total = past = 0
     for record in read_bed(path):
         total += 1

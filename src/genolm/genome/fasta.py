@@ -1,4 +1,4 @@
-"""An indexed FASTA file, read a stretch at a time."""
+"""Random access to an indexed FASTA file."""
 
 from __future__ import annotations
 
@@ -13,39 +13,45 @@ from typing import Literal, get_args
 import pysam
 
 from genolm.errors import InputError
-from genolm.files.lines import placed
-from genolm.genome.contig_names import ContigNames
+from genolm.files.lines import locate_errors
+from genolm.genome.contig_names import ContigNames, chrom_aliases
 from genolm.genome.fasta_index import index_files, quiet_htslib
 from genolm.genome.interval import Interval
 from genolm.genome.sequence import LetterError, check_iupac, reverse_complement, upper_dna
 
 GenomePolicy = Literal["N", "raise", "keep"]
-"""What happens to ambiguous letters of a genome: read as N, refused, or kept."""
+"""Treatment of ambiguity codes in a genome: read as N, raise an error, or keep."""
 
 _BLOCK = 1 << 16
 """Bases read and kept at a time: neighbouring windows and reference checks then cost no new read."""
 _BLOCKS_KEPT = 256
 _SAMPLES, _SAMPLE_LENGTH = 1024, 1024
-"""How many stretches of the genome enter its fingerprint, and their length in bases."""
+"""Number and length (in bases) of the samples in a fingerprint."""
 
 
 class Genome:
-    """A FASTA file with random access: ``genome[Interval("chr22", 100, 200)]`` is a text of 100 bases.
+    """A FASTA file with random access: ``genome[Interval("chr22", 100, 200)]`` is a string of 100 bases.
 
-    The file is plain or bgzip. A missing index (``.fai``) is made beside it, or in the user's cache when that
-    folder may not be written. Objects can be sent to other processes and used from many threads.
+    The file is plain or bgzip. A missing index (``.fai``) is created next to it, or in the user's cache if the folder
+    is not writable. Objects can be pickled and used from several threads.
+
+    Contigs are found by any name that `genolm.genome.contig_names.ContigNames` resolves: ``1`` or ``chr1``, ``MT`` or
+    ``chrM``, ``KI270706.1`` or ``chr1_KI270706v1_random``. Further names, such as RefSeq accessions, are read from a
+    ``chromAlias.txt`` file of UCSC in the folder of the FASTA: for ``hg38.fa.gz`` from ``hg38.chromAlias.txt``, or else
+    from ``chromAlias.txt``.
 
     Args:
         path: the FASTA file.
-        iupac: an ambiguous letter such as R reads ``"N"``, is an error (``"raise"``), or is kept (``"keep"``).
+        iupac: treatment of ambiguity codes such as R: read as ``"N"``, ``"raise"`` an error, or ``"keep"``.
 
     Attributes:
         path: the FASTA file.
-        lengths: length of every contig in bases, in the order of the file.
+        lengths: length of every contig in bases, in file order.
+        synonyms: further names of the contigs, from the alias file.
 
     Raises:
-        InputError: no FASTA, no records, two records of one name, gzip that is not bgzip, a truncated file, another
-            policy for ambiguous letters.
+        InputError: the file is not FASTA, is empty, truncated, or compressed with gzip instead of bgzip; two records
+            have the same name; the alias file is malformed; ``iupac`` is unknown.
     """
 
     def __init__(self, path: str | Path, *, iupac: GenomePolicy = "N") -> None:
@@ -54,7 +60,8 @@ class Genome:
         self._index, self._block_index = index_files(self.path)
         self._open()
         self.lengths: dict[str, int] = dict(zip(self._file.references, self._file.lengths, strict=True))
-        self._names = ContigNames(self.lengths)
+        self.synonyms = chrom_aliases(self.path)
+        self._names = ContigNames(self.lengths, self.synonyms)
 
     def _open(self) -> None:
         self._lock, self._process = threading.Lock(), os.getpid()
@@ -79,7 +86,7 @@ class Genome:
         self.close()
 
     def close(self) -> None:
-        """Closes the file; reading afterwards raises."""
+        """Close the file; reading afterwards raises an error."""
         self._file.close()
         self._blocks.clear()
 
@@ -90,54 +97,54 @@ class Genome:
         return isinstance(chrom, str) and len(self._names.candidates(chrom)) == 1
 
     def contig(self, chrom: str) -> str | None:
-        """Return the file's own name of a contig, None if it has none.
+        """Return the name of a contig in the file, or None if it is not there.
 
         Raises:
-            InputError: the name can mean several contigs.
+            InputError: the name matches several contigs.
         """
-        with placed(self.path, None):
+        with locate_errors(self.path, None):
             return self._names.find(chrom)
 
     def resolve(self, chrom: str) -> str:
-        """Return the file's own name of a contig, by any name that `ContigNames` resolves.
+        """Return the name of a contig in the file.
 
         Raises:
-            InputError: no contig of that name, or more than one that it could mean.
+            InputError: the name matches no contig, or several.
         """
         name = self.contig(chrom)
         if name is None:
-            known = _listed(list(self.lengths))
-            raise InputError(f"no such contig; the genome has {known}", file=self.path, value=chrom)
+            contigs = _listing(list(self.lengths))
+            raise InputError(f"no such contig; the genome has {contigs}", file=self.path, value=chrom)
         return name
 
     def __getitem__(self, interval: Interval | str) -> str:
-        """Return the bases of an interval in upper case, reverse-complemented on ``-``, N where it is off the contig.
+        """Return the bases of an interval in upper case, reverse-complemented on ``-``; N beyond the contig.
 
         Args:
-            interval: an `Interval` (0-based, half-open), or text that `Interval.parse` reads (1-based, inclusive):
-                ``genome["chr1:1-10"]`` is the first ten bases.
+            interval: an `Interval` (0-based, half-open), or text for `Interval.parse` (1-based, inclusive):
+                ``genome["chr1:1-10"]`` returns the first ten bases.
 
         Raises:
-            InputError: text that is no interval; also see `fetch`.
+            InputError: the text is not an interval; or as `fetch`.
         """
         interval = Interval.parse(interval) if isinstance(interval, str) else interval
         bases = self.fetch(interval.chrom, interval.start, interval.end)
         return reverse_complement(bases) if interval.strand == "-" else bases
 
     def fetch(self, chrom: str, start: int, end: int) -> str:
-        """The upper-case bases ``[start, end)``, 0-based, of the forward strand; N where they are off the contig.
+        """Return the upper-case bases ``[start, end)``, 0-based, of the forward strand; N beyond the contig.
 
         Raises:
-            InputError: unknown contig, fully off the contig, or a letter that is no base (or, under ``"raise"``,
-                an ambiguous one).
+            InputError: the contig is unknown, the interval is completely beyond it, or a letter is not a base (or, with
+                ``iupac="raise"``, is an ambiguity code).
         """
-        return self._settled(self.resolve(chrom), start, self.letters(chrom, start, end))
+        return self._checked(self.resolve(chrom), start, self.letters(chrom, start, end))
 
     def letters(self, chrom: str, start: int, end: int) -> str:
-        """Return the letters of `fetch` as they are in the file, in upper case: ambiguous ones too.
+        """Return the letters of the file as `fetch` does, but with ambiguity codes.
 
         Raises:
-            InputError: unknown contig, or fully off the contig.
+            InputError: the contig is unknown, or the interval is completely beyond it.
         """
         name = self.resolve(chrom)
         length = self.lengths[name]
@@ -152,9 +159,9 @@ class Genome:
         return bases if last - first == end - start else "N" * (first - start) + bases + "N" * (end - last)
 
     def fingerprint(self) -> str:
-        """A hash of names, lengths and about 1,024 evenly spread stretches of 1,024 bases (all, of a small genome).
+        """Return a digest of names, lengths and about 1,024 evenly spaced samples of 1,024 bases.
 
-        It is the same for a plain, a compressed and a soft-masked copy of one genome.
+        It is the same for plain, compressed and soft-masked copies of a genome.
         """
         total = sum(self.lengths.values())
         digest = hashlib.sha256(repr(list(self.lengths.items())).encode())
@@ -164,20 +171,21 @@ class Genome:
                 digest.update(self._read(name, start, min(length, start + _SAMPLE_LENGTH)).encode())
         return digest.hexdigest()
 
-    def _settled(self, name: str, start: int, bases: str) -> str:
+    def _checked(self, name: str, start: int, bases: str) -> str:
         try:
             return upper_dna(bases, iupac=self.iupac)
         except LetterError as error:
-            place = f"{name}:{start + error.position + 1}"
+            location = f"{name}:{start + error.position + 1}"
             raise InputError(
-                f"the letter at {place} of {self.path.name} is no base, or an ambiguous one that iupac='N' reads as N",
+                f"invalid letter at {location} of {self.path.name}: not a base, or an ambiguity code (iupac='N' reads "
+                "those as N)",
                 file=self.path,
                 value=error.letter,
             ) from None
 
     def _read(self, name: str, start: int, end: int) -> str:
-        """Upper-case letters of the file itself, out of the blocks kept in memory unless the stretch is long."""
-        if os.getpid() != self._process:  # a forked child must not move its parent's place in the file
+        """Return upper-case letters of the file, from cached blocks unless the interval is long."""
+        if os.getpid() != self._process:  # a forked child must not move the file position of its parent
             self._open()
         with self._lock:
             if end - start > _BLOCK * _BLOCKS_KEPT // 4:
@@ -207,13 +215,13 @@ class Genome:
         except (OSError, ValueError) as error:
             raise self._unreadable(name, start, end, str(error)) from None
         if len(bases) != end - start:
-            raise self._unreadable(name, start, end, f"only {len(bases)} bases are there")
+            raise self._unreadable(name, start, end, f"found only {len(bases)} bases")
         return bases.upper()
 
     def _unreadable(self, name: str, start: int, end: int, why: str) -> InputError:
         return InputError(
-            f"{name}:{start + 1}-{end} cannot be read ({why}): the file is cut off or closed, or its index belongs to "
-            f"another file (delete {self._index} to make a new one)",
+            f"{name}:{start + 1}-{end} cannot be read ({why}): the file is truncated or closed, or its index belongs "
+            f"to another file (delete {self._index} to create a new one)",
             file=self.path,
         )
 
@@ -222,7 +230,7 @@ def _reopened(path: Path, iupac: GenomePolicy) -> Genome:
     return Genome(path, iupac=iupac)
 
 
-def _listed(names: list[str], limit: int = 6) -> str:
+def _listing(names: list[str], limit: int = 6) -> str:
     if len(names) <= limit:
         return ", ".join(names)
-    return f"{', '.join(names[:limit])}, … ({len(names)} in all)"
+    return f"{', '.join(names[:limit])}, … ({len(names)} contigs)"

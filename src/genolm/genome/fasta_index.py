@@ -1,4 +1,4 @@
-"""The index files of a FASTA: found beside it, or made there or in the user's cache."""
+"""Index files of a FASTA, next to it or in the user's cache; created if needed."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import pysam
 
 from genolm.errors import InputError
 from genolm.files.caches import temporary_cache, user_cache
+from genolm.files.kinds import BOM
 from genolm.files.lines import check_whole, compression, open_bytes, text_lines
 from genolm.files.names import as_argument, check_openable, is_file, longest_name, name_bytes, partial_path
 from genolm.files.state import FileState, file_state
@@ -22,21 +23,20 @@ from genolm.genome.formats import flat_form_of_line
 from genolm.genome.index_check import MisfitError, check_index
 
 _CHUNK = 1 << 20
-_BOM = b"\xef\xbb\xbf"
 
 
 def index_files(path: Path) -> tuple[Path, Path | None]:
-    """Return the ``.fai`` of a FASTA and, when it is bgzip, the ``.gzi``; made when missing, or when they do not fit.
+    """Return the ``.fai`` of a FASTA and, for bgzip, its ``.gzi``; create them if they are missing or do not match.
 
-    An index that is older than its FASTA or that does not fit it (see `genolm.genome.index_check`) is left alone and a
-    new one kept in the cache.
+    An index that is older than its FASTA or does not match it (see `genolm.genome.index_check`) is not changed; a new
+    one is stored in the cache.
 
     Raises:
-        InputError: the file is no FASTA that can be read at random (see `genolm.genome.fasta.Genome`), or it ends
-            before the index says.
+        InputError: the file does not support random access (see `genolm.genome.fasta.Genome`), or is truncated
+            according to its index.
 
     Warns:
-        UserWarning: the index beside the FASTA is new enough, but belongs to other content.
+        UserWarning: the index next to the FASTA is recent enough but does not match.
     """
     check_openable(path)
     kind = compression(path)
@@ -47,26 +47,27 @@ def index_files(path: Path) -> tuple[Path, Path | None]:
         return beside
     if misfit:
         warnings.warn(
-            f"{path}: its index {beside[0].name} does not fit ({misfit}); a new one is kept in the cache", stacklevel=2
+            f"{path}: its index {beside[0].name} does not match ({misfit}); a new one is stored in the cache",
+            stacklevel=2,
         )
     missing = not any(index is not None and is_file(index) for index in beside)
     target = beside if missing and _may_write(path.parent) and _fit(beside) else _names(_cache_name(path), kind)
     if _misfit(path, target) != "":
         _make(path, target)
         if misfit := _misfit(path, target):
-            raise InputError(f"cannot be indexed, or changed while it was: {misfit}", file=path)
+            raise InputError(f"cannot be indexed, or changed meanwhile: {misfit}", file=path)
     return target
 
 
 _compared: dict[tuple[FileState | None, ...], str] = {}
-"""Why an index does not fit, empty if it does, by the states of the files that were compared in this process."""
+"""Results of `_compare` by the states of the files, cached for this process."""
 
 
 def _misfit(path: Path, names: tuple[Path, Path | None]) -> str | None:
-    """Why an index does not fit; empty if it does; None if there is none, or one older than the FASTA.
+    """Return why an index does not match; empty if it does; None if it is missing or older than the FASTA.
 
     Raises:
-        InputError: the FASTA ends before its index says.
+        InputError: the FASTA is truncated according to its index.
     """
     if not all(_is_fresh(index, path) for index in names if index is not None):
         return None
@@ -82,8 +83,8 @@ def _compare(path: Path, names: tuple[Path, Path | None]) -> str:
     except MisfitError as error:
         if error.cut:
             raise InputError(
-                f"{error}: the file is cut off, or its index {names[0]} belongs to another file: fetch the file again, "
-                "or delete the index", file=path,
+                f"{error}: the file is truncated, or its index {names[0]} belongs to another file; download the file "
+                "again, or delete the index", file=path,
             ) from None  # fmt: skip
         return str(error)
     return ""
@@ -91,7 +92,7 @@ def _compare(path: Path, names: tuple[Path, Path | None]) -> str:
 
 @contextmanager
 def quiet_htslib() -> Iterator[None]:
-    """Keeps htslib's own words off stderr where our error says it better."""
+    """Suppress messages of htslib, which are replaced by errors of genolm."""
     before = pysam.set_verbosity(0)
     try:
         yield
@@ -104,7 +105,7 @@ def _names(stem: Path, kind: str) -> tuple[Path, Path | None]:
 
 
 def _fit(names: tuple[Path, Path | None]) -> bool:
-    """Whether the file system can hold files of these names."""
+    """Whether the file system supports files with these names."""
     return all(name_bytes(name) <= longest_name(name.parent) for name in names if name is not None)
 
 
@@ -114,15 +115,15 @@ def _is_fresh(index: Path, path: Path) -> bool:
 
 
 def _may_write(folder: Path) -> bool:
-    # for root, access() allows what the mode forbids; a folder without any write bit is meant to stay as it is
+    # access() always succeeds for root; a folder without any write bit must not be changed
     mode = folder.stat().st_mode
     return os.access(folder, os.W_OK) and bool(mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH))
 
 
 def _cache_name(path: Path) -> Path:
     status = path.stat()
-    told = f"{path.resolve()} {status.st_size} {status.st_mtime_ns}"
-    key = hashlib.sha256(os.fsencode(told)).hexdigest()[:16]
+    identity = f"{path.resolve()} {status.st_size} {status.st_mtime_ns}"
+    key = hashlib.sha256(os.fsencode(identity)).hexdigest()[:16]
     folder = _cache_folder()
     longest = longest_name(folder) - len(f".{key}.fai")
     return folder / f"{os.fsencode(path.name)[:longest].decode('utf-8', 'ignore')}.{key}"
@@ -144,23 +145,23 @@ def _cache_folder() -> Path:
 def _check_readable(path: Path, kind: str) -> None:
     if kind == "gzip":
         raise InputError(
-            f"is compressed with gzip, which cannot be read at random; use bgzip: gunzip -c {path.name} | "
+            f"gzip does not support random access; use bgzip: gunzip -c {path.name} | "
             f"bgzip > {path.name.removesuffix('.gz')}.bgz", file=path,
         )  # fmt: skip
     if kind == "bgzip":
         check_whole(path)
     for number, line in text_lines(path):
         if flat_form_of_line(line):
-            raise InputError("is GenBank or EMBL; a reference genome must be FASTA, plain or bgzip", file=path)
+            raise InputError("a reference genome must be FASTA (plain or bgzip), not GenBank or EMBL", file=path)
         if line.strip() and not line.startswith(">"):
-            raise InputError("not FASTA: a record starts with '>'", file=path, line=number, value=line[:40])
+            raise InputError("not FASTA: a record must start with '>'", file=path, line=number, value=line[:40])
         if line.strip():
             return
     raise InputError("the FASTA file is empty", file=path)
 
 
 def _make(path: Path, target: tuple[Path, Path | None]) -> None:
-    """Writes the index under another name first, so that nobody meets half of it."""
+    """Create the index atomically."""
     fresh = [None if name is None else partial_path(name) for name in target]
     arguments = ["--fai-idx", str(fresh[0])] + ([] if fresh[1] is None else ["--gzi-idx", str(fresh[1])])
     try:
@@ -183,35 +184,35 @@ def _make(path: Path, target: tuple[Path, Path | None]) -> None:
 
 
 def _has_mark(path: Path) -> bool:
-    """Whether the text begins with a byte order mark; `InputError` for a compressed one, which cannot be indexed."""
+    """Whether the text starts with a byte order mark; `InputError` if it is compressed and cannot be indexed."""
     with open_bytes(path) as file:
-        marked = file.read(len(_BOM)) == _BOM
+        marked = file.read(len(BOM)) == BOM
     if marked and compression(path) == "bgzip":
         raise InputError(
-            "begins with a byte order mark, which an indexed bgzip file cannot have; remove it: "
+            "a byte order mark is not supported in an indexed bgzip file; remove it: "
             f"bgzip -dc {path.name} | sed '1s/^\\xEF\\xBB\\xBF//' | bgzip > NEW_FILE", file=path,
         )  # fmt: skip
     return marked
 
 
 def _index_behind_mark(path: Path, target: Path, index: Path) -> None:
-    """Index a copy without the byte order mark, which htslib does not know; every offset then grows by its bytes."""
+    """Index a copy without the byte order mark, which htslib does not support, and shift all offsets."""
     copy = partial_path(target.with_name(f"{target.name}.fa"))
     try:
         with path.open("rb") as source, copy.open("wb") as plain:
-            source.seek(len(_BOM))
+            source.seek(len(BOM))
             shutil.copyfileobj(source, plain, _CHUNK)
         with quiet_htslib():
             pysam.faidx(str(copy), "--fai-idx", str(index))
         rows = [line.split(b"\t") for line in index.read_bytes().splitlines()]
-        moved = [b"\t".join((*row[:2], b"%d" % (int(row[2]) + len(_BOM)), *row[3:])) for row in rows]
+        moved = [b"\t".join((*row[:2], b"%d" % (int(row[2]) + len(BOM)), *row[3:])) for row in rows]
         index.write_bytes(b"".join(row + b"\n" for row in moved))
     finally:
         copy.unlink(missing_ok=True)
 
 
 def _check_complete(path: Path, index: Path) -> None:
-    """The indexer drops a record without a sequence or with a name it has met; we count what it kept."""
+    """Raise `InputError` if the index lacks a record: htslib drops empty records and duplicate names."""
     names = [line.split(b"\t", 1)[0] for line in index.read_bytes().splitlines()]
     if len(names) != _count_records(path) or not all(names):
         raise _explanation(path)
@@ -220,7 +221,7 @@ def _check_complete(path: Path, index: Path) -> None:
 def _count_records(path: Path) -> int:
     count, before = 0, b"\n"
     with open_bytes(path) as file:
-        before += file.read(len(_BOM)).removeprefix(_BOM)
+        before += file.read(len(BOM)).removeprefix(BOM)
         while chunk := file.read(_CHUNK):
             count += (before + chunk).count(b"\n>")
             before = chunk[-1:]
@@ -228,16 +229,14 @@ def _count_records(path: Path) -> int:
 
 
 def _explanation(path: Path) -> InputError:
-    """Reads the file line by line to say which one cannot be indexed, and why."""
+    """Find the line that cannot be indexed, and the reason."""
     seen: dict[str, int] = {}
     for line, header, lengths in _records(path):
         name = next(iter(header.split()), "")
         if not name:
             return InputError("the record has no name after '>'", file=path, line=line)
         if name in seen:
-            return InputError(
-                f"a record of this name stands at line {seen[name]} too", file=path, line=line, value=name
-            )
+            return InputError(f"duplicate record name (first in line {seen[name]})", file=path, line=line, value=name)
         seen[name] = line
         if not any(lengths):
             return InputError("the record has no sequence", file=path, line=line, value=name)
@@ -247,7 +246,7 @@ def _explanation(path: Path) -> InputError:
 
 
 def _records(path: Path) -> Iterator[tuple[int, str, list[int]]]:
-    """Yields the line number and text of every header, with the lengths of the lines below it."""
+    """Yield the line number and text of every header, with the lengths of its sequence lines."""
     start, header, lengths = 0, "", list[int]()
     for number, line in text_lines(path):
         if not line.startswith(">"):
@@ -261,12 +260,12 @@ def _records(path: Path) -> Iterator[tuple[int, str, list[int]]]:
 
 
 def _uneven(lengths: list[int]) -> tuple[int, str] | None:
-    """The first line of a record (1-based, below its header) that is longer or shorter than it may be, and why."""
+    """Return the first invalid line of a record (1-based, below its header) and the reason."""
     while lengths and not lengths[-1]:
         lengths.pop()
     for row, length in enumerate(lengths, start=1):
         if not length:
-            return row, "an empty line inside the record; an indexed FASTA has none"
+            return row, "empty line inside the record, which an index does not allow"
         if length > lengths[0] or (length < lengths[0] and row < len(lengths)):
-            return row, f"this line has {length} letters where the record's first has {lengths[0]}; rewrap the file"
+            return row, f"line of {length} letters in a record with lines of {lengths[0]}; rewrap the file"
     return None

@@ -1,8 +1,8 @@
-"""Records of GenBank and EMBL flat files, read by Biopython: the bases, and where the features lie.
+"""Reader of GenBank and EMBL flat files with Biopython: sequences and features.
 
-Biopython names no lines, takes a file that ends inside a sequence for a whole one, and passes over features that stand
-in other columns. So it is given one record at a time, and its lines are looked at beside what was read of them: each of
-these is an error that names file and line. A feature whose location cannot be read is left out with a warning.
+Biopython reports no line numbers, accepts a file that ends inside a sequence, and skips features in wrong columns.
+Therefore it reads one record at a time, and its result is checked against the lines of the record, so that each of
+these problems is an error with file and line. A feature with an unreadable location is skipped with a warning.
 Positions in the files are 1-based and inclusive; an `Interval` is 0-based and half-open.
 """
 
@@ -17,19 +17,20 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from genolm.errors import GenolmError, InputError
-from genolm.files.lines import placed, text_lines
+from genolm.errors import InputError
+from genolm.files.lines import locate_errors, text_lines
+from genolm.files.optional import require
 from genolm.genome.formats import uncompressed_suffix
 from genolm.genome.interval import Interval
 from genolm.genome.left_out import LeftOut
 from genolm.genome.sequence import upper_dna
 
 FORMATS = {".gbk": "GenBank", ".gb": "GenBank", ".gbff": "GenBank", ".genbank": "GenBank", ".embl": "EMBL"}
-"""What the endings of file names mean; ``.gz`` or ``.bgz`` may follow."""
+"""Formats by file extension, which ``.gz`` or ``.bgz`` may follow."""
 
 _BEGINS = {"GenBank": "LOCUS ", "EMBL": "ID "}
-UNREAD = "a location that genolm does not read"
-"""Why a feature is left out whose location is of another form than spans, joined or ordered, on either strand."""
+UNREAD = "an unsupported location"
+"""Reason for skipping a feature whose location is not made of spans, joined or ordered, on either strand."""
 
 _UNNAMED = ("", "<unknown id>", ".", "unknown")
 _BROKEN = (ValueError, AttributeError, IndexError, KeyError, TypeError, AssertionError)  # what Biopython raises
@@ -46,12 +47,11 @@ class FlatFeature:
     """A feature of a record.
 
     Attributes:
-        kind: as ``CDS``.
-        parts: where it lies, in the order in which it is read (5' to 3'), each on its strand; parts on another record
-            are left out.
-        location: the same as the file writes it, without white space.
-        qualifiers: by name, the first of each; one without a value is an empty text.
-        line: where it begins in the file, 1-based.
+        kind: feature key, such as ``CDS``.
+        parts: intervals in reading order (5' to 3'), each on its strand, without parts on other records.
+        location: location as in the file, without white space.
+        qualifiers: first value of each qualifier by name; empty if it has no value.
+        line: first line in the file, 1-based.
     """
 
     kind: str
@@ -62,17 +62,17 @@ class FlatFeature:
 
     @property
     def cut(self) -> bool:
-        """An end lies outside the record (``<`` or ``>``)."""
+        """Whether the feature extends beyond the record (``<`` or ``>``)."""
         return "<" in self.location or ">" in self.location
 
     @property
     def pseudo(self) -> bool:
-        """It belongs to a pseudogene."""
+        """Whether the feature belongs to a pseudogene."""
         return "pseudo" in self.qualifiers or "pseudogene" in self.qualifiers
 
     @property
     def exact(self) -> bool:
-        """Every base of it is known and on this record: spans alone, joined, ordered or on the other strand."""
+        """Whether the location consists of spans of known positions on this record."""
         spans = ((int(first), int(last or first)) for first, last in _SPAN.findall(self.location))
         return _PLAIN.fullmatch(self.location) is not None and all(1 <= first <= last for first, last in spans)
 
@@ -82,12 +82,12 @@ class FlatRecord:
     """A record of a flat file.
 
     Attributes:
-        id: accession with version where there is one, else the name in its first line.
-        features: those that were asked for, in the order of the file.
-        letters: the sequence as it is written; empty where the file has none.
-        file: where it stands.
-        line: its last one, 1-based.
-        first: its first one, 1-based.
+        id: accession with version if available, else the name in the first line.
+        features: the requested features, in file order.
+        letters: the sequence as in the file; empty if there is none.
+        file: the file.
+        line: last line of the record, 1-based.
+        first: first line of the record, 1-based.
     """
 
     id: str
@@ -99,24 +99,24 @@ class FlatRecord:
 
     @property
     def sequence(self) -> str:
-        """Upper-case bases, ambiguous ones read as N.
+        """Upper-case bases, with ambiguity codes as N.
 
         Raises:
-            InputError: the file has none, or one of them is no base; names file and line.
+            InputError: the record has no sequence, or an invalid letter.
         """
-        with placed(self.file, self.line):
+        with locate_errors(self.file, self.line):
             if not self.letters:
                 raise InputError(f"record {self.id} has no sequence")
             return upper_dna(self.letters, iupac="N", rna=True)
 
 
 def flat_format(path: Path) -> str | None:
-    """``"GenBank"`` or ``"EMBL"`` by the ending of a file's name, which ``.gz`` may follow; None for any other."""
+    """Return ``"GenBank"`` or ``"EMBL"`` by the extension of a file; None for other extensions."""
     return FORMATS.get(uncompressed_suffix(path))
 
 
 def letter_line(record: FlatRecord, position: int) -> int:
-    """Return the line of a record's file, 1-based, that holds the letter at a position of `letters`, 0-based."""
+    """Return the line, 1-based, of the letter at a 0-based position of a record's `letters`."""
     counted, inside = 0, False
     for number, line in text_lines(record.file):
         if record.first < number < record.line:
@@ -130,26 +130,27 @@ def letter_line(record: FlatRecord, position: int) -> int:
 def read_flat_file(
     path: str | Path, kinds: tuple[str, ...] = ("CDS",), *, form: str | None = None
 ) -> Iterator[FlatRecord]:
-    """The records of a GenBank or EMBL file (plain, gzip or bgzip); its ending says which it is.
+    """Yield the records of a GenBank or EMBL file (plain, gzip or bgzip).
 
     Args:
         path: the file.
-        kinds: how the kinds of the features end that are read: ``RNA`` for ``mRNA`` and ``tRNA``. Others, whose
-            locations may be of more forms, are left out. With none, the feature tables are not looked at.
-        form: ``"GenBank"`` or ``"EMBL"``, whatever the ending; None goes by the ending.
+        kinds: suffixes of the feature keys to read: ``RNA`` for ``mRNA`` and ``tRNA``. Other features, whose locations
+            may have more forms, are skipped. If empty, feature tables are ignored.
+        form: ``"GenBank"`` or ``"EMBL"``. Default: by the file extension.
 
     Raises:
-        InputError: another ending; no record, one that is cut off or that Biopython cannot read, or, after the last
-            record, no feature whose location can be read; names file and line.
+        InputError: the extension is unknown; there is no record; a record is truncated or cannot be read by Biopython;
+            or no feature has a readable location.
         GenolmError: Biopython is not installed (extra ``genbank``).
 
     Warns:
-        UserWarning: once, after the last record, of features whose location cannot be read: they are left out.
+        UserWarning: once, after the last record: features with an unreadable location were skipped.
     """
     path = Path(path)
     form = form or flat_format(path)
     if form is None:
-        raise InputError(f"GenBank and EMBL files end in {', '.join(FORMATS)}, also with .gz", file=path)
+        message = f"expected a GenBank or EMBL file: {', '.join(FORMATS)}, or one of these with .gz"
+        raise InputError(message, file=path)
     parser, left_out, kept = _parser(), LeftOut(path), 0
     for text in _texts(path, form):
         record = text.record(parser, kinds, left_out)
@@ -160,35 +161,29 @@ def read_flat_file(
 
 
 def _parser() -> Any:
-    try:
-        from Bio import SeqIO
-    except ImportError:
-        raise GenolmError(
-            "GenBank and EMBL files are read by biopython, which is not installed: pip install 'genolm[genbank]'"
-        ) from None
-    return SeqIO
+    return require("Bio.SeqIO", extra="genbank", purpose="reading GenBank and EMBL files", package="biopython")
 
 
 def _texts(path: Path, form: str) -> Iterator[_Text]:
-    """The records of the file, each up to its line ``//``."""
+    """Yield the records of the file, each up to its line ``//``."""
     lines, number, begun, ended = list[str](), 0, False, False
     for number, line in text_lines(path):
         lines.append(line)
         if line.startswith(_BEGINS[form]):
             if begun:
-                raise InputError("the record before this line is cut off: it has no line //", file=path, line=number)
+                raise InputError("the record before this line is truncated: it has no line //", file=path, line=number)
             begun = True
         elif line.rstrip() == "//":
             yield _Text(path, form, lines, number)
             lines, begun, ended = [], False, True
     if begun:
-        raise InputError("the last record is cut off: it has no line //", file=path, line=number)
+        raise InputError("the last record is truncated: it has no line //", file=path, line=number)
     if not ended:
-        raise InputError(f"the file holds no {form} record", file=path)
+        raise InputError(f"the file contains no {form} record", file=path)
 
 
 class _Start(NamedTuple):
-    """A feature as text: its lines in the file, 1-based."""
+    """A feature as text, with its lines in the file, 1-based."""
 
     lines: tuple[int, ...]
     kind: str
@@ -196,13 +191,13 @@ class _Start(NamedTuple):
 
     @property
     def line(self) -> int:
-        """Its first line."""
+        """First line of the feature."""
         return self.lines[0]
 
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """The lines of a record; ``last`` is the number of the last, 1-based."""
+    """The lines of a record; ``last`` is the number of the last line, 1-based."""
 
     path: Path
     form: str
@@ -210,7 +205,7 @@ class _Text:
     last: int
 
     def record(self, parser: Any, kinds: tuple[str, ...], left_out: LeftOut) -> FlatRecord:
-        """The record with the features of these kinds; those with a location that cannot be read are left out."""
+        """Return the record with the features of these kinds; those with an unreadable location are skipped."""
         starts, parsed = self._parsed(parser, kinds, left_out) if kinds else ([], self._sequence(parser))
         name = parsed.name if parsed.id in _UNNAMED else parsed.id
         if kinds:
@@ -226,19 +221,19 @@ class _Text:
         return FlatRecord(name, tuple(features), letters, self.path, self.last, self._first())
 
     def _first(self) -> int:
-        """The line on which the record begins, after what may stand before it."""
+        """Return the first line of the record, after any preceding text."""
         before = next((n for n, line in enumerate(self.lines) if line.startswith(_BEGINS[self.form])), 0)
         return self.last - len(self.lines) + 1 + before
 
     def _sequence(self, parser: Any) -> Any:
-        """The record as Biopython has it, without its features."""
+        """Parse the record with Biopython, without features."""
         try:
             return self._read(parser, frozenset(number for number, _ in self._table()), features=False)
         except _BROKEN as error:
             self._refuse(error)
 
     def _parsed(self, parser: Any, kinds: tuple[str, ...], left_out: LeftOut) -> tuple[list[_Start], Any]:
-        """The features as text and the record as Biopython has it, both without what Biopython stumbles over."""
+        """Return the features as text and the record parsed by Biopython, both without unreadable features."""
         starts = self._starts()
         try:
             return starts, self._read(parser, frozenset())
@@ -257,7 +252,7 @@ class _Text:
         return [start for start in starts if start not in broken], parsed
 
     def _check_kinds(self, broken: Sequence[_Start]) -> None:
-        """A line that is no feature at all, such as sequence without ORIGIN, spoils the record."""
+        """Raise `InputError` for a line that is not a feature, such as sequence without ORIGIN."""
         first = self.last - len(self.lines) + 1
         for start in broken:
             text = self.lines[start.line - first]
@@ -265,17 +260,17 @@ class _Text:
                 raise InputError(UNREAD, file=self.path, line=start.line, value=start.location)
 
     def _read(self, parser: Any, without: frozenset[int], *, features: bool = True) -> Any:
-        """The record as Biopython has it, without some lines."""
+        """Parse the record with Biopython, without some lines."""
         first = self.last - len(self.lines) + 1
         lines = [line for number, line in enumerate(self.lines, start=first) if number not in without]
         if self.form == "GenBank" and not features and not any(line.startswith("ORIGIN") for line in lines):
-            lines.insert(-1, "ORIGIN")  # a record without a sequence, which Biopython takes for one that is cut off
+            lines.insert(-1, "ORIGIN")  # Biopython takes a record without a sequence for a truncated one
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what nothing here reads, or what is checked here
-            found = next(parser.parse(io.StringIO("\n".join(lines) + "\n"), self.form.lower()), None)
-        if found is None:
-            raise InputError(f"no {self.form} record begins before this line", file=self.path, line=self.last)
-        return found
+            warnings.simplefilter("ignore")  # about unused fields, or problems that are checked here
+            record = next(parser.parse(io.StringIO("\n".join(lines) + "\n"), self.form.lower()), None)
+        if record is None:
+            raise InputError(f"no {self.form} record starts before this line", file=self.path, line=self.last)
+        return record
 
     def _starts(self) -> list[_Start]:
         features = list[tuple[list[int], list[str]]]()
@@ -288,7 +283,7 @@ class _Text:
         return [_start(tuple(numbers), "".join(lines)) for numbers, lines in features]
 
     def _table(self) -> Iterator[tuple[int, str]]:
-        """The numbered lines of the feature table, those of EMBL without their FT."""
+        """Yield the numbered lines of the feature table, for EMBL without the prefix FT."""
         inside = False
         for number, line in enumerate(self.lines, start=self.last - len(self.lines) + 1):
             if self.form == "EMBL":
@@ -300,29 +295,29 @@ class _Text:
                 yield number, line
 
     def _check_columns(self, starts: Sequence[_Start], kinds: Sequence[str]) -> None:
-        """Biopython goes by columns and leaves out, or misreads, what stands in others."""
+        """Raise `InputError` for a feature in wrong columns, which Biopython skips or misreads."""
         for start, kind in zip_longest(starts, kinds):
             if start is None or start.kind != kind:
                 raise InputError(
-                    f"a feature that is not in the columns of {self.form}: kinds begin in column 6, places in 22",
+                    f"invalid {self.form} feature line: keys must start in column 6, locations in column 22",
                     file=self.path,
                     line=self.last if start is None else start.line,
                 )
 
     def _refuse(self, error: Exception) -> NoReturn:
-        told = " ".join(str(error).split()) or "its lines are not in order"
-        raise InputError(f"not readable as {self.form}: {told}", file=self.path, line=self.last) from None
+        reason = " ".join(str(error).split()) or "its lines are not in order"
+        raise InputError(f"invalid {self.form} record: {reason}", file=self.path, line=self.last) from None
 
 
 def _feature(start: _Start, feature: Any, record: str) -> FlatFeature:
-    """A feature as Biopython has it; `InputError` when its location is not read."""
+    """Convert a feature of Biopython; `InputError` if its location is not supported."""
     parts = _parts(feature.location, start.location, record)
     qualifiers = {name: values[0] for name, values in feature.qualifiers.items()}
     return FlatFeature(start.kind, parts, start.location, qualifiers, start.line)
 
 
 def _start(lines: tuple[int, ...], text: str) -> _Start:
-    """``text`` is the feature in one line; locations have no slash, qualifiers begin with one."""
+    """Split a feature in one line; qualifiers start with a slash, which locations do not contain."""
     kind, _, rest = text.partition(" ")
     return _Start(lines, kind, rest.partition("/")[0].replace(" ", ""))
 
@@ -337,16 +332,16 @@ def _is_readable(location: str) -> bool:
     return True
 
 
-def _parts(place: Any, location: str, record: str) -> tuple[Interval, ...]:
-    """The stretches on this record; ``place`` is None where Biopython could not read ``location``."""
-    if place is None:
+def _parts(parsed: Any, location: str, record: str) -> tuple[Interval, ...]:
+    """Return the intervals on this record; ``parsed`` is None if Biopython could not read ``location``."""
+    if parsed is None:
         raise _unread(location)
-    parts = (part for part in place.parts if part.ref is None)
+    parts = (part for part in parsed.parts if part.ref is None)
     try:
         return tuple(
             Interval(record, int(part.start), int(part.end), "-" if part.strand == -1 else "+") for part in parts
         )
-    except (TypeError, InputError):  # an end that is not known; no base between two others
+    except (TypeError, InputError):  # an unknown end, or a position between two bases
         raise _unread(location) from None
 
 

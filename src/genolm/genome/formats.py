@@ -1,4 +1,4 @@
-"""Which format a file is in, told by the end of its name."""
+"""File formats by file extension."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from genolm.errors import InputError
 from genolm.files.kinds import check_packing
 
 FileFormat = Literal["fasta", "genbank", "fastq", "bed", "vcf", "table", "parquet"]
-"""``genbank`` stands for GenBank and EMBL alike."""
+"""``genbank`` means GenBank or EMBL."""
 ALL_FORMATS: tuple[FileFormat, ...] = get_args(FileFormat)
 SEQUENCE_FORMATS: tuple[FileFormat, ...] = ("fasta", "genbank", "fastq")
-"""What holds sequences without coordinates."""
+"""Formats of sequences without coordinates."""
 VARIANT_FORMATS: tuple[FileFormat, ...] = ("vcf", "table", "parquet")
-"""What holds variants."""
+"""Formats of variants."""
 
-_ENDINGS: dict[str, FileFormat] = {
+_EXTENSIONS: dict[str, FileFormat] = {
     ".fa": "fasta", ".fasta": "fasta", ".fna": "fasta", ".ffn": "fasta",
     ".gb": "genbank", ".gbk": "genbank", ".gbff": "genbank", ".genbank": "genbank", ".embl": "genbank",
     ".fq": "fastq", ".fastq": "fastq",
@@ -31,33 +31,41 @@ _COMPRESSED = (".gz", ".bgz", ".bgzf")
 
 
 def uncompressed_suffix(path: Path) -> str:
-    """The lower-case ending of a file's name below ``.gz``, ``.bgz`` or ``.bgzf``: ``.vcf`` of ``a.vcf.gz``."""
+    """Return the lower-case extension without ``.gz``, ``.bgz`` or ``.bgzf``: ``.vcf`` of ``a.vcf.gz``."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     while suffixes and suffixes[-1] in _COMPRESSED:
         suffixes.pop()
     return suffixes[-1] if suffixes else ""
 
 
+def without_data_suffix(name: str) -> str:
+    """Return a file name without the extensions of its format and compression: ``hg38`` of ``hg38.fa.gz``."""
+    path = Path(name)
+    while path.suffix.lower() in _COMPRESSED:
+        path = path.with_suffix("")
+    return path.stem if path.suffix.lower() in (*_EXTENSIONS, ".bw", ".bigwig") else path.name
+
+
 def flat_form_of_line(first: str) -> str | None:
-    """Return ``"GenBank"`` or ``"EMBL"`` for a file whose first line begins like theirs; None for others."""
+    """Return ``"GenBank"`` or ``"EMBL"`` by the first line of a file; None for other formats."""
     return next((form for beginning, form in _FLAT.items() if first.startswith(beginning)), None)
 
 
 def known_format(path: Path) -> FileFormat | None:
-    """Return the format that the ending of a file's name stands for; None for an unknown ending."""
-    return _ENDINGS.get(uncompressed_suffix(path))
+    """Return the format of a file by its extension; None if the extension is unknown."""
+    return _EXTENSIONS.get(uncompressed_suffix(path))
 
 
 def file_format(path: Path, takes: Collection[FileFormat] = ALL_FORMATS) -> FileFormat:
-    """Return the format of a file by its ending; ``-``, standard input, is FASTA.
+    """Return the format of a file by its extension; ``-`` (standard input) is FASTA.
 
     Args:
-        path: the file; it need not exist.
-        takes: the formats that the caller reads.
+        path: the file; it does not have to exist.
+        takes: the supported formats.
 
     Raises:
-        InputError: another ending, or one of a format that the caller does not read; it lists those that it does. Of a
-            compression that is not read, it names the command that unpacks it.
+        InputError: the extension is unknown or of a format that is not supported; the message lists the supported
+            extensions or, for another compression, the command to decompress the file.
     """
     if str(path) == "-":
         return "fasta"
@@ -65,7 +73,7 @@ def file_format(path: Path, takes: Collection[FileFormat] = ALL_FORMATS) -> File
     if found is None:
         check_packing(path)
     if found is None or found not in takes:
-        known = ", ".join(ending for ending, kind in _ENDINGS.items() if kind in takes)
-        problem = "unknown kind of file" if found is None else "this kind of file is not read here"
-        raise InputError(f"{problem}; known endings are {known}, also with .gz", file=path)
+        known = ", ".join(extension for extension, kind in _EXTENSIONS.items() if kind in takes)
+        problem = "unknown file format" if found is None else "this file format is not supported here"
+        raise InputError(f"{problem}; expected {known}, or one of these with .gz", file=path)
     return found

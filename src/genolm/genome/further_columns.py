@@ -1,9 +1,9 @@
-"""Columns of a user's table that genolm does not read itself, such as labels and groups, to be kept in its outputs.
+"""Columns of a user's table that genolm does not use, such as labels and groups, and copies to its output.
 
-Missing values (see `genolm.genome.tabular.present`) stay missing. Types survive: those of parquet and of tables in
-memory are kept, and a column of a text table holds whole numbers, numbers or true/false if all of its values are such
-(``007`` and whole numbers of more than 18 digits are texts). Dates and other types without a counterpart in every
-output become texts; columns of lists and the like are left out, with a warning.
+Missing values (see `genolm.genome.tabular.present`) stay missing. Types are kept: those of parquet files and tables in
+memory as they are; a column of a text table is of integers, numbers or Booleans if all its values are (``007`` and
+integers of more than 18 digits are strings). Dates and other types that not every output format supports become
+strings. Columns of lists and other nested types are omitted with a warning.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import polars as pl
 from genolm.genome.tabular import known_places, present, read_every_column
 
 PREFIX = "input_"
-"""Prefix of a column whose name genolm's own output uses too."""
+"""Prefix of a column whose name is also an output column of genolm."""
 
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})").fullmatch
 _NUMBER = re.compile(r"-?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][+-]?[0-9]+)?").fullmatch
@@ -30,12 +30,12 @@ _KEPT = frozenset(str(kind) for kind in (*pl.datatypes.group.INTEGER_DTYPES, pl.
 
 @dataclass(frozen=True, slots=True)
 class FurtherColumn:
-    """A column that is kept.
+    """A column that is copied to the output.
 
     Attributes:
-        name: its name in the output.
-        dtype: name of its polars type, as ``Int64``.
-        place: which column of the table it is, from 0.
+        name: name in the output.
+        dtype: name of the polars type, such as ``Int64``.
+        place: index of the column in the table, 0-based.
     """
 
     name: str
@@ -44,12 +44,12 @@ class FurtherColumn:
 
     @property
     def type(self) -> pl.DataType:
-        """Its polars type."""
+        """The polars type."""
         kind: type[pl.DataType] = getattr(pl, self.dtype)
         return kind()
 
     def value(self, value: Any) -> Any:
-        """Return a value of the table as it is written; None for a missing one."""
+        """Convert a value of the table to the type of the output; None if it is missing."""
         if present(value) is None:
             return None
         if not isinstance(value, str) and self.dtype != "String":
@@ -58,21 +58,21 @@ class FurtherColumn:
 
 
 def further_columns(source: Any, used: Collection[str], own: Collection[str]) -> tuple[FurtherColumn, ...]:
-    """Return the columns of a table that are kept, in its order.
+    """Return the columns of a table to copy to the output, in order.
 
-    A column gets the prefix ``input_`` where its name is one of genolm's own; a name that occurs again gets ``_2``,
-    ``_3`` and so on; a column without a name is called by its number, ``column_1``.
+    A name that is also an output column of genolm gets the prefix ``input_``; a duplicate name gets ``_2``, ``_3`` and
+    so on; an unnamed column is called ``column_1`` by its number.
 
     Args:
-        source: a path of a table, or a table of polars or pandas.
-        used: the columns that genolm reads, by the names of `genolm.genome.tabular.COLUMNS`.
-        own: names of the columns that genolm writes.
+        source: path of a table, or a polars or pandas table.
+        used: columns that genolm reads, by the names of `genolm.genome.tabular.COLUMNS`.
+        own: names of the output columns of genolm.
 
     Raises:
         InputError: the table cannot be read.
 
     Warns:
-        UserWarning: columns of lists, structures or bytes are left out.
+        UserWarning: columns of lists, structures or bytes are omitted.
     """
     table = read_every_column(source)
     taken = {place for name, place in known_places(table.columns, table.file).items() if name in used}
@@ -80,7 +80,7 @@ def further_columns(source: Any, used: Collection[str], own: Collection[str]) ->
     types = _types(source, places, table.rows)
     left_out = [table.columns[place] for place, kind in zip(places, types) if kind is None]
     if left_out:
-        warnings.warn(f"{table.file}: columns of lists are not kept: {', '.join(left_out)}", stacklevel=3)
+        warnings.warn(f"{table.file}: columns of lists are omitted: {', '.join(left_out)}", stacklevel=3)
     kept = [(place, kind) for place, kind in zip(places, types) if kind is not None]
     names = _names([(place, table.columns[place]) for place, _ in kept], own)
     return tuple(FurtherColumn(name, kind, place) for name, (place, kind) in zip(names, kept))
@@ -97,7 +97,7 @@ def further_rows(source: Any, columns: Sequence[FurtherColumn]) -> Iterator[tupl
 
 
 def further_series(columns: Sequence[FurtherColumn], rows: Sequence[tuple[Any, ...]]) -> dict[str, pl.Series]:
-    """Return the columns of some rows by name; a row without values (``()``) has none in any column."""
+    """Return rows as columns by name; an empty row (``()``) gives missing values."""
     return {
         column.name: pl.Series(column.name, [row[n] if row else None for row in rows], dtype=column.type, strict=False)
         for n, column in enumerate(columns)
@@ -112,20 +112,20 @@ _CONVERTED: dict[str, Callable[[Any], Any]] = {"Int64": int, "Float64": float, "
 
 
 def _names(columns: Iterable[tuple[int, str]], own: Collection[str]) -> list[str]:
-    found: list[str] = []
+    names: list[str] = []
     for place, name in columns:
         plain = name.strip().lstrip("#") or f"column_{place + 1}"
         plain = f"{PREFIX}{plain}" if plain in own else plain
         count, free = 1, plain
-        while free in found or free in own:
+        while free in names or free in own:
             count += 1
             free = f"{plain}_{count}"
-        found.append(free)
-    return found
+        names.append(free)
+    return names
 
 
 def _types(source: Any, places: Sequence[int], rows: Iterable[tuple[int, Sequence[Any]]]) -> list[str | None]:
-    """The polars type of each column; None for one that cannot be kept."""
+    """Return the polars type of each column; None for unsupported types."""
     declared = _declared(source)
     if declared is not None:
         return [_kept_type(declared[place]) for place in places]
@@ -138,11 +138,11 @@ def _types(source: Any, places: Sequence[int], rows: Iterable[tuple[int, Sequenc
 
 
 def _declared(source: Any) -> list[pl.DataType] | None:
-    """The types of a polars table or a parquet file; None for a table whose values must be looked at."""
+    """Return the types of a polars table or a parquet file; None if they must be inferred from values."""
     if isinstance(source, pl.DataFrame):
         return source.dtypes
     if isinstance(source, Path) and source.suffix.lower() == ".parquet":
-        with source.open("rb") as file:  # polars reads brackets in the name of a file as patterns
+        with source.open("rb") as file:  # polars expands brackets in file names as patterns
             return list(pl.read_parquet_schema(file).values())
     return None
 
@@ -168,7 +168,7 @@ def _kind(value: Any) -> str:
 
 
 def _common(kinds: set[str]) -> str | None:
-    """The type that holds values of all these kinds."""
+    """Return the common type of values of these types."""
     if "" in kinds:
         return None
     if kinds == {"Int64", "Float64"}:

@@ -1,4 +1,4 @@
-"""Normalising sequences in memory: the many forms that users have become the few forms that are read."""
+"""Normalisation of inputs in memory: sequences, intervals, variants and tables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from genolm.errors import InputError
-from genolm.files.lines import placed
+from genolm.files.lines import locate_errors
 from genolm.genome.fasta import Genome
 from genolm.genome.interval import Interval
 from genolm.genome.tabular import SEQUENCE_LETTERS, is_table
@@ -20,7 +20,7 @@ from genolm.genome.variant import Variant
 
 
 class Frame(Protocol):
-    """A table in memory, of polars or pandas."""
+    """A polars or pandas table."""
 
     @property
     def columns(self) -> Any:
@@ -31,22 +31,22 @@ class Frame(Protocol):
 
 
 Sequences = str | os.PathLike[str] | Genome | Interval | Variant | Frame | pl.LazyFrame | Iterable[object]
-"""What a function that reads sequences takes: the path of a file, a table, a dict of names and sequences, or a list of
-sequences, of pairs (name, sequence), or of intervals or variants."""
+"""Inputs of functions on sequences: the path of a file, a table, a dict of names and sequences, or a list of sequences,
+pairs (name, sequence), intervals or variants."""
 
 Variants = str | os.PathLike[str] | Variant | Frame | Iterable[object]
-"""What a function that scores variants takes: the path of a file, a table, or a list of variants."""
+"""Inputs of functions on variants: the path of a file, a table, or a list of variants."""
 
-_LONGEST_NAME = 255  # of a file, in bytes; what is longer is no name on any system
+_LONGEST_NAME = 255  # maximum length of a file name in bytes on any system
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A sequence, an interval or a variant with a name that the user chose.
+    """A sequence, interval or variant with a name given by the user.
 
     Attributes:
-        name: becomes the record's id.
-        value: letters, an `Interval` or a `Variant`.
+        name: id of the record.
+        value: a string of letters, an `Interval` or a `Variant`.
     """
 
     name: str
@@ -54,20 +54,19 @@ class Named:
 
 
 def hold_sequences(inputs: Any) -> Any:
-    """Bring sequences to a form that can be read again and again; what has that form comes back unchanged.
+    """Normalise inputs to a form that can be read repeatedly; normalised inputs are returned unchanged.
 
     Args:
         inputs: a path; a `Genome` (its FASTA); a table of polars, pandas or PyRanges; a dict of names and sequences; or
-            an iterable of sequences, of pairs ``(name, sequence)``, of `Interval`, `Variant` or records of Biopython
-            and pysam. Sequences are texts, bytes or ``Bio.Seq``; in a dict or a pair they can be an `Interval` or a
-            `Variant` too.
+            an iterable of sequences, pairs ``(name, sequence)``, `Interval`, `Variant`, or records of Biopython and
+            pysam. Sequences are strings, bytes or ``Bio.Seq``; in a dict or a pair also an `Interval` or `Variant`.
 
     Returns:
-        A path, a table, or a tuple of texts, `Named`, `Interval`, `Variant` and records.
+        A path, a table, or a tuple of strings, `Named`, `Interval`, `Variant` and records.
 
     Raises:
-        InputError: DNA or FASTA text where a path is expected, or a value that holds no sequences in an order:
-            an open file, bytes, a set, an array of numbers, paths in a list.
+        InputError: DNA or FASTA text instead of a path, or a value that is not an ordered collection of sequences:
+            an open file, bytes, a set, an array of numbers, a list of paths.
     """
     if isinstance(inputs, str | os.PathLike):
         return _path(inputs)
@@ -85,28 +84,28 @@ def hold_sequences(inputs: Any) -> Any:
 
 
 def _path(given: str | os.PathLike[str]) -> Path:
-    """The path, unless a text is DNA, or a FASTA, rather than the name of a file."""
+    """Return the path; raise `InputError` for DNA or FASTA text."""
     text = os.fspath(given)
     if _exists(text):
         return Path(given)
     if text.startswith(">") or "\n" in text:
-        raise InputError("text where a path is expected; write it to a FASTA file, and pass its path", value=text)
+        raise InputError("expected a path, found text; write it to a FASTA file and pass its path", value=text)
     if text and SEQUENCE_LETTERS.issuperset(text):
         raise InputError("no such file; pass DNA in a list (in Python) or in a FASTA file", value=text)
     if len(text) > _LONGEST_NAME and "/" not in text:
-        raise InputError("too long for the name of a file; pass sequences in a list or in a file", value=text)
+        raise InputError("too long for a file name; pass sequences in a list or in a file", value=text)
     return Path(given)
 
 
 def _exists(name: str) -> bool:
     try:
         return Path(name).exists()
-    except OSError:  # a name that is too long for the system
+    except OSError:  # the name is too long for the system
         return False
 
 
 def _is_single(value: object) -> bool:
-    """Whether it is one sequence, which Biopython lets one iterate over as letters."""
+    """Whether a value is a single sequence (a ``Seq`` of Biopython is iterable)."""
     if isinstance(value, Interval | Variant | Named) or _is_seq(value):
         return True
     of_many = isinstance(value, tuple) or hasattr(value, "__array__")  # a Series has attributes of its index's names
@@ -114,7 +113,7 @@ def _is_single(value: object) -> bool:
 
 
 def _is_seq(value: object) -> bool:
-    """Whether it is a ``Seq`` of Biopython, which genolm need not import to know it."""
+    """Whether a value is a ``Seq`` of Biopython, without importing Biopython."""
     return any(f"{kind.__module__}.{kind.__name__}" == "Bio.Seq._SeqAbstractBaseClass" for kind in type(value).__mro__)
 
 
@@ -125,18 +124,19 @@ def _elements(inputs: Any) -> tuple[Any, ...]:
     try:
         values = tuple(inputs)
     except TypeError:
-        raise InputError("inputs are a path, a table, or a list of sequences or intervals", value=inputs) from None
+        message = "expected a path, a table, or a list of sequences or intervals"
+        raise InputError(message, value=inputs) from None
     return tuple(_placed(number, _element, value) for number, value in enumerate(values, start=1))
 
 
 def _placed(number: int, read: Callable[..., Any], *given: Any) -> Any:
-    """A value, with its number in the message where it is refused."""
-    with placed("inputs", number):
+    """Normalise a value; errors name its number."""
+    with locate_errors("inputs", number):
         return read(*given)
 
 
 def _refuse_unlistable(inputs: Any) -> None:
-    """Refuse what can be iterated over, but not as sequences."""
+    """Raise `InputError` for iterables that are not ordered collections of sequences."""
     if hasattr(inputs, "read") or hasattr(inputs, "readline"):
         raise InputError("an open file; pass its path instead", value=getattr(inputs, "name", inputs))
     if isinstance(inputs, bytes | bytearray | memoryview):
@@ -149,11 +149,12 @@ def _refuse_unlistable(inputs: Any) -> None:
 
 
 def _element(value: Any) -> Any:
-    """A value of a list in the form that is read."""
+    """Normalise an element of a list."""
     if isinstance(value, tuple) and len(value) == 2:
         return _named(*value)
     if isinstance(value, tuple | list):
-        raise InputError("in a list a tuple is a pair (name, sequence), and an interval an Interval", value=value)
+        message = "invalid element of a list: a tuple must be a pair (name, sequence), an interval an Interval"
+        raise InputError(message, value=value)
     if isinstance(value, os.PathLike) or (isinstance(value, str) and "." in value and _exists(value)):
         raise InputError("a path in a list; pass one path instead of a list", value=str(value))
     if hasattr(value, "seq"):  # Biopython, pyfaidx
@@ -168,17 +169,16 @@ def _named(name: Any, value: Any) -> Named:
         raise InputError("the name of a sequence must be text", value=name)
     if isinstance(value, list | tuple | dict | pl.Series | np.ndarray):
         raise InputError(
-            f"{name!r} must have one sequence; of whole columns make a table: polars.DataFrame({{'id': …, 'sequence':"
-            " …})",
+            f"{name!r} must have one sequence; for columns use a table: polars.DataFrame({{'id': …, 'sequence': …}})",
             value=value,
         )
     return Named(str(name), _letters(value))
 
 
 def _letters(value: Any) -> Any:
-    """Bytes and ``Bio.Seq`` as text; everything else as it is."""
+    """Convert bytes and ``Bio.Seq`` to a string; return other values unchanged."""
     if isinstance(value, bytes | bytearray):
-        return value.decode("latin-1")  # a letter that is no base is refused as such when it is read
+        return value.decode("latin-1")  # invalid letters raise an error when the sequence is read
     if _is_seq(value):
         return str(value)
     return value

@@ -1,4 +1,4 @@
-"""Whether an index fits its FASTA, checked where contigs begin and end: it takes as long as there are contigs."""
+"""Check that an index matches its FASTA, at the start and end of contigs: the time depends on the number of contigs."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from genolm.files.kinds import BOM
+
 _LONGEST_HEADER = 1 << 20
 _LONGEST_LINE = 1 << 20
 _WINDOW = 4096
-"""Bytes of a contig that are compared line by line where it begins; in its middle and at its end it is one line."""
+"""Bytes compared line by line at the start of a contig; one line is compared in the middle and at the end."""
 _SAMPLED_BLOCKS = 256
 _MOST_LAST_BLOCKS = 64
 _BLOCK_HEAD = struct.Struct("<4s8x2s2xH")
-_BOM = b"\xef\xbb\xbf"
 
 
 class MisfitError(Exception):
-    """An index that does not fit; the message says why.
+    """An index that does not match; the message gives the reason.
 
     Attributes:
-        cut: the file ends before the last base of a contig; all contigs before it fit.
+        cut: whether the file ends before the last base of a contig while all contigs before it match.
     """
 
     def __init__(self, message: str, *, cut: bool = False) -> None:
@@ -35,16 +36,16 @@ class MisfitError(Exception):
 
 
 def check_index(path: Path, index: Path, block_index: Path | None) -> None:
-    """Raise `MisfitError` unless an index fits its FASTA.
+    """Raise `MisfitError` if an index does not match its FASTA.
 
-    Each contig must begin right behind a header line of its name, its lines must break where the index says, and
-    nothing but white space may follow the last. Of a bgzip file, the blocks at these places and some more must begin
-    and end where the ``.gzi`` says.
+    Each contig must directly follow a header line with its name, its line breaks must be where the index expects them,
+    and only white space may follow the last contig. In a bgzip file, the blocks at these positions and a sample of
+    others must start and end where the ``.gzi`` expects them.
 
     Args:
         path: the FASTA.
         index: its ``.fai``.
-        block_index: its ``.gzi``, if it is compressed with bgzip.
+        block_index: its ``.gzi`` if it is compressed with bgzip.
     """
     rows = _rows(index)
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
@@ -72,12 +73,10 @@ class _Row(NamedTuple):
 
 
 def _rows(index: Path) -> Iterator[_Row]:
-    found = False
-    for line in index.read_bytes().split(b"\n"):
-        if line:
-            found = True
-            yield _row(line.split(b"\t"))
-    if not found:
+    lines = [line for line in index.read_bytes().split(b"\n") if line]
+    for line in lines:
+        yield _row(line.split(b"\t"))
+    if not lines:
         raise MisfitError("the index is empty")
 
 
@@ -86,9 +85,9 @@ def _row(columns: list[bytes]) -> _Row:
         name, *numbers = columns
         row = _Row(name, *map(int, numbers))
     except (ValueError, TypeError):
-        raise MisfitError("the index is cut off or damaged") from None
+        raise MisfitError("the index is truncated or damaged") from None
     if not 0 < row.bases < row.width or row.length < 1:
-        raise MisfitError("the index is cut off or damaged")
+        raise MisfitError("the index is truncated or damaged")
     return row
 
 
@@ -96,22 +95,22 @@ class _Text(Protocol):
     size: int
 
     def read(self, start: int, end: int) -> bytes:
-        """Bytes of the uncompressed file."""
+        """Return bytes of the uncompressed file."""
         ...
 
 
 def _check_contig(text: _Text, row: _Row, before: int) -> int:
-    """Compare a contig with the file, and return one past its last base.
+    """Compare a contig with the file and return the end of its last base.
 
     Args:
         text: the file.
         row: the contig in the index.
-        before: one past the last base of the contig before.
+        before: end of the last base of the previous contig.
     """
     full, rest = divmod(row.length - 1, row.bases)
     end = row.start + full * row.width + rest + 1
     if not before < row.start <= before + _LONGEST_HEADER:
-        raise MisfitError(f"{row.shown} does not begin behind its header")
+        raise MisfitError(f"{row.shown} does not directly follow its header")
     lines = max(1, _WINDOW // row.width)
     if text.size < end:
         _check_beginning(text, row, before, lines)
@@ -129,7 +128,7 @@ def _check_contig(text: _Text, row: _Row, before: int) -> int:
 
 
 def _check_beginning(text: _Text, row: _Row, before: int, lines: int) -> None:
-    """Compare what there is of a contig that ends behind the end of the file: an index of another file shows here."""
+    """Compare the existing part of a truncated contig, to detect an index of another file."""
     if text.size < row.start:
         return
     _check_header(text.read(before, row.start), row, before)
@@ -138,20 +137,20 @@ def _check_beginning(text: _Text, row: _Row, before: int, lines: int) -> None:
 
 
 def _check_header(between: bytes, row: _Row, before: int) -> None:
-    """Between two contigs stands nothing but the header of the second."""
-    header = (between if before else between.removeprefix(_BOM)).lstrip()
+    """Check that there is only a header between two contigs."""
+    header = (between if before else between.removeprefix(BOM)).lstrip()
     words = header[1:].split(None, 1)
     begins = header.startswith(b">") and (before == 0 or between[:1].isspace())
     if not begins or not header.endswith(b"\n") or header.count(b"\n") != 1 or not words or words[0] != row.name:
-        raise MisfitError(f"{row.shown} does not begin behind its header")
+        raise MisfitError(f"{row.shown} does not directly follow its header")
 
 
 def _check_lines(letters: bytes, row: _Row, breaks: int) -> None:
-    """Check that whole lines of a contig hold ``breaks`` line ends, where the index expects them."""
+    """Check that complete lines of a contig have ``breaks`` line ends where the index expects them."""
     if row.width > _LONGEST_LINE:
         return
     if letters.count(b"\n") != breaks or letters[row.width - 1 :: row.width].count(b"\n") != breaks:
-        raise MisfitError(f"the lines of {row.shown} are of another length")
+        raise MisfitError(f"the lines of {row.shown} have a different length")
 
 
 class _Plain:
@@ -161,12 +160,12 @@ class _Plain:
         self._data, self.size = data, len(data)
 
     def read(self, start: int, end: int) -> bytes:
-        """Bytes of the file."""
+        """Return bytes of the file."""
         return self._data[start:end]
 
 
 class _Blocks:
-    """A bgzip file read through its ``.gzi``; every block that is met is compared with it."""
+    """A bgzip file read through its ``.gzi``; every block that is read is compared with it."""
 
     def __init__(self, data: mmap.mmap, packed: list[int], plain: list[int]) -> None:
         self._data, self._packed, self._plain = data, packed, plain
@@ -178,25 +177,25 @@ class _Blocks:
 
     @classmethod
     def of(cls, data: mmap.mmap, index: Path) -> _Blocks:
-        """The file with the blocks that its index names."""
+        """Open the file with the blocks of its index."""
         stored = index.read_bytes()
         numbers = np.frombuffer(stored[: len(stored) // 8 * 8], "<u8")
         if len(stored) % 16 != 8 or int(numbers[0]) != len(stored) // 16:
-            raise MisfitError("the .gzi is cut off or damaged")
+            raise MisfitError("the .gzi is truncated or damaged")
         starts = np.concatenate([np.zeros((1, 2), np.uint64), numbers[1:].reshape(-1, 2)]).astype(np.int64)
         if (np.diff(starts[:, 0]) <= 0).any() or (np.diff(starts[:, 1]) < 0).any() or starts[-1, 0] >= len(data):
-            raise MisfitError("the .gzi is of another file")
+            raise MisfitError("the .gzi belongs to another file")
         return cls(data, starts[:, 0].tolist(), starts[:, 1].tolist())
 
     def read(self, start: int, end: int) -> bytes:
-        """Bytes of the uncompressed file."""
+        """Return bytes of the uncompressed file."""
         number = max(0, bisect_right(self._plain, start) - 1)
         begin = self._plain[number]
-        found = self._block(number)
-        while begin + len(found) < end and number + 1 < len(self._packed):
+        content = self._block(number)
+        while begin + len(content) < end and number + 1 < len(self._packed):
             number += 1
-            found += self._block(number)
-        return found[start - begin : end - begin]
+            content += self._block(number)
+        return content[start - begin : end - begin]
 
     def _block(self, number: int) -> bytes:
         block = self._kept.get(number)
@@ -205,37 +204,37 @@ class _Blocks:
             try:
                 block = zlib.decompress(self._data[first + 18 : last - 8], -15)
             except zlib.error:
-                raise MisfitError("the .gzi is of another file") from None
-            self._kept = {at: kept for at, kept in self._kept.items() if at == number - 1} | {number: block}
+                raise MisfitError("the .gzi belongs to another file") from None
+            self._kept = {other: kept for other, kept in self._kept.items() if other == number - 1} | {number: block}
         return block
 
     def _span(self, number: int) -> tuple[int, int]:
-        """Where a block begins and ends; both, and its bytes uncompressed, must be as the index says."""
+        """Return start and end of a block; both, and its uncompressed size, must match the index."""
         first = self._packed[number]
         last, size = self._measure(first)
         if number + 1 < len(self._packed):
             expected = (self._packed[number + 1], self._plain[number + 1] - self._plain[number])
             if (last, size) != expected:
-                raise MisfitError("the .gzi is of another file")
+                raise MisfitError("the .gzi belongs to another file")
         return first, last
 
     def _measure(self, first: int) -> tuple[int, int]:
-        """Where the block at a place ends, and its bytes uncompressed."""
+        """Return the end and the uncompressed size of the block at a position."""
         head = self._data[first : first + 18]
         if len(head) < 18:
-            raise MisfitError("the .gzi is of another file")
+            raise MisfitError("the .gzi belongs to another file")
         magic, kind, size = _BLOCK_HEAD.unpack(head)
         last = first + size + 1
         if magic != b"\x1f\x8b\x08\x04" or kind != b"BC" or last > len(self._data):
-            raise MisfitError("the .gzi is of another file")
+            raise MisfitError("the .gzi belongs to another file")
         return last, int.from_bytes(self._data[last - 4 : last], "little")
 
     def _last_bytes(self) -> int:
-        """Bytes of the last block of the index and of those that follow it."""
-        total, at = 0, self._packed[-1]
+        """Return the uncompressed size of the last block of the index and the blocks after it."""
+        total, position = 0, self._packed[-1]
         for _ in range(_MOST_LAST_BLOCKS):
-            if at >= len(self._data):
+            if position >= len(self._data):
                 return total
-            at, size = self._measure(at)
+            position, size = self._measure(position)
             total += size
-        raise MisfitError("the .gzi is cut off")
+        raise MisfitError("the .gzi is truncated")

@@ -1,4 +1,4 @@
-"""A stretch of one strand of one contig."""
+"""Genomic intervals."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from genolm.errors import InputError
 
 _TEXT = re.compile(r"(?P<chrom>\S+):(?P<start>-?[0-9,]+)-(?P<end>-?[0-9,]+)(?::(?P<strand>[+-]))?")
 _MOST_DIGITS = 18
-"""Of a coordinate, so that it fits into 64 bits."""
+"""Maximum digits of a coordinate, to fit into 64 bits."""
 
 
 @dataclass(frozen=True, order=True, slots=True)
 class Interval:
     """A half-open interval on one strand of a contig.
 
-    It may reach over the ends of its contig (negative ``start``, ``end`` past the last base): a `Genome` reads N there.
-    Intervals sort by contig name (as text), start, end and strand.
+    It may extend beyond its contig (negative ``start``, ``end`` past the last base), where a `Genome` returns N.
+    Intervals are sorted by contig name (as text), start, end and strand.
 
     Attributes:
         chrom: name of the contig.
@@ -27,7 +27,8 @@ class Interval:
         strand: ``"+"`` or ``"-"``; a sequence read on ``-`` is reverse-complemented.
 
     Raises:
-        InputError: a name that is no word, a coordinate that is no whole number, no base inside, another strand.
+        InputError: the name is not one word, a coordinate is not a whole number, the interval is empty, or the strand
+            is invalid.
     """
 
     chrom: str
@@ -41,22 +42,22 @@ class Interval:
         object.__setattr__(self, "end", whole_number(self.end, "end"))
         if self.end <= self.start:
             raise InputError(
-                "an interval needs at least one base: end must be greater than start (0-based, half-open)",
+                "empty interval: end must be greater than start (0-based, half-open)",
                 value=f"{self.chrom} {self.start} {self.end}",
             )
         if self.strand not in ("+", "-"):
-            raise InputError("the strand of an interval is '+' or '-'", value=self.strand)
+            raise InputError("the strand of an interval must be '+' or '-'", value=self.strand)
 
     @classmethod
     def parse(cls, text: str) -> Interval:
-        """Reads the browser form ``chr22:1,001-2,000`` (1-based, inclusive), then maybe ``:+`` or ``:-``.
+        """Parse the browser notation ``chr22:1,001-2,000`` (1-based, inclusive), optionally with ``:+`` or ``:-``.
 
         Raises:
-            InputError: the text has another form, or describes no base.
+            InputError: the text is not an interval, or the interval is empty.
         """
         match = _TEXT.fullmatch(text.strip()) if isinstance(text, str) else None
         if match is None:
-            raise InputError("not an interval; write it as chr22:1,001-2,000 (1-based, both ends included)", value=text)
+            raise InputError("invalid interval: expected e.g. chr22:1,001-2,000 (1-based, inclusive)", value=text)
         start, end = (grouped_number(match[part], text) for part in ("start", "end"))
         if end < start:
             raise InputError("the interval ends before it starts", value=text)
@@ -70,57 +71,60 @@ class Interval:
 
     @property
     def center(self) -> int:
-        """The middle base (0-based); of an even number of bases, the right one of the two in the middle."""
+        """Position of the middle base, 0-based; the right one of the two for an even length."""
         return (self.start + self.end) // 2
 
     def resize(self, length: int) -> Interval:
-        """The interval of ``length`` bases around the same `center`, whichever the strand."""
+        """Return the interval of ``length`` bases with the same `center`, on either strand."""
         start = self.center - length // 2
         return replace(self, start=start, end=start + length)
 
     def shift(self, offset: int) -> Interval:
-        """Moved by ``offset`` bases towards higher coordinates (lower when negative), whichever the strand."""
+        """Return the interval moved by ``offset`` bases towards higher coordinates, on either strand."""
         return replace(self, start=self.start + offset, end=self.end + offset)
 
     def expand(self, left: int, right: int) -> Interval:
-        """Grown by ``left`` bases upstream and ``right`` downstream **as its strand reads**; negative numbers cut."""
+        """Return the interval extended by ``left`` bases upstream and ``right`` downstream **relative to its strand**.
+
+        Negative numbers shorten it.
+        """
         if self.strand == "-":
             left, right = right, left
         return replace(self, start=self.start - left, end=self.end + right)
 
     def overlaps(self, other: Interval) -> bool:
-        """Whether the two share a base, on whichever strand. Contig names must be spelled alike."""
+        """Return whether the intervals share a base, on either strand; contig names must be equal."""
         return self.chrom == other.chrom and self.start < other.end and other.start < self.end
 
     def contains(self, other: Interval) -> bool:
-        """Whether every base of ``other`` lies in this interval, on whichever strand."""
+        """Return whether all bases of ``other`` are in this interval, on either strand."""
         return self.chrom == other.chrom and self.start <= other.start and other.end <= self.end
 
     def reverse(self) -> Interval:
-        """The same bases on the other strand."""
+        """Return the same bases on the other strand."""
         return replace(self, strand="+" if self.strand == "-" else "-")
 
 
 def check_contig_name(name: str) -> None:
-    """Raises `InputError` unless ``name`` is a non-empty word without white space."""
+    """Raise `InputError` if ``name`` is empty or contains white space."""
     if not isinstance(name, str) or len(name.split()) != 1 or name != name.strip():
-        raise InputError("the name of a contig is one word without white space", value=name)
+        raise InputError("a contig name must be one word without white space", value=name)
 
 
 def is_coordinate(text: str) -> bool:
-    """Return whether a text is a whole number from 0 up with at most 18 digits, without a sign or separators."""
+    """Return whether a text is a whole number of at most 18 digits, without sign and separators."""
     return text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
 
 
 def grouped_number(digits: str, text: str) -> int:
-    """Return a coordinate written with or without thousands separators.
+    """Parse a coordinate with or without thousands separators.
 
     Args:
-        digits: as they were read.
-        text: what they are a part of, for the message.
+        digits: text of the coordinate.
+        text: complete text, for the error message.
 
     Raises:
-        InputError: no digit, or more than 18.
+        InputError: there is no digit, or there are more than 18.
     """
     plain = digits.replace(",", "")
     if not 0 < len(plain.removeprefix("-")) <= _MOST_DIGITS:
@@ -129,7 +133,7 @@ def grouped_number(digits: str, text: str) -> int:
 
 
 def whole_number(value: object, name: str) -> int:
-    """``value`` as a plain ``int``; numpy integers pass; floats, text, True and False raise `InputError`."""
+    """Return an integer (also of numpy) as ``int``; raise `InputError` for floats, text and Booleans."""
     if isinstance(value, bool):
         raise InputError(f"{name} must be a whole number", value=value)
     try:

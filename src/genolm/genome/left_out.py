@@ -1,4 +1,4 @@
-"""Features of an annotation that cannot be used: counted by reason, and reported once."""
+"""Summary of annotation features that cannot be used."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from genolm.errors import InputError
 
 @dataclass(slots=True)
 class LeftOut:
-    """What is left out of one file.
+    """Counts of the unusable features of one file, by reason.
 
     Attributes:
         file: the file.
-        counts: how many features were left out, by reason.
+        counts: number of unusable features by reason.
     """
 
     file: Path
@@ -24,27 +24,27 @@ class LeftOut:
     _first: tuple[int | None, object] | None = None
 
     def add(self, reason: str, line: int | None, value: object) -> None:
-        """Count a feature.
+        """Count an unusable feature.
 
         Args:
-            reason: what is wrong with it, as a noun: ``exons on both strands``.
-            line: where it begins in the file, 1-based.
-            value: its name, or what cannot be used.
+            reason: the problem as a noun phrase: ``exons on both strands``.
+            line: first line of the feature, 1-based.
+            value: name of the feature, or the unusable value.
         """
         self.counts[reason] += 1
         self._first = self._first or (line, value)
 
     def report(self, kept: int) -> None:
-        """Warn once of everything that was left out; nothing happens if that is nothing.
+        """Issue one warning about all unusable features, if there are any.
 
         Args:
-            kept: features that were not left out.
+            kept: number of usable features.
 
         Raises:
-            InputError: features were left out and none was kept.
+            InputError: no feature is usable.
 
         Warns:
-            UserWarning: how many features were left out and why, with the line of the first.
+            UserWarning: number of unusable features by reason, and line of the first.
         """
         if self._first is None:
             return
@@ -52,14 +52,14 @@ class LeftOut:
         error = InputError(self._text(kept), file=self.file, line=line, value=value)
         if not kept:
             raise error
-        warnings.warn(str(error), stacklevel=1)  # one place for all, so that the same text is shown once
+        warnings.warn(str(error), stacklevel=1)  # always from this line, so that equal warnings are shown once
 
     def _text(self, kept: int) -> str:
         number = self.counts.total()
         if number == 1:
             (reason,) = self.counts
-            return f"the only feature cannot be used: {reason}" if not kept else f"1 feature was left out: {reason}"
+            return f"the only feature cannot be used: {reason}" if not kept else f"skipped 1 feature: {reason}"
         reasons = ", ".join(f"{reason} ({count:,})" for reason, count in self.counts.items())
         if not kept:
             return f"none of the {number:,} features can be used: {reasons}; this is the first"
-        return f"{number:,} features were left out: {reasons}; this is the first"
+        return f"skipped {number:,} features: {reasons}; this is the first"

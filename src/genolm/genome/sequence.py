@@ -1,4 +1,4 @@
-"""The letters of DNA: complement, case, and what to do with the ambiguous ones."""
+"""DNA letters: complement, case and ambiguity codes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ AMBIGUITY = {
     "R": "AG", "Y": "CT", "S": "CG", "W": "AT", "K": "GT", "M": "AC",
     "B": "CGT", "D": "AGT", "H": "ACT", "V": "ACG",
 }  # fmt: skip
-"""The bases each IUPAC letter stands for; N, which every model knows, is not among them."""
+"""Bases of each IUPAC ambiguity code except N, which every model supports."""
 
 _PLAIN = b"ACGTNacgtn"
 _AMBIGUOUS = "".join(AMBIGUITY).encode() + "".join(AMBIGUITY).lower().encode()
@@ -27,11 +27,11 @@ _TO_DNA = bytes.maketrans(b"Uu", b"Tt")
 
 
 class LetterError(InputError):
-    """A letter that is no base.
+    """An invalid letter in a sequence.
 
     Attributes:
         letter: the letter as it was read.
-        position: where it stands in the sequence, 0-based.
+        position: position in the sequence, 0-based.
     """
 
     def __init__(self, message: str, sequence: str, position: int) -> None:
@@ -40,12 +40,12 @@ class LetterError(InputError):
 
 
 def reverse_complement(sequence: str) -> str:
-    """The other strand, read in its own direction; the case of every letter is kept.
+    """Return the reverse complement; the case of every letter is kept.
 
-    IUPAC letters are complemented too (R and Y, K and M, B and V, D and H); U becomes A, so RNA comes back as DNA.
+    IUPAC codes are complemented too (R and Y, K and M, B and V, D and H). U becomes A, so RNA gives DNA.
 
     Raises:
-        LetterError: a letter that is no base, such as a gap.
+        LetterError: a letter is not a base, such as a gap.
     """
     data = _ascii(sequence)
     if foreign := data.translate(None, _LETTERS + _LETTERS.lower()):
@@ -54,44 +54,44 @@ def reverse_complement(sequence: str) -> str:
 
 
 def upper_dna(sequence: str, *, iupac: IupacPolicy = "raise", seed: int = 0, rna: bool = False) -> str:
-    """The sequence in upper case with nothing but A, C, G, T and N in it (and IUPAC letters when they are kept).
+    """Return a sequence in upper case that consists of A, C, G, T and N (and ambiguity codes if they are kept).
 
     Args:
-        sequence: letters in either case; white space, gaps and digits are never accepted.
-        iupac: what happens to an ambiguous letter such as R: ``"raise"``, become ``"N"``, ``"sample"`` one of the
-            bases it stands for, or ``"keep"``.
-        seed: of ``"sample"``; the draw depends on this and on the sequence alone.
-        rna: read U as T instead of refusing it.
+        sequence: letters in either case; white space, gaps and digits are invalid.
+        iupac: treatment of ambiguity codes such as R: ``"raise"`` an error, read as ``"N"``, ``"sample"`` a matching
+            base, or ``"keep"``.
+        seed: random seed of ``"sample"``; the result depends only on it and the sequence.
+        rna: read U as T instead of raising an error.
 
     Returns:
-        A text of the same length.
+        A string of the same length.
 
     Raises:
-        LetterError: a letter that is no base, or an ambiguous one under ``"raise"``.
-        InputError: no such policy.
+        LetterError: a letter is not a base, or is an ambiguity code with ``"raise"``.
+        InputError: ``iupac`` is unknown.
     """
     check_iupac(iupac)
     data = _ascii(sequence)
     if data.translate(None, _PLAIN):
-        data = _settle(sequence, data.translate(_TO_DNA) if rna else data, iupac, seed)
+        data = _resolve(sequence, data.translate(_TO_DNA) if rna else data, iupac, seed)
     return data.upper().decode("ascii")
 
 
 def vcf_reference(letters: str) -> str:
-    """Return what VCF 4.3 writes in REF for upper-case letters of a genome.
+    """Return upper-case letters of a genome as VCF 4.3 writes them in REF.
 
-    An ambiguous letter becomes the first base in the alphabet that it stands for (A for R); N stays N.
+    An ambiguity code becomes the alphabetically first of its bases (A for R); N is kept.
     """
     return letters.translate(_TO_FIRST)
 
 
 def check_iupac(policy: str, known: tuple[str, ...] = get_args(IupacPolicy)) -> None:
-    """Raise `InputError` unless ``policy`` is one of the known ways to treat ambiguous letters."""
+    """Raise `InputError` if ``policy`` is not a known treatment of ambiguity codes."""
     if policy not in known:
         raise InputError(f"iupac must be one of {', '.join(known)}", value=policy)
 
 
-def _settle(sequence: str, data: bytes, iupac: IupacPolicy, seed: int) -> bytes:
+def _resolve(sequence: str, data: bytes, iupac: IupacPolicy, seed: int) -> bytes:
     if foreign := data.translate(None, _PLAIN + _AMBIGUOUS):
         raise _not_a_base(sequence, foreign)
     if iupac == "N":
@@ -102,7 +102,7 @@ def _settle(sequence: str, data: bytes, iupac: IupacPolicy, seed: int) -> bytes:
     if iupac == "raise" and ambiguous:
         position = data.index(ambiguous[:1])
         raise LetterError(
-            f"ambiguous letter at position {position + 1} of the sequence; iupac='N' (--iupac N) reads it as N",
+            f"ambiguity code at position {position + 1} of the sequence; use iupac='N' (--iupac N) to read it as N",
             sequence, position,
         )  # fmt: skip
     return data
@@ -112,9 +112,9 @@ def _sampled(data: bytes, seed: int) -> bytes:
     codes = np.frombuffer(data, np.uint8).copy()
     draws = np.random.default_rng(seed).random(len(codes))
     for letter, bases in AMBIGUITY.items():
-        places = np.flatnonzero(codes == ord(letter))
+        positions = np.flatnonzero(codes == ord(letter))
         choices = np.frombuffer(bases.encode(), np.uint8)
-        codes[places] = choices[(draws[places] * len(choices)).astype(int)]
+        codes[positions] = choices[(draws[positions] * len(choices)).astype(int)]
     return codes.tobytes()
 
 

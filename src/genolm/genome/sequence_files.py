@@ -1,4 +1,4 @@
-"""Whole sequences out of a file of any format that holds them: FASTA, GenBank or EMBL."""
+"""Reader of sequences from FASTA, GenBank and EMBL files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from genolm.errors import InputError
-from genolm.files.lines import placed, text_lines
+from genolm.files.lines import locate_errors, text_lines
 from genolm.genome.flat_files import FORMATS, FlatRecord, flat_format, letter_line, read_flat_file
 from genolm.genome.formats import ALL_FORMATS, FileFormat, file_format, flat_form_of_line, known_format
 from genolm.genome.records import Cleaner, read_fasta
@@ -14,24 +14,23 @@ from genolm.genome.records import FlatRecord as NamedSequence
 from genolm.genome.sequence import LetterError
 
 SEQUENCE_ENDINGS = (".fa", ".fasta", ".fna", ".ffn", *FORMATS)
-"""Endings of the files that `read_sequence_file` is meant for; ``.gz`` may follow."""
+"""Extensions of the files that `read_sequence_file` reads, optionally with ``.gz``."""
 
 
 def read_sequence_file(path: Path, clean: Cleaner) -> Iterator[NamedSequence]:
-    """Yield the records of a FASTA, GenBank or EMBL file (plain, gzip or bgzip; ``-`` is FASTA on standard input).
+    """Yield the records of a FASTA, GenBank or EMBL file (plain, gzip or bgzip; ``-`` is FASTA from standard input).
 
-    A GenBank or EMBL file is recognised by its ending or by its first line. Its records are named by accession and
-    version; their letters are read in upper case (lower case does not mean soft-masked there) and U as T. Features are
-    not looked at.
+    A GenBank or EMBL file is detected by its extension or its first line. Its records are named by accession and
+    version; letters are read in upper case (lower case is not soft-masking there) and U as T. Features are ignored.
 
     Args:
         path: the file.
-        clean: turns the letters of a record into the letters to use; see `genolm.genome.records.Cleaner`.
+        clean: converts the letters of a record; see `genolm.genome.records.Cleaner`.
 
     Raises:
-        InputError: with file and line: what `genolm.genome.records.read_fasta` refuses; a GenBank or EMBL record that
-            is cut off, has no sequence, or has the name of an earlier record.
-        GenolmError: a GenBank or EMBL file, and Biopython (extra ``genbank``) is not installed.
+        InputError: as `genolm.genome.records.read_fasta`; a GenBank or EMBL record is truncated, has no sequence, or a
+            duplicate name.
+        GenolmError: the file is GenBank or EMBL and Biopython (extra ``genbank``) is not installed.
     """
     if form := flat_form(path):
         return _flat(path, form, clean)
@@ -41,27 +40,27 @@ def read_sequence_file(path: Path, clean: Cleaner) -> Iterator[NamedSequence]:
 
 
 def flat_form(path: Path) -> str | None:
-    """Return ``"GenBank"`` or ``"EMBL"``, by the ending of the name or the first line of the file; None for others."""
+    """Return ``"GenBank"`` or ``"EMBL"`` by the extension or first line of a file; None for other formats."""
     if str(path) == "-":
         return None
     return flat_format(path) or (_form_of_content(path) if path.is_file() else None)
 
 
 def input_format(path: Path, takes: Collection[FileFormat] = ALL_FORMATS) -> FileFormat:
-    """Return the format of a file: GenBank and EMBL also by the first line, everything else by the ending alone.
+    """Return the format of a file: by its extension, GenBank and EMBL also by the first line.
 
     Args:
         path: the file.
-        takes: the formats that the caller reads.
+        takes: the supported formats.
 
     Raises:
-        InputError: none of these; the message lists their endings.
+        InputError: the format is not supported; the message lists the supported extensions.
     """
     return "genbank" if "genbank" in takes and flat_form(path) else file_format(path, takes)
 
 
 def _form_of_content(path: Path) -> str | None:
-    """By the first line that is not empty; a file that is no text has none of these forms."""
+    """Return the format by the first line that is not empty; None if the file is not text."""
     try:
         return flat_form_of_line(_first_line(path)[1])
     except InputError:
@@ -69,15 +68,15 @@ def _form_of_content(path: Path) -> str | None:
 
 
 def _first_line(path: Path) -> tuple[int, str]:
-    """The first line that is not empty, with its number."""
+    """Return the first line that is not empty, with its number."""
     return next(((number, line) for number, line in text_lines(path) if line.strip()), (0, ""))
 
 
 def _check_fasta(path: Path) -> None:
-    """Refuse a file whose name does not say that it is FASTA, and that does not begin like one."""
+    """Raise `InputError` for a file that is FASTA neither by extension nor by content."""
     number, first = _first_line(path)
     if number and not first.startswith(">"):
-        expected = "a record starts with '>', LOCUS or ID"
+        expected = "a record must start with '>', LOCUS or ID"
         raise InputError(f"not FASTA, GenBank or EMBL: {expected}", file=path, line=number, value=first[:40])
 
 
@@ -86,7 +85,7 @@ def _flat(path: Path, form: str, clean: Cleaner) -> Iterator[NamedSequence]:
     for record in read_flat_file(path, (), form=form):
         if record.id in seen:
             raise InputError(
-                f"another record has the same name (line {seen[record.id]})",
+                f"duplicate record name (first in line {seen[record.id]})",
                 file=path, line=record.first, value=record.id,
             )  # fmt: skip
         seen[record.id] = record.first
@@ -95,9 +94,9 @@ def _flat(path: Path, form: str, clean: Cleaner) -> Iterator[NamedSequence]:
 
 def _cleaned(record: FlatRecord, clean: Cleaner) -> str:
     if not record.letters:
-        with placed(record.file, record.first):
+        with locate_errors(record.file, record.first):
             raise InputError(
-                "the record has no sequence, only annotation; download it with its sequence", value=record.id
+                "the record has annotation but no sequence; download it with its sequence", value=record.id
             )
     try:
         return clean(record.letters.upper().replace("U", "T"))

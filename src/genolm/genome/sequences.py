@@ -1,4 +1,4 @@
-"""Sequences to put through a model, out of any source: files, tables, intervals, variants, text."""
+"""Reader of sequences from any source: files, tables, intervals, variants and strings."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from genolm.errors import InputError
-from genolm.files.lines import placed
+from genolm.files.lines import locate_errors
 from genolm.genome.bed import read_bed
 from genolm.genome.fasta import Genome
 from genolm.genome.formats import SEQUENCE_FORMATS
 from genolm.genome.in_memory import Named, hold_sequences
 from genolm.genome.interval import Interval
-from genolm.genome.off_contig import OffContig
 from genolm.genome.records import read_fastq
 from genolm.genome.sequence import IupacPolicy, check_iupac, upper_dna
 from genolm.genome.sequence_files import input_format, read_sequence_file
@@ -31,16 +30,15 @@ class SequenceRecord:
     """A named sequence.
 
     Attributes:
-        id: its name.
+        id: name.
         sequence: upper-case letters, at least one.
-        interval: where it was read; None when it didn't come from a genome. Of an alternative allele, the interval
-            its reference was read from.
-        about: what follows the name in the title of a FASTA record.
-        row: of a table, the number of the row that it comes from, from 0; None for other sources.
-        further: values of that row's further columns, where they are kept; see `genolm.genome.further_columns`.
+        interval: interval of the genome, for an ALT allele that of the reference; None if not from a genome.
+        about: rest of a FASTA header, after the name.
+        row: index of the row of a table, 0-based; None for other sources.
+        further: values of the further columns of that row, if kept; see `genolm.genome.further_columns`.
 
     Raises:
-        InputError: no name or no letters.
+        InputError: the name or the sequence is empty, or the name has several lines.
     """
 
     id: str
@@ -52,7 +50,7 @@ class SequenceRecord:
 
     def __post_init__(self) -> None:
         if not self.id:
-            raise InputError("a sequence needs a name", value=self.sequence[:20])
+            raise InputError("a sequence must have a name", value=self.sequence[:20])
         if "\n" in self.id or "\r" in self.id:
             raise InputError("the name of a sequence must be a single line", value=self.id)
         if not self.sequence:
@@ -60,7 +58,7 @@ class SequenceRecord:
 
     @property
     def named(self) -> str:
-        """The sequence in words, for messages: its name, and its coordinates where the name doesn't hold them."""
+        """Name for messages, with coordinates unless the name contains them."""
         place = "" if self.interval is None or str(self.interval) in self.id else f" ({self.interval})"
         return f"sequence {self.id!r}{place}"
 
@@ -74,35 +72,34 @@ def read_sequences(
     rna: bool = False,
     seed: int = 0,
 ) -> Iterator[SequenceRecord]:
-    """Yields the sequences of a source in its order.
+    """Yield the sequences of a source in order.
 
     Args:
         source: a path, or values in memory.
-            Files (also gzip and bgzip): FASTA (``-`` is standard input), GenBank, EMBL, FASTQ, BED, VCF and BCF,
+            Files (plain, gzip or bgzip): FASTA (``-`` is standard input), GenBank, EMBL, FASTQ, BED, VCF, BCF and
             tables (TSV, CSV, text, parquet). Tables have a column ``sequence`` (and ``id``), or ``chrom, start, end``
-            (0-based, half-open; and ``strand``, ``name``), or ``chrom, pos, ref, alt`` (1-based); a text file of
-            nothing but DNA holds one sequence a line. In memory: such a table of polars or pandas, a dict of names and
-            sequences, or a list of DNA texts, pairs ``(name, sequence)``, `Interval`, `Variant` and `SequenceRecord`;
-            see `genolm.genome.in_memory.hold_sequences`.
-        genome: where intervals and variants are read; a `Genome` or the path of its FASTA.
-        length: bases per sequence: intervals are resized around their centre. Variants need it.
-        iupac: what happens to ambiguous letters; see `genolm.genome.sequence.upper_dna`.
+            (0-based, half-open; optionally ``strand``, ``name``), or ``chrom, pos, ref, alt`` (1-based); a text file
+            of DNA has one sequence per line. In memory: such a polars or pandas table, a dict of names and sequences,
+            or a list of DNA strings, pairs ``(name, sequence)``, `Interval`, `Variant` and `SequenceRecord`; see
+            `genolm.genome.in_memory.hold_sequences`.
+        genome: genome of intervals and variants, as a `Genome` or the path of its FASTA.
+        length: bases per sequence; intervals are resized around their centre. Required for variants.
+        iupac: treatment of ambiguity codes; see `genolm.genome.sequence.upper_dna`.
         rna: read U as T.
-        seed: of ``iupac="sample"``.
+        seed: random seed of ``iupac="sample"``.
 
     Yields:
-        Records in upper case. A variant gives two per alternative, named ``chr1:10:A>C/ref`` and ``/alt``, both of
-        ``length`` bases, the variant's first base at ``length // 2``; an indel takes what it needs from the right.
-        A record without a name is called ``sequence1``, ``sequence2``, …, an interval without one by its text.
+        Records in upper case. A variant gives two records per ALT allele, named ``chr1:10:A>C/ref`` and ``/alt``, each
+        of ``length`` bases with the first base of the variant at ``length // 2``; indels are balanced on the right.
+        Records without a name are called ``sequence1``, ``sequence2``, …; intervals by their text.
 
     Raises:
-        InputError: with file and line, or ``inputs`` and the number of the value: whatever cannot be read; no genome
-            or no ``length`` where one is needed, a ``length`` where nothing can be resized; REF that is not the
-            reference.
+        InputError: the input is invalid (with file and line, or ``inputs`` and the number of the value); ``genome`` or
+            ``length`` is missing, or ``length`` is given for complete sequences; REF does not match the reference.
 
     Warns:
-        UserWarning: once, at the end, how many alternatives have no sequence (``<DEL>``, ``*``, …), or how many
-            intervals lie mostly beyond the ends of their contig.
+        UserWarning: once, at the end: number of ALT alleles without a sequence (``<DEL>``, ``*``, …), or of intervals
+            mostly beyond their contig.
     """
     check_iupac(iupac)
     clean = partial(upper_dna, iupac=iupac, rna=rna, seed=seed)
@@ -114,13 +111,13 @@ def read_sequences(
 
 
 def allele_sequences(variant: Variant, genome: ReferenceSource, length: int) -> tuple[str, str]:
-    """The sequences around the reference and the alternative allele, both of ``length`` bases.
+    """Return the sequences around the REF and ALT allele, each of ``length`` bases.
 
-    They start at the same base and the variant's first base stands at ``length // 2``; after the allele each goes on
-    with the reference, so that a deletion brings in bases from the right and an insertion pushes some out.
+    Both start at the same reference base, with the first base of the variant at ``length // 2``. After the allele they
+    continue with the reference, so a deletion adds bases on the right and an insertion removes some.
 
     Raises:
-        InputError: REF is not what the genome says.
+        InputError: REF does not match the genome.
     """
     variant.check(genome)
     start = variant.pos - 1 - length // 2
@@ -129,6 +126,48 @@ def allele_sequences(variant: Variant, genome: ReferenceSource, length: int) -> 
     end = start + length + max(0, len(variant.ref) - len(variant.alt))
     rest = genome.fetch(variant.chrom, after - 1, max(end, after))[1:]
     return tuple((before + allele + rest)[:length] for allele in (variant.ref, variant.alt))  # type: ignore[return-value]
+
+
+@dataclass(slots=True)
+class _OffContig:
+    """Summary of the intervals of one source that are mostly beyond their contig and read as N.
+
+    Attributes:
+        file: the source.
+        count: number of these intervals.
+    """
+
+    file: Path | str
+    count: int = 0
+    _first: tuple[int, Interval, int] | None = None
+
+    def look(self, interval: Interval, genome: Genome, line: int) -> None:
+        """Count an interval if more than half of it is beyond its contig.
+
+        Args:
+            interval: the interval before resizing.
+            genome: the genome with its contig.
+            line: line or row of the source, 1-based.
+        """
+        length = genome.lengths[genome.resolve(interval.chrom)]
+        inside = min(interval.end, length) - max(interval.start, 0)
+        if 2 * inside < len(interval):
+            self.count += 1
+            self._first = self._first or (line, interval, length)
+
+    def report(self) -> None:
+        """Issue one warning about these intervals, if there are any.
+
+        Warns:
+            UserWarning: number of intervals, and position of the first.
+        """
+        if self._first is None:
+            return
+        line, interval, length = self._first
+        many = f"{self.count:,} intervals lie mostly beyond the ends of their contig and read N there"
+        which = many if self.count > 1 else "1 interval lies mostly beyond the ends of its contig and reads N there"
+        text = f"{which}; here {interval.chrom} has {length:,} bases: is it of another genome build?"
+        warnings.warn(str(InputError(text, file=self.file, line=line, value=str(interval))), stacklevel=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +189,9 @@ class _Reader:
         return self.variants(read_variants(path), path) if kind == "vcf" else self.table(read_table(path))
 
     def bed(self, path: Path) -> Iterator[SequenceRecord]:
-        off = OffContig(path)
+        off = _OffContig(path)
         for record in read_bed(path):
-            with placed(path, record.line):
+            with locate_errors(path, record.line):
                 sequence = self.interval(record.interval, record.name, off, record.line)
             yield sequence
         off.report()
@@ -166,26 +205,26 @@ class _Reader:
         if table.has("chrom", "pos", "ref", "alt") or table.has("variant"):
             return self.variants(read_variants(table), table.file)
         raise InputError(
-            "a table of sequences has a column sequence, or chrom, start, end, or chrom, pos, ref, alt",
+            "a table of sequences must have the column sequence, or chrom, start, end, or chrom, pos, ref, alt",
             file=table.file,
             value=table.header,
         )
 
     def table_sequences(self, table: Table) -> Iterator[SequenceRecord]:
         for number, (line, (name, other, letters)) in enumerate(table.pick("id", "name", "sequence"), start=1):
-            with placed(table.file, line):
+            with locate_errors(table.file, line):
                 title = _text(name) or _text(other) or f"sequence{number}"
                 record = SequenceRecord(title, self.clean(_text(letters)))
             yield replace(record, row=number - 1)
 
     def table_intervals(self, table: Table) -> Iterator[SequenceRecord]:
-        off = OffContig(table.file)
+        off = _OffContig(table.file)
         rows = table.pick("chrom", "start", "end", "strand", "name", "id")
         for number, (line, (chrom, start, end, strand, name, other)) in enumerate(rows):
-            with placed(table.file, line):
-                place = required(chrom, "chrom"), whole(start, "start"), whole(end, "end")
+            with locate_errors(table.file, line):
+                span = required(chrom, "chrom"), whole(start, "start"), whole(end, "end")
                 sign = _text(strand)
-                interval = Interval(*place, "+" if sign in ("", ".") else sign)
+                interval = Interval(*span, "+" if sign in ("", ".") else sign)
                 record = self.interval(interval, _text(name) or _text(other), off, line)
             yield replace(record, row=number)
         off.report()
@@ -195,24 +234,24 @@ class _Reader:
         for record in records:
             skipped.update(reason for reason in record.reasons if reason)
             for variant in filter(None, record.variants()):
-                with placed(file, record.line):
+                with locate_errors(file, record.line):
                     pair = self.alleles(variant)
                 yield from (replace(one, row=record.index) for one in pair)
         if skipped:
             reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(skipped.items()))
-            warnings.warn(f"{file}: alternatives without a sequence were passed over: {reasons}", stacklevel=2)
+            warnings.warn(f"{file}: skipped ALT alleles without a sequence: {reasons}", stacklevel=2)
 
     def values(self, values: Iterable[Any]) -> Iterator[SequenceRecord]:
-        off = OffContig("inputs")
+        off = _OffContig("inputs")
         for number, value in enumerate(values, start=1):
-            with placed("inputs", number):
+            with locate_errors("inputs", number):
                 records = self.value(value, number, off)
             yield from records
         off.report()
 
-    def value(self, value: Any, number: int, off: OffContig) -> tuple[SequenceRecord, ...]:
+    def value(self, value: Any, number: int, off: _OffContig) -> tuple[SequenceRecord, ...]:
         if str(value) and present(value) is None:
-            raise InputError("the value is missing; leave it out", value=value)
+            raise InputError("missing value; remove it", value=value)
         if isinstance(value, str):
             self.refuse_length(None)
             return (SequenceRecord(f"sequence{number}", self.clean(value)),)
@@ -224,10 +263,10 @@ class _Reader:
             return (self.interval(value, None, off, number),)
         if isinstance(value, Variant):
             return self.alleles(value)
-        raise InputError("neither DNA, nor an Interval, a Variant or a SequenceRecord", value=value)
+        raise InputError("expected DNA, an Interval, a Variant or a SequenceRecord", value=value)
 
-    def named(self, named: Named, number: int, off: OffContig) -> tuple[SequenceRecord, ...]:
-        """The records of a value under the user's name for it; of a variant ``NAME/ref`` and ``NAME/alt``."""
+    def named(self, named: Named, number: int, off: _OffContig) -> tuple[SequenceRecord, ...]:
+        """Return the records of a named value; for a variant ``NAME/ref`` and ``NAME/alt``."""
         if isinstance(named.value, str):
             self.refuse_length(None)
             return (SequenceRecord(named.name, self.clean(named.value)),)
@@ -235,7 +274,7 @@ class _Reader:
         ends = ("",) if len(records) == 1 else ("/ref", "/alt")
         return tuple(replace(record, id=named.name and named.name + end) for record, end in zip(records, ends))
 
-    def interval(self, interval: Interval, name: str | None, off: OffContig, line: int) -> SequenceRecord:
+    def interval(self, interval: Interval, name: str | None, off: _OffContig, line: int) -> SequenceRecord:
         window = interval if self.length is None else interval.resize(self.length)
         genome = self.reference("intervals")
         record = SequenceRecord(name or str(interval), self.clean(genome[window]), window)
@@ -245,7 +284,7 @@ class _Reader:
     def alleles(self, variant: Variant) -> tuple[SequenceRecord, SequenceRecord]:
         genome = self.reference("variants")
         if self.length is None:
-            raise InputError("variants need a length, --length: how many bases around each", value=str(variant))
+            raise InputError("variants require a length (--length), in bases per sequence", value=str(variant))
         window = Interval(variant.chrom, variant.pos - 1, variant.pos).resize(self.length)
         ref, alt = allele_sequences(variant, genome, self.length)
         return (
@@ -255,14 +294,14 @@ class _Reader:
 
     def reference(self, what: str) -> Genome:
         if self.genome is None:
-            raise InputError(f"{what} need a genome to be read from, --genome")
+            raise InputError(f"{what} require a genome (--genome)")
         return self.genome
 
     def refuse_length(self, file: Path | None) -> None:
         if self.length is not None:
-            raise InputError("--length resizes intervals and variants; sequences are taken as they are", file=file)
+            raise InputError("--length applies to intervals and variants, not to sequences", file=file)
 
 
 def _text(value: object) -> str:
-    """The text of a cell; empty where the value is missing."""
+    """Return the text of a cell; empty if the value is missing."""
     return "" if present(value) is None else required(value, "")

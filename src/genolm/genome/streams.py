@@ -1,4 +1,4 @@
-"""Input that can be read only once: standard input, named pipes and process substitution."""
+"""Streams: standard input, named pipes and process substitution, which can be read only once."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from genolm.errors import InputError
+from genolm.files.kinds import BOM
 from genolm.files.lines import GZIP_MAGIC, is_pipe, raw_stream
 from genolm.genome.formats import known_format
 
@@ -29,20 +30,20 @@ _BEGINNINGS = (
 
 
 def is_stream(path: Path) -> bool:
-    """Return whether a path is ``-`` (standard input) or a pipe: what can be read only once."""
+    """Return whether a path is ``-`` (standard input) or a pipe."""
     return str(path) == "-" or is_pipe(path)
 
 
 @contextmanager
 def saved(path: Path, otherwise: str) -> Iterator[Path]:
-    """Copy a stream into a temporary file, so that it can be read again; errors still name the stream.
+    """Copy a stream to a temporary file that can be read repeatedly; errors name the stream.
 
-    The copy's ending gives the format. It is that of the pipe's own name; for standard input, and for pipes without
-    one, it follows from the content: VCF, BCF, FASTA, FASTQ, BED, TSV, CSV or parquet, compressed or not.
+    The extension of the copy gives the format. It is that of the pipe; for standard input, and for pipes without an
+    extension, it is detected from the content: VCF, BCF, FASTA, FASTQ, BED, TSV, CSV or parquet, compressed or not.
 
     Args:
         path: ``-`` or a pipe.
-        otherwise: the ending where the content does not show the format, such as ``.fa``.
+        otherwise: extension if the format cannot be detected, such as ``.fa``.
 
     Raises:
         InputError: the stream cannot be read.
@@ -65,10 +66,10 @@ def saved(path: Path, otherwise: str) -> Iterator[Path]:
 
 @contextmanager
 def warnings_renamed(copy: Path, stream: Path) -> Iterator[None]:
-    """Let warnings name the stream instead of its copy, once each, when the block ends.
+    """Issue the warnings of the block at its end, once each, naming the stream instead of its copy.
 
     Args:
-        copy: as `saved` gives it.
+        copy: path from `saved`.
         stream: ``-`` or a pipe.
     """
     with warnings.catch_warnings(record=True) as caught:
@@ -87,7 +88,7 @@ def _ending(path: Path, otherwise: str) -> str:
             head = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head)
         except zlib.error:
             return otherwise
-    head = head.removeprefix(b"\xef\xbb\xbf")
+    head = head.removeprefix(BOM)
     for beginning, ending in _BEGINNINGS:
         if head.startswith(beginning):
             return ending
@@ -95,7 +96,7 @@ def _ending(path: Path, otherwise: str) -> str:
 
 
 def _ending_of_rows(head: bytes) -> str | None:
-    """``.bed`` of coordinates, ``.tsv`` or ``.csv`` of a table; None where the first row is of neither."""
+    """Return ``.bed`` for coordinates, ``.tsv`` or ``.csv`` for a table; None otherwise."""
     rows = (line for line in head.splitlines() if line.strip() and not line.startswith((b"#", b"track", b"browser")))
     fields = next(rows, b"").split()
     if len(fields) >= 3 and fields[1].isdigit() and fields[2].isdigit():

@@ -1,4 +1,4 @@
-"""Rows of tables (TSV, CSV, text, parquet, or in memory) under the column names we know."""
+"""Reader of tables (TSV, CSV, text, parquet, or in memory) with standardised column names."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ _ALIASES = {
     "position": "pos",
 }  # fmt: skip
 COLUMNS = ("id", "name", "sequence", "chrom", "start", "end", "strand", "pos", "ref", "alt", "variant")
-"""The columns that are read; others are left alone."""
+"""The columns that are read; others are ignored."""
 
 SEQUENCE_LETTERS = frozenset("ACGTURYSWKMBDHVNacgturyswkmbdhvn")
-"""Letters of DNA and RNA, ambiguous ones and lower case included."""
+"""Letters of DNA and RNA, including ambiguity codes and lower case."""
 
 _MISSING = frozenset(("", ".", "NA", "NaN", "nan", "NaT", "<NA>", "None", "null", "NULL", "N/A", "n/a", "#N/A"))
 _LONGEST_WORD = 8
-"""Letters of a first line that may be a column's name rather than a sequence: ``tag``, ``dna``, ``cds``."""
+"""Maximum length of a first line that may be a column name rather than a sequence: ``tag``, ``dna``, ``cds``."""
 _COMPARED = 20
-"""Lines below a first line that it is compared with."""
+"""Number of lines that the first line is compared with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The known columns of a table and its rows, which can be read once.
+    """The known columns and the rows of a table; the rows can be read once.
 
     Attributes:
-        file: where it comes from; ``table`` when it was in memory.
-        columns: which of `COLUMNS` it has, in the table's order.
-        rows: ``(line, values of the columns)``; the line of a text file, or the row of another table, from 1.
-        header: all column names as they were read, for messages.
+        file: the file; ``table`` for a table in memory.
+        columns: known columns, in the order of the table.
+        rows: ``(line, values of the columns)``, with the line of a text file or the row of another table, 1-based.
+        header: original column names, for messages.
     """
 
     file: Path
@@ -55,32 +55,32 @@ class Table:
     header: str = ""
 
     def has(self, *names: str) -> bool:
-        """Whether all of these columns are there."""
+        """Return whether the table has all these columns."""
         return all(name in self.columns for name in names)
 
     def pick(self, *names: str) -> Iterator[tuple[int, tuple[Any, ...]]]:
-        """Yields ``(line, values)`` of these columns; None for a missing value and for a column the table lacks."""
-        places = [self.columns.index(name) if name in self.columns else None for name in names]
+        """Yield ``(line, values)`` of these columns, with None for missing values and columns."""
+        indexes = [self.columns.index(name) if name in self.columns else None for name in names]
         for line, values in self.rows:
-            yield line, tuple(None if place is None else present(values[place]) for place in places)
+            yield line, tuple(None if index is None else present(values[index]) for index in indexes)
 
 
 def is_table(source: object) -> bool:
-    """Whether a value in memory is a table of polars or pandas."""
+    """Return whether a value is a polars or pandas table."""
     return hasattr(source, "columns") and hasattr(source, "__getitem__")
 
 
 def read_table(source: Any) -> Table:
-    """Opens a table: a path, or a polars or pandas frame; one that is open already comes back.
+    """Open a table: a path, or a polars or pandas table; an open `Table` is returned as it is.
 
-    Column names are matched whatever their case; ``#CHROM``, ``chr``, ``seq``, ``start0`` and the like are understood.
-    Text is quoted alike in CSV and TSV: a field that begins with ``"`` ends with one, and ``""`` in it is a quote. A
-    first column without a name, the row names of R, is left out. A ``.txt`` file whose first line is nothing but DNA
-    letters holds one sequence a line; a ``.csv`` or ``.tsv`` file always has a header.
+    Column names are case-insensitive; ``#CHROM``, ``chr``, ``seq``, ``start0`` and similar names are recognised. CSV
+    and TSV use the same quoting: a field that starts with ``"`` ends with ``"``, and ``""`` inside is a quote. An
+    unnamed first column (the row names of R) is ignored. A ``.txt`` file whose first line consists of DNA letters has
+    one sequence per line; ``.csv`` and ``.tsv`` files must have a header.
 
     Raises:
-        InputError: an empty or damaged file, no header, a first line that may be a header or a sequence, a column named
-            twice, or (while rows are read) a line with more or fewer fields than the header.
+        InputError: the file is empty or damaged, has no header, a first line that may be a header or a sequence, or a
+            duplicate column; or, while rows are read, a line has another number of fields than the header.
     """
     if isinstance(source, Table):
         return source
@@ -91,16 +91,17 @@ def read_table(source: Any) -> Table:
 
 
 def present(value: object) -> Any:
-    """Return the value, or None where it is missing.
+    """Return the value, or None if it is missing.
 
-    Missing are None, NaN (of Python and numpy), ``pd.NA`` and ``pd.NaT``; of text, with white space taken off: nothing,
-    ``.``, ``NA``, ``NaN``, ``nan``, ``NaT``, ``<NA>``, ``None``, ``null``, ``NULL``, ``N/A``, ``n/a`` and ``#N/A``.
+    Missing values are None, NaN (of Python and numpy), ``pd.NA``, ``pd.NaT`` and, ignoring white space, the texts
+    ``.``, ``NA``, ``NaN``, ``nan``, ``NaT``, ``<NA>``, ``None``, ``null``, ``NULL``, ``N/A``, ``n/a``,
+    ``#N/A`` and empty text.
     """
     return None if str(value).strip() in _MISSING else value
 
 
 def required(value: object, name: str) -> str:
-    """Return a value of a table as text; a whole number that pandas keeps as a float (22.0) is written without ``.0``.
+    """Return a value of a table as text; whole numbers that pandas stores as floats (22.0) lose the ``.0``.
 
     Raises:
         InputError: it is missing.
@@ -114,7 +115,7 @@ def required(value: object, name: str) -> str:
 
 
 def read_every_column(source: Any) -> Table:
-    """Open a table with all its columns, those that we do not know too; ``columns`` are its names as they were read.
+    """Open a table with all columns; ``columns`` are the original names.
 
     Raises:
         InputError: as :func:`read_table`.
@@ -128,10 +129,10 @@ def read_every_column(source: Any) -> Table:
 
 
 def whole(value: object, name: str) -> int:
-    """A coordinate out of a table, as a number or as text (thousands separators allowed).
+    """Return a coordinate of a table, given as a number or text (thousands separators allowed).
 
     Raises:
-        InputError: it is no whole number.
+        InputError: the value is not a whole number.
     """
     digits = required(value, name).replace(",", "")
     if not is_coordinate(digits.removeprefix("-")):
@@ -155,9 +156,9 @@ def _parquet(path: Path, every: bool = False) -> Table:
     if head != b"PAR1":
         raise InputError("not a parquet file", file=path)
     if tail != b"PAR1":
-        raise InputError("the parquet file is cut off; fetch it again", file=path)
+        raise InputError("the parquet file is truncated; download it again", file=path)
     try:
-        with path.open("rb") as file:  # polars reads brackets and asterisks in the name of a file as patterns
+        with path.open("rb") as file:  # polars expands brackets and asterisks in file names as patterns
             names = list(pl.read_parquet_schema(file))
             places = dict(zip(names, range(len(names)))) if every else known_places(names, path)
             file.seek(0)
@@ -184,12 +185,12 @@ def _text(path: Path, every: bool = False) -> Table:
 
 
 def _next_row(lines: Iterator[tuple[int, str]]) -> tuple[int, str] | None:
-    """The next line that is neither empty nor a comment."""
+    """Return the next line that is neither empty nor a comment."""
     return next(((number, line) for number, line in lines if line.strip() and not line.startswith("##")), None)
 
 
 def _sequences(path: Path, number: int, first: str, lines: Iterator[tuple[int, str]]) -> Table:
-    """A list of sequences without a header."""
+    """Read a list of sequences without a header."""
     if uncompressed_suffix(path) != ".txt":
         raise InputError(
             "the first line must name the columns; a list of sequences without a header must be named .txt",
@@ -199,14 +200,14 @@ def _sequences(path: Path, number: int, first: str, lines: Iterator[tuple[int, s
     ahead = list(islice(rest, _COMPARED))
     if _may_be_a_name(first, [sequence for _, sequence in ahead]):
         raise InputError(
-            "is this a header or a sequence? name the column: the first line must be the word sequence",
+            "ambiguous first line: header or sequence? add the header line 'sequence'",
             file=path, line=number, value=first,
         )  # fmt: skip
     return Table(path, ("sequence",), ((line, (text,)) for line, text in chain([(number, first)], ahead, rest)))
 
 
 def _may_be_a_name(word: str, below: list[str]) -> bool:
-    """Whether a first line of DNA letters differs from the lines below as a column's name does."""
+    """Whether a first line of DNA letters looks like a column name compared with the lines below."""
     if len(word) > _LONGEST_WORD:
         return False
     alone_in_lower_case = word.islower() and not any(sequence.islower() for sequence in below)
@@ -222,12 +223,13 @@ def _rows(
         if unnamed is None:
             unnamed = _has_row_names(line, fields, names)
         if len(fields) - unnamed != len(names):
-            raise InputError(f"{len(fields)} fields under a header of {len(names)}", file=path, line=number, value=line)
+            message = f"expected {len(names)} fields as in the header, found {len(fields)}"
+            raise InputError(message, file=path, line=number, value=line)
         yield number, [fields[place + unnamed] for place in places]
 
 
 def _has_row_names(line: str, fields: Sequence[str], names: Sequence[str]) -> bool:
-    """Whether a first row begins with a field that the header has no name for, as R writes row names."""
+    """Whether the first row starts with a field that has no name in the header, as row names of R."""
     return len(fields) == len(names) + 1 and (line.startswith('"') or fields[0] == "1")
 
 
@@ -238,7 +240,7 @@ def _delimiter(path: Path, header: str) -> str:
 
 
 def _fields(line: str, delimiter: str, lines: Iterator[tuple[int, str]], path: Path, number: int) -> list[str]:
-    """The fields of a row, which takes further lines where a quoted field goes on there."""
+    """Return the fields of a row, reading further lines if a quoted field continues there."""
     if '"' not in line:
         return line.split(delimiter)
     text = chain((f"{line}\n",), (f"{further}\n" for _, further in lines))
@@ -246,16 +248,16 @@ def _fields(line: str, delimiter: str, lines: Iterator[tuple[int, str]], path: P
     try:
         return next(csv.reader(text, delimiter=delimiter, strict=True))
     except csv.Error as error:
-        raise InputError(f"quotes that do not fit: {error}", file=path, line=number, value=line) from None
+        raise InputError(f"invalid quotes: {error}", file=path, line=number, value=line) from None
     finally:
         csv.field_size_limit(limit)
 
 
 def known_places(names: Iterable[str], path: Path) -> dict[str, int]:
-    """Return the place of each column that we know, by our name for it (`COLUMNS`).
+    """Return the index of each known column by its standard name (`COLUMNS`).
 
     Raises:
-        InputError: two columns mean the same.
+        InputError: two columns have the same meaning.
     """
     places: dict[str, int] = {}
     for place, name in enumerate(names):

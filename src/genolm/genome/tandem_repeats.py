@@ -1,4 +1,4 @@
-"""Perfect tandem repeats: a unit of 1 to 100 bases that stands at least three times in a row."""
+"""Perfect tandem repeats: at least three consecutive copies of a unit of 1 to 100 bases."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from genolm.genome.spans import true_runs
 LONGEST_UNIT = 100
 COPIES = 3
 LONG = 20
-"""Bases from which on an array is counted as long: three equal letters in a row are found in any sequence."""
+"""Minimum length of a long array in bases; shorter ones, such as three equal letters, occur in any sequence."""
 
 _N = ord("N")
 
 
 class Repeat(NamedTuple):
-    """A maximal array of copies; whole copies and the part of one that may follow.
+    """A maximal array of copies, including a partial copy at the end.
 
     Attributes:
         start: first base, 0-based.
         end: base after the last.
-        period: bases of the unit, the shortest that explains the array.
+        period: length of the shortest possible unit in bases.
     """
 
     start: int
@@ -32,10 +32,10 @@ class Repeat(NamedTuple):
 
 
 def tandem_repeats(sequence: str) -> list[Repeat]:
-    """All maximal arrays of a sequence by their start; those of a multiple of a shorter period are left out.
+    """Return all maximal arrays of a sequence, sorted by start, without those of a multiple of a shorter period.
 
     Args:
-        sequence: upper-case letters; N repeats nothing.
+        sequence: upper-case letters; N is never repeated.
     """
     text = letters(sequence)
     found: list[Repeat] = []
@@ -49,7 +49,7 @@ def tandem_repeats(sequence: str) -> list[Repeat]:
 
 
 def repeated_bases(sequence: str) -> tuple[int, int]:
-    """How many bases lie in arrays, and how many in arrays of at least 20 bases; each base counts once."""
+    """Return the number of bases in arrays, and in arrays of at least 20 bases; each base counts once."""
     inside = np.zeros((2, len(sequence)), bool)
     for start, end, _ in tandem_repeats(sequence):
         inside[0, start:end] = True

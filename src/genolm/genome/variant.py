@@ -1,4 +1,4 @@
-"""A small variant: what the reference says at a place, and what stands there instead."""
+"""Small variants: SNVs, MNVs and indels."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ _SPELLINGS = tuple(
 )
 _BASES = frozenset("ACGT")
 _STEP = 256
-"""Bases read at a time while an indel moves to the left."""
+"""Bases per read while an indel is left-aligned."""
 
 
 class ReferenceSource(Protocol):
-    """Anything that reads reference bases: a `Genome`."""
+    """Source of reference bases, such as a `Genome`."""
 
     def fetch(self, chrom: str, start: int, end: int) -> str:
-        """The upper-case bases of a 0-based half-open stretch; N off the contig, `InputError` when fully off."""
+        """Return upper-case bases, 0-based half-open; N beyond the contig, `InputError` if completely beyond it."""
 
 
 @dataclass(frozen=True, order=True, slots=True)
 class Variant:
-    """One alternative allele at one place of the reference; indels carry their anchor base as in VCF.
+    """A REF and an ALT allele at a position of the reference; indels include their anchor base as in VCF.
 
     Attributes:
         chrom: name of the contig.
         pos: position of the first base of ``ref``, **1-based**.
-        ref: reference bases on the forward strand, A, C, G and T; lower case is lifted.
-        alt: the bases that stand there instead, at least one; lower case is lifted.
+        ref: REF allele on the forward strand: A, C, G and T, converted to upper case.
+        alt: ALT allele, at least one base, converted to upper case.
 
     Raises:
-        InputError: a position before 1, an empty allele, a letter outside ACGT, or two equal alleles.
+        InputError: the position is below 1, an allele is empty or has other letters than ACGT, or both are equal.
     """
 
     chrom: str
@@ -55,25 +55,25 @@ class Variant:
         object.__setattr__(self, "ref", _allele(self.ref, "REF"))
         object.__setattr__(self, "alt", _allele(self.alt, "ALT"))
         if self.pos < 1:
-            raise InputError("the position of a variant is 1-based and starts at 1", value=self.pos)
+            raise InputError("the position of a variant must be at least 1 (1-based)", value=self.pos)
         if self.ref == self.alt:
-            raise InputError("REF and ALT are the same", value=str(self))
+            raise InputError("REF and ALT are equal", value=str(self))
 
     @classmethod
     def parse(cls, text: str) -> Variant:
-        """Reads ``chr22:1024:A>C``, ``22-1024-A-C``, ``22_1024_A_C`` or ``chr22_1024_A_C_b38``.
+        """Parse ``chr22:1024:A>C``, ``22-1024-A-C``, ``22_1024_A_C`` or ``chr22_1024_A_C_b38``.
 
-        A genome build at the end (``b38``, ``hg38``, ``GRCh38``) is read over: a variant doesn't know its genome.
+        A genome build at the end (``b38``, ``hg38``, ``GRCh38``) is ignored.
 
         Raises:
-            InputError: the text has another form or describes no variant.
+            InputError: the text is not a valid variant.
         """
         plain = text.strip() if isinstance(text, str) else ""
         for spelling in _SPELLINGS:
             if match := spelling.fullmatch(plain):
                 return cls(match["chrom"], grouped_number(match["pos"], text), match["ref"], match["alt"])
         raise InputError(
-            "not a variant; write it as chr22:1024:A>C, 22-1024-A-C or chr22_1024_A_C_b38 (position 1-based)",
+            "invalid variant: expected chr22:1024:A>C, 22-1024-A-C or chr22_1024_A_C_b38 (position 1-based)",
             value=text,
         )
 
@@ -82,12 +82,12 @@ class Variant:
 
     @property
     def interval(self) -> Interval:
-        """The bases of REF on the forward strand (0-based, half-open)."""
+        """Interval of REF on the forward strand (0-based, half-open)."""
         return Interval(self.chrom, self.pos - 1, self.pos - 1 + len(self.ref))
 
     @property
     def kind(self) -> VariantKind:
-        """What is left when the bases common to both alleles are gone, so that padding doesn't matter."""
+        """Type of the variant after removing bases common to both alleles, so that padding does not matter."""
         _, ref, alt = _cut(0, self.ref, self.alt, keep=0)
         if not ref:
             return "insertion"
@@ -98,16 +98,16 @@ class Variant:
         return "snv" if len(ref) == 1 else "mnv"
 
     def trimmed(self) -> Variant:
-        """The shortest spelling: common bases taken off the right, then off the left, one base kept in each allele."""
+        """Return the variant without common bases on the right, then the left; each allele keeps at least one base."""
         return Variant(self.chrom, *_cut(self.pos, self.ref, self.alt, keep=1))
 
     def left_aligned(self, genome: ReferenceSource) -> Variant:
-        """The normal form: trimmed, and an indel moved as far to the left as the reference lets it.
+        """Return the normalised variant: trimmed, with an indel moved as far left as the reference allows.
 
-        An indel that would need a base before the contig's first, or next to an N, stays where it is.
+        An indel stops at the first base of the contig and at an N.
 
         Raises:
-            InputError: REF is not what the genome says.
+            InputError: REF does not match the genome.
         """
         self.check(genome)
         start, ref, alt = self.pos - 1, self.ref, self.alt
@@ -123,42 +123,41 @@ class Variant:
         return Variant(self.chrom, *_cut(start + 1, ref, alt, keep=1))
 
     def check(self, genome: ReferenceSource) -> None:
-        """Compares REF with the genome.
+        """Raise `InputError` if REF does not match the genome.
 
-        Where the genome has an ambiguous letter, REF is the first base in the alphabet that it stands for, as VCF 4.3
-        has it: A for R.
+        For an ambiguity code in the genome, REF is the alphabetically first of its bases, as in VCF 4.3: A for R.
 
         Raises:
-            InputError: they differ, or the position is off the contig.
+            InputError: they differ, or the position is beyond the contig.
         """
-        place = self.interval
-        found = genome.fetch(place.chrom, place.start, place.end)
-        if found != self.ref and _first_bases(genome, place) != self.ref:
+        interval = self.interval
+        reference = genome.fetch(interval.chrom, interval.start, interval.end)
+        if reference != self.ref and _first_bases(genome, interval) != self.ref:
             raise InputError(
-                f"REF is not the reference, which has {_shortened(found)} there; is it another genome build?",
+                f"REF does not match the reference, which has {_shortened(reference)}; is it another genome build?",
                 value=str(self),
             )
 
     def flipped(self) -> Variant:
-        """The same event written on the other strand: both alleles reverse-complemented, position unchanged.
+        """Return the variant with both alleles reverse-complemented and the position unchanged.
 
-        If its REF matches the genome where the original's doesn't, the variant had been reported on the reverse strand.
+        If its REF matches the genome and the original's does not, the variant was reported on the reverse strand.
         """
         return Variant(self.chrom, self.pos, reverse_complement(self.ref), reverse_complement(self.alt))
 
     def swapped(self) -> Variant:
-        """REF and ALT exchanged."""
+        """Return the variant with REF and ALT exchanged."""
         return Variant(self.chrom, self.pos, self.alt, self.ref)
 
 
 class _LeftBases:
-    """Reads the reference backwards from a place, a block at a time."""
+    """Reader of the reference backwards from a position, in blocks."""
 
     def __init__(self, genome: ReferenceSource, chrom: str) -> None:
         self.genome, self.chrom, self.start, self.bases = genome, chrom, 0, ""
 
     def before(self, position: int) -> str:
-        """The base just left of a 0-based position; empty at the start of the contig."""
+        """Return the base before a 0-based position; empty at the start of the contig."""
         if position <= 0:
             return ""
         if not self.start < position <= self.start + len(self.bases):
@@ -168,7 +167,7 @@ class _LeftBases:
 
 
 def _first_bases(genome: ReferenceSource, place: Interval) -> str:
-    """The reference as VCF writes it: of every ambiguous letter the first base."""
+    """Return the reference as in VCF, with the first base of every ambiguity code."""
     read = getattr(genome, "letters", genome.fetch)
     return vcf_reference(read(place.chrom, place.start, place.end))
 
@@ -176,12 +175,12 @@ def _first_bases(genome: ReferenceSource, place: Interval) -> str:
 def _allele(text: str, name: str) -> str:
     bases = text.upper() if isinstance(text, str) else ""
     if not bases or not _BASES.issuperset(bases):
-        raise InputError(f"{name} of a variant is one or more of the letters A, C, G and T", value=text)
+        raise InputError(f"{name} of a variant must consist of A, C, G and T", value=text)
     return bases
 
 
 def _cut(pos: int, ref: str, alt: str, *, keep: int) -> tuple[int, str, str]:
-    """Takes the common end, then the common beginning off both alleles, down to ``keep`` bases in each."""
+    """Remove the common suffix, then the common prefix, but keep at least ``keep`` bases of each allele."""
     while min(len(ref), len(alt)) > keep and ref[-1] == alt[-1]:
         ref, alt = ref[:-1], alt[:-1]
     shared = 0

@@ -1,1 +1,1 @@
-"""Statistics that need numpy alone: intervals, AUROC, Markov models, agreement and separation."""
+"""Statistics on numpy arrays: bootstrap intervals, AUROC, Markov models, clustering agreement, class separation."""

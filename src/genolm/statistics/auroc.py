@@ -1,4 +1,4 @@
-"""The area under the receiver operating characteristic. M values, R weightings of them."""
+"""Area under the receiver operating characteristic. Shapes: M values, R resamples."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from genolm.arrays import Float64
 
 
 def auroc(values_M: Float64, positive_M: NDArray[np.bool_], weights_RM: Float64 | None = None) -> Float64:
-    """The chance that a positive's value is above a negative's, equal ones counting half; (R,), NaN without a class.
+    """Return the AUROC of each resample, (R,): the probability that a positive has a higher value than a negative.
+
+    Ties count half. The result is NaN if a class is empty.
 
     Args:
-        values_M: no NaN.
-        positive_M: the class of each.
-        weights_RM: how often each counts; None for once, R being 1.
+        values_M: the scores, without NaN.
+        positive_M: whether each value belongs to the positive class.
+        weights_RM: multiplicity of each value. Default: one resample (R = 1) with all values once.
     """
     weights = np.ones((1, len(values_M))) if weights_RM is None else weights_RM
     order = np.argsort(values_M, kind="stable")

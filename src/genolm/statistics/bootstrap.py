@@ -1,7 +1,9 @@
-"""Means, correlations and their intervals for values that resemble their neighbours.
+"""Block bootstrap of means and correlations along a sequence.
 
-Neighbouring bases are not independent, so intervals come from resampling blocks of consecutive bases. Sums of a block
-are all that is kept of it, which bounds memory on any length. N blocks, K sums.
+Neighbouring bases are not independent, so confidence intervals are computed by resampling blocks of consecutive bases.
+Only the sums of each block are stored, so memory does not grow with the number of bases per block.
+
+Shapes: L positions, N blocks, K sums, R resamples (table of counts in `cramers_v`: R rows, C columns).
 """
 
 from __future__ import annotations
@@ -15,15 +17,15 @@ from numpy.typing import NDArray
 from genolm.arrays import Float64
 
 BLOCK = 200
-"""Bases of a block."""
+"""Number of bases per block."""
 
 _RESAMPLES = 1000
-_MOST_BLOCKS = 4096
-_COVERED = (0.025, 0.975)
+_MAX_BLOCKS = 4096
+_QUANTILES = (0.025, 0.975)
 
 
 class Estimate(NamedTuple):
-    """A value and its 95 % interval; NaN where there are too few blocks to tell."""
+    """A value with its 95 % confidence interval; the bounds are NaN if there are too few blocks."""
 
     value: float
     low: float
@@ -31,30 +33,35 @@ class Estimate(NamedTuple):
 
 
 def estimate(sums_NK: Float64, statistic: Callable[[Float64], Float64], seed: int = 0) -> Estimate:
-    """A statistic of sums over blocks, with a percentile interval from resampled blocks.
+    """Return a statistic of block sums with its bootstrap percentile interval.
 
     Args:
-        sums_NK: sums of every block.
-        statistic: from total sums (R, K) to values (R,).
-        seed: of the resampling.
+        sums_NK: sums of each block.
+        statistic: function from total sums (R, K) to values (R,).
+        seed: random seed.
     """
     value = float(statistic(sums_NK.sum(0, keepdims=True))[0])
-    blocks_NK = _coarse(sums_NK)
+    blocks_NK = _merged_blocks(sums_NK)
     if len(blocks_NK) < 2:
         return Estimate(value, float("nan"), float("nan"))
     random = np.random.default_rng(seed)
-    chances = np.full(len(blocks_NK), 1 / len(blocks_NK))
-    weights_RN = random.multinomial(len(blocks_NK), chances, size=_RESAMPLES).astype(np.float64)
+    probabilities = np.full(len(blocks_NK), 1 / len(blocks_NK))
+    weights_RN = random.multinomial(len(blocks_NK), probabilities, size=_RESAMPLES).astype(np.float64)
     resampled = statistic(weights_RN @ blocks_NK)
-    known = resampled[np.isfinite(resampled)]
-    if not known.size:
+    finite = resampled[np.isfinite(resampled)]
+    if not finite.size:
         return Estimate(value, float("nan"), float("nan"))
-    low, high = np.quantile(known, _COVERED)
+    low, high = np.quantile(finite, _QUANTILES)
     return Estimate(value, float(low), float(high))
 
 
 def ratio(above: int, below: int) -> Callable[[Float64], Float64]:
-    """One sum over another: a mean, where the second counts."""
+    """Return the statistic that divides sum ``above`` by sum ``below``, such as a mean.
+
+    Args:
+        above: index of the numerator among the K sums.
+        below: index of the denominator.
+    """
 
     def statistic(sums_RK: Float64) -> Float64:
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -64,19 +71,19 @@ def ratio(above: int, below: int) -> Callable[[Float64], Float64]:
 
 
 def correlation(sums_RK: Float64) -> Float64:
-    """Pearson's r out of the sums of :func:`products`; NaN where one side is constant."""
+    """Return Pearson's r from the sums of :func:`products`; NaN if a series is constant."""
     n, x, y, xx, yy, xy = sums_RK.T
     with np.errstate(invalid="ignore", divide="ignore"):
-        spread_x, spread_y = xx / n - (x / n) ** 2, yy / n - (y / n) ** 2
-        shared = xy / n - (x / n) * (y / n)
-        r = shared / np.sqrt(spread_x * spread_y)
-    # Rounding alone gives a constant a tiny spread.
-    still = (spread_x <= 1e-12 * (xx / n)) | (spread_y <= 1e-12 * (yy / n))
-    return np.asarray(np.where(still, np.nan, r))
+        variance_x, variance_y = xx / n - (x / n) ** 2, yy / n - (y / n) ** 2
+        covariance = xy / n - (x / n) * (y / n)
+        r = covariance / np.sqrt(variance_x * variance_y)
+    # Rounding gives a constant series a tiny variance.
+    constant = (variance_x <= 1e-12 * (xx / n)) | (variance_y <= 1e-12 * (yy / n))
+    return np.asarray(np.where(constant, np.nan, r))
 
 
 def products(x: NDArray[np.floating], y: NDArray[np.floating], block: int = BLOCK) -> Float64:
-    """For every block of two series n and the sums of x, y, x², y², x y; (N, 6); pairs with a NaN are left out."""
+    """Return n and the sums of x, y, x², y² and x y for every block of two series, (N, 6), without NaN."""
     both = ~(np.isnan(x) | np.isnan(y))
     x, y = np.where(both, x, 0).astype(np.float64), np.where(both, y, 0).astype(np.float64)
     columns = np.stack((both.astype(np.float64), x, y, x * x, y * y, x * y), 1)
@@ -84,14 +91,14 @@ def products(x: NDArray[np.floating], y: NDArray[np.floating], block: int = BLOC
 
 
 def block_sums(columns_LK: Float64, block: int = BLOCK) -> Float64:
-    """Sums over blocks of consecutive rows, (N, K); the last block may be short."""
+    """Return sums over blocks of consecutive rows, (N, K); the last block may be shorter."""
     if not len(columns_LK):
         return np.empty((0, columns_LK.shape[1]))
     return np.asarray(np.add.reduceat(columns_LK, np.arange(0, len(columns_LK), block), axis=0))
 
 
 def rank_correlation(x: Float64, y: Float64) -> float:
-    """Spearman's rho of two series; NaN where one is constant or nothing is left without NaN."""
+    """Return Spearman's rho of two series, omitting pairs with NaN; NaN if a series is constant or too few remain."""
     both = ~(np.isnan(x) | np.isnan(y))
     if both.sum() < 2:
         return float("nan")
@@ -99,20 +106,20 @@ def rank_correlation(x: Float64, y: Float64) -> float:
 
 
 def _ranks(values: Float64) -> Float64:
-    """Mean ranks: equal values share theirs."""
-    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    """Return ranks; ties have their mean rank."""
+    _, groups, counts = np.unique(values, return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
-    return np.asarray((ends - (counts - 1) / 2)[places])
+    return np.asarray((ends - (counts - 1) / 2)[groups])
 
 
-def _coarse(sums_NK: Float64) -> Float64:
-    """At most so many blocks that resampling stays cheap: neighbours are joined."""
-    step = -(-len(sums_NK) // _MOST_BLOCKS)
+def _merged_blocks(sums_NK: Float64) -> Float64:
+    """Merge neighbouring blocks until there are at most `_MAX_BLOCKS`, to bound the cost of resampling."""
+    step = -(-len(sums_NK) // _MAX_BLOCKS)
     return sums_NK if step <= 1 else block_sums(sums_NK, step)
 
 
 def cramers_v(counts_RC: Float64) -> tuple[float, float]:
-    """Chi-square and Cramér's V of a table of counts; empty rows and columns are left out; 0 for one row or column."""
+    """Return chi-square and Cramér's V of a table of counts; 0 if fewer than two rows or columns have counts."""
     table = counts_RC[counts_RC.sum(1) > 0][:, counts_RC.sum(0) > 0]
     if min(table.shape) < 2:
         return 0.0, 0.0
@@ -123,6 +130,6 @@ def cramers_v(counts_RC: Float64) -> tuple[float, float]:
 
 
 def entropy(shares: Float64) -> float:
-    """Entropy of shares that add up to one, nats."""
+    """Return the entropy of fractions that sum to one, in nats."""
     positive = shares[shares > 0]
     return float(-(positive * np.log(positive)).sum())

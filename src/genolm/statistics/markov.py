@@ -1,7 +1,7 @@
-"""Interpolated order-k Markov models: the baseline that every language model of DNA has to beat.
+"""Interpolated Markov models of order k, a baseline for DNA language models.
 
-The probability of a base after its last k bases is a blend of the counted frequency and the order k - 1 estimate,
-``p_k = (count + strength_k * p_(k-1)) / (total + strength_k)``, down to the uniform order -1.
+The probability of a base given its k predecessors interpolates between the observed frequency and the estimate of
+order k - 1, ``p_k = (count + strength_k * p_(k-1)) / (total + strength_k)``; order -1 is uniform.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 
 @dataclass(frozen=True, slots=True)
 class MarkovModel:
-    """Counts of every order up to ``order`` and the blending strengths.
+    """Counts of every order up to ``order``, with interpolation strengths.
 
     Attributes:
-        counts: for each order k an array (4^k, 4): how often each base followed each context, first base highest.
-        strengths: for each order, how many observations the next lower order's estimate is worth.
+        counts: for each order k an array (4^k, 4): count of each base after each context; the first base of a context
+            is its most significant digit.
+        strengths: for each order, weight of the next lower order's estimate, as a number of observations.
     """
 
     counts: tuple[NDArray[np.int32], ...]
@@ -30,7 +31,7 @@ class MarkovModel:
 
     @property
     def order(self) -> int:
-        """The longest context k."""
+        """Length of the longest context, k."""
         return len(self.counts) - 1
 
     @classmethod
@@ -41,13 +42,13 @@ class MarkovModel:
         order: int,
         offered: Sequence[float] = STRENGTHS,
     ) -> MarkovModel:
-        """Count both strands of the training runs, then choose each order's strength on the validation runs.
+        """Count both strands of the training sequences, then choose each order's strength on the validation sequences.
 
         Args:
-            train: runs of bases as digits 0..3 in ACGT order.
-            validation: runs on which the strengths are chosen, shortest order first.
-            order: the longest context.
-            offered: the strengths to choose from.
+            train: sequences without ambiguous bases, as digits 0..3 in ACGT order.
+            validation: sequences on which the strengths are chosen, from the lowest order up.
+            order: length of the longest context.
+            offered: candidate strengths.
         """
         counts = tuple(_count_both_strands(train, k) for k in range(order + 1))
         strengths: tuple[float, ...] = ()
@@ -56,11 +57,11 @@ class MarkovModel:
         return cls(counts, strengths)
 
     def truncated(self, order: int) -> MarkovModel:
-        """The model of a lower order out of the same counts."""
+        """Return the model of a lower order with the same counts."""
         return MarkovModel(self.counts[: order + 1], self.strengths[: order + 1])
 
     def bits(self, digits: Digits) -> NDArray[np.float64]:
-        """Negative log2 probability of every base of a run from the ``order``-th on, (length - order,)."""
+        """Return the surprisal of every base after the first ``order``, in bits, (length - order,)."""
         return -np.log2(_probabilities(self.counts, self.strengths, digits))
 
 
@@ -71,7 +72,7 @@ def _count_both_strands(runs: Iterable[Digits], order: int) -> NDArray[np.int32]
 
 
 def _words(digits: Digits, length: int) -> Digits:
-    """Every word of ``length`` bases as a base-4 number, (len - length + 1,)."""
+    """Return all words of ``length`` bases as base-4 numbers, (len - length + 1,)."""
     count = max(0, len(digits) - length + 1)
     words = np.zeros(count, np.int64)
     for i in range(length):
@@ -86,9 +87,9 @@ def _probabilities(
     estimate = np.full(max(0, len(digits) - order), 0.25)
     for k, strength in enumerate(strengths):
         words = _words(digits[order - k :], k + 1)
-        seen = counts[k].reshape(-1)[words]
+        observed = counts[k].reshape(-1)[words]
         total = counts[k].sum(1)[words // 4]
-        estimate = (seen + strength * estimate) / (total + strength)
+        estimate = (observed + strength * estimate) / (total + strength)
     return estimate
 
 

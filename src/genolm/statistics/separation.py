@@ -1,4 +1,7 @@
-"""How well values of windows tell two classes apart, with intervals from resampled blocks. M windows, R resamples."""
+"""Separation of two classes of windows by signals, with block bootstrap intervals.
+
+Shapes: M windows, N blocks, R resamples.
+"""
 
 from __future__ import annotations
 
@@ -13,34 +16,33 @@ from genolm.statistics.auroc import auroc
 from genolm.statistics.bootstrap import Estimate
 
 _RESAMPLES = 1000
-_AT_A_TIME = 50
-_COVERED = (0.025, 0.975)
+_CHUNK = 50
+_QUANTILES = (0.025, 0.975)
 
 
 def separations(
     signals: Mapping[str, Float64], positive_M: NDArray[np.bool_], blocks_M: NDArray[np.int64], against: str, seed: int
 ) -> dict[str, dict[str, Any]]:
-    """AUROC of every signal and what it is above that of one of them, each with a 95 % interval.
+    """Return the AUROC of every signal and its difference from that of a reference signal, with 95 % intervals.
 
     Args:
-        signals: values of every window, (M,) each; higher means positive.
-        positive_M: the class of each window.
-        blocks_M: the block of the genome that each lies in; whole blocks are resampled.
-        against: the signal that the others are compared with.
-        seed: of the resampling.
+        signals: values of every window by name of the signal, (M,) each; higher values predict the positive class.
+        positive_M: whether each window belongs to the positive class.
+        blocks_M: genomic block of each window, the resampling unit.
+        against: name of the reference signal.
+        seed: random seed.
     """
     number_M = np.unique(blocks_M, return_inverse=True)[1]
     count = int(number_M.max()) + 1
     random = np.random.default_rng(seed)
     weights_RN = random.multinomial(count, np.full(count, 1 / count), size=_RESAMPLES)
-    drawn = {name: _resampled(values, positive_M, weights_RN, number_M) for name, values in signals.items()}
-    once = np.ones((1, len(positive_M)))
-    exact = {name: float(auroc(values, positive_M, once)[0]) for name, values in signals.items()}
+    resampled = {name: _resampled(values, positive_M, weights_RN, number_M) for name, values in signals.items()}
+    exact = {name: float(auroc(values, positive_M)[0]) for name, values in signals.items()}
     return {
         name: {
-            "auroc": _interval(exact[name], drawn[name]),
+            "auroc": _interval(exact[name], resampled[name]),
             **(
-                {f"above_{against}": _interval(exact[name] - exact[against], drawn[name] - drawn[against])}
+                {f"above_{against}": _interval(exact[name] - exact[against], resampled[name] - resampled[against])}
                 if name != against
                 else {}
             ),
@@ -52,14 +54,14 @@ def separations(
 def _resampled(
     values_M: Float64, positive_M: NDArray[np.bool_], weights_RN: NDArray[np.int64], number_M: NDArray[np.int64]
 ) -> Float64:
-    pieces = [
-        auroc(values_M, positive_M, weights_RN[start : start + _AT_A_TIME][:, number_M].astype(np.float64))
-        for start in range(0, len(weights_RN), _AT_A_TIME)
+    chunks = [
+        auroc(values_M, positive_M, weights_RN[start : start + _CHUNK][:, number_M].astype(np.float64))
+        for start in range(0, len(weights_RN), _CHUNK)
     ]
-    return np.concatenate(pieces)
+    return np.concatenate(chunks)
 
 
-def _interval(value: float, drawn_R: Float64) -> dict[str, float]:
-    known = drawn_R[np.isfinite(drawn_R)]
-    low, high = np.quantile(known, _COVERED) if known.size else (np.nan, np.nan)
+def _interval(value: float, values_R: Float64) -> dict[str, float]:
+    finite = values_R[np.isfinite(values_R)]
+    low, high = np.quantile(finite, _QUANTILES) if finite.size else (np.nan, np.nan)
     return Estimate(value, float(low), float(high))._asdict()

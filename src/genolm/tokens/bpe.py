@@ -1,4 +1,4 @@
-"""Byte-pair tokens: the vocabularies of GENA-LM and GenomeOcean, and those that genolm trains."""
+"""Byte-pair tokenizers: those of GENA-LM and GenomeOcean, and those trained with genolm."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ RunPolicy = Literal["gap", "keep", "mask", "raise"]
 UnknownPolicy = Literal["raise", "unk"]
 
 POLICIES = ("n", "unknown", "case", "rna")
-"""The settings of a :class:`BpeTokenizer` that say how it reads letters."""
+"""Settings of a :class:`BpeTokenizer` for the treatment of letters."""
 
 GAP = -1
-"""Length in :attr:`BpeTokenizer.lengths` of a token that stands for a run of N: it depends on the run."""
+"""Value in :attr:`BpeTokenizer.lengths` for a token that represents a run of N of any length."""
 
-_SHORTEST_RUN = 10  # of N that becomes a gap where a file names the token but no rule
-_SAMPLE = 65_536  # bases on which the mean length of a token is measured
+_SHORTEST_RUN = 10  # minimum run of N for a gap token if the file has the token but no rule
+_SAMPLE = 65_536  # random bases used to measure the mean token length
 
 
 class _Part(NamedTuple):
-    """A stretch of a sequence: a body of letters, or a run of N that ``tokens`` tokens of one id stand for."""
+    """A span of a sequence: letters to encode, or a run of N that ``tokens`` tokens of one id represent."""
 
     start: int
     end: int
@@ -42,38 +42,37 @@ class _Part(NamedTuple):
     tokens: int = 0
 
     def lengths(self) -> NDArray[np.int64]:
-        """Bases of each of the tokens of a run, as equal as they can be."""
+        """Return the number of bases of each token of a run, as equal as possible."""
         return np.diff(np.arange(self.tokens + 1) * (self.end - self.start) // self.tokens)
 
 
 @dataclass(frozen=True, slots=True)
 class BpeTokenizer:
-    """Pieces of several bases, joined by a table of merges.
+    """Byte-pair tokenizer.
 
-    Special tokens are never read out of a sequence and never added to one. Nothing becomes an unknown token in silence.
-    The two strands of a sequence have different tokens, and one substitution may move the borders around it.
+    Special tokens are neither parsed from a sequence nor added to it, and no letter silently becomes an unknown token.
+    The two strands of a sequence have different tokens, and a substitution may shift token boundaries around it.
 
     Args:
-        vocabulary: pieces, merges and special tokens.
-        n: runs of N of the published length (10) and more become one ``gap`` token, the way GENA-LM was trained;
-            ``keep`` reads N like any letter; ``mask`` makes such a run of length L into log2(L) ``[MASK]`` tokens,
-            rounded up, the way GenomeOcean v1.2 was trained; ``raise`` refuses N. None chooses ``gap`` where the
-            vocabulary's file has a rule about runs of N, else ``keep``; the attribute holds the choice.
-        unknown: ``raise`` at a letter that the vocabulary lacks. ``unk`` reads everything as the published file does:
-            such a letter as ``[UNK]``, a gap sign as the gap token, and white space around the text is dropped where
-            the file says so (the spans then tile what is left).
-        case: ``upper`` reads lower case as upper case, ``raise`` refuses it, ``keep`` looks letters up as they stand.
+        vocabulary: tokens, merges and special tokens.
+        n: treatment of N. ``gap``: a run of at least the published length (10) becomes one gap token, as in the
+            training of GENA-LM. ``keep``: N is an ordinary letter. ``mask``: such a run of length L becomes log2(L)
+            ``[MASK]`` tokens, rounded up, as in the training of GenomeOcean v1.2. ``raise``: N is an error. Default:
+            ``gap`` if the vocabulary file has a rule for runs of N, else ``keep``; the attribute holds the choice.
+        unknown: ``raise`` an error for a letter outside the vocabulary, or ``unk`` to follow the published file: such a
+            letter becomes ``[UNK]``, a gap character the gap token, and surrounding white space is stripped if the file
+            says so (the spans then tile the rest).
+        case: ``upper`` reads lower case as upper case, ``raise`` rejects it, ``keep`` looks letters up unchanged.
         rna: read U as T.
-        pad: name of the special token that fills batches.
-        eod: name of the special token that ends a document.
-        bases_per_token: mean length of a token in the sequence the vocabulary is meant for; 0 to measure it on
-            random bases.
+        pad: name of the padding token.
+        eod: name of the token that ends a document.
+        bases_per_token: mean number of bases per token in the intended sequences; 0 to measure it on random sequence.
 
     Attributes:
-        run: the shortest run of N that is not read letter by letter; 0 where all are.
+        run: minimum length of a run of N that is not read letter by letter; 0 if all are.
 
     Raises:
-        ModelError: the vocabulary has no token that a policy needs, or a policy is unknown.
+        ModelError: the vocabulary lacks a token that an option requires, or an option is unknown.
     """
 
     vocabulary: Vocabulary
@@ -118,26 +117,26 @@ class BpeTokenizer:
         case: CasePolicy | None = None,
         rna: bool | None = None,
     ) -> BpeTokenizer:
-        """The tokenizer of a ``tokenizer.json``, or of the folder it stands in.
+        """Read the tokenizer of a ``tokenizer.json`` file or of its folder.
 
-        ``tokenizer_config.json`` beside it may tell ``bases_per_token``, the names of the tokens that pad and end, and
-        under ``genolm`` the policies; what is given here goes before.
+        ``tokenizer_config.json`` in the same folder may contain ``bases_per_token``, the names of the padding and
+        end-of-document tokens and, under ``genolm``, the options; explicit arguments override it.
 
         Args:
             path: the file or its folder.
-            n: as in the class.
-            unknown: as in the class.
-            case: as in the class.
-            rna: as in the class.
+            n: see the class.
+            unknown: see the class.
+            case: see the class.
+            rna: see the class.
 
         Raises:
-            ModelError: no such file, or one that genolm does not read.
+            ModelError: the file is missing or not supported.
         """
         file = Path(path) / "tokenizer.json" if Path(path).is_dir() else Path(path)
         given = {"n": n, "unknown": unknown, "case": case, "rna": rna}
-        told = _told(file.with_name("tokenizer_config.json"))
+        config = _read_config(file.with_name("tokenizer_config.json"))
         vocabulary = Vocabulary.read(file)
-        return cls(vocabulary, **told | {name: value for name, value in given.items() if value is not None})
+        return cls(vocabulary, **config | {name: value for name, value in given.items() if value is not None})
 
     @property
     def vocab_size(self) -> int:
@@ -146,7 +145,7 @@ class BpeTokenizer:
 
     @property
     def pad_id(self) -> int:
-        """Id of the token that fills batches."""
+        """Id of the padding token."""
         return self.vocabulary.special[self.pad]
 
     @property
@@ -156,39 +155,38 @@ class BpeTokenizer:
 
     @property
     def base_ids(self) -> tuple[int, int, int, int]:
-        """Ids of the single bases A, C, G, T."""
+        """Ids of the single bases A, C, G and T."""
         pieces = self.vocabulary.pieces
         return pieces["A"], pieces["C"], pieces["G"], pieces["T"]
 
     @property
     def n_id(self) -> int:
-        """Id of a single N; -1 where the vocabulary has none."""
+        """Id of a single N; -1 if the vocabulary has none."""
         return self.vocabulary.pieces.get("N", -1)
 
     @property
     def gap_id(self) -> int:
-        """Id of the token that stands for a run of N; -1 where the vocabulary has none."""
+        """Id of the gap token, for a run of N; -1 if the vocabulary has none."""
         return -1 if self.vocabulary.gap is None else self.vocabulary.pieces[self.vocabulary.gap]
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """Bases that each id stands for, shape (vocab_size,).
+        """Number of bases of each id, shape (vocab_size,).
 
-        0 for special tokens and ids without a token, -1 for the token of a run of N; ``[UNK]`` is one letter where it
-        is allowed.
+        0 for special tokens and unused ids, -1 for the token of a run of N; 1 for ``[UNK]`` if it is allowed.
         """
         return self._lengths.copy()
 
     @property
     def plain_ids(self) -> NDArray[np.bool_]:
-        """True at ids whose letters are A, C, G and T alone, shape (vocab_size,)."""
+        """Whether a token consists of A, C, G and T only, shape (vocab_size,)."""
         return self._plain.copy()
 
     def special_id(self, name: str) -> int:
-        """Id of the special token ``name``.
+        """Return the id of a special token.
 
         Raises:
-            ModelError: when the vocabulary has no special token of that name.
+            ModelError: the vocabulary has no special token of this name.
         """
         try:
             return self.vocabulary.special[name]
@@ -196,31 +194,32 @@ class BpeTokenizer:
             raise ModelError(f"the vocabulary has no special token {name}") from None
 
     def encode(self, sequence: str) -> NDArray[np.int32]:
-        """Token ids of the sequence, shape (tokens,), without special tokens.
+        """Return the token ids of a sequence, shape (tokens,), without special tokens.
 
-        A sequence cut at a border between two tokens has the same tokens in its two parts, unless the cut is inside a
-        run of N: with ``mask`` that is several tokens.
+        A sequence that is split at a token boundary has the same tokens in its two parts, unless the boundary is inside
+        a run of N (which has several tokens with ``mask``).
 
         Raises:
-            InputError: at the first letter that the policies refuse; names it and its 0-based position.
+            InputError: the sequence contains a letter that is not accepted; the message names it and its 1-based
+                position.
         """
         return self._encoded(sequence)[0]
 
     def encode_counted(self, sequence: str) -> tuple[NDArray[np.int32], int]:
-        """The ids of :meth:`encode`, and how many letters were read as ``[UNK]``."""
+        """Return the ids of :meth:`encode` and the number of letters that were read as ``[UNK]``."""
         ids = self.encode(sequence)
         unknown = self.vocabulary.unknown
         return ids, 0 if unknown is None else int((ids == self.vocabulary.pieces[unknown]).sum())
 
     def spans(self, sequence: str) -> NDArray[np.int64]:
-        """Bases that every token covers: shape (tokens, 2), start and end, 0-based half-open in the sequence.
+        """Return start and end of every token in the sequence, shape (tokens, 2), 0-based half-open.
 
-        They tile the sequence: a gap token covers its whole run, several ``[MASK]`` tokens share theirs.
+        Spans tile the sequence: a gap token covers its complete run of N, several ``[MASK]`` tokens share theirs.
         """
         return self.tokens(sequence).spans_T2
 
     def tokens(self, sequence: str) -> Tokens:
-        """The ids of :meth:`encode` with their :meth:`spans`."""
+        """Return the ids of :meth:`encode` with their :meth:`spans`."""
         ids, parts, start = self._encoded(sequence)
         lengths = self._lengths[ids]
         if runs := [part.lengths() for part in parts if part.tokens]:
@@ -229,58 +228,59 @@ class BpeTokenizer:
         return Tokens(ids, np.stack([ends - lengths, ends], axis=1))
 
     def decode(self, ids: Ids) -> str:
-        """The pieces of the ids, joined; special tokens and the gap token appear by their names.
+        """Return the text of the ids; special tokens and the gap token appear by name.
 
         Raises:
-            InputError: at the first id that names no token.
+            InputError: an id is not in the vocabulary.
         """
         try:
             return "".join([self._names[number] for number in np.asarray(ids).tolist()])
         except KeyError as error:
-            raise InputError("this id names no token of the vocabulary", value=error.args[0]) from None
+            raise InputError("the id is not in the vocabulary", value=error.args[0]) from None
 
     def settings(self) -> dict[str, Any]:
-        """The policies, without the vocabulary."""
+        """Return the settings, without the vocabulary."""
         return {name: getattr(self, name) for name in (*POLICIES, "pad", "eod", "bases_per_token")}
 
     def to_json(self) -> str:
-        """Policies and the SHA-256 of the vocabulary as one line of JSON, for :meth:`from_json`."""
+        """Return settings and the SHA-256 of the vocabulary as one line of JSON, for :meth:`from_json`."""
         values = {"type": "bpe", "vocabulary": self.vocabulary.digest, "run": self.run, **self.settings()}
         return json.dumps(values, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str, vocabulary: Vocabulary) -> BpeTokenizer:
-        """The tokenizer that :meth:`to_json` wrote, with its vocabulary.
+        """Return the tokenizer that :meth:`to_json` wrote.
 
         Raises:
-            ModelError: when the text is not the JSON of a byte-pair tokenizer, or of one with another vocabulary.
+            ModelError: the text is not the JSON of a byte-pair tokenizer, or that of another vocabulary.
         """
         try:
             settings = json.loads(text)
             if settings.pop("type") != "bpe":
-                raise ValueError("another type of tokenizer")
+                raise ValueError("wrong type of tokenizer")
             digest, run = settings.pop("vocabulary"), settings.pop("run")
-            made = cls(vocabulary, **settings)
+            tokenizer = cls(vocabulary, **settings)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ModelError(f"not the JSON of a byte-pair tokenizer: {error}") from None
-        if (digest, run) != (vocabulary.digest, made.run):
-            raise ModelError(f"written for the vocabulary {digest[:12]}…, this is {vocabulary.digest[:12]}…")
-        return made
+        if (digest, run) != (vocabulary.digest, tokenizer.run):
+            raise ModelError(f"wrong vocabulary: expected {digest[:12]}…, got {vocabulary.digest[:12]}…")
+        return tokenizer
 
     def _check(self) -> None:
         for name, allowed in (("n", RunPolicy), ("unknown", UnknownPolicy), ("case", CasePolicy)):
             if (value := getattr(self, name)) not in get_args(allowed):
-                raise ModelError(f"{name} must be one of {', '.join(get_args(allowed))}, not {value!r}")
+                raise ModelError(f"invalid {name} {value!r}: expected one of {', '.join(get_args(allowed))}")
         if not 0 <= self.bases_per_token < math.inf:
-            raise ModelError(f"bases_per_token is a number above 0 (0 to measure it), not {self.bases_per_token}")
-        if lacking := [name for name in (self.pad, self.eod) if name not in self.vocabulary.special]:
-            raise ModelError(f"the vocabulary has no special token {lacking[0]}")
+            message = "expected a positive number, or 0 to measure it"
+            raise ModelError(f"invalid bases_per_token {self.bases_per_token}: {message}")
+        if missing := [name for name in (self.pad, self.eod) if name not in self.vocabulary.special]:
+            raise ModelError(f"the vocabulary has no special token {missing[0]}")
         if self.n == "gap" and self.vocabulary.gap is None:
-            raise ModelError("the vocabulary has no token for a run of N; choose n='keep' or n='raise'")
+            raise ModelError("the vocabulary has no gap token for runs of N; use n='keep' or n='raise'")
         if self.n == "mask" and MASK not in self.vocabulary.special:
-            raise ModelError(f"the vocabulary has no special token {MASK} for a run of N; choose n='keep' or n='raise'")
+            raise ModelError(f"the vocabulary has no special token {MASK} for runs of N; use n='keep' or n='raise'")
         if self.unknown == "unk" and (self.vocabulary.unknown is None or self.vocabulary.joins_unknown):
-            raise ModelError("the vocabulary has no token that stands for one unknown letter")
+            raise ModelError("the vocabulary has no token for a single unknown letter")
 
     def _measured_lengths(self) -> NDArray[np.int64]:
         vocabulary = self.vocabulary
@@ -301,7 +301,7 @@ class BpeTokenizer:
         return plain
 
     def _letters(self) -> dict[int, int]:
-        """Every byte that may stand in a sequence, and the byte it is read as."""
+        """Return all bytes that a sequence may contain, with the byte that each is read as."""
         letters = {piece: piece for piece in self.vocabulary.pieces if len(piece) == 1 and piece.isalpha()}
         if self.rna:
             letters.setdefault("U", "T")
@@ -321,7 +321,7 @@ class BpeTokenizer:
         return {byte: read for byte, read in {**others, **table}.items() if byte not in refused}
 
     def _encoded(self, sequence: str) -> tuple[NDArray[np.int32], list[_Part], int]:
-        """Ids, the parts they come from, and where in the sequence they begin."""
+        """Return the ids, the parts that they come from, and their start in the sequence."""
         text = self._read(sequence)
         start, end = self._stripped(text)
         parts = list(self._parts(text, start, end))
@@ -334,8 +334,8 @@ class BpeTokenizer:
         return np.concatenate([np.empty(0, np.int32), *ids]), parts, start
 
     def _read(self, sequence: str) -> str:
-        """The sequence in letters of the vocabulary, one for one."""
-        data = sequence.encode("ascii", "replace")  # other letters as question marks, which no vocabulary has
+        """Return the sequence in letters of the vocabulary, of the same length."""
+        data = sequence.encode("ascii", "replace")  # other letters become question marks, which no vocabulary has
         if refused := data.translate(None, self._accepted):
             raise self._refusal(sequence, data.index(refused[0]))
         return data.translate(self._table).decode("ascii")
@@ -347,15 +347,15 @@ class BpeTokenizer:
         if letter.upper() == "N" and self.n == "raise":
             reason = "is an unknown base, which n='raise' refuses"
         elif letter.upper() == "N" and "N" not in known:
-            reason += ", which has no letter for an unknown base; leave it out, or choose unknown='unk'"
+            reason += "; remove it, or use unknown='unk'"
         elif letter.upper() == "U" and not self.rna:
-            reason += ": it is RNA; choose to read it as T (rna=True)"
+            reason += ": it is RNA; use rna=True to read it as T"
         elif letter.islower() and (self.case == "raise" or letter.upper() in known):
-            reason = "is lower case; choose to read it as upper case (case='upper')"
+            reason = "is lower case; use case='upper' to read it as upper case"
         elif letter == self.vocabulary.gap:
-            reason = "is the sign of a gap and no base"
+            reason = "is the gap character, not a base"
         elif letter.upper() in AMBIGUITY:
-            reason += ": it is an ambiguity code that this vocabulary lacks"
+            reason += ": this vocabulary has no ambiguity codes"
         return InputError(f"letter {letter!r} at position {position + 1} {reason}")
 
     def _stripped(self, text: str) -> tuple[int, int]:
@@ -365,7 +365,7 @@ class BpeTokenizer:
         return start, max(start, len(text.rstrip()))
 
     def _parts(self, text: str, start: int, end: int) -> Iterator[_Part]:
-        """Bodies and runs that make up ``text[start:end]``, in their order."""
+        """Yield the parts of ``text[start:end]`` in order: letters to encode and runs of N."""
         for match in self._gaps(text, start, end):
             if match.start() > start:
                 yield _Part(start, match.start())
@@ -390,15 +390,15 @@ class BpeTokenizer:
         return _SAMPLE / self.encode(bases.tobytes().decode()).size
 
 
-def _told(path: Path) -> dict[str, Any]:
-    """What a ``tokenizer_config.json`` says that concerns us; nothing where there is none."""
+def _read_config(path: Path) -> dict[str, Any]:
+    """Return the relevant settings of a ``tokenizer_config.json``; none if the file does not exist."""
     if not path.is_file():
         return {}
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         policies = {name: values["genolm"][name] for name in POLICIES if name in values.get("genolm", ())}
-        told = {"bases_per_token": float(values.get("bases_per_token") or 0.0), **policies}
+        settings = {"bases_per_token": float(values.get("bases_per_token") or 0.0), **policies}
         names = {"pad": values.get("pad_token"), "eod": values.get("eos_token") or values.get("sep_token")}
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ModelError(f"{path}: cannot be read: {error}") from None
-    return {**told, **{key: name for key, name in names.items() if isinstance(name, str)}}
+    return {**settings, **{key: name for key, name in names.items() if isinstance(name, str)}}

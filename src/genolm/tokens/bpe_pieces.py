@@ -1,4 +1,4 @@
-"""Byte-pair encoding of bodies of any length, in time linear in the length and with the same ids as in one piece."""
+"""Byte-pair encoding of sequences of any length in linear time, with the same ids as without chunks."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ if TYPE_CHECKING:
     from tokenizers.models import BPE
 
 CHUNK = 8192
-"""Letters encoded at once; the library's time per letter grows with the length."""
+"""Letters per chunk; the library's time per letter grows with the length of its input."""
 
 TAIL = 512
-"""Letters at the end of a chunk whose tokens are left to the next chunk, because what follows may change them."""
+"""Letters at the end of a chunk whose tokens the next chunk determines, because the following letters matter."""
 
 
 def encode_body(model: BPE, lengths: NDArray[np.int64], text: str, chunk: int = CHUNK) -> NDArray[np.int32]:
-    """Ids of ``text``, shape (tokens,): those of ``model`` applied to the whole text at once.
+    """Return the ids of ``text``, shape (tokens,), identical to those of ``model`` applied to the complete text.
 
-    A sequence of tokens is the encoding of its text when each two neighbours are the encoding of theirs: joining two
-    pieces goes by rank, so the first join across a border would happen between the two neighbours alone as well. So
-    a text may be encoded in chunks. Each begins at a border of the one before, and must begin with the token that
-    stood there; the pair across the border is then one that the chunk before has proved. Where it does not, letters
-    further off than :data:`TAIL` decide, and the chunk before is encoded again with twice the length.
+    A sequence of tokens is the encoding of its text if every pair of neighbours is the encoding of theirs: merges
+    are applied by rank, so the first merge across a boundary would also occur between the two neighbours alone. A text
+    may therefore be encoded in chunks. Each chunk starts at a token boundary of the previous chunk and must start with
+    the same token as there, so that the previous chunk has verified the pair at the boundary. Otherwise, letters beyond
+    :data:`TAIL` matter, and the previous chunk is encoded again with twice the length.
 
     Args:
-        model: the merges.
-        lengths: letters of every id.
-        text: letters of the vocabulary; others become its unknown token, one each.
-        chunk: letters per chunk, more than a token has.
+        model: byte-pair model.
+        lengths: number of letters of every id.
+        text: letters of the vocabulary; each other letter becomes an unknown token.
+        chunk: letters per chunk, more than in any token.
     """
     done: list[tuple[int, int, NDArray[np.int32]]] = []  # start, expected first id, ids of every chunk
     start, expected, size = 0, -1, chunk
@@ -52,5 +52,5 @@ def encode_body(model: BPE, lengths: NDArray[np.int64], text: str, chunk: int = 
 
 
 def _encoded(model: BPE, text: str) -> NDArray[np.int32]:
-    # tokenize, unlike Tokenizer.encode, knows no special tokens that could be parsed out of the text.
+    # Unlike Tokenizer.encode, tokenize does not parse special tokens.
     return np.fromiter((token.id for token in model.tokenize(text)), np.int32)

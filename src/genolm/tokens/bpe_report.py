@@ -1,4 +1,4 @@
-"""What a byte-pair vocabulary does to sequence: bases per token, strands, substitutions, speed."""
+"""Properties of a byte-pair tokenizer on sequences: compression, strand symmetry, effect of substitutions, speed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from genolm.tokens.bpe import BpeTokenizer
 from genolm.tokens.bpe_vocabulary import Vocabulary
 
 FLANK = 256
-"""Bases on each side of a substitution that are tokenised with it; a change has died out long before."""
+"""Bases tokenised on each side of a substitution, far more than it affects."""
 
 SUBSTITUTIONS = 1000
 _COMPLEMENT = str.maketrans("ACGT", "TGCA")
@@ -21,10 +21,10 @@ _RANDOM_BASES = 200_000
 
 
 def vocabulary_facts(vocabulary: Vocabulary) -> dict[str, Any]:
-    """Facts of the vocabulary alone, as plain values.
+    """Return properties of a vocabulary.
 
-    ``closure``: share of the pieces of two and more bases (ACGT alone) whose reverse complement is a piece.
-    ``longest``, ``mean_length``: in bases, over all pieces of ACGT.
+    ``closure``: fraction of the tokens of two or more bases (ACGT only) whose reverse complement is a token.
+    ``longest``, ``mean_length``: in bases, over all tokens of ACGT.
     """
     pieces = [piece for piece in vocabulary.pieces if set(piece) <= set("ACGT")]
     longer = [piece for piece in pieces if len(piece) > 1]
@@ -42,18 +42,17 @@ def vocabulary_facts(vocabulary: Vocabulary) -> dict[str, Any]:
 
 
 def sequence_facts(tokenizer: BpeTokenizer, sequences: Sequence[str], seed: int = 0) -> dict[str, Any]:
-    """Facts of the tokens that sequences have, as plain values.
+    """Return properties of the tokenizer on sequences.
 
-    ``strand_borders`` and ``strand_tokens``: places between two tokens (whole tokens) that the two strands of a
-    sequence have in common, as a share of those that either has. ``changed_mean``, ``changed_max``: tokens of the
-    reference that one substitution at a random place changes; ``count_changes``: share of substitutions after which
-    the number of tokens is another. ``megabases_per_second``: encoded, with
-    spans, by one core of this machine.
+    ``strand_borders``, ``strand_tokens``: token boundaries (tokens) that the two strands of a sequence share, as a
+    fraction of those of either strand. ``changed_mean``, ``changed_max``: tokens of the reference that a substitution
+    at a random position changes. ``count_changes``: fraction of substitutions that change the number of tokens.
+    ``megabases_per_second``: encoding speed, spans included, on one core of this machine.
 
     Args:
         tokenizer: the tokenizer.
         sequences: upper-case ACGT.
-        seed: of the places and alternative bases of the 1,000 substitutions.
+        seed: random seed of the positions and ALT bases of the 1,000 substitutions.
     """
     start = time.thread_time()
     forward = [tokenizer.tokens(sequence) for sequence in sequences]
@@ -73,9 +72,9 @@ def sequence_facts(tokenizer: BpeTokenizer, sequences: Sequence[str], seed: int 
 
 
 def random_bases(length: int = _RANDOM_BASES) -> str:
-    """The same independent bases, a quarter each, every time."""
-    drawn = np.random.RandomState(1).choice(np.frombuffer(b"ACGT", np.uint8), length)
-    return drawn.tobytes().decode()
+    """Return random sequence with equal base frequencies, the same on every call."""
+    bases = np.random.RandomState(1).choice(np.frombuffer(b"ACGT", np.uint8), length)
+    return bases.tobytes().decode()
 
 
 def _strands(
@@ -96,29 +95,29 @@ def _strands(
 
 
 def _keys(spans_T2: NDArray[np.int64]) -> NDArray[np.int64]:
-    """One number for each span."""
+    """Return a unique integer for each span."""
     return spans_T2[:, 0] * (1 << 31) + spans_T2[:, 1]
 
 
 def _substitutions(
     tokenizer: BpeTokenizer, sequences: Sequence[str], random: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Tokens changed by each substitution, and whether their number changed."""
+    """Return the number of tokens that each substitution changes, and whether it changes the number of tokens."""
     long = [sequence for sequence in sequences if len(sequence) > 2 * FLANK]
     changed, moved = [], []
     for _ in range(SUBSTITUTIONS if long else 0):
         sequence = long[random.integers(len(long))]
-        place = int(random.integers(FLANK, len(sequence) - FLANK))
-        window = sequence[place - FLANK : place + FLANK + 1]
+        position = int(random.integers(FLANK, len(sequence) - FLANK))
+        window = sequence[position - FLANK : position + FLANK + 1]
         other = "ACGT".replace(window[FLANK], "")[random.integers(3)]
-        before = _named(tokenizer, window)
-        after = _named(tokenizer, window[:FLANK] + other + window[FLANK + 1 :])
+        before = _token_set(tokenizer, window)
+        after = _token_set(tokenizer, window[:FLANK] + other + window[FLANK + 1 :])
         changed.append(len(before - after))
         moved.append(len(before) != len(after))
     return np.array(changed, np.int64), np.array(moved, bool)
 
 
-def _named(tokenizer: BpeTokenizer, window: str) -> set[tuple[int, int]]:
-    """Tokens of a window as (start, id)."""
+def _token_set(tokenizer: BpeTokenizer, window: str) -> set[tuple[int, int]]:
+    """Return the tokens of a window as (start, id)."""
     ids, spans_T2 = tokenizer.tokens(window)
     return set(zip(spans_T2[:, 0].tolist(), ids.tolist()))

@@ -1,4 +1,4 @@
-"""Byte-pair vocabularies trained on sequence (Sennrich et al. 2016), in the form of the published ones."""
+"""Training of byte-pair vocabularies (Sennrich et al. 2016) in the format of the published ones."""
 
 from __future__ import annotations
 
@@ -22,63 +22,64 @@ SPECIAL = (UNK, CLS, SEP, PAD, MASK)
 
 GAP_SIGN = "-"
 GAP_RUN = 10
-"""Shortest run of N that the gap token of a trained vocabulary stands for, as in GENA-LM's."""
+"""Minimum run of N for the gap token of a trained vocabulary, as in GENA-LM."""
 
-_SEEN = 2  # a pair that stands once in a corpus is no regularity of it
+_MIN_FREQUENCY = 2  # a pair that occurs once is not a pattern
 _TICK_S = 0.1
 
 
 def train_vocabulary(
     chunks: Iterable[str], vocab_size: int, *, max_length: int = 64, n: NPolicy = "none"
 ) -> Vocabulary:
-    """A vocabulary of the pieces that joining the most frequent pair, again and again, makes of the chunks.
+    """Train a vocabulary by repeatedly merging the most frequent pair of tokens.
 
-    The same chunks give the same bytes. No piece goes beyond a chunk, so chunks should be longer than ``max_length``.
+    Equal chunks give equal bytes. Tokens do not cross chunks, so chunks should be longer than ``max_length``.
 
     Args:
-        chunks: upper-case sequence of nothing but A, C, G and T.
-        vocab_size: tokens to make: five special ones, the letters, and pieces.
-        max_length: longest piece in bases.
-        n: ``none``: N is no letter; ``letter``: it is one that no piece contains; ``gap``: and a gap token stands for
-            a run of 10 and more.
+        chunks: upper-case sequences of A, C, G and T.
+        vocab_size: number of tokens, including five special tokens and the letters.
+        max_length: maximum token length in bases.
+        n: ``none``: N is not in the vocabulary; ``letter``: it is a token of its own; ``gap``: in addition, a gap token
+            represents runs of at least 10 N.
 
     Returns:
-        The vocabulary; its ``content`` is the ``tokenizer.json`` to write. Ids: special tokens 0 to 4, the gap sign
-        where there is one, letters, pieces in the order in which they were made.
+        The vocabulary; its ``content`` is the ``tokenizer.json`` to write. Order of ids: special tokens 0 to 4, the gap
+        token if there is one, letters, merged tokens in the order of the merges.
 
     Raises:
-        ModelError: sizes that contradict each other.
-        InputError: no sequence, or too little for so many pieces.
+        ModelError: ``vocab_size`` or ``max_length`` is too small.
+        InputError: there is no sequence, or too little for a vocabulary of this size.
     """
     special, letters = _fixed(n)
     if max_length < 2:
-        raise ModelError(f"pieces have at least 2 bases, so their longest cannot have {max_length}")
+        raise ModelError(f"invalid max_length {max_length}: must be at least 2")
     if vocab_size <= (least := len(special) + len(letters)):
-        raise ModelError(f"{vocab_size} tokens: {least} are special tokens and letters, so there must be more")
-    model = _trained(chunks, vocab_size, max_length, special, letters)
-    values = _file(model, special, letters, n)
-    if (made := len(values["model"]["vocab"])) < vocab_size:
+        reason = f"must be more than {least}, the number of special tokens and letters"
+        raise ModelError(f"invalid vocab_size {vocab_size}: {reason}")
+    model = _train(chunks, vocab_size, max_length, special, letters)
+    values = _tokenizer_json(model, special, letters, n)
+    if (size := len(values["model"]["vocab"])) < vocab_size:
         raise InputError(
-            f"the sequence gives {made:,} tokens of at most {max_length} bases whose parts stand together at least"
-            f" twice, not {vocab_size:,}: ask for fewer, or give more sequence"
+            f"not enough sequence for {vocab_size:,} tokens: only {size:,} tokens of at most {max_length} bases occur"
+            " at least twice; reduce the vocabulary size, or provide more sequence"
         )
     return Vocabulary.parse((json.dumps(values, indent=1) + "\n").encode(), "the trained vocabulary")
 
 
 def _fixed(n: NPolicy) -> tuple[list[str], list[str]]:
     if n not in get_args(NPolicy):
-        raise ModelError(f"n must be one of {', '.join(get_args(NPolicy))}, not {n!r}")
+        raise ModelError(f"invalid n {n!r}: expected one of {', '.join(get_args(NPolicy))}")
     return [*SPECIAL, *([GAP_SIGN] if n == "gap" else [])], list("ACGT" if n == "none" else "ACGNT")
 
 
-def _trained(
+def _train(
     chunks: Iterable[str], vocab_size: int, max_length: int, special: list[str], letters: list[str]
 ) -> dict[str, Any]:
-    """The library's trained model as plain values."""
+    """Train with the library and return its model as plain values."""
     tokenizer = Tokenizer(BPE(unk_token=UNK))
     trainer = BpeTrainer(
         vocab_size=vocab_size,
-        min_frequency=_SEEN,
+        min_frequency=_MIN_FREQUENCY,
         special_tokens=special,
         initial_alphabet=letters,
         max_token_length=max_length,
@@ -86,32 +87,32 @@ def _trained(
     )
     texts = list(chunks)
     if not texts:
-        raise InputError("there is no sequence to train on")
+        raise InputError("no sequence to train on")
     _interruptibly(tokenizer, texts, trainer)
     model: dict[str, Any] = json.loads(tokenizer.to_str())["model"]
     return model
 
 
 def _interruptibly(tokenizer: Tokenizer, texts: list[str], trainer: BpeTrainer) -> None:
-    """Trains in a thread: the library answers no signal for minutes, and this one waits for Ctrl-C meanwhile."""
-    failed: list[BaseException] = []
+    """Train in a thread so that Ctrl-C works: the library does not handle signals for minutes."""
+    errors: list[BaseException] = []
 
     def work() -> None:
         try:
             tokenizer.train_from_iterator(texts, trainer)
         except BaseException as error:
-            failed.append(error)
+            errors.append(error)
 
     thread = threading.Thread(target=work, name="byte-pair training", daemon=True)
     thread.start()
     while thread.is_alive():
         thread.join(_TICK_S)
-    if failed:
-        raise failed[0]
+    if errors:
+        raise errors[0]
 
 
-def _file(model: dict[str, Any], special: list[str], letters: list[str], n: NPolicy) -> dict[str, Any]:
-    """A ``tokenizer.json`` that reads lower case as upper case and puts ``[CLS]`` and ``[SEP]`` around a text."""
+def _tokenizer_json(model: dict[str, Any], special: list[str], letters: list[str], n: NPolicy) -> dict[str, Any]:
+    """Return a ``tokenizer.json`` that reads lower case as upper case and adds ``[CLS]`` and ``[SEP]``."""
     flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
     rules = [{"type": "Replace", "pattern": {"String": letter.lower()}, "content": letter} for letter in letters]
     if n == "gap":

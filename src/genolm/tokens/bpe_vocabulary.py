@@ -1,4 +1,4 @@
-"""``tokenizer.json`` with a byte-pair vocabulary: what genolm takes from it, and what it refuses."""
+"""Byte-pair vocabularies in ``tokenizer.json`` files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from genolm.errors import ModelError
 
-# These split or drop white space alone, and white space is no letter of a sequence.
+# These affect white space only, which sequences do not contain.
 _WHITE_SPACE_RULES = ("Whitespace", "WhitespaceSplit")
 _SPECIAL = re.compile(r"\[[^\]]+\]|<[^>]+>")
 _RUN = re.compile(r"N\{(\d+),\}")
@@ -20,22 +20,22 @@ _RUN = re.compile(r"N\{(\d+),\}")
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """Pieces of sequence, the merges that make them, and the special tokens, as one ``tokenizer.json`` says.
+    """Tokens, merges and special tokens of a ``tokenizer.json``.
 
-    Two vocabularies are equal when their pieces, merges and special tokens are; how their files are laid out does not
-    matter, nor do their rules about runs of N, which are the tokenizer's to follow or not.
+    Two vocabularies are equal if their tokens, merges and special tokens are equal. The layout of the files and their
+    rules for runs of N, which a tokenizer may ignore, do not matter.
 
     Attributes:
-        digest: SHA-256 over all below but ``content`` and ``gap_run``, in hexadecimal.
-        content: the bytes of the file, to write it again as it was.
-        pieces: every piece and special token and its id.
-        merges: pairs of pieces in the order in which they are joined.
-        special: names and ids of the special tokens; the gap token is none of them.
-        unknown: name of the token for an unknown letter, None where there is none.
-        gap: name of the token that stands for a run of N, None where there is none.
-        gap_run: the shortest run of N that the file replaces by the gap token, 0 where it replaces none.
-        strips: the file drops white space around a text.
-        joins_unknown: the file reads neighbouring unknown letters as one token.
+        digest: SHA-256 of all other attributes except ``content`` and ``gap_run``, in hexadecimal.
+        content: bytes of the file, to write it unchanged.
+        pieces: all tokens, special ones included, and their ids.
+        merges: pairs of tokens in the order of merging.
+        special: names and ids of the special tokens, without the gap token.
+        unknown: name of the unknown token; None if there is none.
+        gap: name of the token for a run of N; None if there is none.
+        gap_run: minimum run of N that the file replaces by the gap token; 0 if it replaces none.
+        strips: whether the file strips white space around a text.
+        joins_unknown: whether the file reads adjacent unknown letters as one token.
     """
 
     digest: str
@@ -51,10 +51,10 @@ class Vocabulary:
 
     @classmethod
     def read(cls, path: str | Path) -> Vocabulary:
-        """The vocabulary of a ``tokenizer.json``.
+        """Read the vocabulary of a ``tokenizer.json``.
 
         Raises:
-            ModelError: it cannot be read, or :meth:`parse` refuses it.
+            ModelError: the file cannot be read, or as :meth:`parse`.
         """
         try:
             content = Path(path).read_bytes()
@@ -64,23 +64,23 @@ class Vocabulary:
 
     @classmethod
     def parse(cls, content: bytes, source: str) -> Vocabulary:
-        """The vocabulary in the bytes of a ``tokenizer.json``; ``source`` names them in errors.
+        """Parse the content of a ``tokenizer.json``; errors mention ``source``.
 
         Raises:
-            ModelError: not JSON, no byte-pair vocabulary, or one that follows a rule that genolm does not have.
+            ModelError: the content is not JSON, not a byte-pair vocabulary, or has a rule that is not supported.
         """
         try:
             values = json.loads(content)
             return _vocabulary(values, content)
         except (ValueError, TypeError, KeyError, AttributeError, UnicodeDecodeError) as error:
-            raise ModelError(f"{source}: no tokenizer.json of a byte-pair vocabulary: {error}") from None
+            raise ModelError(f"{source}: not a tokenizer.json of a byte-pair vocabulary: {error}") from None
         except ModelError as error:
             raise ModelError(f"{source}: {error}") from None
 
     def with_run(self, run: int) -> bytes:
-        """The file with the rule that runs of ``run`` N and more become the gap token; 0 for no such rule.
+        """Return the content of the file with the rule that runs of at least ``run`` N become the gap token.
 
-        Byte for byte as it was read where that is its rule already.
+        The content is unchanged if the file has this rule already. With 0 the rule is removed.
         """
         if run == self.gap_run:
             return self.content
@@ -93,7 +93,7 @@ class Vocabulary:
 
 
 def is_byte_pair(values: Mapping[str, Any]) -> bool:
-    """Whether the values of a ``tokenizer.json`` have pieces of several letters."""
+    """Return whether the content of a ``tokenizer.json`` is a byte-pair vocabulary."""
     model = values.get("model")
     return isinstance(model, Mapping) and bool(model.get("merges"))
 
@@ -103,15 +103,16 @@ def _vocabulary(values: dict[str, Any], content: bytes) -> Vocabulary:
     _check_model(model)
     added = {token["content"]: token["id"] for token in values.get("added_tokens") or ()}
     pieces = {**model["vocab"], **added}
-    if moved := next((name for name in added if model["vocab"].get(name, added[name]) != added[name]), None):
-        raise ModelError(f"{moved!r} is {model['vocab'][moved]} in its vocab and {added[moved]} in its added_tokens")
+    if wrong := next((name for name in added if model["vocab"].get(name, added[name]) != added[name]), None):
+        ids = f"{model['vocab'][wrong]} in vocab and {added[wrong]} in added_tokens"
+        raise ModelError(f"conflicting ids of {wrong!r}: {ids}")
     gap, run = _gap_rule(values, pieces)
     special = {name: pieces[name] for name in pieces if name != gap and (name in added or _SPECIAL.fullmatch(name))}
     merges = tuple(_pair(merge) for merge in model["merges"])
     _check_pieces(pieces, special, merges)
     if (unknown := model.get("unk_token")) is not None and unknown not in pieces:
-        raise ModelError(f"its unk_token {unknown!r} is no token")
-    found: dict[str, Any] = {
+        raise ModelError(f"unk_token {unknown!r} is not in the vocabulary")
+    attributes: dict[str, Any] = {
         "pieces": pieces,
         "merges": merges,
         "special": special,
@@ -120,28 +121,29 @@ def _vocabulary(values: dict[str, Any], content: bytes) -> Vocabulary:
         "strips": any(rule["type"] == "Strip" for rule in _rules(values.get("normalizer"))),
         "joins_unknown": bool(model.get("fuse_unk")),
     }
-    digest = hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
-    return Vocabulary(digest=digest, content=content, gap_run=run, **found)
+    digest = hashlib.sha256(json.dumps(attributes, sort_keys=True).encode()).hexdigest()
+    return Vocabulary(digest=digest, content=content, gap_run=run, **attributes)
 
 
 def _check_model(model: Mapping[str, Any]) -> None:
     if model.get("type", "BPE") != "BPE" or not isinstance(model["vocab"], Mapping):
-        raise ModelError(f"its model is {model.get('type')}, not byte-pair encoding")
+        raise ModelError(f"unsupported model type {model.get('type')}: expected BPE")
     for rule in ("dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback", "ignore_merges"):
         if model.get(rule):
-            raise ModelError(f"genolm does not read vocabularies with {rule}")
+            raise ModelError(f"vocabularies with {rule} are not supported")
 
 
 def _check_pieces(pieces: Mapping[str, int], special: Mapping[str, int], merges: tuple[tuple[str, str], ...]) -> None:
     if len(set(pieces.values())) < len(pieces) or min(pieces.values()) < 0:
-        raise ModelError("two pieces have the same id, or an id is negative")
-    if lacking := [base for base in "ACGT" if base not in pieces]:
-        raise ModelError(f"the vocabulary has no {', '.join(lacking)}")
+        raise ModelError("duplicate or negative token id")
+    if missing := [base for base in "ACGT" if base not in pieces]:
+        raise ModelError(f"missing bases in the vocabulary: {', '.join(missing)}")
     if wrong := next((name for name in special if name.isalpha()), None):
-        raise ModelError(f"its special token {wrong!r} is written like sequence")
+        raise ModelError(f"invalid special token {wrong!r}: it looks like sequence")
     for first, second in merges:
         if not {first, second, first + second} <= pieces.keys():
-            raise ModelError(f"the merge of {first!r} and {second!r} makes no piece of the vocabulary")
+            reason = "a part or the result is not a token"
+            raise ModelError(f"invalid merge of {first!r} and {second!r}: {reason}")
 
 
 def _pair(merge: Any) -> tuple[str, str]:
@@ -150,7 +152,7 @@ def _pair(merge: Any) -> tuple[str, str]:
 
 
 def _rules(stage: Mapping[str, Any] | None) -> Iterator[dict[str, Any]]:
-    """The single steps of a normaliser or pre-tokeniser, sequences taken apart."""
+    """Yield the single steps of a normaliser or pre-tokeniser."""
     if stage is None:
         return
     inner = stage.get("normalizers", stage.get("pretokenizers"))
@@ -161,19 +163,19 @@ def _rules(stage: Mapping[str, Any] | None) -> Iterator[dict[str, Any]]:
 
 
 def _gap_rule(values: Mapping[str, Any], pieces: Mapping[str, int]) -> tuple[str | None, int]:
-    """The gap token and the shortest run it stands for; refuses every other rule that could change a token."""
+    """Return the gap token and its minimum run of N; raise `ModelError` for any other rule that affects tokens."""
     gap, run = ("-" if "-" in pieces else None), 0
     for rule in _rules(values.get("normalizer")):
-        if (found := _run_of(rule)) is not None:
-            gap, run = rule["content"], found
+        if (length := _run_of(rule)) is not None:
+            gap, run = rule["content"], length
         elif rule["type"] != "Strip" and not _raises_case(rule):
-            raise ModelError(f"genolm does not have the rule {json.dumps(rule)} of its normalizer")
+            raise ModelError(f"unsupported normalizer rule {json.dumps(rule)}")
     if gap is not None and gap not in pieces:
-        raise ModelError(f"runs of N become {gap!r}, which is no token")
+        raise ModelError(f"the replacement of runs of N, {gap!r}, is not in the vocabulary")
     for rule in _rules(values.get("pre_tokenizer")):
         isolates_gap = rule["type"] == "Split" and rule["pattern"] == {"String": gap} and rule["behavior"] == "Isolated"
         if rule["type"] not in _WHITE_SPACE_RULES and not isolates_gap:
-            raise ModelError(f"genolm does not have the rule {json.dumps(rule)} of its pre_tokenizer")
+            raise ModelError(f"unsupported pre_tokenizer rule {json.dumps(rule)}")
     return gap, run
 
 
@@ -184,6 +186,6 @@ def _run_of(rule: Mapping[str, Any]) -> int | None:
 
 
 def _raises_case(rule: Mapping[str, Any]) -> bool:
-    """A rule that reads one lower-case letter as upper case; upper-casing is the tokenizer's to do."""
+    """Whether a rule only reads a lower-case letter as upper case, which the tokenizer does itself."""
     letter = rule["pattern"].get("String", "") if rule["type"] == "Replace" else ""
     return len(letter) == 1 and letter.islower() and rule["content"] == letter.upper()

@@ -1,4 +1,4 @@
-"""One token per base: the tokenizer of Genos and of genolm's own models, a lookup on bytes."""
+"""Tokenizer with one token per base, used by Genos and genolm's own models."""
 
 from __future__ import annotations
 
@@ -25,38 +25,38 @@ GENOS: Mapping[str, int] = MappingProxyType(
         **{"<s>": 15, "</s>": 16, "<UNK>": 17},
     }
 )
-"""The vocabulary of the Genos family: symbol to id, without the padding rows of the models' embeddings."""
+"""Vocabulary of the Genos family (symbol to id), without the padding rows of the models' embeddings."""
 
 AMBIGUITY: Mapping[str, str] = MappingProxyType(
     {"R": "AG", "Y": "CT", "S": "CG", "W": "AT", "K": "GT", "M": "AC", "B": "CGT", "D": "AGT", "H": "ACT", "V": "ACG"}
 )
-"""IUPAC codes that stand for two or three bases. N is an ordinary letter here."""
+"""IUPAC codes for two or three bases. N is an ordinary letter here."""
 
-# The table holds an id for every byte, or one of two marks; so the largest usable id is 253.
+# The table maps every byte to an id or to one of two marks, so the largest valid id is 253.
 _REFUSED, _SAMPLED = 255, 254
-_DRAWS = 12  # a multiple of 2 and of 3: a draw in 0..11 is uniform over the bases of every code
+_DRAWS = 12  # a multiple of 2 and 3: a number in 0..11 is uniform over the bases of every code
 
 
 @dataclass(frozen=True, slots=True)
 class NucleotideTokenizer:
-    """One id per letter. Single-character symbols are letters that can be read, all others are special tokens.
+    """Tokenizer with one id per letter. Symbols of one character are letters; all others are special tokens.
 
-    Nothing is hard-wired to ACGTN: an alphabet with ``#`` or lower-case letters is another ``symbols``.
+    The alphabet is not limited to ACGTN: pass other ``symbols`` for one with ``#`` or lower-case letters.
 
     Args:
-        symbols: every symbol and its id (0..253); must hold A, C, G, T, ``pad`` and ``eod``.
-        iupac: what to do with an ambiguity code such as R or Y that is no symbol: ``raise``, read it as ``N``, or
-            ``sample`` one of the bases it stands for. A sample depends on ``seed``, the letter and its position in
-            the encoded string alone, so the same string always gives the same ids.
-        case: ``upper`` reads lower case as upper case, ``raise`` refuses it, ``keep`` looks letters up as they stand
-            (for alphabets with lower-case symbols; with others lower case is refused).
+        symbols: symbols and their ids (0..253); must include A, C, G, T, ``pad`` and ``eod``.
+        iupac: treatment of ambiguity codes such as R that are not symbols: ``raise`` an error, read them as ``N``, or
+            ``sample`` a matching base. The sample depends only on ``seed``, the letter and its position, so the same
+            sequence always gives the same ids.
+        case: ``upper`` reads lower case as upper case, ``raise`` rejects it, ``keep`` looks letters up unchanged (for
+            alphabets with lower-case symbols; otherwise lower case is rejected).
         rna: read U as T.
-        seed: seed of ``iupac="sample"``.
-        pad: the symbol that fills batches.
-        eod: the symbol that ends a document.
+        seed: random seed of ``iupac="sample"``.
+        pad: padding symbol.
+        eod: symbol that ends a document.
 
     Raises:
-        ModelError: when the symbols contradict each other or a policy is unknown.
+        ModelError: the symbols are inconsistent, or an option is unknown.
     """
 
     symbols: Mapping[str, int] = field(default_factory=lambda: GENOS)
@@ -78,11 +78,11 @@ class NucleotideTokenizer:
         _check_choice("case", self.case, get_args(CasePolicy))
         needed = ["A", "C", "G", "T", self.pad, self.eod, *(["N"] if self.iupac == "N" else [])]
         if missing := [symbol for symbol in needed if symbol not in self.symbols]:
-            raise ModelError(f"the alphabet lacks {', '.join(missing)}")
+            raise ModelError(f"missing symbols in the alphabet: {', '.join(missing)}")
         if wrong := [symbol for symbol in self.symbols if not symbol.isascii() or not symbol]:
-            raise ModelError(f"symbols must be ASCII text, not {wrong[0]!r}")
+            raise ModelError(f"invalid symbol {wrong[0]!r}: expected ASCII text")
         if wrong := [symbol for symbol, number in self.symbols.items() if not 0 <= number < _SAMPLED]:
-            raise ModelError(f"ids must be in 0..{_SAMPLED - 1}; {wrong[0]!r} has {self.symbols[wrong[0]]}")
+            raise ModelError(f"ids must be in 0..{_SAMPLED - 1}, but that of {wrong[0]!r} is {self.symbols[wrong[0]]}")
         if len(set(self.symbols.values())) < len(self.symbols):
             raise ModelError("two symbols have the same id")
 
@@ -122,43 +122,44 @@ class NucleotideTokenizer:
 
     @property
     def n_id(self) -> int:
-        """Id of N; -1 where it is no symbol."""
+        """Id of N; -1 if N is not a symbol."""
         return self.symbols.get("N", -1)
 
     @property
     def bases_per_token(self) -> float:
-        """One."""
+        """Always 1."""
         return 1.0
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """Bases that each id stands for, shape (vocab_size,): 1 for a letter, 0 for a special token or no symbol."""
+        """Number of bases of each id, shape (vocab_size,): 1 for letters, 0 for special tokens and unused ids."""
         lengths = np.zeros(self.vocab_size, np.int64)
         lengths[[number for symbol, number in self.symbols.items() if len(symbol) == 1]] = 1
         return lengths
 
     @property
     def plain_ids(self) -> NDArray[np.bool_]:
-        """True at the ids of A, C, G and T, shape (vocab_size,)."""
+        """Whether an id is that of A, C, G or T, shape (vocab_size,)."""
         plain = np.zeros(self.vocab_size, bool)
         plain[list(self.base_ids)] = True
         return plain
 
     def special_id(self, name: str) -> int:
-        """Id of the special token ``name``.
+        """Return the id of a special token.
 
         Raises:
-            ModelError: when no symbol has that name, or it is a letter.
+            ModelError: the alphabet has no special token of this name.
         """
         if len(name) == 1 or name not in self.symbols:
             raise ModelError(f"the alphabet has no special token {name}")
         return self.symbols[name]
 
     def encode(self, sequence: str) -> NDArray[np.uint8]:
-        """One id per letter, shape (letters,); no special tokens.
+        """Return one id per letter, shape (letters,), without special tokens.
 
         Raises:
-            InputError: at the first letter that the policy refuses; names it and its 0-based position.
+            InputError: the sequence contains a letter that is not accepted; the message names it and its 1-based
+                position.
         """
         codes = self._codes(sequence)
         ids = self._table[codes]
@@ -168,9 +169,9 @@ class NucleotideTokenizer:
         return ids
 
     def encode_counted(self, sequence: str) -> tuple[NDArray[np.uint8], int]:
-        """The ids of :meth:`encode`, and how many ambiguity codes were read as N or sampled.
+        """Return the ids of :meth:`encode` and the number of ambiguity codes that were read as N or sampled.
 
-        Letters whose meaning stays (lower case read as upper case, U as T) are not counted.
+        Letters that keep their meaning (lower case read as upper case, U as T) are not counted.
         """
         ids = self.encode(sequence)
         replaced = np.zeros(256, bool)
@@ -181,43 +182,43 @@ class NucleotideTokenizer:
         return ids, int(replaced[self._codes(sequence)].sum())
 
     def decode(self, ids: Ids) -> str:
-        """The symbols of the ids, joined.
+        """Return the symbols of the ids as one string.
 
         Raises:
-            InputError: at the first id without a symbol.
+            InputError: an id is not in the alphabet.
         """
         names = {number: symbol for symbol, number in self.symbols.items()}
         try:
             return "".join([names[number] for number in np.asarray(ids).tolist()])
         except KeyError as error:
-            raise InputError("this id names no symbol of the alphabet", value=error.args[0]) from None
+            raise InputError("the id is not in the alphabet", value=error.args[0]) from None
 
     def spans(self, sequence: str) -> NDArray[np.int64]:
-        """Start and end of every token: shape (letters, 2), 0-based half-open; the i-th is (i, i + 1)."""
+        """Return start and end of every token, shape (letters, 2), 0-based half-open: (i, i + 1) for the i-th."""
         starts = np.arange(len(sequence), dtype=np.int64)
         return np.stack([starts, starts + 1], axis=1)
 
     def tokens(self, sequence: str) -> Tokens:
-        """The ids of :meth:`encode` with their spans."""
+        """Return the ids of :meth:`encode` with their spans."""
         return Tokens(self.encode(sequence), self.spans(sequence))
 
     def to_json(self) -> str:
-        """All settings as one line of JSON, for :meth:`from_json`."""
+        """Return all settings as one line of JSON, for :meth:`from_json`."""
         names = ("iupac", "case", "rna", "seed", "pad", "eod")
         settings: dict[str, Any] = {name: getattr(self, name) for name in names}
         return json.dumps({"type": "nucleotide", "symbols": dict(self.symbols), **settings}, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> NucleotideTokenizer:
-        """The tokenizer that :meth:`to_json` wrote.
+        """Return the tokenizer that :meth:`to_json` wrote.
 
         Raises:
-            ModelError: when the text is not the JSON of a nucleotide tokenizer.
+            ModelError: the text is not the JSON of a nucleotide tokenizer.
         """
         try:
             settings = json.loads(text)
             if settings.pop("type") != "nucleotide":
-                raise ValueError("another type of tokenizer")
+                raise ValueError("wrong type of tokenizer")
             return cls(**settings)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ModelError(f"not the JSON of a nucleotide tokenizer: {error}") from None
@@ -235,11 +236,11 @@ class NucleotideTokenizer:
         letter = sequence[position]
         reason = "is not in the alphabet"
         if letter.upper() in AMBIGUITY and self.iupac == "raise":
-            reason = "is an ambiguity code; choose to read it as N or to sample a base (iupac='N' or 'sample')"
+            reason = "is an ambiguity code; use iupac='N' to read it as N, or iupac='sample' to sample a base"
         elif letter.upper() == "U" and not self.rna:
-            reason = "is RNA; choose to read it as T (rna=True)"
+            reason = "is RNA; use rna=True to read it as T"
         elif letter.islower() and letter.upper() in self.symbols:
-            reason = "is lower case; choose to read it as upper case (case='upper')"
+            reason = "is lower case; use case='upper' to read it as upper case"
         raise _refusal(sequence, position, reason)
 
     def _sample(self, ids: NDArray[np.uint8], codes: NDArray[np.uint8]) -> None:
@@ -257,7 +258,7 @@ class NucleotideTokenizer:
 
 def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
-        raise ModelError(f"{name} must be one of {', '.join(allowed)}, not {value!r}")
+        raise ModelError(f"invalid {name} {value!r}: expected one of {', '.join(allowed)}")
 
 
 def _refusal(sequence: str, position: int, reason: str) -> InputError:
@@ -265,7 +266,7 @@ def _refusal(sequence: str, position: int, reason: str) -> InputError:
 
 
 def _mixed(values: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:
-    """SplitMix64 of every value: a counter-based generator, so a draw needs no draw before it."""
+    """Return SplitMix64 of every value: a counter-based generator, independent of earlier samples."""
     step, first, second = (np.uint64(n) for n in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
     with np.errstate(over="ignore"):
         mixed = (values + np.uint64(1)) * step + np.uint64(seed & 0xFFFFFFFFFFFFFFFF) * second

@@ -1,4 +1,4 @@
-"""The published vocabularies that genolm ships, checked byte for byte when they are read."""
+"""Published vocabularies shipped with genolm, verified by digest when they are read."""
 
 from __future__ import annotations
 
@@ -20,44 +20,44 @@ PUBLISHED: Mapping[str, str] = MappingProxyType(
         "BPE_32k": "2fdbfdf74f08e8b98acc63e5a36c36d2ef44cf688f9485d95dde76acb6bd3034",
     }
 )
-"""Name of every shipped vocabulary and the SHA-256 of its ``tokenizer.json``.
+"""Names of the shipped vocabularies and the SHA-256 of their ``tokenizer.json``.
 
-``t2t_1000h_multi_32k`` belongs to all GENA-LM models of the T2T generation and to ModernGENA, ``BPE_32k`` to the first
-``gena-lm-bert-base`` and ``gena-lm-bigbird-base-sparse``. Both are MIT; their licence stands beside the files.
+``t2t_1000h_multi_32k`` is the vocabulary of all T2T-generation GENA-LM models and of ModernGENA, ``BPE_32k`` that of
+the first ``gena-lm-bert-base`` and ``gena-lm-bigbird-base-sparse``. Both have the MIT licence, included with the files.
 """
 
 # Measured on 4 Mb of human chromosome 22 (46-50 Mb of GRCh38): 6.36 and 6.34.
 HUMAN_BASES_PER_TOKEN: Mapping[str, float] = MappingProxyType({"t2t_1000h_multi_32k": 6.4, "BPE_32k": 6.3})
-"""Mean bases of a token of human DNA; random bases, with their rare words, come in shorter ones (5.6)."""
+"""Mean number of bases per token in human DNA; tokens of random sequence are shorter (5.6)."""
 
 
 def published(name: str, **policies: Any) -> BpeTokenizer:
-    """A published tokenizer.
+    """Return a published tokenizer.
 
     Args:
         name: one of :data:`PUBLISHED`.
         policies: ``n``, ``unknown``, ``case`` and ``rna`` of :class:`BpeTokenizer`.
 
     Raises:
-        ModelError: no such vocabulary, or its file is not what was published.
+        ModelError: the vocabulary is unknown, or its file differs from the published one.
     """
     return BpeTokenizer(published_vocabulary(name), bases_per_token=HUMAN_BASES_PER_TOKEN[name], **policies)
 
 
 @cache
 def published_vocabulary(name: str) -> Vocabulary:
-    """The vocabulary of a published tokenizer; read once.
+    """Return the vocabulary of a published tokenizer (cached).
 
     Raises:
-        ModelError: no such vocabulary, or its file is not what was published.
+        ModelError: the vocabulary is unknown, or its file differs from the published one.
     """
     if name not in PUBLISHED:
-        raise ModelError(f"no published vocabulary {name!r}; there are {', '.join(PUBLISHED)}")
+        raise ModelError(f"unknown published vocabulary {name!r}; expected one of {', '.join(PUBLISHED)}")
     file = files("genolm.tokens") / "vocabularies" / f"{name}.json.gz"
     try:
         content = gzip.decompress(file.read_bytes())
     except (OSError, EOFError) as error:
         raise ModelError(f"{file}: cannot be read: {error}") from None
     if hashlib.sha256(content).hexdigest() != PUBLISHED[name]:
-        raise ModelError(f"{file}: is not the file that was published; install genolm anew")
+        raise ModelError(f"{file}: the file differs from the published one; reinstall genolm")
     return Vocabulary.parse(content, name)

@@ -72,7 +72,7 @@ CASES = (
     Case(
         "explain: an interval without a genome",
         "explain lens tiny-random chr1:1-9 out",
-        "inputs:1: intervals need a genome to be read from, --genome",
+        "inputs:1: intervals require a genome (--genome)",
         3,
     ),
     Case(

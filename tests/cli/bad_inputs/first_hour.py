@@ -19,13 +19,13 @@ CASES = (
     Case(
         "input: the text of a FASTA instead of its path",
         f"score {MODEL} '>a ACGT' out.parquet",
-        "text where a path is expected; write it to a FASTA file, and pass its path (value '>a ACGT')",
+        "expected a path, found text; write it to a FASTA file and pass its path (value '>a ACGT')",
         3,
     ),
     Case(
         "input: a protein instead of a file",
         f"embed {MODEL} {PROTEIN} out.npy",
-        f"too long for the name of a file; pass sequences in a list or in a file (value '{PROTEIN[:58]}…)",
+        f"too long for a file name; pass sequences in a list or in a file (value '{PROTEIN[:58]}…)",
         3,
     ),
     Case(

@@ -101,7 +101,7 @@ def adapter(name: str) -> Callable[[Path], object]:
 
 
 ADAPTER = "holds a PEFT adapter (adapter_config.json), which genolm does not read; merge it into its base model in Python and use the folder that is saved: model.merge_and_unload().save_pretrained(OUT)"
-FETCH = "a Git LFS pointer, not the file itself; fetch it with git lfs pull, or download it again"
+FETCH = "the file is a Git LFS pointer, not the data; run git lfs pull, or download the file again"
 
 CASES = (
     Case(
@@ -279,7 +279,7 @@ CASES = (
     Case(
         "genome: a name that is not UTF-8",
         f"variants {MODEL} variants.vcf.gz out.vcf --genome {os.fsdecode(bytes([0x63, 0xE9]))}.fa",
-        "c\\xe9.fa: the name is not valid UTF-8; rename the file or folder",
+        "c\\xe9.fa: the file name is not valid UTF-8; rename the file or folder",
         3,
         make=lambda folder: (folder / os.fsdecode(bytes([0x63, 0xE9, 0x2E, 0x66, 0x61]))).write_text(">chr1\nACGT\n"),
     ),
@@ -302,7 +302,7 @@ CASES = (
     Case(
         "simulate: into a folder that cannot be written",
         "simulate locked/genome",
-        "locked/genome cannot be made: Permission denied",
+        "locked/genome cannot be created: Permission denied",
         5,
         {"locked": None},
         make=lambda folder: (folder / "locked").chmod(0o555),

@@ -63,7 +63,7 @@ CASES = (
     Case(
         "complete: annotation without its genome",
         f"{COMPLETE} genes.gff out.tsv",
-        "genes.gff: coordinates of genes need the genome (--genome)",
+        "genes.gff: gene coordinates require the genome (--genome)",
         3,
         {"genes.gff": "chr1\tx\tCDS\t1\t90\t.\t+\t0\tID=a\n"},
     ),
@@ -91,7 +91,7 @@ CASES = (
     Case(
         "complete: a genetic code that genolm does not have",
         f"{COMPLETE} genes.fa out.tsv --code 2",
-        "no such genetic code; known are 1, 4, 11, 25 (value 2)",
+        "unknown genetic code; expected one of 1, 4, 11, 25 (value 2)",
         3,
         {"genes.fa": GENES},
     ),
@@ -105,21 +105,21 @@ CASES = (
     Case(
         "complete: a GenBank location that genolm does not read",
         f"{COMPLETE} genes.gbk out.tsv",
-        "genes.gbk:3: the only feature cannot be used: a location that genolm does not read (value 'J00194.1:1..9')",
+        "genes.gbk:3: the only feature cannot be used: an unsupported location (value 'J00194.1:1..9')",
         3,
         {"genes.gbk": GENBANK.replace("1..40", "J00194.1:1..9")},
     ),
     Case(
         "complete: a GenBank file that is cut off",
         f"{COMPLETE} genes.gbk out.tsv",
-        "genes.gbk:6: the last record is cut off: it has no line //",
+        "genes.gbk:6: the last record is truncated: it has no line //",
         3,
         {"genes.gbk": GENBANK.removesuffix("//\n")},
     ),
     Case(
         "complete: GenBank without Biopython",
         f"{COMPLETE} genes.gbk out.tsv",
-        "GenBank and EMBL files are read by biopython, which is not installed: pip install 'genolm[genbank]'",
+        "reading GenBank and EMBL files requires biopython, which is not installed: pip install 'genolm[genbank]'",
         1,
         {"genes.gbk": GENBANK},
         hidden=("Bio",),

@@ -39,7 +39,7 @@ CASES = (
     Case(
         "cluster: one species",
         "cluster tiny-random-dense one.fa --out out --length 20",
-        "there is one species only, and nothing to tell apart; --labels none clusters without labels (value 'one')",
+        "there is only one species; use --labels none to cluster without labels (value 'one')",
         3,
         GENOMES,
     ),
@@ -53,7 +53,7 @@ CASES = (
     Case(
         "cluster: a genome of N",
         f"{CLUSTER} --reduce pca unknown.fa",
-        "unknown.fa: the file holds nothing but N",
+        "unknown.fa: the file contains only N",
         3,
         {**GENOMES, "unknown.fa": UNKNOWN},
     ),
@@ -67,21 +67,21 @@ CASES = (
     Case(
         "cluster: a compressed genome that is cut off",
         f"{CLUSTER} --reduce pca cut.fa.gz",
-        "cut.fa.gz: the compressed file is cut off; fetch it again",
+        "cut.fa.gz: the compressed file is truncated; download it again",
         3,
         {**GENOMES, "cut.fa.gz": CUT},
     ),
     Case(
         "cluster: a genome without a label",
         f"{CLUSTER} --reduce pca --labels species.tsv",
-        "species.tsv: the table has no label of this genome (value 'other')",
+        "species.tsv: no label for this genome in the table (value 'other')",
         3,
         {**GENOMES, "species.tsv": "genome\tlabel\none.fa\tE. coli\n"},
     ),
     Case(
         "cluster: a table of something else",
         f"{CLUSTER} --reduce pca --labels species.tsv",
-        "species.tsv:1: a table of labels has the columns label and genome or contig (value 'file\\tspecies')",
+        "species.tsv:1: a label table must have the columns label and genome or contig (value 'file\\tspecies')",
         3,
         {**GENOMES, "species.tsv": "file\tspecies\none.fa\tE. coli\n"},
     ),
@@ -95,7 +95,7 @@ CASES = (
     Case(
         "cluster: two files of one name",
         f"{CLUSTER} --reduce pca one.fna",
-        "one.fna: a genome of this name was given before: one.fa (value 'one')",
+        "one.fna: duplicate genome name, also of one.fa (value 'one')",
         3,
         {**GENOMES, "one.fna": ONE},
     ),
@@ -125,7 +125,7 @@ CASES = (
     Case(
         "detect train: a table of provenance that names a file twice",
         f"{TRAIN} --generated plain.fa --provenance made.tsv",
-        "made.tsv:3: this name has a row already (value 'plain.fa')",
+        "made.tsv:3: duplicate name (value 'plain.fa')",
         3,
         {**GENOMES, "plain.fa": PLAIN, "made.tsv": "file\tgenerator\nplain.fa\tone\nplain.fa\ttwo\n"},
     ),
@@ -209,14 +209,15 @@ CASES = (
     Case(
         "check: nothing but prompts",
         "check made.fa --reference one.fa --out out",
-        "made.fa: no record holds a new base behind its prompt",
+        "made.fa: no record has new bases after its prompt",
         3,
         {**GENOMES, "made.fa": ">g prompt_bases=4\nACGT\n"},
     ),
     Case(
         "check: a reference without room",
         "check made.fa --reference short.fa --out out",
-        "no genome has room for another piece of 112 bases without N; give more genomes, or fewer or shorter sequences",
+        "no genome has space for another piece of 112 bases without N; provide more genomes, or fewer or"
+        " shorter sequences",
         3,
         {"made.fa": MADE, "short.fa": ">c\nACGTACGTTG\n"},
     ),

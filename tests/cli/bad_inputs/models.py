@@ -192,7 +192,7 @@ CASES = (
     folder(
         "model: weights that are a Git LFS pointer",
         lambda place: (place / WEIGHTS).write_text("version https://git-lfs"),
-        "model/model.safetensors: a Git LFS pointer, not the file itself; fetch it with git lfs pull, or download it again",
+        "model/model.safetensors: the file is a Git LFS pointer, not the data; run git lfs pull, or download the file again",
     ),
     folder(
         "model: weights that are no safetensors",

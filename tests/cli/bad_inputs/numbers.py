@@ -94,7 +94,7 @@ CASES = (
     haplotypes(
         "haplotypes: a row with fewer columns than the header",
         VCF + "chr1\t1\t.\tA\tT\t.\t.\n",
-        r"people.vcf:5: 7 columns, separated by tabs, under a header of 11 (value 'chr1\t1\t.\tA\tT\t.\t.')",
+        r"people.vcf:5: expected 11 columns separated by tabs as in the header, found 7 (value 'chr1\t1\t.\tA\tT\t.\t.')",
     ),
     haplotypes(
         "haplotypes: a position that is no number",
@@ -112,7 +112,7 @@ CASES = (
     Case(
         "haplotypes: a compressed file that is cut off",
         "pretrain bad.yaml run",
-        "people.vcf: the compressed file is cut off; fetch it again",
+        "people.vcf: the compressed file is truncated; download it again",
         3,
         {"bad.yaml": PEOPLE},
         make=cut_off,

@@ -162,7 +162,7 @@ CASES = (
     Case(
         "interval: wrong spelling",
         f"{MUTATE} chr1-1000-1100 out.tsv {PLACED}",
-        "not an interval; write it as chr22:1,001-2,000 (1-based, both ends included) (value 'chr1-1000-1100')",
+        "invalid interval: expected e.g. chr22:1,001-2,000 (1-based, inclusive) (value 'chr1-1000-1100')",
         3,
     ),
     Case(

@@ -58,7 +58,7 @@ CASES = (
     Case(
         "check: neither FASTA, GenBank nor EMBL",
         "check made.fa --reference genes.bed --out checked",
-        "genes.bed:1: not FASTA, GenBank or EMBL: a record starts with '>', LOCUS or ID (value 'c\\t0\\t9')",
+        "genes.bed:1: not FASTA, GenBank or EMBL: a record must start with '>', LOCUS or ID (value 'c\\t0\\t9')",
         3,
         {"made.fa": _MADE, "genes.bed": "c\t0\t9\n"},
     ),

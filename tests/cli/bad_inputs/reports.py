@@ -94,7 +94,7 @@ CASES = (
     Case(
         "GenBank: a record without its sequence",
         f"score {MODEL} a.gbk out.tsv",
-        "a.gbk:1: the record has no sequence, only annotation; download it with its sequence (value 'A1.1')",
+        "a.gbk:1: the record has annotation but no sequence; download it with its sequence (value 'A1.1')",
         3,
         {"a.gbk": _GENBANK.replace("ORIGIN\n        1 acgtacgt\n", "")},
     ),
@@ -108,14 +108,14 @@ CASES = (
     Case(
         "GenBank: given as the reference genome",
         f"score {MODEL} r.bed out.tsv --genome a.gbk",
-        "a.gbk: is GenBank or EMBL; a reference genome must be FASTA, plain or bgzip",
+        "a.gbk: a reference genome must be FASTA (plain or bgzip), not GenBank or EMBL",
         3,
         {"a.gbk": _GENBANK, "r.bed": "A1.1\t0\t4\n"},
     ),
     Case(
         "variants: an unknown kind of input",
         f"variants {MODEL} calls.xlsx out.tsv --genome g.fa",
-        "calls.xlsx: unknown kind of file; known endings are .vcf, .bcf, .tsv, .csv, .txt, .parquet, also with .gz",
+        "calls.xlsx: unknown file format; expected .vcf, .bcf, .tsv, .csv, .txt, .parquet, or one of these with .gz",
         3,
         {**_GENOME, "calls.xlsx": "no"},
     ),

@@ -220,15 +220,17 @@ CASES = (
     Case(
         "simulate: the files exist",
         "simulate .",
-        ".: genome.fa exists; choose another folder, or --overwrite to replace it",
+        ".: genome.fa exists; choose another folder, or use --overwrite to replace it",
         5,
         make=lambda folder: (folder / "genome.fa").write_text("mine"),
     ),
-    Case("simulate: too few bases", "simulate here --length 100", "4 contigs need at least 60900 bases (value 100)", 3),
+    Case(
+        "simulate: too few bases", "simulate here --length 100", "4 contigs require at least 60900 bases (value 100)", 3
+    ),
     Case(
         "simulate: a file in the place of the folder",
         "simulate here",
-        "here: there is a file where the folder should go",
+        "here: expected a folder, found a file",
         3,
         {"here": "mine"},
     ),

@@ -29,21 +29,21 @@ CASES = (
     Case(
         "scan: intervals for a genome",
         "scan tiny-random-dense regions.bed --out s",
-        "regions.bed: this kind of file is not read here; known endings are "
-        ".fa, .fasta, .fna, .ffn, .gb, .gbk, .gbff, .genbank, .embl, also with .gz",
+        "regions.bed: this file format is not supported here; expected "
+        ".fa, .fasta, .fna, .ffn, .gb, .gbk, .gbff, .genbank, .embl, or one of these with .gz",
         3,
     ),
     Case(
         "scan: genes on other contigs",
         "scan tiny-random-dense a.fa --genes far.gff3 --out s",
-        "far.gff3: no coding gene lies on a contig of the genome",
+        "far.gff3: no coding gene is on a contig of the genome",
         3,
         {"a.fa": f">a\n{BASES}\n", "far.gff3": "b\tx\tCDS\t1\t9\t.\t+\t0\tID=g\n"},
     ),
     Case(
         "scan: genes of a longer genome",
         "scan tiny-random-dense a.fa --genes long.gff3 --out s",
-        "long.gff3:1: the gene begins beyond the end of its contig, which has 60 bases: the annotation is of another "
+        "long.gff3:1: the gene starts beyond the end of its contig, which has 60 bases: the annotation is of another "
         "genome (value 'g a:71-90')",
         3,
         {"a.fa": f">a\n{BASES}\n", "long.gff3": "a\tx\tCDS\t71\t90\t.\t+\t0\tID=g\n"},
@@ -51,21 +51,22 @@ CASES = (
     Case(
         "scan: an annotation of an unknown kind",
         "scan tiny-random-dense a.fa --genes genes.bed --out s",
-        "genes.bed: genes are read from .gff3, .gff, .gtf, .gbk, .gb, .gbff, .genbank, .embl, also with .gz",
+        "genes.bed: unsupported annotation format; expected .gff3, .gff, .gtf, .gbk, .gb, .gbff, .genbank, .embl, or"
+        " one of these with .gz",
         3,
         {"a.fa": f">a\n{BASES}\n", "genes.bed": "a\t1\t9\n"},
     ),
     Case(
         "scan: a GenBank file that is cut off",
         "scan tiny-random-dense a.fa --genes genes.gbk --out s",
-        "genes.gbk:2: the last record is cut off: it has no line //",
+        "genes.gbk:2: the last record is truncated: it has no line //",
         3,
         {"a.fa": f">a\n{BASES}\n", "genes.gbk": "LOCUS       a  60 bp DNA\nFEATURES             Location/Qualifiers\n"},
     ),
     Case(
         "scan: GenBank without Biopython",
         "scan tiny-random-dense a.fa --genes genes.gbk --out s",
-        "GenBank and EMBL files are read by biopython, which is not installed: pip install 'genolm[genbank]'",
+        "reading GenBank and EMBL files requires biopython, which is not installed: pip install 'genolm[genbank]'",
         1,
         {"a.fa": f">a\n{BASES}\n", "genes.gbk": "LOCUS\n"},
         hidden=("Bio",),

@@ -33,14 +33,14 @@ CASES = (
     Case(
         "FASTA: a folder instead of a file",
         f"{SCORE} reads.fa out.parquet",
-        "reads.fa: is a folder, not a file",
+        "reads.fa: expected a file, found a folder",
         3,
         {"reads.fa": None},
     ),
     reads(
         "FASTA: may not be read",
         GENOME,
-        "reads.fa: may not be read (permission denied)",
+        "reads.fa: cannot be read: permission denied",
         unprivileged=True,
         make=lambda folder: (folder / "reads.fa").chmod(0),
     ),
@@ -48,12 +48,12 @@ CASES = (
     reads(
         "FASTA: text before the first >",
         "hello\n>a\nACGT\n",
-        "reads.fa:1: not FASTA: a record starts with '>' (value 'hello')",
+        "reads.fa:1: not FASTA: a record must start with '>' (value 'hello')",
     ),
     reads(
         "FASTA: two records of one name",
         ">a\nACGT\n>b\nACGT\n>a\nGGGG\n",
-        "reads.fa:5: a record of this name stands at line 1 too (value 'a')",
+        "reads.fa:5: duplicate record name (first in line 1) (value 'a')",
     ),
     reads(
         "FASTA: a record without a sequence",
@@ -75,7 +75,7 @@ CASES = (
     reads(
         "FASTA: an ambiguous letter",
         ">a\nACGT\n>b\nACRT\n",
-        "reads.fa:4: ambiguous letter at position 3 of the sequence; iupac='N' (--iupac N) reads it as N (value 'R')",
+        "reads.fa:4: ambiguity code at position 3 of the sequence; use iupac='N' (--iupac N) to read it as N (value 'R')",
     ),
     reads(
         "FASTA: a letter outside ASCII",
@@ -83,11 +83,13 @@ CASES = (
         "reads.fa:2: not a base at position 4 of the sequence (value 'é')",
     ),
     reads("FASTA: binary junk", b">a\nAC\x00\xff\x8f\n", "reads.fa:2: not UTF-8 text (value b'\\xff\\x8f')"),
-    reads("FASTA: zero bytes in the text", b">a\nAC\x00GT\n", "reads.fa:2: not text: the line holds a zero byte"),
+    reads(
+        "FASTA: zero bytes in the text", b">a\nAC\x00GT\n", "reads.fa:2: not a text file: the line contains a zero byte"
+    ),
     reads(
         "FASTA: gzip that is cut off",
         gzip.compress(f">a\n{DNA * 50}\n".encode(), mtime=0)[:40],
-        "reads.fa.gz: the compressed file is cut off; fetch it again",
+        "reads.fa.gz: the compressed file is truncated; download it again",
         "reads.fa.gz",
     ),
     reads(
@@ -99,22 +101,24 @@ CASES = (
     reads(
         "unknown kind of input",
         "ACGT\n",
-        "reads.docx: unknown kind of file; known endings are .fa, .fasta, .fna, .ffn, .gb, .gbk, .gbff, .genbank, .embl, .fq, .fastq, .bed, .vcf, .bcf, .tsv, .csv, .txt, .parquet, also with .gz",
+        "reads.docx: unknown file format; expected .fa, .fasta, .fna, .ffn, .gb, .gbk, .gbff, .genbank, .embl, .fq, .fastq, .bed, .vcf, .bcf, .tsv, .csv, .txt, .parquet, or one of these with .gz",
         "reads.docx",
     ),
     reads("FASTA on standard input: empty", None, "standard input: the FASTA file is empty", "-"),
     reference(
         "genome: compressed with gzip instead of bgzip",
         gzip.compress(GENOME.encode(), mtime=0),
-        "ref.fa.gz: is compressed with gzip, which cannot be read at random; use bgzip: gunzip -c ref.fa.gz | bgzip > ref.fa.bgz",
+        "ref.fa.gz: gzip does not support random access; use bgzip: gunzip -c ref.fa.gz | bgzip > ref.fa.bgz",
         "ref.fa.gz",
     ),
     reference("genome: empty file", "", "ref.fa: the FASTA file is empty"),
-    reference("genome: not FASTA", "chr1 ACGT\n", "ref.fa:1: not FASTA: a record starts with '>' (value 'chr1 ACGT')"),
+    reference(
+        "genome: not FASTA", "chr1 ACGT\n", "ref.fa:1: not FASTA: a record must start with '>' (value 'chr1 ACGT')"
+    ),
     reference(
         "genome: two contigs of one name",
         GENOME + GENOME,
-        "ref.fa:3: a record of this name stands at line 1 too (value 'chr1')",
+        "ref.fa:3: duplicate record name (first in line 1) (value 'chr1')",
     ),
     reference(
         "genome: a contig without a sequence", f">chr0\n{GENOME}", "ref.fa:1: the record has no sequence (value 'chr0')"
@@ -122,59 +126,61 @@ CASES = (
     reference(
         "genome: lines of different lengths",
         ">chr1\nACGTACGT\nACGTACGTACGT\nACGT\n",
-        "ref.fa:3: this line has 12 letters where the record's first has 8; rewrap the file (value 'chr1')",
+        "ref.fa:3: line of 12 letters in a record with lines of 8; rewrap the file (value 'chr1')",
     ),
     reference(
         "genome: a letter that is no base",
         ">chr1\nACGTACGTACGTXCGTACGTACGT\n",
-        "one.bed:1: the letter at chr1:13 of ref.fa is no base, or an ambiguous one that iupac='N' reads as N (value 'X')",
+        "one.bed:1: invalid letter at chr1:13 of ref.fa: not a base, or an ambiguity code (iupac='N' reads those as N) (value 'X')",
     ),
     Case("genome: no such file", f"{SCORE} regions.bed out.parquet --genome hg38.fa", "hg38.fa: no such file", 3),
     Case(
         "genome: missing for a BED file",
         f"{SCORE} regions.bed out.parquet",
-        "regions.bed:1: intervals need a genome to be read from, --genome",
+        "regions.bed:1: intervals require a genome (--genome)",
         3,
     ),
     reads("FASTQ: empty file", "", "reads.fq: the FASTQ file is empty", "reads.fq"),
-    reads("FASTQ: not FASTQ", ">a\nACGT\n", "reads.fq:1: not FASTQ: a record starts with '@' (value '>a')", "reads.fq"),
     reads(
-        "FASTQ: the last record is cut off",
+        "FASTQ: not FASTQ", ">a\nACGT\n", "reads.fq:1: not FASTQ: a record must start with '@' (value '>a')", "reads.fq"
+    ),
+    reads(
+        "FASTQ: the last record is truncated",
         "@a\nACGT\n+\nIIII\n@b\nACGT\n",
-        "reads.fq:5: the last record is cut off: a FASTQ record has four lines",
+        "reads.fq:5: the last record is truncated: a FASTQ record has four lines",
         "reads.fq",
     ),
     reads("FASTQ: fewer qualities than bases", "@a\nACGT\n+\nIII\n", "reads.fq:4: 3 qualities for 4 bases", "reads.fq"),
     reads(
         "FASTQ: the third line has no +",
         "@a\nACGT\nIIII\n@b\n",
-        "reads.fq:3: the third line of a record starts with '+' (value 'IIII')",
+        "reads.fq:3: the third line of a record must start with '+' (value 'IIII')",
         "reads.fq",
     ),
     regions(
         "BED: two columns",
         "chr1\t600\t700\nchr1\t600\n",
-        "bad.bed:2: a BED line has at least three columns: contig, start, end (value 'chr1\\t600')",
+        "bad.bed:2: a BED line must have at least three columns: contig, start, end (value 'chr1\\t600')",
     ),
     regions(
         "BED: start after end",
         "chr1\t700\t600\n",
-        "bad.bed:1: an interval needs at least one base: end must be greater than start (0-based, half-open) (value 'chr1 700 600')",
+        "bad.bed:1: empty interval: end must be greater than start (0-based, half-open) (value 'chr1 700 600')",
     ),
     regions(
         "BED: a negative start",
         "chr1\t-5\t600\n",
-        "bad.bed:1: start and end of a BED line are whole numbers from 0 up (value '-5')",
+        "bad.bed:1: start and end of a BED line must be whole numbers from 0 (value '-5')",
     ),
     regions(
         "BED: an end that is no number",
         "chr1\t600\t7e2\n",
-        "bad.bed:1: start and end of a BED line are whole numbers from 0 up (value '7e2')",
+        "bad.bed:1: start and end of a BED line must be whole numbers from 0 (value '7e2')",
     ),
     regions(
         "BED: an unknown strand",
         "chr1\t600\t700\tx\t0\tplus\n",
-        "bad.bed:1: the strand of an interval is '+' or '-' (value 'plus')",
+        "bad.bed:1: the strand of an interval must be '+' or '-' (value 'plus')",
     ),
     regions(
         "BED: an unknown contig",
@@ -189,7 +195,7 @@ CASES = (
     Case(
         "--length for sequences",
         f"{SCORE} genome.fa out.parquet --length 100",
-        "genome.fa: --length resizes intervals and variants; sequences are taken as they are",
+        "genome.fa: --length applies to intervals and variants, not to sequences",
         3,
     ),
     Case(
@@ -208,7 +214,7 @@ CASES = (
     Case(
         "VCF without --length",
         f"embed {MODEL} variants.vcf.gz out.parquet {PLACED}",
-        "variants.vcf.gz:15: variants need a length, --length: how many bases around each (value 'chr1:599:C>CAGCAAT')",
+        "variants.vcf.gz:15: variants require a length (--length), in bases per sequence (value 'chr1:599:C>CAGCAAT')",
         3,
     ),
 )

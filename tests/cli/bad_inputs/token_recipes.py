@@ -72,7 +72,7 @@ CASES = (
     recipe(
         "recipe: a tokenizer that is none",
         DECODER + "tokenizer: words.json\n" + CORPUS,
-        "the recipe's tokenizer: words.json: no tokenizer.json of a byte-pair vocabulary: 'model'",
+        "the recipe's tokenizer: words.json: not a tokenizer.json of a byte-pair vocabulary: 'model'",
         files={"words.json": "{}"},
     ),
     recipe(

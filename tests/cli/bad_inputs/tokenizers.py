@@ -1,5 +1,4 @@
 """Byte-pair tokenizers that cannot be trained, and files that are none."""
-# ruff: noqa: E501  messages and commands stand as they are printed and typed
 
 import json
 
@@ -45,12 +44,13 @@ CASES = (
     train(
         "a vocabulary larger than possible",
         "good.fa",
-        "the sequence gives 19 tokens of at most 64 bases whose parts stand together at least twice, not 4,096: ask for fewer, or give more sequence",
+        "not enough sequence for 4,096 tokens: only 19 tokens of at most 64 bases occur at least twice; reduce"
+        " the vocabulary size, or provide more sequence",
     ),
     train(
         "a vocabulary of letters alone",
         "good.fa --vocab-size 10 --n letter",
-        "10 tokens: 10 are special tokens and letters, so there must be more",
+        "invalid vocab_size 10: must be more than 10, the number of special tokens and letters",
         4,
     ),
     train(
@@ -68,7 +68,7 @@ CASES = (
     Case(
         "tokenizer: the folder exists",
         TRAIN,
-        "tokens exists; choose another folder, or --overwrite to replace it",
+        "tokens exists; choose another folder, or use --overwrite to replace it",
         5,
         {"tokens": None, "tokens/notes.txt": "kept"},
     ),
@@ -93,18 +93,20 @@ CASES = (
         {"tokens": None},
     ),
     inspect(
-        "not JSON", b"A C\n", "no tokenizer.json of a byte-pair vocabulary: Expecting value: line 1 column 1 (char 0)"
+        "not JSON",
+        b"A C\n",
+        "not a tokenizer.json of a byte-pair vocabulary: Expecting value: line 1 column 1 (char 0)",
     ),
-    inspect("another kind of model", in_model(type="WordPiece"), "its model is WordPiece, not byte-pair encoding"),
+    inspect("another kind of model", in_model(type="WordPiece"), "unsupported model type WordPiece: expected BPE"),
     inspect(
         "a merge without its piece",
         in_model(merges=["A C", "C C"]),
-        "the merge of 'C' and 'C' makes no piece of the vocabulary",
+        "invalid merge of 'C' and 'C': a part or the result is not a token",
     ),
     inspect("a base is missing", toy_bytes(letters="ACG"), "the vocabulary has no T"),
     inspect(
         "a rule that genolm does not have",
         toy_bytes(normalizer={"type": "NFC"}),
-        'genolm does not have the rule {"type": "NFC"} of its normalizer',
+        'unsupported normalizer rule {"type": "NFC"}',
     ),
 )

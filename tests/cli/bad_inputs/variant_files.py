@@ -42,22 +42,22 @@ CASES = (
     bcf(
         "BCF output: a contig name with a comma",
         HEADER + record(chrom="ctg,1"),
-        "calls.vcf:3: 'ctg,1' is not a contig name that VCF allows: BCF cannot hold it, .vcf.gz can (value 'ctg,1\\t6\\t.\\tC\\tT\\t.\\tPASS\\t.')",
+        "calls.vcf:3: 'ctg,1' is not a valid contig name in VCF: BCF cannot hold it, .vcf.gz can (value 'ctg,1\\t6\\t.\\tC\\tT\\t.\\tPASS\\t.')",
     ),
     bcf(
         "BCF output: two samples of one name",
         f"{FORMAT}{COLUMNS}\tFORMAT\tS1\tS1\n",
-        "calls.vcf:2: two samples have this name: BCF cannot hold it, .vcf.gz can (value 'S1')",
+        "calls.vcf:2: duplicate sample name: BCF cannot hold it, .vcf.gz can (value 'S1')",
     ),
     bcf(
         "BCF output: a sample without a name",
         f"{FORMAT}{COLUMNS}\tFORMAT\tS1\t\n",
-        "calls.vcf:2: a sample has no name: BCF cannot hold it, .vcf.gz can",
+        "calls.vcf:2: empty sample name: BCF cannot hold it, .vcf.gz can",
     ),
     bcf(
         "BCF output: FORMAT and no samples",
         f"{FORMAT}{COLUMNS}\tFORMAT\n",
-        "calls.vcf:2: the #CHROM line has a FORMAT column and no samples: BCF cannot hold it, .vcf.gz can",
+        "calls.vcf:2: the #CHROM line has a FORMAT column but no samples: BCF cannot hold it, .vcf.gz can",
     ),
     bcf(
         "BCF output: a description without quotes",
@@ -67,7 +67,7 @@ CASES = (
     bcf(
         "BCF output: a sample with more values than keys",
         f"{FORMAT}{COLUMNS}\tFORMAT\tS1\n{record()[:-1]}\tGT\t0/1:3\n",
-        "calls.vcf:3: a sample has more values than FORMAT has keys (1): BCF cannot hold it, .vcf.gz can (value 'chr1\\t6\\t.\\tC\\tT\\t.\\tPASS\\t.\\tGT\\t0/1:3')",
+        "calls.vcf:3: a sample has more values than there are FORMAT keys (1): BCF cannot hold it, .vcf.gz can (value 'chr1\\t6\\t.\\tC\\tT\\t.\\tPASS\\t.\\tGT\\t0/1:3')",
     ),
     Case(
         "VCF: REF is not the base that VCF has for an ambiguous letter",
@@ -90,12 +90,12 @@ CASES = (
     table(
         "table: one of two ALT is missing",
         "chrom\tpos\tref\talt\nchr1\t6\tC\tT,NA\n",
-        "calls.tsv:2: one of several ALT is missing (value 'T,NA')",
+        "calls.tsv:2: missing ALT allele in a list (value 'T,NA')",
     ),
     table(
         "table: text after a closing quote",
         'chrom\tpos\tref\talt\tnote\nchr1\t6\tC\tT\t"5 prime" end\n',
-        "calls.tsv:2: quotes that do not fit: '\t' expected after '\"' (value 'chr1\\t6\\tC\\tT\\t\"5 prime\" end')",
+        "calls.tsv:2: invalid quotes: '\t' expected after '\"' (value 'chr1\\t6\\tC\\tT\\t\"5 prime\" end')",
     ),
     Case(
         "table of sequences: NA as a sequence",
@@ -114,14 +114,14 @@ CASES = (
     Case(
         "a list of sequences below a word that could be a sequence",
         f"score {MODEL} reads.txt out.tsv",
-        "reads.txt:1: is this a header or a sequence? name the column: the first line must be the word sequence (value 'tag')",
+        "reads.txt:1: ambiguous first line: header or sequence? add the header line 'sequence' (value 'tag')",
         3,
         {"reads.txt": "tag\nACGTTGCA\nTTGACATT\n"},
     ),
     Case(
         "a genome that is no file",
         f"{VARIANTS} calls.vcf out.vcf --genome /dev/null",
-        "/dev/null: is a pipe, which can be read only once; save it as a file first",
+        "/dev/null: a pipe can be read only once; save the data to a file first",
         3,
         {"calls.vcf": HEADER + record()},
     ),

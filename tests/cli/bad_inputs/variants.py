@@ -71,17 +71,17 @@ CASES = (
     calls(
         "VCF: too few columns",
         f"{HEADER}chr1\t6\t.\tC\tT\n",
-        "calls.vcf:3: 5 columns, separated by tabs, under a header of 8 (value 'chr1\\t6\\t.\\tC\\tT')",
+        "calls.vcf:3: expected 8 columns separated by tabs as in the header, found 5 (value 'chr1\\t6\\t.\\tC\\tT')",
     ),
     calls(
         "VCF: columns separated by spaces",
         HEADER + record().replace("\t", " "),
-        "calls.vcf:3: 1 column, separated by tabs, under a header of 8 (value 'chr1 6 . C T . PASS .')",
+        "calls.vcf:3: expected 8 columns separated by tabs as in the header, found 1 (value 'chr1 6 . C T . PASS .')",
     ),
     calls(
         "VCF: a sample without its column",
         f"{FORMAT}{COLUMNS}\tFORMAT\tA\tB\nchr1\t6\t.\tC\tT\t.\t.\t.\tGT\t0/1\n",
-        "calls.vcf:3: 10 columns, separated by tabs, under a header of 11 (value 'chr1\\t6\\t.\\tC\\tT\\t.\\t.\\t.\\tGT\\t0/1')",
+        "calls.vcf:3: expected 11 columns separated by tabs as in the header, found 10 (value 'chr1\\t6\\t.\\tC\\tT\\t.\\t.\\t.\\tGT\\t0/1')",
     ),
     calls(
         "VCF: POS is not a number",
@@ -123,12 +123,12 @@ CASES = (
     calls(
         "VCF: an unknown contig",
         HEADER + record(chrom="chrX"),
-        "calls.vcf:3: no such contig; the genome has chr1; is it another genome build? on_mismatch='skip' (--on-mismatch skip) leaves such records unscored (value 'chrX')",
+        "calls.vcf:3: no such contig; the genome has chr1 there; is it another genome build? on_mismatch='skip' (--on-mismatch skip) leaves such records unscored (value 'chrX')",
     ),
     calls(
         "VCF: a contig name with a space",
         HEADER + record(chrom="chr 1"),
-        "calls.vcf:3: CHROM is one word (value 'chr 1')",
+        "calls.vcf:3: CHROM must be one word (value 'chr 1')",
     ),
     calls(
         "VCF: not text",
@@ -138,24 +138,24 @@ CASES = (
     Case(
         "VCF: bgzip that is cut off",
         f"{VARIANTS} calls.vcf.gz out.vcf {PLACED}",
-        "calls.vcf.gz: the compressed file is cut off: bgzip's last block is missing; fetch it again",
+        "calls.vcf.gz: the compressed file is truncated (the final bgzip block is missing); download it again",
         3,
         make=cut_bgzip,
     ),
     calls(
         "VCF: gzip that is cut off",
         gzip.compress((HEADER + record() * 500).encode(), mtime=0)[:60],
-        "calls.vcf.gz: the compressed file is cut off; fetch it again",
+        "calls.vcf.gz: the compressed file is truncated; download it again",
         "calls.vcf.gz",
     ),
     calls(
-        "BCF: damaged", b"BCF\x02\x02" + b"\0" * 40, "calls.bcf: damaged BCF: its header cannot be read", "calls.bcf"
+        "BCF: damaged", b"BCF\x02\x02" + b"\0" * 40, "calls.bcf: damaged BCF: the header cannot be read", "calls.bcf"
     ),
     table("table: empty", "", "calls.tsv: the table is empty"),
     table(
         "table: columns are missing",
         "chrom\tpos\tref\nchr1\t6\tC\n",
-        "calls.tsv: a table of variants has the columns chrom, pos, ref and alt, or variant (value 'chrom\\tpos\\tref')",
+        "calls.tsv: a table of variants must have the columns chrom, pos, ref and alt, or variant (value 'chrom\\tpos\\tref')",
     ),
     table(
         "table: a column twice",
@@ -165,12 +165,12 @@ CASES = (
     table(
         "table: separated by commas, named .tsv",
         "chrom,pos,ref,alt\nchr1,6,C,T\n",
-        "calls.tsv: a table of variants has the columns chrom, pos, ref and alt, or variant (value 'chrom,pos,ref,alt')",
+        "calls.tsv: a table of variants must have the columns chrom, pos, ref and alt, or variant (value 'chrom,pos,ref,alt')",
     ),
     table(
         "table: a row with too few fields",
         "chrom\tpos\tref\talt\nchr1\t6\tC\n",
-        "calls.tsv:2: 3 fields under a header of 4 (value 'chr1\\t6\\tC')",
+        "calls.tsv:2: expected 4 fields as in the header, found 3 (value 'chr1\\t6\\tC')",
     ),
     table(
         "table: a position that is no number",
@@ -180,19 +180,19 @@ CASES = (
     table(
         "table: a variant of no known spelling",
         "variant\nchr1:6:C>T\nrs12345\n",
-        "calls.tsv:3: not a variant; write it as chr22:1024:A>C, 22-1024-A-C or chr22_1024_A_C_b38 (position 1-based) (value 'rs12345')",
+        "calls.tsv:3: invalid variant: expected chr22:1024:A>C, 22-1024-A-C or chr22_1024_A_C_b38 (position 1-based) (value 'rs12345')",
     ),
     table(
         "table: quotes that do not close",
         'chrom,pos,ref,alt\nchr1,6,C,"T\n',
-        "calls.csv:2: quotes that do not fit: unexpected end of data (value 'chr1,6,C,\"T')",
+        "calls.csv:2: invalid quotes: unexpected end of data (value 'chr1,6,C,\"T')",
         "calls.csv",
     ),
     table("parquet: not parquet", "chrom\tpos\n", "calls.parquet: not a parquet file", "calls.parquet"),
     table(
         "parquet: cut off",
         parquet(chrom=["chr1"], pos=[6], ref=["C"], alt=["T"])[:-20],
-        "calls.parquet: the parquet file is cut off; fetch it again",
+        "calls.parquet: the parquet file is truncated; download it again",
         "calls.parquet",
     ),
     table(
@@ -216,14 +216,14 @@ CASES = (
     Case(
         "table of neither sequences nor coordinates",
         f"score {MODEL} who.csv out.tsv",
-        "who.csv: a table of sequences has a column sequence, or chrom, start, end, or chrom, pos, ref, alt (value 'who,what')",
+        "who.csv: a table of sequences must have the column sequence, or chrom, start, end, or chrom, pos, ref, alt (value 'who,what')",
         3,
         {"who.csv": "who,what\nme,this\n"},
     ),
     Case(
         "table of intervals: an end before the start",
         f"score {MODEL} where.csv out.tsv {PLACED}",
-        "where.csv:2: an interval needs at least one base: end must be greater than start (0-based, half-open) (value 'chr1 700 600')",
+        "where.csv:2: empty interval: end must be greater than start (0-based, half-open) (value 'chr1 700 600')",
         3,
         {"where.csv": "chrom,start,end\nchr1,700,600\n"},
     ),
@@ -244,7 +244,7 @@ CASES = (
     Case(
         "variants out of a BED file",
         f"{VARIANTS} regions.bed out.tsv {PLACED}",
-        "regions.bed: holds no variants; they are read from VCF, BCF, TSV, CSV, text or parquet",
+        "regions.bed: not a variant file; expected VCF, BCF, TSV, CSV, text or parquet",
         3,
     ),
     Case("genome forgotten", f"{VARIANTS} variants.vcf.gz out.vcf", "Missing option '--genome'.", 2),

@@ -74,7 +74,7 @@ CASES = (
         "left out with a warning; all others are used",
         regions("exon", "intron"),
         {**TOY, "genes.gtf": _exon(11, 50, "-", "m1") + _exon(71, 90, "+", "m1") + GOOD},
-        warning="genes.gtf:1: 1 feature was left out: a transcript with exons on both strands (value 'm1')\n",
+        warning="genes.gtf:1: skipped 1 feature: a transcript with exons on both strands (value 'm1')\n",
     ),
     Unusual(
         "GTF with odd transcripts of three kinds",
@@ -89,7 +89,7 @@ CASES = (
             + _exon(5, 20, "+", "o")
             + GOOD,
         },
-        warning="genes.gtf:1: 3 features were left out: an exon without transcript_id (1), a transcript without a "
+        warning="genes.gtf:1: skipped 3 features: an exon without transcript_id (1), a transcript without a "
         "strand (1), a transcript with exons that overlap (1); this is the first",
     ),
     Unusual(
@@ -120,11 +120,11 @@ CASES = (
     Unusual(
         "genome whose index belongs to other content",
         f"score {MODEL} last.bed out.parquet --genome genome.fa",
-        "the index is not used: a new one is kept in the cache, with a warning",
+        "the index is not used: a new one is stored in the cache, with a warning",
         lengths(9),
         {"last.bed": "chr2\t0\t9\n"},
         make=_edited,
-        warning="warning: genome.fa: its index genome.fa.fai does not fit (",
+        warning="warning: genome.fa: its index genome.fa.fai does not match (",
     ),
     Unusual(
         "genome that begins with a byte order mark",

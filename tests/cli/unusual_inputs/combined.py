@@ -103,7 +103,7 @@ CASES = (
             "data/toy.fa.fai": "chr1\t20\t9\t10\t11\n",
         },
         make=_locked,
-        warning="its index toy.fa.fai does not fit",
+        warning="its index toy.fa.fai does not match",
         unprivileged=True,
     ),
     Unusual(
@@ -154,6 +154,6 @@ CASES = (
             f'2\tx\tCDS\t11\t{10 + len(_GENE)}\t.\t+\t0\tgene_id "g"; transcript_id "t";\n',
             "g.fa": f">chr1\n{'ACGT' * 30}\n>chr2\n{'ACGTTGCATG' + _GENE + 'ACGT' * 9}\n",
         },
-        warning="genes.gtf:1: 1 feature was left out: a contig that the genome does not have (value 'z')",
+        warning="genes.gtf:1: skipped 1 feature: a contig that the genome does not have (value 'z')",
     ),
 )

@@ -89,7 +89,7 @@ CASES = (
         files("out.bcf"),
         "out.bcf",
         options=" --on-mismatch skip",
-        warning="warning: out.bcf: written without an index: a record lies beyond the length of its contig",
+        warning="warning: out.bcf: written without an index: a record is beyond the length of its contig",
     ),
     Unusual(
         "VCF: bytes that are not UTF-8, through BCF and back",

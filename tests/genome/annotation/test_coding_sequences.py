@@ -112,21 +112,21 @@ def test_a_fasta_of_genes_is_read_as_it_is(tmp_path):
 def test_proteins():
     assert translate("ATGGCNTGATAAGG") == "MX**"
     assert (translate("TGATAA", 4), translate("TGATAA", 25)) == ("W*", "G*")
-    with pytest.raises(InputError, match=r"no such genetic code; known are 1, 4, 11, 25 \(value 2\)"):
+    with pytest.raises(InputError, match=r"unknown genetic code; expected one of 1, 4, 11, 25 \(value 2\)"):
         translate("ATG", 2)
 
 
 @pytest.mark.parametrize(
     ("text", "line", "message", "missing"),
     [
-        (genbank().replace("11..40", "11^12"), 8, "a location that genolm does not read (value '11^12')", "T_1"),
-        (genbank().replace("11..40", "J001.1:11..40"), 8, "a location that genolm does not read (value", "T_1"),
+        (genbank().replace("11..40", "11^12"), 8, "an unsupported location (value '11^12')", "T_1"),
+        (genbank().replace("11..40", "J001.1:11..40"), 8, "an unsupported location (value", "T_1"),
         (genbank().replace("11..40", "join(11..20,J001.1:1..9)"), 8, "a location that genolm does not", "T_1"),
-        (genbank().replace("11..40", "(11.14)..40"), 8, "a location that genolm does not read", "T_1"),
+        (genbank().replace("11..40", "(11.14)..40"), 8, "an unsupported location", "T_1"),
         (
             genbank().replace("300 bp DNA", "300 bp DNA circular").replace("11..40", "291..40"),
             8,
-            "a location that genolm does not read (value '291..40')",
+            "an unsupported location (value '291..40')",
             "T_1",
         ),
         (genbank().replace("codon_start=3", "codon_start=0"), 23, "a codon_start other than 1, 2 and 3", "T_5"),
@@ -136,7 +136,7 @@ def test_proteins():
 )
 def test_one_odd_feature_does_not_spoil_a_flat_file(tmp_path, text, line, message, missing):
     (tmp_path / "a.gbk").write_text(text)
-    with pytest.warns(UserWarning, match=re.escape(f"a.gbk:{line}: 1 feature was left out: {message}")):
+    with pytest.warns(UserWarning, match=re.escape(f"a.gbk:{line}: skipped 1 feature: {message}")):
         found = {one.id: one.sequence for one in read_coding(tmp_path / "a.gbk")}
     assert found == {name: bases for name, bases in EXPECTED.items() if name != missing}
 
@@ -180,7 +180,7 @@ GOOD = ("chr1", "CDS", 11, 40, "+", "0", "ID=good;transl_table=11")
 def test_one_odd_coding_sequence_does_not_spoil_a_gff3(tmp_path, genome, rows, message):
     path = tmp_path / "a.gff3"
     path.write_text(lines_of(*rows, GOOD))
-    with pytest.warns(UserWarning, match=rf"a\.gff3:1: 1 feature was left out: {message} \(value 'odd'\)"):
+    with pytest.warns(UserWarning, match=rf"a\.gff3:1: skipped 1 feature: {message} \(value 'odd'\)"):
         assert [one.id for one in read_coding(path, genome)] == ["good"]
     path.write_text(lines_of(*rows))
     with pytest.raises(InputError, match=rf"a\.gff3:1: the only feature cannot be used: {message}"):
@@ -237,7 +237,7 @@ def test_a_transcript_of_two_contigs_is_one_of_each(tmp_path, genome):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (genbank()[:-3], "the last record is cut off: it has no line //"),
+        (genbank()[:-3], "the last record is truncated: it has no line //"),
         (genbank(bases=""), "record TOY.1 has no sequence"),
         ("", "the file holds no GenBank record"),
         ("//\n", "no GenBank record begins before this line"),

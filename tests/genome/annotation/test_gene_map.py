@@ -130,8 +130,8 @@ def test_the_contigs_of_the_genome_give_the_names(written):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.bed", "c\t1\t2\n", r"genes are read from \.gff3, \.gff, \.gtf, \.gbk"),
-        ("a.gff3", "c\tx\tCDS\t1\n", r"a\.gff3:1: a GFF3 line has 9 columns, this one 4"),
+        ("a.bed", "c\t1\t2\n", r"unsupported annotation format; expected \.gff3, \.gff, \.gtf, \.gbk"),
+        ("a.gff3", "c\tx\tCDS\t1\n", r"a\.gff3:1: a GFF3 line must have 9 columns, found 4"),
         ("a.gff3", "\nc\tx\tCDS\tone\t9\t.\t+\t0\tID=a\n", r"a\.gff3:2: a GFF3 position must be a whole number"),
         (
             "a.gff3",
@@ -140,12 +140,12 @@ def test_the_contigs_of_the_genome_give_the_names(written):
         ),
         ("a.gbk", "", "the file holds no GenBank record"),
         ("a.gbk", ">c\nACGT\n", "the file holds no GenBank record"),
-        ("a.gbk", GENBANK.partition("                     /pseudo")[0], r"a\.gbk:14: the last record is cut off"),
-        ("a.gbk", GENBANK.removesuffix("//\n"), r"a\.gbk:23: the last record is cut off: it has no line //"),
+        ("a.gbk", GENBANK.partition("                     /pseudo")[0], r"a\.gbk:14: the last record is truncated"),
+        ("a.gbk", GENBANK.removesuffix("//\n"), r"a\.gbk:23: the last record is truncated: it has no line //"),
         (
             "a.gbk",
             GENBANK.replace("ORIGIN", "//"),
-            r"a\.gbk:21: not readable as GenBank: Premature end of feat",
+            r"a\.gbk:21: invalid GenBank record: Premature end of feat",
         ),
         ("a.embl", GFF3, "the file holds no EMBL record"),
     ],
@@ -163,7 +163,7 @@ def test_contigs_have_the_names_that_a_genome_resolves(written):
         "chrM:1-9",
         "2:1-9",
     ]
-    with pytest.raises(InputError, match=r"a\.gff3: could be any of the contigs chrM, M \(value 'MT'\)"):
+    with pytest.raises(InputError, match=r"a\.gff3: ambiguous contig name: it matches chrM and M \(value 'MT'\)"):
         genes.on({"chrM": 9, "M": 9})
 
 
@@ -199,10 +199,10 @@ def test_a_feature_at_a_location_that_is_not_read_is_left_out(written, location)
 
 def test_genes_of_another_genome(written):
     genes = read_gene_map(written("a.gff3", GFF3))
-    with pytest.raises(InputError, match=r"a\.gff3: no coding gene lies on a contig of the genome"):
+    with pytest.raises(InputError, match=r"a\.gff3: no coding gene is on a contig of the genome"):
         genes.on({"x": 100})
     with pytest.raises(
-        InputError, match=r"\.gff3:4: the gene begins beyond the end of its contig, which has 8 .*A_1 c\.1:11"
+        InputError, match=r"\.gff3:4: the gene starts beyond the end of its contig, which has 8 .*A_1 c\.1:11"
     ):
         genes.on({"c.1": 8})
     assert genes.on({"c.1": 50}).coding  # one over the end may be of a circle
@@ -213,7 +213,7 @@ def test_genbank_without_biopython(written):
     statements = "import sys; sys.modules['Bio'] = None; from genolm.genome.annotation.gene_map import read_gene_map"
     program = f"{statements}; read_gene_map(sys.argv[1])"
     done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, timeout=60)
-    assert "GenBank and EMBL files are read by biopython, which is not installed: pip install" in done.stderr
+    assert "reading GenBank and EMBL files requires biopython, which is not installed: pip install" in done.stderr
 
 
 @pytest.mark.data

@@ -89,14 +89,14 @@ GOOD = 'chr1\tx\texon\t5\t9\t.\t+\t.\tgene_id "g"; transcript_id "t";\n'
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("chr1\tx\texon\t5\t9\n", r"x.gtf:2: a GTF line has 9 columns, this one 5"),
+        ("chr1\tx\texon\t5\t9\n", r"x.gtf:2: a GTF line must have 9 columns, found 5"),
         (
             GOOD.replace("\t5\t", "\tfive\t"),
             r"x.gtf:2: a GTF position must be a whole number \(value \['five'",
         ),
-        (GOOD.replace("\t5\t", "\t0\t"), r"x.gtf:2: a GTF feature needs 1 <= start <= end"),
-        (GOOD.replace("\t5\t", "\t10\t"), r"x.gtf:2: a GTF feature needs 1 <= start <= end"),
-        (GOOD.replace("\t+\t", "\t*\t"), r"x.gtf:2: a GTF strand is \+, -, \. or \? \(value '\*'\)"),
+        (GOOD.replace("\t5\t", "\t0\t"), r"x.gtf:2: a GTF feature must have 1 <= start <= end"),
+        (GOOD.replace("\t5\t", "\t10\t"), r"x.gtf:2: a GTF feature must have 1 <= start <= end"),
+        (GOOD.replace("\t+\t", "\t*\t"), r"x.gtf:2: a GTF strand must be \+, -, \. or \? \(value '\*'\)"),
         (GOOD.replace("chr1", "chr 1"), r"x.gtf:2: the name of a contig is one word"),
     ],
 )
@@ -125,7 +125,7 @@ OTHER = GOOD.replace('"t"', '"o"').replace("\t5\t9", "\t15\t19")
 def test_one_odd_transcript_does_not_spoil_a_gtf(tmp_path: Path, lines: str, reason: str, value: str) -> None:
     path = tmp_path / "x.gtf"
     path.write_text("# a comment\n" + lines + OTHER)
-    with pytest.warns(UserWarning, match=rf"x\.gtf:2: 1 feature was left out: {reason} \(value {value}"):
+    with pytest.warns(UserWarning, match=rf"x\.gtf:2: skipped 1 feature: {reason} \(value {value}"):
         assert [one.id for one in read_gtf(path)] == ["o"]
     path.write_text(lines.replace(GOOD, "") if reason == "an exon without transcript_id" else lines)
     with pytest.raises(InputError, match=rf"x\.gtf:1: the only feature cannot be used: {reason}"):
@@ -139,7 +139,7 @@ def test_what_is_left_out_is_counted_by_reason_in_one_warning(tmp_path: Path) ->
     with pytest.warns(UserWarning) as caught:
         assert len(list(read_gtf(path))) == 1
     assert [str(one.message).partition("x.gtf:")[2] for one in caught] == [
-        "5: 4 features were left out: an exon without transcript_id (1), a transcript without a strand (3); "
+        "5: skipped 4 features: an exon without transcript_id (1), a transcript without a strand (3); "
         'this is the first (value \'gene_id "g"; transcript_id "";\')'
     ]
 

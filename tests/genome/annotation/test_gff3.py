@@ -34,9 +34,9 @@ def test_exons_find_their_transcript_and_gene(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("7\t.\texon\t1\t5\t.\t+\n", r"a\.gff3:2: a GFF3 line has 9 columns, this one 7"),
+        ("7\t.\texon\t1\t5\t.\t+\n", r"a\.gff3:2: a GFF3 line must have 9 columns, found 7"),
         ("7\t.\texon\tx\t5\t.\t+\t.\tParent=t\n", r"a\.gff3:2: a GFF3 position must be a whole number"),
-        ("7\t.\texon\t9\t5\t.\t+\t.\tParent=t\n", r"a\.gff3:2: a GFF3 feature needs 1 <= start <= end"),
+        ("7\t.\texon\t9\t5\t.\t+\t.\tParent=t\n", r"a\.gff3:2: a GFF3 feature must have 1 <= start <= end"),
         (
             "7\t.\texon\t1\t5\t.\t+\t.\tID=e\n",
             r"a\.gff3:2: the only feature cannot be used: an exon without Parent \(value 'ID=e",
@@ -109,5 +109,5 @@ def test_escaped_names_and_sequence_without_its_directive(tmp_path: Path) -> Non
 def test_one_odd_transcript_does_not_spoil_a_gff3(tmp_path: Path) -> None:
     rows = [("c", "exon", "11", "50", "?", "Parent=t1"), ("c", "exon", "61", "70", "+", "Parent=t2")]
     path = written(tmp_path / "a.gff3", *rows, ("c", "exon", "81", "90", "+", "ID=lonely"))
-    with pytest.warns(UserWarning, match=r"a\.gff3:4: 2 features were left out: an exon without Parent \(1\), "):
+    with pytest.warns(UserWarning, match=r"a\.gff3:4: skipped 2 features: an exon without Parent \(1\), "):
         assert [one.id for one in read_gff3(path)] == ["t2"]

@@ -12,13 +12,13 @@ import pysam
 import pytest
 
 from genolm.errors import InputError, RunError
+from genolm.genome.annotation.coding_sequences import translate
 from genolm.genome.annotation.genes import Transcript, read_gtf
 from genolm.genome.bigwig import read_bigwig
 from genolm.genome.fasta import Genome
 from genolm.genome.interval import Interval
 from genolm.genome.sequence import reverse_complement
 from genolm.genome.simulation import human_figures as figures
-from genolm.genome.simulation.human_figures import translate
 from genolm.genome.simulation.simulate import SimulatedGenome, simulate
 from genolm.genome.simulation.simulated_genes import Sampler, codes_of, draw_gene, letters
 from genolm.genome.simulation.simulated_variants import CLASS_OF, tata_score
@@ -466,7 +466,7 @@ def test_refuses_to_overwrite_unless_told(tmp_path: Path) -> None:
     ("settings", "message"),
     [
         ({"contigs": 1}, r"at least 2 contigs, the last of which is tiny \(value 1\)"),
-        ({"contigs": 3, "length": 40_000}, r"3 contigs need at least 40900 bases \(value 40000\)"),
+        ({"contigs": 3, "length": 40_000}, r"3 contigs require at least 40900 bases \(value 40000\)"),
     ],
 )
 def test_bad_settings(tmp_path: Path, settings: dict[str, int], message: str) -> None:
@@ -477,7 +477,7 @@ def test_bad_settings(tmp_path: Path, settings: dict[str, int], message: str) ->
 
 def test_a_file_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("")
-    with pytest.raises(InputError, match="there is a file where the folder should go"):
+    with pytest.raises(InputError, match="expected a folder, found a file"):
         simulate(tmp_path / "x")
 
 

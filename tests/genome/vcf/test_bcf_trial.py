@@ -27,7 +27,7 @@ def write(folder, *records, meta=META, columns=COLUMNS):
 
 SAMPLES = f"{COLUMNS}\tFORMAT\tS1\tS2"
 HEADERS = [
-    (f"{COLUMNS}\tFORMAT", META, r":7: the #CHROM line has a FORMAT column and no samples"),
+    (f"{COLUMNS}\tFORMAT", META, r":7: the #CHROM line has a FORMAT column but no samples"),
     (f"{COLUMNS}\tFORMAT\tS1\tS1", META, r":7: two samples have this name.* \(value 'S1'\)"),
     (f"{COLUMNS}\tFORMAT\tS1\t", META, r":7: a sample has no name"),
     (COLUMNS, f"{META}##INFO=<ID=AN,Number=1,Type=Integer,Description=a, b>\n", r":7: htslib cannot parse this header"),
@@ -43,7 +43,7 @@ def test_a_header_that_bcf_cannot_hold_is_refused_with_its_line(tmp_path, column
 
 
 RECORDS = [
-    ("ctg,1\t5\t.\tA\tC\t.\tPASS\t.", "'ctg,1' is not a contig name that VCF allows"),
+    ("ctg,1\t5\t.\tA\tC\t.\tPASS\t.", "'ctg,1' is not a valid contig name in VCF"),
     ("chr1\t3000000000\t.\tA\tC\t.\tPASS\t.", "POS is beyond 2,147,483,647"),
     ("chr1\t5\t.\tA\tC\t.\tPASS\tAC=3000000000", r"INFO AC would become 'AC=\.': .*\(value 'AC=3000000000'\)"),
     ("chr1\t5\t.\tA\tC\t.\tPASS\tAC=many", r"INFO AC would become 'AC=\.'"),
@@ -63,7 +63,7 @@ def test_a_record_that_bcf_would_change_is_refused_with_its_line(tmp_path, recor
 @pytest.mark.parametrize(
     ("samples", "message"),
     [
-        ("GT:DP\t0/1:3\t0/1:3:4", r"a sample has more values than FORMAT has keys \(2\)"),
+        ("GT:DP\t0/1:3\t0/1:3:4", r"a sample has more values than there are FORMAT keys \(2\)"),
         ("GT:DP\t0/1:3\t0/1:99999999999", r"FORMAT DP would become '\.': .*\(value '99999999999'\)"),
         ("GT:DP\t0/1:3\ta/b:3", "htslib cannot store this record"),
     ],

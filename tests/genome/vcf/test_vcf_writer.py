@@ -159,11 +159,11 @@ def test_a_broken_record_is_no_bcf(tmp_path):
             r"out\.txt: the output of variants must end in \.vcf, \.vcf\.gz or \.bcf",
         ),
         ("out.bcf.gz", [{}, {}, {}], InputError, "must end in"),
-        ("no/out.vcf", [{}, {}, {}], InputError, "the folder to write into does not exist"),
+        ("no/out.vcf", [{}, {}, {}], InputError, "the output folder does not exist"),
         ("out.vcf", [{}, {}], InputError, r"a\.vcf:7: fewer annotations than records"),
         ("out.bcf", [{}, {}], InputError, r"a\.vcf:7: fewer annotations than records"),
         ("out.vcf.gz", [{}] * 4, InputError, r"a\.vcf: more annotations than records"),
-        ("out.vcf", [{"X": 1}, {}, {}], ValueError, "no field is declared for X"),
+        ("out.vcf", [{"X": 1}, {}, {}], ValueError, "undeclared INFO fields: X"),
         ("out.vcf", [{"GENOLM_SUM": (1,)}, {}, {}], ValueError, "GENOLM_SUM needs 2 values here and got 1"),
     ],
 )
@@ -289,6 +289,6 @@ def test_the_index_can_hold_end_svlen_ref_and_contig(tmp_path, record, index):
 def test_bcf_beyond_the_declared_length_of_its_contig_has_no_index_and_says_so(tmp_path):
     header = SV_HEADER.replace("length=600000000", "length=1000").replace("ID=chr1", "ID=chr1,length=1000")
     source, out = write(tmp_path, f"{header}chr1\t9000000\t.\tA\tC\t.\t.\t.\n"), tmp_path / "out.bcf"
-    with pytest.warns(UserWarning, match=r"out\.bcf: written without an index: a record lies beyond the length"):
+    with pytest.warns(UserWarning, match=r"out\.bcf: written without an index: a record is beyond the length"):
         write_vcf(source, out, [], [{}])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.vcf", "out.bcf"]

@@ -122,7 +122,7 @@ def test_a_table_of_labels(genomes, tmp_path):
     table.write_text("contig\tlabel\n" + "".join(contigs))
     assert genolm.cluster("tiny-random-dense", genomes, **words)["fragments"]["label"].n_unique() == 6
     table.write_text("genome\tlabel\natrich\tone\n")
-    with pytest.raises(InputError, match=r"labels.tsv: the table has no label of this genome \(value 'gcrich'\)"):
+    with pytest.raises(InputError, match=r"labels.tsv: no label for this genome in the table \(value 'gcrich'\)"):
         genolm.cluster("tiny-random-dense", genomes, **words)
 
 

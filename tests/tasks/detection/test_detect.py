@@ -139,14 +139,14 @@ def test_prompts_are_cut_off_before_a_call(detector, files, tmp_path):
     natural, made = toy_genome(99), (files / "markov.fa").read_text().split("\n")[1][:300]
     text = f">a prompt_bases=200\n{natural[:200]}{made}\n>b prompt_bases=60\n{natural[:60]}\n>c\n{made}\n"
     (tmp_path / "in.fa").write_text(text)
-    with pytest.warns(UserWarning, match="records without a base behind their prompt were passed over: 1"):
+    with pytest.warns(UserWarning, match="skipped records without new bases after their prompt: 1"):
         found = genolm.apply_detector(detector, tmp_path / "in.fa")
     assert found["id"].to_list() == ["a", "c"] and found["length"].to_list() == [300, 300]
     assert found["probability"][0] == found["probability"][1]
     whole = genolm.apply_detector(detector, tmp_path / "in.fa", with_prompt=True)
     assert whole["length"].to_list() == [500, 60, 300]
     (tmp_path / "in.fa").write_text(">a prompt_bases=9\nACGT\n")
-    with pytest.raises(InputError, match="prompt_bases is no number of bases of a record of 4"):
+    with pytest.raises(InputError, match="prompt_bases must be a number from 0 to the record length, 4"):
         genolm.apply_detector(detector, tmp_path / "in.fa")
 
 
@@ -357,10 +357,10 @@ def test_held_out_decodings_are_told_by_some_of_their_settings(files, natural, t
 def test_a_table_that_names_something_twice_is_refused(files, natural, tmp_path):
     table = tmp_path / "table.tsv"
     table.write_text("file\tgenerator\nother.fa\tone\nother.fa\ttwo\n")
-    with pytest.raises(InputError, match=r"table.tsv:3: this name has a row already \(value 'other.fa'\)"):
+    with pytest.raises(InputError, match=r"table.tsv:3: duplicate name \(value 'other.fa'\)"):
         genolm.train_detector(natural, files / "other.fa", provenance=table)
     table.write_text("genome\ttaxon\n" + "".join(f"{name}\tt\n" for name in NAMES) + "ash.fa\tu\n")
-    with pytest.raises(InputError, match=r"table.tsv:8: this name has a row already \(value 'ash'\)"):
+    with pytest.raises(InputError, match=r"table.tsv:8: duplicate name \(value 'ash'\)"):
         genolm.train_detector(natural, files / "markov.fa", genomes=table)
 
 
@@ -398,7 +398,7 @@ def test_too_few_or_too_short_genomes(files, natural, tmp_path):
     with pytest.raises(InputError, match="genomes of at least 3 kinds"):
         genolm.train_detector(natural[:2], made, crops=(100,))
     (tmp_path / "tiny.fa").write_text(">a\nACGT\n")
-    with pytest.raises(InputError, match="no genome has room for another piece of 400 bases"):
+    with pytest.raises(InputError, match="no genome has space for another piece of 400 bases"):
         genolm.train_detector([tmp_path / "tiny.fa"], made)
 
 

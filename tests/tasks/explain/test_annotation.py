@@ -66,7 +66,7 @@ def test_a_contig_that_could_be_two_of_the_genome_is_refused(tmp_path: Path) -> 
     fasta = tmp_path / "g.fa"
     fasta.write_text(">1\nACGT\n>CHR1\nACGT\n")
     genes = write_gtf(tmp_path / "g.gtf", [CODING])
-    with pytest.raises(InputError, match=r"g\.gtf: could be any of the contigs 1, CHR1 \(value 'chr1'\)"):
+    with pytest.raises(InputError, match=r"g\.gtf: ambiguous contig name: it matches 1 and CHR1 \(value 'chr1'\)"):
         read_annotation(genes, settle_regions("1:1-4", genome=fasta))
 
 

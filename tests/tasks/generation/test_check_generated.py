@@ -141,7 +141,7 @@ def test_pieces_do_not_overlap_and_hold_no_n(tmp_path):
     taken = sorted((one.start, one.end) for one in drawn)
     assert all(first[1] <= second[0] for first, second in pairwise(taken))
     assert all(contigs[0].sequence[one.start : one.end] == one.sequence for one in drawn)
-    with pytest.raises(InputError, match="no genome has room for another piece of 1,000 bases"):
+    with pytest.raises(InputError, match="no genome has space for another piece of 1,000 bases"):
         list(matched_pieces([Pieces("g", contigs, np.random.default_rng(0))], [1000]))
 
 
@@ -194,7 +194,7 @@ def test_provenance_is_read_from_headers_and_from_a_table(files, tmp_path):
     assert (told[0].generator, told[0].decoding, told[0].genome) == ("one", "hot", "first")
     assert (told[1].generator, told[1].decoding) == ("two", "temperature=0.7 top_k=4")
     table.write_text("file\tgenerator\ngenerated.fa\tone\ngenerted.fa\ttwo\n")
-    with pytest.warns(UserWarning, match=r"made.tsv speaks of files that were not given: generted.fa$"):
+    with pytest.warns(UserWarning, match=r"made.tsv contains files that were not given: generted.fa$"):
         read_generated([files / "generated.fa"], provenance=table)
 
 
@@ -212,9 +212,9 @@ def test_pictures_show_single_values_and_say_where_there_are_none():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (">a prompt_bases=4\nACGT\n", "a.fa: no record holds a new base behind its prompt"),
-        (">a\nNNNN\n", "a.fa:1: the record holds nothing but N"),
-        (">a prompt_bases=x\nACGT\n", "a.fa:1: prompt_bases is no number of bases of a record of 4"),
+        (">a prompt_bases=4\nACGT\n", "a.fa: no record has new bases after its prompt"),
+        (">a\nNNNN\n", "a.fa:1: the record contains only N"),
+        (">a prompt_bases=x\nACGT\n", "a.fa:1: prompt_bases must be a number from 0 to the record length, 4"),
         (">a prompt_bases=9\nACGT\n", "a.fa:1: prompt_bases is no number"),
         ("", "a.fa: the FASTA file is empty"),
     ],

@@ -79,7 +79,7 @@ def test_an_opened_genome_keeps_its_policy_for_ambiguous_letters(tmp_path):
     places = [Interval("c", 0, 5)]
     with pytest.raises(InputError, match=r"the letter at c:3 of genome\.fa is no base, or an ambiguous one"):
         read(settle(places, genome=Genome(path, iupac="raise")))
-    with pytest.raises(InputError, match=r"inputs:1: ambiguous letter at position 3"):
+    with pytest.raises(InputError, match=r"inputs:1: ambiguity code at position 3"):
         read(settle(places, genome=Genome(path, iupac="keep")))
     assert read(settle(places, genome=Genome(path, iupac="keep"), iupac="N")) == [("c:1-5", "ACNTA")]
     kept = settle(places, genome=Genome(path, iupac="keep"), iupac="N")
@@ -109,5 +109,5 @@ def test_what_is_wrong_with_the_first_sequence_shows_at_once(bed, tmp_path):
         settle(bed)
     with pytest.raises(InputError, match=r"inputs are a path, a table, or a list of .* \(value 5\)"):
         settle(5)
-    with pytest.raises(InputError, match="unknown kind of file"):
+    with pytest.raises(InputError, match="unknown file format"):
         settle(tmp_path / "some.docx")

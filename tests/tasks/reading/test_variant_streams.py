@@ -186,7 +186,7 @@ def test_sequences_and_intervals_come_through_pipes(tiny, genome_path, pipe, vcf
 def test_what_is_read_more_than_once_is_refused_from_a_pipe_at_once(tiny, tmp_path, read):
     path = tmp_path / f"pipe.{'fa' if read == 'genome' else 'gff3'}"
     os.mkfifo(path)  # nobody writes: reading would wait for ever
-    with pytest.raises(InputError, match=r"is a pipe, which can be read only once; save it as a file first"):
+    with pytest.raises(InputError, match=r"a pipe can be read only once; save the data to a file first"):
         if read == "genome":
             variants(tiny, ["chr1:5:A>C"], genome=path)
         else:

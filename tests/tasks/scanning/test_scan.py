@@ -382,10 +382,10 @@ def test_what_cannot_be_scanned(tiny, tmp_path):
     with pytest.raises(InputError, match=r"two contigs have this name \(value 'a'\)"):
         scan(tiny, [SequenceRecord("a", "ACGT"), SequenceRecord("a", "ACGT")])
     bed = written("r.bed", "chr1\t1\t5\n")
-    with pytest.raises(InputError, match=r"r\.bed: this kind of file is not read here; known endings are \.fa, "):
+    with pytest.raises(InputError, match=r"r\.bed: this file format is not supported here; expected \.fa, "):
         scan(tiny, bed, tmp_path / "scan", genes=None)
     genes = written("far.gff3", "chr9\tx\tCDS\t1\t9\t.\t+\t0\tID=a\n")
-    with pytest.raises(InputError, match=r"far\.gff3: no coding gene lies on a contig of the genome"):
+    with pytest.raises(InputError, match=r"far\.gff3: no coding gene is on a contig of the genome"):
         scan(tiny, written("g.fa", ">a\nACGTACGTACGT\n"), tmp_path / "scan", genes=genes)
     assert not list(tmp_path.glob("scan*"))
 

@@ -142,7 +142,7 @@ def test_two_builds_of_one_folder_do_not_meet(corpus: CorpusRecipe, tmp_path: Pa
 
     def again(told: str) -> None:
         if not refused:
-            with pytest.raises(RunError, match="a run is at work here") as error:
+            with pytest.raises(RunError, match="another run is using this folder") as error:
                 build_corpus(corpus, tmp_path / "built")
             refused.append(error)
 
@@ -263,3 +263,15 @@ def test_other_symbols_are_refused(corpus: CorpusRecipe, tmp_path: Path) -> None
     symbols = {**TOKENIZER.symbols, "A": TOKENIZER.symbols["C"], "C": TOKENIZER.symbols["A"]}
     with pytest.raises(InputError, match="built with other token symbols"):
         load_corpus(CorpusRecipe(built=str(folder)), NucleotideTokenizer(symbols, iupac="N"))
+
+
+def test_regions_named_by_an_alias_file_need_no_fasta_later(tmp_path: Path) -> None:
+    (tmp_path / "one.fa").write_text(TEXT)
+    (tmp_path / "one.chromAlias.txt").write_text("# ucsc\trefseq\nchr1\tNC_1.1\nchr3\tNC_3.1\n")
+    recipe = CorpusRecipe((str(tmp_path / "one.fa"),), {"test": ("NC_3.1",)}, min_run=50)
+    folder = build_corpus(recipe, tmp_path / "built")
+    assert json.loads((folder / "manifest.json").read_text())["inputs"][0]["aliases"] == [["chr3", "NC_3.1"]]
+    for file in tmp_path.glob("one.*"):
+        file.unlink()
+    corpus = load_corpus(CorpusRecipe(built=str(folder)), TOKENIZER)
+    assert {run.interval.chrom for run in corpus.splits["test"]} == {"chr3"}

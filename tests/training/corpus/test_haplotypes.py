@@ -295,5 +295,7 @@ def test_a_row_cut_short_is_named_with_its_line(corpus: Corpus, tmp_path: Path) 
     path = write_vcf(tmp_path, substitutions())
     lines = path.read_text().splitlines()
     path.write_text("\n".join([*lines[:7], "\t".join(lines[7].split("\t")[:6])]) + "\n")
-    with pytest.raises(InputError, match=r"people\.vcf:8: 6 columns, separated by tabs, under a header of 11"):
+    with pytest.raises(
+        InputError, match=r"people\.vcf:8: expected 11 columns separated by tabs as in the header, found 6"
+    ):
         read(HaplotypeRecipe((str(path),)), corpus)

@@ -205,5 +205,5 @@ def test_no_such_tokenizer(tmp_path):
     with pytest.raises(ModelError, match="nothing: neither a file, nor a folder, nor one of t2t_1000h_multi_32k"):
         inspect_tokenizer("nothing")
     (tmp_path / "tokenizer.json").write_text("{}")
-    with pytest.raises(ModelError, match=r"tokenizer\.json: no tokenizer\.json of a byte-pair vocabulary"):
+    with pytest.raises(ModelError, match=r"tokenizer\.json: not a tokenizer\.json of a byte-pair vocabulary"):
         inspect_tokenizer(tmp_path)

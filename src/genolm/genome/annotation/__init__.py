@@ -1,1 +1,1 @@
-"""Gene annotation: GFF3, GTF, GenBank and EMBL features, coding sequences."""
+"""Gene annotation from GFF3, GTF, GenBank and EMBL, and coding sequences."""

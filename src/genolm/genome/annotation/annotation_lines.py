@@ -1,4 +1,4 @@
-"""Lines of GTF and GFF3: nine columns, 1-based inclusive positions, and attributes in the last column."""
+"""Lines of GTF and GFF3 files: columns, intervals and attributes."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import Literal
 from urllib.parse import unquote
 
 from genolm.errors import InputError
-from genolm.files.lines import placed, text_lines
+from genolm.files.lines import locate_errors, text_lines
 from genolm.genome.interval import Interval, is_coordinate
 
 Form = Literal["GTF", "GFF3"]
 
 UNSTRANDED = (".", "?")
-"""Strands that the formats allow and that say nothing: not stranded, and not known."""
+"""Strand values of features without a strand (``.``) or with an unknown one (``?``)."""
 
 _COLUMNS = 9
 _GTF = re.compile(r'#.*|([\w.-]+)\s+(?:"([^"]*)"|([^\s;"]+))')
 
 
 def annotation_lines(path: Path, form: Form) -> Iterator[tuple[int, list[str]]]:
-    """Yield ``(line number, nine columns)`` of every feature, line numbers from 1.
+    """Yield ``(line number, nine columns)`` of every feature, line numbers 1-based.
 
-    Comments, directives and empty lines are skipped, and so is the sequence that a GFF3 may end with.
+    Comments, directives, empty lines and the FASTA section of a GFF3 are skipped.
 
     Raises:
-        InputError: a line without nine columns; also see `genolm.files.lines.text_lines`.
+        InputError: a line does not have nine columns; or as `genolm.files.lines.text_lines`.
     """
     for number, line in text_lines(path):
         if form == "GFF3" and line.startswith(("##FASTA", ">")):
@@ -38,7 +38,7 @@ def annotation_lines(path: Path, form: Form) -> Iterator[tuple[int, list[str]]]:
         if len(columns) > _COLUMNS and _is_comment(columns[_COLUMNS:]):
             del columns[_COLUMNS:]
         if len(columns) != _COLUMNS:
-            raise InputError(f"a {form} line has 9 columns, this one {len(columns)}", file=path, line=number)
+            raise InputError(f"a {form} line must have 9 columns, found {len(columns)}", file=path, line=number)
         if form == "GFF3" and "%" in columns[0]:
             columns[0] = unquote(columns[0])
         yield number, columns
@@ -50,46 +50,45 @@ def _is_comment(columns: list[str]) -> bool:
 
 
 def feature_interval(columns: list[str], path: Path, number: int, form: str = "GTF") -> Interval:
-    """Return where a line of nine columns lies, on ``+`` if it has no strand (see `UNSTRANDED`).
+    """Return the interval of a line of nine columns, on ``+`` if it has no strand (see `UNSTRANDED`).
 
     Raises:
-        InputError: a contig name of several words, a position that is not a whole number or is out of order, another
-            strand; names file and line.
+        InputError: the contig name, the positions or the strand are invalid.
     """
     positions = [text.strip() for text in columns[3:5]]
     if not all(is_coordinate(text.removeprefix("-")) for text in positions):
         raise InputError(f"a {form} position must be a whole number", file=path, line=number, value=columns[3:5])
     start, end = map(int, positions)
     if not 1 <= start <= end:
-        raise InputError(f"a {form} feature needs 1 <= start <= end", file=path, line=number, value=columns[3:5])
+        raise InputError(f"a {form} feature must have 1 <= start <= end", file=path, line=number, value=columns[3:5])
     strand = columns[6].strip()
     if strand not in ("+", "-", *UNSTRANDED):
-        raise InputError(f"a {form} strand is +, -, . or ?", file=path, line=number, value=columns[6])
-    with placed(path, number):
+        raise InputError(f"a {form} strand must be +, -, . or ?", file=path, line=number, value=columns[6])
+    with locate_errors(path, number):
         return Interval(columns[0], start - 1, end, "-" if strand == "-" else "+")
 
 
 def is_unstranded(columns: list[str]) -> bool:
-    """Return whether a line of nine columns does not say on which strand its feature lies."""
+    """Return whether a line of nine columns has no strand."""
     return columns[6].strip() in UNSTRANDED
 
 
 def gtf_attributes(text: str) -> dict[str, str]:
-    """Return the ninth column of a GTF line by key, the first of each; quoted values may hold semicolons."""
-    found: dict[str, str] = {}
+    """Return the attributes of a GTF line, the first value of each key; quoted values may contain semicolons."""
+    values: dict[str, str] = {}
     for key, quoted, bare in _GTF.findall(text):
         if key:
-            found.setdefault(key, (quoted or bare).strip())
-    return found
+            values.setdefault(key, (quoted or bare).strip())
+    return values
 
 
 def attributes(text: str) -> dict[str, str]:
-    """Return the ninth column of a GFF3 line by key, %-escapes resolved."""
+    """Return the attributes of a GFF3 line, with %-escapes decoded."""
     return {key: unquote(value) for key, value in _pairs(text)}
 
 
 def parents(text: str) -> list[str]:
-    """Return the parents that the ninth column of a GFF3 line names; a comma inside a name is escaped as %2C."""
+    """Return the parents of a GFF3 line; a comma inside a name is escaped as %2C."""
     values = (value for key, value in _pairs(text) if key == "Parent")
     return [unquote(name.strip()) for value in values for name in value.split(",") if name.strip()]
 
@@ -100,17 +99,17 @@ def _pairs(text: str) -> list[tuple[str, str]]:
 
 
 def note_circle(circles: dict[str, int], columns: list[str], path: Path, number: int) -> None:
-    """Enter the length of a circular contig, if this GFF3 line describes one (``Is_circular=true``)."""
+    """Add the length of a contig to ``circles`` if this GFF3 line declares it circular (``Is_circular=true``)."""
     if "Is_circular" in columns[8] and attributes(columns[8]).get("Is_circular", "").lower() == "true":
         circles[columns[0]] = feature_interval(columns, path, number, "GFF3").end
 
 
 def within_circle(part: Interval, length: int) -> tuple[Interval, ...]:
-    """Return the stretches of a circular contig that a feature covers, in rising order of the written coordinates.
+    """Return the intervals of a circular contig that a feature covers, by ascending coordinates in the file.
 
     Args:
-        part: its end, or even its start, may lie beyond the end of the contig: there it goes on at the first base.
-        length: bases of the contig.
+        part: interval whose end, or start, may be beyond the end of the contig, where it continues at the first base.
+        length: length of the contig in bases.
     """
     if part.start >= length:
         return (part.shift(-length * (part.start // length)),)

@@ -1,4 +1,4 @@
-"""Coding sequences as they are translated, and their proteins; from annotation, or from a FASTA of genes."""
+"""Coding sequences from annotation or FASTA, and their translation."""
 
 from __future__ import annotations
 
@@ -34,26 +34,26 @@ _STANDARD = "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG"
 _CODONS = [first + second + third for first in _ORDER for second in _ORDER for third in _ORDER]
 _TABLE = dict(zip(_CODONS, _STANDARD, strict=True))
 CODES = {1: _TABLE, 11: _TABLE, 4: {**_TABLE, "TGA": "W"}, 25: {**_TABLE, "TGA": "G"}}
-"""Genetic codes by NCBI's numbers: 11 bacteria and archaea (as 1 for amino acids), 4 mycoplasmas, 25 SR1 and
+"""Genetic codes by NCBI number: 1 standard, 11 bacteria and archaea (same amino acids), 4 mycoplasmas, 25 SR1 and
 Gracilibacteria."""
 
 _PARTIAL = ("true", "01", "10", "11")
-"""Values of ``partial`` that say that an end is missing; Prodigal writes a digit for either end."""
+"""Values of ``partial`` for a missing end; Prodigal writes one digit per end."""
 _CUT_TAGS = ("cds_start_NF", "cds_end_NF")
-"""Tags of Ensembl and GENCODE for a coding sequence whose start or end was not found."""
+"""Tags of Ensembl and GENCODE for a coding sequence without a known start or end."""
 
 
 @dataclass(frozen=True, slots=True)
 class CodingSequence:
-    """A coding sequence in reading direction, from its first whole codon.
+    """A coding sequence in 5' to 3' direction, from its first complete codon.
 
     Attributes:
-        id: its name.
+        id: name.
         sequence: upper-case bases.
         code: number of the genetic code.
-        place: ``contig:start-end(strand)``, 1-based, from its first to its last base; empty where nobody says.
-        whole: both ends are there and nothing calls it a pseudogene.
-        line: where it begins in an annotation, 1-based.
+        place: ``contig:start-end(strand)``, 1-based; empty if unknown.
+        whole: whether both ends are present and it is not a pseudogene.
+        line: first line in the annotation, 1-based.
     """
 
     id: str
@@ -65,34 +65,33 @@ class CodingSequence:
 
 
 def translate(sequence: str, code: int = 11) -> str:
-    """Amino acids of the whole codons, ``*`` for a stop, ``X`` for a codon with another letter than A, C, G, T.
+    """Translate complete codons; ``*`` is a stop, ``X`` a codon with other letters than A, C, G and T.
 
     Raises:
-        InputError: a genetic code that is not in :data:`CODES`.
+        InputError: the genetic code is not in :data:`CODES`.
     """
     if code not in CODES:
-        raise InputError(f"no such genetic code; known are {', '.join(map(str, sorted(CODES)))}", value=code)
+        raise InputError(f"unknown genetic code; expected one of {', '.join(map(str, sorted(CODES)))}", value=code)
     table = CODES[code]
     return "".join(table.get(sequence[start : start + 3], "X") for start in range(0, len(sequence) - 2, 3))
 
 
 def read_coding(path: str | Path, genome: str | Path | None = None, code: int = 11) -> Iterator[CodingSequence]:
-    """The coding sequences of a file.
+    """Yield the coding sequences of a file.
 
     Args:
-        path: GenBank or EMBL with sequence; GFF3 or GTF beside ``genome``; else a FASTA of coding sequences, which
-            begin with a codon.
-        genome: FASTA that the annotation speaks of.
-        code: genetic code where the annotation names none.
+        path: GenBank or EMBL with sequence; GFF3 or GTF, with ``genome``; or a FASTA of coding sequences, which must
+            start with a codon.
+        genome: FASTA of the annotated genome.
+        code: genetic code if the annotation does not specify one.
 
     Raises:
-        InputError: annotation without its genome, whatever the formats refuse, and no coding sequence that can be used.
-        GenolmError: GenBank or EMBL and no Biopython (extra ``genbank``).
+        InputError: the annotation has no genome, the file is invalid, or no coding sequence is usable.
+        GenolmError: the file is GenBank or EMBL and Biopython (extra ``genbank``) is not installed.
 
     Warns:
-        UserWarning: once, of coding sequences that are left out: without a strand or on both, on a contig that the
-            genome does not have or beyond its end, at a location that is not exact, of a GTF without
-            ``transcript_id``.
+        UserWarning: once, if coding sequences were skipped: without a strand or on both strands, on an unknown contig
+            or beyond its end, with an inexact location, or in GTF without ``transcript_id``.
     """
     path = Path(path)
     ending = uncompressed_suffix(path)
@@ -100,7 +99,7 @@ def read_coding(path: str | Path, genome: str | Path | None = None, code: int = 
         yield from _of_flat_file(path, form, code)
     elif ending in (*GFF3_ENDINGS, GTF_ENDING):
         if genome is None:
-            raise InputError("coordinates of genes need the genome (--genome)", file=path)
+            raise InputError("gene coordinates require the genome (--genome)", file=path)
         with Genome(genome) as bases:
             yield from _of_lines(path, bases, code, "GTF" if ending == GTF_ENDING else "GFF3")
     else:
@@ -128,22 +127,22 @@ def _of_feature(record: str, bases: str, feature: FlatFeature, code: int) -> Cod
         raise InputError(UNREAD, value=feature.location)
     if any(part.end > len(bases) for part in feature.parts):
         raise InputError("an end beyond the bases of the record", value=feature.location)
-    told = feature.qualifiers
+    qualifiers = feature.qualifiers
     pieces = (bases[part.start : part.end] for part in feature.parts)
     read = (reverse_complement(piece) if part.strand == "-" else piece for piece, part in zip(pieces, feature.parts))
     place = _place(feature.parts)
-    name = next(filter(None, (told.get(key) for key in ("locus_tag", "protein_id", "gene"))), place)
-    start = _number(told.get("codon_start", "1"), "codon_start")
+    name = next(filter(None, (qualifiers.get(key) for key in ("locus_tag", "protein_id", "gene"))), place)
+    start = _number(qualifiers.get("codon_start", "1"), "codon_start")
     if start not in (1, 2, 3):
         raise InputError("a codon_start other than 1, 2 and 3", value=start)
-    number = _number(told.get("transl_table", str(code)), "transl_table")
+    number = _number(qualifiers.get("transl_table", str(code)), "transl_table")
     whole = not (feature.cut or feature.pseudo)
     return CodingSequence(name, "".join(read)[start - 1 :], number, place, whole, feature.line)
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A line of a coding sequence; ``stop`` when it is a stop codon that GTF lists beside the CDS."""
+    """A line of a coding sequence; ``stop`` marks a stop codon, which GTF lists separately from the CDS."""
 
     number: int
     part: Interval
@@ -154,18 +153,17 @@ class _Line:
 
 
 def _of_lines(path: Path, genome: Genome, code: int, form: Form) -> Iterator[CodingSequence]:
-    """CDS lines of one ID, or of one transcript in GTF, belong together; in GFF3 so do those of one parent without an
-    ID. A GTF has the stop codon on lines of its own."""
-    found: dict[tuple[str, str], list[_Line]] = {}
+    """Group CDS lines by ID (GFF3; by parent if there is no ID) or transcript (GTF, with its stop codon lines)."""
+    groups: dict[tuple[str, str], list[_Line]] = {}
     circles: dict[str, int] = {}
     left_out, kept = LeftOut(path), 0
     kinds = ("CDS", "stop_codon") if form == "GTF" else ("CDS",)
     for number, columns in annotation_lines(path, form):
         if columns[2] in kinds:
-            _add(found, columns, left_out, number, form)
+            _add(groups, columns, left_out, number, form)
         elif form == "GFF3":
             note_circle(circles, columns, path, number)
-    for (contig, name), lines in found.items():
+    for (contig, name), lines in groups.items():
         try:
             coding = _Joined(lines, circles.get(contig)).read(name, genome, code, form)
         except _UnusableError as error:
@@ -177,48 +175,49 @@ def _of_lines(path: Path, genome: Genome, code: int, form: Form) -> Iterator[Cod
 
 
 class _UnusableError(InputError):
-    """A coding sequence that is left out."""
+    """A coding sequence that must be skipped."""
 
 
 def _add(
-    found: dict[tuple[str, str], list[_Line]], columns: list[str], left_out: LeftOut, number: int, form: Form
+    groups: dict[tuple[str, str], list[_Line]], columns: list[str], left_out: LeftOut, number: int, form: Form
 ) -> None:
     part = feature_interval(columns, left_out.file, number, form)
     if form == "GTF":
         name = gtf_attributes(columns[8]).get("transcript_id", "")
     else:
-        told = attributes(columns[8])
-        name = told.get("ID") or told.get("Parent") or f"{part}"
+        values = attributes(columns[8])
+        name = values.get("ID") or values.get("Parent") or f"{part}"
     if not name:
         left_out.add(f"a {columns[2]} without transcript_id", number, columns[8].strip())
         return
     line = _Line(number, part, columns[7], columns[8], columns[2] == "stop_codon", not is_unstranded(columns))
-    found.setdefault((columns[0], name), []).append(line)
+    groups.setdefault((columns[0], name), []).append(line)
 
 
 @dataclass(frozen=True, slots=True)
 class _Joined:
-    """The lines of one coding sequence; ``circle`` is the length of their contig if the file calls it circular."""
+    """The lines of one coding sequence; ``circle`` is the length of the contig if it is circular."""
 
     lines: list[_Line]
     circle: int | None
 
     def read(self, name: str, genome: Genome, code: int, form: Form) -> CodingSequence:
-        """The coding sequence; `_UnusableError` says why there is none."""
+        """Return the coding sequence; raise `_UnusableError` with the reason if it cannot be used."""
         lines = self._ordered()
         parts = tuple(line.part for line in lines)
         self._check(parts, genome)
-        told = _told(lines[0].text, form)
+        values = gtf_attributes(lines[0].text) if form == "GTF" else attributes(lines[0].text)
         sequence = "".join(self._bases(part, genome) for part in parts)[_skipped(lines) :]
-        number = told.get("transl_table", str(code))
+        number = values.get("transl_table", str(code))
         if not number.isdecimal():
             raise _UnusableError("a transl_table that is not a number", value=number)
-        names = (told.get("locus_tag"), told.get("protein_id"), told.get("Name")) if form == "GFF3" else ()
-        own = next(filter(None, names), name)
-        return CodingSequence(own, sequence, int(number), _place(parts), _is_whole(lines, told), self.lines[0].number)
+        names = (values.get("locus_tag"), values.get("protein_id"), values.get("Name")) if form == "GFF3" else ()
+        name = next(filter(None, names), name)
+        complete = _is_complete(lines, values)
+        return CodingSequence(name, sequence, int(number), _place(parts), complete, self.lines[0].number)
 
     def _ordered(self) -> list[_Line]:
-        """The lines in reading direction, none twice, without a stop codon that the CDS holds already."""
+        """Return the lines in 5' to 3' order, without duplicates and stop codons that the CDS contains."""
         coding = list({line.part: line for line in self.lines if not line.stop}.values())
         if not coding:
             raise _UnusableError("a stop codon without CDS")
@@ -232,7 +231,7 @@ class _Joined:
         return lines[::-1] if lines[0].part.strand == "-" else lines
 
     def _from_origin(self, lines: list[_Line]) -> list[_Line]:
-        """Order the lines of a sequence across the origin of a circle: it begins after the widest gap."""
+        """Order lines across the origin of a circular contig: the sequence starts after the widest gap."""
         ends = lines[0].part.start == 0 and lines[-1].part.end == self.circle
         if len(lines) < 2 or not ends:
             return lines
@@ -256,21 +255,17 @@ class _Joined:
         return "".join(genome[piece] for piece in (pieces[::-1] if part.strand == "-" else pieces))
 
 
-def _told(text: str, form: Form) -> dict[str, str]:
-    return gtf_attributes(text) if form == "GTF" else attributes(text)
-
-
 def _skipped(lines: list[_Line]) -> int:
-    """Bases before the first whole codon."""
+    """Return the number of bases before the first complete codon."""
     phase = lines[0].phase.strip()
     return int(phase) if phase in ("1", "2") else 0
 
 
-def _is_whole(lines: list[_Line], told: dict[str, str]) -> bool:
-    """Whether both ends are there and nothing calls it a pseudogene."""
+def _is_complete(lines: list[_Line], values: dict[str, str]) -> bool:
+    """Whether both ends are present and it is not a pseudogene."""
     if any(tag in line.text for line in lines for tag in _CUT_TAGS):
         return False
-    return told.get("partial") not in _PARTIAL and told.get("pseudo") != "true"
+    return values.get("partial") not in _PARTIAL and values.get("pseudo") != "true"
 
 
 def _place(parts: tuple[Interval, ...]) -> str:

@@ -1,8 +1,7 @@
-"""Where an annotation puts genes: coding ones, and whatever else is transcribed; bacterial annotations included.
+"""Positions of coding genes and other transcribed features, also of bacterial annotation.
 
-Unlike :mod:`genolm.genome.annotation.genes` this asks for no exons and no parents: a ``CDS`` line is enough. Intervals
-are 0-based
-and half-open.
+Unlike :mod:`genolm.genome.annotation.genes`, it requires neither exons nor parents: a ``CDS`` line is enough. Intervals
+are 0-based and half-open.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import NamedTuple
 
 from genolm.errors import InputError
 from genolm.files.kinds import check_packing
-from genolm.files.lines import placed
+from genolm.files.lines import locate_errors
 from genolm.genome.annotation.annotation_lines import (
     Form,
     annotation_lines,
@@ -25,7 +24,7 @@ from genolm.genome.annotation.annotation_lines import (
     note_circle,
     within_circle,
 )
-from genolm.genome.contig_names import ContigNames
+from genolm.genome.contig_names import ContigNames, Synonyms
 from genolm.genome.flat_files import FORMATS, flat_format, read_flat_file
 from genolm.genome.formats import uncompressed_suffix
 from genolm.genome.interval import Interval
@@ -40,11 +39,11 @@ class _Feature(NamedTuple):
     """One feature of an annotation.
 
     Attributes:
-        key: what joins the parts of a gene that stand on several lines.
-        name: what it is called.
-        coding: whether it is translated: a CDS, and of no pseudogene.
-        parts: where it lies.
-        line: where it begins in the file, 1-based.
+        key: identifier that joins the lines of one gene.
+        name: display name.
+        coding: whether it is a CDS and not of a pseudogene.
+        parts: intervals.
+        line: first line in the file, 1-based.
         stranded: whether its strand is known.
     """
 
@@ -58,13 +57,12 @@ class _Feature(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CodingGene:
-    """What is translated of a gene, or of one of its transcripts.
+    """The coding sequence of a gene or transcript.
 
     Attributes:
-        id: its name in the annotation.
-        parts: by rising coordinate, on one contig; each on its strand, which differs where transcripts are joined
-            after transcription (trans-splicing).
-        line: where it begins in the file, 1-based.
+        id: name in the annotation.
+        parts: intervals on one contig by ascending coordinate, each on its strand (strands differ in trans-splicing).
+        line: first line in the file, 1-based.
     """
 
     id: str
@@ -73,7 +71,7 @@ class CodingGene:
 
     @property
     def interval(self) -> Interval:
-        """From the first to the last base, on the strand of the first part."""
+        """Interval from the first to the last base, on the strand of the first part."""
         return replace(self.parts[0], end=max(part.end for part in self.parts))
 
 
@@ -82,10 +80,10 @@ class GeneMap:
     """The genes of an annotation.
 
     Attributes:
-        file: where they stand.
-        coding: the coding genes, in the order of the file.
-        genic: all features that belong to genes, coding or not.
-        circular: contigs that the annotation calls circular.
+        file: the annotation file.
+        coding: the coding genes, in file order.
+        genic: intervals of all features of genes, coding or not.
+        circular: contigs declared circular.
     """
 
     file: Path
@@ -93,51 +91,48 @@ class GeneMap:
     genic: tuple[Interval, ...] = field(repr=False)
     circular: frozenset[str] = frozenset()
 
-    def on(self, lengths: Mapping[str, int]) -> GeneMap:
-        """Return the genes that lie on these contigs, under their names (see `ContigNames`).
+    def on(self, lengths: Mapping[str, int], synonyms: Synonyms = ()) -> GeneMap:
+        """Return the genes on these contigs, with the given contig names (see `ContigNames`).
 
-        What reaches over the end of a circular contig goes on at its first base.
+        Features beyond the end of a circular contig continue at its first base.
 
         Args:
-            lengths: bases of every contig.
+            lengths: length of every contig in bases.
+            synonyms: further names of the contigs, such as `Genome.synonyms`.
 
         Raises:
-            InputError: no coding gene lies on any of them, one begins beyond the end of its contig, or a name can mean
-                several contigs.
+            InputError: no coding gene is on these contigs, a gene starts beyond the end of its contig, or a contig name
+                is ambiguous.
         """
-        names = self._own_names(lengths)
+        contigs = ContigNames(lengths, synonyms)
+        with locate_errors(self.file, None):
+            found = {name: contigs.find(name) for name in dict.fromkeys(one.chrom for one in self.genic)}
+        names = {name: contig for name, contig in found.items() if contig is not None}
         kept = [
             CodingGene(gene.id, tuple(sorted(self._placed(gene.parts, names, lengths))), gene.line)
             for gene in self.coding
             if gene.parts[0].chrom in names
         ]
         if not kept:
-            raise InputError("no coding gene lies on a contig of the genome", file=self.file)
+            raise InputError("no coding gene is on a contig of the genome", file=self.file)
         for gene in kept:
             self._check(gene, lengths[gene.interval.chrom])
         genic = tuple(self._placed((one for one in self.genic if one.chrom in names), names, lengths))
         circular = frozenset(names[name] for name in self.circular if name in names)
         return GeneMap(self.file, tuple(kept), genic, circular)
 
-    def _own_names(self, lengths: Mapping[str, int]) -> dict[str, str]:
-        """The genome's name of each contig that it has."""
-        contigs = ContigNames(lengths)
-        with placed(self.file, None):
-            found = {name: contigs.find(name) for name in {one.chrom: None for one in self.genic}}
-        return {name: own for name, own in found.items() if own is not None}
-
     def _placed(
         self, parts: Iterable[Interval], names: Mapping[str, str], lengths: Mapping[str, int]
     ) -> Iterator[Interval]:
         for part in parts:
-            own = replace(part, chrom=names[part.chrom])
-            yield from within_circle(own, lengths[own.chrom]) if part.chrom in self.circular else (own,)
+            renamed = replace(part, chrom=names[part.chrom])
+            yield from within_circle(renamed, lengths[renamed.chrom]) if part.chrom in self.circular else (renamed,)
 
     def _check(self, gene: CodingGene, length: int) -> None:
         if gene.interval.start >= length:
             raise InputError(
-                f"the gene begins beyond the end of its contig, which has {length:,} bases: "
-                "the annotation is of another genome",
+                f"the gene starts beyond the end of its contig ({length:,} bases): the annotation belongs to another "
+                "genome",
                 file=self.file,
                 line=gene.line,
                 value=f"{gene.id} {gene.interval}",
@@ -145,16 +140,14 @@ class GeneMap:
 
 
 def read_gene_map(path: str | Path) -> GeneMap:
-    """Read the genes of a GFF3, GTF, GenBank or EMBL file, plain or compressed; its ending says which it is.
+    """Read the genes of a GFF3, GTF, GenBank or EMBL file, plain or compressed, by its extension.
 
     Raises:
-        InputError: another ending, a file that is not what its ending says, or none of whose coding features can be
-            used; names file and line.
-        GenolmError: a GenBank or EMBL file and no Biopython (extra ``genbank``).
+        InputError: the extension is unknown, the file is invalid, or no coding feature is usable.
+        GenolmError: the file is GenBank or EMBL and Biopython (extra ``genbank``) is not installed.
 
     Warns:
-        UserWarning: once, of coding features that cannot be used, for want of a strand or of a location that can be
-            read: they are left out.
+        UserWarning: once, if coding features without a strand or a readable location were skipped.
     """
     path = Path(path)
     ending = uncompressed_suffix(path)
@@ -165,11 +158,12 @@ def read_gene_map(path: str | Path) -> GeneMap:
     if flat_format(path):
         return _collected(path, _flat_features(path))
     check_packing(path)
-    raise InputError(f"genes are read from {', '.join((*_LINES, *FORMATS))}, also with .gz", file=path)
+    extensions = ", ".join((*_LINES, *FORMATS))
+    raise InputError(f"unsupported annotation format; expected {extensions}, or one of these with .gz", file=path)
 
 
 def _name(attributes: Mapping[str, str], place: Interval) -> str:
-    """What a feature is called by its attributes; where it lies, if they do not say."""
+    """Return the name of a feature by its attributes, else its interval."""
     return next((attributes[name] for name in _NAMES if attributes.get(name)), str(place))
 
 
@@ -192,7 +186,7 @@ def _collected(path: Path, features: Iterable[_Feature]) -> GeneMap:
 
 
 def _flat_features(path: Path) -> Iterator[_Feature]:
-    """Those of genes that lie on their record at least in part."""
+    """Yield the features of genes that are at least partly on their record."""
     for record in read_flat_file(path, _GENIC):
         for feature in record.features:
             if feature.parts:
@@ -202,7 +196,7 @@ def _flat_features(path: Path) -> Iterator[_Feature]:
 
 
 def _line_features(path: Path, form: Form, circles: dict[str, int]) -> Iterator[_Feature]:
-    """The features of genes; circular contigs are entered into ``circles``."""
+    """Yield the features of genes; add the lengths of circular contigs to ``circles``."""
     for number, columns in annotation_lines(path, form):
         if columns[2].endswith(_GENIC):
             yield _line_feature(columns, path, number, form)
@@ -211,9 +205,10 @@ def _line_features(path: Path, form: Form, circles: dict[str, int]) -> Iterator[
 
 
 def _line_feature(columns: list[str], path: Path, number: int, form: Form) -> _Feature:
-    place = feature_interval(columns, path, number, form)
-    told = gtf_attributes(columns[8]) if form == "GTF" else attributes(columns[8])
-    key = told.get("ID") or told.get("transcript_id") or told.get("Parent") or f"line {number}"
-    pseudo = told.get("pseudo", "").lower() == "true" or "pseudogene" in told
+    interval = feature_interval(columns, path, number, form)
+    values = gtf_attributes(columns[8]) if form == "GTF" else attributes(columns[8])
+    key = values.get("ID") or values.get("transcript_id") or values.get("Parent") or f"line {number}"
+    pseudo = values.get("pseudo", "").lower() == "true" or "pseudogene" in values
     coding = columns[2] == "CDS" and not pseudo
-    return _Feature(f"{place.chrom} {key}", _name(told, place), coding, (place,), number, not is_unstranded(columns))
+    stranded = not is_unstranded(columns)
+    return _Feature(f"{interval.chrom} {key}", _name(values, interval), coding, (interval,), number, stranded)

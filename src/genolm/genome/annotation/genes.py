@@ -1,4 +1,4 @@
-"""Transcripts with their exons, read from and written to GTF.
+"""Transcripts, and reading and writing of GTF.
 
 GTF positions are 1-based and inclusive; a `Transcript` is 0-based and half-open like everything in memory.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from genolm.errors import InputError
-from genolm.files.names import partial_path
+from genolm.files.atomic import atomic_file
 from genolm.genome.annotation.annotation_lines import (
     annotation_lines,
     feature_interval,
@@ -23,7 +23,7 @@ from genolm.genome.interval import Interval
 from genolm.genome.left_out import LeftOut
 
 PARTS = ("exon", "CDS", "stop_codon")
-"""Features that make up a transcript."""
+"""Features of a transcript."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,11 @@ class Transcript:
     """One transcript of a gene.
 
     Attributes:
-        id: the transcript's name.
-        gene: the gene's name.
-        exons: exons by rising coordinate, 0-based half-open, all on one contig and strand.
-        coding: from the start codon to the stop codon, both included, introns not cut out; None if non-coding.
-        symbol: what people call the gene; empty where the file does not say.
+        id: transcript id.
+        gene: gene id.
+        exons: exons by ascending coordinate, 0-based half-open, all on one contig and strand.
+        coding: interval from the start codon to the stop codon, both included, with introns; None if non-coding.
+        symbol: gene symbol; empty if the file has none.
     """
 
     id: str
@@ -46,24 +46,24 @@ class Transcript:
 
     def __post_init__(self) -> None:
         if not self.exons:
-            raise InputError("a transcript has at least one exon", value=self.id)
+            raise InputError("a transcript must have at least one exon", value=self.id)
         for left, right in zip(self.exons, self.exons[1:]):
             if (left.chrom, left.strand) != (right.chrom, right.strand):
-                raise InputError("the exons of a transcript lie on one contig and strand", value=self.id)
+                raise InputError("the exons of a transcript must be on one contig and strand", value=self.id)
             if right.start < left.end:
-                raise InputError("the exons of a transcript are sorted and do not overlap", value=self.id)
+                raise InputError("the exons of a transcript must be sorted and must not overlap", value=self.id)
         if self.coding is not None and not self.interval.contains(self.coding):
-            raise InputError("the coding part lies inside the transcript", value=self.id)
+            raise InputError("the coding interval must be inside the transcript", value=self.id)
 
     @property
     def interval(self) -> Interval:
-        """From the first to the last exon."""
+        """Interval from the first to the last exon."""
         first = self.exons[0]
         return Interval(first.chrom, first.start, self.exons[-1].end, first.strand)
 
     @property
     def introns(self) -> tuple[Interval, ...]:
-        """The gaps between the exons, by rising coordinate."""
+        """Introns by ascending coordinate."""
         pairs = zip(self.exons, self.exons[1:])
         return tuple(Interval(left.chrom, left.end, right.start, left.strand) for left, right in pairs)
 
@@ -74,24 +74,23 @@ class Transcript:
 
     @property
     def coding_exons(self) -> tuple[Interval, ...]:
-        """The coding part of each exon, stop codon included, by rising coordinate."""
+        """Coding parts of the exons, including the stop codon, by ascending coordinate."""
         return () if self.coding is None else _clip(self.exons, self.coding.start, self.coding.end)
 
 
 def read_gtf(path: str | Path) -> Iterator[Transcript]:
-    """Read the transcripts of a GTF (plain, gzip or bgzip), in the order in which their first feature appears.
+    """Read the transcripts of a GTF (plain, gzip or bgzip), in the order of their first feature.
 
-    Only the features ``exon``, ``CDS`` and ``stop_codon`` are read. A transcript whose ``transcript_id`` appears on
-    several contigs is one transcript on each. Where a transcript has coding features and no exons, as in bacterial
-    files, the coding features are its exons.
+    Only the features ``exon``, ``CDS`` and ``stop_codon`` are read. A ``transcript_id`` on several contigs gives one
+    transcript per contig. If a transcript has coding features but no exons, as in bacterial annotation, the coding
+    features are its exons.
 
     Raises:
-        InputError: a line without nine columns, a position that is not a whole number, or no transcript that can be
-            used; names file and line.
+        InputError: a line is invalid, or no transcript is usable.
 
     Warns:
-        UserWarning: once, of features without ``transcript_id`` and of transcripts without a strand, on both strands,
-            or with exons that overlap: they are left out.
+        UserWarning: once, if features without ``transcript_id`` or transcripts without a strand, on both strands or
+            with overlapping exons were skipped.
     """
     path = Path(path)
     drafts: dict[tuple[str, str], Draft] = {}
@@ -105,33 +104,28 @@ def read_gtf(path: str | Path) -> Iterator[Transcript]:
 def write_gtf(path: str | Path, transcripts: Iterable[Transcript], *, source: str = "genolm") -> Path:
     """Write transcripts as GTF features gene, transcript, exon, CDS (without the stop codon) and stop_codon.
 
-    Features are written in the order of the transcript (5' to 3'), exons are numbered, and the frame of a CDS is the
-    number of its first bases that complete a codon begun before it. The file appears only when it is complete.
+    Features are written in 5' to 3' order, exons are numbered, and the frame of a CDS is the number of leading bases
+    that complete the previous codon. The file is written atomically.
     """
     path = Path(path)
-    partial = partial_path(path)
-    try:
-        with partial.open("w", encoding="utf-8", newline="\n") as file:
-            for transcript in transcripts:
-                file.writelines(_gtf_lines(transcript, source))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with atomic_file(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
+        for transcript in transcripts:
+            file.writelines(_gtf_lines(transcript, source))
     return path
 
 
 @dataclass(slots=True)
 class Draft:
-    """A transcript of one contig while its features are read; they may come in any order.
+    """A transcript on one contig while its features are read, in any order.
 
     Attributes:
-        id: the transcript's name.
-        gene: the gene's name.
-        line: line of its first feature, 1-based.
-        symbol: what people call the gene.
-        exons: as they were read.
-        coding: likewise.
-        unstranded: whether a feature does not say on which strand it lies.
+        id: transcript id.
+        gene: gene id.
+        line: line of the first feature, 1-based.
+        symbol: gene symbol.
+        exons: exons in file order.
+        coding: coding features in file order.
+        unstranded: whether a feature has no strand.
     """
 
     id: str
@@ -146,7 +140,7 @@ class Draft:
         """Add the feature of a line.
 
         Raises:
-            InputError: see `feature_interval`.
+            InputError: as `feature_interval`.
         """
         part = feature_interval(columns, path, number, form)
         (self.exons if columns[2] == "exon" else self.coding).append(part)
@@ -154,7 +148,7 @@ class Draft:
 
     @property
     def flaw(self) -> str:
-        """Why no transcript can be made of it; empty if one can."""
+        """Reason why the transcript is not usable; empty if it is."""
         if self.unstranded:
             return "a transcript without a strand"
         if len({part.strand for part in (*self.exons, *self.coding)}) > 1:
@@ -167,12 +161,12 @@ class Draft:
         return ""
 
     def transcripts(self, circles: Mapping[str, int]) -> Iterator[Transcript]:
-        """Yield the transcript; where it crosses the origin of a circular contig, what lies before it and behind it.
+        """Yield the transcript; one that crosses the origin of a circular contig is split there.
 
-        The coding part reaches from the first to the last coding feature.
+        The coding interval extends from the first to the last coding feature.
 
         Args:
-            circles: bases of the circular contigs.
+            circles: lengths of the circular contigs in bases.
         """
         exons = sorted(set(self.exons)) or _joined(self.coding)
         length = circles.get(exons[0].chrom)
@@ -180,9 +174,9 @@ class Draft:
             yield self._transcript(exons, self.coding)
             return
         sides = [_before_and_behind(parts, length) for parts in (exons, self.coding)]
-        for own, coding in zip(*sides):
-            if own:
-                yield self._transcript(own, coding)
+        for side, coding in zip(*sides):
+            if side:
+                yield self._transcript(side, coding)
 
     def _transcript(self, exons: list[Interval], coding: list[Interval]) -> Transcript:
         whole = None
@@ -195,10 +189,10 @@ class Draft:
 def finished(
     drafts: Iterable[Draft], left_out: LeftOut, circles: Mapping[str, int] | None = None
 ) -> Iterator[Transcript]:
-    """Yield the transcripts of a file that was read; report those that cannot be used.
+    """Yield the usable transcripts of a file and report the others.
 
     Raises:
-        InputError: none can be used.
+        InputError: no transcript is usable.
     """
     kept = list[Draft]()
     for draft in drafts:
@@ -212,12 +206,12 @@ def finished(
 
 
 def named_feature(kind: str) -> str:
-    """Return the kind of a feature with its article: ``an exon``, ``a CDS``."""
+    """Return a feature type with its article: ``an exon``, ``a CDS``."""
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def _joined(parts: Iterable[Interval]) -> list[Interval]:
-    """The bases that some intervals of one strand cover, by rising coordinate."""
+    """Merge overlapping and adjacent intervals of one strand."""
     joined = list[Interval]()
     for part in sorted(parts):
         if joined and part.start <= joined[-1].end:
@@ -227,7 +221,7 @@ def _joined(parts: Iterable[Interval]) -> list[Interval]:
 
 
 def _before_and_behind(parts: Iterable[Interval], length: int) -> tuple[list[Interval], list[Interval]]:
-    """Parts before the origin of a circular contig, and those behind it, where positions begin at 0 again."""
+    """Split parts at the origin of a circular contig into those before and those after it."""
     before, behind = list[Interval](), list[Interval]()
     for part in parts:
         pieces = within_circle(part, length)
@@ -237,19 +231,19 @@ def _before_and_behind(parts: Iterable[Interval], length: int) -> tuple[list[Int
 
 
 def _add(drafts: dict[tuple[str, str], Draft], columns: list[str], left_out: LeftOut, number: int) -> None:
-    told = gtf_attributes(columns[8])
-    name = told.get("transcript_id")
+    values = gtf_attributes(columns[8])
+    name = values.get("transcript_id")
     if not name:
         left_out.add(f"{named_feature(columns[2])} without transcript_id", number, columns[8].strip())
         return
     key = (columns[0], name)
     if key not in drafts:
-        drafts[key] = Draft(name, told.get("gene_id", name), number, told.get("gene_name", ""))
+        drafts[key] = Draft(name, values.get("gene_id", name), number, values.get("gene_name", ""))
     drafts[key].add(columns, left_out.file, number, "GTF")
 
 
 def _clip(parts: Iterable[Interval], start: int, end: int) -> tuple[Interval, ...]:
-    """The pieces of `parts` inside ``[start, end)``."""
+    """Return the parts clipped to ``[start, end)``."""
     kept = (part for part in parts if part.start < end and part.end > start)
     return tuple(Interval(part.chrom, max(part.start, start), min(part.end, end), part.strand) for part in kept)
 
@@ -272,12 +266,12 @@ def _gtf_lines(transcript: Transcript, source: str) -> Iterator[str]:
 
 
 def _in_order(parts: tuple[Interval, ...]) -> tuple[Interval, ...]:
-    """5' to 3'."""
+    """Return the parts in 5' to 3' order."""
     return parts[::-1] if parts and parts[0].strand == "-" else parts
 
 
 def _split_stop(transcript: Transcript) -> tuple[tuple[Interval, ...], tuple[Interval, ...]]:
-    """Coding parts without the stop codon, and the stop codon's parts (an intron may cut it)."""
+    """Return the coding parts without the stop codon, and the parts of the stop codon (introns may split it)."""
     left, coding, stop = 3, list[Interval](), list[Interval]()
     for part in reversed(_in_order(transcript.coding_exons)):
         taken = min(left, len(part))

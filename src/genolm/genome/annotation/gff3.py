@@ -1,4 +1,4 @@
-"""Transcripts out of GFF3, and out of whichever of GTF and GFF3 a file is."""
+"""Reader of transcripts from GFF3, and from GTF or GFF3 by extension."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ GTF_ENDING = ".gtf"
 
 
 def read_genes(path: str | Path) -> Iterator[Transcript]:
-    """Read the transcripts of a GTF or GFF3 file (plain, gzip or bgzip); its ending says which it is.
+    """Read the transcripts of a GTF or GFF3 file (plain, gzip or bgzip), by its extension.
 
     Raises:
-        InputError: another ending, and whatever :func:`genolm.genome.annotation.genes.read_gtf` and :func:`read_gff3`
-        refuse.
+        InputError: the extension is unknown; or as :func:`genolm.genome.annotation.genes.read_gtf` and
+            :func:`read_gff3`.
     """
     path = Path(path)
     ending = uncompressed_suffix(path)
@@ -28,24 +28,23 @@ def read_genes(path: str | Path) -> Iterator[Transcript]:
         return read_gff3(path)
     if ending == GTF_ENDING:
         return read_gtf(path)
-    raise InputError("genes are read from .gtf, .gff3 or .gff, also with .gz", file=path)
+    raise InputError("unsupported annotation format; expected .gtf, .gff3 or .gff, optionally with .gz", file=path)
 
 
 def read_gff3(path: str | Path) -> Iterator[Transcript]:
-    """Read the transcripts of a GFF3 (plain, gzip or bgzip), in the order in which their first feature appears.
+    """Read the transcripts of a GFF3 (plain, gzip or bgzip), in the order of their first feature.
 
-    A transcript is what exons name as their ``Parent``; its own ``Parent`` is the gene, whose ``Name`` is the symbol.
-    One whose features lie on several contigs is one transcript on each. Where there are coding features and no exons,
-    as in bacterial files, the coding features are the exons; a ``CDS`` without ``Parent`` is a transcript of its own
-    (all lines of one ``ID``). A transcript over the origin of a circular contig (``Is_circular=true``) is two.
+    A transcript is the ``Parent`` of exons; its own ``Parent`` is the gene, whose ``Name`` is the symbol. A transcript
+    with features on several contigs gives one transcript per contig. If there are coding features but no exons, as in
+    bacterial annotation, the coding features are the exons; a ``CDS`` without ``Parent`` (all lines with one ``ID``) is
+    a transcript. A transcript across the origin of a circular contig (``Is_circular=true``) is split in two.
 
     Raises:
-        InputError: a line without nine columns, a position that is not a whole number, or no transcript that can be
-            used; names file and line.
+        InputError: a line is invalid, or no transcript is usable.
 
     Warns:
-        UserWarning: once, of exons without ``Parent`` and of transcripts without a strand, on both strands, or with
-            exons that overlap: they are left out.
+        UserWarning: once, if exons without ``Parent`` or transcripts without a strand, on both strands or with
+            overlapping exons were skipped.
     """
     path = Path(path)
     drafts: dict[tuple[str, str], Draft] = {}
@@ -75,25 +74,25 @@ def _add(drafts: dict[tuple[str, str], Draft], columns: list[str], left_out: Lef
     if columns[2] != "CDS":
         left_out.add(f"{named_feature(columns[2])} without Parent", number, columns[8].strip())
         return
-    told = attributes(columns[8])
-    name = told.get("ID") or f"line {number}"
-    draft = drafts.setdefault((columns[0], f"CDS {name}"), Draft(name, name, number, told.get("Name", "")))
+    values = attributes(columns[8])
+    name = values.get("ID") or f"line {number}"
+    draft = drafts.setdefault((columns[0], f"CDS {name}"), Draft(name, name, number, values.get("Name", "")))
     draft.add(columns, left_out.file, number, "GFF3")
 
 
 def _note(text: str, parent_of: dict[str, str], names: dict[str, str]) -> None:
-    """Enter what a gene or a transcript is called, and which gene a transcript belongs to."""
-    told = attributes(text)
-    name = told.get("ID")
+    """Record the symbol of a gene and the parent of a transcript."""
+    values = attributes(text)
+    name = values.get("ID")
     if name is None:
         return
-    if "Parent" in told:
-        parent_of[name] = parents(text)[0] if parents(text) else told["Parent"]
-    symbol = told.get("Name") or told.get("gene_name")  # GENCODE has the second
+    if "Parent" in values:
+        parent_of[name] = parents(text)[0] if parents(text) else values["Parent"]
+    symbol = values.get("Name") or values.get("gene_name")  # GENCODE uses gene_name
     if symbol:
         names[name] = symbol
 
 
 def _bare(name: str) -> str:
-    """Ensembl writes ``gene:ENSG...`` and ``transcript:ENST...``."""
+    """Remove the prefixes of Ensembl: ``gene:ENSG...`` and ``transcript:ENST...``."""
     return name.removeprefix("gene:").removeprefix("transcript:")

@@ -1,1 +1,1 @@
-"""Sequences with labels: genomes with taxa, generated sequences with their generators, fragments of genomes."""
+"""Labelled sequences: fragments of genomes with species labels, and generated sequences with their models."""

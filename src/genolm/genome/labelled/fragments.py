@@ -1,4 +1,4 @@
-"""Genomes out of FASTA files, and pieces of them: disjoint tiles of one length, or pieces of given lengths."""
+"""Fragments of genomes: random tiles of one length, or pieces of given lengths."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from genolm.genome.sequence_files import SEQUENCE_ENDINGS, read_sequence_file
 
 _SUFFIXES = (".gz", ".bgz", *SEQUENCE_ENDINGS, ".txt")
 _TRIES = 200
-"""Places that are tried for one piece before the genome counts as full."""
+"""Positions tried for one piece before the genome is considered full."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """A piece of a genome.
+    """A fragment of a genome.
 
     Attributes:
-        genome: name of the genome, that of its file without endings.
-        contig: name of the sequence that it lies on.
+        genome: name of the genome: the file name without extensions.
+        contig: name of the contig.
         start: first base, 0-based.
-        end: base after the last.
-        sequence: its letters, upper case; what is ambiguous reads N.
+        end: end, exclusive.
+        sequence: upper-case letters, with ambiguity codes as N.
     """
 
     genome: str
@@ -46,14 +46,14 @@ class Fragment:
 
 @dataclass(frozen=True, slots=True)
 class Tiles:
-    """The tiles taken from a genome, and how many were looked at and passed over because of N."""
+    """Tiles sampled from a genome, and the number of tiles skipped because of N."""
 
     fragments: tuple[Fragment, ...]
     too_many_n: int
 
 
 def genome_name(path: Path | str) -> str:
-    """A file's name without its endings: ``Escherichia_coli.fna.gz`` is Escherichia_coli."""
+    """Return a file name without extensions: ``Escherichia_coli`` for ``Escherichia_coli.fna.gz``."""
     name = Path(path).name
     while (cut := next((suffix for suffix in _SUFFIXES if name.lower().endswith(suffix)), None)) and name != cut:
         name = name[: -len(cut)]
@@ -61,76 +61,76 @@ def genome_name(path: Path | str) -> str:
 
 
 def read_genome(path: Path) -> list[FlatRecord]:
-    """The sequences of a FASTA, GenBank or EMBL file in upper case, ambiguous letters as N.
+    """Read a FASTA, GenBank or EMBL file in upper case, with ambiguity codes as N.
 
     Raises:
-        InputError: no FASTA, an empty one, one without any base A, C, G or T, a damaged file.
+        InputError: the file is invalid, empty or damaged, or contains only N.
     """
     records = list(read_sequence_file(path, partial(upper_dna, iupac="N")))
     if not any(set(record.sequence) - {"N"} for record in records):
-        raise InputError("the file holds nothing but N", file=path)
+        raise InputError("the file contains only N", file=path)
     return records
 
 
-def listed(given: Path | str | Iterable[Path | str]) -> tuple[Path, ...]:
-    """Return one path or several as paths.
+def as_paths(given: Path | str | Iterable[Path | str]) -> tuple[Path, ...]:
+    """Return one or several paths as a tuple.
 
     Raises:
-        InputError: anything else, such as sequences in memory.
+        InputError: the value is something else, such as sequences in memory.
     """
     paths = (given,) if isinstance(given, str | os.PathLike) or not isinstance(given, Iterable) else tuple(given)
     if isinstance(given, Mapping) or not all(isinstance(path, str | os.PathLike) for path in paths):
         raise InputError(
-            "a path or a list of paths is expected; write sequences in memory to FASTA files first", value=given
+            "expected a path or a list of paths; write sequences in memory to FASTA files first", value=given
         )
     return tuple(map(Path, paths))
 
 
-def one_file(given: Path | str) -> Path:
-    """Return the one path that is given.
+def single_path(given: Path | str) -> Path:
+    """Return a single path.
 
     Raises:
-        InputError: several paths, or anything else, such as sequences in memory.
+        InputError: the value is a list of several paths, or something else, such as sequences in memory.
     """
-    paths = listed(given)
+    paths = as_paths(given)
     if len(paths) != 1:
-        raise InputError("the path of one file is expected", value=given)
+        raise InputError("expected the path of one file", value=given)
     return paths[0]
 
 
 def named_files(paths: Iterable[Path | str]) -> dict[str, Path]:
-    """Files by the names of their genomes, in their order.
+    """Return files by the names of their genomes, in order.
 
     Raises:
-        InputError: none, or two of one name.
+        InputError: there are no files, or two genomes have the same name.
     """
     named: dict[str, Path] = {}
     for path in map(Path, paths):
         name = genome_name(path)
         if name in named:
-            raise InputError(f"a genome of this name was given before: {named[name]}", file=path, value=name)
+            raise InputError(f"duplicate genome name, also of {named[name]}", file=path, value=name)
         named[name] = path
     if not named:
-        raise InputError("no genome was given")
+        raise InputError("no genome given")
     return named
 
 
 def tiles(
     genome: str, records: Sequence[FlatRecord], length: int, count: int, max_n: float, random: np.random.Generator
 ) -> Tiles:
-    """At most ``count`` tiles of ``length`` bases that do not overlap, drawn at random.
+    """Sample at most ``count`` non-overlapping tiles of ``length`` bases.
 
-    Every contig is tiled from an offset that is drawn too, so that all its bases can be met.
+    Every contig is tiled from a random offset, so that all its bases can be sampled.
 
     Args:
         genome: name of the genome.
-        records: its sequences.
-        length: bases of a tile.
-        count: most tiles.
-        max_n: largest share of N in a tile.
-        random: where offsets and order come from.
+        records: sequences of the genome.
+        length: length of a tile in bases.
+        count: maximum number of tiles.
+        max_n: maximum fraction of N in a tile.
+        random: random generator.
     """
-    places = [
+    starts = [
         (record, start)
         for record in records
         if len(record.sequence) >= length
@@ -138,8 +138,8 @@ def tiles(
         if start + length <= len(record.sequence)
     ]
     kept, skipped = list[Fragment](), 0
-    for number in random.permutation(len(places)):
-        record, start = places[number]
+    for number in random.permutation(len(starts)):
+        record, start = starts[number]
         sequence = record.sequence[start : start + length]
         if len(kept) == count:
             break
@@ -151,12 +151,12 @@ def tiles(
 
 
 class Pieces:
-    """Draws pieces of given lengths from a genome; none overlaps another while there is room, none holds an N.
+    """Sampler of non-overlapping pieces of a genome without N.
 
     Args:
-        genome: its name.
-        records: its sequences.
-        random: where places come from.
+        genome: name of the genome.
+        records: sequences of the genome.
+        random: random generator.
     """
 
     def __init__(self, genome: str, records: Sequence[FlatRecord], random: np.random.Generator) -> None:
@@ -164,7 +164,7 @@ class Pieces:
         self._taken: list[list[tuple[int, int]]] = [[] for _ in self._records]
 
     def draw(self, length: int) -> Fragment | None:
-        """A piece of ``length`` bases; None where the genome has no room for it."""
+        """Sample a piece of ``length`` bases; None if the genome has no space left for it."""
         rooms = np.array([max(0, len(record.sequence) - length + 1) for record in self._records], np.float64)
         if not rooms.sum():
             return None
@@ -184,17 +184,17 @@ class Pieces:
 
 
 def matched_pieces(genomes: Sequence[Pieces], lengths: Iterable[int]) -> Iterator[Fragment]:
-    """A piece for every length, from the genomes in turn; from the next one with room where one has none.
+    """Yield a piece of every length, from the genomes in turn, skipping genomes without space.
 
     Raises:
-        InputError: no genome has room for a length.
+        InputError: no genome has space for a piece.
     """
     for number, length in enumerate(lengths):
         turn = (genomes[(number + step) % len(genomes)].draw(length) for step in range(len(genomes)))
         piece = next((one for one in turn if one is not None), None)
         if piece is None:
             raise InputError(
-                f"no genome has room for another piece of {length:,} bases without N; give more genomes, or fewer or"
-                " shorter sequences"
+                f"no genome has space for another piece of {length:,} bases without N; provide more genomes, or fewer"
+                " or shorter sequences"
             )
         yield piece

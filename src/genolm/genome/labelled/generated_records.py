@@ -1,4 +1,4 @@
-"""Generated FASTA: the new bases of every record, and what made them."""
+"""Reader of generated FASTA: new bases, model and sampling settings of every record."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from genolm.errors import InputError
-from genolm.files.lines import placed
+from genolm.files.lines import locate_errors
 from genolm.genome.labelled.keyed_rows import keyed_rows
 from genolm.genome.records import FlatRecord
 from genolm.genome.sequence import upper_dna
@@ -27,14 +27,14 @@ class Generated:
     """A generated sequence.
 
     Attributes:
-        id: its name.
-        sequence: the new bases, without the prompt unless that was asked for; empty where the model wrote none.
-        file: where it was read.
-        generator: the model that wrote it; empty where nothing says so.
-        decoding: how its tokens were drawn, as ``temperature=1.0 top_k=0``; empty where nothing says so.
-        genome: the genome that its prompt came from; empty where there is none, or nothing says so.
-        prompt: the bases in front of it that were given; empty where there are none.
-        about: its header behind the name, where ``prompt_bases`` counts those that ``sequence`` holds.
+        id: name.
+        sequence: new bases, without the prompt unless requested; empty if the model generated none.
+        file: FASTA file.
+        generator: name of the model; empty if unknown.
+        decoding: sampling settings, such as ``temperature=1.0 top_k=0``; empty if unknown.
+        genome: genome of the prompt; empty if there is none or it is unknown.
+        prompt: prompt bases; empty if there are none.
+        about: header after the name, with ``prompt_bases`` as the number of prompt bases in ``sequence``.
     """
 
     id: str
@@ -50,83 +50,83 @@ class Generated:
 def read_generated(
     paths: Iterable[Path | str], *, with_prompt: bool = False, provenance: Path | str | None = None
 ) -> list[Generated]:
-    """The records of FASTA files as :func:`genolm.generate` writes them, or of others with a table beside them.
+    """Read FASTA files written by :func:`genolm.generate`, or others with a provenance table.
 
-    A header's ``prompt_bases=N`` says how many bases were given and not generated: they are cut off. ``model=``,
-    ``genome=`` and the settings of decoding are read there too.
+    ``prompt_bases=N`` in a header is the number of leading bases that were given as a prompt; they are removed.
+    ``model=``, ``genome=`` and the sampling settings are read from the header, too.
 
     Args:
         paths: FASTA files.
-        with_prompt: keep the prompts.
-        provenance: a TSV with the columns ``generator`` and, all optional, ``file`` (name of a FASTA), ``id`` (of a
-            record), ``decoding`` and ``genome``; a row of an id goes before one of a file. It goes before the headers.
+        with_prompt: whether to keep prompts.
+        provenance: TSV with the column ``generator`` and optional columns ``file`` (name of a FASTA), ``id`` (of a
+            record), ``decoding`` and ``genome``. Rows of an id override rows of a file, and both override headers.
 
     Raises:
-        InputError: a file that cannot be read, a header whose number of prompt bases is none, a record with nothing
-            but N, no record with a new base, a table without the columns or with a name twice.
+        InputError: a file cannot be read, a header has an invalid number of prompt bases, a record contains only N, no
+            record has new bases, or the table lacks columns or has duplicate names.
 
     Warns:
-        UserWarning: the table names files that are not among the paths.
+        UserWarning: the table contains files that are not in ``paths``.
     """
     table = {} if provenance is None else _table(Path(provenance))
-    found, files = [], [Path(path) for path in paths]
+    records, files = [], [Path(path) for path in paths]
     for path in files:
         for record in read_sequence_file(path, partial(upper_dna, iupac="N")):
-            with placed(path, record.line):
-                found.append(_one(record, path, with_prompt, table))
+            with locate_errors(path, record.line):
+                records.append(_parse(record, path, with_prompt, table))
     unread = {name for kind, name in table if kind == "file" and name} - {path.name for path in files}
     if unread:
         names = ", ".join(sorted(unread))
-        warnings.warn(f"{provenance} speaks of files that were not given: {names}", stacklevel=2)
-    if not any(one.sequence for one in found):
-        raise InputError("no record holds a new base behind its prompt", file=found[0].file if found else None)
-    return found
+        warnings.warn(f"{provenance} contains files that were not given: {names}", stacklevel=2)
+    if not any(one.sequence for one in records):
+        raise InputError("no record has new bases after its prompt", file=records[0].file if records else None)
+    return records
 
 
 def written(records: Iterable[Generated]) -> list[Generated]:
-    """The records in which the model wrote something."""
+    """Return the records with new bases."""
     return [record for record in records if record.sequence]
 
 
-def _one(
+def _parse(
     record: FlatRecord, path: Path, with_prompt: bool, table: Mapping[tuple[str, str], Mapping[str, str]]
 ) -> Generated:
     header = _words(record.about)
-    told = table.get(("id", record.id)) or table.get(("file", path.name)) or {}
-    given = _prompt_bases(header, record.sequence)
-    sequence = record.sequence if with_prompt else record.sequence[given:]
+    row = table.get(("id", record.id)) or table.get(("file", path.name)) or {}
+    prompt = _prompt_bases(header, record.sequence)
+    sequence = record.sequence if with_prompt else record.sequence[prompt:]
     if set(sequence) == {"N"}:
-        raise InputError("the record holds nothing but N", value=record.id)
+        raise InputError("the record contains only N", value=record.id)
     decoding = " ".join(f"{name}={header[name]}" for name in _DECODING if name in header)
     return Generated(
         record.id,
         sequence,
         path,
-        told.get("generator") or header.get("model", ""),
-        told.get("decoding") or decoding,
-        told.get("genome") or header.get("genome", ""),
-        record.sequence[:given],
+        row.get("generator") or header.get("model", ""),
+        row.get("decoding") or decoding,
+        row.get("genome") or header.get("genome", ""),
+        record.sequence[:prompt],
         record.about if with_prompt else _PROMPT_BASES.sub("prompt_bases=0", record.about),
     )
 
 
 def without_prompts(records: Iterable[SequenceRecord]) -> Iterator[SequenceRecord]:
-    """Records without the bases that their headers say were given.
+    """Yield the records without their prompts, as declared in the headers.
 
     Raises:
-        InputError: a header whose number of prompt bases is none.
+        InputError: a header has an invalid number of prompt bases.
 
     Warns:
-        UserWarning: at the end, how many records held no base behind their prompt and were passed over.
+        UserWarning: at the end: number of records that were skipped because they have no new bases.
     """
-    passed = 0
+    skipped = 0
     for record in records:
-        given = _prompt_bases(_words(record.about), record.sequence)
-        if given < len(record.sequence):
-            yield replace(record, sequence=record.sequence[given:]) if given else record
-        passed += given == len(record.sequence)
-    if passed:
-        warnings.warn(f"records without a base behind their prompt were passed over: {passed}", stacklevel=2)
+        prompt = _prompt_bases(_words(record.about), record.sequence)
+        if prompt < len(record.sequence):
+            yield replace(record, sequence=record.sequence[prompt:]) if prompt else record
+        skipped += prompt == len(record.sequence)
+    if skipped:
+        warnings.warn(f"skipped records without new bases after their prompt: {skipped}", stacklevel=2)
 
 
 def _words(about: str) -> dict[str, str]:
@@ -136,16 +136,15 @@ def _words(about: str) -> dict[str, str]:
 def _prompt_bases(header: Mapping[str, str], sequence: str) -> int:
     text = header.get("prompt_bases", "0")
     if not text.isdecimal() or int(text) > len(sequence):
-        raise InputError(f"prompt_bases is no number of bases of a record of {len(sequence):,}", value=text)
+        raise InputError(f"prompt_bases must be a number from 0 to the record length, {len(sequence):,}", value=text)
     return int(text)
 
 
 def _table(path: Path) -> dict[tuple[str, str], dict[str, str]]:
-    """Rows by what they speak of: ``("id", name)`` or ``("file", name)``."""
+    """Return the rows by their key: ``("id", name)`` or ``("file", name)``."""
     return keyed_rows(
         path,
         lambda names: "generator" in names and bool({"file", "id"} & names),
-        f"a table of provenance has the columns generator and file or id, and may have decoding and genome; "
-        f"known are {', '.join(_COLUMNS)}",
+        f"a provenance table must have the columns generator and file or id; known columns are {', '.join(_COLUMNS)}",
         lambda row: ("id", row["id"]) if row.get("id") else ("file", Path(row.get("file", "")).name),
     )

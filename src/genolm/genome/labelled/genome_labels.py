@@ -1,4 +1,4 @@
-"""Which species a fragment belongs to: told by its file, by a table, or not at all."""
+"""Species labels of fragments, by file or from a table."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from genolm.genome.labelled.fragments import Fragment, genome_name
 from genolm.genome.labelled.keyed_rows import keyed_rows
 
 FILES, NONE = "files", "none"
-"""Instead of a table: each file is a species of its own; there are no labels."""
+"""Special values instead of a table: one species per file; no labels."""
 
 
 def labels_of(fragments: Sequence[Fragment], given: str | Path) -> list[str] | None:
-    """The label of every fragment; None where there are none.
+    """Return the label of every fragment; None without labels.
 
     Args:
-        fragments: the pieces.
-        given: ``files``, ``none``, or a TSV with the columns ``label`` and ``genome`` (name of a file, with or without
-            its endings) or ``contig`` (of a sequence).
+        fragments: the fragments.
+        given: ``files``, ``none``, or a TSV with the columns ``label`` and ``genome`` (file name, with or without
+            extensions) or ``contig``.
 
     Raises:
-        InputError: a table without those columns, a fragment that it does not name, or one label for all.
+        InputError: the table lacks a column or a fragment, or all labels are equal.
     """
     if str(given) == NONE:
         return None
@@ -30,7 +30,7 @@ def labels_of(fragments: Sequence[Fragment], given: str | Path) -> list[str] | N
     labels = by_file if str(given) == FILES else _from_table(fragments, Path(given))
     if len(set(labels)) < 2:
         raise InputError(
-            "there is one species only, and nothing to tell apart; --labels none clusters without labels",
+            "there is only one species; use --labels none to cluster without labels",
             value=labels[0] if labels else None,
         )
     return labels
@@ -38,25 +38,25 @@ def labels_of(fragments: Sequence[Fragment], given: str | Path) -> list[str] | N
 
 def _from_table(fragments: Sequence[Fragment], path: Path) -> list[str]:
     key, table = read_labels(path)
-    found = []
+    labels = []
     for fragment in fragments:
         name = fragment.genome if key == "genome" else fragment.contig
         if name not in table:
-            raise InputError(f"the table has no label of this {key}", file=path, value=name)
-        found.append(table[name])
-    return found
+            raise InputError(f"no label for this {key} in the table", file=path, value=name)
+        labels.append(table[name])
+    return labels
 
 
 def read_labels(path: Path) -> tuple[str, Mapping[str, str]]:
-    """What a table names, ``genome`` or ``contig``, and the label of each.
+    """Read a table of labels; return its key column, ``genome`` or ``contig``, and the label by key.
 
     Raises:
-        InputError: columns are missing, a line has more or fewer fields, a label is empty, a name stands twice.
+        InputError: a column is missing, a line has a wrong number of fields, a label is empty, or a name is duplicated.
     """
     rows = keyed_rows(
         path,
         lambda names: "label" in names and bool({"genome", "contig"} & names),
-        "a table of labels has the columns label and genome or contig",
+        "a label table must have the columns label and genome or contig",
         _named,
     )
     key = "contig" if rows and "genome" not in next(iter(rows.values())) else "genome"
@@ -64,7 +64,7 @@ def read_labels(path: Path) -> tuple[str, Mapping[str, str]]:
 
 
 def _named(row: Mapping[str, str]) -> str:
-    """What a row speaks of, once it has a label."""
+    """Return the genome or contig of a row; raise `InputError` if its label is empty."""
     name = genome_name(row["genome"]) if "genome" in row else row["contig"]
     if not row["label"]:
         raise InputError("the label is empty", value=name)

@@ -1,4 +1,4 @@
-"""Tables that say something of named things, tab-separated: one row a name."""
+"""Tab-separated tables with one row per key."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from genolm.errors import InputError
-from genolm.files.lines import placed, text_lines
+from genolm.files.lines import locate_errors, text_lines
 from genolm.genome.tabular import present
 
 Key = TypeVar("Key")
@@ -17,18 +17,18 @@ Key = TypeVar("Key")
 def keyed_rows(
     path: Path, fits: Callable[[set[str]], bool], columns: str, key: Callable[[Mapping[str, str]], Key]
 ) -> dict[Key, dict[str, str]]:
-    """The rows of a table by what they speak of; empty lines are passed over.
+    """Return the rows of a table by key; empty lines are skipped.
 
-    A missing value, such as ``NA`` (:func:`genolm.genome.tabular.present`), is an empty text.
+    A missing value, such as ``NA`` (:func:`genolm.genome.tabular.present`), becomes empty text.
 
     Args:
-        path: tab-separated, plain or compressed; the first line names the columns.
-        fits: whether these columns are those that are needed.
-        columns: says in a message which those are.
-        key: what a row speaks of; may raise InputError, which then tells the line.
+        path: tab-separated file, plain or compressed, with a header.
+        fits: function that checks the columns.
+        columns: error message if the check fails.
+        key: function that returns the key of a row; the line is added to any `InputError` that it raises.
 
     Raises:
-        InputError: other columns, a line with more or fewer fields, a name that stands twice.
+        InputError: the columns are wrong, a line has a wrong number of fields, or a key is duplicated.
     """
     lines = csv.reader((line for _, line in text_lines(path)), delimiter="\t")
     header = next(lines, [])
@@ -38,12 +38,12 @@ def keyed_rows(
     for number, fields in enumerate(lines, start=2):
         if not fields:
             continue
-        with placed(path, number):
+        with locate_errors(path, number):
             if len(fields) != len(header):
-                raise InputError(f"{len(fields)} fields under {len(header)} names")
+                raise InputError(f"expected {len(header)} fields, got {len(fields)}")
             row = {column: "" if present(value) is None else value for column, value in zip(header, fields)}
             name = key(row)
             if name in rows:
-                raise InputError("this name has a row already", value=name[-1] if isinstance(name, tuple) else name)
+                raise InputError("duplicate name", value=name[-1] if isinstance(name, tuple) else name)
             rows[name] = row
     return rows

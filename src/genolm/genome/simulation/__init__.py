@@ -1,1 +1,1 @@
-"""A simulated genome with genes, coverage and variants whose truth is known."""
+"""Simulation of a genome with genes, RNA coverage and variants of known effect."""

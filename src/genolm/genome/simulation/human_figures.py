@@ -1,4 +1,4 @@
-"""Published and measured figures of human DNA that the simulated genome draws from. Order of bases is ACGT everywhere.
+"""Published and measured statistics of human DNA, the parameters of the simulation. Bases are in ACGT order.
 
 Sources:
 - `BACKGROUND`: counted for this package on both strands of GRCh38 chr2:10,001-2,333,275 (public domain).
@@ -6,7 +6,7 @@ Sources:
 - `TATA`, `INITIATOR`: Bucher P (1990) J Mol Biol 212:563.
 - `POLYADENYLATION`: the two main signals in Beaudoing E et al. (2000) Genome Res 10:1001, rescaled to one.
 - `CODONS`: Nakamura Y et al. (2000) Nucleic Acids Res 28:292, Homo sapiens, per thousand.
-- `ALU`: a young copy of the Alu repeat as it stands in GRCh38 (public domain).
+- `ALU`: a young copy of the Alu repeat in GRCh38 (public domain).
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ from __future__ import annotations
 import numpy as np
 
 from genolm.arrays import Float64
+from genolm.genome.annotation.coding_sequences import CODES
 
 
 def matrix(*rows: str) -> Float64:
-    """Parse four rows of figures (A, C, G, T) into probabilities, one row per position: ``(positions, 4)``."""
-    columns = np.array([[float(figure) for figure in row.split()] for row in rows])
+    """Parse four rows of numbers (A, C, G, T) into probabilities, one row per position: ``(positions, 4)``."""
+    columns = np.array([[float(number) for number in row.split()] for row in rows])
     weights = columns.T
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
-# An order-3 Markov chain: after the three bases AAA comes A 368, C 166, G 200, T 266 times in a thousand.
-# CpG depletion shows wherever the context ends in C: G follows 3 to 13 % of the time, not 25 %.
+# An order-3 Markov chain: AAA is followed by A 368, C 166, G 200 and T 266 times in a thousand.
+# CpG depletion is visible where the context ends in C: G follows with 3 to 13 %, not 25 %.
 _BACKGROUND_PER_MILLE = """
 AAA 368 166 200 266  AAC 414 234 065 287  AAG 315 201 257 227  AAT 276 173 260 290
 ACA 226 252 285 236  ACC 334 278 061 327  ACG 186 241 268 305  ACT 169 231 312 288
@@ -72,14 +73,14 @@ KOZAK = matrix(
     ".31 .27 .22 .42 .27 .22 .36 .17 .27 0 0 1 .41",
     ".19 .20 .19 .13 .20 .05 .02 .10 .04 0 1 0 .10",
 )
-# TATAAA begins at the second of fifteen.
+# TATAAA starts at the second of fifteen positions.
 TATA = matrix(
     ".12 .06 .69 .02 .70 .57 .69 .42 .24 .13 .20 .18 .19 .18 .15",
     ".39 .22 .04 .15 .06 .06 .09 .05 .18 .35 .36 .31 .32 .30 .30",
     ".35 .15 .07 .11 .12 .05 .16 .26 .46 .41 .34 .34 .31 .35 .36",
     ".14 .57 .20 .72 .12 .32 .07 .27 .12 .12 .11 .17 .17 .18 .19",
 )
-# The transcription start is the third of eight (counts of 303 promoters).
+# The transcription start is the third of eight positions (counts of 303 promoters).
 INITIATOR = matrix(
     "49 0 288 26 77 67 45 50",
     "48 303 0 81 95 118 85 96",
@@ -96,11 +97,10 @@ _CODONS_PER_MILLE = """
 16.0 13.1 17.0 12.1  20.8 18.9 19.1 19.5  7.5 15.1 24.4 12.2  22.0 6.1 31.9 12.0
 11.0 18.4 21.8 10.8  14.5 27.7 25.1 22.2  7.1 15.8 29.0 16.5  28.1 7.4 39.6 16.5
 """
-_AMINO_ACIDS = "FSYCFSYCLS**LS*WLPHRLPHRLPQRLPQRITNSITNSITKRMTKRVADGVADGVAEGVAEG"
 _TEXTBOOK_ORDER = [first + second + third for first in "TCAG" for third in "TCAG" for second in "TCAG"]
 
 CODONS: dict[str, float] = dict(zip(_TEXTBOOK_ORDER, map(float, _CODONS_PER_MILLE.split())))
-GENETIC_CODE: dict[str, str] = dict(zip(_TEXTBOOK_ORDER, _AMINO_ACIDS))
+GENETIC_CODE: dict[str, str] = {codon: CODES[1][codon] for codon in _TEXTBOOK_ORDER}
 
 ALU = (
     "GGCCGGGCGCGGTGGCTCACGCCTGTAATCCCAGCACTTTGGGAGGCCGAGGCGGGCGGATCACGAGGTCAGGAGATCGAGACCATCCCGGCTAAAACGGTGAAACCC"
@@ -110,14 +110,7 @@ ALU = (
 
 
 def background() -> Float64:
-    """Transition probabilities of the order-3 chain, ``(64, 4)``; row ``16 a + 4 b + c`` is the context ``abc``."""
+    """Return transition probabilities of the order-3 chain, ``(64, 4)``; row ``16 a + 4 b + c`` is context ``abc``."""
     words = _BACKGROUND_PER_MILLE.split()
-    figures = [float(word) for word in words if word.isdigit()]
-    rows = np.array(figures).reshape(64, 4)
+    rows = np.array([float(word) for word in words if word.isdigit()]).reshape(64, 4)
     return np.asarray(rows / rows.sum(axis=1, keepdims=True))
-
-
-def translate(coding: str) -> str:
-    """Translate upper-case DNA in frame, ``*`` for a stop, ``X`` for a codon with another letter; a rest is dropped."""
-    ends = range(3, len(coding) + 1, 3)
-    return "".join(GENETIC_CODE.get(coding[end - 3 : end], "X") for end in ends)

@@ -1,22 +1,22 @@
-"""A small example genome in which everything is known: genes, signals, repeats, variants, RNA coverage.
+"""Simulation of a small example genome with known genes, signals, repeats, variants and RNA coverage.
 
-It serves the demo, the tests and the documentation. Nothing in it is a real person's or a real gene's, and good scores
-on it say little about real genomes: it is drawn from a few published figures
+It is used by the demo, the tests and the documentation. It contains no real genes or data of real persons, and good
+scores on it say little about real genomes: it is sampled from a few published statistics
 (`genolm.genome.simulation.human_figures`).
 
-What `simulate` promises (each promise has a test):
+Properties of the simulated data (each has a test):
 
 - **Background**: an order-3 Markov chain of human DNA, with its CpG depletion.
 - **Genes** on both strands, 1 to 7 exons. The promoter has an initiator at the transcription start; two of five have a
-  TATA box whose core begins 31 bases before it, three of five lie in a CpG island. Introns begin with GT, end with AG,
-  and their donor, acceptor and branch-point letters come from position weight matrices. The open reading frame begins
-  with ATG, ends with a stop and has none inside; its codons have human usage. A poly-A signal ends 15 to 25 bases
+  TATA box whose core starts 31 bases upstream, three of five are in a CpG island. Introns start with GT and end with
+  AG; donor, acceptor and branch-point sequences are sampled from position weight matrices. The open reading frame
+  starts with ATG and ends with its only stop codon; codons follow human usage. A poly-A signal ends 15 to 25 bases
   before the end of the transcript.
-- **Repeats** in lower case: three families of interspersed repeats in both orientations and tandem repeats, outside of
-  every signal.
-- The first contig begins with 500 N, has a second run of 200 N and six ambiguous letters; the last contig is tiny.
-- **Variants** whose INFO says what they do: EFFECT, CLS (LP, LB or nothing) and GENE; two samples. REF always matches.
-- **RNA coverage** of every strand: exons high, introns low, a little noise, some genes silent.
+- **Repeats** in lower case: three families of interspersed repeats in both orientations and tandem repeats, outside
+  all signals.
+- The first contig starts with 500 N, has a second run of 200 N and six ambiguity codes; the last contig is tiny.
+- **Variants** with their effect in INFO: EFFECT, CLS (LP, LB or none) and GENE; two samples. REF always matches.
+- **RNA coverage** of both strands: high in exons, low in introns, some noise, some genes not expressed.
 - The same seed, length and number of contigs give the same bytes.
 """
 
@@ -38,8 +38,8 @@ from genolm.files.names import as_argument
 from genolm.genome.annotation.genes import write_gtf
 from genolm.genome.bigwig import write_bigwig
 from genolm.genome.interval import Interval
-from genolm.genome.simulation.simulated_contigs import Contig, draw_contig, draw_families, intergenic, tss
-from genolm.genome.simulation.simulated_coverage import draw_coverage
+from genolm.genome.records import fasta_lines
+from genolm.genome.simulation.simulated_contigs import Contig, PlacedGene, draw_contig, draw_families, intergenic, tss
 from genolm.genome.simulation.simulated_genes import Sampler
 from genolm.genome.simulation.simulated_variants import CLASS_OF, TrueVariant, draw_variants
 
@@ -47,6 +47,11 @@ TINY = 900  # bases of the last contig
 REGION = 400  # bases of every region of regions.bed
 LOCUS_MARGIN = 200  # bases on both sides of a gene in loci.bed
 SAMPLES = ("SAMPLE1", "SAMPLE2")
+READ_LENGTH = 75
+EXPRESSION = (np.log(20.0), 1.0)  # mean and sigma of the logarithm of a gene's mean coverage
+UNSPLICED_SHARE = 0.03  # of a gene's reads come from transcripts that still have their introns
+NOISE_READS = 20  # per 100,000 bases and strand, anywhere
+UNEXPRESSED_SHARE = 0.15  # of the genes
 _LINE = 60
 _FILES = (
     "genome.fa", "genome.fa.fai", "genes.gtf", "variants.vcf.gz", "variants.vcf.gz.tbi",
@@ -56,13 +61,13 @@ _FILES = (
 
 @dataclass(frozen=True, slots=True)
 class SimulatedGenome:
-    """Where the files of a simulated genome are.
+    """Files of a simulated genome.
 
     Attributes:
-        folder: the folder with all of them.
-        lengths: bases of every contig.
-        genes: how many genes there are.
-        variants: how many variant records there are.
+        folder: folder of the files.
+        lengths: length of every contig in bases.
+        genes: number of genes.
+        variants: number of variant records.
     """
 
     folder: Path
@@ -87,12 +92,12 @@ class SimulatedGenome:
 
     @property
     def bed(self) -> Path:
-        """Regions of 400 bases named ``type:number``: promoter, exon, intron, repeat, intergenic; none overlap."""
+        """Non-overlapping regions of 400 bases named ``type:number``: promoter, exon, intron, repeat, intergenic."""
         return self.folder / "regions.bed"
 
     @property
     def loci(self) -> Path:
-        """Every gene with its promoter and 200 bases on both sides, BED, forward strand; none overlap."""
+        """Every gene with its promoter and 200 bases on both sides, BED, forward strand, non-overlapping."""
         return self.folder / "loci.bed"
 
     @property
@@ -102,63 +107,63 @@ class SimulatedGenome:
 
     @property
     def readme(self) -> Path:
-        """What each file is and how it was made."""
+        """Description of the files."""
         return self.folder / "README.txt"
 
 
 def simulate(
     folder: str | Path, *, seed: int = 0, length: int = 400_000, contigs: int = 4, overwrite: bool = False
 ) -> SimulatedGenome:
-    """Draw an example genome and write its files into a folder.
+    """Simulate an example genome and write its files to a folder.
 
     Args:
-        folder: where the files go; it is made if need be, and gets all files or none.
-        seed: the same seed, length and number of contigs give the same bytes.
-        length: bases of all contigs together.
-        contigs: how many, ``chr1``, ``chr2``, ... with falling lengths; the last one has 900 bases and no genes.
-        overwrite: replace files that are there.
+        folder: output folder, created if needed; either all files are written or none.
+        seed: random seed; equal seed, length and number of contigs give equal bytes.
+        length: total length of all contigs in bases.
+        contigs: number of contigs ``chr1``, ``chr2``, ... of decreasing length; the last has 900 bases and no genes.
+        overwrite: replace existing files.
 
     Raises:
-        InputError: fewer than 2 contigs, or less than 20,000 bases for every contig but the tiny one.
-        RunError: the folder has files of these names and `overwrite` is off.
+        InputError: fewer than 2 contigs, or fewer than 20,000 bases per contig except the last.
+        RunError: the folder cannot be written, or contains files with these names and `overwrite` is False.
     """
     folder = Path(folder)
     _check(folder, length, contigs, overwrite)
     sampler = Sampler(np.random.default_rng(seed))
-    drawn = _draw_contigs(sampler, _lengths(length, contigs))
-    variants = draw_variants(sampler, drawn)
+    simulated = _draw_contigs(sampler, _lengths(length, contigs))
+    variants = draw_variants(sampler, simulated)
     _make(folder)
     with tempfile.TemporaryDirectory(prefix=".simulate-", dir=folder) as partial:
-        _write_all(Path(partial), sampler, drawn, variants, _settings(seed, length, contigs))
+        _write_all(Path(partial), sampler, simulated, variants, _settings(seed, length, contigs))
         for name in _FILES:
             (Path(partial) / name).replace(folder / name)
-    lengths = {contig.name: len(contig.text) for contig in drawn}
-    return SimulatedGenome(folder, lengths, sum(len(contig.genes) for contig in drawn), len(variants))
+    lengths = {contig.name: len(contig.text) for contig in simulated}
+    return SimulatedGenome(folder, lengths, sum(len(contig.genes) for contig in simulated), len(variants))
 
 
 def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RunError(f"{folder} cannot be made: {error.strerror}") from None
+        raise RunError(f"{folder} cannot be created: {error.strerror}") from None
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise RunError(f"{folder}: the folder cannot be written")
+        raise RunError(f"{folder}: the folder is not writable")
 
 
 def _check(folder: Path, length: int, contigs: int, overwrite: bool) -> None:
     if contigs < 2:
-        raise InputError("a simulated genome has at least 2 contigs, the last of which is tiny", value=contigs)
+        raise InputError("contigs must be at least 2 (the last one is tiny)", value=contigs)
     if length < 20_000 * (contigs - 1) + TINY:
-        raise InputError(f"{contigs} contigs need at least {20_000 * (contigs - 1) + TINY} bases", value=length)
+        raise InputError(f"{contigs} contigs require at least {20_000 * (contigs - 1) + TINY} bases", value=length)
     if folder.exists() and not folder.is_dir():
-        raise InputError("there is a file where the folder should go", file=folder)
+        raise InputError("expected a folder, found a file", file=folder)
     present = [name for name in _FILES if (folder / name).exists()]
     if present and not overwrite:
-        raise RunError(f"{folder}: {present[0]} exists; choose another folder, or --overwrite to replace it")
+        raise RunError(f"{folder}: {present[0]} exists; choose another folder, or use --overwrite to replace it")
 
 
 def _lengths(length: int, contigs: int) -> list[int]:
-    """Falling lengths, with at least 20,000 bases each, and the tiny contig."""
+    """Return decreasing lengths of at least 20,000 bases, and that of the tiny contig."""
     large = contigs - 1
     spare = length - TINY - 20_000 * large
     weights = np.arange(large, 0, -1)
@@ -173,11 +178,11 @@ def _settings(seed: int, length: int, contigs: int) -> str:
 
 def _draw_contigs(sampler: Sampler, lengths: list[int]) -> list[Contig]:
     families = draw_families(sampler)
-    drawn: list[Contig] = []
+    simulated: list[Contig] = []
     for number, length in enumerate(lengths, start=1):
-        before = sum(len(contig.genes) for contig in drawn)
-        drawn.append(draw_contig(sampler, f"chr{number}", length, families, first=number == 1, genes_before=before))
-    return drawn
+        before = sum(len(contig.genes) for contig in simulated)
+        simulated.append(draw_contig(sampler, f"chr{number}", length, families, first=number == 1, genes_before=before))
+    return simulated
 
 
 def _write_all(
@@ -189,7 +194,7 @@ def _write_all(
     _write_vcf(folder / "variants.vcf", sampler, lengths, variants)
     (folder / "regions.bed").write_text("".join(_region_lines(contigs)), encoding="utf-8")
     (folder / "loci.bed").write_text("".join(_locus_lines(contigs)), encoding="utf-8")
-    coverage = {contig.name: draw_coverage(sampler, contig) for contig in contigs}
+    coverage = {contig.name: _draw_coverage(sampler, contig) for contig in contigs}
     for strand, name in (("+", "rna.plus.bw"), ("-", "rna.minus.bw")):
         write_bigwig(folder / name, lengths, _pieces(coverage, strand))
     (folder / "README.txt").write_text(_readme(contigs, variants, settings), encoding="utf-8")
@@ -200,12 +205,43 @@ def _pieces(coverage: dict[str, dict[str, Float32]], strand: str) -> Iterator[tu
         yield name, 0, tracks[strand]
 
 
+def _draw_coverage(sampler: Sampler, contig: Contig) -> dict[str, Float32]:
+    """Simulate the read depth of a contig on each strand: ``{"+": (bases,), "-": (bases,)}``."""
+    tracks = {strand: np.zeros(len(contig.text), np.float32) for strand in "+-"}
+    for gene in contig.genes:
+        if not sampler.chance(UNEXPRESSED_SHARE):
+            _add_gene(sampler, tracks[gene.strand], gene)
+    for strand in "+-":
+        reads = int(sampler.random.poisson(NOISE_READS * len(contig.text) / 100_000))
+        tracks[strand] += _pile(sampler, len(contig.text), reads)
+    return tracks
+
+
+def _add_gene(sampler: Sampler, track: Float32, gene: PlacedGene) -> None:
+    mean = float(sampler.random.lognormal(*EXPRESSION))
+    spliced = np.concatenate([np.arange(*exon) for exon in gene.draft.exons])
+    whole = np.arange(gene.draft.exons[0][0], gene.draft.exons[-1][1])
+    for offsets, coverage in ((spliced, mean), (whole, UNSPLICED_SHARE * mean)):
+        reads = int(sampler.random.poisson(coverage * len(offsets) / READ_LENGTH))
+        positions = [gene.position(0), gene.position(1)]
+        track[positions[0] + offsets * (positions[1] - positions[0])] += _pile(sampler, len(offsets), reads)
+
+
+def _pile(sampler: Sampler, length: int, reads: int) -> Float32:
+    """Return the depth of reads of `READ_LENGTH` with random starts over `length` bases."""
+    if length < READ_LENGTH:
+        return np.zeros(length, np.float32)
+    starts = sampler.random.integers(0, length - READ_LENGTH + 1, size=reads)
+    steps = np.zeros(length + 1, np.int64)
+    np.add.at(steps, starts, 1)
+    np.add.at(steps, starts + READ_LENGTH, -1)
+    return np.cumsum(steps[:-1]).astype(np.float32)
+
+
 def _write_fasta(path: Path, contigs: list[Contig]) -> None:
     with path.open("w", encoding="ascii", newline="\n") as file:
         for contig in contigs:
-            text = contig.soft_masked()
-            file.write(f">{contig.name}\n")
-            file.writelines(f"{text[start : start + _LINE]}\n" for start in range(0, len(text), _LINE))
+            file.writelines(fasta_lines(contig.name, contig.soft_masked(), _LINE))
     pysam.faidx(as_argument(path))
 
 
@@ -253,7 +289,7 @@ def _genotype(sampler: Sampler, alts: int) -> str:
 
 
 def _region_lines(contigs: list[Contig]) -> Iterator[str]:
-    """Regions of one length, so that what an embedding separates is not their length; named ``type:number``."""
+    """Yield regions of equal length, so that embeddings cannot separate them by length."""
     for kind, interval, number in _numbered(_regions(contigs)):
         yield f"{interval.chrom}\t{interval.start}\t{interval.end}\t{kind}:{number}\t0\t{interval.strand}\n"
 
@@ -272,7 +308,7 @@ def _numbered(regions: Iterable[tuple[str, Interval]]) -> Iterator[tuple[str, In
 
 
 def _regions(contigs: list[Contig]) -> Iterator[tuple[str, Interval]]:
-    """By position; one that overlaps the one before it is left out."""
+    """Yield regions by position, skipping those that overlap the previous one."""
     for contig in contigs:
         reached = 0
         for kind, interval in sorted(_contig_regions(contig), key=lambda region: region[1].start):

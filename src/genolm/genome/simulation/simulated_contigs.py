@@ -1,4 +1,4 @@
-"""Drawn contigs: background, placed genes, interspersed and tandem repeats, a gap, a few ambiguous letters."""
+"""Simulated contigs: background, genes, interspersed and tandem repeats, gaps, ambiguity codes."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ class Family:
     """A family of interspersed repeats.
 
     Attributes:
-        name: its name in the BED file.
-        consensus: base codes of a full copy.
-        divergence: mean share of substituted bases; transitions are twice as frequent as transversions.
-        shortest: length in bases of the shortest copy; copies lose their 5' part.
-        share: of all repeat copies.
+        name: name in the BED file.
+        consensus: base codes of a full-length copy.
+        divergence: mean fraction of substituted bases; transitions are twice as frequent as transversions.
+        shortest: minimum length of a copy in bases; copies are truncated at the 5' end.
+        share: fraction of all repeat copies.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class PlacedGene:
-    """A drawn gene on a contig; `start` is the 0-based lowest coordinate of the drawn array."""
+    """A simulated gene on a contig; `start` is its lowest coordinate, 0-based."""
 
     name: str
     chrom: str
@@ -66,38 +66,38 @@ class PlacedGene:
     draft: DraftGene
 
     def position(self, offset: int) -> int:
-        """The 0-based coordinate of an offset."""
+        """Return the 0-based coordinate of an offset."""
         last = len(self.draft.codes) - 1
         return self.start + (offset if self.strand == "+" else last - offset)
 
     def interval(self, span: Span) -> Interval:
-        """The interval of a span of offsets, on the gene's strand."""
+        """Return the interval of a span of offsets, on the strand of the gene."""
         ends = self.position(span[0]), self.position(span[1] - 1)
         return Interval(self.chrom, min(ends), max(ends) + 1, self.strand)
 
     @property
     def whole(self) -> Interval:
-        """Promoter, transcript and what lies just behind it."""
+        """Promoter, transcript and downstream region."""
         return self.interval((0, len(self.draft.codes)))
 
     @property
     def transcript(self) -> Transcript:
-        """The gene's one transcript."""
+        """The transcript of the gene."""
         exons = tuple(sorted(self.interval(exon) for exon in self.draft.exons))
         return Transcript(f"{self.name}.1", self.name, exons, self.interval(self.draft.coding))
 
 
 @dataclass(slots=True)
 class Contig:
-    """One contig while it is built.
+    """A contig during simulation.
 
     Attributes:
-        name: its name.
+        name: contig name.
         text: ASCII upper-case letters of the forward strand, ``(bases,)``.
-        masked: bases that are written in lower case (repeats), ``(bases,)``.
-        free: bases that no signal of a gene needs, ``(bases,)``; repeats, gaps and neutral variants go there.
-        genes: genes by rising coordinate.
-        repeats: interspersed and tandem repeats with their family's name.
+        masked: bases written in lower case (repeats), ``(bases,)``.
+        free: bases outside gene signals, available for repeats, gaps and neutral variants, ``(bases,)``.
+        genes: genes by ascending coordinate.
+        repeats: interspersed and tandem repeats with the name of their family.
     """
 
     name: str
@@ -108,16 +108,16 @@ class Contig:
     repeats: list[tuple[Interval, str]] = field(default_factory=list)
 
     def sequence(self, start: int, end: int) -> str:
-        """Upper-case letters of ``[start, end)``."""
+        """Return upper-case letters of ``[start, end)``."""
         return self.text[start:end].tobytes().decode()
 
     def soft_masked(self) -> str:
-        """The whole contig with its repeats in lower case."""
+        """Return the contig with repeats in lower case."""
         return np.where(self.masked, self.text | 0x20, self.text).astype(np.uint8).tobytes().decode()
 
 
 def draw_families(sampler: Sampler) -> tuple[Family, ...]:
-    """Alu as in human DNA, and two families whose consensus this seed draws."""
+    """Return human Alu, and two families with a random consensus."""
     return (
         Family("ALU", codes_of(figures.ALU), 0.08, 200, 0.5),
         Family("LINE", sampler.background(1200), 0.14, 250, 0.3),
@@ -128,7 +128,7 @@ def draw_families(sampler: Sampler) -> tuple[Family, ...]:
 def draw_contig(
     sampler: Sampler, name: str, length: int, families: tuple[Family, ...], *, first: bool, genes_before: int
 ) -> Contig:
-    """Draw one contig; the first one also gets the gaps and the ambiguous letters."""
+    """Simulate a contig; the first one also gets the gaps and ambiguity codes."""
     text = np.frombuffer(letters(sampler.background(length)).encode(), np.uint8).copy()
     contig = Contig(name, text, np.zeros(length, np.bool_), np.ones(length, np.bool_))
     if length < MIN_GENE_CONTIG:
@@ -142,7 +142,7 @@ def draw_contig(
 
 
 def complement(codes: Codes) -> Codes:
-    """Reverse complement of base codes."""
+    """Return the reverse complement of base codes."""
     return np.asarray(_COMPLEMENT[codes][::-1])
 
 
@@ -173,10 +173,10 @@ def _write(contig: Contig, start: int, codes: Codes) -> None:
 
 
 def _place_repeats(sampler: Sampler, contig: Contig, families: tuple[Family, ...]) -> None:
-    wanted = REPEAT_SHARE * contig.free.sum()
+    target = REPEAT_SHARE * contig.free.sum()
     shares = [family.share for family in families]
     placed = 0
-    while placed < wanted:
+    while placed < target:
         family = families[int(sampler.random.choice(len(families), p=shares))]
         copy = _draw_copy(sampler, family)
         strand = "+" if sampler.chance(0.5) else "-"
@@ -214,14 +214,14 @@ def _put_repeat(contig: Contig, start: int, codes: Codes, name: str, strand: str
 
 
 def _draw_start(sampler: Sampler, contig: Contig, length: int) -> int | None:
-    """A start where `length` free bases follow with ten to spare on both sides, or None when there is none left."""
-    places = [
+    """Sample a start with `length` free bases and a margin of ten on both sides; None if there is no space left."""
+    starts = [
         (start + 10, end - 10 - length) for start, end in true_runs(contig.free).tolist() if end - start >= length + 20
     ]
-    if not places:
+    if not starts:
         return None
-    room = np.array([high - low + 1 for low, high in places])
-    low, high = places[int(sampler.random.choice(len(places), p=room / room.sum()))]
+    sizes = np.array([high - low + 1 for low, high in starts])
+    low, high = starts[int(sampler.random.choice(len(starts), p=sizes / sizes.sum()))]
     return sampler.integer(low, high)
 
 
@@ -231,9 +231,9 @@ def _place_gaps_and_ambiguous(sampler: Sampler, contig: Contig) -> None:
     if inner is not None:
         _put_letters(contig, inner, "N" * INNER_GAP)
     for letter in AMBIGUOUS:
-        place = _draw_start(sampler, contig, 1)
-        if place is not None:
-            _put_letters(contig, place, letter)
+        start = _draw_start(sampler, contig, 1)
+        if start is not None:
+            _put_letters(contig, start, letter)
 
 
 def _put_letters(contig: Contig, start: int, text: str) -> None:
@@ -244,7 +244,7 @@ def _put_letters(contig: Contig, start: int, text: str) -> None:
 
 
 def intergenic(contig: Contig) -> Iterator[Span]:
-    """Free stretches between the genes, without repeats, gaps and ambiguous letters."""
+    """Yield free spans between genes, without repeats, gaps and ambiguity codes."""
     outside = contig.free.copy()
     for gene in contig.genes:
         outside[gene.whole.start : gene.whole.end] = False
@@ -252,5 +252,5 @@ def intergenic(contig: Contig) -> Iterator[Span]:
 
 
 def tss(gene: PlacedGene) -> int:
-    """0-based coordinate of the transcription start."""
+    """Return the transcription start, 0-based."""
     return gene.position(UPSTREAM)

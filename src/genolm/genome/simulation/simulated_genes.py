@@ -1,7 +1,7 @@
-"""Drawn genes: promoter, exons and introns with their signals, an open reading frame, a poly-A signal.
+"""Simulated genes: promoter, exons and introns with their signals, open reading frame, poly-A signal.
 
-A gene is drawn 5' to 3' as an array of base codes (0 A, 1 C, 2 G, 3 T) and placed on a contig afterwards. Offsets count
-from the first base of the drawn array, which begins `UPSTREAM` bases before the transcription start.
+A gene is simulated 5' to 3' as an array of base codes (0 A, 1 C, 2 G, 3 T) and then placed on a contig. Offsets are
+relative to the first base of the array, which is `UPSTREAM` bases before the transcription start.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ UPSTREAM = 300  # bases of promoter before the transcription start
 DOWNSTREAM = 60  # bases after the cleavage site, with the G/T-rich element
 TATA_START = -32  # where the TATA matrix begins, from the transcription start
 TATA_CORE = slice(1, 7)  # the six positions of the matrix that spell TATAAA
-ISLAND = (0.17, 0.33, 0.33, 0.17)  # base frequencies of CpG islands, drawn independently: CpG is not depleted
+ISLAND = (0.17, 0.33, 0.33, 0.17)  # base frequencies of CpG islands, sampled independently: CpG is not depleted
 ISLAND_REACH = (-250, 100)  # where a CpG island lies, from the transcription start
 BRANCH_DISTANCE = (20, 40)  # from the end of the branch-point matrix to the end of the intron
 INTRON_LENGTH = (90, 2500)
@@ -41,13 +41,13 @@ _STOPS = ("TAA", "TAG", "TGA")
 
 @dataclass(frozen=True, slots=True)
 class DraftGene:
-    """One gene, 5' to 3'; every span is 0-based and half-open in offsets.
+    """A gene, 5' to 3'; spans are 0-based half-open offsets.
 
     Attributes:
-        codes: base codes of promoter, transcript and a little beyond, ``(bases,)``.
+        codes: base codes of promoter, transcript and downstream region, ``(bases,)``.
         exons: spans of the exons, in order.
-        coding: from the start codon to the stop codon, both included.
-        tata: span of the TATA matrix, or None for a promoter without one.
+        coding: span from the start codon to the stop codon, both included.
+        tata: span of the TATA matrix; None for a promoter without a TATA box.
         island: whether the promoter is a CpG island.
         signal: span of the poly-A signal.
     """
@@ -61,12 +61,12 @@ class DraftGene:
 
     @property
     def introns(self) -> tuple[Span, ...]:
-        """The gaps between the exons."""
+        """Spans of the introns."""
         return tuple((left[1], right[0]) for left, right in pairwise(self.exons))
 
 
 class Sampler:
-    """Draws of bases from one seeded generator."""
+    """Sampler of bases from a random generator."""
 
     def __init__(self, random: np.random.Generator) -> None:
         self.random = random
@@ -74,32 +74,32 @@ class Sampler:
         self._thresholds: list[tuple[float, float, float]] = [(row[0], row[1], row[2]) for row in cumulative.tolist()]
 
     def background(self, length: int) -> Codes:
-        """Bases from the order-3 chain of human DNA."""
+        """Sample bases from the order-3 Markov chain of human DNA."""
         codes, context = bytearray(length), int(self.random.integers(64))
-        for place, draw in enumerate(self.random.random(length).tolist()):
+        for position, draw in enumerate(self.random.random(length).tolist()):
             first, second, third = self._thresholds[context]
             code = (draw >= first) + (draw >= second) + (draw >= third)
-            codes[place] = code
+            codes[position] = code
             context = (context << 2 & 63) | code
         return np.frombuffer(bytes(codes), np.uint8).copy()
 
     def rows(self, weights: Float64) -> Codes:
-        """One draw per row of unnormalised weights."""
+        """Sample one base per row of unnormalised weights."""
         cumulative = np.cumsum(weights, axis=1)
         draws = self.random.random(len(weights)) * cumulative[:, -1]
         return np.asarray((draws[:, None] >= cumulative).sum(axis=1), np.uint8)
 
     def integer(self, low: int, high: int) -> int:
-        """An integer from `low` to `high`, both included."""
+        """Sample an integer from `low` to `high`, inclusive."""
         return int(self.random.integers(low, high + 1))
 
     def chance(self, probability: float) -> bool:
-        """True with a probability."""
+        """Return True with the given probability."""
         return bool(self.random.random() < probability)
 
 
 def draw_gene(sampler: Sampler) -> DraftGene:
-    """Draw one gene: two of five promoters have a TATA box, three of five are CpG islands, some are both or neither."""
+    """Simulate a gene: 40 % of promoters have a TATA box and 60 % are CpG islands, independently."""
     has_tata, island = sampler.chance(0.4), sampler.chance(0.6)
     message, coding, cuts = _draw_message(sampler, island)
     signal = len(message) - sampler.integer(15, 25) - 6
@@ -119,17 +119,17 @@ def draw_gene(sampler: Sampler) -> DraftGene:
 
 
 def letters(codes: Codes) -> str:
-    """Print base codes as upper-case letters."""
+    """Return base codes as upper-case letters."""
     return _LETTERS[codes].tobytes().decode()
 
 
 def codes_of(text: str) -> Codes:
-    """Base codes of upper-case ACGT."""
+    """Return the base codes of upper-case ACGT."""
     return np.searchsorted(_LETTERS, np.frombuffer(text.encode(), np.uint8)).astype(np.uint8)
 
 
 def _draw_message(sampler: Sampler, island: bool) -> tuple[Codes, Span, list[int]]:
-    """The spliced transcript, its coding span, and where introns will cut it."""
+    """Return the spliced transcript, its coding span, and the positions of introns."""
     codons = sampler.integer(80, 320)
     start = sampler.integer(50, 160)
     end = start + 3 * codons
@@ -153,7 +153,7 @@ def _draw_cuts(sampler: Sampler, low: int, high: int) -> list[int]:
 
 
 def _signal_weights(length: int, start: int, cuts: list[int]) -> Float64:
-    """What the signals that reach into exons ask of each base of the transcript; 1 where they ask nothing."""
+    """Return the weights of signals in exons for each base of the transcript; 1 outside signals."""
     weights = np.ones((length, 4))
     weights[start - 9 : start + 4] = figures.KOZAK
     for cut in cuts:
@@ -163,11 +163,11 @@ def _signal_weights(length: int, start: int, cuts: list[int]) -> Float64:
 
 
 def _draw_coding(sampler: Sampler, weights: Float64) -> Codes:
-    """Codons by human usage times the signals' weights; ATG first, a stop last, none in between."""
+    """Sample codons by human usage and signal weights, from ATG to a single stop codon."""
     triples = weights.reshape(-1, 3, 4)
     joint = np.einsum("na,nb,nc,abc->nabc", triples[:, 0], triples[:, 1], triples[:, 2], _CODON_WEIGHTS)
-    drawn = _draw_flat(sampler, joint.reshape(len(triples), 64))
-    coding = np.stack([drawn >> 4, drawn >> 2 & 3, drawn & 3], axis=1).astype(np.uint8)
+    codons = _draw_flat(sampler, joint.reshape(len(triples), 64))
+    coding = np.stack([codons >> 4, codons >> 2 & 3, codons & 3], axis=1).astype(np.uint8)
     usage = np.array([figures.CODONS[stop] for stop in _STOPS])
     stop = _STOPS[int(sampler.random.choice(3, p=usage / usage.sum()))]
     coding[0], coding[-1] = codes_of("ATG"), codes_of(stop)
@@ -181,7 +181,7 @@ def _draw_flat(sampler: Sampler, weights: Float64) -> NDArray[np.int64]:
 
 
 def _with_introns(sampler: Sampler, message: Codes, cuts: list[int]) -> list[Codes]:
-    """Exon, intron, exon, ... : odd pieces are introns."""
+    """Return exons and introns alternately; odd pieces are introns."""
     pieces = [message[: cuts[0]] if cuts else message]
     for cut, following in pairwise([*cuts, len(message)]):
         pieces += [_draw_intron(sampler), message[cut:following]]
@@ -209,7 +209,7 @@ def _draw_promoter(sampler: Sampler, has_tata: bool, island: bool) -> Codes:
 
 
 def _draw_tata(sampler: Sampler) -> Codes:
-    """A TATA box whose core spells TATAAA but for the last-but-one letter, which may be T: what breaks it is clear."""
+    """Sample a TATA box with the core TATAAA or TATATA, so that the effect of mutations is clear."""
     box = sampler.rows(figures.TATA)
     box[TATA_CORE] = codes_of("TATAAA" if sampler.chance(0.64) else "TATATA")
     return box
@@ -232,13 +232,13 @@ def _draw_downstream(sampler: Sampler) -> Codes:
 
 def _exon_spans(pieces: list[Codes]) -> tuple[Span, ...]:
     borders = UPSTREAM + np.concatenate([[0], np.cumsum([len(piece) for piece in pieces])])
-    return tuple((int(borders[place]), int(borders[place + 1])) for place in range(0, len(pieces), 2))
+    return tuple((int(borders[number]), int(borders[number + 1])) for number in range(0, len(pieces), 2))
 
 
-def _to_offset(place: int, exons: tuple[Span, ...]) -> int:
-    """From a place in the spliced transcript to an offset in the gene."""
+def _to_offset(position: int, exons: tuple[Span, ...]) -> int:
+    """Convert a position in the spliced transcript to an offset in the gene."""
     for start, end in exons:
-        if place < end - start:
-            return start + place
-        place -= end - start
-    raise IndexError(place)
+        if position < end - start:
+            return start + position
+        position -= end - start
+    raise IndexError(position)

@@ -1,6 +1,6 @@
-"""Drawn variants whose effect is known, because the gene or the background they fall into was drawn too.
+"""Simulated variants with known effects on the simulated genes.
 
-Every indel is written with one anchor base before it and cannot be moved to the left.
+Every indel has one anchor base and is left-aligned.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ CLASS_OF = {
     "intergenic_indel": "LB",
     "spanning_deletion": ".",
 }
-"""What each value of INFO/EFFECT means for INFO/CLS: LP likely pathogenic, LB likely benign, ``.`` no statement."""
+"""INFO/CLS for each value of INFO/EFFECT: LP likely pathogenic, LB likely benign, ``.`` unspecified."""
 
 _STOPS = ("TAA", "TAG", "TGA")
 
 
 @dataclass(frozen=True, slots=True)
 class TrueVariant:
-    """One VCF record with its truth.
+    """A VCF record with its true effect.
 
     Attributes:
         chrom: contig.
         pos: 1-based position of the first base of `ref`.
-        ref: reference allele, upper case.
-        alts: alternative alleles.
-        effects: the true effect of each alternative, a key of `CLASS_OF`.
-        gene: the gene it falls into, ``.`` for none.
-        end: 1-based last base of a symbolic deletion, else None.
+        ref: REF allele, upper case.
+        alts: ALT alleles.
+        effects: true effect of each ALT allele, a key of `CLASS_OF`.
+        gene: gene of the variant, ``.`` if there is none.
+        end: last base of a symbolic deletion, 1-based; else None.
     """
 
     chrom: str
@@ -61,15 +61,15 @@ class TrueVariant:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """INFO/CLS of each alternative."""
+        """INFO/CLS of each ALT allele."""
         return tuple(CLASS_OF[effect] for effect in self.effects)
 
 
 def draw_variants(sampler: Sampler, contigs: list[Contig]) -> list[TrueVariant]:
-    """Draw variants in the order of the contigs and positions, at most one per position.
+    """Simulate variants, sorted by contig and position, at most one per position.
 
-    Every gene gets up to one of each effect inside genes, and four neutral ones between genes; the first contig also
-    gets one multi-allelic site, one ``*`` and one ``<DEL>``.
+    Every gene gets at most one variant of each genic effect, and four neutral intergenic variants; the first contig
+    also gets a multi-allelic site, a ``*`` and a ``<DEL>``.
     """
     variants: dict[tuple[int, int], TrueVariant] = {}
     for place, contig in enumerate(contigs):
@@ -80,7 +80,7 @@ def draw_variants(sampler: Sampler, contigs: list[Contig]) -> list[TrueVariant]:
 
 
 def tata_score(box: str) -> float:
-    """Log-odds (nats) of 15 bases under the TATA matrix against even bases."""
+    """Return the log-odds (nats) of 15 bases under the TATA matrix relative to uniform bases."""
     rows = figures.TATA[np.arange(len(box)), codes_of(box)]
     return float(np.log(rows / 0.25).sum())
 
@@ -98,7 +98,7 @@ def _contig_variants(sampler: Sampler, contig: Contig) -> Iterator[TrueVariant]:
 
 
 def _substitution(contig: Contig, gene: PlacedGene, offset: int, alt: str, effect: str) -> TrueVariant:
-    """A substitution told on the gene's strand, written on the forward strand."""
+    """Return a substitution given on the strand of the gene, written on the forward strand."""
     position = gene.position(offset)
     forward = alt if gene.strand == "+" else reverse_complement(alt)
     reference = contig.sequence(position, position + 1)
@@ -111,12 +111,12 @@ def _other_base(sampler: Sampler, base: str, avoid: str = "") -> str:
 
 
 def _splice_donor(sampler: Sampler, contig: Contig, gene: PlacedGene) -> TrueVariant | None:
-    """GT at the start of an intron becomes something that is neither GT nor the rare GC."""
+    """Mutate GT at the start of an intron, but not to the rare GC."""
     return _splice(sampler, contig, gene, lambda intron: intron[0], "splice_donor")
 
 
 def _splice_acceptor(sampler: Sampler, contig: Contig, gene: PlacedGene) -> TrueVariant | None:
-    """AG at the end of an intron becomes something else."""
+    """Mutate AG at the end of an intron."""
     return _splice(sampler, contig, gene, lambda intron: intron[1] - 2, "splice_acceptor")
 
 
@@ -133,14 +133,14 @@ def _splice(
 
 
 def _start_lost(sampler: Sampler, contig: Contig, gene: PlacedGene) -> TrueVariant | None:
-    """One base of ATG changes."""
+    """Mutate a base of the start codon."""
     offset = gene.draft.coding[0] + sampler.integer(0, 2)
     base = letters(gene.draft.codes[offset : offset + 1])
     return _substitution(contig, gene, offset, _other_base(sampler, base), "start_lost")
 
 
 def _promoter(sampler: Sampler, contig: Contig, gene: PlacedGene) -> TrueVariant | None:
-    """The first, second or third letter of TATAAA becomes C or G."""
+    """Mutate the first, second or third base of TATAAA to C or G."""
     if gene.draft.tata is None:
         return None
     offset = gene.draft.tata[0] + TATA_CORE.start + sampler.integer(0, 2)
@@ -156,7 +156,7 @@ def _synonymous(sampler: Sampler, contig: Contig, gene: PlacedGene) -> TrueVaria
 
 
 def _codon_change(sampler: Sampler, contig: Contig, gene: PlacedGene, effect: str) -> TrueVariant | None:
-    """A random one of the substitutions with this effect, in the first four fifths of the reading frame."""
+    """Sample a substitution with this effect in the first four fifths of the reading frame."""
     choices = [
         (offsets[place], alt)
         for codon, offsets in _codons(gene)
@@ -171,7 +171,7 @@ def _codon_change(sampler: Sampler, contig: Contig, gene: PlacedGene, effect: st
 
 
 def _codons(gene: PlacedGene) -> list[tuple[str, list[int]]]:
-    """Whole codons inside one exon, at least 6 bases from its ends, with the offsets of their bases."""
+    """Return complete codons within an exon, at least 6 bases from its ends, with the offsets of their bases."""
     start, end = gene.draft.coding
     spliced = [offset for exon in gene.draft.exons for offset in range(*exon) if start <= offset < end]
     borders = [border for exon in gene.draft.exons for border in exon]
@@ -188,7 +188,7 @@ def _codon_effect(codon: str, place: int, alt: str) -> str:
 
 
 def _frameshift(sampler: Sampler, contig: Contig, gene: PlacedGene) -> TrueVariant | None:
-    """One or two bases fewer, or one more, inside a coding exon and 8 bases from its ends."""
+    """Delete one or two bases, or insert one, inside a coding exon, 8 bases from its ends."""
     codons = _codons(gene)
     if not codons:
         return None
@@ -201,7 +201,7 @@ def _frameshift(sampler: Sampler, contig: Contig, gene: PlacedGene) -> TrueVaria
 
 
 def _intronic(sampler: Sampler, contig: Contig, gene: PlacedGene) -> TrueVariant | None:
-    """A substitution inside an intron, away from its signals and from repeats."""
+    """Sample a substitution inside an intron, outside signals and repeats."""
     whole = gene.whole
     places = (true_runs(contig.free[whole.start : whole.end]) + whole.start).tolist()
     if not places:
@@ -235,7 +235,7 @@ def _intergenic_indel(sampler: Sampler, contig: Contig, outside: list[tuple[int,
 def _indel(
     sampler: Sampler, contig: Contig, position: int, change: int, effect: str, gene: str = "."
 ) -> TrueVariant | None:
-    """`change` bases more (positive) or fewer behind the anchor at `position`; None where it could move to the left."""
+    """Insert (positive `change`) or delete bases after the anchor at `position`; None if it is not left-aligned."""
     anchor = contig.sequence(position, position + 1)
     changed = (
         letters(sampler.background(change)) if change > 0 else contig.sequence(position + 1, position + 1 - change)
@@ -247,7 +247,7 @@ def _indel(
 
 
 def _special_variants(sampler: Sampler, contig: Contig) -> Iterator[TrueVariant]:
-    """One multi-allelic site, a deletion with a spanned ``*`` site behind it, and a ``<DEL>`` of a whole exon."""
+    """Yield a multi-allelic site, a deletion spanning a ``*`` site, and a ``<DEL>`` of a complete exon."""
     outside = [(start, end) for start, end in intergenic(contig) if end - start >= 40]
     yield from _multi_allelic(contig)
     yield from _spanned(sampler, contig, outside)
@@ -255,7 +255,7 @@ def _special_variants(sampler: Sampler, contig: Contig) -> Iterator[TrueVariant]
 
 
 def _multi_allelic(contig: Contig) -> Iterator[TrueVariant]:
-    """The first codon whose third base can become a stop and a synonym: both alternatives on one line."""
+    """Yield both ALT alleles of the first codon whose third base can give a stop codon and a synonymous codon."""
     for gene in contig.genes:
         for codon, offsets in _codons(gene):
             found = {_codon_effect(codon, 2, alt): alt for alt in "ACGT" if alt != codon[2]}
@@ -268,7 +268,7 @@ def _multi_allelic(contig: Contig) -> Iterator[TrueVariant]:
 
 
 def _spanned(sampler: Sampler, contig: Contig, outside: list[tuple[int, int]]) -> Iterator[TrueVariant]:
-    """A neutral deletion of five bases, and two bases into it a site with ``*`` as its second alternative."""
+    """Yield a neutral deletion of five bases, and inside it a site with ``*`` as its second ALT allele."""
     variant = None
     while variant is None:
         variant = _indel(sampler, contig, _draw_outside(sampler, outside), -5, "intergenic_indel")
@@ -278,7 +278,7 @@ def _spanned(sampler: Sampler, contig: Contig, outside: list[tuple[int, int]]) -
 
 
 def _exon_deletion(contig: Contig) -> Iterator[TrueVariant]:
-    """The second exon of the first gene that has three."""
+    """Yield a deletion of the second exon of the first gene with at least three exons."""
     gene = next((gene for gene in contig.genes if len(gene.draft.exons) >= 3), None)
     if gene is not None:
         exon: Interval = gene.interval(gene.draft.exons[1])

@@ -1,4 +1,4 @@
-"""BCF out of VCF text."""
+"""Conversion of VCF text to BCF."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from genolm.files.names import as_argument
 from genolm.genome.fasta_index import quiet_htslib
 
 HELD_BY_VCF = "BCF cannot hold it, .vcf.gz can"
-"""The remedy that every message on BCF ends with."""
+"""The remedy at the end of every message on BCF."""
 
 
 def convert_to_bcf(text: Path, out: Path, template: Path) -> None:
-    """Write VCF text as BCF, after declaring what its records use and its header does not (BCF cannot do without).
+    """Write VCF text as BCF, with declarations added for everything undeclared that the records use.
 
     Raises:
-        InputError: htslib cannot make BCF of it; names ``template``, the file the text came from. What
-            :func:`genolm.genome.vcf.bcf_trial.check_bcf` has tried is never refused here.
+        InputError: htslib cannot convert it (never after :func:`genolm.genome.vcf.bcf_trial.check_bcf`); the message
+            names ``template``, the file that the text came from.
     """
     declared = _declare_missing(text)
     try:
@@ -33,17 +33,17 @@ def convert_to_bcf(text: Path, out: Path, template: Path) -> None:
 
 
 def encode(text: Path, out: Path, kind: str = "b") -> None:
-    """Write VCF text as BCF with htslib: compressed (``b``) or not (``u``).
+    """Write VCF text as BCF with htslib, compressed (``b``) or uncompressed (``u``).
 
     Raises:
-        SamtoolsError: of pysam: the text cannot be parsed or stored.
+        SamtoolsError: the text cannot be parsed or stored (pysam).
     """
     with quiet_htslib():
         pysam.bcftools.view("--no-version", "-O", kind, "-o", as_argument(out), as_argument(text), catch_stdout=False)
 
 
 def _declare_missing(text: Path) -> Path:
-    """A copy of VCF text whose header declares every contig, FILTER, INFO and FORMAT key that it uses."""
+    """Copy VCF text, adding declarations for every contig, FILTER, INFO and FORMAT key that it uses."""
     declared = text.with_name(f"{text.name}.declared.vcf")
     with text.open("rb") as source:
         missing = undeclared(source)
@@ -65,10 +65,10 @@ _DECLARATIONS = {
 
 
 def undeclared(lines: Iterable[bytes]) -> Sequence[bytes]:
-    """Return header lines for what the records of a VCF use and its header does not declare, in order of first use.
+    """Return header lines for everything undeclared that the records of a VCF use, in order of first use.
 
     Args:
-        lines: the header and the records of the VCF, with or without line ends.
+        lines: header and records of the VCF, with or without line ends.
     """
     known: set[tuple[bytes, bytes]] = {(b"FILTER", b"PASS"), (b"FILTER", b"."), (b"INFO", b"."), (b"FORMAT", b".")}
     missing: list[bytes] = []

@@ -1,4 +1,4 @@
-"""Whether a VCF can be written as BCF without loss, tried before anything is computed."""
+"""Check before a run that a VCF can be written as BCF without loss."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from genolm.genome.vcf.vcf_info import edited_info
 from genolm.genome.vcf.vcf_text import bcf_records, header_text, open_bcf, read_vcf_text, record_text
 
 _CHUNK = 1 << 24
-"""Bytes of text that are tried at a time."""
+"""Bytes of text per trial."""
 _DIGITS = 1e-5
-"""Relative difference of a number that BCF stores with 32 bits and htslib prints with six digits."""
+"""Relative tolerance for numbers, which BCF stores in 32 bits and htslib prints with six digits."""
 
 Records = Sequence[tuple[int, bytes]]
 
 
 def check_bcf(template: Path) -> None:
-    """Raise `InputError` unless header and records of a VCF can be stored in BCF as they are.
+    """Raise `InputError` if the header or a record of a VCF cannot be stored in BCF unchanged.
 
-    Everything is put through htslib and read back. Numbers may lose digits beyond the sixth; anything else that would
-    change is refused: a number beyond 32 bits, a text where the header declares a number, a sample named twice, a
-    header line or a record that htslib cannot parse.
+    Everything is converted by htslib and read back. Numbers may lose digits beyond the sixth; any other change is an
+    error: a number beyond 32 bits, text where the header declares a number, a duplicate sample name, a header line or
+    record that htslib cannot parse.
 
     Args:
-        template: a VCF or BCF file. It is read twice.
+        template: a VCF or BCF file, which is read twice.
 
     Raises:
-        InputError: with file and line (of BCF, the record's number): what BCF cannot hold.
+        InputError: BCF cannot store the file; names the line (for BCF the number of the record).
     """
     header = read_vcf_text(template).header
     with tempfile.TemporaryDirectory() as folder:
@@ -48,12 +48,12 @@ def check_bcf(template: Path) -> None:
 
 @dataclass(slots=True)
 class _Trial:
-    """A header, and records that are put through htslib below it.
+    """A header, with which records are converted by htslib.
 
     Attributes:
-        file: where they come from.
-        header: its lines.
-        folder: for temporary files.
+        file: the file.
+        header: lines of the header.
+        folder: folder for temporary files.
     """
 
     file: Path
@@ -72,7 +72,7 @@ class _Trial:
                 raise self._error("htslib cannot parse this header line (text must be in double quotes)", number, line)
 
     def declare(self) -> None:
-        """Add header lines for what the records use undeclared."""
+        """Add header lines for everything undeclared that the records use."""
         lines = (line for _, line in read_vcf_text(self.file).records)
         missing = undeclared(chain(self.header, lines))
         self.header = (*self.header[:-1], *missing, self.header[-1])
@@ -91,12 +91,12 @@ class _Trial:
     def _check_samples(self) -> None:
         columns = self.header[-1].split(b"\t")
         if len(columns) == 9:
-            raise self._error("the #CHROM line has a FORMAT column and no samples", len(self.header), None)
+            raise self._error("the #CHROM line has a FORMAT column but no samples", len(self.header), None)
         for name, count in Counter(columns[9:]).items():
             if count > 1:
-                raise self._error("two samples have this name", len(self.header), name)
+                raise self._error("duplicate sample name", len(self.header), name)
             if not name:
-                raise self._error("a sample has no name", len(self.header), None)
+                raise self._error("empty sample name", len(self.header), None)
 
     def _prefix_fails(self, end: int) -> bool:
         return self._encoded((*self.header[:end], self.header[-1]), ()) is None
@@ -105,7 +105,7 @@ class _Trial:
         return self._encoded(self.header, lines) is None
 
     def _encoded(self, header: Sequence[bytes], lines: Sequence[bytes]) -> tuple[list[bytes], Iterator[bytes]] | None:
-        """Header lines and records as BCF gives them back; None when htslib cannot store them."""
+        """Return header lines and records after conversion to BCF; None if htslib cannot store them."""
         text, stored = self.folder / "trial.vcf", self.folder / "trial.bcf"
         with text.open("wb") as file:
             file.writelines(line + b"\n" for line in chain(header, lines))
@@ -141,7 +141,7 @@ def _chunks(records: Iterator[tuple[int, bytes]]) -> Iterator[Records]:
 
 
 def _first_bad(count: int, fails: Callable[[int], bool]) -> int:
-    """The least number of leading entries that fail, given that all ``count`` do."""
+    """Return the smallest number of leading entries that fail, given that all ``count`` entries fail."""
     low, high = 0, count
     while high - low > 1:
         middle = (low + high) // 2
@@ -150,38 +150,38 @@ def _first_bad(count: int, fails: Callable[[int], bool]) -> int:
 
 
 def _key(line: bytes) -> bytes:
-    """What identifies a header line: kind and ID of a structured one, else the whole line."""
+    """Return the identity of a header line: its kind and, for a structured line, its ID."""
     kind, structured, rest = line.partition(b"=<ID=")
     return kind + structured + rest.partition(b",")[0].rstrip(b">") if structured else line.partition(b"=")[0]
 
 
 def _with_plain_info(line: bytes) -> bytes:
-    """The line as it is written without annotations: empty INFO entries are left out."""
+    """Return the line as it is written without annotations: empty INFO entries are removed."""
     columns = line.split(b"\t", 8)
     columns[7] = edited_info(columns[7], (), {}, 1)
     return b"\t".join(columns)
 
 
 def _cause(line: bytes) -> str:
-    """Why htslib cannot store a record, where the reason is a common one."""
+    """Return why htslib cannot store a record, if it is a common reason."""
     columns = line.split(b"\t")
     if b"," in columns[0] or columns[0].startswith((b"*", b"=")):
-        return f"{columns[0].decode('utf-8', 'replace')!r} is not a contig name that VCF allows"
+        return f"{columns[0].decode('utf-8', 'replace')!r} is not a valid contig name in VCF"
     if columns[1].isdigit() and int(columns[1]) >= 1 << 31:
         return "POS is beyond 2,147,483,647"
     keys = columns[8].count(b":") + 1 if len(columns) > 8 else 0
     if any(sample.count(b":") >= keys for sample in columns[9:]):
-        return f"a sample has more values than FORMAT has keys ({keys})"
+        return f"a sample has more values than there are FORMAT keys ({keys})"
     return "htslib cannot store this record"
 
 
 Loss = tuple[bytes, bytes, bytes]
-"""Which field, what it was, and what BCF would make of it."""
+"""Field, value before and value after conversion to BCF."""
 _FIELDS = (b"CHROM", b"POS", b"ID", b"REF", b"ALT", b"QUAL", b"FILTER")
 
 
 def _loss(before: bytes, after: bytes) -> Loss | None:
-    """The first field that BCF would change."""
+    """Return the first field that BCF would change."""
     old, new = before.split(b"\t", 9), after.split(b"\t", 9)
     for name, was, becomes in zip(_FIELDS, old, new):
         if not _same(was, becomes):
@@ -213,7 +213,7 @@ def _sample_loss(old: list[bytes], new: list[bytes]) -> Loss | None:
 
 
 def _same(was: bytes, becomes: bytes) -> bool:
-    """Whether two spellings mean the same value, or list of values."""
+    """Whether two texts represent the same value, or list of values."""
     if was == becomes or (_is_missing(was) and _is_missing(becomes)):
         return True
     old, new = was.split(b","), becomes.split(b",")

@@ -1,4 +1,4 @@
-"""INFO fields of our own: their header lines and their values as text."""
+"""INFO fields added by genolm: header lines and values."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class InfoField:
     """The declaration of an INFO field.
 
     Attributes:
-        id: its key.
-        number: how many values it has: a number as text, ``A`` (one per alternative), ``R`` (and the reference), ``.``.
-        type: what the values are.
-        description: one sentence that says unit, sign and how strands were handled.
+        id: key.
+        number: number of values: a number as text, ``A`` (one per ALT allele), ``R`` (one per allele), or ``.``.
+        type: type of the values.
+        description: one sentence with unit, sign and treatment of strands.
 
     Raises:
-        ValueError: a key that VCF does not allow, or a number or type that there is not.
+        ValueError: the key, number or type is invalid.
     """
 
     id: str
@@ -36,11 +36,11 @@ class InfoField:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z_][0-9A-Za-z_.]*", self.id):
-            raise ValueError(f"{self.id!r} cannot be the key of an INFO field")
+            raise ValueError(f"invalid INFO key {self.id!r}")
         if not re.fullmatch(r"\d+|[ARG.]", self.number) or (self.type == "Flag") != (self.number == "0"):
-            raise ValueError(f"{self.number!r} is no number of values for a {self.type}")
+            raise ValueError(f"invalid Number {self.number!r} for type {self.type}")
         if self.type not in ("Float", "Integer", "String", "Flag"):
-            raise ValueError(f"{self.type!r} is no type of INFO values")
+            raise ValueError(f"invalid INFO type {self.type!r}")
 
     @property
     def header_line(self) -> str:
@@ -49,14 +49,14 @@ class InfoField:
         return f'##INFO=<ID={self.id},Number={self.number},Type={self.type},Description="{text}">'
 
     def values(self, value: Any, alternatives: int) -> tuple[Any, ...]:
-        """The values as a tuple, missing ones as None (NaN is missing), counted against `number`.
+        """Return the values as a tuple, with None for missing values and NaN, after checking their number.
 
         Args:
             value: one value, or a tuple or list of them.
-            alternatives: how many alternatives the record has.
+            alternatives: number of ALT alleles of the record.
 
         Raises:
-            ValueError: more or fewer values than the field has.
+            ValueError: the number of values is wrong.
         """
         several = isinstance(value, Sequence) and not isinstance(value, str)
         values = tuple(_present(one) for one in (value if several else (value,)))
@@ -64,11 +64,11 @@ class InfoField:
         if expected is None and self.number.isdecimal():
             expected = int(self.number)
         if expected is not None and len(values) != expected:
-            raise ValueError(f"{self.id} needs {expected} values here and got {len(values)}")
+            raise ValueError(f"{self.id}: expected {expected} values, got {len(values)}")
         return values
 
     def text(self, value: Any, alternatives: int) -> str:
-        """``key=value`` as it stands in the INFO column; empty for a flag that is not set."""
+        """Return ``key=value`` for the INFO column; empty for a flag that is not set."""
         if self.type == "Flag":
             return self.id if value else ""
         return f"{self.id}={','.join(self._one(one) for one in self.values(value, alternatives))}"
@@ -82,7 +82,7 @@ class InfoField:
 
 
 def edited_info(info: bytes, fields: Sequence[InfoField], annotation: Mapping[str, Any], alternatives: int) -> bytes:
-    """An INFO column with the values of these fields put in place of any it had; the rest stays as it was written."""
+    """Return an INFO column with the values of these fields replaced or added; the rest is unchanged."""
     dropped = {field.id.encode() for field in fields}
     kept = [part for part in info.split(b";") if part not in (b"", b".") and part.partition(b"=")[0] not in dropped]
     texts = (field.text(annotation[field.id], alternatives) for field in fields if field.id in annotation)
@@ -90,20 +90,20 @@ def edited_info(info: bytes, fields: Sequence[InfoField], annotation: Mapping[st
 
 
 def edited_header(header: Sequence[bytes], fields: Sequence[InfoField], extra: Sequence[str]) -> list[bytes]:
-    """Header lines with these fields declared after the other INFO lines, and ``extra`` ones before ``#CHROM``.
+    """Return header lines with these fields declared after other INFO lines, and ``extra`` lines before ``#CHROM``.
 
-    An earlier declaration of the same field is replaced; an extra line that is there already is not repeated.
+    An existing declaration of a field is replaced; an existing extra line is not repeated.
 
     Raises:
-        ValueError: an extra line that does not start with ``##`` or is more than a line.
+        ValueError: an extra line does not start with ``##`` or has several lines.
     """
     old = tuple(f"##INFO=<ID={field.id},".encode() for field in fields)
     lines = [line for line in header if not line.startswith(old)]
-    last = max((place for place, line in enumerate(lines) if line.startswith(b"##INFO=")), default=len(lines) - 2)
+    last = max((number for number, line in enumerate(lines) if line.startswith(b"##INFO=")), default=len(lines) - 2)
     lines[last + 1 : last + 1] = [field.header_line.encode() for field in fields]
     for line in extra:
         if not line.startswith("##") or "\n" in line:
-            raise ValueError(f"{line!r} is no header line")
+            raise ValueError(f"invalid header line {line!r}")
         if line.encode() not in lines:
             lines.insert(len(lines) - 1, line.encode())
     return lines

@@ -1,4 +1,4 @@
-"""Variants out of VCF, BCF and tables; a scored VCF is written by `write_vcf`."""
+"""Reader of variants from VCF, BCF and tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from genolm.errors import InputError
-from genolm.files.lines import decoded, placed
+from genolm.files.lines import decoded, locate_errors
 from genolm.genome.formats import SEQUENCE_FORMATS, VARIANT_FORMATS, file_format, known_format
 from genolm.genome.interval import is_coordinate
 from genolm.genome.tabular import Table, is_table, present, read_table, required, whole
@@ -18,8 +18,8 @@ from genolm.genome.vcf.vcf_text import read_vcf_text
 from genolm.genome.vcf.vcf_writer import InfoField, write_vcf
 
 Reason = Literal["symbolic", "star", "missing", "breakend", "non_acgt", "same_as_ref", "telomere"]
-"""Why an alternative cannot be scored: ``<DEL>``; ``*``, deleted by another variant; ``.``, no alternative; a breakend;
-a letter outside ACGT in REF or ALT; ALT equal to REF; position 0, before the first base."""
+"""Why an ALT allele cannot be scored: symbolic (``<DEL>``); ``*``, deleted by another variant; missing (``.``); a
+breakend; a letter other than ACGT in REF or ALT; ALT equal to REF; position 0, before the first base."""
 
 _IUPAC = r"[ACGTURYSWKMBDHVNacgturyswkmbdhvn]+"
 _is_sequence = re.compile(_IUPAC).fullmatch
@@ -30,16 +30,16 @@ _is_symbolic = re.compile(r"<[^<>\s]+>").fullmatch
 
 @dataclass(frozen=True, slots=True)
 class VariantRecord:
-    """One record: a place, its reference bases and one or more alternatives, as they were read.
+    """A variant record as it was read: position, REF and ALT alleles.
 
     Attributes:
-        index: number of the record in its source, from 0.
-        line: 1-based line of its file; the record or row number where there are no lines.
+        index: index of the record in its source, 0-based.
+        line: line in the file, or number of the record or row, 1-based.
         chrom: name of the contig.
         pos: position of the first base of ``ref``, 1-based.
-        id: the ID column, ``.`` when there is none.
-        ref: reference bases.
-        alts: alternatives in order; ``(".",)`` when there is none.
+        id: ID column; ``.`` if missing.
+        ref: REF allele.
+        alts: ALT alleles in order; ``(".",)`` if there are none.
     """
 
     index: int
@@ -51,7 +51,7 @@ class VariantRecord:
     alts: tuple[str, ...]
 
     def variants(self) -> tuple[Variant | None, ...]:
-        """One `Variant` per alternative, in upper case; None where it cannot be scored (see `reasons`)."""
+        """Return one `Variant` per ALT allele, in upper case; None if it cannot be scored (see `reasons`)."""
         return tuple(
             None if reason else Variant(self.chrom, self.pos, self.ref, alt)
             for alt, reason in zip(self.alts, self.reasons, strict=True)
@@ -59,7 +59,7 @@ class VariantRecord:
 
     @property
     def reasons(self) -> tuple[Reason | None, ...]:
-        """Per alternative, why it cannot be scored; None for one that can."""
+        """For each ALT allele, the reason why it cannot be scored; None if it can."""
         return tuple(self._reason(alt) for alt in self.alts)
 
     def _reason(self, alt: str) -> Reason | None:
@@ -74,22 +74,23 @@ class VariantRecord:
 
 
 def read_variants(source: Any) -> Iterator[VariantRecord]:
-    """Yields the records of a source in its order, multi-allelic ones whole.
+    """Yield the records of a source in order; multi-allelic records are not split.
 
     Args:
-        source: a path of a VCF or BCF file (plain, gzip, bgzip), or of a TSV, CSV or parquet table with the columns
-            ``chrom, pos, ref, alt`` (and ``id``) or ``variant``; such a table in memory; a `Variant`, a text such as
-            ``chr22:1024:A>C`` or a tuple ``(chrom, pos, ref, alt)``, in a list. In tables, ``NA``, NaN and the like
-            are missing values (:func:`genolm.genome.tabular.present`).
+        source: path of a VCF or BCF file (plain, gzip, bgzip), or of a TSV, CSV or parquet table with the columns
+            ``chrom, pos, ref, alt`` (and ``id``) or ``variant``; such a table in memory; or a list of `Variant`, texts
+            such as ``chr22:1024:A>C`` or tuples ``(chrom, pos, ref, alt)``. For missing values in tables see
+            :func:`genolm.genome.tabular.present`.
 
     Raises:
-        InputError: with file and line (of what is in memory, ``table`` or ``variants`` and the row): not a VCF, wrong
-            columns, a position that is no number, an allele that is none; a damaged or truncated file.
+        InputError: the file is not VCF, damaged or truncated, columns are missing, or a position or allele is invalid.
+            In-memory sources are called ``table`` or ``variants``.
     """
     if isinstance(source, str | Path):
         path = Path(source)
         if known_format(path) in (*SEQUENCE_FORMATS, "bed"):
-            raise InputError("holds no variants; they are read from VCF, BCF, TSV, CSV, text or parquet", file=path)
+            message = "not a variant file; expected VCF, BCF, TSV, CSV, text or parquet"
+            raise InputError(message, file=path)
         kind = file_format(path, VARIANT_FORMATS)
         return _from_vcf(path) if kind == "vcf" else _from_table(path)
     if is_table(source) or isinstance(source, Table):
@@ -103,19 +104,19 @@ def _from_vcf(path: Path) -> Iterator[VariantRecord]:
 
 
 def parse_record(index: int, number: int, line: bytes, path: Path) -> VariantRecord:
-    """Return the record in a line of a VCF file.
+    """Parse a line of a VCF file.
 
     Args:
-        index: number of the record in its file, from 0.
-        number: 1-based line.
-        line: the text, as :func:`genolm.genome.vcf.vcf_text.read_vcf_text` gives it.
+        index: index of the record in its file, 0-based.
+        number: line number, 1-based.
+        line: the line, as returned by :func:`genolm.genome.vcf.vcf_text.read_vcf_text`.
         path: the file.
 
     Raises:
-        InputError: with file and line: text that is not UTF-8, a position that is no number, an allele that is none.
+        InputError: the text is not UTF-8, or the position or an allele is invalid.
     """
     chrom, pos, name, ref, alt = decoded(b"\t".join(line.split(b"\t", 5)[:5]), path, number).split("\t")
-    with placed(path, number):
+    with locate_errors(path, number):
         return _record(index, number, chrom, pos, name, ref, alt)
 
 
@@ -123,35 +124,35 @@ def _from_table(source: Any) -> Iterator[VariantRecord]:
     table = read_table(source)
     if table.has("variant") and not table.has("chrom"):
         for index, (line, (text,)) in enumerate(table.pick("variant")):
-            with placed(table.file, line):
+            with locate_errors(table.file, line):
                 record = _of_variant(index, line, Variant.parse(required(text, "variant")))
             yield record
         return
     if not table.has("chrom", "pos", "ref", "alt"):
         raise InputError(
-            "a table of variants has the columns chrom, pos, ref and alt, or variant",
+            "a table of variants must have the columns chrom, pos, ref and alt, or variant",
             file=table.file,
             value=table.header,
         )
     for index, (line, values) in enumerate(table.pick("chrom", "pos", "id", "ref", "alt")):
-        with placed(table.file, line):
+        with locate_errors(table.file, line):
             record = _of_row(index, line, *values)
         yield record
 
 
 def _of_row(index: int, line: int, chrom: object, pos: object, name: object, ref: object, alt: object) -> VariantRecord:
-    """A row of a table: only id and ALT may be missing; several ALT are separated by commas."""
+    """Parse a row of a table: only id and ALT may be missing; several ALT alleles are separated by commas."""
     bases = required(ref, "ref")
     alts = "." if alt is None else required(alt, "alt")
     if any(present(one) is None for one in alts.split(",")[1:]):
-        raise InputError("one of several ALT is missing", value=alts)
+        raise InputError("missing ALT allele in a list", value=alts)
     label = "." if name is None else required(name, "id")
     return _record(index, line, required(chrom, "chrom"), str(whole(pos, "pos")), label, bases, alts)
 
 
 def _from_values(values: Iterable[object]) -> Iterator[VariantRecord]:
     for index, value in enumerate(values):
-        with placed("variants", index + 1):
+        with locate_errors("variants", index + 1):
             variant = _variant_of(value)
         yield _of_variant(index, index + 1, variant)
 
@@ -164,7 +165,7 @@ def _variant_of(value: Any) -> Variant:
             return Variant.parse(value)
         case (str() as chrom, pos, str() as ref, str() as alt):
             return Variant(chrom, pos, ref, alt)
-    raise InputError("neither a Variant, nor text such as chr22:1024:A>C, nor (chrom, pos, ref, alt)", value=value)
+    raise InputError("expected a Variant, text such as chr22:1024:A>C, or (chrom, pos, ref, alt)", value=value)
 
 
 def _of_variant(index: int, line: int, variant: Variant) -> VariantRecord:
@@ -173,7 +174,7 @@ def _of_variant(index: int, line: int, variant: Variant) -> VariantRecord:
 
 def _record(index: int, line: int, chrom: str, pos: str, name: str, ref: str, alt: str) -> VariantRecord:
     if not chrom or chrom != chrom.strip() or " " in chrom:
-        raise InputError("CHROM is one word", value=chrom)
+        raise InputError("CHROM must be one word", value=chrom)
     if not is_coordinate(pos):
         raise InputError("POS must be a whole number, 1-based", value=pos)
     if not _is_sequence(ref):

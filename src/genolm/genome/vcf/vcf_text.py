@@ -1,4 +1,4 @@
-"""The lines of a VCF file, or of a BCF file written out as VCF."""
+"""Lines of VCF files, and of BCF files as VCF text."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import pysam
 
 from genolm.errors import InputError
+from genolm.files.kinds import BOM
 from genolm.files.lines import byte_lines, check_whole, compression, decoded, open_bytes
 from genolm.genome.fasta_index import quiet_htslib
 
@@ -18,13 +19,13 @@ _COLUMNS = b"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
 
 @dataclass(frozen=True, slots=True)
 class VcfLines:
-    """A VCF file: its header, and its records, which can be read once.
+    """Header and records of a VCF file; the records can be read once.
 
     Attributes:
         path: the file.
-        header: the lines from ``##fileformat`` to ``#CHROM``, both included.
-        records: ``(line number, line)`` of every record; of a BCF file, the number of the record. Each has as many
-            columns as the ``#CHROM`` line.
+        header: lines from ``##fileformat`` to ``#CHROM``, inclusive.
+        records: ``(line number, line)`` of every record, for BCF the number of the record. All lines have the columns
+            of the ``#CHROM`` line.
     """
 
     path: Path
@@ -33,7 +34,7 @@ class VcfLines:
 
 
 def is_bcf(path: Path) -> bool:
-    """Whether a file, uncompressed, starts as BCF does; `InputError` when it cannot be read or is empty."""
+    """Return whether a file is BCF; raise `InputError` if it is empty or cannot be read."""
     with open_bytes(path) as file:
         head = file.read(3)
     if not head:
@@ -42,13 +43,13 @@ def is_bcf(path: Path) -> bool:
 
 
 def read_vcf_text(path: Path) -> VcfLines:
-    """Opens a VCF (plain, gzip, bgzip) or a BCF file, and checks its header and the columns of every record.
+    """Open a VCF (plain, gzip, bgzip) or BCF file, and check its header and the columns of every record.
 
-    Nothing is parsed beyond that: undeclared contigs, INFO, FILTER and FORMAT pass as they are.
+    Undeclared contigs and INFO, FILTER and FORMAT keys are not checked.
 
     Raises:
-        InputError: with file and line: it is no VCF, has no ``#CHROM`` line, or (while reading) a record has another
-            number of columns; damaged or truncated compression.
+        InputError: the file is not VCF, is damaged or truncated, has no ``#CHROM`` line, or (while reading) a record
+            has a wrong number of columns.
     """
     if is_bcf(path):
         return _bcf_as_text(path)
@@ -59,20 +60,20 @@ def read_vcf_text(path: Path) -> VcfLines:
 
 @contextmanager
 def open_bcf(path: Path) -> Iterator[pysam.VariantFile]:
-    """Opens a BCF file with pysam; what htslib raises becomes `InputError`."""
+    """Open a BCF file with pysam; errors of htslib become `InputError`."""
     if compression(path) == "bgzip":
         check_whole(path)
     try:
         with quiet_htslib():
             file = pysam.VariantFile(str(path))
     except (OSError, ValueError):
-        raise InputError("damaged BCF: its header cannot be read", file=path) from None
+        raise InputError("damaged BCF: the header cannot be read", file=path) from None
     with file:
         yield file
 
 
 def bcf_records(file: pysam.VariantFile, path: Path) -> Iterator[pysam.VariantRecord]:
-    """The records of an opened BCF file; `InputError` with the number of the record that cannot be read."""
+    """Yield the records of an open BCF file; raise `InputError` with the number of an unreadable record."""
     number = 0
     while True:
         number += 1
@@ -99,20 +100,20 @@ def _bcf_text_records(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def header_text(file: pysam.VariantFile) -> bytes:
-    """Return the header of an opened file as VCF text, whatever its encoding, without the last line end."""
+    """Return the header of an open file as VCF text in any encoding, without the last line end."""
     with _any_encoding():
         return str(file.header).encode("utf-8", "surrogateescape").rstrip(b"\n")
 
 
 def record_text(record: pysam.VariantRecord) -> bytes:
-    """Return a record as a line of VCF, whatever its encoding, without the line end."""
+    """Return a record as a line of VCF in any encoding, without the line end."""
     with _any_encoding():
         return str(record).encode("utf-8", "surrogateescape").rstrip(b"\n")
 
 
 @contextmanager
 def _any_encoding() -> Iterator[None]:
-    """Let pysam hand on bytes that are not UTF-8 as surrogates; it would raise ``UnicodeDecodeError``."""
+    """Let pysam pass bytes that are not UTF-8 as surrogates instead of raising ``UnicodeDecodeError``."""
     before = pysam.get_encoding_error_handler()
     pysam.set_encoding_error_handler("surrogateescape")
     try:
@@ -124,7 +125,7 @@ def _any_encoding() -> Iterator[None]:
 def _read_header(lines: Iterator[tuple[int, bytes]], path: Path) -> tuple[bytes, ...]:
     header: list[bytes] = []
     for number, line in lines:
-        line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+        line = line.removeprefix(BOM) if number == 1 else line
         if number == 1 and not line.lower().startswith(b"##fileformat=vcf"):
             raise InputError(
                 "not VCF: the first line must be ##fileformat=VCFv4…",
@@ -153,12 +154,12 @@ def _check_columns(line: bytes, path: Path, number: int) -> None:
 
 def _checked(lines: Iterator[tuple[int, bytes]], tabs: int, path: Path) -> Iterator[tuple[int, bytes]]:
     for number, line in lines:
-        found = line.count(b"\t")
-        if found != tabs:
+        count = line.count(b"\t")
+        if count != tabs:
             if not line:
                 continue
             raise InputError(
-                f"{found + 1} column{'s' if found else ''}, separated by tabs, under a header of {tabs + 1}",
+                f"expected {tabs + 1} columns separated by tabs as in the header, found {count + 1}",
                 file=path, line=number, value=line[:60].decode("latin-1"),
             )  # fmt: skip
         yield number, line

@@ -1,8 +1,7 @@
-"""A VCF like another one, with INFO fields of our own in it."""
+"""Writer of annotated VCF and BCF: a copy of a file with INFO fields of genolm."""
 
 from __future__ import annotations
 
-import os
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,8 +13,9 @@ from typing import Any, BinaryIO, Literal, cast
 import pysam
 
 from genolm.errors import InputError
-from genolm.files.lines import placed
-from genolm.files.names import partial_path, through_link
+from genolm.files.atomic import atomic_file
+from genolm.files.lines import locate_errors
+from genolm.files.names import through_link
 from genolm.genome.fasta_index import quiet_htslib
 from genolm.genome.formats import uncompressed_suffix
 from genolm.genome.vcf.bcf import convert_to_bcf
@@ -25,7 +25,7 @@ from genolm.genome.vcf.vcf_text import VcfLines, read_vcf_text
 Index = Literal["tbi", "csi"]
 
 _TBI_REACH = 1 << 29
-"""The last position a ``.tbi`` can hold; beyond it a ``.csi`` is made."""
+"""Limit of positions in a ``.tbi``; beyond it a ``.csi`` is written."""
 _CONTIG_LENGTH = re.compile(rb"##contig=<ID=([^,>]+),(?:[^\">]*,)?length=(\d+)[,>]")
 
 
@@ -36,45 +36,46 @@ def write_vcf(
     annotations: Iterable[Mapping[str, Any]],
     header_lines: Sequence[str] = (),
 ) -> None:
-    """Writes ``template`` again with values in INFO: one record per record, in the same order.
+    """Write a copy of ``template`` with additional INFO values, record by record.
 
-    Everything else of a record stays as it was written, and so does the header; of these fields, values and
-    declarations that an earlier run left are replaced. Equal input gives equal bytes. (BCF passes through text, in
-    which htslib gives its numbers six significant digits; what a BCF's header must declare and doesn't is declared.)
+    Everything else in records and header is unchanged; existing values and declarations of these fields are replaced.
+    Equal input gives equal bytes. (BCF is converted through text, in which htslib prints numbers with six significant
+    digits; missing declarations are added to the header.)
 
     Args:
-        template: the VCF or BCF file the annotations were made for.
-        out: ``.vcf``, ``.vcf.gz`` (bgzip, indexed when the records are sorted) or ``.bcf`` (indexed likewise). It
-            appears when it is complete. The index is a ``.tbi``, or a ``.csi`` where a contig or a record (its END or
-            SVLEN counts) reaches beyond 2^29.
-        fields: the INFO fields, in the order in which they are to stand.
-        annotations: for every record in order, a value, or a tuple with one per alternative (None and NaN become
-            ``.``), by the id of the field. A field that is left out is absent from the record.
-        header_lines: further header lines (``##key=value``); one that is there already is not repeated.
+        template: VCF or BCF file with the annotated records.
+        out: ``.vcf``, ``.vcf.gz`` (bgzip) or ``.bcf``, written atomically. The last two are indexed if the records are
+            sorted: with a ``.tbi``, or a ``.csi`` if a contig or record (including END and SVLEN) extends beyond 2^29.
+        fields: INFO fields, in output order.
+        annotations: for every record in order, values by field id: one value, or a tuple with one per ALT allele (None
+            and NaN become ``.``). Missing fields are not written.
+        header_lines: additional header lines (``##key=value``); existing lines are not repeated.
 
     Raises:
-        InputError: a template that cannot be read, an output of another format, more or fewer annotations than records.
-        ValueError: values that do not fit their field, or an id that is no field.
+        InputError: the template cannot be read, the output format is unknown, or the numbers of annotations and records
+            differ.
+        ValueError: values do not match their field, or a field is not declared.
 
     Warns:
-        UserWarning: htslib can make no index: a record lies beyond what a ``.csi`` holds, which in BCF follows from the
-            lengths of the contigs in the header.
+        UserWarning: htslib cannot create an index, because a record is beyond the limits of a ``.csi`` (for BCF they
+            depend on the contig lengths in the header).
     """
     template, out = Path(template), Path(out)
     kind = _output_kind(out)
     scribe = _Scribe(tuple(fields), tuple(header_lines), iter(annotations))
-    with _temporary(out) as draft:
+    with _output(out) as draft:
         if kind == "bcf":
             index = _through_text(scribe, template, draft)
         else:
             index = scribe.write_text(read_vcf_text(template), draft, compress=kind == "bgzip")
         scribe.check_exhausted(template)
-        _publish(draft, out, None if kind == "plain" else index)
+        if index is not None and kind != "plain":
+            _make_index(draft, out, index)
 
 
 @dataclass(slots=True)
 class _Scribe:
-    """Hands out the annotations and puts them into the lines of VCF text."""
+    """Adds annotations to lines of VCF text."""
 
     fields: tuple[InfoField, ...]
     extra: tuple[str, ...]
@@ -83,17 +84,17 @@ class _Scribe:
     def next_annotation(self, template: Path, line: int) -> Mapping[str, Any]:
         annotation = next(self.annotations, None)
         if annotation is None:
-            raise InputError("fewer annotations than records; did the file change meanwhile?", file=template, line=line)
+            raise InputError("fewer annotations than records; was the file changed?", file=template, line=line)
         if unknown := set(annotation).difference(field.id for field in self.fields):
-            raise ValueError(f"no field is declared for {', '.join(sorted(unknown))}")
+            raise ValueError(f"undeclared INFO fields: {', '.join(sorted(unknown))}")
         return annotation
 
     def check_exhausted(self, template: Path) -> None:
         if next(self.annotations, None) is not None:
-            raise InputError("more annotations than records; did the file change meanwhile?", file=template)
+            raise InputError("more annotations than records; was the file changed?", file=template)
 
     def write_text(self, source: VcfLines, out: Path, *, compress: bool) -> Index | None:
-        """Writes the annotated lines; returns which index suits them, None when they are not sorted."""
+        """Write the annotated lines; return the suitable index type, or None if they are not sorted."""
         order = _Order(_contig_lengths(source.header))
         with _open_out(out, compress) as file:
             file.write(b"\n".join(edited_header(source.header, self.fields, self.extra)) + b"\n")
@@ -102,17 +103,17 @@ class _Scribe:
                 annotation = self.next_annotation(source.path, number)
                 columns[7] = edited_info(columns[7], self.fields, annotation, columns[4].count(b",") + 1)
                 file.write(b"\t".join(columns) + b"\n")
-                with placed(source.path, number):
+                with locate_errors(source.path, number):
                     order.see(columns[0], columns[1], len(columns[3]))
         return order.index()
 
 
 @dataclass(slots=True)
 class _Order:
-    """Whether records come contig by contig and by position, as an index needs them.
+    """Check that records are sorted by contig and position, as required by an index.
 
     Attributes:
-        lengths: of the contigs, as the header declares them.
+        lengths: lengths of the contigs in the header.
     """
 
     lengths: Mapping[bytes, int]
@@ -175,15 +176,21 @@ def _open_out(path: Path, compress: bool) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _temporary(out: Path) -> Iterator[Path]:
-    """A name beside ``out`` for the unfinished file; nothing is left of it when something fails."""
+def _output(out: Path) -> Iterator[Path]:
+    """Provide a draft that replaces ``out`` on success; its index, if one was made, replaces that of ``out``."""
     if not out.parent.is_dir():
-        raise InputError("the folder to write into does not exist", file=out.parent)
-    draft = partial_path(through_link(out))
+        raise InputError("the output folder does not exist", file=out.parent)
+    draft = None
     try:
-        yield draft
+        with atomic_file(out) as draft:
+            yield draft
+        for made, name in zip(_indexes(draft), _indexes(through_link(out))):
+            if made.exists():
+                made.replace(name)
+            else:
+                name.unlink(missing_ok=True)
     finally:
-        for name in (draft, *_indexes(draft)):
+        for name in () if draft is None else _indexes(draft):
             with suppress(OSError):
                 name.unlink(missing_ok=True)
 
@@ -192,22 +199,8 @@ def _indexes(path: Path) -> tuple[Path, Path]:
     return Path(f"{path}.tbi"), Path(f"{path}.csi")
 
 
-def _publish(draft: Path, out: Path, index: Index | None) -> None:
-    """Gives the finished file its name; an index of what stood there before goes."""
-    if index is not None:
-        _make_index(draft, out, index)
-    with draft.open("rb") as file:
-        os.fsync(file.fileno())
-    draft.replace(through_link(out))
-    for made, name in zip(_indexes(draft), _indexes(through_link(out))):
-        if made.exists():
-            made.replace(name)
-        else:
-            name.unlink(missing_ok=True)
-
-
 def _make_index(draft: Path, out: Path, index: Index) -> None:
-    """Index the finished file; a ``.tbi`` that cannot hold the END of a record becomes a ``.csi``."""
+    """Index the file; if a ``.tbi`` cannot store the END of a record, create a ``.csi``."""
     preset: Any = "bcf" if out.suffix.lower() == ".bcf" else "vcf"  # the stubs of pysam lack "bcf"
     for kind in ("tbi", "csi") if index == "tbi" else ("csi",):
         try:
@@ -217,7 +210,7 @@ def _make_index(draft: Path, out: Path, index: Index) -> None:
         except OSError:
             for name in _indexes(draft):
                 name.unlink(missing_ok=True)
-    reason = "a record lies beyond the length of its contig in the header, or too far for a .csi"
+    reason = "a record is beyond the length of its contig in the header, or beyond the limit of a .csi"
     warnings.warn(f"{out}: written without an index: {reason}", stacklevel=2)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from genolm.engine.progress import Progress
 from genolm.engine.target import check_target
 from genolm.errors import InputError
-from genolm.genome.labelled.fragments import listed, named_files
+from genolm.genome.labelled.fragments import as_paths, named_files
 from genolm.genome.labelled.genome_labels import FILES, NONE
 from genolm.statistics.agreement import Resampled
 from genolm.tasks.clustering.cluster_picture import check_pictures
@@ -126,7 +126,7 @@ def cluster(
         per_genome, max_n, reduce, tuple(range(seed, seed + repeats)), k, resample,
         str(labels) if str(labels) in (FILES, NONE) else Path(labels),
     )  # fmt: skip
-    files = named_files(listed(genomes))
+    files = named_files(as_paths(genomes))
     fragments = Fragments(tuple(files.values()), lengths, settings)
     fragments.drawn  # noqa: B018  # whatever is wrong with them shows before the model is loaded
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)

@@ -18,7 +18,7 @@ from genolm.engine.target import check_target
 from genolm.engine.windows import Window
 from genolm.errors import InputError
 from genolm.files.atomic import atomic_file, sweep
-from genolm.genome.labelled.fragments import one_file
+from genolm.genome.labelled.fragments import single_path
 from genolm.tasks.completion.completion_baselines import BASELINES, MOST_ORDER, baselines
 from genolm.tasks.completion.completion_measures import MEASURES, measure, require
 from genolm.tasks.completion.completion_summary import MODEL, summarise
@@ -264,7 +264,7 @@ def complete(
     if not 0 <= order <= MOST_ORDER:
         raise InputError(f"order is from 0 to {MOST_ORDER}", value=order)
     place = None if genome is None else Path(genome)
-    choice = Choice(one_file(genes), place, prompt_fraction, shortest, longest, draw, seed, code)
+    choice = Choice(single_path(genes), place, prompt_fraction, shortest, longest, draw, seed, code)
     sampler = Sampler(repetition_penalty, temperature, top_k, top_p)
     choose_genes(choice)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)

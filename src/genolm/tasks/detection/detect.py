@@ -11,7 +11,7 @@ from genolm.engine.summary import write_counts
 from genolm.engine.target import check_target, refuse_replacing
 from genolm.errors import InputError, ModelError, NetworkError, RunError
 from genolm.genome.in_memory import Sequences
-from genolm.genome.labelled.fragments import listed
+from genolm.genome.labelled.fragments import as_paths
 from genolm.tasks.detection.classifier import check_package
 from genolm.tasks.detection.detector_calls import CallTask
 from genolm.tasks.detection.detector_features import feature_frame
@@ -127,7 +127,7 @@ def train_detector(
     if not embeds:
         _refuse_engine(bulk)
     training = Training(
-        listed(natural), listed(generated), _path(provenance), _path(genomes), tuple(crops), wanted, rate, folds,
+        as_paths(natural), as_paths(generated), _path(provenance), _path(genomes), tuple(crops), wanted, rate, folds,
         tuple(hold_out_generators), tuple(hold_out_decodings), tuple(hold_out_taxa), seed,
     )  # fmt: skip
     if path is not None:

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genolm.errors import InputError
-from genolm.files.lines import placed
+from genolm.files.lines import locate_errors
 from genolm.files.state import FileState, file_state
 from genolm.genome.annotation.genes import Transcript
 from genolm.genome.annotation.gff3 import read_genes
-from genolm.genome.contig_names import ContigNames
+from genolm.genome.contig_names import ContigNames, Synonyms, chrom_aliases
 from genolm.genome.fasta import Genome
 from genolm.genome.interval import Interval
 from genolm.genome.sequences import SequenceRecord
@@ -86,15 +86,18 @@ def read_annotation(path: Path, source: Source) -> Annotation:
         UserWarning: once, of what cannot be used; see `genolm.genome.annotation.gff3.read_genes`.
     """
     contigs = _contigs(source) if source.genome is None else ()
-    return _read(path, source.genome, contigs, (file_state(path), file_state(source.genome)))
+    synonyms = chrom_aliases(source.place if source.genome is None else source.genome)
+    return _read(path, source.genome, contigs, synonyms, (file_state(path), file_state(source.genome)))
 
 
 @lru_cache(maxsize=4)
-def _read(path: Path, genome: Path | None, contigs: tuple[str, ...], _: tuple[FileState | None, ...]) -> Annotation:
-    names = ContigNames(contigs if genome is None else _names(genome))
+def _read(
+    path: Path, genome: Path | None, contigs: tuple[str, ...], synonyms: Synonyms, _: tuple[FileState | None, ...]
+) -> Annotation:
+    names = ContigNames(contigs if genome is None else _names(genome), synonyms)
     transcripts: dict[str, list[Transcript]] = defaultdict(list)
     for transcript in read_genes(path):
-        with placed(path, None):
+        with locate_errors(path, None):
             chrom = names.find(transcript.interval.chrom)
         if chrom is not None:
             transcripts[chrom].append(transcript)

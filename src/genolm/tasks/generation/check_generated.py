@@ -16,8 +16,9 @@ from genolm.engine.target import check_target, refuse_replacing
 from genolm.errors import InputError
 from genolm.files.version import __version__
 from genolm.genome.kmers import spectrum
-from genolm.genome.labelled.fragments import Pieces, listed, matched_pieces, named_files, read_genome
+from genolm.genome.labelled.fragments import Pieces, as_paths, matched_pieces, named_files, read_genome
 from genolm.genome.labelled.generated_records import Generated, read_generated, written
+from genolm.genome.records import fasta_lines
 from genolm.statistics.bootstrap import Estimate
 from genolm.tasks.generation.novelty.check_page import check_pictures, draw_check, written_page
 from genolm.tasks.generation.novelty.gene_finder import GeneFinder
@@ -37,8 +38,6 @@ from genolm.tasks.writing.output_folders import save_picture, whole_folder
 
 GROUPS = ("generated", "natural", "markov")
 """What is compared: the given sequences, pieces of the reference of their lengths, draws of its Markov model."""
-
-_FASTA_LINE = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +106,11 @@ def check_generated(
     if path is not None:
         check_pictures()
         check_target(path, overwrite=overwrite)
-        refuse_replacing((*listed(generated), *listed(reference), *listed(training or ())), path)
-    given = read_generated(listed(generated), with_prompt=with_prompt)
+        refuse_replacing((*as_paths(generated), *as_paths(reference), *as_paths(training or ())), path)
+    given = read_generated(as_paths(generated), with_prompt=with_prompt)
     records = written(given)
-    natural_files = named_files(listed(reference))
-    training_files = natural_files if training is None else named_files(listed(training))
+    natural_files = named_files(as_paths(reference))
+    training_files = natural_files if training is None else named_files(as_paths(training))
     sides = _sides(records, natural_files, order, seed)
     tables = _measured(_groups(records, sides), training_files, finder)
     report = {
@@ -271,11 +270,7 @@ def _write(path: Path, report: Mapping[str, Any], sequences: pl.DataFrame, recor
         sequences.write_csv(folder / "sequences.tsv", separator="\t")
         with (folder / "passed.fa").open("w", encoding="utf-8", newline="\n") as file:
             for record in (record for record, passes in zip(records, passed) if passes):
-                file.write(f">{record.id} {record.about}".rstrip() + "\n")
-                file.writelines(
-                    f"{record.sequence[start : start + _FASTA_LINE]}\n"
-                    for start in range(0, len(record.sequence), _FASTA_LINE)
-                )
+                file.writelines(fasta_lines(f"{record.id} {record.about}".rstrip(), record.sequence))
         save_picture(draw_check(sequences), folder / "check.png")
         (folder / "check.html").write_text(written_page(report, folder / "check.png"), "utf-8")
         write_counts(None, folder, checked(report))

@@ -12,7 +12,7 @@ from genolm.engine.interrupt import Interrupted, stoppable
 from genolm.engine.parts import PartsFolder
 from genolm.engine.target import check_target
 from genolm.errors import InputError, RunError
-from genolm.genome.labelled.fragments import listed
+from genolm.genome.labelled.fragments import as_paths
 from genolm.tasks.generation.check_generated import check_generated, check_packages
 
 
@@ -51,7 +51,7 @@ class FollowingCheck:
                 command of its own.
             GenolmError: a package that the check needs is not installed.
         """
-        genomes, learned = listed(natural), listed(training)
+        genomes, learned = as_paths(natural), as_paths(training)
         if learned and not genomes:
             raise InputError("what novelty is measured against belongs to a check: name natural genomes too (--check)")
         if not genomes:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from genolm.engine.summary import Summary
 from genolm.genome.in_memory import Named
+from genolm.genome.records import fasta_lines
 from genolm.tasks.reading.sources import Source
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".fa", ".fasta", ".fna")
 """Endings of the files that generation writes."""
-
-_LINE = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +72,4 @@ def finished(rows: pl.DataFrame, reasons: Iterable[str]) -> Summary:
 def write_record(file: TextIO, name: str, prompt: str, new: str, told: Mapping[str, str]) -> None:
     """One record: prompt and continuation, and in its header how many bases are the prompt's and what else is told."""
     words = " ".join(f"{key}={'_'.join(value.split())}" for key, value in told.items())
-    file.write(f">{'_'.join(name.split())} prompt_bases={len(prompt)} {words}\n")
-    sequence = prompt + new
-    file.writelines(f"{sequence[start : start + _LINE]}\n" for start in range(0, len(sequence), _LINE))
+    file.writelines(fasta_lines(f"{'_'.join(name.split())} prompt_bases={len(prompt)} {words}", prompt + new))

@@ -238,7 +238,7 @@ def _signal_track(genome: Genome, regions: Regions, track: Track) -> Iterator[di
 
 def _cut_bigwig(genome: Genome, regions: Regions, path: Path) -> str | None:
     """The part of a bigWig inside the regions, rounded to two decimals, as a data URI; None if there is no value."""
-    with tempfile.TemporaryDirectory() as folder, BigWig(path) as source:
+    with tempfile.TemporaryDirectory() as folder, BigWig(path, genome.synonyms) as source:
         pieces = list(_pieces(source, regions))
         if not pieces:
             return None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from genolm.engine.progress import Progress
 from genolm.errors import InputError, ModelError
 from genolm.genome.annotation.gene_map import read_gene_map
+from genolm.genome.contig_names import chrom_aliases
 from genolm.genome.in_memory import Sequences, hold_sequences
 from genolm.genome.sequence_files import input_format
 from genolm.genome.streams import is_stream
@@ -148,7 +149,8 @@ def scan(
         raise InputError("a twin of random weights is a baseline for genes: give their annotation, genes=, --genes")
     source = _contigs(genome)
     if annotation is not None:
-        read_gene_map(annotation.file).on({record.id: len(record.sequence) for record in source.read()})
+        lengths = {record.id: len(record.sequence) for record in source.read()}
+        read_gene_map(annotation.file).on(lengths, chrom_aliases(source.place))
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     path = None
     if out is not None:
@@ -183,7 +185,9 @@ def _plot(task: ScanTask, result: Any, out: Path) -> None:
     quantity = "Surprise" if all(reader.role != "minus" for reader in task.readers) else "Difference of surprise"
     source = result if isinstance(result, Scan) else Outputs(result)
     genes = None if task.genes is None else task.genes.file
-    plot_scan(source, lengths, out, genes=genes, quantity=quantity, about=f"{names}, {strands}")
+    synonyms = chrom_aliases(task.source.place)
+    about = f"{names}, {strands}"
+    plot_scan(source, lengths, out, genes=genes, quantity=quantity, about=about, synonyms=synonyms)
 
 
 def _models(

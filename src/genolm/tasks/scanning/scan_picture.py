@@ -14,6 +14,7 @@ from genolm.files.atomic import atomic_file
 from genolm.genome.annotation.gene_map import CodingGene, read_gene_map
 from genolm.genome.bed import read_bed
 from genolm.genome.bigwig import BigWig
+from genolm.genome.contig_names import Synonyms
 from genolm.genome.interval import Interval
 from genolm.tasks.writing.figure_sheet import (
     FAINT,
@@ -72,7 +73,14 @@ def check_scan_plot(out: Path | str | None) -> Path | None:
 
 
 def plot_scan(
-    source: Scan | Outputs, lengths: dict[str, int], out: Path, *, genes: Path | None, quantity: str, about: str
+    source: Scan | Outputs,
+    lengths: dict[str, int],
+    out: Path,
+    *,
+    genes: Path | None,
+    quantity: str,
+    about: str,
+    synonyms: Synonyms = (),
 ) -> None:
     """Draw a scan: for each contig its track as means of equal stretches, the calls, and its coding genes.
 
@@ -83,12 +91,13 @@ def plot_scan(
         genes: the annotation; None for none.
         quantity: what the track is.
         about: a line below the title.
+        synonyms: further names of the contigs.
     """
     from genolm.tasks.scanning.scan_task import Scan
 
     longest = sorted(lengths, key=lambda name: -lengths[name])[:MOST_CONTIGS]
     shown = [name for name in lengths if name in longest]
-    coding = None if genes is None else read_gene_map(genes).on(lengths).coding
+    coding = None if genes is None else read_gene_map(genes).on(lengths, synonyms).coding
     if isinstance(source, Scan):
         rows = source.calls.select("chrom", "start", "end").rows()
         drawn = [_drawn(name, source.values(name), rows, coding) for name in shown]

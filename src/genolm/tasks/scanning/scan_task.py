@@ -16,6 +16,7 @@ from genolm.engine.summary import Summary
 from genolm.engine.windows import Window, cut
 from genolm.errors import InputError
 from genolm.genome.annotation.gene_map import read_gene_map
+from genolm.genome.contig_names import chrom_aliases
 from genolm.models.finite import rows_numbered
 from genolm.models.model import Model
 from genolm.tasks.reading.log_probabilities import Normalisation
@@ -220,7 +221,7 @@ class ScanTask:
         }
         if self.genes is None:
             return Scan(tracks, rows, record, self.combine)
-        gene_map = read_gene_map(self.genes.file).on(lengths)
+        gene_map = read_gene_map(self.genes.file).on(lengths, chrom_aliases(self.source.place))
         record["genes"] = separation(gene_map, self.genes, self.source.read(), tracks, self.combine)
         return Scan(tracks, rows, record, self.combine, gene_table(gene_map, tracks, self.combine))
 

@@ -139,7 +139,8 @@ class _Build:
 
     def _write_training(self, held_out: KmerSet) -> tuple[Tally, set[str]]:
         tally, sieve, met = Tally(), Sieve(self._recipe, self._tokenizer, held_out), set[str]()
-        checked = Division(self._recipe.regions(), self._recipe.skip, [one.name for one in self._cleaner.assemblies])
+        names = [one.name for one in self._cleaner.assemblies]
+        checked = Division(self._recipe.regions(), self._recipe.skip, names, self._cleaner.synonyms)
         for documents in self._documents(tally, "training"):
             for document in sieve.keep([one for one in documents if one.split == TRAIN], tally):
                 place = document.interval
@@ -166,7 +167,14 @@ class _Build:
 
     def _fasta_inputs(self) -> Iterator[dict[str, Any]]:
         for one in self._cleaner.assemblies:
-            told = {"assembly": one.name, "source": one.source, "file": one.written, "contigs": self._contigs[one.name]}
+            told: dict[str, Any] = {
+                "assembly": one.name,
+                "source": one.source,
+                "file": one.written,
+                "contigs": self._contigs[one.name],
+            }
+            if aliases := self._cleaner.aliases(one.name):
+                told["aliases"] = aliases
             yield {**told, "bytes": one.path.stat().st_size, "sha256": sha256(one.path)}
 
     def _gene_inputs(self) -> Iterator[dict[str, Any]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from genolm.errors import InputError
+from genolm.genome.contig_names import Synonyms
 
 FORMAT, VERSION = "genolm corpus", 1
 MANIFEST, DOCUMENTS = "manifest.json", "documents.parquet"
@@ -103,6 +104,14 @@ class Manifest:
     def held_out(self) -> dict[str, tuple[str, ...]]:
         """The held-out regions by split."""
         return {name: tuple(texts) for name, texts in self.options["held_out"].items()}
+
+    def synonyms(self) -> dict[str, Synonyms]:
+        """Return the contig names from alias files that held-out and skipped regions use, by assembly."""
+        return {
+            one["assembly"]: tuple(tuple(group) for group in one.get("aliases", ()))
+            for one in self.inputs
+            if "assembly" in one
+        }
 
     def sources(self) -> tuple[str, ...]:
         """Names of the sources, in the order of the recipe."""

@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from genolm.genome.contig_names import contig_alias
+from genolm.errors import InputError
+from genolm.genome.contig_names import ContigNames, SynonymIndex, Synonyms
 from genolm.genome.interval import Interval
 
 TRAIN = "train"
@@ -26,7 +27,7 @@ class Region:
         text: as the recipe writes it.
         split: where its bases go; empty for none.
         assembly: the only one it is about, or None for every one.
-        contig: alias of its contig; None for every contig.
+        contig: name of its contig; None for every contig.
         start: first base, 0-based.
         end: one past the last base, 0-based.
     """
@@ -42,22 +43,32 @@ class Region:
 class Division:
     """Divides contigs between training, the held-out splits and nothing.
 
-    Contigs are compared by alias: ``22``, ``chr22`` and ``CHR22`` are one. A whole contig that is held out takes along
-    contigs whose names say that they were cut out of it (``chr22:20000001-20509431``). Text that may be a contig's
-    name as well as an interval counts as both. The first region that covers a base has it, ``skip`` comes last.
+    Contigs are found by any name that `ContigNames` resolves: ``22``, ``chr22`` and ``CHR22`` are one. A contig that is
+    held out completely includes contigs whose names are intervals of it (``chr22:20000001-20509431``). Text that may be
+    a contig's name as well as an interval counts as both. The first region that covers a base has it, ``skip`` comes
+    last.
 
     Args:
         held_out: regions by split.
         skip: regions that belong to no split.
         assemblies: names that may stand before a slash.
+        synonyms: further names of contigs, by assembly.
     """
 
-    def __init__(self, held_out: Mapping[str, Sequence[str]], skip: Sequence[str], assemblies: Sequence[str]) -> None:
+    def __init__(
+        self,
+        held_out: Mapping[str, Sequence[str]],
+        skip: Sequence[str],
+        assemblies: Sequence[str],
+        synonyms: Mapping[str, Synonyms] | None = None,
+    ) -> None:
         texts = [(text, split) for split, items in held_out.items() for text in items]
         texts += [(text, SKIPPED) for text in skip]
         self._regions = [region for text, split in texts for region in _read(text, split, assemblies)]
         self._texts = [text for text, _ in texts]
         self._met: set[str] = set()
+        self._synonyms = {name: SynonymIndex(groups) for name, groups in (synonyms or {}).items()}
+        self._contigs: dict[tuple[str, str], dict[str, None]] = {}
 
     def divide(self, assembly: str, contig: str, start: int, end: int) -> list[tuple[int, int, str]]:
         """The pieces of ``[start, end)`` of a contig as (start, end, split), in order and without gaps."""
@@ -70,19 +81,41 @@ class Division:
         borders = sorted(cuts)
         return [(left, right, _owner(inside, left, right)) for left, right in itertools.pairwise(borders)]
 
+    def contig_names(self) -> list[str]:
+        """Return the contig names that the regions use, each once."""
+        return list(dict.fromkeys(region.contig for region in self._regions if region.contig is not None))
+
+    def check_names(self) -> None:
+        """Raise `InputError` if a name of the recipe matches several contigs of an assembly and none exactly."""
+        for (_, name), contigs in self._contigs.items():
+            if len(contigs) > 1 and name not in contigs:
+                raise InputError(f"ambiguous contig name: it matches {' and '.join(contigs)}", value=name)
+
     def unmet(self) -> list[str]:
         """Texts of the recipe that no contig had a base in so far."""
         return [text for text in self._texts if text not in self._met]
 
     def _regions_of(self, assembly: str, contig: str) -> list[Region]:
-        alias = contig_alias(contig)
-        parent = contig_alias(Interval.parse(contig).chrom) if is_interval(contig) else None
+        index = self._synonyms.get(assembly) or SynonymIndex(())
+        names = index.contig(contig)
+        parent = index.contig(Interval.parse(contig).chrom) if is_interval(contig) else None
         return [
             region
             for region in self._regions
             if region.assembly in (None, assembly)
-            and (region.contig in (None, alias) or (region.contig == parent and region.end == _END))
+            and (
+                region.contig is None
+                or (parent and region.end == _END and parent.candidates(region.contig))
+                or self._is_named(region.contig, assembly, contig, names)
+            )
         ]
+
+    def _is_named(self, name: str, assembly: str, contig: str, names: ContigNames) -> bool:
+        """Whether a name of the recipe refers to a contig."""
+        if not names.candidates(name):
+            return False
+        self._contigs.setdefault((assembly, name), {}).setdefault(contig)
+        return True
 
 
 def _read(text: str, split: str, assemblies: Sequence[str]) -> list[Region]:
@@ -90,11 +123,11 @@ def _read(text: str, split: str, assemblies: Sequence[str]) -> list[Region]:
     readings = [(None, text), (head, rest)] if slash and head in assemblies else [(None, text)]
     found = []
     for assembly, name in readings:
-        whole = None if assembly is not None and name in ("", "*") else contig_alias(name)
+        whole = None if assembly is not None and name in ("", "*") else name
         found.append(Region(text, split, assembly, whole))
         if is_interval(name):
             place = Interval.parse(name)
-            found.append(Region(text, split, assembly, contig_alias(place.chrom), place.start, place.end))
+            found.append(Region(text, split, assembly, place.chrom, place.start, place.end))
     return found
 
 

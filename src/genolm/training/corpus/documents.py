@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genolm.errors import InputError
+from genolm.genome.contig_names import SynonymIndex, chrom_aliases
 from genolm.genome.interval import Interval
 from genolm.genome.sequence import upper_dna
 from genolm.genome.sequence_files import read_sequence_file
+from genolm.genome.spans import true_runs
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus import masked_bases as quality
 from genolm.training.corpus.corpus_recipe import Assembly, CorpusRecipe
@@ -101,12 +103,19 @@ class Cleaner:
         self._recipe, self._n_id = recipe, tokenizer.n_id
         self.assemblies = recipe.assemblies()
         names = [assembly.name for assembly in self.assemblies]
-        self._division = Division(recipe.regions(), recipe.skip, names)
+        self.synonyms = {assembly.name: chrom_aliases(assembly.path) for assembly in self.assemblies}
+        self._division = Division(recipe.regions(), recipe.skip, names, self.synonyms)
         self._genes = {name: self._genes_of(name) for name in names}
 
     def _genes_of(self, assembly: str) -> NearGenes | None:
         files = self._recipe.gene_files(assembly)
-        return NearGenes(files, self._recipe.gene_distance or 0) if files else None
+        distance = self._recipe.gene_distance or 0
+        return NearGenes(files, distance, self.synonyms[assembly]) if files else None
+
+    def aliases(self, assembly: str) -> list[tuple[str, ...]]:
+        """Return the groups of contig names in the assembly's alias file that the recipe's regions refer to."""
+        index = SynonymIndex(self.synonyms[assembly])
+        return list(dict.fromkeys(group for name in self._division.contig_names() for group in index.of(name)))
 
     def documents(self, contig: Contig, tally: Tally) -> list[Document]:
         """The documents of a contig, of all splits, in its order."""
@@ -144,11 +153,11 @@ class Cleaner:
 
         if training and len(contig.ids_L) < self._recipe.min_contig:
             spans = keep("short_contig", spans[:0])
-        n_runs = quality.runs_of(contig.ids_L == self._n_id)
+        n_runs = true_runs(contig.ids_L == self._n_id)
         longest = self._recipe.longest_n_run if training else 0
         spans = keep("n_run", quality.without(spans, quality.longer(n_runs, longest)))
         if training and self._recipe.longest_soft_masked is not None:
-            holes = quality.longer(quality.runs_of(contig.soft_L), self._recipe.longest_soft_masked)
+            holes = quality.longer(true_runs(contig.soft_L), self._recipe.longest_soft_masked)
             spans = keep("soft_masked_stretch", quality.without(spans, holes))
         genes = self._genes[contig.assembly.name]
         if training and genes is not None:
@@ -159,6 +168,7 @@ class Cleaner:
     def check_regions(self) -> None:
         """Raises an InputError for a region of the recipe that no contig of the corpus lies in: a slip of the pen
         would otherwise let held-out sequence into training."""
+        self._division.check_names()
         if unmet := self._division.unmet():
             raise InputError("no contig of the corpus lies in this region of held_out or skip", value=unmet[0])
 

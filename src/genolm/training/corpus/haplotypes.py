@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genolm.errors import InputError
-from genolm.files.lines import decoded
-from genolm.genome.contig_names import contig_alias
+from genolm.files.lines import decoded, locate_errors
+from genolm.genome.contig_names import ContigNames, chrom_aliases
 from genolm.genome.vcf.vcf_records import VariantRecord, parse_record
 from genolm.genome.vcf.vcf_text import VcfLines, read_vcf_text
 from genolm.tokens.nucleotide import NucleotideTokenizer
@@ -162,16 +162,27 @@ class _Places:
             raise InputError(f"haplotypes name the assembly they are of: {', '.join(sorted(names))}")
         self.train = train
         self._starts: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
-        aliases = np.array([contig_alias(name) for name in train.contigs.names])[train.contigs.code_N]
         own = np.array([not assembly or name == assembly for name in train.assemblies.names])[train.assemblies.code_N]
-        for alias in dict.fromkeys(aliases[own].tolist()):
-            index = np.flatnonzero(own & (aliases == alias))
+        for code in dict.fromkeys(train.contigs.code_N[own].tolist()):
+            index = np.flatnonzero(own & (train.contigs.code_N == code))
             index = index[np.argsort(train.start_N[index])]
-            self._starts[alias] = train.start_N[index], index
+            self._starts[train.contigs.names[code]] = train.start_N[index], index
+        self._names = ContigNames(self._starts)
+
+    def rename(self, path: Path) -> None:
+        """Resolve contigs by the aliases next to a VCF file, too."""
+        self._names = ContigNames(self._starts, chrom_aliases(path))
 
     def find(self, contig: str, position: int) -> tuple[int, int] | None:
-        """Number of the document of a 0-based position, and the offset in its buffer; None outside of all."""
-        starts, index = self._starts.get(contig_alias(contig), (np.empty(0, np.int64), np.empty(0, np.int64)))
+        """Number of the document of a 0-based position, and the offset in its buffer; None outside of all.
+
+        Raises:
+            InputError: the name matches several contigs.
+        """
+        name = self._names.find(contig)
+        if name is None:
+            return None
+        starts, index = self._starts[name]
         before = int(np.searchsorted(starts, position, side="right")) - 1
         if before < 0:
             return None
@@ -193,6 +204,7 @@ def _substitutions(
     path: Path, samples: Sequence[str], places: _Places, tokenizer: NucleotideTokenizer, left_out: dict[str, int]
 ) -> Iterator[_Substitution]:
     lines, known = _opened(path)
+    places.rename(path)
     genotypes = _Genotypes(path, samples, [known.index(name) for name in samples])
     for index, (number, line) in enumerate(lines.records):
         record = parse_record(index, number, line, path)
@@ -202,7 +214,8 @@ def _substitutions(
         if len(record.ref) != 1 or not single:
             left_out["not a substitution"] += len(single)
             continue
-        place = places.find(record.chrom, record.pos - 1)
+        with locate_errors(path, number):
+            place = places.find(record.chrom, record.pos - 1)
         if place is None:
             left_out["outside training sequence"] += len(single)
             continue

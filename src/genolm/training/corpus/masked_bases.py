@@ -52,12 +52,6 @@ class Tally:
         return {rule: {"bases": self.bases[rule], "contigs": self.contigs[rule]} for rule in RULES}
 
 
-def runs_of(mask_L: NDArray[np.bool_]) -> Spans:
-    """The runs of true positions."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], mask_L, [False])).astype(np.int8)))
-    return edges.reshape(-1, 2).astype(np.int64)
-
-
 def without(spans: Spans, holes: Spans) -> Spans:
     """The spans with the holes cut out."""
     low, high = np.iinfo(np.int64).min, np.iinfo(np.int64).max

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from genolm.errors import InputError
-from genolm.files.lines import placed
+from genolm.files.lines import locate_errors
 from genolm.genome.annotation.gff3 import read_genes
-from genolm.genome.contig_names import ContigNames
+from genolm.genome.contig_names import ContigNames, Synonyms
 from genolm.training.corpus.masked_bases import Spans, merged
 
 
@@ -23,13 +23,14 @@ class NearGenes:
     Args:
         files: GTF or GFF3 files.
         distance: bases around each gene.
+        synonyms: further names of the contigs of the assembly.
 
     Raises:
         InputError: a file that cannot be read or has no gene.
     """
 
-    def __init__(self, files: Sequence[Path], distance: int) -> None:
-        self._files = [_GeneFile(file, distance) for file in files]
+    def __init__(self, files: Sequence[Path], distance: int, synonyms: Synonyms = ()) -> None:
+        self._files = [_GeneFile(file, distance, synonyms) for file in files]
 
     def spans(self, contig: str) -> Spans:
         """Return the stretches of one contig; they may reach past its end.
@@ -44,7 +45,7 @@ class NearGenes:
 class _GeneFile:
     """Where the genes of one file lie, by its own names of contigs."""
 
-    def __init__(self, file: Path, distance: int) -> None:
+    def __init__(self, file: Path, distance: int, synonyms: Synonyms) -> None:
         self._file = file
         self._places: dict[str, list[tuple[int, int]]] = {}
         for transcript in read_genes(file):
@@ -53,10 +54,10 @@ class _GeneFile:
             self._places.setdefault(place.chrom, []).append(reach)
         if not self._places:
             raise InputError("no gene is in the file", file=file)
-        self._names = ContigNames(self._places)
+        self._names = ContigNames(self._places, synonyms)
 
     def places(self, contig: str) -> list[tuple[int, int]]:
         """The stretches of one contig."""
-        with placed(self._file, None):
+        with locate_errors(self._file, None):
             name = self._names.find(contig)
         return [] if name is None else self._places[name]

@@ -103,7 +103,7 @@ def check_places(folder: Path, manifest: Manifest, table: pl.DataFrame) -> None:
 
 def check_held_out(folder: Path, manifest: Manifest, table: pl.DataFrame) -> None:
     """Raises an InputError for a document that lies in a region of another split, or of none."""
-    division = Division(manifest.held_out(), manifest.options["skip"], manifest.assemblies())
+    division = Division(manifest.held_out(), manifest.options["skip"], manifest.assemblies(), manifest.synonyms())
     contigs = table.group_by(["assembly", "contig"], maintain_order=True).agg(
         pl.col("start").min(), pl.col("end").max(), splits=pl.col("split").unique()
     )

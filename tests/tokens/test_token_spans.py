@@ -27,7 +27,7 @@ def test_the_two_agree_on_a_sequence_with_a_gap():
 
 @pytest.mark.parametrize("position", [-1, 14])
 def test_a_base_without_a_token(position):
-    with pytest.raises(ValueError, match="no token covers"):
+    with pytest.raises(ValueError, match="a position is not covered by any token"):
         base_to_token(np.array([position]), SPANS)
 
 
