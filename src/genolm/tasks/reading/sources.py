@@ -18,7 +18,7 @@ from genolm.genome.in_memory import Named, Sequences, hold_sequences
 from genolm.genome.interval import Interval
 from genolm.genome.sequence import check_iupac
 from genolm.genome.sequence_files import input_format
-from genolm.genome.sequences import SequenceRecord, read_sequences
+from genolm.genome.sequences import Reading, SequenceRecord, open_sequences
 from genolm.genome.streams import is_stream, saved, warnings_renamed
 from genolm.genome.tabular import is_table, read_table
 from genolm.genome.variant import Variant
@@ -68,7 +68,7 @@ class Source:
     def read_values(self, place: Any, length: int | None = None) -> Iterator[SequenceRecord]:
         """Other values, read the same way."""
         genome = None if self.genome is None else Genome(self.genome, iupac=self.genome_iupac)
-        return read_sequences(place, genome=genome, length=length, iupac=self.iupac)
+        return open_sequences(place).records(Reading.of(genome, length, self.iupac))
 
     def files(self) -> tuple[Path, ...]:
         """The files whose content decides the result."""
