@@ -12,8 +12,9 @@ import torch
 from genolm import InputError, Interval, Variant, merge
 from genolm.genome.bigwig import read_bedgraph, read_bigwig
 from genolm.genome.sequence import reverse_complement
+from genolm.tasks.reading.likelihood import ScoreTask
 from genolm.tasks.reading.scored_spans import mean_of_strands
-from genolm.tasks.score import ScoreTask, score
+from genolm.tasks.score import score
 
 SEQUENCE = "ACGTTGNCAAT"
 BASES = "ACGT"

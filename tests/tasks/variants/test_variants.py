@@ -17,7 +17,8 @@ from genolm.engine.summary import provenance_path
 from genolm.errors import InputError, ModelError, RunError
 from genolm.models.card import Card
 from genolm.models.model import Model
-from genolm.tasks.variants.variants import VariantTask, variants
+from genolm.tasks.variants.variant_task import VariantTask
+from genolm.tasks.variants.variants import variants
 
 SUM, SITE = "llr_alt_minus_ref_sum_nats", "llr_alt_minus_ref_site_nats"
 SMALL = {"context": 20, "horizon": 8}

@@ -67,10 +67,10 @@ class Bulk:
         """
         if out is not None:
             self.check_output(out)
-        if not isinstance(model, Model):
-            return load(model, device=self.device, dtype=self.dtype)
-        self._check_loaded(model)
-        return model
+        if isinstance(model, Model):
+            self._check_loaded(model)
+            return model
+        return load(model, device=self.device, dtype=self.dtype)
 
     def run(self, task: Task[Any, Any], model: Model, out: Path | None) -> Any:
         """Run the task: return ``out`` when there is one, its folder of parts after a shard, else the task's table.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from genolm.errors import InputError, ModelError
+from genolm.tokens.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from genolm.models.model import Model
@@ -45,3 +46,19 @@ def context_bases(model: Model, context: int | None = None) -> int:
     if context is not None and not 1 <= context <= most:
         raise ModelError(f"a context of {context:,} bases is not within the 1 to {most:,} of {model.card.name}")
     return most if context is None else context
+
+
+_LETTERS = "ACGTNRYSWKMBDHV"
+
+
+def unreadable_letters(tokenizer: Tokenizer) -> str:
+    """Letters of genomes, N and ambiguity codes, that the tokenizer has no token for."""
+    return "".join(letter for letter in _LETTERS if not _reads(tokenizer, letter))
+
+
+def _reads(tokenizer: Tokenizer, letter: str) -> bool:
+    try:
+        tokenizer.encode(letter)
+    except InputError:
+        return False
+    return True

@@ -14,10 +14,9 @@ from genolm.genome.sequence_files import input_format
 from genolm.genome.streams import is_stream
 from genolm.tasks.reading.bulk import Bulk
 from genolm.tasks.reading.model_group import together
-from genolm.tasks.reading.model_limits import context_bases
+from genolm.tasks.reading.model_limits import context_bases, unreadable_letters
 from genolm.tasks.reading.random_model import random_twin
 from genolm.tasks.reading.sources import Source, settle
-from genolm.tasks.reading.unreadable_letters import unreadable_letters
 from genolm.tasks.scanning.base_values import Combine, Role
 from genolm.tasks.scanning.gene_separation import GeneSettings
 from genolm.tasks.scanning.genome_tiles import Tiling

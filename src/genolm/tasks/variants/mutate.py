@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -19,9 +19,8 @@ from genolm.tasks.reading.variant_columns import Method
 from genolm.tasks.reading.variant_records import VariantRun
 from genolm.tasks.variants.mutation_plots import check_length, plot_mutations
 from genolm.tasks.variants.token_variants import TokenVariantTask
-from genolm.tasks.variants.variants import HORIZON, VariantTask, check_method, choose_method, fit_tiling
+from genolm.tasks.variants.variant_task import HORIZON, TOKEN_METHODS, VariantTask, check_method, choose_method
 from genolm.tasks.writing.figure_sheet import check_plot
-from genolm.tasks.writing.provenance import Provenance
 from genolm.tasks.writing.table_files import SUFFIXES, check_suffix, write_table
 
 if TYPE_CHECKING:
@@ -139,33 +138,25 @@ def mutate(
     if picture is not None and shard is not None:
         raise InputError("a plot needs all positions; merge the shards, then plot_mutations(table, plot)")
     fasta = genome if isinstance(genome, Genome) else Genome(genome)
-    place = check_interval(interval, fasta)
+    region = check_interval(interval, fasta)
     check_method(method)
     if picture is not None:
-        check_length(len(fasta[place].strip("N")), "plot a shorter interval, or leave the plot out")
+        check_length(len(fasta[region].strip("N")), "plot a shorter interval, or leave the plot out")
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     opened = bulk.open(model, path)
-    task = replace(_task(opened, place, fasta.path, method, context, rc), genome_iupac=fasta.iupac)
+    single = opened.causal and opened.tokenizer.bases_per_token == 1
+    chosen = choose_method(opened, "conditional" if single and method is None else method)
+    kind = TokenMutationTask if chosen in TOKEN_METHODS else MutationTask
+    task = kind.fit(
+        opened, context, HORIZON, source=str(region), genome=fasta.path, method=chosen, rc=rc, on_mismatch="raise",
+        genome_iupac=fasta.iupac,
+    )  # fmt: skip
     result = bulk.run(task, opened, path)  # type: ignore[arg-type]
     if picture is not None and not dry_run:
         strands = "both strands" if task.rc else "forward strand"
         table = result if path is None else _read(path)
         plot_mutations(table, picture, subtitle=f"{opened.card.name}, {task.method}, {strands}")
     return result
-
-
-def _task(
-    model: Model, place: Interval, genome: Path, method: Method | None, context: int | None, rc: bool | None
-) -> Mutations:
-    single = model.causal and model.tokenizer.bases_per_token == 1
-    chosen = choose_method(model, "conditional" if single and method is None else method)
-    if chosen in ("window", "masked"):
-        both = True if rc is None else rc
-        return TokenMutationTask.fit(
-            model, context, HORIZON, source=str(place), genome=genome, method=chosen, rc=both, on_mismatch="raise"
-        )
-    tiling = fit_tiling(model, chosen, context, HORIZON)
-    return MutationTask(str(place), genome, chosen, bool(rc), "raise", Provenance.of(model), tiling)
 
 
 def check_interval(interval: Interval | str, genome: Genome) -> Interval:

@@ -23,8 +23,7 @@ from genolm.genome.further_columns import FurtherColumn
 from genolm.genome.variant import Variant
 from genolm.tasks.reading.allele_status import Mismatch, Rules
 from genolm.tasks.reading.allele_strands import Obstacle, Strand
-from genolm.tasks.reading.model_limits import context_bases
-from genolm.tasks.reading.unreadable_letters import unreadable_letters
+from genolm.tasks.reading.model_limits import context_bases, unreadable_letters
 from genolm.tasks.reading.variant_columns import Columns, Method
 from genolm.tasks.reading.variant_records import Place, Query, VariantRun
 from genolm.tasks.variants.allele_token_scores import Ratio, masked_ratio, window_ratio
@@ -76,7 +75,7 @@ class TokenVariantTask(VariantRun):
         source: Any,
         genome: Path,
         method: Method,
-        rc: bool,
+        rc: bool | None,
         on_mismatch: Mismatch,
         genome_iupac: GenomePolicy = "N",
         further: tuple[FurtherColumn, ...] = (),
@@ -92,9 +91,9 @@ class TokenVariantTask(VariantRun):
         bases = context_bases(model, context)
         window = TokenWindow(model.room, bases, None if method == "masked" else min(horizon, bases // 2))
         tokens = min(model.context, math.ceil(bases / model.tokenizer.bases_per_token))
-        about = Provenance.of(model)
+        both, provenance = rc is None or rc, Provenance.of(model)
         return cls(
-            source, genome, method, rc, on_mismatch, about, window, horizon, tokens, genome_iupac=genome_iupac,
+            source, genome, method, both, on_mismatch, provenance, window, horizon, tokens, genome_iupac=genome_iupac,
             further=further,
         )  # fmt: skip
 

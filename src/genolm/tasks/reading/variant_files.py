@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -18,8 +18,16 @@ from genolm.engine.interrupt import Interrupted
 from genolm.engine.target import INDEXES
 from genolm.errors import InputError, RunError
 from genolm.files.names import through_link
-from genolm.genome.formats import file_format
+from genolm.genome.formats import VARIANT_FORMATS, file_format, known_format
+from genolm.genome.further_columns import FurtherColumn, further_columns
 from genolm.genome.streams import is_stream, saved
+from genolm.genome.tabular import is_table, read_table
+from genolm.genome.variant import Variant
+from genolm.genome.vcf.bcf_trial import check_bcf
+from genolm.genome.vcf.vcf_records import read_variants
+from genolm.tasks.reading.variant_columns import OWN
+from genolm.tasks.reading.variant_records import VCF_SUFFIXES
+from genolm.tasks.writing.table_files import SUFFIXES, check_suffix
 
 OutputFormat = Literal["vcf", "vcf.gz", "bcf", "tsv", "csv", "parquet"]
 """What standard output gets."""
@@ -133,3 +141,65 @@ def _kept_nothing() -> Iterator[None]:
         yield
     except Interrupted:
         raise Interrupted("a run through a pipe keeps nothing") from None
+
+
+def reusable_variants(inputs: Any) -> Any:
+    """The source, such that it can be read twice."""
+    if isinstance(inputs, Mapping):
+        raise InputError("variants have no names of their own; pass a list of them, or a table with a column id")
+    if isinstance(inputs, str) and _is_variant(inputs):
+        raise InputError("no such file; pass variants in a list: ['chr22:1024:A>C']", value=inputs)
+    if isinstance(inputs, str | Path):
+        return Path(inputs)
+    if is_table(inputs):
+        return inputs
+    return (inputs,) if isinstance(inputs, Variant) else tuple(inputs)
+
+
+def _is_variant(text: str) -> bool:
+    """Whether a text is a variant, and not the name of a file."""
+    try:
+        Variant.parse(text)
+    except InputError:
+        return False
+    return not Path(text).exists()
+
+
+def further_variant_columns(source: Any) -> tuple[FurtherColumn, ...]:
+    """The columns of a table of variants that are no variant; none of other inputs."""
+    if not (is_table(source) or (isinstance(source, Path) and known_format(source) in ("table", "parquet"))):
+        return ()
+    used = ("chrom", "pos", "id", "ref", "alt") if read_table(source).has("chrom") else ("variant",)
+    return further_columns(source, used, OWN)
+
+
+def variant_output(out: Path | str | None) -> Path | None:
+    """The output; its ending is checked unless it is ``-``, standard output."""
+    return Path("-") if str(out) == "-" else check_suffix(out, (*VCF_SUFFIXES, *SUFFIXES))
+
+
+def check_output_format(source: Any, path: Path | None, target: Path | None) -> None:
+    """Raise unless the output can hold the input: VCF is a copy of VCF, and BCF cannot hold all that VCF can.
+
+    A source of a kind that is not read is refused here too.
+    """
+    is_vcf = isinstance(source, Path) and known_format(source) == "vcf"
+    if isinstance(source, Path) and known_format(source) is None:
+        file_format(source, VARIANT_FORMATS)
+    if path is None or not path.name.lower().endswith(VCF_SUFFIXES):
+        return
+    if not is_vcf:
+        shown = source.name if isinstance(source, Path) else "values in memory"
+        named = None if is_standard_output(target) else target
+        raise InputError("VCF output needs VCF or BCF input; write .parquet, .tsv or .csv", file=named, value=shown)
+    if path.suffix.lower() == ".bcf":
+        _check_bcf(source)
+
+
+def _check_bcf(source: Path) -> None:
+    try:
+        check_bcf(source)
+    except InputError:
+        for _ in read_variants(source):  # a record that is no VCF either is reported as such
+            pass
+        raise
