@@ -18,7 +18,7 @@ from genolm.genome.fasta import Genome, GenomePolicy
 from genolm.genome.further_columns import FurtherColumn, further_rows, further_series
 from genolm.genome.variant import Variant
 from genolm.genome.vcf.vcf_records import VariantRecord, read_variants, write_vcf
-from genolm.tasks.reading.allele_status import REMEDIES, Call, Mismatch, Rules
+from genolm.tasks.reading.allele_status import UNSCORED, Call, Mismatch, Rules
 from genolm.tasks.reading.variant_columns import RECORD, Columns, Method
 from genolm.tasks.writing.provenance import Provenance, records_beside
 from genolm.tasks.writing.table_files import write_table
@@ -193,7 +193,7 @@ class VariantRun:
     def count(self, rows: pl.DataFrame) -> Summary:
         """Alternatives by their status."""
         statuses = dict(rows["status"].value_counts().iter_rows())
-        return Summary({self.alleles: rows.height}, statuses, remedies=REMEDIES)
+        return Summary({self.alleles: rows.height}, statuses, remedies=UNSCORED)
 
     def collect(self, frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
         """The table."""
