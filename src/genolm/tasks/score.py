@@ -1,4 +1,4 @@
-"""Log-likelihood of sequences under a model, whole or base by base."""
+"""Log-likelihoods of sequences, per sequence, per base or as a track."""
 
 from __future__ import annotations
 
@@ -48,63 +48,64 @@ def score(
     progress: Progress | bool | None = None,
     dry_run: bool = False,
 ) -> Any:
-    """Log-likelihood of sequences: of each token given those to its left, in nats, and the sum over the sequence.
+    """Score sequences by log-likelihood: the log-probability of each token, in nats, and its sum over the sequence.
 
-    A decoder's sum is the log-likelihood. An encoder reads both ways and has none: its tokens are masked, some in each
-    of several passes, and predicted from all around them; the sum is a pseudo-log-likelihood, and named so.
+    A decoder predicts each token from the preceding tokens; the sum is the log-likelihood. An encoder predicts tokens
+    from both sides while they are masked, over several passes; the sum is a pseudo-log-likelihood.
 
-    A token of several bases shares its log-probability out evenly over them. The first base of a sequence where nothing
-    precedes it, and tokens that are not made of A, C, G and T alone, have no score and are not counted. A sequence
-    beyond the context is scored in overlapping windows, so that a decoder has at least half a context to the left of
-    every base but the first ones, and an encoder an eighth on either side.
+    The log-probability of a multi-base token is divided evenly among its bases. First bases without a token before
+    them, and tokens with letters other than A, C, G and T, have no score and are not counted. A sequence longer than
+    the context is scored in overlapping windows, so that a decoder has at least half a context to the left of every
+    base except the first ones, and an encoder an eighth on either side.
 
     Args:
-        model: a model, or what :func:`genolm.load` takes.
+        model: a model, or a name or path for :func:`genolm.load`.
         inputs: a path, a table, a dict of names and sequences, or a list of sequences, intervals or variants.
-        out: ``.parquet``, ``.tsv`` or ``.csv``; ``.bw``, ``.bigwig``, ``.bedgraph`` (``.gz``) for values along a
-            genome. None returns the table.
-        rc: the mean over both strands base by base: each base is predicted from its left and from its right. The first
-            and the last base have one of the two.
-        per_base: a row for each base; implied by a track.
-        normalise: probabilities add up to one over the four ``bases`` (the default where a token is one base), or over
-            the model's whole ``vocabulary`` (with longer tokens, and for encoders, always).
-        passes: for an encoder: in how many passes its tokens are masked, every so many-th in each; None for 8. More
-            passes cost more and hide less of the context.
-        genome: FASTA, where the input holds coordinates.
-        length: bases to which intervals are resized; variants need it.
-        context: most bases that go through the model together; None for what it can read. The work of a long sequence
-            grows with it: 8,192 is plenty for whole chromosomes.
-        iupac: for ambiguous letters of sequences: ``raise``, read as ``N``, or ``sample`` a base.
-        device: where to compute; None for the best there is.
-        dtype: precision of the weights; None for what card and device prefer.
-        token_budget: tokens of a batch; None for what fits.
-        resume: go on from the finished parts of a killed run.
+        out: ``.parquet``, ``.tsv`` or ``.csv``; ``.bw``, ``.bigwig`` or ``.bedgraph`` (``.gz``) for a track. None
+            returns the table.
+        rc: average both strands per base: each base is predicted from its left and from its right. The first and the
+            last base have one value only.
+        per_base: one row per base; implied by a track.
+        normalise: set over which probabilities sum to one: ``bases`` (A, C, G and T; default for single-base decoders)
+            or ``vocabulary`` (always for multi-base tokenizers and encoders).
+        passes: number of masked passes of an encoder, each masking every ``passes``-th token; None: 8. More passes
+            take longer and mask less of the context.
+        genome: FASTA of the genome, if the input has coordinates.
+        length: length in bases to which intervals are resized; required for variants.
+        context: maximum window length in bases; None: the model's maximum. The cost of long sequences grows with it;
+            8,192 is sufficient for chromosomes.
+        iupac: treatment of ambiguity codes in sequences: ``raise`` an error, read as ``N``, or ``sample`` a matching
+            base.
+        device: device to compute on; None: the best available.
+        dtype: precision of the weights; None: the preference of model card and device.
+        token_budget: tokens per batch; None: as many as fit in memory.
+        resume: continue from the finished parts of an interrupted run.
         overwrite: replace an existing output.
-        shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge`.
-        progress: True for a bar on standard error.
-        dry_run: write nothing; measure a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
+        shard: ``"i/n"``: compute only the i-th of n shares, for :func:`genolm.merge`.
+        progress: True for a progress bar on standard error.
+        dry_run: write nothing; time a few batches and return an :class:`genolm.engine.run.Estimate`.
 
     Returns:
-        ``out``, or without one a polars table. For each sequence: ``id``, coordinates (0-based, half-open) where known,
+        ``out``, or without it a polars table. Per sequence: ``id``, coordinates (0-based, half-open) if known,
         ``length``, ``scored_bases``, ``log_likelihood_sum_nats``, ``log_likelihood_mean_nats_per_base`` and
-        ``bits_per_base`` (lower is likelier; these three are null where no base has a score), with tokens of several
-        bases ``scored_tokens`` (of all strands) and ``log_likelihood_mean_nats_per_token``, ``strands``, and the
-        further columns of a table. For each base:
-        ``id``, ``chrom``, ``start`` (0-based) and ``strand`` of the base for intervals, ``position`` in the sequence
-        (0-based), ``base``, ``log_probability_nats``. Of encoders the names begin with ``pseudo_`` and ``masked_``.
+        ``bits_per_base`` (lower: more likely; these three are null if no base has a score), for multi-base tokenizers
+        ``scored_tokens`` (of all strands) and ``log_likelihood_mean_nats_per_token``, ``strands``, and the further
+        columns of an input table. Per base: ``id``, for intervals ``chrom``, ``start`` (0-based) and ``strand`` of the
+        base, ``position`` in the sequence (0-based), ``base``, ``log_probability_nats``. For encoders the names of
+        scores begin with ``pseudo_`` and ``masked_``.
 
     Raises:
-        InputError: input that cannot be used; a track of input without coordinates or with overlaps.
-        ModelError: no such model, a context beyond the model's, ``passes`` for a decoder, or probabilities over
-            ``bases`` where the model has none; numbers of the model that are NaN or infinite.
-        RunError: the output exists, or parts of another run are in the way.
-        ResourceError: not enough memory or disk.
+        InputError: if the input cannot be read, or a track is requested for input without coordinates or with overlaps.
+        ModelError: if the model is unknown, the context exceeds the model's, or ``passes`` or ``normalise`` does not
+            apply to the model; if the model returns NaN or infinity.
+        RunError: if the output exists, or parts of another run are in the way.
+        ResourceError: if memory or disk space is insufficient.
     """
     path = check_suffix(out, (*SUFFIXES, *TRACK_SUFFIXES))
     if normalise is not None and normalise not in get_args(Normalisation):
-        raise InputError(f"normalise is one of {', '.join(get_args(Normalisation))}", value=normalise)
+        raise InputError(f"normalise must be one of {', '.join(get_args(Normalisation))}", value=normalise)
     if passes is not None and passes < 1:
-        raise InputError("passes is at least 1", value=passes)
+        raise InputError("passes must be at least 1", value=passes)
     track = path is not None and path.name.lower().endswith(TRACK_SUFFIXES)
     form: Form = "track" if track else "base" if per_base else "sequence"
     kept = OWN if form == "sequence" else None

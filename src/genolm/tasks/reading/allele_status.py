@@ -47,7 +47,7 @@ UNSCORED: Mapping[str, str] = MappingProxyType(
         "telomere": "position 0 is the telomere, which is not in the genome",
         "ref_mismatch": f"REF differs from the genome; {_BUILD}",
         "off_contig": f"the position is beyond the end of the contig; {_BUILD}",
-        "unknown_contig": "the genome (--genome) has no contig of this name; check that it is complete and of the same build",
+        "unknown_contig": "the genome (--genome) has no contig of this name; check that it is complete, and its build",
         "not_snv": "method conditional scores single-base changes only; method full also scores indels (--method full)",
         "longer_than_horizon": "ALT is longer than the horizon; increase it (--horizon) if the model's context allows",
         "no_context": "no upstream base on a strand; try the forward strand alone (--no-rc)",

@@ -1,4 +1,4 @@
-"""Log-likelihoods of sequences as a task of the engine."""
+"""Likelihood task of the engine: log-probabilities of tokens as scores of sequences, bases or tracks."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ if TYPE_CHECKING:
 
 
 Form = Literal["sequence", "base", "track"]
-"""A row for each sequence, a row for each base, or values along a genome."""
+"""Rows per sequence, rows per base, or values along a genome."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreTask:
-    """Scoring as the engine runs it; :func:`score` makes one.
+    """Scoring of sequences; made by :func:`genolm.score`.
 
     Attributes:
         source: the sequences.
-        form: what the rows are.
-        rc: average with the other strand.
-        normalise: what probabilities add up to one over.
-        passes: of an encoder, each with other tokens masked; 0 for a decoder, which needs none.
-        context: most bases of one window.
-        bases_per_token: of the model's tokenizer, on average.
+        form: kind of the rows.
+        rc: average both strands.
+        normalise: set over which probabilities sum to one.
+        passes: number of masked passes of an encoder; 0 for a decoder.
+        context: maximum length of a window in bases.
+        bases_per_token: mean token length of the tokenizer in bases.
         provenance: the model.
     """
 
@@ -61,21 +61,21 @@ class ScoreTask:
     unit: ClassVar[str] = "sequences"
 
     def items(self) -> Iterator[SequenceRecord]:
-        """The sequences; for a track in the order of the genome."""
+        """Return the sequences; for a track sorted by genome position."""
         return pieces_in_order(self.source) if self.form == "track" else self.source.read()
 
     def inputs(self) -> tuple[Path, ...]:
-        """The files that are read."""
+        """Return the input files."""
         return self.source.files()
 
     def cost(self, item: SequenceRecord) -> int:
-        """Tokens that go through the model, about."""
+        """Return the approximate number of tokens."""
         bases = len(item.sequence) * (2 if self.rc else 1) * max(1, self.passes)
-        again = 1 / (1 - self._overlap) if len(item.sequence) > self.context else 1
-        return math.ceil(bases * again / self.bases_per_token)
+        overlap_factor = 1 / (1 - self._overlap) if len(item.sequence) > self.context else 1
+        return math.ceil(bases * overlap_factor / self.bases_per_token)
 
     def windows(self, items: Sequence[SequenceRecord], model: Model) -> list[Window]:
-        """Windows of the context, each beginning some way before the last one's end."""
+        """Return overlapping windows of at most the context."""
         windows = []
         for number, item in enumerate(items):
             windows += cut(item.sequence, model, self.context, overlap=self._overlap, origin=(number, False))
@@ -85,19 +85,19 @@ class ScoreTask:
         return windows
 
     def forward(self, model: Model, windows: Sequence[Window]) -> list[Float32]:
-        """The log-probability of every token of every window."""
+        """Return the log-probability of each token of each window."""
         if self.passes:
             return masked_scores(model, windows, self.passes)
         return causal_scores(model, windows, self.normalise)
 
     def subject(self, items: Sequence[SequenceRecord], window: Window, part: int) -> str:
-        """The sequence of a window, in words."""
+        """Return a description of the sequence of a window, for messages."""
         return items[window.origin[0]].named
 
     def rows(
         self, items: Sequence[SequenceRecord], windows: Sequence[Window], outputs: Sequence[Float32]
     ) -> pl.DataFrame:
-        """A row for each sequence, or for each base, or for each piece of a track."""
+        """Return a row for each sequence, base or interval of a track."""
         strands: dict[tuple[int, bool], list[Scored]] = {}
         for window, own, output in zip(windows, own_tokens(windows, masked=self.passes > 0), outputs):
             strands.setdefault(window.origin, []).append(Scored(output[own], token_lengths(window)[own]))
@@ -110,45 +110,45 @@ class ScoreTask:
         return self._sequence_rows(list(items), values, joined)
 
     def beside(self, out: Path) -> tuple[Path, ...]:
-        """The files that are written beside the output."""
+        """Return the side files of an output."""
         return records_beside(out)
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
-        """Writes a table or a track."""
+        """Write a table or a track."""
         if self.form == "track":
             write_track(frames, out, contig_lengths(self.source), self.metadata())
         else:
             write_table(frames, out, self.metadata())
 
     def collect(self, frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
-        """The table."""
+        """Return the table."""
         return pl.concat(list(frames))
 
     def count(self, rows: pl.DataFrame) -> Summary:
-        """Sequences with and without a score, their bases, and how many of these were scored."""
+        """Count sequences with and without a score, bases and scored bases."""
         of_sequences = self._counted(rows)
         scored = of_sequences.filter(pl.col("scored") > 0).height
         return Summary(
             {"sequences": of_sequences.height},
             {"scored": scored, UNSCORED: of_sequences.height - scored},
             {"bases": int(of_sequences["bases"].sum()), "bases scored": int(of_sequences["scored"].sum())},
-            {UNSCORED: "no base has a known base before it, or no token is made of A, C, G and T alone"},
+            {UNSCORED: "no base is preceded by a known base, or no token consists of A, C, G and T"},
         )
 
     def _counted(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """A row for each sequence: its ``bases``, and how many are ``scored``."""
+        """Return the numbers of ``bases`` and of ``scored`` bases of each sequence."""
         if self.form == "sequence":
             return rows.select(bases="length", scored="scored_bases")
         if self.form == "track":
             values = pl.col("values")
             finite = values.list.eval(pl.element().is_not_nan() & pl.element().is_not_null())
             return rows.select(bases=values.list.len(), scored=finite.list.sum())
-        begins = (pl.col("position") == 0).cum_sum().alias("sequence")
+        sequence = (pl.col("position") == 0).cum_sum().alias("sequence")
         score = pl.col(MASKED_PER_BASE if self.passes else PER_BASE)
-        return rows.group_by(begins, maintain_order=True).agg(bases=pl.len(), scored=score.is_not_null().sum())
+        return rows.group_by(sequence, maintain_order=True).agg(bases=pl.len(), scored=score.is_not_null().sum())
 
     def metadata(self) -> dict[str, str]:
-        """Everything that says how the scores were made."""
+        """Return model and settings for the provenance."""
         masked = {"masked_passes": self.passes} if self.passes else {}
         return self.provenance.described(
             strands=self._strands, normalised_over=self.normalise, context_bases=self.context, **masked
@@ -160,7 +160,7 @@ class ScoreTask:
 
     @property
     def _overlap(self) -> float:
-        """Part of a window that the next one repeats: a decoder's has half a context on the left of what it scores."""
+        """Fraction of a window that the next window repeats; half for a decoder, which has context on the left only."""
         return 0.25 if self.passes else 0.5
 
     def _per_base(self, strands: dict[tuple[int, bool], Scored], number: int) -> Float32:
@@ -172,8 +172,8 @@ class ScoreTask:
     def _sequence_rows(
         self, items: list[SequenceRecord], values: list[Float32], strands: dict[tuple[int, bool], Scored]
     ) -> pl.DataFrame:
-        counts = [int(np.count_nonzero(~np.isnan(one))) for one in values]
-        sums = [float(np.nansum(one, dtype=np.float64)) if count else None for one, count in zip(values, counts)]
+        counts = [int(np.count_nonzero(~np.isnan(bases))) for bases in values]
+        sums = [float(np.nansum(bases, dtype=np.float64)) if count else None for bases, count in zip(values, counts)]
         means = [None if total is None else total / count for total, count in zip(sums, counts)]
         pseudo = "pseudo_" if self.passes else ""
         columns = {
@@ -183,32 +183,32 @@ class ScoreTask:
             f"{pseudo}log_likelihood_sum_nats": sums,
             f"{pseudo}log_likelihood_mean_nats_per_base": means,
             f"{pseudo}bits_per_base": [None if mean is None else -mean / math.log(2) for mean in means],
-            **(self._of_tokens(len(items), strands, pseudo) if self.bases_per_token != 1 else {}),
+            **(self._token_columns(len(items), strands, pseudo) if self.bases_per_token != 1 else {}),
             "strands": [self._strands] * len(items),
         }
         table = pl.DataFrame(columns, schema={name: _TYPES.get(name, pl.Float64) for name in columns})
         return table.with_columns(**further_of(items, self.source))
 
-    def _of_tokens(self, count: int, strands: dict[tuple[int, bool], Scored], pseudo: str) -> dict[str, list[Any]]:
-        """How many tokens of both strands were scored, and their mean."""
+    def _token_columns(self, count: int, strands: dict[tuple[int, bool], Scored], pseudo: str) -> dict[str, list[Any]]:
+        """Return the number of scored tokens of all strands, and their mean log-probability."""
         scored, means = [], []
         for number in range(count):
-            own = [strands[number, reverse].values_T for reverse in ((False, True) if self.rc else (False,))]
-            values = np.concatenate(own)
+            directions = (False, True) if self.rc else (False,)
+            values = np.concatenate([strands[number, reverse].values_T for reverse in directions])
             scored.append(int(np.count_nonzero(~np.isnan(values))))
             means.append(float(np.nansum(values, dtype=np.float64)) / scored[-1] if scored[-1] else None)
         return {"scored_tokens": scored, f"{pseudo}log_likelihood_mean_nats_per_token": means}
 
     def _base_rows(self, items: list[SequenceRecord], values: list[Float32]) -> pl.DataFrame:
-        owners = np.repeat(np.arange(len(items)), [len(one) for one in values])
-        about = pl.DataFrame({"id": [item.id for item in items]}, schema={"id": pl.String})[owners]
+        owners = np.repeat(np.arange(len(items)), [len(bases) for bases in values])
+        table = pl.DataFrame({"id": [item.id for item in items]}, schema={"id": pl.String})[owners]
         if self.source.kind == "intervals":
             starts = _concatenated([base_starts(item) for item in items], np.int64)
-            about = about.with_columns(_names(items)[owners], start=pl.Series(starts))
-            about = about.select("id", "chrom", "start", "strand")
+            table = table.with_columns(_contigs_and_strands(items)[owners], start=pl.Series(starts))
+            table = table.select("id", "chrom", "start", "strand")
         letters = _concatenated([np.frombuffer(item.sequence.encode(), "S1") for item in items], "S1")
-        return about.with_columns(
-            position=pl.Series(_concatenated([np.arange(len(one)) for one in values], np.int64)),
+        return table.with_columns(
+            position=pl.Series(_concatenated([np.arange(len(bases)) for bases in values], np.int64)),
             base=pl.Series(letters.astype("U1").tolist(), dtype=pl.String),
             **{
                 MASKED_PER_BASE if self.passes else PER_BASE: pl.Series(
@@ -242,14 +242,14 @@ _SCORES = (
 
 
 OWN = frozenset((*_TYPES, *_SCORES, *(f"pseudo_{name}" for name in _SCORES)))
-"""Names of columns that a table of scores of sequences has."""
+"""Column names of tables with scores of sequences."""
 
 
 def _concatenated(arrays: Sequence[NDArray[Any]], dtype: Any) -> NDArray[Any]:
     return np.concatenate([*arrays, np.empty(0, dtype)]).astype(dtype)
 
 
-def _names(items: list[SequenceRecord]) -> pl.DataFrame:
-    """Contig and strand of every sequence, null where it has none."""
+def _contigs_and_strands(items: list[SequenceRecord]) -> pl.DataFrame:
+    """Return the contig and strand of each sequence, null if it has none."""
     values = {name: [getattr(item.interval, name, None) for item in items] for name in ("chrom", "strand")}
     return pl.DataFrame(values, schema={"chrom": pl.String, "strand": pl.String})

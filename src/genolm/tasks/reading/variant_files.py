@@ -1,7 +1,7 @@
-"""Variants through pipes: VCF from standard input, results to standard output.
+"""Input and output files of verbs that score variants, including standard input and output.
 
-A run reads its input several times and writes its output when all is computed. What comes through a pipe is therefore
-saved in a temporary file first, and what goes to standard output is written to one and then copied.
+A run reads its input several times and writes its output at the end. Input from a pipe is therefore saved to a
+temporary file first, and output for standard output is written to a temporary file and then copied.
 """
 
 from __future__ import annotations
@@ -30,43 +30,43 @@ from genolm.tasks.reading.variant_records import VCF_SUFFIXES
 from genolm.tasks.writing.table_files import SUFFIXES, check_suffix
 
 OutputFormat = Literal["vcf", "vcf.gz", "bcf", "tsv", "csv", "parquet"]
-"""What standard output gets."""
+"""Formats of standard output."""
 
 
 def is_standard_output(out: Path | None) -> bool:
-    """Return whether results go to standard output, which is written ``-``."""
+    """Return whether the output is ``-``, standard output."""
     return out is not None and str(out) == "-"
 
 
 def check_streams(source: Any, out: Path | None, output_format: str | None, *, resume: bool, shard: object) -> None:
-    """Raise unless the settings of a run fit pipes and standard output.
+    """Check that the options of a run are compatible with pipes and standard output.
 
     Args:
-        source: what is read.
+        source: the input.
         out: the output; ``-`` for standard output, None for a table in memory.
-        output_format: of :data:`OutputFormat`; None where the ending of ``out`` decides, or for the default.
+        output_format: one of :data:`OutputFormat`; None if the ending of ``out`` decides, or for the default.
         resume: whether an earlier run is continued.
-        shard: the share of the run; None for all of it.
+        shard: share of the run; None for all of it.
 
     Raises:
-        InputError: an unknown format, or one beside the name of a file.
-        RunError: a run through a pipe that is resumed or sharded: the parts of another process cannot be found again.
+        InputError: if the format is unknown, or given for an output file.
+        RunError: if a run with a pipe is resumed or sharded.
     """
     if output_format is not None and output_format not in get_args(OutputFormat):
         raise InputError(f"format must be one of {', '.join(get_args(OutputFormat))}", value=output_format)
     if output_format is not None and not is_standard_output(out):
-        raise InputError("--format is for standard output (-); the ending of a file chooses its format", file=out)
+        raise InputError("--format is for standard output (-); the format of a file follows from its ending", file=out)
     if not (resume or shard is not None):
         return
     if is_standard_output(out):
-        raise RunError("a run that writes to standard output can neither be resumed nor sharded; name an output file")
+        raise RunError("resume and shard need an output file; this run writes to standard output")
     if is_piped(source):
-        raise RunError("input from a pipe can neither be resumed nor sharded; save it as a file first")
+        raise RunError("resume and shard need an input file; save the input from the pipe to a file first")
 
 
 @contextmanager
 def readable(source: Any) -> Iterator[Any]:
-    """Yield the source in a form that can be read again: a pipe or standard input becomes a temporary file."""
+    """Yield a source that can be read repeatedly; a pipe or standard input becomes a temporary file."""
     if not is_piped(source):
         yield source
         return
@@ -76,16 +76,16 @@ def readable(source: Any) -> Iterator[Any]:
 
 @contextmanager
 def finished(source: Any, out: Path | None, output_format: str | None, *, piped: bool) -> Iterator[Path | None]:
-    """Yield the path to write to; what was written there becomes the output when the block ends.
+    """Yield the path to write to; the file becomes the output at the end of the block.
 
     Args:
-        source: what is read, of a pipe its copy.
+        source: the input; for a pipe, its copy.
         out: the output; ``-`` for standard output, None for a table in memory.
-        output_format: of standard output; None for VCF where the input is VCF or BCF, else TSV.
-        piped: whether the input came through a pipe: such a run cannot be resumed, so nothing is left when it fails.
+        output_format: format of standard output; None: VCF for VCF and BCF input, else TSV.
+        piped: whether the input came through a pipe; nothing is kept if such a run fails.
 
     Raises:
-        BrokenPipeError: nobody reads standard output.
+        BrokenPipeError: if standard output is closed.
     """
     if out is None or not (piped or is_standard_output(out)):
         yield out
@@ -107,7 +107,7 @@ def is_piped(source: Any) -> bool:
 
 
 def _default_format(source: Any) -> OutputFormat:
-    """VCF of VCF and BCF, TSV of tables and of values in memory."""
+    """Return VCF for VCF and BCF input, TSV for tables and values in memory."""
     is_table = not isinstance(source, Path) or file_format(source) != "vcf"
     return "tsv" if is_table else "vcf"
 
@@ -121,32 +121,36 @@ def _copy_to_standard_output(path: Path) -> None:
 
 
 def _move(folder: Path, out: Path) -> None:
-    """Let the files of a finished run take their places, and remove the index of what stood there before."""
-    made = {path.name for path in folder.iterdir()}
-    if not made:  # after a dry run
+    """Move the files of a finished run to their destination, and remove the index of a replaced output."""
+    names = {path.name for path in folder.iterdir()}
+    if not names:  # after a dry run
         return
-    place = through_link(out)
-    indexes = {f"{out.name}{ending}": place.with_name(f"{place.name}{ending}") for ending in INDEXES}
+    target = through_link(out)
+    indexes = {f"{out.name}{ending}": target.with_name(f"{target.name}{ending}") for ending in INDEXES}
     for name, index in indexes.items():
-        if name not in made:
+        if name not in names:
             index.unlink(missing_ok=True)
-    for name in sorted(made, reverse=True):  # the output itself, whose name is the shortest, last
-        shutil.move(folder / name, place if name == out.name else indexes.get(name, out.with_name(name)))
+    for name in sorted(names, reverse=True):  # the output itself, which has the shortest name, is last
+        shutil.move(folder / name, target if name == out.name else indexes.get(name, out.with_name(name)))
 
 
 @contextmanager
 def _kept_nothing() -> Iterator[None]:
-    """Do not suggest ``--resume`` when a run through a pipe is interrupted: it cannot be resumed."""
+    """Omit the advice to resume from the message of an interrupted run: a run with a pipe cannot be resumed."""
     try:
         yield
     except Interrupted:
-        raise Interrupted("a run through a pipe keeps nothing") from None
+        raise Interrupted("a run with a pipe cannot be resumed") from None
 
 
 def reusable_variants(inputs: Any) -> Any:
-    """The source, such that it can be read twice."""
+    """Return variants in a form that can be read repeatedly: a path, a table or a tuple.
+
+    Raises:
+        InputError: if the input is a mapping, or text that is a variant.
+    """
     if isinstance(inputs, Mapping):
-        raise InputError("variants have no names of their own; pass a list of them, or a table with a column id")
+        raise InputError("expected a list of variants, or a table with a column id, not a mapping")
     if isinstance(inputs, str) and _is_variant(inputs):
         raise InputError("no such file; pass variants in a list: ['chr22:1024:A>C']", value=inputs)
     if isinstance(inputs, str | Path):
@@ -157,7 +161,7 @@ def reusable_variants(inputs: Any) -> Any:
 
 
 def _is_variant(text: str) -> bool:
-    """Whether a text is a variant, and not the name of a file."""
+    """Return whether a text is a variant and not the path of a file."""
     try:
         Variant.parse(text)
     except InputError:
@@ -166,7 +170,7 @@ def _is_variant(text: str) -> bool:
 
 
 def further_variant_columns(source: Any) -> tuple[FurtherColumn, ...]:
-    """The columns of a table of variants that are no variant; none of other inputs."""
+    """Return the columns of a table that do not define a variant; none for other inputs."""
     if not (is_table(source) or (isinstance(source, Path) and known_format(source) in ("table", "parquet"))):
         return ()
     used = ("chrom", "pos", "id", "ref", "alt") if read_table(source).has("chrom") else ("variant",)
@@ -174,14 +178,19 @@ def further_variant_columns(source: Any) -> tuple[FurtherColumn, ...]:
 
 
 def variant_output(out: Path | str | None) -> Path | None:
-    """The output; its ending is checked unless it is ``-``, standard output."""
+    """Return the output as a path, with a supported ending or ``-`` for standard output.
+
+    Raises:
+        InputError: if the ending is not supported.
+    """
     return Path("-") if str(out) == "-" else check_suffix(out, (*VCF_SUFFIXES, *SUFFIXES))
 
 
 def check_output_format(source: Any, path: Path | None, target: Path | None) -> None:
-    """Raise unless the output can hold the input: VCF is a copy of VCF, and BCF cannot hold all that VCF can.
+    """Check that the output format can hold the input; VCF output needs VCF or BCF input.
 
-    A source of a kind that is not read is refused here too.
+    Raises:
+        InputError: if it cannot, or the format of the input is not supported.
     """
     is_vcf = isinstance(source, Path) and known_format(source) == "vcf"
     if isinstance(source, Path) and known_format(source) is None:
@@ -189,9 +198,9 @@ def check_output_format(source: Any, path: Path | None, target: Path | None) -> 
     if path is None or not path.name.lower().endswith(VCF_SUFFIXES):
         return
     if not is_vcf:
-        shown = source.name if isinstance(source, Path) else "values in memory"
-        named = None if is_standard_output(target) else target
-        raise InputError("VCF output needs VCF or BCF input; write .parquet, .tsv or .csv", file=named, value=shown)
+        described = source.name if isinstance(source, Path) else "values in memory"
+        file = None if is_standard_output(target) else target
+        raise InputError("VCF output needs VCF or BCF input; write .parquet, .tsv or .csv", file=file, value=described)
     if path.suffix.lower() == ".bcf":
         _check_bcf(source)
 
@@ -200,6 +209,6 @@ def _check_bcf(source: Path) -> None:
     try:
         check_bcf(source)
     except InputError:
-        for _ in read_variants(source):  # a record that is no VCF either is reported as such
+        for _ in read_variants(source):  # a record that is not valid VCF either is reported as such
             pass
         raise

@@ -120,9 +120,7 @@ def _draw(contigs: Sequence[Drawn], count: int, out: Path, quantity: str, about:
     panels = [_TRACK + (_GENES if one.genes is not None else 0) for one in contigs]
     caption = _caption(contigs, count)
     height = _TOP + sum(panels) + _BETWEEN * len(panels) + caption_height(caption, _WIDTH) + 0.1
-    import matplotlib
-
-    with style(), matplotlib.rc_context({"svg.hashsalt": "genolm"}):
+    with style():
         sheet = Sheet.new(_WIDTH, height, f"{quantity}, nats per base", about)
         top = _TOP
         for one, panel in zip(contigs, panels):

@@ -1,4 +1,4 @@
-"""Variant scoring with models that read single bases from the left."""
+"""Scoring of variants with decoders of single bases."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TOKEN_METHODS: tuple[Method, ...] = ("window", "masked")
 
 
 class _Tile(NamedTuple):
-    """A stretch of a strand that several variants share, and the REF to write on it where the genome is ambiguous."""
+    """A tile shared by several variants, and the REF to substitute where the genome is ambiguous."""
 
     reverse: bool
     chrom: str
@@ -45,7 +45,7 @@ class _Tile(NamedTuple):
 
 @dataclass(frozen=True)
 class VariantTask(VariantRun):
-    """Scores the records of a source against a genome with a model that reads single bases; see :func:`variants`.
+    """Scoring of variants with a decoder of single bases; see :func:`genolm.variants`.
 
     Attributes:
         tiling: context, step and horizon (1 for ``conditional``).
@@ -85,28 +85,28 @@ class VariantTask(VariantRun):
 
     @cached_property
     def columns(self) -> Columns:
-        """Names of the results."""
+        """Names and descriptions of the results."""
         return Columns.of_tiles(self.method, self.tiling, self.rc)
 
     @cached_property
     def rules(self) -> Rules:
-        """What can be scored."""
+        """Eligibility rules for variants."""
         return Rules(self.method == "conditional", self.tiling.horizon, self.on_mismatch)
 
     def tokens(self, variants: Sequence[Variant], tile: Place) -> tuple[int, Place]:
-        """Tokens of a record after a record on ``tile``, and the tile after it."""
+        """Return the estimated tokens of a record that follows a record on ``tile``, and its own tile."""
         tokens = 1
         for variant in variants:
-            here = variant.chrom, self.tiling.number(variant.pos - 1)
-            tokens += self.tiling.horizon + (self.tiling.length if here != tile else 0)
-            tile = here
+            own_tile = variant.chrom, self.tiling.number(variant.pos - 1)
+            tokens += self.tiling.horizon + (self.tiling.length if own_tile != tile else 0)
+            tile = own_tile
         return tokens * (2 if self.rc else 1), tile
 
     def windows(self, items: Sequence[Query], model: Model) -> list[Window]:
-        """The tiles with variants on them, forward ones first, in the order of their first variant.
+        """Return the tiles with variants, forward strand first, in the order of their first variant.
 
-        A variant whose REF stands for an ambiguous letter of the genome has a tile of its own, on which its REF is
-        written; for all others the letter is N.
+        A variant whose REF replaces an ambiguity code of the genome has a tile of its own with that REF; for all other
+        variants the code reads N.
         """
         tiles: dict[_Tile, list[tuple[int, Site]]] = {}
         for row, variant in enumerate(call.variant for item in items for call in item.calls):
@@ -116,7 +116,7 @@ class VariantTask(VariantRun):
                 site = self._site(variant, reverse)
                 if isinstance(site, Site):
                     number = self.tiling.number(site.start)
-                    tile = _Tile(reverse, variant.chrom, number, self._written_ref(variant, reverse))
+                    tile = _Tile(reverse, variant.chrom, number, self._ref_substitution(variant, reverse))
                     tiles.setdefault(tile, []).append((row, site))
         return [self._window(tile, tiles[tile]) for tile in sorted(tiles, key=lambda tile: tile.reverse)]
 
@@ -124,8 +124,8 @@ class VariantTask(VariantRun):
         strand = Strand(self.reference, variant.chrom, reverse)
         return strand.site(strand.edit(variant), self.tiling.horizon)
 
-    def _written_ref(self, variant: Variant, reverse: bool) -> tuple[int, str] | None:
-        """Where REF differs from the bases that are read there, and REF; None where they are the same."""
+    def _ref_substitution(self, variant: Variant, reverse: bool) -> tuple[int, str] | None:
+        """Return position and bases of a REF that differs from the genome as read; None if they are equal."""
         strand = Strand(self.reference, variant.chrom, reverse)
         edit = strand.edit(variant)
         same = strand.fetch(edit.start, edit.start + len(edit.ref)) == edit.ref
@@ -137,28 +137,28 @@ class VariantTask(VariantRun):
         origin = TileSites(tile.reverse, start, tuple(site for _, site in sites), tuple(row for row, _ in sites))
         bases = Strand(self.reference, tile.chrom, tile.reverse).fetch(start, end)
         if tile.ref is not None:
-            place, ref = tile.ref[0] - start, tile.ref[1]
-            bases = (bases[:place] + ref + bases[place + len(ref) :])[: len(bases)]
+            offset, ref = tile.ref[0] - start, tile.ref[1]
+            bases = (bases[:offset] + ref + bases[offset + len(ref) :])[: len(bases)]
         return Window(bases, origin, start)
 
     def forward(self, model: Model, windows: Sequence[Window]) -> list[SiteScores]:
-        """Scores of the sites of every tile."""
+        """Return the scores of the sites of each tile."""
         return (score_sites if self.method == "conditional" else score_suffixes)(model, windows)
 
     def subject(self, items: Sequence[Query], window: Window, part: int) -> str:
-        """The variant at a site of a tile, in words."""
+        """Return a description of the variant at a site of a tile, for messages."""
         tile: TileSites = window.origin
         return self.named(items, tile.rows[part], tile.reverse)
 
     def rows(self, items: Sequence[Query], windows: Sequence[Window], outputs: Sequence[SiteScores]) -> pl.DataFrame:
-        """One row for every alternative."""
+        """Return one row per ALT allele."""
         calls = [(item.record, alt, call) for item in items for alt, call in zip(item.record.alts, item.calls)]
         scores, contexts, counts = _by_strand(len(calls), windows, outputs)
         mean = self.mean(scores)
         statuses = [self._status(call, value) for (_, _, call), value in zip(calls, mean.tolist())]
         further = {"left_context": contexts[0], "right_context": contexts[1]}
-        for place, allele in enumerate(("ref", "alt")):
-            uncounted = self.tiling.horizon - counts[: 1 + self.rc, :, place]
+        for column, allele in enumerate(("ref", "alt")):
+            uncounted = self.tiling.horizon - counts[: 1 + self.rc, :, column]
             further[f"uncounted_{allele}"] = np.where(np.isnan(mean), np.nan, uncounted.sum(0))
         return self.frame(items, scores, statuses, further)
 
@@ -170,7 +170,7 @@ class VariantTask(VariantRun):
 
     @property
     def settings(self) -> dict[str, str | int]:
-        """What the output says of the run, beside the model; nothing that depends on time or place."""
+        """Settings for the provenance."""
         numbers = {name: getattr(self.tiling, name) for name in ("context", "step", "horizon")}
         return {"method": self.method, **numbers, "strands": self.strands, "on_mismatch": self.on_mismatch}
 
@@ -178,36 +178,36 @@ class VariantTask(VariantRun):
 def _by_strand(
     rows: int, windows: Sequence[Window], outputs: Sequence[SiteScores]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """Scores and bases of context, (2 strands, rows), NaN where there is none; bases counted, (2 strands, rows, 2)."""
+    """Return scores and context in bases, (2 strands, rows), NaN if missing; counted bases, (2 strands, rows, 2)."""
     scores, contexts = np.full((2, 2, rows), np.nan)
     counts = np.zeros((2, rows, 2), np.int64)
     for window, output in zip(windows, outputs):
         tile: TileSites = window.origin
-        places = int(tile.reverse), list(tile.rows)
-        scores[places], contexts[places], counts[places] = output.scores_N, tile.offsets, output.counted_N2
+        index = int(tile.reverse), list(tile.rows)
+        scores[index], contexts[index], counts[index] = output.scores_N, tile.offsets, output.counted_N2
     return scores, contexts, counts
 
 
-def check_method(asked: str | None) -> None:
-    """Raise `InputError` for a method that does not exist, whatever the model."""
-    if asked is not None and asked not in get_args(Method):
-        raise InputError(f"method is one of {', '.join(get_args(Method))}", value=asked)
+def check_method(method: str | None) -> None:
+    """Raise `InputError` if the method is unknown."""
+    if method is not None and method not in get_args(Method):
+        raise InputError(f"method must be one of {', '.join(get_args(Method))}", value=method)
 
 
-def choose_method(model: Model, asked: Method | None) -> Method:
-    """The method that is meant; None for the first that the model has.
+def choose_method(model: Model, requested: Method | None) -> Method:
+    """Return the requested method, or the first that the model supports.
 
     Raises:
-        InputError: no such method.
-        ModelError: the model has others.
+        InputError: if the method is unknown.
+        ModelError: if the model does not support it.
     """
     if not model.causal:
-        known: tuple[Method, ...] = ("masked",)
+        supported: tuple[Method, ...] = ("masked",)
     elif model.tokenizer.bases_per_token != 1.0:
-        known = ("window",)
+        supported = ("window",)
     else:
-        known = ("full", "conditional")
-    check_method(asked)
-    if asked is not None and asked not in known:
-        raise ModelError(f"{model.card.name} scores variants by method {' or '.join(known)}, not {asked}")
-    return asked or known[0]
+        supported = ("full", "conditional")
+    check_method(requested)
+    if requested is not None and requested not in supported:
+        raise ModelError(f"{model.card.name} does not support method {requested}: use {' or '.join(supported)}")
+    return requested or supported[0]

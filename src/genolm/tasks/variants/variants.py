@@ -1,4 +1,4 @@
-"""Variant effects: how much less, or more, likely the model finds the alternative than the reference."""
+"""Variant effects as log-likelihood ratios of ALT and REF alleles."""
 
 from __future__ import annotations
 
@@ -57,68 +57,64 @@ def variants(
     format: OutputFormat | None = None,
     dry_run: bool = False,
 ) -> Any:
-    """Scores variants: log p(alternative) - log p(reference) in nats; negative: the alternative is less likely.
+    """Score variants: log p(ALT) - log p(REF) in nats; negative: the ALT allele is less likely.
 
-    Models that read single bases from the left have two methods. ``conditional`` compares the two bases at the site of
-    an SNV, given what is before it; all variants of a stretch come out of one pass. ``full`` compares, for any small
-    variant, the ``horizon`` bases from the variant on with either allele, given what is before it: it costs a pass over
-    the horizon for each alternative. Probabilities are those of A, C, G and T among each other; N is context but never
-    counted.
+    Decoders of single bases have two methods. ``conditional`` compares the two bases at the site of an SNV given the
+    upstream context; all variants of a tile share one pass. ``full`` compares, for any small variant, the ``horizon``
+    bases from the variant on with either allele, given the upstream context; it costs a pass over the horizon for each
+    ALT allele. Probabilities are renormalised over A, C, G and T; N is context but is never counted.
 
-    Where tokens are several bases, or a model reads both ways, the alleles are compared token by token: a variant may
-    move the borders of the tokens around it, so what is compared is all the tokens that differ, which cover the same
-    bases but for the variant. Decoders (``window``) sum these and the tokens that follow within the horizon; encoders
-    (``masked``) mask the tokens that differ and sum their log-probabilities given both sides. The counts of these
-    tokens are told: an allele of more tokens tends to be less likely for that alone.
+    Models with multi-base tokens, and encoders, compare the alleles token by token. A variant may shift the token
+    boundaries around it, so the compared tokens are all those that differ between the alleles. Decoders (``window``)
+    sum these and the following tokens within the horizon; encoders (``masked``) mask the tokens that differ and sum
+    their log-probabilities given both sides. The numbers of these tokens are reported, because an allele of more
+    tokens tends to be less likely for that reason alone.
 
-    A variant's context begins at a place that follows from its own position alone (see
-    :mod:`genolm.tasks.reading.allele_tiles`), so
-    its score does not depend on the other variants of the input, up to rounding.
+    The context of a variant depends on its position alone (see :mod:`genolm.tasks.reading.allele_tiles`), so its score
+    does not depend on other variants of the input, up to rounding.
 
     Args:
-        model: a model, or what :func:`genolm.load` takes.
-        inputs: a path of a VCF, BCF or table, a table, or a list of variants
-            (see :func:`genolm.genome.vcf.vcf_records.read_variants`); ``-`` reads standard input. What comes from
-            there, or through
-            a named pipe, is saved in a temporary file first.
-        out: ``.vcf``, ``.vcf.gz`` or ``.bcf`` (from a VCF or BCF input only), ``.parquet``, ``.tsv`` or ``.csv``; ``-``
+        model: a model, or a name or path for :func:`genolm.load`.
+        inputs: path of a VCF, BCF or table, a table, or a list of variants (see
+            :func:`genolm.genome.vcf.vcf_records.read_variants`); ``-`` reads standard input. Input from pipes is saved
+            to a temporary file first.
+        out: ``.vcf``, ``.vcf.gz`` or ``.bcf`` (for VCF and BCF input only), ``.parquet``, ``.tsv`` or ``.csv``; ``-``
             writes to standard output; None returns the table.
-        genome: FASTA, plain or bgzip.
-        method: ``full`` or ``conditional``, ``window`` or ``masked``; None for the first that the model has.
-        context: bases that at least precede every variant, where the contig has them; None for 4,096, or what the model
-            has room for. With ``window`` and ``masked``: most bases that are read together; None for what the model
-            can.
-        horizon: bases that ``full`` compares, from the first that differs, and that ``window`` counts after the
-            variant. No method scores a longer ALT.
-        rc: read the reverse strand too, where the context is what follows the variant; the score is the mean. None:
-            with ``window`` and ``masked``, because the strands have different tokens.
-        on_mismatch: for records that do not fit the genome: ``raise``; ``skip`` leaves them unscored, with a status;
-            ``flip`` scores them with both alleles reverse-complemented where that fits, and skips the others.
-        device: where to compute; None for the best there is.
-        dtype: precision of the weights; None for what card and device prefer.
-        token_budget: tokens of a batch; None for what fits.
-        resume: go on from the finished parts of a killed run.
+        genome: FASTA of the genome, plain or bgzip-compressed.
+        method: ``full``, ``conditional``, ``window`` or ``masked``; None: the first method that the model supports.
+        context: minimum upstream context in bases (fewer at contig ends); None: 4,096, or less if the model's limit is
+            short. With ``window`` and ``masked``: maximum number of bases read together; None: the model's maximum.
+        horizon: number of bases that ``full`` compares, from the first that differs, and that ``window`` compares after
+            the variant; also the maximum length of ALT.
+        rc: also read the reverse strand, whose context is downstream of the variant; the score is the mean of both.
+            None: only with ``window`` and ``masked``, because the tokens of the strands differ.
+        on_mismatch: treatment of records that do not match the genome: ``raise`` an error; ``skip``: leave them
+            unscored, with a status; ``flip``: score them with both alleles reverse-complemented if that matches, and
+            skip the others.
+        device: device to compute on; None: the best available.
+        dtype: precision of the weights; None: the preference of model card and device.
+        token_budget: tokens per batch; None: as many as fit in memory.
+        resume: continue from the finished parts of an interrupted run.
         overwrite: replace an existing output.
-        shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge`.
-        progress: True for a bar on standard error.
-        format: of standard output; None for plain VCF of VCF and BCF input, and TSV of tables.
-        dry_run: write nothing; measure a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
+        shard: ``"i/n"``: compute only the i-th of n shares, for :func:`genolm.merge`.
+        progress: True for a progress bar on standard error.
+        format: format of standard output; None: VCF for VCF and BCF input, TSV for tables.
+        dry_run: write nothing; time a few batches and return an :class:`genolm.engine.run.Estimate`.
 
     Returns:
-        ``out``, or without one a polars table with a row for every alternative, in the order of the input: ``chrom``,
-        ``pos`` (1-based), ``id``, ``ref``, ``alt``; ``llr_alt_minus_ref_sum_nats`` (``full``, ``window``),
-        ``llr_alt_minus_ref_site_nats`` (``conditional``) or ``llr_alt_minus_ref_masked_sum_nats``, with ``rc`` also
-        ``…_forward`` and ``…_reverse``; ``status`` (:data:`genolm.tasks.reading.allele_status.Status`);
-        ``left_context`` and,
-        with ``rc``, ``right_context`` in bases; ``uncounted_ref`` and ``uncounted_alt`` (``full``): bases of the
-        horizon that were N or past the contig's end; ``tokens_ref`` and ``tokens_alt`` (``window``, ``masked``): tokens
-        that differ. Further columns of an input table follow, as they are.
+        ``out``, or without it a polars table with a row per ALT allele in input order: ``chrom``, ``pos`` (1-based),
+        ``id``, ``ref``, ``alt``; ``llr_alt_minus_ref_sum_nats`` (``full``, ``window``), ``llr_alt_minus_ref_site_nats``
+        (``conditional``) or ``llr_alt_minus_ref_masked_sum_nats``, with ``rc`` also ``…_forward`` and ``…_reverse``;
+        ``status`` (:data:`genolm.tasks.reading.allele_status.Status`); ``left_context`` and, with ``rc``,
+        ``right_context`` in bases; ``uncounted_ref`` and ``uncounted_alt`` (``full``): bases of the horizon that are N
+        or beyond the end of the contig; ``tokens_ref`` and ``tokens_alt`` (``window``, ``masked``): number of tokens
+        that differ. Further columns of an input table follow unchanged.
 
     Raises:
-        InputError: input that cannot be used, with file and line; an output that does not fit it.
-        ModelError: no such model, a method that it does not have, or one that cannot read context and horizon.
-        RunError: the output exists, or parts of another run are in the way.
-        ResourceError: not enough memory or disk.
+        InputError: if the input cannot be read, with file and line, or the output format cannot hold it.
+        ModelError: if the model is unknown, does not support the method, or cannot read context and horizon.
+        RunError: if the output exists, or parts of another run are in the way.
+        ResourceError: if memory or disk space is insufficient.
     """
     inputs, target = reusable_variants(inputs), variant_output(out)
     check_streams(inputs, target, format, resume=resume, shard=shard)
