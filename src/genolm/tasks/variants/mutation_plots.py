@@ -36,7 +36,6 @@ LONGEST = 3000
 _BASES = "ACGT"
 _ROW = 60  # maximum bases per row
 
-
 # Inches. A block is a logo above its heat map; the gap between blocks holds the position labels.
 _CELL, _LOGO, _MAP, _GAP, _BETWEEN = 0.155, 0.95, 0.72, 0.06, 0.5
 _LEFT, _RIGHT, _TOP, _BOTTOM = 0.75, 1.15, 0.62, 1.05
