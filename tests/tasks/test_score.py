@@ -176,15 +176,15 @@ def test_a_track_refuses_what_has_two_values_for_a_base(tiny, genome_path, conti
     with pytest.raises(InputError, match=r"intervals overlap, .*: chr1:1-20 and chr1:11-30:-"):
         score(tiny, overlapping, tmp_path / "track.bw", genome=genome_path)
     variant = Variant("chr2", 50, contigs["chr2"][49], "ACGT".replace(contigs["chr2"][49], "")[0])
-    with pytest.raises(InputError, match="a track holds one value per base of the genome; variants have two"):
+    with pytest.raises(InputError, match="a track has one value per base and variants have two alleles"):
         score(tiny, [variant], tmp_path / "track.bw", genome=genome_path, length=8)
-    with pytest.raises(InputError, match=r"a track needs coordinates for every sequence \(value 'sequence2'\)"):
+    with pytest.raises(InputError, match=r"a track needs the coordinates of every sequence \(value 'sequence2'\)"):
         score(tiny, [Interval("chr1", 0, 9), "ACGT"], tmp_path / "track.bw", genome=genome_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_settings_are_checked(tiny, tmp_path):
-    with pytest.raises(InputError, match=r"normalise is one of bases, vocabulary \(value 'tokens'\)"):
+    with pytest.raises(InputError, match=r"normalise must be one of bases, vocabulary \(value 'tokens'\)"):
         score(tiny, ["ACGT"], normalise="tokens")
-    with pytest.raises(InputError, match=r"unknown kind of output; known endings are \.parquet, \.tsv, \.csv, \.bw"):
+    with pytest.raises(InputError, match=r"unsupported output format; use one of \.parquet, \.tsv, \.csv, \.bw"):
         score(tiny, ["ACGT"], tmp_path / "out.npy")

@@ -140,8 +140,8 @@ def test_sequences_without_a_score_are_counted_alike_in_every_form(tiny, tmp_pat
     text, caught = summary(genolm.score, tiny, tmp_path / "in.fa", out, per_base=form == "base")
     assert text == "3 sequences: 2 scored, 1 without a score; 17 bases, 8 bases scored"
     assert caught == [
-        "1 of 3 sequences (33%) have no score: no base has a known base before it, or no "
-        "token is made of A, C, G and T alone"
+        "1 of 3 sequences (33%) have no score: no base is preceded by a known base, or no "
+        "token consists of A, C, G and T"
     ]
     assert counts_beside(out) == {
         "sequences": 3, "scored": 2, "without a score": 1, "bases": 17, "bases scored": 8,
@@ -175,7 +175,7 @@ def test_a_scan_of_bases_that_nothing_precedes_is_warned_about(tiny, tmp_path):
     (tmp_path / "in.fa").write_text("".join(f">c{number}\nA\n" for number in range(9)) + ">d\nACGTACGTACGT\n")
     _, caught = summary(genolm.scan, tiny, tmp_path / "in.fa", tmp_path / "s")
     assert caught == [
-        "9 of 21 bases (43%) have no value: they begin a contig or a stretch between N, or share a token with N"
+        "9 of 21 bases (43%) have no value: they are at the start of a contig or follow N, or share a token with N"
     ]
 
 
@@ -208,7 +208,7 @@ def test_a_dry_run_of_variants_and_mutations_draws_and_writes_nothing(tiny, vcf,
 def test_a_dry_run_finds_what_is_wrong_with_the_input(tiny, vcf, genome_path, tmp_path):
     bad = tmp_path / "bad.vcf"
     bad.write_text(vcf.read_text() + "chr1\t40\t.\tNN\tA\t.\t.\t.\nchr1\t301\t.\tA\tC\t.\t.\t.\n")
-    with pytest.raises(InputError, match="past the end of the contig"):
+    with pytest.raises(InputError, match="beyond the end of the contig"):
         genolm.variants(tiny, bad, tmp_path / "o.vcf", genome=genome_path, dry_run=True, **SMALL)
 
 

@@ -13,7 +13,7 @@ from genolm.tasks.reading.bulk import Bulk
 from genolm.tasks.reading.likelihood import OWN, Form, ScoreTask
 from genolm.tasks.reading.log_probabilities import Normalisation
 from genolm.tasks.reading.model_limits import context_bases
-from genolm.tasks.reading.sources import IupacPolicy, settle
+from genolm.tasks.reading.sources import IupacPolicy, open_source
 from genolm.tasks.reading.token_scores import normalisation_of, passes_of
 from genolm.tasks.writing.provenance import Provenance
 from genolm.tasks.writing.table_files import SUFFIXES, check_suffix
@@ -109,7 +109,7 @@ def score(
     track = path is not None and path.name.lower().endswith(TRACK_SUFFIXES)
     form: Form = "track" if track else "base" if per_base else "sequence"
     kept = OWN if form == "sequence" else None
-    source = settle(inputs, genome=genome, length=length, iupac=iupac, keep_beside=kept)
+    source = open_source(inputs, genome=genome, length=length, iupac=iupac, keep_beside=kept)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     opened = bulk.open(model, path)
     task = ScoreTask(

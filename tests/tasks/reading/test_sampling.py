@@ -142,11 +142,11 @@ def test_random_numbers_belong_to_seed_prompt_and_sample():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"temperature": -0.1}, r"temperature is 0 or more \(value -0.1\)"),
-        ({"temperature": float("nan")}, "temperature is 0 or more"),
-        ({"top_k": -1}, r"top_k is 0 \(all bases\) or more \(value -1\)"),
-        ({"top_p": 1.5}, r"top_p is from 0 to 1 \(value 1.5\)"),
-        ({"repetition_penalty": 0.0}, r"repetition_penalty is more than 0 \(value 0.0\)"),
+        ({"temperature": -0.1}, r"temperature must be at least 0 \(value -0.1\)"),
+        ({"temperature": float("nan")}, "temperature must be at least 0"),
+        ({"top_k": -1}, r"top_k must be at least 0 \(0: all choices\) \(value -1\)"),
+        ({"top_p": 1.5}, r"top_p must be from 0 to 1 \(value 1.5\)"),
+        ({"repetition_penalty": 0.0}, r"repetition_penalty must be above 0 \(value 0.0\)"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings, message):

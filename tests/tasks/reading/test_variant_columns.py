@@ -74,5 +74,5 @@ def test_annotations_put_the_alternatives_of_a_record_together():
 
 
 def test_an_unknown_method_is_refused():
-    with pytest.raises(InputError, match=r"method is full or conditional \(value 'site'\)"):
+    with pytest.raises(InputError, match=r"method must be full or conditional \(value 'site'\)"):
         columns("site")

@@ -145,7 +145,7 @@ def test_markov_surprise_is_counted_on_the_other_folds_and_both_strands(order, m
         return -math.log(seen[letter] / sum(seen.values()))
 
     for name, text in contigs.items():
-        found = model.surprise(name, text)
+        found = model.surprisal(name, text)
         other = reverse_complement(text)
         for place in random.Random(0).sample(range(len(text)), 25):
             pair = [one(text, folds[name], place), one(other, folds[name][::-1], len(text) - 1 - place)]
@@ -211,5 +211,5 @@ def test_no_windows_of_a_class():
 
 
 def test_a_seed_below_zero_is_refused():
-    with pytest.raises(InputError, match=r"a seed is from 0 to 4294967295 \(value -1\)"):
+    with pytest.raises(InputError, match=r"seed must be from 0 to 4294967295 \(value -1\)"):
         GeneSettings(Path("x"), seed=-1)

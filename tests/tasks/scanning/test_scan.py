@@ -21,7 +21,7 @@ from genolm.genome.sequence import reverse_complement
 from genolm.genome.sequences import SequenceRecord
 from genolm.models.model import Model
 from genolm.tasks.reading.model_group import ModelGroup
-from genolm.tasks.reading.random_model import random_twin
+from genolm.tasks.reading.random_model import untrained_copy
 from genolm.tasks.scanning import scan_outputs as output_files
 from genolm.tasks.scanning.genome_tiles import Tiling
 from genolm.tasks.scanning.scan import scan, tiling_of
@@ -215,7 +215,7 @@ def test_a_model_less_itself_is_nothing(tiny):
 
 
 def test_the_difference_of_one_base_models(tiny):
-    other = random_twin(tiny, 99)
+    other = untrained_copy(tiny, 99)
     text = bases(100)
     found = scan(tiny, [text], minus=other, window=40, side="none").values("sequence1")
     one, two = (scan(each, [text], window=40, side="none").values("sequence1") for each in (tiny, other))
@@ -343,7 +343,7 @@ def test_a_run_of_other_models_is_not_resumed(tiny, ocean, fasta, tmp_path, monk
     with pytest.raises(ZeroDivisionError):
         scan(tiny, fasta, tmp_path / "scan", minus=ocean, window=50)
     with pytest.raises(RunError, match=r"belongs to another run; changed: .*model weights"):
-        scan(tiny, fasta, tmp_path / "scan", minus=random_twin(tiny, 99), window=50, resume=True)
+        scan(tiny, fasta, tmp_path / "scan", minus=untrained_copy(tiny, 99), window=50, resume=True)
 
 
 @pytest.mark.parametrize("ending", ["json", "bw", "bed", "genes.tsv", "forward.bw"])
@@ -375,11 +375,11 @@ def test_what_cannot_be_scanned(tiny, tmp_path):
         (tmp_path / name).write_text(text)
         return tmp_path / name
 
-    with pytest.raises(InputError, match=r"n\.fa: there is nothing to scan: no contig has a base other than N"):
+    with pytest.raises(InputError, match=r"n\.fa: nothing to scan: no contig has a base other than N"):
         scan(tiny, written("n.fa", f">a\n{'N' * 40}\n>b\nNN\n"), tmp_path / "scan")
     with pytest.raises(InputError, match="the FASTA file is empty"):
         scan(tiny, written("empty.fa", ""), tmp_path / "scan")
-    with pytest.raises(InputError, match=r"two contigs have this name \(value 'a'\)"):
+    with pytest.raises(InputError, match=r"duplicate contig name \(value 'a'\)"):
         scan(tiny, [SequenceRecord("a", "ACGT"), SequenceRecord("a", "ACGT")])
     bed = written("r.bed", "chr1\t1\t5\n")
     with pytest.raises(InputError, match=r"r\.bed: this kind of file is not read here; known endings are \.fa, "):
@@ -404,7 +404,7 @@ def test_the_figure_shows_tracks_calls_and_genes(tiny, tmp_path, suffix):
     assert in_memory.read_bytes() == first
     if suffix == ".svg":
         shown = re.findall(r"<!-- (.*?) -->", out.read_text())
-        assert {"a", "b", "c", "Surprise, nats per base"} <= set(shown)
+        assert {"a", "b", "c", "Surprisal, nats per base"} <= set(shown)
         assert any("coding genes" in text for text in shown)
 
 
@@ -419,9 +419,9 @@ def test_of_many_contigs_the_figure_shows_the_longest(tiny, tmp_path):
 def test_a_figure_that_cannot_be_made_is_refused_before_the_run(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(ScanTask, "forward", lambda *args: pytest.fail("ran"))
     (tmp_path / "g.fa").write_text(f">a\n{bases(40)}\n")
-    with pytest.raises(InputError, match=r"s\.jpg: unknown kind of plot"):
+    with pytest.raises(InputError, match=r"s\.jpg: unsupported plot format"):
         scan(tiny, tmp_path / "g.fa", tmp_path / "s", plot=tmp_path / "s.jpg")
-    with pytest.raises(InputError, match="a plot needs the whole track"):
+    with pytest.raises(InputError, match="a plot needs the complete track"):
         scan(tiny, tmp_path / "g.fa", tmp_path / "s", plot=tmp_path / "s.png", shard="1/2")
     with pytest.raises(RunError, match="there is no folder"):
         scan(tiny, tmp_path / "g.fa", tmp_path / "s", plot=tmp_path / "x" / "s.png")
@@ -429,15 +429,15 @@ def test_a_figure_that_cannot_be_made_is_refused_before_the_run(tiny, tmp_path, 
 
 def test_settings_are_checked(tiny, ocean):
     for settings, error, message in (
-        ({"combine": "max"}, InputError, r"combine is one of mean, min, forward, reverse \(value 'max'\)"),
-        ({"side": "up"}, InputError, "what is called is one of high, low, both, none"),
-        ({"window": 50, "overlap": 50}, InputError, "leave nothing to score; the overlap must be smaller"),
-        ({"leave": 4.0}, InputError, "the threshold to leave is from 0 to that to enter"),
-        ({"passes": 3}, ModelError, "only encoders have passes"),
-        ({"window": 10**8}, ModelError, r"a context of 100,000,000 bases is not within the 1 to"),
-        ({"seed": -1}, InputError, r"a seed is from 0 to 4294967295 \(value -1\)"),
-        ({"twin": True}, InputError, "a twin of random weights is a baseline for genes"),
-        ({"genes": "g.gff3", "order": 12}, InputError, "the order of the Markov model is from 0 to 9"),
+        ({"combine": "max"}, InputError, r"combine must be one of mean, min, forward, reverse \(value 'max'\)"),
+        ({"side": "up"}, InputError, "side must be one of high, low, both, none"),
+        ({"window": 50, "overlap": 50}, InputError, "overlap must be smaller than the window"),
+        ({"leave": 4.0}, InputError, "leave must be from 0 to enter"),
+        ({"passes": 3}, ModelError, "passes applies to encoders"),
+        ({"window": 10**8}, ModelError, r"context must be from 1 to .* not 100,000,000"),
+        ({"seed": -1}, InputError, r"seed must be from 0 to 4294967295 \(value -1\)"),
+        ({"twin": True}, InputError, "the untrained baseline needs an annotation"),
+        ({"genes": "g.gff3", "order": 12}, InputError, "order must be from 0 to 9"),
     ):
         with pytest.raises(error, match=message):
             scan(tiny, ["ACGT"], **settings)
@@ -486,7 +486,7 @@ def test_a_twin_of_random_weights_stands_beside_and_changes_nothing_else(tiny, o
     for minus in (None, ocean):
         with_twin, without = (scan(tiny, [text], minus=minus, twin=twin, **settings) for twin in (True, False))
         close(with_twin.values("sequence1"), without.values("sequence1"))
-        alone = scan(random_twin(tiny, 0), [text], minus=minus, window=60, side="none").tracks.of(
+        alone = scan(untrained_copy(tiny, 0), [text], minus=minus, window=60, side="none").tracks.of(
             "sequence1", "model", "mean"
         )
         close(with_twin.tracks.of("sequence1", "twin", "mean"), alone)

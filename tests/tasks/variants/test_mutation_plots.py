@@ -79,9 +79,9 @@ def test_pictures_are_written_whole(tmp_path, suffix):
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (table("ACGT").drop(COLUMN), "a plot needs a table of genolm mutate"),
+        (table("ACGT").drop(COLUMN), "not a table of genolm mutate"),
         (table(""), "with at least one row"),
-        (table("A" * 3001), "a plot shows at most 3,000 bases, not 3,001"),
+        (table("A" * 3001), "a plot is limited to 3,000 bases, not 3,001"),
     ],
 )
 def test_tables_that_cannot_be_drawn(tmp_path, bad, message):

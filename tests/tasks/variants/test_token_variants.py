@@ -177,7 +177,7 @@ def test_vcf_says_what_was_compared(token_model, genome, bases, tmp_path):
 
 @pytest.mark.parametrize("method", ["full", "conditional"])
 def test_methods_of_single_bases_are_refused(token_model, genome, method):
-    with pytest.raises(ModelError, match="scores variants by method"):
+    with pytest.raises(ModelError, match="does not support method"):
         variants(token_model, ["short:5:A>C"], genome=genome, method=method)
 
 

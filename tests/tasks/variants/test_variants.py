@@ -187,7 +187,7 @@ def test_mismatches_by_policy(tiny, contigs, genome_path):
     complement = ref.translate(str.maketrans("ACGT", "TGCA"))
     third = next(base for base in "ACGT" if base not in (ref, complement))
     asked = [f"chr1:21:{complement}>{third}", f"chr1:21:{third}>{ref}", f"chrX:5:{ref}>{third}"]
-    with pytest.raises(InputError, match=rf"variants:1: REF is {complement}, the genome has {ref} there"):
+    with pytest.raises(InputError, match=rf"variants:1: REF is {complement}, but the genome has {ref}"):
         variants(tiny, asked, genome=genome_path, **SMALL)
     skipped = variants(tiny, asked, genome=genome_path, on_mismatch="skip", **SMALL)
     assert skipped["status"].to_list() == ["ref_mismatch", "ref_mismatch", "unknown_contig"]
@@ -204,7 +204,7 @@ def test_a_wrong_ref_names_file_and_line_before_anything_is_computed(tiny, vcf, 
     monkeypatch.setattr(VariantTask, "forward", lambda *_: pytest.fail("computed"))
     bad, out = tmp_path / "bad.vcf", tmp_path / "out.vcf"
     bad.write_text(vcf.read_text() + "chr1\t50\t.\tNNNN\tA\t.\t.\t.\tGT\t0\nchr1\t101\t.\tA\tC\t.\t.\t.\tGT\t0\n")
-    with pytest.raises(InputError, match=rf"{bad}:13: REF is A, the genome has N there.*value 'chr1:101:A>C'"):
+    with pytest.raises(InputError, match=rf"{bad}:13: REF is A, but the genome has N;.*value 'chr1:101:A>C'"):
         variants(tiny, bad, out, genome=genome_path, **SMALL)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.vcf"]
 
@@ -212,15 +212,15 @@ def test_a_wrong_ref_names_file_and_line_before_anything_is_computed(tiny, vcf, 
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"method": "both"}, InputError, r"method is one of full, conditional, window, masked \(value 'both'\)"),
-        ({"on_mismatch": "warn"}, InputError, "on_mismatch is raise, skip or flip"),
+        ({"method": "both"}, InputError, r"method must be one of full, conditional, window, masked \(value 'both'\)"),
+        ({"on_mismatch": "warn"}, InputError, "on_mismatch must be raise, skip or flip"),
         ({"horizon": 0}, InputError, "horizon must be at least 1 base"),
         ({"context": 0}, InputError, "context must be at least 1 base"),
         ({"context": 32_768}, ModelError, "the largest possible context is 32,256"),
         (
             {"out": "out.txt"},
             InputError,
-            r"out\.txt: unknown kind of output; known endings are \.vcf, \.vcf\.gz, \.bcf",
+            r"out\.txt: unsupported output format; use one of \.vcf, \.vcf\.gz, \.bcf",
         ),
         (
             {"out": "out.vcf"},
@@ -252,7 +252,7 @@ def test_a_model_with_a_short_context_shares_it_out(tiny, vcf, genome_path):
     short = Model(tiny.network, tiny.tokenizer, Card("short", context=64))
     table = variants(short, vcf, genome=genome_path, horizon=8).filter(status="scored")
     assert table["left_context"].max() <= 64 - 8
-    with pytest.raises(ModelError, match="a horizon of 512 bases leaves no room for context in the 64"):
+    with pytest.raises(ModelError, match="a horizon of 512 bases leaves no context within the model's limit of 64"):
         variants(short, vcf, genome=genome_path)
 
 
@@ -428,7 +428,7 @@ def test_ref_at_an_ambiguous_letter_is_its_first_base_and_is_scored(tiny, ambigu
 
 
 def test_another_base_at_an_ambiguous_letter_is_a_mismatch_that_says_what_vcf_has_there(tiny, ambiguous):
-    with pytest.raises(InputError, match=r"REF is G, the genome has R \(A in VCF\) there"):
+    with pytest.raises(InputError, match=r"REF is G, but the genome has R \(A in VCF\)"):
         variants(tiny, ["chr2:51:G>C"], genome=ambiguous / "iupac.fa")
     table = variants(tiny, ["chr2:51:G>C"], genome=ambiguous / "iupac.fa", on_mismatch="skip")
     assert table["status"].to_list() == ["ref_mismatch"]
@@ -471,7 +471,7 @@ def test_tuples_are_variants_and_other_values_are_input_errors(tiny, contigs, ge
 @pytest.mark.parametrize("verb", [lambda **given: variants("no-such-model", ["chr1:5:A>C"], **given),
                                   lambda **given: genolm.mutate("no-such-model", "chr1:5-9", **given)])  # fmt: skip
 def test_an_unknown_method_is_refused_before_the_model_is_looked_for(genome_path, verb):
-    with pytest.raises(InputError, match="method is one of full, conditional, window, masked"):
+    with pytest.raises(InputError, match="method must be one of full, conditional, window, masked"):
         verb(genome=genome_path, method="both")
 
 

@@ -53,15 +53,15 @@ def test_nothing_is_left_when_a_part_breaks(tmp_path, suffix):
 def test_suffixes_are_checked(tmp_path):
     assert check_suffix(None, SUFFIXES) is None
     assert check_suffix("A.TSV", SUFFIXES).name == "A.TSV"
-    with pytest.raises(InputError, match=r"^out\.xlsx: unknown kind of output; known endings are .*, \.tsv, \.csv$"):
+    with pytest.raises(InputError, match=r"^out\.xlsx: unsupported output format; use one of .*, \.tsv, \.csv$"):
         check_suffix("out.xlsx", SUFFIXES)
 
 
 def test_provenance_says_which_model_and_nothing_of_the_time(tiny):
     provenance = Provenance.of(tiny)
     expected = {"model": "tiny-random-dense", "model_fingerprint": tiny.fingerprint, "precision": "float32"}
-    described = provenance.described(layer=3, pooling="mean")
+    described = provenance.entries(layer=3, pooling="mean")
     assert described.items() >= expected.items()
     assert (described["layer"], described["pooling"]) == ("3", "mean")
     assert described["genolm_version"] == provenance.version
-    assert described == Provenance.of(tiny).described(layer=3, pooling="mean")
+    assert described == Provenance.of(tiny).entries(layer=3, pooling="mean")

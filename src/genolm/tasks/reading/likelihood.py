@@ -150,7 +150,7 @@ class ScoreTask:
     def metadata(self) -> dict[str, str]:
         """Return model and settings for the provenance."""
         masked = {"masked_passes": self.passes} if self.passes else {}
-        return self.provenance.described(
+        return self.provenance.entries(
             strands=self._strands, normalised_over=self.normalise, context_bases=self.context, **masked
         )
 

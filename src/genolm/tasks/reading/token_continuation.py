@@ -59,7 +59,7 @@ class Limits:
         for unit in ("tokens", "bases"):
             minimum, maximum = getattr(self, f"min_{unit}"), getattr(self, f"max_{unit}")
             if maximum is not None and minimum > maximum:
-                raise InputError(f"min_{unit} ({minimum:,}) exceeds max_{unit} ({maximum:,})")
+                raise InputError(f"the minimum of {minimum:,} new {unit} exceeds the maximum of {maximum:,}")
 
 
 class Drawn(NamedTuple):
