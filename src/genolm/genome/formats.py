@@ -48,12 +48,13 @@ def known_format(path: Path) -> FileFormat | None:
     return _ENDINGS.get(uncompressed_suffix(path))
 
 
-def file_format(path: Path, takes: Collection[FileFormat] = ALL_FORMATS) -> FileFormat:
-    """Return the format of a file by its ending; ``-``, standard input, is FASTA.
+def file_format(path: Path, takes: Collection[FileFormat] = ALL_FORMATS, first_line: str = "") -> FileFormat:
+    """Return the format of a file by its ending or first line; ``-``, standard input, is FASTA.
 
     Args:
         path: the file; it need not exist.
         takes: the formats that the caller reads.
+        first_line: first line of the file, by which GenBank and EMBL are recognised; empty to go by the ending alone.
 
     Raises:
         InputError: another ending, or one of a format that the caller does not read; it lists those that it does. Of a
@@ -61,6 +62,8 @@ def file_format(path: Path, takes: Collection[FileFormat] = ALL_FORMATS) -> File
     """
     if str(path) == "-":
         return "fasta"
+    if "genbank" in takes and flat_form_of_line(first_line):
+        return "genbank"
     found = known_format(path)
     if found is None:
         check_packing(path)

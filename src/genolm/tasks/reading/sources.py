@@ -13,7 +13,7 @@ from genolm.errors import InputError
 from genolm.genome.contig_lengths import warn_of_lengths
 from genolm.genome.fasta import Genome, GenomePolicy
 from genolm.genome.formats import SEQUENCE_FORMATS
-from genolm.genome.further_columns import FurtherColumn, further_columns, further_rows, further_series
+from genolm.genome.further_columns import FurtherColumn, further_columns, further_series, with_further
 from genolm.genome.in_memory import Named, Sequences, hold_sequences
 from genolm.genome.interval import Interval
 from genolm.genome.sequence import check_iupac
@@ -55,15 +55,7 @@ class Source:
         """Yield the sequences in input order; can be called repeatedly."""
         records = self.read_values(self.place, self.length)
         from_stream = isinstance(self.place, tuple)  # these records already have their further values
-        return self._with_further(records) if self.further and not from_stream else records
-
-    def _with_further(self, records: Iterator[SequenceRecord]) -> Iterator[SequenceRecord]:
-        """Yield the records with the values of their rows."""
-        rows, values, number = further_rows(self.place, self.further), (), -1
-        for record in records:
-            while record.row is not None and number < record.row:
-                values, number = next(rows), number + 1
-            yield replace(record, further=values)
+        return with_further(records, self.place, self.further) if self.further and not from_stream else records
 
     def read_values(self, values: Any, length: int | None = None) -> Iterator[SequenceRecord]:
         """Yield the sequences of other values, read with the same settings."""
