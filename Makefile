@@ -16,7 +16,7 @@ INSTALL_TORCH = if nvidia-smi >/dev/null 2>&1; then $(PIP) $(TORCH); \
 help:
 	@echo "make demo   simulated genome -> variants, embed, score -> one HTML report in $(DEMO)/"
 	@echo "make test   all tests (those that need GENOLM_DATA or GENOLM_GOLDEN skip without them)"
-	@echo "make lint   ruff, mypy --strict, import contracts"
+	@echo "make lint   ruff, mypy --strict, import contracts, copied code"
 	@echo "make docs   the documentation site in site/"
 	@echo "make clean  remove .venv and everything that these targets made"
 
@@ -49,6 +49,7 @@ lint: .venv/.installed
 	$(BIN)/ruff format --check src tests benchmarks studies
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/pylint --disable=all --enable=duplicate-code src/genolm
 
 docs: .venv/.installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 import genolm
-import genolm.models
 
 HEAVY = ("torch", "numpy", "polars", "pysam", "pybigtools", "transformers", "huggingface_hub")
 LOADED = f"print(*[name for name in {HEAVY!r} if name in sys.modules])"
@@ -28,18 +27,15 @@ def test_describing_models_needs_no_torch(call):
     assert "torch" not in python(f"import sys, genolm; genolm.{call}; {LOADED}").split()
 
 
-@pytest.mark.parametrize("package", [genolm, genolm.models])
-def test_every_public_name_is_there(package):
-    for name in package.__all__:
-        assert getattr(package, name) is not None
-    assert set(dir(package)) == set(package.__all__)
+def test_every_public_name_is_there():
+    for name in genolm.__all__:
+        assert getattr(genolm, name) is not None
+    assert set(dir(genolm)) == set(genolm.__all__)
 
 
 def test_a_name_that_is_not_there():
     with pytest.raises(AttributeError, match="module 'genolm' has no attribute 'absent'"):
         _ = genolm.absent
-    with pytest.raises(AttributeError, match=r"module 'genolm\.models' has no attribute 'absent'"):
-        _ = genolm.models.absent
 
 
 def test_the_version_is_the_projects():

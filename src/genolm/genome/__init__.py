@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 _HOMES = {
     "BedRecord": "bed",
     "Genome": "fasta",
-    "InfoField": "vcf",
+    "InfoField": "vcf.vcf_records",
     "Interval": "interval",
     "SequenceRecord": "sequences",
     "Variant": "variant",
-    "VariantRecord": "vcf",
+    "VariantRecord": "vcf.vcf_records",
     "allele_sequences": "sequences",
     "read_bed": "bed",
     "read_sequences": "sequences",
-    "read_variants": "vcf",
+    "read_variants": "vcf.vcf_records",
     "reverse_complement": "sequence",
     "upper_dna": "sequence",
-    "write_vcf": "vcf",
+    "write_vcf": "vcf.vcf_records",
 }
 
 __all__ = [

@@ -16,12 +16,12 @@ def run(*arguments: str):
 
 
 def test_models_are_an_aligned_table(record):
-    record("genolm.models", "models_table", ROWS)
+    record("genolm.models.checkpoints.info", "models_table", ROWS)
     assert run("models").output == "name       parameters\na          1,246,094,336\nlong-name  -\n"
 
 
 def test_models_as_json_keep_their_numbers(record):
-    record("genolm.models", "models_table", ROWS)
+    record("genolm.models.checkpoints.info", "models_table", ROWS)
     assert json.loads(run("models", "--json").output) == ROWS
 
 
@@ -51,14 +51,14 @@ def test_info_of_an_unknown_model_fails_by_name():
 
 
 def test_download_prints_where_it_put_the_model(record):
-    calls = record("genolm.models", "download", Path("/models/a"))
+    calls = record("genolm.models.checkpoints.download", "download", Path("/models/a"))
     assert run("download", "a").stdout == "/models/a\n"
     run("download", "a", "there")
     assert calls == [(("a", None), {"progress": None}), (("a", Path("there")), {"progress": None})]
 
 
 def test_convert_passes_the_layout(record):
-    calls = record("genolm.models", "convert")
+    calls = record("genolm.models.checkpoints.convert", "convert")
     record("genolm.models.weight_shards", "stored", (12, 300_000_000))
     assert run("convert", "a", "out", "--to", "genolm", "--dtype", "bfloat16", "--overwrite").exit_code == 0
     assert run("convert", "a", "out", "--from", "megatron", "--like", "b", "--to", "megatron").exit_code == 0
@@ -68,5 +68,5 @@ def test_convert_passes_the_layout(record):
 
 
 def test_an_unknown_layout_is_a_usage_error(record):
-    record("genolm.models", "convert")
+    record("genolm.models.checkpoints.convert", "convert")
     assert run("convert", "a", "out", "--to", "pickle").exit_code == 2

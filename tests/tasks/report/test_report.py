@@ -313,7 +313,7 @@ def test_a_missing_package_says_what_to_install(
     inputs: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
     found = util.find_spec
-    for module in ("plots", "browser_view"):
+    for module in ("report_plots", "browser_view"):
         monkeypatch.setattr(
             f"genolm.tasks.report.{module}.find_spec", lambda name: None if name == package else found(name)
         )

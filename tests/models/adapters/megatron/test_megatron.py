@@ -71,7 +71,7 @@ def test_a_checkpoint_without_arguments_takes_its_shape_from_another_model(tmp_p
     run = save_run(tmp_path / "run", network, sizes=sizes, told={})
     with pytest.raises(ModelError, match=r"holds no arguments, so its shape is unknown; .* \(--like\)"):
         genolm.convert(run, tmp_path / "out")
-    twin = genolm.save(genolm.models.Model(network, genolm.load("tiny-random").tokenizer, card()), tmp_path / "twin")
+    twin = genolm.save(genolm.Model(network, genolm.load("tiny-random").tokenizer, card()), tmp_path / "twin")
     assert converted(run, tmp_path / "out", like=twin).fingerprint == fingerprint(network)
 
 
@@ -136,7 +136,7 @@ def test_layers_that_the_arguments_do_not_name_come_from_another_model(tmp_path)
     with pytest.raises(ModelError, match=r"4 layers hold a Gengram module and nothing says which of them use theirs"):
         genolm.convert(run, tmp_path / "out", layout="genolm")
     twin = tmp_path / "twin"
-    genolm.save(genolm.models.Model(network, genolm.load("tiny-random").tokenizer, card()), twin)
+    genolm.save(genolm.Model(network, genolm.load("tiny-random").tokenizer, card()), twin)
     model = converted(run, tmp_path / "out", like=twin)
     assert model.config.gengram == GENGRAM.gengram
     assert f"What its arguments do not say is taken from {twin}." in model.card.notes
@@ -206,7 +206,7 @@ def test_arguments_that_contradict_the_config_we_wrote_are_refused(tmp_path):
 @pytest.mark.parametrize("spelling", ["local", "engine", "stacked"])
 def test_safetensors_in_megatrons_names_beside_another_programs_config(tmp_path, spelling):
     network = random_run(EXPERTS)
-    source = genolm.save(genolm.models.Model(network, genolm.load("tiny-random").tokenizer, card()), tmp_path / "in")
+    source = genolm.save(genolm.Model(network, genolm.load("tiny-random").tokenizer, card()), tmp_path / "in")
     save_file(whole_state(network, spelling), source / "model.safetensors")
     (source / "card.json").unlink()
     assert converted(source, tmp_path / "out", source_layout="megatron").fingerprint == fingerprint(network)
@@ -217,7 +217,7 @@ def test_safetensors_in_megatrons_names_beside_another_programs_config(tmp_path,
 def test_without_arguments_the_tensors_still_settle_the_convolution(tmp_path, kernel, form):
     network = random_run(replace(GENGRAM, gengram=replace(GENGRAM.gengram, conv_kernel=kernel)))
     twin = tmp_path / "twin"
-    genolm.save(genolm.models.Model(random_run(GENGRAM), genolm.load("tiny-random").tokenizer, card()), twin)
+    genolm.save(genolm.Model(random_run(GENGRAM), genolm.load("tiny-random").tokenizer, card()), twin)
     run = tmp_path / "run"
     if form == "pickle":
         save_run(run, network, told={})
@@ -264,7 +264,7 @@ def test_to_transformers_by_way_of_megatron(tmp_path):
 )
 def test_a_memory_that_the_released_module_does_not_compute(tmp_path, change, message):
     config = replace(GENGRAM, gengram=replace(GENGRAM.gengram, **change))
-    model = genolm.models.Model(random_decoder(config, 1), genolm.load("tiny-random").tokenizer, card())
+    model = genolm.Model(random_decoder(config, 1), genolm.load("tiny-random").tokenizer, card())
     with pytest.raises(ModelError, match=message):
         genolm.save(model, tmp_path / "out", layout="megatron")
     assert list(tmp_path.iterdir()) == []
@@ -281,4 +281,4 @@ def test_a_kmer_table_cannot_be_expressed(tmp_path):
 def test_the_card_travels(tmp_path):
     folder = genolm.convert("tiny-random", tmp_path / "out", layout="megatron")
     assert json.loads((folder / "card.json").read_text())["licence"] == "Apache-2.0"
-    assert genolm.models.describe(folder)["parameters"] == genolm.models.describe("tiny-random")["parameters"]
+    assert genolm.describe(folder)["parameters"] == genolm.describe("tiny-random")["parameters"]

@@ -278,7 +278,7 @@ def test_a_checkpoint_is_not_used_as_it_stands(run):
     with pytest.raises(ModelError, match=rf"convert it first: genolm convert {run} OUT --from megatron --to genolm"):
         genolm.load(run)
     with pytest.raises(ModelError, match="convert it first"):
-        genolm.models.describe(run)
+        genolm.describe(run)
 
 
 def test_a_layout_that_it_is_not_in(tmp_path, run):
