@@ -1,4 +1,4 @@
-"""Embedding: which layer, which tokens, which strand, which rows."""
+"""Embedding: layers, pooling, strands and rows."""
 
 import copy
 import io
@@ -134,7 +134,7 @@ def test_shards_merge_into_the_bytes_of_one_run(tiny, fasta, tmp_path, suffix, m
 
 
 def content(path):
-    """Bytes of a file, or of every file of a folder."""
+    """Return the bytes of a file, or of all files in a folder."""
     files = [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.is_file())
     return {str(one.relative_to(path)): one.read_bytes() for one in files}
 
@@ -212,7 +212,7 @@ def test_as_anndata_is_what_an_h5ad_holds(tiny, tmp_path, layer):
     ("settings", "message"),
     [
         ({"as_": "torch"}, r"as_ must be one of table, numpy, anndata \(value 'torch'\)"),
-        ({"as_": "numpy", "out": "vectors.npy"}, "the ending of an output chooses its format"),
+        ({"as_": "numpy", "out": "vectors.npy"}, "the format of an output follows from its ending"),
     ],
 )
 def test_a_form_that_cannot_be_returned_is_refused_before_the_model_is_loaded(settings, message):

@@ -1,4 +1,4 @@
-"""Sequences of any length embedded by an encoder with a recurrent memory, through the doors that all models use."""
+"""Embedding of sequences of any length with a recurrent memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values in memory, as each verb takes or refuses them."""
+"""In-memory inputs that each verb accepts or rejects."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What each verb says it did: in its result, in the provenance, and in a warning where much is missing."""
+"""Summaries of the verbs: in the result, in the provenance, and as a warning if many results are missing."""
 
 import json
 import random
@@ -18,7 +18,7 @@ COUNTS = {"ALT alleles": 12, "scored": 7, "missing": 1, "no_context": 1, "non_ac
 
 
 class Listening:
-    """A progress that keeps the last outcome."""
+    """A progress reporter that keeps the last result."""
 
     outcome = None
 
@@ -39,7 +39,7 @@ class Listening:
 
 
 def summary(verb, *arguments, **settings):
-    """The line of a verb, and its warnings."""
+    """Return the summary line of a verb, and its warnings."""
     listening = Listening()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -53,7 +53,7 @@ def counts_beside(out):
 
 @pytest.fixture(scope="session")
 def vcf(contigs, tmp_path_factory):
-    """Every kind of alternative: several, star, symbolic, nothing before it, IUPAC, none."""
+    """ALT alleles of all kinds: several, star, symbolic, without context, ambiguity code, missing."""
     one, two = contigs["chr1"], contigs["chr2"]
     records = [
         ("1", 51, one[50], ",".join(sorted(set("ACGT") - {one[50]}))),

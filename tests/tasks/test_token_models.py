@@ -1,4 +1,4 @@
-"""Embeddings and scores of models whose tokens are several bases, and of encoders, against passes made by hand."""
+"""Embeddings and scores of encoders and multi-base tokenizers, compared with explicit forward passes."""
 
 import math
 import random
@@ -142,7 +142,7 @@ def test_refusals(token_model, settings, message):
 
 
 def test_a_decoder_needs_no_passes(token_decoder):
-    with pytest.raises(ModelError, match="needs one pass"):
+    with pytest.raises(ModelError, match="passes is for encoders"):
         score(token_decoder, [DNA], passes=4)
 
 

@@ -1,4 +1,4 @@
-"""Which alternatives are scored: every status, and what an unfit record says."""
+"""Statuses of ALT alleles, and errors for records that do not match the genome."""
 
 import pytest
 

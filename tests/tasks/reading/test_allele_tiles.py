@@ -1,4 +1,4 @@
-"""Tiles: which one serves a site, where it begins, and which tilings a model can read."""
+"""Tiles: number and start of the tile of a site, and tilings that fit a model."""
 
 import pytest
 from hypothesis import given

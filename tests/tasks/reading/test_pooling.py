@@ -1,4 +1,4 @@
-"""Pooling: exact under padding on either side, in fp32, and joined windows equal all tokens."""
+"""Pooling: exact with padding on either side, in fp32, and for joined windows."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Sampling: known probabilities, exact draws, random numbers that belong to one sequence."""
+"""Sampling: known probabilities, exact draws, random numbers per sequence."""
 
 import numpy as np
 import pytest
@@ -92,7 +92,7 @@ RULES = [
 @pytest.mark.parametrize("rules", RULES)
 @pytest.mark.parametrize("steps", [0, 4])
 def test_choosing_from_a_vocabulary_draws_from_the_probabilities(rules, steps):
-    """Also with equal scores, which ``steps`` makes, and with scores that bar a token."""
+    """Also with equal scores (``steps``) and with excluded tokens."""
     generator = torch.Generator().manual_seed(3)
     scores = torch.randn(200, 300, generator=generator)
     scores = (scores * steps).round() / steps if steps else scores

@@ -1,4 +1,4 @@
-"""Sources: settled so that they can be read twice, with the coordinates they have."""
+"""Sources: repeated reading, and coordinates."""
 
 import json
 

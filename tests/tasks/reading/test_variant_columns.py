@@ -1,4 +1,4 @@
-"""Names of the results: every column and header line says sign, unit, sum or site, and strands."""
+"""Columns and header lines state sign, unit, sum or site, and strands."""
 
 import polars as pl
 import pytest

@@ -1,4 +1,4 @@
-"""Scanning: known answers, every base once, both strands on the right bases, two models, files, resume and shards."""
+"""Scans: known values, coverage, strands, two models, files, resume and shards."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def bases(count, seed=0):
 
 
 def surprise(model, sequence, **settings):
-    """Of every base, by `score`."""
+    """Return the surprisal of each base, from `score`."""
     table = score(model, [sequence], per_base=True, **settings)
     return -table[table.columns[-1]].to_numpy().astype(np.float32)
 
@@ -53,7 +53,7 @@ def model(request):
 
 @pytest.fixture
 def text_of_three_contigs():
-    """With a long run of N and a short one, a contig that is one tile and one that begins with N."""
+    """Contigs with long and short runs of N, one of a single tile, one that begins with N."""
     one = bases(130, 1) + RUN + bases(90, 2) + "NNN" + bases(50, 3)
     return {"one": one, "two": bases(30, 4), "three": RUN + bases(75, 5)}
 
@@ -99,7 +99,7 @@ def test_an_encoder_has_something_on_either_side_of_every_window(token_encoder):
 
 
 def test_a_token_over_the_end_of_a_tile_is_not_cut(ocean):
-    """What a base inside it gets is its share of the whole token, in either tile."""
+    """Each base gets its share of the complete token in either tile."""
     text = "ACGT" * 40
     values = scan(ocean, [text], combine="forward", window=80, overlap=28, side="none").values("sequence1")
     assert tiling_of([ocean], 80, 28) == Tiling(80, 28, 5, 10)
@@ -109,7 +109,7 @@ def test_a_token_over_the_end_of_a_tile_is_not_cut(ocean):
 
 
 def task_of(model, text, **settings):
-    """The task of a scan, caught before it runs."""
+    """Return the task of a scan without running it."""
     caught = []
 
     class Bulk:

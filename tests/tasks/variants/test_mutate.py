@@ -1,4 +1,4 @@
-"""Saturation mutagenesis: every substitution once, scored as variants are, with a picture."""
+"""Saturation mutagenesis: all substitutions, scores equal to those of variants, plots."""
 
 import polars as pl
 import pytest
@@ -55,7 +55,7 @@ def test_outputs_and_picture(tiny, genome_path, tmp_path):
 
 
 def _texts(svg):
-    """What matplotlib notes beside the outlines of letters."""
+    """Return the comments of matplotlib for the outlines of letters."""
     return "".join(line for line in svg.read_text().splitlines() if "<!--" in line)
 
 

@@ -1,4 +1,4 @@
-"""Variants from file to file: every kind of input and output, refusals, kills and shards."""
+"""Variants from file to file: input and output formats, errors, interrupted runs and shards."""
 
 import gzip
 import os
@@ -26,7 +26,7 @@ SMALL = {"context": 20, "horizon": 8}
 
 @pytest.fixture(scope="session")
 def vcf(contigs, tmp_path_factory):
-    """Multi-allelic, symbolic, star, IUPAC, insertion, deletion, no alternative; not sorted; other INFO, a sample."""
+    """Unsorted VCF with multi-allelic, symbolic, star, ambiguous and missing ALT, indels, other INFO and a sample."""
     one, two = contigs["chr1"], contigs["chr2"]
     records = [
         ("1", 51, "rs1", one[50], ",".join(sorted(set("ACGT") - {one[50]})), "AF=0.1,0.2,0.3"),
@@ -266,7 +266,7 @@ def test_an_existing_output_is_kept(tiny, vcf, genome_path, tmp_path):
 
 SCRIPT = """
 import json, os, signal, sys
-from genolm.tasks.variants import variants as module
+from genolm.tasks.variants import variant_task as module
 
 model, source, out, settings, part_tokens, deadly = json.loads(sys.argv[1])
 calls, score = 0, module.score_suffixes
@@ -401,7 +401,7 @@ def test_thousands_of_samples_are_kept(tiny, data_dir, human, tmp_path):
 
 @pytest.fixture(scope="module")
 def ambiguous(contigs, tmp_path_factory):
-    """The genome with R, M and K in chr2, and beside it the genome with what VCF writes for them: A, A and G."""
+    """The genome with R, M and K in chr2, and the genome with the bases that VCF uses for them: A, A and G."""
     folder = tmp_path_factory.mktemp("ambiguous")
     two = contigs["chr2"]
     for name, letters in (("iupac.fa", "RMK"), ("reduced.fa", "AAG")):

@@ -1,4 +1,4 @@
-"""Tables as files: the same bytes however the rows came in parts."""
+"""Table files: the bytes do not depend on the division into parts."""
 
 import json
 
