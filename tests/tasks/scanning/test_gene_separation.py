@@ -157,7 +157,7 @@ def test_markov_surprise_is_counted_on_the_other_folds_and_both_strands(order, m
 
 
 def annotated(count=6):
-    """A genome with GC-rich genes in which the track is low, and a pseudogene."""
+    """A genome with GC-rich genes in which the track is low, and a non-coding gene."""
     random_ = random.Random(4)
     text, genes = "", []
     for number in range(count):

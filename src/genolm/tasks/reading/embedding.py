@@ -200,5 +200,5 @@ class EmbedTask:
 _ABOUT = {"id": pl.String, "chrom": pl.String, "start": pl.Int64, "end": pl.Int64, "strand": pl.String}
 
 
-OWN = frozenset((*_ABOUT, "length", "layer", "position", "embedding", "_index"))
+OUTPUT_COLUMNS = frozenset((*_ABOUT, "length", "layer", "position", "embedding", "_index"))
 """Column names of embedding tables; ``_index`` is reserved by AnnData."""

@@ -18,7 +18,7 @@ from genolm.engine.windows import Window, cut
 from genolm.genome.sequence import reverse_complement
 from genolm.genome.sequences import SequenceRecord
 from genolm.tasks.reading.log_probabilities import Normalisation
-from genolm.tasks.reading.scored_spans import Scored, joined_stretches, mean_of_strands, own_tokens, token_lengths
+from genolm.tasks.reading.scored_spans import Scored, joined_spans, kept_tokens, mean_of_strands, token_lengths
 from genolm.tasks.reading.sources import Source, coordinates, further_of
 from genolm.tasks.reading.token_scores import causal_scores, masked_scores
 from genolm.tasks.reading.track_pieces import base_starts, contig_lengths, pieces_in_order
@@ -99,9 +99,9 @@ class ScoreTask:
     ) -> pl.DataFrame:
         """Return a row for each sequence, base or interval of a track."""
         strands: dict[tuple[int, bool], list[Scored]] = {}
-        for window, own, output in zip(windows, own_tokens(windows, masked=self.passes > 0), outputs):
+        for window, own, output in zip(windows, kept_tokens(windows, masked=self.passes > 0), outputs):
             strands.setdefault(window.origin, []).append(Scored(output[own], token_lengths(window)[own]))
-        joined = {origin: joined_stretches(pieces) for origin, pieces in strands.items()}
+        joined = {origin: joined_spans(pieces) for origin, pieces in strands.items()}
         values = [self._per_base(joined, number) for number in range(len(items))]
         if self.form == "track":
             return track_rows(items, values)
@@ -241,7 +241,7 @@ _SCORES = (
 )
 
 
-OWN = frozenset((*_TYPES, *_SCORES, *(f"pseudo_{name}" for name in _SCORES)))
+OUTPUT_COLUMNS = frozenset((*_TYPES, *_SCORES, *(f"pseudo_{name}" for name in _SCORES)))
 """Column names of tables with scores of sequences."""
 
 

@@ -29,7 +29,7 @@ class Scored:
         return np.repeat((self.values_T / self.lengths_T).astype(np.float32), self.lengths_T)
 
 
-def own_tokens(windows: Sequence[Window], *, masked: bool) -> list[slice]:
+def kept_tokens(windows: Sequence[Window], *, masked: bool) -> list[slice]:
     """Return the slice of tokens to keep from each window, so that every token is kept once.
 
     Where two windows of the same origin overlap, a decoder's scores are taken from the earlier window, which has more
@@ -52,7 +52,7 @@ def token_lengths(window: Window) -> NDArray[np.int64]:
     return window.encoded.spans_T2[:, 1] - window.encoded.spans_T2[:, 0]
 
 
-def joined_stretches(pieces: Sequence[Scored]) -> Scored:
+def joined_spans(pieces: Sequence[Scored]) -> Scored:
     """Concatenate consecutive spans."""
     return Scored(
         np.concatenate([piece.values_T for piece in pieces]), np.concatenate([piece.lengths_T for piece in pieces])

@@ -73,7 +73,7 @@ def open_source(
     genome: Genome | str | Path | None = None,
     length: int | None = None,
     iupac: IupacPolicy = "raise",
-    keep_beside: Collection[str] | None = None,
+    output_columns: Collection[str] | None = None,
 ) -> Source:
     """Return a source that can be read repeatedly.
 
@@ -84,7 +84,7 @@ def open_source(
         genome: genome from which intervals and variants are read.
         length: length in bases to which intervals are resized.
         iupac: treatment of ambiguity codes in sequences.
-        keep_beside: column names of the output, if the further columns of a table are to be copied to it.
+        output_columns: column names of the output, if the further columns of a table are to be copied to it.
 
     Raises:
         InputError: if the input or its first sequence cannot be read, or the policy for ambiguity codes is unknown.
@@ -97,15 +97,15 @@ def open_source(
     source = Source(hold_sequences(inputs), path, length, iupac, genome_iupac=policy)
     if isinstance(source.place, Path) and is_stream(source.place):
         with saved(source.place, ".fa") as copy, warnings_renamed(copy, source.place):
-            copied = _completed(replace(source, place=copy), keep_beside)
+            copied = _completed(replace(source, place=copy), output_columns)
             warn_of_lengths(copy, path)
             return replace(copied, place=tuple(copied.read()), length=None)
-    return _completed(source, keep_beside)
+    return _completed(source, output_columns)
 
 
-def _completed(source: Source, keep_beside: Collection[str] | None) -> Source:
+def _completed(source: Source, output_columns: Collection[str] | None) -> Source:
     """Return the source with its kind and its further columns."""
-    further = () if keep_beside is None else _further(source.place, keep_beside)
+    further = () if output_columns is None else _further(source.place, output_columns)
     return replace(source, kind=_kind(source), further=further)
 
 

@@ -206,7 +206,7 @@ class _Round:
         self.end = model.tokenizer.eod_id
         self.lengths_V = model.tokenizer.lengths
         self.barred = _barred(model)
-        self.room_A = np.array([model.context - len(ids) for ids in self.prompts])
+        self.remaining_A = np.array([model.context - len(ids) for ids in self.prompts])
         self.tokens_A = np.array([len(row.ids) for row in rows])
         self.bases_A = np.array([row.bases for row in rows])
         self.bounds = _Bounds.of([row.limits for row in rows])
@@ -239,7 +239,7 @@ class _Round:
 
     def _steps_to_come(self) -> int:
         by_bases = 1 + (self.bounds.most_bases_A / self.model.tokenizer.bases_per_token).astype(np.int64)
-        most_A = np.minimum(np.minimum(self.room_A, self.bounds.most_tokens_A), by_bases)
+        most_A = np.minimum(np.minimum(self.remaining_A, self.bounds.most_tokens_A), by_bases)
         return max(1, int(most_A.max()))
 
     def _choose(self, logits_AV: Tensor) -> tuple[Tensor, Tensor]:
@@ -264,11 +264,11 @@ class _Round:
         self.drawn.append((chosen_A, log_probs_A))
         self.tokens_A += ~ended_A
         self.bases_A += self.lengths_V[chosen_A]
-        self.room_A -= 1
+        self.remaining_A -= 1
         if self.sampler.repetition_penalty != 1:
             self.written_AV[np.arange(len(chosen_A)), chosen_A] = True
         full_A = (self.tokens_A >= self.bounds.most_tokens_A) | (self.bases_A >= self.bounds.most_bases_A)
-        active_A = ~(ended_A | full_A) & (self.room_A > 0)
+        active_A = ~(ended_A | full_A) & (self.remaining_A > 0)
         if not active_A.all():
             self._write(ended_A.tolist(), full_A.tolist())
         return active_A
@@ -291,7 +291,11 @@ class _Round:
         """Continue with these sequences only."""
         self.rows = [self.rows[number] for number in kept.tolist()]
         indices = kept.numpy()
-        self.room_A, self.tokens_A, self.bases_A = self.room_A[indices], self.tokens_A[indices], self.bases_A[indices]
+        self.remaining_A, self.tokens_A, self.bases_A = (
+            self.remaining_A[indices],
+            self.tokens_A[indices],
+            self.bases_A[indices],
+        )
         self.bounds = _Bounds(*(values[indices] for values in self.bounds))
         if self.sampler.repetition_penalty != 1:
             self.written_AV = self.written_AV[kept]

@@ -25,8 +25,8 @@ from genolm.tasks.writing.table_files import write_table
 
 VCF_SUFFIXES = (".vcf", ".vcf.gz", ".bcf")
 
-Place = tuple[str, int] | None
-"""Contig and tile of the previous record."""
+TileKey = tuple[str, int] | None
+"""Contig and number of a tile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,8 @@ class VariantRun:
         """Eligibility rules for variants."""
         raise NotImplementedError
 
-    def tokens(self, variants: Sequence[Variant], place: Place) -> tuple[int, Place]:
-        """Return the estimated tokens of a record that follows a record at ``place``, and its own place."""
+    def tokens(self, variants: Sequence[Variant], previous: TileKey) -> tuple[int, TileKey]:
+        """Return the estimated tokens of a record, given the tile of the previous record, and its own tile."""
         raise NotImplementedError
 
     @property
@@ -113,11 +113,11 @@ class VariantRun:
     def items(self) -> Iterator[Query]:
         """Yield the records with their calls; this compares every REF with the genome."""
         file = self.source if isinstance(self.source, Path) else "variants"
-        place: Place = None
+        previous: TileKey = None
         rows = further_rows(self.source, self.further) if self.further else repeat(())
         for record, further in zip(self.records(), rows):
             calls = self.rules.calls(record, self.reference, file)
-            tokens, place = self.tokens([call.variant for call in calls if call.variant], place)
+            tokens, previous = self.tokens([call.variant for call in calls if call.variant], previous)
             yield Query(record, calls, tokens, further)
 
     def cost(self, item: Query) -> int:

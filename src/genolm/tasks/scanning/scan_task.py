@@ -20,7 +20,7 @@ from genolm.models.finite import rows_numbered
 from genolm.models.model import Model
 from genolm.tasks.reading.log_probabilities import Normalisation
 from genolm.tasks.reading.model_group import models_of
-from genolm.tasks.reading.scored_spans import Scored, joined_stretches, own_tokens, token_lengths
+from genolm.tasks.reading.scored_spans import Scored, joined_spans, kept_tokens, token_lengths
 from genolm.tasks.reading.sources import Source
 from genolm.tasks.reading.token_scores import causal_scores, masked_scores, normalisation_of, passes_of
 from genolm.tasks.scanning.base_values import Combine, Role, Tracks
@@ -172,12 +172,12 @@ class ScanTask:
     ) -> list[Float32]:
         indices = [index for index, window in enumerate(windows) if window.origin[1] == which]
         model_windows = [windows[index] for index in indices]
-        kept_tokens = own_tokens(model_windows, masked=self.readers[which].passes > 0)
+        slices = kept_tokens(model_windows, masked=self.readers[which].passes > 0)
         spans: dict[int, list[Scored]] = {}
-        for index, window, kept in zip(indices, model_windows, kept_tokens):
+        for index, window, kept in zip(indices, model_windows, slices):
             scored = Scored(outputs[index][kept], token_lengths(window)[kept])
             spans.setdefault(window.origin[0], []).append(scored)
-        return [_tile_surprisal(tile, joined_stretches(spans[number])) for number, tile in enumerate(items)]
+        return [_tile_surprisal(tile, joined_spans(spans[number])) for number, tile in enumerate(items)]
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
         """Write the output files; ``out`` is the JSON record."""

@@ -43,12 +43,12 @@ class TokenWindow:
     """Size of the window around a variant.
 
     Attributes:
-        room: maximum number of tokens.
+        max_tokens: maximum number of tokens.
         bases: maximum number of bases.
         horizon: number of bases after the variant; None: as many as before it.
     """
 
-    room: int
+    max_tokens: int
     bases: int
     horizon: int | None
 
@@ -68,7 +68,7 @@ class TokenWindow:
         ref, alt = (tokenizer.tokens(before + allele + after) for allele in (edit.ref, edit.alt))
         first, shared = _common(ref.ids, alt.ids)
         ref_end, alt_end = len(ref.ids) - shared, len(alt.ids) - shared
-        spare = self.room - (max(ref_end, alt_end) - first)
+        spare = self.max_tokens - (max(ref_end, alt_end) - first)
         if spare < 2:
             return None
         left, right = _sides(first, shared, spare)
@@ -89,10 +89,10 @@ def _common(ref_T: Ids, alt_T: Ids) -> tuple[int, int]:
     return first, left if same.all() else int(same.argmin())
 
 
-def _sides(left: int, right: int, room: int) -> tuple[int, int]:
+def _sides(left: int, right: int, available: int) -> tuple[int, int]:
     """Return the numbers of tokens to keep on either side: equal, or more if the other side has fewer."""
-    following = min(right, max(room // 2, room - left))
-    return min(left, room - following), following
+    following = min(right, max(available // 2, available - left))
+    return min(left, available - following), following
 
 
 def _width(spans_T2: NDArray[np.int64]) -> int:

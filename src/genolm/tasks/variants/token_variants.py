@@ -25,7 +25,7 @@ from genolm.tasks.reading.allele_status import Mismatch, Rules
 from genolm.tasks.reading.allele_strands import Obstacle, Strand
 from genolm.tasks.reading.model_limits import context_bases, unreadable_letters
 from genolm.tasks.reading.variant_columns import Columns, Method
-from genolm.tasks.reading.variant_records import Place, Query, VariantRun
+from genolm.tasks.reading.variant_records import Query, TileKey, VariantRun
 from genolm.tasks.variants.allele_token_scores import Ratio, masked_ratio, window_ratio
 from genolm.tasks.variants.allele_tokens import AlleleTokens, TokenWindow
 from genolm.tasks.writing.provenance import Provenance
@@ -114,7 +114,7 @@ class TokenVariantTask(VariantRun):
         sizes = {"context_bases": self.window.bases, **horizon}
         return {"method": self.method, **sizes, "strands": self.strands, "on_mismatch": self.on_mismatch}
 
-    def tokens(self, variants: Sequence[Variant], place: Place) -> tuple[int, Place]:
+    def tokens(self, variants: Sequence[Variant], previous: TileKey) -> tuple[int, TileKey]:
         """Return the estimated tokens of both alleles of all variants on all strands; records share none."""
         return 1 + 2 * len(variants) * len(self.directions) * self.window_tokens, None
 

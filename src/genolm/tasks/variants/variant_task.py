@@ -21,7 +21,7 @@ from genolm.tasks.reading.allele_status import Call, Mismatch, Rules
 from genolm.tasks.reading.allele_strands import Obstacle, Site, Strand
 from genolm.tasks.reading.allele_tiles import Tiling
 from genolm.tasks.reading.variant_columns import Columns, Method
-from genolm.tasks.reading.variant_records import Place, Query, VariantRun
+from genolm.tasks.reading.variant_records import Query, TileKey, VariantRun
 from genolm.tasks.variants.allele_scores import SiteScores, TileSites, score_sites, score_suffixes
 from genolm.tasks.writing.provenance import Provenance
 
@@ -93,7 +93,7 @@ class VariantTask(VariantRun):
         """Eligibility rules for variants."""
         return Rules(self.method == "conditional", self.tiling.horizon, self.on_mismatch)
 
-    def tokens(self, variants: Sequence[Variant], tile: Place) -> tuple[int, Place]:
+    def tokens(self, variants: Sequence[Variant], tile: TileKey) -> tuple[int, TileKey]:
         """Return the estimated tokens of a record that follows a record on ``tile``, and its own tile."""
         tokens = 1
         for variant in variants:
