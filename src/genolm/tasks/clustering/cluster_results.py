@@ -96,7 +96,7 @@ def write_folder(
     form: Form,
 ) -> None:
     """Writes ``cluster.json``, the tables and the picture, all or nothing."""
-    described = model.entries(clustered="fragments of genomes", settings=report["settings"])
+    described = model.described(clustered="fragments of genomes", settings=report["settings"])
     how = {"umap": "UMAP", "pca": "principal components", "none": "principal components"}[report["settings"]["reduce"]]
     labelled = "ari" in listed["agreement"].columns
     seeds = len(report["settings"]["seeds"])

@@ -165,7 +165,7 @@ class CompletionTask:
         """Everything that says how the completions were made."""
         chosen = choose_genes(self.choice)
         settings = {name: value for name, value in asdict(self.choice).items() if name not in _UNWRITTEN}
-        return self.provenance.entries(
+        return self.provenance.described(
             **settings,
             n=self.n,
             **asdict(self.sampler),

@@ -22,7 +22,7 @@ from genolm.tasks.reading.embedding import EmbedTask
 from genolm.tasks.reading.model_limits import check_layer
 from genolm.tasks.reading.pooling import Pooling, PoolingName
 from genolm.tasks.reading.seeds import check_seed
-from genolm.tasks.reading.sources import open_source
+from genolm.tasks.reading.sources import settle
 from genolm.tasks.reading.vector_readers import VectorReader, VectorReaders
 from genolm.tasks.writing.table_files import SUFFIXES, check_suffix
 
@@ -198,7 +198,7 @@ def apply_detector(
         bulk.check_output(path)
     given, place = (detector, None) if isinstance(detector, Detector) else (None, Path(detector) / DESCRIPTION)
     opened = detector if isinstance(detector, Detector) else load_detector(Path(detector))
-    source = open_source(inputs, iupac="N")
+    source = settle(inputs, iupac="N")
     if opened.model is None:
         _refuse_engine(bulk)
         task = CallTask(source, place, given, VectorReaders(()), with_prompt)

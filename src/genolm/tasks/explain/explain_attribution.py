@@ -242,7 +242,7 @@ class _Asked:
 
     def described(self) -> dict[str, str]:
         """Everything that says how the values were made."""
-        return Provenance.of(self.model).entries(
+        return Provenance.of(self.model).described(
             explained=f"attribution of the {self.target}, nats",
             null="dinucleotides shuffled; a network of the same shape with random weights",
             context_bases=DEFAULT_CONTEXT if self.context is None else self.context,

@@ -131,7 +131,7 @@ class ExpertsTask:
 
     def metadata(self) -> dict[str, str]:
         """Everything that says how the loads were made."""
-        return self.provenance.entries(
+        return self.provenance.described(
             explained="experts", null="the same labels moved along the bases; a network with random weights",
             context_bases=self.context, seed=self.seed, genes="" if self.genes is None else str(self.genes.name),
         )  # fmt: skip

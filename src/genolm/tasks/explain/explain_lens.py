@@ -123,7 +123,7 @@ class LensTask:
 
     def metadata(self) -> dict[str, str]:
         """Everything that says how the readouts were made."""
-        return self.provenance.entries(
+        return self.provenance.described(
             explained="lens", null="a network of the same shape with random weights; constant predictions",
             context_bases=self.context, probabilities_over=self.over, seed=self.seed,
         )  # fmt: skip

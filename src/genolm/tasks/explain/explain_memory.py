@@ -151,7 +151,7 @@ class MemoryTask:
     def metadata(self) -> dict[str, str]:
         """Everything that says how the traces were made."""
         settings = {"context_bases": self.context, "seed": self.seed, "explained": "memory"}
-        return self.provenance.entries(null="the same network with random tables of equal mean square", **settings)
+        return self.provenance.described(null="the same network with random tables of equal mean square", **settings)
 
     def summary(self, frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
         """For each layer and quantity its mean, that of the null, and how they correlate along the bases."""

@@ -97,7 +97,7 @@ def explain_tables(
     found = tabulate(opened, seed)
     if path is None:
         return found
-    described = Provenance.of(opened).entries(
+    described = Provenance.of(opened).described(
         explained="tables", null="random tables of equal mean square; other k-mers", seed=seed
     )
     with whole_folder(path, described) as folder:

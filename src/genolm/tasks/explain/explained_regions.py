@@ -14,7 +14,7 @@ from genolm.genome.in_memory import Sequences
 from genolm.genome.interval import Interval
 from genolm.genome.sequences import SequenceRecord
 from genolm.tasks.reading.model_limits import context_bases
-from genolm.tasks.reading.sources import IupacPolicy, Source, open_source
+from genolm.tasks.reading.sources import IupacPolicy, Source, settle
 
 if TYPE_CHECKING:
     from genolm.genome.fasta import Genome
@@ -38,7 +38,7 @@ def settle_regions(
     """
     if isinstance(inputs, str) and inputs != "-" and not Path(inputs).exists() and ":" in inputs:
         inputs = Interval.parse(inputs)
-    source = open_source(inputs, genome=genome, length=length, iupac=iupac)
+    source = settle(inputs, genome=genome, length=length, iupac=iupac)
     if source.kind == "alleles":
         raise InputError(
             "explain reads sequences and intervals; variants have two sequences for one place",

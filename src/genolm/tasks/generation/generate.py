@@ -30,7 +30,7 @@ from genolm.tasks.reading.bulk import Bulk
 from genolm.tasks.reading.model_limits import context_bases
 from genolm.tasks.reading.sampling import Sampler, uniforms
 from genolm.tasks.reading.seeds import check_seed
-from genolm.tasks.reading.sources import Source, open_source
+from genolm.tasks.reading.sources import Source, settle
 from genolm.tasks.reading.token_continuation import Limits
 from genolm.tasks.writing.provenance import Provenance
 from genolm.tasks.writing.table_files import check_suffix
@@ -159,7 +159,7 @@ class GenerateTask:
         settings = {
             name: getattr(self.sampler, name) for name in ("temperature", "top_k", "top_p", "repetition_penalty")
         }
-        return self.provenance.entries(n=self.n, length=self.length, **settings, seed=self.seed)
+        return self.provenance.described(n=self.n, length=self.length, **settings, seed=self.seed)
 
 
 _MEAN = "mean_log_probability_nats_per_base"
@@ -266,7 +266,7 @@ def generate(
     asked.check()
     check_seed(seed)
     sampler = base.sampler(temperature, top_k, top_p, repetition_penalty)
-    source = open_source(prompts)
+    source = settle(prompts)
     report = FollowingCheck.planned(path, check, check_training, shard, overwrite=overwrite, resume=resume)
     if backend == "vllm":
         refuse_engine_settings(

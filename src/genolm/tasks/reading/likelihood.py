@@ -150,7 +150,7 @@ class ScoreTask:
     def metadata(self) -> dict[str, str]:
         """Return model and settings for the provenance."""
         masked = {"masked_passes": self.passes} if self.passes else {}
-        return self.provenance.entries(
+        return self.provenance.described(
             strands=self._strands, normalised_over=self.normalise, context_bases=self.context, **masked
         )
 
@@ -241,7 +241,7 @@ _SCORES = (
 )
 
 
-OUTPUT_COLUMNS = frozenset((*_TYPES, *_SCORES, *(f"pseudo_{name}" for name in _SCORES)))
+OWN = frozenset((*_TYPES, *_SCORES, *(f"pseudo_{name}" for name in _SCORES)))
 """Column names of tables with scores of sequences."""
 
 

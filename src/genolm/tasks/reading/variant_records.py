@@ -188,7 +188,7 @@ class VariantRun:
 
     def metadata(self) -> dict[str, str]:
         """Return model and settings for the provenance."""
-        return self.provenance.entries(**self.settings)
+        return self.provenance.described(**self.settings)
 
     def count(self, rows: pl.DataFrame) -> Summary:
         """Count ALT alleles by status."""

@@ -56,7 +56,7 @@ class Provenance:
         precision = str(model.dtype).removeprefix("torch.")
         return cls(model.card.name, lambda: model.fingerprint, precision, __version__)
 
-    def entries(self, **settings: object) -> dict[str, str]:
+    def described(self, **settings: object) -> dict[str, str]:
         """Return the entries of a provenance record by name: those of the model, then the settings of the task."""
         model = {_VERSION: self.version, "model": self.model, "model_fingerprint": self.fingerprint}
         texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in settings.items()}
