@@ -151,7 +151,7 @@ def mutate(
         opened, context, HORIZON, source=str(region), genome=fasta.path, method=chosen, rc=rc, on_mismatch="raise",
         genome_iupac=fasta.iupac,
     )  # fmt: skip
-    result = bulk.run(task, opened, path)  # type: ignore[arg-type]
+    result = bulk.run(task, opened, path)
     if picture is not None and not dry_run:
         strands = "both strands" if task.rc else "forward strand"
         table = result if path is None else _read(path)

@@ -116,19 +116,19 @@ def variants(
         RunError: if the output exists, or parts of another run are in the way.
         ResourceError: if memory or disk space is insufficient.
     """
-    inputs, target = reusable_variants(inputs), variant_output(out)
-    check_streams(inputs, target, format, resume=resume, shard=shard)
+    reusable, target = reusable_variants(inputs), variant_output(out)
+    check_streams(reusable, target, format, resume=resume, shard=shard)
     Rules(method == "conditional", horizon, on_mismatch)
     check_method(method)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     if target is not None and not is_standard_output(target):
         bulk.check_output(target)
     fasta, policy = path_and_policy(genome)
-    piped = is_piped(inputs)
-    with readable(inputs) as source, finished(source, target, format, piped=piped) as path:
+    piped = is_piped(reusable)
+    with readable(reusable) as source, finished(source, target, format, piped=piped) as path:
         check_output_format(source, path, target)
         opened = bulk.open(model, path)
-        with warnings_renamed(source, inputs) if piped else nullcontext():
+        with warnings_renamed(source, reusable) if piped else nullcontext():
             chosen = choose_method(opened, method)
             kind = TokenVariantTask if chosen in TOKEN_METHODS else VariantTask
             task = kind.fit(
@@ -136,5 +136,5 @@ def variants(
                 genome_iupac=policy, further=further_variant_columns(source),
             )  # fmt: skip
             warn_of_lengths(source, fasta)
-        result = bulk.run(task, opened, path)  # type: ignore[arg-type]
+        result = bulk.run(task, opened, path)
     return result if dry_run or path == target else target
