@@ -413,7 +413,7 @@ def test_of_many_contigs_the_figure_shows_the_longest(tiny, tmp_path):
     scan(tiny, tmp_path / "g.fa", side="none", plot=tmp_path / "s.svg")
     shown = re.findall(r"<!-- (.*?) -->", (tmp_path / "s.svg").read_text())
     assert "c19" in shown and "c8" in shown and "c7" not in shown
-    assert any("The 12 longest of 20 contigs." in text for text in shown)
+    assert any("the 12 longest of 20 contigs." in text for text in shown)
 
 
 def test_a_figure_that_cannot_be_made_is_refused_before_the_run(tiny, tmp_path, monkeypatch):
@@ -441,7 +441,7 @@ def test_settings_are_checked(tiny, ocean):
     ):
         with pytest.raises(error, match=message):
             scan(tiny, ["ACGT"], **settings)
-    with pytest.raises(ModelError, match="a context of 200 bases"):
+    with pytest.raises(ModelError, match="context must be from 1 to 82 bases"):
         scan(tiny, ["ACGT"], minus=ocean, window=200)
 
 

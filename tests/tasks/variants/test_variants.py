@@ -267,6 +267,7 @@ def test_an_existing_output_is_kept(tiny, vcf, genome_path, tmp_path):
 SCRIPT = """
 import json, os, signal, sys
 from genolm.tasks.variants import variant_task as module
+from genolm.tasks.variants.variants import variants
 
 model, source, out, settings, part_tokens, deadly = json.loads(sys.argv[1])
 calls, score = 0, module.score_suffixes
@@ -280,7 +281,7 @@ def dying(model, windows):
 
 module.score_suffixes = dying
 module.VariantTask.part_tokens = part_tokens
-module.variants(model, source, out, device="cpu", **settings)
+variants(model, source, out, device="cpu", **settings)
 """
 
 
