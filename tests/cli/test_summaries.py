@@ -33,8 +33,8 @@ def run(command: str):
 
 VARIANTS = f"variants {MODEL} in.vcf out.vcf --genome genome.fa --context 20 --horizon 8 --on-mismatch skip"
 WARNING = (
-    "warning: 2 of 3 ALT alleles (67%) have no score, most often symbolic (1): genolm scores alternatives that are "
-    "spelled out in A, C, G and T\n"
+    "warning: 2 of 3 ALT alleles (67%) have no score, most often symbolic (1): a symbolic allele such as "
+    "<DEL>; genolm scores ALT alleles that are spelled out in A, C, G and T\n"
 )
 
 

@@ -1,4 +1,4 @@
-"""What every contract is tested with: all architectures of the zoo, small and with random weights."""
+"""Fixtures of the contract tests: small untrained models of all architectures in the zoo."""
 
 import pytest
 import torch
@@ -44,13 +44,13 @@ def encoder(request):
 
 @pytest.fixture(scope="session", params=TOKENS)
 def token_model(request):
-    """A model whose tokens are several bases: every encoder, and decoders of GenomeOcean."""
+    """A model with a multi-base tokenizer: all encoders, and GenomeOcean decoders."""
     return token_model_of(random_token_network(request.param))
 
 
 @pytest.fixture(scope="session", params=[*TOKENS, "tiny-random-rmt", "bfloat16"])
 def embedding_model(request):
-    """A model that embeds tokens of several bases: also with a recurrent memory, and once in bf16."""
+    """A multi-base model for embedding, also with recurrent memory and in bf16."""
     if request.param == "bfloat16":
         return genolm.load("tiny-random-bert", device="cpu", dtype="bfloat16")
     if request.param == "tiny-random-rmt":
@@ -60,7 +60,7 @@ def embedding_model(request):
 
 @pytest.fixture
 def ids():
-    """(B, L) -> ids of bases with an N here and there, the same every time."""
+    """Return a function (B, L) -> reproducible ids of bases with some N."""
 
     def make(batch, length, seed=0):
         generator = torch.Generator().manual_seed(seed)

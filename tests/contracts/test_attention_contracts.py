@@ -1,4 +1,4 @@
-"""Every attention backend computes what the definition computes."""
+"""All attention backends equal the definition."""
 
 import pytest
 import torch
@@ -28,7 +28,7 @@ def tensors(queries, keys, heads, kv_heads, dtype, batch=2, width=16):
 
 
 def masks(name, queries, keys):
-    """What a query may see on top of causality, (2, L, S), and which queries see anything at all, (2, L)."""
+    """Return a mask beyond causality, (2, L, S), and the queries that attend to any key, (2, L)."""
     if name == "causal":
         return None, torch.ones(2, queries, dtype=torch.bool)
     if name == "left padding":

@@ -1,4 +1,4 @@
-"""Reading a sequence piece by piece, or branching off it, gives what one full pass gives."""
+"""Chunked passes and branches of a cache equal one full pass."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ def run(network, ids_BL, **kwargs):
 
 
 def joined(outputs):
-    """Logits and hidden states of consecutive passes."""
+    """Return logits and hidden states of consecutive passes."""
     pieces = [torch.cat([one.logits_BLV, *(one.hidden[key] for key in sorted(one.hidden))], -1) for one in outputs]
     return torch.cat(pieces, 1)
 

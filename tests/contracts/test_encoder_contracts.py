@@ -1,4 +1,4 @@
-"""What an encoder gives for a row depends neither on the other rows of a batch nor on padding, and not on the verb."""
+"""Encoder outputs of a row do not depend on other rows, on padding or on the verb."""
 
 import random
 
@@ -26,7 +26,7 @@ def rows_of(encoder):
 
 
 def run(encoder, ids_BL, mask_BL=None):
-    """Logits of the tokens and all hidden states, side by side."""
+    """Return the logits of the tokens and all hidden states, concatenated."""
     layers = range(encoder.config.num_layers + 1)
     output = encoder(ids_BL, mask_BL=mask_BL, layers=layers)
     return torch.cat([output.logits[..., : encoder.config.tokens], *(output.hidden[layer] for layer in layers)], -1)
@@ -94,7 +94,7 @@ def sequences():
 
 
 def close(model):
-    """What rounding may change: in bf16 the order of sums shows in the third digit."""
+    """Return the rounding tolerance; in bf16 the order of summation affects the third digit."""
     return CLOSE if model.dtype == torch.float32 else {"atol": 3e-2, "rtol": 3e-2}
 
 
@@ -114,7 +114,7 @@ def test_embedding_is_symmetric(embedding_model, sequences):
 
 
 def values(table, unit="nats"):
-    """The column of per-base values or of sums, under the name that the kind of model gives it."""
+    """Return the column of per-base values or of sums, by its name for the model."""
     name = next(name for name in table.columns if name.endswith((f"log_probability_{unit}", f"likelihood_sum_{unit}")))
     return table[name].to_numpy()
 

@@ -1,4 +1,4 @@
-"""A number of a model that is NaN or infinite is never a result, in any verb, family and precision.
+"""NaN and infinity are never reported as results, in any verb, family and precision.
 
 Every tiny model of the zoo is damaged in two ways: one weight that is NaN, and finite weights that overflow in float16.
 """
@@ -23,7 +23,7 @@ CONTIG = "".join(random.Random(3).choices("ACGT", k=120))
 
 @pytest.fixture(scope="module", params=PRECISIONS)
 def damage(request):
-    """name -> the model of the zoo, damaged."""
+    """Return a function: name -> damaged model of the zoo."""
     kept = {}
 
     def load(name):
@@ -66,7 +66,7 @@ def files(tmp_path_factory):
 
 
 def refused(model, run, subject):
-    """The run ends with the model's error, which names the subject, the precision and the remedy."""
+    """Check that the run raises the error, with subject, precision and remedy."""
     with torch.inference_mode(False), pytest.raises(NonFiniteError) as caught:
         run()
     precision = str(model.dtype).removeprefix("torch.")

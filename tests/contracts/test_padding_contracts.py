@@ -1,4 +1,4 @@
-"""A row's result depends neither on the other rows of a batch nor on padding."""
+"""The result of a row does not depend on other rows of the batch or on padding."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ def run(network, ids_BL, **kwargs):
 
 
 def padded(rows, amount, side, filler=PAD):
-    """Rows of different lengths side by side, ``amount`` more pads than needed, and their mask."""
+    """Return a batch of rows of different lengths with ``amount`` extra padding, and its mask."""
     width = max(map(len, rows)) + amount
     ids = torch.full((len(rows), width), filler)
     mask = torch.zeros(len(rows), width, dtype=torch.bool)

@@ -1,4 +1,4 @@
-"""With both strands, a sequence and its reverse complement give the same."""
+"""With both strands, a sequence and its reverse complement have the same result."""
 
 import numpy as np
 import pytest

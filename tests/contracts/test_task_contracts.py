@@ -1,4 +1,4 @@
-"""What a verb gives for a sequence depends on that sequence alone."""
+"""The result of a verb for a sequence depends on that sequence alone."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Variants under every model of longer tokens: alone or among others, on either strand of the genome."""
+"""Token variants do not depend on other variants or on the strand of the genome."""
 
 import random
 
@@ -24,7 +24,7 @@ def genome(contig, tmp_path_factory):
 
 
 def changes(contig):
-    """A substitution, an insertion, a deletion and a complex change, inside and at both ends."""
+    """A substitution, an insertion, a deletion and a complex variant, inside and at both ends of a contig."""
     asked = []
     for start in (0, 450, 880):
         base = contig[start]

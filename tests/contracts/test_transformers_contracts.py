@@ -1,4 +1,4 @@
-"""Our decoder computes what the published classes compute on the same weights."""
+"""The decoder equals the published classes with the same weights."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ EXPRESSIBLE = [name for name in DECODERS if expressible(zoo_config(name))]
 
 @pytest.fixture(scope="module", params=EXPRESSIBLE)
 def pair(request, tmp_path_factory):
-    """Our network and the published class with its weights, through the exported folder."""
+    """Return a network and the published class with its weights, loaded from the exported folder."""
     ours = random_network(request.param)
     folder = tmp_path_factory.mktemp("exported") / "model"
     save(model_of(ours), folder)
@@ -56,7 +56,7 @@ def test_far_positions_equal_transformers(pair, ids):
 
 
 def test_greedy_continuation_equals_transformers(pair, ids):
-    """Through our own generation, cache included."""
+    """Uses the package's generation with its cache."""
     ours, theirs = pair
     model = model_of(ours)
     tokenizer = model.tokenizer

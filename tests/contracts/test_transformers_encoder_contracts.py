@@ -1,4 +1,4 @@
-"""Our encoder computes what the published classes compute on the same weights, for those that transformers has."""
+"""The encoder equals the classes of transformers with the same weights."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ POST = "a BERT with norms after its blocks"
 
 
 def network_of(name):
-    """A network of the zoo; the last of them is stock BERT, which no published checkpoint is."""
+    """A network of the zoo, or stock BERT, which no published checkpoint uses."""
     if name != POST:
         return random_token_network(name)
     config = replace(zoo_config("tiny-random-bert").shrunk(), norm="post", final_norm=False, norm_eps=1e-5)
@@ -27,7 +27,7 @@ def network_of(name):
 
 @pytest.fixture(scope="module", params=[*SHARED, POST])
 def pair(request, tmp_path_factory):
-    """Our network and the published class with its weights, through the exported folder."""
+    """Return a network and the published class with its weights, loaded from the exported folder."""
     ours = network_of(request.param)
     folder = tmp_path_factory.mktemp("exported") / "model"
     save(token_model_of(ours), folder)
@@ -44,7 +44,7 @@ def test_a_published_class_is_compared_for_each_that_there_is():
 
 
 def unstuck(theirs):
-    """BigBird's class goes over to full attention at the first short input and stays there; undo that."""
+    """Restore block-sparse attention, which BigBird's class leaves permanently after a short input."""
     if hasattr(theirs, "bert") and hasattr(theirs.bert, "set_attention_type"):
         theirs.bert.set_attention_type("block_sparse")
     return theirs

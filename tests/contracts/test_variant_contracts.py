@@ -1,4 +1,4 @@
-"""Variant scoring gives what two plain passes give, whatever else is scored with it, and treats both strands alike."""
+"""Variant scores equal two plain passes, do not depend on other variants, and treat both strands alike."""
 
 import random
 
@@ -26,7 +26,7 @@ CONTIG = bases(230, 1) + "N" * 30 + bases(140, 2) + "A" * 40 + bases(83, 3)
 
 
 def edits(start):
-    """An SNV, an MNV, an insertion, a deletion and a complex change at a 0-based place, padded as in VCF."""
+    """Return an SNV, an MNV, an insertion, a deletion and a complex variant at a 0-based position, padded as in VCF."""
     ref = CONTIG[start : start + 6]
     other = ref[0].translate(str.maketrans("ACGT", "CGTA"))
     changes = [
@@ -74,7 +74,7 @@ def genome(tmp_path_factory):
 
 
 def log_likelihood(model, left, suffix):
-    """Sum over the suffix's bases of log p(base | everything before it), by one plain pass."""
+    """Return the sum of log p(base | preceding bases) over a suffix, from one plain pass."""
     ids = torch.tensor(model.tokenizer.encode(left + suffix).astype(int))[None]
     logits_LV = model.network(ids).logits_BLV[0]
     log_probs_L4 = logits_LV[:, list(model.tokenizer.base_ids)].log_softmax(-1)
@@ -83,7 +83,7 @@ def log_likelihood(model, left, suffix):
 
 
 def two_passes(model, contig, variant, horizon, context=CONTEXT, step=STEP):
-    """The score's definition on one strand, from strings alone; None where a strand has nothing to say."""
+    """Return the score of one strand by its definition; None if the strand has no score."""
     start, ref, alt = variant.pos - 1, variant.ref, variant.alt
     while ref and alt and ref[0] == alt[0]:
         start, ref, alt = start + 1, ref[1:], alt[1:]

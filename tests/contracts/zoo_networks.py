@@ -1,4 +1,4 @@
-"""Every architecture of the zoo, at a size that runs in milliseconds, with random weights."""
+"""Small untrained models of all architectures in the zoo."""
 
 from dataclasses import replace
 
@@ -16,12 +16,12 @@ from genolm.training.recipes.pretrain_recipe import Recipe
 
 
 def zoo_config(name):
-    """The shape of a zoo entry; that of a model which the package trains itself stands in its recipe."""
+    """Return the config of a zoo entry; for a model trained by this package, that of its recipe."""
     return ZOO[name].config or Recipe.load(name).model
 
 
 def _architectures(kind):
-    """The first entry of every shape that is left when sizes are shrunk; tiny twins of published ones are the same."""
+    """Return the first entry of each distinct shape after shrinking; tiny models share the shape of published ones."""
     found = {}
     for name in sorted(ZOO):
         config = zoo_config(name)
@@ -39,7 +39,7 @@ def random_network(name):
 
 
 def random_token_network(name):
-    """As many tokens as the tiny vocabularies have, and more rows where the entry has more."""
+    """Return the number of tokens of the tiny vocabularies, plus the entry's extra rows."""
     config = zoo_config(name).shrunk()
     if isinstance(config, EncoderConfig) and config.token_rows:
         config = replace(config, vocab_size=144, token_rows=128)
@@ -47,12 +47,12 @@ def random_token_network(name):
 
 
 def model_of(network):
-    """A model of one-base tokens."""
+    """Return a model with single-base tokens."""
     return Model(network, NucleotideTokenizer(), Card("contract", context=network.config.max_positions))
 
 
 def token_model_of(network):
-    """A model of tokens of several bases, framed as it was trained."""
+    """Return a model with multi-base tokens and the special tokens of its training."""
     causal = isinstance(network.config, DecoderConfig)
     tokenizer = BpeTokenizer.read(OCEAN_PIECES if causal else GENA_PIECES)
     objective = "causal" if causal else "masked"

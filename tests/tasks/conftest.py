@@ -1,4 +1,4 @@
-"""A small model and a small genome for the verbs."""
+"""Fixtures: a small model and a small genome."""
 
 import json
 import random
@@ -24,13 +24,13 @@ def _one_thread():
 
 @pytest.fixture(scope="session")
 def tiny():
-    """A dense decoder with random weights, on the CPU."""
+    """An untrained dense decoder on the CPU."""
     return load("tiny-random-dense", device="cpu")
 
 
 @pytest.fixture(scope="session")
 def contigs():
-    """Two contigs of 300 and 120 bases; an N run in the first."""
+    """Two contigs of 300 and 120 bases, the first with a run of N."""
     source = random.Random(11)
     one, two = ("".join(source.choices("ACGT", k=count)) for count in (300, 120))
     return {"chr1": one[:100] + "NNNN" + one[104:], "chr2": two}
@@ -55,7 +55,7 @@ def fasta(tmp_path):
 
 @pytest.fixture
 def bed(tmp_path):
-    """Four intervals, neither sorted nor overlapping, both strands; one hangs over the end of its contig."""
+    """Four unsorted, non-overlapping intervals on both strands; one extends beyond its contig."""
     path = tmp_path / "regions.bed"
     path.write_text("chr2\t10\t40\tb\t0\t-\n1\t95\t130\ta\t0\t+\nchr2\t100\t140\td\t0\t+\nchr1\t0\t20\tc\t0\t-\n")
     return path
@@ -78,7 +78,7 @@ def byte_pair_tokenizer(merges=("A C", "G T", "AC GT", "T T", "A N", "N N", "TT 
 
 
 def ocean_model(*, context=64, begin=("[CLS]",), vocab=24, seed=3, **changes):
-    """A decoder like GenomeOcean's, of random weights, whose vocabulary has more rows than tokens."""
+    """An untrained decoder like GenomeOcean's, with more embedding rows than tokens."""
     numbers = {"hidden_size": 24, "num_layers": 2, "num_heads": 4, "num_kv_heads": 2, "head_dim": 8, "ffn_size": 32}
     config = DecoderConfig(**{"vocab_size": vocab, **numbers, "rope_theta": 1e6, "pad_id": 3, **changes})
     card = Card("toy-ocean", family="genomeocean", context=context, begin=begin)
@@ -101,17 +101,17 @@ def _token_model(config):
 
 @pytest.fixture(scope="session")
 def token_encoder():
-    """An encoder of 40 byte-pair tokens, special ones included, with random weights."""
+    """An untrained encoder with a context of 40 byte-pair tokens, including special tokens."""
     return _token_model(EncoderConfig(32_000, 16, 2, 2, 24, 40))
 
 
 @pytest.fixture(scope="session")
 def token_decoder():
-    """A causal decoder of 40 byte-pair tokens, special ones included, with random weights."""
+    """An untrained decoder with a context of 40 byte-pair tokens, including special tokens."""
     return _token_model(DecoderConfig(32_000, 16, 2, 2, 2, 8, 24, pad_id=3))
 
 
 @pytest.fixture(params=["token_encoder", "token_decoder"])
 def token_model(request):
-    """Either of them."""
+    """The encoder or the decoder."""
     return request.getfixturevalue(request.param)

@@ -1,4 +1,4 @@
-"""Embedding: which layer, which tokens, which strand, which rows."""
+"""Embedding: layers, pooling, strands and rows."""
 
 import copy
 import io
@@ -134,14 +134,14 @@ def test_shards_merge_into_the_bytes_of_one_run(tiny, fasta, tmp_path, suffix, m
 
 
 def content(path):
-    """Bytes of a file, or of every file of a folder."""
+    """Return the bytes of a file, or of all files in a folder."""
     files = [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.is_file())
     return {str(one.relative_to(path)): one.read_bytes() for one in files}
 
 
 @pytest.mark.parametrize("layer", [4, -5])
 def test_a_layer_that_is_not_there(tiny, layer):
-    with pytest.raises(ModelError, match=rf"random-dense has no layer {layer}: layers go from 0 .* to 3, or 'all'"):
+    with pytest.raises(ModelError, match=rf"random-dense has no layer {layer}: expected 0 .* to 3, .* or 'all'"):
         embed(tiny, SEQUENCES, layer=layer)
 
 
@@ -158,15 +158,15 @@ def test_the_context_is_the_models_unless_a_shorter_one_is_asked_for(tiny):
         close(matrix(embed(short, SEQUENCES, pooling=pooling)), found)
         assert not np.allclose(found[0], matrix(embed(tiny, SEQUENCES, pooling=pooling))[0], atol=1e-3)
     for context in (0, 32_769):
-        with pytest.raises(ModelError, match=rf"a context of {context:,} bases is not within the 1 to 32,768 of tiny"):
+        with pytest.raises(ModelError, match=rf"context must be from 1 to 32,768 bases for tiny.*, not {context:,}"):
             embed(tiny, SEQUENCES, context=context)
 
 
 def test_settings_are_refused_before_the_model_is_loaded(tmp_path, monkeypatch):
     monkeypatch.setattr(bulk, "load", lambda *args, **kwargs: pytest.fail("loaded"))
-    with pytest.raises(InputError, match=r"out\.txt: unknown kind of output; known endings are \.parquet, \.npy"):
+    with pytest.raises(InputError, match=r"out\.txt: unsupported output format; use one of \.parquet, \.npy"):
         embed("genos-1.2b", SEQUENCES, tmp_path / "out.txt")
-    with pytest.raises(InputError, match="pooling is one of"):
+    with pytest.raises(InputError, match="pooling must be one of"):
         embed("genos-1.2b", SEQUENCES, pooling="median")
     with pytest.raises(InputError, match="inputs are a path, a table, or a list"):
         embed("genos-1.2b", 7)
@@ -212,7 +212,7 @@ def test_as_anndata_is_what_an_h5ad_holds(tiny, tmp_path, layer):
     ("settings", "message"),
     [
         ({"as_": "torch"}, r"as_ must be one of table, numpy, anndata \(value 'torch'\)"),
-        ({"as_": "numpy", "out": "vectors.npy"}, "the ending of an output chooses its format"),
+        ({"as_": "numpy", "out": "vectors.npy"}, "the format of an output follows from its ending"),
     ],
 )
 def test_a_form_that_cannot_be_returned_is_refused_before_the_model_is_loaded(settings, message):

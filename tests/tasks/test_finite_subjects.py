@@ -1,4 +1,4 @@
-"""The error of numbers that are not finite names what they belong to, and keeps the parts that were finished."""
+"""Errors for non-finite values name the sequence and keep finished parts."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ BAD = "ACACGTTTGGTTACGTTTT"
 
 
 def spoiled(name):
-    """A model that has NaN for a token of BAD which the other sequences lack."""
+    """Return a model with NaN for a token that only BAD contains."""
     model = genolm.load(name, device="cpu")
     others = {int(token) for sequence in GOOD for token in model.tokenizer.encode(sequence)}
     token = next(int(token) for token in model.tokenizer.encode(BAD) if int(token) not in others)

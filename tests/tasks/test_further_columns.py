@@ -1,4 +1,4 @@
-"""Columns of a user's tables, such as labels and groups, in the outputs of the verbs."""
+"""Further columns of input tables, such as labels and groups, in the outputs."""
 
 from pathlib import Path
 

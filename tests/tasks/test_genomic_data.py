@@ -1,4 +1,4 @@
-"""Real genomes: tetranucleotides tell species apart, natural pieces are full of genes, strains of a species are kin."""
+"""Real genomes: species separate by tetranucleotides, native fragments contain genes, strains are related."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.data
 
 @pytest.fixture(scope="module")
 def species(data_dir):
-    """The smallest genome of each of three genera, in files called Genus_species_strain."""
+    """The smallest genome of each of three genera, in files named Genus_species_strain."""
     files = sorted((data_dir / "bacteria").glob("*_*_*.f*a.gz"), key=lambda path: path.stat().st_size)
     genera = {path.name.partition("_")[0]: path for path in reversed(files)}
     return sorted(genera.values(), key=lambda path: path.stat().st_size)[:3]
@@ -26,7 +26,7 @@ def species(data_dir):
 
 @pytest.fixture(scope="module")
 def strains(data_dir):
-    """The smallest two genomes of one species."""
+    """The two smallest genomes of one species."""
     kin = defaultdict(list)
     for path in sorted((data_dir / "bacteria").glob("*_*_*.f*a.gz"), key=lambda path: path.stat().st_size):
         kin["_".join(path.name.split("_")[:2])].append(path)

@@ -1,4 +1,4 @@
-"""Values in memory, as each verb takes or refuses them."""
+"""In-memory inputs that each verb accepts or rejects."""
 
 import pytest
 
@@ -53,7 +53,7 @@ def test_a_verb_that_reads_files_only_says_so(call):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"rs1": "one:5:T>C"}, "variants have no names of their own; pass a list of them"),
+        ({"rs1": "one:5:T>C"}, "expected a list of variants, or a table with a column id"),
         ("one:5:T>C", r"no such file; pass variants in a list: .*value 'one:5:T>C'"),
     ],
 )

@@ -1,4 +1,4 @@
-"""A sequence in which no base has a score has no score: null, never zero, which would be a perfect likelihood."""
+"""A sequence without a scored base has a null score, never zero, which would be a perfect likelihood."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Verbs that need one vector for each sequence refuse the poolings that give several, before anything is read."""
+"""Verbs that need one vector per sequence reject poolings that give several."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Log-likelihood: known answers from the logits, what is counted, both strands, tables and tracks."""
+"""Log-likelihoods: known values from logits, counts, both strands, tables and tracks."""
 
 import json
 import math
@@ -12,8 +12,9 @@ import torch
 from genolm import InputError, Interval, Variant, merge
 from genolm.genome.bigwig import read_bedgraph, read_bigwig
 from genolm.genome.sequence import reverse_complement
+from genolm.tasks.reading.likelihood import ScoreTask
 from genolm.tasks.reading.scored_spans import mean_of_strands
-from genolm.tasks.score import ScoreTask, score
+from genolm.tasks.score import score
 
 SEQUENCE = "ACGTTGNCAAT"
 BASES = "ACGT"
@@ -21,7 +22,7 @@ BASES = "ACGT"
 
 @torch.inference_mode()
 def by_hand(model, sequence, normalise="bases"):
-    """Log-probability of every base out of the plain logits; NaN at the first and at N."""
+    """Return the log-probability of each base from the logits; NaN at the first base and at N."""
     ids = torch.from_numpy(model.tokenizer.encode(sequence).astype(np.int64))[None]
     logits = model.network(ids).logits_BLV[0].double()
     bases = list(model.tokenizer.base_ids)
@@ -172,18 +173,18 @@ def test_shards_merge_into_the_bytes_of_one_run(tiny, bed, genome_path, tmp_path
 
 def test_a_track_refuses_what_has_two_values_for_a_base(tiny, genome_path, contigs, tmp_path):
     overlapping = [Interval("chr1", 50, 70), Interval("1", 0, 20), Interval("chr1", 10, 30, "-")]
-    with pytest.raises(InputError, match=r"intervals overlap, .*: chr1:1-20 and chr1:11-30:-"):
+    with pytest.raises(InputError, match=r"one value per base, but intervals overlap: chr1:1-20 and chr1:11-30:-"):
         score(tiny, overlapping, tmp_path / "track.bw", genome=genome_path)
     variant = Variant("chr2", 50, contigs["chr2"][49], "ACGT".replace(contigs["chr2"][49], "")[0])
-    with pytest.raises(InputError, match="a track holds one value per base of the genome; variants have two"):
+    with pytest.raises(InputError, match="a track has one value per base and variants have two alleles"):
         score(tiny, [variant], tmp_path / "track.bw", genome=genome_path, length=8)
-    with pytest.raises(InputError, match=r"a track needs coordinates for every sequence \(value 'sequence2'\)"):
+    with pytest.raises(InputError, match=r"a track needs the coordinates of every sequence \(value 'sequence2'\)"):
         score(tiny, [Interval("chr1", 0, 9), "ACGT"], tmp_path / "track.bw", genome=genome_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_settings_are_checked(tiny, tmp_path):
-    with pytest.raises(InputError, match=r"normalise is one of bases, vocabulary \(value 'tokens'\)"):
+    with pytest.raises(InputError, match=r"normalise must be one of bases, vocabulary \(value 'tokens'\)"):
         score(tiny, ["ACGT"], normalise="tokens")
-    with pytest.raises(InputError, match=r"unknown kind of output; known endings are \.parquet, \.tsv, \.csv, \.bw"):
+    with pytest.raises(InputError, match=r"unsupported output format; use one of \.parquet, \.tsv, \.csv, \.bw"):
         score(tiny, ["ACGT"], tmp_path / "out.npy")

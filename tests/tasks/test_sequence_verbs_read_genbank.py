@@ -1,4 +1,4 @@
-"""GenBank and EMBL files as sequence, for every verb that reads FASTA."""
+"""GenBank and EMBL input of all verbs that read FASTA."""
 
 import gzip
 from pathlib import Path
@@ -21,7 +21,7 @@ BASES = "ACGTTGCAAGCTTACGGATC" * 8
 
 
 def genbank(name: str, bases: str, *, features: str = "") -> str:
-    """A record of GenBank, letters in lower case as the archive writes them."""
+    """Return a GenBank record with lower-case letters, as in the archive."""
     rows = range(0, len(bases), 60)
     lines = [
         f"{n + 1:>9} " + " ".join(bases[n : n + 60][k : k + 10].lower() for k in range(0, 60, 10)).rstrip()

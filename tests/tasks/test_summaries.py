@@ -1,4 +1,4 @@
-"""What each verb says it did: in its result, in the provenance, and in a warning where much is missing."""
+"""Summaries of the verbs: in the result, in the provenance, and as a warning if many results are missing."""
 
 import json
 import random
@@ -11,15 +11,14 @@ import genolm
 from genolm.engine.result import Estimate
 from genolm.engine.summary import provenance_path
 from genolm.errors import DataWarning, InputError
-from genolm.tasks.reading.allele_status import REMEDIES, Status
-from genolm.tasks.report.sections import REASONS
+from genolm.tasks.reading.allele_status import UNSCORED, Status
 
 SMALL = {"context": 20, "horizon": 8}
 COUNTS = {"ALT alleles": 12, "scored": 7, "missing": 1, "no_context": 1, "non_acgt": 1, "star": 1, "symbolic": 1}
 
 
 class Listening:
-    """A progress that keeps the last outcome."""
+    """A progress reporter that keeps the last result."""
 
     outcome = None
 
@@ -40,7 +39,7 @@ class Listening:
 
 
 def summary(verb, *arguments, **settings):
-    """The line of a verb, and its warnings."""
+    """Return the summary line of a verb, and its warnings."""
     listening = Listening()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -54,7 +53,7 @@ def counts_beside(out):
 
 @pytest.fixture(scope="session")
 def vcf(contigs, tmp_path_factory):
-    """Every kind of alternative: several, star, symbolic, nothing before it, IUPAC, none."""
+    """ALT alleles of all kinds: several, star, symbolic, without context, ambiguity code, missing."""
     one, two = contigs["chr1"], contigs["chr2"]
     records = [
         ("1", 51, one[50], ",".join(sorted(set("ACGT") - {one[50]}))),
@@ -75,7 +74,7 @@ def test_every_status_without_a_score_has_a_remedy_and_a_meaning_in_the_report()
     from typing import get_args
 
     statuses = {name for kind in get_args(Status) for name in get_args(kind) or (kind,)}
-    assert set(REMEDIES) == set(REASONS) == statuses - {"scored", "flipped"}
+    assert set(UNSCORED) == statuses - {"scored", "flipped"}
 
 
 @pytest.mark.filterwarnings("ignore::genolm.errors.DataWarning")
@@ -141,8 +140,8 @@ def test_sequences_without_a_score_are_counted_alike_in_every_form(tiny, tmp_pat
     text, caught = summary(genolm.score, tiny, tmp_path / "in.fa", out, per_base=form == "base")
     assert text == "3 sequences: 2 scored, 1 without a score; 17 bases, 8 bases scored"
     assert caught == [
-        "1 of 3 sequences (33%) have no score: no base has a known base before it, or no "
-        "token is made of A, C, G and T alone"
+        "1 of 3 sequences (33%) have no score: no base is preceded by a known base, or no "
+        "token consists of A, C, G and T"
     ]
     assert counts_beside(out) == {
         "sequences": 3, "scored": 2, "without a score": 1, "bases": 17, "bases scored": 8,
@@ -176,7 +175,7 @@ def test_a_scan_of_bases_that_nothing_precedes_is_warned_about(tiny, tmp_path):
     (tmp_path / "in.fa").write_text("".join(f">c{number}\nA\n" for number in range(9)) + ">d\nACGTACGTACGT\n")
     _, caught = summary(genolm.scan, tiny, tmp_path / "in.fa", tmp_path / "s")
     assert caught == [
-        "9 of 21 bases (43%) have no value: they begin a contig or a stretch between N, or share a token with N"
+        "9 of 21 bases (43%) have no value: they are at the start of a contig or follow N, or share a token with N"
     ]
 
 
@@ -209,7 +208,7 @@ def test_a_dry_run_of_variants_and_mutations_draws_and_writes_nothing(tiny, vcf,
 def test_a_dry_run_finds_what_is_wrong_with_the_input(tiny, vcf, genome_path, tmp_path):
     bad = tmp_path / "bad.vcf"
     bad.write_text(vcf.read_text() + "chr1\t40\t.\tNN\tA\t.\t.\t.\nchr1\t301\t.\tA\tC\t.\t.\t.\n")
-    with pytest.raises(InputError, match="past the end of the contig"):
+    with pytest.raises(InputError, match="beyond the end of the contig"):
         genolm.variants(tiny, bad, tmp_path / "o.vcf", genome=genome_path, dry_run=True, **SMALL)
 
 

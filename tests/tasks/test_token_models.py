@@ -1,4 +1,4 @@
-"""Embeddings and scores of models whose tokens are several bases, and of encoders, against passes made by hand."""
+"""Embeddings and scores of encoders and multi-base tokenizers, compared with explicit forward passes."""
 
 import math
 import random
@@ -59,7 +59,7 @@ def test_strands_are_averaged_base_by_base(token_model):
 
 
 def test_tokens_of_both_strands_cannot_be_averaged(token_model):
-    with pytest.raises(InputError, match="do not cover the same bases"):
+    with pytest.raises(InputError, match="cover different bases"):
         embed(token_model, [DNA], pooling="none", rc=True)
 
 
@@ -134,7 +134,7 @@ def test_unknown_bases_have_no_score(token_model):
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"normalise": "bases"}, "predicts tokens of its vocabulary"), ({"context": 100_000}, "is not within the 1 to")],
+    [({"normalise": "bases"}, "does not predict single bases"), ({"context": 100_000}, "context must be from 1 to")],
 )
 def test_refusals(token_model, settings, message):
     with pytest.raises(ModelError, match=message):
@@ -142,7 +142,7 @@ def test_refusals(token_model, settings, message):
 
 
 def test_a_decoder_needs_no_passes(token_decoder):
-    with pytest.raises(ModelError, match="needs one pass"):
+    with pytest.raises(ModelError, match="passes is for encoders"):
         score(token_decoder, [DNA], passes=4)
 
 

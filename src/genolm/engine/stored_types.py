@@ -42,8 +42,8 @@ TYPES: dict[str, StoredType] = {
     "mutate": StoredType("genolm.tasks.variants.mutate:MutationTask"),
     "mutate-by-token": StoredType("genolm.tasks.variants.mutate:TokenMutationTask"),
     "scan": StoredType("genolm.tasks.scanning.scan_task:ScanTask"),
-    "score": StoredType("genolm.tasks.score:ScoreTask"),
-    "variants": StoredType("genolm.tasks.variants.variants:VariantTask"),
+    "score": StoredType("genolm.tasks.reading.likelihood:ScoreTask"),
+    "variants": StoredType("genolm.tasks.variants.variant_task:VariantTask"),
     "variants-by-token": StoredType("genolm.tasks.variants.token_variants:TokenVariantTask"),
     # values in their fields
     "allele-tiling": StoredType("genolm.tasks.reading.allele_tiles:Tiling"),

@@ -56,12 +56,13 @@ def known_format(path: Path) -> FileFormat | None:
     return _EXTENSIONS.get(uncompressed_suffix(path))
 
 
-def file_format(path: Path, takes: Collection[FileFormat] = ALL_FORMATS) -> FileFormat:
-    """Return the format of a file by its extension; ``-`` (standard input) is FASTA.
+def file_format(path: Path, takes: Collection[FileFormat] = ALL_FORMATS, first_line: str = "") -> FileFormat:
+    """Return the format of a file by its extension or first line; ``-`` (standard input) is FASTA.
 
     Args:
         path: the file; it does not have to exist.
         takes: the supported formats.
+        first_line: first line of the file, by which GenBank and EMBL are recognised; empty to use the extension alone.
 
     Raises:
         InputError: the extension is unknown or of a format that is not supported; the message lists the supported
@@ -69,6 +70,8 @@ def file_format(path: Path, takes: Collection[FileFormat] = ALL_FORMATS) -> File
     """
     if str(path) == "-":
         return "fasta"
+    if "genbank" in takes and flat_form_of_line(first_line):
+        return "genbank"
     found = known_format(path)
     if found is None:
         check_packing(path)

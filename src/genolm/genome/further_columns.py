@@ -11,12 +11,13 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from genolm.genome.sequences import SequenceRecord
 from genolm.genome.tabular import known_places, present, read_every_column
 
 PREFIX = "input_"
@@ -94,6 +95,23 @@ def further_rows(source: Any, columns: Sequence[FurtherColumn]) -> Iterator[tupl
     """
     for _, row in read_every_column(source).rows:
         yield tuple(column.value(row[column.place]) for column in columns)
+
+
+def with_further(
+    records: Iterator[SequenceRecord], source: Any, columns: Sequence[FurtherColumn]
+) -> Iterator[SequenceRecord]:
+    """Yield the records of a table with the values of these columns in their rows.
+
+    Args:
+        records: records of the table, in the order of its rows.
+        source: the table.
+        columns: columns of the table.
+    """
+    rows, values, number = further_rows(source, columns), (), -1
+    for record in records:
+        while record.row is not None and number < record.row:
+            values, number = next(rows), number + 1
+        yield replace(record, further=values)
 
 
 def further_series(columns: Sequence[FurtherColumn], rows: Sequence[tuple[Any, ...]]) -> dict[str, pl.Series]:

@@ -41,9 +41,7 @@ def read_sequence_file(path: Path, clean: Cleaner) -> Iterator[NamedSequence]:
 
 def flat_form(path: Path) -> str | None:
     """Return ``"GenBank"`` or ``"EMBL"`` by the extension or first line of a file; None for other formats."""
-    if str(path) == "-":
-        return None
-    return flat_format(path) or (_form_of_content(path) if path.is_file() else None)
+    return flat_format(path) or flat_form_of_line(_beginning(path))
 
 
 def input_format(path: Path, takes: Collection[FileFormat] = ALL_FORMATS) -> FileFormat:
@@ -56,15 +54,17 @@ def input_format(path: Path, takes: Collection[FileFormat] = ALL_FORMATS) -> Fil
     Raises:
         InputError: the format is not supported; the message lists the supported extensions.
     """
-    return "genbank" if "genbank" in takes and flat_form(path) else file_format(path, takes)
+    return file_format(path, takes, _beginning(path) if "genbank" in takes else "")
 
 
-def _form_of_content(path: Path) -> str | None:
-    """Return the format by the first line that is not empty; None if the file is not text."""
+def _beginning(path: Path) -> str:
+    """Return the first line that is not empty; empty for standard input, and for files that are not text."""
+    if str(path) == "-" or not path.is_file():
+        return ""
     try:
-        return flat_form_of_line(_first_line(path)[1])
+        return _first_line(path)[1]
     except InputError:
-        return None
+        return ""
 
 
 def _first_line(path: Path) -> tuple[int, str]:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from genolm.errors import InputError
 from genolm.files.lines import locate_errors
 from genolm.genome.bed import read_bed
 from genolm.genome.fasta import Genome
-from genolm.genome.formats import SEQUENCE_FORMATS
 from genolm.genome.in_memory import Named, hold_sequences
 from genolm.genome.interval import Interval
-from genolm.genome.records import read_fastq
+from genolm.genome.records import Cleaner, FlatRecord, read_fastq
 from genolm.genome.sequence import IupacPolicy, check_iupac, upper_dna
 from genolm.genome.sequence_files import input_format, read_sequence_file
 from genolm.genome.tabular import Table, is_table, present, read_table, required, whole
@@ -101,13 +100,10 @@ def read_sequences(
         UserWarning: once, at the end: number of ALT alleles without a sequence (``<DEL>``, ``*``, …), or of intervals
             mostly beyond their contig.
     """
-    check_iupac(iupac)
-    clean = partial(upper_dna, iupac=iupac, rna=rna, seed=seed)
-    reader = _Reader(Genome(genome, iupac="keep") if isinstance(genome, str | Path) else genome, length, clean)
-    held = hold_sequences(source)
-    if isinstance(held, Path):
-        return reader.path(held)
-    return reader.table(read_table(held)) if is_table(held) else reader.values(held)
+    reading = Reading.of(
+        Genome(genome, iupac="keep") if isinstance(genome, str | Path) else genome, length, iupac, rna, seed
+    )
+    return open_sequences(hold_sequences(source)).records(reading)
 
 
 def allele_sequences(variant: Variant, genome: ReferenceSource, length: int) -> tuple[str, str]:
@@ -171,110 +167,33 @@ class _OffContig:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
+class Reading:
+    """Settings for reading sequences.
+
+    Attributes:
+        genome: genome in which intervals and variants are read.
+        length: bases to which intervals are resized, and around each variant.
+        clean: turns the letters of a record into the letters to use.
+    """
+
     genome: Genome | None
     length: int | None
-    clean: partial[str]
+    clean: Cleaner
 
-    def path(self, path: Path) -> Iterator[SequenceRecord]:
-        kind = input_format(path)
-        if kind in SEQUENCE_FORMATS:
-            self.refuse_length(path)
-            reader = read_fastq if kind == "fastq" else read_sequence_file
-            return (
-                SequenceRecord(record.id, record.sequence, about=record.about) for record in reader(path, self.clean)
-            )
-        if kind == "bed":
-            return self.bed(path)
-        return self.variants(read_variants(path), path) if kind == "vcf" else self.table(read_table(path))
+    @classmethod
+    def of(
+        cls, genome: Genome | None, length: int | None, iupac: IupacPolicy, rna: bool = False, seed: int = 0
+    ) -> Reading:
+        """Return settings with a policy for ambiguous letters; see `genolm.genome.sequence.upper_dna`.
 
-    def bed(self, path: Path) -> Iterator[SequenceRecord]:
-        off = _OffContig(path)
-        for record in read_bed(path):
-            with locate_errors(path, record.line):
-                sequence = self.interval(record.interval, record.name, off, record.line)
-            yield sequence
-        off.report()
-
-    def table(self, table: Table) -> Iterator[SequenceRecord]:
-        if table.has("sequence"):
-            self.refuse_length(table.file)
-            return self.table_sequences(table)
-        if table.has("chrom", "start", "end"):
-            return self.table_intervals(table)
-        if table.has("chrom", "pos", "ref", "alt") or table.has("variant"):
-            return self.variants(read_variants(table), table.file)
-        raise InputError(
-            "a table of sequences must have the column sequence, or chrom, start, end, or chrom, pos, ref, alt",
-            file=table.file,
-            value=table.header,
-        )
-
-    def table_sequences(self, table: Table) -> Iterator[SequenceRecord]:
-        for number, (line, (name, other, letters)) in enumerate(table.pick("id", "name", "sequence"), start=1):
-            with locate_errors(table.file, line):
-                title = _text(name) or _text(other) or f"sequence{number}"
-                record = SequenceRecord(title, self.clean(_text(letters)))
-            yield replace(record, row=number - 1)
-
-    def table_intervals(self, table: Table) -> Iterator[SequenceRecord]:
-        off = _OffContig(table.file)
-        rows = table.pick("chrom", "start", "end", "strand", "name", "id")
-        for number, (line, (chrom, start, end, strand, name, other)) in enumerate(rows):
-            with locate_errors(table.file, line):
-                span = required(chrom, "chrom"), whole(start, "start"), whole(end, "end")
-                sign = _text(strand)
-                interval = Interval(*span, "+" if sign in ("", ".") else sign)
-                record = self.interval(interval, _text(name) or _text(other), off, line)
-            yield replace(record, row=number)
-        off.report()
-
-    def variants(self, records: Iterable[VariantRecord], file: Path) -> Iterator[SequenceRecord]:
-        skipped: Counter[str] = Counter()
-        for record in records:
-            skipped.update(reason for reason in record.reasons if reason)
-            for variant in filter(None, record.variants()):
-                with locate_errors(file, record.line):
-                    pair = self.alleles(variant)
-                yield from (replace(one, row=record.index) for one in pair)
-        if skipped:
-            reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(skipped.items()))
-            warnings.warn(f"{file}: skipped ALT alleles without a sequence: {reasons}", stacklevel=2)
-
-    def values(self, values: Iterable[Any]) -> Iterator[SequenceRecord]:
-        off = _OffContig("inputs")
-        for number, value in enumerate(values, start=1):
-            with locate_errors("inputs", number):
-                records = self.value(value, number, off)
-            yield from records
-        off.report()
-
-    def value(self, value: Any, number: int, off: _OffContig) -> tuple[SequenceRecord, ...]:
-        if str(value) and present(value) is None:
-            raise InputError("missing value; remove it", value=value)
-        if isinstance(value, str):
-            self.refuse_length(None)
-            return (SequenceRecord(f"sequence{number}", self.clean(value)),)
-        if isinstance(value, Named):
-            return self.named(value, number, off)
-        if isinstance(value, SequenceRecord):
-            return (replace(value, sequence=self.clean(value.sequence)),)
-        if isinstance(value, Interval):
-            return (self.interval(value, None, off, number),)
-        if isinstance(value, Variant):
-            return self.alleles(value)
-        raise InputError("expected DNA, an Interval, a Variant or a SequenceRecord", value=value)
-
-    def named(self, named: Named, number: int, off: _OffContig) -> tuple[SequenceRecord, ...]:
-        """Return the records of a named value; for a variant ``NAME/ref`` and ``NAME/alt``."""
-        if isinstance(named.value, str):
-            self.refuse_length(None)
-            return (SequenceRecord(named.name, self.clean(named.value)),)
-        records = self.value(named.value, number, off)
-        ends = ("",) if len(records) == 1 else ("/ref", "/alt")
-        return tuple(replace(record, id=named.name and named.name + end) for record, end in zip(records, ends))
+        Raises:
+            InputError: if the policy is unknown.
+        """
+        check_iupac(iupac)
+        return cls(genome, length, partial(upper_dna, iupac=iupac, rna=rna, seed=seed))
 
     def interval(self, interval: Interval, name: str | None, off: _OffContig, line: int) -> SequenceRecord:
+        """Return the sequence of an interval, and count it in ``off`` if most of it lies off its contig."""
         window = interval if self.length is None else interval.resize(self.length)
         genome = self.reference("intervals")
         record = SequenceRecord(name or str(interval), self.clean(genome[window]), window)
@@ -282,6 +201,7 @@ class _Reader:
         return record
 
     def alleles(self, variant: Variant) -> tuple[SequenceRecord, SequenceRecord]:
+        """Return the sequences around the REF and the ALT allele of a variant."""
         genome = self.reference("variants")
         if self.length is None:
             raise InputError("variants require a length (--length), in bases per sequence", value=str(variant))
@@ -293,13 +213,185 @@ class _Reader:
         )
 
     def reference(self, what: str) -> Genome:
+        """Return the genome; raise `InputError` if there is none."""
         if self.genome is None:
             raise InputError(f"{what} require a genome (--genome)")
         return self.genome
 
     def refuse_length(self, file: Path | None) -> None:
+        """Raise `InputError` if a length is set, for sequences, which are not resized."""
         if self.length is not None:
             raise InputError("--length applies to intervals and variants, not to sequences", file=file)
+
+
+class SequenceReader(Protocol):
+    """A source of sequences; a frozen value that can be read any number of times."""
+
+    def records(self, reading: Reading) -> Iterator[SequenceRecord]:
+        """Yield the sequences in the order of the source."""
+
+
+def open_sequences(source: Any) -> SequenceReader:
+    """Return the reader of a source: a path, a table in memory, or a tuple as `hold_sequences` returns it.
+
+    Raises:
+        InputError: if the ending of a file's name is unknown.
+    """
+    if not isinstance(source, Path):
+        return _TableReader(source) if is_table(source) else _ValueReader(source)
+    match input_format(source):
+        case "bed":
+            return _BedReader(source)
+        case "vcf":
+            return _VariantReader(source)
+        case "table" | "parquet":
+            return _TableReader(source)
+        case "fastq":
+            return _FileReader(source, read_fastq)
+        case _:
+            return _FileReader(source, read_sequence_file)
+
+
+@dataclass(frozen=True, slots=True)
+class _FileReader:
+    """Reader of a file of sequences without coordinates."""
+
+    path: Path
+    read: Callable[[Path, Cleaner], Iterator[FlatRecord]]
+
+    def records(self, reading: Reading) -> Iterator[SequenceRecord]:
+        reading.refuse_length(self.path)
+        records = self.read(self.path, reading.clean)
+        return (SequenceRecord(record.id, record.sequence, about=record.about) for record in records)
+
+
+@dataclass(frozen=True, slots=True)
+class _BedReader:
+    """Reader of the intervals of a BED file."""
+
+    path: Path
+
+    def records(self, reading: Reading) -> Iterator[SequenceRecord]:
+        off = _OffContig(self.path)
+        for record in read_bed(self.path):
+            with locate_errors(self.path, record.line):
+                sequence = reading.interval(record.interval, record.name, off, record.line)
+            yield sequence
+        off.report()
+
+
+@dataclass(frozen=True, slots=True)
+class _VariantReader:
+    """Reader of the alleles of a VCF or BCF file."""
+
+    path: Path
+
+    def records(self, reading: Reading) -> Iterator[SequenceRecord]:
+        return _alleles(read_variants(self.path), self.path, reading)
+
+
+@dataclass(frozen=True, slots=True)
+class _TableReader:
+    """Reader of a table: sequences, intervals or variants, by its columns.
+
+    Attributes:
+        source: path of the table, or a table of polars or pandas.
+    """
+
+    source: Any
+
+    def records(self, reading: Reading) -> Iterator[SequenceRecord]:
+        table = read_table(self.source)
+        if table.has("sequence"):
+            reading.refuse_length(table.file)
+            return _table_sequences(table, reading)
+        if table.has("chrom", "start", "end"):
+            return _table_intervals(table, reading)
+        if table.has("chrom", "pos", "ref", "alt") or table.has("variant"):
+            return _alleles(read_variants(table), table.file, reading)
+        raise InputError(
+            "a table of sequences must have the column sequence, or chrom, start, end, or chrom, pos, ref, alt",
+            file=table.file,
+            value=table.header,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _ValueReader:
+    """Reader of values in memory, each a text, `Named`, `Interval`, `Variant` or `SequenceRecord`."""
+
+    values: Iterable[Any]
+
+    def records(self, reading: Reading) -> Iterator[SequenceRecord]:
+        off = _OffContig("inputs")
+        for number, value in enumerate(self.values, start=1):
+            with locate_errors("inputs", number):
+                records = _value(value, number, off, reading)
+            yield from records
+        off.report()
+
+
+def _table_sequences(table: Table, reading: Reading) -> Iterator[SequenceRecord]:
+    for number, (line, (name, other, letters)) in enumerate(table.pick("id", "name", "sequence"), start=1):
+        with locate_errors(table.file, line):
+            title = _text(name) or _text(other) or f"sequence{number}"
+            record = SequenceRecord(title, reading.clean(_text(letters)))
+        yield replace(record, row=number - 1)
+
+
+def _table_intervals(table: Table, reading: Reading) -> Iterator[SequenceRecord]:
+    off = _OffContig(table.file)
+    rows = table.pick("chrom", "start", "end", "strand", "name", "id")
+    for number, (line, (chrom, start, end, strand, name, other)) in enumerate(rows):
+        with locate_errors(table.file, line):
+            span = required(chrom, "chrom"), whole(start, "start"), whole(end, "end")
+            sign = _text(strand)
+            interval = Interval(*span, "+" if sign in ("", ".") else sign)
+            record = reading.interval(interval, _text(name) or _text(other), off, line)
+        yield replace(record, row=number)
+    off.report()
+
+
+def _alleles(variants: Iterable[VariantRecord], file: Path, reading: Reading) -> Iterator[SequenceRecord]:
+    """Yield the REF and ALT sequences of every ALT allele that has a sequence."""
+    skipped: Counter[str] = Counter()
+    for record in variants:
+        skipped.update(reason for reason in record.reasons if reason)
+        for variant in filter(None, record.variants()):
+            with locate_errors(file, record.line):
+                pair = reading.alleles(variant)
+            yield from (replace(allele, row=record.index) for allele in pair)
+    if skipped:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(skipped.items()))
+        warnings.warn(f"{file}: skipped ALT alleles without a sequence: {reasons}", stacklevel=2)
+
+
+def _value(value: Any, number: int, off: _OffContig, reading: Reading) -> tuple[SequenceRecord, ...]:
+    """Return the record of a value in memory; two records for a variant."""
+    if str(value) and present(value) is None:
+        raise InputError("missing value; remove it", value=value)
+    if isinstance(value, str):
+        reading.refuse_length(None)
+        return (SequenceRecord(f"sequence{number}", reading.clean(value)),)
+    if isinstance(value, Named):
+        return _named(value, number, off, reading)
+    if isinstance(value, SequenceRecord):
+        return (replace(value, sequence=reading.clean(value.sequence)),)
+    if isinstance(value, Interval):
+        return (reading.interval(value, None, off, number),)
+    if isinstance(value, Variant):
+        return reading.alleles(value)
+    raise InputError("expected DNA, an Interval, a Variant or a SequenceRecord", value=value)
+
+
+def _named(named: Named, number: int, off: _OffContig, reading: Reading) -> tuple[SequenceRecord, ...]:
+    """Return the records of a named value under its name; those of a variant are ``NAME/ref`` and ``NAME/alt``."""
+    if isinstance(named.value, str):
+        reading.refuse_length(None)
+        return (SequenceRecord(named.name, reading.clean(named.value)),)
+    records = _value(named.value, number, off, reading)
+    suffixes = ("",) if len(records) == 1 else ("/ref", "/alt")
+    return tuple(replace(record, id=named.name and named.name + suffix) for record, suffix in zip(records, suffixes))
 
 
 def _text(value: object) -> str:

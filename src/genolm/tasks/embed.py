@@ -1,4 +1,4 @@
-"""Sequences into vectors: the hidden state of a layer, pooled over the sequence."""
+"""Embeddings of sequences."""
 
 from __future__ import annotations
 
@@ -55,62 +55,63 @@ def embed(
     progress: Progress | bool | None = None,
     dry_run: bool = False,
 ) -> Any:
-    """Turns sequences into vectors: the hidden state of a layer, pooled over the sequence's tokens, as float32.
+    """Embed sequences: the hidden states of a layer, pooled over the tokens of each sequence, as float32.
 
-    A sequence beyond the context goes through in consecutive windows of the context; each starts without what came
-    before it, and pooling is that of all their tokens.
+    A sequence longer than the context is read in consecutive windows, each without the preceding bases; pooling is
+    over the tokens of all windows.
 
     Args:
-        model: a model, or what :func:`genolm.load` takes.
-        inputs: what :func:`genolm.genome.sequences.read_sequences` takes: a path, a table, a dict of names and
+        model: a model, or a name or path for :func:`genolm.load`.
+        inputs: input as for :func:`genolm.genome.sequences.read_sequences`: a path, a table, a dict of names and
             sequences, or a list of sequences, pairs ``(name, sequence)``, intervals or variants.
         out: ``.parquet``, ``.npy`` (with ``.ids.txt``), ``.h5ad`` or ``.zarr``; None returns the table.
-        layer: 0 the embedding, ``num_layers`` (or -1) after the final norm, ``"all"``; None what the card prefers,
-            else the last.
-        pooling: ``mean``, ``max``, ``min``, the ``last`` token, ``none`` for a vector for every token, or ``bases`` for
-            one for every base, its token's. Special tokens around a sequence are never pooled.
-        rc: mean with the vector of the reverse complement; with ``bases``, base by base, as with ``none`` where a token
-            is one base. Longer tokens of the two strands do not cover the same bases, so there ``none`` is refused.
-        genome: FASTA, where the input holds coordinates.
-        length: bases to which intervals are resized; variants need it.
-        context: most bases that go through the model together; None for what it can read.
-        iupac: for ambiguous letters of sequences: ``raise``, read as ``N``, or ``sample`` a base.
-        as_: what is returned where nothing is written: the ``table``; ``numpy``, its column ``embedding`` as a float32
-            array (rows, dimensions); or ``anndata``, an AnnData as in an ``.h5ad`` (extra ``anndata``).
-        device: where to compute; None for the best there is.
-        dtype: precision of the weights; None for what card and device prefer.
-        token_budget: tokens of a batch; None for what fits.
-        resume: go on from the finished parts of a killed run.
+        layer: 0: the embedding layer; ``num_layers`` or -1: after the final norm; ``"all"``; None: the layer preferred
+            by the model card, else the last.
+        pooling: ``mean``, ``max``, ``min``, ``last`` (token), ``none`` (one vector per token) or ``bases`` (one vector
+            per base, that of its token). Special tokens are never pooled.
+        rc: average with the reverse complement; per base with ``bases`` and, for single-base tokens, with ``none``.
+            Multi-base tokens of the two strands cover different bases, so ``none`` is not available for them.
+        genome: FASTA of the genome, if the input has coordinates.
+        length: length in bases to which intervals are resized; required for variants.
+        context: maximum window length in bases; None: the model's maximum.
+        iupac: treatment of ambiguity codes in sequences: ``raise`` an error, read as ``N``, or ``sample`` a matching
+            base.
+        as_: form of the returned value if ``out`` is None: ``table``; ``numpy``: the embeddings as a float32 array
+            (rows, dimensions); ``anndata``: an AnnData object as in an ``.h5ad`` file (extra ``anndata``).
+        device: device to compute on; None: the best available.
+        dtype: precision of the weights; None: the preference of model card and device.
+        token_budget: tokens per batch; None: as many as fit in memory.
+        resume: continue from the finished parts of an interrupted run.
         overwrite: replace an existing output.
-        shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge`.
-        progress: True for a bar on standard error.
-        dry_run: write nothing; measure a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
+        shard: ``"i/n"``: compute only the i-th of n shares, for :func:`genolm.merge`.
+        progress: True for a progress bar on standard error.
+        dry_run: write nothing; time a few batches and return an :class:`genolm.engine.run.Estimate`.
 
     Returns:
-        ``out``, or without one a polars table: ``id``, coordinates (0-based, half-open) where known, ``length`` in
-        bases, further columns of a table, ``layer`` when there are several, ``position`` (token or base, 0-based)
-        without pooling, ``embedding``; or what ``as_`` asks for.
+        ``out``, or without it a polars table: ``id``, coordinates (0-based, half-open) if known, ``length`` in bases,
+        further columns of an input table, ``layer`` if there are several, ``position`` (of token or base, 0-based)
+        without pooling, and ``embedding``; or the form given by ``as_``.
 
     Raises:
-        InputError: input that cannot be used, an unknown pooling, an output of unknown kind.
-        ModelError: no such model or layer, or a context beyond the model's.
-        RunError: the output exists, or parts of another run are in the way.
-        ResourceError: not enough memory or disk.
-        GenolmError: a package that the output needs is not installed.
+        InputError: if the input cannot be read, the pooling is unknown, or the output format is not supported.
+        ModelError: if the model or layer is unknown, or the context exceeds the model's.
+        RunError: if the output exists, or parts of another run are in the way.
+        ResourceError: if memory or disk space is insufficient.
+        GenolmError: if a package for the output format is not installed.
     """
     path = check_suffix(out, SUFFIXES)
     require(path)
     check_form(as_, path)
     check_layer(layer)
     chosen = pooling if isinstance(pooling, Pooling) else Pooling(pooling)
-    source = settle(inputs, genome=genome, length=length, iupac=iupac, keep_beside=OWN)
+    source = settle(inputs, genome=genome, length=length, iupac=iupac, output_columns=OWN)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     if path is not None:
         check_beside(path, beside_vectors(path), overwrite=overwrite, resume=resume)
     opened = bulk.open(model, path)
     if rc and chosen.name == "none" and opened.tokenizer.bases_per_token != 1:
         raise InputError(
-            "tokens of the two strands do not cover the same bases: with rc choose pooling bases", value="none"
+            "multi-base tokens of the two strands cover different bases: with rc, use pooling bases", value="none"
         )
     task = EmbedTask(
         source,

@@ -52,7 +52,7 @@ CASES = (
     Case(
         "dry run: a REF that is not the genome's, in the last record",
         f"variants {MODEL} bad.vcf out.vcf --genome one.fa --dry-run",
-        "bad.vcf:4: REF is G, the genome has A there; is it another genome build? on_mismatch='skip' (--on-mismatch skip) leaves such records unscored (value 'c:5:G>T')",
+        "bad.vcf:4: REF is G, but the genome has A; check the genome build, or leave such records unscored: on_mismatch='skip' (--on-mismatch skip) (value 'c:5:G>T')",
         3,
         {
             "one.fa": ">c\nACGTACGT\n",

@@ -98,7 +98,7 @@ CASES = (
     Case(
         "explain memory: intervals that overlap",
         "explain memory tiny-random-kmer twice.bed out --genome genome.fa",
-        "twice.bed: intervals overlap, and a track holds one value per base: chr1:2-5 and chr1:4-9",
+        "twice.bed: a track has one value per base, but intervals overlap: chr1:2-5 and chr1:4-9",
         3,
         {"twice.bed": "chr1\t1\t5\nchr1\t3\t9\n"},
     ),

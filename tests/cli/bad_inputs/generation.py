@@ -31,7 +31,7 @@ CASES = (
     Case(
         "generate: a minimum above its maximum",
         f"{OCEAN} --min-tokens 9 --max-tokens 3",
-        "at least 9 new tokens are more than at most 3",
+        "the minimum of 9 new tokens exceeds the maximum of 3",
         3,
     ),
     Case(

@@ -195,7 +195,7 @@ CASES = (
     Case(
         "detect apply: an output of unknown kind",
         "detect apply det good.fa calls.xlsx",
-        "calls.xlsx: unknown kind of output; known endings are .parquet, .tsv, .csv",
+        "calls.xlsx: unsupported output format; use one of .parquet, .tsv, .csv",
         3,
         make=_other_detector,
     ),

@@ -19,7 +19,7 @@ CASES = (
     Case(
         "layer: no such layer",
         f"{EMBED} out.parquet {PLACED} --layer 99",
-        "tiny-random-dense has no layer 99: layers go from 0 (embedding) to 3, or 'all'",
+        "tiny-random-dense has no layer 99: expected 0 (embedding) to 3, a negative number or 'all'",
         4,
     ),
     Case(
@@ -49,7 +49,7 @@ CASES = (
     Case(
         "context: larger than the model's",
         f"{VARIANTS} out.vcf {PLACED} --context 40000",
-        "a context of 40,000 bases and a horizon of 512 do not fit into the 32,768 that this model reads; the largest possible context is 32,256",
+        "a context of 40,000 bases and a horizon of 512 exceed the model's limit of 32,768 bases; the largest possible context is 32,256",
         4,
     ),
     Case(
@@ -67,7 +67,7 @@ CASES = (
     Case(
         "horizon: larger than the model's context",
         f"{VARIANTS} out.vcf {PLACED} --horizon 32768",
-        "a horizon of 32,768 bases leaves no room for context in the 32,768 that this model reads; the largest possible is 32,767",
+        "a horizon of 32,768 bases leaves no context within the model's limit of 32,768 bases; the largest possible horizon is 32,767",
         4,
     ),
     Case(
@@ -130,7 +130,7 @@ CASES = (
     Case(
         "repetition-penalty: 0",
         f"{GENERATE} out.fa --repetition-penalty 0",
-        "repetition_penalty is more than 0 (value 0.0)",
+        "repetition_penalty must be above 0 (value 0.0)",
         3,
     ),
     Case("n: 0", f"{GENERATE} out.fa --n 0", "Invalid value for '--n' / '-n': must be at least 1, not 0", 2),
@@ -174,7 +174,7 @@ CASES = (
     Case(
         "interval: off its contig",
         f"{MUTATE} chr2:850-950 out.tsv {PLACED}",
-        "a part of the interval is off chr2, which has bases 1-900 (value 'chr2:850-950')",
+        "the interval extends beyond chr2, which has bases 1-900 (value 'chr2:850-950')",
         3,
     ),
     Case(
@@ -186,19 +186,19 @@ CASES = (
     Case(
         "interval: nothing but N",
         f"{MUTATE} chr1:1-100 out.tsv {PLACED}",
-        "the genome has only N in the interval (value 'chr1:1-100')",
+        "the genome has only N in this interval (value 'chr1:1-100')",
         3,
     ),
     Case(
         "interval: on the minus strand",
         f"{MUTATE} chr1:1000-1100:- out.tsv {PLACED}",
-        "mutations are named on the forward strand; rc=True (--rc) reads both (value 'chr1:1000-1100:-')",
+        "mutations are defined on the forward strand; rc=True (--rc) reads both strands (value 'chr1:1000-1100:-')",
         3,
     ),
     Case(
         "plot: an unknown kind of picture",
         f"{MUTATE} chr2:100-110 out.tsv {PLACED} --plot out.bmp",
-        "out.bmp: unknown kind of plot; known endings are .png, .svg, .pdf",
+        "out.bmp: unsupported plot format; use one of .png, .svg, .pdf",
         3,
     ),
     Case(
@@ -211,7 +211,7 @@ CASES = (
     Case(
         "plot: together with --shard",
         f"{MUTATE} chr2:100-110 out.tsv {PLACED} --plot out.png --shard 1/2",
-        "a plot needs all positions; merge the shards, then plot_mutations(table, plot)",
+        "a plot needs all positions: merge the shards, then call plot_mutations(table, plot)",
         3,
     ),
     Case(
@@ -223,25 +223,25 @@ CASES = (
     Case(
         "output: unknown ending",
         f"{SCORE} out.xlsx",
-        "out.xlsx: unknown kind of output; known endings are .parquet, .tsv, .csv, .bw, .bigwig, .bedgraph, .bedgraph.gz",
+        "out.xlsx: unsupported output format; use one of .parquet, .tsv, .csv, .bw, .bigwig, .bedgraph, .bedgraph.gz",
         3,
     ),
     Case(
         "output: unknown ending of embed",
         f"{EMBED} out.csv {PLACED}",
-        "out.csv: unknown kind of output; known endings are .parquet, .npy, .h5ad, .zarr",
+        "out.csv: unsupported output format; use one of .parquet, .npy, .h5ad, .zarr",
         3,
     ),
     Case(
         "output: unknown ending of variants",
         f"{VARIANTS} out.txt {PLACED}",
-        "out.txt: unknown kind of output; known endings are .vcf, .vcf.gz, .bcf, .parquet, .tsv, .csv",
+        "out.txt: unsupported output format; use one of .vcf, .vcf.gz, .bcf, .parquet, .tsv, .csv",
         3,
     ),
     Case(
         "output: unknown ending of generate",
         f"{GENERATE} out.txt",
-        "out.txt: unknown kind of output; known endings are .fa, .fasta, .fna",
+        "out.txt: unsupported output format; use one of .fa, .fasta, .fna",
         3,
     ),
     Case(

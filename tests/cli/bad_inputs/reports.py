@@ -71,7 +71,7 @@ CASES = (
     Case(
         "report: a page that is no HTML",
         "report s.vcf p.pdf --genome g.fa",
-        "p.pdf: unknown kind of output; known endings are .html, .htm",
+        "p.pdf: unsupported output format; use one of .html, .htm",
         3,
         {**_GENOME, "s.vcf": _SCORED},
     ),
@@ -129,7 +129,7 @@ CASES = (
     Case(
         "mutate: a plot of more bases than it can show",
         f"mutate {MODEL} c:1-3004 out.tsv --genome big.fa --plot p.png",
-        "a plot shows at most 3,000 bases, not 3,004; plot a shorter interval, or leave the plot out",
+        "a plot is limited to 3,000 bases, not 3,004; plot a shorter interval, or omit the plot",
         3,
         {"big.fa": f">c\n{'ACGT' * 751}\n", "big.fa.fai": "c\t3004\t3\t3004\t3005\n"},
     ),

@@ -15,7 +15,7 @@ CASES = (
     Case(
         "scan: a genome of N only",
         "scan tiny-random-dense n.fa --out s",
-        "n.fa: there is nothing to scan: no contig has a base other than N",
+        "n.fa: nothing to scan: no contig has a base other than N",
         3,
         {"n.fa": f">a\n{'N' * 50}\n>b\nRN\n"},
     ),
@@ -95,21 +95,21 @@ CASES = (
     Case(
         "scan: a window that is all overlap",
         "scan tiny-random-dense a.fa --out s --window 40 --overlap 40",
-        "windows of 40 bases that share 40 with their neighbours leave nothing to score; the overlap must be smaller",
+        "overlap must be smaller than the window: 40 of 40 bases leave nothing to score",
         3,
         {"a.fa": f">a\n{BASES}\n"},
     ),
     Case(
         "scan: a threshold to leave above that to enter",
         "scan tiny-random-dense a.fa --out s --enter 2 --leave 3",
-        "the threshold to leave is from 0 to that to enter (value (3.0, 2.0))",
+        "leave must be from 0 to enter (value (3.0, 2.0))",
         3,
         {"a.fa": f">a\n{BASES}\n"},
     ),
     Case(
         "scan: passes of a decoder",
         "scan tiny-random-dense a.fa --out s --passes 4",
-        "only encoders have passes, and no model here is one",
+        "passes applies to encoders, but no model is an encoder",
         4,
         {"a.fa": f">a\n{BASES}\n"},
     ),

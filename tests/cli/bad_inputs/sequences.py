@@ -201,14 +201,14 @@ CASES = (
     Case(
         "bigWig of regions that overlap",
         f"{SCORE} two.bed out.bw {PLACED}",
-        "two.bed: intervals overlap, and a track holds one value per base: chr1:601-700 and chr1:651-750",
+        "two.bed: a track has one value per base, but intervals overlap: chr1:601-700 and chr1:651-750",
         3,
         {"two.bed": "chr1\t600\t700\nchr1\t650\t750\n"},
     ),
     Case(
         "bigWig of variants",
         f"{SCORE} variants.vcf.gz out.bw {PLACED} --length 50",
-        "variants.vcf.gz: a track holds one value per base of the genome; variants have two: write a table instead",
+        "variants.vcf.gz: a track has one value per base and variants have two alleles: write a table",
         3,
     ),
     Case(

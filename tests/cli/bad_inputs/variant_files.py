@@ -72,7 +72,7 @@ CASES = (
     Case(
         "VCF: REF is not the base that VCF has for an ambiguous letter",
         f"{VARIANTS} calls.vcf out.vcf --genome iupac.fa",
-        "calls.vcf:3: REF is G, the genome has R (A in VCF) there; is it another genome build? on_mismatch='skip' (--on-mismatch skip) leaves such records unscored (value 'chr1:6:G>C')",
+        "calls.vcf:3: REF is G, but the genome has R (A in VCF); check the genome build, or leave such records unscored: on_mismatch='skip' (--on-mismatch skip) (value 'chr1:6:G>C')",
         3,
         {"calls.vcf": HEADER + record(6, "G", "C"), "iupac.fa": AMBIGUOUS},
     ),
@@ -128,7 +128,7 @@ CASES = (
     Case(
         "standard output of a verb that writes files",
         f"score {MODEL} reads.fa -",
-        "cannot write to standard output; name a file that ends in .parquet, .tsv, .csv, .bw, .bigwig, .bedgraph, .bedgraph.gz",
+        "standard output is not supported; name a file that ends in .parquet, .tsv, .csv, .bw, .bigwig, .bedgraph, .bedgraph.gz",
         3,
         {"reads.fa": ">a\nACGT\n"},
     ),
@@ -142,21 +142,21 @@ CASES = (
     Case(
         "standard output, and --resume",
         f"{VARIANTS} calls.vcf - --genome toy.fa --resume",
-        "a run that writes to standard output can neither be resumed nor sharded; name an output file",
+        "resume and shard need an output file; this run writes to standard output",
         5,
         {"calls.vcf": HEADER + record(), "toy.fa": TOY},
     ),
     Case(
         "standard input, and a shard",
         f"{VARIANTS} - out.vcf --genome toy.fa --shard 1/2",
-        "input from a pipe can neither be resumed nor sharded; save it as a file first",
+        "resume and shard need an input file; save the input from the pipe to a file first",
         5,
         {"toy.fa": TOY},
     ),
     Case(
         "--format beside the name of a file",
         f"{VARIANTS} calls.vcf out.vcf --genome toy.fa --format bcf",
-        "out.vcf: --format is for standard output (-); the ending of a file chooses its format",
+        "out.vcf: --format is for standard output (-); the format of a file follows from its ending",
         3,
         {"calls.vcf": HEADER + record(), "toy.fa": TOY},
     ),

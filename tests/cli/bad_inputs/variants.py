@@ -94,22 +94,22 @@ CASES = (
     calls(
         "VCF: POS past the end of the contig",
         HEADER + record(21),
-        "calls.vcf:3: chr1:21 is past the end of the contig (20); is it another genome build? on_mismatch='skip' (--on-mismatch skip) leaves such records unscored (value 'chr1:21')",
+        "calls.vcf:3: chr1:21 is beyond the end of the contig (20 bases); check the genome build, or leave such records unscored: on_mismatch='skip' (--on-mismatch skip) (value 'chr1:21')",
     ),
     calls(
         "VCF: REF reaches past the end of the contig",
         HEADER + record(20, "TA", "T"),
-        "calls.vcf:3: REF of chr1:20 reaches past the end of the contig (20); is it another genome build? on_mismatch='skip' (--on-mismatch skip) leaves such records unscored (value 'chr1:20')",
+        "calls.vcf:3: REF of chr1:20 extends beyond the end of the contig (20 bases); check the genome build, or leave such records unscored: on_mismatch='skip' (--on-mismatch skip) (value 'chr1:20')",
     ),
     calls(
         "VCF: REF is not what the genome has",
         HEADER + record(6, "G", "T"),
-        "calls.vcf:3: REF is G, the genome has C there; is it another genome build? on_mismatch='skip' (--on-mismatch skip) leaves such records unscored (value 'chr1:6:G>T')",
+        "calls.vcf:3: REF is G, but the genome has C; check the genome build, or leave such records unscored: on_mismatch='skip' (--on-mismatch skip) (value 'chr1:6:G>T')",
     ),
     Case(
         "VCF: REF where the genome has N",
         f"{VARIANTS} calls.vcf out.vcf {PLACED}",
-        "calls.vcf:3: REF is A, the genome has N there; is it another genome build? on_mismatch='skip' (--on-mismatch skip) leaves such records unscored (value 'chr1:100:A>G')",
+        "calls.vcf:3: REF is A, but the genome has N; check the genome build, or leave such records unscored: on_mismatch='skip' (--on-mismatch skip) (value 'chr1:100:A>G')",
         3,
         {"calls.vcf": HEADER + record(100, "A", "G")},
     ),
@@ -123,7 +123,7 @@ CASES = (
     calls(
         "VCF: an unknown contig",
         HEADER + record(chrom="chrX"),
-        "calls.vcf:3: no such contig; the genome has chr1 there; is it another genome build? on_mismatch='skip' (--on-mismatch skip) leaves such records unscored (value 'chrX')",
+        "calls.vcf:3: no such contig; the genome has chr1; check the genome build, or leave such records unscored: on_mismatch='skip' (--on-mismatch skip) (value 'chrX')",
     ),
     calls(
         "VCF: a contig name with a space",

@@ -259,7 +259,7 @@ def test_the_summary_is_of_means_and_bests_over_genes():
         ({"n": 0}, r"n is at least 1 \(value 0\)"),
         ({"order": 11}, r"order is from 0 to 10 \(value 11\)"),
         ({"code": 7}, r"no such genetic code"),
-        ({"seed": -1}, r"a seed is from 0 to 4294967295 \(value -1\)"),
+        ({"seed": -1}, r"seed must be from 0 to 4294967295 \(value -1\)"),
         ({"out": "c.fa"}, "unknown kind of output"),
         ({}, r"no coding sequence that can be completed: 6 shorter than 300 bases"),
     ],

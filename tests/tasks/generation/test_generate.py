@@ -96,9 +96,9 @@ def test_what_does_not_fit_the_context_is_refused_before_anything_runs(tiny, mon
     [
         ({"n": 0}, r"n is at least 1 \(value 0\)"),
         ({"length": 0}, r"length is at least 1 \(value 0\)"),
-        ({"temperature": -1.0}, "temperature is 0 or more"),
-        ({"seed": 2**32}, r"a seed is from 0 to 4294967295 \(value 4294967296\)"),
-        ({"out": "new.txt"}, r"new\.txt: unknown kind of output; known endings are \.fa, \.fasta, \.fna"),
+        ({"temperature": -1.0}, "temperature must be at least 0"),
+        ({"seed": 2**32}, r"seed must be from 0 to 4294967295 \(value 4294967296\)"),
+        ({"out": "new.txt"}, r"new\.txt: unsupported output format; use one of \.fa, \.fasta, \.fna"),
     ],
 )
 def test_settings_are_checked(tiny, settings, message):

@@ -230,8 +230,8 @@ def test_a_task_survives_its_manifest(ocean, fasta, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"min_length": 50, "length": 20}, "at least 50 new bases are more than at most 20"),
-        ({"min_tokens": 9, "max_tokens": 3}, "at least 9 new tokens are more than at most 3"),
+        ({"min_length": 50, "length": 20}, "the minimum of 50 new bases exceeds the maximum of 20"),
+        ({"min_tokens": 9, "max_tokens": 3}, "the minimum of 9 new tokens exceeds the maximum of 3"),
         ({"max_tokens": 0}, r"max_tokens is at least 1 \(value 0\)"),
         ({"min_length": -4}, r"min_length is at least 1 \(value -4\)"),
         ({"preset": "bold"}, r"no preset of that name; there are conservative, .*, creative-long \(value 'bold'\)"),
@@ -250,5 +250,5 @@ def test_options_of_tokens_are_refused_by_models_of_one_base(tiny):
 
 
 def test_a_prompt_that_fills_the_context_is_refused(ocean):
-    with pytest.raises(ModelError, match="a prompt of 64 tokens leaves no room in the 64 that the model reads"):
+    with pytest.raises(ModelError, match="a prompt of 64 tokens fills the model's context of 64 tokens"):
         continue_tokens(ocean, [np.ones(64, np.int64)], Limits(), Sampler(), [stream(0, 0, 1)])

@@ -1,4 +1,4 @@
-"""Which alternatives are scored: every status, and what an unfit record says."""
+"""Statuses of ALT alleles, and errors for records that do not match the genome."""
 
 import pytest
 
@@ -47,10 +47,14 @@ def test_records_without_anything_to_score_are_not_compared_with_the_genome(geno
 
 
 MISFITS = [
-    (record(3, "A", "T"), "ref_mismatch", r"in\.vcf:17: REF is A, the genome has C there; .*\(value 'chr1:3:A>T'\)"),
-    (record(9, "A", "T", "G"), "ref_mismatch", r"the genome has N there; .*--on-mismatch skip.*'chr1:9:A>T,G'"),
-    (record(13, "TA", "T"), "off_contig", r"in\.vcf:17: REF of chr1:13 reaches past the end of the contig \(13\)"),
-    (record(14, "T", "A"), "off_contig", r"chr1:14 is past the end"),
+    (record(3, "A", "T"), "ref_mismatch", r"in\.vcf:17: REF is A, but the genome has C; .*\(value 'chr1:3:A>T'\)"),
+    (record(9, "A", "T", "G"), "ref_mismatch", r"but the genome has N; .*--on-mismatch skip.*'chr1:9:A>T,G'"),
+    (
+        record(13, "TA", "T"),
+        "off_contig",
+        r"in\.vcf:17: REF of chr1:13 extends beyond the end of .*\(13 bases\)",
+    ),
+    (record(14, "T", "A"), "off_contig", r"chr1:14 is beyond the end"),
     (record(3, "C", "T", chrom="chr9"), "unknown_contig", r"in\.vcf:17: no such contig; the genome has chr1;"),
 ]
 
@@ -78,12 +82,12 @@ def test_flip_takes_the_other_strand_where_that_fits(genome):
 
 
 def test_an_unknown_policy_is_refused():
-    with pytest.raises(InputError, match=r"on_mismatch is raise, skip or flip \(value 'swap'\)"):
+    with pytest.raises(InputError, match=r"on_mismatch must be raise, skip or flip \(value 'swap'\)"):
         Rules(False, 5, "swap")
 
 
 def test_long_alleles_are_shortened_in_messages(tmp_path):
     path = tmp_path / "long.fa"
     path.write_text(f">chr1\n{'GT' * 40}\n")
-    with pytest.raises(InputError, match=r"REF is ACACACACACACACACACAC…, the genome has GTGTGTGTGTGTGTGTGTGT… there"):
+    with pytest.raises(InputError, match=r"REF is ACACACACACACACACACAC…, but the genome has GTGTGTGTGTGTGTGTGTGT…"):
         calls(Genome(path), record(1, "AC" * 20, "A"))

@@ -1,4 +1,4 @@
-"""What is compared: alleles trimmed as a strand reads them, and suffixes of equal length."""
+"""Variants on a strand: trimmed alleles, and suffixes of equal length."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Tiles: which one serves a site, where it begins, and which tilings a model can read."""
+"""Tiles: number and start of the tile of a site, and tilings that fit a model."""
 
 import pytest
 from hypothesis import given
@@ -28,9 +28,17 @@ def test_context_and_step_follow_from_the_model(limit, horizon, context, expecte
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ((1024, 512, 513), ModelError, r"513 bases and a horizon of 512 do not fit into the 1,024 .* context is 512"),
+        (
+            (1024, 512, 513),
+            ModelError,
+            r"513 bases and a horizon of 512 exceed .* limit of 1,024 .* context is 512",
+        ),
         ((1024, 1, 1024), ModelError, "the largest possible context is 1,023"),
-        ((1024, 1024), ModelError, "leaves no room for context in the 1,024 .* largest possible is 1,023"),
+        (
+            (1024, 1024),
+            ModelError,
+            "limit of 1,024 bases; the largest possible horizon is 1,023",
+        ),
         ((1024, 0), InputError, r"horizon must be at least 1 base \(value 0\)"),
         ((1024, 1, 0), InputError, r"context must be at least 1 base \(value 0\)"),
     ],

@@ -1,4 +1,4 @@
-"""Log-probabilities: what they add up to, and which rows of the head they need."""
+"""Log-probabilities: normalisation, and the rows of the head that are used."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Twins of either kind of network: the same shape and card, other weights, the same for the same seed."""
+"""Untrained copies of models: same architecture and card, weights determined by the seed."""
 
 import pytest
 import torch

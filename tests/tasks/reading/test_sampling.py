@@ -1,4 +1,4 @@
-"""Sampling: known probabilities, exact draws, random numbers that belong to one sequence."""
+"""Sampling: known probabilities, exact draws, random numbers per sequence."""
 
 import numpy as np
 import pytest
@@ -92,7 +92,7 @@ RULES = [
 @pytest.mark.parametrize("rules", RULES)
 @pytest.mark.parametrize("steps", [0, 4])
 def test_choosing_from_a_vocabulary_draws_from_the_probabilities(rules, steps):
-    """Also with equal scores, which ``steps`` makes, and with scores that bar a token."""
+    """Also with equal scores (``steps``) and with excluded tokens."""
     generator = torch.Generator().manual_seed(3)
     scores = torch.randn(200, 300, generator=generator)
     scores = (scores * steps).round() / steps if steps else scores
@@ -142,11 +142,11 @@ def test_random_numbers_belong_to_seed_prompt_and_sample():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"temperature": -0.1}, r"temperature is 0 or more \(value -0.1\)"),
-        ({"temperature": float("nan")}, "temperature is 0 or more"),
-        ({"top_k": -1}, r"top_k is 0 \(all bases\) or more \(value -1\)"),
-        ({"top_p": 1.5}, r"top_p is from 0 to 1 \(value 1.5\)"),
-        ({"repetition_penalty": 0.0}, r"repetition_penalty is more than 0 \(value 0.0\)"),
+        ({"temperature": -0.1}, r"temperature must be at least 0 \(value -0.1\)"),
+        ({"temperature": float("nan")}, "temperature must be at least 0"),
+        ({"top_k": -1}, r"top_k must be at least 0 \(0: all choices\) \(value -1\)"),
+        ({"top_p": 1.5}, r"top_p must be from 0 to 1 \(value 1.5\)"),
+        ({"repetition_penalty": 0.0}, r"repetition_penalty must be above 0 \(value 0.0\)"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings, message):

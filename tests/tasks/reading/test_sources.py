@@ -1,4 +1,4 @@
-"""Sources: settled so that they can be read twice, with the coordinates they have."""
+"""Sources: repeated reading, and coordinates."""
 
 import json
 
@@ -50,7 +50,11 @@ def test_a_name_that_only_looks_like_an_allele_is_none(tmp_path, genome_path):
 
 
 def test_a_source_can_be_read_twice(fasta):
-    for source in (settle(fasta), settle(iter(["ACGT", "GG"])), settle(pl.DataFrame({"sequence": ["ACGT"]}))):
+    for source in (
+        settle(fasta),
+        settle(iter(["ACGT", "GG"])),
+        settle(pl.DataFrame({"sequence": ["ACGT"]})),
+    ):
         assert read(source) == read(source) != []
 
 

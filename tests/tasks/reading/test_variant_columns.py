@@ -1,4 +1,4 @@
-"""Names of the results: every column and header line says sign, unit, sum or site, and strands."""
+"""Columns and header lines state sign, unit, sum or site, and strands."""
 
 import polars as pl
 import pytest
@@ -74,5 +74,5 @@ def test_annotations_put_the_alternatives_of_a_record_together():
 
 
 def test_an_unknown_method_is_refused():
-    with pytest.raises(InputError, match=r"method is full or conditional \(value 'site'\)"):
+    with pytest.raises(InputError, match=r"method must be full or conditional \(value 'site'\)"):
         columns("site")

@@ -1,4 +1,4 @@
-"""Vectors of several models in one run are those that each model gives alone."""
+"""Embeddings of several models in one run equal those of each model alone."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ SEQUENCES = ["".join(np.random.default_rng(seed).choice(list("ACGT"), 40 + 31 * 
 
 
 class Vectors(ClusterTask):
-    """Only the vectors, of sequences that are given."""
+    """A task that returns the embeddings of given sequences."""
 
     def items(self):
         return iter([SequenceRecord(str(number), bases) for number, bases in enumerate(SEQUENCES)])

@@ -210,7 +210,7 @@ def test_a_score_that_is_not_finite_is_refused(folder: Path) -> None:
 
 
 def test_the_page_must_be_html_in_a_folder_that_exists(folder: Path) -> None:
-    with pytest.raises(InputError, match=r"p.pdf: unknown kind of output; known endings are .html, .htm"):
+    with pytest.raises(InputError, match=r"p.pdf: unsupported output format; use one of .html, .htm"):
         genolm.report(folder / "s.vcf", folder / "p.pdf", genome=folder / "g.fa")
     with pytest.raises(RunError, match="there is no folder"):
         genolm.report(folder / "s.vcf", folder / "x" / "p.html", genome=folder / "g.fa")

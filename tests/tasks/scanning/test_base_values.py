@@ -1,4 +1,4 @@
-"""Tracks that lie on the disk while they are used."""
+"""Tracks stored on disk."""
 
 import errno
 from pathlib import Path
@@ -12,7 +12,7 @@ from genolm.tasks.scanning.base_values import Tracks
 
 
 class Full:
-    """A file on a disk without space."""
+    """A file on a full disk."""
 
     def __init__(self, *_):
         pass
@@ -28,7 +28,7 @@ class Full:
 
 
 def test_values_on_the_disk_are_those_in_memory_and_leave_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_WRITTEN", 7)
+    monkeypatch.setattr(module, "_CHUNK", 7)
     frame = pl.DataFrame({"chrom": ["b"], "reverse": [False], "start": [3], "model": [[1.0, 2.0]]})
     frame = frame.with_columns(pl.col("model").cast(pl.List(pl.Float32)))
     for folder in (None, tmp_path):

@@ -1,4 +1,4 @@
-"""Genes against what lies between them: the table, the classes, the baselines, AUROC and its intervals."""
+"""Coding and intergenic sequence: table, classes, baselines, AUROC and confidence intervals."""
 
 import math
 import random
@@ -34,7 +34,7 @@ def gene_map(*genes, others=()):
 
 
 def tracks_of(values, chrom="c"):
-    """Forward values given, the reverse ones a half more."""
+    """Return tracks with given forward values, and 0.5 more on the reverse strand."""
     tracks = Tracks({chrom: len(values)}, (False, True), ["model"])
     tracks.strand(chrom, False)[:] = values
     tracks.strand(chrom, True)[:] = values + 0.5
@@ -106,7 +106,7 @@ def test_intervals_hold_the_value_and_shrink_with_more_blocks():
 
 
 def test_blocks_and_not_windows_are_resampled():
-    """Windows of a block that are all alike say no more than one of them."""
+    """Identical windows of a block carry no more information than one of them."""
     random = np.random.default_rng(2)
     positive, value = np.arange(40) % 2 == 0, random.normal(0, 1, 40)
     once = separations({"x": value + positive}, positive, np.arange(40), "x", 0)["x"]["auroc"]
@@ -145,7 +145,7 @@ def test_markov_surprise_is_counted_on_the_other_folds_and_both_strands(order, m
         return -math.log(seen[letter] / sum(seen.values()))
 
     for name, text in contigs.items():
-        found = model.surprise(name, text)
+        found = model.surprisal(name, text)
         other = reverse_complement(text)
         for place in random.Random(0).sample(range(len(text)), 25):
             pair = [one(text, folds[name], place), one(other, folds[name][::-1], len(text) - 1 - place)]
@@ -157,7 +157,7 @@ def test_markov_surprise_is_counted_on_the_other_folds_and_both_strands(order, m
 
 
 def annotated(count=6):
-    """A genome whose genes are rich in G + C and whose track is low in them; one thing is neither."""
+    """A genome with GC-rich genes in which the track is low, and a non-coding gene."""
     random_ = random.Random(4)
     text, genes = "", []
     for number in range(count):
@@ -211,5 +211,5 @@ def test_no_windows_of_a_class():
 
 
 def test_a_seed_below_zero_is_refused():
-    with pytest.raises(InputError, match=r"a seed is from 0 to 4294967295 \(value -1\)"):
+    with pytest.raises(InputError, match=r"seed must be from 0 to 4294967295 \(value -1\)"):
         GeneSettings(Path("x"), seed=-1)

@@ -1,4 +1,4 @@
-"""Tiles: every base once on each strand, mirrored strands, runs of N."""
+"""Tiles: each base once per strand, symmetric strands, runs of N."""
 
 import pytest
 from hypothesis import given

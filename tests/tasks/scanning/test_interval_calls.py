@@ -1,4 +1,4 @@
-"""Called intervals: planted ones are found, chance ones are not, thresholds, rates and the file."""
+"""Interval calls: planted intervals, noise, thresholds, false discovery rates and the BED file."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def noise(count, seed=0):
 
 
 def planted(seed=0):
-    """Noise with a high stretch on one contig and a low one on another."""
+    """Return noise with a high interval on one contig and a low interval on another."""
     one, two = noise(20_000, seed), noise(10_000, seed + 1)
     one[8_000:9_500] += 0.5
     two[3_000:4_000] -= 0.6
@@ -64,7 +64,7 @@ def test_rates_hold_back_what_the_thresholds_let_through():
 
 
 def test_structure_within_a_block_is_part_of_the_null():
-    """Stretches of 100 bases at one level: blocks of 10 break them, blocks of 500 keep them."""
+    """Spans of 100 bases at one level are broken by blocks of 10 bases, and kept by blocks of 500."""
     levels = np.random.default_rng(3).normal(0, 1, 400).astype(np.float32)
     track = np.repeat(levels, 100)
     settings = {"smooth": 50, "min_length": 50, "shuffles": 20, "enter": 2.0}
@@ -105,7 +105,7 @@ def test_gaps_end_calls_and_hold_no_values():
 
 
 def test_contigs_are_not_joined():
-    """The end of one contig and the beginning of the next are high: two calls, each on its own."""
+    """High values at the end of a contig and at the start of the next give two calls."""
     one, two = noise(10_000), noise(10_000, 1)
     one[-600:] += 1.0
     two[:600] += 1.0
@@ -123,7 +123,7 @@ def test_the_same_seed_the_same_calls_another_seed_other_rates():
 
 
 def test_false_discovery_rates():
-    """Of 5 shuffles, null areas 9, 4 and 1; one false call more is always counted."""
+    """Null areas 9, 4 and 1 from 5 shuffles; one false call is added."""
     areas = np.array([2.0, 10.0, 5.0])
     found = _false_discovery(areas, np.array([9.0, 4.0, 1.0]), 5)
     # Beyond 10: 0, of one call; beyond 5: 1, of two; beyond 2: 2, of three; then never rising with size.

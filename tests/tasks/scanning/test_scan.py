@@ -1,4 +1,4 @@
-"""Scanning: known answers, every base once, both strands on the right bases, two models, files, resume and shards."""
+"""Scans: known values, coverage, strands, two models, files, resume and shards."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def bases(count, seed=0):
 
 
 def surprise(model, sequence, **settings):
-    """Of every base, by `score`."""
+    """Return the surprisal of each base, from `score`."""
     table = score(model, [sequence], per_base=True, **settings)
     return -table[table.columns[-1]].to_numpy().astype(np.float32)
 
@@ -53,7 +53,7 @@ def model(request):
 
 @pytest.fixture
 def text_of_three_contigs():
-    """With a long run of N and a short one, a contig that is one tile and one that begins with N."""
+    """Contigs with long and short runs of N, one of a single tile, one that begins with N."""
     one = bases(130, 1) + RUN + bases(90, 2) + "NNN" + bases(50, 3)
     return {"one": one, "two": bases(30, 4), "three": RUN + bases(75, 5)}
 
@@ -99,7 +99,7 @@ def test_an_encoder_has_something_on_either_side_of_every_window(token_encoder):
 
 
 def test_a_token_over_the_end_of_a_tile_is_not_cut(ocean):
-    """What a base inside it gets is its share of the whole token, in either tile."""
+    """Each base gets its share of the complete token in either tile."""
     text = "ACGT" * 40
     values = scan(ocean, [text], combine="forward", window=80, overlap=28, side="none").values("sequence1")
     assert tiling_of([ocean], 80, 28) == Tiling(80, 28, 5, 10)
@@ -109,7 +109,7 @@ def test_a_token_over_the_end_of_a_tile_is_not_cut(ocean):
 
 
 def task_of(model, text, **settings):
-    """The task of a scan, caught before it runs."""
+    """Return the task of a scan without running it."""
     caught = []
 
     class Bulk:
@@ -375,11 +375,11 @@ def test_what_cannot_be_scanned(tiny, tmp_path):
         (tmp_path / name).write_text(text)
         return tmp_path / name
 
-    with pytest.raises(InputError, match=r"n\.fa: there is nothing to scan: no contig has a base other than N"):
+    with pytest.raises(InputError, match=r"n\.fa: nothing to scan: no contig has a base other than N"):
         scan(tiny, written("n.fa", f">a\n{'N' * 40}\n>b\nNN\n"), tmp_path / "scan")
     with pytest.raises(InputError, match="the FASTA file is empty"):
         scan(tiny, written("empty.fa", ""), tmp_path / "scan")
-    with pytest.raises(InputError, match=r"two contigs have this name \(value 'a'\)"):
+    with pytest.raises(InputError, match=r"duplicate contig name \(value 'a'\)"):
         scan(tiny, [SequenceRecord("a", "ACGT"), SequenceRecord("a", "ACGT")])
     bed = written("r.bed", "chr1\t1\t5\n")
     with pytest.raises(InputError, match=r"r\.bed: this file format is not supported here; expected \.fa, "):
@@ -404,7 +404,7 @@ def test_the_figure_shows_tracks_calls_and_genes(tiny, tmp_path, suffix):
     assert in_memory.read_bytes() == first
     if suffix == ".svg":
         shown = re.findall(r"<!-- (.*?) -->", out.read_text())
-        assert {"a", "b", "c", "Surprise, nats per base"} <= set(shown)
+        assert {"a", "b", "c", "Surprisal, nats per base"} <= set(shown)
         assert any("coding genes" in text for text in shown)
 
 
@@ -413,15 +413,15 @@ def test_of_many_contigs_the_figure_shows_the_longest(tiny, tmp_path):
     scan(tiny, tmp_path / "g.fa", side="none", plot=tmp_path / "s.svg")
     shown = re.findall(r"<!-- (.*?) -->", (tmp_path / "s.svg").read_text())
     assert "c19" in shown and "c8" in shown and "c7" not in shown
-    assert any("The 12 longest of 20 contigs." in text for text in shown)
+    assert any("the 12 longest of 20 contigs." in text for text in shown)
 
 
 def test_a_figure_that_cannot_be_made_is_refused_before_the_run(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(ScanTask, "forward", lambda *args: pytest.fail("ran"))
     (tmp_path / "g.fa").write_text(f">a\n{bases(40)}\n")
-    with pytest.raises(InputError, match=r"s\.jpg: unknown kind of plot"):
+    with pytest.raises(InputError, match=r"s\.jpg: unsupported plot format"):
         scan(tiny, tmp_path / "g.fa", tmp_path / "s", plot=tmp_path / "s.jpg")
-    with pytest.raises(InputError, match="a plot needs the whole track"):
+    with pytest.raises(InputError, match="a plot needs the complete track"):
         scan(tiny, tmp_path / "g.fa", tmp_path / "s", plot=tmp_path / "s.png", shard="1/2")
     with pytest.raises(RunError, match="there is no folder"):
         scan(tiny, tmp_path / "g.fa", tmp_path / "s", plot=tmp_path / "x" / "s.png")
@@ -429,19 +429,19 @@ def test_a_figure_that_cannot_be_made_is_refused_before_the_run(tiny, tmp_path, 
 
 def test_settings_are_checked(tiny, ocean):
     for settings, error, message in (
-        ({"combine": "max"}, InputError, r"combine is one of mean, min, forward, reverse \(value 'max'\)"),
-        ({"side": "up"}, InputError, "what is called is one of high, low, both, none"),
-        ({"window": 50, "overlap": 50}, InputError, "leave nothing to score; the overlap must be smaller"),
-        ({"leave": 4.0}, InputError, "the threshold to leave is from 0 to that to enter"),
-        ({"passes": 3}, ModelError, "only encoders have passes"),
-        ({"window": 10**8}, ModelError, r"a context of 100,000,000 bases is not within the 1 to"),
-        ({"seed": -1}, InputError, r"a seed is from 0 to 4294967295 \(value -1\)"),
-        ({"twin": True}, InputError, "a twin of random weights is a baseline for genes"),
-        ({"genes": "g.gff3", "order": 12}, InputError, "the order of the Markov model is from 0 to 9"),
+        ({"combine": "max"}, InputError, r"combine must be one of mean, min, forward, reverse \(value 'max'\)"),
+        ({"side": "up"}, InputError, "side must be one of high, low, both, none"),
+        ({"window": 50, "overlap": 50}, InputError, "overlap must be smaller than the window"),
+        ({"leave": 4.0}, InputError, "leave must be from 0 to enter"),
+        ({"passes": 3}, ModelError, "passes applies to encoders"),
+        ({"window": 10**8}, ModelError, r"context must be from 1 to .* not 100,000,000"),
+        ({"seed": -1}, InputError, r"seed must be from 0 to 4294967295 \(value -1\)"),
+        ({"twin": True}, InputError, "the untrained baseline needs an annotation"),
+        ({"genes": "g.gff3", "order": 12}, InputError, "order must be from 0 to 9"),
     ):
         with pytest.raises(error, match=message):
             scan(tiny, ["ACGT"], **settings)
-    with pytest.raises(ModelError, match="a context of 200 bases"):
+    with pytest.raises(ModelError, match="context must be from 1 to 82 bases"):
         scan(tiny, ["ACGT"], minus=ocean, window=200)
 
 

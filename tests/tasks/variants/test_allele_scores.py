@@ -1,4 +1,4 @@
-"""Scores of a tile's sites: known answers from a network that can be done by hand, and what is computed at all."""
+"""Scores of the sites of a tile: known values from a simple network, and the number of passes."""
 
 import math
 
@@ -34,7 +34,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def constant():
-    """A network that gives A, C, G and T probabilities .1, .2, .3 and .4 whatever it reads; all else is as likely."""
+    """A network with constant probabilities .1, .2, .3 and .4 of A, C, G and T."""
     tokenizer = NucleotideTokenizer()
     network = Decoder(DecoderConfig(128, 8, 1, 2, 1, 4, 8, norm_eps=1e-12))
     with torch.no_grad():
@@ -88,7 +88,7 @@ def test_a_suffix_of_one_base_is_the_site(model):
 
 
 class Recorded:
-    """Stands before a network and notes what is asked of it."""
+    """Wrapper of a network that records calls."""
 
     def __init__(self, network):
         self.network, self.caches, self.branches, self.passes, self.headed = network, [], [], [], 0

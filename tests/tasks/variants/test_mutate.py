@@ -1,4 +1,4 @@
-"""Saturation mutagenesis: every substitution once, scored as variants are, with a picture."""
+"""Saturation mutagenesis: all substitutions, scores equal to those of variants, plots."""
 
 import polars as pl
 import pytest
@@ -55,7 +55,7 @@ def test_outputs_and_picture(tiny, genome_path, tmp_path):
 
 
 def _texts(svg):
-    """What matplotlib notes beside the outlines of letters."""
+    """Return the comments of matplotlib for the outlines of letters."""
     return "".join(line for line in svg.read_text().splitlines() if "<!--" in line)
 
 
@@ -71,10 +71,10 @@ def test_shards_join_without_the_model(tiny, genome_path, tmp_path):
 @pytest.mark.parametrize(
     ("interval", "message"),
     [
-        ("chr2:100-121", r"a part of the interval is off chr2, which has bases 1-120 \(value 'chr2:100-121'\)"),
-        ("chr2:0-5", "a part of the interval is off chr2"),
-        ("chr2:10-20:-", r"mutations are named on the forward strand; rc=True \(--rc\) reads both"),
-        ("chr1:101-104", "the genome has only N in the interval"),
+        ("chr2:100-121", r"the interval extends beyond chr2, which has bases 1-120 \(value 'chr2:100-121'\)"),
+        ("chr2:0-5", "the interval extends beyond chr2"),
+        ("chr2:10-20:-", r"mutations are defined on the forward strand; rc=True \(--rc\) reads both strands"),
+        ("chr1:101-104", "the genome has only N in this interval"),
         ("chr7:1-4", "no such contig"),
         ("chr2", "not an interval; write it as"),
     ],
@@ -85,15 +85,15 @@ def test_intervals_that_cannot_be_mutated(tiny, genome_path, interval, message):
 
 
 def test_outputs_that_cannot_be_written(tiny, genome_path, tmp_path):
-    with pytest.raises(InputError, match=r"out\.vcf: unknown kind of output; known endings are \.parquet"):
+    with pytest.raises(InputError, match=r"out\.vcf: unsupported output format; use one of \.parquet"):
         mutate(tiny, "chr2:31-36", tmp_path / "out.vcf", genome=genome_path)
-    with pytest.raises(InputError, match=r"plot\.jpg: unknown kind of plot; known endings are \.png, \.svg, \.pdf"):
+    with pytest.raises(InputError, match=r"plot\.jpg: unsupported plot format; use one of \.png, \.svg, \.pdf"):
         mutate(tiny, "chr2:31-36", genome=genome_path, plot=tmp_path / "plot.jpg")
-    with pytest.raises(InputError, match="a plot needs all positions; merge the shards"):
+    with pytest.raises(InputError, match="a plot needs all positions: merge the shards"):
         mutate(tiny, "chr2:31-36", tmp_path / "a.tsv", genome=genome_path, plot=tmp_path / "p.png", shard="1/2")
     long = tmp_path / "long.fa"
     long.write_text(f">c\n{'N' * 50}{'ACGT' * 800}\n")
-    with pytest.raises(InputError, match="a plot shows at most 3,000 bases, not 3,200; plot a shorter interval"):
+    with pytest.raises(InputError, match="a plot is limited to 3,000 bases, not 3,200; plot a shorter interval"):
         mutate(tiny, "c:1-3250", tmp_path / "a.tsv", genome=long, plot=tmp_path / "p.png")
     for path in (long, tmp_path / "long.fa.fai"):
         path.unlink()

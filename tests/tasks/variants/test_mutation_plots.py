@@ -1,4 +1,4 @@
-"""The picture of saturation mutagenesis: numbers behind logo and heat map, and what cannot be drawn."""
+"""Plots of saturation mutagenesis: values of logo and heat map, and rejected input."""
 
 import builtins
 
@@ -63,7 +63,7 @@ def test_axes_name_sign_and_unit():
     texts = [text.get_text() for text in draw(Landscape.of(table("ACGT")), "toy, full").texts]
     assert texts[:2] == ["chr2:101–104", "toy, full"]
     caption = " ".join(texts[2].split())
-    assert "Red, negative: the model finds it less likely" in caption and "2 bits minus the entropy" in caption
+    assert "Red, negative: less likely under the model" in caption and "2 bits minus the entropy" in caption
     labels = [axes.get_ylabel() for axes in draw(Landscape.of(table("ACGT"))).axes]
     assert labels == ["bits", "", "log p(ALT) − log p(REF), nats"]
 
@@ -79,9 +79,9 @@ def test_pictures_are_written_whole(tmp_path, suffix):
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (table("ACGT").drop(COLUMN), "a plot needs a table of genolm mutate"),
+        (table("ACGT").drop(COLUMN), "not a table of genolm mutate"),
         (table(""), "with at least one row"),
-        (table("A" * 3001), "a plot shows at most 3,000 bases, not 3,001"),
+        (table("A" * 3001), "a plot is limited to 3,000 bases, not 3,001"),
     ],
 )
 def test_tables_that_cannot_be_drawn(tmp_path, bad, message):

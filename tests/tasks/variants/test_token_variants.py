@@ -1,4 +1,4 @@
-"""Variants under models whose tokens are several bases: what is compared, against passes made by hand."""
+"""Variants scored token by token, compared with explicit forward passes."""
 
 import random
 
@@ -45,7 +45,7 @@ def log_probs(model, ids):
 
 
 def differing(model, ref, alt):
-    """Tokens of both texts, and how many they begin and end with together."""
+    """Return the tokens of both sequences, and the numbers of shared first and last tokens."""
     one, other = (model.tokenizer.encode(text).tolist() for text in (ref, alt))
     first = next(i for i, (a, b) in enumerate(zip(one, other)) if a != b)
     last = next(i for i, (a, b) in enumerate(zip(one[first:][::-1], other[first:][::-1])) if a != b)
@@ -53,7 +53,7 @@ def differing(model, ref, alt):
 
 
 def by_hand(model, ref, alt):
-    """The score of two whole texts that fit into the context."""
+    """Return the score of two complete sequences that fit into the context."""
     one, other, first, last = differing(model, ref, alt)
     totals = []
     for ids in (one, other):
@@ -74,7 +74,7 @@ def replaced(bases, pos, ref, alt):
 
 
 def changes(bases):
-    """An SNV, an insertion, a deletion and a longer substitution, with the allele that each makes."""
+    """An SNV, an insertion, a deletion and an MNV, with the resulting alleles."""
     other = "ACGT".replace(bases[59], "")[1]
     return [
         (60, bases[59], other),
@@ -177,7 +177,7 @@ def test_vcf_says_what_was_compared(token_model, genome, bases, tmp_path):
 
 @pytest.mark.parametrize("method", ["full", "conditional"])
 def test_methods_of_single_bases_are_refused(token_model, genome, method):
-    with pytest.raises(ModelError, match="scores variants by method"):
+    with pytest.raises(ModelError, match="does not support method"):
         variants(token_model, ["short:5:A>C"], genome=genome, method=method)
 
 

@@ -1,4 +1,4 @@
-"""Variants from file to file: every kind of input and output, refusals, kills and shards."""
+"""Variants from file to file: input and output formats, errors, interrupted runs and shards."""
 
 import gzip
 import os
@@ -17,7 +17,8 @@ from genolm.engine.summary import provenance_path
 from genolm.errors import InputError, ModelError, RunError
 from genolm.models.card import Card
 from genolm.models.model import Model
-from genolm.tasks.variants.variants import VariantTask, variants
+from genolm.tasks.variants.variant_task import VariantTask
+from genolm.tasks.variants.variants import variants
 
 SUM, SITE = "llr_alt_minus_ref_sum_nats", "llr_alt_minus_ref_site_nats"
 SMALL = {"context": 20, "horizon": 8}
@@ -25,7 +26,7 @@ SMALL = {"context": 20, "horizon": 8}
 
 @pytest.fixture(scope="session")
 def vcf(contigs, tmp_path_factory):
-    """Multi-allelic, symbolic, star, IUPAC, insertion, deletion, no alternative; not sorted; other INFO, a sample."""
+    """Unsorted VCF with multi-allelic, symbolic, star, ambiguous and missing ALT, indels, other INFO and a sample."""
     one, two = contigs["chr1"], contigs["chr2"]
     records = [
         ("1", 51, "rs1", one[50], ",".join(sorted(set("ACGT") - {one[50]})), "AF=0.1,0.2,0.3"),
@@ -186,7 +187,7 @@ def test_mismatches_by_policy(tiny, contigs, genome_path):
     complement = ref.translate(str.maketrans("ACGT", "TGCA"))
     third = next(base for base in "ACGT" if base not in (ref, complement))
     asked = [f"chr1:21:{complement}>{third}", f"chr1:21:{third}>{ref}", f"chrX:5:{ref}>{third}"]
-    with pytest.raises(InputError, match=rf"variants:1: REF is {complement}, the genome has {ref} there"):
+    with pytest.raises(InputError, match=rf"variants:1: REF is {complement}, but the genome has {ref}"):
         variants(tiny, asked, genome=genome_path, **SMALL)
     skipped = variants(tiny, asked, genome=genome_path, on_mismatch="skip", **SMALL)
     assert skipped["status"].to_list() == ["ref_mismatch", "ref_mismatch", "unknown_contig"]
@@ -203,7 +204,7 @@ def test_a_wrong_ref_names_file_and_line_before_anything_is_computed(tiny, vcf, 
     monkeypatch.setattr(VariantTask, "forward", lambda *_: pytest.fail("computed"))
     bad, out = tmp_path / "bad.vcf", tmp_path / "out.vcf"
     bad.write_text(vcf.read_text() + "chr1\t50\t.\tNNNN\tA\t.\t.\t.\tGT\t0\nchr1\t101\t.\tA\tC\t.\t.\t.\tGT\t0\n")
-    with pytest.raises(InputError, match=rf"{bad}:13: REF is A, the genome has N there.*value 'chr1:101:A>C'"):
+    with pytest.raises(InputError, match=rf"{bad}:13: REF is A, but the genome has N;.*value 'chr1:101:A>C'"):
         variants(tiny, bad, out, genome=genome_path, **SMALL)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.vcf"]
 
@@ -211,15 +212,15 @@ def test_a_wrong_ref_names_file_and_line_before_anything_is_computed(tiny, vcf, 
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"method": "both"}, InputError, r"method is one of full, conditional, window, masked \(value 'both'\)"),
-        ({"on_mismatch": "warn"}, InputError, "on_mismatch is raise, skip or flip"),
+        ({"method": "both"}, InputError, r"method must be one of full, conditional, window, masked \(value 'both'\)"),
+        ({"on_mismatch": "warn"}, InputError, "on_mismatch must be raise, skip or flip"),
         ({"horizon": 0}, InputError, "horizon must be at least 1 base"),
         ({"context": 0}, InputError, "context must be at least 1 base"),
         ({"context": 32_768}, ModelError, "the largest possible context is 32,256"),
         (
             {"out": "out.txt"},
             InputError,
-            r"out\.txt: unknown kind of output; known endings are \.vcf, \.vcf\.gz, \.bcf",
+            r"out\.txt: unsupported output format; use one of \.vcf, \.vcf\.gz, \.bcf",
         ),
         (
             {"out": "out.vcf"},
@@ -251,7 +252,7 @@ def test_a_model_with_a_short_context_shares_it_out(tiny, vcf, genome_path):
     short = Model(tiny.network, tiny.tokenizer, Card("short", context=64))
     table = variants(short, vcf, genome=genome_path, horizon=8).filter(status="scored")
     assert table["left_context"].max() <= 64 - 8
-    with pytest.raises(ModelError, match="a horizon of 512 bases leaves no room for context in the 64"):
+    with pytest.raises(ModelError, match="a horizon of 512 bases leaves no context within the model's limit of 64"):
         variants(short, vcf, genome=genome_path)
 
 
@@ -265,7 +266,8 @@ def test_an_existing_output_is_kept(tiny, vcf, genome_path, tmp_path):
 
 SCRIPT = """
 import json, os, signal, sys
-from genolm.tasks.variants import variants as module
+from genolm.tasks.variants import variant_task as module
+from genolm.tasks.variants.variants import variants
 
 model, source, out, settings, part_tokens, deadly = json.loads(sys.argv[1])
 calls, score = 0, module.score_suffixes
@@ -279,7 +281,7 @@ def dying(model, windows):
 
 module.score_suffixes = dying
 module.VariantTask.part_tokens = part_tokens
-module.variants(model, source, out, device="cpu", **settings)
+variants(model, source, out, device="cpu", **settings)
 """
 
 
@@ -400,7 +402,7 @@ def test_thousands_of_samples_are_kept(tiny, data_dir, human, tmp_path):
 
 @pytest.fixture(scope="module")
 def ambiguous(contigs, tmp_path_factory):
-    """The genome with R, M and K in chr2, and beside it the genome with what VCF writes for them: A, A and G."""
+    """The genome with R, M and K in chr2, and the genome with the bases that VCF uses for them: A, A and G."""
     folder = tmp_path_factory.mktemp("ambiguous")
     two = contigs["chr2"]
     for name, letters in (("iupac.fa", "RMK"), ("reduced.fa", "AAG")):
@@ -427,7 +429,7 @@ def test_ref_at_an_ambiguous_letter_is_its_first_base_and_is_scored(tiny, ambigu
 
 
 def test_another_base_at_an_ambiguous_letter_is_a_mismatch_that_says_what_vcf_has_there(tiny, ambiguous):
-    with pytest.raises(InputError, match=r"REF is G, the genome has R \(A in VCF\) there"):
+    with pytest.raises(InputError, match=r"REF is G, but the genome has R \(A in VCF\)"):
         variants(tiny, ["chr2:51:G>C"], genome=ambiguous / "iupac.fa")
     table = variants(tiny, ["chr2:51:G>C"], genome=ambiguous / "iupac.fa", on_mismatch="skip")
     assert table["status"].to_list() == ["ref_mismatch"]
@@ -470,7 +472,7 @@ def test_tuples_are_variants_and_other_values_are_input_errors(tiny, contigs, ge
 @pytest.mark.parametrize("verb", [lambda **given: variants("no-such-model", ["chr1:5:A>C"], **given),
                                   lambda **given: genolm.mutate("no-such-model", "chr1:5-9", **given)])  # fmt: skip
 def test_an_unknown_method_is_refused_before_the_model_is_looked_for(genome_path, verb):
-    with pytest.raises(InputError, match="method is one of full, conditional, window, masked"):
+    with pytest.raises(InputError, match="method must be one of full, conditional, window, masked"):
         verb(genome=genome_path, method="both")
 
 

@@ -1,4 +1,4 @@
-"""Tables as files: the same bytes however the rows came in parts."""
+"""Table files: the bytes do not depend on the division into parts."""
 
 import json
 
@@ -53,7 +53,7 @@ def test_nothing_is_left_when_a_part_breaks(tmp_path, suffix):
 def test_suffixes_are_checked(tmp_path):
     assert check_suffix(None, SUFFIXES) is None
     assert check_suffix("A.TSV", SUFFIXES).name == "A.TSV"
-    with pytest.raises(InputError, match=r"^out\.xlsx: unknown kind of output; known endings are .*, \.tsv, \.csv$"):
+    with pytest.raises(InputError, match=r"^out\.xlsx: unsupported output format; use one of .*, \.tsv, \.csv$"):
         check_suffix("out.xlsx", SUFFIXES)
 
 

@@ -1,4 +1,4 @@
-"""Embeddings as files: what is in them, where they come from, and the same bytes every time."""
+"""Embedding files: content, provenance and reproducible bytes."""
 
 import importlib
 import json

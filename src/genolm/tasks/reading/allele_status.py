@@ -1,4 +1,4 @@
-"""Which alternatives of a variant file can be scored, and why the others cannot."""
+"""Status of each ALT allele: scored, or why not."""
 
 from __future__ import annotations
 
@@ -21,42 +21,46 @@ Status = (
     | Reason
     | Obstacle
 )
-"""What became of an alternative.
+"""Outcome for each ALT allele.
 
-- ``scored``; ``flipped``: scored with both alleles reverse-complemented, because only then REF is what the genome has.
+- ``scored``; ``flipped``: scored with both alleles reverse-complemented, because REF matches the genome only then.
 - ``symbolic`` (``<DEL>``), ``star`` (``*``), ``missing`` (``.``), ``breakend``, ``non_acgt`` (a letter outside ACGT in
   REF or ALT), ``same_as_ref``, ``telomere`` (position 0): nothing to score.
-- ``ref_mismatch``, ``unknown_contig``, ``off_contig``: the record does not fit the genome.
-- ``not_snv``: only ``method="full"`` scores it; ``longer_than_horizon``: ALT has more bases than are compared.
-- ``no_context``: nothing precedes it on a strand (first base of the contig; on the reverse strand, the last);
-  ``contig_end``: nothing follows it there; ``n_in_token``: a token that it changes holds a base that is not known. A
-  mean over both strands is not given then.
+- ``ref_mismatch``, ``unknown_contig``, ``off_contig``: the record does not match the genome.
+- ``not_snv``: only ``method="full"`` scores it; ``longer_than_horizon``: ALT is longer than the compared bases.
+- ``no_context``: no upstream base on a strand (first base of the contig; on the reverse strand, the last);
+  ``contig_end``: no downstream base on a strand; ``n_in_token``: a token changed by the variant contains an unknown
+  base. With both strands, the mean is then missing too.
 """
 
 
-_NOTHING = "genolm scores alternatives that are spelled out in A, C, G and T"
-_OTHER_BUILD = "does the genome (--genome) belong to another build than the variants?"
-REMEDIES: Mapping[str, str] = MappingProxyType(
+_NOT_SPELLED_OUT = "genolm scores ALT alleles that are spelled out in A, C, G and T"
+_BUILD = "check that the genome (--genome) has the same build as the variants"
+UNSCORED: Mapping[str, str] = MappingProxyType(
     {
-        **dict.fromkeys(("symbolic", "star", "missing", "breakend", "non_acgt"), _NOTHING),
-        "same_as_ref": "ALT is the same as REF: there is no change to score",
-        "telomere": "position 0 stands for the telomere, which is not in the genome",
-        "ref_mismatch": f"REF is not what the genome has there; {_OTHER_BUILD}",
-        "off_contig": f"positions are past the end of their contig; {_OTHER_BUILD}",
-        "unknown_contig": "the genome (--genome) has no contigs of these names; is it incomplete, or another build?",
-        "not_snv": "method full scores insertions and deletions too (--method full)",
-        "longer_than_horizon": "a larger horizon scores longer alternatives (--horizon), if the model can read it",
-        "no_context": "nothing precedes them on a strand that is read; one strand alone may do (--no-rc)",
-        "contig_end": "nothing follows them on a strand that is read; one strand alone may do (--no-rc)",
-        "n_in_token": "the genome has N beside them, and the model's tokens cannot be scored with it",
+        "symbolic": f"a symbolic allele such as <DEL>; {_NOT_SPELLED_OUT}",
+        "star": f"*, a base deleted by another variant; {_NOT_SPELLED_OUT}",
+        "missing": f"no ALT allele; {_NOT_SPELLED_OUT}",
+        "breakend": f"a breakend; {_NOT_SPELLED_OUT}",
+        "non_acgt": f"a letter other than A, C, G and T in REF or ALT; {_NOT_SPELLED_OUT}",
+        "same_as_ref": "ALT equals REF: there is no change to score",
+        "telomere": "position 0 is the telomere, which is not in the genome",
+        "ref_mismatch": f"REF differs from the genome; {_BUILD}",
+        "off_contig": f"the position is beyond the end of the contig; {_BUILD}",
+        "unknown_contig": "the genome (--genome) has no contig of this name; check that it is complete, and its build",
+        "not_snv": "method conditional scores single-base changes only; method full also scores indels (--method full)",
+        "longer_than_horizon": "ALT is longer than the horizon; increase it (--horizon) if the model's context allows",
+        "no_context": "no upstream base on a strand; try the forward strand alone (--no-rc)",
+        "contig_end": "no downstream base on a strand; try the forward strand alone (--no-rc)",
+        "n_in_token": "a token changed by the variant contains an unknown base (N)",
     }
 )
-"""For every status without a score, why there is none and what helps."""
+"""Meaning of each status without a score, and what helps; read by the summary of a run and by the report."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One alternative: its status and, where it can be scored, the variant in the genome's own terms."""
+    """Status of an ALT allele and, if it can be scored, the variant with the genome's contig name and strand."""
 
     status: Status
     variant: Variant | None = None
@@ -64,12 +68,12 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What is asked of a variant.
+    """Eligibility rules for variants.
 
     Attributes:
         snv_only: whether only single-base changes can be scored.
-        horizon: most bases of ALT, without those it shares with REF.
-        on_mismatch: what happens when a record does not fit the genome.
+        horizon: maximum length of ALT in bases, without the bases shared with REF.
+        on_mismatch: treatment of records that do not match the genome.
     """
 
     snv_only: bool
@@ -78,18 +82,19 @@ class Rules:
 
     def __post_init__(self) -> None:
         if self.on_mismatch not in get_args(Mismatch):
-            raise InputError("on_mismatch is raise, skip or flip", value=self.on_mismatch)
+            raise InputError("on_mismatch must be raise, skip or flip", value=self.on_mismatch)
 
     def calls(self, record: VariantRecord, genome: Genome, file: Path | str) -> tuple[Call, ...]:
-        """One call for every alternative of the record.
+        """Return a call for each ALT allele of a record.
 
         Args:
-            record: what was read.
-            genome: what it is compared with.
-            file: where it was read, for messages.
+            record: the record.
+            genome: the genome that REF is compared with.
+            file: source of the record, for messages.
 
         Raises:
-            InputError: with ``on_mismatch="raise"``: an unknown contig, a place off it, a REF that is not the genome's.
+            InputError: with ``on_mismatch="raise"``: if the contig is unknown, the position is off the contig, or REF
+                differs from the genome.
         """
         if all(record.reasons):
             return tuple(Call(reason) for reason in record.reasons if reason)
@@ -102,14 +107,14 @@ class Rules:
         )
 
     def _call(self, variant: Variant | None, problem: _Misfit | None, genome: Genome) -> Call:
-        assert variant is not None, "an alternative without a reason against it is a variant"
+        assert variant is not None, "an ALT allele without a reason is a variant"
         if problem is None:
-            return self._judged(variant, genome, "scored")
-        if self.on_mismatch == "flip" and variant.flipped().ref == problem.found:
-            return self._judged(variant.flipped(), genome, "flipped")
+            return self._checked(variant, genome, "scored")
+        if self.on_mismatch == "flip" and variant.flipped().ref == problem.genome_ref:
+            return self._checked(variant.flipped(), genome, "flipped")
         return Call(problem.status)
 
-    def _judged(self, variant: Variant, genome: Genome, status: Status) -> Call:
+    def _checked(self, variant: Variant, genome: Genome, status: Status) -> Call:
         chrom = genome.resolve(variant.chrom)
         variant = Variant(chrom, variant.pos, variant.ref, variant.alt)
         edit = Strand(genome, chrom).edit(variant)
@@ -123,30 +128,31 @@ class _Misfit:
     status: Literal["ref_mismatch", "unknown_contig", "off_contig"]
     message: str
     value: str
-    found: str = ""
+    genome_ref: str = ""
 
 
 def _misfit(record: VariantRecord, genome: Genome) -> _Misfit | None:
-    advice = "is it another genome build? on_mismatch='skip' (--on-mismatch skip) leaves such records unscored"
+    advice = "check the genome build, or leave such records unscored: on_mismatch='skip' (--on-mismatch skip)"
     try:
         chrom = genome.resolve(record.chrom)
     except InputError as error:
         return _Misfit("unknown_contig", f"{error.message}; {advice}", record.chrom)
     start, end = record.pos - 1, record.pos - 1 + len(record.ref)
-    place = f"{chrom}:{record.pos:,}"
+    position = f"{chrom}:{record.pos:,}"
     if end > genome.lengths[chrom]:
-        what = f"{place} is" if start >= genome.lengths[chrom] else f"REF of {place} reaches"
-        return _Misfit("off_contig", f"{what} past the end of the contig ({genome.lengths[chrom]:,}); {advice}", place)
+        subject = f"{position} is" if start >= genome.lengths[chrom] else f"REF of {position} extends"
+        message = f"{subject} beyond the end of the contig ({genome.lengths[chrom]:,} bases); {advice}"
+        return _Misfit("off_contig", message, position)
     letters = genome.letters(chrom, start, end)
-    found = vcf_reference(letters)
-    if found == record.ref.upper():
+    genome_ref = vcf_reference(letters)
+    if genome_ref == record.ref.upper():
         return None
-    shown = _short(letters) if letters == found else f"{_short(letters)} ({_short(found)} in VCF)"
+    shown = _short(letters) if letters == genome_ref else f"{_short(letters)} ({_short(genome_ref)} in VCF)"
     return _Misfit(
         "ref_mismatch",
-        f"REF is {_short(record.ref)}, the genome has {shown} there; {advice}",
+        f"REF is {_short(record.ref)}, but the genome has {shown}; {advice}",
         f"{record.chrom}:{record.pos}:{record.ref}>{','.join(record.alts)}",
-        found,
+        genome_ref,
     )
 
 

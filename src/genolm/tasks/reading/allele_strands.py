@@ -1,8 +1,8 @@
-"""What is compared when a variant is scored: the bases from it on, with either allele, as one strand reads them.
+"""Variants as read on one strand: alleles without shared bases, and the bases to compare.
 
-The reverse strand is treated as the forward strand of the reverse-complemented contig, in everything: coordinates,
-tiles and the direction in which alleles are trimmed. So both strands share all code, and scoring a variant on a
-reverse-complemented genome exchanges the strands and changes nothing else.
+The reverse strand is treated as the forward strand of the reverse-complemented contig: coordinates, tiles and the
+direction in which alleles are trimmed all follow it. Both strands therefore share all code, and scoring a variant on a
+reverse-complemented genome only exchanges the strands.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from genolm.genome.sequence import reverse_complement
 from genolm.genome.variant import Variant
 
 Obstacle = Literal["no_context", "contig_end", "n_in_token", "longer_than_horizon"]
-"""Why a strand cannot be scored: nothing precedes the variant, nothing follows it, a token that it changes holds a base
-that is not known, or there are more of these tokens than the model reads."""
+"""Why a strand cannot be scored: no upstream base, no downstream base, an unknown base in a token that the variant
+changes, or more changed tokens than the model can read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A variant as a strand reads it, without the bases that its alleles share.
+    """A variant on one strand, without the bases that its alleles share.
 
     Attributes:
-        start: 0-based, from the beginning of the strand: the first base that may differ.
-        ref: reference bases that are replaced; empty for an insertion.
-        alt: bases that replace them; empty for a deletion.
+        start: position of the first base that may differ, 0-based from the beginning of the strand.
+        ref: replaced reference bases; empty for an insertion.
+        alt: replacement; empty for a deletion.
     """
 
     start: int
@@ -35,7 +35,7 @@ class Edit:
 
     @property
     def is_snv(self) -> bool:
-        """Whether one base replaces one."""
+        """Whether the edit replaces a single base."""
         return len(self.ref) == len(self.alt) == 1
 
 
@@ -44,9 +44,9 @@ class Strand:
     """One strand of a contig, read from its own beginning.
 
     Attributes:
-        genome: where the bases are.
-        chrom: the genome's own name of the contig.
-        reverse: whether it is the strand that runs towards lower coordinates.
+        genome: genome of the contig.
+        chrom: name of the contig in the genome.
+        reverse: whether this is the reverse strand.
     """
 
     genome: Genome
@@ -54,11 +54,11 @@ class Strand:
     reverse: bool = False
 
     def __len__(self) -> int:
-        """Bases of the contig."""
+        """Length of the contig in bases."""
         return self.genome.lengths[self.chrom]
 
     def fetch(self, start: int, end: int) -> str:
-        """Bases ``[start, end)`` of the strand, 0-based from its beginning; shorter where the contig ends."""
+        """Return bases ``[start, end)`` of the strand, 0-based from its beginning; fewer at the end of the contig."""
         end = min(end, len(self))
         if start >= end:
             return ""
@@ -67,7 +67,7 @@ class Strand:
         return reverse_complement(self.genome.fetch(self.chrom, len(self) - end, len(self) - start))
 
     def edit(self, variant: Variant) -> Edit:
-        """The variant on this strand: shared bases taken off the beginning of the alleles as read, then off the end."""
+        """Return the variant on this strand, with shared bases trimmed from the start, then from the end."""
         start, ref, alt = variant.pos - 1, variant.ref, variant.alt
         if self.reverse:
             start = len(self) - start - len(ref)
@@ -78,9 +78,9 @@ class Strand:
         return Edit(start + shared, ref[: len(ref) - tail], alt[: len(alt) - tail])
 
     def site(self, edit: Edit, horizon: int) -> Site | Obstacle:
-        """What to compare: the alternative and the bases that follow it, ``horizon`` of them.
+        """Return the ``horizon`` bases to compare: ALT and the bases after it.
 
-        Both alleles are cut to the same number of bases when one of them reaches the end of the contig earlier.
+        Both alleles are cut to the same length if one of them reaches the end of the contig first.
         """
         if edit.start == 0:
             return "no_context"
@@ -92,11 +92,11 @@ class Strand:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where a variant is scored on a strand, and the alternative's bases.
+    """Position at which a variant is scored on a strand, with the compared bases of the ALT sequence.
 
     Attributes:
-        start: 0-based, from the beginning of the strand.
-        suffix: bases of the alternative from ``start`` on, as many as are compared; the reference has as many.
+        start: position, 0-based from the beginning of the strand.
+        suffix: compared bases of the ALT sequence from ``start`` on; the reference has the same number.
     """
 
     start: int
@@ -104,8 +104,8 @@ class Site:
 
 
 def _shared(first: str, second: str) -> int:
-    """Length of the common beginning."""
-    for place, (one, other) in enumerate(zip(first, second)):
-        if one != other:
-            return place
+    """Return the length of the common prefix."""
+    for index, (base, other) in enumerate(zip(first, second)):
+        if base != other:
+            return index
     return min(len(first), len(second))

@@ -1,4 +1,4 @@
-"""The arguments that every bulk verb shares: which model, on what, and how the run goes."""
+"""Options shared by all bulk verbs, and the execution of their tasks."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Bulk:
-    """How a verb runs.
+    """Options of a bulk run.
 
     Attributes:
-        device: where to compute; None for the best there is.
-        dtype: precision of the weights; None for what card and device prefer.
-        token_budget: tokens of a batch; None for what fits into free memory.
-        resume: go on from the finished parts of a killed run.
+        device: device to compute on; None: the best available.
+        dtype: precision of the weights; None: the preference of model card and device.
+        token_budget: tokens per batch; None: as many as fit in free memory.
+        resume: continue from the finished parts of an interrupted run.
         overwrite: replace an existing output.
-        shard: ``"i/n"`` or ``(i, n)``: do the i-th of n shares only.
-        progress: True for a bar on standard error, an object of one's own, or None.
-        dry_run: write nothing; estimate instead how much there is to do and how long it takes.
+        shard: ``"i/n"`` or ``(i, n)``: compute only the i-th of n shares.
+        progress: True for a progress bar on standard error, a `Progress` object, or None.
+        dry_run: write nothing; estimate the work and its duration.
     """
 
     device: torch.device | str | None = None
@@ -50,32 +50,32 @@ class Bulk:
     dry_run: bool = False
 
     def check_output(self, out: Path) -> None:
-        """Raise `RunError`, before anything is computed, where the output or the record beside it cannot be written."""
+        """Raise `RunError` if the output or its provenance file cannot be written."""
         check_target(out, overwrite=self.overwrite, resume=self.resume)
         check_beside(out, records_beside(out), overwrite=self.overwrite, resume=self.resume)
 
     def open(self, model: Model | str | Path, out: Path | None = None) -> Model:
-        """The model, loaded unless it is already.
+        """Return the model, loading it if necessary.
 
         Args:
-            model: a model, or what :func:`genolm.load` takes.
-            out: the output, looked at first: loading can take minutes.
+            model: a model, or a name or path for :func:`genolm.load`.
+            out: output to check first, because loading can take minutes.
 
         Raises:
-            ModelError: no such model, or one that is already loaded on another device or in another precision.
-            RunError: the output exists, or its folder does not.
+            ModelError: if the model is unknown, or already loaded on another device or in another precision.
+            RunError: if the output exists, or its folder does not.
         """
         if out is not None:
             self.check_output(out)
-        if not isinstance(model, Model):
-            return load(model, device=self.device, dtype=self.dtype)
-        self._check_loaded(model)
-        return model
+        if isinstance(model, Model):
+            self._check_loaded(model)
+            return model
+        return load(model, device=self.device, dtype=self.dtype)
 
     def run(self, task: Task[Any, Any], model: Model, out: Path | None) -> Any:
-        """Run the task: return ``out`` when there is one, its folder of parts after a shard, else the task's table.
+        """Run the task and return ``out`` (of a shard, its parts folder), or without ``out`` the task's table.
 
-        Of a dry run, return an `Estimate`.
+        A dry run returns an `Estimate`.
         """
         settings: dict[str, Any] = {
             name: getattr(self, name) for name in ("resume", "shard", "overwrite", "token_budget", "progress")
@@ -88,10 +88,10 @@ class Bulk:
         return out if self.shard is None else PartsFolder.of(out).path
 
     def run_without_engine(self, task: Task[Any, Any], frames: Iterator[pl.DataFrame], out: Path | None) -> Any:
-        """What :meth:`run` gives, where something else than the engine computes the rows.
+        """Write or collect rows that were not computed by the engine; return the same as :meth:`run`.
 
         Raises:
-            RunError: the output is an input too.
+            RunError: if the output is also an input.
         """
         if out is not None:
             refuse_inputs(task, out)
@@ -100,12 +100,12 @@ class Bulk:
         table = task.collect(tally.passing(frames))
         return self.concluded(tally.summary(table), table, None)
 
-    def concluded(self, summary: Summary, made: Any, out: Path | None) -> Any:
-        """Report work that was done without the engine; return ``out`` if there is one, else what was made."""
+    def concluded(self, summary: Summary, result: Any, out: Path | None) -> Any:
+        """Report work that was done without the engine; return ``out``, or without one the result."""
         warn_of(summary)
         items = next(iter(summary.inputs.values()))
-        hand_over(chosen(self.progress), Result(out, made if out is None else None, items, 1, 1, summary=summary))
-        return made if out is None else out
+        hand_over(chosen(self.progress), Result(out, result if out is None else None, items, 1, 1, summary=summary))
+        return result if out is None else out
 
     def _check_loaded(self, model: Model) -> None:
         if self.dtype is not None and parse_dtype(self.dtype) != model.dtype:

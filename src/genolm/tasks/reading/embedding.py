@@ -1,4 +1,4 @@
-"""Embedding as the engine runs it: the hidden state of a layer, pooled over a sequence."""
+"""Embedding task of the engine: hidden states of layers, pooled over sequences."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
     from genolm.models.model import Model
 
 
-_PART_BYTES = 1 << 28  # of vectors in one part when every token keeps its own
+_PART_BYTES = 1 << 28  # size of the vectors of a part without pooling
 
 
 @dataclass(frozen=True, slots=True)
 class Pooled:
-    """What one window gives.
+    """Pooled vectors of one window.
 
     Attributes:
-        layers: for every layer (D,), or (tokens, D) without pooling.
-        tokens: how many tokens were pooled.
+        layers: for each layer an array (D,), or (tokens, D) without pooling.
+        tokens: number of pooled tokens.
     """
 
     layers: tuple[Float32, ...]
@@ -47,16 +47,16 @@ class Pooled:
 
 @dataclass(frozen=True, slots=True)
 class EmbedTask:
-    """Embedding as the engine runs it; :func:`embed` makes one.
+    """Embedding of sequences; made by :func:`genolm.embed`.
 
     Attributes:
         source: the sequences.
-        layers: hidden states, 0 (embedding) to ``num_layers`` (after the final norm).
-        pooling: how tokens become one vector.
+        layers: layers from 0 (embedding) to ``num_layers`` (after the final norm).
+        pooling: pooling over tokens.
         rc: average with the reverse complement.
-        width: dimensions of a vector.
-        context: most bases of one window.
-        bases_per_token: of the model's tokenizer, on average.
+        width: dimension of a vector.
+        context: maximum length of a window in bases.
+        bases_per_token: mean token length of the tokenizer in bases.
         provenance: the model.
     """
 
@@ -74,24 +74,24 @@ class EmbedTask:
 
     @property
     def part_tokens(self) -> int:
-        """About how many tokens go into one part: fewer when every token's vectors are kept."""
+        """Approximate number of tokens per part; fewer without pooling."""
         kept = 4 * self.width * len(self.layers)
         return 1 << 18 if self.pooling.reduces else max(1, min(1 << 18, _PART_BYTES // kept))
 
     def items(self) -> Iterator[SequenceRecord]:
-        """The sequences."""
+        """Return the sequences."""
         return self.source.read()
 
     def inputs(self) -> tuple[Path, ...]:
-        """The files that are read."""
+        """Return the input files."""
         return self.source.files()
 
     def cost(self, item: SequenceRecord) -> int:
-        """Tokens that go through the model, about."""
+        """Return the approximate number of tokens."""
         return math.ceil(len(item.sequence) * (2 if self.rc else 1) / self.bases_per_token)
 
     def windows(self, items: Sequence[SequenceRecord], model: Model) -> list[Window]:
-        """Pieces of at most the context; their origin is the sequence's number and whether it is reversed."""
+        """Return windows of at most the context; the origin is (number of the sequence, whether it is reversed)."""
         windows = []
         for number, item in enumerate(items):
             windows += cut(item.sequence, model, self.context, origin=(number, False))
@@ -100,7 +100,7 @@ class EmbedTask:
         return windows
 
     def forward(self, model: Model, windows: Sequence[Window]) -> list[Pooled]:
-        """The pooled layers of every window."""
+        """Return the pooled layers of each window."""
         pieces: list[list[Pooled]] = [[] for _ in windows]
         for chunk in hidden_chunks(model, windows, set(self.layers)):
             rows = chunk.body_BL.any(1)
@@ -112,13 +112,13 @@ class EmbedTask:
         return [self._per_base(window, pooled) for window, pooled in zip(windows, joined)]
 
     def subject(self, items: Sequence[SequenceRecord], window: Window, part: int) -> str:
-        """The sequence of a window, in words."""
+        """Return a description of the sequence of a window, for messages."""
         return items[window.origin[0]].named
 
     def rows(
         self, items: Sequence[SequenceRecord], windows: Sequence[Window], outputs: Sequence[Pooled]
     ) -> pl.DataFrame:
-        """A row for each sequence, layer and, without pooling, token."""
+        """Return a row for each sequence, layer and, without pooling, token or base."""
         strands: dict[tuple[int, bool], list[Pooled]] = {}
         for window, output in zip(windows, outputs):
             strands.setdefault(window.origin, []).append(output)
@@ -126,19 +126,19 @@ class EmbedTask:
         return self._frame(list(items), vectors)
 
     def beside(self, out: Path) -> tuple[Path, ...]:
-        """The files that are written beside the output."""
+        """Return the side files of an output."""
         return beside_vectors(out)
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
-        """Writes parquet, npy, h5ad or zarr."""
+        """Write parquet, npy, h5ad or zarr."""
         write_vectors(frames, out, self.metadata())
 
     def collect(self, frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
-        """The table."""
+        """Return the table."""
         return pl.concat(list(frames))
 
     def count(self, rows: pl.DataFrame) -> Summary:
-        """Sequences, their bases and the vectors of them."""
+        """Count sequences, bases and vectors."""
         first = rows.filter(pl.col("layer") == self.layers[0]) if len(self.layers) > 1 else rows
         first = first if self.pooling.reduces else first.filter(pl.col("position") == 0)
         layers = f"layer {self.layers[0]}" if len(self.layers) == 1 else f"{len(self.layers)} layers"
@@ -149,7 +149,7 @@ class EmbedTask:
         )
 
     def metadata(self) -> dict[str, str]:
-        """Everything that says how the vectors were made."""
+        """Return model and settings for the provenance."""
         strands = "mean of forward and reverse complement" if self.rc else "forward"
         layers: object = list(self.layers) if len(self.layers) > 1 else self.layers[0]
         return self.provenance.described(
@@ -157,14 +157,14 @@ class EmbedTask:
         )
 
     def _per_base(self, window: Window, pooled: Pooled) -> Pooled:
-        """With pooling ``bases`` every base has the vector of its token; else what was given."""
+        """Repeat the vector of each token for its bases, for pooling ``bases``."""
         if self.pooling.name != "bases" or window.encoded is None:
             return pooled
         lengths = window.encoded.spans_T2[:, 1] - window.encoded.spans_T2[:, 0]
         return Pooled(tuple(np.repeat(vectors, lengths, axis=0) for vectors in pooled.layers), len(window))
 
     def _joined(self, pieces: Sequence[Pooled]) -> Pooled:
-        """Consecutive pieces of one strand as one."""
+        """Join consecutive windows of one strand."""
         counts = [piece.tokens for piece in pieces]
         layers = zip(*(piece.layers for piece in pieces))
         return Pooled(tuple(self.pooling.join(vectors, counts) for vectors in layers), sum(counts))
@@ -174,10 +174,10 @@ class EmbedTask:
         if not self.rc:
             return forward
         reverse = self._joined(strands[number, True]).layers
-        return tuple(self.pooling.both_strands(one, other) for one, other in zip(forward, reverse))
+        return tuple(self.pooling.both_strands(*layer) for layer in zip(forward, reverse))
 
     def _frame(self, items: list[SequenceRecord], vectors: list[tuple[Float32, ...]]) -> pl.DataFrame:
-        """Rows in the order of sequences, then layers, then tokens."""
+        """Return rows ordered by sequence, then layer, then token."""
         flat = [np.atleast_2d(vector) for layers in vectors for vector in layers]
         counts = np.array([len(vector) for vector in flat], np.int64)
         owners = np.repeat(np.arange(len(items)).repeat(len(self.layers)), counts)
@@ -201,4 +201,4 @@ _ABOUT = {"id": pl.String, "chrom": pl.String, "start": pl.Int64, "end": pl.Int6
 
 
 OWN = frozenset((*_ABOUT, "length", "layer", "position", "embedding", "_index"))
-"""Names of columns that embeddings have; ``_index`` is AnnData's own."""
+"""Column names of embedding tables; ``_index`` is reserved by AnnData."""

@@ -1,4 +1,4 @@
-"""Hidden states of a batch of windows, in one pass, or in chunks through a cache where a window is very long."""
+"""Hidden states of a batch of windows, in one pass, or in chunks with a cache for very long windows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from genolm.models.networks.recurrent_memory import RecurrentMemory
     from genolm.tokens.tokenizer import Ids
 
-# One pass needs less memory than a cache of all layers; beyond this its activations would outgrow the cache's use.
+# A single pass needs less memory than a cache of all layers up to about this length.
 CHUNK_TOKENS = 131_072
 
 
@@ -26,11 +26,11 @@ class Chunk:
     """Consecutive tokens of every row of a batch.
 
     Attributes:
-        start: tokens before it; with a recurrent memory, where it differs between rows, those of its longest row.
+        start: number of tokens before the chunk; with a recurrent memory, that of the longest row.
         ids_BL: token ids.
-        mask_BL: True at real tokens; pads are on the right.
-        body_BL: True at those of the sequences: real tokens without the special ones around them.
-        hidden: hidden states (B, L, D) of the layers asked for.
+        mask_BL: True at real tokens; padding is on the right.
+        body_BL: True at tokens of the sequences: real tokens other than special tokens.
+        hidden: hidden states (B, L, D) of the requested layers.
     """
 
     start: int
@@ -43,22 +43,21 @@ class Chunk:
 def hidden_chunks(
     model: Model, windows: Sequence[Window], layers: Collection[int], *, chunk: int | None = None
 ) -> Iterator[Chunk]:
-    """The hidden states of windows side by side; all chunks together are what one pass gives.
+    """Yield the hidden states of a batch of windows; the chunks together equal a single pass.
 
     Args:
-        model: whose network runs; its special tokens are put around each window.
-        windows: padded on the right, which no network sees. A recurrent memory reads each a segment at a time, and a
-            chunk is one segment of every row that has one yet.
-        layers: 0 (embedding) to ``num_layers`` (after the final norm, where there is one).
-        chunk: most tokens of one pass of a causal network; None for :data:`CHUNK_TOKENS`. An encoder reads all at once.
+        model: the model; its special tokens are added around each window.
+        windows: windows, padded on the right. With a recurrent memory, a chunk is the next segment of every row.
+        layers: layers from 0 (embedding) to ``num_layers`` (after the final norm, if there is one).
+        chunk: maximum tokens per pass of a decoder; None: :data:`CHUNK_TOKENS`. An encoder always uses one pass.
 
     Raises:
-        NonFiniteError: a hidden state of a real token is NaN or infinite.
+        NonFiniteError: if a hidden state of a real token is NaN or infinite.
     """
-    for found in _hidden_chunks(model, windows, layers, chunk):
-        for x_BLD in found.hidden.values():
-            require_finite(model, x_BLD, found.mask_BL)
-        yield found
+    for part in _hidden_chunks(model, windows, layers, chunk):
+        for x_BLD in part.hidden.values():
+            require_finite(model, x_BLD, part.mask_BL)
+        yield part
 
 
 def _hidden_chunks(
@@ -83,30 +82,30 @@ def _remembered(memory: RecurrentMemory, batch: Batch, layers: Collection[int]) 
     rows = len(batch.lengths_B)
     for step in memory.steps(batch.ids_BL, batch.mask_BL, layers=layers):
         ids_BL, mask_BL, body_BL = (
-            _of_all(values, step.row_R, rows) for values in (step.ids_RS, step.mask_RS, step.content_RS)
+            _scattered(values, step.row_R, rows) for values in (step.ids_RS, step.mask_RS, step.content_RS)
         )
-        hidden = {layer: _of_all(step.output.hidden[layer], step.row_R, rows) for layer in layers}
+        hidden = {layer: _scattered(step.output.hidden[layer], step.row_R, rows) for layer in layers}
         yield Chunk(max(start for start, _ in step.spans), ids_BL, mask_BL, body_BL, hidden)
 
 
-def _of_all(values_R: Tensor, row_R: Tensor, rows: int) -> Tensor:
-    """Values of some rows among those of all, which have zeros."""
+def _scattered(values_R: Tensor, row_R: Tensor, rows: int) -> Tensor:
+    """Return values of some rows scattered into a tensor of all rows; other rows are zero."""
     return values_R.new_zeros(rows, *values_R.shape[1:]).index_copy(0, row_R, values_R)
 
 
 def framed_batch(model: Model, windows: Sequence[Window]) -> Batch:
-    """Windows side by side, each between the special tokens that the model expects."""
-    ids = [window_ids(model, window) for window in windows]
-    return collate([model.frame(own) for own in ids], model.tokenizer, device=model.device)
+    """Return a batch of windows, each with the model's special tokens around it."""
+    rows = [model.frame(window_ids(model, window)) for window in windows]
+    return collate(rows, model.tokenizer, device=model.device)
 
 
 def window_ids(model: Model, window: Window) -> Ids:
-    """The ids of a window's bases."""
+    """Return the token ids of a window, without special tokens."""
     return model.tokenizer.encode(window.sequence) if window.encoded is None else window.encoded.ids
 
 
 def body_mask(model: Model, batch: Batch) -> Tensor:
-    """True at the tokens of the sequences themselves, (B, L); pads are on the right."""
+    """Return a mask (B, L) that is True at tokens of the sequences, not at special tokens or padding."""
     import torch
 
     columns_L = torch.arange(batch.ids_BL.shape[1], device=batch.ids_BL.device)
@@ -116,5 +115,6 @@ def body_mask(model: Model, batch: Batch) -> Tensor:
 def _streamed(model: Model, batch: Batch, body_BL: Tensor, layers: Collection[int], width: int) -> Iterator[Chunk]:
     outputs = model.decoder.stream(batch.ids_BL, chunk=width, layers=layers, logits=False)
     for number, output in enumerate(outputs):
-        own = slice(number * width, (number + 1) * width)
-        yield Chunk(number * width, batch.ids_BL[:, own], batch.mask_BL[:, own], body_BL[:, own], output.hidden)
+        columns = slice(number * width, (number + 1) * width)
+        ids_BL, mask_BL = batch.ids_BL[:, columns], batch.mask_BL[:, columns]
+        yield Chunk(number * width, ids_BL, mask_BL, body_BL[:, columns], output.hidden)

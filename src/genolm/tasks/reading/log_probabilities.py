@@ -1,4 +1,4 @@
-"""Log-probabilities of bases under a causal model, in fp32. B sequences, L tokens, D dimensions, V vocabulary."""
+"""Log-probabilities of bases and tokens under a decoder, in fp32. B sequences, L tokens, D dimensions, V vocabulary."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from genolm.models.model import Model
 
 Normalisation = Literal["bases", "vocabulary"]
-"""What the probabilities of one position add up to one over: A, C, G and T, or all tokens of the model."""
+"""Set over which the probabilities of a position sum to one: A, C, G and T, or all tokens of the model."""
 
-_HEAD_VALUES = 1 << 24  # logits held at a time: bounds memory for large vocabularies
+_HEAD_VALUES = 1 << 24  # logits in memory at a time
 
 
 def base_log_probs(model: Model, x_BLD: Tensor) -> Tensor:
-    """Log-probabilities of A, C, G, T to come next, renormalised over these four; fp32 (B, L, 4).
+    """Return log-probabilities of A, C, G and T as the next token, renormalised over these four; fp32 (B, L, 4).
 
     Only four rows of the head are computed.
 
     Args:
-        model: whose head is used.
+        model: a decoder.
         x_BLD: hidden states after the final norm.
     """
     bases = list(model.tokenizer.base_ids)
@@ -31,21 +31,21 @@ def base_log_probs(model: Model, x_BLD: Tensor) -> Tensor:
 
 
 def token_log_probs(model: Model, x_BLD: Tensor, targets_BL: Tensor, *, normalise: Normalisation = "bases") -> Tensor:
-    """Log-probability of each target given the hidden state of the position before it, in nats; fp32 (B, L).
+    """Return the log-probability of each target in nats, fp32 (B, L).
 
     Args:
-        model: whose head is used.
-        x_BLD: hidden states after the final norm, of the positions before the targets.
+        model: a decoder.
+        x_BLD: hidden states after the final norm, at the positions before the targets.
         targets_BL: token ids.
-        normalise: ``bases`` renormalises over A, C, G, T and gives NaN for any other target; ``vocabulary`` does not.
+        normalise: ``bases`` renormalises over A, C, G and T, with NaN for any other target; ``vocabulary`` does not.
     """
     if normalise == "vocabulary":
         return _over_vocabulary(model, x_BLD, targets_BL)
-    places = targets_BL.new_full((model.config.vocab_size,), -1)
-    places[list(model.tokenizer.base_ids)] = torch.arange(4, device=places.device)
-    place_BL = places[targets_BL]
-    found = base_log_probs(model, x_BLD).gather(-1, place_BL.clamp_min(0)[..., None])[..., 0]
-    return found.masked_fill(place_BL < 0, float("nan"))
+    columns_V = targets_BL.new_full((model.config.vocab_size,), -1)
+    columns_V[list(model.tokenizer.base_ids)] = torch.arange(4, device=columns_V.device)
+    column_BL = columns_V[targets_BL]
+    values_BL = base_log_probs(model, x_BLD).gather(-1, column_BL.clamp_min(0)[..., None])[..., 0]
+    return values_BL.masked_fill(column_BL < 0, float("nan"))
 
 
 def _over_vocabulary(model: Model, x_BLD: Tensor, targets_BL: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Several models that read the same windows, as one model of a run."""
+"""A group of models that read the same windows in one run."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from genolm.models.model import Model
 
 
 class ModelGroup(Model):
-    """The first model, which the engine sizes batches by, with others beside it.
+    """Several models that act as one; the engine sizes batches by the first.
 
     Args:
-        models: two or more.
+        models: two or more models.
     """
 
     def __init__(self, models: Sequence[Model]) -> None:
@@ -22,21 +22,21 @@ class ModelGroup(Model):
 
     @property
     def fingerprint(self) -> str:
-        """sha256, in hex, of every model's fingerprint, tokenizer and precision."""
-        parts = ((one.fingerprint, one.tokenizer.to_json(), str(one.dtype)) for one in self.models)
+        """SHA-256, in hex, of the fingerprints, tokenizers and precisions of all models."""
+        parts = ((model.fingerprint, model.tokenizer.to_json(), str(model.dtype)) for model in self.models)
         return hashlib.sha256("\n".join(text for part in parts for text in part).encode()).hexdigest()
 
     @property
     def weight_bytes(self) -> int:
-        """Memory of the weights of all models, in bytes."""
-        return sum(one.weight_bytes for one in self.models)
+        """Size of the weights of all models in bytes."""
+        return sum(model.weight_bytes for model in self.models)
 
 
 def together(models: Sequence[Model]) -> Model:
-    """One model for a run: the only one, or all of them as a group."""
+    """Return the only model, or all models as a group."""
     return ModelGroup(models) if len(models) > 1 else models[0]
 
 
 def models_of(model: Model) -> tuple[Model, ...]:
-    """The models behind the one of a run."""
+    """Return the models of a group, or a single model."""
     return model.models if isinstance(model, ModelGroup) else (model,)

@@ -1,4 +1,4 @@
-"""How the vectors of many tokens become one. B sequences, L tokens, D dimensions, W windows of one sequence."""
+"""Pooling of token vectors. B sequences, L tokens, D dimensions, W windows of one sequence."""
 
 from __future__ import annotations
 
@@ -19,44 +19,44 @@ PoolingName = Literal["mean", "max", "min", "last", "none", "bases"]
 
 @dataclass(frozen=True, slots=True)
 class Pooling:
-    """A way to pool, always in fp32 and over real tokens only, whichever side the padding is on.
+    """Pooling method; computed in fp32 over real tokens, with padding on either side.
 
     Attributes:
-        name: ``mean``, ``max`` or ``min`` of every dimension, the ``last`` token's vector, ``none``: all of them, or
-            ``bases``: all of them, each as often as it has bases.
+        name: ``mean``, ``max`` or ``min`` of each dimension; ``last``: the vector of the last token; ``none``: one
+            vector per token; ``bases``: one vector per base, that of its token.
 
     Raises:
-        InputError: another name.
+        InputError: if the name is unknown.
     """
 
     name: PoolingName = "mean"
 
     def __post_init__(self) -> None:
         if self.name not in get_args(PoolingName):
-            raise InputError(f"pooling is one of {', '.join(get_args(PoolingName))}", value=self.name)
+            raise InputError(f"pooling must be one of {', '.join(get_args(PoolingName))}", value=self.name)
 
     @property
     def reduces(self) -> bool:
-        """Whether many vectors become one."""
+        """Whether a sequence gets a single vector."""
         return self.name not in ("none", "bases")
 
     def reduce(self, x_BLD: Tensor, mask_BL: Tensor) -> list[Float32]:
-        """One array for every sequence: (D,), or (tokens, D) where nothing is reduced.
+        """Return one array per sequence: (D,), or (tokens, D) without pooling.
 
         Args:
             x_BLD: vectors in any precision.
-            mask_BL: True at real tokens; every row has one.
+            mask_BL: True at real tokens; at least one per row.
         """
         if not self.reduces:
             return [x_LD[mask_L].float().cpu().numpy() for x_LD, mask_L in zip(x_BLD, mask_BL)]
         return list(_REDUCE[self.name](x_BLD, mask_BL).float().cpu().numpy())
 
     def join(self, pooled_WD: Sequence[Float32], tokens_W: Sequence[int]) -> Float32:
-        """The pooled values of consecutive windows as those of all their tokens.
+        """Combine the pooled values of consecutive windows into those of all their tokens.
 
         Args:
-            pooled_WD: what :meth:`reduce` gave for every window.
-            tokens_W: how many tokens each has.
+            pooled_WD: result of :meth:`reduce` for each window.
+            tokens_W: number of tokens of each window.
         """
         if len(pooled_WD) == 1:
             return pooled_WD[0]
@@ -72,13 +72,13 @@ class Pooling:
         return np.concatenate(pooled_WD)
 
     def both_strands(self, forward: Float32, reverse: Float32) -> Float32:
-        """The mean over strands; where nothing is reduced the reverse complement is turned round first."""
-        turned = reverse if self.reduces else reverse[::-1]
-        return ((forward + turned) / np.float32(2)).astype(np.float32)
+        """Return the mean of both strands; without pooling, the reverse strand is flipped first."""
+        aligned = reverse if self.reduces else reverse[::-1]
+        return ((forward + aligned) / np.float32(2)).astype(np.float32)
 
 
 def _mean(x_BLD: Tensor, mask_BL: Tensor) -> Tensor:
-    # A masked sum rather than a product with the mask, so that an infinite pad cannot become NaN.
+    # masked_fill rather than a product with the mask, so that infinite padding cannot become NaN.
     x_BLD = x_BLD.float().masked_fill(~mask_BL[..., None], 0.0)
     return x_BLD.sum(1) / mask_BL.sum(1, keepdim=True)
 

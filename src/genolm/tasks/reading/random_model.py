@@ -1,4 +1,4 @@
-"""A model with random weights in place of its own: what its architecture and its tokenizer give without training."""
+"""Untrained copies of models: the same architecture and tokenizer with random weights."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ NAME = "random weights"
 
 
 def random_twin(model: Model, seed: int) -> Model:
-    """A model of the same shape, tokenizer and card whose weights depend on ``seed``, their names and shapes only.
+    """Return a model of the same architecture, tokenizer and card with random weights.
 
-    Block layouts of sparse attention, which are not trained, stay those of the model. The twin takes as much memory as
-    the model.
+    The weights depend only on ``seed`` and on their names and shapes. The block layouts of sparse attention, which are
+    not trained, are those of the model. The copy takes as much memory as the model.
     """
     network = random_network(model.config, seed, model.tokenizer.base_ids, model.tokenizer.n_id)
     layouts = dict(network.named_buffers())

@@ -1,6 +1,6 @@
-"""How the next base or token is drawn from a model's probabilities.
+"""Sampling of the next base or token from a model's probabilities.
 
-Shapes: B sequences, V things to choose from: four bases in ACGT order, or the ids of a vocabulary.
+Shapes: B sequences, V choices: four bases in ACGT order, or the ids of a vocabulary.
 """
 
 from __future__ import annotations
@@ -21,18 +21,17 @@ _LARGEST = sys.float_info.max
 
 @dataclass(frozen=True, slots=True)
 class Sampler:
-    """Rules for drawing the next base or token; they apply in the order of the fields.
+    """Settings for sampling the next base or token; applied in the order of the fields.
 
     Attributes:
-        repetition_penalty: above 0; the score of what was already written is multiplied by it where the score is
-            negative, as log-probabilities are, and divided by it where it is positive (Keskar et al. 2019), so that
-            above 1 it becomes less likely.
-        temperature: scores are divided by it; 0 takes the likeliest (of equals the first).
-        top_k: only the k likeliest can be drawn (of equals the first); 0 for all.
-        top_p: only the likeliest that together reach p, at least one, can be drawn; 1 for all.
+        repetition_penalty: penalty above 0 for tokens that already occurred: negative scores are multiplied by it and
+            positive scores divided by it (Keskar et al. 2019), so that values above 1 make them less likely.
+        temperature: divisor of the scores; 0 always takes the most likely choice (ties: the first).
+        top_k: sample only from the k most likely choices (ties: the first); 0 for all.
+        top_p: sample only from the most likely choices that together reach probability p, at least one; 1 for all.
 
     Raises:
-        InputError: a value out of its range.
+        InputError: if a value is out of range.
     """
 
     repetition_penalty: float = 1.0
@@ -41,18 +40,17 @@ class Sampler:
     top_p: float = 1.0
 
     def __post_init__(self) -> None:
-        _check(0 <= self.temperature < math.inf, "temperature is 0 or more", self.temperature)
-        _check(self.top_k >= 0, "top_k is 0 (all bases) or more", self.top_k)
-        _check(0 <= self.top_p <= 1, "top_p is from 0 to 1", self.top_p)
-        _check(0 < self.repetition_penalty < math.inf, "repetition_penalty is more than 0", self.repetition_penalty)
+        _check(0 <= self.temperature < math.inf, "temperature must be at least 0", self.temperature)
+        _check(self.top_k >= 0, "top_k must be at least 0 (0: all choices)", self.top_k)
+        _check(0 <= self.top_p <= 1, "top_p must be from 0 to 1", self.top_p)
+        _check(0 < self.repetition_penalty < math.inf, "repetition_penalty must be above 0", self.repetition_penalty)
 
     def probabilities(self, scores_BV: Tensor, written_BV: Tensor) -> Tensor:
-        """What is drawn from, by definition: float64 (B, V), rows adding up to one.
+        """Return the probabilities to sample from, float64 (B, V); each row sums to one.
 
         Args:
-            scores_BV: log-probabilities or logits under the model, minus infinity for what may not be drawn; on the
-                CPU, as not every device has float64.
-            written_BV: True for what was already written in that sequence.
+            scores_BV: log-probabilities or logits of the model, on the CPU; minus infinity for excluded choices.
+            written_BV: True for choices that already occurred in the sequence.
         """
         best, order = self._penalised(scores_BV, written_BV).sort(dim=-1, descending=True, stable=True)
         if self.temperature == 0:
@@ -64,12 +62,12 @@ class Sampler:
         return torch.zeros_like(weights).scatter(-1, order, weights)
 
     def choose(self, scores_BV: Tensor, written_BV: Tensor, uniform_B: Tensor) -> Tensor:
-        """One of V for each row, int64 (B,): what :func:`draw` takes from :meth:`probabilities`, without sorting ids.
+        """Return one choice per row, int64 (B,), equal to :func:`draw` from :meth:`probabilities` but faster.
 
         Args:
             scores_BV: as for :meth:`probabilities`.
-            written_BV: as for :meth:`probabilities`; not looked at without a repetition penalty.
-            uniform_B: numbers in [0, 1), float64.
+            written_BV: as for :meth:`probabilities`; ignored without a repetition penalty.
+            uniform_B: random numbers in [0, 1), float64.
         """
         if self.repetition_penalty != 1:
             scores_BV = self._penalised(scores_BV, written_BV)
@@ -79,7 +77,7 @@ class Sampler:
         scores_BK = (scores_BV if ids_BK is None else scores_BV.gather(1, ids_BK)).double()
         weights_BK = (scores_BK - scores_BK.amax(-1, keepdim=True)).div_(self.temperature).exp_()
         if self.top_p < 1:
-            # Sorting numbers alone is many times quicker than sorting them with their ids.
+            # Sorting values alone is many times faster than sorting them with their ids.
             falling_BK = torch.from_numpy(np.sort(weights_BK.numpy(), axis=1)).flip(1)
             _keep_largest(weights_BK, falling_BK, self._nucleus(falling_BK).sum(1))
         chosen_B = draw(weights_BK, uniform_B)
@@ -88,19 +86,19 @@ class Sampler:
     def _penalised(self, scores_BV: Tensor, written_BV: Tensor) -> Tensor:
         scores_BV = scores_BV.double()
         penalised = torch.where(scores_BV < 0, scores_BV * self.repetition_penalty, scores_BV / self.repetition_penalty)
-        # An extreme penalty must leave something to choose: only what may not be drawn is minus infinity.
+        # Clamped, because minus infinity marks excluded choices.
         penalised = penalised.clamp(-_LARGEST, _LARGEST)
         return torch.where(written_BV & scores_BV.isfinite(), penalised, scores_BV)
 
     def _kept(self, falling_BV: Tensor) -> Tensor:
-        """Which of the probabilities, sorted downwards, can be drawn."""
+        """Return a mask of the probabilities, in descending order, that can be sampled."""
         kept = torch.ones_like(falling_BV, dtype=torch.bool)
         if self.top_k:
             kept[:, self.top_k :] = False
         return kept & self._nucleus(falling_BV * kept)
 
     def _nucleus(self, falling_BV: Tensor) -> Tensor:
-        # A choice belongs to the nucleus while those before it have not reached p; the first always does.
+        # A choice belongs to the nucleus if those before it have not reached p; the first always does.
         before = falling_BV.cumsum(-1) - falling_BV
         nucleus = before < self.top_p * falling_BV.sum(-1, keepdim=True)
         nucleus[:, 0] = True
@@ -108,12 +106,12 @@ class Sampler:
 
 
 def _likeliest(scores_BV: Tensor) -> Tensor:
-    """The largest of each row, of equals the first; numpy finds it several times sooner than torch."""
+    """Return the index of the largest value of each row (ties: the first); numpy is several times faster here."""
     return torch.from_numpy(scores_BV.numpy().argmax(1))
 
 
 def _largest(scores_BV: Tensor, count: int) -> Tensor:
-    """Numbers of the ``count`` largest of each row, rising; of equals the first. Int64 (B, count)."""
+    """Return the indices of the ``count`` largest values of each row, ascending (ties: the first), int64 (B, count)."""
     scores = scores_BV.numpy()
     least = np.partition(scores, -count, axis=1)[:, -count, None]
     reaching = scores >= least
@@ -124,43 +122,43 @@ def _largest(scores_BV: Tensor, count: int) -> Tensor:
 
 
 def _keep_largest(weights_BV: Tensor, falling_BK: Tensor, count_B: Tensor) -> None:
-    """Sets all but the ``count`` largest weights of each row to zero in place; of equals the first stay.
+    """Set all but the ``count`` largest weights of each row to zero in place (ties: the first are kept).
 
     Args:
-        weights_BV: not negative.
-        falling_BK: at least the ``count`` largest of them, sorted downwards.
-        count_B: how many stay, at least one.
+        weights_BV: non-negative weights.
+        falling_BK: at least the ``count`` largest of them, in descending order.
+        count_B: number of weights to keep, at least one.
     """
     least_B1 = falling_BK.gather(1, (count_B - 1)[:, None])
     smaller_BV = weights_BV < least_B1
     equal_BV = weights_BV == least_B1
-    room_B = count_B - (weights_BV > least_B1).sum(1)
-    if bool((equal_BV.sum(1) > room_B).any()):
-        smaller_BV |= equal_BV & (equal_BV.cumsum(1) > room_B[:, None])
+    ties_B = count_B - (weights_BV > least_B1).sum(1)
+    if bool((equal_BV.sum(1) > ties_B).any()):
+        smaller_BV |= equal_BV & (equal_BV.cumsum(1) > ties_B[:, None])
     weights_BV.masked_fill_(smaller_BV, 0.0)
 
 
 def draw(weights_BV: Tensor, uniform_B: Tensor) -> Tensor:
-    """One of V for each row by the inverse of the cumulated weights; int64 (B,) in 0..V-1.
+    """Sample one choice per row by inverting the cumulative weights; int64 (B,) in 0..V-1.
 
     Args:
-        weights_BV: not negative, float64; rows need not add up to one.
-        uniform_B: numbers in [0, 1), float64.
+        weights_BV: non-negative weights, float64; rows need not sum to one.
+        uniform_B: random numbers in [0, 1), float64.
     """
     cumulated = weights_BV.cumsum(-1)
     reached = cumulated <= (uniform_B * cumulated[:, -1])[:, None]
-    # Rounding must not end on what cannot be drawn.
+    # Rounding must not select a choice of weight zero.
     last = weights_BV.shape[1] - 1 - (weights_BV.flip(-1) > 0).int().argmax(-1)
     return torch.minimum(reached.sum(-1), last)
 
 
 def uniforms(seed: int, prompt: int, sample: int, count: int) -> NDArray[np.float64]:
-    """The random numbers of one sequence, in [0, 1): they depend on these arguments alone, never on a batch."""
+    """Return the random numbers of one sequence, in [0, 1); they depend on these arguments alone."""
     return stream(seed, prompt, sample).random(count)
 
 
 def stream(seed: int, prompt: int, sample: int) -> np.random.Generator:
-    """Where the numbers of :func:`uniforms` come from, for a sequence whose length nobody knows beforehand."""
+    """Return the generator of the numbers of :func:`uniforms`, for a sequence of unknown length."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed % 2**64, prompt, sample])))
 
 

@@ -1,4 +1,4 @@
-"""Log-probabilities of overlapping windows as values of a whole sequence: every token, and every base, once."""
+"""Scores of overlapping windows, joined so that every token and base of a sequence has one value."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from genolm.engine.windows import Window
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """The tokens of a stretch of sequence.
+    """Scores of the tokens of a span of sequence.
 
     Attributes:
-        values_T: log-probability of each in nats, NaN where it has none.
-        lengths_T: its bases.
+        values_T: log-probability of each token in nats; NaN if it has no score.
+        lengths_T: length of each token in bases.
     """
 
     values_T: Float32
     lengths_T: NDArray[np.int64]
 
     def per_base(self) -> Float32:
-        """A token's log-probability shared out evenly over its bases, so that their sum stays."""
+        """Return one value per base; the log-probability of a token is divided evenly among its bases."""
         return np.repeat((self.values_T / self.lengths_T).astype(np.float32), self.lengths_T)
 
 
-def own_tokens(windows: Sequence[Window], *, masked: bool) -> list[slice]:
-    """The tokens of each window that are taken from it, so that together they are all tokens once.
+def kept_tokens(windows: Sequence[Window], *, masked: bool) -> list[slice]:
+    """Return the slice of tokens to keep from each window, so that every token is kept once.
 
-    Of what two windows of one origin share a decoder's later one is taken from none, as it has less on its left; an
-    encoder's (``masked``) half from each, so that no token is near a border that the sequence does not have.
+    Where two windows of the same origin overlap, a decoder's scores are taken from the earlier window, which has more
+    context on the left. An encoder's (``masked``) are taken half from each, so that no token is near a window border.
     """
     slices = []
     for window, after in zip(windows, [*windows[1:], None]):
@@ -46,20 +46,20 @@ def own_tokens(windows: Sequence[Window], *, masked: bool) -> list[slice]:
 
 
 def token_lengths(window: Window) -> NDArray[np.int64]:
-    """Bases of every token of a window."""
+    """Return the length of each token of a window in bases."""
     if window.encoded is None:
         return np.ones(len(window), np.int64)
     return window.encoded.spans_T2[:, 1] - window.encoded.spans_T2[:, 0]
 
 
-def joined_stretches(pieces: Sequence[Scored]) -> Scored:
-    """Consecutive stretches as one."""
+def joined_spans(pieces: Sequence[Scored]) -> Scored:
+    """Concatenate consecutive spans."""
     return Scored(
         np.concatenate([piece.values_T for piece in pieces]), np.concatenate([piece.lengths_T for piece in pieces])
     )
 
 
 def mean_of_strands(forward: Float32, reverse: Float32) -> Float32:
-    """Base by base the mean of two strands, both in forward order; where one has no value, the other's."""
+    """Return the mean of two strands per base, both in forward order; if one has no value, that of the other."""
     both = (forward + reverse) / np.float32(2)
     return np.where(np.isnan(forward), reverse, np.where(np.isnan(reverse), forward, both)).astype(np.float32)

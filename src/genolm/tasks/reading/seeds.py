@@ -1,18 +1,18 @@
-"""The seed that a verb is given: one range for all of them."""
+"""Valid range of random seeds."""
 
 from __future__ import annotations
 
 from genolm.errors import InputError
 
 LARGEST = 2**32 - 1
-"""Seeds of scikit-learn go no further, so none do."""
+"""Largest seed, as in scikit-learn."""
 
 
 def check_seed(seed: int) -> None:
-    """Refuses a seed that some generator of random numbers would not take, before anything is computed.
+    """Check that all random number generators accept a seed.
 
     Raises:
-        InputError: a seed below 0 or above :data:`LARGEST`.
+        InputError: if the seed is below 0 or above :data:`LARGEST`.
     """
     if not 0 <= seed <= LARGEST:
-        raise InputError(f"a seed is from 0 to {LARGEST}", value=seed)
+        raise InputError(f"seed must be from 0 to {LARGEST}", value=seed)

@@ -1,4 +1,4 @@
-"""What a verb is given to read: files or values in memory, settled so that they can be read again and again."""
+"""Sources of sequences: files or values in memory that can be read repeatedly."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from genolm.errors import InputError
 from genolm.genome.contig_lengths import warn_of_lengths
 from genolm.genome.fasta import Genome, GenomePolicy
 from genolm.genome.formats import SEQUENCE_FORMATS
-from genolm.genome.further_columns import FurtherColumn, further_columns, further_rows, further_series
+from genolm.genome.further_columns import FurtherColumn, further_columns, further_series, with_further
 from genolm.genome.in_memory import Named, Sequences, hold_sequences
 from genolm.genome.interval import Interval
 from genolm.genome.sequence import check_iupac
 from genolm.genome.sequence_files import input_format
-from genolm.genome.sequences import SequenceRecord, read_sequences
+from genolm.genome.sequences import Reading, SequenceRecord, open_sequences
 from genolm.genome.streams import is_stream, saved, warnings_renamed
 from genolm.genome.tabular import is_table, read_table
 from genolm.genome.variant import Variant
 
 Kind = Literal["sequences", "intervals", "alleles"]
-"""Without coordinates; with the coordinates of every base; with those of the window around an allele."""
+"""Coordinates of a source: none; those of every base; those of the window around an allele."""
 
 IupacPolicy = Literal["raise", "N", "sample"]
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Sequences to run, and how to read them.
+    """Sequences of a run, with the settings for reading them.
 
     Attributes:
         place: a path, a table, or a tuple of values.
-        genome: FASTA in which intervals and variants are read.
-        length: bases to which intervals are resized.
-        iupac: what happens to ambiguous letters of sequences.
-        kind: what coordinates the sequences have.
-        genome_iupac: what happens to ambiguous letters of the genome.
-        further: columns of a table that are kept beside the results.
+        genome: FASTA from which intervals and variants are read.
+        length: length in bases to which intervals are resized.
+        iupac: treatment of ambiguity codes in sequences.
+        kind: coordinates of the sequences.
+        genome_iupac: treatment of ambiguity codes in the genome.
+        further: columns of a table that are copied to the output.
     """
 
     place: Any
@@ -52,26 +52,18 @@ class Source:
     further: tuple[FurtherColumn, ...] = ()
 
     def read(self) -> Iterator[SequenceRecord]:
-        """The sequences in their order; can be called again."""
+        """Yield the sequences in input order; can be called repeatedly."""
         records = self.read_values(self.place, self.length)
-        read_before = isinstance(self.place, tuple)  # out of a stream: the records have their further values already
-        return self._with_further(records) if self.further and not read_before else records
+        from_stream = isinstance(self.place, tuple)  # these records already have their further values
+        return with_further(records, self.place, self.further) if self.further and not from_stream else records
 
-    def _with_further(self, records: Iterator[SequenceRecord]) -> Iterator[SequenceRecord]:
-        """The records with the values of their rows."""
-        rows, values, number = further_rows(self.place, self.further), (), -1
-        for record in records:
-            while record.row is not None and number < record.row:
-                values, number = next(rows), number + 1
-            yield replace(record, further=values)
-
-    def read_values(self, place: Any, length: int | None = None) -> Iterator[SequenceRecord]:
-        """Other values, read the same way."""
+    def read_values(self, values: Any, length: int | None = None) -> Iterator[SequenceRecord]:
+        """Yield the sequences of other values, read with the same settings."""
         genome = None if self.genome is None else Genome(self.genome, iupac=self.genome_iupac)
-        return read_sequences(place, genome=genome, length=length, iupac=self.iupac)
+        return open_sequences(values).records(Reading.of(genome, length, self.iupac))
 
     def files(self) -> tuple[Path, ...]:
-        """The files whose content decides the result."""
+        """Return the input files."""
         return tuple(path for path in (self.place, self.genome) if isinstance(path, Path))
 
 
@@ -81,51 +73,52 @@ def settle(
     genome: Genome | str | Path | None = None,
     length: int | None = None,
     iupac: IupacPolicy = "raise",
-    keep_beside: Collection[str] | None = None,
+    output_columns: Collection[str] | None = None,
 ) -> Source:
-    """A source that can be read again, out of whatever a user passes.
+    """Return a source that can be read repeatedly.
 
-    Standard input, pipes and iterators are read into memory here.
+    Standard input, pipes and iterators are read into memory.
 
     Args:
-        inputs: what :func:`genolm.genome.sequences.read_sequences` takes.
-        genome: where intervals and variants are read.
-        length: bases per sequence.
-        iupac: what happens to ambiguous letters of sequences.
-        keep_beside: names of the columns that the output has; the further columns of a table are kept beside them.
-            None keeps none.
+        inputs: input as for :func:`genolm.genome.sequences.read_sequences`.
+        genome: genome from which intervals and variants are read.
+        length: length in bases to which intervals are resized.
+        iupac: treatment of ambiguity codes in sequences.
+        output_columns: column names of the output, if the further columns of a table are to be copied to it.
 
     Raises:
-        InputError: nothing that can be read, or its first sequence cannot be; no such policy for ambiguous letters.
+        InputError: if the input or its first sequence cannot be read, or the policy for ambiguity codes is unknown.
     """
     check_iupac(iupac, get_args(IupacPolicy))
-    found: tuple[Path | None, GenomePolicy] = (None, "N") if genome is None else path_and_policy(genome)
-    path, policy = found
+    path: Path | None = None
+    policy: GenomePolicy = "N"
+    if genome is not None:
+        path, policy = path_and_policy(genome)
     source = Source(hold_sequences(inputs), path, length, iupac, genome_iupac=policy)
     if isinstance(source.place, Path) and is_stream(source.place):
         with saved(source.place, ".fa") as copy, warnings_renamed(copy, source.place):
-            copied = _completed(replace(source, place=copy), keep_beside)
+            copied = _completed(replace(source, place=copy), output_columns)
             warn_of_lengths(copy, path)
             return replace(copied, place=tuple(copied.read()), length=None)
-    return _completed(source, keep_beside)
+    return _completed(source, output_columns)
 
 
-def _completed(source: Source, keep_beside: Collection[str] | None) -> Source:
-    """The source with its kind and its further columns."""
-    further = () if keep_beside is None else _further(source.place, keep_beside)
+def _completed(source: Source, output_columns: Collection[str] | None) -> Source:
+    """Return the source with its kind and its further columns."""
+    further = () if output_columns is None else _further(source.place, output_columns)
     return replace(source, kind=_kind(source), further=further)
 
 
 def path_and_policy(genome: Genome | str | Path) -> tuple[Path, GenomePolicy]:
-    """Return the FASTA of a genome, and what happens to its ambiguous letters: N, unless an opened one says else."""
+    """Return the FASTA of a genome and its policy for ambiguity codes: N unless an opened genome has another."""
     return (genome.path, genome.iupac) if isinstance(genome, Genome) else (Path(genome), "N")
 
 
-def _further(place: Any, own: Collection[str]) -> tuple[FurtherColumn, ...]:
-    """The columns of a table that make no sequence; none of other inputs."""
-    if not (is_table(place) or (isinstance(place, Path) and input_format(place) in ("table", "parquet"))):
+def _further(inputs: Any, output_columns: Collection[str]) -> tuple[FurtherColumn, ...]:
+    """Return the columns of a table that do not define a sequence; none for other inputs."""
+    if not (is_table(inputs) or (isinstance(inputs, Path) and input_format(inputs) in ("table", "parquet"))):
         return ()
-    table = read_table(place)
+    table = read_table(inputs)
     used: tuple[str, ...]
     if table.has("sequence"):
         used = ("sequence", "id" if table.has("id") else "name")
@@ -133,11 +126,11 @@ def _further(place: Any, own: Collection[str]) -> tuple[FurtherColumn, ...]:
         used = ("chrom", "start", "end", "strand", "name" if table.has("name") else "id")
     else:
         used = ("chrom", "pos", "id", "ref", "alt", "variant")
-    return further_columns(place, used, own)
+    return further_columns(inputs, used, output_columns)
 
 
 def further_of(records: list[SequenceRecord], source: Source) -> dict[str, pl.Series]:
-    """Return the further columns of some sequences by name."""
+    """Return the further columns of sequences by name."""
     return further_series(source.further, [record.further for record in records])
 
 
@@ -152,16 +145,16 @@ def _kind(source: Source) -> Kind:
     return "alleles" if _is_allele(record.id) else "intervals"
 
 
-def _kind_of_values(given: tuple[Any, ...]) -> Kind:
-    values = [value.value if isinstance(value, Named) else value for value in given]
+def _kind_of_values(inputs: tuple[Any, ...]) -> Kind:
+    values = [value.value if isinstance(value, Named) else value for value in inputs]
     if any(isinstance(value, Variant) for value in values):
         return "alleles"
-    placed = (isinstance(value, Interval) or getattr(value, "interval", None) is not None for value in values)
-    return "intervals" if any(placed) else "sequences"
+    located = (isinstance(value, Interval) or getattr(value, "interval", None) is not None for value in values)
+    return "intervals" if any(located) else "sequences"
 
 
 def _is_allele(name: str) -> bool:
-    """Whether a record's name is ``VARIANT/ref`` or ``VARIANT/alt``."""
+    """Return whether the name of a record is ``VARIANT/ref`` or ``VARIANT/alt``."""
     variant, slash, allele = name.rpartition("/")
     if not slash or allele not in ("ref", "alt"):
         return False
@@ -173,7 +166,7 @@ def _is_allele(name: str) -> bool:
 
 
 def coordinates(records: list[SequenceRecord], kind: Kind) -> dict[str, list[Any]]:
-    """Columns ``id`` and, unless none has any, ``chrom``, ``start``, ``end`` (0-based, half-open) and ``strand``."""
+    """Return the columns ``id`` and, with coordinates, ``chrom, start, end`` (0-based, half-open) and ``strand``."""
     columns: dict[str, list[Any]] = {"id": [record.id for record in records]}
     if kind != "sequences":
         for name in ("chrom", "start", "end", "strand"):

@@ -1,4 +1,4 @@
-"""Log-probabilities of the tokens of windows, each given those before it (decoders) or those around it (encoders).
+"""Log-probabilities of tokens given the preceding tokens (decoders) or the tokens on both sides (encoders).
 
 Shapes: B windows, L tokens of the longest, D dimensions, N tokens at a time.
 """
@@ -20,29 +20,18 @@ from genolm.tasks.reading.log_probabilities import Normalisation, token_log_prob
 from genolm.tokens.tokenizer import MASK, Tokenizer
 
 if TYPE_CHECKING:
-    import torch
-
     from genolm.models.model import Model
 
-if TYPE_CHECKING:
-    import torch
-
-    from genolm.models.model import Model
-
-if TYPE_CHECKING:
-    from genolm.models.model import Model
-
-_HEAD_ROWS = 2048  # of logits over a large vocabulary at a time
+_HEAD_ROWS = 2048  # rows of logits in memory at a time
 
 
 def causal_scores(model: Model, windows: Sequence[Window], normalise: Normalisation) -> list[Float32]:
-    """Log-probability, in nats, of every token of every window given those before it.
+    """Return the log-probability in nats of each token of each window given the preceding tokens.
 
-    NaN at a token that nothing precedes (the first, without special tokens before it) and at tokens that are not made
-    of A, C, G and T alone.
+    NaN at a first token without special tokens before it, and at tokens with letters other than A, C, G and T.
 
     Raises:
-        NonFiniteError: a log-probability of a real token is NaN or infinite.
+        NonFiniteError: if the log-probability of a real token is NaN or infinite.
     """
     last = model.config.num_layers
     columns: list[Tensor] = []
@@ -56,10 +45,11 @@ def causal_scores(model: Model, windows: Sequence[Window], normalise: Normalisat
 
 
 def masked_scores(model: Model, windows: Sequence[Window], passes: int) -> list[Float32]:
-    """Log-probability, in nats, of every token of every window given those around it, when it is masked.
+    """Return the log-probability in nats of each token of each window when it is masked.
 
-    In each of ``passes`` passes every ``passes``-th token is masked, so that each is predicted once from the others but
-    those masked with it (pseudo-likelihood; Salazar et al. 2020 mask one at a time). NaN as in :func:`causal_scores`.
+    In each of ``passes`` passes every ``passes``-th token is masked, so that each token is predicted once
+    (pseudo-likelihood; Salazar et al. 2020 mask one token at a time). NaN at tokens with letters other than A, C, G
+    and T.
 
     Raises:
         NonFiniteError: as :func:`causal_scores`.
@@ -79,80 +69,80 @@ def masked_scores(model: Model, windows: Sequence[Window], passes: int) -> list[
     return [row[body].copy() for row, body in zip(values_BL.cpu().numpy(), body_BL.cpu().numpy())]
 
 
-def masked_log_probs(model: Model, ids_BL: Tensor, mask_BL: Tensor, places_BL: Tensor, targets_N: Tensor) -> Tensor:
-    """Log-probability of each target at its place, over the model's tokens, fp32 (N,).
+def masked_log_probs(model: Model, ids_BL: Tensor, mask_BL: Tensor, positions_BL: Tensor, targets_N: Tensor) -> Tensor:
+    """Return the log-probability of each target at its position, over the model's vocabulary, fp32 (N,).
 
     Args:
         model: an encoder.
-        ids_BL: what it reads.
+        ids_BL: input ids.
         mask_BL: True at real tokens.
-        places_BL: True at N places.
-        targets_N: the tokens asked about, in the order of the places.
+        positions_BL: True at N positions.
+        targets_N: target ids, in the order of the positions.
     """
     last = model.config.num_layers
     output = model.encoder(ids_BL, mask_BL=mask_BL, layers={last}, logits=False)
-    found = []
+    values = []
     for x_ND, targets in zip(
-        output.hidden[last][places_BL].split(_HEAD_ROWS), targets_N.split(_HEAD_ROWS), strict=True
+        output.hidden[last][positions_BL].split(_HEAD_ROWS), targets_N.split(_HEAD_ROWS), strict=True
     ):
         log_probs_NV = model.encoder.logits(x_ND).log_softmax(-1)
-        found.append(log_probs_NV.gather(-1, targets[:, None])[:, 0])
-    return torch.cat(found) if found else targets_N.new_empty(0, dtype=torch.float32)
+        values.append(log_probs_NV.gather(-1, targets[:, None])[:, 0])
+    return torch.cat(values) if values else targets_N.new_empty(0, dtype=torch.float32)
 
 
 def plain(tokenizer: Tokenizer, ids_BL: Tensor) -> Tensor:
-    """True at tokens that are made of A, C, G and T alone."""
-    chosen = tokenizer.plain_ids
-    table = torch.zeros(max(len(chosen), int(ids_BL.max()) + 1 if ids_BL.numel() else 0), dtype=torch.bool)
-    table[: len(chosen)] = torch.from_numpy(chosen)
+    """Return a mask of the tokens that consist of A, C, G and T."""
+    plain_ids = tokenizer.plain_ids
+    table = torch.zeros(max(len(plain_ids), int(ids_BL.max()) + 1 if ids_BL.numel() else 0), dtype=torch.bool)
+    table[: len(plain_ids)] = torch.from_numpy(plain_ids)
     return table.to(ids_BL.device)[ids_BL]
 
 
 def _chunk_scores(
     model: Model, chunk: Chunk, x_BLD: Tensor, before_B1D: Tensor | None, normalise: Normalisation
 ) -> Tensor:
-    """Scores of a chunk's tokens; the last hidden state before it predicts its first token."""
+    """Return the scores of a chunk's tokens; the last hidden state before the chunk predicts its first token."""
     if before_B1D is None:
-        nothing = x_BLD.new_full((len(x_BLD), 1), float("nan"), dtype=torch.float32)
-        after = _scores(model, x_BLD[:, :-1], chunk.ids_BL[:, 1:], chunk.mask_BL[:, 1:], normalise)
-        return torch.cat((nothing, after), 1)
+        missing = x_BLD.new_full((len(x_BLD), 1), float("nan"), dtype=torch.float32)
+        rest = _scores(model, x_BLD[:, :-1], chunk.ids_BL[:, 1:], chunk.mask_BL[:, 1:], normalise)
+        return torch.cat((missing, rest), 1)
     return _scores(model, torch.cat((before_B1D, x_BLD[:, :-1]), 1), chunk.ids_BL, chunk.mask_BL, normalise)
 
 
 def _scores(model: Model, x_BLD: Tensor, targets_BL: Tensor, mask_BL: Tensor, normalise: Normalisation) -> Tensor:
     values_BL = token_log_probs(model, x_BLD, targets_BL, normalise=normalise)
     plain_BL = plain(model.tokenizer, targets_BL)
-    # Before NaN comes to mean that a token has no score.
+    # Checked before NaN marks tokens without a score.
     require_finite(model, values_BL[..., None], mask_BL & plain_BL)
     return values_BL.masked_fill(~plain_BL, float("nan"))
 
 
 def _body(model: Model, window: Window) -> int:
-    """Tokens of a window's own."""
+    """Return the number of tokens of a window without special tokens."""
     return len(window) if window.encoded is None else len(window.encoded.ids)
 
 
-def normalisation_of(model: Model, asked: Normalisation | None) -> Normalisation:
-    """What probabilities of a model add up to one over: what was asked for, or the default.
+def normalisation_of(model: Model, requested: Normalisation | None) -> Normalisation:
+    """Return the requested normalisation or the default of the model.
 
     Raises:
-        ModelError: ``bases``, of a model that does not predict single bases.
+        ModelError: if ``bases`` is requested for a model that does not predict single bases.
     """
     over_bases = model.causal and model.tokenizer.bases_per_token == 1
-    if asked == "bases" and not over_bases:
-        raise ModelError(f"{model.card.name} predicts tokens of its vocabulary, not single bases: normalise over that")
-    return asked or ("bases" if over_bases else "vocabulary")
+    if requested == "bases" and not over_bases:
+        raise ModelError(f"{model.card.name} does not predict single bases: normalise over its vocabulary")
+    return requested or ("bases" if over_bases else "vocabulary")
 
 
-def passes_of(model: Model, asked: int | None) -> int:
-    """In how many passes a model's tokens are masked: what was asked for, or 8; 0 of a decoder.
+def passes_of(model: Model, requested: int | None) -> int:
+    """Return the number of masked passes: as requested or 8; 0 for a decoder.
 
     Raises:
-        ModelError: passes of a decoder.
+        ModelError: if passes are requested for a decoder.
     """
-    if model.causal and asked is not None:
-        raise ModelError(f"{model.card.name} is a decoder, which needs one pass and masks nothing: leave passes out")
-    return 0 if model.causal else PASSES if asked is None else asked
+    if model.causal and requested is not None:
+        raise ModelError(f"{model.card.name} is a decoder: passes is for encoders, which mask tokens")
+    return 0 if model.causal else PASSES if requested is None else requested
 
 
 PASSES = 8

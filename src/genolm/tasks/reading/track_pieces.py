@@ -1,4 +1,4 @@
-"""Sequences in the order of the genome, so that each base of a track has one value."""
+"""Sequences sorted by genome position, for tracks with one value per base."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ from genolm.tasks.reading.sources import Source
 
 
 def base_starts(record: SequenceRecord) -> NDArray[np.int64]:
-    """0-based coordinate of every base in the order of the sequence, which falls on the minus strand."""
+    """Return the 0-based coordinate of each base in the order of the sequence; descending on the minus strand."""
     if record.interval is None:
         return np.arange(len(record.sequence))
-    upwards = np.arange(record.interval.start, record.interval.end)
-    return upwards[::-1] if record.interval.strand == "-" else upwards
+    ascending = np.arange(record.interval.start, record.interval.end)
+    return ascending[::-1] if record.interval.strand == "-" else ascending
 
 
 def pieces_in_order(source: Source) -> Iterator[SequenceRecord]:
-    """The sequences in the order of the genome; whole contigs, as in a FASTA, in the order of their file.
+    """Return the sequences sorted by genome position; contigs of a FASTA in the order of the file.
 
     Raises:
-        InputError: alleles, values without a place, or intervals that overlap: a base of a track has one value.
+        InputError: if the source holds alleles, sequences without coordinates or overlapping intervals.
     """
     if source.kind == "sequences":
         return source.read()
     file = source.place if isinstance(source.place, Path) else None
     if source.kind == "alleles":
-        raise InputError(
-            "a track holds one value per base of the genome; variants have two: write a table instead", file=file
-        )
+        raise InputError("a track has one value per base and variants have two alleles: write a table", file=file)
     with _genome(source) as genome:
         order = {chrom: number for number, chrom in enumerate(genome.lengths)}
-        intervals = [_placed(record, genome) for record in source.read()]
+        intervals = [_interval(record, genome) for record in source.read()]
     intervals.sort(key=lambda interval: (order[interval.chrom], interval.start))
-    for one, other in pairwise(intervals):
-        if one.overlaps(other):
-            raise InputError(f"intervals overlap, and a track holds one value per base: {one} and {other}", file=file)
+    for interval, following in pairwise(intervals):
+        if interval.overlaps(following):
+            raise InputError(
+                f"a track has one value per base, but intervals overlap: {interval} and {following}", file=file
+            )
     return source.read_values(intervals)
 
 
 def contig_lengths(source: Source) -> dict[str, int]:
-    """Bases of every contig: of the genome, or of the FASTA's own records."""
+    """Return the length of each contig of the genome or, for sequences, of each record."""
     if source.kind == "sequences":
         return {record.id: len(record.sequence) for record in source.read()}
     with _genome(source) as genome:
@@ -57,12 +57,12 @@ def contig_lengths(source: Source) -> dict[str, int]:
 
 def _genome(source: Source) -> Genome:
     if source.genome is None:
-        raise InputError("a track of intervals needs the genome they lie on (genome=)")
+        raise InputError("a track of intervals needs their genome (genome=, --genome)")
     return Genome(source.genome)
 
 
-def _placed(record: SequenceRecord, genome: Genome) -> Interval:
+def _interval(record: SequenceRecord, genome: Genome) -> Interval:
     interval = record.interval
     if interval is None:
-        raise InputError("a track needs coordinates for every sequence", value=record.id)
+        raise InputError("a track needs the coordinates of every sequence", value=record.id)
     return Interval(genome.resolve(interval.chrom), interval.start, interval.end, interval.strand)

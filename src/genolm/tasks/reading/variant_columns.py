@@ -1,4 +1,4 @@
-"""What the results of variant scoring are called, in tables and in VCF, and what their header lines say."""
+"""Columns and INFO fields of scored variants, with their descriptions."""
 
 from __future__ import annotations
 
@@ -15,53 +15,53 @@ if TYPE_CHECKING:
 
 Method = Literal["full", "conditional", "window", "masked"]
 RECORD = "record"
-"""Column of the parts that tells which alternatives belong to one record; it is not part of a table."""
+"""Column of the parts with the number of the record of each ALT allele; it is not part of a table."""
 
 _KINDS = {"full": "sum", "conditional": "site", "window": "sum", "masked": "masked_sum"}
-_TOLD = ("chrom", "pos", "id", "ref", "alt", "status", "left_context", "right_context")
+_DESCRIPTIVE = ("chrom", "pos", "id", "ref", "alt", "status", "left_context", "right_context")
 _COUNTED = ("uncounted_ref", "uncounted_alt", "tokens_ref", "tokens_alt")
 _ENDINGS = ("", "_forward", "_reverse")
 OWN = frozenset(
     (
         RECORD,
-        *_TOLD,
+        *_DESCRIPTIVE,
         *_COUNTED,
         *(f"llr_alt_minus_ref_{kind}_nats{end}" for kind in _KINDS.values() for end in _ENDINGS),
     )
 )
-"""Names of columns that a table of scored variants has, by whichever method."""
+"""Column names of tables of scored variants, for all methods."""
 _OPPOSITE = {"_forward": "_FWD", "_reverse": "_REV"}
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A whole number told for every alternative beside its score.
+    """An integer reported for each ALT allele with its score.
 
     Attributes:
-        column: its column in a table.
-        description: of its INFO field.
-        silent_at_zero: whether the field is left out of a record where it is zero for all alleles.
+        column: column name in a table.
+        description: description of the INFO field.
+        omit_zero: omit the field from records in which it is zero for all alleles.
     """
 
     column: str
     description: str
-    silent_at_zero: bool = False
+    omit_zero: bool = False
 
     @property
     def info(self) -> str:
-        """Name of the INFO field."""
+        """ID of the INFO field."""
         return f"GENOLM_{self.column.upper()}"
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Names and descriptions that follow from the settings of a run.
+    """Names and descriptions of the results of a run.
 
     Attributes:
-        method: how alleles are compared.
-        rc: whether both strands were read.
-        formula: what the score is, in sentences.
-        counts: what is told beside it.
+        method: scoring method.
+        rc: whether both strands are read.
+        formula: description of the score.
+        counts: counts reported with the score.
     """
 
     method: Method
@@ -71,42 +71,42 @@ class Columns:
 
     @classmethod
     def of_tiles(cls, method: Method, tiling: Tiling, rc: bool) -> Columns:
-        """Of a model that reads single bases from the left.
+        """Return the columns for a decoder of single bases.
 
         Raises:
-            InputError: another method than ``full`` and ``conditional``.
+            InputError: if the method is neither ``full`` nor ``conditional``.
         """
         if method not in ("full", "conditional"):
-            raise InputError("method is full or conditional", value=method)
+            raise InputError("method must be full or conditional", value=method)
         counts = tuple(_uncounted(allele, tiling.horizon, rc) for allele in ("REF", "ALT")) if method == "full" else ()
         return cls(method, rc, _tile_formula(method, tiling, rc), counts)
 
     @classmethod
     def of_tokens(cls, method: Method, context: int, horizon: int, rc: bool) -> Columns:
-        """Of a model whose tokens are several bases, or that reads both ways.
+        """Return the columns for a multi-base tokenizer or an encoder.
 
         Args:
             method: ``window`` or ``masked``.
-            context: most bases read together.
-            horizon: bases after the variant that count (``window``).
-            rc: whether both strands were read.
+            context: maximum context in bases.
+            horizon: number of compared bases after the variant (``window``).
+            rc: whether both strands are read.
         """
         counts = tuple(_tokens(allele, rc) for allele in ("REF", "ALT"))
         return cls(method, rc, _token_formula(method, context, horizon), counts)
 
     @property
     def score(self) -> str:
-        """The column of the score: its sign, what it is summed over, its unit."""
+        """Column name of the score, with sign, kind of sum and unit."""
         return f"llr_alt_minus_ref_{_KINDS[self.method]}_nats"
 
     @property
     def strands(self) -> tuple[str, ...]:
-        """Endings of the columns of single strands; none without ``rc``, where the score is the forward strand's."""
+        """Endings of the columns of single strands; none without ``rc``."""
         return tuple(_OPPOSITE) if self.rc else ()
 
     @property
     def schema(self) -> dict[str, type[pl.DataType]]:
-        """Columns of a part, in order."""
+        """Columns of a part with their types, in order."""
         import polars as pl
 
         texts = {"chrom": pl.String, "pos": pl.Int64, "id": pl.String, "ref": pl.String, "alt": pl.String}
@@ -134,19 +134,19 @@ class Columns:
         return tuple(fields)
 
     def annotations(self, frames: Iterable[pl.DataFrame]) -> Iterator[Mapping[str, Any]]:
-        """INFO values of one record after the other."""
+        """Yield the INFO values of each record."""
         columns = {field.id: _column(field.id, self.score) for field in self.info}
         for rows in _records(frames):
-            yield self._told({name: tuple(row[column] for row in rows) for name, column in columns.items()})
+            yield self._nonempty({name: tuple(row[column] for row in rows) for name, column in columns.items()})
 
-    def _told(self, values: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
-        """The fields that say something: scores where there are any, counts where one is not silent."""
-        counts = {count.info for count in self.counts if count.silent_at_zero}
-        silent = counts if not any(any(values[name]) for name in counts) else set()
+    def _nonempty(self, values: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
+        """Return the INFO fields with a value; zero counts are omitted."""
+        counts = {count.info for count in self.counts if count.omit_zero}
+        omitted = counts if not any(any(values[name]) for name in counts) else set()
         return {
             name: alleles
             for name, alleles in values.items()
-            if name not in silent and any(value is not None for value in alleles)
+            if name not in omitted and any(value is not None for value in alleles)
         }
 
 
@@ -164,7 +164,7 @@ def _sentence(text: str) -> str:
 
 
 def _column(name: str, score: str) -> str:
-    """The table's column behind an INFO field."""
+    """Return the table column of an INFO field."""
     if name.startswith("GENOLM_LLR_"):
         ending = next((column for column, field in _OPPOSITE.items() if name.endswith(field)), "")
         return score + ending
@@ -200,7 +200,7 @@ def _uncounted(allele: str, horizon: int, rc: bool) -> Count:
         f"How many of the {horizon} bases are not in the sum of {allele}, being N or past the end of "
         f"the contig{strands}; absent where none is for both alleles"
     )
-    return Count(f"uncounted_{allele.lower()}", description, silent_at_zero=True)
+    return Count(f"uncounted_{allele.lower()}", description, omit_zero=True)
 
 
 def _tokens(allele: str, rc: bool) -> Count:
@@ -209,7 +209,7 @@ def _tokens(allele: str, rc: bool) -> Count:
 
 
 def _records(frames: Iterable[pl.DataFrame]) -> Iterator[list[dict[str, Any]]]:
-    """Rows of one record after the other; no record spans two frames."""
+    """Yield the rows of each record."""
     rows: list[dict[str, Any]] = []
     for frame in frames:
         for row in frame.iter_rows(named=True):

@@ -1,4 +1,4 @@
-"""What every way of scoring variants shares: the records, their calls, the rows of results, and the artefact."""
+"""Base of tasks that score variants: records, calls, rows of results and output files."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from genolm.genome.fasta import Genome, GenomePolicy
 from genolm.genome.further_columns import FurtherColumn, further_rows, further_series
 from genolm.genome.variant import Variant
 from genolm.genome.vcf.vcf_records import VariantRecord, read_variants, write_vcf
-from genolm.tasks.reading.allele_status import REMEDIES, Call, Mismatch, Rules
+from genolm.tasks.reading.allele_status import UNSCORED, Call, Mismatch, Rules
 from genolm.tasks.reading.variant_columns import RECORD, Columns, Method
 from genolm.tasks.writing.provenance import Provenance, records_beside
 from genolm.tasks.writing.table_files import write_table
 
 VCF_SUFFIXES = (".vcf", ".vcf.gz", ".bcf")
 
-Place = tuple[str, int] | None
-"""Contig and tile that the last record was on."""
+TileKey = tuple[str, int] | None
+"""Contig and number of a tile."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One record of the input.
+    """A record with the calls of its ALT alleles.
 
     Attributes:
-        record: what was read.
-        calls: for every alternative, whether it can be scored.
-        tokens: what it costs, a shared stretch included when it is the first on it.
+        record: the record.
+        calls: call of each ALT allele.
+        tokens: estimated tokens; a shared tile counts for its first record.
         further: values of the further columns of its row.
     """
 
@@ -48,17 +48,17 @@ class Query:
 
 @dataclass(frozen=True)
 class VariantRun:
-    """The records of a source against a genome.
+    """Scoring of the records of a source against a genome.
 
     Attributes:
-        source: a path, or what :func:`genolm.genome.vcf.vcf_records.read_variants` takes.
-        genome: the FASTA file.
-        method: how alleles are compared.
-        rc: whether both strands are read.
-        on_mismatch: what to do with records that do not fit the genome.
+        source: a path, or other input for :func:`genolm.genome.vcf.vcf_records.read_variants`.
+        genome: FASTA of the genome.
+        method: scoring method.
+        rc: read both strands.
+        on_mismatch: treatment of records that do not match the genome.
         provenance: the model.
-        genome_iupac: what happens to ambiguous letters of the genome.
-        further: columns of a table that are kept beside the results.
+        genome_iupac: treatment of ambiguity codes in the genome.
+        further: columns of a table that are copied to the output.
     """
 
     source: Any
@@ -79,57 +79,57 @@ class VariantRun:
 
     @cached_property
     def columns(self) -> Columns:
-        """Names of the results."""
+        """Names and descriptions of the results."""
         raise NotImplementedError
 
     @cached_property
     def rules(self) -> Rules:
-        """What can be scored."""
+        """Eligibility rules for variants."""
         raise NotImplementedError
 
-    def tokens(self, variants: Sequence[Variant], place: Place) -> tuple[int, Place]:
-        """Tokens that the variants of one record cost after a record at ``place``, and the place after it."""
+    def tokens(self, variants: Sequence[Variant], previous: TileKey) -> tuple[int, TileKey]:
+        """Return the estimated tokens of a record, given the tile of the previous record, and its own tile."""
         raise NotImplementedError
 
     @property
     def settings(self) -> dict[str, str | int]:
-        """What the output says of the run, beside the model; nothing that depends on time or place."""
+        """Settings for the provenance."""
         raise NotImplementedError
 
     @property
     def strands(self) -> str:
-        """Which strands are read, in a word."""
+        """Strand mode: ``both`` or ``forward``."""
         return "both" if self.rc else "forward"
 
     @property
     def directions(self) -> tuple[bool, ...]:
-        """Whether reverse, for every strand that is read."""
+        """Strands that are read; True is the reverse strand."""
         return (False, True) if self.rc else (False,)
 
     def records(self) -> Iterator[VariantRecord]:
-        """What is asked about."""
+        """Yield the records."""
         return read_variants(self.source)
 
     def items(self) -> Iterator[Query]:
-        """Records with their calls; every REF is compared with the genome here, before anything is computed."""
+        """Yield the records with their calls; this compares every REF with the genome."""
         file = self.source if isinstance(self.source, Path) else "variants"
-        place: Place = None
+        previous: TileKey = None
         rows = further_rows(self.source, self.further) if self.further else repeat(())
         for record, further in zip(self.records(), rows):
             calls = self.rules.calls(record, self.reference, file)
-            tokens, place = self.tokens([call.variant for call in calls if call.variant], place)
+            tokens, previous = self.tokens([call.variant for call in calls if call.variant], previous)
             yield Query(record, calls, tokens, further)
 
     def cost(self, item: Query) -> int:
-        """Tokens, about."""
+        """Return the estimated number of tokens."""
         return item.tokens
 
     def inputs(self) -> tuple[Path, ...]:
-        """The variants, when they are a file, and the genome."""
+        """Return the input files."""
         return (self.source, self.genome) if isinstance(self.source, Path) else (self.genome,)
 
     def named(self, items: Sequence[Query], row: int, reverse: bool) -> str:
-        """An alternative allele of the records, by its number, in words."""
+        """Return a description of an ALT allele of the records, by its row, for messages."""
         call = [call for item in items for call in item.calls][row]
         return f"variant {call.variant}" + (" on the reverse strand" if reverse else "")
 
@@ -140,13 +140,13 @@ class VariantRun:
         statuses: Sequence[str],
         further: Mapping[str, Any],
     ) -> pl.DataFrame:
-        """One row for every alternative.
+        """Return one row per ALT allele.
 
         Args:
             items: the records.
-            scores_2N: of the forward and of the reverse strand; NaN where there is none.
-            statuses: of every alternative.
-            further: columns of the method's own.
+            scores_2N: scores of the forward and the reverse strand; NaN if missing.
+            statuses: status of each ALT allele.
+            further: columns specific to the method.
         """
         rows = [(item.record, alt) for item in items for alt in item.record.alts]
         name = self.columns.score
@@ -169,32 +169,32 @@ class VariantRun:
         )
 
     def mean(self, scores_2N: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The score itself: of the forward strand, or the mean of both."""
+        """Return the score: that of the forward strand, or the mean of both strands."""
         return scores_2N.mean(0) if self.rc else scores_2N[0]
 
     def beside(self, out: Path) -> tuple[Path, ...]:
-        """The files that are written beside the output."""
+        """Return the side files of an output."""
         return records_beside(out)
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
-        """Writes the VCF, BCF or table."""
+        """Write VCF, BCF or a table."""
         settings = self.metadata()
         if out.name.lower().endswith(VCF_SUFFIXES):
-            told = ",".join(f'{key}="{text}"' for key, text in settings.items())
-            header = [f"##genolm=<ID=variants,{told}>"]
+            entries = ",".join(f'{key}="{text}"' for key, text in settings.items())
+            header = [f"##genolm=<ID=variants,{entries}>"]
             write_vcf(self.source, out, self.columns.info, self.columns.annotations(frames), header)
         else:
             write_table((frame.drop(RECORD) for frame in frames), out, settings)
 
     def metadata(self) -> dict[str, str]:
-        """Everything that says how the scores were made."""
+        """Return model and settings for the provenance."""
         return self.provenance.described(**self.settings)
 
     def count(self, rows: pl.DataFrame) -> Summary:
-        """Alternatives by their status."""
+        """Count ALT alleles by status."""
         statuses = dict(rows["status"].value_counts().iter_rows())
-        return Summary({self.alleles: rows.height}, statuses, remedies=REMEDIES)
+        return Summary({self.alleles: rows.height}, statuses, remedies=UNSCORED)
 
     def collect(self, frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
-        """The table."""
+        """Return the table."""
         return pl.concat(list(frames)).drop(RECORD)

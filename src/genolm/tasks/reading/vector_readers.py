@@ -1,4 +1,4 @@
-"""Vectors of sequences from one or several models, for tasks of which they are a part. D dimensions."""
+"""Embeddings from one or several models, as a step of other tasks. D dimensions."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from genolm.tasks.writing.provenance import Provenance
 
 @dataclass(frozen=True, slots=True)
 class VectorReader:
-    """How one model turns sequences into vectors, as :func:`genolm.embed` does.
+    """Embedding by one model, as in :func:`genolm.embed`.
 
     Attributes:
-        role: what the vectors are called in tables.
-        embedding: the layer, pooling, strands, context and model.
+        role: column name of the vectors.
+        embedding: layer, pooling, strands, context and model.
     """
 
     role: str
@@ -35,15 +35,15 @@ class VectorReader:
     def of(
         cls, model: Model, role: str, *, layer: int | None, pooling: PoolingName, rc: bool, context: int | None
     ) -> VectorReader:
-        """How a model reads; the settings mean what they do for :func:`genolm.embed`.
+        """Return the reader of a model; settings as in :func:`genolm.embed`.
 
         Raises:
-            ModelError: no such layer, or a context beyond the model's.
+            ModelError: if the model does not have the layer, or the context exceeds the model's.
         """
         return cls(
             role,
             EmbedTask(
-                Source(()),  # the sequences are the task's own
+                Source(()),  # the task supplies the sequences
                 choose_layers(model, layer),
                 Pooling(pooling),
                 rc,
@@ -57,70 +57,73 @@ class VectorReader:
 
 @dataclass(frozen=True, slots=True)
 class VectorReaders:
-    """Readers of the same sequences, in the order of the models of a run.
+    """Embedding of the same sequences by all models of a run.
 
     Attributes:
-        readers: one for each model.
+        readers: one per model, in the order of the models.
     """
 
     readers: tuple[VectorReader, ...]
 
     def cost(self, item: SequenceRecord) -> int:
-        """Tokens that go through the models, about."""
+        """Return the approximate number of tokens over all models."""
         return sum(reader.embedding.cost(item) for reader in self.readers)
 
     def windows(self, items: Sequence[SequenceRecord], model: Model) -> list[Window]:
-        """Every model's windows; behind what embedding keeps in their origin stands the number of the model."""
+        """Return the windows of all models; their origin is that of embedding and the number of the model."""
         return [
-            replace(window, origin=(window.origin, which))
-            for which, (one, reader) in enumerate(zip(models_of(model), self.readers, strict=True))
-            for window in reader.embedding.windows(items, one)
+            replace(window, origin=(window.origin, number))
+            for number, (member, reader) in enumerate(zip(models_of(model), self.readers, strict=True))
+            for window in reader.embedding.windows(items, member)
         ]
 
     def forward(self, model: Model, windows: Sequence[Window]) -> list[Pooled]:
-        """The pooled layer of every window, under the model that it is for."""
+        """Return the pooled layer of each window under its model."""
         outputs: dict[int, Pooled] = {}
-        for which, (one, reader) in enumerate(zip(models_of(model), self.readers, strict=True)):
-            places = _places(windows, which)
-            if places:
-                with rows_numbered(places):
-                    outputs.update(zip(places, reader.embedding.forward(one, [windows[place] for place in places])))
-        return [outputs[place] for place in range(len(windows))]
+        for number, (member, reader) in enumerate(zip(models_of(model), self.readers, strict=True)):
+            indices = _indices(windows, number)
+            if indices:
+                with rows_numbered(indices):
+                    pooled = reader.embedding.forward(member, [windows[index] for index in indices])
+                    outputs.update(zip(indices, pooled))
+        return [outputs[index] for index in range(len(windows))]
 
     def columns(
         self, items: Sequence[SequenceRecord], windows: Sequence[Window], outputs: Sequence[Pooled]
     ) -> dict[str, pl.Series]:
-        """A column of vectors, ``Array(Float32, D)``, for each reader by its role."""
-        found = {}
-        for which, reader in enumerate(self.readers):
-            places = _places(windows, which)
-            own = [replace(windows[place], origin=windows[place].origin[0]) for place in places]
-            found[reader.role] = reader.embedding.rows(items, own, [outputs[place] for place in places])["embedding"]
-        return found
+        """Return a column of vectors, ``Array(Float32, D)``, for the role of each reader."""
+        columns = {}
+        for number, reader in enumerate(self.readers):
+            indices = _indices(windows, number)
+            own = [replace(windows[index], origin=windows[index].origin[0]) for index in indices]
+            rows = reader.embedding.rows(items, own, [outputs[index] for index in indices])
+            columns[reader.role] = rows["embedding"]
+        return columns
 
 
 class VectorTask:
-    """What tasks that read vectors and do no more with a model have in common; they have ``readers``."""
+    """Common methods of tasks whose only use of models is embedding."""
 
     __slots__ = ()
     readers: VectorReaders
 
     def cost(self, item: SequenceRecord) -> int:
-        """Tokens that go through the models, about."""
+        """Return the approximate number of tokens over all models."""
         return self.readers.cost(item)
 
     def windows(self, items: Sequence[SequenceRecord], model: Model) -> list[Window]:
-        """Pieces of at most the context, for each model."""
+        """Return windows of at most the context for each model."""
         return self.readers.windows(items, model)
 
     def subject(self, items: Sequence[SequenceRecord], window: Window, part: int) -> str:
-        """The sequence of a window, in words."""
+        """Return a description of the sequence of a window, for messages."""
         return items[window.origin[0][0]].named
 
     def forward(self, model: Model, windows: Sequence[Window]) -> list[Pooled]:
-        """The pooled layer of every window."""
+        """Return the pooled layer of each window."""
         return self.readers.forward(model, windows)
 
 
-def _places(windows: Sequence[Window], which: int) -> list[int]:
-    return [place for place, window in enumerate(windows) if window.origin[1] == which]
+def _indices(windows: Sequence[Window], number: int) -> list[int]:
+    """Return the indices of the windows of a model, by its number."""
+    return [index for index, window in enumerate(windows) if window.origin[1] == number]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from genolm.tasks.reading.allele_status import UNSCORED
 from genolm.tasks.report.scored_variants import ScoredAllele, ScoredFile
 
 ROWS = 20_000
@@ -91,7 +92,7 @@ def unscored_section(alleles: Sequence[ScoredAllele]) -> list[Section]:
         return []
     rows = "".join(
         f'<tr><th scope="row">{escape(reason)}</th><td class="number">{count:,}</td>'
-        f"<td>{escape(REASONS.get(reason, ''))}</td></tr>"
+        f"<td>{escape(UNSCORED.get(reason, ''))}</td></tr>"
         for reason, count in reasons.most_common()
     )
     total = reasons.total()
@@ -99,26 +100,6 @@ def unscored_section(alleles: Sequence[ScoredAllele]) -> list[Section]:
     headings = '<th scope="col">Status</th><th scope="col" class="number">ALT alleles</th><th scope="col">Meaning</th>'
     table = f"<table><thead><tr>{headings}</tr></thead><tbody>{rows}</tbody></table>"
     return [Section("unscored", "Without a score", f'<p>{share}</p><div class="scroll reasons">{table}</div>')]
-
-
-REASONS = {
-    "not_snv": "method conditional scores single-base changes only; method full scores small indels too",
-    "longer_than_horizon": "ALT has more bases than the horizon of the run",
-    "symbolic": "a symbolic allele such as <DEL>",
-    "star": "*: the base is deleted by another variant",
-    "missing": "no ALT allele",
-    "breakend": "a breakend",
-    "non_acgt": "a letter other than A, C, G, T in REF or ALT",
-    "same_as_ref": "ALT equals REF",
-    "telomere": "position 0",
-    "ref_mismatch": "REF is not what the genome has there; check the genome build",
-    "unknown_contig": "the genome has no contig of this name",
-    "off_contig": "the position is beyond the end of the contig",
-    "no_context": "nothing precedes the variant on a strand that was read",
-    "contig_end": "nothing follows the variant on a strand that was read",
-    "n_in_token": "a token that the variant changes has an unknown base",
-}
-"""What the statuses of ALT alleles without a score mean."""
 
 
 def variants_section(scored: ScoredFile, shown: Callable[[ScoredAllele], bool], most: int) -> Section:

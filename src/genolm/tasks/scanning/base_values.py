@@ -1,4 +1,4 @@
-"""Surprise along whole contigs, strand by strand and model by model, and what becomes of it when they are combined."""
+"""Surprisal along contigs by model and strand, and its combination into one track."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from genolm.arrays import Float32
 from genolm.tasks.reading.scored_spans import mean_of_strands
 
 Role = Literal["model", "minus", "twin"]
-"""What a model is for: its surprise is the track; is taken from it; stands beside it as a baseline."""
+"""Role of a model: its surprisal is the track, is subtracted from it, or is a baseline (untrained model)."""
 
 Combine = Literal["mean", "min", "forward", "reverse"]
-"""How a base's values of the two strands become one."""
+"""Combination of the values of the two strands."""
 
-_WRITTEN = 1 << 20  # values at a time
+_CHUNK = 1 << 20  # values written at a time
 
 
 class Tracks:
-    """Values of every base of a genome, NaN where there is none; all in the order of the forward strand.
+    """Values of every base of a genome in the order of the forward strand; NaN if missing.
 
     Args:
-        lengths: bases of every contig.
-        strands: which were read; True is the reverse one.
-        roles: of the models whose surprise there is.
-        folder: where the values lie while they are used; None to hold them in memory.
+        lengths: length of each contig in bases.
+        strands: strands that are read; True is the reverse strand.
+        roles: roles of the models.
+        folder: folder for temporary files of the values; None: in memory.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Tracks:
     ) -> None:
         self.lengths, self.strands, self.roles = dict(lengths), tuple(strands), tuple(roles)
         ends = np.cumsum(list(self.lengths.values()))
-        self._places = dict(zip(self.lengths, zip([0, *ends[:-1].tolist()], ends.tolist())))
+        self._spans = dict(zip(self.lengths, zip([0, *ends[:-1].tolist()], ends.tolist())))
         total = int(ends[-1])
         self._values = {
             (role, reverse): _blank(total, folder, f"{role}{reverse:d}")
@@ -45,45 +45,45 @@ class Tracks:
         }
 
     def fill(self, frames: Iterable[pl.DataFrame]) -> None:
-        """Takes in the rows of tiles: ``chrom``, ``reverse``, ``start`` and, by its role, each model's surprise."""
+        """Fill in the rows of tiles: ``chrom``, ``reverse``, ``start`` and the surprisal of each model by its role."""
         names = ["chrom", "reverse", "start", *self.roles]
         for frame in frames:
-            for chrom, reverse, start, *surprises in zip(*(frame[name] for name in names)):
-                begin = self._places[chrom][0] + start
-                for role, values in zip(self.roles, surprises):
+            for chrom, reverse, start, *by_role in zip(*(frame[name] for name in names)):
+                begin = self._spans[chrom][0] + start
+                for role, values in zip(self.roles, by_role):
                     self._values[role, reverse][begin : begin + len(values)] = values.to_numpy()
 
     def strand(self, chrom: str, reverse: bool) -> Float32:
-        """One strand's values of a contig: the model's surprise, less that of the second where there is one."""
+        """Return the values of one strand of a contig: the surprisal of the model minus that of a second model."""
         values = self._of(chrom, "model", reverse)
         return values - self._of(chrom, "minus", reverse) if "minus" in self.roles else values
 
     def combined(self, chrom: str, how: Combine) -> Float32:
-        """A contig's values; of two models each is combined for itself before the difference is taken."""
+        """Return the combined values of a contig; each model is combined before the difference is taken."""
         values = self.of(chrom, "model", how)
         return values - self.of(chrom, "minus", how) if "minus" in self.roles else values
 
     def of(self, chrom: str, role: Role, how: Combine) -> Float32:
-        """The combined surprise of one model."""
+        """Return the combined surprisal of one model."""
         if how in ("forward", "reverse"):
             return self._of(chrom, role, how == "reverse")
         forward, reverse = (self._of(chrom, role, strand) for strand in (False, True))
         return mean_of_strands(forward, reverse) if how == "mean" else np.fmin(forward, reverse)
 
     def _of(self, chrom: str, role: Role, reverse: bool) -> Float32:
-        start, end = self._places[chrom]
+        start, end = self._spans[chrom]
         return self._values[role, reverse][start:end]
 
 
 def _blank(count: int, folder: Path | None, name: str) -> Float32:
     if folder is None:
         return np.full(count, np.nan, np.float32)
-    path, blank = folder / f"{name}.values", np.full(min(count, _WRITTEN), np.nan, np.float32)
+    path, blank = folder / f"{name}.values", np.full(min(count, _CHUNK), np.nan, np.float32)
     try:
-        # Written, not mapped: where the disk is full, a write is an error and a map kills the process.
+        # Written before it is mapped: a full disk makes a write fail, but kills a process that uses a map.
         with path.open("wb") as file:
-            for start in range(0, count, _WRITTEN):
+            for start in range(0, count, _CHUNK):
                 file.write(blank[: count - start].data)
         return np.memmap(path, np.float32, "r+", shape=(count,))
     finally:
-        path.unlink(missing_ok=True)  # the map keeps its space for as long as it is used
+        path.unlink(missing_ok=True)  # the space is freed when the map is closed

@@ -1,4 +1,4 @@
-"""Surprise of genes and of what lies between them: a table, and how well windows of one length tell them apart."""
+"""Surprisal of coding and intergenic sequence: a table of genes, and the separation of the two classes by windows."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from genolm.tasks.scanning.base_values import Combine, Tracks
 from genolm.tasks.scanning.held_out_markov import HeldOutMarkov
 
 BLOCK = 10_000
-"""Bases of the blocks that intervals are resampled from."""
+"""Length in bases of the blocks that are resampled for confidence intervals."""
 
-_MOST_ORDER = 9
+_MAX_ORDER = 9
 _GC = np.zeros(256, np.float32)
 _GC[[ord("G"), ord("C")]] = 1.0
 _GC[ord("N")] = np.nan
@@ -35,16 +35,16 @@ _GC[ord("N")] = np.nan
 
 @dataclass(frozen=True, slots=True)
 class GeneSettings:
-    """How genes are looked at.
+    """Settings of the comparison of coding and intergenic sequence.
 
     Attributes:
-        file: the annotation.
-        window: bases of the windows that are told apart.
-        order: bases that the Markov model depends on.
-        seed: of the resampling.
+        file: annotation file.
+        window: length of the compared windows in bases.
+        order: order of the Markov model.
+        seed: random seed of the resampling.
 
     Raises:
-        InputError: a setting that makes no sense.
+        InputError: if a setting is out of range.
     """
 
     file: Path
@@ -54,17 +54,17 @@ class GeneSettings:
 
     def __post_init__(self) -> None:
         if self.window < 1:
-            raise InputError("the windows of genes have at least 1 base", value=self.window)
-        if not 0 <= self.order <= _MOST_ORDER:
-            raise InputError(f"the order of the Markov model is from 0 to {_MOST_ORDER}", value=self.order)
+            raise InputError("gene_window must be at least 1 base", value=self.window)
+        if not 0 <= self.order <= _MAX_ORDER:
+            raise InputError(f"order must be from 0 to {_MAX_ORDER}", value=self.order)
         check_seed(self.seed)
 
 
 def gene_table(genes: GeneMap, tracks: Tracks, combine: Combine) -> pl.DataFrame:
-    """A row for each coding gene: the mean of the track over its coding bases, and of each strand that was read.
+    """Return a row for each coding gene: the mean of the track over its coding bases, and of each strand.
 
-    ``sense`` is the strand that the gene is read on, ``strand`` is ``.`` if its parts lie on both. Positions are
-    0-based and half-open.
+    ``sense`` is the strand of the gene; ``strand`` is ``.`` if its parts are on both strands. Positions are 0-based and
+    half-open.
     """
     rows = [_gene_row(gene, tracks, combine) for gene in genes.coding]
     return pl.DataFrame(rows, schema=_COLUMNS)
@@ -80,17 +80,17 @@ _COLUMNS = {
 
 
 def _gene_row(gene: CodingGene, tracks: Tracks, combine: Combine) -> dict[str, Any]:
-    where = gene.interval
-    own = _inside(gene.parts, tracks.lengths[where.chrom])
-    values = tracks.combined(where.chrom, combine)[own]
+    interval = gene.interval
+    positions = _inside(gene.parts, tracks.lengths[interval.chrom])
+    values = tracks.combined(interval.chrom, combine)[positions]
     sense, antisense = (_strand_mean(gene, tracks, opposite) for opposite in (False, True))
-    numbers = (len(own), int(np.count_nonzero(~np.isnan(values))), _mean(values), sense, antisense)
-    strand = where.strand if len({part.strand for part in gene.parts}) == 1 else "."
-    return dict(zip(_COLUMNS, (gene.id, where.chrom, where.start, where.end, strand, *numbers)))
+    numbers = (len(positions), int(np.count_nonzero(~np.isnan(values))), _mean(values), sense, antisense)
+    strand = interval.strand if len({part.strand for part in gene.parts}) == 1 else "."
+    return dict(zip(_COLUMNS, (gene.id, interval.chrom, interval.start, interval.end, strand, *numbers)))
 
 
 def _strand_mean(gene: CodingGene, tracks: Tracks, opposite: bool) -> float | None:
-    """The mean over the strand that each part is on, or over the other; None where a strand was not read."""
+    """Return the mean over the strand of each part, or over the opposite strand; None if a strand was not read."""
     chrom, values = gene.interval.chrom, list[Float32]()
     for part in gene.parts:
         reverse = (part.strand == "-") != opposite
@@ -101,7 +101,7 @@ def _strand_mean(gene: CodingGene, tracks: Tracks, opposite: bool) -> float | No
 
 
 def _inside(parts: Iterable[Interval], length: int) -> NDArray[np.int64]:
-    """The bases of some intervals that lie on the contig."""
+    """Return the positions of intervals, without those beyond the contig."""
     return np.concatenate([np.arange(part.start, max(part.start, min(part.end, length))) for part in parts])
 
 
@@ -112,27 +112,24 @@ def _mean(values: Float32) -> float | None:
 
 @dataclass(slots=True)
 class _Windows:
-    """Means of windows as they are met, signal by signal; one class is coding, the other intergenic."""
+    """Means of coding and intergenic windows by signal."""
 
     signals: dict[str, list[NDArray[np.float64]]] = field(default_factory=dict)
     coding: list[NDArray[np.bool_]] = field(default_factory=list)
     blocks: list[NDArray[np.int64]] = field(default_factory=list)
 
     def add(self, values: Mapping[str, Float32], starts: NDArray[np.int64], width: int, coding: bool, at: int) -> None:
-        """Windows of one contig; those with a base that a signal lacks are left out.
-
-        A base that no strand scores is rare, and no signal then has one that the others have not.
-        """
-        sums = {name: _window_means(own, starts, width) for name, own in values.items()}
-        whole = np.all([~np.isnan(own) for own in sums.values()], axis=0)
-        for name, own in sums.items():
-            self.signals.setdefault(name, []).append(own[whole])
-        self.coding.append(np.full(int(whole.sum()), coding))
-        self.blocks.append(at + starts[whole] // BLOCK)
+        """Add windows of one contig, without those in which a signal is missing, so that all signals have the same."""
+        means = {name: _window_means(signal, starts, width) for name, signal in values.items()}
+        complete = np.all([~np.isnan(signal) for signal in means.values()], axis=0)
+        for name, signal in means.items():
+            self.signals.setdefault(name, []).append(signal[complete])
+        self.coding.append(np.full(int(complete.sum()), coding))
+        self.blocks.append(at + starts[complete] // BLOCK)
 
 
 def _window_means(values: Float32, starts: NDArray[np.int64], width: int) -> NDArray[np.float64]:
-    """Means of windows, NaN where a value is missing."""
+    """Return the means of windows, NaN if a value is missing."""
     missing = np.isnan(values)
     sums = np.concatenate(([0.0], np.cumsum(np.where(missing, 0, values), dtype=np.float64)))
     gaps = np.concatenate(([0], np.cumsum(missing)))
@@ -143,17 +140,17 @@ def _window_means(values: Float32, starts: NDArray[np.int64], width: int) -> NDA
 def separation(
     genes: GeneMap, settings: GeneSettings, contigs: Iterable[SequenceRecord], tracks: Tracks, combine: Combine
 ) -> dict[str, Any]:
-    """Coding against intergenic sequence: means of the track, and AUROC of windows of one length.
+    """Compare coding with intergenic sequence: means of the track, and AUROC of windows of equal length.
 
-    Windows lie end to end inside coding and inside intergenic stretches. A signal that is lower in coding sequence (the
-    surprises) counts with its sign turned, so that above 0.5 always means what its ``direction`` says.
+    Windows are consecutive within coding and within intergenic spans. Signals that are lower in coding sequence (all
+    surprisals) are negated, so that an AUROC above 0.5 always means what ``direction`` states.
 
     Args:
-        genes: on the contigs.
-        settings: how.
+        genes: genes of the contigs.
+        settings: settings of the comparison.
         contigs: the contigs.
-        tracks: their values.
-        combine: how strands become one in the track.
+        tracks: values of the contigs.
+        combine: combination of the strands in the track.
     """
     records = list(contigs)
     markov = HeldOutMarkov(settings.order)
@@ -182,45 +179,45 @@ def separation(
                 sums_NK, lambda x: ratio(0, 1)(x) - ratio(2, 3)(x), settings.seed
             )._asdict(),
         },
-        **_told_apart(windows, settings, f"markov{settings.order}"),
+        **_separations(windows, settings, f"markov{settings.order}"),
     }
 
 
-def _told_apart(windows: _Windows, settings: GeneSettings, baseline: str) -> dict[str, Any]:
+def _separations(windows: _Windows, settings: GeneSettings, baseline: str) -> dict[str, Any]:
     coding = np.concatenate(windows.coding)
     counts = {"coding": int(coding.sum()), "intergenic": int((~coding).sum())}
     if not all(counts.values()):
         return {"windows": counts, "separation": None}
-    signals = {name: np.concatenate(own) for name, own in windows.signals.items()}
-    turned = {name: own if name == "gc" else -own for name, own in signals.items()}
-    found = separations(turned, coding, np.concatenate(windows.blocks), baseline, settings.seed)
-    for name, one in found.items():
-        one["direction"] = f"{'higher' if name == 'gc' else 'lower'} in coding"
-    return {"windows": counts, "separation": found}
+    signals = {name: np.concatenate(means) for name, means in windows.signals.items()}
+    oriented = {name: means if name == "gc" else -means for name, means in signals.items()}
+    results = separations(oriented, coding, np.concatenate(windows.blocks), baseline, settings.seed)
+    for name, result in results.items():
+        result["direction"] = f"{'higher' if name == 'gc' else 'lower'} in coding"
+    return {"windows": counts, "separation": results}
 
 
 def _signals(record: SequenceRecord, tracks: Tracks, combine: Combine, markov: HeldOutMarkov) -> dict[str, Float32]:
-    """Values of every base: the track, what else the strands can be made into, and the baselines."""
+    """Return the signals of a contig: the track, other combinations of the strands, and the baselines."""
     others: tuple[Combine, ...] = ("mean", "min", "forward", "reverse") if len(tracks.strands) == 2 else ()
-    twin = {"random_weights": tracks.of(record.id, "twin", combine)} if "twin" in tracks.roles else {}
+    untrained = {"random_weights": tracks.of(record.id, "twin", combine)} if "twin" in tracks.roles else {}
     return {
         "track": tracks.combined(record.id, combine),
         **{f"strands_{how}": tracks.combined(record.id, how) for how in others if how != combine},
-        **twin,
+        **untrained,
         "gc": _GC[letters(record.sequence)],
-        f"markov{markov.order}": markov.surprise(record.id, record.sequence),
+        f"markov{markov.order}": markov.surprisal(record.id, record.sequence),
     }
 
 
 def _by_contig(parts: Iterable[Interval]) -> dict[str, list[Interval]]:
-    found: dict[str, list[Interval]] = {}
+    by_contig: dict[str, list[Interval]] = {}
     for part in parts:
-        found.setdefault(part.chrom, []).append(part)
-    return found
+        by_contig.setdefault(part.chrom, []).append(part)
+    return by_contig
 
 
 def _covered(parts: Iterable[Interval], record: SequenceRecord) -> NDArray[np.bool_]:
-    """Which bases of a contig some of its intervals cover."""
+    """Return a mask of the bases of a contig that are covered by intervals."""
     mask = np.zeros(len(record.sequence), bool)
     for part in parts:
         mask[max(0, part.start) : part.end] = True
@@ -228,15 +225,15 @@ def _covered(parts: Iterable[Interval], record: SequenceRecord) -> NDArray[np.bo
 
 
 def _class_sums(values: Float32, coding: NDArray[np.bool_], intergenic: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """For every block the sum over coding bases and their number, then those of intergenic ones."""
+    """Return for each block the sum and number of coding bases, then those of intergenic bases."""
     known = ~np.isnan(values)
     filled = np.where(known, values, 0).astype(np.float64)
     classes = (coding & known, intergenic & known)
-    columns = [column for own in classes for column in (np.where(own, filled, 0), own.astype(np.float64))]
+    columns = [column for mask in classes for column in (np.where(mask, filled, 0), mask.astype(np.float64))]
     return block_sums(np.stack(columns, 1), BLOCK)
 
 
 def _starts(mask: NDArray[np.bool_], width: int) -> NDArray[np.int64]:
-    """Starts of windows that lie end to end inside the stretches where the mask holds."""
-    places = [np.arange(first, last - width + 1, width) for first, last in true_runs(mask).tolist()]
-    return np.concatenate([*places, np.empty(0, np.int64)]).astype(np.int64)
+    """Return the starts of consecutive windows within the runs where the mask is True."""
+    starts = [np.arange(first, last - width + 1, width) for first, last in true_runs(mask).tolist()]
+    return np.concatenate([*starts, np.empty(0, np.int64)]).astype(np.int64)

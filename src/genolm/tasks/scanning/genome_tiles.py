@@ -1,7 +1,7 @@
-"""Tiles: the pieces in which each strand of a contig goes through the models, every base of it belonging to one.
+"""Tiles: overlapping pieces of the strands of a contig, in which every base is scored once.
 
-A contig is cut at long runs of N. Each strand of what is left is tiled from where that strand begins, so that the tiles
-of a sequence are those of its reverse complement on the other strand. Positions along a strand are 0-based.
+A contig is split at long runs of N. Each strand of the remaining sequence is tiled from its own beginning, so that the
+tiles of a sequence equal those of its reverse complement on the other strand. Positions along a strand are 0-based.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from genolm.genome.sequences import SequenceRecord
 
 
 class Span(NamedTuple):
-    """A tile along a strand, half-open: ``start`` to ``end`` are its own, ``first`` to ``last`` are read."""
+    """A tile along a strand, half-open: ``start`` to ``end`` are scored, ``first`` to ``last`` are read."""
 
     first: int
     start: int
@@ -30,12 +30,12 @@ class Tile:
     """A tile of a contig.
 
     Attributes:
-        chrom: the contig.
+        chrom: name of the contig.
         reverse: whether the reverse strand is read.
-        start: first of its own bases on the forward strand, 0-based.
-        end: base after the last.
-        sequence: what is read, along the strand.
-        before: bases of the sequence before its own.
+        start: position of the first scored base on the forward strand, 0-based.
+        end: position after the last scored base.
+        sequence: bases that are read, along the strand.
+        before: number of bases in the sequence before the scored ones.
     """
 
     chrom: str
@@ -48,16 +48,16 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Tiling:
-    """How strands are cut.
+    """Division of strands into tiles.
 
     Attributes:
-        window: bases that are read together.
-        before: bases that are read again before a tile's own.
-        after: bases that are read after them and belong to the next tile.
-        shortest_run: the shortest run of N at which a contig is cut.
+        window: number of bases read together.
+        before: overlap with the preceding tile in bases.
+        after: overlap with the following tile in bases.
+        shortest_run: shortest run of N at which a contig is split.
 
     Raises:
-        InputError: nothing of a window would be its own.
+        InputError: if the overlaps cover the window.
     """
 
     window: int
@@ -68,12 +68,12 @@ class Tiling:
     def __post_init__(self) -> None:
         if self.before < 0 or self.before + self.after >= self.window:
             raise InputError(
-                f"windows of {self.window:,} bases that share {self.before + self.after:,} with their neighbours leave "
-                "nothing to score; the overlap must be smaller"
+                f"overlap must be smaller than the window: {self.before + self.after:,} of {self.window:,} bases "
+                "leave nothing to score"
             )
 
     def spans(self, length: int) -> Iterator[Span]:
-        """The tiles of a strand of ``length`` bases, the first and the last reaching to its ends."""
+        """Yield the tiles of a strand of ``length`` bases."""
         start = 0
         while start < length:
             first = max(0, start - self.before)
@@ -93,11 +93,11 @@ class Tiling:
             start = gap.end()
 
     def tiles(self, record: SequenceRecord, strands: Iterable[bool]) -> Iterator[Tile]:
-        """The tiles of a contig, strand by strand.
+        """Yield the tiles of a contig, strand by strand.
 
         Args:
             record: the contig, in upper case.
-            strands: which to read; True is the reverse one.
+            strands: strands to read; True is the reverse strand.
         """
         runs = list(self.runs(record.sequence))
         for reverse in strands:
@@ -105,6 +105,6 @@ class Tiling:
                 body = record.sequence[first:end]
                 strand = reverse_complement(body) if reverse else body
                 for span in self.spans(len(body)):
-                    own = (end - span.end, end - span.start) if reverse else (first + span.start, first + span.end)
-                    text = strand[span.first : span.last]
-                    yield Tile(record.id, reverse, *own, text, span.start - span.first)
+                    scored = (end - span.end, end - span.start) if reverse else (first + span.start, first + span.end)
+                    bases = strand[span.first : span.last]
+                    yield Tile(record.id, reverse, *scored, bases, span.start - span.first)

@@ -1,4 +1,4 @@
-"""Surprise along whole genomes: how unlikely each base is to a model, and where it stays unlike the rest."""
+"""Genome-wide surprisal tracks, and calls of intervals with unusual surprisal."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from genolm.genome.sequence_files import input_format
 from genolm.genome.streams import is_stream
 from genolm.tasks.reading.bulk import Bulk
 from genolm.tasks.reading.model_group import together
-from genolm.tasks.reading.model_limits import context_bases
+from genolm.tasks.reading.model_limits import context_bases, unreadable_letters
 from genolm.tasks.reading.random_model import random_twin
 from genolm.tasks.reading.sources import Source, settle
-from genolm.tasks.reading.unreadable_letters import unreadable_letters
 from genolm.tasks.scanning.base_values import Combine, Role
 from genolm.tasks.scanning.gene_separation import GeneSettings
 from genolm.tasks.scanning.genome_tiles import Tiling
@@ -36,10 +35,10 @@ __all__ = ["Scan", "scan"]
 
 WINDOW = 45_000
 OVERLAP = 5_000
-"""Bases of a window and of its overlap where the models read as much."""
+"""Default window and overlap in bases, within the limits of the models."""
 
-_RUN = 10  # of N at which a contig is cut; shorter ones stay inside as context
-_TAIL = 64  # bases after a tile of longer tokens
+_RUN = 10  # shortest run of N at which a contig is split; shorter runs are context
+_TAIL = 64  # bases read after a tile with multi-base tokens
 
 
 def scan(
@@ -76,77 +75,78 @@ def scan(
     progress: Progress | bool | None = None,
     dry_run: bool = False,
 ) -> Any:
-    """Surprise of a model along whole genomes, base by base, and the intervals where it stays high.
+    """Compute the surprisal of each base of a genome, and call intervals in which it is high.
 
-    The surprise of a base is -ln p, in nats: of a decoder's token given those before it, of an encoder's given those
-    around it while it is masked. A token of several bases shares its surprise out evenly. Contigs of any length are
-    read in overlapping windows and every base is scored once on each strand, that with the most context on its left
-    being kept. Contigs are cut at runs of 10 N and more (at every N where a model cannot read it).
+    The surprisal of a base is -ln p in nats: for a decoder given the preceding tokens, for an encoder given both sides
+    while the token is masked. The surprisal of a multi-base token is divided evenly among its bases. Contigs of any
+    length are read in overlapping windows; every base is scored once per strand, in the window with the most context
+    on its left. Contigs are split at runs of 10 or more N (at every N if a model cannot read N).
 
-    Both strands are read; the values of the reverse one lie on the bases they belong to. With ``minus`` the track is
-    the surprise under ``model`` less that under ``minus`` on the same windows: high where the second knows better.
+    Both strands are read; values of the reverse strand are at the positions of their bases. With ``minus``, the track
+    is the surprisal under ``model`` minus that under ``minus`` in the same windows: high where the second model
+    predicts better.
 
-    Intervals: the track is smoothed, standardised by the spread of shuffled tracks, and called where it stays beyond
-    ``leave`` and reaches ``enter``; see :mod:`genolm.tasks.scanning.interval_calls`.
+    For calls, the track is smoothed, standardised by the standard deviation of shuffled tracks, and called where it
+    stays beyond ``leave`` and reaches ``enter``; see :mod:`genolm.tasks.scanning.interval_calls`.
 
     Args:
-        model: a model, or what :func:`genolm.load` takes.
-        genome: a FASTA, GenBank or EMBL file of whole contigs, a :class:`Genome`, or a dict or list of sequences.
-            Ambiguous letters read N.
+        model: a model, or a name or path for :func:`genolm.load`.
+        genome: FASTA, GenBank or EMBL file of contigs, a :class:`Genome`, or a dict or list of sequences. Ambiguity
+            codes are read as N.
         out: prefix of the files ``.bw``, ``.bed`` and ``.json``; None returns a :class:`Scan`.
-        minus: a second model.
-        combine: how the two strands' values of a base become one: their ``mean`` (the sum over a genome stays a mean
-            log-likelihood), or the ``min``, the strand that knows better; ``forward`` or ``reverse`` reads one only.
-            Where one strand has no value, the other's counts.
-        per_strand: write ``.forward.bw`` and ``.reverse.bw`` too.
-        window: bases read together; None for 45,000, or what the models can read.
-        overlap: bases of a window that are read again in the next; None for 5,000, or a quarter of the window.
-        passes: of encoders, each masking every so many-th token; None for 8.
+        minus: second model, whose surprisal is subtracted from that of the first.
+        combine: combination of the two strands: ``mean``; ``min``, the strand that predicts better; ``forward`` or
+            ``reverse``, to read one strand only. If one strand has no value, that of the other is used.
+        per_strand: also write ``.forward.bw`` and ``.reverse.bw``.
+        window: number of bases read together; None: 45,000, or less if a model's limit is shorter.
+        overlap: overlap of consecutive windows in bases; None: 5,000, or a quarter of the window if that is less.
+        passes: number of masked passes of encoders, each masking every ``passes``-th token; None: 8.
         side: call intervals above the mean of the track (``high``), below it (``low``), ``both`` or ``none``.
-        smooth: bases of the smoothing window.
-        enter: z-score that a call reaches somewhere.
-        leave: z-score that it keeps throughout.
-        min_length: fewest bases of a call.
-        max_fdr: largest false-discovery rate of a call.
-        block: bases of the blocks that are shuffled for the null: structure up to this length is in it.
-        shuffles: how often.
-        seed: of the shuffling and resampling.
-        genes: annotation of the genome, ``.gff3``, ``.gtf``, ``.gbk`` or ``.embl`` (it may be the scanned file itself):
-            adds ``PREFIX.genes.tsv`` and, in the record, how well the track separates coding windows from
-            intergenic ones, beside G + C and a Markov model.
-        gene_window: bases of those windows.
-        order: bases that the Markov model depends on.
-        twin: beside them, the surprise of a model of the same shape with random weights; as much work again.
-        plot: ``.png``, ``.svg`` or ``.pdf`` of the tracks, calls and genes of the longest contigs
-            (:func:`genolm.tasks.scanning.scan_picture.plot_scan`); replaced when it exists.
-        device: where to compute; None for the best there is.
-        dtype: precision of the weights; None for what card and device prefer.
-        token_budget: tokens of a batch; None for what fits.
-        resume: go on from the finished parts of a killed run.
+        smooth: length of the smoothing window in bases.
+        enter: z-score that a call must reach somewhere.
+        leave: z-score that a call must keep throughout.
+        min_length: minimum length of a call in bases.
+        max_fdr: maximum false discovery rate of a call.
+        block: length in bases of the blocks that are shuffled for the null, which keeps structure up to this length.
+        shuffles: number of shuffled tracks.
+        seed: random seed of shuffling and resampling.
+        genes: annotation of the genome, ``.gff3``, ``.gtf``, ``.gbk`` or ``.embl`` (may be the scanned file): adds
+            ``PREFIX.genes.tsv`` and, to ``PREFIX.json``, the separation of coding and intergenic windows by the track,
+            with GC content and a Markov model as baselines.
+        gene_window: length of these windows in bases.
+        order: order of the Markov model.
+        twin: add an untrained model as a baseline; doubles the cost.
+        plot: ``.png``, ``.svg`` or ``.pdf`` with tracks, calls and genes of the longest contigs
+            (:func:`genolm.tasks.scanning.scan_picture.plot_scan`); an existing file is replaced.
+        device: device to compute on; None: the best available.
+        dtype: precision of the weights; None: the preference of model card and device.
+        token_budget: tokens per batch; None: as many as fit in memory.
+        resume: continue from the finished parts of an interrupted run.
         overwrite: replace existing outputs.
-        shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge` of ``PREFIX.json``.
-        progress: True for a bar on standard error.
-        dry_run: write nothing; measure a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
+        shard: ``"i/n"``: compute only the i-th of n shares, for :func:`genolm.merge` of ``PREFIX.json``.
+        progress: True for a progress bar on standard error.
+        dry_run: write nothing; time a few batches and return an :class:`genolm.engine.run.Estimate`.
 
     Returns:
         The path of ``PREFIX.json``, or without ``out`` a :class:`Scan`.
 
     Raises:
-        InputError: a genome that cannot be read or has no base, settings that make no sense.
-        ModelError: no such model, a window beyond the model's context, ``passes`` where no model is an encoder.
-        RunError: an output exists, or parts of another run are in the way.
-        ResourceError: not enough memory or disk.
-        GenolmError: a plot, and matplotlib is not installed (extra ``plots``).
+        InputError: if the genome cannot be read or has no known base, or a setting is invalid.
+        ModelError: if a model is unknown, the window exceeds a model's context, or ``passes`` is given without an
+            encoder.
+        RunError: if an output exists, or parts of another run are in the way.
+        ResourceError: if memory or disk space is insufficient.
+        GenolmError: if a plot is requested and matplotlib is not installed (extra ``plots``).
     """
     picture = check_scan_plot(plot)
     if picture is not None and shard is not None:
-        raise InputError("a plot needs the whole track: leave it out, and plot PREFIX.bw after the merge")
+        raise InputError("a plot needs the complete track: omit it, and plot PREFIX.bw after the merge")
     calling = Calling(side, smooth, enter, leave, min_length, max_fdr, block, shuffles, seed)
     annotation = None if genes is None else GeneSettings(Path(genes), gene_window, order, seed)
     if combine not in get_args(Combine):
-        raise InputError(f"combine is one of {', '.join(get_args(Combine))}", value=combine)
+        raise InputError(f"combine must be one of {', '.join(get_args(Combine))}", value=combine)
     if twin and annotation is None:
-        raise InputError("a twin of random weights is a baseline for genes: give their annotation, genes=, --genes")
+        raise InputError("the untrained baseline needs an annotation: genes= (--genes)")
     source = _contigs(genome)
     if annotation is not None:
         lengths = {record.id: len(record.sequence) for record in source.read()}
@@ -158,14 +158,14 @@ def scan(
         outputs.check(overwrite=overwrite, resume=resume)
         path = outputs.record
     models = _models(bulk, model, minus, path, seed if twin else None)
-    if passes is not None and all(one.causal for one in models.values()):
-        raise ModelError("only encoders have passes, and no model here is one")
+    if passes is not None and all(each.causal for each in models.values()):
+        raise ModelError("passes applies to encoders, but no model is an encoder")
     task = ScanTask(
         source,
         tiling_of(tuple(models.values()), window, overlap),
         combine,
         per_strand,
-        tuple(Reader.of(one, role, passes) for role, one in models.items()),
+        tuple(Reader.of(each, role, passes) for role, each in models.items()),
         calling,
         annotation,
     )
@@ -176,24 +176,24 @@ def scan(
 
 
 def _plot(task: ScanTask, result: Any, out: Path) -> None:
-    """Draws what the run returned: a scan, or the path of the record of its files."""
+    """Plot the result of a run: a scan, or the path of its ``PREFIX.json``."""
     lengths = {record.id: len(record.sequence) for record in task.source.read()}
     names = " − ".join(reader.provenance.model for reader in task.readers if reader.role in ("model", "minus"))
     strands = {"mean": "mean of both strands", "min": "minimum of both strands"}.get(
         task.combine, f"{task.combine} strand"
     )
-    quantity = "Surprise" if all(reader.role != "minus" for reader in task.readers) else "Difference of surprise"
+    quantity = "Surprisal" if all(reader.role != "minus" for reader in task.readers) else "Difference of surprisal"
     source = result if isinstance(result, Scan) else Outputs(result)
     genes = None if task.genes is None else task.genes.file
     synonyms = chrom_aliases(task.source.place)
-    about = f"{names}, {strands}"
-    plot_scan(source, lengths, out, genes=genes, quantity=quantity, about=about, synonyms=synonyms)
+    subtitle = f"{names}, {strands}"
+    plot_scan(source, lengths, out, genes=genes, quantity=quantity, subtitle=subtitle, synonyms=synonyms)
 
 
 def _models(
     bulk: Bulk, model: Model | str | Path, minus: Model | str | Path | None, out: Path | None, twin: int | None
 ) -> dict[Role, Model]:
-    """The models by what they are for; ``twin`` is the seed of its weights."""
+    """Return the models by role; ``twin`` is the seed of an untrained copy."""
     models: dict[Role, Model] = {"model": bulk.open(model, out)}
     if minus is not None:
         models["minus"] = bulk.open(minus)
@@ -203,27 +203,27 @@ def _models(
 
 
 def _contigs(genome: Sequences) -> Source:
-    """Whole sequences, and no intervals."""
-    held = hold_sequences(genome)
-    if isinstance(held, Path) and not is_stream(held):
-        input_format(held, ("fasta", "genbank"))
-    source = settle(held, iupac="N")
+    """Return the source of the contigs; raise `InputError` for intervals and variants."""
+    inputs = hold_sequences(genome)
+    if isinstance(inputs, Path) and not is_stream(inputs):
+        input_format(inputs, ("fasta", "genbank"))
+    source = settle(inputs, iupac="N")
     if source.kind != "sequences":
-        raise InputError("a scan reads whole contigs, not intervals or variants")
+        raise InputError("scan needs complete contigs, not intervals or variants")
     return source
 
 
 def tiling_of(models: Sequence[Model], window: int | None, overlap: int | None) -> Tiling:
-    """How contigs are cut for models that read the same windows.
+    """Return the tiling for models that read the same windows.
 
     Args:
-        models: one or two.
-        window: bases; None for 45,000 or a little less than what fits into every model's context.
-        overlap: bases; None for 5,000 or a quarter of the window.
+        models: the models.
+        window: window in bases; None: 45,000, or less to fit the context of every model.
+        overlap: overlap in bases; None: 5,000, or a quarter of the window if that is less.
 
     Raises:
-        ModelError: a window beyond a model's context.
-        InputError: an overlap that leaves nothing of a window.
+        ModelError: if the window exceeds a model's context.
+        InputError: if the overlap is not smaller than the window.
     """
     for model in models:
         context_bases(model, window)
@@ -231,13 +231,13 @@ def tiling_of(models: Sequence[Model], window: int | None, overlap: int | None) 
     shared = min(OVERLAP, bases // 4) if overlap is None else overlap
     run = 1 if any("N" in unreadable_letters(model.tokenizer) for model in models) else _RUN
     if any(not model.causal for model in models):
-        # Two models of different kinds read the same windows: what the encoder needs on the right costs the decoder.
+        # Encoders need context on both sides; a decoder in the same run then has less on the left.
         return Tiling(bases, shared - shared // 2, shared // 2, run)
     tail = min(_TAIL, bases // 16) if any(model.tokenizer.bases_per_token > 1 for model in models) else 0
     return Tiling(bases, shared, tail, run)
 
 
 def _comfortable(model: Model) -> int:
-    """Bases of a window; of longer tokens nine tenths of what fits on average, so that most windows need no cut."""
-    most = context_bases(model)
-    return most if model.tokenizer.bases_per_token == 1 else max(1, most * 9 // 10)
+    """Return a window in bases that fits the context; with multi-base tokens, 10 % less than fits on average."""
+    maximum = context_bases(model)
+    return maximum if model.tokenizer.bases_per_token == 1 else max(1, maximum * 9 // 10)

@@ -1,4 +1,4 @@
-"""The files of a scan, which share a prefix: tracks, called intervals, genes and the record of the run."""
+"""Output files of a scan, which share a prefix: tracks, calls, genes and the JSON record of the run."""
 
 from __future__ import annotations
 
@@ -26,59 +26,59 @@ _STRANDS = {False: "forward", True: "reverse"}
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """The files of one prefix.
+    """Output files of one prefix.
 
     Attributes:
-        record: ``PREFIX.json``, written last: where it is, the others are whole.
+        record: ``PREFIX.json``, written last; if it exists, the other files are complete.
     """
 
     record: Path
 
     @classmethod
     def of(cls, prefix: Path) -> Outputs:
-        """The files that begin with ``prefix``."""
+        """Return the files with a prefix."""
         return cls(prefix.with_name(f"{prefix.name}.json"))
 
     def path(self, ending: str) -> Path:
-        """``PREFIX.ending``."""
+        """Return the path ``PREFIX.ending``."""
         return self.record.with_name(f"{self.record.name.removesuffix('.json')}.{ending}")
 
     @property
     def track(self) -> Path:
-        """The combined track."""
+        """Path of the combined track."""
         return self.path("bw")
 
     @property
     def calls(self) -> Path:
-        """The called intervals."""
+        """Path of the called intervals."""
         return self.path("bed")
 
     @property
     def genes(self) -> Path:
-        """The table of genes."""
+        """Path of the table of genes."""
         return self.path("genes.tsv")
 
     def strand(self, reverse: bool) -> Path:
-        """The track of one strand."""
+        """Return the path of the track of one strand."""
         return self.path(f"{_STRANDS[reverse]}.bw")
 
     def check(self, *, overwrite: bool, resume: bool) -> None:
-        """Refuses any of the files that cannot be written or are somebody else's.
+        """Check that all files can be written.
 
         Raises:
-            RunError: as :func:`genolm.engine.target.check_target` does.
+            RunError: as in :func:`genolm.engine.target.check_target`.
         """
         for path in (self.record, *self._others()):
             check_target(path, overwrite=overwrite, resume=resume, run=self.record)
 
     def begin(self) -> None:
-        """Takes the record of an earlier run away: the tracks that follow are not what it speaks of."""
+        """Remove the record of an earlier run before its files are replaced."""
         self.record.unlink(missing_ok=True)
         for path in self._others():
             sweep(path)
 
     def clear(self, kept: set[Path]) -> None:
-        """Takes away what an earlier run wrote and this one does not."""
+        """Remove files of an earlier run that this run did not write."""
         for path in self._others():
             if path not in kept:
                 path.unlink(missing_ok=True)
@@ -89,12 +89,12 @@ class Outputs:
 
 @dataclass(frozen=True, slots=True)
 class Contig:
-    """What there is to say about a contig before any model has read it.
+    """Statistics of a contig.
 
     Attributes:
-        length: its bases.
-        unknown: of these N.
-        runs: stretches of it that are scanned.
+        length: length in bases.
+        unknown: number of N.
+        runs: number of scanned spans.
     """
 
     length: int
@@ -103,7 +103,7 @@ class Contig:
 
 
 def contigs_of(source: Source, tiling: Tiling) -> dict[str, Contig]:
-    """The contigs of the input in its order."""
+    """Return the statistics of the contigs in input order."""
     return {
         record.id: Contig(
             len(record.sequence), record.sequence.count("N"), sum(1 for _ in tiling.runs(record.sequence))
@@ -113,37 +113,37 @@ def contigs_of(source: Source, tiling: Tiling) -> dict[str, Contig]:
 
 
 def write_tracks(tracks: Tracks, outputs: Outputs, combine: Combine, *, per_strand: bool) -> set[Path]:
-    """Writes the combined track and, if wanted, those of the strands; returns their paths."""
+    """Write the combined track and, with ``per_strand``, those of the strands; return their paths."""
     write_bigwig(outputs.track, tracks.lengths, _pieces(tracks, combine))
     if not per_strand:
         return {outputs.track}
     for reverse in tracks.strands:
-        own = ((chrom, 0, tracks.strand(chrom, reverse)) for chrom in tracks.lengths)
-        write_bigwig(outputs.strand(reverse), tracks.lengths, own)
+        pieces = ((chrom, 0, tracks.strand(chrom, reverse)) for chrom in tracks.lengths)
+        write_bigwig(outputs.strand(reverse), tracks.lengths, pieces)
     return {outputs.track, *(outputs.strand(reverse) for reverse in tracks.strands)}
 
 
 def write_record(path: Path, record: Mapping[str, Any]) -> None:
-    """Writes ``PREFIX.json``; values that are no number become null."""
+    """Write ``PREFIX.json``; non-finite numbers become null."""
     write_text(path, json.dumps(_plain(record), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def contig_table(contigs: Mapping[str, Contig], tracks: Tracks, combine: Combine) -> list[dict[str, Any]]:
-    """A row for each contig: how much of it was scored, the rest by reason, and the mean of the track."""
+    """Return a row for each contig: scored bases, unscored bases by reason, and the mean of the track."""
     return [_contig_row(name, contig, tracks.combined(name, combine)) for name, contig in contigs.items()]
 
 
 def scanned(record: Mapping[str, Any], windows: int) -> Summary:
-    """What a scan's record says in numbers: bases with and without a value, windows, called intervals."""
+    """Return the counts of a scan: bases with and without a value, windows, called intervals."""
     contigs = record["contigs"]
     reasons = {name: "N or ambiguous" if name.startswith("N_") else _NO_VALUE for name in contigs[0]["not_scored"]}
-    outcomes = {"scored": sum(one["scored_bases"] for one in contigs)}
-    outcomes |= {told: sum(one["not_scored"][name] for one in contigs) for name, told in reasons.items()}
+    outcomes = {"scored": sum(contig["scored_bases"] for contig in contigs)}
+    outcomes |= {text: sum(contig["not_scored"][name] for contig in contigs) for name, text in reasons.items()}
     results = {"contigs": len(contigs), "windows": windows}
     if "calls" in record["calls"]:
         results["intervals called"] = record["calls"]["calls"]
-    remedy = "they begin a contig or a stretch between N, or share a token with N"
-    total = sum(one["length"] for one in contigs)
+    remedy = "they are at the start of a contig or follow N, or share a token with N"
+    total = sum(contig["length"] for contig in contigs)
     return Summary({"bases": total}, outcomes, results, {_NO_VALUE: remedy}, lack="value")
 
 

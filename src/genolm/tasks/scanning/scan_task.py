@@ -1,4 +1,4 @@
-"""Scanning as the engine runs it: tiles become windows of each model, values of tiles become tracks and files."""
+"""Scanning task of the engine: tiles, their surprisal under each model, tracks and output files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from genolm.models.finite import rows_numbered
 from genolm.models.model import Model
 from genolm.tasks.reading.log_probabilities import Normalisation
 from genolm.tasks.reading.model_group import models_of
-from genolm.tasks.reading.scored_spans import Scored, joined_stretches, own_tokens, token_lengths
+from genolm.tasks.reading.scored_spans import Scored, joined_spans, kept_tokens, token_lengths
 from genolm.tasks.reading.sources import Source
 from genolm.tasks.reading.token_scores import causal_scores, masked_scores, normalisation_of, passes_of
 from genolm.tasks.scanning.base_values import Combine, Role, Tracks
@@ -42,13 +42,13 @@ from genolm.tasks.writing.table_files import write_delimited
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """How one of the models reads windows.
+    """Scoring of windows by one of the models.
 
     Attributes:
-        role: what it is for.
-        normalise: what probabilities add up to one over.
-        passes: of an encoder, each with other tokens masked; 0 for a decoder.
-        bases_per_token: of its tokenizer, on average.
+        role: role of the model.
+        normalise: set over which probabilities sum to one.
+        passes: number of masked passes of an encoder; 0 for a decoder.
+        bases_per_token: mean token length of the tokenizer in bases.
         provenance: the model.
     """
 
@@ -60,22 +60,21 @@ class Reader:
 
     @classmethod
     def of(cls, model: Model, role: Role, passes: int | None) -> Reader:
-        """How a model reads."""
-        asked = None if model.causal else passes
+        """Return the reader of a model."""
         return cls(
             role,
             normalisation_of(model, None),
-            passes_of(model, asked),
+            passes_of(model, None if model.causal else passes),
             model.tokenizer.bases_per_token,
             Provenance.of(model),
         )
 
     def cost(self, bases: int) -> int:
-        """Tokens that go through the model, about."""
+        """Return the approximate number of tokens."""
         return int(bases / self.bases_per_token * max(1, self.passes)) + 1
 
     def scores(self, model: Model, windows: Sequence[Window]) -> list[Float32]:
-        """The log-probability of every token of every window."""
+        """Return the log-probability of each token of each window."""
         if self.passes:
             return masked_scores(model, windows, self.passes)
         return causal_scores(model, windows, self.normalise)
@@ -83,16 +82,16 @@ class Reader:
 
 @dataclass(frozen=True)
 class ScanTask:
-    """Scanning as the engine runs it; :func:`genolm.scan` makes one.
+    """Scan of a genome; made by :func:`genolm.scan`.
 
     Attributes:
         source: the contigs.
-        tiling: how they are cut.
-        combine: how two strands become one.
-        per_strand: write the tracks of the strands too.
-        readers: how each model reads, and what it is for.
-        calling: how intervals are called.
-        genes: the annotation, and how coding and intergenic sequence are told apart; None for neither.
+        tiling: division of the contigs into tiles.
+        combine: combination of the strands.
+        per_strand: also write the tracks of the strands.
+        readers: scoring by each model.
+        calling: settings for calling intervals.
+        genes: annotation and settings of the comparison of coding and intergenic sequence; None: no comparison.
     """
 
     source: Source
@@ -107,82 +106,82 @@ class ScanTask:
     part_tokens: ClassVar[int] = 131_072
 
     def items(self) -> Iterator[Tile]:
-        """The tiles of every contig, of one strand and then of the other."""
+        """Yield the tiles of each contig, strand by strand."""
         names = set[str]()
         any_base = False
         for record in self.source.read():
             if record.id in names:
-                raise InputError("two contigs have this name", file=_file(self.source), value=record.id)
+                raise InputError("duplicate contig name", file=_file(self.source), value=record.id)
             names.add(record.id)
             for tile in self.tiling.tiles(record, self.strands):
                 any_base = True
                 yield tile
         if not any_base:
-            raise InputError("there is nothing to scan: no contig has a base other than N", file=_file(self.source))
+            raise InputError("nothing to scan: no contig has a base other than N", file=_file(self.source))
 
     def inputs(self) -> tuple[Path, ...]:
-        """The files that are read."""
+        """Return the input files."""
         return (*self.source.files(), *([] if self.genes is None else [self.genes.file]))
 
     def cost(self, item: Tile) -> int:
-        """Tokens that go through the models, about."""
+        """Return the approximate number of tokens over all models."""
         return sum(reader.cost(len(item.sequence)) for reader in self.readers)
 
     def windows(self, items: Sequence[Tile], model: Model) -> list[Window]:
-        """One window for each tile and model, more where a model's tokens are too many for one."""
+        """Return a window for each tile and model, or several if a tile has too many tokens for the model."""
         overlap = (self.tiling.before + self.tiling.after) / self.tiling.window
         windows = list[Window]()
         for number, tile in enumerate(items):
-            for which, one in enumerate(models_of(model)):
+            for which, member in enumerate(models_of(model)):
                 origin = (number, which)
-                pieces = cut(tile.sequence, one, self.tiling.window, overlap=overlap, origin=origin, quiet=True)
+                pieces = cut(tile.sequence, member, self.tiling.window, overlap=overlap, origin=origin, quiet=True)
                 windows += [replace(piece, tokens=piece.token_count(1.0)) for piece in pieces]
         return windows
 
     def forward(self, model: Model, windows: Sequence[Window]) -> list[Float32]:
-        """The log-probability of every token of every window, under the model that the window is for."""
+        """Return the log-probability of each token of each window under its model."""
         outputs: dict[int, Float32] = {}
-        for which, (one, reader) in enumerate(zip(models_of(model), self.readers, strict=True)):
-            places = [place for place, window in enumerate(windows) if window.origin[1] == which]
-            if places:
-                with rows_numbered(places):
-                    outputs.update(zip(places, reader.scores(one, [windows[place] for place in places]), strict=True))
-        return [outputs[place] for place in range(len(windows))]
+        for which, (member, reader) in enumerate(zip(models_of(model), self.readers, strict=True)):
+            indices = [index for index, window in enumerate(windows) if window.origin[1] == which]
+            if indices:
+                with rows_numbered(indices):
+                    scores = reader.scores(member, [windows[index] for index in indices])
+                    outputs.update(zip(indices, scores, strict=True))
+        return [outputs[index] for index in range(len(windows))]
 
     def subject(self, items: Sequence[Tile], window: Window, part: int) -> str:
-        """The tile of a window, in words; positions are 1-based, both ends included."""
+        """Return a description of the tile of a window, for messages; positions are 1-based and inclusive."""
         tile = items[window.origin[0]]
         return f"{tile.chrom}:{tile.start + 1:,}-{tile.end:,}" + (" on the reverse strand" if tile.reverse else "")
 
     def rows(self, items: Sequence[Tile], windows: Sequence[Window], outputs: Sequence[Float32]) -> pl.DataFrame:
-        """A row for each tile: the surprise of its own bases under each model, in the order of the forward strand."""
-        surprises = [self._surprises(which, items, windows, outputs) for which in range(len(self.readers))]
+        """Return a row for each tile: the surprisal of its bases under each model, in forward order."""
+        surprisals = [self._surprisals(which, items, windows, outputs) for which in range(len(self.readers))]
         columns: dict[str, Any] = {
             "chrom": [tile.chrom for tile in items],
             "reverse": [tile.reverse for tile in items],
             "start": [tile.start for tile in items],
             **{
-                self.readers[which].role: pl.Series([pl.Series(one, dtype=pl.Float32) for one in own], dtype=_VALUES)
-                for which, own in enumerate(surprises)
+                reader.role: pl.Series([pl.Series(tile, dtype=pl.Float32) for tile in tiles], dtype=_VALUES)
+                for reader, tiles in zip(self.readers, surprisals)
             },
         }
         return pl.DataFrame(columns, schema_overrides={"chrom": pl.String, "reverse": pl.Boolean, "start": pl.Int64})
 
-    def _surprises(
+    def _surprisals(
         self, which: int, items: Sequence[Tile], windows: Sequence[Window], outputs: Sequence[Float32]
     ) -> list[Float32]:
-        places = [place for place, window in enumerate(windows) if window.origin[1] == which]
-        own_windows = [windows[place] for place in places]
-        stretches: dict[int, list[Scored]] = {}
-        for place, window, own in zip(
-            places, own_windows, own_tokens(own_windows, masked=self.readers[which].passes > 0)
-        ):
-            scored = Scored(outputs[place][own], token_lengths(window)[own])
-            stretches.setdefault(window.origin[0], []).append(scored)
-        return [_own(tile, joined_stretches(stretches[number])) for number, tile in enumerate(items)]
+        indices = [index for index, window in enumerate(windows) if window.origin[1] == which]
+        model_windows = [windows[index] for index in indices]
+        slices = kept_tokens(model_windows, masked=self.readers[which].passes > 0)
+        spans: dict[int, list[Scored]] = {}
+        for index, window, kept in zip(indices, model_windows, slices):
+            scored = Scored(outputs[index][kept], token_lengths(window)[kept])
+            spans.setdefault(window.origin[0], []).append(scored)
+        return [_tile_surprisal(tile, joined_spans(spans[number])) for number, tile in enumerate(items)]
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
-        """Writes the files; ``out`` is the record."""
+        """Write the output files; ``out`` is the JSON record."""
         outputs = Outputs(out)
         result = self._result(frames, PartsFolder.of(out).path)
         outputs.begin()
@@ -196,15 +195,15 @@ class ScanTask:
         write_record(out, result.record)
 
     def collect(self, frames: Iterator[pl.DataFrame]) -> Scan:
-        """The result in memory."""
+        """Return the scan in memory."""
         return self._result(frames, None)
 
     def count(self, rows: pl.DataFrame) -> Summary:
-        """Windows, of both strands."""
+        """Count windows of all strands."""
         return Summary({"windows": rows.height})
 
     def conclude(self, counted: Summary, made: Path | Scan) -> Summary:
-        """Bases by whether they have a value, windows and called intervals, as the record has them."""
+        """Return the counts of the record: bases with and without a value, windows and called intervals."""
         record = made.record if isinstance(made, Scan) else json.loads(made.read_text("utf-8"))
         return scanned(record, counted.inputs["windows"])
 
@@ -215,7 +214,7 @@ class ScanTask:
         tracks.fill(frames)
         rows, called = call(((name, tracks.combined(name, self.combine)) for name in contigs), self.calling)
         record = {
-            **self._described(),
+            **self._settings(),
             "contigs": contig_table(contigs, tracks, self.combine),
             "calls": called,
         }
@@ -225,8 +224,8 @@ class ScanTask:
         record["genes"] = separation(gene_map, self.genes, self.source.read(), tracks, self.combine)
         return Scan(tracks, rows, record, self.combine, gene_table(gene_map, tracks, self.combine))
 
-    def _described(self) -> dict[str, Any]:
-        """Everything that says how the track was made."""
+    def _settings(self) -> dict[str, Any]:
+        """Return models and settings for the record."""
         models = {reader.role: _model(reader) for reader in self.readers}
         return {
             "genolm_version": self.readers[0].provenance.version,
@@ -243,7 +242,7 @@ class ScanTask:
 
     @property
     def strands(self) -> tuple[bool, ...]:
-        """The strands that are read; True is the reverse one."""
+        """Strands that are read; True is the reverse strand."""
         return {"forward": (False,), "reverse": (True,)}.get(self.combine, (False, True))
 
     @property
@@ -260,11 +259,11 @@ class Scan:
     """A scan in memory.
 
     Attributes:
-        tracks: the values of the strands.
-        calls: the called intervals, 0-based and half-open (:data:`genolm.tasks.scanning.interval_calls.COLUMNS`).
+        tracks: values of the strands.
+        calls: called intervals, 0-based and half-open (:data:`genolm.tasks.scanning.interval_calls.COLUMNS`).
         record: settings, contigs and counts.
-        combine: how strands become one.
-        genes: a row for each coding gene, where an annotation was given.
+        combine: combination of the strands.
+        genes: a row per coding gene; None without an annotation.
     """
 
     tracks: Tracks
@@ -274,21 +273,21 @@ class Scan:
     genes: pl.DataFrame | None = None
 
     def values(self, chrom: str) -> Float32:
-        """The combined track of a contig, nats per base, NaN where nothing was scored."""
+        """Return the combined track of a contig in nats per base; NaN if missing."""
         return self.tracks.combined(chrom, self.combine)
 
 
 _VALUES = pl.List(pl.Float32)
 
 
-def _own(tile: Tile, scored: Scored) -> Float32:
-    """The surprise of a tile's own bases on the forward strand."""
+def _tile_surprisal(tile: Tile, scored: Scored) -> Float32:
+    """Return the surprisal of the scored bases of a tile in the order of the forward strand."""
     values = -scored.per_base()[tile.before : tile.before + tile.end - tile.start]
     return values[::-1] if tile.reverse else values
 
 
 def _model(reader: Reader) -> dict[str, Any]:
-    """What there is to say about a model."""
+    """Return model and settings of a reader for the record."""
     texts: dict[str, Any] = reader.provenance.described(normalised_over=reader.normalise)
     texts.pop("genolm_version")
     texts["fingerprint"] = texts.pop("model_fingerprint")

@@ -1,6 +1,6 @@
-"""The numbers of variant scoring: log p(alternative) - log p(reference) at the sites of a tile, in nats.
+"""Log-likelihood ratios of alleles at the sites of a tile: log p(ALT) - log p(REF), in nats.
 
-Shapes: B tiles, L bases of a tile, N sites, S bases that are compared, 4 bases in ACGT order.
+Shapes: B tiles, L bases of a tile, N sites, S compared bases, 4 bases in ACGT order.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _CODES[list(b"ACGT")] = range(4)
 
 @dataclass(frozen=True, slots=True)
 class SiteScores:
-    """Scores of the sites of one tile, in their order.
+    """Scores of the sites of one tile.
 
     Attributes:
-        scores_N: log p(alternative) - log p(reference), nats; float64.
-        counted_N2: how many bases entered the sums, of the reference and of the alternative.
+        scores_N: log p(ALT) - log p(REF) in nats; float64.
+        counted_N2: number of bases in the sums of REF and ALT.
     """
 
     scores_N: NDArray[np.float64]
@@ -42,13 +42,13 @@ class SiteScores:
 
 @dataclass(frozen=True, slots=True)
 class TileSites:
-    """What a window of variant scoring carries.
+    """Variant sites covered by one window.
 
     Attributes:
-        reverse: whether the tile lies on the reverse strand.
-        start: 0-based position of the tile's first base, from the beginning of its strand.
-        sites: the variants on it.
-        rows: to which row of the part each site belongs.
+        reverse: whether the tile is on the reverse strand.
+        start: position of the first base of the tile, 0-based from the beginning of the strand.
+        sites: sites on the tile.
+        rows: row of each site within the part.
     """
 
     reverse: bool
@@ -58,19 +58,19 @@ class TileSites:
 
     @property
     def offsets(self) -> list[int]:
-        """Bases of the tile before each site: its left context."""
+        """Number of bases of the tile before each site."""
         return [site.start - self.start for site in self.sites]
 
 
 def score_sites(model: Model, windows: Sequence[Window]) -> list[SiteScores]:
-    """Alternatives of one base each, all tiles side by side and without a cache: ``log p(ALT|left) - log p(REF|left)``.
+    """Score ALT alleles of one base, in one batch of tiles: ``log p(ALT|left) - log p(REF|left)``.
 
     Args:
-        model: one token per base.
-        windows: tiles whose origin is `TileSites`; every site compares one base.
+        model: a decoder of single bases.
+        windows: tiles whose origin is `TileSites`; one base is compared at each site.
 
     Raises:
-        NonFiniteError: a score is NaN or infinite; the part is the number of the site in its tile.
+        NonFiniteError: if a score is NaN or infinite; its part is the number of the site in its tile.
     """
     network, tiles = model.decoder, [window.origin for window in windows]
     batch = collate([window.sequence for window in windows], model.tokenizer, device=model.device)
@@ -84,22 +84,22 @@ def score_sites(model: Model, windows: Sequence[Window]) -> list[SiteScores]:
 
 
 def score_suffixes(model: Model, windows: Sequence[Window]) -> list[SiteScores]:
-    """Whole suffixes: the reference's out of one pass over the tile, the alternatives' as branches of its cache.
+    """Score suffixes: REF from one pass over the tile, ALT alleles as branches of its cache.
 
     Args:
-        model: one token per base.
-        windows: tiles whose origin is `TileSites`; the sequence reaches to the last base that any site compares.
+        model: a decoder of single bases.
+        windows: tiles whose origin is `TileSites`; the sequence extends to the last compared base.
 
     Raises:
-        NonFiniteError: as :func:`score_sites`.
+        NonFiniteError: as in :func:`score_sites`.
     """
-    # A batch of branches is no larger than the batch of tiles that the engine thought would fit.
+    # A batch of branches must not exceed the batch of tiles that the engine expects to fit in memory.
     budget = max(_LEAST_BRANCH_TOKENS, sum(map(len, windows)))
     return _finite(model, [_tile_scores(model, window, budget) for window in windows])
 
 
 def _finite(model: Model, tiles: list[SiteScores]) -> list[SiteScores]:
-    """The scores themselves, once all of them are finite; a sum is finite only if all its terms are."""
+    """Return the scores, or raise if one is not finite; a sum is finite only if all its terms are."""
     for row, tile in enumerate(tiles):
         site = first_not_finite(tile.scores_N)
         if site is not None:
@@ -109,10 +109,10 @@ def _finite(model: Model, tiles: list[SiteScores]) -> list[SiteScores]:
 
 def _difference(window: Window, log_probs_N4: Tensor) -> SiteScores:
     tile: TileSites = window.origin
-    alternative = torch.from_numpy(_codes("".join(site.suffix for site in tile.sites)))
-    reference = torch.from_numpy(_codes("".join(window.sequence[offset] for offset in tile.offsets)))
+    alt = torch.from_numpy(_codes("".join(site.suffix for site in tile.sites)))
+    ref = torch.from_numpy(_codes("".join(window.sequence[offset] for offset in tile.offsets)))
     numbers = torch.arange(len(tile.sites))
-    scores = log_probs_N4[numbers, alternative].double() - log_probs_N4[numbers, reference].double()
+    scores = log_probs_N4[numbers, alt].double() - log_probs_N4[numbers, ref].double()
     return SiteScores(scores.numpy(), np.ones((len(scores), 2), np.int64))
 
 
@@ -122,7 +122,7 @@ def _tile_scores(model: Model, window: Window, budget: int) -> SiteScores:
     ids_1L = _ids(model, [window.sequence])
     log_probs_L4 = _log_probs(model, model.decoder(ids_1L, cache=cache).logits_BLV)[0]
     sums_N, counted_N = _reference(log_probs_L4, window.sequence, tile)
-    scores_N, alternative_N = -sums_N, np.empty(len(tile.sites), np.int64)
+    scores_N, counted_alt_N = -sums_N, np.empty(len(tile.sites), np.int64)
     for numbers in _batches([len(site.suffix) for site in tile.sites], budget):
         suffixes = [tile.sites[number].suffix for number in numbers]
         starts = offsets[numbers].tolist()
@@ -133,16 +133,16 @@ def _tile_scores(model: Model, window: Window, budget: int) -> SiteScores:
             rest_NS4 = _log_probs(model, model.decoder.branch(ids_NS, starts, cache).logits_BLV)
         totals, counts = _sums(torch.cat((first_N14, rest_NS4), 1), suffixes)
         scores_N[numbers] += totals
-        alternative_N[numbers] = counts
-    return SiteScores(scores_N, np.stack([counted_N, alternative_N], 1))
+        counted_alt_N[numbers] = counts
+    return SiteScores(scores_N, np.stack([counted_N, counted_alt_N], 1))
 
 
 def _reference(log_probs_L4: Tensor, sequence: str, tile: TileSites) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Sum over the reference suffix of every site, and how many bases entered it."""
+    """Return the sum over the reference suffix of each site, and the number of bases in it."""
     codes_L = torch.from_numpy(_codes(sequence))
     counted_L = codes_L[1:] >= 0
     values_L = log_probs_L4[:-1].gather(1, codes_L[1:, None].clamp_min(0))[:, 0].double() * counted_L
-    zero = values_L.new_zeros(2)  # nothing precedes the first base, and nothing predicts it
+    zero = values_L.new_zeros(2)  # for the empty prefix, and for the first base, which is not predicted
     sums_L = torch.cat((zero, values_L.cumsum(0))).numpy()
     counts_L = torch.cat((zero.long(), counted_L.cumsum(0))).numpy()
     starts = np.array(tile.offsets)
@@ -151,7 +151,7 @@ def _reference(log_probs_L4: Tensor, sequence: str, tile: TileSites) -> tuple[ND
 
 
 def _sums(log_probs_NS4: Tensor, suffixes: list[str]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Sum of the log-probabilities of the suffixes' bases, N left out, and how many bases entered it."""
+    """Return the sum of the log-probabilities of the bases of each suffix, without N, and the number of bases in it."""
     width = log_probs_NS4.shape[1]
     codes_NS = torch.from_numpy(np.stack([_codes(suffix.ljust(width, "N")) for suffix in suffixes]))
     counted_NS = codes_NS >= 0
@@ -160,7 +160,7 @@ def _sums(log_probs_NS4: Tensor, suffixes: list[str]) -> tuple[NDArray[np.float6
 
 
 def _batches(lengths: list[int], budget: int) -> Iterator[list[int]]:
-    """Numbers of the sites of every batch of branches, longest first, each at most ``budget`` tokens with its pads."""
+    """Yield the site numbers of each batch of branches, longest first, at most ``budget`` tokens with padding."""
     order = sorted(range(len(lengths)), key=lambda number: -lengths[number])
     while order:
         rows = max(1, budget // lengths[order[0]])
@@ -169,8 +169,8 @@ def _batches(lengths: list[int], budget: int) -> Iterator[list[int]]:
 
 
 def _log_probs(model: Model, logits: Tensor | None) -> Tensor:
-    """Log-probabilities of A, C, G and T, renormalised over these four; fp32, on the CPU."""
-    assert logits is not None, "logits were asked for"
+    """Return log-probabilities of A, C, G and T, renormalised over these four; fp32, on the CPU."""
+    assert logits is not None, "logits were requested"
     return logits[..., list(model.tokenizer.base_ids)].float().log_softmax(-1).cpu()
 
 
@@ -179,5 +179,5 @@ def _ids(model: Model, sequences: Sequence[str]) -> Tensor:
 
 
 def _codes(sequence: str) -> NDArray[np.int64]:
-    """0 to 3 for A, C, G and T, -1 for everything else."""
+    """Return 0 to 3 for A, C, G and T, -1 for other letters."""
     return _CODES[np.frombuffer(sequence.encode("ascii"), np.uint8)]

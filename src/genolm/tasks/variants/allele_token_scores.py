@@ -1,6 +1,6 @@
-"""log p(alternative) - log p(reference) of alleles as tokens, in nats, for many pairs of alleles at once.
+"""Log-likelihood ratios of alleles as tokens: log p(ALT) - log p(REF), in nats, for a batch of pairs of alleles.
 
-Shapes: B rows, L tokens of the longest, N places asked about, D dimensions, V vocabulary.
+Shapes: B rows, L tokens of the longest row, N masked tokens, D dimensions, V vocabulary.
 """
 
 from __future__ import annotations
@@ -24,21 +24,20 @@ from genolm.tokens.tokenizer import MASK, Ids
 if TYPE_CHECKING:
     from genolm.models.model import Model
 
-_LOGITS = 1 << 25  # at a time: bounds memory for large vocabularies
-
+_LOGITS = 1 << 25  # logits in memory at a time
 
 Ratio = float | Obstacle
 """A score, or why there is none."""
 
 
 def masked_ratio(model: Model, pairs: Sequence[AlleleTokens]) -> list[Ratio]:
-    """Of an encoder: the tokens that differ are all masked and predicted from both sides.
+    """Return the ratios under an encoder: all tokens that differ are masked and predicted from both sides.
 
-    Alleles of as many tokens share one pass, as what is read is the same. ``n_in_token`` where one of the tokens that
-    differ is not made of A, C, G and T alone.
+    Alleles with equal numbers of tokens share one pass, because their masked input is the same. ``n_in_token`` if a
+    token that differs has letters other than A, C, G and T.
 
     Raises:
-        NonFiniteError: a score is NaN or infinite; the row is the number of the pair.
+        NonFiniteError: if a score is NaN or infinite; its row is the number of the pair.
     """
     mask_id, readings, targets = model.tokenizer.special_id(MASK), [], []
     for pair in pairs:
@@ -47,42 +46,43 @@ def masked_ratio(model: Model, pairs: Sequence[AlleleTokens]) -> list[Ratio]:
             readings.append((pair.left, hidden, pair.right))
             targets.append(alleles)
     log_probs = _masked_log_probs(model, readings)
-    sums = iter([_sum(own, ids, _plain(model)) for own, alleles in zip(log_probs, targets) for ids in alleles])
+    plain = model.tokenizer.plain_ids
+    sums = iter([_sum(values_NV, ids, plain) for values_NV, alleles in zip(log_probs, targets) for ids in alleles])
     return _finite(model, [_difference(ref, alt) for ref, alt in zip(sums, sums)])
 
 
 def window_ratio(model: Model, pairs: Sequence[AlleleTokens]) -> list[Ratio]:
-    """Of a decoder: the tokens that differ and those after them, each given what is before it.
+    """Return the ratios under a decoder: tokens that differ and those after them, each given the preceding tokens.
 
-    Tokens after them that are not made of A, C, G and T alone are not counted. ``n_in_token`` where one of those that
-    differ is not, ``no_context`` where nothing precedes them and the model has no special token for the beginning.
+    Following tokens with letters other than A, C, G and T are not counted. ``n_in_token`` if a token that differs has
+    such letters; ``no_context`` if no token precedes it and the model has no begin token.
 
     Raises:
-        NonFiniteError: as :func:`masked_ratio`.
+        NonFiniteError: as in :func:`masked_ratio`.
     """
-    rows = [np.concatenate([pair.left, own, pair.right]) for pair in pairs for own in (pair.ref, pair.alt)]
+    rows = [np.concatenate([pair.left, allele, pair.right]) for pair in pairs for allele in (pair.ref, pair.alt)]
     batch = collate([model.frame(row) for row in rows], model.tokenizer, device=model.device)
     last = model.config.num_layers
     x_BLD = model.decoder(batch.ids_BL, layers={last}, logits=False).hidden[last]
-    plain, values = _plain(model), list[Ratio]()
+    plain, values = model.tokenizer.plain_ids, list[Ratio]()
     for number, pair in enumerate(pair for pair in pairs for _ in range(2)):
-        own = pair.ref if number % 2 == 0 else pair.alt
+        allele = pair.ref if number % 2 == 0 else pair.alt
         first = len(model.begin_ids) + len(pair.left)
-        stop = first + len(own) + len(pair.right)
-        if first == 0 or not plain[own].all():
+        stop = first + len(allele) + len(pair.right)
+        if first == 0 or not plain[allele].all():
             values.append("no_context" if first == 0 else "n_in_token")
             continue
-        place = slice(number, number + 1)
-        found_1N = token_log_probs(
-            model, x_BLD[place, first - 1 : stop - 1], batch.ids_BL[place, first:stop], normalise="vocabulary"
+        row = slice(number, number + 1)
+        log_probs_1N = token_log_probs(
+            model, x_BLD[row, first - 1 : stop - 1], batch.ids_BL[row, first:stop], normalise="vocabulary"
         )
-        counted = np.concatenate([np.ones(len(own), bool), plain[pair.right]])
-        values.append(float(found_1N[0].double().cpu().numpy()[counted].sum()))
+        counted = np.concatenate([np.ones(len(allele), bool), plain[pair.right]])
+        values.append(float(log_probs_1N[0].double().cpu().numpy()[counted].sum()))
     return _finite(model, [_difference(ref, alt) for ref, alt in zip(values[::2], values[1::2])])
 
 
 def _finite(model: Model, ratios: list[Ratio]) -> list[Ratio]:
-    """The scores themselves, once all that are numbers are finite."""
+    """Return the ratios, or raise if one is not finite."""
     for row, ratio in enumerate(ratios):
         if not isinstance(ratio, str) and not math.isfinite(ratio):
             raise not_finite(model, row)
@@ -96,17 +96,17 @@ def _difference(ref: Ratio, alt: Ratio) -> Ratio:
 
 
 def _masked_log_probs(model: Model, readings: Sequence[tuple[Ids, Ids, Ids]]) -> list[Tensor]:
-    """Log-probabilities of all tokens at the middle part of every row, fp32 (N, V) each."""
+    """Return the log-probabilities of all tokens at the masked part of each row, fp32 (N, V)."""
     rows = [model.frame(np.concatenate(parts).astype(np.int32)) for parts in readings]
     batch = collate(rows, model.tokenizer, device=model.device)
     last, begin = model.config.num_layers, len(model.begin_ids)
     output = model.encoder(batch.ids_BL, mask_BL=batch.mask_BL, layers={last}, logits=False)
     x_BLD = output.hidden[last]
-    places = [slice(begin + len(left), begin + len(left) + len(own)) for left, own, _ in readings]
-    hidden = torch.cat([x_BLD[row, place] for row, place in enumerate(places)])
+    spans = [slice(begin + len(left), begin + len(left) + len(masked)) for left, masked, _ in readings]
+    hidden = torch.cat([x_BLD[row, span] for row, span in enumerate(spans)])
     step = max(1, _LOGITS // model.config.vocab_size)
     logits = torch.cat([model.encoder.logits(x).log_softmax(-1).cpu() for x in hidden.split(step)])
-    return list(logits.split([len(own) for _, own, _ in readings]))
+    return list(logits.split([len(masked) for _, masked, _ in readings]))
 
 
 def _sum(log_probs_NV: Tensor, ids: Ids, plain: NDArray[np.bool_]) -> Ratio:
@@ -114,7 +114,3 @@ def _sum(log_probs_NV: Tensor, ids: Ids, plain: NDArray[np.bool_]) -> Ratio:
         return "n_in_token"
     targets = torch.from_numpy(ids.astype(np.int64))
     return float(log_probs_NV.gather(-1, targets[:, None]).double().sum())
-
-
-def _plain(model: Model) -> NDArray[np.bool_]:
-    return model.tokenizer.plain_ids

@@ -1,8 +1,7 @@
-"""The tokens of the two alleles of a variant: those that differ, and those they share on either side.
+"""Tokens of the two alleles of a variant: those that differ, and the shared tokens on either side.
 
-A substitution may move the borders of the tokens around it. Both alleles are tokenised with the same bases on their
-sides; what differs lies between the tokens that both begin with and those that both end with, which cover the same
-bases.
+A variant may shift the token boundaries around it. Both alleles are tokenised with the same flanking bases; the tokens
+that differ lie between the shared first tokens and the shared last tokens.
 
 Shapes: T tokens.
 """
@@ -20,15 +19,15 @@ from genolm.tokens.tokenizer import Ids, Tokenizer
 
 @dataclass(frozen=True, slots=True)
 class AlleleTokens:
-    """What is compared.
+    """Tokens of both alleles of a variant.
 
     Attributes:
-        left: tokens that both alleles have before those that differ.
-        ref: tokens of the reference that differ.
-        alt: tokens of the alternative that differ.
-        right: tokens that both have after them.
-        left_bases: bases of ``left``.
-        right_bases: bases of ``right``.
+        left: shared tokens before those that differ.
+        ref: tokens of REF that differ.
+        alt: tokens of ALT that differ.
+        right: shared tokens after those that differ.
+        left_bases: length of ``left`` in bases.
+        right_bases: length of ``right`` in bases.
     """
 
     left: Ids
@@ -41,45 +40,47 @@ class AlleleTokens:
 
 @dataclass(frozen=True, slots=True)
 class TokenWindow:
-    """How much is read around a variant.
+    """Size of the window around a variant.
 
     Attributes:
-        room: most tokens.
-        bases: most bases.
-        horizon: bases after the variant; None for as many as before it.
+        max_tokens: maximum number of tokens.
+        bases: maximum number of bases.
+        horizon: number of bases after the variant; None: as many as before it.
     """
 
-    room: int
+    max_tokens: int
     bases: int
     horizon: int | None
 
     def alleles(self, strand: Strand, edit: Edit, tokenizer: Tokenizer, unreadable: str) -> AlleleTokens | None:
-        """The alleles' tokens; None when those that differ do not fit into the window.
+        """Return the tokens of the alleles; None if those that differ do not fit into the window.
 
         Args:
-            strand: what is read.
-            edit: the variant on it.
-            tokenizer: makes the tokens.
-            unreadable: letters that it has no token for, of :func:`unreadable_letters`; nothing beyond one is read.
+            strand: the strand.
+            edit: the variant on the strand.
+            tokenizer: the tokenizer.
+            unreadable: letters that the tokenizer cannot encode; the window ends before them.
         """
-        behind = self.bases // 2 if self.horizon is None else min(self.horizon, self.bases - 1)
-        end = edit.start + len(edit.ref)
-        before = _after_last(strand.fetch(max(0, edit.start - (self.bases - behind)), edit.start), unreadable)
-        after = _before_first(strand.fetch(end, end + behind), unreadable)
+        following_bases = self.bases // 2 if self.horizon is None else min(self.horizon, self.bases - 1)
+        first_base, end = max(0, edit.start - (self.bases - following_bases)), edit.start + len(edit.ref)
+        before = _after_last(strand.fetch(first_base, edit.start), unreadable)
+        after = _before_first(strand.fetch(end, end + following_bases), unreadable)
         ref, alt = (tokenizer.tokens(before + allele + after) for allele in (edit.ref, edit.alt))
         first, shared = _common(ref.ids, alt.ids)
         ref_end, alt_end = len(ref.ids) - shared, len(alt.ids) - shared
-        spare = self.room - (max(ref_end, alt_end) - first)
+        spare = self.max_tokens - (max(ref_end, alt_end) - first)
         if spare < 2:
             return None
         left, right = _sides(first, shared, spare)
-        own, following = slice(first - left, first), slice(ref_end, ref_end + right)
-        widths = _width(ref.spans_T2[own]), _width(ref.spans_T2[following])
-        return AlleleTokens(ref.ids[own], ref.ids[first:ref_end], alt.ids[first:alt_end], ref.ids[following], *widths)
+        leading, trailing = slice(first - left, first), slice(ref_end, ref_end + right)
+        widths = _width(ref.spans_T2[leading]), _width(ref.spans_T2[trailing])
+        return AlleleTokens(
+            ref.ids[leading], ref.ids[first:ref_end], alt.ids[first:alt_end], ref.ids[trailing], *widths
+        )
 
 
 def _common(ref_T: Ids, alt_T: Ids) -> tuple[int, int]:
-    """How many tokens both begin with, and with how many others both end."""
+    """Return the numbers of shared first tokens and of shared last tokens."""
     length = min(len(ref_T), len(alt_T))
     same = ref_T[:length] == alt_T[:length]
     first = length if same.all() else int(same.argmin())
@@ -88,10 +89,10 @@ def _common(ref_T: Ids, alt_T: Ids) -> tuple[int, int]:
     return first, left if same.all() else int(same.argmin())
 
 
-def _sides(left: int, right: int, room: int) -> tuple[int, int]:
-    """Tokens kept on either side: as many on both, or more where the other has fewer."""
-    following = min(right, max(room // 2, room - left))
-    return min(left, room - following), following
+def _sides(left: int, right: int, available: int) -> tuple[int, int]:
+    """Return the numbers of tokens to keep on either side: equal, or more if the other side has fewer."""
+    following = min(right, max(available // 2, available - left))
+    return min(left, available - following), following
 
 
 def _width(spans_T2: NDArray[np.int64]) -> int:
@@ -99,11 +100,11 @@ def _width(spans_T2: NDArray[np.int64]) -> int:
 
 
 def _after_last(sequence: str, letters: str) -> str:
-    """What follows the last of the letters."""
+    """Return the part of a sequence after the last of the letters."""
     return sequence[max((sequence.rfind(letter) for letter in letters), default=-1) + 1 :]
 
 
 def _before_first(sequence: str, letters: str) -> str:
-    """What precedes the first of the letters."""
-    places = [place for letter in letters if (place := sequence.find(letter)) >= 0]
-    return sequence[: min(places, default=len(sequence))]
+    """Return the part of a sequence before the first of the letters."""
+    positions = [position for letter in letters if (position := sequence.find(letter)) >= 0]
+    return sequence[: min(positions, default=len(sequence))]

@@ -1,9 +1,9 @@
-"""Saturation mutagenesis: every single-base change of an interval, scored as variants are."""
+"""In-silico saturation mutagenesis: scores of all single-base changes of an interval."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -19,9 +19,8 @@ from genolm.tasks.reading.variant_columns import Method
 from genolm.tasks.reading.variant_records import VariantRun
 from genolm.tasks.variants.mutation_plots import check_length, plot_mutations
 from genolm.tasks.variants.token_variants import TokenVariantTask
-from genolm.tasks.variants.variants import HORIZON, VariantTask, check_method, choose_method, fit_tiling
+from genolm.tasks.variants.variant_task import HORIZON, TOKEN_METHODS, VariantTask, check_method, choose_method
 from genolm.tasks.writing.figure_sheet import check_plot
-from genolm.tasks.writing.provenance import Provenance
 from genolm.tasks.writing.table_files import SUFFIXES, check_suffix, write_table
 
 if TYPE_CHECKING:
@@ -34,13 +33,13 @@ _KEPT = ("chrom", "pos", "ref", "alt", "status")
 
 @dataclass(frozen=True)
 class Mutations(VariantRun):
-    """All single-base changes of the interval that ``source`` spells; see :func:`mutate`."""
+    """All single-base changes of the interval given by ``source``; see :func:`mutate`."""
 
     unit: ClassVar[str] = "positions"
     alleles: ClassVar[str] = "single-base changes"
 
     def records(self) -> Iterator[VariantRecord]:
-        """A record with three alternatives for every base that is known."""
+        """Yield a record with three ALT alleles for each known base."""
         interval = Interval.parse(self.source)
         bases = self.reference[interval]
         for index, (pos, ref) in enumerate(zip(range(interval.start + 1, interval.end + 1), bases)):
@@ -48,15 +47,15 @@ class Mutations(VariantRun):
                 yield VariantRecord(index, None, interval.chrom, pos, ".", ref, tuple("ACGT".replace(ref, "")))
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
-        """Writes the table."""
+        """Write the table."""
         write_table(map(self._kept, frames), out, self.metadata())
 
     def metadata(self) -> dict[str, str]:
-        """Everything that says how the scores were made."""
+        """Return model and settings for the provenance."""
         return self.provenance.described(interval=self.source, **self.settings)
 
     def collect(self, frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
-        """The table."""
+        """Return the table."""
         return pl.concat(map(self._kept, frames))
 
     def _kept(self, frame: pl.DataFrame) -> pl.DataFrame:
@@ -66,14 +65,14 @@ class Mutations(VariantRun):
 
 @dataclass(frozen=True)
 class MutationTask(Mutations, VariantTask):
-    """The mutations under a model that reads single bases."""
+    """Mutations scored by a decoder of single bases."""
 
     name: ClassVar[str] = "mutate"
 
 
 @dataclass(frozen=True)
 class TokenMutationTask(Mutations, TokenVariantTask):
-    """The mutations under any other model."""
+    """Mutations scored token by token."""
 
     name: ClassVar[str] = "mutate"
 
@@ -97,56 +96,62 @@ def mutate(
     progress: Progress | bool | None = None,
     dry_run: bool = False,
 ) -> Any:
-    """Scores all three substitutions at every base of an interval: log p(ALT) - log p(REF), nats.
+    """Score all three substitutions at every base of an interval: log p(ALT) - log p(REF) in nats.
 
-    Negative: the model finds the alternative less likely. Methods and strands are those of :func:`genolm.variants`
-    (``full`` with a horizon of 512 bases). Bases that the genome does not know (N) have no rows.
+    Negative: the ALT allele is less likely. Methods and strands are those of :func:`genolm.variants` (``full`` with a
+    horizon of 512 bases). Unknown bases (N) have no rows.
 
     Args:
-        model: a model, or what :func:`genolm.load` takes.
-        interval: as ``chr22:1,001-2,000`` (1-based, both ends included), or an `Interval`; on the forward strand.
+        model: a model, or a name or path for :func:`genolm.load`.
+        interval: interval such as ``chr22:1,001-2,000`` (1-based, inclusive), or an `Interval`; on the forward strand.
         out: ``.parquet``, ``.tsv`` or ``.csv``; None returns the table.
-        genome: FASTA, plain or bgzip.
-        method: ``conditional`` (one pass for everything) or ``full`` (a branch for each substitution); ``window`` or
-            ``masked`` where :func:`genolm.variants` has these. None for the first that the model has.
-        context: bases that at least precede every position; None for 4,096, or what the model has room for. With
-            ``window`` and ``masked``: most bases that are read together.
-        rc: read the reverse strand too; the score is the mean. None: with ``window`` and ``masked``.
-        plot: ``.png``, ``.svg`` or ``.pdf`` of a sequence logo above a heat map
-            (:func:`genolm.tasks.variants.mutation_plots.plot_mutations`); replaced when it exists.
-        device: where to compute; None for the best there is.
-        dtype: precision of the weights; None for what card and device prefer.
-        token_budget: tokens of a batch; None for what fits.
-        resume: go on from the finished parts of a killed run.
+        genome: FASTA of the genome, plain or bgzip-compressed.
+        method: ``conditional`` (one pass for all substitutions) or ``full`` (a branch per substitution); ``window`` or
+            ``masked`` for other models, as in :func:`genolm.variants`. None: the first method that the model supports.
+        context: minimum upstream context in bases; None: 4,096, or less if the model's limit is short. With ``window``
+            and ``masked``: maximum number of bases read together.
+        rc: also read the reverse strand; the score is the mean of both. None: only with ``window`` and ``masked``.
+        plot: ``.png``, ``.svg`` or ``.pdf`` with a sequence logo above a heat map
+            (:func:`genolm.tasks.variants.mutation_plots.plot_mutations`); an existing file is replaced.
+        device: device to compute on; None: the best available.
+        dtype: precision of the weights; None: the preference of model card and device.
+        token_budget: tokens per batch; None: as many as fit in memory.
+        resume: continue from the finished parts of an interrupted run.
         overwrite: replace an existing output.
-        shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge`.
-        progress: True for a bar on standard error.
-        dry_run: write nothing; measure a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
+        shard: ``"i/n"``: compute only the i-th of n shares, for :func:`genolm.merge`.
+        progress: True for a progress bar on standard error.
+        dry_run: write nothing; time a few batches and return an :class:`genolm.engine.run.Estimate`.
 
     Returns:
-        ``out``, or without one a polars table: ``chrom``, ``pos`` (1-based), ``ref``, ``alt``,
+        ``out``, or without it a polars table: ``chrom``, ``pos`` (1-based), ``ref``, ``alt``,
         ``llr_alt_minus_ref_site_nats`` (or the column of the method in :func:`genolm.variants`), with ``rc`` also
         ``…_forward`` and ``…_reverse``, and ``status``.
 
     Raises:
-        InputError: an interval that is not wholly on its contig, or without a known base; an unknown kind of output,
-            a plot of more than 3,000 bases.
-        ModelError: no such model, or one that cannot read so much context.
-        RunError: the output exists, or parts of another run are in the way.
-        GenolmError: a plot without the packages that draw it.
+        InputError: if the interval extends beyond its contig or has no known base, the output format is not supported,
+            or a plot has more than 3,000 bases.
+        ModelError: if the model is unknown, or cannot read the context.
+        RunError: if the output exists, or parts of another run are in the way.
+        GenolmError: if a package for the plot is not installed.
     """
     path, picture = check_suffix(out, SUFFIXES), check_plot(plot)
     if picture is not None and shard is not None:
-        raise InputError("a plot needs all positions; merge the shards, then plot_mutations(table, plot)")
+        raise InputError("a plot needs all positions: merge the shards, then call plot_mutations(table, plot)")
     fasta = genome if isinstance(genome, Genome) else Genome(genome)
-    place = check_interval(interval, fasta)
+    region = check_interval(interval, fasta)
     check_method(method)
     if picture is not None:
-        check_length(len(fasta[place].strip("N")), "plot a shorter interval, or leave the plot out")
+        check_length(len(fasta[region].strip("N")), "plot a shorter interval, or omit the plot")
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     opened = bulk.open(model, path)
-    task = replace(_task(opened, place, fasta.path, method, context, rc), genome_iupac=fasta.iupac)
-    result = bulk.run(task, opened, path)  # type: ignore[arg-type]
+    single = opened.causal and opened.tokenizer.bases_per_token == 1
+    chosen = choose_method(opened, "conditional" if single and method is None else method)
+    kind = TokenMutationTask if chosen in TOKEN_METHODS else MutationTask
+    task = kind.fit(
+        opened, context, HORIZON, source=str(region), genome=fasta.path, method=chosen, rc=rc, on_mismatch="raise",
+        genome_iupac=fasta.iupac,
+    )  # fmt: skip
+    result = bulk.run(task, opened, path)
     if picture is not None and not dry_run:
         strands = "both strands" if task.rc else "forward strand"
         table = result if path is None else _read(path)
@@ -154,36 +159,25 @@ def mutate(
     return result
 
 
-def _task(
-    model: Model, place: Interval, genome: Path, method: Method | None, context: int | None, rc: bool | None
-) -> Mutations:
-    single = model.causal and model.tokenizer.bases_per_token == 1
-    chosen = choose_method(model, "conditional" if single and method is None else method)
-    if chosen in ("window", "masked"):
-        both = True if rc is None else rc
-        return TokenMutationTask.fit(
-            model, context, HORIZON, source=str(place), genome=genome, method=chosen, rc=both, on_mismatch="raise"
-        )
-    tiling = fit_tiling(model, chosen, context, HORIZON)
-    return MutationTask(str(place), genome, chosen, bool(rc), "raise", Provenance.of(model), tiling)
-
-
 def check_interval(interval: Interval | str, genome: Genome) -> Interval:
-    """The interval in the genome's own terms.
+    """Return the interval with the genome's name of the contig.
 
     Raises:
-        InputError: another strand, a contig that is not there, a part off the contig, no known base.
+        InputError: if the interval is on the reverse strand, its contig is unknown, it extends beyond the contig, or it
+            has no known base.
     """
-    given = Interval.parse(interval) if isinstance(interval, str) else interval
-    if given.strand == "-":
-        raise InputError("mutations are named on the forward strand; rc=True (--rc) reads both", value=str(given))
-    place = Interval(genome.resolve(given.chrom), given.start, given.end)
-    length = genome.lengths[place.chrom]
-    if place.start < 0 or place.end > length:
-        raise InputError(f"a part of the interval is off {place.chrom}, which has bases 1-{length:,}", value=str(given))
-    if not set(genome[place]) - {"N"}:
-        raise InputError("the genome has only N in the interval", value=str(given))
-    return place
+    parsed = Interval.parse(interval) if isinstance(interval, str) else interval
+    if parsed.strand == "-":
+        raise InputError(
+            "mutations are defined on the forward strand; rc=True (--rc) reads both strands", value=str(parsed)
+        )
+    region = Interval(genome.resolve(parsed.chrom), parsed.start, parsed.end)
+    length = genome.lengths[region.chrom]
+    if region.start < 0 or region.end > length:
+        raise InputError(f"the interval extends beyond {region.chrom}, which has bases 1-{length:,}", value=str(parsed))
+    if not set(genome[region]) - {"N"}:
+        raise InputError("the genome has only N in this interval", value=str(parsed))
+    return region
 
 
 def _read(path: Path) -> pl.DataFrame:

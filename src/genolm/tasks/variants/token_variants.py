@@ -1,6 +1,6 @@
-"""Variants scored by models whose tokens are several bases, or that read both ways.
+"""Scoring of variants token by token, with multi-base tokenizers and encoders.
 
-Shapes: B rows, L tokens of the longest, N tokens asked about, D dimensions, V vocabulary.
+Shapes: N ALT alleles.
 """
 
 from __future__ import annotations
@@ -23,10 +23,9 @@ from genolm.genome.further_columns import FurtherColumn
 from genolm.genome.variant import Variant
 from genolm.tasks.reading.allele_status import Mismatch, Rules
 from genolm.tasks.reading.allele_strands import Obstacle, Strand
-from genolm.tasks.reading.model_limits import context_bases
-from genolm.tasks.reading.unreadable_letters import unreadable_letters
+from genolm.tasks.reading.model_limits import context_bases, unreadable_letters
 from genolm.tasks.reading.variant_columns import Columns, Method
-from genolm.tasks.reading.variant_records import Place, Query, VariantRun
+from genolm.tasks.reading.variant_records import Query, TileKey, VariantRun
 from genolm.tasks.variants.allele_token_scores import Ratio, masked_ratio, window_ratio
 from genolm.tasks.variants.allele_tokens import AlleleTokens, TokenWindow
 from genolm.tasks.writing.provenance import Provenance
@@ -37,12 +36,12 @@ if TYPE_CHECKING:
 
 
 class Pair(NamedTuple):
-    """What a window of token variants carries: both alleles on one strand.
+    """Tokens of both alleles on one strand; the origin of a window.
 
     Attributes:
-        row: alternative within the part.
-        reverse: whether the strand is the reverse one.
-        tokens: of both alleles.
+        row: row of the ALT allele within the part.
+        reverse: whether the strand is the reverse strand.
+        tokens: tokens of both alleles.
     """
 
     row: int
@@ -52,12 +51,12 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class TokenVariantTask(VariantRun):
-    """Scores the records of a source against a genome, token by token; see :func:`genolm.variants`.
+    """Scoring of variants token by token; see :func:`genolm.variants`.
 
     Attributes:
-        window: how much is read around a variant.
-        longest: most bases of an ALT.
-        window_tokens: tokens of a full window, about.
+        window: size of the window around a variant.
+        longest: maximum length of ALT in bases.
+        window_tokens: approximate number of tokens of a full window.
     """
 
     window: TokenWindow
@@ -76,51 +75,51 @@ class TokenVariantTask(VariantRun):
         source: Any,
         genome: Path,
         method: Method,
-        rc: bool,
+        rc: bool | None,
         on_mismatch: Mismatch,
         genome_iupac: GenomePolicy = "N",
         further: tuple[FurtherColumn, ...] = (),
     ) -> Self:
-        """The task for a model; arguments as of :func:`genolm.variants`.
+        """Return the task for a model; arguments as in :func:`genolm.variants`.
 
         Raises:
-            InputError: a context or horizon below 1.
-            ModelError: the model cannot read so much.
+            InputError: if context or horizon is below 1.
+            ModelError: if the context exceeds what the model can read.
         """
         if horizon < 1:
             raise InputError("horizon must be at least 1 base", value=horizon)
         bases = context_bases(model, context)
         window = TokenWindow(model.room, bases, None if method == "masked" else min(horizon, bases // 2))
         tokens = min(model.context, math.ceil(bases / model.tokenizer.bases_per_token))
-        about = Provenance.of(model)
+        both, provenance = rc is None or rc, Provenance.of(model)
         return cls(
-            source, genome, method, rc, on_mismatch, about, window, horizon, tokens, genome_iupac=genome_iupac,
+            source, genome, method, both, on_mismatch, provenance, window, horizon, tokens, genome_iupac=genome_iupac,
             further=further,
         )  # fmt: skip
 
     @cached_property
     def columns(self) -> Columns:
-        """Names of the results."""
+        """Names and descriptions of the results."""
         return Columns.of_tokens(self.method, self.window.bases, self.window.horizon or 0, self.rc)
 
     @cached_property
     def rules(self) -> Rules:
-        """What can be scored."""
+        """Eligibility rules for variants."""
         return Rules(False, self.longest, self.on_mismatch)
 
     @property
     def settings(self) -> dict[str, str | int]:
-        """What the output says of the run, beside the model; nothing that depends on time or place."""
+        """Settings for the provenance."""
         horizon = {} if self.window.horizon is None else {"horizon": self.window.horizon}
-        about = {"method": self.method, "context_bases": self.window.bases, **horizon}
-        return {**about, "strands": self.strands, "on_mismatch": self.on_mismatch}
+        sizes = {"context_bases": self.window.bases, **horizon}
+        return {"method": self.method, **sizes, "strands": self.strands, "on_mismatch": self.on_mismatch}
 
-    def tokens(self, variants: Sequence[Variant], place: Place) -> tuple[int, Place]:
-        """Tokens of both alleles of every variant on every strand, about; nothing is shared with other records."""
+    def tokens(self, variants: Sequence[Variant], previous: TileKey) -> tuple[int, TileKey]:
+        """Return the estimated tokens of both alleles of all variants on all strands; records share none."""
         return 1 + 2 * len(variants) * len(self.directions) * self.window_tokens, None
 
     def windows(self, items: Sequence[Query], model: Model) -> list[Window]:
-        """One for every alternative and strand that can be scored."""
+        """Return a window for each ALT allele and strand that can be scored."""
         unreadable = unreadable_letters(model.tokenizer)
         return [self._window(pair, model) for pair in self._pairs(items, model.tokenizer, unreadable)]
 
@@ -141,19 +140,19 @@ class TokenVariantTask(VariantRun):
         return Window("", pair, tokens=rows * (longest + len(model.begin_ids) + len(model.end_ids)))
 
     def forward(self, model: Model, windows: Sequence[Window]) -> list[Ratio]:
-        """The score of every window, or why it has none."""
+        """Return the score of each window, or why it has none."""
         pairs = [window.origin.tokens for window in windows]
         return (masked_ratio if self.method == "masked" else window_ratio)(model, pairs)
 
     def subject(self, items: Sequence[Query], window: Window, part: int) -> str:
-        """The variant of a window, in words."""
+        """Return a description of the variant of a window, for messages."""
         pair: Pair = window.origin
         return self.named(items, pair.row, pair.reverse)
 
     def rows(self, items: Sequence[Query], windows: Sequence[Window], outputs: Sequence[Ratio]) -> pl.DataFrame:
-        """One row for every alternative."""
+        """Return one row per ALT allele."""
         calls = [call for item in items for call in item.calls]
-        scores, contexts, counts = np.full((2, len(calls)), np.nan), np.full((2, len(calls)), np.nan), _nothing(calls)
+        scores, contexts, counts = (np.full((2, len(calls)), np.nan) for _ in range(3))
         obstacles: dict[tuple[int, bool], Obstacle | None] = {}
         for window, value in zip(windows, outputs):
             pair: Pair = window.origin
@@ -174,7 +173,7 @@ class TokenVariantTask(VariantRun):
         return self.frame(items, scores, statuses, further)
 
     def _set_contexts(self, contexts_2N: NDArray[np.float64], pair: Pair) -> None:
-        """Bases left and right of what is compared, as the genome counts; a decoder reads what precedes it only."""
+        """Set the context to the left and right of the compared tokens, on the forward strand of the genome."""
         sides = pair.tokens.left_bases, pair.tokens.right_bases
         if self.method == "masked" and not pair.reverse:
             contexts_2N[:, pair.row] = sides
@@ -182,10 +181,6 @@ class TokenVariantTask(VariantRun):
             contexts_2N[int(pair.reverse), pair.row] = sides[0]
 
     def _obstacle(self, row: int, obstacles: Mapping[tuple[int, bool], Obstacle | None]) -> Obstacle | None:
-        """Why the first strand without a score has none; a strand without a window had no room for the tokens."""
-        found = (obstacles.get((row, reverse), "longer_than_horizon") for reverse in self.directions)
-        return next((one for one in found if one is not None), None)
-
-
-def _nothing(calls: Sequence[object]) -> NDArray[np.float64]:
-    return np.full((2, len(calls)), np.nan)
+        """Return why the first strand without a score has none; without a window, the tokens did not fit."""
+        by_strand = (obstacles.get((row, reverse), "longer_than_horizon") for reverse in self.directions)
+        return next((obstacle for obstacle in by_strand if obstacle is not None), None)

@@ -1,4 +1,4 @@
-"""How pictures look: one style, colours, panels placed in inches, small print below."""
+"""Figures: a common style, colours, panels placed in inches, and captions."""
 
 from __future__ import annotations
 
@@ -18,21 +18,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
 INK, FAINT, RULE, EMPTY = "#222222", "#666666", "#d8d8d8", "#ececec"
 REAL, NULL, OTHER = "#2b6cb0", "#9a9a9a", "#c5324a"
-"""Colours: the model; its null; a second null or what matters beside it."""
+"""Colours of the model, of its null, and of a second null or highlights."""
 
 
 def style() -> AbstractContextManager[None]:
-    """Settings of matplotlib that a user's own must not change."""
+    """Return a context with the matplotlib settings of all figures, independent of the user's."""
     import matplotlib
 
     return matplotlib.rc_context(
@@ -47,18 +39,19 @@ def style() -> AbstractContextManager[None]:
             "xtick.color": INK,
             "ytick.color": INK,
             "legend.frameon": False,
+            "svg.hashsalt": "genolm",  # the same ids in every file
         }
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A figure whose panels are placed in inches from its left and top.
+    """A figure with panels placed in inches from its left and top.
 
     Attributes:
         figure: the figure.
-        width: inches.
-        height: inches.
+        width: width in inches.
+        height: height in inches.
     """
 
     figure: Figure
@@ -67,21 +60,26 @@ class Sheet:
 
     @classmethod
     def new(cls, width: float, height: float, title: str, subtitle: str) -> Sheet:
-        """An empty figure with a bold title and, under it, a fainter line."""
+        """Return an empty figure with a bold title and a fainter subtitle."""
+        sheet = cls.blank(width, height)
+        sheet.figure.text(0.12 / width, 1 - 0.22 / height, title, fontsize=11.5, weight="bold", va="center")
+        sheet.figure.text(0.12 / width, 1 - 0.46 / height, subtitle, fontsize=8.5, color=FAINT, va="center")
+        return sheet
+
+    @classmethod
+    def blank(cls, width: float, height: float) -> Sheet:
+        """Return an empty figure."""
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(width, height), facecolor="white")
-        figure.text(0.12 / width, 1 - 0.22 / height, title, fontsize=11.5, weight="bold", va="center")
-        figure.text(0.12 / width, 1 - 0.46 / height, subtitle, fontsize=8.5, color=FAINT, va="center")
-        return cls(figure, width, height)
+        return cls(Figure(figsize=(width, height), facecolor="white"), width, height)
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
-        """A panel."""
+        """Return a panel at a position in inches."""
         bottom = self.height - top - height
         return self.figure.add_axes((left / self.width, bottom / self.height, width / self.width, height / self.height))
 
     def caption(self, text: str) -> None:
-        """Small print at the bottom."""
+        """Add a caption at the bottom."""
         lines = textwrap.wrap(text, int((self.width - 0.3) * 17))
         self.figure.text(
             0.12 / self.width, 0.1 / self.height, "\n".join(lines), fontsize=7.5, color=FAINT, va="bottom",
@@ -90,13 +88,23 @@ class Sheet:
 
 
 def caption_height(text: str, width: float) -> float:
-    """Inches that a caption takes on a sheet of this width."""
+    """Return the height of a caption in inches, for a sheet of this width in inches."""
     return 0.14 * len(textwrap.wrap(text, int((width - 0.3) * 17))) + 0.18
 
 
-def colour_bar(sheet: Sheet, image: Any, label: str, place: tuple[float, float, float, float]) -> None:
-    """The colours' meaning beside a heat map; ``place`` is left, top, width, height in inches."""
-    bar = sheet.figure.colorbar(image, cax=sheet.axes(*place))
+def colour_bar(
+    sheet: Sheet, image: Any, label: str, position: tuple[float, float, float, float], *, extend: str = "neither"
+) -> None:
+    """Draw the colour bar of an image.
+
+    Args:
+        sheet: the figure.
+        image: image with a colour scale.
+        label: label of the scale.
+        position: left, top, width and height in inches.
+        extend: ends drawn as arrows, for values beyond the scale: ``neither``, ``both``, ``min`` or ``max``.
+    """
+    bar = sheet.figure.colorbar(image, cax=sheet.axes(*position), extend=extend)
     bar.set_label(label, fontsize=7.5)
     bar.ax.tick_params(labelsize=7, length=2)
     bar.ax.minorticks_off()
@@ -111,26 +119,26 @@ UNDATED: dict[str, dict[str, None]] = {".svg": {"Date": None}, ".pdf": {"Creatio
 
 
 COLOURS = {"A": "#2a9d5c", "C": "#2b6cb0", "G": "#e09f1f", "T": "#c5324a"}
-"""Of letters in logos."""
+"""Colours of the bases in logos."""
 
 
 def check_plot(out: Path | str | None, packages: Sequence[str] = ("logomaker", "matplotlib")) -> Path | None:
-    """The path of a plot, after looking whether it can be made.
+    """Return the path of a plot after checking that it can be drawn and written.
 
     Args:
-        out: the plot; None for none.
-        packages: what draws it.
+        out: path of the plot; None for none.
+        packages: packages that draw it.
 
     Raises:
-        InputError: its suffix names no format of pictures.
-        RunError: its folder does not exist or cannot be written, or the plot itself is a folder.
-        GenolmError: a package is not installed.
+        InputError: if the format is not supported.
+        RunError: if its folder does not exist or is not writable, or the plot is a folder.
+        GenolmError: if a package is not installed.
     """
     if out is None:
         return None
     path = Path(out)
     if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"unknown kind of plot; known endings are {', '.join(SUFFIXES)}", file=path)
+        raise InputError(f"unsupported plot format; use one of {', '.join(SUFFIXES)}", file=path)
     check_place(path, path.name)
     try:
         for package in packages:

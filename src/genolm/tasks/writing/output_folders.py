@@ -1,4 +1,4 @@
-"""An output that is a folder of tables and pictures, which appears whole or not at all."""
+"""Output folders of tables and figures, written atomically."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Form = Literal["tsv", "parquet"]
-"""What the tables of a folder are written as."""
+"""Format of the tables in a folder."""
 
 _DPI = 150
 
 
 @contextmanager
 def whole_folder(out: Path, described: Mapping[str, str]) -> Iterator[Path]:
-    """A folder to fill; it takes its name when the block ends well, and says inside where it comes from.
+    """Yield a temporary folder that becomes the output, with its provenance, at the end of the block.
 
     Raises:
-        RunError: the folder cannot be made.
-        ResourceError: when the disk is full.
+        RunError: if the folder cannot be created.
+        ResourceError: if the disk is full.
     """
     with atomic_file(out) as folder:
         make_folder(folder, named=out)
@@ -38,7 +38,7 @@ def whole_folder(out: Path, described: Mapping[str, str]) -> Iterator[Path]:
 
 
 def write_rows(frames: Iterable[pl.DataFrame], folder: Path, name: str, form: Form) -> None:
-    """Writes a table into the folder, a frame at a time."""
+    """Write a table into the folder, one frame at a time."""
     if form == "tsv":
         write_delimited(iter(frames), folder / f"{name}.tsv", "\t")
         return
@@ -49,19 +49,19 @@ def write_rows(frames: Iterable[pl.DataFrame], folder: Path, name: str, form: Fo
 
 
 def save_picture(figure: Figure, path: Path) -> None:
-    """Writes a figure; the bytes hold no date."""
+    """Save a figure without a date, so that its bytes are reproducible."""
     figure.savefig(path, dpi=_DPI, metadata={"Software": None})
 
 
 class Spool:
-    """Frames written down one by one, so that they can be gone through again without being held.
+    """Frames on disk, which can be iterated repeatedly without being in memory.
 
     Args:
-        folder: made for them.
-        frames: at least one.
+        folder: folder to create for the frames.
+        frames: at least one frame.
 
     Attributes:
-        paths: the files, in the order of the frames.
+        paths: files of the frames, in order.
     """
 
     def __init__(self, folder: Path, frames: Iterable[pl.DataFrame]) -> None:
@@ -72,11 +72,11 @@ class Spool:
             frame.write_parquet(self.paths[-1], compression="lz4")
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
-        """The frames in their order; can be asked for again."""
+        """Iterate over the frames in order."""
         return (pl.read_parquet(path, glob=False) for path in self.paths)
 
     def remove(self) -> None:
-        """Takes the files away."""
+        """Delete the files."""
         for path in self.paths:
             path.unlink()
         self._folder.rmdir()

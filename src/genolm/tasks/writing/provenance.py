@@ -1,4 +1,4 @@
-"""Where a result comes from: written into every artefact, and the same for the same run whenever it is made."""
+"""Provenance of outputs: model, settings and versions, without anything that depends on time or place."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _VERSION = "genolm_version"
 
 
-class _WhenRead:
+class _Lazy:
     """A field that is computed when it is first read: hashing the weights of a large model takes a minute."""
 
     def __get__(self, owner: Provenance | None, kind: type[Provenance]) -> str:
@@ -35,43 +35,42 @@ class _WhenRead:
 
 @dataclass(frozen=True)
 class Provenance:
-    """The model behind a result.
+    """The model of a result.
 
     Attributes:
-        model: its name.
-        fingerprint: sha256, in hex, of its config and weights as they were computed with; hashed when it is first read,
-            so that a run without an output does not wait for it.
-        precision: of the weights, as ``float32``.
-        version: of genolm.
+        model: name of the model.
+        fingerprint: SHA-256, in hex, of its config and weights in their precision; computed when first read, so that a
+            run without an output does not wait for it.
+        precision: precision of the weights, such as ``float32``.
+        version: version of genolm.
     """
 
     model: str
-    fingerprint: _WhenRead = _WhenRead()  # a descriptor, not a default
+    fingerprint: _Lazy = _Lazy()  # a descriptor, not a default
     precision: str  # type: ignore[misc]  # mypy takes the descriptor for a default
     version: str  # type: ignore[misc]
 
     @classmethod
     def of(cls, model: Model) -> Provenance:
-        """What there is to say about a model."""
+        """Return the provenance of a model."""
         precision = str(model.dtype).removeprefix("torch.")
         return cls(model.card.name, lambda: model.fingerprint, precision, __version__)
 
     def described(self, **settings: object) -> dict[str, str]:
-        """Name and text of everything to write down: the model's, then the task's own settings."""
-        written = {_VERSION: self.version, "model": self.model, "model_fingerprint": self.fingerprint}
+        """Return the entries of a provenance record by name: those of the model, then the settings of the task."""
+        model = {_VERSION: self.version, "model": self.model, "model_fingerprint": self.fingerprint}
         texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in settings.items()}
-        return {**written, "precision": self.precision, **texts}
+        return {**model, "precision": self.precision, **texts}
 
     def to_dict(self) -> dict[str, str]:
-        """The four values."""
+        """Return the four values by name."""
         return asdict(self)
 
 
 def records_beside(out: Path) -> tuple[Path, ...]:
-    """Return the file beside ``out`` that holds its provenance, where somebody else may have written it.
+    """Return the provenance file of ``out``, unless an existing file was written by genolm.
 
-    None where genolm wrote the one that exists: such a record outlives its output where that alone is removed or
-    renamed, and is replaced without a word.
+    Such a file can outlive its output and may be replaced; a file of another origin must not be.
     """
     path = provenance_path(out)
     return () if _is_ours(path) else (path,)

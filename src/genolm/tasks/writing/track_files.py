@@ -1,4 +1,4 @@
-"""Values along a genome as an artefact: bigWig and bedGraph out of pieces that must not overlap."""
+"""Writers of tracks: bigWig and bedGraph from pieces that do not overlap."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ TRACK_SUFFIXES = (*_BIGWIG, *_BEDGRAPH)
 
 
 def track_rows(items: Sequence[SequenceRecord], values: Sequence[Float32]) -> pl.DataFrame:
-    """A row for each piece: ``chrom``, ``start`` (0-based) and its ``values`` on the forward strand.
+    """Return a row for each piece: ``chrom``, ``start`` (0-based) and ``values`` on the forward strand.
 
     Args:
         items: the pieces.
-        values: a value per base in the order of the sequence; NaN for none.
+        values: values per base in the order of each sequence; NaN if missing.
     """
-    turned = [one[::-1] if item.interval and item.interval.strand == "-" else one for item, one in zip(items, values)]
+    forward = [
+        bases[::-1] if item.interval and item.interval.strand == "-" else bases for item, bases in zip(items, values)
+    ]
     columns = {
         "chrom": [item.interval.chrom if item.interval else item.id for item in items],
         "start": [item.interval.start if item.interval else 0 for item in items],
-        "values": pl.Series([pl.Series(one, dtype=pl.Float32) for one in turned], dtype=pl.List(pl.Float32)),
+        "values": pl.Series([pl.Series(bases, dtype=pl.Float32) for bases in forward], dtype=pl.List(pl.Float32)),
     }
     return pl.DataFrame(columns, schema_overrides={"chrom": pl.String, "start": pl.Int64})
 
@@ -36,15 +38,15 @@ def track_rows(items: Sequence[SequenceRecord], values: Sequence[Float32]) -> pl
 def write_track(
     frames: Iterator[pl.DataFrame], out: Path, lengths: Mapping[str, int], metadata: Mapping[str, str]
 ) -> None:
-    """Writes the pieces as ``.bw``, ``.bigwig``, ``.bedgraph`` or ``.bedgraph.gz``, metadata in a JSON beside it.
+    """Write the pieces as ``.bw``, ``.bigwig``, ``.bedgraph`` or ``.bedgraph.gz``, with a provenance file.
 
-    What an interval has off its contig is left out.
+    Values beyond the ends of a contig are omitted.
 
     Args:
         frames: rows of :func:`track_rows`.
-        out: the file.
-        lengths: bases of every contig.
-        metadata: written to the JSON file.
+        out: output path.
+        lengths: length of each contig in bases.
+        metadata: provenance.
     """
     write = write_bigwig if out.name.lower().endswith(_BIGWIG) else write_bedgraph
     write(out, lengths, (piece for frame in frames for piece in _clipped(frame, lengths)))

@@ -1,4 +1,4 @@
-"""Embeddings as artefacts: parquet, npy, AnnData in h5ad or zarr. N rows, D dimensions."""
+"""Writers of embeddings: parquet, npy, AnnData as h5ad or zarr. N rows, D dimensions."""
 
 from __future__ import annotations
 
@@ -21,62 +21,62 @@ from genolm.tasks.writing.table_files import write_provenance, write_table
 SUFFIXES = (".parquet", ".npy", ".h5ad", ".zarr")
 
 Form = Literal["table", "numpy", "anndata"]
-"""What embeddings are returned as where none are written."""
+"""Form of returned embeddings."""
 
-_NEEDED = MappingProxyType({".h5ad": ("anndata", "pandas"), ".zarr": ("zarr", "anndata", "pandas")})
+_PACKAGES = MappingProxyType({".h5ad": ("anndata", "pandas"), ".zarr": ("zarr", "anndata", "pandas")})
 
 
 def beside_vectors(out: Path) -> tuple[Path, ...]:
-    """Return the files that :func:`write_vectors` writes beside ``out`` and that may be somebody else's."""
+    """Return the side files of :func:`write_vectors` that may belong to another output."""
     ids = (ids_path(out),) if out.suffix.lower() == ".npy" else ()
     return (*ids, *records_beside(out))
 
 
 def require(out: Path | None) -> None:
-    """Checks, before anything is computed, that the packages behind a format are there.
+    """Check that the packages for an output format are installed.
 
     Raises:
-        GenolmError: one is not; the message says how to install it.
+        GenolmError: if one is not; the message says how to install it.
     """
     suffix = "" if out is None else out.suffix.lower()
-    for name in _NEEDED.get(suffix, ()):
+    for name in _PACKAGES.get(suffix, ()):
         _imported(name, suffix)
 
 
 def check_form(form: str, out: Path | None) -> None:
-    """Check, before anything is computed, that embeddings can be returned in this form.
+    """Check that embeddings can be returned in this form.
 
     Raises:
-        InputError: no such form, or one that is asked for beside an output.
-        GenolmError: anndata is not installed.
+        InputError: if the form is unknown, or given together with an output.
+        GenolmError: if anndata is not installed.
     """
     if form not in get_args(Form):
         raise InputError(f"as_ must be one of {', '.join(get_args(Form))}", value=form)
     if form != "table" and out is not None:
-        raise InputError("as_ is the form of a returned value; the ending of an output chooses its format", value=form)
+        raise InputError("as_ applies to returned values; the format of an output follows from its ending", value=form)
     if form == "anndata":
         require(Path("in_memory.h5ad"))
 
 
 def in_form(frame: pl.DataFrame, form: Form, metadata: Callable[[], Mapping[str, str]]) -> Any:
-    """Return rows with a column ``embedding`` as they are, as an array (N, D), or as AnnData like that of an h5ad."""
+    """Return rows with a column ``embedding`` unchanged, as an array (N, D), or as AnnData."""
     if form == "numpy":
-        return np.require(matrix(frame), requirements="W")  # a view of the table could not be written to
+        return np.require(matrix(frame), requirements="W")  # a view of the table would be read-only
     return _anndata(frame, metadata()) if form == "anndata" else frame
 
 
 def write_vectors(frames: Iterator[pl.DataFrame], out: Path, metadata: Mapping[str, str]) -> None:
-    """Writes rows with a column ``embedding`` in the format of the suffix.
+    """Write rows with a column ``embedding`` in the format given by the ending.
 
-    Parquet and npy hold one part in memory at a time; AnnData is made in memory.
+    Parquet and npy are written with one part in memory at a time; AnnData is built in memory.
 
     Args:
-        frames: the rows in their order.
-        out: ``.parquet``: metadata as key-value metadata. ``.npy``: array (N, D), ids one a line in ``OUT.ids.txt``
-            (then layer and token position, tab-separated, where there are such) and metadata in
-            ``OUT.provenance.json``. ``.h5ad``, ``.zarr``: ``X`` (N, D), everything else in ``obs``, metadata in
-            ``uns["genolm"]``; of several layers ``X`` is the last and ``obsm["layer_0"]`` and so on hold each.
-        metadata: how the vectors were made.
+        frames: rows in order.
+        out: ``.parquet``: provenance as key-value metadata. ``.npy``: array (N, D), with ids (and, tab-separated, layer
+            and token position, if any) one per line in ``OUT.ids.txt`` and provenance in ``OUT.provenance.json``.
+            ``.h5ad``, ``.zarr``: ``X`` (N, D), other columns in ``obs``, provenance in ``uns["genolm"]``; for several
+            layers ``X`` is the last, and ``obsm["layer_0"]`` and so on hold all of them.
+        metadata: provenance.
     """
     match out.suffix.lower():
         case ".npy":
@@ -89,12 +89,12 @@ def write_vectors(frames: Iterator[pl.DataFrame], out: Path, metadata: Mapping[s
 
 
 def ids_path(out: Path) -> Path:
-    """Where the ids of an npy file stand: ``vectors.ids.txt`` beside ``vectors.npy``."""
+    """Return the path of the ids of an npy file: ``vectors.ids.txt`` for ``vectors.npy``."""
     return out.with_suffix(".ids.txt")
 
 
 def matrix(frame: pl.DataFrame) -> Float32:
-    """The column ``embedding`` as an array (N, D)."""
+    """Return the column ``embedding`` as an array (N, D)."""
     column = frame["embedding"]
     width = column.dtype.shape[0]  # type: ignore[attr-defined]
     return (
@@ -123,7 +123,7 @@ def _write_npy(frames: Iterator[pl.DataFrame], out: Path) -> None:
 
 
 def _write_header(file: BinaryIO, rows: int, width: int) -> None:
-    """Writes the header at the start; numpy leaves room in it for the first dimension to grow."""
+    """Write the header at the start; numpy pads it, so that the first dimension can grow."""
     file.seek(0)
     header = {"descr": "<f4", "fortran_order": False, "shape": (rows, width)}
     np.lib.format.write_array_header_1_0(file, header)
@@ -151,8 +151,8 @@ def _anndata(frame: pl.DataFrame, metadata: Mapping[str, str]) -> Any:
     blocks = {layer: frame.filter(pl.col("layer") == layer) for layer in layers}
     top = blocks[layers[-1]].drop("layer") if layers else frame
     pandas = _imported("pandas", ".h5ad")
-    kept = [name for name in top.columns if name != "embedding"]
-    obs = pandas.DataFrame({name.replace("/", "_"): _plain(top[name], pandas) for name in kept})  # "/" parts HDF5 keys
+    names = [name for name in top.columns if name != "embedding"]
+    obs = pandas.DataFrame({name.replace("/", "_"): _plain(top[name], pandas) for name in names})  # "/" separates keys
     obs.index = pandas.Index(_unique(top), dtype=object)
     return anndata.AnnData(
         X=np.require(matrix(top), requirements="W"),
@@ -163,7 +163,7 @@ def _anndata(frame: pl.DataFrame, metadata: Mapping[str, str]) -> Any:
 
 
 def _plain(column: pl.Series, pandas: ModuleType) -> Any:
-    """A column as pandas holds it without the help of other packages; missing values stay missing."""
+    """Return a column with a pandas type that needs no other package; missing values stay missing."""
     values = column.to_list()
     if column.dtype == pl.String:
         return values if column.name == "id" else pandas.Categorical(values)
@@ -175,7 +175,7 @@ def _plain(column: pl.Series, pandas: ModuleType) -> Any:
 
 
 def _unique(frame: pl.DataFrame) -> list[str]:
-    """Names of rows: the id, with the token's position where there is one, and a number where a name repeats."""
+    """Return unique row names: the id, with the position of a token, and a number if the name repeats."""
     names = frame["id"].to_list()
     if "position" in frame.columns:
         names = [f"{name}:{position}" for name, position in zip(names, frame["position"])]

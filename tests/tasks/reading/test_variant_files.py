@@ -1,4 +1,4 @@
-"""Variants through pipes: standard input and output, named pipes, process substitution."""
+"""Variants from and to pipes: standard input and output, named pipes, process substitution."""
 
 import gzip
 import io
@@ -25,7 +25,7 @@ SMALL = {"context": 20, "horizon": 8}
 
 @pytest.fixture
 def vcf(contigs, tmp_path):
-    """A sorted VCF of three records, one of which cannot be scored."""
+    """A sorted VCF of three records, one of them not scorable."""
     lines = ["##fileformat=VCFv4.2", "##contig=<ID=chr1>", "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"]
     for pos in (30, 40, 50):
         ref = contigs["chr1"][pos - 1]
@@ -38,7 +38,7 @@ def vcf(contigs, tmp_path):
 
 @pytest.fixture
 def feed(monkeypatch):
-    """Makes standard input give these bytes."""
+    """Feed bytes to standard input."""
 
     def give(content):
         monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BufferedReader(io.BytesIO(content))))
@@ -48,7 +48,7 @@ def feed(monkeypatch):
 
 @pytest.fixture
 def pipe(tmp_path):
-    """Makes a named pipe through which these bytes come once."""
+    """Create a named pipe that delivers bytes once."""
     threads = []
 
     def make(name, content):
@@ -64,7 +64,7 @@ def pipe(tmp_path):
 
 
 def scored(tiny, vcf, genome_path, name):
-    """The bytes that a run from file to file writes."""
+    """Return the output bytes of a run from file to file."""
     out = vcf.with_name(name)
     variants(tiny, vcf, out, genome=genome_path, **SMALL)
     return out.read_bytes()
@@ -120,19 +120,19 @@ def test_a_failed_run_through_a_pipe_leaves_nothing_and_names_the_pipe(tiny, vcf
     bad = vcf.read_bytes() + b"chr1\t300000\t.\tA\tC\t.\t.\t.\n"
     before = set(vcf.parent.iterdir())
     feed(bad)
-    with pytest.raises(InputError, match=r"^standard input:7: chr1:300,000 is past the end"):
+    with pytest.raises(InputError, match=r"^standard input:7: chr1:300,000 is beyond the end"):
         variants(tiny, "-", vcf.with_name("out.vcf"), genome=genome_path)
     source = pipe("63", bad)
-    with pytest.raises(InputError, match=rf"^{source}:7: chr1:300,000 is past the end"):
+    with pytest.raises(InputError, match=rf"^{source}:7: chr1:300,000 is beyond the end"):
         variants(tiny, source, vcf.with_name("out.vcf"), genome=genome_path)
     assert set(vcf.parent.iterdir()) - before == {source}
 
 
 @pytest.mark.parametrize("settings", [{"resume": True}, {"shard": "1/2"}])
 def test_a_run_through_a_pipe_is_neither_resumed_nor_sharded(tiny, vcf, genome_path, tmp_path, settings):
-    with pytest.raises(RunError, match="writes to standard output can neither be resumed nor sharded"):
+    with pytest.raises(RunError, match="resume and shard need an output file"):
         variants(tiny, vcf, "-", genome=genome_path, **settings)
-    with pytest.raises(RunError, match="input from a pipe can neither be resumed nor sharded"):
+    with pytest.raises(RunError, match="resume and shard need an input file"):
         variants(tiny, "-", tmp_path / "out.vcf", genome=genome_path, **settings)
 
 
