@@ -71,4 +71,4 @@ def test_torch_itself_says_it_in_these_words():
     ("size", "text"), [(12, "12 B"), (1500, "1.5 kB"), (2.49e9, "2.49 GB"), (96 * 2**40, "106 TB"), (0, "0 B")]
 )
 def test_sizes_for_people(size, text):
-    assert memory.shown(size) == text
+    assert memory.format_bytes(size) == text

@@ -8,7 +8,7 @@ import pytest
 from engine_toys import Summed, ToyModel
 from rich.console import Console
 
-from genolm.engine.progress import Bar, Silent, chosen, rate, showing
+from genolm.engine.progress import NoProgress, ProgressBar, as_progress, rate, reporting
 from genolm.engine.run import run
 from genolm.errors import ResourceError
 
@@ -55,23 +55,23 @@ def test_a_resumed_run_starts_where_it_stopped(source, out, lines):
 
 def test_the_end_is_told_after_an_error():
     told = Told()
-    with pytest.raises(ValueError, match="x"), showing(told, "label", 10, 2):
+    with pytest.raises(ValueError, match="x"), reporting(told, "label", 10, 2):
         raise ValueError("x")
     assert told.calls == [("start", "label", 10, 2), ("stop",)]
 
 
 def test_choosing():
     told = Told()
-    assert chosen(told) is told
-    assert isinstance(chosen(None), Silent)
-    assert isinstance(chosen(False), Silent)
-    assert isinstance(chosen(True), Bar)
+    assert as_progress(told) is told
+    assert isinstance(as_progress(None), NoProgress)
+    assert isinstance(as_progress(False), NoProgress)
+    assert isinstance(as_progress(True), ProgressBar)
 
 
 def test_the_bar_shows_label_share_and_notes():
     text = io.StringIO()
-    bar = Bar(Console(file=text, force_terminal=True, width=120))
-    with showing(bar, "embed", 1000, 250):
+    bar = ProgressBar(Console(file=text, force_terminal=True, width=120))
+    with reporting(bar, "embed", 1000, 250):
         bar.advance(250)
         bar.note("batches halved")
         bar._bar.refresh()
@@ -82,7 +82,7 @@ def test_the_bar_shows_label_share_and_notes():
 
 
 def test_a_bar_that_was_not_started_is_silent():
-    bar = Bar()
+    bar = ProgressBar()
     bar.advance(3)
     bar.note("x")
     bar.stop()

@@ -72,7 +72,7 @@ def test_resume_computes_only_what_is_missing(stopped, source, out, lines):
 def test_without_resume_finished_parts_are_not_thrown_away(stopped, source, out):
     with pytest.raises(RunError, match=r"out.tsv.parts holds parts of an earlier run; --resume goes on, --overwrite"):
         run(Summed(source), ToyModel(), out)
-    assert stopped.started
+    assert stopped.has_parts
 
 
 def test_overwrite_starts_anew(stopped, source, out):
@@ -129,7 +129,7 @@ def _damage(folder, number, damage):
 def test_another_run_is_refused_by_name(stopped, source, out, task, model, message):
     with pytest.raises(RunError, match=message):
         run(task(source), model, out, resume=True)
-    assert stopped.started
+    assert stopped.has_parts
     assert not out.exists()
 
 

@@ -90,7 +90,7 @@ def test_missing_parts_are_named(source, out):
     PartsFolder.of(out).rows_path(2).unlink()
     with pytest.raises(RunError, match=rf"1 of {result.parts} parts are missing \(2\); run their shards again"):
         merge(out)
-    assert PartsFolder.of(out).started
+    assert PartsFolder.of(out).has_parts
 
 
 def test_many_missing_parts_are_named_in_part(source, out):

@@ -18,8 +18,8 @@ from genolm.errors import RunError
 from genolm.models.networks.decoder import Decoder
 from genolm.training.pretrain import pretrain
 from genolm.training.recipes.pretrain_recipe import Recipe
-from genolm.training.trainer.initialisation import initialise
 from genolm.training.trainer.optimizers import build_optimizer
+from genolm.training.trainer.weights import initialise
 
 KINDS = ["recipe", "expert_recipe", "muon_recipe", "gengram_recipe", "masked_recipe", "ocean_recipe"]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from genolm.engine.settings import write_settings
 from genolm.errors import InputError
+from genolm.files.digests import sha256_of_file
 
 if TYPE_CHECKING:
     from genolm.engine.task import Task
@@ -41,7 +42,7 @@ def fingerprint(task: Task[Any, Any], model: Model, settings: dict[str, Any] | N
         "schema": SCHEMA,
         "genolm": _version(),
         "task": task_name(written),
-        "settings": placeless(task, written),
+        "settings": without_paths(task, written),
         "model": {"weights": model.fingerprint, "tokenizer": tokenizer, "dtype": str(model.dtype)},
         "inputs": [content_digest(path) for path in task.inputs()],
     }
@@ -52,7 +53,7 @@ def task_name(written: dict[str, Any]) -> str:
     return f"{written['type']}, version {written['version']}"
 
 
-def placeless(task: Task[Any, Any], written: dict[str, Any]) -> dict[str, Any]:
+def without_paths(task: Task[Any, Any], written: dict[str, Any]) -> dict[str, Any]:
     """The written fields of a task with the paths of its input files replaced by their numbers."""
     places = {str(path): f"input {number}" for number, path in enumerate(task.inputs(), start=1)}
     return {name: _without_places(value, places) for name, value in written["fields"].items()}
@@ -71,10 +72,10 @@ def content_digest(path: Path) -> str:
     """
     try:
         size = path.stat().st_size
+        if size <= WHOLE:
+            return f"sha256:{sha256_of_file(path)}"
+        digest = hashlib.sha256(str(size).encode())
         with path.open("rb") as file:
-            if size <= WHOLE:
-                return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
-            digest = hashlib.sha256(str(size).encode())
             for number in range(_SAMPLES):
                 file.seek((size - _BLOCK) * number // (_SAMPLES - 1))
                 digest.update(file.read(_BLOCK))

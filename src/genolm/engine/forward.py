@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from genolm.engine.batches import length_buckets
-from genolm.engine.free_memory import is_out_of_memory, shown
+from genolm.engine.free_memory import format_bytes, is_out_of_memory
 from genolm.engine.plan import Plan, part_items
-from genolm.engine.preflight import at_once, fits, need_and_free
+from genolm.engine.preflight import fits, need_and_free, tokens_at_once
 from genolm.errors import NonFiniteError, ResourceError, RunError
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class Batcher:
 
     def _check(self, longest: int) -> None:
         """A window beyond the budget, for which the preflight did not speak, must fit by estimate."""
-        if longest > self.token_budget and not fits(self.task, self.model, at_once(self.model, longest)):
+        if longest > self.token_budget and not fits(self.task, self.model, tokens_at_once(self.model, longest)):
             raise ResourceError(self._too_long(longest))
 
     def _halve(self, lengths: list[int]) -> None:
@@ -130,10 +130,10 @@ class Batcher:
         self.progress.note(f"out of memory: going on with batches of {self.token_budget:,} tokens")
 
     def _too_long(self, tokens: int) -> str:
-        need, free = need_and_free(self.task, self.model, at_once(self.model, tokens))
-        left = f", {shown(free)} free" if free is not None else ""
+        need, free = need_and_free(self.task, self.model, tokens_at_once(self.model, tokens))
+        left = f", {format_bytes(free)} free" if free is not None else ""
         return (
-            f"a window of {tokens:,} tokens does not fit into memory (about {shown(need)} beyond the weights{left});"
+            f"a window of {tokens:,} tokens does not fit into memory (about {format_bytes(need)} beyond the weights{left});"
             " use a shorter context or shorter windows"
         )
 

@@ -55,7 +55,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and bool(_CPU_MESSAGE.search(str(error)))
 
 
-def shown(size: float) -> str:
+def format_bytes(size: float) -> str:
     """Bytes for people, in decimal units: ``1.5 GB``."""
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000:

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genolm.engine.fingerprint import changes, placeless, task_name
+from genolm.engine.fingerprint import changes, task_name, without_paths
 from genolm.engine.interrupt import stoppable
-from genolm.engine.parts import Manifest, PartsFolder, State
+from genolm.engine.parts import Manifest, PartsFolder, PartState
 from genolm.engine.result import Result
 from genolm.engine.settings import read_settings, write_settings
-from genolm.engine.target import assemble, beside, check_beside, check_target, refuse_inputs
+from genolm.engine.target import assemble, check_side_files, check_target, refuse_inputs, side_files
 from genolm.errors import RunError
 from genolm.files.locks import locked
 
@@ -56,7 +56,7 @@ def merge(
         sources = _sources(list(places), manifest)
         job = _task(manifest, task)
         refuse_inputs(job, out)
-        check_beside(out, beside(job, out), overwrite=overwrite, resume=True)
+        check_side_files(out, side_files(job, out), overwrite=overwrite, resume=True)
         frames, plan = (source.read(number) for number, source in enumerate(sources)), manifest.plan
         summary = assemble(job, frames, own, out, plan.items)
     return Result(out, None, plan.items, plan.parts, 0, summary=summary)
@@ -77,7 +77,7 @@ def _entered(own: PartsFolder) -> Iterator[None]:
         try:
             yield
         finally:
-            if not own.started:
+            if not own.has_parts:
                 shutil.rmtree(own.path, ignore_errors=True)
 
 
@@ -107,24 +107,24 @@ def _agreed(places: dict[PartsFolder, Manifest]) -> Manifest:
 def _sources(folders: list[PartsFolder], manifest: Manifest) -> list[PartsFolder]:
     """For every part a folder that has it whole."""
     sources: list[PartsFolder] = []
-    bad: dict[State, list[str]] = {State.MISSING: [], State.TORN: []}
+    bad: dict[PartState, list[str]] = {PartState.MISSING: [], PartState.TORN: []}
     for number in range(manifest.plan.parts):
         states = {folder.state(number, manifest.run_id): folder for folder in reversed(folders)}
-        if State.READY in states:
-            sources.append(states[State.READY])
-        elif State.TORN in states:
-            bad[State.TORN].append(states[State.TORN].rows_path(number).name)
+        if PartState.READY in states:
+            sources.append(states[PartState.READY])
+        elif PartState.TORN in states:
+            bad[PartState.TORN].append(states[PartState.TORN].rows_path(number).name)
         else:
-            bad[State.MISSING].append(str(number))
+            bad[PartState.MISSING].append(str(number))
     _refuse(bad, manifest.plan.parts)
     return sources
 
 
-def _refuse(bad: dict[State, list[str]], parts: int) -> None:
+def _refuse(bad: dict[PartState, list[str]], parts: int) -> None:
     problems = []
-    if missing := bad[State.MISSING]:
+    if missing := bad[PartState.MISSING]:
         problems.append(f"{len(missing)} of {parts} parts are missing ({_listed(missing)})")
-    if torn := bad[State.TORN]:
+    if torn := bad[PartState.TORN]:
         problems.append(f"{len(torn)} of {parts} parts are damaged ({_listed(torn)})")
     if problems:
         raise RunError(f"{' and '.join(problems)}; run their shards again, or the whole run with --resume")
@@ -139,7 +139,7 @@ def _task(manifest: Manifest, given: Task[Any, Any] | None) -> Task[Any, Any]:
         task: Task[Any, Any] = read_settings(manifest.task)
         return task
     written = write_settings(given)
-    now = {**manifest.fingerprint, "task": task_name(written), "settings": placeless(given, written)}
+    now = {**manifest.fingerprint, "task": task_name(written), "settings": without_paths(given, written)}
     if differences := changes(manifest.fingerprint, now):
         raise RunError(f"the parts are of another task; changed: {'; '.join(differences)}")
     return given

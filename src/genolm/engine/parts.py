@@ -19,6 +19,7 @@ from genolm.engine.fingerprint import SCHEMA
 from genolm.engine.plan import Plan
 from genolm.errors import RunError
 from genolm.files.atomic import atomic_file, write_text
+from genolm.files.digests import sha256_of_file
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,7 +28,7 @@ MANIFEST = "manifest.json"
 ASSEMBLING = "assembling"  # says that the output, if it is there, is this run's own
 
 
-class State(Enum):
+class PartState(Enum):
     """What is on the disk of one part."""
 
     READY = "ready"
@@ -84,7 +85,7 @@ class PartsFolder:
         return cls(out.with_name(f"{out.name}.parts"))
 
     @property
-    def started(self) -> bool:
+    def has_parts(self) -> bool:
         """Whether any part, whole or torn, is there."""
         return any(self.path.glob("part-*"))
 
@@ -108,7 +109,7 @@ class PartsFolder:
             for place in self.path.glob(pattern):
                 place.unlink()
 
-    def begin(self, manifest: Manifest) -> None:
+    def write_manifest(self, manifest: Manifest) -> None:
         """Writes the manifest."""
         write_text(self.path / MANIFEST, manifest.to_json())
 
@@ -125,25 +126,24 @@ class PartsFolder:
         write_text(self.seal_path(number), json.dumps(seal))
         return writer.size
 
-    def state(self, number: int, run_id: str) -> State:
+    def state(self, number: int, run_id: str) -> PartState:
         """Whether the part is there, whole and of this run; reads it through."""
         rows, seal = self.rows_path(number), self.seal_path(number)
         if not rows.exists() and not seal.exists():
-            return State.MISSING
+            return PartState.MISSING
         try:
-            with rows.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = sha256_of_file(rows)
             values = json.loads(seal.read_text(encoding="utf-8"))
             whole = values["run"] == run_id and values["sha256"] == digest
         except (OSError, ValueError, KeyError, TypeError):
             whole = False
-        return State.READY if whole else State.TORN
+        return PartState.READY if whole else PartState.TORN
 
     def ready(self, numbers: Iterable[int], run_id: str) -> frozenset[int]:
         """Those of the parts that need no more work."""
-        return frozenset(number for number in numbers if self.state(number, run_id) is State.READY)
+        return frozenset(number for number in numbers if self.state(number, run_id) is PartState.READY)
 
-    def absent(self, plan: Plan) -> tuple[int, ...]:
+    def missing(self, plan: Plan) -> tuple[int, ...]:
         """Parts without a seal; does not look into the others."""
         return tuple(number for number in range(plan.parts) if not self.seal_path(number).exists())
 

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from genolm.engine.free_memory import available, estimate, shown
+from genolm.engine.free_memory import available, estimate, format_bytes
 from genolm.errors import ResourceError
 from genolm.models.networks.encoder_config import EncoderConfig
 
@@ -46,7 +46,7 @@ def need_and_free(task: Task[Any, Any], model: Model, tokens: int) -> tuple[int,
     return estimate(model.config, tokens, model.dtype, logits=logits), available(model.device)
 
 
-def at_once(model: Model, tokens: int) -> int:
+def tokens_at_once(model: Model, tokens: int) -> int:
     """Tokens of a window that go through the network together: with a recurrent memory those of one segment."""
     memory = model.config.memory if isinstance(model.config, EncoderConfig) else None
     return tokens if memory is None else min(tokens, memory.segment)
@@ -62,6 +62,6 @@ def check_disk(folder: Path, part_bytes: int = 0, parts_left: int = 0) -> None:
     need = max(part_bytes * parts_left, _LEAST_DISK if parts_left else 0)
     if need > free:
         raise ResourceError(
-            f"{folder}: the parts to come need about {shown(need)} of disk and {shown(free)} are free; "
+            f"{folder}: the parts to come need about {format_bytes(need)} of disk and {format_bytes(free)} are free; "
             "what was finished is kept: free space and run again with --resume"
         )

@@ -43,13 +43,13 @@ class Listener(Protocol):
         ...
 
 
-def hand_over(progress: Progress, outcome: Result | Estimate) -> None:
+def report_outcome(progress: Progress, outcome: Result | Estimate) -> None:
     """Pass the outcome of a run to a progress that accepts it."""
     if isinstance(progress, Listener):
         progress.conclude(outcome)
 
 
-class Silent:
+class NoProgress:
     """Tells nothing."""
 
     def start(self, label: str, bases: int, done: int) -> None:
@@ -65,7 +65,7 @@ class Silent:
         """Nothing."""
 
 
-class Bar:
+class ProgressBar:
     """A bar on standard error: share, bases per second of this run, time passed and time left."""
 
     def __init__(self, console: Console | None = None) -> None:
@@ -117,15 +117,15 @@ def rate(bases_per_second: float | None) -> str:
     return f"{bases_per_second:.3g} Mb/s"
 
 
-def chosen(progress: Progress | bool | None) -> Progress:
+def as_progress(progress: Progress | bool | None) -> Progress:
     """The caller's own; the bar for True; silence for None and False."""
     if isinstance(progress, bool) or progress is None:
-        return Bar() if progress else Silent()
+        return ProgressBar() if progress else NoProgress()
     return progress
 
 
 @contextmanager
-def showing(progress: Progress, label: str, bases: int, done: int = 0) -> Iterator[None]:
+def reporting(progress: Progress, label: str, bases: int, done: int = 0) -> Iterator[None]:
     """Starts the progress and stops it, however the block ends."""
     progress.start(label, bases, done)
     try:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genolm.engine.free_memory import shown
+from genolm.engine.free_memory import format_bytes
 from genolm.engine.summary import Summary, numbered
 
 
@@ -76,13 +76,13 @@ class Estimate:
         """What there is to print, line by line."""
         whole = f"{numbered(self.items, self.unit)} in {numbered(self.parts, 'parts')}"
         some = f"{numbered(self.items_left, self.unit)} in {numbered(self.parts_left, 'parts')}"
-        free = "" if self.free_bytes is None else f", {shown(self.free_bytes)} free"
-        memory = f"weights {shown(self.weight_bytes)}, a batch about {shown(self.batch_bytes)} at its peak{free}"
+        free = "" if self.free_bytes is None else f", {format_bytes(self.free_bytes)} free"
+        weights, batch = format_bytes(self.weight_bytes), format_bytes(self.batch_bytes)
         return {
             "input": whole if self.parts_left == self.parts else f"{whole}; left: {some}",
             "to compute": f"about {self.bases_left:,} bases, {self.tokens_left:,} tokens",
             "batches": f"of at most {self.token_budget:,} tokens",
-            "memory": memory,
+            "memory": f"weights {weights}, a batch about {batch} at its peak{free}",
             "time": self._time(),
         }
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genolm.engine.estimation import estimate_run
 from genolm.engine.forward import Batcher
 from genolm.engine.interrupt import stoppable
 from genolm.engine.merge import merge
 from genolm.engine.plan import Shard, make_plan
 from genolm.engine.preflight import fitting_budget
-from genolm.engine.progress import Progress, chosen, hand_over, showing
-from genolm.engine.rehearsal import rehearse
+from genolm.engine.progress import Progress, as_progress, report_outcome, reporting
 from genolm.engine.result import Estimate, Result
-from genolm.engine.resumable import Order, run_on_disk
-from genolm.engine.summary import Tally, warn_of
+from genolm.engine.resumable import RunRequest, run_on_disk
+from genolm.engine.summary import Tally, warn_missing_results
 from genolm.errors import RunError
 
 if TYPE_CHECKING:
@@ -69,12 +69,12 @@ def run(
     """
     if token_budget is not None and token_budget < 1:
         raise RunError(f"a batch needs at least 1 token, not {token_budget}")
-    told = chosen(progress)
-    order = None if out is None else Order(Path(out), resume, _share(shard), overwrite, token_budget)
-    if order is None and (resume or shard is not None):
+    told = as_progress(progress)
+    request = None if out is None else RunRequest(Path(out), resume, _share(shard), overwrite, token_budget)
+    if request is None and (resume or shard is not None):
         raise RunError("a run in memory can neither be resumed nor sharded; give it an output")
-    result = _in_memory(task, model, token_budget, told) if order is None else _on_disk(task, model, order, told)
-    hand_over(told, result)
+    result = _in_memory(task, model, token_budget, told) if request is None else _on_disk(task, model, request, told)
+    report_outcome(told, result)
     return result
 
 
@@ -109,10 +109,10 @@ def dry_run(
         RunError: where :func:`run` would refuse.
         ResourceError: when a single window does not fit into memory.
     """
-    told = chosen(progress)
-    order = None if out is None else Order(Path(out), resume, _share(shard), overwrite, token_budget)
-    found = rehearse(task, model, order, token_budget, told)
-    hand_over(told, found)
+    told = as_progress(progress)
+    request = None if out is None else RunRequest(Path(out), resume, _share(shard), overwrite, token_budget)
+    found = estimate_run(task, model, request, token_budget, told)
+    report_outcome(told, found)
     return found
 
 
@@ -120,18 +120,18 @@ def _share(shard: str | tuple[int, int] | Shard | None) -> Shard | None:
     return None if shard is None else Shard.parse(shard)
 
 
-def _on_disk(task: Task[Any, Any], model: Model, order: Order, progress: Progress) -> Result:
+def _on_disk(task: Task[Any, Any], model: Model, request: RunRequest, progress: Progress) -> Result:
     with stoppable():
-        return run_on_disk(task, model, order, progress)
+        return run_on_disk(task, model, request, progress)
 
 
 def _in_memory(task: Task[Any, Any], model: Model, asked: int | None, progress: Progress) -> Result:
     plan = make_plan(task)
     batcher = Batcher(task, model, fitting_budget(task, model, asked, progress), progress)
     tally = Tally(task, plan.items)
-    with showing(progress, task.name, batcher.bases(plan.cost)):
-        table = task.collect(tally.passing(frame for _, frame in batcher.frames(plan, range(plan.parts))))
+    with reporting(progress, task.name, batcher.bases(plan.cost)):
+        table = task.collect(tally.counted(frame for _, frame in batcher.frames(plan, range(plan.parts))))
     summary = tally.summary(table)
-    warn_of(summary)
+    warn_missing_results(summary)
     budget = batcher.token_budget
     return Result(None, table, plan.items, plan.parts, plan.parts, token_budget=budget, summary=summary)

@@ -16,7 +16,7 @@ _LONGEST = 65_536  # characters of JSON; longer values are data rather than a se
 
 
 @dataclass(frozen=True, slots=True)
-class Forgotten:
+class DigestOnly:
     """A placeholder for a table, an array or a very long value, of which the manifest keeps only the digest.
 
     Merging parts does not need the values; iterating over them raises `RunError`.
@@ -53,7 +53,7 @@ def write_settings(value: Any) -> dict[str, Any]:
 def read_settings(written: dict[str, Any]) -> Any:
     """The dataclass that :func:`write_settings` wrote. Only classes of genolm are made.
 
-    A value that was kept as a digest only becomes :class:`Forgotten`.
+    A value that was kept as a digest only becomes :class:`DigestOnly`.
 
     Raises:
         RunError: when the class is not genolm's, or its name or version is unknown.
@@ -109,7 +109,7 @@ def _read(written: Any) -> Any:
         case {"$value": value}:
             return read_settings(value)
         case {"$digest": digest}:
-            return Forgotten(digest)
+            return DigestOnly(digest)
         case list():
             return [_read(item) for item in written]
     return written

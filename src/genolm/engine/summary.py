@@ -125,7 +125,7 @@ class Tally:
         self._task, self._items = task, items
         self._parts: list[Summary] = []
 
-    def passing(self, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    def counted(self, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         """The same frames, counted."""
         for frame in frames:
             if isinstance(self._task, Counting):
@@ -148,7 +148,7 @@ def unit(task: Any) -> str:
     return getattr(task, "unit", "items")
 
 
-def warn_of(summary: Summary) -> None:
+def warn_missing_results(summary: Summary) -> None:
     """Warn, as `DataWarning`, when too many items have no result."""
     if text := summary.warning():
         warnings.warn(text, DataWarning, stacklevel=2)

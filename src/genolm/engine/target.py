@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genolm.engine.parts import ASSEMBLING, MANIFEST, PartsFolder
-from genolm.engine.summary import FOLDER_MARK, Summary, Tally, warn_of, write_counts
+from genolm.engine.summary import FOLDER_MARK, Summary, Tally, warn_missing_results, write_counts
 from genolm.errors import RunError
 from genolm.files.atomic import disk_full_named, remove, sweep
-from genolm.files.names import is_folder, is_utf8, longest_name, name_bytes, through_link
+from genolm.files.names import is_folder
+from genolm.files.output_paths import check_output_path, refuse_replacing
 
 if TYPE_CHECKING:
     import polars as pl
 
     from genolm.engine.task import Task
 
-__all__ = [
-    "FOLDER_MARK", "INDEXES", "assemble", "beside", "check_beside", "check_place", "check_target", "refuse_inputs",
-    "refuse_replacing", "write",
-]  # fmt: skip
-
 INDEXES = (".tbi", ".csi")
 """Endings of the indexes that are written beside a VCF or BCF, and that never outlive it."""
 
 _LAST = (MANIFEST, ASSEMBLING)  # while these are there, a killed run knows its own output
-_DEVICES = ("/dev", "/dev/fd", "/proc/self/fd")
 
 
 def check_target(out: Path, *, overwrite: bool, resume: bool = False, run: Path | None = None) -> None:
@@ -47,12 +40,12 @@ def check_target(out: Path, *, overwrite: bool, resume: bool = False, run: Path 
         RunError: when the folder does not exist or is not writable, the name is too long or not UTF-8, the output is a
             device or a folder of somebody else's, or it exists.
     """
-    check_place(out, out.name if run else f"{out.name}.parts")
+    check_output(out, out.name if run else f"{out.name}.parts")
     if out.exists() and not overwrite and not (resume and _ours(PartsFolder.of(run or out))):
         raise RunError(f"{out} exists; --overwrite replaces it")
 
 
-def check_place(out: Path, longest: str) -> None:
+def check_output(out: Path, longest: str) -> None:
     """Raise an error where no file can be written, whether there is one or not.
 
     Args:
@@ -64,14 +57,12 @@ def check_place(out: Path, longest: str) -> None:
     """
     if str(out) == "-":
         raise RunError("cannot write to standard output here; name a file or folder")
-    _check_name(out, longest)
-    _check_folder(out, through_link(out).parent)
     if is_folder(out) and out.suffix.lower() != ".zarr" and not (out / FOLDER_MARK).is_file():
         raise RunError(f"{out} is a folder; choose another output")
-    _refuse_device(out)
+    check_output_path(out, longest)
 
 
-def check_beside(out: Path, beside: Iterable[Path], *, overwrite: bool, resume: bool = False) -> None:
+def check_side_files(out: Path, side_files: Iterable[Path], *, overwrite: bool, resume: bool = False) -> None:
     """Raise an error where a file that is written beside the output cannot be, or is somebody else's.
 
     Args:
@@ -83,7 +74,7 @@ def check_beside(out: Path, beside: Iterable[Path], *, overwrite: bool, resume: 
     Raises:
         RunError: as :func:`check_target` does, for each of them.
     """
-    for path in beside:
+    for path in side_files:
         check_target(path, overwrite=overwrite, resume=resume, run=out)
 
 
@@ -93,31 +84,12 @@ def refuse_inputs(task: Task[Any, Any], out: Path) -> None:
     Raises:
         RunError: when the output, or a file beside it, is one of the task's inputs.
     """
-    refuse_replacing(task.inputs(), out, *beside(task, out))
+    refuse_replacing(task.inputs(), out, *side_files(task, out))
 
 
-def refuse_replacing(sources: Iterable[Path | str | None], *outputs: Path) -> None:
-    """Raise an error where an output would replace a file that is read, or a folder with such a file in it.
-
-    Args:
-        sources: what is read; None for an input that was not given.
-        outputs: what is written.
-
-    Raises:
-        RunError: an output is one of the sources, under this name or another one, or a folder that holds one.
-    """
-    read = [Path(source) for source in sources if source is not None]
-    for out in outputs:
-        for source in read:
-            if _same(out, source):
-                raise RunError(f"{out} is an input of this run too ({source}); choose another output")
-            if _holds(out, source):
-                raise RunError(f"{out} holds an input of this run ({source}); choose another output")
-
-
-def beside(task: Task[Any, Any], out: Path) -> tuple[Path, ...]:
+def side_files(task: Task[Any, Any], out: Path) -> tuple[Path, ...]:
     """Return the files that the task writes beside its output; most tasks write none."""
-    named = getattr(task, "beside", None)
+    named = getattr(task, "side_files", None)
     return () if named is None else tuple(named(out))
 
 
@@ -141,11 +113,11 @@ def assemble(
         RunError: when the task wrote nothing.
     """
     (folder.path / ASSEMBLING).touch()
-    for path in (out, *beside(task, out), *(out.with_name(f"{out.name}{ending}") for ending in INDEXES)):
+    for path in (out, *side_files(task, out), *(out.with_name(f"{out.name}{ending}") for ending in INDEXES)):
         sweep(path)
     summary = write(task, frames, out, items)
     _take_away(folder.path)
-    warn_of(summary)
+    warn_missing_results(summary)
     return summary
 
 
@@ -158,7 +130,7 @@ def write(task: Task[Any, Any], frames: Iterator[pl.DataFrame], out: Path, items
     """
     tally = Tally(task, items)
     with disk_full_named(out):
-        task.assemble(tally.passing(frames), out)
+        task.assemble(tally.counted(frames), out)
         if not out.exists():
             raise RunError(f"task {task.name} did not write {out}; the parts are kept in {PartsFolder.of(out).path}")
         summary = tally.summary(out)
@@ -172,46 +144,6 @@ def _take_away(folder: Path) -> None:
         remove(place)
     with suppress(OSError):
         folder.rmdir()
-
-
-def _check_folder(out: Path, folder: Path) -> None:
-    if is_folder(folder):
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise RunError(f"{out}: the folder {folder} cannot be written")
-    elif folder.exists():
-        raise RunError(f"{out}: {folder} is a file, not a folder")
-    else:
-        raise RunError(f"{out}: there is no folder {folder}")
-
-
-def _check_name(out: Path, longest: str) -> None:
-    if not is_utf8(out):
-        raise RunError(f"{out}: the name is not valid UTF-8; choose another output")
-    most, taken = longest_name(out.parent), name_bytes(Path(longest))
-    if taken > most:
-        added = longest.removeprefix(out.name)
-        named = f"the name with {added}, which a run adds," if added else "the name"
-        raise RunError(f"{out}: {named} has {taken} bytes, and the file system allows {most}; choose a shorter name")
-
-
-def _refuse_device(out: Path) -> None:
-    """Replacing /dev/null by a file would break the system; a pipe or terminal cannot take a file that is renamed."""
-    if out.parent.as_posix() in _DEVICES:
-        raise RunError(f"{out} is a device, not a file; choose a file as output")
-    if out.exists() and stat.S_IFMT(out.stat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
-        raise RunError(f"{out} is a pipe or device, not a file; choose a file as output")
-
-
-def _same(path: Path, other: Path) -> bool:
-    try:
-        return path.samefile(other)
-    except OSError:
-        return False
-
-
-def _holds(folder: Path, path: Path) -> bool:
-    """Whether a path lies somewhere in an existing folder."""
-    return is_folder(folder) and Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def _ours(folder: PartsFolder) -> bool:

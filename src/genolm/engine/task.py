@@ -25,7 +25,7 @@ class Task(Protocol[Item, Output]):
 
     A task may also have class attributes ``part_tokens`` and ``part_items``: about how much goes into one part; and
     ``logits``: False where its forward never has the logits of a whole batch, so that these are not counted; and a
-    method ``beside(out)``: the files that it writes beside its output, which must not replace files of others.
+    method ``side_files(out)``: the files that it writes beside its output, which must not replace files of others.
 
     ``forward`` raises :class:`genolm.errors.NonFiniteError` for numbers of the model that are NaN or infinite. A task
     names the sequence or site concerned in a method ``subject(items, window, part) -> str``: ``window`` is the one that

@@ -15,6 +15,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from genolm.engine.interrupt import stop_signals
 from genolm.errors import InputError, RunError
 from genolm.models.networks.encoder_config import EncoderConfig
 from genolm.models.networks.experts import SwiGLU
@@ -25,25 +26,20 @@ from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.tokens.tokenizer import Tokenizer
 from genolm.training.corpus import Rows, load_corpus
 from genolm.training.corpus.haplotypes import Haplotypes, read_haplotypes
-from genolm.training.feeds.held_out_windows import sample_windows
 from genolm.training.feeds.row_feed import RowFeed
 from genolm.training.feeds.tokenisation import Tokenisation
 from genolm.training.feeds.training_passes import CausalPasses, MaskedPasses, Passes
 from genolm.training.objectives.next_token import next_base_loss
 from genolm.training.recipes.pretrain_recipe import Recipe, Stage
 from genolm.training.recipes.schedule import place, schedule
-from genolm.training.trainer.held_out_loss import frequency_bits, held_out
-from genolm.training.trainer.initialisation import initialise
+from genolm.training.trainer.held_out_loss import frequency_bits, held_out, sample_windows
 from genolm.training.trainer.optimizers import build_optimizer
-from genolm.training.trainer.recompute import Recomputation
 from genolm.training.trainer.release import write_model
-from genolm.training.trainer.run_folder import check_claim, claimed, fingerprint_of
-from genolm.training.trainer.run_log import Listener, RunLog
-from genolm.training.trainer.sharding import sharded_network, whole_weights
-from genolm.training.trainer.stopping import stop_signals
+from genolm.training.trainer.run_folder import Listener, RunLog, check_claim, claimed, fingerprint_of, flatten
 from genolm.training.trainer.throughput import Clock, Peak, device_peak
 from genolm.training.trainer.training_checkpoint import Checkpoints
-from genolm.training.trainer.training_step import DivergedError, TrainingStep
+from genolm.training.trainer.training_step import DivergedError, Recomputation, TrainingStep
+from genolm.training.trainer.weights import gathered_weights, initialise, sharded_network
 from genolm.training.trainer.workers import Workers
 
 __all__ = ["next_base_loss", "pretrain", "schedule"]
@@ -91,17 +87,17 @@ def pretrain(
     out = Path(out)
     workers = Workers(recipe.trackers, out)
     _check_processes(recipe, workers.world)
-    workers.first_alone(lambda: check_claim(out, recipe, resume))
+    workers.on_first_rank(lambda: check_claim(out, recipe, resume))
     data = _Data(recipe)
     with ExitStack() as held:
         # Only now, so that a corpus that cannot be used leaves nothing.
-        workers.first_alone(lambda: held.enter_context(claimed(out, recipe, data.digest, resume)))
+        workers.on_first_rank(lambda: held.enter_context(claimed(out, recipe, data.digest, resume)))
         run = _Run(recipe, data, out, workers, log)
         held.callback(run.feed.close)
         run.train(min(steps or recipe.steps, recipe.steps), resume)
-        weights, model = whole_weights(run.network, workers.first), out / "model"
+        weights, model = gathered_weights(run.network, workers.first), out / "model"
         tokenizer = data.tokens.tokenizer
-        workers.first_alone(lambda: write_model(model, weights, tokenizer, recipe, run.log.lines(), workers.world))
+        workers.on_first_rank(lambda: write_model(model, weights, tokenizer, recipe, run.log.lines(), workers.world))
     return model
 
 
@@ -127,7 +123,7 @@ class _Data:
             parts.append(self.haplotypes.digest)
         return parts[0] if len(parts) == 1 else hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
-    def told(self) -> dict[str, Any]:
+    def metrics(self) -> dict[str, Any]:
         """What the log's first line says of it."""
         bases = {name: self.corpus.bases(name) for name in self.corpus.splits} | {"dropped": self.corpus.dropped}
         found: dict[str, Any] = {"bases": bases}
@@ -188,7 +184,7 @@ class _Run:
             while step < steps:
                 self._step(step)
                 step += 1
-                if self.workers.any(stopped.is_set()):
+                if self.workers.any_rank(stopped.is_set()):
                     self.checkpoints.save(step, self.network, self.optimizer)
                     raise KeyboardInterrupt(f"stopped after step {step}; continue with --resume")
                 last = step == steps
@@ -203,9 +199,9 @@ class _Run:
     def _begin(self, step: int, peak: Peak) -> None:
         machine = {"processes": self.workers.world, "device": str(self.workers.device), "bf16": self.bf16}
         arithmetic = {"peak_flops": peak.flops, "peak_source": peak.source}
-        told = {**self.data.told(), **self._baseline()} if step == 0 else {}
+        told = {**self.data.metrics(), **self._baseline()} if step == 0 else {}
         self.log.add(step=step, **told, **machine, **arithmetic)
-        self.workers.start_trackers(self.recipe.name, _flat(asdict(self.recipe)))
+        self.workers.start_trackers(self.recipe.name, _plain(flatten(asdict(self.recipe))))
 
     def _baseline(self) -> dict[str, Any]:
         """Held-out bits per base by the frequency of tokens alone, where a token is more than a base."""
@@ -241,7 +237,7 @@ class _Run:
 
     def _report(self, step: int, clock: Clock) -> None:
         rate = schedule(step - 1, self.recipe) * self.recipe.optimizer.learning_rate
-        told = {**self.take_step.told(), "learning_rate": rate, **clock.told(step)}
+        told = {**self.take_step.metrics(), "learning_rate": rate, **clock.metrics(step)}
         self.log.add(step=step, **told)
         self.workers.track(_numbers(told), step)
 
@@ -335,12 +331,6 @@ def _numbers(told: dict[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, value in told.items() if isinstance(value, int | float)}
 
 
-def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:
-    """Settings as trackers take them: one level, plain values."""
-    found: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, dict):
-            found |= _flat(value, f"{before}{name}.")
-        else:
-            found[before + name] = value if isinstance(value, int | float | str) else str(value)
-    return found
+def _plain(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings with the types that trackers accept; anything else becomes text."""
+    return {name: value if isinstance(value, int | float | str) else str(value) for name, value in settings.items()}

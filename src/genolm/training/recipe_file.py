@@ -84,6 +84,11 @@ def _frozen(value: Any) -> Any:
     return value
 
 
+def is_number(value: object) -> bool:
+    """Return whether a value is an integer or float, and not a boolean."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _shipped_folder() -> Path:
     return Path(str(resources.files("genolm.training") / "recipes"))
 

@@ -10,9 +10,10 @@ import pytest
 from tests.training.conftest import random_dna
 
 from genolm.errors import InputError
+from genolm.files.digests import sha256_of_file
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus import Corpus, CorpusRecipe, build_corpus, load_corpus
-from genolm.training.corpus.corpus_manifest import sealed, sha256
+from genolm.training.corpus.corpus_manifest import sealed
 
 TOKENIZER = NucleotideTokenizer(iupac="N")
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
@@ -139,7 +140,7 @@ def edit(built: Path, change: Callable[[pl.DataFrame], pl.DataFrame], *, sign: b
     change(pl.read_parquet(path)).write_parquet(path)
     if sign:
         manifest = json.loads((built / "manifest.json").read_text())
-        manifest["documents"]["sha256"] = sha256(path)
+        manifest["documents"]["sha256"] = sha256_of_file(path)
         (built / "manifest.json").write_text(sealed(manifest))
 
 

@@ -13,7 +13,7 @@ from tests.training.conftest import random_dna
 import genolm
 from genolm.errors import InputError, RunError
 from genolm.tokens.nucleotide import NucleotideTokenizer
-from genolm.training.corpus import Corpus, RowOrder, Runs, load_corpus
+from genolm.training.corpus import Corpus, DocumentSpans, RowOrder, load_corpus
 from genolm.training.corpus.haplotypes import Haplotypes, read_haplotypes
 from genolm.training.pretrain import pretrain
 from genolm.training.recipes.pretrain_recipe import CorpusRecipe, HaplotypeRecipe, Recipe
@@ -127,7 +127,7 @@ def test_rows_are_haplotypes_on_either_strand_and_all_of_them_come(corpus: Corpu
 
 def test_a_share_of_the_pieces_stays_the_reference(corpus: Corpus, tmp_path: Path) -> None:
     found = read(HaplotypeRecipe((str(write_vcf(tmp_path, substitutions())),), share=0.25), corpus)
-    drawn = found.drawn(8000, np.random.default_rng(0))
+    drawn = found.sample(8000, np.random.default_rng(0))
     assert abs((drawn >= 0).mean() - 0.25) < 0.025
     assert np.bincount(drawn[drawn >= 0], minlength=4).min() > 400
 
@@ -239,7 +239,7 @@ def test_the_thousand_genomes_slice_reads_as_phased(data_dir: Path, tmp_path: Pa
         assert sum(changed) == sum(inside[place - 1] for place in carried) > 0
 
 
-def read_as(found: Haplotypes, train: Runs, document: int, haplotype: int) -> int:
+def read_as(found: Haplotypes, train: DocumentSpans, document: int, haplotype: int) -> int:
     """Bases of a document that a haplotype has otherwise."""
     ids = train.ids(document)
     return int((found.read(int(train.buffer_N[document]), 0, ids, haplotype) != ids).sum())

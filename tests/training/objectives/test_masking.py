@@ -10,7 +10,7 @@ from genolm.errors import InputError
 from genolm.tokens.bpe import BpeTokenizer
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.objectives.masking import IGNORED, Masking, MaskingRecipe, row_lengths
-from genolm.training.objectives.targets import target_bases, target_tokens
+from genolm.training.objectives.next_token import target_bases, target_tokens
 
 ROWS = 400
 

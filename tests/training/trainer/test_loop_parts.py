@@ -23,12 +23,11 @@ from genolm.training.pretrain import pretrain
 from genolm.training.recipes.pretrain_recipe import OptimizerRecipe, Recipe, Stage
 from genolm.training.recipes.schedule import place, schedule, tokens_until
 from genolm.training.trainer.held_out_loss import held_out
-from genolm.training.trainer.initialisation import initialise
 from genolm.training.trainer.optimizers import build_optimizer
-from genolm.training.trainer.recompute import Recomputation
-from genolm.training.trainer.run_log import RunLog
+from genolm.training.trainer.run_folder import RunLog
 from genolm.training.trainer.throughput import Clock, Peak, device_peak, training_flops
-from genolm.training.trainer.training_step import TrainingStep
+from genolm.training.trainer.training_step import Recomputation, TrainingStep
+from genolm.training.trainer.weights import initialise
 from genolm.training.trainer.workers import Workers
 
 
@@ -61,7 +60,7 @@ def gradients(
     targets = torch.isin(torch.arange(32), torch.arange(5, 9))
     passes = CausalPasses(recipe.model, targets, torch.device("cpu"), False, None)
     step(passes, passes.tensors(Rows(ids.numpy(), documents.numpy())), micro_rows, 1.0, 1)
-    return [old - new for old, new in zip(before, network.parameters(), strict=True)], step.told()
+    return [old - new for old, new in zip(before, network.parameters(), strict=True)], step.metrics()
 
 
 @pytest.mark.parametrize("micro_rows", [1, 2, 3])
@@ -157,7 +156,7 @@ def test_the_clock_leaves_evaluations_out(recipe: Recipe, monkeypatch: pytest.Mo
     clock = Clock(recipe, Peak(1e9, "a test"), 2, 3)
     now[0] = 106.0
     clock.without(4.0)
-    told = clock.told(5)
+    told = clock.metrics(5)
     assert told["tokens_per_second"] == 2 * 4 * 64 / 2
     assert told["mfu"] == pytest.approx(256 * training_flops(recipe.model, 64) / 2e9, abs=1e-4)
 

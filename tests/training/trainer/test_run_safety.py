@@ -18,8 +18,8 @@ from genolm.training.pretrain import _Data, _Run, pretrain
 from genolm.training.recipes.pretrain_recipe import Recipe
 from genolm.training.trainer.optimizers import Optimizers
 from genolm.training.trainer.run_folder import FREE
-from genolm.training.trainer.sharding import whole_weights
 from genolm.training.trainer.training_checkpoint import Checkpoints
+from genolm.training.trainer.weights import gathered_weights
 from genolm.training.trainer.workers import Workers
 
 
@@ -50,10 +50,10 @@ def test_a_batch_in_which_nothing_counts_moves_nothing_and_reports_no_loss(
     empty = full._replace(counted_BL=torch.zeros_like(full.counted_BL))
     run.take_step(passes, empty, 2, 1.0, 1)
     assert equal(snapshot(run), before)
-    assert run.take_step.told()["bits_per_base"] is None
-    json.dumps(run.take_step.told(), allow_nan=False)
+    assert run.take_step.metrics()["bits_per_base"] is None
+    json.dumps(run.take_step.metrics(), allow_nan=False)
     run.take_step(passes, full, 2, 1.0, 1)
-    assert not equal(snapshot(run), before) and run.take_step.told()["bits_per_base"] > 0
+    assert not equal(snapshot(run), before) and run.take_step.metrics()["bits_per_base"] > 0
     run.feed.close()
 
 
@@ -244,8 +244,8 @@ def test_running_statistics_come_back_from_a_checkpoint(tmp_path: Path) -> None:
 
 def test_running_statistics_are_part_of_the_weights_that_a_run_writes() -> None:
     module = trained(2)
-    found = whole_weights(module, keep=True)
+    found = gathered_weights(module, keep=True)
     assert torch.equal(found["layers.1.running_var"], module.layers[1].running_var)
     assert found["layers.1.num_batches_tracked"].dtype == torch.int64
-    assert "ramp" not in found and whole_weights(module, keep=False) == {}
+    assert "ramp" not in found and gathered_weights(module, keep=False) == {}
     Normed().load_state_dict(found)

@@ -172,7 +172,7 @@ class VariantRun:
         """The score itself: of the forward strand, or the mean of both."""
         return scores_2N.mean(0) if self.rc else scores_2N[0]
 
-    def beside(self, out: Path) -> tuple[Path, ...]:
+    def side_files(self, out: Path) -> tuple[Path, ...]:
         """The files that are written beside the output."""
         return records_beside(out)
 

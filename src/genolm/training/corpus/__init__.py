@@ -6,6 +6,16 @@ from genolm.training.corpus.corpus_recipe import CorpusRecipe
 from genolm.training.corpus.inspect_corpus import inspect_corpus
 from genolm.training.corpus.loading import load_corpus
 from genolm.training.corpus.order import RowOrder, Rows
-from genolm.training.corpus.split_documents import Run, Runs
+from genolm.training.corpus.split_documents import DocumentSpan, DocumentSpans
 
-__all__ = ["Corpus", "CorpusRecipe", "RowOrder", "Rows", "Run", "Runs", "build_corpus", "inspect_corpus", "load_corpus"]
+__all__ = [
+    "Corpus",
+    "CorpusRecipe",
+    "DocumentSpan",
+    "DocumentSpans",
+    "RowOrder",
+    "Rows",
+    "build_corpus",
+    "inspect_corpus",
+    "load_corpus",
+]

@@ -12,18 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from genolm.engine.interrupt import stoppable
-from genolm.engine.target import refuse_replacing
 from genolm.errors import InputError, RunError
 from genolm.files.atomic import atomic_file, sweep, write_text
+from genolm.files.digests import sha256_of_file
 from genolm.files.locks import locked
+from genolm.files.output_paths import refuse_replacing
+from genolm.genome.kmers import KmerSet
 from genolm.tokens.nucleotide import NucleotideTokenizer
-from genolm.training.corpus.corpus import mixing_of, refuse_empty, refuse_idle_sources
-from genolm.training.corpus.corpus_manifest import MANIFEST, Manifest, plain, sha256
+from genolm.training.corpus.corpus import check_not_empty, check_sources_used, mixing_of
+from genolm.training.corpus.corpus_manifest import MANIFEST, Manifest, plain
 from genolm.training.corpus.corpus_recipe import CorpusRecipe
 from genolm.training.corpus.corpus_regions import TRAIN, Division
 from genolm.training.corpus.corpus_shards import SHARD_BYTES, ShardWriter
 from genolm.training.corpus.documents import Cleaner, Document, Sieve, read_contigs
-from genolm.training.corpus.leakage import KmerSet
 from genolm.training.corpus.masked_bases import Tally
 from genolm.training.corpus.reading import open_corpus
 from genolm.training.recipe_file import fill, read_mapping
@@ -112,7 +113,7 @@ class _Build:
             mixing = mixing_of(sources, self._recipe.weights, self._recipe.strand)
             held_out = KmerSet(self._write_held_out(), self._tokenizer.base_ids)
             tally, met = self._write_training(held_out)
-            refuse_idle_sources(mixing, met)
+            check_sources_used(mixing, met)
             self._write_manifest(tally, self._writer.finish())
         finally:
             self._writer.abandon()
@@ -134,7 +135,7 @@ class _Build:
                     self._writer.add(document)
                     yield document.ids
         counts = self._writer.splits
-        refuse_empty({name: counts.get(name, {}).get("bases", 0) for name in self._recipe.regions()})
+        check_not_empty({name: counts.get(name, {}).get("bases", 0) for name in self._recipe.regions()})
         self._cleaner.check_regions()
 
     def _write_training(self, held_out: KmerSet) -> tuple[Tally, set[str]]:
@@ -148,7 +149,7 @@ class _Build:
                     raise AssertionError(f"{document.assembly.name} {place} is held out and was about to be written")
                 self._writer.add(document)
                 met.add(document.assembly.source)
-        refuse_empty({TRAIN: len(met)})
+        check_not_empty({TRAIN: len(met)})
         return tally, met
 
     def _write_manifest(self, tally: Tally, documents: dict[str, Any]) -> None:
@@ -167,12 +168,12 @@ class _Build:
     def _fasta_inputs(self) -> Iterator[dict[str, Any]]:
         for one in self._cleaner.assemblies:
             told = {"assembly": one.name, "source": one.source, "file": one.written, "contigs": self._contigs[one.name]}
-            yield {**told, "bytes": one.path.stat().st_size, "sha256": sha256(one.path)}
+            yield {**told, "bytes": one.path.stat().st_size, "sha256": sha256_of_file(one.path)}
 
     def _gene_inputs(self) -> Iterator[dict[str, Any]]:
         files = dict.fromkeys(file for one in self._cleaner.assemblies for file in self._recipe.gene_files(one.name))
         for file in files:
-            yield {"file": file.name, "sha256": sha256(file)}
+            yield {"file": file.name, "sha256": sha256_of_file(file)}
 
 
 @contextmanager

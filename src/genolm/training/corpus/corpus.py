@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from genolm.errors import InputError
 from genolm.training.corpus.corpus_recipe import check_sources
-from genolm.training.corpus.split_documents import Mixing, Runs
+from genolm.training.corpus.split_documents import DocumentSpans, Mixing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,7 +22,7 @@ class Corpus:
         fingerprint: digest of all documents; equal corpora have equal ones.
     """
 
-    splits: Mapping[str, Runs]
+    splits: Mapping[str, DocumentSpans]
     dropped: int
     held_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     left_out: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
@@ -33,14 +33,14 @@ class Corpus:
         return self.splits[split].bases
 
 
-def refuse_empty(sizes: Mapping[str, int]) -> None:
+def check_not_empty(sizes: Mapping[str, int]) -> None:
     """Raises an InputError for a split without a document."""
     for name, size in sizes.items():
         if not size:
             raise InputError(f"no base of the corpus falls into the split {name!r}")
 
 
-def refuse_idle_sources(mixing: Mixing, met: Collection[str]) -> None:
+def check_sources_used(mixing: Mixing, met: Collection[str]) -> None:
     """Raises an InputError when a source that has a weight gives no training base."""
     if mixing.weights is not None:
         for name in mixing.sources:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from genolm.errors import InputError
+from genolm.files.digests import sha256_of_file
 
 FORMAT, VERSION = "genolm corpus", 1
 MANIFEST, DOCUMENTS = "manifest.json", "documents.parquet"
-_CHUNK = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Manifest:
         path = folder / name
         if not path.is_file():
             raise InputError(f"{what} of the corpus is missing: build it again", file=path)
-        if sha256(path) != expected:
+        if sha256_of_file(path) != expected:
             raise InputError(f"{what} is damaged or was changed: its sha256 is not that of the manifest", file=path)
 
     def held_out(self) -> dict[str, tuple[str, ...]]:
@@ -118,15 +118,6 @@ def sealed(values: Mapping[str, Any]) -> str:
     content = {name: value for name, value in values.items() if name != "sha256"}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=list).encode()).hexdigest()
     return json.dumps({**content, "sha256": digest}, indent=1, default=list) + "\n"
-
-
-def sha256(path: Path) -> str:
-    """Digest of a file, read a few megabytes at a time."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def plain(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from genolm.errors import InputError
+from genolm.files.digests import sha256_of_file
 from genolm.genome.formats import uncompressed_suffix
 from genolm.genome.interval import Interval
-from genolm.training.corpus.corpus_manifest import MANIFEST, Manifest, sha256
+from genolm.training.corpus.corpus_manifest import MANIFEST, Manifest
 from genolm.training.corpus.corpus_regions import is_interval
+from genolm.training.recipe_file import is_number
 
 Files = tuple[str, ...] | Mapping[str, str]
 """FASTA files as a list, or by the name of the assembly that each holds."""
@@ -139,10 +141,10 @@ class CorpusRecipe:
             self._check_whole(name, 0)
         self._check_whole("min_run", 1)
         for name in ("max_soft_masked", "near_duplicates", "leak_fraction"):
-            if not _is_number(share := getattr(self, name)) or not 0 <= share <= 1:
+            if not is_number(share := getattr(self, name)) or not 0 <= share <= 1:
                 raise InputError(f"{name} is a share from 0 to 1", value=share)
         if self.strand not in ("random", "forward", "both") and not (
-            _is_number(self.strand) and 0 <= float(self.strand) <= 1
+            is_number(self.strand) and 0 <= float(self.strand) <= 1
         ):
             raise InputError("strand is random, forward, both, or a probability", value=self.strand)
 
@@ -153,7 +155,7 @@ class CorpusRecipe:
 
     def _check_weights(self) -> None:
         for name, weight in self.weights.items():
-            if not _is_number(weight) or not 0 < weight < float("inf"):
+            if not is_number(weight) or not 0 < weight < float("inf"):
                 raise InputError(f"the weight of {name} is a number above 0", value=weight)
         if self.weights and not self.built:
             check_sources(self.weights, tuple(self.sources))
@@ -167,7 +169,7 @@ class CorpusRecipe:
         if not self.built:
             return ""
         Manifest.read_from(Path(self.built))  # refuses what is no corpus
-        return sha256(Path(self.built) / MANIFEST)
+        return sha256_of_file(Path(self.built) / MANIFEST)
 
     def paths(self) -> tuple[Path, ...]:
         """The FASTA files; an InputError for one that is not there."""
@@ -225,7 +227,3 @@ def _stem(path: Path) -> str:
         name = name[: name.rindex(".")]
     suffix = uncompressed_suffix(path)
     return name[: -len(suffix)] if suffix and len(name) > len(suffix) else name
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

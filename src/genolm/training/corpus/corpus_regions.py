@@ -70,7 +70,7 @@ class Division:
         borders = sorted(cuts)
         return [(left, right, _owner(inside, left, right)) for left, right in itertools.pairwise(borders)]
 
-    def unmet(self) -> list[str]:
+    def unmatched(self) -> list[str]:
         """Texts of the recipe that no contig had a base in so far."""
         return [text for text in self._texts if text not in self._met]
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import polars as pl
 
-from genolm.training.corpus.corpus_manifest import DOCUMENTS, sha256
+from genolm.files.digests import sha256_of_file
+from genolm.training.corpus.corpus_manifest import DOCUMENTS
 from genolm.training.corpus.documents import Document
 
 SHARD_BYTES = 1 << 28
@@ -87,7 +88,7 @@ class ShardWriter:
         table = pl.DataFrame({name: pl.Series(name, columns[name], kind) for name, kind in SCHEMA.items()})
         path = self._folder / DOCUMENTS
         table.write_parquet(path)
-        return {"file": path.name, "rows": table.height, "sha256": sha256(path)}
+        return {"file": path.name, "rows": table.height, "sha256": sha256_of_file(path)}
 
     def abandon(self) -> None:
         """Closes what is open without finishing it."""

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from genolm.errors import InputError
 from genolm.genome.interval import Interval
+from genolm.genome.kmers import KmerSet
 from genolm.genome.sequence import upper_dna
 from genolm.genome.sequence_files import read_sequence_file
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus import masked_bases as quality
 from genolm.training.corpus.corpus_recipe import Assembly, CorpusRecipe
 from genolm.training.corpus.corpus_regions import SKIPPED, TRAIN, Division
-from genolm.training.corpus.duplicates import ExactDuplicates, NearDuplicates
-from genolm.training.corpus.leakage import KmerSet, leaking_pieces
+from genolm.training.corpus.duplicates import ExactDuplicates, NearDuplicates, leaking_pieces
 from genolm.training.corpus.masked_bases import Spans, Tally
 from genolm.training.corpus.near_genes import NearGenes
 
@@ -159,7 +159,7 @@ class Cleaner:
     def check_regions(self) -> None:
         """Raises an InputError for a region of the recipe that no contig of the corpus lies in: a slip of the pen
         would otherwise let held-out sequence into training."""
-        if unmet := self._division.unmet():
+        if unmet := self._division.unmatched():
             raise InputError("no contig of the corpus lies in this region of held_out or skip", value=unmet[0])
 
 
@@ -189,10 +189,10 @@ class Sieve:
         """What stays of the training documents of one contig."""
         ids = [document.ids for document in documents]
         bases = sum(map(len, ids))
-        if ids and self._exact and self._exact.met(ids):
+        if ids and self._exact and self._exact.seen_before(ids):
             tally.add("duplicate", bases)
             return []
-        if ids and self._near and self._near.met(ids):
+        if ids and self._near and self._near.seen_before(ids):
             tally.add("near_duplicate", bases)
             return []
         kept = [part for document in documents for part in self._without_leaks(document)]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genolm.training.corpus.leakage import distinct, distinct_kmers, is_in
+from genolm.genome.kmers import KmerSet, distinct, distinct_kmers, is_in
 
 Ids = NDArray[np.uint8]
 
@@ -29,7 +29,7 @@ class ExactDuplicates:
         self._complement = complement
         self._seen: set[bytes] = set()
 
-    def met(self, documents: Sequence[Ids]) -> bool:
+    def seen_before(self, documents: Sequence[Ids]) -> bool:
         """Whether a contig of the same documents came before; remembers this one."""
         forward, reverse = hashlib.sha256(), hashlib.sha256()
         for ids in documents:
@@ -54,7 +54,7 @@ class NearDuplicates:
         self._base_ids, self._limit = base_ids, limit
         self._layers: list[NDArray[np.uint64]] = []
 
-    def met(self, documents: Sequence[Ids]) -> bool:
+    def seen_before(self, documents: Sequence[Ids]) -> bool:
         """Whether too much of a contig came before; remembers the contig when not."""
         sketch = self._sketch(documents)
         known = np.zeros(len(sketch), bool)
@@ -89,3 +89,24 @@ def _hash(codes: NDArray[np.uint64]) -> NDArray[np.uint64]:
         codes = codes * np.uint64(factor)
         codes = codes ^ (codes >> np.uint64(31))
     return codes
+
+
+PIECE = 1000
+
+
+def leaking_pieces(ids: NDArray[np.uint8], held_out: KmerSet, limit: float) -> Iterator[tuple[int, int, bool]]:
+    """Stretches of a run as (start, stop, leaks), in order and without gaps.
+
+    A piece of 1,000 bases leaks when more than ``limit`` of its 28-mers are held out; like neighbours are joined.
+    """
+    shared = held_out.share(ids)
+    begin, kind = 0, None
+    for start in range(0, len(ids), PIECE):
+        inside = shared[start : start + PIECE]
+        leaks = bool(len(inside) and inside.mean() > limit)
+        if kind is not None and leaks != kind:
+            yield begin, start, kind
+            begin = start
+        kind = leaks
+    if kind is not None:
+        yield begin, len(ids), kind

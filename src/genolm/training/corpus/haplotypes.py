@@ -24,7 +24,8 @@ from genolm.genome.contig_names import contig_alias
 from genolm.genome.vcf.vcf_records import VariantRecord, parse_record
 from genolm.genome.vcf.vcf_text import VcfLines, read_vcf_text
 from genolm.tokens.nucleotide import NucleotideTokenizer
-from genolm.training.corpus.split_documents import Runs
+from genolm.training.corpus.split_documents import DocumentSpans
+from genolm.training.recipe_file import is_number
 
 Ids = NDArray[np.uint8]
 
@@ -52,7 +53,7 @@ class HaplotypeRecipe:
                 raise InputError(f"{name} of haplotypes is a list of texts", value=items)
         if not self.vcf:
             raise InputError("haplotypes name at least one VCF file")
-        if isinstance(self.share, bool) or not isinstance(self.share, int | float) or not 0 < self.share <= 1:
+        if not is_number(self.share) or not 0 < self.share <= 1:
             raise InputError("share of haplotypes is above 0, at most 1", value=self.share)
 
 
@@ -102,7 +103,7 @@ class Haplotypes:
         """Number of substitutions."""
         return len(self._place_S)
 
-    def drawn(self, pieces: int, random: np.random.Generator) -> NDArray[np.int32]:
+    def sample(self, pieces: int, random: np.random.Generator) -> NDArray[np.int32]:
         """A haplotype for each of so many pieces, -1 for the sequence as it is."""
         drawn_P = random.integers(0, 2 * len(self.samples), pieces, dtype=np.int32)
         return np.where(random.random(pieces) < self.share, drawn_P, np.int32(-1))
@@ -119,7 +120,7 @@ class Haplotypes:
         return changed
 
 
-def read_haplotypes(recipe: HaplotypeRecipe, train: Runs, tokenizer: NucleotideTokenizer) -> Haplotypes:
+def read_haplotypes(recipe: HaplotypeRecipe, train: DocumentSpans, tokenizer: NucleotideTokenizer) -> Haplotypes:
     """The substitutions of VCF files that fall into training documents.
 
     Other alleles are left out and counted: indels and symbolic ones, and bases outside of every training document. A
@@ -154,7 +155,7 @@ def _place(buffer: int, offset: int) -> int:
 class _Places:
     """Where a position of a contig stands among the training documents."""
 
-    def __init__(self, train: Runs, assembly: str) -> None:
+    def __init__(self, train: DocumentSpans, assembly: str) -> None:
         names = set(train.assemblies.names)
         if assembly and assembly not in names:
             raise InputError("haplotypes are of an assembly that gives no training sequence", value=assembly)
@@ -215,7 +216,7 @@ def _substitutions(
 
 
 def _check_reference(
-    path: Path, record: VariantRecord, train: Runs, place: tuple[int, int], tokenizer: NucleotideTokenizer
+    path: Path, record: VariantRecord, train: DocumentSpans, place: tuple[int, int], tokenizer: NucleotideTokenizer
 ) -> None:
     document, offset = place
     has = tokenizer.decode(train.buffers[train.buffer_N[document]][offset : offset + 1])

@@ -8,15 +8,15 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from genolm.genome.kmers import KmerSet
 from genolm.tokens.nucleotide import NucleotideTokenizer
-from genolm.training.corpus.corpus import Corpus, mixing_of, refuse_empty, refuse_idle_sources
+from genolm.training.corpus.corpus import Corpus, check_not_empty, check_sources_used, mixing_of
 from genolm.training.corpus.corpus_recipe import CorpusRecipe
 from genolm.training.corpus.corpus_regions import TRAIN
 from genolm.training.corpus.documents import Cleaner, Document, Sieve, read_contigs
-from genolm.training.corpus.leakage import KmerSet
 from genolm.training.corpus.masked_bases import Tally
 from genolm.training.corpus.reading import open_corpus
-from genolm.training.corpus.split_documents import Mixing, Run, Runs
+from genolm.training.corpus.split_documents import DocumentSpan, DocumentSpans, Mixing
 
 Ids = NDArray[np.uint8]
 
@@ -40,14 +40,14 @@ def load_corpus(recipe: CorpusRecipe, tokenizer: NucleotideTokenizer) -> Corpus:
             training.append([document for document in documents if document.split == TRAIN])
             for document in documents:
                 splits[document.split].append(document)
-    refuse_empty({name: len(documents) for name, documents in splits.items()})
+    check_not_empty({name: len(documents) for name, documents in splits.items()})
     cleaner.check_regions()
     held_out = KmerSet(_held_out_ids(splits), tokenizer.base_ids)
     sieve = Sieve(recipe, tokenizer, held_out)
     splits[TRAIN] = [kept for documents in training for kept in sieve.keep(documents, tally)]
-    refuse_empty({name: len(documents) for name, documents in splits.items()})
+    check_not_empty({name: len(documents) for name, documents in splits.items()})
     mixing = mixing_of(tuple(dict.fromkeys(one.source for one in cleaner.assemblies)), recipe.weights, recipe.strand)
-    refuse_idle_sources(mixing, {document.assembly.source for document in splits[TRAIN]})
+    check_sources_used(mixing, {document.assembly.source for document in splits[TRAIN]})
     runs = {name: _runs(documents, mixing) for name, documents in splits.items()}
     return Corpus(runs, tally.bases["leak"], recipe.regions(), tally.to_dict(), _fingerprint(runs))
 
@@ -56,12 +56,12 @@ def _held_out_ids(splits: Mapping[str, list[Document]]) -> Iterator[Ids]:
     return (document.ids for name, documents in splits.items() if name != TRAIN for document in documents)
 
 
-def _runs(documents: list[Document], mixing: Mixing) -> Runs:
-    plain = [Run(document.interval, document.ids, document.assembly.name) for document in documents]
-    return Runs.of(plain).mixed([document.assembly.source for document in documents], mixing)
+def _runs(documents: list[Document], mixing: Mixing) -> DocumentSpans:
+    plain = [DocumentSpan(document.interval, document.ids, document.assembly.name) for document in documents]
+    return DocumentSpans.of(plain).mixed([document.assembly.source for document in documents], mixing)
 
 
-def _fingerprint(splits: Mapping[str, Runs]) -> str:
+def _fingerprint(splits: Mapping[str, DocumentSpans]) -> str:
     digest = hashlib.sha256()
     for name, runs in splits.items():
         digest.update(f"{name} {len(runs)} ".encode())

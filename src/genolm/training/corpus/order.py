@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus.documents import complement_table
+from genolm.training.corpus.epoch_pieces import Pieces, cut_epoch
 from genolm.training.corpus.haplotypes import Haplotypes
-from genolm.training.corpus.pieces import Pieces, cut_epoch
-from genolm.training.corpus.split_documents import Run, Runs
+from genolm.training.corpus.split_documents import DocumentSpan, DocumentSpans
 
 Ids = NDArray[np.uint8]
 
@@ -34,7 +34,7 @@ class Rows(NamedTuple):
     labels_RL: NDArray[np.int32] | None = None
     lengths_R: NDArray[np.int64] | None = None
 
-    def some(self, rows: slice) -> Rows:
+    def select(self, rows: slice) -> Rows:
         """Some of the rows."""
         documents = None if self.documents_RL is None else self.documents_RL[rows]
         labels = None if self.labels_RL is None else self.labels_RL[rows]
@@ -74,7 +74,7 @@ class RowOrder:
     epoch holds both. Fewer than ``batch_rows`` rows of an epoch are left over.
 
     Args:
-        runs: where rows are cut from; `Runs` also say how sources are mixed and which strands are read.
+        runs: where rows are cut from; `DocumentSpans` also say how sources are mixed and which strands are read.
         context: tokens a row predicts from; a row holds one more.
         batch_rows: rows of a batch.
         seed: of phases, strands and order.
@@ -84,7 +84,7 @@ class RowOrder:
 
     def __init__(
         self,
-        runs: Sequence[Run],
+        runs: Sequence[DocumentSpan],
         context: int,
         batch_rows: int,
         seed: int,
@@ -92,7 +92,7 @@ class RowOrder:
         haplotypes: Haplotypes | None = None,
     ) -> None:
         self._haplotypes = haplotypes
-        self._runs, self._length, self._batch_rows, self._seed = Runs.of(runs), context + 1, batch_rows, seed
+        self._runs, self._length, self._batch_rows, self._seed = DocumentSpans.of(runs), context + 1, batch_rows, seed
         self._eod, self._pad = tokenizer.eod_id, tokenizer.pad_id
         self._complement = complement_table(tokenizer).tobytes()
         if not (self._runs.length_N > 1).any():
@@ -131,16 +131,16 @@ class RowOrder:
 
     def _cut(self, random: np.random.Generator) -> _Epoch:
         pieces = cut_epoch(self._runs, self._length, random)
-        pieces = pieces.pick(random.permutation(len(pieces)))
+        pieces = pieces.select(random.permutation(len(pieces)))
         is_row = pieces.length_P == self._length
-        pieces = pieces.pick(np.concatenate([np.flatnonzero(is_row), np.flatnonzero(~is_row)]))
+        pieces = pieces.select(np.concatenate([np.flatnonzero(is_row), np.flatnonzero(~is_row)]))
         whole = int(is_row.sum())
         ends = np.cumsum(pieces.length_P[whole:] + 1)
         begins = ends - pieces.length_P[whole:] - 1
         packed = -(-(int(ends[-1]) - 1) // self._length) if len(ends) else 0
         batches = self._batches(whole, packed, random)
         # Drawn last, so that rows of a corpus without haplotypes stay as they are.
-        haplotypes = None if self._haplotypes is None else self._haplotypes.drawn(len(pieces), random)
+        haplotypes = None if self._haplotypes is None else self._haplotypes.sample(len(pieces), random)
         return _Epoch(pieces, whole, begins, batches, haplotypes)
 
     def _batches(self, whole: int, packed: int, random: np.random.Generator) -> NDArray[np.int64]:

@@ -12,12 +12,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from genolm.errors import InputError
+from genolm.files.digests import sha256_of_file
 from genolm.tokens.nucleotide import NucleotideTokenizer
-from genolm.training.corpus.corpus import Corpus, mixing_of, refuse_idle_sources
-from genolm.training.corpus.corpus_manifest import MANIFEST, Manifest, sha256
+from genolm.training.corpus.corpus import Corpus, check_sources_used, mixing_of
+from genolm.training.corpus.corpus_manifest import MANIFEST, Manifest
 from genolm.training.corpus.corpus_regions import SKIPPED, TRAIN, Division
 from genolm.training.corpus.corpus_shards import SCHEMA
-from genolm.training.corpus.split_documents import Mixing, Names, Runs
+from genolm.training.corpus.split_documents import DocumentSpans, Mixing, Names
 
 Ids = NDArray[np.uint8]
 
@@ -49,9 +50,9 @@ def open_corpus(
     options = manifest.options
     mixing = mixing_of(manifest.sources(), weights or options["weights"], options["strand"])
     splits = {name: _runs(folder, manifest, table, name, mixing) for name in (TRAIN, *manifest.held_out())}
-    refuse_idle_sources(mixing, set(table.filter(pl.col("split") == TRAIN)["source"].unique()))
+    check_sources_used(mixing, set(table.filter(pl.col("split") == TRAIN)["source"].unique()))
     dropped = manifest.dropped
-    return Corpus(splits, dropped["leak"]["bases"], manifest.held_out(), dropped, sha256(folder / MANIFEST))
+    return Corpus(splits, dropped["leak"]["bases"], manifest.held_out(), dropped, sha256_of_file(folder / MANIFEST))
 
 
 def read_documents(folder: Path, manifest: Manifest) -> pl.DataFrame:
@@ -136,11 +137,11 @@ def _check_tokenizer(folder: Path, manifest: Manifest, tokenizer: NucleotideToke
         raise InputError("the corpus was built with other token symbols than the model reads", file=folder / MANIFEST)
 
 
-def _runs(folder: Path, manifest: Manifest, table: pl.DataFrame, split: str, mixing: Mixing) -> Runs:
+def _runs(folder: Path, manifest: Manifest, table: pl.DataFrame, split: str, mixing: Mixing) -> DocumentSpans:
     own = table.filter(pl.col("split") == split)
     shards = [shard["file"] for shard in manifest.shards if shard["split"] == split]
     buffers = tuple(np.asarray(np.memmap(folder / name, np.uint8, "r")) for name in shards)
-    return Runs(
+    return DocumentSpans(
         buffers=buffers,
         buffer_N=_codes(own["shard"], shards),
         offset_N=own["offset"].to_numpy(),

@@ -15,7 +15,7 @@ Ids = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Run:
+class DocumentSpan:
     """A document: a stretch of sequence without a break.
 
     Attributes:
@@ -74,14 +74,14 @@ class Names:
     def __len__(self) -> int:
         return len(self.code_N)
 
-    def pick(self, index: slice | NDArray[np.int64]) -> Names:
+    def select(self, index: slice | NDArray[np.int64]) -> Names:
         """Those of some documents."""
         return Names(self.names, self.code_N[index])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Runs(Sequence[Run]):
-    """A sequence of `Run` that keeps numbers instead of objects: a document costs some forty bytes.
+class DocumentSpans(Sequence[DocumentSpan]):
+    """A sequence of `DocumentSpan` that keeps numbers instead of objects: a document costs some forty bytes.
 
     Attributes:
         buffers: token ids; arrays in memory or mapped files.
@@ -106,9 +106,9 @@ class Runs(Sequence[Run]):
     mixing: Mixing = field(default_factory=Mixing)
 
     @classmethod
-    def of(cls, runs: Sequence[Run]) -> Runs:
+    def of(cls, runs: Sequence[DocumentSpan]) -> DocumentSpans:
         """Any sequence of runs in this form; their mixing is the default one unless they have it already."""
-        if isinstance(runs, Runs):
+        if isinstance(runs, DocumentSpans):
             return runs
         lengths = np.array([len(run.ids) for run in runs], np.int64)
         return cls(
@@ -122,7 +122,7 @@ class Runs(Sequence[Run]):
             sources=Names(("all",), np.zeros(len(runs), np.int32)),
         )
 
-    def mixed(self, sources: Sequence[str], mixing: Mixing) -> Runs:
+    def mixed(self, sources: Sequence[str], mixing: Mixing) -> DocumentSpans:
         """The same runs, each with its source."""
         number = {name: code for code, name in enumerate(mixing.sources)}
         codes = np.array([number[name] for name in sources], np.int32)
@@ -141,25 +141,27 @@ class Runs(Sequence[Run]):
     def __len__(self) -> int:
         return len(self.length_N)
 
-    def __iter__(self) -> Iterator[Run]:
+    def __iter__(self) -> Iterator[DocumentSpan]:
         return (self[index] for index in range(len(self)))
 
     @overload
-    def __getitem__(self, index: int) -> Run: ...
+    def __getitem__(self, index: int) -> DocumentSpan: ...
 
     @overload
-    def __getitem__(self, index: slice) -> Runs: ...
+    def __getitem__(self, index: slice) -> DocumentSpans: ...
 
-    def __getitem__(self, index: int | slice) -> Run | Runs:
+    def __getitem__(self, index: int | slice) -> DocumentSpan | DocumentSpans:
         if isinstance(index, slice):
-            return self.pick(index)
+            return self.select(index)
         if not -len(self) <= index < len(self):
             raise IndexError(f"run {index} of {len(self)}")
         start, length = int(self.start_N[index]), int(self.length_N[index])
-        return Run(Interval(self.contigs[index], start, start + length), self.ids(index), self.assemblies[index])
+        return DocumentSpan(
+            Interval(self.contigs[index], start, start + length), self.ids(index), self.assemblies[index]
+        )
 
-    def pick(self, index: slice | NDArray[np.int64]) -> Runs:
+    def select(self, index: slice | NDArray[np.int64]) -> DocumentSpans:
         """Some of them."""
-        names = (one.pick(index) for one in (self.contigs, self.assemblies, self.sources))
+        names = (one.select(index) for one in (self.contigs, self.assemblies, self.sources))
         numbers = (one[index] for one in (self.buffer_N, self.offset_N, self.length_N, self.start_N))
-        return Runs(self.buffers, *numbers, *names, self.mixing)  # type: ignore
+        return DocumentSpans(self.buffers, *numbers, *names, self.mixing)  # type: ignore

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from genolm.tokens.nucleotide import NucleotideTokenizer
-from genolm.training.corpus import RowOrder, Rows, Run
+from genolm.training.corpus import DocumentSpan, RowOrder, Rows
 from genolm.training.corpus.haplotypes import Haplotypes
 from genolm.training.feeds.tokenisation import Tokenisation
 from genolm.training.recipes.pretrain_recipe import Recipe
@@ -29,7 +29,7 @@ class RowFeed:
 
     def __init__(
         self,
-        runs: Sequence[Run],
+        runs: Sequence[DocumentSpan],
         recipe: Recipe,
         tokenizer: NucleotideTokenizer,
         tokens: Tokenisation | None = None,

@@ -43,7 +43,7 @@ class TokenRows(Protocol):
         ...
 
 
-def rows_of(recipe: Recipe) -> type[CausalRows] | type[MaskedRows] | None:
+def row_layout(recipe: Recipe) -> type[CausalRows] | type[MaskedRows] | None:
     """The kind of rows that a recipe trains on; None where rows of bases are rows of tokens."""
     if recipe.objective == "masked":
         return MaskedRows

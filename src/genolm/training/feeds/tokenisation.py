@@ -18,10 +18,10 @@ from genolm.tokens.tokenizer import Tokenizer
 from genolm.training.corpus.corpus_manifest import Manifest
 from genolm.training.corpus.corpus_recipe import CorpusRecipe
 from genolm.training.corpus.order import RowOrder, Rows
-from genolm.training.corpus.split_documents import Runs
-from genolm.training.feeds.token_rows import CausalRows, MaskedRows, Reader, TokenRows, rows_of
+from genolm.training.corpus.split_documents import DocumentSpans
+from genolm.training.feeds.token_rows import CausalRows, MaskedRows, Reader, TokenRows, row_layout
 from genolm.training.objectives.masking import MaskingRecipe
-from genolm.training.objectives.targets import target_bases, target_tokens
+from genolm.training.objectives.next_token import target_bases, target_tokens
 from genolm.training.recipes.pretrain_recipe import Recipe
 
 _SAMPLE = (256, 4096)  # rows and bases of each, on which tokens are counted
@@ -49,11 +49,11 @@ class Tokenisation:
         InputError: no such vocabulary, or one that the model does not fit.
     """
 
-    def __init__(self, recipe: Recipe, corpus: NucleotideTokenizer, train: Runs) -> None:
+    def __init__(self, recipe: Recipe, corpus: NucleotideTokenizer, train: DocumentSpans) -> None:
         self._recipe, self._corpus = recipe, corpus
         self.tokenizer = read_tokenizer(recipe, corpus)
         _check_vocabulary(recipe, self.tokenizer)
-        self.plain = rows_of(recipe) is None
+        self.plain = row_layout(recipe) is None
         self.counts_V: NDArray[np.int64] | None = None
         self.bases_per_token = 1.0
         self.targets_V = torch.from_numpy(target_tokens(self.tokenizer))
@@ -66,7 +66,7 @@ class Tokenisation:
         """How rows of tokens are laid; None in the plain case."""
         if self.plain:
             return None
-        if rows_of(self._recipe) is CausalRows:
+        if row_layout(self._recipe) is CausalRows:
             return CausalRows(self._corpus, self.tokenizer, context)
         masking = self._recipe.masking or MaskingRecipe()
         return MaskedRows(self._corpus, self.tokenizer, context, masking)
@@ -83,7 +83,7 @@ class Tokenisation:
         shares_V: NDArray[np.float64] = counts_V / counts_V.sum()
         return shares_V
 
-    def _count(self, train: Runs) -> None:
+    def _count(self, train: DocumentSpans) -> None:
         rows, bases = _SAMPLE
         sample: Rows = RowOrder(train, bases - 1, rows, self._recipe.seed, self._corpus).batch(0)
         pieces = [piece for pieces in Reader(self._corpus, self.tokenizer).pieces(sample) for piece in pieces]

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from genolm.errors import InputError
 from genolm.tokens.tokenizer import MASK, Tokenizer
-from genolm.training.objectives.targets import target_tokens
+from genolm.training.objectives.next_token import target_tokens
+from genolm.training.recipe_file import is_number
 
 IGNORED = -100
 """Label of a token that need not be predicted."""
@@ -46,7 +47,7 @@ class MaskingRecipe:
 
     def __post_init__(self) -> None:
         for name in ("fraction", "evaluation_fraction"):
-            if not _is_number(share := getattr(self, name)) or not 0 < share <= 1:
+            if not is_number(share := getattr(self, name)) or not 0 < share <= 1:
                 raise InputError(f"{name} is a share above 0, at most 1", value=share)
         _check_shares("spans", self.spans, len(self.spans) if isinstance(self.spans, tuple) else 0)
         _check_shares("replace", self.replace, 3)
@@ -54,7 +55,7 @@ class MaskingRecipe:
             raise InputError("the three shares of replace add up to 1", value=list(self.replace))
         if self.random_tokens not in _REPLACEMENTS:
             raise InputError(f"random_tokens is {' or '.join(_REPLACEMENTS)}", value=self.random_tokens)
-        if not _is_number(self.short_probability) or not 0 <= self.short_probability <= 1:
+        if not is_number(self.short_probability) or not 0 <= self.short_probability <= 1:
             raise InputError("short_probability is between 0 and 1", value=self.short_probability)
         if self.shortest < 1:
             raise InputError("shortest must be at least 1", value=self.shortest)
@@ -143,11 +144,7 @@ def _check_shares(name: str, values: object, count: int) -> None:
         not isinstance(values, tuple)
         or len(values) != count
         or not values
-        or not all(_is_number(value) and value >= 0 for value in values)
+        or not all(is_number(value) and value >= 0 for value in values)
         or not sum(values) > 0
     ):
         raise InputError(f"{name} is a list of {count or 'some'} numbers, not negative and not all 0", value=values)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.networks.experts import expert_load, load_balancing_loss, router_z_loss
+from genolm.tokens.bpe import BpeTokenizer
+from genolm.tokens.tokenizer import Tokenizer
 
 
 class RouterLosses(NamedTuple):
@@ -59,3 +63,22 @@ def router_losses(router: Sequence[Tensor], config: DecoderConfig, counted_BL: T
     kept = [one[counted_BL.flatten()] for one in router]
     load_LE = torch.stack([expert_load(one, chosen) for one in kept])
     return RouterLosses(load_balancing_loss(kept, chosen), router_z_loss(kept), load_LE)
+
+
+def target_tokens(tokenizer: Tokenizer) -> NDArray[np.bool_]:
+    """Whether each id is a piece of A, C, G and T alone, (vocab_size,): nothing else is ever a target of a loss."""
+    targets_V = np.zeros(tokenizer.vocab_size, bool)
+    if isinstance(tokenizer, BpeTokenizer):
+        pieces = tokenizer.vocabulary.pieces
+        targets_V[[number for piece, number in pieces.items() if not set(piece) - set("ACGT")]] = True
+    else:
+        targets_V[list(tokenizer.base_ids)] = True
+    return targets_V
+
+
+def target_bases(tokenizer: Tokenizer, rows: int) -> NDArray[np.int64]:
+    """Bases of each target, 0 for everything else, for the so many rows of an embedding."""
+    bases_V = np.zeros(rows, np.int64)
+    targets_V = target_tokens(tokenizer)
+    bases_V[: len(targets_V)] = np.where(targets_V, tokenizer.lengths, 0)
+    return bases_V

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from genolm.training.recipes.pretrain_recipe import Recipe, Stage
 
 
-class Place(NamedTuple):
+class StagePosition(NamedTuple):
     """Where a step stands in a run.
 
     Attributes:
@@ -22,12 +22,12 @@ class Place(NamedTuple):
     step: int
 
 
-def place(step: int, recipe: Recipe) -> Place:
+def place(step: int, recipe: Recipe) -> StagePosition:
     """The stage of a step, counted from 0; a step beyond the last belongs to the last stage."""
     first = 0
     for index, stage in enumerate(recipe.plan):
         if step < first + stage.steps or index + 1 == len(recipe.plan):
-            return Place(index, stage, step - first)
+            return StagePosition(index, stage, step - first)
         first += stage.steps
     raise AssertionError("a recipe has at least one stage")
 

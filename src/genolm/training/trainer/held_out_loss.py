@@ -6,6 +6,7 @@ Shapes: B rows of a batch, M tokens of a row, L positions predicted from, V voca
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from genolm.models.gengram.gengram import Gengram
+from genolm.models.networks.decoder import Decoder
 from genolm.training.corpus.order import Rows
+from genolm.training.corpus.split_documents import DocumentSpan, DocumentSpans
 from genolm.training.feeds.training_passes import Batch, Passes
 from genolm.training.trainer.workers import Workers
 
@@ -66,14 +69,14 @@ def held_out(
     for turn in range(0, len(starts), teams):
         # A team without a batch in the last turn takes part in the passes of the others and counts nothing.
         start, mine = starts[min(turn + own, len(starts) - 1)], turn + own < len(starts)
-        batch = counted_batch(passes, rows.some(slice(start, start + at_once)))
+        batch = counted_batch(passes, rows.select(slice(start, start + at_once)))
         found = passes.predict(network, batch if mine else _uncounted(batch))
         count = float(len(found.targets_N))
         sums[0] += F.cross_entropy(found.logits_NV, found.targets_N, reduction="sum")
         sums[1] += count
         sums[2] += count if bases_V is None else bases_V[found.targets_N].sum()
         sums[3] += (found.logits_NV.argmax(-1) == found.targets_N).sum()
-    nats, tokens, bases, right = workers.summed(sums).tolist()
+    nats, tokens, bases, right = workers.all_reduce_sum(sums).tolist()
     if not tokens:
         return None
     return HeldOut(nats / bases / math.log(2), nats / tokens, right / tokens)
@@ -106,3 +109,40 @@ def counted_batch(passes: Passes, rows: Rows) -> Batch:
 
 def _uncounted(batch: Batch) -> Batch:
     return batch._replace(counted_BL=torch.zeros_like(batch.counted_BL))
+
+
+Windows = NDArray[np.uint8]
+
+
+def sample_windows(runs: Sequence[DocumentSpan], context: int, count: int, seed: int) -> Windows:
+    """Windows of ``context + 1`` bases drawn evenly over the runs, (count, context + 1)."""
+    random = np.random.default_rng(seed)
+    runs = DocumentSpans.of(runs)
+    starts_N = np.maximum(runs.length_N - context, 0)
+    if not starts_N.sum():
+        raise ValueError(f"no run of {context + 1} bases to evaluate on")
+    which = random.choice(len(runs), size=count, p=starts_N / starts_N.sum())
+    at = [int(random.integers(int(starts_N[i]))) for i in which]
+    return np.stack([runs.ids(i)[start : start + context + 1] for i, start in zip(which, at, strict=True)])
+
+
+@torch.inference_mode()
+def bits_per_base(network: Decoder, windows: Windows, bf16: bool, *, first: int | None = None, rows: int = 16) -> float:
+    """Mean negative log2 likelihood of the bases from position ``first`` of each window on.
+
+    Args:
+        network: the decoder.
+        windows: token ids, (count, length); every base is predicted from those before it in its window.
+        bf16: whether to multiply in bf16.
+        first: first base that counts; by default the middle of the window, so that every base has context.
+        rows: windows of one pass.
+    """
+    first = windows.shape[1] // 2 if first is None else max(1, first)
+    total = 0.0
+    for batch in torch.from_numpy(windows.astype(np.int64)).split(rows):
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            logits = network(batch[:, :-1]).logits_BLV
+        total += F.cross_entropy(
+            logits[:, first - 1 :].flatten(0, 1), batch[:, first:].flatten(), reduction="sum"
+        ).item()
+    return total / (windows.shape[0] * (windows.shape[1] - first)) / math.log(2)

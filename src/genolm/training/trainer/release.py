@@ -21,7 +21,7 @@ from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.networks.network import make_network
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.tokens.tokenizer import Tokenizer
-from genolm.training.feeds.token_rows import rows_of
+from genolm.training.feeds.token_rows import row_layout
 from genolm.training.recipes.pretrain_recipe import Recipe
 from genolm.training.recipes.schedule import tokens_until
 
@@ -62,7 +62,7 @@ def _card(recipe: Recipe, log: Lines, processes: int) -> Card:
     regions = "; ".join(f"{name}: {', '.join(texts)}" for name, texts in recipe.corpus.regions().items())
     notes = (recipe.card.strip(), f"Held out of training: {regions}." if regions else "")
     tokens = tokens_until(steps, recipe)
-    laid = rows_of(recipe)
+    laid = row_layout(recipe)
     return Card(
         name=recipe.name,
         family="genolm",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +16,6 @@ from genolm.files.disk import is_disk_full
 from genolm.files.locks import locked
 from genolm.training.recipes.pretrain_recipe import Recipe
 from genolm.training.recipes.schedule import tokens_until
-from genolm.training.trainer.run_log import RunLog
 
 FREE = ("name", "card", "trackers", "compile", "report_every", "evaluate_every", "evaluate_windows", "checkpoint_every")
 """Settings of a recipe that don't decide the weights, and may differ when a run is resumed."""
@@ -104,8 +103,8 @@ def _differences(marker: Path, recipe: Recipe) -> str:
     told = _recipe_in(marker)
     if not told:
         return ""
-    old, new = _flat(told), _flat(json.loads(json.dumps(_told(recipe), default=str)))
-    names = [name for name in {**old, **new} if old.get(name, _NONE) != new.get(name, _NONE)]
+    old, new = flatten(told), flatten(json.loads(json.dumps(_told(recipe), default=str)))
+    names = [name for name in {**old, **new} if name not in FREE and old.get(name, _NONE) != new.get(name, _NONE)]
     shown = [f"{name} was {_shown(old.get(name, _NONE))} and is {_shown(new.get(name, _NONE))}" for name in names[:3]]
     if len(names) > len(shown):
         shown.append(f"{len(names) - len(shown)} more")
@@ -119,15 +118,15 @@ def _shown(value: object) -> str:
     return "not set" if value is _NONE else json.dumps(value)
 
 
-def _flat(told: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """Return settings within settings by names such as ``optimizer.learning_rate``, without those that may change."""
-    found: dict[str, Any] = {}
-    for name, value in told.items():
+def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested settings under dotted names such as ``optimizer.learning_rate``."""
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
         if isinstance(value, dict):
-            found |= _flat(value, f"{before}{name}.")
-        elif before or name not in FREE:
-            found[before + name] = value
-    return found
+            flat |= flatten(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat
 
 
 def _recipe_in(marker: Path) -> dict[str, Any]:
@@ -149,3 +148,48 @@ def _told(recipe: Recipe) -> dict[str, Any]:
     """What decides the weights: everything but :data:`FREE`."""
     told = {name: value for name, value in asdict(recipe).items() if name not in FREE}
     return {**told, "built_corpus": recipe.corpus.manifest_sha256()} if recipe.corpus.built else told
+
+
+Listener = Callable[[dict[str, Any]], None]
+
+
+class RunLog:
+    """Reports of a run, in a file and to a listener.
+
+    Args:
+        path: the ``.jsonl`` file; None where another process writes it, then every report is dropped.
+        listener: receives every new report as well.
+    """
+
+    def __init__(self, path: Path | None, listener: Listener | None = None) -> None:
+        self._path, self._listener = path, listener
+
+    def add(self, **values: Any) -> None:
+        """Append one report; it holds ``step``."""
+        if self._path is None:
+            return
+        with self._path.open("a") as file:
+            file.write(json.dumps(values) + "\n")
+        if self._listener is not None:
+            self._listener(values)
+
+    def lines(self) -> list[dict[str, Any]]:
+        """All reports, oldest first; a line that a kill tore in two is left out."""
+        if self._path is None or not self._path.exists():
+            return []
+        found = []
+        for line in self._path.read_text().splitlines():
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                continue
+        return found
+
+    def rewind(self, step: int) -> None:
+        """Drop what was reported after ``step``: it will be done, and reported, again. Step 0 empties the log."""
+        if self._path is None:
+            return
+        kept = [line for line in self.lines() if step > 0 and line["step"] <= step]
+        beside = self._path.with_suffix(".rewound")
+        beside.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        beside.replace(self._path)

@@ -114,7 +114,7 @@ class Clock:
         """Leave out time that did not go into steps."""
         self._away += seconds
 
-    def told(self, step: int) -> dict[str, float]:
+    def metrics(self, step: int) -> dict[str, float]:
         """Tokens per second since the last report, all processes together, and the share of the peak that they are."""
         now = time.monotonic()
         tokens = tokens_until(step, self._recipe) - tokens_until(self._step, self._recipe)

@@ -7,7 +7,6 @@ last, with the step and the checksum of every file; then the folder appears by o
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -19,9 +18,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from genolm.errors import RunError
+from genolm.files.digests import sha256_of_file
 from genolm.models.networks.network import stored_buffers
 from genolm.training.trainer.optimizers import Optimizers
-from genolm.training.trainer.sharding import own_share, share_like
+from genolm.training.trainer.weights import local_shard, shard_like
 from genolm.training.trainer.workers import Workers
 
 _STATE = "state.json"
@@ -48,14 +48,14 @@ class Checkpoints:
     def save(self, step: int, network: nn.Module, optimizer: Optimizers) -> Path:
         """Write the state after ``step`` steps and drop all but the newest checkpoints."""
         target, staging = self._folder / f"step-{step}", self._folder / f".step-{step}"
-        self._workers.first_alone(lambda: self._prepare(staging))
+        self._workers.on_first_rank(lambda: self._prepare(staging))
         digest = None
         if self._writes:
             save_file(_tensors(network, optimizer), staging / self._own)
             _sync(staging / self._own)
-            digest = _sha256(staging / self._own)
-        digests = dict(pair for pair in self._workers.gathered((self._own, digest)) if pair[1] is not None)
-        self._workers.first_alone(lambda: self._finish(staging, target, step, digests))
+            digest = sha256_of_file(staging / self._own)
+        digests = dict(pair for pair in self._workers.all_gather((self._own, digest)) if pair[1] is not None)
+        self._workers.on_first_rank(lambda: self._finish(staging, target, step, digests))
         return target
 
     def load(self, network: nn.Module, optimizer: Optimizers) -> int:
@@ -67,7 +67,7 @@ class Checkpoints:
         found = _steps(self._folder)
         for path in reversed(found):
             state = self._whole(path)
-            if self._workers.all(state is not None):
+            if self._workers.all_ranks(state is not None):
                 assert state is not None
                 _restore(load_file(path / self._own), network, optimizer)
                 return int(state["step"])
@@ -105,7 +105,7 @@ class Checkpoints:
                     f"{path} is spread over {len(digests)} processes and this run over {self._parts}: "
                     "resume with as many as it was started with"
                 )
-            return state if same and digests[self._own] == _sha256(path / self._own) else None
+            return state if same and digests[self._own] == sha256_of_file(path / self._own) else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -116,11 +116,11 @@ def _steps(folder: Path) -> list[Path]:
 
 
 def _tensors(network: nn.Module, optimizer: Optimizers) -> dict[str, Tensor]:
-    tensors = {f"weight.{name}": own_share(weight.detach()) for name, weight in network.named_parameters()}
-    tensors |= {f"buffer.{name}": own_share(buffer) for name, buffer in stored_buffers(network).items()}
+    tensors = {f"weight.{name}": local_shard(weight.detach()) for name, weight in network.named_parameters()}
+    tensors |= {f"buffer.{name}": local_shard(buffer) for name, buffer in stored_buffers(network).items()}
     for index, values in optimizer.state().items():
         for key, value in values.items():
-            tensors[f"optimizer.{index}.{key}"] = own_share(value)
+            tensors[f"optimizer.{index}.{key}"] = local_shard(value)
     tensors["rng.torch"] = torch.get_rng_state()
     return {name: value.cpu().contiguous() for name, value in tensors.items()}
 
@@ -128,23 +128,18 @@ def _tensors(network: nn.Module, optimizer: Optimizers) -> dict[str, Tensor]:
 @torch.no_grad()
 def _restore(tensors: dict[str, Tensor], network: nn.Module, optimizer: Optimizers) -> None:
     for name, weight in network.named_parameters():
-        own_share(weight).copy_(tensors.pop(f"weight.{name}"))
+        local_shard(weight).copy_(tensors.pop(f"weight.{name}"))
     for name, buffer in stored_buffers(network).items():
-        own_share(buffer).copy_(tensors.pop(f"buffer.{name}"))
+        local_shard(buffer).copy_(tensors.pop(f"buffer.{name}"))
     torch.set_rng_state(tensors.pop("rng.torch"))
     moved = optimizer.weights()
     states: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         _, index, key = name.split(".")
         whole = moved[int(index)]
-        spread = value if value.ndim == 0 else share_like(value.to(whole.device), whole)
+        spread = value if value.ndim == 0 else shard_like(value.to(whole.device), whole)
         states.setdefault(int(index), {})[key] = spread
     optimizer.load_state(states)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _sync(path: Path) -> None:

@@ -6,19 +6,22 @@ Shapes: R rows of this process, M tokens of a row, N positions that count, V voc
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
+from torch.utils.checkpoint import checkpoint
 
 from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.networks.encoder_config import EncoderConfig
+from genolm.models.networks.network import Network
 from genolm.training.feeds.training_passes import Batch, Passes, Predictions
 from genolm.training.objectives.next_token import RouterLosses, router_losses
 from genolm.training.trainer.optimizers import Optimizers
-from genolm.training.trainer.workers import Workers, adding_up
+from genolm.training.trainer.workers import Workers, accumulating
 
 
 class DivergedError(Exception):
@@ -74,14 +77,14 @@ class TrainingStep:
         """
         for group in self._optimizer.param_groups:
             group["lr"] = rate * group["peak"]
-        total = self._workers.summed(batch.counted_BL.sum().double()) / sharers
+        total = self._workers.all_reduce_sum(batch.counted_BL.sum().double()) / sharers
         self._sums, self._norm = [], 0.0
         if not float(total):
             return
-        turns = self._workers.most(-(-batch.size // micro_rows))
+        turns = self._workers.all_reduce_max(-(-batch.size // micro_rows))
         for turn in range(turns):
             rows = batch.rows(slice(turn * micro_rows, (turn + 1) * micro_rows))
-            with adding_up(self._network, turn + 1 == turns):
+            with accumulating(self._network, turn + 1 == turns):
                 self._add_gradients(passes, rows if rows.size else batch.idle(), total)
         norm = nn.utils.clip_grad_norm_(self._network.parameters(), self._clip)
         self._norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
@@ -89,11 +92,11 @@ class TrainingStep:
         self._optimizer.step()
         self._optimizer.zero_grad()
 
-    def told(self) -> dict[str, Any]:
+    def metrics(self) -> dict[str, Any]:
         """What the last step has to report; all processes must call. Null where no token of the batch counted."""
         if not self._sums:
             return {"bits_per_base": None, "gradient_norm": 0.0}
-        sums = self._workers.summed(torch.stack(self._sums).sum(0)).tolist()
+        sums = self._workers.all_reduce_sum(torch.stack(self._sums).sum(0)).tolist()
         counted, bases = max(1.0, sums[1]), max(1.0, sums[2])
         told: dict[str, Any] = {"bits_per_base": round(sums[0] / bases / math.log(2), 5)}
         if self._bases_V is not None:
@@ -106,9 +109,9 @@ class TrainingStep:
 
     def _check_finite(self) -> None:
         own = torch.stack(self._sums)[:, 0].sum()
-        if not self._workers.any(not bool(own.isfinite() & torch.as_tensor(self._norm).isfinite())):
+        if not self._workers.any_rank(not bool(own.isfinite() & torch.as_tensor(self._norm).isfinite())):
             return
-        sums = self._workers.summed(torch.stack(self._sums).sum(0)).tolist()
+        sums = self._workers.all_reduce_sum(torch.stack(self._sums).sum(0)).tolist()
         self._optimizer.zero_grad()
         loss = sums[0] / max(1.0, sums[1])
         raise DivergedError(f"the loss is {loss:.4g} nats per token and the gradient norm {float(self._norm):.4g}")
@@ -139,3 +142,20 @@ class TrainingStep:
                 shown = weights.double() * count
             parts.append(shown)
         return torch.cat(parts)
+
+
+class Recomputation:
+    """Switches it on and off for the layers of a network; results are the same bits either way.
+
+    Args:
+        network: the network.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self._layers = list(network.layers)
+        self._plain: list[Any] = [layer.forward for layer in self._layers]
+
+    def switch(self, on: bool) -> None:
+        """Recompute from now on, or keep."""
+        for layer, plain in zip(self._layers, self._plain, strict=True):
+            layer.forward = partial(checkpoint, plain, use_reentrant=False) if on else plain

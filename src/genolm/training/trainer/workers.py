@@ -49,13 +49,13 @@ class Workers:
         """Whether this is the process that writes."""
         return self.rank == 0
 
-    def summed(self, values: Tensor) -> Tensor:
+    def all_reduce_sum(self, values: Tensor) -> Tensor:
         """The sum over all processes, on each of them."""
         if self.world > 1:
             dist.all_reduce(values)
         return values
 
-    def most(self, value: int) -> int:
+    def all_reduce_max(self, value: int) -> int:
         """The largest value of all processes."""
         if self.world == 1:
             return value
@@ -63,15 +63,15 @@ class Workers:
         dist.all_reduce(largest, dist.ReduceOp.MAX)
         return int(largest.item())
 
-    def any(self, flag: bool) -> bool:
+    def any_rank(self, flag: bool) -> bool:
         """Whether any process says so."""
-        return bool(self.summed(torch.tensor(float(flag), device=self.device)).item())
+        return bool(self.all_reduce_sum(torch.tensor(float(flag), device=self.device)).item())
 
-    def all(self, flag: bool) -> bool:
+    def all_ranks(self, flag: bool) -> bool:
         """Whether every process says so."""
-        return not self.any(not flag)
+        return not self.any_rank(not flag)
 
-    def gathered(self, value: Any) -> list[Any]:
+    def all_gather(self, value: Any) -> list[Any]:
         """The values of all processes in the order of their ranks; for small ones."""
         if self.world == 1:
             return [value]
@@ -79,7 +79,7 @@ class Workers:
         dist.all_gather_object(found, value)
         return found
 
-    def first_alone(self, work: Callable[[], object]) -> None:
+    def on_first_rank(self, work: Callable[[], object]) -> None:
         """Let the first process do something while the others wait; its error is raised by all."""
         error: Exception | None = None
         if self.first:
@@ -87,7 +87,7 @@ class Workers:
                 work()
             except Exception as raised:  # whatever it is, the others must not wait for ever
                 error = raised
-        told = self.gathered(None if error is None else (getattr(error, "exit_code", 1), str(error)))[0]
+        told = self.all_gather(None if error is None else (getattr(error, "exit_code", 1), str(error)))[0]
         if error is not None:
             raise error
         if told is not None:
@@ -123,7 +123,7 @@ def _part() -> None:
         dist.destroy_process_group()
 
 
-def adding_up(module: nn.Module, last: bool) -> AbstractContextManager[Any]:
+def accumulating(module: nn.Module, last: bool) -> AbstractContextManager[Any]:
     """Within it gradients of one micro-batch are added up; processes exchange them at the last one only."""
     if isinstance(module, FSDPModule):
         module.set_requires_gradient_sync(last)

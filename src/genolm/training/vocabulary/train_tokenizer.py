@@ -8,17 +8,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from genolm.engine.target import refuse_replacing
 from genolm.errors import ModelError, ResourceError, RunError
 from genolm.files.atomic import atomic_file
 from genolm.files.disk import is_disk_full
+from genolm.files.output_paths import refuse_replacing
 from genolm.genome.sequence import reverse_complement
 from genolm.models.adapters.tokenizer_files import write_tokenizer
 from genolm.tokens.bpe import BpeTokenizer
 from genolm.tokens.bpe_report import random_bases, sequence_facts, vocabulary_facts
 from genolm.tokens.bpe_training import NPolicy, train_vocabulary
 from genolm.tokens.published import PUBLISHED, published
-from genolm.training.vocabulary.vocabulary_corpus import Blocks, draw, survey
+from genolm.training.vocabulary.vocabulary_corpus import Blocks, find_blocks, sample_blocks
 
 Strands = Literal["forward", "both"]
 
@@ -76,7 +76,7 @@ def train_tokenizer(
     _refuse_existing(place, overwrite)
     refuse_replacing(files, place)
     tell("reading")
-    drawn, held_out = draw(survey(files), bases, seed)
+    drawn, held_out = sample_blocks(find_blocks(files), bases, seed)
     tell(f"training on {drawn.bases:,} bases")
     vocabulary = train_vocabulary(_chunks(drawn, chunk, strands), vocab_size, max_length=max_length, n=n)
     tell("measuring")
@@ -114,7 +114,7 @@ def inspect_tokenizer(
         InputError: FASTA files that cannot be read or hold no sequence.
     """
     tokenizer = open_tokenizer(source)
-    drawn = draw(survey(fasta), bases, seed, held_out=False)[0] if fasta else None
+    drawn = sample_blocks(find_blocks(fasta), bases, seed, held_out=False)[0] if fasta else None
     sequences = [random_bases()] if drawn is None else list(drawn.sequences())
     return {
         "name": str(source),

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genolm.errors import InputError
+from genolm.files.digests import sha256_of_file
 from genolm.genome.sequence import upper_dna
 from genolm.genome.sequence_files import read_sequence_file
-from genolm.training.corpus.corpus_manifest import sha256
 
 BLOCK = 10_000
 """Bases that are drawn together."""
@@ -46,7 +46,7 @@ class Blocks:
         """Bases of all blocks."""
         return int((self.places_B4[:, 3] - self.places_B4[:, 2]).sum())
 
-    def pick(self, chosen: NDArray[np.int64]) -> Blocks:
+    def select(self, chosen: NDArray[np.int64]) -> Blocks:
         """The blocks of these numbers, in file order."""
         return Blocks(self.files, self.places_B4[np.sort(chosen)], self.inputs)
 
@@ -58,12 +58,12 @@ class Blocks:
         """
         for number, path in enumerate(self.files):
             ours_B4 = self.places_B4[self.places_B4[:, 0] == number]
-            for contig, record in enumerate(read_sequence_file(path, _settled) if len(ours_B4) else ()):
+            for contig, record in enumerate(read_sequence_file(path, _normalised) if len(ours_B4) else ()):
                 for start, end in ours_B4[ours_B4[:, 1] == contig, 2:].tolist():
                     yield record.sequence[start:end]
 
 
-def survey(files: Sequence[str | Path]) -> Blocks:
+def find_blocks(files: Sequence[str | Path]) -> Blocks:
     """All blocks of the files; ambiguous letters end a block as N does.
 
     Raises:
@@ -80,17 +80,17 @@ def survey(files: Sequence[str | Path]) -> Blocks:
     inputs = []
     for number, path in enumerate(paths):
         contigs = bases = 0
-        for contig, record in enumerate(read_sequence_file(path, _settled)):
+        for contig, record in enumerate(read_sequence_file(path, _normalised)):
             places += [(number, contig, *place) for place in _blocks(record.sequence)]
             contigs, bases = contigs + 1, bases + len(record.sequence)
-        told = {"file": path.name, "bytes": path.stat().st_size, "sha256": sha256(path)}
+        told = {"file": path.name, "bytes": path.stat().st_size, "sha256": sha256_of_file(path)}
         inputs.append({**told, "contigs": contigs, "bases": bases})
     if not places:
         raise InputError(f"no stretch of {_SHORTEST} bases A, C, G, T stands in {', '.join(map(str, paths))}")
     return Blocks(paths, np.array(places, np.int64), tuple(inputs))
 
 
-def draw(blocks: Blocks, bases: int, seed: int, *, held_out: bool = True) -> tuple[Blocks, Blocks]:
+def sample_blocks(blocks: Blocks, bases: int, seed: int, *, held_out: bool = True) -> tuple[Blocks, Blocks]:
     """Blocks to train on and blocks to report on, drawn by the seed.
 
     Args:
@@ -108,10 +108,10 @@ def draw(blocks: Blocks, bases: int, seed: int, *, held_out: bool = True) -> tup
     limit = min(HELD_OUT * blocks.bases, HELD_OUT_BASES) if held_out and len(order) > 1 else 0
     kept = int((before < limit).sum())
     wanted = before[kept:] - before[kept] < bases
-    return blocks.pick(order[kept:][wanted]), blocks.pick(order[:kept])
+    return blocks.select(order[kept:][wanted]), blocks.select(order[:kept])
 
 
-def _settled(letters: str) -> str:
+def _normalised(letters: str) -> str:
     return upper_dna(letters, iupac="N")
 
 

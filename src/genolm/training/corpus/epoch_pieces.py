@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from genolm.training.corpus.split_documents import Runs
+from genolm.training.corpus.split_documents import DocumentSpans
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,12 @@ class Pieces:
     def __len__(self) -> int:
         return len(self.length_P)
 
-    def pick(self, index_P: NDArray[np.int64]) -> Pieces:
+    def select(self, index_P: NDArray[np.int64]) -> Pieces:
         """Some of them, or all in another order."""
         return Pieces(self.buffer_P[index_P], self.offset_P[index_P], self.length_P[index_P], self.reverse_P[index_P])
 
 
-def cut_epoch(runs: Runs, length: int, random: np.random.Generator) -> Pieces:
+def cut_epoch(runs: DocumentSpans, length: int, random: np.random.Generator) -> Pieces:
     """The pieces of one epoch, not yet shuffled.
 
     Without weights every document is cut once. With weights an epoch is so long that the source which has most bases
@@ -49,7 +49,7 @@ def cut_epoch(runs: Runs, length: int, random: np.random.Generator) -> Pieces:
     weights = runs.mixing.weights
     if weights is None:
         return _cut(runs, length, random)
-    of_source = [runs.pick(np.flatnonzero(runs.sources.code_N == code)) for code in range(len(weights))]
+    of_source = [runs.select(np.flatnonzero(runs.sources.code_N == code)) for code in range(len(weights))]
     longest = max(own.bases / weight for own, weight in zip(of_source, weights, strict=True))
     parts = []
     for own, weight in zip(of_source, weights, strict=True):
@@ -58,23 +58,23 @@ def cut_epoch(runs: Runs, length: int, random: np.random.Generator) -> Pieces:
     return _joined(parts)
 
 
-def _shown(runs: Runs, times: float, length: int, random: np.random.Generator) -> list[Pieces]:
+def _shown(runs: DocumentSpans, times: float, length: int, random: np.random.Generator) -> list[Pieces]:
     """The documents of one source so many times over; at least once."""
     whole = max(1, int(times + 1e-9))
     parts = [_cut(runs, length, random) for _ in range(whole)]
     if times - whole <= 1e-9:
         return parts
     more = _cut(runs, length, random)
-    more = more.pick(random.permutation(len(more)))
+    more = more.select(random.permutation(len(more)))
     wanted = (times - whole) * int(more.length_P.sum(dtype=np.int64))
     reached = np.cumsum(more.length_P, dtype=np.int64)
     return [
         *parts,
-        more.pick(np.arange(int(np.searchsorted(reached, wanted, side="left")) + 1).clip(max=len(more) - 1)),
+        more.select(np.arange(int(np.searchsorted(reached, wanted, side="left")) + 1).clip(max=len(more) - 1)),
     ]
 
 
-def _cut(runs: Runs, length: int, random: np.random.Generator) -> Pieces:
+def _cut(runs: DocumentSpans, length: int, random: np.random.Generator) -> Pieces:
     """Every document once, cut into rows from a random phase on; what is left at its ends is shorter."""
     total = runs.length_N
     phase = np.where(total > length, random.integers(0, length, len(runs)), 0)

@@ -11,9 +11,9 @@ from genolm.engine.batches import length_buckets
 from genolm.engine.forward import Batcher
 from genolm.engine.plan import Plan, make_plan, part_items
 from genolm.engine.preflight import fitting_budget, need_and_free
-from genolm.engine.progress import Progress, Silent
+from genolm.engine.progress import NoProgress, Progress
 from genolm.engine.result import Estimate
-from genolm.engine.resumable import Order, left_to_do
+from genolm.engine.resumable import RunRequest, remaining_parts
 from genolm.engine.summary import unit
 
 if TYPE_CHECKING:
@@ -45,23 +45,23 @@ class Sample:
     rate: float
 
 
-def rehearse(
-    task: Task[Any, Any], model: Model, order: Order | None, token_budget: int | None, progress: Progress
+def estimate_run(
+    task: Task[Any, Any], model: Model, request: RunRequest | None, token_budget: int | None, progress: Progress
 ) -> Estimate:
-    """Read and check the input, and measure a few batches; ``order`` is None for a run in memory.
+    """Read and check the input, and measure a few batches; ``request`` is None for a run in memory.
 
     Raises:
         InputError: for items that cannot be used.
         RunError: where the run would be refused.
         ResourceError: when a single window does not fit into memory.
     """
-    if order is None:
+    if request is None:
         plan, asked = make_plan(task), token_budget
         todo = list(range(plan.parts))
     else:
-        manifest, todo = left_to_do(task, model, order)
+        manifest, todo = remaining_parts(task, model, request)
         plan, asked = manifest.plan, token_budget or manifest.token_budget
-    batcher = Batcher(task, model, fitting_budget(task, model, asked, progress), Silent())
+    batcher = Batcher(task, model, fitting_budget(task, model, asked, progress), NoProgress())
     began = time.perf_counter()
     stretches = spread(task, plan, todo, batcher.token_budget)
     reading = time.perf_counter() - began

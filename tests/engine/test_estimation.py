@@ -3,9 +3,9 @@
 import pytest
 from engine_toys import Summed, ToyModel, expected
 
-from genolm.engine import rehearsal
+from genolm.engine import estimation
+from genolm.engine.estimation import measured, spread
 from genolm.engine.plan import make_plan
-from genolm.engine.rehearsal import measured, spread
 from genolm.engine.result import Estimate, duration
 from genolm.engine.run import dry_run, run
 from genolm.errors import InputError, ResourceError, RunError
@@ -116,19 +116,19 @@ def test_an_empty_input_is_measured_in_no_time(source, out):
 
 def test_measuring_stops_when_its_time_is_over(source, monkeypatch):
     from genolm.engine.forward import Batcher
-    from genolm.engine.progress import Silent
+    from genolm.engine.progress import NoProgress
 
-    monkeypatch.setattr(rehearsal, "SECONDS", 0.0)
-    samples = measured(Batcher(Summed(source), Weighed(), 100, Silent()), [["ACGTACGT" * 4], ["ACGT"]])
+    monkeypatch.setattr(estimation, "SECONDS", 0.0)
+    samples = measured(Batcher(Summed(source), Weighed(), 100, NoProgress()), [["ACGTACGT" * 4], ["ACGT"]])
     assert len(samples) == 1 and samples[0].tokens == 7
 
 
 def test_one_long_item_is_measured_in_part(source):
     """Its time follows from the share of its windows that were computed."""
     from genolm.engine.forward import Batcher
-    from genolm.engine.progress import Silent
+    from genolm.engine.progress import NoProgress
 
-    sample = rehearsal._timed(Batcher(Summed(source), Weighed(), 14, Silent()), ["ACGTACG" * 100], 70)
+    sample = estimation._timed(Batcher(Summed(source), Weighed(), 14, NoProgress()), ["ACGTACG" * 100], 70)
     assert (sample.tokens, sample.batches) == (70, 5)
     assert sample.rate * 700 > sample.spent
 
