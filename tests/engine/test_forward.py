@@ -47,7 +47,7 @@ def test_running_out_of_memory_halves_the_batch_and_changes_nothing_else(source,
     assert out.read_text() == expected(lines)
     assert all(rows * columns <= 20 for rows, columns in model.shapes)
     assert result.token_budget <= 20
-    assert notes.notes[-1] == f"out of memory: going on with batches of {result.token_budget:,} tokens"
+    assert notes.notes[-1] == f"out of memory: continuing with batches of {result.token_budget:,} tokens"
 
 
 def test_the_smaller_batch_is_kept_for_the_rest_of_the_run(source, out):

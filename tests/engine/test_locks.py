@@ -15,7 +15,7 @@ def folder(out):
 
 
 def test_a_second_run_is_refused(source, out, folder):
-    with locked(folder), pytest.raises(RunError, match=r"parts: a run is at work here \(process \d+ on \S+\); wait"):
+    with locked(folder), pytest.raises(RunError, match=r"parts: another run is using this folder \(process \d+ on \S+\)"):
         run(Summed(source), ToyModel(), out)
 
 
@@ -23,7 +23,7 @@ def test_a_run_at_work_is_not_called_an_earlier_one(source, out, folder):
     """Nor may its parts be thought of as there to be gone on from."""
     run(Summed(source), ToyModel(), out, shard="1/2")
     for words in ({}, {"resume": True}, {"overwrite": True}):
-        with locked(folder), pytest.raises(RunError, match="a run is at work here"):
+        with locked(folder), pytest.raises(RunError, match="another run is using this folder"):
             run(Summed(source), ToyModel(), out, **words)
     with pytest.raises(RunError, match="holds parts of an earlier run"):
         run(Summed(source), ToyModel(), out)

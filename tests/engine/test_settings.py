@@ -83,8 +83,8 @@ def test_what_cannot_be_written_is_named():
     [
         ("os:system", 1, "os:system is not a class of genolm; pass the task itself"),
         ("genolm.engine.windows:tile", 1, "is not a class of genolm"),
-        ("telepathy", 1, "unknown task or setting 'telepathy': merge with the version of genolm that computed"),
-        ("embed", 99, "'embed' was written in version 99, and this genolm reads version 1: merge with the version"),
+        ("telepathy", 1, "unknown task or setting 'telepathy': merge with the genolm version that computed"),
+        ("embed", 99, "'embed' has version 99, but this genolm reads version 1: merge with the genolm version"),
     ],
 )
 def test_only_named_classes_of_this_version_are_made(kind, version, message):

@@ -119,7 +119,7 @@ def test_a_damaged_part_is_taken_from_where_it_is_whole(source, out, lines, tmp_
 def test_shards_of_different_runs_do_not_mix(source, out, tmp_path):
     shards(source, out, [1])
     run(Summed(source, factor=3), ToyModel(), tmp_path / "other.tsv", shard="2/3")
-    with pytest.raises(RunError, match=r"are of different runs; changed: setting factor \(was 1, now 3\)"):
+    with pytest.raises(RunError, match=r"belong to different runs; changed: setting factor \(was 1, now 3\)"):
         merge(out, [tmp_path / "other.tsv.parts"])
 
 
@@ -153,7 +153,7 @@ def test_shards_of_long_values_in_memory_are_merged_without_them(out):
     run(task, ToyModel(), out, shard="1/1")
     with pytest.raises(
         RunError,
-        match=r"parts are of another task; changed: setting source \(was values with digest .*now \['ACGT'\]\)",
+        match=r"parts belong to another task; changed: setting source \(was values with digest .*now \['ACGT'\]\)",
     ):
         merge(out, task=Listed(("ACGT",)))
     merge(out)

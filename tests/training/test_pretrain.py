@@ -166,7 +166,7 @@ def test_two_runs_never_work_in_one_folder(recipe: Recipe, tmp_path: Path) -> No
             said.append(str(refusal.value))
 
     pretrain(recipe, tmp_path / "run", log=meanwhile)
-    assert "a run is at work here" in said[0]
+    assert "another run is using this folder" in said[0]
     pretrain(recipe, tmp_path / "run", resume=True)  # it is free again
 
 

@@ -1,4 +1,4 @@
-"""A run without a result: what it has to do, what it needs, and how long it will take, from a short measurement."""
+"""Estimation of a run's work, memory and time from a short measurement."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     from genolm.models.model import Model
 
 SECONDS = 10.0
-"""How long is measured, about; a single window is always measured whole."""
+"""Approximate duration of the measurement; a single window is always measured completely."""
 
-_SAMPLES = 5  # stretches of the input that are measured
-_GROWTH = 2.0  # a stretch may always have this many times the tokens of the last one
+_SAMPLES = 5  # number of measured stretches of the input
+_GROWTH = 2.0  # a stretch may always have this many times the tokens of the previous one
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one stretch of the input took.
+    """Measurement of one stretch of the input.
 
     Attributes:
-        tokens: of the batches that went through the model.
-        batches: how many these were.
-        spent: seconds that this took.
-        rate: seconds for each token of the task's own count (``Task.cost``).
+        tokens: tokens that passed through the model.
+        batches: number of batches.
+        spent: elapsed seconds.
+        rate: seconds per estimated token (``Task.cost``).
     """
 
     tokens: int
@@ -48,24 +48,24 @@ class Sample:
 def estimate_run(
     task: Task[Any, Any], model: Model, request: RunRequest | None, token_budget: int | None, progress: Progress
 ) -> Estimate:
-    """Read and check the input, and measure a few batches; ``request`` is None for a run in memory.
+    """Read and validate the input, and measure a few batches; ``request`` is None for a run in memory.
 
     Raises:
-        InputError: for items that cannot be used.
-        RunError: where the run would be refused.
-        ResourceError: when a single window does not fit into memory.
+        InputError: an item is invalid.
+        RunError: the run would be refused.
+        ResourceError: a single window does not fit into memory.
     """
     if request is None:
-        plan, asked = make_plan(task), token_budget
+        plan, requested = make_plan(task), token_budget
         todo = list(range(plan.parts))
     else:
         manifest, todo = remaining_parts(task, model, request)
-        plan, asked = manifest.plan, token_budget or manifest.token_budget
-    batcher = Batcher(task, model, fitting_budget(task, model, asked, progress), NoProgress())
-    began = time.perf_counter()
-    stretches = spread(task, plan, todo, batcher.token_budget)
-    reading = time.perf_counter() - began
-    samples = measured(batcher, stretches)
+        plan, requested = manifest.plan, token_budget or manifest.token_budget
+    batcher = Batcher(task, model, fitting_budget(task, model, requested, progress), NoProgress())
+    started = time.perf_counter()
+    stretches = spread_over(task, plan, todo, batcher.token_budget)
+    reading = time.perf_counter() - started
+    samples = measure(batcher, stretches)
     tokens = sum(plan.costs[number] for number in todo)
     need, free = need_and_free(task, model, batcher.token_budget)
     return Estimate(
@@ -82,12 +82,13 @@ def estimate_run(
         free_bytes=free,
         batches=sum(sample.batches for sample in samples),
         measured_seconds=sum(sample.spent for sample in samples),
-        seconds=2 * reading + tokens * _rate(samples),  # it is read to be checked, and again to be computed
+        seconds=2 * reading
+        + tokens * _rate(samples),  # the input is read for validation, and again for the computation
     )
 
 
-def spread(task: Task[Any, Any], plan: Plan, todo: Sequence[int], tokens: int) -> list[list[Any]]:
-    """Return stretches of consecutive items, of about ``tokens`` tokens each, spread evenly over the parts to do."""
+def spread_over(task: Task[Any, Any], plan: Plan, todo: Sequence[int], tokens: int) -> list[list[Any]]:
+    """Return stretches of consecutive items, of about ``tokens`` tokens each, spread over the remaining parts."""
     total = sum(plan.costs[number] for number in todo)
     starts = [max(0, total * (2 * number + 1) // (2 * _SAMPLES) - tokens // 2) for number in range(_SAMPLES)]
     stretches: list[list[Any]] = [[]]
@@ -105,48 +106,48 @@ def spread(task: Task[Any, Any], plan: Plan, todo: Sequence[int], tokens: int) -
     return [stretch for stretch in stretches if stretch]
 
 
-def measured(batcher: Batcher, stretches: Sequence[Sequence[Any]]) -> list[Sample]:
-    """Time the stretches one after the other: the first window alone, then as much of each as the time allows."""
+def measure(batcher: Batcher, stretches: Sequence[Sequence[Any]]) -> list[Sample]:
+    """Time the stretches one after the other: first a single window, then as much of each as the time allows."""
     samples: list[Sample] = []
     tokens, spent = 1, 0.0
     for stretch in stretches:
         if samples and spent >= SECONDS:
             break
         if not samples:
-            samples.append(_timed(batcher, stretch, 1))  # also warms the model up
+            samples.append(_measure(batcher, stretch, 1))  # also warms the model up
             spent += samples[-1].spent
             if spent >= SECONDS:
                 break
         last = samples[-1]
         tokens = int(last.tokens * max(_GROWTH, (SECONDS - spent) / 2 / max(last.spent, 1e-6)))
-        samples.append(_timed(batcher, stretch, max(1, tokens)))
+        samples.append(_measure(batcher, stretch, max(1, tokens)))
         spent += samples[-1].spent
     return samples
 
 
-def _timed(batcher: Batcher, items: Sequence[Any], limit: int) -> Sample:
+def _measure(batcher: Batcher, items: Sequence[Any], limit: int) -> Sample:
     """Time one stretch, or its first windows up to ``limit`` tokens (at least one window)."""
     task, model = batcher.task, batcher.model
     cost = sum(map(task.cost, items))
-    began = time.perf_counter()
+    started = time.perf_counter()
     windows = task.windows(items, model)
     ready = time.perf_counter()
     lengths = [window.token_count(model.tokenizer.bases_per_token) for window in windows]
-    taken = list(_first(windows, lengths, limit))
-    outputs = batcher.outputs(taken, 0)
+    selected = list(_first_windows(windows, lengths, limit))
+    outputs = batcher.outputs(selected, 0)
     computed = time.perf_counter()
-    if len(taken) == len(windows):
+    if len(selected) == len(windows):
         task.rows(items, windows, outputs)
     ended = time.perf_counter()
-    tokens = sum(lengths[: len(taken)])
+    tokens = sum(lengths[: len(selected)])
     whole = sum(lengths) / tokens if tokens else 1.0
-    seconds = (ready - began) + (computed - ready) * whole + (ended - computed)
-    batches = len(length_buckets(lengths[: len(taken)], batcher.token_budget))
-    return Sample(tokens, batches, ended - began, seconds / max(1, cost))
+    seconds = (ready - started) + (computed - ready) * whole + (ended - computed)
+    batches = len(length_buckets(lengths[: len(selected)], batcher.token_budget))
+    return Sample(tokens, batches, ended - started, seconds / max(1, cost))
 
 
-def _first(windows: Sequence[Window], lengths: Sequence[int], limit: int) -> Iterator[Window]:
-    """Yield windows from the first on, until they have ``limit`` tokens."""
+def _first_windows(windows: Sequence[Window], lengths: Sequence[int], limit: int) -> Iterator[Window]:
+    """Yield windows from the beginning until they have ``limit`` tokens."""
     tokens = 0
     for window, length in zip(windows, lengths):
         if tokens >= limit:
@@ -156,10 +157,10 @@ def _first(windows: Sequence[Window], lengths: Sequence[int], limit: int) -> Ite
 
 
 def _rate(samples: Sequence[Sample]) -> float:
-    """Return the seconds for a token, from the samples that are most like the batches of the run."""
-    most = max((sample.tokens for sample in samples), default=0)
-    near = [sample for sample in samples if sample.tokens * 2 >= most]
-    weight = sum(sample.tokens for sample in near)
+    """Return the seconds per token, from the samples most similar to the batches of the run."""
+    largest = max((sample.tokens for sample in samples), default=0)
+    similar = [sample for sample in samples if sample.tokens * 2 >= largest]
+    weight = sum(sample.tokens for sample in similar)
     if not weight:
         return 0.0
-    return sum(sample.rate * sample.tokens for sample in near) / weight
+    return sum(sample.rate * sample.tokens for sample in similar) / weight

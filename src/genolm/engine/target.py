@@ -1,4 +1,4 @@
-"""The output of a run: may it be written, and how it takes its place."""
+"""Output of a run: checks of its path, and atomic assembly from the parts."""
 
 from __future__ import annotations
 
@@ -20,40 +20,40 @@ if TYPE_CHECKING:
     from genolm.engine.task import Task
 
 INDEXES = (".tbi", ".csi")
-"""Endings of the indexes that are written beside a VCF or BCF, and that never outlive it."""
+"""Suffixes of the index files that may exist next to a VCF or BCF; they are removed when it is replaced."""
 
-_LAST = (MANIFEST, ASSEMBLING)  # while these are there, a killed run knows its own output
+_REMOVED_LAST = (MANIFEST, ASSEMBLING)  # they identify the output of a killed run
 
 
 def check_target(out: Path, *, overwrite: bool, resume: bool = False, run: Path | None = None) -> None:
-    """Refuses an output that cannot be written or that is somebody else's.
+    """Raise an error if an output cannot be written, or exists and must not be replaced.
 
-    A resumed run may replace an output that it was itself about to write, or allowed to overwrite, when it was killed.
+    A resumed run may replace an output that it was writing, or was allowed to overwrite, when it was killed.
 
     Args:
-        out: the output.
-        overwrite: whether an existing one may be replaced.
-        resume: whether a killed run goes on.
-        run: the output that the run's parts are named after, where it writes several; None for ``out``.
+        out: path of the output.
+        overwrite: whether an existing output may be replaced.
+        resume: whether a killed run is resumed.
+        run: output that the parts folder is named after, if the run writes several; None for ``out``.
 
     Raises:
-        RunError: when the folder does not exist or is not writable, the name is too long or not UTF-8, the output is a
-            device or a folder of somebody else's, or it exists.
+        RunError: the folder does not exist or is not writable, the name is too long or not UTF-8, or the output is a
+            device, a foreign folder, or an existing file.
     """
     check_output(out, out.name if run else f"{out.name}.parts")
-    if out.exists() and not overwrite and not (resume and _ours(PartsFolder.of(run or out))):
+    if out.exists() and not overwrite and not (resume and _belongs_to_run(PartsFolder.of(run or out))):
         raise RunError(f"{out} exists; --overwrite replaces it")
 
 
 def check_output(out: Path, longest: str) -> None:
-    """Raise an error where no file can be written, whether there is one or not.
+    """Raise an error if no output can be written at a path, whether or not it exists.
 
     Args:
-        out: the output.
-        longest: the longest name that is needed beside it.
+        out: path of the output.
+        longest: longest file name that will be created next to it.
 
     Raises:
-        RunError: standard output (``-``), and what :func:`check_target` refuses but an output that exists.
+        RunError: the path is standard output (``-``), or :func:`check_target` refuses it even with ``overwrite``.
     """
     if str(out) == "-":
         raise RunError("cannot write to standard output here; name a file or folder")
@@ -63,70 +63,70 @@ def check_output(out: Path, longest: str) -> None:
 
 
 def check_side_files(out: Path, side_files: Iterable[Path], *, overwrite: bool, resume: bool = False) -> None:
-    """Raise an error where a file that is written beside the output cannot be, or is somebody else's.
+    """Raise an error if a file next to the output cannot be written, or exists and must not be replaced.
 
     Args:
-        out: the output.
-        beside: the files beside it.
-        overwrite: whether existing ones may be replaced.
-        resume: whether a killed run goes on; it may have written them itself.
+        out: path of the output.
+        side_files: paths of the files next to it.
+        overwrite: whether existing files may be replaced.
+        resume: whether a killed run is resumed, which may have written them.
 
     Raises:
-        RunError: as :func:`check_target` does, for each of them.
+        RunError: as in :func:`check_target`, for each of them.
     """
     for path in side_files:
         check_target(path, overwrite=overwrite, resume=resume, run=out)
 
 
 def refuse_inputs(task: Task[Any, Any], out: Path) -> None:
-    """Raise an error where the run would replace a file that it reads, under this name or another one.
+    """Raise an error if the run would replace a file that it reads, possibly under another name.
 
     Raises:
-        RunError: when the output, or a file beside it, is one of the task's inputs.
+        RunError: the output, or a file next to it, is one of the task's inputs.
     """
     refuse_replacing(task.inputs(), out, *side_files(task, out))
 
 
 def side_files(task: Task[Any, Any], out: Path) -> tuple[Path, ...]:
-    """Return the files that the task writes beside its output; most tasks write none."""
-    named = getattr(task, "side_files", None)
-    return () if named is None else tuple(named(out))
+    """Return the files that the task writes next to its output, if any."""
+    method = getattr(task, "side_files", None)
+    return () if method is None else tuple(method(out))
 
 
 def assemble(
     task: Task[Any, Any], frames: Iterator[pl.DataFrame], folder: PartsFolder, out: Path, items: int
 ) -> Summary:
-    """Lets the task write the artefact, then takes the parts away.
+    """Let the task write the output, then remove the parts.
 
     Args:
-        task: what wrote the parts.
-        frames: their rows.
-        folder: where they are.
-        out: the artefact.
-        items: items of the input.
+        task: task that computed the parts.
+        frames: rows of the parts.
+        folder: folder of the parts.
+        out: path of the output.
+        items: number of input items.
 
     Returns:
-        What the run did, which is also written to the provenance.
+        Summary of the run, which is also written to the provenance file.
 
     Raises:
-        ResourceError: when the disk is full; the parts stay.
-        RunError: when the task wrote nothing.
+        ResourceError: the disk is full; the parts are kept.
+        RunError: the task wrote no output.
     """
     (folder.path / ASSEMBLING).touch()
     for path in (out, *side_files(task, out), *(out.with_name(f"{out.name}{ending}") for ending in INDEXES)):
         sweep(path)
     summary = write(task, frames, out, items)
-    _take_away(folder.path)
+    _remove_parts(folder.path)
     warn_missing_results(summary)
     return summary
 
 
 def write(task: Task[Any, Any], frames: Iterator[pl.DataFrame], out: Path, items: int) -> Summary:
-    """Let the task write the artefact, and write the counts of its rows into the provenance.
+    """Let the task write the output, and write the counts of its rows to the provenance file.
 
     Raises:
-        ResourceError: when the disk is full.
-        RunError: when the task wrote nothing.
+        ResourceError: the disk is full.
+        RunError: the task wrote no output.
     """
     tally = Tally(task, items)
     with disk_full_named(out):
@@ -138,14 +138,14 @@ def write(task: Task[Any, Any], frames: Iterator[pl.DataFrame], out: Path, items
     return summary
 
 
-def _take_away(folder: Path) -> None:
-    """Remove the parts. On NFS the open lock file keeps the folder until it is closed; then `locked` removes it."""
-    for place in sorted(folder.iterdir(), key=lambda place: place.name in _LAST):
-        remove(place)
+def _remove_parts(folder: Path) -> None:
+    """Remove the parts. On NFS the open lock file keeps the folder until it is closed; `locked` removes it then."""
+    for path in sorted(folder.iterdir(), key=lambda path: path.name in _REMOVED_LAST):
+        remove(path)
     with suppress(OSError):
         folder.rmdir()
 
 
-def _ours(folder: PartsFolder) -> bool:
+def _belongs_to_run(folder: PartsFolder) -> bool:
     manifest = folder.manifest()
     return manifest is not None and (manifest.overwrite or (folder.path / ASSEMBLING).exists())

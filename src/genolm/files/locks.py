@@ -79,7 +79,7 @@ def _lock(file: io.FileIO, operation: int, folder: Path) -> None:
     except BlockingIOError:
         file.seek(0)
         holder = file.read().decode(errors="replace") or "another process"
-        raise RunError(f"{folder}: a run is at work here ({holder}); wait for it or stop it") from None
+        raise RunError(f"{folder}: another run is using this folder ({holder})") from None
     except OSError as error:
         if error.errno not in _UNSUPPORTED:  # some network file systems have no locks; the parts are still atomic
             raise

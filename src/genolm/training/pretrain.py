@@ -31,11 +31,11 @@ from genolm.training.feeds.tokenisation import Tokenisation
 from genolm.training.feeds.training_passes import CausalPasses, MaskedPasses, Passes
 from genolm.training.objectives.next_token import next_base_loss
 from genolm.training.recipes.pretrain_recipe import Recipe, Stage
-from genolm.training.recipes.schedule import place, schedule
+from genolm.training.recipes.schedule import schedule, stage_at
 from genolm.training.trainer.held_out_loss import frequency_bits, held_out, sample_windows
 from genolm.training.trainer.optimizers import build_optimizer
 from genolm.training.trainer.release import write_model
-from genolm.training.trainer.run_folder import Listener, RunLog, check_claim, claimed, fingerprint_of, flatten
+from genolm.training.trainer.run_folder import Listener, RunLog, check_claim, claim, fingerprint_of, flatten
 from genolm.training.trainer.throughput import Clock, Peak, device_peak
 from genolm.training.trainer.training_checkpoint import Checkpoints
 from genolm.training.trainer.training_step import DivergedError, Recomputation, TrainingStep
@@ -44,8 +44,8 @@ from genolm.training.trainer.workers import Workers
 
 __all__ = ["next_base_loss", "pretrain", "schedule"]
 
-_HELD_OUT = 0x4E1D  # keeps the seeds of held-out masks apart from those of training rows
-_TOKENS_AT_A_TIME = 8192  # of one micro-batch on a CPU: what a layer makes of them stays in its caches
+_HELD_OUT_SEED = 0x4E1D  # keeps the seeds of held-out masks apart from those of training rows
+_CPU_MICRO_TOKENS = 8192  # of one micro-batch on a CPU: what a layer makes of them stays in its caches
 
 
 def pretrain(
@@ -89,11 +89,11 @@ def pretrain(
     _check_processes(recipe, workers.world)
     workers.on_first_rank(lambda: check_claim(out, recipe, resume))
     data = _Data(recipe)
-    with ExitStack() as held:
+    with ExitStack() as stack:
         # Only now, so that a corpus that cannot be used leaves nothing.
-        workers.on_first_rank(lambda: held.enter_context(claimed(out, recipe, data.digest, resume)))
+        workers.on_first_rank(lambda: stack.enter_context(claim(out, recipe, data.digest, resume)))
         run = _Run(recipe, data, out, workers, log)
-        held.callback(run.feed.close)
+        stack.callback(run.feed.close)
         run.train(min(steps or recipe.steps, recipe.steps), resume)
         weights, model = gathered_weights(run.network, workers.first), out / "model"
         tokenizer = data.tokens.tokenizer
@@ -126,28 +126,28 @@ class _Data:
     def metrics(self) -> dict[str, Any]:
         """What the log's first line says of it."""
         bases = {name: self.corpus.bases(name) for name in self.corpus.splits} | {"dropped": self.corpus.dropped}
-        found: dict[str, Any] = {"bases": bases}
+        result: dict[str, Any] = {"bases": bases}
         if not self.tokens.plain:
-            found["bases_per_token"] = round(self.tokens.bases_per_token, 4)
+            result["bases_per_token"] = round(self.tokens.bases_per_token, 4)
         if self.haplotypes is not None:
             taken = {"samples": len(self.haplotypes.samples), "substitutions": len(self.haplotypes)}
-            found["haplotypes"] = taken | {"left_out": self.haplotypes.left_out}
-        return found
+            result["haplotypes"] = taken | {"left_out": self.haplotypes.left_out}
+        return result
 
     def _windows(self, recipe: Recipe, context: int) -> dict[str, Rows]:
         """Windows of every held-out split as rows of tokens; masks are the same in every run of a seed."""
-        laid, found = self.tokens.rows(context), {}
-        for name, runs in self.corpus.splits.items():
+        layout, result = self.tokens.rows(context), {}
+        for name, documents in self.corpus.splits.items():
             if name == "train":
                 continue
             bases = self.tokens.row_bases(context)
             try:
-                windows = sample_windows(runs, bases - 1, recipe.evaluate_windows, recipe.seed)
+                windows = sample_windows(documents, bases - 1, recipe.evaluate_windows, recipe.seed)
             except ValueError as error:
                 raise InputError(f"{error}: the split {name!r} has none that long") from None
-            seeds = [(recipe.seed, _HELD_OUT, number) for number in range(len(windows))]
-            found[name] = Rows(windows, None) if laid is None else laid.held_out(windows, seeds)
-        return found
+            seeds = [(recipe.seed, _HELD_OUT_SEED, number) for number in range(len(windows))]
+            result[name] = Rows(windows, None) if layout is None else layout.held_out(windows, seeds)
+        return result
 
 
 class _Run:
@@ -158,7 +158,7 @@ class _Run:
         self.log = RunLog(out / "log.jsonl" if workers.first else None, listener)
         self.bf16 = _uses_bf16(recipe, workers.device)
         _make_deterministic(workers.device)
-        _bound_caches()
+        _limit_onednn_cache()
         tokenizer = data.tokens.tokenizer
         self.network, wrapped = _network(recipe, tokenizer, workers)
         self.recomputation = Recomputation(self.network)
@@ -171,7 +171,7 @@ class _Run:
         self.checkpoints = Checkpoints(out / "checkpoints", fingerprint_of(recipe), workers, sharded)
         tokens = None if data.tokens.plain else data.tokens
         self.feed = RowFeed(data.corpus.splits["train"], recipe, data.tokenizer, tokens, data.haplotypes)
-        self.passes = _passes_of_stages(recipe, data.tokens, workers, self.bf16)
+        self.passes = _passes_by_group_size(recipe, data.tokens, workers, self.bf16)
 
     def train(self, steps: int, resume: bool) -> None:
         """Go on to ``steps`` steps from the newest checkpoint, or from the beginning."""
@@ -198,9 +198,9 @@ class _Run:
 
     def _begin(self, step: int, peak: Peak) -> None:
         machine = {"processes": self.workers.world, "device": str(self.workers.device), "bf16": self.bf16}
-        arithmetic = {"peak_flops": peak.flops, "peak_source": peak.source}
-        told = {**self.data.metrics(), **self._baseline()} if step == 0 else {}
-        self.log.add(step=step, **told, **machine, **arithmetic)
+        peak_record = {"peak_flops": peak.flops, "peak_source": peak.source}
+        entry = {**self.data.metrics(), **self._baseline()} if step == 0 else {}
+        self.log.add(step=step, **entry, **machine, **peak_record)
         self.workers.start_trackers(self.recipe.name, _plain(flatten(asdict(self.recipe))))
 
     def _baseline(self) -> dict[str, Any]:
@@ -210,17 +210,17 @@ class _Run:
         stage, shares_V = self.recipe.plan[-1], self.data.tokens.frequencies()
         passes, windows = self.passes[stage.context_parallel], self.data.windows[stage.context]
         bits = {name: frequency_bits(shares_V, rows, passes, self.bases_V) for name, rows in windows.items()}
-        told = {name: round(value, 5) for name, value in bits.items() if value is not None}
-        return {"frequency_bits_per_base": told}
+        entry = {name: round(value, 5) for name, value in bits.items() if value is not None}
+        return {"frequency_bits_per_base": entry}
 
     def _step(self, step: int) -> None:
-        index, stage, at = place(step, self.recipe)
+        index, stage, at = stage_at(step, self.recipe)
         if at == 0 and len(self.recipe.plan) > 1:
             self.log.add(step=step, stage=index + 1, context=stage.context, batch_rows=stage.batch_rows)
         self.recomputation.switch(stage.recompute)
-        teams, own = self.workers.world // stage.context_parallel, self.workers.rank // stage.context_parallel
+        teams, team = self.workers.world // stage.context_parallel, self.workers.rank // stage.context_parallel
         passes = self.passes[stage.context_parallel]
-        batch = passes.tensors(self.feed.rows(step, own, teams))
+        batch = passes.tensors(self.feed.rows(step, team, teams))
         micro = _micro_rows(stage, self.workers.device)
         try:
             self.take_step(passes, batch, micro, schedule(step, self.recipe), stage.context_parallel)
@@ -237,14 +237,14 @@ class _Run:
 
     def _report(self, step: int, clock: Clock) -> None:
         rate = schedule(step - 1, self.recipe) * self.recipe.optimizer.learning_rate
-        told = {**self.take_step.metrics(), "learning_rate": rate, **clock.metrics(step)}
-        self.log.add(step=step, **told)
-        self.workers.track(_numbers(told), step)
+        entry = {**self.take_step.metrics(), "learning_rate": rate, **clock.metrics(step)}
+        self.log.add(step=step, **entry)
+        self.workers.track(_only_numbers(entry), step)
 
     def _report_held_out(self, step: int) -> float:
         """Evaluates; returns the seconds that it took."""
         started = time.monotonic()
-        stage = place(step - 1, self.recipe).stage
+        stage = stage_at(step - 1, self.recipe).stage
         passes, rows = self.passes[stage.context_parallel], _micro_rows(stage, self.workers.device)
         self.network.eval()
         measured = {
@@ -252,15 +252,15 @@ class _Run:
             for name, windows in self.data.windows[stage.context].items()
         }
         self.network.train()
-        found = {name: one for name, one in measured.items() if one is not None}
-        if wrong := [name for name, one in found.items() if not math.isfinite(one.nats_per_token)]:
+        result = {name: one for name, one in measured.items() if one is not None}
+        if wrong := [name for name, one in result.items() if not math.isfinite(one.nats_per_token)]:
             raise RunError(f"step {step}: the held-out loss of {wrong[0]!r} is not finite; {self._advice()}")
-        bits = {name: round(one.bits_per_base, 5) for name, one in found.items()}
-        told: dict[str, Any] = {"held_out_bits_per_base": bits}
+        bits = {name: round(one.bits_per_base, 5) for name, one in result.items()}
+        entry: dict[str, Any] = {"held_out_bits_per_base": bits}
         if self.bases_V is not None:
-            told["held_out_nats_per_token"] = {name: round(one.nats_per_token, 5) for name, one in found.items()}
-            told["held_out_accuracy"] = {name: round(one.accuracy, 5) for name, one in found.items()}
-        self.log.add(step=step, **told)
+            entry["held_out_nats_per_token"] = {name: round(one.nats_per_token, 5) for name, one in result.items()}
+            entry["held_out_accuracy"] = {name: round(one.accuracy, 5) for name, one in result.items()}
+        self.log.add(step=step, **entry)
         self.workers.track({f"{name}_bits_per_base": value for name, value in bits.items()}, step)
         return time.monotonic() - started
 
@@ -292,21 +292,21 @@ def _network(recipe: Recipe, tokenizer: Tokenizer, workers: Workers) -> tuple[Ne
     return network, network if recipe.sharding == "fsdp" else workers.replicated(network)
 
 
-def _passes_of_stages(recipe: Recipe, tokens: Tokenisation, workers: Workers, bf16: bool) -> dict[int, Passes]:
+def _passes_by_group_size(recipe: Recipe, tokens: Tokenisation, workers: Workers, bf16: bool) -> dict[int, Passes]:
     """How batches go through the network, by the number of processes that share a row."""
     if isinstance(recipe.model, EncoderConfig):
         return {1: MaskedPasses(recipe.model, workers.device, bf16)}
-    found: dict[int, Passes] = {}
+    result: dict[int, Passes] = {}
     for sharers in sorted({stage.context_parallel for stage in recipe.plan}):
         group = workers.groups(sharers)[workers.rank // sharers] if sharers > 1 else None
-        found[sharers] = CausalPasses(recipe.model, tokens.targets_V, workers.device, bf16, group)
-    return found
+        result[sharers] = CausalPasses(recipe.model, tokens.targets_V, workers.device, bf16, group)
+    return result
 
 
 def _micro_rows(stage: Stage, device: torch.device) -> int:
     if stage.micro_rows or device.type != "cpu":
         return stage.micro_rows or stage.batch_rows
-    return max(1, _TOKENS_AT_A_TIME // stage.context)
+    return max(1, _CPU_MICRO_TOKENS // stage.context)
 
 
 def _uses_bf16(recipe: Recipe, device: torch.device) -> bool:
@@ -321,14 +321,14 @@ def _make_deterministic(device: torch.device) -> None:
         torch.use_deterministic_algorithms(True)
 
 
-def _bound_caches() -> None:
+def _limit_onednn_cache() -> None:
     """oneDNN keeps something for every shape that it met, and rows of hidden tokens make a new one in each step: by its
     own bound that grows to gigabytes. Read by it at its first product, so that an earlier one makes this idle."""
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
 
-def _numbers(told: dict[str, Any]) -> dict[str, float]:
-    return {name: float(value) for name, value in told.items() if isinstance(value, int | float)}
+def _only_numbers(entry: dict[str, Any]) -> dict[str, float]:
+    return {name: float(value) for name, value in entry.items() if isinstance(value, int | float)}
 
 
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:

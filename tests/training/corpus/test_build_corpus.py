@@ -142,7 +142,7 @@ def test_two_builds_of_one_folder_do_not_meet(corpus: CorpusRecipe, tmp_path: Pa
 
     def again(told: str) -> None:
         if not refused:
-            with pytest.raises(RunError, match="a run is at work here") as error:
+            with pytest.raises(RunError, match="another run is using this folder") as error:
                 build_corpus(corpus, tmp_path / "built")
             refused.append(error)
 

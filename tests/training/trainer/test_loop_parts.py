@@ -21,7 +21,7 @@ from genolm.training.feeds.training_passes import CausalPasses
 from genolm.training.objectives.next_token import next_base_loss, router_losses
 from genolm.training.pretrain import pretrain
 from genolm.training.recipes.pretrain_recipe import OptimizerRecipe, Recipe, Stage
-from genolm.training.recipes.schedule import place, schedule, tokens_until
+from genolm.training.recipes.schedule import schedule, stage_at, tokens_until
 from genolm.training.trainer.held_out_loss import held_out
 from genolm.training.trainer.optimizers import build_optimizer
 from genolm.training.trainer.run_folder import RunLog
@@ -115,7 +115,7 @@ def test_the_schedule_in_fractions_of_the_run(recipe: Recipe) -> None:
 def test_stages_follow_each_other_with_their_own_rows(recipe: Recipe, tmp_path: Path) -> None:
     staged = recipe.staged((Stage(32, 4, 3), Stage(128, 2, 4, micro_rows=1)))
     assert (staged.steps, staged.context, staged.batch_rows) == (7, 128, 4)
-    assert [(place(step, staged).number, place(step, staged).step) for step in (0, 2, 3, 6, 7)] == [
+    assert [(stage_at(step, staged).number, stage_at(step, staged).step) for step in (0, 2, 3, 6, 7)] == [
         (0, 0), (0, 2), (1, 0), (1, 3), (1, 4),
     ]  # fmt: skip
     assert tokens_until(4, staged) == 3 * 4 * 32 + 2 * 128

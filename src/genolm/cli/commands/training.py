@@ -52,10 +52,10 @@ def pretrain(
     """
     from genolm.training.pretrain import pretrain as function
     from genolm.training.recipes.pretrain_recipe import Recipe
-    from genolm.training.trainer.run_folder import trained
+    from genolm.training.trainer.run_folder import describe_run
 
     read = Recipe.load(recipe)
     with training_reports(min(steps or read.steps, read.steps)) as report:
         model = function(read, out, resume=resume, steps=steps, log=report)
     if writes():
-        tell(trained(out, read), model)
+        tell(describe_run(out, read), model)

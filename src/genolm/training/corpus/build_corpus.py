@@ -118,14 +118,14 @@ class _Build:
         finally:
             self._writer.abandon()
 
-    def _documents(self, tally: Tally, told: str) -> Iterator[list[Document]]:
+    def _documents(self, tally: Tally, record: str) -> Iterator[list[Document]]:
         """The documents of each contig."""
         for assembly in self._cleaner.assemblies:
             self._contigs[assembly.name] = 0
             for contig in read_contigs(assembly, self._tokenizer):
                 self._contigs[assembly.name] += 1
                 yield self._cleaner.documents(contig, tally)
-                self._progress(f"{told}: {assembly.name} {contig.name}")
+                self._progress(f"{record}: {assembly.name} {contig.name}")
 
     def _write_held_out(self) -> Iterator[Any]:
         """Writes the held-out splits, and yields the ids of every document."""
@@ -167,8 +167,13 @@ class _Build:
 
     def _fasta_inputs(self) -> Iterator[dict[str, Any]]:
         for one in self._cleaner.assemblies:
-            told = {"assembly": one.name, "source": one.source, "file": one.written, "contigs": self._contigs[one.name]}
-            yield {**told, "bytes": one.path.stat().st_size, "sha256": sha256_of_file(one.path)}
+            record = {
+                "assembly": one.name,
+                "source": one.source,
+                "file": one.written,
+                "contigs": self._contigs[one.name],
+            }
+            yield {**record, "bytes": one.path.stat().st_size, "sha256": sha256_of_file(one.path)}
 
     def _gene_inputs(self) -> Iterator[dict[str, Any]]:
         files = dict.fromkeys(file for one in self._cleaner.assemblies for file in self._recipe.gene_files(one.name))

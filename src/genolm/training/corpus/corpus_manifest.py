@@ -66,11 +66,11 @@ class Manifest:
         if values.get("sha256") != json.loads(sealed(values))["sha256"]:
             raise InputError("damaged or changed: its sha256 is not that of its content", file=file)
         try:
-            found = cls(**{item.name: values[item.name] for item in fields(cls)})
-            found.check(folder)
+            result = cls(**{item.name: values[item.name] for item in fields(cls)})
+            result.check(folder)
         except (KeyError, TypeError, AttributeError) as error:
             raise InputError(f"damaged: {type(error).__name__} {error}", file=file) from None
-        return found
+        return result
 
     def check(self, folder: Path) -> None:
         """Raises an InputError when a file is not there or has another size; reads no shard."""

@@ -182,12 +182,12 @@ class CorpusRecipe:
             InputError: a file that is not there, or two assemblies of one name.
         """
         sources: Mapping[str, Files] = self.sources or {"all": self.fasta}
-        found = [Assembly(n, s, p, w) for s, files in sources.items() for n, p, w in _named(files, "FASTA")]
-        for number, assembly in enumerate(found):
-            if any(other.name == assembly.name for other in found[:number]):
+        result = [Assembly(n, s, p, w) for s, files in sources.items() for n, p, w in _named(files, "FASTA")]
+        for number, assembly in enumerate(result):
+            if any(other.name == assembly.name for other in result[:number]):
                 message = "two assemblies have this name; name them in the recipe, as in {first: a.fa, second: b.fa}"
                 raise InputError(message, value=assembly.name)
-        return tuple(found)
+        return tuple(result)
 
     def gene_files(self, assembly: str) -> tuple[Path, ...]:
         """The files with the genes of an assembly; none where all of it is kept.

@@ -88,14 +88,14 @@ class Division:
 def _read(text: str, split: str, assemblies: Sequence[str]) -> list[Region]:
     head, slash, rest = text.partition("/")
     readings = [(None, text), (head, rest)] if slash and head in assemblies else [(None, text)]
-    found = []
+    result = []
     for assembly, name in readings:
         whole = None if assembly is not None and name in ("", "*") else contig_alias(name)
-        found.append(Region(text, split, assembly, whole))
+        result.append(Region(text, split, assembly, whole))
         if is_interval(name):
             place = Interval.parse(name)
-            found.append(Region(text, split, assembly, contig_alias(place.chrom), place.start, place.end))
-    return found
+            result.append(Region(text, split, assembly, contig_alias(place.chrom), place.start, place.end))
+    return result
 
 
 def _owner(regions: Sequence[Region], start: int, end: int) -> str:

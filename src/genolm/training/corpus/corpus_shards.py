@@ -113,5 +113,5 @@ class _Shard:
         self.file.flush()
         os.fsync(self.file.fileno())
         self.file.close()
-        told = {"file": self.path.name, "split": self.split, "bytes": self.size}
-        return {**told, "sha256": self._digest.hexdigest()}
+        record = {"file": self.path.name, "split": self.split, "bytes": self.size}
+        return {**record, "sha256": self._digest.hexdigest()}

@@ -34,7 +34,7 @@ class Pieces:
         return Pieces(self.buffer_P[index_P], self.offset_P[index_P], self.length_P[index_P], self.reverse_P[index_P])
 
 
-def cut_epoch(runs: DocumentSpans, length: int, random: np.random.Generator) -> Pieces:
+def cut_epoch(documents: DocumentSpans, length: int, random: np.random.Generator) -> Pieces:
     """The pieces of one epoch, not yet shuffled.
 
     Without weights every document is cut once. With weights an epoch is so long that the source which has most bases
@@ -46,10 +46,10 @@ def cut_epoch(runs: DocumentSpans, length: int, random: np.random.Generator) -> 
         length: tokens of a row.
         random: where phases, strands and parts are drawn from.
     """
-    weights = runs.mixing.weights
+    weights = documents.mixing.weights
     if weights is None:
-        return _cut(runs, length, random)
-    of_source = [runs.select(np.flatnonzero(runs.sources.code_N == code)) for code in range(len(weights))]
+        return _cut(documents, length, random)
+    of_source = [documents.select(np.flatnonzero(documents.sources.code_N == code)) for code in range(len(weights))]
     longest = max(own.bases / weight for own, weight in zip(of_source, weights, strict=True))
     parts = []
     for own, weight in zip(of_source, weights, strict=True):
@@ -58,13 +58,13 @@ def cut_epoch(runs: DocumentSpans, length: int, random: np.random.Generator) -> 
     return _joined(parts)
 
 
-def _shown(runs: DocumentSpans, times: float, length: int, random: np.random.Generator) -> list[Pieces]:
+def _shown(documents: DocumentSpans, times: float, length: int, random: np.random.Generator) -> list[Pieces]:
     """The documents of one source so many times over; at least once."""
     whole = max(1, int(times + 1e-9))
-    parts = [_cut(runs, length, random) for _ in range(whole)]
+    parts = [_cut(documents, length, random) for _ in range(whole)]
     if times - whole <= 1e-9:
         return parts
-    more = _cut(runs, length, random)
+    more = _cut(documents, length, random)
     more = more.select(random.permutation(len(more)))
     wanted = (times - whole) * int(more.length_P.sum(dtype=np.int64))
     reached = np.cumsum(more.length_P, dtype=np.int64)
@@ -74,13 +74,13 @@ def _shown(runs: DocumentSpans, times: float, length: int, random: np.random.Gen
     ]
 
 
-def _cut(runs: DocumentSpans, length: int, random: np.random.Generator) -> Pieces:
+def _cut(documents: DocumentSpans, length: int, random: np.random.Generator) -> Pieces:
     """Every document once, cut into rows from a random phase on; what is left at its ends is shorter."""
-    total = runs.length_N
-    phase = np.where(total > length, random.integers(0, length, len(runs)), 0)
+    total = documents.length_N
+    phase = np.where(total > length, random.integers(0, length, len(documents)), 0)
     whole = (total - phase) // length
     count = (phase > 0) + whole + ((total - phase) % length > 0)
-    document = np.repeat(np.arange(len(runs)), count)
+    document = np.repeat(np.arange(len(documents)), count)
     number = np.arange(len(document)) - np.repeat(np.cumsum(count) - count, count)
     shift = np.where(phase > 0, phase - length, 0)[document]  # a phase is a first row that begins before its document
     start = np.maximum(shift + number * length, 0)
@@ -88,12 +88,12 @@ def _cut(runs: DocumentSpans, length: int, random: np.random.Generator) -> Piece
     kept = np.flatnonzero(stop - start > 1)
     document, start, stop = document[kept], start[kept], stop[kept]
     pieces = Pieces(
-        runs.buffer_N[document],
-        runs.offset_N[document] + start,
+        documents.buffer_N[document],
+        documents.offset_N[document] + start,
         (stop - start).astype(np.int32),
-        random.random(len(kept)) < runs.mixing.reverse_probability,
+        random.random(len(kept)) < documents.mixing.reverse_probability,
     )
-    if runs.mixing.strand != "both":
+    if documents.mixing.strand != "both":
         return pieces
     return _joined([replace(pieces, reverse_P=np.full(len(pieces), reverse)) for reverse in (False, True)])
 

@@ -133,18 +133,18 @@ def read_haplotypes(recipe: HaplotypeRecipe, train: DocumentSpans, tokenizer: Nu
     """
     places = _Places(train, recipe.assembly)
     left_out = {"not a substitution": 0, "outside training sequence": 0}
-    found: list[_Substitution] = []
+    result: list[_Substitution] = []
     samples: tuple[str, ...] = recipe.samples
     for text in recipe.vcf:
         path = Path(os.path.expandvars(text))
         samples = _samples(path, samples)
-        found += _substitutions(path, samples, places, tokenizer, left_out)
-    if not found:
+        result += _substitutions(path, samples, places, tokenizer, left_out)
+    if not result:
         raise InputError("no substitution of the haplotypes lies in training sequence", file=recipe.vcf[0])
-    place_S = np.array([_place(int(train.buffer_N[one.document]), one.offset) for one in found], np.int64)
+    place_S = np.array([_place(int(train.buffer_N[one.document]), one.offset) for one in result], np.int64)
     order = np.argsort(place_S, kind="stable")
-    carried_HS = np.packbits(np.stack([found[i].carried_H for i in order], axis=1), axis=1)
-    alternative_S = np.array([found[i].alternative for i in order], np.uint8)
+    carried_HS = np.packbits(np.stack([result[i].carried_H for i in order], axis=1), axis=1)
+    alternative_S = np.array([result[i].alternative for i in order], np.uint8)
     return Haplotypes(samples, float(recipe.share), left_out, place_S[order], alternative_S, carried_HS)
 
 
@@ -245,7 +245,7 @@ class _Genotypes:
         if b"GT" not in keys:
             return np.zeros(2 * len(self._samples), np.int64)
         place = keys.index(b"GT")
-        found: list[int] = []
+        result: list[int] = []
         for name, column in zip(self._samples, self._columns):
             values = calls[column].split(b":")
             text = values[place] if place < len(values) else b"."
@@ -256,8 +256,8 @@ class _Genotypes:
             except InputError as error:
                 value = f"{record.chrom}:{record.pos}"
                 raise InputError(error.message, file=self._path, line=record.line, value=value) from None
-            found += pair
-        return np.array(found, np.int64)
+            result += pair
+        return np.array(result, np.int64)
 
     def _parsed(self, name: str, text: bytes) -> tuple[int, int]:
         """Return the alleles of the two haplotypes; of a haploid genotype its allele twice."""

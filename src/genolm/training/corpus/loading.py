@@ -48,24 +48,24 @@ def load_corpus(recipe: CorpusRecipe, tokenizer: NucleotideTokenizer) -> Corpus:
     check_not_empty({name: len(documents) for name, documents in splits.items()})
     mixing = mixing_of(tuple(dict.fromkeys(one.source for one in cleaner.assemblies)), recipe.weights, recipe.strand)
     check_sources_used(mixing, {document.assembly.source for document in splits[TRAIN]})
-    runs = {name: _runs(documents, mixing) for name, documents in splits.items()}
-    return Corpus(runs, tally.bases["leak"], recipe.regions(), tally.to_dict(), _fingerprint(runs))
+    documents = {name: _documents(documents, mixing) for name, documents in splits.items()}
+    return Corpus(documents, tally.bases["leak"], recipe.regions(), tally.to_dict(), _fingerprint(documents))
 
 
 def _held_out_ids(splits: Mapping[str, list[Document]]) -> Iterator[Ids]:
     return (document.ids for name, documents in splits.items() if name != TRAIN for document in documents)
 
 
-def _runs(documents: list[Document], mixing: Mixing) -> DocumentSpans:
+def _documents(documents: list[Document], mixing: Mixing) -> DocumentSpans:
     plain = [DocumentSpan(document.interval, document.ids, document.assembly.name) for document in documents]
     return DocumentSpans.of(plain).mixed([document.assembly.source for document in documents], mixing)
 
 
 def _fingerprint(splits: Mapping[str, DocumentSpans]) -> str:
     digest = hashlib.sha256()
-    for name, runs in splits.items():
-        digest.update(f"{name} {len(runs)} ".encode())
-        for run in runs:
+    for name, documents in splits.items():
+        digest.update(f"{name} {len(documents)} ".encode())
+        for run in documents:
             digest.update(f"{run.assembly} {run.interval} ".encode())
             digest.update(run.ids.data)
     return digest.hexdigest()

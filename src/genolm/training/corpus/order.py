@@ -84,7 +84,7 @@ class RowOrder:
 
     def __init__(
         self,
-        runs: Sequence[DocumentSpan],
+        documents: Sequence[DocumentSpan],
         context: int,
         batch_rows: int,
         seed: int,
@@ -92,10 +92,15 @@ class RowOrder:
         haplotypes: Haplotypes | None = None,
     ) -> None:
         self._haplotypes = haplotypes
-        self._runs, self._length, self._batch_rows, self._seed = DocumentSpans.of(runs), context + 1, batch_rows, seed
+        self._documents, self._length, self._batch_rows, self._seed = (
+            DocumentSpans.of(documents),
+            context + 1,
+            batch_rows,
+            seed,
+        )
         self._eod, self._pad = tokenizer.eod_id, tokenizer.pad_id
         self._complement = complement_table(tokenizer).tobytes()
-        if not (self._runs.length_N > 1).any():
+        if not (self._documents.length_N > 1).any():
             raise ValueError("no run of two tokens to cut rows from")
         self._first_steps = [0]
         self._current: tuple[int, _Epoch] | None = None
@@ -130,7 +135,7 @@ class RowOrder:
         return self._current[1]
 
     def _cut(self, random: np.random.Generator) -> _Epoch:
-        pieces = cut_epoch(self._runs, self._length, random)
+        pieces = cut_epoch(self._documents, self._length, random)
         pieces = pieces.select(random.permutation(len(pieces)))
         is_row = pieces.length_P == self._length
         pieces = pieces.select(np.concatenate([np.flatnonzero(is_row), np.flatnonzero(~is_row)]))
@@ -195,7 +200,7 @@ class RowOrder:
         reverse = bool(pieces.reverse_P[piece])
         end = offset + int(pieces.length_P[piece])
         first, last = (end - stop, end - start) if reverse else (offset + start, offset + stop)
-        ids_L = self._runs.buffers[number][first:last]
+        ids_L = self._documents.buffers[number][first:last]
         if self._haplotypes is not None and epoch.haplotype_P is not None and epoch.haplotype_P[piece] >= 0:
             ids_L = self._haplotypes.read(number, first, ids_L, int(epoch.haplotype_P[piece]))
         if not reverse:

@@ -79,11 +79,11 @@ def check_places(folder: Path, manifest: Manifest, table: pl.DataFrame) -> None:
     path = folder / manifest.documents["file"]
     splits = {shard["file"]: shard["split"] for shard in manifest.shards}
     sizes = {shard["file"]: shard["bytes"] for shard in manifest.shards}
-    found = table.with_columns(
+    result = table.with_columns(
         owner=pl.col("shard").replace_strict(splits, default=None, return_dtype=pl.String),
         expected=pl.col("length").cum_sum().over("shard") - pl.col("length"),
     )
-    wrong = found.filter(
+    wrong = result.filter(
         pl.col("owner").ne_missing(pl.col("split"))
         | (pl.col("offset") != pl.col("expected"))
         | (pl.col("end") - pl.col("start") != pl.col("length"))

@@ -10,7 +10,7 @@ from genolm.training.corpus import DocumentSpan, RowOrder, Rows
 from genolm.training.corpus.haplotypes import Haplotypes
 from genolm.training.feeds.tokenisation import Tokenisation
 from genolm.training.recipes.pretrain_recipe import Recipe
-from genolm.training.recipes.schedule import place
+from genolm.training.recipes.schedule import stage_at
 
 # Far apart, so that the seeds of stages and of a study's repeats do not meet.
 _BETWEEN_STAGES = 1_000_003
@@ -29,43 +29,45 @@ class RowFeed:
 
     def __init__(
         self,
-        runs: Sequence[DocumentSpan],
+        documents: Sequence[DocumentSpan],
         recipe: Recipe,
         tokenizer: NucleotideTokenizer,
         tokens: Tokenisation | None = None,
         haplotypes: Haplotypes | None = None,
     ) -> None:
         self._tokens, self._haplotypes = tokens, haplotypes
-        self._runs, self._recipe, self._tokenizer = runs, recipe, tokenizer
+        self._documents, self._recipe, self._tokenizer = documents, recipe, tokenizer
         self._orders: dict[int, RowOrder] = {}
-        self._ahead = ThreadPoolExecutor(1)
-        self._waiting: tuple[tuple[int, int, int], Future[Rows]] | None = None
+        self._thread = ThreadPoolExecutor(1)
+        self._prefetched: tuple[tuple[int, int, int], Future[Rows]] | None = None
 
     def rows(self, step: int, team: int, teams: int) -> Rows:
         """The rows of one team in a step: every ``teams``-th of the batch, from ``team`` on."""
         key = (step, team, teams)
-        ready = self._waiting[1] if self._waiting is not None and self._waiting[0] == key else self._submit(*key)
-        found = ready.result()
-        self._waiting = (step + 1, team, teams), self._submit(step + 1, team, teams)
-        return found
+        ready = (
+            self._prefetched[1] if self._prefetched is not None and self._prefetched[0] == key else self._submit(*key)
+        )
+        rows = ready.result()
+        self._prefetched = (step + 1, team, teams), self._submit(step + 1, team, teams)
+        return rows
 
     def close(self) -> None:
         """End the thread."""
-        self._ahead.shutdown(cancel_futures=True)
+        self._thread.shutdown(cancel_futures=True)
 
     def _submit(self, step: int, team: int, teams: int) -> Future[Rows]:
-        return self._ahead.submit(self._cut, step, team, teams)
+        return self._thread.submit(self._cut, step, team, teams)
 
     def _cut(self, step: int, team: int, teams: int) -> Rows:
-        index, stage, at = place(step, self._recipe)
+        index, stage, offset = stage_at(step, self._recipe)
         seed = self._recipe.seed + index * _BETWEEN_STAGES
         if index not in self._orders:
             bases = stage.context + 1 if self._tokens is None else self._tokens.row_bases(stage.context)
-            order = RowOrder(self._runs, bases - 1, stage.batch_rows, seed, self._tokenizer, self._haplotypes)
+            order = RowOrder(self._documents, bases - 1, stage.batch_rows, seed, self._tokenizer, self._haplotypes)
             self._orders = {index: order}
-        rows = self._orders[index].batch(at, rank=team, world=teams)
-        laid = None if self._tokens is None else self._tokens.rows(stage.context)
-        if laid is None:
+        rows = self._orders[index].batch(offset, rank=team, world=teams)
+        layout = None if self._tokens is None else self._tokens.rows(stage.context)
+        if layout is None:
             return rows
         # By the row's number in the whole batch, whoever computes it.
-        return laid.training(rows, [(seed, at, team + teams * row) for row in range(len(rows.ids_RL))])
+        return layout.training(rows, [(seed, offset, team + teams * row) for row in range(len(rows.ids_RL))])

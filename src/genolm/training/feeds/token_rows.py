@@ -50,7 +50,7 @@ def row_layout(recipe: Recipe) -> type[CausalRows] | type[MaskedRows] | None:
     return CausalRows if recipe.tokenizer else None
 
 
-class Reader:
+class RowTokenizer:
     """Rows of bases as token ids.
 
     Args:
@@ -76,7 +76,7 @@ class Reader:
                 documents_L = rows.documents_RL[row]
                 borders = np.flatnonzero(np.diff(documents_L)) + 1
                 stretches = np.split(np.arange(len(ids_L)), borders)
-                yield [self.tokens(ids_L[own]) for own in stretches if documents_L[own[0]] >= 0]
+                yield [self.tokens(ids_L[indices]) for indices in stretches if documents_L[indices[0]] >= 0]
 
 
 class CausalRows:
@@ -94,7 +94,7 @@ class CausalRows:
     begin, end = (CLS,), ()
 
     def __init__(self, corpus: NucleotideTokenizer, tokenizer: Tokenizer, context: int) -> None:
-        self._reader, self._length = Reader(corpus, tokenizer), context + 1
+        self._tokens, self._length = RowTokenizer(corpus, tokenizer), context + 1
         self._begin = np.array([tokenizer.special_id(CLS)], np.int32)
         self._end = np.array([tokenizer.special_id(SEP)], np.int32)
         self._pad = tokenizer.pad_id
@@ -105,36 +105,36 @@ class CausalRows:
 
     def training(self, rows: Rows, seeds: Seeds) -> Rows:
         """Rows of tokens of rows of bases; nothing is drawn."""
-        left: list[Tokens] = []
-        laid = [self._fill(pieces, left) for pieces in self._reader.pieces(rows)]
-        while left:
-            waiting, left = left, []
-            laid.append(self._fill(waiting, left))
-        return self._rows(laid)
+        overflow: list[Tokens] = []
+        layout = [self._fill(pieces, overflow) for pieces in self._tokens.pieces(rows)]
+        while overflow:
+            waiting, overflow = overflow, []
+            layout.append(self._fill(waiting, overflow))
+        return self._rows(layout)
 
     def held_out(self, windows_NL: NDArray[np.uint8], seeds: Seeds) -> Rows:
         """One row for each window of bases; what is beyond it is left out."""
-        return self._rows([self._fill([self._reader.tokens(window)], []) for window in windows_NL])
+        return self._rows([self._fill([self._tokens.tokens(window)], []) for window in windows_NL])
 
-    def _fill(self, pieces: Sequence[Tokens], left: list[Tokens]) -> list[Tokens]:
-        """The documents of one row; what it has no room for is added to ``left``."""
+    def _fill(self, pieces: Sequence[Tokens], overflow: list[Tokens]) -> list[Tokens]:
+        """The documents of one row; what it has no room for is added to ``overflow``."""
         documents: list[Tokens] = []
-        room = self._length
+        space = self._length
         for number, piece in enumerate(pieces):
-            fits = min(len(piece), room - len(self._begin))
+            fits = min(len(piece), space - len(self._begin))
             if fits < 1:
-                left.extend(pieces[number:])
+                overflow.extend(pieces[number:])
                 break
             documents.append(np.concatenate([self._begin, piece[:fits]]))
-            room -= len(documents[-1]) + len(self._end)
+            space -= len(documents[-1]) + len(self._end)
             if fits < len(piece):
-                left.append(piece[fits:])
+                overflow.append(piece[fits:])
         return documents
 
-    def _rows(self, laid: Sequence[Sequence[Tokens]]) -> Rows:
-        ids_RM = np.full((len(laid), self._length), self._pad, np.int32)
-        documents_RM = np.full((len(laid), self._length), -1, np.int32)
-        for row, documents in enumerate(laid):
+    def _rows(self, layout: Sequence[Sequence[Tokens]]) -> Rows:
+        ids_RM = np.full((len(layout), self._length), self._pad, np.int32)
+        documents_RM = np.full((len(layout), self._length), -1, np.int32)
+        for row, documents in enumerate(layout):
             at = 0
             for number, tokens in enumerate(documents):
                 ids_RM[row, at : at + len(tokens)] = tokens
@@ -144,7 +144,7 @@ class CausalRows:
                     ids_RM[row, at : at + len(self._end)] = self._end
                     at += len(self._end)
         lengths_R = (documents_RM >= 0).sum(1)
-        several = any(len(documents) > 1 for documents in laid)
+        several = any(len(documents) > 1 for documents in layout)
         return Rows(ids_RM, documents_RM if several else None, lengths_R=lengths_R)
 
 
@@ -161,44 +161,44 @@ class MaskedRows:
     begin, end = (CLS,), (SEP,)
 
     def __init__(self, corpus: NucleotideTokenizer, tokenizer: Tokenizer, context: int, recipe: MaskingRecipe) -> None:
-        self._reader, self._recipe = Reader(corpus, tokenizer), recipe
+        self._tokens, self._recipe = RowTokenizer(corpus, tokenizer), recipe
         self._begin, self._end = (np.array([tokenizer.special_id(name)], np.int32) for name in (CLS, SEP))
-        self._room = context - 2
+        self._body = context - 2
         self._pad, self._masking = tokenizer.pad_id, Masking(recipe, tokenizer)
 
     def row_bases(self, bases_per_token: float) -> int:
         """Bases of a piece that fill a row up to a margin."""
-        return _row_bases(self._room, bases_per_token)
+        return _row_bases(self._body, bases_per_token)
 
     def training(self, rows: Rows, seeds: Seeds) -> Rows:
         """Rows of tokens of rows of bases; lengths and masks of each come from its own seed."""
-        hidden = []
-        for pieces, seed in zip(self._reader.pieces(rows), seeds, strict=True):
+        masked = []
+        for pieces, seed in zip(self._tokens.pieces(rows), seeds, strict=True):
             random = np.random.default_rng(seed)
             for piece in pieces:
-                lengths = row_lengths(len(piece), self._room, self._recipe, random)
+                lengths = row_lengths(len(piece), self._body, self._recipe, random)
                 for part in np.split(piece, np.cumsum(lengths)[:-1]):
-                    hidden.append(self._masking.hide(self._framed(part), random))
-        return self._rows(hidden)
+                    masked.append(self._masking.mask(self._with_special_tokens(part), random))
+        return self._rows(masked)
 
     def held_out(self, windows_NL: NDArray[np.uint8], seeds: Seeds) -> Rows:
         """One row for each window of bases, hidden by its own seed; what is beyond the row is left out."""
-        hidden = []
+        masked = []
         for window, seed in zip(windows_NL, seeds, strict=True):
-            tokens = self._framed(self._reader.tokens(window)[: self._room])
-            hidden.append(self._masking.hide(tokens, np.random.default_rng(seed), evaluation=True))
-        return self._rows(hidden)
+            tokens = self._with_special_tokens(self._tokens.tokens(window)[: self._body])
+            masked.append(self._masking.mask(tokens, np.random.default_rng(seed), evaluation=True))
+        return self._rows(masked)
 
-    def _framed(self, tokens: Tokens) -> Tokens:
+    def _with_special_tokens(self, tokens: Tokens) -> Tokens:
         return np.concatenate([self._begin, tokens, self._end])
 
-    def _rows(self, hidden: Sequence[tuple[Tokens, Tokens]]) -> Rows:
-        longest = max(len(ids) for ids, _ in hidden)
-        ids_RM = np.full((len(hidden), longest), self._pad, np.int32)
-        labels_RM = np.full((len(hidden), longest), IGNORED, np.int32)
-        for row, (ids, labels) in enumerate(hidden):
+    def _rows(self, masked: Sequence[tuple[Tokens, Tokens]]) -> Rows:
+        longest = max(len(ids) for ids, _ in masked)
+        ids_RM = np.full((len(masked), longest), self._pad, np.int32)
+        labels_RM = np.full((len(masked), longest), IGNORED, np.int32)
+        for row, (ids, labels) in enumerate(masked):
             ids_RM[row, : len(ids)], labels_RM[row, : len(ids)] = ids, labels
-        return Rows(ids_RM, None, labels_RM, np.array([len(ids) for ids, _ in hidden]))
+        return Rows(ids_RM, None, labels_RM, np.array([len(ids) for ids, _ in masked]))
 
 
 def _row_bases(tokens: int, bases_per_token: float) -> int:

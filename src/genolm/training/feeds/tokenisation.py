@@ -19,7 +19,7 @@ from genolm.training.corpus.corpus_manifest import Manifest
 from genolm.training.corpus.corpus_recipe import CorpusRecipe
 from genolm.training.corpus.order import RowOrder, Rows
 from genolm.training.corpus.split_documents import DocumentSpans
-from genolm.training.feeds.token_rows import CausalRows, MaskedRows, Reader, TokenRows, row_layout
+from genolm.training.feeds.token_rows import CausalRows, MaskedRows, RowTokenizer, TokenRows, row_layout
 from genolm.training.objectives.masking import MaskingRecipe
 from genolm.training.objectives.next_token import target_bases, target_tokens
 from genolm.training.recipes.pretrain_recipe import Recipe
@@ -86,7 +86,7 @@ class Tokenisation:
     def _count(self, train: DocumentSpans) -> None:
         rows, bases = _SAMPLE
         sample: Rows = RowOrder(train, bases - 1, rows, self._recipe.seed, self._corpus).batch(0)
-        pieces = [piece for pieces in Reader(self._corpus, self.tokenizer).pieces(sample) for piece in pieces]
+        pieces = [piece for pieces in RowTokenizer(self._corpus, self.tokenizer).pieces(sample) for piece in pieces]
         tokens = np.concatenate(pieces)
         self.counts_V = np.bincount(tokens, minlength=self.tokenizer.vocab_size)
         read = sample.ids_RL.size if sample.documents_RL is None else int((sample.documents_RL >= 0).sum())

@@ -48,7 +48,7 @@ class Batch(NamedTuple):
         real = None if self.real_BM is None else self.real_BM[rows]
         return Batch(self.ids_BM[rows], documents, real, self.targets_BL[rows], self.counted_BL[rows])
 
-    def idle(self) -> Batch:
+    def without_targets(self) -> Batch:
         """One row in which nothing counts, for a process that has to take part."""
         row = self.rows(slice(0, 1))
         return row._replace(counted_BL=torch.zeros_like(row.counted_BL))
@@ -116,13 +116,13 @@ class CausalPasses:
         ids_BT, documents_BM = batch.ids_BM[:, :-1], batch.documents_BM
         documents_BT = None if documents_BM is None else documents_BM[:, :-1]
         past = None
-        own_ids, own_documents, targets, counted = ids_BT, documents_BT, batch.targets_BL, batch.counted_BL
+        ids, local_documents, targets, counted = ids_BT, documents_BT, batch.targets_BL, batch.counted_BL
         if self._group is not None:
             past = RemotePast(self._config.num_layers, ids_BT, documents_BT, self._group)
-            own_ids, targets, counted = (piece(values, self._group) for values in (ids_BT, targets, counted))
-            own_documents = None if documents_BT is None else piece(documents_BT, self._group)
+            ids, targets, counted = (piece(values, self._group) for values in (ids_BT, targets, counted))
+            local_documents = None if documents_BT is None else piece(documents_BT, self._group)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
-            output = network(own_ids, documents_BL=own_documents, cache=past, router=router)
+            output = network(ids, documents_BL=local_documents, cache=past, router=router)
         return Predictions(output.logits_BLV[counted], targets[counted], counted, output.router)
 
 

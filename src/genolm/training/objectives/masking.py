@@ -77,7 +77,7 @@ class Masking:
         whole = recipe.random_tokens == "vocabulary"
         self._random_ids = np.arange(tokenizer.vocab_size) if whole else np.flatnonzero(self._body_V)
 
-    def chosen(self, ids_T: NDArray[Any], fraction: float, random: np.random.Generator) -> NDArray[np.int64]:
+    def positions(self, ids_T: NDArray[Any], fraction: float, random: np.random.Generator) -> NDArray[np.int64]:
         """The places to predict, rising: ``round(fraction * T)`` of them, at least one.
 
         Starts are tried in random order. Each has a span of drawn length, which is shortened to what is still to be
@@ -85,20 +85,20 @@ class Masking:
         never chosen; a span passes over them. A short row may run out of starts before the number is reached.
         """
         body = np.flatnonzero(self._body_V[ids_T])
-        wanted = min(max(1, round(fraction * len(ids_T))), len(body))
+        target = min(max(1, round(fraction * len(ids_T))), len(body))
         spans = random.choice(len(self._span_odds), size=len(body), p=self._span_odds) + 1
-        taken = np.zeros(len(body), bool)
-        left = wanted
+        selected = np.zeros(len(body), bool)
+        left = target
         for start in random.permutation(len(body)).tolist():
             if not left:
                 break
-            span = taken[start : start + min(int(spans[start]), left)]
+            span = selected[start : start + min(int(spans[start]), left)]
             if not span.any():
                 span[:] = True
                 left -= len(span)
-        return body[taken]
+        return body[selected]
 
-    def hide(
+    def mask(
         self, ids_T: NDArray[np.int32], random: np.random.Generator, evaluation: bool = False
     ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """What the network reads of a row, and what it is to say: labels, ``IGNORED`` where nothing.
@@ -109,15 +109,15 @@ class Masking:
             evaluation: hide the share that evaluations hide.
         """
         fraction = self._recipe.evaluation_fraction if evaluation else self._recipe.fraction
-        places = self.chosen(ids_T, fraction, random)
+        positions = self.positions(ids_T, fraction, random)
         labels_T = np.full(len(ids_T), IGNORED, np.int32)
-        labels_T[places] = ids_T[places]
+        labels_T[positions] = ids_T[positions]
         masked, kept, _ = self._recipe.replace
-        draws = random.random(len(places))
-        others = self._random_ids[random.integers(0, len(self._random_ids), len(places))]
+        draws = random.random(len(positions))
+        others = self._random_ids[random.integers(0, len(self._random_ids), len(positions))]
         hidden_T = ids_T.copy()
-        hidden_T[places] = np.where(
-            draws < masked, self._mask_id, np.where(draws < masked + kept, ids_T[places], others)
+        hidden_T[positions] = np.where(
+            draws < masked, self._mask_id, np.where(draws < masked + kept, ids_T[positions], others)
         )
         return hidden_T, labels_T
 
@@ -128,15 +128,15 @@ def row_lengths(tokens: int, longest: int, recipe: MaskingRecipe, random: np.ran
     A row is the longest that it can be, or with ``short_probability`` of a uniformly drawn length. A piece a little
     longer than a row is cut in equal parts instead of leaving a crumb.
     """
-    found, left = [], tokens
+    lengths, left = [], tokens
     while left:
         if recipe.short_probability and random.random() < recipe.short_probability:
             length = int(random.integers(min(recipe.shortest, longest), longest + 1))
         else:
             length = -(-left // -(-left // longest))
-        found.append(min(length, left))
-        left -= found[-1]
-    return found
+        lengths.append(min(length, left))
+        left -= lengths[-1]
+    return lengths
 
 
 def _check_shares(name: str, values: object, count: int) -> None:

@@ -22,7 +22,7 @@ class StagePosition(NamedTuple):
     step: int
 
 
-def place(step: int, recipe: Recipe) -> StagePosition:
+def stage_at(step: int, recipe: Recipe) -> StagePosition:
     """The stage of a step, counted from 0; a step beyond the last belongs to the last stage."""
     first = 0
     for index, stage in enumerate(recipe.plan):

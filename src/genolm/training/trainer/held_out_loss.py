@@ -42,7 +42,7 @@ def held_out(
     network: nn.Module,
     rows: Rows,
     passes: Passes,
-    at_once: int,
+    batch_rows: int,
     workers: Workers,
     sharers: int,
     bases_V: Tensor | None = None,
@@ -63,23 +63,23 @@ def held_out(
     for module in network.modules():
         if isinstance(module, Gengram):
             module.forget()
-    starts = range(0, len(rows.ids_RL), at_once)
-    teams, own = workers.world // sharers, workers.rank // sharers
+    starts = range(0, len(rows.ids_RL), batch_rows)
+    teams, team = workers.world // sharers, workers.rank // sharers
     sums = torch.zeros(4, dtype=torch.float64, device=workers.device)
     for turn in range(0, len(starts), teams):
         # A team without a batch in the last turn takes part in the passes of the others and counts nothing.
-        start, mine = starts[min(turn + own, len(starts) - 1)], turn + own < len(starts)
-        batch = counted_batch(passes, rows.select(slice(start, start + at_once)))
-        found = passes.predict(network, batch if mine else _uncounted(batch))
-        count = float(len(found.targets_N))
-        sums[0] += F.cross_entropy(found.logits_NV, found.targets_N, reduction="sum")
+        start, has_batch = starts[min(turn + team, len(starts) - 1)], turn + team < len(starts)
+        batch = counted_batch(passes, rows.select(slice(start, start + batch_rows)))
+        predictions = passes.predict(network, batch if has_batch else _without_targets(batch))
+        count = float(len(predictions.targets_N))
+        sums[0] += F.cross_entropy(predictions.logits_NV, predictions.targets_N, reduction="sum")
         sums[1] += count
-        sums[2] += count if bases_V is None else bases_V[found.targets_N].sum()
-        sums[3] += (found.logits_NV.argmax(-1) == found.targets_N).sum()
-    nats, tokens, bases, right = workers.all_reduce_sum(sums).tolist()
+        sums[2] += count if bases_V is None else bases_V[predictions.targets_N].sum()
+        sums[3] += (predictions.logits_NV.argmax(-1) == predictions.targets_N).sum()
+    nats, tokens, bases, correct = workers.all_reduce_sum(sums).tolist()
     if not tokens:
         return None
-    return HeldOut(nats / bases / math.log(2), nats / tokens, right / tokens)
+    return HeldOut(nats / bases / math.log(2), nats / tokens, correct / tokens)
 
 
 def frequency_bits(shares_V: NDArray[np.float64], rows: Rows, passes: Passes, bases_V: Tensor) -> float | None:
@@ -107,23 +107,23 @@ def counted_batch(passes: Passes, rows: Rows) -> Batch:
     return batch._replace(counted_BL=batch.counted_BL & second.to(batch.counted_BL.device))
 
 
-def _uncounted(batch: Batch) -> Batch:
+def _without_targets(batch: Batch) -> Batch:
     return batch._replace(counted_BL=torch.zeros_like(batch.counted_BL))
 
 
 Windows = NDArray[np.uint8]
 
 
-def sample_windows(runs: Sequence[DocumentSpan], context: int, count: int, seed: int) -> Windows:
+def sample_windows(documents: Sequence[DocumentSpan], context: int, count: int, seed: int) -> Windows:
     """Windows of ``context + 1`` bases drawn evenly over the runs, (count, context + 1)."""
     random = np.random.default_rng(seed)
-    runs = DocumentSpans.of(runs)
-    starts_N = np.maximum(runs.length_N - context, 0)
+    documents = DocumentSpans.of(documents)
+    starts_N = np.maximum(documents.length_N - context, 0)
     if not starts_N.sum():
         raise ValueError(f"no run of {context + 1} bases to evaluate on")
-    which = random.choice(len(runs), size=count, p=starts_N / starts_N.sum())
-    at = [int(random.integers(int(starts_N[i]))) for i in which]
-    return np.stack([runs.ids(i)[start : start + context + 1] for i, start in zip(which, at, strict=True)])
+    which = random.choice(len(documents), size=count, p=starts_N / starts_N.sum())
+    offsets = [int(random.integers(int(starts_N[i]))) for i in which]
+    return np.stack([documents.ids(i)[start : start + context + 1] for i, start in zip(which, offsets, strict=True)])
 
 
 @torch.inference_mode()

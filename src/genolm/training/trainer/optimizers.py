@@ -45,17 +45,17 @@ class Optimizers:
 
     def state(self) -> dict[int, dict[str, Tensor]]:
         """Moments and counters by number of the weight."""
-        found: dict[int, dict[str, Tensor]] = {}
+        state: dict[int, dict[str, Tensor]] = {}
         for first, part in zip(self._firsts(), self.parts, strict=True):
-            found |= {first + index: values for index, values in part.state_dict()["state"].items()}
-        return found
+            state |= {first + index: values for index, values in part.state_dict()["state"].items()}
+        return state
 
     def load_state(self, state: dict[int, dict[str, Tensor]]) -> None:
         """Take what :meth:`state` gave."""
         for first, part in zip(self._firsts(), self.parts, strict=True):
             count = sum(len(group["params"]) for group in part.param_groups)
-            own = {index - first: values for index, values in state.items() if first <= index < first + count}
-            part.load_state_dict({"state": own, "param_groups": part.state_dict()["param_groups"]})
+            local = {index - first: values for index, values in state.items() if first <= index < first + count}
+            part.load_state_dict({"state": local, "param_groups": part.state_dict()["param_groups"]})
 
     def _firsts(self) -> list[int]:
         firsts, total = [], 0
@@ -73,12 +73,12 @@ def build_optimizer(network: Network, plan: OptimizerRecipe) -> Optimizers:
     named = dict(network.named_parameters())
     tables = [weight for name, weight in named.items() if ".tables." in name]
     plain = [weight for name, weight in named.items() if weight.ndim == 1 or name.startswith("embedding.")]
-    taken = {id(weight) for weight in tables + plain}
-    matrices = {name: weight for name, weight in named.items() if id(weight) not in taken}
+    assigned = {id(weight) for weight in tables + plain}
+    matrices = {name: weight for name, weight in named.items() if id(weight) not in assigned}
     hidden = [w for name, w in matrices.items() if plan.name == "muon" and name.startswith("layers.") and w.ndim == 2]
-    taken = {id(weight) for weight in hidden}
+    assigned = {id(weight) for weight in hidden}
     groups = [
-        _group([w for w in matrices.values() if id(w) not in taken], plan.weight_decay, plan.learning_rate),
+        _group([w for w in matrices.values() if id(w) not in assigned], plan.weight_decay, plan.learning_rate),
         _group(plain, 0.0, plan.learning_rate),
         _group(tables, 0.0, plan.learning_rate * plan.kmer_rate_factor),
     ]

@@ -62,7 +62,7 @@ def _card(recipe: Recipe, log: Lines, processes: int) -> Card:
     regions = "; ".join(f"{name}: {', '.join(texts)}" for name, texts in recipe.corpus.regions().items())
     notes = (recipe.card.strip(), f"Held out of training: {regions}." if regions else "")
     tokens = tokens_until(steps, recipe)
-    laid = row_layout(recipe)
+    layout = row_layout(recipe)
     return Card(
         name=recipe.name,
         family="genolm",
@@ -72,20 +72,20 @@ def _card(recipe: Recipe, log: Lines, processes: int) -> Card:
         source=f"genolm pretrain {recipe.name}",
         notes=tuple(note for note in notes if note),
         objective=recipe.objective,
-        begin=laid.begin if laid else (),
-        end=laid.end if laid else (),
+        begin=layout.begin if layout else (),
+        end=layout.end if layout else (),
         metrics={"training_tokens": tokens, **_metrics(log)},
-        training=_how(recipe, steps, processes),
+        training=_training_record(recipe, steps, processes),
     )
 
 
 def _metrics(log: Lines) -> dict[str, float]:
     """The last held-out figures, and the baseline of the frequency of tokens."""
-    found: dict[str, float] = {}
-    for told, name in _FIGURES.items():
-        lines = [line[told] for line in log if told in line]
-        found |= {f"{split}_{name}": value for split, value in (lines[-1] if lines else {}).items()}
-    return found
+    metrics: dict[str, float] = {}
+    for key, name in _FIGURES.items():
+        lines = [line[key] for line in log if key in line]
+        metrics |= {f"{split}_{name}": value for split, value in (lines[-1] if lines else {}).items()}
+    return metrics
 
 
 _FIGURES = {
@@ -96,7 +96,7 @@ _FIGURES = {
 }
 
 
-def _how(recipe: Recipe, steps: int, processes: int) -> dict[str, Any]:
+def _training_record(recipe: Recipe, steps: int, processes: int) -> dict[str, Any]:
     """What it takes to train the same again."""
     return {
         "steps": steps,
@@ -120,7 +120,7 @@ def _commit() -> str | None:
             capture_output=True,
             check=False,
         )
-        found = subprocess.run(words, capture_output=True, text=True, check=False)
+        metrics = subprocess.run(words, capture_output=True, text=True, check=False)
     except OSError:
         return None
-    return found.stdout.strip() or None if tracked.returncode == 0 and found.returncode == 0 else None
+    return metrics.stdout.strip() or None if tracked.returncode == 0 and metrics.returncode == 0 else None

@@ -17,16 +17,25 @@ from genolm.files.locks import locked
 from genolm.training.recipes.pretrain_recipe import Recipe
 from genolm.training.recipes.schedule import tokens_until
 
-FREE = ("name", "card", "trackers", "compile", "report_every", "evaluate_every", "evaluate_windows", "checkpoint_every")
+CHANGEABLE = (
+    "name",
+    "card",
+    "trackers",
+    "compile",
+    "report_every",
+    "evaluate_every",
+    "evaluate_windows",
+    "checkpoint_every",
+)
 """Settings of a recipe that don't decide the weights, and may differ when a run is resumed."""
 
 
 def fingerprint_of(recipe: Recipe) -> str:
     """SHA-256 of what decides the weights."""
-    return hashlib.sha256(json.dumps(_told(recipe), sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(_weight_settings(recipe), sort_keys=True, default=str).encode()).hexdigest()
 
 
-def trained(out: Path, recipe: Recipe) -> str:
+def describe_run(out: Path, recipe: Recipe) -> str:
     """One line on a finished run: steps, tokens, and bits per base of the held-out splits; read from its log."""
     lines = RunLog(out / "log.jsonl").lines()
     step = lines[-1]["step"]
@@ -43,23 +52,23 @@ def check_claim(out: Path, recipe: Recipe, resume: bool) -> None:
             is to be resumed, or the run of another recipe.
     """
     marker = out / "recipe.json"
-    with _explained(out):
+    with _as_run_errors(out):
         if out.exists() and not out.is_dir():
             raise RunError(f"{out} is a file: choose another folder")
-        found = marker.exists()
-    if found and not resume:
+        entries = marker.exists()
+    if entries and not resume:
         raise RunError(f"{out} already holds a run: continue it with --resume or choose another folder")
-    if resume and not found:
+    if resume and not entries:
         raise RunError(f"{out} holds no run to continue: start one without --resume")
-    if found and _told_in(marker, "fingerprint") != fingerprint_of(recipe):
+    if entries and _read_marker(marker, "fingerprint") != fingerprint_of(recipe):
         raise RunError(
             f"{out} holds the run of another recipe{_differences(marker, recipe)}: choose another folder. What may"
-            f" change on --resume: {', '.join(FREE)}"
+            f" change on --resume: {', '.join(CHANGEABLE)}"
         )
 
 
 @contextmanager
-def claimed(out: Path, recipe: Recipe, corpus: str, resume: bool) -> Iterator[None]:
+def claim(out: Path, recipe: Recipe, corpus: str, resume: bool) -> Iterator[None]:
     """Takes the folder for this recipe and corpus, and holds it until the block ends or the process dies.
 
     Args:
@@ -73,22 +82,22 @@ def claimed(out: Path, recipe: Recipe, corpus: str, resume: bool) -> Iterator[No
             or written; another run holds the folder; the files of the corpus hold another sequence than when the run
             began.
     """
-    with _explained(out):
+    with _as_run_errors(out):
         out.mkdir(parents=True, exist_ok=True)
         if not os.access(out, os.W_OK | os.X_OK):
             raise RunError(f"{out} cannot be written: choose another folder")
     with locked(out):
         check_claim(out, recipe, resume)
         marker = out / "recipe.json"
-        if marker.exists() and _told_in(marker, "corpus") != corpus:
+        if marker.exists() and _read_marker(marker, "corpus") != corpus:
             raise RunError(f"{out}: the files of the corpus changed since this run began: choose another folder")
-        told = {"fingerprint": fingerprint_of(recipe), "corpus": corpus, "recipe": _told(recipe)}
-        marker.write_text(json.dumps(told, indent=1, default=str))
+        settings = {"fingerprint": fingerprint_of(recipe), "corpus": corpus, "recipe": _weight_settings(recipe)}
+        marker.write_text(json.dumps(settings, indent=1, default=str))
         yield
 
 
 @contextmanager
-def _explained(out: Path) -> Iterator[None]:
+def _as_run_errors(out: Path) -> Iterator[None]:
     """Turn what the file system refuses into a `RunError`; a full disk stays what it is."""
     try:
         yield
@@ -100,22 +109,26 @@ def _explained(out: Path) -> Iterator[None]:
 
 def _differences(marker: Path, recipe: Recipe) -> str:
     """Return which settings differ from those that the run began with, as text; empty where that can't be told."""
-    told = _recipe_in(marker)
-    if not told:
+    settings = _recorded_recipe(marker)
+    if not settings:
         return ""
-    old, new = flatten(told), flatten(json.loads(json.dumps(_told(recipe), default=str)))
-    names = [name for name in {**old, **new} if name not in FREE and old.get(name, _NONE) != new.get(name, _NONE)]
-    shown = [f"{name} was {_shown(old.get(name, _NONE))} and is {_shown(new.get(name, _NONE))}" for name in names[:3]]
-    if len(names) > len(shown):
-        shown.append(f"{len(names) - len(shown)} more")
-    return f" ({'; '.join(shown)})" if shown else ""
+    old, new = flatten(settings), flatten(json.loads(json.dumps(_weight_settings(recipe), default=str)))
+    names = [
+        name for name in {**old, **new} if name not in CHANGEABLE and old.get(name, _MISSING) != new.get(name, _MISSING)
+    ]
+    texts = [
+        f"{name} was {_text(old.get(name, _MISSING))} and is {_text(new.get(name, _MISSING))}" for name in names[:3]
+    ]
+    if len(names) > len(texts):
+        texts.append(f"{len(names) - len(texts)} more")
+    return f" ({'; '.join(texts)})" if texts else ""
 
 
-_NONE = object()
+_MISSING = object()
 
 
-def _shown(value: object) -> str:
-    return "not set" if value is _NONE else json.dumps(value)
+def _text(value: object) -> str:
+    return "not set" if value is _MISSING else json.dumps(value)
 
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -129,25 +142,25 @@ def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _recipe_in(marker: Path) -> dict[str, Any]:
+def _recorded_recipe(marker: Path) -> dict[str, Any]:
     try:
-        told = json.loads(marker.read_text())["recipe"]
+        settings = json.loads(marker.read_text())["recipe"]
     except (OSError, ValueError, KeyError, TypeError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return settings if isinstance(settings, dict) else {}
 
 
-def _told_in(marker: Path, key: str) -> str:
+def _read_marker(marker: Path, key: str) -> str:
     try:
         return str(json.loads(marker.read_text())[key])
     except (OSError, ValueError, KeyError, TypeError):
         raise RunError(f"{marker} is damaged: choose another folder") from None
 
 
-def _told(recipe: Recipe) -> dict[str, Any]:
-    """What decides the weights: everything but :data:`FREE`."""
-    told = {name: value for name, value in asdict(recipe).items() if name not in FREE}
-    return {**told, "built_corpus": recipe.corpus.manifest_sha256()} if recipe.corpus.built else told
+def _weight_settings(recipe: Recipe) -> dict[str, Any]:
+    """What decides the weights: everything but :data:`CHANGEABLE`."""
+    settings = {name: value for name, value in asdict(recipe).items() if name not in CHANGEABLE}
+    return {**settings, "built_corpus": recipe.corpus.manifest_sha256()} if recipe.corpus.built else settings
 
 
 Listener = Callable[[dict[str, Any]], None]
@@ -177,19 +190,19 @@ class RunLog:
         """All reports, oldest first; a line that a kill tore in two is left out."""
         if self._path is None or not self._path.exists():
             return []
-        found = []
+        entries = []
         for line in self._path.read_text().splitlines():
             try:
-                found.append(json.loads(line))
+                entries.append(json.loads(line))
             except ValueError:
                 continue
-        return found
+        return entries
 
     def rewind(self, step: int) -> None:
         """Drop what was reported after ``step``: it will be done, and reported, again. Step 0 empties the log."""
         if self._path is None:
             return
         kept = [line for line in self.lines() if step > 0 and line["step"] <= step]
-        beside = self._path.with_suffix(".rewound")
-        beside.write_text("".join(json.dumps(line) + "\n" for line in kept))
-        beside.replace(self._path)
+        partial = self._path.with_suffix(".rewound")
+        partial.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        partial.replace(self._path)

@@ -10,7 +10,7 @@ import torch
 from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.networks.encoder_config import EncoderConfig
 from genolm.training.recipes.pretrain_recipe import Recipe
-from genolm.training.recipes.schedule import place, tokens_until
+from genolm.training.recipes.schedule import stage_at, tokens_until
 
 # Dense bf16 peaks of data sheets, FLOP/s, by a piece of the name that the driver gives.
 _PEAKS = {
@@ -60,11 +60,11 @@ def training_flops(config: DecoderConfig | EncoderConfig, context: int) -> float
 def _encoder_flops(config: EncoderConfig, context: int) -> float:
     width = config.hidden_size
     layer = 4 * width * width + (3 if config.gated else 2) * width * config.ffn_size
-    seen = sum(_seen(config, number, context) for number in range(config.num_layers))
-    return 3.0 * (2 * config.num_layers * layer + 4 * width * seen)
+    attended = sum(_attended(config, number, context) for number in range(config.num_layers))
+    return 3.0 * (2 * config.num_layers * layer + 4 * width * attended)
 
 
-def _seen(config: EncoderConfig, layer: int, context: int) -> int:
+def _attended(config: EncoderConfig, layer: int, context: int) -> int:
     """Tokens that a token of a layer sees, itself included; of blocks, what a query in the middle sees."""
     if config.is_local(layer):
         return min(context, config.local_window + 1)
@@ -81,10 +81,10 @@ def device_peak(device: torch.device, bf16: bool) -> Peak:
             if piece in name:
                 return Peak(flops, f"data sheet of {name}")
     dtype = torch.bfloat16 if bf16 else torch.float32
-    return Peak(_measured(device, dtype), f"measured: {dtype} product of {_SIDE} x {_SIDE}, best of 5")
+    return Peak(_measure(device, dtype), f"measured: {dtype} product of {_SIDE} x {_SIDE}, best of 5")
 
 
-def _measured(device: torch.device, dtype: torch.dtype) -> float:
+def _measure(device: torch.device, dtype: torch.dtype) -> float:
     factor = torch.ones(_SIDE, _SIDE, device=device, dtype=dtype)
     best = float("inf")
     for _ in range(6):  # the first one warms up
@@ -120,5 +120,5 @@ class Clock:
         tokens = tokens_until(step, self._recipe) - tokens_until(self._step, self._recipe)
         speed = tokens / max(1e-9, now - self._since - self._away)
         self._since, self._away, self._step = now, 0.0, step
-        flops = training_flops(self._recipe.model, place(step - 1, self._recipe).stage.context)
+        flops = training_flops(self._recipe.model, stage_at(step - 1, self._recipe).stage.context)
         return {"tokens_per_second": round(speed), "mfu": round(speed * flops / self._peak, 4)}

@@ -40,9 +40,9 @@ class Checkpoints:
 
     def __init__(self, folder: Path, fingerprint: str, workers: Workers, sharded: bool, keep: int = 2) -> None:
         self._folder, self._fingerprint, self._workers, self._keep = folder, fingerprint, workers, keep
-        self._parts = workers.world if sharded else 1
+        self._shards = workers.world if sharded else 1
         number = workers.rank + 1
-        self._own = f"state-{number}-of-{self._parts}.safetensors" if sharded else "state.safetensors"
+        self._local_file = f"state-{number}-of-{self._shards}.safetensors" if sharded else "state.safetensors"
         self._writes = sharded or workers.first
 
     def save(self, step: int, network: nn.Module, optimizer: Optimizers) -> Path:
@@ -51,10 +51,10 @@ class Checkpoints:
         self._workers.on_first_rank(lambda: self._prepare(staging))
         digest = None
         if self._writes:
-            save_file(_tensors(network, optimizer), staging / self._own)
-            _sync(staging / self._own)
-            digest = sha256_of_file(staging / self._own)
-        digests = dict(pair for pair in self._workers.all_gather((self._own, digest)) if pair[1] is not None)
+            save_file(_tensors(network, optimizer), staging / self._local_file)
+            _sync(staging / self._local_file)
+            digest = sha256_of_file(staging / self._local_file)
+        digests = dict(pair for pair in self._workers.all_gather((self._local_file, digest)) if pair[1] is not None)
         self._workers.on_first_rank(lambda: self._finish(staging, target, step, digests))
         return target
 
@@ -64,14 +64,14 @@ class Checkpoints:
         Raises:
             RunError: no checkpoint is complete, or its weights are spread over another number of processes.
         """
-        found = _steps(self._folder)
-        for path in reversed(found):
-            state = self._whole(path)
+        paths = _steps(self._folder)
+        for path in reversed(paths):
+            state = self._complete_state(path)
             if self._workers.all_ranks(state is not None):
                 assert state is not None
-                _restore(load_file(path / self._own), network, optimizer)
+                _restore(load_file(path / self._local_file), network, optimizer)
                 return int(state["step"])
-        damaged = f" ({', '.join(path.name for path in found)} damaged or incomplete)" if found else ""
+        damaged = f" ({', '.join(path.name for path in paths)} damaged or incomplete)" if paths else ""
         raise RunError(
             f"{self._folder} holds no complete checkpoint{damaged}, so there is nothing to continue from: delete the"
             f" folder {self._folder.parent} and start again without --resume"
@@ -95,24 +95,24 @@ class Checkpoints:
         for old in _steps(self._folder)[: -self._keep]:
             shutil.rmtree(old)
 
-    def _whole(self, path: Path) -> dict[str, Any] | None:
+    def _complete_state(self, path: Path) -> dict[str, Any] | None:
         """The checkpoint's state; None when it is torn, or of another recipe."""
         try:
             state: dict[str, Any] = json.loads((path / _STATE).read_text())
             digests, same = state["sha256"], state["fingerprint"] == self._fingerprint
-            if same and self._own not in digests:
+            if same and self._local_file not in digests:
                 raise RunError(
-                    f"{path} is spread over {len(digests)} processes and this run over {self._parts}: "
+                    f"{path} is spread over {len(digests)} processes and this run over {self._shards}: "
                     "resume with as many as it was started with"
                 )
-            return state if same and digests[self._own] == sha256_of_file(path / self._own) else None
+            return state if same and digests[self._local_file] == sha256_of_file(path / self._local_file) else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
 
 def _steps(folder: Path) -> list[Path]:
-    found = [path for path in folder.glob("step-*") if path.name[5:].isdigit()]
-    return sorted(found, key=lambda path: int(path.name[5:]))
+    paths = [path for path in folder.glob("step-*") if path.name[5:].isdigit()]
+    return sorted(paths, key=lambda path: int(path.name[5:]))
 
 
 def _tensors(network: nn.Module, optimizer: Optimizers) -> dict[str, Tensor]:
@@ -132,13 +132,13 @@ def _restore(tensors: dict[str, Tensor], network: nn.Module, optimizer: Optimize
     for name, buffer in stored_buffers(network).items():
         local_shard(buffer).copy_(tensors.pop(f"buffer.{name}"))
     torch.set_rng_state(tensors.pop("rng.torch"))
-    moved = optimizer.weights()
+    weights = optimizer.weights()
     states: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         _, index, key = name.split(".")
-        whole = moved[int(index)]
-        spread = value if value.ndim == 0 else shard_like(value.to(whole.device), whole)
-        states.setdefault(int(index), {})[key] = spread
+        whole = weights[int(index)]
+        sharded = value if value.ndim == 0 else shard_like(value.to(whole.device), whole)
+        states.setdefault(int(index), {})[key] = sharded
     optimizer.load_state(states)
 
 

@@ -85,7 +85,7 @@ class TrainingStep:
         for turn in range(turns):
             rows = batch.rows(slice(turn * micro_rows, (turn + 1) * micro_rows))
             with accumulating(self._network, turn + 1 == turns):
-                self._add_gradients(passes, rows if rows.size else batch.idle(), total)
+                self._add_gradients(passes, rows if rows.size else batch.without_targets(), total)
         norm = nn.utils.clip_grad_norm_(self._network.parameters(), self._clip)
         self._norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
         self._check_finite()
@@ -98,18 +98,18 @@ class TrainingStep:
             return {"bits_per_base": None, "gradient_norm": 0.0}
         sums = self._workers.all_reduce_sum(torch.stack(self._sums).sum(0)).tolist()
         counted, bases = max(1.0, sums[1]), max(1.0, sums[2])
-        told: dict[str, Any] = {"bits_per_base": round(sums[0] / bases / math.log(2), 5)}
+        report: dict[str, Any] = {"bits_per_base": round(sums[0] / bases / math.log(2), 5)}
         if self._bases_V is not None:
-            told["nats_per_token"] = round(sums[0] / counted, 5)
+            report["nats_per_token"] = round(sums[0] / counted, 5)
         if self._experts is not None:
-            told |= {"load_balancing": sums[3] / counted, "router_z": sums[4] / counted}
+            report |= {"load_balancing": sums[3] / counted, "router_z": sums[4] / counted}
             loads, experts = [round(value / counted, 4) for value in sums[5:]], self._experts.num_experts
-            told["expert_load"] = [loads[i : i + experts] for i in range(0, len(loads), experts)]
-        return {**told, "gradient_norm": round(float(self._norm), 4)}
+            report["expert_load"] = [loads[i : i + experts] for i in range(0, len(loads), experts)]
+        return {**report, "gradient_norm": round(float(self._norm), 4)}
 
     def _check_finite(self) -> None:
-        own = torch.stack(self._sums)[:, 0].sum()
-        if not self._workers.any_rank(not bool(own.isfinite() & torch.as_tensor(self._norm).isfinite())):
+        local = torch.stack(self._sums)[:, 0].sum()
+        if not self._workers.any_rank(not bool(local.isfinite() & torch.as_tensor(self._norm).isfinite())):
             return
         sums = self._workers.all_reduce_sum(torch.stack(self._sums).sum(0)).tolist()
         self._optimizer.zero_grad()
@@ -117,30 +117,30 @@ class TrainingStep:
         raise DivergedError(f"the loss is {loss:.4g} nats per token and the gradient norm {float(self._norm):.4g}")
 
     def _add_gradients(self, passes: Passes, batch: Batch, total: Tensor) -> None:
-        found = passes.predict(self._network, batch, router=self._experts is not None)
-        nats = F.cross_entropy(found.logits_NV, found.targets_N, reduction="sum")
-        count = found.counted_BL.sum()
+        predictions = passes.predict(self._network, batch, router=self._experts is not None)
+        nats = F.cross_entropy(predictions.logits_NV, predictions.targets_N, reduction="sum")
+        count = predictions.counted_BL.sum()
         loss, router = nats, None
         if self._experts is not None and bool(count):
-            router = router_losses(found.router, self._experts, found.counted_BL)
+            router = router_losses(predictions.router, self._experts, predictions.counted_BL)
             extra = self._experts.router_aux_coef * router.balance + self._experts.router_z_coef * router.z
             loss = loss + extra * count
         # Gradients are averaged over the processes, and the loss is a sum over all of them.
         (loss * (self._workers.world / total).float()).backward()
-        self._sums.append(self._summary(found, nats, router))
+        self._sums.append(self._summary(predictions, nats, router))
 
-    def _summary(self, found: Predictions, nats: Tensor, router: RouterLosses | None) -> Tensor:
+    def _summary(self, predictions: Predictions, nats: Tensor, router: RouterLosses | None) -> Tensor:
         """Sums over this micro-batch: nats, tokens, bases, and what the router did, weighted by tokens; fp64."""
-        count = found.counted_BL.sum().double()
-        bases = count if self._bases_V is None else self._bases_V[found.targets_N].sum().double()
+        count = predictions.counted_BL.sum().double()
+        bases = count if self._bases_V is None else self._bases_V[predictions.targets_N].sum().double()
         parts = [nats.detach().double()[None], count[None], bases[None]]
         if self._experts is not None:
             layers = self._experts.num_layers * self._experts.num_experts
-            shown = torch.zeros(2 + layers, device=nats.device, dtype=torch.float64)
+            router_sums = torch.zeros(2 + layers, device=nats.device, dtype=torch.float64)
             if router is not None:
                 weights = torch.cat((router.balance[None], router.z[None], router.load_LE.flatten())).detach()
-                shown = weights.double() * count
-            parts.append(shown)
+                router_sums = weights.double() * count
+            parts.append(router_sums)
         return torch.cat(parts)
 
 

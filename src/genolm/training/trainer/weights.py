@@ -35,12 +35,12 @@ def local_shard(value: Tensor) -> Tensor:
     return value.to_local() if isinstance(value, DTensor) else value
 
 
-def shard_like(own: Tensor, whole: Tensor) -> Tensor:
-    """This process's share as a tensor that is spread like ``whole``; as it is where that is not spread."""
-    if not isinstance(whole, DTensor):
-        return own
+def shard_like(local: Tensor, full: Tensor) -> Tensor:
+    """This process's share as a tensor that is spread like ``full``; as it is where that is not spread."""
+    if not isinstance(full, DTensor):
+        return local
     return DTensor.from_local(
-        own, whole.device_mesh, whole.placements, run_check=False, shape=whole.shape, stride=whole.stride()
+        local, full.device_mesh, full.placements, run_check=False, shape=full.shape, stride=full.stride()
     )
 
 
@@ -50,12 +50,12 @@ def gathered_weights(network: nn.Module, keep: bool) -> dict[str, Tensor]:
 
     Each process has buffers of its own; as under DDP, those of the first one count.
     """
-    found = {}
+    weights = {}
     for name, weight in network.named_parameters():
-        whole = weight.full_tensor() if isinstance(weight, DTensor) else weight
+        full = weight.full_tensor() if isinstance(weight, DTensor) else weight
         if keep:
-            found[name] = whole.detach().to("cpu", torch.bfloat16, copy=True)
-    return found | {
+            weights[name] = full.detach().to("cpu", torch.bfloat16, copy=True)
+    return weights | {
         name: local_shard(one).to("cpu", copy=True) for name, one in stored_buffers(network).items() if keep
     }
 
@@ -63,7 +63,7 @@ def gathered_weights(network: nn.Module, keep: bool) -> dict[str, Tensor]:
 NetworkT = TypeVar("NetworkT", bound=Network)
 
 
-_INTO_THE_STREAM = ("attention.output.weight", "ffn.down.weight", "ffn.down")
+_RESIDUAL_OUTPUTS = ("attention.output.weight", "ffn.down.weight", "ffn.down")
 
 
 def initialise(network: NetworkT, seed: int) -> NetworkT:
@@ -80,34 +80,34 @@ def initialise(network: NetworkT, seed: int) -> NetworkT:
     with torch.no_grad():
         for name, weight in network.named_parameters():
             # Whole and on the CPU: the numbers then depend on neither device nor spread.
-            whole = torch.empty(weight.shape)
+            full = torch.empty(weight.shape)
             if ".gengram." in name and weight.ndim > 1:
                 assert isinstance(network.config, DecoderConfig)
-                _fill_memory(name.split(".gengram.")[1], whole, network.config, generator)
+                _fill_memory(name.split(".gengram.")[1], full, network.config, generator)
             elif weight.ndim == 1:
-                whole.fill_(0.0 if name.endswith("bias") else 1.0)
+                full.fill_(0.0 if name.endswith("bias") else 1.0)
             else:
-                whole.normal_(0.0, scaled if name.endswith(_INTO_THE_STREAM) else std, generator=generator)
-            _take(weight, whole)
+                full.normal_(0.0, scaled if name.endswith(_RESIDUAL_OUTPUTS) else std, generator=generator)
+            _copy_shard(weight, full)
         for name, layout in network.named_buffers():
             if name.endswith(f".{LAYOUT}"):
                 assert isinstance(network.config, EncoderConfig)
-                drawn = initial_layout(network.config, int(name.split(".")[1]))
-                assert drawn is not None
-                layout.copy_(drawn)
+                initial = initial_layout(network.config, int(name.split(".")[1]))
+                assert initial is not None
+                layout.copy_(initial)
         for module in network.modules():
             if isinstance(module, nn.modules.batchnorm._NormBase):
                 module.reset_running_stats()
     return network
 
 
-def _take(weight: Tensor, whole: Tensor) -> None:
+def _copy_shard(weight: Tensor, full: Tensor) -> None:
     """Copies what this process keeps of a tensor."""
     if isinstance(weight, DTensor):
-        mine = distribute_tensor(whole.to(weight.device), weight.device_mesh, weight.placements, src_data_rank=None)
-        weight.to_local().copy_(mine.to_local())
+        shard = distribute_tensor(full.to(weight.device), weight.device_mesh, weight.placements, src_data_rank=None)
+        weight.to_local().copy_(shard.to_local())
     else:
-        weight.copy_(whole)
+        weight.copy_(full)
 
 
 def _fill_memory(name: str, weight: Tensor, config: DecoderConfig, generator: torch.Generator) -> None:

@@ -42,7 +42,7 @@ class Workers:
         self.world: int = self._accelerator.num_processes
         if dist.is_initialized():
             # Threads of a group that is still joined when the interpreter ends abort the process.
-            atexit.register(_part)
+            atexit.register(_leave_group)
 
     @property
     def first(self) -> bool:
@@ -75,9 +75,9 @@ class Workers:
         """The values of all processes in the order of their ranks; for small ones."""
         if self.world == 1:
             return [value]
-        found: list[Any] = [None] * self.world
-        dist.all_gather_object(found, value)
-        return found
+        values: list[Any] = [None] * self.world
+        dist.all_gather_object(values, value)
+        return values
 
     def on_first_rank(self, work: Callable[[], object]) -> None:
         """Let the first process do something while the others wait; its error is raised by all."""
@@ -87,11 +87,11 @@ class Workers:
                 work()
             except Exception as raised:  # whatever it is, the others must not wait for ever
                 error = raised
-        told = self.all_gather(None if error is None else (getattr(error, "exit_code", 1), str(error)))[0]
+        reported = self.all_gather(None if error is None else (getattr(error, "exit_code", 1), str(error)))[0]
         if error is not None:
             raise error
-        if told is not None:
-            raise _as_error(*told)
+        if reported is not None:
+            raise _remote_error(*reported)
 
     def groups(self, size: int) -> list[dist.ProcessGroup]:
         """Neighbours in groups of so many; made by all processes alike."""
@@ -118,7 +118,7 @@ class Workers:
             tracker.finish()
 
 
-def _part() -> None:
+def _leave_group() -> None:
     if dist.is_initialized():
         dist.destroy_process_group()
 
@@ -145,7 +145,7 @@ def _accelerate(trackers: Sequence[str]) -> Any:
     return Accelerator
 
 
-def _as_error(exit_code: int, message: str) -> GenolmError:
+def _remote_error(exit_code: int, message: str) -> GenolmError:
     """An error of another process, with its exit code."""
     error = GenolmError(message)
     error.exit_code = exit_code
