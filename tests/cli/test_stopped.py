@@ -94,7 +94,8 @@ def test_a_full_disk_is_met_before_anything_is_computed(folder, small_disk, capf
     out, err = capfd.readouterr()
     assert out == ""
     assert re.fullmatch(
-        r"error: small/out\.parquet\.parts: the remaining parts need about 1\.05 MB of disk space, but \d+ kB are free; "
+        r"error: small/out\.parquet\.parts: the remaining parts need about 1\.05 MB of disk space, "
+        r"but \d+ kB are free; "
         r"finished parts are kept: free space and resume with --resume\n",
         err,
     )

@@ -141,7 +141,9 @@ def test_a_real_small_disk(small_disk, monkeypatch):
 
 def test_a_disk_too_small_for_the_parts_is_told_before_it_is_full(tmp_path, monkeypatch):
     check_disk(tmp_path, 10, 10)
-    with pytest.raises(ResourceError, match=r"remaining parts need about 1e\+03 TB of disk space, but .* are free; .*--resume"):
+    with pytest.raises(
+        ResourceError, match=r"remaining parts need about 1e\+03 TB of disk space, but .* are free; .*--resume"
+    ):
         check_disk(tmp_path, 10**12, 10**3)
 
 

@@ -15,7 +15,10 @@ def folder(out):
 
 
 def test_a_second_run_is_refused(source, out, folder):
-    with locked(folder), pytest.raises(RunError, match=r"parts: another run is using this folder \(process \d+ on \S+\)"):
+    with (
+        locked(folder),
+        pytest.raises(RunError, match=r"parts: another run is using this folder \(process \d+ on \S+\)"),
+    ):
         run(Summed(source), ToyModel(), out)
 
 

@@ -95,5 +95,5 @@ def test_only_named_classes_of_this_version_are_made(kind, version, message):
 def test_a_class_of_genolm_without_a_stable_name_is_refused(monkeypatch):
     monkeypatch.delitem(TYPES, "held")
     monkeypatch.setattr(stored_types, "PACKAGE", Held.__module__.split(".")[0])
-    with pytest.raises(RunError, match=r"Held cannot be written to a manifest: it has no name"):
+    with pytest.raises(RunError, match=r"Held cannot be written to a manifest: it is not listed"):
         write_settings(Held(1))

@@ -189,5 +189,5 @@ def test_ways_to_write_a_shard(shard):
 
 @pytest.mark.parametrize("shard", ["0/3", "4/3", "1", "1/0", "a/b", "-1/3", "1/3/5", "", (0, 3)])
 def test_what_is_no_shard(shard):
-    with pytest.raises(RunError, match="write i/n with 1 <= i <= n, such as 2/8"):
+    with pytest.raises(RunError, match="expected i/n with 1 ≤ i ≤ n, e.g. 2/8"):
         Shard.parse(shard)

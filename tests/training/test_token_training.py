@@ -171,17 +171,17 @@ def test_what_an_encoder_sees_is_in_its_flops(masked_recipe: Recipe) -> None:
 
 def test_objectives_and_networks_that_do_not_fit_are_refused(masked_recipe: Recipe, ocean_recipe: Recipe) -> None:
     wrong = {
-        "an encoder sees what it would predict": (masked_recipe, {"objective": "causal"}),
-        "a decoder sees nothing behind a hidden token": (ocean_recipe, {"objective": "masked"}),
-        "masking belongs to the objective masked": (ocean_recipe, {"masking": MaskingRecipe()}),
+        "encoders require objective: masked": (masked_recipe, {"objective": "causal"}),
+        "decoders require objective: causal": (ocean_recipe, {"objective": "masked"}),
+        "masking requires objective: masked": (ocean_recipe, {"masking": MaskingRecipe()}),
         "objective is causal or masked": (ocean_recipe, {"objective": "span"}),
-        "k-mer memories read one base a token": (
+        "k-mer memories require one base per token": (
             ocean_recipe,
             {"model": replace(ocean_recipe.model, kmer_orders=(2,), kmer_dims=(4,))},
         ),
         "do not train a pooler": (masked_recipe, {"model": replace(masked_recipe.model, pooler="tanh")}),
-        "without a masked-language head": (masked_recipe, {"model": replace(masked_recipe.model, masked_head=False)}),
-        "only a decoder's rows are cut": (masked_recipe, {"context_parallel": 2}),
+        "masked_head must be true": (masked_recipe, {"model": replace(masked_recipe.model, masked_head=False)}),
+        "context_parallel is available for decoders only": (masked_recipe, {"context_parallel": 2}),
         "two special tokens and one more": (masked_recipe, {"context": 2}),
     }
     for message, (recipe, values) in wrong.items():

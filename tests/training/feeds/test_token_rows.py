@@ -195,11 +195,11 @@ def test_tokens_are_counted_on_training_sequence(ocean_recipe: Recipe) -> None:
 def test_a_vocabulary_that_does_not_fit_is_refused(ocean_recipe: Recipe, tmp_path: Path) -> None:
     train = load_corpus(ocean_recipe.corpus, CORPUS).splits["train"]
     wrong = {
-        "the recipe's tokenizer is not there": {"tokenizer": str(tmp_path / "none")},
-        "90 tokens and the model's embedding fewer rows .*value 89": {
+        "the recipe's tokenizer does not exist": {"tokenizer": str(tmp_path / "none")},
+        "90 tokens, but the model's embedding has fewer rows .*value 89": {
             "model": replace(ocean_recipe.model, vocab_size=89)
         },
-        "pad_id is not that of its vocabulary, 3": {"model": replace(ocean_recipe.model, pad_id=0)},
+        "pad_id must be that of its vocabulary, 3": {"model": replace(ocean_recipe.model, pad_id=0)},
         "longest_n_run": {
             "corpus": replace(ocean_recipe.corpus, longest_n_run=5),
             "tokenizer": str(no_n(tmp_path)),

@@ -158,14 +158,14 @@ def test_targets_are_pieces_of_bases(tokenizer: BpeTokenizer) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"fraction": 0.0}, "fraction is a share above 0"),
-        ({"evaluation_fraction": 1.5}, "evaluation_fraction is a share"),
-        ({"spans": ()}, "spans is a list of some numbers"),
-        ({"spans": (0.0, 0.0)}, "spans is a list of 2 numbers, not negative and not all 0"),
-        ({"replace": (0.8, 0.1)}, "replace is a list of 3 numbers"),
+        ({"fraction": 0.0}, "fraction must be above 0"),
+        ({"evaluation_fraction": 1.5}, "evaluation_fraction must be above 0"),
+        ({"spans": ()}, "spans must be a list of non-negative numbers"),
+        ({"spans": (0.0, 0.0)}, "spans must be 2 non-negative numbers, not all 0"),
+        ({"replace": (0.8, 0.1)}, "replace must be 3 non-negative numbers"),
         ({"replace": (0.8, 0.1, 0.2)}, "add up to 1"),
-        ({"random_tokens": "words"}, "random_tokens is vocabulary or bases"),
-        ({"short_probability": 2}, "short_probability is between 0 and 1"),
+        ({"random_tokens": "words"}, "random_tokens must be vocabulary or bases"),
+        ({"short_probability": 2}, "short_probability must be between 0 and 1"),
         ({"shortest": 0}, "shortest must be at least 1"),
     ],
 )

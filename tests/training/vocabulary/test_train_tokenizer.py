@@ -139,7 +139,7 @@ def test_inspecting_what_there_is(fasta, tmp_path):
     ("settings", "error", "message"),
     [
         ({"vocab_size": 100_000}, InputError, "ask for fewer, or give more sequence"),
-        ({"vocab_size": 100, "chunk": 32}, ModelError, "chunks of 32 bases cannot have pieces of 64"),
+        ({"vocab_size": 100, "chunk": 32}, ModelError, "chunk \(32\) must be at least max_length \(64\)"),
         ({"vocab_size": 9}, ModelError, "9 are special tokens and letters"),
     ],
 )
@@ -153,7 +153,7 @@ def test_what_cannot_be_leaves_nothing(fasta, tmp_path, settings, error, message
     ("text", "message"),
     [
         ("", "the FASTA file is empty"),
-        (f">one\n{'N' * 5000}\n>two\n{'ACGTN' * 100}\n", "no stretch of 50 bases A, C, G, T stands in"),
+        (f">one\n{'N' * 5000}\n>two\n{'ACGTN' * 100}\n", "no stretch of at least 50 bases A, C, G, T in"),
         (">one\nACGTX\n", "not a base at position 5"),
     ],
 )
@@ -184,7 +184,7 @@ def test_only_a_trained_tokenizer_is_replaced(fasta, tmp_path):
     assert BpeTokenizer.read(out).vocab_size == 50
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "text").write_text("years of work")
-    with pytest.raises(RunError, match="something else than a trained tokenizer"):
+    with pytest.raises(RunError, match="is not a tokenizer folder"):
         train_tokenizer(fasta, tmp_path / "thesis", vocab_size=50, overwrite=True)
     with pytest.raises(RunError, match="cannot be written: "):
         train_tokenizer(fasta, fasta / "out", vocab_size=40)

@@ -36,13 +36,13 @@ def build(
 ) -> None:
     """Clean FASTA files into token shards with a document table."""
     from genolm.training.corpus import build_corpus as function
-    from genolm.training.corpus.inspect_corpus import built
+    from genolm.training.corpus.inspect_corpus import summarise_build
 
     visible = _in_terminal()
     function(recipe, folder, overwrite=overwrite, progress=_print_progress if visible else None)
     if visible:
         typer.echo("\r\033[K", nl=False, err=True)
-    tell(built(folder), folder)
+    tell(summarise_build(folder), folder)
 
 
 def _in_terminal() -> bool:

@@ -1,4 +1,4 @@
-"""Token shards and their document table, written one document at a time."""
+"""Token shards and document table of a corpus, written one document at a time."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from genolm.training.corpus.corpus_manifest import DOCUMENTS
 from genolm.training.corpus.documents import Document
 
 SHARD_BYTES = 1 << 28
-"""Largest shard; the longest human chromosome fits in one."""
+"""Maximum size of a shard; the longest human chromosome fits."""
 
 SCHEMA: dict[str, Any] = {
     "assembly": pl.String, "contig": pl.String, "start": pl.Int64, "end": pl.Int64, "strand": pl.String,
     "split": pl.String, "shard": pl.String, "offset": pl.Int64, "length": pl.Int64, "soft_masked": pl.Float64,
     "source": pl.String,
 }  # fmt: skip
-"""Columns of the document table; ``start`` is 0-based, ``end`` one past the last base."""
+"""Columns of the document table; ``start`` and ``end`` are 0-based and half-open."""
 
 
 class ShardWriter:
-    """Writes documents into the shards of their splits; a document longer than a shard becomes several.
+    """Writes documents into shards by split; documents longer than a shard are divided.
 
     Args:
-        folder: where shards and table go.
+        folder: folder of shards and table.
         strand: strand policy, for the table.
-        limit: largest shard in bytes; a token is a byte.
+        limit: maximum bytes of a shard; a token is a byte.
     """
 
     def __init__(self, folder: Path, strand: str, limit: int = SHARD_BYTES) -> None:
@@ -46,7 +46,7 @@ class ShardWriter:
         self.splits: dict[str, dict[str, int]] = {}
 
     def add(self, document: Document) -> None:
-        """Appends a document."""
+        """Append a document."""
         for start in range(0, len(document.ids), self._limit):
             self._add(document.part(start, min(start + self._limit, len(document.ids))))
 
@@ -70,7 +70,7 @@ class ShardWriter:
         counts["bases"] += len(document.ids)
 
     def _shard_for(self, document: Document) -> _Shard:
-        """The open shard of the document's split, or a new one when it is full."""
+        """Return the open shard of the document's split, or a new one if it is full."""
         shard = self._open.get(document.split)
         if shard is not None and shard.size + len(document.ids) <= self._limit:
             return shard
@@ -82,7 +82,7 @@ class ShardWriter:
         return shard
 
     def finish(self) -> dict[str, Any]:
-        """Closes the last shards and writes the table; what the manifest says of it."""
+        """Finish the last shards, write the table, and return the table's entry for the manifest."""
         self.shards = sorted([*self.shards, *(shard.close() for shard in self._open.values())], key=itemgetter("file"))
         columns: dict[str, Any] = {**self._text, **self._number, "soft_masked": self._soft}
         table = pl.DataFrame({name: pl.Series(name, columns[name], kind) for name, kind in SCHEMA.items()})
@@ -91,13 +91,13 @@ class ShardWriter:
         return {"file": path.name, "rows": table.height, "sha256": sha256_of_file(path)}
 
     def abandon(self) -> None:
-        """Closes what is open without finishing it."""
+        """Close the open shards without finishing them."""
         for shard in self._open.values():
             shard.file.close()
 
 
 class _Shard:
-    """A shard that is being written."""
+    """Shard that is being written."""
 
     def __init__(self, folder: Path, split: str, number: int) -> None:
         self.path, self.split, self.number, self.size = folder / f"{split}-{number:05d}.tokens", split, number, 0

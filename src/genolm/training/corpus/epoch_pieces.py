@@ -1,4 +1,4 @@
-"""An epoch's pieces: where every document is cut, which strand is read, and how often each source is shown."""
+"""Pieces of an epoch: cuts of the documents, strands, and repetition of the sources."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from genolm.training.corpus.split_documents import DocumentSpans
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """Stretches of documents, none longer than a row.
+    """Stretches of documents, each at most as long as a row.
 
     Attributes:
-        buffer_P: buffer of each piece.
-        offset_P: its first token there.
-        length_P: its tokens, at least 2.
-        reverse_P: whether it is read on the other strand.
+        buffer_P: index of each piece's buffer.
+        offset_P: offset of its first token in the buffer.
+        length_P: number of tokens, at least 2.
+        reverse_P: whether it is read on the reverse strand.
     """
 
     buffer_P: NDArray[np.int32]
@@ -30,59 +30,57 @@ class Pieces:
         return len(self.length_P)
 
     def select(self, index_P: NDArray[np.int64]) -> Pieces:
-        """Some of them, or all in another order."""
+        """Return some of the pieces, or all in another order."""
         return Pieces(self.buffer_P[index_P], self.offset_P[index_P], self.length_P[index_P], self.reverse_P[index_P])
 
 
 def cut_epoch(documents: DocumentSpans, length: int, random: np.random.Generator) -> Pieces:
-    """The pieces of one epoch, not yet shuffled.
+    """Cut the documents into the pieces of one epoch, not yet shuffled.
 
-    Without weights every document is cut once. With weights an epoch is so long that the source which has most bases
-    for its weight is shown exactly once, and every other source as often as its weight asks: some times whole, cut
-    anew each time, and of one more time a random part. Shares are exact up to one piece of each source.
+    Without weights, every document is cut once. With weights, the source with the most bases relative to its weight is
+    shown exactly once, and every other source as often as its weight requires: completely a number of times, cut at new
+    phases each time, and a random part of it once more. Shares are exact up to one piece of each source.
 
     Args:
-        runs: the documents and how they are mixed.
+        documents: documents and their mixing.
         length: tokens of a row.
-        random: where phases, strands and parts are drawn from.
+        random: random generator for phases, strands and parts.
     """
     weights = documents.mixing.weights
     if weights is None:
         return _cut(documents, length, random)
     of_source = [documents.select(np.flatnonzero(documents.sources.code_N == code)) for code in range(len(weights))]
-    longest = max(own.bases / weight for own, weight in zip(of_source, weights, strict=True))
+    longest = max(source.bases / weight for source, weight in zip(of_source, weights, strict=True))
     parts = []
-    for own, weight in zip(of_source, weights, strict=True):
-        if own.bases:
-            parts += _shown(own, longest * weight / own.bases, length, random)
+    for source, weight in zip(of_source, weights, strict=True):
+        if source.bases:
+            parts += _repeated(source, longest * weight / source.bases, length, random)
     return _joined(parts)
 
 
-def _shown(documents: DocumentSpans, times: float, length: int, random: np.random.Generator) -> list[Pieces]:
-    """The documents of one source so many times over; at least once."""
+def _repeated(documents: DocumentSpans, times: float, length: int, random: np.random.Generator) -> list[Pieces]:
+    """Cut the documents of one source ``times`` times; at least once."""
     whole = max(1, int(times + 1e-9))
     parts = [_cut(documents, length, random) for _ in range(whole)]
     if times - whole <= 1e-9:
         return parts
     more = _cut(documents, length, random)
     more = more.select(random.permutation(len(more)))
-    wanted = (times - whole) * int(more.length_P.sum(dtype=np.int64))
+    needed = (times - whole) * int(more.length_P.sum(dtype=np.int64))
     reached = np.cumsum(more.length_P, dtype=np.int64)
-    return [
-        *parts,
-        more.select(np.arange(int(np.searchsorted(reached, wanted, side="left")) + 1).clip(max=len(more) - 1)),
-    ]
+    count = int(np.searchsorted(reached, needed, side="left")) + 1
+    return [*parts, more.select(np.arange(count).clip(max=len(more) - 1))]
 
 
 def _cut(documents: DocumentSpans, length: int, random: np.random.Generator) -> Pieces:
-    """Every document once, cut into rows from a random phase on; what is left at its ends is shorter."""
+    """Cut every document once into rows from a random phase on; the pieces at its ends are shorter."""
     total = documents.length_N
     phase = np.where(total > length, random.integers(0, length, len(documents)), 0)
     whole = (total - phase) // length
     count = (phase > 0) + whole + ((total - phase) % length > 0)
     document = np.repeat(np.arange(len(documents)), count)
     number = np.arange(len(document)) - np.repeat(np.cumsum(count) - count, count)
-    shift = np.where(phase > 0, phase - length, 0)[document]  # a phase is a first row that begins before its document
+    shift = np.where(phase > 0, phase - length, 0)[document]  # a phase is a row that begins before its document
     start = np.maximum(shift + number * length, 0)
     stop = np.minimum(shift + (number + 1) * length, total[document])
     kept = np.flatnonzero(stop - start > 1)

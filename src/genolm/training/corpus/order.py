@@ -1,4 +1,4 @@
-"""Rows of a split in an order that only seed and epoch decide, for any number of workers."""
+"""Order of training rows: determined by seed and epoch, for any number of processes."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Ids = NDArray[np.uint8]
 
 
 class Rows(NamedTuple):
-    """One batch of a training step, or one worker's rows of it.
+    """Rows of a training batch, or of one process's share of it.
 
     Attributes:
         ids_RL: token ids, (rows, context + 1); padded at the end.
-        documents_RL: document of every token, -1 for padding and separators; None when each row of the whole batch
-            is one document.
-        labels_RL: of hidden tokens, what they are, below 0 elsewhere; None where nothing is hidden.
-        lengths_R: tokens of each row without padding; None where rows have none, or say it by their documents.
+        documents_RL: document of each token, -1 for padding and separators; None if each row of the batch is one
+            document.
+        labels_RL: original ids of masked tokens, negative elsewhere; None without masking.
+        lengths_R: tokens of each row without padding; None if there is no padding, or ``documents_RL`` marks it.
     """
 
     ids_RL: NDArray[Any]
@@ -35,7 +35,7 @@ class Rows(NamedTuple):
     lengths_R: NDArray[np.int64] | None = None
 
     def select(self, rows: slice) -> Rows:
-        """Some of the rows."""
+        """Return some of the rows."""
         documents = None if self.documents_RL is None else self.documents_RL[rows]
         labels = None if self.labels_RL is None else self.labels_RL[rows]
         lengths = None if self.lengths_R is None else self.lengths_R[rows]
@@ -44,17 +44,17 @@ class Rows(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Epoch:
-    """One epoch, cut and shuffled.
+    """One epoch, cut into pieces and shuffled.
 
-    Pieces as long as a row are rows. Shorter ones lie end to end in a stream, a separator behind each, of which every
-    further row is a stretch.
+    Pieces of the length of a row are rows. Shorter ones are concatenated with separators into a stream, which is cut
+    into packed rows.
 
     Attributes:
         pieces: all pieces; first those that are rows.
-        whole: how many those are.
-        begin_S: place in the stream of each shorter piece.
-        batches_BR: rows of every batch.
-        haplotype_P: haplotype that each piece is read as, -1 for none; None where there are no haplotypes.
+        whole: number of pieces that are rows.
+        begin_S: start of each shorter piece in the stream.
+        batches_BR: row numbers of every batch.
+        haplotype_P: haplotype of each piece, -1 for the reference; None without haplotypes.
     """
 
     pieces: Pieces
@@ -65,21 +65,21 @@ class _Epoch:
 
 
 class RowOrder:
-    """Rows of a split without end: every epoch cuts at new phases, draws strands anew and shuffles.
+    """Endless sequence of batches of a split; every epoch has new phases, strands and order.
 
-    Batch number ``step`` is a function of the seed alone, so that the data cursor of a run is its step, and workers
-    that each take their share of a batch see together what one would see alone.
+    Batch ``step`` depends on the seed only. The step is therefore the data cursor of a run, and processes that each
+    take their share of a batch together see what one process would see.
 
-    A batch holds rows of one document each, or of several, so that few batches need a mask; at most one batch of an
-    epoch holds both. Fewer than ``batch_rows`` rows of an epoch are left over.
+    To need few attention masks, a batch has either rows of one document each or packed rows; at most one batch of an
+    epoch has both. Fewer than ``batch_rows`` rows of an epoch are left out.
 
     Args:
-        runs: where rows are cut from; `DocumentSpans` also say how sources are mixed and which strands are read.
-        context: tokens a row predicts from; a row holds one more.
+        documents: documents to cut rows from; `DocumentSpans` also define the mixing of sources and strands.
+        context: tokens that a row predicts from; a row has one more.
         batch_rows: rows of a batch.
-        seed: of phases, strands and order.
-        tokenizer: for the complement, the separator and the padding.
-        haplotypes: individuals whose alleles pieces are read with, one drawn for each in every epoch.
+        seed: random seed of phases, strands and order.
+        tokenizer: tokenizer, for complements, separator and padding.
+        haplotypes: haplotypes of individuals, one sampled for each piece in every epoch; None for the reference.
     """
 
     def __init__(
@@ -91,37 +91,32 @@ class RowOrder:
         tokenizer: NucleotideTokenizer,
         haplotypes: Haplotypes | None = None,
     ) -> None:
-        self._haplotypes = haplotypes
-        self._documents, self._length, self._batch_rows, self._seed = (
-            DocumentSpans.of(documents),
-            context + 1,
-            batch_rows,
-            seed,
-        )
+        self._haplotypes, self._documents = haplotypes, DocumentSpans.of(documents)
+        self._length, self._batch_rows, self._seed = context + 1, batch_rows, seed
         self._eod, self._pad = tokenizer.eod_id, tokenizer.pad_id
         self._complement = complement_table(tokenizer).tobytes()
         if not (self._documents.length_N > 1).any():
-            raise ValueError("no run of two tokens to cut rows from")
+            raise ValueError("no document of at least two tokens to cut rows from")
         self._first_steps = [0]
         self._current: tuple[int, _Epoch] | None = None
 
     def batch(self, step: int, rank: int = 0, world: int = 1) -> Rows:
-        """The rows of one step, counted from 0; of ``world`` workers, worker ``rank`` gets rows ``rank::world``.
+        """Return the rows of a 0-based step; of ``world`` processes, process ``rank`` gets rows ``rank::world``.
 
         Raises:
-            ValueError: for a negative step, or a rank outside the world.
+            ValueError: the step is negative, or the rank is not below ``world``.
         """
         if step < 0 or not 0 <= rank < world:
-            raise ValueError(f"no step {step} of worker {rank} of {world}")
+            raise ValueError(f"invalid step {step} of rank {rank} of {world}")
         epoch = int(np.searchsorted(self._first_steps, step, side="right")) - 1
         while step >= self._first_steps[epoch] + self.epoch_batches(epoch):
             epoch += 1
-        cut = self._epoch(epoch)
-        rows = cut.batches_BR[step - self._first_steps[epoch]]
-        return self._rows(cut, rows[rank::world], packed=bool((rows >= cut.whole).any()))
+        current = self._epoch(epoch)
+        rows = current.batches_BR[step - self._first_steps[epoch]]
+        return self._rows(current, rows[rank::world], packed=bool((rows >= current.whole).any()))
 
     def epoch_batches(self, epoch: int) -> int:
-        """Batches of an epoch; it varies by one or two with the phases."""
+        """Return the number of batches of an epoch; it varies by one or two with the phases."""
         if epoch + 1 == len(self._first_steps):
             self._first_steps.append(self._first_steps[epoch] + len(self._epoch(epoch).batches_BR))
         while epoch + 1 >= len(self._first_steps):
@@ -144,12 +139,12 @@ class RowOrder:
         begins = ends - pieces.length_P[whole:] - 1
         packed = -(-(int(ends[-1]) - 1) // self._length) if len(ends) else 0
         batches = self._batches(whole, packed, random)
-        # Drawn last, so that rows of a corpus without haplotypes stay as they are.
+        # Sampled last, so that haplotypes do not change the rows.
         haplotypes = None if self._haplotypes is None else self._haplotypes.sample(len(pieces), random)
         return _Epoch(pieces, whole, begins, batches, haplotypes)
 
     def _batches(self, whole: int, packed: int, random: np.random.Generator) -> NDArray[np.int64]:
-        """Full batches of each kind, then one kind after the other out of what is left."""
+        """Return full batches of each kind of row, then batches of the remaining rows, in random order."""
         size, rows = self._batch_rows, np.arange(whole + packed)
         parts, left = (rows[:whole], rows[whole:]), []
         full = []
@@ -178,7 +173,7 @@ class RowOrder:
         return Rows(ids, documents)
 
     def _pack(self, epoch: _Epoch, row: int, ids_L: Ids, documents_L: NDArray[np.int32]) -> None:
-        """A stretch of the stream of short pieces: the first and the last may be cut by its ends."""
+        """Fill a packed row from the stream of short pieces; its first and last piece may be cut."""
         start, stop = row * self._length, (row + 1) * self._length
         first = int(np.searchsorted(epoch.begin_S, start, side="right")) - 1
         last = int(np.searchsorted(epoch.begin_S, stop, side="left"))
@@ -187,14 +182,14 @@ class RowOrder:
             end = begin + int(epoch.pieces.length_P[epoch.whole + piece])
             left, right = max(begin, start), min(end, stop)
             if left < right:
-                into = slice(left - start, right - start)
-                self._read(epoch, epoch.whole + piece, left - begin, right - begin, ids_L[into])
-                documents_L[into] = number
+                target = slice(left - start, right - start)
+                self._read(epoch, epoch.whole + piece, left - begin, right - begin, ids_L[target])
+                documents_L[target] = number
             if start <= end < stop and piece + 1 < len(epoch.begin_S):
                 ids_L[end - start] = self._eod
 
     def _read(self, epoch: _Epoch, piece: int, start: int, stop: int, out_L: Ids) -> None:
-        """Bases ``[start, stop)`` of a piece as its strand reads."""
+        """Read bases ``[start, stop)`` of a piece, counted on its strand."""
         pieces = epoch.pieces
         number, offset = int(pieces.buffer_P[piece]), int(pieces.offset_P[piece])
         reverse = bool(pieces.reverse_P[piece])

@@ -1,4 +1,4 @@
-"""The rows of every step of a run, through its stages, made ready one step ahead."""
+"""Feed of rows for every step of a run, prefetched one step ahead."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from genolm.training.feeds.tokenisation import Tokenisation
 from genolm.training.recipes.pretrain_recipe import Recipe
 from genolm.training.recipes.schedule import stage_at
 
-# Far apart, so that the seeds of stages and of a study's repeats do not meet.
+# A large gap, so that seeds of stages do not collide with those of repeated runs.
 _BETWEEN_STAGES = 1_000_003
 
 
 class RowFeed:
-    """Rows by step; the next step's are cut, and tokenised, by a thread while the network computes.
+    """Rows by step; a thread prepares those of the next step while the network computes.
 
     Args:
-        runs: the training split.
-        recipe: for stages and seed.
-        tokenizer: of the corpus.
-        tokens: how bases become tokens; None where each is one.
-        haplotypes: whose alleles pieces are read with.
+        documents: training split.
+        recipe: recipe with stages and seed.
+        tokenizer: tokenizer of the corpus.
+        tokens: tokenisation of the run; None if each token is one base.
+        haplotypes: haplotypes that pieces are read with; None for the reference.
     """
 
     def __init__(
@@ -42,17 +42,16 @@ class RowFeed:
         self._prefetched: tuple[tuple[int, int, int], Future[Rows]] | None = None
 
     def rows(self, step: int, team: int, teams: int) -> Rows:
-        """The rows of one team in a step: every ``teams``-th of the batch, from ``team`` on."""
+        """Return the rows of one team in a step: every ``teams``-th row of the batch, starting at ``team``."""
         key = (step, team, teams)
-        ready = (
-            self._prefetched[1] if self._prefetched is not None and self._prefetched[0] == key else self._submit(*key)
-        )
+        hit = self._prefetched is not None and self._prefetched[0] == key
+        ready = self._prefetched[1] if hit and self._prefetched is not None else self._submit(*key)
         rows = ready.result()
         self._prefetched = (step + 1, team, teams), self._submit(step + 1, team, teams)
         return rows
 
     def close(self) -> None:
-        """End the thread."""
+        """Stop the thread."""
         self._thread.shutdown(cancel_futures=True)
 
     def _submit(self, step: int, team: int, teams: int) -> Future[Rows]:
@@ -69,5 +68,5 @@ class RowFeed:
         layout = None if self._tokens is None else self._tokens.rows(stage.context)
         if layout is None:
             return rows
-        # By the row's number in the whole batch, whoever computes it.
+        # Seeds follow the row's number in the batch, whichever process computes it.
         return layout.training(rows, [(seed, offset, team + teams * row) for row in range(len(rows.ids_RL))])

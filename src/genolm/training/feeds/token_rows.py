@@ -1,6 +1,6 @@
-"""Rows of tokens out of rows of bases: decoded, tokenised on their strand, framed, and hidden where that is asked for.
+"""Rows of tokens from rows of bases: tokenisation on the strand of each row, special tokens, and masking.
 
-Every base of a row of bases stands in exactly one row of tokens: what does not fit goes on in a further row.
+Every base of a row of bases is in exactly one row of tokens: tokens that do not fit continue in another row.
 
 Shapes: R rows, L bases of a row, M tokens of a row.
 """
@@ -24,38 +24,38 @@ Tokens = NDArray[np.int32]
 Seeds = Iterable[tuple[int, ...]]
 
 FILLED = 0.95
-"""Share of a row that its piece of bases fills on average: token borders move, and a row is seldom cut in two."""
+"""Mean fraction of a row that its piece of bases fills: token lengths vary, and a row should rarely be split."""
 
 
 class TokenRows(Protocol):
-    """How tokenised pieces are laid into rows."""
+    """Layout of tokenised pieces in rows."""
 
     def training(self, rows: Rows, seeds: Seeds) -> Rows:
-        """Rows of tokens of rows of bases; ``seeds`` has one seed for each of those."""
+        """Convert rows of bases into rows of tokens; ``seeds`` has one seed per row of bases."""
         ...
 
     def held_out(self, windows_NL: NDArray[np.uint8], seeds: Seeds) -> Rows:
-        """One row for each window of bases; what is beyond it is left out."""
+        """Convert each window of bases into one row; tokens beyond its end are dropped."""
         ...
 
     def row_bases(self, bases_per_token: float) -> int:
-        """Bases of a piece that fill a row up to a margin."""
+        """Return the bases of a piece that fill a row, with a margin."""
         ...
 
 
 def row_layout(recipe: Recipe) -> type[CausalRows] | type[MaskedRows] | None:
-    """The kind of rows that a recipe trains on; None where rows of bases are rows of tokens."""
+    """Return the row layout of a recipe; None if rows of bases are rows of tokens."""
     if recipe.objective == "masked":
         return MaskedRows
     return CausalRows if recipe.tokenizer else None
 
 
 class RowTokenizer:
-    """Rows of bases as token ids.
+    """Tokenizer of rows of bases.
 
     Args:
-        corpus: tokenizer of the rows, one id a base.
-        tokenizer: of the model.
+        corpus: tokenizer of the rows, one id per base.
+        tokenizer: tokenizer of the model.
     """
 
     def __init__(self, corpus: NucleotideTokenizer, tokenizer: Tokenizer) -> None:
@@ -64,11 +64,11 @@ class RowTokenizer:
         self._letters = bytes(ord(letters.get(number, "?")) for number in range(256))
 
     def tokens(self, ids_L: NDArray[np.uint8]) -> Tokens:
-        """Tokens of one stretch of bases."""
+        """Return the tokens of a stretch of bases."""
         return np.asarray(self._encode(ids_L.tobytes().translate(self._letters).decode("ascii")), np.int32)
 
     def pieces(self, rows: Rows) -> Iterator[list[Tokens]]:
-        """Tokens of every document of every row."""
+        """Yield, for each row, the tokens of its documents."""
         for row, ids_L in enumerate(rows.ids_RL):
             if rows.documents_RL is None:
                 yield [self.tokens(ids_L)]
@@ -80,15 +80,15 @@ class RowTokenizer:
 
 
 class CausalRows:
-    """Rows for next-token prediction: ``[CLS]`` and the tokens of a piece, and so on behind a ``[SEP]``.
+    """Rows for next-token prediction: ``[CLS]`` and the tokens of a piece; a further piece follows after a ``[SEP]``.
 
-    A piece fills a row of its own. Tokens that a row has no place for go on, after a ``[CLS]`` of their own, in further
-    rows that they share.
+    Every piece starts a row. Tokens that do not fit continue in further rows, which they share; each continuation
+    begins with a ``[CLS]``.
 
     Args:
         corpus: tokenizer of the rows of bases.
-        tokenizer: of the model.
-        context: tokens that a row predicts from; it holds one more.
+        tokenizer: tokenizer of the model.
+        context: tokens that a row predicts from; a row has one more.
     """
 
     begin, end = (CLS,), ()
@@ -100,24 +100,24 @@ class CausalRows:
         self._pad = tokenizer.pad_id
 
     def row_bases(self, bases_per_token: float) -> int:
-        """Bases of a piece that fill a row up to a margin."""
+        """Return the bases of a piece that fill a row, with a margin."""
         return _row_bases(self._length - 1, bases_per_token)
 
     def training(self, rows: Rows, seeds: Seeds) -> Rows:
-        """Rows of tokens of rows of bases; nothing is drawn."""
+        """Convert rows of bases into rows of tokens; the seeds are not used."""
         overflow: list[Tokens] = []
         layout = [self._fill(pieces, overflow) for pieces in self._tokens.pieces(rows)]
         while overflow:
-            waiting, overflow = overflow, []
-            layout.append(self._fill(waiting, overflow))
+            pieces, overflow = overflow, []
+            layout.append(self._fill(pieces, overflow))
         return self._rows(layout)
 
     def held_out(self, windows_NL: NDArray[np.uint8], seeds: Seeds) -> Rows:
-        """One row for each window of bases; what is beyond it is left out."""
+        """Convert each window of bases into one row; tokens beyond its end are dropped."""
         return self._rows([self._fill([self._tokens.tokens(window)], []) for window in windows_NL])
 
     def _fill(self, pieces: Sequence[Tokens], overflow: list[Tokens]) -> list[Tokens]:
-        """The documents of one row; what it has no room for is added to ``overflow``."""
+        """Return the documents of one row; tokens that do not fit are added to ``overflow``."""
         documents: list[Tokens] = []
         space = self._length
         for number, piece in enumerate(pieces):
@@ -135,27 +135,27 @@ class CausalRows:
         ids_RM = np.full((len(layout), self._length), self._pad, np.int32)
         documents_RM = np.full((len(layout), self._length), -1, np.int32)
         for row, documents in enumerate(layout):
-            at = 0
+            position = 0
             for number, tokens in enumerate(documents):
-                ids_RM[row, at : at + len(tokens)] = tokens
-                documents_RM[row, at : at + len(tokens)] = number
-                at += len(tokens)
+                ids_RM[row, position : position + len(tokens)] = tokens
+                documents_RM[row, position : position + len(tokens)] = number
+                position += len(tokens)
                 if number + 1 < len(documents):
-                    ids_RM[row, at : at + len(self._end)] = self._end
-                    at += len(self._end)
+                    ids_RM[row, position : position + len(self._end)] = self._end
+                    position += len(self._end)
         lengths_R = (documents_RM >= 0).sum(1)
-        several = any(len(documents) > 1 for documents in layout)
-        return Rows(ids_RM, documents_RM if several else None, lengths_R=lengths_R)
+        packed = any(len(documents) > 1 for documents in layout)
+        return Rows(ids_RM, documents_RM if packed else None, lengths_R=lengths_R)
 
 
 class MaskedRows:
-    """Rows for masked-language modelling: ``[CLS]``, some tokens, ``[SEP]``, hidden by rule; never of two documents.
+    """Rows for masked-language modelling: ``[CLS]``, tokens of one document, ``[SEP]``, some of them masked.
 
     Args:
         corpus: tokenizer of the rows of bases.
-        tokenizer: of the model.
-        context: longest row in tokens, special tokens included.
-        recipe: what is hidden, and how many rows are shorter.
+        tokenizer: tokenizer of the model.
+        context: maximum tokens of a row, special tokens included.
+        recipe: masking, and the distribution of row lengths.
     """
 
     begin, end = (CLS,), (SEP,)
@@ -167,11 +167,11 @@ class MaskedRows:
         self._pad, self._masking = tokenizer.pad_id, Masking(recipe, tokenizer)
 
     def row_bases(self, bases_per_token: float) -> int:
-        """Bases of a piece that fill a row up to a margin."""
+        """Return the bases of a piece that fill a row, with a margin."""
         return _row_bases(self._body, bases_per_token)
 
     def training(self, rows: Rows, seeds: Seeds) -> Rows:
-        """Rows of tokens of rows of bases; lengths and masks of each come from its own seed."""
+        """Convert rows of bases into rows of tokens; lengths and masks follow from each row's seed."""
         masked = []
         for pieces, seed in zip(self._tokens.pieces(rows), seeds, strict=True):
             random = np.random.default_rng(seed)
@@ -182,7 +182,7 @@ class MaskedRows:
         return self._rows(masked)
 
     def held_out(self, windows_NL: NDArray[np.uint8], seeds: Seeds) -> Rows:
-        """One row for each window of bases, hidden by its own seed; what is beyond the row is left out."""
+        """Convert each window of bases into one row, masked by its seed; tokens beyond its end are dropped."""
         masked = []
         for window, seed in zip(windows_NL, seeds, strict=True):
             tokens = self._with_special_tokens(self._tokens.tokens(window)[: self._body])

@@ -1,4 +1,4 @@
-"""Held-out loss during a run, the windows divided over its processes.
+"""Held-out evaluation during a run, with windows distributed over its processes.
 
 Shapes: B rows of a batch, M tokens of a row, L positions predicted from, V vocabulary.
 """
@@ -24,12 +24,12 @@ from genolm.training.trainer.workers import Workers
 
 
 class HeldOut(NamedTuple):
-    """How well held-out tokens were told.
+    """Held-out loss and accuracy.
 
     Attributes:
-        bits_per_base: mean negative log2 likelihood of a base.
-        nats_per_token: mean negative log likelihood of a token.
-        accuracy: share of tokens that were the most likely one.
+        bits_per_base: mean negative log2-likelihood of a base.
+        nats_per_token: mean negative log-likelihood of a token.
+        accuracy: fraction of tokens that the network ranks first.
     """
 
     bits_per_base: float
@@ -47,18 +47,18 @@ def held_out(
     sharers: int,
     bases_V: Tensor | None = None,
 ) -> HeldOut | None:
-    """The loss on some rows: of the tokens in the second half of each, or of the hidden ones where some are.
+    """Evaluate rows (collective): the tokens in the second half of each, or the masked ones.
 
-    None where no token of the rows counts: all of them are N, or none is hidden.
+    Returns None if no token counts, because all are N or none is masked.
 
     Args:
-        network: the network.
-        rows: the windows as rows of tokens.
-        passes: how rows go through the network.
-        at_once: rows of one pass.
-        workers: the processes.
-        sharers: processes that share each row.
-        bases_V: bases of each target; None where each is one.
+        network: network to evaluate.
+        rows: windows as rows of tokens.
+        passes: passes of rows through the network.
+        batch_rows: rows of one pass.
+        workers: processes of the run.
+        sharers: number of processes that share each row.
+        bases_V: bases of each target token; None if each is one base.
     """
     for module in network.modules():
         if isinstance(module, Gengram):
@@ -67,10 +67,10 @@ def held_out(
     teams, team = workers.world // sharers, workers.rank // sharers
     sums = torch.zeros(4, dtype=torch.float64, device=workers.device)
     for turn in range(0, len(starts), teams):
-        # A team without a batch in the last turn takes part in the passes of the others and counts nothing.
+        # A team without a batch in the last turn joins the collective passes with a batch that counts nothing.
         start, has_batch = starts[min(turn + team, len(starts) - 1)], turn + team < len(starts)
         batch = counted_batch(passes, rows.select(slice(start, start + batch_rows)))
-        predictions = passes.predict(network, batch if has_batch else _without_targets(batch))
+        predictions = passes.predict(network, batch if has_batch else batch.without_targets())
         count = float(len(predictions.targets_N))
         sums[0] += F.cross_entropy(predictions.logits_NV, predictions.targets_N, reduction="sum")
         sums[1] += count
@@ -83,9 +83,9 @@ def held_out(
 
 
 def frequency_bits(shares_V: NDArray[np.float64], rows: Rows, passes: Passes, bases_V: Tensor) -> float | None:
-    """Bits per base of the same tokens as in :func:`held_out` by the share of each token alone: the first baseline.
+    """Return the bits per base of the tokens evaluated by :func:`held_out` from token frequencies alone, as a baseline.
 
-    None where no token of the rows counts.
+    Returns None if no token counts.
     """
     batch = counted_batch(passes, rows)
     targets_N = batch.targets_BL[batch.counted_BL].cpu()
@@ -96,45 +96,41 @@ def frequency_bits(shares_V: NDArray[np.float64], rows: Rows, passes: Passes, ba
 
 
 def counted_batch(passes: Passes, rows: Rows) -> Batch:
-    """Held-out rows on the device with what counts of them."""
+    """Return held-out rows on the device, with the counted positions."""
     batch = passes.tensors(rows)
     if rows.labels_RL is not None:
         return batch
     width = batch.ids_BM.shape[1]
     lengths = torch.full((batch.size,), width) if rows.lengths_R is None else torch.from_numpy(rows.lengths_R)
-    # A base of the second half has at least as much before it as the half is long.
+    # Every base of the second half has at least half a window of context.
     second = torch.arange(1, width) >= (lengths // 2)[:, None]
     return batch._replace(counted_BL=batch.counted_BL & second.to(batch.counted_BL.device))
-
-
-def _without_targets(batch: Batch) -> Batch:
-    return batch._replace(counted_BL=torch.zeros_like(batch.counted_BL))
 
 
 Windows = NDArray[np.uint8]
 
 
 def sample_windows(documents: Sequence[DocumentSpan], context: int, count: int, seed: int) -> Windows:
-    """Windows of ``context + 1`` bases drawn evenly over the runs, (count, context + 1)."""
+    """Sample windows of ``context + 1`` bases uniformly from the documents, (count, context + 1)."""
     random = np.random.default_rng(seed)
     documents = DocumentSpans.of(documents)
     starts_N = np.maximum(documents.length_N - context, 0)
     if not starts_N.sum():
         raise ValueError(f"no run of {context + 1} bases to evaluate on")
-    which = random.choice(len(documents), size=count, p=starts_N / starts_N.sum())
-    offsets = [int(random.integers(int(starts_N[i]))) for i in which]
-    return np.stack([documents.ids(i)[start : start + context + 1] for i, start in zip(which, offsets, strict=True)])
+    indices = random.choice(len(documents), size=count, p=starts_N / starts_N.sum())
+    offsets = [int(random.integers(int(starts_N[i]))) for i in indices]
+    return np.stack([documents.ids(i)[start : start + context + 1] for i, start in zip(indices, offsets, strict=True)])
 
 
 @torch.inference_mode()
 def bits_per_base(network: Decoder, windows: Windows, bf16: bool, *, first: int | None = None, rows: int = 16) -> float:
-    """Mean negative log2 likelihood of the bases from position ``first`` of each window on.
+    """Return the mean negative log2-likelihood of the bases from position ``first`` of each window on.
 
     Args:
-        network: the decoder.
-        windows: token ids, (count, length); every base is predicted from those before it in its window.
-        bf16: whether to multiply in bf16.
-        first: first base that counts; by default the middle of the window, so that every base has context.
+        network: decoder to evaluate.
+        windows: token ids, (count, length); every base is predicted from the preceding ones of its window.
+        bf16: whether to use bf16.
+        first: first base that counts; default: the middle of the window, so that every base has context.
         rows: windows of one pass.
     """
     first = windows.shape[1] // 2 if first is None else max(1, first)

@@ -1,4 +1,4 @@
-"""The optimizers of a run: which weights move how."""
+"""Optimizers of a run, and their parameter groups."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Groups = list[dict[str, Any]]
 
 
 class Optimizers:
-    """Several optimizers used as one; their states are numbered through.
+    """Several optimizers that act as one; their weights are numbered consecutively.
 
     Args:
-        parts: the optimizers.
+        parts: the individual optimizers.
     """
 
     def __init__(self, parts: list[torch.optim.Optimizer]) -> None:
@@ -26,32 +26,32 @@ class Optimizers:
 
     @property
     def param_groups(self) -> Groups:
-        """The groups of all; each holds ``peak``, its highest learning rate."""
+        """All parameter groups; each has a key ``peak``, its peak learning rate."""
         return [group for part in self.parts for group in part.param_groups]
 
     def step(self) -> None:
-        """Move the weights."""
+        """Update the weights."""
         for part in self.parts:
             part.step()
 
     def zero_grad(self) -> None:
-        """Forget the gradients."""
+        """Reset the gradients."""
         for part in self.parts:
             part.zero_grad(set_to_none=True)
 
     def weights(self) -> list[Tensor]:
-        """The weights in the order of their numbers."""
+        """Return the weights in the order of their numbers."""
         return [weight for group in self.param_groups for weight in group["params"]]
 
     def state(self) -> dict[int, dict[str, Tensor]]:
-        """Moments and counters by number of the weight."""
+        """Return moments and step counters by weight number."""
         state: dict[int, dict[str, Tensor]] = {}
         for first, part in zip(self._firsts(), self.parts, strict=True):
             state |= {first + index: values for index, values in part.state_dict()["state"].items()}
         return state
 
     def load_state(self, state: dict[int, dict[str, Tensor]]) -> None:
-        """Take what :meth:`state` gave."""
+        """Restore the state returned by :meth:`state`."""
         for first, part in zip(self._firsts(), self.parts, strict=True):
             count = sum(len(group["params"]) for group in part.param_groups)
             local = {index - first: values for index, values in state.items() if first <= index < first + count}
@@ -66,7 +66,7 @@ class Optimizers:
 
 
 def build_optimizer(network: Network, plan: OptimizerRecipe) -> Optimizers:
-    """AdamW for everything, or Muon for the matrices inside layers and AdamW for the rest.
+    """Create AdamW for all weights, or Muon for the matrices inside layers and AdamW for the rest.
 
     AdamW has three groups: matrices with decay, vectors and embeddings without, k-mer tables at their own rate.
     """

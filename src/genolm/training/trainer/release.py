@@ -1,4 +1,4 @@
-"""A trained network as a model folder that :func:`genolm.load` reads."""
+"""Release of a trained network as a model folder that :func:`genolm.load` reads."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ def write_model(
     log: Lines,
     processes: int = 1,
 ) -> Path:
-    """Write a network with its card, replacing what an earlier end of the same run left in ``folder``.
+    """Write a network with its card, replacing an earlier release of the same run in ``folder``.
 
     Args:
-        folder: the model folder.
-        weights: by name, in bf16.
-        tokenizer: the model's.
-        recipe: what it was trained by.
-        log: the run's reports.
-        processes: how many trained it.
+        folder: path of the model folder.
+        weights: weights by name, in bf16.
+        tokenizer: tokenizer of the model.
+        recipe: recipe of the run.
+        log: reports of the run.
+        processes: number of processes of the run.
     """
     with torch.device("meta"):
         network = make_network(recipe.model, tokenizer.base_ids, tokenizer.n_id)
@@ -53,7 +53,7 @@ def write_model(
     network.load_state_dict({**weights, **tied}, assign=True)
     shutil.rmtree(folder, ignore_errors=True)
     if isinstance(tokenizer, NucleotideTokenizer):
-        tokenizer = NucleotideTokenizer(tokenizer.symbols)  # the corpus's own reads every ambiguity code as N
+        tokenizer = NucleotideTokenizer(tokenizer.symbols)  # that of the corpus reads every ambiguity code as N
     return save(Model(network, tokenizer, _card(recipe, log, processes)), folder)
 
 
@@ -80,15 +80,15 @@ def _card(recipe: Recipe, log: Lines, processes: int) -> Card:
 
 
 def _metrics(log: Lines) -> dict[str, float]:
-    """The last held-out figures, and the baseline of the frequency of tokens."""
+    """Return the last held-out metrics, and the baseline of token frequencies."""
     metrics: dict[str, float] = {}
-    for key, name in _FIGURES.items():
+    for key, name in _METRICS.items():
         lines = [line[key] for line in log if key in line]
         metrics |= {f"{split}_{name}": value for split, value in (lines[-1] if lines else {}).items()}
     return metrics
 
 
-_FIGURES = {
+_METRICS = {
     "held_out_bits_per_base": "bits_per_base",
     "held_out_nats_per_token": "nats_per_token",
     "held_out_accuracy": "accuracy",
@@ -97,7 +97,7 @@ _FIGURES = {
 
 
 def _training_record(recipe: Recipe, steps: int, processes: int) -> dict[str, Any]:
-    """What it takes to train the same again."""
+    """Return everything that is needed to repeat the training."""
     return {
         "steps": steps,
         "seed": recipe.seed,
@@ -105,22 +105,22 @@ def _training_record(recipe: Recipe, steps: int, processes: int) -> dict[str, An
         "threads": torch.get_num_threads(),
         "versions": {name: version(name) for name in ("genolm", "torch")},
         "commit": _commit(),
-        # Through JSON, so that what is read back is what was written: tuples are lists there.
+        # Through JSON, so that reading it back gives equal values: JSON has lists instead of tuples.
         "recipe": json.loads(json.dumps(asdict(recipe))),
     }
 
 
 def _commit() -> str | None:
-    """Commit of the checkout that this code runs from, ``-dirty`` where it was changed; None for an installed one."""
+    """Return the commit of the source tree, with ``-dirty`` if it was modified; None for an installed package."""
     here = Path(__file__).resolve().parent
-    words = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         tracked = subprocess.run(
             ["git", "-C", str(here), "ls-files", "--error-unmatch", Path(__file__).name],
             capture_output=True,
             check=False,
         )
-        metrics = subprocess.run(words, capture_output=True, text=True, check=False)
+        described = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError:
         return None
-    return metrics.stdout.strip() or None if tracked.returncode == 0 and metrics.returncode == 0 else None
+    return described.stdout.strip() or None if tracked.returncode == 0 and described.returncode == 0 else None

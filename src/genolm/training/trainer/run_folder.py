@@ -1,4 +1,4 @@
-"""The folder of a training run: it belongs to one recipe, and holds at most one run."""
+"""Folder of a training run, which belongs to one recipe and one run, and the run's log."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ CHANGEABLE = (
     "evaluate_windows",
     "checkpoint_every",
 )
-"""Settings of a recipe that don't decide the weights, and may differ when a run is resumed."""
+"""Settings of a recipe that do not affect the weights, and may change when a run is resumed."""
 
 
 def fingerprint_of(recipe: Recipe) -> str:
-    """SHA-256 of what decides the weights."""
+    """Return the SHA-256 of the settings that affect the weights."""
     return hashlib.sha256(json.dumps(_weight_settings(recipe), sort_keys=True, default=str).encode()).hexdigest()
 
 
 def describe_run(out: Path, recipe: Recipe) -> str:
-    """One line on a finished run: steps, tokens, and bits per base of the held-out splits; read from its log."""
+    """Describe a finished run in one line, from its log: steps, tokens, and held-out bits per base."""
     lines = RunLog(out / "log.jsonl").lines()
     step = lines[-1]["step"]
     held_out = next(line["held_out_bits_per_base"] for line in reversed(lines) if "held_out_bits_per_base" in line)
@@ -45,42 +45,41 @@ def describe_run(out: Path, recipe: Recipe) -> str:
 
 
 def check_claim(out: Path, recipe: Recipe, resume: bool) -> None:
-    """Refuses a folder that is not for this recipe.
+    """Raise an error if the folder cannot be used for this recipe.
 
     Raises:
-        RunError: a file in its place, a folder that cannot be read, a run that is not to be resumed, no run where one
-            is to be resumed, or the run of another recipe.
+        RunError: the path is a file or cannot be read; the folder contains a run and ``resume`` is not set, no run and
+            it is, or the run of another recipe.
     """
     marker = out / "recipe.json"
     with _as_run_errors(out):
         if out.exists() and not out.is_dir():
             raise RunError(f"{out} is a file: choose another folder")
-        entries = marker.exists()
-    if entries and not resume:
-        raise RunError(f"{out} already holds a run: continue it with --resume or choose another folder")
-    if resume and not entries:
-        raise RunError(f"{out} holds no run to continue: start one without --resume")
-    if entries and _read_marker(marker, "fingerprint") != fingerprint_of(recipe):
+        exists = marker.exists()
+    if exists and not resume:
+        raise RunError(f"{out} already contains a run: resume it with --resume or choose another folder")
+    if resume and not exists:
+        raise RunError(f"{out} contains no run to resume: start one without --resume")
+    if exists and _read_marker(marker, "fingerprint") != fingerprint_of(recipe):
         raise RunError(
-            f"{out} holds the run of another recipe{_differences(marker, recipe)}: choose another folder. What may"
-            f" change on --resume: {', '.join(CHANGEABLE)}"
+            f"{out} contains the run of another recipe{_differences(marker, recipe)}: choose another folder. Settings"
+            f" that may change with --resume: {', '.join(CHANGEABLE)}"
         )
 
 
 @contextmanager
 def claim(out: Path, recipe: Recipe, corpus: str, resume: bool) -> Iterator[None]:
-    """Takes the folder for this recipe and corpus, and holds it until the block ends or the process dies.
+    """Reserve the folder for this recipe and corpus, and lock it until the context ends or the process dies.
 
     Args:
-        out: the folder.
-        recipe: the recipe.
-        corpus: digest of the sequence that is trained on; empty where the recipe's fingerprint holds one.
-        resume: whether a run that is there goes on.
+        out: folder of the run.
+        recipe: recipe of the run.
+        corpus: digest of the training data; empty if the recipe's fingerprint covers it.
+        resume: whether an existing run is resumed.
 
     Raises:
-        RunError: as :func:`check_claim`, which another run may have made untrue meanwhile; a folder that cannot be made
-            or written; another run holds the folder; the files of the corpus hold another sequence than when the run
-            began.
+        RunError: as in :func:`check_claim`, which is repeated under the lock; the folder cannot be created or written;
+            another run is using it; the corpus has changed since the run began.
     """
     with _as_run_errors(out):
         out.mkdir(parents=True, exist_ok=True)
@@ -90,7 +89,7 @@ def claim(out: Path, recipe: Recipe, corpus: str, resume: bool) -> Iterator[None
         check_claim(out, recipe, resume)
         marker = out / "recipe.json"
         if marker.exists() and _read_marker(marker, "corpus") != corpus:
-            raise RunError(f"{out}: the files of the corpus changed since this run began: choose another folder")
+            raise RunError(f"{out}: the files of the corpus have changed since this run began: choose another folder")
         settings = {"fingerprint": fingerprint_of(recipe), "corpus": corpus, "recipe": _weight_settings(recipe)}
         marker.write_text(json.dumps(settings, indent=1, default=str))
         yield
@@ -98,29 +97,26 @@ def claim(out: Path, recipe: Recipe, corpus: str, resume: bool) -> Iterator[None
 
 @contextmanager
 def _as_run_errors(out: Path) -> Iterator[None]:
-    """Turn what the file system refuses into a `RunError`; a full disk stays what it is."""
+    """Convert errors of the file system into `RunError`, except that of a full disk."""
     try:
         yield
     except OSError as error:
         if is_disk_full(error):
             raise
-        raise RunError(f"the folder {out} cannot be made or used: {error.strerror}") from None
+        raise RunError(f"the folder {out} cannot be created or used: {error.strerror}") from None
 
 
 def _differences(marker: Path, recipe: Recipe) -> str:
-    """Return which settings differ from those that the run began with, as text; empty where that can't be told."""
+    """Describe which settings differ from those of the existing run; empty if they cannot be read."""
     settings = _recorded_recipe(marker)
     if not settings:
         return ""
     old, new = flatten(settings), flatten(json.loads(json.dumps(_weight_settings(recipe), default=str)))
-    names = [
-        name for name in {**old, **new} if name not in CHANGEABLE and old.get(name, _MISSING) != new.get(name, _MISSING)
-    ]
-    texts = [
-        f"{name} was {_text(old.get(name, _MISSING))} and is {_text(new.get(name, _MISSING))}" for name in names[:3]
-    ]
-    if len(names) > len(texts):
-        texts.append(f"{len(names) - len(texts)} more")
+    pairs = {name: (old.get(name, _MISSING), new.get(name, _MISSING)) for name in {**old, **new}}
+    changed = {name: pair for name, pair in pairs.items() if name not in CHANGEABLE and pair[0] != pair[1]}
+    texts = [f"{name} was {_text(before)} and is {_text(now)}" for name, (before, now) in list(changed.items())[:3]]
+    if len(changed) > len(texts):
+        texts.append(f"{len(changed) - len(texts)} more")
     return f" ({'; '.join(texts)})" if texts else ""
 
 
@@ -154,11 +150,11 @@ def _read_marker(marker: Path, key: str) -> str:
     try:
         return str(json.loads(marker.read_text())[key])
     except (OSError, ValueError, KeyError, TypeError):
-        raise RunError(f"{marker} is damaged: choose another folder") from None
+        raise RunError(f"{marker} is corrupt (not valid JSON); choose another folder") from None
 
 
 def _weight_settings(recipe: Recipe) -> dict[str, Any]:
-    """What decides the weights: everything but :data:`CHANGEABLE`."""
+    """Return the settings that affect the weights: all but :data:`CHANGEABLE`."""
     settings = {name: value for name, value in asdict(recipe).items() if name not in CHANGEABLE}
     return {**settings, "built_corpus": recipe.corpus.manifest_sha256()} if recipe.corpus.built else settings
 
@@ -167,18 +163,18 @@ Listener = Callable[[dict[str, Any]], None]
 
 
 class RunLog:
-    """Reports of a run, in a file and to a listener.
+    """Log of a training run: one JSON object per line, in a file and to a listener.
 
     Args:
-        path: the ``.jsonl`` file; None where another process writes it, then every report is dropped.
-        listener: receives every new report as well.
+        path: path of the ``.jsonl`` file; None on ranks that do not write, where reports are dropped.
+        listener: function that receives every new report.
     """
 
     def __init__(self, path: Path | None, listener: Listener | None = None) -> None:
         self._path, self._listener = path, listener
 
     def add(self, **values: Any) -> None:
-        """Append one report; it holds ``step``."""
+        """Append a report; ``step`` is required."""
         if self._path is None:
             return
         with self._path.open("a") as file:
@@ -187,7 +183,7 @@ class RunLog:
             self._listener(values)
 
     def lines(self) -> list[dict[str, Any]]:
-        """All reports, oldest first; a line that a kill tore in two is left out."""
+        """Return all reports, oldest first; an incomplete line of a killed run is skipped."""
         if self._path is None or not self._path.exists():
             return []
         entries = []
@@ -199,7 +195,7 @@ class RunLog:
         return entries
 
     def rewind(self, step: int) -> None:
-        """Drop what was reported after ``step``: it will be done, and reported, again. Step 0 empties the log."""
+        """Drop the reports after ``step``, since these steps will be repeated. Step 0 empties the log."""
         if self._path is None:
             return
         kept = [line for line in self.lines() if step > 0 and line["step"] <= step]

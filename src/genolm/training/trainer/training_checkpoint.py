@@ -1,8 +1,9 @@
-"""A training run's state on disk: written whole or not at all, and never with pickle.
+"""Checkpoints of a training run, written atomically and without pickle.
 
-A checkpoint is a folder ``step-N``. ``state.safetensors`` holds weights, buffers, optimizer moments and RNG; where the
-weights are spread over processes each writes its own share, ``state-2-of-8.safetensors``. ``state.json`` is written
-last, with the step and the checksum of every file; then the folder appears by one rename. A torn one is not loaded.
+A checkpoint is a folder ``step-N``. ``state.safetensors`` contains weights, buffers, optimizer state and RNG state;
+with sharded weights, each rank writes its own shard, such as ``state-2-of-8.safetensors``. ``state.json``, with the
+step and the checksum of every file, is written last; then the folder is renamed into place. Damaged checkpoints are not
+loaded.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ _STATE = "state.json"
 
 
 class Checkpoints:
-    """The checkpoints of one run.
+    """Checkpoints of a run. All methods but ``newest`` are collective.
 
     Args:
-        folder: where they stand.
-        fingerprint: of the recipe.
-        workers: the processes of the run.
-        sharded: whether each process keeps a share of the weights.
-        keep: how many are kept.
+        folder: folder of the checkpoints.
+        fingerprint: fingerprint of the recipe.
+        workers: processes of the run.
+        sharded: whether each rank has a shard of the weights.
+        keep: number of checkpoints to keep.
     """
 
     def __init__(self, folder: Path, fingerprint: str, workers: Workers, sharded: bool, keep: int = 2) -> None:
@@ -46,7 +47,7 @@ class Checkpoints:
         self._writes = sharded or workers.first
 
     def save(self, step: int, network: nn.Module, optimizer: Optimizers) -> Path:
-        """Write the state after ``step`` steps and drop all but the newest checkpoints."""
+        """Write the state after ``step`` steps and remove all but the newest checkpoints."""
         target, staging = self._folder / f"step-{step}", self._folder / f".step-{step}"
         self._workers.on_first_rank(lambda: self._prepare(staging))
         digest = None
@@ -59,10 +60,10 @@ class Checkpoints:
         return target
 
     def load(self, network: nn.Module, optimizer: Optimizers) -> int:
-        """Restore the newest complete checkpoint; returns its step.
+        """Restore the newest complete checkpoint and return its step.
 
         Raises:
-            RunError: no checkpoint is complete, or its weights are spread over another number of processes.
+            RunError: no checkpoint is complete, or its weights are sharded over another number of processes.
         """
         paths = _steps(self._folder)
         for path in reversed(paths):
@@ -73,12 +74,12 @@ class Checkpoints:
                 return int(state["step"])
         damaged = f" ({', '.join(path.name for path in paths)} damaged or incomplete)" if paths else ""
         raise RunError(
-            f"{self._folder} holds no complete checkpoint{damaged}, so there is nothing to continue from: delete the"
-            f" folder {self._folder.parent} and start again without --resume"
+            f"{self._folder} contains no complete checkpoint{damaged}, so there is nothing to resume from: delete"
+            f" the folder {self._folder.parent} and start again without --resume"
         )
 
     def newest(self) -> Path | None:
-        """The newest checkpoint, whether complete or not; None before the first."""
+        """Return the newest checkpoint, complete or not; None if there is none."""
         return next(reversed(_steps(self._folder)), None)
 
     def _prepare(self, staging: Path) -> None:
@@ -96,14 +97,14 @@ class Checkpoints:
             shutil.rmtree(old)
 
     def _complete_state(self, path: Path) -> dict[str, Any] | None:
-        """The checkpoint's state; None when it is torn, or of another recipe."""
+        """Return the state of a checkpoint; None if it is damaged or belongs to another recipe."""
         try:
             state: dict[str, Any] = json.loads((path / _STATE).read_text())
             digests, same = state["sha256"], state["fingerprint"] == self._fingerprint
             if same and self._local_file not in digests:
                 raise RunError(
-                    f"{path} is spread over {len(digests)} processes and this run over {self._shards}: "
-                    "resume with as many as it was started with"
+                    f"{path} is sharded over {len(digests)} processes, but this run has {self._shards}: "
+                    "resume with the same number of processes"
                 )
             return state if same and digests[self._local_file] == sha256_of_file(path / self._local_file) else None
         except (OSError, ValueError, KeyError, TypeError):
@@ -136,8 +137,8 @@ def _restore(tensors: dict[str, Tensor], network: nn.Module, optimizer: Optimize
     states: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         _, index, key = name.split(".")
-        whole = weights[int(index)]
-        sharded = value if value.ndim == 0 else shard_like(value.to(whole.device), whole)
+        full = weights[int(index)]
+        sharded = value if value.ndim == 0 else shard_like(value.to(full.device), full)
         states.setdefault(int(index), {})[key] = sharded
     optimizer.load_state(states)
 

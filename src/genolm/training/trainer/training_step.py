@@ -1,6 +1,6 @@
-"""One optimizer step: the gradients of a batch in micro-batches, clipped, and the weights moved.
+"""Optimizer step: gradients of a batch in micro-batches, clipping, and the update of the weights.
 
-Shapes: R rows of this process, M tokens of a row, N positions that count, V vocabulary.
+Shapes: R rows of this process, M tokens of a row, N counted positions, V vocabulary.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ from genolm.training.trainer.workers import Workers, accumulating
 
 
 class DivergedError(Exception):
-    """A loss or a gradient norm that is NaN or infinite; the weights were not moved by it."""
+    """The loss or the gradient norm is NaN or infinite; the weights were not updated."""
 
 
 class TrainingStep:
-    """How the weights move once.
+    """Updates the weights once per call.
 
-    Every gradient is that of the mean over all counted tokens of the whole batch, however its rows are divided over
+    The gradient is that of the mean over all counted tokens of the batch, however its rows are divided over
     micro-batches and processes.
 
     Args:
-        config: of the network.
-        network: the network, wrapped for its processes.
-        optimizer: moves the weights.
-        clip: largest gradient norm.
-        workers: the processes.
-        bases_V: bases of each token that may be a target; None where each is one.
+        config: config of the network.
+        network: network, wrapped for its processes.
+        optimizer: optimizer of the weights.
+        clip: maximum gradient norm.
+        workers: processes of the run.
+        bases_V: bases of each target token; None if each is one base.
     """
 
     def __init__(
@@ -62,18 +62,18 @@ class TrainingStep:
     def __call__(self, passes: Passes, batch: Batch, micro_rows: int, rate: float, sharers: int) -> None:
         """Take one step.
 
-        Args:
-            passes: how rows go through the network.
-            batch: this process's rows.
-            micro_rows: rows at a time.
-            rate: learning rates over their peaks.
-            sharers: processes that share each row.
+        A batch without counted tokens (all N, or nothing masked) leaves weights and optimizer unchanged.
 
-        A batch in which no token counts (all of it N, or nothing hidden) leaves weights and optimizer as they are.
+        Args:
+            passes: passes of rows through the network.
+            batch: rows of this process.
+            micro_rows: rows of a micro-batch.
+            rate: learning rate relative to its peak.
+            sharers: number of processes that share each row.
 
         Raises:
-            DivergedError: the loss or the gradient norm is NaN or infinite; on all processes alike, and before the
-                weights move.
+            DivergedError: the loss or the gradient norm is NaN or infinite; raised on every rank, before the weights
+                change.
         """
         for group in self._optimizer.param_groups:
             group["lr"] = rate * group["peak"]
@@ -93,7 +93,7 @@ class TrainingStep:
         self._optimizer.zero_grad()
 
     def metrics(self) -> dict[str, Any]:
-        """What the last step has to report; all processes must call. Null where no token of the batch counted."""
+        """Metrics of the last step (collective: every rank must call); null if no token of the batch counted."""
         if not self._sums:
             return {"bits_per_base": None, "gradient_norm": 0.0}
         sums = self._workers.all_reduce_sum(torch.stack(self._sums).sum(0)).tolist()
@@ -125,12 +125,12 @@ class TrainingStep:
             router = router_losses(predictions.router, self._experts, predictions.counted_BL)
             extra = self._experts.router_aux_coef * router.balance + self._experts.router_z_coef * router.z
             loss = loss + extra * count
-        # Gradients are averaged over the processes, and the loss is a sum over all of them.
+        # Gradients are averaged over the ranks, but the loss is a sum over all of them.
         (loss * (self._workers.world / total).float()).backward()
         self._sums.append(self._summary(predictions, nats, router))
 
     def _summary(self, predictions: Predictions, nats: Tensor, router: RouterLosses | None) -> Tensor:
-        """Sums over this micro-batch: nats, tokens, bases, and what the router did, weighted by tokens; fp64."""
+        """Return sums over this micro-batch in fp64: nats, tokens, bases, and router statistics weighted by tokens."""
         count = predictions.counted_BL.sum().double()
         bases = count if self._bases_V is None else self._bases_V[predictions.targets_N].sum().double()
         parts = [nats.detach().double()[None], count[None], bases[None]]
@@ -145,10 +145,10 @@ class TrainingStep:
 
 
 class Recomputation:
-    """Switches it on and off for the layers of a network; results are the same bits either way.
+    """Switches activation checkpointing of a network's layers on and off; results are bitwise identical.
 
     Args:
-        network: the network.
+        network: network with the layers.
     """
 
     def __init__(self, network: Network) -> None:
@@ -156,6 +156,6 @@ class Recomputation:
         self._plain: list[Any] = [layer.forward for layer in self._layers]
 
     def switch(self, on: bool) -> None:
-        """Recompute from now on, or keep."""
+        """Recompute activations inside layers from now on, or keep them."""
         for layer, plain in zip(self._layers, self._plain, strict=True):
             layer.forward = partial(checkpoint, plain, use_reentrant=False) if on else plain

@@ -1,4 +1,4 @@
-"""Weights of a training run: their initial values, their distribution over ranks, and their collection."""
+"""Weights of a training run: initialisation, sharding over processes (FSDP2), and gathering."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from genolm.models.networks.network import LAYOUT, Network, stored_buffers
 
 
 def sharded_network(network: NetworkT, seed: int, device: torch.device, world: int) -> NetworkT:
-    """A network made on the meta device, spread over all processes and filled from ``seed``.
+    """Shard a network that was created on the meta device over all processes, and initialise it from ``seed``.
 
-    No process ever holds more than its share and one whole tensor. Layers are gathered one at a time in a pass.
+    No process ever holds more than its shard and one full tensor. Layers are gathered one at a time in a pass.
     """
     mesh = init_device_mesh(device.type, (world,))
     for layer in network.layers:
         fully_shard(layer, mesh=mesh)
-    # Also the root: without a backward pass (held-out evaluation) it would stay gathered, and be saved so.
+    # The root as well: without a backward pass (held-out evaluation) it would stay gathered, and be saved that way.
     fully_shard(network, mesh=mesh, reshard_after_forward=True)
     network.to_empty(device=device)
     return initialise(network, seed)
 
 
 def local_shard(value: Tensor) -> Tensor:
-    """What this process keeps of a tensor: its share of a sharded one, the whole of any other."""
+    """Return this rank's shard of a sharded tensor; any other tensor unchanged."""
     return value.to_local() if isinstance(value, DTensor) else value
 
 
 def shard_like(local: Tensor, full: Tensor) -> Tensor:
-    """This process's share as a tensor that is spread like ``full``; as it is where that is not spread."""
+    """Return this rank's shard as a tensor sharded like ``full``; unchanged if that is not sharded."""
     if not isinstance(full, DTensor):
         return local
     return DTensor.from_local(
@@ -45,10 +45,11 @@ def shard_like(local: Tensor, full: Tensor) -> Tensor:
 
 
 def gathered_weights(network: nn.Module, keep: bool) -> dict[str, Tensor]:
-    """The weights in bf16 on the CPU, and buffers as they are; every process must call, and those that do not ``keep``
-    get none.
+    """Return the weights in bf16 on the CPU, and buffers as they are.
 
-    Each process has buffers of its own; as under DDP, those of the first one count.
+    Collective: every rank must call. Ranks with ``keep=False`` get an empty dict.
+
+    Buffers are those of rank 0, as under DDP.
     """
     weights = {}
     for name, weight in network.named_parameters():
@@ -67,19 +68,19 @@ _RESIDUAL_OUTPUTS = ("attention.output.weight", "ffn.down.weight", "ffn.down")
 
 
 def initialise(network: NetworkT, seed: int) -> NetworkT:
-    """Fill every weight anew, in place, from ``seed``; one that is spread over processes with each one's share.
+    """Initialise all weights from ``seed``, in place; each rank sets its shard.
 
     Matrices are normal with the config's ``initial_std``; those that write into the residual stream are scaled down by
-    ``sqrt(2 * num_layers)``, so that its variance does not grow with depth; norms start at one and biases at
-    zero. A Gengram memory starts as its config says. Random block layouts are drawn as where the network is made, and
-    running statistics start as their module says.
+    ``sqrt(2 * num_layers)``, so that its variance does not grow with depth. Norms start at one and biases at zero. A
+    Gengram memory is initialised as configured, random block layouts as in a new network, and running statistics as in
+    their module.
     """
     generator = torch.Generator().manual_seed(seed)
     std = network.config.initial_std
     scaled = std / (2 * network.config.num_layers) ** 0.5
     with torch.no_grad():
         for name, weight in network.named_parameters():
-            # Whole and on the CPU: the numbers then depend on neither device nor spread.
+            # In full and on the CPU, so that the values depend neither on the device nor on sharding.
             full = torch.empty(weight.shape)
             if ".gengram." in name and weight.ndim > 1:
                 assert isinstance(network.config, DecoderConfig)
@@ -102,7 +103,7 @@ def initialise(network: NetworkT, seed: int) -> NetworkT:
 
 
 def _copy_shard(weight: Tensor, full: Tensor) -> None:
-    """Copies what this process keeps of a tensor."""
+    """Copy this rank's shard of a tensor."""
     if isinstance(weight, DTensor):
         shard = distribute_tensor(full.to(weight.device), weight.device_mesh, weight.placements, src_data_rank=None)
         weight.to_local().copy_(shard.to_local())
@@ -111,7 +112,7 @@ def _copy_shard(weight: Tensor, full: Tensor) -> None:
 
 
 def _fill_memory(name: str, weight: Tensor, config: DecoderConfig, generator: torch.Generator) -> None:
-    """``small``: the value projection and the convolution start at zero, and the module as nothing."""
+    """Initialise a Gengram memory; with ``small`` the value projection and the convolution start at zero."""
     memory = config.gengram
     assert memory is not None
     table = name.startswith("tables.")
