@@ -38,11 +38,11 @@ def test_a_container_limits_what_is_free(tmp_path, limit, free):
     (tmp_path / "memory.max").write_text(f"{limit}\n")
     (tmp_path / "memory.current").write_text("700\n")
     (tmp_path / "memory.stat").write_text("anon 600\ninactive_file 50\nactive_file 50\n")
-    assert memory._group(tmp_path) == free
+    assert memory._cgroup_memory(tmp_path) == free
 
 
 def test_no_control_group_no_limit(tmp_path):
-    assert memory._group(tmp_path) is None
+    assert memory._cgroup_memory(tmp_path) is None
 
 
 @pytest.mark.parametrize(

@@ -196,7 +196,7 @@ def test_parts_of_genolm_0_1_are_refused_with_the_reason_and_overwrite_helps(sto
 
 
 def test_a_run_killed_between_artefact_and_clean_up_is_finished_by_resume(source, out, lines, monkeypatch):
-    monkeypatch.setattr("genolm.engine.target._take_away", _killed)
+    monkeypatch.setattr("genolm.engine.target._remove_parts", _killed)
     with pytest.raises(_Killed):
         run(Summed(source), ToyModel(), out)
     monkeypatch.undo()

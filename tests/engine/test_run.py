@@ -97,7 +97,7 @@ def test_a_run_in_memory_has_nothing_to_resume(source, settings):
 
 
 def test_a_budget_below_one_is_refused(source):
-    with pytest.raises(RunError, match="at least 1 token, not 0"):
+    with pytest.raises(RunError, match="token_budget must be at least 1, not 0"):
         run(Summed(source), ToyModel(), token_budget=0)
 
 

@@ -140,8 +140,8 @@ def _measure(batcher: Batcher, items: Sequence[Any], limit: int) -> Sample:
         task.rows(items, windows, outputs)
     ended = time.perf_counter()
     tokens = sum(lengths[: len(selected)])
-    whole = sum(lengths) / tokens if tokens else 1.0
-    seconds = (ready - started) + (computed - ready) * whole + (ended - computed)
+    scale = sum(lengths) / tokens if tokens else 1.0
+    seconds = (ready - started) + (computed - ready) * scale + (ended - computed)
     batches = len(length_buckets(lengths[: len(selected)], batcher.token_budget))
     return Sample(tokens, batches, ended - started, seconds / max(1, cost))
 

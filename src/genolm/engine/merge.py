@@ -66,7 +66,7 @@ def _output_of_parts(out: Path, others: Sequence[PartsFolder]) -> Path:
     """Return the output that the parts folder is named after: ``PREFIX.json`` if a verb writes several files."""
     record = out.with_name(f"{out.name}.json")
     home, of_record = PartsFolder.of(out).path, PartsFolder.of(record).path
-    known = [place.name for place in (home, of_record, *(other.path for other in others)) if place.is_dir()]
+    known = [path.name for path in (home, of_record, *(other.path for other in others)) if path.is_dir()]
     return record if home.name not in known and of_record.name in known else out
 
 

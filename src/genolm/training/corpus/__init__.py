@@ -1,4 +1,4 @@
-"""Training and held-out bases: from FASTA to clean documents, in memory or as shards, and to rows in a fixed order."""
+"""Training corpora: from FASTA files to clean documents, in memory or as shards, and to rows in a fixed order."""
 
 from genolm.training.corpus.build_corpus import build_corpus
 from genolm.training.corpus.corpus import Corpus

@@ -66,11 +66,11 @@ class Manifest:
         if values.get("sha256") != json.loads(sealed(values))["sha256"]:
             raise InputError("damaged or changed: its sha256 does not match its content", file=file)
         try:
-            result = cls(**{item.name: values[item.name] for item in fields(cls)})
-            result.check(folder)
+            manifest = cls(**{item.name: values[item.name] for item in fields(cls)})
+            manifest.check(folder)
         except (KeyError, TypeError, AttributeError) as error:
             raise InputError(f"damaged: {type(error).__name__} {error}", file=file) from None
-        return result
+        return manifest
 
     def check(self, folder: Path) -> None:
         """Raise an InputError if a file is missing or its size differs; shards are not read."""

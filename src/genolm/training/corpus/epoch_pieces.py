@@ -60,13 +60,13 @@ def cut_epoch(documents: DocumentSpans, length: int, random: np.random.Generator
 
 def _repeated(documents: DocumentSpans, times: float, length: int, random: np.random.Generator) -> list[Pieces]:
     """Cut the documents of one source ``times`` times; at least once."""
-    whole = max(1, int(times + 1e-9))
-    parts = [_cut(documents, length, random) for _ in range(whole)]
-    if times - whole <= 1e-9:
+    complete = max(1, int(times + 1e-9))
+    parts = [_cut(documents, length, random) for _ in range(complete)]
+    if times - complete <= 1e-9:
         return parts
     more = _cut(documents, length, random)
     more = more.select(random.permutation(len(more)))
-    needed = (times - whole) * int(more.length_P.sum(dtype=np.int64))
+    needed = (times - complete) * int(more.length_P.sum(dtype=np.int64))
     reached = np.cumsum(more.length_P, dtype=np.int64)
     count = int(np.searchsorted(reached, needed, side="left")) + 1
     return [*parts, more.select(np.arange(count).clip(max=len(more) - 1))]
@@ -76,8 +76,8 @@ def _cut(documents: DocumentSpans, length: int, random: np.random.Generator) -> 
     """Cut every document once into rows from a random phase on; the pieces at its ends are shorter."""
     total = documents.length_N
     phase = np.where(total > length, random.integers(0, length, len(documents)), 0)
-    whole = (total - phase) // length
-    count = (phase > 0) + whole + ((total - phase) % length > 0)
+    full_rows = (total - phase) // length
+    count = (phase > 0) + full_rows + ((total - phase) % length > 0)
     document = np.repeat(np.arange(len(documents)), count)
     number = np.arange(len(document)) - np.repeat(np.cumsum(count) - count, count)
     shift = np.where(phase > 0, phase - length, 0)[document]  # a phase is a row that begins before its document

@@ -141,7 +141,7 @@ def read_haplotypes(recipe: HaplotypeRecipe, train: DocumentSpans, tokenizer: Nu
         substitutions += _substitutions(path, samples, index, tokenizer, left_out)
     if not substitutions:
         raise InputError("no substitution of the haplotypes lies in training sequence", file=recipe.vcf[0])
-    place_S = np.array([_key(int(train.buffer_N[one.document]), one.offset) for one in substitutions], np.int64)
+    place_S = np.array([_key(int(train.buffer_N[item.document]), item.offset) for item in substitutions], np.int64)
     order = np.argsort(place_S, kind="stable")
     carried_HS = np.packbits(np.stack([substitutions[i].carried_H for i in order], axis=1), axis=1)
     alternative_S = np.array([substitutions[i].alternative for i in order], np.uint8)

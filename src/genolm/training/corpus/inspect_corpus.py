@@ -74,14 +74,14 @@ def _groups(
     counts = _count(folder, manifest, table, tokenizer)
     keys = ["split", "source", "assembly"]
     grouped = table.with_columns(counts).group_by(keys, maintain_order=True)
-    result = grouped.agg(
+    groups = grouped.agg(
         documents=pl.len(),
         bases=pl.col("length").sum(),
         longest=pl.col("length").max(),
         gc=pl.col("gc").sum() / pl.col("acgt").sum(),
         soft_masked=(pl.col("soft_masked") * pl.col("length")).sum() / pl.col("length").sum(),
     )
-    return result.to_dicts()
+    return groups.to_dicts()
 
 
 def _count(folder: Path, manifest: Manifest, table: pl.DataFrame, tokenizer: NucleotideTokenizer) -> list[pl.Series]:

@@ -51,14 +51,14 @@ class _Epoch:
 
     Attributes:
         pieces: all pieces; first those that are rows.
-        whole: number of pieces that are rows.
+        full_rows: number of pieces that are rows.
         begin_S: start of each shorter piece in the stream.
         batches_BR: row numbers of every batch.
         haplotype_P: haplotype of each piece, -1 for the reference; None without haplotypes.
     """
 
     pieces: Pieces
-    whole: int
+    full_rows: int
     begin_S: NDArray[np.int64]
     batches_BR: NDArray[np.int64]
     haplotype_P: NDArray[np.int32] | None
@@ -113,7 +113,7 @@ class RowOrder:
             epoch += 1
         current = self._epoch(epoch)
         rows = current.batches_BR[step - self._first_steps[epoch]]
-        return self._rows(current, rows[rank::world], packed=bool((rows >= current.whole).any()))
+        return self._rows(current, rows[rank::world], packed=bool((rows >= current.full_rows).any()))
 
     def epoch_batches(self, epoch: int) -> int:
         """Return the number of batches of an epoch; it varies by one or two with the phases."""
@@ -134,19 +134,19 @@ class RowOrder:
         pieces = pieces.select(random.permutation(len(pieces)))
         is_row = pieces.length_P == self._length
         pieces = pieces.select(np.concatenate([np.flatnonzero(is_row), np.flatnonzero(~is_row)]))
-        whole = int(is_row.sum())
-        ends = np.cumsum(pieces.length_P[whole:] + 1)
-        begins = ends - pieces.length_P[whole:] - 1
+        full_rows = int(is_row.sum())
+        ends = np.cumsum(pieces.length_P[full_rows:] + 1)
+        begins = ends - pieces.length_P[full_rows:] - 1
         packed = -(-(int(ends[-1]) - 1) // self._length) if len(ends) else 0
-        batches = self._batches(whole, packed, random)
+        batches = self._batches(full_rows, packed, random)
         # Sampled last, so that haplotypes do not change the rows.
         haplotypes = None if self._haplotypes is None else self._haplotypes.sample(len(pieces), random)
-        return _Epoch(pieces, whole, begins, batches, haplotypes)
+        return _Epoch(pieces, full_rows, begins, batches, haplotypes)
 
-    def _batches(self, whole: int, packed: int, random: np.random.Generator) -> NDArray[np.int64]:
+    def _batches(self, full_rows: int, packed: int, random: np.random.Generator) -> NDArray[np.int64]:
         """Return full batches of each kind of row, then batches of the remaining rows, in random order."""
-        size, rows = self._batch_rows, np.arange(whole + packed)
-        parts, left = (rows[:whole], rows[whole:]), []
+        size, rows = self._batch_rows, np.arange(full_rows + packed)
+        parts, left = (rows[:full_rows], rows[full_rows:]), []
         full = []
         for part in parts:
             cut = len(part) // size * size
@@ -163,9 +163,9 @@ class RowOrder:
         ids = np.full((len(rows), self._length), self._pad, np.uint8)
         documents = np.full((len(rows), self._length), -1, np.int32) if packed else None
         for r, row in enumerate(rows.tolist()):
-            if row >= epoch.whole:
+            if row >= epoch.full_rows:
                 assert documents is not None
-                self._pack(epoch, row - epoch.whole, ids[r], documents[r])
+                self._pack(epoch, row - epoch.full_rows, ids[r], documents[r])
                 continue
             self._read(epoch, row, 0, self._length, ids[r])
             if documents is not None:
@@ -179,11 +179,11 @@ class RowOrder:
         last = int(np.searchsorted(epoch.begin_S, stop, side="left"))
         for number, piece in enumerate(range(first, last)):
             begin = int(epoch.begin_S[piece])
-            end = begin + int(epoch.pieces.length_P[epoch.whole + piece])
+            end = begin + int(epoch.pieces.length_P[epoch.full_rows + piece])
             left, right = max(begin, start), min(end, stop)
             if left < right:
                 target = slice(left - start, right - start)
-                self._read(epoch, epoch.whole + piece, left - begin, right - begin, ids_L[target])
+                self._read(epoch, epoch.full_rows + piece, left - begin, right - begin, ids_L[target])
                 documents_L[target] = number
             if start <= end < stop and piece + 1 < len(epoch.begin_S):
                 ids_L[end - start] = self._eod

@@ -74,8 +74,8 @@ class Masking:
         self._body_V = target_tokens(tokenizer)
         odds = np.asarray(recipe.spans, float)
         self._span_odds = odds / odds.sum()
-        whole = recipe.random_tokens == "vocabulary"
-        self._random_ids = np.arange(tokenizer.vocab_size) if whole else np.flatnonzero(self._body_V)
+        any_token = recipe.random_tokens == "vocabulary"
+        self._random_ids = np.arange(tokenizer.vocab_size) if any_token else np.flatnonzero(self._body_V)
 
     def positions(self, ids_T: NDArray[Any], fraction: float, random: np.random.Generator) -> NDArray[np.int64]:
         """Return the positions to predict, ascending: ``round(fraction * T)`` of them, at least one.

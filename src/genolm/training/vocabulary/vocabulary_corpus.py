@@ -76,18 +76,18 @@ def find_blocks(files: Sequence[str | Path]) -> Blocks:
         raise InputError("the files are read twice; save standard input as a file first", file="-")
     if repeated := next((path for path in paths if paths.count(path) > 1), None):
         raise InputError("is given twice", file=repeated)
-    places: list[tuple[int, int, int, int]] = []
+    spans: list[tuple[int, int, int, int]] = []
     inputs = []
     for number, path in enumerate(paths):
         contigs = bases = 0
         for contig, record in enumerate(read_sequence_file(path, _normalised)):
-            places += [(number, contig, *span) for span in _blocks(record.sequence)]
+            spans += [(number, contig, *span) for span in _blocks(record.sequence)]
             contigs, bases = contigs + 1, bases + len(record.sequence)
-        record_of_file = {"file": path.name, "bytes": path.stat().st_size, "sha256": sha256_of_file(path)}
-        inputs.append({**record_of_file, "contigs": contigs, "bases": bases})
-    if not places:
+        facts = {"file": path.name, "bytes": path.stat().st_size, "sha256": sha256_of_file(path)}
+        inputs.append({**facts, "contigs": contigs, "bases": bases})
+    if not spans:
         raise InputError(f"no stretch of at least {_SHORTEST} bases A, C, G, T in {', '.join(map(str, paths))}")
-    return Blocks(paths, np.array(places, np.int64), tuple(inputs))
+    return Blocks(paths, np.array(spans, np.int64), tuple(inputs))
 
 
 def sample_blocks(blocks: Blocks, bases: int, seed: int, *, held_out: bool = True) -> tuple[Blocks, Blocks]:
