@@ -1,4 +1,4 @@
-"""Estimates by arithmetic, free memory, and how running out of it looks."""
+"""Estimated need, free memory, and recognition of out-of-memory errors."""
 
 import pytest
 import torch

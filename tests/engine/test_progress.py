@@ -1,4 +1,4 @@
-"""What is told while a run is at work."""
+"""Progress of a run: what is reported, and when."""
 
 import io
 import subprocess
@@ -13,7 +13,7 @@ from genolm.engine.run import run
 from genolm.errors import ResourceError
 
 
-class Told:
+class Recorder:
     """Writes down every call."""
 
     def __init__(self):
@@ -34,15 +34,15 @@ class Told:
 
 @pytest.mark.parametrize("where", ["disk", "memory"])
 def test_a_run_tells_all_bases_once(source, out, lines, where):
-    told, bases = Told(), sum(map(len, lines))
-    run(Summed(source), ToyModel(), out if where == "disk" else None, progress=told)
-    assert told.calls[0] == ("start", "summed", bases, 0)
-    assert told.calls[-1] == ("stop",)
-    assert sum(call[1] for call in told.calls[1:-1]) == bases
+    recorder, bases = Recorder(), sum(map(len, lines))
+    run(Summed(source), ToyModel(), out if where == "disk" else None, progress=recorder)
+    assert recorder.calls[0] == ("start", "summed", bases, 0)
+    assert recorder.calls[-1] == ("stop",)
+    assert sum(call[1] for call in recorder.calls[1:-1]) == bases
 
 
 def test_a_resumed_run_starts_where_it_stopped(source, out, lines):
-    first, second = Told(), Told()
+    first, second = Recorder(), Recorder()
     task = Summed(source, window=100)
     source.write_text("\n".join(["ACGT"] * 30 + ["ACGTACGTACGTACGT"]))
     with pytest.raises(ResourceError):
@@ -54,15 +54,15 @@ def test_a_resumed_run_starts_where_it_stopped(source, out, lines):
 
 
 def test_the_end_is_told_after_an_error():
-    told = Told()
-    with pytest.raises(ValueError, match="x"), reporting(told, "label", 10, 2):
+    recorder = Recorder()
+    with pytest.raises(ValueError, match="x"), reporting(recorder, "label", 10, 2):
         raise ValueError("x")
-    assert told.calls == [("start", "label", 10, 2), ("stop",)]
+    assert recorder.calls == [("start", "label", 10, 2), ("stop",)]
 
 
 def test_choosing():
-    told = Told()
-    assert as_progress(told) is told
+    recorder = Recorder()
+    assert as_progress(recorder) is recorder
     assert isinstance(as_progress(None), NoProgress)
     assert isinstance(as_progress(False), NoProgress)
     assert isinstance(as_progress(True), ProgressBar)

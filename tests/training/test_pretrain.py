@@ -87,7 +87,7 @@ def test_a_signal_saves_and_stops(recipe: Recipe, tmp_path: Path) -> None:
         if report["step"] == 4:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    with pytest.raises(KeyboardInterrupt, match="continue with --resume"):
+    with pytest.raises(KeyboardInterrupt, match="resume with --resume"):
         pretrain(recipe, tmp_path / "run", log=stop)
     assert (tmp_path / "run/checkpoints/step-5").is_dir()
     whole = pretrain(recipe, tmp_path / "whole")
@@ -120,10 +120,10 @@ def test_the_model_folder_loads_with_its_card(recipe: Recipe, tmp_path: Path) ->
 def test_expert_load_and_losses_are_logged(expert_recipe: Recipe, tmp_path: Path) -> None:
     reports: list[dict[str, object]] = []
     pretrain(expert_recipe, tmp_path / "run", log=reports.append)
-    told = next(report for report in reports if "expert_load" in report)
-    assert len(told["expert_load"]) == 2  # type: ignore[arg-type]
-    assert all(sum(loads) == pytest.approx(1, abs=1e-3) for loads in told["expert_load"])  # type: ignore[attr-defined]
-    assert told["load_balancing"] >= 1.9  # type: ignore[operator]
+    report = next(report for report in reports if "expert_load" in report)
+    assert len(report["expert_load"]) == 2  # type: ignore[arg-type]
+    assert all(sum(loads) == pytest.approx(1, abs=1e-3) for loads in report["expert_load"])  # type: ignore[attr-defined]
+    assert report["load_balancing"] >= 1.9  # type: ignore[operator]
 
 
 def test_muon_takes_the_matrices_of_layers_and_nothing_else(recipe: Recipe) -> None:

@@ -1,4 +1,4 @@
-"""A corpus on disk: the same as in memory, whole or not there, its table true, every damage named."""
+"""A corpus on disk: equal to that in memory, complete or absent, with a correct table; all damage is reported."""
 
 import gzip
 import hashlib
@@ -118,8 +118,8 @@ def test_nothing_is_left_of_a_build_that_is_stopped(corpus: CorpusRecipe, tmp_pa
     before = set(tmp_path.iterdir())
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job of the background ignores it
 
-    def stop(told: str) -> None:
-        if told == "training: one chr2":
+    def stop(report: str) -> None:
+        if report == "training: one chr2":
             assert list(tmp_path.glob(".partial-*")) != []
             os.kill(os.getpid(), number)
 
@@ -140,7 +140,7 @@ def test_what_a_killed_build_left_is_swept_away(corpus: CorpusRecipe, tmp_path: 
 def test_two_builds_of_one_folder_do_not_meet(corpus: CorpusRecipe, tmp_path: Path) -> None:
     refused = []
 
-    def again(told: str) -> None:
+    def again(report: str) -> None:
         if not refused:
             with pytest.raises(RunError, match="another run is using this folder") as error:
                 build_corpus(corpus, tmp_path / "built")

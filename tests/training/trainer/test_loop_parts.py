@@ -71,12 +71,12 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(micro_rows: int, gen
     documents = torch.zeros(4, 33, dtype=torch.int32)
     for row, length in enumerate((33, 4, 20, 2)):
         ids[row, length:], documents[row, length:] = 14, -1
-    whole, told = gradients(recipe, 4, ids, documents)
-    parts, told_of_parts = gradients(recipe, micro_rows, ids, documents)
+    whole, report = gradients(recipe, 4, ids, documents)
+    parts, report_of_parts = gradients(recipe, micro_rows, ids, documents)
     for one, other in zip(parts, whole, strict=True):
         torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
-    assert told_of_parts["bits_per_base"] == pytest.approx(told["bits_per_base"], abs=2e-5)
-    assert told_of_parts["expert_load"][0] == pytest.approx(told["expert_load"][0], abs=0.2)
+    assert report_of_parts["bits_per_base"] == pytest.approx(report["bits_per_base"], abs=2e-5)
+    assert report_of_parts["expert_load"][0] == pytest.approx(report["expert_load"][0], abs=0.2)
 
 
 def test_recomputed_layers_give_the_same_bits(gengram_recipe: Recipe, tmp_path: Path) -> None:
@@ -156,9 +156,9 @@ def test_the_clock_leaves_evaluations_out(recipe: Recipe, monkeypatch: pytest.Mo
     clock = Clock(recipe, Peak(1e9, "a test"), 2, 3)
     now[0] = 106.0
     clock.without(4.0)
-    told = clock.metrics(5)
-    assert told["tokens_per_second"] == 2 * 4 * 64 / 2
-    assert told["mfu"] == pytest.approx(256 * training_flops(recipe.model, 64) / 2e9, abs=1e-4)
+    report = clock.metrics(5)
+    assert report["tokens_per_second"] == 2 * 4 * 64 / 2
+    assert report["mfu"] == pytest.approx(256 * training_flops(recipe.model, 64) / 2e9, abs=1e-4)
 
 
 def test_the_peak_of_a_processor_is_measured() -> None:
@@ -186,7 +186,7 @@ def test_a_tracker_that_is_not_installed_is_told_before_anything(
     assert not (tmp_path / "run").exists()
 
 
-def test_tensorboard_is_told(recipe: Recipe, tmp_path: Path) -> None:
+def test_tensorboard_receives_the_metrics(recipe: Recipe, tmp_path: Path) -> None:
     events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     pretrain(replace(recipe, trackers=("tensorboard",), report_every=2), tmp_path / "run")
     found = events.EventAccumulator(str(next((tmp_path / "run").rglob("events.out*")).parent))

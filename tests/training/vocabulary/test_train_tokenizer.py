@@ -40,9 +40,9 @@ def test_blocks_are_all_runs_of_bases_and_nothing_else(fasta):
     sequences = list(blocks.sequences())
     assert "".join(sequences) == bases(30_000, 1) + bases(40_000, 2)
     assert [len(sequence) for sequence in sequences] == [10_000, 5000, 10_000, 5000, 100, 10_000, 10_000, 10_000, 9900]
-    (told,) = blocks.inputs
-    assert told["sha256"] == hashlib.sha256(fasta.read_bytes()).hexdigest()
-    assert (told["contigs"], told["bases"]) == (3, 70_505)
+    (report,) = blocks.inputs
+    assert report["sha256"] == hashlib.sha256(fasta.read_bytes()).hexdigest()
+    assert (report["contigs"], report["bases"]) == (3, 70_505)
 
 
 def test_held_out_blocks_are_never_trained_on(fasta):
