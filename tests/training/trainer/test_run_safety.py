@@ -17,7 +17,7 @@ from genolm.training.feeds.training_passes import CausalPasses
 from genolm.training.pretrain import _Data, _Run, pretrain
 from genolm.training.recipes.pretrain_recipe import Recipe
 from genolm.training.trainer.optimizers import Optimizers
-from genolm.training.trainer.run_folder import FREE
+from genolm.training.trainer.run_folder import CHANGEABLE
 from genolm.training.trainer.training_checkpoint import Checkpoints
 from genolm.training.trainer.weights import gathered_weights
 from genolm.training.trainer.workers import Workers
@@ -164,10 +164,10 @@ CHANGES = {
 
 
 def test_every_setting_that_does_not_decide_the_weights_is_tried() -> None:
-    assert set(CHANGES) == set(FREE)
+    assert set(CHANGES) == set(CHANGEABLE)
 
 
-@pytest.mark.parametrize("name", [name for name in FREE if name not in ("compile", "trackers")])
+@pytest.mark.parametrize("name", [name for name in CHANGEABLE if name not in ("compile", "trackers")])
 def test_settings_that_do_not_decide_the_weights_may_change_on_resume(
     name: str, recipe: Recipe, tmp_path: Path
 ) -> None:
