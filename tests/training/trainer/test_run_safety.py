@@ -187,10 +187,10 @@ def test_a_setting_that_decides_the_weights_is_named_when_it_differs(recipe: Rec
 
 
 @pytest.mark.parametrize("place", ["file/run", "x" * 300])
-def test_a_folder_that_cannot_be_made_is_a_run_error(stage_at: str, recipe: Recipe, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_a_run_error(place: str, recipe: Recipe, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="cannot be made") as caught:
-        pretrain(recipe, tmp_path / stage_at)
+        pretrain(recipe, tmp_path / place)
     assert caught.value.exit_code == 5
 
 
