@@ -215,7 +215,7 @@ class Normed(nn.Module):
         return x
 
 
-def describe_run(steps: int, start: Normed | None = None, seed: int = 0) -> Normed:
+def trained(steps: int, start: Normed | None = None, seed: int = 0) -> Normed:
     torch.manual_seed(seed)
     module = start or Normed()
     for _ in range(steps):
@@ -232,7 +232,7 @@ def test_running_statistics_are_stored_and_passing_buffers_are_not() -> None:
 
 
 def test_running_statistics_come_back_from_a_checkpoint(tmp_path: Path) -> None:
-    module, other = describe_run(3), Normed()
+    module, other = trained(3), Normed()
     optimizers = [Optimizers([torch.optim.AdamW(one.parameters())]) for one in (module, other)]
     checkpoints = Checkpoints(tmp_path, "print", Workers(), sharded=False)
     checkpoints.save(3, module, optimizers[0])
@@ -243,7 +243,7 @@ def test_running_statistics_come_back_from_a_checkpoint(tmp_path: Path) -> None:
 
 
 def test_running_statistics_are_part_of_the_weights_that_a_run_writes() -> None:
-    module = describe_run(2)
+    module = trained(2)
     found = gathered_weights(module, keep=True)
     assert torch.equal(found["layers.1.running_var"], module.layers[1].running_var)
     assert found["layers.1.num_batches_tracked"].dtype == torch.int64
