@@ -23,22 +23,24 @@ from benchmarks.record import write
 from genolm.models.networks.decoder import Decoder
 from genolm.statistics.markov import MarkovModel
 from genolm.tokens.nucleotide import NucleotideTokenizer
-from genolm.training.corpus import Run, load_corpus
+from genolm.training.corpus import DocumentSpan, load_corpus
 from genolm.training.recipes.pretrain_recipe import Recipe
-from genolm.training.trainer.initialisation import initialise
+from genolm.training.trainer.weights import initialise
 
 WINDOW, HALF = 1024, 512
 Bits = NDArray[np.float64]
 
 
-def windows(runs: tuple[Run, ...], every: int) -> list[tuple[int, int]]:
+def windows(runs: tuple[DocumentSpan, ...], every: int) -> list[tuple[int, int]]:
     """Return (run, start) of the windows whose second halves cover all bases of a run from the 512th on."""
     all_ = [(r, start) for r, run in enumerate(runs) for start in range(0, len(run.ids) - WINDOW + 1, HALF)]
     return all_[::every]
 
 
 @torch.inference_mode()
-def network_bits(network: Decoder, runs: tuple[Run, ...], places: list[tuple[int, int]], bases: list[int]) -> Bits:
+def network_bits(
+    network: Decoder, runs: tuple[DocumentSpan, ...], places: list[tuple[int, int]], bases: list[int]
+) -> Bits:
     """Return the mean bits of the second half of each window, (windows,); probabilities are over the four bases."""
     means: list[float] = []
     for chunk in _chunks(places, 32):

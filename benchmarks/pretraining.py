@@ -29,7 +29,7 @@ from genolm.models.gengram.kmer_stream import digits_of, read_kmers
 from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.networks.kmer_tables import KmerTables
 from genolm.tokens.nucleotide import NucleotideTokenizer
-from genolm.training.corpus import RowOrder, Run
+from genolm.training.corpus import DocumentSpan, RowOrder
 from genolm.training.pretrain import pretrain
 from genolm.training.recipes.pretrain_recipe import Recipe
 
@@ -114,7 +114,7 @@ def _rate(recipe: Recipe, seconds: list[float]) -> float:
 def loader_seconds(recipe: Recipe, bases: int, batches: int = 50) -> float:
     """Return the mean seconds to cut a batch of rows from a contig."""
     ids = TOKENIZER.encode("".join(np.random.default_rng(1).choice(list("ACGT"), bases)))
-    order = RowOrder((Run(Interval("chr1", 0, bases), ids),), recipe.context, recipe.batch_rows, 0, TOKENIZER)
+    order = RowOrder((DocumentSpan(Interval("chr1", 0, bases), ids),), recipe.context, recipe.batch_rows, 0, TOKENIZER)
     order.batch(0)
     started = time.perf_counter()
     for step in range(1, batches + 1):

@@ -15,9 +15,9 @@ from torch import Tensor
 from genolm.models.networks.decoder import Decoder
 from genolm.models.networks.experts import load_balancing_loss, router_z_loss
 from genolm.tokens.nucleotide import NucleotideTokenizer
-from genolm.training.corpus import RowOrder, Run
+from genolm.training.corpus import DocumentSpan, RowOrder
 from genolm.training.objectives.next_token import next_base_loss
-from genolm.training.trainer.initialisation import initialise
+from genolm.training.trainer.weights import initialise
 from studies.gengram.arms import OPTIMIZER, Arm, PlainConvolution
 
 TOKENIZER = NucleotideTokenizer(iupac="N")
@@ -74,7 +74,7 @@ def build_optimizer(arm: Arm, network: Decoder) -> torch.optim.AdamW:
     return torch.optim.AdamW([group for group in groups if group["params"]], betas=OPTIMIZER.betas, fused=True)
 
 
-def train(arm: Arm, runs: Sequence[Run], size: Size, seed: int) -> tuple[Decoder, dict[str, Any]]:
+def train(arm: Arm, runs: Sequence[DocumentSpan], size: Size, seed: int) -> tuple[Decoder, dict[str, Any]]:
     """Train and return the network and its record: loss curve, load balance from step 0, seconds per step."""
     network = build(arm, seed)
     order = RowOrder(tuple(runs), size.context, size.rows, seed, TOKENIZER)

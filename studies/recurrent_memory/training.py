@@ -15,7 +15,7 @@ from genolm.models.networks.encoder import Encoder
 from genolm.models.networks.encoder_config import EncoderConfig
 from genolm.models.networks.recurrent_memory import RecurrentMemory
 from genolm.models.networks.recurrent_memory_config import MemoryConfig
-from genolm.training.trainer.initialisation import initialise
+from genolm.training.trainer.weights import initialise
 from studies.recurrent_memory.needle import VOCABULARY, Needle
 
 WIDTH, LAYERS, HEADS = 64, 2, 4

@@ -64,8 +64,8 @@ def test_interrupt_of_a_bulk_command_mentions_resume(capsys):
 
 
 def test_a_run_that_says_how_to_go_on_is_quoted(capsys):
-    assert code_of(KeyboardInterrupt("3 of 9 parts finished; go on with --resume"), resumable=True) == 130
-    assert capsys.readouterr().err == "interrupted: 3 of 9 parts finished; go on with --resume\n"
+    assert code_of(KeyboardInterrupt("3 of 9 parts finished; resume with --resume"), resumable=True) == 130
+    assert capsys.readouterr().err == "interrupted: 3 of 9 parts finished; resume with --resume\n"
 
 
 def test_an_unforeseen_error_asks_for_a_report_without_a_traceback(capsys):

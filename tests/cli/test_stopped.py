@@ -47,7 +47,7 @@ def test_a_stopped_run_says_how_to_go_on(started, folder, number):
     started.send_signal(number)
     out, err = started.communicate()
     assert started.returncode == 130
-    assert (out, err) == ("", "interrupted: stopped with 0 of 2 parts finished; go on with --resume\n")
+    assert (out, err) == ("", "interrupted: stopped with 0 of 2 parts finished; resume with --resume\n")
     assert list(listing(folder)) == ["reads.fa"]
 
 
@@ -60,7 +60,7 @@ def test_a_killed_run_leaves_no_output_and_goes_on(started, folder, capfd):
     assert started.returncode == -signal.SIGKILL
     assert sorted(path.name for path in folder.iterdir()) == ["out.parquet.parts", "reads.fa"]
     assert run(" ".join(COMMAND)) == 5
-    refusal = "out.parquet.parts holds parts of an earlier run; --resume goes on, --overwrite starts anew"
+    refusal = "out.parquet.parts holds parts of an earlier run; resume with --resume or start over with --overwrite"
     assert capfd.readouterr() == ("", f"error: {refusal}\n")
     assert run(" ".join((*COMMAND, "--resume"))) == 0
     left = ["out.parquet", "out.parquet.provenance.json", "reads.fa"]
@@ -94,8 +94,9 @@ def test_a_full_disk_is_met_before_anything_is_computed(folder, small_disk, capf
     out, err = capfd.readouterr()
     assert out == ""
     assert re.fullmatch(
-        r"error: small/out\.parquet\.parts: the parts to come need about 1\.05 MB of disk and \d+ kB are free; "
-        r"what was finished is kept: free space and run again with --resume\n",
+        r"error: small/out\.parquet\.parts: the remaining parts need about 1\.05 MB of disk space, "
+        r"but \d+ kB are free; "
+        r"finished parts are kept: free space and resume with --resume\n",
         err,
     )
     assert list(listing(small_disk)) == ["filler"]

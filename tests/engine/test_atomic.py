@@ -1,4 +1,4 @@
-"""Files that are whole or not there, also when the disk is full."""
+"""Files that are complete or absent, also when the disk is full."""
 
 import errno
 import subprocess
@@ -141,7 +141,9 @@ def test_a_real_small_disk(small_disk, monkeypatch):
 
 def test_a_disk_too_small_for_the_parts_is_told_before_it_is_full(tmp_path, monkeypatch):
     check_disk(tmp_path, 10, 10)
-    with pytest.raises(ResourceError, match=r"parts to come need about 1e\+03 TB of disk and .* are free; .*--resume"):
+    with pytest.raises(
+        ResourceError, match=r"remaining parts need about 1e\+03 TB of disk space, but .* are free; .*--resume"
+    ):
         check_disk(tmp_path, 10**12, 10**3)
 
 
@@ -150,7 +152,7 @@ def test_the_disk_is_asked_after_the_first_part(source, out, monkeypatch):
 
     monkeypatch.setattr(preflight.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 2**20 + 5}))
     monkeypatch.setattr(PartsFolder, "write", _heavy(PartsFolder.write))
-    with pytest.raises(ResourceError, match="parts to come need about"):
+    with pytest.raises(ResourceError, match="remaining parts need about"):
         run(Summed(source), ToyModel(), out)
     assert len(list(PartsFolder.of(out).path.glob("part-*.parquet"))) == 1
 

@@ -20,7 +20,7 @@ def test_content_of_a_small_file_is_its_sha256(tmp_path):
 
 @pytest.mark.parametrize("change", ["first", "last", "size"])
 def test_a_large_file_is_sampled(tmp_path, monkeypatch, change):
-    monkeypatch.setattr(fingerprints, "WHOLE", 1000)
+    monkeypatch.setattr(fingerprints, "FULL_DIGEST_LIMIT", 1000)
     monkeypatch.setattr(fingerprints, "_BLOCK", 10)
     path = tmp_path / "a"
     path.write_bytes(bytes(5000))

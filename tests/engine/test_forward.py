@@ -10,7 +10,7 @@ from engine_toys import CONFIG, Listed, Summed, ToyModel, expected
 from genolm.engine import free_memory as memory
 from genolm.engine import preflight
 from genolm.engine.forward import Batcher
-from genolm.engine.progress import Silent
+from genolm.engine.progress import NoProgress
 from genolm.engine.run import run
 from genolm.engine.windows import Window
 from genolm.errors import ResourceError
@@ -27,7 +27,7 @@ class Lean(Listed):
     logits: ClassVar[bool] = False
 
 
-class Notes(Silent):
+class Notes(NoProgress):
     """Remembers what it was told."""
 
     def __init__(self):
@@ -47,7 +47,7 @@ def test_running_out_of_memory_halves_the_batch_and_changes_nothing_else(source,
     assert out.read_text() == expected(lines)
     assert all(rows * columns <= 20 for rows, columns in model.shapes)
     assert result.token_budget <= 20
-    assert notes.notes[-1] == f"out of memory: going on with batches of {result.token_budget:,} tokens"
+    assert notes.notes[-1] == f"out of memory: continuing with batches of {result.token_budget:,} tokens"
 
 
 def test_the_smaller_batch_is_kept_for_the_rest_of_the_run(source, out):
@@ -81,7 +81,7 @@ def test_finished_parts_survive_a_window_that_does_not_fit(out):
 
 def test_outputs_come_in_the_order_of_the_windows():
     windows = [Window("ACGT"[number % 4] * (number * 7 % 11 + 1)) for number in range(40)]
-    batcher = Batcher(Listed(()), ToyModel(limit=30), 64, Silent())
+    batcher = Batcher(Listed(()), ToyModel(limit=30), 64, NoProgress())
     ids = {"A": 8, "C": 5, "G": 6, "T": 7}
     assert batcher.outputs(windows, 0) == [sum(ids[base] for base in window.sequence) for window in windows]
 
@@ -102,7 +102,7 @@ def test_no_windows_no_forward():
 
 def test_a_window_beyond_the_budget_is_refused_when_the_estimate_says_so(monkeypatch):
     monkeypatch.setattr(preflight, "available", lambda device: memory.estimate(CONFIG, 2000, torch.float32))
-    batcher = Batcher(Listed(()), ToyModel(), 1000, Silent())
+    batcher = Batcher(Listed(()), ToyModel(), 1000, NoProgress())
     assert len(batcher.outputs([Window("A" * 2000)], 0)) == 1
     with pytest.raises(ResourceError, match=r"a window of 3,000 tokens .* 6\d.\d MB free\); use a shorter context"):
         batcher.outputs([Window("A" * 3000)], 0)
@@ -141,8 +141,8 @@ def test_the_budget_shrinks_to_the_free_memory(monkeypatch):
 
 def test_the_default_budget_follows_the_device_kind(monkeypatch):
     monkeypatch.setattr(preflight, "available", lambda device: None)
-    assert preflight.fitting_budget(Listed(()), ToyModel(), None, Silent()) == 16_384
-    assert preflight.fitting_budget(Listed(()), ToyModel(device=torch.device("cuda:1")), None, Silent()) == 131_072
+    assert preflight.fitting_budget(Listed(()), ToyModel(), None, NoProgress()) == 16_384
+    assert preflight.fitting_budget(Listed(()), ToyModel(device=torch.device("cuda:1")), None, NoProgress()) == 131_072
 
 
 def test_the_logits_of_a_batch_count_unless_a_task_never_has_them():
@@ -158,11 +158,11 @@ def test_an_encoder_is_fitted_like_a_decoder(monkeypatch):
     monkeypatch.setattr(preflight, "available", lambda device: memory.estimate(ENCODER, 4096, torch.float32))
     assert preflight.fitting_budget(Listed(()), model, 16_384, notes) == 4096
     with pytest.raises(ResourceError, match="a window of 9,000 tokens does not fit into memory"):
-        Batcher(Listed(()), model, 4096, Silent()).outputs([Window("A" * 9000)], 0)
+        Batcher(Listed(()), model, 4096, NoProgress()).outputs([Window("A" * 9000)], 0)
 
 
 def test_a_recurrent_memory_needs_no_more_for_longer_windows(monkeypatch):
     config = replace(ENCODER, vocab_size=1008, token_rows=1000, memory=MemoryConfig(8, 64))
     monkeypatch.setattr(preflight, "available", lambda device: memory.estimate(config, 64, torch.float32))
     model = ToyModel(config=config)
-    assert len(Batcher(Listed(()), model, 16, Silent()).outputs([Window("A" * 90_000)], 0)) == 1
+    assert len(Batcher(Listed(()), model, 16, NoProgress()).outputs([Window("A" * 90_000)], 0)) == 1

@@ -1,4 +1,4 @@
-"""Estimates by arithmetic, free memory, and how running out of it looks."""
+"""Estimated need, free memory, and recognition of out-of-memory errors."""
 
 import pytest
 import torch
@@ -38,11 +38,11 @@ def test_a_container_limits_what_is_free(tmp_path, limit, free):
     (tmp_path / "memory.max").write_text(f"{limit}\n")
     (tmp_path / "memory.current").write_text("700\n")
     (tmp_path / "memory.stat").write_text("anon 600\ninactive_file 50\nactive_file 50\n")
-    assert memory._group(tmp_path) == free
+    assert memory._cgroup_memory(tmp_path) == free
 
 
 def test_no_control_group_no_limit(tmp_path):
-    assert memory._group(tmp_path) is None
+    assert memory._cgroup_memory(tmp_path) is None
 
 
 @pytest.mark.parametrize(
@@ -71,4 +71,4 @@ def test_torch_itself_says_it_in_these_words():
     ("size", "text"), [(12, "12 B"), (1500, "1.5 kB"), (2.49e9, "2.49 GB"), (96 * 2**40, "106 TB"), (0, "0 B")]
 )
 def test_sizes_for_people(size, text):
-    assert memory.shown(size) == text
+    assert memory.format_bytes(size) == text

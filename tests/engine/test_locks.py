@@ -23,7 +23,7 @@ def test_a_second_run_is_refused(source, out, folder):
 
 
 def test_a_run_at_work_is_not_called_an_earlier_one(source, out, folder):
-    """Nor may its parts be thought of as there to be gone on from."""
+    """Its parts are not offered for resuming either."""
     run(Summed(source), ToyModel(), out, shard="1/2")
     for words in ({}, {"resume": True}, {"overwrite": True}):
         with locked(folder), pytest.raises(RunError, match="another run is using this folder"):
@@ -43,17 +43,17 @@ def test_a_folder_that_cannot_be_made(tmp_path):
 
 def test_neither_shard_nor_merge_enter_a_run(source, out, folder):
     with locked(folder):
-        with pytest.raises(RunError, match="at work here"):
+        with pytest.raises(RunError, match="another run is using this folder"):
             run(Summed(source), ToyModel(), out, shard="1/2")
-        with pytest.raises(RunError, match="at work here"):
+        with pytest.raises(RunError, match="another run is using this folder"):
             merge(out)
 
 
 def test_shards_of_one_run_work_together_but_none_twice(folder):
     with locked(folder, "1/3"), locked(folder, "2/3"):
-        with pytest.raises(RunError, match="at work here"), locked(folder, "2/3"):
+        with pytest.raises(RunError, match="another run is using this folder"), locked(folder, "2/3"):
             pass
-        with pytest.raises(RunError, match="at work here"), locked(folder):
+        with pytest.raises(RunError, match="another run is using this folder"), locked(folder):
             pass
 
 

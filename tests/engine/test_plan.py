@@ -50,7 +50,7 @@ def test_items_behind_the_last_wanted_part_are_not_read():
     assert list(part_items(items(), Plan((1, 1, 1), (40,) * 3), {1})) == [(1, ["A" * 40])]
 
 
-def test_too_few_items_are_told():
+def test_too_few_items_are_an_error():
     with pytest.raises(RunError, match="fewer items than when the run was planned"):
         list(part_items(iter(["A"]), Plan((1, 1), (40, 40)), {1}))
 

@@ -1,4 +1,4 @@
-"""What is told while a run is at work."""
+"""Progress of a run: what is reported, and when."""
 
 import io
 import subprocess
@@ -8,12 +8,12 @@ import pytest
 from engine_toys import Summed, ToyModel
 from rich.console import Console
 
-from genolm.engine.progress import Bar, Silent, chosen, rate, showing
+from genolm.engine.progress import NoProgress, ProgressBar, as_progress, rate, reporting
 from genolm.engine.run import run
 from genolm.errors import ResourceError
 
 
-class Told:
+class Recorder:
     """Writes down every call."""
 
     def __init__(self):
@@ -34,15 +34,15 @@ class Told:
 
 @pytest.mark.parametrize("where", ["disk", "memory"])
 def test_a_run_tells_all_bases_once(source, out, lines, where):
-    told, bases = Told(), sum(map(len, lines))
-    run(Summed(source), ToyModel(), out if where == "disk" else None, progress=told)
-    assert told.calls[0] == ("start", "summed", bases, 0)
-    assert told.calls[-1] == ("stop",)
-    assert sum(call[1] for call in told.calls[1:-1]) == bases
+    recorder, bases = Recorder(), sum(map(len, lines))
+    run(Summed(source), ToyModel(), out if where == "disk" else None, progress=recorder)
+    assert recorder.calls[0] == ("start", "summed", bases, 0)
+    assert recorder.calls[-1] == ("stop",)
+    assert sum(call[1] for call in recorder.calls[1:-1]) == bases
 
 
 def test_a_resumed_run_starts_where_it_stopped(source, out, lines):
-    first, second = Told(), Told()
+    first, second = Recorder(), Recorder()
     task = Summed(source, window=100)
     source.write_text("\n".join(["ACGT"] * 30 + ["ACGTACGTACGTACGT"]))
     with pytest.raises(ResourceError):
@@ -54,24 +54,24 @@ def test_a_resumed_run_starts_where_it_stopped(source, out, lines):
 
 
 def test_the_end_is_told_after_an_error():
-    told = Told()
-    with pytest.raises(ValueError, match="x"), showing(told, "label", 10, 2):
+    recorder = Recorder()
+    with pytest.raises(ValueError, match="x"), reporting(recorder, "label", 10, 2):
         raise ValueError("x")
-    assert told.calls == [("start", "label", 10, 2), ("stop",)]
+    assert recorder.calls == [("start", "label", 10, 2), ("stop",)]
 
 
 def test_choosing():
-    told = Told()
-    assert chosen(told) is told
-    assert isinstance(chosen(None), Silent)
-    assert isinstance(chosen(False), Silent)
-    assert isinstance(chosen(True), Bar)
+    recorder = Recorder()
+    assert as_progress(recorder) is recorder
+    assert isinstance(as_progress(None), NoProgress)
+    assert isinstance(as_progress(False), NoProgress)
+    assert isinstance(as_progress(True), ProgressBar)
 
 
 def test_the_bar_shows_label_share_and_notes():
     text = io.StringIO()
-    bar = Bar(Console(file=text, force_terminal=True, width=120))
-    with showing(bar, "embed", 1000, 250):
+    bar = ProgressBar(Console(file=text, force_terminal=True, width=120))
+    with reporting(bar, "embed", 1000, 250):
         bar.advance(250)
         bar.note("batches halved")
         bar._bar.refresh()
@@ -82,7 +82,7 @@ def test_the_bar_shows_label_share_and_notes():
 
 
 def test_a_bar_that_was_not_started_is_silent():
-    bar = Bar()
+    bar = ProgressBar()
     bar.advance(3)
     bar.note("x")
     bar.stop()

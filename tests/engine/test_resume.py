@@ -45,7 +45,7 @@ def test_killed_and_resumed_gives_the_same_bytes(program, out, lines, place):
         place = f"forward:{random.randrange(2, 16)}"  # the failure's traceback tells which
     assert program(die=f"{place}:SIGKILL").returncode == -9
     assert not out.exists()
-    assert "--resume goes on" in program().stderr
+    assert "resume with --resume" in program().stderr
     resumed = program("--resume")
     assert (resumed.returncode, resumed.stderr) == (0, "")
     assert out.read_text() == expected(lines)
@@ -57,7 +57,7 @@ def test_a_stopped_run_says_how_to_go_on(program, out, lines, number):
     stopped = program(die=f"forward:4:{number}")
     assert stopped.returncode == 1
     assert "Interrupted: stopped with 3 of" in stopped.stderr
-    assert "parts finished; go on with --resume" in stopped.stderr
+    assert "parts finished; resume with --resume" in stopped.stderr
     assert program("--resume").returncode == 0
     assert out.read_text() == expected(lines)
 
@@ -70,9 +70,9 @@ def test_resume_computes_only_what_is_missing(stopped, source, out, lines):
 
 
 def test_without_resume_finished_parts_are_not_thrown_away(stopped, source, out):
-    with pytest.raises(RunError, match=r"out.tsv.parts holds parts of an earlier run; --resume goes on, --overwrite"):
+    with pytest.raises(RunError, match=r"out.tsv.parts holds parts of an earlier run; resume with --resume or"):
         run(Summed(source), ToyModel(), out)
-    assert stopped.started
+    assert stopped.has_parts
 
 
 def test_overwrite_starts_anew(stopped, source, out):
@@ -129,7 +129,7 @@ def _damage(folder, number, damage):
 def test_another_run_is_refused_by_name(stopped, source, out, task, model, message):
     with pytest.raises(RunError, match=message):
         run(task(source), model, out, resume=True)
-    assert stopped.started
+    assert stopped.has_parts
     assert not out.exists()
 
 
@@ -146,7 +146,7 @@ def test_several_changes_are_all_named(stopped, source, out, monkeypatch):
         run(Summed(source, window=5), ToyModel(), out, resume=True)
     assert "format of the parts (was 2, now 99); genolm version (was" in str(caught.value)
     assert "setting window (was 7, now 5)" in str(caught.value)
-    assert "another output, or start anew with --overwrite" in str(caught.value)
+    assert "another output, or overwrite to start over" in str(caught.value)
 
 
 def test_changed_values_in_memory_are_refused(out, lines):
@@ -196,7 +196,7 @@ def test_parts_of_genolm_0_1_are_refused_with_the_reason_and_overwrite_helps(sto
 
 
 def test_a_run_killed_between_artefact_and_clean_up_is_finished_by_resume(source, out, lines, monkeypatch):
-    monkeypatch.setattr("genolm.engine.target._take_away", _killed)
+    monkeypatch.setattr("genolm.engine.target._remove_parts", _killed)
     with pytest.raises(_Killed):
         run(Summed(source), ToyModel(), out)
     monkeypatch.undo()

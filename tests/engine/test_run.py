@@ -92,12 +92,12 @@ def test_the_folder_of_the_output_must_be_there(source, tmp_path):
 
 @pytest.mark.parametrize("settings", [{"resume": True}, {"shard": "1/2"}])
 def test_a_run_in_memory_has_nothing_to_resume(source, settings):
-    with pytest.raises(RunError, match="in memory can neither be resumed nor sharded"):
+    with pytest.raises(RunError, match="resume and shard need an output path"):
         run(Summed(source), ToyModel(), **settings)
 
 
 def test_a_budget_below_one_is_refused(source):
-    with pytest.raises(RunError, match="at least 1 token, not 0"):
+    with pytest.raises(RunError, match="token_budget must be at least 1, not 0"):
         run(Summed(source), ToyModel(), token_budget=0)
 
 
@@ -108,7 +108,7 @@ def test_a_failure_before_the_first_part_leaves_nothing(source, out, tmp_path):
 
 
 def test_a_task_must_give_one_output_for_every_window(source):
-    with pytest.raises(RunError, match=r"task short gave \d+ outputs for \d+ windows"):
+    with pytest.raises(RunError, match=r"task short returned \d+ outputs for \d+ windows"):
         run(_Short(source), ToyModel())
 
 

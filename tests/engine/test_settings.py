@@ -83,8 +83,8 @@ def test_what_cannot_be_written_is_named():
     [
         ("os:system", 1, "os:system is not a class of genolm; pass the task itself"),
         ("genolm.engine.windows:tile", 1, "is not a class of genolm"),
-        ("telepathy", 1, "unknown task or setting 'telepathy': merge with the version of genolm that computed"),
-        ("embed", 99, "'embed' was written in version 99, and this genolm reads version 1: merge with the version"),
+        ("telepathy", 1, "unknown task or setting 'telepathy': merge with the genolm version that computed"),
+        ("embed", 99, "'embed' has version 99, but this genolm reads version 1: merge with the genolm version"),
     ],
 )
 def test_only_named_classes_of_this_version_are_made(kind, version, message):
@@ -95,5 +95,5 @@ def test_only_named_classes_of_this_version_are_made(kind, version, message):
 def test_a_class_of_genolm_without_a_stable_name_is_refused(monkeypatch):
     monkeypatch.delitem(TYPES, "held")
     monkeypatch.setattr(stored_types, "PACKAGE", Held.__module__.split(".")[0])
-    with pytest.raises(RunError, match=r"Held cannot be written to a manifest: it has no name"):
+    with pytest.raises(RunError, match=r"Held cannot be written to a manifest: it is not listed"):
         write_settings(Held(1))

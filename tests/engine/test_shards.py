@@ -90,7 +90,7 @@ def test_missing_parts_are_named(source, out):
     PartsFolder.of(out).rows_path(2).unlink()
     with pytest.raises(RunError, match=rf"1 of {result.parts} parts are missing \(2\); run their shards again"):
         merge(out)
-    assert PartsFolder.of(out).started
+    assert PartsFolder.of(out).has_parts
 
 
 def test_many_missing_parts_are_named_in_part(source, out):
@@ -119,7 +119,7 @@ def test_a_damaged_part_is_taken_from_where_it_is_whole(source, out, lines, tmp_
 def test_shards_of_different_runs_do_not_mix(source, out, tmp_path):
     shards(source, out, [1])
     run(Summed(source, factor=3), ToyModel(), tmp_path / "other.tsv", shard="2/3")
-    with pytest.raises(RunError, match=r"are of different runs; changed: setting factor \(was 1, now 3\)"):
+    with pytest.raises(RunError, match=r"belong to different runs; changed: setting factor \(was 1, now 3\)"):
         merge(out, [tmp_path / "other.tsv.parts"])
 
 
@@ -153,7 +153,7 @@ def test_shards_of_long_values_in_memory_are_merged_without_them(out):
     run(task, ToyModel(), out, shard="1/1")
     with pytest.raises(
         RunError,
-        match=r"parts are of another task; changed: setting source \(was values with digest .*now \['ACGT'\]\)",
+        match=r"parts belong to another task; changed: setting source \(was values with digest .*now \['ACGT'\]\)",
     ):
         merge(out, task=Listed(("ACGT",)))
     merge(out)
@@ -162,7 +162,7 @@ def test_shards_of_long_values_in_memory_are_merged_without_them(out):
 
 def test_a_shard_on_parts_of_another_run_advises_what_a_shard_can_do(source, out):
     shards(source, out, [1])
-    with pytest.raises(RunError, match=rf"choose another output, or remove {out}.parts$"):
+    with pytest.raises(RunError, match=rf"choose another output, or remove {out}.parts to start over$"):
         run(Summed(source, factor=2), ToyModel(), out, shard="1/2", overwrite=True)
 
 
@@ -188,6 +188,6 @@ def test_ways_to_write_a_shard(shard):
 
 
 @pytest.mark.parametrize("shard", ["0/3", "4/3", "1", "1/0", "a/b", "-1/3", "1/3/5", "", (0, 3)])
-def test_what_is_no_shard(shard):
-    with pytest.raises(RunError, match="write i/n with 1 <= i <= n, such as 2/8"):
+def test_an_invalid_shard_is_refused(shard):
+    with pytest.raises(RunError, match=r"invalid shard .*: expected i/n with 1 ≤ i ≤ n, e\.g\. 2/8"):
         Shard.parse(shard)

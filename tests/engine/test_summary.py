@@ -41,14 +41,14 @@ def written(out):
 
 def test_the_line_names_results_first_then_the_most_frequent_reason():
     outcomes = {"not_snv": 10, "scored": 174, "ref_mismatch": 16, "star": 0}
-    told = Summary({"ALT alleles": 200}, outcomes, remedies=dict.fromkeys(("not_snv", "ref_mismatch", "star"), "x"))
-    assert str(told) == "200 ALT alleles: 174 scored, 16 ref_mismatch, 10 not_snv"
-    assert list(told.counts()) == ["ALT alleles", "scored", "ref_mismatch", "not_snv", "star"]
+    recorder = Summary({"ALT alleles": 200}, outcomes, remedies=dict.fromkeys(("not_snv", "ref_mismatch", "star"), "x"))
+    assert str(recorder) == "200 ALT alleles: 174 scored, 16 ref_mismatch, 10 not_snv"
+    assert list(recorder.counts()) == ["ALT alleles", "scored", "ref_mismatch", "not_snv", "star"]
 
 
 def test_inputs_results_and_a_note_stand_in_the_line():
-    told = Summary({"sequences": 1, "bases": 1200}, results={"vectors": 1}, note="8 dimensions, layer 2")
-    assert str(told) == "1 sequence, 1,200 bases; 1 vector (8 dimensions, layer 2)"
+    recorder = Summary({"sequences": 1, "bases": 1200}, results={"vectors": 1}, note="8 dimensions, layer 2")
+    assert str(recorder) == "1 sequence, 1,200 bases; 1 vector (8 dimensions, layer 2)"
     assert str(Summary({"sequences": 0})) == "0 sequences"
 
 
@@ -61,14 +61,14 @@ def test_parts_add_up_in_any_order():
 
 @pytest.mark.parametrize(("scored", "empty", "warned"), [(95, 5, False), (94, 6, True), (0, 1, True), (0, 0, False)])
 def test_a_warning_comes_above_five_percent(scored, empty, warned):
-    told = Summary({"lines": scored + empty}, {"scored": scored, "empty": empty}, remedies=REMEDIES)
-    assert (told.warning() is not None) is warned
+    recorder = Summary({"lines": scored + empty}, {"scored": scored, "empty": empty}, remedies=REMEDIES)
+    assert (recorder.warning() is not None) is warned
 
 
 def test_the_warning_names_the_most_frequent_reason_and_its_remedy():
     remedies = {"empty": "leave them out", "cut": "give them whole"}
-    told = Summary({"lines": 1200}, {"scored": 900, "empty": 100, "cut": 200}, remedies=remedies)
-    assert told.warning() == "300 of 1,200 lines (25%) have no score, most often cut (200): give them whole"
+    recorder = Summary({"lines": 1200}, {"scored": 900, "empty": 100, "cut": 200}, remedies=remedies)
+    assert recorder.warning() == "300 of 1,200 lines (25%) have no score, most often cut (200): give them whole"
 
 
 @pytest.mark.filterwarnings("ignore::genolm.errors.DataWarning")

@@ -10,16 +10,17 @@ from engine_toys import Summed, ToyModel, expected
 
 from genolm.engine.parts import PartsFolder
 from genolm.engine.run import merge, run
-from genolm.engine.target import check_target, refuse_replacing
+from genolm.engine.target import check_target
 from genolm.errors import RunError
 from genolm.files import locks as lock
+from genolm.files.output_paths import refuse_replacing
 
 
 @dataclass(frozen=True, slots=True)
 class Annotated(Summed):
     """Also writes a file beside the output."""
 
-    def beside(self, out):
+    def side_files(self, out):
         return (out.with_name(f"{out.name}.about"),)
 
     def assemble(self, frames, out):
@@ -109,14 +110,14 @@ def test_a_name_that_is_not_utf8_is_refused(tmp_path):
 
 
 def test_a_foreign_file_beside_the_output_is_kept(source, out, lines):
-    beside = Path(f"{out}.about")
-    beside.write_text("precious")
+    side_files = Path(f"{out}.about")
+    side_files.write_text("precious")
     for settings in ({}, {"resume": True}, {"shard": "1/1"}):
         with pytest.raises(RunError, match=r"about exists; --overwrite"):
             run(Annotated(source), ToyModel(), out, **settings)
-        assert beside.read_text() == "precious"
+        assert side_files.read_text() == "precious"
     run(Annotated(source), ToyModel(), out, overwrite=True)
-    assert (beside.read_text(), out.read_text()) == ("about", expected(lines))
+    assert (side_files.read_text(), out.read_text()) == ("about", expected(lines))
 
 
 def test_parts_on_a_file_system_that_keeps_open_files_are_removed(source, out, lines, monkeypatch):

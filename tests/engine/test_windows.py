@@ -128,5 +128,5 @@ def test_single_bases_are_cut_as_tiles():
 
 @pytest.mark.parametrize("overlap", [-0.1, 1.0])
 def test_impossible_overlaps(overlap):
-    with pytest.raises(InputError, match="an overlap is a part of a window"):
+    with pytest.raises(InputError, match="overlap must be at least 0 and below 1"):
         tile_tokens("ACGT", BERT, overlap=overlap)

@@ -19,17 +19,17 @@ from studies.gengram.training import TOKENIZER, Size, build, train
 from genolm.genome.interval import Interval
 from genolm.models.gengram.gengram import Gengram
 from genolm.models.networks.decoder import Decoder
-from genolm.training.corpus import Run
-from genolm.training.trainer.initialisation import initialise
+from genolm.training.corpus import DocumentSpan
+from genolm.training.trainer.weights import initialise
 
 TINY = Size(context=48, rows=2, steps=3)
 
 
 @pytest.fixture(scope="module")
-def runs() -> list[Run]:
+def runs() -> list[DocumentSpan]:
     random = np.random.default_rng(0)
     ids = TOKENIZER.encode("".join(random.choice(list("ACGT"), 4000)))
-    return [Run(Interval("chr1", 0, 4000), ids)]
+    return [DocumentSpan(Interval("chr1", 0, 4000), ids)]
 
 
 def test_the_wider_arm_has_as_many_weights_as_the_released_one() -> None:
@@ -42,7 +42,7 @@ def test_every_arm_differs_from_the_baseline() -> None:
     assert [name for name, arm in ARMS.items() if replace(arm, what="") == base] == ["baseline"]
 
 
-def test_frozen_tables_stay_and_the_rest_moves(runs: list[Run]) -> None:
+def test_frozen_tables_stay_and_the_rest_moves(runs: list[DocumentSpan]) -> None:
     before = build(ARMS["frozen"], 0).state_dict()
     after, _ = train(ARMS["frozen"], runs, TINY, 0)
     moved = {name: not torch.equal(before[name], weight) for name, weight in after.state_dict().items()}
@@ -50,7 +50,7 @@ def test_frozen_tables_stay_and_the_rest_moves(runs: list[Run]) -> None:
     assert all(changed for name, changed in moved.items() if ".gengram.value." in name)
 
 
-def test_the_convolution_takes_the_place_of_the_memories(runs: list[Run]) -> None:
+def test_the_convolution_takes_the_place_of_the_memories(runs: list[DocumentSpan]) -> None:
     network = build(ARMS["convolution"], 0)
     kinds = [type(layer.gengram) for layer in network.layers]
     assert kinds == [type(None), PlainConvolution, PlainConvolution, type(None), PlainConvolution, type(None)]
@@ -64,13 +64,13 @@ def test_the_convolution_takes_the_place_of_the_memories(runs: list[Run]) -> Non
     assert not torch.allclose(one[:, 40:], two[:, 40:], atol=1e-4)
 
 
-def test_arms_see_the_same_rows_and_repeat_to_the_bit(runs: list[Run]) -> None:
+def test_arms_see_the_same_rows_and_repeat_to_the_bit(runs: list[DocumentSpan]) -> None:
     _, one = train(ARMS["baseline"], runs, TINY, 5)
     _, two = train(ARMS["baseline"], runs, TINY, 5)
     assert one["training_bits_per_base"] == two["training_bits_per_base"]
 
 
-def test_a_small_start_is_the_baseline_at_step_zero(runs: list[Run]) -> None:
+def test_a_small_start_is_the_baseline_at_step_zero(runs: list[DocumentSpan]) -> None:
     ids = torch.from_numpy(runs[0].ids[:64].astype(np.int64))[None]
     network = build(ARMS["small start"], 0)
     with torch.inference_mode():
@@ -80,7 +80,7 @@ def test_a_small_start_is_the_baseline_at_step_zero(runs: list[Run]) -> None:
         torch.testing.assert_close(network(ids).logits_BLV, logits, atol=1e-6, rtol=1e-6)
 
 
-def test_bits_of_a_network_that_knows_nothing_are_two(runs: list[Run]) -> None:
+def test_bits_of_a_network_that_knows_nothing_are_two(runs: list[DocumentSpan]) -> None:
     network = initialise(Decoder(replace(BASE, num_layers=1)), 0)
     torch.nn.init.zeros_(network.head.weight)
     bits = window_bits(network.eval(), np.stack([runs[0].ids[:65], runs[0].ids[65:130]]))

@@ -17,7 +17,7 @@ from genolm.models.networks.encoder import Encoder
 from genolm.models.networks.encoder_config import EncoderConfig
 from genolm.models.networks.recurrent_memory_config import MemoryConfig
 from genolm.tokens.nucleotide import NucleotideTokenizer
-from genolm.training.trainer.initialisation import initialise
+from genolm.training.trainer.weights import initialise
 
 TOKENIZER = NucleotideTokenizer()
 MEMORY = MemoryConfig(3, 20, cls_id=2, sep_id=3)

@@ -14,7 +14,7 @@ from genolm.genome.formats import file_format
 from genolm.genome.labelled.fragments import named_files, read_genome
 from genolm.genome.sequence_files import read_sequence_file
 from genolm.genome.sequences import read_sequences
-from genolm.training.vocabulary.vocabulary_corpus import survey
+from genolm.training.vocabulary.vocabulary_corpus import find_blocks
 
 MODEL = "tiny-random-dense"
 BASES = "ACGTTGCAAGCTTACGGATC" * 8
@@ -78,7 +78,7 @@ def test_a_scan_reads_the_genes_of_the_same_file(files: Path) -> None:
 def test_genomes_of_cluster_check_detect_and_tokenizers_take_them(files: Path) -> None:
     assert [one.sequence for one in read_genome(files / "a.gbk.gz")] == [BASES, BASES[::-1]]
     assert list(named_files([files / "a.gbk.gz"])) == ["a"]
-    assert survey([files / "a.gbk"]).bases == survey([files / "a.fa"]).bases == 2 * len(BASES)
+    assert find_blocks([files / "a.gbk"]).bases == find_blocks([files / "a.fa"]).bases == 2 * len(BASES)
 
 
 def test_check_compares_them(files: Path) -> None:

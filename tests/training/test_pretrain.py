@@ -18,8 +18,8 @@ from genolm.errors import RunError
 from genolm.models.networks.decoder import Decoder
 from genolm.training.pretrain import pretrain
 from genolm.training.recipes.pretrain_recipe import Recipe
-from genolm.training.trainer.initialisation import initialise
 from genolm.training.trainer.optimizers import build_optimizer
+from genolm.training.trainer.weights import initialise
 
 KINDS = ["recipe", "expert_recipe", "muon_recipe", "gengram_recipe", "masked_recipe", "ocean_recipe"]
 
@@ -87,7 +87,7 @@ def test_a_signal_saves_and_stops(recipe: Recipe, tmp_path: Path) -> None:
         if report["step"] == 4:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    with pytest.raises(KeyboardInterrupt, match="continue with --resume"):
+    with pytest.raises(KeyboardInterrupt, match="resume with --resume"):
         pretrain(recipe, tmp_path / "run", log=stop)
     assert (tmp_path / "run/checkpoints/step-5").is_dir()
     whole = pretrain(recipe, tmp_path / "whole")
@@ -120,10 +120,10 @@ def test_the_model_folder_loads_with_its_card(recipe: Recipe, tmp_path: Path) ->
 def test_expert_load_and_losses_are_logged(expert_recipe: Recipe, tmp_path: Path) -> None:
     reports: list[dict[str, object]] = []
     pretrain(expert_recipe, tmp_path / "run", log=reports.append)
-    told = next(report for report in reports if "expert_load" in report)
-    assert len(told["expert_load"]) == 2  # type: ignore[arg-type]
-    assert all(sum(loads) == pytest.approx(1, abs=1e-3) for loads in told["expert_load"])  # type: ignore[attr-defined]
-    assert told["load_balancing"] >= 1.9  # type: ignore[operator]
+    report = next(report for report in reports if "expert_load" in report)
+    assert len(report["expert_load"]) == 2  # type: ignore[arg-type]
+    assert all(sum(loads) == pytest.approx(1, abs=1e-3) for loads in report["expert_load"])  # type: ignore[attr-defined]
+    assert report["load_balancing"] >= 1.9  # type: ignore[operator]
 
 
 def test_muon_takes_the_matrices_of_layers_and_nothing_else(recipe: Recipe) -> None:
@@ -175,7 +175,7 @@ def test_a_run_does_not_go_on_with_other_sequence(recipe: Recipe, tmp_path: Path
     fasta = Path(recipe.corpus.fasta[0])
     text = fasta.read_text()
     fasta.write_text(text.replace("ACG", "ACC", 1))
-    with pytest.raises(RunError, match="files of the corpus changed"):
+    with pytest.raises(RunError, match="files of the corpus have changed"):
         pretrain(recipe, tmp_path / "run", resume=True)
     fasta.write_text(text)
     pretrain(recipe, tmp_path / "run", resume=True)

@@ -21,8 +21,8 @@ from genolm.training.feeds.training_passes import CausalPasses, MaskedPasses
 from genolm.training.pretrain import pretrain
 from genolm.training.recipes.pretrain_recipe import MaskingRecipe, Recipe
 from genolm.training.trainer.held_out_loss import frequency_bits, held_out
-from genolm.training.trainer.initialisation import initialise
 from genolm.training.trainer.throughput import training_flops
+from genolm.training.trainer.weights import initialise
 from genolm.training.trainer.workers import Workers
 
 CORPUS = NucleotideTokenizer(iupac="N")
@@ -36,7 +36,7 @@ def run(recipe: Recipe, folder: Path) -> Reports:
     return reports
 
 
-def told(reports: Reports, name: str) -> list:
+def reported(reports: Reports, name: str) -> list:
     return [report[name] for report in reports if name in report]
 
 
@@ -45,7 +45,7 @@ def test_an_untrained_model_is_as_surprised_as_by_a_drawn_token(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     reports = run(replace(request.getfixturevalue(kind), steps=1, batch_rows=16), tmp_path / "run")
-    assert told(reports, "nats_per_token")[0] == pytest.approx(math.log(96), abs=0.15)
+    assert reported(reports, "nats_per_token")[0] == pytest.approx(math.log(96), abs=0.15)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -53,15 +53,15 @@ def test_bits_per_base_are_those_of_the_tokens_over_their_bases(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     reports = run(request.getfixturevalue(kind), tmp_path / "run")
-    per_token = told(reports, "bases_per_token")[0]
-    for bits, nats in ((told(reports, "bits_per_base"), told(reports, "nats_per_token")),):
+    per_token = reported(reports, "bases_per_token")[0]
+    for bits, nats in ((reported(reports, "bits_per_base"), reported(reports, "nats_per_token")),):
         ratios = [n / math.log(2) / b for n, b in zip(nats, bits, strict=True)]
         assert ratios == pytest.approx([per_token] * len(ratios), rel=0.15)
-    held, nats = (told(reports, f"held_out_{name}")[-1]["test"] for name in ("bits_per_base", "nats_per_token"))
+    held, nats = (reported(reports, f"held_out_{name}")[-1]["test"] for name in ("bits_per_base", "nats_per_token"))
     assert nats / math.log(2) / held == pytest.approx(per_token, rel=0.15)
-    assert 0 <= told(reports, "held_out_accuracy")[-1]["test"] < 0.3
+    assert 0 <= reported(reports, "held_out_accuracy")[-1]["test"] < 0.3
     # Random bases: the frequency of tokens is nearly all that there is to know.
-    assert told(reports, "frequency_bits_per_base")[0]["test"] == pytest.approx(2.1, abs=0.15)
+    assert reported(reports, "frequency_bits_per_base")[0]["test"] == pytest.approx(2.1, abs=0.15)
 
 
 def repeated(recipe: Recipe, folder: Path) -> Recipe:
@@ -80,10 +80,11 @@ def test_a_repeated_sequence_is_learned(kind: str, request: pytest.FixtureReques
         model = replace(recipe.model, positions="rotary")
         recipe = replace(recipe, model=model, masking=MaskingRecipe(short_probability=0.0))
     reports = run(recipe, tmp_path / "run")
-    assert told(reports, "held_out_nats_per_token")[-1]["test"] < 0.5 * math.log(96)
-    assert told(reports, "held_out_accuracy")[-1]["test"] > 0.5
+    assert reported(reports, "held_out_nats_per_token")[-1]["test"] < 0.5 * math.log(96)
+    assert reported(reports, "held_out_accuracy")[-1]["test"] > 0.5
     assert (
-        told(reports, "held_out_bits_per_base")[-1]["test"] < told(reports, "frequency_bits_per_base")[0]["test"] / 1.5
+        reported(reports, "held_out_bits_per_base")[-1]["test"]
+        < reported(reports, "frequency_bits_per_base")[0]["test"] / 1.5
     )
 
 
@@ -147,8 +148,8 @@ def test_the_frequency_baseline_is_the_entropy_of_the_counted_tokens(ocean_recip
 def test_one_base_a_token_is_hidden_as_well(masked_recipe: Recipe, tmp_path: Path) -> None:
     recipe = replace(masked_recipe, tokenizer="", model=replace(masked_recipe.model, pad_id=14), steps=2)
     reports = run(recipe, tmp_path / "run")
-    assert told(reports, "bases_per_token") == [1.0]
-    assert told(reports, "bits_per_base")[0] == pytest.approx(math.log2(96), abs=0.3)
+    assert reported(reports, "bases_per_token") == [1.0]
+    assert reported(reports, "bits_per_base")[0] == pytest.approx(math.log2(96), abs=0.3)
 
 
 def test_held_out_copies_stay_out_of_rows_of_tokens(masked_recipe: Recipe, tmp_path: Path) -> None:
@@ -170,17 +171,17 @@ def test_what_an_encoder_sees_is_in_its_flops(masked_recipe: Recipe) -> None:
 
 def test_objectives_and_networks_that_do_not_fit_are_refused(masked_recipe: Recipe, ocean_recipe: Recipe) -> None:
     wrong = {
-        "an encoder sees what it would predict": (masked_recipe, {"objective": "causal"}),
-        "a decoder sees nothing behind a hidden token": (ocean_recipe, {"objective": "masked"}),
-        "masking belongs to the objective masked": (ocean_recipe, {"masking": MaskingRecipe()}),
+        "encoders require objective: masked": (masked_recipe, {"objective": "causal"}),
+        "decoders require objective: causal": (ocean_recipe, {"objective": "masked"}),
+        "masking requires objective: masked": (ocean_recipe, {"masking": MaskingRecipe()}),
         "objective is causal or masked": (ocean_recipe, {"objective": "span"}),
-        "k-mer memories read one base a token": (
+        "k-mer memories require one base per token": (
             ocean_recipe,
             {"model": replace(ocean_recipe.model, kmer_orders=(2,), kmer_dims=(4,))},
         ),
         "do not train a pooler": (masked_recipe, {"model": replace(masked_recipe.model, pooler="tanh")}),
-        "without a masked-language head": (masked_recipe, {"model": replace(masked_recipe.model, masked_head=False)}),
-        "only a decoder's rows are cut": (masked_recipe, {"context_parallel": 2}),
+        "masked_head must be true": (masked_recipe, {"model": replace(masked_recipe.model, masked_head=False)}),
+        "context_parallel is available for decoders only": (masked_recipe, {"context_parallel": 2}),
         "two special tokens and one more": (masked_recipe, {"context": 2}),
     }
     for message, (recipe, values) in wrong.items():

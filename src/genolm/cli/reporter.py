@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from genolm.cli.text import print_fields
-from genolm.engine.progress import Bar, Progress, Silent
+from genolm.engine.progress import NoProgress, Progress, ProgressBar
 from genolm.errors import DataWarning
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Reporter:
 
     def __init__(self, quiet: bool) -> None:
         self.quiet = quiet
-        self._progress: Progress = Bar() if not quiet and sys.stderr.isatty() else Silent()
+        self._progress: Progress = ProgressBar() if not quiet and sys.stderr.isatty() else NoProgress()
         self._outcome: Result | Estimate | None = None
 
     def start(self, label: str, bases: int, done: int) -> None:

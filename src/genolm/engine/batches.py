@@ -1,6 +1,6 @@
-"""Batches: which windows go through the model together, and their ids side by side.
+"""Batches: grouping of windows by length, and padded arrays of token ids.
 
-B rows of a batch, L tokens of its longest row.
+Shapes: B rows of a batch, L tokens of its longest row.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ Side = Literal["right", "left"]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows of ids, padded to one length.
+    """Rows of token ids, padded to equal length.
 
     Attributes:
-        ids_BL: int64 ids; pads hold the tokenizer's ``pad_id``.
-        mask_BL: bool, True at a real token.
-        lengths_B: int64, real tokens of every row.
+        ids_BL: int64 token ids; padding is the tokenizer's ``pad_id``.
+        mask_BL: bool, True for tokens, False for padding.
+        lengths_B: int64, number of tokens of each row without padding.
     """
 
     ids_BL: torch.Tensor
@@ -43,23 +43,23 @@ def collate(
     side: Side = "right",
     device: torch.device | str | None = None,
 ) -> Batch:
-    """Puts sequences, or ids made earlier, side by side; shorter rows are filled on ``side``.
+    """Collate sequences or token ids into a padded batch.
 
-    Pad right for scoring and embedding (a causal model then never sees the pads), left for generation.
+    Pad on the right for scoring and embedding (a causal model never sees the padding then), on the left for generation.
 
     Args:
-        rows: sequences of bases or arrays of ids, at least one.
-        tokenizer: encodes the sequences and gives the padding id.
-        side: where the pads go.
-        device: where the tensors go; None for the CPU.
+        rows: sequences of bases or arrays of token ids; at least one.
+        tokenizer: tokenizer for the sequences and the padding id.
+        side: side of the padding.
+        device: device of the tensors; None for the CPU.
 
     Raises:
-        InputError: when there is no row, or a letter that the tokenizer refuses.
+        InputError: there are no rows, or the tokenizer refuses a letter.
     """
     import torch
 
     if not rows:
-        raise InputError("a batch needs at least one row")
+        raise InputError("a batch must have at least one row")
     encoded = [tokenizer.encode(row) if isinstance(row, str) else row for row in rows]
     lengths_B = np.array([len(ids) for ids in encoded], np.int64)
     columns_L = np.arange(lengths_B.max())
@@ -73,16 +73,16 @@ def collate(
 
 
 def length_buckets(lengths: Sequence[int], token_budget: int) -> list[list[int]]:
-    """Groups rows of like length so that rows times the longest stays within the budget.
+    """Group rows of similar length so that the padded size of each group stays within the budget.
 
-    Longest first, so that memory runs out at once or not at all. Depends on its arguments alone.
+    The longest rows come first, so that memory runs out early or never. The result depends only on the arguments.
 
     Args:
-        lengths: tokens of every row.
-        token_budget: most tokens of a batch, pads included. A row that is longer goes alone.
+        lengths: tokens of each row.
+        token_budget: maximum tokens of a batch, padding included. A longer row forms its own batch.
 
     Returns:
-        Indices into ``lengths``, every one exactly once.
+        Groups of indices into ``lengths``; every index occurs once.
     """
     buckets: list[list[int]] = []
     room = 0

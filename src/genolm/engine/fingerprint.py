@@ -1,4 +1,4 @@
-"""What a run's bytes depend on, and in which of these two runs differ."""
+"""Fingerprint of a run (model, inputs, settings) and comparison of two."""
 
 from __future__ import annotations
 
@@ -10,30 +10,31 @@ from typing import TYPE_CHECKING, Any
 
 from genolm.engine.settings import write_settings
 from genolm.errors import InputError
+from genolm.files.digests import file_sha256
 
 if TYPE_CHECKING:
     from genolm.engine.task import Task
     from genolm.models.model import Model
 
-SCHEMA = 2  # of manifest and parts; to be raised when older parts can no longer be read. 1: genolm 0.1
-WHOLE = 256 * 2**20  # bytes; larger inputs are sampled
+SCHEMA = 2  # version of manifest and parts; raise it when older parts can no longer be read. 1: genolm 0.1
+FULL_DIGEST_LIMIT = 256 * 2**20  # bytes; larger inputs are sampled
 _BLOCK = 2**20
 _SAMPLES = 64
 
 
 def fingerprint(task: Task[Any, Any], model: Model, settings: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Everything that decides a run's result: task, settings, model, input content, versions. Plain JSON.
+    """Return everything that determines a run's result (task, settings, model, input content, versions) as plain JSON.
 
-    The place of an input file is no part of it, so a run may continue where the same files lie elsewhere; nor are
-    device, shard or batch size.
+    The paths of input files, the device, the shard and the batch size are not included, so a run can be continued with
+    the same files elsewhere.
 
     Args:
-        task: gives class, settings and input files.
-        model: gives the digest of its weights, its tokenizer's settings and its dtype.
-        settings: the task as :func:`write_settings` wrote it, when that is at hand.
+        task: task with its settings and input files.
+        model: model, represented by the digest of its weights, its tokenizer settings and its dtype.
+        settings: the task as written by :func:`write_settings`, if available.
 
     Raises:
-        InputError: when an input file cannot be read.
+        InputError: an input file cannot be read.
     """
     written = settings or write_settings(task)
     tokenizer = hashlib.sha256(model.tokenizer.to_json().encode()).hexdigest()
@@ -41,7 +42,7 @@ def fingerprint(task: Task[Any, Any], model: Model, settings: dict[str, Any] | N
         "schema": SCHEMA,
         "genolm": _version(),
         "task": task_name(written),
-        "settings": placeless(task, written),
+        "settings": without_paths(task, written),
         "model": {"weights": model.fingerprint, "tokenizer": tokenizer, "dtype": str(model.dtype)},
         "inputs": [content_digest(path) for path in task.inputs()],
     }
@@ -52,29 +53,31 @@ def task_name(written: dict[str, Any]) -> str:
     return f"{written['type']}, version {written['version']}"
 
 
-def placeless(task: Task[Any, Any], written: dict[str, Any]) -> dict[str, Any]:
-    """The written fields of a task with the paths of its input files replaced by their numbers."""
-    places = {str(path): f"input {number}" for number, path in enumerate(task.inputs(), start=1)}
-    return {name: _without_places(value, places) for name, value in written["fields"].items()}
+def without_paths(task: Task[Any, Any], written: dict[str, Any]) -> dict[str, Any]:
+    """Return the written fields of a task, with the paths of input files replaced by their numbers."""
+    names = {str(path): f"input {number}" for number, path in enumerate(task.inputs(), start=1)}
+    return {name: _replace_paths(value, names) for name, value in written["fields"].items()}
 
 
 def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """What differs between two fingerprints, in words; empty when they are equal."""
+    """Describe the differences between two fingerprints; empty if they are equal."""
     return list(_changes(before, now))
 
 
 def content_digest(path: Path) -> str:
-    """``sha256:`` of a file; above 256 MB ``sampled:`` of its size and 64 blocks of 1 MB spread evenly over it.
+    """Return ``sha256:`` and the digest of a file; above 256 MB ``sampled:``, from its size and 64 blocks of 1 MB.
+
+    The blocks are spread evenly over the file.
 
     Raises:
-        InputError: when it cannot be read.
+        InputError: the file cannot be read.
     """
     try:
         size = path.stat().st_size
+        if size <= FULL_DIGEST_LIMIT:
+            return f"sha256:{file_sha256(path)}"
+        digest = hashlib.sha256(str(size).encode())
         with path.open("rb") as file:
-            if size <= WHOLE:
-                return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
-            digest = hashlib.sha256(str(size).encode())
             for number in range(_SAMPLES):
                 file.seek((size - _BLOCK) * number // (_SAMPLES - 1))
                 digest.update(file.read(_BLOCK))
@@ -86,18 +89,18 @@ def content_digest(path: Path) -> str:
 def _version() -> str:
     try:
         return version("genolm")
-    except PackageNotFoundError:  # a source tree on the path
+    except PackageNotFoundError:  # a source tree on the path, not installed
         return "unknown"
 
 
-def _without_places(value: Any, places: dict[str, str]) -> Any:
+def _replace_paths(value: Any, names: dict[str, str]) -> Any:
     match value:
         case str():
-            return places.get(value, value)
+            return names.get(value, value)
         case list():
-            return [_without_places(item, places) for item in value]
+            return [_replace_paths(item, names) for item in value]
         case dict():
-            return {key: _without_places(item, places) for key, item in value.items()}
+            return {key: _replace_paths(item, names) for key, item in value.items()}
     return value
 
 
@@ -112,20 +115,20 @@ def _changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     yield from _changed_inputs(before.get("inputs", []), now.get("inputs", []))
 
 
-def _changed_setting(name: str, was: Any, is_now: Any) -> Iterator[str]:
-    """What differs in a setting; of a value with fields of its own, those that do."""
-    match was, is_now:
+def _changed_setting(name: str, was: Any, current: Any) -> Iterator[str]:
+    """Describe the change of a setting; for nested values, of each field that differs."""
+    match was, current:
         case {"$value": {"fields": before}}, {"$value": {"fields": now}}:
             for key in sorted({*before, *now}):
                 if before.get(key) != now.get(key):
                     yield from _changed_setting(f"{name}.{key}", before.get(key), now.get(key))
         case _:
-            yield f"setting {name} (was {_shown(was)}, now {_shown(is_now)})"
+            yield f"setting {name} (was {_abbreviated(was)}, now {_abbreviated(current)})"
 
 
 def _different(before: dict[str, Any], now: dict[str, Any], key: str) -> list[str]:
-    was, is_now = before.get(key, {}), now.get(key, {})
-    return [name for name in sorted({*was, *is_now}) if was.get(name) != is_now.get(name)]
+    was, current = before.get(key, {}), now.get(key, {})
+    return [name for name in sorted({*was, *current}) if was.get(name) != current.get(name)]
 
 
 def _changed_inputs(was: list[str], now: list[str]) -> Iterator[str]:
@@ -137,21 +140,21 @@ def _changed_inputs(was: list[str], now: list[str]) -> Iterator[str]:
             yield f"content of input file {number}"
 
 
-def _shown(value: Any) -> str:
-    text = _untagged(value)
+def _abbreviated(value: Any) -> str:
+    text = _readable(value)
     return text if len(text) <= 40 else f"{text[:39]}…"
 
 
-def _untagged(value: Any) -> str:
-    """A written setting as people read it."""
+def _readable(value: Any) -> str:
+    """Return a written setting in readable form."""
     match value:
         case {"$digest": digest}:
             return f"values with digest {digest[:8]}"
         case {"$path": text}:
             return str(text)
         case {"$tuple": items} | list(items):
-            return f"[{', '.join(_untagged(item) for item in items)}]"
+            return f"[{', '.join(_readable(item) for item in items)}]"
         case {"$value": {"type": name, "fields": fields}}:
-            inner = ", ".join(f"{key}={_untagged(item)}" for key, item in fields.items())
+            inner = ", ".join(f"{key}={_readable(item)}" for key, item in fields.items())
             return f"{name.rpartition(':')[2]}({inner})"
     return repr(value)

@@ -1,4 +1,4 @@
-"""Windows through the model in batches that fit into memory."""
+"""Model passes of windows, in batches that fit into memory."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from genolm.engine.batches import length_buckets
-from genolm.engine.free_memory import is_out_of_memory, shown
+from genolm.engine.free_memory import format_bytes, is_out_of_memory
 from genolm.engine.plan import Plan, part_items
-from genolm.engine.preflight import at_once, fits, need_and_free
+from genolm.engine.preflight import fits, need_and_free, tokens_at_once
 from genolm.errors import NonFiniteError, ResourceError, RunError
 
 if TYPE_CHECKING:
@@ -25,15 +25,13 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Batcher:
-    """Sends windows through the model and remembers, for one run, how large a batch may be.
-
-    When memory runs out the budget is halved for the rest of the run, down to single windows.
+    """Passes windows through the model in batches; when memory runs out, batches are halved for the rest of the run.
 
     Attributes:
-        task: whose ``forward`` is called.
-        model: what goes into it.
-        token_budget: most tokens of a batch, pads included.
-        progress: is told about halvings and about the bases that are done.
+        task: task with the ``forward`` method.
+        model: model to run.
+        token_budget: maximum tokens of a batch, padding included.
+        progress: receives finished bases and notes on smaller batches.
     """
 
     task: Task[Any, Any]
@@ -42,15 +40,15 @@ class Batcher:
     progress: Progress
 
     def bases(self, cost: int) -> int:
-        """Bases that a cost in tokens amounts to, about."""
+        """Convert an estimated number of tokens into bases."""
         return round(cost * self.model.tokenizer.bases_per_token)
 
     def frames(self, plan: Plan, numbers: Collection[int]) -> Iterator[tuple[int, pl.DataFrame]]:
-        """Computes the wanted parts of the plan, one after the other: number and rows.
+        """Compute the given parts of the plan, one after the other, and yield their numbers and rows.
 
         Raises:
-            NonFiniteError: when the model gives a number that is not finite; the error names the sequence or site.
-            ResourceError: when memory runs out beyond what smaller batches can help.
+            NonFiniteError: the model returned NaN or infinity; the error names the sequence or site.
+            ResourceError: a single window, or the rows of one part, do not fit into memory.
         """
         for number, items in part_items(self.task.items(), plan, numbers):
             yield number, self._rows(items, self.bases(plan.costs[number]))
@@ -59,49 +57,49 @@ class Batcher:
         try:
             windows = self.task.windows(items, self.model)
             return self.task.rows(items, windows, self.outputs(windows, bases))
-        except _UnnamedError as found:
-            raise found.named(self.task, items) from None
+        except _UnnamedError as error:
+            raise error.named(self.task, items) from None
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-            raise ResourceError("not enough memory for the rows of one part; ask for fewer layers or values") from error
+            raise ResourceError("not enough memory for the rows of one part; request fewer layers or values") from error
 
     def outputs(self, windows: Sequence[Window], bases: int) -> list[Any]:
-        """One output for every window, in their order.
+        """Return one output per window, in order.
 
         Args:
             windows: the windows of one part.
-            bases: what the part adds to the progress; shared out over the batches.
+            bases: bases by which the part advances the progress, distributed over its batches.
 
         Raises:
-            ResourceError: when a single window does not fit, where that can be foretold before it is tried.
+            ResourceError: a single window does not fit, by estimate or by trial.
         """
         lengths = [window.token_count(self.model.tokenizer.bases_per_token) for window in windows]
         outputs: dict[int, Any] = {}
         self._check(max(lengths, default=0))
         meter = _Meter(self.progress, bases, sum(lengths))
-        waiting = list(range(len(windows)))
-        while waiting:
-            waiting = self._pass(windows, lengths, waiting, outputs, meter)
+        pending = list(range(len(windows)))
+        while pending:
+            pending = self._run_batches(windows, lengths, pending, outputs, meter)
         meter.finish()
         return [outputs[number] for number in range(len(windows))]
 
-    def _pass(
-        self, windows: Sequence[Window], lengths: list[int], waiting: list[int], outputs: dict[int, Any], meter: _Meter
+    def _run_batches(
+        self, windows: Sequence[Window], lengths: list[int], pending: list[int], outputs: dict[int, Any], meter: _Meter
     ) -> list[int]:
-        """Runs the waiting windows until all are done or memory runs out; returns those not done."""
-        for bucket in length_buckets([lengths[number] for number in waiting], self.token_budget):
-            batch = [waiting[place] for place in bucket]
-            results = self._attempt([windows[number] for number in batch])
+        """Run pending windows until all are done or memory runs out; return the remaining ones."""
+        for bucket in length_buckets([lengths[number] for number in pending], self.token_budget):
+            batch = [pending[index] for index in bucket]
+            results = self._try_batch([windows[number] for number in batch])
             if results is None:
                 self._halve([lengths[number] for number in batch])
                 break
             outputs.update(zip(batch, results))
             meter.advance(sum(lengths[number] for number in batch))
-        return [number for number in waiting if number not in outputs]
+        return [number for number in pending if number not in outputs]
 
-    def _attempt(self, batch: list[Window]) -> list[Any] | None:
-        """The outputs of one batch; None when memory ran out."""
+    def _try_batch(self, batch: list[Window]) -> list[Any] | None:
+        """Return the outputs of one batch; None if memory ran out."""
         import torch
 
         try:
@@ -112,68 +110,69 @@ class Batcher:
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-            return None  # the error, and the tensors that its traceback holds, are gone before the next attempt
+            return None  # releases the error, and the tensors that its traceback holds, before the next attempt
         if len(results) != len(batch):
-            raise RunError(f"task {self.task.name} gave {len(results)} outputs for {len(batch)} windows")
+            raise RunError(f"task {self.task.name} returned {len(results)} outputs for {len(batch)} windows")
         return results
 
     def _check(self, longest: int) -> None:
-        """A window beyond the budget, for which the preflight did not speak, must fit by estimate."""
-        if longest > self.token_budget and not fits(self.task, self.model, at_once(self.model, longest)):
+        """Raise an error if a window beyond the budget, which the preflight did not cover, does not fit by estimate."""
+        if longest > self.token_budget and not fits(self.task, self.model, tokens_at_once(self.model, longest)):
             raise ResourceError(self._too_long(longest))
 
     def _halve(self, lengths: list[int]) -> None:
-        _release()
+        _free_memory()
         if len(lengths) == 1:
             raise ResourceError(self._too_long(lengths[0]))
         self.token_budget = max(1, max(lengths) * len(lengths) // 2)
-        self.progress.note(f"out of memory: going on with batches of {self.token_budget:,} tokens")
+        self.progress.note(f"out of memory: continuing with batches of {self.token_budget:,} tokens")
 
     def _too_long(self, tokens: int) -> str:
-        need, free = need_and_free(self.task, self.model, at_once(self.model, tokens))
-        left = f", {shown(free)} free" if free is not None else ""
+        need, free = need_and_free(self.task, self.model, tokens_at_once(self.model, tokens))
+        available = f", {format_bytes(free)} free" if free is not None else ""
+        memory = f"about {format_bytes(need)} beyond the weights{available}"
         return (
-            f"a window of {tokens:,} tokens does not fit into memory (about {shown(need)} beyond the weights{left});"
+            f"a window of {tokens:,} tokens does not fit into memory ({memory});"
             " use a shorter context or shorter windows"
         )
 
 
 class _UnnamedError(Exception):
-    """Numbers that are not finite, with the window that they came from."""
+    """Error of a non-finite value, with the window that caused it."""
 
     def __init__(self, error: NonFiniteError, window: Window) -> None:
         super().__init__(str(error))
         self.error, self.window = error, window
 
     def named(self, task: Task[Any, Any], items: Sequence[Any]) -> NonFiniteError:
-        """Return the error with the sequence or site in the task's words, where the task has any."""
+        """Return the error with the task's description of the sequence or site, if it gives one."""
         subject = getattr(task, "subject", None)
         return self.error if subject is None else self.error.about(subject(items, self.window, self.error.part))
 
 
 @dataclass(slots=True)
 class _Meter:
-    """Turns finished tokens into a part's share of the bases, so that every part ends on its planned number."""
+    """Converts finished tokens into bases, so that each part advances the progress by exactly its planned bases."""
 
     progress: Progress
     bases: int
     tokens: int
     done: int = 0
-    told: int = 0
+    reported: int = 0
 
     def advance(self, tokens: int) -> None:
         self.done += tokens
-        self._tell(self.bases * self.done // max(1, self.tokens))
+        self._report(self.bases * self.done // max(1, self.tokens))
 
     def finish(self) -> None:
-        self._tell(self.bases)
+        self._report(self.bases)
 
-    def _tell(self, bases: int) -> None:
-        self.progress.advance(bases - self.told)
-        self.told = bases
+    def _report(self, bases: int) -> None:
+        self.progress.advance(bases - self.reported)
+        self.reported = bases
 
 
-def _release() -> None:
+def _free_memory() -> None:
     gc.collect()
     torch = sys.modules["torch"]
     if torch.cuda.is_initialized():

@@ -1,4 +1,4 @@
-"""How much memory a batch needs, how much there is, and how running out of it looks."""
+"""Memory of a batch: estimated need, free memory, and recognition of out-of-memory errors."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ _CPU_MESSAGE = re.compile(
 
 
 def estimate(config: NetworkConfig, tokens: int, dtype: torch.dtype, *, logits: bool = True) -> int:
-    """Bytes that a batch of ``tokens`` tokens (pads included) needs beyond the weights, at its peak; linear in them.
+    """Return the peak memory of a batch beyond the weights, in bytes; it is proportional to the number of tokens.
 
     Args:
-        config: the network.
-        tokens: of the batch.
-        dtype: of the activations.
-        logits: whether logits of every token are made.
+        config: config of the network.
+        tokens: tokens of the batch, padding included.
+        dtype: dtype of the activations.
+        logits: whether the logits of all tokens are held.
     """
     return activation_bytes(config, tokens, dtype.itemsize, logits=logits)
 
 
 def available(device: torch.device | str) -> int | None:
-    """Bytes of memory that are free for a batch on the device; None where that cannot be told."""
+    """Return the free memory of the device in bytes; None if it is unknown."""
     kind = str(device).split(":")[0]
     if kind == "cpu":
-        limits = [amount for amount in (_machine(), _group()) if amount is not None]
+        limits = [amount for amount in (_machine_memory(), _cgroup_memory()) if amount is not None]
         return min(limits, default=None)
     if kind == "cuda":
         import torch
@@ -46,7 +46,7 @@ def available(device: torch.device | str) -> int | None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out: on a GPU, in torch's CPU allocator, or in Python itself."""
+    """Return whether an error means that memory ran out: on a GPU, in torch's CPU allocator, or in Python."""
     if isinstance(error, MemoryError):
         return True
     torch = sys.modules.get("torch")
@@ -55,8 +55,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and bool(_CPU_MESSAGE.search(str(error)))
 
 
-def shown(size: float) -> str:
-    """Bytes for people, in decimal units: ``1.5 GB``."""
+def format_bytes(size: float) -> str:
+    """Return a readable size in decimal units, such as ``1.5 GB``."""
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000:
             return f"{size:.3g} {unit}"
@@ -64,21 +64,21 @@ def shown(size: float) -> str:
     return f"{size:.3g} TB"
 
 
-def _machine() -> int | None:
+def _machine_memory() -> int | None:
     try:
         text = Path("/proc/meminfo").read_text(encoding="ascii")
-    except OSError:  # no Linux
+    except OSError:  # not Linux
         return None
     match = re.search(r"^MemAvailable:\s+(\d+) kB", text, re.MULTILINE)
     return int(match[1]) * 1024 if match else None
 
 
-def _group(folder: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """What a container's limit leaves (control groups, version 2); pages of cached files count as free."""
+def _cgroup_memory(folder: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Return the memory left within the limit of a control group (version 2); cached files count as free."""
     try:
         limit = (folder / "memory.max").read_text(encoding="ascii").strip()
         used = int((folder / "memory.current").read_text(encoding="ascii"))
         cached = re.search(r"^inactive_file (\d+)", (folder / "memory.stat").read_text(encoding="ascii"), re.MULTILINE)
         return None if limit == "max" else max(0, int(limit) - used + (int(cached[1]) if cached else 0))
-    except (OSError, ValueError):  # no such group, or another version of them
+    except (OSError, ValueError):  # no such group, or another version
         return None

@@ -1,4 +1,4 @@
-"""Stopping a run: Ctrl-C and SIGTERM are the same, and say how to go on."""
+"""Interruption of runs by Ctrl-C and SIGTERM."""
 
 from __future__ import annotations
 
@@ -11,24 +11,41 @@ from typing import NoReturn
 
 
 class Interrupted(KeyboardInterrupt):
-    """A run was stopped by Ctrl-C or SIGTERM; its finished parts are kept. The text says how to go on."""
+    """A run was stopped by Ctrl-C or SIGTERM; finished parts are kept, and the message says how to resume."""
 
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Within the block SIGTERM raises KeyboardInterrupt, as Ctrl-C does. Only the main thread can ask for that.
+    """Within the context, raise KeyboardInterrupt on SIGTERM, as on Ctrl-C; has an effect in the main thread only.
 
-    A program that has its own handler for SIGTERM keeps it.
+    An existing handler of SIGTERM is kept.
     """
-    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    if ours:
+    replaced = (
+        threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    )
+    if replaced:
         signal.signal(signal.SIGTERM, _stop)
     try:
         yield
     finally:
-        if ours:
+        if replaced:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt("terminated")
+
+
+@contextmanager
+def stop_signals() -> Iterator[threading.Event]:
+    """Yield an event that Ctrl-C and SIGTERM set, so that a step can be finished first; main thread only."""
+    stopped = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped
+        return
+    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

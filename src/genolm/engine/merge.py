@@ -1,4 +1,4 @@
-"""Joining the shards of a run into its artefact, without the model."""
+"""Merging of the shards of a run into its output, without the model."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genolm.engine.fingerprint import changes, placeless, task_name
+from genolm.engine.fingerprint import changes, task_name, without_paths
 from genolm.engine.interrupt import stoppable
-from genolm.engine.parts import Manifest, PartsFolder, State
+from genolm.engine.parts import Manifest, PartsFolder, PartState
 from genolm.engine.result import Result
 from genolm.engine.settings import read_settings, write_settings
-from genolm.engine.target import assemble, beside, check_beside, check_target, refuse_inputs
+from genolm.engine.target import assemble, check_side_files, check_target, refuse_inputs, side_files
 from genolm.errors import RunError
 from genolm.files.locks import locked
 
 if TYPE_CHECKING:
     from genolm.engine.task import Task
 
-_NAMED = 10  # parts named in a message
+_MAX_LISTED = 10  # parts listed in a message
 
 
 def merge(
@@ -30,116 +30,116 @@ def merge(
     task: Task[Any, Any] | None = None,
     overwrite: bool = False,
 ) -> Result:
-    """Join the shards of a run into its one output, then remove the folder of their parts; no model is needed.
+    """Join the shards of a run into one output, then remove the folder of their parts; no model is needed.
 
     Args:
-        out: the output that the shards were run with; of a scan its prefix, or ``PREFIX.json``.
-        folders: further folders of parts, such as copies from other machines; they are only read.
-        task: the task that ran; needed only when its class is not genolm's.
+        out: the output that the shards were run with; for a scan its prefix, or ``PREFIX.json``.
+        folders: further parts folders, such as copies from other machines; they are not changed.
+        task: the task of the run; needed only if its class is not part of genolm.
         overwrite: replace an existing output.
 
     Returns:
-        Where the output is, its numbers of items and parts, and the summary of the whole run.
+        Path of the output, counts of items and parts, and the summary of the run.
 
     Raises:
-        RunError: parts are missing or torn, folders belong to different runs, the output exists, or a run is still at
-            work.
+        RunError: parts are missing or damaged, the folders belong to different runs, the output exists, or a run is
+            still work.
         ResourceError: the disk is full.
     """
     others = [PartsFolder(Path(folder)) for folder in folders]
-    out = _named_after(Path(out), others)
-    own = PartsFolder.of(out)
+    out = _output_of_parts(Path(out), others)
+    home = PartsFolder.of(out)
     check_target(out, overwrite=overwrite, resume=True)
-    with stoppable(), _entered(own):
-        places = _places(own, others)
-        manifest = _agreed(places)
-        sources = _sources(list(places), manifest)
-        job = _task(manifest, task)
+    with stoppable(), _locked_folder(home):
+        manifests = _manifests(home, others)
+        manifest = _common_manifest(manifests)
+        sources = _sources(list(manifests), manifest)
+        job = _task_of(manifest, task)
         refuse_inputs(job, out)
-        check_beside(out, beside(job, out), overwrite=overwrite, resume=True)
+        check_side_files(out, side_files(job, out), overwrite=overwrite, resume=True)
         frames, plan = (source.read(number) for number, source in enumerate(sources)), manifest.plan
-        summary = assemble(job, frames, own, out, plan.items)
+        summary = assemble(job, frames, home, out, plan.items)
     return Result(out, None, plan.items, plan.parts, 0, summary=summary)
 
 
-def _named_after(out: Path, others: Sequence[PartsFolder]) -> Path:
-    """Return the output that the parts are named after: ``PREFIX.json`` where a verb writes several files."""
+def _output_of_parts(out: Path, others: Sequence[PartsFolder]) -> Path:
+    """Return the output that the parts folder is named after: ``PREFIX.json`` if a verb writes several files."""
     record = out.with_name(f"{out.name}.json")
-    own, of_record = PartsFolder.of(out).path, PartsFolder.of(record).path
-    known = [place.name for place in (own, of_record, *(other.path for other in others)) if place.is_dir()]
-    return record if own.name not in known and of_record.name in known else out
+    home, of_record = PartsFolder.of(out).path, PartsFolder.of(record).path
+    known = [path.name for path in (home, of_record, *(other.path for other in others)) if path.is_dir()]
+    return record if home.name not in known and of_record.name in known else out
 
 
 @contextmanager
-def _entered(own: PartsFolder) -> Iterator[None]:
-    """Holds the folder; it may have been made for this moment only, when all parts come from elsewhere."""
-    with locked(own.path):
+def _locked_folder(home: PartsFolder) -> Iterator[None]:
+    """Lock the folder; remove it afterwards if it has no parts, since all parts may come from other folders."""
+    with locked(home.path):
         try:
             yield
         finally:
-            if not own.started:
-                shutil.rmtree(own.path, ignore_errors=True)
+            if not home.has_parts:
+                shutil.rmtree(home.path, ignore_errors=True)
 
 
-def _places(own: PartsFolder, others: list[PartsFolder]) -> dict[PartsFolder, Manifest]:
-    """Every folder with its manifest; that of the output itself may be without."""
-    places = {}
-    for folder in [own, *others]:
+def _manifests(home: PartsFolder, others: list[PartsFolder]) -> dict[PartsFolder, Manifest]:
+    """Return every folder with its manifest; the output's own folder may be without."""
+    manifests = {}
+    for folder in [home, *others]:
         manifest = folder.manifest()
         if manifest is not None:
-            places[folder] = manifest
-        elif folder is not own:
+            manifests[folder] = manifest
+        elif folder is not home:
             raise RunError(f"{folder.path} holds no parts of a run")
-    if not places:
-        raise RunError(f"{own.path} holds no parts of a run; first run the shards")
-    return places
+    if not manifests:
+        raise RunError(f"{home.path} holds no parts of a run; first run the shards")
+    return manifests
 
 
-def _agreed(places: dict[PartsFolder, Manifest]) -> Manifest:
-    first, *others = places.items()
+def _common_manifest(manifests: dict[PartsFolder, Manifest]) -> Manifest:
+    first, *others = manifests.items()
     for folder, manifest in others:
         if manifest.run_id != first[1].run_id:
             differences = "; ".join(changes(first[1].fingerprint, manifest.fingerprint)) or "items of the input"
-            raise RunError(f"{first[0].path} and {folder.path} are of different runs; changed: {differences}")
+            raise RunError(f"{first[0].path} and {folder.path} belong to different runs; changed: {differences}")
     return first[1]
 
 
 def _sources(folders: list[PartsFolder], manifest: Manifest) -> list[PartsFolder]:
-    """For every part a folder that has it whole."""
+    """Return, for every part, a folder that contains it complete."""
     sources: list[PartsFolder] = []
-    bad: dict[State, list[str]] = {State.MISSING: [], State.TORN: []}
+    bad: dict[PartState, list[str]] = {PartState.MISSING: [], PartState.TORN: []}
     for number in range(manifest.plan.parts):
         states = {folder.state(number, manifest.run_id): folder for folder in reversed(folders)}
-        if State.READY in states:
-            sources.append(states[State.READY])
-        elif State.TORN in states:
-            bad[State.TORN].append(states[State.TORN].rows_path(number).name)
+        if PartState.READY in states:
+            sources.append(states[PartState.READY])
+        elif PartState.TORN in states:
+            bad[PartState.TORN].append(states[PartState.TORN].rows_path(number).name)
         else:
-            bad[State.MISSING].append(str(number))
+            bad[PartState.MISSING].append(str(number))
     _refuse(bad, manifest.plan.parts)
     return sources
 
 
-def _refuse(bad: dict[State, list[str]], parts: int) -> None:
+def _refuse(bad: dict[PartState, list[str]], parts: int) -> None:
     problems = []
-    if missing := bad[State.MISSING]:
-        problems.append(f"{len(missing)} of {parts} parts are missing ({_listed(missing)})")
-    if torn := bad[State.TORN]:
-        problems.append(f"{len(torn)} of {parts} parts are damaged ({_listed(torn)})")
+    if missing := bad[PartState.MISSING]:
+        problems.append(f"{len(missing)} of {parts} parts are missing ({_abbreviated(missing)})")
+    if torn := bad[PartState.TORN]:
+        problems.append(f"{len(torn)} of {parts} parts are damaged ({_abbreviated(torn)})")
     if problems:
-        raise RunError(f"{' and '.join(problems)}; run their shards again, or the whole run with --resume")
+        raise RunError(f"{' and '.join(problems)}; run their shards again, or the complete run with --resume")
 
 
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
+def _abbreviated(names: list[str]) -> str:
+    return ", ".join(names[:_MAX_LISTED]) + (", …" if len(names) > _MAX_LISTED else "")
 
 
-def _task(manifest: Manifest, given: Task[Any, Any] | None) -> Task[Any, Any]:
-    if given is None:
+def _task_of(manifest: Manifest, task_given: Task[Any, Any] | None) -> Task[Any, Any]:
+    if task_given is None:
         task: Task[Any, Any] = read_settings(manifest.task)
         return task
-    written = write_settings(given)
-    now = {**manifest.fingerprint, "task": task_name(written), "settings": placeless(given, written)}
+    written = write_settings(task_given)
+    now = {**manifest.fingerprint, "task": task_name(written), "settings": without_paths(task_given, written)}
     if differences := changes(manifest.fingerprint, now):
-        raise RunError(f"the parts are of another task; changed: {'; '.join(differences)}")
-    return given
+        raise RunError(f"the parts belong to another task; changed: {'; '.join(differences)}")
+    return task_given

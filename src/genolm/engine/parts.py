@@ -1,7 +1,7 @@
-"""A run's folder: ``OUT.parts`` with a manifest and, for every finished part, its rows and a seal.
+"""Folder of a run, ``OUT.parts``: a manifest and, for every finished part, its rows and a seal.
 
-The seal is a small JSON beside the rows, written after them: their SHA-256 and the run they belong to. A part without a
-fitting seal was torn by a crash and counts as not done.
+The seal is a small JSON file written after the rows, with their SHA-256 and the id of the run. A part without a
+matching seal was interrupted by a crash and is computed again.
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ from genolm.engine.fingerprint import SCHEMA
 from genolm.engine.plan import Plan
 from genolm.errors import RunError
 from genolm.files.atomic import atomic_file, write_text
+from genolm.files.digests import file_sha256
 
 if TYPE_CHECKING:
     import polars as pl
 
 MANIFEST = "manifest.json"
-ASSEMBLING = "assembling"  # says that the output, if it is there, is this run's own
+ASSEMBLING = "assembling"  # marks that an existing output was written by this run
 
 
-class State(Enum):
-    """What is on the disk of one part."""
+class PartState(Enum):
+    """State of a part on disk."""
 
     READY = "ready"
     MISSING = "missing"
@@ -37,14 +38,14 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a run is.
+    """Identity of a run.
 
     Attributes:
-        task: the task's settings (:func:`genolm.engine.settings.write_settings`).
-        fingerprint: everything that decides the bytes (:func:`genolm.engine.fingerprint.fingerprint`).
-        plan: the parts.
-        token_budget: tokens of a batch as asked for, None for the default; a resumed run keeps to it unless told
-            otherwise.
+        task: settings of the task (:func:`genolm.engine.settings.write_settings`).
+        fingerprint: everything that determines the output (:func:`genolm.engine.fingerprint.fingerprint`).
+        plan: division into parts.
+        token_budget: requested tokens of a batch, None for the default; a resumed run uses the same unless another one
+            is requested.
         overwrite: whether the run may replace an existing output.
     """
 
@@ -56,67 +57,67 @@ class Manifest:
 
     @property
     def run_id(self) -> str:
-        """SHA-256 of fingerprint and plan; every part carries it, so parts of two runs never mix."""
+        """SHA-256 of fingerprint and plan; every seal contains it, so that parts of two runs are never mixed."""
         text = json.dumps([self.fingerprint, self.plan.to_json()], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def to_json(self) -> str:
-        """Readable JSON."""
+        """Return the manifest as readable JSON."""
         values = {name: getattr(self, name) for name in ("task", "fingerprint", "token_budget", "overwrite")}
         return json.dumps({**values, "plan": self.plan.to_json()}, indent=1, sort_keys=True) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Manifest:
-        """The manifest that :meth:`to_json` wrote."""
+        """Return the manifest that :meth:`to_json` wrote."""
         values = json.loads(text)
         return cls(**{**values, "plan": Plan.from_json(values["plan"])})
 
 
 @dataclass(frozen=True, slots=True)
 class PartsFolder:
-    """Manifest and parts of one run on the disk."""
+    """Manifest and parts of one run on disk."""
 
     path: Path
 
     @classmethod
     def of(cls, out: Path) -> PartsFolder:
-        """The folder beside the output: ``OUT.parts``."""
+        """Return the folder of an output: ``OUT.parts``."""
         return cls(out.with_name(f"{out.name}.parts"))
 
     @property
-    def started(self) -> bool:
-        """Whether any part, whole or torn, is there."""
+    def has_parts(self) -> bool:
+        """Whether the folder contains any part, complete or not."""
         return any(self.path.glob("part-*"))
 
     def manifest(self) -> Manifest | None:
-        """The manifest; None when no run was started here.
+        """Return the manifest; None if no run was started here.
 
         Raises:
-            RunError: when it cannot be read as a manifest, or was written by another version of its format.
+            RunError: the file is not a manifest, or its format version is not supported.
         """
-        place = self.path / MANIFEST
+        path = self.path / MANIFEST
         try:
-            return _of_this_schema(Manifest.from_json(place.read_text(encoding="utf-8")), place)
+            return _check_schema(Manifest.from_json(path.read_text(encoding="utf-8")), path)
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError, OSError) as error:
-            raise RunError(f"{place}: not a manifest of genolm ({error}); --overwrite starts the run anew") from None
+            raise RunError(f"{path}: not a manifest of genolm ({error}); start over with --overwrite") from None
 
     def clear(self) -> None:
-        """Removes manifest, parts and what killed writers left; only for whoever holds the folder alone."""
+        """Remove manifest, parts and leftovers of killed writers; the caller must hold the folder's exclusive lock."""
         for pattern in ("part-*", ".partial-*", MANIFEST, ASSEMBLING):
-            for place in self.path.glob(pattern):
-                place.unlink()
+            for path in self.path.glob(pattern):
+                path.unlink()
 
-    def begin(self, manifest: Manifest) -> None:
-        """Writes the manifest."""
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Write the manifest."""
         write_text(self.path / MANIFEST, manifest.to_json())
 
     def write(self, number: int, frame: pl.DataFrame, run_id: str) -> int:
-        """Writes one part and then its seal; returns the bytes of the rows.
+        """Write one part, then its seal; return the size of the rows in bytes.
 
         Raises:
-            ResourceError: when the disk is full; nothing half-written is left.
+            ResourceError: the disk is full; no partial file remains.
         """
         with atomic_file(self.rows_path(number)) as partial, partial.open("wb") as file:
             writer = _Digesting(file)
@@ -125,49 +126,48 @@ class PartsFolder:
         write_text(self.seal_path(number), json.dumps(seal))
         return writer.size
 
-    def state(self, number: int, run_id: str) -> State:
-        """Whether the part is there, whole and of this run; reads it through."""
+    def state(self, number: int, run_id: str) -> PartState:
+        """Verify that the part is complete and belongs to this run (reads it fully)."""
         rows, seal = self.rows_path(number), self.seal_path(number)
         if not rows.exists() and not seal.exists():
-            return State.MISSING
+            return PartState.MISSING
         try:
-            with rows.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = file_sha256(rows)
             values = json.loads(seal.read_text(encoding="utf-8"))
-            whole = values["run"] == run_id and values["sha256"] == digest
+            complete = values["run"] == run_id and values["sha256"] == digest
         except (OSError, ValueError, KeyError, TypeError):
-            whole = False
-        return State.READY if whole else State.TORN
+            complete = False
+        return PartState.READY if complete else PartState.TORN
 
     def ready(self, numbers: Iterable[int], run_id: str) -> frozenset[int]:
-        """Those of the parts that need no more work."""
-        return frozenset(number for number in numbers if self.state(number, run_id) is State.READY)
+        """Return the parts that are complete and belong to this run."""
+        return frozenset(number for number in numbers if self.state(number, run_id) is PartState.READY)
 
-    def absent(self, plan: Plan) -> tuple[int, ...]:
-        """Parts without a seal; does not look into the others."""
+    def missing(self, plan: Plan) -> tuple[int, ...]:
+        """Return the parts without a seal; the others are not verified."""
         return tuple(number for number in range(plan.parts) if not self.seal_path(number).exists())
 
     def read(self, number: int) -> pl.DataFrame:
-        """Rows of one part."""
+        """Return the rows of one part."""
         import polars as pl
 
         return pl.read_parquet(self.rows_path(number), glob=False, memory_map=False)
 
     def frames(self, plan: Plan) -> Iterator[pl.DataFrame]:
-        """Rows of all parts, in order, one part in memory at a time."""
+        """Yield the rows of all parts in order, one part in memory at a time."""
         return (self.read(number) for number in range(plan.parts))
 
     def rows_path(self, number: int) -> Path:
-        """Where the rows of a part are."""
+        """Return the path of a part's rows."""
         return self.path / f"part-{number:05d}.parquet"
 
     def seal_path(self, number: int) -> Path:
-        """Where the seal of a part is."""
+        """Return the path of a part's seal."""
         return self.path / f"part-{number:05d}.json"
 
 
-def _of_this_schema(manifest: Manifest, place: Path) -> Manifest:
-    """Return the manifest; raise an error for one whose parts this version of genolm cannot read."""
+def _check_schema(manifest: Manifest, path: Path) -> Manifest:
+    """Return the manifest; raise an error if this version of genolm cannot read its parts."""
     schema = manifest.fingerprint["schema"]
     if schema == SCHEMA:
         return manifest
@@ -175,13 +175,13 @@ def _of_this_schema(manifest: Manifest, place: Path) -> Manifest:
         reason = "written by genolm 0.1, which named tasks by Python modules that have since moved"
         remedy = "resume or merge this run with genolm 0.1, or"
     else:
-        reason = f"of format {schema}, and this version of genolm reads format {SCHEMA}"
+        reason = f"format {schema}, but this version of genolm reads format {SCHEMA}"
         remedy = "resume or merge this run with the genolm that started it, or"
-    raise RunError(f"{place}: {reason}; {remedy} start over with --overwrite")
+    raise RunError(f"{path}: {reason}; {remedy} start over with --overwrite")
 
 
 class _Digesting(io.RawIOBase):
-    """Passes bytes on and digests them. Keeps the error of a failed write, which polars would turn into text."""
+    """Writer that computes a digest, and keeps the error of a failed write, which polars would convert to text."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.digest, self.size = hashlib.sha256(), 0

@@ -1,4 +1,4 @@
-"""The plan of a run: which items make which part. It depends on the items and the task alone."""
+"""Plan of a run: division of the input items into parts. It depends only on the items and the task."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from genolm.errors import RunError
 if TYPE_CHECKING:
     from genolm.engine.task import Task
 
-PART_TOKENS = 262_144  # minutes of a large model on a laptop, seconds on a GPU: what a kill can cost
+PART_TOKENS = 262_144  # minutes of a large model on a laptop, seconds on a GPU: the work lost when a run is killed
 PART_ITEMS = 65_536
 
 Item = TypeVar("Item")
@@ -21,11 +21,11 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Parts of a run; there is at least one, so that an empty input still makes an artefact with its columns.
+    """Division of a run into parts; there is at least one, so that empty input still gives an output with all columns.
 
     Attributes:
-        sizes: items of every part, in input order.
-        costs: tokens of every part.
+        sizes: number of items of each part, in input order.
+        costs: estimated tokens of each part.
     """
 
     sizes: tuple[int, ...]
@@ -43,21 +43,21 @@ class Plan:
 
     @property
     def cost(self) -> int:
-        """Tokens of all parts."""
+        """Estimated tokens of all parts."""
         return sum(self.costs)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values."""
+        """Return the plan as plain JSON values."""
         return {"sizes": list(self.sizes), "costs": list(self.costs)}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Plan:
-        """The plan that :meth:`to_json` wrote."""
+        """Return the plan that :meth:`to_json` wrote."""
         return cls(tuple(values["sizes"]), tuple(values["costs"]))
 
 
 def make_plan(task: Task[Any, Any]) -> Plan:
-    """Reads all items once, so that whatever is wrong with them shows before anything is computed.
+    """Read all items once, so that invalid ones are reported before anything is computed.
 
     A part is full once it holds the task's ``part_tokens`` tokens or ``part_items`` items.
     """
@@ -73,54 +73,58 @@ def make_plan(task: Task[Any, Any]) -> Plan:
     return Plan(tuple(sizes), tuple(costs))
 
 
-def part_items(items: Iterator[Item], plan: Plan, wanted: Collection[int]) -> Iterator[tuple[int, list[Item]]]:
-    """The items of the wanted parts, part by part; the others are read past.
+def part_items(items: Iterator[Item], plan: Plan, numbers: Collection[int]) -> Iterator[tuple[int, list[Item]]]:
+    """Yield the numbers and items of the given parts, in order; other items are skipped.
 
     Raises:
-        RunError: when there are fewer items than planned.
+        RunError: there are fewer items than planned.
     """
-    last = max(wanted, default=-1)
+    last = max(numbers, default=-1)
     for number, size in enumerate(plan.sizes[: last + 1]):
-        if number in wanted:
+        if number in numbers:
             part = list(islice(items, size))
-            found = len(part)
+            count = len(part)
             yield number, part
         else:
-            found = sum(1 for _ in islice(items, size))
-        if found < size:
-            raise RunError("the input has fewer items than when the run was planned; it must not change meanwhile")
+            count = sum(1 for _ in islice(items, size))
+        if count < size:
+            raise RunError("the input has fewer items than when the run was planned; it must not change during a run")
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One of ``count`` shares of a run; ``number`` is 1-based. It owns every ``count``-th part."""
+    """Share ``number`` (1-based) of ``count`` shares of a run: every ``count``-th part."""
 
     number: int
     count: int
 
     def __post_init__(self) -> None:
         if not 1 <= self.number <= self.count:
-            raise RunError(f"there is no shard {self}; write i/n with 1 <= i <= n, such as 2/8")
+            raise _invalid_shard(str(self))
 
     @classmethod
     def parse(cls, shard: str | tuple[int, int] | Shard) -> Shard:
-        """A shard from ``"2/8"`` or ``(2, 8)``.
+        """Parse ``"2/8"`` or ``(2, 8)``.
 
         Raises:
-            RunError: when it is neither.
+            RunError: the shard is invalid.
         """
         if isinstance(shard, Shard):
             return shard
         if isinstance(shard, str):
             match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", shard)
             if not match:
-                raise RunError(f"{shard!r} is no shard; write i/n with 1 <= i <= n, such as 2/8")
+                raise _invalid_shard(shard)
             return cls(int(match[1]), int(match[2]))
         return cls(*shard)
 
     def parts(self, plan: Plan) -> range:
-        """The parts that this shard computes."""
+        """Return the numbers of the parts of this shard."""
         return range(self.number - 1, plan.parts, self.count)
 
     def __str__(self) -> str:
         return f"{self.number}/{self.count}"
+
+
+def _invalid_shard(shard: str) -> RunError:
+    return RunError(f"invalid shard {shard!r}: expected i/n with 1 ≤ i ≤ n, e.g. 2/8")

@@ -1,4 +1,4 @@
-"""How a run tells what it is doing: nothing, or a bar with rate and time left."""
+"""Progress reporting: silent, or a bar with rate and remaining time."""
 
 from __future__ import annotations
 
@@ -15,58 +15,58 @@ if TYPE_CHECKING:
 
 
 class Progress(Protocol):
-    """What a run calls. One object serves one run at a time."""
+    """Receiver of a run's progress. One object serves one run at a time."""
 
     def start(self, label: str, bases: int, done: int) -> None:
-        """The run begins: a label, all bases, and how many of them an earlier run has done."""
+        """Start reporting a run of ``bases`` bases, of which ``done`` were finished by an earlier run."""
         ...
 
     def advance(self, bases: int) -> None:
-        """So many more bases are done."""
+        """Advance by ``bases``."""
         ...
 
     def note(self, text: str) -> None:
-        """Something the user should know, such as a smaller batch."""
+        """Show a message, such as one about smaller batches."""
         ...
 
     def stop(self) -> None:
-        """The run ended, well or not."""
+        """Stop reporting; called after success and failure."""
         ...
 
 
 @runtime_checkable
 class Listener(Protocol):
-    """A progress that also receives the outcome of the run."""
+    """Progress receiver that also receives the outcome of the run."""
 
     def conclude(self, outcome: Result | Estimate) -> None:
-        """The run ended well; of a dry run, its estimate."""
+        """Receive the result of a successful run, or the estimate of a dry run."""
         ...
 
 
-def hand_over(progress: Progress, outcome: Result | Estimate) -> None:
-    """Pass the outcome of a run to a progress that accepts it."""
+def report_outcome(progress: Progress, outcome: Result | Estimate) -> None:
+    """Pass the outcome of a run to a progress receiver that accepts it."""
     if isinstance(progress, Listener):
         progress.conclude(outcome)
 
 
-class Silent:
-    """Tells nothing."""
+class NoProgress:
+    """Silent progress."""
 
     def start(self, label: str, bases: int, done: int) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def advance(self, bases: int) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def note(self, text: str) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def stop(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
-class Bar:
-    """A bar on standard error: share, bases per second of this run, time passed and time left."""
+class ProgressBar:
+    """Progress bar on standard error: fraction, bases per second, elapsed and remaining time."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console
@@ -74,7 +74,7 @@ class Bar:
         self._task: TaskID | None = None
 
     def start(self, label: str, bases: int, done: int) -> None:
-        """Shows the bar."""
+        """Show the bar."""
         from rich import progress
         from rich.console import Console
 
@@ -91,23 +91,23 @@ class Bar:
         self._bar.start()
 
     def advance(self, bases: int) -> None:
-        """Moves the bar."""
+        """Advance the bar."""
         if self._bar is not None and self._task is not None:
             self._bar.advance(self._task, bases)
 
     def note(self, text: str) -> None:
-        """Prints above the bar."""
+        """Print a message above the bar."""
         if self._bar is not None:
             self._bar.console.print(text)
 
     def stop(self) -> None:
-        """Takes the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.stop()
 
 
 def rate(bases_per_second: float | None) -> str:
-    """``12.3 kb/s``; a dash as long as it is not known."""
+    """Format a rate, such as ``12.3 kb/s``; a dash if it is unknown."""
     if not bases_per_second:
         return "– b/s"
     for unit in ("b/s", "kb/s"):
@@ -117,16 +117,16 @@ def rate(bases_per_second: float | None) -> str:
     return f"{bases_per_second:.3g} Mb/s"
 
 
-def chosen(progress: Progress | bool | None) -> Progress:
-    """The caller's own; the bar for True; silence for None and False."""
+def as_progress(progress: Progress | bool | None) -> Progress:
+    """Return the given object, a progress bar for True, or silent progress for None and False."""
     if isinstance(progress, bool) or progress is None:
-        return Bar() if progress else Silent()
+        return ProgressBar() if progress else NoProgress()
     return progress
 
 
 @contextmanager
-def showing(progress: Progress, label: str, bases: int, done: int = 0) -> Iterator[None]:
-    """Starts the progress and stops it, however the block ends."""
+def reporting(progress: Progress, label: str, bases: int, done: int = 0) -> Iterator[None]:
+    """Start the progress, and stop it on leaving the context."""
     progress.start(label, bases, done)
     try:
         yield

@@ -1,4 +1,4 @@
-"""What a run did, or would do."""
+"""Results and estimates of runs."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genolm.engine.free_memory import shown
+from genolm.engine.free_memory import format_bytes
 from genolm.engine.summary import Summary, numbered
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a run did.
+    """Outcome of a run.
 
     Attributes:
-        out: the artefact; None when the run was in memory or parts are missing.
-        table: what the task collected; only for runs in memory.
-        items: items of the input.
-        parts: parts of the whole run.
-        computed: parts that this call computed.
-        missing: 0-based numbers of the parts that are not there yet; only after a shard.
+        out: path of the output; None if the run was in memory or parts are missing.
+        table: collected rows; only for runs in memory.
+        items: number of input items.
+        parts: number of parts of the run.
+        computed: number of parts that this call computed.
+        missing: 0-based numbers of the missing parts; only after a shard.
         token_budget: tokens of a batch at the end, after any halving; 0 for a merge.
-        summary: how the items ended, and what came of them; None after a shard.
+        summary: counts of items, outcomes and results; None after a shard.
     """
 
     out: Path | None
@@ -37,24 +37,24 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a dry run found: how much a run has to do, what it needs, and how long it will take.
+    """Estimated work, memory and time of a run.
 
     Attributes:
-        unit: what the items are called, in the plural.
-        items: items of the whole input.
-        parts: parts of the whole run.
-        items_left: items that the run would still compute; fewer than ``items`` with finished parts, or of a shard.
-        parts_left: their parts.
-        tokens_left: tokens that go through the model for them, about.
-        bases_left: the bases that these are, about.
-        token_budget: most tokens of a batch.
+        unit: plural noun for the items.
+        items: number of input items.
+        parts: number of parts of the run.
+        items_left: items to compute; fewer than ``items`` with finished parts, or for a shard.
+        parts_left: parts to compute.
+        tokens_left: approximate number of tokens to compute.
+        bases_left: approximate number of bases to compute.
+        token_budget: maximum tokens of a batch.
         weight_bytes: memory of the weights.
-        batch_bytes: memory of a batch beyond the weights at its peak, by estimate.
-        free_bytes: memory that is free for it, the weights being loaded; None where that cannot be told.
-        batches: how many batches were measured; 0 when nothing is left to do.
-        measured_seconds: how long they took.
-        seconds: how long the run will take once the model is loaded, without writing the output and without what a verb
-            does with all rows together.
+        batch_bytes: estimated peak memory of a batch beyond the weights.
+        free_bytes: free memory with the weights loaded; None if unknown.
+        batches: number of measured batches; 0 if nothing is left to compute.
+        measured_seconds: duration of the measurement.
+        seconds: estimated duration of the run once the model is loaded, without writing the output and without
+            analyses that need all rows.
     """
 
     unit: str
@@ -73,16 +73,16 @@ class Estimate:
     seconds: float
 
     def fields(self) -> dict[str, str]:
-        """What there is to print, line by line."""
-        whole = f"{numbered(self.items, self.unit)} in {numbered(self.parts, 'parts')}"
-        some = f"{numbered(self.items_left, self.unit)} in {numbered(self.parts_left, 'parts')}"
-        free = "" if self.free_bytes is None else f", {shown(self.free_bytes)} free"
-        memory = f"weights {shown(self.weight_bytes)}, a batch about {shown(self.batch_bytes)} at its peak{free}"
+        """Return the estimate as lines of text by label."""
+        complete = f"{numbered(self.items, self.unit)} in {numbered(self.parts, 'parts')}"
+        left = f"{numbered(self.items_left, self.unit)} in {numbered(self.parts_left, 'parts')}"
+        free = "" if self.free_bytes is None else f", {format_bytes(self.free_bytes)} free"
+        weights, batch = format_bytes(self.weight_bytes), format_bytes(self.batch_bytes)
         return {
-            "input": whole if self.parts_left == self.parts else f"{whole}; left: {some}",
+            "input": complete if self.parts_left == self.parts else f"{complete}; left: {left}",
             "to compute": f"about {self.bases_left:,} bases, {self.tokens_left:,} tokens",
             "batches": f"of at most {self.token_budget:,} tokens",
-            "memory": memory,
+            "memory": f"weights {weights}, a batch about {batch} at its peak{free}",
             "time": self._time(),
         }
 
@@ -90,17 +90,17 @@ class Estimate:
         if not self.parts_left:
             return "nothing is left to compute"
         if not self.batches:
-            return f"about {duration(self.seconds)}: no item goes through the model"
+            return f"about {duration(self.seconds)}: no item passes through the model"
         batches = "1 batch" if self.batches == 1 else f"{self.batches} batches"
         return f"about {duration(self.seconds)}, estimated from {batches} in {duration(self.measured_seconds)}"
 
     def __str__(self) -> str:
-        """The fields, one a line."""
+        """Return one line per label."""
         return "\n".join(f"{name}: {text}" for name, text in self.fields().items())
 
 
 def duration(seconds: float) -> str:
-    """A time for people: ``0.4 s``, ``42 s``, ``3 min 20 s``, ``2 h 05 min``, ``3 d 4 h``."""
+    """Format a duration: ``0.4 s``, ``42 s``, ``3 min 20 s``, ``2 h 05 min``, ``3 d 4 h``."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     if round(seconds) < 60:

@@ -1,20 +1,20 @@
-"""The one function for bulk work: items → parts → artefact."""
+"""Bulk runs: items are divided into parts, computed, and assembled into an output."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genolm.engine.estimation import estimate_run
 from genolm.engine.forward import Batcher
 from genolm.engine.interrupt import stoppable
 from genolm.engine.merge import merge
 from genolm.engine.plan import Shard, make_plan
 from genolm.engine.preflight import fitting_budget
-from genolm.engine.progress import Progress, chosen, hand_over, showing
-from genolm.engine.rehearsal import rehearse
+from genolm.engine.progress import Progress, as_progress, report_outcome, reporting
 from genolm.engine.result import Estimate, Result
-from genolm.engine.resumable import Order, run_on_disk
-from genolm.engine.summary import Tally, warn_of
+from genolm.engine.resumable import RunRequest, run_on_disk
+from genolm.engine.summary import Tally, warn_missing_results
 from genolm.errors import RunError
 
 if TYPE_CHECKING:
@@ -35,46 +35,47 @@ def run(
     token_budget: int | None = None,
     progress: Progress | bool | None = None,
 ) -> Result:
-    """Runs a task over all its items.
+    """Run a task over all its items.
 
-    All items are read and validated before the model computes anything. Finished parts are kept in ``OUT.parts``; when
-    the run is killed, the same call with ``resume`` goes on and writes the same bytes. Running out of memory halves the
-    batches. The bytes are the same for the same batches: another ``token_budget``, or a halving, may change the last
-    digit of a model's floating-point numbers, as in any batched computation.
+    All items are read and validated before the model computes anything. Finished parts are kept in ``OUT.parts``; if
+    the run is killed, the same call with ``resume`` continues and writes the same bytes. When memory runs out, batches
+    are halved. The bytes depend on the batches: another ``token_budget``, or halving, may change the last digit of
+    floating-point numbers, as in any batched computation.
 
     Args:
-        task: what to do.
-        model: what to do it with.
-        out: the artefact; None collects everything in memory and returns the task's table.
-        resume: go on with the parts of an earlier run of the same task, model and input.
-        shard: ``"i/n"`` or ``(i, n)``: compute only the i-th of n shares and leave the rest to ``merge``. Shards may
-            run at the same time, in one folder or on many machines, and go on with what they find.
-        overwrite: replace an existing output, and the parts of an earlier run. A shard never removes parts.
-        token_budget: most tokens of a batch, pads included; None for a default that fits the memory.
-        progress: True for a bar on standard error, an object of one's own, or None for silence. An object with a method
-            ``conclude`` is handed what is returned here.
+        task: task to run.
+        model: model that computes it.
+        out: path of the output; None collects the rows in memory and returns the task's table.
+        resume: continue from the parts of an earlier run of the same task, model and input.
+        shard: ``"i/n"`` or ``(i, n)``: compute only the i-th of n shares; ``merge`` joins them. Shards may run at the
+            same time, in one folder or on several machines, and continue from existing parts.
+        overwrite: replace an existing output and the parts of an earlier run. A shard never removes parts.
+        token_budget: maximum tokens of a batch, padding included; None for a default that fits into memory.
+        progress: True for a progress bar on standard error, None for none, or an object with the methods of
+            :class:`Progress`. If it has a method ``conclude``, it receives the return value.
 
     Returns:
-        What was done and how many items ended in which way, with the table when ``out`` is None and the missing parts
-        after a shard.
+        Counts of items and outcomes, with the table if ``out`` is None, and with the missing parts for a shard.
 
     Warns:
         DataWarning: more than 5 % of the items have no result.
 
     Raises:
-        InputError: for items that cannot be used.
-        RunError: when the output exists, parts belong to another run, or another process works here.
-        ResourceError: when memory or disk do not suffice; finished parts are kept.
-        Interrupted: on Ctrl-C or SIGTERM; finished parts are kept.
+        InputError: an item is invalid.
+        RunError: the output exists, the parts belong to another run, or another process uses the folder.
+        ResourceError: memory or disk space is insufficient; finished parts are kept.
+        Interrupted: the run was stopped by Ctrl-C or SIGTERM; finished parts are kept.
     """
     if token_budget is not None and token_budget < 1:
-        raise RunError(f"a batch needs at least 1 token, not {token_budget}")
-    told = chosen(progress)
-    order = None if out is None else Order(Path(out), resume, _share(shard), overwrite, token_budget)
-    if order is None and (resume or shard is not None):
-        raise RunError("a run in memory can neither be resumed nor sharded; give it an output")
-    result = _in_memory(task, model, token_budget, told) if order is None else _on_disk(task, model, order, told)
-    hand_over(told, result)
+        raise RunError(f"token_budget must be at least 1, not {token_budget}")
+    reporter, request = as_progress(progress), _as_request(out, resume, shard, overwrite, token_budget)
+    if request is None and (resume or shard is not None):
+        raise RunError("resume and shard need an output path")
+    if request is None:
+        result = _in_memory(task, model, token_budget, reporter)
+    else:
+        result = _on_disk(task, model, request, reporter)
+    report_outcome(reporter, result)
     return result
 
 
@@ -91,8 +92,8 @@ def dry_run(
 ) -> Estimate:
     """Estimate what :func:`run` would do and how long it would take, without writing anything.
 
-    The whole input is read and checked. A few batches, spread evenly over what is left to compute, go through the model
-    for about ten seconds; the total time is extrapolated from them.
+    The complete input is read and validated. A few batches, spread evenly over the remaining parts, are run for about
+    ten seconds, and the total time is extrapolated from them.
 
     Args:
         task: as for :func:`run`.
@@ -105,33 +106,40 @@ def dry_run(
         progress: receives notes on smaller batches, and the estimate.
 
     Raises:
-        InputError: for items that cannot be used.
-        RunError: where :func:`run` would refuse.
-        ResourceError: when a single window does not fit into memory.
+        InputError: an item is invalid.
+        RunError: :func:`run` would be refused.
+        ResourceError: a single window does not fit into memory.
     """
-    told = chosen(progress)
-    order = None if out is None else Order(Path(out), resume, _share(shard), overwrite, token_budget)
-    found = rehearse(task, model, order, token_budget, told)
-    hand_over(told, found)
-    return found
+    reporter, request = as_progress(progress), _as_request(out, resume, shard, overwrite, token_budget)
+    estimate = estimate_run(task, model, request, token_budget, reporter)
+    report_outcome(reporter, estimate)
+    return estimate
 
 
-def _share(shard: str | tuple[int, int] | Shard | None) -> Shard | None:
-    return None if shard is None else Shard.parse(shard)
+def _as_request(
+    out: Path | str | None,
+    resume: bool,
+    shard: str | tuple[int, int] | Shard | None,
+    overwrite: bool,
+    token_budget: int | None,
+) -> RunRequest | None:
+    if out is None:
+        return None
+    return RunRequest(Path(out), resume, None if shard is None else Shard.parse(shard), overwrite, token_budget)
 
 
-def _on_disk(task: Task[Any, Any], model: Model, order: Order, progress: Progress) -> Result:
+def _on_disk(task: Task[Any, Any], model: Model, request: RunRequest, progress: Progress) -> Result:
     with stoppable():
-        return run_on_disk(task, model, order, progress)
+        return run_on_disk(task, model, request, progress)
 
 
-def _in_memory(task: Task[Any, Any], model: Model, asked: int | None, progress: Progress) -> Result:
+def _in_memory(task: Task[Any, Any], model: Model, requested: int | None, progress: Progress) -> Result:
     plan = make_plan(task)
-    batcher = Batcher(task, model, fitting_budget(task, model, asked, progress), progress)
+    batcher = Batcher(task, model, fitting_budget(task, model, requested, progress), progress)
     tally = Tally(task, plan.items)
-    with showing(progress, task.name, batcher.bases(plan.cost)):
-        table = task.collect(tally.passing(frame for _, frame in batcher.frames(plan, range(plan.parts))))
+    with reporting(progress, task.name, batcher.bases(plan.cost)):
+        table = task.collect(tally.counted(frame for _, frame in batcher.frames(plan, range(plan.parts))))
     summary = tally.summary(table)
-    warn_of(summary)
+    warn_missing_results(summary)
     budget = batcher.token_budget
     return Result(None, table, plan.items, plan.parts, plan.parts, token_budget=budget, summary=summary)

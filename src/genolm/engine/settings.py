@@ -1,4 +1,4 @@
-"""A task's settings as JSON and back, so that a run can be continued elsewhere and merged without its model."""
+"""Conversion of a task's settings to and from JSON, for resuming elsewhere and merging without the model."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 from genolm.engine.stored_types import stored_class, stored_name
 from genolm.errors import RunError
 
-_LONGEST = 65_536  # characters of JSON; longer values are data rather than a setting and are kept as a digest
+_MAX_LENGTH = 65_536  # characters of JSON; longer values are data rather than settings and are stored as a digest
 
 
 @dataclass(frozen=True, slots=True)
-class Forgotten:
-    """A placeholder for a table, an array or a very long value, of which the manifest keeps only the digest.
+class DigestOnly:
+    """Placeholder for a table, an array or a very long value; the manifest contains only its digest.
 
     Merging parts does not need the values; iterating over them raises `RunError`.
 
@@ -35,15 +35,15 @@ class Forgotten:
 
 
 def write_settings(value: Any) -> dict[str, Any]:
-    """Return a frozen dataclass as ``{"type": name, "version": n, "fields": {...}}``, JSON throughout.
+    """Return a frozen dataclass as ``{"type": name, "version": n, "fields": {...}}`` in plain JSON values.
 
-    Name and version are those of :mod:`genolm.engine.stored_types`.
+    Name and version come from :mod:`genolm.engine.stored_types`.
 
-    Tuples, paths and nested dataclasses are tagged so that :func:`read_settings` gives back equal values. Tables,
+    Tuples, paths and nested dataclasses are tagged so that :func:`read_settings` restores equal values. Tables,
     arrays and very long values are replaced by the SHA-256 of their content.
 
     Raises:
-        RunError: when a field holds something else; names the field. When the class has no stable name.
+        RunError: a field has an unsupported type, or the class has no stable name.
     """
     written = {field.name: _field(value, field.name) for field in fields(value) if field.init}
     name, version = stored_name(type(value))
@@ -51,41 +51,41 @@ def write_settings(value: Any) -> dict[str, Any]:
 
 
 def read_settings(written: dict[str, Any]) -> Any:
-    """The dataclass that :func:`write_settings` wrote. Only classes of genolm are made.
+    """Return the dataclass that :func:`write_settings` wrote. Only classes of genolm are instantiated.
 
-    A value that was kept as a digest only becomes :class:`Forgotten`.
+    A value of which only the digest was stored becomes :class:`DigestOnly`.
 
     Raises:
-        RunError: when the class is not genolm's, or its name or version is unknown.
+        RunError: the class is not part of genolm, or its name or version is unknown.
     """
     kind = stored_class(written["type"], written["version"])
-    return kind(**{name: _read(value) for name, value in written["fields"].items()})
+    return kind(**{name: _decode(value) for name, value in written["fields"].items()})
 
 
 def _field(owner: Any, name: str) -> Any:
-    written = _write(getattr(owner, name), f"{type(owner).__name__}.{name}")
+    written = _encode(getattr(owner, name), f"{type(owner).__name__}.{name}")
     text = json.dumps(written, sort_keys=True)
-    return written if len(text) <= _LONGEST else {"$digest": hashlib.sha256(text.encode()).hexdigest()}
+    return written if len(text) <= _MAX_LENGTH else {"$digest": hashlib.sha256(text.encode()).hexdigest()}
 
 
-def _write(value: Any, name: str) -> Any:
+def _encode(value: Any, name: str) -> Any:
     match value:
         case None | bool() | int() | float() | str():
             return value
         case Path():
             return {"$path": str(value)}
         case tuple() | list():
-            items = [_write(item, name) for item in value]
+            items = [_encode(item, name) for item in value]
             return {"$tuple": items} if isinstance(value, tuple) else items
         case dict():
-            return {"$dict": [[_write(key, name), _write(item, name)] for key, item in value.items()]}
+            return {"$dict": [[_encode(key, name), _encode(item, name)] for key, item in value.items()]}
         case _ if is_dataclass(value) and not isinstance(value, type):
             return {"$value": write_settings(value)}
     return {"$digest": _content_digest(value, name)}
 
 
 def _content_digest(value: Any, name: str) -> str:
-    """SHA-256 of a table's or an array's content."""
+    """Return the SHA-256 of the content of a table or array."""
     import numpy as np
     import polars as pl
 
@@ -98,18 +98,18 @@ def _content_digest(value: Any, name: str) -> str:
     raise RunError(f"{name}: a {type(value).__name__} cannot be written to a manifest; pass a path or a plain value")
 
 
-def _read(written: Any) -> Any:
+def _decode(written: Any) -> Any:
     match written:
         case {"$path": text}:
             return Path(text)
         case {"$tuple": items}:
-            return tuple(_read(item) for item in items)
+            return tuple(_decode(item) for item in items)
         case {"$dict": pairs}:
-            return {_read(key): _read(item) for key, item in pairs}
+            return {_decode(key): _decode(item) for key, item in pairs}
         case {"$value": value}:
             return read_settings(value)
         case {"$digest": digest}:
-            return Forgotten(digest)
+            return DigestOnly(digest)
         case list():
-            return [_read(item) for item in written]
+            return [_decode(item) for item in written]
     return written

@@ -16,11 +16,11 @@ PACKAGE = "genolm"
 
 
 class StoredType(NamedTuple):
-    """Where a class is, and which version of its fields and of its parts' columns the code writes and reads.
+    """Location of a class, and the version of its fields and of its parts' columns.
 
     Attributes:
         path: ``module:Class``.
-        version: to be raised whenever the meaning of a field or of a column of the parts changes.
+        version: raise it whenever the meaning of a field or of a column of the parts changes.
     """
 
     path: str
@@ -78,32 +78,32 @@ def stored_name(kind: type[Any]) -> tuple[str, int]:
     """Return the stable name and version of a class; for a class of another package its path and version 1.
 
     Raises:
-        RunError: when a class of genolm has no entry in :data:`TYPES`.
+        RunError: a class of genolm has no entry in :data:`TYPES`.
     """
     path = f"{kind.__module__}:{kind.__qualname__}"
     for name, entry in TYPES.items():
         if entry.path == path:
             return name, entry.version
     if kind.__module__.split(".")[0] == PACKAGE:
-        raise RunError(f"{path} cannot be written to a manifest: it has no name in engine/stored_types.py")
+        raise RunError(f"{path} cannot be written to a manifest: it is not listed in engine/stored_types.py")
     return path, 1
 
 
 def stored_class(name: str, version: int) -> type[Any]:
-    """Return the class of a stable name.
+    """Return the class with a stable name.
 
     Raises:
-        RunError: when this version of genolm has no such class, or reads another version of it.
+        RunError: the class is unknown to this version of genolm, or its version is another one.
     """
     if ":" in name:
         raise RunError(f"{name} is not a class of genolm; pass the task itself to merge (task=)")
     entry = TYPES.get(name)
     if entry is None:
-        raise RunError(f"unknown task or setting {name!r}: merge with the version of genolm that computed the parts")
+        raise RunError(f"unknown task or setting {name!r}: merge with the genolm version that computed the parts")
     if entry.version != version:
         raise RunError(
-            f"{name!r} was written in version {version}, and this genolm reads version {entry.version}: "
-            "merge with the version of genolm that computed the parts"
+            f"{name!r} has version {version}, but this genolm reads version {entry.version}: "
+            "merge with the genolm version that computed the parts"
         )
     module, _, path = entry.path.partition(":")
     kind: type[Any] = getattr(import_module(module), path)

@@ -1,4 +1,4 @@
-"""What a run did, in numbers that follow from its rows: printed, written to the provenance, and warned about."""
+"""Summary of a run: counts of its items, outcomes and results for messages, warnings and provenance files."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     import polars as pl
 
 FOLDER_MARK = "provenance.json"
-"""The file that marks an output folder as written by genolm: only such a folder is ever replaced."""
+"""File that marks an output folder as written by genolm; only such folders are replaced."""
 
 TOLERATED = 0.05
-"""Largest share of items without a result that causes no warning."""
+"""Largest fraction of items without a result that causes no warning."""
 
 Counts = Mapping[str, int]
 _PLURAL = re.compile(r"(?<=\w)s\b")
@@ -30,17 +30,18 @@ _PLURAL = re.compile(r"(?<=\w)s\b")
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How many items a run had, how they ended, and how much came of them.
+    """Counts of the items of a run, their outcomes, and the results.
 
-    ``str`` gives one line: ``200 ALT alleles: 174 scored, 16 ref_mismatch, 10 not_snv``. Two parts of a run add up.
+    ``str`` gives one line: ``200 ALT alleles: 174 scored, 16 ref_mismatch, 10 not_snv``. Summaries of parts can be
+    added.
 
     Attributes:
-        inputs: what was read, by its name in the plural.
-        outcomes: how many of the first of these ended in which way.
-        results: what came of them.
-        remedies: the outcomes that are no result, each with what a user can do about it.
-        lack: what an item with such an outcome does not have.
-        note: further words on the results.
+        inputs: number of inputs by kind, in the plural.
+        outcomes: number of items of the first kind by outcome.
+        results: number of results by kind.
+        remedies: advice for each outcome without a result.
+        lack: what items with such an outcome lack.
+        note: remark on the results.
     """
 
     inputs: Counts
@@ -51,56 +52,56 @@ class Summary:
     note: str = ""
 
     def __add__(self, other: Summary) -> Summary:
-        """The numbers of two parts together."""
+        """Add the counts of two parts."""
         inputs, outcomes, results = (
             _sum(getattr(self, name), getattr(other, name)) for name in ("inputs", "outcomes", "results")
         )
         return Summary(inputs, outcomes, results, {**self.remedies, **other.remedies}, self.lack, self.note)
 
     def __str__(self) -> str:
-        """One line: what was read, how it ended, what came of it."""
+        """Return one line with inputs, outcomes and results."""
         results = _listed(self.results) + (f" ({self.note})" if self.note else "")
         outcomes = ", ".join(f"{count:,} {name}" for name, count in self._ordered.items() if count)
         text = _listed(self.inputs) + (f": {outcomes}" if outcomes else "")
         return f"{text}; {results}" if results else text
 
     def counts(self) -> dict[str, int]:
-        """Return all numbers by name, as they are written to the provenance."""
+        """Return all counts by name, as in the provenance file."""
         return {**self.inputs, **self._ordered, **self.results}
 
     def warning(self) -> str | None:
-        """Return a warning when more than 5 % of the items have no result: how many, the main reason, and a remedy."""
+        """Return a warning if more than 5 % of the items have no result: number, main reason and remedy."""
         lacking = {name: count for name, count in self._ordered.items() if name in self.remedies and count}
         total, without = sum(self.outcomes.values()), sum(lacking.values())
         if without <= TOLERATED * total:
             return None
         reason, count = next(iter(lacking.items()))
         items = f"{without:,} of {total:,} {next(iter(self.inputs))} ({without / total:.0%})"
-        most = "" if reason == f"without a {self.lack}" else f", most often {reason} ({count:,})"
-        return f"{items} have no {self.lack}{most}: {self.remedies[reason]}"
+        main = "" if reason == f"without a {self.lack}" else f", most often {reason} ({count:,})"
+        return f"{items} have no {self.lack}{main}: {self.remedies[reason]}"
 
     @property
     def _ordered(self) -> dict[str, int]:
-        """The outcomes: results first, then the most frequent, then by name, so that the order of parts is unseen."""
+        """The outcomes in an order independent of the parts: results first, then by decreasing count, then by name."""
         names = sorted(self.outcomes, key=lambda name: (name in self.remedies, -self.outcomes[name], name))
         return {name: self.outcomes[name] for name in names}
 
 
 @runtime_checkable
 class Counting(Protocol):
-    """A task that counts the rows of one part."""
+    """Task that counts the rows of a part."""
 
     def count(self, rows: pl.DataFrame) -> Summary:
-        """The numbers of one part; also of a part without rows."""
+        """Return the counts of one part, which may have no rows."""
         ...
 
 
 @runtime_checkable
 class Concluding(Protocol):
-    """A task whose counts are complete only once its output is made."""
+    """Task whose counts are complete only when its output is made."""
 
     def conclude(self, counted: Summary, made: Any) -> Summary:
-        """Return the counts of the run, from those of its rows and the output: its path, or what `collect` gave."""
+        """Return the counts of the run from those of its rows and the output: its path, or the result of `collect`."""
         ...
 
 
@@ -114,53 +115,53 @@ class Described(Protocol):
 
 
 class Tally:
-    """Counts the rows of a run as they pass on their way into the output.
+    """Counts the rows of a run on their way to the output.
 
     Args:
-        task: what counts them; the items of the input are counted where it does not.
-        items: of the input.
+        task: task that counts rows; if it does not, the input items are counted.
+        items: number of input items.
     """
 
     def __init__(self, task: Any, items: int) -> None:
         self._task, self._items = task, items
         self._parts: list[Summary] = []
 
-    def passing(self, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-        """The same frames, counted."""
+    def counted(self, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+        """Yield the frames and count their rows."""
         for frame in frames:
             if isinstance(self._task, Counting):
                 self._parts.append(self._task.count(frame))
             yield frame
 
     def summary(self, made: Any) -> Summary:
-        """Return what the run did; ``made`` is the output's path, or what was collected."""
+        """Return the summary of the run; ``made`` is the output's path, or the collected result."""
         counted = reduce(add, self._parts) if self._parts else Summary({unit(self._task): self._items})
         return self._task.conclude(counted, made) if isinstance(self._task, Concluding) else counted
 
 
 def numbered(count: int, plural: str) -> str:
-    """A number and what it counts: ``2 sequences``, ``1 sequence``."""
+    """Format a count with its noun: ``2 sequences``, ``1 sequence``."""
     return f"{count:,} {plural if count != 1 else re.sub(_PLURAL, '', plural, count=1)}"
 
 
 def unit(task: Any) -> str:
-    """What the items of a task are called, in the plural."""
+    """Return the plural noun for the items of a task."""
     return getattr(task, "unit", "items")
 
 
-def warn_of(summary: Summary) -> None:
-    """Warn, as `DataWarning`, when too many items have no result."""
+def warn_missing_results(summary: Summary) -> None:
+    """Warn with `DataWarning` if too many items have no result."""
     if text := summary.warning():
         warnings.warn(text, DataWarning, stacklevel=2)
 
 
 def provenance_path(out: Path) -> Path:
-    """Return the path of the record beside an output file, ``OUT.provenance.json``."""
+    """Return the path of an output's provenance file, ``OUT.provenance.json``."""
     return out.with_name(f"{out.name}.provenance.json")
 
 
 def write_counts(task: Any, out: Path, summary: Summary) -> None:
-    """Write the counts into the provenance, as ``counts``: inside a folder, beside a file."""
+    """Write the counts to the provenance file, as ``counts``: inside a folder, or next to a file."""
     inside = out / FOLDER_MARK
     if inside.is_file():
         _write(inside, json.loads(inside.read_text("utf-8")), summary)

@@ -1,4 +1,4 @@
-"""What a task supplies to the engine."""
+"""Interface between a task and the engine."""
 
 from __future__ import annotations
 
@@ -17,54 +17,54 @@ Output = TypeVar("Output")
 
 
 class Task(Protocol[Item, Output]):
-    """Something a user asks for in bulk: how input becomes windows, outputs become rows, rows become the artefact.
+    """A bulk computation: from input items to windows, from model outputs to rows, and from rows to the output file.
 
-    A task is a frozen dataclass whose fields are settings that JSON can hold: numbers, texts, paths, tuples, lists,
-    dicts and other frozen dataclasses of genolm (see :mod:`genolm.engine.settings`). From them ``merge`` makes the
-    task again without the model.
+    A task is a frozen dataclass. Its fields are settings that can be stored as JSON: numbers, text, paths, tuples,
+    lists, dicts and other frozen dataclasses of genolm (see :mod:`genolm.engine.settings`). ``merge`` recreates the
+    task from them without the model.
 
-    A task may also have class attributes ``part_tokens`` and ``part_items``: about how much goes into one part; and
-    ``logits``: False where its forward never has the logits of a whole batch, so that these are not counted; and a
-    method ``beside(out)``: the files that it writes beside its output, which must not replace files of others.
+    Optional class attributes: ``part_tokens`` and ``part_items``, the approximate size of a part, and ``logits``, which
+    is False if ``forward`` never holds the logits of a complete batch, so that the memory estimate omits them. Optional
+    method: ``side_files(out)``, the files that are written next to the output; foreign ones are never replaced.
 
-    ``forward`` raises :class:`genolm.errors.NonFiniteError` for numbers of the model that are NaN or infinite. A task
-    names the sequence or site concerned in a method ``subject(items, window, part) -> str``: ``window`` is the one that
-    the numbers came from, and ``part`` the place among those asked about in it.
+    ``forward`` raises :class:`genolm.errors.NonFiniteError` if the model returns NaN or infinity. An optional method
+    ``subject(items, window, part) -> str`` names the sequence or site concerned: ``window`` is the window with the
+    value and ``part`` the index of the item within that window.
     """
 
     name: ClassVar[str]
 
     def items(self) -> Iterator[Item]:
-        """What is asked about, read lazily in a fixed order and validated; can be called again from the start."""
+        """Yield the validated input items lazily and in a fixed order; every call starts from the beginning."""
         ...
 
     def cost(self, item: Item) -> int:
-        """Tokens that the item costs about; sizes parts and tells the time left."""
+        """Return the estimated tokens of an item; used for part sizes and the remaining time."""
         ...
 
     def windows(self, items: Sequence[Item], model: Model) -> list[Window]:
-        """The windows of one part; one window may serve many items, an item may need many windows.
+        """Return the windows of one part; a window may serve several items, and an item may need several windows.
 
-        The model tells what fits: with tokens of several bases windows are cut at the borders of its tokens.
+        The model determines the window sizes; with multi-base tokens, windows are cut at token boundaries.
         """
         ...
 
     def forward(self, model: Model, windows: Sequence[Window]) -> list[Output]:
-        """One batch through the model, without gradients: one output for every window, in their order, on the CPU."""
+        """Run one batch without gradients and return one output per window, in order, on the CPU."""
         ...
 
     def rows(self, items: Sequence[Item], windows: Sequence[Window], outputs: Sequence[Output]) -> pl.DataFrame:
-        """The rows of one part. With no items: no rows, but all columns."""
+        """Return the rows of one part; without items, an empty frame with all columns."""
         ...
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
-        """Writes the artefact from the parts in their order, through :func:`genolm.files.atomic.atomic_file`."""
+        """Write the output file from the parts, in order, with :func:`genolm.files.atomic.atomic_file`."""
         ...
 
     def collect(self, frames: Iterator[pl.DataFrame]) -> Any:
-        """What is returned when there is no output path: a table or an array."""
+        """Return the result of a run without an output path: a table or an array."""
         ...
 
     def inputs(self) -> tuple[Path, ...]:
-        """Files whose content decides the result; none for values in memory."""
+        """Return the files whose content determines the result; empty for values in memory."""
         ...

@@ -1,4 +1,4 @@
-"""Pieces of sequence that go through a model, each knowing where it came from."""
+"""Windows: pieces of sequence that pass through a model, with their origin."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Window:
 
     Attributes:
         sequence: the bases.
-        origin: whatever the task wants back with the output: an item, an interval, the indices of many variants.
-        start: 0-based offset of the first base in the sequence that it was cut from.
-        tokens: tokens that the pass costs, for batching; None when it follows from the number of bases.
-        encoded: the tokens of the sequence, where they are known already.
-        again: tokens at its beginning that the window before it has too.
+        origin: anything that the task needs with the output, such as an item, an interval or indices of variants.
+        start: 0-based offset of the first base in the sequence that the window was cut from.
+        tokens: tokens of the pass, for batching; None to derive them from the number of bases.
+        encoded: tokens of the sequence, if already known.
+        again: number of leading tokens that the previous window contains as well.
     """
 
     sequence: str
@@ -40,21 +40,21 @@ class Window:
     again: int = 0
 
     def __len__(self) -> int:
-        """Bases."""
+        """Return the number of bases."""
         return len(self.sequence)
 
     def token_count(self, bases_per_token: float) -> int:
-        """Tokens that the pass costs: what the task said, else the bases over ``bases_per_token``, rounded up."""
+        """Return the tokens of the pass: ``tokens`` if set, else bases divided by ``bases_per_token``, rounded up."""
         return self.tokens if self.tokens is not None else math.ceil(len(self.sequence) / bases_per_token)
 
 
 def tile(sequence: str, length: int, *, overlap: int = 0, origin: Any = None) -> list[Window]:
-    """Cuts a sequence into windows of ``length`` bases, each beginning ``overlap`` bases before the last one's end.
+    """Cut a sequence into windows of ``length`` bases; consecutive windows overlap by ``overlap`` bases.
 
-    The last window is as long as what is left. Together they cover every base; without overlap exactly once.
+    The last window may be shorter. The windows cover every base, exactly once without overlap.
 
     Raises:
-        InputError: when ``length`` is not positive or ``overlap`` is not below it.
+        InputError: ``length`` is not positive, or ``overlap`` is not below it.
     """
     if length < 1 or not 0 <= overlap < length:
         raise InputError(f"windows of {length} bases cannot overlap by {overlap}")
@@ -66,27 +66,27 @@ def tile(sequence: str, length: int, *, overlap: int = 0, origin: Any = None) ->
 def cut(
     sequence: str, model: Model, bases: int, *, overlap: float = 0.0, origin: Any = None, quiet: bool = False
 ) -> list[Window]:
-    """Cuts a sequence into windows that a model can read: of ``bases`` bases, fewer where its tokens are many.
+    """Cut a sequence into windows that fit the model: of at most ``bases`` bases, fewer if they have too many tokens.
 
-    Tokens of several bases fill the model's context where ``bases`` is all that it reads (``model.room_bases``, which
-    is a mean): such a window may then have more of them, as it has where one token alone, a run of N, is longer.
+    With multi-base tokens, if ``bases`` is the model's mean capacity (``model.room_bases``), windows fill the context
+    in tokens instead and may be longer than ``bases``. So may a window of a single long token, such as a run of N.
 
-    Warns when a sequence of longer tokens goes beyond one window, since its length in tokens is not to be seen.
+    Warns if a sequence of multi-base tokens needs more than one window, since its length in tokens is not obvious.
 
     Args:
         sequence: the bases.
-        model: decides where it can be cut.
-        bases: most bases of a window.
-        overlap: part of a full window that the next one repeats, below 1.
-        origin: kept in every window.
-        quiet: do not warn, where it goes without saying that a sequence is read in windows.
+        model: model whose context and tokens determine the cuts.
+        bases: maximum bases of a window.
+        overlap: fraction of a full window that the next one repeats, from 0 to below 1.
+        origin: origin of every window.
+        quiet: suppress the warning, where reading in windows is expected.
     """
     if model.tokenizer.bases_per_token == 1.0 and not model.begin_ids and not model.end_ids:
         return tile(sequence, bases, overlap=int(bases * overlap), origin=origin)
     limit = bases if bases < model.room_bases else None
     windows = tile_tokens(sequence, model, bases=limit, overlap=overlap, origin=origin)
     if len(windows) > 1 and not quiet:
-        # The same words for every sequence, so that they are said once.
+        # The text is the same for every sequence, so that the warning is shown once.
         around = round(model.room * model.tokenizer.bases_per_token)
         text = f"{model.room:,} tokens of a sequence at once, about {around:,} bases; longer ones go through in windows"
         warnings.warn(f"{model.card.name} reads {text}", stacklevel=2)
@@ -96,24 +96,24 @@ def cut(
 def tile_tokens(
     sequence: str, model: Model, *, bases: int | None = None, overlap: float = 0.0, origin: Any = None
 ) -> list[Window]:
-    """Cuts a sequence at the borders of its tokens into windows that fill the model's context.
+    """Cut a sequence at token boundaries into windows that fill the model's context.
 
-    The sequence is encoded once, and every window keeps its share of these tokens. Each has tokens that those before it
-    lack; together they have all.
+    The sequence is encoded once, and each window keeps its tokens. Every window adds at least one new token, and
+    together they contain all tokens.
 
     Args:
         sequence: the bases.
-        model: its tokenizer, and how many tokens it reads.
-        bases: most bases of a window, unless it is one token that is longer; None for as many as the tokens hold.
-        overlap: how much of a full window the next one repeats, as a part of its tokens, below 1; less where the tokens
-            that follow would not fit beside so many.
-        origin: kept in every window.
+        model: model whose tokenizer and context are used.
+        bases: maximum bases of a window, except for a single longer token; None for no limit in bases.
+        overlap: fraction of a full window's tokens that the next one repeats, from 0 to below 1; less where the
+            following token would not fit otherwise.
+        origin: origin of every window.
 
     Raises:
-        InputError: an overlap that is no such part.
+        InputError: ``overlap`` is out of range.
     """
     if not 0 <= overlap < 1:
-        raise InputError("an overlap is a part of a window, from 0 to below 1", value=overlap)
+        raise InputError("overlap must be at least 0 and below 1", value=overlap)
     tokens = model.tokenizer.tokens(sequence)
     around = len(model.begin_ids) + len(model.end_ids)
     starts_T, ends_T = (np.ascontiguousarray(column) for column in tokens.spans_T2.T)
@@ -121,7 +121,7 @@ def tile_tokens(
     first = done = 0
     while not windows or done < len(tokens.ids):
         stop = _stop(starts_T, ends_T, first, model.room, bases)
-        if windows and stop <= done:  # a long token follows: repeat less until it fits
+        if windows and stop <= done:  # a long token follows: reduce the overlap until it fits
             first += 1
             continue
         windows.append(_token_window(sequence, tokens, first, stop, done - first, around, origin))
@@ -131,7 +131,7 @@ def tile_tokens(
 
 
 def _stop(starts_T: Spans, ends_T: Spans, first: int, room: int, bases: int | None) -> int:
-    """The token after the last of a window: ``room`` tokens on, or that which ends beyond ``bases`` of its start."""
+    """Return the end of a window, exclusive: after ``room`` tokens, or before the first token past ``bases`` bases."""
     stop = min(first + room, len(ends_T))
     if bases is None or first >= len(ends_T):
         return stop

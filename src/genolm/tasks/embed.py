@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from genolm.engine.progress import Progress
-from genolm.engine.target import check_beside
+from genolm.engine.target import check_side_files
 from genolm.errors import InputError
 from genolm.genome.contig_lengths import warn_of_lengths
 from genolm.genome.in_memory import Sequences
@@ -107,7 +107,7 @@ def embed(
     source = settle(inputs, genome=genome, length=length, iupac=iupac, output_columns=OWN)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     if path is not None:
-        check_beside(path, beside_vectors(path), overwrite=overwrite, resume=resume)
+        check_side_files(path, beside_vectors(path), overwrite=overwrite, resume=resume)
     opened = bulk.open(model, path)
     if rc and chosen.name == "none" and opened.tokenizer.bases_per_token != 1:
         raise InputError(

@@ -1,1 +1,1 @@
-"""Corpora, recipes and the pretraining loop."""
+"""Training: corpora, recipes, and the pretraining loop."""

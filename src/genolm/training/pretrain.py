@@ -1,4 +1,4 @@
-"""Pretraining of a decoder or an encoder from a recipe, on one process or many, resumable to the bit."""
+"""Pretraining of a decoder or an encoder from a recipe, on one or many processes, with bit-exact resume."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from genolm.engine.interrupt import stop_signals
 from genolm.errors import InputError, RunError
 from genolm.models.networks.encoder_config import EncoderConfig
 from genolm.models.networks.experts import SwiGLU
@@ -25,31 +26,26 @@ from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.tokens.tokenizer import Tokenizer
 from genolm.training.corpus import Rows, load_corpus
 from genolm.training.corpus.haplotypes import Haplotypes, read_haplotypes
-from genolm.training.feeds.held_out_windows import sample_windows
 from genolm.training.feeds.row_feed import RowFeed
 from genolm.training.feeds.tokenisation import Tokenisation
 from genolm.training.feeds.training_passes import CausalPasses, MaskedPasses, Passes
 from genolm.training.objectives.next_token import next_base_loss
 from genolm.training.recipes.pretrain_recipe import Recipe, Stage
-from genolm.training.recipes.schedule import place, schedule
-from genolm.training.trainer.held_out_loss import frequency_bits, held_out
-from genolm.training.trainer.initialisation import initialise
+from genolm.training.recipes.schedule import schedule, stage_at
+from genolm.training.trainer.held_out_loss import frequency_bits, held_out, sample_windows
 from genolm.training.trainer.optimizers import build_optimizer
-from genolm.training.trainer.recompute import Recomputation
 from genolm.training.trainer.release import write_model
-from genolm.training.trainer.run_folder import check_claim, claimed, fingerprint_of
-from genolm.training.trainer.run_log import Listener, RunLog
-from genolm.training.trainer.sharding import sharded_network, whole_weights
-from genolm.training.trainer.stopping import stop_signals
+from genolm.training.trainer.run_folder import Listener, RunLog, check_claim, claim, fingerprint_of, flatten
 from genolm.training.trainer.throughput import Clock, Peak, device_peak
 from genolm.training.trainer.training_checkpoint import Checkpoints
-from genolm.training.trainer.training_step import DivergedError, TrainingStep
+from genolm.training.trainer.training_step import DivergedError, Recomputation, TrainingStep
+from genolm.training.trainer.weights import gathered_weights, initialise, sharded_network
 from genolm.training.trainer.workers import Workers
 
 __all__ = ["next_base_loss", "pretrain", "schedule"]
 
-_HELD_OUT = 0x4E1D  # keeps the seeds of held-out masks apart from those of training rows
-_TOKENS_AT_A_TIME = 8192  # of one micro-batch on a CPU: what a layer makes of them stays in its caches
+_HELD_OUT_SEED = 0x4E1D  # separates the seeds of held-out masks from those of training rows
+_CPU_MICRO_TOKENS = 8192  # tokens of a micro-batch on a CPU, so that the activations of a layer stay in its caches
 
 
 def pretrain(
@@ -60,53 +56,54 @@ def pretrain(
     steps: int | None = None,
     log: Listener | None = None,
 ) -> Path:
-    """Train a decoder on the next token, or an encoder on hidden ones, and write it as a model folder.
+    """Train a decoder on next tokens, or an encoder on masked ones, and write it as a model folder.
 
     ``out`` receives ``log.jsonl`` (a line per report), ``checkpoints/`` and, at the end, ``model/``, which
-    :func:`genolm.load` reads. Interrupted by Ctrl-C or SIGTERM the run saves a checkpoint and stops; resumed it gives
-    the same weights, bit for bit, as one that was never interrupted (same machine, same number of threads and
-    processes). Started by torchrun it runs on all its processes; the first one writes.
+    :func:`genolm.load` reads. On Ctrl-C or SIGTERM the run saves a checkpoint and stops. A resumed run gives the same
+    weights, bit for bit, as an uninterrupted one (on the same machine, with the same number of threads and processes).
+    Started by torchrun, it runs on all its processes, and rank 0 writes.
 
     Args:
-        recipe: a recipe, a YAML file, or the name of a shipped recipe.
+        recipe: a recipe, the path of a YAML file, or the name of a shipped recipe.
         out: folder of the run.
-        resume: continue from the newest complete checkpoint in ``out``. The recipe may then differ in what doesn't
-            decide the weights: ``name``, ``card``, ``trackers``, ``compile``, ``report_every``, ``evaluate_every``,
+        resume: continue from the newest complete checkpoint in ``out``. Only settings that do not affect the weights
+            may
+            differ then: ``name``, ``card``, ``trackers``, ``compile``, ``report_every``, ``evaluate_every``,
             ``evaluate_windows`` and ``checkpoint_every``.
-        steps: stop after this many steps of the recipe instead of all (the schedule stays the recipe's).
-        log: receives every report as a mapping, besides the file.
+        steps: number of steps after which to stop; None for all. The schedule always follows the recipe.
+        log: function that receives every report as a mapping.
 
     Returns:
-        The model folder.
+        Path of the model folder.
 
     Raises:
-        InputError: for a recipe or corpus that cannot be used.
-        RunError: when ``out`` holds a run and ``resume`` is not set, no run or no complete checkpoint and it is, the
-            run of another recipe, of files that changed meanwhile, or one that is going on; when ``out`` cannot be made
-            or written; when a loss or a gradient is NaN or infinite (before a checkpoint with it is written).
-        GenolmError: a package that training needs is not installed.
-        KeyboardInterrupt: after the checkpoint, when the run was asked to stop.
+        InputError: the recipe or the corpus is invalid.
+        RunError: ``out`` contains a run and ``resume`` is not set; ``resume`` is set and there is no run or no complete
+            checkpoint; the run has another recipe, its input files have changed, or it is still active; ``out`` cannot
+            be written; a loss or gradient is NaN or infinite (no checkpoint of such weights is written).
+        GenolmError: a package required for training is not installed.
+        KeyboardInterrupt: the run was asked to stop; raised after the checkpoint.
     """
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
     out = Path(out)
     workers = Workers(recipe.trackers, out)
     _check_processes(recipe, workers.world)
-    workers.first_alone(lambda: check_claim(out, recipe, resume))
+    workers.on_first_rank(lambda: check_claim(out, recipe, resume))
     data = _Data(recipe)
-    with ExitStack() as held:
-        # Only now, so that a corpus that cannot be used leaves nothing.
-        workers.first_alone(lambda: held.enter_context(claimed(out, recipe, data.digest, resume)))
+    with ExitStack() as stack:
+        # Only now, so that an invalid corpus leaves no folder behind.
+        workers.on_first_rank(lambda: stack.enter_context(claim(out, recipe, data.digest, resume)))
         run = _Run(recipe, data, out, workers, log)
-        held.callback(run.feed.close)
+        stack.callback(run.feed.close)
         run.train(min(steps or recipe.steps, recipe.steps), resume)
-        weights, model = whole_weights(run.network, workers.first), out / "model"
+        weights, model = gathered_weights(run.network, workers.first), out / "model"
         tokenizer = data.tokens.tokenizer
-        workers.first_alone(lambda: write_model(model, weights, tokenizer, recipe, run.log.lines(), workers.world))
+        workers.on_first_rank(lambda: write_model(model, weights, tokenizer, recipe, run.log.lines(), workers.world))
     return model
 
 
 class _Data:
-    """What a run learns from and is measured on."""
+    """Training and held-out data of a run."""
 
     def __init__(self, recipe: Recipe) -> None:
         self.tokenizer = NucleotideTokenizer(iupac="N")
@@ -119,7 +116,7 @@ class _Data:
 
     @property
     def digest(self) -> str:
-        """Of all sequence, tokens and haplotypes."""
+        """Digest of all sequence, the tokenizer and the haplotypes."""
         parts = [self.corpus.fingerprint]
         if not self.tokens.plain:
             parts.append(self.tokens.tokenizer.to_json())
@@ -127,42 +124,42 @@ class _Data:
             parts.append(self.haplotypes.digest)
         return parts[0] if len(parts) == 1 else hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
-    def told(self) -> dict[str, Any]:
-        """What the log's first line says of it."""
+    def metrics(self) -> dict[str, Any]:
+        """Return what the first line of the log reports about the data."""
         bases = {name: self.corpus.bases(name) for name in self.corpus.splits} | {"dropped": self.corpus.dropped}
-        found: dict[str, Any] = {"bases": bases}
+        entry: dict[str, Any] = {"bases": bases}
         if not self.tokens.plain:
-            found["bases_per_token"] = round(self.tokens.bases_per_token, 4)
+            entry["bases_per_token"] = round(self.tokens.bases_per_token, 4)
         if self.haplotypes is not None:
-            taken = {"samples": len(self.haplotypes.samples), "substitutions": len(self.haplotypes)}
-            found["haplotypes"] = taken | {"left_out": self.haplotypes.left_out}
-        return found
+            counts = {"samples": len(self.haplotypes.samples), "substitutions": len(self.haplotypes)}
+            entry["haplotypes"] = counts | {"left_out": self.haplotypes.left_out}
+        return entry
 
     def _windows(self, recipe: Recipe, context: int) -> dict[str, Rows]:
-        """Windows of every held-out split as rows of tokens; masks are the same in every run of a seed."""
-        laid, found = self.tokens.rows(context), {}
-        for name, runs in self.corpus.splits.items():
+        """Return windows of every held-out split as rows of tokens; the masks depend only on the seed."""
+        layout, splits = self.tokens.rows(context), {}
+        for name, documents in self.corpus.splits.items():
             if name == "train":
                 continue
             bases = self.tokens.row_bases(context)
             try:
-                windows = sample_windows(runs, bases - 1, recipe.evaluate_windows, recipe.seed)
+                windows = sample_windows(documents, bases - 1, recipe.evaluate_windows, recipe.seed)
             except ValueError as error:
                 raise InputError(f"{error}: the split {name!r} has none that long") from None
-            seeds = [(recipe.seed, _HELD_OUT, number) for number in range(len(windows))]
-            found[name] = Rows(windows, None) if laid is None else laid.held_out(windows, seeds)
-        return found
+            seeds = [(recipe.seed, _HELD_OUT_SEED, number) for number in range(len(windows))]
+            splits[name] = Rows(windows, None) if layout is None else layout.held_out(windows, seeds)
+        return splits
 
 
 class _Run:
-    """The state of one pretraining run."""
+    """State of a pretraining run."""
 
     def __init__(self, recipe: Recipe, data: _Data, out: Path, workers: Workers, listener: Listener | None) -> None:
         self.recipe, self.workers, self.data = recipe, workers, data
         self.log = RunLog(out / "log.jsonl" if workers.first else None, listener)
         self.bf16 = _uses_bf16(recipe, workers.device)
         _make_deterministic(workers.device)
-        _bound_caches()
+        _limit_onednn_cache()
         tokenizer = data.tokens.tokenizer
         self.network, wrapped = _network(recipe, tokenizer, workers)
         self.recomputation = Recomputation(self.network)
@@ -175,10 +172,10 @@ class _Run:
         self.checkpoints = Checkpoints(out / "checkpoints", fingerprint_of(recipe), workers, sharded)
         tokens = None if data.tokens.plain else data.tokens
         self.feed = RowFeed(data.corpus.splits["train"], recipe, data.tokenizer, tokens, data.haplotypes)
-        self.passes = _passes_of_stages(recipe, data.tokens, workers, self.bf16)
+        self.passes = _passes_by_group_size(recipe, data.tokens, workers, self.bf16)
 
     def train(self, steps: int, resume: bool) -> None:
-        """Go on to ``steps`` steps from the newest checkpoint, or from the beginning."""
+        """Train up to ``steps`` steps, from the newest checkpoint or from the beginning."""
         step = self.checkpoints.load(self.network, self.optimizer) if resume else 0
         peak = device_peak(self.workers.device, self.bf16)
         self.log.rewind(step)
@@ -188,9 +185,9 @@ class _Run:
             while step < steps:
                 self._step(step)
                 step += 1
-                if self.workers.any(stopped.is_set()):
+                if self.workers.any_rank(stopped.is_set()):
                     self.checkpoints.save(step, self.network, self.optimizer)
-                    raise KeyboardInterrupt(f"stopped after step {step}; continue with --resume")
+                    raise KeyboardInterrupt(f"stopped after step {step}; resume with --resume")
                 last = step == steps
                 if step == 1 or step % self.recipe.report_every == 0 or last:
                     self._report(step, clock)
@@ -202,29 +199,29 @@ class _Run:
 
     def _begin(self, step: int, peak: Peak) -> None:
         machine = {"processes": self.workers.world, "device": str(self.workers.device), "bf16": self.bf16}
-        arithmetic = {"peak_flops": peak.flops, "peak_source": peak.source}
-        told = {**self.data.told(), **self._baseline()} if step == 0 else {}
-        self.log.add(step=step, **told, **machine, **arithmetic)
-        self.workers.start_trackers(self.recipe.name, _flat(asdict(self.recipe)))
+        peak_record = {"peak_flops": peak.flops, "peak_source": peak.source}
+        entry = {**self.data.metrics(), **self._baseline()} if step == 0 else {}
+        self.log.add(step=step, **entry, **machine, **peak_record)
+        self.workers.start_trackers(self.recipe.name, _plain(flatten(asdict(self.recipe))))
 
     def _baseline(self) -> dict[str, Any]:
-        """Held-out bits per base by the frequency of tokens alone, where a token is more than a base."""
+        """Return the held-out bits per base of token frequencies alone, for multi-base tokens."""
         if self.bases_V is None:
             return {}
         stage, shares_V = self.recipe.plan[-1], self.data.tokens.frequencies()
         passes, windows = self.passes[stage.context_parallel], self.data.windows[stage.context]
         bits = {name: frequency_bits(shares_V, rows, passes, self.bases_V) for name, rows in windows.items()}
-        told = {name: round(value, 5) for name, value in bits.items() if value is not None}
-        return {"frequency_bits_per_base": told}
+        entry = {name: round(value, 5) for name, value in bits.items() if value is not None}
+        return {"frequency_bits_per_base": entry}
 
     def _step(self, step: int) -> None:
-        index, stage, at = place(step, self.recipe)
-        if at == 0 and len(self.recipe.plan) > 1:
+        index, stage, offset = stage_at(step, self.recipe)
+        if offset == 0 and len(self.recipe.plan) > 1:
             self.log.add(step=step, stage=index + 1, context=stage.context, batch_rows=stage.batch_rows)
         self.recomputation.switch(stage.recompute)
-        teams, own = self.workers.world // stage.context_parallel, self.workers.rank // stage.context_parallel
+        teams, team = self.workers.world // stage.context_parallel, self.workers.rank // stage.context_parallel
         passes = self.passes[stage.context_parallel]
-        batch = passes.tensors(self.feed.rows(step, own, teams))
+        batch = passes.tensors(self.feed.rows(step, team, teams))
         micro = _micro_rows(stage, self.workers.device)
         try:
             self.take_step(passes, batch, micro, schedule(step, self.recipe), stage.context_parallel)
@@ -241,14 +238,14 @@ class _Run:
 
     def _report(self, step: int, clock: Clock) -> None:
         rate = schedule(step - 1, self.recipe) * self.recipe.optimizer.learning_rate
-        told = {**self.take_step.told(), "learning_rate": rate, **clock.told(step)}
-        self.log.add(step=step, **told)
-        self.workers.track(_numbers(told), step)
+        entry = {**self.take_step.metrics(), "learning_rate": rate, **clock.metrics(step)}
+        self.log.add(step=step, **entry)
+        self.workers.track(_only_numbers(entry), step)
 
     def _report_held_out(self, step: int) -> float:
-        """Evaluates; returns the seconds that it took."""
+        """Evaluate on held-out windows; return the elapsed seconds."""
         started = time.monotonic()
-        stage = place(step - 1, self.recipe).stage
+        stage = stage_at(step - 1, self.recipe).stage
         passes, rows = self.passes[stage.context_parallel], _micro_rows(stage, self.workers.device)
         self.network.eval()
         measured = {
@@ -256,15 +253,15 @@ class _Run:
             for name, windows in self.data.windows[stage.context].items()
         }
         self.network.train()
-        found = {name: one for name, one in measured.items() if one is not None}
-        if wrong := [name for name, one in found.items() if not math.isfinite(one.nats_per_token)]:
+        losses = {name: loss for name, loss in measured.items() if loss is not None}
+        if wrong := [name for name, loss in losses.items() if not math.isfinite(loss.nats_per_token)]:
             raise RunError(f"step {step}: the held-out loss of {wrong[0]!r} is not finite; {self._advice()}")
-        bits = {name: round(one.bits_per_base, 5) for name, one in found.items()}
-        told: dict[str, Any] = {"held_out_bits_per_base": bits}
+        bits = {name: round(loss.bits_per_base, 5) for name, loss in losses.items()}
+        entry: dict[str, Any] = {"held_out_bits_per_base": bits}
         if self.bases_V is not None:
-            told["held_out_nats_per_token"] = {name: round(one.nats_per_token, 5) for name, one in found.items()}
-            told["held_out_accuracy"] = {name: round(one.accuracy, 5) for name, one in found.items()}
-        self.log.add(step=step, **told)
+            entry["held_out_nats_per_token"] = {name: round(loss.nats_per_token, 5) for name, loss in losses.items()}
+            entry["held_out_accuracy"] = {name: round(loss.accuracy, 5) for name, loss in losses.items()}
+        self.log.add(step=step, **entry)
         self.workers.track({f"{name}_bits_per_base": value for name, value in bits.items()}, step)
         return time.monotonic() - started
 
@@ -277,11 +274,11 @@ def _check_processes(recipe: Recipe, world: int) -> None:
         if stage.batch_rows % teams:
             raise InputError(f"batch_rows must be a multiple of the {teams} processes", value=stage.batch_rows)
     if recipe.sharding == "fsdp" and not dist.is_initialized():
-        raise InputError("sharding fsdp spreads weights over processes: start it with torchrun", value="fsdp")
+        raise InputError("sharding fsdp needs several processes: start the run with torchrun", value="fsdp")
 
 
 def _network(recipe: Recipe, tokenizer: Tokenizer, workers: Workers) -> tuple[Network, nn.Module]:
-    """The network, and the same as its processes train it."""
+    """Return the network, and the network wrapped for its processes."""
     if recipe.sharding == "fsdp":
         with torch.device("meta"):
             network = make_network(recipe.model, tokenizer.base_ids, tokenizer.n_id)
@@ -296,21 +293,21 @@ def _network(recipe: Recipe, tokenizer: Tokenizer, workers: Workers) -> tuple[Ne
     return network, network if recipe.sharding == "fsdp" else workers.replicated(network)
 
 
-def _passes_of_stages(recipe: Recipe, tokens: Tokenisation, workers: Workers, bf16: bool) -> dict[int, Passes]:
-    """How batches go through the network, by the number of processes that share a row."""
+def _passes_by_group_size(recipe: Recipe, tokens: Tokenisation, workers: Workers, bf16: bool) -> dict[int, Passes]:
+    """Return the passes through the network by the number of processes that share a row."""
     if isinstance(recipe.model, EncoderConfig):
         return {1: MaskedPasses(recipe.model, workers.device, bf16)}
-    found: dict[int, Passes] = {}
+    passes: dict[int, Passes] = {}
     for sharers in sorted({stage.context_parallel for stage in recipe.plan}):
         group = workers.groups(sharers)[workers.rank // sharers] if sharers > 1 else None
-        found[sharers] = CausalPasses(recipe.model, tokens.targets_V, workers.device, bf16, group)
-    return found
+        passes[sharers] = CausalPasses(recipe.model, tokens.targets_V, workers.device, bf16, group)
+    return passes
 
 
 def _micro_rows(stage: Stage, device: torch.device) -> int:
     if stage.micro_rows or device.type != "cpu":
         return stage.micro_rows or stage.batch_rows
-    return max(1, _TOKENS_AT_A_TIME // stage.context)
+    return max(1, _CPU_MICRO_TOKENS // stage.context)
 
 
 def _uses_bf16(recipe: Recipe, device: torch.device) -> bool:
@@ -319,28 +316,24 @@ def _uses_bf16(recipe: Recipe, device: torch.device) -> bool:
 
 
 def _make_deterministic(device: torch.device) -> None:
-    """A GPU adds up in an order of its own unless it is told not to; a CPU does not."""
+    """Select deterministic kernels on a GPU; those of a CPU are deterministic anyway."""
     if device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
 
 
-def _bound_caches() -> None:
-    """oneDNN keeps something for every shape that it met, and rows of hidden tokens make a new one in each step: by its
-    own bound that grows to gigabytes. Read by it at its first product, so that an earlier one makes this idle."""
+def _limit_onednn_cache() -> None:
+    """Limit oneDNN's cache of primitives; it would grow to gigabytes, as masked rows differ in shape at every step.
+
+    oneDNN reads the setting at its first product; afterwards it has no effect.
+    """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
 
-def _numbers(told: dict[str, Any]) -> dict[str, float]:
-    return {name: float(value) for name, value in told.items() if isinstance(value, int | float)}
+def _only_numbers(entry: dict[str, Any]) -> dict[str, float]:
+    return {name: float(value) for name, value in entry.items() if isinstance(value, int | float)}
 
 
-def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:
-    """Settings as trackers take them: one level, plain values."""
-    found: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, dict):
-            found |= _flat(value, f"{before}{name}.")
-        else:
-            found[before + name] = value if isinstance(value, int | float | str) else str(value)
-    return found
+def _plain(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings with the types that trackers accept; anything else becomes text."""
+    return {name: value if isinstance(value, int | float | str) else str(value) for name, value in settings.items()}

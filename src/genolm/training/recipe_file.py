@@ -1,4 +1,4 @@
-"""YAML files of recipes: found by path or by shipped name, and read into frozen dataclasses key by key."""
+"""YAML recipes: lookup by path or name, and conversion into frozen dataclasses."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from genolm.files.lines import text_lines
 
 
 def shipped_recipes() -> list[str]:
-    """Names of the recipes that come with the package."""
+    """Return the names of the recipes that are part of the package."""
     return sorted(path.stem for path in _shipped_folder().glob("*.yaml"))
 
 
 def read_mapping(source: str | Path) -> tuple[Path, dict[str, Any]]:
-    """The YAML mapping of a file, or of a shipped recipe by its name, with the path that was read.
+    """Read the YAML mapping of a file, or of a shipped recipe by name; return its path and content.
 
     Raises:
-        InputError: for a file that is not there or not YAML, and for YAML that is no mapping.
+        InputError: the file does not exist, is not YAML, or is not a mapping.
     """
     path = _recipe_path(source)
     try:
@@ -32,24 +32,24 @@ def read_mapping(source: str | Path) -> tuple[Path, dict[str, Any]]:
         mark = getattr(error, "problem_mark", None)
         raise InputError("not valid YAML", file=path, line=mark.line + 1 if mark else None) from error
     if not isinstance(values, dict):
-        raise InputError("a recipe is a YAML mapping", file=path, value=values)
+        raise InputError("a recipe must be a YAML mapping", file=path, value=values)
     return path, values
 
 
 def fill(path: Path, where: str, kind: type[Any], values: Any) -> Any:
-    """A dataclass out of a mapping of YAML; lists become tuples.
+    """Create a dataclass from a YAML mapping; lists become tuples.
 
     Args:
-        path: the file that it stands in, for messages.
-        where: what the mapping is called, for messages.
-        kind: the dataclass.
+        path: file of the mapping, for messages.
+        where: name of the mapping, for messages.
+        kind: dataclass to create.
         values: the mapping.
 
     Raises:
-        InputError: an unknown or missing key, a value of the wrong type or that the dataclass refuses.
+        InputError: a key is unknown or missing, or a value is invalid.
     """
     if not isinstance(values, dict):
-        raise InputError(f"{where} is a mapping", file=path, value=values)
+        raise InputError(f"{where} must be a mapping", file=path, value=values)
     _check_keys(path, where, kind, values)
     try:
         return kind(**{key: _frozen(value) for key, value in values.items()})
@@ -63,7 +63,7 @@ def _check_keys(path: Path, where: str, kind: type[Any], values: Mapping[Any, An
     known = {item.name for item in fields(kind)}
     for key in values:
         if key not in known:
-            raise InputError(f"unknown key in {where}; it has {', '.join(sorted(known))}", file=path, value=key)
+            raise InputError(f"unknown key in {where}; known keys are {', '.join(sorted(known))}", file=path, value=key)
     for item in fields(kind):
         if item.name not in values and item.default is MISSING and item.default_factory is MISSING:
             raise InputError(f"{where} lacks the key {item.name}", file=path)
@@ -72,16 +72,21 @@ def _check_keys(path: Path, where: str, kind: type[Any], values: Mapping[Any, An
 
 
 _TYPES: dict[str, Any] = {"int": int, "float": int | float, "str": str, "bool": bool}
-"""What YAML may hold for a field of each plain type."""
+"""YAML types accepted for each plain field type."""
 
 
 def _frozen(value: Any) -> Any:
-    """Lists as tuples all the way down, so that a recipe cannot change."""
+    """Convert lists into tuples recursively, so that a recipe cannot change."""
     if isinstance(value, list):
         return tuple(_frozen(item) for item in value)
     if isinstance(value, dict):
         return {key: _frozen(item) for key, item in value.items()}
     return value
+
+
+def is_number(value: object) -> bool:
+    """Return whether a value is an integer or float, and not a boolean."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _shipped_folder() -> Path:

@@ -34,22 +34,22 @@ CASES = (
     corpus(
         "corpus: an unknown key",
         CORPUS + "min_len: 5\n",
-        "corpus.yaml: unknown key in corpus; it has built, drop_duplicates, fasta, gene_distance, genes, held_out, leak_fraction, longest_n_run, longest_soft_masked, max_soft_masked, min_contig, min_run, near_duplicates, skip, sources, strand, weights (value 'min_len')",
+        "corpus.yaml: unknown key in corpus; known keys are built, drop_duplicates, fasta, gene_distance, genes, held_out, leak_fraction, longest_n_run, longest_soft_masked, max_soft_masked, min_contig, min_run, near_duplicates, skip, sources, strand, weights (value 'min_len')",
     ),
     corpus(
         "corpus: nothing said of what is held out",
         "fasta: [genome.fa]\n",
-        "corpus.yaml: corpus lacks the key held_out; {} holds nothing out",
+        "corpus.yaml: corpus lacks the key held_out; use {} to hold nothing out",
     ),
     corpus(
         "corpus: no files",
         "held_out: {}\n",
-        "corpus.yaml: a corpus has one of fasta, sources and built, not none",
+        "corpus.yaml: a corpus must have exactly one of fasta, sources and built, not none",
     ),
     corpus(
         "corpus: one file for a list",
         CORPUS.replace("[genome.fa]", "genome.fa"),
-        "corpus.yaml: fasta is a list of files, or a mapping of assemblies to files (value 'genome.fa')",
+        "corpus.yaml: fasta must be a list of files, or a mapping of assemblies to files (value 'genome.fa')",
     ),
     corpus(
         "corpus: a region that no contig lies in",
@@ -69,22 +69,22 @@ CASES = (
     corpus(
         "corpus: a split called train",
         CORPUS.replace("test", "train"),
-        "corpus.yaml: a held-out split is called by one word, and not train (value 'train')",
+        "corpus.yaml: the name of a held-out split must be a single word other than train (value 'train')",
     ),
     corpus(
         "corpus: a share above 1",
         CORPUS + "max_soft_masked: 50\n",
-        "corpus.yaml: max_soft_masked is a share from 0 to 1 (value 50)",
+        "corpus.yaml: max_soft_masked must be between 0 and 1 (value 50)",
     ),
     corpus(
         "corpus: a strand that is none",
         CORPUS + "strand: reverse\n",
-        "corpus.yaml: strand is random, forward, both, or a probability (value 'reverse')",
+        "corpus.yaml: strand must be random, forward, both, or a probability (value 'reverse')",
     ),
     corpus(
         "corpus: genes without a distance",
         CORPUS + "genes: [genes.gtf]\n",
-        "corpus.yaml: genes and gene_distance are given together",
+        "corpus.yaml: genes and gene_distance must be given together",
     ),
     corpus(
         "corpus: the file of genes is missing",
@@ -99,7 +99,7 @@ CASES = (
     corpus(
         "corpus: a source without a weight",
         "sources: {human: [genome.fa], other: [other.fa]}\nweights: {human: 1}\nheld_out: {test: [chr2]}\n",
-        "corpus.yaml: weights name each source once; the sources are human, other (value 'other')",
+        "corpus.yaml: weights must name each source once; the sources are human, other (value 'other')",
     ),
     corpus(
         "corpus: a letter in the second file that is no base",
@@ -110,7 +110,7 @@ CASES = (
     corpus(
         "corpus: built already",
         "built: other\n",
-        "this corpus is built already (value 'other')",
+        "the corpus of this recipe is already built (value 'other')",
     ),
     Case(
         "corpus: the folder exists",
@@ -122,14 +122,14 @@ CASES = (
     Case(
         "corpus: the folder to replace is something else",
         f"{BUILD} --overwrite",
-        "built holds something else than a built corpus and is not replaced",
+        "built is not a corpus folder; refusing to overwrite it",
         5,
         {"corpus.yaml": CORPUS, "built": None, "built/thesis.txt": "years of work"},
     ),
     Case(
         "corpus: a file where a folder should be",
         "corpus build corpus.yaml corpus.yaml/built",
-        "corpus.yaml/built: its folder cannot be made (File exists): choose another place",
+        "corpus.yaml/built: its parent cannot be created (File exists): choose another folder",
         5,
         {"corpus.yaml": CORPUS},
     ),
@@ -142,11 +142,11 @@ CASES = (
         make=lambda folder: (folder / "locked").chmod(0o555),
         unprivileged=True,
     ),
-    Case("corpus: not a built one", INSPECT, "built: not a built corpus: it has no manifest.json", 3, {"built": None}),
+    Case("corpus: not a built one", INSPECT, "built: not a built corpus: manifest.json is missing", 3, {"built": None}),
     damaged(
         "corpus: a damaged shard",
         flip("train-00000.tokens"),
-        "built/train-00000.tokens: the shard is damaged or was changed: its sha256 is not that of the manifest",
+        "built/train-00000.tokens: the shard is damaged or was changed: its sha256 does not match the manifest",
     ),
     damaged(
         "corpus: a missing shard",
@@ -156,18 +156,18 @@ CASES = (
     damaged(
         "corpus: a changed document table",
         flip("documents.parquet"),
-        "built/documents.parquet: the document table is damaged or was changed: its sha256 is not that of the manifest",
+        "built/documents.parquet: the document table is damaged or was changed: its sha256 does not match the manifest",
     ),
     damaged(
         "corpus: a torn manifest",
         lambda folder: (folder / "built/manifest.json").write_text('{"format": "genolm cor'),
-        "built/manifest.json: damaged: not JSON",
+        "built/manifest.json: corrupt: not valid JSON",
     ),
     damaged(
         "corpus: a changed manifest",
         lambda folder: (folder / "built/manifest.json").write_text(
             (folder / "built/manifest.json").read_text().replace("chr2", "chr3")
         ),
-        "built/manifest.json: damaged or changed: its sha256 is not that of its content",
+        "built/manifest.json: damaged or changed: its sha256 does not match its content",
     ),
 )

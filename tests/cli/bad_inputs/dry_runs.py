@@ -23,21 +23,21 @@ CASES = (
     Case(
         "dry run: parts of an earlier run",
         SCORE,
-        "out.parquet.parts holds parts of an earlier run; --resume goes on, --overwrite starts anew",
+        "out.parquet.parts holds parts of an earlier run; resume with --resume or start over with --overwrite",
         5,
         before=(f"score {MODEL} good.fa out.parquet --quiet --shard 1/2",),
     ),
     Case(
         "dry run: parts of a run with other settings",
         f"{SCORE} --resume --per-base",
-        "out.parquet.parts belongs to another run; changed: setting form (was 'sequence', now 'base'). Go back to the former, choose another output, or start anew with --overwrite",
+        "out.parquet.parts belongs to another run; changed: setting form (was 'sequence', now 'base'). Restore the previous settings, choose another output, or overwrite to start over",
         5,
         before=(f"score {MODEL} good.fa out.parquet --quiet --shard 1/2",),
     ),
     Case(
         "dry run: a damaged manifest",
         f"{SCORE} --resume",
-        "out.parquet.parts/manifest.json: not a manifest of genolm (Expecting property name enclosed in double quotes: line 2 column 1 (char 2)); --overwrite starts the run anew",
+        "out.parquet.parts/manifest.json: not a manifest of genolm (Expecting property name enclosed in double quotes: line 2 column 1 (char 2)); start over with --overwrite",
         5,
         before=(f"score {MODEL} good.fa out.parquet --quiet --shard 1/2",),
         make=lambda folder: (folder / "out.parquet.parts/manifest.json").write_text("{\n"),
@@ -59,7 +59,7 @@ CASES = (
             "bad.vcf": "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nc\t2\t.\tC\tT\t.\t.\t.\nc\t5\t.\tG\tT\t.\t.\t.\n",
         },
     ),
-    Case("dry run: a shard that does not exist", f"{SCORE} --shard 3/2", "there is no shard 3/2; write i/n with 1 <= i <= n, such as 2/8", 5),
+    Case("dry run: a shard that does not exist", f"{SCORE} --shard 3/2", "invalid shard '3/2': expected i/n with 1 ≤ i ≤ n, e.g. 2/8", 5),
     Case(
         "dry run: a detector without a model",
         "detect train out --natural good.fa --generated good.fa --dry-run",

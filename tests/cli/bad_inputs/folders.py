@@ -286,7 +286,7 @@ CASES = (
     Case(
         "shard: parts of another run, with --overwrite",
         f"score {MODEL} good.fa out.parquet --rc --shard 1/3 --overwrite",
-        "out.parquet.parts belongs to another run; changed: setting rc (was False, now True). Go back to the former, choose another output, or remove out.parquet.parts",
+        "out.parquet.parts belongs to another run; changed: setting rc (was False, now True). Restore the previous settings, choose another output, or remove out.parquet.parts to start over",
         5,
         before=(f"score {MODEL} good.fa out.parquet --quiet --shard 1/3",),
     ),

@@ -101,8 +101,8 @@ CASES = (
         VCF + "chr1\tx\t.\tA\tT\t.\t.\t.\tGT\t0|1\t0|0\n",
         "people.vcf:5: POS must be a whole number, 1-based (value 'x')",
     ),
-    genotype("a genotype of letters", "A|T", "the genotype of bo must be numbers of alleles, as in 0|1, and is 'A|T'"),
-    genotype("a genotype that names an allele beyond ALT", "0|2", "bo has allele 2, and the record has 1 in ALT"),
+    genotype("a genotype of letters", "A|T", "the genotype of bo must be allele numbers, as in 0|1, not 'A|T'"),
+    genotype("a genotype that names an allele beyond ALT", "0|2", "bo has allele 2, but the record has 1 ALT alleles"),
     genotype("a genotype of three alleles", "0|1|1", "bo has 3 alleles"),
     haplotypes(
         "haplotypes: two samples of one name",
@@ -125,7 +125,7 @@ CASES = (
     Case(
         "pretrain: resumed where no run is",
         "pretrain good.yaml run --resume",
-        "run holds no run to continue: start one without --resume",
+        "run contains no run to resume: start one without --resume",
         5,
         {"good.yaml": DECODER + CORPUS},
         make=small,
@@ -133,7 +133,7 @@ CASES = (
     Case(
         "pretrain: a folder below a file",
         "pretrain good.yaml plain.txt/run",
-        "the folder plain.txt/run cannot be made or used: Not a directory",
+        "the folder plain.txt/run cannot be created or used: Not a directory",
         5,
         {"good.yaml": DECODER + CORPUS, "plain.txt": "text\n"},
         make=small,
@@ -141,7 +141,7 @@ CASES = (
     Case(
         "pretrain: a folder whose name is too long",
         f"pretrain good.yaml {'x' * 300}",
-        f"the folder {'x' * 300} cannot be made or used: File name too long",
+        f"the folder {'x' * 300} cannot be created or used: File name too long",
         5,
         {"good.yaml": DECODER + CORPUS},
         make=small,
@@ -149,7 +149,7 @@ CASES = (
     Case(
         "pretrain: a folder that may not be written",
         "pretrain good.yaml closed/run",
-        "the folder closed/run cannot be made or used: Permission denied",
+        "the folder closed/run cannot be created or used: Permission denied",
         5,
         {"good.yaml": DECODER + CORPUS, "closed": None},
         make=lambda folder: (small(folder), (folder / "closed").chmod(0o555)),

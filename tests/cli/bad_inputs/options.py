@@ -103,13 +103,13 @@ CASES = (
     Case(
         "shard: beyond the last",
         f"{SCORE} out.parquet --shard 4/3",
-        "there is no shard 4/3; write i/n with 1 <= i <= n, such as 2/8",
+        "invalid shard '4/3': expected i/n with 1 ≤ i ≤ n, e.g. 2/8",
         5,
     ),
     Case(
         "shard: not i/n",
         f"{SCORE} out.parquet --shard first",
-        "'first' is no shard; write i/n with 1 <= i <= n, such as 2/8",
+        "invalid shard 'first': expected i/n with 1 ≤ i ≤ n, e.g. 2/8",
         5,
     ),
     Case(

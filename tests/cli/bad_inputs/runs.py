@@ -16,7 +16,7 @@ context: 32
 batch_rows: 2
 steps: 1
 """
-FREE = "What may change on --resume: name, card, trackers, compile, report_every, evaluate_every, evaluate_windows, checkpoint_every"
+FREE = "Settings that may change with --resume: name, card, trackers, compile, report_every, evaluate_every, evaluate_windows, checkpoint_every"
 
 
 def torn(folder: Path) -> None:
@@ -39,28 +39,28 @@ CASES = (
     Case(
         "run: parts of an earlier run",
         SCORE,
-        "out.parquet.parts holds parts of an earlier run; --resume goes on, --overwrite starts anew",
+        "out.parquet.parts holds parts of an earlier run; resume with --resume or start over with --overwrite",
         5,
         before=SHARDS[:1],
     ),
     Case(
         "resume: with another setting",
         f"{SCORE} --rc --resume",
-        "out.parquet.parts belongs to another run; changed: setting rc (was False, now True). Go back to the former, choose another output, or start anew with --overwrite",
+        "out.parquet.parts belongs to another run; changed: setting rc (was False, now True). Restore the previous settings, choose another output, or overwrite to start over",
         5,
         before=SHARDS[:1],
     ),
     Case(
         "resume: with another model",
         SCORE.replace(MODEL, "tiny-random") + " --resume",
-        "out.parquet.parts belongs to another run; changed: setting context (was 32768, now 1048576); setting provenance.fingerprint (was '<digest>…, now '<digest>…); setting provenance.model (was 'tiny-random-dense', now 'tiny-random'); model weights. Go back to the former, choose another output, or start anew with --overwrite",
+        "out.parquet.parts belongs to another run; changed: setting context (was 32768, now 1048576); setting provenance.fingerprint (was '<digest>…, now '<digest>…); setting provenance.model (was 'tiny-random-dense', now 'tiny-random'); model weights. Restore the previous settings, choose another output, or overwrite to start over",
         5,
         before=SHARDS[:1],
     ),
     Case(
         "resume: the input has changed",
         f"{SCORE} --resume",
-        "out.parquet.parts belongs to another run; changed: content of input file 1. Go back to the former, choose another output, or start anew with --overwrite",
+        "out.parquet.parts belongs to another run; changed: content of input file 1. Restore the previous settings, choose another output, or overwrite to start over",
         5,
         before=SHARDS[:1],
         make=lambda folder: (folder / "good.fa").write_text(">chr1\nACGT\n"),
@@ -75,7 +75,7 @@ CASES = (
     Case(
         "resume: the manifest is damaged",
         f"{SCORE} --resume",
-        "out.parquet.parts/manifest.json: not a manifest of genolm (Expecting property name enclosed in double quotes: line 1 column 2 (char 1)); --overwrite starts the run anew",
+        "out.parquet.parts/manifest.json: not a manifest of genolm (Expecting property name enclosed in double quotes: line 1 column 2 (char 1)); start over with --overwrite",
         5,
         before=SHARDS[:1],
         make=other_settings,
@@ -96,14 +96,14 @@ CASES = (
     Case(
         "merge: a part is missing",
         "merge out.parquet",
-        "1 of 3 parts are missing (1); run their shards again, or the whole run with --resume",
+        "1 of 3 parts are missing (1); run their shards again, or the complete run with --resume",
         5,
         before=SHARDS[::2],
     ),
     Case(
         "merge: a part is damaged",
         "merge out.parquet",
-        "1 of 3 parts are damaged (part-00000.parquet); run their shards again, or the whole run with --resume",
+        "1 of 3 parts are damaged (part-00000.parquet); run their shards again, or the complete run with --resume",
         5,
         before=SHARDS,
         make=torn,
@@ -119,7 +119,7 @@ CASES = (
     Case(
         "merge: parts of two runs",
         "merge out.parquet other.parquet.parts",
-        "out.parquet.parts and other.parquet.parts are of different runs; changed: setting rc (was False, now True)",
+        "out.parquet.parts and other.parquet.parts belong to different runs; changed: setting rc (was False, now True)",
         5,
         before=(*SHARDS, SHARDS[0].replace("out.parquet", "other.parquet") + " --rc"),
     ),
@@ -131,20 +131,20 @@ CASES = (
     ),
     recipe("recipe: not YAML", "name: [\n", "bad.yaml:2: not valid YAML"),
     recipe("recipe: not text", b"name: caf\xe9\n", "bad.yaml:1: not UTF-8 text (value b'\\xe9')"),
-    recipe("recipe: a list", "- name\n", "bad.yaml: a recipe is a YAML mapping (value ['name'])"),
+    recipe("recipe: a list", "- name\n", "bad.yaml: a recipe must be a YAML mapping (value ['name'])"),
     recipe(
         "recipe: an unknown key",
         RECIPE + "learning_rte: 1\n",
-        "bad.yaml: unknown key in recipe; it has batch_rows, card, checkpoint_every, compile, context, context_parallel, corpus, evaluate_every, evaluate_windows, haplotypes, masking, micro_rows, model, name, objective, optimizer, precision, recompute, report_every, seed, sharding, stages, steps, tokenizer, trackers (value 'learning_rte')",
+        "bad.yaml: unknown key in recipe; known keys are batch_rows, card, checkpoint_every, compile, context, context_parallel, corpus, evaluate_every, evaluate_windows, haplotypes, masking, micro_rows, model, name, objective, optimizer, precision, recompute, report_every, seed, sharding, stages, steps, tokenizer, trackers (value 'learning_rte')",
     ),
     recipe(
         "recipe: an unknown key of the model",
         RECIPE.replace("num_layers", "layers"),
-        "bad.yaml: unknown key in model; it has experts_per_token, ffn_size, gengram, head_dim, hidden_size, initial_std, kmer_dims, kmer_orders, kmer_rows, max_positions, norm_eps, num_experts, num_heads, num_kv_heads, num_layers, pad_id, rope_theta, router_aux_coef, router_z_coef, tied, vocab_size (value 'layers')",
+        "bad.yaml: unknown key in model; known keys are experts_per_token, ffn_size, gengram, head_dim, hidden_size, initial_std, kmer_dims, kmer_orders, kmer_rows, max_positions, norm_eps, num_experts, num_heads, num_kv_heads, num_layers, pad_id, rope_theta, router_aux_coef, router_z_coef, tied, vocab_size (value 'layers')",
     ),
     recipe("recipe: a key is missing", RECIPE.replace("name: small\n", ""), "bad.yaml: recipe lacks the key name"),
-    recipe("recipe: an empty corpus", RECIPE + "corpus: null\n", "bad.yaml: corpus is a mapping"),
-    recipe("recipe: an empty optimizer", RECIPE + "optimizer: null\n", "bad.yaml: optimizer is a mapping"),
+    recipe("recipe: an empty corpus", RECIPE + "corpus: null\n", "bad.yaml: corpus must be a mapping"),
+    recipe("recipe: an empty optimizer", RECIPE + "optimizer: null\n", "bad.yaml: optimizer must be a mapping"),
     recipe(
         "recipe: a number below 1",
         RECIPE.replace("steps: 1", "steps: 0"),
@@ -163,7 +163,7 @@ CASES = (
     recipe(
         "recipe: stages and a context beside them",
         RECIPE + "stages: [{context: 32, batch_rows: 2, steps: 1}]\n",
-        "bad.yaml: a recipe with stages says this in each stage (value 'context')",
+        "bad.yaml: a recipe with stages must set this in each stage (value 'context')",
     ),
     recipe(
         "recipe: an unknown tracker",
@@ -173,12 +173,12 @@ CASES = (
     recipe(
         "recipe: muon on sharded weights",
         RECIPE + "sharding: fsdp\noptimizer: {name: muon}\n",
-        "bad.yaml: muon needs whole matrices and fsdp keeps shares of them: choose adamw or sharding none",
+        "bad.yaml: muon needs complete matrices, but fsdp shards them: choose adamw or sharding none",
     ),
     recipe(
         "recipe: sharding without a launcher",
         RECIPE + "sharding: fsdp\n",
-        "sharding fsdp spreads weights over processes: start it with torchrun (value 'fsdp')",
+        "sharding fsdp needs several processes: start the run with torchrun (value 'fsdp')",
     ),
     recipe(
         "recipe: a row over more processes than there are",
@@ -199,14 +199,14 @@ CASES = (
     Case(
         "pretrain: the folder holds a run",
         "pretrain good.yaml run",
-        "run already holds a run: continue it with --resume or choose another folder",
+        "run already contains a run: resume it with --resume or choose another folder",
         5,
         {"good.yaml": RECIPE, "run": None, "run/recipe.json": "{}"},
     ),
     Case(
-        "pretrain: the folder holds the run of another recipe",
+        "pretrain: the folder contains the run of another recipe",
         "pretrain good.yaml run --resume",
-        f"run holds the run of another recipe: choose another folder. {FREE}",
+        f"run contains the run of another recipe: choose another folder. {FREE}",
         5,
         {"good.yaml": RECIPE, "run": None, "run/recipe.json": '{"fingerprint": "other"}'},
     ),

@@ -42,12 +42,12 @@ CASES = (
     recipe(
         "recipe: an encoder that is to predict the next token",
         ENCODER.replace("masked", "causal") + CORPUS,
-        "bad.yaml: an encoder sees what it would predict: its objective is masked (value 'causal')",
+        "bad.yaml: encoders require objective: masked (value 'causal')",
     ),
     recipe(
         "recipe: a decoder that is to predict hidden tokens",
         DECODER + "objective: masked\n" + CORPUS,
-        "bad.yaml: a decoder sees nothing behind a hidden token: its objective is causal (value 'masked')",
+        "bad.yaml: decoders require objective: causal (value 'masked')",
     ),
     recipe(
         "recipe: an unknown objective",
@@ -57,17 +57,17 @@ CASES = (
     recipe(
         "recipe: masking of a decoder",
         DECODER + "masking: {fraction: 0.3}\n" + CORPUS,
-        "bad.yaml: masking belongs to the objective masked",
+        "bad.yaml: masking requires objective: masked",
     ),
     recipe(
         "recipe: a share beyond 1 to hide",
         ENCODER + "masking: {fraction: 15}\n" + CORPUS,
-        "bad.yaml: fraction is a share above 0, at most 1 (value 15)",
+        "bad.yaml: fraction must be above 0 and at most 1 (value 15)",
     ),
     recipe(
         "recipe: the tokenizer is missing",
         DECODER + "tokenizer: vocabulary\n" + CORPUS,
-        "vocabulary: the recipe's tokenizer is not there, and it is none of the published t2t_1000h_multi_32k, BPE_32k",
+        "vocabulary: the recipe's tokenizer does not exist, and is not one of the published t2t_1000h_multi_32k, BPE_32k",
     ),
     recipe(
         "recipe: a tokenizer that is none",
@@ -78,49 +78,49 @@ CASES = (
     recipe(
         "recipe: more tokens than the model has rows",
         DECODER + "tokenizer: BPE_32k\n" + CORPUS,
-        "the vocabulary has 32,000 tokens and the model's embedding fewer rows (value 128)",
+        "the vocabulary has 32,000 tokens, but the model's embedding has fewer rows (value 128)",
     ),
     recipe(
         "recipe: another padding token than the vocabulary's",
         DECODER.replace("vocab_size: 128", "vocab_size: 32000") + "tokenizer: BPE_32k\n" + CORPUS,
-        "the model's pad_id is not that of its vocabulary, 3 (value 14)",
+        "the model's pad_id must be that of its vocabulary, 3 (value 14)",
     ),
     recipe(
         "recipe: k-mer tables over longer tokens",
         DECODER.replace("ffn_size: 16", "ffn_size: 16, kmer_orders: [2], kmer_dims: [4]")
         + "tokenizer: BPE_32k\n"
         + CORPUS,
-        "bad.yaml: k-mer memories read one base a token, and this recipe has a tokenizer of longer pieces",
+        "bad.yaml: k-mer memories require one base per token: remove the tokenizer from the recipe",
     ),
     recipe(
         "recipe: an encoder's rows over several processes",
         ENCODER + CORPUS + "context_parallel: 2\n",
-        "bad.yaml: only a decoder's rows are cut over processes (value 2)",
+        "bad.yaml: context_parallel is available for decoders only (value 2)",
     ),
     recipe(
         "haplotypes: the file is missing",
         DECODER + CORPUS + "haplotypes: {vcf: [people.vcf]}\n",
-        "people.vcf: the haplotypes' VCF file is not there",
+        "people.vcf: the haplotypes' VCF file does not exist",
     ),
     haplotypes(
         "haplotypes: a file without genotypes",
         f"{HEADER}{COLUMNS}\nchr1\t1\t.\tA\tT\t.\t.\t.\n",
-        "people.vcf: haplotypes need genotypes (GT), and this file has none",
+        "people.vcf: haplotypes require genotypes (GT), but this file has none",
     ),
     haplotypes(
         "haplotypes: a reference allele that the sequence does not have",
         people("G", "0|1"),
-        "people.vcf:5: the reference allele is G and the sequence has A: another build? (value 'chr1:1')",
+        "people.vcf:5: the REF allele is G, but the sequence has A: another build? (value 'chr1:1')",
     ),
     haplotypes(
         "haplotypes: genotypes without phase",
         people("A", "0/1"),
-        "people.vcf:5: the genotype of ada is not phased, so its haplotypes are not known (value 'chr1:1')",
+        "people.vcf:5: the genotype of ada is not phased, so its haplotypes are unknown (value 'chr1:1')",
     ),
     haplotypes(
         "haplotypes: an unknown sample",
         people("A", "0|1"),
-        "people.vcf: the file has no sample of this name (value 'eve')",
+        "people.vcf: the file has no sample with this name (value 'eve')",
         ", samples: [eve]",
     ),
     haplotypes(

@@ -30,7 +30,7 @@ CASES = (
     train(
         "nothing but N",
         "gaps.fa",
-        "no stretch of 50 bases A, C, G, T stands in gaps.fa",
+        "no stretch of at least 50 bases A, C, G, T in gaps.fa",
         files={"gaps.fa": ">gap\n" + "N" * 300 + "\n"},
     ),
     train(
@@ -40,7 +40,7 @@ CASES = (
         files={"protein.fa": ">protein\nMEEPQSDPSV\n"},
     ),
     train("the same file twice", "good.fa good.fa", "good.fa: is given twice"),
-    train("standard input", "-", "standard input: files are read twice, which standard input cannot be"),
+    train("standard input", "-", "standard input: the files are read twice; save standard input as a file first"),
     train(
         "a vocabulary larger than possible",
         "good.fa",
@@ -56,7 +56,7 @@ CASES = (
     train(
         "pieces longer than the chunks",
         "good.fa --chunk 32",
-        "chunks of 32 bases cannot have pieces of 64",
+        "chunk (32) must be at least max_length (64)",
         4,
     ),
     train(
@@ -75,7 +75,7 @@ CASES = (
     Case(
         "tokenizer: the folder to replace is something else",
         f"{TRAIN} --overwrite",
-        "tokens holds something else than a trained tokenizer and is not replaced",
+        "tokens is not a tokenizer folder; refusing to overwrite it",
         5,
         {"tokens": None, "tokens/notes.txt": "kept"},
     ),

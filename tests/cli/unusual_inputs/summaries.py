@@ -104,7 +104,7 @@ CASES = (
     Unusual(
         "dry run of variants of which none can be scored",
         f"{VARIANTS} --dry-run",
-        "says that no item goes through the model, and writes nothing",
+        "says that no item passes through the model, and writes nothing",
         nothing_written,
         vcf("11 A <DEL>"),
     ),

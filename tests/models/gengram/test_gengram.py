@@ -196,7 +196,7 @@ def test_the_released_precision_drifts_with_the_position_and_ours_does_not() -> 
 
 def test_a_small_start_writes_nothing_and_the_reference_start_does() -> None:
     from genolm.models.networks.decoder import Decoder
-    from genolm.training.trainer.initialisation import initialise
+    from genolm.training.trainer.weights import initialise
 
     for init, silent in (("small", True), ("reference", False)):
         config = DecoderConfig(32, WIDTH, 2, 2, 1, 8, 16, gengram=replace(SMALL, init=init))

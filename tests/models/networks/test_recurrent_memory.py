@@ -19,7 +19,7 @@ from genolm.models.networks.encoder import Encoder
 from genolm.models.networks.encoder_config import EncoderConfig
 from genolm.models.networks.recurrent_memory import RecurrentMemory
 from genolm.models.networks.recurrent_memory_config import MemoryConfig
-from genolm.training.trainer.initialisation import initialise
+from genolm.training.trainer.weights import initialise
 
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}
 TOKENS, M, CONTENT = 40, 3, 6

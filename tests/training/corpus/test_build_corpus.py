@@ -1,4 +1,4 @@
-"""A corpus on disk: the same as in memory, whole or not there, its table true, every damage named."""
+"""A corpus on disk: equal to that in memory, complete or absent, with a correct table; all damage is reported."""
 
 import gzip
 import hashlib
@@ -118,8 +118,8 @@ def test_nothing_is_left_of_a_build_that_is_stopped(corpus: CorpusRecipe, tmp_pa
     before = set(tmp_path.iterdir())
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job of the background ignores it
 
-    def stop(told: str) -> None:
-        if told == "training: one chr2":
+    def stop(report: str) -> None:
+        if report == "training: one chr2":
             assert list(tmp_path.glob(".partial-*")) != []
             os.kill(os.getpid(), number)
 
@@ -140,7 +140,7 @@ def test_what_a_killed_build_left_is_swept_away(corpus: CorpusRecipe, tmp_path: 
 def test_two_builds_of_one_folder_do_not_meet(corpus: CorpusRecipe, tmp_path: Path) -> None:
     refused = []
 
-    def again(told: str) -> None:
+    def again(report: str) -> None:
         if not refused:
             with pytest.raises(RunError, match="another run is using this folder") as error:
                 build_corpus(corpus, tmp_path / "built")
@@ -159,7 +159,7 @@ def test_a_folder_that_is_there_stays(corpus: CorpusRecipe, tmp_path: Path) -> N
     assert json.loads((folder / "manifest.json").read_text())["options"]["min_run"] == 600
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/thesis.txt").write_text("years of work")
-    with pytest.raises(RunError, match="holds something else than a built corpus and is not replaced"):
+    with pytest.raises(RunError, match="is not a corpus folder; refusing to overwrite it"):
         build_corpus(corpus, tmp_path / "mine", overwrite=True)
     assert (tmp_path / "mine/thesis.txt").exists()
 
@@ -189,7 +189,7 @@ def test_a_run_is_not_resumed_on_another_corpus(recipe: Recipe, tmp_path: Path) 
     built = replace(recipe, steps=2, corpus=CorpusRecipe(built=str(folder)))
     pretrain(built, tmp_path / "run", steps=1)
     build_corpus(replace(recipe.corpus, min_run=300), folder, overwrite=True)
-    with pytest.raises(RunError, match="holds the run of another recipe"):
+    with pytest.raises(RunError, match="contains the run of another recipe"):
         pretrain(built, tmp_path / "run", resume=True)
 
 
@@ -197,14 +197,16 @@ def test_weights_may_be_given_anew(corpus: CorpusRecipe, tmp_path: Path) -> None
     folder = str(build_corpus(replace(corpus, weights={"one": 1, "two": 1}), tmp_path / "built"))
     runs = load_corpus(CorpusRecipe(built=folder, weights={"two": 5, "one": 1}), TOKENIZER).splits["train"]
     assert runs.mixing.weights == (1.0, 5.0)
-    with pytest.raises(InputError, match=r"weights name each source once; the sources are one, two \(value 'two'\)"):
+    with pytest.raises(
+        InputError, match=r"weights must name each source once; the sources are one, two \(value 'two'\)"
+    ):
         load_corpus(CorpusRecipe(built=folder, weights={"one": 1}), TOKENIZER)
 
 
 @pytest.mark.parametrize("build", [False, True])
 def test_a_weight_of_a_source_without_bases_is_refused(corpus: CorpusRecipe, tmp_path: Path, build: bool) -> None:
     recipe = replace(corpus, weights={"one": 1, "two": 1}, held_out={"test": ("two/*",)}, skip=())
-    with pytest.raises(InputError, match=r"no training base is left of a source that has a weight \(value 'two'\)"):
+    with pytest.raises(InputError, match=r"a source with a weight has no training bases left \(value 'two'\)"):
         build_corpus(recipe, tmp_path / "built") if build else load_corpus(recipe, TOKENIZER)
 
 
@@ -226,7 +228,7 @@ def test_a_damaged_shard_is_named(corpus: CorpusRecipe, tmp_path: Path) -> None:
     good = shard.read_bytes()
     for bad, message in (
         (good[:-1] + b"\7", r"train-00001\.tokens: the shard is damaged or was changed"),
-        (good[:-1], r"train-00001\.tokens: the shard is damaged: it has not the [\d,]+ bytes"),
+        (good[:-1], r"train-00001\.tokens: the shard is damaged: its size is not the [\d,]+ bytes"),
     ):
         shard.write_bytes(bad)
         for use in (inspect_corpus, lambda built: load_corpus(CorpusRecipe(built=str(built)), TOKENIZER)):
@@ -238,14 +240,14 @@ def test_a_damaged_shard_is_named(corpus: CorpusRecipe, tmp_path: Path) -> None:
 
 
 BAD_MANIFESTS = {
-    "no JSON": ("{", "damaged: not JSON"),
+    "no JSON": ("{", "corrupt: not valid JSON"),
     "a list": ("[]", "not the manifest of a built corpus"),
     "another format": ('{"format": "other"}', "not the manifest of a built corpus"),
     "a later version": (
         '{"format": "genolm corpus", "version": 2}',
         r"this genolm reads version 1 of the format \(value 2\)",
     ),
-    "nothing in it": ('{"format": "genolm corpus", "version": 1}', "damaged or changed: its sha256 is not that"),
+    "nothing in it": ('{"format": "genolm corpus", "version": 1}', "damaged or changed: its sha256 does not match"),
     "nothing in it, sealed": (sealed({"format": "genolm corpus", "version": 1}), "damaged: KeyError 'options'"),
 }
 
@@ -261,7 +263,7 @@ def test_a_bad_manifest_is_named(corpus: CorpusRecipe, tmp_path: Path, text: str
 def test_other_symbols_are_refused(corpus: CorpusRecipe, tmp_path: Path) -> None:
     folder = build_corpus(corpus, tmp_path / "built")
     symbols = {**TOKENIZER.symbols, "A": TOKENIZER.symbols["C"], "C": TOKENIZER.symbols["A"]}
-    with pytest.raises(InputError, match="built with other token symbols"):
+    with pytest.raises(InputError, match="token symbols of the corpus differ"):
         load_corpus(CorpusRecipe(built=str(folder)), NucleotideTokenizer(symbols, iupac="N"))
 
 

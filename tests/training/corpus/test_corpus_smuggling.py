@@ -10,9 +10,10 @@ import pytest
 from tests.training.conftest import random_dna
 
 from genolm.errors import InputError
+from genolm.files.digests import file_sha256
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus import Corpus, CorpusRecipe, build_corpus, load_corpus
-from genolm.training.corpus.corpus_manifest import sealed, sha256
+from genolm.training.corpus.corpus_manifest import sealed
 
 TOKENIZER = NucleotideTokenizer(iupac="N")
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
@@ -139,7 +140,7 @@ def edit(built: Path, change: Callable[[pl.DataFrame], pl.DataFrame], *, sign: b
     change(pl.read_parquet(path)).write_parquet(path)
     if sign:
         manifest = json.loads((built / "manifest.json").read_text())
-        manifest["documents"]["sha256"] = sha256(path)
+        manifest["documents"]["sha256"] = file_sha256(path)
         (built / "manifest.json").write_text(sealed(manifest))
 
 
@@ -155,24 +156,24 @@ def set_where(condition: pl.Expr, **values: object) -> Callable[[pl.DataFrame], 
 
 
 EDITS = {
-    "given to training": (set_where(is_test(), split="train"), "not where its shard has it"),
+    "given to training": (set_where(is_test(), split="train"), "does not match its shard"),
     "given to training, in its shard": (
         set_where(is_test(), split="train", shard="train-00000.tokens"),
-        "not where its shard has it",
+        "does not match its shard",
     ),
     "training said to be held-out sequence": (
         set_where(pl.col("contig") == "chr3", contig="22"),
-        "a document of train reaches into a region that is held out as test: build the corpus again",
+        "a document of train overlaps a region that is held out as test: build the corpus again",
     ),
     "held-out sequence said to be another contig": (
         set_where(is_test(), contig="chr7"),
-        "a document of test reaches into a region that is trained on",
+        "a document of test overlaps a region that is trained on",
     ),
     "longer than it is": (set_where(pl.col("contig") == "chr3", length=5000, end=5000), "do not fill this shard"),
-    "of another shard": (set_where(is_test(), shard="other-00000.tokens"), "not where its shard has it"),
-    "moved": (set_where(pl.col("contig") == "chr3", offset=0), "not where its shard has it"),
-    "left out": (lambda table: table.filter(pl.col("contig") != "chr1"), "not where its shard has it"),
-    "without a column": (lambda table: table.drop("source"), "the columns of a document table are"),
+    "of another shard": (set_where(is_test(), shard="other-00000.tokens"), "does not match its shard"),
+    "moved": (set_where(pl.col("contig") == "chr3", offset=0), "does not match its shard"),
+    "left out": (lambda table: table.filter(pl.col("contig") != "chr1"), "does not match its shard"),
+    "without a column": (lambda table: table.drop("source"), "a document table must have the columns"),
 }  # fmt: skip
 
 
@@ -199,7 +200,7 @@ def test_by_editing_the_manifest(built: Path) -> None:
     manifest["shards"][0]["split"] = "train"
     for text, message in (
         (json.dumps(manifest), r"manifest\.json: damaged or changed: its sha256"),
-        (sealed(manifest), "not where its shard has it"),
+        (sealed(manifest), "does not match its shard"),
     ):
         (built / "manifest.json").write_text(text)
         with pytest.raises(InputError, match=message):

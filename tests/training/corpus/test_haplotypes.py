@@ -13,7 +13,7 @@ from tests.training.conftest import random_dna
 import genolm
 from genolm.errors import InputError, RunError
 from genolm.tokens.nucleotide import NucleotideTokenizer
-from genolm.training.corpus import Corpus, RowOrder, Runs, load_corpus
+from genolm.training.corpus import Corpus, DocumentSpans, RowOrder, load_corpus
 from genolm.training.corpus.haplotypes import Haplotypes, read_haplotypes
 from genolm.training.pretrain import pretrain
 from genolm.training.recipes.pretrain_recipe import CorpusRecipe, HaplotypeRecipe, Recipe
@@ -127,7 +127,7 @@ def test_rows_are_haplotypes_on_either_strand_and_all_of_them_come(corpus: Corpu
 
 def test_a_share_of_the_pieces_stays_the_reference(corpus: Corpus, tmp_path: Path) -> None:
     found = read(HaplotypeRecipe((str(write_vcf(tmp_path, substitutions())),), share=0.25), corpus)
-    drawn = found.drawn(8000, np.random.default_rng(0))
+    drawn = found.sample(8000, np.random.default_rng(0))
     assert abs((drawn >= 0).mean() - 0.25) < 0.025
     assert np.bincount(drawn[drawn >= 0], minlength=4).min() > 400
 
@@ -160,11 +160,11 @@ def test_alternatives_of_one_record_go_to_their_carriers(corpus: Corpus, tmp_pat
 @pytest.mark.parametrize(
     ("records", "settings", "message"),
     [
-        ([("chr1", 100, "?", "x", ("0|1", "0|0"))], {}, r"reference allele is . and the sequence has .: .*chr1:100"),
+        ([("chr1", 100, "?", "x", ("0|1", "0|0"))], {}, r"REF allele is ., but the sequence has .: .*chr1:100"),
         ([("chr1", 100, "=", "x", ("0/1", "0|0"))], {}, "genotype of ada is not phased.*chr1:100"),
         ([("chr2", 10, "=", "x", ("0|1", "0|0"))], {}, "no substitution of the haplotypes lies in training sequence"),
         ([], {"samples": ("eve",)}, "no sample of this name .*'eve'"),
-        ([], {"assembly": "hg19"}, "an assembly that gives no training sequence .*'hg19'"),
+        ([], {"assembly": "hg19"}, "the assembly of the haplotypes has no training sequence .*'hg19'"),
         ([], {"vcf": ("/nowhere.vcf",)}, "VCF file is not there"),
         ([], {"vcf": ("people.fa",)}, "people.fa:1: not VCF"),
     ],
@@ -185,7 +185,7 @@ def test_what_is_wrong_with_the_files_is_named(
 
 def test_a_file_without_genotypes_is_refused(corpus: Corpus, tmp_path: Path) -> None:
     path = write_vcf(tmp_path, [(*record[:4], ()) for record in substitutions()], samples=())
-    with pytest.raises(InputError, match=r"people\.vcf: haplotypes need genotypes \(GT\), and this file has none"):
+    with pytest.raises(InputError, match=r"people\.vcf: haplotypes require genotypes \(GT\), but this file has none"):
         read(HaplotypeRecipe((str(path),)), corpus)
 
 
@@ -195,7 +195,7 @@ def test_several_assemblies_need_a_name(tmp_path: Path) -> None:
     second.write_text(f">chr1\n{random_dna(900, 8)}\n")
     two = load_corpus(replace(first, fasta=(*first.fasta, str(second)), held_out={"test": ("people/chr2",)}), CORPUS)
     path = str(write_vcf(tmp_path, substitutions()))
-    with pytest.raises(InputError, match="haplotypes name the assembly they are of: people, second"):
+    with pytest.raises(InputError, match="haplotypes must name their assembly, one of people, second"):
         read(HaplotypeRecipe((path,)), two)
     assert len(read(HaplotypeRecipe((path,), assembly="people"), two)) == 4
 
@@ -214,7 +214,7 @@ def test_a_run_learns_from_haplotypes_and_goes_on_with_the_same_alone(masked_rec
     held_out = [report["held_out_bits_per_base"] for report in reports if "held_out_bits_per_base" in report]
     assert held_out and genolm.load(whole).card.training["recipe"]["haplotypes"]["share"] == 1.0
     write_vcf(tmp_path, substitutions()[:3])
-    with pytest.raises(RunError, match="files of the corpus changed"):
+    with pytest.raises(RunError, match="files of the corpus have changed"):
         pretrain(recipe, tmp_path / "parts", resume=True)
 
 
@@ -239,7 +239,7 @@ def test_the_thousand_genomes_slice_reads_as_phased(data_dir: Path, tmp_path: Pa
         assert sum(changed) == sum(inside[place - 1] for place in carried) > 0
 
 
-def read_as(found: Haplotypes, train: Runs, document: int, haplotype: int) -> int:
+def read_as(found: Haplotypes, train: DocumentSpans, document: int, haplotype: int) -> int:
     """Bases of a document that a haplotype has otherwise."""
     ids = train.ids(document)
     return int((found.read(int(train.buffer_N[document]), 0, ids, haplotype) != ids).sum())
@@ -275,8 +275,8 @@ def test_text_compressed_and_bcf_read_the_same(corpus: Corpus, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("genotype", "message"),
     [
-        ("A|T", r"people\.vcf:7: the genotype of bo must be numbers of alleles, as in 0\|1, and is 'A\|T'"),
-        ("0|2", r"people\.vcf:7: bo has allele 2, and the record has 1 in ALT .*chr1:101"),
+        ("A|T", r"people\.vcf:7: the genotype of bo must be allele numbers, as in 0\|1, not 'A\|T'"),
+        ("0|2", r"people\.vcf:7: bo has allele 2, but the record has 1 ALT alleles .*chr1:101"),
         ("0|1|1", r"people\.vcf:7: bo has 3 alleles"),
         ("1/0", r"people\.vcf:7: the genotype of bo is not phased"),
         ("", r"people\.vcf:7: the genotype of bo must be numbers"),

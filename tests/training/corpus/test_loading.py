@@ -159,20 +159,20 @@ def test_only_what_lies_near_a_gene_is_kept(tmp_path: Path) -> None:
     corpus = load(fasta, genes=(str(genes),), gene_distance=250)
     assert places(corpus) == ["chr1:751-1650", "chr1:2751-3350"]
     assert left_out(corpus) == {"far_from_genes": (6000 - 900 - 600, 2)}
-    with pytest.raises(InputError, match="genes and gene_distance are given together"):
+    with pytest.raises(InputError, match="genes and gene_distance must be given together"):
         load(fasta, genes=(str(genes),))
     genes.write_text("#!nothing\n")
-    with pytest.raises(InputError, match=r"genes\.gtf: no gene is in the file"):
+    with pytest.raises(InputError, match=r"genes\.gtf: the file contains no genes"):
         load(fasta, genes=(str(genes),), gene_distance=250)
 
 
 WRONG = {
     "two origins": ({"fasta": ("a.fa",), "built": "b", "held_out": {}}, "one of fasta, sources and built, not fasta"),
-    "no origin": ({"held_out": {}}, "one of fasta, sources and built, not none"),
+    "no origin": ({"held_out": {}}, "exactly one of fasta, sources and built, not none"),
     "nothing said of held-out regions": ({"fasta": ("a.fa",)}, "lacks the key held_out"),
-    "a rule for a built corpus": ({"built": "b", "min_contig": 5}, "min_contig of a built corpus stands in its folder"),
+    "a rule for a built corpus": ({"built": "b", "min_contig": 5}, "min_contig is defined by the built corpus"),
     "a share above 1": ({"fasta": ("a.fa",), "held_out": {}, "max_soft_masked": 1.5}, "a share from 0 to 1"),
-    "a strand": ({"fasta": ("a.fa",), "held_out": {}, "strand": "reverse"}, "strand is random, forward, both, or"),
+    "a strand": ({"fasta": ("a.fa",), "held_out": {}, "strand": "reverse"}, "strand must be random, forward, both, or"),
     "a length": ({"fasta": ("a.fa",), "held_out": {}, "min_contig": -1}, "a whole number of at least 0"),
     "a split called train": ({"fasta": ("a.fa",), "held_out": {"train": ("chr1",)}}, "and not train"),
     "a split with a slash": ({"fasta": ("a.fa",), "held_out": {"../test": ("chr1",)}}, "called by one word"),
@@ -181,7 +181,7 @@ WRONG = {
     "weights without sources": ({"fasta": ("a.fa",), "held_out": {}, "weights": {"human": 1}}, "sources are not named"),
     "a weight of 0": (
         {"sources": {"human": ("a.fa",)}, "held_out": {}, "weights": {"human": 0}},
-        "weight of human is a number above 0",
+        "weight of human must be a number above 0",
     ),
 }  # fmt: skip
 

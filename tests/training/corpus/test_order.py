@@ -11,8 +11,8 @@ from tests.training.conftest import random_dna
 
 from genolm.genome.interval import Interval
 from genolm.tokens.nucleotide import NucleotideTokenizer
-from genolm.training.corpus import RowOrder, Rows, Run, Runs
-from genolm.training.corpus.pieces import cut_epoch
+from genolm.training.corpus import DocumentSpan, DocumentSpans, RowOrder, Rows
+from genolm.training.corpus.epoch_pieces import cut_epoch
 from genolm.training.corpus.split_documents import Mixing
 
 TOKENIZER = NucleotideTokenizer(iupac="N")
@@ -20,12 +20,12 @@ COMPLEMENT = str.maketrans("ACGT", "TGCA")
 LENGTHS = (3000, 400, 2000, 64, 65, 66, 7, 2, 1)
 
 
-def runs_of(lengths: tuple[int, ...], seed: int = 0) -> list[Run]:
+def runs_of(lengths: tuple[int, ...], seed: int = 0) -> list[DocumentSpan]:
     texts = [random_dna(length, seed + number) for number, length in enumerate(lengths)]
-    return [Run(Interval(f"c{n}", 0, len(text)), TOKENIZER.encode(text)) for n, text in enumerate(texts)]
+    return [DocumentSpan(Interval(f"c{n}", 0, len(text)), TOKENIZER.encode(text)) for n, text in enumerate(texts)]
 
 
-def order(runs: list[Run] | Runs, seed: int = 0, rows: int = 4, context: int = 64) -> RowOrder:
+def order(runs: list[DocumentSpan] | DocumentSpans, seed: int = 0, rows: int = 4, context: int = 64) -> RowOrder:
     return RowOrder(runs, context, rows, seed, TOKENIZER)
 
 
@@ -104,7 +104,7 @@ def test_an_epoch_shows_every_base_once(lengths: list[int], seed: int, rows: int
         for document in documents(one.batch(step)):
             assert any(document in strand for strand in strands)
             seen += len(document)
-    pieces = int(cut_epoch(Runs.of(runs), 32, np.random.default_rng((seed, 0))).length_P.sum())
+    pieces = int(cut_epoch(DocumentSpans.of(runs), 32, np.random.default_rng((seed, 0))).length_P.sum())
     assert sum(lengths) - pieces <= 2 * len(lengths)  # single bases at the ends
     assert pieces - (rows - 1) * 32 <= seen <= pieces
 
@@ -124,7 +124,7 @@ def test_cuts_move_from_epoch_to_epoch() -> None:
 def shown(strand: str | float) -> Counter[str]:
     """How an epoch shows a text of which each strand is told by its first base."""
     text = "A" * 2000
-    runs = Runs.of([Run(Interval("a", 0, 2000), TOKENIZER.encode(text))])
+    runs = DocumentSpans.of([DocumentSpan(Interval("a", 0, 2000), TOKENIZER.encode(text))])
     mixed = runs.mixed(["all"], Mixing(strand=strand))
     one = order(mixed, rows=1)
     return Counter(base for step in range(one.epoch_batches(0)) for text in documents(one.batch(step)) for base in text)
@@ -136,20 +136,20 @@ def test_strand_policies() -> None:
     assert 600 < shown("random")["A"] < 1400 and 1400 < shown(0.1)["A"] < 2000
 
 
-def mixed(bases: dict[str, int], weights: tuple[float, ...] | None) -> Runs:
+def mixed(bases: dict[str, int], weights: tuple[float, ...] | None) -> DocumentSpans:
     """Sources of which each has one kind of base, many documents of many lengths."""
     random = np.random.default_rng(0)
     runs, sources = [], []
     for letter, total in bases.items():
         while total > 0:
             length = min(total, int(random.integers(1, 500)))
-            runs.append(Run(Interval("c", 0, length), TOKENIZER.encode(letter * length)))
+            runs.append(DocumentSpan(Interval("c", 0, length), TOKENIZER.encode(letter * length)))
             sources.append(letter)
             total -= length
-    return Runs.of(runs).mixed(sources, Mixing(tuple(bases), weights, "forward"))
+    return DocumentSpans.of(runs).mixed(sources, Mixing(tuple(bases), weights, "forward"))
 
 
-def epoch_of(runs: Runs) -> Counter[str]:
+def epoch_of(runs: DocumentSpans) -> Counter[str]:
     one = order(runs, rows=1)
     return Counter(base for step in range(one.epoch_batches(0)) for text in documents(one.batch(step)) for base in text)
 
@@ -171,7 +171,7 @@ def test_sources_are_mixed_by_their_weights(weights: tuple[float, float]) -> Non
 
 def test_repeats_within_an_epoch_are_cut_anew() -> None:
     runs = runs_of((5000, 500))
-    twice = Runs.of(runs).mixed(["a", "b"], Mixing(("a", "b"), (1.0, 1.0), "forward"))
+    twice = DocumentSpans.of(runs).mixed(["a", "b"], Mixing(("a", "b"), (1.0, 1.0), "forward"))
     pieces = cut_epoch(twice, 65, np.random.default_rng(0))
     starts = Counter(pieces.offset_P[pieces.buffer_P == 1].tolist())
     assert pieces.length_P[pieces.buffer_P == 1].sum() == pytest.approx(5000, abs=20)
@@ -180,10 +180,10 @@ def test_repeats_within_an_epoch_are_cut_anew() -> None:
 
 def test_memory_and_disk_have_the_same_form() -> None:
     runs = runs_of(LENGTHS)
-    held = Runs.of(runs)
+    held = DocumentSpans.of(runs)
     assert [str(run.interval) for run in held] == [str(run.interval) for run in runs]
     assert len(held) == len(runs) and held[-1].ids.tolist() == runs[-1].ids.tolist()
-    assert held[2:4].bases == sum(LENGTHS[2:4]) and Runs.of(held) is held
+    assert held[2:4].bases == sum(LENGTHS[2:4]) and DocumentSpans.of(held) is held
     with pytest.raises(IndexError):
         held[len(runs)]
 

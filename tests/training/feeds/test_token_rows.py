@@ -12,7 +12,7 @@ from genolm.errors import InputError
 from genolm.genome.interval import Interval
 from genolm.tokens.bpe import BpeTokenizer
 from genolm.tokens.nucleotide import NucleotideTokenizer
-from genolm.training.corpus import RowOrder, Rows, Run, Runs, load_corpus
+from genolm.training.corpus import DocumentSpan, DocumentSpans, RowOrder, Rows, load_corpus
 from genolm.training.corpus.split_documents import Mixing
 from genolm.training.feeds.row_feed import RowFeed
 from genolm.training.feeds.token_rows import CausalRows, MaskedRows
@@ -30,10 +30,10 @@ def tokenizer(vocabulary: Path) -> BpeTokenizer:
     return BpeTokenizer.read(vocabulary)
 
 
-def runs(strand: str = "random") -> Runs:
+def runs(strand: str = "random") -> DocumentSpans:
     texts = [random_dna(length, number) for number, length in enumerate(LENGTHS)]
-    plain = [Run(Interval(f"c{n}", 0, len(text)), CORPUS.encode(text)) for n, text in enumerate(texts)]
-    return Runs.of(plain).mixed(["all"] * len(texts), Mixing(strand=strand))
+    plain = [DocumentSpan(Interval(f"c{n}", 0, len(text)), CORPUS.encode(text)) for n, text in enumerate(texts)]
+    return DocumentSpans.of(plain).mixed(["all"] * len(texts), Mixing(strand=strand))
 
 
 def body(tokenizer: BpeTokenizer, ids: np.ndarray) -> np.ndarray:
@@ -111,8 +111,8 @@ def test_rows_of_an_encoder_hold_every_base_of_an_epoch_once(tokenizer: BpeToken
 
 def test_both_strands_are_tokenised_each_by_itself(tokenizer: BpeTokenizer) -> None:
     laid, text = CausalRows(CORPUS, tokenizer, 64), random_dna(150, 9)
-    plain = [Run(Interval("c", 0, len(text)), CORPUS.encode(text))]
-    both = Runs.of(plain).mixed(["all"], Mixing(strand="both"))
+    plain = [DocumentSpan(Interval("c", 0, len(text)), CORPUS.encode(text))]
+    both = DocumentSpans.of(plain).mixed(["all"], Mixing(strand="both"))
     rows = laid.training(RowOrder(both, 149, 2, 0, CORPUS).batch(0), [(0,), (0,)])
     found = {piece.tobytes() for piece in pieces_of(tokenizer, rows)}
     reverse = text[::-1].translate(COMPLEMENT)
@@ -144,9 +144,9 @@ def test_workers_have_together_what_one_has(kind: str, request: pytest.FixtureRe
     for step in range(6):
         whole = one.rows(step, 0, 1)
         parts = [one.rows(step, rank, 2) for rank in range(2)]
-        found = Counter(row for part in parts for row in told(part))
+        found = Counter(row for part in parts for row in row_bytes(part))
         if kind == "masked_recipe":
-            assert found == Counter(told(whole))
+            assert found == Counter(row_bytes(whole))
         else:  # further rows are shared by what each worker has left
             assert sum(len(part.ids_RL) for part in parts) >= len(whole.ids_RL)
             counts = [
@@ -157,7 +157,7 @@ def test_workers_have_together_what_one_has(kind: str, request: pytest.FixtureRe
     one.close()
 
 
-def told(rows: Rows) -> list[bytes]:
+def row_bytes(rows: Rows) -> list[bytes]:
     """Rows without padding, with their labels."""
     assert rows.lengths_R is not None
     parts = (rows.ids_RL, rows.labels_RL) if rows.labels_RL is not None else (rows.ids_RL,)
@@ -195,11 +195,11 @@ def test_tokens_are_counted_on_training_sequence(ocean_recipe: Recipe) -> None:
 def test_a_vocabulary_that_does_not_fit_is_refused(ocean_recipe: Recipe, tmp_path: Path) -> None:
     train = load_corpus(ocean_recipe.corpus, CORPUS).splits["train"]
     wrong = {
-        "the recipe's tokenizer is not there": {"tokenizer": str(tmp_path / "none")},
-        "90 tokens and the model's embedding fewer rows .*value 89": {
+        "the recipe's tokenizer does not exist": {"tokenizer": str(tmp_path / "none")},
+        "90 tokens, but the model's embedding has fewer rows .*value 89": {
             "model": replace(ocean_recipe.model, vocab_size=89)
         },
-        "pad_id is not that of its vocabulary, 3": {"model": replace(ocean_recipe.model, pad_id=0)},
+        "pad_id must be that of its vocabulary, 3": {"model": replace(ocean_recipe.model, pad_id=0)},
         "longest_n_run": {
             "corpus": replace(ocean_recipe.corpus, longest_n_run=5),
             "tokenizer": str(no_n(tmp_path)),

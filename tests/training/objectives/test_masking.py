@@ -10,7 +10,7 @@ from genolm.errors import InputError
 from genolm.tokens.bpe import BpeTokenizer
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.objectives.masking import IGNORED, Masking, MaskingRecipe, row_lengths
-from genolm.training.objectives.targets import target_bases, target_tokens
+from genolm.training.objectives.next_token import target_bases, target_tokens
 
 ROWS = 400
 
@@ -31,7 +31,7 @@ def hidden(tokenizer: BpeTokenizer, recipe: MaskingRecipe, tokens: int = 298) ->
     """Rows as they are, as the network reads them, and their labels."""
     masking, random = Masking(recipe, tokenizer), np.random.default_rng(0)
     rows = [row(tokenizer, tokens, random) for _ in range(ROWS)]
-    return [(ids, *masking.hide(ids, np.random.default_rng((7, n)))) for n, ids in enumerate(rows)]
+    return [(ids, *masking.mask(ids, np.random.default_rng((7, n)))) for n, ids in enumerate(rows)]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_the_number_of_hidden_tokens_is_exact(
 def test_evaluation_hides_its_own_share(tokenizer: BpeTokenizer) -> None:
     masking = Masking(MaskingRecipe(fraction=0.3, evaluation_fraction=0.15), tokenizer)
     ids = row(tokenizer, 98, np.random.default_rng(0))
-    counts = [(masking.hide(ids, np.random.default_rng(1), evaluation)[1] >= 0).sum() for evaluation in (False, True)]
+    counts = [(masking.mask(ids, np.random.default_rng(1), evaluation)[1] >= 0).sum() for evaluation in (False, True)]
     assert counts == [30, 15]
 
 
@@ -57,7 +57,7 @@ def test_special_tokens_and_pieces_with_n_are_never_hidden(tokenizer: BpeTokeniz
     masking, random = Masking(MaskingRecipe(fraction=1.0, spans=(1,)), tokenizer), np.random.default_rng(0)
     ids = row(tokenizer, 40, random)
     ids[7], ids[20] = tokenizer.special_id("[SEP]"), tokenizer.n_id
-    hidden_ids, labels = masking.hide(ids, random)
+    hidden_ids, labels = masking.mask(ids, random)
     kept = [0, 7, 20, 41]
     assert (labels[kept] == IGNORED).all()
     assert np.array_equal(hidden_ids[kept], ids[kept])
@@ -96,7 +96,7 @@ def test_spans_have_their_odds_where_nothing_is_in_their_way(tokenizer: BpeToken
     masking, random = Masking(MaskingRecipe(fraction=0.01, spans=(6, 3, 2)), tokenizer), np.random.default_rng(0)
     ids, lengths = row(tokenizer, 298, random), Counter()
     for seed in range(3000):
-        places = masking.chosen(ids, 0.01, np.random.default_rng(seed))
+        places = masking.positions(ids, 0.01, np.random.default_rng(seed))
         assert len(places) == 3
         runs = sorted(len(run) for run in np.split(places, np.flatnonzero(np.diff(places) > 1) + 1))
         lengths[tuple(runs)] += 1
@@ -111,7 +111,7 @@ def test_single_tokens_when_spans_are_of_one(tokenizer: BpeTokenizer) -> None:
     masking = Masking(MaskingRecipe(spans=(1,)), tokenizer)
     ids, counts = row(tokenizer, 298, np.random.default_rng(0)), np.zeros(300)
     for seed in range(1000):
-        counts[masking.chosen(ids, 0.15, np.random.default_rng(seed))] += 1
+        counts[masking.positions(ids, 0.15, np.random.default_rng(seed))] += 1
     assert abs(counts[1:-1] / 1000 - 45 / 298).max() < 5 * (0.15 * 0.85 / 1000) ** 0.5
 
 
@@ -158,14 +158,14 @@ def test_targets_are_pieces_of_bases(tokenizer: BpeTokenizer) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"fraction": 0.0}, "fraction is a share above 0"),
-        ({"evaluation_fraction": 1.5}, "evaluation_fraction is a share"),
-        ({"spans": ()}, "spans is a list of some numbers"),
-        ({"spans": (0.0, 0.0)}, "spans is a list of 2 numbers, not negative and not all 0"),
-        ({"replace": (0.8, 0.1)}, "replace is a list of 3 numbers"),
+        ({"fraction": 0.0}, "fraction must be above 0"),
+        ({"evaluation_fraction": 1.5}, "evaluation_fraction must be above 0"),
+        ({"spans": ()}, "spans must be a list of non-negative numbers"),
+        ({"spans": (0.0, 0.0)}, "spans must be 2 non-negative numbers, not all 0"),
+        ({"replace": (0.8, 0.1)}, "replace must be 3 non-negative numbers"),
         ({"replace": (0.8, 0.1, 0.2)}, "add up to 1"),
-        ({"random_tokens": "words"}, "random_tokens is vocabulary or bases"),
-        ({"short_probability": 2}, "short_probability is between 0 and 1"),
+        ({"random_tokens": "words"}, "random_tokens must be vocabulary or bases"),
+        ({"short_probability": 2}, "short_probability must be between 0 and 1"),
         ({"shortest": 0}, "shortest must be at least 1"),
     ],
 )

@@ -128,8 +128,8 @@ def test_stages_and_their_keys_beside_them_contradict(recipe: Recipe, tmp_path: 
     file = write_recipe(recipe.staged((Stage(32, 4, 3), Stage(64, 2, 4))), tmp_path / "r.yaml")
     values = yaml.safe_load(file.read_text())
     wrong = {
-        "context": (64, "a recipe with stages says this in each stage .*'context'"),
-        "stages": ([], r"stages is a list of mappings"),
+        "context": (64, "a recipe with stages must set this in each stage .*'context'"),
+        "stages": ([], r"stages must be a list of mappings"),
         "optimizer": ({"warmup_fraction": 0.1}, "one of warmup_steps and warmup_fraction must be 0"),
         "trackers": (["weightsandbiases"], "a tracker is tensorboard or wandb"),
         "sharding": ("zero", "sharding is none or fsdp"),
@@ -143,9 +143,9 @@ def test_stages_and_their_keys_beside_them_contradict(recipe: Recipe, tmp_path: 
         Recipe.load(file)
     with pytest.raises(InputError, match="stages says context"):
         replace(recipe.staged((Stage(32, 4, 3),)), steps=2)
-    with pytest.raises(InputError, match="muon needs whole matrices"):
+    with pytest.raises(InputError, match="muon needs complete matrices"):
         replace(recipe, sharding="fsdp", optimizer=OptimizerRecipe(name="muon"))
-    with pytest.raises(InputError, match="beyond the model's max_positions"):
+    with pytest.raises(InputError, match="must not exceed the model's max_positions"):
         replace(recipe, context=2_000_000)
     with pytest.raises(InputError, match="a context of 64 cannot be cut"):
         replace(recipe, context_parallel=3)
@@ -162,7 +162,7 @@ def test_the_command_of_a_recipe_sets_what_it_reads(name: str) -> None:
 @pytest.mark.parametrize("key", ["corpus", "optimizer"])
 def test_a_part_that_is_needed_is_not_empty(key: str, tmp_path: Path) -> None:
     (tmp_path / "r.yaml").write_text(yaml.safe_dump({**nano_values(), key: None}))
-    with pytest.raises(InputError, match=rf"r\.yaml: {key} is a mapping"):
+    with pytest.raises(InputError, match=rf"r\.yaml: {key} must be a mapping"):
         Recipe.load(tmp_path / "r.yaml")
 
 

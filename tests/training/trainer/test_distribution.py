@@ -126,7 +126,9 @@ def test_another_number_of_processes_does_not_resume_shares(runs: Path) -> None:
     fingerprint = json.loads((runs / "sharded/whole/recipe.json").read_text())["fingerprint"]
     network = Decoder(two_recipe(runs).model)
     alone = Checkpoints(runs / "sharded/whole/checkpoints", fingerprint, Workers(), sharded=True)
-    with pytest.raises(RunError, match=r"step-3 is spread over 2 processes and this run over 1: resume with as many"):
+    with pytest.raises(
+        RunError, match=r"step-3 is sharded over 2 processes, but this run has 1: resume with the same number"
+    ):
         alone.load(network, build_optimizer(network, OptimizerRecipe()))
 
 

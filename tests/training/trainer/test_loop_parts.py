@@ -21,14 +21,13 @@ from genolm.training.feeds.training_passes import CausalPasses
 from genolm.training.objectives.next_token import next_base_loss, router_losses
 from genolm.training.pretrain import pretrain
 from genolm.training.recipes.pretrain_recipe import OptimizerRecipe, Recipe, Stage
-from genolm.training.recipes.schedule import place, schedule, tokens_until
+from genolm.training.recipes.schedule import schedule, stage_at, tokens_until
 from genolm.training.trainer.held_out_loss import held_out
-from genolm.training.trainer.initialisation import initialise
 from genolm.training.trainer.optimizers import build_optimizer
-from genolm.training.trainer.recompute import Recomputation
-from genolm.training.trainer.run_log import RunLog
+from genolm.training.trainer.run_folder import RunLog
 from genolm.training.trainer.throughput import Clock, Peak, device_peak, training_flops
-from genolm.training.trainer.training_step import TrainingStep
+from genolm.training.trainer.training_step import Recomputation, TrainingStep
+from genolm.training.trainer.weights import initialise
 from genolm.training.trainer.workers import Workers
 
 
@@ -61,7 +60,7 @@ def gradients(
     targets = torch.isin(torch.arange(32), torch.arange(5, 9))
     passes = CausalPasses(recipe.model, targets, torch.device("cpu"), False, None)
     step(passes, passes.tensors(Rows(ids.numpy(), documents.numpy())), micro_rows, 1.0, 1)
-    return [old - new for old, new in zip(before, network.parameters(), strict=True)], step.told()
+    return [old - new for old, new in zip(before, network.parameters(), strict=True)], step.metrics()
 
 
 @pytest.mark.parametrize("micro_rows", [1, 2, 3])
@@ -72,12 +71,12 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(micro_rows: int, gen
     documents = torch.zeros(4, 33, dtype=torch.int32)
     for row, length in enumerate((33, 4, 20, 2)):
         ids[row, length:], documents[row, length:] = 14, -1
-    whole, told = gradients(recipe, 4, ids, documents)
-    parts, told_of_parts = gradients(recipe, micro_rows, ids, documents)
+    whole, report = gradients(recipe, 4, ids, documents)
+    parts, report_of_parts = gradients(recipe, micro_rows, ids, documents)
     for one, other in zip(parts, whole, strict=True):
         torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
-    assert told_of_parts["bits_per_base"] == pytest.approx(told["bits_per_base"], abs=2e-5)
-    assert told_of_parts["expert_load"][0] == pytest.approx(told["expert_load"][0], abs=0.2)
+    assert report_of_parts["bits_per_base"] == pytest.approx(report["bits_per_base"], abs=2e-5)
+    assert report_of_parts["expert_load"][0] == pytest.approx(report["expert_load"][0], abs=0.2)
 
 
 def test_recomputed_layers_give_the_same_bits(gengram_recipe: Recipe, tmp_path: Path) -> None:
@@ -116,7 +115,7 @@ def test_the_schedule_in_fractions_of_the_run(recipe: Recipe) -> None:
 def test_stages_follow_each_other_with_their_own_rows(recipe: Recipe, tmp_path: Path) -> None:
     staged = recipe.staged((Stage(32, 4, 3), Stage(128, 2, 4, micro_rows=1)))
     assert (staged.steps, staged.context, staged.batch_rows) == (7, 128, 4)
-    assert [(place(step, staged).number, place(step, staged).step) for step in (0, 2, 3, 6, 7)] == [
+    assert [(stage_at(step, staged).number, stage_at(step, staged).step) for step in (0, 2, 3, 6, 7)] == [
         (0, 0), (0, 2), (1, 0), (1, 3), (1, 4),
     ]  # fmt: skip
     assert tokens_until(4, staged) == 3 * 4 * 32 + 2 * 128
@@ -157,9 +156,9 @@ def test_the_clock_leaves_evaluations_out(recipe: Recipe, monkeypatch: pytest.Mo
     clock = Clock(recipe, Peak(1e9, "a test"), 2, 3)
     now[0] = 106.0
     clock.without(4.0)
-    told = clock.told(5)
-    assert told["tokens_per_second"] == 2 * 4 * 64 / 2
-    assert told["mfu"] == pytest.approx(256 * training_flops(recipe.model, 64) / 2e9, abs=1e-4)
+    report = clock.metrics(5)
+    assert report["tokens_per_second"] == 2 * 4 * 64 / 2
+    assert report["mfu"] == pytest.approx(256 * training_flops(recipe.model, 64) / 2e9, abs=1e-4)
 
 
 def test_the_peak_of_a_processor_is_measured() -> None:
@@ -187,7 +186,7 @@ def test_a_tracker_that_is_not_installed_is_told_before_anything(
     assert not (tmp_path / "run").exists()
 
 
-def test_tensorboard_is_told(recipe: Recipe, tmp_path: Path) -> None:
+def test_tensorboard_receives_the_metrics(recipe: Recipe, tmp_path: Path) -> None:
     events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     pretrain(replace(recipe, trackers=("tensorboard",), report_every=2), tmp_path / "run")
     found = events.EventAccumulator(str(next((tmp_path / "run").rglob("events.out*")).parent))

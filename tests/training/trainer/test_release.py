@@ -15,13 +15,13 @@ from genolm.training.recipes.pretrain_recipe import Recipe
 
 def test_trained_experts_give_the_same_logits_in_transformers(expert_recipe: Recipe, tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
-    trained = pretrain(expert_recipe, tmp_path / "run", steps=2)
-    export = genolm.convert(trained, tmp_path / "export", layout="huggingface")
+    describe_run = pretrain(expert_recipe, tmp_path / "run", steps=2)
+    export = genolm.convert(describe_run, tmp_path / "export", layout="huggingface")
     theirs, report = transformers.AutoModelForCausalLM.from_pretrained(
         export, dtype=torch.float32, attn_implementation="eager", output_loading_info=True
     )
     assert not any(report[key] for key in ("missing_keys", "unexpected_keys", "mismatched_keys"))
-    model = genolm.load(trained, dtype="float32", device="cpu")
+    model = genolm.load(describe_run, dtype="float32", device="cpu")
     ids = torch.as_tensor(model.tokenizer.encode("ACGTTGCANNACGATC" * 4))[None].long()
     assert (
         transformers.AutoTokenizer.from_pretrained(export)("ACGTN")["input_ids"]
@@ -34,10 +34,10 @@ def test_trained_experts_give_the_same_logits_in_transformers(expert_recipe: Rec
 def test_a_trained_memory_goes_through_megatron(expert_recipe: Recipe, tmp_path: Path) -> None:
     memory = GengramConfig(layers=(2,), orders=(1, 2), dim=4, window=5, conv_dilation=2)
     recipe = replace(expert_recipe, model=replace(expert_recipe.model, gengram=memory))
-    trained = pretrain(recipe, tmp_path / "run", steps=2)
+    describe_run = pretrain(recipe, tmp_path / "run", steps=2)
     with pytest.raises(ModelError, match="a Gengram memory cannot be expressed in the huggingface layout"):
-        genolm.convert(trained, tmp_path / "export", layout="huggingface")
-    megatron = genolm.convert(trained, tmp_path / "megatron", layout="megatron")
+        genolm.convert(describe_run, tmp_path / "export", layout="huggingface")
+    megatron = genolm.convert(describe_run, tmp_path / "megatron", layout="megatron")
     back = genolm.convert(megatron / "release", tmp_path / "back", layout="genolm")
-    first, second = (genolm.load(folder, dtype="float32", device="cpu") for folder in (trained, back))
+    first, second = (genolm.load(folder, dtype="float32", device="cpu") for folder in (describe_run, back))
     assert (first.config, first.fingerprint) == (second.config, second.fingerprint)

@@ -17,9 +17,9 @@ from genolm.training.feeds.training_passes import CausalPasses
 from genolm.training.pretrain import _Data, _Run, pretrain
 from genolm.training.recipes.pretrain_recipe import Recipe
 from genolm.training.trainer.optimizers import Optimizers
-from genolm.training.trainer.run_folder import FREE
-from genolm.training.trainer.sharding import whole_weights
+from genolm.training.trainer.run_folder import CHANGEABLE
 from genolm.training.trainer.training_checkpoint import Checkpoints
+from genolm.training.trainer.weights import gathered_weights
 from genolm.training.trainer.workers import Workers
 
 
@@ -50,10 +50,10 @@ def test_a_batch_in_which_nothing_counts_moves_nothing_and_reports_no_loss(
     empty = full._replace(counted_BL=torch.zeros_like(full.counted_BL))
     run.take_step(passes, empty, 2, 1.0, 1)
     assert equal(snapshot(run), before)
-    assert run.take_step.told()["bits_per_base"] is None
-    json.dumps(run.take_step.told(), allow_nan=False)
+    assert run.take_step.metrics()["bits_per_base"] is None
+    json.dumps(run.take_step.metrics(), allow_nan=False)
     run.take_step(passes, full, 2, 1.0, 1)
-    assert not equal(snapshot(run), before) and run.take_step.told()["bits_per_base"] > 0
+    assert not equal(snapshot(run), before) and run.take_step.metrics()["bits_per_base"] > 0
     run.feed.close()
 
 
@@ -139,14 +139,14 @@ def test_resume_without_a_complete_checkpoint_is_refused_and_the_log_stays(
     else:
         checkpoint.rename(tmp_path / "elsewhere")
     log = (tmp_path / "run/log.jsonl").read_bytes()
-    with pytest.raises(RunError, match=r"holds no complete checkpoint.*start again without --resume") as caught:
+    with pytest.raises(RunError, match=r"contains no complete checkpoint.*start again without --resume") as caught:
         pretrain(recipe, tmp_path / "run", resume=True)
     assert ("step-1 damaged or incomplete" in str(caught.value)) == (left != "none")
     assert (tmp_path / "run/log.jsonl").read_bytes() == log
 
 
 def test_resume_where_no_run_is_leaves_nothing(recipe: Recipe, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="holds no run to continue: start one without --resume"):
+    with pytest.raises(RunError, match="contains no run to resume: start one without --resume"):
         pretrain(recipe, tmp_path / "run", resume=True)
     assert not (tmp_path / "run").exists()
 
@@ -164,10 +164,10 @@ CHANGES = {
 
 
 def test_every_setting_that_does_not_decide_the_weights_is_tried() -> None:
-    assert set(CHANGES) == set(FREE)
+    assert set(CHANGES) == set(CHANGEABLE)
 
 
-@pytest.mark.parametrize("name", [name for name in FREE if name not in ("compile", "trackers")])
+@pytest.mark.parametrize("name", [name for name in CHANGEABLE if name not in ("compile", "trackers")])
 def test_settings_that_do_not_decide_the_weights_may_change_on_resume(
     name: str, recipe: Recipe, tmp_path: Path
 ) -> None:
@@ -244,8 +244,8 @@ def test_running_statistics_come_back_from_a_checkpoint(tmp_path: Path) -> None:
 
 def test_running_statistics_are_part_of_the_weights_that_a_run_writes() -> None:
     module = trained(2)
-    found = whole_weights(module, keep=True)
+    found = gathered_weights(module, keep=True)
     assert torch.equal(found["layers.1.running_var"], module.layers[1].running_var)
     assert found["layers.1.num_batches_tracked"].dtype == torch.int64
-    assert "ramp" not in found and whole_weights(module, keep=False) == {}
+    assert "ramp" not in found and gathered_weights(module, keep=False) == {}
     Normed().load_state_dict(found)

@@ -16,7 +16,7 @@ from genolm.models.zoo.zoo import ZOO
 from genolm.tokens import BpeTokenizer, published
 from genolm.training.vocabulary import train_tokenizer as vocabulary
 from genolm.training.vocabulary.train_tokenizer import _chunks, inspect_tokenizer, train_tokenizer
-from genolm.training.vocabulary.vocabulary_corpus import draw, survey
+from genolm.training.vocabulary.vocabulary_corpus import find_blocks, sample_blocks
 
 
 def bases(length, seed=0):
@@ -35,36 +35,36 @@ def fasta(tmp_path):
 
 
 def test_blocks_are_all_runs_of_bases_and_nothing_else(fasta):
-    blocks = survey([fasta])
+    blocks = find_blocks([fasta])
     assert blocks.bases == 70_000  # R is left out, and so is the contig of four bases
     sequences = list(blocks.sequences())
     assert "".join(sequences) == bases(30_000, 1) + bases(40_000, 2)
     assert [len(sequence) for sequence in sequences] == [10_000, 5000, 10_000, 5000, 100, 10_000, 10_000, 10_000, 9900]
-    (told,) = blocks.inputs
-    assert told["sha256"] == hashlib.sha256(fasta.read_bytes()).hexdigest()
-    assert (told["contigs"], told["bases"]) == (3, 70_505)
+    (report,) = blocks.inputs
+    assert report["sha256"] == hashlib.sha256(fasta.read_bytes()).hexdigest()
+    assert (report["contigs"], report["bases"]) == (3, 70_505)
 
 
 def test_held_out_blocks_are_never_trained_on(fasta):
-    blocks = survey([fasta])
+    blocks = find_blocks([fasta])
     for seed in range(5):
-        training, held_out = draw(blocks, 10**9, seed)
+        training, held_out = sample_blocks(blocks, 10**9, seed)
         assert training.bases + held_out.bases == 70_000
         assert held_out.bases >= 3500
         assert not set(map(tuple, training.places_B4)) & set(map(tuple, held_out.places_B4))
-    assert draw(blocks, 15_000, 0)[0].bases < 30_000
-    assert draw(blocks, 10**9, 0, held_out=False)[1].bases == 0
+    assert sample_blocks(blocks, 15_000, 0)[0].bases < 30_000
+    assert sample_blocks(blocks, 10**9, 0, held_out=False)[1].bases == 0
 
 
 def test_draws_depend_on_the_seed(fasta):
-    blocks = survey([fasta])
-    places = [draw(blocks, 20_000, seed)[0].places_B4.tolist() for seed in (0, 0, 1, 2)]
+    blocks = find_blocks([fasta])
+    places = [sample_blocks(blocks, 20_000, seed)[0].places_B4.tolist() for seed in (0, 0, 1, 2)]
     assert places[0] == places[1]
     assert len({str(place) for place in places}) > 1
 
 
 def test_chunks_of_both_strands(fasta):
-    blocks = survey([fasta])
+    blocks = find_blocks([fasta])
     forward = list(_chunks(blocks, 512, "forward"))
     both = list(_chunks(blocks, 512, "both"))
     assert max(map(len, forward)) == 512
@@ -139,7 +139,7 @@ def test_inspecting_what_there_is(fasta, tmp_path):
     ("settings", "error", "message"),
     [
         ({"vocab_size": 100_000}, InputError, "ask for fewer, or give more sequence"),
-        ({"vocab_size": 100, "chunk": 32}, ModelError, "chunks of 32 bases cannot have pieces of 64"),
+        ({"vocab_size": 100, "chunk": 32}, ModelError, r"chunk \(32\) must be at least max_length \(64\)"),
         ({"vocab_size": 9}, ModelError, "9 are special tokens and letters"),
     ],
 )
@@ -153,7 +153,7 @@ def test_what_cannot_be_leaves_nothing(fasta, tmp_path, settings, error, message
     ("text", "message"),
     [
         ("", "the FASTA file is empty"),
-        (f">one\n{'N' * 5000}\n>two\n{'ACGTN' * 100}\n", "no stretch of 50 bases A, C, G, T stands in"),
+        (f">one\n{'N' * 5000}\n>two\n{'ACGTN' * 100}\n", "no stretch of at least 50 bases A, C, G, T in"),
         (">one\nACGTX\n", "not a base at position 5"),
     ],
 )
@@ -167,11 +167,11 @@ def test_files_without_sequence(tmp_path, text, message):
 
 def test_no_file_the_same_file_twice_and_standard_input(fasta):
     with pytest.raises(InputError, match="at least one FASTA file"):
-        survey([])
+        find_blocks([])
     with pytest.raises(InputError, match="is given twice"):
-        survey([fasta, fasta])
+        find_blocks([fasta, fasta])
     with pytest.raises(InputError, match="files are read twice"):
-        survey(["-"])
+        find_blocks(["-"])
 
 
 def test_only_a_trained_tokenizer_is_replaced(fasta, tmp_path):
@@ -184,7 +184,7 @@ def test_only_a_trained_tokenizer_is_replaced(fasta, tmp_path):
     assert BpeTokenizer.read(out).vocab_size == 50
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "text").write_text("years of work")
-    with pytest.raises(RunError, match="something else than a trained tokenizer"):
+    with pytest.raises(RunError, match="is not a tokenizer folder"):
         train_tokenizer(fasta, tmp_path / "thesis", vocab_size=50, overwrite=True)
     with pytest.raises(RunError, match="cannot be written: "):
         train_tokenizer(fasta, fasta / "out", vocab_size=40)

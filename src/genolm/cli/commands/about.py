@@ -62,4 +62,4 @@ def cite(
     typer.echo(function(model))
 
 
-COMMANDS = tuple(map(with_error_messages, (doctor, demo, cite)))
+COMMANDS = tuple(with_error_messages(command) for command in (doctor, demo, cite))

@@ -36,13 +36,13 @@ def build(
     Cleans the sequences, separates held-out ones, and writes token shards and a table of documents.
     """
     from genolm.training.corpus.build_corpus import build_corpus as function
-    from genolm.training.corpus.inspect_corpus import built
+    from genolm.training.corpus.inspect_corpus import summarise_build
 
     visible = _in_terminal()
     function(recipe, folder, overwrite=overwrite, progress=print_progress if visible else None)
     if visible:
         print_progress("")
-    print_closing(built(folder), folder)
+    print_closing(summarise_build(folder), folder)
 
 
 def _in_terminal() -> bool:

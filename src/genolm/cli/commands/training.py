@@ -73,13 +73,13 @@ def pretrain(
     """
     from genolm.training.pretrain import pretrain as function
     from genolm.training.recipes.pretrain_recipe import Recipe
-    from genolm.training.trainer.run_folder import trained
+    from genolm.training.trainer.run_folder import describe_run
 
     loaded = Recipe.load(recipe)
     with training_reports(min(steps or loaded.steps, loaded.steps)) as report:
         model = function(loaded, out, resume=resume, steps=steps, log=report)
     if _is_first_process():
-        print_closing(trained(out, loaded), model)
+        print_closing(describe_run(out, loaded), model)
 
 
 @contextmanager

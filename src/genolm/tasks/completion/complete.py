@@ -131,7 +131,7 @@ class CompletionTask:
             rows += [_row(item, source, drawn[source], None) for source in BASELINES]
         return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
 
-    def beside(self, out: Path) -> tuple[Path, ...]:
+    def side_files(self, out: Path) -> tuple[Path, ...]:
         """The files that are written beside the output."""
         return (summary_path(out), *records_beside(out))
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from genolm.engine.progress import Progress
 from genolm.engine.summary import write_counts
-from genolm.engine.target import check_target, refuse_replacing
+from genolm.engine.target import check_target
 from genolm.errors import InputError, ModelError, NetworkError, RunError
+from genolm.files.output_paths import refuse_replacing
 from genolm.genome.in_memory import Sequences
 from genolm.genome.labelled.fragments import as_paths
 from genolm.tasks.detection.classifier import check_package

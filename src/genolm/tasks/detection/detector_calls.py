@@ -83,7 +83,7 @@ class CallTask(VectorTask):
         told = iter(detector.classifier.probability(matrix).tolist())
         return pl.DataFrame([_call(detector, item, told) for item in items], schema=_SCHEMA, orient="row")
 
-    def beside(self, out: Path) -> tuple[Path, ...]:
+    def side_files(self, out: Path) -> tuple[Path, ...]:
         """The files that are written beside the output."""
         return records_beside(out)
 

@@ -13,11 +13,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from genolm.arrays import Float32
-from genolm.engine.progress import Progress, chosen, hand_over, showing
+from genolm.engine.progress import Progress, as_progress, report_outcome, reporting
 from genolm.engine.result import Result
 from genolm.engine.summary import Summary, write_counts
-from genolm.engine.target import check_target, refuse_replacing
+from genolm.engine.target import check_target
 from genolm.errors import InputError, ModelError
+from genolm.files.output_paths import refuse_replacing
 from genolm.genome.bigwig import write_bigwig
 from genolm.genome.fasta import Genome
 from genolm.genome.in_memory import Sequences
@@ -175,8 +176,8 @@ def explain_attribution(
     _check_records(records, position)
     opened = Bulk(device, dtype).open(model)
     asked = _Asked(opened, source, context, position, seed)
-    told = chosen(progress)
-    with showing(told, "explain attribution", sum(len(record.sequence) for record in records)):
+    told = as_progress(progress)
+    with reporting(told, "explain attribution", sum(len(record.sequence) for record in records)):
         explained = []
         for record in records:
             explained.append(asked.explain(record))
@@ -191,7 +192,7 @@ def explain_attribution(
         _write_tracks(explained, folder, contig_lengths(source))
         _draw(explained, found["agreement"], asked, drawn, folder)
         write_counts(None, folder, summary)
-    hand_over(told, Result(path, None, len(records), 1, 1, summary=summary))
+    report_outcome(told, Result(path, None, len(records), 1, 1, summary=summary))
     return path
 
 

@@ -12,8 +12,9 @@ import numpy as np
 import polars as pl
 
 from genolm.engine.summary import Summary, write_counts
-from genolm.engine.target import check_target, refuse_replacing
+from genolm.engine.target import check_target
 from genolm.errors import InputError
+from genolm.files.output_paths import refuse_replacing
 from genolm.files.version import __version__
 from genolm.genome.kmers import spectrum
 from genolm.genome.labelled.fragments import Pieces, as_paths, matched_pieces, named_files, read_genome

@@ -13,10 +13,10 @@ import polars as pl
 
 from genolm.engine.progress import Progress
 from genolm.engine.summary import Summary
-from genolm.engine.target import refuse_replacing
 from genolm.engine.windows import Window
 from genolm.errors import InputError, ModelError
 from genolm.files.atomic import atomic_file
+from genolm.files.output_paths import refuse_replacing
 from genolm.genome.in_memory import Sequences
 from genolm.models.precision import parse_dtype
 from genolm.tasks.generation.base_continuation import continue_prompts

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from genolm.engine.progress import Progress, chosen, showing
+from genolm.engine.progress import Progress, as_progress, reporting
 from genolm.errors import GenolmError, InputError, ModelError, NonFiniteError
 from genolm.files.version import __version__
 from genolm.models.adapters.tokenizer_files import read_tokenizer
@@ -203,8 +203,8 @@ def generate_with_vllm(
     engine = vllm.LLM(**engine_arguments(folder, model.card, dtype))
     prompts = [{"prompt_token_ids": request.prompt_token_ids} for request in requests]
     parameters = [vllm.SamplingParams(**request.parameters) for request in requests]
-    told, bases = chosen(progress), sum(round(task.cost(item) * task.bases_per_token) for item in items)
-    with showing(told, task.name, bases):
+    told, bases = as_progress(progress), sum(round(task.cost(item) * task.bases_per_token) for item in items)
+    with reporting(told, task.name, bases):
         answers = engine.generate(prompts, parameters, use_tqdm=forwarded(told, bases))
     outputs = [read_answer(model, task, request, answer.outputs[0]) for request, answer in zip(requests, answers)]
     return task.rows(items, task.windows(items, model), outputs)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genolm.engine.parts import PartsFolder
-from genolm.engine.progress import Progress, chosen, hand_over
+from genolm.engine.progress import Progress, as_progress, report_outcome
 from genolm.engine.run import Result, dry_run, run
-from genolm.engine.summary import Summary, Tally, warn_of
-from genolm.engine.target import check_beside, check_target, refuse_inputs, write
+from genolm.engine.summary import Summary, Tally, warn_missing_results
+from genolm.engine.target import check_side_files, check_target, refuse_inputs, write
 from genolm.errors import ModelError
 from genolm.models.checkpoints.load import load
 from genolm.models.model import Model
@@ -52,7 +52,7 @@ class Bulk:
     def check_output(self, out: Path) -> None:
         """Raise `RunError` if the output or its provenance file cannot be written."""
         check_target(out, overwrite=self.overwrite, resume=self.resume)
-        check_beside(out, records_beside(out), overwrite=self.overwrite, resume=self.resume)
+        check_side_files(out, records_beside(out), overwrite=self.overwrite, resume=self.resume)
 
     def open(self, model: Model | str | Path, out: Path | None = None) -> Model:
         """Return the model, loading it if necessary.
@@ -97,14 +97,16 @@ class Bulk:
             refuse_inputs(task, out)
             return self.concluded(write(task, frames, out, 0), None, out)
         tally = Tally(task, 0)
-        table = task.collect(tally.passing(frames))
+        table = task.collect(tally.counted(frames))
         return self.concluded(tally.summary(table), table, None)
 
     def concluded(self, summary: Summary, result: Any, out: Path | None) -> Any:
-        """Report work that was done without the engine; return ``out``, or without one the result."""
-        warn_of(summary)
+        """Report work that was done without the engine; return ``out`` or without one the result."""
+        warn_missing_results(summary)
         items = next(iter(summary.inputs.values()))
-        hand_over(chosen(self.progress), Result(out, result if out is None else None, items, 1, 1, summary=summary))
+        report_outcome(
+            as_progress(self.progress), Result(out, result if out is None else None, items, 1, 1, summary=summary)
+        )
         return result if out is None else out
 
     def _check_loaded(self, model: Model) -> None:

@@ -125,7 +125,7 @@ class EmbedTask:
         vectors = [self._vectors(strands, number) for number in range(len(items))]
         return self._frame(list(items), vectors)
 
-    def beside(self, out: Path) -> tuple[Path, ...]:
+    def side_files(self, out: Path) -> tuple[Path, ...]:
         """Return the side files of an output."""
         return beside_vectors(out)
 

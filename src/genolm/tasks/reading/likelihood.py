@@ -109,7 +109,7 @@ class ScoreTask:
             return self._base_rows(list(items), values)
         return self._sequence_rows(list(items), values, joined)
 
-    def beside(self, out: Path) -> tuple[Path, ...]:
+    def side_files(self, out: Path) -> tuple[Path, ...]:
         """Return the side files of an output."""
         return records_beside(out)
 

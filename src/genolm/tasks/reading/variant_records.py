@@ -172,7 +172,7 @@ class VariantRun:
         """Return the score: that of the forward strand, or the mean of both strands."""
         return scores_2N.mean(0) if self.rc else scores_2N[0]
 
-    def beside(self, out: Path) -> tuple[Path, ...]:
+    def side_files(self, out: Path) -> tuple[Path, ...]:
         """Return the side files of an output."""
         return records_beside(out)
 

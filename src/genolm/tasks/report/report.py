@@ -13,9 +13,10 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from genolm.engine.target import check_target, refuse_replacing
+from genolm.engine.target import check_target
 from genolm.errors import InputError
 from genolm.files.atomic import write_text
+from genolm.files.output_paths import refuse_replacing
 from genolm.files.version import __version__
 from genolm.genome.annotation.genes import Transcript
 from genolm.genome.contig_lengths import warn_of_lengths

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genolm.engine.target import check_place
+from genolm.engine.target import check_output
 from genolm.errors import GenolmError, InputError
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def check_plot(out: Path | str | None, packages: Sequence[str] = ("logomaker", "
     path = Path(out)
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"unsupported plot format; use one of {', '.join(SUFFIXES)}", file=path)
-    check_place(path, path.name)
+    check_output(path, path.name)
     try:
         for package in packages:
             __import__(package)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
-from genolm.engine.target import FOLDER_MARK
+from genolm.engine.summary import FOLDER_MARK
 from genolm.files.atomic import atomic_file, make_folder
 from genolm.tasks.writing.table_files import write_delimited
 

@@ -1,4 +1,4 @@
-"""Builds a corpus on disk: cleaned token shards, their document table and a manifest, whole or not at all."""
+"""Building of corpora on disk: cleaned token shards, a document table and a manifest, written atomically."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from genolm.engine.interrupt import stoppable
-from genolm.engine.target import refuse_replacing
 from genolm.errors import InputError, RunError
 from genolm.files.atomic import atomic_file, sweep, write_text
+from genolm.files.digests import file_sha256
 from genolm.files.locks import locked
+from genolm.files.output_paths import refuse_replacing
+from genolm.genome.kmers import KmerSet
 from genolm.tokens.nucleotide import NucleotideTokenizer
-from genolm.training.corpus.corpus import mixing_of, refuse_empty, refuse_idle_sources
-from genolm.training.corpus.corpus_manifest import MANIFEST, Manifest, plain, sha256
+from genolm.training.corpus.corpus import check_not_empty, check_sources_used, mixing_of
+from genolm.training.corpus.corpus_manifest import MANIFEST, Manifest, plain
 from genolm.training.corpus.corpus_recipe import CorpusRecipe
 from genolm.training.corpus.corpus_regions import TRAIN, Division
 from genolm.training.corpus.corpus_shards import SHARD_BYTES, ShardWriter
 from genolm.training.corpus.documents import Cleaner, Document, Sieve, read_contigs
-from genolm.training.corpus.leakage import KmerSet
 from genolm.training.corpus.masked_bases import Tally
 from genolm.training.corpus.reading import open_corpus
 from genolm.training.recipe_file import fill, read_mapping
@@ -39,50 +40,50 @@ def build_corpus(
     shard_bytes: int = SHARD_BYTES,
     progress: Progress | None = None,
 ) -> Path:
-    """Clean FASTA files into a folder that training maps into memory.
+    """Clean FASTA files into a corpus folder that training maps into memory.
 
-    Files are read twice, one contig in memory at a time besides the 28-mers of the held-out splits: first for what is
-    held out, then for training, so that nothing can enter that repeats it.
+    Files are read twice, one contig in memory at a time in addition to the 28-mers of the held-out splits: first for
+    the held-out splits, then for training, so that repeated held-out sequence can be excluded.
 
     Args:
-        recipe: a corpus recipe, or a YAML file or shipped recipe: a whole one, or its ``corpus`` mapping.
-        folder: where to write; it appears when it is complete.
-        overwrite: replace a built corpus that is there.
-        shard_bytes: largest shard.
-        progress: receives the name of every contig when it has been read.
+        recipe: a corpus recipe, or a YAML file or shipped recipe (complete, or its ``corpus`` mapping).
+        folder: folder to write; it appears only when it is complete.
+        overwrite: replace an existing corpus.
+        shard_bytes: maximum bytes of a shard.
+        progress: function that receives the name of every contig that was read.
 
     Returns:
-        The folder.
+        Path of the folder.
 
     Raises:
-        InputError: for a recipe or file that cannot be used; see :func:`load_corpus`.
-        RunError: when ``folder`` is there and ``overwrite`` is not set, holds something else than a corpus, or is
-            being built by another process.
-        ResourceError: when the disk is full.
+        InputError: the recipe or a file is invalid; see :func:`load_corpus`.
+        RunError: ``folder`` exists and ``overwrite`` is not set, or it is not a corpus folder, or another process is
+            building it.
+        ResourceError: the disk is full.
     """
     recipe = recipe if isinstance(recipe, CorpusRecipe) else read_corpus_recipe(recipe)
     folder = Path(folder)
     if recipe.built:
-        raise InputError("this corpus is built already", value=recipe.built)
+        raise InputError("the corpus of this recipe is already built", value=recipe.built)
     if shard_bytes < 1:
-        raise InputError("a shard has at least one byte", value=shard_bytes)
+        raise InputError("shard_bytes must be at least 1", value=shard_bytes)
     _refuse_existing(folder, overwrite)
     refuse_replacing(recipe.paths(), folder)
     tokenizer = NucleotideTokenizer(iupac="N")
-    cleaner = Cleaner(recipe, tokenizer)  # refuses what is wrong before anything is written
+    cleaner = Cleaner(recipe, tokenizer)  # raises errors before anything is written
     _make_parent(folder)
-    with stoppable(), _alone(folder), atomic_file(folder) as partial:
+    with stoppable(), _exclusive(folder), atomic_file(folder) as partial:
         partial.mkdir()
         _Build(recipe, tokenizer, cleaner, partial, shard_bytes, progress or (lambda _: None)).write()
-        open_corpus(partial, tokenizer)  # the reader's own checks, before it takes its place
+        open_corpus(partial, tokenizer)  # verify it with the reader's checks before it is moved into place
     return folder
 
 
 def read_corpus_recipe(source: str | Path) -> CorpusRecipe:
-    """The corpus of a YAML file or shipped recipe: a whole recipe, or its ``corpus`` mapping alone.
+    """Read the corpus of a YAML file or shipped recipe: a complete recipe, or its ``corpus`` mapping.
 
     Raises:
-        InputError: for a file that is not there or not YAML, an unknown or missing key, a wrong value.
+        InputError: the file does not exist or is not YAML, a key is unknown or missing, or a value is invalid.
     """
     path, values = read_mapping(source)
     recipe: CorpusRecipe = fill(path, "corpus", CorpusRecipe, values.get("corpus", values))
@@ -90,7 +91,7 @@ def read_corpus_recipe(source: str | Path) -> CorpusRecipe:
 
 
 class _Build:
-    """Two passes over the files and the manifest."""
+    """Build of a corpus in two passes over the files."""
 
     def __init__(
         self,
@@ -111,46 +112,46 @@ class _Build:
             sources = tuple(dict.fromkeys(assembly.source for assembly in self._cleaner.assemblies))
             mixing = mixing_of(sources, self._recipe.weights, self._recipe.strand)
             held_out = KmerSet(self._write_held_out(), self._tokenizer.base_ids)
-            tally, met = self._write_training(held_out)
-            refuse_idle_sources(mixing, met)
+            tally, used_sources = self._write_training(held_out)
+            check_sources_used(mixing, used_sources)
             self._write_manifest(tally, self._writer.finish())
         finally:
             self._writer.abandon()
 
-    def _documents(self, tally: Tally, told: str) -> Iterator[list[Document]]:
-        """The documents of each contig."""
+    def _documents(self, tally: Tally, stage: str) -> Iterator[list[Document]]:
+        """Yield the documents of each contig."""
         for assembly in self._cleaner.assemblies:
             self._contigs[assembly.name] = 0
             for contig in read_contigs(assembly, self._tokenizer):
                 self._contigs[assembly.name] += 1
                 yield self._cleaner.documents(contig, tally)
-                self._progress(f"{told}: {assembly.name} {contig.name}")
+                self._progress(f"{stage}: {assembly.name} {contig.name}")
 
     def _write_held_out(self) -> Iterator[Any]:
-        """Writes the held-out splits, and yields the ids of every document."""
+        """Write the held-out splits, and yield the ids of every document."""
         for documents in self._documents(Tally(), "held out"):
             for document in documents:
                 if document.split != TRAIN:
                     self._writer.add(document)
                     yield document.ids
         counts = self._writer.splits
-        refuse_empty({name: counts.get(name, {}).get("bases", 0) for name in self._recipe.regions()})
+        check_not_empty({name: counts.get(name, {}).get("bases", 0) for name in self._recipe.regions()})
         self._cleaner.check_regions()
 
     def _write_training(self, held_out: KmerSet) -> tuple[Tally, set[str]]:
-        tally, sieve, met = Tally(), Sieve(self._recipe, self._tokenizer, held_out), set[str]()
-        names = [one.name for one in self._cleaner.assemblies]
-        checked = Division(self._recipe.regions(), self._recipe.skip, names, self._cleaner.synonyms)
+        tally, sieve, used_sources = Tally(), Sieve(self._recipe, self._tokenizer, held_out), set[str]()
+        names = [assembly.name for assembly in self._cleaner.assemblies]
+        division = Division(self._recipe.regions(), self._recipe.skip, names, self._cleaner.synonyms)
         for documents in self._documents(tally, "training"):
-            for document in sieve.keep([one for one in documents if one.split == TRAIN], tally):
-                place = document.interval
-                pieces = checked.divide(document.assembly.name, place.chrom, place.start, place.end)
+            for document in sieve.keep([document for document in documents if document.split == TRAIN], tally):
+                span = document.interval
+                pieces = division.divide(document.assembly.name, span.chrom, span.start, span.end)
                 if any(split != TRAIN for _, _, split in pieces):
-                    raise AssertionError(f"{document.assembly.name} {place} is held out and was about to be written")
+                    raise AssertionError(f"{document.assembly.name} {span} is held out and was about to be written")
                 self._writer.add(document)
-                met.add(document.assembly.source)
-        refuse_empty({TRAIN: len(met)})
-        return tally, met
+                used_sources.add(document.assembly.source)
+        check_not_empty({TRAIN: len(used_sources)})
+        return tally, used_sources
 
     def _write_manifest(self, tally: Tally, documents: dict[str, Any]) -> None:
         manifest = Manifest(
@@ -166,40 +167,41 @@ class _Build:
         write_text(self._folder / MANIFEST, manifest.to_json())
 
     def _fasta_inputs(self) -> Iterator[dict[str, Any]]:
-        for one in self._cleaner.assemblies:
-            told: dict[str, Any] = {
-                "assembly": one.name,
-                "source": one.source,
-                "file": one.written,
-                "contigs": self._contigs[one.name],
+        for item in self._cleaner.assemblies:
+            contigs = self._contigs[item.name]
+            record: dict[str, Any] = {
+                "assembly": item.name,
+                "source": item.source,
+                "file": item.written,
+                "contigs": contigs,
             }
-            if aliases := self._cleaner.aliases(one.name):
-                told["aliases"] = aliases
-            yield {**told, "bytes": one.path.stat().st_size, "sha256": sha256(one.path)}
+            if aliases := self._cleaner.aliases(item.name):
+                record["aliases"] = aliases
+            yield {**record, "bytes": item.path.stat().st_size, "sha256": file_sha256(item.path)}
 
     def _gene_inputs(self) -> Iterator[dict[str, Any]]:
-        files = dict.fromkeys(file for one in self._cleaner.assemblies for file in self._recipe.gene_files(one.name))
+        files = dict.fromkeys(file for item in self._cleaner.assemblies for file in self._recipe.gene_files(item.name))
         for file in files:
-            yield {"file": file.name, "sha256": sha256(file)}
+            yield {"file": file.name, "sha256": file_sha256(file)}
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """No other build may write this folder meanwhile; what a killed one left of it is swept away."""
-    place = folder.with_name(f".{folder.name}.building")
-    with locked(place):
+def _exclusive(folder: Path) -> Iterator[None]:
+    """Exclude other builds of this folder, and remove leftovers of killed ones."""
+    lock = folder.with_name(f".{folder.name}.building")
+    with locked(lock):
         try:
             sweep(folder)
             yield
         finally:
-            shutil.rmtree(place, ignore_errors=True)
+            shutil.rmtree(lock, ignore_errors=True)
 
 
 def _make_parent(folder: Path) -> None:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RunError(f"{folder}: its folder cannot be made ({error.strerror}): choose another place") from None
+        raise RunError(f"{folder}: its parent cannot be created ({error.strerror}): choose another folder") from None
     if not os.access(folder.parent, os.W_OK | os.X_OK):
         raise RunError(f"{folder}: the folder {folder.parent} cannot be written")
 
@@ -212,4 +214,4 @@ def _refuse_existing(folder: Path, overwrite: bool) -> None:
     if not overwrite:
         raise RunError(f"{folder} exists; choose another folder, or --overwrite to replace it")
     if not (folder / MANIFEST).is_file():
-        raise RunError(f"{folder} holds something else than a built corpus and is not replaced")
+        raise RunError(f"{folder} is not a corpus folder; refusing to overwrite it")

@@ -1,4 +1,4 @@
-"""Which split a stretch of a contig belongs to: held-out regions by contig, interval and assembly."""
+"""Division of contigs between the splits, by held-out regions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from genolm.genome.interval import Interval
 
 TRAIN = "train"
 SKIPPED = ""
-"""The split of bases that belong to none."""
+"""Split of bases that belong to none."""
 
 _INTERVAL = re.compile(r".+:[\d,]+-[\d,]+(:[+-])?")
 _END = 1 << 62
@@ -21,13 +21,13 @@ _END = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """One way to read a text of a recipe.
+    """One reading of a region in a recipe.
 
     Attributes:
-        text: as the recipe writes it.
-        split: where its bases go; empty for none.
-        assembly: the only one it is about, or None for every one.
-        contig: name of its contig; None for every contig.
+        text: text in the recipe.
+        split: split of its bases; empty for none.
+        assembly: assembly to which it applies; None for all.
+        contig: name of its contig; None for all contigs.
         start: first base, 0-based.
         end: one past the last base, 0-based.
     """
@@ -41,17 +41,17 @@ class Region:
 
 
 class Division:
-    """Divides contigs between training, the held-out splits and nothing.
+    """Divides contigs between training, the held-out splits and no split.
 
-    Contigs are found by any name that `ContigNames` resolves: ``22``, ``chr22`` and ``CHR22`` are one. A contig that is
-    held out completely includes contigs whose names are intervals of it (``chr22:20000001-20509431``). Text that may be
-    a contig's name as well as an interval counts as both. The first region that covers a base has it, ``skip`` comes
-    last.
+    Contigs are found by any name that `ContigNames` resolves: ``22``, ``chr22`` and ``CHR22`` are equal. A held-out
+    contig includes contigs that were cut out of it, according to their names (``chr22:20000001-20509431``). Text that
+    can be read as the name of a contig and as an interval counts as both. The first matching region applies; ``skip``
+    comes last.
 
     Args:
-        held_out: regions by split.
+        held_out: held-out regions by split.
         skip: regions that belong to no split.
-        assemblies: names that may stand before a slash.
+        assemblies: names of assemblies that may precede a slash.
         synonyms: further names of contigs, by assembly.
     """
 
@@ -66,17 +66,17 @@ class Division:
         texts += [(text, SKIPPED) for text in skip]
         self._regions = [region for text, split in texts for region in _read(text, split, assemblies)]
         self._texts = [text for text, _ in texts]
-        self._met: set[str] = set()
+        self._matched: set[str] = set()
         self._synonyms = {name: SynonymIndex(groups) for name, groups in (synonyms or {}).items()}
         self._contigs: dict[tuple[str, str], dict[str, None]] = {}
 
     def divide(self, assembly: str, contig: str, start: int, end: int) -> list[tuple[int, int, str]]:
-        """The pieces of ``[start, end)`` of a contig as (start, end, split), in order and without gaps."""
+        """Divide ``[start, end)`` of a contig into pieces (start, end, split), in order and without gaps."""
         regions = self._regions_of(assembly, contig)
         inside = [region for region in regions if region.start < end and start < region.end]
         cuts = {start, end}
         for region in inside:
-            self._met.add(region.text)
+            self._matched.add(region.text)
             cuts |= {max(region.start, start), min(region.end, end)}
         borders = sorted(cuts)
         return [(left, right, _owner(inside, left, right)) for left, right in itertools.pairwise(borders)]
@@ -91,9 +91,9 @@ class Division:
             if len(contigs) > 1 and name not in contigs:
                 raise InputError(f"ambiguous contig name: it matches {' and '.join(contigs)}", value=name)
 
-    def unmet(self) -> list[str]:
-        """Texts of the recipe that no contig had a base in so far."""
-        return [text for text in self._texts if text not in self._met]
+    def unmatched(self) -> list[str]:
+        """Return the regions that matched no base so far, as text."""
+        return [text for text in self._texts if text not in self._matched]
 
     def _regions_of(self, assembly: str, contig: str) -> list[Region]:
         index = self._synonyms.get(assembly) or SynonymIndex(())
@@ -121,14 +121,14 @@ class Division:
 def _read(text: str, split: str, assemblies: Sequence[str]) -> list[Region]:
     head, slash, rest = text.partition("/")
     readings = [(None, text), (head, rest)] if slash and head in assemblies else [(None, text)]
-    found = []
+    regions = []
     for assembly, name in readings:
-        whole = None if assembly is not None and name in ("", "*") else name
-        found.append(Region(text, split, assembly, whole))
+        contig = None if assembly is not None and name in ("", "*") else name
+        regions.append(Region(text, split, assembly, contig))
         if is_interval(name):
-            place = Interval.parse(name)
-            found.append(Region(text, split, assembly, place.chrom, place.start, place.end))
-    return found
+            interval = Interval.parse(name)
+            regions.append(Region(text, split, assembly, interval.chrom, interval.start, interval.end))
+    return regions
 
 
 def _owner(regions: Sequence[Region], start: int, end: int) -> str:
@@ -136,5 +136,5 @@ def _owner(regions: Sequence[Region], start: int, end: int) -> str:
 
 
 def is_interval(text: str) -> bool:
-    """Whether a text has the form of a browser's interval, ``chr1:1-1,000``; its numbers may still be wrong."""
+    """Return whether a text has the form of a browser interval, ``chr1:1-1,000``; its numbers may be invalid."""
     return _INTERVAL.fullmatch(text) is not None and " " not in text

@@ -1,4 +1,4 @@
-"""Token shards and their document table, written one document at a time."""
+"""Token shards and document table of a corpus, written one document at a time."""
 
 from __future__ import annotations
 
@@ -12,27 +12,28 @@ from typing import Any
 
 import polars as pl
 
-from genolm.training.corpus.corpus_manifest import DOCUMENTS, sha256
+from genolm.files.digests import file_sha256
+from genolm.training.corpus.corpus_manifest import DOCUMENTS
 from genolm.training.corpus.documents import Document
 
 SHARD_BYTES = 1 << 28
-"""Largest shard; the longest human chromosome fits in one."""
+"""Maximum size of a shard; the longest human chromosome fits."""
 
 SCHEMA: dict[str, Any] = {
     "assembly": pl.String, "contig": pl.String, "start": pl.Int64, "end": pl.Int64, "strand": pl.String,
     "split": pl.String, "shard": pl.String, "offset": pl.Int64, "length": pl.Int64, "soft_masked": pl.Float64,
     "source": pl.String,
 }  # fmt: skip
-"""Columns of the document table; ``start`` is 0-based, ``end`` one past the last base."""
+"""Columns of the document table; ``start`` and ``end`` are 0-based and half-open."""
 
 
 class ShardWriter:
-    """Writes documents into the shards of their splits; a document longer than a shard becomes several.
+    """Writes documents into shards by split; documents longer than a shard are divided.
 
     Args:
-        folder: where shards and table go.
+        folder: folder of shards and table.
         strand: strand policy, for the table.
-        limit: largest shard in bytes; a token is a byte.
+        limit: maximum bytes of a shard; a token is a byte.
     """
 
     def __init__(self, folder: Path, strand: str, limit: int = SHARD_BYTES) -> None:
@@ -45,7 +46,7 @@ class ShardWriter:
         self.splits: dict[str, dict[str, int]] = {}
 
     def add(self, document: Document) -> None:
-        """Appends a document."""
+        """Append a document."""
         for start in range(0, len(document.ids), self._limit):
             self._add(document.part(start, min(start + self._limit, len(document.ids))))
 
@@ -69,7 +70,7 @@ class ShardWriter:
         counts["bases"] += len(document.ids)
 
     def _shard_for(self, document: Document) -> _Shard:
-        """The open shard of the document's split, or a new one when it is full."""
+        """Return the open shard of the document's split, or a new one if it is full."""
         shard = self._open.get(document.split)
         if shard is not None and shard.size + len(document.ids) <= self._limit:
             return shard
@@ -81,22 +82,22 @@ class ShardWriter:
         return shard
 
     def finish(self) -> dict[str, Any]:
-        """Closes the last shards and writes the table; what the manifest says of it."""
+        """Finish the last shards, write the table, and return the table's entry for the manifest."""
         self.shards = sorted([*self.shards, *(shard.close() for shard in self._open.values())], key=itemgetter("file"))
         columns: dict[str, Any] = {**self._text, **self._number, "soft_masked": self._soft}
         table = pl.DataFrame({name: pl.Series(name, columns[name], kind) for name, kind in SCHEMA.items()})
         path = self._folder / DOCUMENTS
         table.write_parquet(path)
-        return {"file": path.name, "rows": table.height, "sha256": sha256(path)}
+        return {"file": path.name, "rows": table.height, "sha256": file_sha256(path)}
 
     def abandon(self) -> None:
-        """Closes what is open without finishing it."""
+        """Close the open shards without finishing them."""
         for shard in self._open.values():
             shard.file.close()
 
 
 class _Shard:
-    """A shard that is being written."""
+    """Shard that is being written."""
 
     def __init__(self, folder: Path, split: str, number: int) -> None:
         self.path, self.split, self.number, self.size = folder / f"{split}-{number:05d}.tokens", split, number, 0
@@ -112,5 +113,5 @@ class _Shard:
         self.file.flush()
         os.fsync(self.file.fileno())
         self.file.close()
-        told = {"file": self.path.name, "split": self.split, "bytes": self.size}
-        return {**told, "sha256": self._digest.hexdigest()}
+        record = {"file": self.path.name, "split": self.split, "bytes": self.size}
+        return {**record, "sha256": self._digest.hexdigest()}

@@ -1,4 +1,4 @@
-"""From FASTA to documents: contigs are read one at a time, divided between the splits and cleaned."""
+"""Documents from FASTA files: contigs are read one at a time, divided between the splits, and cleaned."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from genolm.errors import InputError
 from genolm.genome.contig_names import SynonymIndex, chrom_aliases
 from genolm.genome.interval import Interval
+from genolm.genome.kmers import KmerSet
 from genolm.genome.sequence import upper_dna
 from genolm.genome.sequence_files import read_sequence_file
 from genolm.genome.spans import true_runs
@@ -18,8 +19,7 @@ from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus import masked_bases as quality
 from genolm.training.corpus.corpus_recipe import Assembly, CorpusRecipe
 from genolm.training.corpus.corpus_regions import SKIPPED, TRAIN, Division
-from genolm.training.corpus.duplicates import ExactDuplicates, NearDuplicates
-from genolm.training.corpus.leakage import KmerSet, leaking_pieces
+from genolm.training.corpus.duplicates import ExactDuplicates, NearDuplicates, leaking_pieces
 from genolm.training.corpus.masked_bases import Spans, Tally
 from genolm.training.corpus.near_genes import NearGenes
 
@@ -28,13 +28,13 @@ Ids = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Contig:
-    """A record of a FASTA file.
+    """Record of a FASTA file.
 
     Attributes:
-        assembly: the file it is from.
-        name: as the file writes it.
-        ids_L: its token ids.
-        soft_L: which letters are lower case.
+        assembly: assembly that it belongs to.
+        name: name in the file.
+        ids_L: token ids.
+        soft_L: True for lower-case letters.
     """
 
     assembly: Assembly
@@ -45,14 +45,14 @@ class Contig:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Document:
-    """A stretch of a contig that is learned from, or evaluated on, as one text.
+    """Contiguous stretch of a contig for training or evaluation.
 
     Attributes:
-        assembly: the file it is from.
+        assembly: assembly that it belongs to.
         split: ``train`` or the name of a held-out split.
-        interval: where it stands, 0-based half-open.
-        ids: its token ids, (length,).
-        soft_L: which of its letters are lower case.
+        interval: its interval, 0-based and half-open.
+        ids: token ids, (length,).
+        soft_L: True for lower-case letters.
     """
 
     assembly: Assembly
@@ -63,20 +63,20 @@ class Document:
 
     @property
     def soft_masked(self) -> float:
-        """Share of lower case."""
+        """Fraction of lower case."""
         return float(self.soft_L.mean())
 
     def part(self, start: int, end: int) -> Document:
-        """A stretch of it, 0-based half-open from its first base."""
-        place = Interval(self.interval.chrom, self.interval.start + start, self.interval.start + end)
-        return replace(self, interval=place, ids=self.ids[start:end], soft_L=self.soft_L[start:end])
+        """Return a part of the document, 0-based and half-open from its first base."""
+        interval = Interval(self.interval.chrom, self.interval.start + start, self.interval.start + end)
+        return replace(self, interval=interval, ids=self.ids[start:end], soft_L=self.soft_L[start:end])
 
 
 def read_contigs(assembly: Assembly, tokenizer: NucleotideTokenizer) -> Iterator[Contig]:
-    """The contigs of a FASTA file, plain, gzip or bgzip, one in memory at a time; ambiguous letters read N.
+    """Yield the contigs of a FASTA file (plain, gzip or bgzip), one at a time; ambiguity codes become N.
 
     Raises:
-        InputError: with file and line, what :func:`genolm.genome.sequence_files.read_sequence_file` refuses.
+        InputError: as in :func:`genolm.genome.sequence_files.read_sequence_file`, with file and line.
     """
     for record in read_sequence_file(assembly.path, _checked):
         letters = np.frombuffer(record.sequence.encode(), np.uint8)
@@ -92,11 +92,11 @@ class Cleaner:
     """Divides contigs into documents by the rules of a recipe.
 
     Args:
-        recipe: the rules.
-        tokenizer: for the id of N.
+        recipe: corpus recipe with the rules.
+        tokenizer: tokenizer, for the id of N.
 
     Raises:
-        InputError: for a file that is not there or cannot be read.
+        InputError: a file does not exist or cannot be read.
     """
 
     def __init__(self, recipe: CorpusRecipe, tokenizer: NucleotideTokenizer) -> None:
@@ -118,28 +118,29 @@ class Cleaner:
         return list(dict.fromkeys(group for name in self._division.contig_names() for group in index.of(name)))
 
     def documents(self, contig: Contig, tally: Tally) -> list[Document]:
-        """The documents of a contig, of all splits, in its order."""
+        """Return the documents of a contig, of all splits, in order of position."""
         length = len(contig.ids_L)
         tally.read += length
         tally.contigs_read += 1
         pieces: dict[str, list[tuple[int, int]]] = {}
         for start, end, split in self._division.divide(contig.assembly.name, contig.name, 0, length):
             pieces.setdefault(split, []).append((start, end))
-        spans = {split: np.array(places, np.int64) for split, places in pieces.items()}
+        spans = {split: np.array(bounds, np.int64) for split, bounds in pieces.items()}
         tally.add("skip", quality.size(spans.pop(SKIPPED, np.empty((0, 2), np.int64))))
         return sorted(self._documents(contig, spans, tally), key=lambda document: document.interval.start)
 
     def _documents(self, contig: Contig, spans: dict[str, Spans], tally: Tally) -> Iterator[Document]:
         dropped = dict.fromkeys(quality.RULES, 0)
-        for split, places in spans.items():
-            kept = self._clean(contig, split, places, dropped)
+        for split, split_spans in spans.items():
+            kept = self._clean(contig, split, split_spans, dropped)
             for start, end in quality.pairs(kept):
-                place = Interval(contig.name, start, end)
-                one = Document(contig.assembly, split, place, contig.ids_L[start:end], contig.soft_L[start:end])
-                if split == TRAIN and one.soft_masked > self._recipe.max_soft_masked:
-                    dropped["soft_masked_document"] += len(place)
+                interval = Interval(contig.name, start, end)
+                ids, soft = contig.ids_L[start:end], contig.soft_L[start:end]
+                document = Document(contig.assembly, split, interval, ids, soft)
+                if split == TRAIN and document.soft_masked > self._recipe.max_soft_masked:
+                    dropped["soft_masked_document"] += len(interval)
                 else:
-                    yield one
+                    yield document
         for rule, bases in dropped.items():
             if rule not in ("skip", "duplicate", "near_duplicate", "leak"):
                 tally.add(rule, bases)
@@ -166,27 +167,29 @@ class Cleaner:
         return keep("short_run", quality.longer(spans, self._recipe.min_run - 1))
 
     def check_regions(self) -> None:
-        """Raises an InputError for a region of the recipe that no contig of the corpus lies in: a slip of the pen
-        would otherwise let held-out sequence into training."""
+        """Raise an InputError for a region of the recipe without any contig of the corpus.
+
+        A typo would otherwise leak held-out sequence into training.
+        """
         self._division.check_names()
-        if unmet := self._division.unmet():
-            raise InputError("no contig of the corpus lies in this region of held_out or skip", value=unmet[0])
+        if unmatched := self._division.unmatched():
+            raise InputError("no contig of the corpus lies in this region of held_out or skip", value=unmatched[0])
 
 
 def _without_edges(spans: Spans, n_runs: Spans) -> Spans:
-    """The spans without N at their ends."""
+    """Return the spans without N at their ends."""
     inside = quality.common(n_runs, spans)
     at_edge = np.isin(inside[:, 0], spans[:, 0]) | np.isin(inside[:, 1], spans[:, 1])
     return quality.without(spans, inside[at_edge])
 
 
 class Sieve:
-    """Drops what training may not hold twice, and what repeats held-out sequence.
+    """Filter that drops duplicates, and training sequence that repeats held-out sequence.
 
     Args:
-        recipe: the rules.
-        tokenizer: for bases and complements.
-        held_out: the 28-mers of all held-out splits.
+        recipe: corpus recipe with the rules.
+        tokenizer: tokenizer, for base ids and complements.
+        held_out: 28-mers of all held-out splits.
     """
 
     def __init__(self, recipe: CorpusRecipe, tokenizer: NucleotideTokenizer, held_out: KmerSet) -> None:
@@ -196,13 +199,13 @@ class Sieve:
         self._near = NearDuplicates(tokenizer.base_ids, recipe.near_duplicates) if near else None
 
     def keep(self, documents: Sequence[Document], tally: Tally) -> list[Document]:
-        """What stays of the training documents of one contig."""
+        """Return the training documents of a contig that are kept."""
         ids = [document.ids for document in documents]
         bases = sum(map(len, ids))
-        if ids and self._exact and self._exact.met(ids):
+        if ids and self._exact and self._exact.seen_before(ids):
             tally.add("duplicate", bases)
             return []
-        if ids and self._near and self._near.met(ids):
+        if ids and self._near and self._near.seen_before(ids):
             tally.add("near_duplicate", bases)
             return []
         kept = [part for document in documents for part in self._without_leaks(document)]
@@ -216,7 +219,7 @@ class Sieve:
 
 
 def complement_table(tokenizer: NucleotideTokenizer) -> Ids:
-    """The complement of every token id, (256,); what is no base is its own."""
+    """Return the complement of every token id, (256,); other tokens are their own complement."""
     a, c, g, t = tokenizer.base_ids
     table = np.arange(256, dtype=np.uint8)
     table[[a, c, g, t]] = [t, g, c, a]

@@ -1,25 +1,25 @@
-"""Contigs that are there already: the same bases on either strand, or nearly the same by a sketch of their 28-mers."""
+"""Repeated sequence in a corpus: exact and near-duplicate contigs, and training sequence that repeats held-out data."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genolm.training.corpus.leakage import distinct, distinct_kmers, is_in
+from genolm.genome.kmers import KmerSet, distinct, distinct_kmers, is_in
 
 Ids = NDArray[np.uint8]
 
 SKETCH = 64
-"""One of so many 28-mers is in the sketch, chosen by its hash."""
+"""One in this many 28-mers is part of a sketch, selected by hash."""
 FEWEST = 8
-"""A contig with a smaller sketch (some 500 bases) is never called a near-duplicate: it would be chance."""
+"""Minimum sketch size of a near-duplicate (a contig of about 500 bases); smaller sketches match by chance."""
 
 
 class ExactDuplicates:
-    """Remembers contigs by a digest that is the same for both strands.
+    """Set of contigs, represented by digests that are equal for both strands.
 
     Args:
         complement: complement of every token id, (256,).
@@ -29,8 +29,8 @@ class ExactDuplicates:
         self._complement = complement
         self._seen: set[bytes] = set()
 
-    def met(self, documents: Sequence[Ids]) -> bool:
-        """Whether a contig of the same documents came before; remembers this one."""
+    def seen_before(self, documents: Sequence[Ids]) -> bool:
+        """Return whether an equal contig was seen before, and add this one."""
         forward, reverse = hashlib.sha256(), hashlib.sha256()
         for ids in documents:
             _digest(forward, ids)
@@ -43,19 +43,19 @@ class ExactDuplicates:
 
 
 class NearDuplicates:
-    """The sketches of the contigs that were kept.
+    """Set of contigs, represented by sketches of their 28-mers.
 
     Args:
         base_ids: ids of A, C, G and T.
-        limit: share of a contig's sketch above which it is a near-duplicate of what came before.
+        limit: fraction of a contig's sketch above which it is a near-duplicate of previous contigs.
     """
 
     def __init__(self, base_ids: tuple[int, int, int, int], limit: float) -> None:
         self._base_ids, self._limit = base_ids, limit
         self._layers: list[NDArray[np.uint64]] = []
 
-    def met(self, documents: Sequence[Ids]) -> bool:
-        """Whether too much of a contig came before; remembers the contig when not."""
+    def seen_before(self, documents: Sequence[Ids]) -> bool:
+        """Return whether too much of a contig was seen before; if not, add it."""
         sketch = self._sketch(documents)
         known = np.zeros(len(sketch), bool)
         for layer in self._layers:
@@ -71,7 +71,7 @@ class NearDuplicates:
         return distinct(parts)
 
     def _add(self, sketch: NDArray[np.uint64]) -> None:
-        """Layers halve in size, so that many small contigs cost no more than a few large ones."""
+        """Add a sketch; layers halve in size, so that many small contigs cost no more than a few large ones."""
         while self._layers and len(self._layers[-1]) <= 2 * len(sketch):
             sketch = distinct([self._layers.pop(), sketch])
         if len(sketch):
@@ -84,8 +84,30 @@ def _digest(digest: hashlib._Hash, ids: Ids) -> None:
 
 
 def _hash(codes: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Multiply and fold, twice: the codes of k-mers are far from evenly spread."""
+    """Hash the codes by multiplying and folding twice, since codes of k-mers are unevenly distributed."""
     for factor in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F):
         codes = codes * np.uint64(factor)
         codes = codes ^ (codes >> np.uint64(31))
     return codes
+
+
+PIECE = 1000
+"""Bases of the pieces that are tested for leakage."""
+
+
+def leaking_pieces(ids: NDArray[np.uint8], held_out: KmerSet, limit: float) -> Iterator[tuple[int, int, bool]]:
+    """Divide a document into stretches (start, stop, leaks), in order and without gaps.
+
+    A piece of 1,000 bases leaks if more than ``limit`` of its 28-mers are held out; equal neighbours are joined.
+    """
+    shared = held_out.share(ids)
+    begin, kind = 0, None
+    for start in range(0, len(ids), PIECE):
+        inside = shared[start : start + PIECE]
+        leaks = bool(len(inside) and inside.mean() > limit)
+        if kind is not None and leaks != kind:
+            yield begin, start, kind
+            begin = start
+        kind = leaks
+    if kind is not None:
+        yield begin, len(ids), kind

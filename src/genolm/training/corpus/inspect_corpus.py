@@ -1,4 +1,4 @@
-"""What is in a built corpus, and whether every byte of it is still as it was written."""
+"""Content and integrity of a built corpus."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from genolm.training.corpus.reading import open_corpus, read_documents
 
 
 def inspect_corpus(folder: str | Path) -> dict[str, Any]:
-    """Read all of a built corpus and tell what it holds.
+    """Read a built corpus completely, verify it, and describe its content.
 
     Returns:
-        ``groups``: documents, bases, longest document, and shares of G and C (of bases) and of lower case, by split,
-        source and assembly; ``dropped``: bases and contigs by rule, with the rule in words; ``held_out``, ``weights``,
+        ``groups``: number of documents, bases, longest document, GC content and soft-masked fraction by split, source
+        and assembly; ``dropped``: bases and contigs by rule, with a description of the rule; ``held_out``, ``weights``,
         ``strand``, ``inputs``, ``shards``, ``bytes`` and what was ``read``.
 
     Raises:
-        InputError: what :func:`open_corpus` refuses, and a shard that is damaged, by its name.
+        InputError: :func:`open_corpus` refuses the folder, for example because a shard is damaged.
     """
     folder = Path(folder)
     manifest = Manifest.read_from(folder)
@@ -53,11 +53,11 @@ def inspect_corpus(folder: str | Path) -> dict[str, Any]:
     }
 
 
-def built(folder: str | Path) -> Summary:
-    """Summarise what a build read, kept and left out, from its manifest; no shard is read.
+def summarise_build(folder: str | Path) -> Summary:
+    """Summarise what a build read, kept and left out, from its manifest; shards are not read.
 
     Raises:
-        InputError: no built corpus.
+        InputError: the folder is not a built corpus.
     """
     manifest = Manifest.read_from(Path(folder))
     kept = {name: counts["bases"] for name, counts in manifest.splits.items()}
@@ -70,29 +70,29 @@ def built(folder: str | Path) -> Summary:
 def _groups(
     folder: Path, manifest: Manifest, table: pl.DataFrame, tokenizer: NucleotideTokenizer
 ) -> list[dict[str, Any]]:
-    """One row for each split, source and assembly."""
+    """Return one row per split, source and assembly."""
     counts = _count(folder, manifest, table, tokenizer)
     keys = ["split", "source", "assembly"]
     grouped = table.with_columns(counts).group_by(keys, maintain_order=True)
-    found = grouped.agg(
+    groups = grouped.agg(
         documents=pl.len(),
         bases=pl.col("length").sum(),
         longest=pl.col("length").max(),
         gc=pl.col("gc").sum() / pl.col("acgt").sum(),
         soft_masked=(pl.col("soft_masked") * pl.col("length")).sum() / pl.col("length").sum(),
     )
-    return found.to_dicts()
+    return groups.to_dicts()
 
 
 def _count(folder: Path, manifest: Manifest, table: pl.DataFrame, tokenizer: NucleotideTokenizer) -> list[pl.Series]:
-    """G and C, and bases of all four kinds, of every document."""
+    """Return the number of G and C, and of all four bases, of each document."""
     a, c, g, t = tokenizer.base_ids
     gc, acgt = np.zeros(table.height, np.int64), np.zeros(table.height, np.int64)
     for shard in manifest.shards:
         ids = np.memmap(folder / shard["file"], np.uint8, "r")
-        own = np.flatnonzero((table["shard"] == shard["file"]).to_numpy())
-        for row, offset, length in zip(own, table["offset"][own], table["length"][own], strict=True):
-            kind = np.asarray(ids[offset : offset + length])
-            gc[row] = np.isin(kind, (c, g)).sum()
-            acgt[row] = gc[row] + np.isin(kind, (a, t)).sum()
+        rows = np.flatnonzero((table["shard"] == shard["file"]).to_numpy())
+        for row, offset, length in zip(rows, table["offset"][rows], table["length"][rows], strict=True):
+            bases = np.asarray(ids[offset : offset + length])
+            gc[row] = np.isin(bases, (c, g)).sum()
+            acgt[row] = gc[row] + np.isin(bases, (a, t)).sum()
     return [pl.Series("gc", gc), pl.Series("acgt", acgt)]

@@ -1,4 +1,4 @@
-"""Rules of quality control as stretches of a contig, and the tally of what each of them dropped."""
+"""Quality-control rules as spans of a contig, and the tally of the bases that each rule dropped."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Spans = NDArray[np.int64]
-"""Stretches of a contig, (n, 2): start and end, 0-based half-open, rising and apart from one another."""
+"""Disjoint spans of a contig in ascending order, (n, 2): start and end, 0-based and half-open."""
 
 RULES = {
     "skip": "in a region that belongs to no split",
@@ -23,18 +23,18 @@ RULES = {
     "near_duplicate": "in contigs too much like earlier ones",
     "leak": "repeats held-out sequence",
 }
-"""Every reason for which bases are left out, in the order in which the rules are asked."""
+"""Reasons for leaving bases out, in the order in which the rules are applied."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """What each rule dropped.
+    """Counts of the bases that each rule dropped.
 
     Attributes:
-        read: bases that were read, N included.
-        contigs_read: contigs that were read.
+        read: number of bases read, including N.
+        contigs_read: number of contigs read.
         bases: dropped bases by rule.
-        contigs: contigs that a rule dropped bases of, by rule.
+        contigs: number of contigs with dropped bases, by rule.
     """
 
     read: int = 0
@@ -43,23 +43,23 @@ class Tally:
     contigs: dict[str, int] = field(default_factory=lambda: dict.fromkeys(RULES, 0))
 
     def add(self, rule: str, bases: int) -> None:
-        """Counts what a rule dropped of one contig; call it once for a contig."""
+        """Count the bases of one contig that a rule dropped; must be called once per contig and rule."""
         self.bases[rule] += bases
         self.contigs[rule] += bases > 0
 
     def to_dict(self) -> dict[str, dict[str, int]]:
-        """Bases and contigs by rule."""
+        """Return dropped bases and contigs by rule."""
         return {rule: {"bases": self.bases[rule], "contigs": self.contigs[rule]} for rule in RULES}
 
 
 def without(spans: Spans, holes: Spans) -> Spans:
-    """The spans with the holes cut out."""
+    """Return the spans with the holes removed."""
     low, high = np.iinfo(np.int64).min, np.iinfo(np.int64).max
     return common(spans, np.concatenate(([low], holes.reshape(-1), [high])).reshape(-1, 2).astype(np.int64))
 
 
 def common(spans: Spans, others: Spans) -> Spans:
-    """What lies in both."""
+    """Return the intersection of two sets of spans."""
     first = np.searchsorted(others[:, 1], spans[:, 0], side="right")
     last = np.searchsorted(others[:, 0], spans[:, 1], side="left")
     count = np.maximum(last - first, 0)
@@ -71,7 +71,7 @@ def common(spans: Spans, others: Spans) -> Spans:
 
 
 def merged(spans: Spans) -> Spans:
-    """Spans in any order, overlapping or not, as rising ones that are apart."""
+    """Merge spans in any order, overlapping or not, into ascending disjoint ones."""
     if not len(spans):
         return spans
     spans = spans[np.argsort(spans[:, 0], kind="stable")]
@@ -82,15 +82,15 @@ def merged(spans: Spans) -> Spans:
 
 
 def longer(spans: Spans, length: int) -> Spans:
-    """Those of more than ``length`` bases."""
+    """Return the spans of more than ``length`` bases."""
     return spans[spans[:, 1] - spans[:, 0] > length]
 
 
 def size(spans: Spans) -> int:
-    """Bases in all spans together."""
+    """Return the number of bases in all spans."""
     return int((spans[:, 1] - spans[:, 0]).sum())
 
 
 def pairs(spans: Spans) -> Iterator[tuple[int, int]]:
-    """Start and end of each span."""
+    """Yield start and end of each span."""
     yield from spans.tolist()

@@ -1,4 +1,4 @@
-"""Where the genes of an assembly are, with some distance around them."""
+"""Spans of an assembly that are close to its genes."""
 
 from __future__ import annotations
 
@@ -15,49 +15,49 @@ from genolm.training.corpus.masked_bases import Spans, merged
 
 
 class NearGenes:
-    """The stretches of each contig that lie within a distance of a gene.
+    """Spans of each contig within a distance of a gene.
 
-    A gene reaches from the first to the last exon of each of its transcripts. Each file may name contigs in its own way
-    (see `ContigNames`).
+    A gene extends from the first to the last exon of each of its transcripts. Files may use different contig names (see
+    `ContigNames`).
 
     Args:
         files: GTF or GFF3 files.
-        distance: bases around each gene.
+        distance: maximum distance in bases from a gene.
         synonyms: further names of the contigs of the assembly.
 
     Raises:
-        InputError: a file that cannot be read or has no gene.
+        InputError: a file cannot be read or contains no gene.
     """
 
     def __init__(self, files: Sequence[Path], distance: int, synonyms: Synonyms = ()) -> None:
         self._files = [_GeneFile(file, distance, synonyms) for file in files]
 
     def spans(self, contig: str) -> Spans:
-        """Return the stretches of one contig; they may reach past its end.
+        """Return the spans of a contig; they may extend past its end.
 
         Raises:
-            InputError: a file has several contigs that could be meant, and none of this very name.
+            InputError: several contigs of a file match the name, and none is equal to it.
         """
-        places = [reach for file in self._files for reach in file.places(contig)]
-        return merged(np.array(places, np.int64)) if places else np.empty((0, 2), np.int64)
+        spans = [span for file in self._files for span in file.spans(contig)]
+        return merged(np.array(spans, np.int64)) if spans else np.empty((0, 2), np.int64)
 
 
 class _GeneFile:
-    """Where the genes of one file lie, by its own names of contigs."""
+    """Genes of one file, by its own contig names."""
 
     def __init__(self, file: Path, distance: int, synonyms: Synonyms) -> None:
         self._file = file
-        self._places: dict[str, list[tuple[int, int]]] = {}
+        self._spans: dict[str, list[tuple[int, int]]] = {}
         for transcript in read_genes(file):
-            place = transcript.interval
-            reach = (max(0, place.start - distance), place.end + distance)
-            self._places.setdefault(place.chrom, []).append(reach)
-        if not self._places:
-            raise InputError("no gene is in the file", file=file)
-        self._names = ContigNames(self._places, synonyms)
+            gene = transcript.interval
+            span = (max(0, gene.start - distance), gene.end + distance)
+            self._spans.setdefault(gene.chrom, []).append(span)
+        if not self._spans:
+            raise InputError("the file contains no genes", file=file)
+        self._names = ContigNames(self._spans, synonyms)
 
-    def places(self, contig: str) -> list[tuple[int, int]]:
-        """The stretches of one contig."""
+    def spans(self, contig: str) -> list[tuple[int, int]]:
+        """Return the spans of one contig."""
         with locate_errors(self._file, None):
             name = self._names.find(contig)
-        return [] if name is None else self._places[name]
+        return [] if name is None else self._spans[name]

@@ -1,4 +1,4 @@
-"""Rows of a split in an order that only seed and epoch decide, for any number of workers."""
+"""Order of training rows: determined by seed and epoch, for any number of processes."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from numpy.typing import NDArray
 
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus.documents import complement_table
+from genolm.training.corpus.epoch_pieces import Pieces, cut_epoch
 from genolm.training.corpus.haplotypes import Haplotypes
-from genolm.training.corpus.pieces import Pieces, cut_epoch
-from genolm.training.corpus.split_documents import Run, Runs
+from genolm.training.corpus.split_documents import DocumentSpan, DocumentSpans
 
 Ids = NDArray[np.uint8]
 
 
 class Rows(NamedTuple):
-    """One batch of a training step, or one worker's rows of it.
+    """Rows of a training batch, or of one process's share of it.
 
     Attributes:
         ids_RL: token ids, (rows, context + 1); padded at the end.
-        documents_RL: document of every token, -1 for padding and separators; None when each row of the whole batch
-            is one document.
-        labels_RL: of hidden tokens, what they are, below 0 elsewhere; None where nothing is hidden.
-        lengths_R: tokens of each row without padding; None where rows have none, or say it by their documents.
+        documents_RL: document of each token, -1 for padding and separators; None if each row of the batch is one
+            document.
+        labels_RL: original ids of masked tokens, negative elsewhere; None without masking.
+        lengths_R: tokens of each row without padding; None if there is no padding, or ``documents_RL`` marks it.
     """
 
     ids_RL: NDArray[Any]
@@ -34,8 +34,8 @@ class Rows(NamedTuple):
     labels_RL: NDArray[np.int32] | None = None
     lengths_R: NDArray[np.int64] | None = None
 
-    def some(self, rows: slice) -> Rows:
-        """Some of the rows."""
+    def select(self, rows: slice) -> Rows:
+        """Return some of the rows."""
         documents = None if self.documents_RL is None else self.documents_RL[rows]
         labels = None if self.labels_RL is None else self.labels_RL[rows]
         lengths = None if self.lengths_R is None else self.lengths_R[rows]
@@ -44,79 +44,79 @@ class Rows(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Epoch:
-    """One epoch, cut and shuffled.
+    """One epoch, cut into pieces and shuffled.
 
-    Pieces as long as a row are rows. Shorter ones lie end to end in a stream, a separator behind each, of which every
-    further row is a stretch.
+    Pieces of the length of a row are rows. Shorter ones are concatenated with separators into a stream, which is cut
+    into packed rows.
 
     Attributes:
         pieces: all pieces; first those that are rows.
-        whole: how many those are.
-        begin_S: place in the stream of each shorter piece.
-        batches_BR: rows of every batch.
-        haplotype_P: haplotype that each piece is read as, -1 for none; None where there are no haplotypes.
+        full_rows: number of pieces that are rows.
+        begin_S: start of each shorter piece in the stream.
+        batches_BR: row numbers of every batch.
+        haplotype_P: haplotype of each piece, -1 for the reference; None without haplotypes.
     """
 
     pieces: Pieces
-    whole: int
+    full_rows: int
     begin_S: NDArray[np.int64]
     batches_BR: NDArray[np.int64]
     haplotype_P: NDArray[np.int32] | None
 
 
 class RowOrder:
-    """Rows of a split without end: every epoch cuts at new phases, draws strands anew and shuffles.
+    """Endless sequence of batches of a split; every epoch has new phases, strands and order.
 
-    Batch number ``step`` is a function of the seed alone, so that the data cursor of a run is its step, and workers
-    that each take their share of a batch see together what one would see alone.
+    Batch ``step`` depends on the seed only. The step is therefore the data cursor of a run, and processes that each
+    take their share of a batch together see what one process would see.
 
-    A batch holds rows of one document each, or of several, so that few batches need a mask; at most one batch of an
-    epoch holds both. Fewer than ``batch_rows`` rows of an epoch are left over.
+    To need few attention masks, a batch has either rows of one document each or packed rows; at most one batch of an
+    epoch has both. Fewer than ``batch_rows`` rows of an epoch are left out.
 
     Args:
-        runs: where rows are cut from; `Runs` also say how sources are mixed and which strands are read.
-        context: tokens a row predicts from; a row holds one more.
+        documents: documents to cut rows from; `DocumentSpans` also define the mixing of sources and strands.
+        context: tokens that a row predicts from; a row has one more.
         batch_rows: rows of a batch.
-        seed: of phases, strands and order.
-        tokenizer: for the complement, the separator and the padding.
-        haplotypes: individuals whose alleles pieces are read with, one drawn for each in every epoch.
+        seed: random seed of phases, strands and order.
+        tokenizer: tokenizer, for complements, separator and padding.
+        haplotypes: haplotypes of individuals, one sampled for each piece in every epoch; None for the reference.
     """
 
     def __init__(
         self,
-        runs: Sequence[Run],
+        documents: Sequence[DocumentSpan],
         context: int,
         batch_rows: int,
         seed: int,
         tokenizer: NucleotideTokenizer,
         haplotypes: Haplotypes | None = None,
     ) -> None:
-        self._haplotypes = haplotypes
-        self._runs, self._length, self._batch_rows, self._seed = Runs.of(runs), context + 1, batch_rows, seed
+        self._haplotypes, self._documents = haplotypes, DocumentSpans.of(documents)
+        self._length, self._batch_rows, self._seed = context + 1, batch_rows, seed
         self._eod, self._pad = tokenizer.eod_id, tokenizer.pad_id
         self._complement = complement_table(tokenizer).tobytes()
-        if not (self._runs.length_N > 1).any():
-            raise ValueError("no run of two tokens to cut rows from")
+        if not (self._documents.length_N > 1).any():
+            raise ValueError("no document of at least two tokens to cut rows from")
         self._first_steps = [0]
         self._current: tuple[int, _Epoch] | None = None
 
     def batch(self, step: int, rank: int = 0, world: int = 1) -> Rows:
-        """The rows of one step, counted from 0; of ``world`` workers, worker ``rank`` gets rows ``rank::world``.
+        """Return the rows of a 0-based step; of ``world`` processes, process ``rank`` gets rows ``rank::world``.
 
         Raises:
-            ValueError: for a negative step, or a rank outside the world.
+            ValueError: the step is negative, or the rank is not below ``world``.
         """
         if step < 0 or not 0 <= rank < world:
-            raise ValueError(f"no step {step} of worker {rank} of {world}")
+            raise ValueError(f"invalid step {step} of rank {rank} of {world}")
         epoch = int(np.searchsorted(self._first_steps, step, side="right")) - 1
         while step >= self._first_steps[epoch] + self.epoch_batches(epoch):
             epoch += 1
-        cut = self._epoch(epoch)
-        rows = cut.batches_BR[step - self._first_steps[epoch]]
-        return self._rows(cut, rows[rank::world], packed=bool((rows >= cut.whole).any()))
+        current = self._epoch(epoch)
+        rows = current.batches_BR[step - self._first_steps[epoch]]
+        return self._rows(current, rows[rank::world], packed=bool((rows >= current.full_rows).any()))
 
     def epoch_batches(self, epoch: int) -> int:
-        """Batches of an epoch; it varies by one or two with the phases."""
+        """Return the number of batches of an epoch; it varies by one or two with the phases."""
         if epoch + 1 == len(self._first_steps):
             self._first_steps.append(self._first_steps[epoch] + len(self._epoch(epoch).batches_BR))
         while epoch + 1 >= len(self._first_steps):
@@ -130,23 +130,23 @@ class RowOrder:
         return self._current[1]
 
     def _cut(self, random: np.random.Generator) -> _Epoch:
-        pieces = cut_epoch(self._runs, self._length, random)
-        pieces = pieces.pick(random.permutation(len(pieces)))
+        pieces = cut_epoch(self._documents, self._length, random)
+        pieces = pieces.select(random.permutation(len(pieces)))
         is_row = pieces.length_P == self._length
-        pieces = pieces.pick(np.concatenate([np.flatnonzero(is_row), np.flatnonzero(~is_row)]))
-        whole = int(is_row.sum())
-        ends = np.cumsum(pieces.length_P[whole:] + 1)
-        begins = ends - pieces.length_P[whole:] - 1
+        pieces = pieces.select(np.concatenate([np.flatnonzero(is_row), np.flatnonzero(~is_row)]))
+        full_rows = int(is_row.sum())
+        ends = np.cumsum(pieces.length_P[full_rows:] + 1)
+        begins = ends - pieces.length_P[full_rows:] - 1
         packed = -(-(int(ends[-1]) - 1) // self._length) if len(ends) else 0
-        batches = self._batches(whole, packed, random)
-        # Drawn last, so that rows of a corpus without haplotypes stay as they are.
-        haplotypes = None if self._haplotypes is None else self._haplotypes.drawn(len(pieces), random)
-        return _Epoch(pieces, whole, begins, batches, haplotypes)
+        batches = self._batches(full_rows, packed, random)
+        # Sampled last, so that haplotypes do not change the rows.
+        haplotypes = None if self._haplotypes is None else self._haplotypes.sample(len(pieces), random)
+        return _Epoch(pieces, full_rows, begins, batches, haplotypes)
 
-    def _batches(self, whole: int, packed: int, random: np.random.Generator) -> NDArray[np.int64]:
-        """Full batches of each kind, then one kind after the other out of what is left."""
-        size, rows = self._batch_rows, np.arange(whole + packed)
-        parts, left = (rows[:whole], rows[whole:]), []
+    def _batches(self, full_rows: int, packed: int, random: np.random.Generator) -> NDArray[np.int64]:
+        """Return full batches of each kind of row, then batches of the remaining rows, in random order."""
+        size, rows = self._batch_rows, np.arange(full_rows + packed)
+        parts, left = (rows[:full_rows], rows[full_rows:]), []
         full = []
         for part in parts:
             cut = len(part) // size * size
@@ -163,9 +163,9 @@ class RowOrder:
         ids = np.full((len(rows), self._length), self._pad, np.uint8)
         documents = np.full((len(rows), self._length), -1, np.int32) if packed else None
         for r, row in enumerate(rows.tolist()):
-            if row >= epoch.whole:
+            if row >= epoch.full_rows:
                 assert documents is not None
-                self._pack(epoch, row - epoch.whole, ids[r], documents[r])
+                self._pack(epoch, row - epoch.full_rows, ids[r], documents[r])
                 continue
             self._read(epoch, row, 0, self._length, ids[r])
             if documents is not None:
@@ -173,29 +173,29 @@ class RowOrder:
         return Rows(ids, documents)
 
     def _pack(self, epoch: _Epoch, row: int, ids_L: Ids, documents_L: NDArray[np.int32]) -> None:
-        """A stretch of the stream of short pieces: the first and the last may be cut by its ends."""
+        """Fill a packed row from the stream of short pieces; its first and last piece may be cut."""
         start, stop = row * self._length, (row + 1) * self._length
         first = int(np.searchsorted(epoch.begin_S, start, side="right")) - 1
         last = int(np.searchsorted(epoch.begin_S, stop, side="left"))
         for number, piece in enumerate(range(first, last)):
             begin = int(epoch.begin_S[piece])
-            end = begin + int(epoch.pieces.length_P[epoch.whole + piece])
+            end = begin + int(epoch.pieces.length_P[epoch.full_rows + piece])
             left, right = max(begin, start), min(end, stop)
             if left < right:
-                into = slice(left - start, right - start)
-                self._read(epoch, epoch.whole + piece, left - begin, right - begin, ids_L[into])
-                documents_L[into] = number
+                target = slice(left - start, right - start)
+                self._read(epoch, epoch.full_rows + piece, left - begin, right - begin, ids_L[target])
+                documents_L[target] = number
             if start <= end < stop and piece + 1 < len(epoch.begin_S):
                 ids_L[end - start] = self._eod
 
     def _read(self, epoch: _Epoch, piece: int, start: int, stop: int, out_L: Ids) -> None:
-        """Bases ``[start, stop)`` of a piece as its strand reads."""
+        """Read bases ``[start, stop)`` of a piece, counted on its strand."""
         pieces = epoch.pieces
         number, offset = int(pieces.buffer_P[piece]), int(pieces.offset_P[piece])
         reverse = bool(pieces.reverse_P[piece])
         end = offset + int(pieces.length_P[piece])
         first, last = (end - stop, end - start) if reverse else (offset + start, offset + stop)
-        ids_L = self._runs.buffers[number][first:last]
+        ids_L = self._documents.buffers[number][first:last]
         if self._haplotypes is not None and epoch.haplotype_P is not None and epoch.haplotype_P[piece] >= 0:
             ids_L = self._haplotypes.read(number, first, ids_L, int(epoch.haplotype_P[piece]))
         if not reverse:

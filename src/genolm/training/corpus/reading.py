@@ -1,4 +1,4 @@
-"""Opens a built corpus: shards mapped into memory, and the proof that no training document is held out."""
+"""Opening of built corpora: shards mapped into memory, and verification that no training document is held out."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from genolm.errors import InputError
+from genolm.files.digests import file_sha256
 from genolm.tokens.nucleotide import NucleotideTokenizer
-from genolm.training.corpus.corpus import Corpus, mixing_of, refuse_idle_sources
-from genolm.training.corpus.corpus_manifest import MANIFEST, Manifest, sha256
+from genolm.training.corpus.corpus import Corpus, check_sources_used, mixing_of
+from genolm.training.corpus.corpus_manifest import MANIFEST, Manifest
 from genolm.training.corpus.corpus_regions import SKIPPED, TRAIN, Division
 from genolm.training.corpus.corpus_shards import SCHEMA
-from genolm.training.corpus.split_documents import Mixing, Names, Runs
+from genolm.training.corpus.split_documents import DocumentSpans, Mixing, Names
 
 Ids = NDArray[np.uint8]
 
@@ -25,19 +26,19 @@ Ids = NDArray[np.uint8]
 def open_corpus(
     folder: str | Path, tokenizer: NucleotideTokenizer, weights: Mapping[str, float] | None = None
 ) -> Corpus:
-    """A built corpus with its shards mapped into memory.
+    """Open a built corpus with its shards mapped into memory.
 
-    Every file is checked against its checksum, which reads all of it once, and the document table against the shards
+    Every file is verified by its checksum, which reads it completely once, and the document table against the shards
     and the held-out regions of the manifest.
 
     Args:
-        folder: what ``genolm corpus build`` wrote.
-        tokenizer: must have the symbols that the corpus was built with.
-        weights: of the sources, instead of those that it was built with.
+        folder: folder written by ``genolm corpus build``.
+        tokenizer: tokenizer; its symbols must be those that the corpus was built with.
+        weights: weights of the sources; default: those that it was built with.
 
     Raises:
-        InputError: a folder that holds no corpus, a file that is missing, damaged or changed, a training document
-            that lies in a held-out region, other symbols.
+        InputError: the folder is not a corpus; a file is missing, damaged or changed; a training document lies in a
+            held-out region; or the tokenizer has other symbols.
     """
     folder = Path(folder)
     manifest = Manifest.read_from(folder)
@@ -48,17 +49,17 @@ def open_corpus(
     check_held_out(folder, manifest, table)
     options = manifest.options
     mixing = mixing_of(manifest.sources(), weights or options["weights"], options["strand"])
-    splits = {name: _runs(folder, manifest, table, name, mixing) for name in (TRAIN, *manifest.held_out())}
-    refuse_idle_sources(mixing, set(table.filter(pl.col("split") == TRAIN)["source"].unique()))
+    splits = {name: _document_spans(folder, manifest, table, name, mixing) for name in (TRAIN, *manifest.held_out())}
+    check_sources_used(mixing, set(table.filter(pl.col("split") == TRAIN)["source"].unique()))
     dropped = manifest.dropped
-    return Corpus(splits, dropped["leak"]["bases"], manifest.held_out(), dropped, sha256(folder / MANIFEST))
+    return Corpus(splits, dropped["leak"]["bases"], manifest.held_out(), dropped, file_sha256(folder / MANIFEST))
 
 
 def read_documents(folder: Path, manifest: Manifest) -> pl.DataFrame:
-    """The document table of a built corpus.
+    """Read the document table of a built corpus.
 
     Raises:
-        InputError: when it is no parquet of the right columns.
+        InputError: it is not a parquet file with the expected columns.
     """
     path = folder / manifest.documents["file"]
     try:
@@ -66,23 +67,23 @@ def read_documents(folder: Path, manifest: Manifest) -> pl.DataFrame:
     except (pl.exceptions.PolarsError, OSError) as error:
         raise InputError(f"not a parquet table: {str(error).splitlines()[0]}", file=path) from None
     if dict(table.schema) != SCHEMA or any(table[name].null_count() for name in SCHEMA):
-        raise InputError(f"the columns of a document table are {', '.join(SCHEMA)}, without gaps", file=path)
+        raise InputError(f"a document table must have the columns {', '.join(SCHEMA)}, without nulls", file=path)
     return table
 
 
 def check_places(folder: Path, manifest: Manifest, table: pl.DataFrame) -> None:
-    """Raises an InputError unless the documents lie one after the other in shards of their own split.
+    """Raise an InputError unless the documents are stored consecutively in shards of their own split.
 
-    So a row cannot be given to another split: its bytes stay in a shard that the manifest gives to the old one.
+    A row can therefore not be moved to another split, since its bytes stay in a shard of the old one.
     """
     path = folder / manifest.documents["file"]
     splits = {shard["file"]: shard["split"] for shard in manifest.shards}
     sizes = {shard["file"]: shard["bytes"] for shard in manifest.shards}
-    found = table.with_columns(
+    checked = table.with_columns(
         owner=pl.col("shard").replace_strict(splits, default=None, return_dtype=pl.String),
         expected=pl.col("length").cum_sum().over("shard") - pl.col("length"),
     )
-    wrong = found.filter(
+    wrong = checked.filter(
         pl.col("owner").ne_missing(pl.col("split"))
         | (pl.col("offset") != pl.col("expected"))
         | (pl.col("end") - pl.col("start") != pl.col("length"))
@@ -91,9 +92,9 @@ def check_places(folder: Path, manifest: Manifest, table: pl.DataFrame) -> None:
     )
     if wrong.height:
         raise InputError(
-            "the table was changed: this document is not where its shard has it",
+            "the table was changed: this document does not match its shard",
             file=path,
-            value=_place(wrong.row(0, named=True)),
+            value=_location(wrong.row(0, named=True)),
         )
     filled = dict(table.group_by("shard").agg(pl.col("length").sum()).iter_rows())
     for name, size in sizes.items():
@@ -102,53 +103,52 @@ def check_places(folder: Path, manifest: Manifest, table: pl.DataFrame) -> None:
 
 
 def check_held_out(folder: Path, manifest: Manifest, table: pl.DataFrame) -> None:
-    """Raises an InputError for a document that lies in a region of another split, or of none."""
+    """Raise an InputError for a document that lies in a region of another split, or of none."""
     division = Division(manifest.held_out(), manifest.options["skip"], manifest.assemblies(), manifest.synonyms())
     contigs = table.group_by(["assembly", "contig"], maintain_order=True).agg(
         pl.col("start").min(), pl.col("end").max(), splits=pl.col("split").unique()
     )
     for contig in contigs.iter_rows(named=True):
         pieces = division.divide(contig["assembly"], contig["contig"], contig["start"], contig["end"])
-        if contig["splits"] != [pieces[0][2]] or len(pieces) > 1:  # most contigs are trained on from end to end
-            own = (pl.col("assembly") == contig["assembly"]) & (pl.col("contig") == contig["contig"])
-            _check_contig(folder / manifest.documents["file"], table.filter(own), pieces)
+        if contig["splits"] != [pieces[0][2]] or len(pieces) > 1:  # most contigs belong completely to training
+            selected = (pl.col("assembly") == contig["assembly"]) & (pl.col("contig") == contig["contig"])
+            _check_contig(folder / manifest.documents["file"], table.filter(selected), pieces)
 
 
 def _check_contig(path: Path, table: pl.DataFrame, pieces: list[tuple[int, int, str]]) -> None:
-    """The documents of one contig against the pieces that it is divided into."""
+    """Check the documents of one contig against the pieces that it is divided into."""
     for start, end, split in pieces:
-        other = (pl.col("start") < end) & (pl.col("end") > start) & (pl.col("split") != split)
-        wrong = table.filter(other)
+        wrong = table.filter((pl.col("start") < end) & (pl.col("end") > start) & (pl.col("split") != split))
         if wrong.height:
             row = wrong.row(0, named=True)
             where = {SKIPPED: "in no split", TRAIN: "trained on"}.get(split, f"held out as {split}")
-            message = f"a document of {row['split']} reaches into a region that is {where}: build the corpus again"
-            raise InputError(message, file=path, value=_place(row))
+            message = f"a document of {row['split']} overlaps a region that is {where}: build the corpus again"
+            raise InputError(message, file=path, value=_location(row))
 
 
-def _place(row: Mapping[str, Any]) -> str:
+def _location(row: Mapping[str, Any]) -> str:
     return f"{row['assembly']} {row['contig']}:{row['start'] + 1}-{row['end']}"
 
 
 def _check_tokenizer(folder: Path, manifest: Manifest, tokenizer: NucleotideTokenizer) -> None:
-    ours = json.loads(tokenizer.to_json())["symbols"]
-    if manifest.tokenizer.get("symbols") != ours:
-        raise InputError("the corpus was built with other token symbols than the model reads", file=folder / MANIFEST)
+    symbols = json.loads(tokenizer.to_json())["symbols"]
+    if manifest.tokenizer.get("symbols") != symbols:
+        raise InputError("the token symbols of the corpus differ from those of the model", file=folder / MANIFEST)
 
 
-def _runs(folder: Path, manifest: Manifest, table: pl.DataFrame, split: str, mixing: Mixing) -> Runs:
-    own = table.filter(pl.col("split") == split)
+def _document_spans(folder: Path, manifest: Manifest, table: pl.DataFrame, split: str, mixing: Mixing) -> DocumentSpans:
+    rows = table.filter(pl.col("split") == split)
     shards = [shard["file"] for shard in manifest.shards if shard["split"] == split]
     buffers = tuple(np.asarray(np.memmap(folder / name, np.uint8, "r")) for name in shards)
-    return Runs(
+    return DocumentSpans(
         buffers=buffers,
-        buffer_N=_codes(own["shard"], shards),
-        offset_N=own["offset"].to_numpy(),
-        length_N=own["length"].to_numpy(),
-        start_N=own["start"].to_numpy(),
-        contigs=_names(own["contig"]),
-        assemblies=_names(own["assembly"]),
-        sources=Names(mixing.sources, _codes(own["source"], mixing.sources)),
+        buffer_N=_codes(rows["shard"], shards),
+        offset_N=rows["offset"].to_numpy(),
+        length_N=rows["length"].to_numpy(),
+        start_N=rows["start"].to_numpy(),
+        contigs=_names(rows["contig"]),
+        assemblies=_names(rows["assembly"]),
+        sources=Names(mixing.sources, _codes(rows["source"], mixing.sources)),
         mixing=mixing,
     )
 

@@ -1,4 +1,4 @@
-"""The documents of a split as rows are cut from them: arrays of places in a few buffers, in memory or on disk."""
+"""Documents of a split in the form that rows are cut from: arrays of positions in buffers, in memory or mapped."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Ids = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Run:
-    """A document: a stretch of sequence without a break.
+class DocumentSpan:
+    """Document: a contiguous stretch of sequence.
 
     Attributes:
-        interval: where it stands, 0-based half-open.
-        ids: its token ids, (length,).
-        assembly: the assembly it is from; empty where that was not said.
+        interval: its interval, 0-based and half-open.
+        ids: token ids, (length,).
+        assembly: name of its assembly; empty if unknown.
     """
 
     interval: Interval
@@ -31,11 +31,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Mixing:
-    """How an epoch shows its documents.
+    """Mixing of sources and strands in an epoch.
 
     Attributes:
-        sources: names of the groups that documents belong to.
-        weights: share of each in what an epoch shows, relative to one another; None shows every document alike.
+        sources: names of the groups of documents.
+        weights: relative share of each source in an epoch; None to show every document once.
         strand: ``random``, ``forward``, ``both``, or the probability of the reverse complement.
     """
 
@@ -45,17 +45,17 @@ class Mixing:
 
     @property
     def reverse_probability(self) -> float:
-        """Chance that a piece is read on the other strand (where not both are shown)."""
+        """Probability that a piece is read on the reverse strand (unless both strands are shown)."""
         return {"random": 0.5, "forward": 0.0, "both": 0.0}.get(self.strand, self.strand)  # type: ignore
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Names that many documents share, and the number of each document's own.
+    """Names of many documents, stored as distinct names and codes.
 
     Attributes:
-        names: distinct names.
-        code_N: which of them each document has.
+        names: the distinct names.
+        code_N: index of each document's name.
     """
 
     names: tuple[str, ...]
@@ -63,7 +63,7 @@ class Names:
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> Names:
-        """The names of documents, one for each."""
+        """Encode the names of documents, one per document."""
         numbers: dict[str, int] = {}
         codes = [numbers.setdefault(text, len(numbers)) for text in texts]
         return cls(tuple(numbers), np.array(codes, np.int32))
@@ -74,25 +74,25 @@ class Names:
     def __len__(self) -> int:
         return len(self.code_N)
 
-    def pick(self, index: slice | NDArray[np.int64]) -> Names:
-        """Those of some documents."""
+    def select(self, index: slice | NDArray[np.int64]) -> Names:
+        """Return the names of some documents."""
         return Names(self.names, self.code_N[index])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Runs(Sequence[Run]):
-    """A sequence of `Run` that keeps numbers instead of objects: a document costs some forty bytes.
+class DocumentSpans(Sequence[DocumentSpan]):
+    """Sequence of `DocumentSpan` that is stored in arrays, at about forty bytes per document.
 
     Attributes:
-        buffers: token ids; arrays in memory or mapped files.
-        buffer_N: buffer of each document.
+        buffers: token ids, as arrays in memory or mapped files.
+        buffer_N: index of each document's buffer.
         offset_N: first token of each document in its buffer.
-        length_N: tokens of each document.
-        start_N: position of its first base, 0-based.
+        length_N: number of tokens of each document.
+        start_N: position of each document's first base, 0-based.
         contigs: contig of each document.
         assemblies: assembly of each document.
-        sources: source of each document, by the order of ``mixing.sources``.
-        mixing: how an epoch shows them.
+        sources: source of each document, coded in the order of ``mixing.sources``.
+        mixing: mixing of sources and strands in an epoch.
     """
 
     buffers: tuple[Ids, ...]
@@ -106,60 +106,60 @@ class Runs(Sequence[Run]):
     mixing: Mixing = field(default_factory=Mixing)
 
     @classmethod
-    def of(cls, runs: Sequence[Run]) -> Runs:
-        """Any sequence of runs in this form; their mixing is the default one unless they have it already."""
-        if isinstance(runs, Runs):
-            return runs
-        lengths = np.array([len(run.ids) for run in runs], np.int64)
+    def of(cls, documents: Sequence[DocumentSpan]) -> DocumentSpans:
+        """Convert documents into this form; the mixing is the default one unless they have it already."""
+        if isinstance(documents, DocumentSpans):
+            return documents
         return cls(
-            buffers=tuple(run.ids for run in runs),
-            buffer_N=np.arange(len(runs), dtype=np.int32),
-            offset_N=np.zeros(len(runs), np.int64),
-            length_N=lengths,
-            start_N=np.array([run.interval.start for run in runs], np.int64),
-            contigs=Names.of(run.interval.chrom for run in runs),
-            assemblies=Names.of(run.assembly for run in runs),
-            sources=Names(("all",), np.zeros(len(runs), np.int32)),
+            buffers=tuple(document.ids for document in documents),
+            buffer_N=np.arange(len(documents), dtype=np.int32),
+            offset_N=np.zeros(len(documents), np.int64),
+            length_N=np.array([len(document.ids) for document in documents], np.int64),
+            start_N=np.array([document.interval.start for document in documents], np.int64),
+            contigs=Names.of(document.interval.chrom for document in documents),
+            assemblies=Names.of(document.assembly for document in documents),
+            sources=Names(("all",), np.zeros(len(documents), np.int32)),
         )
 
-    def mixed(self, sources: Sequence[str], mixing: Mixing) -> Runs:
-        """The same runs, each with its source."""
+    def mixed(self, sources: Sequence[str], mixing: Mixing) -> DocumentSpans:
+        """Return the documents with a source each, and their mixing."""
         number = {name: code for code, name in enumerate(mixing.sources)}
         codes = np.array([number[name] for name in sources], np.int32)
         return replace(self, sources=Names(mixing.sources, codes), mixing=mixing)
 
     @property
     def bases(self) -> int:
-        """Length of all together."""
+        """Bases of all documents."""
         return int(self.length_N.sum())
 
     def ids(self, index: int) -> Ids:
-        """Token ids of one document, (length,)."""
+        """Return the token ids of a document, (length,)."""
         start = int(self.offset_N[index])
         return self.buffers[self.buffer_N[index]][start : start + int(self.length_N[index])]
 
     def __len__(self) -> int:
         return len(self.length_N)
 
-    def __iter__(self) -> Iterator[Run]:
+    def __iter__(self) -> Iterator[DocumentSpan]:
         return (self[index] for index in range(len(self)))
 
     @overload
-    def __getitem__(self, index: int) -> Run: ...
+    def __getitem__(self, index: int) -> DocumentSpan: ...
 
     @overload
-    def __getitem__(self, index: slice) -> Runs: ...
+    def __getitem__(self, index: slice) -> DocumentSpans: ...
 
-    def __getitem__(self, index: int | slice) -> Run | Runs:
+    def __getitem__(self, index: int | slice) -> DocumentSpan | DocumentSpans:
         if isinstance(index, slice):
-            return self.pick(index)
+            return self.select(index)
         if not -len(self) <= index < len(self):
-            raise IndexError(f"run {index} of {len(self)}")
+            raise IndexError(f"document {index} of {len(self)}")
         start, length = int(self.start_N[index]), int(self.length_N[index])
-        return Run(Interval(self.contigs[index], start, start + length), self.ids(index), self.assemblies[index])
+        interval = Interval(self.contigs[index], start, start + length)
+        return DocumentSpan(interval, self.ids(index), self.assemblies[index])
 
-    def pick(self, index: slice | NDArray[np.int64]) -> Runs:
-        """Some of them."""
-        names = (one.pick(index) for one in (self.contigs, self.assemblies, self.sources))
-        numbers = (one[index] for one in (self.buffer_N, self.offset_N, self.length_N, self.start_N))
-        return Runs(self.buffers, *numbers, *names, self.mixing)  # type: ignore
+    def select(self, index: slice | NDArray[np.int64]) -> DocumentSpans:
+        """Return some of the documents."""
+        names = (column.select(index) for column in (self.contigs, self.assemblies, self.sources))
+        numbers = (column[index] for column in (self.buffer_N, self.offset_N, self.length_N, self.start_N))
+        return DocumentSpans(self.buffers, *numbers, *names, self.mixing)  # type: ignore

@@ -1,6 +1,6 @@
-"""Rows of tokens out of rows of bases: decoded, tokenised on their strand, framed, and hidden where that is asked for.
+"""Rows of tokens from rows of bases: tokenisation on the strand of each row, special tokens, and masking.
 
-Every base of a row of bases stands in exactly one row of tokens: what does not fit goes on in a further row.
+Every base of a row of bases is in exactly one row of tokens: tokens that do not fit continue in another row.
 
 Shapes: R rows, L bases of a row, M tokens of a row.
 """
@@ -24,38 +24,38 @@ Tokens = NDArray[np.int32]
 Seeds = Iterable[tuple[int, ...]]
 
 FILLED = 0.95
-"""Share of a row that its piece of bases fills on average: token borders move, and a row is seldom cut in two."""
+"""Mean fraction of a row that its piece of bases fills: token lengths vary, and a row should rarely be split."""
 
 
 class TokenRows(Protocol):
-    """How tokenised pieces are laid into rows."""
+    """Layout of tokenised pieces in rows."""
 
     def training(self, rows: Rows, seeds: Seeds) -> Rows:
-        """Rows of tokens of rows of bases; ``seeds`` has one seed for each of those."""
+        """Convert rows of bases into rows of tokens; ``seeds`` has one seed per row of bases."""
         ...
 
     def held_out(self, windows_NL: NDArray[np.uint8], seeds: Seeds) -> Rows:
-        """One row for each window of bases; what is beyond it is left out."""
+        """Convert each window of bases into one row; tokens beyond its end are dropped."""
         ...
 
     def row_bases(self, bases_per_token: float) -> int:
-        """Bases of a piece that fill a row up to a margin."""
+        """Return the bases of a piece that fill a row, with a margin."""
         ...
 
 
-def rows_of(recipe: Recipe) -> type[CausalRows] | type[MaskedRows] | None:
-    """The kind of rows that a recipe trains on; None where rows of bases are rows of tokens."""
+def row_layout(recipe: Recipe) -> type[CausalRows] | type[MaskedRows] | None:
+    """Return the row layout of a recipe; None if rows of bases are rows of tokens."""
     if recipe.objective == "masked":
         return MaskedRows
     return CausalRows if recipe.tokenizer else None
 
 
-class Reader:
-    """Rows of bases as token ids.
+class RowTokenizer:
+    """Tokenizer of rows of bases.
 
     Args:
-        corpus: tokenizer of the rows, one id a base.
-        tokenizer: of the model.
+        corpus: tokenizer of the rows, one id per base.
+        tokenizer: tokenizer of the model.
     """
 
     def __init__(self, corpus: NucleotideTokenizer, tokenizer: Tokenizer) -> None:
@@ -64,11 +64,11 @@ class Reader:
         self._letters = bytes(ord(letters.get(number, "?")) for number in range(256))
 
     def tokens(self, ids_L: NDArray[np.uint8]) -> Tokens:
-        """Tokens of one stretch of bases."""
+        """Return the tokens of a stretch of bases."""
         return np.asarray(self._encode(ids_L.tobytes().translate(self._letters).decode("ascii")), np.int32)
 
     def pieces(self, rows: Rows) -> Iterator[list[Tokens]]:
-        """Tokens of every document of every row."""
+        """Yield, for each row, the tokens of its documents."""
         for row, ids_L in enumerate(rows.ids_RL):
             if rows.documents_RL is None:
                 yield [self.tokens(ids_L)]
@@ -76,129 +76,129 @@ class Reader:
                 documents_L = rows.documents_RL[row]
                 borders = np.flatnonzero(np.diff(documents_L)) + 1
                 stretches = np.split(np.arange(len(ids_L)), borders)
-                yield [self.tokens(ids_L[own]) for own in stretches if documents_L[own[0]] >= 0]
+                yield [self.tokens(ids_L[indices]) for indices in stretches if documents_L[indices[0]] >= 0]
 
 
 class CausalRows:
-    """Rows for next-token prediction: ``[CLS]`` and the tokens of a piece, and so on behind a ``[SEP]``.
+    """Rows for next-token prediction: ``[CLS]`` and the tokens of a piece; a further piece follows after a ``[SEP]``.
 
-    A piece fills a row of its own. Tokens that a row has no place for go on, after a ``[CLS]`` of their own, in further
-    rows that they share.
+    Every piece starts a row. Tokens that do not fit continue in further rows, which they share; each continuation
+    begins with a ``[CLS]``.
 
     Args:
         corpus: tokenizer of the rows of bases.
-        tokenizer: of the model.
-        context: tokens that a row predicts from; it holds one more.
+        tokenizer: tokenizer of the model.
+        context: tokens that a row predicts from; a row has one more.
     """
 
     begin, end = (CLS,), ()
 
     def __init__(self, corpus: NucleotideTokenizer, tokenizer: Tokenizer, context: int) -> None:
-        self._reader, self._length = Reader(corpus, tokenizer), context + 1
+        self._tokens, self._length = RowTokenizer(corpus, tokenizer), context + 1
         self._begin = np.array([tokenizer.special_id(CLS)], np.int32)
         self._end = np.array([tokenizer.special_id(SEP)], np.int32)
         self._pad = tokenizer.pad_id
 
     def row_bases(self, bases_per_token: float) -> int:
-        """Bases of a piece that fill a row up to a margin."""
+        """Return the bases of a piece that fill a row, with a margin."""
         return _row_bases(self._length - 1, bases_per_token)
 
     def training(self, rows: Rows, seeds: Seeds) -> Rows:
-        """Rows of tokens of rows of bases; nothing is drawn."""
-        left: list[Tokens] = []
-        laid = [self._fill(pieces, left) for pieces in self._reader.pieces(rows)]
-        while left:
-            waiting, left = left, []
-            laid.append(self._fill(waiting, left))
-        return self._rows(laid)
+        """Convert rows of bases into rows of tokens; the seeds are not used."""
+        overflow: list[Tokens] = []
+        layout = [self._fill(pieces, overflow) for pieces in self._tokens.pieces(rows)]
+        while overflow:
+            pieces, overflow = overflow, []
+            layout.append(self._fill(pieces, overflow))
+        return self._rows(layout)
 
     def held_out(self, windows_NL: NDArray[np.uint8], seeds: Seeds) -> Rows:
-        """One row for each window of bases; what is beyond it is left out."""
-        return self._rows([self._fill([self._reader.tokens(window)], []) for window in windows_NL])
+        """Convert each window of bases into one row; tokens beyond its end are dropped."""
+        return self._rows([self._fill([self._tokens.tokens(window)], []) for window in windows_NL])
 
-    def _fill(self, pieces: Sequence[Tokens], left: list[Tokens]) -> list[Tokens]:
-        """The documents of one row; what it has no room for is added to ``left``."""
+    def _fill(self, pieces: Sequence[Tokens], overflow: list[Tokens]) -> list[Tokens]:
+        """Return the documents of one row; tokens that do not fit are added to ``overflow``."""
         documents: list[Tokens] = []
-        room = self._length
+        space = self._length
         for number, piece in enumerate(pieces):
-            fits = min(len(piece), room - len(self._begin))
+            fits = min(len(piece), space - len(self._begin))
             if fits < 1:
-                left.extend(pieces[number:])
+                overflow.extend(pieces[number:])
                 break
             documents.append(np.concatenate([self._begin, piece[:fits]]))
-            room -= len(documents[-1]) + len(self._end)
+            space -= len(documents[-1]) + len(self._end)
             if fits < len(piece):
-                left.append(piece[fits:])
+                overflow.append(piece[fits:])
         return documents
 
-    def _rows(self, laid: Sequence[Sequence[Tokens]]) -> Rows:
-        ids_RM = np.full((len(laid), self._length), self._pad, np.int32)
-        documents_RM = np.full((len(laid), self._length), -1, np.int32)
-        for row, documents in enumerate(laid):
-            at = 0
+    def _rows(self, layout: Sequence[Sequence[Tokens]]) -> Rows:
+        ids_RM = np.full((len(layout), self._length), self._pad, np.int32)
+        documents_RM = np.full((len(layout), self._length), -1, np.int32)
+        for row, documents in enumerate(layout):
+            position = 0
             for number, tokens in enumerate(documents):
-                ids_RM[row, at : at + len(tokens)] = tokens
-                documents_RM[row, at : at + len(tokens)] = number
-                at += len(tokens)
+                ids_RM[row, position : position + len(tokens)] = tokens
+                documents_RM[row, position : position + len(tokens)] = number
+                position += len(tokens)
                 if number + 1 < len(documents):
-                    ids_RM[row, at : at + len(self._end)] = self._end
-                    at += len(self._end)
+                    ids_RM[row, position : position + len(self._end)] = self._end
+                    position += len(self._end)
         lengths_R = (documents_RM >= 0).sum(1)
-        several = any(len(documents) > 1 for documents in laid)
-        return Rows(ids_RM, documents_RM if several else None, lengths_R=lengths_R)
+        packed = any(len(documents) > 1 for documents in layout)
+        return Rows(ids_RM, documents_RM if packed else None, lengths_R=lengths_R)
 
 
 class MaskedRows:
-    """Rows for masked-language modelling: ``[CLS]``, some tokens, ``[SEP]``, hidden by rule; never of two documents.
+    """Rows for masked-language modelling: ``[CLS]``, tokens of one document, ``[SEP]``, some of them masked.
 
     Args:
         corpus: tokenizer of the rows of bases.
-        tokenizer: of the model.
-        context: longest row in tokens, special tokens included.
-        recipe: what is hidden, and how many rows are shorter.
+        tokenizer: tokenizer of the model.
+        context: maximum tokens of a row, special tokens included.
+        recipe: masking, and the distribution of row lengths.
     """
 
     begin, end = (CLS,), (SEP,)
 
     def __init__(self, corpus: NucleotideTokenizer, tokenizer: Tokenizer, context: int, recipe: MaskingRecipe) -> None:
-        self._reader, self._recipe = Reader(corpus, tokenizer), recipe
+        self._tokens, self._recipe = RowTokenizer(corpus, tokenizer), recipe
         self._begin, self._end = (np.array([tokenizer.special_id(name)], np.int32) for name in (CLS, SEP))
-        self._room = context - 2
+        self._body = context - 2
         self._pad, self._masking = tokenizer.pad_id, Masking(recipe, tokenizer)
 
     def row_bases(self, bases_per_token: float) -> int:
-        """Bases of a piece that fill a row up to a margin."""
-        return _row_bases(self._room, bases_per_token)
+        """Return the bases of a piece that fill a row, with a margin."""
+        return _row_bases(self._body, bases_per_token)
 
     def training(self, rows: Rows, seeds: Seeds) -> Rows:
-        """Rows of tokens of rows of bases; lengths and masks of each come from its own seed."""
-        hidden = []
-        for pieces, seed in zip(self._reader.pieces(rows), seeds, strict=True):
+        """Convert rows of bases into rows of tokens; lengths and masks follow from each row's seed."""
+        masked = []
+        for pieces, seed in zip(self._tokens.pieces(rows), seeds, strict=True):
             random = np.random.default_rng(seed)
             for piece in pieces:
-                lengths = row_lengths(len(piece), self._room, self._recipe, random)
+                lengths = row_lengths(len(piece), self._body, self._recipe, random)
                 for part in np.split(piece, np.cumsum(lengths)[:-1]):
-                    hidden.append(self._masking.hide(self._framed(part), random))
-        return self._rows(hidden)
+                    masked.append(self._masking.mask(self._with_special_tokens(part), random))
+        return self._rows(masked)
 
     def held_out(self, windows_NL: NDArray[np.uint8], seeds: Seeds) -> Rows:
-        """One row for each window of bases, hidden by its own seed; what is beyond the row is left out."""
-        hidden = []
+        """Convert each window of bases into one row, masked by its seed; tokens beyond its end are dropped."""
+        masked = []
         for window, seed in zip(windows_NL, seeds, strict=True):
-            tokens = self._framed(self._reader.tokens(window)[: self._room])
-            hidden.append(self._masking.hide(tokens, np.random.default_rng(seed), evaluation=True))
-        return self._rows(hidden)
+            tokens = self._with_special_tokens(self._tokens.tokens(window)[: self._body])
+            masked.append(self._masking.mask(tokens, np.random.default_rng(seed), evaluation=True))
+        return self._rows(masked)
 
-    def _framed(self, tokens: Tokens) -> Tokens:
+    def _with_special_tokens(self, tokens: Tokens) -> Tokens:
         return np.concatenate([self._begin, tokens, self._end])
 
-    def _rows(self, hidden: Sequence[tuple[Tokens, Tokens]]) -> Rows:
-        longest = max(len(ids) for ids, _ in hidden)
-        ids_RM = np.full((len(hidden), longest), self._pad, np.int32)
-        labels_RM = np.full((len(hidden), longest), IGNORED, np.int32)
-        for row, (ids, labels) in enumerate(hidden):
+    def _rows(self, masked: Sequence[tuple[Tokens, Tokens]]) -> Rows:
+        longest = max(len(ids) for ids, _ in masked)
+        ids_RM = np.full((len(masked), longest), self._pad, np.int32)
+        labels_RM = np.full((len(masked), longest), IGNORED, np.int32)
+        for row, (ids, labels) in enumerate(masked):
             ids_RM[row, : len(ids)], labels_RM[row, : len(ids)] = ids, labels
-        return Rows(ids_RM, None, labels_RM, np.array([len(ids) for ids, _ in hidden]))
+        return Rows(ids_RM, None, labels_RM, np.array([len(ids) for ids, _ in masked]))
 
 
 def _row_bases(tokens: int, bases_per_token: float) -> int:

@@ -1,1 +1,1 @@
-"""Recipes: what a training run is made from. The shipped ones are the YAML files beside this module."""
+"""Training recipes, and the shipped ones as YAML files in this folder."""

@@ -1,4 +1,4 @@
-"""Learning rate over a run, and which stage a step belongs to."""
+"""Learning-rate schedule, and the stage of each step."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import NamedTuple
 from genolm.training.recipes.pretrain_recipe import Recipe, Stage
 
 
-class Place(NamedTuple):
-    """Where a step stands in a run.
+class StagePosition(NamedTuple):
+    """Position of a step within the stages of a run.
 
     Attributes:
-        number: of its stage, from 0.
+        number: 0-based number of its stage.
         stage: the stage.
-        step: the step counted from the stage's first.
+        step: 0-based step within the stage.
     """
 
     number: int
@@ -22,18 +22,18 @@ class Place(NamedTuple):
     step: int
 
 
-def place(step: int, recipe: Recipe) -> Place:
-    """The stage of a step, counted from 0; a step beyond the last belongs to the last stage."""
+def stage_at(step: int, recipe: Recipe) -> StagePosition:
+    """Return the stage of a 0-based step; steps beyond the end belong to the last stage."""
     first = 0
     for index, stage in enumerate(recipe.plan):
         if step < first + stage.steps or index + 1 == len(recipe.plan):
-            return Place(index, stage, step - first)
+            return StagePosition(index, stage, step - first)
         first += stage.steps
     raise AssertionError("a recipe has at least one stage")
 
 
 def tokens_until(step: int, recipe: Recipe) -> int:
-    """Tokens that the first ``step`` steps predict from, padding and separators included."""
+    """Return the number of tokens that the first ``step`` steps predict from, including padding and separators."""
     total = 0
     for stage in recipe.plan:
         total += min(step, stage.steps) * stage.batch_rows * stage.context
@@ -42,7 +42,7 @@ def tokens_until(step: int, recipe: Recipe) -> int:
 
 
 def schedule(step: int, recipe: Recipe) -> float:
-    """Learning rate over its peak: linear warm-up, a cosine to ``final_fraction``, and that from the horizon on."""
+    """Return the learning rate relative to its peak: linear warm-up, cosine to ``final_fraction``, then constant."""
     plan = recipe.optimizer
     warmup = plan.warmup_of(recipe.steps)
     if step < warmup:

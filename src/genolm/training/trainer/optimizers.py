@@ -1,4 +1,4 @@
-"""The optimizers of a run: which weights move how."""
+"""Optimizers of a run, and their parameter groups."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Groups = list[dict[str, Any]]
 
 
 class Optimizers:
-    """Several optimizers used as one; their states are numbered through.
+    """Several optimizers that act as one; their weights are numbered consecutively.
 
     Args:
-        parts: the optimizers.
+        parts: the individual optimizers.
     """
 
     def __init__(self, parts: list[torch.optim.Optimizer]) -> None:
@@ -26,36 +26,36 @@ class Optimizers:
 
     @property
     def param_groups(self) -> Groups:
-        """The groups of all; each holds ``peak``, its highest learning rate."""
+        """All parameter groups; each has a key ``peak``, its peak learning rate."""
         return [group for part in self.parts for group in part.param_groups]
 
     def step(self) -> None:
-        """Move the weights."""
+        """Update the weights."""
         for part in self.parts:
             part.step()
 
     def zero_grad(self) -> None:
-        """Forget the gradients."""
+        """Reset the gradients."""
         for part in self.parts:
             part.zero_grad(set_to_none=True)
 
     def weights(self) -> list[Tensor]:
-        """The weights in the order of their numbers."""
+        """Return the weights in the order of their numbers."""
         return [weight for group in self.param_groups for weight in group["params"]]
 
     def state(self) -> dict[int, dict[str, Tensor]]:
-        """Moments and counters by number of the weight."""
-        found: dict[int, dict[str, Tensor]] = {}
+        """Return moments and step counters by weight number."""
+        state: dict[int, dict[str, Tensor]] = {}
         for first, part in zip(self._firsts(), self.parts, strict=True):
-            found |= {first + index: values for index, values in part.state_dict()["state"].items()}
-        return found
+            state |= {first + index: values for index, values in part.state_dict()["state"].items()}
+        return state
 
     def load_state(self, state: dict[int, dict[str, Tensor]]) -> None:
-        """Take what :meth:`state` gave."""
+        """Restore the state returned by :meth:`state`."""
         for first, part in zip(self._firsts(), self.parts, strict=True):
             count = sum(len(group["params"]) for group in part.param_groups)
-            own = {index - first: values for index, values in state.items() if first <= index < first + count}
-            part.load_state_dict({"state": own, "param_groups": part.state_dict()["param_groups"]})
+            local = {index - first: values for index, values in state.items() if first <= index < first + count}
+            part.load_state_dict({"state": local, "param_groups": part.state_dict()["param_groups"]})
 
     def _firsts(self) -> list[int]:
         firsts, total = [], 0
@@ -66,19 +66,19 @@ class Optimizers:
 
 
 def build_optimizer(network: Network, plan: OptimizerRecipe) -> Optimizers:
-    """AdamW for everything, or Muon for the matrices inside layers and AdamW for the rest.
+    """Create AdamW for all weights, or Muon for the matrices inside layers and AdamW for the rest.
 
     AdamW has three groups: matrices with decay, vectors and embeddings without, k-mer tables at their own rate.
     """
     named = dict(network.named_parameters())
     tables = [weight for name, weight in named.items() if ".tables." in name]
     plain = [weight for name, weight in named.items() if weight.ndim == 1 or name.startswith("embedding.")]
-    taken = {id(weight) for weight in tables + plain}
-    matrices = {name: weight for name, weight in named.items() if id(weight) not in taken}
+    assigned = {id(weight) for weight in tables + plain}
+    matrices = {name: weight for name, weight in named.items() if id(weight) not in assigned}
     hidden = [w for name, w in matrices.items() if plan.name == "muon" and name.startswith("layers.") and w.ndim == 2]
-    taken = {id(weight) for weight in hidden}
+    assigned = {id(weight) for weight in hidden}
     groups = [
-        _group([w for w in matrices.values() if id(w) not in taken], plan.weight_decay, plan.learning_rate),
+        _group([w for w in matrices.values() if id(w) not in assigned], plan.weight_decay, plan.learning_rate),
         _group(plain, 0.0, plan.learning_rate),
         _group(tables, 0.0, plan.learning_rate * plan.kmer_rate_factor),
     ]

@@ -1,4 +1,4 @@
-"""A trained network as a model folder that :func:`genolm.load` reads."""
+"""Release of a trained network as a model folder that :func:`genolm.load` reads."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.networks.network import make_network
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.tokens.tokenizer import Tokenizer
-from genolm.training.feeds.token_rows import rows_of
+from genolm.training.feeds.token_rows import row_layout
 from genolm.training.recipes.pretrain_recipe import Recipe
 from genolm.training.recipes.schedule import tokens_until
 
@@ -36,15 +36,15 @@ def write_model(
     log: Lines,
     processes: int = 1,
 ) -> Path:
-    """Write a network with its card, replacing what an earlier end of the same run left in ``folder``.
+    """Write a network with its card, replacing an earlier release of the same run in ``folder``.
 
     Args:
-        folder: the model folder.
-        weights: by name, in bf16.
-        tokenizer: the model's.
-        recipe: what it was trained by.
-        log: the run's reports.
-        processes: how many trained it.
+        folder: path of the model folder.
+        weights: weights by name, in bf16.
+        tokenizer: tokenizer of the model.
+        recipe: recipe of the run.
+        log: reports of the run.
+        processes: number of processes of the run.
     """
     with torch.device("meta"):
         network = make_network(recipe.model, tokenizer.base_ids, tokenizer.n_id)
@@ -53,7 +53,7 @@ def write_model(
     network.load_state_dict({**weights, **tied}, assign=True)
     shutil.rmtree(folder, ignore_errors=True)
     if isinstance(tokenizer, NucleotideTokenizer):
-        tokenizer = NucleotideTokenizer(tokenizer.symbols)  # the corpus's own reads every ambiguity code as N
+        tokenizer = NucleotideTokenizer(tokenizer.symbols)  # that of the corpus reads every ambiguity code as N
     return save(Model(network, tokenizer, _card(recipe, log, processes)), folder)
 
 
@@ -62,7 +62,7 @@ def _card(recipe: Recipe, log: Lines, processes: int) -> Card:
     regions = "; ".join(f"{name}: {', '.join(texts)}" for name, texts in recipe.corpus.regions().items())
     notes = (recipe.card.strip(), f"Held out of training: {regions}." if regions else "")
     tokens = tokens_until(steps, recipe)
-    laid = rows_of(recipe)
+    layout = row_layout(recipe)
     return Card(
         name=recipe.name,
         family="genolm",
@@ -72,23 +72,23 @@ def _card(recipe: Recipe, log: Lines, processes: int) -> Card:
         source=f"genolm pretrain {recipe.name}",
         notes=tuple(note for note in notes if note),
         objective=recipe.objective,
-        begin=laid.begin if laid else (),
-        end=laid.end if laid else (),
+        begin=layout.begin if layout else (),
+        end=layout.end if layout else (),
         metrics={"training_tokens": tokens, **_metrics(log)},
-        training=_how(recipe, steps, processes),
+        training=_training_record(recipe, steps, processes),
     )
 
 
 def _metrics(log: Lines) -> dict[str, float]:
-    """The last held-out figures, and the baseline of the frequency of tokens."""
-    found: dict[str, float] = {}
-    for told, name in _FIGURES.items():
-        lines = [line[told] for line in log if told in line]
-        found |= {f"{split}_{name}": value for split, value in (lines[-1] if lines else {}).items()}
-    return found
+    """Return the last held-out metrics, and the baseline of token frequencies."""
+    metrics: dict[str, float] = {}
+    for key, name in _METRICS.items():
+        lines = [line[key] for line in log if key in line]
+        metrics |= {f"{split}_{name}": value for split, value in (lines[-1] if lines else {}).items()}
+    return metrics
 
 
-_FIGURES = {
+_METRICS = {
     "held_out_bits_per_base": "bits_per_base",
     "held_out_nats_per_token": "nats_per_token",
     "held_out_accuracy": "accuracy",
@@ -96,8 +96,8 @@ _FIGURES = {
 }
 
 
-def _how(recipe: Recipe, steps: int, processes: int) -> dict[str, Any]:
-    """What it takes to train the same again."""
+def _training_record(recipe: Recipe, steps: int, processes: int) -> dict[str, Any]:
+    """Return everything that is needed to repeat the training."""
     return {
         "steps": steps,
         "seed": recipe.seed,
@@ -105,22 +105,22 @@ def _how(recipe: Recipe, steps: int, processes: int) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "versions": {name: version(name) for name in ("genolm", "torch")},
         "commit": _commit(),
-        # Through JSON, so that what is read back is what was written: tuples are lists there.
+        # Through JSON, so that reading it back gives equal values: JSON has lists instead of tuples.
         "recipe": json.loads(json.dumps(asdict(recipe))),
     }
 
 
 def _commit() -> str | None:
-    """Commit of the checkout that this code runs from, ``-dirty`` where it was changed; None for an installed one."""
+    """Return the commit of the source tree, with ``-dirty`` if it was modified; None for an installed package."""
     here = Path(__file__).resolve().parent
-    words = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         tracked = subprocess.run(
             ["git", "-C", str(here), "ls-files", "--error-unmatch", Path(__file__).name],
             capture_output=True,
             check=False,
         )
-        found = subprocess.run(words, capture_output=True, text=True, check=False)
+        described = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError:
         return None
-    return found.stdout.strip() or None if tracked.returncode == 0 and found.returncode == 0 else None
+    return described.stdout.strip() or None if tracked.returncode == 0 and described.returncode == 0 else None

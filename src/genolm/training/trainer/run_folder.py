@@ -1,11 +1,11 @@
-"""The folder of a training run: it belongs to one recipe, and holds at most one run."""
+"""Folder of a training run, which belongs to one recipe and one run, and the run's log."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -16,19 +16,27 @@ from genolm.files.disk import is_disk_full
 from genolm.files.locks import locked
 from genolm.training.recipes.pretrain_recipe import Recipe
 from genolm.training.recipes.schedule import tokens_until
-from genolm.training.trainer.run_log import RunLog
 
-FREE = ("name", "card", "trackers", "compile", "report_every", "evaluate_every", "evaluate_windows", "checkpoint_every")
-"""Settings of a recipe that don't decide the weights, and may differ when a run is resumed."""
+CHANGEABLE = (
+    "name",
+    "card",
+    "trackers",
+    "compile",
+    "report_every",
+    "evaluate_every",
+    "evaluate_windows",
+    "checkpoint_every",
+)
+"""Settings of a recipe that do not affect the weights, and may change when a run is resumed."""
 
 
 def fingerprint_of(recipe: Recipe) -> str:
-    """SHA-256 of what decides the weights."""
-    return hashlib.sha256(json.dumps(_told(recipe), sort_keys=True, default=str).encode()).hexdigest()
+    """Return the SHA-256 of the settings that affect the weights."""
+    return hashlib.sha256(json.dumps(_weight_settings(recipe), sort_keys=True, default=str).encode()).hexdigest()
 
 
-def trained(out: Path, recipe: Recipe) -> str:
-    """One line on a finished run: steps, tokens, and bits per base of the held-out splits; read from its log."""
+def describe_run(out: Path, recipe: Recipe) -> str:
+    """Describe a finished run in one line, from its log: steps, tokens, and held-out bits per base."""
     lines = RunLog(out / "log.jsonl").lines()
     step = lines[-1]["step"]
     held_out = next(line["held_out_bits_per_base"] for line in reversed(lines) if "held_out_bits_per_base" in line)
@@ -37,115 +45,160 @@ def trained(out: Path, recipe: Recipe) -> str:
 
 
 def check_claim(out: Path, recipe: Recipe, resume: bool) -> None:
-    """Refuses a folder that is not for this recipe.
+    """Raise an error if the folder cannot be used for this recipe.
 
     Raises:
-        RunError: a file in its place, a folder that cannot be read, a run that is not to be resumed, no run where one
-            is to be resumed, or the run of another recipe.
+        RunError: the path is a file or cannot be read; the folder contains a run and ``resume`` is not set, no run and
+            it is, or the run of another recipe.
     """
     marker = out / "recipe.json"
-    with _explained(out):
+    with _as_run_errors(out):
         if out.exists() and not out.is_dir():
             raise RunError(f"{out} is a file: choose another folder")
-        found = marker.exists()
-    if found and not resume:
-        raise RunError(f"{out} already holds a run: continue it with --resume or choose another folder")
-    if resume and not found:
-        raise RunError(f"{out} holds no run to continue: start one without --resume")
-    if found and _told_in(marker, "fingerprint") != fingerprint_of(recipe):
+        exists = marker.exists()
+    if exists and not resume:
+        raise RunError(f"{out} already contains a run: resume it with --resume or choose another folder")
+    if resume and not exists:
+        raise RunError(f"{out} contains no run to resume: start one without --resume")
+    if exists and _read_marker(marker, "fingerprint") != fingerprint_of(recipe):
         raise RunError(
-            f"{out} holds the run of another recipe{_differences(marker, recipe)}: choose another folder. What may"
-            f" change on --resume: {', '.join(FREE)}"
+            f"{out} contains the run of another recipe{_differences(marker, recipe)}: choose another folder. Settings"
+            f" that may change with --resume: {', '.join(CHANGEABLE)}"
         )
 
 
 @contextmanager
-def claimed(out: Path, recipe: Recipe, corpus: str, resume: bool) -> Iterator[None]:
-    """Takes the folder for this recipe and corpus, and holds it until the block ends or the process dies.
+def claim(out: Path, recipe: Recipe, corpus: str, resume: bool) -> Iterator[None]:
+    """Reserve the folder for this recipe and corpus, and lock it until the context ends or the process dies.
 
     Args:
-        out: the folder.
-        recipe: the recipe.
-        corpus: digest of the sequence that is trained on; empty where the recipe's fingerprint holds one.
-        resume: whether a run that is there goes on.
+        out: folder of the run.
+        recipe: recipe of the run.
+        corpus: digest of the training data; empty if the recipe's fingerprint covers it.
+        resume: whether an existing run is resumed.
 
     Raises:
-        RunError: as :func:`check_claim`, which another run may have made untrue meanwhile; a folder that cannot be made
-            or written; another run holds the folder; the files of the corpus hold another sequence than when the run
-            began.
+        RunError: as in :func:`check_claim`, which is repeated under the lock; the folder cannot be created or written;
+            another run is using it; the corpus has changed since the run began.
     """
-    with _explained(out):
+    with _as_run_errors(out):
         out.mkdir(parents=True, exist_ok=True)
         if not os.access(out, os.W_OK | os.X_OK):
             raise RunError(f"{out} cannot be written: choose another folder")
     with locked(out):
         check_claim(out, recipe, resume)
         marker = out / "recipe.json"
-        if marker.exists() and _told_in(marker, "corpus") != corpus:
-            raise RunError(f"{out}: the files of the corpus changed since this run began: choose another folder")
-        told = {"fingerprint": fingerprint_of(recipe), "corpus": corpus, "recipe": _told(recipe)}
-        marker.write_text(json.dumps(told, indent=1, default=str))
+        if marker.exists() and _read_marker(marker, "corpus") != corpus:
+            raise RunError(f"{out}: the files of the corpus have changed since this run began: choose another folder")
+        settings = {"fingerprint": fingerprint_of(recipe), "corpus": corpus, "recipe": _weight_settings(recipe)}
+        marker.write_text(json.dumps(settings, indent=1, default=str))
         yield
 
 
 @contextmanager
-def _explained(out: Path) -> Iterator[None]:
-    """Turn what the file system refuses into a `RunError`; a full disk stays what it is."""
+def _as_run_errors(out: Path) -> Iterator[None]:
+    """Convert errors of the file system into `RunError`, except that of a full disk."""
     try:
         yield
     except OSError as error:
         if is_disk_full(error):
             raise
-        raise RunError(f"the folder {out} cannot be made or used: {error.strerror}") from None
+        raise RunError(f"the folder {out} cannot be created or used: {error.strerror}") from None
 
 
 def _differences(marker: Path, recipe: Recipe) -> str:
-    """Return which settings differ from those that the run began with, as text; empty where that can't be told."""
-    told = _recipe_in(marker)
-    if not told:
+    """Describe which settings differ from those of the existing run; empty if they cannot be read."""
+    settings = _recorded_recipe(marker)
+    if not settings:
         return ""
-    old, new = _flat(told), _flat(json.loads(json.dumps(_told(recipe), default=str)))
-    names = [name for name in {**old, **new} if old.get(name, _NONE) != new.get(name, _NONE)]
-    shown = [f"{name} was {_shown(old.get(name, _NONE))} and is {_shown(new.get(name, _NONE))}" for name in names[:3]]
-    if len(names) > len(shown):
-        shown.append(f"{len(names) - len(shown)} more")
-    return f" ({'; '.join(shown)})" if shown else ""
+    old, new = flatten(settings), flatten(json.loads(json.dumps(_weight_settings(recipe), default=str)))
+    pairs = {name: (old.get(name, _MISSING), new.get(name, _MISSING)) for name in {**old, **new}}
+    changed = {name: pair for name, pair in pairs.items() if name not in CHANGEABLE and pair[0] != pair[1]}
+    texts = [f"{name} was {_text(before)} and is {_text(now)}" for name, (before, now) in list(changed.items())[:3]]
+    if len(changed) > len(texts):
+        texts.append(f"{len(changed) - len(texts)} more")
+    return f" ({'; '.join(texts)})" if texts else ""
 
 
-_NONE = object()
+_MISSING = object()
 
 
-def _shown(value: object) -> str:
-    return "not set" if value is _NONE else json.dumps(value)
+def _text(value: object) -> str:
+    return "not set" if value is _MISSING else json.dumps(value)
 
 
-def _flat(told: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """Return settings within settings by names such as ``optimizer.learning_rate``, without those that may change."""
-    found: dict[str, Any] = {}
-    for name, value in told.items():
+def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested settings under dotted names such as ``optimizer.learning_rate``."""
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
         if isinstance(value, dict):
-            found |= _flat(value, f"{before}{name}.")
-        elif before or name not in FREE:
-            found[before + name] = value
-    return found
+            flat |= flatten(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat
 
 
-def _recipe_in(marker: Path) -> dict[str, Any]:
+def _recorded_recipe(marker: Path) -> dict[str, Any]:
     try:
-        told = json.loads(marker.read_text())["recipe"]
+        settings = json.loads(marker.read_text())["recipe"]
     except (OSError, ValueError, KeyError, TypeError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return settings if isinstance(settings, dict) else {}
 
 
-def _told_in(marker: Path, key: str) -> str:
+def _read_marker(marker: Path, key: str) -> str:
     try:
         return str(json.loads(marker.read_text())[key])
     except (OSError, ValueError, KeyError, TypeError):
-        raise RunError(f"{marker} is damaged: choose another folder") from None
+        raise RunError(f"{marker} is corrupt (not valid JSON); choose another folder") from None
 
 
-def _told(recipe: Recipe) -> dict[str, Any]:
-    """What decides the weights: everything but :data:`FREE`."""
-    told = {name: value for name, value in asdict(recipe).items() if name not in FREE}
-    return {**told, "built_corpus": recipe.corpus.manifest_sha256()} if recipe.corpus.built else told
+def _weight_settings(recipe: Recipe) -> dict[str, Any]:
+    """Return the settings that affect the weights: all but :data:`CHANGEABLE`."""
+    settings = {name: value for name, value in asdict(recipe).items() if name not in CHANGEABLE}
+    return {**settings, "built_corpus": recipe.corpus.manifest_sha256()} if recipe.corpus.built else settings
+
+
+Listener = Callable[[dict[str, Any]], None]
+
+
+class RunLog:
+    """Log of a training run: one JSON object per line, in a file and to a listener.
+
+    Args:
+        path: path of the ``.jsonl`` file; None on ranks that do not write, where reports are dropped.
+        listener: function that receives every new report.
+    """
+
+    def __init__(self, path: Path | None, listener: Listener | None = None) -> None:
+        self._path, self._listener = path, listener
+
+    def add(self, **values: Any) -> None:
+        """Append a report; ``step`` is required."""
+        if self._path is None:
+            return
+        with self._path.open("a") as file:
+            file.write(json.dumps(values) + "\n")
+        if self._listener is not None:
+            self._listener(values)
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Return all reports, oldest first; an incomplete line of a killed run is skipped."""
+        if self._path is None or not self._path.exists():
+            return []
+        entries = []
+        for line in self._path.read_text().splitlines():
+            try:
+                entries.append(json.loads(line))
+            except ValueError:
+                continue
+        return entries
+
+    def rewind(self, step: int) -> None:
+        """Drop the reports after ``step``, since these steps will be repeated. Step 0 empties the log."""
+        if self._path is None:
+            return
+        kept = [line for line in self.lines() if step > 0 and line["step"] <= step]
+        partial = self._path.with_suffix(".rewound")
+        partial.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        partial.replace(self._path)

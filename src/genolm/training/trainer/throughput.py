@@ -1,4 +1,4 @@
-"""How fast a training run is, and what share of the device's arithmetic that is (model FLOP utilisation, MFU)."""
+"""Throughput of a training run, and its share of the device's peak (model FLOP utilisation, MFU)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import torch
 from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.networks.encoder_config import EncoderConfig
 from genolm.training.recipes.pretrain_recipe import Recipe
-from genolm.training.recipes.schedule import place, tokens_until
+from genolm.training.recipes.schedule import stage_at, tokens_until
 
-# Dense bf16 peaks of data sheets, FLOP/s, by a piece of the name that the driver gives.
+# Dense bf16 peaks from data sheets in FLOP/s, by a part of the device name.
 _PEAKS = {
     "B200": 2.25e15,
     "H200": 989e12,
@@ -26,11 +26,11 @@ _SIDE = 1024
 
 
 class Peak(NamedTuple):
-    """The arithmetic that a device can do at most.
+    """Peak arithmetic throughput of a device.
 
     Attributes:
         flops: FLOP per second.
-        source: ``data sheet`` with the device's name, or ``measured`` with how.
+        source: ``data sheet`` with the device's name, or ``measured`` with the method.
     """
 
     flops: float
@@ -38,11 +38,11 @@ class Peak(NamedTuple):
 
 
 def training_flops(config: DecoderConfig | EncoderConfig, context: int) -> float:
-    """FLOP of one token in a training step: forward, and twice that for the gradients.
+    """Return the FLOP per token of a training step: the forward pass, and twice that for the gradients.
 
-    Counted are the matrix products (two FLOP for each weight that a token passes through) and attention: over the half
-    of the context that causality leaves, or over what an encoder's layer sees. Look-ups, norms and what is computed
-    again in checkpointing are not; nor is the head of an encoder, which is computed for hidden tokens alone.
+    Counted are matrix products (two FLOP per weight that a token passes through) and attention, over half of the
+    context for causal attention, or over the tokens that a layer of an encoder attends to. Not counted are look-ups,
+    norms, recomputation, and the head of an encoder, which is computed for masked tokens only.
     """
     if isinstance(config, EncoderConfig):
         return _encoder_flops(config, context)
@@ -60,12 +60,12 @@ def training_flops(config: DecoderConfig | EncoderConfig, context: int) -> float
 def _encoder_flops(config: EncoderConfig, context: int) -> float:
     width = config.hidden_size
     layer = 4 * width * width + (3 if config.gated else 2) * width * config.ffn_size
-    seen = sum(_seen(config, number, context) for number in range(config.num_layers))
-    return 3.0 * (2 * config.num_layers * layer + 4 * width * seen)
+    attended = sum(_attended(config, number, context) for number in range(config.num_layers))
+    return 3.0 * (2 * config.num_layers * layer + 4 * width * attended)
 
 
-def _seen(config: EncoderConfig, layer: int, context: int) -> int:
-    """Tokens that a token of a layer sees, itself included; of blocks, what a query in the middle sees."""
+def _attended(config: EncoderConfig, layer: int, context: int) -> int:
+    """Return the number of tokens that a token attends to, itself included; in block attention for a middle block."""
     if config.is_local(layer):
         return min(context, config.local_window + 1)
     if config.sparse is not None:
@@ -74,20 +74,20 @@ def _seen(config: EncoderConfig, layer: int, context: int) -> int:
 
 
 def device_peak(device: torch.device, bf16: bool) -> Peak:
-    """The device's peak: from its data sheet where it is known and bf16 is used, else the best of a few products."""
+    """Return the device's peak: from its data sheet for known devices with bf16, otherwise measured."""
     if device.type == "cuda" and bf16:
         name = torch.cuda.get_device_name(device)
         for piece, flops in _PEAKS.items():
             if piece in name:
                 return Peak(flops, f"data sheet of {name}")
     dtype = torch.bfloat16 if bf16 else torch.float32
-    return Peak(_measured(device, dtype), f"measured: {dtype} product of {_SIDE} x {_SIDE}, best of 5")
+    return Peak(_measure(device, dtype), f"measured: {dtype} product of {_SIDE} x {_SIDE}, best of 5")
 
 
-def _measured(device: torch.device, dtype: torch.dtype) -> float:
+def _measure(device: torch.device, dtype: torch.dtype) -> float:
     factor = torch.ones(_SIDE, _SIDE, device=device, dtype=dtype)
     best = float("inf")
-    for _ in range(6):  # the first one warms up
+    for _ in range(6):  # the first one is a warm-up
         started = time.perf_counter()
         factor @ factor
         if device.type == "cuda":
@@ -100,10 +100,10 @@ class Clock:
     """Tokens per second and MFU between reports.
 
     Args:
-        recipe: the run's.
-        peak: of one process's device.
-        processes: how many there are.
-        step: steps that are done already.
+        recipe: recipe of the run.
+        peak: peak of one process's device.
+        processes: number of processes.
+        step: number of steps that are already done.
     """
 
     def __init__(self, recipe: Recipe, peak: Peak, processes: int, step: int) -> None:
@@ -111,14 +111,14 @@ class Clock:
         self._since, self._away, self._step = time.monotonic(), 0.0, step
 
     def without(self, seconds: float) -> None:
-        """Leave out time that did not go into steps."""
+        """Exclude time that was not spent on steps."""
         self._away += seconds
 
-    def told(self, step: int) -> dict[str, float]:
-        """Tokens per second since the last report, all processes together, and the share of the peak that they are."""
+    def metrics(self, step: int) -> dict[str, float]:
+        """Return the tokens per second of all processes since the last report, and the MFU."""
         now = time.monotonic()
         tokens = tokens_until(step, self._recipe) - tokens_until(self._step, self._recipe)
         speed = tokens / max(1e-9, now - self._since - self._away)
         self._since, self._away, self._step = now, 0.0, step
-        flops = training_flops(self._recipe.model, place(step - 1, self._recipe).stage.context)
+        flops = training_flops(self._recipe.model, stage_at(step - 1, self._recipe).stage.context)
         return {"tokens_per_second": round(speed), "mfu": round(speed * flops / self._peak, 4)}

@@ -1,13 +1,13 @@
-"""A training run's state on disk: written whole or not at all, and never with pickle.
+"""Checkpoints of a training run, written atomically and without pickle.
 
-A checkpoint is a folder ``step-N``. ``state.safetensors`` holds weights, buffers, optimizer moments and RNG; where the
-weights are spread over processes each writes its own share, ``state-2-of-8.safetensors``. ``state.json`` is written
-last, with the step and the checksum of every file; then the folder appears by one rename. A torn one is not loaded.
+A checkpoint is a folder ``step-N``. ``state.safetensors`` contains weights, buffers, optimizer state and RNG state;
+with sharded weights, each rank writes its own shard, such as ``state-2-of-8.safetensors``. ``state.json``, with the
+step and the checksum of every file, is written last; then the folder is renamed into place. Damaged checkpoints are not
+loaded.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -19,66 +19,67 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from genolm.errors import RunError
+from genolm.files.digests import file_sha256
 from genolm.models.networks.network import stored_buffers
 from genolm.training.trainer.optimizers import Optimizers
-from genolm.training.trainer.sharding import own_share, share_like
+from genolm.training.trainer.weights import local_shard, shard_like
 from genolm.training.trainer.workers import Workers
 
 _STATE = "state.json"
 
 
 class Checkpoints:
-    """The checkpoints of one run.
+    """Checkpoints of a run. All methods but ``newest`` are collective.
 
     Args:
-        folder: where they stand.
-        fingerprint: of the recipe.
-        workers: the processes of the run.
-        sharded: whether each process keeps a share of the weights.
-        keep: how many are kept.
+        folder: folder of the checkpoints.
+        fingerprint: fingerprint of the recipe.
+        workers: processes of the run.
+        sharded: whether each rank has a shard of the weights.
+        keep: number of checkpoints to keep.
     """
 
     def __init__(self, folder: Path, fingerprint: str, workers: Workers, sharded: bool, keep: int = 2) -> None:
         self._folder, self._fingerprint, self._workers, self._keep = folder, fingerprint, workers, keep
-        self._parts = workers.world if sharded else 1
+        self._shards = workers.world if sharded else 1
         number = workers.rank + 1
-        self._own = f"state-{number}-of-{self._parts}.safetensors" if sharded else "state.safetensors"
+        self._local_file = f"state-{number}-of-{self._shards}.safetensors" if sharded else "state.safetensors"
         self._writes = sharded or workers.first
 
     def save(self, step: int, network: nn.Module, optimizer: Optimizers) -> Path:
-        """Write the state after ``step`` steps and drop all but the newest checkpoints."""
+        """Write the state after ``step`` steps and remove all but the newest checkpoints."""
         target, staging = self._folder / f"step-{step}", self._folder / f".step-{step}"
-        self._workers.first_alone(lambda: self._prepare(staging))
+        self._workers.on_first_rank(lambda: self._prepare(staging))
         digest = None
         if self._writes:
-            save_file(_tensors(network, optimizer), staging / self._own)
-            _sync(staging / self._own)
-            digest = _sha256(staging / self._own)
-        digests = dict(pair for pair in self._workers.gathered((self._own, digest)) if pair[1] is not None)
-        self._workers.first_alone(lambda: self._finish(staging, target, step, digests))
+            save_file(_tensors(network, optimizer), staging / self._local_file)
+            _sync(staging / self._local_file)
+            digest = file_sha256(staging / self._local_file)
+        digests = dict(pair for pair in self._workers.all_gather((self._local_file, digest)) if pair[1] is not None)
+        self._workers.on_first_rank(lambda: self._finish(staging, target, step, digests))
         return target
 
     def load(self, network: nn.Module, optimizer: Optimizers) -> int:
-        """Restore the newest complete checkpoint; returns its step.
+        """Restore the newest complete checkpoint and return its step.
 
         Raises:
-            RunError: no checkpoint is complete, or its weights are spread over another number of processes.
+            RunError: no checkpoint is complete, or its weights are sharded over another number of processes.
         """
-        found = _steps(self._folder)
-        for path in reversed(found):
-            state = self._whole(path)
-            if self._workers.all(state is not None):
+        paths = _steps(self._folder)
+        for path in reversed(paths):
+            state = self._complete_state(path)
+            if self._workers.all_ranks(state is not None):
                 assert state is not None
-                _restore(load_file(path / self._own), network, optimizer)
+                _restore(load_file(path / self._local_file), network, optimizer)
                 return int(state["step"])
-        damaged = f" ({', '.join(path.name for path in found)} damaged or incomplete)" if found else ""
+        damaged = f" ({', '.join(path.name for path in paths)} damaged or incomplete)" if paths else ""
         raise RunError(
-            f"{self._folder} holds no complete checkpoint{damaged}, so there is nothing to continue from: delete the"
-            f" folder {self._folder.parent} and start again without --resume"
+            f"{self._folder} contains no complete checkpoint{damaged}, so there is nothing to resume from: delete"
+            f" the folder {self._folder.parent} and start again without --resume"
         )
 
     def newest(self) -> Path | None:
-        """The newest checkpoint, whether complete or not; None before the first."""
+        """Return the newest checkpoint, complete or not; None if there is none."""
         return next(reversed(_steps(self._folder)), None)
 
     def _prepare(self, staging: Path) -> None:
@@ -95,32 +96,32 @@ class Checkpoints:
         for old in _steps(self._folder)[: -self._keep]:
             shutil.rmtree(old)
 
-    def _whole(self, path: Path) -> dict[str, Any] | None:
-        """The checkpoint's state; None when it is torn, or of another recipe."""
+    def _complete_state(self, path: Path) -> dict[str, Any] | None:
+        """Return the state of a checkpoint; None if it is damaged or belongs to another recipe."""
         try:
             state: dict[str, Any] = json.loads((path / _STATE).read_text())
             digests, same = state["sha256"], state["fingerprint"] == self._fingerprint
-            if same and self._own not in digests:
+            if same and self._local_file not in digests:
                 raise RunError(
-                    f"{path} is spread over {len(digests)} processes and this run over {self._parts}: "
-                    "resume with as many as it was started with"
+                    f"{path} is sharded over {len(digests)} processes, but this run has {self._shards}: "
+                    "resume with the same number of processes"
                 )
-            return state if same and digests[self._own] == _sha256(path / self._own) else None
+            return state if same and digests[self._local_file] == file_sha256(path / self._local_file) else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
 
 def _steps(folder: Path) -> list[Path]:
-    found = [path for path in folder.glob("step-*") if path.name[5:].isdigit()]
-    return sorted(found, key=lambda path: int(path.name[5:]))
+    paths = [path for path in folder.glob("step-*") if path.name[5:].isdigit()]
+    return sorted(paths, key=lambda path: int(path.name[5:]))
 
 
 def _tensors(network: nn.Module, optimizer: Optimizers) -> dict[str, Tensor]:
-    tensors = {f"weight.{name}": own_share(weight.detach()) for name, weight in network.named_parameters()}
-    tensors |= {f"buffer.{name}": own_share(buffer) for name, buffer in stored_buffers(network).items()}
+    tensors = {f"weight.{name}": local_shard(weight.detach()) for name, weight in network.named_parameters()}
+    tensors |= {f"buffer.{name}": local_shard(buffer) for name, buffer in stored_buffers(network).items()}
     for index, values in optimizer.state().items():
         for key, value in values.items():
-            tensors[f"optimizer.{index}.{key}"] = own_share(value)
+            tensors[f"optimizer.{index}.{key}"] = local_shard(value)
     tensors["rng.torch"] = torch.get_rng_state()
     return {name: value.cpu().contiguous() for name, value in tensors.items()}
 
@@ -128,23 +129,18 @@ def _tensors(network: nn.Module, optimizer: Optimizers) -> dict[str, Tensor]:
 @torch.no_grad()
 def _restore(tensors: dict[str, Tensor], network: nn.Module, optimizer: Optimizers) -> None:
     for name, weight in network.named_parameters():
-        own_share(weight).copy_(tensors.pop(f"weight.{name}"))
+        local_shard(weight).copy_(tensors.pop(f"weight.{name}"))
     for name, buffer in stored_buffers(network).items():
-        own_share(buffer).copy_(tensors.pop(f"buffer.{name}"))
+        local_shard(buffer).copy_(tensors.pop(f"buffer.{name}"))
     torch.set_rng_state(tensors.pop("rng.torch"))
-    moved = optimizer.weights()
+    weights = optimizer.weights()
     states: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         _, index, key = name.split(".")
-        whole = moved[int(index)]
-        spread = value if value.ndim == 0 else share_like(value.to(whole.device), whole)
-        states.setdefault(int(index), {})[key] = spread
+        full = weights[int(index)]
+        sharded = value if value.ndim == 0 else shard_like(value.to(full.device), full)
+        states.setdefault(int(index), {})[key] = sharded
     optimizer.load_state(states)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _sync(path: Path) -> None:

@@ -1,6 +1,6 @@
-"""The processes of a training run: which one this is, and what they tell each other. One process is the plain case.
+"""Processes of a training run and their collective operations; a single process needs no communication.
 
-torchrun or ``accelerate launch`` starts them; accelerate finds them, joins them and chooses the device.
+They are started by torchrun or ``accelerate launch``; accelerate detects and joins them, and selects the device.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from genolm.errors import GenolmError
 
 
 class Workers:
-    """The processes of this run.
+    """This process among the processes of a run. Collective methods must be called by every rank.
 
     Args:
-        trackers: ``tensorboard`` or ``wandb``, told by the first process.
-        folder: where trackers write.
+        trackers: experiment trackers, ``tensorboard`` or ``wandb``; rank 0 reports to them.
+        folder: output folder of the trackers.
 
     Raises:
-        GenolmError: a package that is needed is not installed.
+        GenolmError: a required package is not installed.
     """
 
     def __init__(self, trackers: Sequence[str] = (), folder: Path | None = None) -> None:
@@ -41,103 +41,103 @@ class Workers:
         self.rank: int = self._accelerator.process_index
         self.world: int = self._accelerator.num_processes
         if dist.is_initialized():
-            # Threads of a group that is still joined when the interpreter ends abort the process.
-            atexit.register(_part)
+            # A process group that still exists when the interpreter exits aborts the process.
+            atexit.register(_leave_group)
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that writes."""
+        """Whether this is rank 0, which writes the files."""
         return self.rank == 0
 
-    def summed(self, values: Tensor) -> Tensor:
-        """The sum over all processes, on each of them."""
+    def all_reduce_sum(self, values: Tensor) -> Tensor:
+        """Return the sum over all ranks (collective)."""
         if self.world > 1:
             dist.all_reduce(values)
         return values
 
-    def most(self, value: int) -> int:
-        """The largest value of all processes."""
+    def all_reduce_max(self, value: int) -> int:
+        """Return the maximum over all ranks (collective)."""
         if self.world == 1:
             return value
         largest = torch.tensor(value, device=self.device)
         dist.all_reduce(largest, dist.ReduceOp.MAX)
         return int(largest.item())
 
-    def any(self, flag: bool) -> bool:
-        """Whether any process says so."""
-        return bool(self.summed(torch.tensor(float(flag), device=self.device)).item())
+    def any_rank(self, flag: bool) -> bool:
+        """Return whether the flag is set on any rank (collective)."""
+        return bool(self.all_reduce_sum(torch.tensor(float(flag), device=self.device)).item())
 
-    def all(self, flag: bool) -> bool:
-        """Whether every process says so."""
-        return not self.any(not flag)
+    def all_ranks(self, flag: bool) -> bool:
+        """Return whether the flag is set on every rank (collective)."""
+        return not self.any_rank(not flag)
 
-    def gathered(self, value: Any) -> list[Any]:
-        """The values of all processes in the order of their ranks; for small ones."""
+    def all_gather(self, value: Any) -> list[Any]:
+        """Return the values of all ranks in order (collective); for small objects."""
         if self.world == 1:
             return [value]
-        found: list[Any] = [None] * self.world
-        dist.all_gather_object(found, value)
-        return found
+        values: list[Any] = [None] * self.world
+        dist.all_gather_object(values, value)
+        return values
 
-    def first_alone(self, work: Callable[[], object]) -> None:
-        """Let the first process do something while the others wait; its error is raised by all."""
+    def on_first_rank(self, work: Callable[[], object]) -> None:
+        """Run `work` on rank 0; other ranks wait. Errors are raised on every rank (collective)."""
         error: Exception | None = None
         if self.first:
             try:
                 work()
-            except Exception as raised:  # whatever it is, the others must not wait for ever
+            except Exception as raised:  # any error must reach the other ranks, which would wait forever otherwise
                 error = raised
-        told = self.gathered(None if error is None else (getattr(error, "exit_code", 1), str(error)))[0]
+        reported = self.all_gather(None if error is None else (getattr(error, "exit_code", 1), str(error)))[0]
         if error is not None:
             raise error
-        if told is not None:
-            raise _as_error(*told)
+        if reported is not None:
+            raise _remote_error(*reported)
 
     def groups(self, size: int) -> list[dist.ProcessGroup]:
-        """Neighbours in groups of so many; made by all processes alike."""
+        """Return process groups of ``size`` neighbouring ranks (collective)."""
         ranks = range(self.world)
         return [dist.new_group(list(ranks[i : i + size])) for i in range(0, self.world, size)]
 
     def replicated(self, network: nn.Module) -> nn.Module:
-        """The network with gradients averaged over the processes (DDP)."""
+        """Return the network wrapped for averaging its gradients over the ranks (DDP)."""
         return self._accelerator.prepare_model(network) if self.world > 1 else network
 
     def start_trackers(self, name: str, settings: dict[str, Any]) -> None:
-        """Open the trackers for a run."""
+        """Start the trackers for a run."""
         if self._accelerator.log_with:
             self._accelerator.init_trackers(name, config=settings)
 
     def track(self, values: dict[str, float], step: int) -> None:
-        """Tell the trackers."""
+        """Report values to the trackers."""
         if self._accelerator.log_with:
             self._accelerator.log(values, step=step)
 
     def finish_trackers(self) -> None:
-        """Close the trackers; the processes stay joined."""
+        """Close the trackers; the process group remains."""
         for tracker in self._accelerator.trackers if self._accelerator.log_with else ():
             tracker.finish()
 
 
-def _part() -> None:
+def _leave_group() -> None:
     if dist.is_initialized():
         dist.destroy_process_group()
 
 
-def adding_up(module: nn.Module, last: bool) -> AbstractContextManager[Any]:
-    """Within it gradients of one micro-batch are added up; processes exchange them at the last one only."""
+def accumulating(module: nn.Module, last: bool) -> AbstractContextManager[Any]:
+    """Return a context in which gradients are accumulated; ranks exchange them in the ``last`` micro-batch only."""
     if isinstance(module, FSDPModule):
         module.set_requires_gradient_sync(last)
         return nullcontext()
     if last or not isinstance(module, nn.parallel.DistributedDataParallel):
         return nullcontext()
-    waiting: AbstractContextManager[Any] = module.no_sync()
-    return waiting
+    context: AbstractContextManager[Any] = module.no_sync()
+    return context
 
 
 def _accelerate(trackers: Sequence[str]) -> Any:
     for tracker in trackers:
         if find_spec(tracker) is None:
-            raise GenolmError(f"the recipe's tracker needs the package {tracker}: pip install {tracker}")
+            raise GenolmError(f"the recipe's tracker requires the package {tracker}: pip install {tracker}")
     try:
         from accelerate import Accelerator
     except ModuleNotFoundError as error:
@@ -145,8 +145,8 @@ def _accelerate(trackers: Sequence[str]) -> Any:
     return Accelerator
 
 
-def _as_error(exit_code: int, message: str) -> GenolmError:
-    """An error of another process, with its exit code."""
+def _remote_error(exit_code: int, message: str) -> GenolmError:
+    """Return an error for one raised on another rank, with its exit code."""
     error = GenolmError(message)
     error.exit_code = exit_code
     return error

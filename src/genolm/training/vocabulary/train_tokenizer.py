@@ -1,4 +1,4 @@
-"""Byte-pair vocabularies trained on FASTA files, and reports on those there are."""
+"""Training and inspection of byte-pair vocabularies."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from genolm.engine.target import refuse_replacing
 from genolm.errors import ModelError, ResourceError, RunError
 from genolm.files.atomic import atomic_file
 from genolm.files.disk import is_disk_full
+from genolm.files.output_paths import refuse_replacing
 from genolm.genome.sequence import reverse_complement
 from genolm.models.adapters.tokenizer_files import write_tokenizer
 from genolm.tokens.bpe import BpeTokenizer
 from genolm.tokens.bpe_report import random_bases, sequence_facts, vocabulary_facts
 from genolm.tokens.bpe_training import NPolicy, train_vocabulary
 from genolm.tokens.published import PUBLISHED, published
-from genolm.training.vocabulary.vocabulary_corpus import Blocks, draw, survey
+from genolm.training.vocabulary.vocabulary_corpus import Blocks, find_blocks, sample_blocks
 
 Strands = Literal["forward", "both"]
 
 RECORD = "training.json"
-"""Beside the tokenizer: settings, files with their SHA-256, versions and the report."""
+"""File in the tokenizer folder with settings, input files and their SHA-256, versions and the report."""
 
 _MEASURED_BASES = 1_000_000
 
@@ -44,42 +44,41 @@ def train_tokenizer(
 ) -> dict[str, Any]:
     """Train a byte-pair vocabulary on FASTA files and write it as a tokenizer folder.
 
-    Blocks of 10 kb are drawn by the seed, 5 % of them (at most 1 Mb) held out for the report. Same files and settings,
-    same bytes.
+    Blocks of 10 kb are sampled, 5 % of them (at most 1 Mb) for the report. Equal files and settings give equal bytes.
 
     Args:
-        fasta: files, plain, gzip or bgzip; only A, C, G and T are trained on.
-        out: the folder to write; it appears when it is complete.
-        vocab_size: tokens, the five special ones and the letters included.
-        seed: of the draw.
-        bases: about so many bases are drawn; all there are when there are fewer.
-        chunk: bases in which the blocks are given to the trainer; no piece is longer.
-        max_length: longest piece in bases.
+        fasta: FASTA files, plain, gzip or bgzip; only A, C, G and T are used.
+        out: folder to write; it appears only when it is complete.
+        vocab_size: number of tokens, including the five special tokens and the letters.
+        seed: random seed.
+        bases: approximate number of bases to train on; fewer if the files have fewer.
+        chunk: bases of the chunks that the trainer reads; no token is longer.
+        max_length: maximum bases of a token.
         strands: ``both`` trains on every chunk and its reverse complement.
-        n: whether N is a letter, and whether runs of it have a token: ``none``, ``letter`` or ``gap``.
+        n: ``none`` (no N), ``letter`` (N is a token) or ``gap`` (runs of N have tokens too).
         overwrite: replace a tokenizer in ``out``.
-        progress: called with a line that tells what is being done.
+        progress: function that receives a line about each stage.
 
     Returns:
-        What the folder's ``training.json`` holds, and the speed of encoding.
+        Content of the folder's ``training.json``, and the speed of encoding.
 
     Raises:
-        InputError: FASTA files that cannot be read, hold no sequence, or too little for so many tokens.
-        ModelError: sizes that contradict each other.
+        InputError: the FASTA files cannot be read, or hold too little sequence for the vocabulary.
+        ModelError: the sizes contradict each other.
         RunError: ``out`` exists.
-        ResourceError: no room on the disk.
+        ResourceError: the disk is full.
     """
     files = [fasta] if isinstance(fasta, str | Path) else list(fasta)
-    place, tell = Path(out), progress or (lambda told: None)
+    path, report = Path(out), progress or (lambda message: None)
     if chunk < max_length:
-        raise ModelError(f"chunks of {chunk} bases cannot have pieces of {max_length}")
-    _refuse_existing(place, overwrite)
-    refuse_replacing(files, place)
-    tell("reading")
-    drawn, held_out = draw(survey(files), bases, seed)
-    tell(f"training on {drawn.bases:,} bases")
-    vocabulary = train_vocabulary(_chunks(drawn, chunk, strands), vocab_size, max_length=max_length, n=n)
-    tell("measuring")
+        raise ModelError(f"chunk ({chunk}) must be at least max_length ({max_length})")
+    _refuse_existing(path, overwrite)
+    refuse_replacing(files, path)
+    report("reading")
+    sample, held_out = sample_blocks(find_blocks(files), bases, seed)
+    report(f"training on {sample.bases:,} bases")
+    vocabulary = train_vocabulary(_chunks(sample, chunk, strands), vocab_size, max_length=max_length, n=n)
+    report("measuring")
     measured = list(held_out.sequences()) or [random_bases()]
     facts = sequence_facts(BpeTokenizer(vocabulary), measured, seed)
     tokenizer = BpeTokenizer(vocabulary, bases_per_token=round(facts["bases_per_token"], 2))
@@ -87,49 +86,49 @@ def train_tokenizer(
     settings = {"vocab_size": vocab_size, "seed": seed, "bases": bases, "chunk": chunk, "max_length": max_length}
     record = {
         "settings": {**settings, "strands": strands, "n": n},
-        "inputs": list(drawn.inputs),
-        "trained_on": {"bases": drawn.bases, "blocks": len(drawn.places_B4)},
+        "inputs": list(sample.inputs),
+        "trained_on": {"bases": sample.bases, "blocks": len(sample.places_B4)},
         "versions": {name: version(name) for name in ("genolm", "tokenizers")},
         "vocabulary": vocabulary_facts(vocabulary),
         "measured_on": "held-out blocks" if len(held_out.places_B4) else "random bases",
         "sequence": facts,
     }
-    _write(place, tokenizer, record)
+    _write(path, tokenizer, record)
     return {**record, "sequence": {**facts, "megabases_per_second": speed}}
 
 
 def inspect_tokenizer(
     source: str | Path, fasta: Sequence[str | Path] = (), *, bases: int = _MEASURED_BASES, seed: int = 0
 ) -> dict[str, Any]:
-    """Report on a byte-pair tokenizer: bases per token, strands, substitutions, speed.
+    """Report on a byte-pair tokenizer: bases per token, effects of strands and substitutions, speed.
 
     Args:
-        source: a published vocabulary by its name, a folder with a ``tokenizer.json``, or such a file.
-        fasta: sequence to measure on; random bases when there is none.
-        bases: about so many bases of it are drawn.
-        seed: of the draw and the substitutions.
+        source: name of a published vocabulary, or path of a ``tokenizer.json`` or its folder.
+        fasta: FASTA files to measure on; without any, random bases are used.
+        bases: approximate number of bases to sample from them.
+        seed: random seed.
 
     Raises:
-        ModelError: no such tokenizer, or none of byte pairs.
-        InputError: FASTA files that cannot be read or hold no sequence.
+        ModelError: the tokenizer does not exist or is not a byte-pair tokenizer.
+        InputError: the FASTA files cannot be read or contain no sequence.
     """
     tokenizer = open_tokenizer(source)
-    drawn = draw(survey(fasta), bases, seed, held_out=False)[0] if fasta else None
-    sequences = [random_bases()] if drawn is None else list(drawn.sequences())
+    sample = sample_blocks(find_blocks(fasta), bases, seed, held_out=False)[0] if fasta else None
+    sequences = [random_bases()] if sample is None else list(sample.sequences())
     return {
         "name": str(source),
-        "inputs": [] if drawn is None else list(drawn.inputs),
+        "inputs": [] if sample is None else list(sample.inputs),
         "vocabulary": vocabulary_facts(tokenizer.vocabulary),
-        "measured_on": "random bases" if drawn is None else "FASTA",
+        "measured_on": "random bases" if sample is None else "FASTA",
         "sequence": sequence_facts(tokenizer, sequences, seed),
     }
 
 
 def open_tokenizer(source: str | Path) -> BpeTokenizer:
-    """A byte-pair tokenizer: a published one by its name, else a folder or file.
+    """Open a byte-pair tokenizer: a published one by name, else a folder or file.
 
     Raises:
-        ModelError: nothing there, or no byte-pair vocabulary.
+        ModelError: it does not exist or is not a byte-pair vocabulary.
     """
     if str(source) in PUBLISHED:
         return published(str(source))
@@ -154,7 +153,7 @@ def _refuse_existing(out: Path, overwrite: bool) -> None:
     if not overwrite:
         raise RunError(f"{out} exists; choose another folder, or --overwrite to replace it")
     if out.is_symlink() or not (out / RECORD).is_file():
-        raise RunError(f"{out} holds something else than a trained tokenizer and is not replaced")
+        raise RunError(f"{out} is not a tokenizer folder; refusing to overwrite it")
 
 
 def _write(out: Path, tokenizer: BpeTokenizer, record: dict[str, Any]) -> None:

@@ -3,9 +3,9 @@
 import pytest
 from engine_toys import Summed, ToyModel, expected
 
-from genolm.engine import rehearsal
+from genolm.engine import estimation
+from genolm.engine.estimation import measure, spread_over
 from genolm.engine.plan import make_plan
-from genolm.engine.rehearsal import measured, spread
 from genolm.engine.result import Estimate, duration
 from genolm.engine.run import dry_run, run
 from genolm.errors import InputError, ResourceError, RunError
@@ -91,7 +91,7 @@ def test_a_window_that_does_not_fit_is_an_error(source, out):
 def test_samples_are_spread_over_the_whole_input(source, lines):
     task = Summed(source)
     plan = make_plan(task)
-    stretches = spread(task, plan, range(plan.parts), 20)
+    stretches = spread_over(task, plan, range(plan.parts), 20)
     places = [lines.index(stretch[0]) for stretch in stretches]
     assert len(stretches) == 5 and places == sorted(set(places))
     assert places[0] < 12 and places[-1] > 40
@@ -102,33 +102,33 @@ def test_samples_are_spread_over_the_whole_input(source, lines):
 def test_stretches_of_a_small_input_do_not_overlap(source, lines):
     task = Summed(source)
     plan = make_plan(task)
-    measured = [line for stretch in spread(task, plan, range(plan.parts), 1_000_000) for line in stretch]
+    measure = [line for stretch in spread_over(task, plan, range(plan.parts), 1_000_000) for line in stretch]
     remaining = iter(lines)
-    assert len(measured) > 50 and all(line in remaining for line in measured)
+    assert len(measure) > 50 and all(line in remaining for line in measure)
 
 
 def test_an_empty_input_is_measured_in_no_time(source, out):
     source.write_text("")
     found = dry_run(Summed(source), Weighed(), out)
     assert (found.items, found.batches) == (0, 0)
-    assert "no item goes through the model" in str(found)
+    assert "no item passes through the model" in str(found)
 
 
 def test_measuring_stops_when_its_time_is_over(source, monkeypatch):
     from genolm.engine.forward import Batcher
-    from genolm.engine.progress import Silent
+    from genolm.engine.progress import NoProgress
 
-    monkeypatch.setattr(rehearsal, "SECONDS", 0.0)
-    samples = measured(Batcher(Summed(source), Weighed(), 100, Silent()), [["ACGTACGT" * 4], ["ACGT"]])
+    monkeypatch.setattr(estimation, "SECONDS", 0.0)
+    samples = measure(Batcher(Summed(source), Weighed(), 100, NoProgress()), [["ACGTACGT" * 4], ["ACGT"]])
     assert len(samples) == 1 and samples[0].tokens == 7
 
 
 def test_one_long_item_is_measured_in_part(source):
     """Its time follows from the share of its windows that were computed."""
     from genolm.engine.forward import Batcher
-    from genolm.engine.progress import Silent
+    from genolm.engine.progress import NoProgress
 
-    sample = rehearsal._timed(Batcher(Summed(source), Weighed(), 14, Silent()), ["ACGTACG" * 100], 70)
+    sample = estimation._measure(Batcher(Summed(source), Weighed(), 14, NoProgress()), ["ACGTACG" * 100], 70)
     assert (sample.tokens, sample.batches) == (70, 5)
     assert sample.rate * 700 > sample.spent
 

@@ -3,8 +3,9 @@
 import numpy as np
 from tests.training.conftest import random_dna
 
+from genolm.genome.kmers import KmerSet
 from genolm.tokens.nucleotide import NucleotideTokenizer
-from genolm.training.corpus.leakage import KmerSet, leaking_pieces
+from genolm.training.corpus.duplicates import leaking_pieces
 
 TOKENIZER = NucleotideTokenizer()
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
