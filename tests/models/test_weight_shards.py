@@ -8,7 +8,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from genolm.errors import ModelError
-from genolm.models.weight_files import INDEX, SINGLE
+from genolm.models.model_files import INDEX, SINGLE
 from genolm.models.weight_shards import Pending, read_header, read_shards, write_shards
 
 

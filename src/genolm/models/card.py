@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from genolm.errors import ModelError
-from genolm.files.pointers import REMEDY, is_pointer
+from genolm.models.model_files import CARD, read_json, write_json
 
-FILE = "card.json"
 _LISTS = ("begin", "end", "notes")
 
 
@@ -62,7 +60,7 @@ class Card:
         return {name: value for name, value in values.items() if value or name not in ("begin", "end", "training")}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any], *, file: str | Path = FILE) -> Card:
+    def from_dict(cls, values: Mapping[str, Any], *, file: str | Path = CARD) -> Card:
         """The card that :meth:`to_dict` wrote.
 
         Raises:
@@ -78,7 +76,7 @@ class Card:
 
     def write(self, folder: Path) -> None:
         """Write ``card.json`` into ``folder``."""
-        (folder / FILE).write_text(json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_json(folder / CARD, self.to_dict())
 
 
 def read_card(folder: Path) -> Card | None:
@@ -87,52 +85,5 @@ def read_card(folder: Path) -> Card | None:
     Raises:
         ModelError: the file is not a JSON object, or not a card.
     """
-    path = folder / FILE
+    path = folder / CARD
     return Card.from_dict(read_json(path), file=path) if path.is_file() else None
-
-
-def is_present(path: Path) -> bool:
-    """Return whether a model folder has the file ``path``.
-
-    Raises:
-        ModelError: there is a folder in its place, or a link to a file that is not there.
-    """
-    if path.is_symlink() and not path.exists():
-        raise ModelError(
-            f"{path}: a link to {path.readlink()}, which is missing; copy the folder with its files (cp -rL)"
-        )
-    if path.is_dir():
-        raise ModelError(f"{path}: a folder where a file is expected")
-    return path.is_file()
-
-
-def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in values and values[key] != value:
-            raise ValueError(f"the key {key!r} has two values, {values[key]!r} and {value!r}")
-        values[key] = value
-    return values
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in ``path``.
-
-    A byte order mark, UTF-16 and UTF-32 are read too.
-
-    Raises:
-        ModelError: the file cannot be read, is empty or a pointer of Git LFS, holds no JSON object, or one with two
-            values for a key.
-    """
-    try:
-        content = path.read_bytes()
-        if is_pointer(content):
-            raise ModelError(f"{path}: {REMEDY}")
-        if not content.strip():
-            raise ModelError(f"{path}: the file is empty; copy or download it again")
-        values = json.loads(content, object_pairs_hook=_unambiguous)
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: not readable as JSON: {error}") from error
-    if not isinstance(values, dict):
-        raise ModelError(f"{path}: a JSON object is expected, not a {type(values).__name__}")
-    return values

@@ -19,9 +19,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from genolm.errors import ModelError
+from genolm.files.digests import file_sha256
 from genolm.files.pointers import LONGEST, REMEDY, is_pointer
-from genolm.models.card import is_present, read_json
-from genolm.models.weight_files import INDEX, SINGLE
+from genolm.models.model_files import INDEX, SINGLE, is_present, read_json
 
 DTYPES: Mapping[str, torch.dtype] = {
     "F64": torch.float64,
@@ -38,7 +38,7 @@ _NUMBERED = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class FileTensor:
     """One tensor in a file: its type, its shape and where its bytes stand."""
 
     file: Path
@@ -57,7 +57,7 @@ class Stored:
         return buffer.view(self.dtype).view(self.shape)
 
 
-def read_shards(folder: Path) -> dict[str, Stored]:
+def read_shards(folder: Path) -> dict[str, FileTensor]:
     """Every tensor of the safetensors files in ``folder``: of ``model.safetensors``, or of the files its index names.
 
     Numbered shards without an index are read too, when all are there.
@@ -75,6 +75,21 @@ def read_shards(folder: Path) -> dict[str, Stored]:
     raise ModelError(_absence(folder))
 
 
+def read_verified(folder: Path, sha256: str | None) -> dict[str, FileTensor]:
+    """Read the tensors of a folder as :func:`read_shards` does; verify a single file against its SHA-256.
+
+    Raises:
+        ModelError: as for :func:`read_shards`, or the file was changed.
+    """
+    tensors = read_shards(folder)  # reports a truncated file at once, before it is hashed
+    path = folder / SINGLE
+    if sha256 is not None and path.is_file() and (actual := file_sha256(path)) != sha256:
+        raise ModelError(
+            f"{path}: its SHA-256 is {actual}, but its card states {sha256}; the file was changed or damaged"
+        )
+    return tensors
+
+
 def has_weights(folder: Path) -> bool:
     """Return whether :func:`read_shards` has safetensors to read in a folder."""
     return (folder / SINGLE).is_file() or (folder / INDEX).is_file() or bool(_numbered(folder))
@@ -85,7 +100,7 @@ def _numbered(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("model-*-of-*.safetensors") if _NUMBERED.fullmatch(path.name))
 
 
-def _read_numbered(shards: list[Path]) -> dict[str, Stored]:
+def _read_numbered(shards: list[Path]) -> dict[str, FileTensor]:
     """Return the tensors of numbered shards that have no index."""
     counts = {path.name.split("-of-")[1] for path in shards}
     if len(counts) > 1:
@@ -95,7 +110,7 @@ def _read_numbered(shards: list[Path]) -> dict[str, Stored]:
     if missing := sorted(set(range(1, total + 1)) - present):
         name = f"model-{missing[0]:05d}-of-{total:05d}.safetensors"
         raise ModelError(f"{shards[0].parent}: lacks {name}, one of {total} shards; copy or download it again")
-    held: dict[str, Stored] = {}
+    held: dict[str, FileTensor] = {}
     for path in shards:
         for name, stored in read_header(path).items():
             if name in held:
@@ -114,7 +129,7 @@ def _absence(folder: Path) -> str:
     return f"{folder}: neither {SINGLE} nor {INDEX} is there"
 
 
-def _read_index(folder: Path) -> dict[str, Stored]:
+def _read_index(folder: Path) -> dict[str, FileTensor]:
     path = folder / INDEX
     places = read_json(path).get("weight_map")
     if not isinstance(places, dict) or not all(isinstance(file, str) for file in places.values()):
@@ -145,7 +160,7 @@ def stored(folder: Path) -> tuple[int, int]:
     return sum(len(read_header(path)) for path in paths), sum(path.stat().st_size for path in paths)
 
 
-def read_header(path: Path) -> dict[str, Stored]:
+def read_header(path: Path) -> dict[str, FileTensor]:
     """What the safetensors file ``path`` holds, by name.
 
     Raises:
@@ -169,7 +184,7 @@ def read_header(path: Path) -> dict[str, Stored]:
     return held
 
 
-def _check_disjoint(path: Path, held: Mapping[str, Stored], start: int) -> None:
+def _check_disjoint(path: Path, held: Mapping[str, FileTensor], start: int) -> None:
     """Raise an error where two tensors share bytes. A file that is too short is found by its length instead."""
     for name, stored in sorted(held.items(), key=lambda item: (item[1].offset, item[1].size)):
         if stored.offset != start:
@@ -187,14 +202,14 @@ def _entries(path: Path, header: bytes) -> dict[str, Any]:
     return entries
 
 
-def _stored(path: Path, name: str, entry: Any, start: int) -> Stored:
+def _stored(path: Path, name: str, entry: Any, start: int) -> FileTensor:
     try:
         dtype, shape, (first, last) = DTYPES[entry["dtype"]], tuple(map(int, entry["shape"])), entry["data_offsets"]
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path}: {name} has a type or shape that is not known: {entry}") from error
     if min(shape, default=0) < 0 or first < 0 or last - first != math.prod(shape) * dtype.itemsize:
         raise ModelError(f"{path}: {name} has {last - first} bytes, which is not {dtype} x {list(shape)}")
-    return Stored(path, dtype, shape, start + first, last - first)
+    return FileTensor(path, dtype, shape, start + first, last - first)
 
 
 @dataclass(frozen=True, slots=True)

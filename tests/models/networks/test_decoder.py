@@ -7,13 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genolm.errors import ModelError
-from genolm.models.gengram.kmer_stream import KmerStream, digits_of, read_kmers
+from genolm.models.gengram.kmer_stream import KmerStream, KmerTables, digits_of, read_kmers
+from genolm.models.networks.attention.attention import rotary_angles, rotate
 from genolm.models.networks.cache import KVCache
 from genolm.models.networks.decoder import Decoder
 from genolm.models.networks.decoder_config import DecoderConfig
-from genolm.models.networks.kmer_tables import KmerTables
 from genolm.models.networks.random_weights import random_decoder
-from genolm.models.networks.rotary import rotary_angles, rotate
 from genolm.models.norm import RMSNorm
 from genolm.tokens.nucleotide import NucleotideTokenizer
 

@@ -3,56 +3,53 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from genolm.errors import ModelError
-from genolm.models.adapters.framing import Frame, framed
-from genolm.models.card import is_present, read_json
-from genolm.models.networks.decoder_config import DecoderConfig
-from genolm.models.networks.encoder_config import EncoderConfig
+from genolm.models.model_files import SETTINGS, TOKENIZER, is_present, read_json
+from genolm.models.networks.network_config import NetworkConfig
 from genolm.tokens.bpe import POLICIES, BpeTokenizer
 from genolm.tokens.bpe_vocabulary import is_byte_pair
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.tokens.tokenizer import CLS, MASK, SEP, Tokenizer
 
-FILE = "tokenizer.json"
-SETTINGS = "tokenizer_config.json"
+SpecialTokens = tuple[tuple[str, ...], tuple[str, ...]]
+"""Names of the special tokens before a text, and of those after it."""
+
 _END_OF_DOCUMENT = ("<EOD>", "</s>", "[SEP]")
 _LARGEST_ID = 253  # of a NucleotideTokenizer
 
 
-def read_tokenizer(folder: Path, config: DecoderConfig | EncoderConfig) -> Tokenizer:
-    """The tokenizer of a model folder: of single bases, or byte-pair encoding where the file has merges.
+def read_tokenizer(folder: Path, config: NetworkConfig) -> Tokenizer:
+    """Read the tokenizer of a model folder: single bases, or byte-pair encoding if the file has merges.
 
     A folder without one gets the Genos alphabet if its config looks like Genos (padding index 14). The padding token of
-    a byte-pair vocabulary is the one its own files name, ``[PAD]`` where they name none.
+    a byte-pair vocabulary is the one that its own files name, else ``[PAD]``.
 
     Raises:
-        ModelError: no tokenizer and no way to guess it, rules or pieces that genolm does not have, letters missing, or
-            ids beyond the embedding.
+        ModelError: no tokenizer and no way to guess it, unsupported rules or pieces, missing letters, or ids beyond the
+            embedding.
     """
-    path = folder / FILE
+    path = folder / TOKENIZER
     if not is_present(path):
-        return _guessed(folder, config)
+        genos = NucleotideTokenizer()
+        if config.vocab_size < genos.vocab_size or config.pad_id != genos.pad_id:
+            raise ModelError(f"{folder}: {TOKENIZER} is missing, and its config is not that of Genos")
+        return genos
     values = read_json(path)
     if values.get("type") == "nucleotide":
         tokenizer: Tokenizer = NucleotideTokenizer.from_json(json.dumps(values))
     elif is_byte_pair(values):
         tokenizer = BpeTokenizer.read(path)
     else:
-        tokenizer = _from_symbols(one_base_symbols(values, path), config, path)
+        tokenizer = _from_symbols(one_base_symbols(values, path), config.pad_id, path)
     if tokenizer.vocab_size > config.vocab_size:
-        raise ModelError(f"{path}: has ids up to {tokenizer.vocab_size - 1}, the embedding {config.vocab_size} rows")
+        raise ModelError(
+            f"{path}: ids reach {tokenizer.vocab_size - 1}, but the embedding has {config.vocab_size} rows"
+        )
     return tokenizer
-
-
-def _guessed(folder: Path, config: DecoderConfig | EncoderConfig) -> Tokenizer:
-    genos = NucleotideTokenizer()
-    if config.vocab_size < genos.vocab_size or config.pad_id != genos.pad_id:
-        raise ModelError(f"{folder}: has no {FILE}, and its config is not that of Genos, so its letters are unknown")
-    return genos
 
 
 def one_base_symbols(values: Mapping[str, Any], path: Path) -> dict[str, int]:
@@ -73,12 +70,12 @@ def one_base_symbols(values: Mapping[str, Any], path: Path) -> dict[str, int]:
     return symbols
 
 
-def _from_symbols(symbols: dict[str, int], config: DecoderConfig | EncoderConfig, path: Path) -> NucleotideTokenizer:
+def _from_symbols(symbols: dict[str, int], pad_id: int, path: Path) -> NucleotideTokenizer:
     # Names of padding rows may go beyond what a byte can hold; no text contains them.
     kept = {symbol: number for symbol, number in symbols.items() if len(symbol) == 1 or number <= _LARGEST_ID}
-    pad = next((symbol for symbol, number in kept.items() if number == config.pad_id), None)
+    pad = next((symbol for symbol, number in kept.items() if number == pad_id), None)
     if pad is None:
-        raise ModelError(f"{path}: no symbol has the padding id {config.pad_id} of the config")
+        raise ModelError(f"{path}: no symbol has the padding id {pad_id} of the config")
     eod = next((symbol for symbol in _END_OF_DOCUMENT if symbol in kept), pad)
     try:
         return NucleotideTokenizer(kept, pad=pad, eod=eod)
@@ -86,7 +83,7 @@ def _from_symbols(symbols: dict[str, int], config: DecoderConfig | EncoderConfig
         raise ModelError(f"{path}: {error}") from error
 
 
-def write_tokenizer(folder: Path, tokenizer: Tokenizer, frame: Frame | None = None) -> None:
+def write_tokenizer(folder: Path, tokenizer: Tokenizer, special: SpecialTokens | None = None) -> None:
     """Write ``tokenizer.json`` and ``tokenizer_config.json`` with which transformers' AutoTokenizer gives our ids.
 
     The file of a byte-pair vocabulary is written as it was read; only where the tokenizer reads runs of N otherwise
@@ -111,13 +108,14 @@ def write_tokenizer(folder: Path, tokenizer: Tokenizer, frame: Frame | None = No
         settings = _settings(tokenizer)
     else:
         raise ModelError(f"a {type(tokenizer).__name__} cannot be written as a tokenizer.json")
-    if frame is not None:
-        content = framed(content, frame, {name: tokenizer.special_id(name) for names in frame for name in names})
-    (folder / FILE).write_bytes(content)
+    if special is not None:
+        ids = {name: tokenizer.special_id(name) for names in special for name in names}
+        content = with_special_tokens(content, special, ids)
+    (folder / TOKENIZER).write_bytes(content)
     (folder / SETTINGS).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
 
-def tell_settings(folder: Path, tokenizer: BpeTokenizer) -> None:
+def add_settings(folder: Path, tokenizer: BpeTokenizer) -> None:
     """Add what :meth:`BpeTokenizer.read` needs to give ``tokenizer`` to the ``tokenizer_config.json`` in ``folder``.
 
     Raises:
@@ -197,3 +195,54 @@ def _settings(tokenizer: NucleotideTokenizer) -> dict[str, Any]:
         "model_input_names": ["input_ids", "attention_mask"],
         "clean_up_tokenization_spaces": False,
     }
+
+
+def with_special_tokens(content: bytes, special: SpecialTokens, ids: Mapping[str, int]) -> bytes:
+    """Return the bytes of a ``tokenizer.json`` that puts special tokens around a text; unchanged if it already does.
+
+    Args:
+        content: the file.
+        special: special tokens that the model expects around a sequence.
+        ids: id of every special token.
+    """
+    values = json.loads(content)
+    if special_tokens_of(values) == special:
+        return content
+    values["post_processor"] = _template(special, ids) if any(special) else None
+    return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def special_tokens_of(values: Mapping[str, Any]) -> SpecialTokens | None:
+    """Return the special tokens that a ``tokenizer.json`` puts around a text; None for an unknown rule."""
+    rule = values.get("post_processor")
+    if rule is None:
+        return (), ()
+    if rule["type"] == "BertProcessing":
+        return (rule["cls"][0],), (rule["sep"][0],)
+    if rule["type"] != "TemplateProcessing":
+        return None
+    text = next(number for number, step in enumerate(rule["single"]) if "Sequence" in step)
+    return _names(rule["single"][:text]), _names(rule["single"][text + 1 :])
+
+
+def _names(steps: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    return tuple(step["SpecialToken"]["id"] for step in steps)
+
+
+def _template(special: SpecialTokens, ids: Mapping[str, int]) -> dict[str, Any]:
+    begin, end = special
+    single = [*_special_steps(begin, 0), _text_step("A", 0), *_special_steps(end, 0)]
+    return {
+        "type": "TemplateProcessing",
+        "single": single,
+        "pair": [*single, _text_step("B", 1), *_special_steps(end, 1)],
+        "special_tokens": {name: {"id": name, "ids": [ids[name]], "tokens": [name]} for name in (*begin, *end)},
+    }
+
+
+def _special_steps(names: Sequence[str], kind: int) -> list[dict[str, Any]]:
+    return [{"SpecialToken": {"id": name, "type_id": kind}} for name in names]
+
+
+def _text_step(name: str, kind: int) -> dict[str, Any]:
+    return {"Sequence": {"id": name, "type_id": kind}}

@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,17 +21,13 @@ from urllib.parse import quote
 from genolm.errors import GenolmError, ModelError, NetworkError, ResourceError, RunError
 from genolm.files.caches import expanded, user_cache
 from genolm.files.disk import is_disk_full
-from genolm.files.names import partial_path
-from genolm.models.card import FILE as CARD
-from genolm.models.card import read_json
-from genolm.models.checkpoints.config_file import ADAPTER, ADAPTER_ADVICE
 from genolm.models.checkpoints.http_files import Progress, RefusedError, Source, fetch_file, fetch_json
-from genolm.models.checkpoints.model_names import CACHED, entry_at, hub_id
-from genolm.models.weight_files import INDEX, PICKLE, SINGLE
+from genolm.models.checkpoints.model_folder import ADAPTER, ADAPTER_ADVICE
+from genolm.models.model_files import CARD, CONFIG, INDEX, PICKLE, SETTINGS, SINGLE, TOKENIZER, read_json
+from genolm.models.zoo.zoo import CACHED, ModelSource, find_download
 from genolm.models.zoo.zoo_entry import Entry
 
-CONFIG, TOKENIZER = "config.json", "tokenizer.json"
-_SMALL_FILES = (CONFIG, TOKENIZER, "tokenizer_config.json", CARD, "README.md", "LICENSE")
+_SMALL_FILES = (CONFIG, TOKENIZER, SETTINGS, CARD, "README.md", "LICENSE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,20 +103,36 @@ def download(name: str, folder: str | Path | None = None, *, progress: Progress 
         NetworkError: no network, a refusal, or a wrong checksum.
         ResourceError: no room on the disk.
     """
-    found = hub_id(name)
-    path = snapshot(found, folder=None if folder is None else Path(folder), progress=progress)
-    if folder is not None and (entry := entry_at(found)) is not None:
-        _describe(path, entry)
+    source = find_download(name)
+    path = snapshot(str(source.hub_id), folder=None if folder is None else Path(folder), progress=progress)
+    if folder is not None and source.entry is not None:
+        _add_card(path, source.entry)
     return path
 
 
-def _describe(folder: Path, entry: Entry) -> None:
-    """Write what the zoo knows of a model and its published files do not say."""
-    from genolm.models.adapters.tokenizer_files import tell_settings
+def local_folder(source: ModelSource) -> Path:
+    """Return the folder with the files of a model, which are downloaded if necessary.
+
+    Raises:
+        ModelError: the model is published in a form that cannot be loaded, or is not part of this installation.
+        NetworkError: the download failed.
+    """
+    if source.folder is not None:
+        return source.folder
+    if source.entry is not None:
+        source.entry.refuse_unconverted()
+        if source.entry.folder is not None:
+            return source.entry.installed_folder()
+    return snapshot(str(source.hub_id))
+
+
+def _add_card(folder: Path, entry: Entry) -> None:
+    """Write the card and the tokenizer settings that the published files of a zoo model lack."""
+    from genolm.models.adapters.tokenizer_files import add_settings
     from genolm.tokens.bpe import BpeTokenizer
 
     if (folder / TOKENIZER).is_file() and (entry.runs_of_n or entry.bases_per_token):
-        tell_settings(folder, entry.told(BpeTokenizer.read(folder)))
+        add_settings(folder, entry.with_settings(BpeTokenizer.read(folder)))
     if not (folder / CARD).is_file():
         entry.card.write(folder)
 
@@ -170,7 +181,9 @@ def _stored(repository: Repository, revision: str, folder: Path | None, progress
         return rewritten
     found = _fetch(repository, store, progress)
     if PICKLE in _weights(repository, store):
-        return _rewrite(found, folder or rewritten)
+        from genolm.models.adapters.pickles import rewrite
+
+        return rewrite(found, folder or rewritten, _SMALL_FILES)
     return found
 
 
@@ -251,27 +264,6 @@ def _weights(repository: Repository, store: Store) -> list[str]:
 
 def _rewritten_folder(repo_id: str, commit: str) -> Path:
     return _repository_folder(repo_id) / "genolm" / commit
-
-
-def _rewrite(found: Path, target: Path) -> Path:
-    """The model in ``found``, whose weights are a pickle, as safetensors in ``target``; returns that."""
-    from genolm.models.adapters.pickles import rewrite
-
-    made = partial_path(target)
-    try:
-        made.mkdir(parents=True)
-        rewrite(found / PICKLE, made)
-        if target == found:
-            (made / SINGLE).replace(target / SINGLE)
-            return target
-        for name in _SMALL_FILES:
-            if (found / name).is_file():
-                shutil.copyfile(found / name, made / name)
-        if not _complete(target):  # another process may have been quicker
-            made.replace(target)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
-    return target
 
 
 def _require(repository: Repository, name: str) -> None:

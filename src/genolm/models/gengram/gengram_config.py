@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from genolm.errors import ModelError
-from genolm.models.config_keys import refuse_unknown
+from genolm.models.model_files import refuse_unknown
 
 Compat = Literal["none", "released-fp32", "released-bf16"]
 Gate = Literal["signed-root", "plain", "open"]
@@ -127,6 +128,11 @@ class GengramConfig:
         """Weights of the module in one layer."""
         projections = 2 * self.dim * len(self.orders) * hidden_size
         return sum(self.rows) * self.dim + projections + (2 + self.conv_kernel) * hidden_size
+
+
+def table_sizes(orders: Sequence[int], limit: int) -> tuple[int, ...]:
+    """Rows of each order's k-mer table: 4^k, or ``limit`` where that is fewer and not 0."""
+    return tuple(min(4**order, limit) if limit else 4**order for order in orders)
 
 
 def _among(name: str, value: str, known: tuple[str, ...]) -> None:

@@ -5,11 +5,13 @@ Shapes: B batch, S positions (those that are looked back at come first), L of th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from genolm.models.gengram.gengram_config import table_sizes
 from genolm.models.gengram.window_sum import shifted
 
 NOTHING = -1
@@ -92,3 +94,38 @@ def spread(code: Tensor, rows: int) -> Tensor:
     """Numbers of k-mers hashed into ``rows``: a multiplication and a fold of the 64 bits, then the remainder."""
     mixed = code * 0x2545F4914F6CDD1D
     return (mixed ^ (mixed >> 31)) % rows
+
+
+class KmerTables(nn.Module):
+    """One table of learned rows for each length k; the rows found are joined, projected and added to the embedding.
+
+    A table has a row for each of the 4^k k-mers, or is hashed into fewer. A position whose last k tokens are not k
+    bases of one document (its start, an N, padding) takes the extra last row.
+
+    Args:
+        orders: lengths k.
+        dims: width of each table's rows.
+        hidden_size: width D of the residual stream.
+        limit: a table that would have more rows is hashed into so many; 0 never hashes.
+    """
+
+    def __init__(self, orders: Sequence[int], dims: Sequence[int], hidden_size: int, limit: int = 0) -> None:
+        super().__init__()
+        self.orders, self.sizes = tuple(orders), table_sizes(orders, limit)
+        self.tables = nn.ModuleList(nn.Embedding(size + 1, dim) for size, dim in zip(self.sizes, dims, strict=True))
+        self.projection = nn.Linear(sum(dims), hidden_size, bias=False)
+
+    def forward(self, stream: KmerStream) -> Tensor:
+        """What to add to the embeddings of the stream's new positions, (B, L, D)."""
+        found = [table(self.rows(stream, i)[:, stream.skip :]) for i, table in enumerate(self.tables)]
+        return self.projection(torch.cat(found, -1))
+
+    def rows(self, stream: KmerStream, index: int) -> Tensor:
+        """Row in the table at ``index`` for every position, (B, S).
+
+        Not hashed, it is the k-mer read as a base-4 number in ACGT order, first base highest.
+        """
+        order, size = self.orders[index], self.sizes[index]
+        code = stream.code(order, 4)
+        row = spread(code, size) if size < 4**order else code
+        return row.masked_fill(stream.pure_BS < order, size)

@@ -13,14 +13,12 @@ from torch import Tensor, nn
 
 from genolm.errors import ModelError
 from genolm.models.gengram.gengram import Gengram, Written
-from genolm.models.gengram.kmer_stream import NOTHING, KmerStream, digits_of, read_kmers
-from genolm.models.networks.attention.attention import choose_attention
+from genolm.models.gengram.kmer_stream import NOTHING, KmerStream, KmerTables, digits_of, read_kmers
+from genolm.models.networks.attention.attention import choose_attention, rotary_angles, rotate
 from genolm.models.networks.attention.context_parallel import RemotePast
 from genolm.models.networks.cache import KVCache
 from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.networks.experts import MixtureOfExperts, SwiGLU
-from genolm.models.networks.kmer_tables import KmerTables
-from genolm.models.networks.rotary import rotary_angles, rotate
 from genolm.models.norm import RMSNorm
 
 Angles = tuple[Tensor, Tensor]

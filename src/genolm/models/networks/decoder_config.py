@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from genolm.errors import ModelError
-from genolm.models.config_keys import refuse_unknown
-from genolm.models.gengram.gengram_config import GengramConfig
+from genolm.models.gengram.gengram_config import GengramConfig, table_sizes
+from genolm.models.model_files import refuse_unknown
 
 _MOST_ROWS = 4**12
-
-
-def table_sizes(orders: Sequence[int], limit: int) -> tuple[int, ...]:
-    """Rows of each order's k-mer table: 4^k, or ``limit`` where that is fewer and not 0."""
-    return tuple(min(4**order, limit) if limit else 4**order for order in orders)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genolm.errors import ModelError
+from genolm.models.networks.attention.attention import rotary_angles, rotate
 from genolm.models.networks.attention.block_attention import block_attentions, initial_layout
 from genolm.models.networks.attention.encoder_attention import RowAttention, attend, full_attention, local_attention
 from genolm.models.networks.encoder_config import EncoderConfig
 from genolm.models.networks.packing import Packing
-from genolm.models.networks.rotary import rotary_angles, rotate
 
 Angles = tuple[Tensor, Tensor]
 

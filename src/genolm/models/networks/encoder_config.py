@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
 from genolm.errors import ModelError
-from genolm.models.config_keys import refuse_unknown
+from genolm.models.model_files import refuse_unknown
 from genolm.models.networks.recurrent_memory_config import MemoryConfig
 
 NormPlace = Literal["pre", "post"]

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any, Literal, get_args
 
 from genolm.errors import InputError, ModelError
-from genolm.models.config_keys import refuse_unknown
+from genolm.models.model_files import refuse_unknown
 
 Alignment = Literal["center", "right", "left"]
 LossOf = Literal["last", "mean"]

@@ -16,14 +16,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from genolm.models.networks.attention.attention import choose_attention
+from genolm.models.networks.attention.attention import choose_attention, rotary_angles
 from genolm.models.networks.attention.step_attention import step_attention
 from genolm.models.networks.cache import KVCache
 from genolm.models.networks.decoder import Decoder, DecoderLayer
 from genolm.models.networks.experts import SwiGLU
 from genolm.models.networks.packed_linear import joined_linear
 from genolm.models.networks.packing import Packing
-from genolm.models.networks.rotary import rotary_angles
 from genolm.models.norm import step_norm
 
 Turn = tuple[Tensor, Tensor]

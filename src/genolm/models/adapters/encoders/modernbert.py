@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from genolm.models.adapters.pieces import Piece, Within
+from genolm.errors import ModelError
+from genolm.models.adapters.pieces import Piece, StoredTensor, Within, same
 from genolm.models.networks.encoder_config import EncoderConfig
 
 EMBEDDING = "model.embeddings.tok_embeddings.weight"
@@ -22,6 +23,19 @@ def pieces(config: EncoderConfig) -> list[Piece]:
     table += _norm(config, "model.final_norm", "norm")
     table += [*_linear(config, "head.dense", "head.dense"), *_norm(config, "head.norm", "head.norm")]
     return [*table, Piece("decoder.bias", "head.bias")]
+
+
+def without_copy(stored: Mapping[str, StoredTensor], where: str) -> dict[str, StoredTensor]:
+    """Return the tensors without the decoder's weight, which is a copy of the embedding.
+
+    Raises:
+        ModelError: the two differ.
+    """
+    weights = dict(stored)
+    copy, original = weights.pop(DECODER, None), weights.get(EMBEDDING)
+    if copy is not None and original is not None and not same(copy, original):
+        raise ModelError(f"{where}: {DECODER} differs from {EMBEDDING}, to which it is tied")
+    return weights
 
 
 def _layer(config: EncoderConfig, layer: int) -> Iterator[Piece]:

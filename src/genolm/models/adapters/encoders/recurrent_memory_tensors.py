@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 
 from genolm.errors import ModelError
-from genolm.models.adapters.encoders.gena_tensors import same
-from genolm.models.adapters.pieces import Held
+from genolm.models.adapters.pieces import StoredTensor, same
 from genolm.models.networks.recurrent_memory_config import Alignment, MemoryConfig
 
 PREFIX = "model."
@@ -31,13 +30,13 @@ class Unwrapped:
     """A wrapper's state dict taken apart.
 
     Attributes:
-        held: the tensors of the BERT inside, under its own names.
+        stored: the tensors of the BERT inside, under its own names.
         tokens: vectors of the memory.
         cls_id: id of [CLS].
         sep_id: id of [SEP].
     """
 
-    held: dict[str, Held]
+    stored: dict[str, StoredTensor]
     tokens: int
     cls_id: int
     sep_id: int
@@ -71,22 +70,22 @@ def published_settings(
     )
 
 
-def unwrap(held: Mapping[str, Held], where: str) -> Unwrapped:
+def unwrap(stored: Mapping[str, StoredTensor], where: str) -> Unwrapped:
     """Take a wrapper's state dict apart.
 
     Raises:
         ModelError: a tensor that no wrapper has, missing ids, ids that are not those of the last rows of the embedding,
             or a second copy of the embedding that differs.
     """
-    if missing := [name for name in (*_IDS, PREFIX + WORDS) if name not in held]:
+    if missing := [name for name in (*_IDS, PREFIX + WORDS) if name not in stored]:
         raise ModelError(f"{where}: no state dict of a recurrent memory; it lacks {', '.join(missing)}")
-    if stray := [name for name in held if not name.startswith(PREFIX) and name not in _IDS]:
+    if stray := [name for name in stored if not name.startswith(PREFIX) and name not in _IDS]:
         raise ModelError(f"{where}: a recurrent memory has no tensor {stray[0]}")
-    inner = {name.removeprefix(PREFIX): tensor for name, tensor in held.items() if name.startswith(PREFIX)}
+    inner = {name.removeprefix(PREFIX): tensor for name, tensor in stored.items() if name.startswith(PREFIX)}
     alias = inner.pop(ALIAS.removeprefix(PREFIX), None)
     if alias is not None and not same(alias, inner[WORDS]):
         raise ModelError(f"{where}: {ALIAS} differs from {PREFIX}{WORDS}, which it is another name of")
-    memory, cls, sep = (_ids(held[name], f"{where}: {name}") for name in _IDS)
+    memory, cls, sep = (_ids(stored[name], f"{where}: {name}") for name in _IDS)
     rows = inner[WORDS].shape[0]
     if memory != list(range(rows - len(memory), rows)):
         raise ModelError(f"{where}: mem_token_ids are not the last rows of an embedding of {rows}")
@@ -106,7 +105,7 @@ def wrapped(inner: Mapping[str, Tensor], memory: MemoryConfig) -> dict[str, Tens
     return {**{PREFIX + name: tensor for name, tensor in inner.items()}, **ids}
 
 
-def _ids(stored: Held, place: str) -> list[int]:
-    if stored.dtype != torch.int64 or len(stored.shape) != 1:
-        raise ModelError(f"{place} is {stored.dtype} {list(stored.shape)}, not a list of ids")
-    return [int(number) for number in stored.read()]
+def _ids(tensor: StoredTensor, place: str) -> list[int]:
+    if tensor.dtype != torch.int64 or len(tensor.shape) != 1:
+        raise ModelError(f"{place} is {tensor.dtype} {list(tensor.shape)}, not a list of ids")
+    return [int(number) for number in tensor.read()]

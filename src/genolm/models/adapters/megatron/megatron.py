@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 
-from genolm.models.adapters.megatron.megatron_limits import refuse_inexpressible
-from genolm.models.adapters.pieces import Held, Piece, Within
+from genolm.errors import ModelError
+from genolm.models.adapters.pieces import Piece, StoredTensor, Within
 from genolm.models.networks.decoder_config import DecoderConfig
 
 EMBEDDING = "embedding.word_embeddings.weight"
@@ -46,7 +46,29 @@ def pieces(config: DecoderConfig, names: Collection[str] = ()) -> list[Piece]:
     return table if config.tied else [*table, Piece(HEAD, "head.weight")]
 
 
-def without_inactive(held: Mapping[str, Held], config: DecoderConfig) -> tuple[dict[str, Held], str | None]:
+def refuse_inexpressible(config: DecoderConfig) -> None:
+    """Refuse what neither Megatron-core nor the released Gengram module computes.
+
+    Raises:
+        ModelError: a k-mer table at the input, or a Gengram memory with another gate, hashed tables or no window.
+    """
+    memory = config.gengram
+    part = None
+    if config.kmer_orders:
+        part = "a k-mer table"
+    elif memory is not None and memory.gate != "signed-root":
+        part = f"a Gengram gate {memory.gate!r}"
+    elif memory is not None and any(memory.hashed(order) for order in memory.orders):
+        part = "a hashed Gengram table"
+    elif memory is not None and memory.window < memory.longest:
+        part = "a Gengram memory without a window"
+    if part is not None:
+        raise ModelError(f"{part} cannot be expressed in the megatron layout; use layout 'genolm' (--to genolm)")
+
+
+def without_inactive(
+    held: Mapping[str, StoredTensor], config: DecoderConfig
+) -> tuple[dict[str, StoredTensor], str | None]:
     """The checkpoint without the memories of layers that do not use theirs, and a note on what was left out.
 
     The released code makes a memory in every layer and trains and saves those that it never calls.

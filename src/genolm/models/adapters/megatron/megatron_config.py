@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from genolm.errors import ModelError
+from genolm.models.adapters.megatron.megatron import refuse_inexpressible
 from genolm.models.adapters.megatron.megatron_gengram import memory_arguments, read_memory
-from genolm.models.adapters.megatron.megatron_limits import refuse_inexpressible
-from genolm.models.adapters.pieces import Held
+from genolm.models.adapters.pieces import StoredTensor
 from genolm.models.networks.decoder_config import DecoderConfig
 
 OURS = "genolm_config"
@@ -58,7 +58,7 @@ _ONLY: Mapping[str, tuple[Any, ...]] = {
 
 
 def read_arguments(
-    values: Mapping[str, Any], held: Mapping[str, Held], where: str, like: DecoderConfig | None = None
+    values: Mapping[str, Any], held: Mapping[str, StoredTensor], where: str, like: DecoderConfig | None = None
 ) -> DecoderConfig:
     """The decoder that a run's arguments describe.
 
@@ -92,7 +92,7 @@ def read_arguments(
 
 
 def _decoder(
-    values: Mapping[str, Any], held: Mapping[str, Held], where: str, like: DecoderConfig | None
+    values: Mapping[str, Any], held: Mapping[str, StoredTensor], where: str, like: DecoderConfig | None
 ) -> DecoderConfig:
     sizes: dict[str, Any] = {ours: _whole(values, theirs, where) for theirs, ours in _SIZES.items()}
     sizes["num_kv_heads"] = _groups(values, sizes["num_heads"], where)

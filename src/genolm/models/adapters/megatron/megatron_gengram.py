@@ -7,14 +7,14 @@ from typing import Any
 
 from genolm.errors import ModelError
 from genolm.models.adapters.megatron.megatron import memory_layer
-from genolm.models.adapters.pieces import Held
+from genolm.models.adapters.pieces import StoredTensor
 from genolm.models.gengram.gengram_config import GengramConfig
 
 _BASE_IDS = [8, 5, 6, 7, 9]  # A, C, G, T and N in the alphabet of Genos, which has no file in such a checkpoint
 
 
 def read_memory(
-    values: Mapping[str, Any], held: Mapping[str, Held], where: str, like: GengramConfig | None
+    values: Mapping[str, Any], held: Mapping[str, StoredTensor], where: str, like: GengramConfig | None
 ) -> GengramConfig | None:
     """The memory of a checkpoint; None where it has none.
 
@@ -83,7 +83,7 @@ def _active(values: Mapping[str, Any], layers: list[int], where: str, like: Geng
     return active
 
 
-def _tables(held: Mapping[str, Held], prefix: str, where: str) -> tuple[tuple[int, ...], int]:
+def _tables(held: Mapping[str, StoredTensor], prefix: str, where: str) -> tuple[tuple[int, ...], int]:
     """Orders and width: a table of n-mers of five letters has 5^n rows."""
     orders: list[int] = []
     dim = 0

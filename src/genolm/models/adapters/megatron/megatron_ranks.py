@@ -8,28 +8,21 @@ file that names anything else is refused. Optimizer state is never looked at.
 from __future__ import annotations
 
 import argparse
-import pickle
 import re
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from genolm.errors import ModelError
-from genolm.files.pointers import LONGEST, REMEDY, is_pointer
 from genolm.models.adapters.megatron.megatron_folder import WEIGHTS, iteration, rank_folders
+from genolm.models.adapters.pickles import read_pickle
 
 VERSION = 3.0
 
 _CHUNK = re.compile(r"model(\d*)")
-# Replaced by something inert. None of it is looked up or called, so these names can do nothing.
-_HARMLESS_MODULES = ("megatron.", "transformer_engine.", "numpy.")
-_HARMLESS = ("_codecs.encode", "_io.BytesIO", "pathlib.PosixPath", "signal.Signals", "types.SimpleNamespace")
-
 Rank = tuple[int, int, int]
 """Tensor-, pipeline- and expert-parallel rank."""
 
@@ -51,22 +44,6 @@ class Ranks:
     chunks: Mapping[Rank, list[dict[str, Tensor]]]
 
 
-class _Inert:
-    """Stands where a pickle names something that we have no use for."""
-
-    def __new__(cls, *_: object, **__: object) -> _Inert:
-        return super().__new__(cls)
-
-    def __init__(self, *_: object, **__: object) -> None:
-        pass
-
-    def __setstate__(self, state: object) -> None:
-        pass
-
-    def __repr__(self) -> str:
-        return "<not read>"
-
-
 def open_ranks(folder: Path) -> Ranks:
     """The newest iteration of a checkpoint; its tensors stay on the disk until they are read.
 
@@ -84,41 +61,6 @@ def open_ranks(folder: Path) -> Ranks:
     chunks = {ranks: _chunks(state, files[ranks]) for ranks, state in states.items()}
     placed = {_placed(ranks, arguments, chunks): weights for ranks, weights in chunks.items()}
     return Ranks(place, arguments, _sizes(place, arguments, placed), placed)
-
-
-def read_pickle(path: Path) -> dict[str, Any]:
-    """The dictionary in a file of ``torch.save``, its tensors mapped, without running anything it names.
-
-    Raises:
-        ModelError: not such a file, damaged, or naming something other than plain data.
-    """
-    try:
-        with path.open("rb") as stream:
-            if is_pointer(stream.read(LONGEST)):
-                raise ModelError(f"{path}: {REMEDY}")
-            if not zipfile.is_zipfile(stream):
-                raise ModelError(f"{path}: no whole file of torch.save: it was cut off, or is of torch before 1.6")
-        named = set(torch.serialization.get_unsafe_globals_in_checkpoint(path))
-        foreign = sorted(named - {name for name in named if _harmless(name)} - {"argparse.Namespace"})
-        if foreign:
-            raise ModelError(
-                f"{path}: names {foreign[0]}, which is no plain data; opening it could run code, so it is refused"
-            )
-        inert = [(_Inert, name) for name in named if _harmless(name)]
-        with torch.serialization.safe_globals([argparse.Namespace, *inert]):
-            state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (RuntimeError, ValueError, EOFError, KeyError, IndexError, TypeError, pickle.UnpicklingError) as error:
-        first = str(error).partition("\n")[0].partition(". ")[0]
-        raise ModelError(f"{path}: cannot be read as a file of torch.save: {first}") from error
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error}") from error
-    if not isinstance(state, dict):
-        raise ModelError(f"{path}: holds no dictionary, so it is no checkpoint of Megatron")
-    return state
-
-
-def _harmless(name: str) -> bool:
-    return name in _HARMLESS or name.startswith(_HARMLESS_MODULES)
 
 
 def _arguments(state: Mapping[str, Any], path: Path) -> dict[str, Any]:

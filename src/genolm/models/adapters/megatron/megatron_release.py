@@ -16,10 +16,10 @@ from genolm.models.adapters.megatron.megatron_folder import TRACKER, WEIGHTS
 from genolm.models.adapters.megatron.megatron_ranks import VERSION
 from genolm.models.gengram.gengram import Gengram
 from genolm.models.networks.decoder_config import DecoderConfig
-from genolm.models.weight_shards import Stored
+from genolm.models.weight_shards import FileTensor
 
 
-def write_release(folder: Path, config: DecoderConfig, stored: Mapping[str, Stored]) -> None:
+def write_release(folder: Path, config: DecoderConfig, stored: Mapping[str, FileTensor]) -> None:
     """Write ``release/mp_rank_00/model_optim_rng.pt`` and the file that points to it.
 
     Args:
@@ -46,7 +46,7 @@ def write_release(folder: Path, config: DecoderConfig, stored: Mapping[str, Stor
     (folder / TRACKER).write_text("release\n", encoding="ascii")
 
 
-def _mapped(stored: Stored) -> Tensor:
+def _mapped(stored: FileTensor) -> Tensor:
     """The bytes of a stored tensor where they lie in its file."""
     raw = np.memmap(stored.file, np.uint8, mode="c", offset=stored.offset, shape=(stored.size,))
     return torch.from_numpy(raw).view(stored.dtype).view(stored.shape)
