@@ -78,7 +78,7 @@ def test_a_folder_remembers_its_memory(model: Model, sequences: list[str], tmp_p
 
 def test_a_limit_of_segments_is_the_context(sequences: list[str]) -> None:
     limited = model_of(replace(MEMORY, max_segments=3))
-    assert limited.context == limited.room == 3 * 14
+    assert limited.context == limited.max_tokens == 3 * 14
     with pytest.raises(ModelError, match="a context of 43 bases is not within the 1 to 42"):
         genolm.embed(limited, sequences, context=43)
     with pytest.raises(InputError, match="this model takes 3"):

@@ -68,7 +68,7 @@ def cut(
 ) -> list[Window]:
     """Cuts a sequence into windows that a model can read: of ``bases`` bases, fewer where its tokens are many.
 
-    Tokens of several bases fill the model's context where ``bases`` is all that it reads (``model.room_bases``, which
+    Tokens of several bases fill the model's context where ``bases`` is all that it reads (``model.max_bases``, which
     is a mean): such a window may then have more of them, as it has where one token alone, a run of N, is longer.
 
     Warns when a sequence of longer tokens goes beyond one window, since its length in tokens is not to be seen.
@@ -83,12 +83,12 @@ def cut(
     """
     if model.tokenizer.bases_per_token == 1.0 and not model.begin_ids and not model.end_ids:
         return tile(sequence, bases, overlap=int(bases * overlap), origin=origin)
-    limit = bases if bases < model.room_bases else None
+    limit = bases if bases < model.max_bases else None
     windows = tile_tokens(sequence, model, bases=limit, overlap=overlap, origin=origin)
     if len(windows) > 1 and not quiet:
         # The same words for every sequence, so that they are said once.
-        around = round(model.room * model.tokenizer.bases_per_token)
-        text = f"{model.room:,} tokens of a sequence at once, about {around:,} bases; longer ones go through in windows"
+        around = round(model.max_tokens * model.tokenizer.bases_per_token)
+        text = f"{model.max_tokens:,} tokens of a sequence at once, about {around:,} bases; longer ones go through in windows"
         warnings.warn(f"{model.card.name} reads {text}", stacklevel=2)
     return windows
 
@@ -120,7 +120,7 @@ def tile_tokens(
     windows: list[Window] = []
     first = done = 0
     while not windows or done < len(tokens.ids):
-        stop = _stop(starts_T, ends_T, first, model.room, bases)
+        stop = _stop(starts_T, ends_T, first, model.max_tokens, bases)
         if windows and stop <= done:  # a long token follows: repeat less until it fits
             first += 1
             continue

@@ -68,6 +68,11 @@ def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
+def read_optional_json(path: Path) -> dict[str, Any] | None:
+    """Read a JSON object as :func:`read_json` does; None if there is no such file."""
+    return read_json(path) if is_present(path) else None
+
+
 def write_json(path: Path, values: dict[str, Any]) -> None:
     """Write ``values`` with an indentation of two and non-ASCII characters as they are."""
     path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

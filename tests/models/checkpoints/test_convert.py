@@ -122,7 +122,7 @@ def test_an_export_puts_around_a_sequence_what_the_card_says(tmp_path, begin, en
     model = genolm.Model(model.network, model.tokenizer, replace(model.card, begin=begin, end=end))
     folder = genolm.save(model, tmp_path / "ocean", layout="huggingface")
     theirs = transformers.AutoTokenizer.from_pretrained(folder)
-    assert theirs("GATTACA")["input_ids"] == model.frame(model.tokenizer.encode("GATTACA")).tolist()
+    assert theirs("GATTACA")["input_ids"] == model.with_special_tokens(model.tokenizer.encode("GATTACA")).tolist()
     values = json.loads((folder / "config.json").read_text())
     assert (values["bos_token_id"], values["eos_token_id"]) == (1 if begin else None, 2)
     again = genolm.load(folder)

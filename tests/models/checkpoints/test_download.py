@@ -26,7 +26,7 @@ from genolm.models.checkpoints import download as hub
 from genolm.models.checkpoints import http_files
 from genolm.models.checkpoints.info import describe
 from genolm.models.model_files import INDEX, SINGLE
-from genolm.models.zoo.zoo import ZOO
+from genolm.models.zoo.zoo import ZOO, ModelSource
 
 COMMIT = "c" * 40
 ID = "lab/model"
@@ -159,7 +159,7 @@ def test_a_hub_id_is_converted(remote, tmp_path):
 
 def test_a_name_of_the_zoo_brings_its_card(remote, monkeypatch):
     entry = replace(ZOO["genos-1.2b"], hub_id=ID)
-    monkeypatch.setattr("genolm.models.checkpoints.load.locate", lambda _: entry)
+    monkeypatch.setattr("genolm.models.checkpoints.load.find_model", lambda _: ModelSource(entry, hub_id=entry.hub_id))
     model = genolm.load("genos-1.2b")
     assert (model.card.name, model.card.licence) == ("genos-1.2b", "Apache-2.0")
     assert model.dtype == torch.float32  # so small that bf16 would gain nothing
@@ -508,7 +508,7 @@ def test_a_gena_of_the_zoo_comes_from_its_pickle_with_its_card(remote, tmp_path,
     monkeypatch.setattr("genolm.models.zoo.zoo.ZOO", {entry.name: entry})
     model = genolm.load(entry.name)
     assert model.card.notes[: len(entry.card.notes)] == entry.card.notes and model.card.family == "gena-lm"
-    assert model.config.final_norm and model.frame(model.tokenizer.encode("ACC")).tolist()[0] == 1
+    assert model.config.final_norm and model.with_special_tokens(model.tokenizer.encode("ACC")).tolist()[0] == 1
     assert model.fingerprint == genolm.load(tmp_path / "published").fingerprint
 
 

@@ -10,15 +10,15 @@ from safetensors.torch import load_file, save_file
 
 import genolm
 from genolm.errors import ModelError
+from genolm.files.digests import file_sha256
 from genolm.models.card import Card
-from genolm.models.checkpoints.config_file import parse_config
 from genolm.models.checkpoints.info import describe
-from genolm.models.checkpoints.load import file_sha256, load_folder
-from genolm.models.checkpoints.model_names import hub_id, locate
+from genolm.models.checkpoints.load import load_folder
+from genolm.models.checkpoints.model_folder import parse_config
 from genolm.models.model import Model
 from genolm.models.networks.random_weights import random_decoder
 from genolm.models.precision import default_dtype, native_bf16, parse_dtype
-from genolm.models.zoo.zoo import ZOO
+from genolm.models.zoo.zoo import ZOO, ModelSource, find_download, find_model
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -102,15 +102,17 @@ def test_a_file_is_no_folder(mixtral_folder):
 
 
 def test_what_names_mean(tmp_path, monkeypatch):
-    assert locate("Genos-1.2B") is ZOO["genos-1.2b"]
-    assert locate("BGI-HangzhouAI/Genos-1.2B") is locate("bgi-hangzhouai/genos-1.2b") is ZOO["genos-1.2b"]
-    assert locate("DOEJGI/GenomeOcean-4B") is ZOO["genomeocean-4b"]
-    assert locate("someone/Genos-1.2B") == "someone/Genos-1.2B"
+    assert find_model("Genos-1.2B").entry is ZOO["genos-1.2b"]
+    assert (
+        find_model("BGI-HangzhouAI/Genos-1.2B") == find_model("bgi-hangzhouai/genos-1.2b") == find_model("genos-1.2b")
+    )
+    assert find_model("DOEJGI/GenomeOcean-4B").entry is ZOO["genomeocean-4b"]
+    assert find_model("someone/Genos-1.2B") == ModelSource(hub_id="someone/Genos-1.2B")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs" / "mine").mkdir(parents=True)
-    assert str(locate("runs/mine")) == "runs/mine"
-    assert hub_id("genos-10b") == "BGI-HangzhouAI/Genos-10B"
-    assert hub_id("someone/thing") == "someone/thing"
+    assert str(find_model("runs/mine").folder) == "runs/mine"
+    assert find_download("genos-10b").hub_id == "BGI-HangzhouAI/Genos-10B"
+    assert find_download("someone/thing").hub_id == "someone/thing"
 
 
 @pytest.mark.parametrize(
@@ -118,7 +120,7 @@ def test_what_names_mean(tmp_path, monkeypatch):
 )
 def test_what_cannot_be_downloaded(name, message):
     with pytest.raises(ModelError, match=message):
-        hub_id(name)
+        find_download(name)
 
 
 def test_a_folder_without_a_config(tmp_path):

@@ -1,4 +1,4 @@
-"""``tokenizer.json`` of a model folder: the fast-tokenizer format, read and written."""
+"""``tokenizer.json`` of a model folder, in the format of fast tokenizers, read and written."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from genolm.errors import ModelError
-from genolm.models.model_files import SETTINGS, TOKENIZER, is_present, read_json
+from genolm.models.model_files import SETTINGS, TOKENIZER, read_json, read_optional_json
 from genolm.models.networks.network_config import NetworkConfig
 from genolm.tokens.bpe import POLICIES, BpeTokenizer
 from genolm.tokens.bpe_vocabulary import is_byte_pair
@@ -32,13 +32,17 @@ def read_tokenizer(folder: Path, config: NetworkConfig) -> Tokenizer:
         ModelError: no tokenizer and no way to guess it, unsupported rules or pieces, missing letters, or ids beyond the
             embedding.
     """
+    return tokenizer_of(read_optional_json(folder / TOKENIZER), folder, config)
+
+
+def tokenizer_of(values: Mapping[str, Any] | None, folder: Path, config: NetworkConfig) -> Tokenizer:
+    """Return the tokenizer of a folder as :func:`read_tokenizer` does, given the content of its ``tokenizer.json``."""
     path = folder / TOKENIZER
-    if not is_present(path):
+    if values is None:
         genos = NucleotideTokenizer()
         if config.vocab_size < genos.vocab_size or config.pad_id != genos.pad_id:
             raise ModelError(f"{folder}: {TOKENIZER} is missing, and its config is not that of Genos")
         return genos
-    values = read_json(path)
     if values.get("type") == "nucleotide":
         tokenizer: Tokenizer = NucleotideTokenizer.from_json(json.dumps(values))
     elif is_byte_pair(values):
@@ -53,10 +57,10 @@ def read_tokenizer(folder: Path, config: NetworkConfig) -> Tokenizer:
 
 
 def one_base_symbols(values: Mapping[str, Any], path: Path) -> dict[str, int]:
-    """Symbol to id out of a fast-tokenizer file whose pieces are single letters and special tokens.
+    """Return the id of each symbol of a fast-tokenizer file whose pieces are single letters and special tokens.
 
     Raises:
-        ModelError: the vocabulary has pieces of several bases, or lacks a base.
+        ModelError: the vocabulary has pieces of several bases, or a base is missing.
     """
     model = values.get("model") or {}
     vocab = model.get("vocab") or {}
@@ -64,14 +68,14 @@ def one_base_symbols(values: Mapping[str, Any], path: Path) -> dict[str, int]:
     symbols |= {token["content"]: token["id"] for token in values.get("added_tokens") or ()}
     longer = next((symbol for symbol in symbols if len(symbol) > 1 and set(symbol) <= set("ACGTN")), None)
     if longer:
-        raise ModelError(f"{path}: has the piece {longer!r}, and no merges to make it with")
+        raise ModelError(f"{path}: has the piece {longer!r}, but no merges")
     if lacking := [base for base in "ACGTN" if base not in symbols]:
-        raise ModelError(f"{path}: the vocabulary has no {', '.join(lacking)}")
+        raise ModelError(f"{path}: the vocabulary lacks {', '.join(lacking)}")
     return symbols
 
 
 def _from_symbols(symbols: dict[str, int], pad_id: int, path: Path) -> NucleotideTokenizer:
-    # Names of padding rows may go beyond what a byte can hold; no text contains them.
+    # Ids of padding rows may exceed a byte; no text contains them.
     kept = {symbol: number for symbol, number in symbols.items() if len(symbol) == 1 or number <= _LARGEST_ID}
     pad = next((symbol for symbol, number in kept.items() if number == pad_id), None)
     if pad is None:
@@ -84,21 +88,21 @@ def _from_symbols(symbols: dict[str, int], pad_id: int, path: Path) -> Nucleotid
 
 
 def write_tokenizer(folder: Path, tokenizer: Tokenizer, special: SpecialTokens | None = None) -> None:
-    """Write ``tokenizer.json`` and ``tokenizer_config.json`` with which transformers' AutoTokenizer gives our ids.
+    """Write ``tokenizer.json`` and ``tokenizer_config.json``, with which transformers' AutoTokenizer returns our ids.
 
-    The file of a byte-pair vocabulary is written as it was read; only where the tokenizer reads runs of N otherwise
-    than the file, or the frame is another, that rule changes. transformers also adds the special tokens of the frame,
-    and reads unknown letters (with the published files also lower case) as ``[UNK]`` where our tokenizer raises. Runs
-    of N as ``[MASK]`` tokens have no such rule: there transformers reads every N.
+    The file of a byte-pair vocabulary is written as it was read, except for its rule for runs of N if the tokenizer
+    has another one, and for the special tokens around a text. transformers adds these too,
+    and reads unknown letters (with the published files also lower case) as ``[UNK]``, where our tokenizer raises an
+    error. Runs of N as ``[MASK]`` tokens cannot be expressed: transformers then reads every N.
 
     Args:
-        folder: where to write.
-        tokenizer: what to write.
-        frame: special tokens that the model expects before and after a sequence; None for those that the file of a
-            byte-pair vocabulary puts there, and none around single bases.
+        folder: folder to write to.
+        tokenizer: tokenizer to write.
+        special: special tokens that the model expects before and after a sequence; None keeps those in the file of a
+            byte-pair vocabulary and adds none around single bases.
 
     Raises:
-        ModelError: a kind of tokenizer that has no such form.
+        ModelError: this kind of tokenizer has no such form.
     """
     if isinstance(tokenizer, BpeTokenizer):
         content = tokenizer.vocabulary.with_run(tokenizer.run if tokenizer.n == "gap" else 0)
@@ -116,10 +120,10 @@ def write_tokenizer(folder: Path, tokenizer: Tokenizer, special: SpecialTokens |
 
 
 def add_settings(folder: Path, tokenizer: BpeTokenizer) -> None:
-    """Add what :meth:`BpeTokenizer.read` needs to give ``tokenizer`` to the ``tokenizer_config.json`` in ``folder``.
+    """Add the settings of ``tokenizer`` that :meth:`BpeTokenizer.read` needs to ``tokenizer_config.json``.
 
     Raises:
-        ModelError: the file there is no JSON object.
+        ModelError: the existing file is not a JSON object.
     """
     path = folder / SETTINGS
     ours = _byte_pair_settings(tokenizer)
@@ -129,9 +133,9 @@ def add_settings(folder: Path, tokenizer: BpeTokenizer) -> None:
 
 
 def fast_tokenizer(tokenizer: NucleotideTokenizer) -> dict[str, Any]:
-    """The fast-tokenizer form of ``tokenizer``: byte-pair encoding without merges, which is one piece per letter.
+    """Return the fast-tokenizer form of ``tokenizer``: byte-pair encoding without merges, one piece per letter.
 
-    Lower case is read as upper case where our tokenizer does so. No special token is added to a text.
+    Lower case is read as upper case if our tokenizer does so. No special tokens are added to a text.
     """
     letters = {symbol: number for symbol, number in tokenizer.symbols.items() if len(symbol) == 1}
     special = {symbol: number for symbol, number in tokenizer.symbols.items() if len(symbol) > 1}
@@ -162,7 +166,7 @@ def fast_tokenizer(tokenizer: NucleotideTokenizer) -> dict[str, Any]:
 
 
 def sorted_items(symbols: Mapping[str, int]) -> list[tuple[str, int]]:
-    """Symbols in the order of their ids."""
+    """Return the symbols in the order of their ids."""
     return sorted(symbols.items(), key=lambda item: item[1])
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from genolm.errors import ModelError
 from genolm.models.adapters.pieces import StoredTensor
-from genolm.models.adapters.tokenizer_files import read_tokenizer
+from genolm.models.adapters.tokenizer_files import tokenizer_of
 from genolm.models.card import Card
 from genolm.models.checkpoints.layouts import MatchedTensors, match_tensors
 from genolm.models.checkpoints.model_folder import Layout, ModelFolder
@@ -50,12 +50,12 @@ def match_folder(folder: ModelFolder, stored: Mapping[str, StoredTensor], entry:
     Raises:
         ModelError: tokenizer, config and tensors do not agree.
     """
-    tokenizer = read_tokenizer(folder.path, folder.network)
+    tokenizer = tokenizer_of(folder.tokenizer, folder.path, folder.network)
     tensors = match_tensors(stored, folder.network, folder.layout, str(folder.path), folder.values)
-    card = card_of(folder, tokenizer, entry.card if entry else None)
+    card = with_notes(card_of(folder, tokenizer, entry.card if entry else None), tensors.notes)
     config = with_token_rows(tensors.config, folder.layout, tokenizer, str(folder.path))
     tokenizer = entry.with_settings(tokenizer) if entry else tokenizer
-    return Checkpoint(tokenizer, with_notes(card, tensors.notes), replace(tensors, config=config))
+    return Checkpoint(tokenizer, card, replace(tensors, config=config))
 
 
 def card_of(folder: ModelFolder, tokenizer: Tokenizer, card: Card | None = None) -> Card:

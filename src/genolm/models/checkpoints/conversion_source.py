@@ -18,7 +18,7 @@ from genolm.models.adapters.pieces import MemoryTensor, Piece, StoredTensor
 from genolm.models.adapters.tokenizer_files import read_tokenizer
 from genolm.models.card import Card, read_card
 from genolm.models.checkpoints.checkpoint import Checkpoint, match_folder, with_notes
-from genolm.models.checkpoints.download import local_folder
+from genolm.models.checkpoints.download import snapshot
 from genolm.models.checkpoints.layouts import MatchedTensors, match_tensors
 from genolm.models.checkpoints.load import load
 from genolm.models.checkpoints.model_folder import Layout, ModelFolder, read_folder
@@ -48,7 +48,7 @@ def open_source(name: str | Path, layout: Layout | None = None, like: str | Path
         raise ModelError(f"{name}: --from and --like are not applicable to a model known by name")
     if entry is not None and entry.seed is not None:
         return open_model(load(name, device="cpu"))
-    path = local_folder(source)
+    path = source.local_folder() or snapshot(str(source.hub_id))
     shape = None if like is None else _shape_of(like)
     if layout in (None, "megatron") and is_checkpoint(path) and not has_weights(path):
         return _open_ranks(path, shape, like)

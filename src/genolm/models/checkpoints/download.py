@@ -24,7 +24,7 @@ from genolm.files.disk import is_disk_full
 from genolm.models.checkpoints.http_files import Progress, RefusedError, Source, fetch_file, fetch_json
 from genolm.models.checkpoints.model_folder import ADAPTER, ADAPTER_ADVICE
 from genolm.models.model_files import CARD, CONFIG, INDEX, PICKLE, SETTINGS, SINGLE, TOKENIZER, read_json
-from genolm.models.zoo.zoo import CACHED, ModelSource, find_download
+from genolm.models.zoo.zoo import CACHED, find_download
 from genolm.models.zoo.zoo_entry import Entry
 
 _SMALL_FILES = (CONFIG, TOKENIZER, SETTINGS, CARD, "README.md", "LICENSE")
@@ -110,22 +110,6 @@ def download(name: str, folder: str | Path | None = None, *, progress: Progress 
     return path
 
 
-def local_folder(source: ModelSource) -> Path:
-    """Return the folder with the files of a model, which are downloaded if necessary.
-
-    Raises:
-        ModelError: the model is published in a form that cannot be loaded, or is not part of this installation.
-        NetworkError: the download failed.
-    """
-    if source.folder is not None:
-        return source.folder
-    if source.entry is not None:
-        source.entry.refuse_unconverted()
-        if source.entry.folder is not None:
-            return source.entry.installed_folder()
-    return snapshot(str(source.hub_id))
-
-
 def _add_card(folder: Path, entry: Entry) -> None:
     """Write the card and the tokenizer settings that the published files of a zoo model lack."""
     from genolm.models.adapters.tokenizer_files import add_settings
@@ -179,12 +163,17 @@ def _stored(repository: Repository, revision: str, folder: Path | None, progress
     rewritten = _rewritten_folder(repository.id, repository.commit)
     if folder is None and _complete(rewritten):
         return rewritten
-    found = _fetch(repository, store, progress)
-    if PICKLE in _weights(repository, store):
-        from genolm.models.adapters.pickles import rewrite
+    if ADAPTER in repository.files:
+        raise ModelError(f"{repository.id}: {ADAPTER_ADVICE}")
+    _require(repository, CONFIG)
+    weights = _weights(repository, store)
+    names = [name for name in _SMALL_FILES if name in repository.files]
+    paths = [store(repository, name, progress) for name in (*names, *weights)]
+    if weights != [PICKLE]:
+        return paths[0].parent
+    from genolm.models.adapters.pickles import rewrite
 
-        return rewrite(found, folder or rewritten, _SMALL_FILES)
-    return found
+    return rewrite(paths[0].parent, folder or rewritten, _SMALL_FILES)
 
 
 def _unwritable(folder: Path | None, error: OSError) -> GenolmError:
@@ -236,16 +225,6 @@ def config_values(repo_id: str) -> dict[str, object]:
 
 Store = Callable[[Repository, str, Progress | None], Path]
 """Puts one file of a repository where it belongs, unless it is there already, and returns its path."""
-
-
-def _fetch(repository: Repository, store: Store, progress: Progress | None) -> Path:
-    if ADAPTER in repository.files:
-        raise ModelError(f"{repository.id}: {ADAPTER_ADVICE}")
-    _require(repository, CONFIG)
-    weights = _weights(repository, store)
-    small = [name for name in _SMALL_FILES if name in repository.files]
-    paths = [store(repository, name, progress) for name in (*small, *weights)]
-    return paths[0].parent
 
 
 def _weights(repository: Repository, store: Store) -> list[str]:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
-
-import torch
-from torch import Tensor
 
 from genolm.errors import ModelError
 from genolm.models.adapters import decoders
 from genolm.models.adapters.encoders import encoders
-from genolm.models.adapters.pieces import Piece, SelectedTensors, StoredTensor, assemble, check_pieces
+from genolm.models.adapters.pieces import Piece, SelectedTensors, StoredTensor, check_pieces
 from genolm.models.checkpoints.model_folder import Layout
 from genolm.models.networks.encoder_config import EncoderConfig
 from genolm.models.networks.network import tensor_shapes
@@ -41,12 +38,6 @@ class MatchedTensors:
     stored: Mapping[str, StoredTensor]
     layouts: Mapping[str, StoredTensor]
     notes: tuple[str, ...] = ()
-
-    def weights(
-        self, dtype: torch.dtype | None = None, device: torch.device | str = "cpu"
-    ) -> Iterator[tuple[str, Tensor]]:
-        """Read our weights one after the other; ``dtype`` None keeps the stored type."""
-        return assemble(self.pieces, self.stored, self.shapes, dtype, device)
 
 
 def pieces_of(config: NetworkConfig, layout: Layout, shapes: Shapes, names: Collection[str] = ()) -> list[Piece]:

@@ -7,8 +7,9 @@ from pathlib import Path
 import torch
 
 from genolm.errors import ResourceError
-from genolm.models.checkpoints.checkpoint import Checkpoint, match_folder
-from genolm.models.checkpoints.download import local_folder
+from genolm.models.adapters.pieces import assemble
+from genolm.models.checkpoints.checkpoint import match_folder
+from genolm.models.checkpoints.download import snapshot
 from genolm.models.checkpoints.layouts import MatchedTensors, match_tensors
 from genolm.models.checkpoints.model_folder import ModelFolder, read_folder
 from genolm.models.model import Model
@@ -46,7 +47,8 @@ def load(
         if entry is not None and entry.seed is not None and entry.config is not None:
             network = random_network(entry.config, entry.seed)
             return Model(network, entry.random_tokenizer(), entry.card).to(target, precision or torch.float32)
-        return load_folder(local_folder(source), device=target, dtype=precision, entry=entry)
+        folder = source.local_folder() or snapshot(str(source.hub_id))
+        return load_folder(folder, device=target, dtype=precision, entry=entry)
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise ResourceError(f"not enough memory for the weights of {name} on {target}: {error}") from error
 
@@ -70,37 +72,29 @@ def load_folder(
     """
     folder = read_folder(Path(path))
     card = folder.card or (entry.card if entry else None)
-    checkpoint = match_folder(folder, read_verified(folder.path, card.sha256 if card else None), entry)
-    return _on_device(checkpoint, torch.device(device), dtype)
-
-
-def _on_device(checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype | None) -> Model:
-    precision = dtype or default_dtype(checkpoint.card.precision, checkpoint.config.parameters, device)
-    tokenizer = checkpoint.tokenizer
-    network = _network(checkpoint.tensors, tokenizer.base_ids, tokenizer.n_id, device, precision)
-    return Model(network, tokenizer, checkpoint.card)
-
-
-def read_network(
-    folder: ModelFolder,
-    base_ids: tuple[int, int, int, int] = (8, 5, 6, 7),
-    n_id: int = 9,
-    *,
-    device: torch.device | str = "cpu",
-    dtype: torch.dtype | None = None,
-) -> Network:
-    """Load the network of a folder; ``dtype`` None keeps the stored type of its weights, bit for bit."""
-    stored = read_shards(folder.path)
-    tensors = match_tensors(stored, folder.network, folder.layout, str(folder.path), folder.values)
-    return _network(tensors, base_ids, n_id, device, dtype)
+    stored = read_verified(folder.path, card.sha256 if card else None)
+    checkpoint = match_folder(folder, stored, entry)
+    tokenizer, card, tensors = checkpoint.tokenizer, checkpoint.card, checkpoint.tensors
+    precision = dtype or default_dtype(card.precision, tensors.config.parameters, torch.device(device))
+    return Model(_network(tensors, precision, device, tokenizer.base_ids, tokenizer.n_id), tokenizer, card)
 
 
 def _network(
     tensors: MatchedTensors,
-    base_ids: tuple[int, int, int, int],
-    n_id: int,
-    device: torch.device | str,
     dtype: torch.dtype | None,
+    device: torch.device | str,
+    base_ids: tuple[int, int, int, int] = (8, 5, 6, 7),
+    n_id: int = 9,
 ) -> Network:
+    weights = assemble(tensors.pieces, tensors.stored, tensors.shapes, dtype, device)
     layouts = {name: stored.read().to(device, torch.uint8) for name, stored in tensors.layouts.items()}
-    return network_with(tensors.weights(dtype, device), layouts, tensors.config, base_ids, n_id)
+    return network_with(weights, layouts, tensors.config, base_ids, n_id)
+
+
+def read_network(
+    folder: ModelFolder, *, device: torch.device | str = "cpu", dtype: torch.dtype | None = None
+) -> Network:
+    """Load the network of a folder without its tokenizer; ``dtype`` None keeps the stored type of its weights."""
+    stored = read_shards(folder.path)
+    tensors = match_tensors(stored, folder.network, folder.layout, str(folder.path), folder.values)
+    return _network(tensors, dtype, device)

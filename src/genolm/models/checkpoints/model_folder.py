@@ -1,4 +1,4 @@
-"""Model folders: ``config.json`` and ``card.json``, read once.
+"""Model folders: ``config.json``, ``tokenizer.json`` and ``card.json``, read once.
 
 A folder has one of three layouts: ``huggingface`` (Mixtral, Mistral, Llama; BERT as GENA-LM extends it, BigBird,
 ModernBERT), ``megatron`` (names of Megatron-core, to train decoders there) or ``genolm`` (our own names, for all that
@@ -16,8 +16,8 @@ from genolm.errors import ModelError
 from genolm.models.adapters.encoders import gena_config, modernbert_config
 from genolm.models.adapters.huggingface import huggingface_config
 from genolm.models.adapters.megatron.megatron_folder import is_checkpoint
-from genolm.models.card import Card, read_card
-from genolm.models.model_files import CONFIG, is_present, read_json
+from genolm.models.card import Card
+from genolm.models.model_files import CARD, CONFIG, TOKENIZER, read_optional_json
 from genolm.models.networks import network_config
 from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.networks.encoder_config import EncoderConfig
@@ -46,6 +46,7 @@ class ModelFolder:
         network: the network that it describes; the heads of a published encoder are a guess until its tensors are read.
         layout: layout of the files.
         card: ``card.json``; None without one.
+        tokenizer: ``tokenizer.json``; None without one.
     """
 
     path: Path
@@ -53,10 +54,11 @@ class ModelFolder:
     network: NetworkConfig
     layout: Layout
     card: Card | None = None
+    tokenizer: Mapping[str, Any] | None = None
 
 
 def read_folder(path: Path) -> ModelFolder:
-    """Read ``config.json`` and ``card.json`` of a model folder.
+    """Read the JSON files of a model folder.
 
     Raises:
         ModelError: the folder or its ``config.json`` is missing, or describes a network that genolm does not have.
@@ -66,11 +68,12 @@ def read_folder(path: Path) -> ModelFolder:
     file = path / CONFIG
     if (path / ADAPTER).is_file():
         raise ModelError(f"{path}: {ADAPTER_ADVICE}")
-    if not is_present(file):
+    values, tokenizer, card = (read_optional_json(path / name) for name in (CONFIG, TOKENIZER, CARD))
+    if values is None:
         raise ModelError(f"{path}: {_problem(path)}")
-    values = read_json(file)
     network, layout = parse_config(values, file)
-    return ModelFolder(path, values, network, layout, read_card(path))
+    known = None if card is None else Card.from_dict(card, file=path / CARD)
+    return ModelFolder(path, values, network, layout, known, tokenizer)
 
 
 def _problem(folder: Path) -> str:

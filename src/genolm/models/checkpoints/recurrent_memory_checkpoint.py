@@ -17,7 +17,7 @@ from genolm.errors import ModelError
 from genolm.models.adapters.encoders import encoders
 from genolm.models.adapters.encoders.modernbert_config import is_modernbert
 from genolm.models.adapters.encoders.recurrent_memory_tensors import WORDS, unwrap, wrapped
-from genolm.models.adapters.pieces import MemoryTensor, StoredTensor, store, stored_together
+from genolm.models.adapters.pieces import MemoryTensor, StoredTensor, assemble, store, stored_together
 from genolm.models.checkpoints.layouts import match_tensors, pieces_of
 from genolm.models.checkpoints.model_folder import config_values, parse_config
 from genolm.models.networks.encoder import Encoder
@@ -54,7 +54,7 @@ def read_published(
     config = _config(values, inside.stored[WORDS].shape[0], memory, where)
     tensors = match_tensors(inside.stored, config, "huggingface", where, values)
     layouts = {name: layout.read().to(torch.uint8) for name, layout in tensors.layouts.items()}
-    encoder = network_with(tensors.weights(), layouts, tensors.config)
+    encoder = network_with(assemble(tensors.pieces, tensors.stored, tensors.shapes), layouts, tensors.config)
     assert isinstance(encoder, Encoder)
     return RecurrentMemory(encoder)
 

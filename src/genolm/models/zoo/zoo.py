@@ -28,6 +28,9 @@ _NANO = Card(
 )
 _ENTRIES = (Entry(_NANO, folder=WEIGHTS / "genolm-nano"), *GENOS, *GENA, *OCEAN, *TINY)
 ZOO: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in _ENTRIES})
+_BY_HUB_ID = {
+    hub_id.lower(): entry for entry in reversed(_ENTRIES) for hub_id in (entry.hub_id, *entry.mirrors) if hub_id
+}
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]*[A-Za-z0-9]")
 
 
@@ -44,6 +47,17 @@ class ModelSource:
     entry: Entry | None = None
     folder: Path | None = None
     hub_id: str | None = None
+
+    def local_folder(self) -> Path | None:
+        """Return the folder with the files; None if they must be downloaded.
+
+        Raises:
+            ModelError: the model is published in a form that cannot be loaded, or is not part of this installation.
+        """
+        if self.folder is not None or self.entry is None:
+            return self.folder
+        self.entry.refuse_unconverted()
+        return None if self.entry.folder is None else self.entry.installed_folder()
 
 
 def find_model(name: str | Path) -> ModelSource:
@@ -109,7 +123,7 @@ def _snapshot_in(folder: Path) -> Path:
 
 def _entry_at(hub_id: str) -> Entry | None:
     """Return the entry whose files are those of a repository on the hub; None for other repositories."""
-    return next((entry for entry in ZOO.values() if entry.is_at(hub_id)), None)
+    return _BY_HUB_ID.get(hub_id.lower())
 
 
 def _cached_entry(folder: Path) -> Entry | None:

@@ -50,10 +50,6 @@ class Entry:
         """Name for :func:`genolm.load`."""
         return self.card.name
 
-    def is_at(self, hub_id: str) -> bool:
-        """Return whether a repository on the hub, in upper or lower case, has the files of this model."""
-        return hub_id.lower() in {name.lower() for name in (self.hub_id, *self.mirrors) if name is not None}
-
     def random_tokenizer(self) -> Tokenizer:
         """Return the tokenizer of random weights."""
         return NucleotideTokenizer() if self.vocabulary is None else BpeTokenizer.read(self.vocabulary)

@@ -97,7 +97,7 @@ def _of_all(values_R: Tensor, row_R: Tensor, rows: int) -> Tensor:
 def framed_batch(model: Model, windows: Sequence[Window]) -> Batch:
     """Windows side by side, each between the special tokens that the model expects."""
     ids = [window_ids(model, window) for window in windows]
-    return collate([model.frame(own) for own in ids], model.tokenizer, device=model.device)
+    return collate([model.with_special_tokens(own) for own in ids], model.tokenizer, device=model.device)
 
 
 def window_ids(model: Model, window: Window) -> Ids:

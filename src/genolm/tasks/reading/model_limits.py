@@ -41,7 +41,7 @@ def context_bases(model: Model, context: int | None = None) -> int:
     Raises:
         ModelError: the model cannot read so many.
     """
-    most = model.room_bases
+    most = model.max_bases
     if context is not None and not 1 <= context <= most:
         raise ModelError(f"a context of {context:,} bases is not within the 1 to {most:,} of {model.card.name}")
     return most if context is None else context

@@ -12,8 +12,8 @@ from tests.models.adapters.published_encoders import BERT, CONFIGS, PRE, ROTARY,
 import genolm
 from genolm.errors import ModelError
 from genolm.models.adapters.encoders import encoders
-from genolm.models.checkpoints.config_file import parse_config, read_config
 from genolm.models.checkpoints.load import load_folder
+from genolm.models.checkpoints.model_folder import parse_config, read_folder
 from genolm.models.zoo.zoo import ZOO
 
 HEADS = {"sparse rotary": ("bert.pooler.dense", "cls.seq_relationship"), "bigbird": ("bert.pooler",)}
@@ -588,5 +588,5 @@ def test_a_description_counts_the_heads_that_are_there(tmp_path):
     info = describe(folder)
     assert info["objective"] == "masked"
     assert info["parameters"] == genolm.load(folder).config.parameters
-    without = read_config(folder)[0]
+    without = read_folder(folder).network
     assert info["parameters"] > without.parameters

@@ -6,14 +6,14 @@ from safetensors.torch import load_file, save_file
 
 from genolm.errors import ModelError
 from genolm.models.adapters.huggingface.huggingface import pieces
-from genolm.models.checkpoints.config_file import read_config
 from genolm.models.checkpoints.layouts import tensor_shapes
 from genolm.models.checkpoints.load import read_network
+from genolm.models.checkpoints.model_folder import read_folder
 from genolm.models.zoo.zoo import ZOO
 
 
 def network_of(folder):
-    return read_network(folder, *read_config(folder))
+    return read_network(read_folder(folder))
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_the_published_names(name, width, inner, rows):
     shapes = tensor_shapes(config)
     assert shapes["embedding.weight"] == shapes["head.weight"] == (rows, width)
     assert shapes["layers.11.ffn.gate_up"] == (8, 2 * inner, width)
-    assert table["model.layers.3.block_sparse_moe.experts.5.w3.weight"].place == (5, slice(inner, 2 * inner))
+    assert table["model.layers.3.block_sparse_moe.experts.5.w3.weight"].part == (5, slice(inner, 2 * inner))
     assert table["model.layers.3.block_sparse_moe.experts.5.w2.weight"].ours == "layers.3.ffn.down"
 
 

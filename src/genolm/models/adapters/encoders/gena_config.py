@@ -1,8 +1,8 @@
-"""``config.json`` of BERT as GENA-LM extends it and of stock BigBird, translated both ways.
+"""``config.json`` of BERT as GENA-LM extends it and of stock BigBird, read and written.
 
 GENA-LM keeps ``model_type`` bert and adds ``pre_layer_norm`` (absent: false), ``last_layer_norm`` (absent: the same as
 ``pre_layer_norm``), rotary positions and DeepSpeed's block-sparse attention. The class that ``sparse_config_cls`` names
-is never imported. What heads there are is said by the tensors; the config's ``architectures`` is only a first guess.
+is never imported. The tensors decide which heads the network has; the config's ``architectures`` is only a guess.
 """
 
 from __future__ import annotations
@@ -133,14 +133,14 @@ def _bigbird(values: Mapping[str, Any], file: str | Path) -> BlockSparseConfig:
 
 
 def labels_of(values: Mapping[str, Any]) -> str | None:
-    """What the labels of a fine-tuned model describe, ``sequence`` or ``token``, by its class; None when not told."""
+    """Return what the labels of a fine-tuned class describe, ``sequence`` or ``token``; None for other classes."""
     name = _architecture(values)
     kinds = {"SequenceClassification": "sequence", "TokenClassification": "token"}
     return next((ours for theirs, ours in kinds.items() if name.endswith(theirs)), None)
 
 
 def label_count(values: Mapping[str, Any]) -> int | None:
-    """How many labels the config speaks of; None when it does not."""
+    """Return the number of labels in the config; None if it has none."""
     if isinstance(values.get("num_labels"), int):
         return int(values["num_labels"])
     named = values.get("id2label")
@@ -153,7 +153,7 @@ def _architecture(values: Mapping[str, Any]) -> str:
 
 
 def _heads_of_class(values: Mapping[str, Any], pooler: str) -> dict[str, Any]:
-    """Heads of the class that the config names, for when the tensors are not at hand."""
+    """Return the heads of the class that the config names, for use without the tensors."""
     name, kind = _architecture(values), labels_of(values)
     before_tokens = name.endswith("ForMaskedLM") and pooler == "linear"  # BigBird's class makes one and does not use it
     pooled = name.endswith("ForPreTraining") or kind == "sequence" or before_tokens
@@ -164,7 +164,7 @@ def _heads_of_class(values: Mapping[str, Any], pooler: str) -> dict[str, Any]:
 
 
 def inexpressible(config: EncoderConfig) -> str | None:
-    """What of an encoder the two kinds of config have no word for; None when all of it can be said."""
+    """Return a part of the encoder that neither kind of config can express; None if there is none."""
     sparse = config.sparse
     checks = {
         "a gated feed-forward block": config.gated,
@@ -185,7 +185,7 @@ def inexpressible(config: EncoderConfig) -> str | None:
 
 
 def kind_of(config: EncoderConfig) -> str:
-    """``bert`` or ``big_bird``, for an encoder that one of them can express."""
+    """Return ``bert`` or ``big_bird`` for an encoder that one of them can express."""
     return BIGBIRD if _is_bigbird(config) else BERT
 
 
@@ -194,16 +194,16 @@ def _is_bigbird(config: EncoderConfig) -> bool:
 
 
 def is_stock(config: EncoderConfig) -> bool:
-    """Whether the class of that name in transformers computes the same; GENA-LM's own differences it does not know."""
+    """Return whether the stock class in transformers computes the same; it lacks GENA-LM's extensions."""
     deepspeed = config.sparse is not None and config.sparse.kind == "deepspeed"
     return config.norm == "post" and config.positions == "absolute" and not deepspeed
 
 
 def write_config(config: EncoderConfig, dtype: str = "float32") -> dict[str, Any]:
-    """``config.json`` for GENA-LM's modelling file, or for transformers where :func:`is_stock`.
+    """Return a ``config.json`` for GENA-LM's modelling file, or for transformers if :func:`is_stock`.
 
     Raises:
-        ModelError: the encoder has something for which neither kind has a word.
+        ModelError: neither kind can express the encoder.
     """
     reason = inexpressible(config)
     if reason is not None:

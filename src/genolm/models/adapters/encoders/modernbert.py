@@ -1,4 +1,4 @@
-"""Tensor names of ModernBERT, which ModernGENA is: query, key and value stand in one tensor, gate and up in another."""
+"""Tensors of ModernBERT, the architecture of ModernGENA: query, key and value in one tensor, gate and up in another."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _GATED = ("gate", "up")
 
 
 def pieces(config: EncoderConfig) -> list[Piece]:
-    """The layout of ``config``; the decoder's weight, which is the embedding's, is left out."""
+    """Return the weights of ``config`` under their published names, without the decoder, a copy of the embedding."""
     table = [Piece(EMBEDDING, "embedding.tokens.weight"), *_norm(config, "model.embeddings.norm", "embedding.norm")]
     for layer in range(config.num_layers):
         table += _layer(config, layer)
@@ -51,7 +51,7 @@ def _layer(config: EncoderConfig, layer: int) -> Iterator[Piece]:
 
 
 def _stacked(config: EncoderConfig, theirs: str, ours: list[str], rows: int) -> Iterator[Piece]:
-    """Linear layers of ``rows`` outputs each that stand below each other in one tensor."""
+    """Yield the pieces of linear layers of ``rows`` outputs each, concatenated in one tensor."""
     count, width = len(ours), config.hidden_size
     for index, name in enumerate(ours):
         within = Within((count * rows, width), (count, rows, width), (index,))

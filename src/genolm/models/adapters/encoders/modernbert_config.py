@@ -1,7 +1,7 @@
-"""``config.json`` of ModernBERT, which ModernGENA is, translated both ways.
+"""``config.json`` of ModernBERT, the architecture of ModernGENA, read and written.
 
-Older files give the two bases of rotary positions and how often a layer sees everything as numbers, those of
-transformers 5 as ``rope_parameters`` and ``layer_types``; both are read, the older form is written, which both read.
+Older files state the two rotary bases and the interval of layers with full attention as numbers, those of
+transformers 5 as ``rope_parameters`` and ``layer_types``. Both are read; the older form, which both read, is written.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _FIXED = {
 
 
 def is_modernbert(config: EncoderConfig) -> bool:
-    """Whether ModernBERT's layout is that of an encoder; BERT and BigBird have no gated feed-forward blocks."""
+    """Return whether an encoder has ModernBERT's layout; BERT and BigBird have no gated feed-forward blocks."""
     return config.gated
 
 
@@ -133,7 +133,7 @@ def _unscaled_rule(rule: Any, where: str) -> Mapping[str, Any]:
 
 
 def inexpressible(config: EncoderConfig) -> str | None:
-    """What of an encoder ModernBERT has no word for; None when all of it can be said."""
+    """Return a part of the encoder that ModernBERT cannot express; None if there is none."""
     checks = {
         "an ungated feed-forward block": not config.gated,
         "norms after the blocks": config.norm == "post",
@@ -153,10 +153,10 @@ def inexpressible(config: EncoderConfig) -> str | None:
 
 
 def write_config(config: EncoderConfig, dtype: str = "float32") -> dict[str, Any]:
-    """``config.json`` under which transformers computes what our encoder computes.
+    """Return a ``config.json`` with which transformers computes the same as our encoder.
 
     Raises:
-        ModelError: the encoder has something for which ModernBERT has no word.
+        ModelError: ModernBERT cannot express the encoder.
     """
     reason = inexpressible(config)
     if reason is not None:

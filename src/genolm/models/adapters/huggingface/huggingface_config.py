@@ -1,4 +1,4 @@
-"""``config.json`` of the Hugging Face layout, translated both ways; what we cannot compute is refused."""
+"""``config.json`` of decoders in the Hugging Face layout, read and written; unsupported settings are refused."""
 
 from __future__ import annotations
 
@@ -89,14 +89,14 @@ def _unscaled_rope(values: Mapping[str, Any], file: str | Path) -> dict[str, Any
 
 
 def write_config(config: DecoderConfig, dtype: str = "float32") -> dict[str, Any]:
-    """``config.json`` under which transformers computes what our decoder computes.
+    """Return a ``config.json`` with which transformers computes the same as our decoder.
 
     Args:
-        config: the decoder.
-        dtype: type of the stored weights, ``float32``, ``bfloat16`` or ``float16``.
+        config: decoder.
+        dtype: type of the stored weights: ``float32``, ``bfloat16`` or ``float16``.
 
     Raises:
-        ModelError: the decoder has a k-mer table or memory, for which this layout has no word.
+        ModelError: the decoder has a k-mer table or a Gengram memory, which this layout cannot express.
     """
     if not expressible(config):
         part = "a k-mer table" if config.kmer_orders else "a Gengram memory"
@@ -125,5 +125,5 @@ def write_config(config: DecoderConfig, dtype: str = "float32") -> dict[str, Any
 
 
 def expressible(config: DecoderConfig) -> bool:
-    """Whether the layout has a word for everything in the decoder."""
+    """Return whether the layout can express the decoder."""
     return not config.kmer_orders and config.gengram is None
