@@ -116,9 +116,7 @@ def _read_numbered(shards: list[Path]) -> dict[str, FileTensor]:
     for path in shards:
         for name, stored in read_header(path).items():
             if name in held:
-                raise ModelError(
-                    f"{path}: contains {name}, and so does {held[name].file.name}; keep one set of weights"
-                )
+                raise ModelError(f"{path}: {name} is also in {held[name].file.name}; keep one set of weights")
             held[name] = stored
     return held
 
@@ -127,7 +125,7 @@ def _absence(folder: Path) -> str:
     pickles = sorted(path.name for path in folder.iterdir() if path.suffix in {".bin", ".pt", ".pth", ".ckpt", ".pkl"})
     if pickles:
         return (
-            f"{folder}: has its weights only as a pickle ({pickles[0]}). A pickle can contain code, so genolm loads only"
+            f"{folder}: its weights are a pickle ({pickles[0]}). A pickle can contain code, so genolm loads only"
             f" safetensors; genolm convert {folder} OUT reads it once, as plain data, and writes them"
         )
     return f"{folder}: neither {SINGLE} nor {INDEX} was found"

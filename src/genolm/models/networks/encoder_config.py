@@ -31,7 +31,7 @@ class BlockSparseConfig:
         random_blocks: origin of the random blocks: ``stored`` (with the weights; only and always for ``deepspeed``);
             ``zero``: block 0 is counted ``random`` times more, as in transformers since 4.30; ``seeded``: sampled for
             each layer with its index as seed, as in earlier versions.
-        per_layer_layout: ``deepspeed``: each layer uses its own stored layout; otherwise all use that of layer 0, as the
+        per_layer_layout: ``deepspeed``: each layer uses its own stored layout; else all use that of layer 0, as the
             published models were trained.
     """
 
@@ -184,14 +184,12 @@ class EncoderConfig:
         spare = self.vocab_size - self.tokens
         if spare < memory.tokens:
             raise ModelError(
-                f"a memory of {memory.tokens} vectors requires as many rows beyond the tokens; the embedding has {spare}"
+                f"a memory of {memory.tokens} vectors requires as many rows beyond the tokens; there are {spare}"
             )
         if self.positions == "absolute" and memory.segment > self.max_positions:
             raise ModelError(f"segments of {memory.segment} tokens exceed the {self.max_positions} positions")
         if max(memory.cls_id, memory.sep_id, memory.attended_padding or 0) >= self.tokens:
-            raise ModelError(
-                f"the special tokens of the memory must be among the {self.tokens} tokens of the vocabulary"
-            )
+            raise ModelError(f"the special tokens of the memory must be among the {self.tokens} tokens")
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> EncoderConfig:

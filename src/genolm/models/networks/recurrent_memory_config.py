@@ -92,7 +92,7 @@ class MemoryConfig:
         count = max(1, -(-length // self.content))
         if self.max_segments is not None and count > self.max_segments:
             raise InputError(
-                f"a sequence of {length:,} tokens needs {count} segments of {self.content}, but this model reads at most"
+                f"a sequence of {length:,} tokens needs {count} segments of {self.content}, but the model reads at most"
                 f" {self.max_segments}: cut it, or allow more (max_segments)"
             )
         first, step = self.content, self.content
