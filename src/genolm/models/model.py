@@ -107,7 +107,7 @@ class Model:
 
     @property
     def context(self) -> int:
-        """Longest input that the weights were trained for, in tokens; with a recurrent memory, that of all its segments."""
+        """Longest input that the weights were trained for, in tokens; for a recurrent memory, of all its segments."""
         if self.recurrent is not None:
             memory = self.recurrent.memory
             return _ENDLESS if memory.max_segments is None else memory.content * memory.max_segments

@@ -94,7 +94,7 @@ def test_names_of_padding_rows_are_left_out(tmp_path):
     [
         (
             {"vocab": {"A": 0, "C": 1, "G": 2, "T": 3, "N": 4, "ACG": 5}},
-            "has the piece 'ACG', and no merges to make it with",
+            "has the piece 'ACG', but no merges",
         ),
         ({"vocab": dict(GENOS), "merges": ["A C"]}, "the merge of 'A' and 'C' makes no piece"),
         ({"vocab": {"A": 0, "C": 1, "G": 2}}, "the vocabulary has no T, N"),

@@ -78,15 +78,15 @@ def test_native_bf16_is_a_fact_about_this_processor():
 
 
 def test_unknown_precision():
-    with pytest.raises(ModelError, match="no precision named 'fp8': known are float32"):
+    with pytest.raises(ModelError, match="invalid precision 'fp8': expected one of float32"):
         parse_dtype("fp8")
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("genos-1.3b", r"no model named 'genos-1\.3b': did you mean genos-1\.2b\? genolm models lists"),
-        ("quite-other", "no model named 'quite-other': genolm models lists the names"),
+        ("genos-1.3b", r"unknown model 'genos-1\.3b': did you mean genos-1\.2b\? genolm models lists"),
+        ("quite-other", "unknown model 'quite-other': genolm models lists the names"),
         ("./absent", r"\./absent: no such folder"),
         ("/absent/folder/deep", "/absent/folder/deep: no such folder"),
     ],
@@ -124,12 +124,12 @@ def test_what_cannot_be_downloaded(name, message):
 
 
 def test_a_folder_without_a_config(tmp_path):
-    with pytest.raises(ModelError, match=r"has no config\.json, so it is no model folder"):
+    with pytest.raises(ModelError, match=r"not a model folder: config\.json is missing"):
         genolm.load(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("{", "not readable as JSON"), ("[1]", "a JSON object is expected, not a list")]
+    ("text", "message"), [("{", "not readable as JSON"), ("[1]", "expected a JSON object, not a list")]
 )
 def test_a_config_that_is_no_config(tmp_path, text, message):
     (tmp_path / "config.json").write_text(text)
@@ -155,7 +155,7 @@ def test_the_card_is_read_and_its_checksum_verified(mixtral_folder):
     card = genolm.load(mixtral_folder).card
     assert (card.name, card.licence, card.notes, card.context) == ("mine", "MIT", ("a", "b"), 4096)
     Card("mine", sha256="0" * 64).write(mixtral_folder)
-    with pytest.raises(ModelError, match=rf"sha256 is {digest}, its card says 0000"):
+    with pytest.raises(ModelError, match=rf"sha256 is {digest}, but its card states 0000"):
         genolm.load(mixtral_folder)
 
 
@@ -164,7 +164,8 @@ def test_a_card_in_hand_serves_a_folder_without_one(mixtral_folder):
 
 
 @pytest.mark.parametrize(
-    ("values", "message"), [({"name": "a", "tone": 1}, "no card has the key tone"), ({}, "a card needs a name")]
+    ("values", "message"),
+    [({"name": "a", "tone": 1}, "unknown key in a model card: tone"), ({}, "a model card must have a name")],
 )
 def test_a_card_that_is_no_card(mixtral_folder, values, message):
     (mixtral_folder / "card.json").write_text(json.dumps(values))

@@ -30,7 +30,7 @@ def shifted(values_BSX: Tensor, back: int, reach_BS: Tensor | None = None) -> Te
 
 
 def plus_shifted(total_BSX: Tensor, values_BSX: Tensor, back: int, reach_BS: Tensor | None = None) -> Tensor:
-    """Return ``total + shifted(values, back, reach)``, without the shifted copy if no gradient and no border needs it."""
+    """Return ``total + shifted(values, back, reach)``, without a shifted copy if no gradient or border needs it."""
     if torch.is_grad_enabled() or reach_BS is not None:
         return total_BSX + shifted(values_BSX, back, reach_BS)
     out = total_BSX.clone()

@@ -145,7 +145,7 @@ FINAL = "bert.encoder.last_layer_ln"
 RULES = {
     "norms before, config after": (
         edited("last", {"pre_layer_norm": ..., "last_layer_norm": ...}),
-        f"its norms stand before the blocks ({LAYER_0}pre_attention_ln.weight), but its config says after them"
+        f"has norms before the blocks ({LAYER_0}pre_attention_ln.weight), but its config expects them after the blocks"
         " (pre_layer_norm false); it would load into the wrong modules",
     ),
     "norms after, config before": (
@@ -172,7 +172,7 @@ RULES = {
     ),
     "a final norm that the config denies": (
         edited("last", {"last_layer_norm": False}),
-        f"has a final norm ({FINAL}.weight), but its config says last_layer_norm false",
+        f"has a final norm ({FINAL}.weight), but its config has last_layer_norm false",
     ),
     "no final norm, and the config silent": (
         edited("nolast", {"last_layer_norm": ...}),
@@ -193,7 +193,7 @@ RULES = {
     ),
     "frequencies, config absolute": (
         edited("rotary", {"position_embedding_type": "absolute"}),
-        f"its positions are rotary ({LAYER_0}{FREQUENCIES}), but its config says position_embedding_type absolute",
+        f"its positions are rotary ({LAYER_0}{FREQUENCIES}), but its config has position_embedding_type absolute",
     ),
     "a table of another length": (
         edited("last", {"max_position_embeddings": 512}),
@@ -209,7 +209,7 @@ RULES = {
     ),
     "frequencies of one layer missing": (
         edited("rotary", tensors={LAYER_1 + FREQUENCIES: ...}),
-        f"lacks the tensor {LAYER_1}{FREQUENCIES}",
+        f"missing tensor {LAYER_1}{FREQUENCIES}",
     ),
     "layouts, config dense": (
         edited("sparse", {"sparse_attention": ...}),
@@ -217,7 +217,7 @@ RULES = {
     ),
     "no layouts, config sparse": (
         edited("last", SPARSE),
-        f"lacks the tensor {LAYER_0}{LAYOUT}, which the sparse_attention of its config needs",
+        f"missing tensor {LAYER_0}{LAYOUT}, which the sparse_attention of its config needs",
     ),
     "layouts of other heads": (
         edited("sparse", tensors={LAYER_1 + LAYOUT: torch.ones(4, 8, 8, dtype=torch.int64)}),
@@ -270,7 +270,7 @@ RULES = {
     ),
     "missing tensors": (
         edited("last", tensors={LAYER_1 + "attention.self.key.bias": ..., LAYER_1 + "output.dense.weight": ...}),
-        f"lacks the tensor {LAYER_1}attention.self.key.bias (and 1 more: {LAYER_1}output.dense.weight)",
+        f"missing tensor {LAYER_1}attention.self.key.bias (and 1 more: {LAYER_1}output.dense.weight)",
     ),
     "a sentence head without a pooler": (
         edited("last", tensors={"cls.seq_relationship.weight": torch.ones(2, 16)}),
@@ -294,7 +294,7 @@ RULES = {
     ),
     "a tensor of moderngena missing": (
         edited("modern", tensors={"model.layers.1.attn_norm.weight": ...}),
-        "lacks the tensor model.layers.1.attn_norm.weight",
+        "missing tensor model.layers.1.attn_norm.weight",
     ),
     "a norm too many in moderngena": (
         edited("modern", tensors={"model.layers.0.attn_norm.weight": torch.ones(16)}),
@@ -317,15 +317,15 @@ CONFIG_RULES = {
     "no heads": (BERT | {"num_attention_heads": None}, "num_attention_heads must be a whole number, not None"),
     "no activation": (
         {key: value for key, value in BERT.items() if key != "hidden_act"},
-        "hidden_act None is not supported; known are gelu, gelu_new, gelu_pytorch_tanh, silu, swish",
+        "hidden_act None is not supported; expected one of gelu, gelu_new, gelu_pytorch_tanh, silu, swish",
     ),
     "another activation": (
         BERT | {"hidden_act": "relu"},
-        "hidden_act 'relu' is not supported; known are gelu, gelu_new, gelu_pytorch_tanh, silu, swish",
+        "hidden_act 'relu' is not supported; expected one of gelu, gelu_new, gelu_pytorch_tanh, silu, swish",
     ),
     "relative positions": (
         BERT | {"position_embedding_type": "relative_key"},
-        "position_embedding_type 'relative_key' is not supported; known are absolute, rotary",
+        "position_embedding_type 'relative_key' is not supported; expected one of absolute, rotary",
     ),
     "rotary without dimensions": (
         BERT | PRE | ROTARY | {"rotary_dim": None},
@@ -559,7 +559,7 @@ def test_pickles_that_are_refused(tmp_path):
     source = published(tmp_path / "source", "last")
     shutil.copytree(source, tmp_path / "two")
     pickle_of(source, wrap=lambda state: {**state, "hook": Carrier()})
-    with pytest.raises(ModelError, match=r"pytorch_model\.bin: names .*exec, which is no plain data"):
+    with pytest.raises(ModelError, match=r"pytorch_model\.bin: names .*exec, which is not plain data"):
         genolm.convert(source, tmp_path / "out")
     torch.save({"a": 1}, source / "pytorch_model.bin")
     with pytest.raises(ModelError, match=r"pytorch_model\.bin: a is a int, not a tensor"):

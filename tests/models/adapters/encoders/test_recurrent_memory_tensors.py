@@ -77,7 +77,7 @@ def test_stored_precision_stays() -> None:
 
 def test_other_encoders_are_refused() -> None:
     held, values = published_tensors(network("masked head")), values_of(DENSE)
-    with pytest.raises(ModelError, match=r"\(4, 1, 2\), its settings say \(5, 1, 2\)"):
+    with pytest.raises(ModelError, match=r"\(4, 1, 2\), but the settings state \(5, 1, 2\)"):
         read_published(held, values, replace(MEMORY, tokens=5))
     with pytest.raises(ModelError, match="its config says last_layer_norm false"):
         read_published(held, {**values, "last_layer_norm": False}, MEMORY)

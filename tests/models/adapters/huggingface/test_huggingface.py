@@ -91,7 +91,7 @@ def test_missing_tensors_are_named_and_counted(folders, tmp_path):
     del tensors["model.layers.1.self_attn.k_proj.weight"], tensors["model.norm.weight"]
     with pytest.raises(
         ModelError,
-        match=r"lacks the tensor model\.layers\.1\.self_attn\.k_proj\.weight \(and 1 more: model\.norm\.weight\)",
+        match=r"missing tensor model\.layers\.1\.self_attn\.k_proj\.weight \(and 1 more: model\.norm\.weight\)",
     ):
         network_of(folders.write(tmp_path, folders.mixtral, tensors))
 

@@ -73,7 +73,7 @@ def test_code_in_a_pickle_never_runs(run, tmp_path, where, function, named):
             file["model"]["decoder.layers.0.mlp.router._extra_state"] = Touch(code, function)
 
     rewritten(run, edit)
-    refused(run, rf"{RANK}/model_optim_rng\.pt: names \S*{named}, which is no plain data; opening it could run code")
+    refused(run, rf"{RANK}/model_optim_rng\.pt: names \S*{named}, which is not plain data; opening it could run code")
     assert not marker.exists()
 
 
@@ -81,7 +81,7 @@ def test_code_in_a_pickle_never_runs(run, tmp_path, where, function, named):
 def test_a_hand_made_pickle_that_calls_a_program_is_refused(run, tmp_path, named):
     marker = tmp_path / "marker"
     hand_made(run, named, f"touch {marker}")
-    refused(run, f"names {named}, which is no plain data")
+    refused(run, f"names {named}, which is not plain data")
     assert not marker.exists()
 
 
@@ -109,7 +109,7 @@ def hand_made(run: Path, named: str, text: str) -> None:
 def test_the_environment_cannot_switch_the_guard_off(run, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
     rewritten(run, lambda file: file.update(hook=Touch(str(tmp_path / "marker"), made)))
-    refused(run, "which is no plain data")
+    refused(run, "which is not plain data")
     assert not (tmp_path / "marker").exists()
 
 
@@ -148,7 +148,7 @@ def test_an_archive_of_something_else(run):
         ({"num_query_groups": 3}, "num_heads 4 is not a multiple of num_kv_heads 3"),
         (
             {"num_layers": 5},
-            r"lacks the tensor decoder\.layers\.4\.self_attention\.linear_qkv\.layer_norm_weight \(and",
+            r"missing tensor decoder\.layers\.4\.self_attention\.linear_qkv\.layer_norm_weight \(and",
         ),
         ({"num_layers": 3}, r"the config has no place for the tensor decoder\.layers\.3\."),
         ({"kv_channels": 4}, r"linear_qkv\.weight is \[48, 16\] where its config asks for \[32, 16\]"),
@@ -182,7 +182,7 @@ def test_a_convolution_in_one_layer_only(tmp_path):
         del file["model"]["decoder.layers.2.gengram.short_conv.conv.weight"]
 
     run = save_run(tmp_path / "run", random_run(GENGRAM), edit=edit)
-    refused(run, r"lacks the tensor decoder\.layers\.2\.gengram\.short_conv\.conv\.weight")
+    refused(run, r"missing tensor decoder\.layers\.2\.gengram\.short_conv\.conv\.weight")
 
 
 @pytest.mark.parametrize(
@@ -250,8 +250,8 @@ def test_trackers(run):
     tracker.write_text("best")
     refused(run, "neither an iteration nor release: 'best'")
     tracker.unlink()
-    refused(run, "has no config.json, so it is no model folder")
-    refused(run, "has no config.json, so it is no model folder", source_layout="megatron")
+    refused(run, "not a model folder: config.json is missing")
+    refused(run, "not a model folder: config.json is missing", source_layout="megatron")
 
 
 def test_a_distributed_checkpoint_says_what_to_do(run):

@@ -63,7 +63,7 @@ _NORMS = {
 _HEAD = {"cls.predictions.transform.dense": "head.dense", "cls.predictions.transform.LayerNorm": "head.norm"}
 _LAYER = re.compile(re.escape(LAYERS) + r"(\d+)\.")
 _TOLERANCE = 1e-3  # frequencies may have been stored in half precision
-_NORM_POSITIONS = {"pre": "before the blocks", "post": "after them"}
+_NORM_POSITIONS = {"pre": "before the blocks", "post": "after the blocks"}
 
 
 def pieces(config: EncoderConfig) -> list[Piece]:

@@ -1,4 +1,4 @@
-"""Causal attention with grouped queries: four equivalent implementations and the choice between them; rotary positions.
+"""Causal attention with grouped queries, in four equivalent implementations, and rotary positions.
 
 Shapes: B batch, H query heads, K key-value heads, G = H / K queries per key head, L queries, S keys (S >= L: the
 keys of a cache come first), D head width. Query l is at key position ``S - L + l`` and sees keys up to there.
@@ -118,7 +118,7 @@ def _scores(q_KRD: Tensor, k_KSD: Tensor, hidden_RT: Tensor, begin: int, end: in
 
 
 def choose_attention(q_BHLD: Tensor, k_BKSD: Tensor, masked: bool) -> AttentionFunction:
-    """Return the backend for tensors: blocks for long CPU inference and bf16 CPU training, else torch's fused kernel."""
+    """Choose the backend: blocks for long CPU inference and bf16 CPU training, else torch's fused kernel."""
     num_queries, num_keys = q_BHLD.shape[2], k_BKSD.shape[2]
     inference = not (torch.is_grad_enabled() and q_BHLD.requires_grad)
     if q_BHLD.device.type == "cpu" and not inference and q_BHLD.dtype == torch.bfloat16 and num_queries == num_keys:

@@ -128,7 +128,7 @@ def full_up_to(block: int, num_random: int) -> int:
 
 
 def zero_blocks(num_tokens: int, block: int, num_random: int) -> BlockLayout:
-    """Return the layout of stock BigBird in ``transformers`` 4.30 and later outside training: random blocks are block 0.
+    """Return the layout of stock BigBird in ``transformers`` 4.30 and later, in inference: random blocks are block 0.
 
     Every sparse row sees the first, the last and its own block with its neighbours. Block 0 is counted
     ``1 + r`` times in all of them, including the second and the second last row: ln(1 + r) is added to its scores.
@@ -148,7 +148,7 @@ def zero_blocks(num_tokens: int, block: int, num_random: int) -> BlockLayout:
 def seeded_blocks(
     num_tokens: int, block: int, num_random: int, *, heads: int, layer: int, max_tokens: int
 ) -> BlockLayout:
-    """Return the layout with which GENA was trained (``transformers`` before 4.30): the layer index seeds random blocks.
+    """Return the layout with which GENA was trained (``transformers`` before 4.30): random blocks by layer index.
 
     ``max_tokens`` is the network's longest input, for which the plan of the paper is sampled. Short inputs as in
     :func:`zero_blocks`. A random block that coincides with the window or the last block is counted twice.
@@ -165,7 +165,7 @@ def seeded_blocks(
 
 
 def _first_last_window(count: int) -> tuple[Tensor, Tensor]:
-    """Return the first, last, and own block with its neighbours for rows 1 to ``count - 2``, each once: (R, 5) twice."""
+    """Return the first, last, own and neighbouring blocks for rows 1 to ``count - 2``, each once: (R, 5) twice."""
     rows_R1 = torch.arange(1, count - 1)[:, None]
     ends_R2 = torch.tensor([0, count - 1]).expand(len(rows_R1), 2)
     window_R3 = rows_R1 + torch.arange(-1, 2)
@@ -221,7 +221,7 @@ def _paper_choice(inner: NDArray[np.int64], row: int, count: int, last: int) -> 
 
 
 def _plan_of_any_length(random: RandomState, num_blocks: int, heads: int, num_random: int) -> NDArray[np.int64]:
-    """Sample the general plan: among the first ``5 + 2r`` blocks without the window, the first and the last of these."""
+    """Sample the general plan: the first ``5 + 2r`` blocks without the window and the first and last of these."""
     reach = 5 + 2 * num_random
     plan_HRr = np.zeros((heads, num_blocks - 2, num_random), dtype=np.int64)
     # The last row is sampled as well and discarded; nothing is sampled after it.
