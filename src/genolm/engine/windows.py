@@ -88,7 +88,8 @@ def cut(
     if len(windows) > 1 and not quiet:
         # The same words for every sequence, so that they are said once.
         around = round(model.max_tokens * model.tokenizer.bases_per_token)
-        text = f"{model.max_tokens:,} tokens of a sequence at once, about {around:,} bases; longer ones go through in windows"
+        most = f"{model.max_tokens:,} tokens of a sequence at once, about {around:,} bases"
+        text = f"{most}; longer ones go through in windows"
         warnings.warn(f"{model.card.name} reads {text}", stacklevel=2)
     return windows
 

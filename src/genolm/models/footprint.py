@@ -72,5 +72,5 @@ def table_bytes(config: NetworkConfig, width: int) -> int:
 
 
 def peak_bytes(config: NetworkConfig, tokens: int, width: int) -> int:
-    """Return the size of weights, folded tables and activations of a pass without a cache, as in ``embed``, in bytes."""
+    """Return the size of weights, folded tables and activations of a pass without a cache, in bytes."""
     return config.parameters * width + table_bytes(config, width) + activation_bytes(config, tokens, width)

@@ -275,6 +275,19 @@ CASES = (
         "model exists; choose another folder, or replace it with --overwrite",
         5,
     ),
+    Case(
+        "convert: --overwrite of a folder that is not a model folder",
+        f"convert {MODEL} thesis --overwrite",
+        "thesis is not a model folder (config.json is missing); refusing to overwrite it",
+        5,
+        {"thesis": None, "thesis/chapter.txt": "precious"},
+    ),
+    Case(
+        "convert: --overwrite of its own source",
+        "convert model model --to genolm --overwrite",
+        "model holds the source of the conversion; choose another folder",
+        5,
+    ),
     folder(
         "model: norms before the blocks under a config that says after",
         gena("tiny-random-bert", pre_layer_norm=..., last_layer_norm=...),

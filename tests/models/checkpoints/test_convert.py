@@ -201,6 +201,31 @@ def test_others_may_read_what_they_may_read_elsewhere(tmp_path):
     assert list((tmp_path / "deep").iterdir()) == [folder]
 
 
+def test_overwrite_refuses_a_folder_that_is_not_a_model_folder(tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.txt").write_text("precious")
+    with pytest.raises(RunError, match=r"thesis is not a model folder \(config.json is missing\); refusing"):
+        genolm.convert("tiny-random", tmp_path / "thesis", overwrite=True)
+    assert (tmp_path / "thesis" / "chapter.txt").read_text() == "precious"
+
+
+@pytest.mark.parametrize("out", ["model", "link", "."])
+def test_overwrite_refuses_the_source_of_the_conversion(tmp_path, out):
+    folder = genolm.convert("tiny-random", tmp_path / "outer" / "model")
+    (tmp_path / "outer" / "link").symlink_to(folder)
+    (tmp_path / "outer" / "config.json").write_text("{}")
+    before = stored(folder)
+    with pytest.raises(RunError, match="holds the source of the conversion"):
+        genolm.convert(folder, tmp_path / "outer" / out, layout="genolm", overwrite=True)
+    assert_same(before, stored(folder))
+
+
+def test_an_output_below_a_file_is_a_run_error(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match="cannot be written: Not a directory"):
+        genolm.convert("tiny-random", tmp_path / "file" / "out")
+
+
 def test_a_file_is_never_overwritten(tmp_path):
     out = tmp_path / "out"
     out.write_text("precious")

@@ -298,7 +298,7 @@ def test_leftovers_of_another_file_are_found_by_the_checksum(remote, tmp_path):
     ("status", "message"),
     [
         (404, r"not found; check the spelling of ORGANISATION/NAME, .* \(HTTP 404\)"),
-        (401, "gated, private or not there: accept its terms on its page and set HF_TOKEN"),
+        (401, "gated, private or missing: accept its terms on its page and set HF_TOKEN"),
         (403, "access is not granted"),
         (407, "the proxy asks for a password: put it into HTTPS_PROXY"),
         (418, r"the server refused.* \(HTTP 418\)"),

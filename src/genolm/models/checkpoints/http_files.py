@@ -178,7 +178,7 @@ def _empty(stream: IO[bytes]) -> None:
 
 
 def _retried(action: Callable[[], Any], url: str, position: Callable[[], int] = int) -> Any:
-    """Return the result of an action, retried after transient faults; the count restarts whenever bytes were received."""
+    """Return the result of an action, retried after transient faults; received bytes reset the count of attempts."""
     attempt, reached = 0, position()
     while True:
         attempt += 1
@@ -226,7 +226,7 @@ class RefusedError(NetworkError):
 def refusal(url: str, status: int) -> RefusedError:
     """Return the error for an HTTP status, with its meaning for a download of models."""
     meanings = {
-        401: f"this model is gated, private or does not exist: accept its terms on its page and set HF_TOKEN, {ELSEWHERE}",
+        401: f"this model is gated, private or missing: accept its terms on its page and set HF_TOKEN, {ELSEWHERE}",
         403: f"access is not granted: accept the model's terms on its page, check HF_TOKEN, {ELSEWHERE}",
         404: f"not found; check the spelling of ORGANISATION/NAME, {ELSEWHERE}",
         407: f"the proxy asks for a password: put it into HTTPS_PROXY, {ELSEWHERE}",

@@ -101,7 +101,7 @@ class Gengram(nn.Module):
         self._folded = FoldedTables()
 
     def pooled(self, stream: KmerStream) -> Tensor:
-        """Return the mean embedding of each order's k-mers inside the window, concatenated: (B, L, M), fp32 or better."""
+        """Return the mean embedding of each order's k-mers in the window, concatenated: (B, L, M), fp32 or better."""
         if self.config.compat == "released-bf16":
             return torch.cat([self._prefix_mean(stream, i) for i in range(len(self.config.orders))], -1)
         return torch.cat([self._window_mean(stream, i) for i in range(len(self.config.orders))], -1)
@@ -113,9 +113,9 @@ class Gengram(nn.Module):
         return weight
 
     def rows(self, stream: KmerStream, order: int) -> tuple[Tensor, Tensor]:
-        """Return the table row of the k-mer that ends at each position, (B, S), and whether it is complete (else row 0)."""
-        code, whole = stream.code(order, 5), stream.run_BS >= order
-        return self._place(code, order).masked_fill(~whole, 0), whole
+        """Return the table row of the k-mer that ends at each position, (B, S), and whether it is complete (else 0)."""
+        code, complete = stream.code(order, 5), stream.run_BS >= order
+        return self._place(code, order).masked_fill(~complete, 0), complete
 
     def _place(self, code: Tensor, order: int) -> Tensor:
         return spread(code, self.config.table_rows) if self.config.hashed(order) else code

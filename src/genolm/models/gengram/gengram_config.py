@@ -117,7 +117,7 @@ class GengramConfig:
         return rows * 2 * hidden_size * width if self.foldable else 0
 
     def shrunk(self, num_layers: int) -> GengramConfig:
-        """Return the same memory at a size for tests: in the first and last of ``num_layers`` layers, orders up to 3."""
+        """Return the same memory at a size for tests: first and last of ``num_layers`` layers, orders up to 3."""
         orders = tuple(order for order in self.orders if order <= 3) or (self.orders[0],)
         layers = self.layers if self.layers[-1] <= num_layers else tuple(sorted({1, num_layers}))
         window = 1 if self.window == 1 else max(orders[-1], min(self.window, 7))

@@ -37,7 +37,7 @@ class KmerStream:
     skip: int
 
     def code(self, order: int, radix: int) -> Tensor:
-        """Return the ``order`` newest digits as a number, (B, S), newest lowest; digits outside the radix count as 0."""
+        """Return the ``order`` newest digits as a number, (B, S), newest lowest; larger digits than the radix are 0."""
         digits = self.digits_BS.clamp_min(0)
         digits = digits.masked_fill(digits >= radix, 0)
         code = digits

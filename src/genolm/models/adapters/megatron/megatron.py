@@ -159,7 +159,7 @@ def _experts(config: DecoderConfig, theirs: str, ours: str, names: Collection[st
 
 
 def _stacked(config: DecoderConfig, theirs: str, ours: str) -> Iterator[Piece]:
-    """Yield the pieces of all experts in two tensors, which hold each expert's matrices transposed, one after the other."""
+    """Yield the pieces of all experts in two tensors, which hold the transposed matrices of each expert in turn."""
     count, wide, inner = config.num_experts, config.hidden_size, config.ffn_size
     first = Within((wide, count * 2 * inner), (count, wide, 2 * inner), transposed=True)
     second = Within((count * inner, wide), (count, inner, wide), transposed=True)
