@@ -162,7 +162,7 @@ CASES = (
     folder(
         "model: sliding-window attention",
         edited("config.json", sliding_window=4096),
-        "model/config.json: sliding_window 4096 is not supported; it must be null",
+        "model/config.json: sliding_window 4096 is not supported; sliding_window must be null",
     ),
     folder(
         "model: a config of another shape than its weights",
@@ -222,7 +222,7 @@ CASES = (
     folder(
         "model: an unknown kind of tokenizer",
         lambda place: (place / "model/tokenizer.json").write_text("{}"),
-        "model/tokenizer.json: the vocabulary has no A, C, G, T, N",
+        "model/tokenizer.json: the vocabulary lacks A, C, G, T, N",
     ),
     Case(
         "model: nothing to download",

@@ -19,6 +19,7 @@ from genolm.models.model import Model
 from genolm.models.networks.random_weights import random_decoder
 from genolm.models.precision import default_dtype, native_bf16, parse_dtype
 from genolm.models.zoo.zoo import ZOO, ModelSource, find_download, find_model
+from genolm.models.zoo.zoo_entry import Entry
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -160,7 +161,7 @@ def test_the_card_is_read_and_its_checksum_verified(mixtral_folder):
 
 
 def test_a_card_in_hand_serves_a_folder_without_one(mixtral_folder):
-    assert load_folder(mixtral_folder, card=Card("given", family="genos")).card.family == "genos"
+    assert load_folder(mixtral_folder, entry=Entry(Card("given", family="genos"))).card.family == "genos"
 
 
 @pytest.mark.parametrize(

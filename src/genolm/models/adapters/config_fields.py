@@ -107,7 +107,8 @@ def check_values(values: Mapping[str, Any], accepted: Mapping[str, tuple[Any, ..
     """
     for key, allowed in accepted.items():
         if values.get(key) not in allowed:
-            raise ModelError(f"{file}: {key} {values[key]!r} is not supported; {key} must be {allowed[0]!r}")
+            expected = "null" if allowed[0] is None else repr(allowed[0])
+            raise ModelError(f"{file}: {key} {values[key]!r} is not supported; {key} must be {expected}")
 
 
 def refuse_scaling(values: Mapping[str, Any] | None, keys: Iterable[str], file: str | Path) -> None:
