@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import fields
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 from genolm.errors import ModelError
 from genolm.files.pointers import REMEDY, is_pointer
+
+Config = TypeVar("Config")
 
 CONFIG = "config.json"
 CARD = "card.json"
@@ -78,16 +81,30 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
     path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def refuse_unknown(kind: type[Any], keys: Iterable[str], what: str = "config") -> None:
-    """Raise an error for keys that are not fields of a dataclass.
+def from_json(
+    kind: type[Config], values: Any, nested: Mapping[str, type[Any]] = MappingProxyType({}), what: str = "config"
+) -> Config:
+    """Make a config, which is a dataclass, from a JSON object.
 
     Args:
         kind: dataclass.
-        keys: keys of a JSON object.
-        what: word for the object in the message.
+        values: JSON object; arrays become tuples.
+        nested: dataclasses of the fields that hold a config themselves.
+        what: name of the object in errors.
 
     Raises:
-        ModelError: the unknown keys are named.
+        ModelError: not an object, an unknown or a missing key, or an invalid value.
     """
-    if unknown := set(keys) - {item.name for item in fields(kind)}:
+    if not isinstance(values, Mapping):
+        raise ModelError(f"{what} must be a mapping, not {values!r}")
+    known = {field.name: field for field in fields(kind)}
+    if unknown := set(values) - set(known):
         raise ModelError(f"unknown {what} keys: {', '.join(sorted(unknown))}")
+    required = [name for name, field in known.items() if field.default is field.default_factory is MISSING]
+    if missing := [name for name in required if name not in values]:
+        raise ModelError(f"missing {what} key: {missing[0]}")
+    read = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    for name, inner in nested.items():
+        if read.get(name) is not None and not isinstance(read[name], inner):
+            read[name] = from_json(inner, read[name], what=name)
+    return kind(**read)

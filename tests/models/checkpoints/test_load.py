@@ -146,7 +146,7 @@ def test_an_own_config_with_an_unknown_key(tmp_path):
 
 def test_an_own_config_that_lacks_keys(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "genolm-decoder"}))
-    with pytest.raises(ModelError, match=r"config\.json: .*missing .* required"):
+    with pytest.raises(ModelError, match=r"config\.json: missing config key"):
         genolm.load(tmp_path)
 
 

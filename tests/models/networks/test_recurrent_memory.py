@@ -128,7 +128,7 @@ def test_a_config_with_a_memory_survives_json() -> None:
     there = config(replace(MEMORY, depth=2, max_segments=9, attended_padding=0))
     assert EncoderConfig.from_dict(there.to_dict()) == there
     with pytest.raises(ModelError, match="unknown memory keys: size"):
-        MemoryConfig.from_dict({"size": 3})
+        EncoderConfig.from_dict({**there.to_dict(), "memory": {"size": 3}})
     with pytest.raises(ModelError, match="no recurrent memory"):
         RecurrentMemory(Encoder(replace(there, memory=None)))
 

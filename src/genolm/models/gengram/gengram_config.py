@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from genolm.errors import ModelError
-from genolm.models.model_files import refuse_unknown
 
 Compat = Literal["none", "released-fp32", "released-bf16"]
 Gate = Literal["signed-root", "plain", "open"]
@@ -65,17 +64,6 @@ class GengramConfig:
         _among("gate", self.gate, _GATES)
         _among("compat", self.compat, _COMPATS)
         _among("init", self.init, ("small", "reference"))
-
-    @classmethod
-    def from_dict(cls, values: Any) -> GengramConfig:
-        """Read the config from JSON values; an unknown or missing key is a ModelError."""
-        if not isinstance(values, dict):
-            raise ModelError(f"gengram must be a mapping, not {values!r}")
-        refuse_unknown(cls, values, "gengram")
-        if "layers" not in values:
-            raise ModelError("gengram: missing key layers")
-        lists = {name: tuple(values[name]) for name in ("layers", "orders") if name in values}
-        return cls(**{**values, **lists})
 
     @property
     def longest(self) -> int:

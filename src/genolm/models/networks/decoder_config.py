@@ -7,7 +7,7 @@ from typing import Any
 
 from genolm.errors import ModelError
 from genolm.models.gengram.gengram_config import GengramConfig, table_sizes
-from genolm.models.model_files import refuse_unknown
+from genolm.models.model_files import from_json
 
 _MOST_ROWS = 4**12
 
@@ -95,13 +95,8 @@ class DecoderConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> DecoderConfig:
-        """Read the values that :meth:`to_dict` returned; an unknown key is a ModelError."""
-        refuse_unknown(cls, values)
-        lists: dict[str, Any] = {key: tuple(values[key]) for key in ("kmer_orders", "kmer_dims") if key in values}
-        values, memory = {**values, **lists}, values.get("gengram")
-        if memory is not None and not isinstance(memory, GengramConfig):
-            values = {**values, "gengram": GengramConfig.from_dict(memory)}
-        return cls(**values)
+        """Read the values that :meth:`to_dict` returned; an unknown or missing key is a ModelError."""
+        return from_json(cls, values, {"gengram": GengramConfig})
 
     def to_dict(self) -> dict[str, Any]:
         """Return all fields as plain JSON values, without absent k-mer memories."""

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
 from genolm.errors import ModelError
-from genolm.models.model_files import refuse_unknown
+from genolm.models.model_files import from_json
 from genolm.models.networks.recurrent_memory_config import MemoryConfig
 
 NormPlace = Literal["pre", "post"]
@@ -50,12 +50,6 @@ class BlockSparseConfig:
             raise ModelError(f"random_blocks {self.random_blocks!r} is not applicable to the pattern {self.kind!r}")
         if self.per_layer_layout and self.kind != "deepspeed":
             raise ModelError("only deepspeed patterns have a layout for each layer")
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> BlockSparseConfig:
-        """Read the config from its fields; an unknown key is a ModelError."""
-        refuse_unknown(cls, values)
-        return cls(**values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,15 +187,8 @@ class EncoderConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> EncoderConfig:
-        """Read the values that :meth:`to_dict` returned; an unknown key is a ModelError."""
-        refuse_unknown(cls, values)
-        sparse = values.get("sparse")
-        if isinstance(sparse, dict):
-            values = {**values, "sparse": BlockSparseConfig.from_dict(sparse)}
-        memory = values.get("memory")
-        if isinstance(memory, dict):
-            values = {**values, "memory": MemoryConfig.from_dict(memory)}
-        return cls(**values)
+        """Read the values that :meth:`to_dict` returned; an unknown or missing key is a ModelError."""
+        return from_json(cls, values, {"sparse": BlockSparseConfig, "memory": MemoryConfig})
 
     def to_dict(self) -> dict[str, Any]:
         """Return all fields as plain JSON values."""

@@ -7,7 +7,6 @@ from itertools import pairwise
 from typing import Any, Literal, get_args
 
 from genolm.errors import InputError, ModelError
-from genolm.models.model_files import refuse_unknown
 
 Alignment = Literal["center", "right", "left"]
 LossOf = Literal["last", "mean"]
@@ -60,12 +59,6 @@ class MemoryConfig:
             raise ModelError(f"depth must be at least 0, or -1 (all borders), not {self.depth}")
         if min(self.cls_id, self.sep_id, self.attended_padding or 0) < 0:
             raise ModelError("ids of special tokens must not be negative")
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> MemoryConfig:
-        """Read the values that :meth:`to_dict` returned; an unknown key is a ModelError."""
-        refuse_unknown(cls, values, "memory")
-        return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all fields as plain JSON values."""
