@@ -62,12 +62,12 @@ def default_dtype(precision: str, parameters: int, device: torch.device) -> torc
     On an accelerator: the precision of the card. On a CPU: fp32, or bf16 for a model of at least 100 million parameters
     with bfloat16 in its card, if the processor multiplies it natively (avx512_bf16 or amx_bf16).
     """
-    wanted = parse_dtype(precision)
+    trained = parse_dtype(precision)
     if device.type != "cpu":
-        return wanted
-    if wanted is torch.bfloat16 and parameters >= _SMALL and native_bf16():
+        return trained
+    if trained is torch.bfloat16 and parameters >= _SMALL and native_bf16():
         return torch.bfloat16
-    return torch.float64 if wanted is torch.float64 else torch.float32
+    return torch.float64 if trained is torch.float64 else torch.float32
 
 
 @functools.cache

@@ -112,13 +112,13 @@ def _read_numbered(shards: list[Path]) -> dict[str, FileTensor]:
     if missing := sorted(set(range(1, total + 1)) - present):
         name = f"model-{missing[0]:05d}-of-{total:05d}.safetensors"
         raise ModelError(f"{shards[0].parent}: missing {name}, one of {total} shards; copy or download it again")
-    held: dict[str, FileTensor] = {}
+    tensors: dict[str, FileTensor] = {}
     for path in shards:
         for name, stored in read_header(path).items():
-            if name in held:
-                raise ModelError(f"{path}: {name} is also in {held[name].file.name}; keep one set of weights")
-            held[name] = stored
-    return held
+            if name in tensors:
+                raise ModelError(f"{path}: {name} is also in {tensors[name].file.name}; keep one set of weights")
+            tensors[name] = stored
+    return tensors
 
 
 def _absence(folder: Path) -> str:
@@ -133,19 +133,19 @@ def _absence(folder: Path) -> str:
 
 def _read_index(folder: Path, index: Mapping[str, Any]) -> dict[str, FileTensor]:
     path = folder / INDEX
-    places = index.get("weight_map")
-    if not isinstance(places, dict) or not all(isinstance(file, str) for file in places.values()):
+    weight_map = index.get("weight_map")
+    if not isinstance(weight_map, dict) or not all(isinstance(file, str) for file in weight_map.values()):
         raise ModelError(f"{path}: has no weight_map from tensor names to files")
-    if SINGLE not in places.values() and (folder / SINGLE).is_file():
+    if SINGLE not in weight_map.values() and (folder / SINGLE).is_file():
         raise ModelError(f"{folder}: has two sets of weights, {SINGLE} and the shards of {INDEX}; remove one of them")
-    headers = {file: read_header(_shard(folder, file)) for file in sorted(set(places.values()))}
-    for name, file in places.items():
+    headers = {file: read_header(_shard(folder, file)) for file in sorted(set(weight_map.values()))}
+    for name, file in weight_map.items():
         if name not in headers[file]:
-            raise ModelError(f"{path}: places {name} in {file}, which does not contain it")
-    stray = next(((name, file) for file, held in headers.items() for name in held if places.get(name) != file), None)
+            raise ModelError(f"{path}: weight_map {name} in {file}, which does not contain it")
+    stray = next(((name, file) for file in headers for name in headers[file] if weight_map.get(name) != file), None)
     if stray:
         raise ModelError(f"{folder / stray[1]}: contains {stray[0]}, which {INDEX} does not place there")
-    return {name: headers[file][name] for name, file in places.items()}
+    return {name: headers[file][name] for name, file in weight_map.items()}
 
 
 def _shard(folder: Path, file: str) -> Path:
@@ -178,17 +178,19 @@ def read_header(path: Path) -> dict[str, FileTensor]:
         if total < 8 or length > min(total - 8, _HEADER_LIMIT):
             raise ModelError(f"{path}: not a safetensors file, or truncated within its header ({total} bytes)")
         entries = _entries(path, stream.read(length))
-    held = {name: _stored(path, name, entry, 8 + length) for name, entry in entries.items() if name != "__metadata__"}
-    _check_disjoint(path, held, 8 + length)
-    expected = 8 + length + sum(item.size for item in held.values())
+    tensors = {
+        name: _stored(path, name, entry, 8 + length) for name, entry in entries.items() if name != "__metadata__"
+    }
+    _check_disjoint(path, tensors, 8 + length)
+    expected = 8 + length + sum(item.size for item in tensors.values())
     if total != expected:
         raise ModelError(f"{path}: {total} bytes, but its header requires {expected}; truncated or damaged")
-    return held
+    return tensors
 
 
-def _check_disjoint(path: Path, held: Mapping[str, FileTensor], start: int) -> None:
+def _check_disjoint(path: Path, tensors: Mapping[str, FileTensor], start: int) -> None:
     """Raise an error if two tensors share bytes. A truncated file is detected by its length instead."""
-    for name, stored in sorted(held.items(), key=lambda item: (item[1].offset, item[1].size)):
+    for name, stored in sorted(tensors.items(), key=lambda item: (item[1].offset, item[1].size)):
         if stored.offset != start:
             raise ModelError(f"{path}: {name} does not begin at the end of the tensor before it; the header is damaged")
         start += stored.size
@@ -235,9 +237,9 @@ def write_shards(folder: Path, tensors: Iterable[Pending], max_shard_bytes: int)
     names = [f"model-{number:05d}-of-{len(shards):05d}.safetensors" for number in range(1, len(shards) + 1)]
     for name, shard in zip(names, shards, strict=True):
         _write(folder / name, shard)
-    places = {item.name: name for name, shard in zip(names, shards, strict=True) for item in shard}
+    weight_map = {item.name: name for name, shard in zip(names, shards, strict=True) for item in shard}
     total = sum(item.size for shard in shards for item in shard)
-    index = {"metadata": {"total_size": total}, "weight_map": places}
+    index = {"metadata": {"total_size": total}, "weight_map": weight_map}
     (folder / INDEX).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Gengram, a k-mer memory inside a decoder layer (arXiv 2601.22203).
+"""Gengram, a k-mer memory valid a decoder layer (arXiv 2601.22203).
 The embeddings of the last few k-mers are looked up, gated by the residual stream, and added to it before attention.
 
 The memory is read in one of two equivalent ways: ``direct`` averages table rows and projects the average; ``folded``
@@ -175,10 +175,10 @@ class Gengram(nn.Module):
 
     def _window_mean(self, stream: KmerStream, index: int) -> Tensor:
         endings = self.config.endings[index]
-        rows, whole = self.rows(stream, self.config.orders[index])
-        vectors = _wide(self.tables[index](rows)) * whole[..., None]
+        rows, complete = self.rows(stream, self.config.orders[index])
+        vectors = _wide(self.tables[index](rows)) * complete[..., None]
         total = window_sum(vectors, endings, stream.reach_BS)[:, stream.skip :]
-        count = window_sum(whole.to(total.dtype), endings, stream.reach_BS)[:, stream.skip :]
+        count = window_sum(complete.to(total.dtype), endings, stream.reach_BS)[:, stream.skip :]
         return total / count.clamp_min(1)[..., None]
 
     def _pooled_at(self, stream: KmerStream, batch_P: Tensor, place_P: Tensor) -> Tensor:
@@ -186,14 +186,14 @@ class Gengram(nn.Module):
         means = []
         place_P = place_P + stream.skip
         for index, order in enumerate(self.config.orders):
-            rows, whole = self.rows(stream, order)
+            rows, complete = self.rows(stream, order)
             back = torch.arange(self.config.endings[index], device=rows.device)
             at = place_P[:, None] - back
-            inside = at >= 0
+            valid = at >= 0
             if stream.reach_BS is not None:
-                inside &= back < stream.reach_BS[batch_P, place_P][:, None]
+                valid &= back < stream.reach_BS[batch_P, place_P][:, None]
             at = at.clamp_min(0)
-            counted = whole[batch_P[:, None], at] & inside
+            counted = complete[batch_P[:, None], at] & valid
             vectors = _wide(self.tables[index](rows[batch_P[:, None], at])) * counted[..., None]
             means.append(vectors.sum(1) / counted.sum(1).clamp_min(1)[:, None])
         return torch.cat(means, -1)
@@ -201,14 +201,14 @@ class Gengram(nn.Module):
     def _prefix_mean(self, stream: KmerStream, index: int) -> Tensor:
         """Return the mean as the released code computes it: the difference of two values of a running sum in bf16."""
         endings = self.config.endings[index]
-        rows, whole = self.rows(stream, self.config.orders[index])
-        vectors = self.tables[index](rows).bfloat16() * whole[..., None]
+        rows, complete = self.rows(stream, self.config.orders[index])
+        vectors = self.tables[index](rows).bfloat16() * complete[..., None]
         running = torch.empty_like(vectors)
         total = torch.zeros_like(vectors[:, 0])
         for place in range(vectors.shape[1]):
             total = total + vectors[:, place]
             running[:, place] = total
-        count = window_sum(whole.float(), endings)
+        count = window_sum(complete.float(), endings)
         mean = (running - shifted(running, endings)) / count.clamp_min(1)[..., None].bfloat16()
         return mean[:, stream.skip :]
 
@@ -230,16 +230,16 @@ class CausalConv(nn.Module):
             past_BPD: earlier values, newest last.
             stream: k-mers, which know the extent of each document.
         """
-        whole = u_BLD if past_BPD is None else torch.cat((past_BPD, u_BLD), 1)
-        new = whole.shape[1] - u_BLD.shape[1]
+        values_BSD = u_BLD if past_BPD is None else torch.cat((past_BPD, u_BLD), 1)
+        new = values_BSD.shape[1] - u_BLD.shape[1]
         reach = stream.reach_BS
         if reach is not None:
             # Values of earlier passes belong to one document, so their own reach is not needed.
             reach = F.pad(reach[:, stream.skip :], (new, 0), value=1)
-        out = torch.zeros_like(whole)
+        out = torch.zeros_like(values_BSD)
         for tap in range(self.kernel):
             back = (self.kernel - 1 - tap) * self.dilation
-            out = plus_shifted(out, whole * self.weight[:, 0, tap], back, reach)
+            out = plus_shifted(out, values_BSD * self.weight[:, 0, tap], back, reach)
         return out[:, new:]
 
 

@@ -132,8 +132,8 @@ def _older(table: Tensor, order: int, longest: int) -> Tensor:
 def pure_rows(order: int) -> NDArray[np.int64]:
     """Return for every k-mer of A, C, G and T, as a base-4 number, its row in a table indexed in base 5."""
     code, row = np.arange(4**order), np.zeros(4**order, np.int64)
-    for place in range(order):
-        row += code // 4**place % 4 * 5**place
+    for digit in range(order):
+        row += code // 4**digit % 4 * 5**digit
     return row
 
 

@@ -50,8 +50,8 @@ class KmerStream:
         begin = max(0, self.skip + start - history)
         end = self.skip + stop
         reach = None if self.reach_BS is None else self.reach_BS[:, begin:end]
-        own = self.digits_BS[:, begin:end], self.run_BS[:, begin:end], self.pure_BS[:, begin:end]
-        return KmerStream(*own, reach, self.skip + start - begin)
+        parts = self.digits_BS[:, begin:end], self.run_BS[:, begin:end], self.pure_BS[:, begin:end]
+        return KmerStream(*parts, reach, self.skip + start - begin)
 
 
 def digits_of(vocab_size: int, base_ids: tuple[int, int, int, int], n_id: int) -> tuple[int, ...]:
@@ -117,8 +117,8 @@ class KmerTables(nn.Module):
 
     def forward(self, stream: KmerStream) -> Tensor:
         """Return the values to add to the embeddings of the new positions, (B, L, D)."""
-        found = [table(self.rows(stream, i)[:, stream.skip :]) for i, table in enumerate(self.tables)]
-        return self.projection(torch.cat(found, -1))
+        rows_found = [table(self.rows(stream, i)[:, stream.skip :]) for i, table in enumerate(self.tables)]
+        return self.projection(torch.cat(rows_found, -1))
 
     def rows(self, stream: KmerStream, index: int) -> Tensor:
         """Return the row in the table at ``index`` for each position, (B, S).

@@ -73,7 +73,7 @@ class KVCache:
         assert keys is not None and values is not None, "nothing has been read yet"
         return keys[:, :, : self._lengths[layer]], values[:, :, : self._lengths[layer]]
 
-    def take(self, layer: int) -> tuple[Tensor, Tensor]:
+    def pop(self, layer: int) -> tuple[Tensor, Tensor]:
         """Like :meth:`layer`, but release the cached tensors."""
         keys, values = self.layer(layer)
         self._keys[layer] = self._values[layer] = None
@@ -96,8 +96,8 @@ class KVCache:
         """Record the gated values of new tokens; only the last ``reach`` are kept unless the cache is for branches."""
         if reach:
             past = self._written.get(layer)
-            whole = values_BLD if past is None else torch.cat((past, values_BLD), 1)
-            self._written[layer] = whole if self._branches else whole[:, -reach:].clone()
+            written = values_BLD if past is None else torch.cat((past, values_BLD), 1)
+            self._written[layer] = written if self._branches else written[:, -reach:].clone()
 
     def written_before(self, layer: int, starts: list[int], reach: int) -> Tensor | None:
         """Return the ``reach`` gated values before each start, (N, reach, D), zeros before the beginning.

@@ -79,10 +79,10 @@ class Attention(nn.Module):
         past_k, past_v = cache.layer(self.layer)
         rows = []
         for n, start in enumerate(starts):
-            own = slice(n, n + 1)
-            keys = torch.cat((past_k[:, :, :start], k[own]), 2)
-            values = torch.cat((past_v[:, :, :start], v[own]), 2)
-            rows.append(self._attend(q[own], keys, values, None))
+            row = slice(n, n + 1)
+            keys = torch.cat((past_k[:, :, :start], k[row]), 2)
+            values = torch.cat((past_v[:, :, :start], v[row]), 2)
+            rows.append(self._attend(q[row], keys, values, None))
         return torch.cat(rows)
 
     def _project(self, x_BLD: Tensor, angles: Angles) -> tuple[Tensor, Tensor, Tensor]:
@@ -319,8 +319,8 @@ class Decoder(nn.Module):
         memory = self.config.gengram
         if memory is not None and memory.compat == "released-bf16":
             return past or 0
-        own = max(self.config.kmer_orders, default=0)
-        return max(own, 0 if memory is None else max(memory.reach, memory.conv_reach))
+        reach = max(self.config.kmer_orders, default=0)
+        return max(reach, 0 if memory is None else max(memory.reach, memory.conv_reach))
 
     def _history(self, past_ids_1S: Tensor, starts: list[int]) -> Tensor | None:
         """Return the last cached ids before each branch, (N, reach), padded at the beginning."""

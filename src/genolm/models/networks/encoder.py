@@ -80,7 +80,7 @@ class EncoderAttention(nn.Module):
 
     def __init__(self, config: EncoderConfig, layer: int) -> None:
         super().__init__()
-        self.heads, self.turned, self.width = config.num_heads, config.turned_dim, config.head_dim
+        self.heads, self.rotary_dims, self.width = config.num_heads, config.rotated_dim, config.head_dim
         size = config.hidden_size
         self.query, self.key, self.value, self.output = (nn.Linear(size, size, bias=config.bias) for _ in range(4))
         self.register_buffer("layout", initial_layout(config, layer))
@@ -97,9 +97,9 @@ class EncoderAttention(nn.Module):
         return x_TD.unflatten(-1, (self.heads, -1)).transpose(0, 1)
 
     def _turn(self, x_HTD: Tensor, angles: Angles) -> Tensor:
-        if self.turned == self.width:
+        if self.rotary_dims == self.width:
             return rotate(x_HTD, *angles)
-        return torch.cat((rotate(x_HTD[..., : self.turned], *angles), x_HTD[..., self.turned :]), -1)
+        return torch.cat((rotate(x_HTD[..., : self.rotary_dims], *angles), x_HTD[..., self.rotary_dims :]), -1)
 
 
 class FeedForward(nn.Module):
@@ -241,16 +241,16 @@ class Encoder(nn.Module):
         return self.head(x_ND, self.embedding.tokens.weight)
 
     def _heads(self, x_TD: Tensor, packing: Packing, logits: bool | Tensor) -> EncoderOutput:
-        found = None
+        head_logits = None
         if isinstance(logits, Tensor):
-            found = self.logits(x_TD[packing.pack(logits)])
+            head_logits = self.logits(x_TD[packing.pack(logits)])
         elif logits:
-            found = packing.unpack(self.logits(x_TD))
+            head_logits = packing.unpack(self.logits(x_TD))
         if self.pooler is None:
-            return EncoderOutput(found, {}, labels=self._labels(x_TD, packing, None))
+            return EncoderOutput(head_logits, {}, labels=self._labels(x_TD, packing, None))
         pooled = self.pooler(x_TD[packing.first(x_TD.device)]).tanh()
         sentence = None if self.sentence is None else self.sentence(pooled).float()
-        return EncoderOutput(found, {}, pooled, sentence, self._labels(x_TD, packing, pooled))
+        return EncoderOutput(head_logits, {}, pooled, sentence, self._labels(x_TD, packing, pooled))
 
     def _labels(self, x_TD: Tensor, packing: Packing, pooled_BD: Tensor | None) -> Tensor | None:
         if self.classifier is None:
@@ -273,10 +273,10 @@ class Encoder(nn.Module):
         config = self.config
         if config.positions != "rotary":
             return None, None
-        whole = _angles(position_T, config.turned_dim, config.rope_theta)
+        full = _angles(position_T, config.rotated_dim, config.rope_theta)
         if not config.global_every or config.local_rope_theta == config.rope_theta:
-            return whole, whole
-        return whole, _angles(position_T, config.turned_dim, config.local_rope_theta)
+            return full, full
+        return full, _angles(position_T, config.rotated_dim, config.local_rope_theta)
 
     def _check(self, layers: Collection[int]) -> None:
         if wrong := [layer for layer in layers if not 0 <= layer <= self.config.num_layers]:

@@ -160,8 +160,8 @@ class EncoderConfig:
         rotary = self.positions == "rotary"
         if not rotary and self.rotary_dim:
             raise ModelError("rotary_dim requires rotary positions")
-        if rotary and (self.turned_dim % 2 or not 0 < self.turned_dim <= self.head_dim):
-            raise ModelError(f"rotary_dim must be even and at most {self.head_dim}, not {self.turned_dim}")
+        if rotary and (self.rotated_dim % 2 or not 0 < self.rotated_dim <= self.head_dim):
+            raise ModelError(f"rotary_dim must be even and at most {self.head_dim}, not {self.rotated_dim}")
 
     def _check_attention(self) -> None:
         if bool(self.global_every) != bool(self.local_window):
@@ -219,7 +219,7 @@ class EncoderConfig:
         return self.hidden_size // self.num_heads
 
     @property
-    def turned_dim(self) -> int:
+    def rotated_dim(self) -> int:
         """Number of dimensions of each head that rotary positions rotate."""
         return self.rotary_dim or self.head_dim
 

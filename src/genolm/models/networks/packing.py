@@ -20,13 +20,13 @@ class Packing:
     Attributes:
         shape: B and L.
         lengths: number of real tokens in each row.
-        place_T: index of each real token in the flattened batch; None if all tokens are real.
+        index_T: index of each real token in the flattened batch; None if all tokens are real.
         position_T: index of each real token among those of its row.
     """
 
     shape: tuple[int, int]
     lengths: tuple[int, ...]
-    place_T: Tensor | None
+    index_T: Tensor | None
     position_T: Tensor
 
     @classmethod
@@ -37,20 +37,20 @@ class Packing:
             return cls(shape, (length,) * rows, None, torch.arange(length, device=device).repeat(rows))
         mask_BL = mask_BL.bool()
         lengths = tuple(mask_BL.sum(1).tolist())
-        place_T = mask_BL.flatten().nonzero()[:, 0]
-        return cls(shape, lengths, place_T, (mask_BL.cumsum(1) - 1).flatten()[place_T])
+        index_T = mask_BL.flatten().nonzero()[:, 0]
+        return cls(shape, lengths, index_T, (mask_BL.cumsum(1) - 1).flatten()[index_T])
 
     def pack(self, values_BL: Tensor) -> Tensor:
         """Return the values of the real tokens: (B, L, …) to (T, …)."""
         flat = values_BL.flatten(0, 1)
-        return flat if self.place_T is None else flat[self.place_T]
+        return flat if self.index_T is None else flat[self.index_T]
 
     def unpack(self, values_T: Tensor) -> Tensor:
         """Inverse of :meth:`pack`; padding is zero: (T, …) to (B, L, …)."""
-        if self.place_T is None:
+        if self.index_T is None:
             return values_T.unflatten(0, self.shape)
-        whole = values_T.new_zeros(self.shape[0] * self.shape[1], *values_T.shape[1:])
-        return whole.index_copy_(0, self.place_T, values_T).unflatten(0, self.shape)
+        padded = values_T.new_zeros(self.shape[0] * self.shape[1], *values_T.shape[1:])
+        return padded.index_copy_(0, self.index_T, values_T).unflatten(0, self.shape)
 
     def first(self, device: torch.device) -> Tensor:
         """Return the index of each row's first token among all real tokens, (B,).

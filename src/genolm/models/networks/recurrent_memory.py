@@ -145,28 +145,28 @@ class RecurrentMemory(nn.Module):
         Arguments and errors as in :meth:`steps`.
         """
         mask_BL = torch.ones_like(ids_BL, dtype=torch.bool) if mask_BL is None else mask_BL.bool()
-        found: dict[str | int, list[Tensor]] = {}
-        places, segments = [], []
+        collected: dict[str | int, list[Tensor]] = {}
+        positions, segments = [], []
         step_BL = ids_BL.new_full(ids_BL.shape, -1)
         token_labels = self.encoder.config.labels and self.encoder.config.labels_of == "token"
         for step in self.steps(ids_BL, mask_BL, layers=layers, logits=logits):
-            place_N = _places(mask_BL, step)
-            places.append(place_N)
-            step_BL.view(-1)[place_N] = step.index
+            position_N = _positions(mask_BL, step)
+            positions.append(position_N)
+            step_BL.view(-1)[position_N] = step.index
             for layer in layers:
-                found.setdefault(layer, []).append(step.content(step.output.hidden[layer]))
+                collected.setdefault(layer, []).append(step.content(step.output.hidden[layer]))
             if step.output.logits is not None:
-                found.setdefault("logits", []).append(step.output.logits)
+                collected.setdefault("logits", []).append(step.output.logits)
             if token_labels and step.output.labels is not None:
-                found.setdefault("labels", []).append(step.content(step.output.labels))
+                collected.setdefault("labels", []).append(step.content(step.output.labels))
             elif step.output.labels is not None:
                 segments.append(SegmentLabels(step.row_R, step.output.labels))
-        whole = {name: _scattered(values, places, mask_BL) for name, values in found.items()}
+        scattered = {name: _scattered(values, positions, mask_BL) for name, values in collected.items()}
         return MemoryOutput(
-            labels=whole.pop("labels") if token_labels else step.output.labels,
+            labels=scattered.pop("labels") if token_labels else step.output.labels,
             segments=tuple(segments),
-            logits_BLV=whole.pop("logits", None),
-            hidden={layer: whole[layer] for layer in layers},
+            logits_BLV=scattered.pop("logits", None),
+            hidden={layer: scattered[layer] for layer in layers},
             pooled_BD=step.output.pooled_BD,
             memory_BMD=step.written_RMD,
             step_BL=step_BL,
@@ -200,7 +200,7 @@ class RecurrentMemory(nn.Module):
         total = max(map(len, cuts))
         memory_BMD = self._start(len(bodies))
         for index in range(total):
-            rows = [row for row, found in enumerate(cuts) if index >= total - len(found)]
+            rows = [row for row, spans_of_row in enumerate(cuts) if index >= total - len(spans_of_row)]
             spans = tuple(cuts[row][index - total + len(cuts[row])] for row in rows)
             row_R = torch.tensor(rows, device=ids_BL.device)
             read_RMD = memory_BMD[row_R]
@@ -277,16 +277,16 @@ class RecurrentMemory(nn.Module):
         return bodies
 
 
-def _places(mask_BL: Tensor, step: MemoryStep) -> Tensor:
+def _positions(mask_BL: Tensor, step: MemoryStep) -> Tensor:
     """Return the positions of the content of a step in the flattened batch, (N,)."""
-    found = []
+    collected = []
     for row, (start, stop) in zip(step.row_R.tolist(), step.spans, strict=True):
-        found.append(row * mask_BL.shape[1] + mask_BL[row].nonzero()[start:stop, 0])
-    return torch.cat(found)
+        collected.append(row * mask_BL.shape[1] + mask_BL[row].nonzero()[start:stop, 0])
+    return torch.cat(collected)
 
 
-def _scattered(values: list[Tensor], places: list[Tensor], mask_BL: Tensor) -> Tensor:
+def _scattered(values: list[Tensor], positions: list[Tensor], mask_BL: Tensor) -> Tensor:
     """Return the content of all steps at the positions of its tokens, (B, L, …)."""
     joined = torch.cat(values)
-    whole = joined.new_zeros(mask_BL.numel(), *joined.shape[1:])
-    return whole.index_copy(0, torch.cat(places), joined).unflatten(0, tuple(mask_BL.shape))
+    scattered = joined.new_zeros(mask_BL.numel(), *joined.shape[1:])
+    return scattered.index_copy(0, torch.cat(positions), joined).unflatten(0, tuple(mask_BL.shape))

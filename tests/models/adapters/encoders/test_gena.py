@@ -65,7 +65,7 @@ def test_a_tokenizer_of_more_tokens_than_the_config_says(tmp_path):
 
 def test_what_the_network_is_made_of(tmp_path):
     config = genolm.load(published(tmp_path, "sparse rotary")).config
-    assert (config.norm, config.final_norm, config.positions, config.turned_dim) == ("pre", False, "rotary", 4)
+    assert (config.norm, config.final_norm, config.positions, config.rotated_dim) == ("pre", False, "rotary", 4)
     assert config.sparse is not None and (config.sparse.kind, config.sparse.block) == ("deepspeed", 4)
     assert (config.pooler, config.sentence_head, config.norm_eps) == ("tanh", True, 1e-12)
 

@@ -181,7 +181,7 @@ def inexpressible(config: EncoderConfig) -> str | None:
         "rotary positions with BigBird's blocks": _is_bigbird(config) and config.positions == "rotary",
         "this pooler with BigBird's blocks": _is_bigbird(config) and config.pooler == "tanh",
     }
-    return next((reason for reason, found in checks.items() if found), None)
+    return next((reason for reason, applies in checks.items() if applies), None)
 
 
 def kind_of(config: EncoderConfig) -> str:
@@ -246,7 +246,7 @@ def _gena_values(config: EncoderConfig) -> dict[str, Any]:
     if not is_stock(config):
         written |= {"pre_layer_norm": config.norm == "pre", "last_layer_norm": config.final_norm}
     if config.positions == "rotary":
-        written |= {"rotary_dim": config.turned_dim, "rotary_base": config.rope_theta}
+        written |= {"rotary_dim": config.rotated_dim, "rotary_base": config.rope_theta}
     if config.sparse is not None:
         written["sparse_config_cls"] = SPARSE_CLASS
         written["sparse_attention"] = {

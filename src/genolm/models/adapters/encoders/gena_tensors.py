@@ -116,7 +116,7 @@ def computed(config: EncoderConfig) -> dict[str, Tensor]:
     tensors = {POSITION_IDS: torch.arange(config.max_positions)[None]}
     if config.positions == "rotary":
         names = (f"{LAYERS}{layer}{INV_FREQ}" for layer in range(config.num_layers))
-        tensors |= {name: frequencies(config.turned_dim, config.rope_theta) for name in names}
+        tensors |= {name: frequencies(config.rotated_dim, config.rope_theta) for name in names}
     return tensors
 
 
@@ -239,8 +239,8 @@ def _check_rotary(stored: Mapping[str, StoredTensor], config: EncoderConfig, whe
 
 def _check_frequencies(stored: Tensor, config: EncoderConfig, where: str) -> None:
     dim = 2 * stored.numel()
-    if dim != config.turned_dim:
-        raise ModelError(f"{where} rotates {dim} dimensions, but its config has rotary_dim {config.turned_dim}")
+    if dim != config.rotated_dim:
+        raise ModelError(f"{where} rotates {dim} dimensions, but its config has rotary_dim {config.rotated_dim}")
     expected = frequencies(dim, config.rope_theta).double()
     if torch.allclose(stored.flatten(), expected, rtol=_TOLERANCE, atol=0.0):
         return

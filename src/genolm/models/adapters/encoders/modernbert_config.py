@@ -140,7 +140,7 @@ def inexpressible(config: EncoderConfig) -> str | None:
         "no final norm": not config.final_norm,
         "a norm in the first layer": config.first_norm,
         "absolute positions": config.positions != "rotary",
-        "partly rotary positions": config.turned_dim != config.head_dim,
+        "partly rotary positions": config.rotated_dim != config.head_dim,
         "token types": bool(config.token_types),
         "attention by blocks": config.sparse is not None,
         "attention without a local window": not config.global_every,
@@ -149,7 +149,7 @@ def inexpressible(config: EncoderConfig) -> str | None:
         "no masked-language head": not config.masked_head,
         "a recurrent memory": config.memory is not None,
     }
-    return next((reason for reason, found in checks.items() if found), None)
+    return next((reason for reason, applies in checks.items() if applies), None)
 
 
 def write_config(config: EncoderConfig, dtype: str = "float32") -> dict[str, Any]:

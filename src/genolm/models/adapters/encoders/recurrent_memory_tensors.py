@@ -105,7 +105,7 @@ def wrapped(inner: Mapping[str, Tensor], memory: MemoryConfig) -> dict[str, Tens
     return {**{PREFIX + name: tensor for name, tensor in inner.items()}, **ids}
 
 
-def _ids(tensor: StoredTensor, place: str) -> list[int]:
+def _ids(tensor: StoredTensor, where: str) -> list[int]:
     if tensor.dtype != torch.int64 or len(tensor.shape) != 1:
-        raise ModelError(f"{place} is {tensor.dtype} {list(tensor.shape)}, not a list of ids")
+        raise ModelError(f"{where} is {tensor.dtype} {list(tensor.shape)}, not a list of ids")
     return [int(number) for number in tensor.read()]

@@ -137,9 +137,9 @@ def _visible(num_queries: int, num_keys: int, allowed_BLS: Tensor | None, device
 
 
 def _own_position(num_queries: int, num_keys: int, device: torch.device) -> Tensor:
-    own = torch.zeros(num_queries, num_keys, dtype=torch.bool, device=device)
-    own.diagonal(num_keys - num_queries).fill_(True)
-    return own
+    own_LS = torch.zeros(num_queries, num_keys, dtype=torch.bool, device=device)
+    own_LS.diagonal(num_keys - num_queries).fill_(True)
+    return own_LS
 
 
 def _hidden_in_block(start: int, stop: int, past: int, allowed_LS: Tensor | None, like: Tensor) -> Tensor:

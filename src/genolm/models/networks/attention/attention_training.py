@@ -87,8 +87,8 @@ def _blocks(q_BHLD: Tensor) -> Iterator[_Block]:
 
 def _queries(values_BHLX: Tensor, block: _Block, kv_heads: int) -> Tensor:
     """Return the queries of a block, those of heads that share a key head concatenated: (N, R, X)."""
-    own = values_BHLX[block.rows, :, block.start : block.stop]
-    return own.reshape(own.shape[0] * kv_heads, -1, own.shape[-1])
+    values = values_BHLX[block.rows, :, block.start : block.stop]
+    return values.reshape(values.shape[0] * kv_heads, -1, values.shape[-1])
 
 
 def _keys(values_BKLD: Tensor, block: _Block) -> Tensor:
@@ -97,13 +97,13 @@ def _keys(values_BKLD: Tensor, block: _Block) -> Tensor:
 
 
 def _put(target_BHLD: Tensor, values_NRD: Tensor, block: _Block) -> None:
-    own = target_BHLD[block.rows, :, block.start : block.stop]
-    own.copy_(values_NRD.reshape(own.shape))
+    values = target_BHLD[block.rows, :, block.start : block.stop]
+    values.copy_(values_NRD.reshape(values.shape))
 
 
 def _add(target_BKLD: Tensor, values_NSD: Tensor, block: _Block) -> None:
-    own = target_BKLD[block.rows, :, : block.stop]
-    own.add_(values_NSD.view(own.shape))
+    values = target_BKLD[block.rows, :, : block.stop]
+    values.add_(values_NSD.view(values.shape))
 
 
 def _weights(q_BHLD: Tensor, k_BKLD: Tensor, allowed_BLL: Tensor | None, block: _Block) -> Tensor:

@@ -23,10 +23,10 @@ class _Gathered(torch.autograd.Function):
     """Tensors of all processes, stacked: (W, ...); gradients are summed on the process of each tensor."""
 
     @staticmethod
-    def forward(ctx: Any, own: Tensor, group: dist.ProcessGroup) -> Tensor:
+    def forward(ctx: Any, local: Tensor, group: dist.ProcessGroup) -> Tensor:
         ctx.group = group
-        pieces = [torch.empty_like(own) for _ in range(group.size())]
-        dist.all_gather(pieces, own.contiguous(), group=group)
+        pieces = [torch.empty_like(local) for _ in range(group.size())]
+        dist.all_gather(pieces, local.contiguous(), group=group)
         return torch.stack(pieces)
 
     @staticmethod
@@ -36,10 +36,10 @@ class _Gathered(torch.autograd.Function):
         return total[ctx.group.rank()], None
 
 
-def gathered(own: Tensor, group: dist.ProcessGroup) -> Tensor:
+def gathered(local: Tensor, group: dist.ProcessGroup) -> Tensor:
     """Gather equally shaped tensors of all processes of a group, (W, ...), in the order of ranks; differentiable."""
-    whole: Tensor = _Gathered.apply(own, group)  # type: ignore[no-untyped-call]
-    return whole
+    stacked: Tensor = _Gathered.apply(local, group)  # type: ignore[no-untyped-call]
+    return stacked
 
 
 class RemotePast(KVCache):

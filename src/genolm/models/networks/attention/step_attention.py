@@ -26,11 +26,11 @@ class StepAttention(ABC):
         """Store the first keys and values."""
 
     @abstractmethod
-    def grow(self, places: int) -> None:
+    def grow(self, positions: int) -> None:
         """Allocate further positions."""
 
     @abstractmethod
-    def attend(self, q_NGE: Tensor, k_NE: Tensor, v_NE: Tensor, hidden_N1C: Tensor, place: int) -> Tensor:
+    def attend(self, q_NGE: Tensor, k_NE: Tensor, v_NE: Tensor, hidden_N1C: Tensor, position: int) -> Tensor:
         """Write a key and a value at a position; return the output for the queries, (N, G, E).
 
         ``hidden_N1C`` is added to the scores: 0, or minus infinity at masked positions.
@@ -53,14 +53,14 @@ class AcrossRows(StepAttention):
         """Store the first keys and values."""
         self.keys, self.values = k_NCE.transpose(1, 2), v_NCE
 
-    def grow(self, places: int) -> None:
+    def grow(self, positions: int) -> None:
         """Allocate further positions."""
-        self.keys, self.values = F.pad(self.keys, (0, places)), F.pad(self.values, (0, 0, 0, places))
+        self.keys, self.values = F.pad(self.keys, (0, positions)), F.pad(self.values, (0, 0, 0, positions))
 
-    def attend(self, q_NGE: Tensor, k_NE: Tensor, v_NE: Tensor, hidden_N1C: Tensor, place: int) -> Tensor:
+    def attend(self, q_NGE: Tensor, k_NE: Tensor, v_NE: Tensor, hidden_N1C: Tensor, position: int) -> Tensor:
         """Return the output for the queries after one more key and value."""
-        self.keys.select(2, place).copy_(k_NE)
-        self.values.select(1, place).copy_(v_NE)
+        self.keys.select(2, position).copy_(k_NE)
+        self.values.select(1, position).copy_(v_NE)
         scores_NGC = torch.baddbmm(hidden_N1C, q_NGE, self.keys, alpha=q_NGE.shape[-1] ** -0.5)
         return torch.bmm(scores_NGC.softmax(-1), self.values)
 
@@ -72,14 +72,14 @@ class AlongRows(StepAttention):
         """Store the first keys and values."""
         self.keys, self.values = k_NCE, v_NCE.transpose(1, 2)
 
-    def grow(self, places: int) -> None:
+    def grow(self, positions: int) -> None:
         """Allocate further positions."""
-        self.keys, self.values = F.pad(self.keys, (0, 0, 0, places)), F.pad(self.values, (0, places))
+        self.keys, self.values = F.pad(self.keys, (0, 0, 0, positions)), F.pad(self.values, (0, positions))
 
-    def attend(self, q_NGE: Tensor, k_NE: Tensor, v_NE: Tensor, hidden_N1C: Tensor, place: int) -> Tensor:
+    def attend(self, q_NGE: Tensor, k_NE: Tensor, v_NE: Tensor, hidden_N1C: Tensor, position: int) -> Tensor:
         """Return the output for the queries after one more key and value."""
-        self.keys.select(1, place).copy_(k_NE)
-        self.values.select(2, place).copy_(v_NE)
+        self.keys.select(1, position).copy_(k_NE)
+        self.values.select(2, position).copy_(v_NE)
         hidden_NC1, q_NEG = hidden_N1C.transpose(1, 2), q_NGE.transpose(1, 2)
         scores_NCG = torch.baddbmm(hidden_NC1, self.keys, q_NEG, alpha=q_NGE.shape[-1] ** -0.5)
         weights_NCG = scores_NCG.transpose(1, 2).softmax(-1).transpose(1, 2)
