@@ -141,7 +141,7 @@ def _read_index(folder: Path, index: Mapping[str, Any]) -> dict[str, FileTensor]
     headers = {file: read_header(_shard(folder, file)) for file in sorted(set(weight_map.values()))}
     for name, file in weight_map.items():
         if name not in headers[file]:
-            raise ModelError(f"{path}: weight_map {name} in {file}, which does not contain it")
+            raise ModelError(f"{path}: places {name} in {file}, which does not contain it")
     stray = next(((name, file) for file in headers for name in headers[file] if weight_map.get(name) != file), None)
     if stray:
         raise ModelError(f"{folder / stray[1]}: contains {stray[0]}, which {INDEX} does not place there")

@@ -1,4 +1,4 @@
-"""Gengram, a k-mer memory valid a decoder layer (arXiv 2601.22203).
+"""Gengram, a k-mer memory inside a decoder layer (arXiv 2601.22203).
 The embeddings of the last few k-mers are looked up, gated by the residual stream, and added to it before attention.
 
 The memory is read in one of two equivalent ways: ``direct`` averages table rows and projects the average; ``folded``

@@ -106,7 +106,7 @@ def _is_plain(layer: torch.nn.Module) -> bool:
 
 
 class NetworkSteps:
-    """Steps of any decoder, by its part forward pass.
+    """Steps of any decoder, by its own forward pass.
 
     Args:
         network: decoder.
