@@ -207,7 +207,7 @@ CASES = (
     folder(
         "model: weights that were changed",
         edited("card.json", sha256="0" * 64),
-        "model/model.safetensors: sha256 is <sha256>, its card says <sha256>; the file was changed or damaged",
+        "model/model.safetensors: its SHA-256 is <sha256>, but its card states <sha256>; the file was changed or damaged",
     ),
     folder(
         "model: a card with an unknown key",

@@ -554,7 +554,7 @@ def test_an_answer_that_is_no_hubs(remote, monkeypatch):
 
 def test_no_room_on_the_disk(remote, monkeypatch):
     monkeypatch.setattr(http_files.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 10}))
-    with pytest.raises(ResourceError, match="10 are free"):
+    with pytest.raises(ResourceError, match="10 free"):
         hub.download(ID)
 
 

@@ -156,7 +156,7 @@ def test_the_card_is_read_and_its_checksum_verified(mixtral_folder):
     card = genolm.load(mixtral_folder).card
     assert (card.name, card.licence, card.notes, card.context) == ("mine", "MIT", ("a", "b"), 4096)
     Card("mine", sha256="0" * 64).write(mixtral_folder)
-    with pytest.raises(ModelError, match=rf"sha256 is {digest}, but its card states 0000"):
+    with pytest.raises(ModelError, match=rf"SHA-256 is {digest}, but its card states 0000"):
         genolm.load(mixtral_folder)
 
 
@@ -220,7 +220,8 @@ def viral(tmp_path, monkeypatch):
     genolm.save(genolm.load("tiny-random-ocean"), folder)
     (folder / "card.json").unlink()
     (folder / "tokenizer_config.json").unlink()
-    monkeypatch.setattr("genolm.models.checkpoints.download.snapshot", lambda _: folder)
+    for module in ("load", "conversion_source"):
+        monkeypatch.setattr(f"genolm.models.checkpoints.{module}.snapshot", lambda _: folder)
     return folder
 
 

@@ -102,8 +102,8 @@ def test_nothing_is_cut_off_in_silence() -> None:
         ({"alignment": "middle"}, "alignment must be one of center, right, left"),
         ({"loss": "first"}, "loss must be one of last, mean"),
         ({"max_segments": 0}, "max_segments must be at least 1"),
-        ({"depth": -2}, "depth is -1"),
-        ({"sep_id": -1}, "not negative"),
+        ({"depth": -2}, "depth must be"),
+        ({"sep_id": -1}, "must not be negative"),
     ],
 )
 def test_impossible_memories_are_refused(values: dict, reason: str) -> None:

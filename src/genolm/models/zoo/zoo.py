@@ -28,9 +28,6 @@ _NANO = Card(
 )
 _ENTRIES = (Entry(_NANO, folder=WEIGHTS / "genolm-nano"), *GENOS, *GENA, *OCEAN, *TINY)
 ZOO: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in _ENTRIES})
-_BY_HUB_ID = {
-    hub_id.lower(): entry for entry in reversed(_ENTRIES) for hub_id in (entry.hub_id, *entry.mirrors) if hub_id
-}
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]*[A-Za-z0-9]")
 
 
@@ -123,7 +120,7 @@ def _snapshot_in(folder: Path) -> Path:
 
 def _entry_at(hub_id: str) -> Entry | None:
     """Return the entry whose files are those of a repository on the hub; None for other repositories."""
-    return _BY_HUB_ID.get(hub_id.lower())
+    return next((entry for entry in ZOO.values() if hub_id.lower() in entry.repositories), None)
 
 
 def _cached_entry(folder: Path) -> Entry | None:

@@ -50,6 +50,11 @@ class Entry:
         """Name for :func:`genolm.load`."""
         return self.card.name
 
+    @property
+    def repositories(self) -> set[str]:
+        """Repositories on the hub with the files of this model, in lower case."""
+        return {name.lower() for name in (self.hub_id, *self.mirrors) if name is not None}
+
     def random_tokenizer(self) -> Tokenizer:
         """Return the tokenizer of random weights."""
         return NucleotideTokenizer() if self.vocabulary is None else BpeTokenizer.read(self.vocabulary)

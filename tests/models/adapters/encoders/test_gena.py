@@ -150,13 +150,13 @@ RULES = {
     ),
     "norms after, config before": (
         edited("post", PRE),
-        f"its norms stand after them ({LAYER_0}attention.output.LayerNorm.weight), but its config says before the"
-        " blocks (pre_layer_norm true); it would load into the wrong modules",
+        f"has norms after the blocks ({LAYER_0}attention.output.LayerNorm.weight), but its config expects them before"
+        " the blocks (pre_layer_norm true); it would load into the wrong modules",
     ),
     "both kinds of norms": (
         edited("post", tensors={LAYER_0 + name: value for name, value in NORM.items()}),
-        f"has norms before the blocks ({LAYER_0}pre_attention_ln.weight) and after them"
-        f" ({LAYER_0}attention.output.LayerNorm.weight); one kind it must be",
+        f"has norms both before the blocks ({LAYER_0}pre_attention_ln.weight) and after them"
+        f" ({LAYER_0}attention.output.LayerNorm.weight)",
     ),
     "no norms": (
         edited(
@@ -338,7 +338,7 @@ CONFIG_RULES = {
     ),
     "heads of the sparse part": (
         BERT | PRE | {"sparse_attention": SPARSE["sparse_attention"] | {"num_heads": 3}},
-        "sparse_attention: num_heads is 3, but num_attention_heads 2",
+        "sparse_attention: num_heads is 3, but num_attention_heads is 2",
     ),
     "sparse as a word": (
         BERT | {"sparse_attention": "bigbird"},
@@ -350,11 +350,11 @@ CONFIG_RULES = {
     ),
     "a final norm after the blocks": (
         BERT | {"last_layer_norm": True},
-        "norms after the blocks (post) have no final norm and leave none out",
+        "norm post allows neither final_norm nor a missing first_norm",
     ),
     "some biases": (
         CONFIGS["modern"] | {"mlp_bias": True},
-        "biases in some linear layers only are not supported (attention_bias false, mlp_bias true,"
+        "biases in only some linear layers are not supported (attention_bias false, mlp_bias true,"
         " classifier_bias false)",
     ),
     "no epsilon of moderngena": (CONFIGS["modern"] | {"norm_eps": None}, "norm_eps must be a number, not None"),
@@ -374,7 +374,7 @@ CONFIG_RULES = {
     "an infinite epsilon": (BERT | {"layer_norm_eps": math.inf}, "layer_norm_eps must be a number, not inf"),
     "an epsilon of our own that is no number": (
         {"model_type": "genolm-encoder", **DENSE, "norm_eps": math.nan},
-        "norm_eps must be a number that is not negative, not nan",
+        "norm_eps must be finite and not negative, not nan",
     ),
     "scaled positions": (
         BERT | PRE | ROTARY | {"rope_scaling": {"type": "linear", "factor": 4.0}},

@@ -92,7 +92,7 @@ def test_a_name_of_megatron_is_never_looked_up(run, tmp_path, monkeypatch):
     (tmp_path / "path/megatron/__init__.py").write_text(f"def run(x): return open({str(marker)!r}, 'w')\nrun(1)\n")
     monkeypatch.syspath_prepend(tmp_path / "path")
     hand_made(run, "megatron.run", "x")
-    refused(run, "holds no dictionary, so it is no checkpoint of Megatron")
+    refused(run, "does not contain a dictionary, so it is not a checkpoint")
     assert not marker.exists()
 
 
@@ -116,19 +116,19 @@ def test_the_environment_cannot_switch_the_guard_off(run, tmp_path, monkeypatch)
 @pytest.mark.parametrize("content", [b"", b"hello", pickle.dumps({"model": 1}), b"PK\x03\x04" + b"\0" * 40])
 def test_a_file_that_is_no_checkpoint(run, content):
     (run / RANK / "model_optim_rng.pt").write_bytes(content)
-    refused(run, r"model_optim_rng\.pt: no whole file of torch\.save")
+    refused(run, r"model_optim_rng\.pt: not a complete file of torch\.save")
 
 
 def test_a_file_that_is_cut_off(run):
     path = run / RANK / "model_optim_rng.pt"
     path.write_bytes(path.read_bytes()[:-2000])
-    refused(run, r"model_optim_rng\.pt: no whole file of torch\.save: it was cut off")
+    refused(run, r"model_optim_rng\.pt: not a complete file of torch\.save: truncated")
 
 
 def test_an_archive_of_something_else(run):
     with zipfile.ZipFile(run / RANK / "model_optim_rng.pt", "w") as archive:
         archive.writestr("readme.txt", "hello")
-    refused(run, r"model_optim_rng\.pt: cannot be read as a file of torch\.save: ")
+    refused(run, r"model_optim_rng\.pt: not readable as a file of torch\.save: ")
 
 
 @pytest.mark.parametrize(
