@@ -148,7 +148,7 @@ CASES = (
     damaged(
         "model: a pickle that is a Git LFS pointer",
         lambda folder: ((folder / "model.safetensors").unlink(), (folder / "pytorch_model.bin").write_text(POINTER)),
-        "model: holds its weights as a pickle only (pytorch_model.bin). A pickle can carry code, so genolm computes with safetensors only; genolm convert model OUT reads it once, as plain data, and writes them",
+        "model: its weights are a pickle (pytorch_model.bin). A pickle can contain code, so genolm loads only safetensors; genolm convert model OUT reads it once, as plain data, and writes them",
     ),
     damaged(
         "model: some tensors of a wrapped model",

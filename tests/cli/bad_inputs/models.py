@@ -167,7 +167,7 @@ CASES = (
     folder(
         "model: a config of another shape than its weights",
         edited("config.json", intermediate_size=128),
-        "model: model.layers.0.mlp.gate_proj.weight is [96, 48] where its config asks for [128, 48]",
+        "model: model.layers.0.mlp.gate_proj.weight has the shape [96, 48]; its config expects [128, 48]",
     ),
     folder(
         "model: a config of more layers than its weights",
@@ -177,17 +177,17 @@ CASES = (
     folder(
         "model: no weights",
         lambda place: (place / WEIGHTS).unlink(),
-        "model: neither model.safetensors nor model.safetensors.index.json is there",
+        "model: neither model.safetensors nor model.safetensors.index.json was found",
     ),
     folder(
         "model: weights as a pickle",
         pickled,
-        "model: holds its weights as a pickle only (pytorch_model.bin). A pickle can carry code, so genolm computes with safetensors only; genolm convert model OUT reads it once, as plain data, and writes them",
+        "model: its weights are a pickle (pytorch_model.bin). A pickle can contain code, so genolm loads only safetensors; genolm convert model OUT reads it once, as plain data, and writes them",
     ),
     folder(
         "model: weights that are cut off",
         cut,
-        "model/model.safetensors: 329924 bytes where its header asks for 330024; truncated or damaged",
+        "model/model.safetensors: 329924 bytes, but its header requires 330024; truncated or damaged",
     ),
     folder(
         "model: weights that are a Git LFS pointer",
@@ -212,7 +212,7 @@ CASES = (
     folder(
         "model: a card with an unknown key",
         edited("card.json", colour="blue"),
-        "model/card.json: no card has the key colour",
+        "model/card.json: unknown key in a model card: colour",
     ),
     folder(
         "model: a vocabulary of pieces without merges",
@@ -227,7 +227,7 @@ CASES = (
     Case(
         "model: nothing to download",
         f"download {MODEL} here",
-        "tiny-random-dense: there is nothing to download, it comes with genolm",
+        "tiny-random-dense: nothing to download, it comes with genolm",
         4,
     ),
     Case(

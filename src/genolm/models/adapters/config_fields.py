@@ -73,7 +73,7 @@ def read_field(values: Mapping[str, Any], field: Field, file: str | Path) -> Any
     default = None if field.default is REQUIRED else field.default
     if field.choices is not None:
         return _word(values.get(field.key, default), field.key, field.choices, file)
-    value = values.get(field.key)
+    value: Any = values.get(field.key)
     value = default if value is None else value
     if not _valid(value, field.kind):
         raise ModelError(f"{file}: {field.key} must be {_EXPECTED[field.kind]}, not {value!r}")

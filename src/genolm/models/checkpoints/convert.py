@@ -184,7 +184,7 @@ def _pending_buffers(tensors: MatchedTensors, config: EncoderConfig, published: 
 
 
 def _read_layout(tensors: MatchedTensors, name: str, kind: torch.dtype) -> Tensor:
-    return tensors.layouts[name].read().to(torch.uint8).to(kind)
+    return tensors.layouts[name].read().to("cpu", torch.uint8).to(kind)
 
 
 def _common_dtype(dtypes: dict[str, torch.dtype], name: str, group: list[Piece]) -> torch.dtype:

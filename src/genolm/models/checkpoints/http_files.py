@@ -22,7 +22,7 @@ from genolm.errors import NetworkError, ResourceError
 Progress = Callable[[str, int, int], None]
 """Called with the name of a file, the number of bytes received so far, and the size of the file."""
 
-ELSEWHERE = "set HF_ENDPOINT to a mirror of the hub, or give a folder that holds the model"
+ELSEWHERE = "set HF_ENDPOINT to a mirror of the hub, or give a folder with the model"
 """Remedy for any failed download."""
 
 ATTEMPTS = 5

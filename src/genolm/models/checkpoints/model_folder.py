@@ -38,7 +38,7 @@ _ENCODERS: Mapping[str, Callable[..., EncoderConfig]] = {
 
 @dataclass(frozen=True, slots=True)
 class ModelFolder:
-    """What the small files of a model folder say.
+    """Content of the small files of a model folder.
 
     Attributes:
         path: the folder.

@@ -25,7 +25,7 @@ View = Callable[[tuple[int, ...], int], tuple[int, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """How tensor parallelism splits a tensor.
+    """Split of a tensor by tensor parallelism.
 
     Attributes:
         view: shape as which each part is viewed, given its own shape and the number of experts in it.
