@@ -81,12 +81,12 @@ def test_a_limit_of_segments_is_the_context(sequences: list[str]) -> None:
     assert limited.context == limited.max_tokens == 3 * 14
     with pytest.raises(ModelError, match="a context of 43 bases is not within the 1 to 42"):
         genolm.embed(limited, sequences, context=43)
-    with pytest.raises(InputError, match="this model takes 3"):
+    with pytest.raises(InputError, match="the model reads at most 3"):
         by_hand(limited, sequences[0])
 
 
 def test_a_memory_is_not_left_out_in_silence(model: Model, sequences: list[str]) -> None:
-    with pytest.raises(ModelError, match="remembering reads with a recurrent memory, which this does not do"):
+    with pytest.raises(ModelError, match="remembering has a recurrent memory, which this does not support"):
         genolm.score(model, sequences)
 
 

@@ -152,7 +152,3 @@ def read_pickle(path: Path) -> dict[str, Any]:
 
 def _harmless(name: str) -> bool:
     return name in _HARMLESS or name.startswith(_HARMLESS_MODULES)
-
-
-def _harmless(name: str) -> bool:
-    return name in _HARMLESS or name.startswith(_HARMLESS_MODULES)
