@@ -142,9 +142,9 @@ def test_an_archive_of_something_else(run):
         ({"moe_router_pre_softmax": True}, "moe_router_pre_softmax True is not supported"),
         ({"moe_layer_freq": [0, 1, 1, 1]}, "moe_layer_freq .* is not supported; every layer must have experts"),
         ({"normalization": "LayerNorm"}, "normalization 'LayerNorm' is not supported"),
-        ({"hidden_size": None}, "the argument hidden_size must be a whole number, not None"),
-        ({"hidden_size": "16"}, "the argument hidden_size must be a whole number, not '16'"),
-        ({"rotary_base": -1}, "the argument rotary_base must be a number, not -1"),
+        ({"hidden_size": None}, "hidden_size must be a whole number, not None"),
+        ({"hidden_size": "16"}, "hidden_size must be a whole number, not '16'"),
+        ({"rotary_base": -1}, "rotary_base must be a number, not -1"),
         ({"num_query_groups": 3}, "num_heads .4. must be a multiple of num_kv_heads .3."),
         (
             {"num_layers": 5},

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from genolm.errors import ModelError
+from genolm.models.adapters.config_fields import Field, read_field
 from genolm.models.adapters.megatron.megatron import refuse_inexpressible
 from genolm.models.adapters.megatron.megatron_gengram import memory_arguments, read_memory
 from genolm.models.adapters.pieces import StoredTensor
@@ -188,18 +189,11 @@ def _head_dim(values: Mapping[str, Any], sizes: Mapping[str, int], where: str) -
 
 
 def _whole(values: Mapping[str, Any], key: str, where: str, default: int | None = None) -> int:
-    value = values.get(key)
-    value = default if value is None else value
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ModelError(f"{where}: the argument {key} must be a whole number, not {value!r}")
-    return value
+    return int(read_field(values, Field(key, key, default=default), where))
 
 
 def _number(values: Mapping[str, Any], key: str, where: str, default: float | None = None) -> float:
     value = values.get(key)
-    value = default if value is None else value
     if isinstance(value, list) and len(value) == 1:  # one coefficient for each kind of balancing loss
-        value = value[0]
-    if not isinstance(value, int | float) or isinstance(value, bool) or value < 0:
-        raise ModelError(f"{where}: the argument {key} must be a number, not {value!r}")
-    return float(value)
+        values = {key: value[0]}
+    return float(read_field(values, Field(key, key, "number", default=default), where))
