@@ -69,7 +69,7 @@ def test_steps_equal_full_passes(kind, pads, chunk):
 @torch.inference_mode()
 def test_room_grows(monkeypatch, pack, fewest):
     """By a number of places, or by a part of those that are there."""
-    monkeypatch.setattr("genolm.models.networks.stepping._FEWEST_PLACES", fewest)
+    monkeypatch.setattr("genolm.models.networks.stepping._FEWEST_POSITIONS", fewest)
     network = network_of("grouped")
     ids, mask = batch(3, 5, (0, 3, 1))
     new, _ = batch(3, 70, (0,) * 3, seed=2)
