@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.record import alternate, write
-from genolm.models.adapters.encoders.gena import pieces
+from genolm.models.adapters.encoders.gena_tensors import pieces
 from genolm.models.networks.encoder import Encoder
 from genolm.models.networks.encoder_config import EncoderConfig
 

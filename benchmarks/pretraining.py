@@ -25,9 +25,8 @@ from torch import Tensor
 from benchmarks.record import write
 from genolm.genome.interval import Interval
 from genolm.models.adapters.huggingface.huggingface_config import write_config
-from genolm.models.gengram.kmer_stream import digits_of, read_kmers
+from genolm.models.gengram.kmer_stream import KmerTables, digits_of, read_kmers
 from genolm.models.networks.decoder_config import DecoderConfig
-from genolm.models.networks.kmer_tables import KmerTables
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus import DocumentSpan, RowOrder
 from genolm.training.pretrain import pretrain

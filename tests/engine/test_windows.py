@@ -82,7 +82,7 @@ def test_windows_of_tokens_cover_a_sequence_and_each_has_something_new(sequence,
             assert window.sequence == sequence[window.start : window.start + len(window)]
             assert [0, *spans_T2[:, 1]] == [*spans_T2[:, 0], len(window)]
             assert (window.tokens, window.origin) == (len(ids) + 2, "x")
-            assert 0 <= window.again < max(1, len(ids)) and len(ids) <= model.room
+            assert 0 <= window.again < max(1, len(ids)) and len(ids) <= model.max_tokens
             assert bases is None or len(ids) <= 1 or len(window) <= bases
         assert windows[0].again == 0
 
@@ -90,7 +90,7 @@ def test_windows_of_tokens_cover_a_sequence_and_each_has_something_new(sequence,
 def test_windows_repeat_the_part_that_is_asked_for():
     windows = tile_tokens(dna(9000), BERT, overlap=0.5)
     assert len(windows) > 4
-    assert [window.again for window in windows[1:]] == [BERT.room // 2] * (len(windows) - 1)
+    assert [window.again for window in windows[1:]] == [BERT.max_tokens // 2] * (len(windows) - 1)
     starts = [window.start for window in windows]
     assert starts == sorted(set(starts))
 
@@ -103,7 +103,7 @@ def test_a_long_token_is_a_window_of_its_own():
 @pytest.mark.parametrize("run", [100, 1500, 100_000])
 def test_a_run_of_n_longer_than_a_window_is_one_token_where_no_context_is_asked_for(run):
     sequence = dna(400) + "N" * run + dna(400)
-    (window,) = cut(sequence, BERT, BERT.room_bases)
+    (window,) = cut(sequence, BERT, BERT.max_bases)
     assert (window.sequence, window.tokens) == (sequence, len(BERT.tokenizer.encode(sequence)) + 2)
     assert joined(cut(sequence, BERT, 300, quiet=True))[1] == sequence
 
@@ -116,8 +116,8 @@ def test_windows_of_asked_bases_are_no_longer():
 
 def test_a_window_of_all_that_a_model_reads_is_full_of_tokens():
     sequence = dna(6000)
-    windows = cut(sequence, BERT, BERT.room_bases, quiet=True)
-    assert {len(window.encoded.ids) for window in windows[:-1]} == {BERT.room}
+    windows = cut(sequence, BERT, BERT.max_bases, quiet=True)
+    assert {len(window.encoded.ids) for window in windows[:-1]} == {BERT.max_tokens}
 
 
 def test_single_bases_are_cut_as_tiles():

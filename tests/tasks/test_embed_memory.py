@@ -78,15 +78,15 @@ def test_a_folder_remembers_its_memory(model: Model, sequences: list[str], tmp_p
 
 def test_a_limit_of_segments_is_the_context(sequences: list[str]) -> None:
     limited = model_of(replace(MEMORY, max_segments=3))
-    assert limited.context == limited.room == 3 * 14
+    assert limited.context == limited.max_tokens == 3 * 14
     with pytest.raises(ModelError, match=r"context must be from 1 to 42 bases .* not 43"):
         genolm.embed(limited, sequences, context=43)
-    with pytest.raises(InputError, match="this model takes 3"):
+    with pytest.raises(InputError, match="the model reads at most 3"):
         by_hand(limited, sequences[0])
 
 
 def test_a_memory_is_not_left_out_in_silence(model: Model, sequences: list[str]) -> None:
-    with pytest.raises(ModelError, match="remembering reads with a recurrent memory, which this does not do"):
+    with pytest.raises(ModelError, match="remembering has a recurrent memory, which this does not support"):
         genolm.score(model, sequences)
 
 

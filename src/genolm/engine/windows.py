@@ -68,7 +68,7 @@ def cut(
 ) -> list[Window]:
     """Cut a sequence into windows that fit the model: of at most ``bases`` bases, fewer if they have too many tokens.
 
-    With multi-base tokens, if ``bases`` is the model's mean capacity (``model.room_bases``), windows fill the context
+    With multi-base tokens, if ``bases`` is the model's mean capacity (``model.max_bases``), windows fill the context
     in tokens instead and may be longer than ``bases``. So may a window of a single long token, such as a run of N.
 
     Warns if a sequence of multi-base tokens needs more than one window, since its length in tokens is not obvious.
@@ -83,12 +83,13 @@ def cut(
     """
     if model.tokenizer.bases_per_token == 1.0 and not model.begin_ids and not model.end_ids:
         return tile(sequence, bases, overlap=int(bases * overlap), origin=origin)
-    limit = bases if bases < model.room_bases else None
+    limit = bases if bases < model.max_bases else None
     windows = tile_tokens(sequence, model, bases=limit, overlap=overlap, origin=origin)
     if len(windows) > 1 and not quiet:
         # The text is the same for every sequence, so that the warning is shown once.
-        around = round(model.room * model.tokenizer.bases_per_token)
-        text = f"{model.room:,} tokens of a sequence at once, about {around:,} bases; longer ones go through in windows"
+        around = round(model.max_tokens * model.tokenizer.bases_per_token)
+        limit = f"{model.max_tokens:,} tokens of a sequence at once, about {around:,} bases"
+        text = f"{limit}; longer ones go through in windows"
         warnings.warn(f"{model.card.name} reads {text}", stacklevel=2)
     return windows
 
@@ -120,7 +121,7 @@ def tile_tokens(
     windows: list[Window] = []
     first = done = 0
     while not windows or done < len(tokens.ids):
-        stop = _stop(starts_T, ends_T, first, model.room, bases)
+        stop = _stop(starts_T, ends_T, first, model.max_tokens, bases)
         if windows and stop <= done:  # a long token follows: reduce the overlap until it fits
             first += 1
             continue

@@ -1,6 +1,6 @@
-"""Refusing what a model computes when it is not a number: NaN and infinity are never results.
+"""Checks that the outputs of a model are finite: NaN and infinity are never reported as results.
 
-Shapes: B rows of a batch, L tokens, D whatever a token has.
+Shapes: B rows of a batch, L tokens, D values of a token.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ Float = NDArray[np.floating]
 
 
 def require_finite(model: Model, values: Tensor | Float, counted_BL: Tensor | None = None) -> None:
-    """Raise unless all numbers of a batch are finite.
+    """Raise an error unless all values of a batch are finite.
 
-    The usual case costs one sum over the last dimension, and no copy of the values.
+    If they are, this costs one sum over the last dimension and no copy of the values.
 
     Args:
-        model: the model whose numbers they are.
-        values: (B, …), the first dimension being the rows of a batch.
-        counted_BL: True at the first two dimensions of ``values`` that are read; None for all.
+        model: model that computed the values.
+        values: values by row of the batch, (B, …).
+        counted_BL: True for the values to check, by the first two dimensions; None checks all.
 
     Raises:
-        NonFiniteError: with the number of the first row concerned.
+        NonFiniteError: with the index of the first row that is not finite.
     """
     row = first_not_finite(values, counted_BL)
     if row is not None:
@@ -41,11 +41,11 @@ def require_finite(model: Model, values: Tensor | Float, counted_BL: Tensor | No
 
 
 def first_not_finite(values: Tensor | Float, counted_BL: Tensor | None = None) -> int | None:
-    """Return the number of the first row with a number that is not finite; None where all are finite."""
+    """Return the index of the first row with a value that is not finite; None if all are finite."""
     values = torch.from_numpy(np.ascontiguousarray(values)) if isinstance(values, np.ndarray) else values.detach()
     if not values.numel():
         return None
-    # A sum is finite only if all its terms are; finite terms may still overflow it, so that the terms decide.
+    # A sum is finite only if all its terms are. Finite terms may overflow it, so the terms decide in the end.
     sums = values if values.ndim == 1 else values.sum(-1, dtype=torch.promote_types(values.dtype, torch.float32))
     suspect = ~sums.isfinite()
     if counted_BL is not None:
@@ -60,10 +60,10 @@ def first_not_finite(values: Tensor | Float, counted_BL: Tensor | None = None) -
 
 @contextmanager
 def rows_numbered(numbers: Sequence[int]) -> Iterator[None]:
-    """Make the row of a `NonFiniteError` raised inside, which is of some rows of a batch, that of the whole batch.
+    """Translate the row of a `NonFiniteError` raised inside, for some rows of a batch, to its index in the batch.
 
     Args:
-        numbers: of these rows in the whole batch.
+        numbers: indices of these rows in the batch.
     """
     try:
         yield
@@ -72,15 +72,15 @@ def rows_numbered(numbers: Sequence[int]) -> Iterator[None]:
 
 
 def require_finite_rows(model: Model, rows: Sequence[Tensor | Float], network: nn.Module | None = None) -> None:
-    """Raise unless all numbers are finite; as :func:`require_finite` for rows that differ in shape.
+    """Raise an error unless all values are finite, as :func:`require_finite` does, for rows of different shapes.
 
     Args:
-        model: the model whose numbers they are.
-        rows: one array for each row of a batch.
-        network: the null model that they come from instead.
+        model: model that computed the values.
+        rows: array of each row of a batch.
+        network: null model that computed the values instead.
 
     Raises:
-        NonFiniteError: with the number of the first row concerned.
+        NonFiniteError: with the index of the first row that is not finite.
     """
     for number, values in enumerate(rows):
         if first_not_finite(values) is not None:
@@ -88,13 +88,13 @@ def require_finite_rows(model: Model, rows: Sequence[Tensor | Float], network: n
 
 
 def not_finite(model: Model, row: int = 0, part: int = 0, *, network: nn.Module | None = None) -> NonFiniteError:
-    """Return the error for a model whose numbers are not finite, with the likely cause and the remedy.
+    """Return the error for values that are not finite, with the likely cause and the remedy.
 
     Args:
         model: the model.
-        row: number of the sequence in its batch.
-        part: number of the place among those asked about in that sequence.
-        network: the null model that the numbers come from instead.
+        row: index of the sequence in its batch.
+        part: index of the requested position in that sequence.
+        network: null model that computed the values instead.
     """
     used = model.network if network is None else network
     name = model.card.name if used is model.network else f"the null model of {model.card.name}"
@@ -104,7 +104,7 @@ def not_finite(model: Model, row: int = 0, part: int = 0, *, network: nn.Module 
 
 @torch.no_grad()
 def remedy(network: nn.Module) -> str:
-    """Return what to do about numbers that are not finite, from the network's precision and weights."""
+    """Return the remedy for values that are not finite, given the precision and the weights of the network."""
     damaged = next((name for name, weight in network.named_parameters() if not bool(weight.isfinite().all())), None)
     if next(network.parameters()).dtype == torch.float16:
         what = "numbers" if damaged is None else f"numbers, among them the weight {damaged},"

@@ -1,4 +1,4 @@
-"""Memory by arithmetic, for people who decide what to run where."""
+"""Memory needs of a model, computed from its config."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from genolm.models.networks.encoder_config import EncoderConfig
 from genolm.models.networks.network_config import NetworkConfig
 
 BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
-_ROWS_AT_ONCE = 8192  # tokens for which a feed-forward block holds its inner activations together
-_READ_AT_ONCE = 1024  # tokens for which a Gengram memory holds its averages together
+_ROWS_AT_ONCE = 8192  # tokens that a feed-forward block processes at a time
+_READ_AT_ONCE = 1024  # tokens that a Gengram memory averages at a time
 _FIXED = 64 * 2**20  # buffers of the allocator and of the matrix library
 
 
 def activation_bytes(config: NetworkConfig, tokens: int, width: int, *, logits: bool = True) -> int:
-    """Bytes that a pass over ``tokens`` tokens needs beyond weights and cache, at its peak; linear in them.
+    """Return the peak memory of a pass over ``tokens`` tokens, without weights and cache, in bytes; linear in tokens.
 
-    Counted in a decoder: residual stream, norm and attention output (4 D), queries and their output (2 H d), keys and
+    Counted for a decoder: residual stream, norm and attention output (4 D), queries and their output (2 H d), keys and
     values, plain and rotated (4 H_kv d), the inner activations of 8,192 tokens at a time (3 F for every chosen expert),
-    and logits and log-probabilities in fp32 (2 V). In an encoder, whose attention takes pieces of bounded size:
+    and logits and log-probabilities in fp32 (2 V). Counted for an encoder, whose attention works in bounded pieces:
     residual stream, norm, queries, keys, values, mixed values and their projection (8 D; 10 D with rotated queries and
     keys), inner activations of all tokens (2 F, gated 3 F), and logits and log-probabilities (2 V).
 
     Args:
-        config: the decoder or encoder.
-        tokens: tokens of the batch; pads cost a decoder as much as tokens, an encoder only their places in what is
-            returned.
-        width: bytes of one activation.
-        logits: whether logits of every token are made.
+        config: decoder or encoder.
+        tokens: number of tokens in the batch; padding costs a decoder as much as tokens, an encoder only its share of
+            the output.
+        width: bytes per activation.
+        logits: whether logits of all tokens are computed.
     """
     if isinstance(config, EncoderConfig):
         return _FIXED + _encoder_bytes(config, tokens, width, logits)
@@ -45,8 +45,8 @@ def _encoder_bytes(config: EncoderConfig, tokens: int, width: int, logits: bool)
 
 
 def _memory_bytes(config: DecoderConfig, tokens: int, width: int) -> int:
-    """Of one layer's Gengram memory: k-mers read (4 int64) and values written (2 D); averaged rows and what is made of
-    them (orders x dim and 2 D) for as many tokens as are read at a time, which are all under ``released-bf16``."""
+    """Return the memory of one Gengram module: k-mers (4 int64) and gated values (2 D); averaged rows and projections
+    (orders x dim and 2 D) of the tokens that are read at a time, which are all tokens under ``released-bf16``."""
     memory = config.gengram
     if memory is None:
         return 0
@@ -56,14 +56,14 @@ def _memory_bytes(config: DecoderConfig, tokens: int, width: int) -> int:
 
 
 def cache_bytes(config: NetworkConfig, tokens: int, width: int) -> int:
-    """Bytes of the key-value cache of a decoder for so many tokens; an encoder has none."""
+    """Return the size of a decoder's key-value cache for ``tokens`` tokens, in bytes; 0 for an encoder."""
     return config.cache_bytes(tokens, width) if isinstance(config, DecoderConfig) else 0
 
 
 def table_bytes(config: NetworkConfig, width: int) -> int:
-    """Memory of the folded tables that inference keeps for the Gengram memories of all layers, in bytes.
+    """Return the size of the folded tables that inference keeps for the Gengram memories of all layers, in bytes.
 
-    Zero under ``released-bf16``, whose running sums cannot be folded, and of an encoder.
+    Zero under ``released-bf16``, whose running sums cannot be folded, and for an encoder.
     """
     memory = config.gengram if isinstance(config, DecoderConfig) else None
     if memory is None or memory.compat == "released-bf16":
@@ -72,5 +72,5 @@ def table_bytes(config: NetworkConfig, width: int) -> int:
 
 
 def peak_bytes(config: NetworkConfig, tokens: int, width: int) -> int:
-    """Weights, folded tables and activations of one pass without a cache, as ``embed`` and ``score`` make it."""
+    """Return the size of weights, folded tables and activations of a pass without a cache, in bytes."""
     return config.parameters * width + table_bytes(config, width) + activation_bytes(config, tokens, width)

@@ -1,4 +1,4 @@
-"""A network, its tokenizer and its card: what every task is given."""
+"""Models: network, tokenizer and card."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from genolm.models.networks.recurrent_memory import RecurrentMemory
 from genolm.models.precision import parse_device, parse_dtype
 from genolm.tokens.tokenizer import CLS, SEP, Ids, Tokenizer
 
-_ENDLESS = 10**12  # tokens: what a memory without a limit reads
+_ENDLESS = 10**12  # context of a recurrent memory without a limit, in tokens
 
 
 class Model:
     """A network ready for inference; :func:`genolm.load` makes one.
 
     Args:
-        network: a causal decoder or a bidirectional encoder, with weights.
-        tokenizer: bases to ids and back; its ids are rows of the network's embedding.
-        card: what to know before using it.
+        network: causal decoder or bidirectional encoder, with weights.
+        tokenizer: tokenizer whose ids are rows of the network's embedding.
+        card: model card.
 
     Attributes:
-        recurrent: the network with its recurrent memory, which reads long sequences a segment at a time and puts the
-            special tokens around each itself; None for a network without one.
+        recurrent: the network with its recurrent memory, which reads long sequences a segment at a time and adds the
+            special tokens of each segment itself; None for a network without one.
 
     Raises:
-        ModelError: the card frames sequences in special tokens that the tokenizer does not have, or a memory in others
-            than the tokenizer's.
+        ModelError: the tokenizer lacks the special tokens that the card puts around sequences, or those of the memory
+            differ from the tokenizer's.
     """
 
     def __init__(self, network: Network, tokenizer: Tokenizer, card: Card) -> None:
@@ -55,76 +55,76 @@ class Model:
 
     @property
     def config(self) -> NetworkConfig:
-        """The network's numbers."""
+        """Config of the network."""
         return self.network.config
 
     @property
     def decoder(self) -> Decoder:
-        """The network of a causal model.
+        """Network of a causal model.
 
         Raises:
             ModelError: the model is an encoder.
         """
         if isinstance(self.network, Encoder):
-            raise ModelError(f"{self.card.name} is an encoder, which reads both ways; this needs a causal decoder")
+            raise ModelError(f"{self.card.name} is a bidirectional encoder; this requires a causal decoder")
         return self.network
 
     @property
     def encoder(self) -> Encoder:
-        """The network of a model that reads both ways, in one pass.
+        """Network of a bidirectional model that reads a sequence in one pass.
 
         Raises:
-            ModelError: the model is a causal decoder, or reads with a recurrent memory.
+            ModelError: the model is a causal decoder or has a recurrent memory.
         """
         if self.recurrent is not None:
             raise ModelError(
-                f"{self.card.name} reads with a recurrent memory, which this does not do; embed does (genolm embed)"
+                f"{self.card.name} has a recurrent memory, which this does not support; embed does (genolm embed)"
             )
         if isinstance(self.network, Encoder):
             return self.network
-        raise ModelError(f"{self.card.name} is a causal decoder; this needs an encoder, which reads both ways")
+        raise ModelError(f"{self.card.name} is a causal decoder; this requires a bidirectional encoder")
 
     @property
     def causal(self) -> bool:
-        """Whether it predicts each token from those before it; else from all around it."""
+        """Whether the model predicts each token from the tokens before it; otherwise from both sides."""
         return not isinstance(self.network, Encoder)
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         return self._weight.device
 
     @property
     def dtype(self) -> torch.dtype:
-        """The precision of the weights."""
+        """Precision of the weights."""
         return self._weight.dtype
 
     @property
     def weight_bytes(self) -> int:
-        """Memory of the weights, in bytes."""
+        """Size of the weights in memory, in bytes."""
         tensors = (*self.network.parameters(), *self.network.buffers())
         return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
     @property
     def context(self) -> int:
-        """Longest input, in tokens, that the weights were made for; of a memory, that all its segments hold."""
+        """Longest input that the weights were trained for, in tokens; for a recurrent memory, of all its segments."""
         if self.recurrent is not None:
             memory = self.recurrent.memory
             return _ENDLESS if memory.max_segments is None else memory.content * memory.max_segments
         return self.card.context or self.config.max_positions
 
     @property
-    def room(self) -> int:
-        """Tokens of sequence that fit into the context beside the special tokens around them."""
+    def max_tokens(self) -> int:
+        """Number of tokens of sequence that fit in the context together with the special tokens."""
         return max(1, self.context - len(self.begin_ids) - len(self.end_ids))
 
     @property
-    def room_bases(self) -> int:
-        """Bases that the room holds on average; runs of N may be longer, rare words shorter."""
-        return max(1, int(self.room * self.tokenizer.bases_per_token))
+    def max_bases(self) -> int:
+        """Average number of bases in ``max_tokens`` tokens; runs of N may be longer, rare words shorter."""
+        return max(1, int(self.max_tokens * self.tokenizer.bases_per_token))
 
-    def frame(self, ids: Ids) -> Ids:
-        """The ids between the special tokens that the model expects around a sequence."""
+    def with_special_tokens(self, ids: Ids) -> Ids:
+        """Return the ids with the special tokens that the model expects around a sequence."""
         if not self.begin_ids and not self.end_ids:
             return ids
         return np.concatenate([np.array(self.begin_ids, np.int32), ids, np.array(self.end_ids, np.int32)])
@@ -135,28 +135,28 @@ class Model:
 
     @property
     def fingerprint(self) -> str:
-        """sha256, in hex, of config and weights as they are in memory; the same on every device."""
+        """SHA-256, in hex, of config and weights in memory; the same on every device."""
         if self._fingerprint is None:
             self._fingerprint = fingerprint(self.network)
         return self._fingerprint
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | str | None = None) -> Model:
-        """This model, moved in place to ``device`` and ``dtype``; what is None stays.
+        """Move this model to a device or precision in place, and return it; None keeps the present one.
 
         Args:
-            device: a device of torch, or its name as for :func:`genolm.load`.
-            dtype: a precision of torch, or its name as for :func:`genolm.load`.
+            device: device of torch, or its name as in :func:`genolm.load`.
+            dtype: precision of torch, or its name as in :func:`genolm.load`.
 
         Raises:
-            ModelError: no device or precision of that name, or no such device in this machine.
-            ResourceError: the device has no room for the weights.
+            ModelError: the device or precision is invalid, or this machine has no such device.
+            ResourceError: the weights do not fit in the memory of the device.
         """
-        place = None if device is None else parse_device(device)
+        target = None if device is None else parse_device(device)
         precision = None if dtype is None else parse_dtype(dtype)
         if precision is not None:
-            self._fingerprint = None  # it does not depend on the device
+            self._fingerprint = None  # independent of the device
         try:
-            self.network.to(device=place, dtype=precision)
+            self.network.to(device=target, dtype=precision)
         except torch.OutOfMemoryError as error:
             raise ResourceError(f"{self.card.name} does not fit on {device}: {error}") from error
         return self
@@ -165,16 +165,16 @@ class Model:
 def _recurrent(network: Network, tokenizer: Tokenizer) -> RecurrentMemory | None:
     if not isinstance(network, Encoder) or network.config.memory is None:
         return None
-    memory, found = network.config.memory, (tokenizer.special_id(CLS), tokenizer.special_id(SEP))
-    if found != (memory.cls_id, memory.sep_id):
+    memory, ids = network.config.memory, (tokenizer.special_id(CLS), tokenizer.special_id(SEP))
+    if ids != (memory.cls_id, memory.sep_id):
         raise ModelError(
-            f"[CLS] and [SEP] are {found} in the tokenizer, but {(memory.cls_id, memory.sep_id)} in the model's memory"
+            f"[CLS] and [SEP] are {ids} in the tokenizer, but {(memory.cls_id, memory.sep_id)} in the model's memory"
         )
     return RecurrentMemory(network)
 
 
 def fingerprint(network: Network) -> str:
-    """sha256, in hex, of a network's config and of the names, types, shapes and bytes of its weights."""
+    """Return the SHA-256, in hex, of a network's config and of the names, types, shapes and bytes of its weights."""
     digest = hashlib.sha256(json.dumps(network.config.to_dict(), sort_keys=True).encode())
     for name, weight in sorted([*network.named_parameters(), *network.named_buffers()]):
         digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
@@ -184,5 +184,5 @@ def fingerprint(network: Network) -> str:
 
 
 def _blocks(weight: Tensor, values: int = 1 << 24) -> Iterator[Tensor]:
-    """Pieces of a tensor, so that hashing weights of another device never copies them whole."""
+    """Split a tensor, so that hashing weights on another device never copies all of it at once."""
     yield from weight.flatten().split(values)

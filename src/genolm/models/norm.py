@@ -9,13 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# Rows that a norm takes at a time on a CPU: its fp32 copies then stay in the processor's cache.
+# Rows that a norm processes at a time on a CPU, so that its fp32 copies stay in the processor's cache.
 _NORM_ROWS = 512
 _TRAINED_ROWS = 1024
 
 
 class RMSNorm(nn.Module):
-    """Root-mean-square norm with a learned gain, computed in fp32 (in fp64 where the input is)."""
+    """Root-mean-square norm with a learned gain, computed in fp32 (fp64 for fp64 input)."""
 
     def __init__(self, size: int, eps: float) -> None:
         super().__init__()
@@ -23,7 +23,7 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(size))
 
     def forward(self, x_BLD: Tensor) -> Tensor:
-        """The normed values in the precision of the input."""
+        """Return the normalised values in the precision of the input."""
         if x_BLD.device.type == "cpu" and torch.is_grad_enabled() and not torch.compiler.is_compiling():
             normed: Tensor = _TrainedNorm.apply(x_BLD, self.weight, self.eps)  # type: ignore[no-untyped-call]
             return normed
@@ -39,7 +39,7 @@ class RMSNorm(nn.Module):
 
 
 def step_norm(norm: RMSNorm, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
-    """What a norm computes in ``dtype``, its own or fp32, by the fewest calls: they are what few rows cost on a CPU."""
+    """Return a function that computes the norm in ``dtype`` with few calls, which dominate for few rows on a CPU."""
     size = norm.weight.numel()
     if dtype == torch.float64 or norm.weight.device.type != "cpu":
         return lambda x: F.rms_norm(x, (size,), norm.weight, norm.eps)
@@ -54,7 +54,7 @@ def step_norm(norm: RMSNorm, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
 
 
 class _TrainedNorm(torch.autograd.Function):
-    """The norm on a CPU with its gradients, some rows at a time; forward the same bits as without them.
+    """The norm with gradients on a CPU, some rows at a time; the forward pass gives the same bits as without gradients.
 
     Shapes: N rows (B times L), D width.
     """

@@ -148,42 +148,42 @@ CASES = (
     damaged(
         "model: a pickle that is a Git LFS pointer",
         lambda folder: ((folder / "model.safetensors").unlink(), (folder / "pytorch_model.bin").write_text(POINTER)),
-        "model: holds its weights as a pickle only (pytorch_model.bin). A pickle can carry code, so genolm computes with safetensors only; genolm convert model OUT reads it once, as plain data, and writes them",
+        "model: its weights are a pickle (pytorch_model.bin). A pickle can contain code, so genolm loads only safetensors; genolm convert model OUT reads it once, as plain data, and writes them",
     ),
     damaged(
         "model: some tensors of a wrapped model",
         renamed(lambda number, name: name if number else f"module.{name}"),
-        "model: lacks the tensor lm_head.weight; module.lm_head.weight is a name of a wrapped model: save the model without it (model.module, _orig_mod)",
+        "model: missing tensor lm_head.weight; module.lm_head.weight belongs to a wrapped model: save the model without its wrapper (model.module, _orig_mod)",
     ),
     damaged(
         "model: tensors of an adapter that was not merged",
         renamed(lambda number, name: name if number else f"base_model.model.{name}"),
-        "model: lacks the tensor lm_head.weight; there are tensors of a PEFT adapter: merge it (merge_and_unload), then save the model",
+        "model: missing tensor lm_head.weight; there are tensors of a PEFT adapter: merge it (merge_and_unload), then save the model",
     ),
     damaged(
         "model: a shard is missing, and the index",
         lambda folder: sharded(folder)[1].unlink(),
-        "model: lacks model-00002-of-00003.safetensors, one of 3 shards; copy or download it again",
+        "model: missing model-00002-of-00003.safetensors, one of 3 shards; copy or download it again",
     ),
     damaged(
         "model: a tensor in two shards",
         overlapping,
-        "model/model-00002-of-00003.safetensors: holds model.layers.1.mlp.down_proj.weight, and so does model-00001-of-00003.safetensors; keep one set of weights",
+        "model/model-00002-of-00003.safetensors: model.layers.1.mlp.down_proj.weight is also in model-00001-of-00003.safetensors; keep one set of weights",
     ),
     damaged(
         "model: two sets of weights",
         two_sets,
-        "model: holds two sets of weights, model.safetensors and the shards of model.safetensors.index.json; remove one of them",
+        "model: has two sets of weights, model.safetensors and the shards of model.safetensors.index.json; remove one of them",
     ),
     damaged(
         "model: two tensors at one place of the file",
         sharing_bytes,
-        "model/model.safetensors: model.embed_tokens.weight does not begin where the tensor before it ends; the header is damaged",
+        "model/model.safetensors: model.embed_tokens.weight does not begin at the end of the tensor before it; the header is damaged",
     ),
     Case(
         "model: the folder around the model's",
         "score outer good.fa out.parquet",
-        "outer: has no config.json, so it is no model folder; did you mean outer/inner?",
+        "outer: not a model folder: config.json is missing; did you mean outer/inner?",
         4,
         {"outer": None, "outer/inner": None, "outer/inner/config.json": "{}"},
     ),
@@ -311,7 +311,7 @@ CASES = (
     Case(
         "device: of a kind that genolm does not use",
         f"score {MODEL} good.fa out.parquet --device meta",
-        "no device meta that torch could use in this machine: there is cpu",
+        "device meta is not available to torch on this machine; available: cpu",
         4,
     ),
 )

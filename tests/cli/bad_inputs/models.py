@@ -124,7 +124,7 @@ CASES = (
     Case(
         "model: an unknown name",
         "score genos-1.2 good.fa out.parquet",
-        "no model named 'genos-1.2': did you mean genos-1.2b? genolm models lists the names; a folder or a hub id ORGANISATION/NAME will do as well",
+        "unknown model 'genos-1.2': did you mean genos-1.2b? genolm models lists the names; a folder or a hub id ORGANISATION/NAME is also accepted",
         4,
     ),
     Case("model: a path that is not there", "score ./my/model good.fa out.parquet", "./my/model: no such folder", 4),
@@ -137,7 +137,7 @@ CASES = (
     folder(
         "model: a folder without config.json",
         lambda place: (place / "model/config.json").unlink(),
-        "model: has no config.json, so it is no model folder",
+        "model: not a model folder: config.json is missing",
     ),
     folder(
         "model: config.json is not JSON",
@@ -147,7 +147,7 @@ CASES = (
     folder(
         "model: an unknown model_type",
         edited("config.json", model_type="hyena"),
-        "model/config.json: model_type 'hyena' is not known; known are mixtral, mistral, llama, genolm-decoder",
+        "model/config.json: unknown model_type 'hyena'; expected one of mixtral, mistral, llama, genolm-decoder",
     ),
     folder(
         "model: a config without a size",
@@ -162,32 +162,32 @@ CASES = (
     folder(
         "model: sliding-window attention",
         edited("config.json", sliding_window=4096),
-        "model/config.json: sliding_window 4096 is not supported; it must be null",
+        "model/config.json: sliding_window 4096 is not supported; sliding_window must be null",
     ),
     folder(
         "model: a config of another shape than its weights",
         edited("config.json", intermediate_size=128),
-        "model: model.layers.0.mlp.gate_proj.weight is [96, 48] where its config asks for [128, 48]",
+        "model: model.layers.0.mlp.gate_proj.weight has the shape [96, 48]; its config expects [128, 48]",
     ),
     folder(
         "model: a config of more layers than its weights",
         edited("config.json", num_hidden_layers=4),
-        "model: lacks the tensor model.layers.3.input_layernorm.weight (and 8 more: model.layers.3.self_attn.q_proj.weight, model.layers.3.self_attn.k_proj.weight, model.layers.3.self_attn.v_proj.weight, model.layers.3.self_attn.o_proj.weight, ...)",
+        "model: missing tensor model.layers.3.input_layernorm.weight (and 8 more: model.layers.3.self_attn.q_proj.weight, model.layers.3.self_attn.k_proj.weight, model.layers.3.self_attn.v_proj.weight, model.layers.3.self_attn.o_proj.weight, ...)",
     ),
     folder(
         "model: no weights",
         lambda place: (place / WEIGHTS).unlink(),
-        "model: neither model.safetensors nor model.safetensors.index.json is there",
+        "model: neither model.safetensors nor model.safetensors.index.json was found",
     ),
     folder(
         "model: weights as a pickle",
         pickled,
-        "model: holds its weights as a pickle only (pytorch_model.bin). A pickle can carry code, so genolm computes with safetensors only; genolm convert model OUT reads it once, as plain data, and writes them",
+        "model: its weights are a pickle (pytorch_model.bin). A pickle can contain code, so genolm loads only safetensors; genolm convert model OUT reads it once, as plain data, and writes them",
     ),
     folder(
         "model: weights that are cut off",
         cut,
-        "model/model.safetensors: 329924 bytes where its header asks for 330024; truncated or damaged",
+        "model/model.safetensors: 329924 bytes, but its header requires 330024; truncated or damaged",
     ),
     folder(
         "model: weights that are a Git LFS pointer",
@@ -207,27 +207,27 @@ CASES = (
     folder(
         "model: weights that were changed",
         edited("card.json", sha256="0" * 64),
-        "model/model.safetensors: sha256 is <sha256>, its card says <sha256>; the file was changed or damaged",
+        "model/model.safetensors: its SHA-256 is <sha256>, but its card states <sha256>; the file was changed or damaged",
     ),
     folder(
         "model: a card with an unknown key",
         edited("card.json", colour="blue"),
-        "model/card.json: no card has the key colour",
+        "model/card.json: unknown key in a model card: colour",
     ),
     folder(
         "model: a vocabulary of pieces without merges",
         byte_pairs,
-        "model/tokenizer.json: has the piece 'ATTA', and no merges to make it with",
+        "model/tokenizer.json: has the piece 'ATTA', but no merges",
     ),
     folder(
         "model: an unknown kind of tokenizer",
         lambda place: (place / "model/tokenizer.json").write_text("{}"),
-        "model/tokenizer.json: the vocabulary has no A, C, G, T, N",
+        "model/tokenizer.json: the vocabulary lacks A, C, G, T, N",
     ),
     Case(
         "model: nothing to download",
         f"download {MODEL} here",
-        "tiny-random-dense: there is nothing to download, it comes with genolm",
+        "tiny-random-dense: nothing to download, it comes with genolm",
         4,
     ),
     Case(
@@ -239,27 +239,27 @@ CASES = (
     Case(
         "download: the hub does not know it",
         "download nobody/nothing here",
-        "https://huggingface.co/api/models/nobody/nothing/revision/main?blobs=true: not found; check the spelling of ORGANISATION/NAME, set HF_ENDPOINT to a mirror of the hub, or give a folder that holds the model (HTTP 404)",
+        "https://huggingface.co/api/models/nobody/nothing/revision/main?blobs=true: not found; check the spelling of ORGANISATION/NAME, set HF_ENDPOINT to a mirror of the hub, or give a folder with the model (HTTP 404)",
         7,
     ),
     Case(
         "download: no network",
         "download genos-1.2b here",
-        "http://127.0.0.1:9/api/models/BGI-HangzhouAI/Genos-1.2B/revision/main?blobs=true: [Errno 111] Connection refused; check the network (behind a proxy: HTTPS_PROXY), then try again, set HF_ENDPOINT to a mirror of the hub, or give a folder that holds the model",
+        "http://127.0.0.1:9/api/models/BGI-HangzhouAI/Genos-1.2B/revision/main?blobs=true: [Errno 111] Connection refused; check the network (behind a proxy: HTTPS_PROXY), then try again, set HF_ENDPOINT to a mirror of the hub, or give a folder with the model",
         7,
         environment=NOWHERE,
     ),
     Case(
         "download: forbidden by HF_HUB_OFFLINE",
         "download genos-1.2b here",
-        "BGI-HangzhouAI/Genos-1.2B is not in the cache and HF_HUB_OFFLINE forbids downloading it; unset it, or give a folder that holds the model",
+        "BGI-HangzhouAI/Genos-1.2B is not in the cache and HF_HUB_OFFLINE forbids downloading it; unset it, or give a folder with the model",
         7,
         environment={"HF_HUB_OFFLINE": "1"},
     ),
     Case(
         "a model that must be downloaded, without a network",
         "score genos-1.2b good.fa out.parquet",
-        "http://127.0.0.1:9/api/models/BGI-HangzhouAI/Genos-1.2B/revision/main?blobs=true: [Errno 111] Connection refused; check the network (behind a proxy: HTTPS_PROXY), then try again, set HF_ENDPOINT to a mirror of the hub, or give a folder that holds the model",
+        "http://127.0.0.1:9/api/models/BGI-HangzhouAI/Genos-1.2B/revision/main?blobs=true: [Errno 111] Connection refused; check the network (behind a proxy: HTTPS_PROXY), then try again, set HF_ENDPOINT to a mirror of the hub, or give a folder with the model",
         7,
         environment=NOWHERE,
     ),
@@ -272,28 +272,41 @@ CASES = (
     Case(
         "convert: the folder exists",
         f"convert {MODEL} model",
-        "model exists; give another folder, or --overwrite to replace it",
+        "model exists; choose another folder, or replace it with --overwrite",
+        5,
+    ),
+    Case(
+        "convert: --overwrite of a folder that is not a model folder",
+        f"convert {MODEL} thesis --overwrite",
+        "thesis is not a model folder (config.json is missing); refusing to overwrite it",
+        5,
+        {"thesis": None, "thesis/chapter.txt": "precious"},
+    ),
+    Case(
+        "convert: --overwrite of its own source",
+        "convert model model --to genolm --overwrite",
+        "model holds the source of the conversion; choose another folder",
         5,
     ),
     folder(
         "model: norms before the blocks under a config that says after",
         gena("tiny-random-bert", pre_layer_norm=..., last_layer_norm=...),
-        "model: its norms stand before the blocks (bert.encoder.layer.0.pre_attention_ln.weight), but its config says after them (pre_layer_norm false); it would load into the wrong modules",
+        "model: has norms before the blocks (bert.encoder.layer.0.pre_attention_ln.weight), but its config expects them after the blocks (pre_layer_norm false); it would load into the wrong modules",
     ),
     folder(
         "model: a final norm that the config denies",
         gena("tiny-random-bert", last_layer_norm=False),
-        "model: has a final norm (bert.encoder.last_layer_ln.weight), but its config says last_layer_norm false",
+        "model: has a final norm (bert.encoder.last_layer_ln.weight), but its config has last_layer_norm false",
     ),
     folder(
         "model: no final norm under a config that does not deny it",
         gena("tiny-random-bert-nolast", last_layer_norm=...),
-        "model: has no final norm (bert.encoder.last_layer_ln.weight), but its config says last_layer_norm true (which an absent key means with pre_layer_norm)",
+        "model: has no final norm (bert.encoder.last_layer_ln.weight), but its config has last_layer_norm true (the default with pre_layer_norm)",
     ),
     folder(
         "model: rotary frequencies under a config that says absolute",
         gena("tiny-random-sparse-rotary", position_embedding_type="absolute"),
-        "model: its positions are rotary (bert.encoder.layer.0.attention.self.rotary_emb.inv_freq), but its config says position_embedding_type absolute",
+        "model: has rotary positions (bert.encoder.layer.0.attention.self.rotary_emb.inv_freq), but its config has position_embedding_type absolute",
     ),
     folder(
         "model: block layouts under a config of dense attention",
@@ -314,7 +327,7 @@ CASES = (
     Case(
         "convert: a published pickle that carries code",
         "convert model converted",
-        "model/pytorch_model.bin: names builtins.exec, which is no plain data; opening it could run code, so it is refused",
+        "model/pytorch_model.bin: names builtins.exec, which is not plain data; opening it could run code, so it is refused",
         4,
         make=gena_pickle,
     ),
@@ -333,20 +346,20 @@ CASES = (
     Case(
         "convert: a folder in another layout than --from says",
         "convert model converted --from genolm",
-        "model: is in the layout huggingface, not genolm",
+        "model: has the layout huggingface, not genolm",
         4,
     ),
     Case(
         "convert: a pickle that carries code",
         "convert run converted --from megatron",
-        "run/iter_0000005/mp_rank_00/model_optim_rng.pt: names builtins.exec, which is no plain data; opening it could run code, so it is refused",
+        "run/iter_0000005/mp_rank_00/model_optim_rng.pt: names builtins.exec, which is not plain data; opening it could run code, so it is refused",
         4,
         make=megatron_run(carries_code),
     ),
     Case(
         "convert: a Megatron checkpoint that is cut off",
         "convert run converted --from megatron",
-        "run/iter_0000005/mp_rank_00/model_optim_rng.pt: no whole file of torch.save: it was cut off, or is of torch before 1.6",
+        "run/iter_0000005/mp_rank_00/model_optim_rng.pt: not a complete file of torch.save: truncated, or written by torch before 1.6",
         4,
         make=megatron_run(cut_in_two),
     ),
@@ -367,27 +380,27 @@ CASES = (
     Case(
         "convert: a Megatron checkpoint of another shape than its arguments",
         "convert run converted --from megatron",
-        "run/iter_0000005: lacks the tensor embedding.word_embeddings.weight (and 20 more: decoder.layers.0.self_attention.linear_qkv.layer_norm_weight, decoder.layers.0.self_attention.linear_qkv.weight, decoder.layers.0.self_attention.linear_proj.weight, decoder.layers.0.mlp.linear_fc1.layer_norm_weight, ...)",
+        "run/iter_0000005: missing tensor embedding.word_embeddings.weight (and 20 more: decoder.layers.0.self_attention.linear_qkv.layer_norm_weight, decoder.layers.0.self_attention.linear_qkv.weight, decoder.layers.0.self_attention.linear_proj.weight, decoder.layers.0.mlp.linear_fc1.layer_norm_weight, ...)",
         4,
         make=megatron_run(),
     ),
     Case(
         "model: a Megatron checkpoint as it stands",
         "score run good.fa out.parquet",
-        "run: a checkpoint of Megatron, which is not used as it stands; convert it first: genolm convert run OUT --from megatron --to genolm",
+        "run: a Megatron checkpoint, which cannot be used directly; convert it first: genolm convert run OUT --from megatron --to genolm",
         4,
         make=megatron_run(),
     ),
     Case(
         "model: one that is published for Megatron only",
         "score gengram-10b good.fa out.parquet",
-        "gengram-10b: published as a Megatron checkpoint only, which is not downloaded from here. Get it from its authors, then genolm convert CHECKPOINT OUT --from megatron --like gengram-10b --to genolm, and use the folder OUT",
+        "gengram-10b: published only as a Megatron checkpoint, which genolm does not download. Get it from its authors, convert it (genolm convert CHECKPOINT OUT --from megatron --like gengram-10b --to genolm) and use the folder OUT",
         4,
     ),
     Case(
         "download: one that is published for Megatron only",
         "download gengram-10b here",
-        "gengram-10b: published as a Megatron checkpoint only, which is not downloaded from here. Get it from its authors, then genolm convert CHECKPOINT OUT --from megatron --like gengram-10b --to genolm, and use the folder OUT",
+        "gengram-10b: published only as a Megatron checkpoint, which genolm does not download. Get it from its authors, convert it (genolm convert CHECKPOINT OUT --from megatron --like gengram-10b --to genolm) and use the folder OUT",
         4,
     ),
     Case(
@@ -399,7 +412,7 @@ CASES = (
     Case(
         "info: an unknown name",
         "info genos-1.3b",
-        "no model named 'genos-1.3b': did you mean genos-1.2b? genolm models lists the names; a folder or a hub id ORGANISATION/NAME will do as well",
+        "unknown model 'genos-1.3b': did you mean genos-1.2b? genolm models lists the names; a folder or a hub id ORGANISATION/NAME is also accepted",
         4,
     ),
 )

@@ -91,13 +91,13 @@ CASES = (
     Case(
         "device: unknown",
         f"{SCORE} out.parquet --device gpu",
-        "no device named 'gpu': known are cpu, cuda, cuda:1 and so on, and mps",
+        "invalid device 'gpu': expected cpu, cuda, cuda:1 and so on, or mps",
         4,
     ),
     Case(
         "device: not in this machine",
         f"{SCORE} out.parquet --device cuda:99",
-        "no device cuda:99 that torch could use in this machine: there is cpu",
+        "device cuda:99 is not available to torch on this machine; available: cpu",
         4,
     ),
     Case(

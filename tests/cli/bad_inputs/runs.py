@@ -158,7 +158,7 @@ CASES = (
     recipe(
         "recipe: a model that cannot be",
         RECIPE.replace("num_kv_heads: 1", "num_kv_heads: 3"),
-        "bad.yaml: model: num_heads 2 is not a multiple of num_kv_heads 3",
+        "bad.yaml: model: num_heads (2) must be a multiple of num_kv_heads (3)",
     ),
     recipe(
         "recipe: stages and a context beside them",

@@ -94,14 +94,14 @@ def test_names_of_padding_rows_are_left_out(tmp_path):
     [
         (
             {"vocab": {"A": 0, "C": 1, "G": 2, "T": 3, "N": 4, "ACG": 5}},
-            "has the piece 'ACG', and no merges to make it with",
+            "has the piece 'ACG', but no merges",
         ),
         ({"vocab": dict(GENOS), "merges": ["A C"]}, "the merge of 'A' and 'C' makes no piece"),
-        ({"vocab": {"A": 0, "C": 1, "G": 2}}, "the vocabulary has no T, N"),
-        ({}, "the vocabulary has no A, C, G, T, N"),
+        ({"vocab": {"A": 0, "C": 1, "G": 2}}, "the vocabulary lacks T, N"),
+        ({}, "the vocabulary lacks A, C, G, T, N"),
         ({"vocab": {"A": 0, "C": 1, "G": 2, "T": 3, "N": 4}}, "no symbol has the padding id 14"),
         ({"vocab": dict(GENOS) | {"é": 20}}, "symbols must be ASCII"),
-        ({"vocab": dict(GENOS) | {"#": 128}}, "has ids up to 128, the embedding 128 rows"),
+        ({"vocab": dict(GENOS) | {"#": 128}}, "ids reach 128, but the embedding has 128 rows"),
     ],
 )
 def test_vocabularies_that_cannot_be_used(tmp_path, model, message):
@@ -115,7 +115,7 @@ def test_no_tokenizer_and_a_config_like_genos(tmp_path):
 
 @pytest.mark.parametrize("change", [{"pad_id": 3}, {"vocab_size": 16}])
 def test_no_tokenizer_and_another_config(tmp_path, change):
-    with pytest.raises(ModelError, match=r"has no tokenizer\.json, and its config is not that of Genos"):
+    with pytest.raises(ModelError, match=r"tokenizer\.json is missing, and its config is not that of Genos"):
         read_tokenizer(tmp_path, replace(CONFIG, **change))
 
 
@@ -162,7 +162,7 @@ def test_another_rule_about_runs_of_n_is_read_back(tmp_path):
 
 def test_byte_pair_ids_beyond_the_embedding(tmp_path):
     write_tokenizer(tmp_path, published("BPE_32k"))
-    with pytest.raises(ModelError, match="has ids up to 31999, the embedding 128 rows"):
+    with pytest.raises(ModelError, match="ids reach 31999, but the embedding has 128 rows"):
         read_tokenizer(tmp_path, CONFIG)
 
 

@@ -122,7 +122,7 @@ def test_an_export_puts_around_a_sequence_what_the_card_says(tmp_path, begin, en
     model = genolm.Model(model.network, model.tokenizer, replace(model.card, begin=begin, end=end))
     folder = genolm.save(model, tmp_path / "ocean", layout="huggingface")
     theirs = transformers.AutoTokenizer.from_pretrained(folder)
-    assert theirs("GATTACA")["input_ids"] == model.frame(model.tokenizer.encode("GATTACA")).tolist()
+    assert theirs("GATTACA")["input_ids"] == model.with_special_tokens(model.tokenizer.encode("GATTACA")).tolist()
     values = json.loads((folder / "config.json").read_text())
     assert (values["bos_token_id"], values["eos_token_id"]) == (1 if begin else None, 2)
     again = genolm.load(folder)
@@ -184,7 +184,7 @@ def test_an_existing_folder_is_not_touched(tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     genolm.convert("tiny-random", out)
-    with pytest.raises(RunError, match="exists; give another folder, or --overwrite to replace it"):
+    with pytest.raises(RunError, match="exists; choose another folder, or replace it with --overwrite"):
         genolm.convert("tiny-random-dense", out)
     assert genolm.load(out).card.name == "tiny-random"
     genolm.convert("tiny-random-dense", out, overwrite=True)
@@ -199,6 +199,31 @@ def test_others_may_read_what_they_may_read_elsewhere(tmp_path):
     assert {path.stat().st_mode for path in folder.iterdir()} == {plain.stat().st_mode}
     assert folder.stat().st_mode == (tmp_path / "deep").stat().st_mode
     assert list((tmp_path / "deep").iterdir()) == [folder]
+
+
+def test_overwrite_refuses_a_folder_that_is_not_a_model_folder(tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.txt").write_text("precious")
+    with pytest.raises(RunError, match=r"thesis is not a model folder \(config.json is missing\); refusing"):
+        genolm.convert("tiny-random", tmp_path / "thesis", overwrite=True)
+    assert (tmp_path / "thesis" / "chapter.txt").read_text() == "precious"
+
+
+@pytest.mark.parametrize("out", ["model", "link", "."])
+def test_overwrite_refuses_the_source_of_the_conversion(tmp_path, out):
+    folder = genolm.convert("tiny-random", tmp_path / "outer" / "model")
+    (tmp_path / "outer" / "link").symlink_to(folder)
+    (tmp_path / "outer" / "config.json").write_text("{}")
+    before = stored(folder)
+    with pytest.raises(RunError, match="holds the source of the conversion"):
+        genolm.convert(folder, tmp_path / "outer" / out, layout="genolm", overwrite=True)
+    assert_same(before, stored(folder))
+
+
+def test_an_output_below_a_file_is_a_run_error(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match="cannot be written: Not a directory"):
+        genolm.convert("tiny-random", tmp_path / "file" / "out")
 
 
 def test_a_file_is_never_overwritten(tmp_path):

@@ -103,7 +103,7 @@ def test_a_folder(mixtral_folder):
 
 
 def test_no_such_model():
-    with pytest.raises(ModelError, match="no model named 'gena'"):
+    with pytest.raises(ModelError, match="unknown model 'gena'"):
         describe("gena")
 
 

@@ -10,15 +10,16 @@ from safetensors.torch import load_file, save_file
 
 import genolm
 from genolm.errors import ModelError
+from genolm.files.digests import file_sha256
 from genolm.models.card import Card
-from genolm.models.checkpoints.config_file import parse_config
 from genolm.models.checkpoints.info import describe
-from genolm.models.checkpoints.load import file_sha256, load_folder
-from genolm.models.checkpoints.model_names import hub_id, locate
+from genolm.models.checkpoints.load import load_folder
+from genolm.models.checkpoints.model_folder import parse_config
 from genolm.models.model import Model
 from genolm.models.networks.random_weights import random_decoder
 from genolm.models.precision import default_dtype, native_bf16, parse_dtype
-from genolm.models.zoo.zoo import ZOO
+from genolm.models.zoo.zoo import ZOO, ModelSource, find_download, find_model
+from genolm.models.zoo.zoo_entry import Entry
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -78,15 +79,15 @@ def test_native_bf16_is_a_fact_about_this_processor():
 
 
 def test_unknown_precision():
-    with pytest.raises(ModelError, match="no precision named 'fp8': known are float32"):
+    with pytest.raises(ModelError, match="invalid precision 'fp8': expected one of float32"):
         parse_dtype("fp8")
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("genos-1.3b", r"no model named 'genos-1\.3b': did you mean genos-1\.2b\? genolm models lists"),
-        ("quite-other", "no model named 'quite-other': genolm models lists the names"),
+        ("genos-1.3b", r"unknown model 'genos-1\.3b': did you mean genos-1\.2b\? genolm models lists"),
+        ("quite-other", "unknown model 'quite-other': genolm models lists the names"),
         ("./absent", r"\./absent: no such folder"),
         ("/absent/folder/deep", "/absent/folder/deep: no such folder"),
     ],
@@ -102,15 +103,17 @@ def test_a_file_is_no_folder(mixtral_folder):
 
 
 def test_what_names_mean(tmp_path, monkeypatch):
-    assert locate("Genos-1.2B") is ZOO["genos-1.2b"]
-    assert locate("BGI-HangzhouAI/Genos-1.2B") is locate("bgi-hangzhouai/genos-1.2b") is ZOO["genos-1.2b"]
-    assert locate("DOEJGI/GenomeOcean-4B") is ZOO["genomeocean-4b"]
-    assert locate("someone/Genos-1.2B") == "someone/Genos-1.2B"
+    assert find_model("Genos-1.2B").entry is ZOO["genos-1.2b"]
+    assert (
+        find_model("BGI-HangzhouAI/Genos-1.2B") == find_model("bgi-hangzhouai/genos-1.2b") == find_model("genos-1.2b")
+    )
+    assert find_model("DOEJGI/GenomeOcean-4B").entry is ZOO["genomeocean-4b"]
+    assert find_model("someone/Genos-1.2B") == ModelSource(hub_id="someone/Genos-1.2B")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs" / "mine").mkdir(parents=True)
-    assert str(locate("runs/mine")) == "runs/mine"
-    assert hub_id("genos-10b") == "BGI-HangzhouAI/Genos-10B"
-    assert hub_id("someone/thing") == "someone/thing"
+    assert str(find_model("runs/mine").folder) == "runs/mine"
+    assert find_download("genos-10b").hub_id == "BGI-HangzhouAI/Genos-10B"
+    assert find_download("someone/thing").hub_id == "someone/thing"
 
 
 @pytest.mark.parametrize(
@@ -118,16 +121,16 @@ def test_what_names_mean(tmp_path, monkeypatch):
 )
 def test_what_cannot_be_downloaded(name, message):
     with pytest.raises(ModelError, match=message):
-        hub_id(name)
+        find_download(name)
 
 
 def test_a_folder_without_a_config(tmp_path):
-    with pytest.raises(ModelError, match=r"has no config\.json, so it is no model folder"):
+    with pytest.raises(ModelError, match=r"not a model folder: config\.json is missing"):
         genolm.load(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("{", "not readable as JSON"), ("[1]", "a JSON object is expected, not a list")]
+    ("text", "message"), [("{", "not readable as JSON"), ("[1]", "expected a JSON object, not a list")]
 )
 def test_a_config_that_is_no_config(tmp_path, text, message):
     (tmp_path / "config.json").write_text(text)
@@ -143,7 +146,7 @@ def test_an_own_config_with_an_unknown_key(tmp_path):
 
 def test_an_own_config_that_lacks_keys(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "genolm-decoder"}))
-    with pytest.raises(ModelError, match=r"config\.json: .*missing .* required"):
+    with pytest.raises(ModelError, match=r"config\.json: missing config key"):
         genolm.load(tmp_path)
 
 
@@ -153,16 +156,17 @@ def test_the_card_is_read_and_its_checksum_verified(mixtral_folder):
     card = genolm.load(mixtral_folder).card
     assert (card.name, card.licence, card.notes, card.context) == ("mine", "MIT", ("a", "b"), 4096)
     Card("mine", sha256="0" * 64).write(mixtral_folder)
-    with pytest.raises(ModelError, match=rf"sha256 is {digest}, its card says 0000"):
+    with pytest.raises(ModelError, match=rf"SHA-256 is {digest}, but its card states 0000"):
         genolm.load(mixtral_folder)
 
 
 def test_a_card_in_hand_serves_a_folder_without_one(mixtral_folder):
-    assert load_folder(mixtral_folder, card=Card("given", family="genos")).card.family == "genos"
+    assert load_folder(mixtral_folder, entry=Entry(Card("given", family="genos"))).card.family == "genos"
 
 
 @pytest.mark.parametrize(
-    ("values", "message"), [({"name": "a", "tone": 1}, "no card has the key tone"), ({}, "a card needs a name")]
+    ("values", "message"),
+    [({"name": "a", "tone": 1}, "unknown key in a model card: tone"), ({}, "a model card must have a name")],
 )
 def test_a_card_that_is_no_card(mixtral_folder, values, message):
     (mixtral_folder / "card.json").write_text(json.dumps(values))
@@ -216,7 +220,8 @@ def viral(tmp_path, monkeypatch):
     genolm.save(genolm.load("tiny-random-ocean"), folder)
     (folder / "card.json").unlink()
     (folder / "tokenizer_config.json").unlink()
-    monkeypatch.setattr("genolm.models.checkpoints.download.snapshot", lambda _: folder)
+    for module in ("load", "conversion_source"):
+        monkeypatch.setattr(f"genolm.models.checkpoints.{module}.snapshot", lambda _: folder)
     return folder
 
 

@@ -274,15 +274,15 @@ def test_adding_in_place_is_adding_a_shifted_copy(back: int) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"layers": []}, "gengram layers are ascending whole numbers from 1"),
-        ({"layers": [0]}, "gengram layers are ascending"),
-        ({"layers": [3]}, "gengram layer 3 is not in 1..2"),
-        ({"orders": [3, 2]}, "gengram orders are ascending"),
-        ({"orders": [30]}, "gengram orders reach to 24, not 30"),
+        ({"layers": []}, "gengram layers must be ascending whole numbers from 1"),
+        ({"layers": [0]}, "gengram layers must be ascending"),
+        ({"layers": [3]}, "gengram layers must be in 1..2, not 3"),
+        ({"orders": [3, 2]}, "gengram orders must be ascending"),
+        ({"orders": [30]}, "gengram orders must be at most 24, not 30"),
         ({"window": 4}, "gengram window 4 is shorter than the longest k-mer, 6"),
-        ({"gate": "wide"}, "gengram gate is signed-root, plain or open, not 'wide'"),
-        ({"compat": "old"}, "gengram compat is none, released-fp32 or released-bf16"),
-        ({"dim": 0}, "gengram dim and conv_dilation are at least 1"),
+        ({"gate": "wide"}, "gengram gate must be signed-root, plain or open, not 'wide'"),
+        ({"compat": "old"}, "gengram compat must be none, released-fp32 or released-bf16"),
+        ({"dim": 0}, "gengram dim and conv_dilation must be at least 1"),
         ({"size": 3}, "unknown gengram keys: size"),
     ],
 )

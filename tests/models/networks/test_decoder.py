@@ -7,13 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genolm.errors import ModelError
-from genolm.models.gengram.kmer_stream import KmerStream, digits_of, read_kmers
+from genolm.models.gengram.kmer_stream import KmerStream, KmerTables, digits_of, read_kmers
+from genolm.models.networks.attention.attention import rotary_angles, rotate
 from genolm.models.networks.cache import KVCache
 from genolm.models.networks.decoder import Decoder
 from genolm.models.networks.decoder_config import DecoderConfig
-from genolm.models.networks.kmer_tables import KmerTables
 from genolm.models.networks.random_weights import random_decoder
-from genolm.models.networks.rotary import rotary_angles, rotate
 from genolm.models.norm import RMSNorm
 from genolm.tokens.nucleotide import NucleotideTokenizer
 
@@ -120,9 +119,9 @@ def test_layers_asked_for_are_those_returned() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda n: n(ids("ACGT"), layers=[3]), "layer 3 is not there: this model has 0 .embedding. to 2"),
-        (lambda n: n(ids("AC"), layers=[-1]), "layer -1 is not there"),
-        (lambda n: n.branch(ids("AC"), [0], n.new_cache()), "a branch continues a cache of one sequence"),
+        (lambda n: n(ids("ACGT"), layers=[3]), "layer 3 does not exist: layers are 0 .embedding. to 2"),
+        (lambda n: n(ids("AC"), layers=[-1]), "layer -1 does not exist"),
+        (lambda n: n.branch(ids("AC"), [0], n.new_cache()), "a branch requires a cache of one sequence"),
     ],
 )
 def test_what_cannot_be_is_refused(call: object, message: str) -> None:
@@ -134,18 +133,18 @@ def test_a_branch_outside_the_cache_is_refused() -> None:
     network = random_decoder(KMER, 0)
     cache = network.new_cache()
     network(ids("ACGT"), cache=cache)
-    with pytest.raises(ModelError, match="starts within the 4 cached tokens"):
+    with pytest.raises(ModelError, match="must start within the 4 cached tokens"):
         network.branch(ids("A"), [5], cache)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"num_heads": 3}, "num_heads 3 is not a multiple of num_kv_heads 2"),
+        ({"num_heads": 3}, "num_heads .3. must be a multiple of num_kv_heads .2."),
         ({"head_dim": 7}, "head_dim must be even"),
-        ({"num_experts": 2, "experts_per_token": 3}, "experts_per_token 3 is not in 1..2"),
-        ({"kmer_orders": [30, 3]}, "kmer_orders are ascending whole numbers in 1..24, not .30, 3."),
-        ({"kmer_orders": [3]}, "each of the kmer_orders .3. needs a width in kmer_dims, not .4, 8."),
+        ({"num_experts": 2, "experts_per_token": 3}, "experts_per_token must be in 1..2, not 3"),
+        ({"kmer_orders": [30, 3]}, "kmer_orders must be ascending whole numbers in 1..24, not .30, 3."),
+        ({"kmer_orders": [3]}, "kmer_dims must have a positive width for each of kmer_orders .3., not .4, 8."),
         ({"kmer_orders": [3, 14]}, "at most 16,777,216 rows: set kmer_rows to hash"),
         ({"hidden_size": 0}, "hidden_size must be at least 1, not 0"),
         ({"no_such": 1}, "unknown config keys: no_such"),

@@ -18,7 +18,7 @@ def encoder(request):
 
 
 def test_a_batch_of_no_rows(encoder):
-    with pytest.raises(ModelError, match="a batch needs at least one row"):
+    with pytest.raises(ModelError, match="a batch must have at least one row"):
         encoder(torch.zeros(0, 5, dtype=torch.int64))
 
 
@@ -37,7 +37,7 @@ def test_a_row_without_tokens_has_nothing_to_pool(encoder, empty):
 def test_a_row_beyond_the_positions(encoder):
     most = encoder.config.max_positions
     assert encoder(torch.full((1, most), 7)).logits.shape[1] == most
-    with pytest.raises(ModelError, match=f"a row of {most + 1:,} tokens is beyond the {most:,} positions"):
+    with pytest.raises(ModelError, match=f"a row of {most + 1:,} tokens exceeds the {most:,} positions"):
         encoder(torch.full((1, most + 1), 7))
 
 

@@ -89,9 +89,9 @@ def test_the_remainder_stands_where_the_alignment_says() -> None:
 def test_nothing_is_cut_off_in_silence() -> None:
     short = replace(MEMORY, max_segments=2)
     assert len(short.cuts(2 * CONTENT)) == 2
-    with pytest.raises(InputError, match="13 tokens needs 3 segments of 6, and this model takes 2"):
+    with pytest.raises(InputError, match="13 tokens needs 3 segments of 6, but the model reads at most 2"):
         short.cuts(2 * CONTENT + 1)
-    with pytest.raises(InputError, match="this model takes 2"):
+    with pytest.raises(InputError, match="the model reads at most 2"):
         network(short)(ids_of(13)[None])
 
 
@@ -99,11 +99,11 @@ def test_nothing_is_cut_off_in_silence() -> None:
     ("values", "reason"),
     [
         ({"tokens": 10, "segment": 13}, "no room for content"),
-        ({"alignment": "middle"}, "alignment is one of center, right, left"),
-        ({"loss": "first"}, "loss is one of last, mean"),
-        ({"max_segments": 0}, "max_segments is at least 1"),
-        ({"depth": -2}, "depth is -1"),
-        ({"sep_id": -1}, "not negative"),
+        ({"alignment": "middle"}, "alignment must be one of center, right, left"),
+        ({"loss": "first"}, "loss must be one of last, mean"),
+        ({"max_segments": 0}, "max_segments must be at least 1"),
+        ({"depth": -2}, "depth must be"),
+        ({"sep_id": -1}, "must not be negative"),
     ],
 )
 def test_impossible_memories_are_refused(values: dict, reason: str) -> None:
@@ -114,9 +114,9 @@ def test_impossible_memories_are_refused(values: dict, reason: str) -> None:
 @pytest.mark.parametrize(
     ("others", "reason"),
     [
-        ({"vocab_size": TOKENS + M - 1}, "as many rows beyond the tokens; the embedding has 2"),
-        ({"max_positions": MEMORY.segment - 1}, "beyond the 11 positions"),
-        ({"memory": replace(MEMORY, sep_id=TOKENS)}, "none of the 40 tokens"),
+        ({"vocab_size": TOKENS + M - 1}, "as many rows beyond the tokens; there are 2"),
+        ({"max_positions": MEMORY.segment - 1}, "exceed the 11 positions"),
+        ({"memory": replace(MEMORY, sep_id=TOKENS)}, "must be among the 40 tokens"),
     ],
 )
 def test_an_encoder_has_room_for_its_memory(others: dict, reason: str) -> None:
@@ -128,7 +128,7 @@ def test_a_config_with_a_memory_survives_json() -> None:
     there = config(replace(MEMORY, depth=2, max_segments=9, attended_padding=0))
     assert EncoderConfig.from_dict(there.to_dict()) == there
     with pytest.raises(ModelError, match="unknown memory keys: size"):
-        MemoryConfig.from_dict({"size": 3})
+        EncoderConfig.from_dict({**there.to_dict(), "memory": {"size": 3}})
     with pytest.raises(ModelError, match="no recurrent memory"):
         RecurrentMemory(Encoder(replace(there, memory=None)))
 
@@ -232,9 +232,9 @@ def test_attended_padding_fills_the_pass_and_is_seen() -> None:
 @pytest.mark.parametrize(
     ("ids", "reason"),
     [
-        ([[7, TOKENS, 8]], "sequence 0 has an id that is none of the 40 tokens"),
+        ([[7, TOKENS, 8]], "sequence 0 has an id outside the 40 tokens"),
         ([[7, -1, 8]], "sequence 0 has an id"),
-        ([[1, 7, 2]], r"stands between \[CLS\] and \[SEP\] already"),
+        ([[1, 7, 2]], r"already has \[CLS\] and \[SEP\]"),
     ],
 )
 def test_ids_that_cannot_be_content_are_refused(ids: list, reason: str) -> None:
@@ -371,13 +371,13 @@ def own_mask(*places: tuple[int, int]) -> Tensor:
 
 def test_losses_refuse_what_they_are_not_for() -> None:
     sequences, tokens = network()(ids_of(5)[None]), network(labels_of="token", pooler="none")(ids_of(5)[None])
-    with pytest.raises(ModelError, match="labels no tokens"):
+    with pytest.raises(ModelError, match="no token labels"):
         remembered_token_loss(sequences, torch.zeros(1, 5, 3), torch.ones(1, 5))
-    with pytest.raises(ModelError, match="labels no sequences"):
+    with pytest.raises(ModelError, match="no sequence labels"):
         remembered_sequence_loss(tokens, torch.tensor([0]), "single", "last")
-    with pytest.raises(ModelError, match="needs a token with labels"):
+    with pytest.raises(ModelError, match="at least one labelled token"):
         remembered_token_loss(tokens, torch.zeros(1, 5, 3), torch.zeros(1, 5))
-    with pytest.raises(ModelError, match=r"labels are \[1, 3\] where the head's outputs ask for \[1\]"):
+    with pytest.raises(ModelError, match=r"labels have the shape \[1, 3\], but the head requires \[1\]"):
         sequence_loss(sequences.labels, torch.zeros(1, 3), "single")
     with pytest.raises(ModelError, match="one of single, multiple, number"):
         sequence_loss(sequences.labels, torch.zeros(1, 3), "several")  # type: ignore[arg-type]

@@ -168,23 +168,23 @@ Change = Callable[[int, MemoryConfig], dict[str, Tensor | None]]
 """Wrong tensors, given the rows of the embedding and the settings of the memory."""
 
 REFUSED: list[tuple[Change, str]] = [
-    (lambda rows, memory: {"cls_token": None}, "it lacks cls_token"),
+    (lambda rows, memory: {"cls_token": None}, "missing cls_token"),
     (
         lambda rows, memory: {"mem_token_ids": torch.arange(rows - memory.tokens - 1, rows - 1)},
         "not the last rows of an embedding of {rows}",
     ),
     (
         lambda rows, memory: {"mem_token_ids": torch.arange(rows - memory.tokens - 1, rows)},
-        r"are \({more}, 1, 2\), its settings say \({tokens}, 1, 2\)",
+        r"are \({more}, 1, 2\), but the settings state \({tokens}, 1, 2\)",
     ),
-    (lambda rows, memory: {"sep_token": torch.tensor([3])}, r"are \({tokens}, 1, 3\), its settings say"),
-    (lambda rows, memory: {"sep_token": torch.tensor([2, 2])}, "hold one id each"),
+    (lambda rows, memory: {"sep_token": torch.tensor([3])}, r"are \({tokens}, 1, 3\), but the settings state"),
+    (lambda rows, memory: {"sep_token": torch.tensor([2, 2])}, "must hold one id each"),
     (lambda rows, memory: {"mem_token_ids": torch.arange(float(rows - memory.tokens), rows)}, "not a list of ids"),
-    (lambda rows, memory: {"optimizer": torch.zeros(1)}, "a recurrent memory has no tensor optimizer"),
-    (lambda rows, memory: {"model.extra": torch.zeros(1)}, "no place for the tensor extra"),
+    (lambda rows, memory: {"optimizer": torch.zeros(1)}, "unexpected tensor optimizer in a recurrent memory"),
+    (lambda rows, memory: {"model.extra": torch.zeros(1)}, "unexpected tensor extra"),
     (
         lambda rows, memory: {"model.bert.pooler.dense.bias": None},
-        "lacks the tensor bert.pooler.dense.bias",
+        "missing tensor bert.pooler.dense.bias",
     ),
 ]
 
@@ -203,7 +203,7 @@ def test_the_config_counts_the_memory_or_not_but_nothing_else(folder: Path) -> N
     rows = len(tensors["model.bert.embeddings.word_embeddings.weight"])
     words = rows - memory.tokens
     assert read_published(tensors, {**values, "vocab_size": rows}, memory).encoder.config.tokens == words
-    wrong = f"{rows} rows, {memory.tokens} of them memory, but its config says vocab_size {words - 1}"
+    wrong = f"{rows} rows, {memory.tokens} of them memory, but its config has vocab_size {words - 1}"
     with pytest.raises(ModelError, match=wrong):
         read_published(tensors, {**values, "vocab_size": words - 1}, memory)
 
@@ -216,5 +216,5 @@ def test_the_published_settings_are_understood(folder: Path) -> None:
     assert published_settings(more) == MemoryConfig(*sizes, depth=2, loss="mean")
     with pytest.raises(ModelError, match="unknown settings of a recurrent memory: xl"):
         published_settings({**values, "xl": 1})
-    with pytest.raises(ModelError, match="missing: input_size"):
+    with pytest.raises(ModelError, match="missing settings of a recurrent memory: input_size"):
         published_settings({"num_mem_tokens": 1, "max_n_segments": 1})

@@ -69,7 +69,7 @@ def test_steps_equal_full_passes(kind, pads, chunk):
 @torch.inference_mode()
 def test_room_grows(monkeypatch, pack, fewest):
     """By a number of places, or by a part of those that are there."""
-    monkeypatch.setattr("genolm.models.networks.stepping._FEWEST_PLACES", fewest)
+    monkeypatch.setattr("genolm.models.networks.stepping._FEWEST_POSITIONS", fewest)
     network = network_of("grouped")
     ids, mask = batch(3, 5, (0, 3, 1))
     new, _ = batch(3, 70, (0,) * 3, seed=2)
@@ -136,14 +136,14 @@ def test_other_precisions_are_not_packed():
 @pytest.mark.parametrize("pack", [True, False])
 @torch.inference_mode()
 def test_golden_greedy_tokens(golden_dir, tmp_path, case, pack):
-    from genolm.models.checkpoints.config_file import read_config
     from genolm.models.checkpoints.load import read_network
+    from genolm.models.checkpoints.model_folder import read_folder
 
     topic = existing(golden_dir / "mistral")
     config = json.loads((topic / "config.json").read_text())["cases"][case]["hf_config"]
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "mistral", **config}))
     (tmp_path / "model.safetensors").write_bytes((topic / f"{case}_model.safetensors").read_bytes())
-    network = read_network(tmp_path, *read_config(tmp_path))
+    network = read_network(read_folder(tmp_path))
     vectors = load_file(topic / f"{case}_greedy.safetensors")
     ids, wanted = vectors["prompt"], vectors["sequence"]
     first, steps = begin_steps(network, ids, None, wanted.shape[1] - ids.shape[1], pack=pack)

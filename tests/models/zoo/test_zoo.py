@@ -150,7 +150,7 @@ def test_the_mean_length_of_a_token_is_that_of_the_card(name):
     told = 6.3 if any("BPE_32k" in note for note in found.card.notes) else float(found.card.notes[0].split(" (")[1][:3])
     assert found.bases_per_token == told
     tokenizer = BpeTokenizer(published_vocabulary("BPE_32k" if told == 6.3 else "t2t_1000h_multi_32k"))
-    assert found.told(tokenizer).bases_per_token == told != tokenizer.bases_per_token
+    assert found.with_settings(tokenizer).bases_per_token == told != tokenizer.bases_per_token
 
 
 def test_every_published_checkpoint_is_here():

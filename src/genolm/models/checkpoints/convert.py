@@ -1,36 +1,35 @@
-"""Model folders written: a model saved, or a checkpoint put into another layout or precision."""
+"""Writing of model folders: a model in memory, or a checkpoint in another layout or precision."""
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from genolm.errors import ModelError, ResourceError, RunError
+from genolm.files.atomic import atomic_file
+from genolm.files.digests import file_sha256
 from genolm.files.disk import is_disk_full
-from genolm.files.names import partial_path
+from genolm.files.names import is_file, is_folder
 from genolm.models.adapters.encoders import encoders
 from genolm.models.adapters.megatron.megatron_release import write_release
-from genolm.models.adapters.pieces import Piece, store, stored_together
-from genolm.models.adapters.tokenizer_files import FILE as TOKENIZER
+from genolm.models.adapters.pieces import Piece, build, grouped, store, stored_together
 from genolm.models.adapters.tokenizer_files import write_tokenizer
-from genolm.models.checkpoints.config_file import CONFIG, Layout, best_layout, config_values
-from genolm.models.checkpoints.layouts import pieces_of
-from genolm.models.checkpoints.load import file_sha256
-from genolm.models.checkpoints.source_checkpoint import Checkpoint, open_checkpoint
+from genolm.models.checkpoints.checkpoint import Checkpoint
+from genolm.models.checkpoints.conversion_source import open_model, open_source
+from genolm.models.checkpoints.layouts import MatchedTensors, pieces_of
+from genolm.models.checkpoints.model_folder import Layout, best_layout, config_values
 from genolm.models.model import Model
+from genolm.models.model_files import CONFIG, SINGLE, TOKENIZER, write_json
 from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.networks.encoder_config import EncoderConfig
-from genolm.models.networks.network import layout_shapes, tensor_shapes, tensors_of
+from genolm.models.networks.network import layout_shapes
 from genolm.models.precision import parse_dtype
-from genolm.models.weight_files import SINGLE
 from genolm.models.weight_shards import Pending, read_shards, write_shards
 from genolm.tokens.bpe import BpeTokenizer
 from genolm.tokens.nucleotide import NucleotideTokenizer
@@ -42,20 +41,19 @@ def save(model: Model, out: str | Path, *, layout: Layout | None = None, max_sha
     """Write a model in memory to a folder that :func:`genolm.load` reads.
 
     Args:
-        model: what to write, in the precision it is in.
-        out: a folder that does not exist or is empty.
-        layout: None for ``huggingface`` where a class of transformers computes the same as the model, else ``genolm``.
-        max_shard_bytes: larger weights are split into several files.
+        model: model to write, in its present precision.
+        out: folder that does not exist or is empty.
+        layout: layout of the folder; None for ``huggingface`` if a class of transformers computes the same as the
+            model, else ``genolm``.
+        max_shard_bytes: largest size of a weight file; larger weights are split into several files.
 
     Raises:
-        RunError: ``out`` has something in it, or cannot be written.
+        RunError: ``out`` is not empty or cannot be written.
         ModelError: the layout cannot express the model.
     """
-    tensors = tensors_of(model.network)
-    dtypes = {name: tensor.dtype for name, tensor in tensors.items()}
-    checkpoint = Checkpoint(model.config, model.tokenizer, model.card, dtypes, lambda name: tensors[name].cpu())
-    chosen = layout or best_layout(model.config)
-    return _write(checkpoint, Path(out), chosen, None, max_shard_bytes, overwrite=False)
+    path = Path(out)
+    _refuse_existing(path, overwrite=False)
+    return _write(open_model(model), path, layout or best_layout(model.config), None, max_shard_bytes)
 
 
 def convert(
@@ -69,58 +67,58 @@ def convert(
     max_shard_bytes: int = SHARD_BYTES,
     overwrite: bool = False,
 ) -> Path:
-    """Write a model in another layout or precision; the same bits where the precision stays.
+    """Write a model in another layout or precision; the same bits if the precision stays.
 
-    Reads and writes one tensor after the other: the memory needed is that of one file (``max_shard_bytes``) and one
-    tensor. The folder appears under its name when it is complete.
+    Tensors are read and written one after the other: the memory needed is that of one weight file
+    (``max_shard_bytes``) and one tensor. The folder appears under its name when it is complete.
 
     Args:
-        source: a name of the zoo, a model folder, a hub id, or the folder of a Megatron checkpoint. A folder whose
-            weights are a pickle (``pytorch_model.bin``, or a trainer's .pth) is read as plain data; a pickle that names
-            anything else is refused.
-        out: the folder to write.
-        layout: ``huggingface`` has the published names: of decoders, BigBird and ModernBERT it loads in transformers
-            (of decoders in vLLM too), of GENA-LM's BERT in its authors' modelling file only; ``megatron`` has the names
-            of Megatron-core, as safetensors and as a checkpoint for one process; ``genolm`` expresses every network of
+        source: name of the zoo, model folder, hub id, or folder of a Megatron checkpoint. Weights in a pickle
+            (``pytorch_model.bin``, or a trainer's .pth) are read as plain data; a pickle that names anything else is
+            refused.
+        out: folder to write.
+        layout: ``huggingface`` has the published names: decoders, BigBird and ModernBERT load in transformers (decoders
+            also in vLLM), GENA-LM's BERT only in its authors' modelling file; ``megatron`` has the names of
+            Megatron-core, as safetensors and as a checkpoint for one process; ``genolm`` expresses every network of
             this package.
-        source_layout: what ``source`` is in; None to find out.
-        like: name or folder of a model of the same shape, for what a Megatron checkpoint does not say of itself.
-        dtype: precision to store; None keeps the stored one.
-        max_shard_bytes: larger weights are split into several files.
-        overwrite: replace what is in ``out``.
+        source_layout: layout of ``source``; None detects it.
+        like: name or folder of a model of the same shape, for what a Megatron checkpoint does not state.
+        dtype: precision to store; None keeps the stored precision.
+        max_shard_bytes: largest size of a weight file; larger weights are split into several files.
+        overwrite: replace the model folder ``out``.
 
     Raises:
-        RunError: ``out`` has something in it and ``overwrite`` is not set, or it cannot be written.
+        RunError: ``out`` exists and ``overwrite`` is not set, is not a model folder, is the source, or cannot be
+            written.
         ModelError: the source cannot be used, or the layout cannot express it.
-        ResourceError: no room on the disk.
+        ResourceError: the disk is full.
     """
-    wanted = None if dtype is None else parse_dtype(dtype)
-    _refuse_existing(Path(out), overwrite)
-    checkpoint = open_checkpoint(source, source_layout, like)
-    return _write(checkpoint, Path(out), layout, wanted, max_shard_bytes, overwrite=overwrite)
+    path, precision = Path(out), None if dtype is None else parse_dtype(dtype)
+    _refuse_existing(path, overwrite)
+    _refuse_source(path, source)
+    return _write(open_source(source, source_layout, like), path, layout, precision, max_shard_bytes)
 
 
-def _write(
-    checkpoint: Checkpoint, out: Path, layout: Layout, dtype: torch.dtype | None, limit: int, *, overwrite: bool
-) -> Path:
-    _refuse_existing(out, overwrite)
-    first = dtype or next(kind for kind in checkpoint.dtypes.values() if kind.is_floating_point)
-    values = config_values(checkpoint.config, layout, str(first).removeprefix("torch."))
-    if layout == "huggingface" and isinstance(checkpoint.config, DecoderConfig):
+def _write(checkpoint: Checkpoint, out: Path, layout: Layout, dtype: torch.dtype | None, limit: int) -> Path:
+    config, dtypes = checkpoint.config, _dtypes(checkpoint.tensors)
+    first = dtype or next(kind for kind in dtypes.values() if kind.is_floating_point)
+    values = config_values(config, layout, str(first).removeprefix("torch."))
+    if layout == "huggingface" and isinstance(config, DecoderConfig):
         values |= _begin_and_end(checkpoint)
-    with _appearing(out) as folder:
-        (folder / CONFIG).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    pending = _pending(checkpoint.tensors, layout, dtype, dtypes)
+    with _new_folder(out) as folder:
+        write_json(folder / CONFIG, values)
         _write_tokenizer(folder, checkpoint, layout)
-        write_shards(folder, _pending(checkpoint, layout, dtype), limit)
-        if layout == "megatron" and isinstance(checkpoint.config, DecoderConfig):
-            write_release(folder, checkpoint.config, read_shards(folder))
+        write_shards(folder, pending, limit)
+        if layout == "megatron" and isinstance(config, DecoderConfig):
+            write_release(folder, config, read_shards(folder))
         digest = file_sha256(folder / SINGLE) if (folder / SINGLE).is_file() else None
         replace(checkpoint.card, sha256=digest).write(folder)
     return out
 
 
 def _begin_and_end(checkpoint: Checkpoint) -> dict[str, int | None]:
-    """Ids that other programs begin a sequence of byte pairs with, if the model has one, and stop generation at."""
+    """Return the ids that begin a sequence and stop generation in other programs, for byte-pair tokenizers."""
     tokenizer, card = checkpoint.tokenizer, checkpoint.card
     if not isinstance(tokenizer, BpeTokenizer):
         return {}
@@ -136,77 +134,97 @@ def _write_tokenizer(folder: Path, checkpoint: Checkpoint, layout: Layout) -> No
         (folder / TOKENIZER).write_text(tokenizer.to_json() + "\n", encoding="utf-8")
 
 
-def _pending(checkpoint: Checkpoint, layout: Layout, dtype: torch.dtype | None) -> Iterator[Pending]:
-    config = checkpoint.config
-    shapes = tensor_shapes(config)
-    table = pieces_of(config, layout)
+def _dtypes(tensors: MatchedTensors) -> dict[str, torch.dtype]:
+    """Return the stored type of each of our weights."""
+    return {name: tensors.stored[group[0].stored].dtype for name, group in grouped(tensors.pieces).items()}
+
+
+def _reader(tensors: MatchedTensors) -> Callable[[str], Tensor]:
+    """Return a function that reads one of our weights."""
+    groups = grouped(tensors.pieces)
+
+    # Two, because the pieces of an expert alternate between the two stacked tensors of its layer.
+    @lru_cache(maxsize=2)
+    def read(name: str) -> Tensor:
+        return build(groups[name], tensors.stored, tensors.shapes[name])
+
+    return read
+
+
+def _pending(
+    tensors: MatchedTensors, layout: Layout, dtype: torch.dtype | None, dtypes: dict[str, torch.dtype]
+) -> list[Pending]:
+    """Return the tensors to write, which are read when their turn comes."""
+    config, read = tensors.config, _reader(tensors)
+    table = pieces_of(config, layout, tensors.shapes)
     published = isinstance(config, EncoderConfig) and layout == "huggingface"
     if isinstance(config, EncoderConfig) and published:
         table = [*table, *encoders.copies(config)]
+    pending = []
     for name, group in stored_together(table).items():
-        kind = dtype or _one_type(checkpoint, name, group)
-        shape = group[0].stored_shape(shapes)
-        yield Pending(name, torch.Size(shape).numel() * kind.itemsize, _maker(checkpoint, group, shape, kind))
+        kind = dtype or _common_dtype(dtypes, name, group)
+        shape = group[0].stored_shape(tensors.shapes)
+        size = torch.Size(shape).numel() * kind.itemsize
+        pending.append(Pending(name, size, partial(store, group, read, shape, kind)))
     if isinstance(config, EncoderConfig):
-        yield from _beside_weights(checkpoint, config, published)
+        pending += _pending_buffers(tensors, config, published)
+    return pending
 
 
-def _beside_weights(checkpoint: Checkpoint, config: EncoderConfig, published: bool) -> Iterator[Pending]:
-    """Block layouts, int64 under their published names, and what published files hold although it can be computed."""
-    names = encoders.layouts(config) if published else {name: name for name in layout_shapes(config)}
+def _pending_buffers(tensors: MatchedTensors, config: EncoderConfig, published: bool) -> Iterator[Pending]:
+    """Yield block layouts, int64 under their published names, and published tensors that follow from the config."""
+    shapes = layout_shapes(config)
+    names = encoders.layouts(config) if published else {name: name for name in shapes}
     kind = torch.int64 if published else torch.uint8
     for theirs, ours in names.items():
-        size = torch.Size(layout_shapes(config)[ours]).numel() * kind.itemsize
-        yield Pending(theirs, size, partial(_layout, checkpoint, ours, kind))
+        size = torch.Size(shapes[ours]).numel() * kind.itemsize
+        yield Pending(theirs, size, partial(_read_layout, tensors, ours, kind))
     for theirs, tensor in encoders.computed(config).items() if published else ():
         yield Pending(theirs, tensor.nbytes, tensor.clone)
 
 
-def _layout(checkpoint: Checkpoint, name: str, kind: torch.dtype) -> Tensor:
-    return checkpoint.tensor(name).to(kind)
+def _read_layout(tensors: MatchedTensors, name: str, kind: torch.dtype) -> Tensor:
+    return tensors.layouts[name].read().to("cpu", torch.uint8).to(kind)
 
 
-def _one_type(checkpoint: Checkpoint, name: str, group: list[Piece]) -> torch.dtype:
-    kinds = {checkpoint.dtypes[piece.ours] for piece in group}
+def _common_dtype(dtypes: dict[str, torch.dtype], name: str, group: list[Piece]) -> torch.dtype:
+    kinds = {dtypes[piece.ours] for piece in group}
     if len(kinds) > 1:
-        raise ModelError(f"the parts of {name} are in different types; give one to store them in (--dtype)")
+        raise ModelError(f"the parts of {name} have different types; give the type to store (--dtype)")
     return kinds.pop()
 
 
-def _maker(
-    checkpoint: Checkpoint, group: list[Piece], shape: tuple[int, ...], dtype: torch.dtype
-) -> Callable[[], Tensor]:
-    return lambda: store(group, checkpoint.tensor, shape, dtype)
-
-
 def _refuse_existing(out: Path, overwrite: bool) -> None:
-    if out.is_dir() and not any(out.iterdir()):
-        return
-    if out.exists() and not (overwrite and out.is_dir()):
-        raise RunError(f"{out} exists; give another folder, or --overwrite to replace it")
+    """Raise an error if ``out`` must not be written: it is not empty, or to be replaced but not a model folder."""
+    with _errors_named(out):
+        if not (is_folder(out) or is_file(out)) or (out.is_dir() and not any(out.iterdir())):
+            return
+        if not overwrite or not out.is_dir():
+            raise RunError(f"{out} exists; choose another folder, or replace it with --overwrite")
+        if not (out / CONFIG).is_file():
+            raise RunError(f"{out} is not a model folder ({CONFIG} is missing); refusing to overwrite it")
+
+
+def _refuse_source(out: Path, source: str | Path) -> None:
+    """Raise an error if ``out`` is the source, or a folder around it."""
+    if is_folder(out) and is_folder(source):
+        folder = Path(source).resolve()
+        if out.resolve() in (folder, *folder.parents):
+            raise RunError(f"{out} holds the source of the conversion; choose another folder")
 
 
 @contextmanager
-def _appearing(out: Path) -> Iterator[Path]:
-    """A folder to write into that takes its name ``out`` when the block ends well, and vanishes when it does not."""
-    folder = partial_path(out)
-    try:
+def _new_folder(out: Path) -> Iterator[Path]:
+    """Yield a folder to fill; it is renamed to ``out`` on success and removed on an error."""
+    with _errors_named(out), atomic_file(out) as folder, _errors_named(out):
         folder.mkdir(parents=True)
         yield folder
-        _take_place(folder, out)
+
+
+@contextmanager
+def _errors_named(out: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         kind = ResourceError if is_disk_full(error) else RunError
         raise kind(f"{out}: cannot be written: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _take_place(folder: Path, out: Path) -> None:
-    """Rename ``folder`` to ``out``; what was there goes only when the new one has its place."""
-    if not out.exists():
-        folder.replace(out)
-        return
-    old = out.with_name(f"{folder.name}.old")
-    out.replace(old)
-    folder.replace(out)
-    shutil.rmtree(old)

@@ -1,11 +1,11 @@
-"""Models from the Hugging Face hub: the few files a model needs, resumable, verified, kept in the Hugging Face cache.
+"""Downloads from the Hugging Face hub: the files that a model needs, resumed, verified, and cached.
 
-huggingface_hub starts a file anew when an earlier process was cut off and does not compare checksums, so the transfer
-is ours; the cache has its layout, and models that transformers has downloaded are found in it.
+huggingface_hub restarts a file after an interrupted process and does not compare checksums, so the transfer
+is our own; the cache has its layout, and models downloaded by transformers are found in it.
 
-A model that is published as a pickle only is rewritten once, as safetensors of the same names and bits, by a reader of
-plain data. Into the cache that goes under ``genolm/COMMIT`` of the repository, beside ``snapshots``, which stays the
-hub's; into a folder of the user's it goes beside the pickle.
+A model that is published only as a pickle is rewritten once, as safetensors with the same names and bits, by a reader
+of plain data: in the cache under ``genolm/COMMIT`` of the repository, next to ``snapshots``, which only the hub's
+tools write; in a folder of the user next to the pickle.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,27 +21,23 @@ from urllib.parse import quote
 from genolm.errors import GenolmError, ModelError, NetworkError, ResourceError, RunError
 from genolm.files.caches import expanded, user_cache
 from genolm.files.disk import is_disk_full
-from genolm.files.names import partial_path
-from genolm.models.card import FILE as CARD
-from genolm.models.card import read_json
-from genolm.models.checkpoints.config_file import ADAPTER, ADAPTER_ADVICE
 from genolm.models.checkpoints.http_files import Progress, RefusedError, Source, fetch_file, fetch_json
-from genolm.models.checkpoints.model_names import CACHED, entry_at, hub_id
-from genolm.models.weight_files import INDEX, PICKLE, SINGLE
+from genolm.models.checkpoints.model_folder import ADAPTER, ADAPTER_ADVICE
+from genolm.models.model_files import CARD, CONFIG, INDEX, PICKLE, SETTINGS, SINGLE, TOKENIZER, read_json
+from genolm.models.zoo.zoo import CACHED, find_download
 from genolm.models.zoo.zoo_entry import Entry
 
-CONFIG, TOKENIZER = "config.json", "tokenizer.json"
-_SMALL_FILES = (CONFIG, TOKENIZER, "tokenizer_config.json", CARD, "README.md", "LICENSE")
+_SMALL_FILES = (CONFIG, TOKENIZER, SETTINGS, CARD, "README.md", "LICENSE")
 
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """One file of a repository: its name, its bytes, and the digest that the hub states.
+    """A file of a repository.
 
     Attributes:
         name: path in the repository.
-        size: bytes.
-        digest: sha256 of a large file, git's blob sha1 of a small one; in hex.
+        size: size in bytes.
+        digest: SHA-256 of a large file, or git's SHA-1 of the blob of a small one, in hex.
     """
 
     name: str
@@ -50,7 +45,7 @@ class Remote:
     digest: str
 
     def verify(self, path: Path) -> bool:
-        """Whether the file at ``path`` has this content."""
+        """Return whether the file at ``path`` has this content."""
         if path.stat().st_size != self.size:
             return False
         digest = hashlib.sha256() if len(self.digest) == 64 else hashlib.sha1(f"blob {self.size}\0".encode())
@@ -62,14 +57,14 @@ class Remote:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A repository as it is at one commit."""
+    """A repository at one commit."""
 
     id: str
     commit: str
     files: dict[str, Remote]
 
     def source(self, name: str) -> Source:
-        """Where to get a file."""
+        """Return the source of a file."""
         remote = self.files[name]
         return Source(
             f"{endpoint()}/{self.id}/resolve/{self.commit}/{quote(name)}", remote.size, remote.verify, _token()
@@ -77,12 +72,12 @@ class Repository:
 
 
 def endpoint() -> str:
-    """The hub's address: HF_ENDPOINT, else https://huggingface.co."""
+    """Return the address of the hub: HF_ENDPOINT, else https://huggingface.co."""
     return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
 
 
 def cache_folder() -> Path:
-    """Where downloaded models are kept: GENOLM_CACHE, HF_HUB_CACHE, HF_HOME/hub, or ~/.cache/huggingface/hub."""
+    """Return the folder of downloaded models: GENOLM_CACHE, HF_HUB_CACHE, HF_HOME/hub, or ~/.cache/huggingface/hub."""
     for variable in ("GENOLM_CACHE", "HF_HUB_CACHE"):
         if os.environ.get(variable):
             return expanded(os.environ[variable])
@@ -91,37 +86,37 @@ def cache_folder() -> Path:
 
 
 def download(name: str, folder: str | Path | None = None, *, progress: Progress | None = None) -> Path:
-    """Fetch a model and return the folder that holds it.
+    """Download a model and return its folder.
 
-    A broken download goes on where it stopped; every file is compared with the hub's checksum. Beside the files of a
-    model of the zoo a folder gets its card, and its tokenizer's settings where the files do not say them, so that it
-    is the same model by its name and by the folder's.
+    An interrupted download continues where it stopped; every file is compared with the hub's checksum. With a zoo
+    model, a folder also gets its card, and the tokenizer settings that its files lack, so that loading the folder
+    gives the same model as loading the name.
 
     Args:
-        name: a name of the zoo or a hub id.
-        folder: where to put it; None for the Hugging Face cache.
-        progress: told of every block that arrives.
+        name: name of the zoo or hub id.
+        folder: folder for the files; None for the Hugging Face cache.
+        progress: called for each block that is received.
 
     Raises:
-        ModelError: a name that has nothing to download, a repository without weights, or a pickle that holds other
-            things than plain data.
-        NetworkError: no network, a refusal, or a wrong checksum.
-        ResourceError: no room on the disk.
+        ModelError: there is nothing to download, the repository has no weights, or they are a pickle with anything
+            but plain data.
+        NetworkError: no network, the hub refused, or a checksum is wrong.
+        ResourceError: the disk is full.
     """
-    found = hub_id(name)
-    path = snapshot(found, folder=None if folder is None else Path(folder), progress=progress)
-    if folder is not None and (entry := entry_at(found)) is not None:
-        _describe(path, entry)
+    source = find_download(name)
+    path = snapshot(str(source.hub_id), folder=None if folder is None else Path(folder), progress=progress)
+    if folder is not None and source.entry is not None:
+        _add_card(path, source.entry)
     return path
 
 
-def _describe(folder: Path, entry: Entry) -> None:
-    """Write what the zoo knows of a model and its published files do not say."""
-    from genolm.models.adapters.tokenizer_files import tell_settings
+def _add_card(folder: Path, entry: Entry) -> None:
+    """Write the card and the tokenizer settings that the published files of a zoo model lack."""
+    from genolm.models.adapters.tokenizer_files import add_settings
     from genolm.tokens.bpe import BpeTokenizer
 
     if (folder / TOKENIZER).is_file() and (entry.runs_of_n or entry.bases_per_token):
-        tell_settings(folder, entry.told(BpeTokenizer.read(folder)))
+        add_settings(folder, entry.with_settings(BpeTokenizer.read(folder)))
     if not (folder / CARD).is_file():
         entry.card.write(folder)
 
@@ -129,18 +124,18 @@ def _describe(folder: Path, entry: Entry) -> None:
 def snapshot(
     repo_id: str, *, revision: str = "main", folder: Path | None = None, progress: Progress | None = None
 ) -> Path:
-    """The files that genolm needs of a repository: config, weights, tokenizer, card.
+    """Download the files of a repository that genolm needs: config, weights, tokenizer, card; return their folder.
 
     Without a network (or with HF_HUB_OFFLINE=1) a complete copy in the cache is used.
 
     Args:
         repo_id: ``ORGANISATION/NAME``.
         revision: branch, tag or commit.
-        folder: put plain files there instead of into the cache.
-        progress: told of every block that arrives.
+        folder: folder for plain files instead of the cache.
+        progress: called for each block that is received.
 
     Raises:
-        ModelError: the repository has no config or no weights, or they are a pickle that is not plain data.
+        ModelError: the repository has no config or no weights, or they are a pickle with anything but plain data.
         NetworkError: as for :func:`download`.
         RunError: the folder, or the cache, cannot be written.
         ResourceError: the disk is full.
@@ -168,28 +163,35 @@ def _stored(repository: Repository, revision: str, folder: Path | None, progress
     rewritten = _rewritten_folder(repository.id, repository.commit)
     if folder is None and _complete(rewritten):
         return rewritten
-    found = _fetch(repository, store, progress)
-    if PICKLE in _weights(repository, store):
-        return _rewrite(found, folder or rewritten)
-    return found
+    if ADAPTER in repository.files:
+        raise ModelError(f"{repository.id}: {ADAPTER_ADVICE}")
+    _require(repository, CONFIG)
+    weights = _weights(repository, store)
+    names = [name for name in _SMALL_FILES if name in repository.files]
+    paths = [store(repository, name, progress) for name in (*names, *weights)]
+    if weights != [PICKLE]:
+        return paths[0].parent
+    from genolm.models.adapters.pickles import rewrite
+
+    return rewrite(paths[0].parent, folder or rewritten, _SMALL_FILES)
 
 
 def _unwritable(folder: Path | None, error: OSError) -> GenolmError:
     if is_disk_full(error):
         return ResourceError(f"{folder or cache_folder()}: the disk is full; free space and try again")
-    told = f"{folder or cache_folder()}: cannot be written: {error.strerror or error}"
-    return RunError(told if folder else f"{told}; set GENOLM_CACHE to a folder that is writable")
+    message = f"{folder or cache_folder()}: cannot be written: {error.strerror or error}"
+    return RunError(message if folder else f"{message}; set GENOLM_CACHE to a writable folder")
 
 
 def look_up(repo_id: str, revision: str = "main") -> Repository:
-    """Commit and files of a repository, as the hub states them.
+    """Ask the hub for the commit and the files of a repository.
 
     Raises:
-        NetworkError: no network, switched off by HF_HUB_OFFLINE, or a refusal.
+        NetworkError: no network, downloads disabled by HF_HUB_OFFLINE, or the hub refused.
     """
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}:
-        told = f"{repo_id} is not in the cache and HF_HUB_OFFLINE forbids downloading it"
-        raise NetworkError(f"{told}; unset it, or give a folder that holds the model")
+        problem = f"{repo_id} is not in the cache and HF_HUB_OFFLINE forbids downloading it"
+        raise NetworkError(f"{problem}; unset it, or give a folder with the model")
     url = f"{endpoint()}/api/models/{repo_id}/revision/{quote(revision, safe='')}?blobs=true"
     answer = fetch_json(url, token=_token())
     try:
@@ -207,10 +209,10 @@ def _remote(item: dict[str, object]) -> Remote:
 
 
 def config_values(repo_id: str) -> dict[str, object]:
-    """``config.json`` of a repository, without anything else of it.
+    """Return ``config.json`` of a repository, without downloading other files.
 
     Raises:
-        ModelError: the repository has none.
+        ModelError: the repository has no ``config.json``.
         NetworkError: as for :func:`download`.
     """
     cached = _cached(repo_id, "main")
@@ -222,23 +224,13 @@ def config_values(repo_id: str) -> dict[str, object]:
 
 
 Store = Callable[[Repository, str, Progress | None], Path]
-"""Puts one file of a repository where it belongs, unless it is there already, and returns its path."""
-
-
-def _fetch(repository: Repository, store: Store, progress: Progress | None) -> Path:
-    if ADAPTER in repository.files:
-        raise ModelError(f"{repository.id}: {ADAPTER_ADVICE}")
-    _require(repository, CONFIG)
-    weights = _weights(repository, store)
-    small = [name for name in _SMALL_FILES if name in repository.files]
-    paths = [store(repository, name, progress) for name in (*small, *weights)]
-    return paths[0].parent
+"""Stores a file of a repository unless it is present, and returns its path."""
 
 
 def _weights(repository: Repository, store: Store) -> list[str]:
     if INDEX in repository.files:
-        places = read_json(store(repository, INDEX, None)).get("weight_map", {})
-        shards = sorted(set(places.values()))
+        weight_map = read_json(store(repository, INDEX, None)).get("weight_map", {})
+        shards = sorted(set(weight_map.values()))
         for name in shards:
             _require(repository, name)
         return shards
@@ -251,27 +243,6 @@ def _weights(repository: Repository, store: Store) -> list[str]:
 
 def _rewritten_folder(repo_id: str, commit: str) -> Path:
     return _repository_folder(repo_id) / "genolm" / commit
-
-
-def _rewrite(found: Path, target: Path) -> Path:
-    """The model in ``found``, whose weights are a pickle, as safetensors in ``target``; returns that."""
-    from genolm.models.adapters.pickles import rewrite
-
-    made = partial_path(target)
-    try:
-        made.mkdir(parents=True)
-        rewrite(found / PICKLE, made)
-        if target == found:
-            (made / SINGLE).replace(target / SINGLE)
-            return target
-        for name in _SMALL_FILES:
-            if (found / name).is_file():
-                shutil.copyfile(found / name, made / name)
-        if not _complete(target):  # another process may have been quicker
-            made.replace(target)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
-    return target
 
 
 def _require(repository: Repository, name: str) -> None:
@@ -309,7 +280,7 @@ def _cache_store(repository: Repository, revision: str) -> Store:
 
 
 def _named(progress: Progress | None, name: str) -> Progress | None:
-    """Blobs are called by their digest; people want to read the file's name."""
+    """Report the name of a file instead of its blob's, which is a digest."""
     return None if progress is None else lambda _, done, total: progress(name, done, total)
 
 
@@ -327,12 +298,12 @@ def _repository_folder(repo_id: str) -> Path:
 
 
 def _cached(repo_id: str, revision: str) -> Path | None:
-    """The cached snapshot of a revision, if all its weights are there."""
+    """Return the cached snapshot of a revision if it is complete."""
     root = _repository_folder(repo_id)
     reference = root / "refs" / revision
     commit = reference.read_text(encoding="utf-8").strip() if reference.is_file() else revision
-    places = (root / "snapshots" / commit, _rewritten_folder(repo_id, commit))
-    return next((folder for folder in places if _complete(folder)), None)
+    folders = (root / "snapshots" / commit, _rewritten_folder(repo_id, commit))
+    return next((folder for folder in folders if _complete(folder)), None)
 
 
 def _complete(folder: Path) -> bool:
@@ -349,7 +320,7 @@ def _expected(folder: Path) -> Iterable[str]:
 
 
 def _token() -> str | None:
-    """The user's own token, from where huggingface_hub keeps it."""
+    """Return the user's token, as stored by huggingface_hub."""
     from huggingface_hub import get_token
 
     return get_token()

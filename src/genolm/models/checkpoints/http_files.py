@@ -1,4 +1,4 @@
-"""Files over HTTP that survive a bad line: ranges to go on where it broke, retries, and a digest to end with."""
+"""Robust downloads over HTTP: resumed by ranges, retried, and verified by a digest."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from urllib.parse import urlsplit
 from genolm.errors import NetworkError, ResourceError
 
 Progress = Callable[[str, int, int], None]
-"""Called with a file's name, the bytes that are there, and the bytes that there will be."""
+"""Called with the name of a file, the number of bytes received so far, and the size of the file."""
 
-ELSEWHERE = "set HF_ENDPOINT to a mirror of the hub, or give a folder that holds the model"
-"""What helps whenever a download fails."""
+ELSEWHERE = "set HF_ENDPOINT to a mirror of the hub, or give a folder with the model"
+"""Remedy for any failed download."""
 
 ATTEMPTS = 5
 TIMEOUT_SECONDS = 30.0
@@ -37,10 +37,10 @@ class Source:
     """A file on a server.
 
     Attributes:
-        url: where it is.
-        size: its bytes.
-        verify: says of a file on disk whether its content is right.
-        token: sent as a bearer token to that host, never to one it redirects to.
+        url: address of the file.
+        size: size in bytes.
+        verify: returns whether a file on disk has the right content.
+        token: bearer token for that host, never sent to a host that it redirects to.
     """
 
     url: str
@@ -50,7 +50,7 @@ class Source:
 
 
 class _KeepTokenOnHost(urllib.request.HTTPRedirectHandler):
-    """Follows redirects; the token goes along only while host and scheme stay the same."""
+    """Redirect handler that keeps the token only while host and scheme stay the same."""
 
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
@@ -64,11 +64,11 @@ class _KeepTokenOnHost(urllib.request.HTTPRedirectHandler):
 
 
 def open_url(url: str, *, token: str | None = None, start: int = 0) -> http.client.HTTPResponse:
-    """A response to GET ``url``, from byte ``start`` on where the server can.
+    """Send a GET request for ``url``, from byte ``start`` if the server supports ranges.
 
     Raises:
-        urllib.error.HTTPError: the server refused.
-        urllib.error.URLError: it could not be reached.
+        urllib.error.HTTPError: the server refused the request.
+        urllib.error.URLError: the server could not be reached.
     """
     request = urllib.request.Request(url, headers={"User-Agent": "genolm"})
     if start:
@@ -81,10 +81,10 @@ def open_url(url: str, *, token: str | None = None, start: int = 0) -> http.clie
 
 
 def fetch_json(url: str, *, token: str | None = None) -> Any:
-    """The JSON at ``url``.
+    """Return the JSON at ``url``.
 
     Raises:
-        NetworkError: refused, unreachable, or no JSON.
+        NetworkError: the server refused, is unreachable, or did not return JSON.
     """
 
     def read() -> Any:
@@ -94,23 +94,23 @@ def fetch_json(url: str, *, token: str | None = None) -> Any:
     try:
         return _retried(read, url)
     except ValueError as error:
-        raise NetworkError(f"{url}: answered something that is no JSON; is HF_ENDPOINT right?") from error
+        raise NetworkError(f"{url}: the answer is not JSON; is HF_ENDPOINT correct?") from error
 
 
 def fetch_file(source: Source, target: Path, progress: Progress | None = None) -> None:
-    """Download ``source`` to ``target``, going on after what an earlier call left in ``target.incomplete``.
+    """Download ``source`` to ``target``, continuing from what an earlier call left in ``target.incomplete``.
 
-    Of several processes that want the same file one downloads it and the others wait.
+    If several processes need the same file, one downloads it and the others wait.
 
     Raises:
-        NetworkError: refused, unreachable after several attempts (what was received is kept), or the content does not
-            match its checksum (it is removed).
-        ResourceError: the disk has no room.
+        NetworkError: the server refused, is unreachable after several attempts (received data are kept), or the content
+            does not match its checksum (it is removed).
+        ResourceError: the disk is full.
     """
     partial = target.with_name(target.name + ".incomplete")
     partial.parent.mkdir(parents=True, exist_ok=True)
     with _alone(partial) as stream:
-        if target.is_file() and source.verify(target):  # another process was quicker
+        if target.is_file() and source.verify(target):  # another process was faster
             partial.unlink()
             return
         _check_room(source, partial)
@@ -123,11 +123,11 @@ def fetch_file(source: Source, target: Path, progress: Progress | None = None) -
 
 @contextmanager
 def _alone(partial: Path) -> Iterator[IO[bytes]]:
-    """The unfinished file, open for appending, while no other process has it."""
+    """Open the unfinished file for appending, locked against other processes."""
     while True:
         with partial.open("ab") as stream:
             _lock(stream)
-            # Who held it may have finished and renamed it: what is open is then another file.
+            # The process that held the lock may have renamed the file, so that another one is open here.
             if partial.exists() and os.path.samestat(os.fstat(stream.fileno()), partial.stat()):
                 stream.seek(0, os.SEEK_END)
                 yield stream
@@ -139,18 +139,18 @@ def _lock(stream: IO[bytes]) -> None:
         import fcntl
 
         fcntl.flock(stream, fcntl.LOCK_EX)
-    except (ImportError, OSError):  # a system or a file system without locks: the checksum finds what went wrong
+    except (ImportError, OSError):  # no locks on this system or file system: the checksum detects errors
         return
 
 
 def _check_room(source: Source, partial: Path) -> None:
     missing, free = source.size - partial.stat().st_size, shutil.disk_usage(partial.parent).free
     if missing > free:
-        raise ResourceError(f"{partial.parent}: {source.url} needs {missing:,} bytes, {free:,} are free")
+        raise ResourceError(f"{partial.parent}: {source.url} {missing:,} bytes needed, {free:,} free")
 
 
 def _receive(source: Source, stream: IO[bytes], name: str, progress: Progress | None) -> None:
-    """Append what is missing; a connection that ends early is an error, and the next attempt goes on from there."""
+    """Append the missing bytes; if the connection ends early, the next attempt continues from there."""
     if stream.tell() > source.size:
         _empty(stream)
     if stream.tell() < source.size:
@@ -164,7 +164,7 @@ def _store(
     response: http.client.HTTPResponse, stream: IO[bytes], size: int, name: str, progress: Progress | None
 ) -> None:
     if response.status != http.HTTPStatus.PARTIAL_CONTENT:
-        _empty(stream)  # a server without ranges sends the file from its beginning
+        _empty(stream)  # without ranges the server sends the complete file
     while block := response.read(_BLOCK):
         stream.write(block)
         stream.flush()
@@ -178,7 +178,7 @@ def _empty(stream: IO[bytes]) -> None:
 
 
 def _retried(action: Callable[[], Any], url: str, position: Callable[[], int] = int) -> Any:
-    """The action's result; passing faults are tried again, and again from the start of the count if bytes came in."""
+    """Return the result of an action, retried after transient faults; received bytes reset the count of attempts."""
     attempt, reached = 0, position()
     while True:
         attempt += 1
@@ -211,10 +211,10 @@ def _reason(error: BaseException) -> str:
 
 
 class RefusedError(NetworkError):
-    """The server answered, with a refusal.
+    """Error for a request that the server refused.
 
     Args:
-        message: what to tell.
+        message: error message.
         status: HTTP status code.
     """
 
@@ -224,9 +224,9 @@ class RefusedError(NetworkError):
 
 
 def refusal(url: str, status: int) -> RefusedError:
-    """The error that tells what an HTTP status means for a reader of models."""
+    """Return the error for an HTTP status, with its meaning for a download of models."""
     meanings = {
-        401: f"this model is gated, private or not there: accept its terms on its page and set HF_TOKEN, {ELSEWHERE}",
+        401: f"this model is gated, private or missing: accept its terms on its page and set HF_TOKEN, {ELSEWHERE}",
         403: f"access is not granted: accept the model's terms on its page, check HF_TOKEN, {ELSEWHERE}",
         404: f"not found; check the spelling of ORGANISATION/NAME, {ELSEWHERE}",
         407: f"the proxy asks for a password: put it into HTTPS_PROXY, {ELSEWHERE}",

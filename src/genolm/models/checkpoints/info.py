@@ -1,31 +1,31 @@
-"""What can be said of a model without its weights: parameters, memory for each context length, terms."""
+"""Facts about a model that do not need its weights: parameters, memory for each context length, licence."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TypedDict
 
-from genolm.models.card import Card, read_card
-from genolm.models.checkpoints.config_file import CONFIG, parse_config, read_config
-from genolm.models.checkpoints.model_names import cached_entry, locate
+from genolm.models.card import Card
+from genolm.models.checkpoints.model_folder import parse_config, read_folder
 from genolm.models.footprint import BYTES, cache_bytes, peak_bytes, table_bytes
+from genolm.models.model_files import CONFIG, INDEX, SINGLE
 from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.networks.network_config import NetworkConfig
-from genolm.models.weight_files import INDEX, SINGLE
-from genolm.models.zoo.zoo import ZOO, Entry
+from genolm.models.zoo.zoo import ZOO, find_model
+from genolm.models.zoo.zoo_entry import Entry
 
 CONTEXTS = tuple(8192 << step for step in range(8))
 """8,192 to 1,048,576 tokens."""
 
 
 class ContextMemory(TypedDict):
-    """Bytes for one context length, in the model's precision.
+    """Memory for one context length, in bytes, in the model's precision.
 
     Keys:
         tokens: context length.
-        cache_bytes: key-value cache, as generation and shared prefixes need it.
-        peak_bytes: weights and one pass without a cache, as embedding needs them.
-        peak_bytes_with_cache: the same with the cache.
+        cache_bytes: key-value cache, used in generation and for shared prefixes.
+        peak_bytes: weights and one pass without a cache, as in embedding.
+        peak_bytes_with_cache: weights, one pass and the cache.
     """
 
     tokens: int
@@ -35,17 +35,18 @@ class ContextMemory(TypedDict):
 
 
 class ModelInfo(TypedDict):
-    """Facts about a model, plain JSON values throughout.
+    """Facts about a model, as plain JSON values.
 
     Keys:
-        parameters: all weights; ``backbone_parameters`` without the heads; ``active_parameters`` those
-            that one token passes through, embedding, tables and head counted whole; ``gengram_parameters`` those of
-            the k-mer memories inside layers.
+        parameters: number of all weights; ``backbone_parameters`` without the heads; ``active_parameters`` that one
+            token passes through, embedding, tables and head counted in full; ``gengram_parameters`` of the Gengram
+            memories.
         weights_bytes: size of the weights in each precision.
-        folded_table_bytes: what inference keeps beside the weights to read these memories quickly, in the model's
+        folded_table_bytes: size of the tables that inference keeps to read Gengram memories quickly, in the model's
             precision; part of ``peak_bytes``.
         cache_bytes_per_token: key-value cache in the model's precision.
-        memory: one entry for each context length up to the model's own; for that alone where it is shorter than all.
+        memory: one entry for each of the usual context lengths up to the model's own, or one for the model's own if it
+            is shorter than all of them.
     """
 
     name: str
@@ -79,7 +80,7 @@ class ModelInfo(TypedDict):
 
 
 class TableRow(TypedDict):
-    """One line of ``genolm models``; ``parameters`` is None where the weights are not installed."""
+    """A line of ``genolm models``; ``parameters`` is None if the weights are not installed."""
 
     name: str
     family: str
@@ -90,12 +91,13 @@ class TableRow(TypedDict):
 
 
 def models_table() -> list[TableRow]:
-    """Every model that :func:`genolm.load` knows by name."""
+    """Return a line for every model that :func:`genolm.load` knows by name."""
     return [_row(entry) for entry in ZOO.values()]
 
 
 def _row(entry: Entry) -> TableRow:
-    config = entry.config or _shipped(entry.folder)
+    installed = entry.folder is not None and (entry.folder / CONFIG).is_file()
+    config = entry.config or (read_folder(entry.installed_folder()).network if installed else None)
     return {
         "name": entry.name,
         "family": entry.card.family,
@@ -116,41 +118,42 @@ def _origin(entry: Entry, present: bool) -> str:
     return "shipped with genolm" if present else "not in this installation"
 
 
-def _shipped(folder: Path | None) -> NetworkConfig | None:
-    return read_config(folder)[0] if folder and (folder / CONFIG).is_file() else None
-
-
 def describe(name: str | Path) -> ModelInfo:
-    """Parameters, memory and card of a model; of a hub id only ``config.json`` is fetched, of a zoo name nothing.
+    """Return parameters, memory and card of a model.
+
+    Only ``config.json`` is fetched for a hub id, and nothing for a name of the zoo.
 
     Args:
-        name: a name of the zoo, a model folder, or a hub id.
+        name: name of the zoo, model folder, or hub id.
 
     Raises:
-        ModelError: nothing of that name, or a config that is not one of our networks.
-        NetworkError: a hub id that cannot be looked up.
+        ModelError: the name is unknown, or the config describes a network that genolm does not have.
+        NetworkError: the hub id cannot be looked up.
     """
-    place = locate(name)
-    if isinstance(place, Entry):
-        config = place.config or read_config(place.installed_folder())[0]
-        card = (read_card(place.folder) if place.folder else None) or place.card
-        return _info(config, card, place.hub_id)
-    if isinstance(place, Path):
-        config = _with_heads(place)
-        entry = cached_entry(place)
-        known = read_card(place) or (entry.card if entry else Card(place.resolve().name, objective=_objective(config)))
-        return _info(config, known, entry.hub_id if entry else None)
-    return _describe_hub(place)
+    source = find_model(name)
+    entry = source.entry
+    if source.folder is not None:
+        config, card = _described_folder(source.folder, entry)
+        return _info(config, card, entry.hub_id if entry else None)
+    if entry is None:
+        return _describe_hub(str(source.hub_id))
+    if entry.config is not None:
+        return _info(entry.config, entry.card, entry.hub_id)
+    folder = read_folder(entry.installed_folder())
+    return _info(folder.network, folder.card or entry.card, entry.hub_id)
 
 
-def _with_heads(folder: Path) -> NetworkConfig:
-    """The config of a folder; which heads an encoder has is told by its weights, where they are there."""
-    config, layout = read_config(folder)
-    if isinstance(config, DecoderConfig) or not any((folder / name).is_file() for name in (SINGLE, INDEX)):
-        return config
-    from genolm.models.checkpoints.layouts import open_weights
+def _described_folder(path: Path, entry: Entry | None) -> tuple[NetworkConfig, Card]:
+    """Return config and card of a folder; the weights of an encoder, if present, decide which heads it has."""
+    folder = read_folder(path)
+    config = folder.network
+    if not isinstance(config, DecoderConfig) and any((path / name).is_file() for name in (SINGLE, INDEX)):
+        from genolm.models.checkpoints.layouts import match_tensors
+        from genolm.models.weight_shards import read_shards
 
-    return open_weights(folder, config, layout).config
+        config = match_tensors(read_shards(path), config, folder.layout, str(path), folder.values).config
+    known = folder.card or (entry.card if entry else None)
+    return config, known or Card(path.resolve().name, objective=_objective(config))
 
 
 def _objective(config: NetworkConfig) -> str:
@@ -204,7 +207,7 @@ def _info(config: NetworkConfig, card: Card, hub_id: str | None) -> ModelInfo:
 
 
 def _contexts(context: int) -> list[int]:
-    """The lengths to tell memory of: the usual ones that fit, else the model's own."""
+    """Return the usual context lengths that fit, else the model's own."""
     return [tokens for tokens in CONTEXTS if tokens <= context] or [context]
 
 

@@ -1,7 +1,7 @@
-"""Recurrent memories out of the state dicts of GENA-LM's wrapper, and back, strictly.
+"""State dicts of GENA-LM's recurrent-memory wrapper, read into networks and written, strictly.
 
-For use from Python: no verb reads or writes such files, as no weights of the wrapper were published. Folders in our own
-layout need nothing of this: ``genolm.load`` and ``genolm.save`` know the memory from the config.
+For use from Python: no verb reads or writes such files, because no weights of the wrapper were published. Folders in
+our own layout do not need this: their config describes the memory.
 """
 
 from __future__ import annotations
@@ -17,82 +17,82 @@ from genolm.errors import ModelError
 from genolm.models.adapters.encoders import encoders
 from genolm.models.adapters.encoders.modernbert_config import is_modernbert
 from genolm.models.adapters.encoders.recurrent_memory_tensors import WORDS, unwrap, wrapped
-from genolm.models.adapters.pieces import Held, InMemory, assemble, store, stored_together
-from genolm.models.checkpoints.config_file import config_values, parse_config
-from genolm.models.checkpoints.layouts import fit, pieces_of
+from genolm.models.adapters.pieces import MemoryTensor, StoredTensor, assemble, store, stored_together
+from genolm.models.checkpoints.layouts import match_tensors, pieces_of
+from genolm.models.checkpoints.model_folder import config_values, parse_config
 from genolm.models.networks.encoder import Encoder
 from genolm.models.networks.encoder_config import EncoderConfig
-from genolm.models.networks.network import tensor_shapes, tensors_of
+from genolm.models.networks.network import network_with, tensor_shapes, tensors_of
 from genolm.models.networks.recurrent_memory import RecurrentMemory
 from genolm.models.networks.recurrent_memory_config import MemoryConfig
 
 
 def read_published(
-    held: Mapping[str, Held | Tensor], values: Mapping[str, Any], memory: MemoryConfig, where: str = "state dict"
+    stored: Mapping[str, StoredTensor | Tensor],
+    values: Mapping[str, Any],
+    memory: MemoryConfig,
+    where: str = "state dict",
 ) -> RecurrentMemory:
-    """The network of a wrapper's state dict; its weights keep the type in which they are stored, bit for bit.
+    """Make the network of a wrapper's state dict; its weights keep their stored type, bit for bit.
 
     Args:
-        held: the state dict.
-        values: ``config.json`` of the BERT inside; its ``vocab_size`` may count the memory's rows or not.
-        memory: how the memory is used, which no state dict tells
+        stored: the state dict.
+        values: ``config.json`` of the BERT inside; its ``vocab_size`` may or may not count the rows of the memory.
+        memory: use of the memory, which state dicts do not state
             (:func:`genolm.models.adapters.encoders.recurrent_memory_tensors.published_settings`).
-        where: named in errors.
+        where: name of the state dict in errors.
 
     Raises:
-        ModelError: tensors that are missing, left over or of another shape than the config says, or a memory of another
-            size than ``memory`` says.
+        ModelError: tensors are missing, unexpected or of another shape than in the config, or the memory has another
+            size than in ``memory``.
     """
-    inside = unwrap({name: InMemory(x) if isinstance(x, Tensor) else x for name, x in held.items()}, where)
-    found = (inside.tokens, inside.cls_id, inside.sep_id)
-    if found != (memory.tokens, memory.cls_id, memory.sep_id):
-        told = (memory.tokens, memory.cls_id, memory.sep_id)
-        raise ModelError(f"{where}: memory, [CLS] and [SEP] are {found}, its settings say {told}")
-    config = _config(values, inside.held[WORDS].shape[0], memory, where)
-    fitted = fit(inside.held, config, "huggingface", where, values)
-    settled = fitted.config
-    assert isinstance(settled, EncoderConfig)
-    with torch.device("meta"):
-        encoder = Encoder(settled)
-    tensors = {name: stored.read().to(torch.uint8) for name, stored in fitted.layouts.items()}
-    assemble(fitted.pieces, fitted.held, tensor_shapes(settled), tensors.__setitem__)
-    encoder.load_state_dict(tensors, assign=True)
-    return RecurrentMemory(encoder.eval())
+    inside = unwrap({name: MemoryTensor(x) if isinstance(x, Tensor) else x for name, x in stored.items()}, where)
+    actual = (inside.tokens, inside.cls_id, inside.sep_id)
+    expected = (memory.tokens, memory.cls_id, memory.sep_id)
+    if actual != expected:
+        raise ModelError(f"{where}: memory, [CLS] and [SEP] are {actual}, but the settings state {expected}")
+    config = _config(values, inside.stored[WORDS].shape[0], memory, where)
+    tensors = match_tensors(inside.stored, config, "huggingface", where, values)
+    layouts = {name: layout.read().to(torch.uint8) for name, layout in tensors.layouts.items()}
+    encoder = network_with(assemble(tensors.pieces, tensors.stored, tensors.shapes), layouts, tensors.config)
+    assert isinstance(encoder, Encoder)
+    return RecurrentMemory(encoder)
 
 
 def published_tensors(network: RecurrentMemory) -> dict[str, Tensor]:
-    """The wrapper's state dict of a network, without the embedding's second name; the opposite of the above.
+    """Return the wrapper's state dict of a network, without the second name of the embedding.
 
     Raises:
-        ModelError: an encoder that the published classes cannot express.
+        ModelError: the published classes cannot express the encoder.
     """
     config, tensors = network.encoder.config, tensors_of(network.encoder)
-    inner = replace(config, memory=None)  # the published names say this much; the wrapper adds the memory
+    inner = replace(config, memory=None)  # the published names express the encoder; the wrapper adds the memory
     _refuse_modernbert(inner, "this network")
-    config_values(inner, "huggingface", "float32")  # refuses what they cannot say
-    shapes, table = tensor_shapes(inner), [*pieces_of(inner, "huggingface"), *encoders.copies(inner)]
-    found = {
+    config_values(inner, "huggingface", "float32")  # raises an error if the names cannot express it
+    shapes = tensor_shapes(inner)
+    table = [*pieces_of(inner, "huggingface", shapes), *encoders.copies(inner)]
+    published = {
         name: store(group, tensors.__getitem__, group[0].stored_shape(shapes), tensors[group[0].ours].dtype)
         for name, group in stored_together(table).items()
     }
-    found |= {theirs: tensors[ours].to(torch.int64) for theirs, ours in encoders.layouts(inner).items()}
-    return wrapped({**found, **encoders.computed(inner)}, network.memory)
+    published |= {theirs: tensors[ours].to(torch.int64) for theirs, ours in encoders.layouts(inner).items()}
+    return wrapped({**published, **encoders.computed(inner)}, network.memory)
 
 
 def _config(values: Mapping[str, Any], rows: int, memory: MemoryConfig, where: str) -> EncoderConfig:
-    told = values.get("vocab_size")
-    if told not in (rows, rows - memory.tokens):
+    vocab_size = values.get("vocab_size")
+    if vocab_size not in (rows, rows - memory.tokens):
         raise ModelError(
-            f"{where}: the embedding has {rows} rows, {memory.tokens} of them memory, but its config says vocab_size"
-            f" {told}"
+            f"{where}: the embedding has {rows} rows, {memory.tokens} of them memory, but its config has vocab_size"
+            f" {vocab_size}"
         )
     config, layout = parse_config({**values, "vocab_size": rows}, where)
     if not isinstance(config, EncoderConfig) or layout != "huggingface":
-        raise ModelError(f"{where}: the published recurrent memory stands around a BERT or BigBird")
+        raise ModelError(f"{where}: the published recurrent memory wraps a BERT or BigBird")
     _refuse_modernbert(config, where)
     return replace(config, token_rows=config.token_rows or rows - memory.tokens, memory=memory)
 
 
 def _refuse_modernbert(config: EncoderConfig, where: str) -> None:
     if is_modernbert(config):
-        raise ModelError(f"{where}: the published recurrent memory stands around a BERT or BigBird, not ModernBERT")
+        raise ModelError(f"{where}: the published recurrent memory wraps a BERT or BigBird, not ModernBERT")

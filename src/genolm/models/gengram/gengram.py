@@ -1,11 +1,11 @@
-"""Gengram, a k-mer memory inside a decoder layer (arXiv 2601.22203): what the last few k-mers are, looked up, gated by
-the residual stream, and added to it before the layer's attention.
+"""Gengram, a k-mer memory inside a decoder layer (arXiv 2601.22203).
+The embeddings of the last few k-mers are looked up, gated by the residual stream, and added to it before attention.
 
-Two equal ways to read the memory: ``direct`` averages table rows and projects the average; ``folded`` has the
-projections multiplied into the tables beforehand (:mod:`genolm.models.gengram.gengram_fold`) and only adds up rows.
+The memory is read in one of two equivalent ways: ``direct`` averages table rows and projects the average; ``folded``
+multiplies the projections into the tables beforehand (:mod:`genolm.models.gengram.gengram_fold`) and only sums rows.
 
-Shapes: B batch, S positions with those looked back at, L new ones, D residual width, M pooled width (orders x dim),
-P chosen positions.
+Shapes: B batch, S positions including earlier ones, L new positions, D residual width, M pooled width (orders x dim),
+P selected positions.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from genolm.models.gengram.kmer_stream import KmerStream, spread
 from genolm.models.gengram.window_sum import plus_shifted, shifted, window_sum
 from genolm.models.norm import RMSNorm
 
-# Tokens read at a time in inference: what a block needs then stays in the processor's cache.
+# Tokens read at a time in inference, so that the data of a block stays in the processor's cache.
 _BLOCK = 1024
-# Above this share of positions that the folded form does not cover, reading all of them directly is cheaper.
+# Above this fraction of positions without a folded value, reading all positions directly is cheaper.
 _MOSTLY_COVERED = 0.05
 _SMALLEST_GATE = 1e-6
 
@@ -35,11 +35,11 @@ Past = Tensor | Callable[[Tensor, int], Tensor] | None
 
 
 class Written(NamedTuple):
-    """What a memory adds to the residual stream.
+    """Update of the residual stream by a memory.
 
     Attributes:
-        update_BLD: the addition.
-        gate_BL: the sigmoid gate, fp32, 0 to 1.
+        update_BLD: value to add.
+        gate_BL: sigmoid gate, fp32, 0 to 1.
     """
 
     update_BLD: Tensor
@@ -47,12 +47,12 @@ class Written(NamedTuple):
 
 
 class Gengram(nn.Module):
-    """The memory of one layer.
+    """Gengram memory of one layer.
 
     Args:
-        config: its numbers.
+        config: config of the memory.
         hidden_size: width D of the residual stream.
-        eps: epsilon of its norms.
+        eps: epsilon of the norms.
     """
 
     def __init__(self, config: GengramConfig, hidden_size: int, eps: float) -> None:
@@ -65,18 +65,18 @@ class Gengram(nn.Module):
         self.query_norm = RMSNorm(hidden_size, eps)
         self.key_norm = RMSNorm(hidden_size, eps)
         self.conv = CausalConv(hidden_size, config.conv_kernel, config.conv_dilation) if config.conv_kernel else None
-        # False: every row is looked up, so that a gradient can be asked of the lookups themselves.
+        # Set to False to look up every row, for gradients with respect to the lookups.
         self.folds = config.foldable and config.compat != "released-bf16"
         self._folded = FoldedTables()
 
     def forward(self, x_BLD: Tensor, stream: KmerStream, past: Past = None) -> tuple[Written, Tensor]:
-        """What to add to the residual stream, and the gated values that a later pass's convolution looks back at.
+        """Return the update of the residual stream, and the gated values, which the convolution of a later pass reads.
 
         Args:
-            x_BLD: the residual stream of the new positions.
-            stream: the k-mers of these and of the ``config.reach`` positions before them.
-            past: gated values before the new positions, (B, P, D), newest last; or a function that fetches them from
-                elsewhere, given the new values and how many are needed.
+            x_BLD: residual stream of the new positions.
+            stream: k-mers of these and of the ``config.reach`` positions before them.
+            past: gated values before the new positions, (B, P, D), newest last; or a function that fetches them,
+                given the new values and the number of positions.
         """
         updates, gates, values = [], [], []
         reach = 0 if self.conv is None else self.config.conv_reach
@@ -97,25 +97,25 @@ class Gengram(nn.Module):
         return Written(_joined(updates), _joined(gates)), _joined(values)
 
     def forget(self) -> None:
-        """Drop folded tables that are kept: for weights that change unseen, as those gathered from shares (FSDP) do."""
+        """Drop the folded tables, for weights that change without notice, as those gathered by FSDP do."""
         self._folded = FoldedTables()
 
     def pooled(self, stream: KmerStream) -> Tensor:
-        """Mean embedding of each order's k-mers inside the window, concatenated: (B, L, M), fp32 or better."""
+        """Return the mean embedding of each order's k-mers in the window, concatenated: (B, L, M), fp32 or better."""
         if self.config.compat == "released-bf16":
             return torch.cat([self._prefix_mean(stream, i) for i in range(len(self.config.orders))], -1)
         return torch.cat([self._window_mean(stream, i) for i in range(len(self.config.orders))], -1)
 
     def table(self, index: int) -> Tensor:
-        """The table of the order at ``index``, (rows, dim)."""
+        """Return the table of the order at ``index``, (rows, dim)."""
         weight = self.tables[index].weight
         assert isinstance(weight, Tensor)
         return weight
 
     def rows(self, stream: KmerStream, order: int) -> tuple[Tensor, Tensor]:
-        """Table row of the k-mer that ends at every position, (B, S), and whether it is whole; row 0 where not."""
-        code, whole = stream.code(order, 5), stream.run_BS >= order
-        return self._place(code, order).masked_fill(~whole, 0), whole
+        """Return the table row of the k-mer that ends at each position, (B, S), and whether it is complete (else 0)."""
+        code, complete = stream.code(order, 5), stream.run_BS >= order
+        return self._place(code, order).masked_fill(~complete, 0), complete
 
     def _place(self, code: Tensor, order: int) -> Tensor:
         return spread(code, self.config.table_rows) if self.config.hashed(order) else code
@@ -150,7 +150,7 @@ class Gengram(nn.Module):
         return logit.sigmoid()
 
     def _read(self, stream: KmerStream, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Key and value of the new positions, (B, L, D) each."""
+        """Return keys and values of the new positions, (B, L, D) each."""
         if not self._folds_here(stream):
             pooled = self.pooled(stream).to(self.key.weight.dtype)
             return self.key(pooled), self.value(pooled)
@@ -175,46 +175,46 @@ class Gengram(nn.Module):
 
     def _window_mean(self, stream: KmerStream, index: int) -> Tensor:
         endings = self.config.endings[index]
-        rows, whole = self.rows(stream, self.config.orders[index])
-        vectors = _wide(self.tables[index](rows)) * whole[..., None]
+        rows, complete = self.rows(stream, self.config.orders[index])
+        vectors = _wide(self.tables[index](rows)) * complete[..., None]
         total = window_sum(vectors, endings, stream.reach_BS)[:, stream.skip :]
-        count = window_sum(whole.to(total.dtype), endings, stream.reach_BS)[:, stream.skip :]
+        count = window_sum(complete.to(total.dtype), endings, stream.reach_BS)[:, stream.skip :]
         return total / count.clamp_min(1)[..., None]
 
     def _pooled_at(self, stream: KmerStream, batch_P: Tensor, place_P: Tensor) -> Tensor:
-        """The pooled features of some of the new positions alone, (P, M)."""
+        """Return the pooled features of selected new positions, (P, M)."""
         means = []
         place_P = place_P + stream.skip
         for index, order in enumerate(self.config.orders):
-            rows, whole = self.rows(stream, order)
+            rows, complete = self.rows(stream, order)
             back = torch.arange(self.config.endings[index], device=rows.device)
             at = place_P[:, None] - back
-            inside = at >= 0
+            valid = at >= 0
             if stream.reach_BS is not None:
-                inside &= back < stream.reach_BS[batch_P, place_P][:, None]
+                valid &= back < stream.reach_BS[batch_P, place_P][:, None]
             at = at.clamp_min(0)
-            counted = whole[batch_P[:, None], at] & inside
+            counted = complete[batch_P[:, None], at] & valid
             vectors = _wide(self.tables[index](rows[batch_P[:, None], at])) * counted[..., None]
             means.append(vectors.sum(1) / counted.sum(1).clamp_min(1)[:, None])
         return torch.cat(means, -1)
 
     def _prefix_mean(self, stream: KmerStream, index: int) -> Tensor:
-        """The released way: a running sum in bf16, and the difference of two of its values."""
+        """Return the mean as the released code computes it: the difference of two values of a running sum in bf16."""
         endings = self.config.endings[index]
-        rows, whole = self.rows(stream, self.config.orders[index])
-        vectors = self.tables[index](rows).bfloat16() * whole[..., None]
+        rows, complete = self.rows(stream, self.config.orders[index])
+        vectors = self.tables[index](rows).bfloat16() * complete[..., None]
         running = torch.empty_like(vectors)
         total = torch.zeros_like(vectors[:, 0])
         for place in range(vectors.shape[1]):
             total = total + vectors[:, place]
             running[:, place] = total
-        count = window_sum(whole.float(), endings)
+        count = window_sum(complete.float(), endings)
         mean = (running - shifted(running, endings)) / count.clamp_min(1)[..., None].bfloat16()
         return mean[:, stream.skip :]
 
 
 class CausalConv(nn.Module):
-    """Depthwise convolution over the past: tap i reads ``(kernel - 1 - i) * dilation`` tokens back; no bias."""
+    """Causal depthwise convolution without bias: tap i reads ``(kernel - 1 - i) * dilation`` tokens back."""
 
     def __init__(self, hidden_size: int, kernel: int, dilation: int) -> None:
         super().__init__()
@@ -223,28 +223,28 @@ class CausalConv(nn.Module):
         nn.init.uniform_(self.weight, -(kernel**-0.5), kernel**-0.5)
 
     def forward(self, u_BLD: Tensor, past_BPD: Tensor | None, stream: KmerStream) -> Tensor:
-        """The convolved values, (B, L, D); what lies in another document counts as zero.
+        """Return the convolved values, (B, L, D); values of other documents count as zero.
 
         Args:
             u_BLD: new values.
-            past_BPD: values before them, newest last.
-            stream: knows how far each document reaches.
+            past_BPD: earlier values, newest last.
+            stream: k-mers, which know the extent of each document.
         """
-        whole = u_BLD if past_BPD is None else torch.cat((past_BPD, u_BLD), 1)
-        new = whole.shape[1] - u_BLD.shape[1]
+        values_BSD = u_BLD if past_BPD is None else torch.cat((past_BPD, u_BLD), 1)
+        new = values_BSD.shape[1] - u_BLD.shape[1]
         reach = stream.reach_BS
         if reach is not None:
-            # Values of earlier passes belong to one document; their own reach is never looked at.
+            # Values of earlier passes belong to one document, so their own reach is not needed.
             reach = F.pad(reach[:, stream.skip :], (new, 0), value=1)
-        out = torch.zeros_like(whole)
+        out = torch.zeros_like(values_BSD)
         for tap in range(self.kernel):
             back = (self.kernel - 1 - tap) * self.dilation
-            out = plus_shifted(out, whole * self.weight[:, 0, tap], back, reach)
+            out = plus_shifted(out, values_BSD * self.weight[:, 0, tap], back, reach)
         return out[:, new:]
 
 
 def _wide(values: Tensor) -> Tensor:
-    """In fp32, or in fp64 where it is that already."""
+    """Convert to fp32, unless the values are fp64."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 

@@ -1,11 +1,11 @@
-"""Gengram's tables with its projections multiplied in: the same keys and values out of a few additions.
+"""Gengram tables with the projections multiplied in, which give the same keys and values with a few additions.
 
 The average over a window is linear, so each order's table can carry its projection: ``T_n = E_n W_n^T``. Of a window
 of W bases that are all A, C, G or T, the last ``W - N + 1`` endings of every order are suffixes of the N-mers (N the
-longest) that end there; the older endings lie inside the (N-1)-mer before them. So one table of N-mers, summed over the
-recent endings, plus one row of a table of (N-1)-mers gives what the whole average gives.
+longest) that end there; the older endings lie inside the (N-1)-mer before them. So a table of N-mers, summed over the
+recent endings, plus one row of a table of (N-1)-mers gives the complete average.
 
-Shapes: B batch, S positions with those looked back at, L new ones, D residual width.
+Shapes: B batch, S positions including earlier ones, L new positions, D residual width.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from genolm.models.gengram.window_sum import shifted, window_sum
 
 
 class Projected(Protocol):
-    """A memory whose tables can be folded: its numbers, its tables and the projections to keys and values."""
+    """A memory whose tables can be folded: config, tables and projections to keys and values."""
 
     config: GengramConfig
     tables: nn.ModuleList
@@ -38,38 +38,38 @@ class Projected(Protocol):
 
 
 def worth_folding(config: GengramConfig, tokens: int) -> bool:
-    """Whether projecting all tables is cheaper than projecting each token: 910 tokens for orders 1 to 6."""
+    """Return whether projecting the tables is cheaper than projecting each token (910 tokens for orders 1 to 6)."""
     return sum(4**order for order in config.orders) < len(config.orders) * tokens
 
 
 class FoldedTables:
-    """The folded tables of one memory, kept until its weights change.
+    """Folded tables of one memory, kept until its weights change.
 
-    While gradients are recorded they are made anew in every pass, so that gradients flow into tables and projections.
+    While gradients are recorded, they are recomputed in every pass, so that gradients flow into tables and projections.
     """
 
     def __init__(self) -> None:
         self._kept: tuple[tuple[object, ...], Tensor, Tensor | None] | None = None
 
     def __deepcopy__(self, memo: dict[int, object]) -> FoldedTables:
-        """Empty: a copied memory has weights of its own."""
+        """Return empty tables: a copied memory has its own weights."""
         return FoldedTables()
 
     def __getstate__(self) -> dict[str, object]:
-        """Empty: they can be made again."""
+        """Return nothing: the tables can be recomputed."""
         return {"_kept": None}
 
     def ready(self, memory: Projected) -> bool:
-        """Whether tables of the memory's present weights are at hand."""
+        """Return whether the tables belong to the current weights of the memory."""
         return self._kept is not None and self._kept[0] == _state(memory)
 
     def read(self, memory: Projected, stream: KmerStream, dtype: torch.dtype) -> Tensor:
-        """Key and value side by side, (B, L, 2 D), right where the whole window is A, C, G and T of one document.
+        """Return keys and values, concatenated, (B, L, 2 D); valid where the window is A, C, G and T of one document.
 
         Args:
-            memory: the module with the weights.
-            stream: the k-mers.
-            dtype: of tables that are kept; sums are taken in fp32 or better.
+            memory: module with the weights.
+            stream: k-mers.
+            dtype: type of the tables; sums are taken in fp32 or better.
         """
         main, tail = self._tables(memory, dtype)
         config = memory.config
@@ -91,15 +91,15 @@ class FoldedTables:
 
 
 def _state(memory: Projected) -> tuple[object, ...]:
-    """What changes when a weight does: where it is kept and how often it was written."""
+    """Return a value that changes with the weights: their storage and version."""
     weights = [memory.key.weight, memory.value.weight, *(memory.table(i) for i in range(len(memory.tables)))]
     return tuple((w.data_ptr(), 0 if w.is_inference() else w._version, w.dtype, w.device) for w in weights)
 
 
 def fold(memory: Projected) -> tuple[Tensor, Tensor | None]:
-    """The table of N-mers, (4^N, 2 D), and that of (N-1)-mers, (4^(N-1), 2 D), None where nothing is older.
+    """Return the table of N-mers, (4^N, 2 D), and that of (N-1)-mers, (4^(N-1), 2 D), or None if none is needed.
 
-    Rows are k-mers as base-4 numbers in ACGT order, newest base lowest.
+    The row of a k-mer is its base-4 number in ACGT order, newest base lowest.
     """
     config = memory.config
     longest, main, tail = config.longest, None, None
@@ -118,7 +118,7 @@ def fold(memory: Projected) -> tuple[Tensor, Tensor | None]:
 
 
 def _older(table: Tensor, order: int, longest: int) -> Tensor:
-    """For every (N-1)-mer, the sum of the rows of all ``order``-mers inside it."""
+    """Return for every (N-1)-mer the sum of the rows of all ``order``-mers inside it."""
     total: Tensor | None = None
     for later in range(longest - order):
         before = longest - 1 - order - later
@@ -130,10 +130,10 @@ def _older(table: Tensor, order: int, longest: int) -> Tensor:
 
 @lru_cache(maxsize=16)
 def pure_rows(order: int) -> NDArray[np.int64]:
-    """For every k-mer of A, C, G and T as a base-4 number, its row in a table that is indexed in base 5."""
+    """Return for every k-mer of A, C, G and T, as a base-4 number, its row in a table indexed in base 5."""
     code, row = np.arange(4**order), np.zeros(4**order, np.int64)
-    for place in range(order):
-        row += code // 4**place % 4 * 5**place
+    for digit in range(order):
+        row += code // 4**digit % 4 * 5**digit
     return row
 
 
@@ -142,5 +142,5 @@ def _wide(values: Tensor) -> Tensor:
 
 
 def _exact(weight: Tensor) -> Tensor:
-    """In training the products take the precision of the step; tables that are kept are multiplied in fp32."""
+    """Convert to the precision of the products: that of the step in training, fp32 for tables that are kept."""
     return weight if torch.is_grad_enabled() else _wide(weight)

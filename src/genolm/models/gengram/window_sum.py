@@ -1,4 +1,4 @@
-"""Sums over the last few positions, exact at any length: no running total that could drift.
+"""Sums over the last few positions, without a running total that could drift.
 
 Shapes: B batch, S positions, X any trailing shape.
 """
@@ -10,12 +10,12 @@ from torch import Tensor
 
 
 def shifted(values_BSX: Tensor, back: int, reach_BS: Tensor | None = None) -> Tensor:
-    """The value ``back`` positions earlier, 0 before the beginning.
+    """Return the value ``back`` positions earlier, 0 before the beginning.
 
     Args:
-        values_BSX: (B, S, ...).
-        back: how far.
-        reach_BS: positions of the own document up to and with each one; beyond them there is nothing. None: no borders.
+        values_BSX: values, (B, S, ...).
+        back: number of positions.
+        reach_BS: number of positions of the same document up to each one; earlier values count as 0. None: no borders.
     """
     if back == 0:
         return values_BSX
@@ -30,7 +30,7 @@ def shifted(values_BSX: Tensor, back: int, reach_BS: Tensor | None = None) -> Te
 
 
 def plus_shifted(total_BSX: Tensor, values_BSX: Tensor, back: int, reach_BS: Tensor | None = None) -> Tensor:
-    """``total + shifted(values, back, reach)``, without the shifted copy where no gradient and no border needs it."""
+    """Return ``total + shifted(values, back, reach)``, without a shifted copy if no gradient or border needs it."""
     if torch.is_grad_enabled() or reach_BS is not None:
         return total_BSX + shifted(values_BSX, back, reach_BS)
     out = total_BSX.clone()
@@ -40,14 +40,14 @@ def plus_shifted(total_BSX: Tensor, values_BSX: Tensor, back: int, reach_BS: Ten
 
 
 def window_sum(values_BSX: Tensor, width: int, reach_BS: Tensor | None = None) -> Tensor:
-    """Sum over each position and the ``width - 1`` before it, (B, S, ...), in about 2 log2(width) additions.
+    """Return the sum over each position and the ``width - 1`` before it, (B, S, ...), in about 2 log2(width) additions.
 
-    Sums of 1, 2, 4 ... positions are made by doubling and joined as the binary digits of ``width`` say; every value
+    Sums of 1, 2, 4 ... positions are made by doubling and combined by the binary digits of ``width``; every value
     passes through few additions, so the error does not grow with the position.
 
     Args:
-        values_BSX: (B, S, ...).
-        width: positions of a window; it is cut off at the beginning, and at the own document's.
+        values_BSX: values, (B, S, ...).
+        width: positions of a window, which is truncated at the beginning of the sequence and of the document.
         reach_BS: as in :func:`shifted`.
     """
     total: Tensor | None = None

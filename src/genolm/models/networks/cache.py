@@ -1,4 +1,4 @@
-"""The key-value cache: what a decoder remembers of the tokens it has read."""
+"""Key-value cache of a decoder."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from genolm.errors import ModelError
 
 
 class KVCache:
-    """Keys and values of every layer, the ids read so far and which of them are real tokens.
+    """Keys and values of all layers, the ids read so far and the mask of real tokens.
 
-    Buffers double when they are full, so that appending is linear in total. With a Gengram memory that convolves, the
-    last few of its gated values are kept as well, for every layer that has one.
+    Buffers double when they are full, so that appending is linear in total. With a Gengram convolution, the
+    last few gated values of each memory are kept as well.
 
     Args:
-        num_layers: of the decoder.
-        branches: keep all gated values, so that a branch can start anywhere.
+        num_layers: number of layers of the decoder.
+        branches: whether to keep all gated values, so that a branch can start anywhere.
 
     Attributes:
-        length: tokens read so far, padding included.
-        ids_BS: the ids read so far, (B, length); None before the first.
-        mask_BS: True for real tokens; None when all are.
-        documents_BS: document of every token read so far; None when each row is one document.
+        length: number of tokens read so far, including padding.
+        ids_BS: ids read so far, (B, length); None before the first.
+        mask_BS: True for real tokens; None if all are.
+        documents_BS: document of each token read so far; None if each row is one document.
     """
 
     def __init__(self, num_layers: int, *, branches: bool = False) -> None:
@@ -37,18 +37,18 @@ class KVCache:
 
     @property
     def length(self) -> int:
-        """Tokens read so far."""
+        """Number of tokens read so far."""
         return 0 if self.ids_BS is None else self.ids_BS.shape[1]
 
     def read(self, ids_BL: Tensor, mask_BL: Tensor | None, documents_BL: Tensor | None) -> None:
-        """Note ids, which are real and documents of the tokens whose keys are about to be appended.
+        """Record ids, mask and documents of the tokens whose keys will be appended.
 
         Raises:
-            ModelError: documents for some passes and not for others.
+            ModelError: documents are given in some passes but not in others.
         """
         past = self.length
         if past and (documents_BL is None) != (self.documents_BS is None):
-            raise ModelError("a cache continues with documents if it began with them, and only then")
+            raise ModelError("a cache must be continued with documents if and only if it was started with them")
         if documents_BL is not None:
             old_documents = documents_BL[:, :0] if self.documents_BS is None else self.documents_BS
             self.documents_BS = torch.cat((old_documents, documents_BL), 1)
@@ -59,7 +59,7 @@ class KVCache:
         self.ids_BS = ids_BL if self.ids_BS is None else torch.cat((self.ids_BS, ids_BL), 1)
 
     def append(self, layer: int, k_BKLD: Tensor, v_BKLD: Tensor) -> tuple[Tensor, Tensor]:
-        """Store a layer's new keys and values; returns all of that layer's so far, (B, K, S, D) each."""
+        """Append a layer's new keys and values; return all of that layer's, (B, K, S, D) each."""
         start = self._lengths[layer]
         stop = start + k_BKLD.shape[2]
         self._keys[layer] = _stored(self._keys[layer], k_BKLD, start)
@@ -68,19 +68,19 @@ class KVCache:
         return self.layer(layer)
 
     def layer(self, layer: int) -> tuple[Tensor, Tensor]:
-        """Keys and values of one layer so far, (B, K, S, D) each, as views."""
+        """Return views of the keys and values of one layer, (B, K, S, D) each."""
         keys, values = self._keys[layer], self._values[layer]
         assert keys is not None and values is not None, "nothing has been read yet"
         return keys[:, :, : self._lengths[layer]], values[:, :, : self._lengths[layer]]
 
-    def take(self, layer: int) -> tuple[Tensor, Tensor]:
-        """As :meth:`layer`, and forgets them: for whoever keeps them in another form."""
+    def pop(self, layer: int) -> tuple[Tensor, Tensor]:
+        """Like :meth:`layer`, but release the cached tensors."""
         keys, values = self.layer(layer)
         self._keys[layer] = self._values[layer] = None
         return keys, values
 
     def keep(self, rows: Tensor) -> None:
-        """Goes on with these rows only, in this order."""
+        """Keep only these rows, in this order."""
         self._keys = [None if keys is None else keys[rows] for keys in self._keys]
         self._values = [None if values is None else values[rows] for values in self._values]
         self._written = {layer: values[rows] for layer, values in self._written.items()}
@@ -89,33 +89,33 @@ class KVCache:
         )
 
     def written(self, layer: int) -> Tensor | None:
-        """Gated values of a layer's memory in earlier passes, (B, P, D), newest last; None before the first."""
+        """Return a layer's gated values of earlier passes, (B, P, D), newest last; None before the first."""
         return self._written.get(layer)
 
     def keep_written(self, layer: int, values_BLD: Tensor, reach: int) -> None:
-        """Note the gated values of new tokens; all but the last ``reach`` are forgotten unless branches may come."""
+        """Record the gated values of new tokens; only the last ``reach`` are kept unless the cache is for branches."""
         if reach:
             past = self._written.get(layer)
-            whole = values_BLD if past is None else torch.cat((past, values_BLD), 1)
-            self._written[layer] = whole if self._branches else whole[:, -reach:].clone()
+            written = values_BLD if past is None else torch.cat((past, values_BLD), 1)
+            self._written[layer] = written if self._branches else written[:, -reach:].clone()
 
     def written_before(self, layer: int, starts: list[int], reach: int) -> Tensor | None:
-        """The ``reach`` gated values before each start, (N, reach, D), zeros before the beginning.
+        """Return the ``reach`` gated values before each start, (N, reach, D), zeros before the beginning.
 
         Raises:
-            ModelError: the cache was not made for branches.
+            ModelError: the cache is not for branches.
         """
         if not reach:
             return None
         if not self._branches:
-            raise ModelError("this cache has forgotten what a branch needs: make it with new_cache(branches=True)")
+            raise ModelError("this cache does not keep what a branch needs: make it with new_cache(branches=True)")
         past = self._written[layer][0]
         padded = torch.cat((past.new_zeros(reach, past.shape[-1]), past))
         return torch.stack([padded[start : start + reach] for start in starts])
 
 
 def _stored(buffer: Tensor | None, new_BKLD: Tensor, start: int) -> Tensor:
-    """The buffer with ``new`` written at ``start``, grown when it is too short."""
+    """Write ``new`` into the buffer at ``start``, and return the buffer, enlarged if it is too short."""
     if buffer is None:
         return new_BKLD.contiguous()
     stop = start + new_BKLD.shape[2]

@@ -1,4 +1,4 @@
-"""The causal decoder of Genos, Gengram and GenomeOcean, and of genolm's own small models: one config, one network.
+"""Causal decoder of Genos, Gengram, GenomeOcean and genolm's own small models.
 
 Shapes: B batch, L new tokens, S all tokens so far, D residual width, H query heads, K key-value heads, V vocabulary.
 """
@@ -13,26 +13,24 @@ from torch import Tensor, nn
 
 from genolm.errors import ModelError
 from genolm.models.gengram.gengram import Gengram, Written
-from genolm.models.gengram.kmer_stream import NOTHING, KmerStream, digits_of, read_kmers
-from genolm.models.networks.attention.attention import choose_attention
+from genolm.models.gengram.kmer_stream import NOTHING, KmerStream, KmerTables, digits_of, read_kmers
+from genolm.models.networks.attention.attention import choose_attention, rotary_angles, rotate
 from genolm.models.networks.attention.context_parallel import RemotePast
 from genolm.models.networks.cache import KVCache
 from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.networks.experts import MixtureOfExperts, SwiGLU
-from genolm.models.networks.kmer_tables import KmerTables
-from genolm.models.networks.rotary import rotary_angles, rotate
 from genolm.models.norm import RMSNorm
 
 Angles = tuple[Tensor, Tensor]
 
 
 class MemoryTrace(NamedTuple):
-    """What a Gengram memory did in one layer.
+    """Activity of the Gengram memory of a layer.
 
     Attributes:
-        gate_BL: its gate, fp32, 0 to 1.
-        written_BL: Euclidean norm of what it added to the residual stream, fp32.
-        stream_BL: Euclidean norm of the residual stream that it was added to, fp32.
+        gate_BL: gate, fp32, 0 to 1.
+        written_BL: Euclidean norm of its update of the residual stream, fp32.
+        stream_BL: Euclidean norm of the residual stream before the update, fp32.
     """
 
     gate_BL: Tensor
@@ -41,13 +39,13 @@ class MemoryTrace(NamedTuple):
 
 
 class DecoderOutput(NamedTuple):
-    """What one pass gives.
+    """Output of one pass.
 
     Attributes:
-        logits_BLV: next-token logits, fp32; None when they were not asked for.
-        hidden: the layers asked for, (B, L, D) each; 0 is the embedding, ``num_layers`` is after the final norm.
-        router: raw router logits of every layer, fp32 (B * L, E); empty for a dense model or when not asked for.
-        memory: what the Gengram memory of each layer did, by layer counted from 1; empty when not asked for.
+        logits_BLV: next-token logits, fp32; None if not requested.
+        hidden: requested layers, (B, L, D) each; 0 is the embedding, ``num_layers`` is after the final norm.
+        router: raw router logits of each layer, fp32 (B * L, E); empty for a dense model or if not requested.
+        memory: activity of the Gengram memories, by layer counted from 1; empty if not requested.
     """
 
     logits_BLV: Tensor | None
@@ -69,27 +67,27 @@ class Attention(nn.Module):
         self.output = nn.Linear(queries, config.hidden_size, bias=False)
 
     def forward(self, x_BLD: Tensor, angles: Angles, allowed_BLS: Tensor | None, cache: KVCache | None) -> Tensor:
-        """The block's output, (B, L, D); with a cache, the keys of earlier passes are attended to as well."""
+        """Return the output, (B, L, D); with a cache, keys of earlier passes are attended to as well."""
         q, k, v = self._project(x_BLD, angles)
         if cache is not None:
             k, v = cache.append(self.layer, k, v)
         return self._attend(q, k, v, allowed_BLS)
 
     def branch(self, x_NSD: Tensor, angles: Angles, starts: list[int], cache: KVCache) -> Tensor:
-        """As forward, each row continuing after its own number of cached tokens; the cache is left as it is."""
+        """Like :meth:`forward`, each row continuing after its own number of cached tokens; the cache is not changed."""
         q, k, v = self._project(x_NSD, angles)
         past_k, past_v = cache.layer(self.layer)
         rows = []
         for n, start in enumerate(starts):
-            own = slice(n, n + 1)
-            keys = torch.cat((past_k[:, :, :start], k[own]), 2)
-            values = torch.cat((past_v[:, :, :start], v[own]), 2)
-            rows.append(self._attend(q[own], keys, values, None))
+            row = slice(n, n + 1)
+            keys = torch.cat((past_k[:, :, :start], k[row]), 2)
+            values = torch.cat((past_v[:, :, :start], v[row]), 2)
+            rows.append(self._attend(q[row], keys, values, None))
         return torch.cat(rows)
 
     def _project(self, x_BLD: Tensor, angles: Angles) -> tuple[Tensor, Tensor, Tensor]:
         q, k, v = (self._heads(linear(x_BLD)) for linear in (self.query, self.key, self.value))
-        # Contiguous values: the blocked backend would copy them again for every block.
+        # Contiguous, because the blocked backend would otherwise copy the values for every block.
         return rotate(q, *angles), rotate(k, *angles), v.contiguous()
 
     def _heads(self, x_BLD: Tensor) -> Tensor:
@@ -102,11 +100,11 @@ class Attention(nn.Module):
 
 
 class DecoderLayer(nn.Module):
-    """A k-mer memory where the config puts one, pre-norm attention, a pre-norm feed-forward block, dense or of experts.
+    """Decoder layer: optional Gengram memory, pre-norm attention, and a pre-norm feed-forward block, dense or MoE.
 
     Args:
-        config: the decoder's.
-        layer: which layer, counted from 0.
+        config: config of the decoder.
+        layer: index of the layer, counted from 0.
     """
 
     def __init__(self, config: DecoderConfig, layer: int) -> None:
@@ -134,7 +132,7 @@ class DecoderLayer(nn.Module):
         stream: KmerStream | None = None,
         traced: bool = False,
     ) -> tuple[Tensor, Tensor | None, MemoryTrace | None]:
-        """The residual stream after this layer, the router logits, and the memory's trace where that is asked for."""
+        """Return the residual stream after this layer, the router logits, and the trace of the memory if requested."""
         trace = None
         if self.gengram is not None and stream is not None:
             written = self._remember(self.gengram, x_BLD, cache, stream)
@@ -146,7 +144,7 @@ class DecoderLayer(nn.Module):
     def branch(
         self, x_NSD: Tensor, angles: Angles, starts: list[int], cache: KVCache, stream: KmerStream | None = None
     ) -> Tensor:
-        """The residual stream of alternative continuations after this layer."""
+        """Return the residual stream of alternative continuations after this layer."""
         if self.gengram is not None and stream is not None:
             past = cache.written_before(self.attention.layer, starts, self.gengram.config.conv_reach)
             x_NSD = x_NSD + self.gengram(x_NSD, stream, past)[0].update_BLD
@@ -171,9 +169,9 @@ class Decoder(nn.Module):
     """Token embedding (with optional k-mer tables), decoder layers, final norm and language-model head.
 
     Args:
-        config: the numbers.
+        config: config of the decoder.
         base_ids: token ids of A, C, G and T, for k-mers.
-        n_id: token id of N, a letter of k-mers too.
+        n_id: token id of N, which is also a letter of k-mers.
     """
 
     def __init__(
@@ -209,18 +207,18 @@ class Decoder(nn.Module):
 
         Args:
             ids_BL: token ids.
-            mask_BL: True for real tokens. Needed with left padding; with right padding no real token sees a pad anyway.
-            positions_BL: rotary positions; by default the tokens count up from the cache's length.
-            documents_BL: document number of every token of a packed batch; tokens see only their own document. A
-                document's tokens stand together.
-            cache: continue after the tokens in it, and append these.
+            mask_BL: True for real tokens. Required only with left padding: no real token sees padding on its right.
+            positions_BL: rotary positions; by default consecutive from the length of the cache.
+            documents_BL: document number of each token of a packed batch; tokens see only their own document. The
+                tokens of a document must be contiguous.
+            cache: cache to continue from, to which the new tokens are appended.
             layers: hidden states to return, 0 (embedding) to ``num_layers`` (after the final norm).
             logits: whether to compute the head.
             router: whether to return router logits.
-            memory: whether to return what the Gengram memories did.
+            memory: whether to return the activity of the Gengram memories.
 
         Raises:
-            ModelError: for a layer that is not there, or documents with a cache that began without them.
+            ModelError: a layer does not exist, or documents are given with a cache that was started without them.
         """
         self._check_layers(layers)
         past = 0 if cache is None else cache.length
@@ -246,28 +244,28 @@ class Decoder(nn.Module):
     def branch(
         self, ids_NS: Tensor, starts: list[int], cache: KVCache, *, layers: Collection[int] = (), logits: bool = True
     ) -> DecoderOutput:
-        """Alternative continuations of one cached sequence, each after its own number of its tokens.
+        """Run alternative continuations of one cached sequence, each after its own number of cached tokens.
 
-        Row n equals a full pass over the first ``starts[n]`` cached tokens followed by ``ids_NS[n]``; the cache is left
-        as it is, so that many variants share one pass over the reference.
+        Row n equals a full pass over the first ``starts[n]`` cached tokens followed by ``ids_NS[n]``. The cache is not
+        changed, so that many variants share one pass over the reference.
 
         Args:
-            ids_NS: N continuations of S tokens (pad on the right and ignore what stands there).
-            starts: how many cached tokens precede each continuation, 0 to ``cache.length``.
-            cache: of batch size 1 and without padding.
+            ids_NS: N continuations of S tokens (pad on the right and ignore the outputs there).
+            starts: number of cached tokens before each continuation, 0 to ``cache.length``.
+            cache: cache of batch size 1 without padding.
             layers: hidden states to return, as in :meth:`forward`.
             logits: whether to compute the head.
 
         Raises:
-            ModelError: for a cache of several rows, with padding or not made for branches, or a start outside it.
+            ModelError: the cache has several rows, padding or is not for branches, or a start is outside it.
         """
         self._check_layers(layers)
         past_ids = cache.ids_BS
         padded = cache.mask_BS is not None or cache.documents_BS is not None
         if past_ids is None or past_ids.shape[0] != 1 or padded:
-            raise ModelError("a branch continues a cache of one sequence without padding or documents")
+            raise ModelError("a branch requires a cache of one sequence without padding or documents")
         if not all(0 <= start <= cache.length for start in starts):
-            raise ModelError(f"a branch starts within the {cache.length} cached tokens, not at {starts}")
+            raise ModelError(f"a branch must start within the {cache.length} cached tokens, not at {starts}")
         stream = self._kmers(ids_NS, self._history(past_ids, starts), None, None)
         x_NSD = self._embed(ids_NS, stream)
         steps = torch.arange(ids_NS.shape[1], device=ids_NS.device)
@@ -283,13 +281,13 @@ class Decoder(nn.Module):
     def stream(
         self, ids_BL: Tensor, *, chunk: int = 16_384, layers: Collection[int] = (), logits: bool = True
     ) -> Iterator[DecoderOutput]:
-        """A sequence of any length in chunks through one cache; the outputs joined equal those of one pass."""
+        """Run a sequence in chunks through one cache; the concatenated outputs equal those of one pass."""
         cache = self.new_cache()
         for ids in ids_BL.split(chunk, 1):
             yield self(ids, cache=cache, layers=layers, logits=logits)
 
     def new_cache(self, *, branches: bool = False) -> KVCache:
-        """An empty cache for this network; one that :meth:`branch` will continue keeps all of a convolution's input."""
+        """Return an empty cache; one for :meth:`branch` keeps all inputs of Gengram convolutions."""
         return KVCache(self.config.num_layers, branches=branches)
 
     def _embed(self, ids_BL: Tensor, stream: KmerStream | None) -> Tensor:
@@ -299,7 +297,7 @@ class Decoder(nn.Module):
     def _kmers(
         self, ids_BL: Tensor, past_ids_BS: Tensor | None, mask_BS: Tensor | None, documents_BS: Tensor | None
     ) -> KmerStream | None:
-        """The k-mers of the new tokens, with as many earlier ones as are looked back at; None when none are read."""
+        """Return the k-mers of the new tokens and of the earlier tokens that they depend on; None if none are read."""
         reach = self._reach(None if past_ids_BS is None else past_ids_BS.shape[1])
         if self.kmer is None and self.config.gengram is None:
             return None
@@ -317,15 +315,15 @@ class Decoder(nn.Module):
         return read_kmers(digits_BS, documents_BS[:, -ids_BS.shape[1] :], skip)
 
     def _reach(self, past: int | None) -> int:
-        """Earlier tokens that the k-mers of a new one may depend on."""
+        """Return the number of earlier tokens on which the k-mers of a new token may depend."""
         memory = self.config.gengram
         if memory is not None and memory.compat == "released-bf16":
             return past or 0
-        own = max(self.config.kmer_orders, default=0)
-        return max(own, 0 if memory is None else max(memory.reach, memory.conv_reach))
+        reach = max(self.config.kmer_orders, default=0)
+        return max(reach, 0 if memory is None else max(memory.reach, memory.conv_reach))
 
     def _history(self, past_ids_1S: Tensor, starts: list[int]) -> Tensor | None:
-        """The last few cached ids before each branch, (N, reach), padding where there are none."""
+        """Return the last cached ids before each branch, (N, reach), padded at the beginning."""
         reach = self._reach(past_ids_1S.shape[1])
         if not reach:
             return None
@@ -356,7 +354,7 @@ class Decoder(nn.Module):
     def _check_layers(self, layers: Collection[int]) -> None:
         wrong = [layer for layer in layers if not 0 <= layer <= self.config.num_layers]
         if wrong:
-            raise ModelError(f"layer {wrong[0]} is not there: this model has 0 (embedding) to {self.config.num_layers}")
+            raise ModelError(f"layer {wrong[0]} does not exist: layers are 0 (embedding) to {self.config.num_layers}")
 
 
 def _trace(written: Written, x_BLD: Tensor) -> MemoryTrace:
@@ -365,9 +363,9 @@ def _trace(written: Written, x_BLD: Tensor) -> MemoryTrace:
 
 
 def _allowed(mask_BS: Tensor | None, documents_BS: Tensor | None, num_queries: int) -> Tensor | None:
-    """Where a query may look beyond causality, (B, L, S); None when nothing but causality counts."""
+    """Return where a query may attend in addition to causality, (B, L, S); None for causality alone."""
     allowed = None
-    # Right padding needs no mask: causality already hides it from every real token.
+    # Right padding needs no mask: causality already hides it from real tokens.
     if mask_BS is not None and not bool((mask_BS[:, 1:] <= mask_BS[:, :-1]).all() & mask_BS[:, 0].all()):
         allowed = mask_BS[:, None, :].expand(-1, num_queries, -1)
     if documents_BS is not None:

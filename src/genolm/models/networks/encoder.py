@@ -1,10 +1,10 @@
-"""The bidirectional encoder of GENA-LM (BERT, BigBird) and ModernGENA: one config, one network.
+"""Bidirectional encoder of GENA-LM (BERT, BigBird) and ModernGENA.
 
-Padding costs nothing and changes nothing: the real tokens of all rows stand in one array, and only attention knows
-where a row ends.
+Padding has no cost and no effect: the real tokens of all rows are concatenated in one array, and only attention uses
+the row boundaries.
 
-Shapes: B rows, L tokens of the longest, T real tokens of all rows, D residual width, V vocabulary, N places where
-logits are wanted, C labels.
+Shapes: B rows, L tokens of the longest row, T real tokens of all rows, D residual width, V vocabulary, N positions with
+requested logits, C labels.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genolm.errors import ModelError
+from genolm.models.networks.attention.attention import rotary_angles, rotate
 from genolm.models.networks.attention.block_attention import block_attentions, initial_layout
 from genolm.models.networks.attention.encoder_attention import RowAttention, attend, full_attention, local_attention
 from genolm.models.networks.encoder_config import EncoderConfig
 from genolm.models.networks.packing import Packing
-from genolm.models.networks.rotary import rotary_angles, rotate
 
 Angles = tuple[Tensor, Tensor]
 
@@ -33,16 +33,16 @@ _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class EncoderOutput(NamedTuple):
-    """What one pass gives.
+    """Output of one pass.
 
     Attributes:
-        logits: of the masked-language head, fp32: (B, L, V), or (N, V) of the places asked for; None when they were not
-            asked for. Rows of the embedding that are no tokens have minus infinity; logits at padding mean nothing.
-        hidden: the layers asked for, (B, L, D) each, zeros at padding: 0 after the embedding's norm, n after layer n,
-            ``num_layers`` after the final norm where there is one.
-        pooled_BD: the pooler's vector of every row; None without a pooler.
-        sentence_B2: logits of the sentence head; None without it.
-        labels: outputs of the fine-tuned head, (B, C) of sequences or (B, L, C) of tokens; None without one.
+        logits: logits of the masked-language head, fp32: (B, L, V), or (N, V) of requested positions; None if not
+            requested. Minus infinity for rows of the embedding that are not tokens; undefined at padding.
+        hidden: requested layers, (B, L, D) each, zero at padding: 0 after the norm of the embedding, n after layer n,
+            ``num_layers`` after the final norm if there is one.
+        pooled_BD: pooled vector of each row; None without a pooler.
+        sentence_B2: logits of the sentence head; None without one.
+        labels: outputs of the fine-tuned head, (B, C) for sequences or (B, L, C) for tokens; None without one.
     """
 
     logits: Tensor | None
@@ -53,7 +53,7 @@ class EncoderOutput(NamedTuple):
 
 
 class Embedding(nn.Module):
-    """Vectors of tokens, their places and types, summed and normed."""
+    """Sum of token, position and type embeddings, normalised."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class Embedding(nn.Module):
         self.norm = nn.LayerNorm(width, config.norm_eps, bias=config.norm_bias)
 
     def forward(self, x_TD: Tensor, position_T: Tensor, types_T: Tensor | None) -> Tensor:
-        """The start of the residual stream, (T, D), of token vectors."""
+        """Return the residual stream, (T, D), for token vectors."""
         if self.types is not None:
             x_TD = x_TD + (self.types.weight[0] if types_T is None else self.types(types_T))
         if self.positions is not None:
@@ -76,17 +76,17 @@ class EncoderAttention(nn.Module):
     """Multi-head attention in both directions."""
 
     layout: Tensor | None
-    """A stored layout of blocks, uint8 (heads, blocks, blocks); what says which layers use it is the config."""
+    """Stored block layout, uint8 (heads, blocks, blocks); the config determines which layers use it."""
 
     def __init__(self, config: EncoderConfig, layer: int) -> None:
         super().__init__()
-        self.heads, self.turned, self.width = config.num_heads, config.turned_dim, config.head_dim
+        self.heads, self.rotary_dims, self.width = config.num_heads, config.rotated_dim, config.head_dim
         size = config.hidden_size
         self.query, self.key, self.value, self.output = (nn.Linear(size, size, bias=config.bias) for _ in range(4))
         self.register_buffer("layout", initial_layout(config, layer))
 
     def forward(self, x_TD: Tensor, angles: Angles | None, packing: Packing, rows: RowAttention) -> Tensor:
-        """The block's output, (T, D)."""
+        """Return the output, (T, D)."""
         q, k, v = (self._heads(linear(x_TD)) for linear in (self.query, self.key, self.value))
         if angles is not None:
             q, k = self._turn(q, angles), self._turn(k, angles)
@@ -97,13 +97,13 @@ class EncoderAttention(nn.Module):
         return x_TD.unflatten(-1, (self.heads, -1)).transpose(0, 1)
 
     def _turn(self, x_HTD: Tensor, angles: Angles) -> Tensor:
-        if self.turned == self.width:
+        if self.rotary_dims == self.width:
             return rotate(x_HTD, *angles)
-        return torch.cat((rotate(x_HTD[..., : self.turned], *angles), x_HTD[..., self.turned :]), -1)
+        return torch.cat((rotate(x_HTD[..., : self.rotary_dims], *angles), x_HTD[..., self.rotary_dims :]), -1)
 
 
 class FeedForward(nn.Module):
-    """Two linear layers with an activation between them; gated (GeGLU, Shazeer 2020) where the config says so."""
+    """Two linear layers with an activation between them, optionally gated (GeGLU, Shazeer 2020)."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
@@ -114,14 +114,14 @@ class FeedForward(nn.Module):
         self.activation = _ACTIVATIONS[config.activation]
 
     def forward(self, x_TD: Tensor) -> Tensor:
-        """The block's output, (T, D)."""
+        """Return the output, (T, D)."""
         if self.gate is None:
             return self.down(self.activation(self.up(x_TD)))
         return self.down(self.activation(self.gate(x_TD)) * self.up(x_TD))
 
 
 class EncoderLayer(nn.Module):
-    """Attention and a feed-forward block, each with a norm before it or after its sum."""
+    """Attention and a feed-forward block, each with a norm before it or after its residual sum."""
 
     def __init__(self, config: EncoderConfig, layer: int) -> None:
         super().__init__()
@@ -134,7 +134,7 @@ class EncoderLayer(nn.Module):
         self.ffn = FeedForward(config)
 
     def forward(self, x_TD: Tensor, angles: Angles | None, packing: Packing, rows: RowAttention) -> Tensor:
-        """The residual stream after this layer, (T, D)."""
+        """Return the residual stream after this layer, (T, D)."""
         if self.before:
             x_TD = x_TD + self.attention(self.attention_norm(x_TD), angles, packing, rows)
             return x_TD + self.ffn(self.ffn_norm(x_TD))
@@ -143,7 +143,7 @@ class EncoderLayer(nn.Module):
 
 
 class MaskedHead(nn.Module):
-    """What makes logits of hidden states; its decoder is the embedding's tensor."""
+    """Masked-language head; its decoder is the tensor of the embedding."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
@@ -154,7 +154,7 @@ class MaskedHead(nn.Module):
         self.tokens = config.tokens
 
     def forward(self, x_ND: Tensor, embedding_VD: Tensor) -> Tensor:
-        """Logits, fp32, (…, V); minus infinity for rows of the embedding that are no tokens."""
+        """Return logits, fp32, (…, V); minus infinity for rows of the embedding that are not tokens."""
         x_ND = self.norm(self.activation(self.dense(x_ND)))
         logits = F.linear(x_ND, embedding_VD, self.bias).float()
         if self.tokens < logits.shape[-1]:
@@ -163,10 +163,10 @@ class MaskedHead(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Bidirectional encoder with the heads that its config names.
+    """Bidirectional encoder with the heads of its config.
 
     Args:
-        config: the shape.
+        config: config of the encoder.
     """
 
     def __init__(self, config: EncoderConfig) -> None:
@@ -195,23 +195,23 @@ class Encoder(nn.Module):
         """Run tokens through the network.
 
         Args:
-            ids_BL: token ids, special tokens included.
-            mask_BL: True for real tokens; None when all are. Real tokens are numbered within their row, so that it does
-                not matter on which side the padding is.
+            ids_BL: token ids, including special tokens.
+            mask_BL: True for real tokens; None if all are. Positions count the real tokens of a row, so padding may
+                be on either side.
             types_BL: token types; None for type 0.
-            vectors_BLD: token vectors to begin with instead of those of the ids (before types, positions and norm).
+            vectors_BLD: token vectors to use instead of those of the ids (before types, positions and norm).
             layers: hidden states to return.
-            logits: whether to compute the masked-language head; or the places where, as a boolean (B, L).
-            padded_to: stock BigBird: attend as the published code does in a batch padded to so many tokens, where the
-                last block is that of the padding; by default every row stands for itself.
+            logits: whether to compute the masked-language head, or the positions where to, as a boolean (B, L).
+            padded_to: stock BigBird only: attend as the published code does in a batch padded to this many tokens, with
+                padding in the last block; by default each row is independent.
 
         Raises:
-            ModelError: for a batch of no rows, a row without tokens where there is a pooler, a layer that is not there,
-                a row beyond the positions, or ``padded_to`` for an attention that it does not concern or below the
+            ModelError: the batch has no rows, a row has no tokens to pool, a layer does not exist, a row exceeds the
+                positions, or ``padded_to`` is not applicable to the attention or smaller than the
                 longest row.
         """
         if ids_BL.shape[0] == 0:
-            raise ModelError("a batch needs at least one row")
+            raise ModelError("a batch must have at least one row")
         self._check(layers)
         packing = Packing.of((ids_BL.shape[0], ids_BL.shape[1]), mask_BL, ids_BL.device)
         self._check_lengths(packing, padded_to)
@@ -231,26 +231,26 @@ class Encoder(nn.Module):
         return self._heads(x_TD, packing, logits)._replace(hidden=hidden)
 
     def logits(self, x_ND: Tensor) -> Tensor:
-        """Logits of the masked-language head, fp32 (…, V), of hidden states of the last layer, (…, D).
+        """Return the masked-language logits, fp32 (…, V), for hidden states of the last layer, (…, D).
 
         Raises:
-            ModelError: for a model without that head, as one fine-tuned to labels may be.
+            ModelError: the model has no such head, as some fine-tuned models.
         """
         if self.head is None:
-            raise ModelError("this model has no masked-language head, so it has no logits of tokens")
+            raise ModelError("this model has no masked-language head, so it has no token logits")
         return self.head(x_ND, self.embedding.tokens.weight)
 
     def _heads(self, x_TD: Tensor, packing: Packing, logits: bool | Tensor) -> EncoderOutput:
-        found = None
+        head_logits = None
         if isinstance(logits, Tensor):
-            found = self.logits(x_TD[packing.pack(logits)])
+            head_logits = self.logits(x_TD[packing.pack(logits)])
         elif logits:
-            found = packing.unpack(self.logits(x_TD))
+            head_logits = packing.unpack(self.logits(x_TD))
         if self.pooler is None:
-            return EncoderOutput(found, {}, labels=self._labels(x_TD, packing, None))
+            return EncoderOutput(head_logits, {}, labels=self._labels(x_TD, packing, None))
         pooled = self.pooler(x_TD[packing.first(x_TD.device)]).tanh()
         sentence = None if self.sentence is None else self.sentence(pooled).float()
-        return EncoderOutput(found, {}, pooled, sentence, self._labels(x_TD, packing, pooled))
+        return EncoderOutput(head_logits, {}, pooled, sentence, self._labels(x_TD, packing, pooled))
 
     def _labels(self, x_TD: Tensor, packing: Packing, pooled_BD: Tensor | None) -> Tensor | None:
         if self.classifier is None:
@@ -260,7 +260,7 @@ class Encoder(nn.Module):
         return self.classifier(pooled_BD).float()
 
     def _attentions(self, padded_to: int | None) -> list[RowAttention]:
-        """What every layer mixes the tokens of a row with."""
+        """Return the attention function of each layer."""
         config = self.config
         if config.sparse is not None:
             stored = [module.layout for module in self.modules() if isinstance(module, EncoderAttention)]
@@ -269,29 +269,29 @@ class Encoder(nn.Module):
         return [local if config.is_local(layer) else full_attention for layer in range(config.num_layers)]
 
     def _angles(self, position_T: Tensor) -> tuple[Angles | None, Angles | None]:
-        """Angles of layers that see everything, and of those with a local window."""
+        """Return the rotary angles of layers with full attention, and of those with a local window."""
         config = self.config
         if config.positions != "rotary":
             return None, None
-        whole = _angles(position_T, config.turned_dim, config.rope_theta)
+        full = _angles(position_T, config.rotated_dim, config.rope_theta)
         if not config.global_every or config.local_rope_theta == config.rope_theta:
-            return whole, whole
-        return whole, _angles(position_T, config.turned_dim, config.local_rope_theta)
+            return full, full
+        return full, _angles(position_T, config.rotated_dim, config.local_rope_theta)
 
     def _check(self, layers: Collection[int]) -> None:
         if wrong := [layer for layer in layers if not 0 <= layer <= self.config.num_layers]:
-            raise ModelError(f"layer {wrong[0]} is not there: this model has 0 (embedding) to {self.config.num_layers}")
+            raise ModelError(f"layer {wrong[0]} does not exist: layers are 0 (embedding) to {self.config.num_layers}")
 
     def _check_lengths(self, packing: Packing, padded_to: int | None) -> None:
         longest = max(packing.lengths, default=0)
         if longest > self.config.max_positions:
-            raise ModelError(f"a row of {longest:,} tokens is beyond the {self.config.max_positions:,} positions")
+            raise ModelError(f"a row of {longest:,} tokens exceeds the {self.config.max_positions:,} positions")
         if padded_to is None:
             return
         if self.config.sparse is None or self.config.sparse.kind != "bigbird":
-            raise ModelError("padded_to is about stock BigBird, and this is another attention")
+            raise ModelError("padded_to is applicable to stock BigBird only")
         if padded_to < longest:
-            raise ModelError(f"a row of {longest:,} tokens is not padded to {padded_to:,}")
+            raise ModelError(f"padded_to ({padded_to:,}) must not be smaller than the longest row ({longest:,} tokens)")
 
 
 def _angles(position_T: Tensor, dim: int, theta: float) -> Angles:

@@ -1,4 +1,4 @@
-"""What an encoder is made of: numbers and choices that fix its tensors, and what follows from them by arithmetic."""
+"""Config of an encoder, with parameter counts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
 from genolm.errors import ModelError
-from genolm.models.config_keys import refuse_unknown
+from genolm.models.model_files import from_json
 from genolm.models.networks.recurrent_memory_config import MemoryConfig
 
 NormPlace = Literal["pre", "post"]
@@ -21,17 +21,17 @@ RandomBlocks = Literal["stored", "zero", "seeded"]
 
 @dataclass(frozen=True, slots=True)
 class BlockSparseConfig:
-    """Attention by blocks of tokens (BigBird, Zaheer et al. 2020), in one of two published patterns.
+    """Block-sparse attention (BigBird, Zaheer et al. 2020), in one of two published patterns.
 
     Attributes:
-        kind: ``deepspeed``: the first two blocks are global, other links are drawn once for each head and stored with
+        kind: ``deepspeed``: the first two blocks are global, other links are sampled once for each head and stored with
             the weights; ``bigbird``: the first and the last block are global.
-        block: tokens of a block.
-        random: random key blocks of every query block.
-        random_blocks: where those come from: ``stored`` (with the weights; only and always for ``deepspeed``);
-            ``zero``: block 0 counts so many times more, as transformers has done since 4.30; ``seeded``: drawn for
-            every layer from its number, as transformers did before.
-        per_layer_layout: ``deepspeed``: each layer uses the layout stored with it; else all use that of layer 0, as the
+        block: tokens per block.
+        random: number of random key blocks per query block.
+        random_blocks: origin of the random blocks: ``stored`` (with the weights; only and always for ``deepspeed``);
+            ``zero``: block 0 is counted ``random`` times more, as in transformers since 4.30; ``seeded``: sampled for
+            each layer with its index as seed, as in earlier versions.
+        per_layer_layout: ``deepspeed``: each layer uses its own stored layout; else all use that of layer 0, as the
             published models were trained.
     """
 
@@ -45,61 +45,55 @@ class BlockSparseConfig:
         _among("kind", self.kind, get_args(SparseKind))
         _among("random_blocks", self.random_blocks, get_args(RandomBlocks))
         if self.block < 1 or self.random < 0:
-            raise ModelError(f"blocks of {self.block} tokens with {self.random} random ones are no attention pattern")
+            raise ModelError(f"block must be at least 1 and random at least 0, not {self.block} and {self.random}")
         if (self.kind == "deepspeed") != (self.random_blocks == "stored"):
-            raise ModelError(f"random_blocks {self.random_blocks!r} is not a way of the pattern {self.kind!r}")
+            raise ModelError(f"random_blocks {self.random_blocks!r} is not applicable to the pattern {self.kind!r}")
         if self.per_layer_layout and self.kind != "deepspeed":
             raise ModelError("only deepspeed patterns have a layout for each layer")
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> BlockSparseConfig:
-        """The config of its fields; an unknown key is a ModelError."""
-        refuse_unknown(cls, values)
-        return cls(**values)
 
 
 @dataclass(frozen=True, slots=True)
 class EncoderConfig:
-    """Shape of a bidirectional encoder: GENA-LM (BERT, BigBird), ModernGENA, genolm's own small ones.
+    """Config of a bidirectional encoder: GENA-LM (BERT, BigBird), ModernGENA, genolm's own small models.
 
     Attributes:
-        vocab_size: rows of the embedding, padding rows included.
+        vocab_size: rows of the embedding, including padding rows.
         hidden_size: width D of the residual stream.
-        num_layers: layers.
-        num_heads: heads; each is ``hidden_size / num_heads`` wide.
+        num_layers: number of layers.
+        num_heads: number of heads, each ``hidden_size / num_heads`` wide.
         ffn_size: inner width of the feed-forward block.
-        max_positions: longest input in tokens.
-        token_rows: ids that are tokens; the logits of rows beyond them are minus infinity. 0 for all of them.
-        norm: whether LayerNorms stand before the blocks (``pre``) or after the residual sums (``post``).
-        final_norm: whether one more stands after the last layer (``pre`` only).
+        max_positions: longest input, in tokens.
+        token_rows: number of ids that are tokens; logits of further rows are minus infinity. 0: all rows are tokens.
+        norm: position of LayerNorms: before the blocks (``pre``) or after the residual sums (``post``).
+        final_norm: whether there is a norm after the last layer (``pre`` only).
         first_norm: whether the first layer has a norm before its attention (``pre`` only).
         norm_eps: epsilon of every LayerNorm.
         norm_bias: whether LayerNorms have a bias.
-        bias: whether linear layers have one. The decoder of the masked-language head always has.
-        positions: ``absolute``: a table of vectors; ``rotary``: queries and keys are turned.
-        rotary_dim: dimensions of each head that are turned; 0 for all.
-        rope_theta: base of the rotary positions of layers that see everything.
+        bias: whether linear layers have a bias. The decoder of the masked-language head always has one.
+        positions: ``absolute``: a table of vectors; ``rotary``: queries and keys are rotated.
+        rotary_dim: number of dimensions of each head that are rotated; 0 for all.
+        rope_theta: base of the rotary positions in layers with full attention.
         local_rope_theta: base in layers with a local window.
         token_types: rows of the token-type table; 0 for none.
-        activation: of the feed-forward block; ``gelu`` is the exact one, ``gelu_tanh`` its approximation.
-        head_activation: of the masked-language head.
+        activation: activation of the feed-forward block; ``gelu`` is exact, ``gelu_tanh`` its approximation.
+        head_activation: activation of the masked-language head.
         gated: whether the feed-forward block is gated (GeGLU), gate first.
-        global_every: every so many layers, from the first on, one sees everything, the others their window; 0: all do.
-        local_window: width of that window: tokens at most half of it away, inclusive.
-        sparse: attention by blocks; None for all tokens to all tokens.
-        masked_head: whether the masked-language head is there; a model fine-tuned to labels may have none.
-        pooler: what makes one vector of the first token, by a linear layer and tanh: nothing, BERT's pooler (``tanh``),
-            or BigBird's (``linear``), which computes the same but is stored as a bare linear layer.
-        sentence_head: whether the two-way head on sentence order is there; needs a pooler.
-        labels: outputs of a fine-tuned head; 0 for none.
-        labels_of: what they describe: the ``sequence`` (from the pooler) or every ``token``.
-        memory: recurrent memory, with which long sequences are read a segment at a time; None for none. Its vectors are
+        global_every: interval of layers with full attention, from the first; the others have a window. 0: all are full.
+        local_window: width of that window: tokens at most half of it away, inclusive; must be even.
+        sparse: block-sparse attention; None for full attention.
+        masked_head: whether there is a masked-language head; fine-tuned models may have none.
+        pooler: pooler of the first token, a linear layer and tanh: ``none``, that of BERT (``tanh``) or that of
+            BigBird (``linear``), which computes the same but is stored as a bare linear layer.
+        sentence_head: whether there is a two-class head for sentence order, which requires a pooler.
+        labels: number of outputs of a fine-tuned head; 0 for none.
+        labels_of: what they describe: the ``sequence`` (from the pooler) or each ``token``.
+        memory: recurrent memory for long sequences, read a segment at a time; None for none. Its vectors are
             the last rows of the embedding, beyond ``token_rows``.
         pad_id: id of the padding token.
         initial_std: standard deviation of the initial weights.
 
     Raises:
-        ModelError: when the numbers contradict each other.
+        ModelError: a value is invalid, or values contradict each other.
     """
 
     vocab_size: int
@@ -142,9 +136,9 @@ class EncoderConfig:
         for name, allowed in _CHOICES.items():
             _among(name, getattr(self, name), allowed)
         if self.hidden_size % self.num_heads:
-            raise ModelError(f"hidden_size {self.hidden_size} is not a multiple of num_heads {self.num_heads}")
+            raise ModelError(f"hidden_size ({self.hidden_size}) must be a multiple of num_heads ({self.num_heads})")
         if not 0 <= self.token_rows <= self.vocab_size:
-            raise ModelError(f"token_rows {self.token_rows} is not in 0..{self.vocab_size}")
+            raise ModelError(f"token_rows must be in 0..{self.vocab_size}, not {self.token_rows}")
         if not 0 <= self.pad_id < self.vocab_size:
             raise ModelError(f"pad_id {self.pad_id} is outside the vocabulary of {self.vocab_size}")
         self._check_norms()
@@ -152,30 +146,30 @@ class EncoderConfig:
         self._check_attention()
         self._check_memory()
         if self.sentence_head and self.pooler == "none":
-            raise ModelError("a sentence head reads the pooler, and there is none")
+            raise ModelError("a sentence head requires a pooler")
         if self.labels and self.labels_of == "sequence" and self.pooler == "none":
-            raise ModelError("labels of a sequence are read from the pooler, and there is none")
+            raise ModelError("sequence labels require a pooler")
 
     def _check_norms(self) -> None:
         if not 0 <= self.norm_eps < math.inf:
-            raise ModelError(f"norm_eps must be a number that is not negative, not {self.norm_eps}")
+            raise ModelError(f"norm_eps must be finite and not negative, not {self.norm_eps}")
         if self.norm == "post" and (self.final_norm or not self.first_norm):
-            raise ModelError("norms after the blocks (post) have no final norm and leave none out")
+            raise ModelError("norm post allows neither final_norm nor a missing first_norm")
 
     def _check_positions(self) -> None:
         rotary = self.positions == "rotary"
         if not rotary and self.rotary_dim:
-            raise ModelError("rotary_dim belongs to rotary positions")
-        if rotary and (self.turned_dim % 2 or not 0 < self.turned_dim <= self.head_dim):
-            raise ModelError(f"rotary_dim must be even and at most {self.head_dim}, not {self.turned_dim}")
+            raise ModelError("rotary_dim requires rotary positions")
+        if rotary and (self.rotated_dim % 2 or not 0 < self.rotated_dim <= self.head_dim):
+            raise ModelError(f"rotary_dim must be even and at most {self.head_dim}, not {self.rotated_dim}")
 
     def _check_attention(self) -> None:
         if bool(self.global_every) != bool(self.local_window):
-            raise ModelError("global_every and local_window belong together")
+            raise ModelError("global_every and local_window must be given together")
         if self.global_every < 0 or self.local_window < 0 or self.local_window % 2:
-            raise ModelError(f"no local window of {self.local_window} tokens: it is even")
+            raise ModelError(f"local_window must be even and not negative, not {self.local_window}")
         if self.sparse is not None and self.global_every:
-            raise ModelError("attention is by blocks or by local windows, not both")
+            raise ModelError("sparse attention and local windows exclude each other")
 
     def _check_memory(self) -> None:
         memory = self.memory
@@ -184,31 +178,24 @@ class EncoderConfig:
         spare = self.vocab_size - self.tokens
         if spare < memory.tokens:
             raise ModelError(
-                f"a memory of {memory.tokens} vectors needs as many rows beyond the tokens; the embedding has {spare}"
+                f"a memory of {memory.tokens} vectors requires as many rows beyond the tokens; there are {spare}"
             )
         if self.positions == "absolute" and memory.segment > self.max_positions:
-            raise ModelError(f"segments of {memory.segment} tokens are beyond the {self.max_positions} positions")
+            raise ModelError(f"segments of {memory.segment} tokens exceed the {self.max_positions} positions")
         if max(memory.cls_id, memory.sep_id, memory.attended_padding or 0) >= self.tokens:
-            raise ModelError(f"a special token of the memory is none of the {self.tokens} tokens of the vocabulary")
+            raise ModelError(f"the special tokens of the memory must be among the {self.tokens} tokens")
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> EncoderConfig:
-        """The config that :meth:`to_dict` wrote; an unknown key is a ModelError."""
-        refuse_unknown(cls, values)
-        sparse = values.get("sparse")
-        if isinstance(sparse, dict):
-            values = {**values, "sparse": BlockSparseConfig.from_dict(sparse)}
-        memory = values.get("memory")
-        if isinstance(memory, dict):
-            values = {**values, "memory": MemoryConfig.from_dict(memory)}
-        return cls(**values)
+        """Read the values that :meth:`to_dict` returned; an unknown or missing key is a ModelError."""
+        return from_json(cls, values, {"sparse": BlockSparseConfig, "memory": MemoryConfig})
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields as plain JSON values."""
+        """Return all fields as plain JSON values."""
         return asdict(self)
 
     def shrunk(self) -> EncoderConfig:
-        """The same architecture at a size that runs in milliseconds, for tests and examples."""
+        """Return the same architecture at a size that runs in milliseconds, for tests and examples."""
         heads = min(self.num_heads, 4)
         return replace(
             self,
@@ -232,34 +219,34 @@ class EncoderConfig:
         return self.hidden_size // self.num_heads
 
     @property
-    def turned_dim(self) -> int:
-        """Dimensions of each head that rotary positions turn."""
+    def rotated_dim(self) -> int:
+        """Number of dimensions of each head that rotary positions rotate."""
         return self.rotary_dim or self.head_dim
 
     @property
     def tokens(self) -> int:
-        """Rows of the embedding that are tokens."""
+        """Number of rows of the embedding that are tokens."""
         return self.token_rows or self.vocab_size
 
     def is_local(self, layer: int) -> bool:
-        """Whether a layer, counted from 0, sees its local window only."""
+        """Return whether a layer, counted from 0, attends to its local window only."""
         return bool(self.global_every) and layer % self.global_every != 0
 
     @property
     def head_parameters(self) -> int:
-        """Weights of the masked-language head: its dense layer, its norm and the decoder's bias; 0 without it."""
+        """Number of weights of the masked-language head: dense layer, norm and decoder bias; 0 without it."""
         if not self.masked_head:
             return 0
         return self._linear(self.hidden_size, self.hidden_size) + self._norm + self.vocab_size
 
     @property
     def parameters(self) -> int:
-        """All weights: embeddings, layers, masked-language head, and pooler and other heads where they are."""
+        """Number of weights: embeddings, layers, masked-language head, pooler and other heads."""
         return self.backbone_parameters + self.head_parameters + self._further_heads
 
     @property
     def backbone_parameters(self) -> int:
-        """Weights of embeddings and layers."""
+        """Number of weights of embeddings and layers."""
         width = self.hidden_size
         tables = self.vocab_size + self.token_types + (self.max_positions if self.positions == "absolute" else 0)
         attention = 4 * self._linear(width, width)
@@ -269,7 +256,7 @@ class EncoderConfig:
 
     @property
     def active_parameters(self) -> int:
-        """All weights: every token passes through them all."""
+        """Number of weights; every token passes through all of them."""
         return self.parameters
 
     @property

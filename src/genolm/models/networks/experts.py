@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# Tokens that go through an expert's matrices at a time: large enough for full speed, small enough to bound memory.
+# Tokens that an expert processes at a time: enough for full speed, few enough to bound memory.
 _TOKENS_AT_A_TIME = 1024
 
 
@@ -25,15 +25,15 @@ class SwiGLU(nn.Module):
         self.down = nn.Linear(ffn_size, hidden_size, bias=False)
 
     def forward(self, x_BLD: Tensor) -> tuple[Tensor, None]:
-        """The block's output, (B, L, D), and no router logits."""
+        """Return the output, (B, L, D), and no router logits."""
         return self.down(_gated(self.gate(x_BLD), self.up(x_BLD))), None
 
 
 class MixtureOfExperts(nn.Module):
-    """Every token through its best C of E SwiGLU experts, weighted by a softmax over the chosen router logits.
+    """Mixture of SwiGLU experts: each token passes through C of E, weighted by a softmax over the chosen router logits.
 
-    The router runs in fp32 whatever the weights' precision; equal logits are settled towards the lower expert index, so
-    that a tie is the same everywhere. No token is dropped.
+    The router runs in fp32 for any precision of the weights; of equal logits the lower expert index is chosen, so
+    that ties are the same on every device. No token is dropped.
     """
 
     def __init__(self, hidden_size: int, ffn_size: int, num_experts: int, experts_per_token: int) -> None:
@@ -44,7 +44,7 @@ class MixtureOfExperts(nn.Module):
         self.down = nn.Parameter(torch.empty(num_experts, hidden_size, ffn_size))
 
     def forward(self, x_BLD: Tensor) -> tuple[Tensor, Tensor]:
-        """The block's output, (B, L, D), and the raw router logits, fp32 (B * L, E)."""
+        """Return the output, (B, L, D), and the raw router logits, fp32 (B * L, E)."""
         x_ND = x_BLD.reshape(-1, x_BLD.shape[-1])
         logits_NE = F.linear(x_ND.float(), self.router.weight.float())
         weights_NC, chosen_NC = choose_experts(logits_NE, self.experts_per_token)
@@ -65,12 +65,12 @@ class MixtureOfExperts(nn.Module):
 
 
 def _gated(gate: Tensor, up: Tensor) -> Tensor:
-    """``silu(gate) * up``, in place where no gradient needs the factors."""
+    """Return ``silu(gate) * up``, computed in place if no gradient needs the factors."""
     return F.silu(gate) * up if torch.is_grad_enabled() else F.silu(gate, inplace=True).mul_(up)
 
 
 def choose_experts(logits_NE: Tensor, experts_per_token: int) -> tuple[Tensor, Tensor]:
-    """Weights (N, C), summing to one, and indices (N, C) of each token's best experts; ties go to the lower index."""
+    """Return weights (N, C), summing to one, and indices (N, C) of each token's experts; ties go to the lower index."""
     best, order = logits_NE.sort(dim=-1, descending=True, stable=True)
     return best[:, :experts_per_token].softmax(-1), order[:, :experts_per_token]
 
@@ -78,13 +78,13 @@ def choose_experts(logits_NE: Tensor, experts_per_token: int) -> tuple[Tensor, T
 def load_balancing_loss(
     logits: Sequence[Tensor], experts_per_token: int, mask_N: Tensor | None = None, *, per_layer: bool = False
 ) -> Tensor:
-    """Switch-style auxiliary loss: E x sum over experts of share of choices x mean probability (C when balanced).
+    """Return the Switch auxiliary loss: E x sum over experts of share of choices x mean probability (C if balanced).
 
     Args:
-        logits: raw router logits of every layer, (N, E) each.
-        experts_per_token: C.
+        logits: raw router logits of each layer, (N, E).
+        experts_per_token: number of experts per token, C.
         mask_N: True for real tokens; padding is left out.
-        per_layer: mean of each layer's own loss (Megatron) instead of one loss over all layers' tokens (transformers).
+        per_layer: whether to average the losses of layers (Megatron) or compute one over all tokens (transformers).
     """
     if per_layer:
         return torch.stack([load_balancing_loss([one], experts_per_token, mask_N) for one in logits]).mean()
@@ -96,12 +96,12 @@ def load_balancing_loss(
 
 
 def router_z_loss(logits: Sequence[Tensor], mask_N: Tensor | None = None) -> Tensor:
-    """Mean square of the log-partition of the router (ST-MoE): keeps the logits small."""
+    """Return the mean square of the router's log-partition (ST-MoE), which keeps the logits small."""
     kept = [one if mask_N is None else one[mask_N] for one in logits]
     return torch.cat(kept).float().logsumexp(-1).square().mean()
 
 
 def expert_load(logits_NE: Tensor, experts_per_token: int) -> Tensor:
-    """Share of one layer's choices that each expert received, (E,), summing to one."""
+    """Return the share of a layer's choices that each expert received, (E,), summing to one."""
     _, chosen_NC = choose_experts(logits_NE, experts_per_token)
     return torch.bincount(chosen_NC.flatten(), minlength=logits_NE.shape[-1]).float() / chosen_NC.numel()

@@ -1,7 +1,8 @@
-"""Either kind of network, made from its config."""
+"""Networks of either kind, made from their config."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 import torch
@@ -19,18 +20,52 @@ LAYOUT = "attention.layout"
 
 
 def make_network(config: NetworkConfig, base_ids: tuple[int, int, int, int] = (8, 5, 6, 7), n_id: int = 9) -> Network:
-    """A network with initial weights; the ids of bases and of N concern decoders with a k-mer table or memory."""
+    """Make a network with initial weights; the ids of bases and of N matter to decoders with k-mer tables only."""
     return Decoder(config, base_ids, n_id) if isinstance(config, DecoderConfig) else Encoder(config)
 
 
+def network_with(
+    weights: Iterable[tuple[str, Tensor]],
+    layouts: Mapping[str, Tensor],
+    config: NetworkConfig,
+    base_ids: tuple[int, int, int, int] = (8, 5, 6, 7),
+    n_id: int = 9,
+) -> Network:
+    """Make a network with given weights, in evaluation mode.
+
+    Args:
+        weights: name and value of every weight; taken one by one, so that they may be read as they are needed.
+        layouts: block layouts of sparse attention, by name.
+        config: the network.
+        base_ids: ids of A, C, G and T.
+        n_id: id of N.
+    """
+    with torch.device("meta"):
+        network = make_network(config, base_ids, n_id)
+    for name, weight in weights:
+        module, leaf = _owner(network, name)
+        setattr(module, leaf, nn.Parameter(weight))
+    for name, layout in layouts.items():
+        module, leaf = _owner(network, name)
+        module.register_buffer(leaf, layout)
+    if isinstance(network, Decoder) and network.config.tied:
+        network.head.weight = network.embedding.weight
+    return network.eval()
+
+
+def _owner(network: Network, name: str) -> tuple[nn.Module, str]:
+    path, _, leaf = name.rpartition(".")
+    return network.get_submodule(path), leaf
+
+
 def tensor_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
-    """Name and shape of each weight of a network; a head tied to the embedding is left out."""
+    """Return the name and the shape of each weight of a network, without a head that is tied to the embedding."""
     with torch.device("meta"):
         return {name: tuple(weight.shape) for name, weight in make_network(config).named_parameters()}
 
 
 def layout_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
-    """Name and shape of the block layouts that are stored beside the weights: (heads, blocks, blocks) of each layer.
+    """Return the name and the shape, (heads, blocks, blocks), of each block layout that is stored with the weights.
 
     Empty for a network whose attention follows from its config.
     """
@@ -42,14 +77,14 @@ def layout_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
 
 
 def tensors_of(network: nn.Module) -> dict[str, Tensor]:
-    """Everything that is stored of a network: its weights and its buffers, by name, without their gradients."""
+    """Return the stored tensors of a network by name: weights and buffers, without gradients."""
     return {name: weight.detach() for name, weight in network.named_parameters()} | stored_buffers(network)
 
 
 def stored_buffers(network: nn.Module) -> dict[str, Tensor]:
-    """The buffers that are stored beside the weights, by name: block layouts, and running statistics of norms.
+    """Return the buffers that are stored with the weights, by name: block layouts and running statistics of norms.
 
-    Left out are those that a module registers as not persistent, as it makes them again.
+    Non-persistent buffers, which a module recomputes, are left out.
     """
     return {
         f"{path}.{name}" if path else name: buffer

@@ -1,11 +1,52 @@
-"""The config of either kind of network."""
+"""Config of a network, decoder or encoder, and its form in our own ``config.json``."""
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
 
+from genolm.errors import ModelError
 from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.networks.encoder_config import EncoderConfig
 
 NetworkConfig: TypeAlias = DecoderConfig | EncoderConfig
-"""What a network is made of: a decoder (next token) or an encoder (masked token)."""
+"""Config of a decoder (next token) or an encoder (masked token)."""
+
+DECODER, ENCODER, MEGATRON = "genolm-decoder", "genolm-encoder", "genolm-megatron"
+MODEL_TYPES = (DECODER, ENCODER, MEGATRON)
+
+
+def config_from_json(values: Mapping[str, Any], file: str | Path) -> NetworkConfig:
+    """Read the config that :func:`config_to_json` wrote.
+
+    Raises:
+        ModelError: an unknown key, or a missing or invalid value.
+    """
+    fields = {key: value for key, value in values.items() if key not in {"model_type", "torch_dtype"}}
+    try:
+        if values["model_type"] == ENCODER:
+            return EncoderConfig.from_dict(fields)
+        return DecoderConfig.from_dict(fields)
+    except (ModelError, TypeError) as error:
+        raise ModelError(f"{file}: {error}") from error
+
+
+def config_to_json(config: NetworkConfig, dtype: str, *, megatron: bool = False) -> dict[str, Any]:
+    """Return our own ``config.json``.
+
+    Args:
+        config: the network.
+        dtype: type of the stored weights.
+        megatron: whether the weights have the names of Megatron-core.
+
+    Raises:
+        ModelError: an encoder with the names of Megatron-core, which holds decoders only.
+    """
+    if isinstance(config, EncoderConfig):
+        if megatron:
+            raise ModelError("the megatron layout holds decoders only; this is an encoder")
+        kind = ENCODER
+    else:
+        kind = MEGATRON if megatron else DECODER
+    return {"model_type": kind, "torch_dtype": dtype, **config.to_dict()}

@@ -1,6 +1,6 @@
-"""Linear maps for a few rows at a time on a CPU: weights laid out once as the processor's kernel wants them.
+"""Linear maps for a few rows at a time on a CPU, with weights packed for the processor's kernel.
 
-torch's own product of a few rows with an fp32 matrix runs at less than half of what oneDNN reaches with a packed one.
+torch's product of a few rows with an fp32 matrix reaches less than half the speed of oneDNN with a packed matrix.
 Shapes: B rows, I input width, O output width.
 """
 
@@ -16,16 +16,16 @@ from torch import Tensor
 Linear = Callable[[Tensor], Tensor]
 
 _PACKED_TYPES = (torch.float32, torch.bfloat16)
-_SMALL = 40_000  # fp32 weights of a map that is sooner done than a packed one is called
+_SMALL = 40_000  # fp32 weights up to which a plain product is faster than the call of a packed one
 
 
 def joined_linear(weights_OI: Sequence[Tensor], rows: int, *, pack: bool) -> Linear:
-    """One map that gives the outputs of several, side by side.
+    """Return a linear map with the concatenated outputs of several.
 
     Args:
-        weights_OI: matrices with one input; copied where they are packed.
-        rows: about how many rows will come at a time.
-        pack: lay the weights out anew where :func:`can_pack` says that this is possible.
+        weights_OI: matrices with the same input; copied if they are packed.
+        rows: approximate number of rows at a time.
+        pack: whether to pack the weights if :func:`can_pack`.
     """
     if pack and can_pack(weights_OI[0]):
         weight_OI = torch.cat(tuple(weights_OI)).detach()
@@ -38,7 +38,7 @@ def joined_linear(weights_OI: Sequence[Tensor], rows: int, *, pack: bool) -> Lin
 
 
 def can_pack(weight_OI: Tensor) -> bool:
-    """Whether this build of torch has packed products for such weights: fp32 or bf16 on a CPU with oneDNN."""
+    """Return whether this build of torch has packed products for such weights: fp32 or bf16 on a CPU with oneDNN."""
     known = hasattr(torch.ops.mkldnn, "_reorder_linear_weight") and hasattr(torch.ops.mkldnn, "_linear_pointwise")
     usable = weight_OI.device.type == "cpu" and weight_OI.dtype in _PACKED_TYPES
     return usable and torch.backends.mkldnn.is_available() and known

@@ -1,8 +1,8 @@
-"""Recurrent memory around an encoder: sequences of any length, a segment at a time, in constant memory per segment.
+"""Recurrent memory around an encoder: sequences of any length, one segment at a time, in constant memory.
 
-A pass reads ``[CLS] memory [SEP] content [SEP]``. The memory's vectors stand in for the token vectors of its places
-(before types, positions and norm); the last hidden state at the same places is the memory of the next segment. It
-begins as learned vectors, which are the last rows of the encoder's embedding. Shorter sequences of a batch start later,
+A pass reads ``[CLS] memory [SEP] content [SEP]``. The memory's vectors replace the token vectors at its positions
+(before types, positions and norm); the last hidden state at these positions is the memory of the next segment. It
+starts as learned vectors, the last rows of the encoder's embedding. Shorter sequences of a batch start later,
 so that all end together.
 
 Shapes: B rows of a batch, L tokens of the longest, R rows that have a segment in a step, S tokens of a pass, M vectors
@@ -25,18 +25,18 @@ from genolm.models.networks.recurrent_memory_config import MemoryConfig
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MemoryStep:
-    """One segment of every row that has one.
+    """One segment of each row that has one in this step.
 
     Attributes:
-        index: number of the step; the last step has a segment of every row.
-        row_R: the rows.
-        spans: content of each: 0-based half-open (start, stop) among the real tokens of its row.
-        ids_RS: the passes: special tokens, memory, content, padding.
-        mask_RS: True where tokens are attended to.
-        content_RS: True where they are content.
-        read_RMD: the memory before the segment.
-        written_RMD: the memory after it.
-        output: what the encoder gives for the passes; ``logits`` are of the content alone, (N, V).
+        index: index of the step; the last step has a segment of every row.
+        row_R: indices of the rows.
+        spans: content of each row: 0-based half-open (start, stop) among its real tokens.
+        ids_RS: ids of the passes: special tokens, memory, content, padding.
+        mask_RS: True for tokens that are attended to.
+        content_RS: True for tokens of the content.
+        read_RMD: memory before the segment.
+        written_RMD: memory after it.
+        output: output of the encoder for the passes; ``logits`` of the content only, (N, V).
     """
 
     index: int
@@ -50,28 +50,28 @@ class MemoryStep:
     output: EncoderOutput
 
     def content(self, values_RS: Tensor) -> Tensor:
-        """Values of the content alone, (N, …) row after row, of those of whole passes, (R, S, …)."""
+        """Return the values of the content, (N, …) row after row, given those of complete passes, (R, S, …)."""
         return values_RS[self.content_RS]
 
 
 class SegmentLabels(NamedTuple):
-    """Outputs of the sequence head after one segment: the rows, and (R, C)."""
+    """Outputs of the sequence head after one segment: indices of the rows, and (R, C)."""
 
     row_R: Tensor
     labels_RC: Tensor
 
 
 class MemoryOutput(NamedTuple):
-    """What a batch gives; everything about tokens stands where the token stood, with zeros at padding.
+    """Output for a batch; values of tokens are at the positions of the tokens, zero at padding.
 
     Attributes:
-        labels: of sequences (B, C), after the last segment; of tokens (B, L, C); None without a head.
-        segments: outputs of the sequence head after every segment, in order; empty for other models.
-        logits_BLV: of the masked-language head, where asked for.
-        hidden: (B, L, D) of the layers asked for.
-        pooled_BD: the pooler's vector after the last segment; None without a pooler.
-        memory_BMD: the memory at the end.
-        step_BL: number of the step in which each token was read; -1 at padding.
+        labels: sequence labels (B, C) after the last segment, or token labels (B, L, C); None without a head.
+        segments: outputs of the sequence head after each segment, in order; empty for other models.
+        logits_BLV: logits of the masked-language head; None if not requested.
+        hidden: requested layers, (B, L, D) each.
+        pooled_BD: pooled vector after the last segment; None without a pooler.
+        memory_BMD: memory at the end.
+        step_BL: index of the step in which each token was read; -1 at padding.
     """
 
     labels: Tensor | None
@@ -84,15 +84,15 @@ class MemoryOutput(NamedTuple):
 
 
 class RecurrentMemory(nn.Module):
-    """An encoder that remembers earlier segments of a sequence (RMT, Bulatov et al. 2022).
+    """Encoder with a memory of earlier segments of a sequence (RMT, Bulatov et al. 2022).
 
     Args:
-        encoder: the network, whose config says how the memory is used; the last rows of its embedding are the memory's
-            start. :meth:`around` makes such an encoder of one without.
-        memory: another use of it, which the encoder's config then says.
+        encoder: network whose config describes the memory; the last rows of its embedding are the initial memory.
+            :meth:`around` makes such an encoder from one without a memory.
+        memory: another use of the memory, which replaces that in the encoder's config.
 
     Raises:
-        ModelError: the config says nothing of a memory, or what cannot be.
+        ModelError: the config has no memory, or an invalid one.
     """
 
     def __init__(self, encoder: Encoder, memory: MemoryConfig | None = None) -> None:
@@ -100,17 +100,17 @@ class RecurrentMemory(nn.Module):
         if memory is not None:
             encoder.config = replace(encoder.config, memory=memory)
         if encoder.config.memory is None:
-            raise ModelError("this encoder has no recurrent memory; RecurrentMemory.around gives one to a copy of it")
+            raise ModelError("this encoder has no recurrent memory; RecurrentMemory.around adds one to a copy of it")
         self.encoder, self.memory = encoder, encoder.config.memory
 
     @classmethod
     def around(cls, encoder: Encoder, memory: MemoryConfig, seed: int) -> RecurrentMemory:
-        """A new memory around a copy of a trained encoder, whose embedding gets the rows for it.
+        """Add a new memory to a copy of a trained encoder, whose embedding is extended by its rows.
 
         Args:
-            encoder: as it was trained; it is not changed.
-            memory: how it is used.
-            seed: of the new rows, normal with the encoder's ``initial_std``.
+            encoder: trained encoder, which is not changed.
+            memory: use of the memory.
+            seed: random seed of the new rows, normal with the encoder's ``initial_std``.
         """
         config = encoder.config
         rows = config.vocab_size + memory.tokens
@@ -128,7 +128,7 @@ class RecurrentMemory(nn.Module):
 
     @property
     def start(self) -> Tensor:
-        """The memory before the first segment, (M, D)."""
+        """Memory before the first segment, (M, D)."""
         table_VD = self.encoder.embedding.tokens.weight
         return table_VD[len(table_VD) - self.memory.tokens :]
 
@@ -140,33 +140,33 @@ class RecurrentMemory(nn.Module):
         layers: Collection[int] = (),
         logits: bool = False,
     ) -> MemoryOutput:
-        """Whole sequences; memory for what is returned grows with their length, so :meth:`steps` streams.
+        """Run complete sequences. The size of the output grows with their length; use :meth:`steps` to stream.
 
-        Arguments and errors are those of :meth:`steps`.
+        Arguments and errors as in :meth:`steps`.
         """
         mask_BL = torch.ones_like(ids_BL, dtype=torch.bool) if mask_BL is None else mask_BL.bool()
-        found: dict[str | int, list[Tensor]] = {}
-        places, segments = [], []
+        collected: dict[str | int, list[Tensor]] = {}
+        positions, segments = [], []
         step_BL = ids_BL.new_full(ids_BL.shape, -1)
         token_labels = self.encoder.config.labels and self.encoder.config.labels_of == "token"
         for step in self.steps(ids_BL, mask_BL, layers=layers, logits=logits):
-            place_N = _places(mask_BL, step)
-            places.append(place_N)
-            step_BL.view(-1)[place_N] = step.index
+            position_N = _positions(mask_BL, step)
+            positions.append(position_N)
+            step_BL.view(-1)[position_N] = step.index
             for layer in layers:
-                found.setdefault(layer, []).append(step.content(step.output.hidden[layer]))
+                collected.setdefault(layer, []).append(step.content(step.output.hidden[layer]))
             if step.output.logits is not None:
-                found.setdefault("logits", []).append(step.output.logits)
+                collected.setdefault("logits", []).append(step.output.logits)
             if token_labels and step.output.labels is not None:
-                found.setdefault("labels", []).append(step.content(step.output.labels))
+                collected.setdefault("labels", []).append(step.content(step.output.labels))
             elif step.output.labels is not None:
                 segments.append(SegmentLabels(step.row_R, step.output.labels))
-        whole = {name: _scattered(values, places, mask_BL) for name, values in found.items()}
+        scattered = {name: _scattered(values, positions, mask_BL) for name, values in collected.items()}
         return MemoryOutput(
-            labels=whole.pop("labels") if token_labels else step.output.labels,
+            labels=scattered.pop("labels") if token_labels else step.output.labels,
             segments=tuple(segments),
-            logits_BLV=whole.pop("logits", None),
-            hidden={layer: whole[layer] for layer in layers},
+            logits_BLV=scattered.pop("logits", None),
+            hidden={layer: scattered[layer] for layer in layers},
             pooled_BD=step.output.pooled_BD,
             memory_BMD=step.written_RMD,
             step_BL=step_BL,
@@ -180,11 +180,11 @@ class RecurrentMemory(nn.Module):
         layers: Collection[int] = (),
         logits: bool = False,
     ) -> Iterator[MemoryStep]:
-        """Segment after segment; what the network needs beside its weights is the same for every number of segments.
+        """Run segment after segment, in memory that does not depend on the number of segments.
 
         Args:
-            ids_BL: tokens of the sequences alone: special tokens are put around each segment here.
-            mask_BL: True for real tokens; None when all are.
+            ids_BL: tokens of the sequences, without special tokens, which are added to each segment here.
+            mask_BL: True for real tokens; None if all are.
             layers: hidden states to return.
             logits: whether to compute the masked-language head.
 
@@ -192,15 +192,15 @@ class RecurrentMemory(nn.Module):
             Steps in order; the last has every row, in the order of the batch.
 
         Raises:
-            InputError: a sequence longer than ``max_segments``, one that is framed in ``[CLS]`` and ``[SEP]`` already,
-                or an id that is no token.
+            InputError: a sequence is longer than ``max_segments``, already has ``[CLS]`` and ``[SEP]`` around it,
+                or has an id that is not a token.
         """
         bodies = self._bodies(ids_BL, mask_BL)
         cuts = [self.memory.cuts(len(body)) for body in bodies]
         total = max(map(len, cuts))
         memory_BMD = self._start(len(bodies))
         for index in range(total):
-            rows = [row for row, found in enumerate(cuts) if index >= total - len(found)]
+            rows = [row for row, spans_of_row in enumerate(cuts) if index >= total - len(spans_of_row)]
             spans = tuple(cuts[row][index - total + len(cuts[row])] for row in rows)
             row_R = torch.tensor(rows, device=ids_BL.device)
             read_RMD = memory_BMD[row_R]
@@ -213,7 +213,7 @@ class RecurrentMemory(nn.Module):
 
     def _start(self, rows: int) -> Tensor:
         start_MD, depth, most = self.start, self.memory.depth, self.memory.max_segments
-        if most is not None and 0 <= depth < most:  # the published count includes the steps a short sequence skips
+        if most is not None and 0 <= depth < most:  # the published count includes the steps that a short sequence skips
             start_MD = start_MD.detach()
         return start_MD.expand(rows, -1, -1)
 
@@ -242,7 +242,7 @@ class RecurrentMemory(nn.Module):
         return MemoryStep(index, row_R, spans, ids_RS, mask_RS, content_RS, read_RMD, written_RMD, output)
 
     def _passes(self, pieces: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        """Ids of the passes, which of them are attended to, and which are content; (R, S) each."""
+        """Return the ids of the passes and the masks of attended and of content tokens, (R, S) each."""
         memory, config, device = self.memory, self.encoder.config, pieces[0].device
         lengths_R = torch.tensor([len(piece) for piece in pieces], device=device)
         padding = config.pad_id if memory.attended_padding is None else memory.attended_padding
@@ -265,28 +265,28 @@ class RecurrentMemory(nn.Module):
         if mask_BL is not None:
             bodies = [row[real.bool()] for row, real in zip(ids_BL, mask_BL, strict=True)]
         if not bodies:
-            raise InputError("a batch needs at least one sequence")
+            raise InputError("a batch must have at least one sequence")
         tokens = self.encoder.config.tokens
         for number, body in enumerate(bodies):
             if not len(body):
                 continue
             if int(body.max()) >= tokens or int(body.min()) < 0:
-                raise InputError(f"sequence {number} has an id that is none of the {tokens} tokens of the vocabulary")
+                raise InputError(f"sequence {number} has an id outside the {tokens} tokens of the vocabulary")
             if int(body[0]) == self.memory.cls_id and int(body[-1]) == self.memory.sep_id:
-                raise InputError(f"sequence {number} stands between [CLS] and [SEP] already; give the tokens alone")
+                raise InputError(f"sequence {number} already has [CLS] and [SEP]; give it without special tokens")
         return bodies
 
 
-def _places(mask_BL: Tensor, step: MemoryStep) -> Tensor:
-    """Where the content of a step stands in the flattened batch, (N,)."""
-    found = []
+def _positions(mask_BL: Tensor, step: MemoryStep) -> Tensor:
+    """Return the positions of the content of a step in the flattened batch, (N,)."""
+    collected = []
     for row, (start, stop) in zip(step.row_R.tolist(), step.spans, strict=True):
-        found.append(row * mask_BL.shape[1] + mask_BL[row].nonzero()[start:stop, 0])
-    return torch.cat(found)
+        collected.append(row * mask_BL.shape[1] + mask_BL[row].nonzero()[start:stop, 0])
+    return torch.cat(collected)
 
 
-def _scattered(values: list[Tensor], places: list[Tensor], mask_BL: Tensor) -> Tensor:
-    """Content of all steps at the places of its tokens, (B, L, …)."""
+def _scattered(values: list[Tensor], positions: list[Tensor], mask_BL: Tensor) -> Tensor:
+    """Return the content of all steps at the positions of its tokens, (B, L, …)."""
     joined = torch.cat(values)
-    whole = joined.new_zeros(mask_BL.numel(), *joined.shape[1:])
-    return whole.index_copy(0, torch.cat(places), joined).unflatten(0, tuple(mask_BL.shape))
+    scattered = joined.new_zeros(mask_BL.numel(), *joined.shape[1:])
+    return scattered.index_copy(0, torch.cat(positions), joined).unflatten(0, tuple(mask_BL.shape))

@@ -1,4 +1,4 @@
-"""How a long sequence goes through an encoder piece by piece with a memory, and where it is cut."""
+"""Config of a recurrent memory, and the segments into which a sequence is cut."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from itertools import pairwise
 from typing import Any, Literal, get_args
 
 from genolm.errors import InputError, ModelError
-from genolm.models.config_keys import refuse_unknown
 
 Alignment = Literal["center", "right", "left"]
 LossOf = Literal["last", "mean"]
@@ -20,22 +19,22 @@ class MemoryConfig:
     """Recurrent memory (RMT, Bulatov et al. 2022) as GENA-LM uses it (Fishman et al. 2025).
 
     Attributes:
-        tokens: vectors m of the memory; 0 for none, which leaves the segments independent of each other.
-        segment: tokens of one pass: ``[CLS]``, the memory, ``[SEP]``, content, ``[SEP]``.
+        tokens: number of memory vectors; 0 for none, which makes the segments independent of each other.
+        segment: tokens per pass: ``[CLS]``, the memory, ``[SEP]``, content, ``[SEP]``.
         max_segments: longest input in segments; None for any length.
-        depth: how many borders between segments gradients cross, counted from the last; -1 for all. The start of the
-            memory counts as a border: it learns only where ``depth`` reaches it, and, as published, never where
-            ``max_segments`` is told and ``depth`` below it.
-        alignment: how a sequence that is not a multiple of the content is cut: ``center`` into near-equal segments, as
-            GENA-LM does; ``right``: full ones with the remainder before them; ``left``: with the remainder behind.
-        loss: of a model that labels sequences: that of the ``last`` segment or the ``mean`` over all.
-        attended_padding: a token id that fills each pass up to ``segment`` and is attended to like content: 0 ([UNK])
-            is what GENA-LM's published class for sequences does, and its fine-tuned weights expect. None: no padding.
+        depth: number of segment borders that gradients cross, counted from the last; -1 for all. The start of the
+            memory counts as a border: it is trained only if ``depth`` reaches it, and, as published, never if
+            ``max_segments`` is given and ``depth`` is smaller.
+        alignment: how a sequence is cut that is not a multiple of the content: ``center`` into near-equal segments, as
+            in GENA-LM; ``right``: full segments with the remainder first; ``left``: with the remainder last.
+        loss: loss of sequence labels: that of the ``last`` segment or the ``mean`` over all.
+        attended_padding: token id that fills each pass up to ``segment`` and is attended to like content: 0 ([UNK])
+            in GENA-LM's published class for sequences, as its fine-tuned weights expect. None: no padding.
         cls_id: id of ``[CLS]``.
         sep_id: id of ``[SEP]``.
 
     Raises:
-        ModelError: numbers that leave no room for content, or that no model has.
+        ModelError: a value is invalid, or a segment has no room for content.
     """
 
     tokens: int = 10
@@ -51,48 +50,42 @@ class MemoryConfig:
     def __post_init__(self) -> None:
         for name, allowed in (("alignment", get_args(Alignment)), ("loss", get_args(LossOf))):
             if getattr(self, name) not in allowed:
-                raise ModelError(f"{name} is one of {', '.join(allowed)}, not {getattr(self, name)!r}")
+                raise ModelError(f"{name} must be one of {', '.join(allowed)}, not {getattr(self, name)!r}")
         if self.tokens < 0 or self.content < 1:
             raise ModelError(f"a segment of {self.segment} tokens with {self.tokens} of memory has no room for content")
         if self.max_segments is not None and self.max_segments < 1:
-            raise ModelError(f"max_segments is at least 1 or None, not {self.max_segments}")
+            raise ModelError(f"max_segments must be at least 1 or None, not {self.max_segments}")
         if self.depth < -1:
-            raise ModelError(f"depth is -1 (all borders) or a number of them, not {self.depth}")
+            raise ModelError(f"depth must be at least 0, or -1 (all borders), not {self.depth}")
         if min(self.cls_id, self.sep_id, self.attended_padding or 0) < 0:
-            raise ModelError("ids of special tokens are not negative")
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> MemoryConfig:
-        """The config that :meth:`to_dict` wrote; an unknown key is a ModelError."""
-        refuse_unknown(cls, values, "memory")
-        return cls(**values)
+            raise ModelError("ids of special tokens must not be negative")
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields as plain JSON values."""
+        """Return all fields as plain JSON values."""
         return asdict(self)
 
     @property
     def content(self) -> int:
-        """Tokens of sequence that fit into one segment."""
+        """Number of tokens of sequence in a full segment."""
         return self.segment - self.tokens - _AROUND
 
     @property
     def before(self) -> int:
-        """Tokens of a pass before its content."""
+        """Number of tokens of a pass before its content."""
         return self.tokens + 2
 
     def cuts(self, length: int) -> tuple[tuple[int, int], ...]:
-        """Where a sequence of ``length`` tokens is cut: 0-based half-open (start, stop) of each segment, in order.
+        """Return the segments of a sequence of ``length`` tokens: 0-based half-open (start, stop), in order.
 
         An empty sequence is one empty segment.
 
         Raises:
-            InputError: more segments than ``max_segments``; nothing is left out in silence.
+            InputError: the sequence needs more segments than ``max_segments``.
         """
         count = max(1, -(-length // self.content))
         if self.max_segments is not None and count > self.max_segments:
             raise InputError(
-                f"a sequence of {length:,} tokens needs {count} segments of {self.content}, and this model takes"
+                f"a sequence of {length:,} tokens needs {count} segments of {self.content}, but the model reads at most"
                 f" {self.max_segments}: cut it, or allow more (max_segments)"
             )
         first, step = self.content, self.content

@@ -1,10 +1,10 @@
-"""A dense decoder one token at a time, faster than :class:`genolm.models.networks.decoder.Decoder` with a cache.
+"""Stepping of decoders one token at a time, for dense ones faster than a pass with a cache.
 
-Keys, values and angles are laid out for some tokens to come, what is padding or not yet written being hidden. The maps
-of one input are one product. A bf16 decoder of few weights computes in fp32 on a CPU, where calling a bf16 kernel takes
+Keys, values and angles are allocated for some tokens ahead; padding and unwritten positions are masked. The projections
+of one input are one product. A small bf16 decoder computes in fp32 on a CPU, where calling a bf16 kernel takes
 longer than such a product.
 
-Shapes: B sequences, C places for tokens, D residual width, H query heads, K key-value heads, G = H / K, N = B K,
+Shapes: B sequences, C token positions, D residual width, H query heads, K key-value heads, G = H / K, N = B K,
 E head width, V vocabulary.
 """
 
@@ -16,33 +16,32 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from genolm.models.networks.attention.attention import choose_attention
+from genolm.models.networks.attention.attention import choose_attention, rotary_angles
 from genolm.models.networks.attention.step_attention import step_attention
 from genolm.models.networks.cache import KVCache
 from genolm.models.networks.decoder import Decoder, DecoderLayer
 from genolm.models.networks.experts import SwiGLU
 from genolm.models.networks.packed_linear import joined_linear
 from genolm.models.networks.packing import Packing
-from genolm.models.networks.rotary import rotary_angles
 from genolm.models.norm import step_norm
 
 Turn = tuple[Tensor, Tensor]
 
-_FEWEST_PLACES = 32
-_GROWTH = 8  # an eighth more places at a time: copying stays cheap beside attending to all of them
+_FEWEST_POSITIONS = 32
+_GROWTH = 8  # grow by an eighth at a time: copying stays cheap compared with attention
 _FEW_WEIGHTS = 2_000_000
 _FEWEST_STEPS = 16  # packing the weights costs about as much as a few steps
 
 
 class Steps(Protocol):
-    """Reads one token of every sequence after another."""
+    """Decoder that reads one token of every sequence at a time."""
 
     def next(self, ids_B: Tensor) -> Tensor:
-        """Reads a token of every sequence; logits (B, V), fp32, of the one after it."""
+        """Read a token of every sequence; return the logits of the next one, (B, V), fp32."""
         ...
 
     def keep(self, rows: Tensor) -> None:
-        """Goes on with these sequences only, by their numbers now."""
+        """Keep only these sequences, by their current indices."""
         ...
 
 
@@ -55,43 +54,48 @@ def begin_steps(
     chunk: int | None = None,
     pack: bool = True,
 ) -> tuple[Tensor, Steps]:
-    """Reads prompts; logits (B, V), fp32, of what comes after each, and how to go on.
+    """Read prompts; return the logits of the next tokens, (B, V), fp32, and an object to continue with.
 
     Args:
-        network: the decoder.
-        ids_BL: ids of the prompts, pads on the left.
-        mask_BL: True at real tokens, at least one in each row; None where all are.
-        steps: how many will come, about.
-        chunk: most tokens of a pass; None for all at once.
-        pack: whether a copy of the weights may be made for speed.
+        network: decoder.
+        ids_BL: ids of the prompts, padded on the left.
+        mask_BL: True for real tokens, at least one in each row; None if all are.
+        steps: approximate number of steps.
+        chunk: largest number of tokens in a pass; None for all at once.
+        pack: whether the weights may be copied for speed.
     """
-    places_BL = torch.arange(ids_BL.shape[1], device=ids_BL.device).expand_as(ids_BL)
+    position_BL = torch.arange(ids_BL.shape[1], device=ids_BL.device).expand_as(ids_BL)
     if mask_BL is not None:
-        places_BL = (mask_BL.cumsum(1) - 1).clamp_min(0)
-    whole = chunk is None or ids_BL.shape[1] <= chunk
+        position_BL = (mask_BL.cumsum(1) - 1).clamp_min(0)
+    at_once = chunk is None or ids_BL.shape[1] <= chunk
     plain = network.kmer is None and all(_is_plain(layer) for layer in network.layers)
-    if plain and whole:
+    if plain and at_once:
         dense = DenseSteps(network, len(ids_BL), pack=pack and steps >= _FEWEST_STEPS)
-        return dense.read(ids_BL, mask_BL, places_BL), dense
-    cache, logits_BV = _cached(network, ids_BL, mask_BL, places_BL, chunk or ids_BL.shape[1])
+        return dense.read(ids_BL, mask_BL, position_BL), dense
+    cache, logits_BV = _cached(network, ids_BL, mask_BL, position_BL, chunk or ids_BL.shape[1])
     if plain:
         dense = DenseSteps(network, len(ids_BL), pack=pack and steps >= _FEWEST_STEPS)
-        dense.take(cache, places_BL[:, -1])
+        dense.continue_from(cache, position_BL[:, -1])
         return logits_BV, dense
-    return logits_BV, NetworkSteps(network, cache, places_BL[:, -1])
+    return logits_BV, NetworkSteps(network, cache, position_BL[:, -1])
 
 
 def _cached(
-    network: Decoder, ids_BL: Tensor, mask_BL: Tensor | None, places_BL: Tensor, chunk: int
+    network: Decoder, ids_BL: Tensor, mask_BL: Tensor | None, position_BL: Tensor, chunk: int
 ) -> tuple[KVCache, Tensor]:
-    """The network's own cache after the prompts, and the logits of what comes after them."""
+    """Return the network's cache after the prompts, and the logits of the next tokens."""
     cache, last = network.new_cache(), network.config.num_layers
     x_BD = None
     for start in range(0, ids_BL.shape[1], chunk):
-        own = slice(start, start + chunk)
-        mask = None if mask_BL is None else mask_BL[:, own]
+        part = slice(start, start + chunk)
+        mask = None if mask_BL is None else mask_BL[:, part]
         output = network(
-            ids_BL[:, own], mask_BL=mask, positions_BL=places_BL[:, own], cache=cache, layers={last}, logits=False
+            ids_BL[:, part],
+            mask_BL=mask,
+            positions_BL=position_BL[:, part],
+            cache=cache,
+            layers={last},
+            logits=False,
         )
         x_BD = output.hidden[last][:, -1]
     return cache, network.head(x_BD).float()
@@ -102,40 +106,40 @@ def _is_plain(layer: torch.nn.Module) -> bool:
 
 
 class NetworkSteps:
-    """Steps of any decoder, by its own pass.
+    """Steps of any decoder, by its own forward pass.
 
     Args:
-        network: the decoder.
-        cache: what it has read.
-        places_B: rotary position of each sequence's last token.
+        network: decoder.
+        cache: cache after the prompts.
+        position_B: rotary position of the last token of each sequence.
     """
 
-    def __init__(self, network: Decoder, cache: KVCache, places_B: Tensor) -> None:
-        self.network, self.cache, self.places_B = network, cache, places_B
+    def __init__(self, network: Decoder, cache: KVCache, position_B: Tensor) -> None:
+        self.network, self.cache, self.position_B = network, cache, position_B
 
     def next(self, ids_B: Tensor) -> Tensor:
-        """Logits after one more token of every sequence."""
-        self.places_B = self.places_B + 1
-        output = self.network(ids_B[:, None], positions_BL=self.places_B[:, None], cache=self.cache)
+        """Return the logits after one more token of every sequence."""
+        self.position_B = self.position_B + 1
+        output = self.network(ids_B[:, None], positions_BL=self.position_B[:, None], cache=self.cache)
         logits: Tensor = output.logits_BLV[:, -1]
         return logits
 
     def keep(self, rows: Tensor) -> None:
-        """Goes on with these sequences only."""
+        """Keep only these sequences."""
         self.cache.keep(rows)
-        self.places_B = self.places_B[rows]
+        self.position_B = self.position_B[rows]
 
 
 class DenseSteps:
     """Steps of a decoder without experts and k-mer memories.
 
     Args:
-        network: the decoder.
-        rows: how many sequences there will be.
-        pack: lay the weights out anew where the processor gains by it; costs a copy of them.
+        network: decoder.
+        rows: number of sequences.
+        pack: whether to copy the weights into a faster layout, if the processor has one.
     """
 
-    places_B: Tensor
+    position_B: Tensor
     hidden_N1C: Tensor
     turns: Turn
 
@@ -150,77 +154,77 @@ class DenseSteps:
         self.norm = step_norm(network.norm, self.dtype)
         self.head = joined_linear([weight.to(self.dtype)], rows, pack=pack)
 
-    def read(self, ids_BL: Tensor, mask_BL: Tensor | None, places_BL: Tensor) -> Tensor:
-        """Reads the prompts in one pass; logits (B, V) of what comes after them.
+    def read(self, ids_BL: Tensor, mask_BL: Tensor | None, position_BL: Tensor) -> Tensor:
+        """Read the prompts in one pass; return the logits of the next tokens, (B, V).
 
-        Maps are of real tokens alone; after the last layer's keys and values, of the last ones.
+        Only real tokens are projected; after the keys and values of the last layer, only the last tokens.
         """
         packing = Packing.of((ids_BL.shape[0], ids_BL.shape[1]), mask_BL, ids_BL.device)
         x_TD = F.embedding(packing.pack(ids_BL), self.embedding_VD)
-        turn = self._turn(places_BL)
+        turn = self._turn(position_BL)
         for layer in self.layers[:-1]:
             x_TD = layer.read(x_TD, turn, packing, mask_BL)
         x_BD = self.layers[-1].read(x_TD, turn, packing, mask_BL, last=True)
-        self._begin(mask_BL, places_BL[:, -1], ids_BL.shape[1])
+        self._begin(mask_BL, position_BL[:, -1], ids_BL.shape[1])
         return self.head(self.norm(x_BD)).float()
 
-    def take(self, cache: KVCache, places_B: Tensor) -> None:
-        """Goes on after what is in a cache, which is emptied."""
+    def continue_from(self, cache: KVCache, position_B: Tensor) -> None:
+        """Continue after the content of a cache, which is emptied."""
         for index, layer in enumerate(self.layers):
-            k_BKSE, v_BKSE = cache.take(index)
+            k_BKSE, v_BKSE = cache.pop(index)
             layer.memory.remember(k_BKSE.flatten(0, 1).to(self.dtype), v_BKSE.flatten(0, 1).to(self.dtype))
-        self._begin(cache.mask_BS, places_B, cache.length)
+        self._begin(cache.mask_BS, position_B, cache.length)
 
     def next(self, ids_B: Tensor) -> Tensor:
-        """Logits after one more token of every sequence."""
+        """Return the logits after one more token of every sequence."""
         if self.length == self.hidden_N1C.shape[2]:
             self._grow()
-        place, block = self.length, self.length - self.hidden_N1C.shape[2]
+        position, block = self.length, self.length - self.hidden_N1C.shape[2]
         self.length += 1
-        self.hidden_N1C[..., place] = 0
+        self.hidden_N1C[..., position] = 0
         turn = self.turns[0][block], self.turns[1][block]
         x_BD = F.embedding(ids_B, self.embedding_VD)
         for layer in self.layers:
-            x_BD = layer.next(x_BD, turn, self.hidden_N1C, place)
+            x_BD = layer.next(x_BD, turn, self.hidden_N1C, position)
         return self.head(self.norm(x_BD)).float()
 
     def keep(self, rows: Tensor) -> None:
-        """Goes on with these sequences only."""
+        """Keep only these sequences."""
         kv_heads = self.config.num_kv_heads
         heads = (rows[:, None] * kv_heads + torch.arange(kv_heads, device=rows.device)).flatten()
-        self.places_B, self.hidden_N1C = self.places_B[rows], self.hidden_N1C[heads]
+        self.position_B, self.hidden_N1C = self.position_B[rows], self.hidden_N1C[heads]
         self.turns = self.turns[0][:, rows], self.turns[1][:, rows]
         for layer in self.layers:
             layer.memory.keep(heads)
 
-    def _begin(self, mask_BS: Tensor | None, places_B: Tensor, length: int) -> None:
-        """Hides the padding of what was read and notes where each sequence stands."""
-        self.places_B, self.length = places_B, length
-        rows, kv_heads = len(places_B), self.config.num_kv_heads
-        self.hidden_N1C = torch.zeros(rows * kv_heads, 1, length, dtype=self.dtype, device=places_B.device)
+    def _begin(self, mask_BS: Tensor | None, position_B: Tensor, length: int) -> None:
+        """Mask the padding of the prompts and record the position of each sequence."""
+        self.position_B, self.length = position_B, length
+        rows, kv_heads = len(position_B), self.config.num_kv_heads
+        self.hidden_N1C = torch.zeros(rows * kv_heads, 1, length, dtype=self.dtype, device=position_B.device)
         if mask_BS is not None:
             self.hidden_N1C.masked_fill_(~mask_BS.repeat_interleave(kv_heads, 0)[:, None], float("-inf"))
         self._grow()
 
     def _grow(self) -> None:
-        """Lays out places behind those that are full."""
-        places = max(_FEWEST_PLACES, self.length // _GROWTH)
-        self.hidden_N1C = F.pad(self.hidden_N1C, (0, places), value=float("-inf"))
+        """Allocate further token positions."""
+        positions = max(_FEWEST_POSITIONS, self.length // _GROWTH)
+        self.hidden_N1C = F.pad(self.hidden_N1C, (0, positions), value=float("-inf"))
         for layer in self.layers:
-            layer.memory.grow(places)
-        places_BL = self.places_B[:, None] + torch.arange(1, places + 1, device=self.places_B.device)
-        self.places_B = places_BL[:, -1]
-        cos, sin = self._turn(places_BL)
+            layer.memory.grow(positions)
+        position_BL = self.position_B[:, None] + torch.arange(1, positions + 1, device=self.position_B.device)
+        self.position_B = position_BL[:, -1]
+        cos, sin = self._turn(position_BL)
         self.turns = cos.permute(2, 0, 1, 3), sin.permute(2, 0, 1, 3)
 
-    def _turn(self, places_BL: Tensor) -> Turn:
-        """Cosines, and sines with their signs, as wide as a head: (B, 1, L, E) each."""
-        cos, sin = rotary_angles(places_BL, self.config.head_dim, self.config.rope_theta)
+    def _turn(self, position_BL: Tensor) -> Turn:
+        """Return cosines, and sines with their signs, as wide as a head: (B, 1, L, E) each."""
+        cos, sin = rotary_angles(position_BL, self.config.head_dim, self.config.rope_theta)
         return torch.cat((cos, cos), -1).to(self.dtype), torch.cat((-sin, sin), -1).to(self.dtype)
 
 
 class _DenseLayer:
-    """One layer's weights and what it remembers."""
+    """Weights, keys and values of one layer."""
 
     def __init__(self, layer: DecoderLayer, rows: int, pack: bool, dtype: torch.dtype) -> None:
         attention, ffn = layer.attention, layer.ffn
@@ -234,9 +238,9 @@ class _DenseLayer:
         self.memory = step_attention(dtype, attention.key.weight.device)
 
     def read(self, x_TD: Tensor, turn: Turn, packing: Packing, mask_BL: Tensor | None, last: bool = False) -> Tensor:
-        """The residual stream of whole prompts after this layer; of their last tokens alone where these are asked for.
+        """Return the residual stream of the prompts after this layer; with ``last``, of their last tokens only.
 
-        Pads stand on the left, so that every prompt ends at one place.
+        Padding is on the left, so that all prompts end at the same position.
         """
         heads_TE = self.qkv(self.norms[0](x_TD)).unflatten(-1, (-1, self.head_dim))
         q, k, v = (values.contiguous() for values in self._turned(packing.unpack(heads_TE).transpose(1, 2), turn))
@@ -248,22 +252,22 @@ class _DenseLayer:
         mixed_BLD = attention(q, k, v, allowed_BLS).transpose(1, 2).flatten(2)
         return self._fed(x_TD + self.output(mixed_BLD[:, 0] if last else packing.pack(mixed_BLD)))
 
-    def next(self, x_BD: Tensor, turn: Turn, hidden_N1C: Tensor, place: int) -> Tensor:
-        """The residual stream of one more token after this layer."""
+    def next(self, x_BD: Tensor, turn: Turn, hidden_N1C: Tensor, position: int) -> Tensor:
+        """Return the residual stream of one more token after this layer."""
         rows, width = len(x_BD), self.head_dim
         q, k, v = self._turned(self.qkv(self.norms[0](x_BD)).view(rows, -1, width), turn)
         q_NGE = q.reshape(len(hidden_N1C), -1, width)
-        mixed_NGE = self.memory.attend(q_NGE, k.reshape(-1, width), v.reshape(-1, width), hidden_N1C, place)
+        mixed_NGE = self.memory.attend(q_NGE, k.reshape(-1, width), v.reshape(-1, width), hidden_N1C, position)
         return self._fed(x_BD + self.output(mixed_NGE.reshape(rows, -1)))
 
     def _turned(self, heads: Tensor, turn: Turn) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries and keys, turned by their place, and values; heads stand in the second dimension."""
+        """Return queries and keys, rotated by their position, and values; heads are the second dimension."""
         cos, sin = turn
         value = heads.shape[1] - self.kv_heads
         mapped = heads[:, :value]
-        turned = torch.addcmul(mapped * cos, mapped.roll(self.head_dim // 2, -1), sin)
+        rotated = torch.addcmul(mapped * cos, mapped.roll(self.head_dim // 2, -1), sin)
         key = value - self.kv_heads
-        return turned[:, :key], turned[:, key:], heads[:, value:]
+        return rotated[:, :key], rotated[:, key:], heads[:, value:]
 
     def _fed(self, x: Tensor) -> Tensor:
         gate, up = self.gate_up(self.norms[1](x)).chunk(2, -1)

@@ -1,4 +1,4 @@
-"""GENA-LM and ModernGENA: encoders of byte-pair tokens (Fishman et al., NAR 2025, and the ModernGENA preprint)."""
+"""GENA-LM and ModernGENA: encoders with byte-pair tokens (Fishman et al., NAR 2025, and the ModernGENA preprint)."""
 
 from __future__ import annotations
 

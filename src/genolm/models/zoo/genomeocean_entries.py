@@ -1,4 +1,4 @@
-"""GenomeOcean: decoders of byte-pair tokens for microbial genomes (bioRxiv 10.1101/2025.01.30.635558)."""
+"""GenomeOcean: decoders with byte-pair tokens for microbial genomes (bioRxiv 10.1101/2025.01.30.635558)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tiny models of every architecture with random weights, made in memory from a seed: published encoders in small."""
+"""Tiny models of every architecture, with random weights made in memory from a seed."""
 
 from __future__ import annotations
 
@@ -106,4 +106,4 @@ TINY = (
     _random("tiny-random-moderngena", _TINY_MODERN, 12, GENA_PIECES),
     _random("tiny-random-rmt", _TINY_RMT, 13, GENA_PIECES),
 )
-"""One for each architecture, in sizes that run in milliseconds."""
+"""A model of each architecture, in sizes that run in milliseconds."""

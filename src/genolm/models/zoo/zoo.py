@@ -1,14 +1,18 @@
-"""The models that genolm knows by name: configs, cards, and where their weights come from."""
+"""The models that genolm knows by name, and the resolution of a name, folder or hub id to a model."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 
 from genolm.errors import ModelError
+from genolm.files.names import is_file, is_folder
 from genolm.models.card import Card
+from genolm.models.model_files import CONFIG
 from genolm.models.zoo.gena_entries import GENA
 from genolm.models.zoo.genomeocean_entries import OCEAN
 from genolm.models.zoo.genos_entries import GENOS
@@ -16,24 +20,129 @@ from genolm.models.zoo.tiny_entries import TINY
 from genolm.models.zoo.zoo_entry import Entry as Entry
 
 WEIGHTS = Path(__file__).parent / "weights"
+CACHED = "models--"
+"""Prefix of the folder of a repository in the hub's cache."""
 
 _NANO = Card(
     name="genolm-nano", family="genolm", licence="Apache-2.0", source="shipped with genolm, trained by its own recipe"
 )
 _ENTRIES = (Entry(_NANO, folder=WEIGHTS / "genolm-nano"), *GENOS, *GENA, *OCEAN, *TINY)
 ZOO: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in _ENTRIES})
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]*[A-Za-z0-9]")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """Location of a model's files.
+
+    Attributes:
+        entry: zoo entry of the model; None for other models.
+        folder: folder that the user gave; None for a name or a hub id.
+        hub_id: repository to download; None for a folder and for weights that come with genolm.
+    """
+
+    entry: Entry | None = None
+    folder: Path | None = None
+    hub_id: str | None = None
+
+    def local_folder(self) -> Path | None:
+        """Return the folder with the files; None if they must be downloaded.
+
+        Raises:
+            ModelError: the model is published in a form that cannot be loaded, or is not part of this installation.
+        """
+        if self.folder is not None or self.entry is None:
+            return self.folder
+        self.entry.refuse_unconverted()
+        return None if self.entry.folder is None else self.entry.installed_folder()
+
+
+def find_model(name: str | Path) -> ModelSource:
+    """Resolve a name of the zoo, an existing folder or a hub id, in this order.
+
+    Raises:
+        ModelError: the name is none of the three.
+    """
+    if isinstance(name, str) and name.lower() in ZOO:
+        return _named(entry(name))
+    if is_folder(name):
+        folder = _snapshot_in(Path(name))
+        return ModelSource(_cached_entry(folder), folder)
+    if is_file(name):
+        file = Path(name)
+        hint = f", {file.parent}" if (file.parent / CONFIG).is_file() else ""
+        raise ModelError(f"{name}: a file; give the model's folder{hint}")
+    if isinstance(name, str) and _HUB_ID.fullmatch(name):
+        known = _entry_at(name)
+        return ModelSource(hub_id=name) if known is None else _named(known)
+    if isinstance(name, Path) or "/" in name or "\\" in name:
+        raise ModelError(f"{name}: no such folder")
+    return _named(entry(name))
+
+
+def _named(known: Entry) -> ModelSource:
+    return ModelSource(known, hub_id=known.hub_id)
 
 
 def entry(name: str) -> Entry:
-    """The zoo's entry of ``name``; upper and lower case are the same.
+    """Return the zoo entry called ``name``, in upper or lower case.
 
     Raises:
-        ModelError: no such name; the message says which one was probably meant.
+        ModelError: the name is unknown; the message suggests a similar one.
     """
-    found = ZOO.get(name.lower())
-    if found is None:
+    known = ZOO.get(name.lower())
+    if known is None:
         close = get_close_matches(name.lower(), ZOO, n=1)
         meant = f"did you mean {close[0]}? " if close else ""
-        known = "genolm models lists the names; a folder or a hub id ORGANISATION/NAME will do as well"
-        raise ModelError(f"no model named {name!r}: {meant}{known}")
-    return found
+        advice = "genolm models lists the names; a folder or a hub id ORGANISATION/NAME is also accepted"
+        raise ModelError(f"unknown model {name!r}: {meant}{advice}")
+    return known
+
+
+def _snapshot_in(folder: Path) -> Path:
+    """Return the folder itself; for a repository in the hub's cache, the files of ``main`` or of its only commit.
+
+    Raises:
+        ModelError: the repository has no files, or those of several commits and no ``main``.
+    """
+    snapshots = folder / "snapshots"
+    if not folder.resolve().name.startswith(CACHED) or not snapshots.is_dir():
+        return folder
+    reference = folder / "refs" / "main"
+    commits = sorted(path.name for path in snapshots.iterdir() if path.is_dir())
+    if reference.is_file():
+        commits = [reference.read_text(encoding="utf-8").strip()]
+    if len(commits) != 1:
+        raise ModelError(f"{folder}: holds {len(commits)} snapshots of a model; give the folder of one in {snapshots}")
+    rewritten = folder / "genolm" / commits[0]  # safetensors made of a pickle: see genolm.models.checkpoints.download
+    return rewritten if rewritten.is_dir() else snapshots / commits[0]
+
+
+def _entry_at(hub_id: str) -> Entry | None:
+    """Return the entry whose files are those of a repository on the hub; None for other repositories."""
+    return next((entry for entry in ZOO.values() if hub_id.lower() in entry.repositories), None)
+
+
+def _cached_entry(folder: Path) -> Entry | None:
+    """Return the entry of a folder inside the hub's cache (``models--ORGANISATION--NAME``); None for other folders."""
+    names = (
+        part.removeprefix(CACHED).replace("--", "/") for part in folder.absolute().parts if part.startswith(CACHED)
+    )
+    return next((entry for name in names if (entry := _entry_at(name)) is not None), None)
+
+
+def find_download(name: str) -> ModelSource:
+    """Resolve the name or hub id of a model to download.
+
+    Raises:
+        ModelError: the model cannot be downloaded.
+    """
+    known = ZOO.get(name.lower())
+    if known is not None:
+        known.refuse_unconverted()
+        if known.hub_id is None:
+            raise ModelError(f"{name}: nothing to download, it comes with genolm")
+        return _named(known)
+    if not _HUB_ID.fullmatch(name):
+        raise ModelError(f"{name!r} is neither a downloadable model of `genolm models` nor a hub id ORGANISATION/NAME")
+    return ModelSource(_entry_at(name), hub_id=name)

@@ -1,4 +1,4 @@
-"""One line of the zoo: a model that genolm knows by name."""
+"""An entry of the zoo: a model that genolm knows by name."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 
 from genolm.errors import ModelError
 from genolm.models.card import Card
+from genolm.models.model_files import CONFIG
 from genolm.models.networks.network_config import NetworkConfig
 from genolm.tokens.bpe import BpeTokenizer, RunPolicy
+from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.tokens.tokenizer import Tokenizer
 
 AnyTokenizer = TypeVar("AnyTokenizer", bound=Tokenizer)
@@ -17,20 +19,19 @@ AnyTokenizer = TypeVar("AnyTokenizer", bound=Tokenizer)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A named model; one of ``hub_id``, ``seed``, ``folder`` and ``megatron_only`` says where its weights come from.
+    """A named model. One of ``hub_id``, ``seed``, ``folder`` and ``megatron_only`` gives the origin of its weights.
 
     Attributes:
-        card: what to know before using it.
-        config: its shape; None where the folder says it.
-        vocabulary: file of byte-pair tokens, inside this package, of weights made in memory; None for single bases.
+        card: its card.
+        config: its network; None if the folder states it.
+        vocabulary: file of byte-pair tokens inside this package, for random weights; None for single bases.
         hub_id: repository on the Hugging Face hub.
         mirrors: other repositories with the same files.
-        seed: seed of random weights, made in memory.
-        folder: weights inside this package.
-        runs_of_n: how its byte-pair tokenizer reads runs of N, which its files do not say; None for what they say.
-        bases_per_token: mean bases of a token in the sequence it was made for, which its files do not say; 0 for what
-            they say.
-        megatron_only: published as a checkpoint of Megatron, which has to be converted before it is used.
+        seed: random seed of weights that are made in memory.
+        folder: folder with weights inside this package.
+        runs_of_n: how its byte-pair tokenizer reads runs of N, if its files do not say.
+        bases_per_token: mean bases per token in its training sequence, if its files do not say; else 0.
+        megatron_only: published as a Megatron checkpoint, which must be converted before use.
     """
 
     card: Card
@@ -46,39 +47,44 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """The name that :func:`genolm.load` takes."""
+        """Name for :func:`genolm.load`."""
         return self.card.name
 
-    def is_at(self, hub_id: str) -> bool:
-        """Whether its files are those of a repository on the hub, in whatever case that is written."""
-        return hub_id.lower() in {place.lower() for place in (self.hub_id, *self.mirrors) if place is not None}
+    @property
+    def repositories(self) -> set[str]:
+        """Repositories on the hub with the files of this model, in lower case."""
+        return {name.lower() for name in (self.hub_id, *self.mirrors) if name is not None}
 
-    def told(self, tokenizer: AnyTokenizer) -> AnyTokenizer:
-        """The tokenizer of its files, told what they do not say."""
+    def random_tokenizer(self) -> Tokenizer:
+        """Return the tokenizer of random weights."""
+        return NucleotideTokenizer() if self.vocabulary is None else BpeTokenizer.read(self.vocabulary)
+
+    def with_settings(self, tokenizer: AnyTokenizer) -> AnyTokenizer:
+        """Return the tokenizer with the settings that its files do not state."""
         if not isinstance(tokenizer, BpeTokenizer):
             return tokenizer
         settings: dict[str, Any] = {"n": self.runs_of_n, "bases_per_token": self.bases_per_token}
         return replace(tokenizer, **{name: value for name, value in settings.items() if value})
 
     def installed_folder(self) -> Path:
-        """The folder inside this package that holds the weights.
+        """Return the folder inside this package that holds the weights.
 
         Raises:
-            ModelError: this installation was made without them.
+            ModelError: this installation has no weights.
         """
-        if self.folder is None or not (self.folder / "config.json").is_file():
+        if self.folder is None or not (self.folder / CONFIG).is_file():
             raise ModelError(f"{self.name}: its weights are not part of this installation ({self.folder} is empty)")
         return self.folder
 
     def refuse_unconverted(self) -> None:
-        """Say how to get a model that is published in a form which cannot be loaded.
+        """Explain how to get a model that is published only as a Megatron checkpoint.
 
         Raises:
             ModelError: this is such a model.
         """
         if self.megatron_only:
             raise ModelError(
-                f"{self.name}: published as a Megatron checkpoint only, which is not downloaded from here. Get it from"
-                f" its authors, then genolm convert CHECKPOINT OUT --from megatron --like {self.name} --to genolm, and"
-                " use the folder OUT"
+                f"{self.name}: published only as a Megatron checkpoint, which genolm does not download. Get it from its"
+                f" authors, convert it (genolm convert CHECKPOINT OUT --from megatron --like {self.name} --to genolm)"
+                " and use the folder OUT"
             )

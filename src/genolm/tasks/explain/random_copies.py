@@ -14,10 +14,9 @@ from torch import Tensor, nn
 
 from genolm.models.gengram.gengram import Gengram
 from genolm.models.gengram.gengram_fold import pure_rows
-from genolm.models.gengram.kmer_stream import spread
+from genolm.models.gengram.kmer_stream import KmerTables, spread
 from genolm.models.model import Model
 from genolm.models.networks.decoder import Decoder
-from genolm.models.networks.kmer_tables import KmerTables
 from genolm.models.networks.random_weights import random_decoder
 
 INPUT = 0

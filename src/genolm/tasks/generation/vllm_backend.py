@@ -17,10 +17,11 @@ import polars as pl
 
 from genolm.engine.progress import Progress, as_progress, reporting
 from genolm.errors import GenolmError, InputError, ModelError, NonFiniteError
+from genolm.files.digests import file_sha256
 from genolm.files.version import __version__
 from genolm.models.adapters.tokenizer_files import read_tokenizer
-from genolm.models.checkpoints.config_file import read_config
-from genolm.models.checkpoints.load import card_of, file_sha256
+from genolm.models.checkpoints.checkpoint import card_of
+from genolm.models.checkpoints.model_folder import read_folder
 from genolm.models.model import Model
 from genolm.models.networks.decoder import Decoder
 from genolm.models.networks.decoder_config import DecoderConfig
@@ -60,13 +61,14 @@ def described(folder: Path) -> tuple[Model, Provenance]:
             f"{folder}: vllm reads a folder in the layout of Hugging Face, which `genolm convert MODEL FOLDER --to"
             " huggingface` writes"
         )
-    config, layout = read_config(folder)
+    opened = read_folder(folder)
+    config, layout = opened.network, opened.layout
     if layout != "huggingface" or not isinstance(config, DecoderConfig):
         raise ModelError(f"{folder}: vllm reads decoders in the layout of Hugging Face; see `genolm convert`")
     tokenizer = read_tokenizer(folder, config)
     if tokenizer.bases_per_token == 1:
         raise ModelError(f"{folder}: has one token per base; the backend vllm is for byte-pair tokens")
-    card = card_of(folder, config, tokenizer=tokenizer)
+    card = card_of(opened, tokenizer)
     with torch.device("meta"):
         network = Decoder(config, tokenizer.base_ids, tokenizer.n_id)
     return Model(network, tokenizer, card), Provenance(

@@ -95,7 +95,7 @@ def _scattered(values_R: Tensor, row_R: Tensor, rows: int) -> Tensor:
 
 def framed_batch(model: Model, windows: Sequence[Window]) -> Batch:
     """Return a batch of windows, each with the model's special tokens around it."""
-    rows = [model.frame(window_ids(model, window)) for window in windows]
+    rows = [model.with_special_tokens(window_ids(model, window)) for window in windows]
     return collate(rows, model.tokenizer, device=model.device)
 
 

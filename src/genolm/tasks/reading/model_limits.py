@@ -44,7 +44,7 @@ def context_bases(model: Model, context: int | None = None) -> int:
     Raises:
         ModelError: if the context is below 1 or exceeds the model's maximum.
     """
-    maximum = model.room_bases
+    maximum = model.max_bases
     if context is not None and not 1 <= context <= maximum:
         raise ModelError(f"context must be from 1 to {maximum:,} bases for {model.card.name}, not {context:,}")
     return maximum if context is None else context

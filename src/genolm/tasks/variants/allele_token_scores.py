@@ -61,7 +61,7 @@ def window_ratio(model: Model, pairs: Sequence[AlleleTokens]) -> list[Ratio]:
         NonFiniteError: as in :func:`masked_ratio`.
     """
     rows = [np.concatenate([pair.left, allele, pair.right]) for pair in pairs for allele in (pair.ref, pair.alt)]
-    batch = collate([model.frame(row) for row in rows], model.tokenizer, device=model.device)
+    batch = collate([model.with_special_tokens(row) for row in rows], model.tokenizer, device=model.device)
     last = model.config.num_layers
     x_BLD = model.decoder(batch.ids_BL, layers={last}, logits=False).hidden[last]
     plain, values = model.tokenizer.plain_ids, list[Ratio]()
@@ -97,7 +97,7 @@ def _difference(ref: Ratio, alt: Ratio) -> Ratio:
 
 def _masked_log_probs(model: Model, readings: Sequence[tuple[Ids, Ids, Ids]]) -> list[Tensor]:
     """Return the log-probabilities of all tokens at the masked part of each row, fp32 (N, V)."""
-    rows = [model.frame(np.concatenate(parts).astype(np.int32)) for parts in readings]
+    rows = [model.with_special_tokens(np.concatenate(parts).astype(np.int32)) for parts in readings]
     batch = collate(rows, model.tokenizer, device=model.device)
     last, begin = model.config.num_layers, len(model.begin_ids)
     output = model.encoder(batch.ids_BL, mask_BL=batch.mask_BL, layers={last}, logits=False)

@@ -89,7 +89,7 @@ class TokenVariantTask(VariantRun):
         if horizon < 1:
             raise InputError("horizon must be at least 1 base", value=horizon)
         bases = context_bases(model, context)
-        window = TokenWindow(model.room, bases, None if method == "masked" else min(horizon, bases // 2))
+        window = TokenWindow(model.max_tokens, bases, None if method == "masked" else min(horizon, bases // 2))
         tokens = min(model.context, math.ceil(bases / model.tokenizer.bases_per_token))
         both, provenance = rc is None or rc, Provenance.of(model)
         return cls(

@@ -12,8 +12,8 @@ from tests.models.adapters.published_encoders import BERT, CONFIGS, PRE, ROTARY,
 import genolm
 from genolm.errors import ModelError
 from genolm.models.adapters.encoders import encoders
-from genolm.models.checkpoints.config_file import parse_config, read_config
 from genolm.models.checkpoints.load import load_folder
+from genolm.models.checkpoints.model_folder import parse_config, read_folder
 from genolm.models.zoo.zoo import ZOO
 
 HEADS = {"sparse rotary": ("bert.pooler.dense", "cls.seq_relationship"), "bigbird": ("bert.pooler",)}
@@ -59,13 +59,13 @@ def test_a_config_says_the_same_after_it_was_written(tmp_path, kind):
 
 def test_a_tokenizer_of_more_tokens_than_the_config_says(tmp_path):
     values = CONFIGS["last"] | {"token_rows": 10}
-    with pytest.raises(ModelError, match="its tokenizer has 11 tokens, its config says token_rows 10"):
+    with pytest.raises(ModelError, match="its tokenizer has 11 tokens, but its config has token_rows 10"):
         genolm.load(write(tmp_path, values, tensors_of(values)))
 
 
 def test_what_the_network_is_made_of(tmp_path):
     config = genolm.load(published(tmp_path, "sparse rotary")).config
-    assert (config.norm, config.final_norm, config.positions, config.turned_dim) == ("pre", False, "rotary", 4)
+    assert (config.norm, config.final_norm, config.positions, config.rotated_dim) == ("pre", False, "rotary", 4)
     assert config.sparse is not None and (config.sparse.kind, config.sparse.block) == ("deepspeed", 4)
     assert (config.pooler, config.sentence_head, config.norm_eps) == ("tanh", True, 1e-12)
 
@@ -145,18 +145,18 @@ FINAL = "bert.encoder.last_layer_ln"
 RULES = {
     "norms before, config after": (
         edited("last", {"pre_layer_norm": ..., "last_layer_norm": ...}),
-        f"its norms stand before the blocks ({LAYER_0}pre_attention_ln.weight), but its config says after them"
+        f"has norms before the blocks ({LAYER_0}pre_attention_ln.weight), but its config expects them after the blocks"
         " (pre_layer_norm false); it would load into the wrong modules",
     ),
     "norms after, config before": (
         edited("post", PRE),
-        f"its norms stand after them ({LAYER_0}attention.output.LayerNorm.weight), but its config says before the"
-        " blocks (pre_layer_norm true); it would load into the wrong modules",
+        f"has norms after the blocks ({LAYER_0}attention.output.LayerNorm.weight), but its config expects them before"
+        " the blocks (pre_layer_norm true); it would load into the wrong modules",
     ),
     "both kinds of norms": (
         edited("post", tensors={LAYER_0 + name: value for name, value in NORM.items()}),
-        f"has norms before the blocks ({LAYER_0}pre_attention_ln.weight) and after them"
-        f" ({LAYER_0}attention.output.LayerNorm.weight); one kind it must be",
+        f"has norms both before the blocks ({LAYER_0}pre_attention_ln.weight) and after them"
+        f" ({LAYER_0}attention.output.LayerNorm.weight)",
     ),
     "no norms": (
         edited(
@@ -172,44 +172,44 @@ RULES = {
     ),
     "a final norm that the config denies": (
         edited("last", {"last_layer_norm": False}),
-        f"has a final norm ({FINAL}.weight), but its config says last_layer_norm false",
+        f"has a final norm ({FINAL}.weight), but its config has last_layer_norm false",
     ),
     "no final norm, and the config silent": (
         edited("nolast", {"last_layer_norm": ...}),
-        f"has no final norm ({FINAL}.weight), but its config says last_layer_norm true (which an absent key means with"
+        f"has no final norm ({FINAL}.weight), but its config has last_layer_norm true (the default with"
         " pre_layer_norm)",
     ),
     "a table of positions and frequencies": (
         edited("rotary", tensors={TABLE: torch.ones(32, 16)}),
-        f"has a table of positions and rotary frequencies ({LAYER_0}{FREQUENCIES}); one kind it must be",
+        f"has both a position table and rotary frequencies ({LAYER_0}{FREQUENCIES})",
     ),
     "neither": (
         edited("last", tensors={TABLE: ...}),
-        f"has neither a table of positions ({TABLE}) nor rotary frequencies",
+        f"has neither a position table ({TABLE}) nor rotary frequencies",
     ),
     "a table, config rotary": (
         edited("nolast", ROTARY),
-        f"its positions are absolute ({TABLE}), but its config says position_embedding_type rotary",
+        f"has absolute positions ({TABLE}), but its config has position_embedding_type rotary",
     ),
     "frequencies, config absolute": (
         edited("rotary", {"position_embedding_type": "absolute"}),
-        f"its positions are rotary ({LAYER_0}{FREQUENCIES}), but its config says position_embedding_type absolute",
+        f"has rotary positions ({LAYER_0}{FREQUENCIES}), but its config has position_embedding_type absolute",
     ),
     "a table of another length": (
         edited("last", {"max_position_embeddings": 512}),
-        "its table of positions has 32 rows, but its config says max_position_embeddings 512",
+        "its position table has 32 rows, but its config has max_position_embeddings 512",
     ),
     "frequencies of fewer dimensions": (
         edited("rotary", {"rotary_dim": 8}),
-        f": {LAYER_0}{FREQUENCIES} turns 4 dimensions, but its config says rotary_dim 8",
+        f": {LAYER_0}{FREQUENCIES} rotates 4 dimensions, but its config has rotary_dim 8",
     ),
     "frequencies of another base": (
         edited("rotary", {"rotary_base": 500_000}),
-        f": {LAYER_0}{FREQUENCIES} has the base 10000, but its config says rotary_base 500000",
+        f": {LAYER_0}{FREQUENCIES} has the base 10000, but its config has rotary_base 500000",
     ),
     "frequencies of one layer missing": (
         edited("rotary", tensors={LAYER_1 + FREQUENCIES: ...}),
-        f"lacks the tensor {LAYER_1}{FREQUENCIES}",
+        f"missing tensor {LAYER_1}{FREQUENCIES}",
     ),
     "layouts, config dense": (
         edited("sparse", {"sparse_attention": ...}),
@@ -217,23 +217,23 @@ RULES = {
     ),
     "no layouts, config sparse": (
         edited("last", SPARSE),
-        f"lacks the tensor {LAYER_0}{LAYOUT}, which the sparse_attention of its config needs",
+        f"missing tensor {LAYER_0}{LAYOUT}, which its config requires (sparse_attention)",
     ),
     "layouts of other heads": (
         edited("sparse", tensors={LAYER_1 + LAYOUT: torch.ones(4, 8, 8, dtype=torch.int64)}),
-        f": {LAYER_1}{LAYOUT} has 4 heads, but its config says num_attention_heads 2",
+        f": {LAYER_1}{LAYOUT} has 4 heads, but its config has num_attention_heads 2",
     ),
     "layouts of another length": (
         edited("sparse", tensors={LAYER_1 + LAYOUT: torch.ones(2, 16, 16, dtype=torch.int64)}),
-        f": {LAYER_1}{LAYOUT} has 16 blocks, of 4 tokens by its config: 64 tokens, but max_position_embeddings is 32",
+        f": {LAYER_1}{LAYOUT} has 16 blocks of 4 tokens, 64 in all, but its config has max_position_embeddings 32",
     ),
     "a layout that is no square": (
         edited("sparse", tensors={LAYER_0 + LAYOUT: torch.ones(2, 8, 4, dtype=torch.int64)}),
-        f": {LAYER_0}{LAYOUT} is [2, 8, 4], not a square of blocks for each head",
+        f": {LAYER_0}{LAYOUT} has the shape [2, 8, 4]; expected a square of blocks for each head",
     ),
     "a layout of other numbers": (
         edited("sparse", tensors={LAYER_0 + LAYOUT: torch.full((2, 8, 8), 2)}),
-        ": layers.0.attention.layout holds other values than 0 and 1",
+        ": layers.0.attention.layout must hold only the values 0 and 1",
     ),
     "a layout whose rows do not see themselves": (
         edited("sparse", tensors={LAYER_0 + LAYOUT: torch.zeros(2, 8, 8, dtype=torch.int64)}),
@@ -241,36 +241,36 @@ RULES = {
     ),
     "numbers of positions in another order": (
         edited("last", tensors={"bert.embeddings.position_ids": torch.arange(32).flip(0)[None]}),
-        "bert.embeddings.position_ids is not 0 to 31 in order",
+        "bert.embeddings.position_ids must be 0 to 31 in order",
     ),
     "numbers of other positions": (
         edited("last", tensors={"bert.embeddings.position_ids": torch.arange(3)}),
-        "bert.embeddings.position_ids is not 0 to 31 in order",
+        "bert.embeddings.position_ids must be 0 to 31 in order",
     ),
     "a layer too many": (
         edited("last", {"num_hidden_layers": 1}),
-        "has tensors of 2 layers, its config asks for 1",
+        "has tensors of 2 layers; its config expects 1",
     ),
     "layers with a gap": (
         edited("last", tensors={name: ... for name in tensors_of(CONFIGS["last"]) if name.startswith(LAYER_0)}),
-        "its layers are not contiguous: layer 0 has no tensors",
+        "layers are not contiguous: layer 0 has no tensors",
     ),
     "another width": (
         edited("last", {"intermediate_size": 32}),
-        f"{LAYER_0}intermediate.dense.weight is [24, 16] where its config asks for [32, 16]",
+        f"{LAYER_0}intermediate.dense.weight has the shape [24, 16]; its config expects [32, 16]",
     ),
     "more rows than tokens": (
         edited("last", {"vocab_size": 30}),
-        "bert.embeddings.word_embeddings.weight has 40 rows, 10 more than the vocab_size 30 of its config; rows for the"
-        " memory of a recurrent model belong to that model",
+        "bert.embeddings.word_embeddings.weight has 40 rows, 10 more than the vocab_size 30 of its config; rows for a"
+        " recurrent memory belong to the recurrent model",
     ),
     "a surplus tensor": (
         edited("last", tensors={"bert.encoder.layer.0.attention.self.gate.weight": torch.ones(2)}),
-        "the config has no place for the tensor bert.encoder.layer.0.attention.self.gate.weight",
+        "unexpected tensor bert.encoder.layer.0.attention.self.gate.weight, unknown to its config",
     ),
     "missing tensors": (
         edited("last", tensors={LAYER_1 + "attention.self.key.bias": ..., LAYER_1 + "output.dense.weight": ...}),
-        f"lacks the tensor {LAYER_1}attention.self.key.bias (and 1 more: {LAYER_1}output.dense.weight)",
+        f"missing tensor {LAYER_1}attention.self.key.bias (and 1 more: {LAYER_1}output.dense.weight)",
     ),
     "a sentence head without a pooler": (
         edited("last", tensors={"cls.seq_relationship.weight": torch.ones(2, 16)}),
@@ -278,7 +278,7 @@ RULES = {
     ),
     "a head with a hidden layer": (
         edited("last", tensors={"classifier.0.weight": torch.ones(4, 16)}),
-        "the config has no place for the tensor classifier.0.weight",
+        "unexpected tensor classifier.0.weight, unknown to its config",
     ),
     "other labels than the config's": (
         edited("last", {"num_labels": 5}, heads=("bert.pooler.dense", "classifier")),
@@ -286,19 +286,19 @@ RULES = {
     ),
     "labels of sequences without a pooler": (
         edited("last", {"architectures": ["BertForSequenceClassification"]}, heads=("classifier",)),
-        "labels of sequences are read from a pooler, and there is none",
+        "sequence labels require a pooler, which is missing",
     ),
     "a stock pooler under BigBird's config": (
         edited("bigbird", heads=("bert.pooler.dense",)),
-        "its pooler is bert.pooler.dense, that of a bert, but its config is a big_bird",
+        "its pooler is bert.pooler.dense, that of a bert, but its config describes a big_bird",
     ),
     "a tensor of moderngena missing": (
         edited("modern", tensors={"model.layers.1.attn_norm.weight": ...}),
-        "lacks the tensor model.layers.1.attn_norm.weight",
+        "missing tensor model.layers.1.attn_norm.weight",
     ),
     "a norm too many in moderngena": (
         edited("modern", tensors={"model.layers.0.attn_norm.weight": torch.ones(16)}),
-        "the config has no place for the tensor model.layers.0.attn_norm.weight",
+        "unexpected tensor model.layers.0.attn_norm.weight, unknown to its config",
     ),
 }
 
@@ -317,15 +317,15 @@ CONFIG_RULES = {
     "no heads": (BERT | {"num_attention_heads": None}, "num_attention_heads must be a whole number, not None"),
     "no activation": (
         {key: value for key, value in BERT.items() if key != "hidden_act"},
-        "hidden_act None is not supported; known are gelu, gelu_new, gelu_pytorch_tanh, silu, swish",
+        "hidden_act None is not supported; expected one of gelu, gelu_new, gelu_pytorch_tanh, silu, swish",
     ),
     "another activation": (
         BERT | {"hidden_act": "relu"},
-        "hidden_act 'relu' is not supported; known are gelu, gelu_new, gelu_pytorch_tanh, silu, swish",
+        "hidden_act 'relu' is not supported; expected one of gelu, gelu_new, gelu_pytorch_tanh, silu, swish",
     ),
     "relative positions": (
         BERT | {"position_embedding_type": "relative_key"},
-        "position_embedding_type 'relative_key' is not supported; known are absolute, rotary",
+        "position_embedding_type 'relative_key' is not supported; expected one of absolute, rotary",
     ),
     "rotary without dimensions": (
         BERT | PRE | ROTARY | {"rotary_dim": None},
@@ -338,7 +338,7 @@ CONFIG_RULES = {
     ),
     "heads of the sparse part": (
         BERT | PRE | {"sparse_attention": SPARSE["sparse_attention"] | {"num_heads": 3}},
-        "sparse_attention: num_heads is 3, but num_attention_heads 2",
+        "sparse_attention: num_heads is 3, but num_attention_heads is 2",
     ),
     "sparse as a word": (
         BERT | {"sparse_attention": "bigbird"},
@@ -350,11 +350,11 @@ CONFIG_RULES = {
     ),
     "a final norm after the blocks": (
         BERT | {"last_layer_norm": True},
-        "norms after the blocks (post) have no final norm and leave none out",
+        "norm post allows neither final_norm nor a missing first_norm",
     ),
     "some biases": (
         CONFIGS["modern"] | {"mlp_bias": True},
-        "biases in some linear layers only are not supported (attention_bias false, mlp_bias true,"
+        "biases in only some linear layers are not supported (attention_bias false, mlp_bias true,"
         " classifier_bias false)",
     ),
     "no epsilon of moderngena": (CONFIGS["modern"] | {"norm_eps": None}, "norm_eps must be a number, not None"),
@@ -374,7 +374,7 @@ CONFIG_RULES = {
     "an infinite epsilon": (BERT | {"layer_norm_eps": math.inf}, "layer_norm_eps must be a number, not inf"),
     "an epsilon of our own that is no number": (
         {"model_type": "genolm-encoder", **DENSE, "norm_eps": math.nan},
-        "norm_eps must be a number that is not negative, not nan",
+        "norm_eps must be finite and not negative, not nan",
     ),
     "scaled positions": (
         BERT | PRE | ROTARY | {"rope_scaling": {"type": "linear", "factor": 4.0}},
@@ -547,7 +547,7 @@ def test_a_pickle_is_converted(tmp_path, wrapped):
     pickle_of(source, name, state)
     torch.save({"lr": 1.0}, source / "optimizer.pt")
     torch.save({"lr": 1.0}, source / "training_args.bin")
-    with pytest.raises(ModelError, match=rf"as a pickle only .*genolm convert {source} OUT reads it once"):
+    with pytest.raises(ModelError, match=rf"are a pickle .*genolm convert {source} OUT reads it once"):
         genolm.load(source)
     folder = genolm.convert(source, tmp_path / "out")
     model = genolm.load(folder)
@@ -559,18 +559,18 @@ def test_pickles_that_are_refused(tmp_path):
     source = published(tmp_path / "source", "last")
     shutil.copytree(source, tmp_path / "two")
     pickle_of(source, wrap=lambda state: {**state, "hook": Carrier()})
-    with pytest.raises(ModelError, match=r"pytorch_model\.bin: names .*exec, which is no plain data"):
+    with pytest.raises(ModelError, match=r"pytorch_model\.bin: names .*exec, which is not plain data"):
         genolm.convert(source, tmp_path / "out")
     torch.save({"a": 1}, source / "pytorch_model.bin")
     with pytest.raises(ModelError, match=r"pytorch_model\.bin: a is a int, not a tensor"):
         genolm.convert(source, tmp_path / "out")
     torch.save({}, source / "pytorch_model.bin")
-    with pytest.raises(ModelError, match=r"pytorch_model\.bin: holds no tensors by name"):
+    with pytest.raises(ModelError, match=r"pytorch_model\.bin: contains no tensors by name"):
         genolm.convert(source, tmp_path / "out")
     for name in ("one.pth", "two.pth"):
         torch.save({}, tmp_path / "two" / name)
     (tmp_path / "two" / "model.safetensors").unlink()
-    with pytest.raises(ModelError, match=r"holds several pickles \(one\.pth, two\.pth\); leave the one"):
+    with pytest.raises(ModelError, match=r"holds several pickles \(one\.pth, two\.pth\); keep the one"):
         genolm.convert(tmp_path / "two", tmp_path / "out")
 
 
@@ -588,5 +588,5 @@ def test_a_description_counts_the_heads_that_are_there(tmp_path):
     info = describe(folder)
     assert info["objective"] == "masked"
     assert info["parameters"] == genolm.load(folder).config.parameters
-    without = read_config(folder)[0]
+    without = read_folder(folder).network
     assert info["parameters"] > without.parameters

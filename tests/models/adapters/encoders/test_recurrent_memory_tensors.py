@@ -77,11 +77,11 @@ def test_stored_precision_stays() -> None:
 
 def test_other_encoders_are_refused() -> None:
     held, values = published_tensors(network("masked head")), values_of(DENSE)
-    with pytest.raises(ModelError, match=r"\(4, 1, 2\), its settings say \(5, 1, 2\)"):
+    with pytest.raises(ModelError, match=r"\(4, 1, 2\), but the settings state \(5, 1, 2\)"):
         read_published(held, values, replace(MEMORY, tokens=5))
-    with pytest.raises(ModelError, match="its config says last_layer_norm false"):
+    with pytest.raises(ModelError, match="its config has last_layer_norm false"):
         read_published(held, {**values, "last_layer_norm": False}, MEMORY)
-    with pytest.raises(ModelError, match="lacks mem_token_ids, cls_token, sep_token"):
+    with pytest.raises(ModelError, match="missing mem_token_ids, cls_token, sep_token"):
         read_published({key: held[key] for key in held if key.startswith("model.")}, values, MEMORY)
     with pytest.raises(ModelError, match="without biases cannot be expressed"):
         published_tensors(RecurrentMemory(random_network(replace(DENSE, norm_bias=False), 0)))  # type: ignore[arg-type]

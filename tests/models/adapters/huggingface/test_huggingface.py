@@ -6,14 +6,14 @@ from safetensors.torch import load_file, save_file
 
 from genolm.errors import ModelError
 from genolm.models.adapters.huggingface.huggingface import pieces
-from genolm.models.checkpoints.config_file import read_config
 from genolm.models.checkpoints.layouts import tensor_shapes
 from genolm.models.checkpoints.load import read_network
+from genolm.models.checkpoints.model_folder import read_folder
 from genolm.models.zoo.zoo import ZOO
 
 
 def network_of(folder):
-    return read_network(folder, *read_config(folder))
+    return read_network(read_folder(folder))
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_the_published_names(name, width, inner, rows):
     shapes = tensor_shapes(config)
     assert shapes["embedding.weight"] == shapes["head.weight"] == (rows, width)
     assert shapes["layers.11.ffn.gate_up"] == (8, 2 * inner, width)
-    assert table["model.layers.3.block_sparse_moe.experts.5.w3.weight"].place == (5, slice(inner, 2 * inner))
+    assert table["model.layers.3.block_sparse_moe.experts.5.w3.weight"].part == (5, slice(inner, 2 * inner))
     assert table["model.layers.3.block_sparse_moe.experts.5.w2.weight"].ours == "layers.3.ffn.down"
 
 
@@ -82,7 +82,7 @@ def test_rotary_frequencies_are_dropped_knowingly(folders, tmp_path):
 
 def test_an_unmatched_tensor_is_named(folders, tmp_path):
     tensors = folders.tensors(folders.mixtral) | {"model.layers.0.self_attn.q_proj.bias": torch.ones(16)}
-    with pytest.raises(ModelError, match=r"no place for the tensor model\.layers\.0\.self_attn\.q_proj\.bias"):
+    with pytest.raises(ModelError, match=r"unexpected tensor model\.layers\.0\.self_attn\.q_proj\.bias"):
         network_of(folders.write(tmp_path, folders.mixtral, tensors))
 
 
@@ -91,7 +91,7 @@ def test_missing_tensors_are_named_and_counted(folders, tmp_path):
     del tensors["model.layers.1.self_attn.k_proj.weight"], tensors["model.norm.weight"]
     with pytest.raises(
         ModelError,
-        match=r"lacks the tensor model\.layers\.1\.self_attn\.k_proj\.weight \(and 1 more: model\.norm\.weight\)",
+        match=r"missing tensor model\.layers\.1\.self_attn\.k_proj\.weight \(and 1 more: model\.norm\.weight\)",
     ):
         network_of(folders.write(tmp_path, folders.mixtral, tensors))
 
@@ -99,7 +99,7 @@ def test_missing_tensors_are_named_and_counted(folders, tmp_path):
 def test_a_misshaped_tensor_is_named_with_both_shapes(folders, tmp_path):
     tensors = folders.tensors(folders.mixtral)
     tensors["model.layers.0.block_sparse_moe.experts.3.w2.weight"] = torch.ones(24, 16)
-    with pytest.raises(ModelError, match=r"experts\.3\.w2\.weight is \[24, 16\] where its config asks for \[16, 24\]"):
+    with pytest.raises(ModelError, match=r"w2\.weight has the shape \[24, 16\]; its config expects \[16, 24\]"):
         network_of(folders.write(tmp_path, folders.mixtral, tensors))
 
 

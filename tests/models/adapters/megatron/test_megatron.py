@@ -69,7 +69,7 @@ def test_stages_of_different_lengths(tmp_path):
 def test_a_checkpoint_without_arguments_takes_its_shape_from_another_model(tmp_path, sizes):
     network = random_run(EXPERTS)
     run = save_run(tmp_path / "run", network, sizes=sizes, told={})
-    with pytest.raises(ModelError, match=r"holds no arguments, so its shape is unknown; .* \(--like\)"):
+    with pytest.raises(ModelError, match=r"has no arguments, so its shape is unknown; .* \(--like\)"):
         genolm.convert(run, tmp_path / "out")
     twin = genolm.save(genolm.Model(network, genolm.load("tiny-random").tokenizer, card()), tmp_path / "twin")
     assert converted(run, tmp_path / "out", like=twin).fingerprint == fingerprint(network)
@@ -133,7 +133,7 @@ def test_layers_that_the_arguments_do_not_name_come_from_another_model(tmp_path)
     network = random_run(GENGRAM)
     told = arguments(GENGRAM, gengram_layer_ids=None, gengram_window_size=None)
     run = save_run(tmp_path / "run", network, told=told, edit=with_idle_memories)
-    with pytest.raises(ModelError, match=r"4 layers hold a Gengram module and nothing says which of them use theirs"):
+    with pytest.raises(ModelError, match=r"4 layers have a Gengram module, but which of them use it is not stated"):
         genolm.convert(run, tmp_path / "out", layout="genolm")
     twin = tmp_path / "twin"
     genolm.save(genolm.Model(network, genolm.load("tiny-random").tokenizer, card()), twin)
@@ -199,7 +199,7 @@ def test_arguments_that_contradict_the_config_we_wrote_are_refused(tmp_path):
         file = torch.load(path, weights_only=True)
     file["args"].num_layers = 2
     torch.save(file, path)
-    with pytest.raises(ModelError, match="num_layers is 2 where genolm_config says 3"):
+    with pytest.raises(ModelError, match="num_layers is 2, but genolm_config has 3"):
         genolm.convert(folder / "release", tmp_path / "back")
 
 

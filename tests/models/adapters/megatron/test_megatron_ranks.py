@@ -73,7 +73,7 @@ def test_code_in_a_pickle_never_runs(run, tmp_path, where, function, named):
             file["model"]["decoder.layers.0.mlp.router._extra_state"] = Touch(code, function)
 
     rewritten(run, edit)
-    refused(run, rf"{RANK}/model_optim_rng\.pt: names \S*{named}, which is no plain data; opening it could run code")
+    refused(run, rf"{RANK}/model_optim_rng\.pt: names \S*{named}, which is not plain data; opening it could run code")
     assert not marker.exists()
 
 
@@ -81,7 +81,7 @@ def test_code_in_a_pickle_never_runs(run, tmp_path, where, function, named):
 def test_a_hand_made_pickle_that_calls_a_program_is_refused(run, tmp_path, named):
     marker = tmp_path / "marker"
     hand_made(run, named, f"touch {marker}")
-    refused(run, f"names {named}, which is no plain data")
+    refused(run, f"names {named}, which is not plain data")
     assert not marker.exists()
 
 
@@ -92,7 +92,7 @@ def test_a_name_of_megatron_is_never_looked_up(run, tmp_path, monkeypatch):
     (tmp_path / "path/megatron/__init__.py").write_text(f"def run(x): return open({str(marker)!r}, 'w')\nrun(1)\n")
     monkeypatch.syspath_prepend(tmp_path / "path")
     hand_made(run, "megatron.run", "x")
-    refused(run, "holds no dictionary, so it is no checkpoint of Megatron")
+    refused(run, "does not contain a dictionary, so it is not a checkpoint")
     assert not marker.exists()
 
 
@@ -109,26 +109,26 @@ def hand_made(run: Path, named: str, text: str) -> None:
 def test_the_environment_cannot_switch_the_guard_off(run, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
     rewritten(run, lambda file: file.update(hook=Touch(str(tmp_path / "marker"), made)))
-    refused(run, "which is no plain data")
+    refused(run, "which is not plain data")
     assert not (tmp_path / "marker").exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", pickle.dumps({"model": 1}), b"PK\x03\x04" + b"\0" * 40])
 def test_a_file_that_is_no_checkpoint(run, content):
     (run / RANK / "model_optim_rng.pt").write_bytes(content)
-    refused(run, r"model_optim_rng\.pt: no whole file of torch\.save")
+    refused(run, r"model_optim_rng\.pt: not a complete file of torch\.save")
 
 
 def test_a_file_that_is_cut_off(run):
     path = run / RANK / "model_optim_rng.pt"
     path.write_bytes(path.read_bytes()[:-2000])
-    refused(run, r"model_optim_rng\.pt: no whole file of torch\.save: it was cut off")
+    refused(run, r"model_optim_rng\.pt: not a complete file of torch\.save: truncated")
 
 
 def test_an_archive_of_something_else(run):
     with zipfile.ZipFile(run / RANK / "model_optim_rng.pt", "w") as archive:
         archive.writestr("readme.txt", "hello")
-    refused(run, r"model_optim_rng\.pt: cannot be read as a file of torch\.save: ")
+    refused(run, r"model_optim_rng\.pt: not readable as a file of torch\.save: ")
 
 
 @pytest.mark.parametrize(
@@ -142,19 +142,22 @@ def test_an_archive_of_something_else(run):
         ({"moe_router_pre_softmax": True}, "moe_router_pre_softmax True is not supported"),
         ({"moe_layer_freq": [0, 1, 1, 1]}, "moe_layer_freq .* is not supported; every layer must have experts"),
         ({"normalization": "LayerNorm"}, "normalization 'LayerNorm' is not supported"),
-        ({"hidden_size": None}, "the argument hidden_size must be a whole number, not None"),
-        ({"hidden_size": "16"}, "the argument hidden_size must be a whole number, not '16'"),
-        ({"rotary_base": -1}, "the argument rotary_base must be a number, not -1"),
-        ({"num_query_groups": 3}, "num_heads 4 is not a multiple of num_kv_heads 3"),
+        ({"hidden_size": None}, "hidden_size must be a whole number, not None"),
+        ({"hidden_size": "16"}, "hidden_size must be a whole number, not '16'"),
+        ({"rotary_base": -1}, "rotary_base must be a number, not -1"),
+        ({"num_query_groups": 3}, "num_heads .4. must be a multiple of num_kv_heads .3."),
         (
             {"num_layers": 5},
-            r"lacks the tensor decoder\.layers\.4\.self_attention\.linear_qkv\.layer_norm_weight \(and",
+            r"missing tensor decoder\.layers\.4\.self_attention\.linear_qkv\.layer_norm_weight \(and",
         ),
-        ({"num_layers": 3}, r"the config has no place for the tensor decoder\.layers\.3\."),
-        ({"kv_channels": 4}, r"linear_qkv\.weight is \[48, 16\] where its config asks for \[32, 16\]"),
-        ({"num_experts": 2}, r"no place for the tensor decoder\.layers\.0\.mlp\.experts\.local_experts\.2\."),
-        ({"expert_tensor_parallel_size": 2}, "expert_tensor_parallel_size 2 is not supported beside 1"),
-        ({"gengram_enabled": True}, "gengram_enabled is set, but there is no tensor of a Gengram module"),
+        ({"num_layers": 3}, r"unexpected tensor decoder\.layers\.3\."),
+        ({"kv_channels": 4}, r"linear_qkv\.weight has the shape \[48, 16\]; its config expects \[32, 16\]"),
+        ({"num_experts": 2}, r"unexpected tensor decoder\.layers\.0\.mlp\.experts\.local_experts\.2\."),
+        (
+            {"expert_tensor_parallel_size": 2},
+            "expert_tensor_parallel_size must equal .* 1, not 2",
+        ),
+        ({"gengram_enabled": True}, "gengram_enabled is set, but there are no tensors of a Gengram module"),
     ],
 )
 def test_arguments_that_we_do_not_compute_or_that_do_not_fit(tmp_path, network, change, message):
@@ -167,10 +170,10 @@ def test_arguments_that_we_do_not_compute_or_that_do_not_fit(tmp_path, network, 
         ({"gengram_ngram_sizes": [1, 2]}, r"gengram_ngram_sizes is \[1, 2\], its tensors say \[1, 2, 3\]"),
         ({"gengram_embed_dim_per_ngram": 8}, "gengram_embed_dim_per_ngram is 8, its tensors say 4"),
         ({"gengram_token_ids": [5, 6, 7, 8, 9]}, r"gengram_token_ids \[5, 6, 7, 8, 9\] is not supported"),
-        ({"gengram_layer_ids": [2, 4]}, "layer 4 should have a Gengram module but holds none of its tensors"),
+        ({"gengram_layer_ids": [2, 4]}, "layer 4 should have a Gengram module, but has none of its tensors"),
         ({"gengram_layer_ids": "3"}, "gengram_layer_ids must be a list of whole numbers, not '3'"),
         ({"gengram_window_size": 2}, "gengram window 2 is shorter than the longest k-mer, 3"),
-        ({"gengram_window_size": None}, "nothing says the window of its Gengram module"),
+        ({"gengram_window_size": None}, "the window of its Gengram module is not stated"),
     ],
 )
 def test_gengram_arguments_that_contradict_the_tensors(tmp_path, change, message):
@@ -182,7 +185,7 @@ def test_a_convolution_in_one_layer_only(tmp_path):
         del file["model"]["decoder.layers.2.gengram.short_conv.conv.weight"]
 
     run = save_run(tmp_path / "run", random_run(GENGRAM), edit=edit)
-    refused(run, r"lacks the tensor decoder\.layers\.2\.gengram\.short_conv\.conv\.weight")
+    refused(run, r"missing tensor decoder\.layers\.2\.gengram\.short_conv\.conv\.weight")
 
 
 @pytest.mark.parametrize(
@@ -190,13 +193,13 @@ def test_a_convolution_in_one_layer_only(tmp_path):
     [
         (
             "decoder.layers.1.self_attention.linear_qkv.bias",
-            r"no place for the tensor decoder\.layers\.1\.self_att.*bias",
+            r"unexpected tensor decoder\.layers\.1\.self_att.*bias",
         ),
         (
             "decoder.layers.1.mlp.router.expert_bias",
-            r"no place for the tensor decoder\.layers\.1\.mlp\.router\.expert_bias",
+            r"unexpected tensor decoder\.layers\.1\.mlp\.router\.expert_bias",
         ),
-        ("mtp.layers.0.weight", r"no place for the tensor mtp\.layers\.0\.weight"),
+        ("mtp.layers.0.weight", r"unexpected tensor mtp\.layers\.0\.weight"),
     ],
 )
 def test_a_tensor_too_many(run, name, message):
@@ -232,9 +235,9 @@ def test_fewer_folders_than_the_arguments_say(tmp_path, network):
             r"checkpoint_version 2\.0 is not supported; it must be 3\.0",
         ),
         (lambda file: file.pop("checkpoint_version"), "checkpoint_version None is not supported"),
-        (lambda file: file.pop("model"), "has no model in it"),
+        (lambda file: file.pop("model"), "contains no model"),
         (lambda file: file.update(model=3), "its model is a int, not tensors by name"),
-        (lambda file: file.update(model={"language_model": {}}), "the names of Megatron's legacy models"),
+        (lambda file: file.update(model={"language_model": {}}), "has the names of legacy Megatron models"),
         (lambda file: file["model"].update(x=3), "x is a int, not a tensor"),
         (lambda file: file.update(args={"num_layers": 2}), "args is a dict, not the arguments of a run"),
     ],
@@ -248,10 +251,10 @@ def test_trackers(run):
     tracker.write_text("40")
     refused(run, "names iter_0000040, which is missing")
     tracker.write_text("best")
-    refused(run, "neither an iteration nor release: 'best'")
+    refused(run, "expected an iteration or release, not 'best'")
     tracker.unlink()
-    refused(run, "has no config.json, so it is no model folder")
-    refused(run, "has no config.json, so it is no model folder", source_layout="megatron")
+    refused(run, "not a model folder: config.json is missing")
+    refused(run, "not a model folder: config.json is missing", source_layout="megatron")
 
 
 def test_a_distributed_checkpoint_says_what_to_do(run):
@@ -263,7 +266,7 @@ def test_a_distributed_checkpoint_says_what_to_do(run):
 
 def test_folders_of_other_names(run):
     (run / "iter_0000030/mp_rank_0").mkdir()
-    refused(run, "not the name of a rank's folder")
+    refused(run, "invalid name of a rank's folder")
     (run / "iter_0000030/mp_rank_0").rename(run / "iter_0000030/mp_rank_01")
     refused(run, "mp_rank_01: has no model_optim_rng.pt")
 
@@ -283,18 +286,19 @@ def test_a_checkpoint_is_not_used_as_it_stands(run):
 
 def test_a_layout_that_it_is_not_in(tmp_path, run):
     genolm.convert(run, tmp_path / "hub")
-    refused(tmp_path / "hub", "is in the layout huggingface, not genolm", source_layout="genolm")
+    refused(tmp_path / "hub", "has the layout huggingface, not genolm", source_layout="genolm")
     refused(
-        tmp_path / "hub", "its huggingface config says everything, so --like tiny-random has no use", like="tiny-random"
+        tmp_path / "hub", "--like tiny-random is not applicable: the huggingface config is complete", like="tiny-random"
     )
-    with pytest.raises(ModelError, match="a model known by name needs neither --from nor --like"):
+    with pytest.raises(ModelError, match="--from and --like are not applicable to a model known by name"):
         genolm.convert("tiny-random", tmp_path / "out", source_layout="megatron")
-    with pytest.raises(ModelError, match="--like takes a name of genolm models or a folder"):
+    with pytest.raises(ModelError, match="--like must be a name of genolm models or a folder"):
         genolm.convert(run, tmp_path / "out", like="some/where")
 
 
 def test_a_vocabulary_whose_letters_are_unknown(tmp_path):
     config = replace(EXPERTS, vocab_size=16, pad_id=0)
     refused(
-        save_run(tmp_path / "run", random_run(config)), r"has no tokenizer\.json, and its config is not that of Genos"
+        save_run(tmp_path / "run", random_run(config)),
+        r"tokenizer\.json is missing, and its config is not",
     )

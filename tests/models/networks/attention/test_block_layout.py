@@ -119,7 +119,7 @@ def test_a_plan_cannot_be_changed_in_the_cache() -> None:
 
 
 def test_too_few_blocks_to_draw_from_is_an_error() -> None:
-    with pytest.raises(ModelError, match="to draw from"):
+    with pytest.raises(ModelError, match="eligible blocks"):
         seeded_plan(1024 // 128, 1, 128, 7, 0, 1024)
 
 

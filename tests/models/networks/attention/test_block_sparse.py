@@ -154,9 +154,9 @@ def test_weights_are_a_map_over_keys() -> None:
 
 def test_layouts_that_do_not_fit_are_errors() -> None:
     q, k, v = inputs(70)
-    with pytest.raises(ModelError, match="17 blocks of 4; 70 tokens do not fit"):
+    with pytest.raises(ModelError, match="70 tokens exceed the layout of 17 blocks of 4"):
         block_sparse_attention(q, k, v, zero(68, 4))
-    with pytest.raises(ModelError, match="of 3 heads, the queries are of 2"):
+    with pytest.raises(ModelError, match="has 3 heads, but the queries have 2"):
         block_sparse_attention(q, k, v, deepspeed_layout(drawn_layout(3, 24, seed=0), 70, 4))
 
 

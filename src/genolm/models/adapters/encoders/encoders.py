@@ -1,4 +1,4 @@
-"""The Hugging Face layouts of encoders, one door to both: BERT with BigBird, and ModernBERT, which is gated."""
+"""Hugging Face layouts of encoders: BERT and BigBird, or ModernBERT, whose feed-forward blocks are gated."""
 
 from __future__ import annotations
 
@@ -8,40 +8,69 @@ from typing import Any
 from torch import Tensor
 
 from genolm.errors import ModelError
-from genolm.models.adapters.encoders import gena, modernbert
-from genolm.models.adapters.encoders.gena_tensors import Settled, same
-from genolm.models.adapters.encoders.gena_tensors import settle as settle_gena
+from genolm.models.adapters.encoders import gena_tensors, modernbert
 from genolm.models.adapters.encoders.modernbert_config import is_modernbert
-from genolm.models.adapters.pieces import Held, Piece
+from genolm.models.adapters.pieces import Piece, SelectedTensors, StoredTensor
 from genolm.models.networks.encoder_config import EncoderConfig
+from genolm.models.networks.network import layout_shapes
 
 
 def pieces(config: EncoderConfig) -> list[Piece]:
-    """The weights of ``config`` under their published names, each once."""
-    return modernbert.pieces(config) if is_modernbert(config) else gena.pieces(config)
+    """Return the weights of ``config`` under their published names, each once."""
+    return modernbert.pieces(config) if is_modernbert(config) else gena_tensors.pieces(config)
 
 
-def settle(held: Mapping[str, Held], config: EncoderConfig, values: Mapping[str, Any], where: str) -> Settled:
-    """Compare a checkpoint's tensors with its config; arguments and errors as of :func:`gena_tensors.settle`."""
-    if not is_modernbert(config):
-        return settle_gena(held, config, values, where)
-    weights = dict(held)
-    copy, original = weights.pop(modernbert.DECODER, None), weights.get(modernbert.EMBEDDING)
-    if copy is not None and original is not None and not same(copy, original):
-        raise ModelError(f"{where}: {modernbert.DECODER} differs from {modernbert.EMBEDDING}, which it is tied to")
-    return Settled(config, weights, {}, ())
+def select(
+    stored: Mapping[str, StoredTensor], config: EncoderConfig, layout: str, values: Mapping[str, Any], where: str
+) -> SelectedTensors[EncoderConfig]:
+    """Select the weights and block layouts of a checkpoint and compare them with its config.
+
+    Args:
+        stored: tensors of the checkpoint.
+        config: network described by the config alone.
+        layout: layout of the names, ``huggingface`` or ``genolm``.
+        values: the config itself.
+        where: name of the checkpoint in errors.
+
+    Raises:
+        ModelError: config and tensors contradict each other.
+    """
+    if layout == "genolm":
+        layouts = {name: stored[name] for name in layout_shapes(config) if name in stored}
+        weights = {name: tensor for name, tensor in stored.items() if name not in layouts}
+        selected = SelectedTensors(config, weights, layouts)
+    elif is_modernbert(config):
+        selected = SelectedTensors(config, modernbert.without_copy(stored, where))
+    else:
+        selected = gena_tensors.select(stored, config, values, where)
+    _check_block_layouts(selected, where)
+    return selected
+
+
+def _check_block_layouts(selected: SelectedTensors[EncoderConfig], where: str) -> None:
+    for name, shape in layout_shapes(selected.config).items():
+        stored = selected.layouts.get(name)
+        if stored is None:
+            raise ModelError(f"{where}: missing block layout {name}")
+        if stored.shape != shape:
+            raise ModelError(f"{where}: {name} has the shape {list(stored.shape)}; its config expects {list(shape)}")
+        layout_HCC = stored.read()
+        if stored.dtype.is_floating_point or not set(layout_HCC.unique().tolist()) <= {0, 1}:
+            raise ModelError(f"{where}: {name} must hold only the values 0 and 1")
+        if not layout_HCC.diagonal(dim1=1, dim2=2).all():
+            raise ModelError(f"{where}: {name} has rows that do not attend to their own block")
 
 
 def copies(config: EncoderConfig) -> list[Piece]:
-    """Weights that published files hold a second time."""
-    return [] if is_modernbert(config) else gena.copies(config)
+    """Return the weights that published files hold a second time."""
+    return [] if is_modernbert(config) else gena_tensors.copies(config)
 
 
 def layouts(config: EncoderConfig) -> dict[str, str]:
-    """The published name to ours of every layer's block layout."""
-    return {} if is_modernbert(config) else gena.layouts(config)
+    """Return our name of each layer's block layout by its published name."""
+    return {} if is_modernbert(config) else gena_tensors.layouts(config)
 
 
 def computed(config: EncoderConfig) -> dict[str, Tensor]:
-    """What published files hold although it follows from the config."""
-    return {} if is_modernbert(config) else gena.computed(config)
+    """Return the tensors of published files that follow from the config."""
+    return {} if is_modernbert(config) else gena_tensors.computed(config)

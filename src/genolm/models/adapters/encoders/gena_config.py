@@ -1,8 +1,8 @@
-"""``config.json`` of BERT as GENA-LM extends it and of stock BigBird, translated both ways.
+"""``config.json`` of BERT as GENA-LM extends it and of stock BigBird, read and written.
 
 GENA-LM keeps ``model_type`` bert and adds ``pre_layer_norm`` (absent: false), ``last_layer_norm`` (absent: the same as
 ``pre_layer_norm``), rotary positions and DeepSpeed's block-sparse attention. The class that ``sparse_config_cls`` names
-is never imported. What heads there are is said by the tensors; the config's ``architectures`` is only a first guess.
+is never imported. The tensors decide which heads the network has; the config's ``architectures`` is only a guess.
 """
 
 from __future__ import annotations
@@ -12,14 +12,48 @@ from pathlib import Path
 from typing import Any
 
 from genolm.errors import ModelError
-from genolm.models.adapters.encoders.encoder_words import ACTIVATIONS, SIZES, WRITTEN_ACTIVATIONS
-from genolm.models.adapters.json_values import chosen, number, require, truth, unscaled, whole
+from genolm.models.adapters.config_fields import (
+    ACTIVATIONS,
+    SIZES,
+    WRITTEN_ACTIVATIONS,
+    Field,
+    check_values,
+    read_fields,
+    refuse_scaling,
+)
 from genolm.models.networks.encoder_config import BlockSparseConfig, EncoderConfig
 
 BERT, BIGBIRD = "bert", "big_bird"
 SPARSE_CLASS = "deepspeed.ops.sparse_attention:BigBirdSparsityConfig"
 
-_POSITIONS = {"absolute": "absolute", "rotary": "rotary"}
+_FIELDS = (
+    *SIZES,
+    Field("layer_norm_eps", "norm_eps", "number"),
+    Field("hidden_act", "activation", choices=ACTIVATIONS),
+    Field("type_vocab_size", "token_types", default=2),
+    Field("token_rows", "token_rows", default=0),
+    Field("pad_token_id", "pad_id", default=0),
+    Field("initializer_range", "initial_std", "number", default=0.02),
+)
+_GENA_FIELDS = (
+    Field("pre_layer_norm", "pre_norm", "boolean", default=False),
+    Field("last_layer_norm", "final_norm", "boolean", default=False),
+    Field(
+        "position_embedding_type",
+        "positions",
+        default="absolute",
+        choices={"absolute": "absolute", "rotary": "rotary"},
+    ),
+)
+_ROTARY_FIELDS = (Field("rotary_dim", "rotary_dim"), Field("rotary_base", "rope_theta", "number", default=1e4))
+_DEEPSPEED_FIELDS = (Field("block", "block"), Field("num_random_blocks", "random", default=1))
+_BIGBIRD_FIELDS = (Field("block_size", "block", default=64), Field("num_random_blocks", "random", default=3))
+_ATTENTION_TYPE = Field(
+    "attention_type",
+    "attention_type",
+    default="block_sparse",
+    choices={"block_sparse": "block_sparse", "original_full": "original_full"},
+)
 # Settings that change the mathematics, with the only values under which our encoder computes the same.
 _ONLY: Mapping[str, tuple[Any, ...]] = {
     "is_decoder": (False, None),
@@ -28,12 +62,12 @@ _ONLY: Mapping[str, tuple[Any, ...]] = {
     "quantization_config": (None,),
     "pruned_heads": ({}, None),
 }
-_ONLY_BIGBIRD: Mapping[str, tuple[Any, ...]] = {
+_BIGBIRD_ONLY: Mapping[str, tuple[Any, ...]] = {
     "use_bias": (True, None),
     "rescale_embeddings": (False, None),
     "position_embedding_type": ("absolute", None),
 }
-_ONLY_SPARSE: Mapping[str, tuple[Any, ...]] = {
+_SPARSE_ONLY: Mapping[str, tuple[Any, ...]] = {
     "num_global_blocks": (2, None),
     "num_sliding_window_blocks": (3, None),
     "attention": ("bidirectional", None),
@@ -41,58 +75,42 @@ _ONLY_SPARSE: Mapping[str, tuple[Any, ...]] = {
 
 
 def read_bert(values: Mapping[str, Any], *, file: str | Path = "config.json") -> EncoderConfig:
-    """The encoder that the ``config.json`` of a BERT or GENA-LM model describes.
+    """Read the ``config.json`` of a BERT or GENA-LM model.
 
     Raises:
-        ModelError: a missing or impossible value, an activation or position type that is not known, a decoder.
+        ModelError: a missing or invalid value, an unknown activation or position type, or a decoder.
     """
-    require(values, _ONLY, file)
-    for key in ("rope_scaling", "rope_parameters"):
-        unscaled(values, key, file)
-    before = truth(values, "pre_layer_norm", file, default=False)
-    positions = chosen(values, "position_embedding_type", file, _POSITIONS, default="absolute")
-    told = _told(values, file)
-    told |= {
-        "norm": "pre" if before else "post",
-        "final_norm": truth(values, "last_layer_norm", file, default=before),
-        "positions": positions,
-        "sparse": _deepspeed(values, told["num_heads"], file),
-    }
-    if positions == "rotary":
-        told["rotary_dim"] = whole(values, "rotary_dim", file)
-        told["rope_theta"] = told["local_rope_theta"] = number(values, "rotary_base", file, default=1e4)
-    return _encoder(told | _guessed_heads(values, "tanh"), file)
+    check_values(values, _ONLY, file)
+    refuse_scaling(values, ("rope_scaling", "rope_parameters"), file)
+    rotary = _ROTARY_FIELDS if values.get("position_embedding_type") == "rotary" else ()
+    fields = read_fields(values, (*_GENA_FIELDS, *_FIELDS, *rotary), file)
+    before = fields.pop("pre_norm")
+    fields["norm"] = "pre" if before else "post"
+    if values.get("last_layer_norm") is None:
+        fields["final_norm"] = before
+    fields["sparse"] = _deepspeed(values, fields["num_heads"], file)
+    if rotary:
+        fields["local_rope_theta"] = fields["rope_theta"]
+    return _encoder(fields | _heads_of_class(values, "tanh"), file)
 
 
 def read_bigbird(values: Mapping[str, Any], *, file: str | Path = "config.json") -> EncoderConfig:
-    """The encoder that a stock BigBird ``config.json`` describes; its random blocks are those of transformers today.
+    """Read a stock BigBird ``config.json``; its random blocks are those of current transformers.
 
     Raises:
-        ModelError: as :func:`read_bert`; also rescaled embeddings or projections without a bias.
+        ModelError: as for :func:`read_bert`; also rescaled embeddings or projections without a bias.
     """
-    require(values, {**_ONLY, **_ONLY_BIGBIRD}, file)
-    told = {**_told(values, file), "norm": "post", "final_norm": False, "sparse": _bigbird(values, file)}
-    return _encoder(told | _guessed_heads(values, "linear"), file)
+    check_values(values, {**_ONLY, **_BIGBIRD_ONLY}, file)
+    fields = read_fields(values, (*_FIELDS, _ATTENTION_TYPE), file)
+    full = fields.pop("attention_type") == "original_full"
+    sparse = None if full else _bigbird(values, file)
+    fields |= {"norm": "post", "final_norm": False, "sparse": sparse}
+    return _encoder(fields | _heads_of_class(values, "linear"), file)
 
 
-def _told(values: Mapping[str, Any], file: str | Path) -> dict[str, Any]:
-    """What both kinds say under the same keys; epsilon and activation leave no trace in tensors, so have to be told."""
-    activation = chosen(values, "hidden_act", file, ACTIVATIONS)
-    sizes: dict[str, Any] = {ours: whole(values, theirs, file) for theirs, ours in SIZES.items()}
-    return sizes | {
-        "norm_eps": number(values, "layer_norm_eps", file),
-        "token_types": whole(values, "type_vocab_size", file, default=2),
-        "token_rows": whole(values, "token_rows", file, default=0),
-        "activation": activation,
-        "head_activation": activation,
-        "pad_id": whole(values, "pad_token_id", file, default=0),
-        "initial_std": number(values, "initializer_range", file, default=0.02),
-    }
-
-
-def _encoder(told: Mapping[str, Any], file: str | Path) -> EncoderConfig:
+def _encoder(fields: Mapping[str, Any], file: str | Path) -> EncoderConfig:
     try:
-        return EncoderConfig(**told)
+        return EncoderConfig(**fields, head_activation=fields["activation"])
     except ModelError as error:
         raise ModelError(f"{file}: {error}") from error
 
@@ -103,38 +121,26 @@ def _deepspeed(values: Mapping[str, Any], heads: int, file: str | Path) -> Block
         return None
     if not isinstance(sparse, Mapping):
         raise ModelError(f"{file}: sparse_attention {sparse!r} is not supported; it must be an object or null")
-    place = f"{file}: sparse_attention"
-    require(sparse, _ONLY_SPARSE, place)
+    where = f"{file}: sparse_attention"
+    check_values(sparse, _SPARSE_ONLY, where)
     if sparse.get("num_heads", heads) != heads:
-        raise ModelError(f"{place}: num_heads is {sparse['num_heads']!r}, but num_attention_heads {heads}")
-    return BlockSparseConfig(
-        "deepspeed",
-        block=whole(sparse, "block", place),
-        random=whole(sparse, "num_random_blocks", place, default=1),
-    )
+        raise ModelError(f"{where}: num_heads is {sparse['num_heads']!r}, but num_attention_heads is {heads}")
+    return BlockSparseConfig("deepspeed", **read_fields(sparse, _DEEPSPEED_FIELDS, where))
 
 
-def _bigbird(values: Mapping[str, Any], file: str | Path) -> BlockSparseConfig | None:
-    kinds = {"block_sparse": "block_sparse", "original_full": "original_full"}
-    if chosen(values, "attention_type", file, kinds, default="block_sparse") == "original_full":
-        return None
-    return BlockSparseConfig(
-        "bigbird",
-        block=whole(values, "block_size", file, default=64),
-        random=whole(values, "num_random_blocks", file, default=3),
-        random_blocks="zero",
-    )
+def _bigbird(values: Mapping[str, Any], file: str | Path) -> BlockSparseConfig:
+    return BlockSparseConfig("bigbird", **read_fields(values, _BIGBIRD_FIELDS, file), random_blocks="zero")
 
 
 def labels_of(values: Mapping[str, Any]) -> str | None:
-    """What the labels of a fine-tuned model describe, ``sequence`` or ``token``, by its class; None when not told."""
+    """Return what the labels of a fine-tuned class describe, ``sequence`` or ``token``; None for other classes."""
     name = _architecture(values)
     kinds = {"SequenceClassification": "sequence", "TokenClassification": "token"}
     return next((ours for theirs, ours in kinds.items() if name.endswith(theirs)), None)
 
 
-def told_labels(values: Mapping[str, Any]) -> int | None:
-    """How many labels the config speaks of; None when it does not."""
+def label_count(values: Mapping[str, Any]) -> int | None:
+    """Return the number of labels in the config; None if it has none."""
     if isinstance(values.get("num_labels"), int):
         return int(values["num_labels"])
     named = values.get("id2label")
@@ -146,19 +152,19 @@ def _architecture(values: Mapping[str, Any]) -> str:
     return str(names[0]) if isinstance(names, list) and names else ""
 
 
-def _guessed_heads(values: Mapping[str, Any], pooler: str) -> dict[str, Any]:
-    """Heads of the class that the config names, for when the tensors are not at hand."""
+def _heads_of_class(values: Mapping[str, Any], pooler: str) -> dict[str, Any]:
+    """Return the heads of the class that the config names, for use without the tensors."""
     name, kind = _architecture(values), labels_of(values)
     before_tokens = name.endswith("ForMaskedLM") and pooler == "linear"  # BigBird's class makes one and does not use it
     pooled = name.endswith("ForPreTraining") or kind == "sequence" or before_tokens
     heads: dict[str, Any] = {"pooler": pooler if pooled else "none", "sentence_head": name.endswith("ForPreTraining")}
     if kind is not None:
-        heads |= {"labels": told_labels(values) or 2, "labels_of": kind}
+        heads |= {"labels": label_count(values) or 2, "labels_of": kind}
     return heads
 
 
 def inexpressible(config: EncoderConfig) -> str | None:
-    """What of an encoder the two kinds of config have no word for; None when all of it can be said."""
+    """Return a part of the encoder that neither kind of config can express; None if there is none."""
     sparse = config.sparse
     checks = {
         "a gated feed-forward block": config.gated,
@@ -175,11 +181,11 @@ def inexpressible(config: EncoderConfig) -> str | None:
         "rotary positions with BigBird's blocks": _is_bigbird(config) and config.positions == "rotary",
         "this pooler with BigBird's blocks": _is_bigbird(config) and config.pooler == "tanh",
     }
-    return next((reason for reason, found in checks.items() if found), None)
+    return next((reason for reason, applies in checks.items() if applies), None)
 
 
 def kind_of(config: EncoderConfig) -> str:
-    """``bert`` or ``big_bird``, for an encoder that one of them can express."""
+    """Return ``bert`` or ``big_bird`` for an encoder that one of them can express."""
     return BIGBIRD if _is_bigbird(config) else BERT
 
 
@@ -188,23 +194,23 @@ def _is_bigbird(config: EncoderConfig) -> bool:
 
 
 def is_stock(config: EncoderConfig) -> bool:
-    """Whether the class of that name in transformers computes the same; GENA-LM's own differences it does not know."""
+    """Return whether the stock class in transformers computes the same; it lacks GENA-LM's extensions."""
     deepspeed = config.sparse is not None and config.sparse.kind == "deepspeed"
     return config.norm == "post" and config.positions == "absolute" and not deepspeed
 
 
 def write_config(config: EncoderConfig, dtype: str = "float32") -> dict[str, Any]:
-    """``config.json`` for GENA-LM's modelling file, or for transformers where :func:`is_stock`.
+    """Return a ``config.json`` for GENA-LM's modelling file, or for transformers if :func:`is_stock`.
 
     Raises:
-        ModelError: the encoder has something for which neither kind has a word.
+        ModelError: neither kind can express the encoder.
     """
     reason = inexpressible(config)
     if reason is not None:
         raise ModelError(f"{reason} cannot be expressed in the huggingface layout; use layout 'genolm' (--to genolm)")
     kind = kind_of(config)
     written: dict[str, Any] = {"architectures": [_class_name(config, kind)], "model_type": kind, "torch_dtype": dtype}
-    written |= {theirs: getattr(config, ours) for theirs, ours in SIZES.items()}
+    written |= {field.key: getattr(config, field.name) for field in SIZES}
     written |= {
         "type_vocab_size": config.token_types,
         "token_rows": config.token_rows,
@@ -216,7 +222,7 @@ def write_config(config: EncoderConfig, dtype: str = "float32") -> dict[str, Any
     }
     if config.labels:
         written["id2label"] = {str(label): f"LABEL_{label}" for label in range(config.labels)}
-    return written | (_bigbird_words(config) if kind == BIGBIRD else _gena_words(config))
+    return written | (_bigbird_values(config) if kind == BIGBIRD else _gena_values(config))
 
 
 def _class_name(config: EncoderConfig, kind: str) -> str:
@@ -227,7 +233,7 @@ def _class_name(config: EncoderConfig, kind: str) -> str:
     return f"{'BigBird' if kind == BIGBIRD else 'Bert'}For{head}"
 
 
-def _bigbird_words(config: EncoderConfig) -> dict[str, Any]:
+def _bigbird_values(config: EncoderConfig) -> dict[str, Any]:
     shared = {"use_bias": True, "rescale_embeddings": False, "position_embedding_type": "absolute"}
     if config.sparse is None:
         return {**shared, "attention_type": "original_full"}
@@ -235,15 +241,15 @@ def _bigbird_words(config: EncoderConfig) -> dict[str, Any]:
     return {**shared, "attention_type": "block_sparse", **blocks}
 
 
-def _gena_words(config: EncoderConfig) -> dict[str, Any]:
-    words: dict[str, Any] = {"position_embedding_type": config.positions}
+def _gena_values(config: EncoderConfig) -> dict[str, Any]:
+    written: dict[str, Any] = {"position_embedding_type": config.positions}
     if not is_stock(config):
-        words |= {"pre_layer_norm": config.norm == "pre", "last_layer_norm": config.final_norm}
+        written |= {"pre_layer_norm": config.norm == "pre", "last_layer_norm": config.final_norm}
     if config.positions == "rotary":
-        words |= {"rotary_dim": config.turned_dim, "rotary_base": config.rope_theta}
+        written |= {"rotary_dim": config.rotated_dim, "rotary_base": config.rope_theta}
     if config.sparse is not None:
-        words["sparse_config_cls"] = SPARSE_CLASS
-        words["sparse_attention"] = {
+        written["sparse_config_cls"] = SPARSE_CLASS
+        written["sparse_attention"] = {
             "num_heads": config.num_heads,
             "block": config.sparse.block,
             "different_layout_per_head": True,
@@ -251,4 +257,4 @@ def _gena_words(config: EncoderConfig) -> dict[str, Any]:
             "num_global_blocks": 2,
             "num_random_blocks": config.sparse.random,
         }
-    return words
+    return written

@@ -1,10 +1,11 @@
-"""Tensor names of ModernBERT, which ModernGENA is: query, key and value stand in one tensor, gate and up in another."""
+"""Tensors of ModernBERT, the architecture of ModernGENA: query, key and value in one tensor, gate and up in another."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from genolm.models.adapters.pieces import Piece, Within
+from genolm.errors import ModelError
+from genolm.models.adapters.pieces import Piece, StoredTensor, Within, same
 from genolm.models.networks.encoder_config import EncoderConfig
 
 EMBEDDING = "model.embeddings.tok_embeddings.weight"
@@ -15,13 +16,26 @@ _GATED = ("gate", "up")
 
 
 def pieces(config: EncoderConfig) -> list[Piece]:
-    """The layout of ``config``; the decoder's weight, which is the embedding's, is left out."""
+    """Return the weights of ``config`` under their published names, without the decoder, a copy of the embedding."""
     table = [Piece(EMBEDDING, "embedding.tokens.weight"), *_norm(config, "model.embeddings.norm", "embedding.norm")]
     for layer in range(config.num_layers):
         table += _layer(config, layer)
     table += _norm(config, "model.final_norm", "norm")
     table += [*_linear(config, "head.dense", "head.dense"), *_norm(config, "head.norm", "head.norm")]
     return [*table, Piece("decoder.bias", "head.bias")]
+
+
+def without_copy(stored: Mapping[str, StoredTensor], where: str) -> dict[str, StoredTensor]:
+    """Return the tensors without the decoder's weight, which is a copy of the embedding.
+
+    Raises:
+        ModelError: the two differ.
+    """
+    weights = dict(stored)
+    copy, original = weights.pop(DECODER, None), weights.get(EMBEDDING)
+    if copy is not None and original is not None and not same(copy, original):
+        raise ModelError(f"{where}: {DECODER} differs from {EMBEDDING}, to which it is tied")
+    return weights
 
 
 def _layer(config: EncoderConfig, layer: int) -> Iterator[Piece]:
@@ -37,7 +51,7 @@ def _layer(config: EncoderConfig, layer: int) -> Iterator[Piece]:
 
 
 def _stacked(config: EncoderConfig, theirs: str, ours: list[str], rows: int) -> Iterator[Piece]:
-    """Linear layers of ``rows`` outputs each that stand below each other in one tensor."""
+    """Yield the pieces of linear layers of ``rows`` outputs each, concatenated in one tensor."""
     count, width = len(ours), config.hidden_size
     for index, name in enumerate(ours):
         within = Within((count * rows, width), (count, rows, width), (index,))

@@ -1,7 +1,7 @@
-"""``config.json`` of ModernBERT, which ModernGENA is, translated both ways.
+"""``config.json`` of ModernBERT, the architecture of ModernGENA, read and written.
 
-Older files give the two bases of rotary positions and how often a layer sees everything as numbers, those of
-transformers 5 as ``rope_parameters`` and ``layer_types``; both are read, the older form is written, which both read.
+Older files state the two rotary bases and the interval of layers with full attention as numbers, those of
+transformers 5 as ``rope_parameters`` and ``layer_types``. Both are read; the older form, which both read, is written.
 """
 
 from __future__ import annotations
@@ -11,8 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from genolm.errors import ModelError
-from genolm.models.adapters.encoders.encoder_words import ACTIVATIONS, SIZES, WRITTEN_ACTIVATIONS
-from genolm.models.adapters.json_values import chosen, number, require, truth, unscaled, whole
+from genolm.models.adapters.config_fields import (
+    ACTIVATIONS,
+    SIZES,
+    WRITTEN_ACTIVATIONS,
+    Field,
+    check_values,
+    read_field,
+    read_fields,
+    refuse_scaling,
+)
 from genolm.models.networks.encoder_config import EncoderConfig
 
 MODERNBERT = "modernbert"
@@ -24,60 +32,59 @@ _ONLY: Mapping[str, tuple[Any, ...]] = {
     "is_decoder": (False, None),
     "quantization_config": (None,),
 }
-_ALIKE = ("attention_bias", "mlp_bias", "classifier_bias")
+_BIASES = tuple(Field(key, key, "boolean", default=False) for key in ("attention_bias", "mlp_bias", "classifier_bias"))
+_FIELDS = (
+    *SIZES,
+    Field("token_rows", "token_rows", default=0),
+    Field("norm_eps", "norm_eps", "number"),
+    Field("norm_bias", "norm_bias", "boolean", default=False),
+    Field("hidden_activation", "activation", choices=ACTIVATIONS),
+    Field("classifier_activation", "head_activation", default="gelu", choices=ACTIVATIONS),
+    Field("local_attention", "local_window"),
+    Field("pad_token_id", "pad_id"),
+    Field("initializer_range", "initial_std", "number", default=0.02),
+)
+_FIXED = {
+    "norm": "pre",
+    "final_norm": True,
+    "first_norm": False,
+    "positions": "rotary",
+    "token_types": 0,
+    "gated": True,
+}
 
 
 def is_modernbert(config: EncoderConfig) -> bool:
-    """Whether ModernBERT's layout is that of an encoder; BERT and BigBird have no gated feed-forward blocks."""
+    """Return whether an encoder has ModernBERT's layout; BERT and BigBird have no gated feed-forward blocks."""
     return config.gated
 
 
 def read_config(values: Mapping[str, Any], *, file: str | Path = "config.json") -> EncoderConfig:
-    """The encoder that a ModernBERT ``config.json`` describes.
+    """Read the ``config.json`` of a ModernBERT model.
 
     Raises:
-        ModelError: a missing or impossible value, biases in some linear layers only, scaled positions, an order of
-            layers that is not every so many, or another activation.
+        ModelError: a missing or invalid value, or an unsupported setting: biases in only some linear layers, scaled
+            positions, layers with full attention at irregular intervals, another activation.
     """
-    require(values, _ONLY, file)
-    biases = {key: truth(values, key, file, default=False) for key in _ALIKE}
+    check_values(values, _ONLY, file)
+    biases = read_fields(values, _BIASES, file)
     if len(set(biases.values())) > 1:
-        told = ", ".join(f"{key} {str(value).lower()}" for key, value in biases.items())
-        raise ModelError(f"{file}: biases in some linear layers only are not supported ({told})")
+        listed = ", ".join(f"{key} {str(value).lower()}" for key, value in biases.items())
+        raise ModelError(f"{file}: biases in only some linear layers are not supported ({listed})")
+    full_theta, local_theta = _thetas(values, file)
+    fields = read_fields(values, _FIELDS, file) | _FIXED
+    fields |= {"rope_theta": full_theta, "local_rope_theta": local_theta, "bias": biases["attention_bias"]}
     every = _global_every(values, file)
-    whole_theta, local_theta = _thetas(values, file)
-    sizes: dict[str, Any] = {ours: whole(values, theirs, file) for theirs, ours in SIZES.items()}
     try:
-        return EncoderConfig(
-            **sizes,
-            token_rows=whole(values, "token_rows", file, default=0),
-            norm="pre",
-            final_norm=True,
-            first_norm=False,
-            norm_eps=number(values, "norm_eps", file),
-            norm_bias=truth(values, "norm_bias", file, default=False),
-            bias=biases["attention_bias"],
-            positions="rotary",
-            rope_theta=whole_theta,
-            local_rope_theta=local_theta,
-            token_types=0,
-            activation=chosen(values, "hidden_activation", file, ACTIVATIONS),  # type: ignore[arg-type]
-            head_activation=chosen(values, "classifier_activation", file, ACTIVATIONS, "gelu"),  # type: ignore[arg-type]
-            gated=True,
-            global_every=every,
-            local_window=whole(values, "local_attention", file),
-            pad_id=whole(values, "pad_token_id", file),
-            initial_std=number(values, "initializer_range", file, default=0.02),
-        )
+        return EncoderConfig(**fields, global_every=every)
     except ModelError as error:
-        text = str(error)
-        raise ModelError(text if text.startswith(f"{file}: ") else f"{file}: {text}") from error
+        raise ModelError(f"{file}: {error}") from error
 
 
 def _global_every(values: Mapping[str, Any], file: str | Path) -> int:
     types = values.get("layer_types")
     if types is None:
-        return whole(values, "global_attn_every_n_layers", file)
+        return int(read_field(values, Field("global_attn_every_n_layers", "global_every"), file))
     if not isinstance(types, list) or set(types) - {_FULL, _SLIDING} or types[:1] != [_FULL]:
         raise ModelError(f"{file}: layer_types {types!r} is not supported; the first layer must be {_FULL}")
     if len(types) != values.get("num_hidden_layers"):
@@ -95,41 +102,45 @@ def _global_every(values: Mapping[str, Any], file: str | Path) -> int:
 
 
 def _thetas(values: Mapping[str, Any], file: str | Path) -> tuple[float, float]:
-    """Bases of layers that see everything and of those with a window."""
-    unscaled(values, "rope_scaling", file)
-    found = values.get("rope_parameters")
-    if found is None:
-        whole_theta = number(values, "global_rope_theta", file)
-        return whole_theta, number(values, "local_rope_theta", file, default=whole_theta)
-    place = f"{file}: rope_parameters"
-    if not isinstance(found, Mapping) or set(found) - {_FULL, _SLIDING}:
-        raise ModelError(f"{place} {found!r} is not supported; it must be an object with {_FULL} and {_SLIDING}")
-    kinds = [_rule(found.get(kind), f"{place}: {kind}") for kind in (_FULL, _SLIDING)]
-    whole_theta = number({**values, **kinds[0]}, "rope_theta", place, default=values.get("global_rope_theta"))
-    return whole_theta, number(kinds[1], "rope_theta", place, default=values.get("local_rope_theta", whole_theta))
+    """Read the rotary bases of layers with full attention and of those with a local window."""
+    refuse_scaling(values, ("rope_scaling",), file)
+    rope = values.get("rope_parameters")
+    if rope is None:
+        full_theta = _theta(values, "global_rope_theta", file)
+        return full_theta, _theta(values, "local_rope_theta", file, full_theta)
+    where = f"{file}: rope_parameters"
+    if not isinstance(rope, Mapping) or set(rope) - {_FULL, _SLIDING}:
+        raise ModelError(f"{where} {rope!r} is not supported; it must be an object with {_FULL} and {_SLIDING}")
+    full, local = (_unscaled_rule(rope.get(kind), f"{where}: {kind}") for kind in (_FULL, _SLIDING))
+    full_theta = _theta({**values, **full}, "rope_theta", where, values.get("global_rope_theta"))
+    return full_theta, _theta(local, "rope_theta", where, values.get("local_rope_theta", full_theta))
 
 
-def _rule(found: Any, place: str) -> Mapping[str, Any]:
-    """What is said of one kind of layer: the base alone."""
-    if found is None:
+def _theta(values: Mapping[str, Any], key: str, file: str | Path, default: float | None = None) -> float:
+    return float(read_field(values, Field(key, key, "number", default=default), file))
+
+
+def _unscaled_rule(rule: Any, where: str) -> Mapping[str, Any]:
+    """Return the rotary rule of one kind of layer, which may only state its base."""
+    if rule is None:
         return {}
-    if not isinstance(found, Mapping):
-        raise ModelError(f"{place} must be an object, not {found!r}")
-    unscaled(found, "rope_type", place)
-    if more := sorted(set(found) - {"rope_type", "rope_theta"}):
-        raise ModelError(f"{place} has {more[0]}, which is not supported; only unscaled positions are")
-    return found
+    if not isinstance(rule, Mapping):
+        raise ModelError(f"{where} must be an object, not {rule!r}")
+    refuse_scaling(rule, ("rope_type",), where)
+    if unsupported := sorted(set(rule) - {"rope_type", "rope_theta"}):
+        raise ModelError(f"{where} has {unsupported[0]}, which is not supported; only unscaled positions are")
+    return rule
 
 
 def inexpressible(config: EncoderConfig) -> str | None:
-    """What of an encoder ModernBERT has no word for; None when all of it can be said."""
+    """Return a part of the encoder that ModernBERT cannot express; None if there is none."""
     checks = {
         "an ungated feed-forward block": not config.gated,
         "norms after the blocks": config.norm == "post",
         "no final norm": not config.final_norm,
         "a norm in the first layer": config.first_norm,
         "absolute positions": config.positions != "rotary",
-        "partly rotary positions": config.turned_dim != config.head_dim,
+        "partly rotary positions": config.rotated_dim != config.head_dim,
         "token types": bool(config.token_types),
         "attention by blocks": config.sparse is not None,
         "attention without a local window": not config.global_every,
@@ -138,14 +149,14 @@ def inexpressible(config: EncoderConfig) -> str | None:
         "no masked-language head": not config.masked_head,
         "a recurrent memory": config.memory is not None,
     }
-    return next((reason for reason, found in checks.items() if found), None)
+    return next((reason for reason, applies in checks.items() if applies), None)
 
 
 def write_config(config: EncoderConfig, dtype: str = "float32") -> dict[str, Any]:
-    """``config.json`` under which transformers computes what our encoder computes.
+    """Return a ``config.json`` with which transformers computes the same as our encoder.
 
     Raises:
-        ModelError: the encoder has something for which ModernBERT has no word.
+        ModelError: ModernBERT cannot express the encoder.
     """
     reason = inexpressible(config)
     if reason is not None:
@@ -155,8 +166,8 @@ def write_config(config: EncoderConfig, dtype: str = "float32") -> dict[str, Any
         "model_type": MODERNBERT,
         "torch_dtype": dtype,
     }
-    written |= {theirs: getattr(config, ours) for theirs, ours in SIZES.items()}
-    written |= dict.fromkeys(_ALIKE, config.bias)
+    written |= {field.key: getattr(config, field.name) for field in SIZES}
+    written |= {field.key: config.bias for field in _BIASES}
     return written | {
         "token_rows": config.token_rows,
         "decoder_bias": True,

@@ -1,8 +1,8 @@
-"""The Hugging Face layout of Mixtral-, Mistral- and Llama-like decoders: names and parts of their tensors.
+"""Tensors of Mixtral, Mistral and Llama decoders in the Hugging Face layout.
 
-Three spellings are read. ``hub`` is what published files hold and what we write: one tensor per expert matrix under
-``block_sparse_moe``. ``fused`` is the module tree of recent transformers, met in folders that were saved from it as it
-stands: experts stacked as ``mlp.experts.gate_up_proj``, which happens to be how we stack them. ``dense`` has ``mlp``.
+Three spellings are read. ``hub``, that of published files, is also written: one tensor per expert matrix under
+``block_sparse_moe``. ``fused`` is the module tree of recent transformers, found in folders saved directly from it:
+experts are stacked as ``mlp.experts.gate_up_proj``, in the same way as ours. ``dense`` has ``mlp``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from genolm.models.adapters.pieces import Piece
 from genolm.models.networks.decoder_config import DecoderConfig
 
-# Tensors that some published files carry although they follow from the config; dropped on reading, never written.
+# Tensors of some published files that follow from the config; dropped on reading, never written.
 DERIVED = (".rotary_emb.inv_freq",)
 HEAD = "lm_head.weight"
 EMBEDDING = "model.embed_tokens.weight"
@@ -29,7 +29,7 @@ _DENSE = {"mlp.gate_proj": "ffn.gate", "mlp.up_proj": "ffn.up", "mlp.down_proj":
 
 
 def pieces(config: DecoderConfig, names: Collection[str] = ()) -> list[Piece]:
-    """The layout of ``config``, spelt as the checkpoint that holds ``names`` spells it (as the hub does by default)."""
+    """Return the names of our weights in a checkpoint with the tensors ``names``; by default in the hub's spelling."""
     fused = any(name.endswith(".mlp.experts.gate_up_proj") for name in names)
     table = [Piece(EMBEDDING, "embedding.weight")]
     for layer in range(config.num_layers):

@@ -1,9 +1,9 @@
-"""The Megatron-core layout: names and parts of its tensors, as one process without parallelism holds them.
+"""Tensors of the Megatron-core layout, as stored by one process without parallelism.
 
 Attention stores query, key and value as one tensor, group by group: the query heads of a key-value head, its key, its
-value. SwiGLU stores gate above up. Every spelling of Megatron-core is read: norms by themselves or fused into the
+value. SwiGLU stores gate before up. All spellings of Megatron-core are read: separate norms, or norms fused into the
 linear layer that follows them (transformer engine), experts one by one, as numbered weights of one grouped layer, or
-in two tensors that lie transposed. Written is the spelling of transformer engine with experts one by one.
+in two transposed tensors. The spelling of transformer engine with experts one by one is written.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 
-from genolm.models.adapters.megatron.megatron_limits import refuse_inexpressible
-from genolm.models.adapters.pieces import Held, Piece, Within
+from genolm.errors import ModelError
+from genolm.models.adapters.pieces import Piece, StoredTensor, Within
 from genolm.models.networks.decoder_config import DecoderConfig
 
 EMBEDDING = "embedding.word_embeddings.weight"
 HEAD = "output_layer.weight"
-# State of quantised kernels and the rotary table: neither is a weight of ours. Dropped on reading, never written.
+# State of quantised kernels and the rotary table are not weights. Dropped on reading, never written.
 DERIVED = ("._extra_state", "rotary_pos_emb.inv_freq")
 
 _FUSED_NORM = "self_attention.linear_qkv.layer_norm_weight"
@@ -29,14 +29,14 @@ _GENGRAM = {
     "norm_k.weight": "key_norm.weight",
 }
 _CONV = ("short_conv.conv.weight", "conv.weight")
-_IN_MEMORY = re.compile(r"decoder\.layers\.(\d+)\.gengram\..+")
+_GENGRAM_TENSOR = re.compile(r"decoder\.layers\.(\d+)\.gengram\..+")
 
 
 def pieces(config: DecoderConfig, names: Collection[str] = ()) -> list[Piece]:
-    """The layout of ``config``, spelt as the checkpoint that holds ``names`` spells it (as we write it by default).
+    """Return the names of our weights in a checkpoint with the tensors ``names``; by default in the spelling we write.
 
     Raises:
-        ModelError: the layout has no word for something in the decoder.
+        ModelError: the layout cannot express the decoder.
     """
     refuse_inexpressible(config)
     table = [Piece(EMBEDDING, "embedding.weight")]
@@ -46,18 +46,40 @@ def pieces(config: DecoderConfig, names: Collection[str] = ()) -> list[Piece]:
     return table if config.tied else [*table, Piece(HEAD, "head.weight")]
 
 
-def without_inactive(held: Mapping[str, Held], config: DecoderConfig) -> tuple[dict[str, Held], str | None]:
-    """The checkpoint without the memories of layers that do not use theirs, and a note on what was left out.
+def refuse_inexpressible(config: DecoderConfig) -> None:
+    """Raise an error if neither Megatron-core nor the released Gengram module computes the decoder.
 
-    The released code makes a memory in every layer and trains and saves those that it never calls.
+    Raises:
+        ModelError: the decoder has a k-mer table, or a Gengram memory with another gate, hashed tables or no window.
+    """
+    memory = config.gengram
+    part = None
+    if config.kmer_orders:
+        part = "a k-mer table"
+    elif memory is not None and memory.gate != "signed-root":
+        part = f"a Gengram gate {memory.gate!r}"
+    elif memory is not None and any(memory.hashed(order) for order in memory.orders):
+        part = "a hashed Gengram table"
+    elif memory is not None and memory.window < memory.longest:
+        part = "a Gengram memory without a window"
+    if part is not None:
+        raise ModelError(f"{part} cannot be expressed in the megatron layout; use layout 'genolm' (--to genolm)")
+
+
+def without_inactive(
+    stored: Mapping[str, StoredTensor], config: DecoderConfig
+) -> tuple[dict[str, StoredTensor], str | None]:
+    """Return the checkpoint without the Gengram modules of layers that do not use them, and a note on those left out.
+
+    The released code makes a module in every layer, and saves also those that it never calls.
     """
     if config.gengram is None:
-        return dict(held), None
-    idle = {name: layer for name in held if (layer := memory_layer(name)) and layer not in config.gengram.layers}
-    kept = {name: stored for name, stored in held.items() if name not in idle}
+        return dict(stored), None
+    idle = {name: layer for name in stored if (layer := memory_layer(name)) and layer not in config.gengram.layers}
+    kept = {name: tensor for name, tensor in stored.items() if name not in idle}
     if not idle:
         return kept, None
-    values = sum(_count(held[name].shape) for name in idle)
+    values = sum(_count(stored[name].shape) for name in idle)
     layers = ", ".join(map(str, sorted(set(idle.values()))))
     return (
         kept,
@@ -66,9 +88,9 @@ def without_inactive(held: Mapping[str, Held], config: DecoderConfig) -> tuple[d
 
 
 def memory_layer(name: str) -> int | None:
-    """The layer, counted from 1, of a Gengram tensor; None for any other name."""
-    found = _IN_MEMORY.fullmatch(name)
-    return int(found[1]) + 1 if found else None
+    """Return the layer of a Gengram tensor, counted from 1; None for other names."""
+    match = _GENGRAM_TENSOR.fullmatch(name)
+    return int(match[1]) + 1 if match else None
 
 
 def _count(shape: tuple[int, ...]) -> int:
@@ -96,7 +118,7 @@ def _layer(config: DecoderConfig, layer: int, names: Collection[str]) -> Iterato
 
 
 def memory_pieces(config: DecoderConfig, theirs: str, ours: str) -> Iterator[Piece]:
-    """The tensors of one layer's Gengram memory."""
+    """Yield the pieces of one layer's Gengram memory."""
     assert config.gengram is not None
     for table in range(len(config.gengram.orders)):
         yield Piece(f"{theirs}.embeddings.{table}.weight", f"{ours}.tables.{table}.weight")
@@ -137,7 +159,7 @@ def _experts(config: DecoderConfig, theirs: str, ours: str, names: Collection[st
 
 
 def _stacked(config: DecoderConfig, theirs: str, ours: str) -> Iterator[Piece]:
-    """All experts in two tensors: each expert's matrices lie transposed one behind the other in memory."""
+    """Yield the pieces of all experts in two tensors, which hold the transposed matrices of each expert in turn."""
     count, wide, inner = config.num_experts, config.hidden_size, config.ffn_size
     first = Within((wide, count * 2 * inner), (count, wide, 2 * inner), transposed=True)
     second = Within((count * inner, wide), (count, inner, wide), transposed=True)

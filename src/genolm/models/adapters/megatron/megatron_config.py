@@ -1,4 +1,4 @@
-"""The arguments that a Megatron run stores with its weights, both ways; what we cannot compute is refused."""
+"""Arguments that a Megatron run stores with its weights, read and written; unsupported settings are refused."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 from genolm.errors import ModelError
+from genolm.models.adapters.config_fields import Field, read_field
+from genolm.models.adapters.megatron.megatron import refuse_inexpressible
 from genolm.models.adapters.megatron.megatron_gengram import memory_arguments, read_memory
-from genolm.models.adapters.megatron.megatron_limits import refuse_inexpressible
-from genolm.models.adapters.pieces import Held
+from genolm.models.adapters.pieces import StoredTensor
 from genolm.models.networks.decoder_config import DecoderConfig
 
 OURS = "genolm_config"
-"""Argument under which we store our config as JSON, for what Megatron has no argument for."""
+"""Argument with our config as JSON, for settings without an argument in Megatron."""
 
 _SIZES = {
     "padded_vocab_size": "vocab_size",
@@ -58,26 +59,26 @@ _ONLY: Mapping[str, tuple[Any, ...]] = {
 
 
 def read_arguments(
-    values: Mapping[str, Any], held: Mapping[str, Held], where: str, like: DecoderConfig | None = None
+    values: Mapping[str, Any], stored: Mapping[str, StoredTensor], where: str, like: DecoderConfig | None = None
 ) -> DecoderConfig:
-    """The decoder that a run's arguments describe.
+    """Return the decoder that the arguments of a run describe.
 
     Args:
-        values: the arguments by name; empty where the checkpoint has none.
-        held: the checkpoint's tensors, which say what the arguments leave out of a Gengram memory.
-        where: named in errors.
-        like: config of a model of the same shape, for what the checkpoint does not say.
+        values: arguments by name; empty if the checkpoint has none.
+        stored: tensors of the checkpoint, for what the arguments do not state about a Gengram memory.
+        where: name of the checkpoint in errors.
+        like: config of a model of the same shape, for what the checkpoint does not state.
 
     Raises:
-        ModelError: a missing or impossible argument, or a setting that we do not compute.
+        ModelError: an argument is missing or invalid, or a setting is not supported.
     """
     if not values:
         if like is None:
             raise ModelError(
-                f"{where}: the checkpoint holds no arguments, so its shape is unknown; name a model of the"
+                f"{where}: the checkpoint has no arguments, so its shape is unknown; name a model of the"
                 " same shape (--like)"
             )
-        return replace(like, gengram=read_memory(values, held, where, like.gengram))
+        return replace(like, gengram=read_memory(values, stored, where, like.gengram))
     for key, allowed in _ONLY.items():
         if key in values and values[key] not in allowed:
             raise ModelError(f"{where}: {key} {values[key]!r} is not supported; {key} must be {allowed[0]!r}")
@@ -85,14 +86,14 @@ def read_arguments(
     if OURS in values:
         return _stored(values, where)
     try:
-        return _decoder(values, held, where, like)
+        return _decoder(values, stored, where, like)
     except ModelError as error:
         text = str(error)
         raise ModelError(text if text.startswith(f"{where}: ") else f"{where}: {text}") from error
 
 
 def _decoder(
-    values: Mapping[str, Any], held: Mapping[str, Held], where: str, like: DecoderConfig | None
+    values: Mapping[str, Any], stored: Mapping[str, StoredTensor], where: str, like: DecoderConfig | None
 ) -> DecoderConfig:
     sizes: dict[str, Any] = {ours: _whole(values, theirs, where) for theirs, ours in _SIZES.items()}
     sizes["num_kv_heads"] = _groups(values, sizes["num_heads"], where)
@@ -112,15 +113,15 @@ def _decoder(
         router_aux_coef=_number(values, "moe_aux_loss_coeff", where, default=0.0) if experts else 1e-3,
         router_z_coef=_number(values, "moe_z_loss_coeff", where, default=0.0) if experts else 1e-3,
         initial_std=_number(values, "init_method_std", where, default=0.02),
-        gengram=read_memory(values, held, where, None if like is None else like.gengram),
+        gengram=read_memory(values, stored, where, None if like is None else like.gengram),
     )
 
 
 def write_arguments(config: DecoderConfig) -> dict[str, Any]:
-    """The arguments under which Megatron-core builds this decoder, on one process.
+    """Return the arguments with which Megatron-core builds this decoder on one process.
 
     Raises:
-        ModelError: the decoder has a part for which the layout has no word.
+        ModelError: the layout cannot express the decoder.
     """
     refuse_inexpressible(config)
     written: dict[str, Any] = {theirs: getattr(config, ours) for theirs, ours in _SIZES.items()}
@@ -157,7 +158,7 @@ def write_arguments(config: DecoderConfig) -> dict[str, Any]:
 
 
 def _stored(values: Mapping[str, Any], where: str) -> DecoderConfig:
-    """Our own config out of the arguments, if the other arguments still say the same."""
+    """Return our own config in the arguments; an error if other arguments contradict it."""
     try:
         config = DecoderConfig.from_dict(json.loads(values[OURS]))
         expected = write_arguments(config)
@@ -165,7 +166,7 @@ def _stored(values: Mapping[str, Any], where: str) -> DecoderConfig:
         raise ModelError(f"{where}: {OURS}: {error}") from error
     for key, value in expected.items():
         if key != OURS and key in values and values[key] != value and not key.endswith("parallel_size"):
-            raise ModelError(f"{where}: {key} is {values[key]!r} where {OURS} says {value!r}")
+            raise ModelError(f"{where}: {key} is {values[key]!r}, but {OURS} has {value!r}")
     return config
 
 
@@ -183,23 +184,16 @@ def _groups(values: Mapping[str, Any], heads: int, where: str) -> int:
 
 def _head_dim(values: Mapping[str, Any], sizes: Mapping[str, int], where: str) -> int:
     if values.get("kv_channels") is None and sizes["hidden_size"] % sizes["num_heads"]:
-        raise ModelError(f"{where}: kv_channels is not given and hidden_size is no multiple of num_attention_heads")
+        raise ModelError(f"{where}: kv_channels is missing and hidden_size is not a multiple of num_attention_heads")
     return _whole(values, "kv_channels", where, default=sizes["hidden_size"] // sizes["num_heads"])
 
 
 def _whole(values: Mapping[str, Any], key: str, where: str, default: int | None = None) -> int:
-    value = values.get(key)
-    value = default if value is None else value
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ModelError(f"{where}: the argument {key} must be a whole number, not {value!r}")
-    return value
+    return int(read_field(values, Field(key, key, default=default), where))
 
 
 def _number(values: Mapping[str, Any], key: str, where: str, default: float | None = None) -> float:
     value = values.get(key)
-    value = default if value is None else value
     if isinstance(value, list) and len(value) == 1:  # one coefficient for each kind of balancing loss
-        value = value[0]
-    if not isinstance(value, int | float) or isinstance(value, bool) or value < 0:
-        raise ModelError(f"{where}: the argument {key} must be a number, not {value!r}")
-    return float(value)
+        values = {key: value[0]}
+    return float(read_field(values, Field(key, key, "number", default=default), where))

@@ -1,4 +1,4 @@
-"""How a Megatron checkpoint lies on the disk: iterations, and in each a folder for every process."""
+"""Folders of a Megatron checkpoint: one for each iteration, and in it one for each process."""
 
 from __future__ import annotations
 
@@ -14,49 +14,49 @@ _FOLDER = re.compile(r"mp_rank_(\d{2})(?:_(\d{3}))?(?:_(\d{3}))?")
 
 
 def is_checkpoint(folder: Path) -> bool:
-    """Whether a folder looks like what Megatron saves."""
+    """Return whether a folder looks like a Megatron checkpoint."""
     return (folder / TRACKER).is_file() or any(folder.glob("mp_rank_*"))
 
 
 def iteration(folder: Path) -> Path:
-    """The folder of the newest iteration of a checkpoint, or ``folder`` where it is one.
+    """Return the folder of the newest iteration of a checkpoint, or ``folder`` if it is one.
 
     Raises:
-        ModelError: no checkpoint, one of another format, or an iteration that is missing.
+        ModelError: not a checkpoint, one of another format, or the iteration is missing.
     """
-    place = folder
+    latest = folder
     if not any(folder.glob("mp_rank_*")) and (folder / TRACKER).is_file():
-        told = (folder / TRACKER).read_text(encoding="utf-8", errors="replace").strip()
-        if told != "release" and not (told.isascii() and told.isdigit()):
-            raise ModelError(f"{folder / TRACKER}: neither an iteration nor release: {told[:40]!r}")
-        place = folder / ("release" if told == "release" else f"iter_{int(told):07d}")
-        if not place.is_dir():
-            raise ModelError(f"{folder / TRACKER}: names {place.name}, which is missing")
-    if (place / ".metadata").exists() or any(place.glob("*.distcp")):
+        named = (folder / TRACKER).read_text(encoding="utf-8", errors="replace").strip()
+        if named != "release" and not (named.isascii() and named.isdigit()):
+            raise ModelError(f"{folder / TRACKER}: expected an iteration or release, not {named[:40]!r}")
+        latest = folder / ("release" if named == "release" else f"iter_{int(named):07d}")
+        if not latest.is_dir():
+            raise ModelError(f"{folder / TRACKER}: names {latest.name}, which is missing")
+    if (latest / ".metadata").exists() or any(latest.glob("*.distcp")):
         raise ModelError(
-            f"{place}: a distributed checkpoint (torch_dist); save it with Megatron as --ckpt-format torch first"
+            f"{latest}: a distributed checkpoint (torch_dist); save it with Megatron as --ckpt-format torch first"
         )
-    if not any(place.glob("mp_rank_*")):
-        raise ModelError(f"{place}: no checkpoint of Megatron: neither {TRACKER} nor a folder mp_rank_00 is there")
-    return place
+    if not any(latest.glob("mp_rank_*")):
+        raise ModelError(f"{latest}: not a Megatron checkpoint: neither {TRACKER} nor a folder mp_rank_00 was folders")
+    return latest
 
 
-def rank_folders(place: Path) -> dict[str, tuple[int, ...]]:
-    """The ranks' folders in that of an iteration, with the one to three numbers in each one's name.
+def rank_folders(latest: Path) -> dict[str, tuple[int, ...]]:
+    """Return the folders of the ranks in an iteration, with the one to three numbers in each name.
 
     Raises:
-        ModelError: a folder of another name, one without weights, or folders of different runs.
+        ModelError: a folder has another name or no weights, or the folders belong to different runs.
     """
-    found = {}
-    for path in sorted(place.glob("mp_rank_*")):
+    folders = {}
+    for path in sorted(latest.glob("mp_rank_*")):
         numbers = _FOLDER.fullmatch(path.name)
         if numbers is None:
             raise ModelError(
-                f"{path}: not the name of a rank's folder (mp_rank_00, mp_rank_00_000, mp_rank_00_000_000)"
+                f"{path}: invalid name of a rank's folder: expected mp_rank_00, mp_rank_00_000 or mp_rank_00_000_000"
             )
         if not (path / WEIGHTS).is_file():
             raise ModelError(f"{path}: has no {WEIGHTS}")
-        found[path.name] = tuple(int(number) for number in numbers.groups() if number is not None)
-    if len({len(ranks) for ranks in found.values()}) > 1:
-        raise ModelError(f"{place}: its mp_rank folders are of different runs: {', '.join(found)}")
-    return found
+        folders[path.name] = tuple(int(number) for number in numbers.groups() if number is not None)
+    if len({len(ranks) for ranks in folders.values()}) > 1:
+        raise ModelError(f"{latest}: its mp_rank folders belong to different runs: {', '.join(folders)}")
+    return folders

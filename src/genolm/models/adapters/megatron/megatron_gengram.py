@@ -1,4 +1,4 @@
-"""The numbers of a Gengram memory in a Megatron checkpoint: settled by its tensors, or said by its arguments only."""
+"""Config of the Gengram memory in a Megatron checkpoint, from its tensors and its arguments."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ from typing import Any
 
 from genolm.errors import ModelError
 from genolm.models.adapters.megatron.megatron import memory_layer
-from genolm.models.adapters.pieces import Held
+from genolm.models.adapters.pieces import StoredTensor
 from genolm.models.gengram.gengram_config import GengramConfig
 
-_BASE_IDS = [8, 5, 6, 7, 9]  # A, C, G, T and N in the alphabet of Genos, which has no file in such a checkpoint
+_BASE_IDS = [8, 5, 6, 7, 9]  # A, C, G, T and N in the alphabet of Genos, of which such a checkpoint has no file
 
 
 def read_memory(
-    values: Mapping[str, Any], held: Mapping[str, Held], where: str, like: GengramConfig | None
+    values: Mapping[str, Any], stored: Mapping[str, StoredTensor], where: str, like: GengramConfig | None
 ) -> GengramConfig | None:
-    """The memory of a checkpoint; None where it has none.
+    """Return the Gengram memory of a checkpoint; None without one.
 
-    Orders, width and convolution follow from the tensors, so that the convolution is there exactly if its weights are.
+    Orders, width and convolution follow from the tensors: there is a convolution if and only if it has weights.
     Layers, window and dilation come from the arguments, else from ``like``.
 
     Raises:
-        ModelError: neither says which layers are active or how wide the window is, or arguments and tensors disagree.
+        ModelError: neither states the active layers or the window, or arguments and tensors contradict each other.
     """
-    layers = sorted({layer for name in held if (layer := memory_layer(name))})
+    layers = sorted({layer for name in stored if (layer := memory_layer(name))})
     if not layers:
         if values.get("gengram_enabled"):
-            raise ModelError(f"{where}: gengram_enabled is set, but there is no tensor of a Gengram module")
+            raise ModelError(f"{where}: gengram_enabled is set, but there are no tensors of a Gengram module")
         return None
     active = _active(values, layers, where, like)
-    orders, dim = _tables(held, f"decoder.layers.{active[0] - 1}.gengram", where)
+    orders, dim = _tables(stored, f"decoder.layers.{active[0] - 1}.gengram", where)
     _agree(values, "gengram_ngram_sizes", list(orders), where)
     _agree(values, "gengram_embed_dim_per_ngram", dim, where)
     if values.get("gengram_token_ids", _BASE_IDS) not in (_BASE_IDS, None):
-        told = values["gengram_token_ids"]
-        raise ModelError(f"{where}: gengram_token_ids {told!r} is not supported; it must be {_BASE_IDS!r}")
-    conv = held.get(f"decoder.layers.{active[0] - 1}.gengram.short_conv.conv.weight")
+        stated = values["gengram_token_ids"]
+        raise ModelError(f"{where}: gengram_token_ids {stated!r} is not supported; it must be {_BASE_IDS!r}")
+    conv = stored.get(f"decoder.layers.{active[0] - 1}.gengram.short_conv.conv.weight")
     dilation = values.get("gengram_short_conv_dilation") or (orders[-1] if like is None else like.conv_dilation)
     return GengramConfig(
         layers=active,
@@ -51,7 +51,7 @@ def read_memory(
 
 
 def memory_arguments(memory: GengramConfig) -> dict[str, Any]:
-    """The arguments of the released code that describe a memory."""
+    """Return the arguments of the released code for a memory."""
     return {
         "gengram_enabled": True,
         "gengram_layer_ids": list(memory.layers),
@@ -66,51 +66,51 @@ def memory_arguments(memory: GengramConfig) -> dict[str, Any]:
 
 
 def _active(values: Mapping[str, Any], layers: list[int], where: str, like: GengramConfig | None) -> tuple[int, ...]:
-    told = values.get("gengram_layer_ids")
-    if told is None and like is None:
+    stated = values.get("gengram_layer_ids")
+    if stated is None and like is None:
         raise ModelError(
-            f"{where}: {len(layers)} layers hold a Gengram module and nothing says which of them use theirs; name a"
+            f"{where}: {len(layers)} layers have a Gengram module, but which of them use it is not stated; name a"
             " model that has the same layers (--like gengram-10b)"
         )
-    if told is None:
+    if stated is None:
         active = () if like is None else like.layers
-    elif not isinstance(told, list) or not all(isinstance(layer, int) for layer in told):
-        raise ModelError(f"{where}: gengram_layer_ids must be a list of whole numbers, not {told!r}")
+    elif not isinstance(stated, list) or not all(isinstance(layer, int) for layer in stated):
+        raise ModelError(f"{where}: gengram_layer_ids must be a list of whole numbers, not {stated!r}")
     else:
-        active = tuple(sorted(told)) or tuple(layers)  # the released code takes an empty list for all layers
+        active = tuple(sorted(stated)) or tuple(layers)  # the released code takes an empty list for all layers
     if missing := [layer for layer in active if layer not in layers]:
-        raise ModelError(f"{where}: layer {missing[0]} should have a Gengram module but holds none of its tensors")
+        raise ModelError(f"{where}: layer {missing[0]} should have a Gengram module, but has none of its tensors")
     return active
 
 
-def _tables(held: Mapping[str, Held], prefix: str, where: str) -> tuple[tuple[int, ...], int]:
-    """Orders and width: a table of n-mers of five letters has 5^n rows."""
+def _tables(stored: Mapping[str, StoredTensor], prefix: str, where: str) -> tuple[tuple[int, ...], int]:
+    """Return orders and width; a table of n-mers over five letters has 5^n rows."""
     orders: list[int] = []
     dim = 0
-    while (table := held.get(f"{prefix}.embeddings.{len(orders)}.weight")) is not None:
+    while (table := stored.get(f"{prefix}.embeddings.{len(orders)}.weight")) is not None:
         order = next((n for n in range(1, 25) if table.shape[0] == 5**n), None)
         if len(table.shape) != 2 or order is None:
             name = f"{prefix}.embeddings.{len(orders)}.weight"
-            raise ModelError(f"{where}: {name} is {list(table.shape)}; a table of n-mers has 5^n rows")
+            raise ModelError(f"{where}: {name} has the shape {list(table.shape)}; a table of n-mers has 5^n rows")
         orders.append(order)
         dim = table.shape[1]
     if not orders:
-        raise ModelError(f"{where}: lacks the tensor {prefix}.embeddings.0.weight")
+        raise ModelError(f"{where}: missing tensor {prefix}.embeddings.0.weight")
     return tuple(orders), dim
 
 
 def _window(values: Mapping[str, Any], where: str, like: GengramConfig | None) -> int:
-    told = values.get("gengram_window_size")
-    if told is None and like is None:
-        raise ModelError(f"{where}: nothing says the window of its Gengram module; name a model (--like gengram-10b)")
-    if told is None and like is not None:
+    stated = values.get("gengram_window_size")
+    if stated is None and like is None:
+        raise ModelError(f"{where}: the window of its Gengram module is not stated; name a model (--like gengram-10b)")
+    if stated is None and like is not None:
         return like.window
-    if not isinstance(told, int):
-        raise ModelError(f"{where}: gengram_window_size must be a whole number, not {told!r}")
-    return told
+    if not isinstance(stated, int):
+        raise ModelError(f"{where}: gengram_window_size must be a whole number, not {stated!r}")
+    return stated
 
 
-def _agree(values: Mapping[str, Any], key: str, found: object, where: str) -> None:
-    told = values.get(key)
-    if told is not None and told != found:
-        raise ModelError(f"{where}: {key} is {told!r}, its tensors say {found!r}")
+def _agree(values: Mapping[str, Any], key: str, actual: object, where: str) -> None:
+    stated = values.get(key)
+    if stated is not None and stated != actual:
+        raise ModelError(f"{where}: {key} is {stated!r}, its tensors say {actual!r}")

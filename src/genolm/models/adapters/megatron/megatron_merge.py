@@ -1,7 +1,7 @@
-"""The ranks of a Megatron checkpoint put together: tensors as a run on one process would have saved them.
+"""Merging of the ranks of a Megatron checkpoint into the tensors that one process would have saved.
 
-Tensor parallelism cuts a matrix by rows or by columns; of SwiGLU's first matrix it cuts gate and up each. Pipeline
-parallelism numbers layers anew in every stage, expert parallelism experts in every rank.
+Tensor parallelism splits a matrix by rows or by columns, and in SwiGLU's first matrix gate and up separately. Pipeline
+parallelism restarts the numbering of layers in every stage, expert parallelism that of experts in every rank.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ View = Callable[[tuple[int, ...], int], tuple[int, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """How tensor parallelism cuts a tensor.
+    """Split of a tensor by tensor parallelism.
 
     Attributes:
-        view: shape that each part is seen as, given its own shape and the experts in it.
-        axis: along which the parts of that view are joined.
-        grows: along which the stored tensor grows by that.
+        view: shape as which each part is viewed, given its own shape and the number of experts in it.
+        axis: axis of that view along which the parts are concatenated.
+        grows: axis along which the stored tensor grows.
     """
 
     view: View
@@ -55,16 +55,16 @@ _CUTS: tuple[tuple[str, Cut], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """A tensor whose parts lie in the files of several ranks.
+    """A tensor with parts in the files of several ranks.
 
     Attributes:
-        name: its name in the whole model.
+        name: name in the merged model.
         dtype: stored type.
-        shape: of the whole.
-        parts: by expert rank, then by tensor rank.
-        cut: how tensor ranks are joined.
-        experts: experts in a part, of tensors that hold several.
-        copies: what other ranks hold of the same; they must be equal.
+        shape: shape of the merged tensor.
+        parts: parts by expert rank, then by tensor rank.
+        cut: how tensor parallelism splits it.
+        experts: number of experts in a part, for tensors that hold several.
+        copies: copies in other ranks, which must be equal.
     """
 
     name: str
@@ -76,18 +76,20 @@ class Merged:
     copies: tuple[tuple[Tensor, ...], ...] = ()
 
     def read(self) -> Tensor:
-        """The whole tensor.
+        """Merge the parts.
 
         Raises:
-            ModelError: ranks that should hold the same hold different values.
+            ModelError: copies in different ranks differ.
         """
-        # Gradients of a memory are not shared between tensor ranks by every version: see :func:`drift`.
+        # Some versions do not share the gradients of a Gengram memory between tensor ranks: see :func:`drift`.
         if memory_layer(self.name) is None and self.largest_difference() is not None:
-            raise ModelError(f"{self.name}: differs between ranks that should hold the same; the checkpoint is torn")
+            raise ModelError(
+                f"{self.name}: differs between ranks that must hold the same values; the checkpoint is inconsistent"
+            )
         return self._joined()
 
     def largest_difference(self) -> float | None:
-        """How far apart the copies are; None where they are the same, bit for bit."""
+        """Return the largest difference between copies; None if they are bitwise equal."""
         pairs = [pair for copy in self.copies for pair in zip(copy, self.parts[0], strict=True)]
         apart = [
             (one.float() - other.float()).abs().max().item() for one, other in pairs if not torch.equal(one, other)
@@ -101,29 +103,29 @@ class Merged:
 
 
 def merge(ranks: Ranks) -> dict[str, Merged]:
-    """Every tensor of the whole model.
+    """Return every tensor of the merged model.
 
     Raises:
-        ModelError: ranks that do not belong together.
+        ModelError: the ranks do not belong together.
     """
     _, stages, _ = ranks.sizes
-    held: dict[str, Merged] = {}
+    merged: dict[str, Merged] = {}
     first = 0
     chunks = {len(chunks) for chunks in ranks.chunks.values()}
     if len(chunks) > 1:
-        raise ModelError(f"{ranks.folder}: its ranks hold different numbers of pipeline chunks")
+        raise ModelError(f"{ranks.folder}: its ranks have different numbers of pipeline chunks")
     for chunk in range(chunks.pop()):
         for stage in range(stages):
-            layers = _merge_stage(ranks, stage, chunk, first, held)
+            layers = _merge_stage(ranks, stage, chunk, first, merged)
             first += layers
-    return held
+    return merged
 
 
-def drift(held: Mapping[str, object]) -> str | None:
-    """A note on Gengram tensors that tensor ranks hold differently, of which rank 0's are taken; None without any."""
+def drift(merged: Mapping[str, object]) -> str | None:
+    """Return a note on Gengram tensors that differ between tensor ranks (rank 0's are used); None without any."""
     apart = {
         name: largest
-        for name, stored in held.items()
+        for name, stored in merged.items()
         if memory_layer(name) and isinstance(stored, Merged) and (largest := stored.largest_difference()) is not None
     }
     if not apart:
@@ -135,30 +137,30 @@ def drift(held: Mapping[str, object]) -> str | None:
     )
 
 
-def _merge_stage(ranks: Ranks, stage: int, chunk: int, first: int, held: dict[str, Merged]) -> int:
-    """Add a pipeline stage, whose layers begin at ``first``, to ``held``; how many layers it has."""
-    tensor, _, experts = ranks.sizes
-    states = [[ranks.chunks[t, stage, e][chunk] for t in range(tensor)] for e in range(experts)]
+def _merge_stage(ranks: Ranks, stage: int, chunk: int, first: int, merged: dict[str, Merged]) -> int:
+    """Add a pipeline stage, whose layers begin at ``first``, to ``merged``; return the number of its layers."""
+    shards, _, experts = ranks.sizes
+    states = [[ranks.chunks[t, stage, e][chunk] for t in range(shards)] for e in range(experts)]
     names = [name for name in states[0][0] if not name.endswith(DERIVED)]
     for row in states:
         for state in row:
             if stray := {name for name in state if not name.endswith(DERIVED)} ^ set(names):
-                raise ModelError(f"{ranks.folder}: not every rank of pipeline stage {stage} holds {min(stray)}")
+                raise ModelError(f"{ranks.folder}: not every rank of pipeline stage {stage} has {min(stray)}")
     layers = 0
     for name in names:
         inner = _LAYER.fullmatch(name)
         layers = max(layers, 0 if inner is None else int(inner[1]) + 1)
-        for whole in _whole(name, inner, first, states, str(ranks.folder)):
-            if whole.name in held:
-                raise ModelError(f"{ranks.folder}: two pipeline stages hold {whole.name}")
-            held[whole.name] = whole
+        for tensor in _merged_tensors(name, inner, first, states, str(ranks.folder)):
+            if tensor.name in merged:
+                raise ModelError(f"{ranks.folder}: two pipeline stages have {tensor.name}")
+            merged[tensor.name] = tensor
     return layers
 
 
-def _whole(
+def _merged_tensors(
     name: str, inner: re.Match[str] | None, first: int, states: list[list[dict[str, Tensor]]], where: str
 ) -> list[Merged]:
-    """The tensors of the whole model that one name of a stage's ranks stands for: one, or one for each expert rank."""
+    """Return the merged tensors for one name in a stage's ranks: one, or one for each expert rank."""
     rows = tuple(tuple(state[name] for state in row) for row in states)
     if inner is None:
         return [_joined(name, rows[:1], name, 0, rows[1:], where)]
@@ -166,7 +168,7 @@ def _whole(
     if rest in _STACKED:
         router = states[0][0].get(f"decoder.layers.{inner[1]}.mlp.router.weight")
         if router is None:
-            raise ModelError(f"{where}: {name} without the router of its layer")
+            raise ModelError(f"{where}: {name} is present without the router of its layer")
         return [_joined(f"{prefix}.{rest}", rows, rest, router.shape[0] // len(states), (), where)]
     expert = _EXPERT.fullmatch(rest)
     if expert is None:
@@ -188,15 +190,15 @@ def _joined(
     where: str,
 ) -> Merged:
     cut = _STACKED.get(rest) or next((cut for pattern, cut in _CUTS if re.fullmatch(pattern, rest)), None)
-    if cut is None:  # every tensor rank holds the whole
+    if cut is None:  # replicated on every tensor rank
         every = [part for row in (*parts, *copies) for part in row]
         parts, copies, cut = ((every[0],),), tuple((part,) for part in every[1:]), _ROWS
     flat = [part for row in (*parts, *copies) for part in row]
     if len({(part.dtype, part.shape) for part in flat}) > 1:
-        raise ModelError(f"{where}: the ranks hold {name} in different shapes or types")
-    return Merged(name, flat[0].dtype, _whole_shape(parts, cut, experts), parts, cut, experts, copies)
+        raise ModelError(f"{where}: {name} has different shapes or types in different ranks")
+    return Merged(name, flat[0].dtype, _merged_shape(parts, cut, experts), parts, cut, experts, copies)
 
 
-def _whole_shape(parts: tuple[tuple[Tensor, ...], ...], cut: Cut, experts: int) -> tuple[int, ...]:
+def _merged_shape(parts: tuple[tuple[Tensor, ...], ...], cut: Cut, experts: int) -> tuple[int, ...]:
     times = len(parts[0]) * (len(parts) if experts else 1)
     return tuple(size * times if axis == cut.grows else size for axis, size in enumerate(parts[0][0].shape))

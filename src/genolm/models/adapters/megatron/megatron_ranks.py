@@ -1,48 +1,39 @@
-"""A Megatron checkpoint on disk: a folder for each process, in it a pickle with arguments and that process's weights.
+"""Ranks of a Megatron checkpoint: a folder for each process with a pickle of arguments and weights.
 
-A pickle is a program. It is opened with torch's reader of plain tensors and containers, which runs none of it; the few
-other things that Megatron writes into its arguments (choices, random states) are replaced by something inert, and a
-file that names anything else is refused. Optimizer state is never looked at.
+The pickles are read as plain data (:mod:`genolm.models.adapters.pickles`); optimizer state is never read.
 """
 
 from __future__ import annotations
 
 import argparse
-import pickle
 import re
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from genolm.errors import ModelError
-from genolm.files.pointers import LONGEST, REMEDY, is_pointer
 from genolm.models.adapters.megatron.megatron_folder import WEIGHTS, iteration, rank_folders
+from genolm.models.adapters.pickles import read_pickle
 
 VERSION = 3.0
 
 _CHUNK = re.compile(r"model(\d*)")
-# Replaced by something inert. None of it is looked up or called, so these names can do nothing.
-_HARMLESS_MODULES = ("megatron.", "transformer_engine.", "numpy.")
-_HARMLESS = ("_codecs.encode", "_io.BytesIO", "pathlib.PosixPath", "signal.Signals", "types.SimpleNamespace")
-
 Rank = tuple[int, int, int]
 """Tensor-, pipeline- and expert-parallel rank."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
-    """What the processes of a run saved.
+    """Content of a checkpoint by process.
 
     Attributes:
-        folder: the iteration's folder.
-        arguments: those of the run, by name; empty where it stored none.
-        sizes: tensor-, pipeline- and expert-parallel processes.
-        chunks: for each rank its weights by name; several where the pipeline is interleaved, in the order of layers.
+        folder: folder of the iteration.
+        arguments: arguments of the run, by name; empty if none are stored.
+        sizes: number of tensor-, pipeline- and expert-parallel processes.
+        chunks: weights of each rank by name; several chunks, in the order of layers, if the pipeline is interleaved.
     """
 
     folder: Path
@@ -51,90 +42,39 @@ class Ranks:
     chunks: Mapping[Rank, list[dict[str, Tensor]]]
 
 
-class _Inert:
-    """Stands where a pickle names something that we have no use for."""
-
-    def __new__(cls, *_: object, **__: object) -> _Inert:
-        return super().__new__(cls)
-
-    def __init__(self, *_: object, **__: object) -> None:
-        pass
-
-    def __setstate__(self, state: object) -> None:
-        pass
-
-    def __repr__(self) -> str:
-        return "<not read>"
-
-
 def open_ranks(folder: Path) -> Ranks:
-    """The newest iteration of a checkpoint; its tensors stay on the disk until they are read.
+    """Open the newest iteration of a checkpoint; its tensors stay on disk until they are read.
 
     Args:
-        folder: with ``latest_checkpointed_iteration.txt``, or one iteration's folder with ``mp_rank_*`` in it.
+        folder: folder with ``latest_checkpointed_iteration.txt``, or that of an iteration with ``mp_rank_*`` in it.
 
     Raises:
-        ModelError: no checkpoint, one of another format or version, a rank that is missing, a file that is damaged or
-            that names something other than plain data.
+        ModelError: not a checkpoint, another format or version, a missing rank, or a file that is damaged or
+            names anything but plain data.
     """
-    place = iteration(folder)
-    files = {ranks: place / name / WEIGHTS for name, ranks in rank_folders(place).items()}
+    newest = iteration(folder)
+    files = {ranks: newest / name / WEIGHTS for name, ranks in rank_folders(newest).items()}
     states = {ranks: read_pickle(path) for ranks, path in files.items()}
     arguments = _arguments(next(iter(states.values())), next(iter(files.values())))
     chunks = {ranks: _chunks(state, files[ranks]) for ranks, state in states.items()}
-    placed = {_placed(ranks, arguments, chunks): weights for ranks, weights in chunks.items()}
-    return Ranks(place, arguments, _sizes(place, arguments, placed), placed)
-
-
-def read_pickle(path: Path) -> dict[str, Any]:
-    """The dictionary in a file of ``torch.save``, its tensors mapped, without running anything it names.
-
-    Raises:
-        ModelError: not such a file, damaged, or naming something other than plain data.
-    """
-    try:
-        with path.open("rb") as stream:
-            if is_pointer(stream.read(LONGEST)):
-                raise ModelError(f"{path}: {REMEDY}")
-            if not zipfile.is_zipfile(stream):
-                raise ModelError(f"{path}: no whole file of torch.save: it was cut off, or is of torch before 1.6")
-        named = set(torch.serialization.get_unsafe_globals_in_checkpoint(path))
-        foreign = sorted(named - {name for name in named if _harmless(name)} - {"argparse.Namespace"})
-        if foreign:
-            raise ModelError(
-                f"{path}: names {foreign[0]}, which is no plain data; opening it could run code, so it is refused"
-            )
-        inert = [(_Inert, name) for name in named if _harmless(name)]
-        with torch.serialization.safe_globals([argparse.Namespace, *inert]):
-            state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (RuntimeError, ValueError, EOFError, KeyError, IndexError, TypeError, pickle.UnpicklingError) as error:
-        first = str(error).partition("\n")[0].partition(". ")[0]
-        raise ModelError(f"{path}: cannot be read as a file of torch.save: {first}") from error
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error}") from error
-    if not isinstance(state, dict):
-        raise ModelError(f"{path}: holds no dictionary, so it is no checkpoint of Megatron")
-    return state
-
-
-def _harmless(name: str) -> bool:
-    return name in _HARMLESS or name.startswith(_HARMLESS_MODULES)
+    by_position = {_position(ranks, arguments, chunks): weights for ranks, weights in chunks.items()}
+    return Ranks(newest, arguments, _sizes(newest, arguments, by_position), by_position)
 
 
 def _arguments(state: Mapping[str, Any], path: Path) -> dict[str, Any]:
     version = state.get("checkpoint_version")
     if not isinstance(version, int | float) or version < VERSION:
         raise ModelError(f"{path}: checkpoint_version {version!r} is not supported; it must be {VERSION}")
-    told = state.get("args")
-    if told is None:
+    stored = state.get("args")
+    if stored is None:
         return {}
-    if not isinstance(told, argparse.Namespace):
-        raise ModelError(f"{path}: args is a {type(told).__name__}, not the arguments of a run")
-    arguments = vars(told)
+    if not isinstance(stored, argparse.Namespace):
+        raise ModelError(f"{path}: args is a {type(stored).__name__}, not the arguments of a run")
+    arguments = vars(stored)
     tensor, expert = arguments.get("tensor_model_parallel_size", 1), arguments.get("expert_tensor_parallel_size")
     if arguments.get("num_experts") and expert not in (None, tensor):
         raise ModelError(
-            f"{path}: expert_tensor_parallel_size {expert!r} is not supported beside {tensor!r} for the rest"
+            f"{path}: expert_tensor_parallel_size must equal tensor_model_parallel_size {tensor!r}, not {expert!r}"
         )
     return arguments
 
@@ -143,7 +83,7 @@ def _chunks(state: Mapping[str, Any], path: Path) -> list[dict[str, Tensor]]:
     numbered = {key: match[1] for key in state if (match := _CHUNK.fullmatch(str(key)))}
     keys = sorted(numbered, key=lambda key: int(numbered[key] or 0))
     if not keys:
-        raise ModelError(f"{path}: has no model in it")
+        raise ModelError(f"{path}: contains no model")
     return [_weights(state[key], path) for key in keys]
 
 
@@ -151,7 +91,7 @@ def _weights(values: Any, path: Path) -> dict[str, Tensor]:
     if not isinstance(values, Mapping):
         raise ModelError(f"{path}: its model is a {type(values).__name__}, not tensors by name")
     if "language_model" in values:
-        raise ModelError(f"{path}: the names of Megatron's legacy models; only those of Megatron-core are known")
+        raise ModelError(f"{path}: has the names of legacy Megatron models; only Megatron-core is supported")
     weights = {}
     for name, value in values.items():
         if isinstance(value, Tensor):
@@ -161,10 +101,10 @@ def _weights(values: Any, path: Path) -> dict[str, Tensor]:
     return weights
 
 
-def _placed(
+def _position(
     ranks: tuple[int, ...], arguments: Mapping[str, Any], chunks: Mapping[tuple[int, ...], list[dict[str, Tensor]]]
 ) -> Rank:
-    """Tensor, pipeline and expert rank out of the one to three numbers of a folder's name."""
+    """Return tensor, pipeline and expert rank, given the one to three numbers in a folder's name."""
     if len(ranks) == 3:
         return ranks[0], ranks[1], ranks[2]
     if len(ranks) == 1:
@@ -176,18 +116,18 @@ def _placed(
     return (ranks[0], 0, ranks[1]) if stages == 1 else (ranks[0], ranks[1], 0)
 
 
-def _sizes(place: Path, arguments: Mapping[str, Any], found: Mapping[Rank, object]) -> Rank:
+def _sizes(path: Path, arguments: Mapping[str, Any], weights: Mapping[Rank, object]) -> Rank:
     kinds = ("tensor_model_parallel_size", "pipeline_model_parallel_size", "expert_model_parallel_size")
     sizes = []
     for index, kind in enumerate(kinds):
-        size = max(ranks[index] for ranks in found) + 1
-        told = arguments.get(kind, size)
-        if told != size:
-            raise ModelError(f"{place}: {kind} is {told!r}, but there are folders for {size}")
+        size = max(ranks[index] for ranks in weights) + 1
+        expected = arguments.get(kind, size)
+        if expected != size:
+            raise ModelError(f"{path}: {kind} is {expected!r}, but there are folders for {size}")
         sizes.append(size)
     tensor, stages, experts = sizes
-    wanted = [(t, p, e) for t in range(tensor) for p in range(stages) for e in range(experts)]
-    if missing := [ranks for ranks in wanted if ranks not in found]:
+    required = [(t, p, e) for t in range(tensor) for p in range(stages) for e in range(experts)]
+    if missing := [ranks for ranks in required if ranks not in weights]:
         first = "tensor rank {}, pipeline rank {}, expert rank {}".format(*missing[0])
-        raise ModelError(f"{place}: {len(missing)} of {len(wanted)} ranks are missing; the first is {first}")
+        raise ModelError(f"{path}: {len(missing)} of {len(required)} ranks are missing; the first is {first}")
     return tensor, stages, experts

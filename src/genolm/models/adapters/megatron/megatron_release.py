@@ -1,4 +1,4 @@
-"""A checkpoint for Megatron-core written: one process, weights and arguments, no optimizer state."""
+"""Writing of checkpoints for Megatron-core: one process, weights and arguments, no optimizer state."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from genolm.models.adapters.megatron.megatron_folder import TRACKER, WEIGHTS
 from genolm.models.adapters.megatron.megatron_ranks import VERSION
 from genolm.models.gengram.gengram import Gengram
 from genolm.models.networks.decoder_config import DecoderConfig
-from genolm.models.weight_shards import Stored
+from genolm.models.weight_shards import FileTensor
 
 
-def write_release(folder: Path, config: DecoderConfig, stored: Mapping[str, Stored]) -> None:
-    """Write ``release/mp_rank_00/model_optim_rng.pt`` and the file that points to it.
+def write_release(folder: Path, config: DecoderConfig, stored: Mapping[str, FileTensor]) -> None:
+    """Write ``release/mp_rank_00/model_optim_rng.pt`` and the tracker file that points to it.
 
     Args:
-        folder: where Megatron's ``--load`` will look.
-        config: the decoder.
-        stored: its tensors in the names of Megatron, written before; mapped, so that they are in memory page by page.
+        folder: folder for Megatron's ``--load``.
+        config: decoder.
+        stored: its weights in safetensors, by their names in Megatron; memory-mapped while they are copied.
     """
     weights = {name: _mapped(tensor) for name, tensor in stored.items()}
     dtype = next(iter(weights.values())).dtype
@@ -46,14 +46,14 @@ def write_release(folder: Path, config: DecoderConfig, stored: Mapping[str, Stor
     (folder / TRACKER).write_text("release\n", encoding="ascii")
 
 
-def _mapped(stored: Stored) -> Tensor:
-    """The bytes of a stored tensor where they lie in its file."""
+def _mapped(stored: FileTensor) -> Tensor:
+    """Memory-map a stored tensor."""
     raw = np.memmap(stored.file, np.uint8, mode="c", offset=stored.offset, shape=(stored.size,))
     return torch.from_numpy(raw).view(stored.dtype).view(stored.shape)
 
 
 def _idle_memories(config: DecoderConfig, dtype: torch.dtype) -> dict[str, Tensor]:
-    """Zeros for the Gengram modules that the released code makes in layers which skip them; stored as one number."""
+    """Return zeros, stored as one number, for the Gengram modules of layers that skip them."""
     memory = config.gengram
     if memory is None:
         return {}

@@ -1,7 +1,7 @@
-"""Causal attention with grouped queries: four ways to compute the same numbers, chosen in one place.
+"""Causal attention with grouped queries, in four equivalent implementations, and rotary positions.
 
 Shapes: B batch, H query heads, K key-value heads, G = H / K queries per key head, L queries, S keys (S >= L: the
-keys of a cache come first), D head width. Query l stands at key position ``S - L + l`` and sees keys up to there.
+keys of a cache come first), D head width. Query l is at key position ``S - L + l`` and sees keys up to there.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from genolm.models.networks.attention.attention_training import trained_attentio
 
 AttentionFunction = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
 
-# A block's scores stay within the processor's cache: all keys at once up to here, beyond in pieces.
+# Keys up to which a block is computed at once, so that its scores stay in the processor's cache.
 _KEYS_OF_ONE_SOFTMAX = 8192
 _KEYS_AT_A_TIME = 2048
 
 
 def plain_attention(q_BHLD: Tensor, k_BKSD: Tensor, v_BKSD: Tensor, allowed_BLS: Tensor | None = None) -> Tensor:
-    """The definition, in fp32 with the whole score matrix: what the other backends are compared with.
+    """Reference implementation in fp32 with the complete score matrix.
 
     Args:
-        q_BHLD: queries, already rotated.
-        k_BKSD: keys, already rotated.
+        q_BHLD: rotated queries.
+        k_BKSD: rotated keys.
         v_BKSD: values.
-        allowed_BLS: True where a query may look, on top of causality; None for causality alone.
+        allowed_BLS: True where a query may attend, in addition to causality; None for causality alone.
 
     Returns:
-        The mixed values, (B, H, L, D). A query that may look nowhere gets zeros.
+        The output, (B, H, L, D); zero for a query that may attend to nothing.
     """
     groups = q_BHLD.shape[1] // k_BKSD.shape[1]
     k = k_BKSD.float().repeat_interleave(groups, 1)
@@ -43,23 +43,23 @@ def plain_attention(q_BHLD: Tensor, k_BKSD: Tensor, v_BKSD: Tensor, allowed_BLS:
 
 
 def sdpa_attention(q_BHLD: Tensor, k_BKSD: Tensor, v_BKSD: Tensor, allowed_BLS: Tensor | None = None) -> Tensor:
-    """torch's fused attention; arguments and result as in :func:`plain_attention`."""
+    """Compute torch's fused attention; arguments and result as in :func:`plain_attention`."""
     num_queries, num_keys = q_BHLD.shape[2], k_BKSD.shape[2]
     grouped = q_BHLD.shape[1] != k_BKSD.shape[1]
     if allowed_BLS is None and num_queries in (1, num_keys):
         causal = num_queries > 1
         return F.scaled_dot_product_attention(q_BHLD, k_BKSD, v_BKSD, is_causal=causal, enable_gqa=grouped)
     visible = _visible(num_queries, num_keys, allowed_BLS, q_BHLD.device)
-    # A row that sees nothing (a padding query) would be NaN: let it see itself, nobody reads it.
+    # A row that sees nothing (a padding query) would be NaN, so it sees itself; its output is not used.
     visible = visible | _own_position(num_queries, num_keys, q_BHLD.device)
     return F.scaled_dot_product_attention(q_BHLD, k_BKSD, v_BKSD, attn_mask=visible, enable_gqa=grouped)
 
 
 def blocked_attention(q_BHLD: Tensor, k_BKSD: Tensor, v_BKSD: Tensor, allowed_BLS: Tensor | None = None) -> Tensor:
-    """Blocks of queries against the keys they may see, by matrix products; arguments as in :func:`plain_attention`.
+    """Compute attention by matrix products of query blocks with their keys; arguments as in :func:`plain_attention`.
 
     On a CPU with bf16 matrix instructions this is about twice as fast as the fused kernel, which multiplies in fp32.
-    Scores of one block are kept near the size of the cache; memory grows linearly with S.
+    The scores of a block are about the size of the processor's cache; memory grows linearly with S.
     """
     batch, heads, num_queries, width = q_BHLD.shape
     kv_heads, num_keys = k_BKSD.shape[1], k_BKSD.shape[2]
@@ -81,7 +81,7 @@ def blocked_attention(q_BHLD: Tensor, k_BKSD: Tensor, v_BKSD: Tensor, allowed_BL
 
 
 def _mix(q_KRD: Tensor, k_KSD: Tensor, v_KSD: Tensor, hidden_RT: Tensor) -> Tensor:
-    """Values mixed for R rows of queries; ``hidden`` is added to the scores of the last T keys."""
+    """Return the output for R queries; ``hidden`` is added to the scores of the last T keys."""
     if k_KSD.shape[1] <= _KEYS_OF_ONE_SOFTMAX:
         return torch.bmm(_scores(q_KRD, k_KSD, hidden_RT, 0, k_KSD.shape[1]).softmax(-1), v_KSD)
     total, norm, highest = _first_instalment(q_KRD, k_KSD, v_KSD, hidden_RT)
@@ -90,7 +90,7 @@ def _mix(q_KRD: Tensor, k_KSD: Tensor, v_KSD: Tensor, hidden_RT: Tensor) -> Tens
         scores = _scores(q_KRD, k_KSD, hidden_RT, begin, end)
         top = torch.maximum(highest, scores.amax(-1, keepdim=True))
         weights = scores.sub_(top).exp_()
-        # What was summed so far is rescaled to the new highest score.
+        # Rescale the sums so far to the new highest score.
         fade = (highest.float() - top.float()).exp_()
         total.mul_(fade).add_(torch.bmm(weights, v_KSD[:, begin:end]))
         norm.mul_(fade).add_(weights.sum(-1, keepdim=True, dtype=torch.float32))
@@ -99,7 +99,7 @@ def _mix(q_KRD: Tensor, k_KSD: Tensor, v_KSD: Tensor, hidden_RT: Tensor) -> Tens
 
 
 def _first_instalment(q_KRD: Tensor, k_KSD: Tensor, v_KSD: Tensor, hidden_RT: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Of a softmax in instalments: weighted values and weights summed in fp32, and the highest score so far."""
+    """Start an online softmax: return the sums of weighted values and of weights in fp32, and the highest score."""
     scores = _scores(q_KRD, k_KSD, hidden_RT, 0, _KEYS_AT_A_TIME)
     highest = scores.amax(-1, keepdim=True)
     weights = scores.sub_(highest).exp_()
@@ -108,7 +108,7 @@ def _first_instalment(q_KRD: Tensor, k_KSD: Tensor, v_KSD: Tensor, hidden_RT: Te
 
 
 def _scores(q_KRD: Tensor, k_KSD: Tensor, hidden_RT: Tensor, begin: int, end: int) -> Tensor:
-    """Scores of keys ``begin`` to ``end``; ``hidden`` belongs to the last T of all keys."""
+    """Return the scores of keys ``begin`` to ``end``; ``hidden`` belongs to the last T of all keys."""
     scores = torch.bmm(q_KRD, k_KSD[:, begin:end].transpose(1, 2))
     tail = k_KSD.shape[1] - hidden_RT.shape[1]
     first = max(begin, tail)
@@ -118,7 +118,7 @@ def _scores(q_KRD: Tensor, k_KSD: Tensor, hidden_RT: Tensor, begin: int, end: in
 
 
 def choose_attention(q_BHLD: Tensor, k_BKSD: Tensor, masked: bool) -> AttentionFunction:
-    """The backend for these tensors: blocks for long CPU inference and bf16 CPU training, else torch's fused kernel."""
+    """Choose the backend: blocks for long CPU inference and bf16 CPU training, else torch's fused kernel."""
     num_queries, num_keys = q_BHLD.shape[2], k_BKSD.shape[2]
     inference = not (torch.is_grad_enabled() and q_BHLD.requires_grad)
     if q_BHLD.device.type == "cpu" and not inference and q_BHLD.dtype == torch.bfloat16 and num_queries == num_keys:
@@ -137,15 +137,15 @@ def _visible(num_queries: int, num_keys: int, allowed_BLS: Tensor | None, device
 
 
 def _own_position(num_queries: int, num_keys: int, device: torch.device) -> Tensor:
-    own = torch.zeros(num_queries, num_keys, dtype=torch.bool, device=device)
-    own.diagonal(num_keys - num_queries).fill_(True)
-    return own
+    own_LS = torch.zeros(num_queries, num_keys, dtype=torch.bool, device=device)
+    own_LS.diagonal(num_keys - num_queries).fill_(True)
+    return own_LS
 
 
 def _hidden_in_block(start: int, stop: int, past: int, allowed_LS: Tensor | None, like: Tensor) -> Tensor:
-    """Added to the last columns of a block's scores: 0 where a query may look, very negative elsewhere."""
+    """Return the mask of the last columns of a block's scores: 0 where a query may attend, very negative elsewhere."""
     rows = stop - start
-    # finfo.min instead of -inf keeps a row that may look nowhere finite.
+    # finfo.min instead of -inf keeps a row that may attend to nothing finite.
     blocked = torch.finfo(like.dtype).min
     if allowed_LS is None:
         return torch.full((rows, rows), blocked, dtype=like.dtype, device=like.device).triu_(1)
@@ -153,3 +153,21 @@ def _hidden_in_block(start: int, stop: int, past: int, allowed_LS: Tensor | None
     causal = torch.ones(rows, seen, dtype=torch.bool, device=like.device).tril_(past + start)
     hidden = torch.zeros(rows, seen, dtype=like.dtype, device=like.device)
     return hidden.masked_fill_(~(causal & allowed_LS[start:stop, :seen]), blocked)
+
+
+def rotary_angles(positions_BL: Tensor, head_dim: int, theta: float) -> tuple[Tensor, Tensor]:
+    """Return cosines and sines of each position, fp32, (B, 1, L, head_dim / 2) each (Su et al. 2021).
+
+    The product of position and frequency is computed in fp32, as in the training of the published models.
+    """
+    exponents = torch.arange(0, head_dim, 2, dtype=torch.float32, device=positions_BL.device) / head_dim
+    frequencies = 1.0 / theta**exponents
+    angles = positions_BL[:, None, :, None].float() * frequencies
+    return angles.cos(), angles.sin()
+
+
+def rotate(x_BHLD: Tensor, cos_B1LF: Tensor, sin_B1LF: Tensor) -> Tensor:
+    """Rotate queries or keys by their position: dimension i is paired with dimension i + head_dim / 2."""
+    first, second = x_BHLD.chunk(2, -1)
+    cos, sin = cos_B1LF.to(x_BHLD.dtype), sin_B1LF.to(x_BHLD.dtype)
+    return torch.cat((first * cos - second * sin, second * cos + first * sin), -1)

@@ -4,7 +4,7 @@ torch's fused CPU kernel multiplies in fp32; on a processor with bf16 matrix ins
 two to three times as fast, forward and backward.
 
 Shapes: B batch, H query heads, K key-value heads, G = H / K queries per key head, L positions, D head width. A block
-is some queries of some rows of the batch: N = its rows x K, R = G x its queries, S keys that they may see.
+is a set of queries of some rows of the batch: N = its rows x K, R = G x its queries, S keys that they may see.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 _QUERIES = 128
-# Scores of one block, over all its rows and heads: few enough for the cache, many enough for a product's full speed.
+# Number of scores of a block, over its rows and heads: few enough for the cache, many enough for full speed.
 _SCORES = 1 << 19
-# Attention weights are kept for the backward pass up to this many bytes a call, and computed again beyond.
+# Attention weights are kept for the backward pass up to this many bytes per call, and recomputed beyond.
 _KEPT_BYTES = 1 << 28
 
 
@@ -69,9 +69,9 @@ class _BlockedAttention(torch.autograd.Function):
 
 
 def trained_attention(q_BHLD: Tensor, k_BKLD: Tensor, v_BKLD: Tensor, allowed_BLL: Tensor | None = None) -> Tensor:
-    """As :func:`genolm.models.networks.attention.attention.plain_attention`, with gradients.
+    """Compute :func:`genolm.models.networks.attention.attention.plain_attention` with gradients.
 
-    Queries and keys are of the same positions.
+    Queries and keys must have the same positions.
     """
     mixed: Tensor = _BlockedAttention.apply(q_BHLD, k_BKLD, v_BKLD, allowed_BLL)  # type: ignore[no-untyped-call]
     return mixed
@@ -86,31 +86,31 @@ def _blocks(q_BHLD: Tensor) -> Iterator[_Block]:
 
 
 def _queries(values_BHLX: Tensor, block: _Block, kv_heads: int) -> Tensor:
-    """A block's queries of all heads that share a key head, side by side: (N, R, X)."""
-    own = values_BHLX[block.rows, :, block.start : block.stop]
-    return own.reshape(own.shape[0] * kv_heads, -1, own.shape[-1])
+    """Return the queries of a block, those of heads that share a key head concatenated: (N, R, X)."""
+    values = values_BHLX[block.rows, :, block.start : block.stop]
+    return values.reshape(values.shape[0] * kv_heads, -1, values.shape[-1])
 
 
 def _keys(values_BKLD: Tensor, block: _Block) -> Tensor:
-    """Keys or values up to the block's end, (N, S, D)."""
+    """Return keys or values up to the end of the block, (N, S, D)."""
     return values_BKLD[block.rows, :, : block.stop].flatten(0, 1)
 
 
 def _put(target_BHLD: Tensor, values_NRD: Tensor, block: _Block) -> None:
-    own = target_BHLD[block.rows, :, block.start : block.stop]
-    own.copy_(values_NRD.reshape(own.shape))
+    values = target_BHLD[block.rows, :, block.start : block.stop]
+    values.copy_(values_NRD.reshape(values.shape))
 
 
 def _add(target_BKLD: Tensor, values_NSD: Tensor, block: _Block) -> None:
-    own = target_BKLD[block.rows, :, : block.stop]
-    own.add_(values_NSD.view(own.shape))
+    values = target_BKLD[block.rows, :, : block.stop]
+    values.add_(values_NSD.view(values.shape))
 
 
 def _weights(q_BHLD: Tensor, k_BKLD: Tensor, allowed_BLL: Tensor | None, block: _Block) -> Tensor:
-    """Attention weights of a block over the keys up to its end, (N, R, S)."""
+    """Return the attention weights of a block over the keys up to its end, (N, R, S)."""
     size, kv_heads = block.stop - block.start, k_BKLD.shape[1]
     scores_NRS = torch.bmm(_queries(q_BHLD, block, kv_heads), _keys(k_BKLD, block).transpose(1, 2))
-    # finfo.min instead of -inf keeps a query that may look nowhere finite.
+    # finfo.min instead of -inf keeps a query that may attend to nothing finite.
     blocked = torch.finfo(scores_NRS.dtype).min
     if allowed_BLL is None:
         later = torch.ones(size, size, dtype=torch.bool, device=scores_NRS.device).triu_(1)

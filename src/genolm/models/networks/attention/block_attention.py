@@ -1,4 +1,4 @@
-"""The attention of each layer of a BigBird encoder: which layout it uses for a row.
+"""Attention of the layers of a BigBird encoder, with the layout for each row.
 
 Shapes: B rows, H heads, R tokens of a row, D width of a head, C blocks of a layout.
 """
@@ -24,13 +24,13 @@ from genolm.models.networks.attention.encoder_attention import RowAttention
 from genolm.models.networks.encoder_config import BlockSparseConfig, EncoderConfig
 
 LayoutOf = Callable[[int], BlockLayout]
-"""The layout of an input of so many tokens."""
+"""Function that returns the layout for an input length, in tokens."""
 
 
 def initial_layout(config: EncoderConfig, layer: int) -> Tensor | None:
-    """What a layer stores beside its weights: uint8 (H, C, C), drawn with the layer as seed; None where nothing is.
+    """Return the block layout that a layer stores, uint8 (H, C, C), sampled with the layer as seed; None without one.
 
-    Without storage where networks are built without (``torch.device("meta")``).
+    Without storage if the network is built on ``torch.device("meta")``.
     """
     sparse = config.sparse
     if sparse is None or sparse.random_blocks != "stored":
@@ -45,22 +45,22 @@ def initial_layout(config: EncoderConfig, layer: int) -> Tensor | None:
 def block_attentions(
     config: EncoderConfig, sparse: BlockSparseConfig, stored: Sequence[Tensor | None], padded_to: int | None = None
 ) -> list[RowAttention]:
-    """The attention of every layer for one pass; a layout is made once a pass for every length that occurs.
+    """Return the attention of each layer for one pass; a layout is made once per pass for each length.
 
-    Each row is decided by its own length, whatever it is batched with: where its last block is, and whether a stock
+    Each row is treated by its own length, regardless of its batch: the position of its last block, and whether a stock
     BigBird attends to it in full (:func:`genolm.models.networks.attention.block_layout.full_up_to`).
 
     Args:
-        config: of the whole network.
-        sparse: its pattern.
-        stored: the layout stored with each layer, for ``deepspeed`` patterns.
-        padded_to: for ``bigbird`` patterns: the length that the published code pads a batch to, and by which it decides
-            both for all rows; None for each row's own.
+        config: config of the network.
+        sparse: pattern of its attention.
+        stored: layout stored with each layer, for ``deepspeed`` patterns.
+        padded_to: for ``bigbird`` patterns: length to which the published code pads a batch, and by which it treats
+            all rows; None for the length of each row.
     """
     layers = range(config.num_layers)
     if sparse.kind == "deepspeed":
         own = [_deepspeed(layout, sparse) for layout in stored if layout is not None]
-        # The published kernels were cached by length alone, so that every layer ran with the layout of the first.
+        # The published kernels were cached by length only, so that all layers ran with the layout of the first.
         return [_row_attention(own[layer if sparse.per_layer_layout else 0]) for layer in layers]
     if sparse.random_blocks == "zero":
         shared = cache(lambda tokens: zero_blocks(padded_to or tokens, sparse.block, sparse.random))

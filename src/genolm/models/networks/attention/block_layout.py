@@ -1,12 +1,12 @@
-"""Which blocks of keys a block of queries attends to: the patterns of GENA-LM's three BigBird checkpoints.
+"""Block layouts of sparse attention: the patterns of GENA-LM's three BigBird checkpoints.
 
-Two families. **DeepSpeed** layouts (Zaheer et al. 2020, as DeepSpeed v0.6 draws them) stand in the checkpoint: the
+Two families. **DeepSpeed** layouts (Zaheer et al. 2020, as sampled by DeepSpeed v0.6) are in the checkpoint: the
 first two blocks are global as rows and as columns, each other row sees its own block, one neighbour on either side, and
 three random columns. A shorter input uses the top left corner of the stored layout. **Stock** BigBird
 (``transformers``): the first and the last block are global, the window is the same, and the random blocks follow the
 version: :func:`zero_blocks` and :func:`seeded_blocks`.
 
-Shapes: H heads (1 where all heads share), C blocks of an input, R rows of blocks that are not global, M key blocks of
+Shapes: H heads (1 if heads share a layout), C blocks of an input, R rows of blocks that are not global, M key blocks of
 such a row, r random blocks.
 """
 
@@ -24,18 +24,18 @@ from torch import Tensor
 
 from genolm.errors import ModelError
 
-# Lengths for which BigBird's authors kept the plan of their paper: random blocks among the first 1024 tokens only.
+# Lengths for which BigBird's authors kept the plan of their paper: random blocks among the first 1024 tokens.
 _PAPER_LENGTHS = (1024, 3072, 4096)
 _PAPER_REACH = 1024
 
 
 @dataclass(frozen=True, eq=False)
 class BlockLayout:
-    """Key blocks of every query block of one input.
+    """Key blocks of each query block of one input.
 
-    Rows of blocks ``first`` to ``stop`` are sparse; every other row is global and sees all keys. ``keys_HRM`` names the
-    key blocks of the sparse rows. A block that is named twice counts twice in the softmax. ``added_HRM`` is added to
-    the scores of the named blocks: the logarithm of how often a block counts, or -inf where nothing is named; None
+    Rows of blocks ``first`` to ``stop`` are sparse; all others are global and see all keys. ``keys_HRM`` lists the
+    key blocks of the sparse rows. A block that is listed twice counts twice in the softmax. ``added_HRM`` is added to
+    the scores of these blocks: the logarithm of a block's count, or -inf for an unused entry; None
     stands for zeros.
     """
 
@@ -47,12 +47,12 @@ class BlockLayout:
     added_HRM: Tensor | None = None
 
     def to(self, device: torch.device) -> BlockLayout:
-        """The same layout with its tensors on a device."""
+        """Return the layout with its tensors on a device."""
         added = None if self.added_HRM is None else self.added_HRM.to(device)
         return replace(self, keys_HRM=self.keys_HRM.to(device), added_HRM=added)
 
     def of_heads(self, first: int, count: int) -> BlockLayout:
-        """The part of some heads; all of a layout that they share."""
+        """Return the part for some heads, or all of a layout that heads share."""
         if self.keys_HRM.shape[0] == 1:
             return self
         added = None if self.added_HRM is None else self.added_HRM[first : first + count]
@@ -60,29 +60,29 @@ class BlockLayout:
 
 
 def blocks_of(num_tokens: int, block: int) -> int:
-    """Blocks that hold this many tokens; the last one may be filled in part."""
+    """Return the number of blocks for this many tokens; the last one may be partly filled."""
     return -(-num_tokens // block)
 
 
 def full_layout(num_tokens: int, block: int) -> BlockLayout:
-    """Every row is global: full attention."""
+    """Return the layout of full attention: every row is global."""
     count = blocks_of(num_tokens, block)
     return BlockLayout(block, count, count, count, torch.empty(1, 0, 0, dtype=torch.int64))
 
 
 def deepspeed_layout(master_HCC: Tensor, num_tokens: int, block: int) -> BlockLayout:
-    """The top left corner of a stored layout (non-zero: the row attends to the column) for an input of this length.
+    """Return the top left corner of a stored layout (non-zero: the row attends to the column) for an input.
 
-    The corner is what the published code takes for shorter inputs; random columns beyond it are lost, not redrawn. Up
-    to four blocks it is full attention. Padding at the end changes nothing, so there is no padded length to state. An
-    input of exactly one block (64 tokens) made the published code take its keys transposed; here it does not.
+    The published code uses this corner for shorter inputs; random columns beyond it are lost, not resampled. Up
+    to four blocks it is full attention. Padding at the end has no effect, so no padded length is needed. An
+    input of exactly one block (64 tokens) makes the published code transpose its keys; here it does not.
 
     Raises:
-        ModelError: the layout is no square per head, has a row that does not see itself, or is smaller than the input.
+        ModelError: the layout is not square per head, a row does not see itself, or the input is longer.
     """
     count = blocks_of(num_tokens, block)
     if master_HCC.ndim != 3 or master_HCC.shape[1] != master_HCC.shape[2]:
-        raise ModelError(f"a block layout is (heads, blocks, blocks), not {tuple(master_HCC.shape)}")
+        raise ModelError(f"a block layout must have the shape (heads, blocks, blocks), not {tuple(master_HCC.shape)}")
     if count > master_HCC.shape[1]:
         limit = master_HCC.shape[1]
         raise ModelError(
@@ -106,11 +106,11 @@ def deepspeed_layout(master_HCC: Tensor, num_tokens: int, block: int) -> BlockLa
 def drawn_layout(
     heads: int, num_blocks: int, seed: int, *, num_global: int = 2, window: int = 3, num_random: int = 3
 ) -> Tensor:
-    """A DeepSpeed layout for a network with random weights, uint8 (heads, blocks, blocks).
+    """Sample a DeepSpeed layout for a network with random weights, uint8 (heads, blocks, blocks).
 
-    By DeepSpeed's rules: the first ``num_global`` rows and columns full, ``window`` blocks about the own one, and
-    ``num_random`` distinct columns a row, drawn from all, which may fall on the others. Every head draws its own. The
-    stream is ours (the bits of PCG64, which numpy guarantees), so a published layout cannot be drawn again: it is read.
+    DeepSpeed's rules: the first ``num_global`` rows and columns are full, ``window`` blocks around the own block, and
+    ``num_random`` distinct columns per row, sampled from all, which may coincide with these. Heads are independent. The
+    random stream is ours (the bits of PCG64, which numpy guarantees), so published layouts are read, not resampled.
     """
     rows = np.arange(num_blocks)
     layout_HCC = np.zeros((heads, num_blocks, num_blocks), dtype=np.uint8)
@@ -123,18 +123,18 @@ def drawn_layout(
 
 
 def full_up_to(block: int, num_random: int) -> int:
-    """The longest input, in tokens, that stock BigBird attends to in full: ``(5 + 2r)`` blocks."""
+    """Return the longest input with full attention in stock BigBird, in tokens: ``(5 + 2r)`` blocks."""
     return (5 + 2 * num_random) * block
 
 
 def zero_blocks(num_tokens: int, block: int, num_random: int) -> BlockLayout:
-    """Stock BigBird as ``transformers`` 4.30 and later runs it outside training: all random blocks are block 0.
+    """Return the layout of stock BigBird in ``transformers`` 4.30 and later, in inference: random blocks are block 0.
 
-    Every sparse row sees the first, the last and its own block and the neighbours of that. Block 0 counts
-    ``1 + r`` times in all of them, the second and the second last row included: ln(1 + r) is added to its scores.
+    Every sparse row sees the first, the last and its own block with its neighbours. Block 0 is counted
+    ``1 + r`` times in all of them, including the second and the second last row: ln(1 + r) is added to its scores.
 
-    Inputs of at most :func:`full_up_to` tokens use full attention, as the published class does. There the first such
-    input switches the module for good; here each sequence is decided by its own length.
+    Inputs of at most :func:`full_up_to` tokens use full attention, as in the published class. There the first such
+    input switches the module permanently; here each sequence is treated by its own length.
     """
     if num_tokens <= full_up_to(block, num_random):
         return full_layout(num_tokens, block)
@@ -148,10 +148,10 @@ def zero_blocks(num_tokens: int, block: int, num_random: int) -> BlockLayout:
 def seeded_blocks(
     num_tokens: int, block: int, num_random: int, *, heads: int, layer: int, max_tokens: int
 ) -> BlockLayout:
-    """Stock BigBird as GENA was trained, by ``transformers`` before 4.30: random blocks seeded with the layer's index.
+    """Return the layout with which GENA was trained (``transformers`` before 4.30): random blocks by layer index.
 
-    ``max_tokens`` is the network's longest input, which the plan of the paper is drawn for. Short inputs as in
-    :func:`zero_blocks`. A random block that falls on a block of the window or on the last one counts twice.
+    ``max_tokens`` is the network's longest input, for which the plan of the paper is sampled. Short inputs as in
+    :func:`zero_blocks`. A random block that coincides with the window or the last block is counted twice.
     """
     if num_tokens <= full_up_to(block, num_random):
         return full_layout(num_tokens, block)
@@ -165,7 +165,7 @@ def seeded_blocks(
 
 
 def _first_last_window(count: int) -> tuple[Tensor, Tensor]:
-    """First, last, and own block with its neighbours of rows 1 to ``count - 2``, each named once: (R, 5) twice."""
+    """Return the first, last, own and neighbouring blocks for rows 1 to ``count - 2``, each once: (R, 5) twice."""
     rows_R1 = torch.arange(1, count - 1)[:, None]
     ends_R2 = torch.tensor([0, count - 1]).expand(len(rows_R1), 2)
     window_R3 = rows_R1 + torch.arange(-1, 2)
@@ -177,13 +177,13 @@ def _first_last_window(count: int) -> tuple[Tensor, Tensor]:
 def seeded_plan(
     num_blocks: int, heads: int, block: int, num_random: int, layer: int, max_tokens: int
 ) -> NDArray[np.int64]:
-    """The random key blocks of query blocks 1 to ``num_blocks - 2``: (heads, num_blocks - 2, r), read only.
+    """Return the random key blocks of query blocks 1 to ``num_blocks - 2``: (heads, num_blocks - 2, r), read-only.
 
-    Drawn with numpy's legacy generator, seeded with the layer's index, in the order of the published code; the
-    generator is local and numpy's own state stays as it is.
+    Sampled with numpy's legacy generator, seeded with the layer index, in the order of the published code; the
+    generator is local, so that numpy's global state is not changed.
 
     Raises:
-        ModelError: fewer blocks may be drawn than are asked for.
+        ModelError: fewer blocks are eligible than requested.
     """
     random = RandomState(layer)
     if num_blocks * block in _PAPER_LENGTHS:
@@ -197,9 +197,9 @@ def seeded_plan(
 
 
 def _paper_plan(random: RandomState, count: int, block: int, num_random: int) -> list[NDArray[np.int64]]:
-    """Rows 1 to ``count - 2`` of one head, as in the paper: drawn for the longest input, among its first 1024 tokens.
+    """Sample rows 1 to ``count - 2`` of a head as in the paper: for the longest input, among its first 1024 tokens.
 
-    The published code keeps the window out of most rows only: rows near either end of the longest input may draw it.
+    The published code excludes the window in most rows only: rows near either end of the longest input may include it.
     """
     last = (_PAPER_REACH if 2 * block < _PAPER_REACH else count * block) // block - 1
     inner = np.arange(1, count - 1)
@@ -208,7 +208,7 @@ def _paper_plan(random: RandomState, count: int, block: int, num_random: int) ->
 
 
 def _paper_choice(inner: NDArray[np.int64], row: int, count: int, last: int) -> NDArray[np.int64]:
-    """The blocks that a row of the paper's plan draws from."""
+    """Return the eligible blocks of a row of the paper's plan."""
     if row <= 2:
         return inner[row + 1 : last]
     if row >= count - 3:
@@ -221,10 +221,10 @@ def _paper_choice(inner: NDArray[np.int64], row: int, count: int, last: int) -> 
 
 
 def _plan_of_any_length(random: RandomState, num_blocks: int, heads: int, num_random: int) -> NDArray[np.int64]:
-    """The general plan: among the first ``5 + 2r`` blocks, but not the window's, the first, or the last of these."""
+    """Sample the general plan: the first ``5 + 2r`` blocks without the window and the first and last of these."""
     reach = 5 + 2 * num_random
     plan_HRr = np.zeros((heads, num_blocks - 2, num_random), dtype=np.int64)
-    # The last row is drawn as well and thrown away; nothing is drawn after it.
+    # The last row is sampled as well and discarded; nothing is sampled after it.
     for row in range(1, num_blocks - 1):
         barred = {row - 1, row, row + 1, 0, reach - 1}
         if row == 1:
@@ -239,5 +239,5 @@ def _plan_of_any_length(random: RandomState, num_blocks: int, heads: int, num_ra
 
 def _drawn(order: NDArray[np.int64], num_random: int) -> NDArray[np.int64]:
     if len(order) < num_random:
-        raise ModelError(f"a row of blocks has {len(order)} others to draw from, and {num_random} are asked for")
+        raise ModelError(f"a row of blocks has {len(order)} eligible blocks, but {num_random} are requested")
     return order[:num_random]

@@ -1,7 +1,7 @@
-"""Block-sparse attention in plain PyTorch: time and memory grow with the length of the input, not with its square.
+"""Block-sparse attention in plain PyTorch, linear in the length of the input.
 
-Sparse rows of blocks gather their few key blocks and multiply by batches; global rows see all keys. Work goes in
-pieces whose scores fit a processor's cache, forward and backward, and nothing of a piece is kept for the backward pass.
+Sparse rows of blocks gather their few key blocks and multiply in batches; global rows see all keys. The work is split
+into pieces whose scores fit the processor's cache, and no piece is kept for the backward pass.
 
 Shapes: H heads, L tokens of one sequence, D width of a head, b tokens of a block, N key blocks of all heads, P sparse
 query blocks of all heads, M key blocks of one of them, p query blocks of a piece.
@@ -22,44 +22,44 @@ from genolm.errors import ModelError
 from genolm.models.networks.attention.block_layout import BlockLayout, blocks_of
 from genolm.models.networks.attention.encoder_attention import full_attention
 
-# Scores of one piece: few enough for a processor's cache, many enough for a GPU.
+# Number of scores of a piece: few enough for a processor's cache, many enough for a GPU.
 _SCORES_ON_CPU = 1 << 18
 _SCORES_ON_GPU = 1 << 25
 
 
 def block_sparse_attention(q_HLD: Tensor, k_HLD: Tensor, v_HLD: Tensor, layout: BlockLayout) -> Tensor:
-    """Attention of one sequence under a layout, with gradients; scores are divided by the root of the head's width.
+    """Compute the attention of one sequence with a layout, with gradients; scores are scaled by the head width.
 
-    The sequence is padded to whole blocks inside; keys of padding are masked. A layout of more blocks than the sequence
-    fills stands for a sequence that is padded to them, as in the batches of the published code.
+    The sequence is padded to complete blocks; keys of padding are masked. A layout with more blocks than the sequence
+    describes a sequence that is padded to them, as in the batches of the published code.
 
     Args:
-        q_HLD: queries, already rotated where positions are.
+        q_HLD: queries, rotated if positions are rotary.
         k_HLD: keys, likewise.
         v_HLD: values.
-        layout: for at least L tokens, of H heads or shared by all, on the device of the queries.
+        layout: layout for at least L tokens, of H heads or shared by all, on the device of the queries.
 
     Returns:
-        The mixed values, (H, L, D).
+        The output, (H, L, D).
 
     Raises:
-        ModelError: the layout is for fewer tokens or for other heads.
+        ModelError: the layout is for fewer tokens or another number of heads.
     """
     _check(q_HLD, layout)
     if min(layout.stop, blocks_of(q_HLD.shape[1], layout.block)) <= layout.first:
         return full_attention(q_HLD[None], k_HLD[None], v_HLD[None])[0]
     q_HLD, k_HLD, v_HLD = (_autocast(x) for x in (q_HLD, k_HLD, v_HLD))
-    # One head after the other on a CPU: what is made of it on the way stays near the cache and takes no new memory.
+    # One head after the other on a CPU, so that intermediate values stay in the cache.
     together = 1 if q_HLD.device.type == "cpu" else q_HLD.shape[0]
     groups = zip(*(x.split(together) for x in (q_HLD, k_HLD, v_HLD)), strict=True)
     with _no_autocast(q_HLD.device):
         mixed = [_some_heads(q, k, v, layout.of_heads(i * together, together)) for i, (q, k, v) in enumerate(groups)]
-    # The heads of a token stand side by side in memory, as the layer's last product reads them.
+    # The heads of a token are contiguous in memory, as the last product of the layer reads them.
     return torch.cat([x.transpose(0, 1) for x in mixed], 1).transpose(0, 1)
 
 
 def _autocast(values_HLD: Tensor) -> Tensor:
-    """In the precision of products, where autocast chooses it; it would take single steps of a piece to another."""
+    """Convert to the precision of autocast, which would otherwise cast single steps of a piece."""
     kind = values_HLD.device.type
     if not (torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)):
         return values_HLD
@@ -71,12 +71,12 @@ def _no_autocast(device: torch.device) -> AbstractContextManager[Any]:
 
 
 def plain_block_attention(q_HLD: Tensor, k_HLD: Tensor, v_HLD: Tensor, layout: BlockLayout) -> Tensor:
-    """The definition, with the whole matrix of scores in fp32: what :func:`block_sparse_attention` is compared with."""
+    """Reference implementation of :func:`block_sparse_attention` in fp32 with the complete score matrix."""
     return (block_attention_weights(q_HLD, k_HLD, layout) @ v_HLD.float()).to(q_HLD.dtype)
 
 
 def block_attention_weights(q_HLD: Tensor, k_HLD: Tensor, layout: BlockLayout) -> Tensor:
-    """The attention map, fp32 (H, L, L), of queries (rows) over keys; memory grows with the square of the length."""
+    """Return the attention map, fp32 (H, L, L), of queries (rows) over keys; memory is quadratic in the length."""
     length = q_HLD.shape[1]
     _check(q_HLD, layout)
     scores_HLL = q_HLD.float() @ k_HLD.float().transpose(1, 2) * q_HLD.shape[-1] ** -0.5
@@ -85,7 +85,7 @@ def block_attention_weights(q_HLD: Tensor, k_HLD: Tensor, layout: BlockLayout) -
 
 
 def _added_everywhere(layout: BlockLayout) -> Tensor:
-    """The logarithm of how often each row of blocks counts each column, (H or 1, blocks, blocks)."""
+    """Return the logarithm of the count of each column in each row of blocks, (H or 1, blocks, blocks)."""
     keys_HRM = layout.keys_HRM
     often_HCC = torch.ones(keys_HRM.shape[0], layout.num_blocks, layout.num_blocks, device=keys_HRM.device)
     if layout.stop > layout.first:
@@ -100,13 +100,13 @@ def _added_everywhere(layout: BlockLayout) -> Tensor:
 def _check(q_HLD: Tensor, layout: BlockLayout) -> None:
     heads, length, _ = q_HLD.shape
     if length > layout.num_blocks * layout.block:
-        raise ModelError(f"the layout has {layout.num_blocks} blocks of {layout.block}; {length} tokens do not fit")
+        raise ModelError(f"{length} tokens exceed the layout of {layout.num_blocks} blocks of {layout.block} tokens")
     if layout.keys_HRM.shape[0] not in (1, heads):
-        raise ModelError(f"the layout is of {layout.keys_HRM.shape[0]} heads, the queries are of {heads}")
+        raise ModelError(f"the layout has {layout.keys_HRM.shape[0]} heads, but the queries have {heads}")
 
 
 def _some_heads(q_HLD: Tensor, k_HLD: Tensor, v_HLD: Tensor, layout: BlockLayout) -> Tensor:
-    """The attention of a layout's heads, (H, L, D)."""
+    """Compute the attention of the heads of a layout, (H, L, D)."""
     length, block = q_HLD.shape[1], layout.block
     rows = blocks_of(length, block)
     first, stop = layout.first, min(layout.stop, rows)
@@ -122,18 +122,18 @@ def _some_heads(q_HLD: Tensor, k_HLD: Tensor, v_HLD: Tensor, layout: BlockLayout
 
 
 def _padded(values_HLD: Tensor, length: int) -> Tensor:
-    """With zeros up to ``length``, and each head's values in one piece."""
+    """Pad with zeros to ``length`` and make the values of each head contiguous."""
     missing = length - values_HLD.shape[1]
     return F.pad(values_HLD, (0, 0, 0, missing)) if missing else values_HLD.contiguous()
 
 
 def _global_rows(q_HRD: Tensor, k_HLD: Tensor, v_HLD: Tensor) -> Tensor:
-    """Rows of queries, already scaled, over all keys."""
+    """Compute the attention of scaled queries over all keys."""
     return F.scaled_dot_product_attention(q_HRD[None], k_HLD[None], v_HLD[None], scale=1.0)[0]
 
 
 def _sparse_rows(q_HRD: Tensor, k_HSD: Tensor, v_HSD: Tensor, length: int, layout: BlockLayout) -> Tensor:
-    """The layout's sparse rows of queries, already scaled and in whole blocks, over their key blocks."""
+    """Compute the attention of the sparse rows of scaled queries, in complete blocks, over their key blocks."""
     heads, block = len(q_HRD), layout.block
     rows = q_HRD.shape[1] // block
     q_PbD, k_NbD, v_NbD = (x.reshape(-1, block, x.shape[-1]) for x in (q_HRD, k_HSD, v_HSD))
@@ -144,13 +144,13 @@ def _sparse_rows(q_HRD: Tensor, k_HSD: Tensor, v_HSD: Tensor, length: int, layou
 
 
 def _places(layout: BlockLayout, heads: int, rows: int) -> Tensor:
-    """Where the key blocks of each query block stand among those of all heads, (P, M)."""
+    """Return the indices of the key blocks of each query block among those of all heads, (P, M)."""
     starts_H11 = torch.arange(heads, device=layout.keys_HRM.device)[:, None, None] * layout.num_blocks
     return (layout.keys_HRM[:, :rows] + starts_H11).flatten(0, 1)
 
 
 def _added(layout: BlockLayout, heads: int, rows: int, length: int, dtype: torch.dtype) -> Tensor | None:
-    """What is added to the scores of each query block over its keys, (P, 1, M x b); None for nothing."""
+    """Return the values to add to the scores of each query block over its keys, (P, 1, M x b); None for none."""
     keys_HRM, added_HRM = layout.keys_HRM[:, :rows], layout.added_HRM
     padding = layout.num_blocks * layout.block - length
     if not padding and added_HRM is None:
@@ -165,8 +165,8 @@ def _added(layout: BlockLayout, heads: int, rows: int, length: int, dtype: torch
 
 
 class _SparseRows(torch.autograd.Function):
-    """Forward and backward in the same pieces. Gradients of keys are summed in fp32 in place: a block that many rows
-    gather would otherwise have its whole tensor of gradients once a piece."""
+    """Forward and backward in the same pieces. Gradients of keys are summed in place in fp32; otherwise a block that
+    many rows gather would need a gradient tensor per piece."""
 
     @staticmethod
     def forward(
@@ -194,7 +194,7 @@ def _gradients(
     added_PS: Tensor | None,
     out_PbD: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Of the queries, keys and values of :class:`_SparseRows`."""
+    """Compute the gradients of the queries, keys and values of :class:`_SparseRows`."""
     # Softmax's backward needs each query's product of output and gradient, summed over its width.
     shared_Pb1 = (grad_PbD.float() * out_PbD.float()).sum(-1, keepdim=True).to(q_PbD.dtype)
     dq_PbD = torch.empty_like(q_PbD)
@@ -218,13 +218,13 @@ def _pieces(q_PbD: Tensor, places_PM: Tensor) -> Iterator[slice]:
 
 
 def _gathered(values_NbD: Tensor, places_pM: Tensor) -> Tensor:
-    """The named blocks of each query block, one after the other: (p, M x b, D)."""
+    """Return the key blocks of each query block, concatenated: (p, M x b, D)."""
     blocks, width = places_pM.shape, values_NbD.shape[-1]
     return values_NbD.flatten(1).index_select(0, places_pM.flatten()).view(blocks[0], -1, width)
 
 
 def _add(total_NX: Tensor, values_pSD: Tensor, places_pM: Tensor) -> None:
-    """Add the gradients of gathered blocks to those of the blocks themselves."""
+    """Add the gradients of gathered blocks to those of their blocks."""
     total_NX.index_add_(0, places_pM.flatten(), values_pSD.view(-1, total_NX.shape[1]).float())
 
 
@@ -237,9 +237,9 @@ def _mix(
     piece: slice,
     out_PbD: Tensor,
 ) -> None:
-    """Put the mixed values of a piece into ``out``.
+    """Write the output of a piece into ``out``.
 
-    In bf16 on a CPU torch's fused kernel does it, faster than products and with scores in fp32. On a GPU, and in the
+    In bf16 on a CPU torch's fused kernel is used, faster than products and with scores in fp32. On a GPU, and in the
     backward pass, scores have the precision of the queries: with large ones (standard deviation 6) bf16 then differs
     from fp32 by about 1.5 %.
     """
@@ -253,7 +253,7 @@ def _mix(
 
 
 def _weights(q_PbD: Tensor, k_NbD: Tensor, places_PM: Tensor, added_PS: Tensor | None, piece: slice) -> Tensor:
-    """Attention weights of a piece over the keys that its query blocks gather, (p, b, M x b)."""
+    """Return the attention weights of a piece over the keys that its query blocks gather, (p, b, M x b)."""
     scores_pbS = torch.bmm(q_PbD[piece], _gathered(k_NbD, places_PM[piece]).transpose(1, 2))
     if added_PS is not None:
         scores_pbS.add_(added_PS[piece])

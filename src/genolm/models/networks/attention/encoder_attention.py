@@ -1,4 +1,4 @@
-"""Attention that looks both ways, without padding: the rows of a batch stand one after the other.
+"""Bidirectional attention without padding: the rows of a batch are concatenated.
 
 Shapes: B rows, L tokens of the longest row, T real tokens of all rows together, H heads, D width of a head, R tokens of
 one row.
@@ -15,15 +15,15 @@ from torch import Tensor
 from genolm.models.networks.packing import Packing
 
 RowAttention = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""Queries, keys and values of rows of one length, (B, H, R, D) each, to the mixed values, (B, H, R, D)."""
+"""Attention of rows of one length: queries, keys and values, (B, H, R, D) each, to the output, (B, H, R, D)."""
 
 _QUERIES_AT_A_TIME = 256  # with their scores in the processor's cache
 
 
 def attend(q_HTD: Tensor, k_HTD: Tensor, v_HTD: Tensor, packing: Packing, attention: RowAttention) -> Tensor:
-    """Every row's tokens among each other; (H, T, D).
+    """Compute the attention within each row; (H, T, D).
 
-    Rows of one length, when all are, go through together; else each goes alone, so that no work is done for padding.
+    Rows are processed together if all have the same length, else one by one, so that padding costs nothing.
     """
     lengths = packing.lengths
     if len(set(lengths)) == 1:
@@ -34,12 +34,12 @@ def attend(q_HTD: Tensor, k_HTD: Tensor, v_HTD: Tensor, packing: Packing, attent
 
 
 def full_attention(q_BHRD: Tensor, k_BHRD: Tensor, v_BHRD: Tensor) -> Tensor:
-    """Every token sees every token of its row, by torch's fused kernel, which keeps scores in fp32."""
+    """Compute full attention with torch's fused kernel, which keeps scores in fp32."""
     return F.scaled_dot_product_attention(q_BHRD, k_BHRD, v_BHRD)
 
 
 def local_attention(window: int) -> RowAttention:
-    """Attention to tokens at most ``window / 2`` away, inclusive; time and memory are linear in the length."""
+    """Return the attention to tokens at most ``window / 2`` away, inclusive; it is linear in time and memory."""
     reach = window // 2
 
     def attention(q_BHRD: Tensor, k_BHRD: Tensor, v_BHRD: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
-"""What one layer of a stepping decoder remembers, and how the newest token attends to it.
+"""Keys and values of a layer in stepping, and the attention of the newest token.
 
-Shapes: B sequences, C places, K key-value heads, N = B K, G query heads of each, E head width.
+Shapes: B sequences, C positions, K key-value heads, N = B K, G query heads of each, E head width.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from torch import Tensor
 
 
 class StepAttention(ABC):
-    """Keys and values of the places so far, in the order in which the processor multiplies them soonest.
+    """Keys and values of the positions so far, in the memory order that the processor multiplies fastest.
 
-    Whole buffers are multiplied, as some kernels copy a part of one first; what is not yet written is zero.
+    Complete buffers are multiplied, because some kernels copy a part of one first; unwritten positions are zero.
     """
 
     keys: Tensor
@@ -23,63 +23,63 @@ class StepAttention(ABC):
 
     @abstractmethod
     def remember(self, k_NCE: Tensor, v_NCE: Tensor) -> None:
-        """Stores the first keys and values, of as many places as they have."""
+        """Store the first keys and values."""
 
     @abstractmethod
-    def grow(self, places: int) -> None:
-        """Makes room behind those that are there."""
+    def grow(self, positions: int) -> None:
+        """Allocate further positions."""
 
     @abstractmethod
-    def attend(self, q_NGE: Tensor, k_NE: Tensor, v_NE: Tensor, hidden_N1C: Tensor, place: int) -> Tensor:
-        """Writes a key and a value at a place; what the queries find, (N, G, E).
+    def attend(self, q_NGE: Tensor, k_NE: Tensor, v_NE: Tensor, hidden_N1C: Tensor, position: int) -> Tensor:
+        """Write a key and a value at a position; return the output for the queries, (N, G, E).
 
-        ``hidden_N1C`` is added to the scores: 0, or minus infinity at places that nothing may see.
+        ``hidden_N1C`` is added to the scores: 0, or minus infinity at masked positions.
         """
 
     def keep(self, heads: Tensor) -> None:
-        """Goes on with these of the N only."""
+        """Keep only these of the N."""
         self.keys, self.values = self.keys[heads], self.values[heads]
 
 
 def step_attention(dtype: torch.dtype, device: torch.device) -> StepAttention:
-    """The quicker order: of fp32, MKL multiplies a matrix by a column sooner than a row by a matrix (on an EPYC)."""
+    """Return the faster order: in fp32, MKL multiplies a matrix by a column faster than a row by a matrix (EPYC)."""
     return AlongRows() if dtype == torch.float32 and device.type == "cpu" else AcrossRows()
 
 
 class AcrossRows(StepAttention):
-    """Keys (N, E, C) and values (N, C, E), by which a query is multiplied as a row."""
+    """Keys (N, E, C) and values (N, C, E), with queries as rows."""
 
     def remember(self, k_NCE: Tensor, v_NCE: Tensor) -> None:
-        """Stores the first keys and values."""
+        """Store the first keys and values."""
         self.keys, self.values = k_NCE.transpose(1, 2), v_NCE
 
-    def grow(self, places: int) -> None:
-        """Makes room."""
-        self.keys, self.values = F.pad(self.keys, (0, places)), F.pad(self.values, (0, 0, 0, places))
+    def grow(self, positions: int) -> None:
+        """Allocate further positions."""
+        self.keys, self.values = F.pad(self.keys, (0, positions)), F.pad(self.values, (0, 0, 0, positions))
 
-    def attend(self, q_NGE: Tensor, k_NE: Tensor, v_NE: Tensor, hidden_N1C: Tensor, place: int) -> Tensor:
-        """What the queries find, after one more key and value."""
-        self.keys.select(2, place).copy_(k_NE)
-        self.values.select(1, place).copy_(v_NE)
+    def attend(self, q_NGE: Tensor, k_NE: Tensor, v_NE: Tensor, hidden_N1C: Tensor, position: int) -> Tensor:
+        """Return the output for the queries after one more key and value."""
+        self.keys.select(2, position).copy_(k_NE)
+        self.values.select(1, position).copy_(v_NE)
         scores_NGC = torch.baddbmm(hidden_N1C, q_NGE, self.keys, alpha=q_NGE.shape[-1] ** -0.5)
         return torch.bmm(scores_NGC.softmax(-1), self.values)
 
 
 class AlongRows(StepAttention):
-    """Keys (N, C, E) and values (N, E, C), which are multiplied by a query as a column."""
+    """Keys (N, C, E) and values (N, E, C), with queries as columns."""
 
     def remember(self, k_NCE: Tensor, v_NCE: Tensor) -> None:
-        """Stores the first keys and values."""
+        """Store the first keys and values."""
         self.keys, self.values = k_NCE, v_NCE.transpose(1, 2)
 
-    def grow(self, places: int) -> None:
-        """Makes room."""
-        self.keys, self.values = F.pad(self.keys, (0, 0, 0, places)), F.pad(self.values, (0, places))
+    def grow(self, positions: int) -> None:
+        """Allocate further positions."""
+        self.keys, self.values = F.pad(self.keys, (0, 0, 0, positions)), F.pad(self.values, (0, positions))
 
-    def attend(self, q_NGE: Tensor, k_NE: Tensor, v_NE: Tensor, hidden_N1C: Tensor, place: int) -> Tensor:
-        """What the queries find, after one more key and value."""
-        self.keys.select(1, place).copy_(k_NE)
-        self.values.select(2, place).copy_(v_NE)
+    def attend(self, q_NGE: Tensor, k_NE: Tensor, v_NE: Tensor, hidden_N1C: Tensor, position: int) -> Tensor:
+        """Return the output for the queries after one more key and value."""
+        self.keys.select(1, position).copy_(k_NE)
+        self.values.select(2, position).copy_(v_NE)
         hidden_NC1, q_NEG = hidden_N1C.transpose(1, 2), q_NGE.transpose(1, 2)
         scores_NCG = torch.baddbmm(hidden_NC1, self.keys, q_NEG, alpha=q_NGE.shape[-1] ** -0.5)
         weights_NCG = scores_NCG.transpose(1, 2).softmax(-1).transpose(1, 2)
