@@ -12,7 +12,7 @@ from genolm.engine.result import Estimate
 from genolm.engine.summary import provenance_path
 from genolm.errors import DataWarning, InputError
 from genolm.tasks.reading.allele_status import REMEDIES, Status
-from genolm.tasks.report.sections import REASONS
+from genolm.tasks.report.page_sections import REASONS
 
 SMALL = {"context": 20, "horizon": 8}
 COUNTS = {"ALT alleles": 12, "scored": 7, "missing": 1, "no_context": 1, "non_acgt": 1, "star": 1, "symbolic": 1}

@@ -15,7 +15,7 @@ from genolm.errors import GenolmError, InputError, RunError
 from genolm.genome.labelled.fragments import genome_name, tiles
 from genolm.genome.records import FlatRecord
 from genolm.tasks.clustering.clustered_fragments import tetranucleotides
-from genolm.tasks.clustering.reduction import clusters, principal_components, reduced, scaled, standardised
+from genolm.tasks.clustering.clustering_recipe import clusters, principal_components, reduced, scaled, standardised
 
 pytest.importorskip("sklearn")
 WORDS = {"length": 250, "per_genome": 12, "reduce": "pca", "repeats": 2}

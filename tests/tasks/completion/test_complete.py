@@ -15,9 +15,9 @@ from genolm.genome.sequence import reverse_complement
 from genolm.tasks.completion import complete as completing
 from genolm.tasks.completion.complete import CompletionTask, summary_path
 from genolm.tasks.completion.completion_baselines import Baselines, baselines
-from genolm.tasks.completion.completion_measures import identity, measure
+from genolm.tasks.completion.completion_metrics import identity, measure
 from genolm.tasks.completion.completion_summary import summarise
-from genolm.tasks.completion.gene_choice import Choice, Gene, choose_genes
+from genolm.tasks.completion.gene_selection import Choice, Gene, choose_genes
 from genolm.tasks.reading.sampling import stream
 
 CODONS = [first + second + third for first in "ACGT" for second in "ACGT" for third in "ACGT"]

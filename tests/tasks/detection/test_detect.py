@@ -16,8 +16,8 @@ import genolm
 from genolm.errors import GenolmError, InputError, ModelError, RunError
 from genolm.models.checkpoints.convert import save
 from genolm.tasks.detection.detector_folder import load_detector, save_detector
-from genolm.tasks.detection.folds import make_folds
-from genolm.tasks.detection.samples import read_samples
+from genolm.tasks.detection.detector_samples import read_samples
+from genolm.tasks.detection.genome_folds import make_folds
 
 pytest.importorskip("sklearn")
 QUICK = {"folds": 3, "rate": 0.05}
@@ -69,7 +69,7 @@ def test_figures_come_by_generator_decoding_and_length(detector):
 
 def test_what_is_held_out_is_tested_and_never_trained_on(files, natural, monkeypatch):
     trained = []
-    from genolm.tasks.detection import detector_testing as testing
+    from genolm.tasks.detection import detector_evaluation as testing
 
     def listen(features, generated, fold, rate):
         trained.append((len(generated), int(generated.sum())))
@@ -152,7 +152,7 @@ def test_prompts_are_cut_off_before_a_call(detector, files, tmp_path):
 
 def test_many_sequences_are_called_as_one_by_one(detector, files, monkeypatch):
     together = genolm.apply_detector(detector, files / "markov.fa")
-    monkeypatch.setattr("genolm.tasks.detection.detector_calls._TOGETHER", 7)
+    monkeypatch.setattr("genolm.tasks.detection.detector_apply_task._TOGETHER", 7)
     assert genolm.apply_detector(detector, files / "markov.fa")["probability"].to_list() == pytest.approx(
         together["probability"].to_list()
     )

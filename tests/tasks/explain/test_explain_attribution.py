@@ -11,7 +11,7 @@ import torch
 import genolm
 from genolm.errors import InputError
 from genolm.models.model import Model
-from genolm.tasks.explain.explained_prediction import Objective
+from genolm.tasks.explain.attribution_methods import Objective
 from genolm.tasks.explain.gradients import base_gradients, reading_rows
 from genolm.tasks.explain.shuffling import shuffled_dinucleotides
 

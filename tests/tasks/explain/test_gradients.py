@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import genolm
-from genolm.tasks.explain.explained_prediction import Objective, base_log_probs
+from genolm.tasks.explain.attribution_methods import Objective, base_log_probs
 from genolm.tasks.explain.gradients import base_gradients, reading_rows
 from genolm.tasks.explain.random_copies import kmer_tables
 

@@ -18,7 +18,7 @@ from genolm.tasks.generation import check_generated as generated_check
 from genolm.tasks.generation.novelty.check_page import draw_check
 from genolm.tasks.generation.novelty.gene_finder import GeneFinder
 from genolm.tasks.generation.novelty.generated_markov import MarkovChain
-from genolm.tasks.generation.novelty.sequence_figures import divergence, summarise
+from genolm.tasks.generation.novelty.sequence_metrics import divergence, summarise
 
 pytest.importorskip("pyrodigal")
 pytest.importorskip("edlib")

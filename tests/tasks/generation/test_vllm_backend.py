@@ -11,7 +11,7 @@ from tests.tasks.conftest import ocean_model
 
 from genolm import GenolmError, InputError, ModelError, generate, save
 from genolm.models.checkpoints.load import load
-from genolm.tasks.generation.generate_tokens import SCHEMA
+from genolm.tasks.generation.generate_tokens_task import SCHEMA
 from genolm.tasks.generation.vllm_backend import described
 
 PROMPTS = ["ACGTTGCA", "", "GGAACCA"]

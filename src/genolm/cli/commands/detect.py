@@ -74,7 +74,7 @@ def train(
 
     It is tested on genomes that it was not trained on.
     """
-    from genolm.tasks.detection.detect import train_detector as function
+    from genolm.tasks.detection.train_detector import train_detector as function
 
     function(
         natural,
@@ -131,7 +131,7 @@ def apply(
     settings: dict[str, Any],
 ) -> Path:
     """Call sequences natural or generated, with a probability."""
-    from genolm.tasks.detection.detect import apply_detector as function
+    from genolm.tasks.detection.train_detector import apply_detector as function
 
     function(
         detector,

@@ -15,7 +15,7 @@ from genolm.statistics.agreement import Resampled
 from genolm.tasks.clustering.cluster_picture import check_pictures
 from genolm.tasks.clustering.cluster_task import MODEL, TWIN, ClusterTask
 from genolm.tasks.clustering.clustered_fragments import Fragments, Settings
-from genolm.tasks.clustering.reduction import Reduction, check_packages
+from genolm.tasks.clustering.clustering_recipe import Reduction, check_packages
 from genolm.tasks.reading.bulk import Bulk
 from genolm.tasks.reading.model_group import together
 from genolm.tasks.reading.model_limits import check_layer

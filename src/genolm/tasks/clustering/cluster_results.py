@@ -14,7 +14,7 @@ import polars as pl
 from genolm.genome.labelled.fragments import Fragment
 from genolm.statistics.agreement import Agreement
 from genolm.tasks.clustering.cluster_picture import Panel, draw_clusters
-from genolm.tasks.clustering.reduction import METHODS
+from genolm.tasks.clustering.clustering_recipe import METHODS
 from genolm.tasks.writing.output_folders import Form, save_picture, whole_folder, write_rows
 from genolm.tasks.writing.provenance import Provenance
 

@@ -17,7 +17,14 @@ from genolm.genome.labelled.fragments import named_files
 from genolm.genome.sequences import SequenceRecord
 from genolm.tasks.clustering.cluster_results import Drawn, Found, fragments_table, summarised, write_folder
 from genolm.tasks.clustering.clustered_fragments import Fragments, clustered, tetranucleotides
-from genolm.tasks.clustering.reduction import DIMENSIONS, EPSILON, MIN_CLUSTER, MIN_DIST, MIN_SAMPLES, NEIGHBOURS
+from genolm.tasks.clustering.clustering_recipe import (
+    DIMENSIONS,
+    EPSILON,
+    MIN_CLUSTER,
+    MIN_DIST,
+    MIN_SAMPLES,
+    NEIGHBOURS,
+)
 from genolm.tasks.reading.embedding import Pooled
 from genolm.tasks.reading.vector_readers import VectorReaders, VectorTask
 from genolm.tasks.writing.output_folders import Form

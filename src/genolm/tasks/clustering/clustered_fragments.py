@@ -19,7 +19,7 @@ from genolm.genome.labelled.genome_labels import labels_of
 from genolm.statistics.agreement import Agreement, Resampled, agreement, ari_interval
 from genolm.tasks.clustering.cluster_picture import Panel
 from genolm.tasks.clustering.cluster_results import Drawn, Found, told
-from genolm.tasks.clustering.reduction import METHODS, Reduction, check_count, clusters, reduced, scaled
+from genolm.tasks.clustering.clustering_recipe import METHODS, Reduction, check_count, clusters, reduced, scaled
 
 Ints = NDArray[np.int64]
 

@@ -20,9 +20,9 @@ from genolm.errors import InputError
 from genolm.files.atomic import atomic_file, sweep
 from genolm.genome.labelled.fragments import one_file
 from genolm.tasks.completion.completion_baselines import BASELINES, MOST_ORDER, baselines
-from genolm.tasks.completion.completion_measures import MEASURES, measure, require
+from genolm.tasks.completion.completion_metrics import MEASURES, measure, require
 from genolm.tasks.completion.completion_summary import MODEL, summarise
-from genolm.tasks.completion.gene_choice import Choice, Gene, choose_genes
+from genolm.tasks.completion.gene_selection import Choice, Gene, choose_genes
 from genolm.tasks.reading.bulk import Bulk
 from genolm.tasks.reading.sampling import Sampler, stream
 from genolm.tasks.reading.token_continuation import Drawn, Limits, continue_tokens, prompt_ids

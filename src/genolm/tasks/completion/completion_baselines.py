@@ -15,7 +15,7 @@ from genolm.genome.flat_files import read_flat_file
 from genolm.genome.kmers import word_counts
 from genolm.genome.sequence import upper_dna
 from genolm.genome.sequence_files import flat_form, read_sequence_file
-from genolm.tasks.completion.gene_choice import Choice, Gene, choose_genes, states
+from genolm.tasks.completion.gene_selection import Choice, Gene, choose_genes, states
 
 BASELINES = ("markov", "natural", "shuffled")
 """Names of the baselines in the order of the rows."""

@@ -7,7 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from genolm.tasks.completion.completion_baselines import BASELINES
-from genolm.tasks.completion.completion_measures import MEASURES
+from genolm.tasks.completion.completion_metrics import MEASURES
 
 MODEL = "model"
 _LEVEL = 0.95

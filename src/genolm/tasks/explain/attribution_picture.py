@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from genolm.arrays import Float32
-from genolm.tasks.explain.annotation import Gene
-from genolm.tasks.explain.drawing import Stretch, draw_genes, gene_rows, genes_height
+from genolm.tasks.explain.gene_annotation import Gene
+from genolm.tasks.explain.region_drawing import Stretch, draw_genes, gene_rows, genes_height
 from genolm.tasks.writing.figure_sheet import COLOURS, EMPTY, FAINT, INK, RULE, Sheet, caption_height, colour_bar, style
 
 if TYPE_CHECKING:

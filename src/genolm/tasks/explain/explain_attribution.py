@@ -25,13 +25,13 @@ from genolm.genome.interval import Interval
 from genolm.genome.sequences import SequenceRecord
 from genolm.models.finite import first_not_finite, not_finite
 from genolm.statistics.bootstrap import correlation, estimate, products, rank_correlation
-from genolm.tasks.explain.annotation import Annotation, read_annotation
+from genolm.tasks.explain.attribution_methods import Objective
 from genolm.tasks.explain.attribution_picture import Shown, draw_attribution
-from genolm.tasks.explain.explain_output import can_draw, check_folder
-from genolm.tasks.explain.explained_prediction import Objective
-from genolm.tasks.explain.explained_regions import contig, fitting_context, settle_regions
+from genolm.tasks.explain.explain_folder import can_draw, check_folder
+from genolm.tasks.explain.gene_annotation import Annotation, read_annotation
 from genolm.tasks.explain.gradients import base_gradients
 from genolm.tasks.explain.random_copies import random_weights
+from genolm.tasks.explain.region_task import contig, fitting_context, settle_regions
 from genolm.tasks.explain.shuffling import shuffled_dinucleotides
 from genolm.tasks.explain.substitutions import substitution_effects
 from genolm.tasks.reading.bulk import Bulk

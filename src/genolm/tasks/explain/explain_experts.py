@@ -21,10 +21,11 @@ from genolm.genome.interval import Interval
 from genolm.genome.sequences import SequenceRecord
 from genolm.models.finite import first_not_finite, not_finite
 from genolm.models.networks.experts import choose_experts
-from genolm.tasks.explain.annotation import read_annotation
 from genolm.tasks.explain.experts_picture import draw_experts
-from genolm.tasks.explain.explain_output import can_draw, check_folder
-from genolm.tasks.explain.explained_regions import (
+from genolm.tasks.explain.explain_folder import can_draw, check_folder
+from genolm.tasks.explain.gene_annotation import read_annotation
+from genolm.tasks.explain.random_copies import NETWORKS, random_weights
+from genolm.tasks.explain.region_task import (
     bases_of_twins,
     contig,
     cut,
@@ -33,7 +34,6 @@ from genolm.tasks.explain.explained_regions import (
     refuse_empty,
     settle_regions,
 )
-from genolm.tasks.explain.random_copies import NETWORKS, random_weights
 from genolm.tasks.explain.routing import Association, associate, class_entropies
 from genolm.tasks.explain.token_classes import CLASSES, Grouping, Labels
 from genolm.tasks.reading.bulk import Bulk

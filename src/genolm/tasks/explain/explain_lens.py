@@ -21,8 +21,11 @@ from genolm.genome.in_memory import Sequences
 from genolm.genome.sequences import SequenceRecord
 from genolm.models.finite import require_finite_rows
 from genolm.statistics.bootstrap import Estimate, block_sums, estimate, ratio
-from genolm.tasks.explain.explain_output import can_draw, check_folder
-from genolm.tasks.explain.explained_regions import (
+from genolm.tasks.explain.explain_folder import can_draw, check_folder
+from genolm.tasks.explain.lens_picture import draw_lens
+from genolm.tasks.explain.random_copies import NETWORKS, random_weights
+from genolm.tasks.explain.readouts import MEASURES, choices, readouts
+from genolm.tasks.explain.region_task import (
     bases_of_twins,
     cut,
     first_own,
@@ -30,9 +33,6 @@ from genolm.tasks.explain.explained_regions import (
     refuse_empty,
     settle_regions,
 )
-from genolm.tasks.explain.lens_picture import draw_lens
-from genolm.tasks.explain.random_copies import NETWORKS, random_weights
-from genolm.tasks.explain.readouts import MEASURES, choices, readouts
 from genolm.tasks.reading.bulk import Bulk
 from genolm.tasks.reading.log_probabilities import Normalisation
 from genolm.tasks.reading.sources import IupacPolicy, Source

@@ -21,9 +21,11 @@ from genolm.genome.in_memory import Sequences
 from genolm.genome.sequences import SequenceRecord
 from genolm.models.finite import require_finite_rows
 from genolm.statistics.bootstrap import correlation, estimate, products
-from genolm.tasks.explain.annotation import Annotation, read_annotation
-from genolm.tasks.explain.explain_output import can_draw, check_folder
-from genolm.tasks.explain.explained_regions import (
+from genolm.tasks.explain.explain_folder import can_draw, check_folder
+from genolm.tasks.explain.gene_annotation import Annotation, read_annotation
+from genolm.tasks.explain.memory_picture import Traces, draw_memory
+from genolm.tasks.explain.random_copies import INPUT, random_tables
+from genolm.tasks.explain.region_task import (
     bases_of_twins,
     contig,
     cut,
@@ -32,8 +34,6 @@ from genolm.tasks.explain.explained_regions import (
     refuse_empty,
     settle_regions,
 )
-from genolm.tasks.explain.memory_picture import Traces, draw_memory
-from genolm.tasks.explain.random_copies import INPUT, random_tables
 from genolm.tasks.explain.traces import QUANTITIES, memory_layers, memory_traces
 from genolm.tasks.reading.bulk import Bulk
 from genolm.tasks.reading.sources import IupacPolicy, Source

@@ -14,7 +14,7 @@ import polars as pl
 from genolm.engine.target import check_target
 from genolm.errors import ModelError
 from genolm.models.finite import first_not_finite, not_finite
-from genolm.tasks.explain.explain_output import can_draw, check_folder
+from genolm.tasks.explain.explain_folder import can_draw, check_folder
 from genolm.tasks.explain.kmer_pairs import Pairs, codon_pairs, spelled, strand_pairs
 from genolm.tasks.explain.random_copies import KmerTable, kmer_tables, random_tables
 from genolm.tasks.explain.table_geometry import (

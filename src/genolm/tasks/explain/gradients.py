@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from genolm.models.gengram.kmer_stream import KmerStream, digits_of, read_kmers
 from genolm.models.networks.decoder import Decoder
-from genolm.tasks.explain.explained_prediction import Objective, one_hot
+from genolm.tasks.explain.attribution_methods import Objective, one_hot
 from genolm.tasks.explain.random_copies import KmerTable, gengrams, kmer_tables
 
 

@@ -10,8 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genolm.arrays import Float32
-from genolm.tasks.explain.annotation import Gene
-from genolm.tasks.explain.drawing import MOST_BINS, Stretch, binned, draw_genes, draw_heat, gene_rows, genes_height
+from genolm.tasks.explain.gene_annotation import Gene
+from genolm.tasks.explain.region_drawing import (
+    MOST_BINS,
+    Stretch,
+    binned,
+    draw_genes,
+    draw_heat,
+    gene_rows,
+    genes_height,
+)
 from genolm.tasks.writing.figure_sheet import Sheet, caption_height, colour_bar, style
 
 if TYPE_CHECKING:

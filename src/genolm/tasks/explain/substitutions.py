@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genolm.models.networks.decoder import Decoder
-from genolm.tasks.explain.explained_prediction import Objective, one_hot
+from genolm.tasks.explain.attribution_methods import Objective, one_hot
 
 _BRANCH_TOKENS = 16_384  # of one batch of branches, pads included
 

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from genolm.tasks.explain.annotation import REGION_TYPES
+from genolm.tasks.explain.gene_annotation import REGION_TYPES
 
 Grouping = Literal["base", "cpg", "region"]
 NO_CLASS = 255

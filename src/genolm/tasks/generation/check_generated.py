@@ -23,7 +23,7 @@ from genolm.tasks.generation.novelty.check_page import check_pictures, draw_chec
 from genolm.tasks.generation.novelty.gene_finder import GeneFinder
 from genolm.tasks.generation.novelty.generated_markov import MOST_ORDER, MarkovChain
 from genolm.tasks.generation.novelty.nearest_sequences import Comparison
-from genolm.tasks.generation.novelty.sequence_figures import (
+from genolm.tasks.generation.novelty.sequence_metrics import (
     DIVERGENCE,
     FIGURES,
     TETRA,

@@ -20,8 +20,8 @@ from genolm.files.atomic import atomic_file
 from genolm.genome.in_memory import Sequences
 from genolm.models.precision import parse_dtype
 from genolm.tasks.generation.base_continuation import continue_prompts
-from genolm.tasks.generation.following_check import FollowingCheck
-from genolm.tasks.generation.generate_tokens import GenerateTokensTask, check_prompts
+from genolm.tasks.generation.follow_up_check import FollowingCheck
+from genolm.tasks.generation.generate_tokens_task import GenerateTokensTask, check_prompts
 from genolm.tasks.generation.generation_requests import SUFFIXES, Request, finished, prompts_of, write_record
 from genolm.tasks.generation.presets import Preset
 from genolm.tasks.generation.presets import preset as preset_named

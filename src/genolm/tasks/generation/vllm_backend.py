@@ -24,7 +24,7 @@ from genolm.models.checkpoints.load import card_of, file_sha256
 from genolm.models.model import Model
 from genolm.models.networks.decoder import Decoder
 from genolm.models.networks.decoder_config import DecoderConfig
-from genolm.tasks.generation.generate_tokens import GenerateTokensTask, Written
+from genolm.tasks.generation.generate_tokens_task import GenerateTokensTask, Written
 from genolm.tasks.generation.generation_requests import Request
 from genolm.tasks.reading.sampling import stream
 from genolm.tasks.reading.token_continuation import Drawn, Limits, Reason, check_vocabulary, prompt_ids

@@ -23,9 +23,18 @@ from genolm.genome.fasta import Genome
 from genolm.genome.interval import Interval
 from genolm.tasks.report import report_plots as plots
 from genolm.tasks.report.browser_view import Track, browser_view, first_locus, igv_script, igv_version, named_tracks
-from genolm.tasks.report.genome_fit import check_genome, notes_of
 from genolm.tasks.report.label_columns import Label
 from genolm.tasks.report.nearby_genes import Genes, read_nearby_genes
+from genolm.tasks.report.page_sections import (
+    ROWS,
+    Section,
+    browser_section,
+    facts_section,
+    notes_list,
+    unscored_section,
+    variants_section,
+)
+from genolm.tasks.report.report_checks import check_genome, notes_of
 from genolm.tasks.report.report_figures import (
     Compared,
     compare,
@@ -36,15 +45,6 @@ from genolm.tasks.report.report_figures import (
 )
 from genolm.tasks.report.report_regions import Regions, choose_regions
 from genolm.tasks.report.scored_variants import ScoredFile, read_scored
-from genolm.tasks.report.sections import (
-    ROWS,
-    Section,
-    browser_section,
-    facts_section,
-    notes_list,
-    unscored_section,
-    variants_section,
-)
 from genolm.tasks.writing.table_files import check_suffix
 
 _BROWSER = (

@@ -16,10 +16,10 @@ from genolm.genome.bigwig import BigWig
 from genolm.genome.fasta import Genome
 from genolm.tasks.report import report_plots as plots
 from genolm.tasks.report.discrimination import Auroc, auroc, composition_scores
-from genolm.tasks.report.profiles import average_profiles
+from genolm.tasks.report.page_sections import FigurePart, Section, figure_section, tiles
 from genolm.tasks.report.report_regions import Regions
 from genolm.tasks.report.scored_variants import ScoredAllele, ScoredFile
-from genolm.tasks.report.sections import FigurePart, Section, figure_section, tiles
+from genolm.tasks.report.signal_profiles import average_profiles
 
 _FEWEST = 5  # alternatives of one effect for a row of its own
 _NEIGHBOURS = 5

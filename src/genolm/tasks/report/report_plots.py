@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from genolm.errors import GenolmError
 from genolm.tasks.report.discrimination import Auroc
-from genolm.tasks.report.profiles import REACH, Profile
 from genolm.tasks.report.scored_variants import ScoredAllele
+from genolm.tasks.report.signal_profiles import REACH, Profile
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genolm.tasks.explain.annotation import Gene
+from genolm.tasks.explain.gene_annotation import Gene
 from genolm.tasks.writing.figure_sheet import EMPTY, FAINT, INK
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from tests.tasks.conftest import ocean_model
 
 from genolm import InputError, ModelError, generate, merge
 from genolm.genome.sequences import read_sequences
-from genolm.tasks.generation.generate_tokens import SCHEMA, GenerateTokensTask
+from genolm.tasks.generation.generate_tokens_task import SCHEMA, GenerateTokensTask
 from genolm.tasks.reading.sampling import Sampler, draw, stream, uniforms
 from genolm.tasks.reading.token_continuation import Limits, continue_tokens, prompt_ids
 

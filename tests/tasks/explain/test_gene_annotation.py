@@ -12,9 +12,9 @@ from genolm.errors import InputError
 from genolm.genome.annotation.genes import Transcript, write_gtf
 from genolm.genome.interval import Interval
 from genolm.genome.sequences import SequenceRecord
-from genolm.tasks.explain.annotation import REGION_TYPES, Annotation, read_annotation
-from genolm.tasks.explain.drawing import Stretch, gene_rows
-from genolm.tasks.explain.explained_regions import settle_regions
+from genolm.tasks.explain.gene_annotation import REGION_TYPES, Annotation, read_annotation
+from genolm.tasks.explain.region_drawing import Stretch, gene_rows
+from genolm.tasks.explain.region_task import settle_regions
 
 
 def transcript(name: str, exons: tuple[tuple[int, int], ...], coding: tuple[int, int] | None, strand: str = "+"):

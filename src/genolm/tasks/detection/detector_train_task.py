@@ -18,11 +18,11 @@ from genolm.errors import InputError
 from genolm.files.version import __version__
 from genolm.genome.sequences import SequenceRecord
 from genolm.tasks.detection.classifier import Classifier, fit
+from genolm.tasks.detection.detector_evaluation import evaluated, fold_table
 from genolm.tasks.detection.detector_features import feature_frame, feature_matrices
 from genolm.tasks.detection.detector_folder import Detector, save_detector
-from genolm.tasks.detection.detector_testing import evaluated, fold_table
-from genolm.tasks.detection.folds import HELD_OUT, Folds, make_folds
-from genolm.tasks.detection.samples import GenomeFacts, Sample, read_samples
+from genolm.tasks.detection.detector_samples import GenomeFacts, Sample, read_samples
+from genolm.tasks.detection.genome_folds import HELD_OUT, Folds, make_folds
 from genolm.tasks.reading.embedding import Pooled
 from genolm.tasks.reading.vector_readers import VectorReaders, VectorTask
 

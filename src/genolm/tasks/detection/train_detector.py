@@ -13,10 +13,10 @@ from genolm.errors import InputError, ModelError, NetworkError, RunError
 from genolm.genome.in_memory import Sequences
 from genolm.genome.labelled.fragments import listed
 from genolm.tasks.detection.classifier import check_package
-from genolm.tasks.detection.detector_calls import CallTask
+from genolm.tasks.detection.detector_apply_task import CallTask
 from genolm.tasks.detection.detector_features import feature_frame
 from genolm.tasks.detection.detector_folder import DESCRIPTION, FEATURES, Detector, load_detector, save_detector
-from genolm.tasks.detection.detector_training import Training, TrainTask, trained, trained_on
+from genolm.tasks.detection.detector_train_task import Training, TrainTask, trained, trained_on
 from genolm.tasks.reading.bulk import Bulk
 from genolm.tasks.reading.embedding import EmbedTask
 from genolm.tasks.reading.model_limits import check_layer

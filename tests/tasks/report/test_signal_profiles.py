@@ -6,7 +6,7 @@ import pytest
 from genolm.genome.annotation.genes import Transcript
 from genolm.genome.bigwig import BigWig, write_bigwig
 from genolm.genome.interval import Interval
-from genolm.tasks.report.profiles import REACH, average_profiles
+from genolm.tasks.report.signal_profiles import REACH, average_profiles
 
 
 def transcripts(strand: str, count: int) -> list[Transcript]:

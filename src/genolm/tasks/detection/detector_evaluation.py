@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from genolm.arrays import Float64
 from genolm.tasks.detection.classifier import fit
 from genolm.tasks.detection.detector_features import BASELINE
-from genolm.tasks.detection.detector_scores import Outcome, Scores, length_bins, scores, with_intervals
-from genolm.tasks.detection.folds import HELD_OUT, Folds
-from genolm.tasks.detection.samples import Sample
+from genolm.tasks.detection.detector_metrics import Outcome, Scores, length_bins, scores, with_intervals
+from genolm.tasks.detection.detector_samples import Sample
+from genolm.tasks.detection.genome_folds import HELD_OUT, Folds
 
 SHUFFLED = "shuffled labels"
 _SHUFFLES = 3

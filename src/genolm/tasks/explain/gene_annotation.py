@@ -20,7 +20,7 @@ from genolm.genome.contig_names import ContigNames
 from genolm.genome.fasta import Genome
 from genolm.genome.interval import Interval
 from genolm.genome.sequences import SequenceRecord
-from genolm.tasks.explain.explained_regions import contig
+from genolm.tasks.explain.region_task import contig
 from genolm.tasks.reading.sources import Source
 
 REGION_TYPES = ("intergenic", "intron", "exon", "UTR", "coding exon")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from genolm.errors import InputError
 from genolm.genome.kmers import Codes, distinct, is_in
-from genolm.tasks.detection.samples import GenomeFacts, Sample
+from genolm.tasks.detection.detector_samples import GenomeFacts, Sample
 
 RELATED = 0.05
 """Genomes are related when one has more than this share of its 28-mers in common with the other."""

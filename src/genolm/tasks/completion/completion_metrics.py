@@ -7,7 +7,7 @@ from typing import Any
 
 from genolm.errors import GenolmError
 from genolm.genome.annotation.coding_sequences import translate
-from genolm.tasks.completion.gene_choice import Gene
+from genolm.tasks.completion.gene_selection import Gene
 
 MEASURES = ("nucleotide_identity", "protein_identity", "longest_frame_bases", "frame_to_stop_bases")
 """Names of the measures, as the columns are called."""
