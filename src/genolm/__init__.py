@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from genolm.models.model import Model as Model
     from genolm.tasks.clustering.cluster import cluster as cluster
     from genolm.tasks.completion.complete import complete as complete
-    from genolm.tasks.detection.train_detector import apply_detector as apply_detector
+    from genolm.tasks.detection.apply_detector import apply_detector as apply_detector
     from genolm.tasks.detection.train_detector import train_detector as train_detector
     from genolm.tasks.embed import embed as embed
     from genolm.tasks.explain.explain_attribution import explain_attribution as explain_attribution

@@ -12,11 +12,11 @@ from tests.tasks.conftest import ocean_model
 
 from genolm import InputError, RunError, complete, merge
 from genolm.genome.sequence import reverse_complement
-from genolm.tasks.completion import complete as completing
-from genolm.tasks.completion.complete import CompletionTask, summary_path
+from genolm.tasks.completion import completion_task as completing
 from genolm.tasks.completion.completion_baselines import Baselines, baselines
 from genolm.tasks.completion.completion_metrics import identity, measure
 from genolm.tasks.completion.completion_summary import summarise
+from genolm.tasks.completion.completion_task import CompletionTask, summary_path
 from genolm.tasks.completion.gene_selection import Choice, Gene, choose_genes
 from genolm.tasks.reading.sampling import stream
 

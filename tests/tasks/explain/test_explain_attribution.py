@@ -11,9 +11,8 @@ import torch
 import genolm
 from genolm.errors import InputError
 from genolm.models.model import Model
-from genolm.tasks.explain.attribution_methods import Objective
-from genolm.tasks.explain.gradients import base_gradients, reading_rows
-from genolm.tasks.explain.shuffling import shuffled_dinucleotides
+from genolm.tasks.explain.attribution import shuffled_dinucleotides
+from genolm.tasks.explain.attribution_methods import Objective, base_gradients, reading_rows
 
 SEQUENCE = "".join(np.random.default_rng(7).choice(list("ACGT"), 30))
 NAMES = ["tiny-random", "tiny-random-kmer", "tiny-random-gengram"]

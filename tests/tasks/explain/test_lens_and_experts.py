@@ -8,7 +8,7 @@ import torch
 import genolm
 from genolm.errors import InputError, ModelError
 from genolm.models.model import Model
-from genolm.tasks.explain.token_classes import base_classes, cpg_classes
+from genolm.tasks.explain.routing import base_classes, cpg_classes
 
 SEQUENCE = "".join(np.random.default_rng(5).choice(list("ACGT"), 700))
 

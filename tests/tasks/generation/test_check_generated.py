@@ -15,9 +15,9 @@ from genolm.genome.kmers import spectrum
 from genolm.genome.labelled.fragments import Pieces, matched_pieces, read_genome
 from genolm.genome.labelled.generated_records import read_generated
 from genolm.tasks.generation import check_generated as generated_check
+from genolm.tasks.generation.novelty.check_baselines import MarkovChain
 from genolm.tasks.generation.novelty.check_page import draw_check
 from genolm.tasks.generation.novelty.gene_finder import GeneFinder
-from genolm.tasks.generation.novelty.generated_markov import MarkovChain
 from genolm.tasks.generation.novelty.sequence_metrics import divergence, summarise
 
 pytest.importorskip("pyrodigal")

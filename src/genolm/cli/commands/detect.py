@@ -131,7 +131,7 @@ def apply(
     settings: dict[str, Any],
 ) -> Path:
     """Call sequences natural or generated, with a probability."""
-    from genolm.tasks.detection.train_detector import apply_detector as function
+    from genolm.tasks.detection.apply_detector import apply_detector as function
 
     function(
         detector,

@@ -12,7 +12,6 @@ from genolm.errors import InputError
 from genolm.genome.labelled.fragments import listed, named_files
 from genolm.genome.labelled.genome_labels import FILES, NONE
 from genolm.statistics.agreement import Resampled
-from genolm.tasks.clustering.cluster_picture import check_pictures
 from genolm.tasks.clustering.cluster_task import MODEL, TWIN, ClusterTask
 from genolm.tasks.clustering.clustered_fragments import Fragments, Settings
 from genolm.tasks.clustering.clustering_recipe import Reduction, check_packages
@@ -23,6 +22,7 @@ from genolm.tasks.reading.pooling import Pooling, PoolingName
 from genolm.tasks.reading.random_model import random_twin
 from genolm.tasks.reading.seeds import check_seed
 from genolm.tasks.reading.vector_readers import VectorReader, VectorReaders
+from genolm.tasks.writing.figure_sheet import require_matplotlib
 from genolm.tasks.writing.output_folders import Form
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def cluster(
     check_packages(reduce)
     path = None if out is None else Path(out)
     if path is not None:
-        check_pictures()
+        require_matplotlib("cluster")
         check_target(path, overwrite=overwrite, resume=resume)
     settings = Settings(
         per_genome, max_n, reduce, tuple(range(seed, seed + repeats)), k, resample,

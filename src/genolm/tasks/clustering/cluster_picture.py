@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from genolm.errors import GenolmError
 from genolm.tasks.writing.figure_sheet import FAINT, Sheet, caption_height, style
 
 if TYPE_CHECKING:
@@ -39,18 +38,6 @@ class Panel:
     about: str
     places_N2: NDArray[np.float64]
     groups: Sequence[str]
-
-
-def check_pictures() -> None:
-    """Looks, before anything is computed, whether pictures can be drawn.
-
-    Raises:
-        GenolmError: matplotlib is not installed.
-    """
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise GenolmError("pictures need matplotlib, which is not installed: pip install 'genolm[cluster]'") from None
 
 
 def draw_clusters(rows: Mapping[str, Sequence[Panel]], title: str, caption: str) -> Figure:

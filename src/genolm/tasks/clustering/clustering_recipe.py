@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from genolm.arrays import Float64
 from genolm.errors import GenolmError, InputError
+from genolm.statistics.principal_components import principal_components
 
 Reduction = Literal["umap", "pca", "none"]
 Method = Literal["dbscan", "kmeans", "hdbscan"]
@@ -71,16 +72,8 @@ def reduced(values_ND: Float64, reduction: Reduction, seed: int, dimensions: int
     if reduction == "none":
         return values_ND
     if reduction == "pca":
-        return principal_components(values_ND, dimensions)
+        return principal_components(values_ND, dimensions)[0]
     return _umap(values_ND, seed, dimensions)
-
-
-def principal_components(values_ND: Float64, dimensions: int) -> Float64:
-    """The first principal components; the sign of each is fixed by its largest loading."""
-    centred = values_ND - values_ND.mean(0)
-    left, singular, loadings = np.linalg.svd(centred, full_matrices=False)
-    signs = np.sign(loadings[np.arange(len(loadings)), np.abs(loadings).argmax(1)])
-    return np.asarray((left * singular * signs)[:, :dimensions])
 
 
 def _umap(values_ND: Float64, seed: int, dimensions: int) -> Float64:

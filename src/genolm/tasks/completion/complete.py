@@ -4,180 +4,28 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
-
-import numpy as np
-import polars as pl
+from typing import TYPE_CHECKING, Any
 
 from genolm.engine.progress import Progress
-from genolm.engine.summary import Summary
 from genolm.engine.target import check_target
-from genolm.engine.windows import Window
 from genolm.errors import InputError
-from genolm.files.atomic import atomic_file, sweep
 from genolm.genome.labelled.fragments import one_file
-from genolm.tasks.completion.completion_baselines import BASELINES, MOST_ORDER, baselines
-from genolm.tasks.completion.completion_metrics import MEASURES, measure, require
-from genolm.tasks.completion.completion_summary import MODEL, summarise
+from genolm.tasks.completion.completion_baselines import MOST_ORDER
+from genolm.tasks.completion.completion_metrics import require
+from genolm.tasks.completion.completion_task import CompletionTask, summary_path
 from genolm.tasks.completion.gene_selection import Choice, Gene, choose_genes
 from genolm.tasks.reading.bulk import Bulk
-from genolm.tasks.reading.sampling import Sampler, stream
-from genolm.tasks.reading.token_continuation import Drawn, Limits, continue_tokens, prompt_ids
-from genolm.tasks.writing.provenance import Provenance, records_beside
-from genolm.tasks.writing.table_files import SUFFIXES, check_suffix, write_delimited, write_table
+from genolm.tasks.reading.sampling import Sampler
+from genolm.tasks.reading.token_continuation import prompt_ids
+from genolm.tasks.writing.provenance import Provenance
+from genolm.tasks.writing.table_files import SUFFIXES, check_suffix
 
 if TYPE_CHECKING:
     import torch
 
     from genolm.models.model import Model
-
-_SCHEMA = {
-    "id": pl.String,
-    "place": pl.String,
-    "source": pl.String,
-    "sample": pl.Int64,
-    "prompt_bases": pl.Int64,
-    "truth_bases": pl.Int64,
-    "nucleotide_identity": pl.Float64,
-    "protein_identity": pl.Float64,
-    "longest_frame_bases": pl.Int64,
-    "frame_to_stop_bases": pl.Int64,
-    "mean_log_probability_nats_per_base": pl.Float64,
-    "completion": pl.String,
-}
-_UNWRITTEN = ("path", "genome", "beyond")
-_BASELINE_STREAM = 1 << 32  # samples of baselines never share a stream of random numbers with the model's
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One completion of one gene: the gene, its number from 0, the sample's from 1."""
-
-    gene: Gene
-    number: int
-    sample: int
-
-
-@dataclass(frozen=True, slots=True)
-class CompletionTask:
-    """Completion as the engine runs it; :func:`genolm.complete` makes one.
-
-    Attributes:
-        choice: the genes.
-        n: completions of each.
-        sampler: how a base or token is drawn.
-        seed: of all random numbers.
-        reference: what the Markov model has its composition from; None as :class:`Baselines` says.
-        order: of the Markov model.
-        bases_per_token: of the model.
-        provenance: the model.
-    """
-
-    choice: Choice
-    n: int
-    sampler: Sampler
-    seed: int
-    reference: Path | None
-    order: int
-    bases_per_token: float
-    provenance: Provenance
-    name: ClassVar[str] = "complete"
-    unit: ClassVar[str] = "completions"
-
-    def items(self) -> Iterator[Asked]:
-        """All completions of a gene, then those of the next."""
-        for number, gene in enumerate(choose_genes(self.choice).genes):
-            for sample in range(1, self.n + 1):
-                yield Asked(gene, number, sample)
-
-    def inputs(self) -> tuple[Path, ...]:
-        """The files that are read."""
-        return tuple(path for path in (self.choice.path, self.choice.genome, self.reference) if path is not None)
-
-    def cost(self, item: Asked) -> int:
-        """Tokens that are read or written, about."""
-        return 1 + math.ceil((len(item.gene.prompt) + len(item.gene.truth)) / self.bases_per_token)
-
-    def windows(self, items: Sequence[Asked], model: Model) -> list[Window]:
-        """A prompt for each completion."""
-        return [Window(item.gene.prompt, item, tokens=self.cost(item)) for item in items]
-
-    def forward(self, model: Model, windows: Sequence[Window]) -> list[tuple[str, float]]:
-        """New bases, as many as nature wrote, and their mean log-probability in nats per base."""
-        asked = [window.origin for window in windows]
-        limits = [Limits(max_bases=len(one.gene.truth), ignore_end=True) for one in asked]
-        prompts = [prompt_ids(model, one.gene.prompt) for one in asked]
-        streams = [stream(self.seed, one.number, one.sample) for one in asked]
-        drawn = continue_tokens(model, prompts, limits, self.sampler, streams)
-        return [_bases(model, one, len(asked[place].gene.truth)) for place, one in enumerate(drawn)]
-
-    def subject(self, items: Sequence[Asked], window: Window, part: int) -> str:
-        """The completion that a window begins, in words."""
-        asked: Asked = window.origin
-        return f"gene {asked.gene.id!r}, sample {asked.sample}"
-
-    def rows(
-        self, items: Sequence[Asked], windows: Sequence[Window], outputs: Sequence[tuple[str, float]]
-    ) -> pl.DataFrame:
-        """For each completion of the model one row, and one of each baseline."""
-        rows: list[tuple[Any, ...]] = []
-        for item, (bases, mean) in zip(items, outputs):
-            rows.append(_row(item, MODEL, bases, mean))
-            random = stream(self.seed, item.number, _BASELINE_STREAM + item.sample)
-            drawn = baselines(self.choice, self.reference, self.order).draw(item.gene, random)
-            rows += [_row(item, source, drawn[source], None) for source in BASELINES]
-        return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
-
-    def beside(self, out: Path) -> tuple[Path, ...]:
-        """The files that are written beside the output."""
-        return (summary_path(out), *records_beside(out))
-
-    def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
-        """Writes the table, and beside it ``OUT.summary.tsv``; neither when one cannot be."""
-        table = self.collect(frames)
-        summary = summary_path(out)
-        sweep(summary)
-        with atomic_file(summary) as partial:
-            write_delimited(iter([summarise(table, seed=self.seed)]), partial, "\t")
-            write_table(iter([table]), out, self.metadata())
-
-    def collect(self, frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
-        """The table."""
-        return pl.concat(list(frames))
-
-    def count(self, rows: pl.DataFrame) -> Summary:
-        """Genes, and the model's completions of them."""
-        own = rows.filter(pl.col("source") == MODEL)
-        genes = own.filter(pl.col("sample") == 1).height
-        return Summary({"genes": genes}, results={"completions": own.height})
-
-    def conclude(self, counted: Summary, made: Any) -> Summary:
-        """The same, with the genes that were left out."""
-        left_out = choose_genes(self.choice).left_out
-        return counted + Summary(
-            {}, results={f"genes left out ({reason})": count for reason, count in left_out.items()}
-        )
-
-    def metadata(self) -> dict[str, str]:
-        """Everything that says how the completions were made."""
-        chosen = choose_genes(self.choice)
-        settings = {name: value for name, value in asdict(self.choice).items() if name not in _UNWRITTEN}
-        return self.provenance.described(
-            **settings,
-            n=self.n,
-            **asdict(self.sampler),
-            order=self.order,
-            genes=len(chosen.genes),
-            left_out=chosen.left_out,
-        )
-
-
-def summary_path(out: Path) -> Path:
-    """Where the summary of a table stands."""
-    return out.with_name(f"{out.name}.summary.tsv")
 
 
 def complete(
@@ -305,15 +153,3 @@ def _fitting(model: Model, choice: Choice) -> Choice:
 def _tokens(model: Model, gene: Gene) -> int:
     """Tokens of prompt and truth, about."""
     return len(prompt_ids(model, gene.prompt)) + math.ceil(len(gene.truth) / model.tokenizer.bases_per_token)
-
-
-def _bases(model: Model, drawn: Drawn, length: int) -> tuple[str, float]:
-    text = model.tokenizer.decode(drawn.ids_T.astype(np.int32))
-    return text[:length], float(drawn.log_probs_T.sum()) / len(text)
-
-
-def _row(item: Asked, source: str, completion: str | None, mean: float | None) -> tuple[Any, ...]:
-    gene = item.gene
-    values = (None,) * len(MEASURES) if completion is None else tuple(asdict(measure(gene, completion)).values())
-    bases = (len(gene.prompt), len(gene.truth))
-    return (gene.id, gene.place, source, item.sample, *bases, *values, mean, completion)

@@ -15,6 +15,7 @@ from genolm.genome.flat_files import read_flat_file
 from genolm.genome.kmers import word_counts
 from genolm.genome.sequence import upper_dna
 from genolm.genome.sequence_files import flat_form, read_sequence_file
+from genolm.statistics.markov import pseudocount_probabilities
 from genolm.tasks.completion.gene_selection import Choice, Gene, choose_genes, states
 
 BASELINES = ("markov", "natural", "shuffled")
@@ -56,8 +57,8 @@ class Baselines:
     def _markov(self, gene: Gene, random: np.random.Generator) -> str:
         """Goes on from the prompt's last bases; every base has one count more in every context."""
         own = self._counts(gene.prompt + gene.truth) if self.of_file else 0
-        counts_C4 = (np.maximum(self.words - own, 0) + 1).reshape(-1, 4)
-        steps = np.cumsum(counts_C4 / counts_C4.sum(1, keepdims=True), axis=1)[:, :3].tolist()
+        probabilities_C4 = pseudocount_probabilities(np.maximum(self.words - own, 0))
+        steps = np.cumsum(probabilities_C4, axis=1)[:, :3].tolist()
         context = int(gene.prompt[-self.order :].translate(_DIGITS), 4) if self.order else 0
         written = []
         for number in random.random(len(gene.truth)).tolist():

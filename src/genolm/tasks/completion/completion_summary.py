@@ -6,11 +6,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from genolm.statistics.bootstrap import finite_or_none, mean_estimate
 from genolm.tasks.completion.completion_baselines import BASELINES
 from genolm.tasks.completion.completion_metrics import MEASURES
 
 MODEL = "model"
-_LEVEL = 0.95
 SCHEMA = {
     "measure": pl.String,
     "of_samples": pl.String,
@@ -51,8 +51,8 @@ def summarise(table: pl.DataFrame, *, seed: int = 0, repeats: int = 2_000) -> pl
                         of_samples,
                         source,
                         len(values),
-                        *_interval(np.array(list(values.values())), seed, repeats),
-                        *((None,) * 3 if source == MODEL else _interval(differences, seed, repeats)),
+                        *_estimate(np.array(list(values.values())), seed, repeats),
+                        *([None] * 3 if source == MODEL else _estimate(differences, seed, repeats)),
                     )
                 )
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
@@ -66,13 +66,6 @@ def _by_gene(table: pl.DataFrame, source: str, measure: str, of_samples: str) ->
     return dict(zip(grouped["id"], grouped["value"]))
 
 
-def _interval(values: NDArray[np.float64], seed: int, repeats: int) -> tuple[float | None, float | None, float | None]:
-    """Mean and the percentile interval of its bootstrap."""
-    if not len(values):
-        return None, None, None
-    if len(values) == 1:
-        return float(values[0]), None, None
-    random = np.random.default_rng(seed)
-    means = values[random.integers(len(values), size=(repeats, len(values)))].mean(1)
-    low, high = np.quantile(means, ((1 - _LEVEL) / 2, (1 + _LEVEL) / 2))
-    return float(values.mean()), float(low), float(high)
+def _estimate(values: NDArray[np.float64], seed: int, resamples: int) -> list[float | None]:
+    """Return the mean and its interval; None where there is none."""
+    return [finite_or_none(value) for value in mean_estimate(values, seed, resamples)]

@@ -10,9 +10,12 @@ import numpy as np
 import polars as pl
 
 from genolm.arrays import Float64
+from genolm.errors import RunError
 from genolm.genome.kmers import canonical_kmers, letters, spectrum
 from genolm.genome.sequence import reverse_complement
 from genolm.genome.tandem_repeats import repeated_bases
+from genolm.statistics.bootstrap import entropy_bits
+from genolm.tasks.reading.bulk import Bulk
 
 BASELINE = "tetranucleotides"
 _COMPUTED = ("embedding", "handmade", BASELINE)
@@ -76,8 +79,8 @@ def _handmade(sequence: str) -> Float64:
     every, long = repeated_bases(sequence)
     scalars = (
         (sequence.count("G") + sequence.count("C")) / max(1, length - sequence.count("N")),
-        _entropy(_frequencies(sequence, 2)),
-        _entropy(four),
+        entropy_bits(_frequencies(sequence, 2)),
+        entropy_bits(four),
         every / length,
         long / length,
         len(zlib.compress(sequence.encode("ascii"), 9)) / length,
@@ -91,11 +94,6 @@ def _handmade(sequence: str) -> Float64:
 def _frequencies(sequence: str, k: int) -> Float64:
     counts = spectrum(sequence, k).astype(np.float64)
     return np.asarray(counts / max(1.0, counts.sum()))
-
-
-def _entropy(shares: Float64) -> float:
-    positive = shares[shares > 0]
-    return float(-(positive * np.log2(positive)).sum())
 
 
 def longest_open_frame(sequence: str) -> int:
@@ -125,3 +123,11 @@ def _period_three(sequence: str) -> float:
         return 0.0
     same = {lag: float((text[:-lag] == text[lag:]).mean()) for lag in (2, 3, 4)}
     return same[3] - (same[2] + same[4]) / 2
+
+
+def refuse_engine_options(bulk: Bulk) -> None:
+    """Raise `RunError` if an option needs a run of the engine, which features without embeddings do not have."""
+    if bulk.resume or bulk.shard is not None:
+        raise RunError("resume and shard require embedding features")
+    if bulk.dry_run:
+        raise RunError("a dry run measures a model: it requires embedding features")

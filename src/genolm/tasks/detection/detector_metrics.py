@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from genolm.arrays import Float64
 from genolm.statistics.auroc import auroc
+from genolm.statistics.bootstrap import finite_or_none, percentile_interval, resampled_groups
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 _RESAMPLES = 300
-_COVERED = (0.025, 0.975)
 _BINS = 10
 
 
@@ -123,23 +123,20 @@ def with_intervals(outcome: Outcome, generated_N: Bools, group_N: Ints, seed: in
         seed: of the resampling.
     """
     value = scores(outcome, generated_N)
-    groups, number_N = np.unique(group_N, return_inverse=True)
-    members = [np.flatnonzero(number_N == group) for group in range(len(groups))]
-    random = np.random.default_rng(seed)
-    drawn = np.full((_RESAMPLES, len(Scores._fields)), np.nan)
-    for resample in drawn if len(groups) > 1 else ():
-        rows = np.concatenate([members[group] for group in random.integers(len(groups), size=len(groups))])
-        resample[:] = scores(outcome.of(rows), generated_N[rows])
-    known = drawn[np.isfinite(drawn).all(1)]
-    low, high = np.quantile(known, _COVERED, axis=0) if len(known) > 1 else (np.full(len(Scores._fields), np.nan),) * 2
+    missing = np.full(len(Scores._fields), np.nan)
+    resamples = _RESAMPLES if len(np.unique(group_N)) > 1 else 0
+    sampled = [scores(outcome.of(rows), generated_N[rows]) for rows in resampled_groups(group_N, resamples, seed)]
+    values = np.array(sampled).reshape(-1, len(Scores._fields))
+    known = values[np.isfinite(values).all(1)]
+    low, high = percentile_interval(known, axis=0) if len(known) > 1 else (missing, missing)
     found: dict[str, Any] = {"natural": int((~generated_N).sum()), "generated": int(generated_N.sum())}
     for name, one, below, above in zip(Scores._fields, value, low, high):
-        found |= {name: _plain(one), f"{name}_low": _plain(below), f"{name}_high": _plain(above)}
+        found |= {
+            name: finite_or_none(one),
+            f"{name}_low": finite_or_none(below),
+            f"{name}_high": finite_or_none(above),
+        }
     return found
-
-
-def _plain(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def length_bins(lengths_N: Ints, edges: Sequence[int]) -> list[tuple[str, Bools]]:

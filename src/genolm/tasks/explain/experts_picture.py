@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from genolm.tasks.explain.token_classes import CLASSES
+from genolm.tasks.explain.routing import CLASSES
 from genolm.tasks.writing.figure_sheet import NULL, OTHER, REAL, RULE, Sheet, caption_height, colour_bar, style
 
 if TYPE_CHECKING:

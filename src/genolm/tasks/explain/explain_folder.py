@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import get_args
 
+import polars as pl
+
 from genolm.errors import InputError
-from genolm.tasks.writing.output_folders import Form
+from genolm.tasks.writing.output_folders import Form, Spool, whole_folder, write_rows
 
 _FILES = (".parquet", ".tsv", ".csv", ".png", ".svg", ".pdf", ".bw", ".bigwig", ".html", ".gz")
 
@@ -37,6 +41,23 @@ def can_draw() -> bool:
     if missing := _missing():
         warnings.warn(f"no pictures were drawn, since {missing} is not installed", stacklevel=2)
     return missing is None
+
+
+@contextmanager
+def spooled_folder(
+    out: Path, metadata: Mapping[str, str], frames: Iterable[pl.DataFrame]
+) -> Iterator[tuple[Path, Spool]]:
+    """Open an output folder and spool the frames into it, to be read several times; remove the spool at the end."""
+    with whole_folder(out, metadata) as folder:
+        spool = Spool(folder / ".rows", frames)
+        yield folder, spool
+        spool.remove()
+
+
+def write_tables(tables: Mapping[str, pl.DataFrame], folder: Path, form: Form) -> None:
+    """Write each table to a file of its name."""
+    for name, table in tables.items():
+        write_rows([table], folder, name, form)
 
 
 def _missing() -> str | None:

@@ -14,23 +14,26 @@ import polars as pl
 from genolm.engine.target import check_target
 from genolm.errors import ModelError
 from genolm.models.finite import first_not_finite, not_finite
-from genolm.tasks.explain.explain_folder import can_draw, check_folder
-from genolm.tasks.explain.kmer_pairs import Pairs, codon_pairs, spelled, strand_pairs
+from genolm.tasks.explain.explain_folder import can_draw, check_folder, write_tables
 from genolm.tasks.explain.random_copies import KmerTable, kmer_tables, random_tables
 from genolm.tasks.explain.table_geometry import (
     LONGEST_SEARCHED,
     RELATIONS,
     Neighbours,
+    Pairs,
     Vectors,
     chance,
+    codon_pairs,
     compare,
     neighbours,
     relations,
+    spelled,
+    strand_pairs,
     vectors,
 )
 from genolm.tasks.explain.tables_picture import draw_tables
 from genolm.tasks.reading.bulk import Bulk
-from genolm.tasks.writing.output_folders import Form, save_picture, whole_folder, write_rows
+from genolm.tasks.writing.output_folders import Form, save_picture, whole_folder
 from genolm.tasks.writing.provenance import Provenance
 
 if TYPE_CHECKING:
@@ -101,8 +104,7 @@ def explain_tables(
         explained="tables", null="random tables of equal mean square; other k-mers", seed=seed
     )
     with whole_folder(path, described) as folder:
-        for name, table in found.items():
-            write_rows([table], folder, name, tables)
+        write_tables(found, folder, tables)
         if can_draw():
             save_picture(draw_tables(found, opened.card.name), folder / "tables.png")
     return path

@@ -89,6 +89,18 @@ def read_annotation(path: Path, source: Source) -> Annotation:
     return _read(path, source.genome, contigs, (file_state(path), file_state(source.genome)))
 
 
+def check_genes(genes: str | Path | None, source: Source) -> Path | None:
+    """Return the path of an annotation after reading it for its errors; None without one.
+
+    Raises:
+        InputError: see :func:`read_annotation`.
+    """
+    if genes is None:
+        return None
+    read_annotation(Path(genes), source)
+    return Path(genes)
+
+
 @lru_cache(maxsize=4)
 def _read(path: Path, genome: Path | None, contigs: tuple[str, ...], _: tuple[FileState | None, ...]) -> Annotation:
     names = ContigNames(contigs if genome is None else _names(genome))

@@ -5,13 +5,24 @@ B batch, L tokens, K choices (four bases, or the whole vocabulary).
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from genolm.arrays import Float64
 from genolm.models.networks.decoder import Decoder
+from genolm.statistics.bootstrap import Estimate, estimate, ratio
 from genolm.tasks.reading.log_probabilities import Normalisation
 from genolm.tokens.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    import torch
+
 
 MEASURES = ("kl", "agrees", "loss")
 """Of one prediction read out after a layer: KL(final || readout), nats; 1 where both prefer the same choice; minus the
@@ -57,3 +68,62 @@ def _places(chosen: tuple[int, ...], vocab_size: int, ids_BL: Tensor) -> Tensor:
     places = ids_BL.new_full((vocab_size,), -1)
     places[list(chosen)] = torch.arange(len(chosen), device=ids_BL.device)
     return places[ids_BL]
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Sums over blocks of predictions. N blocks, K choices.
+
+    Attributes:
+        sums_NC: 1; sum of p log p of the final prediction; the final p (K); what came (K); what the final prediction
+            prefers (K); then the measures of each layer.
+        choices: K.
+    """
+
+    sums_NC: Float64
+    choices: int
+
+    @property
+    def layers(self) -> int:
+        """Layers read out, the embedding included."""
+        return (self.sums_NC.shape[1] - 2 - 3 * self.choices) // len(MEASURES)
+
+    @property
+    def predictions(self) -> int:
+        """Bases predicted."""
+        return int(self.sums_NC[:, 0].sum())
+
+    def layer(self, number: int) -> tuple[Estimate, Estimate, Estimate]:
+        """KL, agreement and loss of a layer's readout."""
+        first = 2 + 3 * self.choices + number * len(MEASURES)
+        kl, agrees, loss = (estimate(self.sums_NC, ratio(first + place, 0)) for place in range(len(MEASURES)))
+        return kl, agrees, loss
+
+    def uniform(self) -> tuple[Estimate, Estimate, Estimate]:
+        """The same of the uniform distribution, whose favourite is anybody's."""
+        log_k = math.log(self.choices)
+        kl = estimate(self.sums_NC, lambda sums: log_k + sums[:, 1] / sums[:, 0])
+        return kl, _exactly(1 / self.choices), _exactly(log_k)
+
+    def unigram(self) -> tuple[Estimate, Estimate, Estimate]:
+        """The same of the network's own mean prediction, the best constant guess of what it will say."""
+        p, came, favourite = (slice(2 + place * self.choices, 2 + (place + 1) * self.choices) for place in range(3))
+
+        def log_mean(sums: Float64) -> Float64:
+            return np.log(np.maximum(sums[:, p] / sums[:, :1], 1e-300))
+
+        def kl(sums: Float64) -> Float64:
+            return np.asarray((sums[:, 1] - (sums[:, p] * log_mean(sums)).sum(1)) / sums[:, 0])
+
+        def agrees(sums: Float64) -> Float64:
+            best = sums[:, p].argmax(1)
+            return np.asarray(sums[:, favourite][np.arange(len(sums)), best] / sums[:, 0])
+
+        def loss(sums: Float64) -> Float64:
+            return np.asarray(-(sums[:, came] * log_mean(sums)).sum(1) / sums[:, 0])
+
+        return estimate(self.sums_NC, kl), estimate(self.sums_NC, agrees), estimate(self.sums_NC, loss)
+
+
+def _exactly(value: float) -> Estimate:
+    return Estimate(value, value, value)

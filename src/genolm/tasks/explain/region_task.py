@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
 
 from genolm.engine.windows import Window, tile
 from genolm.errors import InputError, ModelError
@@ -78,31 +82,74 @@ def fitting_context(model: Model, context: int | None) -> int:
     return min(context_bases(model), LONGEST_CONTEXT) if context is None else context_bases(model, context)
 
 
-def overlap_of(context: int) -> int:
-    """Bases that a window after the first has on its left before it counts."""
-    return context // 2
+class RegionTask:
+    """Common part of the tasks that run a model and its null over windows of regions.
 
+    Every base is scored in one window and has half a context to its left there, unless the sequence starts before.
 
-def cut(items: Sequence[SequenceRecord], context: int) -> list[Window]:
-    """Windows of ``context`` bases, each beginning half a window before the last one's end; origin: the item's number.
-
-    Every base counts in one window, and has half a context to its left there unless the sequence begins before that.
+    Attributes:
+        source: the sequences.
+        context: bases of a window.
     """
-    return [
-        window
-        for number, item in enumerate(items)
-        for window in tile(item.sequence, context, overlap=overlap_of(context), origin=number)
-    ]
+
+    __slots__ = ()
+    source: Source
+    context: int
+    unit: ClassVar[str] = "sequences"
+
+    def items(self) -> Iterator[SequenceRecord]:
+        """Yield the sequences."""
+        return self.source.read()
+
+    def inputs(self) -> tuple[Path, ...]:
+        """Return the input files."""
+        return self.source.files()
+
+    def cost(self, item: SequenceRecord) -> int:
+        """Return the approximate number of bases that pass through both networks; overlaps are read twice."""
+        return len(item.sequence) * (4 if len(item.sequence) > self.context else 2)
+
+    def windows(self, items: Sequence[SequenceRecord], model: Model) -> list[Window]:
+        """Return windows that overlap by half; their origin is the index of the item."""
+        overlap = self.context // 2
+        return [
+            window
+            for index, item in enumerate(items)
+            for window in tile(item.sequence, self.context, overlap=overlap, origin=index)
+        ]
+
+    def first_scored(self, window: Window) -> int:
+        """Return the first position of a window that is scored there and not in the window before."""
+        return self.context // 2 if window.start else 0
+
+    def subject(self, items: Sequence[SequenceRecord], window: Window, part: int) -> str:
+        """Return the name of the window's sequence for messages."""
+        return items[window.origin].named
 
 
-def bases_of_twins(item: SequenceRecord, context: int) -> int:
-    """Bases that go through a network and its null, about: windows of a long sequence read most bases twice."""
-    return len(item.sequence) * (4 if len(item.sequence) > context else 2)
+def joined_outputs(
+    items: Sequence[SequenceRecord], windows: Sequence[Window], outputs: Sequence[NDArray[Any]], axis: int
+) -> Iterator[tuple[SequenceRecord, NDArray[Any]]]:
+    """Yield each sequence with the outputs of its windows, concatenated along the bases (``axis``)."""
+    for index, item in enumerate(items):
+        parts = [output for window, output in zip(windows, outputs) if window.origin == index]
+        yield item, np.concatenate(parts, axis)
 
 
-def first_own(window: Window, context: int) -> int:
-    """The first position of a window that counts in it."""
-    return overlap_of(context) if window.start else 0
+LOCATION_SCHEMA: dict[str, Any] = {
+    "id": pl.String,
+    "chrom": pl.String,
+    "start": pl.Int64,
+    "strand": pl.String,
+}
+"""Columns that locate a sequence: see :func:`location`."""
+
+
+def location(record: SequenceRecord) -> dict[str, Any]:
+    """Return the columns of `LOCATION_SCHEMA`; a sequence without coordinates starts at 0 of its own contig."""
+    interval = record.interval
+    start, strand = (interval.start, interval.strand) if interval else (0, "+")
+    return {"id": record.id, "chrom": contig(record), "start": start, "strand": strand}
 
 
 def contig(record: SequenceRecord) -> str:

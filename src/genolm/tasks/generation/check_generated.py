@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,46 +14,28 @@ from genolm.engine.summary import Summary, write_counts
 from genolm.engine.target import check_target, refuse_replacing
 from genolm.errors import InputError
 from genolm.files.version import __version__
-from genolm.genome.kmers import spectrum
-from genolm.genome.labelled.fragments import Pieces, listed, matched_pieces, named_files, read_genome
+from genolm.genome.labelled.fragments import listed, named_files
 from genolm.genome.labelled.generated_records import Generated, read_generated, written
-from genolm.statistics.bootstrap import Estimate
-from genolm.tasks.generation.novelty.check_page import check_pictures, draw_check, written_page
+from genolm.statistics.bootstrap import Estimate, finite_or_none
+from genolm.tasks.generation.generation_requests import write_fasta_record
+from genolm.tasks.generation.novelty.check_baselines import MOST_ORDER, CheckBaselines, SequenceGroup, read_baselines
+from genolm.tasks.generation.novelty.check_page import draw_check, written_page
 from genolm.tasks.generation.novelty.gene_finder import GeneFinder
-from genolm.tasks.generation.novelty.generated_markov import MOST_ORDER, MarkovChain
 from genolm.tasks.generation.novelty.nearest_sequences import Comparison
 from genolm.tasks.generation.novelty.sequence_metrics import (
     DIVERGENCE,
     FIGURES,
-    TETRA,
     Figure,
     divergence,
     measure,
     summarise,
 )
 from genolm.tasks.reading.seeds import check_seed
+from genolm.tasks.writing.figure_sheet import require_matplotlib
 from genolm.tasks.writing.output_folders import save_picture, whole_folder
 
 GROUPS = ("generated", "natural", "markov")
 """What is compared: the given sequences, pieces of the reference of their lengths, draws of its Markov model."""
-
-_FASTA_LINE = 80
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    ids: list[str]
-    sequences: list[str]
-    own: list[Path | None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Reference:
-    """What is kept of the reference: counts, natural pieces and Markov draws."""
-
-    tetranucleotides: np.ndarray[Any, np.dtype[np.float64]]
-    natural: _Group
-    markov: _Group
 
 
 def check_generated(
@@ -105,14 +86,14 @@ def check_generated(
     check_seed(seed)
     finder = GeneFinder()
     if path is not None:
-        check_pictures()
+        require_matplotlib("check")
         check_target(path, overwrite=overwrite)
         refuse_replacing((*listed(generated), *listed(reference), *listed(training or ())), path)
     given = read_generated(listed(generated), with_prompt=with_prompt)
     records = written(given)
     natural_files = named_files(listed(reference))
     training_files = natural_files if training is None else named_files(listed(training))
-    sides = _sides(records, natural_files, order, seed)
+    sides = read_baselines(records, natural_files, order, seed)
     tables = _measured(_groups(records, sides), training_files, finder)
     report = {
         "figures": _figures(_groups(records, sides), tables, sides.tetranucleotides, seed),
@@ -135,7 +116,7 @@ def check_packages() -> None:
     """
     GeneFinder()
     Comparison([], [])
-    check_pictures()
+    require_matplotlib("check")
 
 
 def _check_settings(order: int, max_tandem: float) -> None:
@@ -145,37 +126,13 @@ def _check_settings(order: int, max_tandem: float) -> None:
         raise InputError("max_tandem is a share from 0 to 1", value=max_tandem)
 
 
-def _sides(records: Sequence[Generated], files: Mapping[str, Path], order: int, seed: int) -> _Reference:
-    """Reads the reference once, a genome at a time kept as long as pieces are drawn from it."""
-    random = np.random.default_rng(seed)
-    lengths = [len(record.sequence) for record in records]
-    counts = np.zeros(len(spectrum("", TETRA)), np.float64)
-    chain, genomes = MarkovChain(order), []
-    for name, path in files.items():
-        contigs = read_genome(path)
-        for contig in contigs:
-            counts += spectrum(contig.sequence, TETRA)
-        chain.add(contig.sequence for contig in contigs)
-        genomes.append(Pieces(name, contigs, random))
-    # Long pieces first: they are harder to place.
-    ranked = sorted(range(len(lengths)), key=lambda number: -lengths[number])
-    drawn = dict(zip(ranked, matched_pieces(genomes, (lengths[number] for number in ranked))))
-    pieces = [drawn[number] for number in range(len(lengths))]
-    natural = _Group(
-        [piece.id for piece in pieces], [piece.sequence for piece in pieces], [files[piece.genome] for piece in pieces]
-    )
-    draws = chain.draw(lengths, random)
-    markov = _Group([f"markov_{number}" for number in range(1, len(draws) + 1)], draws, [None] * len(draws))
-    return _Reference(counts, natural, markov)
-
-
-def _groups(records: Sequence[Generated], sides: _Reference) -> dict[str, _Group]:
-    given = _Group([one.id for one in records], [one.sequence for one in records], [None] * len(records))
+def _groups(records: Sequence[Generated], sides: CheckBaselines) -> dict[str, SequenceGroup]:
+    given = SequenceGroup([one.id for one in records], [one.sequence for one in records], [None] * len(records))
     return dict(zip(GROUPS, (given, sides.natural, sides.markov)))
 
 
 def _measured(
-    groups: Mapping[str, _Group], training: Mapping[str, Path], finder: GeneFinder
+    groups: Mapping[str, SequenceGroup], training: Mapping[str, Path], finder: GeneFinder
 ) -> dict[str, pl.DataFrame]:
     everything = [sequence for group in groups.values() for sequence in group.sequences]
     compared = Comparison(everything, [own for group in groups.values() for own in group.own])
@@ -189,7 +146,7 @@ def _measured(
 
 
 def _figures(
-    groups: Mapping[str, _Group],
+    groups: Mapping[str, SequenceGroup],
     tables: Mapping[str, pl.DataFrame],
     reference_F: np.ndarray[Any, np.dtype[np.float64]],
     seed: int,
@@ -206,8 +163,8 @@ def _figures(
     ]
 
 
-def _plain(value: Estimate) -> dict[str, float | None]:
-    return {name: float(one) if np.isfinite(one) else None for name, one in value._asdict().items()}
+def _plain(estimate: Estimate) -> dict[str, float | None]:
+    return {name: finite_or_none(value) for name, value in estimate._asdict().items()}
 
 
 def _filtered(rows: pl.DataFrame, empty: int, max_tandem: float) -> dict[str, int]:
@@ -229,7 +186,9 @@ def checked(report: Mapping[str, Any]) -> Summary:
     return Summary({"sequences": counts["sequences"]}, outcomes)
 
 
-def _per_sequence(groups: Mapping[str, _Group], tables: Mapping[str, pl.DataFrame], max_tandem: float) -> pl.DataFrame:
+def _per_sequence(
+    groups: Mapping[str, SequenceGroup], tables: Mapping[str, pl.DataFrame], max_tandem: float
+) -> pl.DataFrame:
     frames = [
         tables[name].select(pl.lit(name).alias("group"), pl.Series("id", group.ids), pl.all())
         for name, group in groups.items()
@@ -271,11 +230,7 @@ def _write(path: Path, report: Mapping[str, Any], sequences: pl.DataFrame, recor
         sequences.write_csv(folder / "sequences.tsv", separator="\t")
         with (folder / "passed.fa").open("w", encoding="utf-8", newline="\n") as file:
             for record in (record for record, passes in zip(records, passed) if passes):
-                file.write(f">{record.id} {record.about}".rstrip() + "\n")
-                file.writelines(
-                    f"{record.sequence[start : start + _FASTA_LINE]}\n"
-                    for start in range(0, len(record.sequence), _FASTA_LINE)
-                )
+                write_fasta_record(file, f"{record.id} {record.about}".rstrip(), record.sequence)
         save_picture(draw_check(sequences), folder / "check.png")
         (folder / "check.html").write_text(written_page(report, folder / "check.png"), "utf-8")
         write_counts(None, folder, checked(report))

@@ -73,6 +73,10 @@ def finished(rows: pl.DataFrame, reasons: Iterable[str]) -> Summary:
 def write_record(file: TextIO, name: str, prompt: str, new: str, told: Mapping[str, str]) -> None:
     """One record: prompt and continuation, and in its header how many bases are the prompt's and what else is told."""
     words = " ".join(f"{key}={'_'.join(value.split())}" for key, value in told.items())
-    file.write(f">{'_'.join(name.split())} prompt_bases={len(prompt)} {words}\n")
-    sequence = prompt + new
+    write_fasta_record(file, f"{'_'.join(name.split())} prompt_bases={len(prompt)} {words}", prompt + new)
+
+
+def write_fasta_record(file: TextIO, header: str, sequence: str) -> None:
+    """Write one FASTA record."""
+    file.write(f">{header}\n")
     file.writelines(f"{sequence[start : start + _LINE]}\n" for start in range(0, len(sequence), _LINE))

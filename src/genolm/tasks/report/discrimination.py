@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,11 +14,12 @@ from genolm.genome.fasta import Genome
 from genolm.genome.interval import Interval
 from genolm.genome.sequence import reverse_complement
 from genolm.statistics.auroc import auroc as area
+from genolm.statistics.auroc import stratified_interval
+from genolm.statistics.markov import pseudocount_probabilities
 from genolm.tasks.report.scored_variants import ScoredAllele
 
 ORDER = 3
 _HORIZON = 32
-_AT_A_TIME = 50  # resamples
 _CODES = np.full(256, 255, np.uint8)
 _CODES[np.frombuffer(b"ACGT", np.uint8)] = np.arange(4)
 
@@ -55,20 +56,8 @@ def auroc(positives: Sequence[float], negatives: Sequence[float], *, resamples: 
         raise InputError("an AUROC needs at least one positive and one negative")
     values_M = np.concatenate([positives, negatives]).astype(np.float64)
     positive_M = np.arange(len(values_M)) < len(positives)
-    drawn = _resamples((len(positives), len(negatives)), resamples, np.random.default_rng(seed))
-    areas = np.concatenate([area(values_M, positive_M, weights_RM) for weights_RM in drawn])
-    low, high = np.quantile(areas, [0.025, 0.975])
-    return Auroc(float(area(values_M, positive_M)[0]), float(low), float(high), len(positives), len(negatives))
-
-
-def _resamples(counts: tuple[int, int], resamples: int, random: np.random.Generator) -> Iterator[Float64]:
-    """How often each value is drawn, classes apart, some resamples at a time."""
-    for start in range(0, resamples, _AT_A_TIME):
-        rows = [
-            np.concatenate([np.bincount(random.integers(count, size=count), minlength=count) for count in counts])
-            for _ in range(min(_AT_A_TIME, resamples - start))
-        ]
-        yield np.stack(rows).astype(np.float64)
+    low, high = stratified_interval(values_M[positive_M], values_M[~positive_M], resamples, seed)
+    return Auroc(float(area(values_M, positive_M)[0]), low, high, len(positives), len(negatives))
 
 
 def composition_scores(
@@ -85,14 +74,13 @@ def composition_scores(
 
 def _count_chain(genome: Genome, regions: Iterable[Interval]) -> Float64:
     """Log-probabilities of the last base of every word, ``(4**ORDER, 4)``, one pseudo-count each."""
-    counts = np.ones(4 ** (ORDER + 1))
+    counts = np.zeros(4 ** (ORDER + 1), np.int64)
     for region in regions:
         text = genome[Interval(region.chrom, region.start, region.end)]
         for strand in (text, reverse_complement(text)):
             words = _words(strand)
             counts += np.bincount(words[words >= 0], minlength=len(counts))
-    table = counts.reshape(-1, 4)
-    return np.asarray(np.log(table / table.sum(axis=1, keepdims=True)))
+    return np.log(pseudocount_probabilities(counts))
 
 
 def _words(text: str) -> NDArray[np.int64]:

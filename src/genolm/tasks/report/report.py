@@ -21,7 +21,6 @@ from genolm.genome.annotation.genes import Transcript
 from genolm.genome.contig_lengths import warn_of_lengths
 from genolm.genome.fasta import Genome
 from genolm.genome.interval import Interval
-from genolm.tasks.report import report_plots as plots
 from genolm.tasks.report.browser_view import Track, browser_view, first_locus, igv_script, igv_version, named_tracks
 from genolm.tasks.report.label_columns import Label
 from genolm.tasks.report.nearby_genes import Genes, read_nearby_genes
@@ -45,6 +44,7 @@ from genolm.tasks.report.report_figures import (
 )
 from genolm.tasks.report.report_regions import Regions, choose_regions
 from genolm.tasks.report.scored_variants import ScoredFile, read_scored
+from genolm.tasks.writing.figure_sheet import require_matplotlib
 from genolm.tasks.writing.table_files import check_suffix
 
 _BROWSER = (
@@ -120,7 +120,7 @@ def report(
     refuse_replacing((variants, genome, genes, scores, embeddings, *named.values()), path)
     if rows < 1:
         raise InputError("rows must be at least 1", value=rows)
-    plots.check_matplotlib()
+    require_matplotlib("report")
     script = igv_script()
     asked = Label.parse(label) if isinstance(label, str) else label
     scored = None if variants is None else read_scored(variants, field=field, label=asked)

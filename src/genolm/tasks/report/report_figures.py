@@ -14,6 +14,7 @@ from genolm.errors import InputError
 from genolm.genome.annotation.genes import Transcript
 from genolm.genome.bigwig import BigWig
 from genolm.genome.fasta import Genome
+from genolm.statistics.principal_components import principal_components
 from genolm.tasks.report import report_plots as plots
 from genolm.tasks.report.discrimination import Auroc, auroc, composition_scores
 from genolm.tasks.report.page_sections import FigurePart, Section, figure_section, tiles
@@ -153,7 +154,7 @@ def embeddings_section(path: Path) -> Section:
     """
     ids, vectors = _read_embeddings(path)
     kinds = [name.split(":", 1)[0] for name in ids]
-    points, shares = _principal_components(vectors)
+    points, shares = principal_components(vectors, 2)
     agreement, chance = _neighbour_agreement(vectors, kinds)
     caption = (
         f"{len(ids)} sequences, {vectors.shape[1]} dimensions. Of the {_NEIGHBOURS} nearest neighbours "
@@ -239,14 +240,6 @@ def _read_embeddings(path: Path) -> tuple[list[str], NDArray[np.float64]]:
         raise InputError("fewer than 3 embeddings", file=path, value=len(frame))
     vectors = np.array(frame["embedding"].to_list(), np.float64)
     return [str(name) for name in frame["id"]], vectors
-
-
-def _principal_components(vectors: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The first two components of every vector, ``(n, 2)``, and their shares of the variance; signs are fixed."""
-    centred = vectors - vectors.mean(axis=0)
-    left, values, right = np.linalg.svd(centred, full_matrices=False)
-    signs = np.sign(right[np.arange(2), np.abs(right[:2]).argmax(axis=1)])
-    return left[:, :2] * values[:2] * signs, values[:2] ** 2 / max(float((values**2).sum()), 1e-12)
 
 
 def _neighbour_agreement(vectors: NDArray[np.float64], kinds: Sequence[str], most: int = 2000) -> tuple[float, float]:

@@ -6,13 +6,11 @@ import io
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genolm.errors import GenolmError
 from genolm.tasks.report.discrimination import Auroc
 from genolm.tasks.report.scored_variants import ScoredAllele
 from genolm.tasks.report.signal_profiles import REACH, Profile
@@ -29,12 +27,6 @@ _VARIABLES = {INK: "--ink", MUTED: "--muted", LINE: "--line"} | {
 }
 _POSITIVE, _NEGATIVE, _UNKNOWN = SERIES[1], SERIES[0], MUTED
 _MOST_POINTS = 250  # of one row of a strip plot
-
-
-def check_matplotlib() -> None:
-    """Raises GenolmError unless matplotlib is installed."""
-    if find_spec("matplotlib") is None:
-        raise GenolmError("the report needs matplotlib: pip install 'genolm[report]'")
 
 
 def score_histogram(groups: Mapping[str, Sequence[float]], colours: Mapping[str, str], label: str, name: str) -> str:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from genolm.errors import GenolmError
 from genolm.tasks.generation.novelty.exact_matches import SEED
 from genolm.tasks.writing.figure_sheet import NULL, OTHER, REAL, Sheet, caption_height, style
 
@@ -42,18 +41,6 @@ table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #ddd }
 td.number { white-space: nowrap; font-variant-numeric: tabular-nums } small { color: #666 } img { width: 100% }
 """
-
-
-def check_pictures() -> None:
-    """Looks, before anything is computed, whether pictures can be drawn.
-
-    Raises:
-        GenolmError: matplotlib is not installed.
-    """
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise GenolmError("pictures need matplotlib, which is not installed: pip install 'genolm[check]'") from None
 
 
 def draw_check(sequences: pl.DataFrame) -> Figure:
