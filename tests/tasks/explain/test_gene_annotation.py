@@ -13,7 +13,7 @@ from genolm.genome.annotation.genes import Transcript, write_gtf
 from genolm.genome.interval import Interval
 from genolm.genome.sequences import SequenceRecord
 from genolm.tasks.explain.gene_annotation import REGION_TYPES, Annotation, read_annotation
-from genolm.tasks.explain.region_drawing import Stretch, gene_rows
+from genolm.tasks.explain.region_drawing import Region, gene_rows
 from genolm.tasks.explain.region_task import settle_regions
 
 
@@ -73,9 +73,9 @@ def test_a_contig_that_could_be_two_of_the_genome_is_refused(tmp_path: Path) -> 
 def test_genes_share_a_row_where_they_do_not_meet() -> None:
     far = transcript("F", ((900, 950),), None)
     genes = Annotation({"chr1": [CODING, NONCODING, far]}).genes("chr1", 0, 1000)
-    rows = gene_rows(genes, Stretch("chr1", 0, 1000), 10.0)
+    rows = gene_rows(genes, Region("chr1", 0, 1000), 10.0)
     assert [[gene.name for gene in row] for row in rows] == [["C", "F"], ["N"]]
-    mirrored = gene_rows(genes, Stretch("chr1", 0, 1000), 10.0, mirrored=True)
+    mirrored = gene_rows(genes, Region("chr1", 0, 1000), 10.0, mirrored=True)
     assert mirrored[0][0].name == "F"
 
 

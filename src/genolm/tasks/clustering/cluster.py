@@ -67,7 +67,7 @@ def cluster(
     each fragment, and the embeddings of a model of the same shape with random weights.
 
     Args:
-        model: a model, or what :func:`genolm.load` takes.
+        model: a model, or any argument of :func:`genolm.load`.
         genomes: FASTA files, plain or compressed, one a genome.
         out: folder to write: ``cluster.json``, ``agreement`` and ``fragments`` as tables, ``clusters.png``. None
             returns the tables.
@@ -76,8 +76,8 @@ def cluster(
         max_n: fragments with a larger share of N are passed over, and counted.
         labels: ``files``: each file is a species; ``none``; or a TSV with ``genome`` (or ``contig``) and ``label``.
         k: clusters of k-means; None for the number of labels, and no k-means without labels.
-        layer: as of :func:`genolm.embed`, one layer only.
-        pooling: as of :func:`genolm.embed`, but ``none``.
+        layer: as in :func:`genolm.embed`, one layer only.
+        pooling: as in :func:`genolm.embed`, but ``none``.
         rc: embed both strands. Tetranucleotides always count both.
         twin: also cluster the embeddings of random weights.
         reduce: ``umap``; ``pca``, 10 components on the scale of the first; or ``none``.
@@ -86,14 +86,14 @@ def cluster(
         resample: the interval of ``ari`` from drawing ``genomes``, or ``fragments`` within genomes.
         context: most bases that go through the model together; None for what it can read.
         tables: ``tsv`` or ``parquet``.
-        device: where to compute; None for the best there is.
-        dtype: precision of the weights; None for what card and device prefer.
-        token_budget: tokens of a batch; None for what fits.
-        resume: go on from the finished parts of a killed run.
-        overwrite: replace a folder that an earlier run wrote.
-        shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge`.
-        progress: True for a bar on standard error.
-        dry_run: write nothing; measure a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
+        device: device such as ``cuda:0``; None for the best available.
+        dtype: precision of the weights; None for the default of model card and device.
+        token_budget: maximum tokens per batch; None for as many as fit in memory.
+        resume: continue an interrupted run from its finished parts.
+        overwrite: replace the folder of an earlier run.
+        shard: ``"i/n"``: compute the i-th of n shares only, for :func:`genolm.merge`.
+        progress: True for a progress bar on standard error.
+        dry_run: write nothing; time a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
         ``out``, or without one a dict. ``agreement``: a polars table with a row for each length, features, method and
@@ -108,8 +108,8 @@ def cluster(
         InputError: genomes that cannot be read, no fragment of that length, fewer than the recipe needs, one species
             only, a setting out of its range.
         ModelError: no such model or layer.
-        RunError: the output exists, or parts of another run are in the way.
-        ResourceError: not enough memory or disk.
+        RunError: the output exists, or its folder holds parts of another run.
+        ResourceError: not enough memory or disk space.
         GenolmError: scikit-learn, umap-learn or matplotlib is not installed.
     """
     lengths = (length,) if isinstance(length, int) else tuple(length)

@@ -40,7 +40,7 @@ class ClusterTask(VectorTask):
     Attributes:
         fragments: what is drawn from which genomes.
         readers: how the model, and random weights, read.
-        tables: what tables are written as.
+        tables: file format of the tables.
     """
 
     fragments: Fragments
@@ -56,7 +56,7 @@ class ClusterTask(VectorTask):
                 yield SequenceRecord(piece.id, piece.sequence)
 
     def inputs(self) -> tuple[Path, ...]:
-        """The files that are read."""
+        """Return the input files."""
         return self.fragments.inputs()
 
     def rows(

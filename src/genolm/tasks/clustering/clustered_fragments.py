@@ -72,7 +72,7 @@ class Fragments:
         return _draw(named_files(self.files), self.lengths, self.settings)
 
     def inputs(self) -> tuple[Path, ...]:
-        """The files that are read."""
+        """Return the input files."""
         labels = self.settings.labels
         return (*self.files, *([labels] if isinstance(labels, Path) else []))
 

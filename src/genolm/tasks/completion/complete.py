@@ -82,14 +82,14 @@ def complete(
         top_p: likewise.
         repetition_penalty: likewise; with the prompt counted as written.
         seed: same seed, same completions.
-        device: where to compute; None for the best there is.
-        dtype: precision of the weights; None for what card and device prefer.
-        token_budget: tokens of a batch; None for what fits.
-        resume: go on from the finished parts of a killed run.
+        device: device such as ``cuda:0``; None for the best available.
+        dtype: precision of the weights; None for the default of model card and device.
+        token_budget: maximum tokens per batch; None for as many as fit in memory.
+        resume: continue an interrupted run from its finished parts.
         overwrite: replace an existing output.
-        shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge`.
-        progress: True for a bar on standard error.
-        dry_run: write nothing; measure a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
+        shard: ``"i/n"``: compute the i-th of n shares only, for :func:`genolm.merge`.
+        progress: True for a progress bar on standard error.
+        dry_run: write nothing; time a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
         ``out``, or the table ``id, place, source`` (``model, markov, natural, shuffled``) ``, sample, prompt_bases,
@@ -101,8 +101,8 @@ def complete(
         InputError: no gene that can be completed, a file that cannot be read, a setting out of its range.
         ModelError: no such model, or an encoder.
         GenolmError: edlib is not installed, or Biopython for GenBank and EMBL.
-        RunError: the output exists, or parts of another run are in the way.
-        ResourceError: not enough memory or disk.
+        RunError: the output exists, or its folder holds parts of another run.
+        ResourceError: not enough memory or disk space.
     """
     require()
     path = check_suffix(out, SUFFIXES)

@@ -26,7 +26,6 @@ from genolm.tasks.writing.table_files import write_delimited, write_table
 if TYPE_CHECKING:
     from genolm.models.model import Model
 
-
 _SCHEMA = {
     "id": pl.String,
     "place": pl.String,
@@ -42,9 +41,7 @@ _SCHEMA = {
     "completion": pl.String,
 }
 
-
 _UNWRITTEN = ("path", "genome", "beyond")
-
 
 _BASELINE_STREAM = 1 << 32  # samples of baselines never share a stream of random numbers with the model's
 
@@ -70,7 +67,7 @@ class CompletionTask:
         reference: what the Markov model has its composition from; None as :class:`Baselines` says.
         order: of the Markov model.
         bases_per_token: of the model.
-        provenance: the model.
+        provenance: provenance of the model.
     """
 
     choice: Choice
@@ -91,7 +88,7 @@ class CompletionTask:
                 yield Asked(gene, number, sample)
 
     def inputs(self) -> tuple[Path, ...]:
-        """The files that are read."""
+        """Return the input files."""
         return tuple(path for path in (self.choice.path, self.choice.genome, self.reference) if path is not None)
 
     def cost(self, item: Asked) -> int:
@@ -129,7 +126,7 @@ class CompletionTask:
         return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
 
     def beside(self, out: Path) -> tuple[Path, ...]:
-        """The files that are written beside the output."""
+        """Return the files written next to the output."""
         return (summary_path(out), *records_beside(out))
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
@@ -142,7 +139,7 @@ class CompletionTask:
             write_table(iter([table]), out, self.metadata())
 
     def collect(self, frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
-        """The table."""
+        """Return the table."""
         return pl.concat(list(frames))
 
     def count(self, rows: pl.DataFrame) -> Summary:

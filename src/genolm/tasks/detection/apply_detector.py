@@ -48,14 +48,14 @@ def apply_detector(
         model: the model of the embeddings where it lies elsewhere now; it must be the same.
         with_prompt: call the bases that a FASTA header says were given (``prompt_bases=``) together with what follows
             them. They are cut off otherwise, as in training; a record of nothing else is passed over.
-        device: where to compute; None for the best there is.
-        dtype: precision of the weights; None for what card and device prefer.
-        token_budget: tokens of a batch; None for what fits.
+        device: device such as ``cuda:0``; None for the best available.
+        dtype: precision of the weights; None for the default of model card and device.
+        token_budget: maximum tokens per batch; None for as many as fit in memory.
         resume: go on from the finished parts of a killed run; there are such where a model embeds.
         overwrite: replace an existing output.
-        shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge`.
-        progress: True for a bar on standard error.
-        dry_run: write nothing; measure a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
+        shard: ``"i/n"``: compute the i-th of n shares only, for :func:`genolm.merge`.
+        progress: True for a progress bar on standard error.
+        dry_run: write nothing; time a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
         ``out``, or without one a polars table: ``id``, ``length`` in bases, ``probability`` of being generated, as if
@@ -65,8 +65,8 @@ def apply_detector(
     Raises:
         InputError: no detector, input that cannot be used, an output of unknown kind.
         ModelError: the model is another one than in training.
-        RunError: the output exists, or parts of another run are in the way.
-        ResourceError: not enough memory or disk.
+        RunError: the output exists, or its folder holds parts of another run.
+        ResourceError: not enough memory or disk space.
     """
     path = check_suffix(out, SUFFIXES)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)

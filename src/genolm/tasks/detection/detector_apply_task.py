@@ -64,7 +64,7 @@ class CallTask(VectorTask):
         return records if self.with_prompt else without_prompts(records)
 
     def inputs(self) -> tuple[Path, ...]:
-        """The files that are read."""
+        """Return the input files."""
         told = self.description
         return (*self.source.files(), *(() if told is None else (told, told.with_name(WEIGHTS))))
 
@@ -84,15 +84,15 @@ class CallTask(VectorTask):
         return pl.DataFrame([_call(detector, item, told) for item in items], schema=_SCHEMA, orient="row")
 
     def beside(self, out: Path) -> tuple[Path, ...]:
-        """The files that are written beside the output."""
+        """Return the files written next to the output."""
         return records_beside(out)
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
-        """Writes the table."""
+        """Write the table."""
         write_table(frames, out, self.metadata())
 
     def collect(self, frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
-        """The table."""
+        """Return the table."""
         return pl.concat(list(frames))
 
     def count(self, rows: pl.DataFrame) -> Summary:

@@ -20,7 +20,6 @@ from genolm.tasks.reading.bulk import Bulk
 BASELINE = "tetranucleotides"
 _COMPUTED = ("embedding", "handmade", BASELINE)
 
-
 _SCALARS = (
     "gc",
     "entropy_2",

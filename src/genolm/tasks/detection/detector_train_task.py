@@ -89,7 +89,7 @@ class Training:
         return np.array([sample.generated for sample in self.samples], bool)
 
     def files(self) -> tuple[Path, ...]:
-        """The files that are read."""
+        """Return the input files."""
         tables = (path for path in (self.provenance, self.genomes) if path is not None)
         return (*self.natural, *self.generated, *tables)
 
@@ -123,7 +123,7 @@ class TrainTask(VectorTask):
             yield SequenceRecord(sample.id, sample.sequence)
 
     def inputs(self) -> tuple[Path, ...]:
-        """The files that are read."""
+        """Return the input files."""
         return self.training.files()
 
     def rows(

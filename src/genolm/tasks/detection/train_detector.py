@@ -81,19 +81,19 @@ def train_detector(
         hold_out_generators: generators that are tested but never trained on.
         hold_out_decodings: decodings, likewise; ``temperature=1.0 top_k=0`` stands for all that have these settings.
         hold_out_taxa: taxa, or genomes where no table names taxa, likewise.
-        layer: as of :func:`genolm.embed`, one layer only.
-        pooling: as of :func:`genolm.embed`, but ``none``.
+        layer: as in :func:`genolm.embed`, one layer only.
+        pooling: as in :func:`genolm.embed`, but ``none``.
         rc: embed both strands.
         context: most bases that go through the model together.
         seed: of pieces, cuts, folds and intervals.
-        device: where to compute; None for the best there is.
-        dtype: precision of the weights; None for what card and device prefer.
-        token_budget: tokens of a batch; None for what fits.
+        device: device such as ``cuda:0``; None for the best available.
+        dtype: precision of the weights; None for the default of model card and device.
+        token_budget: maximum tokens per batch; None for as many as fit in memory.
         resume: go on from the finished parts of a killed run; there are such where a model embeds.
-        overwrite: replace a folder that an earlier run wrote.
+        overwrite: replace the folder of an earlier run.
         shard: ``"i/n"``: embed the i-th of n shares only, for :func:`genolm.merge`, which trains.
-        progress: True for a bar on standard error.
-        dry_run: write nothing; measure a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
+        progress: True for a progress bar on standard error.
+        dry_run: write nothing; time a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
         ``out``, or without one a :class:`genolm.tasks.detection.detector_folder.Detector`, whose ``report`` holds
@@ -106,8 +106,8 @@ def train_detector(
         InputError: files that cannot be used, generated records without provenance, folds or held-out taxa that part
             related genomes, too few genomes or sequences, a setting out of its range.
         ModelError: no such model or layer.
-        RunError: the output exists, or parts of another run are in the way.
-        ResourceError: not enough memory or disk.
+        RunError: the output exists, or its folder holds parts of another run.
+        ResourceError: not enough memory or disk space.
         GenolmError: scikit-learn is not installed.
     """
     check_package()

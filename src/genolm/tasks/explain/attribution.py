@@ -1,4 +1,7 @@
-"""Attribution."""
+"""Attributions of one sequence: the model's, the shuffled sequence's and the random network's; tables and tracks.
+
+L bases.
+"""
 
 from __future__ import annotations
 
@@ -33,31 +36,26 @@ if TYPE_CHECKING:
     from genolm.models.model import Model
     from genolm.models.networks.decoder import Decoder
 
-
 LONGEST = 1000
-"""Most bases of a sequence: mutagenesis takes three branches for each."""
-
+"""Maximum length of a sequence in bases: mutagenesis runs three branches for each."""
 
 DEFAULT_CONTEXT = 128
 
-
 METHODS = ("mutagenesis", "gradient")
 
-
 RUNS = ("model", "shuffled", "random_weights")
-"""The model on the sequence; the model on the sequence with its dinucleotides shuffled; a random network on it."""
+"""Model on the sequence; model on the dinucleotide-shuffled sequence; random network on the sequence."""
 
-
-_BLOCK = 10  # bases resampled together for the interval of a correlation
+_BLOCK = 10  # bases per block of the bootstrap of correlations
 
 
 @dataclass(frozen=True, slots=True)
 class Attributed:
-    """What one run says of a window of L bases.
+    """Substitution effects and gradients of one run over a window of L bases.
 
     Attributes:
-        sequence: its bases.
-        effects: objective with each base in place minus the objective, nats, (L, 4); 0 at the reference, NaN at N.
+        sequence: bases of the window.
+        effects: objective with each base substituted minus the objective, nats, (L, 4); 0 at the reference, NaN at N.
         slopes: derivative of the objective in the weight of each base, nats, (L, 4); NaN at N.
     """
 
@@ -67,36 +65,44 @@ class Attributed:
 
     @property
     def predicted(self) -> Float32:
-        """The effects that the gradient predicts, (L, 4): slope of a base minus slope of the reference."""
-        own = np.take_along_axis(self.slopes, self._reference()[:, None], 1)
-        return np.asarray(self.slopes - own)
+        """Effects predicted by the gradient, (L, 4): slope of a base minus slope of the reference."""
+        reference = np.take_along_axis(self.slopes, self._reference()[:, None], 1)
+        return np.asarray(self.slopes - reference)
 
     @property
     def mutagenesis(self) -> Float32:
-        """Minus the mean effect of the three substitutions, (L,): positive where the base raises the objective."""
+        """Minus the mean effect of the three substitutions, (L,): positive if the base raises the objective."""
         return np.asarray(-self.effects.sum(1) / 3)
 
     @property
     def gradient(self) -> Float32:
-        """The same of the effects that the gradient predicts, (L,): gradient × input, each base against the others."""
+        """Minus the mean predicted effect of the three substitutions, (L,): gradient × input."""
         return np.asarray(-self.predicted.sum(1) / 3)
 
     def _reference(self) -> NDArray[np.int64]:
-        """Number of each base; 0 at N, where all values are NaN."""
+        """Return the index of each base in ACGT; 0 at N, where all values are NaN."""
         return np.array([max(0, "ACGT".find(base)) for base in self.sequence])
 
 
 @dataclass(frozen=True, slots=True)
-class _Explained:
-    """A window and its three runs."""
+class Explained:
+    """A sequence and its three runs."""
 
     record: SequenceRecord
     runs: dict[str, Attributed]
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """What is asked of each sequence."""
+class AttributionRun:
+    """Model, objective and nulls of an attribution.
+
+    Attributes:
+        model: the model.
+        source: the sequences.
+        context: requested bases before each interval; None for the default.
+        position: base to explain, 1-based; None for all bases.
+        seed: random seed of the nulls.
+    """
 
     model: Model
     source: Source
@@ -104,25 +110,25 @@ class _Asked:
     position: int | None
     seed: int
 
-    def explain(self, record: SequenceRecord) -> _Explained:
-        """The three runs of one sequence."""
+    def explain(self, record: SequenceRecord) -> Explained:
+        """Compute the three runs of one sequence."""
         before = self._before(record)
         shuffled = shuffled_dinucleotides(record.sequence, self.seed)
-        twin = random_weights(self.model, self.seed)
+        untrained = random_weights(self.model, self.seed)
         runs = {
             "model": self._run(self.model.decoder, before, record.sequence, record.named),
             "shuffled": self._run(self.model.decoder, before, shuffled, f"{record.named}, shuffled"),
-            "random_weights": self._run(twin, before, record.sequence, record.named),
+            "random_weights": self._run(untrained, before, record.sequence, record.named),
         }
-        return _Explained(record, runs)
+        return Explained(record, runs)
 
     @property
     def target(self) -> str:
-        """What is explained, in words."""
+        """The objective, in words."""
         return "log-likelihood" if self.position is None else f"log-probability of base {self.position:,}"
 
     def described(self) -> dict[str, str]:
-        """Everything that says how the values were made."""
+        """Return the provenance of the values."""
         return Provenance.of(self.model).described(
             explained=f"attribution of the {self.target}, nats",
             null="dinucleotides shuffled; a network of the same shape with random weights",
@@ -149,30 +155,32 @@ class _Asked:
         return Objective.of_base(context, length, self.position)
 
     def _before(self, record: SequenceRecord) -> str:
-        """The bases that are read before a sequence."""
-        most = fitting_context(self.model, None)
-        if len(record.sequence) > most:
-            raise ModelError(f"{self.model.card.name} reads {most:,} bases, not the {len(record.sequence):,} asked for")
-        wanted = 0 if record.interval is None and self.context is None else self.context
+        """Return the bases to read before a sequence."""
+        limit = fitting_context(self.model, None)
+        if len(record.sequence) > limit:
+            raise ModelError(f"{self.model.card.name} reads at most {limit:,} bases, got {len(record.sequence):,}")
+        requested = 0 if record.interval is None and self.context is None else self.context
         if record.interval is None or self.source.genome is None:
-            if wanted:
-                raise InputError("a sequence has no context; give an interval and a genome", value=record.id)
+            if requested:
+                raise InputError("context requires an interval and a genome, got a sequence", value=record.id)
             return ""
-        room = most - len(record.sequence)
-        if wanted is not None and wanted > room:
+        available = limit - len(record.sequence)
+        if requested is not None and requested > available:
             raise ModelError(
-                f"a context of {wanted:,} bases and the {len(record.sequence):,} to explain do not fit into the "
-                f"{most:,} that {self.model.card.name} reads"
+                f"a context of {requested:,} bases and {len(record.sequence):,} bases to explain exceed the "
+                f"{limit:,} bases that {self.model.card.name} reads"
             )
-        return upstream(record.interval, min(DEFAULT_CONTEXT, room) if wanted is None else wanted, self.source.genome)
+        return upstream(
+            record.interval, min(DEFAULT_CONTEXT, available) if requested is None else requested, self.source.genome
+        )
 
 
 def upstream(interval: Interval, bases: int, path: Path) -> str:
-    """At most so many bases before an interval, as its strand reads; fewer at the end of the contig."""
+    """Return up to ``bases`` bases before an interval on its strand; fewer at the end of the contig."""
     with Genome(path) as genome:
         length = genome.lengths[genome.resolve(interval.chrom)]
-        there = max(0, interval.start) if interval.strand == "+" else max(0, length - interval.end)
-        count = min(bases, there)
+        available = max(0, interval.start) if interval.strand == "+" else max(0, length - interval.end)
+        count = min(bases, available)
         if count < 1:
             return ""
         if interval.strand == "+":
@@ -180,8 +188,8 @@ def upstream(interval: Interval, bases: int, path: Path) -> str:
         return genome[replace(interval, start=interval.end, end=interval.end + count)]
 
 
-def tabulate(explained: list[_Explained]) -> dict[str, pl.DataFrame]:
-    """The three tables of :func:`explain_attribution`."""
+def tabulate(explained: list[Explained]) -> dict[str, pl.DataFrame]:
+    """Return the three tables of :func:`explain_attribution`."""
     agreement = [row for one in explained for row in _agreement_rows(one)]
     return {
         "agreement": pl.DataFrame(agreement, schema=_AGREEMENT, orient="row"),
@@ -202,16 +210,16 @@ _AGREEMENT: dict[str, Any] = {
 }  # fmt: skip
 
 
-def _agreement_rows(one: _Explained) -> Iterator[tuple[Any, ...]]:
+def _agreement_rows(one: Explained) -> Iterator[tuple[Any, ...]]:
     real = one.runs["model"]
     for name, run in one.runs.items():
         pair = run.mutagenesis.astype(np.float64), run.gradient.astype(np.float64)
         r = estimate(products(*pair, block=_BLOCK), correlation)
         sizes = [float(np.nanmean(np.abs(values))) for values in pair]
-        others: list[float] = [math.nan, math.nan]
+        with_model: list[float] = [math.nan, math.nan]
         if name == "random_weights":
-            others = [_pearson(real.mutagenesis, run.mutagenesis), _pearson(real.gradient, run.gradient)]
-        numbers = (*r, rank_correlation(*pair), *sizes, *others)
+            with_model = [_pearson(real.mutagenesis, run.mutagenesis), _pearson(real.gradient, run.gradient)]
+        numbers = (*r, rank_correlation(*pair), *sizes, *with_model)
         known = int((~np.isnan(pair[0])).sum())
         yield one.record.id, name, known, *(None if math.isnan(value) else value for value in numbers)
 
@@ -220,7 +228,7 @@ def _pearson(x: Float32, y: Float32) -> float:
     return float(correlation(products(x, y, block=max(1, len(x))))[0])
 
 
-def _places(record: SequenceRecord) -> dict[str, Any]:
+def _location_columns(record: SequenceRecord) -> dict[str, Any]:
     count = len(record.sequence)
     strand = record.interval.strand if record.interval else "+"
     return {
@@ -232,8 +240,8 @@ def _places(record: SequenceRecord) -> dict[str, Any]:
     }
 
 
-def _positions(one: _Explained) -> pl.DataFrame:
-    columns = _places(one.record)
+def _positions(one: Explained) -> pl.DataFrame:
+    columns = _location_columns(one.record)
     for name, run in one.runs.items():
         for method in METHODS:
             ending = "" if name == "model" else f"_{name}"
@@ -242,21 +250,21 @@ def _positions(one: _Explained) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
-def _substitutions(one: _Explained) -> pl.DataFrame:
-    """Three rows for each known base."""
-    places = pl.DataFrame(_places(one.record))
-    numbers = np.arange(4 * len(places))
+def _substitutions(one: Explained) -> pl.DataFrame:
+    """Return three rows for each base other than N."""
+    locations = pl.DataFrame(_location_columns(one.record))
+    numbers = np.arange(4 * len(locations))
     values = {"": one.runs["model"], "_random_weights": one.runs["random_weights"]}
     columns: dict[str, Any] = {"put": [("A", "C", "G", "T")[number % 4] for number in numbers]}
     for ending, run in values.items():
         columns[f"effect_nats{ending}"] = pl.Series(run.effects.ravel(), dtype=pl.Float32)
         columns[f"effect_by_gradient_nats{ending}"] = pl.Series(run.predicted.ravel(), dtype=pl.Float32)
-    frame = places[numbers // 4].hstack(pl.DataFrame(columns))
+    frame = locations[numbers // 4].hstack(pl.DataFrame(columns))
     return frame.filter((pl.col("put") != pl.col("base")) & (pl.col("base") != "N"))
 
 
-def _write_tracks(explained: list[_Explained], folder: Path, lengths: dict[str, int]) -> None:
-    """A bigWig for each method and network; the shuffled sequence lies nowhere on the genome."""
+def write_tracks(explained: list[Explained], folder: Path, lengths: dict[str, int]) -> None:
+    """Write a bigWig file for each method and network; the shuffled sequence has no genomic coordinates."""
     for name in ("model", "random_weights"):
         for method in METHODS:
             pieces = ((one, getattr(one.runs[name], method)) for one in explained)
@@ -274,38 +282,38 @@ def _piece(record: SequenceRecord, values: Float32, lengths: dict[str, int]) -> 
 
 
 def shuffled_dinucleotides(sequence: str, seed: int) -> str:
-    """A random sequence with exactly the dinucleotide counts, and so the first and last letter, of the given one.
+    """Return a random sequence with the dinucleotide counts, and so the first and last letter, of the given one.
 
-    A sequence is a walk over its letters. Of each letter but the last one visited, one departure is chosen to be the
-    last, so that these lead to the walk's end from everywhere; all other departures are shuffled, and the new walk
-    takes them in turn.
+    The method is that of Altschul and Erickson (1985). A sequence is a walk over its letters. For each letter but the
+    final one, one outgoing step is chosen to be the last, so that these last steps lead to the final letter from
+    everywhere; the other steps are shuffled, and the new walk takes them in turn.
     """
     if len(sequence) < 3:
         return sequence
     random = np.random.default_rng(seed)
-    departures: dict[str, list[str]] = defaultdict(list)
+    steps: dict[str, list[str]] = defaultdict(list)
     for one, other in pairwise(sequence):
-        departures[one].append(other)
-    last = _last_departures(departures, sequence[-1], random)
-    for letter, others in departures.items():
+        steps[one].append(other)
+    last = _last_steps(steps, sequence[-1], random)
+    for letter, others in steps.items():
         if letter in last:
             others.remove(last[letter])
-        departures[letter] = [others[place] for place in random.permutation(len(others))]
+        steps[letter] = [others[index] for index in random.permutation(len(others))]
         if letter in last:
-            departures[letter].append(last[letter])
+            steps[letter].append(last[letter])
     walk = [sequence[0]]
     taken: dict[str, int] = defaultdict(int)
     for _ in range(len(sequence) - 1):
         here = walk[-1]
-        walk.append(departures[here][taken[here]])
+        walk.append(steps[here][taken[here]])
         taken[here] += 1
     return "".join(walk)
 
 
-def _last_departures(departures: dict[str, list[str]], end: str, random: np.random.Generator) -> dict[str, str]:
-    """For each letter but the end a departure, drawn until all of them lead there."""
+def _last_steps(steps: dict[str, list[str]], end: str, random: np.random.Generator) -> dict[str, str]:
+    """Choose a last step for each letter but the end, at random until all of them lead to the end."""
     while True:
-        last = {letter: others[random.integers(len(others))] for letter, others in departures.items() if letter != end}
+        last = {letter: others[random.integers(len(others))] for letter, others in steps.items() if letter != end}
         if all(_leads(letter, end, last) for letter in last):
             return last
 

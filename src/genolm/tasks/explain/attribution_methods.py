@@ -1,6 +1,14 @@
-"""The number that is attributed to bases: a sum of log-probabilities of the bases themselves.
+"""Attribution methods: in-silico mutagenesis and the gradient of an objective in the bases.
 
-L bases of a sequence, context included; V choices, the four bases.
+The objective is a sum of log-probabilities of the bases themselves. Mutagenesis runs the reference once; a substitution
+then continues the cache from the changed base on.
+
+The gradient is exact, although table lookups are not differentiable. A base enters a network through the token
+embedding, through each k-mer table that reads it, and as the target of a prediction. Each of these is linear in the
+base while the others are fixed: a k-mer table, read as the sum over all k-mers of the product of their bases' weights,
+has at a real sequence the derivative "row of the k-mer with this base exchanged".
+
+L bases of a sequence, context included; N branches; D width of a table's rows.
 """
 
 from __future__ import annotations
@@ -24,11 +32,11 @@ from genolm.tasks.explain.random_copies import KmerTable, gengrams, kmer_tables
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """Which log-probabilities are added up.
+    """The sum of the log-probabilities of consecutive bases.
 
     Attributes:
-        first: the first base that counts, 0-based in the sequence.
-        end: one past the last.
+        first: first base, 0-based in the sequence.
+        end: one past the last base.
     """
 
     first: int
@@ -36,18 +44,18 @@ class Objective:
 
     @classmethod
     def of_window(cls, context: int, length: int) -> Objective:
-        """All bases of the window that have a base before them.
+        """Return the objective of all bases of a window that have a base before them.
 
         Raises:
-            InputError: there is none.
+            InputError: there is no such base.
         """
         if context + length < 2:
-            raise InputError("one base without context has no likelihood", value=length)
+            raise InputError("a single base without context has no likelihood", value=length)
         return cls(max(1, context), context + length)
 
     @classmethod
     def of_base(cls, context: int, length: int, position: int) -> Objective:
-        """One base alone.
+        """Return the objective of one base.
 
         Args:
             context: bases before the window.
@@ -55,21 +63,23 @@ class Objective:
             position: the base, 1-based in the window.
 
         Raises:
-            InputError: no such base, or none before it.
+            InputError: the position is outside the window, or has no base before it.
         """
         if not 1 <= position <= length:
-            raise InputError(f"the base is one of the window's, 1 to {length:,}", value=position)
+            raise InputError(f"position must be in the window, 1 to {length:,}", value=position)
         if context + position < 2:
-            raise InputError("the first base has nothing before it; choose another, or give it context", value=position)
+            raise InputError(
+                "the first base has no base before it: choose another position, or add context", value=position
+            )
         return cls(context + position - 1, context + position)
 
     def value(self, network: Decoder, ids_1L: Tensor, targets_L4: Tensor, base_ids: tuple[int, ...]) -> Tensor:
-        """The sum, a scalar that gradients flow from.
+        """Return the objective, a scalar that can be differentiated.
 
         Args:
             network: the decoder.
             ids_1L: token ids of the sequence.
-            targets_L4: which base stands where, as 0 and 1; a leaf if the gradient in the bases as targets is wanted.
+            targets_L4: one-hot bases; a leaf tensor if the gradient in the bases as targets is required.
             base_ids: ids of A, C, G, T.
         """
         log_p_L4 = base_log_probs(network, ids_1L[:, : self.end - 1], base_ids)
@@ -77,32 +87,32 @@ class Objective:
 
 
 def base_log_probs(network: Decoder, ids_1L: Tensor, base_ids: tuple[int, ...]) -> Tensor:
-    """Log-probabilities of A, C, G, T after every token, renormalised over these four; fp32 (L, 4)."""
+    """Return the log-probabilities of A, C, G, T after every token, normalised over these four; fp32 (L, 4)."""
     last = network.config.num_layers
     x_LD = network(ids_1L, layers=(last,), logits=False).hidden[last][0]
     return F.linear(x_LD, network.head.weight[list(base_ids)]).float().log_softmax(-1)
 
 
 def one_hot(ids_L: Tensor, base_ids: tuple[int, ...]) -> Tensor:
-    """1 where a base is A, C, G or T; all 0 for N; fp32 (L, 4)."""
+    """Return 1 at the base of each position and 0 elsewhere, all 0 for N; fp32 (L, 4)."""
     return (ids_L[:, None] == torch.tensor(base_ids, device=ids_L.device)).float()
 
 
-_BRANCH_TOKENS = 16_384  # of one batch of branches, pads included
+_BRANCH_TOKENS = 16_384  # per batch of branches, padding included
 
 
 @torch.inference_mode()
 def substitution_effects(
     network: Decoder, ids_L: Tensor, objective: Objective, window: range, base_ids: tuple[int, int, int, int]
 ) -> NDArray[np.float32]:
-    """Objective with each base in place, minus the objective of the sequence; nats, (len(window), 4).
+    """Return the objective with each base substituted, minus the objective of the sequence; nats, (len(window), 4).
 
     0 at the reference and after the objective's last base, NaN at N.
 
     Args:
         network: the decoder.
         ids_L: token ids of the sequence.
-        objective: what is added up.
+        objective: the objective.
         window: positions to substitute, 0-based.
         base_ids: ids of A, C, G, T.
     """
@@ -114,121 +124,129 @@ def substitution_effects(
     known_L4 = one_hot(ids_L, base_ids)
     terms_L = (reference_L4[:-1] * known_L4[1:]).sum(-1)  # term t: log p of base t + 1
     effects = np.full((len(window), 4), np.nan, np.float32)
-    own = known_L4.bool().cpu().numpy()
-    places = [place for place in window if own[place].any()]
-    effects[[place - window.start for place in places]] = 0.0
-    changes = [(place, base) for place in places for base in range(4) if not own[place, base] and place < objective.end]
+    is_base = known_L4.bool().cpu().numpy()
+    positions = [position for position in window if is_base[position].any()]
+    effects[[position - window.start for position in positions]] = 0.0
+    changes = [
+        (position, base)
+        for position in positions
+        for base in range(4)
+        if not is_base[position, base] and position < objective.end
+    ]
     for batch in _batches(changes, objective.end):
         rows, starts = _branches(ids_L, batch, objective.end, base_ids)
         x_NSD = network.branch(rows, starts, cache, layers=(last,), logits=False).hidden[last]
         after_NS4 = F.linear(x_NSD, head).float().log_softmax(-1)
-        for row, (place, base) in enumerate(batch):
-            later = slice(max(place + 1, objective.first), objective.end)
+        for row, (position, base) in enumerate(batch):
+            later = slice(max(position + 1, objective.first), objective.end)
             change = 0.0
             if later.start < later.stop:
-                told = after_NS4[row, later.start - 1 - place : later.stop - 1 - place]
-                change += float((told * known_L4[later]).sum() - terms_L[later.start - 1 : later.stop - 1].sum())
-            if objective.first <= place < objective.end:
-                change += float(reference_L4[place - 1, base] - terms_L[place - 1])
-            effects[place - window.start, base] = change
+                branch_L4 = after_NS4[row, later.start - 1 - position : later.stop - 1 - position]
+                change += float((branch_L4 * known_L4[later]).sum() - terms_L[later.start - 1 : later.stop - 1].sum())
+            if objective.first <= position < objective.end:
+                change += float(reference_L4[position - 1, base] - terms_L[position - 1])
+            effects[position - window.start, base] = change
     return effects
 
 
 def _batches(changes: Sequence[tuple[int, int]], end: int) -> list[list[tuple[int, int]]]:
-    """Substitutions side by side."""
+    """Group substitutions into batches of at most :data:`_BRANCH_TOKENS` tokens."""
     batches: list[list[tuple[int, int]]] = []
-    room = 0
-    for place, base in changes:
-        if room < 1:
+    free = 0
+    for position, base in changes:
+        if free < 1:
             batches.append([])
-            room = max(1, _BRANCH_TOKENS // max(1, end - place))
-        batches[-1].append((place, base))
-        room -= 1
+            free = max(1, _BRANCH_TOKENS // max(1, end - position))
+        batches[-1].append((position, base))
+        free -= 1
     return batches
 
 
 def _branches(
     ids_L: Tensor, batch: Sequence[tuple[int, int]], end: int, base_ids: tuple[int, ...]
 ) -> tuple[Tensor, list[int]]:
-    """The substituted base and what follows it up to the objective's last but one base, padded on the right."""
-    longest = max(max(1, end - 1 - place) for place, _ in batch)
+    """Return the substituted bases, each followed by the sequence up to the objective's last base, right-padded."""
+    longest = max(max(1, end - 1 - position) for position, _ in batch)
     rows = ids_L.new_full((len(batch), longest), base_ids[0])
-    for row, (place, base) in enumerate(batch):
-        tail = ids_L[place + 1 : max(place + 1, end - 1)]
+    for row, (position, base) in enumerate(batch):
+        tail = ids_L[position + 1 : max(position + 1, end - 1)]
         rows[row, 0] = base_ids[base]
         rows[row, 1 : 1 + len(tail)] = tail
-    return rows, [place for place, _ in batch]
+    return rows, [position for position, _ in batch]
 
 
 def base_gradients(
     network: Decoder, ids_L: Tensor, objective: Objective, base_ids: tuple[int, int, int, int], n_id: int
 ) -> NDArray[np.float32]:
-    """Derivative of the objective in the weight of each base at each position, (L, 4), nats; NaN at N.
+    """Return the derivative of the objective in the weight of each base at each position, (L, 4), nats; NaN at N.
 
     Args:
         network: the decoder.
         ids_L: token ids of the sequence.
-        objective: what is added up.
+        objective: the objective.
         base_ids: ids of A, C, G, T.
         n_id: id of N.
     """
     direct = reading_rows(network)
     tables = kmer_tables(direct)
-    with torch.enable_grad(), _watched([direct.embedding, *(table.embedding for table in tables)]) as outputs:
+    with (
+        torch.enable_grad(),
+        _differentiable_outputs([direct.embedding, *(table.embedding for table in tables)]) as outputs,
+    ):
         targets_L4 = one_hot(ids_L, base_ids).requires_grad_()
         value = objective.value(direct, ids_L[None], targets_L4, base_ids)
-        asked = [targets_L4, *outputs]
-        gradients = torch.autograd.grad(value, asked, allow_unused=True)
-    found = [torch.zeros_like(one) if gradient is None else gradient for one, gradient in zip(asked, gradients)]
+        leaves = [targets_L4, *outputs]
+        gradients = torch.autograd.grad(value, leaves, allow_unused=True)
+    known = [torch.zeros_like(one) if gradient is None else gradient for one, gradient in zip(leaves, gradients)]
     with torch.no_grad():
-        total_L4 = found[0].clone()
-        seen = objective.end - 1
-        own_S4 = total_L4[:seen]
-        own_S4 += found[1][0].float() @ direct.embedding.weight[list(base_ids)].float().T
+        total_L4 = known[0].clone()
+        read = objective.end - 1
+        read_S4 = total_L4[:read]
+        read_S4 += known[1][0].float() @ direct.embedding.weight[list(base_ids)].float().T
         digits = digits_of(network.config.vocab_size, base_ids, n_id)
-        stream = read_kmers(torch.tensor(digits, device=ids_L.device)[ids_L[None, :seen]])
-        for table, gradient in zip(tables, found[2:]):
-            own_S4 += through_table(table, stream, gradient[0].float())
-        known = one_hot(ids_L, base_ids).any(-1, keepdim=True)
-        return np.asarray(total_L4.masked_fill(~known, torch.nan).cpu().numpy())
+        stream = read_kmers(torch.tensor(digits, device=ids_L.device)[ids_L[None, :read]])
+        for table, gradient in zip(tables, known[2:]):
+            read_S4 += through_table(table, stream, gradient[0].float())
+        is_base = one_hot(ids_L, base_ids).any(-1, keepdim=True)
+        return np.asarray(total_L4.masked_fill(~is_base, torch.nan).cpu().numpy())
 
 
 def through_table(table: KmerTable, stream: KmerStream, gradient_SD: Tensor) -> Tensor:
-    """What reaches each base through one table, (S, 4).
+    """Return the gradient that reaches each base through one table, (S, 4).
 
     Args:
         table: the table.
         stream: the k-mers of one sequence.
-        gradient_SD: derivative of the objective in the row that was read at each position.
+        gradient_SD: derivative of the objective in the row read at each position.
     """
     code_S = stream.code(table.order, table.radix)[0]
     run_S = (stream.pure_BS if table.radix == 4 else stream.run_BS)[0]
-    whole_S = run_S >= table.order
+    complete_S = run_S >= table.order
     weight = table.embedding.weight.float()
     length = len(code_S)
-    found_S4 = gradient_SD.new_zeros(length, 4)
+    gradient_S4 = gradient_SD.new_zeros(length, 4)
     for back in range(min(table.order, length)):
-        place = table.radix**back
-        digit_S = code_S // place % table.radix
+        factor = table.radix**back
+        digit_S = code_S // factor % table.radix
         for base in range(4):
-            rows = table.rows(code_S + (base - digit_S) * place)
-            rows = rows.masked_fill(~whole_S, 0)
-            product_S = (gradient_SD * weight[rows]).sum(-1).masked_fill(~whole_S, 0)
-            found_S4[: length - back, base] += product_S[back:]
-    return found_S4
+            rows = table.rows(code_S + (base - digit_S) * factor)
+            rows = rows.masked_fill(~complete_S, 0)
+            product_S = (gradient_SD * weight[rows]).sum(-1).masked_fill(~complete_S, 0)
+            gradient_S4[: length - back, base] += product_S[back:]
+    return gradient_S4
 
 
 def reading_rows(network: Decoder) -> Decoder:
-    """The same network, its weights shared, with memories that look every row up instead of folding tables."""
-    twin = copy.deepcopy(network, {id(weight): weight for weight in network.parameters()})
-    for memory in gengrams(twin).values():
+    """Return a copy of the network, with shared weights, whose memories look up every row instead of folded tables."""
+    unfolded = copy.deepcopy(network, {id(weight): weight for weight in network.parameters()})
+    for memory in gengrams(unfolded).values():
         memory.folds = False
-    return twin.eval()
+    return unfolded.eval()
 
 
 @contextmanager
-def _watched(modules: list[nn.Embedding]) -> Iterator[list[Tensor]]:
-    """The outputs of these modules in the next pass, in their order, as tensors that gradients can be asked for."""
+def _differentiable_outputs(modules: list[nn.Embedding]) -> Iterator[list[Tensor]]:
+    """Replace the outputs of modules in the next pass by leaf tensors; yield the list of these, in module order."""
     outputs: dict[int, Tensor] = {}
     listed: list[Tensor] = []
 

@@ -1,4 +1,4 @@
-"""Experts."""
+"""The task of `genolm explain experts`: routing choices per base, associated with classes of bases."""
 
 from __future__ import annotations
 
@@ -37,22 +37,21 @@ if TYPE_CHECKING:
     from genolm.models.model import Model
     from genolm.models.networks.decoder import Decoder
 
-
 Choices = NDArray[np.uint16]
 
 
 @dataclass(frozen=True, slots=True)
 class ExpertsTask(RegionTask):
-    """Choices of experts as the engine computes them; :func:`explain_experts` makes one.
+    """Routing choices as computed by the engine; created by :func:`explain_experts`.
 
     Attributes:
         source: the sequences.
-        context: bases read together.
-        experts: experts of a layer.
-        seed: of the random network and of the permutations.
-        genes: file of genes that tells region types.
-        tables: what tables are written as.
-        provenance: the model.
+        context: bases per window.
+        experts: experts per layer.
+        seed: random seed of the random weights and of the shifts.
+        genes: annotation for region types; None without.
+        tables: file format of the tables.
+        provenance: provenance of the model.
     """
 
     source: Source
@@ -69,7 +68,7 @@ class ExpertsTask(RegionTask):
         return (*self.source.files(), *(() if self.genes is None else (self.genes,)))
 
     def forward(self, model: Model, windows: Sequence[Window]) -> list[Choices]:
-        """For every window the experts of its own bases: (2 networks, layers, bases, chosen)."""
+        """Return the experts of the scored bases of each window: (2 networks, layers, bases, chosen)."""
         batch = collate([window.sequence for window in windows], model.tokenizer, device=model.device)
         networks = model.decoder, random_weights(model, self.seed)
         chosen = np.stack([_chosen(model, network, batch) for network in networks], 1)
@@ -78,35 +77,35 @@ class ExpertsTask(RegionTask):
     def rows(
         self, items: Sequence[SequenceRecord], windows: Sequence[Window], outputs: Sequence[Choices]
     ) -> pl.DataFrame:
-        """A row for each sequence, network and layer, with its experts as a list; the sequence itself once."""
+        """Return a row for each sequence, network and layer with the experts as a list; the sequence is stored once."""
         rows = [
             row for item, choices in joined_outputs(items, windows, outputs, 2) for row in _item_rows(item, choices)
         ]
         return pl.DataFrame(rows, schema=_ROWS, orient="row")
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
-        """Writes the folder."""
+        """Write the output folder."""
         with spooled_folder(out, self.metadata(), frames) as (folder, spool):
             tables = self.tabulate(spool)
             write_tables(tables, folder, self.tables)
-            groupings = tables["shares"]["grouping"].unique(maintain_order=True)  # those with a base of some class
+            groupings = tables["shares"]["grouping"].unique(maintain_order=True)  # groupings with at least one base
             for grouping in groupings if can_draw() else ():
                 figure = draw_experts(tables, grouping, self.provenance.model)
                 save_picture(figure, folder / f"experts.{grouping}.png")
 
     def collect(self, frames: Iterator[pl.DataFrame]) -> dict[str, pl.DataFrame]:
-        """The tables."""
+        """Return the tables."""
         return self.tabulate(list(frames))
 
     def metadata(self) -> dict[str, str]:
-        """Everything that says how the loads were made."""
+        """Return the provenance of the loads."""
         return self.provenance.described(
             explained="experts", null="the same labels moved along the bases; a network with random weights",
             context_bases=self.context, seed=self.seed, genes="" if self.genes is None else str(self.genes.name),
         )  # fmt: skip
 
     def tabulate(self, frames: Iterable[pl.DataFrame]) -> dict[str, pl.DataFrame]:
-        """The three tables. One layer of one network is held at a time."""
+        """Return the three tables; one layer of one network is in memory at a time."""
         labels = self._labels(frames)
         layers = max(number for frame in frames for number in frame["layer"].unique().to_list())
         shares: list[tuple[Any, ...]] = []
@@ -116,11 +115,11 @@ class ExpertsTask(RegionTask):
             for network in NETWORKS:
                 chosen_LC = _joined(frames, network, layer, len(labels["base"]))
                 for grouping, labels_L in labels.items():
-                    found = associate(chosen_LC, labels_L, len(CLASSES[grouping]), self.experts, self.seed)
+                    association = associate(chosen_LC, labels_L, len(CLASSES[grouping]), self.experts, self.seed)
                     key = (network, layer, grouping)
-                    shares += _share_rows(key, found)
-                    classes += _class_rows(key, found)
-                    associations.append((*key, int(found.tokens.sum()), *found[4:]))
+                    shares += _share_rows(key, association)
+                    classes += _class_rows(key, association)
+                    associations.append((*key, int(association.tokens.sum()), *association[4:]))
         return {
             "association": pl.DataFrame(associations, schema=_ASSOCIATION, orient="row"),
             "classes": pl.DataFrame(classes, schema=_CLASSES, orient="row"),
@@ -128,16 +127,16 @@ class ExpertsTask(RegionTask):
         }
 
     def _labels(self, frames: Iterable[pl.DataFrame]) -> dict[Grouping, NDArray[np.uint8]]:
-        """The classes of all bases, one sequence after the other."""
+        """Return the classes of all bases, sequences concatenated."""
         annotation = None if self.genes is None else read_annotation(self.genes, self.source)
-        found: dict[Grouping, list[NDArray[np.uint8]]] = {}
+        by_grouping: dict[Grouping, list[NDArray[np.uint8]]] = {}
         for frame in frames:
             for row in frame.drop_nulls("sequence").iter_rows(named=True):
                 record = _record(row)
                 regions = None if annotation is None else annotation.region_types(record)
                 for grouping, labels_L in Labels.of(record.sequence, regions).by_grouping.items():
-                    found.setdefault(grouping, []).append(labels_L)
-        return {grouping: np.concatenate(parts) for grouping, parts in found.items()}
+                    by_grouping.setdefault(grouping, []).append(labels_L)
+        return {grouping: np.concatenate(parts) for grouping, parts in by_grouping.items()}
 
 
 _ROWS: dict[str, Any] = {
@@ -147,21 +146,16 @@ _ROWS: dict[str, Any] = {
     "chosen": pl.List(pl.UInt16),
 }
 
-
 _KEY: dict[str, Any] = {"network": pl.String, "layer": pl.Int64, "grouping": pl.String}
-
 
 _NUMBERS = ("chi_square", "cramers_v", "cramers_v_permuted", "cramers_v_permuted_high", "p_permuted")
 
-
 _ASSOCIATION: dict[str, Any] = {**_KEY, "bases": pl.Int64, **dict.fromkeys(_NUMBERS, pl.Float64)}
-
 
 _CLASSES: dict[str, Any] = {
     **_KEY, "class": pl.String, "bases": pl.Int64, "entropy_nats": pl.Float64, "entropy_uniform_nats": pl.Float64,
     "busiest_expert": pl.Int64, "busiest_share": pl.Float64,
 }  # fmt: skip
-
 
 _SHARES: dict[str, Any] = {
     **_KEY, "class": pl.String, "expert": pl.Int64,
@@ -170,7 +164,7 @@ _SHARES: dict[str, Any] = {
 
 
 def _chosen(model: Model, network: Decoder, batch: Batch) -> Choices:
-    """The experts of every token in every layer, (B, layers, L, chosen)."""
+    """Return the experts of every token in every layer, (B, layers, L, chosen)."""
     ids_BL = batch.ids_BL
     router = network(ids_BL, logits=False, router=True).router
     layers = []
@@ -192,27 +186,27 @@ def _item_rows(item: SequenceRecord, chosen: Choices) -> Iterator[tuple[Any, ...
 
 
 def _record(row: dict[str, Any]) -> SequenceRecord:
-    where = Interval(row["chrom"], row["start"], row["start"] + len(row["sequence"]), row["strand"])
-    return SequenceRecord(row["id"], row["sequence"], where)
+    interval = Interval(row["chrom"], row["start"], row["start"] + len(row["sequence"]), row["strand"])
+    return SequenceRecord(row["id"], row["sequence"], interval)
 
 
 def _joined(frames: Iterable[pl.DataFrame], network: str, layer: int, bases: int) -> Choices:
-    wanted = (pl.col("network") == network) & (pl.col("layer") == layer)
-    lists = [frame.filter(wanted)["chosen"].explode().to_numpy() for frame in frames]
+    is_layer = (pl.col("network") == network) & (pl.col("layer") == layer)
+    lists = [frame.filter(is_layer)["chosen"].explode().to_numpy() for frame in frames]
     return np.concatenate(lists).astype(np.uint16).reshape(bases, -1)
 
 
-def _share_rows(key: tuple[str, int, Grouping], found: Association) -> Iterator[tuple[Any, ...]]:
+def _share_rows(key: tuple[str, int, Grouping], association: Association) -> Iterator[tuple[Any, ...]]:
     for number, name in enumerate(CLASSES[key[2]]):
-        if found.tokens[number]:
-            rows = (found.shares[number], found.shares_low[number], found.shares_high[number])
+        if association.tokens[number]:
+            rows = (association.shares[number], association.shares_low[number], association.shares_high[number])
             yield from ((*key, name, expert, *map(float, values)) for expert, values in enumerate(zip(*rows)))
 
 
-def _class_rows(key: tuple[str, int, Grouping], found: Association) -> Iterator[tuple[Any, ...]]:
-    for number, (name, value) in enumerate(zip(CLASSES[key[2]], class_entropies(found.shares))):
-        if found.tokens[number]:
-            shares = found.shares[number]
+def _class_rows(key: tuple[str, int, Grouping], association: Association) -> Iterator[tuple[Any, ...]]:
+    for number, (name, value) in enumerate(zip(CLASSES[key[2]], class_entropies(association.shares))):
+        if association.tokens[number]:
+            shares = association.shares[number]
             busiest = int(shares.argmax())
-            most = math.log(len(shares))
-            yield *key, name, int(found.tokens[number]), value, most, busiest, float(shares[busiest])
+            uniform = math.log(len(shares))
+            yield *key, name, int(association.tokens[number]), value, uniform, busiest, float(shares[busiest])

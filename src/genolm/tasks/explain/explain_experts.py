@@ -1,4 +1,4 @@
-"""Which experts the bases of a class go to, beside permuted labels and a network with random weights."""
+"""Routing of bases to experts by class, with shifted labels and a network with random weights as nulls."""
 
 from __future__ import annotations
 
@@ -49,46 +49,45 @@ def explain_experts(
     progress: Progress | bool | None = None,
     dry_run: bool = False,
 ) -> Any:
-    """Which experts the bases of a class go to, layer by layer, and whether that is more than chance.
+    """Compare the routing of classes of bases to experts, layer by layer, with what chance yields.
 
-    Bases are grouped by letter (``base``: A, C, G, T, N), C and G by whether they stand in a CpG (``cpg``), and with
+    Bases are grouped by letter (``base``: A, C, G, T, N), C and G by whether they are part of a CpG (``cpg``), and with
     genes by ``region`` (coding exon, UTR, exon of a transcript without a coding part, intron, intergenic; where
-    transcripts disagree the first of these counts). Beside every value stands that of the same labels moved along the
-    bases as a ring, 99 times, which keeps their runs, and all of it for a network of the same shape with random
-    weights, which routes by letter too.
+    transcripts disagree, the first of these). Nulls: the same labels shifted circularly along the bases, 99 times,
+    which keeps runs of labels; and the same architecture with random weights, which routes by letter too.
 
     Args:
-        model: a model with experts, or what :func:`genolm.load` takes.
-        inputs: a path, a table, a list of sequences or intervals, or one interval as ``chr22:1,001-2,000``.
-        out: folder to write: the tables and a picture for each grouping. None returns the tables.
-        genome: FASTA, where the input holds coordinates.
-        length: bases to which intervals are resized.
-        context: bases read together; None for 8,192, or what the model reads. Longer regions are read in windows that
+        model: a model with experts, or any argument of :func:`genolm.load`.
+        inputs: a path, a table, a list of sequences or intervals, or one interval such as ``chr22:1,001-2,000``.
+        out: output folder: the tables and a figure for each grouping. None returns the tables.
+        genome: FASTA file; required if the input holds coordinates.
+        length: length in bases to which intervals are resized.
+        context: bases per window; None for the model's maximum, at most 8,192. Longer regions are read in windows that
             overlap by half.
-        iupac: for ambiguous letters of sequences: ``raise``, read as ``N``, or ``sample`` a base.
-        genes: GTF or GFF3; without it there is no grouping by region.
-        seed: of the random network and of the permutations.
+        iupac: ambiguity codes in sequences: ``raise`` an error, read as ``N``, or ``sample`` a matching base.
+        genes: GTF or GFF3 file; without it there is no grouping by region.
+        seed: random seed of the random weights and of the shifts.
         tables: ``tsv`` or ``parquet``.
-        device: where to compute; None for the best there is.
-        dtype: precision of the weights; None for what card and device prefer.
-        token_budget: tokens of a batch; None for what fits.
-        resume: go on from the finished parts of a killed run.
-        overwrite: replace a folder that an earlier run wrote.
-        shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge`.
-        progress: True for a bar on standard error.
-        dry_run: write nothing; measure a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
+        device: device such as ``cuda:0``; None for the best available.
+        dtype: precision of the weights; None for the default of model card and device.
+        token_budget: maximum tokens per batch; None for as many as fit in memory.
+        resume: continue an interrupted run from its finished parts.
+        overwrite: replace the folder of an earlier run.
+        shard: ``"i/n"``: compute the i-th of n shares only, for :func:`genolm.merge`.
+        progress: True for a progress bar on standard error.
+        dry_run: write nothing; time a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
-        ``out``, or without one a dict of three polars tables, all with ``network``, ``layer`` (from 1) and
-        ``grouping``. ``association``: ``bases``, ``chi_square``, ``cramers_v`` and its mean, 97.5 % quantile and
-        ``p_permuted`` under permuted labels. ``classes``: ``class``, ``bases``, ``entropy_nats`` of its shares and of
-        equal ones, its busiest expert. ``shares``: ``class``, ``expert`` (from 0), ``share`` of the class's choices and
-        the 95 % range under permuted labels.
+        ``out``, or without it a dict of three polars tables with ``network``, ``layer`` (from 1) and ``grouping``.
+        ``association``: ``bases``, ``chi_square``, ``cramers_v`` and its mean, 97.5 % quantile and ``p_permuted`` under
+        shifted labels. ``classes``: ``class``, ``bases``, entropy of its shares and of equal shares, busiest expert.
+        ``shares``: ``class``, ``expert`` (from 0), ``share`` of the class's choices and the 95 % range under shifted
+        labels.
 
     Raises:
-        InputError: input that cannot be used, genes none of which lies on a contig of the input.
-        ModelError: no such model, one without experts, or a context beyond the model's.
-        RunError: the output exists, or parts of another run are in the way.
+        InputError: the input is invalid, or none of the genes lies on a contig of the input.
+        ModelError: the model does not exist or has no experts, or the context exceeds its maximum.
+        RunError: the output exists, or its folder holds parts of another run.
     """
     path = check_folder(out, tables)
     source = settle_regions(inputs, genome=genome, length=length, iupac=iupac)
@@ -98,6 +97,6 @@ def explain_experts(
     opened = bulk.open(model, path)
     experts = opened.decoder.config.num_experts
     if not experts:
-        raise ModelError(f"{opened.card.name} has no experts: its feed-forward blocks are dense")
+        raise ModelError(f"{opened.card.name} is not a mixture-of-experts model: its feed-forward blocks are dense")
     settings = (fitting_context(opened, context), experts, seed, annotation, tables)
     return bulk.run(ExpertsTask(source, *settings, Provenance.of(opened)), opened, path)

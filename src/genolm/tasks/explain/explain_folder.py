@@ -1,4 +1,4 @@
-"""The folder that explain writes: its name, and whether pictures can be drawn into it."""
+"""The output folder of `genolm explain`: checks, tables and spooled rows."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ import polars as pl
 from genolm.errors import InputError
 from genolm.tasks.writing.output_folders import Form, Spool, whole_folder, write_rows
 
-_FILES = (".parquet", ".tsv", ".csv", ".png", ".svg", ".pdf", ".bw", ".bigwig", ".html", ".gz")
+_FILE_SUFFIXES = (".parquet", ".tsv", ".csv", ".png", ".svg", ".pdf", ".bw", ".bigwig", ".html", ".gz")
 
 
 def check_folder(out: Path | str | None, form: str) -> Path | None:
-    """Return the output folder; warn, before anything is computed, where no pictures can be drawn into it.
+    """Return the output folder as a path; warn, before anything is computed, if figures cannot be drawn.
 
     Raises:
-        InputError: a name with the ending of a file, or an unknown form of tables.
+        InputError: the name has the suffix of a file, or the format of the tables is unknown.
     """
     if form not in get_args(Form):
-        raise InputError(f"tables are written as {' or '.join(get_args(Form))}", value=form)
+        raise InputError(f"invalid format of tables: expected {' or '.join(get_args(Form))}", value=form)
     if out is None:
         return None
     path = Path(out)
-    if path.suffix.lower() in _FILES:
-        raise InputError("explain writes a folder; give a name without an ending", file=path)
-    if missing := _missing():
+    if path.suffix.lower() in _FILE_SUFFIXES:
+        raise InputError("explain writes a folder: give a name without a file suffix", file=path)
+    if missing := _missing_package():
         warnings.warn(
-            f"{missing} is not installed, so no pictures will be drawn: pip install 'genolm[plots]'", stacklevel=3
+            f"{missing} is not installed, so no figures will be drawn: pip install 'genolm[plots]'", stacklevel=3
         )
     return path
 
 
 def can_draw() -> bool:
-    """Return whether pictures can be drawn; where they cannot, warn that there are none beside the tables."""
-    if missing := _missing():
-        warnings.warn(f"no pictures were drawn, since {missing} is not installed", stacklevel=2)
+    """Return whether figures can be drawn; warn if not."""
+    if missing := _missing_package():
+        warnings.warn(f"no figures were drawn: {missing} is not installed", stacklevel=2)
     return missing is None
 
 
@@ -47,7 +47,7 @@ def can_draw() -> bool:
 def spooled_folder(
     out: Path, metadata: Mapping[str, str], frames: Iterable[pl.DataFrame]
 ) -> Iterator[tuple[Path, Spool]]:
-    """Open an output folder and spool the frames into it, to be read several times; remove the spool at the end."""
+    """Open an output folder and spool the frames into it so that they can be read repeatedly."""
     with whole_folder(out, metadata) as folder:
         spool = Spool(folder / ".rows", frames)
         yield folder, spool
@@ -60,7 +60,7 @@ def write_tables(tables: Mapping[str, pl.DataFrame], folder: Path, form: Form) -
         write_rows([table], folder, name, form)
 
 
-def _missing() -> str | None:
+def _missing_package() -> str | None:
     try:
         import logomaker  # noqa: F401
         import matplotlib  # noqa: F401

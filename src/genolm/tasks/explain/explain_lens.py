@@ -1,4 +1,4 @@
-"""LogitLens: after which layer a network has made up its mind, beside a random network and constant predictions."""
+"""Logit lens: predictions read out from every layer, with a random network and constant predictions as nulls."""
 
 from __future__ import annotations
 
@@ -50,48 +50,47 @@ def explain_lens(
     progress: Progress | bool | None = None,
     dry_run: bool = False,
 ) -> Any:
-    """After which layer a network has made up its mind: every layer's hidden state read out as if it were the last.
+    """Read out a prediction from the hidden state of every layer (logit lens) and compare it with the final prediction.
 
-    A layer is read out through the final norm and the head (LogitLens). For the prediction of each base:
-    KL(final || readout) in nats, whether both prefer the same base, and the bits per base that the readout would reach.
-    Beside it stand a network of the same shape with random weights, the network's own mean prediction (``unigram``)
-    and the ``uniform`` distribution. A layer whose KL is above the unigram's knows less of the final prediction than a
-    constant does.
+    A layer is read out through the final norm and the output head. For the prediction of each base: KL(final ||
+    readout) in nats, agreement of the top bases, and the bits per base of the readout. Nulls: the same architecture
+    with random weights, the network's mean prediction (``unigram``) and the ``uniform`` distribution. A layer with a KL
+    above the unigram's is less informative about the final prediction than a constant.
 
     Args:
-        model: a model, or what :func:`genolm.load` takes.
-        inputs: a path, a table, a list of sequences or intervals, or one interval as ``chr22:1,001-2,000``.
-        out: folder to write: table ``lens`` and ``lens.png``. None returns the table.
-        over: what probabilities add up to one over: the four ``bases``, or the model's whole ``vocabulary``.
-        genome: FASTA, where the input holds coordinates.
-        length: bases to which intervals are resized.
-        context: bases read together; None for 8,192, or what the model reads. Longer regions are read in windows that
+        model: a model, or any argument of :func:`genolm.load`.
+        inputs: a path, a table, a list of sequences or intervals, or one interval such as ``chr22:1,001-2,000``.
+        out: output folder: table ``lens`` and ``lens.png``. None returns the table.
+        over: normalisation of probabilities: over the four ``bases``, or the model's ``vocabulary``.
+        genome: FASTA file; required if the input holds coordinates.
+        length: length in bases to which intervals are resized.
+        context: bases per window; None for the model's maximum, at most 8,192. Longer regions are read in windows that
             overlap by half.
-        iupac: for ambiguous letters of sequences: ``raise``, read as ``N``, or ``sample`` a base.
-        seed: of the random network.
+        iupac: ambiguity codes in sequences: ``raise`` an error, read as ``N``, or ``sample`` a matching base.
+        seed: random seed of the random weights.
         tables: ``tsv`` or ``parquet``.
-        device: where to compute; None for the best there is.
-        dtype: precision of the weights; None for what card and device prefer.
-        token_budget: tokens of a batch; None for what fits.
-        resume: go on from the finished parts of a killed run.
-        overwrite: replace a folder that an earlier run wrote.
-        shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge`.
-        progress: True for a bar on standard error.
-        dry_run: write nothing; measure a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
+        device: device such as ``cuda:0``; None for the best available.
+        dtype: precision of the weights; None for the default of model card and device.
+        token_budget: maximum tokens per batch; None for as many as fit in memory.
+        resume: continue an interrupted run from its finished parts.
+        overwrite: replace the folder of an earlier run.
+        shard: ``"i/n"``: compute the i-th of n shares only, for :func:`genolm.merge`.
+        progress: True for a progress bar on standard error.
+        dry_run: write nothing; time a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
-        ``out``, or without one a dict with the polars table ``lens``: ``network``, ``readout`` (``layer``,
-        ``unigram``, ``uniform``), ``layer`` (0 the embedding), ``bases``, then ``kl_nats``, ``top1_agreement`` and
-        ``bits_per_base``, each with the ends of its 95 % interval from blocks of 200 bases.
+        ``out``, or without it a dict with the polars table ``lens``: ``network``, ``readout`` (``layer``, ``unigram``,
+        ``uniform``), ``layer`` (0: embedding), ``bases``, then ``kl_nats``, ``top1_agreement`` and ``bits_per_base``,
+        each with its 95 % interval from blocks of 200 bases.
 
     Raises:
-        InputError: input that cannot be used, or in which there is nothing to predict.
-        ModelError: no such model, or a context beyond the model's.
-        RunError: the output exists, or parts of another run are in the way.
+        InputError: the input is invalid, or has no base to predict.
+        ModelError: the model does not exist, or the context exceeds its maximum.
+        RunError: the output exists, or its folder holds parts of another run.
     """
     path = check_folder(out, tables)
     if over not in get_args(Normalisation):
-        raise InputError(f"over is one of {', '.join(get_args(Normalisation))}", value=over)
+        raise InputError(f"invalid normalisation: expected one of {', '.join(get_args(Normalisation))}", value=over)
     source = settle_regions(inputs, genome=genome, length=length, iupac=iupac)
     refuse_empty(source, predicted=True)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)

@@ -1,4 +1,4 @@
-"""How strongly a k-mer memory writes along a genome, beside the same network with random tables."""
+"""Strength of a k-mer memory along a genome, with random tables as the null."""
 
 from __future__ import annotations
 
@@ -49,46 +49,46 @@ def explain_memory(
     progress: Progress | bool | None = None,
     dry_run: bool = False,
 ) -> Any:
-    """How strongly the k-mer memory writes at every base, beside the same network with random tables.
+    """Measure how strongly the k-mer memory contributes at every base, compared with random tables.
 
     For each Gengram layer (counted from 1) and for tables at the input (layer 0): ``written``, the Euclidean norm of
-    what the memory adds to the residual stream; ``relative``, that over the norm of the stream it is added to (at the
-    input: of the token embedding); ``gate``, 0 to 1 (Gengram only). The null replaces every table by normal numbers of
-    equal mean square and leaves all other weights: what it reproduces comes from the shape of the sequence, repeats
-    above all, and not from what was learned.
+    the memory's output; ``relative``, that norm over the norm of the residual stream it is added to (at the input: of
+    the token embedding); ``gate``, 0 to 1 (Gengram only). The null replaces every table by normal random numbers of
+    equal mean square and keeps all other weights: what it reproduces comes from the sequence, repeats above all, and
+    not from learning.
 
     Args:
-        model: a model with a k-mer memory, or what :func:`genolm.load` takes.
-        inputs: a path, a table, a list of sequences or intervals, or one interval as ``chr22:1,001-2,000``.
-        out: folder to write: ``summary`` and ``positions`` tables, a bigWig for each layer and quantity, a heat map
-            for each of the first 20 regions. None returns the tables.
-        genome: FASTA, where the input holds coordinates.
-        length: bases to which intervals are resized.
-        context: bases read together; None for 8,192, or what the model reads. Longer regions are read in windows that
+        model: a model with a k-mer memory, or any argument of :func:`genolm.load`.
+        inputs: a path, a table, a list of sequences or intervals, or one interval such as ``chr22:1,001-2,000``.
+        out: output folder: ``summary`` and ``positions`` tables, a bigWig file for each layer and quantity, a heat map
+            of each of the first 20 regions. None returns the tables.
+        genome: FASTA file; required if the input holds coordinates.
+        length: length in bases to which intervals are resized.
+        context: bases per window; None for the model's maximum, at most 8,192. Longer regions are read in windows that
             overlap by half.
-        iupac: for ambiguous letters of sequences: ``raise``, read as ``N``, or ``sample`` a base.
-        genes: GTF or GFF3 of genes to draw on top.
-        seed: of the random tables.
+        iupac: ambiguity codes in sequences: ``raise`` an error, read as ``N``, or ``sample`` a matching base.
+        genes: GTF or GFF3 file of genes to draw.
+        seed: random seed of the random tables.
         tables: ``tsv`` or ``parquet``.
-        device: where to compute; None for the best there is.
-        dtype: precision of the weights; None for what card and device prefer.
-        token_budget: tokens of a batch; None for what fits.
-        resume: go on from the finished parts of a killed run.
-        overwrite: replace a folder that an earlier run wrote.
-        shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge`.
-        progress: True for a bar on standard error.
-        dry_run: write nothing; measure a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
+        device: device such as ``cuda:0``; None for the best available.
+        dtype: precision of the weights; None for the default of model card and device.
+        token_budget: maximum tokens per batch; None for as many as fit in memory.
+        resume: continue an interrupted run from its finished parts.
+        overwrite: replace the folder of an earlier run.
+        shard: ``"i/n"``: compute the i-th of n shares only, for :func:`genolm.merge`.
+        progress: True for a progress bar on standard error.
+        dry_run: write nothing; time a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
-        ``out``, or without one a dict of two polars tables. ``summary``: ``layer``, ``quantity``, ``bases``, mean and
-        standard deviation of model and null, Pearson ``correlation`` between them along the bases with its 95 %
-        interval from blocks of 200 bases. ``positions``: ``id``, ``chrom``, ``start`` (0-based), ``strand``, ``base``,
-        ``layer``, each quantity and the null's (``…_random_tables``).
+        ``out``, or without it a dict of two polars tables. ``summary``: ``layer``, ``quantity``, ``bases``, mean and
+        standard deviation of model and null, their Pearson ``correlation`` along the bases with its 95 % interval from
+        blocks of 200 bases. ``positions``: ``id``, ``chrom``, ``start`` (0-based), ``strand``, ``base``, ``layer``,
+        each quantity and that of the null (``…_random_tables``).
 
     Raises:
-        InputError: input that cannot be used; intervals that overlap.
-        ModelError: no such model, one without a k-mer memory, or a context beyond the model's.
-        RunError: the output exists, or parts of another run are in the way.
+        InputError: the input is invalid, or its intervals overlap.
+        ModelError: the model does not exist or has no k-mer memory, or the context exceeds its maximum.
+        RunError: the output exists, or its folder holds parts of another run.
     """
     path = check_folder(out, tables)
     source = settle_regions(inputs, genome=genome, length=length, iupac=iupac)

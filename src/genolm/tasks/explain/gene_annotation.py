@@ -1,4 +1,4 @@
-"""What the genes of a file say about every base of a region."""
+"""Gene annotation of the explained regions."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from genolm.tasks.explain.region_task import contig
 from genolm.tasks.reading.sources import Source
 
 REGION_TYPES = ("intergenic", "intron", "exon", "UTR", "coding exon")
-"""By rising precedence: where transcripts disagree, a base is the last of these that any of them calls it.
+"""Types of bases in rising precedence: a base on several transcripts has the last type that applies.
 
-``exon`` is an exon of a transcript without a coding part, which is every exon where the file has no CDS lines.
+``exon`` is an exon of a transcript without a coding part: every exon if the file has no CDS lines.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Gene:
-    """A gene as it is drawn.
+    """A gene to draw.
 
     Attributes:
-        name: symbol, or the gene's identifier where the file has none.
+        name: symbol, or the gene's identifier if the file has no symbol.
         interval: from the first to the last exon of all its transcripts on this contig.
-        exons: union of their exons, by rising coordinate.
-        coding: union of their coding exons.
+        exons: union of their exons, sorted.
+        coding: union of their coding exons, sorted.
     """
 
     name: str
@@ -49,48 +49,48 @@ class Gene:
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """Transcripts by contig, named as the sequences name their contigs."""
+    """Transcripts by contig, under the contig names of the sequences."""
 
     transcripts: dict[str, list[Transcript]]
 
     def region_types(self, record: SequenceRecord) -> NDArray[np.uint8]:
-        """For every base, in the order of the sequence, its number in :data:`REGION_TYPES`; both strands count."""
-        where = record.interval or Interval(record.id, 0, len(record.sequence))
-        types = np.zeros(len(where), np.uint8)
-        for transcript in self._overlapping(contig(record), where):
+        """Return the index into :data:`REGION_TYPES` of every base, in sequence order; both strands count."""
+        interval = record.interval or Interval(record.id, 0, len(record.sequence))
+        types = np.zeros(len(interval), np.uint8)
+        for transcript in self._overlapping(contig(record), interval):
             for kind, part in _parts(transcript):
-                own = types[max(0, part.start - where.start) : max(0, part.end - where.start)]
-                np.maximum(own, np.uint8(kind), out=own)
-        return types[::-1] if where.strand == "-" else types
+                covered = types[max(0, part.start - interval.start) : max(0, part.end - interval.start)]
+                np.maximum(covered, np.uint8(kind), out=covered)
+        return types[::-1] if interval.strand == "-" else types
 
     def genes(self, chrom: str, start: int, end: int) -> list[Gene]:
-        """The genes that reach into ``[start, end)``, by where they begin."""
-        found: dict[tuple[str, str], list[Transcript]] = defaultdict(list)
+        """Return the genes that overlap ``[start, end)``, sorted by position."""
+        by_gene: dict[tuple[str, str], list[Transcript]] = defaultdict(list)
         for transcript in self._overlapping(chrom, Interval(chrom, start, end)):
-            found[transcript.gene, transcript.interval.strand].append(transcript)
-        return sorted((_gene(group) for group in found.values()), key=lambda gene: gene.interval)
+            by_gene[transcript.gene, transcript.interval.strand].append(transcript)
+        return sorted((_gene(group) for group in by_gene.values()), key=lambda gene: gene.interval)
 
-    def _overlapping(self, chrom: str, where: Interval) -> list[Transcript]:
-        own = self.transcripts.get(chrom, [])
-        return [one for one in own if one.exons[0].start < where.end and one.exons[-1].end > where.start]
+    def _overlapping(self, chrom: str, interval: Interval) -> list[Transcript]:
+        transcripts = self.transcripts.get(chrom, [])
+        return [one for one in transcripts if one.exons[0].start < interval.end and one.exons[-1].end > interval.start]
 
 
 def read_annotation(path: Path, source: Source) -> Annotation:
-    """The genes on the contigs of the input, named as the genome (or the FASTA of the input) names them.
+    """Read the genes on the contigs of the input, under the contig names of the genome or of the input FASTA.
 
     Raises:
-        InputError: a file that cannot be read, none of whose genes lies on a contig of the input's, or one of whose
-            contigs could be several of them.
+        InputError: the file cannot be read, none of its genes lies on a contig of the input, or one of its contig
+            names matches several of them.
 
     Warns:
-        UserWarning: once, of what cannot be used; see `genolm.genome.annotation.gff3.read_genes`.
+        UserWarning: once, for transcripts that cannot be used; see `genolm.genome.annotation.gff3.read_genes`.
     """
     contigs = _contigs(source) if source.genome is None else ()
     return _read(path, source.genome, contigs, (file_state(path), file_state(source.genome)))
 
 
 def check_genes(genes: str | Path | None, source: Source) -> Path | None:
-    """Return the path of an annotation after reading it for its errors; None without one.
+    """Return the path of an annotation after checking that it can be read; None without an annotation.
 
     Raises:
         InputError: see :func:`read_annotation`.

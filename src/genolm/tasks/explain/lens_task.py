@@ -1,4 +1,4 @@
-"""Lens."""
+"""The task of `genolm explain lens`: sums over blocks of predictions, summarised by layer."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LensTask(RegionTask):
-    """Readouts as the engine computes them; :func:`explain_lens` makes one.
+    """Readouts as computed by the engine; created by :func:`explain_lens`.
 
     Attributes:
         source: the sequences.
-        context: bases read together.
-        over: what probabilities add up to one over.
-        choices: how many they are.
-        seed: of the random network.
-        tables: what tables are written as.
-        provenance: the model.
+        context: bases per window.
+        over: normalisation of probabilities.
+        choices: number of choices that probabilities are normalised over.
+        seed: random seed of the random weights.
+        tables: file format of the tables.
+        provenance: provenance of the model.
     """
 
     source: Source
@@ -59,25 +59,25 @@ class LensTask(RegionTask):
     name: ClassVar[str] = "explain lens"
 
     def forward(self, model: Model, windows: Sequence[Window]) -> list[Float64]:
-        """For every window the sums of its blocks: (blocks, 2 networks, columns of :class:`Sums`)."""
+        """Return the sums of each window's blocks: (blocks, 2 networks, columns of :class:`Sums`)."""
         ids_BL = collate([window.sequence for window in windows], model.tokenizer, device=model.device).ids_BL
         networks = model.decoder, random_weights(model, self.seed)
         sums = [self._sums(network, model, ids_BL, windows) for network in networks]
-        for network, own in zip(networks, sums, strict=True):
-            require_finite_rows(model, own, network)
+        for network, network_sums in zip(networks, sums, strict=True):
+            require_finite_rows(model, network_sums, network)
         return [np.stack(pair, 1) for pair in zip(*sums)]
 
     def rows(
         self, items: Sequence[SequenceRecord], windows: Sequence[Window], outputs: Sequence[Float64]
     ) -> pl.DataFrame:
-        """A row for each block and network, with the sums of its predictions as a list."""
+        """Return a row for each block and network, with the sums of its predictions as a list."""
         blocks = [(number, block) for output in outputs for block in output for number in range(2)]
         networks = pl.Series([NETWORKS[number] for number, _ in blocks], dtype=pl.String)
         sums = pl.Series([block[number].tolist() for number, block in blocks], dtype=pl.List(pl.Float64))
         return pl.DataFrame({"network": networks, "sums": sums})
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
-        """Writes the folder."""
+        """Write the output folder."""
         table = self.table(frames)
         with whole_folder(out, self.metadata()) as folder:
             write_rows([table], folder, "lens", self.tables)
@@ -85,22 +85,22 @@ class LensTask(RegionTask):
                 save_picture(draw_lens(table, self.provenance.model, self.over), folder / "lens.png")
 
     def collect(self, frames: Iterator[pl.DataFrame]) -> dict[str, pl.DataFrame]:
-        """The table."""
+        """Return the table."""
         return {"lens": self.table(frames)}
 
     def metadata(self) -> dict[str, str]:
-        """Everything that says how the readouts were made."""
+        """Return the provenance of the readouts."""
         return self.provenance.described(
             explained="lens", null="a network of the same shape with random weights; constant predictions",
             context_bases=self.context, probabilities_over=self.over, seed=self.seed,
         )  # fmt: skip
 
     def table(self, frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
-        """For each network its layers and constant predictions: means with intervals."""
-        held = pl.concat(list(frames))
+        """Return means with intervals for the layers of each network and the constant predictions."""
+        blocks = pl.concat(list(frames))
         rows = []
         for network in NETWORKS:
-            sums_NC = np.array(held.filter(pl.col("network") == network)["sums"].to_list())
+            sums_NC = np.array(blocks.filter(pl.col("network") == network)["sums"].to_list())
             rows += [(network, *row) for row in _table_rows(Sums(sums_NC, self.choices))]
         return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
 
@@ -108,31 +108,30 @@ class LensTask(RegionTask):
         chosen = choices(network, model.tokenizer, self.over)
         measured, final_BLK = readouts(network, ids_BL, chosen)
         measures, log_p, ids = (values.cpu().numpy() for values in (measured, final_BLK, ids_BL[:, 1:]))
-        found = []
+        sums = []
         for row, window in enumerate(windows):
-            own = slice(max(0, self.first_scored(window) - 1), len(window) - 1)
-            targets = ids[row, own]
+            scored = slice(max(0, self.first_scored(window) - 1), len(window) - 1)
+            targets = ids[row, scored]
             kept = np.isin(targets, model.tokenizer.base_ids)
-            lines = _lines(measures[:, :, row, own], log_p[row, own], targets[:, None] == np.array(chosen))
-            found.append(block_sums(lines * kept[:, None]))
-        return found
+            lines = _lines(measures[:, :, row, scored], log_p[row, scored], targets[:, None] == np.array(chosen))
+            sums.append(block_sums(lines * kept[:, None]))
+        return sums
 
 
-def _lines(measures: NDArray[np.float32], log_p_LK: NDArray[np.float32], came_LK: NDArray[np.bool_]) -> Float64:
-    """A line for each prediction, in the order that :class:`Sums` reads."""
+def _lines(measures: NDArray[np.float32], log_p_LK: NDArray[np.float32], target_LK: NDArray[np.bool_]) -> Float64:
+    """Return a row for each prediction, with the columns of :class:`Sums`."""
     length, count = log_p_LK.shape
     log_p_LK = log_p_LK.astype(np.float64)
     p_LK = np.exp(log_p_LK)
-    favourite_LK = log_p_LK.argmax(1)[:, None] == np.arange(count)
+    top_LK = log_p_LK.argmax(1)[:, None] == np.arange(count)
     one = np.ones((length, 1))
     negative_entropy = (p_LK * log_p_LK).sum(1, keepdims=True)
-    return np.concatenate((one, negative_entropy, p_LK, came_LK, favourite_LK, measures.reshape(-1, length).T), 1)
+    return np.concatenate((one, negative_entropy, p_LK, target_LK, top_LK, measures.reshape(-1, length).T), 1)
 
 
 _NUMBERS = tuple(
     f"{name}{ending}" for name in ("kl_nats", "top1_agreement", "bits_per_base") for ending in ("", "_low", "_high")
 )
-
 
 _SCHEMA: dict[str, Any] = {
     "network": pl.String,

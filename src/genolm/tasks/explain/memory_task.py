@@ -1,4 +1,4 @@
-"""Memory."""
+"""The task of `genolm explain memory`: traces of k-mer memories at every base. B batch, L tokens."""
 
 from __future__ import annotations
 
@@ -41,35 +41,32 @@ from genolm.tokens.tokenizer import Tokenizer
 if TYPE_CHECKING:
     from genolm.models.model import Model
 
-
-MOST_PICTURES = 20
-"""Regions that get a picture; tables and tracks hold all."""
-
+MAX_FIGURES = 20
+"""Maximum number of regions with a figure; tables and tracks hold all regions."""
 
 QUANTITIES = ("written", "relative", "gate")
-"""Norm of what the memory adds; the same over the norm of what it is added to; the gate, 0 to 1.
+"""Norm of the memory's output; that norm over the norm of the stream it is added to; the gate, 0 to 1.
 
-The tables at the input have no gate: NaN.
+Tables at the input have no gate: NaN.
 """
 
 _NULL = "_random_tables"
-
 
 _COLUMNS = tuple(f"{name}{ending}" for name in QUANTITIES for ending in ("", _NULL))
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryTask(RegionTask):
-    """Memory traces as the engine computes them; :func:`explain_memory` makes one.
+    """Memory traces as computed by the engine; created by :func:`explain_memory`.
 
     Attributes:
         source: the sequences.
-        context: bases read together.
-        layers: where the model has a memory; 0 is the input.
-        seed: of the random tables.
-        genes: file of genes to draw.
-        tables: what tables are written as.
-        provenance: the model.
+        context: bases per window.
+        layers: layers with a memory; 0 is the input.
+        seed: random seed of the random tables.
+        genes: annotation of genes to draw; None without.
+        tables: file format of the tables.
+        provenance: provenance of the model.
     """
 
     source: Source
@@ -82,28 +79,28 @@ class MemoryTask(RegionTask):
     name: ClassVar[str] = "explain memory"
 
     def items(self) -> Iterator[SequenceRecord]:
-        """The sequences in the order of the genome."""
+        """Yield the sequences in genome order."""
         return pieces_in_order(self.source)
 
     def inputs(self) -> tuple[Path, ...]:
-        """The files that are read."""
+        """Return the input files."""
         return (*self.source.files(), *(() if self.genes is None else (self.genes,)))
 
     def forward(self, model: Model, windows: Sequence[Window]) -> list[Float32]:
-        """For every window (2, memories, 3, own bases): the model, then its twin with random tables."""
+        """Return the traces of each window, (2, memories, 3, bases): the model's, then those of random tables."""
         import torch
 
         ids_BL = collate([window.sequence for window in windows], model.tokenizer, device=model.device).ids_BL
         networks = model.decoder, random_tables(model, self.seed)
         traces = torch.stack([memory_traces(network, model.tokenizer, ids_BL) for network in networks], 1)
         values = traces.cpu().numpy()
-        found = [row[..., self.first_scored(window) : len(window)].copy() for row, window in zip(values, windows)]
-        for place, network in enumerate(networks):
-            require_finite_rows(model, [self._measured(row[place]) for row in found], network)
-        return found
+        scored = [row[..., self.first_scored(window) : len(window)].copy() for row, window in zip(values, windows)]
+        for index, network in enumerate(networks):
+            require_finite_rows(model, [self._measured(row[index]) for row in scored], network)
+        return scored
 
     def _measured(self, values: Float32) -> Float32:
-        """The numbers of one network, (memories, 3, bases), without the gate that tables at the input don't have."""
+        """Return the values of one network, (memories, 3, bases), with 0 for the gate that input tables lack."""
         measured = values.copy()
         if INPUT in self.layers:
             measured[self.layers.index(INPUT), QUANTITIES.index("gate")] = 0
@@ -112,13 +109,13 @@ class MemoryTask(RegionTask):
     def rows(
         self, items: Sequence[SequenceRecord], windows: Sequence[Window], outputs: Sequence[Float32]
     ) -> pl.DataFrame:
-        """A row for each sequence and layer, with lists of a value per base in the order of the sequence."""
+        """Return a row for each sequence and layer, with lists of one value per base in the order of the sequence."""
         frames = [pl.DataFrame(schema=_SCHEMA)]
         frames += [self._item_rows(item, values) for item, values in joined_outputs(items, windows, outputs, -1)]
         return pl.concat(frames)
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
-        """Writes the folder."""
+        """Write the output folder."""
         lengths = contig_lengths(self.source)
         with spooled_folder(out, self.metadata(), frames) as (folder, spool):
             summary = self.summary(spool)
@@ -131,17 +128,17 @@ class MemoryTask(RegionTask):
             self._draw(spool, summary, folder)
 
     def collect(self, frames: Iterator[pl.DataFrame]) -> dict[str, pl.DataFrame]:
-        """The tables."""
-        held = list(frames)
-        return {"summary": self.summary(held), "positions": pl.concat(map(base_rows, held))}
+        """Return the tables."""
+        spooled = list(frames)
+        return {"summary": self.summary(spooled), "positions": pl.concat(map(base_rows, spooled))}
 
     def metadata(self) -> dict[str, str]:
-        """Everything that says how the traces were made."""
+        """Return the provenance of the traces."""
         settings = {"context_bases": self.context, "seed": self.seed, "explained": "memory"}
         return self.provenance.described(null="the same network with random tables of equal mean square", **settings)
 
     def summary(self, frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
-        """For each layer and quantity its mean, that of the null, and how they correlate along the bases."""
+        """Return, for each layer and quantity, the means of model and null and their correlation along the bases."""
         blocks: dict[tuple[int, str], list[NDArray[np.float64]]] = {}
         for frame in frames:
             for row in frame.iter_rows(named=True):
@@ -157,11 +154,11 @@ class MemoryTask(RegionTask):
         return pl.DataFrame(rows, schema=_SUMMARY)
 
     def _item_rows(self, item: SequenceRecord, values: Float32) -> pl.DataFrame:
-        """``values`` is (2, memories, 3, bases)."""
+        """Return the rows of one sequence; ``values`` is (2, memories, 3, bases)."""
         about = {**location(item), "sequence": item.sequence}
         rows = []
-        for place, layer in enumerate(self.layers):
-            series = (values[network, place, quantity] for quantity in range(3) for network in range(2))
+        for index, layer in enumerate(self.layers):
+            series = (values[network, index, quantity] for quantity in range(3) for network in range(2))
             rows.append({**about, "layer": layer, **dict(zip(_COLUMNS, series))})
         return pl.DataFrame(rows, schema=_SCHEMA)
 
@@ -170,7 +167,7 @@ class MemoryTask(RegionTask):
             return
         annotation = None if self.genes is None else read_annotation(self.genes, self.source)
         for number, (name, rows) in enumerate(_by_item(frames), start=1):
-            if number > MOST_PICTURES:
+            if number > MAX_FIGURES:
                 return
             figure = draw_memory(
                 _traces(rows), name, self.provenance.model, _correlations(summary), _genes(annotation, rows)
@@ -185,7 +182,6 @@ _SCHEMA: dict[str, Any] = {
     **dict.fromkeys(_COLUMNS, pl.List(pl.Float32)),
 }
 
-
 _SUMMARY: dict[str, Any] = {
     "layer": pl.Int64,
     "quantity": pl.String,
@@ -197,7 +193,7 @@ _SUMMARY: dict[str, Any] = {
 
 
 def _columns_of(layer: int) -> tuple[str, ...]:
-    """The tables at the input have no gate."""
+    """Return the columns of a layer; tables at the input have no gate."""
     return _COLUMNS if layer else tuple(name for name in _COLUMNS if not name.startswith("gate"))
 
 
@@ -210,15 +206,15 @@ def _summary_row(layer: int, name: str, blocks: NDArray[np.float64]) -> dict[str
 
 
 def base_rows(frame: pl.DataFrame) -> pl.DataFrame:
-    """A row for each base and layer out of one for each sequence and layer."""
+    """Expand rows of sequences and layers into a row for each base and layer."""
     frames = [pl.DataFrame(schema=_POSITIONS)]
     for row in frame.iter_rows(named=True):
         count = len(row["sequence"])
-        upwards = np.arange(row["start"], row["start"] + count)
+        ascending = np.arange(row["start"], row["start"] + count)
         columns: dict[str, Any] = {
             "id": [row["id"]] * count,
             "chrom": [row["chrom"]] * count,
-            "start": upwards[::-1].copy() if row["strand"] == "-" else upwards,
+            "start": ascending[::-1].copy() if row["strand"] == "-" else ascending,
             "strand": [row["strand"]] * count,
             "base": list(row["sequence"]),
             "layer": [row["layer"]] * count,
@@ -237,7 +233,7 @@ _POSITIONS: dict[str, Any] = {
 
 
 def _pieces(frames: Iterable[pl.DataFrame], layer: int, column: str, lengths: dict[str, int]) -> Iterator[Piece]:
-    """The values of one track on the forward strand; what an interval has off its contig is left out."""
+    """Yield the values of one track on the forward strand, clipped to the contigs."""
     for frame in frames:
         for row in frame.filter(pl.col("layer") == layer).iter_rows(named=True):
             values = _forward(row, column)
@@ -251,7 +247,7 @@ def _forward(row: dict[str, Any], column: str) -> Float32:
 
 
 def _by_item(frames: Iterable[pl.DataFrame]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """The rows of each sequence, with its name; a sequence never lies in two frames."""
+    """Yield the name and rows of each sequence; a sequence is never split between frames."""
     for frame in frames:
         for (name, _, _), rows in frame.group_by("id", "chrom", "start", maintain_order=True):
             yield str(name), list(rows.iter_rows(named=True))
@@ -281,18 +277,18 @@ def _genes(annotation: Annotation | None, rows: list[dict[str, Any]]) -> list[An
 
 
 def memory_layers(network: Decoder) -> tuple[int, ...]:
-    """Where a network has a memory: 0 for tables at the input, then Gengram's layers, counted from 1."""
+    """Return the layers with a memory: 0 for tables at the input, then Gengram layers, counted from 1."""
     return (*((INPUT,) if network.kmer is not None else ()), *gengrams(network))
 
 
 def memory_traces(network: Decoder, tokenizer: Tokenizer, ids_BL: Tensor) -> Tensor:
-    """The :data:`QUANTITIES` of every memory of the network, fp32 (B, memories, 3, L)."""
-    found = [] if network.kmer is None else [_input_trace(network, tokenizer, ids_BL)]
+    """Return the :data:`QUANTITIES` of every memory of the network, fp32 (B, memories, 3, L)."""
+    scored = [] if network.kmer is None else [_input_trace(network, tokenizer, ids_BL)]
     if gengrams(network):
         memory = network(ids_BL, logits=False, memory=True).memory
         for trace in memory.values():
-            found.append(_stacked(trace.written_BL, trace.stream_BL, trace.gate_BL))
-    return torch.stack(found, 1)
+            scored.append(_stacked(trace.written_BL, trace.stream_BL, trace.gate_BL))
+    return torch.stack(scored, 1)
 
 
 def _input_trace(network: Decoder, tokenizer: Tokenizer, ids_BL: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Pictures along a stretch of a genome: its axis, genes in rows, heat maps."""
+"""Figures along a region of a genome: coordinate axis, genes in rows, heat maps."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from genolm.tasks.writing.figure_sheet import EMPTY, FAINT, INK
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MOST_BINS = 900
+MAX_BINS = 900
 _GENE_ROW = 0.24  # inches
-_MOST_GENE_ROWS = 5
-_LETTER = 0.075  # inches of one letter of a gene's name
+_MAX_GENE_ROWS = 5
+_LETTER = 0.075  # inches per letter of a gene's name
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """What is drawn from left to right: bases ``start`` to ``end`` (0-based, half-open) of the forward strand."""
+class Region:
+    """A region to draw from left to right, 0-based and half-open, on the forward strand."""
 
     chrom: str
     start: int
@@ -34,35 +34,40 @@ class Stretch:
 
     @property
     def title(self) -> str:
-        """1-based and inclusive, as a browser shows it."""
+        """The region in browser notation, 1-based and inclusive."""
         return f"{self.chrom}:{self.start + 1:,}–{self.end:,}"
 
     def frame(self, axes: Axes, *, labelled: bool) -> None:
-        """Gives an axis the stretch's positions, with or without their labels."""
+        """Set the limits and ticks of an axis to the region.
+
+        Args:
+            axes: axes to set.
+            labelled: whether tick labels and an axis title are drawn.
+        """
         from matplotlib.ticker import FuncFormatter, MaxNLocator
 
         axes.set_xlim(self.start + 0.5, self.end + 0.5)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True, steps=[1, 2, 5, 10]))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda place, _: f"{place:,.0f}"))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda position, _: f"{position:,.0f}"))
         axes.tick_params(axis="x", length=2.5, labelbottom=labelled, labelsize=7.5)
         if labelled:
             axes.set_xlabel(f"position on {self.chrom}, 1-based, bp", fontsize=8)
 
 
-def gene_rows(genes: Sequence[Gene], stretch: Stretch, width: float, *, mirrored: bool = False) -> list[list[Gene]]:
-    """Genes in rows without overlap, their names included; those that find no room are left out.
+def gene_rows(genes: Sequence[Gene], region: Region, width: float, *, mirrored: bool = False) -> list[list[Gene]]:
+    """Arrange genes in rows without overlap, names included; genes that do not fit are left out.
 
     Args:
-        genes: in any order.
-        stretch: what is drawn.
-        width: inches that it is drawn in.
-        mirrored: whether coordinates fall from left to right.
+        genes: genes in any order.
+        region: the region to draw.
+        width: width of the drawing in inches.
+        mirrored: whether coordinates decrease from left to right.
     """
-    per_inch = len(stretch) / width
+    per_inch = len(region) / width
     rows: list[list[Gene]] = []
     ends: list[float] = []
-    for gene in sorted(genes, key=lambda gene: _seen(gene, stretch, mirrored)):
-        start, end = _seen(gene, stretch, mirrored)
+    for gene in sorted(genes, key=lambda gene: _visible(gene, region, mirrored)):
+        start, end = _visible(gene, region, mirrored)
         reach = max(end, start + (len(gene.name) + 3) * _LETTER * per_inch)
         for number, reached in enumerate(ends):
             if start > reached:
@@ -70,34 +75,38 @@ def gene_rows(genes: Sequence[Gene], stretch: Stretch, width: float, *, mirrored
                 ends[number] = reach
                 break
         else:
-            if len(rows) < _MOST_GENE_ROWS:
+            if len(rows) < _MAX_GENE_ROWS:
                 rows.append([gene])
                 ends.append(reach)
     return rows
 
 
-def _seen(gene: Gene, stretch: Stretch, mirrored: bool) -> tuple[int, int]:
-    """Bases from the left edge to the ends of what is seen of a gene."""
-    first = max(gene.interval.start, stretch.start) - stretch.start
-    last = min(gene.interval.end, stretch.end) - stretch.start
-    return (len(stretch) - last, len(stretch) - first) if mirrored else (first, last)
+def _visible(gene: Gene, region: Region, mirrored: bool) -> tuple[int, int]:
+    """Return the visible part of a gene in bases from the left edge."""
+    first = max(gene.interval.start, region.start) - region.start
+    last = min(gene.interval.end, region.end) - region.start
+    return (len(region) - last, len(region) - first) if mirrored else (first, last)
 
 
 def genes_height(rows: Sequence[Sequence[Gene]]) -> float:
-    """Inches that the rows of genes take."""
+    """Return the height of the gene rows in inches."""
     return _GENE_ROW * len(rows)
 
 
-def draw_genes(axes: Axes, rows: Sequence[Sequence[Gene]], stretch: Stretch, *, mirrored: bool = False) -> None:
-    """Introns as lines, exons as bars, coding exons as thicker ones; an arrow tells which way a gene is read.
+def draw_genes(axes: Axes, rows: Sequence[Sequence[Gene]], region: Region, *, mirrored: bool = False) -> None:
+    """Draw introns as lines, exons as bars and coding exons as thicker bars; arrows show the strand.
 
-    Mirrored, coordinates fall from left to right, as a reverse strand is read.
+    Args:
+        axes: axes to draw on.
+        rows: genes from :func:`gene_rows`.
+        region: the region to draw.
+        mirrored: whether coordinates decrease from left to right, as for the reverse strand.
     """
     for level, row in enumerate(rows):
         for gene in row:
-            _gene(axes, gene, -level, stretch, mirrored)
+            _gene(axes, gene, -level, region, mirrored)
     axes.set_ylim(-len(rows) + 0.35, 0.75)
-    stretch.frame(axes, labelled=False)
+    region.frame(axes, labelled=False)
     if mirrored:
         axes.invert_xaxis()
     axes.set(yticks=[], ylabel="genes")
@@ -107,12 +116,12 @@ def draw_genes(axes: Axes, rows: Sequence[Sequence[Gene]], stretch: Stretch, *, 
         spine.set_visible(False)
 
 
-def _gene(axes: Axes, gene: Gene, level: int, stretch: Stretch, mirrored: bool) -> None:
-    first, last = max(gene.interval.start, stretch.start), min(gene.interval.end, stretch.end)
+def _gene(axes: Axes, gene: Gene, level: int, region: Region, mirrored: bool) -> None:
+    first, last = max(gene.interval.start, region.start), min(gene.interval.end, region.end)
     axes.plot([first + 0.5, last + 0.5], [level, level], color=INK, linewidth=0.9, solid_capstyle="butt")
     for parts, height in ((gene.exons, 0.34), (gene.coding, 0.5)):
         for part in parts:
-            if part.start < stretch.end and part.end > stretch.start:
+            if part.start < region.end and part.end > region.start:
                 axes.broken_barh([(part.start + 0.5, len(part))], (level - height / 2, height), color=INK, linewidth=0)
     arrow = f"{gene.name} ›" if (gene.interval.strand == "+") != mirrored else f"‹ {gene.name}"
     axes.text(
@@ -127,8 +136,8 @@ def _gene(axes: Axes, gene: Gene, level: int, stretch: Stretch, mirrored: bool) 
     )
 
 
-def binned(values_L: NDArray[np.float32], bins: int = MOST_BINS) -> NDArray[np.float64]:
-    """Means of at most so many equal stretches of bases; NaN where a stretch has no value."""
+def binned(values_L: NDArray[np.float32], bins: int = MAX_BINS) -> NDArray[np.float64]:
+    """Return the means of at most ``bins`` equal bins; NaN for a bin without values."""
     count = min(bins, len(values_L))
     edges = np.linspace(0, len(values_L), count + 1).astype(np.int64)[:-1]
     known = ~np.isnan(values_L)
@@ -141,18 +150,18 @@ def draw_heat(
     axes: Axes,
     rows: NDArray[np.float64],
     names: Sequence[str],
-    stretch: Stretch,
+    region: Region,
     limits: tuple[float, float],
     colours: str,
     *,
     log: bool = False,
 ) -> Any:
-    """A heat map along the stretch, a named row for each line of ``rows``; returns the image for a colour bar."""
+    """Draw a heat map along the region with one named row per line of ``rows``; return the image for a colour bar."""
     from matplotlib import colormaps
     from matplotlib.colors import LogNorm, Normalize
 
     shades = colormaps[colours].with_extremes(bad=EMPTY)
-    extent = (stretch.start + 0.5, stretch.end + 0.5, len(rows) - 0.5, -0.5)
+    extent = (region.start + 0.5, region.end + 0.5, len(rows) - 0.5, -0.5)
     scale = (LogNorm if log else Normalize)(*limits, clip=True)
     image = axes.imshow(rows, cmap=shades, norm=scale, aspect="auto", interpolation="none", extent=extent)
     axes.set_yticks(range(len(rows)), list(names), fontsize=7)

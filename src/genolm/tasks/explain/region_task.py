@@ -1,4 +1,4 @@
-"""The sequences that are looked at, and how long ones are cut."""
+"""Regions to explain, and the common part of the tasks that run a model and its null over them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from genolm.models.model import Model
 
 LONGEST_CONTEXT = 8192
-"""Bases read together unless more is asked for."""
+"""Maximum number of bases in a window by default."""
 
 
 def settle_regions(
@@ -35,17 +35,17 @@ def settle_regions(
     length: int | None = None,
     iupac: IupacPolicy = "raise",
 ) -> Source:
-    """The source of what a user names: a file, values in memory, or one interval as ``chr22:1,001-2,000``.
+    """Return a re-readable source of regions: a file, values in memory, or one interval such as ``chr22:1,001-2,000``.
 
     Raises:
-        InputError: nothing that can be read, or variants, which have two sequences for one place.
+        InputError: the input cannot be read, or holds variants.
     """
     if isinstance(inputs, str) and inputs != "-" and not Path(inputs).exists() and ":" in inputs:
         inputs = Interval.parse(inputs)
     source = settle(inputs, genome=genome, length=length, iupac=iupac)
     if source.kind == "alleles":
         raise InputError(
-            "explain reads sequences and intervals; variants have two sequences for one place",
+            "explain requires sequences or intervals, not variants",
             file=source.place if isinstance(source.place, Path) else None,
         )
     warn_of_lengths(source.place, source.genome)
@@ -53,11 +53,11 @@ def settle_regions(
 
 
 def refuse_empty(source: Source, *, predicted: bool = False) -> None:
-    """Looks, before anything is computed or written, whether there is something to explain.
+    """Check, before anything is computed or written, that there is something to explain.
 
     Args:
         source: the sequences.
-        predicted: whether it takes a base that has another one before it.
+        predicted: whether a base with another base before it is required.
 
     Raises:
         InputError: there is no sequence, or no such base.
@@ -66,19 +66,19 @@ def refuse_empty(source: Source, *, predicted: bool = False) -> None:
     records = source.read()
     first = next(records, None)
     if first is None:
-        raise InputError("there are no regions to explain", file=file)
+        raise InputError("no regions to explain: the input is empty", file=file)
     if predicted and not any(set(one.sequence[1:]) - {"N"} for one in chain((first,), records)):
-        raise InputError("no base of the input has another base before it: there is nothing to predict", file=file)
+        raise InputError("nothing to predict: only N, or single bases without a base before them", file=file)
 
 
 def fitting_context(model: Model, context: int | None) -> int:
-    """Bases read together: ``context``, or as many as the model reads up to :data:`LONGEST_CONTEXT`.
+    """Return the bases of a window: ``context``, or the model's maximum up to :data:`LONGEST_CONTEXT`.
 
     Raises:
-        ModelError: the model reads tokens of several bases, or not so many bases.
+        ModelError: the model has tokens of several bases, or the context exceeds its maximum.
     """
     if model.tokenizer.bases_per_token != 1:
-        raise ModelError(f"{model.card.name} has tokens of several bases; explain needs one token per base")
+        raise ModelError(f"{model.card.name} has tokens of several bases: explain requires one token per base")
     return min(context_bases(model), LONGEST_CONTEXT) if context is None else context_bases(model, context)
 
 
@@ -153,5 +153,5 @@ def location(record: SequenceRecord) -> dict[str, Any]:
 
 
 def contig(record: SequenceRecord) -> str:
-    """The contig that a sequence lies on; a sequence without coordinates is its own."""
+    """Return the contig of a sequence; a sequence without coordinates is its own contig."""
     return record.interval.chrom if record.interval else record.id

@@ -68,7 +68,7 @@ def check_generated(
         with_prompt: check prompts too.
         max_tandem: sequences with a larger share of bases in tandem repeats do not pass, nor do duplicates.
         seed: of pieces, draws and intervals.
-        overwrite: replace a folder that an earlier run wrote.
+        overwrite: replace the folder of an earlier run.
 
     Returns:
         ``out``, or without one a dict: ``figures``, a list of mappings with ``name``, ``unit``, ``about`` and for each

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     from genolm.models.model import Model
 
-
 _BASES = 256
 """New bases where nothing is said."""
 
@@ -79,7 +78,7 @@ def generate(
     model's end token (``stop``), at a maximum (``length``) or where the context is full (``context``).
 
     Args:
-        model: a model, or what :func:`genolm.load` takes.
+        model: a model, or any argument of :func:`genolm.load`.
         prompts: a FASTA or another file of sequences, a table, a dict of names and texts, or a list of texts; an empty
             text begins after the model's begin tokens, or, where it has none, after the token that ends a document.
         out: ``.fa``, ``.fasta`` or ``.fna``; None returns the table.
@@ -106,14 +105,14 @@ def generate(
         backend: ``torch``, or ``vllm`` for a folder in the layout of Hugging Face whose tokens stand for several bases
             (extra ``vllm``); it draws other sequences from the same seed and takes none of the settings that follow but
             ``dtype``, ``overwrite`` and ``progress``.
-        device: where to compute; None for the best there is.
-        dtype: precision of the weights; None for what card and device prefer.
-        token_budget: tokens of a batch; None for what fits.
-        resume: go on from the finished parts of a killed run.
+        device: device such as ``cuda:0``; None for the best available.
+        dtype: precision of the weights; None for the default of model card and device.
+        token_budget: maximum tokens per batch; None for as many as fit in memory.
+        resume: continue an interrupted run from its finished parts.
         overwrite: replace an existing output.
-        shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge`.
-        progress: True for a bar on standard error.
-        dry_run: write nothing; measure a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
+        shard: ``"i/n"``: compute the i-th of n shares only, for :func:`genolm.merge`.
+        progress: True for a progress bar on standard error.
+        dry_run: write nothing; time a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
         ``out``, a FASTA of prompts with their continuations; the header line holds the number of prompt bases, all
@@ -126,8 +125,8 @@ def generate(
     Raises:
         InputError: prompts that cannot be used, or a setting out of its range.
         ModelError: no such model, or a prompt and its continuation are longer than its context.
-        RunError: the output exists, or parts of another run are in the way.
-        ResourceError: not enough memory or disk.
+        RunError: the output exists, or its folder holds parts of another run.
+        ResourceError: not enough memory or disk space.
     """
     path = check_suffix(out, SUFFIXES)
     base = preset_named(preset)

@@ -23,7 +23,6 @@ from genolm.tasks.writing.provenance import Provenance
 if TYPE_CHECKING:
     from genolm.models.model import Model
 
-
 _SCHEMA = {
     "id": pl.String,
     "prompt_id": pl.String,
@@ -53,7 +52,7 @@ class GenerateTask:
         sampler: how a base is drawn.
         seed: of the random numbers.
         context: most bases of prompt and continuation together.
-        provenance: the model.
+        provenance: provenance of the model.
     """
 
     source: Source
@@ -82,7 +81,7 @@ class GenerateTask:
                 yield Request(name, prompt, number, sample)
 
     def inputs(self) -> tuple[Path, ...]:
-        """The files that are read."""
+        """Return the input files."""
         return self.source.files()
 
     def cost(self, item: Request) -> int:
@@ -131,7 +130,7 @@ class GenerateTask:
                     write_record(file, name, prompt, new, {**settings, _MEAN: f"{mean:.6f}"})
 
     def collect(self, frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
-        """The table."""
+        """Return the table."""
         return pl.concat(list(frames))
 
     def count(self, rows: pl.DataFrame) -> Summary:
@@ -147,6 +146,5 @@ class GenerateTask:
 
 
 _MEAN = "mean_log_probability_nats_per_base"
-
 
 _LETTERS = np.frombuffer(b"ACGT", "S1")

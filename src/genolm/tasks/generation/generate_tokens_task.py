@@ -70,7 +70,7 @@ class GenerateTokensTask:
         seed: of the random numbers.
         planned: new tokens of a sequence, about.
         bases_per_token: of the model.
-        provenance: the model.
+        provenance: provenance of the model.
         preset: name of the settings that were asked for; empty for none.
         backend: what draws, where it is not genolm itself.
     """
@@ -96,7 +96,7 @@ class GenerateTokensTask:
                 yield Request(name, prompt, number, sample)
 
     def inputs(self) -> tuple[Path, ...]:
-        """The files that are read."""
+        """Return the input files."""
         return self.source.files()
 
     def cost(self, item: Request) -> int:
@@ -153,7 +153,7 @@ class GenerateTokensTask:
                     write_record(file, row["id"], row["prompt"], row["generated"], {**told, **settings})
 
     def collect(self, frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
-        """The table."""
+        """Return the table."""
         return pl.concat(list(frames))
 
     def count(self, rows: pl.DataFrame) -> Summary:

@@ -67,7 +67,6 @@ def read_baselines(records: Sequence[Generated], files: Mapping[str, Path], orde
 
 MOST_ORDER = 10
 
-
 _LETTERS = np.frombuffer(b"ACGT", np.uint8)
 
 
