@@ -12,7 +12,7 @@ from tests.tasks.conftest import ocean_model
 from genolm import GenolmError, InputError, ModelError, generate, save
 from genolm.models.checkpoints.load import load
 from genolm.tasks.generation.generate_tokens_task import SCHEMA
-from genolm.tasks.generation.vllm_backend import described
+from genolm.tasks.generation.vllm_backend import open_without_weights
 
 PROMPTS = ["ACGTTGCA", "", "GGAACCA"]
 END = 2
@@ -147,7 +147,7 @@ def test_the_fasta_says_who_wrote_it(folder, stand_in, tmp_path):
 
 
 def test_the_network_of_a_described_folder_has_no_weights_in_memory(folder):
-    model, provenance = described(folder)
+    model, provenance = open_without_weights(folder)
     assert model.device.type == "meta"
     assert (model.begin_ids, provenance.precision) == ((1,), "float32")
 

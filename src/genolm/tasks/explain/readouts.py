@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 MEASURES = ("kl", "agrees", "loss")
 """Measures of a readout.
 
-``kl``: KL(final || readout), nats; ``agrees``: 1 if both have the same top choice; ``loss``: negative log-probability of
-the next token, nats.
+``kl``: KL(final || readout), nats; ``agrees``: 1 if both have the same top choice; ``loss``: negative log-probability
+of the next token, nats.
 """
 
 

@@ -1,4 +1,4 @@
-"""The check of generated sequences that `generate` was asked to make when it is done."""
+"""The check of generated sequences that `generate` can run afterwards."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from genolm.tasks.generation.check_generated import check_generated, check_packa
 
 
 @dataclass(frozen=True, slots=True)
-class FollowingCheck:
-    """What is checked beside what; nothing where no check was asked for.
+class FollowUpCheck:
+    """A check to run after generation, or none.
 
     Attributes:
-        folder: where the report goes; None for no check.
+        folder: output folder of the report; None for no check.
         natural: natural genomes.
-        training: what novelty is measured against; none for the natural genomes.
-        overwrite: whether an earlier report is replaced.
+        training: genomes that novelty is measured against; empty for the natural genomes.
+        overwrite: whether to replace an earlier report.
     """
 
     folder: Path | None
@@ -42,38 +42,39 @@ class FollowingCheck:
         *,
         overwrite: bool,
         resume: bool,
-    ) -> FollowingCheck:
-        """The check, refused beforehand where it would fail when all is generated.
+    ) -> FollowUpCheck:
+        """Plan the check; fail now if it would fail after generation.
 
         Raises:
-            InputError: no whole output to check, a file that is not there, training genomes without natural ones.
-            RunError: the report exists, or a run that was stopped in its check is resumed: the check starts anew, by a
-                command of its own.
+            InputError: there is no complete output to check, a file does not exist, or training genomes are given
+                without natural ones.
+            RunError: the report exists, or the resumed run had finished and only its check was interrupted: the check
+                is run again by its own command.
             GenolmError: a package that the check needs is not installed.
         """
-        genomes, learned = listed(natural), listed(training)
-        if learned and not genomes:
-            raise InputError("what novelty is measured against belongs to a check: name natural genomes too (--check)")
+        genomes, training_genomes = listed(natural), listed(training)
+        if training_genomes and not genomes:
+            raise InputError("--check-training requires --check: name natural genomes too")
         if not genomes:
             return cls(None, (), (), overwrite)
         if out is None or shard is not None:
-            raise InputError("a check reads the whole output: give one and no shard, or run genolm check after merging")
-        for path in (*genomes, *learned):
+            raise InputError("--check requires an output and no shard: run `genolm check` after merging")
+        for path in (*genomes, *training_genomes):
             if not path.is_file():
                 raise InputError("no such file", file=path)
         folder = out.with_name(f"{out.name}.check")
         check_target(folder, overwrite=overwrite)
         check_packages()
-        planned = cls(folder, genomes, learned, overwrite)
+        planned = cls(folder, genomes, training_genomes, overwrite)
         if resume and not overwrite and out.exists() and PartsFolder.of(out).manifest() is None:
-            raise RunError(planned._left(out))
+            raise RunError(planned._interrupted_message(out))
         return planned
 
     def after(self, result: Any) -> Any:
-        """Writes the report of what was written, and gives that back.
+        """Run the check on the output of generation; return the output.
 
         Raises:
-            Interrupted: on Ctrl-C or SIGTERM; the text holds the command that makes the check alone.
+            Interrupted: Ctrl-C or SIGTERM; the message has the command that runs the check alone.
         """
         if self.folder is None:
             return result
@@ -83,11 +84,11 @@ class FollowingCheck:
                     result, self.natural, self.folder, training=self.training or None, overwrite=self.overwrite
                 )
         except KeyboardInterrupt:
-            raise Interrupted(self._left(result)) from None
+            raise Interrupted(self._interrupted_message(result)) from None
         return result
 
-    def _left(self, out: Path) -> str:
-        named = [("--reference", path) for path in self.natural] + [("--training", path) for path in self.training]
-        told = ["genolm", "check", out, *(word for pair in named for word in pair), "--out", self.folder]
-        command = shlex.join([*map(str, told), *(["--overwrite"] if self.overwrite else [])])
-        return f"{out} is whole and its check is not made yet; {command} makes it"
+    def _interrupted_message(self, out: Path) -> str:
+        options = [("--reference", path) for path in self.natural] + [("--training", path) for path in self.training]
+        words = ["genolm", "check", out, *(word for option in options for word in option), "--out", self.folder]
+        command = shlex.join([*map(str, words), *(["--overwrite"] if self.overwrite else [])])
+        return f"{out} is complete, but its check was not run; to run it: {command}"

@@ -1,4 +1,4 @@
-"""Continuing prompts base by base, into a FASTA."""
+"""Generation base by base: the task of models with one token per base."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _SCHEMA = {
 
 @dataclass(frozen=True, slots=True)
 class Continued:
-    """What one request gives: the new bases, and their mean log-probability in nats per base."""
+    """Bases generated for one request, and their mean log-probability in nats per base."""
 
     bases: str
     mean_log_probability: float
@@ -43,15 +43,15 @@ class Continued:
 
 @dataclass(frozen=True, slots=True)
 class GenerateTask:
-    """Generation as the engine runs it; :func:`generate` makes one.
+    """Generation as run by the engine; created by :func:`genolm.generate`.
 
     Attributes:
         source: the prompts.
-        n: sequences for each.
-        length: new bases for each sequence.
-        sampler: how a base is drawn.
-        seed: of the random numbers.
-        context: most bases of prompt and continuation together.
+        n: sequences per prompt.
+        length: new bases per sequence.
+        sampler: sampling rule.
+        seed: random seed.
+        context: maximum number of bases of prompt and continuation.
         provenance: provenance of the model.
     """
 
@@ -66,16 +66,16 @@ class GenerateTask:
     unit: ClassVar[str] = "sequences"
 
     def items(self) -> Iterator[Request]:
-        """The requests: all samples of a prompt, then those of the next.
+        """Yield the requests: all samples of a prompt, then those of the next.
 
         Raises:
-            ModelError: a prompt that leaves no room for the continuation.
+            ModelError: prompt and continuation exceed the context.
         """
         for number, (name, prompt) in enumerate(prompts_of(self.source)):
             if max(1, len(prompt)) + self.length > self.context:
                 raise ModelError(
-                    f"prompt {name} of {len(prompt):,} bases and {self.length:,} new ones are more than"
-                    f" {self.provenance.model} can read, which is {self.context:,}"
+                    f"prompt {name} ({len(prompt):,} bases) and {self.length:,} new bases exceed the context of"
+                    f" {self.provenance.model} ({self.context:,} bases)"
                 )
             for sample in range(1, self.n + 1):
                 yield Request(name, prompt, number, sample)
@@ -85,15 +85,15 @@ class GenerateTask:
         return self.source.files()
 
     def cost(self, item: Request) -> int:
-        """Tokens that are read or written."""
+        """Return the number of tokens that are read or generated."""
         return len(item.prompt) + self.length
 
     def windows(self, items: Sequence[Request], model: Model) -> list[Window]:
-        """A prompt for each request."""
+        """Return one window per request: its prompt."""
         return [Window(item.prompt, item, tokens=max(1, len(item.prompt)) + self.length) for item in items]
 
     def forward(self, model: Model, windows: Sequence[Window]) -> list[Continued]:
-        """The continuations of a batch."""
+        """Return the continuations of a batch."""
         draws = np.stack(
             [uniforms(self.seed, window.origin.number, window.origin.sample, self.length) for window in windows]
         )
@@ -103,11 +103,11 @@ class GenerateTask:
         return [Continued(text, float(mean)) for text, mean in zip(texts, means_B)]
 
     def subject(self, items: Sequence[Request], window: Window, part: int) -> str:
-        """The sequence that a window begins, in words."""
+        """Return a description of the window's sequence for messages."""
         return window.origin.named
 
     def rows(self, items: Sequence[Request], windows: Sequence[Window], outputs: Sequence[Continued]) -> pl.DataFrame:
-        """A row for each request."""
+        """Return one row per request."""
         rows = [
             (
                 f"{item.prompt_id}_{item.sample}",
@@ -122,7 +122,7 @@ class GenerateTask:
         return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
-        """Writes the FASTA: prompt and continuation, with everything that made them in the header."""
+        """Write the FASTA file: prompt and continuation, with all settings in the header."""
         settings = self.metadata()
         with atomic_file(out) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
             for frame in frames:
@@ -134,11 +134,11 @@ class GenerateTask:
         return pl.concat(list(frames))
 
     def count(self, rows: pl.DataFrame) -> Summary:
-        """Sequences and their new bases; all end at the length that was asked for."""
+        """Return the numbers of sequences and new bases; all sequences end at the requested length."""
         return finished(rows, ["length"] * rows.height)
 
     def metadata(self) -> dict[str, str]:
-        """Everything that says how the sequences were made."""
+        """Return the provenance of the sequences."""
         settings = {
             name: getattr(self.sampler, name) for name in ("temperature", "top_k", "top_p", "repetition_penalty")
         }

@@ -1,4 +1,4 @@
-"""Continuing prompts with models whose tokens stand for several bases, into a FASTA."""
+"""Generation token by token: the task of models with multi-base tokens."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ SCHEMA = {
     "mean_log_probability_nats_per_token": pl.Float64,
     "mean_log_probability_nats_per_base": pl.Float64,
 }
-_TOLD = tuple(SCHEMA)[5:]
+_HEADER_COLUMNS = tuple(SCHEMA)[5:]
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What one request gives.
+    """Result of one request.
 
     Attributes:
-        bases: the new bases.
+        bases: new bases.
         reason: ``stop``, ``length`` or ``context``.
-        tokens: new tokens, without the end token.
-        log_probability: their sum, in nats.
+        tokens: number of new tokens, without the end token.
+        log_probability: sum of their log-probabilities, nats.
         token_bases: bases of the new tokens, before the last one was cut.
     """
 
@@ -59,20 +59,20 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class GenerateTokensTask:
-    """Generation by tokens as the engine runs it; :func:`genolm.generate` makes one.
+    """Generation by tokens as run by the engine; created by :func:`genolm.generate`.
 
     Attributes:
         source: the prompts.
-        n: sequences for each.
+        n: sequences per prompt.
         limits: when a sequence ends.
-        whole_tokens: keep the bases of the last token that lie beyond the maximum.
-        sampler: how a token is drawn.
-        seed: of the random numbers.
-        planned: new tokens of a sequence, about.
-        bases_per_token: of the model.
+        whole_tokens: whether to keep bases of the last token beyond the maximum.
+        sampler: sampling rule.
+        seed: random seed.
+        planned: approximate number of new tokens per sequence.
+        bases_per_token: mean bases per token of the model.
         provenance: provenance of the model.
-        preset: name of the settings that were asked for; empty for none.
-        backend: what draws, where it is not genolm itself.
+        preset: name of the requested preset; empty for none.
+        backend: name of the backend, if it is not genolm itself.
     """
 
     source: Source
@@ -90,7 +90,7 @@ class GenerateTokensTask:
     unit: ClassVar[str] = "sequences"
 
     def items(self) -> Iterator[Request]:
-        """The requests: all samples of a prompt, then those of the next."""
+        """Yield the requests: all samples of a prompt, then those of the next."""
         for number, (name, prompt) in enumerate(prompts_of(self.source)):
             for sample in range(1, self.n + 1):
                 yield Request(name, prompt, number, sample)
@@ -100,32 +100,32 @@ class GenerateTokensTask:
         return self.source.files()
 
     def cost(self, item: Request) -> int:
-        """Tokens that are read or written, about."""
+        """Return the approximate number of tokens that are read or generated."""
         return 1 + math.ceil(len(item.prompt) / self.bases_per_token) + self.planned
 
     def windows(self, items: Sequence[Request], model: Model) -> list[Window]:
-        """A prompt for each request."""
+        """Return one window per request: its prompt."""
         return [Window(item.prompt, item, tokens=self.cost(item)) for item in items]
 
     def forward(self, model: Model, windows: Sequence[Window]) -> list[Written]:
-        """The continuations of a batch."""
+        """Return the continuations of a batch."""
         prompts = [prompt_ids(model, window.sequence) for window in windows]
         streams = [stream(self.seed, window.origin.number, window.origin.sample) for window in windows]
-        drawn = continue_tokens(model, prompts, self.limits, self.sampler, streams)
-        return [self.written(model, one) for one in drawn]
+        sampled = continue_tokens(model, prompts, self.limits, self.sampler, streams)
+        return [self.written(model, one) for one in sampled]
 
-    def written(self, model: Model, drawn: Drawn) -> Written:
-        """A continuation as bases; cut to the maximum unless whole tokens are wanted."""
-        text = model.tokenizer.decode(drawn.ids_T.astype("int32"))
+    def written(self, model: Model, sampled: Drawn) -> Written:
+        """Decode a continuation; cut it to the maximum length unless complete tokens are kept."""
+        text = model.tokenizer.decode(sampled.ids_T.astype("int32"))
         bases = text if self.whole_tokens else text[: self.limits.max_bases]
-        return Written(bases, drawn.reason, len(drawn.ids_T), float(drawn.log_probs_T.sum()), len(text))
+        return Written(bases, sampled.reason, len(sampled.ids_T), float(sampled.log_probs_T.sum()), len(text))
 
     def subject(self, items: Sequence[Request], window: Window, part: int) -> str:
-        """The sequence that a window begins, in words."""
+        """Return a description of the window's sequence for messages."""
         return window.origin.named
 
     def rows(self, items: Sequence[Request], windows: Sequence[Window], outputs: Sequence[Written]) -> pl.DataFrame:
-        """A row for each request."""
+        """Return one row per request."""
         rows = [
             (
                 f"{item.prompt_id}_{item.sample}",
@@ -144,24 +144,24 @@ class GenerateTokensTask:
         return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
-        """Writes the FASTA: prompt and continuation, with everything that made them in the header."""
+        """Write the FASTA file: prompt and continuation, with all settings in the header."""
         settings = self.metadata()
         with atomic_file(out) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
             for frame in frames:
                 for row in frame.iter_rows(named=True):
-                    told = {name: _number(row[name]) for name in _TOLD}
-                    write_record(file, row["id"], row["prompt"], row["generated"], {**told, **settings})
+                    statistics = {name: _number(row[name]) for name in _HEADER_COLUMNS}
+                    write_record(file, row["id"], row["prompt"], row["generated"], {**statistics, **settings})
 
     def collect(self, frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
         """Return the table."""
         return pl.concat(list(frames))
 
     def count(self, rows: pl.DataFrame) -> Summary:
-        """Sequences by what ended them, and their new bases."""
+        """Return the numbers of sequences, by reason of their end, and of new bases."""
         return finished(rows, rows["finish_reason"].to_list())
 
     def metadata(self) -> dict[str, str]:
-        """Everything that says how the sequences were made."""
+        """Return the provenance of the sequences."""
         sampler = {name: getattr(self.sampler, name) for name in self.sampler.__slots__}
         limits = {name: getattr(self.limits, name) for name in self.limits.__slots__}
         settings: dict[str, Any] = {"n": self.n, **limits, "whole_tokens": self.whole_tokens, **sampler}
@@ -174,23 +174,23 @@ def _number(value: float | int | str) -> str:
 
 
 def check_prompts(source: Source, model: Model, limits: Limits, needed: int) -> None:
-    """Looks at all prompts before anything runs.
+    """Check all prompts before generation.
 
     Args:
         source: the prompts.
-        model: what will continue them.
+        model: the model.
         limits: when a sequence ends.
-        needed: new tokens that were asked for.
+        needed: requested new tokens.
 
     Raises:
-        InputError: a prompt with a letter that the model does not know.
-        ModelError: a prompt that leaves no room for the continuation, without ``limits.slide``.
+        InputError: a prompt has a letter that the model does not support.
+        ModelError: prompt and continuation exceed the context, and ``limits.slide`` is not set.
     """
     for name, prompt in prompts_of(source):
         tokens = len(prompt_ids(model, prompt))
         if not limits.slide and tokens + needed > model.context:
             raise ModelError(
-                f"prompt {name} of {tokens:,} tokens and {needed:,} new ones are more than {model.card.name} can"
-                f" read, which is {model.context:,}; ask for less, or slide (--slide): it then goes on after forgetting"
-                " the older half"
+                f"prompt {name} ({tokens:,} tokens) and {needed:,} new tokens exceed the context of {model.card.name}"
+                f" ({model.context:,} tokens): shorten the request or enable slide, which drops the older half of the"
+                " context"
             )

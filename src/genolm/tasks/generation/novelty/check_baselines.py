@@ -1,4 +1,4 @@
-"""Baselines."""
+"""Baselines of a check of generated DNA: natural pieces of the reference, and samples of its Markov model."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from genolm.tasks.generation.novelty.sequence_metrics import (
 
 @dataclass(frozen=True, slots=True)
 class SequenceGroup:
-    """Sequences that are compared with other groups.
+    """A group of sequences to compare.
 
     Attributes:
-        ids: their names.
+        ids: names.
         sequences: upper-case bases.
-        own: file that each was cut from; None for sequences from elsewhere.
+        own: file that each sequence comes from; None for sequences from elsewhere.
     """
 
     ids: list[str]
@@ -34,7 +34,13 @@ class SequenceGroup:
 
 @dataclass(frozen=True, slots=True)
 class CheckBaselines:
-    """What is kept of the reference: counts, natural pieces and Markov draws."""
+    """The reference, reduced to what a check needs.
+
+    Attributes:
+        tetranucleotides: counts of the canonical tetranucleotides.
+        natural: pieces of the reference.
+        markov: samples of the Markov model.
+    """
 
     tetranucleotides: np.ndarray[Any, np.dtype[np.float64]]
     natural: SequenceGroup
@@ -42,7 +48,7 @@ class CheckBaselines:
 
 
 def read_baselines(records: Sequence[Generated], files: Mapping[str, Path], order: int, seed: int) -> CheckBaselines:
-    """Reads the reference once, a genome at a time kept as long as pieces are drawn from it."""
+    """Read the reference genome by genome; sample pieces and Markov sequences of the lengths of the records."""
     random = np.random.default_rng(seed)
     lengths = [len(record.sequence) for record in records]
     counts = np.zeros(len(spectrum("", TETRA)), np.float64)
@@ -53,28 +59,33 @@ def read_baselines(records: Sequence[Generated], files: Mapping[str, Path], orde
             counts += spectrum(contig.sequence, TETRA)
         chain.add(contig.sequence for contig in contigs)
         genomes.append(Pieces(name, contigs, random))
-    # Long pieces first: they are harder to place.
+    # Long pieces first: they are the hardest to place.
     ranked = sorted(range(len(lengths)), key=lambda number: -lengths[number])
-    drawn = dict(zip(ranked, matched_pieces(genomes, (lengths[number] for number in ranked))))
-    pieces = [drawn[number] for number in range(len(lengths))]
+    sampled = dict(zip(ranked, matched_pieces(genomes, (lengths[number] for number in ranked))))
+    pieces = [sampled[number] for number in range(len(lengths))]
     natural = SequenceGroup(
         [piece.id for piece in pieces], [piece.sequence for piece in pieces], [files[piece.genome] for piece in pieces]
     )
-    draws = chain.draw(lengths, random)
-    markov = SequenceGroup([f"markov_{number}" for number in range(1, len(draws) + 1)], draws, [None] * len(draws))
+    sequences = chain.draw(lengths, random)
+    markov = SequenceGroup(
+        [f"markov_{number}" for number in range(1, len(sequences) + 1)], sequences, [None] * len(sequences)
+    )
     return CheckBaselines(counts, natural, markov)
 
 
-MOST_ORDER = 10
+MAX_ORDER = 10
 
 _LETTERS = np.frombuffer(b"ACGT", np.uint8)
 
 
 class MarkovChain:
-    """A Markov model whose counts are those of both strands, each context with one more of every base.
+    """A Markov chain with one pseudocount per base and context, counted on both strands, to sample sequences.
+
+    Unlike :class:`genolm.statistics.markov.MarkovModel` it has one order, without interpolation: the baseline has
+    exactly the word frequencies of its order.
 
     Args:
-        order: bases that the next one depends on, 0 to 10.
+        order: number of previous bases that the next base depends on, 0 to 10.
     """
 
     def __init__(self, order: int) -> None:
@@ -82,12 +93,12 @@ class MarkovChain:
         self._words = np.zeros(4 ** (order + 1), np.int64)
 
     def add(self, sequences: Iterable[str]) -> None:
-        """Counts the words of order + 1 bases of some sequences."""
+        """Count the words of order + 1 bases of sequences."""
         for sequence in sequences:
             self._words += word_counts(sequence, self.order + 1, both_strands=True)
 
     def draw(self, lengths: Sequence[int], random: np.random.Generator) -> list[str]:
-        """One sequence for each length; it begins with a word of the reference."""
+        """Sample one sequence per length; each starts after a context of the reference."""
         steps_C4 = np.cumsum((self._words + 1).reshape(-1, 4), axis=1, dtype=np.float64)
         steps_C4 /= steps_C4[:, -1:]
         starts = self._words.reshape(-1, 4).sum(1) + 1.0

@@ -1,6 +1,6 @@
-"""What is measured of every sequence, and the figures of a group of them, each with an interval.
+"""Metrics of sequences, and of groups of sequences with confidence intervals.
 
-Sums of a sequence are all that a figure needs of it; intervals come from resampling sequences. N sequences, K sums.
+Metrics of a group are ratios of sums over its sequences; sequences are the unit of resampling. N sequences, K sums.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ _KILO = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
-    """A number of a group of sequences.
+class Metric:
+    """A metric of a group of sequences: a ratio of two sums.
 
     Attributes:
-        name: what it is called in tables.
-        unit: of its values.
-        about: what it is, in a few words.
-        above: columns of the per-sequence table whose sum stands above the fraction.
-        below: the one below it; empty for the number of sequences.
-        scale: what the fraction is multiplied by.
+        name: name in tables.
+        unit: unit of its values.
+        about: short description.
+        above: column of the per-sequence table in the numerator.
+        below: column in the denominator; empty for the number of sequences.
+        scale: factor of the ratio.
     """
 
     name: str
@@ -45,32 +45,32 @@ class Figure:
     scale: float = 1.0
 
 
-FIGURES = (
-    Figure("length", "bases", "mean length", "length"),
-    Figure("gc", "share", "G and C among A, C, G and T", "gc", "bases"),
-    Figure("coding_density", "share", "bases inside a gene", "coding_bases", "length"),
-    Figure("genes", "per kilobase", "genes, of either strand", "genes", "length", _KILO),
-    Figure("gene_length", "bases", "mean length of a gene", "gene_bases", "genes"),
-    Figure("partial_genes", "share", "genes that run over an end", "partial_genes", "genes"),
-    Figure(
+METRICS = (
+    Metric("length", "bases", "mean length", "length"),
+    Metric("gc", "share", "G and C among A, C, G and T", "gc", "bases"),
+    Metric("coding_density", "share", "bases inside a gene", "coding_bases", "length"),
+    Metric("genes", "per kilobase", "genes, of either strand", "genes", "length", _KILO),
+    Metric("gene_length", "bases", "mean length of a gene", "gene_bases", "genes"),
+    Metric("partial_genes", "share", "genes that run over an end", "partial_genes", "genes"),
+    Metric(
         "tandem_repeats", "share", "bases in perfect tandem repeats, period 1-100, 3 copies or more", "tandem", "length"
     ),
-    Figure("long_tandem_repeats", "share", "the same, arrays of 20 bases or more", "long_tandem", "length"),
-    Figure("gzip_ratio", "share", "compressed size over bases", "gzip_bytes", "length"),
-    Figure("duplicates", "share", "sequences that stand there before, on either strand", "duplicate"),
-    Figure("shared_kmers", "share", "28-mers that a training genome has", "shared_kmers", "kmers"),
-    Figure("longest_match", "bases", "longest exact match with a training genome, mean", "longest_match", "compared"),
-    Figure("identity", "share", "identity where that match puts the sequence, mean", "identity", "placed"),
+    Metric("long_tandem_repeats", "share", "the same, arrays of 20 bases or more", "long_tandem", "length"),
+    Metric("gzip_ratio", "share", "compressed size over bases", "gzip_bytes", "length"),
+    Metric("duplicates", "share", "sequences that stand there before, on either strand", "duplicate"),
+    Metric("shared_kmers", "share", "28-mers that a training genome has", "shared_kmers", "kmers"),
+    Metric("longest_match", "bases", "longest exact match with a training genome, mean", "longest_match", "compared"),
+    Metric("identity", "share", "identity where that match puts the sequence, mean", "identity", "placed"),
 )
-"""The figures that are fractions of sums; the tetranucleotide divergence stands beside them."""
+"""Metrics that are ratios of sums; the tetranucleotide divergence is computed separately."""
 
-DIVERGENCE = Figure(
+DIVERGENCE = Metric(
     "tetranucleotide_divergence", "bits", "Jensen-Shannon divergence of tetranucleotides from the reference", ""
 )
 
 
 def measure(sequences: Sequence[str], finder: GeneFinder, nearest: Sequence[Nearest | None]) -> pl.DataFrame:
-    """A row for each sequence with everything that figures are made of, and where its nearest match lies."""
+    """Return a row for each sequence with the columns of all metrics, and its nearest match."""
     seen: set[str] = set()
     rows = []
     for sequence, near in zip(sequences, nearest):
@@ -124,19 +124,19 @@ SCHEMA = {
 
 
 def summarise(rows: pl.DataFrame, seed: int) -> dict[str, Estimate]:
-    """Every figure of a group with its 95 % interval from resampled sequences."""
+    """Return every metric of a group with its 95 % interval from resampled sequences."""
     sums = rows.with_columns(
         sequences=pl.lit(1),
         duplicate=pl.col("duplicate").cast(pl.Int64),
         compared=pl.col("longest_match").is_not_null().cast(pl.Int64),
         placed=pl.col("identity").is_not_null().cast(pl.Int64),
     )
-    found = {}
-    for figure in FIGURES:
-        pair_NK = sums.select(figure.above, pl.col(figure.below or "sequences").alias("_below")).fill_null(0).to_numpy()
-        value = estimate(pair_NK.astype(np.float64), _scaled(ratio(0, 1), figure.scale), seed)
-        found[figure.name] = value
-    return found
+    estimates = {}
+    for metric in METRICS:
+        pair_NK = sums.select(metric.above, pl.col(metric.below or "sequences").alias("_below")).fill_null(0).to_numpy()
+        value = estimate(pair_NK.astype(np.float64), _scaled(ratio(0, 1), metric.scale), seed)
+        estimates[metric.name] = value
+    return estimates
 
 
 def _scaled(statistic: Callable[[Float64], Float64], scale: float) -> Callable[[Float64], Float64]:
@@ -144,23 +144,23 @@ def _scaled(statistic: Callable[[Float64], Float64], scale: float) -> Callable[[
 
 
 def divergence(sequences: Sequence[str], reference_F: Float64, seed: int) -> Estimate:
-    """Jensen-Shannon divergence of the pooled tetranucleotides of sequences from those of a reference, bits (0 to 1).
+    """Return the Jensen-Shannon divergence of the pooled tetranucleotides from those of a reference, bits (0 to 1).
 
-    Few bases diverge by chance alone; a group of natural sequence of the same lengths shows how much.
+    Small samples diverge by chance; natural sequences of the same lengths show how much.
 
     Args:
         sequences: upper-case letters.
         reference_F: counts of the reference, (136,).
-        seed: of the resampling.
+        seed: random seed of the resampling.
     """
     counts_NF = np.stack([spectrum(sequence, TETRA) for sequence in sequences]).astype(np.float64)
     shares_F = reference_F / reference_F.sum()
     value = float(_divergence(shares_F, counts_NF.sum(0, keepdims=True))[0])
 
     def centred(sums_RF: Float64) -> Float64:
-        # Resampling adds the divergence that a sample has by chance once more: the interval's width is kept, not that.
-        found_R = _divergence(shares_F, sums_RF)
-        return np.maximum(0.0, found_R - found_R.mean() + value)
+        # Resampling adds chance divergence once more: keep the width of the interval, but centre it on the value.
+        values_R = _divergence(shares_F, sums_RF)
+        return np.maximum(0.0, values_R - values_R.mean() + value)
 
     return estimate(counts_NF, centred, seed)
 
