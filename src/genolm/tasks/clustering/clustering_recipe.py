@@ -1,7 +1,7 @@
-"""The public recipe of species clustering, the same for all features: reduce, standardise, cluster.
+"""The published recipe of species clustering, the same for all features: reduce, standardise, cluster.
 
 UMAP to 10 dimensions with 30 neighbours and distance 0 (McInnes et al. 2018), then DBSCAN(0.5, 5); k-means and HDBSCAN
-beside it. N fragments, D dimensions.
+as further methods. N fragments, D dimensions.
 """
 
 from __future__ import annotations
@@ -24,50 +24,50 @@ METHODS: tuple[Method, ...] = get_args(Method)
 DIMENSIONS, NEIGHBOURS, MIN_DIST = 10, 30, 0.0
 EPSILON, MIN_SAMPLES = 0.5, 5
 MIN_CLUSTER = 10
-"""Fewest fragments of a cluster of HDBSCAN."""
+"""Minimum size of a cluster of HDBSCAN in fragments."""
 
-_STARTS = 10  # of k-means
+_STARTS = 10  # initialisations of k-means
 
 Clusters = NDArray[np.int64]
 
 
 def check_packages(reduction: str) -> None:
-    """Looks, before anything is computed, whether scikit-learn and, where it is wanted, umap-learn are there.
+    """Check that scikit-learn and, if needed, umap-learn are installed.
 
     Raises:
-        InputError: no such reduction.
+        InputError: the reduction is unknown.
         GenolmError: a package is missing; the message says how to install it.
     """
     if reduction not in get_args(Reduction):
-        raise InputError(f"reduce is one of {', '.join(get_args(Reduction))}", value=reduction)
+        raise InputError(f"invalid reduce: expected one of {', '.join(get_args(Reduction))}", value=reduction)
     _imported("sklearn", "scikit-learn")
     if reduction == "umap":
-        _imported("umap", "umap-learn", "; --reduce pca does without")
+        _imported("umap", "umap-learn", "; --reduce pca does not need it")
 
 
 def check_count(fragments: int, reduction: Reduction) -> None:
-    """Looks whether there are fragments enough for the recipe.
+    """Check that there are enough fragments for the recipe.
 
     Raises:
-        InputError: there are not.
+        InputError: there are too few.
     """
     if reduction == "umap" and fragments <= NEIGHBOURS:
         raise InputError(
-            f"UMAP with {NEIGHBOURS} neighbours needs more than {NEIGHBOURS} fragments, and there are {fragments}: take"
-            " more or shorter ones, or --reduce pca"
+            f"UMAP with {NEIGHBOURS} neighbours requires more than {NEIGHBOURS} fragments, got {fragments}: use more or"
+            " shorter fragments, or --reduce pca"
         )
     if fragments < 2:
-        raise InputError(f"clusters need at least 2 fragments, and there are {fragments}: take more or shorter ones")
+        raise InputError(f"clustering requires at least 2 fragments, got {fragments}: use more or shorter fragments")
 
 
 def reduced(values_ND: Float64, reduction: Reduction, seed: int, dimensions: int = DIMENSIONS) -> Float64:
-    """The features in at most 10 dimensions, or as they are.
+    """Return the features in at most 10 dimensions, or unchanged.
 
     Args:
         values_ND: features.
         reduction: ``umap``, ``pca`` or ``none``.
-        seed: of UMAP.
-        dimensions: how many are kept.
+        seed: random seed of UMAP.
+        dimensions: number of dimensions to keep.
     """
     if reduction == "none":
         return values_ND
@@ -77,18 +77,18 @@ def reduced(values_ND: Float64, reduction: Reduction, seed: int, dimensions: int
 
 
 def _umap(values_ND: Float64, seed: int, dimensions: int) -> Float64:
-    umap = _imported("umap", "umap-learn", "; --reduce pca does without")
+    umap = _imported("umap", "umap-learn", "; --reduce pca does not need it")
     model = umap.UMAP(n_components=dimensions, n_neighbors=NEIGHBOURS, min_dist=MIN_DIST, random_state=seed, n_jobs=1)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # tells that a seed means one thread
+        warnings.simplefilter("ignore")  # UMAP warns that a seed implies one thread
         return np.asarray(model.fit_transform(values_ND), np.float64)
 
 
 def scaled(values_ND: Float64, reduction: Reduction) -> Float64:
-    """Reduced features on the scale that the clustering's distances are meant for.
+    """Return reduced features on the scale that the distances of the recipe are meant for.
 
-    Every dimension has variance 1, as the recipe wants; but of principal components only the first: those that hold
-    next to nothing must not count as much as it does.
+    Every dimension has variance 1. Of principal components only the first has, so that components with little variance
+    do not weigh as much.
     """
     if reduction == "pca":
         spread = values_ND.std(0).max(initial=0.0)
@@ -97,12 +97,12 @@ def scaled(values_ND: Float64, reduction: Reduction) -> Float64:
 
 
 def clusters(scaled_ND: Float64, method: Method, seed: int, k: int | None) -> Clusters:
-    """The cluster of every fragment, from 0; -1 for noise, which k-means has none of.
+    """Return the cluster of every fragment, from 0; -1 for noise, which k-means does not have.
 
     Args:
-        scaled_ND: what :func:`scaled` gives.
+        scaled_ND: result of :func:`scaled`.
         method: ``dbscan``, ``kmeans`` or ``hdbscan``.
-        seed: of k-means; the others have nothing to draw.
+        seed: random seed of k-means; the other methods are deterministic.
         k: clusters of k-means.
     """
     cluster = _imported("sklearn.cluster", "scikit-learn")
@@ -111,17 +111,17 @@ def clusters(scaled_ND: Float64, method: Method, seed: int, k: int | None) -> Cl
         case "dbscan":
             model = cluster.DBSCAN(eps=EPSILON, min_samples=MIN_SAMPLES)
         case "hdbscan":
-            least = max(2, min(MIN_CLUSTER, len(scaled_ND)))
-            model = cluster.HDBSCAN(min_cluster_size=least, min_samples=min(MIN_SAMPLES, least), copy=True)
+            minimum = max(2, min(MIN_CLUSTER, len(scaled_ND)))
+            model = cluster.HDBSCAN(min_cluster_size=minimum, min_samples=min(MIN_SAMPLES, minimum), copy=True)
         case "kmeans":
             model = cluster.KMeans(n_clusters=min(k or 1, len(scaled_ND)), n_init=_STARTS, random_state=seed)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # fewer distinct points than clusters
+        warnings.simplefilter("ignore")  # there may be fewer distinct points than clusters
         return np.asarray(model.fit_predict(scaled_ND), np.int64)
 
 
 def standardised(values_ND: Float64) -> Float64:
-    """Every dimension with mean 0 and variance 1; a constant one stays at 0."""
+    """Return every dimension with mean 0 and variance 1; a constant dimension stays at 0."""
     spread_D = values_ND.std(0)
     return np.asarray((values_ND - values_ND.mean(0)) / np.where(spread_D > 0, spread_D, 1.0))
 

@@ -1,4 +1,4 @@
-"""The verb: genes from their first part, several samples each, beside baselines, into a table and its summary."""
+"""Completion of genes from their first part, compared with baselines."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from genolm.engine.progress import Progress
 from genolm.engine.target import check_target
 from genolm.errors import InputError
 from genolm.genome.labelled.fragments import one_file
-from genolm.tasks.completion.completion_baselines import MOST_ORDER
-from genolm.tasks.completion.completion_metrics import require
+from genolm.tasks.completion.completion_baselines import MAX_ORDER
+from genolm.tasks.completion.completion_metrics import require_edlib
 from genolm.tasks.completion.completion_task import CompletionTask, summary_path
 from genolm.tasks.completion.gene_selection import Choice, Gene, choose_genes
 from genolm.tasks.reading.bulk import Bulk
@@ -56,32 +56,32 @@ def complete(
     progress: Progress | bool | None = None,
     dry_run: bool = False,
 ) -> Any:
-    """Completes genes from their first part and compares what comes with what nature wrote.
+    """Complete genes from their first part, and compare the completions with the native sequence.
 
-    A completion is as long as the truth; the model's end token is not drawn. Beside each stand a Markov model that goes
-    on from the prompt, the same stretch of another gene of the file, and the truth shuffled.
+    A completion is as long as the truth; the model's end token is not sampled. Baselines: a Markov model that continues
+    the prompt, the corresponding part of another gene of the file, and the shuffled truth.
 
     Args:
-        model: a causal model, or what :func:`genolm.load` takes.
-        genes: GenBank or EMBL with sequence (extra ``genbank``); GFF3 or GTF beside ``genome``; else a FASTA of coding
-            sequences. Genes on the minus strand are read in their own direction.
-        out: ``.parquet``, ``.tsv`` or ``.csv``; ``OUT.summary.tsv`` is written beside it. None returns the table.
-        genome: FASTA that a GFF3 or GTF speaks of.
-        reference: FASTA whose composition the Markov model has. None for ``genome``, for the sequences of a GenBank or
-            EMBL file, else for the other genes. The gene itself is left out, but from a ``reference``.
-        prompt_fraction: part of each gene that is given, rounded down to whole codons.
-        n: completions of each gene.
-        draw: complete so many genes, drawn by ``seed``; 0 for all.
-        shortest: bases of the shortest gene that is taken.
-        longest: bases of the longest; 0 for any. Genes that the model cannot read whole are left out and counted
-            before any are drawn.
-        order: bases that the Markov model looks back, 0 to 10.
-        code: genetic code by NCBI's number where the annotation names none: 1, 4, 11 or 25.
-        temperature: as for :func:`genolm.generate`.
-        top_k: likewise.
-        top_p: likewise.
-        repetition_penalty: likewise; with the prompt counted as written.
-        seed: same seed, same completions.
+        model: a causal model, or any argument of :func:`genolm.load`.
+        genes: GenBank or EMBL with sequence (extra ``genbank``); GFF3 or GTF together with ``genome``; otherwise a
+            FASTA file of coding sequences. Genes on the minus strand are read in their own direction.
+        out: ``.parquet``, ``.tsv`` or ``.csv``; ``OUT.summary.tsv`` is written next to it. None returns the table.
+        genome: FASTA file of the contigs of a GFF3 or GTF.
+        reference: FASTA file that the Markov model is fitted to. None for ``genome``, for the sequences of a GenBank or
+            EMBL file, or else for the other genes. The gene itself is excluded, except from a ``reference``.
+        prompt_fraction: part of each gene that is the prompt, rounded down to complete codons.
+        n: completions per gene.
+        draw: number of genes to sample; 0 for all.
+        shortest: minimum length of a gene in bases.
+        longest: maximum length in bases; 0 for no limit. Genes that exceed the model's context are left out and counted
+            before genes are sampled.
+        order: order of the Markov model, 0 to 10.
+        code: NCBI number of the genetic code if the annotation has none: 1, 4, 11 or 25.
+        temperature: see :func:`genolm.generate`.
+        top_k: see :func:`genolm.generate`.
+        top_p: see :func:`genolm.generate`.
+        repetition_penalty: see :func:`genolm.generate`; the prompt counts as generated.
+        seed: random seed.
         device: device such as ``cuda:0``; None for the best available.
         dtype: precision of the weights; None for the default of model card and device.
         token_budget: maximum tokens per batch; None for as many as fit in memory.
@@ -92,27 +92,27 @@ def complete(
         dry_run: write nothing; time a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
-        ``out``, or the table ``id, place, source`` (``model, markov, natural, shuffled``) ``, sample, prompt_bases,
-        truth_bases, nucleotide_identity, protein_identity, longest_frame_bases, frame_to_stop_bases,
+        ``out``, or the table ``id, genome_path, source`` (``model, markov, natural, shuffled``) ``, sample,
+        prompt_bases, truth_bases, nucleotide_identity, protein_identity, longest_frame_bases, frame_to_stop_bases,
         mean_log_probability_nats_per_base, completion``; see :class:`Measured` and :func:`summarise`. A baseline that
-        cannot be made, as where no other gene is long enough, has nulls.
+        cannot be computed, for example because no other gene is long enough, is null.
 
     Raises:
-        InputError: no gene that can be completed, a file that cannot be read, a setting out of its range.
-        ModelError: no such model, or an encoder.
+        InputError: no gene can be completed, a file cannot be read, or a setting is out of range.
+        ModelError: the model does not exist or is an encoder.
         GenolmError: edlib is not installed, or Biopython for GenBank and EMBL.
         RunError: the output exists, or its folder holds parts of another run.
         ResourceError: not enough memory or disk space.
     """
-    require()
+    require_edlib()
     path = check_suffix(out, SUFFIXES)
     for name, number, low in (("n", n, 1), ("draw", draw, 0), ("shortest", shortest, 6)):
         if number < low:
-            raise InputError(f"{name} is at least {low}", value=number)
-    if not 0 <= order <= MOST_ORDER:
-        raise InputError(f"order is from 0 to {MOST_ORDER}", value=order)
-    place = None if genome is None else Path(genome)
-    choice = Choice(one_file(genes), place, prompt_fraction, shortest, longest, draw, seed, code)
+            raise InputError(f"{name} must be at least {low}", value=number)
+    if not 0 <= order <= MAX_ORDER:
+        raise InputError(f"order must be from 0 to {MAX_ORDER}", value=order)
+    genome_path = None if genome is None else Path(genome)
+    choice = Choice(one_file(genes), genome_path, prompt_fraction, shortest, longest, draw, seed, code)
     sampler = Sampler(repetition_penalty, temperature, top_k, top_p)
     choose_genes(choice)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
@@ -121,21 +121,21 @@ def complete(
     opened = bulk.open(model, path)
     choice = _fitting(opened, choice)
     provenance, width = Provenance.of(opened), opened.tokenizer.bases_per_token
-    known = None if reference is None else Path(reference)
-    return bulk.run(CompletionTask(choice, n, sampler, seed, known, order, width, provenance), opened, path)
+    reference_path = None if reference is None else Path(reference)
+    return bulk.run(CompletionTask(choice, n, sampler, seed, reference_path, order, width, provenance), opened, path)
 
 
 def _fitting(model: Model, choice: Choice) -> Choice:
-    """The choice without the genes that the model cannot read whole.
+    """Return the selection without the genes that exceed the model's context.
 
     Raises:
-        ModelError: an encoder.
+        ModelError: the model is an encoder.
         InputError: no gene is left.
 
     Warns:
-        UserWarning: how many are left out.
+        UserWarning: genes were left out.
     """
-    model.decoder  # noqa: B018  # says so where it is none
+    model.decoder  # noqa: B018  # raises ModelError for an encoder
     candidates = choose_genes(replace(choice, count=0)).genes
     beyond = [number for number, gene in enumerate(candidates) if _tokens(model, gene) > model.context]
     if not beyond:
@@ -143,7 +143,7 @@ def _fitting(model: Model, choice: Choice) -> Choice:
     fitting = replace(choice, beyond=f"{sum(1 << number for number in beyond):x}")
     choose_genes(fitting)
     warnings.warn(
-        f"{len(beyond):,} of {len(candidates):,} genes are left out: they are longer than {model.card.name} can read"
+        f"{len(beyond):,} of {len(candidates):,} genes are left out: they exceed the context of {model.card.name}"
         f" ({model.context:,} tokens)",
         stacklevel=3,
     )
@@ -151,5 +151,5 @@ def _fitting(model: Model, choice: Choice) -> Choice:
 
 
 def _tokens(model: Model, gene: Gene) -> int:
-    """Tokens of prompt and truth, about."""
+    """Return the approximate number of tokens of prompt and truth."""
     return len(prompt_ids(model, gene.prompt)) + math.ceil(len(gene.truth) / model.tokenizer.bases_per_token)

@@ -1,4 +1,4 @@
-"""What a run of completions says: means over genes with intervals, and the model beside each baseline."""
+"""Summary of completions: means over genes with intervals, and differences between model and baselines."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ SCHEMA = {
 
 
 def summarise(table: pl.DataFrame, *, seed: int = 0, repeats: int = 2_000) -> pl.DataFrame:
-    """One row for each measure, for the mean and the best of a gene's samples, and for model and baselines.
+    """Return a row for each measure, for the mean and the best sample of a gene, and for the model and each baseline.
 
     Args:
         table: rows of :func:`genolm.complete`.
-        seed: of the bootstrap.
-        repeats: how often genes are drawn with replacement.
+        seed: random seed of the bootstrap.
+        repeats: number of bootstrap resamples of the genes.
 
     Returns:
         ``measure, of_samples`` (``mean`` or ``best``) ``, source, genes, value`` (mean over genes) ``, low, high``
         (95 % percentile interval of the bootstrap over genes) ``, model_minus`` (mean over genes of the model minus
-        this source, on the genes that both have) with its interval. Of one gene there is no interval.
+        this source, on the genes that both have) with its interval. A single gene has no interval.
     """
     rows = []
     for measure in MEASURES:
@@ -60,12 +60,12 @@ def summarise(table: pl.DataFrame, *, seed: int = 0, repeats: int = 2_000) -> pl
 
 def _by_gene(table: pl.DataFrame, source: str, measure: str, of_samples: str) -> dict[str, float]:
     column = pl.col(measure).cast(pl.Float64)
-    own = table.filter((pl.col("source") == source) & pl.col(measure).is_not_null())
+    rows = table.filter((pl.col("source") == source) & pl.col(measure).is_not_null())
     value = column.mean() if of_samples == "mean" else column.max()
-    grouped = own.group_by("id", maintain_order=True).agg(value.alias("value"))
+    grouped = rows.group_by("id", maintain_order=True).agg(value.alias("value"))
     return dict(zip(grouped["id"], grouped["value"]))
 
 
 def _estimate(values: NDArray[np.float64], seed: int, resamples: int) -> list[float | None]:
-    """Return the mean and its interval; None where there is none."""
+    """Return the mean and its interval; None where undefined."""
     return [finite_or_none(value) for value in mean_estimate(values, seed, resamples)]

@@ -1,4 +1,4 @@
-"""Task."""
+"""Completion of genes as run by the engine: completions of model and baselines into a table and its summary."""
 
 from __future__ import annotations
 
@@ -41,14 +41,20 @@ _SCHEMA = {
     "completion": pl.String,
 }
 
-_UNWRITTEN = ("path", "genome", "beyond")
+_OMITTED = ("path", "genome", "beyond")
 
-_BASELINE_STREAM = 1 << 32  # samples of baselines never share a stream of random numbers with the model's
+_BASELINE_STREAM = 1 << 32  # offset of the baselines' random streams from the model's
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One completion of one gene: the gene, its number from 0, the sample's from 1."""
+class CompletionRequest:
+    """One completion of one gene.
+
+    Attributes:
+        gene: the gene.
+        number: index of the gene, from 0.
+        sample: index of the completion, from 1.
+    """
 
     gene: Gene
     number: int
@@ -57,16 +63,16 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class CompletionTask:
-    """Completion as the engine runs it; :func:`genolm.complete` makes one.
+    """Completion as run by the engine; created by :func:`genolm.complete`.
 
     Attributes:
-        choice: the genes.
-        n: completions of each.
-        sampler: how a base or token is drawn.
-        seed: of all random numbers.
-        reference: what the Markov model has its composition from; None as :class:`Baselines` says.
-        order: of the Markov model.
-        bases_per_token: of the model.
+        choice: selection of genes.
+        n: completions per gene.
+        sampler: sampling rule.
+        seed: random seed.
+        reference: sequences that the Markov model is fitted to; None for the default of :class:`Baselines`.
+        order: order of the Markov model.
+        bases_per_token: mean bases per token of the model.
         provenance: provenance of the model.
     """
 
@@ -81,48 +87,48 @@ class CompletionTask:
     name: ClassVar[str] = "complete"
     unit: ClassVar[str] = "completions"
 
-    def items(self) -> Iterator[Asked]:
-        """All completions of a gene, then those of the next."""
+    def items(self) -> Iterator[CompletionRequest]:
+        """Yield all completions of a gene, then those of the next."""
         for number, gene in enumerate(choose_genes(self.choice).genes):
             for sample in range(1, self.n + 1):
-                yield Asked(gene, number, sample)
+                yield CompletionRequest(gene, number, sample)
 
     def inputs(self) -> tuple[Path, ...]:
         """Return the input files."""
         return tuple(path for path in (self.choice.path, self.choice.genome, self.reference) if path is not None)
 
-    def cost(self, item: Asked) -> int:
-        """Tokens that are read or written, about."""
+    def cost(self, item: CompletionRequest) -> int:
+        """Return the approximate number of tokens that are read or generated."""
         return 1 + math.ceil((len(item.gene.prompt) + len(item.gene.truth)) / self.bases_per_token)
 
-    def windows(self, items: Sequence[Asked], model: Model) -> list[Window]:
-        """A prompt for each completion."""
+    def windows(self, items: Sequence[CompletionRequest], model: Model) -> list[Window]:
+        """Return one window per completion: its prompt."""
         return [Window(item.gene.prompt, item, tokens=self.cost(item)) for item in items]
 
     def forward(self, model: Model, windows: Sequence[Window]) -> list[tuple[str, float]]:
-        """New bases, as many as nature wrote, and their mean log-probability in nats per base."""
-        asked = [window.origin for window in windows]
-        limits = [Limits(max_bases=len(one.gene.truth), ignore_end=True) for one in asked]
-        prompts = [prompt_ids(model, one.gene.prompt) for one in asked]
-        streams = [stream(self.seed, one.number, one.sample) for one in asked]
-        drawn = continue_tokens(model, prompts, limits, self.sampler, streams)
-        return [_bases(model, one, len(asked[place].gene.truth)) for place, one in enumerate(drawn)]
+        """Return completions of the length of the truth, and their mean log-probability in nats per base."""
+        requests = [window.origin for window in windows]
+        limits = [Limits(max_bases=len(one.gene.truth), ignore_end=True) for one in requests]
+        prompts = [prompt_ids(model, one.gene.prompt) for one in requests]
+        streams = [stream(self.seed, one.number, one.sample) for one in requests]
+        sampled = continue_tokens(model, prompts, limits, self.sampler, streams)
+        return [_bases(model, one, len(requests[index].gene.truth)) for index, one in enumerate(sampled)]
 
-    def subject(self, items: Sequence[Asked], window: Window, part: int) -> str:
-        """The completion that a window begins, in words."""
-        asked: Asked = window.origin
-        return f"gene {asked.gene.id!r}, sample {asked.sample}"
+    def subject(self, items: Sequence[CompletionRequest], window: Window, part: int) -> str:
+        """Return a description of the window's completion for messages."""
+        request: CompletionRequest = window.origin
+        return f"gene {request.gene.id!r}, sample {request.sample}"
 
     def rows(
-        self, items: Sequence[Asked], windows: Sequence[Window], outputs: Sequence[tuple[str, float]]
+        self, items: Sequence[CompletionRequest], windows: Sequence[Window], outputs: Sequence[tuple[str, float]]
     ) -> pl.DataFrame:
-        """For each completion of the model one row, and one of each baseline."""
+        """Return a row for each completion of the model and one for each baseline."""
         rows: list[tuple[Any, ...]] = []
         for item, (bases, mean) in zip(items, outputs):
             rows.append(_row(item, MODEL, bases, mean))
             random = stream(self.seed, item.number, _BASELINE_STREAM + item.sample)
-            drawn = baselines(self.choice, self.reference, self.order).draw(item.gene, random)
-            rows += [_row(item, source, drawn[source], None) for source in BASELINES]
+            sampled = baselines(self.choice, self.reference, self.order).draw(item.gene, random)
+            rows += [_row(item, source, sampled[source], None) for source in BASELINES]
         return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
 
     def beside(self, out: Path) -> tuple[Path, ...]:
@@ -130,7 +136,7 @@ class CompletionTask:
         return (summary_path(out), *records_beside(out))
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
-        """Writes the table, and beside it ``OUT.summary.tsv``; neither when one cannot be."""
+        """Write the table and ``OUT.summary.tsv``; neither if one of them fails."""
         table = self.collect(frames)
         summary = summary_path(out)
         sweep(summary)
@@ -143,22 +149,22 @@ class CompletionTask:
         return pl.concat(list(frames))
 
     def count(self, rows: pl.DataFrame) -> Summary:
-        """Genes, and the model's completions of them."""
-        own = rows.filter(pl.col("source") == MODEL)
-        genes = own.filter(pl.col("sample") == 1).height
-        return Summary({"genes": genes}, results={"completions": own.height})
+        """Return the numbers of genes and of the model's completions."""
+        completions = rows.filter(pl.col("source") == MODEL)
+        genes = completions.filter(pl.col("sample") == 1).height
+        return Summary({"genes": genes}, results={"completions": completions.height})
 
     def conclude(self, counted: Summary, made: Any) -> Summary:
-        """The same, with the genes that were left out."""
+        """Return the summary with the genes that were left out."""
         left_out = choose_genes(self.choice).left_out
         return counted + Summary(
             {}, results={f"genes left out ({reason})": count for reason, count in left_out.items()}
         )
 
     def metadata(self) -> dict[str, str]:
-        """Everything that says how the completions were made."""
+        """Return the provenance of the completions."""
         chosen = choose_genes(self.choice)
-        settings = {name: value for name, value in asdict(self.choice).items() if name not in _UNWRITTEN}
+        settings = {name: value for name, value in asdict(self.choice).items() if name not in _OMITTED}
         return self.provenance.described(
             **settings,
             n=self.n,
@@ -170,16 +176,16 @@ class CompletionTask:
 
 
 def summary_path(out: Path) -> Path:
-    """Where the summary of a table stands."""
+    """Return the path of the summary of a table."""
     return out.with_name(f"{out.name}.summary.tsv")
 
 
-def _bases(model: Model, drawn: Drawn, length: int) -> tuple[str, float]:
-    text = model.tokenizer.decode(drawn.ids_T.astype(np.int32))
-    return text[:length], float(drawn.log_probs_T.sum()) / len(text)
+def _bases(model: Model, sampled: Drawn, length: int) -> tuple[str, float]:
+    text = model.tokenizer.decode(sampled.ids_T.astype(np.int32))
+    return text[:length], float(sampled.log_probs_T.sum()) / len(text)
 
 
-def _row(item: Asked, source: str, completion: str | None, mean: float | None) -> tuple[Any, ...]:
+def _row(item: CompletionRequest, source: str, completion: str | None, mean: float | None) -> tuple[Any, ...]:
     gene = item.gene
     values = (None,) * len(MEASURES) if completion is None else tuple(asdict(measure(gene, completion)).values())
     bases = (len(gene.prompt), len(gene.truth))

@@ -1,4 +1,4 @@
-"""Which genes are completed, and where each is cut."""
+"""Selection of the genes to complete, and of the position at which each is cut."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from genolm.tasks.reading.seeds import check_seed
 _BASES = set("ACGT")
 _REPEATED = "with the name of another one"
 TOO_LONG = "too long for the model's context"
-"""Why a gene is left out that the model cannot read whole."""
+"""Reason for genes that exceed the model's context."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gene:
-    """A gene that is completed.
+    """A gene to complete.
 
     Attributes:
-        id: its name.
-        place: where it lies, as text; empty where nobody says.
+        id: name.
+        place: location as text; empty if unknown.
         code: number of its genetic code.
-        prompt: its first part, whole codons.
-        truth: the rest, whole codons, the stop codon last.
+        prompt: its first part, complete codons.
+        truth: the rest, complete codons, with the stop codon.
     """
 
     id: str
@@ -42,22 +42,22 @@ class Gene:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """How genes are chosen.
+    """Criteria of the selection of genes.
 
     Attributes:
-        path: GenBank, EMBL, GFF3, GTF or FASTA.
-        genome: FASTA that a GFF3 or GTF speaks of.
+        path: GenBank, EMBL, GFF3, GTF or FASTA file.
+        genome: FASTA file of the contigs of a GFF3 or GTF.
         fraction: part of a gene that is the prompt.
-        shortest: bases of the shortest gene that is taken.
-        longest: bases of the longest; 0 for any.
-        count: so many, drawn by the seed; 0 for all.
-        seed: of the draw.
-        code: genetic code where the annotation names none.
-        beyond: genes that the model cannot read whole, as the bits of a hexadecimal number: the lowest one is that of
-            the first gene that no other reason leaves out. Empty for none.
+        shortest: minimum length of a gene in bases.
+        longest: maximum length in bases; 0 for no limit.
+        count: number of genes to sample; 0 for all.
+        seed: random seed of the sample.
+        code: genetic code if the annotation has none.
+        beyond: genes that exceed the model's context, as the bits of a hexadecimal number; the lowest bit is the first
+            gene that no other criterion leaves out. Empty for none.
 
     Raises:
-        InputError: a fraction or a seed out of its range, or no such genetic code.
+        InputError: a fraction, seed or genetic code is invalid.
     """
 
     path: Path
@@ -72,18 +72,18 @@ class Choice:
 
     def __post_init__(self) -> None:
         if not 0 < self.fraction < 1:
-            raise InputError("the prompt is a part of the gene, more than 0 and less than 1", value=self.fraction)
+            raise InputError("the prompt fraction must be between 0 and 1, exclusive", value=self.fraction)
         translate("", self.code)
         check_seed(self.seed)
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What was found.
+    """Selected genes.
 
     Attributes:
-        genes: those to complete, in the order of the file.
-        left_out: how many were not taken, by reason.
+        genes: genes to complete, in the order of the file.
+        left_out: number of other genes, by reason.
     """
 
     genes: tuple[Gene, ...]
@@ -91,20 +91,20 @@ class Chosen:
 
 
 def choose_genes(choice: Choice) -> Chosen:
-    """Return the genes of a file that can be completed; read once while the files stay as they are.
+    """Return the genes of a file that can be completed, cached as long as the files are unchanged.
 
     Raises:
-        InputError: none can, and whatever the file's format refuses.
-        GenolmError: GenBank or EMBL and no Biopython (extra ``genbank``).
+        InputError: no gene can be completed, or the file is invalid.
+        GenolmError: Biopython (extra ``genbank``) is needed for GenBank or EMBL and not installed.
 
     Warns:
-        UserWarning: once, of genes that are left out because one before has the same name, as on another contig.
+        UserWarning: once, for genes that are left out because an earlier one has the same name.
     """
     return _chosen(choice, states(choice))
 
 
 def states(choice: Choice) -> tuple[FileState | None, ...]:
-    """Return what changes when a file that genes are chosen from does."""
+    """Return a value that changes if one of the input files changes."""
     return file_state(choice.path), file_state(choice.genome)
 
 
@@ -131,12 +131,12 @@ def _chosen(choice: Choice, _: tuple[FileState | None, ...]) -> Chosen:
             genes.append(Gene(coding.id, coding.place, coding.code, coding.sequence[:cut], coding.sequence[cut:]))
     repeated.report(len(names))
     if not genes:
-        told = ", ".join(f"{number} {reason}" for reason, number in left_out.items()) or "it holds none"
-        raise InputError(f"no coding sequence that can be completed: {told}", file=choice.path)
-    return Chosen(_drawn(genes, choice, left_out), dict(left_out))
+        reasons = ", ".join(f"{number} {reason}" for reason, number in left_out.items()) or "there is none"
+        raise InputError(f"no coding sequence can be completed: {reasons}", file=choice.path)
+    return Chosen(_sampled(genes, choice, left_out), dict(left_out))
 
 
-def _drawn(genes: list[Gene], choice: Choice, left_out: Counter[str]) -> tuple[Gene, ...]:
+def _sampled(genes: list[Gene], choice: Choice, left_out: Counter[str]) -> tuple[Gene, ...]:
     if not 0 < choice.count < len(genes):
         return tuple(genes)
     left_out["not drawn"] = len(genes) - choice.count
@@ -145,7 +145,7 @@ def _drawn(genes: list[Gene], choice: Choice, left_out: Counter[str]) -> tuple[G
 
 
 def _reason(coding: CodingSequence, choice: Choice) -> str:
-    """Why a coding sequence is not taken; empty when it is."""
+    """Return why a coding sequence is left out; empty if it is not."""
     length = len(coding.sequence)
     if coding.code not in CODES:
         return f"of genetic code {coding.code}"
