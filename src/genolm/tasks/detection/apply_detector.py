@@ -1,4 +1,4 @@
-"""Apply."""
+"""Application of a detector of generated DNA."""
 
 from __future__ import annotations
 
@@ -39,32 +39,32 @@ def apply_detector(
     progress: Progress | bool | None = None,
     dry_run: bool = False,
 ) -> Any:
-    """Calls sequences natural or generated.
+    """Call sequences natural or generated.
 
     Args:
-        detector: what :func:`train_detector` made.
-        inputs: FASTA or another source of sequences, or a dict or list of them; ambiguous letters read N.
+        detector: a detector of :func:`train_detector`, or its folder.
+        inputs: FASTA or another source of sequences, or a dict or list of them; ambiguity codes are read as N.
         out: ``.parquet``, ``.tsv`` or ``.csv``; None returns the table.
-        model: the model of the embeddings where it lies elsewhere now; it must be the same.
-        with_prompt: call the bases that a FASTA header says were given (``prompt_bases=``) together with what follows
-            them. They are cut off otherwise, as in training; a record of nothing else is passed over.
+        model: the model of the embeddings, if it was moved; it must be the same model.
+        with_prompt: include prompts named in FASTA headers (``prompt_bases=``). By default they are removed, as in
+            training, and records without further bases are skipped.
         device: device such as ``cuda:0``; None for the best available.
         dtype: precision of the weights; None for the default of model card and device.
         token_budget: maximum tokens per batch; None for as many as fit in memory.
-        resume: go on from the finished parts of a killed run; there are such where a model embeds.
+        resume: continue an interrupted run from its finished parts; requires embedding features.
         overwrite: replace an existing output.
         shard: ``"i/n"``: compute the i-th of n shares only, for :func:`genolm.merge`.
         progress: True for a progress bar on standard error.
         dry_run: write nothing; time a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
-        ``out``, or without one a polars table: ``id``, ``length`` in bases, ``probability`` of being generated, as if
-        every second sequence were, ``call`` (``generated`` or ``natural``; none without bases), ``threshold`` and
-        ``warning``: a length outside the trained range, many N, or nothing but N.
+        ``out``, or without it a polars table: ``id``, ``length`` in bases, ``probability`` of being generated at equal
+        priors, ``call`` (``generated`` or ``natural``; null without bases), ``threshold`` and ``warning``: a length
+        outside the trained range, many N, or only N.
 
     Raises:
-        InputError: no detector, input that cannot be used, an output of unknown kind.
-        ModelError: the model is another one than in training.
+        InputError: the folder is not a detector, the input is invalid, or the output format is not supported.
+        ModelError: the model differs from that of the training.
         RunError: the output exists, or its folder holds parts of another run.
         ResourceError: not enough memory or disk space.
     """
@@ -72,37 +72,39 @@ def apply_detector(
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     if path is not None:
         bulk.check_output(path)
-    given, place = (detector, None) if isinstance(detector, Detector) else (None, Path(detector) / DESCRIPTION)
+    in_memory, description = (
+        (detector, None) if isinstance(detector, Detector) else (None, Path(detector) / DESCRIPTION)
+    )
     opened = detector if isinstance(detector, Detector) else load_detector(Path(detector))
     source = settle(inputs, iupac="N")
     if opened.model is None:
         refuse_engine_options(bulk)
-        task = CallTask(source, place, given, VectorReaders(()), with_prompt)
+        task = CallTask(source, description, in_memory, VectorReaders(()), with_prompt)
         return bulk.run_without_engine(task, task.direct(), path)
-    network = _same_model(opened, model, bulk)
-    how = {name: opened.model[name] for name in ("layer", "pooling", "rc", "context")}
-    reader = VectorReader.of(network, "embedding", **how)
-    return bulk.run(CallTask(source, place, given, VectorReaders((reader,)), with_prompt), network, path)
+    network = _detector_model(opened, model, bulk)
+    settings = {name: opened.model[name] for name in ("layer", "pooling", "rc", "context")}
+    reader = VectorReader.of(network, "embedding", **settings)
+    return bulk.run(CallTask(source, description, in_memory, VectorReaders((reader,)), with_prompt), network, path)
 
 
-def _same_model(detector: Detector, model: Model | str | Path | None, bulk: Bulk) -> Model:
-    """The detector's model: the one that is told, else where it was when the detector was trained, else by its name."""
+def _detector_model(detector: Detector, model: Model | str | Path | None, bulk: Bulk) -> Model:
+    """Open the detector's model: the given one, else that of the path used in training, else that of its name."""
     assert detector.model is not None
-    opened = _found(detector.model, bulk) if model is None else bulk.open(model)
+    opened = _open_stored(detector.model, bulk) if model is None else bulk.open(model)
     if opened.fingerprint != detector.model["fingerprint"]:
         raise ModelError(
-            f"{opened.card.name} is not the model that the detector was trained with, {detector.model['name']} in "
-            f"{detector.model['precision']}: their fingerprints differ; --model (model=) says where that one lies"
+            f"{opened.card.name} is not the model of the detector ({detector.model['name']} in "
+            f"{detector.model['precision']}): the fingerprints differ; pass the model of the detector (--model, model=)"
         )
     return opened
 
 
-def _found(source: Mapping[str, Any], bulk: Bulk) -> Model:
+def _open_stored(source: Mapping[str, Any], bulk: Bulk) -> Model:
     problems = []
-    for place in dict.fromkeys((source["given"], source["name"])):
-        if place is not None:
+    for location in dict.fromkeys((source["given"], source["name"])):
+        if location is not None:
             try:
-                return bulk.open(place)
+                return bulk.open(location)
             except (ModelError, NetworkError) as error:
                 problems.append(str(error))
-    raise ModelError(f"{problems[0]}; the detector was trained with it: --model (model=) says where it lies now")
+    raise ModelError(f"{problems[0]}; the detector needs this model: pass its current location (--model, model=)")

@@ -1,4 +1,4 @@
-"""A detector's calls of sequences; as the engine runs it where a model embeds."""
+"""Calls of sequences by a detector, as run by the engine if a model embeds them."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from genolm.tasks.reading.vector_readers import VectorReaders, VectorTask
 from genolm.tasks.writing.provenance import records_beside
 from genolm.tasks.writing.table_files import write_table
 
-_TOGETHER = 256  # sequences whose hand-made features are computed at a time
+_BATCH = 256  # sequences per batch of hand-made features
 _NO_CALL = "without a call"
-_MOST_N = 0.1  # share of N from which on a call carries a warning
+_MAX_N = 0.1  # share of N above which a call has a warning
 
 
 @dataclass(frozen=True)
 class CallTask(VectorTask):
-    """Calling as the engine runs it; :func:`genolm.apply_detector` makes one.
+    """Calls as computed by the engine; created by :func:`genolm.apply_detector`.
 
     Attributes:
         source: the sequences.
-        description: ``detector.json`` of the detector; None where it was in memory.
-        given: the detector that was in memory.
-        readers: how its model reads; none where it has none.
-        with_prompt: whether prompts that headers name are called with what follows them.
+        description: path of the detector's ``detector.json``; None for a detector in memory.
+        given: the detector in memory; None for a folder.
+        readers: vector readers of the detector's model; empty without embeddings.
+        with_prompt: whether prompts named in headers are included.
     """
 
     source: Source
@@ -59,29 +59,29 @@ class CallTask(VectorTask):
         return self.given
 
     def items(self) -> Iterator[SequenceRecord]:
-        """The sequences."""
+        """Yield the sequences."""
         records = self.source.read()
         return records if self.with_prompt else without_prompts(records)
 
     def inputs(self) -> tuple[Path, ...]:
         """Return the input files."""
-        told = self.description
-        return (*self.source.files(), *(() if told is None else (told, told.with_name(WEIGHTS))))
+        path = self.description
+        return (*self.source.files(), *(() if path is None else (path, path.with_name(WEIGHTS))))
 
     def windows(self, items: Sequence[SequenceRecord], model: Model) -> list[Window]:
-        """Pieces of at most the context, of sequences with bases."""
+        """Return windows of at most the context, of sequences with bases."""
         return self.readers.windows(_known(items), model)
 
     def rows(
         self, items: Sequence[SequenceRecord], windows: Sequence[Window], outputs: Sequence[Pooled]
     ) -> pl.DataFrame:
-        """A call for each sequence."""
+        """Return a call for each sequence."""
         known, detector = _known(items), self.detector
         embedding = self.readers.columns(known, windows, outputs).get("embedding")
         features = feature_frame([item.sequence for item in known], detector.features, embedding)
         matrix = feature_matrices(features, detector.features)[detector.features]
-        told = iter(detector.classifier.probability(matrix).tolist())
-        return pl.DataFrame([_call(detector, item, told) for item in items], schema=_SCHEMA, orient="row")
+        probabilities = iter(detector.classifier.probability(matrix).tolist())
+        return pl.DataFrame([_call(detector, item, probabilities) for item in items], schema=_SCHEMA, orient="row")
 
     def beside(self, out: Path) -> tuple[Path, ...]:
         """Return the files written next to the output."""
@@ -96,13 +96,13 @@ class CallTask(VectorTask):
         return pl.concat(list(frames))
 
     def count(self, rows: pl.DataFrame) -> Summary:
-        """Sequences by their call."""
+        """Return the numbers of sequences by call."""
         outcomes = dict(rows["call"].fill_null(_NO_CALL).value_counts().iter_rows())
         remedies = {_NO_CALL: "they hold nothing but N"}
         return Summary({"sequences": rows.height}, outcomes, remedies=remedies, lack="call")
 
     def metadata(self) -> dict[str, str]:
-        """Everything that says how the calls were made."""
+        """Return the provenance of the calls."""
         return {
             "genolm_version": __version__,
             "detector": "" if self.description is None else self.description.parent.name,
@@ -110,11 +110,11 @@ class CallTask(VectorTask):
         }
 
     def direct(self) -> Iterator[pl.DataFrame]:
-        """The rows where there is no model to be run, some at a time, an empty table first."""
+        """Yield rows in batches, after an empty table; for detectors without a model."""
         records = self.items()
         yield self.rows([], [], [])
-        while some := list(islice(records, _TOGETHER)):
-            yield self.rows(some, [], [])
+        while batch := list(islice(records, _BATCH)):
+            yield self.rows(batch, [], [])
 
 
 def _known(items: Sequence[SequenceRecord]) -> list[SequenceRecord]:
@@ -127,7 +127,7 @@ _SCHEMA = {
 }  # fmt: skip
 
 
-def _call(detector: Detector, record: SequenceRecord, told: Iterator[float]) -> tuple[Any, ...]:
+def _call(detector: Detector, record: SequenceRecord, probabilities: Iterator[float]) -> tuple[Any, ...]:
     length, threshold = len(record.sequence), detector.classifier.threshold
     unknown = record.sequence.count("N")
     if unknown == length:
@@ -135,10 +135,10 @@ def _call(detector: Detector, record: SequenceRecord, told: Iterator[float]) -> 
     warnings = []
     if not detector.shortest <= length <= detector.longest:
         warnings.append(f"trained on {detector.shortest:,} to {detector.longest:,} bases")
-    if unknown > _MOST_N * length:
+    if unknown > _MAX_N * length:
         warnings.append(f"{unknown / length:.0%} N")
     if detector.classifier.flat:
         warnings.append("the detector knows nothing: its calibration is flat")
-    probability = next(told)
+    probability = next(probabilities)
     call = "generated" if probability > threshold else "natural"
     return record.id, length, probability, call, threshold, "; ".join(warnings) or None

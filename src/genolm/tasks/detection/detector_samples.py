@@ -1,4 +1,4 @@
-"""Natural and generated sequences of the same lengths, each with the genome and the generator behind it."""
+"""Natural and generated sequences of equal lengths, each with its genome and generator."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from genolm.genome.labelled.generated_records import Generated, read_generated, 
 from genolm.genome.labelled.keyed_rows import keyed_rows
 
 SAMPLED = 20
-"""Of the 28-mers of genomes one in so many is kept to see which genomes are alike."""
+"""One in this many 28-mers is kept to detect related genomes."""
 
-_NAMED = 20  # genomes in a message
+_LISTED = 20  # genomes in a message
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A sequence to learn from.
+    """A sequence for training or testing.
 
     Attributes:
-        id: its name.
+        id: name.
         sequence: upper-case letters.
-        generated: whether a model wrote it.
-        genome: the genome it was cut from, or its prompt; empty where there is none or nothing says so.
-        generator: the model that wrote it; empty of natural sequence.
-        decoding: how it was drawn; empty of natural sequence, or where nothing says so.
-        prompt: the bases that it goes on from; empty of natural sequence, or where there are none.
+        generated: whether a model generated it.
+        genome: genome that it, or its prompt, comes from; empty if unknown or none.
+        generator: model that generated it; empty for natural sequences.
+        decoding: settings of its generation; empty for natural sequences or if unknown.
+        prompt: its prompt; empty for natural sequences or without one.
     """
 
     id: str
@@ -45,12 +45,12 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class GenomeFacts:
-    """What is known of a natural genome.
+    """A natural genome.
 
     Attributes:
         path: its file.
-        taxon: what it is called when it is held out: the table's taxon, else its own name.
-        fold: the fold that the table puts it into; None where there is no such column.
+        taxon: name for holding out: the table's taxon, otherwise the genome's name.
+        fold: fold in the table; None without such a column.
         kmers: a sample of its 28-mers, sorted.
     """
 
@@ -69,26 +69,25 @@ def read_samples(
     crops: Sequence[int],
     seed: int,
 ) -> tuple[list[Sample], dict[str, GenomeFacts]]:
-    """All samples: generated ones, and as many natural pieces of exactly their lengths, from the genomes in turn.
+    """Return all samples: the generated sequences, and natural pieces of the same lengths from the genomes in turn.
 
     Args:
-        natural: FASTA files, one a genome.
-        generated: FASTA files as :func:`genolm.generate` writes them; prompts are cut off.
-        provenance: table of generators, decodings and genomes, see :func:`read_generated`.
-        genomes: TSV with the columns ``genome`` and ``taxon`` or ``fold`` or both.
-        crops: lengths that generated sequences are cut to, one drawn for each of those that it is long enough for;
-            empty to take them whole.
-        seed: of pieces and cuts.
+        natural: FASTA files, one per genome.
+        generated: FASTA files as :func:`genolm.generate` writes them; prompts are removed.
+        provenance: table of generators, decodings and genomes; see :func:`read_generated`.
+        genomes: TSV file with the columns ``genome`` and ``taxon``, ``fold`` or both.
+        crops: lengths to which generated sequences are cropped, one of those that fit at random; empty for no cropping.
+        seed: random seed of pieces and crops.
 
     Raises:
-        InputError: a file that cannot be used, a generated record of which nothing says what wrote it or which names
-            a genome that is not among the natural ones, a genome that the table does not name.
+        InputError: a file is invalid, a generated record has no generator or a genome that is not among the natural
+            ones, or a genome is not in the table.
     """
     files = named_files(natural)
     table = {} if genomes is None else _genome_table(genomes, list(files))
     random = np.random.default_rng(seed)
-    made = [
-        _cut(record, crops, random)
+    cropped = [
+        _crop(record, crops, random)
         for record in _checked(written(read_generated(generated, provenance=provenance)), files)
     ]
     facts, pieces = {}, []
@@ -98,12 +97,12 @@ def read_samples(
         row = table.get(name, {})
         facts[name] = GenomeFacts(path, row.get("taxon") or name, row.get("fold") or None, kmers)
         pieces.append(Pieces(name, records, random))
-    lengths = [len(record.sequence) for record in made]
+    lengths = [len(record.sequence) for record in cropped]
     longest_first = sorted(random.permutation(len(lengths)).tolist(), key=lambda number: -lengths[number])
-    drawn = matched_pieces(pieces, (lengths[number] for number in longest_first))
-    samples = [Sample(one.id, one.sequence, False, one.genome) for one in drawn]
+    sampled = matched_pieces(pieces, (lengths[number] for number in longest_first))
+    samples = [Sample(one.id, one.sequence, False, one.genome) for one in sampled]
     samples += [
-        Sample(one.id, one.sequence, True, _genome(one), one.generator, one.decoding, one.prompt) for one in made
+        Sample(one.id, one.sequence, True, _genome(one), one.generator, one.decoding, one.prompt) for one in cropped
     ]
     return samples, facts
 
@@ -112,15 +111,15 @@ def _checked(records: Sequence[Generated], genomes: Collection[str]) -> Sequence
     for record in records:
         if not record.generator:
             raise InputError(
-                "nothing says what generated this record: its header needs model=NAME, or give --provenance TABLE",
+                "unknown generator of this record: add model=NAME to its header, or use --provenance TABLE",
                 file=record.file,
                 value=record.id,
             )
         if record.genome and _genome(record) not in genomes:
-            more = ", …" if len(genomes) > _NAMED else ""
+            more = ", …" if len(genomes) > _LISTED else ""
             raise InputError(
-                f"{record.id} names a genome that no natural file has; there are"
-                f" {', '.join(list(genomes)[:_NAMED])}{more}",
+                f"{record.id} names a genome that is not among the natural files:"
+                f" {', '.join(list(genomes)[:_LISTED])}{more}",
                 file=record.file,
                 value=record.genome,
             )
@@ -131,7 +130,7 @@ def _genome(record: Generated) -> str:
     return genome_name(record.genome) if record.genome else ""
 
 
-def _cut(record: Generated, crops: Sequence[int], random: np.random.Generator) -> Generated:
+def _crop(record: Generated, crops: Sequence[int], random: np.random.Generator) -> Generated:
     fitting = [length for length in crops if length <= len(record.sequence)]
     if not fitting:
         return record
@@ -144,10 +143,10 @@ def _genome_table(path: Path, names: Sequence[str]) -> Mapping[str, Mapping[str,
     table = keyed_rows(
         path,
         lambda columns: "genome" in columns and bool({"taxon", "fold"} & columns),
-        "a table of genomes has the columns genome and taxon or fold",
+        "a table of genomes must have the columns genome and taxon or fold",
         lambda row: genome_name(row["genome"]),
     )
     for name in names:
         if name not in table:
-            raise InputError("the table does not name this genome", file=path, value=name)
+            raise InputError("this genome is not in the table", file=path, value=name)
     return table

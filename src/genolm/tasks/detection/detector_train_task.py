@@ -1,4 +1,4 @@
-"""A detector trained and tested; as the engine runs it where a model embeds. N samples."""
+"""Training and testing of a detector, as run by the engine if a model embeds the sequences. N samples."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ from genolm.tasks.detection.genome_folds import HELD_OUT, Folds, make_folds
 from genolm.tasks.reading.embedding import Pooled
 from genolm.tasks.reading.vector_readers import VectorReaders, VectorTask
 
-_FEWEST = 20  # sequences of either kind
+_MIN_SEQUENCES = 20  # per class
 
 Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Training:
-    """What a detector is trained on, and how.
+    """Data and settings of a training.
 
     Attributes:
-        natural: FASTA files, one a genome.
+        natural: FASTA files, one per genome.
         generated: FASTA files of generated sequences.
-        provenance: table of generators, decodings and genomes, if there is one.
-        genomes: table of taxa or folds, if there is one.
-        crops: lengths that generated sequences are cut to.
+        provenance: table of generators, decodings and genomes; None without.
+        genomes: table of taxa or folds; None without.
+        crops: lengths to which generated sequences are cropped.
         features: ``embedding``, ``handmade`` or ``both``.
-        rate: false-positive rate that the threshold is set for.
-        folds: how many.
-        generators: held out.
-        decodings: held out.
-        taxa: held out.
-        seed: of pieces, cuts, folds and intervals.
+        rate: target false-positive rate of the threshold.
+        folds: number of folds.
+        generators: held-out generators.
+        decodings: held-out decodings.
+        taxa: held-out taxa.
+        seed: random seed of pieces, crops, folds and intervals.
     """
 
     natural: tuple[Path, ...]
@@ -65,27 +65,27 @@ class Training:
 
     @property
     def samples(self) -> list[Sample]:
-        """The sequences, the same whenever they are read."""
+        """The sequences, the same on every access."""
         return self._read[0]
 
     @cached_property
-    def parted(self) -> Folds:
+    def partition(self) -> Folds:
         """The fold of every sample.
 
         Raises:
-            InputError: no folds can be made, or too little is left to train on.
+            InputError: folds cannot be made, or there is too little to train on.
         """
         samples, facts = self._read
-        parted = make_folds(
+        partition = make_folds(
             samples, facts, count=self.folds, generators=self.generators, decodings=self.decodings, taxa=self.taxa,
             seed=self.seed,
         )  # fmt: skip
-        _check_kinds(self.is_generated, parted)
-        return parted
+        _check_kinds(self.is_generated, partition)
+        return partition
 
     @property
     def is_generated(self) -> Bools:
-        """Which samples a model wrote."""
+        """Whether each sample is generated."""
         return np.array([sample.generated for sample in self.samples], bool)
 
     def files(self) -> tuple[Path, ...]:
@@ -103,12 +103,12 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class TrainTask(VectorTask):
-    """Training with a model's embeddings as the engine runs it; :func:`genolm.train_detector` makes one.
+    """Training with embeddings as run by the engine; created by :func:`genolm.train_detector`.
 
     Attributes:
-        training: on what, and how.
-        readers: how the model reads.
-        source: what is written into the detector about the model.
+        training: data and settings.
+        readers: vector reader of the model.
+        source: description of the embeddings that is stored in the detector.
     """
 
     training: Training
@@ -118,7 +118,7 @@ class TrainTask(VectorTask):
     unit: ClassVar[str] = "sequences"
 
     def items(self) -> Iterator[SequenceRecord]:
-        """The samples."""
+        """Yield the samples."""
         for sample in self.training.samples:
             yield SequenceRecord(sample.id, sample.sequence)
 
@@ -129,53 +129,53 @@ class TrainTask(VectorTask):
     def rows(
         self, items: Sequence[SequenceRecord], windows: Sequence[Window], outputs: Sequence[Pooled]
     ) -> pl.DataFrame:
-        """The features of each sample."""
+        """Return the features of each sample."""
         embedding = self.readers.columns(items, windows, outputs)["embedding"]
         return feature_frame([item.sequence for item in items], self.training.features, embedding)
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
-        """Trains, tests and writes the detector."""
+        """Train, test and write the detector."""
         save_detector(self.collect(frames), out)
 
     def conclude(self, counted: Summary, made: Any) -> Summary:
-        """The sequences that the detector was made from."""
-        return trained_on(self.training)
+        """Return the numbers of sequences that the detector was made from."""
+        return training_summary(self.training)
 
     def collect(self, frames: Iterator[pl.DataFrame]) -> Detector:
-        """The detector."""
-        return trained(self.training, pl.concat(list(frames)), self.source)
+        """Return the detector."""
+        return fit_detector(self.training, pl.concat(list(frames)), self.source)
 
 
-def trained_on(training: Training) -> Summary:
-    """How many sequences a detector was made from: by kind, and how many of them were only tested on."""
+def training_summary(training: Training) -> Summary:
+    """Return the numbers of sequences by class, and of held-out sequences."""
     generated = int(training.is_generated.sum())
-    held_out = int((~training.parted.trainable_N).sum())
+    held_out = int((~training.partition.trainable_N).sum())
     kinds = {"natural": len(training.samples) - generated, "generated": generated}
     return Summary({"sequences": len(training.samples)}, kinds, {"held out": held_out} if held_out else {})
 
 
-def trained(training: Training, features: pl.DataFrame, source: Mapping[str, Any] | None) -> Detector:
-    """The detector, fitted to all that is not held out, and the report of others that were tested.
+def fit_detector(training: Training, features: pl.DataFrame, source: Mapping[str, Any] | None) -> Detector:
+    """Fit the detector to everything that is not held out, and report the evaluation.
 
     Args:
-        training: on what, and how.
+        training: data and settings.
         features: :func:`feature_frame` of the samples.
-        source: what embeddings come from; None where there are none.
+        source: description of the embeddings; None without.
     """
-    samples, parted, generated_N = training.samples, training.parted, training.is_generated
-    wanted, rate, rows = training.features, training.rate, training.parted.trainable_N
-    matrices = feature_matrices(features, wanted)
-    classifier = fit(matrices[wanted][rows], generated_N[rows], parted.fold_N[rows], rate)
-    figures = evaluated(samples, matrices, wanted, generated_N, parted, rate, training.seed)
-    flat = figures["evaluation"][0]["flat_calibrations"]
+    samples, partition, generated_N = training.samples, training.partition, training.is_generated
+    selected, rate, rows = training.features, training.rate, training.partition.trainable_N
+    matrices = feature_matrices(features, selected)
+    classifier = fit(matrices[selected][rows], generated_N[rows], partition.fold_N[rows], rate)
+    evaluation = evaluated(samples, matrices, selected, generated_N, partition, rate, training.seed)
+    flat = evaluation["evaluation"][0]["flat_calibrations"]
     report = {
-        **figures,
-        "folds": fold_table(samples, parted),
-        "notes": [*_notes(training), *_flat_notes(classifier, flat, len(np.unique(parted.fold_N)))],
+        **evaluation,
+        "folds": fold_table(samples, partition),
+        "notes": [*_notes(training), *_flat_notes(classifier, flat, len(np.unique(partition.fold_N)))],
         "settings": _settings(training, source),
     }
     lengths = [len(sample.sequence) for sample, kept in zip(samples, rows) if kept]
-    return Detector(classifier, wanted, source, min(lengths), max(lengths), rate, report)
+    return Detector(classifier, selected, source, min(lengths), max(lengths), rate, report)
 
 
 def _settings(training: Training, source: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -198,23 +198,23 @@ def _settings(training: Training, source: Mapping[str, Any] | None) -> dict[str,
     }
 
 
-def _check_kinds(generated_N: Bools, parted: Folds) -> None:
-    """Both kinds are there in number, whichever two folds are left out."""
+def _check_kinds(generated_N: Bools, partition: Folds) -> None:
+    """Check that both classes are frequent enough whichever two folds are left out."""
     for name, kind_N in (("generated", generated_N), ("natural", ~generated_N)):
-        count = int((kind_N & parted.trainable_N).sum())
-        if count < _FEWEST:
-            raise InputError(f"a detector needs at least {_FEWEST} {name} sequences to be trained on", value=count)
-        in_folds = {int(fold) for fold in np.unique(parted.fold_N[kind_N & parted.trainable_N])}
+        count = int((kind_N & partition.trainable_N).sum())
+        if count < _MIN_SEQUENCES:
+            raise InputError(f"training a detector requires at least {_MIN_SEQUENCES} {name} sequences", value=count)
+        in_folds = {int(fold) for fold in np.unique(partition.fold_N[kind_N & partition.trainable_N])}
         if len(in_folds) < 3:
             raise InputError(
-                f"{name} sequences lie in {len(in_folds)} folds; at least 3 are needed, from other genomes"
+                f"{name} sequences occur in {len(in_folds)} folds: at least 3 are required, from different genomes"
             )
 
 
 def _notes(training: Training) -> list[str]:
-    """What a reader of the figures must know and could overlook."""
-    samples, parted, rate, notes = training.samples, training.parted, training.rate, list[str]()
-    natural = sum(not sample.generated and bool(kept) for sample, kept in zip(samples, parted.trainable_N))
+    """Return notes that are needed to interpret the metrics."""
+    samples, partition, rate, notes = training.samples, training.partition, training.rate, list[str]()
+    natural = sum(not sample.generated and bool(kept) for sample, kept in zip(samples, partition.trainable_N))
     nameless = sum(sample.generated and not sample.genome for sample in samples)
     if nameless:
         notes.append(
@@ -226,7 +226,7 @@ def _notes(training: Training) -> list[str]:
             f"{natural} natural sequences are too few for a false-positive rate of {rate:g}: the threshold is the"
             " highest of them"
         )
-    found = len({fold for fold in parted.genomes.values() if fold != HELD_OUT})
+    found = len({fold for fold in partition.genomes.values() if fold != HELD_OUT})
     if found < training.folds and training.genomes is None:
         notes.append(f"{found} folds instead of {training.folds}: there are no more genomes that share no sequence")
     return notes

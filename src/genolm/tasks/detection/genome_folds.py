@@ -1,4 +1,4 @@
-"""Folds by genome: genomes that share sequence stay together, and a split that would part them is refused.
+"""Folds by genome: genomes that share sequence stay together, and a split that separates them is refused.
 
 N samples, G genomes.
 """
@@ -16,27 +16,27 @@ from genolm.genome.kmers import Codes, distinct, is_in
 from genolm.tasks.detection.detector_samples import GenomeFacts, Sample
 
 RELATED = 0.05
-"""Genomes are related when one has more than this share of its 28-mers in common with the other."""
+"""Genomes are related if one shares more than this part of its 28-mers with the other."""
 
 HELD_OUT = -1
-"""The fold of held-out taxa: nothing is ever trained on it."""
+"""Fold of held-out taxa, which are never trained on."""
 
-FEWEST = 3
+MIN_FOLDS = 3
 
 Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Folds:
-    """Which fold each sample is tested in.
+    """Fold of each sample.
 
     Attributes:
         fold_N: fold numbers from 0; -1 for held-out taxa.
-        trainable_N: whether a sample may be trained on at all.
-        group_N: number of the group of related genomes, or of generated sequences of one prompt that name no genome.
+        trainable_N: whether a sample may be trained on.
+        group_N: group of related genomes, or of generated sequences of one prompt without a genome.
         genomes: fold of every genome.
-        shared: for every genome the share of its 28-mers that stand in genomes of other folds.
-        held_out: taxon of every genome that is held out.
+        shared: share of each genome's 28-mers that occur in genomes of other folds.
+        held_out: taxon of every held-out genome.
     """
 
     fold_N: Ints
@@ -57,59 +57,59 @@ def make_folds(
     taxa: Sequence[str] = (),
     seed: int = 0,
 ) -> Folds:
-    """Puts every sample into the fold of its genome; generated ones that name none into one drawn for their prompt.
+    """Assign every sample to the fold of its genome; generated samples without a genome to a random fold per prompt.
 
     Args:
         samples: all samples.
         facts: the natural genomes.
-        count: how many folds there are, unless the table of genomes names them.
-        generators: generators that nothing is trained on.
-        decodings: decodings that nothing is trained on; some settings of one stand for all that have them.
-        taxa: taxa that nothing is trained on.
-        seed: of the draws.
+        count: number of folds, unless the table of genomes names them.
+        generators: generators to hold out.
+        decodings: decodings to hold out; a subset of settings matches all decodings that have them.
+        taxa: taxa to hold out.
+        seed: random seed.
 
     Raises:
-        InputError: the table's folds, or the held-out taxa, part related genomes; too few groups of genomes; a name to
-            hold out that no sample has.
+        InputError: folds of the table or held-out taxa separate related genomes, there are too few groups of genomes,
+            or no sample has a name to hold out.
     """
     _check_names(samples, facts, generators, decodings, taxa)
     related = related_genomes(facts)
     names = list(facts)
     held = {name for name in names if facts[name].taxon in taxa}
-    folds = _told_folds(facts, held) or _drawn_folds(samples, names, related, held, count, seed)
-    _refuse_parted(names, folds, related)
-    if len({fold for fold in folds.values() if fold != HELD_OUT}) < FEWEST:
+    folds = _table_folds(facts, held) or _random_folds(samples, names, related, held, count, seed)
+    _check_separation(names, folds, related)
+    if len({fold for fold in folds.values() if fold != HELD_OUT}) < MIN_FOLDS:
         raise InputError(
-            f"detect needs genomes of at least {FEWEST} kinds that share no sequence: it is trained, calibrated and"
-            " tested on different ones; give more genomes"
+            f"too few genomes: training, calibration and testing require at least {MIN_FOLDS} groups of genomes"
+            " that share no sequence"
         )
     groups = _groups(names, related)
     fold_N, group_N = _of_samples(samples, folds, groups, seed)
-    closed = [
-        one.generator in generators or any(has_settings(one.decoding, wanted) for wanted in decodings)
+    excluded = [
+        one.generator in generators or any(has_settings(one.decoding, settings) for settings in decodings)
         for one in samples
     ]
-    trainable_N = ~np.array(closed, bool) & (fold_N != HELD_OUT)
+    trainable_N = ~np.array(excluded, bool) & (fold_N != HELD_OUT)
     return Folds(
         fold_N, trainable_N, group_N, folds, _shared(facts, folds), {name: facts[name].taxon for name in sorted(held)}
     )
 
 
-def has_settings(decoding: str, wanted: str) -> bool:
-    """Whether a decoding, as ``temperature=1.0 top_k=0 top_p=1.0``, has all the settings of another, in any order."""
-    return bool(wanted.split()) and set(wanted.split()) <= set(decoding.split())
+def has_settings(decoding: str, settings: str) -> bool:
+    """Return whether a decoding such as ``temperature=1.0 top_k=0 top_p=1.0`` has all settings of another."""
+    return bool(settings.split()) and set(settings.split()) <= set(decoding.split())
 
 
 def related_genomes(facts: Mapping[str, GenomeFacts]) -> dict[tuple[str, str], float]:
-    """Pairs of related genomes and how much the smaller one shares with the other."""
+    """Return pairs of related genomes and the share of the smaller one's 28-mers that the other has."""
     names = list(facts)
-    found = {}
-    for place, one in enumerate(names):
-        for other in names[place + 1 :]:
+    related = {}
+    for index, one in enumerate(names):
+        for other in names[index + 1 :]:
             share = _containment(facts[one].kmers, facts[other].kmers)
             if share > RELATED:
-                found[one, other] = share
-    return found
+                related[one, other] = share
+    return related
 
 
 def _containment(one: Codes, other: Codes) -> float:
@@ -129,27 +129,25 @@ def _check_names(
         "decoding": {one.decoding for one in samples} - {""},
         "taxon": {one.taxon for one in facts.values()},
     }
-    for (kind, names), wanted in zip(known.items(), (generators, decodings, taxa)):
-        for name in wanted:
+    for (kind, names), settings in zip(known.items(), (generators, decodings, taxa)):
+        for name in settings:
             if not (any(has_settings(one, name) for one in names) if kind == "decoding" else name in names):
-                raise InputError(
-                    f"no {kind} of this name can be held out; there are {', '.join(sorted(names))}", value=name
-                )
+                raise InputError(f"unknown {kind} to hold out: expected one of {', '.join(sorted(names))}", value=name)
 
 
-def _told_folds(facts: Mapping[str, GenomeFacts], held: set[str]) -> dict[str, int] | None:
-    """The folds that the table of genomes names, numbered; None where it names none."""
-    told = {name: fact.fold for name, fact in facts.items()}
-    if not any(told.values()):
+def _table_folds(facts: Mapping[str, GenomeFacts], held: set[str]) -> dict[str, int] | None:
+    """Return the folds of the table of genomes as numbers; None if it has none."""
+    named = {name: fact.fold for name, fact in facts.items()}
+    if not any(named.values()):
         return None
-    for name, fold in told.items():
+    for name, fold in named.items():
         if fold is None:
-            raise InputError("the table of genomes gives this genome no fold", value=name)
-    numbers = {fold: number for number, fold in enumerate(sorted({fold or "" for fold in told.values()}))}
-    return {name: HELD_OUT if name in held else numbers[fold or ""] for name, fold in told.items()}
+            raise InputError("the table of genomes has no fold for this genome", value=name)
+    numbers = {fold: number for number, fold in enumerate(sorted({fold or "" for fold in named.values()}))}
+    return {name: HELD_OUT if name in held else numbers[fold or ""] for name, fold in named.items()}
 
 
-def _drawn_folds(
+def _random_folds(
     samples: Sequence[Sample],
     names: Sequence[str],
     related: Mapping[tuple[str, str], float],
@@ -157,7 +155,7 @@ def _drawn_folds(
     count: int,
     seed: int,
 ) -> dict[str, int]:
-    """Groups of related genomes, the largest first, each into the fold with the fewest natural samples."""
+    """Assign groups of related genomes, largest first, to the fold with the fewest natural samples."""
     groups = _groups(names, related)
     sizes = dict.fromkeys(groups.values(), 0)
     for sample in samples:
@@ -167,23 +165,23 @@ def _drawn_folds(
     order = np.random.default_rng(seed).permutation(len(free))
     load = np.zeros(max(1, min(count, len(free))), np.int64)
     fold_of: dict[int, int] = {}
-    for group in sorted((free[place] for place in order), key=lambda group: -sizes[group]):
+    for group in sorted((free[index] for index in order), key=lambda group: -sizes[group]):
         fold_of[group] = int(load.argmin())
         load[fold_of[group]] += max(1, sizes[group])
     return {name: HELD_OUT if name in held else fold_of[groups[name]] for name in names}
 
 
-def _refuse_parted(names: Sequence[str], folds: Mapping[str, int], related: Mapping[tuple[str, str], float]) -> None:
+def _check_separation(names: Sequence[str], folds: Mapping[str, int], related: Mapping[tuple[str, str], float]) -> None:
     for (one, other), share in related.items():
         if folds[one] != folds[other]:
             raise InputError(
-                f"{one} and {other} share {share:.0%} of their 28-mers but not their fold, or only one is held out:"
-                " what is learned of one would be tested on the other"
+                f"{one} and {other} share {share:.0%} of their 28-mers, but are in different folds or only one is held"
+                " out: training on one would leak into the test on the other"
             )
 
 
 def _groups(names: Sequence[str], related: Mapping[tuple[str, str], float]) -> dict[str, int]:
-    """The number of each genome's group: genomes that are linked by relations."""
+    """Return the group of each genome: connected components of the relations."""
     group = {name: number for number, name in enumerate(names)}
     for one, other in related:
         keep, drop = sorted((group[one], group[other]))
@@ -194,22 +192,22 @@ def _groups(names: Sequence[str], related: Mapping[tuple[str, str], float]) -> d
 def _of_samples(
     samples: Sequence[Sample], folds: Mapping[str, int], groups: Mapping[str, int], seed: int
 ) -> tuple[Ints, Ints]:
-    """Fold and group of every sample; generated ones that name no genome go by their prompts, or one by one."""
-    loose = {_loose(number, sample): 0 for number, sample in enumerate(samples) if sample.genome not in folds}
-    turns = np.random.default_rng((seed, 1)).permutation(len(loose)).tolist()
-    loose = dict(zip(loose, turns))
+    """Return fold and group of every sample; generated samples without a genome are grouped by prompt."""
+    ungrouped = {_prompt_key(number, sample): 0 for number, sample in enumerate(samples) if sample.genome not in folds}
+    order = np.random.default_rng((seed, 1)).permutation(len(ungrouped)).tolist()
+    ungrouped = dict(zip(ungrouped, order))
     open_folds = sorted({fold for fold in folds.values() if fold != HELD_OUT})
     fold_N, group_N = np.empty(len(samples), np.int64), np.empty(len(samples), np.int64)
     for number, sample in enumerate(samples):
         if sample.genome in folds:
             fold_N[number], group_N[number] = folds[sample.genome], groups[sample.genome]
         else:
-            turn = loose[_loose(number, sample)]
-            fold_N[number], group_N[number] = open_folds[turn % len(open_folds)], len(folds) + turn
+            rank = ungrouped[_prompt_key(number, sample)]
+            fold_N[number], group_N[number] = open_folds[rank % len(open_folds)], len(folds) + rank
     return fold_N, group_N
 
 
-def _loose(number: int, sample: Sample) -> str | int:
+def _prompt_key(number: int, sample: Sample) -> str | int:
     return sample.prompt or number
 
 
@@ -218,6 +216,6 @@ def _shared(facts: Mapping[str, GenomeFacts], folds: Mapping[str, int]) -> dict[
     for fold in sorted(set(folds.values())):
         trained = distinct([facts[name].kmers for name in facts if folds[name] not in (fold, HELD_OUT)])
         for name in (name for name in facts if folds[name] == fold):
-            own = facts[name].kmers
-            shared[name] = float(is_in(own, trained).mean()) if len(own) and len(trained) else 0.0
+            kmers = facts[name].kmers
+            shared[name] = float(is_in(kmers, trained).mean()) if len(kmers) and len(trained) else 0.0
     return shared

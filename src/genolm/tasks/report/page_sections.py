@@ -1,4 +1,4 @@
-"""The sections of a report page as HTML; every text that comes from a file is escaped here."""
+"""Sections of a report page as HTML; all text from files is escaped here."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from html import escape
 from genolm.tasks.report.scored_variants import ScoredAllele, ScoredFile
 
 ROWS = 20_000
-"""Rows of the table of variants, unless another number is asked for."""
+"""Default maximum of rows in the table of variants."""
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One section of the page.
+    """A section of the page.
 
     Attributes:
-        id: its anchor.
-        title: its heading.
-        body: its HTML.
+        id: anchor.
+        title: heading.
+        body: HTML.
     """
 
     id: str
@@ -37,13 +37,13 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class FigurePart:
-    """One figure.
+    """A figure.
 
     Attributes:
-        title: its heading.
-        svg: the drawing.
-        caption: what it shows, also read aloud in place of the drawing.
-        wide: whether it takes the whole width.
+        title: heading.
+        svg: drawing.
+        caption: description, also for screen readers.
+        wide: whether it takes the full width.
     """
 
     title: str
@@ -61,7 +61,7 @@ class FigurePart:
 
 
 def tiles(facts: Iterable[tuple[str, str, str]]) -> str:
-    """Large numbers: name, value, small print."""
+    """Return tiles of key numbers: name, value, note."""
     parts = (
         f'<div class="tile"><dt>{escape(name)}</dt><dd>{escape(value)}<small>{escape(note)}</small></dd></div>'
         for name, value, note in facts
@@ -70,22 +70,22 @@ def tiles(facts: Iterable[tuple[str, str, str]]) -> str:
 
 
 def browser_section(text: str) -> Section:
-    """The place for the genome browser."""
-    place = '<div id="browser" role="region" aria-label="Genome browser"></div>'
+    """Return the section of the genome browser."""
+    container = '<div id="browser" role="region" aria-label="Genome browser"></div>'
     message = (
         '<p id="browser-message" role="status">Drag to move, scroll buttons to zoom; type a gene or chr1:1-1000.</p>'
     )
-    return Section("browser-section", "Genome", f"<p>{escape(text)}</p>{place}{message}")
+    return Section("browser-section", "Genome", f"<p>{escape(text)}</p>{container}{message}")
 
 
 def figure_section(id: str, title: str, text: str, figures: Sequence[FigurePart]) -> Section:
-    """Some figures under a paragraph."""
+    """Return a section of a paragraph and figures."""
     drawings = "".join(figure.html for figure in figures)
     return Section(id, title, f'<p>{escape(text)}</p><div class="figures">{drawings}</div>')
 
 
 def unscored_section(alleles: Sequence[ScoredAllele]) -> list[Section]:
-    """How many ALT alleles have no score, by reason; nothing where all have one."""
+    """Return the section with the number of ALT alleles without a score, by reason; empty if all have one."""
     reasons = Counter(one.status or "no status" for one in alleles if one.score is None)
     if not reasons:
         return []
@@ -102,32 +102,32 @@ def unscored_section(alleles: Sequence[ScoredAllele]) -> list[Section]:
 
 
 REASONS = {
-    "not_snv": "method conditional scores single-base changes only; method full scores small indels too",
+    "not_snv": "method conditional scores SNVs only; method full scores small indels too",
     "longer_than_horizon": "ALT has more bases than the horizon of the run",
     "symbolic": "a symbolic allele such as <DEL>",
-    "star": "*: the base is deleted by another variant",
+    "star": "*: the base is deleted by an overlapping variant",
     "missing": "no ALT allele",
     "breakend": "a breakend",
     "non_acgt": "a letter other than A, C, G, T in REF or ALT",
     "same_as_ref": "ALT equals REF",
     "telomere": "position 0",
-    "ref_mismatch": "REF is not what the genome has there; check the genome build",
+    "ref_mismatch": "REF does not match the genome; check the genome build",
     "unknown_contig": "the genome has no contig of this name",
     "off_contig": "the position is beyond the end of the contig",
-    "no_context": "nothing precedes the variant on a strand that was read",
-    "contig_end": "nothing follows the variant on a strand that was read",
-    "n_in_token": "a token that the variant changes has an unknown base",
+    "no_context": "no upstream base on a strand that was read",
+    "contig_end": "no downstream base on a strand that was read",
+    "n_in_token": "a token changed by the variant contains N",
 }
-"""What the statuses of ALT alleles without a score mean."""
+"""Explanations of the statuses of ALT alleles without a score."""
 
 
 def variants_section(scored: ScoredFile, shown: Callable[[ScoredAllele], bool], most: int) -> Section:
-    """The table of ALT alleles, lowest scores first and those without a score last; the page's script fills it.
+    """Return the table of ALT alleles, lowest scores first, missing scores last; it is filled by the page's script.
 
     Args:
         scored: the alleles.
-        shown: whether the genome browser has the place of an allele.
-        most: rows that go into the page; those with the lowest scores.
+        shown: whether the genome browser shows an allele.
+        most: maximum number of rows; those with the lowest scores.
     """
     ordered = sorted(scored.alleles, key=lambda one: (one.score is None, one.score or 0.0))[:most]
     names = (
@@ -154,7 +154,7 @@ def variants_section(scored: ScoredFile, shown: Callable[[ScoredAllele], bool], 
         '<div class="pages"><button type="button" id="variants-before">Previous</button>'
         '<span id="variants-count" role="status"></span>'
         '<button type="button" id="variants-after">Next</button></div>'
-        "<noscript><p>The table needs JavaScript, which this browser does not run.</p></noscript>"
+        "<noscript><p>The table requires JavaScript.</p></noscript>"
         f'<script id="variants-data" type="application/json" data-kinds="{escape(kinds)}">{text}</script>'
     )
     return Section("variants", "Variants", body)
@@ -162,10 +162,10 @@ def variants_section(scored: ScoredFile, shown: Callable[[ScoredAllele], bool], 
 
 def _which(rows: int, alleles: int) -> str:
     if rows == alleles:
-        return f"All {alleles:,} ALT alleles, lowest scores first; those without a score come last."
+        return f"All {alleles:,} ALT alleles, lowest scores first, those without a score last."
     return (
-        f"The {rows:,} ALT alleles with the lowest scores of {alleles:,}; the others are in the scored file, not on "
-        "this page (--rows shows more)."
+        f"The {rows:,} ALT alleles with the lowest scores, of {alleles:,}; the others are in the scored file only "
+        "(--rows shows more)."
     )
 
 
@@ -174,7 +174,7 @@ def _labels(alleles: Iterable[ScoredAllele]) -> list[str]:
 
 
 def _row(one: ScoredAllele, shown: bool) -> list[object]:
-    """Cells in the order of the columns, then where the browser goes; null where it does not have the place."""
+    """Return the cells in column order, then the locus of the browser; null if it does not show the allele."""
     locus = f"{one.chrom}:{max(1, one.pos - 60)}-{one.pos + len(one.ref) + 60}" if shown else None
     score = None if one.score is None else round(one.score, 4)
     name = f"{one.chrom}:{one.pos}:{_short(one.ref)}>{_short(one.alt)}"
@@ -182,7 +182,7 @@ def _row(one: ScoredAllele, shown: bool) -> list[object]:
 
 
 def notes_list(notes: Sequence[str]) -> str:
-    """What a reader must know before looking at the page; nothing where there is nothing."""
+    """Return the notes on the page; empty without notes."""
     items = "".join(f"<li>{escape(note)}</li>" for note in notes)
     return f'<ul class="notes" aria-label="Notes">{items}</ul>' if items else ""
 
@@ -194,7 +194,7 @@ def facts_section(
     card: Mapping[str, object],
     versions: Mapping[str, str],
 ) -> Section:
-    """How the page was made: commands, settings of the scoring, files, model card, versions."""
+    """Return the provenance of the page: commands, settings of the scoring, files, model card, versions."""
     parts = [f"<h3>Commands</h3><pre><code>{escape(chr(10).join(commands))}</code></pre>"] if commands else []
     tables = (("Scoring", run), ("Model card", card), ("Files", files), ("Versions", versions))
     shown = "".join(f"<div><h3>{name}</h3>{_facts(facts)}</div>" for name, facts in tables if facts)
@@ -206,7 +206,7 @@ def _short(text: str, most: int = 24) -> str:
 
 
 def _facts(facts: Mapping[str, object]) -> str:
-    shown = {name: _said(value) for name, value in facts.items()}
+    shown = {name: _formatted(value) for name, value in facts.items()}
     rows = (
         f'<tr><th scope="row">{escape(str(name).replace("_", " "))}</th><td>{text}</td></tr>'
         for name, text in shown.items()
@@ -215,8 +215,8 @@ def _facts(facts: Mapping[str, object]) -> str:
     return f"<table>{''.join(rows)}</table>"
 
 
-def _said(value: object) -> str:
-    """A value in words, as HTML; empty where it says nothing. Of lists and mappings every entry has a line."""
+def _formatted(value: object) -> str:
+    """Return a value as HTML, one line per entry of lists and mappings; empty for None."""
     match value:
         case None:
             return ""
@@ -227,8 +227,8 @@ def _said(value: object) -> str:
         case float():
             return f"{value:g}"
         case Mapping():
-            entries = ((str(name).replace("_", " "), _said(one)) for name, one in value.items())
+            entries = ((str(name).replace("_", " "), _formatted(one)) for name, one in value.items())
             return "<br>".join(f"{escape(name)}: {text}" for name, text in entries if text)
         case list() | tuple():
-            return "<br>".join(filter(None, map(_said, value)))
+            return "<br>".join(filter(None, map(_formatted, value)))
     return escape(str(value))

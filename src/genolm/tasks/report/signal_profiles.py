@@ -1,4 +1,4 @@
-"""A track averaged around the signals of genes."""
+"""Average of a track around gene signals: transcription starts, start codons, splice sites."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Profile:
 
     Attributes:
         name: one of `SIGNALS`.
-        mean: mean per base, 5' to 3', ``(2 * REACH,)``; the signal begins at index `REACH`.
+        mean: mean per base, 5' to 3', ``(2 * REACH,)``; the signal starts at index `REACH`.
         error: standard error of each mean, ``(2 * REACH,)``.
-        sites: how many sites have data.
+        sites: number of sites with data.
     """
 
     name: str
@@ -35,38 +35,38 @@ class Profile:
 
 
 def average_profiles(track: BigWig, transcripts: Sequence[Transcript], *, most: int = 2000) -> list[Profile]:
-    """Average a track around the signals of transcripts; a signal with fewer than 5 sites in the track is left out.
+    """Average a track around the signals of transcripts; signals with fewer than 5 sites in the track are left out.
 
     Args:
         track: values per base.
-        transcripts: where the signals are; the same site in several transcripts counts once.
-        most: sites of one kind that are looked at.
+        transcripts: transcripts with the signals; a site shared by several transcripts counts once.
+        most: maximum number of sites per signal.
     """
-    found: dict[str, dict[Interval, None]] = {name: {} for name in SIGNALS}
+    sites_by_signal: dict[str, dict[Interval, None]] = {name: {} for name in SIGNALS}
     for transcript in transcripts:
         for name, site in _sites(transcript):
-            found[name].setdefault(site)
-    profiles = (_average(track, name, list(sites)[:most]) for name, sites in found.items())
+            sites_by_signal[name].setdefault(site)
+    profiles = (_average(track, name, list(sites)[:most]) for name, sites in sites_by_signal.items())
     return [profile for profile in profiles if profile is not None]
 
 
 def _sites(transcript: Transcript) -> Iterator[tuple[str, Interval]]:
-    """Stretches of 2 * REACH bases; the signal's first base is at REACH."""
-    whole = transcript.interval
-    yield SIGNALS[0], _around(whole, transcript.tss)
+    """Yield the intervals of 2 * REACH bases around the signals; the first base of a signal is at REACH."""
+    transcript_interval = transcript.interval
+    yield SIGNALS[0], _around(transcript_interval, transcript.tss)
     if transcript.coding is not None:
-        first = transcript.coding.start if whole.strand == "+" else transcript.coding.end - 1
-        yield SIGNALS[1], _around(whole, first)
+        first = transcript.coding.start if transcript_interval.strand == "+" else transcript.coding.end - 1
+        yield SIGNALS[1], _around(transcript_interval, first)
     for intron in transcript.introns:
-        ends = (intron.start, intron.end - 1) if whole.strand == "+" else (intron.end - 1, intron.start)
-        after = ends[1] + (1 if whole.strand == "+" else -1)
-        yield SIGNALS[2], _around(whole, ends[0])
-        yield SIGNALS[3], _around(whole, after)
+        ends = (intron.start, intron.end - 1) if transcript_interval.strand == "+" else (intron.end - 1, intron.start)
+        after = ends[1] + (1 if transcript_interval.strand == "+" else -1)
+        yield SIGNALS[2], _around(transcript_interval, ends[0])
+        yield SIGNALS[3], _around(transcript_interval, after)
 
 
-def _around(whole: Interval, base: int) -> Interval:
-    """The stretch whose base at index REACH, read on the strand, is `base`."""
-    return Interval(whole.chrom, base, base + 1, whole.strand).expand(REACH, REACH - 1)
+def _around(transcript_interval: Interval, base: int) -> Interval:
+    """Return the interval in which `base` is at index REACH on the strand."""
+    return Interval(transcript_interval.chrom, base, base + 1, transcript_interval.strand).expand(REACH, REACH - 1)
 
 
 def _average(track: BigWig, name: str, sites: Iterable[Interval]) -> Profile | None:
@@ -79,7 +79,7 @@ def _average(track: BigWig, name: str, sites: Iterable[Interval]) -> Profile | N
 
 
 def _read(track: BigWig, site: Interval) -> Float32 | None:
-    """The values of a site, or None unless every base has one."""
+    """Return the values of a site; None unless every base has one."""
     try:
         values = track.values(site)
     except InputError:

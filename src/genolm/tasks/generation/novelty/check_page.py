@@ -130,7 +130,7 @@ A value like the Markov model's is explained by short words alone. A dash means 
 <table><tr><th>metric</th><th>generated</th><th>natural</th><th>Markov</th><th>unit</th></tr>{rows}</table>
 <p><small>Intervals are 95 %, from resampled sequences.</small></p>
 <img alt="Distributions of six metrics for the three groups" src="data:image/png;base64,{image}">
-<h2>Provenance</h2><table>{facts}</table>
+<h2>How this was made</h2><table>{facts}</table>
 </body></html>
 """
 
