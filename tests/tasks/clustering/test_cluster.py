@@ -235,18 +235,18 @@ def test_components_are_ordered_and_constants_stay():
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"length": 0}, "length is at least 1"),
-        ({"length": (200, 200)}, "a length stands twice"),
-        ({"length": 3}, "at least 4 bases"),
-        ({"per_genome": 0}, "per_genome is at least 1"),
-        ({"length": 100_000}, "no genome has a fragment of 100,000 bases with at most 5% of N"),
+        ({"length": 0}, "length must be at least 1"),
+        ({"length": (200, 200)}, "duplicate fragment length"),
+        ({"length": 3}, "length must be at least 4"),
+        ({"per_genome": 0}, "per_genome must be at least 1"),
+        ({"length": 100_000}, "no genome has a fragment of 100,000 bases with at most 5% N"),
         ({"pooling": "none"}, "one vector"),
         ({"pooling": "bases"}, "one vector"),
-        ({"resample": "bases"}, "resample is one of genomes, fragments"),
-        ({"reduce": "tsne"}, "reduce is one of umap, pca, none"),
-        ({"reduce": "umap", "per_genome": 10}, "more than 30 fragments, and there are 30"),
-        ({"max_n": 1.0}, "max_n is a share"),
-        ({"k": 1}, "at least 2 clusters"),
+        ({"resample": "bases"}, "invalid resample: expected one of genomes, fragments"),
+        ({"reduce": "tsne"}, "invalid reduce: expected one of umap, pca, none"),
+        ({"reduce": "umap", "per_genome": 10}, "more than 30 fragments, got 30"),
+        ({"max_n": 1.0}, "max_n must be at least 0"),
+        ({"k": 1}, "k must be at least 2"),
     ],
 )
 def test_settings_that_cannot_be(genomes, words, message):

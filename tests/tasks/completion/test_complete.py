@@ -256,12 +256,12 @@ def test_the_summary_is_of_means_and_bests_over_genes():
     ("settings", "message"),
     [
         ({"prompt_fraction": 1.0}, r"more than 0 and less than 1 \(value 1.0\)"),
-        ({"n": 0}, r"n is at least 1 \(value 0\)"),
-        ({"order": 11}, r"order is from 0 to 10 \(value 11\)"),
+        ({"n": 0}, r"n must be at least 1 \(value 0\)"),
+        ({"order": 11}, r"order must be from 0 to 10 \(value 11\)"),
         ({"code": 7}, r"no such genetic code"),
         ({"seed": -1}, r"a seed is from 0 to 4294967295 \(value -1\)"),
         ({"out": "c.fa"}, "unknown kind of output"),
-        ({}, r"no coding sequence that can be completed: 6 shorter than 300 bases"),
+        ({}, r"no coding sequence can be completed: 6 shorter than 300 bases"),
     ],
 )
 def test_settings_are_checked(big, fasta, settings, message):
@@ -299,7 +299,7 @@ def test_genes_beyond_the_context_are_left_out_and_counted(genes, tmp_path):
         "".join(f">{name}\n{bases}\n" for name, bases in {**genes, "long": coding(300, 9)}.items())
     )
     out = tmp_path / "c.tsv"
-    with pytest.warns(UserWarning, match=r"1 of 7 genes are left out: they are longer than .* can read \(200 tokens\)"):
+    with pytest.warns(UserWarning, match=r"1 of 7 genes are left out: they exceed the context of .* \(200 tokens\)"):
         complete(ocean_model(context=200), tmp_path / "g.fa", out, shortest=30, n=1)
     assert pl.read_csv(out, separator="\t")["id"].unique(maintain_order=True).to_list() == list(genes)
     told = json.loads(out.with_name("c.tsv.provenance.json").read_text())

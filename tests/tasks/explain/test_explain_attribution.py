@@ -86,7 +86,7 @@ def test_a_shuffle_keeps_dinucleotides(seed: int) -> None:
 
 @pytest.mark.parametrize(
     ("sequence", "words", "message"),
-    [("A" * 1001, {}, "at most 1,000 bases"), ("ACGT", {"position": 9}, "has bases 1 to 4")],
+    [("A" * 1001, {}, "limited to 1,000 bases"), ("ACGT", {"position": 9}, "expected 1 to 4")],
 )
 def test_what_cannot_be_explained_is_refused(sequence: str, words: dict[str, int], message: str) -> None:
     with pytest.raises(InputError, match=message):

@@ -206,7 +206,7 @@ def test_pictures_show_single_values_and_say_where_there_are_none():
     for axes in panels[:5]:
         line = next(line for line in axes.lines if len(line.get_xdata()))
         assert list(line.get_ydata()) == [0, 1] and len(set(line.get_xdata())) == 1
-    assert [text.get_text() for text in panels[5].texts] == ["nothing to measure"]
+    assert [text.get_text() for text in panels[5].texts] == ["no data"]
 
 
 @pytest.mark.parametrize(

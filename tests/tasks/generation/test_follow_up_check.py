@@ -50,8 +50,8 @@ def test_stopped_in_the_check_it_names_the_command_that_makes_it(tiny, natural, 
     monkeypatch.chdir(tmp_path)
     asked = {"length": 120, "check": "natural.fa", "check_training": ["natural.fa", "natural.fa"]}
     left = (
-        "made.fa is whole and its check is not made yet; genolm check made.fa --reference natural.fa"
-        " --training natural.fa --training natural.fa --out made.fa.check makes it"
+        "made.fa is complete, but its check was not run; to run it: genolm check made.fa --reference natural.fa"
+        " --training natural.fa --training natural.fa --out made.fa.check"
     )
     with monkeypatch.context() as patched:
         patched.setattr("genolm.tasks.generation.follow_up_check.check_generated", stopped)
@@ -61,7 +61,7 @@ def test_stopped_in_the_check_it_names_the_command_that_makes_it(tiny, natural, 
     with pytest.raises(RunError) as again:
         generate(tiny, ["ACGT"], "made.fa", resume=True, **asked)
     assert str(again.value) == left
-    command = left.split("; ")[1].removesuffix(" makes it").replace(" --training natural.fa", "", 1)
+    command = left.split("; to run it: ")[1].replace(" --training natural.fa", "", 1)
     assert run(command.removeprefix("genolm ")) == 0
     assert json.loads((tmp_path / "made.fa.check" / "check.json").read_text())["passed"]["sequences"] == 1
 

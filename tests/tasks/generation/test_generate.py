@@ -86,17 +86,19 @@ def test_shards_merge_into_the_bytes_of_one_run(tiny, fasta, tmp_path, monkeypat
 
 def test_what_does_not_fit_the_context_is_refused_before_anything_runs(tiny, monkeypatch):
     monkeypatch.setattr(GenerateTask, "forward", lambda *args: pytest.fail("ran"))
-    with pytest.raises(ModelError, match="prompt sequence2 of 20 bases and 32,750 new ones are more than tiny"):
+    with pytest.raises(
+        ModelError, match=r"prompt sequence2 \(20 bases\) and 32,750 new bases exceed the context of tiny"
+    ):
         generate(tiny, ["ACGT", "ACGTT" * 4], length=32_750)
-    with pytest.raises(ModelError, match="prompt sequence1 of 0 bases"):
+    with pytest.raises(ModelError, match=r"prompt sequence1 \(0 bases\)"):
         generate(tiny, [""], length=32_768)
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"n": 0}, r"n is at least 1 \(value 0\)"),
-        ({"length": 0}, r"length is at least 1 \(value 0\)"),
+        ({"n": 0}, r"n must be at least 1 \(value 0\)"),
+        ({"length": 0}, r"length must be at least 1 \(value 0\)"),
         ({"temperature": -1.0}, "temperature is 0 or more"),
         ({"seed": 2**32}, r"a seed is from 0 to 4294967295 \(value 4294967296\)"),
         ({"out": "new.txt"}, r"new\.txt: unknown kind of output; known endings are \.fa, \.fasta, \.fna"),

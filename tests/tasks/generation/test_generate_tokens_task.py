@@ -129,7 +129,9 @@ def test_minima_and_maxima_in_tokens_and_bases(ocean):
 def test_sequences_end_where_the_context_is_full_or_slide_on(ocean):
     short = generate(ocean, PROMPTS, max_tokens=40, ignore_end=True)
     assert set(short["finish_reason"]) == {"length"}
-    with pytest.raises(ModelError, match=r"prompt sequence1 of 5 tokens and 90 new ones are more than toy-ocean can"):
+    with pytest.raises(
+        ModelError, match=r"prompt sequence1 \(5 tokens\) and 90 new tokens exceed the context of toy-ocean"
+    ):
         generate(ocean, PROMPTS, max_tokens=90)
     slid = generate(ocean, PROMPTS, max_tokens=150, ignore_end=True, slide=True)
     assert (set(slid["finish_reason"]), set(slid["tokens"])) == ({"length"}, {150})
@@ -196,7 +198,9 @@ def test_presets_are_the_published_ones_and_give_way(monkeypatch):
 
 
 def test_a_preset_whose_minimum_does_not_fit_is_refused(ocean):
-    with pytest.raises(ModelError, match="prompt sequence1 of 5 tokens and 1,024 new ones are more than toy-ocean"):
+    with pytest.raises(
+        ModelError, match=r"prompt sequence1 \(5 tokens\) and 1,024 new tokens exceed the context of toy-ocean"
+    ):
         generate(ocean, PROMPTS, preset="conservative")
 
 
@@ -232,9 +236,9 @@ def test_a_task_survives_its_manifest(ocean, fasta, tmp_path, monkeypatch):
     [
         ({"min_length": 50, "length": 20}, "at least 50 new bases are more than at most 20"),
         ({"min_tokens": 9, "max_tokens": 3}, "at least 9 new tokens are more than at most 3"),
-        ({"max_tokens": 0}, r"max_tokens is at least 1 \(value 0\)"),
-        ({"min_length": -4}, r"min_length is at least 1 \(value -4\)"),
-        ({"preset": "bold"}, r"no preset of that name; there are conservative, .*, creative-long \(value 'bold'\)"),
+        ({"max_tokens": 0}, r"max_tokens must be at least 1 \(value 0\)"),
+        ({"min_length": -4}, r"min_length must be at least 1 \(value -4\)"),
+        ({"preset": "bold"}, r"unknown preset: expected one of conservative, .*, creative-long \(value 'bold'\)"),
     ],
 )
 def test_settings_are_checked(ocean, settings, message):
@@ -243,9 +247,9 @@ def test_settings_are_checked(ocean, settings, message):
 
 
 def test_options_of_tokens_are_refused_by_models_of_one_base(tiny):
-    with pytest.raises(ModelError, match="tiny-random-dense has one token per base; max_tokens, slide are for models"):
+    with pytest.raises(ModelError, match="tiny-random-dense has one token per base, but max_tokens, slide require"):
         generate(tiny, ["ACGT"], max_tokens=5, slide=True)
-    with pytest.raises(ModelError, match="one token per base; preset is for models"):
+    with pytest.raises(ModelError, match="one token per base, but preset requires"):
         generate(tiny, ["ACGT"], preset="creative")
 
 

@@ -234,7 +234,7 @@ def test_numbers_on_the_page(page: str, inputs: dict[str, object]) -> None:
     # the kinds lie apart, so that only a kind with fewer than six members has neighbours of another kind
     same = sum(count * min(5, count - 1) for count in counts.values()) / (5 * len(names))
     chance = sum(count * (count - 1) for count in counts.values()) / (len(names) * (len(names) - 1))
-    assert f"Of the 5 nearest neighbours {same:.0%} are of the same kind; {chance:.0%} would be by chance." in page
+    assert f"Of the 5 nearest neighbours {same:.0%} are of the same kind ({chance:.0%} expected by chance)." in page
 
 
 def test_how_it_was_made(page: str) -> None:
@@ -339,7 +339,7 @@ def test_bad_embeddings(inputs: dict[str, object], tmp_path: Path, frame: pl.Dat
 
 def test_embeddings_that_are_no_parquet(inputs: dict[str, object], tmp_path: Path) -> None:
     (tmp_path / "v.parquet").write_text("no")
-    with pytest.raises(InputError, match=r"v.parquet: cannot be read as parquet"):
+    with pytest.raises(InputError, match=r"v.parquet: not a readable parquet file"):
         report(None, tmp_path / "x.html", genome=inputs["genome"], embeddings=tmp_path / "v.parquet")
 
 

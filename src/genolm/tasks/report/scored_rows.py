@@ -102,7 +102,7 @@ def scored_vcf(path: Path, score: str | None) -> Rows:
 def _add_record(rows: Rows, columns: list[str], requested: set[str], path: Path, line: int) -> None:
     chrom, pos, _, ref, alt = columns[:5]
     if not is_coordinate(pos):
-        raise InputError("POS must be an integer, 1-based", file=path, line=line, value=pos)
+        raise InputError("POS must be a whole number, 1-based", file=path, line=line, value=pos)
     pairs = (pair.partition("=") for pair in columns[7].split(";"))
     info = {name: value for name, _, value in pairs if name in requested}
     alts = [] if alt == "." else alt.split(",")
@@ -189,7 +189,7 @@ def _settings(header: str) -> dict[str, str]:
 
 def _integer(text: str, path: Path, line: int) -> int:
     if not is_coordinate(text):
-        raise InputError("pos must be an integer, 1-based", file=path, line=line, value=text)
+        raise InputError("pos must be a whole number, 1-based", file=path, line=line, value=text)
     return int(text)
 
 
