@@ -58,7 +58,8 @@ CASES = (
     Case(
         "explain attribution: a long sequence",
         "explain attribution tiny-random long.fa out",
-        "attribution is limited to 1,000 bases per sequence, got 1,500; use --length to shorten intervals (value 'chr1')",
+        "attribution is limited to 1,000 bases per sequence, got 1,500; use --length to shorten intervals"
+        " (value 'chr1')",
         3,
         {"long.fa": f">chr1\n{'A' * 1500}\n"},
     ),

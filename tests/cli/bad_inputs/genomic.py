@@ -102,7 +102,8 @@ CASES = (
     Case(
         "cluster: umap-learn is not installed",
         CLUSTER,
-        "cluster needs umap-learn, which is not installed: pip install 'genolm[cluster]'; --reduce pca does not need it",
+        "cluster needs umap-learn, which is not installed: pip install 'genolm[cluster]'; --reduce pca does not need"
+        " it",
         1,
         GENOMES,
         hidden=("umap",),
@@ -140,8 +141,8 @@ CASES = (
     Case(
         "detect train: folds that part related genomes",
         f"{TRAIN} --natural again.fa --generated made.fa --genomes folds.tsv",
-        "one and again share 100% of their 28-mers, but are in different folds or only one is held out: training on one "
-        "would be tested on the other",
+        "one and again share 100% of their 28-mers, but are in different folds or only one is held out: training on "
+        "one would leak into the test on the other",
         3,
         {
             **GENOMES,

@@ -32,8 +32,8 @@ def test_the_report_stands_beside_the_output(tiny, natural, tmp_path):
     ("settings", "message"),
     [
         ({"check": "missing.fa"}, "no such file"),
-        ({"check_training": "missing.fa"}, "belongs to a check"),
-        ({"check": "natural.fa", "shard": "1/2"}, "reads the whole output"),
+        ({"check_training": "missing.fa"}, "requires --check"),
+        ({"check": "natural.fa", "shard": "1/2"}, "requires an output"),
     ],
 )
 def test_refusals_come_first(tiny, natural, tmp_path, settings, message, monkeypatch):

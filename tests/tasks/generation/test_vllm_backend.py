@@ -155,14 +155,14 @@ def test_the_network_of_a_described_folder_has_no_weights_in_memory(folder):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"max_tokens": 9, "min_length": 5}, "ask for --min-tokens instead of --min-length"),
-        ({}, "say how many at most"),
-        ({"max_tokens": 9, "slide": True}, "does not slide"),
-        ({"max_tokens": 9, "top_p": 0.0}, "top_p above 0"),
+        ({"max_tokens": 9, "min_length": 5}, "use --min-tokens instead of --min-length"),
+        ({}, "requires --max-tokens"),
+        ({"max_tokens": 9, "slide": True}, "does not support slide"),
+        ({"max_tokens": 9, "top_p": 0.0}, "top_p must be above 0"),
         ({"max_tokens": 9, "resume": True}, r"the vllm backend does not support resume \(value True\)"),
-        ({"max_tokens": 9, "shard": "1/2"}, "has no setting shard"),
-        ({"max_tokens": 9, "device": "cpu"}, "has no setting device"),
-        ({"max_tokens": 9, "token_budget": 64}, r"has no setting token_budget \(--batch-tokens\)"),
+        ({"max_tokens": 9, "shard": "1/2"}, "does not support shard"),
+        ({"max_tokens": 9, "device": "cpu"}, "does not support device"),
+        ({"max_tokens": 9, "token_budget": 64}, r"does not support token_budget \(--batch-tokens\)"),
     ],
 )
 def test_what_vllm_cannot_do_is_refused(folder, stand_in, settings, message):

@@ -170,9 +170,12 @@ def test_what_is_missing_from_the_page_is_said_on_it(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"label": "CLS=LP"}, r"a label must be written FIELD or FIELD=POSITIVE:NEGATIVE"),
+        ({"label": "CLS=LP"}, r"invalid label: expected FIELD or FIELD=POSITIVE:NEGATIVE"),
         ({"label": "CLS=LP:LP"}, r"a label value is both positive and negative \(value 'LP'\)"),
-        ({"label": "NOPE"}, r"s.vcf: no text field of this name .*usable: EFFECT, GENE, CLS, CSQ\) \(value 'NOPE'\)"),
+        (
+            {"label": "NOPE"},
+            r"s.vcf: no text field of this name .*available: EFFECT, GENE, CLS, CSQ\) \(value 'NOPE'\)",
+        ),
         ({"label": "CLS=LP:B"}, r"s.vcf: no variant has this value of CLS \(values: LB, LP, VUS\) \(value 'B'\)"),
         ({"field": "AF"}, r"s.vcf: no INFO field AF"),
         ({"rows": 0}, r"rows must be at least 1"),
