@@ -92,7 +92,7 @@ def complete(
         dry_run: write nothing; time a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
-        ``out``, or the table ``id, genome_path, source`` (``model, markov, natural, shuffled``) ``, sample,
+        ``out``, or the table ``id, place, source`` (``model, markov, natural, shuffled``) ``, sample,
         prompt_bases, truth_bases, nucleotide_identity, protein_identity, longest_frame_bases, frame_to_stop_bases,
         mean_log_probability_nats_per_base, completion``; see :class:`Measured` and :func:`summarise`. A baseline that
         cannot be computed, for example because no other gene is long enough, is null.

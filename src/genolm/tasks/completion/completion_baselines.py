@@ -59,8 +59,8 @@ class Baselines:
 
     def _markov(self, gene: Gene, random: np.random.Generator) -> str:
         """Continue the prompt by the Markov model."""
-        own = self._counts(gene.prompt + gene.truth) if self.of_file else 0
-        probabilities_C4 = pseudocount_probabilities(np.maximum(self.words - own, 0))
+        excluded = self._counts(gene.prompt + gene.truth) if self.of_file else 0
+        probabilities_C4 = pseudocount_probabilities(np.maximum(self.words - excluded, 0))
         steps = np.cumsum(probabilities_C4, axis=1)[:, :3].tolist()
         context = int(gene.prompt[-self.order :].translate(_DIGITS), 4) if self.order else 0
         written = []

@@ -226,9 +226,9 @@ def _notes(training: Training) -> list[str]:
             f"{natural} natural sequences are too few for a false-positive rate of {rate:g}: the threshold is the"
             " highest of them"
         )
-    found = len({fold for fold in partition.genomes.values() if fold != HELD_OUT})
-    if found < training.folds and training.genomes is None:
-        notes.append(f"{found} folds instead of {training.folds}: there are no more genomes that share no sequence")
+    count = len({fold for fold in partition.genomes.values() if fold != HELD_OUT})
+    if count < training.folds and training.genomes is None:
+        notes.append(f"{count} folds instead of {training.folds}: there are no more genomes that share no sequence")
     return notes
 
 

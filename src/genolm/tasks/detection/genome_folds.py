@@ -75,8 +75,10 @@ def make_folds(
     _check_names(samples, facts, generators, decodings, taxa)
     related = related_genomes(facts)
     names = list(facts)
-    held = {name for name in names if facts[name].taxon in taxa}
-    folds = _table_folds(facts, held) or _random_folds(samples, names, related, held, count, seed)
+    excluded_genomes = {name for name in names if facts[name].taxon in taxa}
+    folds = _table_folds(facts, excluded_genomes) or _random_folds(
+        samples, names, related, excluded_genomes, count, seed
+    )
     _check_separation(names, folds, related)
     if len({fold for fold in folds.values() if fold != HELD_OUT}) < MIN_FOLDS:
         raise InputError(
@@ -91,7 +93,12 @@ def make_folds(
     ]
     trainable_N = ~np.array(excluded, bool) & (fold_N != HELD_OUT)
     return Folds(
-        fold_N, trainable_N, group_N, folds, _shared(facts, folds), {name: facts[name].taxon for name in sorted(held)}
+        fold_N,
+        trainable_N,
+        group_N,
+        folds,
+        _shared(facts, folds),
+        {name: facts[name].taxon for name in sorted(excluded_genomes)},
     )
 
 
@@ -135,7 +142,7 @@ def _check_names(
                 raise InputError(f"unknown {kind} to hold out: expected one of {', '.join(sorted(names))}", value=name)
 
 
-def _table_folds(facts: Mapping[str, GenomeFacts], held: set[str]) -> dict[str, int] | None:
+def _table_folds(facts: Mapping[str, GenomeFacts], excluded_genomes: set[str]) -> dict[str, int] | None:
     """Return the folds of the table of genomes as numbers; None if it has none."""
     named = {name: fact.fold for name, fact in facts.items()}
     if not any(named.values()):
@@ -144,14 +151,14 @@ def _table_folds(facts: Mapping[str, GenomeFacts], held: set[str]) -> dict[str, 
         if fold is None:
             raise InputError("the table of genomes has no fold for this genome", value=name)
     numbers = {fold: number for number, fold in enumerate(sorted({fold or "" for fold in named.values()}))}
-    return {name: HELD_OUT if name in held else numbers[fold or ""] for name, fold in named.items()}
+    return {name: HELD_OUT if name in excluded_genomes else numbers[fold or ""] for name, fold in named.items()}
 
 
 def _random_folds(
     samples: Sequence[Sample],
     names: Sequence[str],
     related: Mapping[tuple[str, str], float],
-    held: set[str],
+    excluded_genomes: set[str],
     count: int,
     seed: int,
 ) -> dict[str, int]:
@@ -161,14 +168,14 @@ def _random_folds(
     for sample in samples:
         if not sample.generated:
             sizes[groups[sample.genome]] += 1
-    free = sorted({groups[name] for name in names if name not in held})
+    free = sorted({groups[name] for name in names if name not in excluded_genomes})
     order = np.random.default_rng(seed).permutation(len(free))
     load = np.zeros(max(1, min(count, len(free))), np.int64)
     fold_of: dict[int, int] = {}
     for group in sorted((free[index] for index in order), key=lambda group: -sizes[group]):
         fold_of[group] = int(load.argmin())
         load[fold_of[group]] += max(1, sizes[group])
-    return {name: HELD_OUT if name in held else fold_of[groups[name]] for name in names}
+    return {name: HELD_OUT if name in excluded_genomes else fold_of[groups[name]] for name in names}
 
 
 def _check_separation(names: Sequence[str], folds: Mapping[str, int], related: Mapping[tuple[str, str], float]) -> None:

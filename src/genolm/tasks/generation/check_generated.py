@@ -137,7 +137,7 @@ def _measure_groups(
     groups: Mapping[str, SequenceGroup], training: Mapping[str, Path], finder: GeneFinder
 ) -> dict[str, pl.DataFrame]:
     sequences = [sequence for group in groups.values() for sequence in group.sequences]
-    comparison = Comparison(sequences, [own for group in groups.values() for own in group.own])
+    comparison = Comparison(sequences, [origin for group in groups.values() for origin in group.origins])
     for path in training.values():
         comparison.add(path)
     nearest = iter(comparison.nearest())

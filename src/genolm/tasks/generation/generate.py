@@ -99,8 +99,8 @@ def generate(
         whole_tokens: keep all bases of the last token if it extends beyond ``length``.
         slide: at the end of the context, drop its older half and continue.
         temperature: values below 1 favour likely bases, above 1 diversity; 0 is greedy. None for 1.
-        top_k: sample from the k maximum likely choices; 0 for all. None for 0.
-        top_p: sample from the maximum likely choices with a total probability of p. None for 1.
+        top_k: sample from the k most likely choices; 0 for all. None for 0.
+        top_p: sample from the most likely choices with a total probability of p. None for 1.
         repetition_penalty: values above 1 penalise what was already generated and, with multi-base tokens, what the
             prompt contains. None for 1.
         seed: random seed.

@@ -56,7 +56,7 @@ def choose_label(path: Path, fields: Mapping[str, Mapping[int, str]], requested:
     """Return the label of a file: the requested one, else a field with few values.
 
     By default a field is chosen if it has 2 to 8 different values (one of `PREFERRED`, which take precedence, may have
-    a single one) and at least half as many rows as the max_rows frequent field. It has no positive and negative values
+    a single one) and at least half as many rows as the most frequent field. It has no positive and negative values
     then.
 
     Args:

@@ -24,12 +24,12 @@ class SequenceGroup:
     Attributes:
         ids: names.
         sequences: upper-case bases.
-        own: file that each sequence comes from; None for sequences from elsewhere.
+        origins: file that each sequence comes from; None for sequences from elsewhere.
     """
 
     ids: list[str]
     sequences: list[str]
-    own: list[Path | None]
+    origins: list[Path | None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,20 +47,20 @@ class Comparison:
 
     Args:
         sequences: upper-case letters.
-        own: file that each sequence comes from, which is skipped for it; None for sequences from elsewhere.
+        origins: file that each sequence comes from, which is skipped for it; None for sequences from elsewhere.
 
     Raises:
         GenolmError: edlib is not installed.
     """
 
-    def __init__(self, sequences: Sequence[str], own: Sequence[Path | None]) -> None:
+    def __init__(self, sequences: Sequence[str], origins: Sequence[Path | None]) -> None:
         try:
             self._edlib: Any = import_module("edlib")
         except ImportError:
             raise GenolmError(
                 "sequence identity needs edlib, which is not installed: pip install 'genolm[check]'"
             ) from None
-        self._sequences, self._own = list(sequences), [None if path is None else path.resolve() for path in own]
+        self._sequences, self._origins = list(sequences), [None if path is None else path.resolve() for path in origins]
         self._matcher = Matcher(self._sequences)
         self._shared = [np.zeros(max(0, len(one) - KMER + 1), bool) for one in self._sequences]
         self._best = [NONE] * len(self._sequences)
@@ -75,7 +75,7 @@ class Comparison:
             InputError: the file cannot be read.
         """
         records = read_genome(path)
-        skip = np.array([own == path.resolve() for own in self._own], bool)
+        skip = np.array([origin == path.resolve() for origin in self._origins], bool)
         self._compared |= ~skip
         known = KmerSet(letters(record.sequence) for record in records)
         for shared, sequence, skipped in zip(self._shared, self._sequences, skip):
