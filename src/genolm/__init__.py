@@ -86,7 +86,7 @@ _MODULES = {
     "models_table": "models.checkpoints.info",
     "embed": "tasks.embed",
     "cluster": "tasks.clustering.cluster",
-    "apply_detector": "tasks.detection.train_detector",
+    "apply_detector": "tasks.detection.apply_detector",
     "train_detector": "tasks.detection.train_detector",
     "explain_attribution": "tasks.explain.explain_attribution",
     "explain_experts": "tasks.explain.explain_experts",

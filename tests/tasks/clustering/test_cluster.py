@@ -14,8 +14,9 @@ import genolm
 from genolm.errors import GenolmError, InputError, RunError
 from genolm.genome.labelled.fragments import genome_name, tiles
 from genolm.genome.records import FlatRecord
+from genolm.statistics.principal_components import principal_components
 from genolm.tasks.clustering.clustered_fragments import tetranucleotides
-from genolm.tasks.clustering.clustering_recipe import clusters, principal_components, reduced, scaled, standardised
+from genolm.tasks.clustering.clustering_recipe import clusters, reduced, scaled, standardised
 
 pytest.importorskip("sklearn")
 WORDS = {"length": 250, "per_genome": 12, "reduce": "pca", "repeats": 2}
@@ -224,7 +225,8 @@ def test_the_recipe_finds_clumps_and_noise():
 def test_components_are_ordered_and_constants_stay():
     random = np.random.default_rng(1)
     values = random.normal(size=(50, 4)) * [1, 5, 0.1, 0] + 3
-    found = principal_components(values, 3)
+    found, shares = principal_components(values, 3)
+    assert np.all(np.diff(shares) < 0)
     assert np.all(np.diff(found.std(0)) < 0) and found.std(0)[0] == pytest.approx(values[:, 1].std(), rel=0.1)
     for one in (standardised(values), scaled(values, "umap")):
         assert one.std(0) == pytest.approx([1, 1, 1, 0], abs=1e-9) and one.mean(0) == pytest.approx(0, abs=1e-9)

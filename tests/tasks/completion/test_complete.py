@@ -255,7 +255,7 @@ def test_the_summary_is_of_means_and_bests_over_genes():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"prompt_fraction": 1.0}, r"more than 0 and less than 1 \(value 1.0\)"),
+        ({"prompt_fraction": 1.0}, r"between 0 and 1, exclusive \(value 1.0\)"),
         ({"n": 0}, r"n must be at least 1 \(value 0\)"),
         ({"order": 11}, r"order must be from 0 to 10 \(value 11\)"),
         ({"code": 7}, r"no such genetic code"),

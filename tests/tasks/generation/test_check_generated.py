@@ -173,8 +173,8 @@ def test_a_report_that_another_check_wrote_meanwhile_is_not_replaced(files, tmp_
         (tmp_path / "out" / "provenance.json").write_text("{}")
         return made(*_)
 
-    made = generated_check._sides
-    monkeypatch.setattr(generated_check, "_sides", sides)
+    made = generated_check.read_baselines
+    monkeypatch.setattr(generated_check, "read_baselines", sides)
     with pytest.raises(RunError, match="exists"):
         genolm.check_generated(files / "generated.fa", files / "first.fa", tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["provenance.json"]

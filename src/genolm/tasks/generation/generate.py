@@ -204,7 +204,7 @@ class _Request:
         for name in ("n", "length", "min_length", "max_tokens", "min_tokens"):
             value = getattr(self, name)
             if value is not None and value < 1:
-                raise InputError(f"{name} must be at minimum 1", value=value)
+                raise InputError(f"{name} must be at least 1", value=value)
 
     def by_bases(self, model: Model, source: Source, sampler: Sampler, seed: int, preset: str | None) -> GenerateTask:
         model.decoder  # noqa: B018  # raises ModelError for an encoder

@@ -126,7 +126,7 @@ def effects_section(scored: ScoredFile, compared: Sequence[Compared]) -> list[Se
     if any(allele.effect and allele.score is not None for allele in scored.alleles):
         strips = plots.score_strips(scored.alleles, colours, axis)
         figures.append(FigurePart("Scores by effect", strips, _STRIPS_TEXT, wide=True))
-    about = f"{scored.description} Too rare for a figure: {', '.join(rare)}." if rare else scored.description
+    about = f"{scored.description} Too few for a figure: {', '.join(rare)}." if rare else scored.description
     return [figure_section("effects", "Variant effects", about, figures)]
 
 
