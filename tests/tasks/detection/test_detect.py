@@ -152,7 +152,7 @@ def test_prompts_are_cut_off_before_a_call(detector, files, tmp_path):
 
 def test_many_sequences_are_called_as_one_by_one(detector, files, monkeypatch):
     together = genolm.apply_detector(detector, files / "markov.fa")
-    monkeypatch.setattr("genolm.tasks.detection.detector_apply_task._TOGETHER", 7)
+    monkeypatch.setattr("genolm.tasks.detection.detector_apply_task._BATCH", 7)
     assert genolm.apply_detector(detector, files / "markov.fa")["probability"].to_list() == pytest.approx(
         together["probability"].to_list()
     )
