@@ -46,7 +46,7 @@ CASES = (
     Case(
         "cluster: no genome is long enough",
         "cluster tiny-random-dense one.fa other.fa --out out",
-        "no genome has a fragment of 5,000 bases with at most 5% of N",
+        "no genome has a fragment of 5,000 bases with at most 5% N",
         3,
         GENOMES,
     ),
