@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from genolm.models.model import Model as Model
     from genolm.tasks.clustering.cluster import cluster as cluster
     from genolm.tasks.completion.complete import complete as complete
-    from genolm.tasks.detection.detect import apply_detector as apply_detector
-    from genolm.tasks.detection.detect import train_detector as train_detector
+    from genolm.tasks.detection.apply_detector import apply_detector as apply_detector
+    from genolm.tasks.detection.train_detector import train_detector as train_detector
     from genolm.tasks.embed import embed as embed
     from genolm.tasks.explain.explain_attribution import explain_attribution as explain_attribution
     from genolm.tasks.explain.explain_experts import explain_experts as explain_experts
@@ -86,8 +86,8 @@ _MODULES = {
     "models_table": "models.checkpoints.info",
     "embed": "tasks.embed",
     "cluster": "tasks.clustering.cluster",
-    "apply_detector": "tasks.detection.detect",
-    "train_detector": "tasks.detection.detect",
+    "apply_detector": "tasks.detection.apply_detector",
+    "train_detector": "tasks.detection.train_detector",
     "explain_attribution": "tasks.explain.explain_attribution",
     "explain_experts": "tasks.explain.explain_experts",
     "explain_lens": "tasks.explain.explain_lens",

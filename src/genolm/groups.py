@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from genolm.tasks.detection.detect import apply_detector, train_detector
+from genolm.tasks.detection.apply_detector import apply_detector
+from genolm.tasks.detection.train_detector import train_detector
 from genolm.tasks.explain.explain_attribution import explain_attribution
 from genolm.tasks.explain.explain_experts import explain_experts
 from genolm.tasks.explain.explain_lens import explain_lens

@@ -10,8 +10,8 @@ import pytest
 import genolm
 from genolm.genome.kmers import distinct, letters, sampled_kmers
 from genolm.genome.labelled.fragments import Pieces, matched_pieces, read_genome
-from genolm.tasks.detection.folds import related_genomes
-from genolm.tasks.detection.samples import SAMPLED, GenomeFacts
+from genolm.tasks.detection.detector_samples import SAMPLED, GenomeFacts
+from genolm.tasks.detection.genome_folds import related_genomes
 
 pytestmark = pytest.mark.data
 

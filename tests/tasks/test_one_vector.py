@@ -8,11 +8,11 @@ from genolm.errors import InputError
 
 @pytest.mark.parametrize("pooling", ["bases", "none"])
 def test_fragments_are_clustered_by_one_vector_each(pooling):
-    with pytest.raises(InputError, match="a fragment needs one vector: choose pooling mean, max, min or last"):
+    with pytest.raises(InputError, match="pooling must be mean, max, min or last: one vector per fragment is required"):
         genolm.cluster("tiny-random-ocean", ["absent.fa"], pooling=pooling)
 
 
 @pytest.mark.parametrize("pooling", ["bases", "none"])
 def test_a_detector_learns_from_one_vector_a_sequence(pooling, tmp_path):
-    with pytest.raises(InputError, match="a sequence needs one vector: choose pooling mean, max, min or last"):
+    with pytest.raises(InputError, match="pooling must be mean, max, min or last: one vector per sequence is required"):
         genolm.detect.train("absent.fa", "absent.fa", tmp_path / "out", model="tiny-random-ocean", pooling=pooling)

@@ -88,8 +88,8 @@ def cut(
     if len(windows) > 1 and not quiet:
         # The text is the same for every sequence, so that the warning is shown once.
         around = round(model.max_tokens * model.tokenizer.bases_per_token)
-        limit = f"{model.max_tokens:,} tokens of a sequence at once, about {around:,} bases"
-        text = f"{limit}; longer ones go through in windows"
+        reads = f"{model.max_tokens:,} tokens of a sequence at once, about {around:,} bases"
+        text = f"{reads}; longer ones go through in windows"
         warnings.warn(f"{model.card.name} reads {text}", stacklevel=2)
     return windows
 

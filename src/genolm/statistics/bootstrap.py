@@ -8,8 +8,9 @@ Shapes: L positions, N blocks, K sums, R resamples (table of counts in `cramers_
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ BLOCK = 200
 _RESAMPLES = 1000
 _MAX_BLOCKS = 4096
 _QUANTILES = (0.025, 0.975)
+_LEVELS = ((1 - 0.95) / 2, (1 + 0.95) / 2)  # differs from 0.025 in the last bit
 
 
 class Estimate(NamedTuple):
@@ -133,3 +135,53 @@ def entropy(shares: Float64) -> float:
     """Return the entropy of fractions that sum to one, in nats."""
     positive = shares[shares > 0]
     return float(-(positive * np.log(positive)).sum())
+
+
+def entropy_bits(shares: Float64) -> float:
+    """Return the entropy of shares that sum to one, bits."""
+    positive = shares[shares > 0]
+    return float(-(positive * np.log2(positive)).sum())
+
+
+def percentile_interval(
+    values_R: Float64, quantiles: tuple[float, float] = _QUANTILES, axis: int | None = None
+) -> tuple[Any, Any]:
+    """Return the lower and upper quantile of resampled values; along an axis, arrays of them.
+
+    Args:
+        values_R: the statistic of every resample, finite.
+        quantiles: probabilities of the two ends; the default leaves a 95 % interval.
+        axis: axis of the resamples; None for all values.
+    """
+    low, high = np.quantile(values_R, quantiles, axis=axis)
+    return low, high
+
+
+def mean_estimate(values_N: Float64, seed: int, resamples: int = 2_000) -> Estimate:
+    """Return the mean of independent values and its 95 % percentile interval; no interval for fewer than two values."""
+    if len(values_N) < 2:
+        return Estimate(float(values_N.mean()) if len(values_N) else math.nan, math.nan, math.nan)
+    random = np.random.default_rng(seed)
+    means_R = values_N[random.integers(len(values_N), size=(resamples, len(values_N)))].mean(1)
+    low, high = percentile_interval(means_R, _LEVELS)
+    return Estimate(float(values_N.mean()), float(low), float(high))
+
+
+def resampled_groups(group_N: NDArray[np.int64], resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
+    """Yield the row indices of bootstrap resamples in which rows of one group stay together.
+
+    Args:
+        group_N: group of each row.
+        resamples: number of resamples.
+        seed: random seed.
+    """
+    groups, number_N = np.unique(group_N, return_inverse=True)
+    members = [np.flatnonzero(number_N == group) for group in range(len(groups))]
+    random = np.random.default_rng(seed)
+    for _ in range(resamples):
+        yield np.concatenate([members[group] for group in random.integers(len(groups), size=len(groups))])
+
+
+def finite_or_none(value: float) -> float | None:
+    """Return a number, or None for NaN and infinity, which JSON lacks."""
+    return float(value) if np.isfinite(value) else None

@@ -96,3 +96,13 @@ def _probabilities(
 def _loss(counts: Sequence[NDArray[np.int32]], strengths: Sequence[float], runs: Sequence[Digits]) -> float:
     bits = [-np.log2(_probabilities(counts, strengths, digits)) for digits in runs]
     return float(np.concatenate(bits).mean())
+
+
+def pseudocount_probabilities(counts: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Return the probability of each base after each context, one pseudocount per base, (4^k, 4).
+
+    Args:
+        counts: counts of the words of k + 1 bases, first base highest, (4^(k + 1),).
+    """
+    table = counts.reshape(-1, 4) + 1
+    return np.asarray(table / table.sum(1, keepdims=True))

@@ -63,19 +63,19 @@ CASES = (
     Case(
         "dry run: a detector without a model",
         "detect train out --natural good.fa --generated good.fa --dry-run",
-        "a dry run measures a model, but without embeddings no model is run",
+        "a dry run measures a model: it requires embedding features",
         5,
     ),
     Case(
         "dry run: vllm, which has none",
         "generate model out.fa --prompt ACGT --backend vllm --max-tokens 4 --dry-run",
-        "the backend vllm has no setting dry_run (value True)",
+        "the vllm backend does not support dry_run (value True)",
         3,
     ),
     Case(
         "vllm: tokens of a batch",
         "generate model out.fa --prompt ACGT --backend vllm --max-tokens 4 --batch-tokens 64",
-        "the backend vllm has no setting token_budget (--batch-tokens) (value 64)",
+        "the vllm backend does not support token_budget (--batch-tokens) (value 64)",
         3,
     ),
 )  # fmt: skip

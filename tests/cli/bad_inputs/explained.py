@@ -30,7 +30,7 @@ CASES = (
     Case(
         "explain: a file's name for the folder",
         "explain memory tiny-random-kmer short.fa out.png",
-        "out.png: explain writes a folder; give a name without an ending",
+        "out.png: explain writes a folder: give a name without a file suffix",
         3,
         {"short.fa": SHORT},
     ),
@@ -44,7 +44,7 @@ CASES = (
     Case(
         "explain experts: a dense model",
         "explain experts tiny-random-dense short.fa out",
-        "tiny-random-dense has no experts: its feed-forward blocks are dense",
+        "tiny-random-dense is not a mixture-of-experts model: its feed-forward blocks are dense",
         4,
         {"short.fa": SHORT},
     ),
@@ -58,14 +58,15 @@ CASES = (
     Case(
         "explain attribution: a long sequence",
         "explain attribution tiny-random long.fa out",
-        "attribution takes at most 1,000 bases of a sequence, not 1,500; --length cuts intervals (value 'chr1')",
+        "attribution is limited to 1,000 bases per sequence, got 1,500; use --length to shorten intervals"
+        " (value 'chr1')",
         3,
         {"long.fa": f">chr1\n{'A' * 1500}\n"},
     ),
     Case(
         "explain attribution: a base beyond the sequence",
         "explain attribution tiny-random short.fa out --position 11",
-        "s has bases 1 to 10 (value 11)",
+        "position is outside s: expected 1 to 10 (value 11)",
         3,
         {"short.fa": SHORT},
     ),
@@ -84,14 +85,14 @@ CASES = (
     Case(
         "explain: no regions",
         "explain experts tiny-random none.bed out --genome genome.fa",
-        "none.bed: there are no regions to explain",
+        "none.bed: no regions to explain: the input is empty",
         3,
         {"none.bed": ""},
     ),
     Case(
         "explain lens: nothing to predict",
         "explain lens tiny-random unknown.fa out",
-        "unknown.fa: no base of the input has another base before it: there is nothing to predict",
+        "unknown.fa: nothing to predict: only N, or single bases without a base before them",
         3,
         {"unknown.fa": ">s\nANNNN\n"},
     ),

@@ -18,14 +18,13 @@ CASES = (
     Case(
         "generate: options of byte-pair tokens for a model of single bases",
         f"generate {MODEL} --prompt ACGT out.fa --max-tokens 9 --slide",
-        "tiny-random-dense has one token per base; max_tokens, slide are for models whose tokens stand for several"
-        " bases",
+        "tiny-random-dense has one token per base, but max_tokens, slide require a model with multi-base tokens",
         4,
     ),
     Case(
         "generate: a preset for a model of single bases",
         f"generate {MODEL} --prompt ACGT out.fa --preset creative",
-        "tiny-random-dense has one token per base; preset is for models whose tokens stand for several bases",
+        "tiny-random-dense has one token per base, but preset requires a model with multi-base tokens",
         4,
     ),
     Case(
@@ -37,27 +36,27 @@ CASES = (
     Case(
         "generate: more tokens than the context holds",
         f"{OCEAN} --max-tokens 40000",
-        "prompt sequence1 of 3 tokens and 40,000 new ones are more than tiny-random-ocean can read, which is 32,768;"
-        " ask for less, or slide (--slide): it then goes on after forgetting the older half",
+        "prompt sequence1 (3 tokens) and 40,000 new tokens exceed the context of tiny-random-ocean (32,768 tokens):"
+        " shorten the request or enable slide, which drops the older half of the context",
         4,
     ),
     Case(
         "backend vllm: a name instead of a folder",
         f"{OCEAN} --max-tokens 9 --backend vllm",
-        "tiny-random-ocean: vllm reads a folder in the layout of Hugging Face, which `genolm convert MODEL FOLDER --to"
-        " huggingface` writes",
+        "tiny-random-ocean: vllm requires a folder in Hugging Face layout; create one with `genolm convert MODEL"
+        " FOLDER --to huggingface`",
         4,
     ),
     Case(
         "backend vllm: a minimum in bases",
         f"{OCEAN} --max-tokens 9 --min-length 5 --backend vllm",
-        "vllm counts tokens: ask for --min-tokens instead of --min-length (value 5)",
+        "the vllm backend counts tokens: use --min-tokens instead of --min-length (value 5)",
         3,
     ),
     Case(
         "backend vllm: --resume",
         f"{OCEAN} --max-tokens 9 --resume --backend vllm",
-        "the backend vllm has no setting resume (value True)",
+        "the vllm backend does not support resume (value True)",
         3,
     ),
     Case(
@@ -70,14 +69,14 @@ CASES = (
     Case(
         "complete: no gene that can be completed",
         f"{COMPLETE} genes.fa out.tsv",
-        "genes.fa: no coding sequence that can be completed: 1 shorter than 300 bases",
+        "genes.fa: no coding sequence can be completed: 1 shorter than 300 bases",
         3,
         {"genes.fa": GENES},
     ),
     Case(
         "complete: a prompt that is the whole gene",
         f"{COMPLETE} genes.fa out.tsv --prompt-fraction 1",
-        "the prompt is a part of the gene, more than 0 and less than 1 (value 1.0)",
+        "the prompt fraction must be between 0 and 1, exclusive (value 1.0)",
         3,
         {"genes.fa": GENES},
     ),

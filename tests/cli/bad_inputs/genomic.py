@@ -31,7 +31,7 @@ CASES = (
     Case(
         "cluster: fewer fragments than neighbours",
         f"{CLUSTER} --per-genome 5",
-        "UMAP with 30 neighbours needs more than 30 fragments, and there are 10: take more or shorter ones, or "
+        "UMAP with 30 neighbours requires more than 30 fragments, got 10: use more or shorter fragments, or "
         "--reduce pca",
         3,
         GENOMES,
@@ -46,7 +46,7 @@ CASES = (
     Case(
         "cluster: no genome is long enough",
         "cluster tiny-random-dense one.fa other.fa --out out",
-        "no genome has a fragment of 5,000 bases with at most 5% of N",
+        "no genome has a fragment of 5,000 bases with at most 5% N",
         3,
         GENOMES,
     ),
@@ -102,7 +102,8 @@ CASES = (
     Case(
         "cluster: umap-learn is not installed",
         CLUSTER,
-        "cluster needs umap-learn, which is not installed: pip install 'genolm[cluster]'; --reduce pca does without",
+        "cluster needs umap-learn, which is not installed: pip install 'genolm[cluster]'; --reduce pca does not need"
+        " it",
         1,
         GENOMES,
         hidden=("umap",),
@@ -110,7 +111,7 @@ CASES = (
     Case(
         "detect train: a generated record without provenance",
         f"{TRAIN} --generated plain.fa",
-        "plain.fa: nothing says what generated this record: its header needs model=NAME, or give --provenance TABLE "
+        "plain.fa: unknown generator of this record: add model=NAME to its header, or use --provenance TABLE "
         "(value 'g')",
         3,
         {**GENOMES, "plain.fa": PLAIN},
@@ -118,7 +119,7 @@ CASES = (
     Case(
         "detect train: a prompt of a genome that was not given",
         f"{TRAIN} --generated made.fa",
-        "made.fa: g names a genome that no natural file has; there are one, other (value 'One.fa')",
+        "made.fa: g names a genome that is not among the natural files: one, other (value 'One.fa')",
         3,
         {**GENOMES, "made.fa": MADE.replace("model=toy", "model=toy genome=One.fa")},
     ),
@@ -132,16 +133,16 @@ CASES = (
     Case(
         "detect train: too few genomes",
         f"{TRAIN} --generated made.fa",
-        "detect needs genomes of at least 3 kinds that share no sequence: it is trained, calibrated and tested on "
-        "different ones; give more genomes",
+        "too few genomes: training, calibration and testing require at least 3 groups of genomes that share no "
+        "sequence",
         3,
         {**GENOMES, "made.fa": MADE},
     ),
     Case(
         "detect train: folds that part related genomes",
         f"{TRAIN} --natural again.fa --generated made.fa --genomes folds.tsv",
-        "one and again share 100% of their 28-mers but not their fold, or only one is held out: what is learned of one "
-        "would be tested on the other",
+        "one and again share 100% of their 28-mers, but are in different folds or only one is held out: training on "
+        "one would leak into the test on the other",
         3,
         {
             **GENOMES,
@@ -153,7 +154,7 @@ CASES = (
     Case(
         "detect train: embeddings without a model",
         f"{TRAIN} --generated made.fa --features embedding",
-        "features embedding need a model, --model (value 'embedding')",
+        "features 'embedding' require a model (--model) (value 'embedding')",
         3,
         {**GENOMES, "made.fa": MADE},
     ),
@@ -167,7 +168,7 @@ CASES = (
     Case(
         "detect train: parts where no model embeds",
         f"{TRAIN} --generated made.fa --resume",
-        "without embeddings there are no parts: nothing can be resumed or shared out",
+        "resume and shard require embedding features",
         5,
         {**GENOMES, "made.fa": MADE},
     ),
@@ -182,13 +183,13 @@ CASES = (
     Case(
         "detect apply: a folder that is no detector",
         "detect apply model good.fa calls.tsv",
-        "model: is no detector: there is no detector.json in it; genolm detect train makes one",
+        "model: not a detector folder (detector.json is missing); create one with `genolm detect train`",
         3,
     ),
     Case(
         "detect apply: a detector of another version",
         "detect apply det good.fa calls.tsv",
-        "det/detector.json: the detector is of another version than 2 (value 9)",
+        "det/detector.json: unsupported format version of the detector: expected 2 (value 9)",
         3,
         make=_other_detector,
     ),
@@ -231,7 +232,7 @@ CASES = (
     Case(
         "check: Pyrodigal is not installed",
         "check made.fa --reference one.fa --out out",
-        "genes need pyrodigal, which is not installed: pip install 'genolm[check]'",
+        "gene finding needs pyrodigal, which is not installed: pip install 'genolm[check]'",
         1,
         {**GENOMES, "made.fa": MADE},
         hidden=("pyrodigal",),

@@ -137,7 +137,7 @@ CASES = (
     Case(
         "generate: longer than the context",
         f"{GENERATE} out.fa --length 40000",
-        "prompt sequence1 of 4 bases and 40,000 new ones are more than tiny-random-dense can read, which is 32,768",
+        "prompt sequence1 (4 bases) and 40,000 new bases exceed the context of tiny-random-dense (32,768 bases)",
         4,
     ),
     Case(

@@ -36,14 +36,14 @@ CASES = (
     Case(
         "report: variants of another genome build",
         _REPORT,
-        "s.vcf:5: REF is G, the genome has A: the variants were scored with another genome than g.fa (value 'c:5:G>C')",
+        "s.vcf:5: REF is G, the genome has A: the variants were scored with a genome other than g.fa (value 'c:5:G>C')",
         3,
         {**_GENOME, "s.vcf": _SCORED.replace("A\tC", "G\tC")},
     ),
     Case(
         "report: a scored contig that the genome does not have",
         _REPORT,
-        "s.vcf:5: the genome has no contig d: the variants were scored with another genome than g.fa (value 'd:5:A>C')",
+        "s.vcf:5: the genome has no contig d: the variants were scored with a genome other than g.fa (value 'd:5:A>C')",
         3,
         {**_GENOME, "s.vcf": _SCORED.replace("c\t5", "d\t5")},
     ),
@@ -57,7 +57,7 @@ CASES = (
     Case(
         "report: one side of a label only",
         f"{_REPORT} --label CLS=LP",
-        "a label must be written FIELD or FIELD=POSITIVE:NEGATIVE, as CLS=LP:LB (value 'CLS=LP')",
+        "invalid label: expected FIELD or FIELD=POSITIVE:NEGATIVE, such as CLS=LP:LB (value 'CLS=LP')",
         3,
         {**_GENOME, "s.vcf": _SCORED},
     ),
@@ -122,7 +122,7 @@ CASES = (
     Case(
         "complete: no gene fits into the model",
         "complete genolm-nano long.fa out.tsv",
-        "long.fa: no coding sequence that can be completed: 1 too long for the model's context",
+        "long.fa: no coding sequence can be completed: 1 too long for the model's context",
         3,
         {"long.fa": f">g\nATG{'GCA' * 500}TAA\n"},
     ),

@@ -104,7 +104,7 @@ CASES = (
         "a scored VCF without any record",
         "report s.vcf p.html --genome g.fa",
         "a page that says so",
-        lambda folder: None if "s.vcf has no ALT allele." in (folder / "p.html").read_text() else 1 / 0,
+        lambda folder: None if "s.vcf has no ALT alleles." in (folder / "p.html").read_text() else 1 / 0,
         {**_GENOME, "s.vcf": _HEAD},
     ),
     Unusual(

@@ -14,8 +14,9 @@ import genolm
 from genolm.errors import GenolmError, InputError, RunError
 from genolm.genome.labelled.fragments import genome_name, tiles
 from genolm.genome.records import FlatRecord
+from genolm.statistics.principal_components import principal_components
 from genolm.tasks.clustering.clustered_fragments import tetranucleotides
-from genolm.tasks.clustering.reduction import clusters, principal_components, reduced, scaled, standardised
+from genolm.tasks.clustering.clustering_recipe import clusters, reduced, scaled, standardised
 
 pytest.importorskip("sklearn")
 WORDS = {"length": 250, "per_genome": 12, "reduce": "pca", "repeats": 2}
@@ -224,7 +225,8 @@ def test_the_recipe_finds_clumps_and_noise():
 def test_components_are_ordered_and_constants_stay():
     random = np.random.default_rng(1)
     values = random.normal(size=(50, 4)) * [1, 5, 0.1, 0] + 3
-    found = principal_components(values, 3)
+    found, shares = principal_components(values, 3)
+    assert np.all(np.diff(shares) < 0)
     assert np.all(np.diff(found.std(0)) < 0) and found.std(0)[0] == pytest.approx(values[:, 1].std(), rel=0.1)
     for one in (standardised(values), scaled(values, "umap")):
         assert one.std(0) == pytest.approx([1, 1, 1, 0], abs=1e-9) and one.mean(0) == pytest.approx(0, abs=1e-9)
@@ -235,18 +237,18 @@ def test_components_are_ordered_and_constants_stay():
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"length": 0}, "length is at least 1"),
-        ({"length": (200, 200)}, "a length stands twice"),
-        ({"length": 3}, "at least 4 bases"),
-        ({"per_genome": 0}, "per_genome is at least 1"),
-        ({"length": 100_000}, "no genome has a fragment of 100,000 bases with at most 5% of N"),
+        ({"length": 0}, "length must be at least 1"),
+        ({"length": (200, 200)}, "duplicate fragment length"),
+        ({"length": 3}, "length must be at least 4"),
+        ({"per_genome": 0}, "per_genome must be at least 1"),
+        ({"length": 100_000}, "no genome has a fragment of 100,000 bases with at most 5% N"),
         ({"pooling": "none"}, "one vector"),
         ({"pooling": "bases"}, "one vector"),
-        ({"resample": "bases"}, "resample is one of genomes, fragments"),
-        ({"reduce": "tsne"}, "reduce is one of umap, pca, none"),
-        ({"reduce": "umap", "per_genome": 10}, "more than 30 fragments, and there are 30"),
-        ({"max_n": 1.0}, "max_n is a share"),
-        ({"k": 1}, "at least 2 clusters"),
+        ({"resample": "bases"}, "invalid resample: expected one of genomes, fragments"),
+        ({"reduce": "tsne"}, "invalid reduce: expected one of umap, pca, none"),
+        ({"reduce": "umap", "per_genome": 10}, "more than 30 fragments, got 30"),
+        ({"max_n": 1.0}, "max_n must be at least 0"),
+        ({"k": 1}, "k must be at least 2"),
     ],
 )
 def test_settings_that_cannot_be(genomes, words, message):

@@ -12,12 +12,12 @@ from tests.tasks.conftest import ocean_model
 
 from genolm import InputError, RunError, complete, merge
 from genolm.genome.sequence import reverse_complement
-from genolm.tasks.completion import complete as completing
-from genolm.tasks.completion.complete import CompletionTask, summary_path
+from genolm.tasks.completion import completion_task as completing
 from genolm.tasks.completion.completion_baselines import Baselines, baselines
-from genolm.tasks.completion.completion_measures import identity, measure
+from genolm.tasks.completion.completion_metrics import identity, measure
 from genolm.tasks.completion.completion_summary import summarise
-from genolm.tasks.completion.gene_choice import Choice, Gene, choose_genes
+from genolm.tasks.completion.completion_task import CompletionTask, summary_path
+from genolm.tasks.completion.gene_selection import Choice, Gene, choose_genes
 from genolm.tasks.reading.sampling import stream
 
 CODONS = [first + second + third for first in "ACGT" for second in "ACGT" for third in "ACGT"]
@@ -255,13 +255,13 @@ def test_the_summary_is_of_means_and_bests_over_genes():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"prompt_fraction": 1.0}, r"more than 0 and less than 1 \(value 1.0\)"),
-        ({"n": 0}, r"n is at least 1 \(value 0\)"),
-        ({"order": 11}, r"order is from 0 to 10 \(value 11\)"),
+        ({"prompt_fraction": 1.0}, r"between 0 and 1, exclusive \(value 1.0\)"),
+        ({"n": 0}, r"n must be at least 1 \(value 0\)"),
+        ({"order": 11}, r"order must be from 0 to 10 \(value 11\)"),
         ({"code": 7}, r"no such genetic code"),
         ({"seed": -1}, r"seed must be from 0 to 4294967295 \(value -1\)"),
         ({"out": "c.fa"}, "unknown kind of output"),
-        ({}, r"no coding sequence that can be completed: 6 shorter than 300 bases"),
+        ({}, r"no coding sequence can be completed: 6 shorter than 300 bases"),
     ],
 )
 def test_settings_are_checked(big, fasta, settings, message):
@@ -299,7 +299,7 @@ def test_genes_beyond_the_context_are_left_out_and_counted(genes, tmp_path):
         "".join(f">{name}\n{bases}\n" for name, bases in {**genes, "long": coding(300, 9)}.items())
     )
     out = tmp_path / "c.tsv"
-    with pytest.warns(UserWarning, match=r"1 of 7 genes are left out: they are longer than .* can read \(200 tokens\)"):
+    with pytest.warns(UserWarning, match=r"1 of 7 genes are left out: they exceed the context of .* \(200 tokens\)"):
         complete(ocean_model(context=200), tmp_path / "g.fa", out, shortest=30, n=1)
     assert pl.read_csv(out, separator="\t")["id"].unique(maintain_order=True).to_list() == list(genes)
     told = json.loads(out.with_name("c.tsv.provenance.json").read_text())

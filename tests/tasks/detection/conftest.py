@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from genolm.tasks.generation.novelty.generated_markov import MarkovChain
+from genolm.tasks.generation.novelty.check_baselines import MarkovChain
 
 NAMES = ("ash", "birch", "cedar", "elm", "fir", "holly")
 

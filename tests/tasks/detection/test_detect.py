@@ -16,8 +16,8 @@ import genolm
 from genolm.errors import GenolmError, InputError, ModelError, RunError
 from genolm.models.checkpoints.convert import save
 from genolm.tasks.detection.detector_folder import load_detector, save_detector
-from genolm.tasks.detection.folds import make_folds
-from genolm.tasks.detection.samples import read_samples
+from genolm.tasks.detection.detector_samples import read_samples
+from genolm.tasks.detection.genome_folds import make_folds
 
 pytest.importorskip("sklearn")
 QUICK = {"folds": 3, "rate": 0.05}
@@ -69,7 +69,7 @@ def test_figures_come_by_generator_decoding_and_length(detector):
 
 def test_what_is_held_out_is_tested_and_never_trained_on(files, natural, monkeypatch):
     trained = []
-    from genolm.tasks.detection import detector_testing as testing
+    from genolm.tasks.detection import detector_evaluation as testing
 
     def listen(features, generated, fold, rate):
         trained.append((len(generated), int(generated.sum())))
@@ -152,7 +152,7 @@ def test_prompts_are_cut_off_before_a_call(detector, files, tmp_path):
 
 def test_many_sequences_are_called_as_one_by_one(detector, files, monkeypatch):
     together = genolm.apply_detector(detector, files / "markov.fa")
-    monkeypatch.setattr("genolm.tasks.detection.detector_calls._TOGETHER", 7)
+    monkeypatch.setattr("genolm.tasks.detection.detector_apply_task._BATCH", 7)
     assert genolm.apply_detector(detector, files / "markov.fa")["probability"].to_list() == pytest.approx(
         together["probability"].to_list()
     )
@@ -170,7 +170,7 @@ def test_embeddings_of_a_model(files, natural, tmp_path):
     assert loaded.model["name"] == "tiny-random-dense" and loaded.model["layer"] == 1 and loaded.model["rc"]
     table = genolm.apply_detector(out, [toy_genome(50)[:400]], device="cpu")
     assert 0 < table["probability"][0] < 1
-    with pytest.raises(ModelError, match="is not the model that the detector was trained with"):
+    with pytest.raises(ModelError, match="is not the model of the detector"):
         genolm.apply_detector(out, ["ACGT" * 50], model="tiny-random", device="cpu")
 
 
@@ -237,9 +237,9 @@ def test_training_and_calling_are_resumed_and_shared_out(files, natural, tmp_pat
 
 
 def test_without_a_model_nothing_is_resumed(detector, files, natural, tmp_path):
-    with pytest.raises(RunError, match="without embeddings there are no parts"):
+    with pytest.raises(RunError, match="resume and shard require embedding features"):
         genolm.train_detector(natural, files / "markov.fa", tmp_path / "det", **QUICK, shard="1/2")
-    with pytest.raises(RunError, match="without embeddings there are no parts"):
+    with pytest.raises(RunError, match="resume and shard require embedding features"):
         genolm.apply_detector(detector, files / "markov.fa", tmp_path / "calls.tsv", resume=True)
     assert not list(tmp_path.iterdir())
 
@@ -277,19 +277,19 @@ def test_folds_that_part_related_genomes_are_refused(files, natural, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"rate": 0.0}, "the false-positive rate is between 0 and 0.5"),
-        ({"folds": 2}, "at least 3 folds"),
-        ({"features": "embedding"}, "features embedding need a model"),
-        ({"features": "spectrum"}, "features is one of embedding, handmade, both"),
-        ({"crops": (0,)}, "at least 1 base"),
+        ({"rate": 0.0}, "rate must be between 0 and 0.5"),
+        ({"folds": 2}, "folds must be at least 3"),
+        ({"features": "embedding"}, "features 'embedding' require a model"),
+        ({"features": "spectrum"}, "invalid features: expected one of embedding, handmade, both"),
+        ({"crops": (0,)}, "crops must be at least 1"),
         (
             {"hold_out_generators": ["evo"]},
-            "no generator of this name can be held out; there are markov0, markov1, markov2",
+            "unknown generator to hold out: expected one of markov0, markov1, markov2",
         ),
-        ({"hold_out_taxa": ["oak"]}, "no taxon of this name"),
-        ({"hold_out_decodings": ["temperature=2.0"]}, "no decoding of this name can be held out; there are temperat"),
+        ({"hold_out_taxa": ["oak"]}, "unknown taxon to hold out"),
+        ({"hold_out_decodings": ["temperature=2.0"]}, "unknown decoding to hold out: expected one of temperat"),
         ({"hold_out_generators": ["markov0", "markov1", "markov2"]}, "at least 20 generated sequences"),
-        ({"hold_out_taxa": ["ash", "birch", "cedar", "elm"]}, "genomes of at least 3 kinds"),
+        ({"hold_out_taxa": ["ash", "birch", "cedar", "elm"]}, "at least 3 groups of genomes"),
         ({"pooling": "none", "model": "tiny-random"}, "one vector"),
         ({"pooling": "bases", "model": "tiny-random"}, "one vector"),
     ],
@@ -300,7 +300,7 @@ def test_settings_that_cannot_be(files, natural, words, message):
 
 
 def test_generated_sequence_without_provenance_is_refused(files, natural, tmp_path):
-    with pytest.raises(InputError, match=r"other.fa: nothing says what generated this record.*value 'x'"):
+    with pytest.raises(InputError, match=r"other.fa: unknown generator of this record.*value 'x'"):
         genolm.train_detector(natural, [files / "markov.fa", files / "other.fa"])
     table = tmp_path / "made.tsv"
     table.write_text("file\tgenerator\nother.fa\tsomebody\n")
@@ -319,7 +319,7 @@ def rewritten(files, folder, change) -> Path:
 def test_a_genome_that_nobody_gave_is_refused(files, natural, tmp_path, wrong, shown):
     made = rewritten(files, tmp_path, lambda line: line.replace(f"genome={wrong}.fa", f"genome={shown}"))
     message = (
-        rf"made.fa: {wrong}_0 names a genome that no natural file has; there are {', '.join(NAMES)} \(value '{shown}'"
+        rf"made.fa: {wrong}_0 names a genome that is not among the natural files: {', '.join(NAMES)} \(value '{shown}'"
     )
     with pytest.raises(InputError, match=message):
         genolm.train_detector(natural, made, **QUICK)
@@ -334,15 +334,15 @@ def test_sequences_that_name_no_genome_are_dealt_by_prompt_and_noted(files, natu
         "72 generated sequences name no genome: they are dealt to folds at random, those of one prompt together"
     ]
     samples, facts = read_samples(natural, [made], provenance=None, genomes=None, crops=(), seed=0)
-    parted = make_folds(samples, facts, count=4)
+    partition = make_folds(samples, facts, count=4)
     places = {}
-    for sample, fold, group in zip(samples, parted.fold_N, parted.group_N):
+    for sample, fold, group in zip(samples, partition.fold_N, partition.group_N):
         if sample.generated:
             places.setdefault(sample.prompt, set()).add((fold, group))
     assert {len(prompt) for prompt in places} == {8} and [len(found) for found in places.values()] == [1] * 4
     assert len({fold for found in places.values() for fold, _ in found}) == 4  # none is left out
     groups = {group for found in places.values() for _, group in found}
-    own = {group for sample, group in zip(samples, parted.group_N) if not sample.generated}
+    own = {group for sample, group in zip(samples, partition.group_N) if not sample.generated}
     assert len(groups) == 4 and not groups & own
 
 
@@ -388,14 +388,16 @@ def test_a_detector_finds_the_folder_that_its_model_was_in(files, natural, tmp_p
     table = genolm.apply_detector("det", sequences, device="cpu")
     Path("own").rename("moved")
     Path("det/detector.json").write_text(Path("det/detector.json").read_text().replace("tiny-random-dense", "gone"))
-    with pytest.raises(ModelError, match=r"own.*the detector was trained with it: --model \(model=\) says where"):
+    with pytest.raises(
+        ModelError, match=r"own.*the detector needs this model: pass its current location \(--model, model=\)"
+    ):
         genolm.apply_detector("det", sequences, device="cpu")
     assert genolm.apply_detector("det", sequences, model="moved", device="cpu").equals(table)
 
 
 def test_too_few_or_too_short_genomes(files, natural, tmp_path):
     made = rewritten(files, tmp_path, lambda line: line.split(" genome=")[0])
-    with pytest.raises(InputError, match="genomes of at least 3 kinds"):
+    with pytest.raises(InputError, match="at least 3 groups of genomes"):
         genolm.train_detector(natural[:2], made, crops=(100,))
     (tmp_path / "tiny.fa").write_text(">a\nACGT\n")
     with pytest.raises(InputError, match="no genome has space for another piece of 400 bases"):
@@ -405,13 +407,13 @@ def test_too_few_or_too_short_genomes(files, natural, tmp_path):
 @pytest.mark.parametrize(
     ("break_it", "message"),
     [
-        (lambda path: (path / "detector.json").unlink(), "is no detector: there is no detector.json in it"),
+        (lambda path: (path / "detector.json").unlink(), "not a detector folder"),
         (lambda path: (path / "detector.json").write_text("{"), "the detector is damaged"),
-        (lambda path: (path / "detector.json").write_text("{}"), "is no description of a detector"),
+        (lambda path: (path / "detector.json").write_text("{}"), "not the description of a detector"),
         (lambda path: (path / "weights.safetensors").unlink(), "the detector is damaged"),
         (lambda path: (path / "weights.safetensors").write_bytes(b"no"), "the detector is damaged"),
-        (lambda path: edit(path, version=1), "of another version than 2"),
-        (lambda path: edit(path, features="spectrum"), "parts contradict each other"),
+        (lambda path: edit(path, version=1), "unsupported format version of the detector: expected 2"),
+        (lambda path: edit(path, features="spectrum"), "parts are inconsistent"),
         (lambda path: edit(path, threshold="high"), "the detector is damaged"),
     ],
 )

@@ -11,8 +11,8 @@ from genolm.tasks.detection.detector_features import (
     kmer_features,
     longest_open_frame,
 )
-from genolm.tasks.detection.detector_scores import Outcome, length_bins, scores, with_intervals
-from genolm.tasks.detection.folds import has_settings
+from genolm.tasks.detection.detector_metrics import Outcome, length_bins, scores, with_intervals
+from genolm.tasks.detection.genome_folds import has_settings
 
 metrics = pytest.importorskip("sklearn.metrics")
 

@@ -11,9 +11,8 @@ import torch
 import genolm
 from genolm.errors import InputError
 from genolm.models.model import Model
-from genolm.tasks.explain.explained_prediction import Objective
-from genolm.tasks.explain.gradients import base_gradients, reading_rows
-from genolm.tasks.explain.shuffling import shuffled_dinucleotides
+from genolm.tasks.explain.attribution import shuffled_dinucleotides
+from genolm.tasks.explain.attribution_methods import Objective, base_gradients, reading_rows
 
 SEQUENCE = "".join(np.random.default_rng(7).choice(list("ACGT"), 30))
 NAMES = ["tiny-random", "tiny-random-kmer", "tiny-random-gengram"]
@@ -87,7 +86,7 @@ def test_a_shuffle_keeps_dinucleotides(seed: int) -> None:
 
 @pytest.mark.parametrize(
     ("sequence", "words", "message"),
-    [("A" * 1001, {}, "at most 1,000 bases"), ("ACGT", {"position": 9}, "has bases 1 to 4")],
+    [("A" * 1001, {}, "limited to 1,000 bases"), ("ACGT", {"position": 9}, "expected 1 to 4")],
 )
 def test_what_cannot_be_explained_is_refused(sequence: str, words: dict[str, int], message: str) -> None:
     with pytest.raises(InputError, match=message):

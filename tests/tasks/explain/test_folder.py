@@ -78,7 +78,7 @@ def test_without_the_extra_for_pictures_everything_else_is_written(
     function, inputs = getattr(genolm, f"explain_{verb}"), () if verb == "tables" else (fasta,)
     drawn = contents(function(model, *inputs, tmp_path / "drawn"))
     monkeypatch.setitem(sys.modules, missing, None)
-    message = rf"{missing} is not installed, so no pictures will be drawn: pip install 'genolm\[plots\]'"
+    message = rf"{missing} is not installed, so no figures will be drawn: pip install 'genolm\[plots\]'"
     with pytest.warns(UserWarning, match=message):
         plain = contents(function(model, *inputs, tmp_path / "plain"))
     pictures = {name for name in drawn if name.endswith(".png")}

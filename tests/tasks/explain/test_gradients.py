@@ -5,8 +5,7 @@ import pytest
 import torch
 
 import genolm
-from genolm.tasks.explain.explained_prediction import Objective, base_log_probs
-from genolm.tasks.explain.gradients import base_gradients, reading_rows
+from genolm.tasks.explain.attribution_methods import Objective, base_gradients, base_log_probs, reading_rows
 from genolm.tasks.explain.random_copies import kmer_tables
 
 SEQUENCE = "".join(np.random.default_rng(7).choice(list("ACGT"), 40))

@@ -1,5 +1,7 @@
 """Readouts of layers and loads of experts, against plain computations and planted answers."""
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -8,7 +10,7 @@ import torch
 import genolm
 from genolm.errors import InputError, ModelError
 from genolm.models.model import Model
-from genolm.tasks.explain.token_classes import base_classes, cpg_classes
+from genolm.tasks.explain.routing import base_classes, cpg_classes
 
 SEQUENCE = "".join(np.random.default_rng(5).choice(list("ACGT"), 700))
 
@@ -82,7 +84,7 @@ def test_classes_of_bases() -> None:
 
 
 def test_a_dense_model_has_no_experts() -> None:
-    with pytest.raises(ModelError, match="no experts"):
+    with pytest.raises(ModelError, match="is not a mixture-of-experts model"):
         genolm.explain_experts("tiny-random-dense", [SEQUENCE])
 
 
@@ -92,3 +94,23 @@ def test_genes_that_lie_elsewhere_are_refused(tmp_path) -> None:
     genes.write_text('chr9\tx\ttranscript\t1\t90\t.\t+\t.\tgene_id "g"; transcript_id "t";\n')
     with pytest.raises(InputError, match="contig"):
         genolm.explain_experts("tiny-random", "chr1:1-300", genome=fasta, genes=genes)
+
+
+@pytest.mark.parametrize(("verb", "model"), [("experts", "tiny-random"), ("memory", "tiny-random-gengram")])
+def test_a_region_of_n_only_gives_tables_without_missing_scores(verb: str, model: str, tmp_path: Path) -> None:
+    genome = tmp_path / "genome.fa"
+    genome.write_text(">chr1\n" + "N" * 300 + "ACGT" * 50 + "\n")
+    out = getattr(genolm, f"explain_{verb}")(model, "chr1:1-300", tmp_path / "out", genome=genome)
+    assert (out / "provenance.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("verb", "message"),
+    [("lens", "nothing to predict: only N"), ("attribution", "nothing to explain")],
+)
+def test_a_region_of_n_only_has_no_prediction(verb: str, message: str, tmp_path: Path) -> None:
+    genome = tmp_path / "genome.fa"
+    genome.write_text(">chr1\n" + "N" * 300 + "ACGT" * 50 + "\n")
+    with pytest.raises(InputError, match=message):
+        getattr(genolm, f"explain_{verb}")("tiny-random", "chr1:1-300", tmp_path / "out", genome=genome)
+    assert not (tmp_path / "out").exists()

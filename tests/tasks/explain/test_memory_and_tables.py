@@ -10,8 +10,8 @@ from genolm.errors import InputError, ModelError
 from genolm.genome.sequence import reverse_complement
 from genolm.models.model import Model
 from genolm.statistics.bootstrap import block_sums, correlation, cramers_v, estimate, products, rank_correlation
-from genolm.tasks.explain.kmer_pairs import codon_pairs, letters, number, reverse_complements, spelled, strand_pairs
 from genolm.tasks.explain.random_copies import kmer_tables, random_tables, random_weights
+from genolm.tasks.explain.table_geometry import codon_pairs, letters, number, reverse_complements, spelled, strand_pairs
 
 SEQUENCE = "".join(np.random.default_rng(3).choice(list("ACGT"), 300))
 

@@ -15,10 +15,10 @@ from genolm.genome.kmers import spectrum
 from genolm.genome.labelled.fragments import Pieces, matched_pieces, read_genome
 from genolm.genome.labelled.generated_records import read_generated
 from genolm.tasks.generation import check_generated as generated_check
+from genolm.tasks.generation.novelty.check_baselines import MarkovChain
 from genolm.tasks.generation.novelty.check_page import draw_check
 from genolm.tasks.generation.novelty.gene_finder import GeneFinder
-from genolm.tasks.generation.novelty.generated_markov import MarkovChain
-from genolm.tasks.generation.novelty.sequence_figures import divergence, summarise
+from genolm.tasks.generation.novelty.sequence_metrics import divergence, summarise
 
 pytest.importorskip("pyrodigal")
 pytest.importorskip("edlib")
@@ -173,8 +173,8 @@ def test_a_report_that_another_check_wrote_meanwhile_is_not_replaced(files, tmp_
         (tmp_path / "out" / "provenance.json").write_text("{}")
         return made(*_)
 
-    made = generated_check._sides
-    monkeypatch.setattr(generated_check, "_sides", sides)
+    made = generated_check.read_baselines
+    monkeypatch.setattr(generated_check, "read_baselines", sides)
     with pytest.raises(RunError, match="exists"):
         genolm.check_generated(files / "generated.fa", files / "first.fa", tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["provenance.json"]
@@ -206,7 +206,7 @@ def test_pictures_show_single_values_and_say_where_there_are_none():
     for axes in panels[:5]:
         line = next(line for line in axes.lines if len(line.get_xdata()))
         assert list(line.get_ydata()) == [0, 1] and len(set(line.get_xdata())) == 1
-    assert [text.get_text() for text in panels[5].texts] == ["nothing to measure"]
+    assert [text.get_text() for text in panels[5].texts] == ["no data"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import torch
 
 from genolm import InputError, ModelError, merge
 from genolm.genome.sequences import read_sequences
-from genolm.tasks.generation.generate import GenerateTask, generate
+from genolm.tasks.generation.generate import generate
+from genolm.tasks.generation.generate_bases_task import GenerateTask
 
 PROMPTS = ["ACGTTGCA", "", "GGNAC"]
 COLUMNS = ["id", "prompt_id", "sample", "prompt", "generated", "mean_log_probability_nats_per_base"]
@@ -85,17 +86,19 @@ def test_shards_merge_into_the_bytes_of_one_run(tiny, fasta, tmp_path, monkeypat
 
 def test_what_does_not_fit_the_context_is_refused_before_anything_runs(tiny, monkeypatch):
     monkeypatch.setattr(GenerateTask, "forward", lambda *args: pytest.fail("ran"))
-    with pytest.raises(ModelError, match="prompt sequence2 of 20 bases and 32,750 new ones are more than tiny"):
+    with pytest.raises(
+        ModelError, match=r"prompt sequence2 \(20 bases\) and 32,750 new bases exceed the context of tiny"
+    ):
         generate(tiny, ["ACGT", "ACGTT" * 4], length=32_750)
-    with pytest.raises(ModelError, match="prompt sequence1 of 0 bases"):
+    with pytest.raises(ModelError, match=r"prompt sequence1 \(0 bases\)"):
         generate(tiny, [""], length=32_768)
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"n": 0}, r"n is at least 1 \(value 0\)"),
-        ({"length": 0}, r"length is at least 1 \(value 0\)"),
+        ({"n": 0}, r"n must be at least 1 \(value 0\)"),
+        ({"length": 0}, r"length must be at least 1 \(value 0\)"),
         ({"temperature": -1.0}, "temperature must be at least 0"),
         ({"seed": 2**32}, r"seed must be from 0 to 4294967295 \(value 4294967296\)"),
         ({"out": "new.txt"}, r"new\.txt: unsupported output format; use one of \.fa, \.fasta, \.fna"),

@@ -81,7 +81,7 @@ def test_a_vocabulary_without_a_token_of_bases_is_refused():
 @pytest.mark.parametrize(
     ("token", "value", "kind", "message"),
     [
-        (0, -1.0, GenolmError, "vllm wrote token 0, which is not made of A, C, G and T alone"),
+        (0, -1.0, GenolmError, "vllm returned token 0, which has letters other than A, C, G and T"),
         (5, float("nan"), NonFiniteError, "under vllm gives numbers that are not finite"),
         (5, float("-inf"), NonFiniteError, "use --dtype float32 or bfloat16"),
     ],

@@ -11,8 +11,8 @@ from tests.tasks.conftest import ocean_model
 
 from genolm import GenolmError, InputError, ModelError, generate, save
 from genolm.models.checkpoints.load import load
-from genolm.tasks.generation.generate_tokens import SCHEMA
-from genolm.tasks.generation.vllm_backend import described
+from genolm.tasks.generation.generate_tokens_task import SCHEMA
+from genolm.tasks.generation.vllm_backend import open_without_weights
 
 PROMPTS = ["ACGTTGCA", "", "GGAACCA"]
 END = 2
@@ -130,7 +130,7 @@ def test_no_top_k_and_an_ignored_end(folder, stand_in):
 
 def test_the_context_ends_a_sequence(folder, stand_in):
     asked = {"max_tokens": 64, "ignore_end": True, "temperature": 0}
-    with pytest.raises(ModelError, match="64 new ones are more than toy-ocean can"):
+    with pytest.raises(ModelError, match="64 new tokens exceed the context of toy-ocean"):
         generate(folder, PROMPTS, backend="vllm", **asked)
     table = generate(folder, PROMPTS, backend="vllm", preset="creative", min_tokens=2, ignore_end=True, n=1)
     assert set(table["finish_reason"]) == {"context"}
@@ -147,7 +147,7 @@ def test_the_fasta_says_who_wrote_it(folder, stand_in, tmp_path):
 
 
 def test_the_network_of_a_described_folder_has_no_weights_in_memory(folder):
-    model, provenance = described(folder)
+    model, provenance = open_without_weights(folder)
     assert model.device.type == "meta"
     assert (model.begin_ids, provenance.precision) == ((1,), "float32")
 
@@ -155,14 +155,14 @@ def test_the_network_of_a_described_folder_has_no_weights_in_memory(folder):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"max_tokens": 9, "min_length": 5}, "ask for --min-tokens instead of --min-length"),
-        ({}, "say how many at most"),
-        ({"max_tokens": 9, "slide": True}, "does not slide"),
-        ({"max_tokens": 9, "top_p": 0.0}, "top_p above 0"),
-        ({"max_tokens": 9, "resume": True}, r"the backend vllm has no setting resume \(value True\)"),
-        ({"max_tokens": 9, "shard": "1/2"}, "has no setting shard"),
-        ({"max_tokens": 9, "device": "cpu"}, "has no setting device"),
-        ({"max_tokens": 9, "token_budget": 64}, r"has no setting token_budget \(--batch-tokens\)"),
+        ({"max_tokens": 9, "min_length": 5}, "use --min-tokens instead of --min-length"),
+        ({}, "requires --max-tokens"),
+        ({"max_tokens": 9, "slide": True}, "does not support slide"),
+        ({"max_tokens": 9, "top_p": 0.0}, "top_p must be above 0"),
+        ({"max_tokens": 9, "resume": True}, r"the vllm backend does not support resume \(value True\)"),
+        ({"max_tokens": 9, "shard": "1/2"}, "does not support shard"),
+        ({"max_tokens": 9, "device": "cpu"}, "does not support device"),
+        ({"max_tokens": 9, "token_budget": 64}, r"does not support token_budget \(--batch-tokens\)"),
     ],
 )
 def test_what_vllm_cannot_do_is_refused(folder, stand_in, settings, message):
@@ -174,10 +174,10 @@ def test_what_vllm_cannot_do_is_refused(folder, stand_in, settings, message):
 def test_an_answer_without_log_probabilities_is_an_error(folder, stand_in, monkeypatch):
     answer = SimpleNamespace(token_ids=[5, 6], logprobs=None, finish_reason="length")
     monkeypatch.setattr(stand_in, "answer", lambda *asked: answer)
-    with pytest.raises(GenolmError, match="no log-probability for every token"):
+    with pytest.raises(GenolmError, match="no log-probability for some tokens"):
         generate(folder, PROMPTS, backend="vllm", max_tokens=2)
     answer.logprobs, answer.finish_reason = [{5: -1.0}, {6: -1.0}], "abort"
-    with pytest.raises(GenolmError, match="for the reason 'abort'"):
+    with pytest.raises(GenolmError, match="unknown finish reason 'abort'"):
         generate(folder, PROMPTS, backend="vllm", max_tokens=2)
 
 
@@ -188,14 +188,14 @@ def test_without_vllm_nothing_falls_back(folder, monkeypatch):
 
 
 def test_folders_that_vllm_does_not_read(tiny, tmp_path):
-    with pytest.raises(ModelError, match="vllm reads a folder in the layout of Hugging Face"):
+    with pytest.raises(ModelError, match="vllm requires a folder in Hugging Face layout"):
         generate("tiny-random-dense", PROMPTS, backend="vllm", max_tokens=9)
-    with pytest.raises(ModelError, match="give it the folder"):
+    with pytest.raises(ModelError, match="pass its folder"):
         generate(tiny, PROMPTS, backend="vllm", max_tokens=9)
     save(tiny, tmp_path / "one", layout="huggingface")
     with pytest.raises(ModelError, match="has one token per base"):
         generate(tmp_path / "one", PROMPTS, backend="vllm", max_tokens=9)
-    with pytest.raises(InputError, match=r"the backends are torch and vllm \(value 'jax'\)"):
+    with pytest.raises(InputError, match=r"invalid backend: expected torch or vllm \(value 'jax'\)"):
         generate(tiny, PROMPTS, backend="jax")
 
 

@@ -88,7 +88,7 @@ def train(
 
     Cross-validated on genomes that were not used for training. Needs the extra detect.
     """
-    from genolm.tasks.detection.detect import train_detector as function
+    from genolm.tasks.detection.train_detector import train_detector as function
 
     function(
         natural,
@@ -156,7 +156,7 @@ def apply(
 
     Writes the probability of being generated and the call for each sequence.
     """
-    from genolm.tasks.detection.detect import apply_detector as function
+    from genolm.tasks.detection.apply_detector import apply_detector as function
 
     function(detector, inputs, out, model=model, with_prompt=with_prompt, **settings)
     return out

@@ -1,1 +1,1 @@
-"""The parts of ``cluster``: labels, features, the recipe, agreement with labels, the picture."""
+"""Clustering of genome fragments by embeddings: recipe, agreement with labels, figure."""

@@ -1,4 +1,4 @@
-"""Fragments of genomes clustered by a model's embeddings, beside tetranucleotide frequencies and random weights."""
+"""Clustering of genome fragments by embeddings, compared with tetranucleotide frequencies and random weights."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from genolm.errors import InputError
 from genolm.genome.labelled.fragments import as_paths, named_files
 from genolm.genome.labelled.genome_labels import FILES, NONE
 from genolm.statistics.agreement import Resampled
-from genolm.tasks.clustering.cluster_picture import check_pictures
 from genolm.tasks.clustering.cluster_task import MODEL, TWIN, ClusterTask
 from genolm.tasks.clustering.clustered_fragments import Fragments, Settings
-from genolm.tasks.clustering.reduction import Reduction, check_packages
+from genolm.tasks.clustering.clustering_recipe import Reduction, check_packages
 from genolm.tasks.reading.bulk import Bulk
 from genolm.tasks.reading.model_group import together
 from genolm.tasks.reading.model_limits import check_layer
@@ -23,6 +22,7 @@ from genolm.tasks.reading.pooling import Pooling, PoolingName
 from genolm.tasks.reading.random_model import random_twin
 from genolm.tasks.reading.seeds import check_seed
 from genolm.tasks.reading.vector_readers import VectorReader, VectorReaders
+from genolm.tasks.writing.figure_sheet import require_matplotlib
 from genolm.tasks.writing.output_folders import Form
 
 if TYPE_CHECKING:
@@ -60,67 +60,68 @@ def cluster(
     progress: Progress | bool | None = None,
     dry_run: bool = False,
 ) -> Any:
-    """Clusters fragments of genomes by embeddings, and by two baselines under the same recipe.
+    """Cluster fragments of genomes by embeddings, and by two baselines with the same recipe.
 
-    The recipe is the public one of species clustering: UMAP to 10 dimensions (30 neighbours, distance 0), standardise,
-    DBSCAN(0.5, 5); k-means and HDBSCAN stand beside it. The baselines are the canonical tetranucleotide frequencies of
-    each fragment, and the embeddings of a model of the same shape with random weights.
+    The recipe is the published one for species clustering: UMAP to 10 dimensions (30 neighbours, distance 0),
+    standardisation, DBSCAN(0.5, 5); k-means and HDBSCAN are reported as well. The baselines are the canonical
+    tetranucleotide frequencies of each fragment, and the embeddings of the same architecture with random weights.
 
     Args:
-        model: a model, or what :func:`genolm.load` takes.
-        genomes: FASTA files, plain or compressed, one a genome.
-        out: folder to write: ``cluster.json``, ``agreement`` and ``fragments`` as tables, ``clusters.png``. None
-            returns the tables.
-        length: bases of a fragment; several lengths are clustered one after the other.
-        per_genome: most fragments of a genome; they do not overlap, and are drawn at random.
-        max_n: fragments with a larger share of N are passed over, and counted.
-        labels: ``files``: each file is a species; ``none``; or a TSV with ``genome`` (or ``contig``) and ``label``.
+        model: a model, or any argument of :func:`genolm.load`.
+        genomes: FASTA files, plain or compressed, one per genome.
+        out: output folder: ``cluster.json``, ``agreement`` and ``fragments`` as tables, ``clusters.png``. None returns
+            the tables.
+        length: length of a fragment in bases; several lengths are clustered separately.
+        per_genome: maximum number of fragments per genome; they are sampled at random and do not overlap.
+        max_n: maximum share of N; other fragments are skipped and counted.
+        labels: ``files``: each file is a species; ``none``; or a TSV file with ``genome`` (or ``contig``) and
+            ``label``.
         k: clusters of k-means; None for the number of labels, and no k-means without labels.
-        layer: as of :func:`genolm.embed`, one layer only.
-        pooling: as of :func:`genolm.embed`, but ``none``.
+        layer: as in :func:`genolm.embed`, a single layer.
+        pooling: as in :func:`genolm.embed`, except ``none``.
         rc: embed both strands. Tetranucleotides always count both.
         twin: also cluster the embeddings of random weights.
         reduce: ``umap``; ``pca``, 10 components on the scale of the first; or ``none``.
-        seed: of the fragments, and the first seed of UMAP and k-means.
-        repeats: how many seeds of UMAP and k-means follow one another.
-        resample: the interval of ``ari`` from drawing ``genomes``, or ``fragments`` within genomes.
-        context: most bases that go through the model together; None for what it can read.
+        seed: random seed of the fragments, and first seed of UMAP and k-means.
+        repeats: number of consecutive seeds of UMAP and k-means.
+        resample: unit of resampling for the interval of ``ari``: ``genomes``, or ``fragments`` within genomes.
+        context: maximum bases per window; None for the model's maximum.
         tables: ``tsv`` or ``parquet``.
-        device: where to compute; None for the best there is.
-        dtype: precision of the weights; None for what card and device prefer.
-        token_budget: tokens of a batch; None for what fits.
-        resume: go on from the finished parts of a killed run.
-        overwrite: replace a folder that an earlier run wrote.
-        shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge`.
-        progress: True for a bar on standard error.
-        dry_run: write nothing; measure a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
+        device: device such as ``cuda:0``; None for the best available.
+        dtype: precision of the weights; None for the default of model card and device.
+        token_budget: maximum tokens per batch; None for as many as fit in memory.
+        resume: continue an interrupted run from its finished parts.
+        overwrite: replace the folder of an earlier run.
+        shard: ``"i/n"``: compute the i-th of n shares only, for :func:`genolm.merge`.
+        progress: True for a progress bar on standard error.
+        dry_run: write nothing; time a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
-        ``out``, or without one a dict. ``agreement``: a polars table with a row for each length, features, method and
+        ``out``, or without it a dict. ``agreement``: a polars table with a row for each length, features, method and
         seed: ``fragments, clusters, noise`` (share), and with labels ``ari`` with its 95 % interval (``ari_low``,
-        ``ari_high``), ``v_measure, homogeneity, completeness, purity``, noise points being clusters of one, and
-        ``ari_shuffled``, that of permuted labels. ``fragments``: ``id, genome, contig, start, end`` (0-based,
-        half-open), ``length, label``, and of the first seed the cluster by features and method (-1 is noise) and the
-        place in two dimensions. ``summary``: means over seeds. ``drawn``: for each length and genome how many fragments
-        there are and how many were passed over. ``settings``.
+        ``ari_high``), ``v_measure, homogeneity, completeness, purity``, each noise point being its own cluster, and
+        ``ari_shuffled``, the value for permuted labels. ``fragments``: ``id, genome, contig, start, end`` (0-based,
+        half-open), ``length, label``, and for the first seed the cluster by features and method (-1 is noise) and the
+        coordinates in two dimensions. ``summary``: means over seeds. ``drawn``: for each length and genome the numbers
+        of fragments and of skipped ones. ``settings``.
 
     Raises:
-        InputError: genomes that cannot be read, no fragment of that length, fewer than the recipe needs, one species
-            only, a setting out of its range.
-        ModelError: no such model or layer.
-        RunError: the output exists, or parts of another run are in the way.
-        ResourceError: not enough memory or disk.
+        InputError: genomes cannot be read, there is no fragment of a length, there are fewer than the recipe requires
+            or one species only, or a setting is out of range.
+        ModelError: the model or layer does not exist.
+        RunError: the output exists, or its folder holds parts of another run.
+        ResourceError: not enough memory or disk space.
         GenolmError: scikit-learn, umap-learn or matplotlib is not installed.
     """
     lengths = (length,) if isinstance(length, int) else tuple(length)
     _check(lengths, per_genome, max_n, repeats, resample, k, pooling)
     check_layer(layer, several=False)
-    for one in (seed, seed + repeats - 1):
-        check_seed(one)
+    for end in (seed, seed + repeats - 1):
+        check_seed(end)
     check_packages(reduce)
     path = None if out is None else Path(out)
     if path is not None:
-        check_pictures()
+        require_matplotlib("cluster")
         check_target(path, overwrite=overwrite, resume=resume)
     settings = Settings(
         per_genome, max_n, reduce, tuple(range(seed, seed + repeats)), k, resample,
@@ -128,7 +129,7 @@ def cluster(
     )  # fmt: skip
     files = named_files(as_paths(genomes))
     fragments = Fragments(tuple(files.values()), lengths, settings)
-    fragments.drawn  # noqa: B018  # whatever is wrong with them shows before the model is loaded
+    fragments.drawn  # noqa: B018  # raises input errors before the model is loaded
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     opened = bulk.open(model, path)
     networks = {MODEL: opened} | ({TWIN: random_twin(opened, seed)} if twin else {})
@@ -153,16 +154,16 @@ def _check(
 ) -> None:
     for name, value in (("length", min(lengths, default=0)), ("per_genome", per_genome), ("repeats", repeats)):
         if value < 1:
-            raise InputError(f"{name} is at least 1", value=value)
+            raise InputError(f"{name} must be at least 1", value=value)
     if len(set(lengths)) < len(lengths):
-        raise InputError("a length stands twice", value=list(lengths))
+        raise InputError("duplicate fragment length", value=list(lengths))
     if min(lengths) < 4:
-        raise InputError("fragments have at least 4 bases, which a tetranucleotide has", value=min(lengths))
+        raise InputError("length must be at least 4 (tetranucleotides)", value=min(lengths))
     if not 0 <= max_n < 1:
-        raise InputError("max_n is a share from 0 to below 1", value=max_n)
+        raise InputError("max_n must be at least 0 and below 1", value=max_n)
     if k is not None and k < 2:
-        raise InputError("k-means takes at least 2 clusters", value=k)
+        raise InputError("k must be at least 2", value=k)
     if resample not in get_args(Resampled):
-        raise InputError(f"resample is one of {', '.join(get_args(Resampled))}", value=resample)
+        raise InputError(f"invalid resample: expected one of {', '.join(get_args(Resampled))}", value=resample)
     if not Pooling(pooling).reduces:
-        raise InputError("a fragment needs one vector: choose pooling mean, max, min or last", value=pooling)
+        raise InputError("pooling must be mean, max, min or last: one vector per fragment is required", value=pooling)

@@ -1,4 +1,4 @@
-"""Fragments in two dimensions, coloured by species: the model, the tetranucleotides and random weights side by side."""
+"""Scatter plots of fragments in two dimensions, coloured by species, for each set of features."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from genolm.errors import GenolmError
 from genolm.tasks.writing.figure_sheet import FAINT, Sheet, caption_height, style
 
 if TYPE_CHECKING:
@@ -21,59 +20,47 @@ _PANEL, _GAP, _LEFT, _TOP = 3.0, 0.55, 0.4, 0.95
 _LEGEND_LINE = 0.17
 _LEGEND_WIDTH = 2.7
 _LONGEST_NAME = 34
-_MOST_NAMES = 40
+_MAX_NAMES = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One picture of fragments.
+    """A scatter plot of fragments.
 
     Attributes:
-        title: what the features are.
-        about: a line below it.
-        places_N2: where each fragment lies.
-        groups: its species, or its cluster where there are no labels.
+        title: name of the features.
+        about: subtitle.
+        points_N2: coordinates of each fragment.
+        groups: species of each fragment, or its cluster if there are no labels.
     """
 
     title: str
     about: str
-    places_N2: NDArray[np.float64]
+    points_N2: NDArray[np.float64]
     groups: Sequence[str]
 
 
-def check_pictures() -> None:
-    """Looks, before anything is computed, whether pictures can be drawn.
-
-    Raises:
-        GenolmError: matplotlib is not installed.
-    """
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise GenolmError("pictures need matplotlib, which is not installed: pip install 'genolm[cluster]'") from None
-
-
 def draw_clusters(rows: Mapping[str, Sequence[Panel]], title: str, caption: str) -> Figure:
-    """A row of panels for each length of fragments, and one legend.
+    """Draw a row of panels for each length of fragments, and a legend.
 
     Args:
         rows: panels by the name of their row.
         title: heading.
-        caption: small print.
+        caption: caption.
     """
     columns = max(map(len, rows.values()))
     names = sorted({group for panels in rows.values() for panel in panels for group in panel.groups})
     width = _LEFT + columns * (_PANEL + _GAP) + _LEGEND_WIDTH
-    body = max(len(rows) * (_PANEL + _GAP + 0.3) - 0.4, _LEGEND_LINE * min(len(names), _MOST_NAMES + 1))
+    body = max(len(rows) * (_PANEL + _GAP + 0.3) - 0.4, _LEGEND_LINE * min(len(names), _MAX_NAMES + 1))
     with style():
         sheet = Sheet.new(width, _TOP + body + caption_height(caption, width), title, "")
         colours = _colours(names)
         for number, (row, panels) in enumerate(rows.items()):
             top = _TOP + number * (_PANEL + _GAP + 0.3)
-            for place, panel in enumerate(panels):
-                axes = sheet.axes(_LEFT + place * (_PANEL + _GAP), top, _PANEL, _PANEL)
+            for column, panel in enumerate(panels):
+                axes = sheet.axes(_LEFT + column * (_PANEL + _GAP), top, _PANEL, _PANEL)
                 _draw(axes, panel, colours)
-                if place == 0:
+                if column == 0:
                     axes.set_ylabel(row)
         _legend(sheet, colours, width)
         sheet.caption(caption)
@@ -81,9 +68,9 @@ def draw_clusters(rows: Mapping[str, Sequence[Panel]], title: str, caption: str)
 
 
 def _draw(axes: Axes, panel: Panel, colours: Mapping[str, tuple[float, ...]]) -> None:
-    order = np.random.default_rng(0).permutation(len(panel.groups))  # no species lies on top of all others
-    shades = [colours[panel.groups[place]] for place in order]
-    across, up = panel.places_N2[order].T
+    order = np.random.default_rng(0).permutation(len(panel.groups))  # so that no species covers all others
+    shades = [colours[panel.groups[index]] for index in order]
+    across, up = panel.points_N2[order].T
     axes.scatter(across, up, c=shades, s=9, linewidths=0, alpha=0.85)
     axes.set_xticks([])
     axes.set_yticks([])
@@ -92,7 +79,7 @@ def _draw(axes: Axes, panel: Panel, colours: Mapping[str, tuple[float, ...]]) ->
 
 
 def _colours(names: Sequence[str]) -> dict[str, tuple[float, ...]]:
-    """A colour for each name, neighbours in the alphabet far apart."""
+    """Return a colour for each name; names that are close in the alphabet differ."""
     from matplotlib.colors import hsv_to_rgb
 
     golden = (5**0.5 - 1) / 2
@@ -103,7 +90,7 @@ def _colours(names: Sequence[str]) -> dict[str, tuple[float, ...]]:
 
 
 def _legend(sheet: Sheet, colours: Mapping[str, tuple[float, ...]], width: float) -> None:
-    shown = list(colours.items())[:_MOST_NAMES]
+    shown = list(colours.items())[:_MAX_NAMES]
     axes = sheet.axes(width - _LEGEND_WIDTH, _TOP, _LEGEND_WIDTH, _LEGEND_LINE * (len(shown) + 1))
     axes.set_axis_off()
     axes.set(xlim=(0, _LEGEND_WIDTH), ylim=(-len(shown) - 0.5, 0.5))

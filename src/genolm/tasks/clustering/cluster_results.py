@@ -1,4 +1,4 @@
-"""What clustering gave: tables, means over seeds, and the folder that holds them."""
+"""Results of clustering: tables, means over seeds, and the output folder."""
 
 from __future__ import annotations
 
@@ -14,14 +14,21 @@ import polars as pl
 from genolm.genome.labelled.fragments import Fragment
 from genolm.statistics.agreement import Agreement
 from genolm.tasks.clustering.cluster_picture import Panel, draw_clusters
-from genolm.tasks.clustering.reduction import METHODS
+from genolm.tasks.clustering.clustering_recipe import METHODS
 from genolm.tasks.writing.output_folders import Form, save_picture, whole_folder, write_rows
 from genolm.tasks.writing.provenance import Provenance
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
-    """The fragments of one length, and what was passed over."""
+class FragmentSet:
+    """The fragments of one length.
+
+    Attributes:
+        length: bases of each fragment.
+        fragments: the fragments.
+        labels: label of each fragment; None without labels.
+        genomes: numbers of fragments and of skipped fragments by genome.
+    """
 
     length: int
     fragments: tuple[Fragment, ...]
@@ -30,16 +37,22 @@ class Drawn:
 
 
 @dataclass(slots=True)
-class Found:
-    """What clustering the fragments of one length gave."""
+class Clusterings:
+    """Clusterings of the fragments of one length.
+
+    Attributes:
+        rows: rows of the table of agreement.
+        columns: further columns of the table of fragments.
+        panels: scatter plots.
+    """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     columns: dict[str, list[Any]] = field(default_factory=dict)
     panels: list[Panel] = field(default_factory=list)
 
 
-def told(rows: Sequence[Mapping[str, Any]], *, labelled: bool) -> str:
-    """One line below a panel's title."""
+def subtitle(rows: Sequence[Mapping[str, Any]], *, labelled: bool) -> str:
+    """Return the subtitle of a panel."""
     key, label = ("ari", "ARI") if labelled else ("clusters", "clusters")
     means = {
         method: np.mean([row[key] for row in rows if row["method"] == method])
@@ -51,25 +64,25 @@ def told(rows: Sequence[Mapping[str, Any]], *, labelled: bool) -> str:
 
 
 def summarised(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Means over seeds, with the lowest and the highest adjusted Rand index."""
+    """Return means over seeds, with the lowest and the highest adjusted Rand index."""
     keys = list(dict.fromkeys((row["length"], row["features"], row["method"]) for row in rows))
     names = [name for name in ("clusters", *Agreement._fields, "ari_shuffled") if name in rows[0]]
     summary = []
     for key in keys:
-        own = [row for row in rows if (row["length"], row["features"], row["method"]) == key]
+        group = [row for row in rows if (row["length"], row["features"], row["method"]) == key]
         line = dict(zip(("length", "features", "method"), key)) | {
-            name: float(np.mean([row[name] for row in own])) for name in names
+            name: float(np.mean([row[name] for row in group])) for name in names
         }
         if "ari" in rows[0]:
-            line |= {"ari_lowest": min(row["ari"] for row in own), "ari_highest": max(row["ari"] for row in own)}
+            line |= {"ari_lowest": min(row["ari"] for row in group), "ari_highest": max(row["ari"] for row in group)}
         summary.append(line)
     return summary
 
 
-def fragments_table(drawn: Sequence[Drawn], found: Mapping[int, Found]) -> pl.DataFrame:
-    """A row for each fragment of every length, with its clusters and its place in two dimensions."""
+def fragments_table(fragment_sets: Sequence[FragmentSet], clusterings: Mapping[int, Clusterings]) -> pl.DataFrame:
+    """Return a row for each fragment of every length, with its clusters and coordinates."""
     frames = []
-    for one in drawn:
+    for one in fragment_sets:
         frames.append(
             pl.DataFrame(
                 {
@@ -80,7 +93,7 @@ def fragments_table(drawn: Sequence[Drawn], found: Mapping[int, Found]) -> pl.Da
                     "end": [piece.end for piece in one.fragments],
                     "length": [one.length] * len(one.fragments),
                     "label": one.labels or pl.Series([None] * len(one.fragments), dtype=pl.String),
-                    **found[one.length].columns,
+                    **clusterings[one.length].columns,
                 }
             )
         )
@@ -91,27 +104,27 @@ def write_folder(
     path: Path,
     model: Provenance,
     report: Mapping[str, Any],
-    listed: Mapping[str, pl.DataFrame],
-    found: Mapping[int, Found],
+    tables: Mapping[str, pl.DataFrame],
+    clusterings: Mapping[int, Clusterings],
     form: Form,
 ) -> None:
-    """Writes ``cluster.json``, the tables and the picture, all or nothing."""
-    described = model.described(clustered="fragments of genomes", settings=report["settings"])
+    """Write ``cluster.json``, the tables and the figure, all or nothing."""
+    metadata = model.described(clustered="fragments of genomes", settings=report["settings"])
     how = {"umap": "UMAP", "pca": "principal components", "none": "principal components"}[report["settings"]["reduce"]]
-    labelled = "ari" in listed["agreement"].columns
+    labelled = "ari" in tables["agreement"].columns
     seeds = len(report["settings"]["seeds"])
     groups = "species" if labelled else "cluster of HDBSCAN"
     caption = " ".join(
         (
-            f"Each point is a fragment, placed by {how}, coloured by {groups}.",
-            "ARI: adjusted Rand index, 0 by chance; noise points count as clusters of one." if labelled else "",
+            f"Each point is a fragment, positioned by {how} and coloured by {groups}.",
+            "ARI: adjusted Rand index, 0 by chance; each noise point is its own cluster." if labelled else "",
             f"Means over {seeds} seeds." if seeds > 1 else "One seed.",
         )
     )
-    rows = {f"{length:,} bases": one.panels for length, one in found.items()}
-    with whole_folder(path, described) as folder:
+    rows = {f"{length:,} bases": one.panels for length, one in clusterings.items()}
+    with whole_folder(path, metadata) as folder:
         text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
         (folder / "cluster.json").write_text(f"{text}\n", "utf-8")
-        for name, table in listed.items():
+        for name, table in tables.items():
             write_rows([table], folder, name, form)
         save_picture(draw_clusters(rows, f"Fragments of genomes: {model.model}", caption), folder / "clusters.png")

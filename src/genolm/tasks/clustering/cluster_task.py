@@ -1,4 +1,4 @@
-"""Clustering as the engine runs it: fragments become vectors of each model, vectors become clusters and a folder."""
+"""Clustering as run by the engine: vectors of fragments by each model, then clusters and the output folder."""
 
 from __future__ import annotations
 
@@ -15,9 +15,16 @@ from genolm.engine.summary import Summary
 from genolm.engine.windows import Window
 from genolm.genome.labelled.fragments import named_files
 from genolm.genome.sequences import SequenceRecord
-from genolm.tasks.clustering.cluster_results import Drawn, Found, fragments_table, summarised, write_folder
+from genolm.tasks.clustering.cluster_results import Clusterings, FragmentSet, fragments_table, summarised, write_folder
 from genolm.tasks.clustering.clustered_fragments import Fragments, clustered, tetranucleotides
-from genolm.tasks.clustering.reduction import DIMENSIONS, EPSILON, MIN_CLUSTER, MIN_DIST, MIN_SAMPLES, NEIGHBOURS
+from genolm.tasks.clustering.clustering_recipe import (
+    DIMENSIONS,
+    EPSILON,
+    MIN_CLUSTER,
+    MIN_DIST,
+    MIN_SAMPLES,
+    NEIGHBOURS,
+)
 from genolm.tasks.reading.embedding import Pooled
 from genolm.tasks.reading.vector_readers import VectorReaders, VectorTask
 from genolm.tasks.writing.output_folders import Form
@@ -28,12 +35,12 @@ MODEL, TETRA, TWIN = "model", "tetranucleotides", "random weights"
 
 @dataclass(frozen=True)
 class ClusterTask(VectorTask):
-    """Clustering as the engine runs it; :func:`genolm.cluster` makes one.
+    """Clustering as run by the engine; created by :func:`genolm.cluster`.
 
     Attributes:
-        fragments: what is drawn from which genomes.
-        readers: how the model, and random weights, read.
-        tables: what tables are written as.
+        fragments: the fragments.
+        readers: vector readers of the model and, if requested, of random weights.
+        tables: file format of the tables.
     """
 
     fragments: Fragments
@@ -43,19 +50,19 @@ class ClusterTask(VectorTask):
     unit: ClassVar[str] = "fragments"
 
     def items(self) -> Iterator[SequenceRecord]:
-        """The fragments of one length, then those of the next."""
+        """Yield the fragments of one length, then those of the next."""
         for one in self.fragments.drawn:
             for piece in one.fragments:
                 yield SequenceRecord(piece.id, piece.sequence)
 
     def inputs(self) -> tuple[Path, ...]:
-        """The files that are read."""
+        """Return the input files."""
         return self.fragments.inputs()
 
     def rows(
         self, items: Sequence[SequenceRecord], windows: Sequence[Window], outputs: Sequence[Pooled]
     ) -> pl.DataFrame:
-        """A row for each fragment: its name, its bases and the vector of each model."""
+        """Return a row for each fragment with its name, length and vectors."""
         about = pl.DataFrame(
             {"id": [item.id for item in items], "length": [len(item.sequence) for item in items]},
             schema={"id": pl.String, "length": pl.Int64},
@@ -63,28 +70,28 @@ class ClusterTask(VectorTask):
         return about.with_columns(**self.readers.columns(items, windows, outputs))
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
-        """Clusters, and writes the folder."""
-        found = self._found(frames)
-        report, listed = self._report(found), self._tables(found)
+        """Cluster the fragments and write the output folder."""
+        clusterings = self._clusterings(frames)
+        report, tables = self._report(clusterings), self._tables(clusterings)
         provenance = self.readers.readers[0].embedding.provenance
-        write_folder(out, provenance, report, listed, found, self.tables)
+        write_folder(out, provenance, report, tables, clusterings, self.tables)
 
     def count(self, rows: pl.DataFrame) -> Summary:
-        """Fragments and their bases."""
+        """Return the numbers of fragments and bases."""
         return Summary({"fragments": rows.height, "bases": int(rows["length"].sum())})
 
     def conclude(self, counted: Summary, made: Any) -> Summary:
-        """The same, with the genomes and the fragments that were left out."""
+        """Return the summary with the genomes and the skipped fragments."""
         left_out = sum(genome["too_many_n"] for one in self.fragments.drawn for genome in one.genomes.values())
         results = {"genomes": len(self.fragments.files), "fragments left out (too many N)": left_out}
         return counted + Summary({}, results=results)
 
     def collect(self, frames: Iterator[pl.DataFrame]) -> dict[str, Any]:
-        """Report and tables."""
-        found = self._found(frames)
-        return {**self._report(found), **self._tables(found)}
+        """Return report and tables."""
+        clusterings = self._clusterings(frames)
+        return {**self._report(clusterings), **self._tables(clusterings)}
 
-    def _found(self, frames: Iterator[pl.DataFrame]) -> dict[int, Found]:
+    def _clusterings(self, frames: Iterator[pl.DataFrame]) -> dict[int, Clusterings]:
         vectors = pl.concat(list(frames))
         starts = np.cumsum([0, *(len(one.fragments) for one in self.fragments.drawn)]).tolist()
         return {
@@ -94,28 +101,28 @@ class ClusterTask(VectorTask):
             for one, start in zip(self.fragments.drawn, starts)
         }
 
-    def _features(self, drawn: Drawn, vectors: pl.DataFrame) -> dict[str, Float64]:
-        """Features by name: the model's, then the baselines'."""
+    def _features(self, fragment_set: FragmentSet, vectors: pl.DataFrame) -> dict[str, Float64]:
+        """Return features by name: the model's, then the baselines'."""
         roles = [reader.role for reader in self.readers.readers]
-        found = {role: vectors[role].to_numpy().astype(np.float64) for role in roles}
-        found[TETRA] = tetranucleotides([one.sequence for one in drawn.fragments])
-        return {name: found[name] for name in (MODEL, TETRA, TWIN) if name in found}
+        features = {role: vectors[role].to_numpy().astype(np.float64) for role in roles}
+        features[TETRA] = tetranucleotides([one.sequence for one in fragment_set.fragments])
+        return {name: features[name] for name in (MODEL, TETRA, TWIN) if name in features}
 
-    def _report(self, found: dict[int, Found]) -> dict[str, Any]:
+    def _report(self, clusterings: dict[int, Clusterings]) -> dict[str, Any]:
         return {
-            "settings": self._described(),
+            "settings": self._settings(),
             "drawn": {str(one.length): one.genomes for one in self.fragments.drawn},
-            "summary": summarised([row for one in found.values() for row in one.rows]),
+            "summary": summarised([row for one in clusterings.values() for row in one.rows]),
         }
 
-    def _tables(self, found: dict[int, Found]) -> dict[str, pl.DataFrame]:
-        rows = [row for one in found.values() for row in one.rows]
+    def _tables(self, clusterings: dict[int, Clusterings]) -> dict[str, pl.DataFrame]:
+        rows = [row for one in clusterings.values() for row in one.rows]
         return {
             "agreement": pl.DataFrame(rows, infer_schema_length=None),
-            "fragments": fragments_table(self.fragments.drawn, found),
+            "fragments": fragments_table(self.fragments.drawn, clusterings),
         }
 
-    def _described(self) -> dict[str, Any]:
+    def _settings(self) -> dict[str, Any]:
         reader, settings = self.readers.readers[0], self.fragments.settings
         how = reader.embedding
         return {

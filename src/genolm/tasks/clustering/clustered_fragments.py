@@ -1,4 +1,4 @@
-"""Fragments drawn from genomes, and the same fragments clustered by several features. N fragments, D dimensions."""
+"""Fragments of genomes, and their clustering by several features. N fragments, D dimensions."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from genolm.genome.labelled.fragments import Fragment, named_files, read_genome,
 from genolm.genome.labelled.genome_labels import labels_of
 from genolm.statistics.agreement import Agreement, Resampled, agreement, ari_interval
 from genolm.tasks.clustering.cluster_picture import Panel
-from genolm.tasks.clustering.cluster_results import Drawn, Found, told
-from genolm.tasks.clustering.reduction import METHODS, Reduction, check_count, clusters, reduced, scaled
+from genolm.tasks.clustering.cluster_results import Clusterings, FragmentSet, subtitle
+from genolm.tasks.clustering.clustering_recipe import METHODS, Reduction, check_count, clusters, reduced, scaled
 
 Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What is the same for all lengths of fragments.
+    """Settings shared by all lengths of fragments.
 
     Attributes:
-        per_genome: most fragments of a genome.
-        max_n: largest share of N in a fragment.
-        reduction: what comes before clustering.
-        seeds: of UMAP and k-means; the first is that of the fragments too.
+        per_genome: maximum number of fragments per genome.
+        max_n: maximum share of N in a fragment.
+        reduction: dimensionality reduction before clustering.
+        seeds: seeds of UMAP and k-means; the first is also that of the fragments.
         k: clusters of k-means; None for the number of labels.
-        resample: what the interval is drawn from.
+        resample: unit of resampling for intervals.
         labels: ``files``, ``none``, or a table.
     """
 
@@ -49,12 +49,12 @@ class Settings:
 
 @dataclass(frozen=True)
 class Fragments:
-    """What is drawn from genomes.
+    """Fragments sampled from genomes.
 
     Attributes:
-        files: FASTA files, one a genome.
-        lengths: of fragments, one clustering each.
-        settings: what is the same for all lengths.
+        files: FASTA files, one per genome.
+        lengths: lengths of fragments, clustered separately.
+        settings: settings shared by all lengths.
     """
 
     files: tuple[Path, ...]
@@ -62,64 +62,64 @@ class Fragments:
     settings: Settings
 
     @cached_property
-    def drawn(self) -> list[Drawn]:
-        """The fragments of every length, the same whenever they are drawn.
+    def drawn(self) -> list[FragmentSet]:
+        """The fragments of every length, the same on every access.
 
         Raises:
-            InputError: a genome that cannot be read, no fragment of a length, fewer than the recipe needs, labels that
-                do not fit.
+            InputError: a genome cannot be read, there is no fragment of a length, there are fewer than the recipe
+                requires, or the labels do not match.
         """
-        return _draw(named_files(self.files), self.lengths, self.settings)
+        return _sample(named_files(self.files), self.lengths, self.settings)
 
     def inputs(self) -> tuple[Path, ...]:
-        """The files that are read."""
+        """Return the input files."""
         labels = self.settings.labels
         return (*self.files, *([labels] if isinstance(labels, Path) else []))
 
 
-def _draw(files: Mapping[str, Path], lengths: Sequence[int], settings: Settings) -> list[Drawn]:
-    """The fragments of all lengths; each genome is in memory once."""
+def _sample(files: Mapping[str, Path], lengths: Sequence[int], settings: Settings) -> list[FragmentSet]:
+    """Return the fragments of all lengths; each genome is read once."""
     fragments: dict[int, list[Fragment]] = {length: [] for length in lengths}
     counts: dict[int, dict[str, Mapping[str, int]]] = {length: {} for length in lengths}
     for number, (name, path) in enumerate(files.items()):
         records = read_genome(path)
         for length in lengths:
             random = np.random.default_rng((settings.seeds[0], number, length))
-            found = tiles(name, records, length, settings.per_genome, settings.max_n, random)
-            fragments[length] += found.fragments
-            counts[length][name] = {"fragments": len(found.fragments), "too_many_n": found.too_many_n}
+            sampled = tiles(name, records, length, settings.per_genome, settings.max_n, random)
+            fragments[length] += sampled.fragments
+            counts[length][name] = {"fragments": len(sampled.fragments), "too_many_n": sampled.too_many_n}
     for length, pieces in fragments.items():
         if not pieces:
-            raise InputError(f"no genome has a fragment of {length:,} bases with at most {settings.max_n:.0%} of N")
+            raise InputError(f"no genome has a fragment of {length:,} bases with at most {settings.max_n:.0%} N")
         check_count(len(pieces), settings.reduction)
     return [_labelled(length, fragments[length], counts[length], settings) for length in lengths]
 
 
 def _labelled(
     length: int, fragments: Sequence[Fragment], counts: Mapping[str, Mapping[str, int]], settings: Settings
-) -> Drawn:
+) -> FragmentSet:
     labels = labels_of(fragments, settings.labels)
-    return Drawn(length, tuple(fragments), None if labels is None else tuple(labels), counts)
+    return FragmentSet(length, tuple(fragments), None if labels is None else tuple(labels), counts)
 
 
 def tetranucleotides(sequences: Sequence[str]) -> Float64:
-    """Frequencies of the 136 canonical tetranucleotides, both strands as one; (N, 136), rows add up to 1."""
+    """Return the frequencies of the 136 canonical tetranucleotides, strands pooled; (N, 136), rows sum to 1."""
     counts_NF = np.stack([spectrum(sequence, 4) for sequence in sequences]).astype(np.float64)
     return np.asarray(counts_NF / np.maximum(1, counts_NF.sum(1, keepdims=True)))
 
 
-def clustered(drawn: Drawn, features: Mapping[str, Float64], settings: Settings) -> Found:
-    """The fragments of one length by every feature, method and seed.
+def clustered(fragment_set: FragmentSet, features: Mapping[str, Float64], settings: Settings) -> Clusterings:
+    """Cluster the fragments of one length by every feature, method and seed.
 
     Args:
-        drawn: the fragments.
-        features: by name, a row for each fragment.
-        settings: what is the same for all lengths.
+        fragment_set: the fragments.
+        features: features by name, one row per fragment.
+        settings: settings shared by all lengths.
     """
-    found = Found()
-    label_numbers = None if drawn.labels is None else np.unique(drawn.labels, return_inverse=True)[1]
-    genome_numbers = np.unique([one.genome for one in drawn.fragments], return_inverse=True)[1]
-    k = settings.k or (None if drawn.labels is None else len(set(drawn.labels)))
+    clusterings = Clusterings()
+    label_numbers = None if fragment_set.labels is None else np.unique(fragment_set.labels, return_inverse=True)[1]
+    genome_numbers = np.unique([one.genome for one in fragment_set.fragments], return_inverse=True)[1]
+    k = settings.k or (None if fragment_set.labels is None else len(set(fragment_set.labels)))
     for name, values_ND in features.items():
         for seed in settings.seeds:
             low_ND = scaled(reduced(values_ND, settings.reduction, seed), settings.reduction)
@@ -127,12 +127,12 @@ def clustered(drawn: Drawn, features: Mapping[str, Float64], settings: Settings)
                 if method == "kmeans" and k is None:
                     continue
                 numbers_N = clusters(low_ND, method, seed, k)
-                row = {"length": drawn.length, "features": name, "method": method, "seed": seed}
-                found.rows.append(row | _figures(numbers_N, label_numbers, genome_numbers, settings, seed))
+                row = {"length": fragment_set.length, "features": name, "method": method, "seed": seed}
+                clusterings.rows.append(row | _figures(numbers_N, label_numbers, genome_numbers, settings, seed))
                 if seed == settings.seeds[0]:
-                    found.columns[f"{_column(name)}_{method}"] = numbers_N.tolist()
-        _pictured(found, drawn, name, values_ND, settings)
-    return found
+                    clusterings.columns[f"{_column(name)}_{method}"] = numbers_N.tolist()
+        _add_panel(clusterings, fragment_set, name, values_ND, settings)
+    return clusterings
 
 
 def _column(features: str) -> str:
@@ -156,17 +156,21 @@ def _figures(numbers_N: Ints, labels_N: Ints | None, genomes_N: Ints, settings: 
     return counted
 
 
-def _pictured(found: Found, drawn: Drawn, name: str, values_ND: Float64, settings: Settings) -> None:
-    """Where fragments lie in two dimensions, as columns and as a panel."""
+def _add_panel(
+    clusterings: Clusterings, fragment_set: FragmentSet, name: str, values_ND: Float64, settings: Settings
+) -> None:
+    """Add the coordinates of the fragments in two dimensions, as columns and as a panel."""
     how: Reduction = "pca" if settings.reduction == "none" else settings.reduction
-    places_N2 = reduced(values_ND, how, settings.seeds[0], 2)
-    places_N2 = np.pad(places_N2, ((0, 0), (0, 2 - places_N2.shape[1])))
-    for axis, column in zip("xy", places_N2.T):
-        found.columns[f"{_column(name)}_{axis}"] = column.tolist()
-    own = [row for row in found.rows if row["features"] == name]
-    groups = drawn.labels or [f"cluster {number}" if number >= 0 else "noise" for number in _first(found, name)]
-    found.panels.append(Panel(name, told(own, labelled=drawn.labels is not None), places_N2, groups))
+    points_N2 = reduced(values_ND, how, settings.seeds[0], 2)
+    points_N2 = np.pad(points_N2, ((0, 0), (0, 2 - points_N2.shape[1])))
+    for axis, column in zip("xy", points_N2.T):
+        clusterings.columns[f"{_column(name)}_{axis}"] = column.tolist()
+    rows = [row for row in clusterings.rows if row["features"] == name]
+    groups = fragment_set.labels or [
+        f"cluster {number}" if number >= 0 else "noise" for number in _first_clusters(clusterings, name)
+    ]
+    clusterings.panels.append(Panel(name, subtitle(rows, labelled=fragment_set.labels is not None), points_N2, groups))
 
 
-def _first(found: Found, name: str) -> list[int]:
-    return found.columns[f"{_column(name)}_hdbscan"]
+def _first_clusters(clusterings: Clusterings, name: str) -> list[int]:
+    return clusterings.columns[f"{_column(name)}_hdbscan"]

@@ -1,1 +1,1 @@
-"""Completing genes from their first part, measured against what nature wrote, beside baselines."""
+"""Completion of genes from their first part, compared with the native sequence and with baselines."""

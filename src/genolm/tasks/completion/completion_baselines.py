@@ -1,4 +1,4 @@
-"""What a completion is compared with: a Markov model, another natural gene, the truth shuffled."""
+"""Baselines of completions: a Markov model, another native gene, and the shuffled truth."""
 
 from __future__ import annotations
 
@@ -15,24 +15,28 @@ from genolm.genome.flat_files import read_flat_file
 from genolm.genome.kmers import word_counts
 from genolm.genome.sequence import upper_dna
 from genolm.genome.sequence_files import flat_form, read_sequence_file
-from genolm.tasks.completion.gene_choice import Choice, Gene, choose_genes, states
+from genolm.statistics.markov import pseudocount_probabilities
+from genolm.tasks.completion.gene_selection import Choice, Gene, choose_genes, states
 
 BASELINES = ("markov", "natural", "shuffled")
-"""Names of the baselines in the order of the rows."""
+"""Names of the baselines, in the order of the rows."""
 
-MOST_ORDER = 10
+MAX_ORDER = 10
 _LETTERS = "ACGT"
 _DIGITS = str.maketrans(_LETTERS, "0123")
 
 
 class Baselines:
-    """The baselines of one run.
+    """Baselines of one run.
+
+    The Markov model has one order and one pseudocount per base, without the interpolation of
+    :class:`genolm.statistics.markov.MarkovModel`.
 
     Args:
-        choice: the genes; those that were not drawn are compared with as well.
-        reference: FASTA whose composition the Markov model has; None for the genome of the genes where it is given,
-            else the genes themselves. The gene in question is always left out of it, so that its truth is not seen.
-        order: bases that the next one depends on.
+        choice: selection of genes; genes that were not sampled are used as well.
+        reference: FASTA file that the Markov model is fitted to; None for the genome of the genes if given, else the
+            genes themselves, in both cases without the gene to complete.
+        order: order of the Markov model.
     """
 
     def __init__(self, choice: Choice, reference: Path | None, order: int) -> None:
@@ -46,7 +50,7 @@ class Baselines:
         self.words = sum((self._counts(sequence) for sequence in sequences), np.zeros(4 ** (order + 1), np.int64))
 
     def draw(self, gene: Gene, random: np.random.Generator) -> dict[str, str | None]:
-        """One completion of each baseline, as long as the truth; None where there is none."""
+        """Sample one completion per baseline, as long as the truth; None if there is none."""
         return {
             "markov": self._markov(gene, random),
             "natural": self._natural(gene, random),
@@ -54,10 +58,10 @@ class Baselines:
         }
 
     def _markov(self, gene: Gene, random: np.random.Generator) -> str:
-        """Goes on from the prompt's last bases; every base has one count more in every context."""
-        own = self._counts(gene.prompt + gene.truth) if self.of_file else 0
-        counts_C4 = (np.maximum(self.words - own, 0) + 1).reshape(-1, 4)
-        steps = np.cumsum(counts_C4 / counts_C4.sum(1, keepdims=True), axis=1)[:, :3].tolist()
+        """Continue the prompt by the Markov model."""
+        excluded = self._counts(gene.prompt + gene.truth) if self.of_file else 0
+        probabilities_C4 = pseudocount_probabilities(np.maximum(self.words - excluded, 0))
+        steps = np.cumsum(probabilities_C4, axis=1)[:, :3].tolist()
         context = int(gene.prompt[-self.order :].translate(_DIGITS), 4) if self.order else 0
         written = []
         for number in random.random(len(gene.truth)).tolist():
@@ -68,7 +72,7 @@ class Baselines:
         return "".join(written)
 
     def _natural(self, gene: Gene, random: np.random.Generator) -> str | None:
-        """The same stretch of another gene that is long enough."""
+        """Return the corresponding part of another gene that is long enough."""
         start, stop = len(gene.prompt), len(gene.prompt) + len(gene.truth)
         others = [other for other in self.genes if other.id != gene.id and len(other.prompt + other.truth) >= stop]
         if not others:
@@ -81,7 +85,7 @@ class Baselines:
 
 
 def baselines(choice: Choice, reference: Path | None, order: int) -> Baselines:
-    """Return the baselines of a run; made once while the files stay as they are."""
+    """Return the baselines of a run, cached as long as the files are unchanged."""
     return _made(choice, reference, order, (*states(choice), file_state(reference)))
 
 
@@ -91,10 +95,10 @@ def _made(choice: Choice, reference: Path | None, order: int, _: tuple[FileState
 
 
 def _reference(choice: Choice, reference: Path | None) -> Sequence[str] | None:
-    """The sequences whose composition counts; None for the genes alone."""
-    place = reference or choice.genome
-    if place is not None:
-        return [record.sequence for record in read_sequence_file(place, partial(upper_dna, iupac="N"))]
+    """Return the sequences that the Markov model is fitted to; None for the genes alone."""
+    path = reference or choice.genome
+    if path is not None:
+        return [record.sequence for record in read_sequence_file(path, partial(upper_dna, iupac="N"))]
     if form := flat_form(choice.path):
         return [record.sequence for record in read_flat_file(choice.path, kinds=(), form=form)]
     return None

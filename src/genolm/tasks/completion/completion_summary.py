@@ -1,4 +1,4 @@
-"""What a run of completions says: means over genes with intervals, and the model beside each baseline."""
+"""Summary of completions: means over genes with intervals, and differences between model and baselines."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from genolm.statistics.bootstrap import finite_or_none, mean_estimate
 from genolm.tasks.completion.completion_baselines import BASELINES
-from genolm.tasks.completion.completion_measures import MEASURES
+from genolm.tasks.completion.completion_metrics import MEASURES
 
 MODEL = "model"
-_LEVEL = 0.95
 SCHEMA = {
     "measure": pl.String,
     "of_samples": pl.String,
@@ -26,17 +26,17 @@ SCHEMA = {
 
 
 def summarise(table: pl.DataFrame, *, seed: int = 0, repeats: int = 2_000) -> pl.DataFrame:
-    """One row for each measure, for the mean and the best of a gene's samples, and for model and baselines.
+    """Return a row for each measure, for the mean and the best sample of a gene, and for the model and each baseline.
 
     Args:
         table: rows of :func:`genolm.complete`.
-        seed: of the bootstrap.
-        repeats: how often genes are drawn with replacement.
+        seed: random seed of the bootstrap.
+        repeats: number of bootstrap resamples of the genes.
 
     Returns:
         ``measure, of_samples`` (``mean`` or ``best``) ``, source, genes, value`` (mean over genes) ``, low, high``
         (95 % percentile interval of the bootstrap over genes) ``, model_minus`` (mean over genes of the model minus
-        this source, on the genes that both have) with its interval. Of one gene there is no interval.
+        this source, on the genes that both have) with its interval. A single gene has no interval.
     """
     rows = []
     for measure in MEASURES:
@@ -51,8 +51,8 @@ def summarise(table: pl.DataFrame, *, seed: int = 0, repeats: int = 2_000) -> pl
                         of_samples,
                         source,
                         len(values),
-                        *_interval(np.array(list(values.values())), seed, repeats),
-                        *((None,) * 3 if source == MODEL else _interval(differences, seed, repeats)),
+                        *_estimate(np.array(list(values.values())), seed, repeats),
+                        *([None] * 3 if source == MODEL else _estimate(differences, seed, repeats)),
                     )
                 )
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
@@ -60,19 +60,12 @@ def summarise(table: pl.DataFrame, *, seed: int = 0, repeats: int = 2_000) -> pl
 
 def _by_gene(table: pl.DataFrame, source: str, measure: str, of_samples: str) -> dict[str, float]:
     column = pl.col(measure).cast(pl.Float64)
-    own = table.filter((pl.col("source") == source) & pl.col(measure).is_not_null())
+    rows = table.filter((pl.col("source") == source) & pl.col(measure).is_not_null())
     value = column.mean() if of_samples == "mean" else column.max()
-    grouped = own.group_by("id", maintain_order=True).agg(value.alias("value"))
+    grouped = rows.group_by("id", maintain_order=True).agg(value.alias("value"))
     return dict(zip(grouped["id"], grouped["value"]))
 
 
-def _interval(values: NDArray[np.float64], seed: int, repeats: int) -> tuple[float | None, float | None, float | None]:
-    """Mean and the percentile interval of its bootstrap."""
-    if not len(values):
-        return None, None, None
-    if len(values) == 1:
-        return float(values[0]), None, None
-    random = np.random.default_rng(seed)
-    means = values[random.integers(len(values), size=(repeats, len(values)))].mean(1)
-    low, high = np.quantile(means, ((1 - _LEVEL) / 2, (1 + _LEVEL) / 2))
-    return float(values.mean()), float(low), float(high)
+def _estimate(values: NDArray[np.float64], seed: int, resamples: int) -> list[float | None]:
+    """Return the mean and its interval; None where undefined."""
+    return [finite_or_none(value) for value in mean_estimate(values, seed, resamples)]

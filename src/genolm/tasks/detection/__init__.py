@@ -1,1 +1,1 @@
-"""The parts of ``detect``: samples, folds by genome, features, the classifier, its evaluation and its folder."""
+"""Detection of generated DNA: samples, folds by genome, features, classifier, evaluation."""

@@ -1,4 +1,4 @@
-"""A calibrated logistic regression: strength by folds, calibration and threshold on folds it was not trained on.
+"""Calibrated logistic regression: regularisation, calibration and threshold are chosen on held-out folds.
 
 N samples, F features.
 """
@@ -16,10 +16,10 @@ from genolm.arrays import Float64
 from genolm.errors import GenolmError
 
 STRENGTHS = (1e-3, 1e-2, 1e-1)
-"""Values of scikit-learn's C among which folds choose."""
+"""Values of scikit-learn's C to choose from by cross-validation."""
 
 _ROUNDS = 2000
-_FREE = 1e6  # C of the calibration, whose two numbers need no penalty
+_UNREGULARISED = 1e6  # C of the calibration, which has two parameters only
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -27,17 +27,17 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Classifier:
-    """Probability of being generated, as if every second sequence were.
+    """A calibrated classifier: the probability of being generated at equal priors of both classes.
 
     Attributes:
-        mean_F: what is taken from features.
-        scale_F: what they are then divided by.
-        weight_F: weights of the scaled features.
-        intercept: of the score.
-        slope: of the calibration: probability = sigmoid(slope * score + offset).
-        offset: of the calibration.
-        threshold: probabilities above it are called generated.
-        strength: C, chosen by folds.
+        mean_F: mean of each feature.
+        scale_F: standard deviation of each feature.
+        weight_F: weights of the standardised features.
+        intercept: intercept of the score.
+        slope: slope of the calibration: probability = sigmoid(slope * score + offset).
+        offset: offset of the calibration.
+        threshold: sequences with a probability above it are called generated.
+        strength: C, chosen by cross-validation.
     """
 
     mean_F: Float64
@@ -50,38 +50,38 @@ class Classifier:
     strength: float
 
     def probability(self, features_NF: Float64) -> Float64:
-        """Calibrated probabilities, (N,)."""
+        """Return calibrated probabilities, (N,)."""
         return sigmoid(self.slope * self.score(features_NF) + self.offset)
 
     def score(self, features_NF: Float64) -> Float64:
-        """What is calibrated: higher for what is more like generated sequence, (N,)."""
+        """Return scores before calibration, (N,); higher for generated sequences."""
         return np.asarray(((features_NF - self.mean_F) / self.scale_F) @ self.weight_F + self.intercept)
 
     @property
     def flat(self) -> bool:
-        """Whether scores told nothing when they were calibrated: every probability is one half, and nothing called."""
+        """Whether the calibration is uninformative: all probabilities are equal, and nothing is called generated."""
         return self.slope == 0
 
 
 def check_package() -> None:
-    """Looks, before anything is computed, whether scikit-learn is there.
+    """Check that scikit-learn is installed.
 
     Raises:
-        GenolmError: it is not.
+        GenolmError: it is not installed.
     """
     _linear()
 
 
 def fit(features_NF: Float64, generated_N: Bools, fold_N: Ints, rate: float) -> Classifier:
-    """Fits on all samples; the strength, the calibration and the threshold come from folds left out in turn.
+    """Fit a classifier to all samples; choose strength, calibration and threshold by cross-validation over the folds.
 
     Args:
         features_NF: features.
-        generated_N: labels, both kinds in all folds but any one.
-        fold_N: fold numbers, at least two.
-        rate: false-positive rate, on natural sequences left out, that the threshold is set for.
+        generated_N: labels; both classes occur in the union of all folds but any one.
+        fold_N: fold of each sample; at least two folds.
+        rate: target false-positive rate of the threshold, on held-out natural sequences.
     """
-    trials = {strength: _left_out(features_NF, generated_N, fold_N, strength) for strength in STRENGTHS}
+    trials = {strength: _held_out_scores(features_NF, generated_N, fold_N, strength) for strength in STRENGTHS}
     strength = min(trials, key=lambda one: _loss(sigmoid(trials[one]), generated_N))
     slope, offset = calibrated(trials[strength], generated_N)
     natural_N = sigmoid(slope * trials[strength][~generated_N] + offset)
@@ -91,11 +91,11 @@ def fit(features_NF: Float64, generated_N: Bools, fold_N: Ints, rate: float) -> 
 
 
 def calibrated(score_N: Float64, generated_N: Bools) -> tuple[float, float]:
-    """Slope and offset that turn scores into log-odds (Platt 1999), both kinds counted as if equally many.
+    """Return slope and offset that turn scores into log-odds (Platt 1999), with both classes weighted equally.
 
-    A negative slope, which scores that tell nothing can have, is set to zero.
+    A negative slope, possible for uninformative scores, is set to zero.
     """
-    model = _linear().LogisticRegression(C=_FREE, class_weight="balanced", max_iter=_ROUNDS)
+    model = _linear().LogisticRegression(C=_UNREGULARISED, class_weight="balanced", max_iter=_ROUNDS)
     spread = float(score_N.std()) or 1.0
     model.fit(score_N[:, None] / spread, generated_N)
     slope = max(0.0, float(model.coef_[0, 0]) / spread)
@@ -103,17 +103,17 @@ def calibrated(score_N: Float64, generated_N: Bools) -> tuple[float, float]:
 
 
 def sigmoid(score_N: Float64) -> Float64:
-    """1 / (1 + exp(-score)), without overflow."""
+    """Return 1 / (1 + exp(-score)), without overflow."""
     return np.asarray(np.exp(-np.logaddexp(0.0, -score_N)))
 
 
-def _left_out(features_NF: Float64, generated_N: Bools, fold_N: Ints, strength: float) -> Float64:
-    """The score of every sample from a model that its fold had no part in."""
+def _held_out_scores(features_NF: Float64, generated_N: Bools, fold_N: Ints, strength: float) -> Float64:
+    """Return the score of every sample by a classifier fitted without its fold."""
     score_N = np.empty(len(generated_N))
     for fold in np.unique(fold_N):
-        out = fold_N == fold
-        mean_F, scale_F, weight_F, intercept = _fit(features_NF[~out], generated_N[~out], strength)
-        score_N[out] = ((features_NF[out] - mean_F) / scale_F) @ weight_F + intercept
+        held_out = fold_N == fold
+        mean_F, scale_F, weight_F, intercept = _fit(features_NF[~held_out], generated_N[~held_out], strength)
+        score_N[held_out] = ((features_NF[held_out] - mean_F) / scale_F) @ weight_F + intercept
     return score_N
 
 

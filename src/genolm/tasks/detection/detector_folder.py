@@ -1,4 +1,4 @@
-"""A trained detector as a folder: ``detector.json`` and ``weights.safetensors``; nothing in it is run."""
+"""A trained detector as a folder: ``detector.json`` and ``weights.safetensors``, without executable content."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ _NUMBERS = ("intercept", "slope", "offset", "threshold", "strength")
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """A classifier and what its features are.
+    """A classifier with the definition of its features.
 
     Attributes:
-        classifier: the numbers.
+        classifier: the classifier.
         features: ``embedding``, ``handmade``, or ``both`` in this order.
-        model: what embeddings come from: ``name``, ``given`` (the name or folder that was told in training),
-            ``fingerprint``, ``precision``, ``layer``, ``pooling``, ``rc`` and ``context``; None where there are none.
-        shortest: bases of the shortest sequence in training.
-        longest: bases of the longest one.
-        rate: the false-positive rate that the threshold was set for.
-        report: how it was trained and tested.
+        model: the model of the embeddings: ``name``, ``given`` (name or path used in training), ``fingerprint``,
+            ``precision``, ``layer``, ``pooling``, ``rc`` and ``context``; None without embeddings.
+        shortest: length of the shortest training sequence in bases.
+        longest: length of the longest training sequence in bases.
+        rate: target false-positive rate of the threshold.
+        report: settings and evaluation.
     """
 
     classifier: Classifier
@@ -49,7 +49,7 @@ class Detector:
 
 
 def save_detector(detector: Detector, path: Path) -> None:
-    """Writes the folder, all or nothing."""
+    """Write the folder, all or nothing."""
     numbers = detector.classifier
     vectors = {name: np.ascontiguousarray(getattr(numbers, f"{name}_F"), np.float64) for name in _VECTORS}
     description = {
@@ -69,29 +69,31 @@ def save_detector(detector: Detector, path: Path) -> None:
 
 
 def load_detector(path: Path) -> Detector:
-    """Reads the folder.
+    """Read a detector from its folder.
 
     Raises:
-        InputError: it is no such folder, or something in it is damaged or of another version.
+        InputError: the folder is not a detector, is damaged, or has another format version.
     """
     if not (path / DESCRIPTION).is_file():
-        raise InputError(f"is no detector: there is no {DESCRIPTION} in it; genolm detect train makes one", file=path)
-    said = _description(path / DESCRIPTION)
+        raise InputError(
+            f"not a detector folder ({DESCRIPTION} is missing); create one with `genolm detect train`", file=path
+        )
+    description = _description(path / DESCRIPTION)
     try:
         vectors = load_file(path / WEIGHTS)
         numbers: dict[str, Any] = {f"{name}_F": vectors[name] for name in _VECTORS}
-        numbers |= {name: float(said[name]) for name in _NUMBERS}
-        shortest, longest = map(int, said["lengths"])
+        numbers |= {name: float(description[name]) for name in _NUMBERS}
+        shortest, longest = map(int, description["lengths"])
         widths = {len(vectors[name]) for name in _VECTORS}
         if (
             len(widths) != 1
-            or said["features"] not in FEATURES
-            or (said["model"] is None) != (said["features"] == "handmade")
+            or description["features"] not in FEATURES
+            or (description["model"] is None) != (description["features"] == "handmade")
         ):
-            raise ValueError("its parts contradict each other")
+            raise ValueError("its parts are inconsistent")
         return Detector(
-            Classifier(**numbers), said["features"], said["model"], shortest, longest,
-            float(said["false_positive_rate"]), said["report"],
+            Classifier(**numbers), description["features"], description["model"], shortest, longest,
+            float(description["false_positive_rate"]), description["report"],
         )  # fmt: skip
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"the detector is damaged: {_reason(error)}", file=path) from None
@@ -99,14 +101,18 @@ def load_detector(path: Path) -> Detector:
 
 def _description(path: Path) -> dict[str, Any]:
     try:
-        said = json.loads(path.read_text("utf-8"))
+        description = json.loads(path.read_text("utf-8"))
     except (ValueError, OSError) as error:
         raise InputError(f"the detector is damaged: {error}", file=path) from None
-    if not isinstance(said, dict) or said.get("format") != FORMAT:
-        raise InputError("is no description of a detector", file=path)
-    if said.get("version") != VERSION:
-        raise InputError(f"the detector is of another version than {VERSION}", file=path, value=said.get("version"))
-    return said
+    if not isinstance(description, dict) or description.get("format") != FORMAT:
+        raise InputError("not the description of a detector", file=path)
+    if description.get("version") != VERSION:
+        raise InputError(
+            f"unsupported format version of the detector: expected {VERSION}",
+            file=path,
+            value=description.get("version"),
+        )
+    return description
 
 
 def _reason(error: Exception) -> str:

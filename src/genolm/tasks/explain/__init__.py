@@ -1,2 +1,1 @@
-"""Reading a model: what its memory writes, what its tables hold, when it makes up its mind, whom it routes where, and
-which bases it listens to. Everything stands beside a null."""
+"""Interpretation of models: k-mer memories, readouts of layers, routing to experts and attribution, with nulls."""

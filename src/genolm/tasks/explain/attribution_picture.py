@@ -1,4 +1,4 @@
-"""The picture of attributions: letters as tall as what they add, the heat map of substitutions, the nulls below."""
+"""Figure of attributions: sequence logos, a heat map of substitutions, and the nulls below."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from genolm.arrays import Float32
-from genolm.tasks.explain.annotation import Gene
-from genolm.tasks.explain.drawing import Stretch, draw_genes, gene_rows, genes_height
+from genolm.tasks.explain.gene_annotation import Gene
+from genolm.tasks.explain.region_drawing import Region, draw_genes, gene_rows, genes_height
 from genolm.tasks.writing.figure_sheet import COLOURS, EMPTY, FAINT, INK, RULE, Sheet, caption_height, colour_bar, style
 
 if TYPE_CHECKING:
@@ -26,16 +26,15 @@ _LOGO, _HEAT, _GAP, _BETWEEN = 0.52, 0.6, 0.09, 0.5
 _RUNS = (("model", "model"), ("shuffled", "shuffled"), ("random_weights", "random\nweights"))
 _METHODS = (("mutagenesis", "mutagenesis,\nnats"), ("gradient", "gradient × input,\nnats"))
 _CAPTION = (
-    "Height of a letter, nats: mutagenesis, minus the mean change of the objective when each of the other three bases "
-    "is put there; gradient × input, the same if the network were linear. Upwards: the base raises the objective. Heat "
-    "map: the change itself, red where it lowers the objective, dot at the reference, grey for N. Shuffled: the same "
-    "dinucleotides in another order, on the scale of the model; the random network has its own. r: Pearson correlation "
-    "of the two methods."
+    "Letter height, nats. Mutagenesis: minus the mean change of the objective over the three substitutions. Gradient × "
+    "input: its linear approximation. Positive: the base raises the objective. Heat map: the change itself, red where "
+    "it lowers the objective; dots mark the reference, grey is N. Shuffled: dinucleotide-shuffled sequence, on the "
+    "scale of the model; the network with random weights has its own scale. r: Pearson correlation of the two methods."
 )
 
 
 class Run(Protocol):
-    """What is drawn of a run; L bases."""
+    """Attributions of one run; L bases."""
 
     @property
     def sequence(self) -> str:
@@ -44,7 +43,7 @@ class Run(Protocol):
 
     @property
     def effects(self) -> Float32:
-        """Change of the objective for each base put in place, (L, 4)."""
+        """Change of the objective for each substituted base, (L, 4)."""
         ...
 
     @property
@@ -60,16 +59,16 @@ class Run(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What stands around the letters.
+    """Labels and genes of the figure.
 
     Attributes:
-        name: the sequence's.
-        chrom: its contig.
-        start: its lowest coordinate, 0-based.
-        strand: which way it was read; the picture reads that way too.
-        model: the model's name.
-        target: what is explained.
-        genes: genes on top.
+        name: name of the sequence.
+        chrom: contig.
+        start: lowest coordinate, 0-based.
+        strand: strand of the sequence; the figure follows it.
+        model: name of the model.
+        target: the objective, in words.
+        genes: genes to draw on top.
     """
 
     name: str
@@ -82,43 +81,43 @@ class Shown:
 
 
 def draw_attribution(shown: Shown, runs: Mapping[str, Run], correlations: Mapping[str, float | None]) -> Figure:
-    """The picture of one sequence, in rows of 100 bases, or as bars where it has more than 300."""
+    """Draw one sequence in rows of 100 bases, or as bars in one row if it is longer than 300 bases."""
     length = len(runs["model"].sequence)
     lettered = length <= _LETTERED
     per_row = min(_PER_ROW, length) if lettered else length
     blocks = math.ceil(length / per_row)
     width = _LEFT + _INNER + _RIGHT
-    stretches = [_stretch(shown, first, min(length, first + per_row), length) for first in range(0, length, per_row)]
-    genes = [gene_rows(shown.genes, one, _INNER, mirrored=shown.strand == "-") for one in stretches]
+    regions = [_region(shown, first, min(length, first + per_row), length) for first in range(0, length, per_row)]
+    genes = [gene_rows(shown.genes, one, _INNER, mirrored=shown.strand == "-") for one in regions]
     tall = 6 * (_LOGO + _GAP) + _HEAT + _GAP
     height = _TOP + sum(map(genes_height, genes)) + blocks * (tall + _BETWEEN) + caption_height(_CAPTION, width)
-    where = f"{shown.chrom}:{shown.start + 1:,}–{shown.start + length:,}"
-    own = "" if shown.name.partition(":")[0] == shown.chrom else f"{shown.name} · "
+    location = f"{shown.chrom}:{shown.start + 1:,}–{shown.start + length:,}"
+    name = "" if shown.name.partition(":")[0] == shown.chrom else f"{shown.name} · "
     strand = f"read on the {'forward' if shown.strand == '+' else 'reverse'} strand"
     with style():
         sheet = Sheet.new(
-            width, height, f"What the {shown.target} under {shown.model} listens to", f"{own}{where} · {strand}"
+            width, height, f"Attribution of the {shown.target} under {shown.model}", f"{name}{location} · {strand}"
         )
         top = _TOP
-        for number, stretch in enumerate(stretches):
+        for number, region in enumerate(regions):
             rows = genes[number]
             part = slice(number * per_row, min(length, (number + 1) * per_row))
-            inner = _INNER * len(stretch) / per_row
+            inner = _INNER * len(region) / per_row
             if rows:
                 axes = sheet.axes(_LEFT, top, inner, genes_height(rows))
-                draw_genes(axes, rows, stretch, mirrored=shown.strand == "-")
+                draw_genes(axes, rows, region, mirrored=shown.strand == "-")
                 top += genes_height(rows)
-            _block(sheet, shown, runs, part, stretch, top, inner, correlations if number == 0 else None, lettered)
+            _block(sheet, shown, runs, part, region, top, inner, correlations if number == 0 else None, lettered)
             top += tall + _BETWEEN
         sheet.caption(_CAPTION)
     return sheet.figure
 
 
-def _stretch(shown: Shown, first: int, last: int, length: int) -> Stretch:
-    """The coordinates of some of the bases."""
+def _region(shown: Shown, first: int, last: int, length: int) -> Region:
+    """Return the region of a slice of the sequence."""
     if shown.strand == "-":
         first, last = length - last, length - first
-    return Stretch(shown.chrom, shown.start + first, shown.start + last)
+    return Region(shown.chrom, shown.start + first, shown.start + last)
 
 
 def _block(
@@ -126,7 +125,7 @@ def _block(
     shown: Shown,
     runs: Mapping[str, Run],
     part: slice,
-    stretch: Stretch,
+    region: Region,
     top: float,
     inner: float,
     correlations: Mapping[str, float | None] | None,
@@ -149,13 +148,13 @@ def _block(
             if run == "model" and method == "mutagenesis":
                 _heat(sheet, runs[run], part, top, inner, bar=correlations is not None)
                 top += _HEAT + _GAP
-    _positions(axes, stretch, shown)
+    _positions(axes, region, shown)
 
 
 def _limits(runs: Mapping[str, Run], run: str, method: str) -> tuple[float, float]:
-    """The model on both sequences shares a scale; the random network has its own."""
-    sharing = ("model", "shuffled") if run != "random_weights" else (run,)
-    values = np.concatenate([getattr(runs[one], method) for one in sharing])
+    """Return the y limits: shared by the model's two runs, separate for the network with random weights."""
+    runs_on_scale = ("model", "shuffled") if run != "random_weights" else (run,)
+    values = np.concatenate([getattr(runs[one], method) for one in runs_on_scale])
     known = values[~np.isnan(values)]
     low, high = min(0.0, float(known.min())), max(0.0, float(known.max()))
     return low * 1.05, high * 1.05 or 1e-9
@@ -197,9 +196,9 @@ def _heat(sheet: Sheet, run: Run, part: slice, top: float, inner: float, *, bar:
         run.effects[part].T, cmap=colormaps["RdBu"].with_extremes(bad=EMPTY), vmin=-limit, vmax=limit,
         aspect="auto", interpolation="none",
     )  # fmt: skip
-    places = [(place, "ACGT".index(base)) for place, base in enumerate(run.sequence[part]) if base != "N"]
+    reference = [(position, "ACGT".index(base)) for position, base in enumerate(run.sequence[part]) if base != "N"]
     if len(run.sequence) <= _LETTERED:
-        axes.plot(*zip(*places), "o", markersize=1.6, color=INK, markeredgewidth=0)
+        axes.plot(*zip(*reference), "o", markersize=1.6, color=INK, markeredgewidth=0)
     axes.set_yticks(range(4), list("ACGT"), fontsize=6.5, fontfamily="monospace")
     axes.set_xlim(-0.5, len(run.sequence[part]) - 0.5)
     axes.set(xticks=[])
@@ -216,14 +215,14 @@ def _name(sheet: Sheet, label: str, top: float) -> None:
     sheet.figure.text(0.12 / sheet.width, height, label, fontsize=8, weight="bold", va="center", ha="left")
 
 
-def _positions(axes: Axes, stretch: Stretch, shown: Shown) -> None:
-    """Coordinates under the last panel, at round numbers."""
-    count = len(stretch)
+def _positions(axes: Axes, region: Region, shown: Shown) -> None:
+    """Label round coordinates under the last panel."""
+    count = len(region)
     step = max(10, 10 ** math.floor(math.log10(max(1, count))) // (1 if count >= 500 else 10) or 10)
     step = step if count / step <= 12 else 2 * step
-    names = range(stretch.start + 1, stretch.end + 1)
-    shownat = [one for one in names if one % step == 0]
-    places = [one - stretch.start - 1 if shown.strand == "+" else stretch.end - one for one in shownat]
-    axes.set_xticks(places, [f"{one:,}" for one in shownat], fontsize=7)
+    coordinates = range(region.start + 1, region.end + 1)
+    ticks = [one for one in coordinates if one % step == 0]
+    positions = [one - region.start - 1 if shown.strand == "+" else region.end - one for one in ticks]
+    axes.set_xticks(positions, [f"{one:,}" for one in ticks], fontsize=7)
     axes.tick_params(axis="x", length=2.5, colors=INK)
     axes.set_xlabel(f"position on {shown.chrom}, 1-based, bp", fontsize=7.5, labelpad=2)

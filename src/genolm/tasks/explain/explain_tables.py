@@ -1,4 +1,4 @@
-"""What a model's k-mer tables hold: neighbours, the other strand, the genetic code; each beside a random table."""
+"""Structure of a model's k-mer tables: neighbours, reverse complements and codons, compared with random tables."""
 
 from __future__ import annotations
 
@@ -14,23 +14,26 @@ import polars as pl
 from genolm.engine.target import check_target
 from genolm.errors import ModelError
 from genolm.models.finite import first_not_finite, not_finite
-from genolm.tasks.explain.explain_output import can_draw, check_folder
-from genolm.tasks.explain.kmer_pairs import Pairs, codon_pairs, spelled, strand_pairs
+from genolm.tasks.explain.explain_folder import can_draw, check_folder, write_tables
 from genolm.tasks.explain.random_copies import KmerTable, kmer_tables, random_tables
 from genolm.tasks.explain.table_geometry import (
     LONGEST_SEARCHED,
     RELATIONS,
     Neighbours,
+    Pairs,
     Vectors,
     chance,
+    codon_pairs,
     compare,
     neighbours,
     relations,
+    spelled,
+    strand_pairs,
     vectors,
 )
 from genolm.tasks.explain.tables_picture import draw_tables
 from genolm.tasks.reading.bulk import Bulk
-from genolm.tasks.writing.output_folders import Form, save_picture, whole_folder, write_rows
+from genolm.tasks.writing.output_folders import Form, save_picture, whole_folder
 from genolm.tasks.writing.provenance import Provenance
 
 if TYPE_CHECKING:
@@ -39,14 +42,14 @@ if TYPE_CHECKING:
     from genolm.models.model import Model
 
 TABLES = ("model", "random table")
-"""Whose rows: the model's, and normal numbers of equal mean square."""
+"""Origin of the rows: the model, or normal random numbers of equal mean square."""
 
-_SHOWN = 40  # k-mers of a table, those with the closest neighbours, whose neighbours are listed
+_LISTED = 40  # k-mers per table, those with the closest neighbours, whose neighbours are listed
 
 
 @dataclass(frozen=True, slots=True)
-class _Sides:
-    """A table of the model and its twin."""
+class _TablePair:
+    """A table of the model, and the rows of model and null."""
 
     table: KmerTable
     rows: dict[str, Vectors]
@@ -61,31 +64,31 @@ def explain_tables(
     device: torch.device | str | None = None,
     overwrite: bool = False,
 ) -> Any:
-    """What the k-mer tables hold, beside random tables of equal mean square; needs no sequence.
+    """Describe what the k-mer tables have learned, compared with random tables of equal mean square; reads no sequence.
 
-    Rows are compared by cosine, in fp32. ``symmetry``: a k-mer with its reverse complement, against the same k-mer with
-    a random one that has as many G and C. ``codons`` (k = 3): a codon with a synonymous one, against a codon of another
-    amino acid that differs from it at the same places. ``nearest``: how often the nearest row of a k-mer (up to 8
-    bases) differs in one base, is its reverse complement, or is it shifted by a base, against chance. ``neighbours``:
+    Rows are compared by cosine similarity, in fp32. ``symmetry``: a k-mer with its reverse complement, against the same
+    k-mer with a random one of equal GC content. ``codons`` (k = 3): a codon with a synonymous one, against a codon of
+    another amino acid that differs at the same positions. ``nearest``: how often the nearest row of a k-mer (up to 8
+    bases) differs in one base, is its reverse complement, or is shifted by one base, against chance. ``neighbours``:
     the closest of them.
 
     Args:
-        model: a model with a k-mer memory, or what :func:`genolm.load` takes.
-        out: folder to write: the tables and, with the extra ``plots``, ``tables.png``. None returns the tables.
-        seed: of the random tables and of every choice of k-mers.
+        model: a model with a k-mer memory, or any argument of :func:`genolm.load`.
+        out: output folder: the tables and, with the extra ``plots``, ``tables.png``. None returns the tables.
+        seed: random seed of the random tables and of the sampled k-mers.
         tables: ``tsv`` or ``parquet``.
-        device: where the model is loaded; None for the best there is.
-        overwrite: replace a folder that an earlier run wrote.
+        device: device on which the model is loaded; None for the best available.
+        overwrite: replace the folder of an earlier run.
 
     Returns:
-        ``out``, or without one a dict of polars tables; in all ``layer`` (0 for tables at the input) and ``order`` (k)
-        say which table, and ``rows`` whether they are the ``model``'s or a ``random table``'s. ``symmetry`` and
-        ``codons``: ``pairs``, mean cosine of ``related`` and ``control`` pairs and their ``difference``, each with its
-        95 % interval from resampled pairs. ``nearest``: ``relation``, ``share`` of k-mers, ``share_chance``.
-        ``neighbours``: ``kmer``, ``rank``, ``neighbour``, ``cosine``, ``relation``.
+        ``out``, or without it a dict of polars tables; all have ``layer`` (0 for tables at the input), ``order`` (k)
+        and ``rows`` (``model`` or ``random table``). ``symmetry`` and ``codons``: ``pairs``, mean cosine of ``related``
+        and ``control`` pairs and their ``difference``, each with its 95 % interval from resampled pairs. ``nearest``:
+        ``relation``, ``share`` of k-mers, ``share_chance``. ``neighbours``: ``kmer``, ``rank``, ``neighbour``,
+        ``cosine``, ``relation``.
 
     Raises:
-        ModelError: no such model, or one without a k-mer memory.
+        ModelError: the model does not exist or has no k-mer memory.
         RunError: the output exists.
     """
     path = check_folder(out, tables)
@@ -94,34 +97,33 @@ def explain_tables(
     opened = Bulk(device).open(model)
     if not kmer_tables(opened.decoder):
         raise ModelError(f"{opened.card.name} has no k-mer memory: neither Gengram layers nor tables at its input")
-    found = tabulate(opened, seed)
+    results = tabulate(opened, seed)
     if path is None:
-        return found
+        return results
     described = Provenance.of(opened).described(
         explained="tables", null="random tables of equal mean square; other k-mers", seed=seed
     )
     with whole_folder(path, described) as folder:
-        for name, table in found.items():
-            write_rows([table], folder, name, tables)
+        write_tables(results, folder, tables)
         if can_draw():
-            save_picture(draw_tables(found, opened.card.name), folder / "tables.png")
+            save_picture(draw_tables(results, opened.card.name), folder / "tables.png")
     return path
 
 
 def tabulate(model: Model, seed: int) -> dict[str, pl.DataFrame]:
-    """The tables of :func:`explain_tables`."""
-    found: dict[str, list[tuple[Any, ...]]] = {name: [] for name in _SCHEMAS}
-    for sides in _sides(model, seed):
-        table = sides.table
+    """Return the tables of :func:`explain_tables`."""
+    results: dict[str, list[tuple[Any, ...]]] = {name: [] for name in _SCHEMAS}
+    for pair in _table_pairs(model, seed):
+        table = pair.table
         pairs = strand_pairs(table.order, seed)
-        found["symmetry"] += _compared(sides, pairs)
+        results["symmetry"] += _compared(pair, pairs)
         if table.order == 3:
-            found["codons"] += _compared(sides, codon_pairs())
+            results["codons"] += _compared(pair, codon_pairs())
         if table.order <= LONGEST_SEARCHED:
-            nearest = {name: neighbours(rows, table.order, seed) for name, rows in sides.rows.items()}
-            found["nearest"] += _nearest(table, nearest)
-            found["neighbours"] += _listed(table, nearest["model"])
-    return {name: pl.DataFrame(rows, schema=_SCHEMAS[name], orient="row") for name, rows in found.items()}
+            nearest = {name: neighbours(rows, table.order, seed) for name, rows in pair.rows.items()}
+            results["nearest"] += _nearest(table, nearest)
+            results["neighbours"] += _listed(table, nearest["model"])
+    return {name: pl.DataFrame(rows, schema=_SCHEMAS[name], orient="row") for name, rows in results.items()}
 
 
 _KEY: dict[str, Any] = {"layer": pl.Int64, "order": pl.Int64, "rows": pl.String}
@@ -143,24 +145,24 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def _sides(model: Model, seed: int) -> Iterator[_Sides]:
-    twins = kmer_tables(random_tables(model, seed))
-    for table, twin in zip(kmer_tables(model.decoder), twins):
+def _table_pairs(model: Model, seed: int) -> Iterator[_TablePair]:
+    null_tables = kmer_tables(random_tables(model, seed))
+    for table, null in zip(kmer_tables(model.decoder), null_tables):
         rows = vectors(table)
         if first_not_finite(rows) is not None:
             raise not_finite(model).about(f"the table of {table.order}-mers in layer {table.layer}")
-        yield _Sides(table, dict(zip(TABLES, (rows, vectors(twin)))))
+        yield _TablePair(table, dict(zip(TABLES, (rows, vectors(null)))))
 
 
-def _compared(sides: _Sides, pairs: Pairs) -> Iterator[tuple[Any, ...]]:
-    for name, rows in sides.rows.items():
-        found = compare(rows, pairs)
-        numbers = [None if math.isnan(value) else value for one in found[1:] for value in one]
-        yield sides.table.layer, sides.table.order, name, found.pairs, *numbers
+def _compared(pair: _TablePair, pairs: Pairs) -> Iterator[tuple[Any, ...]]:
+    for name, rows in pair.rows.items():
+        results = compare(rows, pairs)
+        numbers = [None if math.isnan(value) else value for one in results[1:] for value in one]
+        yield pair.table.layer, pair.table.order, name, results.pairs, *numbers
 
 
-def _nearest(table: KmerTable, found: dict[str, Neighbours]) -> Iterator[tuple[Any, ...]]:
-    for name, near in found.items():
+def _nearest(table: KmerTable, results: dict[str, Neighbours]) -> Iterator[tuple[Any, ...]]:
+    for name, near in results.items():
         shares = relations(near.queries_Q, near.nearest_QN[:, 0], table.order).mean(0)
         expected = chance(near.queries_Q, table.order)
         for relation, share, by_chance in zip(RELATIONS, shares, expected):
@@ -168,8 +170,8 @@ def _nearest(table: KmerTable, found: dict[str, Neighbours]) -> Iterator[tuple[A
 
 
 def _listed(table: KmerTable, near: Neighbours) -> Iterator[tuple[Any, ...]]:
-    """The neighbours of the k-mers whose nearest row is closest; of short k-mers those of all."""
-    closest = np.argsort(-near.cosine_QN[:, 0], kind="stable")[: max(_SHOWN, 4 ** min(table.order, 3))]
+    """Yield the neighbours of the k-mers with the closest nearest row; of short k-mers all."""
+    closest = np.argsort(-near.cosine_QN[:, 0], kind="stable")[: max(_LISTED, 4 ** min(table.order, 3))]
     for query in np.sort(closest):
         kmer = int(near.queries_Q[query])
         for rank, (other, cosine) in enumerate(zip(near.nearest_QN[query], near.cosine_QN[query]), start=1):

@@ -1,4 +1,4 @@
-"""The picture of a LogitLens: three measures against the layer, the model beside its nulls."""
+"""Figure of a logit lens: three measures by layer, for the model and its nulls."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
 
 _WIDTH, _PANEL, _LEFT, _BETWEEN, _TOP, _TALL = 11.0, 2.75, 0.75, 0.85, 0.95, 2.6
 _PANELS = (
-    ("kl_nats", "KL(final ‖ readout), nats", "How far from the final prediction"),
-    ("top1_agreement", "share of bases", "Same preferred base as in the end"),
-    ("bits_per_base", "bits per base", "How well the readout itself predicts"),
+    ("kl_nats", "KL(final ‖ readout), nats", "Divergence from the final prediction"),
+    ("top1_agreement", "share of bases", "Agreement with the final top base"),
+    ("bits_per_base", "bits per base", "Loss of the readout"),
 )
 _COLOURS = {"model": REAL, "random weights": NULL}
 _CAPTION = (
-    "Bands: 95 % interval from blocks of 200 bases. Random weights: a network of the same shape, untrained. Unigram: "
-    "the model's own mean prediction, the best constant guess of it; uniform: all choices alike. A layer above the "
-    "unigram's KL tells less about the final prediction than that constant."
+    "Bands: 95 % interval from blocks of 200 bases. Random weights: the same architecture, untrained. Unigram: the "
+    "model's mean prediction, its best constant approximation. Uniform: equal probabilities. A layer with a KL above "
+    "the unigram's is less informative about the final prediction than that constant."
 )
 
 
 def draw_lens(table: pl.DataFrame, model: str, over: str) -> Figure:
-    """The picture of a table of :func:`genolm.explain_lens`."""
+    """Draw the table of :func:`genolm.explain_lens`."""
     height = _TOP + _TALL + 0.6 + caption_height(_CAPTION, _WIDTH)
     bases = table["bases"][0]
-    title = f"LogitLens of {model}: every layer read out as if it were the last"
+    title = f"LogitLens of {model}: predictions read out from every layer"
     with style():
         sheet = Sheet.new(_WIDTH, height, title, f"{bases:,} bases predicted · probabilities over {over}")
         for number, (name, unit, heading) in enumerate(_PANELS):

@@ -1,4 +1,4 @@
-"""The picture of k-mer tables: strands, codons and neighbours, each beside its control and a random table."""
+"""Figure of k-mer tables: strands, codons and neighbours, with controls and a random table."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _ROW, _LEFT, _TOP, _PANEL, _GAP = 0.26, 1.15, 1.0, 2.5, 0.35
 _SERIES = (("related", "model", REAL, "o", "related pair"), ("control", "model", OTHER, "s", "control pair"),
            ("related", "random table", NULL, "D", "related pair, random table"))  # fmt: skip
 _CAPTION = (
-    "Cosines of rows, with 95 % intervals from resampled pairs. Strands: a k-mer and its reverse complement; control: "
-    "a random k-mer with as many G and C. Codons: two synonymous codons; control: a codon of another amino acid that "
-    "differs at the same places. Neighbours: what the nearest row is to a k-mer; filled the model, open a random "
-    "table, a bar for chance. Random tables are normal numbers of equal mean square."
+    "Cosine similarity of rows, with 95 % intervals from resampled pairs. Strands: a k-mer and its reverse complement; "
+    "control: a random k-mer of equal GC content. Codons: two synonymous codons; control: a codon of another amino "
+    "acid that differs at the same positions. Neighbours: relation of the nearest row to a k-mer; filled: model, open: "
+    "random table, bar: expected by chance. Random tables hold normal random numbers of equal mean square."
 )
 
 
 def draw_tables(tables: Mapping[str, pl.DataFrame], model: str) -> Figure:
-    """The picture out of the tables of :func:`genolm.explain_tables`."""
+    """Draw the tables of :func:`genolm.explain_tables`."""
     keys = [
         (layer, order)
         for layer, order in tables["symmetry"].select("layer", "order").unique(maintain_order=True).iter_rows()
@@ -36,7 +36,7 @@ def draw_tables(tables: Mapping[str, pl.DataFrame], model: str) -> Figure:
     tall = max(1.4, _ROW * len(keys) + 0.2)
     height = _TOP + tall + 1.15 + caption_height(_CAPTION, width)
     with style():
-        sheet = Sheet.new(width, height, f"The k-mer tables of {model}", "beside controls and random tables")
+        sheet = Sheet.new(width, height, f"The k-mer tables of {model}", "with controls and random tables")
         panels = [sheet.axes(_LEFT + number * (_PANEL + _GAP), _TOP, _PANEL, tall) for number in range(3)]
         names = [f"{f'layer {layer}' if layer else 'input'}, k = {order}" for layer, order in keys]
         for axes, name, title in zip(panels, ("symmetry", "codons"), ("Strands", "Codons")):
@@ -60,15 +60,17 @@ def draw_tables(tables: Mapping[str, pl.DataFrame], model: str) -> Figure:
 def _compare(axes: Axes, table: pl.DataFrame, keys: list[tuple[int, int]]) -> None:
     axes.axvline(0, color=RULE, linewidth=1)
     for number, (column, rows, colour, marker, label) in enumerate(_SERIES):
-        places, values = [], []
+        heights, values = [], []
         for row in table.filter(pl.col("rows") == rows).iter_rows(named=True):
             if row[column] is not None:
-                places.append(keys.index((row["layer"], row["order"])) + 0.2 * (number - 1))
+                heights.append(keys.index((row["layer"], row["order"])) + 0.2 * (number - 1))
                 values.append([row[column], row[f"{column}_low"] or row[column], row[f"{column}_high"] or row[column]])
         if values:
             value, low, high = np.array(values).T
             reach = np.maximum(0, np.stack((value - low, high - value)))
-            axes.errorbar(value, places, xerr=reach, fmt=marker, color=colour, markersize=4, linewidth=1.2, label=label)
+            axes.errorbar(
+                value, heights, xerr=reach, fmt=marker, color=colour, markersize=4, linewidth=1.2, label=label
+            )
         else:
             axes.plot([], [], marker, color=colour, markersize=4, label=label)
     if table.is_empty():
@@ -82,13 +84,13 @@ def _nearest(axes: Axes, table: pl.DataFrame, keys: list[tuple[int, int]]) -> No
         for rows, fill in (("model", colour), ("random table", "white")):
             part = table.filter((pl.col("relation") == relation) & (pl.col("rows") == rows))
             shift = 0.24 * (number - 1) + (0.04 if rows == "model" else -0.06)
-            places = [keys.index(key) + shift for key in part.select("layer", "order").iter_rows()]
+            heights = [keys.index(key) + shift for key in part.select("layer", "order").iter_rows()]
             label = relation if rows == "model" else None
             axes.plot(
-                part["share"], places, "o", color=colour, markerfacecolor=fill, markersize=4.5, label=label, zorder=3
+                part["share"], heights, "o", color=colour, markerfacecolor=fill, markersize=4.5, label=label, zorder=3
             )
             if rows == "model":
-                axes.plot(part["share_chance"], places, "|", color=colour, markersize=8)
+                axes.plot(part["share_chance"], heights, "|", color=colour, markersize=8)
     top = max(float(table[name].max() or 0) for name in ("share", "share_chance"))  # type: ignore[arg-type]
     axes.set_xlim(-0.05 * top, 1.07 * top or 1)
     axes.set_xlabel("share of k-mers", fontsize=8)

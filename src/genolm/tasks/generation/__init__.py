@@ -1,1 +1,1 @@
-"""Generation of DNA, and the check of what was generated."""
+"""Generation of DNA, and the check of generated sequences."""

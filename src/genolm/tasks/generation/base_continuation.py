@@ -1,4 +1,4 @@
-"""Continuing a batch of prompts base by base with a cache. B sequences, L prompt tokens, T new tokens."""
+"""Base-by-base continuation of a batch of prompts with a KV cache. B sequences, L prompt tokens, T new tokens."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ def continue_prompts(
     *,
     chunk: int | None = None,
 ) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
-    """New bases for every prompt.
+    """Generate new bases for every prompt.
 
-    Prompts are padded on the left; masks and positions hide that, so that a sequence does not depend on its neighbours.
-    An empty prompt begins after the token that ends a document, as a new document did in training.
+    Prompts are padded on the left; masks and positions make each sequence independent of its neighbours in the batch.
+    An empty prompt starts after the end-of-document token, as a new document did in training.
 
     Args:
         model: a causal model.
         prompts: bases.
-        length: T, new bases for each.
-        sampler: how each is drawn.
+        length: T, number of new bases per prompt.
+        sampler: sampling rule.
         uniforms_BT: a random number in [0, 1) for every new base.
-        chunk: most prompt tokens of one pass; None for the default.
+        chunk: maximum prompt tokens per pass; None for the default.
 
     Returns:
-        Bases (B, T) as 0..3 in ACGT order, and their mean log-probability (B,) in nats under the model itself, over
+        Bases (B, T) as 0..3 in ACGT order, and their mean log-probability (B,) in nats under the model, normalised over
         A, C, G, T, before the sampler's rules.
 
     Raises:
@@ -74,7 +74,7 @@ def _collated(model: Model, prompts: Sequence[str]) -> Batch:
 
 
 class _Steps:
-    """The model's view of a batch while it grows; what it predicts comes back on the CPU, where bases are drawn."""
+    """Passes of the model over a growing batch; predictions are returned on the CPU, where bases are sampled."""
 
     def __init__(self, model: Model, batch: Batch, chunk: int) -> None:
         self.model, self.batch, self.chunk = model, batch, chunk
@@ -82,25 +82,25 @@ class _Steps:
         self.padded = not bool(batch.mask_BL.all())
 
     def prompt(self) -> Tensor:
-        """Reads the prompts; log-probabilities (B, 4) of the first new base."""
-        places_BL = (self.batch.mask_BL.cumsum(1) - 1).clamp_min(0)
+        """Read the prompts; return the log-probabilities (B, 4) of the first new base."""
+        positions_BL = (self.batch.mask_BL.cumsum(1) - 1).clamp_min(0)
         log_probs = None
-        for own in _slices(self.batch.ids_BL.shape[1], self.chunk):
-            mask = self.batch.mask_BL[:, own] if self.padded else None
-            log_probs = self._pass(self.batch.ids_BL[:, own], mask, places_BL[:, own])
+        for columns in _slices(self.batch.ids_BL.shape[1], self.chunk):
+            mask = self.batch.mask_BL[:, columns] if self.padded else None
+            log_probs = self._pass(self.batch.ids_BL[:, columns], mask, positions_BL[:, columns])
         assert log_probs is not None, "a prompt has at least one token"
-        self.places_B = places_BL[:, -1]
+        self.positions_B = positions_BL[:, -1]
         return log_probs
 
     def next(self, ids_B: Tensor) -> Tensor:
-        """Reads one more token of every sequence; log-probabilities (B, 4) of the one after it."""
-        self.places_B = self.places_B + 1
-        return self._pass(ids_B[:, None], None, self.places_B[:, None])
+        """Read one more token of every sequence; return the log-probabilities (B, 4) of the next base."""
+        self.positions_B = self.positions_B + 1
+        return self._pass(ids_B[:, None], None, self.positions_B[:, None])
 
-    def _pass(self, ids_BL: Tensor, mask_BL: Tensor | None, places_BL: Tensor) -> Tensor:
+    def _pass(self, ids_BL: Tensor, mask_BL: Tensor | None, positions_BL: Tensor) -> Tensor:
         last = self.model.config.num_layers
         output = self.model.decoder(
-            ids_BL, mask_BL=mask_BL, positions_BL=places_BL, cache=self.cache, layers={last}, logits=False
+            ids_BL, mask_BL=mask_BL, positions_BL=positions_BL, cache=self.cache, layers={last}, logits=False
         )
         log_probs_B4 = base_log_probs(self.model, output.hidden[last][:, -1]).cpu()
         require_finite(self.model, log_probs_B4)

@@ -1,10 +1,9 @@
-"""Generated DNA checked: genes, spectra, repeats and novelty, beside natural and Markov sequence."""
+"""Check of generated DNA: genes, composition, repeats and novelty, compared with natural and Markov sequences."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,45 +15,28 @@ from genolm.engine.target import check_target
 from genolm.errors import InputError
 from genolm.files.output_paths import refuse_replacing
 from genolm.files.version import __version__
-from genolm.genome.kmers import spectrum
-from genolm.genome.labelled.fragments import Pieces, as_paths, matched_pieces, named_files, read_genome
+from genolm.genome.labelled.fragments import as_paths, named_files
 from genolm.genome.labelled.generated_records import Generated, read_generated, written
 from genolm.genome.records import fasta_lines
-from genolm.statistics.bootstrap import Estimate
-from genolm.tasks.generation.novelty.check_page import check_pictures, draw_check, written_page
+from genolm.statistics.bootstrap import Estimate, finite_or_none
+from genolm.tasks.generation.novelty.check_baselines import MAX_ORDER, CheckBaselines, SequenceGroup, read_baselines
+from genolm.tasks.generation.novelty.check_page import draw_check, report_page
 from genolm.tasks.generation.novelty.gene_finder import GeneFinder
-from genolm.tasks.generation.novelty.generated_markov import MOST_ORDER, MarkovChain
 from genolm.tasks.generation.novelty.nearest_sequences import Comparison
-from genolm.tasks.generation.novelty.sequence_figures import (
+from genolm.tasks.generation.novelty.sequence_metrics import (
     DIVERGENCE,
-    FIGURES,
-    TETRA,
-    Figure,
+    METRICS,
+    Metric,
     divergence,
     measure,
     summarise,
 )
 from genolm.tasks.reading.seeds import check_seed
+from genolm.tasks.writing.figure_sheet import require_matplotlib
 from genolm.tasks.writing.output_folders import save_picture, whole_folder
 
 GROUPS = ("generated", "natural", "markov")
-"""What is compared: the given sequences, pieces of the reference of their lengths, draws of its Markov model."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    ids: list[str]
-    sequences: list[str]
-    own: list[Path | None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Reference:
-    """What is kept of the reference: counts, natural pieces and Markov draws."""
-
-    tetranucleotides: np.ndarray[Any, np.dtype[np.float64]]
-    natural: _Group
-    markov: _Group
+"""Groups of sequences: the generated ones, pieces of the reference of equal lengths, samples of its Markov model."""
 
 
 def check_generated(
@@ -69,34 +51,34 @@ def check_generated(
     seed: int = 0,
     overwrite: bool = False,
 ) -> Any:
-    """Measures generated DNA; every figure has natural sequence and a Markov model's beside it, and an interval.
+    """Measure generated DNA and compare it with natural and Markov sequences; all metrics have confidence intervals.
 
     Genes are those that Pyrodigal finds with its metagenomic models (bacteria, archaea and their viruses). Novelty is
-    told by the 28-mers shared with the training genomes, the longest exact match with them on either strand, and the
-    identity (1 - edit distance / length) of the whole sequence where that match puts it.
+    measured by the 28-mers shared with the training genomes, the longest exact match with them on either strand, and
+    the identity (1 - edit distance / length) of the complete sequence at that match.
 
     Args:
-        generated: FASTA as :func:`genolm.generate` writes it, or any other; prompts named in headers are cut off.
-        reference: natural FASTA files, one a genome. Pieces of the lengths of the generated sequences are drawn there,
-            and the Markov model is counted there.
-        out: folder to write: ``check.json``, ``check.html``, ``check.png``, ``sequences.tsv`` and ``passed.fa``. None
+        generated: FASTA as :func:`genolm.generate` writes it, or any other; prompts named in headers are removed.
+        reference: natural FASTA files, one per genome. Pieces of the lengths of the generated sequences are sampled
+            from them, and the Markov model is fitted to them.
+        out: output folder: ``check.json``, ``check.html``, ``check.png``, ``sequences.tsv`` and ``passed.fa``. None
             returns the report.
         training: FASTA files that novelty is measured against; None for the reference. A natural piece is never
-            compared with the file that it was cut from.
-        order: bases that the Markov model looks back, 0 to 10.
-        with_prompt: check prompts too.
-        max_tandem: sequences with a larger share of bases in tandem repeats do not pass, nor do duplicates.
-        seed: of pieces, draws and intervals.
-        overwrite: replace a folder that an earlier run wrote.
+            compared with the file that it comes from.
+        order: order of the Markov model, 0 to 10.
+        with_prompt: whether to check prompts too.
+        max_tandem: maximum share of bases in tandem repeats; sequences with more, and duplicates, do not pass.
+        seed: random seed of pieces, Markov sequences and intervals.
+        overwrite: replace the folder of an earlier run.
 
     Returns:
-        ``out``, or without one a dict: ``figures``, a list of mappings with ``name``, ``unit``, ``about`` and for each
-        of ``generated``, ``natural`` and ``markov`` ``value, low, high`` (95 % interval from resampled sequences; None
-        where there is none); ``passed``, counts of the filter; ``settings``; ``sequences``, a polars table.
+        ``out``, or without it a dict: ``figures``, a list of mappings with ``name``, ``unit``, ``about`` and, for each
+        of ``generated``, ``natural`` and ``markov``, ``value, low, high`` (95 % interval from resampled sequences; None
+        if undefined); ``passed``, counts of the filter; ``settings``; ``sequences``, a polars table.
 
     Raises:
-        InputError: a file that cannot be read, no record with a new base, a reference without room for the lengths,
-            a setting out of its range.
+        InputError: a file cannot be read, no record has a new base, the reference is too short for the lengths, or a
+            setting is out of range.
         RunError: the output exists, or is a folder that holds an input.
         GenolmError: pyrodigal, edlib or matplotlib is not installed.
     """
@@ -105,91 +87,69 @@ def check_generated(
     check_seed(seed)
     finder = GeneFinder()
     if path is not None:
-        check_pictures()
+        require_matplotlib("check")
         check_target(path, overwrite=overwrite)
         refuse_replacing((*as_paths(generated), *as_paths(reference), *as_paths(training or ())), path)
-    given = read_generated(as_paths(generated), with_prompt=with_prompt)
-    records = written(given)
+    generated_records = read_generated(as_paths(generated), with_prompt=with_prompt)
+    records = written(generated_records)
     natural_files = named_files(as_paths(reference))
     training_files = natural_files if training is None else named_files(as_paths(training))
-    sides = _sides(records, natural_files, order, seed)
-    tables = _measured(_groups(records, sides), training_files, finder)
+    baselines = read_baselines(records, natural_files, order, seed)
+    tables = _measure_groups(_groups(records, baselines), training_files, finder)
     report = {
-        "figures": _figures(_groups(records, sides), tables, sides.tetranucleotides, seed),
-        "passed": _filtered(tables["generated"], len(given) - len(records), max_tandem),
+        "figures": _metrics(_groups(records, baselines), tables, baselines.tetranucleotides, seed),
+        "passed": _filter_counts(tables["generated"], len(generated_records) - len(records), max_tandem),
         "settings": _settings(records, natural_files, training_files, order, with_prompt, max_tandem, seed),
     }
-    sequences = _per_sequence(_groups(records, sides), tables, max_tandem)
+    sequences = _per_sequence(_groups(records, baselines), tables, max_tandem)
     if path is None:
         return {**report, "sequences": sequences}
-    check_target(path, overwrite=overwrite)  # again: another check may have written it meanwhile
+    check_target(path, overwrite=overwrite)  # again: another process may have created it meanwhile
     _write(path, report, sequences, records)
     return path
 
 
 def check_packages() -> None:
-    """Says which package a check would lack.
+    """Check that all packages of a check are installed.
 
     Raises:
         GenolmError: pyrodigal, edlib or matplotlib is not installed.
     """
     GeneFinder()
     Comparison([], [])
-    check_pictures()
+    require_matplotlib("check")
 
 
 def _check_settings(order: int, max_tandem: float) -> None:
-    if not 0 <= order <= MOST_ORDER:
-        raise InputError(f"the order of the Markov model is from 0 to {MOST_ORDER}", value=order)
+    if not 0 <= order <= MAX_ORDER:
+        raise InputError(f"the order of the Markov model must be from 0 to {MAX_ORDER}", value=order)
     if not 0 <= max_tandem <= 1:
-        raise InputError("max_tandem is a share from 0 to 1", value=max_tandem)
+        raise InputError("max_tandem must be from 0 to 1", value=max_tandem)
 
 
-def _sides(records: Sequence[Generated], files: Mapping[str, Path], order: int, seed: int) -> _Reference:
-    """Reads the reference once, a genome at a time kept as long as pieces are drawn from it."""
-    random = np.random.default_rng(seed)
-    lengths = [len(record.sequence) for record in records]
-    counts = np.zeros(len(spectrum("", TETRA)), np.float64)
-    chain, genomes = MarkovChain(order), []
-    for name, path in files.items():
-        contigs = read_genome(path)
-        for contig in contigs:
-            counts += spectrum(contig.sequence, TETRA)
-        chain.add(contig.sequence for contig in contigs)
-        genomes.append(Pieces(name, contigs, random))
-    # Long pieces first: they are harder to place.
-    ranked = sorted(range(len(lengths)), key=lambda number: -lengths[number])
-    drawn = dict(zip(ranked, matched_pieces(genomes, (lengths[number] for number in ranked))))
-    pieces = [drawn[number] for number in range(len(lengths))]
-    natural = _Group(
-        [piece.id for piece in pieces], [piece.sequence for piece in pieces], [files[piece.genome] for piece in pieces]
+def _groups(records: Sequence[Generated], baselines: CheckBaselines) -> dict[str, SequenceGroup]:
+    generated_records = SequenceGroup(
+        [one.id for one in records], [one.sequence for one in records], [None] * len(records)
     )
-    draws = chain.draw(lengths, random)
-    markov = _Group([f"markov_{number}" for number in range(1, len(draws) + 1)], draws, [None] * len(draws))
-    return _Reference(counts, natural, markov)
+    return dict(zip(GROUPS, (generated_records, baselines.natural, baselines.markov)))
 
 
-def _groups(records: Sequence[Generated], sides: _Reference) -> dict[str, _Group]:
-    given = _Group([one.id for one in records], [one.sequence for one in records], [None] * len(records))
-    return dict(zip(GROUPS, (given, sides.natural, sides.markov)))
-
-
-def _measured(
-    groups: Mapping[str, _Group], training: Mapping[str, Path], finder: GeneFinder
+def _measure_groups(
+    groups: Mapping[str, SequenceGroup], training: Mapping[str, Path], finder: GeneFinder
 ) -> dict[str, pl.DataFrame]:
-    everything = [sequence for group in groups.values() for sequence in group.sequences]
-    compared = Comparison(everything, [own for group in groups.values() for own in group.own])
+    sequences = [sequence for group in groups.values() for sequence in group.sequences]
+    comparison = Comparison(sequences, [origin for group in groups.values() for origin in group.origins])
     for path in training.values():
-        compared.add(path)
-    nearest = iter(compared.nearest())
+        comparison.add(path)
+    nearest = iter(comparison.nearest())
     return {
         name: measure(group.sequences, finder, [next(nearest) for _ in group.sequences])
         for name, group in groups.items()
     }
 
 
-def _figures(
-    groups: Mapping[str, _Group],
+def _metrics(
+    groups: Mapping[str, SequenceGroup],
     tables: Mapping[str, pl.DataFrame],
     reference_F: np.ndarray[Any, np.dtype[np.float64]],
     seed: int,
@@ -198,19 +158,19 @@ def _figures(
         name: {**summarise(tables[name], seed), DIVERGENCE.name: divergence(group.sequences, reference_F, seed)}
         for name, group in groups.items()
     }
-    order: tuple[Figure, ...] = (*FIGURES[:2], DIVERGENCE, *FIGURES[2:])
+    order: tuple[Metric, ...] = (*METRICS[:2], DIVERGENCE, *METRICS[2:])
     return [
-        {"name": figure.name, "unit": figure.unit, "about": figure.about}
-        | {name: _plain(values[name][figure.name]) for name in groups}
-        for figure in order
+        {"name": metric.name, "unit": metric.unit, "about": metric.about}
+        | {name: _plain(values[name][metric.name]) for name in groups}
+        for metric in order
     ]
 
 
-def _plain(value: Estimate) -> dict[str, float | None]:
-    return {name: float(one) if np.isfinite(one) else None for name, one in value._asdict().items()}
+def _plain(estimate: Estimate) -> dict[str, float | None]:
+    return {name: finite_or_none(value) for name, value in estimate._asdict().items()}
 
 
-def _filtered(rows: pl.DataFrame, empty: int, max_tandem: float) -> dict[str, int]:
+def _filter_counts(rows: pl.DataFrame, empty: int, max_tandem: float) -> dict[str, int]:
     kept = rows.filter(~pl.col("duplicate"))
     passed = kept.filter(pl.col("tandem") <= max_tandem * pl.col("length"))
     return {
@@ -223,13 +183,15 @@ def _filtered(rows: pl.DataFrame, empty: int, max_tandem: float) -> dict[str, in
 
 
 def checked(report: Mapping[str, Any]) -> Summary:
-    """What a check's report says in numbers: sequences that pass, and those that do not, by reason."""
+    """Return the counts of a check: sequences that pass, and those that do not, by reason."""
     counts = report["passed"]
     outcomes = {name.replace("_dropped", ""): count for name, count in counts.items() if name != "sequences"}
     return Summary({"sequences": counts["sequences"]}, outcomes)
 
 
-def _per_sequence(groups: Mapping[str, _Group], tables: Mapping[str, pl.DataFrame], max_tandem: float) -> pl.DataFrame:
+def _per_sequence(
+    groups: Mapping[str, SequenceGroup], tables: Mapping[str, pl.DataFrame], max_tandem: float
+) -> pl.DataFrame:
     frames = [
         tables[name].select(pl.lit(name).alias("group"), pl.Series("id", group.ids), pl.all())
         for name, group in groups.items()
@@ -263,9 +225,9 @@ def _settings(
 
 
 def _write(path: Path, report: Mapping[str, Any], sequences: pl.DataFrame, records: Sequence[Generated]) -> None:
-    described = {"checked": "generated DNA", **{name: json.dumps(value) for name, value in report["settings"].items()}}
+    metadata = {"checked": "generated DNA", **{name: json.dumps(value) for name, value in report["settings"].items()}}
     passed = sequences.filter(pl.col("group") == "generated")["passes"].to_list()
-    with whole_folder(path, described) as folder:
+    with whole_folder(path, metadata) as folder:
         text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
         (folder / "check.json").write_text(f"{text}\n", "utf-8")
         sequences.write_csv(folder / "sequences.tsv", separator="\t")
@@ -273,5 +235,5 @@ def _write(path: Path, report: Mapping[str, Any], sequences: pl.DataFrame, recor
             for record in (record for record, passes in zip(records, passed) if passes):
                 file.writelines(fasta_lines(f"{record.id} {record.about}".rstrip(), record.sequence))
         save_picture(draw_check(sequences), folder / "check.png")
-        (folder / "check.html").write_text(written_page(report, folder / "check.png"), "utf-8")
+        (folder / "check.html").write_text(report_page(report, folder / "check.png"), "utf-8")
         write_counts(None, folder, checked(report))

@@ -1,34 +1,33 @@
-"""Continuing prompts, base by base, into a FASTA."""
+"""Generation of DNA: continuation of prompts, into a FASTA file."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
-
-import numpy as np
-import polars as pl
+from typing import TYPE_CHECKING, Any, Literal
 
 from genolm.engine.progress import Progress
-from genolm.engine.summary import Summary
-from genolm.engine.windows import Window
 from genolm.errors import InputError, ModelError
-from genolm.files.atomic import atomic_file
 from genolm.files.output_paths import refuse_replacing
 from genolm.genome.in_memory import Sequences
 from genolm.models.precision import parse_dtype
-from genolm.tasks.generation.base_continuation import continue_prompts
-from genolm.tasks.generation.following_check import FollowingCheck
-from genolm.tasks.generation.generate_tokens import GenerateTokensTask, check_prompts
-from genolm.tasks.generation.generation_requests import SUFFIXES, Request, finished, prompts_of, write_record
+from genolm.tasks.generation.follow_up_check import FollowUpCheck
+from genolm.tasks.generation.generate_bases_task import GenerateTask
+from genolm.tasks.generation.generate_tokens_task import GenerateTokensTask, check_prompts
+from genolm.tasks.generation.generation_requests import SUFFIXES
 from genolm.tasks.generation.presets import Preset
 from genolm.tasks.generation.presets import preset as preset_named
-from genolm.tasks.generation.vllm_backend import check_limits, described, generate_with_vllm, refuse_engine_settings
+from genolm.tasks.generation.vllm_backend import (
+    check_limits,
+    generate_with_vllm,
+    open_without_weights,
+    refuse_engine_settings,
+)
 from genolm.tasks.reading.bulk import Bulk
 from genolm.tasks.reading.model_limits import context_bases
-from genolm.tasks.reading.sampling import Sampler, uniforms
+from genolm.tasks.reading.sampling import Sampler
 from genolm.tasks.reading.seeds import check_seed
 from genolm.tasks.reading.sources import Source, settle
 from genolm.tasks.reading.token_continuation import Limits
@@ -40,134 +39,8 @@ if TYPE_CHECKING:
 
     from genolm.models.model import Model
 
-_SCHEMA = {
-    "id": pl.String,
-    "prompt_id": pl.String,
-    "sample": pl.Int64,
-    "prompt": pl.String,
-    "generated": pl.String,
-    "mean_log_probability_nats_per_base": pl.Float64,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Continued:
-    """What one request gives: the new bases, and their mean log-probability in nats per base."""
-
-    bases: str
-    mean_log_probability: float
-
-
-@dataclass(frozen=True, slots=True)
-class GenerateTask:
-    """Generation as the engine runs it; :func:`generate` makes one.
-
-    Attributes:
-        source: the prompts.
-        n: sequences for each.
-        length: new bases for each sequence.
-        sampler: how a base is drawn.
-        seed: of the random numbers.
-        context: most bases of prompt and continuation together.
-        provenance: the model.
-    """
-
-    source: Source
-    n: int
-    length: int
-    sampler: Sampler
-    seed: int
-    context: int
-    provenance: Provenance
-    name: ClassVar[str] = "generate"
-    unit: ClassVar[str] = "sequences"
-
-    def items(self) -> Iterator[Request]:
-        """The requests: all samples of a prompt, then those of the next.
-
-        Raises:
-            ModelError: a prompt that leaves no room for the continuation.
-        """
-        for number, (name, prompt) in enumerate(prompts_of(self.source)):
-            if max(1, len(prompt)) + self.length > self.context:
-                raise ModelError(
-                    f"prompt {name} of {len(prompt):,} bases and {self.length:,} new ones are more than"
-                    f" {self.provenance.model} can read, which is {self.context:,}"
-                )
-            for sample in range(1, self.n + 1):
-                yield Request(name, prompt, number, sample)
-
-    def inputs(self) -> tuple[Path, ...]:
-        """The files that are read."""
-        return self.source.files()
-
-    def cost(self, item: Request) -> int:
-        """Tokens that are read or written."""
-        return len(item.prompt) + self.length
-
-    def windows(self, items: Sequence[Request], model: Model) -> list[Window]:
-        """A prompt for each request."""
-        return [Window(item.prompt, item, tokens=max(1, len(item.prompt)) + self.length) for item in items]
-
-    def forward(self, model: Model, windows: Sequence[Window]) -> list[Continued]:
-        """The continuations of a batch."""
-        draws = np.stack(
-            [uniforms(self.seed, window.origin.number, window.origin.sample, self.length) for window in windows]
-        )
-        prompts = [window.sequence for window in windows]
-        bases_BT, means_B = continue_prompts(model, prompts, self.length, self.sampler, draws)
-        texts = [_LETTERS[row].tobytes().decode() for row in bases_BT]
-        return [Continued(text, float(mean)) for text, mean in zip(texts, means_B)]
-
-    def subject(self, items: Sequence[Request], window: Window, part: int) -> str:
-        """The sequence that a window begins, in words."""
-        return window.origin.named
-
-    def rows(self, items: Sequence[Request], windows: Sequence[Window], outputs: Sequence[Continued]) -> pl.DataFrame:
-        """A row for each request."""
-        rows = [
-            (
-                f"{item.prompt_id}_{item.sample}",
-                item.prompt_id,
-                item.sample,
-                item.prompt,
-                new.bases,
-                new.mean_log_probability,
-            )
-            for item, new in zip(items, outputs)
-        ]
-        return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
-
-    def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
-        """Writes the FASTA: prompt and continuation, with everything that made them in the header."""
-        settings = self.metadata()
-        with atomic_file(out) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
-            for frame in frames:
-                for name, _, _, prompt, new, mean in frame.iter_rows():
-                    write_record(file, name, prompt, new, {**settings, _MEAN: f"{mean:.6f}"})
-
-    def collect(self, frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
-        """The table."""
-        return pl.concat(list(frames))
-
-    def count(self, rows: pl.DataFrame) -> Summary:
-        """Sequences and their new bases; all end at the length that was asked for."""
-        return finished(rows, ["length"] * rows.height)
-
-    def metadata(self) -> dict[str, str]:
-        """Everything that says how the sequences were made."""
-        settings = {
-            name: getattr(self.sampler, name) for name in ("temperature", "top_k", "top_p", "repetition_penalty")
-        }
-        return self.provenance.described(n=self.n, length=self.length, **settings, seed=self.seed)
-
-
-_MEAN = "mean_log_probability_nats_per_base"
-_LETTERS = np.frombuffer(b"ACGT", "S1")
-
-
 _BASES = 256
-"""New bases where nothing is said."""
+"""Default number of new bases."""
 
 
 def generate(
@@ -201,94 +74,95 @@ def generate(
     progress: Progress | bool | None = None,
     dry_run: bool = False,
 ) -> Any:
-    """Continues prompts, base by base or token by token, whichever the model reads.
+    """Continue prompts, base by base or token by token, depending on the model.
 
-    Only A, C, G and T are written. Each sequence has its own random numbers, which follow from ``seed``, the prompt's
-    number and the sample's number: it does not depend on what else is generated with it.
+    Only A, C, G and T are generated. The random numbers of each sequence depend on ``seed``, the index of the prompt
+    and the index of the sample only: a sequence does not depend on what else is generated with it.
 
-    With tokens of several bases the prompt stands behind the model's begin tokens, and a sequence ends with the
-    model's end token (``stop``), at a maximum (``length``) or where the context is full (``context``).
+    With multi-base tokens the prompt follows the model's begin tokens, and a sequence ends with the model's end token
+    (``stop``), at a maximum (``length``) or at the end of the context (``context``).
 
     Args:
-        model: a model, or what :func:`genolm.load` takes.
-        prompts: a FASTA or another file of sequences, a table, a dict of names and texts, or a list of texts; an empty
-            text begins after the model's begin tokens, or, where it has none, after the token that ends a document.
+        model: a model, or any argument of :func:`genolm.load`.
+        prompts: a FASTA or another sequence file, a table, a dict of names and texts, or a list of texts. An empty text
+            starts after the model's begin tokens or, if it has none, after the end-of-document token.
         out: ``.fa``, ``.fasta`` or ``.fna``; None returns the table.
-        preset: published settings, ``conservative``, ``conservative-long``, ``creative`` or ``creative-long``; what is
-            given beside it goes before. For tokens of several bases.
-        n: sequences for each prompt; 1 where neither this nor a preset says.
-        length: new bases for each sequence; with tokens of several bases at most so many. 256 where neither this nor
-            ``max_tokens`` nor a preset says.
-        min_length: new bases at least. This and the following five are for tokens of several bases.
-        max_tokens: new tokens at most.
-        min_tokens: new tokens at least; 1 where nothing is said.
-        ignore_end: never draw the token that ends a sequence.
-        whole_tokens: keep the last token whole where it reaches beyond ``length``.
-        slide: where the context is full, go on after forgetting the older half of it.
-        temperature: below 1 likelier, above 1 more varied; 0 always takes the likeliest. 1 where nothing is said.
-        top_k: sample among the k likeliest; 0, as where nothing is said, for all.
-        top_p: sample among the likeliest that together reach p; 1 where nothing is said.
-        repetition_penalty: above 1 what was already written becomes less likely, with tokens of several bases also
-            what stands in the prompt; 1 where nothing is said.
-        seed: same seed, same sequences.
-        check: natural genomes, as FASTA, beside which what was written is then checked: :func:`genolm.check_generated`
-            writes the folder ``OUT.check``.
-        check_training: FASTA that novelty is measured against in that check; none for the natural genomes.
-        backend: ``torch``, or ``vllm`` for a folder in the layout of Hugging Face whose tokens stand for several bases
-            (extra ``vllm``); it draws other sequences from the same seed and takes none of the settings that follow but
-            ``dtype``, ``overwrite`` and ``progress``.
-        device: where to compute; None for the best there is.
-        dtype: precision of the weights; None for what card and device prefer.
-        token_budget: tokens of a batch; None for what fits.
-        resume: go on from the finished parts of a killed run.
+        preset: published settings for multi-base tokens: ``conservative``, ``conservative-long``, ``creative`` or
+            ``creative-long``. Explicit arguments override the preset.
+        n: sequences per prompt; None for the preset's number, else 1.
+        length: new bases per sequence; with multi-base tokens an upper limit. None for 256, unless ``max_tokens`` or a
+            preset is given.
+        min_length: minimum of new bases. This and the following five arguments are for multi-base tokens.
+        max_tokens: maximum of new tokens.
+        min_tokens: minimum of new tokens; None for 1.
+        ignore_end: never sample the end token.
+        whole_tokens: keep all bases of the last token if it extends beyond ``length``.
+        slide: at the end of the context, drop its older half and continue.
+        temperature: values below 1 favour likely bases, above 1 diversity; 0 is greedy. None for 1.
+        top_k: sample from the k most likely choices; 0 for all. None for 0.
+        top_p: sample from the most likely choices with a total probability of p. None for 1.
+        repetition_penalty: values above 1 penalise what was already generated and, with multi-base tokens, what the
+            prompt contains. None for 1.
+        seed: random seed.
+        check: natural genomes as FASTA; the output is then compared with them by :func:`genolm.check_generated`, into
+            the folder ``OUT.check``.
+        check_training: FASTA files that novelty is measured against in that check; empty for the natural genomes.
+        backend: ``torch``, or ``vllm`` for a Hugging Face folder of a model with multi-base tokens (extra ``vllm``).
+            vLLM samples other sequences from the same seed and supports, of the following settings, ``dtype``,
+            ``overwrite`` and ``progress`` only.
+        device: device such as ``cuda:0``; None for the best available.
+        dtype: precision of the weights; None for the default of model card and device.
+        token_budget: maximum tokens per batch; None for as many as fit in memory.
+        resume: continue an interrupted run from its finished parts.
         overwrite: replace an existing output.
-        shard: ``"i/n"``: do the i-th of n shares only, for :func:`genolm.merge`.
-        progress: True for a bar on standard error.
-        dry_run: write nothing; measure a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
+        shard: ``"i/n"``: compute the i-th of n shares only, for :func:`genolm.merge`.
+        progress: True for a progress bar on standard error.
+        dry_run: write nothing; time a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
-        ``out``, a FASTA of prompts with their continuations; the header line holds the number of prompt bases, all
-        settings, the model and the mean log-probability of the new bases in nats under the model itself. Without
-        ``out`` a polars table: ``id, prompt_id, sample`` (from 1) ``, prompt, generated,
-        mean_log_probability_nats_per_base``. With tokens of several bases also ``finish_reason, tokens,
-        total_log_probability_nats, mean_log_probability_nats_per_token``; these count whole tokens, over the model's
-        whole vocabulary.
+        ``out``, a FASTA file of prompts with their continuations; the header has the number of prompt bases, all
+        settings, the model and the mean log-probability of the new bases in nats under the model. Without ``out`` a
+        polars table: ``id, prompt_id, sample`` (from 1) ``, prompt, generated, mean_log_probability_nats_per_base``.
+        With multi-base tokens also ``finish_reason, tokens, total_log_probability_nats,
+        mean_log_probability_nats_per_token``; these count complete tokens, normalised over the model's vocabulary.
 
     Raises:
-        InputError: prompts that cannot be used, or a setting out of its range.
-        ModelError: no such model, or a prompt and its continuation are longer than its context.
-        RunError: the output exists, or parts of another run are in the way.
-        ResourceError: not enough memory or disk.
+        InputError: the prompts are invalid, or a setting is out of range.
+        ModelError: the model does not exist, or a prompt and its continuation exceed its context.
+        RunError: the output exists, or its folder holds parts of another run.
+        ResourceError: not enough memory or disk space.
     """
     path = check_suffix(out, SUFFIXES)
     base = preset_named(preset)
-    asked = _Asked(n, length, min_length, max_tokens, min_tokens, ignore_end, whole_tokens, slide)
-    asked.check()
+    request = _Request(n, length, min_length, max_tokens, min_tokens, ignore_end, whole_tokens, slide)
+    request.check()
     check_seed(seed)
     sampler = base.sampler(temperature, top_k, top_p, repetition_penalty)
     source = settle(prompts)
-    report = FollowingCheck.planned(path, check, check_training, shard, overwrite=overwrite, resume=resume)
+    follow_up = FollowUpCheck.planned(path, check, check_training, shard, overwrite=overwrite, resume=resume)
     if backend == "vllm":
         refuse_engine_settings(
             {"device": device, "token_budget": token_budget, "resume": resume, "shard": shard, "dry_run": dry_run}
         )
-        return report.after(_by_vllm(model, path, asked, source, sampler, seed, preset, dtype, overwrite, progress))
+        return follow_up.after(
+            _by_vllm(model, path, request, source, sampler, seed, preset, dtype, overwrite, progress)
+        )
     if backend != "torch":
-        raise InputError("the backends are torch and vllm", value=backend)
+        raise InputError("invalid backend: expected torch or vllm", value=backend)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     opened = bulk.open(model, path)
     if opened.tokenizer.bases_per_token == 1:
-        task: Any = asked.by_bases(opened, source, sampler, seed, preset)
+        task: Any = request.by_bases(opened, source, sampler, seed, preset)
     else:
-        task = asked.by_tokens(opened, Provenance.of(opened), source, sampler, seed, preset)
+        task = request.by_tokens(opened, Provenance.of(opened), source, sampler, seed, preset)
     result = bulk.run(task, opened, path)
-    return result if dry_run else report.after(result)
+    return result if dry_run else follow_up.after(result)
 
 
 def _by_vllm(
     model: Model | str | Path,
     path: Path | None,
-    asked: _Asked,
+    request: _Request,
     source: Source,
     sampler: Sampler,
     seed: int,
@@ -302,11 +176,11 @@ def _by_vllm(
         bulk.check_output(path)
         refuse_replacing(source.files(), path)
     if not isinstance(model, str | Path):
-        raise ModelError("the backend vllm loads its model itself: give it the folder")
-    check_limits(asked.limits(preset_named(preset)), sampler.top_p)
+        raise ModelError("the vllm backend loads the model itself: pass its folder")
+    check_limits(request.limits(preset_named(preset)), sampler.top_p)
     folder = Path(model)
-    opened, provenance = described(folder)
-    task = replace(asked.by_tokens(opened, provenance, source, sampler, seed, preset), backend="vllm")
+    opened, provenance = open_without_weights(folder)
+    task = replace(request.by_tokens(opened, provenance, source, sampler, seed, preset), backend="vllm")
     precision = None if dtype is None else str(parse_dtype(dtype)).removeprefix("torch.")
     task = replace(task, provenance=replace(provenance, precision=precision or provenance.precision))
     table = generate_with_vllm(opened, task, folder, precision, progress)
@@ -314,8 +188,8 @@ def _by_vllm(
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """How much to write, as the user said it; None where nothing was said."""
+class _Request:
+    """Requested counts and lengths; None where unspecified."""
 
     n: int | None
     length: int | None
@@ -330,16 +204,16 @@ class _Asked:
         for name in ("n", "length", "min_length", "max_tokens", "min_tokens"):
             value = getattr(self, name)
             if value is not None and value < 1:
-                raise InputError(f"{name} is at least 1", value=value)
+                raise InputError(f"{name} must be at least 1", value=value)
 
     def by_bases(self, model: Model, source: Source, sampler: Sampler, seed: int, preset: str | None) -> GenerateTask:
-        model.decoder  # noqa: B018  # says so where it is none
-        others = ("min_length", "max_tokens", "min_tokens", "ignore_end", "whole_tokens", "slide")
-        told = [name for name in others if getattr(self, name)] + (["preset"] if preset else [])
-        if told:
+        model.decoder  # noqa: B018  # raises ModelError for an encoder
+        token_options = ("min_length", "max_tokens", "min_tokens", "ignore_end", "whole_tokens", "slide")
+        unsupported = [name for name in token_options if getattr(self, name)] + (["preset"] if preset else [])
+        if unsupported:
             raise ModelError(
-                f"{model.card.name} has one token per base; {', '.join(told)} {'are' if told[1:] else 'is'} for models"
-                " whose tokens stand for several bases"
+                f"{model.card.name} has one token per base, but {', '.join(unsupported)}"
+                f" {'require' if unsupported[1:] else 'requires'} a model with multi-base tokens"
             )
         length = _BASES if self.length is None else self.length
         return GenerateTask(source, self.n or 1, length, sampler, seed, context_bases(model), Provenance.of(model))
@@ -347,27 +221,27 @@ class _Asked:
     def by_tokens(
         self, model: Model, provenance: Provenance, source: Source, sampler: Sampler, seed: int, preset: str | None
     ) -> GenerateTokensTask:
-        model.decoder  # noqa: B018  # says so where it is none
+        model.decoder  # noqa: B018  # raises ModelError for an encoder
         base = preset_named(preset)
         limits = self.limits(base)
         bases_per_token = model.tokenizer.bases_per_token
-        asked = [self.max_tokens, None if self.length is None else math.ceil(self.length / bases_per_token)]
+        token_limits = [self.max_tokens, None if self.length is None else math.ceil(self.length / bases_per_token)]
         if preset is None and limits.max_bases is not None:
-            asked.append(math.ceil(limits.max_bases / bases_per_token))
-        wanted = min((count for count in asked if count is not None), default=limits.min_tokens)
-        needed = max(wanted, limits.min_tokens, math.ceil(limits.min_bases / bases_per_token))
+            token_limits.append(math.ceil(limits.max_bases / bases_per_token))
+        requested = min((count for count in token_limits if count is not None), default=limits.min_tokens)
+        needed = max(requested, limits.min_tokens, math.ceil(limits.min_bases / bases_per_token))
         check_prompts(source, model, limits, needed)
-        most = limits.max_tokens or model.context
-        planned = min(most, model.context) if wanted == limits.min_tokens and preset else needed
+        maximum = limits.max_tokens or model.context
+        planned = min(maximum, model.context) if requested == limits.min_tokens and preset else needed
         n, whole = self.n or base.n, self.whole_tokens
         return GenerateTokensTask(
             source, n, limits, whole, sampler, seed, planned, bases_per_token, provenance, preset or ""
         )
 
     def limits(self, base: Preset) -> Limits:
-        most = base.max_tokens if self.max_tokens is None else self.max_tokens
-        least = base.min_tokens if self.min_tokens is None else self.min_tokens
+        maximum = base.max_tokens if self.max_tokens is None else self.max_tokens
+        minimum = base.min_tokens if self.min_tokens is None else self.min_tokens
         if self.min_tokens is None and self.max_tokens is not None:
-            least = min(least, self.max_tokens)
-        length = _BASES if self.length is None and most is None else self.length
-        return Limits(least, most, self.min_length or 0, length, self.ignore_end, self.slide)
+            minimum = min(minimum, self.max_tokens)
+        length = _BASES if self.length is None and maximum is None else self.length
+        return Limits(minimum, maximum, self.min_length or 0, length, self.ignore_end, self.slide)

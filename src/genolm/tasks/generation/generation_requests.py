@@ -1,4 +1,4 @@
-"""What is asked of generation, and how an answer stands in a FASTA."""
+"""Requests of generation, and the FASTA records of the results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 SUFFIXES = (".fa", ".fasta", ".fna")
-"""Endings of the files that generation writes."""
+"""File suffixes of the output of generation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,10 @@ class Request:
     """One sequence to generate.
 
     Attributes:
-        prompt_id: the prompt's name.
-        prompt: its bases; empty to begin a new sequence.
-        number: the prompt's number, from 0.
-        sample: which of the prompt's sequences this is, from 1.
+        prompt_id: name of the prompt.
+        prompt: its bases; empty to start a new sequence.
+        number: index of the prompt, from 0.
+        sample: index of the sequence among those of the prompt, from 1.
     """
 
     prompt_id: str
@@ -37,20 +37,20 @@ class Request:
 
     @property
     def named(self) -> str:
-        """The sequence in words, for messages."""
+        """Description of the sequence for messages."""
         return f"the continuation of prompt {self.prompt_id!r}, sample {self.sample}"
 
 
 def prompts_of(source: Source) -> Iterator[tuple[str, str]]:
-    """Names and bases; an empty text, which no file can hold, is a prompt too."""
+    """Yield the names and bases of prompts; values in memory may be empty texts, which start a new sequence."""
     if not isinstance(source.place, tuple):
         yield from ((record.id, record.sequence) for record in source.read())
         return
-    # The placeholder keeps the numbers of names and messages.
+    # A placeholder keeps the numbering of names and messages.
     empty = [_is_empty(value) for value in source.place]
-    stand_ins = [_stand_in(value) if none else value for value, none in zip(source.place, empty)]
-    for none, record in zip(empty, source.read_values(stand_ins)):
-        yield record.id, "" if none else record.sequence
+    placeholders = [_placeholder(value) if is_empty else value for value, is_empty in zip(source.place, empty)]
+    for is_empty, record in zip(empty, source.read_values(placeholders)):
+        yield record.id, "" if is_empty else record.sequence
 
 
 def _is_empty(value: object) -> bool:
@@ -58,18 +58,18 @@ def _is_empty(value: object) -> bool:
     return isinstance(letters, str) and not letters
 
 
-def _stand_in(value: object) -> Named | str:
+def _placeholder(value: object) -> Named | str:
     return replace(value, value="N") if isinstance(value, Named) else "N"
 
 
 def finished(rows: pl.DataFrame, reasons: Iterable[str]) -> Summary:
-    """How many sequences were generated, why each ended, and how many bases are new."""
+    """Return the numbers of sequences, by reason of their end, and of new bases."""
     outcomes = Counter(f"ended by {reason}" for reason in reasons)
     bases = int(rows["generated"].str.len_chars().sum())
     return Summary({"sequences": rows.height}, outcomes, {"new bases": bases})
 
 
-def write_record(file: TextIO, name: str, prompt: str, new: str, told: Mapping[str, str]) -> None:
-    """One record: prompt and continuation, and in its header how many bases are the prompt's and what else is told."""
-    words = " ".join(f"{key}={'_'.join(value.split())}" for key, value in told.items())
+def write_record(file: TextIO, name: str, prompt: str, new: str, statistics: Mapping[str, str]) -> None:
+    """Write a prompt with its continuation; the header has the number of prompt bases and further statistics."""
+    words = " ".join(f"{key}={'_'.join(value.split())}" for key, value in statistics.items())
     file.writelines(fasta_lines(f"{'_'.join(name.split())} prompt_bases={len(prompt)} {words}", prompt + new))

@@ -1,4 +1,4 @@
-"""Named settings of generation, as GenomeOcean's command line publishes them."""
+"""Presets of generation, as published with GenomeOcean's command line."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from genolm.tasks.reading.sampling import Sampler
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """What a preset stands for; whatever is given beside it goes before.
+    """Settings of a preset; explicit arguments override them.
 
     Attributes:
-        n: sequences for each prompt.
-        min_tokens: new tokens at least.
-        max_tokens: new tokens at most; the context may end a sequence earlier.
-        temperature: as in :class:`genolm.tasks.reading.sampling.Sampler`.
-        top_k: likewise.
-        top_p: likewise.
-        repetition_penalty: likewise.
+        n: sequences per prompt.
+        min_tokens: minimum of new tokens.
+        max_tokens: maximum of new tokens; the context may end a sequence earlier.
+        temperature: see :class:`genolm.tasks.reading.sampling.Sampler`.
+        top_k: see :class:`genolm.tasks.reading.sampling.Sampler`.
+        top_p: see :class:`genolm.tasks.reading.sampling.Sampler`.
+        repetition_penalty: see :class:`genolm.tasks.reading.sampling.Sampler`.
     """
 
     n: int = 1
@@ -35,7 +35,7 @@ class Preset:
     def sampler(
         self, temperature: float | None, top_k: int | None, top_p: float | None, repetition_penalty: float | None
     ) -> Sampler:
-        """The sampler, with what is not None in place of the preset's own."""
+        """Return the sampler; arguments other than None override the preset."""
         return Sampler(
             self.repetition_penalty if repetition_penalty is None else repetition_penalty,
             self.temperature if temperature is None else temperature,
@@ -44,27 +44,27 @@ class Preset:
         )
 
 
-_MOST = 10_240
+_MAX_TOKENS = 10_240
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
-        "conservative": Preset(10, 1_024, _MOST, 0.7, 0, 0.9, 1.0),
-        "conservative-long": Preset(10, 9_600, _MOST, 0.7, 0, 0.9, 1.0),
-        "creative": Preset(10, 1_024, _MOST, 0.9, 0, 0.9, 1.2),
-        "creative-long": Preset(10, 9_600, _MOST, 0.9, 0, 0.9, 1.2),
+        "conservative": Preset(10, 1_024, _MAX_TOKENS, 0.7, 0, 0.9, 1.0),
+        "conservative-long": Preset(10, 9_600, _MAX_TOKENS, 0.7, 0, 0.9, 1.0),
+        "creative": Preset(10, 1_024, _MAX_TOKENS, 0.9, 0, 0.9, 1.2),
+        "creative-long": Preset(10, 9_600, _MAX_TOKENS, 0.9, 0, 0.9, 1.2),
     }
 )
-"""The published presets by name."""
+"""Published presets by name."""
 
 
 def preset(name: str | None) -> Preset:
-    """The preset of that name; for None the model as it is, one sequence.
+    """Return a preset by name; for None the defaults: one sequence per prompt, unchanged probabilities.
 
     Raises:
-        InputError: no preset of that name.
+        InputError: there is no preset of this name.
     """
     if name is None:
         return Preset()
     if name not in PRESETS:
-        raise InputError(f"no preset of that name; there are {', '.join(PRESETS)}", value=name)
+        raise InputError(f"unknown preset: expected one of {', '.join(PRESETS)}", value=name)
     return PRESETS[name]

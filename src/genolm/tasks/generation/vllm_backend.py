@@ -1,6 +1,6 @@
-"""Generation by vLLM on a folder in the layout of Hugging Face: how requests are written for it and answers read.
+"""Generation by vLLM from a Hugging Face folder: conversion of requests and results.
 
-vLLM (extra ``vllm``) is imported when it is asked for and never otherwise; nothing falls back to it, nor from it.
+vLLM (extra ``vllm``) is imported only when this backend is selected; there is no fallback in either direction.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from genolm.models.checkpoints.model_folder import read_folder
 from genolm.models.model import Model
 from genolm.models.networks.decoder import Decoder
 from genolm.models.networks.decoder_config import DecoderConfig
-from genolm.tasks.generation.generate_tokens import GenerateTokensTask, Written
+from genolm.tasks.generation.generate_tokens_task import GenerateTokensTask, Written
 from genolm.tasks.generation.generation_requests import Request
 from genolm.tasks.reading.sampling import stream
 from genolm.tasks.reading.token_continuation import Drawn, Limits, Reason, check_vocabulary, prompt_ids
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class VllmRequest:
-    """One sequence as vLLM is asked for it.
+    """One sequence to generate, as vLLM's arguments.
 
     Attributes:
-        prompt_token_ids: the prompt behind the model's begin tokens.
+        prompt_token_ids: the model's begin tokens and the prompt.
         parameters: arguments of ``vllm.SamplingParams``.
     """
 
@@ -48,26 +48,27 @@ class VllmRequest:
     parameters: dict[str, Any]
 
 
-def described(folder: Path) -> tuple[Model, Provenance]:
-    """A model without its weights, and where a result of its folder comes from.
+def open_without_weights(folder: Path) -> tuple[Model, Provenance]:
+    """Return a model without its weights, and the provenance of a folder.
 
     Raises:
-        ModelError: no such folder, not in the layout of Hugging Face, no decoder, or one token per base.
+        ModelError: the folder does not exist, is not in Hugging Face layout, holds no decoder, or has one token per
+            base.
     """
     import torch
 
     if not folder.is_dir():
         raise ModelError(
-            f"{folder}: vllm reads a folder in the layout of Hugging Face, which `genolm convert MODEL FOLDER --to"
-            " huggingface` writes"
+            f"{folder}: vllm requires a folder in Hugging Face layout; create one with `genolm convert MODEL FOLDER"
+            " --to huggingface`"
         )
     opened = read_folder(folder)
     config, layout = opened.network, opened.layout
     if layout != "huggingface" or not isinstance(config, DecoderConfig):
-        raise ModelError(f"{folder}: vllm reads decoders in the layout of Hugging Face; see `genolm convert`")
+        raise ModelError(f"{folder}: vllm requires a decoder in Hugging Face layout; see `genolm convert`")
     tokenizer = read_tokenizer(folder, config)
     if tokenizer.bases_per_token == 1:
-        raise ModelError(f"{folder}: has one token per base; the backend vllm is for byte-pair tokens")
+        raise ModelError(f"{folder}: the vllm backend requires byte-pair tokens, and this model has one token per base")
     card = card_of(opened, tokenizer)
     with torch.device("meta"):
         network = Decoder(config, tokenizer.base_ids, tokenizer.n_id)
@@ -77,23 +78,27 @@ def described(folder: Path) -> tuple[Model, Provenance]:
 
 
 def check_limits(limits: Limits, sampler_top_p: float) -> None:
-    """What vLLM cannot be asked for.
+    """Check that vLLM supports the limits.
 
     Raises:
-        InputError: a minimum in bases, no maximum in tokens, sliding, or a nucleus of nothing.
+        InputError: a minimum in bases, no maximum of tokens, a sliding context, or top_p = 0.
     """
     if limits.min_bases:
-        raise InputError("vllm counts tokens: ask for --min-tokens instead of --min-length", value=limits.min_bases)
+        raise InputError(
+            "the vllm backend counts tokens: use --min-tokens instead of --min-length", value=limits.min_bases
+        )
     if limits.max_tokens is None:
-        raise InputError("vllm counts tokens: say how many at most (--max-tokens); --length then cuts what came")
+        raise InputError("the vllm backend counts tokens: it requires --max-tokens; --length then cuts the result")
     if limits.slide:
-        raise InputError("the backend vllm does not slide beyond the context")
+        raise InputError("the vllm backend does not support slide")
     if sampler_top_p == 0:
-        raise InputError("vllm wants top_p above 0; a temperature of 0 always takes the likeliest", value=0.0)
+        raise InputError(
+            "top_p must be above 0 for the vllm backend; for greedy sampling use a temperature of 0", value=0.0
+        )
 
 
 def engine_arguments(folder: Path, card: Card, dtype: str | None) -> dict[str, Any]:
-    """Arguments of ``vllm.LLM``: our ids go in and come out, no code of the folder runs."""
+    """Return arguments of ``vllm.LLM``: token ids in and out, and no code from the folder."""
     return {
         "model": str(folder),
         "skip_tokenizer_init": True,
@@ -101,12 +106,12 @@ def engine_arguments(folder: Path, card: Card, dtype: str | None) -> dict[str, A
         "dtype": dtype or card.precision,
         "max_model_len": card.context,
         "logprobs_mode": "raw_logprobs",
-        "generation_config": "vllm",  # a generation_config.json of the folder changes nothing
+        "generation_config": "vllm",  # ignore generation_config.json of the folder
     }
 
 
-def written_requests(model: Model, task: GenerateTokensTask, items: Sequence[Request]) -> list[VllmRequest]:
-    """The requests of a task, each with a seed of its own."""
+def vllm_requests(model: Model, task: GenerateTokensTask, items: Sequence[Request]) -> list[VllmRequest]:
+    """Return the requests of a task, each with its own seed."""
     allowed = _allowed(model, task.limits)
     return [_request(model, task, item, allowed) for item in items]
 
@@ -115,7 +120,7 @@ def _request(model: Model, task: GenerateTokensTask, item: Request, allowed: lis
     limits, sampler, end = task.limits, task.sampler, model.tokenizer.eod_id
     prompt = prompt_ids(model, item.prompt).tolist()
     assert limits.max_tokens is not None, "check_limits refuses this"
-    most = min(limits.max_tokens, model.context - len(prompt))
+    max_tokens = min(limits.max_tokens, model.context - len(prompt))
     return VllmRequest(
         prompt,
         {
@@ -125,10 +130,10 @@ def _request(model: Model, task: GenerateTokensTask, item: Request, allowed: lis
             "top_p": sampler.top_p,
             "repetition_penalty": sampler.repetition_penalty,
             "seed": int(stream(task.seed, item.number, item.sample).integers(2**63)),
-            "min_tokens": min(limits.min_tokens, most),
-            "max_tokens": most,
+            "min_tokens": min(limits.min_tokens, max_tokens),
+            "max_tokens": max_tokens,
             "stop_token_ids": [] if limits.ignore_end else [end],
-            "ignore_eos": True,  # the end is ours to name, whatever the folder's config says
+            "ignore_eos": True,  # stop_token_ids decide, not the folder's config
             "allowed_token_ids": allowed,
             "logprobs": 0,
             "detokenize": False,
@@ -137,24 +142,23 @@ def _request(model: Model, task: GenerateTokensTask, item: Request, allowed: lis
 
 
 def _allowed(model: Model, limits: Limits) -> list[int]:
-    """Ids of A, C, G and T alone, and the end."""
+    """Return the ids of tokens of A, C, G and T only, and the end token."""
     check_vocabulary(model)
     plain = np.flatnonzero(model.tokenizer.plain_ids).tolist()
     return sorted(plain if limits.ignore_end else [*plain, model.tokenizer.eod_id])
 
 
 def read_answer(model: Model, task: GenerateTokensTask, request: VllmRequest, answer: Any) -> Written:
-    """One ``CompletionOutput`` as what a request gives.
+    """Convert a ``CompletionOutput`` to the result of a request.
 
     Raises:
-        GenolmError: it lacks log-probabilities, holds tokens that were not allowed, or ended for a reason that was not
-            asked for.
+        GenolmError: log-probabilities are missing, a token was not allowed, or the finish reason is unknown.
         NonFiniteError: a log-probability is NaN or infinite.
     """
     ids = [int(token) for token in answer.token_ids]
     if answer.logprobs is None or len(answer.logprobs) != len(ids):
-        raise GenolmError("vllm gave no log-probability for every token")
-    _refuse_others(request, ids)
+        raise GenolmError("vllm returned no log-probability for some tokens")
+    _check_allowed(request, ids)
     values = [float(_value(at[token])) for token, at in zip(ids, answer.logprobs)]
     if not np.isfinite(values).all():
         raise NonFiniteError(
@@ -165,26 +169,26 @@ def read_answer(model: Model, task: GenerateTokensTask, request: VllmRequest, an
     if ids and ids[-1] == model.tokenizer.eod_id:
         ids, values = ids[:-1], values[:-1]
     reason = _reason(answer.finish_reason, len(ids), task.limits)
-    drawn = Drawn(np.array(ids, np.int64), np.array(values, np.float64), reason)
-    return task.written(model, drawn)
+    sampled = Drawn(np.array(ids, np.int64), np.array(values, np.float64), reason)
+    return task.written(model, sampled)
 
 
-def _refuse_others(request: VllmRequest, ids: list[int]) -> None:
-    """Raise unless all tokens are among those that were allowed."""
+def _check_allowed(request: VllmRequest, ids: list[int]) -> None:
+    """Raise `GenolmError` unless all tokens were allowed."""
     if wrong := set(ids) - set(request.parameters["allowed_token_ids"]):
-        raise GenolmError(f"vllm wrote token {min(wrong)}, which is not made of A, C, G and T alone")
+        raise GenolmError(f"vllm returned token {min(wrong)}, which has letters other than A, C, G and T")
 
 
-def _value(told: Any) -> float:
-    return told.logprob if hasattr(told, "logprob") else told
+def _value(log_probability: Any) -> float:
+    return log_probability.logprob if hasattr(log_probability, "logprob") else log_probability
 
 
-def _reason(told: str | None, tokens: int, limits: Limits) -> Reason:
-    if told == "stop":
+def _reason(reason: str | None, tokens: int, limits: Limits) -> Reason:
+    if reason == "stop":
         return "stop"
-    if told == "length":
+    if reason == "length":
         return "length" if tokens == limits.max_tokens else "context"
-    raise GenolmError(f"vllm ended a sequence for the reason {told!r}")
+    raise GenolmError(f"vllm returned the unknown finish reason {reason!r}")
 
 
 def generate_with_vllm(
@@ -194,30 +198,30 @@ def generate_with_vllm(
     dtype: str | None,
     progress: Progress | bool | None = None,
 ) -> pl.DataFrame:
-    """All sequences of a task by vLLM, in the columns of the task; vLLM's own bar is replaced by ``progress``.
+    """Generate all sequences of a task by vLLM, in the columns of the task; ``progress`` replaces vLLM's progress bar.
 
     Raises:
         GenolmError: vLLM is not installed.
     """
     vllm = _imported()
     items = list(task.items())
-    requests = written_requests(model, task, items)
+    requests = vllm_requests(model, task, items)
     engine = vllm.LLM(**engine_arguments(folder, model.card, dtype))
     prompts = [{"prompt_token_ids": request.prompt_token_ids} for request in requests]
     parameters = [vllm.SamplingParams(**request.parameters) for request in requests]
-    told, bases = as_progress(progress), sum(round(task.cost(item) * task.bases_per_token) for item in items)
-    with reporting(told, task.name, bases):
-        answers = engine.generate(prompts, parameters, use_tqdm=forwarded(told, bases))
+    reporter, bases = as_progress(progress), sum(round(task.cost(item) * task.bases_per_token) for item in items)
+    with reporting(reporter, task.name, bases):
+        answers = engine.generate(prompts, parameters, use_tqdm=forwarded(reporter, bases))
     outputs = [read_answer(model, task, request, answer.outputs[0]) for request, answer in zip(requests, answers)]
     return task.rows(items, task.windows(items, model), outputs)
 
 
 def forwarded(progress: Progress, bases: int) -> type[Any]:
-    """A bar for vLLM to move that shows nothing and passes every step on to a progress.
+    """Return a silent progress bar for vLLM that forwards its steps to a progress reporter.
 
     Args:
         progress: receives the number of finished bases.
-        bases: of all requests.
+        bases: bases of all requests.
     """
     from tqdm import tqdm  # type: ignore[import-untyped]
 
@@ -239,27 +243,27 @@ def _imported() -> Any:
         import vllm
     except ImportError as error:
         raise GenolmError(
-            f"the backend vllm needs vLLM, which cannot be imported ({error}): pip install 'genolm[vllm]'"
+            f"the vllm backend needs vLLM, which cannot be imported ({error}): pip install 'genolm[vllm]'"
         ) from None
     return vllm
 
 
 def refuse_engine_settings(settings: Mapping[str, Any]) -> None:
-    """Settings of our own engine that vLLM does not follow.
+    """Check that no setting is given that only genolm's own engine supports.
 
     Raises:
-        InputError: one was given.
+        InputError: a setting was given.
     """
     for name, value in settings.items():
         if value:
             option = " (--batch-tokens)" if name == "token_budget" else ""
-            raise InputError(f"the backend vllm has no setting {name}{option}", value=value)
+            raise InputError(f"the vllm backend does not support {name}{option}", value=value)
 
 
 def _digest(folder: Path) -> str:
-    """SHA-256 over the names and the SHA-256 of the weights' files."""
+    """Return the SHA-256 of the names and digests of the weight files."""
     files = sorted(folder.glob("*.safetensors"))
     if not files:
-        raise ModelError(f"{folder}: no safetensors")
-    told = "".join(f"{path.name} {file_sha256(path)}\n" for path in files)
-    return hashlib.sha256(told.encode()).hexdigest()
+        raise ModelError(f"{folder}: no safetensors file")
+    listing = "".join(f"{path.name} {file_sha256(path)}\n" for path in files)
+    return hashlib.sha256(listing.encode()).hexdigest()

@@ -1,1 +1,1 @@
-"""A run on one self-contained HTML page: genome browser, scored variants, likelihoods, embeddings."""
+"""Report of scored variants as one self-contained HTML page."""

@@ -1,4 +1,4 @@
-"""What the genome browser of a report shows, as an igv.js configuration that carries all its data inside."""
+"""Configuration of the genome browser of a report (igv.js), with all data embedded."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from genolm.tasks.report.scored_variants import ScoredAllele, ScoredFile
 
 _DECIMALS = 2
 _FINEST = 250_000
-"""Regions of up to twice as many bases have tracks of single bases."""
+"""Regions of up to twice this many bases have tracks at single-base resolution."""
 _AROUND = 500
 _WIDEST = 100_000
-"""Bases of the longest transcript that the browser opens with."""
+"""Maximum length in bases of the transcript shown first."""
 _POSITIVE, _NEGATIVE, _NEITHER = "#d55e00", "#0072b2", "#8a8f98"
 _VCF_HEADER = """\
 ##fileformat=VCFv4.2
@@ -45,10 +45,10 @@ _VCF_HEADER = """\
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """A bigWig to show.
+    """A bigWig file to show.
 
     Attributes:
-        name: its label.
+        name: label.
         path: the file.
         colour: CSS colour.
     """
@@ -59,7 +59,7 @@ class Track:
 
 
 def igv_script() -> str:
-    """The text of igv.js, out of the ``igv-notebook`` package.
+    """Return the source of igv.js from the ``igv-notebook`` package.
 
     Raises:
         GenolmError: the package is not installed.
@@ -68,12 +68,12 @@ def igv_script() -> str:
 
 
 def igv_version() -> str:
-    """The version of that igv.js."""
+    """Return the version of igv.js."""
     return _igv_file("VERSION_IGV").strip()
 
 
 def _igv_file(name: str) -> str:
-    """A file of the package, which is not imported: it would import notebook software."""
+    """Return a file of the package without importing it, which would import notebook software."""
     spec = find_spec("igv_notebook")
     folders = list(spec.submodule_search_locations or ()) if spec else []
     path = Path(folders[0]) / name if folders else None
@@ -91,9 +91,9 @@ def browser_view(
     tracks: Sequence[Track],
     locus: str,
 ) -> dict[str, Any]:
-    """The configuration of ``igv.createBrowser``; nothing in it points outside of the page.
+    """Return the configuration of ``igv.createBrowser``, without references to anything outside the page.
 
-    A track without a value on the regions is left out.
+    Tracks without a value on the regions are left out.
     """
     shown: list[dict[str, Any]] = []
     if genes is not None:
@@ -114,17 +114,17 @@ def browser_view(
         "search": False,
         "showChromosomeWidget": True,
         "showCircularViewButton": False,
-        "tracks": [{**track, "order": place} for place, track in enumerate(shown, start=1)],
+        "tracks": [{**track, "order": order} for order, track in enumerate(shown, start=1)],
     }
 
 
 def first_locus(
     genome: Genome, regions: Regions, transcripts: Sequence[Transcript], scored: ScoredFile | None
 ) -> Interval:
-    """Where the browser opens: a transcript with the most scored variants, else the lowest score, else the start."""
-    places = _scored_places(genome, scored)
+    """Return the initial locus: the transcript with the most scored variants, the lowest score, or the first base."""
+    positions_by_contig = _scored_positions(genome, scored)
     inside = [one.interval for one in transcripts if regions.contains(one.interval)]
-    best = max(inside, key=lambda interval: _count_inside(interval, places), default=None)
+    best = max(inside, key=lambda interval: _count_inside(interval, positions_by_contig), default=None)
     if best is not None and len(best) <= _WIDEST:
         margin = 150 + len(best) // 10
         return on_contig(genome, best.chrom, best.start - margin, best.end + margin)
@@ -135,7 +135,7 @@ def first_locus(
 
 
 def _lowest(genome: Genome, regions: Regions, scored: ScoredFile | None) -> tuple[str, int] | None:
-    """Contig and 0-based position of the shown alternative with the lowest score."""
+    """Return contig and 0-based position of the shown ALT allele with the lowest score."""
     shown = [
         (one.score, resolved(genome, one.chrom) or "", one.start)
         for one in (scored.alleles if scored else ())
@@ -144,18 +144,18 @@ def _lowest(genome: Genome, regions: Regions, scored: ScoredFile | None) -> tupl
     return min(shown)[1:] if shown else None
 
 
-def _scored_places(genome: Genome, scored: ScoredFile | None) -> dict[str, NDArray[np.int64]]:
-    """Sorted 0-based positions of the scored alternatives of each contig."""
-    places: dict[str, list[int]] = {}
+def _scored_positions(genome: Genome, scored: ScoredFile | None) -> dict[str, NDArray[np.int64]]:
+    """Return the sorted 0-based positions of the scored ALT alleles of each contig."""
+    positions_by_contig: dict[str, list[int]] = {}
     for allele in scored.alleles if scored else ():
         name = resolved(genome, allele.chrom)
         if allele.score is not None and name is not None:
-            places.setdefault(name, []).append(allele.start)
-    return {name: np.sort(positions) for name, positions in places.items()}
+            positions_by_contig.setdefault(name, []).append(allele.start)
+    return {name: np.sort(positions) for name, positions in positions_by_contig.items()}
 
 
-def _count_inside(interval: Interval, places: Mapping[str, NDArray[np.int64]]) -> int:
-    positions = places.get(interval.chrom)
+def _count_inside(interval: Interval, positions_by_contig: Mapping[str, NDArray[np.int64]]) -> int:
+    positions = positions_by_contig.get(interval.chrom)
     return 0 if positions is None else int(np.diff(np.searchsorted(positions, [interval.start, interval.end]))[0])
 
 
@@ -163,14 +163,14 @@ def _fasta(genome: Genome, regions: Regions) -> str:
     parts = []
     for region in regions.intervals:
         length = genome.lengths[region.chrom]
-        whole = len(region) == length
-        name = region.chrom if whole else f"{region.chrom}:{region.start + 1}-{region.end} @len={length}"
+        is_complete = len(region) == length
+        name = region.chrom if is_complete else f"{region.chrom}:{region.start + 1}-{region.end} @len={length}"
         parts.append(f">{name}\n{genome.fetch(region.chrom, region.start, region.end)}\n")
     return "".join(parts)
 
 
 def _gene_track(genes: Genes, regions: Regions) -> Iterator[dict[str, Any]]:
-    """One transcript of every gene, unless none lies on the regions."""
+    """Yield the track of genes, one transcript each, unless none lies on the regions."""
     lines = list(bed_lines(genes, regions))
     if lines:
         yield {
@@ -196,18 +196,18 @@ def _variant_track(genome: Genome, regions: Regions, scored: ScoredFile) -> dict
 
 
 def _vcf_line(genome: Genome, allele: ScoredAllele, scored: ScoredFile) -> str:
-    """One ALT allele, with what the table says of it; samples and other INFO fields do not go into the page."""
-    told = {
+    """Return the VCF line of an ALT allele; samples and other INFO fields are not included in the page."""
+    values = {
         "SCORE": "" if allele.score is None else f"{allele.score:.4f}",
         "STATUS": allele.status, "LABEL": allele.truth, "GENE": allele.gene, "EFFECT": allele.effect,
     }  # fmt: skip
-    info = ";".join(f"{name}={_word(value)}" for name, value in told.items() if value) or "."
+    info = ";".join(f"{name}={_word(value)}" for name, value in values.items() if value) or "."
     chrom = resolved(genome, allele.chrom) or allele.chrom
     return f"{chrom}\t{allele.pos}\t.\t{allele.ref}\t{allele.alt}\t.\t.\t{info}\n"
 
 
 def _word(text: str) -> str:
-    """A text without what separates fields in VCF."""
+    """Replace the characters that separate VCF fields."""
     return re.sub(r"[;=\s]+", "_", text)
 
 
@@ -227,7 +227,7 @@ def _score_track(genome: Genome, regions: Regions, scored: ScoredFile) -> dict[s
 
 
 def _signal_track(genome: Genome, regions: Regions, track: Track) -> Iterator[dict[str, Any]]:
-    """The track, unless it has no value inside the regions."""
+    """Yield the track unless it has no value on the regions."""
     url = _cut_bigwig(genome, regions, track.path)
     if url is not None:
         yield {
@@ -237,7 +237,7 @@ def _signal_track(genome: Genome, regions: Regions, track: Track) -> Iterator[di
 
 
 def _cut_bigwig(genome: Genome, regions: Regions, path: Path) -> str | None:
-    """The part of a bigWig inside the regions, rounded to two decimals, as a data URI; None if there is no value."""
+    """Return the part of a bigWig file on the regions as a data URI, rounded to two decimals; None without a value."""
     with tempfile.TemporaryDirectory() as folder, BigWig(path, genome.synonyms) as source:
         pieces = list(_pieces(source, regions))
         if not pieces:
@@ -247,19 +247,19 @@ def _cut_bigwig(genome: Genome, regions: Regions, path: Path) -> str | None:
 
 
 def _pieces(source: BigWig, regions: Regions) -> Iterator[tuple[str, int, Float32]]:
-    """Values of each region; means of stretches where there are many bases, so that the page stays small."""
+    """Yield the values of each region, as means of bins if there are many bases, to limit the size of the page."""
     width = max(1, regions.bases // _FINEST)
     for region in regions.intervals:
         try:
             values = source.values(region)
-        except InputError:  # a track need not have every contig
+        except InputError:  # contigs may be missing from a track
             continue
         if not np.isnan(values).all():
             yield region.chrom, region.start, np.round(_binned(values, width), _DECIMALS)
 
 
 def _binned(values: Float32, width: int) -> Float32:
-    """Every value replaced by the mean of its stretch of ``width``, missing values left out of the means."""
+    """Replace every value by the mean of its bin of ``width`` bases; missing values are ignored."""
     if width == 1:
         return values
     starts = np.arange(0, len(values), width)
@@ -275,7 +275,7 @@ def _packed(text: str) -> str:
 
 
 def named_tracks(tracks: Mapping[str, str | Path], scores: str | Path | None) -> list[Track]:
-    """The score track first, then the others in their order, each with a colour of its own."""
+    """Return the score track, if any, and the other tracks in their order, with different colours."""
     colours = ("#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a8f98")
     named = [] if scores is None else [Track("Log-likelihood per base (nats)", Path(scores), "#3a6ea5")]
-    return named + [Track(name, Path(path), colours[place % 5]) for place, (name, path) in enumerate(tracks.items())]
+    return named + [Track(name, Path(path), colours[index % 5]) for index, (name, path) in enumerate(tracks.items())]

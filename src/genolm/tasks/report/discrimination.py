@@ -1,8 +1,8 @@
-"""How well a score tells two classes apart, and what the composition of the DNA alone would tell."""
+"""Separation of two classes by a score (AUROC), and by a baseline of base composition."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,25 +14,26 @@ from genolm.genome.fasta import Genome
 from genolm.genome.interval import Interval
 from genolm.genome.sequence import reverse_complement
 from genolm.statistics.auroc import auroc as area
+from genolm.statistics.auroc import stratified_interval
+from genolm.statistics.markov import pseudocount_probabilities
 from genolm.tasks.report.scored_variants import ScoredAllele
 
 ORDER = 3
 _HORIZON = 32
-_AT_A_TIME = 50  # resamples
 _CODES = np.full(256, 255, np.uint8)
 _CODES[np.frombuffer(b"ACGT", np.uint8)] = np.arange(4)
 
 
 @dataclass(frozen=True, slots=True)
 class Auroc:
-    """An area under the ROC curve with its bootstrap interval.
+    """Area under the ROC curve with its bootstrap interval.
 
     Attributes:
-        value: the probability that a random positive scores above a random negative, ties counted half.
+        value: probability that a random positive scores above a random negative, ties counted half.
         low: 2.5 % quantile of the bootstrap.
         high: 97.5 % quantile of the bootstrap.
-        positives: how many positives.
-        negatives: how many negatives.
+        positives: number of positives.
+        negatives: number of negatives.
     """
 
     value: float
@@ -46,67 +47,55 @@ class Auroc:
 
 
 def auroc(positives: Sequence[float], negatives: Sequence[float], *, resamples: int = 1000, seed: int = 0) -> Auroc:
-    """Area under the ROC curve of scores that are higher for positives, with a stratified bootstrap interval of 95 %.
+    """Return the AUROC of scores that are higher for positives, with a stratified 95 % bootstrap interval.
 
     Raises:
         InputError: one of the classes is empty.
     """
     if not len(positives) or not len(negatives):
-        raise InputError("an AUROC needs at least one positive and one negative")
+        raise InputError("an AUROC requires at least one positive and one negative")
     values_M = np.concatenate([positives, negatives]).astype(np.float64)
     positive_M = np.arange(len(values_M)) < len(positives)
-    drawn = _resamples((len(positives), len(negatives)), resamples, np.random.default_rng(seed))
-    areas = np.concatenate([area(values_M, positive_M, weights_RM) for weights_RM in drawn])
-    low, high = np.quantile(areas, [0.025, 0.975])
-    return Auroc(float(area(values_M, positive_M)[0]), float(low), float(high), len(positives), len(negatives))
-
-
-def _resamples(counts: tuple[int, int], resamples: int, random: np.random.Generator) -> Iterator[Float64]:
-    """How often each value is drawn, classes apart, some resamples at a time."""
-    for start in range(0, resamples, _AT_A_TIME):
-        rows = [
-            np.concatenate([np.bincount(random.integers(count, size=count), minlength=count) for count in counts])
-            for _ in range(min(_AT_A_TIME, resamples - start))
-        ]
-        yield np.stack(rows).astype(np.float64)
+    low, high = stratified_interval(values_M[positive_M], values_M[~positive_M], resamples, seed)
+    return Auroc(float(area(values_M, positive_M)[0]), low, high, len(positives), len(negatives))
 
 
 def composition_scores(
     genome: Genome, alleles: Iterable[ScoredAllele], regions: Iterable[Interval]
 ) -> list[float | None]:
-    """Score alternatives by an order-3 Markov chain counted on both strands of the regions: no position, no signal.
+    """Score ALT alleles by an order-3 Markov chain counted on both strands of the regions, a baseline of composition.
 
-    The score is, like the model's, the alternative's log-likelihood minus the reference's in nats, over the same number
-    of bases; None for an allele that is no ACGT or a contig the genome lacks.
+    The score is, like the model's, the log-likelihood of ALT minus that of REF in nats, over the same number of bases;
+    None for an allele with letters other than A, C, G, T or a contig that the genome lacks. The chain has one
+    pseudocount per base and no interpolation of orders, unlike :class:`genolm.statistics.markov.MarkovModel`.
     """
-    logs = _count_chain(genome, regions)
-    return [_composition_score(genome, logs, allele) for allele in alleles]
+    log_probabilities = _count_chain(genome, regions)
+    return [_composition_score(genome, log_probabilities, allele) for allele in alleles]
 
 
 def _count_chain(genome: Genome, regions: Iterable[Interval]) -> Float64:
-    """Log-probabilities of the last base of every word, ``(4**ORDER, 4)``, one pseudo-count each."""
-    counts = np.ones(4 ** (ORDER + 1))
+    """Return the log-probabilities of the last base of every word, ``(4**ORDER, 4)``, with one pseudocount each."""
+    counts = np.zeros(4 ** (ORDER + 1), np.int64)
     for region in regions:
         text = genome[Interval(region.chrom, region.start, region.end)]
         for strand in (text, reverse_complement(text)):
             words = _words(strand)
             counts += np.bincount(words[words >= 0], minlength=len(counts))
-    table = counts.reshape(-1, 4)
-    return np.asarray(np.log(table / table.sum(axis=1, keepdims=True)))
+    return np.log(pseudocount_probabilities(counts))
 
 
 def _words(text: str) -> NDArray[np.int64]:
-    """The words of `ORDER` + 1 bases of a text as numbers, -1 where a letter is not ACGT."""
+    """Return the words of `ORDER` + 1 bases as numbers; -1 for a word with a letter other than A, C, G, T."""
     codes = _CODES[np.frombuffer(text.encode(), np.uint8)].astype(np.int64)
     count = max(0, len(codes) - ORDER)
     words = np.zeros(count, np.int64)
     for shift in range(ORDER + 1):
         words = words * 4 + codes[shift : shift + count]
-    spoiled = np.convolve(codes == 255, np.ones(ORDER + 1, int))[ORDER : ORDER + count] > 0
-    return np.where(spoiled, -1, words)
+    invalid = np.convolve(codes == 255, np.ones(ORDER + 1, int))[ORDER : ORDER + count] > 0
+    return np.where(invalid, -1, words)
 
 
-def _composition_score(genome: Genome, logs: Float64, allele: ScoredAllele) -> float | None:
+def _composition_score(genome: Genome, log_probabilities: Float64, allele: ScoredAllele) -> float | None:
     if not set(allele.ref + allele.alt) <= set("ACGT"):
         return None
     start = allele.pos - 1
@@ -116,10 +105,12 @@ def _composition_score(genome: Genome, logs: Float64, allele: ScoredAllele) -> f
     except InputError:
         return None
     horizon = max(_HORIZON, len(allele.ref), len(allele.alt))
-    likelihoods = [_likelihood(logs, before + (base + after)[:horizon]) for base in (allele.ref, allele.alt)]
+    likelihoods = [
+        _likelihood(log_probabilities, before + (base + after)[:horizon]) for base in (allele.ref, allele.alt)
+    ]
     return likelihoods[1] - likelihoods[0]
 
 
-def _likelihood(logs: Float64, text: str) -> float:
+def _likelihood(log_probabilities: Float64, text: str) -> float:
     words = _words(text)
-    return float(logs.reshape(-1)[words[words >= 0]].sum())
+    return float(log_probabilities.reshape(-1)[words[words >= 0]].sum())

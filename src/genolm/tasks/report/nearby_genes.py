@@ -1,4 +1,4 @@
-"""The genes of an annotation on the contigs of a genome: which of them a variant lies in, and one model of each."""
+"""Genes of an annotation on the contigs of a genome: those that a variant overlaps, and one transcript of each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from genolm.tasks.report.report_regions import Regions, merged, on_contig, resol
 from genolm.tasks.report.scored_variants import ScoredAllele
 
 _BIN = 1 << 14
-_MOST_NAMES = 3
+_MAX_NAMES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +24,15 @@ class Genes:
     """Transcripts under the contig names of a genome.
 
     Attributes:
-        transcripts: all that lie on a contig of the genome, in the order of the file.
-        elsewhere: how many others there are.
+        transcripts: transcripts on contigs of the genome, in the order of the file.
+        elsewhere: number of other transcripts.
     """
 
     transcripts: tuple[Transcript, ...]
     elsewhere: int = 0
 
     def one_each(self) -> list[Transcript]:
-        """Return one transcript of every gene and contig: the one with most coding, then exonic bases."""
+        """Return one transcript per gene and contig: the one with the most coding, then exonic bases."""
         best: dict[tuple[str, str], Transcript] = {}
         for one in self.transcripts:
             key = one.gene, one.interval.chrom
@@ -41,61 +41,61 @@ class Genes:
         return list(best.values())
 
     def names_at(self, genome: Genome, alleles: Sequence[ScoredAllele]) -> dict[int, str]:
-        """Return, by the numbers of the alleles that lie in genes, the names of these; at most three of one allele."""
-        bins = _Bins((name, on_contig(genome, place.chrom, place.start, place.end)) for name, place in self.spans())
-        found: dict[int, str] = {}
+        """Return the names of overlapping genes by the index of the allele; at most three per allele."""
+        bins = _Bins((name, on_contig(genome, span.chrom, span.start, span.end)) for name, span in self.spans())
+        names_by_allele: dict[int, str] = {}
         for number, allele in enumerate(alleles):
             names = bins.at(resolved(genome, allele.chrom), allele.start, allele.end)
             if names:
-                further = ", …" if len(names) > _MOST_NAMES else ""
-                found[number] = ", ".join(names[:_MOST_NAMES]) + further
-        return found
+                further = ", …" if len(names) > _MAX_NAMES else ""
+                names_by_allele[number] = ", ".join(names[:_MAX_NAMES]) + further
+        return names_by_allele
 
     def spans(self) -> list[tuple[str, Interval]]:
-        """Return every gene's name and where it lies, from the first to the last base of its transcripts."""
+        """Return the name of every gene and its interval, from the first to the last base of its transcripts."""
         spans: dict[tuple[str, str], Interval] = {}
         names: dict[tuple[str, str], str] = {}
         for one in self.transcripts:
-            place, key = one.interval, (one.gene, one.interval.chrom)
-            before = spans.get(key, place)
-            start, end = min(before.start, place.start), max(before.end, place.end)
-            spans[key], names[key] = Interval(place.chrom, start, end), one.symbol or one.gene
-        return [(names[key], place) for key, place in spans.items()]
+            interval, key = one.interval, (one.gene, one.interval.chrom)
+            before = spans.get(key, interval)
+            start, end = min(before.start, interval.start), max(before.end, interval.end)
+            spans[key], names[key] = Interval(interval.chrom, start, end), one.symbol or one.gene
+        return [(names[key], interval) for key, interval in spans.items()]
 
 
 def read_nearby_genes(path: str | Path, genome: Genome) -> Genes:
     """Read the transcripts of a GTF, GFF3, GenBank or EMBL file that lie on the contigs of a genome.
 
-    Of GenBank and EMBL every coding sequence counts as a transcript.
+    In GenBank and EMBL every coding sequence counts as a transcript.
 
     Raises:
-        InputError: a file of another kind, or one that cannot be read.
-        GenolmError: GenBank or EMBL, and Biopython (extra ``genbank``) is not installed.
+        InputError: the file is of another format or cannot be read.
+        GenolmError: Biopython (extra ``genbank``) is needed for GenBank or EMBL and not installed.
     """
     path = Path(path)
     flat = flat_format(path) is not None
-    found = [_of_coding(gene) for gene in read_gene_map(path).coding] if flat else list(read_genes(path))
-    kept = list(_on(genome, found))
-    return Genes(tuple(kept), len(found) - len(kept))
+    transcripts = [_of_coding(gene) for gene in read_gene_map(path).coding] if flat else list(read_genes(path))
+    kept = list(_on(genome, transcripts))
+    return Genes(tuple(kept), len(transcripts) - len(kept))
 
 
 def bed_lines(genes: Genes, regions: Regions) -> Iterator[str]:
-    """Yield the BED lines (12 columns) of one transcript of every gene that lies on the regions."""
+    """Yield BED12 lines of one transcript per gene on the regions."""
     for one in genes.one_each():
-        place = one.interval
-        if regions.overlaps(place.chrom, place.start, place.end):
-            coding = one.coding or Interval(place.chrom, place.start, place.start + 1)
-            thick = (coding.start, coding.end) if one.coding else (place.start, place.start)
+        interval = one.interval
+        if regions.overlaps(interval.chrom, interval.start, interval.end):
+            coding = one.coding or Interval(interval.chrom, interval.start, interval.start + 1)
+            thick = (coding.start, coding.end) if one.coding else (interval.start, interval.start)
             sizes = ",".join(str(len(exon)) for exon in one.exons)
-            starts = ",".join(str(exon.start - place.start) for exon in one.exons)
+            starts = ",".join(str(exon.start - interval.start) for exon in one.exons)
             name = (one.symbol or one.gene).replace("\t", " ")
             columns = (
-                place.chrom,
-                place.start,
-                place.end,
+                interval.chrom,
+                interval.start,
+                interval.end,
                 name,
                 0,
-                place.strand,
+                interval.strand,
                 *thick,
                 0,
                 len(one.exons),
@@ -106,21 +106,21 @@ def bed_lines(genes: Genes, regions: Regions) -> Iterator[str]:
 
 
 class _Bins:
-    """Genes by stretches of 16 kb, so that those at a base are found quickly."""
+    """An index of genes by bins of 16 kb."""
 
     def __init__(self, genes: Iterable[tuple[str, Interval]]) -> None:
         self._bins: dict[tuple[str, int], list[tuple[str, Interval]]] = {}
-        for name, place in genes:
-            for number in range(place.start // _BIN, (place.end - 1) // _BIN + 1):
-                self._bins.setdefault((place.chrom, number), []).append((name, place))
+        for name, interval in genes:
+            for number in range(interval.start // _BIN, (interval.end - 1) // _BIN + 1):
+                self._bins.setdefault((interval.chrom, number), []).append((name, interval))
 
     def at(self, chrom: str | None, start: int, end: int) -> list[str]:
-        """The names of the genes that overlap ``[start, end)``, each once."""
+        """Return the names of the genes that overlap ``[start, end)``, each once."""
         if chrom is None:
             return []
         bins = range(start // _BIN, (end - 1) // _BIN + 1)
         near = (gene for number in bins for gene in self._bins.get((chrom, number), ()))
-        return list(dict.fromkeys(name for name, place in near if place.start < end and start < place.end))
+        return list(dict.fromkeys(name for name, interval in near if interval.start < end and start < interval.end))
 
 
 def _bases(transcript: Transcript) -> tuple[int, int]:
@@ -128,7 +128,7 @@ def _bases(transcript: Transcript) -> tuple[int, int]:
 
 
 def _on(genome: Genome, transcripts: Iterable[Transcript]) -> Iterator[Transcript]:
-    """Those on a contig of the genome that do not begin beyond its end, under its name."""
+    """Yield the transcripts that start on a contig of the genome, under its contig names."""
     for one in transcripts:
         chrom = one.interval.chrom
         name = resolved(genome, chrom)
@@ -139,8 +139,8 @@ def _on(genome: Genome, transcripts: Iterable[Transcript]) -> Iterator[Transcrip
 
 
 def _of_coding(gene: CodingGene) -> Transcript:
-    """A coding sequence as a transcript; parts that overlap, as at a ribosomal slippage, are joined."""
+    """Convert a coding sequence to a transcript; overlapping parts, as in ribosomal slippage, are merged."""
     strand = gene.parts[0].strand
     exons = tuple(replace(part, strand=strand) for part in merged(gene.parts))
-    whole = Interval(exons[0].chrom, exons[0].start, exons[-1].end, strand)
-    return Transcript(gene.id, gene.id, exons, whole)
+    complete = Interval(exons[0].chrom, exons[0].start, exons[-1].end, strand)
+    return Transcript(gene.id, gene.id, exons, complete)

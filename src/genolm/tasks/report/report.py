@@ -1,4 +1,4 @@
-"""One HTML page of a run: genome browser, scored variants, embeddings, likelihoods; it works without a network."""
+"""Report of a run as one HTML page: genome browser, scored variants, embeddings, likelihoods; works offline."""
 
 from __future__ import annotations
 
@@ -22,11 +22,19 @@ from genolm.genome.annotation.genes import Transcript
 from genolm.genome.contig_lengths import warn_of_lengths
 from genolm.genome.fasta import Genome
 from genolm.genome.interval import Interval
-from genolm.tasks.report import report_plots as plots
 from genolm.tasks.report.browser_view import Track, browser_view, first_locus, igv_script, igv_version, named_tracks
-from genolm.tasks.report.genome_fit import check_genome, notes_of
 from genolm.tasks.report.label_columns import Label
 from genolm.tasks.report.nearby_genes import Genes, read_nearby_genes
+from genolm.tasks.report.page_sections import (
+    ROWS,
+    Section,
+    browser_section,
+    facts_section,
+    notes_list,
+    unscored_section,
+    variants_section,
+)
+from genolm.tasks.report.report_checks import check_genome, notes_of
 from genolm.tasks.report.report_figures import (
     Compared,
     compare,
@@ -37,21 +45,13 @@ from genolm.tasks.report.report_figures import (
 )
 from genolm.tasks.report.report_regions import Regions, choose_regions
 from genolm.tasks.report.scored_variants import ScoredFile, read_scored
-from genolm.tasks.report.sections import (
-    ROWS,
-    Section,
-    browser_section,
-    facts_section,
-    notes_list,
-    unscored_section,
-    variants_section,
-)
+from genolm.tasks.writing.figure_sheet import require_matplotlib
 from genolm.tasks.writing.table_files import check_suffix
 
 _BROWSER = (
-    "Reference, one transcript of every gene, variants and their scores; choose a variant in the table below to come "
-    "here, and click anything for its details. Only the surroundings of the variants are in this page, unless the "
-    "genome is small."
+    "Reference, one transcript per gene, variants and their scores. Select a variant in the table below to show it "
+    "here; click on any item for details. Unless the genome is small, the page has the regions around the variants "
+    "only."
 )
 ENDINGS = (".html", ".htm")
 
@@ -76,33 +76,34 @@ def report(
     most_bases: int = 2_000_000,
     overwrite: bool = False,
 ) -> Path:
-    """Write one self-contained HTML page of scored variants; it loads nothing from a network.
+    """Write one self-contained HTML page of scored variants.
 
-    The page has the distribution of the scores (SNVs, indels and MNVs apart), a genome browser, a table that can be
-    filtered and sorted, and how many ALT alleles have no score, by reason. Genotypes, samples and other INFO fields do
-    not go into it.
+    The page has the distribution of the scores (SNVs, indels and MNVs separately), a genome browser, a table that can
+    be filtered and sorted, and the numbers of ALT alleles without a score, by reason. Genotypes, samples and other INFO
+    fields are not included. It loads nothing from a network.
 
     Args:
-        variants: VCF, BCF or table (parquet, TSV, CSV) that :func:`genolm.variants` wrote; None for a page without.
-        out: the page, ``.html``.
-        genome: FASTA, the one that the variants were scored with; up to `most_bases` of it go into the page (all of it,
-            or what lies around the variants).
-        genes: GTF, GFF3, GenBank or EMBL; names the genes that variants lie in. Else INFO/GENE, where it is there.
-        tracks: bigWigs to show, by the names of their tracks, or as paths.
-        label: INFO field or column that labels variants, as ``CLS``, or with what to compare, as ``CLS=LP:LB``
-            (positives, which are expected to score low, and negatives; several values separated by commas): adds the
-            AUROC with its interval. None for a field with 2 to 8 values, if there is one.
-        field: INFO field or column of the score; None for the one that genolm wrote.
-        rows: most rows of the table; those with the lowest scores.
+        variants: VCF, BCF or table (parquet, TSV, CSV) written by :func:`genolm.variants`; None for a page without
+            variants.
+        out: output page, ``.html``.
+        genome: FASTA file that the variants were scored with; up to `most_bases` of it are included in the page: all of
+            it, or the regions around the variants.
+        genes: GTF, GFF3, GenBank or EMBL file, to name the genes of variants. By default INFO/GENE is used if present.
+        tracks: bigWig files to show, by track name, or as paths.
+        label: INFO field or column that labels variants, such as ``CLS``, or with the classes to compare, such as
+            ``CLS=LP:LB`` (positives, which are expected to score low, and negatives; values separated by commas): adds
+            the AUROC with its interval. None for a field with 2 to 8 values, if there is one.
+        field: INFO field or column of the score; None for that of genolm.
+        rows: maximum number of table rows; those with the lowest scores.
         title: heading of the page; None for the name of the file.
-        lead: a sentence below it.
-        scores: bigWig of log-likelihoods per base (nats), as :func:`genolm.score` writes it.
-        embeddings: parquet with the columns `id` and `embedding`, as :func:`genolm.embed` writes it; the part of an id
-            before its first colon is what it is coloured by.
-        commands: the command lines that made the inputs.
-        card: the model's card.
-        locus: where the browser opens; by default a gene with many variants, else the lowest score.
-        most_bases: of the genome, in the page.
+        lead: sentence below the heading.
+        scores: bigWig file of log-likelihoods per base (nats), as written by :func:`genolm.score`.
+        embeddings: parquet file with the columns `id` and `embedding`, as written by :func:`genolm.embed`; points are
+            coloured by the part of the id before its first colon.
+        commands: command lines that made the inputs.
+        card: the model card.
+        locus: initial locus of the browser; None for a gene with many variants, else the lowest score.
+        most_bases: maximum number of bases of the genome in the page.
         overwrite: replace `out`.
 
     Returns:
@@ -111,7 +112,7 @@ def report(
     Raises:
         GenolmError: matplotlib or igv-notebook is not installed (extra ``report``).
         RunError: `out` exists or is one of the inputs, or its folder does not exist.
-        InputError: a file cannot be read or lacks what is asked of it, has no scores, or the variants were scored with
+        InputError: a file cannot be read or lacks a requested field, has no scores, or the variants were scored with
             another genome.
     """
     path = check_suffix(out, ENDINGS)
@@ -121,10 +122,10 @@ def report(
     refuse_replacing((variants, genome, genes, scores, embeddings, *named.values()), path)
     if rows < 1:
         raise InputError("rows must be at least 1", value=rows)
-    plots.check_matplotlib()
+    require_matplotlib("report")
     script = igv_script()
-    asked = Label.parse(label) if isinstance(label, str) else label
-    scored = None if variants is None else read_scored(variants, field=field, label=asked)
+    requested = Label.parse(label) if isinstance(label, str) else label
+    scored = None if variants is None else read_scored(variants, field=field, label=requested)
     with Genome(genome) as opened:
         shown = named_tracks(named, scores)
         for track in shown:
@@ -148,14 +149,14 @@ def report(
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """What a page shows.
+    """Content of a page.
 
     Attributes:
         genome: the opened genome.
-        regions: what of it is in the page.
-        scored: the variants, with their genes.
-        genes: the annotation, where one was given.
-        tracks: the bigWigs.
+        regions: regions of the genome in the page.
+        scored: the variants, with their genes; None without.
+        genes: the annotation; None without.
+        tracks: the bigWig files.
     """
 
     genome: Genome
@@ -171,22 +172,22 @@ class _Content:
         """Read the annotation and choose the regions.
 
         Raises:
-            InputError: the variants were scored with another genome; an annotation that cannot be read.
+            InputError: the variants were scored with another genome, or the annotation cannot be read.
         """
         if scored is not None:
             check_genome(genome, scored)
-        found = None if genes is None else read_nearby_genes(genes, genome)
-        if scored is not None and found is not None:
-            scored = scored.with_genes(found.names_at(genome, scored.alleles))
-        return cls(genome, choose_regions(genome, scored, most), scored, found, tracks)
+        annotation = None if genes is None else read_nearby_genes(genes, genome)
+        if scored is not None and annotation is not None:
+            scored = scored.with_genes(annotation.names_at(genome, scored.alleles))
+        return cls(genome, choose_regions(genome, scored, most), scored, annotation, tracks)
 
     @property
     def transcripts(self) -> Sequence[Transcript]:
-        """Those of the annotation."""
+        """Transcripts of the annotation."""
         return () if self.genes is None else self.genes.transcripts
 
     def view(self, locus: str) -> dict[str, Any]:
-        """The configuration of the genome browser."""
+        """Return the configuration of the genome browser."""
         return browser_view(
             self.genome, self.regions, genes=self.genes, scored=self.scored, tracks=self.tracks, locus=locus
         )
@@ -194,7 +195,7 @@ class _Content:
     def sections(
         self, compared: Sequence[Compared], scores: str | Path | None, embeddings: str | Path | None, rows: int
     ) -> list[Section]:
-        """The sections in their order, but for how the page was made."""
+        """Return the sections of the page, except the provenance."""
         scored = self.scored
         sections = [] if scored is None else effects_section(scored, compared)
         sections.append(browser_section(_BROWSER))
@@ -207,10 +208,10 @@ class _Content:
 
 
 def _named(tracks: Mapping[str, str | Path] | Sequence[str | Path] | str | Path | None) -> dict[str, str | Path]:
-    """Tracks by name; those without are called as their file.
+    """Return tracks by name; tracks without a name are named after their file.
 
     Raises:
-        InputError: two of one name.
+        InputError: two tracks have the same name.
     """
     if tracks is None or isinstance(tracks, Mapping):
         return dict(tracks or {})
@@ -218,19 +219,22 @@ def _named(tracks: Mapping[str, str | Path] | Sequence[str | Path] | str | Path 
     for path in [tracks] if isinstance(tracks, str | Path) else tracks:
         name = Path(path).stem
         if name in named:
-            raise InputError("two tracks have this file name; give them names from Python", value=name)
+            raise InputError(
+                "duplicate track name: tracks are named after their files; rename one, or pass names from Python",
+                value=name,
+            )
         named[name] = path
     return named
 
 
 def _versions() -> dict[str, str]:
-    found = {"genolm": __version__, "python": platform.python_version()}
+    versions = {"genolm": __version__, "python": platform.python_version()}
     for name in ("torch", "numpy", "polars", "pysam", "pybigtools", "matplotlib", "igv-notebook"):
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def _page(

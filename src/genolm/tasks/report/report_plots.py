@@ -1,4 +1,4 @@
-"""The figures of a report, as SVG that takes its colours and its font from the page it stands in."""
+"""Figures of a report as SVG that takes colours and font from the page."""
 
 from __future__ import annotations
 
@@ -6,39 +6,31 @@ import io
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genolm.errors import GenolmError
 from genolm.tasks.report.discrimination import Auroc
-from genolm.tasks.report.profiles import REACH, Profile
 from genolm.tasks.report.scored_variants import ScoredAllele
+from genolm.tasks.report.signal_profiles import REACH, Profile
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Colours that no figure uses otherwise; the page's style sheet says what they are in light and in dark.
+# Placeholders for the colours of the page's style sheet in light and dark mode.
 INK, MUTED, LINE = "#010101", "#020202", "#030303"
-SERIES = tuple(f"#0a0a{place:02x}" for place in range(1, 8))
+SERIES = tuple(f"#0a0a{row:02x}" for row in range(1, 8))
 _VARIABLES = {INK: "--ink", MUTED: "--muted", LINE: "--line"} | {
-    colour: f"--series-{place}" for place, colour in enumerate(SERIES, start=1)
+    colour: f"--series-{row}" for row, colour in enumerate(SERIES, start=1)
 }
 _POSITIVE, _NEGATIVE, _UNKNOWN = SERIES[1], SERIES[0], MUTED
-_MOST_POINTS = 250  # of one row of a strip plot
-
-
-def check_matplotlib() -> None:
-    """Raises GenolmError unless matplotlib is installed."""
-    if find_spec("matplotlib") is None:
-        raise GenolmError("the report needs matplotlib: pip install 'genolm[report]'")
+_MAX_POINTS = 250  # per row of a strip plot
 
 
 def score_histogram(groups: Mapping[str, Sequence[float]], colours: Mapping[str, str], label: str, name: str) -> str:
-    """Densities of the scores of each label, over one another; ``name`` keeps the ids of several drawings apart."""
+    """Draw overlaid densities of the scores of each label; ``name`` keeps the ids of several figures distinct."""
     figure, axes = _new(6.4, 3.4)
     values = np.concatenate([np.asarray(list(scores)) for scores in groups.values()])
     low, high = np.quantile(values, [0.005, 0.995])
@@ -56,7 +48,7 @@ def score_histogram(groups: Mapping[str, Sequence[float]], colours: Mapping[str,
 
 
 def score_strips(alleles: Sequence[ScoredAllele], colours: Mapping[str, str], label: str) -> str:
-    """Every score as a point, a row for each effect, rows sorted by their median, which a bar marks."""
+    """Draw every score as a point, one row per effect, sorted by the median, which is marked by a bar."""
     rows: dict[tuple[str, str], list[float]] = defaultdict(list)
     for allele in alleles:
         if allele.score is not None and allele.effect:
@@ -64,11 +56,11 @@ def score_strips(alleles: Sequence[ScoredAllele], colours: Mapping[str, str], la
     ordered = sorted(rows.items(), key=lambda row: float(np.median(row[1])))
     figure, axes = _new(9.6, 0.9 + 0.36 * len(ordered))
     random = np.random.default_rng(0)
-    for place, ((_, truth), scores) in enumerate(ordered):
-        shown = np.asarray(scores)[:_MOST_POINTS]
-        heights = place + random.uniform(-0.26, 0.26, len(shown))
+    for row, ((_, truth), scores) in enumerate(ordered):
+        shown = np.asarray(scores)[:_MAX_POINTS]
+        heights = row + random.uniform(-0.26, 0.26, len(shown))
         axes.scatter(shown, heights, s=9, color=colours.get(truth, _UNKNOWN), alpha=0.45, linewidths=0)
-        axes.plot([np.median(scores)] * 2, [place - 0.34, place + 0.34], color=INK, linewidth=2)
+        axes.plot([np.median(scores)] * 2, [row - 0.34, row + 0.34], color=INK, linewidth=2)
     axes.axvline(0, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
     axes.set_yticks(range(len(ordered)), [f"{effect} ({len(scores)})" for (effect, _), scores in ordered])
     axes.set_xlabel(label)
@@ -76,13 +68,13 @@ def score_strips(alleles: Sequence[ScoredAllele], colours: Mapping[str, str], la
 
 
 def auroc_rows(rows: Sequence[tuple[str, Auroc, Auroc]]) -> str:
-    """AUROC with its interval for each row: the model's filled, the baseline's open."""
+    """Draw the AUROC with its interval for each row: the model's filled, the baseline's open."""
     figure, axes = _new(6.4, 1.1 + 0.42 * len(rows))
-    for place, (_, own, baseline) in enumerate(reversed(rows)):
-        _interval_mark(axes, place + 0.12, own, SERIES[0], filled=True)
-        _interval_mark(axes, place - 0.16, baseline, MUTED, filled=False)
+    for row, (_, model, baseline) in enumerate(reversed(rows)):
+        _interval_mark(axes, row + 0.12, model, SERIES[0], filled=True)
+        _interval_mark(axes, row - 0.16, baseline, MUTED, filled=False)
     axes.axvline(0.5, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
-    axes.set_yticks(range(len(rows)), [f"{name} ({own.positives})" for name, own, _ in reversed(rows)])
+    axes.set_yticks(range(len(rows)), [f"{name} ({model.positives})" for name, model, _ in reversed(rows)])
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.set_xlabel("AUROC with 95 % bootstrap interval (0.5 = chance)")
     axes.plot([], [], "o", color=SERIES[0], label="model")
@@ -92,12 +84,12 @@ def auroc_rows(rows: Sequence[tuple[str, Auroc, Auroc]]) -> str:
 
 
 def embedding_scatter(points: NDArray[np.float64], kinds: Sequence[str], shares: NDArray[np.float64]) -> str:
-    """The first two principal components, coloured by kind."""
+    """Draw the first two principal components, coloured by kind."""
     figure, axes = _new(9.6, 4.6)
     names = sorted(set(kinds))
-    for place, name in enumerate(names):
+    for row, name in enumerate(names):
         chosen = points[[kind == name for kind in kinds]][:1500]
-        colour, marker = SERIES[place % len(SERIES)], "osD^vPX"[place // len(SERIES) % 7]
+        colour, marker = SERIES[row % len(SERIES)], "osD^vPX"[row // len(SERIES) % 7]
         axes.scatter(chosen[:, 0], chosen[:, 1], s=18, alpha=0.7, color=colour, marker=marker, linewidths=0, label=name)
     axes.set_xlabel(f"principal component 1 ({shares[0]:.0%} of the variance)")
     axes.set_ylabel(f"principal component 2 ({shares[1]:.0%})")
@@ -106,15 +98,15 @@ def embedding_scatter(points: NDArray[np.float64], kinds: Sequence[str], shares:
 
 
 def profile_panels(profiles: Sequence[Profile], label: str) -> str:
-    """One panel for each signal: mean and standard error, 5' to 3'."""
+    """Draw one panel per signal: mean and standard error, 5' to 3'."""
     rows = (len(profiles) + 1) // 2
     figure, panels = _new_grid(9.6, 0.6 + 2.3 * rows, rows, min(2, len(profiles)))
-    places = np.arange(-REACH, REACH)
+    offsets = np.arange(-REACH, REACH)
     for axes, profile in zip(panels, profiles):
         axes.fill_between(
-            places, profile.mean - profile.error, profile.mean + profile.error, color=SERIES[0], alpha=0.2, lw=0
+            offsets, profile.mean - profile.error, profile.mean + profile.error, color=SERIES[0], alpha=0.2, lw=0
         )
-        axes.plot(places, profile.mean, color=SERIES[0], linewidth=1.4)
+        axes.plot(offsets, profile.mean, color=SERIES[0], linewidth=1.4)
         axes.axvline(-0.5, color=SERIES[1], linewidth=1, linestyle=(0, (4, 3)))
         axes.set_title(f"{profile.name} ({profile.sites} sites)", color=INK, fontsize=10, loc="left")
     for axes in panels[len(profiles) :]:
@@ -125,11 +117,11 @@ def profile_panels(profiles: Sequence[Profile], label: str) -> str:
 
 
 def class_colours(names: Sequence[str], positive: Sequence[str], negative: Sequence[str]) -> dict[str, str]:
-    """Colours of labels: those of the two sides, and the remaining ones for the others in turn."""
+    """Return the colours of labels: fixed for positives and negatives, the remaining ones in turn for other labels."""
     known = dict.fromkeys(positive, _POSITIVE) | dict.fromkeys(negative, _NEGATIVE)
     free = [colour for colour in SERIES if colour not in known.values()]
     others = [name for name in names if name not in known]
-    return known | {name: free[place % len(free)] for place, name in enumerate(others)}
+    return known | {name: free[row % len(free)] for row, name in enumerate(others)}
 
 
 def _interval_mark(axes: Axes, height: float, area: Auroc, colour: str, *, filled: bool) -> None:
@@ -143,11 +135,11 @@ def _new(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def _new_grid(width: float, height: float, rows: int, columns: int) -> tuple[Figure, list[Axes]]:
-    """A figure without a window behind it, drawn in the colours that stand for the page's."""
+    """Return a figure and its panels, in the placeholder colours."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
-    panels = [figure.add_subplot(rows, columns, place) for place in range(1, rows * columns + 1)]
+    panels = [figure.add_subplot(rows, columns, row) for row in range(1, rows * columns + 1)]
     for axes in panels:
         axes.set_facecolor("none")
         axes.tick_params(colors=MUTED, labelcolor=INK, labelsize=9)
@@ -162,7 +154,7 @@ def _new_grid(width: float, height: float, rows: int, columns: int) -> tuple[Fig
 
 
 def _svg(figure: Figure, name: str) -> str:
-    """The ``<svg>`` element; the same figure gives the same text."""
+    """Return the ``<svg>`` element; the same figure always yields the same text."""
     from matplotlib import rc_context
 
     file = io.StringIO()
@@ -172,7 +164,7 @@ def _svg(figure: Figure, name: str) -> str:
 
 
 def _fit(text: str, name: str) -> str:
-    """Takes colours and font from the page, scales with it, and keeps ids apart from those of other figures."""
+    """Adapt an SVG to the page: its colours and font, scalable, with unique ids."""
     replacements: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
         (r"<metadata>.*?</metadata>", ""),
         (r'(<svg[^>]*?) width="[^"]*"', r"\1"),

@@ -1,4 +1,4 @@
-"""The rows of a scored VCF, BCF or table before they become alleles: places, scores, and fields that label them."""
+"""Rows of a scored VCF, BCF or table: positions, scores and fields that may label them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from genolm.tasks.writing.provenance import provenance_path
 
 SCORES = ("GENOLM_LLR_SUM", "GENOLM_LLR_SITE", "GENOLM_LLR_MASKED_SUM")
 COLUMNS = tuple(f"llr_alt_minus_ref_{kind}_nats" for kind in ("sum", "site", "masked_sum"))
-"""What the score is called in VCF, and in tables."""
+"""Names of the score in VCF and in tables, by precedence."""
 
-MOST_VALUES = 50
-"""A field with more different values than this is no label; its values are not kept."""
+MAX_VALUES = 50
+"""Maximum number of different values of a field that may be a label; other fields are dropped."""
 
 _KNOWN = ("EFFECT", "GENE", "STATUS")
 _DECLARED = re.compile(r'##INFO=<ID=([^,]+),Number=([^,]+),Type=([^,]+),Description="((?:[^"\\]|\\.)*)"')
@@ -33,34 +33,34 @@ _SETTING = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 @dataclass(slots=True)
 class Rows:
-    """One row for every ALT allele, in the order of the file; columns are by number of the row.
+    """One row for every ALT allele, in the order of the file; columns are by row index.
 
     Attributes:
-        score: the INFO field or column of the score.
-        description: what the file says about it.
-        run: the settings of the run.
-        places: contig, 1-based position, REF, ALT, and line of the file.
-        scores: the scores, nats; None where there is none.
-        known: EFFECT, GENE and STATUS where they are there.
-        fields: every other field of texts, until it has more than `MOST_VALUES` different values.
+        score: INFO field or column of the score.
+        description: description of the score in the file.
+        run: settings of the run.
+        positions: contig, 1-based position, REF, ALT, and line of the file.
+        scores: scores, nats; None if missing.
+        known: EFFECT, GENE and STATUS if present.
+        fields: every other text field with at most `MAX_VALUES` different values.
         values: the different values of each of these.
     """
 
     score: str
     description: str = ""
     run: Mapping[str, str] = field(default_factory=dict)
-    places: list[tuple[str, int, str, str, int]] = field(default_factory=list)
+    positions: list[tuple[str, int, str, str, int]] = field(default_factory=list)
     scores: list[float | None] = field(default_factory=list)
     known: dict[str, dict[int, str]] = field(default_factory=lambda: {name: {} for name in _KNOWN})
     fields: dict[str, dict[int, str]] = field(default_factory=dict)
     values: dict[str, set[str]] = field(default_factory=dict)
 
-    def add(self, place: tuple[str, int, str, str, int], score: float | None, told: Mapping[str, str]) -> None:
+    def add(self, position: tuple[str, int, str, str, int], score: float | None, values: Mapping[str, str]) -> None:
         """Add an allele with the values of its fields."""
-        number = len(self.places)
-        self.places.append(place)
+        number = len(self.positions)
+        self.positions.append(position)
         self.scores.append(score)
-        for name, value in told.items():
+        for name, value in values.items():
             if value in ("", "."):
                 continue
             if name in self.known:
@@ -72,19 +72,19 @@ class Rows:
         values = self.values.setdefault(name, set())
         values.add(value)
         self.fields[name][number] = value
-        if len(values) > MOST_VALUES:
+        if len(values) > MAX_VALUES:
             del self.fields[name], self.values[name]
 
 
 def scored_vcf(path: Path, score: str | None) -> Rows:
-    """Read the ALT alleles of a VCF or BCF.
+    """Read the ALT alleles of a VCF or BCF file.
 
     Args:
         path: the file.
         score: INFO field of the score; None for the first of `SCORES` that is declared.
 
     Raises:
-        InputError: with file and line: no VCF, no such INFO field, a score that is no finite number.
+        InputError: with file and line: the file is not a VCF, the INFO field does not exist, or a score is not finite.
     """
     text = read_vcf_text(path)
     header = "\n".join(decoded(line, path, number) for number, line in enumerate(text.header, start=1))
@@ -93,28 +93,28 @@ def scored_vcf(path: Path, score: str | None) -> Rows:
     rows = Rows(chosen, declared[chosen][1].replace('\\"', '"'), _settings(header))
     kept = {name for name, (kind, _) in declared.items() if kind == "String" and not name.startswith("GENOLM_")}
     rows.fields = {name: {} for name in declared if name in kept and name not in _KNOWN}
-    wanted = {chosen, "GENOLM_STATUS", *kept}
+    requested = {chosen, "GENOLM_STATUS", *kept}
     for number, line in text.records:
-        _add_record(rows, decoded(line, path, number).split("\t", 8), wanted, path, number)
+        _add_record(rows, decoded(line, path, number).split("\t", 8), requested, path, number)
     return rows
 
 
-def _add_record(rows: Rows, columns: list[str], wanted: set[str], path: Path, line: int) -> None:
+def _add_record(rows: Rows, columns: list[str], requested: set[str], path: Path, line: int) -> None:
     chrom, pos, _, ref, alt = columns[:5]
     if not is_coordinate(pos):
         raise InputError("POS must be a whole number, 1-based", file=path, line=line, value=pos)
     pairs = (pair.partition("=") for pair in columns[7].split(";"))
-    info = {name: value for name, _, value in pairs if name in wanted}
+    info = {name: value for name, _, value in pairs if name in requested}
     alts = [] if alt == "." else alt.split(",")
     for number, one in enumerate(alts):
-        told = {name: _of_allele(value, number, len(alts)) for name, value in info.items()}
-        score = finite(told.pop(rows.score, ""), path, line)
-        told["STATUS"] = told.pop("GENOLM_STATUS", "")
-        rows.add((chrom, int(pos), ref, one, line), score, told)
+        values = {name: _of_allele(value, number, len(alts)) for name, value in info.items()}
+        score = finite(values.pop(rows.score, ""), path, line)
+        values["STATUS"] = values.pop("GENOLM_STATUS", "")
+        rows.add((chrom, int(pos), ref, one, line), score, values)
 
 
 def _of_allele(value: str, number: int, alts: int) -> str:
-    """The value of one ALT; a value of the whole record is that of each."""
+    """Return the value of one ALT; a value of the record applies to each."""
     values = value.split(",")
     return values[number] if len(values) == alts else value
 
@@ -124,13 +124,13 @@ def scored_table(path: Path, score: str | None) -> Rows:
 
     Args:
         path: the file.
-        score: column of the score; None for the first of `COLUMNS` that is there.
+        score: column of the score; None for the first of `COLUMNS` that exists.
 
     Raises:
-        InputError: with file and line: a damaged table, a column missing, a value that is no number.
+        InputError: with file and line: the table is damaged, a column is missing, or a value is not a number.
     """
     table = read_every_column(path)
-    columns = {name: place for place, name in enumerate(table.columns)}
+    columns = {name: position for position, name in enumerate(table.columns)}
     chosen = _chosen(path, "column", (score,) if score else COLUMNS, columns)
     if missing := {"chrom", "pos", "ref", "alt"} - set(columns):
         raise InputError(f"no column {', '.join(sorted(missing))}", file=path, value=", ".join(columns))
@@ -138,16 +138,16 @@ def scored_table(path: Path, score: str | None) -> Rows:
     rows = Rows(chosen, _about(chosen, run), run)
     others = [name for name in columns if name == "status" or name not in OWN]
     rows.fields = {name: {} for name in others if name.upper() not in _KNOWN}
-    for line, values in table.rows:
-        row = {name: _text(values[place]) for name, place in columns.items()}
-        told = {name.upper() if name.upper() in _KNOWN else name: row[name] for name in others}
-        place = (row["chrom"], _whole(row["pos"], path, line), row["ref"], row["alt"], line)
-        rows.add(place, finite(row[chosen], path, line), told)
+    for line, cells in table.rows:
+        row = {name: _text(cells[position]) for name, position in columns.items()}
+        values = {name.upper() if name.upper() in _KNOWN else name: row[name] for name in others}
+        position = (row["chrom"], _integer(row["pos"], path, line), row["ref"], row["alt"], line)
+        rows.add(position, finite(row[chosen], path, line), values)
     return rows
 
 
 def _text(value: object) -> str:
-    """A cell as text; empty for a missing value and for a list."""
+    """Return a cell as text; empty for a missing value and for a list."""
     if value is None or isinstance(value, list | dict | bytes):
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
@@ -155,12 +155,12 @@ def _text(value: object) -> str:
 
 def _table_settings(path: Path) -> dict[str, str]:
     if path.suffix.lower() == ".parquet":
-        with path.open("rb") as file:  # polars reads brackets in the name of a file as patterns
-            found = pl.read_parquet_metadata(file)
-        return {name: value for name, value in found.items() if not name.startswith("ARROW")}
-    beside = provenance_path(path)
+        with path.open("rb") as file:  # polars interprets brackets in file names as patterns
+            metadata = pl.read_parquet_metadata(file)
+        return {name: value for name, value in metadata.items() if not name.startswith("ARROW")}
+    provenance_file = provenance_path(path)
     try:
-        return {str(name): str(value) for name, value in json.loads(beside.read_text("utf-8")).items()}
+        return {str(name): str(value) for name, value in json.loads(provenance_file.read_text("utf-8")).items()}
     except (OSError, ValueError, AttributeError):
         return {}
 
@@ -170,24 +170,24 @@ def _about(column: str, run: Mapping[str, str]) -> str:
     return f"log p(ALT) - log p(REF) in nats; negative: ALT is less likely.{method}" if column in COLUMNS else ""
 
 
-def _chosen(path: Path, what: str, wanted: Iterable[str], present: Iterable[str]) -> str:
+def _chosen(path: Path, what: str, requested: Iterable[str], present: Iterable[str]) -> str:
     names = list(present)
-    for name in wanted:
+    for name in requested:
         if name in names:
             return name
     shown = ", ".join(sorted(names)[:12]) or "none"
     raise InputError(
-        f"no {what} {' or '.join(wanted)} (present: {shown}); score the file with 'genolm variants' first", file=path
+        f"no {what} {' or '.join(requested)} (present: {shown}); score the file with 'genolm variants' first", file=path
     )
 
 
 def _settings(header: str) -> dict[str, str]:
-    """The settings of the last run that is written into the header."""
+    """Return the settings of the last run recorded in the header."""
     lines = [line for line in header.splitlines() if line.startswith("##genolm=<ID=variants,")]
     return dict(_SETTING.findall(lines[-1])) if lines else {}
 
 
-def _whole(text: str, path: Path, line: int) -> int:
+def _integer(text: str, path: Path, line: int) -> int:
     if not is_coordinate(text):
         raise InputError("pos must be a whole number, 1-based", file=path, line=line, value=text)
     return int(text)
@@ -197,7 +197,7 @@ def finite(text: str, path: Path, line: int) -> float | None:
     """Return a score as a number; None for a missing one.
 
     Raises:
-        InputError: it is no number, or not finite.
+        InputError: it is not a finite number.
     """
     if text in ("", ".", "NA"):
         return None

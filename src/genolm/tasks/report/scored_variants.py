@@ -1,4 +1,4 @@
-"""ALT alleles that `genolm variants` scored, out of a VCF, BCF or table, with what the file says about each."""
+"""ALT alleles scored by `genolm variants`, read from a VCF, BCF or table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from genolm.tasks.report.label_columns import Label, choose_label
 from genolm.tasks.report.scored_rows import Rows, scored_table, scored_vcf
 
 Kind = Literal["SNV", "indel", "MNV", "other"]
-"""``MNV``: several bases replaced by as many; ``other``: not both alleles are bases A, C, G, T."""
+"""``MNV``: several bases replaced by as many; ``other``: an allele has letters other than A, C, G, T."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +21,15 @@ class ScoredAllele:
     """One ALT allele of one record.
 
     Attributes:
-        chrom: contig as the file names it.
+        chrom: contig as named in the file.
         pos: 1-based position of the first base of `ref`.
-        ref: reference allele.
-        alt: alternative allele.
-        score: log-likelihood of the alternative minus that of the reference in nats, or None when it was not scored.
-        truth: value of the label field, ``""`` when absent.
-        effect: INFO/EFFECT, ``""`` when absent.
-        gene: name of the gene, ``""`` when unknown.
-        status: GENOLM_STATUS, ``""`` when absent.
+        ref: REF allele.
+        alt: ALT allele.
+        score: log-likelihood of ALT minus that of REF in nats; None if it was not scored.
+        truth: value of the label field, ``""`` if absent.
+        effect: INFO/EFFECT, ``""`` if absent.
+        gene: name of the gene, ``""`` if unknown.
+        status: GENOLM_STATUS, ``""`` if absent.
         line: line or row of the file, 1-based.
     """
 
@@ -56,12 +56,12 @@ class ScoredAllele:
 
     @property
     def end(self) -> int:
-        """0-based position behind the last base of `ref`."""
+        """0-based position after the last base of `ref`."""
         return self.start + max(1, len(self.ref))
 
     @property
     def kind(self) -> Kind:
-        """What kind of variant it is."""
+        """The kind of variant."""
         if not set(self.ref.upper() + self.alt.upper()) <= set("ACGT"):
             return "other"
         if len(self.ref) != len(self.alt):
@@ -76,10 +76,10 @@ class ScoredFile:
     Attributes:
         path: the file.
         alleles: every ALT allele of every record, in the order of the file.
-        field: the INFO field or column that `ScoredAllele.score` comes from.
-        description: what the file says about it: sign, unit, context; empty where it says nothing.
-        run: the settings of the run that scored it, by name; empty where the file does not say.
-        label: where `ScoredAllele.truth` comes from; None where no field is used.
+        field: INFO field or column of `ScoredAllele.score`.
+        description: description of the score in the file (sign, unit, context); empty without.
+        run: settings of the run that scored the file, by name; empty if unknown.
+        label: field of `ScoredAllele.truth`; None without.
     """
 
     path: Path
@@ -90,23 +90,23 @@ class ScoredFile:
     label: Label | None = None
 
     def with_genes(self, names: Mapping[int, str]) -> ScoredFile:
-        """Return the file with the genes of some alleles, by their numbers; the others keep theirs."""
+        """Return the file with the genes of some alleles replaced, by index."""
         alleles = (replace(one, gene=names[i]) if i in names else one for i, one in enumerate(self.alleles))
         return replace(self, alleles=tuple(alleles))
 
 
 def read_scored(path: str | Path, *, field: str | None = None, label: Label | None = None) -> ScoredFile:
-    """Read a VCF, BCF or table that `genolm variants` wrote.
+    """Read a VCF, BCF or table written by `genolm variants`.
 
     Args:
         path: the file.
-        field: the INFO field or column with the score; by default the first that `genolm variants` writes.
-        label: the INFO field or column that labels variants; by default one with few values, if there is one (see
+        field: INFO field or column of the score; by default the first that `genolm variants` writes.
+        label: INFO field or column that labels variants; by default one with few values, if there is one (see
             :func:`genolm.tasks.report.label_columns.choose_label`).
 
     Raises:
-        InputError: with file and, where there is one, line: it holds no variants or cannot be read, has no such score,
-            no such label field, or no variant with a label value that was named.
+        InputError: with file and, if known, line: the file holds no variants or cannot be read, has no such score or
+            label field, or no variant has a requested label value.
     """
     path = Path(path)
     rows = scored_vcf(path, field) if file_format(path, VARIANT_FORMATS) == "vcf" else scored_table(path, field)
@@ -115,13 +115,13 @@ def read_scored(path: str | Path, *, field: str | None = None, label: Label | No
     )
     chosen = choose_label(path, fields, label)
     truths = {} if chosen is None else fields[chosen.field]
-    alleles = tuple(_allele(rows, place, truths.get(place, "")) for place in range(len(rows.places)))
+    alleles = tuple(_allele(rows, row, truths.get(row, "")) for row in range(len(rows.positions)))
     return ScoredFile(path, alleles, rows.score, rows.description, rows.run, chosen)
 
 
-def _allele(rows: Rows, place: int, truth: str) -> ScoredAllele:
-    chrom, pos, ref, alt, line = rows.places[place]
-    effect, gene = (rows.known[name].get(place, "") for name in ("EFFECT", "GENE"))
+def _allele(rows: Rows, row: int, truth: str) -> ScoredAllele:
+    chrom, pos, ref, alt, line = rows.positions[row]
+    effect, gene = (rows.known[name].get(row, "") for name in ("EFFECT", "GENE"))
     return ScoredAllele(
-        chrom, pos, ref, alt, rows.scores[place], truth, effect, gene, rows.known["STATUS"].get(place, ""), line
+        chrom, pos, ref, alt, rows.scores[row], truth, effect, gene, rows.known["STATUS"].get(row, ""), line
     )

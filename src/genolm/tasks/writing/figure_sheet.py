@@ -149,3 +149,18 @@ def check_plot(out: Path | str | None, packages: Sequence[str] = ("logomaker", "
 
 
 SUFFIXES = (".png", ".svg", ".pdf")
+
+
+def require_matplotlib(extra: str) -> None:
+    """Check that figures can be drawn, before anything is computed.
+
+    Args:
+        extra: the extra of genolm that installs matplotlib.
+
+    Raises:
+        GenolmError: matplotlib is not installed.
+    """
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise GenolmError(f"figures need matplotlib, which is not installed: pip install 'genolm[{extra}]'") from None

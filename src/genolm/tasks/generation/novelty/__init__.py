@@ -1,1 +1,1 @@
-"""Comparison of generated sequences with genomes: exact matches, nearest sequences, genes, spectra."""
+"""Comparison of generated sequences with genomes: exact matches, identity, genes and composition."""

@@ -1,4 +1,4 @@
-"""The report of a check for people: one HTML page with the table of figures and one picture."""
+"""Report of a check: an HTML page with the table of metrics, and a figure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from genolm.errors import GenolmError
 from genolm.tasks.generation.novelty.exact_matches import SEED
 from genolm.tasks.writing.figure_sheet import NULL, OTHER, REAL, Sheet, caption_height, style
 
@@ -27,14 +26,14 @@ _PANELS = (
     ("tandem", "length", "bases in tandem repeats, share"),
     ("gzip_bytes", "length", "compressed size over bases"),
     ("longest_match", "", "longest exact match with training, bases"),
-    ("identity", "", "identity to the nearest training stretch"),
+    ("identity", "", "identity to the nearest training sequence"),
 )
 _SHORT = 12
-"""Where matches too short to be found are drawn."""
+"""Where matches too short to be found are plotted."""
 _CAPTION = (
-    "Each line is the share of sequences (up) that have at most so much (right). Natural: pieces of the reference of "
-    "the same lengths, never compared with the file that they were cut from. Markov: sequences of the same lengths "
-    "drawn from a Markov model of the reference."
+    "Cumulative distributions over sequences. Natural: pieces of the reference of the same lengths, never compared "
+    "with the file that they come from. Markov: sequences of the same lengths sampled from a Markov model of the "
+    "reference."
 )
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
@@ -44,20 +43,8 @@ td.number { white-space: nowrap; font-variant-numeric: tabular-nums } small { co
 """
 
 
-def check_pictures() -> None:
-    """Looks, before anything is computed, whether pictures can be drawn.
-
-    Raises:
-        GenolmError: matplotlib is not installed.
-    """
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise GenolmError("pictures need matplotlib, which is not installed: pip install 'genolm[check]'") from None
-
-
 def draw_check(sequences: pl.DataFrame) -> Figure:
-    """Six panels: of every group the share of sequences that have at most so much of something.
+    """Draw six panels: cumulative distributions over the sequences of each group.
 
     Args:
         sequences: the per-sequence table, with a column ``group``.
@@ -65,10 +52,10 @@ def draw_check(sequences: pl.DataFrame) -> Figure:
     width = 10.0
     bottom = caption_height(_CAPTION, width)
     with style():
-        sheet = Sheet.new(width, 5.9 + bottom, "Generated DNA beside natural and Markov sequence", "")
-        for number, (above, below, title) in enumerate(_PANELS):
+        sheet = Sheet.new(width, 5.9 + bottom, "Generated DNA compared with natural and Markov sequences", "")
+        for number, (numerator, denominator, title) in enumerate(_PANELS):
             axes = sheet.axes(0.6 + 3.2 * (number % 3), 0.75 + 2.6 * (number // 3), 2.6, 1.9)
-            _panel(axes, sequences, above, below, title, labelled=number % 3 == 0)
+            _panel(axes, sequences, numerator, denominator, title, labelled=number % 3 == 0)
         handles, labels = sheet.figure.axes[0].get_legend_handles_labels()
         sheet.figure.legend(
             handles,
@@ -84,41 +71,45 @@ def draw_check(sequences: pl.DataFrame) -> Figure:
     return sheet.figure
 
 
-def _panel(axes: Axes, sequences: pl.DataFrame, above: str, below: str, title: str, *, labelled: bool) -> None:
+def _panel(
+    axes: Axes, sequences: pl.DataFrame, numerator: str, denominator: str, title: str, *, labelled: bool
+) -> None:
     for name, colour in _COLOURS.items():
-        rows = sequences.filter((pl.col("group") == name) & pl.col(above).is_not_null())
-        values = np.sort((rows[above] / rows[below] if below else rows[above]).cast(pl.Float64).to_numpy())
-        if above == "longest_match":
+        rows = sequences.filter((pl.col("group") == name) & pl.col(numerator).is_not_null())
+        values = np.sort(
+            (rows[numerator] / rows[denominator] if denominator else rows[numerator]).cast(pl.Float64).to_numpy()
+        )
+        if numerator == "longest_match":
             values = np.maximum(values, _SHORT)
-        steps = np.concatenate([values[:1], values])  # a single value is an upright line
+        steps = np.concatenate([values[:1], values])  # a single value becomes a vertical line
         shares = np.linspace(0, 1, len(steps))
         axes.step(steps, shares, where="post", color=colour, linewidth=1.6, label=_NAMES[name])
-    if sequences[above].is_null().all():
-        axes.text(0.5, 0.5, "nothing to measure", ha="center", transform=axes.transAxes, fontsize=8.5)
+    if sequences[numerator].is_null().all():
+        axes.text(0.5, 0.5, "no data", ha="center", transform=axes.transAxes, fontsize=8.5)
         axes.set_xticks([])
     axes.set_xlabel(title)
     axes.set_ylim(0, 1.02)
     if labelled:
         axes.set_ylabel("share of sequences")
-    if above == "longest_match":
-        _lengths(axes, values_most=int(sequences[above].max() or 0))  # type: ignore[arg-type]
+    if numerator == "longest_match":
+        _lengths(axes, longest=int(sequences[numerator].max() or 0))  # type: ignore[arg-type]
 
 
-def _lengths(axes: Axes, values_most: int) -> None:
-    """A logarithmic axis on which 0, which is any length below the shortest match that is found, has its place."""
-    ticks = [tick for tick in (20, 50, 100, 300, 1000, 3000, 10_000, 30_000) if tick < 1.5 * values_most]
+def _lengths(axes: Axes, longest: int) -> None:
+    """Use a logarithmic axis with a position for 0, which stands for any match too short to be found."""
+    ticks = [tick for tick in (20, 50, 100, 300, 1000, 3000, 10_000, 30_000) if tick < 1.5 * longest]
     axes.set_xscale("log")
-    axes.set_xlim(0.9 * _SHORT, 1.2 * max(values_most, 2 * SEED))
+    axes.set_xlim(0.9 * _SHORT, 1.2 * max(longest, 2 * SEED))
     axes.set_xticks([_SHORT, *ticks], [f"<{SEED}", *(f"{tick:,}" for tick in ticks)])
     axes.minorticks_off()
 
 
-def written_page(report: Mapping[str, Any], picture: Path) -> str:
-    """The page; the picture goes into it.
+def report_page(report: Mapping[str, Any], picture: Path) -> str:
+    """Return the page with the figure embedded.
 
     Args:
-        report: what :func:`genolm.check_generated` returns.
-        picture: a PNG.
+        report: result of :func:`genolm.check_generated`.
+        picture: a PNG file.
     """
     settings = report["settings"]
     image = base64.b64encode(picture.read_bytes()).decode()
@@ -129,16 +120,16 @@ def written_page(report: Mapping[str, Any], picture: Path) -> str:
     )
     counts = report["passed"]
     return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Generated DNA, checked</title><style>{_STYLE}</style></head><body>
-<h1>Generated DNA, checked</h1>
-<p>{counts["sequences"]:,} sequences. Dropped: {counts["empty_dropped"]:,} without a new base,
+<html lang="en"><head><meta charset="utf-8"><title>Check of generated DNA</title><style>{_STYLE}</style></head><body>
+<h1>Check of generated DNA</h1>
+<p>{counts["sequences"]:,} sequences. Dropped: {counts["empty_dropped"]:,} without new bases,
 {counts["duplicates_dropped"]:,} duplicates,
 {counts["repeats_dropped"]:,} with too many tandem repeats; {counts["passed"]:,} passed.</p>
-<p>Read every figure beside the natural one: that is what sequence of these lengths looks like in the reference.
-A figure like the Markov model's needs no more than short words. A dash means that there is nothing to measure.</p>
-<table><tr><th>figure</th><th>generated</th><th>natural</th><th>Markov</th><th>unit</th></tr>{rows}</table>
+<p>Compare each metric with its natural value: that of pieces of the reference of the same lengths.
+A value like the Markov model's is explained by short words alone. A dash means that there are no data.</p>
+<table><tr><th>metric</th><th>generated</th><th>natural</th><th>Markov</th><th>unit</th></tr>{rows}</table>
 <p><small>Intervals are 95 %, from resampled sequences.</small></p>
-<img alt="Distributions of six figures for the three groups" src="data:image/png;base64,{image}">
+<img alt="Distributions of six metrics for the three groups" src="data:image/png;base64,{image}">
 <h2>How this was made</h2><table>{facts}</table>
 </body></html>
 """

@@ -1,7 +1,7 @@
-"""The longest exact match of each of many sequences with a text, on either strand. Q letters of queries, P pairs.
+"""Longest exact match of each query with a text, on either strand. Q letters of queries, P pairs.
 
-Words of 16 bases that both sides have are found by sorting; of each maximal match the first word alone is kept and then
-grown to the right, so that repeats cost time but no memory.
+Shared words of 16 bases are found by sorting; only the first word of each maximal match is extended to the right, so
+that repeats cost time but no memory.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from genolm.genome.kmers import Bytes, Codes, letters, stranded_kmers
 from genolm.genome.sequence import reverse_complement
 
 SEED = 16
-"""Shortest match that is found; chance gives such matches between any two genomes."""
+"""Length of the shortest match that is found; such matches occur by chance between any two genomes."""
 
 _PAIRS = 1 << 20
 _STRIDE = 64
 _BLOCK = 1 << 20
 _END, _NO_BASE = 0, 1
-"""What stands between queries, and instead of N in the text: letters that equal nothing on the other side."""
+"""Separators of queries, and replacement of N in the text: letters that match nothing on the other side."""
 
 Ints = NDArray[np.int64]
 
@@ -31,10 +31,10 @@ class Match(NamedTuple):
     """An exact match.
 
     Attributes:
-        length: bases; 0 where there is none of at least 16.
+        length: bases; 0 if there is no match of at least 16.
         query_start: first base in the query, or in its reverse complement on ``-``, 0-based.
         start: first base in the text, 0-based.
-        strand: ``+``, or ``-`` where the reverse complement of the query matches.
+        strand: ``+``, or ``-`` if the reverse complement of the query matches.
     """
 
     length: int
@@ -47,7 +47,7 @@ NONE = Match(0, 0, 0, "+")
 
 
 class Matcher:
-    """Queries, indexed so that one text after another can be compared with them.
+    """An index of queries, to compare one text after another with them.
 
     Args:
         queries: sequences, upper case.
@@ -58,28 +58,28 @@ class Matcher:
         self._count = len(queries)
         self._starts = np.cumsum([0, *(len(text) + 1 for text in texts)])
         joined = letters("N".join(texts) + "N") if texts else np.empty(0, np.uint8)
-        codes, whole = stranded_kmers(joined, SEED)
-        places = np.flatnonzero(whole)
-        order = np.argsort(codes[places], kind="stable")
-        self._places: Ints = places[order]
-        self._codes, first = np.unique(codes[places][order], return_index=True)
-        self._first: Ints = np.append(first, len(places))
+        codes, valid = stranded_kmers(joined, SEED)
+        positions = np.flatnonzero(valid)
+        order = np.argsort(codes[positions], kind="stable")
+        self._positions: Ints = positions[order]
+        self._codes, first = np.unique(codes[positions][order], return_index=True)
+        self._first: Ints = np.append(first, len(positions))
         self._letters = np.concatenate((_marked(joined, _END), np.full(_STRIDE, _END, np.uint8)))
 
     def best(self, text: str, skip: NDArray[np.bool_]) -> list[Match]:
-        """The longest match of every query with a text; the first one of several.
+        """Return the longest match of every query with a text; the first of several.
 
         Args:
             text: upper-case letters; N matches nothing.
-            skip: queries that are not looked for.
+            skip: queries to leave out.
         """
         length_Q, at_Q, start_Q = (np.zeros(2 * self._count, np.int64) for _ in range(3))
         marked = np.concatenate((_marked(letters(text), _NO_BASE), np.full(_STRIDE, _NO_BASE, np.uint8)))
-        for query_P, text_P in self._first_words(text, marked):
+        for query_P, text_P in self._match_starts(text, marked):
             owner_P = np.searchsorted(self._starts, query_P, side="right") - 1
-            wanted = ~skip[owner_P // 2]
-            query_P, text_P, owner_P = query_P[wanted], text_P[wanted], owner_P[wanted]
-            length_P = self._grown(query_P, text_P, marked)
+            kept = ~skip[owner_P // 2]
+            query_P, text_P, owner_P = query_P[kept], text_P[kept], owner_P[kept]
+            length_P = self._extended(query_P, text_P, marked)
             for place in np.lexsort((text_P, -length_P)):
                 owner = owner_P[place]
                 if length_P[place] > length_Q[owner]:
@@ -88,19 +88,19 @@ class Matcher:
         both = [Match(int(n), int(q), int(t), "+-"[i % 2]) for i, (n, q, t) in enumerate(zip(length_Q, at_Q, start_Q))]
         return [max(pair, key=lambda match: match.length) for pair in zip(both[::2], both[1::2])]
 
-    def _first_words(self, text: str, marked: Bytes) -> Iterator[tuple[Ints, Ints]]:
-        """Places in queries and text where a maximal match of at least 16 bases begins."""
+    def _match_starts(self, text: str, marked: Bytes) -> Iterator[tuple[Ints, Ints]]:
+        """Yield the positions in queries and text at which a maximal match of at least 16 bases starts."""
         for query_P, text_P in self._pairs(text):
-            before_query = self._letters[query_P - 1]  # before the first query stands the last pad, which is no base
+            before_query = self._letters[query_P - 1]  # index -1: the last pad, which is not a base
             before_text = np.where(text_P > 0, marked[text_P - 1], _NO_BASE)
-            begins = before_query != before_text
-            yield query_P[begins], text_P[begins]
+            is_start = before_query != before_text
+            yield query_P[is_start], text_P[is_start]
 
     def _pairs(self, text: str) -> Iterator[tuple[Ints, Ints]]:
-        """All places of shared words, at most so many at a time."""
+        """Yield the positions of all shared words, in batches."""
         for begin in range(0, len(text) - SEED + 1, _BLOCK):
-            codes, whole = stranded_kmers(letters(text[begin : begin + _BLOCK + SEED - 1]), SEED)
-            hits, rows = self._hits(codes, whole)
+            codes, valid = stranded_kmers(letters(text[begin : begin + _BLOCK + SEED - 1]), SEED)
+            hits, rows = self._hits(codes, valid)
             counts = self._first[rows + 1] - self._first[rows]
             groups = np.cumsum(counts) // _PAIRS
             for group in np.unique(groups):
@@ -108,35 +108,35 @@ class Matcher:
                 count = counts[chosen]
                 text_P = np.repeat(hits[chosen] + begin, count)
                 offset_P = np.arange(len(text_P)) - np.repeat(np.cumsum(count) - count, count)
-                yield self._places[np.repeat(self._first[rows[chosen]], count) + offset_P], text_P
+                yield self._positions[np.repeat(self._first[rows[chosen]], count) + offset_P], text_P
 
-    def _hits(self, codes: Codes, whole: NDArray[np.bool_]) -> tuple[Ints, Ints]:
-        """Places of words of the text that queries have, and their rows in the index."""
+    def _hits(self, codes: Codes, valid: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+        """Return the positions of the text's words that occur in queries, and their rows in the index."""
         if not len(self._codes):
             return np.empty(0, np.int64), np.empty(0, np.int64)
         rows = np.searchsorted(self._codes, codes).clip(max=len(self._codes) - 1)
-        hits = np.flatnonzero((self._codes[rows] == codes) & whole)
+        hits = np.flatnonzero((self._codes[rows] == codes) & valid)
         return hits, rows[hits]
 
-    def _grown(self, query_P: Ints, text_P: Ints, marked: Bytes) -> Ints:
-        """Lengths of the matches that begin there."""
+    def _extended(self, query_P: Ints, text_P: Ints, marked: Bytes) -> Ints:
+        """Return the lengths of the matches that start at these positions."""
         length_P = np.full(len(query_P), SEED, np.int64)
         active = np.arange(len(query_P))
         steps = np.arange(_STRIDE)
         while len(active):
             query_A, text_A = (place[active] + length_P[active] for place in (query_P, text_P))
-            # A place near the end of either side would run over its pads; those equal nothing, so the last pad will do.
+            # Positions beyond the pads are clipped to the last pad, which matches nothing.
             one = self._letters[np.minimum(query_A[:, None] + steps, len(self._letters) - 1)]
             other = marked[np.minimum(text_A[:, None] + steps, len(marked) - 1)]
             differs = one != other
-            gained = np.where(differs.any(1), differs.argmax(1), _STRIDE)
-            length_P[active] += gained
-            active = active[gained == _STRIDE]
+            extension = np.where(differs.any(1), differs.argmax(1), _STRIDE)
+            length_P[active] += extension
+            active = active[extension == _STRIDE]
         return length_P
 
 
 def _marked(text: Bytes, foreign: int) -> Bytes:
-    """The letters with everything but A, C, G and T replaced."""
+    """Return the letters with everything but A, C, G and T replaced."""
     table = np.full(256, foreign, np.uint8)
     table[list(b"ACGT")] = list(b"ACGT")
     return table[text]

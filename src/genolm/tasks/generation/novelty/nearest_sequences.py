@@ -1,4 +1,4 @@
-"""How near sequences are to the genomes a model was trained on: shared k-mers, longest exact match, identity."""
+"""Similarity of sequences to the training genomes of a model: shared k-mers, longest exact match, identity."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from genolm.genome.records import FlatRecord
 from genolm.genome.sequence import reverse_complement
 from genolm.tasks.generation.novelty.exact_matches import NONE, Match, Matcher
 
-_SLACK = 0.1  # of a query's length, on either side of where it should lie in the text
+_SLACK = 0.1  # of a query's length, on either side of its expected position in the text
 _LEAST_SLACK = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
-    """What a sequence has in common with some genomes.
+    """Similarity of a sequence to genomes.
 
     Attributes:
-        kmers: its 28-mers that consist of bases.
-        shared: those of them that stand in a genome, on either strand.
-        length: bases of the longest exact match; 0 where none has at least 16.
-        place: where that match lies, as ``genome:contig:start-end`` (0-based, half-open); empty where there is none.
-        strand: strand of the match; empty where there is none.
-        identity: 1 - edit distance / length of the whole sequence where that match puts it; None where there is none.
+        kmers: number of its 28-mers without N.
+        shared: number of these that occur in a genome, on either strand.
+        length: bases of the longest exact match; 0 if there is none of at least 16.
+        place: that match as ``genome:contig:start-end`` (0-based, half-open); empty for none.
+        strand: strand of the match; empty for none.
+        identity: 1 - edit distance / length of the complete sequence at that match; None for none.
     """
 
     kmers: int
@@ -43,48 +43,50 @@ class Nearest:
 
 
 class Comparison:
-    """Sequences that are compared with one genome after another.
+    """Comparison of sequences with one genome after another.
 
     Args:
         sequences: upper-case letters.
-        own: for each the file it was cut from, whose bases do not count; None for sequences from elsewhere.
+        origins: file that each sequence comes from, which is skipped for it; None for sequences from elsewhere.
 
     Raises:
         GenolmError: edlib is not installed.
     """
 
-    def __init__(self, sequences: Sequence[str], own: Sequence[Path | None]) -> None:
+    def __init__(self, sequences: Sequence[str], origins: Sequence[Path | None]) -> None:
         try:
             self._edlib: Any = import_module("edlib")
         except ImportError:
-            raise GenolmError("identities need edlib, which is not installed: pip install 'genolm[check]'") from None
-        self._sequences, self._own = list(sequences), [None if path is None else path.resolve() for path in own]
+            raise GenolmError(
+                "sequence identity needs edlib, which is not installed: pip install 'genolm[check]'"
+            ) from None
+        self._sequences, self._origins = list(sequences), [None if path is None else path.resolve() for path in origins]
         self._matcher = Matcher(self._sequences)
-        self._found = [np.zeros(max(0, len(one) - KMER + 1), bool) for one in self._sequences]
+        self._shared = [np.zeros(max(0, len(one) - KMER + 1), bool) for one in self._sequences]
         self._best = [NONE] * len(self._sequences)
         self._places = [""] * len(self._sequences)
         self._around = [""] * len(self._sequences)
         self._compared = np.zeros(len(self._sequences), bool)
 
     def add(self, path: Path) -> None:
-        """Compares with all sequences of a FASTA file.
+        """Compare with all sequences of a FASTA file.
 
         Raises:
             InputError: the file cannot be read.
         """
         records = read_genome(path)
-        skip = np.array([own == path.resolve() for own in self._own], bool)
+        skip = np.array([origin == path.resolve() for origin in self._origins], bool)
         self._compared |= ~skip
         known = KmerSet(letters(record.sequence) for record in records)
-        for found, sequence, own in zip(self._found, self._sequences, skip):
-            if not own:
-                found |= known.share(letters(sequence))
+        for shared, sequence, skipped in zip(self._shared, self._sequences, skip):
+            if not skipped:
+                shared |= known.share(letters(sequence))
         for record in records:
             self._match(record, genome_name(path), skip)
 
     def nearest(self) -> list[Nearest | None]:
-        """What was found; None for sequences that no genome but their own was compared with."""
-        return [self._one(number) if compared else None for number, compared in enumerate(self._compared)]
+        """Return the results; None for sequences that were compared with no genome but their own."""
+        return [self._result(number) if compared else None for number, compared in enumerate(self._compared)]
 
     def _match(self, record: FlatRecord, genome: str, skip: np.ndarray[Any, np.dtype[np.bool_]]) -> None:
         for number, match in enumerate(self._matcher.best(record.sequence, skip)):
@@ -93,12 +95,12 @@ class Comparison:
                 self._places[number] = f"{genome}:{record.id}:{match.start}-{match.start + match.length}"
                 self._around[number] = _around(record.sequence, match, len(self._sequences[number]))
 
-    def _one(self, number: int) -> Nearest:
+    def _result(self, number: int) -> Nearest:
         sequence, match = self._sequences[number], self._best[number]
-        whole = _whole_kmers(sequence)
+        kmers = _count_kmers(sequence)
         strand = match.strand if match.length else ""
         return Nearest(
-            whole, int(self._found[number].sum()), match.length, self._places[number], strand, self._identity(number)
+            kmers, int(self._shared[number].sum()), match.length, self._places[number], strand, self._identity(number)
         )
 
     def _identity(self, number: int) -> float | None:
@@ -107,19 +109,19 @@ class Comparison:
             return None
         sequence = self._sequences[number]
         query = sequence if match.strand == "+" else reverse_complement(sequence)
-        # Letters of a query that are no bases must not be taken for those of the text.
+        # N of a query must not match N of the text.
         distance = self._edlib.align(query.replace("N", "n"), self._around[number], mode="HW", task="distance")
         return max(0.0, 1 - float(distance["editDistance"]) / len(query))
 
 
 def _around(text: str, match: Match, length: int) -> str:
-    """The stretch of a text in which the whole query should lie."""
+    """Return the part of a text in which the complete query is expected."""
     slack = max(_LEAST_SLACK, int(_SLACK * length))
     begin = match.start - match.query_start
     return text[max(0, begin - slack) : begin + length + slack]
 
 
-def _whole_kmers(sequence: str) -> int:
-    """How many 28-mers hold no N."""
+def _count_kmers(sequence: str) -> int:
+    """Return the number of 28-mers without N."""
     runs = (len(run) for run in sequence.split("N"))
     return sum(max(0, run - KMER + 1) for run in runs)

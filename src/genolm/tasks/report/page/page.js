@@ -4,7 +4,7 @@
   const message = document.getElementById("browser-message");
   const view = JSON.parse(document.getElementById("browser-view").textContent);
   const opened = igv.createBrowser(place, view).catch((error) => {
-    message.textContent = `The genome browser could not be shown: ${error.message || error}`;
+    message.textContent = `Cannot show the genome browser: ${error.message || error}`;
     return null;
   });
   opened.then((browser) => { if (browser) document.documentElement.dataset.browser = "ready"; });
@@ -71,7 +71,7 @@
     table.tBodies[0].replaceChildren(...page);
     const last = Math.min(first + PAGE, shown.length);
     const range = shown.length ? `${(first + 1).toLocaleString("en")}–${last.toLocaleString("en")} of ` : "";
-    const all = shown.length === rows.length ? "" : ` (${rows.length.toLocaleString("en")} without the filter)`;
+    const all = shown.length === rows.length ? "" : ` (${rows.length.toLocaleString("en")} without filter)`;
     count.textContent = `${range}${shown.length.toLocaleString("en")}${all}`;
     before.disabled = first === 0;
     after.disabled = last >= shown.length;

@@ -1,0 +1,94 @@
+"""The check of generated sequences that `generate` can run afterwards."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genolm.engine.interrupt import Interrupted, stoppable
+from genolm.engine.parts import PartsFolder
+from genolm.engine.target import check_target
+from genolm.errors import InputError, RunError
+from genolm.genome.labelled.fragments import as_paths
+from genolm.tasks.generation.check_generated import check_generated, check_packages
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUpCheck:
+    """A check to run after generation, or none.
+
+    Attributes:
+        folder: output folder of the report; None for no check.
+        natural: natural genomes.
+        training: genomes that novelty is measured against; empty for the natural genomes.
+        overwrite: whether to replace an earlier report.
+    """
+
+    folder: Path | None
+    natural: tuple[Path, ...]
+    training: tuple[Path, ...]
+    overwrite: bool
+
+    @classmethod
+    def planned(
+        cls,
+        out: Path | None,
+        natural: Path | str | Sequence[Path | str],
+        training: Path | str | Sequence[Path | str],
+        shard: object,
+        *,
+        overwrite: bool,
+        resume: bool,
+    ) -> FollowUpCheck:
+        """Plan the check; fail now if it would fail after generation.
+
+        Raises:
+            InputError: there is no complete output to check, a file does not exist, or training genomes are given
+                without natural ones.
+            RunError: the report exists, or the resumed run had finished and only its check was interrupted: the check
+                is run again by its own command.
+            GenolmError: a package that the check needs is not installed.
+        """
+        genomes, training_genomes = as_paths(natural), as_paths(training)
+        if training_genomes and not genomes:
+            raise InputError("--check-training requires --check: name natural genomes too")
+        if not genomes:
+            return cls(None, (), (), overwrite)
+        if out is None or shard is not None:
+            raise InputError("--check requires an output and no shard: run `genolm check` after merging")
+        for path in (*genomes, *training_genomes):
+            if not path.is_file():
+                raise InputError("no such file", file=path)
+        folder = out.with_name(f"{out.name}.check")
+        check_target(folder, overwrite=overwrite)
+        check_packages()
+        planned = cls(folder, genomes, training_genomes, overwrite)
+        if resume and not overwrite and out.exists() and PartsFolder.of(out).manifest() is None:
+            raise RunError(planned._interrupted_message(out))
+        return planned
+
+    def after(self, result: Any) -> Any:
+        """Run the check on the output of generation; return the output.
+
+        Raises:
+            Interrupted: Ctrl-C or SIGTERM; the message has the command that runs the check alone.
+        """
+        if self.folder is None:
+            return result
+        try:
+            with stoppable():
+                check_generated(
+                    result, self.natural, self.folder, training=self.training or None, overwrite=self.overwrite
+                )
+        except KeyboardInterrupt:
+            raise Interrupted(self._interrupted_message(result)) from None
+        return result
+
+    def _interrupted_message(self, out: Path) -> str:
+        options = [("--reference", path) for path in self.natural] + [("--training", path) for path in self.training]
+        words = ["genolm", "check", out, *(word for option in options for word in option), "--out", self.folder]
+        command = shlex.join([*map(str, words), *(["--overwrite"] if self.overwrite else [])])
+        return f"{out} is complete, but its check was not run; to run it: {command}"
