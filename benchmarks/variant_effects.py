@@ -32,7 +32,7 @@ from benchmarks.variant_baselines import GeneMap, cpg_transition, frameshift, le
 from benchmarks.variant_statistics import compare
 from genolm.genome.interval import Interval
 from genolm.statistics.markov import MarkovModel
-from genolm.tasks.reading.random_model import random_twin
+from genolm.tasks.reading.random_model import untrained_copy
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus import load_corpus
 from genolm.training.recipes.pretrain_recipe import Recipe
@@ -90,7 +90,7 @@ def indels(table: pl.DataFrame) -> pl.DataFrame:
 def score(table: pl.DataFrame, data: Path, folder: Path, benign: int | None) -> dict[str, pl.DataFrame]:
     """Return the scores of all jobs by ``MODEL METHOD``, before their sign is changed."""
     nano = genolm.load("genolm-nano")
-    models = {"genolm-nano": nano, "random weights": random_twin(nano, TWIN_SEED)}
+    models = {"genolm-nano": nano, "random weights": untrained_copy(nano, TWIN_SEED)}
     found: dict[str, list[pl.DataFrame]] = {}
     for model, method, kind in JOBS:
         chosen = table.filter(pl.col("kind") == "SNV") if kind == "SNV" else indels(table)

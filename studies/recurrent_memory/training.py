@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genolm.models.heads.label_losses import remembered_sequence_loss
+from genolm.models.heads.label_losses import recurrent_sequence_loss
 from genolm.models.networks.encoder import Encoder
 from genolm.models.networks.encoder_config import EncoderConfig
 from genolm.models.networks.recurrent_memory import RecurrentMemory
@@ -139,7 +139,7 @@ def _step(
 ) -> float:
     """Take one optimizer step; return the accuracy of the batch before it."""
     output = network(ids_BL)
-    remembered_sequence_loss(output, labels_B, "single", network.memory.loss).backward()
+    recurrent_sequence_loss(output, labels_B, "single", network.memory.loss).backward()
     torch.nn.utils.clip_grad_norm_(network.parameters(), clip)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)

@@ -54,7 +54,7 @@ TYPES: dict[str, StoredType] = {
     "detector-training": StoredType("genolm.tasks.detection.detector_train_task:Training"),
     "fragments": StoredType("genolm.tasks.clustering.clustered_fragments:Fragments"),
     "further-column": StoredType("genolm.genome.further_columns:FurtherColumn"),
-    "gene-choice": StoredType("genolm.tasks.completion.gene_selection:Choice"),
+    "gene-choice": StoredType("genolm.tasks.completion.gene_selection:GeneSelection"),
     "gene-settings": StoredType("genolm.tasks.scanning.gene_separation:GeneSettings"),
     "interval": StoredType("genolm.genome.interval:Interval"),
     "limits": StoredType("genolm.tasks.reading.token_continuation:Limits"),

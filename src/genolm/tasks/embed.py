@@ -11,10 +11,10 @@ from genolm.errors import InputError
 from genolm.genome.contig_lengths import warn_of_lengths
 from genolm.genome.in_memory import Sequences
 from genolm.tasks.reading.bulk import Bulk
-from genolm.tasks.reading.embedding import OWN, EmbedTask
+from genolm.tasks.reading.embedding import OUTPUT_COLUMNS, EmbedTask
 from genolm.tasks.reading.model_limits import check_layer, choose_layers, context_bases
 from genolm.tasks.reading.pooling import Pooling, PoolingName
-from genolm.tasks.reading.sources import IupacPolicy, settle
+from genolm.tasks.reading.sources import IupacPolicy, open_source
 from genolm.tasks.writing.provenance import Provenance
 from genolm.tasks.writing.table_files import check_suffix
 from genolm.tasks.writing.vector_files import (
@@ -104,7 +104,7 @@ def embed(
     check_form(as_, path)
     check_layer(layer)
     chosen = pooling if isinstance(pooling, Pooling) else Pooling(pooling)
-    source = settle(inputs, genome=genome, length=length, iupac=iupac, output_columns=OWN)
+    source = open_source(inputs, genome=genome, length=length, iupac=iupac, output_columns=OUTPUT_COLUMNS)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     if path is not None:
         check_side_files(path, beside_vectors(path), overwrite=overwrite, resume=resume)

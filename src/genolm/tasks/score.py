@@ -10,10 +10,10 @@ from genolm.errors import InputError
 from genolm.genome.contig_lengths import warn_of_lengths
 from genolm.genome.in_memory import Sequences
 from genolm.tasks.reading.bulk import Bulk
-from genolm.tasks.reading.likelihood import OWN, Form, ScoreTask
+from genolm.tasks.reading.likelihood import OUTPUT_COLUMNS, Form, ScoreTask
 from genolm.tasks.reading.log_probabilities import Normalisation
 from genolm.tasks.reading.model_limits import context_bases
-from genolm.tasks.reading.sources import IupacPolicy, settle
+from genolm.tasks.reading.sources import IupacPolicy, open_source
 from genolm.tasks.reading.token_scores import normalisation_of, passes_of
 from genolm.tasks.writing.provenance import Provenance
 from genolm.tasks.writing.table_files import SUFFIXES, check_suffix
@@ -108,8 +108,8 @@ def score(
         raise InputError("passes must be at least 1", value=passes)
     track = path is not None and path.name.lower().endswith(TRACK_SUFFIXES)
     form: Form = "track" if track else "base" if per_base else "sequence"
-    kept = OWN if form == "sequence" else None
-    source = settle(inputs, genome=genome, length=length, iupac=iupac, output_columns=kept)
+    kept = OUTPUT_COLUMNS if form == "sequence" else None
+    source = open_source(inputs, genome=genome, length=length, iupac=iupac, output_columns=kept)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     opened = bulk.open(model, path)
     task = ScoreTask(

@@ -5,7 +5,7 @@ import torch
 
 import genolm
 from genolm.errors import ModelError
-from genolm.models.networks.attention.block_layout import deepspeed_layout, drawn_layout
+from genolm.models.networks.attention.block_layout import deepspeed_layout, sampled_layout
 from genolm.models.networks.attention.block_sparse import block_sparse_attention, plain_block_attention
 from genolm.models.networks.attention.encoder_attention import full_attention, local_attention
 
@@ -55,7 +55,7 @@ def test_attention_in_bf16_keeps_its_scores_in_fp32(kind, graph):
     generator = torch.Generator().manual_seed(0)
     q, k, v = (torch.randn(2, length, 64, generator=generator).bfloat16() for _ in range(3))
     q *= 6
-    layout = deepspeed_layout(drawn_layout(2, 16, 0), length, 64)
+    layout = deepspeed_layout(sampled_layout(2, 16, 0), length, 64)
     if kind.startswith("blocks"):
         expected = plain_block_attention(*(x.float() for x in (q, k, v)), layout)
         found = block_sparse_attention(q.requires_grad_(graph), k, v, layout)

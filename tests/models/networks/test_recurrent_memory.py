@@ -14,7 +14,7 @@ from tests.models.live_peak import LivePeak
 from torch import Tensor
 
 from genolm.errors import InputError, ModelError
-from genolm.models.heads.label_losses import remembered_sequence_loss, remembered_token_loss, sequence_loss, token_loss
+from genolm.models.heads.label_losses import recurrent_sequence_loss, recurrent_token_loss, sequence_loss, token_loss
 from genolm.models.networks.encoder import Encoder
 from genolm.models.networks.encoder_config import EncoderConfig
 from genolm.models.networks.recurrent_memory import RecurrentMemory
@@ -337,8 +337,8 @@ def test_a_loss_is_of_the_last_segment_or_the_mean_over_all() -> None:
     output = own(ids, mask)
     last = sequence_loss(output.labels, targets, "single")
     early = [sequence_loss(part.labels_RC, targets[:1], "single") for part in output.segments[:2]]
-    torch.testing.assert_close(remembered_sequence_loss(output, targets, "single", "last"), last)
-    mean = remembered_sequence_loss(output, targets, "single", "mean")
+    torch.testing.assert_close(recurrent_sequence_loss(output, targets, "single", "last"), last)
+    mean = recurrent_sequence_loss(output, targets, "single", "mean")
     torch.testing.assert_close(mean, (early[0] + early[1] + last) / 3)
     assert sequence_loss(torch.zeros(2, 3), torch.ones(2, 3), "multiple").item() == pytest.approx(np.log(2))
     assert sequence_loss(torch.zeros(2, 3), torch.full((2, 3), 2.0), "number").item() == 4.0
@@ -355,7 +355,7 @@ def test_a_loss_of_tokens_sums_labels_and_averages_tokens_then_segments() -> Non
         token_loss(output.labels, targets, own_mask(*places), weight)
         for places in ([(0, 1)], [(0, 7), (0, 8)], [(1, 2)])
     ]
-    found = remembered_token_loss(output, targets, labelled, weight)
+    found = recurrent_token_loss(output, targets, labelled, weight)
     torch.testing.assert_close(found, torch.stack(alone).mean())
     assert token_loss(torch.zeros(1, 1, 3), torch.ones(1, 1, 3), torch.ones(1, 1), weight).item() == pytest.approx(
         6 * np.log(2)
@@ -372,11 +372,11 @@ def own_mask(*places: tuple[int, int]) -> Tensor:
 def test_losses_refuse_what_they_are_not_for() -> None:
     sequences, tokens = network()(ids_of(5)[None]), network(labels_of="token", pooler="none")(ids_of(5)[None])
     with pytest.raises(ModelError, match="no token labels"):
-        remembered_token_loss(sequences, torch.zeros(1, 5, 3), torch.ones(1, 5))
+        recurrent_token_loss(sequences, torch.zeros(1, 5, 3), torch.ones(1, 5))
     with pytest.raises(ModelError, match="no sequence labels"):
-        remembered_sequence_loss(tokens, torch.tensor([0]), "single", "last")
+        recurrent_sequence_loss(tokens, torch.tensor([0]), "single", "last")
     with pytest.raises(ModelError, match="at least one labelled token"):
-        remembered_token_loss(tokens, torch.zeros(1, 5, 3), torch.zeros(1, 5))
+        recurrent_token_loss(tokens, torch.zeros(1, 5, 3), torch.zeros(1, 5))
     with pytest.raises(ModelError, match=r"labels have the shape \[1, 3\], but the head requires \[1\]"):
         sequence_loss(sequences.labels, torch.zeros(1, 3), "single")
     with pytest.raises(ModelError, match="one of single, multiple, number"):
@@ -401,7 +401,7 @@ def needle_accuracy(tokens: int, steps: int) -> float:
 
     for step in range(steps):
         ids, labels = batch(1 if step < steps // 3 else 2, 32)
-        remembered_sequence_loss(own(ids), labels, "single", "last").backward()
+        recurrent_sequence_loss(own(ids), labels, "single", "last").backward()
         torch.nn.utils.clip_grad_norm_(own.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()

@@ -15,7 +15,7 @@ from torch import Tensor
 from genolm.errors import ModelError
 from genolm.models.adapters.encoders.recurrent_memory_tensors import published_settings
 from genolm.models.checkpoints.recurrent_memory_checkpoint import published_tensors, read_published
-from genolm.models.heads.label_losses import remembered_sequence_loss, remembered_token_loss, sequence_loss, token_loss
+from genolm.models.heads.label_losses import recurrent_sequence_loss, recurrent_token_loss, sequence_loss, token_loss
 from genolm.models.networks.recurrent_memory import MemoryStep, RecurrentMemory
 from genolm.models.networks.recurrent_memory_config import MemoryConfig
 
@@ -114,8 +114,8 @@ def test_sequences_get_the_published_labels_and_loss(folder: Path, name: str) ->
     run, network = load(folder / f"run_{name}.safetensors"), read(folder, kind, **settings)
     with torch.inference_mode():
         output = network(run["in.input_ids"], content_mask(folder, run))
-        loss = remembered_sequence_loss(output, run["in.labels"], "single", network.memory.loss)
-        mean = remembered_sequence_loss(output, run["in.labels"], "single", "mean")
+        loss = recurrent_sequence_loss(output, run["in.labels"], "single", network.memory.loss)
+        mean = recurrent_sequence_loss(output, run["in.labels"], "single", "mean")
     assert_close(output.labels, run["out.logits"], **LOGITS)
     assert_close(loss[None], run["out.loss"], **LOGITS)
     assert_close(mean[None], torch.stack([run[f"seg{i}.loss"] for i in segments(run)]).mean(0), **LOGITS)
@@ -126,7 +126,7 @@ def test_tokens_get_the_published_labels_in_their_own_rows(folder: Path) -> None
     mask = content_mask(folder, run)
     with torch.inference_mode():
         output = network(run["in.input_ids"], mask)
-        loss = remembered_token_loss(output, run["in.labels"], run["in.labels_mask"], run["in.pos_weight"][0, 0])
+        loss = recurrent_token_loss(output, run["in.labels"], run["in.labels_mask"], run["in.pos_weight"][0, 0])
     assert_close(loss[None], run["out.loss"], **LOGITS)
     assert output.labels is not None
     assert_close(compacted(output.labels, output.step_BL, run), compacted_published(run, shape(folder)), **LOGITS)

@@ -17,7 +17,7 @@ from genolm.tasks.completion.completion_baselines import Baselines, baselines
 from genolm.tasks.completion.completion_metrics import identity, measure
 from genolm.tasks.completion.completion_summary import summarise
 from genolm.tasks.completion.completion_task import CompletionTask, summary_path
-from genolm.tasks.completion.gene_selection import Choice, Gene, choose_genes
+from genolm.tasks.completion.gene_selection import Gene, GeneSelection, choose_genes
 from genolm.tasks.reading.sampling import stream
 
 CODONS = [first + second + third for first in "ACGT" for second in "ACGT" for third in "ACGT"]
@@ -46,7 +46,7 @@ def fasta(genes, tmp_path_factory):
 
 
 def choice(path, **changes):
-    return Choice(**{**dict.fromkeys(("longest", "count", "seed"), 0), "path": path, "genome": None, "fraction": 0.3,
+    return GeneSelection(**{**dict.fromkeys(("longest", "count", "seed"), 0), "path": path, "genome": None, "fraction": 0.3,
                      "shortest": 30, "code": 11, **changes})  # fmt: skip
 
 
@@ -282,7 +282,7 @@ def test_an_annotation_that_changed_is_read_again(tmp_path):
     """Same size and same modification time: a copy that keeps times must not bring the old genes back."""
     fasta, path = tmp_path / "g.fa", tmp_path / "g.gff"
     fasta.write_text(">c\n" + "ATGAAATAA" * 4 + "\n")
-    choice = Choice(path, fasta, 0.5, 6, 0, 0, 0, 11)
+    choice = GeneSelection(path, fasta, 0.5, 6, 0, 0, 0, 11)
     for start in (1, 10):
         path.write_text(f"c\tx\tCDS\t{start:02}\t{start + 8:02}\t.\t+\t0\tID=cds\n")
         os.utime(path, (1_000, 1_000))

@@ -6,13 +6,13 @@ import torch
 import genolm
 from genolm.models.networks.encoder_config import EncoderConfig
 from genolm.models.networks.random_weights import random_network
-from genolm.tasks.reading.random_model import random_twin
+from genolm.tasks.reading.random_model import untrained_copy
 
 
 @pytest.mark.parametrize("name", ["tiny-random", "tiny-random-dense", "tiny-random-gengram"])
 def test_a_twin_has_the_shape_and_other_weights(name):
     model = genolm.load(name, device="cpu")
-    twin, again, other = random_twin(model, 7), random_twin(model, 7), random_twin(model, 8)
+    twin, again, other = untrained_copy(model, 7), untrained_copy(model, 7), untrained_copy(model, 8)
     assert twin.config == model.config and twin.card.context == model.card.context
     assert twin.card.name == f"{name} (random weights)" and model.card.name == name
     assert twin.fingerprint == again.fingerprint

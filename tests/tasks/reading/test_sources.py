@@ -8,7 +8,7 @@ import pytest
 from genolm import Genome, InputError, Interval, Variant
 from genolm.engine.settings import read_settings, write_settings
 from genolm.genome.sequences import SequenceRecord
-from genolm.tasks.reading.sources import Source, coordinates, settle
+from genolm.tasks.reading.sources import Source, coordinates, open_source
 
 
 def read(source):
@@ -27,54 +27,56 @@ def vcf(tmp_path, contigs):
 def test_kinds_of_files(fasta, bed, vcf, genome_path, tmp_path):
     table = tmp_path / "some.tsv"
     table.write_text("id\tsequence\nx\tACGT\n")
-    assert settle(fasta).kind == "sequences"
-    assert settle(table).kind == "sequences"
-    assert settle(str(bed), genome=genome_path).kind == "intervals"
-    assert settle(vcf, genome=genome_path, length=10).kind == "alleles"
+    assert open_source(fasta).kind == "sequences"
+    assert open_source(table).kind == "sequences"
+    assert open_source(str(bed), genome=genome_path).kind == "intervals"
+    assert open_source(vcf, genome=genome_path, length=10).kind == "alleles"
 
 
 def test_kinds_of_values(genome_path):
     interval = Interval("chr1", 0, 9)
-    assert settle(["ACGT"]).kind == "sequences"
-    assert settle(interval, genome=genome_path).kind == "intervals"
-    assert settle([SequenceRecord("a", "A" * 9, interval), "ACGT"]).kind == "intervals"
-    assert settle([Variant("chr1", 5, "A", "C")]).kind == "alleles"
-    assert settle(pl.DataFrame({"chrom": ["chr1"], "start": [0], "end": [9]}), genome=genome_path).kind == "intervals"
-    assert settle([]).kind == "sequences"
+    assert open_source(["ACGT"]).kind == "sequences"
+    assert open_source(interval, genome=genome_path).kind == "intervals"
+    assert open_source([SequenceRecord("a", "A" * 9, interval), "ACGT"]).kind == "intervals"
+    assert open_source([Variant("chr1", 5, "A", "C")]).kind == "alleles"
+    assert (
+        open_source(pl.DataFrame({"chrom": ["chr1"], "start": [0], "end": [9]}), genome=genome_path).kind == "intervals"
+    )
+    assert open_source([]).kind == "sequences"
 
 
 def test_a_name_that_only_looks_like_an_allele_is_none(tmp_path, genome_path):
     path = tmp_path / "regions.bed"
     path.write_text("chr1\t0\t9\tpromoter/alt\n")
-    assert settle(path, genome=genome_path).kind == "intervals"
+    assert open_source(path, genome=genome_path).kind == "intervals"
 
 
 def test_a_source_can_be_read_twice(fasta):
     for source in (
-        settle(fasta),
-        settle(iter(["ACGT", "GG"])),
-        settle(pl.DataFrame({"sequence": ["ACGT"]})),
+        open_source(fasta),
+        open_source(iter(["ACGT", "GG"])),
+        open_source(pl.DataFrame({"sequence": ["ACGT"]})),
     ):
         assert read(source) == read(source) != []
 
 
 def test_a_source_survives_the_manifest(bed, genome_path):
     with Genome(genome_path) as genome:
-        source = settle(bed, genome=genome, length=12)
+        source = open_source(bed, genome=genome, length=12)
     again = read_settings(write_settings(source))
     assert again == source == Source(bed, genome_path, 12, "raise", "intervals")
     assert read(again) == read(source)
     assert source.files() == (bed, genome_path)
-    assert settle(["ACGT"]).files() == ()
+    assert open_source(["ACGT"]).files() == ()
 
 
 def test_ambiguous_letters_of_a_genome_read_n_and_those_of_sequences_are_refused(tmp_path):
     path = tmp_path / "genome.fa"
     path.write_text(">c\nACRTA\n")
-    assert read(settle([Interval("c", 0, 5)], genome=path)) == [("c:1-5", "ACNTA")]
+    assert read(open_source([Interval("c", 0, 5)], genome=path)) == [("c:1-5", "ACNTA")]
     with pytest.raises(InputError, match=r"genome\.fa:2: ambiguous letter .* \(value 'R'\)"):
-        read(settle(path))
-    assert read(settle(path, iupac="N")) == [("c", "ACNTA")]
+        read(open_source(path))
+    assert read(open_source(path, iupac="N")) == [("c", "ACNTA")]
 
 
 def test_an_opened_genome_keeps_its_policy_for_ambiguous_letters(tmp_path):
@@ -82,17 +84,17 @@ def test_an_opened_genome_keeps_its_policy_for_ambiguous_letters(tmp_path):
     path.write_text(">c\nACRTA\n")
     places = [Interval("c", 0, 5)]
     with pytest.raises(InputError, match=r"the letter at c:3 of genome\.fa is no base, or an ambiguous one"):
-        read(settle(places, genome=Genome(path, iupac="raise")))
+        read(open_source(places, genome=Genome(path, iupac="raise")))
     with pytest.raises(InputError, match=r"inputs:1: ambiguity code at position 3"):
-        read(settle(places, genome=Genome(path, iupac="keep")))
-    assert read(settle(places, genome=Genome(path, iupac="keep"), iupac="N")) == [("c:1-5", "ACNTA")]
-    kept = settle(places, genome=Genome(path, iupac="keep"), iupac="N")
+        read(open_source(places, genome=Genome(path, iupac="keep")))
+    assert read(open_source(places, genome=Genome(path, iupac="keep"), iupac="N")) == [("c:1-5", "ACNTA")]
+    kept = open_source(places, genome=Genome(path, iupac="keep"), iupac="N")
     assert read_settings(json.loads(json.dumps(write_settings(kept)))) == kept
 
 
 def test_another_policy_is_refused_at_once():
     with pytest.raises(InputError, match=r"iupac must be one of raise, N, sample \(value 'typo'\)"):
-        settle(["ACGT"], iupac="typo")
+        open_source(["ACGT"], iupac="typo")
 
 
 def test_coordinates_are_columns_only_where_there_are_any():
@@ -110,8 +112,8 @@ def test_coordinates_are_columns_only_where_there_are_any():
 
 def test_what_is_wrong_with_the_first_sequence_shows_at_once(bed, tmp_path):
     with pytest.raises(InputError, match=r"regions\.bed:1: intervals need a genome"):
-        settle(bed)
+        open_source(bed)
     with pytest.raises(InputError, match=r"inputs are a path, a table, or a list of .* \(value 5\)"):
-        settle(5)
+        open_source(5)
     with pytest.raises(InputError, match="unknown file format"):
-        settle(tmp_path / "some.docx")
+        open_source(tmp_path / "some.docx")

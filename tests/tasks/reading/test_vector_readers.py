@@ -9,8 +9,8 @@ from genolm.models.checkpoints.load import load
 from genolm.tasks.clustering.cluster_task import ClusterTask
 from genolm.tasks.clustering.clustered_fragments import Fragments, Settings
 from genolm.tasks.embed import embed
-from genolm.tasks.reading.model_group import together
-from genolm.tasks.reading.random_model import random_twin
+from genolm.tasks.reading.model_group import group_models
+from genolm.tasks.reading.random_model import untrained_copy
 from genolm.tasks.reading.vector_readers import VectorReader, VectorReaders
 from genolm.tasks.writing.vector_files import matrix
 
@@ -33,11 +33,11 @@ class Vectors(ClusterTask):
 @pytest.mark.parametrize("name", ["tiny-random-dense", "tiny-random-ocean"])
 def test_every_model_reads_its_own_windows(name):
     model = load(name, device="cpu")
-    models = (model, random_twin(model, 3))
+    models = (model, untrained_copy(model, 3))
     how = {"layer": 1, "pooling": "mean", "rc": True, "context": 50}
     readers = VectorReaders(tuple(VectorReader.of(one, role, **how) for role, one in zip(("own", "twin"), models)))
     fragments = Fragments((), (1,), Settings(1, 0.0, "pca", (0,), None, "genomes", "none"))
-    table = run(Vectors(fragments, readers, "tsv"), together(models)).table
+    table = run(Vectors(fragments, readers, "tsv"), group_models(models)).table
     for role, one in zip(("own", "twin"), models):
         np.testing.assert_allclose(table[role].to_numpy(), matrix(embed(one, SEQUENCES, **how)), rtol=1e-4, atol=1e-5)
     assert not np.allclose(table["own"].to_numpy(), table["twin"].to_numpy(), atol=0.01)

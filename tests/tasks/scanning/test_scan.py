@@ -21,7 +21,7 @@ from genolm.genome.sequence import reverse_complement
 from genolm.genome.sequences import SequenceRecord
 from genolm.models.model import Model
 from genolm.tasks.reading.model_group import ModelGroup
-from genolm.tasks.reading.random_model import random_twin
+from genolm.tasks.reading.random_model import untrained_copy
 from genolm.tasks.scanning import scan_outputs as output_files
 from genolm.tasks.scanning.genome_tiles import Tiling
 from genolm.tasks.scanning.scan import scan, tiling_of
@@ -215,7 +215,7 @@ def test_a_model_less_itself_is_nothing(tiny):
 
 
 def test_the_difference_of_one_base_models(tiny):
-    other = random_twin(tiny, 99)
+    other = untrained_copy(tiny, 99)
     text = bases(100)
     found = scan(tiny, [text], minus=other, window=40, side="none").values("sequence1")
     one, two = (scan(each, [text], window=40, side="none").values("sequence1") for each in (tiny, other))
@@ -343,7 +343,7 @@ def test_a_run_of_other_models_is_not_resumed(tiny, ocean, fasta, tmp_path, monk
     with pytest.raises(ZeroDivisionError):
         scan(tiny, fasta, tmp_path / "scan", minus=ocean, window=50)
     with pytest.raises(RunError, match=r"belongs to another run; changed: .*model weights"):
-        scan(tiny, fasta, tmp_path / "scan", minus=random_twin(tiny, 99), window=50, resume=True)
+        scan(tiny, fasta, tmp_path / "scan", minus=untrained_copy(tiny, 99), window=50, resume=True)
 
 
 @pytest.mark.parametrize("ending", ["json", "bw", "bed", "genes.tsv", "forward.bw"])
@@ -486,7 +486,7 @@ def test_a_twin_of_random_weights_stands_beside_and_changes_nothing_else(tiny, o
     for minus in (None, ocean):
         with_twin, without = (scan(tiny, [text], minus=minus, twin=twin, **settings) for twin in (True, False))
         close(with_twin.values("sequence1"), without.values("sequence1"))
-        alone = scan(random_twin(tiny, 0), [text], minus=minus, window=60, side="none").tracks.of(
+        alone = scan(untrained_copy(tiny, 0), [text], minus=minus, window=60, side="none").tracks.of(
             "sequence1", "model", "mean"
         )
         close(with_twin.tracks.of("sequence1", "twin", "mean"), alone)

@@ -60,8 +60,8 @@ def test_suffixes_are_checked(tmp_path):
 def test_provenance_says_which_model_and_nothing_of_the_time(tiny):
     provenance = Provenance.of(tiny)
     expected = {"model": "tiny-random-dense", "model_fingerprint": tiny.fingerprint, "precision": "float32"}
-    described = provenance.described(layer=3, pooling="mean")
+    described = provenance.entries(layer=3, pooling="mean")
     assert described.items() >= expected.items()
     assert (described["layer"], described["pooling"]) == ("3", "mean")
     assert described["genolm_version"] == provenance.version
-    assert described == Provenance.of(tiny).described(layer=3, pooling="mean")
+    assert described == Provenance.of(tiny).entries(layer=3, pooling="mean")

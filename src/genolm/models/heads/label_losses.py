@@ -68,7 +68,7 @@ def token_loss(
     return each.sum(-1).mean()
 
 
-def remembered_sequence_loss(output: MemoryOutput, targets: Tensor, kind: LabelKind, over: LossOf) -> Tensor:
+def recurrent_sequence_loss(output: MemoryOutput, targets: Tensor, kind: LabelKind, over: LossOf) -> Tensor:
     """Return the loss of a recurrent memory with sequence labels: of the last segment, or the mean over all.
 
     A segment's loss is the mean over the rows that have it, so that with ``mean`` the rows of shorter sequences count
@@ -80,7 +80,7 @@ def remembered_sequence_loss(output: MemoryOutput, targets: Tensor, kind: LabelK
     return torch.stack([sequence_loss(part.labels_RC, targets[part.row_R], kind) for part in chosen]).mean()
 
 
-def remembered_token_loss(
+def recurrent_token_loss(
     output: MemoryOutput, targets_BLC: Tensor, labelled_BL: Tensor, positive_weight_C: Tensor | None = None
 ) -> Tensor:
     """Return the loss of a recurrent memory with token labels: the mean over segments with labelled tokens.

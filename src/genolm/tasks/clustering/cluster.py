@@ -16,10 +16,10 @@ from genolm.tasks.clustering.cluster_task import MODEL, TWIN, ClusterTask
 from genolm.tasks.clustering.clustered_fragments import Fragments, Settings
 from genolm.tasks.clustering.clustering_recipe import Reduction, check_packages
 from genolm.tasks.reading.bulk import Bulk
-from genolm.tasks.reading.model_group import together
+from genolm.tasks.reading.model_group import group_models
 from genolm.tasks.reading.model_limits import check_layer
 from genolm.tasks.reading.pooling import Pooling, PoolingName
-from genolm.tasks.reading.random_model import random_twin
+from genolm.tasks.reading.random_model import untrained_copy
 from genolm.tasks.reading.seeds import check_seed
 from genolm.tasks.reading.vector_readers import VectorReader, VectorReaders
 from genolm.tasks.writing.figure_sheet import require_matplotlib
@@ -132,7 +132,7 @@ def cluster(
     fragments.drawn  # noqa: B018  # raises input errors before the model is loaded
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     opened = bulk.open(model, path)
-    networks = {MODEL: opened} | ({TWIN: random_twin(opened, seed)} if twin else {})
+    networks = {MODEL: opened} | ({TWIN: untrained_copy(opened, seed)} if twin else {})
     readers = VectorReaders(
         tuple(
             VectorReader.of(network, role, layer=layer, pooling=pooling, rc=rc, context=context)
@@ -140,7 +140,7 @@ def cluster(
         )
     )
     task = ClusterTask(fragments, readers, tables)
-    return bulk.run(task, together(tuple(networks.values())), path)
+    return bulk.run(task, group_models(tuple(networks.values())), path)
 
 
 def _check(

@@ -15,7 +15,7 @@ from genolm.genome.labelled.fragments import Fragment
 from genolm.statistics.agreement import Agreement
 from genolm.tasks.clustering.cluster_picture import Panel, draw_clusters
 from genolm.tasks.clustering.clustering_recipe import METHODS
-from genolm.tasks.writing.output_folders import Form, save_picture, whole_folder, write_rows
+from genolm.tasks.writing.output_folders import Form, output_folder, save_picture, write_rows
 from genolm.tasks.writing.provenance import Provenance
 
 
@@ -109,7 +109,7 @@ def write_folder(
     form: Form,
 ) -> None:
     """Write ``cluster.json``, the tables and the figure, all or nothing."""
-    metadata = model.described(clustered="fragments of genomes", settings=report["settings"])
+    metadata = model.entries(clustered="fragments of genomes", settings=report["settings"])
     how = {"umap": "UMAP", "pca": "principal components", "none": "principal components"}[report["settings"]["reduce"]]
     labelled = "ari" in tables["agreement"].columns
     seeds = len(report["settings"]["seeds"])
@@ -122,7 +122,7 @@ def write_folder(
         )
     )
     rows = {f"{length:,} bases": one.panels for length, one in clusterings.items()}
-    with whole_folder(path, metadata) as folder:
+    with output_folder(path, metadata) as folder:
         text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
         (folder / "cluster.json").write_text(f"{text}\n", "utf-8")
         for name, table in tables.items():

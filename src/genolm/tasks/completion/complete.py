@@ -15,7 +15,7 @@ from genolm.genome.labelled.fragments import single_path
 from genolm.tasks.completion.completion_baselines import MAX_ORDER
 from genolm.tasks.completion.completion_metrics import require_edlib
 from genolm.tasks.completion.completion_task import CompletionTask, summary_path
-from genolm.tasks.completion.gene_selection import Choice, Gene, choose_genes
+from genolm.tasks.completion.gene_selection import Gene, GeneSelection, choose_genes
 from genolm.tasks.reading.bulk import Bulk
 from genolm.tasks.reading.sampling import Sampler
 from genolm.tasks.reading.token_continuation import prompt_ids
@@ -112,7 +112,7 @@ def complete(
     if not 0 <= order <= MAX_ORDER:
         raise InputError(f"order must be from 0 to {MAX_ORDER}", value=order)
     genome_path = None if genome is None else Path(genome)
-    choice = Choice(single_path(genes), genome_path, prompt_fraction, shortest, longest, draw, seed, code)
+    choice = GeneSelection(single_path(genes), genome_path, prompt_fraction, shortest, longest, draw, seed, code)
     sampler = Sampler(repetition_penalty, temperature, top_k, top_p)
     choose_genes(choice)
     bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
@@ -125,7 +125,7 @@ def complete(
     return bulk.run(CompletionTask(choice, n, sampler, seed, reference_path, order, width, provenance), opened, path)
 
 
-def _fitting(model: Model, choice: Choice) -> Choice:
+def _fitting(model: Model, choice: GeneSelection) -> GeneSelection:
     """Return the selection without the genes that exceed the model's context.
 
     Raises:

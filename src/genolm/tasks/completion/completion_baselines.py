@@ -16,7 +16,7 @@ from genolm.genome.kmers import word_counts
 from genolm.genome.sequence import upper_dna
 from genolm.genome.sequence_files import flat_form, read_sequence_file
 from genolm.statistics.markov import pseudocount_probabilities
-from genolm.tasks.completion.gene_selection import Choice, Gene, choose_genes, states
+from genolm.tasks.completion.gene_selection import Gene, GeneSelection, choose_genes, states
 
 BASELINES = ("markov", "natural", "shuffled")
 """Names of the baselines, in the order of the rows."""
@@ -39,7 +39,7 @@ class Baselines:
         order: order of the Markov model.
     """
 
-    def __init__(self, choice: Choice, reference: Path | None, order: int) -> None:
+    def __init__(self, choice: GeneSelection, reference: Path | None, order: int) -> None:
         self.genes, self.order = choose_genes(replace(choice, count=0, beyond="")).genes, order
         self.both_strands = True
         sequences = _reference(choice, reference)
@@ -84,17 +84,17 @@ class Baselines:
         return word_counts(sequence, self.order + 1, both_strands=self.both_strands)
 
 
-def baselines(choice: Choice, reference: Path | None, order: int) -> Baselines:
+def baselines(choice: GeneSelection, reference: Path | None, order: int) -> Baselines:
     """Return the baselines of a run, cached as long as the files are unchanged."""
     return _made(choice, reference, order, (*states(choice), file_state(reference)))
 
 
 @lru_cache(maxsize=2)
-def _made(choice: Choice, reference: Path | None, order: int, _: tuple[FileState | None, ...]) -> Baselines:
+def _made(choice: GeneSelection, reference: Path | None, order: int, _: tuple[FileState | None, ...]) -> Baselines:
     return Baselines(choice, reference, order)
 
 
-def _reference(choice: Choice, reference: Path | None) -> Sequence[str] | None:
+def _reference(choice: GeneSelection, reference: Path | None) -> Sequence[str] | None:
     """Return the sequences that the Markov model is fitted to; None for the genes alone."""
     path = reference or choice.genome
     if path is not None:

@@ -17,10 +17,10 @@ from genolm.files.atomic import atomic_file, sweep
 from genolm.tasks.completion.completion_baselines import BASELINES, baselines
 from genolm.tasks.completion.completion_metrics import MEASURES, measure
 from genolm.tasks.completion.completion_summary import MODEL, summarise
-from genolm.tasks.completion.gene_selection import Choice, Gene, choose_genes
+from genolm.tasks.completion.gene_selection import Gene, GeneSelection, choose_genes
 from genolm.tasks.reading.sampling import Sampler, stream
 from genolm.tasks.reading.token_continuation import Drawn, Limits, continue_tokens, prompt_ids
-from genolm.tasks.writing.provenance import Provenance, records_beside
+from genolm.tasks.writing.provenance import Provenance, provenance_files
 from genolm.tasks.writing.table_files import write_delimited, write_table
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class CompletionTask:
         provenance: provenance of the model.
     """
 
-    choice: Choice
+    choice: GeneSelection
     n: int
     sampler: Sampler
     seed: int
@@ -133,7 +133,7 @@ class CompletionTask:
 
     def side_files(self, out: Path) -> tuple[Path, ...]:
         """Return the files written next to the output."""
-        return (summary_path(out), *records_beside(out))
+        return (summary_path(out), *provenance_files(out))
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
         """Write the table and ``OUT.summary.tsv``; neither if one of them fails."""
@@ -165,7 +165,7 @@ class CompletionTask:
         """Return the provenance of the completions."""
         chosen = choose_genes(self.choice)
         settings = {name: value for name, value in asdict(self.choice).items() if name not in _OMITTED}
-        return self.provenance.described(
+        return self.provenance.entries(
             **settings,
             n=self.n,
             **asdict(self.sampler),

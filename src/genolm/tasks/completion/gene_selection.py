@@ -41,7 +41,7 @@ class Gene:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class GeneSelection:
     """Criteria of the selection of genes.
 
     Attributes:
@@ -90,7 +90,7 @@ class Chosen:
     left_out: dict[str, int]
 
 
-def choose_genes(choice: Choice) -> Chosen:
+def choose_genes(choice: GeneSelection) -> Chosen:
     """Return the genes of a file that can be completed, cached as long as the files are unchanged.
 
     Raises:
@@ -103,13 +103,13 @@ def choose_genes(choice: Choice) -> Chosen:
     return _chosen(choice, states(choice))
 
 
-def states(choice: Choice) -> tuple[FileState | None, ...]:
+def states(choice: GeneSelection) -> tuple[FileState | None, ...]:
     """Return a value that changes if one of the input files changes."""
     return file_state(choice.path), file_state(choice.genome)
 
 
 @lru_cache(maxsize=2)
-def _chosen(choice: Choice, _: tuple[FileState | None, ...]) -> Chosen:
+def _chosen(choice: GeneSelection, _: tuple[FileState | None, ...]) -> Chosen:
     genes: list[Gene] = []
     left_out: Counter[str] = Counter()
     names: set[str] = set()
@@ -136,7 +136,7 @@ def _chosen(choice: Choice, _: tuple[FileState | None, ...]) -> Chosen:
     return Chosen(_sampled(genes, choice, left_out), dict(left_out))
 
 
-def _sampled(genes: list[Gene], choice: Choice, left_out: Counter[str]) -> tuple[Gene, ...]:
+def _sampled(genes: list[Gene], choice: GeneSelection, left_out: Counter[str]) -> tuple[Gene, ...]:
     if not 0 < choice.count < len(genes):
         return tuple(genes)
     left_out["not drawn"] = len(genes) - choice.count
@@ -144,7 +144,7 @@ def _sampled(genes: list[Gene], choice: Choice, left_out: Counter[str]) -> tuple
     return tuple(genes[number] for number in sorted(numbers))
 
 
-def _reason(coding: CodingSequence, choice: Choice) -> str:
+def _reason(coding: CodingSequence, choice: GeneSelection) -> str:
     """Return why a coding sequence is left out; empty if it is not."""
     length = len(coding.sequence)
     if coding.code not in CODES:

@@ -22,7 +22,7 @@ from genolm.tasks.detection.detector_folder import WEIGHTS, Detector, load_detec
 from genolm.tasks.reading.embedding import Pooled
 from genolm.tasks.reading.sources import Source
 from genolm.tasks.reading.vector_readers import VectorReaders, VectorTask
-from genolm.tasks.writing.provenance import records_beside
+from genolm.tasks.writing.provenance import provenance_files
 from genolm.tasks.writing.table_files import write_table
 
 _BATCH = 256  # sequences per batch of hand-made features
@@ -85,7 +85,7 @@ class CallTask(VectorTask):
 
     def side_files(self, out: Path) -> tuple[Path, ...]:
         """Return the files written next to the output."""
-        return records_beside(out)
+        return provenance_files(out)
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
         """Write the table."""

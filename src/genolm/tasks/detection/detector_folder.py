@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 from genolm.errors import InputError
 from genolm.files.version import __version__
 from genolm.tasks.detection.classifier import Classifier
-from genolm.tasks.writing.output_folders import whole_folder
+from genolm.tasks.writing.output_folders import output_folder
 
 FORMAT, VERSION = "genolm detector", 2
 DESCRIPTION, WEIGHTS = "detector.json", "weights.safetensors"
@@ -62,7 +62,7 @@ def save_detector(detector: Detector, path: Path) -> None:
         **{name: getattr(numbers, name) for name in _NUMBERS},
         "report": detector.report,
     }
-    with whole_folder(path, {"genolm_version": __version__, "detector": detector.features}) as folder:
+    with output_folder(path, {"genolm_version": __version__, "detector": detector.features}) as folder:
         text = json.dumps(description, indent=1, ensure_ascii=False, allow_nan=False)
         (folder / DESCRIPTION).write_text(f"{text}\n", "utf-8")
         save_file(vectors, folder / WEIGHTS)

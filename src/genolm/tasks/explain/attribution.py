@@ -129,7 +129,7 @@ class AttributionRun:
 
     def described(self) -> dict[str, str]:
         """Return the provenance of the values."""
-        return Provenance.of(self.model).described(
+        return Provenance.of(self.model).entries(
             explained=f"attribution of the {self.target}, nats",
             null="dinucleotides shuffled; a network of the same shape with random weights",
             context_bases=DEFAULT_CONTEXT if self.context is None else self.context,

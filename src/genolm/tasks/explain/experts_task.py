@@ -99,7 +99,7 @@ class ExpertsTask(RegionTask):
 
     def metadata(self) -> dict[str, str]:
         """Return the provenance of the loads."""
-        return self.provenance.described(
+        return self.provenance.entries(
             explained="experts", null="the same labels moved along the bases; a network with random weights",
             context_bases=self.context, seed=self.seed, genes="" if self.genes is None else str(self.genes.name),
         )  # fmt: skip

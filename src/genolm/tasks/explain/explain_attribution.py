@@ -24,7 +24,7 @@ from genolm.tasks.explain.region_task import contig, settle_regions
 from genolm.tasks.reading.bulk import Bulk
 from genolm.tasks.reading.sources import IupacPolicy
 from genolm.tasks.reading.track_pieces import base_starts, contig_lengths, pieces_in_order
-from genolm.tasks.writing.output_folders import Form, save_picture, whole_folder
+from genolm.tasks.writing.output_folders import Form, output_folder, save_picture
 
 if TYPE_CHECKING:
     import torch
@@ -117,7 +117,7 @@ def explain_attribution(
     summary = Summary({"sequences": len(records), "bases": sum(len(record.sequence) for record in records)})
     if path is None:
         return results
-    with whole_folder(path, run.described()) as folder:
+    with output_folder(path, run.described()) as folder:
         write_tables(results, folder, tables)
         write_tracks(explained, folder, contig_lengths(source))
         _draw(explained, results["agreement"], run, annotation, folder)

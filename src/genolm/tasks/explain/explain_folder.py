@@ -11,7 +11,7 @@ from typing import get_args
 import polars as pl
 
 from genolm.errors import InputError
-from genolm.tasks.writing.output_folders import Form, Spool, whole_folder, write_rows
+from genolm.tasks.writing.output_folders import Form, Spool, output_folder, write_rows
 
 _FILE_SUFFIXES = (".parquet", ".tsv", ".csv", ".png", ".svg", ".pdf", ".bw", ".bigwig", ".html", ".gz")
 
@@ -48,7 +48,7 @@ def spooled_folder(
     out: Path, metadata: Mapping[str, str], frames: Iterable[pl.DataFrame]
 ) -> Iterator[tuple[Path, Spool]]:
     """Open an output folder and spool the frames into it so that they can be read repeatedly."""
-    with whole_folder(out, metadata) as folder:
+    with output_folder(out, metadata) as folder:
         spool = Spool(folder / ".rows", frames)
         yield folder, spool
         spool.remove()

@@ -33,7 +33,7 @@ from genolm.tasks.explain.table_geometry import (
 )
 from genolm.tasks.explain.tables_picture import draw_tables
 from genolm.tasks.reading.bulk import Bulk
-from genolm.tasks.writing.output_folders import Form, save_picture, whole_folder
+from genolm.tasks.writing.output_folders import Form, output_folder, save_picture
 from genolm.tasks.writing.provenance import Provenance
 
 if TYPE_CHECKING:
@@ -100,10 +100,10 @@ def explain_tables(
     results = tabulate(opened, seed)
     if path is None:
         return results
-    described = Provenance.of(opened).described(
+    described = Provenance.of(opened).entries(
         explained="tables", null="random tables of equal mean square; other k-mers", seed=seed
     )
-    with whole_folder(path, described) as folder:
+    with output_folder(path, described) as folder:
         write_tables(results, folder, tables)
         if can_draw():
             save_picture(draw_tables(results, opened.card.name), folder / "tables.png")

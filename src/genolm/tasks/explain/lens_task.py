@@ -25,7 +25,7 @@ from genolm.tasks.explain.readouts import Sums, choices, readouts
 from genolm.tasks.explain.region_task import RegionTask
 from genolm.tasks.reading.log_probabilities import Normalisation
 from genolm.tasks.reading.sources import Source
-from genolm.tasks.writing.output_folders import Form, save_picture, whole_folder, write_rows
+from genolm.tasks.writing.output_folders import Form, output_folder, save_picture, write_rows
 from genolm.tasks.writing.provenance import Provenance
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class LensTask(RegionTask):
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
         """Write the output folder."""
         table = self.table(frames)
-        with whole_folder(out, self.metadata()) as folder:
+        with output_folder(out, self.metadata()) as folder:
             write_rows([table], folder, "lens", self.tables)
             if can_draw():
                 save_picture(draw_lens(table, self.provenance.model, self.over), folder / "lens.png")
@@ -90,7 +90,7 @@ class LensTask(RegionTask):
 
     def metadata(self) -> dict[str, str]:
         """Return the provenance of the readouts."""
-        return self.provenance.described(
+        return self.provenance.entries(
             explained="lens", null="a network of the same shape with random weights; constant predictions",
             context_bases=self.context, probabilities_over=self.over, seed=self.seed,
         )  # fmt: skip

@@ -135,7 +135,7 @@ class MemoryTask(RegionTask):
     def metadata(self) -> dict[str, str]:
         """Return the provenance of the traces."""
         settings = {"context_bases": self.context, "seed": self.seed, "explained": "memory"}
-        return self.provenance.described(null="the same network with random tables of equal mean square", **settings)
+        return self.provenance.entries(null="the same network with random tables of equal mean square", **settings)
 
     def summary(self, frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
         """Return, for each layer and quantity, the means of model and null and their correlation along the bases."""

@@ -18,7 +18,7 @@ from genolm.genome.in_memory import Sequences
 from genolm.genome.interval import Interval
 from genolm.genome.sequences import SequenceRecord
 from genolm.tasks.reading.model_limits import context_bases
-from genolm.tasks.reading.sources import IupacPolicy, Source, settle
+from genolm.tasks.reading.sources import IupacPolicy, Source, open_source
 
 if TYPE_CHECKING:
     from genolm.genome.fasta import Genome
@@ -42,7 +42,7 @@ def settle_regions(
     """
     if isinstance(inputs, str) and inputs != "-" and not Path(inputs).exists() and ":" in inputs:
         inputs = Interval.parse(inputs)
-    source = settle(inputs, genome=genome, length=length, iupac=iupac)
+    source = open_source(inputs, genome=genome, length=length, iupac=iupac)
     if source.kind == "alleles":
         raise InputError(
             "explain requires sequences or intervals, not variants",

@@ -33,7 +33,7 @@ from genolm.tasks.generation.novelty.sequence_metrics import (
 )
 from genolm.tasks.reading.seeds import check_seed
 from genolm.tasks.writing.figure_sheet import require_matplotlib
-from genolm.tasks.writing.output_folders import save_picture, whole_folder
+from genolm.tasks.writing.output_folders import output_folder, save_picture
 
 GROUPS = ("generated", "natural", "markov")
 """Groups of sequences: the generated ones, pieces of the reference of equal lengths, samples of its Markov model."""
@@ -227,7 +227,7 @@ def _settings(
 def _write(path: Path, report: Mapping[str, Any], sequences: pl.DataFrame, records: Sequence[Generated]) -> None:
     metadata = {"checked": "generated DNA", **{name: json.dumps(value) for name, value in report["settings"].items()}}
     passed = sequences.filter(pl.col("group") == "generated")["passes"].to_list()
-    with whole_folder(path, metadata) as folder:
+    with output_folder(path, metadata) as folder:
         text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
         (folder / "check.json").write_text(f"{text}\n", "utf-8")
         sequences.write_csv(folder / "sequences.tsv", separator="\t")

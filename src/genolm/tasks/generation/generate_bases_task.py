@@ -142,7 +142,7 @@ class GenerateTask:
         settings = {
             name: getattr(self.sampler, name) for name in ("temperature", "top_k", "top_p", "repetition_penalty")
         }
-        return self.provenance.described(n=self.n, length=self.length, **settings, seed=self.seed)
+        return self.provenance.entries(n=self.n, length=self.length, **settings, seed=self.seed)
 
 
 _MEAN = "mean_log_probability_nats_per_base"

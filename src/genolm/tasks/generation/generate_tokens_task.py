@@ -166,7 +166,7 @@ class GenerateTokensTask:
         limits = {name: getattr(self.limits, name) for name in self.limits.__slots__}
         settings: dict[str, Any] = {"n": self.n, **limits, "whole_tokens": self.whole_tokens, **sampler}
         settings |= {name: text for name in ("preset", "backend") if (text := getattr(self, name))}
-        return self.provenance.described(**settings, seed=self.seed)
+        return self.provenance.entries(**settings, seed=self.seed)
 
 
 def _number(value: float | int | str) -> str:

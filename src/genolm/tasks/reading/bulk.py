@@ -16,7 +16,7 @@ from genolm.errors import ModelError
 from genolm.models.checkpoints.load import load
 from genolm.models.model import Model
 from genolm.models.precision import parse_device, parse_dtype, same_device
-from genolm.tasks.writing.provenance import records_beside
+from genolm.tasks.writing.provenance import provenance_files
 
 if TYPE_CHECKING:
     import polars as pl
@@ -52,7 +52,7 @@ class Bulk:
     def check_output(self, out: Path) -> None:
         """Raise `RunError` if the output or its provenance file cannot be written."""
         check_target(out, overwrite=self.overwrite, resume=self.resume)
-        check_side_files(out, records_beside(out), overwrite=self.overwrite, resume=self.resume)
+        check_side_files(out, provenance_files(out), overwrite=self.overwrite, resume=self.resume)
 
     def open(self, model: Model | str | Path, out: Path | None = None) -> Model:
         """Return the model, loading it if necessary.

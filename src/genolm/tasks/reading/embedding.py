@@ -152,7 +152,7 @@ class EmbedTask:
         """Return model and settings for the provenance."""
         strands = "mean of forward and reverse complement" if self.rc else "forward"
         layers: object = list(self.layers) if len(self.layers) > 1 else self.layers[0]
-        return self.provenance.described(
+        return self.provenance.entries(
             layer=layers, pooling=self.pooling.name, strands=strands, context_bases=self.context
         )
 
@@ -200,5 +200,5 @@ class EmbedTask:
 _ABOUT = {"id": pl.String, "chrom": pl.String, "start": pl.Int64, "end": pl.Int64, "strand": pl.String}
 
 
-OWN = frozenset((*_ABOUT, "length", "layer", "position", "embedding", "_index"))
+OUTPUT_COLUMNS = frozenset((*_ABOUT, "length", "layer", "position", "embedding", "_index"))
 """Column names of embedding tables; ``_index`` is reserved by AnnData."""

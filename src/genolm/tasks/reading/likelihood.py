@@ -22,7 +22,7 @@ from genolm.tasks.reading.scored_spans import Scored, joined_spans, kept_tokens,
 from genolm.tasks.reading.sources import Source, coordinates, further_of
 from genolm.tasks.reading.token_scores import causal_scores, masked_scores
 from genolm.tasks.reading.track_pieces import base_starts, contig_lengths, pieces_in_order
-from genolm.tasks.writing.provenance import Provenance, records_beside
+from genolm.tasks.writing.provenance import Provenance, provenance_files
 from genolm.tasks.writing.table_files import write_table
 from genolm.tasks.writing.track_files import track_rows, write_track
 
@@ -111,7 +111,7 @@ class ScoreTask:
 
     def side_files(self, out: Path) -> tuple[Path, ...]:
         """Return the side files of an output."""
-        return records_beside(out)
+        return provenance_files(out)
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
         """Write a table or a track."""
@@ -150,7 +150,7 @@ class ScoreTask:
     def metadata(self) -> dict[str, str]:
         """Return model and settings for the provenance."""
         masked = {"masked_passes": self.passes} if self.passes else {}
-        return self.provenance.described(
+        return self.provenance.entries(
             strands=self._strands, normalised_over=self.normalise, context_bases=self.context, **masked
         )
 
@@ -241,7 +241,7 @@ _SCORES = (
 )
 
 
-OWN = frozenset((*_TYPES, *_SCORES, *(f"pseudo_{name}" for name in _SCORES)))
+OUTPUT_COLUMNS = frozenset((*_TYPES, *_SCORES, *(f"pseudo_{name}" for name in _SCORES)))
 """Column names of tables with scores of sequences."""
 
 

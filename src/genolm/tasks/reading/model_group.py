@@ -32,7 +32,7 @@ class ModelGroup(Model):
         return sum(model.weight_bytes for model in self.models)
 
 
-def together(models: Sequence[Model]) -> Model:
+def group_models(models: Sequence[Model]) -> Model:
     """Return the only model, or all models as a group."""
     return ModelGroup(models) if len(models) > 1 else models[0]
 

@@ -13,7 +13,7 @@ from genolm.models.networks.random_weights import random_network
 NAME = "random weights"
 
 
-def random_twin(model: Model, seed: int) -> Model:
+def untrained_copy(model: Model, seed: int) -> Model:
     """Return a model of the same architecture, tokenizer and card with random weights.
 
     The weights depend only on ``seed`` and on their names and shapes. The block layouts of sparse attention, which are

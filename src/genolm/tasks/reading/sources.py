@@ -67,7 +67,7 @@ class Source:
         return tuple(path for path in (self.place, self.genome) if isinstance(path, Path))
 
 
-def settle(
+def open_source(
     inputs: Sequences,
     *,
     genome: Genome | str | Path | None = None,

@@ -21,7 +21,7 @@ _KINDS = {"full": "sum", "conditional": "site", "window": "sum", "masked": "mask
 _DESCRIPTIVE = ("chrom", "pos", "id", "ref", "alt", "status", "left_context", "right_context")
 _COUNTED = ("uncounted_ref", "uncounted_alt", "tokens_ref", "tokens_alt")
 _ENDINGS = ("", "_forward", "_reverse")
-OWN = frozenset(
+OUTPUT_COLUMNS = frozenset(
     (
         RECORD,
         *_DESCRIPTIVE,

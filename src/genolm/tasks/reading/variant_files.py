@@ -25,7 +25,7 @@ from genolm.genome.tabular import is_table, read_table
 from genolm.genome.variant import Variant
 from genolm.genome.vcf.bcf_trial import check_bcf
 from genolm.genome.vcf.vcf_records import read_variants
-from genolm.tasks.reading.variant_columns import OWN
+from genolm.tasks.reading.variant_columns import OUTPUT_COLUMNS
 from genolm.tasks.reading.variant_records import VCF_SUFFIXES
 from genolm.tasks.writing.table_files import SUFFIXES, check_suffix
 
@@ -174,7 +174,7 @@ def further_variant_columns(source: Any) -> tuple[FurtherColumn, ...]:
     if not (is_table(source) or (isinstance(source, Path) and known_format(source) in ("table", "parquet"))):
         return ()
     used = ("chrom", "pos", "id", "ref", "alt") if read_table(source).has("chrom") else ("variant",)
-    return further_columns(source, used, OWN)
+    return further_columns(source, used, OUTPUT_COLUMNS)
 
 
 def variant_output(out: Path | str | None) -> Path | None:

@@ -20,7 +20,7 @@ from genolm.genome.variant import Variant
 from genolm.genome.vcf.vcf_records import VariantRecord, read_variants, write_vcf
 from genolm.tasks.reading.allele_status import UNSCORED, Call, Mismatch, Rules
 from genolm.tasks.reading.variant_columns import RECORD, Columns, Method
-from genolm.tasks.writing.provenance import Provenance, records_beside
+from genolm.tasks.writing.provenance import Provenance, provenance_files
 from genolm.tasks.writing.table_files import write_table
 
 VCF_SUFFIXES = (".vcf", ".vcf.gz", ".bcf")
@@ -174,7 +174,7 @@ class VariantRun:
 
     def side_files(self, out: Path) -> tuple[Path, ...]:
         """Return the side files of an output."""
-        return records_beside(out)
+        return provenance_files(out)
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
         """Write VCF, BCF or a table."""
@@ -188,7 +188,7 @@ class VariantRun:
 
     def metadata(self) -> dict[str, str]:
         """Return model and settings for the provenance."""
-        return self.provenance.described(**self.settings)
+        return self.provenance.entries(**self.settings)
 
     def count(self, rows: pl.DataFrame) -> Summary:
         """Count ALT alleles by status."""

@@ -16,7 +16,7 @@ from genolm.files.lines import decoded
 from genolm.genome.interval import is_coordinate
 from genolm.genome.tabular import read_every_column
 from genolm.genome.vcf.vcf_text import read_vcf_text
-from genolm.tasks.reading.variant_columns import OWN
+from genolm.tasks.reading.variant_columns import OUTPUT_COLUMNS
 from genolm.tasks.writing.provenance import provenance_path
 
 SCORES = ("GENOLM_LLR_SUM", "GENOLM_LLR_SITE", "GENOLM_LLR_MASKED_SUM")
@@ -136,7 +136,7 @@ def scored_table(path: Path, score: str | None) -> Rows:
         raise InputError(f"no column {', '.join(sorted(missing))}", file=path, value=", ".join(columns))
     run = _table_settings(path)
     rows = Rows(chosen, _about(chosen, run), run)
-    others = [name for name in columns if name == "status" or name not in OWN]
+    others = [name for name in columns if name == "status" or name not in OUTPUT_COLUMNS]
     rows.fields = {name: {} for name in others if name.upper() not in _KNOWN}
     for line, cells in table.rows:
         row = {name: _text(cells[position]) for name, position in columns.items()}

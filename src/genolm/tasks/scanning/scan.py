@@ -14,10 +14,10 @@ from genolm.genome.in_memory import Sequences, hold_sequences
 from genolm.genome.sequence_files import input_format
 from genolm.genome.streams import is_stream
 from genolm.tasks.reading.bulk import Bulk
-from genolm.tasks.reading.model_group import together
+from genolm.tasks.reading.model_group import group_models
 from genolm.tasks.reading.model_limits import context_bases, unreadable_letters
-from genolm.tasks.reading.random_model import random_twin
-from genolm.tasks.reading.sources import Source, settle
+from genolm.tasks.reading.random_model import untrained_copy
+from genolm.tasks.reading.sources import Source, open_source
 from genolm.tasks.scanning.base_values import Combine, Role
 from genolm.tasks.scanning.gene_separation import GeneSettings
 from genolm.tasks.scanning.genome_tiles import Tiling
@@ -169,7 +169,7 @@ def scan(
         calling,
         annotation,
     )
-    result = bulk.run(task, together(tuple(models.values())), path)
+    result = bulk.run(task, group_models(tuple(models.values())), path)
     if picture is not None and not dry_run:
         _plot(task, result, picture)
     return result
@@ -198,7 +198,7 @@ def _models(
     if minus is not None:
         models["minus"] = bulk.open(minus)
     if twin is not None:
-        models["twin"] = random_twin(models["model"], twin)
+        models["twin"] = untrained_copy(models["model"], twin)
     return models
 
 
@@ -207,7 +207,7 @@ def _contigs(genome: Sequences) -> Source:
     inputs = hold_sequences(genome)
     if isinstance(inputs, Path) and not is_stream(inputs):
         input_format(inputs, ("fasta", "genbank"))
-    source = settle(inputs, iupac="N")
+    source = open_source(inputs, iupac="N")
     if source.kind != "sequences":
         raise InputError("scan needs complete contigs, not intervals or variants")
     return source

@@ -288,7 +288,7 @@ def _tile_surprisal(tile: Tile, scored: Scored) -> Float32:
 
 def _model(reader: Reader) -> dict[str, Any]:
     """Return model and settings of a reader for the record."""
-    texts: dict[str, Any] = reader.provenance.described(normalised_over=reader.normalise)
+    texts: dict[str, Any] = reader.provenance.entries(normalised_over=reader.normalise)
     texts.pop("genolm_version")
     texts["fingerprint"] = texts.pop("model_fingerprint")
     return {**texts, "masked_passes": reader.passes} if reader.passes else texts

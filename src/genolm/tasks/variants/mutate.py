@@ -52,7 +52,7 @@ class Mutations(VariantRun):
 
     def metadata(self) -> dict[str, str]:
         """Return model and settings for the provenance."""
-        return self.provenance.described(interval=self.source, **self.settings)
+        return self.provenance.entries(interval=self.source, **self.settings)
 
     def collect(self, frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
         """Return the table."""

@@ -24,7 +24,7 @@ _DPI = 150
 
 
 @contextmanager
-def whole_folder(out: Path, described: Mapping[str, str]) -> Iterator[Path]:
+def output_folder(out: Path, described: Mapping[str, str]) -> Iterator[Path]:
     """Yield a temporary folder that becomes the output, with its provenance, at the end of the block.
 
     Raises:

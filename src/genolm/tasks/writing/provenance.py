@@ -56,7 +56,7 @@ class Provenance:
         precision = str(model.dtype).removeprefix("torch.")
         return cls(model.card.name, lambda: model.fingerprint, precision, __version__)
 
-    def described(self, **settings: object) -> dict[str, str]:
+    def entries(self, **settings: object) -> dict[str, str]:
         """Return the entries of a provenance record by name: those of the model, then the settings of the task."""
         model = {_VERSION: self.version, "model": self.model, "model_fingerprint": self.fingerprint}
         texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in settings.items()}
@@ -67,7 +67,7 @@ class Provenance:
         return asdict(self)
 
 
-def records_beside(out: Path) -> tuple[Path, ...]:
+def provenance_files(out: Path) -> tuple[Path, ...]:
     """Return the provenance file of ``out``, unless an existing file was written by genolm.
 
     Such a file can outlive its output and may be replaced; a file of another origin must not be.
@@ -83,4 +83,4 @@ def _is_ours(path: Path) -> bool:
         return False
 
 
-__all__ = ["Provenance", "provenance_path", "records_beside"]
+__all__ = ["Provenance", "provenance_files", "provenance_path"]

@@ -15,7 +15,7 @@ import polars as pl
 from genolm.arrays import Float32
 from genolm.errors import GenolmError, InputError
 from genolm.files.atomic import atomic_file
-from genolm.tasks.writing.provenance import records_beside
+from genolm.tasks.writing.provenance import provenance_files
 from genolm.tasks.writing.table_files import write_provenance, write_table
 
 SUFFIXES = (".parquet", ".npy", ".h5ad", ".zarr")
@@ -29,7 +29,7 @@ _PACKAGES = MappingProxyType({".h5ad": ("anndata", "pandas"), ".zarr": ("zarr", 
 def beside_vectors(out: Path) -> tuple[Path, ...]:
     """Return the side files of :func:`write_vectors` that may belong to another output."""
     ids = (ids_path(out),) if out.suffix.lower() == ".npy" else ()
-    return (*ids, *records_beside(out))
+    return (*ids, *provenance_files(out))
 
 
 def require(out: Path | None) -> None:

@@ -13,8 +13,8 @@ from genolm.errors import ModelError
 from genolm.models.networks.attention.block_layout import (
     BlockLayout,
     deepspeed_layout,
-    drawn_layout,
     full_up_to,
+    sampled_layout,
     seeded_blocks,
     seeded_plan,
     zero_blocks,
@@ -108,7 +108,7 @@ def test_drawing_leaves_the_global_generators_as_they_were() -> None:
     seeded_plan.cache_clear()
     seeded_plan(20, 2, 4, 3, 0, 4096)
     seeded_plan(16, 2, 64, 3, 0, 4096)
-    drawn_layout(2, 16, 0)
+    sampled_layout(2, 16, 0)
     assert np.array_equal(np.random.get_state()[1], before)
     assert torch.equal(torch.get_rng_state(), torch_before)
 
@@ -124,7 +124,7 @@ def test_too_few_blocks_to_draw_from_is_an_error() -> None:
 
 
 def test_a_drawn_layout_follows_deepspeeds_rules() -> None:
-    layout = drawn_layout(3, 40, seed=1)
+    layout = sampled_layout(3, 40, seed=1)
     assert layout.dtype == torch.uint8
     assert layout[:, :2].all()
     assert layout[:, :, :2].all()
@@ -133,13 +133,13 @@ def test_a_drawn_layout_follows_deepspeeds_rules() -> None:
     assert int(layout[:, 2:].sum(-1).max()) == 8  # two global, three of the window, three random
     assert int(layout[:, 3:-1].sum(-1).min()) >= 5
     assert not torch.equal(layout[0], layout[1])
-    assert torch.equal(layout, drawn_layout(3, 40, seed=1))
-    assert not torch.equal(layout, drawn_layout(3, 40, seed=2))
+    assert torch.equal(layout, sampled_layout(3, 40, seed=1))
+    assert not torch.equal(layout, sampled_layout(3, 40, seed=2))
 
 
 @pytest.mark.parametrize("tokens", [1, 4, 9, 16, 17, 40, 78, 80])
 def test_a_shorter_input_takes_the_top_left_corner(tokens: int) -> None:
-    master = drawn_layout(2, 20, seed=3)
+    master = sampled_layout(2, 20, seed=3)
     layout = deepspeed_layout(master, tokens, 4)
     blocks = math.ceil(tokens / 4)
     zeros = torch.zeros(2, blocks * 4, 4)
@@ -149,14 +149,14 @@ def test_a_shorter_input_takes_the_top_left_corner(tokens: int) -> None:
 
 
 def test_up_to_four_blocks_the_corner_is_full() -> None:
-    master = drawn_layout(2, 20, seed=3, num_random=0)
+    master = sampled_layout(2, 20, seed=3, num_random=0)
     assert deepspeed_layout(master, 16, 4).first == 4
     assert deepspeed_layout(master, 17, 4).first == 2
 
 
 def test_layouts_that_cannot_be_used_are_errors() -> None:
     with pytest.raises(ModelError, match="81 tokens are 21 blocks of 4; the layout has 20"):
-        deepspeed_layout(drawn_layout(2, 20, seed=3), 81, 4)
+        deepspeed_layout(sampled_layout(2, 20, seed=3), 81, 4)
     with pytest.raises(ModelError, match=r"\(heads, blocks, blocks\)"):
         deepspeed_layout(torch.ones(2, 3, 4), 8, 4)
     with pytest.raises(ModelError, match="own block"):

@@ -13,8 +13,8 @@ from genolm.models.networks.attention import block_sparse
 from genolm.models.networks.attention.block_layout import (
     BlockLayout,
     deepspeed_layout,
-    drawn_layout,
     full_layout,
+    sampled_layout,
     seeded_blocks,
     zero_blocks,
 )
@@ -28,7 +28,7 @@ HEADS = 2
 
 
 def deepspeed(tokens: int, block: int) -> BlockLayout:
-    return deepspeed_layout(drawn_layout(HEADS, max(24, -(-tokens // block)), seed=0), tokens, block)
+    return deepspeed_layout(sampled_layout(HEADS, max(24, -(-tokens // block)), seed=0), tokens, block)
 
 
 def zero(tokens: int, block: int) -> BlockLayout:
@@ -157,7 +157,7 @@ def test_layouts_that_do_not_fit_are_errors() -> None:
     with pytest.raises(ModelError, match="70 tokens exceed the layout of 17 blocks of 4"):
         block_sparse_attention(q, k, v, zero(68, 4))
     with pytest.raises(ModelError, match="has 3 heads, but the queries have 2"):
-        block_sparse_attention(q, k, v, deepspeed_layout(drawn_layout(3, 24, seed=0), 70, 4))
+        block_sparse_attention(q, k, v, deepspeed_layout(sampled_layout(3, 24, seed=0), 70, 4))
 
 
 class Sizes(TorchDispatchMode):

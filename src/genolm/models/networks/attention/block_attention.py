@@ -15,7 +15,7 @@ from genolm.models.networks.attention.block_layout import (
     BlockLayout,
     blocks_of,
     deepspeed_layout,
-    drawn_layout,
+    sampled_layout,
     seeded_blocks,
     zero_blocks,
 )
@@ -39,7 +39,7 @@ def initial_layout(config: EncoderConfig, layer: int) -> Tensor | None:
     layout_HCC = torch.empty(config.num_heads, count, count, dtype=torch.uint8)
     if layout_HCC.is_meta:
         return layout_HCC
-    return drawn_layout(config.num_heads, count, layer, num_random=min(sparse.random, count))
+    return sampled_layout(config.num_heads, count, layer, num_random=min(sparse.random, count))
 
 
 def block_attentions(

@@ -103,7 +103,7 @@ def deepspeed_layout(master_HCC: Tensor, num_tokens: int, block: int) -> BlockLa
     return BlockLayout(block, count, first, stop, keys_HRM, added_HRM)
 
 
-def drawn_layout(
+def sampled_layout(
     heads: int, num_blocks: int, seed: int, *, num_global: int = 2, window: int = 3, num_random: int = 3
 ) -> Tensor:
     """Sample a DeepSpeed layout for a network with random weights, uint8 (heads, blocks, blocks).
