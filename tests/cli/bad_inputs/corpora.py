@@ -102,7 +102,7 @@ CASES = (
         "corpus.yaml: weights must name each source once; the sources are human, other (value 'other')",
     ),
     corpus(
-        "corpus: a letter in the second file that is no base",
+        "corpus: an invalid letter in the second file",
         CORPUS.replace("[genome.fa]", "[ genome.fa , more.fa]"),
         "more.fa:3: not a base at position 6 of the sequence (value 'X')",
         files={"more.fa": ">scaffold\nACGT\nAXGT\n"},

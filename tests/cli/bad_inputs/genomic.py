@@ -181,7 +181,7 @@ CASES = (
         hidden=("sklearn.linear_model",),
     ),
     Case(
-        "detect apply: a folder that is no detector",
+        "detect apply: not a detector folder",
         "detect apply model good.fa calls.tsv",
         "model: not a detector folder (detector.json is missing); create one with `genolm detect train`",
         3,

@@ -155,7 +155,7 @@ CASES = (
         "model/config.json: hidden_size must be a whole number, not None",
     ),
     folder(
-        "model: a size that is no number",
+        "model: a size that is not a number",
         edited("config.json", hidden_size="48"),
         "model/config.json: hidden_size must be a whole number, not '48'",
     ),

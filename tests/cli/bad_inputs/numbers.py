@@ -97,7 +97,7 @@ CASES = (
         r"people.vcf:5: expected 11 columns separated by tabs as in the header, found 7 (value 'chr1\t1\t.\tA\tT\t.\t.')",
     ),
     haplotypes(
-        "haplotypes: a position that is no number",
+        "haplotypes: a position that is not a number",
         VCF + "chr1\tx\t.\tA\tT\t.\t.\t.\tGT\t0|1\t0|0\n",
         "people.vcf:5: POS must be a whole number, 1-based (value 'x')",
     ),

@@ -141,7 +141,7 @@ CASES = (
         4,
     ),
     Case(
-        "prompt: a letter that is no base",
+        "prompt: an invalid letter",
         f"generate {MODEL} --prompt ACGZ out.fa",
         "inputs:1: not a base at position 4 of the sequence (value 'Z')",
         3,

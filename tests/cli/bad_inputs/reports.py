@@ -99,7 +99,7 @@ CASES = (
         {"a.gbk": _GENBANK.replace("ORIGIN\n        1 acgtacgt\n", "")},
     ),
     Case(
-        "GenBank: a letter that is no base",
+        "GenBank: an invalid letter",
         f"score {MODEL} a.gbk out.tsv",
         "a.gbk:5: not a base at position 3 of the sequence (value 'Z')",
         3,

@@ -20,7 +20,7 @@ CASES = (
         {"n.fa": f">a\n{'N' * 50}\n>b\nRN\n"},
     ),
     Case(
-        "scan: a letter that is no base",
+        "scan: an invalid letter",
         "scan tiny-random-dense x.fa --out s",
         "x.fa:3: not a base at position 5 of the sequence (value 'X')",
         3,

@@ -62,7 +62,7 @@ CASES = (
     ),
     reads("FASTA: a record without a name", ">a\nACGT\n>\nACGT\n", "reads.fa:3: the record has no name"),
     reads(
-        "FASTA: a letter that is no base",
+        "FASTA: an invalid letter",
         ">a\nACGT\nAC-T\n",
         "reads.fa:3: not a base at position 7 of the sequence (value '-')",
     ),
@@ -129,7 +129,7 @@ CASES = (
         "ref.fa:3: line of 12 letters in a record with lines of 8; rewrap the file (value 'chr1')",
     ),
     reference(
-        "genome: a letter that is no base",
+        "genome: an invalid letter",
         ">chr1\nACGTACGTACGTXCGTACGTACGT\n",
         "one.bed:1: invalid letter at chr1:13 of ref.fa: not a base, or an ambiguity code (iupac='N' reads those as N) (value 'X')",
     ),
@@ -173,7 +173,7 @@ CASES = (
         "bad.bed:1: start and end of a BED line must be whole numbers from 0 (value '-5')",
     ),
     regions(
-        "BED: an end that is no number",
+        "BED: an end that is not a number",
         "chr1\t600\t7e2\n",
         "bad.bed:1: start and end of a BED line must be whole numbers from 0 (value '7e2')",
     ),

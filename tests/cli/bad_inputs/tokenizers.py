@@ -34,7 +34,7 @@ CASES = (
         files={"gaps.fa": ">gap\n" + "N" * 300 + "\n"},
     ),
     train(
-        "a letter that is no base",
+        "an invalid letter",
         "protein.fa",
         "protein.fa:2: not a base at position 2 of the sequence (value 'E')",
         files={"protein.fa": ">protein\nMEEPQSDPSV\n"},

@@ -119,7 +119,7 @@ CASES = (
         {"reads.txt": "tag\nACGTTGCA\nTTGACATT\n"},
     ),
     Case(
-        "a genome that is no file",
+        "a genome that is not a file",
         f"{VARIANTS} calls.vcf out.vcf --genome /dev/null",
         "/dev/null: a pipe can be read only once; save the data to a file first",
         3,

@@ -113,7 +113,7 @@ CASES = (
         3,
         {"calls.vcf": HEADER + record(100, "A", "G")},
     ),
-    calls("VCF: REF is no base", HEADER + record(6, "<X>", "T"), "calls.vcf:3: REF must be bases (value '<X>')"),
+    calls("VCF: REF is not a base", HEADER + record(6, "<X>", "T"), "calls.vcf:3: REF must be bases (value '<X>')"),
     calls("VCF: REF is missing", HEADER + record(6, ".", "T"), "calls.vcf:3: REF must be bases (value '.')"),
     calls(
         "VCF: ALT is no allele",
@@ -173,7 +173,7 @@ CASES = (
         "calls.tsv:2: expected 4 fields as in the header, found 3 (value 'chr1\\t6\\tC')",
     ),
     table(
-        "table: a position that is no number",
+        "table: a position that is not a number",
         "chrom\tpos\tref\talt\nchr1\tsix\tC\tT\n",
         "calls.tsv:2: column pos must hold whole numbers (value 'six')",
     ),
@@ -196,13 +196,13 @@ CASES = (
         "calls.parquet",
     ),
     table(
-        "parquet: a position that is no number",
+        "parquet: a position that is not a number",
         parquet(chrom=["chr1"], pos=["x"], ref=["C"], alt=["T"]),
         "calls.parquet:1: column pos must hold whole numbers (value 'x')",
         "calls.parquet",
     ),
     table(
-        "parquet: a position that is no whole number",
+        "parquet: a position that is not a whole number",
         parquet(chrom=["chr1"], pos=[6.5], ref=["C"], alt=["T"]),
         "calls.parquet:1: column pos must hold whole numbers (value '6.5')",
         "calls.parquet",

@@ -46,7 +46,8 @@ def fasta(genes, tmp_path_factory):
 
 
 def choice(path, **changes):
-    return GeneSelection(**{**dict.fromkeys(("longest", "count", "seed"), 0), "path": path, "genome": None, "fraction": 0.3,
+    settings = dict.fromkeys(("longest", "count", "seed"), 0)
+    return GeneSelection(**{**settings, "path": path, "genome": None, "fraction": 0.3,
                      "shortest": 30, "code": 11, **changes})  # fmt: skip
 
 
