@@ -123,7 +123,7 @@ CASES = (
     calls(
         "VCF: an unknown contig",
         HEADER + record(chrom="chrX"),
-        "calls.vcf:3: no such contig; the genome has chr1 there; is it another genome build? on_mismatch='skip' (--on-mismatch skip) leaves such records unscored (value 'chrX')",
+        "calls.vcf:3: no such contig; the genome has chr1; is it another genome build? on_mismatch='skip' (--on-mismatch skip) leaves such records unscored (value 'chrX')",
     ),
     calls(
         "VCF: a contig name with a space",
