@@ -115,7 +115,7 @@ def test_a_block_index_that_does_not_fit_is_replaced(tmp_path, kind):
     else:
         numbers[4] -= 1
     index.write_bytes(numbers.tobytes())
-    with pytest.warns(UserWarning, match=r"g\.fa\.gz: its index .* does not match \(the \.gzi is"):
+    with pytest.warns(UserWarning, match=r"g\.fa\.gz: its index .* does not match \(the \.gzi"):
         genome = Genome(path)
     assert genome.fetch("a", 0, 300_000) == bases
 
