@@ -117,13 +117,19 @@ def test_ambiguous_letters(tmp_path):
     assert Genome(path, iupac="keep")[Interval("c", 0, 7, "-")] == reverse_complement("ACRGTYA")
     strict = Genome(path, iupac="raise")
     assert strict.fetch("c", 3, 5) == "GT"
-    with pytest.raises(InputError, match=r"the letter at c:6 of .* is no base, or an ambiguous one .*\(value 'Y'\)"):
+    with pytest.raises(
+        InputError,
+        match=r"g\.fa: invalid letter at c:6 of g\.fa: not a base, or an ambiguity code \(iupac='N' reads those as",
+    ):
         strict.fetch("c", 3, 7)
 
 
 @pytest.mark.parametrize("letters", ["ACE", "AC*", "AC-"])
 def test_letters_that_are_no_bases(tmp_path, letters):
-    with pytest.raises(InputError, match=r"the letter at c:3 of \S+ is no base"):
+    with pytest.raises(
+        InputError,
+        match=r"g\.fa: invalid letter at c:3 of g\.fa: not a base, or an ambiguity code \(iupac='N' reads those as N\)",
+    ):
         Genome(write_fasta(tmp_path / "g.fa", {"c": letters})).fetch("c", 0, 3)
 
 
@@ -147,9 +153,9 @@ def test_windows_line_ends_and_leading_blank_lines(tmp_path):
         (">a\n>b\nAC\n", r"g.fa:1: the record has no sequence \(value 'a'\)"),
         (">a\nAC\n>b\n", r"g.fa:3: the record has no sequence \(value 'b'\)"),
         (">a\nAC\n>b\nAC\n>a x\nGG\n", r"g.fa:5: duplicate record name \(first in line 1\) \(value 'a'\)"),
-        (">a\nACGT\nAC\nACGT\n", "g.fa:3: this line has 2 letters where the record's first has 4"),
-        (">a\nACGT\nACGTA\n", "g.fa:3: this line has 5 letters"),
-        (">a\nACGT\n\nACGT\n", "g.fa:3: an empty line inside the record"),
+        (">a\nACGT\nAC\nACGT\n", r"g\.fa:3: line of 2 letters in a record with lines of 4; rewrap the file"),
+        (">a\nACGT\nACGTA\n", r"g\.fa:3: line of 5 letters in a record with lines of 4; rewrap the file"),
+        (">a\nACGT\n\nACGT\n", r"g\.fa:3: empty line inside the record, which an index does not allow"),
     ],
 )
 def test_files_that_are_no_fasta(tmp_path, capfd, text, message):
@@ -164,14 +170,17 @@ def test_files_that_are_no_fasta(tmp_path, capfd, text, message):
 def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(InputError, match=r"nothing\.fa: no such file"):
         Genome(tmp_path / "nothing.fa")
-    with pytest.raises(InputError, match="is a folder"):
+    with pytest.raises(InputError, match="test_files_that_cannot_be_read0: expected a file, found a folder"):
         Genome(tmp_path)
 
 
 def test_gzip_says_which_command_helps(tmp_path):
     path = tmp_path / "g.fa.gz"
     path.write_bytes(gzip.compress(b">a\nACGT\n"))
-    with pytest.raises(InputError, match=r"compressed with gzip.*gunzip -c g\.fa\.gz \| bgzip > g\.fa\.bgz"):
+    with pytest.raises(
+        InputError,
+        match=r"g\.fa\.gz: gzip does not support random access; use bgzip: gunzip -c g\.fa\.gz \| bgzip > g\.fa\.bgz",
+    ):
         Genome(path)
 
 
@@ -198,7 +207,9 @@ def test_truncated_bgzip(tmp_path, capfd, cut):
 
 def test_text_of_a_place_is_read_as_browsers_write_it(genome):
     assert genome["chr2:2-4:-"] == genome[Interval("chr2", 1, 4, "-")] == "ACG"
-    with pytest.raises(InputError, match=r"not an interval; write it as chr22:1,001-2,000 .* \(value 'chr2'\)"):
+    with pytest.raises(
+        InputError, match=r"invalid interval: expected e\.g\. chr22:1,001-2,000 \(1-based, inclusive\) \(value 'chr2'\)"
+    ):
         genome["chr2"]
 
 
@@ -304,5 +315,8 @@ def test_real_haplotypes_without_an_index(data_dir):
         assert list(genome.lengths) == [head.split()[0] for head, _, _ in records]
         for head, _, body in records:
             assert genome.fetch(head.split()[0], 0, 1000) == body.replace("\n", "")[:1000].upper()
-    with pytest.raises(InputError, match="compressed with gzip"):
+    with pytest.raises(
+        InputError,
+        match=r"/work/shared/data/human/other_slices\.fa\.gz: gzip does not support random access; use bgzip:",
+    ):
         Genome(data_dir / "human/other_slices.fa.gz")

@@ -169,7 +169,10 @@ def test_locations_that_are_not_read(written, location):
 
 def test_only_a_file_without_any_location_that_is_read_is_refused(written):
     text = GENBANK.replace("11..20", "11^12").replace("21..>30", "21..?")
-    with pytest.raises(InputError, match=r"a\.gbk:8: none of the 2 features can be used: a location .* \(2\); this is"):
+    with pytest.raises(
+        InputError,
+        match=r"a\.gbk:8: none of the 2 features can be used: an unsupported location \(2\); this is the first",
+    ):
         list(read_flat_file(written(text)))
     (record,) = read_flat_file(written(text), kinds=("tRNA",))
     assert len(record.features) == 1
@@ -177,7 +180,7 @@ def test_only_a_file_without_any_location_that_is_read_is_refused(written):
 
 def test_a_place_that_runs_backwards_needs_a_circle(written):
     linear = GENBANK.replace("circular", "linear  ").replace("11..20", "38..2")
-    with pytest.warns(UserWarning, match=r"a\.gbk:8: skipped 1 feature: a location .* \(value '38\.\.2'\)"):
+    with pytest.warns(UserWarning, match=r"a\.gbk:8: skipped 1 feature: an unsupported location .*\(value '38\.\.2'\)"):
         list(read_flat_file(written(linear)))
 
 
@@ -189,10 +192,10 @@ def test_other_kinds_may_lie_where_they_like(written):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", r"a\.gbk: the file holds no GenBank record"),
-        (">c\nACGT\n", r"a\.gbk: the file holds no GenBank record"),
-        ("//\n", r"a\.gbk:1: no GenBank record begins before this line"),
-        (EMBL, r"a\.gbk:15: no GenBank record begins before this line"),
+        ("", r"a\.gbk: the file contains no GenBank record"),
+        (">c\nACGT\n", r"a\.gbk: the file contains no GenBank record"),
+        ("//\n", r"a\.gbk:1: no GenBank record starts before this line"),
+        (EMBL, r"a\.gbk:15: no GenBank record starts before this line"),
         (GENBANK[:-3], r"a\.gbk:22: the last record is truncated: it has no line //"),
         (GENBANK.partition("gtacgt")[0], r"a\.gbk:22: the last record is truncated"),
         (GENBANK.partition("                     /pseudo")[0], r"a\.gbk:16: the last record is truncated"),
@@ -201,9 +204,9 @@ def test_other_kinds_may_lie_where_they_like(written):
         (GENBANK.replace("ORIGIN\n", ""), r"a\.gbk:21: an unsupported location \(value 'acgtn"),
         (GENBANK.partition("ORIGIN")[0] + "//\n", r"a\.gbk:21: invalid GenBank record: Premature end of feat"),
         (GENBANK.replace("40 bp    DNA", "bp"), r"a\.gbk:23: invalid GenBank record: .*LOCUS line"),
-        (GENBANK.replace("CDS             11", "CDS   11"), r"a\.gbk:8: a feature that is not in the columns"),
-        (GENBANK.replace("CDS             complement", "CDS   complement"), r"a\.gbk:15: a feature that is not in the"),
-        (GENBANK.replace("FEATURES    ", "FEATURES"), r"a\.gbk:6: a feature that is not in the columns of GenBank"),
+        (GENBANK.replace("CDS             11", "CDS   11"), r"a\.gbk:8: invalid GenBank feature line: keys must"),
+        (GENBANK.replace("CDS             complement", "CDS   complement"), r"a\.gbk:15: invalid GenBank feature"),
+        (GENBANK.replace("FEATURES    ", "FEATURES"), r"a\.gbk:6: invalid GenBank feature line: keys must start in"),
     ],
 )  # fmt: skip
 def test_files_that_are_not_read(written, text, message):
@@ -215,10 +218,10 @@ def test_files_that_are_not_read(written, text, message):
     ("text", "message"),
     [
         (EMBL[:-3], r"a\.embl:14: the last record is truncated"),
-        (GENBANK, r"a\.embl:23: no EMBL record begins before this line"),
+        (GENBANK, r"a\.embl:23: no EMBL record starts before this line"),
         (
             EMBL.partition("FH")[0] + EMBL.partition("FH\n")[2],
-            r"a\.embl:5: a feature that is not in the columns of EMBL",
+            r"a\.embl:5: invalid EMBL feature line: keys must start in column 6, locations in column 22",
         ),
         (EMBL.replace("SQ   Sequence 40 BP;\n", ""), r"a\.embl:14: invalid EMBL record: Footer format unexpected"),
     ],
@@ -244,7 +247,10 @@ def test_sequences_that_are_none(written, text, message):
 def test_the_ending_says_which_format_it_is(written):
     names = {"a.gb": "GenBank", "b.GBFF.gz": "GenBank", "c.genbank.bgz": "GenBank", "d.embl": "EMBL", "e.fa": None}
     assert {name: flat_format(written("", name)) for name in names} == names
-    with pytest.raises(InputError, match=r"a\.txt: GenBank and EMBL files end in \.gbk, \.gb,"):
+    with pytest.raises(
+        InputError,
+        match=r"a\.txt: expected a GenBank or EMBL file: \.gbk, \.gb, \.gbff, \.genbank, \.embl, or one of these",
+    ):
         list(read_flat_file(written(GENBANK, "a.txt")))
 
 

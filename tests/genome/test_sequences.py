@@ -108,7 +108,7 @@ def test_variants_give_both_alleles(tmp_path, genome):
 
 def test_alternatives_without_a_sequence_are_told(tmp_path, genome):
     path = vcf(tmp_path, ("chr1", "5", ".", "A", "G,*,<DEL>"), ("chr1", "6", ".", "C", "."))
-    with pytest.warns(UserWarning, match=r"a\.vcf: .* passed over: 1 missing, 1 star, 1 symbolic"):
+    with pytest.warns(UserWarning, match=r"a\.vcf: skipped ALT alleles .*: 1 missing, 1 star, 1 symbolic"):
         assert len(list(read_sequences(path, genome=genome, length=8))) == 2
 
 
@@ -128,7 +128,7 @@ def test_allele_sequences_are_the_two_haplotypes(genome, data):
 @pytest.mark.parametrize(
     ("name", "text", "arguments", "message"),
     [
-        ("a.bed", "chr1\t1\t5\n", {}, r"a\.bed:1: intervals need a genome"),
+        ("a.bed", "chr1\t1\t5\n", {}, r"a\.bed:1: intervals require a genome \(--genome\)"),
         ("a.bed", "chr1\t1\t5\nchr9\t1\t5\n", {"genome": True}, r"a\.bed:2: no such contig; .*\(value 'chr9'\)"),
         (
             "a.bed",
@@ -138,13 +138,28 @@ def test_allele_sequences_are_the_two_haplotypes(genome, data):
         ),
         ("a.tsv", "chrom\tstart\tend\nchr1\t1\tx\n", {"genome": True}, r"a\.tsv:2: column end must hold whole"),
         ("a.tsv", "chrom\tstart\tend\nchr1\t5\t2\n", {"genome": True}, r"a\.tsv:2: .*end must be greater"),
-        ("a.tsv", "chrom\tpos\tref\talt\nchr1\t5\tA\tG\n", {"length": 8}, r"a\.tsv:2: variants need a genome"),
-        ("a.tsv", "chrom\tpos\tref\talt\nchr1\t5\tA\tG\n", {"genome": True}, r"a\.tsv:2: variants need a length"),
-        ("a.tsv", "chrom\tpos\tref\talt\nchr1\t5\tT\tG\n", {"genome": True, "length": 8}, r"a\.tsv:2: REF is not"),
+        (
+            "a.tsv",
+            "chrom\tpos\tref\talt\nchr1\t5\tA\tG\n",
+            {"length": 8},
+            r"a\.tsv:2: variants require a genome \(--genome\)",
+        ),
+        (
+            "a.tsv",
+            "chrom\tpos\tref\talt\nchr1\t5\tA\tG\n",
+            {"genome": True},
+            r"a\.tsv:2: variants require a length \(--length\), in bases per sequence",
+        ),
+        (
+            "a.tsv",
+            "chrom\tpos\tref\talt\nchr1\t5\tT\tG\n",
+            {"genome": True, "length": 8},
+            r"a\.tsv:2: REF does not match the reference, which has A; is it another genome build\?",
+        ),
         ("a.tsv", "one\ttwo\n1\t2\n", {}, r"a\.tsv: a table of sequences must have the column sequence, or"),
         ("a.tsv", "id\tsequence\na\tACGT\nb\t\n", {}, r"a\.tsv:3: the sequence is empty \(value 'b'\)"),
         ("a.tsv", "id\tsequence\na\tAC GT\n", {}, r"a\.tsv:2: not a base at position 3 .*\(value ' '\)"),
-        ("a.fa", ">a\nAC\n", {"length": 8}, r"a\.fa: --length resizes intervals and variants"),
+        ("a.fa", ">a\nAC\n", {"length": 8}, r"a\.fa: --length applies to intervals and variants, not to sequences"),
         ("a.xyz", "", {}, r"a\.xyz: unknown file format"),
     ],
 )
@@ -159,8 +174,8 @@ def test_bad_files(tmp_path, genome, name, text, arguments, message):
     [
         (["AC", "AXC"], {}, r"inputs:2: not a base at position 2 .*\(value 'X'\)"),
         (["AC", ""], {}, r"inputs:2: the sequence is empty"),
-        (["AC"], {"length": 4}, "--length resizes"),
-        ([Interval("c", 0, 1)], {}, "inputs:1: intervals need a genome"),
+        (["AC"], {"length": 4}, "inputs:1: --length applies to intervals and variants, not to sequences"),
+        ([Interval("c", 0, 1)], {}, r"inputs:1: intervals require a genome \(--genome\)"),
         ([5], {}, r"inputs:1: expected DNA, an Interval, a Variant or a SequenceRecord \(value 5\)"),
         ([SequenceRecord("a", "A!")], {}, "inputs:1: not a base"),
     ],
@@ -171,7 +186,7 @@ def test_bad_values(values, arguments, message):
 
 
 def test_a_record_needs_a_name():
-    with pytest.raises(InputError, match="needs a name"):
+    with pytest.raises(InputError, match="a sequence must have a name"):
         SequenceRecord("", "ACGT")
 
 

@@ -133,7 +133,9 @@ def test_row_names_of_r_are_left_out(tmp_path, quote):
 
 @pytest.mark.parametrize("first", ["tag", "nt", "dna", "cds", "TAG", "DNA"])
 def test_a_header_of_dna_letters_is_never_a_sequence(tmp_path, first):
-    with pytest.raises(InputError, match=r"a\.txt:1: is this a header or a sequence\?"):
+    with pytest.raises(
+        InputError, match=r"a\.txt:1: ambiguous first line: header or sequence\? add the header line 'sequence'"
+    ):
         rows(write(tmp_path, "a.txt", f"{first}\nACGTACGTAC\nTTGACATTGA\n"), "sequence")
     for name in ("a.csv", "a.tsv"):
         with pytest.raises(InputError, match="the first line must name the columns"):

@@ -193,7 +193,7 @@ def test_mean_length_of_a_token_is_told_or_measured(tmp_path):
 def test_a_mean_length_that_is_none_is_refused(tmp_path, told):
     (tmp_path / "tokenizer.json").write_bytes(T2T.vocabulary.content)
     (tmp_path / "tokenizer_config.json").write_text(f'{{"bases_per_token": {told}}}')
-    with pytest.raises(ModelError, match="invalid bases_per_token nan: expected a positive number, or 0 to measure it"):
+    with pytest.raises(ModelError, match=r"invalid bases_per_token"):
         BpeTokenizer.read(tmp_path)
 
 
@@ -242,7 +242,7 @@ def test_pickled_and_from_many_threads():
 
 @pytest.mark.parametrize("policy", [{"n": "drop"}, {"unknown": "skip"}, {"case": "lower"}])
 def test_policies_that_do_not_exist(policy):
-    with pytest.raises(ModelError, match="invalid n 'drop': expected one of gap, keep, mask, raise"):
+    with pytest.raises(ModelError, match="expected one of"):
         published("BPE_32k", **policy)
 
 

@@ -43,7 +43,7 @@ CASES = (
     Case(
         "scan: genes of a longer genome",
         "scan tiny-random-dense a.fa --genes long.gff3 --out s",
-        "long.gff3:1: the gene starts beyond the end of its contig, which has 60 bases: the annotation is of another "
+        "long.gff3:1: the gene starts beyond the end of its contig (60 bases): the annotation belongs to another "
         "genome (value 'g a:71-90')",
         3,
         {"a.fa": f">a\n{BASES}\n", "long.gff3": "a\tx\tCDS\t71\t90\t.\t+\t0\tID=g\n"},

@@ -68,7 +68,7 @@ CASES = (
     Case(
         "tokenizer: the folder exists",
         TRAIN,
-        "tokens exists; choose another folder, or use --overwrite to replace it",
+        "tokens exists; choose another folder, or --overwrite to replace it",
         5,
         {"tokens": None, "tokens/notes.txt": "kept"},
     ),
@@ -103,7 +103,7 @@ CASES = (
         in_model(merges=["A C", "C C"]),
         "invalid merge of 'C' and 'C': a part or the result is not a token",
     ),
-    inspect("a base is missing", toy_bytes(letters="ACG"), "the vocabulary has no T"),
+    inspect("a base is missing", toy_bytes(letters="ACG"), "missing bases in the vocabulary: T"),
     inspect(
         "a rule that genolm does not have",
         toy_bytes(normalizer={"type": "NFC"}),

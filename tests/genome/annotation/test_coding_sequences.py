@@ -97,7 +97,7 @@ def test_gff3_and_gtf_with_their_genome(tmp_path):
     (tmp_path / "g.gtf").write_text(gtf)
     (one,) = read_coding(tmp_path / "g.gtf", tmp_path / "g.fa")
     assert one.sequence == EXPECTED["T_3"]
-    with pytest.raises(InputError, match=r"g\.gff: coordinates of genes need the genome"):
+    with pytest.raises(InputError, match=r"g\.gff: gene coordinates require the genome \(--genome\)"):
         list(read_coding(tmp_path / "g.gff"))
 
 
@@ -121,7 +121,7 @@ def test_proteins():
     [
         (genbank().replace("11..40", "11^12"), 8, "an unsupported location (value '11^12')", "T_1"),
         (genbank().replace("11..40", "J001.1:11..40"), 8, "an unsupported location (value", "T_1"),
-        (genbank().replace("11..40", "join(11..20,J001.1:1..9)"), 8, "a location that genolm does not", "T_1"),
+        (genbank().replace("11..40", "join(11..20,J001.1:1..9)"), 8, "an unsupported location", "T_1"),
         (genbank().replace("11..40", "(11.14)..40"), 8, "an unsupported location", "T_1"),
         (
             genbank().replace("300 bp DNA", "300 bp DNA circular").replace("11..40", "291..40"),
@@ -239,8 +239,8 @@ def test_a_transcript_of_two_contigs_is_one_of_each(tmp_path, genome):
     [
         (genbank()[:-3], "the last record is truncated: it has no line //"),
         (genbank(bases=""), "record TOY.1 has no sequence"),
-        ("", "the file holds no GenBank record"),
-        ("//\n", "no GenBank record begins before this line"),
+        ("", r"a\.gbk: the file contains no GenBank record"),
+        ("//\n", r"a\.gbk:1: no GenBank record starts before this line"),
         (genbank(bases=BASES[:60] + "J" + BASES[61:]), "not a base at position 61"),
     ],
 )

@@ -97,7 +97,7 @@ GOOD = 'chr1\tx\texon\t5\t9\t.\t+\t.\tgene_id "g"; transcript_id "t";\n'
         (GOOD.replace("\t5\t", "\t0\t"), r"x.gtf:2: a GTF feature must have 1 <= start <= end"),
         (GOOD.replace("\t5\t", "\t10\t"), r"x.gtf:2: a GTF feature must have 1 <= start <= end"),
         (GOOD.replace("\t+\t", "\t*\t"), r"x.gtf:2: a GTF strand must be \+, -, \. or \? \(value '\*'\)"),
-        (GOOD.replace("chr1", "chr 1"), r"x.gtf:2: the name of a contig is one word"),
+        (GOOD.replace("chr1", "chr 1"), r"x\.gtf:2: a contig name must be one word without white space"),
     ],
 )
 def test_bad_lines(tmp_path: Path, line: str, message: str) -> None:
@@ -195,8 +195,16 @@ def test_missing_file(tmp_path: Path) -> None:
         ((), None, "at least one exon"),
         ((Interval("a", 0, 5), Interval("b", 9, 12)), None, "one contig and strand"),
         ((Interval("a", 0, 5), Interval("a", 9, 12, "-")), None, "one contig and strand"),
-        ((Interval("a", 9, 12), Interval("a", 0, 5)), None, "sorted and do not overlap"),
-        ((Interval("a", 0, 5), Interval("a", 4, 12)), None, "sorted and do not overlap"),
+        (
+            (Interval("a", 9, 12), Interval("a", 0, 5)),
+            None,
+            r"the exons of a transcript must be sorted and must not overlap \(value 'T'\)",
+        ),
+        (
+            (Interval("a", 0, 5), Interval("a", 4, 12)),
+            None,
+            r"the exons of a transcript must be sorted and must not overlap \(value 'T'\)",
+        ),
         ((Interval("a", 0, 5),), Interval("a", 3, 6), "inside the transcript"),
     ],
 )

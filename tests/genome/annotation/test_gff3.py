@@ -55,7 +55,10 @@ def test_the_ending_says_which_format(tmp_path: Path) -> None:
     assert list(read_genes(write_gtf(tmp_path / "a.gtf", [transcript]))) == [transcript]
     (tmp_path / "b.gff").write_text(HEAD + GENE)
     assert [one.id for one in read_genes(tmp_path / "b.gff")] == ["T1", "T2"]
-    with pytest.raises(InputError, match=r"c\.bed: genes are read from \.gtf, \.gff3 or \.gff"):
+    with pytest.raises(
+        InputError,
+        match=r"c\.bed: unsupported annotation format; expected \.gtf, \.gff3 or \.gff, optionally with \.gz",
+    ):
         read_genes(tmp_path / "c.bed")
 
 

@@ -465,7 +465,7 @@ def test_refuses_to_overwrite_unless_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"contigs": 1}, r"at least 2 contigs, the last of which is tiny \(value 1\)"),
+        ({"contigs": 1}, r"contigs must be at least 2 \(the last one is tiny\) \(value 1\)"),
         ({"contigs": 3, "length": 40_000}, r"3 contigs require at least 40900 bases \(value 40000\)"),
     ],
 )
