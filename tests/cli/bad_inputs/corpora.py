@@ -89,7 +89,7 @@ CASES = (
     corpus(
         "corpus: the file of genes is missing",
         CORPUS + "genes: [genes.gtf]\ngene_distance: 100\n",
-        "genes.gtf: the recipe's file of genes is not there",
+        "genes.gtf: the recipe's gene file does not exist",
     ),
     corpus(
         "corpus: two assemblies of one name",

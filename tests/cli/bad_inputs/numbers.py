@@ -103,7 +103,7 @@ CASES = (
     ),
     genotype("a genotype of letters", "A|T", "the genotype of bo must be allele numbers, as in 0|1, not 'A|T'"),
     genotype("a genotype that names an allele beyond ALT", "0|2", "bo has allele 2, but the record has 1 ALT alleles"),
-    genotype("a genotype of three alleles", "0|1|1", "bo has 3 alleles"),
+    genotype("a genotype of three alleles", "0|1|1", "the genotype of bo must have at most 2 alleles, not 3"),
     haplotypes(
         "haplotypes: two samples of one name",
         VCF.replace("bo", "ada") + "chr1\t1\t.\tA\tT\t.\t.\t.\tGT\t0|1\t0|0\n",

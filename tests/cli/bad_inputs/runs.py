@@ -168,7 +168,7 @@ CASES = (
     recipe(
         "recipe: an unknown tracker",
         RECIPE + "trackers: [weights-and-biases]\n",
-        "bad.yaml: a tracker is tensorboard or wandb (value 'weights-and-biases')",
+        "bad.yaml: tracker must be tensorboard or wandb (value 'weights-and-biases')",
     ),
     recipe(
         "recipe: muon on sharded weights",
@@ -188,7 +188,7 @@ CASES = (
     recipe(
         "recipe: the FASTA is missing",
         RECIPE.replace("genome.fa", "hg38.fa"),
-        "hg38.fa: the recipe's FASTA is not there",
+        "hg38.fa: the recipe's FASTA file does not exist",
     ),
     recipe(
         "recipe: a held-out split without bases",

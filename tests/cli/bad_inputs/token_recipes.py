@@ -52,7 +52,7 @@ CASES = (
     recipe(
         "recipe: an unknown objective",
         DECODER + "objective: contrastive\n" + CORPUS,
-        "bad.yaml: objective is causal or masked (value 'contrastive')",
+        "bad.yaml: objective must be causal or masked (value 'contrastive')",
     ),
     recipe(
         "recipe: masking of a decoder",

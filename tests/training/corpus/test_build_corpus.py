@@ -245,7 +245,7 @@ BAD_MANIFESTS = {
     "another format": ('{"format": "other"}', "not the manifest of a built corpus"),
     "a later version": (
         '{"format": "genolm corpus", "version": 2}',
-        r"this genolm reads version 1 of the format \(value 2\)",
+        r"unsupported format version: expected 1 \(value 2\)",
     ),
     "nothing in it": ('{"format": "genolm corpus", "version": 1}', "damaged or changed: its sha256 does not match"),
     "nothing in it, sealed": (sealed({"format": "genolm corpus", "version": 1}), "damaged: KeyError 'options'"),

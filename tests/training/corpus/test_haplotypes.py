@@ -163,9 +163,9 @@ def test_alternatives_of_one_record_go_to_their_carriers(corpus: Corpus, tmp_pat
         ([("chr1", 100, "?", "x", ("0|1", "0|0"))], {}, r"REF allele is ., but the sequence has .: .*chr1:100"),
         ([("chr1", 100, "=", "x", ("0/1", "0|0"))], {}, "genotype of ada is not phased.*chr1:100"),
         ([("chr2", 10, "=", "x", ("0|1", "0|0"))], {}, "no substitution of the haplotypes lies in training sequence"),
-        ([], {"samples": ("eve",)}, "no sample of this name .*'eve'"),
+        ([], {"samples": ("eve",)}, "no sample with this name .*'eve'"),
         ([], {"assembly": "hg19"}, "the assembly of the haplotypes has no training sequence .*'hg19'"),
-        ([], {"vcf": ("/nowhere.vcf",)}, "VCF file is not there"),
+        ([], {"vcf": ("/nowhere.vcf",)}, "VCF file does not exist"),
         ([], {"vcf": ("people.fa",)}, "people.fa:1: not VCF"),
     ],
 )
@@ -277,9 +277,9 @@ def test_text_compressed_and_bcf_read_the_same(corpus: Corpus, tmp_path: Path) -
     [
         ("A|T", r"people\.vcf:7: the genotype of bo must be allele numbers, as in 0\|1, not 'A\|T'"),
         ("0|2", r"people\.vcf:7: bo has allele 2, but the record has 1 ALT alleles .*chr1:101"),
-        ("0|1|1", r"people\.vcf:7: bo has 3 alleles"),
+        ("0|1|1", r"people\.vcf:7: the genotype of bo must have at most 2 alleles, not 3"),
         ("1/0", r"people\.vcf:7: the genotype of bo is not phased"),
-        ("", r"people\.vcf:7: the genotype of bo must be numbers"),
+        ("", r"people\.vcf:7: the genotype of bo must be allele numbers"),
     ],
 )
 def test_a_genotype_that_cannot_be_read_is_named_with_its_line(

@@ -78,7 +78,7 @@ def test_sequence_that_repeats_held_out_sequence_is_dropped(recipe: Recipe, tmp_
 def test_a_split_without_bases_is_an_error(recipe: Recipe) -> None:
     with pytest.raises(InputError, match="no base of the corpus falls into the split 'test'"):
         load_corpus(replace(recipe.corpus, held_out={"test": ("chrX",)}), TOKENIZER)
-    with pytest.raises(InputError, match="the recipe's FASTA is not there"):
+    with pytest.raises(InputError, match="the recipe's FASTA file does not exist"):
         load_corpus(replace(recipe.corpus, fasta=("/nowhere.fa",)), TOKENIZER)
 
 
@@ -171,11 +171,11 @@ WRONG = {
     "no origin": ({"held_out": {}}, "exactly one of fasta, sources and built, not none"),
     "nothing said of held-out regions": ({"fasta": ("a.fa",)}, "lacks the key held_out"),
     "a rule for a built corpus": ({"built": "b", "min_contig": 5}, "min_contig is defined by the built corpus"),
-    "a share above 1": ({"fasta": ("a.fa",), "held_out": {}, "max_soft_masked": 1.5}, "a share from 0 to 1"),
+    "a share above 1": ({"fasta": ("a.fa",), "held_out": {}, "max_soft_masked": 1.5}, "must be between 0 and 1"),
     "a strand": ({"fasta": ("a.fa",), "held_out": {}, "strand": "reverse"}, "strand must be random, forward, both, or"),
-    "a length": ({"fasta": ("a.fa",), "held_out": {}, "min_contig": -1}, "a whole number of at least 0"),
-    "a split called train": ({"fasta": ("a.fa",), "held_out": {"train": ("chr1",)}}, "and not train"),
-    "a split with a slash": ({"fasta": ("a.fa",), "held_out": {"../test": ("chr1",)}}, "called by one word"),
+    "a length": ({"fasta": ("a.fa",), "held_out": {}, "min_contig": -1}, "an integer of at least 0"),
+    "a split called train": ({"fasta": ("a.fa",), "held_out": {"train": ("chr1",)}}, "other than train"),
+    "a split with a slash": ({"fasta": ("a.fa",), "held_out": {"../test": ("chr1",)}}, "must be a single word"),
     "a region that is no list": ({"fasta": ("a.fa",), "held_out": {"test": "chr1"}}, "a list of regions"),
     "a region that is a number": ({"fasta": ("a.fa",), "held_out": {"test": (22,)}}, "a list of regions"),
     "weights without sources": ({"fasta": ("a.fa",), "held_out": {}, "weights": {"human": 1}}, "sources are not named"),

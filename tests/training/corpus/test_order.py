@@ -191,7 +191,7 @@ def test_memory_and_disk_have_the_same_form() -> None:
 def test_a_worker_outside_the_world_is_refused() -> None:
     one = order(runs_of(LENGTHS))
     for step, rank, world in ((-1, 0, 1), (0, 2, 2), (0, -1, 2)):
-        with pytest.raises(ValueError, match="no step"):
+        with pytest.raises(ValueError, match="invalid step"):
             one.batch(step, rank, world)
     with pytest.raises(ValueError, match="no run of two tokens"):
         order(runs_of((1, 1)))

@@ -131,8 +131,8 @@ def test_stages_and_their_keys_beside_them_contradict(recipe: Recipe, tmp_path: 
         "context": (64, "a recipe with stages must set this in each stage .*'context'"),
         "stages": ([], r"stages must be a list of mappings"),
         "optimizer": ({"warmup_fraction": 0.1}, "one of warmup_steps and warmup_fraction must be 0"),
-        "trackers": (["weightsandbiases"], "a tracker is tensorboard or wandb"),
-        "sharding": ("zero", "sharding is none or fsdp"),
+        "trackers": (["weightsandbiases"], "tracker must be tensorboard or wandb"),
+        "sharding": ("zero", "sharding must be none or fsdp"),
     }
     for key, (value, message) in wrong.items():
         file.write_text(yaml.safe_dump({**values, key: value}))
@@ -141,7 +141,7 @@ def test_stages_and_their_keys_beside_them_contradict(recipe: Recipe, tmp_path: 
     file.write_text(yaml.safe_dump({**values, "stages": [{"context": 64, "batch_rows": 2, "steps": 0}]}))
     with pytest.raises(InputError, match=r"r\.yaml: steps must be at least 1 .*value 0"):
         Recipe.load(file)
-    with pytest.raises(InputError, match="stages says context"):
+    with pytest.raises(InputError, match="stages must set context"):
         replace(recipe.staged((Stage(32, 4, 3),)), steps=2)
     with pytest.raises(InputError, match="muon needs complete matrices"):
         replace(recipe, sharding="fsdp", optimizer=OptimizerRecipe(name="muon"))

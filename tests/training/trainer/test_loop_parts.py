@@ -177,11 +177,9 @@ def test_a_torn_log_line_is_dropped_and_rewinding_is_whole(tmp_path: Path) -> No
     assert [path.name for path in tmp_path.iterdir()] == ["log.jsonl"]
 
 
-def test_a_tracker_that_is_not_installed_is_told_before_anything(
-    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_tracker_is_reported_first(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("genolm.training.trainer.workers.find_spec", lambda name: None)
-    with pytest.raises(GenolmError, match="needs the package wandb: pip install wandb"):
+    with pytest.raises(GenolmError, match="requires the package wandb: pip install wandb"):
         pretrain(replace(recipe, trackers=("wandb",)), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

@@ -189,7 +189,7 @@ def test_a_setting_that_decides_the_weights_is_named_when_it_differs(recipe: Rec
 @pytest.mark.parametrize("place", ["file/run", "x" * 300])
 def test_a_folder_that_cannot_be_made_is_a_run_error(place: str, recipe: Recipe, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunError, match="cannot be made") as caught:
+    with pytest.raises(RunError, match="cannot be created") as caught:
         pretrain(recipe, tmp_path / place)
     assert caught.value.exit_code == 5
 
@@ -197,7 +197,7 @@ def test_a_folder_that_cannot_be_made_is_a_run_error(place: str, recipe: Recipe,
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_cannot_be_written_is_a_run_error(recipe: Recipe, tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir(mode=0o500)
-    with pytest.raises(RunError, match="cannot be made or used"):
+    with pytest.raises(RunError, match="cannot be created or used"):
         pretrain(recipe, tmp_path / "closed/run")
 
 
