@@ -51,6 +51,18 @@ def test_chunks_give_the_tokens_of_one_pass(text, corpus, size, chunk):
     assert encode_body(model, lengths, text, chunk).tolist() == expected
 
 
+@pytest.mark.parametrize(("length", "chunk", "unit"), [(231, 2, "C"), (369, 4, "C"), (400, 3, "AC")])
+def test_chunks_far_shorter_than_tokens_end_soon(length, chunk, unit):
+    """Letters that decide lie many chunks away: the chunks grow instead of being repeated without end."""
+    model, lengths = trained([unit * 400], 34)
+    letters = np.random.default_rng(1).choice(list("AC"), length, p=(0.4, 0.6))
+    text = "".join(letters) + unit * 40
+    counting = Counting(model)
+    ids = encode_body(counting, lengths, text, chunk)  # type: ignore[arg-type]
+    assert ids.tolist() == [token.id for token in model.tokenize(text)]
+    assert counting.letters <= 40 * len(text)
+
+
 @pytest.mark.parametrize("text", ["ACCA" * 50_000, "A" * 200_000])
 def test_every_letter_is_read_about_once(text):
     model, lengths = trained(["ACCA" * 60 + "AAC" * 30, "A" * 40], 30)

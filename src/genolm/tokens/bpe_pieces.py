@@ -24,20 +24,21 @@ def encode_body(model: BPE, lengths: NDArray[np.int64], text: str, chunk: int = 
     are applied by rank, so the first merge across a boundary would also occur between the two neighbours alone. A text
     may therefore be encoded in chunks. Each chunk starts at a token boundary of the previous chunk and must start with
     the same token as there, so that the previous chunk has verified the pair at the boundary. Otherwise, letters beyond
-    :data:`TAIL` matter, and the previous chunk is encoded again with twice the length.
+    :data:`TAIL` matter, and the previous chunk is encoded again with twice the length, and later chunks have twice the length, too.
 
     Args:
         model: byte-pair model.
         lengths: number of letters of every id.
         text: letters of the vocabulary; each other letter becomes an unknown token.
-        chunk: letters per chunk, more than in any token.
+        chunk: letters per chunk; fastest if longer than any token.
     """
     done: list[tuple[int, int, NDArray[np.int32]]] = []  # start, expected first id, ids of every chunk
     start, expected, size = 0, -1, chunk
     while True:
         ids = _encoded(model, text[start : start + size])
         if done and (not ids.size or ids[0] != expected):
-            size = 2 * (start - done[-1][0] + chunk)
+            chunk *= 2  # of all chunks from here on, so that the number of repetitions is bounded
+            size = 2 * (start - done[-1][0]) + chunk
             start, expected, _ = done.pop()
             continue
         if start + size >= len(text):
