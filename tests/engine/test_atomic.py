@@ -9,7 +9,7 @@ import pytest
 from engine_toys import Listed, Summed, ToyModel, expected
 
 from genolm.engine.parts import PartsFolder
-from genolm.engine.preflight import check_disk
+from genolm.engine.resumable import check_disk
 from genolm.engine.run import run
 from genolm.errors import ResourceError
 from genolm.files.atomic import atomic_file, disk_full_named, sweep, write_text
@@ -148,9 +148,9 @@ def test_a_disk_too_small_for_the_parts_is_told_before_it_is_full(tmp_path, monk
 
 
 def test_the_disk_is_asked_after_the_first_part(source, out, monkeypatch):
-    from genolm.engine import preflight
+    from genolm.engine import resumable
 
-    monkeypatch.setattr(preflight.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 2**20 + 5}))
+    monkeypatch.setattr(resumable.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 2**20 + 5}))
     monkeypatch.setattr(PartsFolder, "write", _heavy(PartsFolder.write))
     with pytest.raises(ResourceError, match="remaining parts need about"):
         run(Summed(source), ToyModel(), out)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from genolm.engine.batches import length_buckets
 from genolm.engine.forward import Batcher
 from genolm.engine.plan import Plan, make_plan, part_items
-from genolm.engine.preflight import fitting_budget, need_and_free
-from genolm.engine.progress import NoProgress, Progress
+from genolm.engine.progress import NoProgress
 from genolm.engine.result import Estimate
 from genolm.engine.resumable import RunRequest, remaining_parts
 from genolm.engine.summary import unit
@@ -19,7 +18,7 @@ from genolm.engine.summary import unit
 if TYPE_CHECKING:
     from genolm.engine.task import Task
     from genolm.engine.windows import Window
-    from genolm.models.model import Model
+    from genolm.engine.work import Work
 
 SECONDS = 10.0
 """Approximate duration of the measurement; a single window is always measured completely."""
@@ -45,9 +44,7 @@ class Sample:
     rate: float
 
 
-def estimate_run(
-    task: Task[Any, Any], model: Model, request: RunRequest | None, token_budget: int | None, progress: Progress
-) -> Estimate:
+def estimate_run(work: Work, request: RunRequest | None) -> Estimate:
     """Read and validate the input, and measure a few batches; ``request`` is None for a run in memory.
 
     Raises:
@@ -56,28 +53,28 @@ def estimate_run(
         ResourceError: a single window does not fit into memory.
     """
     if request is None:
-        plan, requested = make_plan(task), token_budget
+        plan, planned_budget = make_plan(work.task), None
         todo = list(range(plan.parts))
     else:
-        manifest, todo = remaining_parts(task, model, request)
-        plan, requested = manifest.plan, token_budget or manifest.token_budget
-    batcher = Batcher(task, model, fitting_budget(task, model, requested, progress), NoProgress())
+        manifest, todo = remaining_parts(work, request)
+        plan, planned_budget = manifest.plan, manifest.token_budget
+    batcher = Batcher(replace(work, progress=NoProgress()), work.fitting_budget(planned_budget))
     started = time.perf_counter()
-    stretches = spread_over(task, plan, todo, batcher.token_budget)
+    stretches = spread_over(work.task, plan, todo, batcher.token_budget)
     reading = time.perf_counter() - started
     samples = measure(batcher, stretches)
     tokens = sum(plan.costs[number] for number in todo)
-    need, free = need_and_free(task, model, batcher.token_budget)
+    need, free = work.need_and_free(batcher.token_budget)
     return Estimate(
-        unit=unit(task),
+        unit=unit(work.task),
         items=plan.items,
         parts=plan.parts,
         items_left=sum(plan.sizes[number] for number in todo),
         parts_left=len(todo),
         tokens_left=tokens,
-        bases_left=batcher.bases(tokens),
+        bases_left=work.bases(tokens),
         token_budget=batcher.token_budget,
-        weight_bytes=model.weight_bytes,
+        weight_bytes=work.model.weight_bytes,
         batch_bytes=need,
         free_bytes=free,
         batches=sum(sample.batches for sample in samples),
@@ -127,7 +124,7 @@ def measure(batcher: Batcher, stretches: Sequence[Sequence[Any]]) -> list[Sample
 
 def _measure(batcher: Batcher, items: Sequence[Any], limit: int) -> Sample:
     """Time one stretch, or its first windows up to ``limit`` tokens (at least one window)."""
-    task, model = batcher.task, batcher.model
+    task, model = batcher.work.task, batcher.work.model
     cost = sum(map(task.cost, items))
     started = time.perf_counter()
     windows = task.windows(items, model)

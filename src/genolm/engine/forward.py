@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from genolm.engine.batches import length_buckets
 from genolm.engine.free_memory import format_bytes, is_out_of_memory
 from genolm.engine.plan import Plan, part_items
-from genolm.engine.preflight import fits, need_and_free, tokens_at_once
 from genolm.errors import NonFiniteError, ResourceError, RunError
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from genolm.engine.progress import Progress
     from genolm.engine.task import Task
     from genolm.engine.windows import Window
-    from genolm.models.model import Model
+    from genolm.engine.work import Work
 
 
 @dataclass(slots=True)
@@ -28,20 +27,12 @@ class Batcher:
     """Passes windows through the model in batches; when memory runs out, batches are halved for the rest of the run.
 
     Attributes:
-        task: task with the ``forward`` method.
-        model: model to run.
+        work: task and model.
         token_budget: maximum tokens of a batch, padding included.
-        progress: receives finished bases and notes on smaller batches.
     """
 
-    task: Task[Any, Any]
-    model: Model
+    work: Work
     token_budget: int
-    progress: Progress
-
-    def bases(self, cost: int) -> int:
-        """Convert an estimated number of tokens into bases."""
-        return round(cost * self.model.tokenizer.bases_per_token)
 
     def frames(self, plan: Plan, numbers: Collection[int]) -> Iterator[tuple[int, pl.DataFrame]]:
         """Compute the given parts of the plan, one after the other, and yield their numbers and rows.
@@ -50,15 +41,16 @@ class Batcher:
             NonFiniteError: the model returned NaN or infinity; the error names the sequence or site.
             ResourceError: a single window, or the rows of one part, do not fit into memory.
         """
-        for number, items in part_items(self.task.items(), plan, numbers):
-            yield number, self._rows(items, self.bases(plan.costs[number]))
+        for number, items in part_items(self.work.task.items(), plan, numbers):
+            yield number, self._rows(items, self.work.bases(plan.costs[number]))
 
     def _rows(self, items: list[Any], bases: int) -> pl.DataFrame:
+        task = self.work.task
         try:
-            windows = self.task.windows(items, self.model)
-            return self.task.rows(items, windows, self.outputs(windows, bases))
+            windows = task.windows(items, self.work.model)
+            return task.rows(items, windows, self.outputs(windows, bases))
         except _UnnamedError as error:
-            raise error.named(self.task, items) from None
+            raise error.named(task, items) from None
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -74,10 +66,10 @@ class Batcher:
         Raises:
             ResourceError: a single window does not fit, by estimate or by trial.
         """
-        lengths = [window.token_count(self.model.tokenizer.bases_per_token) for window in windows]
+        lengths = [window.token_count(self.work.model.tokenizer.bases_per_token) for window in windows]
         outputs: dict[int, Any] = {}
         self._check(max(lengths, default=0))
-        meter = _Meter(self.progress, bases, sum(lengths))
+        meter = _Meter(self.work.progress, bases, sum(lengths))
         pending = list(range(len(windows)))
         while pending:
             pending = self._run_batches(windows, lengths, pending, outputs, meter)
@@ -104,7 +96,7 @@ class Batcher:
 
         try:
             with torch.inference_mode():
-                results = self.task.forward(self.model, batch)
+                results = self.work.task.forward(self.work.model, batch)
         except NonFiniteError as error:
             raise _UnnamedError(error, batch[error.row]) from None
         except Exception as error:
@@ -112,12 +104,12 @@ class Batcher:
                 raise
             return None  # releases the error, and the tensors that its traceback holds, before the next attempt
         if len(results) != len(batch):
-            raise RunError(f"task {self.task.name} returned {len(results)} outputs for {len(batch)} windows")
+            raise RunError(f"task {self.work.task.name} returned {len(results)} outputs for {len(batch)} windows")
         return results
 
     def _check(self, longest: int) -> None:
-        """Raise an error if a window beyond the budget, which the preflight did not cover, does not fit by estimate."""
-        if longest > self.token_budget and not fits(self.task, self.model, tokens_at_once(self.model, longest)):
+        """Raise an error if a window exceeds the budget and, by estimate, does not fit into memory."""
+        if longest > self.token_budget and not self.work.fits(self.work.tokens_at_once(longest)):
             raise ResourceError(self._too_long(longest))
 
     def _halve(self, lengths: list[int]) -> None:
@@ -125,10 +117,10 @@ class Batcher:
         if len(lengths) == 1:
             raise ResourceError(self._too_long(lengths[0]))
         self.token_budget = max(1, max(lengths) * len(lengths) // 2)
-        self.progress.note(f"out of memory: continuing with batches of {self.token_budget:,} tokens")
+        self.work.progress.note(f"out of memory: continuing with batches of {self.token_budget:,} tokens")
 
     def _too_long(self, tokens: int) -> str:
-        need, free = need_and_free(self.task, self.model, tokens_at_once(self.model, tokens))
+        need, free = self.work.need_and_free(self.work.tokens_at_once(tokens))
         available = f", {format_bytes(free)} free" if free is not None else ""
         memory = f"about {format_bytes(need)} beyond the weights{available}"
         return (

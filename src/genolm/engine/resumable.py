@@ -11,20 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 from genolm.engine.fingerprint import changes, fingerprint
 from genolm.engine.forward import Batcher
+from genolm.engine.free_memory import format_bytes
 from genolm.engine.interrupt import Interrupted
 from genolm.engine.parts import Manifest, PartsFolder
 from genolm.engine.plan import Shard, make_plan
-from genolm.engine.preflight import check_disk, fitting_budget
-from genolm.engine.progress import Progress, reporting
+from genolm.engine.progress import reporting
 from genolm.engine.result import Result
 from genolm.engine.settings import write_settings
 from genolm.engine.target import assemble, check_output, check_side_files, check_target, refuse_inputs, side_files
-from genolm.errors import RunError
+from genolm.errors import ResourceError, RunError
 from genolm.files.locks import locked, planning
 
 if TYPE_CHECKING:
     from genolm.engine.task import Task
-    from genolm.models.model import Model
+    from genolm.engine.work import Work
+
+_LEAST_DISK = 2**20  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,6 @@ class RunRequest:
     resume: bool
     shard: Shard | None
     overwrite: bool
-    token_budget: int | None
 
     @property
     def shard_name(self) -> str | None:
@@ -43,7 +44,7 @@ class RunRequest:
         return None if self.shard is None else str(self.shard)
 
 
-def run_on_disk(task: Task[Any, Any], model: Model, request: RunRequest, progress: Progress) -> Result:
+def run_on_disk(work: Work, request: RunRequest) -> Result:
     """Compute the missing parts and, unless this is a shard, assemble the output."""
     folder = PartsFolder.of(request.out)
     check_output(request.out, folder.path.name)
@@ -51,17 +52,16 @@ def run_on_disk(task: Task[Any, Any], model: Model, request: RunRequest, progres
         with locked(folder.path):  # otherwise parts of a running process would be reported as those of an earlier run
             pass
     _refuse_early(folder, request)
-    _refuse_files(task, request)
-    manifest = _new_manifest(task, model, request)
+    _refuse_files(work.task, request)
+    manifest = _new_manifest(work, request)
     with locked(folder.path, request.shard_name), _tidy(folder, manifest, request):
         manifest = _enter(folder, manifest, request)
-        budget = fitting_budget(task, model, request.token_budget or manifest.token_budget, progress)
-        batcher = Batcher(task, model, budget, progress)
+        batcher = Batcher(work, work.fitting_budget(manifest.token_budget))
         computed = _compute(folder, manifest, batcher, _share(manifest, request))
-        return _result(task, folder, manifest, request, computed, batcher.token_budget)
+        return _result(work.task, folder, manifest, request, computed, batcher.token_budget)
 
 
-def remaining_parts(task: Task[Any, Any], model: Model, request: RunRequest) -> tuple[Manifest, list[int]]:
+def remaining_parts(work: Work, request: RunRequest) -> tuple[Manifest, list[int]]:
     """Return the manifest and the parts that :func:`run_on_disk` would compute; nothing is written.
 
     Raises:
@@ -69,8 +69,8 @@ def remaining_parts(task: Task[Any, Any], model: Model, request: RunRequest) -> 
     """
     folder = PartsFolder.of(request.out)
     _refuse_early(folder, request)
-    _refuse_files(task, request)
-    manifest = _new_manifest(task, model, request)
+    _refuse_files(work.task, request)
+    manifest = _new_manifest(work, request)
     existing = folder.manifest() if _keeps_parts(folder, request) else None
     if existing is None:
         return manifest, list(_share(manifest, request))
@@ -99,10 +99,11 @@ def _refuse_files(task: Task[Any, Any], request: RunRequest) -> None:
     check_side_files(request.out, side_files(task, request.out), overwrite=request.overwrite, resume=request.resume)
 
 
-def _new_manifest(task: Task[Any, Any], model: Model, request: RunRequest) -> Manifest:
-    plan = make_plan(task)
-    settings = write_settings(task)
-    return Manifest(settings, fingerprint(task, model, settings), plan, request.token_budget, request.overwrite)
+def _new_manifest(work: Work, request: RunRequest) -> Manifest:
+    plan = make_plan(work.task)
+    settings = write_settings(work.task)
+    identity = fingerprint(work.task, work.model, settings)
+    return Manifest(settings, identity, plan, work.token_budget, request.overwrite)
 
 
 def _share(manifest: Manifest, request: RunRequest) -> range:
@@ -157,13 +158,29 @@ def _compute(folder: PartsFolder, manifest: Manifest, batcher: Batcher, share: C
     """Compute the parts of the share that are not ready; return their number."""
     costs = manifest.plan.costs
     todo = sorted(set(share) - folder.ready(share, manifest.run_id))
-    total, left = (batcher.bases(sum(costs[number] for number in numbers)) for numbers in (share, todo))
+    total, left = (batcher.work.bases(sum(costs[number] for number in numbers)) for numbers in (share, todo))
     check_disk(folder.path, parts_left=len(todo))
-    with reporting(batcher.progress, batcher.task.name, total, total - left):
+    with reporting(batcher.work.progress, batcher.work.task.name, total, total - left):
         for done, (number, frame) in enumerate(batcher.frames(manifest.plan, todo), start=1):
             size = folder.write(number, frame, manifest.run_id)
             check_disk(folder.path, size, len(todo) - done)
     return len(todo)
+
+
+def check_disk(folder: Path, part_bytes: int = 0, parts_left: int = 0) -> None:
+    """Raise an error if the remaining parts, each as large as the last one, do not fit on the disk.
+
+    Raises:
+        ResourceError: not enough space is free.
+    """
+    free = shutil.disk_usage(folder).free
+    need = max(part_bytes * parts_left, _LEAST_DISK if parts_left else 0)
+    if need > free:
+        needed, left = format_bytes(need), format_bytes(free)
+        raise ResourceError(
+            f"{folder}: the remaining parts need about {needed} of disk space, but {left} are free; "
+            "finished parts are kept: free space and resume with --resume"
+        )
 
 
 def _result(

@@ -10,11 +10,11 @@ from genolm.engine.forward import Batcher
 from genolm.engine.interrupt import stoppable
 from genolm.engine.merge import merge
 from genolm.engine.plan import Shard, make_plan
-from genolm.engine.preflight import fitting_budget
 from genolm.engine.progress import Progress, as_progress, report_outcome, reporting
 from genolm.engine.result import Estimate, Result
 from genolm.engine.resumable import RunRequest, run_on_disk
 from genolm.engine.summary import Tally, warn_missing_results
+from genolm.engine.work import Work
 from genolm.errors import RunError
 
 if TYPE_CHECKING:
@@ -68,14 +68,12 @@ def run(
     """
     if token_budget is not None and token_budget < 1:
         raise RunError(f"token_budget must be at least 1, not {token_budget}")
-    reporter, request = as_progress(progress), _as_request(out, resume, shard, overwrite, token_budget)
+    work = Work(task, model, as_progress(progress), token_budget)
+    request = _as_request(out, resume, shard, overwrite)
     if request is None and (resume or shard is not None):
         raise RunError("resume and shard need an output path")
-    if request is None:
-        result = _in_memory(task, model, token_budget, reporter)
-    else:
-        result = _on_disk(task, model, request, reporter)
-    report_outcome(reporter, result)
+    result = _in_memory(work) if request is None else _on_disk(work, request)
+    report_outcome(work.progress, result)
     return result
 
 
@@ -110,35 +108,31 @@ def dry_run(
         RunError: :func:`run` would be refused.
         ResourceError: a single window does not fit into memory.
     """
-    reporter, request = as_progress(progress), _as_request(out, resume, shard, overwrite, token_budget)
-    estimate = estimate_run(task, model, request, token_budget, reporter)
-    report_outcome(reporter, estimate)
+    work = Work(task, model, as_progress(progress), token_budget)
+    estimate = estimate_run(work, _as_request(out, resume, shard, overwrite))
+    report_outcome(work.progress, estimate)
     return estimate
 
 
 def _as_request(
-    out: Path | str | None,
-    resume: bool,
-    shard: str | tuple[int, int] | Shard | None,
-    overwrite: bool,
-    token_budget: int | None,
+    out: Path | str | None, resume: bool, shard: str | tuple[int, int] | Shard | None, overwrite: bool
 ) -> RunRequest | None:
     if out is None:
         return None
-    return RunRequest(Path(out), resume, None if shard is None else Shard.parse(shard), overwrite, token_budget)
+    return RunRequest(Path(out), resume, None if shard is None else Shard.parse(shard), overwrite)
 
 
-def _on_disk(task: Task[Any, Any], model: Model, request: RunRequest, progress: Progress) -> Result:
+def _on_disk(work: Work, request: RunRequest) -> Result:
     with stoppable():
-        return run_on_disk(task, model, request, progress)
+        return run_on_disk(work, request)
 
 
-def _in_memory(task: Task[Any, Any], model: Model, requested: int | None, progress: Progress) -> Result:
-    plan = make_plan(task)
-    batcher = Batcher(task, model, fitting_budget(task, model, requested, progress), progress)
-    tally = Tally(task, plan.items)
-    with reporting(progress, task.name, batcher.bases(plan.cost)):
-        table = task.collect(tally.counted(frame for _, frame in batcher.frames(plan, range(plan.parts))))
+def _in_memory(work: Work) -> Result:
+    plan = make_plan(work.task)
+    batcher = Batcher(work, work.fitting_budget())
+    tally = Tally(work.task, plan.items)
+    with reporting(work.progress, work.task.name, work.bases(plan.cost)):
+        table = work.task.collect(tally.counted(frame for _, frame in batcher.frames(plan, range(plan.parts))))
     summary = tally.summary(table)
     warn_missing_results(summary)
     budget = batcher.token_budget

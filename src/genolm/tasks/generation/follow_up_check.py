@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from genolm.engine.interrupt import Interrupted, stoppable
 from genolm.engine.parts import PartsFolder
@@ -21,12 +20,14 @@ class FollowUpCheck:
     """A check to run after generation, or none.
 
     Attributes:
+        generated: FASTA file that generation writes; None for no check.
         folder: output folder of the report; None for no check.
         natural: natural genomes.
         training: genomes that novelty is measured against; empty for the natural genomes.
         overwrite: whether to replace an earlier report.
     """
 
+    generated: Path | None
     folder: Path | None
     natural: tuple[Path, ...]
     training: tuple[Path, ...]
@@ -56,7 +57,7 @@ class FollowUpCheck:
         if training_genomes and not genomes:
             raise InputError("--check-training requires --check: name natural genomes too")
         if not genomes:
-            return cls(None, (), (), overwrite)
+            return cls(None, None, (), (), overwrite)
         if out is None or shard is not None:
             raise InputError("--check requires an output and no shard: run `genolm check` after merging")
         for path in (*genomes, *training_genomes):
@@ -65,30 +66,30 @@ class FollowUpCheck:
         folder = out.with_name(f"{out.name}.check")
         check_target(folder, overwrite=overwrite)
         check_packages()
-        planned = cls(folder, genomes, training_genomes, overwrite)
+        planned = cls(out, folder, genomes, training_genomes, overwrite)
         if resume and not overwrite and out.exists() and PartsFolder.of(out).manifest() is None:
-            raise RunError(planned._interrupted_message(out))
+            raise RunError(planned._interrupted_message())
         return planned
 
-    def after(self, result: Any) -> Any:
-        """Run the check on the output of generation; return the output.
+    def run(self) -> None:
+        """Check the written output of generation.
 
         Raises:
             Interrupted: Ctrl-C or SIGTERM; the message has the command that runs the check alone.
         """
-        if self.folder is None:
-            return result
+        if self.generated is None:
+            return
         try:
             with stoppable():
                 check_generated(
-                    result, self.natural, self.folder, training=self.training or None, overwrite=self.overwrite
+                    self.generated, self.natural, self.folder, training=self.training or None, overwrite=self.overwrite
                 )
         except KeyboardInterrupt:
-            raise Interrupted(self._interrupted_message(result)) from None
-        return result
+            raise Interrupted(self._interrupted_message()) from None
 
-    def _interrupted_message(self, out: Path) -> str:
+    def _interrupted_message(self) -> str:
         options = [("--reference", path) for path in self.natural] + [("--training", path) for path in self.training]
-        words = ["genolm", "check", out, *(word for option in options for word in option), "--out", self.folder]
-        command = shlex.join([*map(str, words), *(["--overwrite"] if self.overwrite else [])])
-        return f"{out} is complete, but its check was not run; to run it: {command}"
+        words = ["genolm", "check", self.generated, *(word for option in options for word in option)]
+        words += ["--out", self.folder, *(["--overwrite"] if self.overwrite else [])]
+        command = shlex.join(map(str, words))
+        return f"{self.generated} is complete, but its check was not run; to run it: {command}"

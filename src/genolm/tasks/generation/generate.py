@@ -144,19 +144,20 @@ def generate(
         refuse_engine_settings(
             {"device": device, "token_budget": token_budget, "resume": resume, "shard": shard, "dry_run": dry_run}
         )
-        return follow_up.after(
-            _by_vllm(model, path, request, source, sampler, seed, preset, dtype, overwrite, progress)
-        )
-    if backend != "torch":
-        raise InputError("invalid backend: expected torch or vllm", value=backend)
-    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
-    opened = bulk.open(model, path)
-    if opened.tokenizer.bases_per_token == 1:
-        task: Any = request.by_bases(opened, source, sampler, seed, preset)
+        result = _by_vllm(model, path, request, source, sampler, seed, preset, dtype, overwrite, progress)
+    elif backend == "torch":
+        bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
+        opened = bulk.open(model, path)
+        if opened.tokenizer.bases_per_token == 1:
+            task: Any = request.by_bases(opened, source, sampler, seed, preset)
+        else:
+            task = request.by_tokens(opened, Provenance.of(opened), source, sampler, seed, preset)
+        result = bulk.run(task, opened, path)
     else:
-        task = request.by_tokens(opened, Provenance.of(opened), source, sampler, seed, preset)
-    result = bulk.run(task, opened, path)
-    return result if dry_run else follow_up.after(result)
+        raise InputError("invalid backend: expected torch or vllm", value=backend)
+    if not dry_run:
+        follow_up.run()
+    return result
 
 
 def _by_vllm(

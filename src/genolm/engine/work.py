@@ -1,0 +1,70 @@
+"""Work of a run: the task, the model that computes it, and the batches that fit into memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from genolm.engine.free_memory import available, estimate
+from genolm.models.networks.encoder_config import EncoderConfig
+
+if TYPE_CHECKING:
+    from genolm.engine.progress import Progress
+    from genolm.engine.task import Task
+    from genolm.models.model import Model
+
+CPU_BUDGET = 16_384  # tokens; larger batches are not faster on a CPU
+DEVICE_BUDGET = 131_072
+_SMALLEST = 1024  # below this the constant part of the estimate dominates: try instead of refusing
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A task with the model that computes it.
+
+    Attributes:
+        task: task to run.
+        model: model that computes it.
+        progress: receives finished bases and notes on smaller batches.
+        token_budget: requested maximum tokens of a batch, padding included; None for a default that fits into memory.
+    """
+
+    task: Task[Any, Any]
+    model: Model
+    progress: Progress
+    token_budget: int | None = None
+
+    def bases(self, cost: int) -> int:
+        """Convert an estimated number of tokens into bases."""
+        return round(cost * self.model.tokenizer.bases_per_token)
+
+    def fitting_budget(self, planned: int | None = None) -> int:
+        """Return the tokens of a batch, halved until the estimate fits.
+
+        Args:
+            planned: budget of the run that is continued, used if none is requested; None for the device's default.
+        """
+        default = CPU_BUDGET if str(self.model.device).startswith("cpu") else DEVICE_BUDGET
+        budget = self.token_budget or planned or default
+        fitting = budget
+        while fitting > _SMALLEST and not self.fits(fitting):
+            fitting //= 2
+        if fitting < budget:
+            self.progress.note(f"little free memory: batches of {fitting:,} instead of {budget:,} tokens")
+        return fitting
+
+    def fits(self, tokens: int) -> bool:
+        """Return whether a batch fits by estimate; True if the free memory is unknown."""
+        need, free = self.need_and_free(tokens)
+        return free is None or need <= free
+
+    def need_and_free(self, tokens: int) -> tuple[int, int | None]:
+        """Return the estimated memory of a batch and the free memory in bytes; None if the latter is unknown."""
+        model, logits = self.model, getattr(self.task, "logits", True)
+        return estimate(model.config, tokens, model.dtype, logits=logits), available(model.device)
+
+    def tokens_at_once(self, tokens: int) -> int:
+        """Return the tokens of a window that pass the network together; with recurrent memory, those of one segment."""
+        config = self.model.config
+        memory = config.memory if isinstance(config, EncoderConfig) else None
+        return tokens if memory is None else min(tokens, memory.segment)
