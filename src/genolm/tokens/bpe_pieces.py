@@ -24,7 +24,7 @@ def encode_body(model: BPE, lengths: NDArray[np.int64], text: str, chunk: int = 
     are applied by rank, so the first merge across a boundary would also occur between the two neighbours alone. A text
     may therefore be encoded in chunks. Each chunk starts at a token boundary of the previous chunk and must start with
     the same token as there, so that the previous chunk has verified the pair at the boundary. Otherwise, letters beyond
-    :data:`TAIL` matter, and the previous chunk is encoded again with twice the length, and later chunks have twice the length, too.
+    :data:`TAIL` matter: the previous chunk is encoded again with twice the length, as are all later ones.
 
     Args:
         model: byte-pair model.
