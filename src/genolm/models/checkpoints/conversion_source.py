@@ -51,13 +51,13 @@ def open_source(name: str | Path, layout: Layout | None = None, like: str | Path
     path = source.local_folder() or snapshot(str(source.hub_id))
     shape = None if like is None else _shape_of(like)
     weights = has_weights(path)
-    if layout in (None, "megatron") and is_checkpoint(path) and not weights:
-        return _open_megatron(path, open_ranks(path), shape, like)
-    if layout == "megatron" and shape is not None and not (path / CONFIG).is_file():
-        return _open_megatron(path, None, shape, like)
+    ranks = open_ranks(path) if layout in (None, "megatron") and is_checkpoint(path) and not weights else None
+    without_config = layout == "megatron" and shape is not None and not (path / CONFIG).is_file()
+    if ranks is not None or without_config:
+        return _open_megatron(path, ranks, shape, like)
     folder = read_folder(path)
     pickle = None if weights else pickle_in(path)
-    tensors: Mapping[str, StoredTensor] = read_shards(path) if pickle is None else read_weights(pickle)
+    tensors: Mapping[str, StoredTensor] = read_weights(pickle) if pickle else read_shards(path)
     if layout == "megatron" and folder.layout != "megatron" and isinstance(folder.network, DecoderConfig):
         # The tensors have the names of Megatron although the config is that of another program.
         known = folder.network.gengram or (None if shape is None else shape.gengram)
