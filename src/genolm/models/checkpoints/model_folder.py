@@ -1,9 +1,4 @@
-"""Model folders: ``config.json``, ``tokenizer.json`` and ``card.json``, read once.
-
-A folder has one of three layouts: ``huggingface`` (Mixtral, Mistral, Llama; BERT as GENA-LM extends it, BigBird,
-ModernBERT), ``megatron`` (names of Megatron-core, to train decoders there) or ``genolm`` (our own names, for all that
-the others cannot express). Needs no torch.
-"""
+"""Model folders in any layout: ``config.json``, ``tokenizer.json`` and ``card.json``, read once. Needs no torch."""
 
 from __future__ import annotations
 
