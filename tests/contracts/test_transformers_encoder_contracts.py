@@ -7,8 +7,8 @@ import torch
 from tests.contracts.zoo_networks import ENCODERS, random_token_network, token_model_of, zoo_config
 
 import genolm
+from genolm.models.adapters.configs import best_layout, config_values
 from genolm.models.checkpoints.convert import save
-from genolm.models.checkpoints.model_folder import best_layout, config_values
 from genolm.models.networks.random_weights import random_network
 
 transformers = pytest.importorskip("transformers")

@@ -8,9 +8,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 from tests.golden_sets.comparison import assert_close, existing, load
+from tests.models.folder_networks import read_network
 
-from genolm.models.checkpoints.load import read_network
-from genolm.models.checkpoints.model_folder import read_folder
 from genolm.models.networks.experts import load_balancing_loss
 
 pytestmark = pytest.mark.golden
@@ -22,7 +21,7 @@ def network_of(folder: Path, weights: Path, model_type: str, hf_config: dict):
     """The vectors' weights, loaded through the same door as any published folder."""
     (folder / "config.json").write_text(json.dumps({"model_type": model_type, **hf_config}))
     shutil.copyfile(weights, folder / "model.safetensors")
-    return read_network(read_folder(folder))
+    return read_network(folder)
 
 
 def mixtral(golden_dir: Path, folder: Path):

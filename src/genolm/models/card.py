@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from genolm.errors import ModelError
 from genolm.models.model_files import CARD, read_json, write_json
+from genolm.models.networks.decoder_config import DecoderConfig
+from genolm.models.networks.network_config import NetworkConfig
+from genolm.tokens.nucleotide import NucleotideTokenizer
+from genolm.tokens.tokenizer import CLS, SEP, Tokenizer
 
 _LISTS = ("begin", "end", "notes")
 
@@ -74,6 +78,10 @@ class Card:
         lists: dict[str, Any] = {name: tuple(values.get(name, ())) for name in _LISTS}
         return cls(**{**values, **lists})
 
+    def with_notes(self, notes: Iterable[str]) -> Card:
+        """Return the card with further notes, except those it already has."""
+        return replace(self, notes=(*self.notes, *(note for note in notes if note not in self.notes)))
+
     def write(self, folder: Path) -> None:
         """Write ``card.json`` into ``folder``."""
         write_json(folder / CARD, self.to_dict())
@@ -87,3 +95,36 @@ def read_card(folder: Path) -> Card | None:
     """
     path = folder / CARD
     return Card.from_dict(read_json(path), file=path) if path.is_file() else None
+
+
+def complete_card(
+    card: Card | None, name: str, values: Mapping[str, Any], config: NetworkConfig, tokenizer: Tokenizer
+) -> Card:
+    """Return a card with its context; for a model without a card, what its config and its tokenizer say.
+
+    Args:
+        card: card of the model; None if it has none.
+        name: name of a model without a card.
+        values: its ``config.json``.
+        config: its network.
+        tokenizer: its tokenizer.
+    """
+    if card is None:
+        card = Card(
+            name,
+            family=str(values["model_type"]),
+            objective="causal" if isinstance(config, DecoderConfig) else "masked",
+            precision=str(values.get("torch_dtype") or values.get("dtype") or "float32"),
+        )
+        if _has_bert_tokens(tokenizer):  # BERT and GenomeOcean were trained with these around every sequence
+            card = replace(card, begin=(CLS,), end=(SEP,))
+    return card if card.context else replace(card, context=config.max_positions)
+
+
+def _has_bert_tokens(tokenizer: Tokenizer) -> bool:
+    if isinstance(tokenizer, NucleotideTokenizer):
+        return False
+    try:
+        return all(tokenizer.special_id(name) >= 0 for name in (CLS, SEP))
+    except ModelError:
+        return False

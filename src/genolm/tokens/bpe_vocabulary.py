@@ -92,12 +92,6 @@ class Vocabulary:
         return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def is_byte_pair(values: Mapping[str, Any]) -> bool:
-    """Return whether the content of a ``tokenizer.json`` is a byte-pair vocabulary."""
-    model = values.get("model")
-    return isinstance(model, Mapping) and bool(model.get("merges"))
-
-
 def _vocabulary(values: dict[str, Any], content: bytes) -> Vocabulary:
     model = values["model"]
     _check_model(model)

@@ -11,13 +11,15 @@ from safetensors.torch import load_file, save_file
 import genolm
 from genolm.errors import ModelError
 from genolm.files.digests import file_sha256
+from genolm.models.adapters.configs import parse_config
 from genolm.models.card import Card
+from genolm.models.checkpoints.checkpoint import match_folder
 from genolm.models.checkpoints.info import describe
-from genolm.models.checkpoints.load import load_folder
-from genolm.models.checkpoints.model_folder import parse_config
+from genolm.models.checkpoints.model_folder import read_folder
 from genolm.models.model import Model
 from genolm.models.networks.random_weights import random_decoder
 from genolm.models.precision import default_dtype, native_bf16, parse_dtype
+from genolm.models.weight_shards import read_shards
 from genolm.models.zoo.zoo import ZOO, ModelSource, find_download, find_model
 from genolm.models.zoo.zoo_entry import Entry
 
@@ -161,7 +163,8 @@ def test_the_card_is_read_and_its_checksum_verified(mixtral_folder):
 
 
 def test_a_card_in_hand_serves_a_folder_without_one(mixtral_folder):
-    assert load_folder(mixtral_folder, entry=Entry(Card("given", family="genos"))).card.family == "genos"
+    entry = Entry(Card("given", family="genos"))
+    assert match_folder(read_folder(mixtral_folder), read_shards(mixtral_folder), entry).card.family == "genos"
 
 
 @pytest.mark.parametrize(
@@ -187,9 +190,9 @@ def test_nano_is_either_there_or_says_that_it_is_not():
 MEMORY = """
 import resource, sys
 import torch
-from genolm.models.checkpoints.load import load_folder
+from genolm.models.checkpoints.load import load
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-model = load_folder(__import__("pathlib").Path(sys.argv[1]), dtype=getattr(torch, sys.argv[2]))
+model = load(sys.argv[1], device="cpu", dtype=getattr(torch, sys.argv[2]))
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
 print(sum(weight.nbytes for weight in model.network.parameters()))
 print(max(weight.nbytes for weight in model.network.parameters()))

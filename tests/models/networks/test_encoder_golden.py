@@ -9,9 +9,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 from tests.golden_sets.comparison import load, scale
+from tests.models.folder_networks import read_network
 
-from genolm.models.checkpoints.load import read_network
-from genolm.models.checkpoints.model_folder import read_folder
 from genolm.models.networks.encoder import Encoder
 
 pytestmark = pytest.mark.golden
@@ -40,7 +39,7 @@ def loaded(golden_dir: Path, folder: Path, kind: str, case: str) -> Encoder:
     folder.mkdir(exist_ok=True)
     (folder / "config.json").write_text(json.dumps({**values, "model_type": kind}))
     shutil.copyfile(topic / f"{case}_model.safetensors", folder / "model.safetensors")
-    network = read_network(read_folder(folder))
+    network = read_network(folder)
     assert isinstance(network, Encoder)
     return network
 

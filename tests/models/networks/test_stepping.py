@@ -136,14 +136,13 @@ def test_other_precisions_are_not_packed():
 @pytest.mark.parametrize("pack", [True, False])
 @torch.inference_mode()
 def test_golden_greedy_tokens(golden_dir, tmp_path, case, pack):
-    from genolm.models.checkpoints.load import read_network
-    from genolm.models.checkpoints.model_folder import read_folder
+    from tests.models.folder_networks import read_network
 
     topic = existing(golden_dir / "mistral")
     config = json.loads((topic / "config.json").read_text())["cases"][case]["hf_config"]
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "mistral", **config}))
     (tmp_path / "model.safetensors").write_bytes((topic / f"{case}_model.safetensors").read_bytes())
-    network = read_network(read_folder(tmp_path))
+    network = read_network(tmp_path)
     vectors = load_file(topic / f"{case}_greedy.safetensors")
     ids, wanted = vectors["prompt"], vectors["sequence"]
     first, steps = begin_steps(network, ids, None, wanted.shape[1] - ids.shape[1], pack=pack)

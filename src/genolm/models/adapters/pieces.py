@@ -135,6 +135,21 @@ class Piece:
         return part_shape(shapes[self.ours], self.part) if self.within is None else self.within.shape
 
 
+@dataclass(frozen=True, slots=True)
+class ExtraTensors:
+    """Tensors of a file in addition to the weights.
+
+    Attributes:
+        copies: weights that the file holds a second time.
+        layouts: our name of each layer's block layout by its name in the file.
+        computed: tensors that follow from the config.
+    """
+
+    copies: Sequence[Piece] = ()
+    layouts: Mapping[str, str] = field(default_factory=dict)
+    computed: Mapping[str, Tensor] = field(default_factory=dict)
+
+
 def assemble(
     pieces: Iterable[Piece],
     stored: Mapping[str, StoredTensor],

@@ -11,7 +11,6 @@ from genolm.errors import ModelError
 from genolm.models.model_files import SETTINGS, TOKENIZER, read_json, read_optional_json
 from genolm.models.networks.network_config import NetworkConfig
 from genolm.tokens.bpe import POLICIES, BpeTokenizer
-from genolm.tokens.bpe_vocabulary import is_byte_pair
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.tokens.tokenizer import CLS, MASK, SEP, Tokenizer
 
@@ -43,17 +42,24 @@ def tokenizer_of(values: Mapping[str, Any] | None, folder: Path, config: Network
         if config.vocab_size < genos.vocab_size or config.pad_id != genos.pad_id:
             raise ModelError(f"{folder}: {TOKENIZER} is missing, and its config is not that of Genos")
         return genos
-    if values.get("type") == "nucleotide":
-        tokenizer: Tokenizer = NucleotideTokenizer.from_json(json.dumps(values))
-    elif is_byte_pair(values):
-        tokenizer = BpeTokenizer.read(path)
+    own = values.get("type") == "nucleotide"
+    if not own and not _has_merges(values):
+        tokenizer: Tokenizer = _from_symbols(one_base_symbols(values, path), config.pad_id, path)
+    elif own:
+        tokenizer = NucleotideTokenizer.from_json(json.dumps(values))
     else:
-        tokenizer = _from_symbols(one_base_symbols(values, path), config.pad_id, path)
+        tokenizer = BpeTokenizer.read(path)
     if tokenizer.vocab_size > config.vocab_size:
         raise ModelError(
             f"{path}: ids reach {tokenizer.vocab_size - 1}, but the embedding has {config.vocab_size} rows"
         )
     return tokenizer
+
+
+def _has_merges(values: Mapping[str, Any]) -> bool:
+    """Return whether the content of a ``tokenizer.json`` is a byte-pair vocabulary."""
+    model = values.get("model")
+    return isinstance(model, Mapping) and bool(model.get("merges"))
 
 
 def one_base_symbols(values: Mapping[str, Any], path: Path) -> dict[str, int]:

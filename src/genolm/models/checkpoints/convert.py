@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -16,25 +16,24 @@ from genolm.files.atomic import atomic_file
 from genolm.files.digests import file_sha256
 from genolm.files.disk import is_disk_full
 from genolm.files.names import is_file, is_folder
-from genolm.models.adapters.encoders import encoders
+from genolm.models.adapters.configs import Layout, best_layout, config_values
 from genolm.models.adapters.megatron.megatron_release import write_release
-from genolm.models.adapters.pieces import Piece, build, grouped, store, stored_together
+from genolm.models.adapters.pieces import Piece, StoredTensor, build, grouped, store, stored_together
+from genolm.models.adapters.tensor_names import extra_tensors, pieces_of
 from genolm.models.adapters.tokenizer_files import write_tokenizer
 from genolm.models.checkpoints.checkpoint import Checkpoint
-from genolm.models.checkpoints.conversion_source import open_model, open_source
-from genolm.models.checkpoints.layouts import MatchedTensors, pieces_of
-from genolm.models.checkpoints.model_folder import Layout, best_layout, config_values
+from genolm.models.checkpoints.conversion_source import open_source
 from genolm.models.model import Model
 from genolm.models.model_files import CONFIG, SINGLE, TOKENIZER, write_json
 from genolm.models.networks.decoder_config import DecoderConfig
-from genolm.models.networks.encoder_config import EncoderConfig
-from genolm.models.networks.network import layout_shapes
 from genolm.models.precision import parse_dtype
 from genolm.models.weight_shards import Pending, read_shards, write_shards
 from genolm.tokens.bpe import BpeTokenizer
 from genolm.tokens.nucleotide import NucleotideTokenizer
 
 SHARD_BYTES = 5_000_000_000
+
+Groups = Mapping[str, list[Piece]]
 
 
 def save(model: Model, out: str | Path, *, layout: Layout | None = None, max_shard_bytes: int = SHARD_BYTES) -> Path:
@@ -53,7 +52,8 @@ def save(model: Model, out: str | Path, *, layout: Layout | None = None, max_sha
     """
     path = Path(out)
     _refuse_existing(path, overwrite=False)
-    return _write(open_model(model), path, layout or best_layout(model.config), None, max_shard_bytes)
+    checkpoint = Checkpoint.of_network(model.network, model.tokenizer, model.card)
+    return _write(checkpoint, path, layout or best_layout(model.config), None, max_shard_bytes)
 
 
 def convert(
@@ -96,16 +96,18 @@ def convert(
     path, precision = Path(out), None if dtype is None else parse_dtype(dtype)
     _refuse_existing(path, overwrite)
     _refuse_source(path, source)
-    return _write(open_source(source, source_layout, like), path, layout, precision, max_shard_bytes)
+    checkpoint = open_source(source, source_layout, like)
+    return _write(checkpoint, path, layout, precision, max_shard_bytes)
 
 
 def _write(checkpoint: Checkpoint, out: Path, layout: Layout, dtype: torch.dtype | None, limit: int) -> Path:
-    config, dtypes = checkpoint.config, _dtypes(checkpoint.tensors)
+    config, groups, stored = checkpoint.config, grouped(checkpoint.tensors.pieces), checkpoint.tensors.stored
+    dtypes = {name: stored[group[0].stored].dtype for name, group in groups.items()}
     first = dtype or next(kind for kind in dtypes.values() if kind.is_floating_point)
     values = config_values(config, layout, str(first).removeprefix("torch."))
     if layout == "huggingface" and isinstance(config, DecoderConfig):
         values |= _begin_and_end(checkpoint)
-    pending = _pending(checkpoint.tensors, layout, dtype, dtypes)
+    pending = _pending(checkpoint, layout, dtype, dtypes, groups)
     with _new_folder(out) as folder:
         write_json(folder / CONFIG, values)
         _write_tokenizer(folder, checkpoint, layout)
@@ -134,60 +136,46 @@ def _write_tokenizer(folder: Path, checkpoint: Checkpoint, layout: Layout) -> No
         (folder / TOKENIZER).write_text(tokenizer.to_json() + "\n", encoding="utf-8")
 
 
-def _dtypes(tensors: MatchedTensors) -> dict[str, torch.dtype]:
-    """Return the stored type of each of our weights."""
-    return {name: tensors.stored[group[0].stored].dtype for name, group in grouped(tensors.pieces).items()}
+def _pending(
+    checkpoint: Checkpoint, layout: Layout, dtype: torch.dtype | None, dtypes: Mapping[str, torch.dtype], groups: Groups
+) -> list[Pending]:
+    """Return the tensors to write, which are read when their turn comes.
 
-
-def _reader(tensors: MatchedTensors) -> Callable[[str], Tensor]:
-    """Return a function that reads one of our weights."""
-    groups = grouped(tensors.pieces)
+    Args:
+        checkpoint: model to write.
+        layout: layout of the names.
+        dtype: precision to store; None keeps the stored precision.
+        dtypes: stored type of each of our weights.
+        groups: pieces of each of our weights.
+    """
+    config, tensors = checkpoint.config, checkpoint.tensors
 
     # Two, because the pieces of an expert alternate between the two stacked tensors of its layer.
     @lru_cache(maxsize=2)
     def read(name: str) -> Tensor:
         return build(groups[name], tensors.stored, tensors.shapes[name])
 
-    return read
-
-
-def _pending(
-    tensors: MatchedTensors, layout: Layout, dtype: torch.dtype | None, dtypes: dict[str, torch.dtype]
-) -> list[Pending]:
-    """Return the tensors to write, which are read when their turn comes."""
-    config, read = tensors.config, _reader(tensors)
-    table = pieces_of(config, layout, tensors.shapes)
-    published = isinstance(config, EncoderConfig) and layout == "huggingface"
-    if isinstance(config, EncoderConfig) and published:
-        table = [*table, *encoders.copies(config)]
+    table, extra = pieces_of(config, layout, tensors.shapes), extra_tensors(config, layout)
     pending = []
-    for name, group in stored_together(table).items():
+    for name, group in stored_together([*table, *extra.copies]).items():
         kind = dtype or _common_dtype(dtypes, name, group)
         shape = group[0].stored_shape(tensors.shapes)
         size = torch.Size(shape).numel() * kind.itemsize
         pending.append(Pending(name, size, partial(store, group, read, shape, kind)))
-    if isinstance(config, EncoderConfig):
-        pending += _pending_buffers(tensors, config, published)
-    return pending
+    # Block layouts are int64 under their published names.
+    kind = torch.int64 if layout == "huggingface" else torch.uint8
+    for theirs, ours in extra.layouts.items():
+        stored = tensors.layouts[ours]
+        size = torch.Size(stored.shape).numel() * kind.itemsize
+        pending.append(Pending(theirs, size, partial(_read_layout, stored, kind)))
+    return pending + [Pending(name, tensor.nbytes, tensor.clone) for name, tensor in extra.computed.items()]
 
 
-def _pending_buffers(tensors: MatchedTensors, config: EncoderConfig, published: bool) -> Iterator[Pending]:
-    """Yield block layouts, int64 under their published names, and published tensors that follow from the config."""
-    shapes = layout_shapes(config)
-    names = encoders.layouts(config) if published else {name: name for name in shapes}
-    kind = torch.int64 if published else torch.uint8
-    for theirs, ours in names.items():
-        size = torch.Size(shapes[ours]).numel() * kind.itemsize
-        yield Pending(theirs, size, partial(_read_layout, tensors, ours, kind))
-    for theirs, tensor in encoders.computed(config).items() if published else ():
-        yield Pending(theirs, tensor.nbytes, tensor.clone)
+def _read_layout(stored: StoredTensor, kind: torch.dtype) -> Tensor:
+    return stored.read().to("cpu", torch.uint8).to(kind)
 
 
-def _read_layout(tensors: MatchedTensors, name: str, kind: torch.dtype) -> Tensor:
-    return tensors.layouts[name].read().to("cpu", torch.uint8).to(kind)
-
-
-def _common_dtype(dtypes: dict[str, torch.dtype], name: str, group: list[Piece]) -> torch.dtype:
+def _common_dtype(dtypes: Mapping[str, torch.dtype], name: str, group: list[Piece]) -> torch.dtype:
     kinds = {dtypes[piece.ours] for piece in group}
     if len(kinds) > 1:
         raise ModelError(f"the parts of {name} have different types; give the type to store (--dtype)")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypedDict
 
+from genolm.models.adapters.configs import parse_config
 from genolm.models.card import Card
-from genolm.models.checkpoints.model_folder import parse_config, read_folder
+from genolm.models.checkpoints.model_folder import read_folder
 from genolm.models.footprint import BYTES, cache_bytes, peak_bytes, table_bytes
 from genolm.models.model_files import CONFIG, INDEX, SINGLE
 from genolm.models.networks.decoder_config import DecoderConfig
@@ -148,7 +149,7 @@ def _described_folder(path: Path, entry: Entry | None) -> tuple[NetworkConfig, C
     folder = read_folder(path)
     config = folder.network
     if not isinstance(config, DecoderConfig) and any((path / name).is_file() for name in (SINGLE, INDEX)):
-        from genolm.models.checkpoints.layouts import match_tensors
+        from genolm.models.checkpoints.matching import match_tensors
         from genolm.models.weight_shards import read_shards
 
         config = match_tensors(read_shards(path), config, folder.layout, str(path), folder.values).config

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 
 from genolm.errors import ModelError
-from genolm.models.adapters.encoders import encoders
+from genolm.models.adapters.configs import config_values, parse_config
 from genolm.models.adapters.encoders.modernbert_config import is_modernbert
 from genolm.models.adapters.encoders.recurrent_memory_tensors import WORDS, unwrap, wrapped
 from genolm.models.adapters.pieces import MemoryTensor, StoredTensor, assemble, store, stored_together
-from genolm.models.checkpoints.layouts import match_tensors, pieces_of
-from genolm.models.checkpoints.model_folder import config_values, parse_config
+from genolm.models.adapters.tensor_names import extra_tensors, pieces_of
+from genolm.models.checkpoints.matching import match_tensors
 from genolm.models.networks.encoder import Encoder
 from genolm.models.networks.encoder_config import EncoderConfig
 from genolm.models.networks.network import network_with, tensor_shapes, tensors_of
@@ -70,13 +70,14 @@ def published_tensors(network: RecurrentMemory) -> dict[str, Tensor]:
     _refuse_modernbert(inner, "this network")
     config_values(inner, "huggingface", "float32")  # raises an error if the names cannot express it
     shapes = tensor_shapes(inner)
-    table = [*pieces_of(inner, "huggingface", shapes), *encoders.copies(inner)]
+    extra = extra_tensors(inner, "huggingface")
+    table = [*pieces_of(inner, "huggingface", shapes), *extra.copies]
     published = {
         name: store(group, tensors.__getitem__, group[0].stored_shape(shapes), tensors[group[0].ours].dtype)
         for name, group in stored_together(table).items()
     }
-    published |= {theirs: tensors[ours].to(torch.int64) for theirs, ours in encoders.layouts(inner).items()}
-    return wrapped({**published, **encoders.computed(inner)}, network.memory)
+    published |= {theirs: tensors[ours].to(torch.int64) for theirs, ours in extra.layouts.items()}
+    return wrapped({**published, **extra.computed}, network.memory)
 
 
 def _config(values: Mapping[str, Any], rows: int, memory: MemoryConfig, where: str) -> EncoderConfig:

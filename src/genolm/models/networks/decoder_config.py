@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from genolm.errors import ModelError
+from genolm.models.config_json import from_json
 from genolm.models.gengram.gengram_config import GengramConfig, table_sizes
-from genolm.models.model_files import from_json
 
 _MOST_ROWS = 4**12
+
+DECODER_PARTS: Mapping[str, type[Any]] = {"gengram": GengramConfig}
+"""Fields of a :class:`DecoderConfig` that hold a config themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,7 @@ class DecoderConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> DecoderConfig:
         """Read the values that :meth:`to_dict` returned; an unknown or missing key is a ModelError."""
-        return from_json(cls, values, {"gengram": GengramConfig})
+        return from_json(cls, values, DECODER_PARTS)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all fields as plain JSON values, without absent k-mer memories."""

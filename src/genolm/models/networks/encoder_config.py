@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
 from genolm.errors import ModelError
-from genolm.models.model_files import from_json
+from genolm.models.config_json import from_json
 from genolm.models.networks.recurrent_memory_config import MemoryConfig
 
 NormPlace = Literal["pre", "post"]
@@ -50,6 +51,10 @@ class BlockSparseConfig:
             raise ModelError(f"random_blocks {self.random_blocks!r} is not applicable to the pattern {self.kind!r}")
         if self.per_layer_layout and self.kind != "deepspeed":
             raise ModelError("only deepspeed patterns have a layout for each layer")
+
+
+ENCODER_PARTS: Mapping[str, type[Any]] = {"sparse": BlockSparseConfig, "memory": MemoryConfig}
+"""Fields of an :class:`EncoderConfig` that hold a config themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +193,25 @@ class EncoderConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> EncoderConfig:
         """Read the values that :meth:`to_dict` returned; an unknown or missing key is a ModelError."""
-        return from_json(cls, values, {"sparse": BlockSparseConfig, "memory": MemoryConfig})
+        return from_json(cls, values, ENCODER_PARTS)
+
+    def for_tokens(self, tokens: int, where: str, *, stated: bool) -> EncoderConfig:
+        """Return the config for a tokenizer of ``tokens`` tokens, which may be fewer than the rows of the embedding.
+
+        Args:
+            tokens: number of tokens of the tokenizer.
+            where: name of the model in errors.
+            stated: whether the config states its number of tokens, as our own do; published ones do not.
+
+        Raises:
+            ModelError: the tokenizer has more tokens than the config states.
+        """
+        if tokens > self.tokens:
+            raise ModelError(
+                f"{where}: its tokenizer has {tokens} tokens, but its config has token_rows {self.token_rows}"
+            )
+        fewer = not stated and not self.token_rows and tokens < self.vocab_size
+        return replace(self, token_rows=tokens) if fewer else self
 
     def to_dict(self) -> dict[str, Any]:
         """Return all fields as plain JSON values."""

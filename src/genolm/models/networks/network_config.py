@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from genolm.errors import ModelError
-from genolm.models.networks.decoder_config import DecoderConfig
-from genolm.models.networks.encoder_config import EncoderConfig
+from genolm.models.config_json import from_json
+from genolm.models.networks.decoder_config import DECODER_PARTS, DecoderConfig
+from genolm.models.networks.encoder_config import ENCODER_PARTS, EncoderConfig
 
 NetworkConfig: TypeAlias = DecoderConfig | EncoderConfig
 """Config of a decoder (next token) or an encoder (masked token)."""
@@ -26,8 +27,8 @@ def config_from_json(values: Mapping[str, Any], file: str | Path) -> NetworkConf
     fields = {key: value for key, value in values.items() if key not in {"model_type", "torch_dtype"}}
     try:
         if values["model_type"] == ENCODER:
-            return EncoderConfig.from_dict(fields)
-        return DecoderConfig.from_dict(fields)
+            return from_json(EncoderConfig, fields, ENCODER_PARTS)
+        return from_json(DecoderConfig, fields, DECODER_PARTS)
     except (ModelError, TypeError) as error:
         raise ModelError(f"{file}: {error}") from error
 

@@ -20,7 +20,7 @@ from genolm.errors import GenolmError, InputError, ModelError, NonFiniteError
 from genolm.files.digests import file_sha256
 from genolm.files.version import __version__
 from genolm.models.adapters.tokenizer_files import read_tokenizer
-from genolm.models.checkpoints.checkpoint import card_of
+from genolm.models.card import complete_card
 from genolm.models.checkpoints.model_folder import read_folder
 from genolm.models.model import Model
 from genolm.models.networks.decoder import Decoder
@@ -69,7 +69,7 @@ def open_without_weights(folder: Path) -> tuple[Model, Provenance]:
     tokenizer = read_tokenizer(folder, config)
     if tokenizer.bases_per_token == 1:
         raise ModelError(f"{folder}: the vllm backend requires byte-pair tokens, and this model has one token per base")
-    card = card_of(opened, tokenizer)
+    card = complete_card(opened.card, folder.resolve().name, opened.values, config, tokenizer)
     with torch.device("meta"):
         network = Decoder(config, tokenizer.base_ids, tokenizer.n_id)
     return Model(network, tokenizer, card), Provenance(

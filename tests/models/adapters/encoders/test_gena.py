@@ -11,9 +11,9 @@ from tests.models.adapters.published_encoders import BERT, CONFIGS, PRE, ROTARY,
 
 import genolm
 from genolm.errors import ModelError
-from genolm.models.adapters.encoders import encoders
-from genolm.models.checkpoints.load import load_folder
-from genolm.models.checkpoints.model_folder import parse_config, read_folder
+from genolm.models.adapters.configs import parse_config
+from genolm.models.adapters.tensor_names import extra_tensors, pieces_of
+from genolm.models.checkpoints.model_folder import read_folder
 from genolm.models.zoo.zoo import ZOO
 
 HEADS = {"sparse rotary": ("bert.pooler.dense", "cls.seq_relationship"), "bigbird": ("bert.pooler",)}
@@ -124,8 +124,9 @@ def test_the_tied_decoder_of_moderngena_may_be_there(tmp_path):
 )
 def test_the_published_numbers_of_tensors(name, expected):
     config = ZOO[name].config
-    table = [*encoders.pieces(config), *encoders.copies(config)]
-    names = {piece.stored for piece in table} | {*encoders.layouts(config), *encoders.computed(config)}
+    extra = extra_tensors(config, "huggingface")
+    table = [*pieces_of(config, "huggingface", {}), *extra.copies]
+    names = {piece.stored for piece in table} | {*extra.layouts, *extra.computed}
     assert len(names) == expected
 
 
@@ -499,7 +500,7 @@ def test_the_family_does_not_come_from_the_name(tmp_path):
 
 
 def test_a_layout_is_not_cast_with_the_weights(tmp_path):
-    model = load_folder(published(tmp_path, "sparse"), dtype=torch.bfloat16)
+    model = genolm.load(published(tmp_path, "sparse"), device="cpu", dtype=torch.bfloat16)
     assert model.network.layers[0].attention.layout.dtype == torch.uint8
     assert model.dtype == torch.bfloat16
 

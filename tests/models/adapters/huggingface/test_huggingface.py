@@ -3,17 +3,16 @@
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tests.models.folder_networks import read_network
 
 from genolm.errors import ModelError
 from genolm.models.adapters.huggingface.huggingface import pieces
-from genolm.models.checkpoints.layouts import tensor_shapes
-from genolm.models.checkpoints.load import read_network
-from genolm.models.checkpoints.model_folder import read_folder
+from genolm.models.networks.network import tensor_shapes
 from genolm.models.zoo.zoo import ZOO
 
 
 def network_of(folder):
-    return read_network(read_folder(folder))
+    return read_network(folder)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genolm.errors import ModelError
+from genolm.models.adapters import configs
 from genolm.models.adapters.huggingface.huggingface_config import read_config, write_config
-from genolm.models.checkpoints import model_folder
 from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.zoo.zoo import ZOO
 
@@ -121,8 +121,8 @@ def test_both_ways_for_any_config(config, first, second):
     experts = replace(config, num_experts=max(first, second), experts_per_token=min(first, second))
     for wanted in (config, experts):
         assert read_config(json.loads(json.dumps(write_config(wanted)))) == wanted
-        own = model_folder.config_values(wanted, "genolm", "float32")
-        assert model_folder.parse_config(json.loads(json.dumps(own))) == (wanted, "genolm")
+        own = configs.config_values(wanted, "genolm", "float32")
+        assert configs.parse_config(json.loads(json.dumps(own))) == (wanted, "genolm")
 
 
 def test_a_kmer_table_has_no_word_in_this_layout():

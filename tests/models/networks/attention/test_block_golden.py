@@ -14,10 +14,9 @@ from typing import Any
 import pytest
 import torch
 from tests.golden_sets.comparison import assert_close, existing, load, scale
+from tests.models.folder_networks import read_network
 from torch import Tensor
 
-from genolm.models.checkpoints.load import read_network
-from genolm.models.checkpoints.model_folder import read_folder
 from genolm.models.networks.encoder import Encoder, EncoderOutput
 
 pytestmark = pytest.mark.golden
@@ -30,7 +29,7 @@ def encoder_of(folder: Path, values: dict[str, Any], weights: Path, **sparse: An
     """The vectors' weights, loaded through the same door as any published folder, with other choices of the pattern."""
     (folder / "config.json").write_text(json.dumps(values))
     shutil.copyfile(weights, folder / "model.safetensors")
-    encoder = read_network(read_folder(folder))
+    encoder = read_network(folder)
     assert isinstance(encoder, Encoder) and encoder.config.sparse is not None
     encoder.config = replace(encoder.config, sparse=replace(encoder.config.sparse, **sparse))
     return encoder

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from genolm.errors import ModelError
 from genolm.models.adapters.encoders.gena_config import BERT, BIGBIRD, label_count, labels_of
-from genolm.models.adapters.pieces import Piece, SelectedTensors, StoredTensor, same
+from genolm.models.adapters.pieces import ExtraTensors, Piece, SelectedTensors, StoredTensor, same
 from genolm.models.networks.encoder_config import EncoderConfig
 
 EMBEDDING = "bert.embeddings.word_embeddings.weight"
@@ -96,28 +96,24 @@ def _weight_and_bias(theirs: str, ours: str) -> list[Piece]:
     return [Piece(f"{theirs}.{part}", f"{ours}.{part}") for part in ("weight", "bias")]
 
 
-def copies(config: EncoderConfig) -> list[Piece]:
-    """Return the weights that are stored a second time: the decoder (a copy of the embedding) and its bias."""
-    if not config.masked_head:
-        return []
+def extra_tensors(config: EncoderConfig) -> ExtraTensors:
+    """Return the copies, block layouts and computed tensors of published files.
+
+    Copies are the decoder, of the embedding, and its bias.
+    """
     ours = {piece.stored: piece.ours for piece in pieces(config)}
-    return [Piece(copy, ours[original]) for copy, original in COPIES.items()]
+    copies = [Piece(copy, ours[original]) for copy, original in COPIES.items()] if config.masked_head else []
+    computed = {POSITION_IDS: torch.arange(config.max_positions)[None]}
+    if config.positions == "rotary":
+        names = (f"{LAYERS}{layer}{INV_FREQ}" for layer in range(config.num_layers))
+        computed |= {name: frequencies(config.rotated_dim, config.rope_theta) for name in names}
+    return ExtraTensors(copies, _layouts(config), computed)
 
 
-def layouts(config: EncoderConfig) -> dict[str, str]:
-    """Return our name of each layer's block layout by its published name; empty for attention without layouts."""
+def _layouts(config: EncoderConfig) -> dict[str, str]:
     if config.sparse is None or config.sparse.kind != "deepspeed":
         return {}
     return {f"{LAYERS}{layer}{MASTER_LAYOUT}": f"layers.{layer}.attention.layout" for layer in range(config.num_layers)}
-
-
-def computed(config: EncoderConfig) -> dict[str, Tensor]:
-    """Return the tensors of published files that follow from the config."""
-    tensors = {POSITION_IDS: torch.arange(config.max_positions)[None]}
-    if config.positions == "rotary":
-        names = (f"{LAYERS}{layer}{INV_FREQ}" for layer in range(config.num_layers))
-        tensors |= {name: frequencies(config.rotated_dim, config.rope_theta) for name in names}
-    return tensors
 
 
 def frequencies(dim: int, base: float) -> Tensor:
@@ -144,8 +140,9 @@ def select(
     for check in (_check_position_ids, _check_rotary, _check_sparse):
         check(stored, config, where)
     config = replace(config, **_heads(stored, config, values, where))
-    stored_layouts = {ours: stored[theirs] for theirs, ours in layouts(config).items() if theirs in stored}
-    derived = {*COPIES, *computed(config), *layouts(config)}
+    extra = extra_tensors(config)
+    stored_layouts = {ours: stored[theirs] for theirs, ours in extra.layouts.items() if theirs in stored}
+    derived = {*COPIES, *extra.computed, *extra.layouts}
     weights = {name: tensor for name, tensor in stored.items() if name not in derived}
     return SelectedTensors(config, weights, stored_layouts, tuple(_notes(stored, values, where)))
 
@@ -250,7 +247,7 @@ def _check_frequencies(stored: Tensor, config: EncoderConfig, where: str) -> Non
 
 def _check_sparse(stored: Mapping[str, StoredTensor], config: EncoderConfig, where: str) -> None:
     present = next((name for name in stored if name.endswith(MASTER_LAYOUT)), None)
-    required = layouts(config)
+    required = _layouts(config)
     if present and not required:
         raise ModelError(f"{where}: has block layouts ({present}), but its config has no sparse_attention")
     for name in required:

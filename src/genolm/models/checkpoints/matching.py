@@ -1,17 +1,14 @@
-"""Tensors of a checkpoint in any layout, matched to the tensors of a network."""
+"""Tensors of a checkpoint in any layout, matched to those of a network."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from genolm.errors import ModelError
-from genolm.models.adapters import decoders
-from genolm.models.adapters.encoders import encoders
-from genolm.models.adapters.pieces import Piece, SelectedTensors, StoredTensor, check_pieces
-from genolm.models.checkpoints.model_folder import Layout
-from genolm.models.networks.encoder_config import EncoderConfig
+from genolm.models.adapters.configs import Layout
+from genolm.models.adapters.pieces import Piece, StoredTensor, check_pieces
+from genolm.models.adapters.tensor_names import pieces_of, select
 from genolm.models.networks.network import tensor_shapes
 from genolm.models.networks.network_config import NetworkConfig
 
@@ -40,27 +37,6 @@ class MatchedTensors:
     notes: tuple[str, ...] = ()
 
 
-def pieces_of(config: NetworkConfig, layout: Layout, shapes: Shapes, names: Collection[str] = ()) -> list[Piece]:
-    """Return the table of names of a layout.
-
-    Args:
-        config: the network.
-        layout: layout of the names.
-        shapes: shape of each weight of the network.
-        names: names in a checkpoint, for layouts with several spellings.
-
-    Raises:
-        ModelError: the layout cannot express the network.
-    """
-    if layout == "genolm":
-        return [Piece(name, name) for name in shapes]
-    if not isinstance(config, EncoderConfig):
-        return decoders.pieces(config, layout, names)
-    if layout == "megatron":
-        raise ModelError("the megatron layout holds decoders only; this is an encoder")
-    return encoders.pieces(config)
-
-
 def match_tensors(
     stored: Mapping[str, StoredTensor],
     config: NetworkConfig,
@@ -81,11 +57,7 @@ def match_tensors(
         ModelError: tensors do not match, or config and tensors contradict each other.
     """
     stored, wrapper = _without_wrapper(stored)
-    selected: SelectedTensors[Any]
-    if isinstance(config, EncoderConfig):
-        selected = encoders.select(stored, config, layout, values or {}, where)
-    else:
-        selected = decoders.select(stored, config, layout, where)
+    selected = select(stored, config, layout, values or {}, where)
     shapes = tensor_shapes(selected.config)
     pieces = pieces_of(selected.config, layout, shapes, selected.weights)
     check_pieces(pieces, selected.weights, shapes, where)
