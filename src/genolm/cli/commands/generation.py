@@ -202,7 +202,7 @@ def complete(
     seed: Seed = 0,
     settings: dict[str, Any],
 ) -> Path:
-    """Complete genes from their first part and compare with the native sequence.
+    """Complete genes and compare them with the native sequence.
 
     Each completion is compared with the rest of the native gene; baselines are a Markov model, another gene and
     shuffled bases.
