@@ -2,7 +2,7 @@
 
 import re
 
-_ROLE = re.compile(r":(?:func|class|meth|mod|attr):(<(?:code|a|span)\b)")
+_ROLE = re.compile(r":(?:func|class|meth|mod|attr|data|exc):(<(?:code|a|span)\b)")
 
 
 def on_page_content(html: str, **_: object) -> str:

@@ -32,7 +32,7 @@ EXAMPLES = MappingProxyType(
         "models": "genolm models",
         "info": "genolm info genos-1.2b",
         "download": "genolm download genos-1.2b",
-        "convert": "genolm convert genolm-nano nano-hf --to huggingface",
+        "convert": "genolm convert tiny-random exported --to huggingface",
         "simulate": "genolm simulate example --length 100000",
         "tokenizer train": "genolm tokenizer train genome.fa --out vocabulary --vocab-size 4096",
         "tokenizer inspect": "genolm tokenizer inspect BPE_32k genome.fa",

@@ -134,7 +134,7 @@ Layer = Annotated[
 ]
 Pooling = Annotated[
     Literal["mean", "max", "min", "last"],
-    typer.Option("--pooling", help="How to reduce the vectors of all tokens to one vector."),
+    typer.Option("--pooling", help="Reduction of the vectors of all tokens to one vector."),
 ]
 
 # Sampling
@@ -157,7 +157,11 @@ Precision = Annotated[
 ]
 Device = Annotated[
     str | None,
-    typer.Option("--device", metavar="NAME", help="Device: cpu, cuda, cuda:1 or mps. Default: the best available."),
+    typer.Option(
+        "--device",
+        metavar="NAME",
+        help="Device: cpu, cuda, cuda:1 or mps. Default: the first CUDA device, or else the CPU.",
+    ),
 ]
 BatchTokens = Annotated[
     int | None,

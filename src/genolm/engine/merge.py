@@ -43,7 +43,7 @@ def merge(
 
     Raises:
         RunError: parts are missing or damaged, the folders belong to different runs, the output exists, or a run is
-            still work.
+            still active.
         ResourceError: the disk is full.
     """
     others = [PartsFolder(Path(folder)) for folder in folders]

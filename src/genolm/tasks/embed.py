@@ -78,14 +78,14 @@ def embed(
             base.
         as_: form of the returned value if ``out`` is None: ``table``; ``numpy``: the embeddings as a float32 array
             (rows, dimensions); ``anndata``: an AnnData object as in an ``.h5ad`` file (extra ``anndata``).
-        device: device to compute on; None: the best available.
+        device: device to compute on; None: the first CUDA device, else the CPU.
         dtype: precision of the weights; None: the preference of model card and device.
         token_budget: tokens per batch; None: as many as fit in memory.
         resume: continue from the finished parts of an interrupted run.
         overwrite: replace an existing output.
         shard: ``"i/n"``: compute only the i-th of n shares, for :func:`genolm.merge`.
         progress: True for a progress bar on standard error.
-        dry_run: write nothing; time a few batches and return an :class:`genolm.engine.run.Estimate`.
+        dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate`.
 
     Returns:
         ``out``, or without it a polars table: ``id``, coordinates (0-based, half-open) if known, ``length`` in bases,

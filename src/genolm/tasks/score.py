@@ -76,14 +76,14 @@ def score(
             8,192 is sufficient for chromosomes.
         iupac: treatment of ambiguity codes in sequences: ``raise`` an error, read as ``N``, or ``sample`` a matching
             base.
-        device: device to compute on; None: the best available.
+        device: device to compute on; None: the first CUDA device, else the CPU.
         dtype: precision of the weights; None: the preference of model card and device.
         token_budget: tokens per batch; None: as many as fit in memory.
         resume: continue from the finished parts of an interrupted run.
         overwrite: replace an existing output.
         shard: ``"i/n"``: compute only the i-th of n shares, for :func:`genolm.merge`.
         progress: True for a progress bar on standard error.
-        dry_run: write nothing; time a few batches and return an :class:`genolm.engine.run.Estimate`.
+        dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate`.
 
     Returns:
         ``out``, or without it a polars table. Per sequence: ``id``, coordinates (0-based, half-open) if known,

@@ -22,7 +22,7 @@ def train(
     ],
     *,
     natural: Annotated[
-        list[Path], typer.Option(metavar="FASTA", help="Natural genome; repeat for each genome, at least 3.")
+        list[Path], typer.Option(metavar="FASTA", help="Native genome; repeat for each genome, at least 3.")
     ],
     generated: Annotated[
         list[Path], typer.Option(metavar="FASTA", help="FASTA file of generated sequences; repeatable.")
@@ -38,7 +38,7 @@ def train(
     features: Annotated[
         Literal["embedding", "handmade", "both"] | None,
         typer.Option(
-            help="Features: embeddings of the model, handmade (k-mers, G + C, entropies, repeats, open reading"
+            help="Features: embeddings of the model, handmade (k-mers, GC content, entropies, repeats, open reading"
             " frames), or both. Default: both with --model, otherwise handmade."
         ),
     ] = None,
@@ -152,7 +152,7 @@ def apply(
     with_prompt: WithPrompt = False,
     settings: dict[str, Any],
 ) -> Path:
-    """Classify sequences as natural or generated.
+    """Classify sequences as native or generated.
 
     Writes the probability of being generated and the call for each sequence.
     """

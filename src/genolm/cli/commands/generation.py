@@ -85,7 +85,7 @@ def generate(
         list[Path] | None,
         typer.Option(
             metavar="FASTA",
-            help="Natural genome: compare the output with it, as `genolm check` does, and write OUTPUT.check;"
+            help="Native genome: compare the output with it, as `genolm check` does, and write OUTPUT.check;"
             " repeatable.",
         ),
     ] = None,
@@ -202,7 +202,7 @@ def complete(
     seed: Seed = 0,
     settings: dict[str, Any],
 ) -> Path:
-    """Complete genes from their beginning and compare with the truth.
+    """Complete genes and compare them with the native sequence.
 
     Each completion is compared with the rest of the native gene; baselines are a Markov model, another gene and
     shuffled bases.
@@ -237,7 +237,7 @@ def check(
     *,
     reference: Annotated[
         list[Path],
-        typer.Option(metavar="FASTA", help="Natural genome to compare with: FASTA, GenBank or EMBL; repeatable."),
+        typer.Option(metavar="FASTA", help="Native genome to compare with: FASTA, GenBank or EMBL; repeatable."),
     ],
     out: FolderOption,
     training: Annotated[
@@ -262,9 +262,9 @@ def check(
     overwrite: Overwrite = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print neither the table nor the summary.")] = False,
 ) -> None:
-    """Compare generated DNA with natural genomes.
+    """Compare generated DNA with native genomes.
 
-    Measures genes, k-mer spectra, repeats and novelty; baselines are natural sequence and a Markov model.
+    Measures genes, k-mer spectra, repeats and novelty; baselines are native sequence and a Markov model.
     """
     from genolm.tasks.generation.check_generated import check_generated as function
     from genolm.tasks.generation.check_generated import checked

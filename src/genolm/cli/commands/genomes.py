@@ -167,8 +167,7 @@ def cluster(
         list[int] | None,
         typer.Option(
             metavar="BASES",
-            help="Fragment length in bases; repeatable: each length is clustered separately.",
-            show_default="5000",
+            help="Fragment length in bases; repeatable: each length is clustered separately. Default: 5,000.",
         ),
     ] = None,
     per_genome: Annotated[

@@ -32,7 +32,7 @@ def open_source(name: str | Path, layout: Layout | None = None, like: str | Path
     """Open a model to convert.
 
     Args:
-        name: name of the zoo, model folder, hub id, or folder of a Megatron checkpoint. Weights in a pickle are read as
+        name: model name, model folder, hub id, or folder of a Megatron checkpoint. Weights in a pickle are read as
             plain data.
         layout: layout of the source; None detects it.
         like: name or folder of a model of the same shape, for what a Megatron checkpoint does not state.

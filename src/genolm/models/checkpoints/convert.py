@@ -44,7 +44,7 @@ def save(model: Model, out: str | Path, *, layout: Layout | None = None, max_sha
         out: folder that does not exist or is empty.
         layout: layout of the folder; None for ``huggingface`` if a class of transformers computes the same as the
             model, else ``genolm``.
-        max_shard_bytes: largest size of a weight file; larger weights are split into several files.
+        max_shard_bytes: largest size of a weight file (default 5 GB); larger weights are split into several files.
 
     Raises:
         RunError: ``out`` is not empty or cannot be written.
@@ -73,7 +73,7 @@ def convert(
     (``max_shard_bytes``) and one tensor. The folder appears under its name when it is complete.
 
     Args:
-        source: name of the zoo, model folder, hub id, or folder of a Megatron checkpoint. Weights in a pickle
+        source: model name, model folder, hub id, or folder of a Megatron checkpoint. Weights in a pickle
             (``pytorch_model.bin``, or a trainer's .pth) are read as plain data; a pickle that names anything else is
             refused.
         out: folder to write.
@@ -84,7 +84,7 @@ def convert(
         source_layout: layout of ``source``; None detects it.
         like: name or folder of a model of the same shape, for what a Megatron checkpoint does not state.
         dtype: precision to store; None keeps the stored precision.
-        max_shard_bytes: largest size of a weight file; larger weights are split into several files.
+        max_shard_bytes: largest size of a weight file (default 5 GB); larger weights are split into several files.
         overwrite: replace the model folder ``out``.
 
     Raises:

@@ -93,7 +93,7 @@ def download(name: str, folder: str | Path | None = None, *, progress: Progress 
     gives the same model as loading the name.
 
     Args:
-        name: name of the zoo or hub id.
+        name: model name or hub id.
         folder: folder for the files; None for the Hugging Face cache.
         progress: called for each block that is received.
 

@@ -122,10 +122,10 @@ def _origin(entry: Entry, present: bool) -> str:
 def describe(name: str | Path) -> ModelInfo:
     """Return parameters, memory and card of a model.
 
-    Only ``config.json`` is fetched for a hub id, and nothing for a name of the zoo.
+    Only ``config.json`` is fetched for a hub id, and nothing for a model name of the zoo.
 
     Args:
-        name: name of the zoo, model folder, or hub id.
+        name: model name, model folder, or hub id.
 
     Raises:
         ModelError: the name is unknown, or the config describes a network that genolm does not have.

@@ -25,7 +25,7 @@ def load(
     """Load a model for inference.
 
     Args:
-        name: name of the zoo (``genolm models`` lists them), model folder, or hub id ``ORGANISATION/NAME``; models on
+        name: model name (``genolm models`` lists them), model folder, or hub id ``ORGANISATION/NAME``; models on
             the hub are downloaded once and kept in the Hugging Face cache.
         device: device to compute on; by default the first CUDA device, else the CPU.
         dtype: precision of the weights: ``float32``, ``bfloat16`` or ``float16``. Default on an accelerator: that of

@@ -58,7 +58,7 @@ class ModelSource:
 
 
 def find_model(name: str | Path) -> ModelSource:
-    """Resolve a name of the zoo, an existing folder or a hub id, in this order.
+    """Resolve a model name of the zoo, an existing folder or a hub id, in this order.
 
     Raises:
         ModelError: the name is none of the three.

@@ -87,23 +87,23 @@ def cluster(
         resample: unit of resampling for the interval of ``ari``: ``genomes``, or ``fragments`` within genomes.
         context: maximum bases per window; None for the model's maximum.
         tables: ``tsv`` or ``parquet``.
-        device: device such as ``cuda:0``; None for the best available.
+        device: device such as ``cuda:0``; None for the first CUDA device, else the CPU.
         dtype: precision of the weights; None for the default of model card and device.
         token_budget: maximum tokens per batch; None for as many as fit in memory.
         resume: continue an interrupted run from its finished parts.
         overwrite: replace the folder of an earlier run.
         shard: ``"i/n"``: compute the i-th of n shares only, for :func:`genolm.merge`.
         progress: True for a progress bar on standard error.
-        dry_run: write nothing; time a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
+        dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
         ``out``, or without it a dict. ``agreement``: a polars table with a row for each length, features, method and
-        seed: ``fragments, clusters, noise`` (share), and with labels ``ari`` with its 95 % interval (``ari_low``,
-        ``ari_high``), ``v_measure, homogeneity, completeness, purity``, each noise point being its own cluster, and
-        ``ari_shuffled``, the value for permuted labels. ``fragments``: ``id, genome, contig, start, end`` (0-based,
-        half-open), ``length, label``, and for the first seed the cluster by features and method (-1 is noise) and the
-        coordinates in two dimensions. ``summary``: means over seeds. ``drawn``: for each length and genome the numbers
-        of fragments and of skipped ones. ``settings``.
+        seed, with ``fragments``, ``clusters``, ``noise`` (share) and, given labels, ``ari`` with its 95 % interval
+        (``ari_low``, ``ari_high``), ``v_measure, homogeneity, completeness, purity``, each noise point being its own
+        cluster, and ``ari_shuffled``, the value for permuted labels. ``fragments``: ``id, genome, contig, start, end``
+        (0-based, half-open), ``length, label``, and for the first seed the cluster by features and method (-1 is noise)
+        and the coordinates in two dimensions. ``summary``: means over seeds. ``drawn``: for each length and genome the
+        numbers of fragments and of skipped ones. ``settings``.
 
     Raises:
         InputError: genomes cannot be read, there is no fragment of a length, there are fewer than the recipe requires

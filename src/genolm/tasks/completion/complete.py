@@ -82,20 +82,21 @@ def complete(
         top_p: see :func:`genolm.generate`.
         repetition_penalty: see :func:`genolm.generate`; the prompt counts as generated.
         seed: random seed.
-        device: device such as ``cuda:0``; None for the best available.
+        device: device such as ``cuda:0``; None for the first CUDA device, else the CPU.
         dtype: precision of the weights; None for the default of model card and device.
         token_budget: maximum tokens per batch; None for as many as fit in memory.
         resume: continue an interrupted run from its finished parts.
         overwrite: replace an existing output.
         shard: ``"i/n"``: compute the i-th of n shares only, for :func:`genolm.merge`.
         progress: True for a progress bar on standard error.
-        dry_run: write nothing; time a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
+        dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
-        ``out``, or the table ``id, place, source`` (``model, markov, natural, shuffled``) ``, sample,
-        prompt_bases, truth_bases, nucleotide_identity, protein_identity, longest_frame_bases, frame_to_stop_bases,
-        mean_log_probability_nats_per_base, completion``; see :class:`Measured` and :func:`summarise`. A baseline that
-        cannot be computed, for example because no other gene is long enough, is null.
+        ``out``, or without it a polars table: ``id``, ``place`` (1-based, inclusive), ``source`` (``model``,
+        ``markov``, ``natural`` for another gene, or ``shuffled``), ``sample``, ``prompt_bases``, ``truth_bases``,
+        ``nucleotide_identity``, ``protein_identity``, ``longest_frame_bases``, ``frame_to_stop_bases``,
+        ``mean_log_probability_nats_per_base`` and ``completion``. A baseline that cannot be computed, for example
+        because no other gene is long enough, is null.
 
     Raises:
         InputError: no gene can be completed, a file cannot be read, or a setting is out of range.

@@ -39,7 +39,7 @@ def apply_detector(
     progress: Progress | bool | None = None,
     dry_run: bool = False,
 ) -> Any:
-    """Call sequences natural or generated.
+    """Classify sequences as native or generated.
 
     Args:
         detector: a detector of :func:`train_detector`, or its folder.
@@ -48,19 +48,19 @@ def apply_detector(
         model: the model of the embeddings, if it was moved; it must be the same model.
         with_prompt: include prompts named in FASTA headers (``prompt_bases=``). By default they are removed, as in
             training, and records without further bases are skipped.
-        device: device such as ``cuda:0``; None for the best available.
+        device: device such as ``cuda:0``; None for the first CUDA device, else the CPU.
         dtype: precision of the weights; None for the default of model card and device.
         token_budget: maximum tokens per batch; None for as many as fit in memory.
         resume: continue an interrupted run from its finished parts; requires embedding features.
         overwrite: replace an existing output.
         shard: ``"i/n"``: compute the i-th of n shares only, for :func:`genolm.merge`.
         progress: True for a progress bar on standard error.
-        dry_run: write nothing; time a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
+        dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
         ``out``, or without it a polars table: ``id``, ``length`` in bases, ``probability`` of being generated at equal
-        priors, ``call`` (``generated`` or ``natural``; null without bases), ``threshold`` and ``warning``: a length
-        outside the trained range, many N, or only N.
+        priors, ``call`` (``generated``, or ``natural`` for native; null without bases), ``threshold`` and ``warning``:
+        a length outside the trained range, many N, or only N.
 
     Raises:
         InputError: the folder is not a detector, the input is invalid, or the output format is not supported.

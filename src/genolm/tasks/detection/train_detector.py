@@ -63,12 +63,12 @@ def train_detector(
 ) -> Any:
     """Train a detector of generated DNA, and test it on genomes that it was not trained on.
 
-    Natural pieces have exactly the lengths of the generated sequences, so that length is uninformative. Folds consist
+    Native pieces have exactly the lengths of the generated sequences, so that length is uninformative. Folds consist
     of genomes, related ones together; strength, calibration and threshold are chosen within the training folds.
     Tetranucleotide frequencies and shuffled labels are evaluated by the same protocol.
 
     Args:
-        natural: FASTA files, one per genome; at least three genomes without shared sequence.
+        natural: FASTA files of native genomes, one per genome; at least three genomes without shared sequence.
         generated: FASTA as :func:`genolm.generate` writes it; prompts named in headers are removed.
         out: output folder of the detector. None returns it.
         model: model for embeddings; None for hand-made features only.
@@ -77,7 +77,7 @@ def train_detector(
             ``genome`` (of the prompt).
         genomes: table with ``genome`` and ``taxon``, ``fold`` or both.
         folds: number of folds, unless the table names them.
-        rate: target false-positive rate of the threshold, on natural sequence.
+        rate: target false-positive rate of the threshold, on native sequence.
         crops: lengths to which generated sequences are cropped at random; empty for no cropping.
         hold_out_generators: generators that are tested but never trained on.
         hold_out_decodings: decodings that are tested but never trained on; ``temperature=1.0 top_k=0`` matches all
@@ -88,14 +88,14 @@ def train_detector(
         rc: embed both strands.
         context: maximum bases per window.
         seed: random seed of pieces, crops, folds and intervals.
-        device: device such as ``cuda:0``; None for the best available.
+        device: device such as ``cuda:0``; None for the first CUDA device, else the CPU.
         dtype: precision of the weights; None for the default of model card and device.
         token_budget: maximum tokens per batch; None for as many as fit in memory.
         resume: continue an interrupted run from its finished parts; requires embedding features.
         overwrite: replace the folder of an earlier run.
         shard: ``"i/n"``: embed the i-th of n shares only, for :func:`genolm.merge`, which trains the detector.
         progress: True for a progress bar on standard error.
-        dry_run: write nothing; time a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
+        dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
         ``out``, or without it a :class:`genolm.tasks.detection.detector_folder.Detector`, whose ``report`` holds

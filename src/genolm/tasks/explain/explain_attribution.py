@@ -78,7 +78,7 @@ def explain_attribution(
         genes: GTF or GFF3 file of genes to draw.
         seed: random seed of the shuffling and of the random weights.
         tables: ``tsv`` or ``parquet``.
-        device: device such as ``cuda:0``; None for the best available.
+        device: device such as ``cuda:0``; None for the first CUDA device, else the CPU.
         dtype: precision of the weights; None for the default of model card and device.
         overwrite: replace the folder of an earlier run.
         progress: True for a progress bar on standard error.

@@ -68,14 +68,14 @@ def explain_experts(
         genes: GTF or GFF3 file; without it there is no grouping by region.
         seed: random seed of the random weights and of the shifts.
         tables: ``tsv`` or ``parquet``.
-        device: device such as ``cuda:0``; None for the best available.
+        device: device such as ``cuda:0``; None for the first CUDA device, else the CPU.
         dtype: precision of the weights; None for the default of model card and device.
         token_budget: maximum tokens per batch; None for as many as fit in memory.
         resume: continue an interrupted run from its finished parts.
         overwrite: replace the folder of an earlier run.
         shard: ``"i/n"``: compute the i-th of n shares only, for :func:`genolm.merge`.
         progress: True for a progress bar on standard error.
-        dry_run: write nothing; time a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
+        dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
         ``out``, or without it a dict of three polars tables with ``network``, ``layer`` (from 1) and ``grouping``.

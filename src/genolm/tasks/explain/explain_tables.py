@@ -77,7 +77,7 @@ def explain_tables(
         out: output folder: the tables and, with the extra ``plots``, ``tables.png``. None returns the tables.
         seed: random seed of the random tables and of the sampled k-mers.
         tables: ``tsv`` or ``parquet``.
-        device: device on which the model is loaded; None for the best available.
+        device: device on which the model is loaded; None for the first CUDA device, else the CPU.
         overwrite: replace the folder of an earlier run.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Check of generated DNA: genes, composition, repeats and novelty, compared with natural and Markov sequences."""
+"""Check of generated DNA: genes, composition, repeats and novelty, compared with native and Markov sequences."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def check_generated(
     seed: int = 0,
     overwrite: bool = False,
 ) -> Any:
-    """Measure generated DNA and compare it with natural and Markov sequences; all metrics have confidence intervals.
+    """Measure generated DNA and compare it with native and Markov sequences; all metrics have confidence intervals.
 
     Genes are those that Pyrodigal finds with its metagenomic models (bacteria, archaea and their viruses). Novelty is
     measured by the 28-mers shared with the training genomes, the longest exact match with them on either strand, and
@@ -59,11 +59,11 @@ def check_generated(
 
     Args:
         generated: FASTA as :func:`genolm.generate` writes it, or any other; prompts named in headers are removed.
-        reference: natural FASTA files, one per genome. Pieces of the lengths of the generated sequences are sampled
-            from them, and the Markov model is fitted to them.
+        reference: FASTA files of native genomes, one per genome. Pieces of the lengths of the generated sequences are
+            sampled from them, and the Markov model is fitted to them.
         out: output folder: ``check.json``, ``check.html``, ``check.png``, ``sequences.tsv`` and ``passed.fa``. None
             returns the report.
-        training: FASTA files that novelty is measured against; None for the reference. A natural piece is never
+        training: FASTA files that novelty is measured against; None for the reference. A native piece is never
             compared with the file that it comes from.
         order: order of the Markov model, 0 to 10.
         with_prompt: whether to check prompts too.
@@ -73,8 +73,8 @@ def check_generated(
 
     Returns:
         ``out``, or without it a dict: ``figures``, a list of mappings with ``name``, ``unit``, ``about`` and, for each
-        of ``generated``, ``natural`` and ``markov``, ``value, low, high`` (95 % interval from resampled sequences; None
-        if undefined); ``passed``, counts of the filter; ``settings``; ``sequences``, a polars table.
+        of ``generated``, ``natural`` (native) and ``markov``, ``value, low, high`` (95 % interval from resampled
+        sequences; None if undefined); ``passed``, counts of the filter; ``settings``; ``sequences``, a polars table.
 
     Raises:
         InputError: a file cannot be read, no record has a new base, the reference is too short for the lengths, or a

@@ -104,27 +104,28 @@ def generate(
         repetition_penalty: values above 1 penalise what was already generated and, with multi-base tokens, what the
             prompt contains. None for 1.
         seed: random seed.
-        check: natural genomes as FASTA; the output is then compared with them by :func:`genolm.check_generated`, into
+        check: native genomes as FASTA; the output is then compared with them by :func:`genolm.check_generated`, into
             the folder ``OUT.check``.
-        check_training: FASTA files that novelty is measured against in that check; empty for the natural genomes.
+        check_training: FASTA files that novelty is measured against in that check; empty for the native genomes.
         backend: ``torch``, or ``vllm`` for a Hugging Face folder of a model with multi-base tokens (extra ``vllm``).
             vLLM samples other sequences from the same seed and supports, of the following settings, ``dtype``,
             ``overwrite`` and ``progress`` only.
-        device: device such as ``cuda:0``; None for the best available.
+        device: device such as ``cuda:0``; None for the first CUDA device, else the CPU.
         dtype: precision of the weights; None for the default of model card and device.
         token_budget: maximum tokens per batch; None for as many as fit in memory.
         resume: continue an interrupted run from its finished parts.
         overwrite: replace an existing output.
         shard: ``"i/n"``: compute the i-th of n shares only, for :func:`genolm.merge`.
         progress: True for a progress bar on standard error.
-        dry_run: write nothing; time a few batches and return an :class:`genolm.engine.run.Estimate` of the run.
+        dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
         ``out``, a FASTA file of prompts with their continuations; the header has the number of prompt bases, all
         settings, the model and the mean log-probability of the new bases in nats under the model. Without ``out`` a
-        polars table: ``id, prompt_id, sample`` (from 1) ``, prompt, generated, mean_log_probability_nats_per_base``.
-        With multi-base tokens also ``finish_reason, tokens, total_log_probability_nats,
-        mean_log_probability_nats_per_token``; these count complete tokens, normalised over the model's vocabulary.
+        polars table: ``id``, ``prompt_id``, ``sample`` (from 1), ``prompt``, ``generated`` and
+        ``mean_log_probability_nats_per_base``. With multi-base tokens also ``finish_reason``, ``tokens``,
+        ``total_log_probability_nats`` and ``mean_log_probability_nats_per_token``; these count complete tokens, and
+        probabilities are over the model's vocabulary.
 
     Raises:
         InputError: the prompts are invalid, or a setting is out of range.

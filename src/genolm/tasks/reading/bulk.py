@@ -30,7 +30,7 @@ class Bulk:
     """Options of a bulk run.
 
     Attributes:
-        device: device to compute on; None: the best available.
+        device: device to compute on; None: the first CUDA device, else the CPU.
         dtype: precision of the weights; None: the preference of model card and device.
         token_budget: tokens per batch; None: as many as fit in free memory.
         resume: continue from the finished parts of an interrupted run.

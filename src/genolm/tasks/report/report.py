@@ -94,7 +94,7 @@ def report(
             ``CLS=LP:LB`` (positives, which are expected to score low, and negatives; values separated by commas): adds
             the AUROC with its interval. None for a field with 2 to 8 values, if there is one.
         field: INFO field or column of the score; None for that of genolm.
-        rows: maximum number of table rows; those with the lowest scores.
+        rows: maximum number of table rows (default 20,000); those with the lowest scores are kept.
         title: heading of the page; None for the name of the file.
         lead: sentence below the heading.
         scores: bigWig file of log-likelihoods per base (nats), as written by :func:`genolm.score`.

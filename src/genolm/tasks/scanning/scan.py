@@ -118,14 +118,14 @@ def scan(
         twin: add an untrained model as a baseline; doubles the cost.
         plot: ``.png``, ``.svg`` or ``.pdf`` with tracks, calls and genes of the longest contigs
             (:func:`genolm.tasks.scanning.scan_picture.plot_scan`); an existing file is replaced.
-        device: device to compute on; None: the best available.
+        device: device to compute on; None: the first CUDA device, else the CPU.
         dtype: precision of the weights; None: the preference of model card and device.
         token_budget: tokens per batch; None: as many as fit in memory.
         resume: continue from the finished parts of an interrupted run.
         overwrite: replace existing outputs.
         shard: ``"i/n"``: compute only the i-th of n shares, for :func:`genolm.merge` of ``PREFIX.json``.
         progress: True for a progress bar on standard error.
-        dry_run: write nothing; time a few batches and return an :class:`genolm.engine.run.Estimate`.
+        dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate`.
 
     Returns:
         The path of ``PREFIX.json``, or without ``out`` a :class:`Scan`.

@@ -113,14 +113,14 @@ def mutate(
         rc: also read the reverse strand; the score is the mean of both. None: only with ``window`` and ``masked``.
         plot: ``.png``, ``.svg`` or ``.pdf`` with a sequence logo above a heat map
             (:func:`genolm.tasks.variants.mutation_plots.plot_mutations`); an existing file is replaced.
-        device: device to compute on; None: the best available.
+        device: device to compute on; None: the first CUDA device, else the CPU.
         dtype: precision of the weights; None: the preference of model card and device.
         token_budget: tokens per batch; None: as many as fit in memory.
         resume: continue from the finished parts of an interrupted run.
         overwrite: replace an existing output.
         shard: ``"i/n"``: compute only the i-th of n shares, for :func:`genolm.merge`.
         progress: True for a progress bar on standard error.
-        dry_run: write nothing; time a few batches and return an :class:`genolm.engine.run.Estimate`.
+        dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate`.
 
     Returns:
         ``out``, or without it a polars table: ``chrom``, ``pos`` (1-based), ``ref``, ``alt``,

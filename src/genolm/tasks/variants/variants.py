@@ -84,14 +84,14 @@ def variants(
         method: ``full``, ``conditional``, ``window`` or ``masked``; None: the first method that the model supports.
         context: minimum upstream context in bases (fewer at contig ends); None: 4,096, or less if the model's limit is
             short. With ``window`` and ``masked``: maximum number of bases read together; None: the model's maximum.
-        horizon: number of bases that ``full`` compares, from the first that differs, and that ``window`` compares after
+        horizon: number of bases (default 512) that ``full`` compares, from the first that differs, and ``window`` after
             the variant; also the maximum length of ALT.
         rc: also read the reverse strand, whose context is downstream of the variant; the score is the mean of both.
             None: only with ``window`` and ``masked``, because the tokens of the strands differ.
         on_mismatch: treatment of records that do not match the genome: ``raise`` an error; ``skip``: leave them
             unscored, with a status; ``flip``: score them with both alleles reverse-complemented if that matches, and
             skip the others.
-        device: device to compute on; None: the best available.
+        device: device to compute on; None: the first CUDA device, else the CPU.
         dtype: precision of the weights; None: the preference of model card and device.
         token_budget: tokens per batch; None: as many as fit in memory.
         resume: continue from the finished parts of an interrupted run.
@@ -99,7 +99,7 @@ def variants(
         shard: ``"i/n"``: compute only the i-th of n shares, for :func:`genolm.merge`.
         progress: True for a progress bar on standard error.
         format: format of standard output; None: VCF for VCF and BCF input, TSV for tables.
-        dry_run: write nothing; time a few batches and return an :class:`genolm.engine.run.Estimate`.
+        dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate`.
 
     Returns:
         ``out``, or without it a polars table with a row per ALT allele in input order: ``chrom``, ``pos`` (1-based),

@@ -49,7 +49,7 @@ def build_corpus(
         recipe: a corpus recipe, or a YAML file or shipped recipe (complete, or its ``corpus`` mapping).
         folder: folder to write; it appears only when it is complete.
         overwrite: replace an existing corpus.
-        shard_bytes: maximum bytes of a shard.
+        shard_bytes: maximum bytes of a shard (default 256 MiB).
         progress: function that receives the name of every contig that was read.
 
     Returns:

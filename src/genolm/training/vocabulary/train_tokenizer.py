@@ -105,7 +105,7 @@ def inspect_tokenizer(
     Args:
         source: name of a published vocabulary, or path of a ``tokenizer.json`` or its folder.
         fasta: FASTA files to measure on; without any, random bases are used.
-        bases: approximate number of bases to sample from them.
+        bases: approximate number of bases to sample from them (default 1,000,000).
         seed: random seed.
 
     Raises:
