@@ -110,6 +110,6 @@ def test_a_disk_that_fills_up_leaves_nothing_half_written(folder, small_disk, ca
     assert out == ""
     assert err == (
         "error: small/out.parquet.parts/part-00000.parquet: the disk is full; "
-        "what was finished is kept: free space and run again with --resume\n"
+        "finished parts are kept: free space, then continue with --resume\n"
     )
     assert listing(small_disk) == {}

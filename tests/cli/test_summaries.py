@@ -56,7 +56,7 @@ def test_quiet_silences_counts_and_warnings_but_no_error(folder):
 def test_quiet_keeps_warnings_that_the_summary_does_not_hold(folder):
     Path("in.vcf").write_text("".join(Path("in.vcf").read_text().splitlines(keepends=True)[:-1]))
     done = run(f"embed {MODEL} in.vcf out.parquet --genome genome.fa --length 20 --quiet")
-    assert done.stderr == "warning: in.vcf: skipped ALT alleles without a sequence:  1 symbolic\n"
+    assert done.stderr == "warning: in.vcf: skipped ALT alleles without a sequence: 1 symbolic\n"
 
 
 def test_merged_shards_end_as_one_run_does(folder):

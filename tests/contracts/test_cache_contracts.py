@@ -81,5 +81,5 @@ def test_packed_documents_in_chunks_equal_one_pass(network, ids, cut):
 def test_documents_cannot_begin_in_the_middle_of_a_cache(network, ids):
     cache = network.new_cache()
     network(ids(1, 5), cache=cache)
-    with pytest.raises(ModelError, match="continues with documents if it began with them"):
+    with pytest.raises(ModelError, match="must be continued with documents if and only if it was started with them"):
         network(ids(1, 5), documents_BL=torch.zeros(1, 5, dtype=torch.long), cache=cache)

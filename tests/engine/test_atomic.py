@@ -129,7 +129,7 @@ def test_a_real_small_disk(small_disk, monkeypatch):
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(2 * 2**20 - 16 * 4096))
     monkeypatch.setattr("genolm.engine.resumable.check_disk", lambda *_, **__: None)
-    with pytest.raises(ResourceError, match="the disk is full; what was finished is kept"):
+    with pytest.raises(ResourceError, match="the disk is full; finished parts are kept"):
         run(task, ToyModel(), small_disk / "out.tsv")
     assert not list(small_disk.rglob(".partial-*"))
     ballast.unlink()

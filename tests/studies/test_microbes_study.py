@@ -101,7 +101,7 @@ def test_a_row_of_detection_stands_once_and_says_what_it_is_of(told):
 
 def conclusion(name):
     """A paragraph of the page's last chapter as one line."""
-    text = report.PAGE.read_text("utf-8").partition("## What it says")[2]
+    text = report.PAGE.read_text("utf-8").partition("## Findings")[2]
     return " ".join(text.partition(f"- **{name}.**")[2].partition("- **")[0].split())
 
 
@@ -109,7 +109,9 @@ def test_likelihood_is_lower_on_six_of_seven_species(told):
     markov = told["parts"]["markov"]["bits_per_base"]
     gain = {species: markov[species] - row["decoder"] for species, row in told["parts"]["likelihood"].items()}
     assert [species for species, bits in gain.items() if bits <= 0] == ["Escherichia coli"]
-    assert "below the Markov model on six of seven species and above it on *E. coli*" in conclusion("Likelihood")
+    assert "fewer bits per base than the Markov model on six of seven species and more on *E. coli*" in conclusion(
+        "Likelihood"
+    )
     large = gain.pop("Caulobacter crescentus"), gain.pop("Mycoplasma genitalium")
     del gain["Escherichia coli"]
     said = f"(*Caulobacter* {large[0]:.3f}, *Mycoplasma* {large[1]:.3f}) and small elsewhere"

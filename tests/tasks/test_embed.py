@@ -168,7 +168,7 @@ def test_settings_are_refused_before_the_model_is_loaded(tmp_path, monkeypatch):
         embed("genos-1.2b", SEQUENCES, tmp_path / "out.txt")
     with pytest.raises(InputError, match="pooling must be one of"):
         embed("genos-1.2b", SEQUENCES, pooling="median")
-    with pytest.raises(InputError, match="inputs are a path, a table, or a list"):
+    with pytest.raises(InputError, match="expected a path, a table, or a list of sequences or intervals"):
         embed("genos-1.2b", 7)
     (tmp_path / "out.npy").touch()
     with pytest.raises(RunError, match=r"out\.npy exists; --overwrite replaces it"):
@@ -181,7 +181,7 @@ def test_a_loaded_model_is_left_as_it_is(tiny, monkeypatch):
         embed(tiny, SEQUENCES, dtype="bf16")
     with pytest.raises(ModelError, match="the model is loaded on cpu; load it with device='cuda:1' instead"):
         embed(tiny, SEQUENCES, device="cuda:1")
-    with pytest.raises(ModelError, match="no device cpu:3 that torch could use"):
+    with pytest.raises(ModelError, match="device cpu:3 is not available to torch"):
         embed(tiny, SEQUENCES, device="cpu:3")
     assert embed(tiny, SEQUENCES, device="cpu", dtype="float32").height == 3
 

@@ -98,12 +98,12 @@ def test_lower_case_of_genbank_is_not_soft_masking(files: Path) -> None:
     [
         (
             genbank("A1", BASES).partition("ORIGIN")[0] + "//\n",
-            r"x.gbk:1: the record has no sequence, only annotation.*'A1.1'\)",
+            r"x.gbk:1: the record has annotation but no sequence.*'A1.1'\)",
         ),
         (genbank("A1", BASES) + genbank("A1", BASES), r"x.gbk:11: duplicate record name \(first in line 1\)"),
         (genbank("A1", BASES.replace("GGATC", "GGAXC")), r"x.gbk:7: not a base at position 19 .*\(value 'X'\)"),
         (genbank("A1", BASES)[:-3], r"x.gbk:9: the last record is truncated"),
-        (">A1\nACGT\n", r"x.gbk: the file holds no GenBank record"),
+        (">A1\nACGT\n", r"x.gbk: the file contains no GenBank record"),
     ],
 )
 def test_broken_records_are_named_by_line(tmp_path: Path, text: str, message: str) -> None:
@@ -114,7 +114,7 @@ def test_broken_records_are_named_by_line(tmp_path: Path, text: str, message: st
 
 def test_a_reference_genome_must_be_fasta_and_that_is_said(files: Path) -> None:
     (files / "i.bed").write_text("A1.1\t0\t20\n")
-    with pytest.raises(InputError, match=r"a.gbk: is GenBank or EMBL; a reference genome must be FASTA"):
+    with pytest.raises(InputError, match=r"a.gbk: a reference genome must be FASTA .*, not GenBank or EMBL"):
         genolm.score(MODEL, files / "i.bed", genome=files / "a.gbk")
 
 
@@ -122,8 +122,8 @@ def test_a_reference_genome_must_be_fasta_and_that_is_said(files: Path) -> None:
     ("command", "known"),
     [
         ("score {m} x.docx o.tsv", ".fa, .fasta, .fna, .ffn, .gb, .gbk, .gbff, .genbank, .embl, .fq"),
-        ("variants {m} x.docx o.tsv --genome a.fa", ".vcf, .bcf, .tsv, .csv, .txt, .parquet, also"),
-        ("scan {m} x.docx --out o", ".fa, .fasta, .fna, .ffn, .gb, .gbk, .gbff, .genbank, .embl, also"),
+        ("variants {m} x.docx o.tsv --genome a.fa", ".vcf, .bcf, .tsv, .csv, .txt, .parquet, or one of these"),
+        ("scan {m} x.docx --out o", ".fa, .fasta, .fna, .ffn, .gb, .gbk, .gbff, .genbank, .embl, or one of these"),
     ],
 )
 def test_an_unknown_kind_of_file_lists_what_this_verb_takes(
@@ -136,7 +136,9 @@ def test_an_unknown_kind_of_file_lists_what_this_verb_takes(
 
 
 def test_a_known_ending_that_a_caller_does_not_read_is_refused() -> None:
-    with pytest.raises(InputError, match=r"a.vcf: this file format is not supported here; expected .bed, also"):
+    with pytest.raises(
+        InputError, match=r"a.vcf: this file format is not supported here; expected .bed, or one of these"
+    ):
         file_format(Path("a.vcf"), ("bed",))
 
 

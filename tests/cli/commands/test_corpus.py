@@ -25,7 +25,7 @@ FACTS = {
 
 def test_build_passes_its_arguments(record) -> None:
     calls = record("genolm.training.corpus.build_corpus", "build_corpus", Path("built"))
-    record("genolm.training.corpus.inspect_corpus", "built", "9 bases: 8 train, 1 left out")
+    record("genolm.training.corpus.inspect_corpus", "summarise_build", "9 bases: 8 train, 1 left out")
     done = CliRunner().invoke(app, ["corpus", "build", "nano", "built", "--overwrite"])
     assert calls == [(("nano", Path("built")), {"overwrite": True, "progress": None})]
     assert done.stderr == "9 bases: 8 train, 1 left out\nwrote built\n" and done.stdout == ""
@@ -36,7 +36,7 @@ def test_a_terminal_sees_how_far_it_is(record, monkeypatch: pytest.MonkeyPatch) 
         progress("training: hg38 chr1")
 
     record("genolm.training.corpus.build_corpus", "build_corpus")
-    record("genolm.training.corpus.inspect_corpus", "built", "9 bases")
+    record("genolm.training.corpus.inspect_corpus", "summarise_build", "9 bases")
     monkeypatch.setattr(sys.modules["genolm.training.corpus.build_corpus"], "build_corpus", builds)
     monkeypatch.setattr("genolm.cli.commands.corpus._in_terminal", lambda: True)
     done = CliRunner().invoke(app, ["corpus", "build", "nano", "built"])

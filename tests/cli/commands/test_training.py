@@ -25,7 +25,7 @@ def test_simulate_passes_its_flags(record):
 
 def test_pretrain_passes_the_recipe_by_name_or_path(record):
     calls = record("genolm.training.pretrain", "pretrain", Path("out/model"))
-    record("genolm.training.trainer.run_folder", "trained", "9 steps")
+    record("genolm.training.trainer.run_folder", "describe_run", "9 steps")
     done = CliRunner().invoke(app, ["pretrain", "genolm-nano", "out", "--resume", "--steps", "9"])
     ((arguments, settings),) = calls
     assert (
@@ -44,7 +44,7 @@ def test_reports_of_a_training_are_lines_on_stderr(record, monkeypatch):
         return out
 
     record("genolm.training.pretrain", "pretrain")
-    record("genolm.training.trainer.run_folder", "trained", "20 steps")
+    record("genolm.training.trainer.run_folder", "describe_run", "20 steps")
     monkeypatch.setattr(sys.modules["genolm.training.pretrain"], "pretrain", trains)
     done = CliRunner().invoke(app, ["pretrain", "genolm-nano", "out"])
     assert done.stderr.splitlines() == ["step 20  bits_per_base 1.9", "20 steps", "wrote out"]
@@ -69,6 +69,6 @@ def test_a_terminal_gets_a_bar_and_other_reports_as_lines(monkeypatch, capsys):
 
 def test_only_the_first_process_says_where_the_model_is(record, monkeypatch):
     record("genolm.training.pretrain", "pretrain", Path("out/model"))
-    record("genolm.training.trainer.run_folder", "trained", "9 steps")
+    record("genolm.training.trainer.run_folder", "describe_run", "9 steps")
     monkeypatch.setenv("RANK", "1")
     assert CliRunner().invoke(app, ["pretrain", "genolm-nano", "out"]).stderr == ""

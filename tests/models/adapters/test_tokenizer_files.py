@@ -96,11 +96,14 @@ def test_names_of_padding_rows_are_left_out(tmp_path):
             {"vocab": {"A": 0, "C": 1, "G": 2, "T": 3, "N": 4, "ACG": 5}},
             "has the piece 'ACG', but no merges",
         ),
-        ({"vocab": dict(GENOS), "merges": ["A C"]}, "the merge of 'A' and 'C' makes no piece"),
+        (
+            {"vocab": dict(GENOS), "merges": ["A C"]},
+            "invalid merge of 'A' and 'C': a part or the result is not a token",
+        ),
         ({"vocab": {"A": 0, "C": 1, "G": 2}}, "the vocabulary lacks T, N"),
         ({}, "the vocabulary lacks A, C, G, T, N"),
         ({"vocab": {"A": 0, "C": 1, "G": 2, "T": 3, "N": 4}}, "no symbol has the padding id 14"),
-        ({"vocab": dict(GENOS) | {"é": 20}}, "symbols must be ASCII"),
+        ({"vocab": dict(GENOS) | {"é": 20}}, "invalid symbol 'é': expected ASCII text"),
         ({"vocab": dict(GENOS) | {"#": 128}}, "ids reach 128, but the embedding has 128 rows"),
     ],
 )

@@ -257,7 +257,7 @@ def test_settings_that_cannot_be(genomes, words, message):
 
 
 def test_one_species_and_two_files_of_one_name(genomes, tmp_path):
-    with pytest.raises(InputError, match="one species only"):
+    with pytest.raises(InputError, match="there is only one species"):
         genolm.cluster("tiny-random-dense", genomes[:1], **WORDS)
     (tmp_path / "gcrich.fa").write_text(">a\nACGT\n")
     with pytest.raises(InputError, match="a genome of this name was given before"):

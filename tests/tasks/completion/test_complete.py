@@ -259,9 +259,9 @@ def test_the_summary_is_of_means_and_bests_over_genes():
         ({"prompt_fraction": 1.0}, r"between 0 and 1, exclusive \(value 1.0\)"),
         ({"n": 0}, r"n must be at least 1 \(value 0\)"),
         ({"order": 11}, r"order must be from 0 to 10 \(value 11\)"),
-        ({"code": 7}, r"no such genetic code"),
+        ({"code": 7}, r"unknown genetic code; expected one of"),
         ({"seed": -1}, r"seed must be from 0 to 4294967295 \(value -1\)"),
-        ({"out": "c.fa"}, "unknown kind of output"),
+        ({"out": "c.fa"}, "unsupported output format"),
         ({}, r"no coding sequence can be completed: 6 shorter than 300 bases"),
     ],
 )
@@ -274,7 +274,7 @@ def test_a_gene_with_the_name_of_another_is_left_out(big, genes, tmp_path):
     lines = "".join(f"c\tx\tCDS\t{at}\t{at + 59}\t.\t+\t0\tID=cds{at};locus_tag=same\n" for at in (1, 61))
     (tmp_path / "g.fa").write_text(f">c\n{genes['g0'] * 2}\n")
     (tmp_path / "g.gff").write_text(lines)
-    with pytest.warns(UserWarning, match=r"g\.gff:2: 1 feature .* with the name of another one \(value 'same'"):
+    with pytest.warns(UserWarning, match=r"g\.gff:2: skipped 1 feature: with the name of another one \(value 'same'"):
         table = complete(big, tmp_path / "g.gff", genome=tmp_path / "g.fa", shortest=30, n=1)
     assert table.filter(pl.col("source") == "model")["place"].to_list() == ["c:1-60(+)"]
 

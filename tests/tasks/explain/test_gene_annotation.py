@@ -47,7 +47,7 @@ def test_contigs_are_named_as_the_genome_names_them(tmp_path: Path) -> None:
     assert list(found.transcripts) == ["1"]
     assert [gene.name for gene in found.genes("1", 0, 12)] == ["C"]
     assert found.genes("1", 40, 60) == []
-    with pytest.raises(InputError, match=r"x\.bed: genes are read from"):
+    with pytest.raises(InputError, match=r"x\.bed: unsupported annotation format; expected .gtf"):
         read_annotation(tmp_path / "x.bed", settle_regions("1:1-40", genome=fasta))
 
 

@@ -215,7 +215,7 @@ def test_pictures_show_single_values_and_say_where_there_are_none():
         (">a prompt_bases=4\nACGT\n", "a.fa: no record has new bases after its prompt"),
         (">a\nNNNN\n", "a.fa:1: the record contains only N"),
         (">a prompt_bases=x\nACGT\n", "a.fa:1: prompt_bases must be a number from 0 to the record length, 4"),
-        (">a prompt_bases=9\nACGT\n", "a.fa:1: prompt_bases is no number"),
+        (">a prompt_bases=9\nACGT\n", "a.fa:1: prompt_bases must be a number from 0 to"),
         ("", "a.fa: the FASTA file is empty"),
     ],
 )

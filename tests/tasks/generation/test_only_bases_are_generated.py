@@ -74,7 +74,7 @@ def test_a_vocabulary_without_a_token_of_bases_is_refused():
 
     tokenizer = model.tokenizer
     model.tokenizer = Barred()
-    with pytest.raises(ModelError, match="cannot generate DNA: no token of its vocabulary is made of A, C, G and T"):
+    with pytest.raises(ModelError, match="cannot generate DNA: no token of its vocabulary consists of A, C, G and T"):
         continue_tokens(model, [np.array([1])], Limits(max_tokens=3), Sampler(), [np.random.default_rng(0)])
 
 

@@ -74,7 +74,7 @@ def test_ambiguous_letters_of_a_genome_read_n_and_those_of_sequences_are_refused
     path = tmp_path / "genome.fa"
     path.write_text(">c\nACRTA\n")
     assert read(open_source([Interval("c", 0, 5)], genome=path)) == [("c:1-5", "ACNTA")]
-    with pytest.raises(InputError, match=r"genome\.fa:2: ambiguous letter .* \(value 'R'\)"):
+    with pytest.raises(InputError, match=r"genome\.fa:2: ambiguity code .* \(value 'R'\)"):
         read(open_source(path))
     assert read(open_source(path, iupac="N")) == [("c", "ACNTA")]
 
@@ -83,7 +83,7 @@ def test_an_opened_genome_keeps_its_policy_for_ambiguous_letters(tmp_path):
     path = tmp_path / "genome.fa"
     path.write_text(">c\nACRTA\n")
     places = [Interval("c", 0, 5)]
-    with pytest.raises(InputError, match=r"the letter at c:3 of genome\.fa is no base, or an ambiguous one"):
+    with pytest.raises(InputError, match=r"invalid letter at c:3 of genome\.fa: not a base, or an ambiguity code"):
         read(open_source(places, genome=Genome(path, iupac="raise")))
     with pytest.raises(InputError, match=r"inputs:1: ambiguity code at position 3"):
         read(open_source(places, genome=Genome(path, iupac="keep")))
@@ -111,7 +111,7 @@ def test_coordinates_are_columns_only_where_there_are_any():
 
 
 def test_what_is_wrong_with_the_first_sequence_shows_at_once(bed, tmp_path):
-    with pytest.raises(InputError, match=r"regions\.bed:1: intervals need a genome"):
+    with pytest.raises(InputError, match=r"regions\.bed:1: intervals require a genome"):
         open_source(bed)
     with pytest.raises(InputError, match=r"inputs are a path, a table, or a list of .* \(value 5\)"):
         open_source(5)

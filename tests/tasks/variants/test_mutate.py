@@ -76,7 +76,7 @@ def test_shards_join_without_the_model(tiny, genome_path, tmp_path):
         ("chr2:10-20:-", r"mutations are defined on the forward strand; rc=True \(--rc\) reads both strands"),
         ("chr1:101-104", "the genome has only N in this interval"),
         ("chr7:1-4", "no such contig"),
-        ("chr2", "not an interval; write it as"),
+        ("chr2", "invalid interval: expected e.g. chr22:1,001-2,000"),
     ],
 )
 def test_intervals_that_cannot_be_mutated(tiny, genome_path, interval, message):
@@ -114,5 +114,7 @@ def test_an_opened_genome_keeps_its_policy_for_ambiguous_letters(tiny, tmp_path,
         return variants(tiny, ["c:43:C>T"], genome=genome)
 
     assert run(path).equals(run(Genome(path)))
-    with pytest.raises(InputError, match=r"the letter at c:41 of g\.fa is no base, or an ambiguous .* \(value 'R'\)"):
+    with pytest.raises(
+        InputError, match=r"invalid letter at c:41 of g\.fa: not a base, or an ambiguity code .* \(value 'R'\)"
+    ):
         run(Genome(path, iupac="raise"))

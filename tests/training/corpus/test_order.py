@@ -193,7 +193,7 @@ def test_a_worker_outside_the_world_is_refused() -> None:
     for step, rank, world in ((-1, 0, 1), (0, 2, 2), (0, -1, 2)):
         with pytest.raises(ValueError, match="invalid step"):
             one.batch(step, rank, world)
-    with pytest.raises(ValueError, match="no run of two tokens"):
+    with pytest.raises(ValueError, match="no document of at least two tokens"):
         order(runs_of((1, 1)))
 
 
