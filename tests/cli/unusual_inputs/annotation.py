@@ -71,15 +71,15 @@ CASES = (
     Unusual(
         "GTF with a trans-spliced transcript",
         f"{EXPERTS} --genes genes.gtf",
-        "left out with a warning; all others are used",
+        "skipped with a warning; all others are used",
         regions("exon", "intron"),
         {**TOY, "genes.gtf": _exon(11, 50, "-", "m1") + _exon(71, 90, "+", "m1") + GOOD},
         warning="genes.gtf:1: skipped 1 feature: a transcript with exons on both strands (value 'm1')\n",
     ),
     Unusual(
-        "GTF with odd transcripts of three kinds",
+        "GTF with three kinds of invalid transcripts",
         f"{EXPERTS} --genes genes.gtf",
-        "all left out, counted by kind in one warning",
+        "all skipped, counted by kind in one warning",
         regions("exon", "intron"),
         {
             **TOY,
@@ -95,12 +95,12 @@ CASES = (
     Unusual(
         "GFF3 of Prodigal: coding features without parents",
         f"{EXPERTS} --genes genes.gff3",
-        "each is a transcript of its own",
+        "each is read as a separate transcript",
         regions("coding exon"),
         {**TOY, "genes.gff3": "##gff-version 3\n" + _line("chr1", "CDS", 11, 190, "+", "ID=1_1;partial=00")},
     ),
     Unusual(
-        "GFF3 that calls chr1 1",
+        "GFF3 with contig 1 for chr1",
         f"scan {MODEL} genome.fa --out out --genes genes.gff3 --shuffles 1",
         "its genes lie on the genome's chr1",
         first_gene("a", "chr1:10-190"),
@@ -143,7 +143,7 @@ CASES = (
         "bases: is it of another genome build? (value 'chr1:46-65')",
     ),
     Unusual(
-        "FASTA of several gzip files, one behind the other",
+        "FASTA of several concatenated gzip files",
         f"score {MODEL} reads.fa.gz out.parquet",
         "read to the end of the last",
         lengths(4, 6),

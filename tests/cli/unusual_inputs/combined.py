@@ -92,7 +92,7 @@ CASES = (
         warning="1 of 2 ALT alleles (50%) have no score, most often missing (1)",
     ),
     Unusual(
-        "genome in a read-only folder beside the index of another file",
+        "genome in a read-only folder next to the index of another file",
         f"{_VARIANTS} calls.vcf out.tsv --genome data/toy.fa",
         "a warning; a new index is kept in the cache",
         _as_with_its_own_index,
@@ -133,14 +133,14 @@ CASES = (
     Unusual(
         "VCF under the name of a BCF",
         f"{_VARIANTS} calls.bcf out.tsv --genome toy.fa",
-        "told by its content",
+        "recognised by its content",
         statuses("scored"),
         {"calls.bcf": HEADER + record(6, "C", "T"), "toy.fa": TOY},
     ),
     Unusual(
         "VCF with lower-case alleles and fields of an earlier run that hold no number",
         f"{_VARIANTS} calls.vcf out.tsv --genome toy.fa",
-        "scored anew",
+        "scored again",
         statuses("scored"),
         {"calls.vcf": HEADER + "1\t6\t.\tc\tt\t.\t.\tGENOLM_LLR_SUM=nan;GENOLM_STATUS\n", "toy.fa": TOY},
     ),

@@ -83,13 +83,13 @@ CASES = (
     Unusual(
         "a repetition penalty that makes every score infinite",
         "generate tiny-random-ocean --prompt ACGTNN --length 60 --repetition-penalty 1e308 out.fa --n 3",
-        "the likeliest of what is left is drawn: A, C, G and T only",
+        "the most likely of the remaining tokens is sampled: A, C, G and T only",
         generated,
     ),
     Unusual(
         "a temperature near zero",
         f"generate {MODEL} --prompt ACGT --length 60 --temperature 1e-300 out.fa",
-        "the likeliest base is drawn",
+        "the most likely base is sampled",
         generated,
     ),
     people(
@@ -120,7 +120,7 @@ CASES = (
     Unusual(
         "pretrain: other settings of reports and checkpoints on resume",
         "pretrain more.yaml run --resume",
-        "the run goes on, since the weights don't depend on them",
+        "the run continues: the weights do not depend on them",
         ended,
         {"good.yaml": RUN, "more.yaml": MORE, "small.fa": f">chr1\n{'ACGTTGCAAC' * 100}\n>chr2\n{'GATTACAGGC' * 60}\n"},
         before=("pretrain good.yaml run --steps 2",),

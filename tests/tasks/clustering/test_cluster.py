@@ -260,7 +260,7 @@ def test_one_species_and_two_files_of_one_name(genomes, tmp_path):
     with pytest.raises(InputError, match="there is only one species"):
         genolm.cluster("tiny-random-dense", genomes[:1], **WORDS)
     (tmp_path / "gcrich.fa").write_text(">a\nACGT\n")
-    with pytest.raises(InputError, match="a genome of this name was given before"):
+    with pytest.raises(InputError, match="duplicate genome name, also of"):
         genolm.cluster("tiny-random-dense", [genomes[1], tmp_path / "gcrich.fa"], **WORDS)
 
 

@@ -30,7 +30,7 @@ def draw_lens(table: pl.DataFrame, model: str, over: str) -> Figure:
     """Draw the table of :func:`genolm.explain_lens`."""
     height = _TOP + _TALL + 0.6 + caption_height(_CAPTION, _WIDTH)
     bases = table["bases"][0]
-    title = f"LogitLens of {model}: predictions read out from every layer"
+    title = f"Logit lens of {model}: predictions from every layer"
     with style():
         sheet = Sheet.new(_WIDTH, height, title, f"{bases:,} bases predicted · probabilities over {over}")
         for number, (name, unit, heading) in enumerate(_PANELS):
