@@ -8,13 +8,14 @@ from typing import Any
 from genolm.errors import GenolmError
 
 
-def require(module: str, *, extra: str, purpose: str = "this", package: str | None = None) -> Any:
+def require(module: str, *, extra: str, purpose: str = "this", package: str | None = None, instead: str = "") -> Any:
     """Import and return an optional module, or raise an error that names the extra to install.
 
     Args:
         module: dotted name of the module, such as ``anndata`` or ``Bio.SeqIO``.
         extra: extra of genolm that installs it.
         purpose: what needs it; the first words of the message.
+        instead: end of the message: what to do without the module.
         package: name of the distribution. Default: the first component of ``module``.
 
     Raises:
@@ -25,5 +26,5 @@ def require(module: str, *, extra: str, purpose: str = "this", package: str | No
         return import_module(module)
     except ImportError:
         name = package or module.partition(".")[0]
-        message = f"{purpose} requires {name}, which is not installed: pip install 'genolm[{extra}]'"
+        message = f"{purpose} requires {name}, which is not installed: pip install 'genolm[{extra}]'{instead}"
         raise GenolmError(message) from None

@@ -126,7 +126,7 @@ CASES = (
     Case(
         "complete: no edlib",
         f"{COMPLETE} genes.fa out.tsv",
-        "completing genes needs edlib, which is not installed: pip install 'genolm[check]'",
+        "gene completion requires edlib, which is not installed: pip install 'genolm[check]'",
         1,
         {"genes.fa": GENES},
         hidden=("edlib",),

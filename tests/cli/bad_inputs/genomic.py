@@ -102,7 +102,7 @@ CASES = (
     Case(
         "cluster: umap-learn is not installed",
         CLUSTER,
-        "cluster needs umap-learn, which is not installed: pip install 'genolm[cluster]'; --reduce pca does not need"
+        "cluster requires umap-learn, which is not installed: pip install 'genolm[cluster]'; --reduce pca does not need"
         " it",
         1,
         GENOMES,
@@ -175,7 +175,7 @@ CASES = (
     Case(
         "detect train: scikit-learn is not installed",
         f"{TRAIN} --generated made.fa",
-        "training a detector needs scikit-learn, which is not installed: pip install 'genolm[detect]'",
+        "a detector requires scikit-learn, which is not installed: pip install 'genolm[detect]'",
         1,
         {**GENOMES, "made.fa": MADE},
         hidden=("sklearn.linear_model",),
@@ -232,7 +232,7 @@ CASES = (
     Case(
         "check: Pyrodigal is not installed",
         "check made.fa --reference one.fa --out out",
-        "gene finding needs pyrodigal, which is not installed: pip install 'genolm[check]'",
+        "gene finding requires pyrodigal, which is not installed: pip install 'genolm[check]'",
         1,
         {**GENOMES, "made.fa": MADE},
         hidden=("pyrodigal",),

@@ -204,7 +204,7 @@ CASES = (
     Case(
         "plot: its packages are not installed",
         f"{MUTATE} chr2:100-110 out.tsv {PLACED} --plot out.png",
-        "plots need logomaker, which is not installed: pip install 'genolm[plots]'",
+        "a plot requires logomaker, which is not installed: pip install 'genolm[plots]'",
         1,
         hidden=("logomaker",),
     ),
@@ -290,14 +290,14 @@ CASES = (
     Case(
         "output: .h5ad without its packages",
         f"{EMBED} out.h5ad {PLACED}",
-        ".h5ad needs the package anndata: pip install 'genolm[anndata]'",
+        ".h5ad requires anndata, which is not installed: pip install 'genolm[anndata]'",
         1,
         hidden=("anndata",),
     ),
     Case(
         "output: .zarr without its packages",
         f"{EMBED} out.zarr {PLACED}",
-        ".zarr needs the package zarr: pip install 'genolm[anndata]'",
+        ".zarr requires zarr, which is not installed: pip install 'genolm[anndata]'",
         1,
         hidden=("zarr",),
     ),

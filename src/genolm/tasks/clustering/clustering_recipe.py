@@ -7,14 +7,14 @@ as further methods. N fragments, D dimensions.
 from __future__ import annotations
 
 import warnings
-from importlib import import_module
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genolm.arrays import Float64
-from genolm.errors import GenolmError, InputError
+from genolm.errors import InputError
+from genolm.files.optional import require
 from genolm.statistics.principal_components import principal_components
 
 Reduction = Literal["umap", "pca", "none"]
@@ -127,9 +127,4 @@ def standardised(values_ND: Float64) -> Float64:
 
 
 def _imported(name: str, package: str, instead: str = "") -> Any:
-    try:
-        return import_module(name)
-    except ImportError:
-        raise GenolmError(
-            f"cluster needs {package}, which is not installed: pip install 'genolm[cluster]'{instead}"
-        ) from None
+    return require(name, extra="cluster", purpose="cluster", package=package, instead=instead)

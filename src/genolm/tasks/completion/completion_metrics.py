@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from genolm.errors import GenolmError
+from genolm.files.optional import require
 from genolm.genome.annotation.coding_sequences import translate
 from genolm.tasks.completion.gene_selection import Gene
 
@@ -37,11 +37,7 @@ def require_edlib() -> Any:
     Raises:
         GenolmError: edlib is not installed.
     """
-    try:
-        import edlib
-    except ImportError:
-        raise GenolmError("completing genes needs edlib, which is not installed: pip install 'genolm[check]'") from None
-    return edlib
+    return require("edlib", extra="check", purpose="gene completion")
 
 
 def measure(gene: Gene, completion: str) -> Measured:

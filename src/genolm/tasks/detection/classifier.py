@@ -6,14 +6,13 @@ N samples, F features.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genolm.arrays import Float64
-from genolm.errors import GenolmError
+from genolm.files.optional import require
 
 STRENGTHS = (1e-3, 1e-2, 1e-1)
 """Values of scikit-learn's C to choose from by cross-validation."""
@@ -131,9 +130,4 @@ def _loss(probability_N: Float64, generated_N: Bools) -> float:
 
 
 def _linear() -> Any:
-    try:
-        return import_module("sklearn.linear_model")
-    except ImportError:
-        raise GenolmError(
-            "training a detector needs scikit-learn, which is not installed: pip install 'genolm[detect]'"
-        ) from None
+    return require("sklearn.linear_model", extra="detect", purpose="a detector", package="scikit-learn")

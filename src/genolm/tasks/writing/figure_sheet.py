@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genolm.engine.target import check_output
-from genolm.errors import GenolmError, InputError
+from genolm.errors import InputError
+from genolm.files.optional import require
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -140,11 +141,8 @@ def check_plot(out: Path | str | None, packages: Sequence[str] = ("logomaker", "
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"unsupported plot format; use one of {', '.join(SUFFIXES)}", file=path)
     check_output(path, path.name)
-    try:
-        for package in packages:
-            __import__(package)
-    except ImportError as error:
-        raise GenolmError(f"plots need {error.name}, which is not installed: pip install 'genolm[plots]'") from None
+    for package in packages:
+        require(package, extra="plots", purpose="a plot")
     return path
 
 
@@ -160,7 +158,4 @@ def require_matplotlib(extra: str) -> None:
     Raises:
         GenolmError: matplotlib is not installed.
     """
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise GenolmError(f"figures need matplotlib, which is not installed: pip install 'genolm[{extra}]'") from None
+    require("matplotlib", extra=extra, purpose="a figure")

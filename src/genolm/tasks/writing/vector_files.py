@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -13,8 +12,9 @@ import numpy as np
 import polars as pl
 
 from genolm.arrays import Float32
-from genolm.errors import GenolmError, InputError
+from genolm.errors import InputError
 from genolm.files.atomic import atomic_file
+from genolm.files.optional import require as require_module
 from genolm.tasks.writing.provenance import provenance_files
 from genolm.tasks.writing.table_files import write_provenance, write_table
 
@@ -188,7 +188,5 @@ def _unique(frame: pl.DataFrame) -> list[str]:
 
 
 def _imported(name: str, suffix: str) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        raise GenolmError(f"{suffix} needs the package {name}: pip install 'genolm[anndata]'") from None
+    module: ModuleType = require_module(name, extra="anndata", purpose=suffix)
+    return module

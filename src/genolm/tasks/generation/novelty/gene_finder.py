@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from genolm.errors import GenolmError
+from genolm.files.optional import require
 
 
 class GeneCounts(NamedTuple):
@@ -34,12 +33,7 @@ class GeneFinder:
     """
 
     def __init__(self) -> None:
-        try:
-            pyrodigal = import_module("pyrodigal")
-        except ImportError:
-            raise GenolmError(
-                "gene finding needs pyrodigal, which is not installed: pip install 'genolm[check]'"
-            ) from None
+        pyrodigal = require("pyrodigal", extra="check", purpose="gene finding")
         self._finder: Any = pyrodigal.GeneFinder(meta=True)
 
     def spans(self, sequence: str) -> list[tuple[int, int, bool]]:

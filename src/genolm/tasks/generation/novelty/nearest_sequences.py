@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from genolm.errors import GenolmError
+from genolm.files.optional import require
 from genolm.genome.kmers import KMER, KmerSet, letters
 from genolm.genome.labelled.fragments import genome_name, read_genome
 from genolm.genome.records import FlatRecord
@@ -54,12 +53,7 @@ class Comparison:
     """
 
     def __init__(self, sequences: Sequence[str], origins: Sequence[Path | None]) -> None:
-        try:
-            self._edlib: Any = import_module("edlib")
-        except ImportError:
-            raise GenolmError(
-                "sequence identity needs edlib, which is not installed: pip install 'genolm[check]'"
-            ) from None
+        self._edlib = require("edlib", extra="check", purpose="sequence identity")
         self._sequences, self._origins = list(sequences), [None if path is None else path.resolve() for path in origins]
         self._matcher = Matcher(self._sequences)
         self._shared = [np.zeros(max(0, len(one) - KMER + 1), bool) for one in self._sequences]
