@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from genolm.errors import GenolmError
+from genolm.files import optional
 from genolm.tasks.writing.vector_files import ids_path, matrix, require, write_vectors
 
 METADATA = {"model": "m", "layer": "[0, 1]", "strands": "forward"}
