@@ -104,7 +104,7 @@ def test_a_torn_checkpoint_is_not_loaded(recipe: Recipe, tmp_path: Path) -> None
 
 def test_a_folder_with_a_run_is_refused(recipe: Recipe, tmp_path: Path) -> None:
     pretrain(recipe, tmp_path / "run", steps=1)
-    with pytest.raises(RunError, match="already holds a run"):
+    with pytest.raises(RunError, match="already contains a run"):
         pretrain(recipe, tmp_path / "run")
     with pytest.raises(RunError, match="run of another recipe"):
         pretrain(replace(recipe, seed=1), tmp_path / "run", resume=True)

@@ -134,7 +134,7 @@ def test_another_number_of_processes_does_not_resume_shares(runs: Path) -> None:
 
 def test_sharding_and_cutting_need_a_launcher(tmp_path: Path) -> None:
     recipe = two_recipe(tmp_path)
-    with pytest.raises(InputError, match="start it with torchrun"):
+    with pytest.raises(InputError, match="start the run with torchrun"):
         pretrain(replace(recipe, sharding="fsdp"), tmp_path / "run")
     with pytest.raises(InputError, match="context_parallel must divide the 1 processes"):
         pretrain(replace(recipe, context_parallel=2), tmp_path / "run")

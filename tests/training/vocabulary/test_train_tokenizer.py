@@ -138,9 +138,9 @@ def test_inspecting_what_there_is(fasta, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"vocab_size": 100_000}, InputError, "ask for fewer, or give more sequence"),
+        ({"vocab_size": 100_000}, InputError, "reduce the vocabulary size, or provide more sequence"),
         ({"vocab_size": 100, "chunk": 32}, ModelError, r"chunk \(32\) must be at least max_length \(64\)"),
-        ({"vocab_size": 9}, ModelError, "9 are special tokens and letters"),
+        ({"vocab_size": 9}, ModelError, "must be more than 9, the number of special tokens"),
     ],
 )
 def test_what_cannot_be_leaves_nothing(fasta, tmp_path, settings, error, message):
