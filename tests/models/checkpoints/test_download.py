@@ -566,6 +566,23 @@ def test_progress_tells_the_files_name_and_ends_at_its_size(remote):
     assert all(done <= total for _, done, total in told)
 
 
+def test_processes_that_link_the_same_file_leave_the_blob_in_place(tmp_path, monkeypatch):
+    blob, pointer = tmp_path / "blobs" / "digest", tmp_path / "snapshots" / "commit" / SINGLE
+    blob.parent.mkdir()
+    blob.write_bytes(b"weights")
+    original = Path.unlink
+
+    def another_process_is_faster(path, missing_ok=False):
+        original(path, missing_ok=missing_ok)
+        if not pointer.is_symlink():
+            pointer.symlink_to(os.path.relpath(blob, pointer.parent))
+
+    monkeypatch.setattr(Path, "unlink", another_process_is_faster)
+    hub._point(pointer, blob)
+    assert pointer.is_symlink() and blob.read_bytes() == b"weights" == pointer.read_bytes()
+    assert [path.name for path in pointer.parent.iterdir()] == [SINGLE]
+
+
 DOWNLOAD = "import sys; from genolm.models.checkpoints.download import download; print(download(sys.argv[1]))"
 
 

@@ -285,12 +285,16 @@ def _named(progress: Progress | None, name: str) -> Progress | None:
 
 
 def _point(pointer: Path, blob: Path) -> None:
+    """Link ``pointer`` to ``blob``; processes that do so at the same time leave the same link."""
     pointer.parent.mkdir(parents=True, exist_ok=True)
-    pointer.unlink(missing_ok=True)
+    link = pointer.with_name(f".{pointer.name}.{os.getpid()}")
+    link.unlink(missing_ok=True)
     try:
-        pointer.symlink_to(os.path.relpath(blob, pointer.parent))
+        link.symlink_to(os.path.relpath(blob, pointer.parent))
     except OSError:  # a file system without symbolic links
         blob.replace(pointer)
+        return
+    link.replace(pointer)
 
 
 def _repository_folder(repo_id: str) -> Path:
