@@ -90,7 +90,3 @@ class NetworkError(GenolmError):
     """A download that failed or does not match its checksum."""
 
     exit_code = 7
-
-
-class DataWarning(UserWarning):
-    """Input that is valid but probably not intended, or a result that is missing for many items."""

@@ -13,7 +13,7 @@ import polars as pl
 import torch
 
 from genolm.engine.batches import collate
-from genolm.engine.run import run
+from genolm.engine.run import Options, run
 from genolm.engine.windows import tile
 from genolm.errors import InputError
 from genolm.files.atomic import atomic_file
@@ -131,6 +131,6 @@ def _die(place):
 if __name__ == "__main__":
     settings = SimpleNamespace(source=Path(sys.argv[1]), out=Path(sys.argv[2]))
     try:
-        run(Summed(settings.source), ToyModel(), settings.out, resume="--resume" in sys.argv)
+        run(Summed(settings.source), ToyModel(), settings.out, Options(resume="--resume" in sys.argv))
     except KeyboardInterrupt as stop:
         sys.exit(f"{type(stop).__name__}: {stop}")

@@ -10,7 +10,7 @@ from engine_toys import Listed, Summed, ToyModel, expected
 
 from genolm.engine.parts import PartsFolder
 from genolm.engine.resumable import check_disk
-from genolm.engine.run import run
+from genolm.engine.run import Options, run
 from genolm.errors import ResourceError
 from genolm.files.atomic import atomic_file, disk_full_named, sweep, write_text
 from genolm.files.disk import is_disk_full
@@ -95,7 +95,7 @@ def test_a_disk_that_fills_up_keeps_the_finished_parts(source, out, lines, monke
         run(Summed(source), ToyModel(), out)
     monkeypatch.undo()
     assert not list(out.parent.rglob(".partial-*"))
-    result = run(Summed(source), ToyModel(), out, resume=True)
+    result = run(Summed(source), ToyModel(), out, Options(resume=True))
     assert result.computed == result.parts - failing + 1
     assert out.read_text() == expected(lines)
 
@@ -105,7 +105,7 @@ def test_a_disk_that_is_full_when_the_artefact_is_written_keeps_all_parts(source
     with pytest.raises(ResourceError, match=r"out.tsv: the disk is full"):
         run(Summed(source), ToyModel(), out)
     monkeypatch.undo()
-    assert run(Summed(source), ToyModel(), out, resume=True).computed == 0
+    assert run(Summed(source), ToyModel(), out, Options(resume=True)).computed == 0
 
 
 def _raise(error):
@@ -133,7 +133,7 @@ def test_a_real_small_disk(small_disk, monkeypatch):
         run(task, ToyModel(), small_disk / "out.tsv")
     assert not list(small_disk.rglob(".partial-*"))
     ballast.unlink()
-    result = run(task, ToyModel(), small_disk / "out.tsv", resume=True)
+    result = run(task, ToyModel(), small_disk / "out.tsv", Options(resume=True))
     assert 0 < result.computed < result.parts
     assert (small_disk / "out.tsv").read_text() == expected(task.source)
     assert names(small_disk) == ["out.tsv"]

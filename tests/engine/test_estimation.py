@@ -7,7 +7,7 @@ from genolm.engine import estimation
 from genolm.engine.estimation import measure, spread_over
 from genolm.engine.plan import make_plan
 from genolm.engine.result import Estimate, duration
-from genolm.engine.run import dry_run, run
+from genolm.engine.run import Options, dry_run, run
 from genolm.errors import InputError, ResourceError, RunError
 
 
@@ -39,39 +39,39 @@ def test_finished_parts_do_not_count(source, out):
     with pytest.raises(ResourceError):
         run(task, ToyModel(limit=15), out)
     before = files(source.parent)
-    found = dry_run(task, Weighed(), out, resume=True)
+    found = dry_run(task, Weighed(), out, Options(resume=True))
     assert files(source.parent) == before
-    result = run(task, ToyModel(), out, resume=True)
+    result = run(task, ToyModel(), out, Options(resume=True))
     assert 0 < found.parts_left == result.computed < found.parts
     assert found.items_left < 31 and found.tokens_left < 136
     assert out.read_text() == expected(lines)
 
 
 def test_a_run_with_all_its_parts_has_nothing_left(source, out):
-    run(Summed(source), ToyModel(), out, shard="1/1")
-    found = dry_run(Summed(source), Weighed(), out, resume=True)
+    run(Summed(source), ToyModel(), out, Options(shard="1/1"))
+    found = dry_run(Summed(source), Weighed(), out, Options(resume=True))
     assert (found.items_left, found.tokens_left, found.batches, found.measured_seconds) == (0, 0, 0, 0)
     assert "nothing is left to compute" in str(found)
 
 
 def test_a_shard_counts_its_own_share(source, out):
-    shares = [dry_run(Summed(source), Weighed(), out, shard=shard) for shard in ("1/3", "2/3", "3/3")]
+    shares = [dry_run(Summed(source), Weighed(), out, Options(shard=shard)) for shard in ("1/3", "2/3", "3/3")]
     assert sum(share.items_left for share in shares) == 60
     assert sum(share.parts_left for share in shares) == shares[0].parts
 
 
 def test_overwriting_counts_everything_again(source, out):
-    run(Summed(source), ToyModel(), out, shard="1/2")
-    assert dry_run(Summed(source), Weighed(), out, overwrite=True).items_left == 60
+    run(Summed(source), ToyModel(), out, Options(shard="1/2"))
+    assert dry_run(Summed(source), Weighed(), out, Options(overwrite=True)).items_left == 60
     assert out.with_name("out.tsv.parts").exists()
 
 
 def test_it_is_refused_where_the_run_would_be(source, out):
-    run(Summed(source), ToyModel(), out, shard="1/2")
+    run(Summed(source), ToyModel(), out, Options(shard="1/2"))
     with pytest.raises(RunError, match="holds parts of an earlier run"):
         dry_run(Summed(source), Weighed(), out)
     with pytest.raises(RunError, match=r"changed: setting factor \(was 1, now 2\)"):
-        dry_run(Summed(source, factor=2), Weighed(), out, resume=True)
+        dry_run(Summed(source, factor=2), Weighed(), out, Options(resume=True))
     out.touch()
     with pytest.raises(RunError, match="exists; --overwrite replaces it"):
         dry_run(Summed(source), Weighed(), out)

@@ -11,7 +11,7 @@ from genolm.engine import free_memory as memory
 from genolm.engine import work as work_module
 from genolm.engine.forward import Batcher
 from genolm.engine.progress import NoProgress
-from genolm.engine.run import run
+from genolm.engine.run import Options, run
 from genolm.engine.windows import Window
 from genolm.engine.work import Work
 from genolm.errors import ResourceError
@@ -75,7 +75,7 @@ def test_finished_parts_survive_a_window_that_does_not_fit(out):
     task = Listed(("ACGT",) * 50 + ("A" * 100,), window=200)
     with pytest.raises(ResourceError):
         run(task, ToyModel(limit=90), out)
-    result = run(task, ToyModel(), out, resume=True)
+    result = run(task, ToyModel(), out, Options(resume=True))
     assert result.computed == 1
     assert result.parts > 3
 

@@ -4,7 +4,7 @@ import pytest
 from engine_toys import Summed, ToyModel
 
 from genolm.engine.parts import PartsFolder
-from genolm.engine.run import merge, run
+from genolm.engine.run import Options, merge, run
 from genolm.errors import RunError
 from genolm.files.locks import locked
 
@@ -24,7 +24,7 @@ def test_a_second_run_is_refused(source, out, folder):
 
 def test_a_run_at_work_is_not_called_an_earlier_one(source, out, folder):
     """Its parts are not offered for resuming either."""
-    run(Summed(source), ToyModel(), out, shard="1/2")
+    run(Summed(source), ToyModel(), out, Options(shard="1/2"))
     for words in ({}, {"resume": True}, {"overwrite": True}):
         with locked(folder), pytest.raises(RunError, match="another run is using this folder"):
             run(Summed(source), ToyModel(), out, **words)
@@ -44,7 +44,7 @@ def test_a_folder_that_cannot_be_made(tmp_path):
 def test_neither_shard_nor_merge_enter_a_run(source, out, folder):
     with locked(folder):
         with pytest.raises(RunError, match="another run is using this folder"):
-            run(Summed(source), ToyModel(), out, shard="1/2")
+            run(Summed(source), ToyModel(), out, Options(shard="1/2"))
         with pytest.raises(RunError, match="another run is using this folder"):
             merge(out)
 
@@ -69,7 +69,7 @@ def test_a_refused_run_leaves_the_other_alone(source, out, folder):
     with locked(folder):
         (folder / "part-00000.parquet").write_text("theirs")
         with pytest.raises(RunError):
-            run(Summed(source), ToyModel(), out, overwrite=True)
+            run(Summed(source), ToyModel(), out, Options(overwrite=True))
         assert (folder / "part-00000.parquet").read_text() == "theirs"
 
 

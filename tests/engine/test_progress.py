@@ -9,7 +9,7 @@ from engine_toys import Summed, ToyModel
 from rich.console import Console
 
 from genolm.engine.progress import NoProgress, ProgressBar, as_progress, rate, reporting
-from genolm.engine.run import run
+from genolm.engine.run import Options, run
 from genolm.errors import ResourceError
 
 
@@ -47,7 +47,7 @@ def test_a_resumed_run_starts_where_it_stopped(source, out, lines):
     source.write_text("\n".join(["ACGT"] * 30 + ["ACGTACGTACGTACGT"]))
     with pytest.raises(ResourceError):
         run(task, ToyModel(limit=15), out, progress=first)
-    run(task, ToyModel(), out, resume=True, progress=second)
+    run(task, ToyModel(), out, Options(resume=True), progress=second)
     _, _, bases, done = second.calls[0]
     assert 0 < done < bases == 136
     assert sum(call[1] for call in second.calls if call[0] == "advance") == bases - done

@@ -10,7 +10,7 @@ from engine_toys import Listed, Other, Summed, ToyModel, expected
 
 from genolm.engine import fingerprint as fingerprints
 from genolm.engine.parts import PartsFolder
-from genolm.engine.run import merge, run
+from genolm.engine.run import Options, merge, run
 from genolm.errors import ResourceError, RunError
 from genolm.tokens import NucleotideTokenizer
 
@@ -64,7 +64,7 @@ def test_a_stopped_run_says_how_to_go_on(program, out, lines, number):
 
 def test_resume_computes_only_what_is_missing(stopped, source, out, lines):
     model = ToyModel()
-    result = run(Summed(source), model, out, resume=True)
+    result = run(Summed(source), model, out, Options(resume=True))
     assert result.computed == result.parts - 5 == len(model.shapes)
     assert out.read_text() == expected(lines)
 
@@ -76,12 +76,12 @@ def test_without_resume_finished_parts_are_not_thrown_away(stopped, source, out)
 
 
 def test_overwrite_starts_anew(stopped, source, out):
-    result = run(Summed(source), ToyModel(), out, overwrite=True)
+    result = run(Summed(source), ToyModel(), out, Options(overwrite=True))
     assert result.computed == result.parts
 
 
 def test_resume_without_parts_is_a_plain_run(source, out, lines):
-    run(Summed(source), ToyModel(), out, resume=True)
+    run(Summed(source), ToyModel(), out, Options(resume=True))
     assert out.read_text() == expected(lines)
 
 
@@ -89,7 +89,7 @@ def test_resume_without_parts_is_a_plain_run(source, out, lines):
 def test_a_damaged_part_is_computed_again(stopped, source, out, lines, damage):
     _damage(stopped, 2, damage)
     model = ToyModel()
-    result = run(Summed(source), model, out, resume=True)
+    result = run(Summed(source), model, out, Options(resume=True))
     assert result.computed == result.parts - 4
     assert out.read_text() == expected(lines)
 
@@ -128,7 +128,7 @@ def _damage(folder, number, damage):
 )
 def test_another_run_is_refused_by_name(stopped, source, out, task, model, message):
     with pytest.raises(RunError, match=message):
-        run(task(source), model, out, resume=True)
+        run(task(source), model, out, Options(resume=True))
     assert stopped.has_parts
     assert not out.exists()
 
@@ -136,14 +136,14 @@ def test_another_run_is_refused_by_name(stopped, source, out, task, model, messa
 def test_changed_input_is_refused(stopped, source, out, lines):
     source.write_text("\n".join([*lines[:-1], "A" * len(lines[-1])]))
     with pytest.raises(RunError, match="changed: content of input file 1"):
-        run(Summed(source), ToyModel(), out, resume=True)
+        run(Summed(source), ToyModel(), out, Options(resume=True))
 
 
 def test_several_changes_are_all_named(stopped, source, out, monkeypatch):
     monkeypatch.setattr(fingerprints, "SCHEMA", 99)
     monkeypatch.setattr(fingerprints, "version", lambda name: "9.9")
     with pytest.raises(RunError) as caught:
-        run(Summed(source, window=5), ToyModel(), out, resume=True)
+        run(Summed(source, window=5), ToyModel(), out, Options(resume=True))
     assert "format of the parts (was 2, now 99); genolm version (was" in str(caught.value)
     assert "setting window (was 7, now 5)" in str(caught.value)
     assert "another output, or overwrite to start over" in str(caught.value)
@@ -153,33 +153,33 @@ def test_changed_values_in_memory_are_refused(out, lines):
     with pytest.raises(ResourceError):
         run(Listed(tuple(lines)), _Failing(after=2), out)
     with pytest.raises(RunError, match="changed: setting source"):
-        run(Listed(tuple(lines[::-1])), ToyModel(), out, resume=True)
+        run(Listed(tuple(lines[::-1])), ToyModel(), out, Options(resume=True))
 
 
 def test_items_that_differ_although_all_files_are_equal_are_refused(stopped, source, out, monkeypatch):
     monkeypatch.setattr(Summed, "part_items", 2, raising=False)
     with pytest.raises(RunError, match="changed: items of the input"):
-        run(Summed(source), ToyModel(), out, resume=True)
+        run(Summed(source), ToyModel(), out, Options(resume=True))
 
 
 def test_the_same_input_elsewhere_is_the_same_run(stopped, source, out, tmp_path, lines):
     moved = source.rename(tmp_path / "moved.txt")
-    result = run(Summed(moved), ToyModel(), out, resume=True)
+    result = run(Summed(moved), ToyModel(), out, Options(resume=True))
     assert result.computed == result.parts - 5
     assert out.read_text() == expected(lines)
 
 
 def test_resume_keeps_the_batches_of_the_first_run(source, out):
     with pytest.raises(ResourceError):
-        run(Summed(source), _Failing(after=20), out, token_budget=14)
-    assert run(Summed(source), ToyModel(), out, resume=True).token_budget == 14
+        run(Summed(source), _Failing(after=20), out, Options(batch_tokens=14))
+    assert run(Summed(source), ToyModel(), out, Options(resume=True)).token_budget == 14
 
 
 def test_a_damaged_manifest_is_told_and_overwrite_helps(stopped, source, out, lines):
     (stopped.path / "manifest.json").write_text('{"task": ')
     with pytest.raises(RunError, match=r"manifest.json: not a manifest of genolm .*--overwrite"):
-        run(Summed(source), ToyModel(), out, resume=True)
-    run(Summed(source), ToyModel(), out, overwrite=True)
+        run(Summed(source), ToyModel(), out, Options(resume=True))
+    run(Summed(source), ToyModel(), out, Options(overwrite=True))
     assert out.read_text() == expected(lines)
 
 
@@ -188,10 +188,10 @@ def test_parts_of_genolm_0_1_are_refused_with_the_reason_and_overwrite_helps(sto
     manifest["fingerprint"]["schema"] = 1
     (stopped.path / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(RunError, match=r"manifest.json: written by genolm 0.1, which named tasks by .* --overwrite"):
-        run(Summed(source), ToyModel(), out, resume=True)
+        run(Summed(source), ToyModel(), out, Options(resume=True))
     with pytest.raises(RunError, match=r"manifest.json: written by genolm 0.1"):
         merge(out)
-    run(Summed(source), ToyModel(), out, overwrite=True)
+    run(Summed(source), ToyModel(), out, Options(overwrite=True))
     assert out.read_text() == expected(lines)
 
 
@@ -201,7 +201,7 @@ def test_a_run_killed_between_artefact_and_clean_up_is_finished_by_resume(source
         run(Summed(source), ToyModel(), out)
     monkeypatch.undo()
     assert out.exists()
-    result = run(Summed(source), ToyModel(), out, resume=True)
+    result = run(Summed(source), ToyModel(), out, Options(resume=True))
     assert result.computed == 0
     assert out.read_text() == expected(lines)
     assert not PartsFolder.of(out).path.exists()
@@ -210,23 +210,23 @@ def test_a_run_killed_between_artefact_and_clean_up_is_finished_by_resume(source
 def test_resume_does_not_replace_an_output_that_came_from_elsewhere(stopped, source, out):
     out.write_text("precious")
     with pytest.raises(RunError, match="exists; --overwrite"):
-        run(Summed(source), ToyModel(), out, resume=True)
+        run(Summed(source), ToyModel(), out, Options(resume=True))
     assert out.read_text() == "precious"
 
 
 def test_resume_of_a_run_that_may_overwrite_may_overwrite(source, out, lines):
     out.write_text("old")
     with pytest.raises(ResourceError):
-        run(Summed(source), _Failing(after=5), out, overwrite=True)
+        run(Summed(source), _Failing(after=5), out, Options(overwrite=True))
     assert out.read_text() == "old"
-    result = run(Summed(source), ToyModel(), out, resume=True)
+    result = run(Summed(source), ToyModel(), out, Options(resume=True))
     assert result.computed == result.parts - 5
     assert out.read_text() == expected(lines)
 
 
 def test_half_written_files_of_a_killed_process_are_swept(stopped, source, out):
     (out.parent / ".partial-0123abcd-out.tsv").write_text("half")
-    run(Summed(source), ToyModel(), out, resume=True)
+    run(Summed(source), ToyModel(), out, Options(resume=True))
     assert sorted(path.name for path in out.parent.iterdir()) == ["in.txt", "out.tsv"]
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 from engine_toys import Listed, Summed, ToyModel, expected
 
-from genolm.engine.run import run
+from genolm.engine.run import Options, run
 from genolm.errors import InputError, RunError
 
 
@@ -48,7 +48,7 @@ def test_empty_input_gives_an_empty_artefact_with_its_columns(out):
 @pytest.mark.parametrize("budget", [1, 7, 20, 10_000])
 def test_the_budget_changes_batches_but_not_the_result(source, out, lines, budget):
     model = ToyModel()
-    result = run(Summed(source), model, out, token_budget=budget)
+    result = run(Summed(source), model, out, Options(batch_tokens=budget))
     assert out.read_text() == expected(lines)
     assert all(rows * columns <= max(budget, columns) for rows, columns in model.shapes)
     assert all(rows == 1 for rows, columns in model.shapes if columns > budget)
@@ -56,7 +56,9 @@ def test_the_budget_changes_batches_but_not_the_result(source, out, lines, budge
 
 
 def test_parts_do_not_depend_on_the_budget(source):
-    assert run(Summed(source), ToyModel(), token_budget=1).parts == run(Summed(source), ToyModel()).parts
+    assert (
+        run(Summed(source), ToyModel(), options=Options(batch_tokens=1)).parts == run(Summed(source), ToyModel()).parts
+    )
 
 
 def test_bad_input_is_told_before_the_model_computes_anything(source, out, tmp_path, lines):
@@ -73,15 +75,15 @@ def test_an_existing_output_is_not_touched(source, out):
     with pytest.raises(RunError, match=r"out.tsv exists; --overwrite replaces it"):
         run(Summed(source), ToyModel(), out)
     with pytest.raises(RunError, match="exists"):
-        run(Summed(source), ToyModel(), out, resume=True)
+        run(Summed(source), ToyModel(), out, Options(resume=True))
     with pytest.raises(RunError, match="exists"):
-        run(Summed(source), ToyModel(), out, shard="1/2")
+        run(Summed(source), ToyModel(), out, Options(shard="1/2"))
     assert out.read_text() == "precious"
 
 
 def test_overwrite_replaces_it(source, out, lines):
     out.write_text("old")
-    run(Summed(source), ToyModel(), out, overwrite=True)
+    run(Summed(source), ToyModel(), out, Options(overwrite=True))
     assert out.read_text() == expected(lines)
 
 
@@ -98,7 +100,7 @@ def test_a_run_in_memory_has_nothing_to_resume(source, settings):
 
 def test_a_budget_below_one_is_refused(source):
     with pytest.raises(RunError, match="token_budget must be at least 1, not 0"):
-        run(Summed(source), ToyModel(), token_budget=0)
+        run(Summed(source), ToyModel(), options=Options(batch_tokens=0))
 
 
 def test_a_failure_before_the_first_part_leaves_nothing(source, out, tmp_path):

@@ -8,7 +8,7 @@ from engine_toys import Listed, Summed, ToyModel, expected
 
 from genolm.engine.parts import PartsFolder
 from genolm.engine.plan import Plan, Shard
-from genolm.engine.run import merge, run
+from genolm.engine.run import Options, merge, run
 from genolm.engine.stored_types import TYPES, StoredType
 from genolm.errors import RunError
 
@@ -21,7 +21,7 @@ def toys_are_genolm(monkeypatch):
 
 
 def shards(source, out, numbers, count=3):
-    return [run(Summed(source), ToyModel(), out, shard=f"{number}/{count}") for number in numbers]
+    return [run(Summed(source), ToyModel(), out, Options(shard=f"{number}/{count}")) for number in numbers]
 
 
 @pytest.mark.parametrize("order", [(1, 2, 3), (3, 1, 2)])
@@ -52,7 +52,7 @@ def test_shards_from_other_machines(source, out, lines, tmp_path):
     for number, elsewhere in enumerate(outs, start=1):
         elsewhere.parent.mkdir()
         copy = shutil.copy(source, elsewhere.parent / "input.txt")
-        run(Summed(copy), ToyModel(), elsewhere, shard=(number, 3))
+        run(Summed(copy), ToyModel(), elsewhere, Options(shard=(number, 3)))
     folders = [PartsFolder.of(elsewhere).path for elsewhere in outs]
     merge(out, folders)
     assert out.read_text() == expected(lines)
@@ -69,7 +69,7 @@ def test_one_folder_here_and_one_from_elsewhere(source, out, lines, tmp_path):
 
 def test_a_whole_run_can_finish_what_shards_began(source, out, lines):
     (shard,) = shards(source, out, [1])
-    result = run(Summed(source), ToyModel(), out, resume=True)
+    result = run(Summed(source), ToyModel(), out, Options(resume=True))
     assert result.computed == result.parts - shard.computed
     assert out.read_text() == expected(lines)
 
@@ -118,7 +118,7 @@ def test_a_damaged_part_is_taken_from_where_it_is_whole(source, out, lines, tmp_
 
 def test_shards_of_different_runs_do_not_mix(source, out, tmp_path):
     shards(source, out, [1])
-    run(Summed(source, factor=3), ToyModel(), tmp_path / "other.tsv", shard="2/3")
+    run(Summed(source, factor=3), ToyModel(), tmp_path / "other.tsv", Options(shard="2/3"))
     with pytest.raises(RunError, match=r"belong to different runs; changed: setting factor \(was 1, now 3\)"):
         merge(out, [tmp_path / "other.tsv.parts"])
 
@@ -126,9 +126,9 @@ def test_shards_of_different_runs_do_not_mix(source, out, tmp_path):
 def test_a_shard_of_another_run_is_refused_in_the_folder(source, out):
     shards(source, out, [1])
     with pytest.raises(RunError, match=r"changed: setting factor \(was 1, now 3\)"):
-        run(Summed(source, factor=3), ToyModel(), out, shard="2/3")
+        run(Summed(source, factor=3), ToyModel(), out, Options(shard="2/3"))
     with pytest.raises(RunError, match="setting factor"):
-        run(Summed(source, factor=3), ToyModel(), out, shard="2/3", overwrite=True)
+        run(Summed(source, factor=3), ToyModel(), out, Options(shard="2/3", overwrite=True))
 
 
 def test_nothing_to_merge(out, tmp_path):
@@ -150,7 +150,7 @@ def test_merge_does_not_touch_an_existing_output(source, out, lines):
 
 def test_shards_of_long_values_in_memory_are_merged_without_them(out):
     task = Listed(("ACGT" * 20_000,), window=1000)
-    run(task, ToyModel(), out, shard="1/1")
+    run(task, ToyModel(), out, Options(shard="1/1"))
     with pytest.raises(
         RunError,
         match=r"parts belong to another task; changed: setting source \(was values with digest .*now \['ACGT'\]\)",
@@ -163,7 +163,7 @@ def test_shards_of_long_values_in_memory_are_merged_without_them(out):
 def test_a_shard_on_parts_of_another_run_advises_what_a_shard_can_do(source, out):
     shards(source, out, [1])
     with pytest.raises(RunError, match=rf"choose another output, or remove {out}.parts to start over$"):
-        run(Summed(source, factor=2), ToyModel(), out, shard="1/2", overwrite=True)
+        run(Summed(source, factor=2), ToyModel(), out, Options(shard="1/2", overwrite=True))
 
 
 def test_only_tasks_of_genolm_are_made_from_a_manifest(source, out, lines, monkeypatch):

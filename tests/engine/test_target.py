@@ -9,7 +9,7 @@ import pytest
 from engine_toys import Summed, ToyModel, expected
 
 from genolm.engine.parts import PartsFolder
-from genolm.engine.run import merge, run
+from genolm.engine.run import Options, merge, run
 from genolm.engine.target import check_target
 from genolm.errors import RunError
 from genolm.files import locks as lock
@@ -33,13 +33,13 @@ def test_an_input_under_another_name_is_never_replaced(source, out, link):
     before = source.read_bytes()
     link(out, source)
     with pytest.raises(RunError, match=rf"{out} is an input of this run too \({source}\); choose another output"):
-        run(Summed(source), ToyModel(), out, overwrite=True)
+        run(Summed(source), ToyModel(), out, Options(overwrite=True))
     assert source.read_bytes() == before == out.read_bytes()
     assert not PartsFolder.of(out).path.exists()
 
 
 def test_a_merge_does_not_replace_an_input_either(source, out):
-    run(Summed(source), ToyModel(), out, shard="1/1")
+    run(Summed(source), ToyModel(), out, Options(shard="1/1"))
     out.hardlink_to(source)
     with pytest.raises(RunError, match="is an input of this run too"):
         merge(out, task=Summed(source), overwrite=True)
@@ -53,7 +53,7 @@ def test_a_symbolic_link_is_written_through(source, out, lines, tmp_path):
     assert out.is_symlink() and (place / "big.tsv").read_text() == expected(lines)
     with pytest.raises(RunError, match="exists; --overwrite"):
         run(Summed(source), ToyModel(), out)
-    run(Summed(source, factor=2), ToyModel(), out, overwrite=True)
+    run(Summed(source, factor=2), ToyModel(), out, Options(overwrite=True))
     assert out.is_symlink() and [path.name for path in place.iterdir()] == ["big.tsv"]
 
 
@@ -100,7 +100,7 @@ def test_what_is_half_written_under_a_long_name_is_swept(tmp_path, source):
             patch.setattr("genolm.files.atomic._replace", _killed)
             with pytest.raises(KeyboardInterrupt):
                 run(Summed(source), ToyModel(), place)
-        run(Summed(source), ToyModel(), place, resume=True)
+        run(Summed(source), ToyModel(), place, Options(resume=True))
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([source.name, out.name, "short.tsv"])
 
 
@@ -116,7 +116,7 @@ def test_a_foreign_file_beside_the_output_is_kept(source, out, lines):
         with pytest.raises(RunError, match=r"about exists; --overwrite"):
             run(Annotated(source), ToyModel(), out, **settings)
         assert side_files.read_text() == "precious"
-    run(Annotated(source), ToyModel(), out, overwrite=True)
+    run(Annotated(source), ToyModel(), out, Options(overwrite=True))
     assert (side_files.read_text(), out.read_text()) == ("about", expected(lines))
 
 

@@ -5,12 +5,13 @@ import random
 import warnings
 
 import pytest
+from tests.noted import noted
 from tests.tasks.conftest import ocean_model
 
 import genolm
 from genolm.engine.result import Estimate
 from genolm.engine.summary import provenance_path
-from genolm.errors import DataWarning, InputError
+from genolm.errors import InputError
 from genolm.tasks.reading.allele_status import UNSCORED, Status
 
 SMALL = {"context": 20, "horizon": 8}
@@ -77,7 +78,6 @@ def test_every_status_without_a_score_has_a_remedy_and_a_meaning_in_the_report()
     assert set(UNSCORED) == statuses - {"scored", "flipped"}
 
 
-@pytest.mark.filterwarnings("ignore::genolm.errors.DataWarning")
 @pytest.mark.parametrize("suffix", [".vcf", ".vcf.gz", ".bcf", ".tsv", ".parquet"])
 def test_alternatives_are_counted_by_status_beside_every_kind_of_output(tiny, vcf, genome_path, tmp_path, suffix):
     out = tmp_path / f"out{suffix}"
@@ -90,7 +90,6 @@ def test_alternatives_are_counted_by_status_beside_every_kind_of_output(tiny, vc
     )
 
 
-@pytest.mark.filterwarnings("ignore::genolm.errors.DataWarning")
 def test_shards_resumed_and_merged_have_the_bytes_of_one_run(tiny, vcf, genome_path, tmp_path, monkeypatch):
     monkeypatch.setattr("genolm.engine.plan.PART_TOKENS", 40)
     settings = {"genome": genome_path, **SMALL}
@@ -106,7 +105,7 @@ def test_shards_resumed_and_merged_have_the_bytes_of_one_run(tiny, vcf, genome_p
 def test_a_genome_of_another_build_is_warned_about(tiny, vcf, genome_path, tmp_path):
     other = tmp_path / "other.vcf"
     other.write_text(vcf.read_text().replace("length=300", "length=301"))
-    with pytest.warns(DataWarning, match="its header gives chr1 301 bases, and genome.fa has 300"):
+    with noted("its header gives chr1 301 bases, and genome.fa has 300"):
         genolm.variants(tiny, other, genome=genome_path, **SMALL)
 
 

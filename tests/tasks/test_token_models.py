@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from tests.noted import noted
 
 from genolm.errors import InputError, ModelError
 from genolm.genome.sequence import reverse_complement
@@ -147,5 +148,5 @@ def test_a_decoder_needs_no_passes(token_decoder):
 
 
 def test_a_sequence_beyond_the_context_is_said(token_model):
-    with pytest.warns(UserWarning, match="tokens reads 38 tokens of a sequence at once, about 243 bases"):
+    with noted("tokens reads 38 tokens of a sequence at once, about 243 bases"):
         embed(token_model, [LONG])

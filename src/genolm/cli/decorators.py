@@ -10,7 +10,7 @@ from typing import Any
 
 from genolm.cli.failures import with_error_messages
 from genolm.cli.options import bulk_settings
-from genolm.cli.reporter import Reporter, hide_data_warnings
+from genolm.cli.reporter import Reporter, printed_notes
 
 Settings = Callable[..., dict[str, Any]]
 
@@ -56,7 +56,7 @@ def bulk(command: Callable[..., Path], *groups: Settings) -> Callable[..., None]
     def run(**values: Any) -> None:
         settings = values["settings"]
         reporter: Reporter = settings["progress"]
-        with hide_data_warnings(reporter.quiet):
+        with printed_notes(reporter.quiet):
             out = command(**values)
         reporter.close(out, settings["shard"])
 

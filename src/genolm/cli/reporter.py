@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +11,9 @@ from typing import TYPE_CHECKING
 import typer
 
 from genolm.cli.text import print_fields
-from genolm.engine.progress import NoProgress, Progress, ProgressBar
-from genolm.errors import DataWarning
+from genolm.engine.events import Event, Finished, Note
+from genolm.engine.progress import ProgressBar
+from genolm.notes import collected, received
 
 if TYPE_CHECKING:
     from genolm.engine.result import Estimate, Result
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Reporter:
-    """Progress of a command: a bar on standard error if that is a terminal. Keeps the outcome of the run.
+    """Receiver of a command's events: a progress bar if standard error is a terminal, and notes. Keeps the outcome.
 
     Args:
         quiet: show nothing.
@@ -29,28 +29,17 @@ class Reporter:
 
     def __init__(self, quiet: bool) -> None:
         self.quiet = quiet
-        self._progress: Progress = ProgressBar() if not quiet and sys.stderr.isatty() else NoProgress()
+        self._bar = ProgressBar() if not quiet and sys.stderr.isatty() else None
         self._outcome: Result | Estimate | None = None
 
-    def start(self, label: str, bases: int, done: int) -> None:
-        """Show the bar."""
-        self._progress.start(label, bases, done)
-
-    def advance(self, bases: int) -> None:
-        """Advance the bar."""
-        self._progress.advance(bases)
-
-    def note(self, text: str) -> None:
-        """Print a line above the bar."""
-        self._progress.note(text)
-
-    def stop(self) -> None:
-        """Remove the bar."""
-        self._progress.stop()
-
-    def conclude(self, outcome: Result | Estimate) -> None:
-        """Keep the outcome of the run."""
-        self._outcome = outcome
+    def __call__(self, event: Event) -> None:
+        """Show an event, or keep the outcome of the run."""
+        if isinstance(event, Finished):
+            self._outcome = event.outcome
+        elif isinstance(event, Note) and (self._bar is None or not self._bar.shown):
+            print_line(f"warning: {event.text}", quiet=self.quiet)
+        elif self._bar is not None:
+            self._bar(event)
 
     def close(self, out: Path, shard: str | None) -> None:
         """Print the closing lines on standard error; for a dry run, print its estimate on standard output."""
@@ -79,9 +68,7 @@ def print_line(text: str, *, quiet: bool = False) -> None:
 
 
 @contextmanager
-def hide_data_warnings(quiet: bool) -> Iterator[None]:
-    """Hide warnings about the data (`DataWarning`) inside the block if ``quiet``; show all others."""
-    with warnings.catch_warnings():
-        if quiet:
-            warnings.simplefilter("ignore", DataWarning)
+def printed_notes(quiet: bool) -> Iterator[None]:
+    """Print the notes made in the block on standard error, each once, unless ``quiet``."""
+    with collected(), received(lambda text: print_line(f"warning: {text}", quiet=quiet)):
         yield

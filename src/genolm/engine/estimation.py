@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from genolm.engine.batches import length_buckets
+from genolm.engine.events import Observer
 from genolm.engine.forward import Batcher
 from genolm.engine.plan import Plan, make_plan, part_items
-from genolm.engine.progress import NoProgress
 from genolm.engine.result import Estimate
 from genolm.engine.resumable import RunRequest, remaining_parts
 from genolm.engine.summary import unit
@@ -53,12 +53,14 @@ def estimate_run(work: Work, request: RunRequest | None) -> Estimate:
         ResourceError: a single window does not fit into memory.
     """
     if request is None:
-        plan, planned_budget = make_plan(work.task), None
+        plan, planned_budget = make_plan(work.task, work.observer), None
         todo = list(range(plan.parts))
     else:
         manifest, todo = remaining_parts(work, request)
         plan, planned_budget = manifest.plan, manifest.token_budget
-    batcher = Batcher(replace(work, progress=NoProgress()), work.fitting_budget(planned_budget))
+    batcher = Batcher(
+        replace(work, observer=Observer(cancelled=work.observer.cancelled)), work.fitting_budget(planned_budget)
+    )
     started = time.perf_counter()
     stretches = spread_over(work.task, plan, todo, batcher.token_budget)
     reading = time.perf_counter() - started

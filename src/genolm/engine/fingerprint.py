@@ -48,6 +48,11 @@ def fingerprint(task: Task[Any, Any], model: Model, settings: dict[str, Any] | N
     }
 
 
+def is_complete(identity: dict[str, Any]) -> bool:
+    """Return whether a fingerprint covers every byte of the input, rather than samples of large files."""
+    return all(not digest.startswith("sampled:") for digest in identity["inputs"])
+
+
 def task_name(written: dict[str, Any]) -> str:
     """Return the stable name and version of a written task, such as ``variants, version 1``."""
     return f"{written['type']}, version {written['version']}"

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from genolm.engine.batches import length_buckets
+from genolm.engine.events import Advanced, BatchHalved
 from genolm.engine.free_memory import format_bytes, is_out_of_memory
-from genolm.engine.plan import Plan, part_items
 from genolm.errors import NonFiniteError, ResourceError, RunError
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from genolm.engine.progress import Progress
+    from genolm.engine.events import Observer
     from genolm.engine.task import Task
     from genolm.engine.windows import Window
     from genolm.engine.work import Work
@@ -34,17 +34,17 @@ class Batcher:
     work: Work
     token_budget: int
 
-    def frames(self, plan: Plan, numbers: Collection[int]) -> Iterator[tuple[int, pl.DataFrame]]:
-        """Compute the given parts of the plan, one after the other, and yield their numbers and rows.
+    def rows(self, items: list[Any], bases: int) -> pl.DataFrame:
+        """Compute the rows of one part.
+
+        Args:
+            items: items of the part.
+            bases: bases by which the part advances the progress, distributed over its batches.
 
         Raises:
             NonFiniteError: the model returned NaN or infinity; the error names the sequence or site.
             ResourceError: a single window, or the rows of one part, do not fit into memory.
         """
-        for number, items in part_items(self.work.task.items(), plan, numbers):
-            yield number, self._rows(items, self.work.bases(plan.costs[number]))
-
-    def _rows(self, items: list[Any], bases: int) -> pl.DataFrame:
         task = self.work.task
         try:
             windows = task.windows(items, self.work.model)
@@ -69,7 +69,7 @@ class Batcher:
         lengths = [window.token_count(self.work.model.tokenizer.bases_per_token) for window in windows]
         outputs: dict[int, Any] = {}
         self._check(max(lengths, default=0))
-        meter = _Meter(self.work.progress, bases, sum(lengths))
+        meter = _Meter(self.work.observer, bases, sum(lengths))
         pending = list(range(len(windows)))
         while pending:
             pending = self._run_batches(windows, lengths, pending, outputs, meter)
@@ -94,6 +94,7 @@ class Batcher:
         """Return the outputs of one batch; None if memory ran out."""
         import torch
 
+        self.work.observer.check()
         try:
             with torch.inference_mode():
                 results = self.work.task.forward(self.work.model, batch)
@@ -117,7 +118,8 @@ class Batcher:
         if len(lengths) == 1:
             raise ResourceError(self._too_long(lengths[0]))
         self.token_budget = max(1, max(lengths) * len(lengths) // 2)
-        self.work.progress.note(f"out of memory: continuing with batches of {self.token_budget:,} tokens")
+        reason = f"out of memory: continuing with batches of {self.token_budget:,} tokens"
+        self.work.observer.emit(BatchHalved(self.token_budget, reason))
 
     def _too_long(self, tokens: int) -> str:
         need, free = self.work.need_and_free(self.work.tokens_at_once(tokens))
@@ -146,7 +148,7 @@ class _UnnamedError(Exception):
 class _Meter:
     """Converts finished tokens into bases, so that each part advances the progress by exactly its planned bases."""
 
-    progress: Progress
+    observer: Observer
     bases: int
     tokens: int
     done: int = 0
@@ -160,7 +162,8 @@ class _Meter:
         self._report(self.bases)
 
     def _report(self, bases: int) -> None:
-        self.progress.advance(bases - self.reported)
+        if bases > self.reported:
+            self.observer.emit(Advanced(bases - self.reported))
         self.reported = bases
 
 

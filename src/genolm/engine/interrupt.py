@@ -1,4 +1,4 @@
-"""Interruption of runs by Ctrl-C and SIGTERM."""
+"""Interruption of runs by Ctrl-C, SIGTERM and cancellation."""
 
 from __future__ import annotations
 
@@ -9,9 +9,18 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
+from genolm.errors import RunError
+
 
 class Interrupted(KeyboardInterrupt):
     """A run was stopped by Ctrl-C or SIGTERM; finished parts are kept, and the message says how to resume."""
+
+
+class CancelledError(RunError):
+    """A run was cancelled by a program; finished parts are kept, and the message says how to resume."""
+
+    def __init__(self, message: str = "the run was cancelled") -> None:
+        super().__init__(message)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from genolm.errors import RunError
 
 if TYPE_CHECKING:
+    from genolm.engine.events import Observer
     from genolm.engine.task import Task
 
 PART_TOKENS = 262_144  # minutes of a large model on a laptop, seconds on a GPU: the work lost when a run is killed
@@ -56,15 +57,25 @@ class Plan:
         return cls(tuple(values["sizes"]), tuple(values["costs"]))
 
 
-def make_plan(task: Task[Any, Any]) -> Plan:
+def make_plan(task: Task[Any, Any], observer: Observer | None = None) -> Plan:
     """Read all items once, so that invalid ones are reported before anything is computed.
 
     A part is full once it holds the task's ``part_tokens`` tokens or ``part_items`` items.
+
+    Args:
+        task: task with the items.
+        observer: tells whether the run was cancelled.
+
+    Raises:
+        InputError: an item is invalid.
+        CancelledError: the run was cancelled.
     """
     part_tokens = getattr(task, "part_tokens", PART_TOKENS)
     part_items = getattr(task, "part_items", PART_ITEMS)
     sizes, costs = [0], [0]
     for item in task.items():
+        if observer is not None:
+            observer.check()
         if costs[-1] >= part_tokens or sizes[-1] >= part_items:
             sizes.append(0)
             costs.append(0)

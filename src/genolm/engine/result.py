@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ class Result:
         missing: 0-based numbers of the missing parts; only after a shard.
         token_budget: tokens of a batch at the end, after any halving; 0 for a merge.
         summary: counts of items, outcomes and results; None after a shard.
+        notes: notes to the user, in order.
     """
 
     out: Path | None
@@ -33,6 +35,11 @@ class Result:
     missing: tuple[int, ...] = ()
     token_budget: int = 0
     summary: Summary | None = None
+    notes: tuple[str, ...] = ()
+
+    def with_notes(self, notes: Iterable[str]) -> Result:
+        """Return the result with notes to the user."""
+        return replace(self, notes=tuple(notes))
 
 
 @dataclass(frozen=True, slots=True)

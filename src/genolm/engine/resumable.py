@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genolm.engine.fingerprint import changes, fingerprint
-from genolm.engine.forward import Batcher
+from genolm.engine.events import PartDone, Planned
+from genolm.engine.fingerprint import changes, fingerprint, is_complete
 from genolm.engine.free_memory import format_bytes
-from genolm.engine.interrupt import Interrupted
-from genolm.engine.parts import Manifest, PartsFolder
-from genolm.engine.plan import Shard, make_plan
-from genolm.engine.progress import reporting
+from genolm.engine.interrupt import CancelledError, Interrupted
+from genolm.engine.parts import MANIFEST, Manifest, PartsFolder
+from genolm.engine.plan import make_plan
 from genolm.engine.result import Result
 from genolm.engine.settings import write_settings
 from genolm.engine.target import assemble, check_output, check_side_files, check_target, refuse_inputs, side_files
@@ -23,6 +22,10 @@ from genolm.errors import ResourceError, RunError
 from genolm.files.locks import locked, planning
 
 if TYPE_CHECKING:
+    import polars as pl
+
+    from genolm.engine.events import Observer
+    from genolm.engine.options import Options
     from genolm.engine.task import Task
     from genolm.engine.work import Work
 
@@ -31,34 +34,26 @@ _LEAST_DISK = 2**20  # bytes
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """Output and options of a run, as in :func:`genolm.engine.run.run`."""
+    """Output and options of a run."""
 
     out: Path
-    resume: bool
-    shard: Shard | None
-    overwrite: bool
-
-    @property
-    def shard_name(self) -> str | None:
-        """The shard as ``i/n``; None without a shard."""
-        return None if self.shard is None else str(self.shard)
+    options: Options
 
 
 def run_on_disk(work: Work, request: RunRequest) -> Result:
     """Compute the missing parts and, unless this is a shard, assemble the output."""
     folder = PartsFolder.of(request.out)
     check_output(request.out, folder.path.name)
-    if folder.has_parts and not request.shard:
+    if folder.has_parts and not request.options.shard:
         with locked(folder.path):  # otherwise parts of a running process would be reported as those of an earlier run
             pass
     _refuse_early(folder, request)
     _refuse_files(work.task, request)
-    manifest = _new_manifest(work, request)
-    with locked(folder.path, request.shard_name), _tidy(folder, manifest, request):
-        manifest = _enter(folder, manifest, request)
-        batcher = Batcher(work, work.fitting_budget(manifest.token_budget))
-        computed = _compute(folder, manifest, batcher, _share(manifest, request))
-        return _result(work.task, folder, manifest, request, computed, batcher.token_budget)
+    with locked(folder.path, request.options.shard_name), _tidy(folder, request):
+        manifest = _enter(folder, work, request)
+        budgets = [work.fitting_budget(manifest.token_budget)]
+        computed = _compute(folder, manifest, work, request, budgets)
+        return _result(work, folder, manifest, request, computed, min(budgets))
 
 
 def remaining_parts(work: Work, request: RunRequest) -> tuple[Manifest, list[int]]:
@@ -70,8 +65,8 @@ def remaining_parts(work: Work, request: RunRequest) -> tuple[Manifest, list[int
     folder = PartsFolder.of(request.out)
     _refuse_early(folder, request)
     _refuse_files(work.task, request)
-    manifest = _new_manifest(work, request)
     existing = folder.manifest() if _keeps_parts(folder, request) else None
+    manifest = _new_manifest(work, request, existing)
     if existing is None:
         return manifest, list(_share(manifest, request))
     _refuse_other(folder, existing, manifest, _remedy(request, folder))
@@ -80,14 +75,16 @@ def remaining_parts(work: Work, request: RunRequest) -> tuple[Manifest, list[int
 
 
 def _keeps_parts(folder: PartsFolder, request: RunRequest) -> bool:
-    """Return whether existing parts are kept."""
-    return request.shard is not None or (folder.has_parts and (request.resume or not request.overwrite))
+    """Return whether existing parts are kept; a shard never removes them, since other shards may be using them."""
+    options = request.options
+    return options.shard is not None or (folder.has_parts and (options.resume or not options.overwrite))
 
 
 def _refuse_early(folder: PartsFolder, request: RunRequest) -> None:
     """Raise the errors that can be found before the input is read."""
-    check_target(request.out, overwrite=request.overwrite, resume=request.resume)
-    if folder.has_parts and not (request.resume or request.overwrite or request.shard):
+    options = request.options
+    check_target(request.out, overwrite=options.overwrite, resume=options.resume)
+    if folder.has_parts and not (options.resume or options.overwrite or options.shard):
         raise RunError(
             f"{folder.path} holds parts of an earlier run; resume with --resume or start over with --overwrite"
         )
@@ -96,41 +93,59 @@ def _refuse_early(folder: PartsFolder, request: RunRequest) -> None:
 def _refuse_files(task: Task[Any, Any], request: RunRequest) -> None:
     """Raise an error if the run would replace one of its inputs, or a foreign file next to its output."""
     refuse_inputs(task, request.out)
-    check_side_files(request.out, side_files(task, request.out), overwrite=request.overwrite, resume=request.resume)
+    options, files = request.options, side_files(task, request.out)
+    check_side_files(request.out, files, overwrite=options.overwrite, resume=options.resume)
 
 
-def _new_manifest(work: Work, request: RunRequest) -> Manifest:
-    plan = make_plan(work.task)
+def _new_manifest(work: Work, request: RunRequest, existing: Manifest | None) -> Manifest:
+    """Return the manifest of this run; the plan of an existing one is used if it was made for the same input."""
     settings = write_settings(work.task)
     identity = fingerprint(work.task, work.model, settings)
-    return Manifest(settings, identity, plan, work.token_budget, request.overwrite)
+    known = existing is not None and existing.fingerprint == identity and is_complete(identity)
+    plan = existing.plan if existing is not None and known else make_plan(work.task, work.observer)
+    return Manifest(settings, identity, plan, work.token_budget, request.options.overwrite)
 
 
 def _share(manifest: Manifest, request: RunRequest) -> range:
-    return request.shard.parts(manifest.plan) if request.shard else range(manifest.plan.parts)
+    share = request.options.share
+    return range(manifest.plan.parts) if share is None else share.parts(manifest.plan)
 
 
 @contextmanager
-def _tidy(folder: PartsFolder, manifest: Manifest, request: RunRequest) -> Iterator[None]:
-    """Report the finished parts when the run is stopped, and remove the folder if it has no parts."""
+def _tidy(folder: PartsFolder, request: RunRequest) -> Iterator[None]:
+    """Report the finished parts when the run is stopped, and remove the folder if no run was started in it."""
     try:
         yield
-    except KeyboardInterrupt:
-        done = manifest.plan.parts - len(folder.missing(manifest.plan))
-        text = f"stopped with {done} of {manifest.plan.parts} parts finished; resume with --resume"
-        raise Interrupted(text) from None
+    except KeyboardInterrupt as stop:
+        text = _finished_parts(folder)
+        raise Interrupted(f"stopped with {text}") if text else stop from None
+    except CancelledError:
+        raise CancelledError(f"cancelled with {_finished_parts(folder) or 'no part finished'}") from None
     finally:
-        if request.shard is None and not folder.has_parts:
+        if not folder.has_parts and (request.options.shard is None or not (folder.path / MANIFEST).exists()):
             shutil.rmtree(folder.path, ignore_errors=True)
 
 
-def _enter(folder: PartsFolder, manifest: Manifest, request: RunRequest) -> Manifest:
-    """Return the folder's manifest if it belongs to the same run; otherwise write and return the new one."""
-    with planning(folder.path) if request.shard else nullcontext():
+def _finished_parts(folder: PartsFolder) -> str:
+    """Return how many parts are finished, and how to resume; empty if the run was not planned yet."""
+    manifest = folder.manifest()
+    if manifest is None:
+        return ""
+    done = manifest.plan.parts - len(folder.missing(manifest.plan))
+    return f"{done} of {manifest.plan.parts} parts finished; resume with --resume"
+
+
+def _enter(folder: PartsFolder, work: Work, request: RunRequest) -> Manifest:
+    """Return the folder's manifest if it belongs to the same run; otherwise write and return a new one.
+
+    Shards wait for the one that makes the plan, so that the input is validated once.
+    """
+    with planning(folder.path) if request.options.shard else nullcontext():
         _refuse_early(folder, request)  # again, now that the folder is locked
         if not _keeps_parts(folder, request):
             folder.clear()
         existing = folder.manifest()
+        manifest = _new_manifest(work, request, existing)
         if existing is not None:
             _refuse_other(folder, existing, manifest, _remedy(request, folder))
             return existing
@@ -140,7 +155,7 @@ def _enter(folder: PartsFolder, manifest: Manifest, request: RunRequest) -> Mani
 
 def _remedy(request: RunRequest, folder: PartsFolder) -> str:
     """Return the advice for starting over; a shard never removes parts, since other shards may be using them."""
-    return f"remove {folder.path} to start over" if request.shard else "overwrite to start over"
+    return f"remove {folder.path} to start over" if request.options.shard else "overwrite to start over"
 
 
 def _refuse_other(folder: PartsFolder, existing: Manifest, manifest: Manifest, remedy: str) -> None:
@@ -154,15 +169,26 @@ def _refuse_other(folder: PartsFolder, existing: Manifest, manifest: Manifest, r
         )
 
 
-def _compute(folder: PartsFolder, manifest: Manifest, batcher: Batcher, share: Collection[int]) -> int:
-    """Compute the parts of the share that are not ready; return their number."""
-    costs = manifest.plan.costs
+def _compute(folder: PartsFolder, manifest: Manifest, work: Work, request: RunRequest, budgets: list[int]) -> int:
+    """Compute the parts of the share that are not ready; return their number.
+
+    Args:
+        folder: folder of the parts.
+        manifest: manifest of the run.
+        work: task, model and observer.
+        request: output and options.
+        budgets: maximum tokens of a batch at the start; those at the end of each part are appended.
+    """
+    plan, share = manifest.plan, _share(manifest, request)
     todo = sorted(set(share) - folder.ready(share, manifest.run_id))
-    total, left = (batcher.work.bases(sum(costs[number] for number in numbers)) for numbers in (share, todo))
+    total, left = (work.bases(sum(plan.costs[number] for number in numbers)) for numbers in (share, todo))
     check_disk(folder.path, parts_left=len(todo))
-    with reporting(batcher.work.progress, batcher.work.task.name, total, total - left):
-        for done, (number, frame) in enumerate(batcher.frames(manifest.plan, todo), start=1):
-            size = folder.write(number, frame, manifest.run_id)
+    work.observer.emit(Planned(work.task.name, plan.items, plan.parts, len(todo)))
+    with work.observer.computing(work.task.name, total, total - left):
+        for done, part in enumerate(request.options.executor.compute(work, plan, todo, budgets[0]), start=1):
+            size = folder.write(part.number, part.rows, manifest.run_id)
+            budgets.append(part.token_budget)
+            work.observer.emit(PartDone(part.number, part.seconds, part.worker))
             check_disk(folder.path, size, len(todo) - done)
     return len(todo)
 
@@ -184,10 +210,19 @@ def check_disk(folder: Path, part_bytes: int = 0, parts_left: int = 0) -> None:
 
 
 def _result(
-    task: Task[Any, Any], folder: PartsFolder, manifest: Manifest, request: RunRequest, computed: int, budget: int
+    work: Work, folder: PartsFolder, manifest: Manifest, request: RunRequest, computed: int, budget: int
 ) -> Result:
     plan = manifest.plan
-    if request.shard is None:
-        summary = assemble(task, folder.frames(plan), folder, request.out, plan.items)
-        return Result(request.out, None, plan.items, plan.parts, computed, token_budget=budget, summary=summary)
-    return Result(None, None, plan.items, plan.parts, computed, folder.missing(plan), budget)
+    if request.options.shard is not None:
+        return Result(None, None, plan.items, plan.parts, computed, folder.missing(plan), budget)
+    frames = unless_cancelled(folder.frames(plan), work.observer)
+    summary = assemble(work.task, frames, folder, request.out, plan.items)
+    return Result(request.out, None, plan.items, plan.parts, computed, token_budget=budget, summary=summary)
+
+
+def unless_cancelled(frames: Iterator[pl.DataFrame], observer: Observer) -> Iterator[pl.DataFrame]:
+    """Yield the frames; raise :class:`CancelledError` once the run is cancelled."""
+    for frame in frames:
+        observer.check()
+        yield frame
+    observer.check()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
@@ -12,8 +11,8 @@ from operator import add
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from genolm.errors import DataWarning
 from genolm.files.atomic import write_text
+from genolm.notes import note
 
 if TYPE_CHECKING:
     import polars as pl
@@ -149,10 +148,10 @@ def unit(task: Any) -> str:
     return getattr(task, "unit", "items")
 
 
-def warn_missing_results(summary: Summary) -> None:
-    """Warn with `DataWarning` if too many items have no result."""
+def note_missing_results(summary: Summary) -> None:
+    """Note that too many items have no result, if that is so."""
     if text := summary.warning():
-        warnings.warn(text, DataWarning, stacklevel=2)
+        note(text)
 
 
 def provenance_path(out: Path) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genolm.engine.parts import ASSEMBLING, MANIFEST, PartsFolder
-from genolm.engine.summary import FOLDER_MARK, Summary, Tally, warn_missing_results, write_counts
+from genolm.engine.summary import FOLDER_MARK, Summary, Tally, note_missing_results, write_counts
 from genolm.errors import RunError
 from genolm.files.atomic import disk_full_named, remove, sweep
 from genolm.files.names import is_folder
@@ -117,7 +117,7 @@ def assemble(
         sweep(path)
     summary = write(task, frames, out, items)
     _remove_parts(folder.path)
-    warn_missing_results(summary)
+    note_missing_results(summary)
     return summary
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genolm.errors import InputError
+from genolm.notes import note
 
 if TYPE_CHECKING:
     from genolm.models.model import Model
@@ -71,7 +71,7 @@ def cut(
     With multi-base tokens, if ``bases`` is the model's mean capacity (``model.max_bases``), windows fill the context
     in tokens instead and may be longer than ``bases``. So may a window of a single long token, such as a run of N.
 
-    Warns if a sequence of multi-base tokens needs more than one window, since its length in tokens is not obvious.
+    A note is made if a sequence of multi-base tokens needs several windows, since its length in tokens is not obvious.
 
     Args:
         sequence: the bases.
@@ -79,18 +79,18 @@ def cut(
         bases: maximum bases of a window.
         overlap: fraction of a full window that the next one repeats, from 0 to below 1.
         origin: origin of every window.
-        quiet: suppress the warning, where reading in windows is expected.
+        quiet: suppress the note, where reading in windows is expected.
     """
     if model.tokenizer.bases_per_token == 1.0 and not model.begin_ids and not model.end_ids:
         return tile(sequence, bases, overlap=int(bases * overlap), origin=origin)
     limit = bases if bases < model.max_bases else None
     windows = tile_tokens(sequence, model, bases=limit, overlap=overlap, origin=origin)
     if len(windows) > 1 and not quiet:
-        # The text is the same for every sequence, so that the warning is shown once.
+        # The text is the same for every sequence, so that the note is shown once.
         around = round(model.max_tokens * model.tokenizer.bases_per_token)
         reads = f"{model.max_tokens:,} tokens of a sequence at once, about {around:,} bases"
         text = f"{reads}; longer ones go through in windows"
-        warnings.warn(f"{model.card.name} reads {text}", stacklevel=2)
+        note(f"{model.card.name} reads {text}")
     return windows
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from genolm.engine.events import BatchHalved, Observer
 from genolm.engine.free_memory import available, estimate
 from genolm.models.networks.encoder_config import EncoderConfig
 
 if TYPE_CHECKING:
-    from genolm.engine.progress import Progress
     from genolm.engine.task import Task
     from genolm.models.model import Model
 
@@ -25,13 +25,13 @@ class Work:
     Attributes:
         task: task to run.
         model: model that computes it.
-        progress: receives finished bases and notes on smaller batches.
+        observer: receives the events of the run, and tells whether it was cancelled.
         token_budget: requested maximum tokens of a batch, padding included; None for a default that fits into memory.
     """
 
     task: Task[Any, Any]
     model: Model
-    progress: Progress
+    observer: Observer
     token_budget: int | None = None
 
     def bases(self, cost: int) -> int:
@@ -50,7 +50,8 @@ class Work:
         while fitting > _SMALLEST and not self.fits(fitting):
             fitting //= 2
         if fitting < budget:
-            self.progress.note(f"little free memory: batches of {fitting:,} instead of {budget:,} tokens")
+            reason = f"little free memory: batches of {fitting:,} instead of {budget:,} tokens"
+            self.observer.emit(BatchHalved(fitting, reason))
         return fitting
 
     def fits(self, tokens: int) -> bool:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from genolm.errors import DataWarning
 from genolm.genome.bed import read_bed
 from genolm.genome.bigwig import BigWig
 from genolm.genome.fasta import Genome
 from genolm.genome.formats import uncompressed_suffix
 from genolm.genome.vcf.vcf_text import read_vcf_text
+from genolm.notes import note
 
 _BUILD = "is it another genome build, or a part of one?"
 _QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')
@@ -21,7 +20,7 @@ _LENGTH = re.compile(rb"[<,]length=(\d+)[,>]")
 
 
 def warn_of_lengths(path: object, genome: Genome | Path | None) -> None:
-    """Issue a `DataWarning` if a file disagrees with a genome on the length of a contig.
+    """Make a note if a file disagrees with a genome on the length of a contig.
 
     VCF and BCF give lengths in the header, bigWig in the list of contigs; in BED an interval may end beyond its
     contig. Other files, values in memory and contigs that the genome lacks are not checked.
@@ -36,7 +35,7 @@ def warn_of_lengths(path: object, genome: Genome | Path | None) -> None:
     if isinstance(path, Path) and genome is not None:
         opened = genome if isinstance(genome, Genome) else Genome(genome)
         if text := contradiction(path, opened):
-            warnings.warn(f"{path}: {text}", DataWarning, stacklevel=3)
+            note(f"{path}: {text}")
 
 
 def contradiction(path: Path, genome: Genome) -> str | None:

@@ -6,7 +6,6 @@ import hashlib
 import os
 import shutil
 import stat
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +20,7 @@ from genolm.files.names import as_argument, check_openable, is_file, longest_nam
 from genolm.files.state import FileState, file_state
 from genolm.genome.formats import flat_form_of_line
 from genolm.genome.index_check import MisfitError, check_index
+from genolm.notes import note
 
 _CHUNK = 1 << 20
 
@@ -46,10 +46,7 @@ def index_files(path: Path) -> tuple[Path, Path | None]:
     if misfit == "":
         return beside
     if misfit:
-        warnings.warn(
-            f"{path}: its index {beside[0].name} does not match ({misfit}); a new one is stored in the cache",
-            stacklevel=2,
-        )
+        note(f"{path}: its index {beside[0].name} does not match ({misfit}); a new one is stored in the cache")
     missing = not any(index is not None and is_file(index) for index in beside)
     target = beside if missing and _may_write(path.parent) and _fit(beside) else _names(_cache_name(path), kind)
     if _misfit(path, target) != "":

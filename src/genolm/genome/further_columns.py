@@ -9,7 +9,6 @@ strings. Columns of lists and other nested types are omitted with a warning.
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ import polars as pl
 
 from genolm.genome.sequences import SequenceRecord
 from genolm.genome.tabular import known_places, present, read_every_column
+from genolm.notes import note
 
 PREFIX = "input_"
 """Prefix of a column whose name is also an output column of genolm."""
@@ -81,7 +81,7 @@ def further_columns(source: Any, used: Collection[str], own: Collection[str]) ->
     types = _types(source, places, table.rows)
     left_out = [table.columns[place] for place, kind in zip(places, types) if kind is None]
     if left_out:
-        warnings.warn(f"{table.file}: columns of lists are omitted: {', '.join(left_out)}", stacklevel=3)
+        note(f"{table.file}: columns of lists are omitted: {', '.join(left_out)}")
     kept = [(place, kind) for place, kind in zip(places, types) if kind is not None]
     names = _names([(place, table.columns[place]) for place, _ in kept], own)
     return tuple(FurtherColumn(name, kind, place) for name, (place, kind) in zip(names, kept))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from genolm.errors import InputError
+from genolm.notes import note
 
 
 @dataclass(slots=True)
@@ -35,16 +35,13 @@ class LeftOut:
         self._first = self._first or (line, value)
 
     def report(self, kept: int) -> None:
-        """Issue one warning about all unusable features, if there are any.
+        """Make one note about all unusable features, if there are any.
 
         Args:
             kept: number of usable features.
 
         Raises:
             InputError: no feature is usable.
-
-        Warns:
-            UserWarning: number of unusable features by reason, and line of the first.
         """
         if self._first is None:
             return
@@ -52,7 +49,7 @@ class LeftOut:
         error = InputError(self._text(kept), file=self.file, line=line, value=value)
         if not kept:
             raise error
-        warnings.warn(str(error), stacklevel=1)  # always from this line, so that equal warnings are shown once
+        note(str(error))
 
     def _text(self, kept: int) -> str:
         number = self.counts.total()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -22,6 +21,7 @@ from genolm.genome.sequence_files import input_format, read_sequence_file
 from genolm.genome.tabular import Table, is_table, present, read_table, required, whole
 from genolm.genome.variant import ReferenceSource, Variant
 from genolm.genome.vcf.vcf_records import VariantRecord, read_variants
+from genolm.notes import note
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +96,8 @@ def read_sequences(
         InputError: the input is invalid (with file and line, or ``inputs`` and the number of the value); ``genome`` or
             ``length`` is missing, or ``length`` is given for complete sequences; REF does not match the reference.
 
-    Warns:
-        UserWarning: once, at the end: number of ALT alleles without a sequence (``<DEL>``, ``*``, …), or of intervals
+    Notes:
+        Once, at the end: number of ALT alleles without a sequence (``<DEL>``, ``*``, …), or of intervals
             mostly beyond their contig.
     """
     reading = Reading.of(
@@ -152,18 +152,14 @@ class _OffContig:
             self._first = self._first or (line, interval, length)
 
     def report(self) -> None:
-        """Issue one warning about these intervals, if there are any.
-
-        Warns:
-            UserWarning: number of intervals, and position of the first.
-        """
+        """Make one note about these intervals, if there are any."""
         if self._first is None:
             return
         line, interval, length = self._first
         many = f"{self.count:,} intervals lie mostly beyond the ends of their contig and read N there"
         which = many if self.count > 1 else "1 interval lies mostly beyond the ends of its contig and reads N there"
         text = f"{which}; here {interval.chrom} has {length:,} bases: is it of another genome build?"
-        warnings.warn(str(InputError(text, file=self.file, line=line, value=str(interval))), stacklevel=1)
+        note(str(InputError(text, file=self.file, line=line, value=str(interval))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,7 +359,7 @@ def _alleles(variants: Iterable[VariantRecord], file: Path, reading: Reading) ->
             yield from (replace(allele, row=record.index) for allele in pair)
     if skipped:
         reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(skipped.items()))
-        warnings.warn(f"{file}: skipped ALT alleles without a sequence: {reasons}", stacklevel=2)
+        note(f"{file}: skipped ALT alleles without a sequence: {reasons}")
 
 
 def _value(value: Any, number: int, off: _OffContig, reading: Reading) -> tuple[SequenceRecord, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from genolm.errors import InputError
 from genolm.files.kinds import BOM
 from genolm.files.lines import GZIP_MAGIC, is_pipe, raw_stream
 from genolm.genome.formats import known_format
+from genolm.notes import held, note
 
 _HEAD = 1 << 16
 _BEGINNINGS = (
@@ -65,19 +65,18 @@ def saved(path: Path, otherwise: str) -> Iterator[Path]:
 
 
 @contextmanager
-def warnings_renamed(copy: Path, stream: Path) -> Iterator[None]:
-    """Issue the warnings of the block at its end, once each, naming the stream instead of its copy.
+def notes_renamed(copy: Path, stream: Path) -> Iterator[None]:
+    """Make the notes of the block at its end, naming the stream instead of its copy.
 
     Args:
         copy: path from `saved`.
         stream: ``-`` or a pipe.
     """
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with held() as texts:
         yield
     shown = "standard input" if str(stream) == "-" else str(stream)
-    for text, category in dict.fromkeys((str(one.message).replace(str(copy), shown), one.category) for one in caught):
-        warnings.warn(text, category, stacklevel=4)
+    for text in texts:
+        note(text.replace(str(copy), shown))
 
 
 def _ending(path: Path, otherwise: str) -> str:

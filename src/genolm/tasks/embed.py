@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from genolm.engine.progress import Progress
+from genolm.engine.events import Listener
 from genolm.engine.target import check_side_files
 from genolm.errors import InputError
 from genolm.genome.contig_lengths import warn_of_lengths
@@ -52,7 +52,7 @@ def embed(
     resume: bool = False,
     overwrite: bool = False,
     shard: str | tuple[int, int] | None = None,
-    progress: Progress | bool | None = None,
+    progress: Listener | bool | None = None,
     dry_run: bool = False,
 ) -> Any:
     """Embed sequences: the hidden states of a layer, pooled over the tokens of each sequence, as float32.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from genolm.engine.progress import Progress
+from genolm.engine.events import Listener
 from genolm.errors import InputError
 from genolm.genome.contig_lengths import warn_of_lengths
 from genolm.genome.in_memory import Sequences
@@ -45,7 +45,7 @@ def score(
     resume: bool = False,
     overwrite: bool = False,
     shard: str | tuple[int, int] | None = None,
-    progress: Progress | bool | None = None,
+    progress: Listener | bool | None = None,
     dry_run: bool = False,
 ) -> Any:
     """Score sequences by log-likelihood: the log-probability of each token, in nats, and its sum over the sequence.

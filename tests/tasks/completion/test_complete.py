@@ -8,6 +8,7 @@ import random
 import numpy as np
 import polars as pl
 import pytest
+from tests.noted import noted
 from tests.tasks.conftest import ocean_model
 
 from genolm import InputError, RunError, complete, merge
@@ -274,7 +275,7 @@ def test_a_gene_with_the_name_of_another_is_left_out(big, genes, tmp_path):
     lines = "".join(f"c\tx\tCDS\t{at}\t{at + 59}\t.\t+\t0\tID=cds{at};locus_tag=same\n" for at in (1, 61))
     (tmp_path / "g.fa").write_text(f">c\n{genes['g0'] * 2}\n")
     (tmp_path / "g.gff").write_text(lines)
-    with pytest.warns(UserWarning, match=r"g\.gff:2: skipped 1 feature: with the name of another one \(value 'same'"):
+    with noted(r"g\.gff:2: skipped 1 feature: with the name of another one \(value 'same'"):
         table = complete(big, tmp_path / "g.gff", genome=tmp_path / "g.fa", shortest=30, n=1)
     assert table.filter(pl.col("source") == "model")["place"].to_list() == ["c:1-60(+)"]
 
@@ -300,7 +301,7 @@ def test_genes_beyond_the_context_are_left_out_and_counted(genes, tmp_path):
         "".join(f">{name}\n{bases}\n" for name, bases in {**genes, "long": coding(300, 9)}.items())
     )
     out = tmp_path / "c.tsv"
-    with pytest.warns(UserWarning, match=r"1 of 7 genes are left out: they exceed the context of .* \(200 tokens\)"):
+    with noted(r"1 of 7 genes are left out: they exceed the context of .* \(200 tokens\)"):
         complete(ocean_model(context=200), tmp_path / "g.fa", out, shortest=30, n=1)
     assert pl.read_csv(out, separator="\t")["id"].unique(maintain_order=True).to_list() == list(genes)
     told = json.loads(out.with_name("c.tsv.provenance.json").read_text())
@@ -310,7 +311,7 @@ def test_genes_beyond_the_context_are_left_out_and_counted(genes, tmp_path):
 def test_genes_are_drawn_among_those_that_fit(genes, tmp_path):
     long = {f"long{number}": coding(300, number) for number in range(6)}
     write(tmp_path / "g.fa", {**long, **genes})
-    with pytest.warns(UserWarning, match="6 of 12 genes are left out"):
+    with noted("6 of 12 genes are left out"):
         found = complete(ocean_model(context=200), tmp_path / "g.fa", shortest=30, n=1, draw=4)
     assert found["id"].n_unique() == 4 and not any(name.startswith("long") for name in found["id"])
 
@@ -321,7 +322,7 @@ def test_shards_leave_out_the_same_genes(genes, tmp_path, monkeypatch):
         "".join(f">{name}\n{bases}\n" for name, bases in {"long": coding(300, 9), **genes}.items())
     )
     model = ocean_model(context=200)
-    with pytest.warns(UserWarning, match="1 of 7"):
+    with noted("1 of 7"):
         complete(model, tmp_path / "g.fa", tmp_path / "one.tsv", shortest=30, n=1)
         for shard in ("1/2", "2/2"):
             complete(model, tmp_path / "g.fa", tmp_path / "two.tsv", shortest=30, n=1, shard=shard)

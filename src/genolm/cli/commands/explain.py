@@ -22,7 +22,7 @@ from genolm.cli.options import (
     in_range,
     input_settings,
 )
-from genolm.cli.reporter import Reporter, hide_data_warnings, print_closing
+from genolm.cli.reporter import Reporter, print_closing, printed_notes
 
 app = command_group("explain", "Interpret a model: k-mer memory, experts, layers, attribution.")
 
@@ -158,7 +158,7 @@ def attribution(
 
     reporter = Reporter(quiet)
     settings |= {"context": context, "device": device, "dtype": dtype, "overwrite": overwrite, "progress": reporter}
-    with hide_data_warnings(quiet):
+    with printed_notes(quiet):
         function(model, inputs, out, position=position, **settings)
     reporter.close(out, None)
 

@@ -10,7 +10,7 @@ import typer
 from genolm.cli.decorators import bulk
 from genolm.cli.failures import with_error_messages
 from genolm.cli.options import Context, ModelName, Overwrite, Passes, Quiet, Sequences, Strands, input_settings
-from genolm.cli.reporter import hide_data_warnings, print_closing
+from genolm.cli.reporter import print_closing, printed_notes
 
 
 def embed(
@@ -118,7 +118,7 @@ def merge(
     """Join the shards of a run into one output."""
     from genolm.engine.merge import merge as function
 
-    with hide_data_warnings(quiet):
+    with printed_notes(quiet):
         merged = function(out, tuple(folders or ()), overwrite=overwrite)
     print_closing(merged.summary, merged.out or out, quiet=quiet)
 

@@ -19,7 +19,7 @@ from genolm.cli.options import (
     Table,
     in_range,
 )
-from genolm.cli.reporter import hide_data_warnings, print_closing
+from genolm.cli.reporter import print_closing, printed_notes
 
 
 def variants(
@@ -167,7 +167,7 @@ def report(
     """
     from genolm.tasks.report.report import report as function
 
-    with hide_data_warnings(quiet):
+    with printed_notes(quiet):
         function(
             variants,
             out,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,6 +15,7 @@ from genolm.genome.records import FlatRecord
 from genolm.genome.sequence import upper_dna
 from genolm.genome.sequence_files import read_sequence_file
 from genolm.genome.sequences import SequenceRecord
+from genolm.notes import note
 
 _DECODING = ("preset", "temperature", "top_k", "top_p", "repetition_penalty")
 _PROMPT_BASES = re.compile(r"(?<!\S)prompt_bases=\d+(?!\S)")
@@ -77,7 +77,7 @@ def read_generated(
     unread = {name for kind, name in table if kind == "file" and name} - {path.name for path in files}
     if unread:
         names = ", ".join(sorted(unread))
-        warnings.warn(f"{provenance} contains files that were not given: {names}", stacklevel=2)
+        note(f"{provenance} contains files that were not given: {names}")
     if not any(one.sequence for one in records):
         raise InputError("no record has new bases after its prompt", file=records[0].file if records else None)
     return records
@@ -126,7 +126,7 @@ def without_prompts(records: Iterable[SequenceRecord]) -> Iterator[SequenceRecor
             yield replace(record, sequence=record.sequence[prompt:]) if prompt else record
         skipped += prompt == len(record.sequence)
     if skipped:
-        warnings.warn(f"skipped records without new bases after their prompt: {skipped}", stacklevel=2)
+        note(f"skipped records without new bases after their prompt: {skipped}")
 
 
 def _words(about: str) -> dict[str, str]:

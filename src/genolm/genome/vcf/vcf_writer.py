@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from genolm.genome.formats import uncompressed_suffix
 from genolm.genome.vcf.bcf import convert_to_bcf
 from genolm.genome.vcf.vcf_info import InfoField, edited_header, edited_info
 from genolm.genome.vcf.vcf_text import VcfLines, read_vcf_text
+from genolm.notes import note
 
 Index = Literal["tbi", "csi"]
 
@@ -211,7 +211,7 @@ def _make_index(draft: Path, out: Path, index: Index) -> None:
             for name in _indexes(draft):
                 name.unlink(missing_ok=True)
     reason = "a record is beyond the length of its contig in the header, or beyond the limit of a .csi"
-    warnings.warn(f"{out}: written without an index: {reason}", stacklevel=2)
+    note(f"{out}: written without an index: {reason}")
 
 
 __all__ = ["InfoField", "write_vcf"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from genolm.engine.progress import Progress
+from genolm.engine.events import Listener
 from genolm.engine.target import check_target
 from genolm.errors import InputError
 from genolm.genome.labelled.fragments import as_paths, named_files
@@ -57,7 +57,7 @@ def cluster(
     resume: bool = False,
     overwrite: bool = False,
     shard: str | tuple[int, int] | None = None,
-    progress: Progress | bool | None = None,
+    progress: Listener | bool | None = None,
     dry_run: bool = False,
 ) -> Any:
     """Cluster fragments of genomes by embeddings, and by two baselines with the same recipe.

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genolm.engine.progress import Progress
+from genolm.engine.events import Listener
 from genolm.engine.target import check_target
 from genolm.errors import InputError
 from genolm.genome.labelled.fragments import single_path
+from genolm.notes import note
 from genolm.tasks.completion.completion_baselines import MAX_ORDER
 from genolm.tasks.completion.completion_metrics import require_edlib
 from genolm.tasks.completion.completion_task import CompletionTask, summary_path
@@ -53,7 +53,7 @@ def complete(
     resume: bool = False,
     overwrite: bool = False,
     shard: str | tuple[int, int] | None = None,
-    progress: Progress | bool | None = None,
+    progress: Listener | bool | None = None,
     dry_run: bool = False,
 ) -> Any:
     """Complete genes from their first part, and compare the completions with the native sequence.
@@ -143,10 +143,9 @@ def _fitting(model: Model, choice: GeneSelection) -> GeneSelection:
         return choice
     fitting = replace(choice, beyond=f"{sum(1 << number for number in beyond):x}")
     choose_genes(fitting)
-    warnings.warn(
+    note(
         f"{len(beyond):,} of {len(candidates):,} genes are left out: they exceed the context of {model.card.name}"
-        f" ({model.context:,} tokens)",
-        stacklevel=3,
+        f" ({model.context:,} tokens)"
     )
     return fitting
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genolm.engine.progress import Progress
+from genolm.engine.events import Listener
 from genolm.errors import ModelError, NetworkError
 from genolm.genome.in_memory import Sequences
 from genolm.tasks.detection.detector_apply_task import CallTask
@@ -36,7 +36,7 @@ def apply_detector(
     resume: bool = False,
     overwrite: bool = False,
     shard: str | tuple[int, int] | None = None,
-    progress: Progress | bool | None = None,
+    progress: Listener | bool | None = None,
     dry_run: bool = False,
 ) -> Any:
     """Classify sequences as native or generated.

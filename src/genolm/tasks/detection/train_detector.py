@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from genolm.engine.progress import Progress
+from genolm.engine.events import Listener
 from genolm.engine.summary import write_counts
 from genolm.engine.target import check_target
 from genolm.errors import InputError
@@ -58,7 +58,7 @@ def train_detector(
     resume: bool = False,
     overwrite: bool = False,
     shard: str | tuple[int, int] | None = None,
-    progress: Progress | bool | None = None,
+    progress: Listener | bool | None = None,
     dry_run: bool = False,
 ) -> Any:
     """Train a detector of generated DNA, and test it on genomes that it was not trained on.

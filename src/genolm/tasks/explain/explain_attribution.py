@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from genolm.engine.progress import Progress, as_progress, report_outcome, reporting
+from genolm.engine.events import Advanced, Finished, Listener, current_observer, observed
+from genolm.engine.progress import as_listener
 from genolm.engine.result import Result
 from genolm.engine.summary import Summary, write_counts
 from genolm.engine.target import check_target
@@ -50,7 +51,7 @@ def explain_attribution(
     device: torch.device | str | None = None,
     dtype: torch.dtype | str | None = None,
     overwrite: bool = False,
-    progress: Progress | bool | None = None,
+    progress: Listener | bool | None = None,
 ) -> Any:
     """Attribute a prediction to the bases of each sequence, by two methods that share only the network.
 
@@ -107,14 +108,16 @@ def explain_attribution(
     _check_records(records, position)
     opened = Bulk(device, dtype).open(model)
     run = AttributionRun(opened, source, context, position, seed)
-    reporter = as_progress(progress)
-    with reporting(reporter, "explain attribution", sum(len(record.sequence) for record in records)):
-        explained = []
+    observer = current_observer().also(as_listener(progress))
+    bases = sum(len(record.sequence) for record in records)
+    explained = []
+    with observed(observer), observer.computing("explain attribution", bases):
         for record in records:
+            observer.check()
             explained.append(run.explain(record))
-            reporter.advance(len(record.sequence))
+            observer.emit(Advanced(len(record.sequence)))
     results = tabulate(explained)
-    summary = Summary({"sequences": len(records), "bases": sum(len(record.sequence) for record in records)})
+    summary = Summary({"sequences": len(records), "bases": bases})
     if path is None:
         return results
     with output_folder(path, run.described()) as folder:
@@ -122,7 +125,7 @@ def explain_attribution(
         write_tracks(explained, folder, contig_lengths(source))
         _draw(explained, results["agreement"], run, annotation, folder)
         write_counts(None, folder, summary)
-    report_outcome(reporter, Result(path, None, len(records), 1, 1, summary=summary))
+    observer.emit(Finished(Result(path, None, len(records), 1, 1, summary=summary)))
     return path
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import get_args
 import polars as pl
 
 from genolm.errors import InputError
+from genolm.notes import note
 from genolm.tasks.writing.output_folders import Form, Spool, output_folder, write_rows
 
 _FILE_SUFFIXES = (".parquet", ".tsv", ".csv", ".png", ".svg", ".pdf", ".bw", ".bigwig", ".html", ".gz")
@@ -30,16 +30,14 @@ def check_folder(out: Path | str | None, form: str) -> Path | None:
     if path.suffix.lower() in _FILE_SUFFIXES:
         raise InputError("explain writes a folder: give a name without a file suffix", file=path)
     if missing := _missing_package():
-        warnings.warn(
-            f"{missing} is not installed, so no figures will be drawn: pip install 'genolm[plots]'", stacklevel=3
-        )
+        note(f"{missing} is not installed, so no figures will be drawn: pip install 'genolm[plots]'")
     return path
 
 
 def can_draw() -> bool:
-    """Return whether figures can be drawn; warn if not."""
+    """Return whether figures can be drawn; note it if not."""
     if missing := _missing_package():
-        warnings.warn(f"no figures were drawn: {missing} is not installed", stacklevel=2)
+        note(f"no figures were drawn: {missing} is not installed")
     return missing is None
 
 

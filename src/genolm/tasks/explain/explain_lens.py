@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from genolm.engine.progress import Progress
+from genolm.engine.events import Listener
 from genolm.errors import InputError
 from genolm.genome.in_memory import Sequences
 from genolm.tasks.explain.explain_folder import check_folder
@@ -47,7 +47,7 @@ def explain_lens(
     resume: bool = False,
     overwrite: bool = False,
     shard: str | tuple[int, int] | None = None,
-    progress: Progress | bool | None = None,
+    progress: Listener | bool | None = None,
     dry_run: bool = False,
 ) -> Any:
     """Read out a prediction from the hidden state of every layer (logit lens) and compare it with the final prediction.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genolm.engine.progress import Progress
+from genolm.engine.events import Listener
 from genolm.errors import ModelError
 from genolm.genome.in_memory import Sequences
 from genolm.tasks.explain.explain_folder import check_folder
@@ -46,7 +46,7 @@ def explain_memory(
     resume: bool = False,
     overwrite: bool = False,
     shard: str | tuple[int, int] | None = None,
-    progress: Progress | bool | None = None,
+    progress: Listener | bool | None = None,
     dry_run: bool = False,
 ) -> Any:
     """Measure how strongly the k-mer memory contributes at every base, compared with random tables.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from genolm.engine.progress import Progress
+from genolm.engine.events import Listener
 from genolm.errors import InputError, ModelError
 from genolm.files.output_paths import refuse_replacing
 from genolm.genome.in_memory import Sequences
@@ -71,7 +71,7 @@ def generate(
     resume: bool = False,
     overwrite: bool = False,
     shard: str | tuple[int, int] | None = None,
-    progress: Progress | bool | None = None,
+    progress: Listener | bool | None = None,
     dry_run: bool = False,
 ) -> Any:
     """Continue prompts, base by base or token by token, depending on the model.
@@ -171,7 +171,7 @@ def _by_vllm(
     preset: str | None,
     dtype: torch.dtype | str | None,
     overwrite: bool,
-    progress: Progress | bool | None,
+    progress: Listener | bool | None,
 ) -> Any:
     bulk = Bulk(overwrite=overwrite, progress=progress)
     if path is not None:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from genolm.engine.progress import Progress, as_progress, reporting
+from genolm.engine.events import Advanced, Listener, Observer, current_observer
+from genolm.engine.progress import as_listener
 from genolm.errors import GenolmError, InputError, ModelError, NonFiniteError
 from genolm.files.digests import file_sha256
 from genolm.files.version import __version__
@@ -196,7 +197,7 @@ def generate_with_vllm(
     task: GenerateTokensTask,
     folder: Path,
     dtype: str | None,
-    progress: Progress | bool | None = None,
+    progress: Listener | bool | None = None,
 ) -> pl.DataFrame:
     """Generate all sequences of a task by vLLM, in the columns of the task; ``progress`` replaces vLLM's progress bar.
 
@@ -209,18 +210,19 @@ def generate_with_vllm(
     engine = vllm.LLM(**engine_arguments(folder, model.card, dtype))
     prompts = [{"prompt_token_ids": request.prompt_token_ids} for request in requests]
     parameters = [vllm.SamplingParams(**request.parameters) for request in requests]
-    reporter, bases = as_progress(progress), sum(round(task.cost(item) * task.bases_per_token) for item in items)
-    with reporting(reporter, task.name, bases):
-        answers = engine.generate(prompts, parameters, use_tqdm=forwarded(reporter, bases))
+    observer = current_observer().also(as_listener(progress))
+    bases = sum(round(task.cost(item) * task.bases_per_token) for item in items)
+    with observer.computing(task.name, bases):
+        answers = engine.generate(prompts, parameters, use_tqdm=forwarded(observer, bases))
     outputs = [read_answer(model, task, request, answer.outputs[0]) for request, answer in zip(requests, answers)]
     return task.rows(items, task.windows(items, model), outputs)
 
 
-def forwarded(progress: Progress, bases: int) -> type[Any]:
-    """Return a silent progress bar for vLLM that forwards its steps to a progress reporter.
+def forwarded(observer: Observer, bases: int) -> type[Any]:
+    """Return a silent progress bar for vLLM that forwards its steps to an observer.
 
     Args:
-        progress: receives the number of finished bases.
+        observer: receives the number of finished bases.
         bases: bases of all requests.
     """
     from tqdm import tqdm  # type: ignore[import-untyped]
@@ -232,7 +234,7 @@ def forwarded(progress: Progress, bases: int) -> type[Any]:
         def update(self, n: float | None = 1) -> Any:
             before = self.n
             shown = super().update(n)
-            progress.advance(round(bases * self.n / self.total) - round(bases * before / self.total))
+            observer.emit(Advanced(round(bases * self.n / self.total) - round(bases * before / self.total)))
             return shown
 
     return Forwarded

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genolm.engine.events import Finished, Listener, current_observer
 from genolm.engine.parts import PartsFolder
-from genolm.engine.progress import Progress, as_progress, report_outcome
-from genolm.engine.run import Result, dry_run, run
-from genolm.engine.summary import Summary, Tally, warn_missing_results
+from genolm.engine.progress import as_listener
+from genolm.engine.run import Options, Result, dry_run, run
+from genolm.engine.summary import Summary, Tally, note_missing_results
 from genolm.engine.target import check_side_files, check_target, refuse_inputs, write
 from genolm.errors import ModelError
 from genolm.models.checkpoints.load import load
@@ -36,7 +37,7 @@ class Bulk:
         resume: continue from the finished parts of an interrupted run.
         overwrite: replace an existing output.
         shard: ``"i/n"`` or ``(i, n)``: compute only the i-th of n shares.
-        progress: True for a progress bar on standard error, a `Progress` object, or None.
+        progress: True for a progress bar on standard error, a receiver of events, or None.
         dry_run: write nothing; estimate the work and its duration.
     """
 
@@ -46,7 +47,7 @@ class Bulk:
     resume: bool = False
     overwrite: bool = False
     shard: str | tuple[int, int] | None = None
-    progress: Progress | bool | None = None
+    progress: Listener | bool | None = None
     dry_run: bool = False
 
     def check_output(self, out: Path) -> None:
@@ -77,12 +78,10 @@ class Bulk:
 
         A dry run returns an `Estimate`.
         """
-        settings: dict[str, Any] = {
-            name: getattr(self, name) for name in ("resume", "shard", "overwrite", "token_budget", "progress")
-        }
+        options = Options(self.resume, self.overwrite, self.shard, self.token_budget)
         if self.dry_run:
-            return dry_run(task, model, out, **settings)
-        result = run(task, model, out, **settings)
+            return dry_run(task, model, out, options, progress=self.progress)
+        result = run(task, model, out, options, progress=self.progress)
         if out is None:
             return result.table
         return out if self.shard is None else PartsFolder.of(out).path
@@ -102,11 +101,10 @@ class Bulk:
 
     def concluded(self, summary: Summary, result: Any, out: Path | None) -> Any:
         """Report work that was done without the engine; return ``out`` or without one the result."""
-        warn_missing_results(summary)
+        note_missing_results(summary)
         items = next(iter(summary.inputs.values()))
-        report_outcome(
-            as_progress(self.progress), Result(out, result if out is None else None, items, 1, 1, summary=summary)
-        )
+        outcome = Result(out, result if out is None else None, items, 1, 1, summary=summary)
+        current_observer().also(as_listener(self.progress)).emit(Finished(outcome))
         return result if out is None else out
 
     def _check_loaded(self, model: Model) -> None:

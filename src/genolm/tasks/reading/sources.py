@@ -19,7 +19,7 @@ from genolm.genome.interval import Interval
 from genolm.genome.sequence import check_iupac
 from genolm.genome.sequence_files import input_format
 from genolm.genome.sequences import Reading, SequenceRecord, open_sequences
-from genolm.genome.streams import is_stream, saved, warnings_renamed
+from genolm.genome.streams import is_stream, notes_renamed, saved
 from genolm.genome.tabular import is_table, read_table
 from genolm.genome.variant import Variant
 
@@ -96,7 +96,7 @@ def open_source(
         path, policy = path_and_policy(genome)
     source = Source(hold_sequences(inputs), path, length, iupac, genome_iupac=policy)
     if isinstance(source.place, Path) and is_stream(source.place):
-        with saved(source.place, ".fa") as copy, warnings_renamed(copy, source.place):
+        with saved(source.place, ".fa") as copy, notes_renamed(copy, source.place):
             copied = _completed(replace(source, place=copy), output_columns)
             warn_of_lengths(copy, path)
             return replace(copied, place=tuple(copied.read()), length=None)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from genolm.engine.progress import Progress
+from genolm.engine.events import Listener
 from genolm.errors import InputError, ModelError
 from genolm.genome.annotation.gene_map import read_gene_map
 from genolm.genome.contig_names import chrom_aliases
@@ -72,7 +72,7 @@ def scan(
     resume: bool = False,
     overwrite: bool = False,
     shard: str | tuple[int, int] | None = None,
-    progress: Progress | bool | None = None,
+    progress: Listener | bool | None = None,
     dry_run: bool = False,
 ) -> Any:
     """Compute the surprisal of each base of a genome, and call intervals in which it is high.

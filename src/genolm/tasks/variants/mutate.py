@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
-from genolm.engine.progress import Progress
+from genolm.engine.events import Listener
 from genolm.errors import InputError
 from genolm.genome.fasta import Genome
 from genolm.genome.interval import Interval
@@ -93,7 +93,7 @@ def mutate(
     resume: bool = False,
     overwrite: bool = False,
     shard: str | tuple[int, int] | None = None,
-    progress: Progress | bool | None = None,
+    progress: Listener | bool | None = None,
     dry_run: bool = False,
 ) -> Any:
     """Score all three substitutions at every base of an interval: log p(ALT) - log p(REF) in nats.

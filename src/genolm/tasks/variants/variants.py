@@ -6,11 +6,11 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genolm.engine.progress import Progress
+from genolm.engine.events import Listener
 from genolm.genome.contig_lengths import warn_of_lengths
 from genolm.genome.fasta import Genome
 from genolm.genome.in_memory import Variants
-from genolm.genome.streams import warnings_renamed
+from genolm.genome.streams import notes_renamed
 from genolm.tasks.reading.allele_status import Mismatch, Rules
 from genolm.tasks.reading.bulk import Bulk
 from genolm.tasks.reading.sources import path_and_policy
@@ -53,7 +53,7 @@ def variants(
     resume: bool = False,
     overwrite: bool = False,
     shard: str | tuple[int, int] | None = None,
-    progress: Progress | bool | None = None,
+    progress: Listener | bool | None = None,
     format: OutputFormat | None = None,
     dry_run: bool = False,
 ) -> Any:
@@ -128,7 +128,7 @@ def variants(
     with readable(reusable) as source, finished(source, target, format, piped=piped) as path:
         check_output_format(source, path, target)
         opened = bulk.open(model, path)
-        with warnings_renamed(source, reusable) if piped else nullcontext():
+        with notes_renamed(source, reusable) if piped else nullcontext():
             chosen = choose_method(opened, method)
             kind = TokenVariantTask if chosen in TOKEN_METHODS else VariantTask
             task = kind.fit(

@@ -12,7 +12,6 @@ error.
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -24,6 +23,7 @@ from genolm.errors import ModelError
 from genolm.models.adapters.encoders.gena_config import BERT, BIGBIRD, label_count, labels_of
 from genolm.models.adapters.pieces import ExtraTensors, Piece, SelectedTensors, StoredTensor, same
 from genolm.models.networks.encoder_config import EncoderConfig
+from genolm.notes import note
 
 EMBEDDING = "bert.embeddings.word_embeddings.weight"
 POSITION_IDS = "bert.embeddings.position_ids"
@@ -311,9 +311,9 @@ def _label_kind(values: Mapping[str, Any], labels: int, pooled: bool, where: str
 def _notes(stored: Mapping[str, StoredTensor], values: Mapping[str, Any], where: str) -> Iterator[str]:
     for copy, original in COPIES.items():
         if copy in stored and original in stored and not same(stored[copy], stored[original]):
-            note = f"Its {copy} differs from {original}, which is used in its place, as the published class does."
-            warnings.warn(f"{where}: {note}", stacklevel=2)
-            yield note
+            remark = f"Its {copy} differs from {original}, which is used in its place, as the published class does."
+            note(f"{where}: {remark}")
+            yield remark
     if values.get("sparse_config_cls"):
         yield f"Its config names the class {values['sparse_config_cls']}, which is not imported."
     if values.get("problem_type"):

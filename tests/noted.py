@@ -1,0 +1,22 @@
+"""Expectations on the notes to the user."""
+
+import re
+from contextlib import contextmanager
+
+from genolm.notes import held
+
+
+@contextmanager
+def noted(match=""):
+    """Expect a note that matches; yield the texts of all notes."""
+    with held() as texts:
+        yield texts
+    assert any(re.search(match, text) for text in texts), texts
+
+
+@contextmanager
+def no_notes():
+    """Expect that no note is made."""
+    with held() as texts:
+        yield
+    assert texts == []
