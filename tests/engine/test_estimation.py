@@ -115,22 +115,22 @@ def test_an_empty_input_is_measured_in_no_time(source, out):
 
 
 def test_measuring_stops_when_its_time_is_over(source, monkeypatch):
+    from genolm.engine.events import Observer
     from genolm.engine.forward import Batcher
-    from genolm.engine.progress import NoProgress
     from genolm.engine.work import Work
 
     monkeypatch.setattr(estimation, "SECONDS", 0.0)
-    samples = measure(Batcher(Work(Summed(source), Weighed(), NoProgress()), 100), [["ACGTACGT" * 4], ["ACGT"]])
+    samples = measure(Batcher(Work(Summed(source), Weighed(), Observer()), 100), [["ACGTACGT" * 4], ["ACGT"]])
     assert len(samples) == 1 and samples[0].tokens == 7
 
 
 def test_one_long_item_is_measured_in_part(source):
     """Its time follows from the share of its windows that were computed."""
+    from genolm.engine.events import Observer
     from genolm.engine.forward import Batcher
-    from genolm.engine.progress import NoProgress
     from genolm.engine.work import Work
 
-    sample = estimation._measure(Batcher(Work(Summed(source), Weighed(), NoProgress()), 14), ["ACGTACG" * 100], 70)
+    sample = estimation._measure(Batcher(Work(Summed(source), Weighed(), Observer()), 14), ["ACGTACG" * 100], 70)
     assert (sample.tokens, sample.batches) == (70, 5)
     assert sample.rate * 700 > sample.spent
 

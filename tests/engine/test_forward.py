@@ -9,8 +9,8 @@ from engine_toys import CONFIG, Listed, Summed, ToyModel, expected
 
 from genolm.engine import free_memory as memory
 from genolm.engine import work as work_module
+from genolm.engine.events import Advanced, BatchHalved, Observer
 from genolm.engine.forward import Batcher
-from genolm.engine.progress import NoProgress
 from genolm.engine.run import Options, run
 from genolm.engine.windows import Window
 from genolm.engine.work import Work
@@ -28,17 +28,18 @@ class Lean(Listed):
     logits: ClassVar[bool] = False
 
 
-class Notes(NoProgress):
-    """Remembers what it was told."""
+class Notes:
+    """Receiver of events that keeps finished bases and reasons for smaller batches."""
 
     def __init__(self):
         self.notes, self.bases = [], []
 
-    def note(self, text):
-        self.notes.append(text)
-
-    def advance(self, bases):
-        self.bases.append(bases)
+    def __call__(self, event):
+        match event:
+            case BatchHalved(reason=text):
+                self.notes.append(text)
+            case Advanced(bases):
+                self.bases.append(bases)
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError, RuntimeError, MemoryError])
@@ -82,28 +83,28 @@ def test_finished_parts_survive_a_window_that_does_not_fit(out):
 
 def test_outputs_come_in_the_order_of_the_windows():
     windows = [Window("ACGT"[number % 4] * (number * 7 % 11 + 1)) for number in range(40)]
-    batcher = Batcher(Work(Listed(()), ToyModel(limit=30), NoProgress()), 64)
+    batcher = Batcher(Work(Listed(()), ToyModel(limit=30), Observer()), 64)
     ids = {"A": 8, "C": 5, "G": 6, "T": 7}
     assert batcher.outputs(windows, 0) == [sum(ids[base] for base in window.sequence) for window in windows]
 
 
 def test_progress_adds_up_to_the_bases_of_the_part():
     notes = Notes()
-    Batcher(Work(Listed(()), ToyModel(), notes), 8).outputs([Window("ACGTA") for _ in range(7)], 1001)
+    Batcher(Work(Listed(()), ToyModel(), Observer((notes,))), 8).outputs([Window("ACGTA") for _ in range(7)], 1001)
     assert sum(notes.bases) == 1001
-    assert len(notes.bases) == 8
+    assert len(notes.bases) == 7
     assert min(notes.bases) >= 0
 
 
 def test_no_windows_no_forward():
     notes = Notes()
-    assert Batcher(Work(Listed(()), ToyModel(limit=0), notes), 8).outputs([], 12) == []
+    assert Batcher(Work(Listed(()), ToyModel(limit=0), Observer((notes,))), 8).outputs([], 12) == []
     assert sum(notes.bases) == 12
 
 
 def test_a_window_beyond_the_budget_is_refused_when_the_estimate_says_so(monkeypatch):
     monkeypatch.setattr(work_module, "available", lambda device: memory.estimate(CONFIG, 2000, torch.float32))
-    batcher = Batcher(Work(Listed(()), ToyModel(), NoProgress()), 1000)
+    batcher = Batcher(Work(Listed(()), ToyModel(), Observer()), 1000)
     assert len(batcher.outputs([Window("A" * 2000)], 0)) == 1
     with pytest.raises(ResourceError, match=r"a window of 3,000 tokens .* 6\d.\d MB free\); use a shorter context"):
         batcher.outputs([Window("A" * 3000)], 0)
@@ -136,22 +137,20 @@ def test_the_budget_shrinks_to_the_free_memory(monkeypatch):
     model = ToyModel(config=replace(CONFIG, hidden_size=4096))
     need = memory.estimate(model.config, 4096, torch.float32)
     monkeypatch.setattr(work_module, "available", lambda device: need)
-    assert Work(Listed(()), model, notes, 32_768).fitting_budget() == 4096
+    assert Work(Listed(()), model, Observer((notes,)), 32_768).fitting_budget() == 4096
     assert notes.notes == ["little free memory: batches of 4,096 instead of 32,768 tokens"]
 
 
 def test_the_default_budget_follows_the_device_kind(monkeypatch):
     monkeypatch.setattr(work_module, "available", lambda device: None)
-    assert Work(Listed(()), ToyModel(), NoProgress()).fitting_budget() == 16_384
-    assert Work(Listed(()), ToyModel(device=torch.device("cuda:1")), NoProgress()).fitting_budget() == 131_072
+    assert Work(Listed(()), ToyModel(), Observer()).fitting_budget() == 16_384
+    assert Work(Listed(()), ToyModel(device=torch.device("cuda:1")), Observer()).fitting_budget() == 131_072
 
 
 def test_the_logits_of_a_batch_count_unless_a_task_never_has_them():
     for config in (CONFIG, ENCODER):
         model, width = ToyModel(config=config), torch.float32.itemsize
-        with_logits, without = (
-            Work(task, model, NoProgress()).need_and_free(1000)[0] for task in (Listed(()), Lean(()))
-        )
+        with_logits, without = (Work(task, model, Observer()).need_and_free(1000)[0] for task in (Listed(()), Lean(())))
         assert with_logits - without == 1000 * 2 * config.vocab_size * width
         assert with_logits == memory.estimate(config, 1000, torch.float32)
 
@@ -159,13 +158,13 @@ def test_the_logits_of_a_batch_count_unless_a_task_never_has_them():
 def test_an_encoder_is_fitted_like_a_decoder(monkeypatch):
     notes, model = Notes(), ToyModel(config=ENCODER)
     monkeypatch.setattr(work_module, "available", lambda device: memory.estimate(ENCODER, 4096, torch.float32))
-    assert Work(Listed(()), model, notes, 16_384).fitting_budget() == 4096
+    assert Work(Listed(()), model, Observer((notes,)), 16_384).fitting_budget() == 4096
     with pytest.raises(ResourceError, match="a window of 9,000 tokens does not fit into memory"):
-        Batcher(Work(Listed(()), model, NoProgress()), 4096).outputs([Window("A" * 9000)], 0)
+        Batcher(Work(Listed(()), model, Observer()), 4096).outputs([Window("A" * 9000)], 0)
 
 
 def test_a_recurrent_memory_needs_no_more_for_longer_windows(monkeypatch):
     config = replace(ENCODER, vocab_size=1008, token_rows=1000, memory=MemoryConfig(8, 64))
     monkeypatch.setattr(work_module, "available", lambda device: memory.estimate(config, 64, torch.float32))
     model = ToyModel(config=config)
-    assert len(Batcher(Work(Listed(()), model, NoProgress()), 16).outputs([Window("A" * 90_000)], 0)) == 1
+    assert len(Batcher(Work(Listed(()), model, Observer()), 16).outputs([Window("A" * 90_000)], 0)) == 1

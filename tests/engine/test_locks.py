@@ -27,7 +27,7 @@ def test_a_run_at_work_is_not_called_an_earlier_one(source, out, folder):
     run(Summed(source), ToyModel(), out, Options(shard="1/2"))
     for words in ({}, {"resume": True}, {"overwrite": True}):
         with locked(folder), pytest.raises(RunError, match="another run is using this folder"):
-            run(Summed(source), ToyModel(), out, **words)
+            run(Summed(source), ToyModel(), out, Options(**words))
     with pytest.raises(RunError, match="holds parts of an earlier run"):
         run(Summed(source), ToyModel(), out)
 

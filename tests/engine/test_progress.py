@@ -8,72 +8,57 @@ import pytest
 from engine_toys import Summed, ToyModel
 from rich.console import Console
 
-from genolm.engine.progress import NoProgress, ProgressBar, as_progress, rate, reporting
+from genolm.engine.events import Advanced, BatchHalved, Finished, Observer, PartDone, Planned, Started, Stopped
+from genolm.engine.progress import ProgressBar, as_listener, rate
 from genolm.engine.run import Options, run
 from genolm.errors import ResourceError
 
 
-class Recorder:
-    """Writes down every call."""
-
-    def __init__(self):
-        self.calls = []
-
-    def start(self, label, bases, done):
-        self.calls.append(("start", label, bases, done))
-
-    def advance(self, bases):
-        self.calls.append(("advance", bases))
-
-    def note(self, text):
-        self.calls.append(("note", text))
-
-    def stop(self):
-        self.calls.append(("stop",))
-
-
 @pytest.mark.parametrize("where", ["disk", "memory"])
 def test_a_run_tells_all_bases_once(source, out, lines, where):
-    recorder, bases = Recorder(), sum(map(len, lines))
-    run(Summed(source), ToyModel(), out if where == "disk" else None, progress=recorder)
-    assert recorder.calls[0] == ("start", "summed", bases, 0)
-    assert recorder.calls[-1] == ("stop",)
-    assert sum(call[1] for call in recorder.calls[1:-1]) == bases
+    events, bases = [], sum(map(len, lines))
+    result = run(Summed(source), ToyModel(), out if where == "disk" else None, progress=events.append)
+    assert events[:2] == [Planned("summed", len(lines), result.parts, result.parts), Started("summed", bases, 0)]
+    assert events[-2:] == [Stopped(), Finished(result)]
+    assert sum(event.bases for event in events if isinstance(event, Advanced)) == bases
+    done = [event for event in events if isinstance(event, PartDone)]
+    assert [part.number for part in done] == list(range(result.parts))
+    assert all(part.seconds > 0 and part.worker == "cpu" for part in done)
 
 
 def test_a_resumed_run_starts_where_it_stopped(source, out, lines):
-    first, second = Recorder(), Recorder()
+    first, second = [], []
     task = Summed(source, window=100)
     source.write_text("\n".join(["ACGT"] * 30 + ["ACGTACGTACGTACGT"]))
     with pytest.raises(ResourceError):
-        run(task, ToyModel(limit=15), out, progress=first)
-    run(task, ToyModel(), out, Options(resume=True), progress=second)
-    _, _, bases, done = second.calls[0]
-    assert 0 < done < bases == 136
-    assert sum(call[1] for call in second.calls if call[0] == "advance") == bases - done
+        run(task, ToyModel(limit=15), out, progress=first.append)
+    run(task, ToyModel(), out, Options(resume=True), progress=second.append)
+    started = next(event for event in second if isinstance(event, Started))
+    assert 0 < started.done < started.bases == 136
+    assert sum(event.bases for event in second if isinstance(event, Advanced)) == started.bases - started.done
 
 
 def test_the_end_is_told_after_an_error():
-    recorder = Recorder()
-    with pytest.raises(ValueError, match="x"), reporting(recorder, "label", 10, 2):
+    events = []
+    with pytest.raises(ValueError, match="x"), Observer((events.append,)).computing("label", 10, 2):
         raise ValueError("x")
-    assert recorder.calls == [("start", "label", 10, 2), ("stop",)]
+    assert events == [Started("label", 10, 2), Stopped()]
 
 
 def test_choosing():
-    recorder = Recorder()
-    assert as_progress(recorder) is recorder
-    assert isinstance(as_progress(None), NoProgress)
-    assert isinstance(as_progress(False), NoProgress)
-    assert isinstance(as_progress(True), ProgressBar)
+    receiver = [].append
+    assert as_listener(receiver) is receiver
+    assert as_listener(None) is None
+    assert as_listener(False) is None
+    assert isinstance(as_listener(True), ProgressBar)
 
 
 def test_the_bar_shows_label_share_and_notes():
     text = io.StringIO()
     bar = ProgressBar(Console(file=text, force_terminal=True, width=120))
-    with reporting(bar, "embed", 1000, 250):
-        bar.advance(250)
-        bar.note("batches halved")
+    with Observer((bar,)).computing("embed", 1000, 250):
+        bar(Advanced(250))
+        bar(BatchHalved(100, "batches halved"))
         bar._bar.refresh()
     assert "embed" in text.getvalue()
     assert "50%" in text.getvalue()
@@ -82,10 +67,11 @@ def test_the_bar_shows_label_share_and_notes():
 
 
 def test_a_bar_that_was_not_started_is_silent():
-    bar = ProgressBar()
-    bar.advance(3)
-    bar.note("x")
-    bar.stop()
+    text = io.StringIO()
+    bar = ProgressBar(Console(file=text))
+    bar(Advanced(3))
+    bar(Stopped())
+    assert text.getvalue() == ""
 
 
 @pytest.mark.parametrize(

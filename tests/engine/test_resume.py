@@ -156,10 +156,20 @@ def test_changed_values_in_memory_are_refused(out, lines):
         run(Listed(tuple(lines[::-1])), ToyModel(), out, Options(resume=True))
 
 
-def test_items_that_differ_although_all_files_are_equal_are_refused(stopped, source, out, monkeypatch):
+def test_items_of_a_large_file_that_differ_although_its_samples_are_equal_are_refused(source, out, monkeypatch):
+    for name, value in (("FULL_DIGEST_LIMIT", 0), ("_BLOCK", 8)):
+        monkeypatch.setattr(f"genolm.engine.fingerprint.{name}", value)
+    with pytest.raises(ResourceError):
+        run(Summed(source), _Failing(after=5), out)
     monkeypatch.setattr(Summed, "part_items", 2, raising=False)
     with pytest.raises(RunError, match="changed: items of the input"):
         run(Summed(source), ToyModel(), out, Options(resume=True))
+
+
+def test_the_plan_of_a_valid_input_is_reused(stopped, source, out, monkeypatch, lines):
+    monkeypatch.setattr("genolm.engine.resumable.make_plan", None)
+    run(Summed(source), ToyModel(), out, Options(resume=True))
+    assert out.read_text() == expected(lines)
 
 
 def test_the_same_input_elsewhere_is_the_same_run(stopped, source, out, tmp_path, lines):

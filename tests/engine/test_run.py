@@ -95,11 +95,11 @@ def test_the_folder_of_the_output_must_be_there(source, tmp_path):
 @pytest.mark.parametrize("settings", [{"resume": True}, {"shard": "1/2"}])
 def test_a_run_in_memory_has_nothing_to_resume(source, settings):
     with pytest.raises(RunError, match="resume and shard need an output path"):
-        run(Summed(source), ToyModel(), **settings)
+        run(Summed(source), ToyModel(), options=Options(**settings))
 
 
 def test_a_budget_below_one_is_refused(source):
-    with pytest.raises(RunError, match="token_budget must be at least 1, not 0"):
+    with pytest.raises(RunError, match="batch_tokens must be at least 1, not 0"):
         run(Summed(source), ToyModel(), options=Options(batch_tokens=0))
 
 

@@ -1,13 +1,13 @@
 """What a run says it did: counts that add up over parts, however the run went."""
 
 import json
-import warnings
 from dataclasses import dataclass
 
 import polars as pl
 import pytest
 from engine_toys import Summed, ToyModel
 
+from genolm.engine.events import Finished
 from genolm.engine.merge import merge
 from genolm.engine.run import Options, run
 from genolm.engine.summary import Summary, provenance_path
@@ -100,39 +100,15 @@ def test_a_task_that_counts_nothing_has_its_items(source, out):
     assert not provenance_path(out).exists()
 
 
-def test_python_is_warned_by_a_data_warning_once_a_run(source):
+def test_missing_results_are_noted_once_and_are_part_of_the_result(source, caplog):
     source.write_text("ACGT\n\n")
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        run(Counted(source), ToyModel())
-    assert [(one.category, str(one.message)) for one in caught] == [
-        ("1 of 2 lines (50%) have no sum, most often empty (1): leave empty lines out")
-    ]
+    result = run(Counted(source), ToyModel())
+    text = "1 of 2 lines (50%) have no sum, most often empty (1): leave empty lines out"
+    assert result.notes == (text,)
+    assert [(record.name, record.getMessage()) for record in caplog.records] == [("genolm", text)]
 
 
-class Listening:
-    """A progress that takes what the run came to."""
-
-    def __init__(self):
-        self.outcomes = []
-
-    def start(self, label, bases, done):
-        pass
-
-    def advance(self, bases):
-        pass
-
-    def note(self, text):
-        pass
-
-    def stop(self):
-        pass
-
-    def conclude(self, outcome):
-        self.outcomes.append(outcome)
-
-
-def test_a_progress_that_listens_is_handed_the_result(source, out):
-    listening = Listening()
-    result = run(Summed(source), ToyModel(), out, progress=listening)
-    assert listening.outcomes == [result]
+def test_the_last_event_holds_the_result(source, out):
+    events = []
+    result = run(Summed(source), ToyModel(), out, progress=events.append)
+    assert events[-1] == Finished(result)

@@ -114,7 +114,7 @@ def test_a_foreign_file_beside_the_output_is_kept(source, out, lines):
     side_files.write_text("precious")
     for settings in ({}, {"resume": True}, {"shard": "1/1"}):
         with pytest.raises(RunError, match=r"about exists; --overwrite"):
-            run(Annotated(source), ToyModel(), out, **settings)
+            run(Annotated(source), ToyModel(), out, Options(**settings))
         assert side_files.read_text() == "precious"
     run(Annotated(source), ToyModel(), out, Options(overwrite=True))
     assert (side_files.read_text(), out.read_text()) == ("about", expected(lines))

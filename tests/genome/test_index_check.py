@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pysam
 import pytest
-from tests.noted import noted
+from tests.noted import no_notes, noted
 
 from genolm.errors import InputError
 from genolm.genome.fasta import Genome
@@ -177,6 +177,7 @@ def test_a_byte_order_mark_before_the_first_record(tmp_path, end):
 @pytest.mark.parametrize("name", ["g.fa", "g.fa.gz"])
 def test_an_index_of_an_unusual_file_fits(tmp_path, name, text):
     path = write(tmp_path / name, text)
-    for _ in range(2):
-        assert contents(Genome(path)) == {"a": "ACGTAC", "b": "GG"}
-    assert not recwarn.list and not (tmp_path / "cache").exists()
+    with no_notes():
+        for _ in range(2):
+            assert contents(Genome(path)) == {"a": "ACGTAC", "b": "GG"}
+    assert not (tmp_path / "cache").exists()

@@ -2,13 +2,13 @@
 
 import json
 import random
-import warnings
 
 import pytest
 from tests.noted import noted
 from tests.tasks.conftest import ocean_model
 
 import genolm
+from genolm.engine.events import Finished, Note
 from genolm.engine.result import Estimate
 from genolm.engine.summary import provenance_path
 from genolm.errors import InputError
@@ -18,34 +18,12 @@ SMALL = {"context": 20, "horizon": 8}
 COUNTS = {"ALT alleles": 12, "scored": 7, "missing": 1, "no_context": 1, "non_acgt": 1, "star": 1, "symbolic": 1}
 
 
-class Listening:
-    """A progress reporter that keeps the last result."""
-
-    outcome = None
-
-    def start(self, label, bases, done):
-        pass
-
-    def advance(self, bases):
-        pass
-
-    def note(self, text):
-        pass
-
-    def stop(self):
-        pass
-
-    def conclude(self, outcome):
-        self.outcome = outcome
-
-
 def summary(verb, *arguments, **settings):
-    """Return the summary line of a verb, and its warnings."""
-    listening = Listening()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        verb(*arguments, progress=listening, **settings)
-    return str(listening.outcome.summary), [str(one.message) for one in caught if one.category is DataWarning]
+    """Return the summary line of a verb, and its notes."""
+    events = []
+    verb(*arguments, progress=events.append, **settings)
+    outcome = next(event.outcome for event in events if isinstance(event, Finished))
+    return str(outcome.summary), [event.text for event in events if isinstance(event, Note)]
 
 
 def counts_beside(out):
@@ -150,9 +128,9 @@ def test_sequences_without_a_score_are_counted_alike_in_every_form(tiny, tmp_pat
 def test_generated_sequences_are_counted_by_what_ended_them(tiny, tmp_path):
     text, _ = summary(genolm.generate, tiny, ["ACGT", "GG"], tmp_path / "g.fa", n=2, length=9)
     assert text == "4 sequences: 4 ended by length; 36 new bases"
-    listening = Listening()
-    table = genolm.generate(ocean_model(), ["ACGT"], n=6, max_tokens=12, length=500, progress=listening)
-    found = listening.outcome.summary
+    events = []
+    table = genolm.generate(ocean_model(), ["ACGT"], n=6, max_tokens=12, length=500, progress=events.append)
+    found = next(event.outcome.summary for event in events if isinstance(event, Finished))
     assert sum(found.outcomes.values()) == 6
     assert found.outcomes == {f"ended by {name}": count for name, count in table["finish_reason"].value_counts().rows()}
     assert found.results == {"new bases": table["generated"].str.len_chars().sum()}

@@ -10,6 +10,7 @@ import torch
 from tests.tasks.conftest import ocean_model
 
 from genolm import GenolmError, InputError, ModelError, generate, save
+from genolm.engine.events import Advanced, Started, Stopped
 from genolm.models.checkpoints.load import load
 from genolm.tasks.generation.generate_tokens_task import SCHEMA
 from genolm.tasks.generation.vllm_backend import open_without_weights
@@ -199,31 +200,13 @@ def test_folders_that_vllm_does_not_read(tiny, tmp_path):
         generate(tiny, PROMPTS, backend="jax")
 
 
-class Told:
-    """A progress that writes down every call."""
-
-    def __init__(self):
-        self.calls = []
-
-    def start(self, label, bases, done):
-        self.calls.append(("start", bases, done))
-
-    def advance(self, bases):
-        self.calls.append(("advance", bases))
-
-    def note(self, text):
-        self.calls.append(("note", text))
-
-    def stop(self):
-        self.calls.append(("stop",))
-
-
 def test_progress_is_told_of_every_sequence_that_is_done(folder, stand_in, capfd):
-    told = Told()
-    generate(folder, PROMPTS, backend="vllm", max_tokens=5, progress=told)
-    (name, bases, done), *steps, end = told.calls
-    assert (name, done, end) == ("start", 0, ("stop",)) and len(steps) == len(PROMPTS)
-    assert sum(step[1] for step in steps) == bases
+    events = []
+    generate(folder, PROMPTS, backend="vllm", max_tokens=5, progress=events.append)
+    (start,) = (event for event in events if isinstance(event, Started))
+    steps = [event.bases for event in events if isinstance(event, Advanced)]
+    assert start.done == 0 and len(steps) == len(PROMPTS) and sum(steps) == start.bases
+    assert Stopped() in events
     assert capfd.readouterr().err == ""  # vLLM's own bar is not shown beside it
 
 
