@@ -8,13 +8,13 @@ import torch
 from engine_toys import CONFIG, Listed, Summed, ToyModel, expected
 
 from genolm.engine import free_memory as memory
-from genolm.engine import work as work_module
 from genolm.engine.events import Advanced, BatchHalved, Observer
 from genolm.engine.forward import Batcher
 from genolm.engine.run import Options, run
 from genolm.engine.windows import Window
 from genolm.engine.work import Work
 from genolm.errors import ResourceError
+from genolm.models.footprint import activation_bytes
 from genolm.models.networks.encoder_config import EncoderConfig
 from genolm.models.networks.recurrent_memory_config import MemoryConfig
 
@@ -103,7 +103,7 @@ def test_no_windows_no_forward():
 
 
 def test_a_window_beyond_the_budget_is_refused_when_the_estimate_says_so(monkeypatch):
-    monkeypatch.setattr(work_module, "available", lambda device: memory.estimate(CONFIG, 2000, torch.float32))
+    monkeypatch.setattr(memory, "available", lambda device: activation_bytes(CONFIG, 2000, 4))
     batcher = Batcher(Work(Listed(()), ToyModel(), Observer()), 1000)
     assert len(batcher.outputs([Window("A" * 2000)], 0)) == 1
     with pytest.raises(ResourceError, match=r"a window of 3,000 tokens .* 6\d.\d MB free\); use a shorter context"):
@@ -135,14 +135,14 @@ class _Watching(Summed):
 def test_the_budget_shrinks_to_the_free_memory(monkeypatch):
     notes = Notes()
     model = ToyModel(config=replace(CONFIG, hidden_size=4096))
-    need = memory.estimate(model.config, 4096, torch.float32)
-    monkeypatch.setattr(work_module, "available", lambda device: need)
+    need = activation_bytes(model.config, 4096, 4)
+    monkeypatch.setattr(memory, "available", lambda device: need)
     assert Work(Listed(()), model, Observer((notes,)), 32_768).fitting_budget() == 4096
     assert notes.notes == ["little free memory: batches of 4,096 instead of 32,768 tokens"]
 
 
 def test_the_default_budget_follows_the_device_kind(monkeypatch):
-    monkeypatch.setattr(work_module, "available", lambda device: None)
+    monkeypatch.setattr(memory, "available", lambda device: None)
     assert Work(Listed(()), ToyModel(), Observer()).fitting_budget() == 16_384
     assert Work(Listed(()), ToyModel(device=torch.device("cuda:1")), Observer()).fitting_budget() == 131_072
 
@@ -150,14 +150,14 @@ def test_the_default_budget_follows_the_device_kind(monkeypatch):
 def test_the_logits_of_a_batch_count_unless_a_task_never_has_them():
     for config in (CONFIG, ENCODER):
         model, width = ToyModel(config=config), torch.float32.itemsize
-        with_logits, without = (Work(task, model, Observer()).need_and_free(1000)[0] for task in (Listed(()), Lean(())))
+        with_logits, without = (Work(task, model, Observer()).memory(1000).bytes for task in (Listed(()), Lean(())))
         assert with_logits - without == 1000 * 2 * config.vocab_size * width
-        assert with_logits == memory.estimate(config, 1000, torch.float32)
+        assert with_logits == activation_bytes(config, 1000, 4)
 
 
 def test_an_encoder_is_fitted_like_a_decoder(monkeypatch):
     notes, model = Notes(), ToyModel(config=ENCODER)
-    monkeypatch.setattr(work_module, "available", lambda device: memory.estimate(ENCODER, 4096, torch.float32))
+    monkeypatch.setattr(memory, "available", lambda device: activation_bytes(ENCODER, 4096, 4))
     assert Work(Listed(()), model, Observer((notes,)), 16_384).fitting_budget() == 4096
     with pytest.raises(ResourceError, match="a window of 9,000 tokens does not fit into memory"):
         Batcher(Work(Listed(()), model, Observer()), 4096).outputs([Window("A" * 9000)], 0)
@@ -165,6 +165,6 @@ def test_an_encoder_is_fitted_like_a_decoder(monkeypatch):
 
 def test_a_recurrent_memory_needs_no_more_for_longer_windows(monkeypatch):
     config = replace(ENCODER, vocab_size=1008, token_rows=1000, memory=MemoryConfig(8, 64))
-    monkeypatch.setattr(work_module, "available", lambda device: memory.estimate(config, 64, torch.float32))
+    monkeypatch.setattr(memory, "available", lambda device: activation_bytes(config, 64, 4))
     model = ToyModel(config=config)
     assert len(Batcher(Work(Listed(()), model, Observer()), 16).outputs([Window("A" * 90_000)], 0)) == 1

@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from genolm.engine import free_memory as memory
+from genolm.models.checkpoints.load import load
+from genolm.models.footprint import activation_bytes, cache_bytes
 from genolm.models.networks.decoder_config import DecoderConfig
 
 GENOS = DecoderConfig(128, 1024, 12, 16, 8, 64, 4096, 8, 2)
@@ -13,17 +15,17 @@ def test_estimate_by_hand():
     stream = 100 * (4 * 1024 + 2 * 1024 + 4 * 512) * 2
     inner = 100 * 3 * 4096 * 2 * 2
     logits = 100 * 2 * 128 * 4
-    assert memory.estimate(GENOS, 100, torch.bfloat16) == 64 * 2**20 + stream + inner + logits
+    assert activation_bytes(GENOS, 100, 2) == 64 * 2**20 + stream + inner + logits
 
 
 def test_estimate_grows_linearly_in_the_tokens():
-    small, middle, large = (memory.estimate(GENOS, tokens, torch.bfloat16) for tokens in (2**14, 2**15, 2**16))
+    small, middle, large = (activation_bytes(GENOS, tokens, 2) for tokens in (2**14, 2**15, 2**16))
     assert large - middle == 2 * (middle - small) > 0
 
 
 def test_a_dense_model_counts_its_one_block():
     dense = DecoderConfig(128, 1024, 12, 16, 8, 64, 4096)
-    less = memory.estimate(GENOS, 10, torch.float32) - memory.estimate(dense, 10, torch.float32)
+    less = activation_bytes(GENOS, 10, 4) - activation_bytes(dense, 10, 4)
     assert less == 10 * 3 * 4096 * 4
 
 
@@ -72,3 +74,21 @@ def test_torch_itself_says_it_in_these_words():
 )
 def test_sizes_for_people(size, text):
     assert memory.format_bytes(size) == text
+
+
+def test_a_request_is_estimated_before_it_is_computed(monkeypatch):
+    model = load("tiny-random-dense", device="cpu")
+    need = memory.request_memory(model, 1000)
+    assert need.bytes == activation_bytes(model.config, 1000, 4)
+    assert memory.request_memory(model, 1000, logits=False).bytes < need.bytes
+    generating = memory.request_memory(model, 1000, new_bases=500)
+    assert generating.bytes == need.bytes + cache_bytes(model.config, 1500, 4)
+    for free, fits in ((need.bytes, True), (need.bytes - 1, False), (None, True)):
+        monkeypatch.setattr(memory, "available", lambda device, free=free: free)
+        assert memory.request_memory(model, 1000).fits is fits
+
+
+def test_a_recurrent_memory_needs_the_memory_of_one_segment():
+    model = load("tiny-random-rmt", device="cpu")
+    long, longer = (memory.request_memory(model, bases).bytes for bases in (10_000, 100_000))
+    assert long == longer

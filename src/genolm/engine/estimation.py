@@ -66,7 +66,7 @@ def estimate_run(work: Work, request: RunRequest | None) -> Estimate:
     reading = time.perf_counter() - started
     samples = measure(batcher, stretches)
     tokens = sum(plan.costs[number] for number in todo)
-    need, free = work.need_and_free(batcher.token_budget)
+    memory = work.memory(batcher.token_budget)
     return Estimate(
         unit=unit(work.task),
         items=plan.items,
@@ -77,8 +77,8 @@ def estimate_run(work: Work, request: RunRequest | None) -> Estimate:
         bases_left=work.bases(tokens),
         token_budget=batcher.token_budget,
         weight_bytes=work.model.weight_bytes,
-        batch_bytes=need,
-        free_bytes=free,
+        batch_bytes=memory.bytes,
+        free_bytes=memory.free,
         batches=sum(sample.batches for sample in samples),
         measured_seconds=sum(sample.spent for sample in samples),
         seconds=2 * reading

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from genolm.engine.batches import length_buckets
 from genolm.engine.events import Advanced, BatchHalved
-from genolm.engine.free_memory import format_bytes, is_out_of_memory
+from genolm.engine.free_memory import format_bytes, is_out_of_memory, tokens_at_once
 from genolm.errors import NonFiniteError, ResourceError, RunError
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Batcher:
 
     def _check(self, longest: int) -> None:
         """Raise an error if a window exceeds the budget and, by estimate, does not fit into memory."""
-        if longest > self.token_budget and not self.work.fits(self.work.tokens_at_once(longest)):
+        if longest > self.token_budget and not self.work.fits(tokens_at_once(self.work.model, longest)):
             raise ResourceError(self._too_long(longest))
 
     def _halve(self, lengths: list[int]) -> None:
@@ -122,9 +122,9 @@ class Batcher:
         self.work.observer.emit(BatchHalved(self.token_budget, reason))
 
     def _too_long(self, tokens: int) -> str:
-        need, free = self.work.need_and_free(self.work.tokens_at_once(tokens))
-        available = f", {format_bytes(free)} free" if free is not None else ""
-        memory = f"about {format_bytes(need)} beyond the weights{available}"
+        need = self.work.memory(tokens_at_once(self.work.model, tokens))
+        available = f", {format_bytes(need.free)} free" if need.free is not None else ""
+        memory = f"about {format_bytes(need.bytes)} beyond the weights{available}"
         return (
             f"a window of {tokens:,} tokens does not fit into memory ({memory});"
             " use a shorter context or shorter windows"

@@ -2,33 +2,69 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from genolm.models.footprint import activation_bytes
+from genolm.models.footprint import activation_bytes, cache_bytes
+from genolm.models.networks.encoder_config import EncoderConfig
 
 if TYPE_CHECKING:
     import torch
 
-    from genolm.models.networks.network_config import NetworkConfig
+    from genolm.models.model import Model
 
 _CPU_MESSAGE = re.compile(
     r"not enough memory|can't allocate memory|cannot allocate memory|out of memory", re.IGNORECASE
 )
 
 
-def estimate(config: NetworkConfig, tokens: int, dtype: torch.dtype, *, logits: bool = True) -> int:
-    """Return the peak memory of a batch beyond the weights, in bytes; it is proportional to the number of tokens.
+@dataclass(frozen=True, slots=True)
+class MemoryNeed:
+    """Estimated memory of a computation, beside the free memory.
+
+    Attributes:
+        bytes: estimated peak memory beyond the weights, in bytes.
+        free: free memory of the device in bytes; None if it is unknown.
+    """
+
+    bytes: int
+    free: int | None
+
+    @property
+    def fits(self) -> bool:
+        """Whether the memory suffices; True if the free memory is unknown."""
+        return self.free is None or self.bytes <= self.free
+
+
+def request_memory(model: Model, bases: int, *, new_bases: int = 0, logits: bool = True) -> MemoryNeed:
+    """Estimate the memory of a single request, so that it can be refused before it is computed.
 
     Args:
-        config: config of the network.
-        tokens: tokens of the batch, padding included.
-        dtype: dtype of the activations.
-        logits: whether the logits of all tokens are held.
+        model: loaded model.
+        bases: bases of the longest window that passes the network at once: of the sequence, or of the prompt.
+        new_bases: bases to generate; the key-value cache of prompt and new bases is added.
+        logits: whether the logits of all tokens are held, as for likelihoods; not for embeddings.
     """
-    return activation_bytes(config, tokens, dtype.itemsize, logits=logits)
+    tokens, new_tokens = (math.ceil(count / model.tokenizer.bases_per_token) for count in (bases, new_bases))
+    need = batch_memory(model, tokens_at_once(model, tokens), logits=logits)
+    cached = cache_bytes(model.config, tokens + new_tokens, model.dtype.itemsize) if new_bases else 0
+    return MemoryNeed(need.bytes + cached, need.free)
+
+
+def batch_memory(model: Model, tokens: int, *, logits: bool = True) -> MemoryNeed:
+    """Estimate the memory of a batch of ``tokens`` tokens, padding included; proportional to their number."""
+    need = activation_bytes(model.config, tokens, model.dtype.itemsize, logits=logits)
+    return MemoryNeed(need, available(model.device))
+
+
+def tokens_at_once(model: Model, tokens: int) -> int:
+    """Return the tokens of a window that pass the network together; with recurrent memory, those of one segment."""
+    memory = model.config.memory if isinstance(model.config, EncoderConfig) else None
+    return tokens if memory is None else min(tokens, memory.segment)
 
 
 def available(device: torch.device | str) -> int | None:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from genolm.engine.events import BatchHalved, Observer
-from genolm.engine.free_memory import available, estimate
-from genolm.models.networks.encoder_config import EncoderConfig
+from genolm.engine.free_memory import MemoryNeed, batch_memory
 
 if TYPE_CHECKING:
     from genolm.engine.task import Task
@@ -56,16 +55,8 @@ class Work:
 
     def fits(self, tokens: int) -> bool:
         """Return whether a batch fits by estimate; True if the free memory is unknown."""
-        need, free = self.need_and_free(tokens)
-        return free is None or need <= free
+        return self.memory(tokens).fits
 
-    def need_and_free(self, tokens: int) -> tuple[int, int | None]:
-        """Return the estimated memory of a batch and the free memory in bytes; None if the latter is unknown."""
-        model, logits = self.model, getattr(self.task, "logits", True)
-        return estimate(model.config, tokens, model.dtype, logits=logits), available(model.device)
-
-    def tokens_at_once(self, tokens: int) -> int:
-        """Return the tokens of a window that pass the network together; with recurrent memory, those of one segment."""
-        config = self.model.config
-        memory = config.memory if isinstance(config, EncoderConfig) else None
-        return tokens if memory is None else min(tokens, memory.segment)
+    def memory(self, tokens: int) -> MemoryNeed:
+        """Return the estimated memory of a batch."""
+        return batch_memory(self.model, tokens, logits=getattr(self.task, "logits", True))
