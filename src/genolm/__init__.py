@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from genolm.cli.cite import cite as cite
     from genolm.cli.demo import demo as demo
     from genolm.cli.doctor import doctor as doctor
+    from genolm.engine.handle import start_function as start
     from genolm.engine.merge import merge as merge
     from genolm.errors import GenolmError as GenolmError
     from genolm.errors import InputError as InputError
@@ -102,6 +103,7 @@ _MODULES = {
     "check_generated": "tasks.generation.check_generated",
     "check": "tasks.generation.check_generated:check_generated",
     "merge": "engine.merge",
+    "start": "engine.handle:start_function",
     "info": "models.checkpoints.info:describe",
     "detect": "groups",
     "explain": "groups",
