@@ -5,16 +5,17 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, ForwardRef, Literal, Union, Unpack, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ForwardRef, Literal, TypeVar, Union, Unpack, get_args, get_origin, get_type_hints
 
 from genolm.verbs import Between, Completed, Kind, Parameter, PythonOnly, ReplacedBy, Several, Short, Shown, Verb, named
 
 _KINDS: dict[type, Kind] = {bool: "flag", int: "integer", float: "number", Path: "path", str: "text"}
 _PLACEHOLDERS: dict[Kind, str] = {"integer": "N", "number": "X", "path": "FILE", "text": "TEXT", "flag": ""}
 _MARKERS = (Between, Completed, PythonOnly, ReplacedBy, Several, Short, Shown)
+Marker = TypeVar("Marker")
 _SECTION = re.compile(r"^(?:Args|Keys|Attributes|Returns|Raises|Yields|Warns):$", re.M)
 
 
@@ -96,34 +97,37 @@ def _keys(options: type, annotations: dict[str, Any]) -> Iterator[inspect.Parame
 def _parameter(given: inspect.Parameter, text: str, *, shared: bool = False) -> Parameter | None:
     """Return the definition of a parameter; None if the command line does not have it."""
     members = list(_members(given.annotation))
-    markers = {type(one): one for one in members if isinstance(one, _MARKERS)}
-    if PythonOnly in markers:
+    if PythonOnly() in members:
         return None
     choices = tuple(value for one in members if get_origin(one) is Literal for value in get_args(one))
-    objects, kind = _kind(members, Completed in markers)
-    bounds = markers.get(Between)
-    positional, required = given.kind is not given.KEYWORD_ONLY, given.default is given.empty
-    several = Sequence in members or Several in markers
-    default = None if required or isinstance(given.default, tuple) else given.default
-    replaced = markers.get(ReplacedBy)
+    completed, replaced = _marker(members, Completed(""), Completed), _marker(members, ReplacedBy(""), ReplacedBy)
+    objects, kind = _kind(members, completed)
+    bounds, empty = _marker(members, Between(None), Between), given.default is given.empty
+    positional = given.kind is not given.KEYWORD_ONLY
+    in_memory = given.name == "out" and NoneType in members
     return Parameter(
         name=given.name,
         help=text,
         kind=kind,
         choices=choices,
-        low=None if bounds is None else bounds.low,
-        high=None if bounds is None else bounds.high,
-        several=several,
+        low=bounds.low,
+        high=bounds.high,
+        several=Sequence in members or Several() in members,
         positional=positional,
-        required=(required or (positional and given.name == "out" and NoneType in members)) and replaced is None,
-        default=default,
-        shown=_placeholder(given, kind, choices, markers.get(Shown)),
-        short=markers[Short].option if Short in markers else "",
-        completes=markers[Completed].names if Completed in markers else "",
-        replaced_by="" if replaced is None else replaced.parameter,
+        required=empty or in_memory,
+        default=None if empty or isinstance(given.default, tuple) else given.default,
+        shown=_marker(members, _default_placeholder(given, kind, choices), Shown).placeholder,
+        short=_marker(members, Short(""), Short).option,
+        completes=completed.names,
+        replaced_by=replaced.parameter,
         objects=objects,
         shared=shared,
     )
+
+
+def _marker(members: Iterable[object], default: Marker, kind: type[Marker]) -> Marker:
+    """Return the first marker of a kind."""
+    return next((one for one in members if isinstance(one, kind)), default)
 
 
 def _members(annotation: Any) -> Iterator[Any]:
@@ -143,23 +147,21 @@ def _members(annotation: Any) -> Iterator[Any]:
         yield annotation
 
 
-def _kind(members: Sequence[Any], names: bool) -> tuple[bool, Kind]:
+def _kind(members: Sequence[Any], completed: Completed) -> tuple[bool, Kind]:
     """Return whether objects of other types are accepted, and the kind of value on the command line."""
     plain = {bool, int, float, str, Path, NoneType, Sequence}
     objects = any(
         one not in plain and not isinstance(one, _MARKERS) and get_origin(one) not in (Literal, tuple)
         for one in members
     )
-    kind = next((kind for known, kind in _KINDS.items() if known in members), "text")
-    return objects, "text" if kind == "path" and (objects or names) else kind
+    kind: Kind = next((_KINDS[known] for known in _KINDS if known in members), "text")
+    return objects, "text" if kind == "path" and (objects or completed.names) else kind
 
 
-def _placeholder(given: inspect.Parameter, kind: Kind, choices: Sequence[str], marker: Shown | None) -> str:
-    if marker is not None:
-        return marker.placeholder
+def _default_placeholder(given: inspect.Parameter, kind: Kind, choices: Sequence[str]) -> Shown:
     if given.kind is not given.KEYWORD_ONLY:
-        return given.name.upper()
-    return "" if choices else _PLACEHOLDERS[kind]
+        return Shown(given.name.upper())
+    return Shown("" if choices else _PLACEHOLDERS[kind])
 
 
 def _wrapped(name: str, text: str) -> str:

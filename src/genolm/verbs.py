@@ -76,7 +76,7 @@ Kind = Literal["text", "path", "integer", "number", "flag"]
 class Between:
     """Smallest and largest value of a number, both inclusive."""
 
-    low: float
+    low: float | None
     high: float | None = None
 
 

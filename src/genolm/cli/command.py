@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import GenericAlias
 from typing import Annotated, Any, Literal
 
 import typer
@@ -43,7 +44,7 @@ def arguments_of(verb: Verb, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of the verb's function: without lists that are empty, and a single input as itself."""
     arguments = {}
     for parameter in verb.parameters:
-        value = values.get(parameter.name)
+        value: Any = values.get(parameter.name)
         if parameter.several and not value:
             continue
         single = parameter.several and parameter.positional and len(value) == 1
@@ -66,12 +67,8 @@ def _parameter(parameter: Parameter, verb: Verb) -> inspect.Parameter:
     if parameter.kind == "integer" and parameter.choices:
         info.parser = _number_or_text
     annotation = Annotated[_type(parameter), info]
-    default = inspect.Parameter.empty if parameter.required else _default(parameter)
+    default = inspect.Parameter.empty if parameter.required else parameter.default
     return inspect.Parameter(parameter.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-
-
-def _default(parameter: Parameter) -> object:
-    return parameter.default
 
 
 def _forms(parameter: Parameter) -> list[str]:
@@ -82,10 +79,11 @@ def _forms(parameter: Parameter) -> list[str]:
 
 
 def _type(parameter: Parameter) -> Any:
-    single: Any = _TYPES[parameter.kind]
+    kind: Any = _TYPES[parameter.kind]
     if parameter.choices:
-        single = str if parameter.kind == "integer" else Literal[parameter.choices]
-    kind = list[single] if parameter.several else single
+        kind = str if parameter.kind == "integer" else Literal[parameter.choices]
+    if parameter.several:
+        kind = GenericAlias(list, (kind,))
     return kind if parameter.required else kind | None
 
 

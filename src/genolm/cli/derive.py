@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from genolm.cli.commands import PRESENTED
@@ -42,18 +42,22 @@ def _options(verbs: Mapping[str, Verb], names: list[str]) -> str:
         verb = verbs["embed"]
         rows = [_row(one, verb) for one in verb.parameters if one.shared] + _presentation_rows("embed")
     else:
-        rows = [row for name in names for row in _rows(verbs[name], several=len(names) > 1)]
+        rows = _rows_of_page([verbs[name] for name in names])
     return "\n".join(["| option | meaning |", "|---|---|", *rows]) + "\n"
 
 
-def _rows(verb: Verb, *, several: bool) -> list[str]:
-    """Return the rows of a verb; of one of several verbs on a page, they begin with its name."""
+def _rows_of_page(verbs: Sequence[Verb]) -> list[str]:
+    """Return the rows of one verb, or of several; then each begins with the names of the verbs that have the option."""
+    names: dict[str, list[str]] = {}
+    for verb in verbs:
+        for row in _rows(verb):
+            names.setdefault(row, []).append(f"`{verb.name.rpartition(' ')[2]}`")
+    return list(names) if len(verbs) == 1 else [f"| {', '.join(of)}: {row[2:]}" for row, of in names.items()]
+
+
+def _rows(verb: Verb) -> list[str]:
     own = [_row(one, verb) for one in verb.parameters if not one.positional and not one.shared]
-    rows = own + ([] if verb.takes_run_options else _presentation_rows(verb.name))
-    if not several:
-        return rows
-    last = verb.name.rpartition(" ")[2]
-    return [row.replace("| `", f"| `{last}`: `", 1) for row in rows]
+    return own + ([] if verb.takes_run_options else _presentation_rows(verb.name))
 
 
 def _row(parameter: Parameter, verb: Verb) -> str:
@@ -70,7 +74,7 @@ def _meaning(parameter: Parameter, verb: Verb) -> str:
         facts.append("required")
     if parameter.several:
         facts.append("repeatable")
-    if parameter.default not in (None, False):
+    if parameter.default is not None and parameter.default is not False:
         facts.append(f"default: {_default(parameter)}")
     return (text + (f" ({'; '.join(facts)})" if facts else "")).replace("|", "\\|")
 
