@@ -46,7 +46,7 @@ def compare(folder: Path, bases: int, rounds: int, settings: dict[str, dict[str,
     out: dict[str, torch.Tensor] = {}
 
     def run_ours() -> None:
-        vectors = genolm.embed(ours, [sequence], layer=ours.config.num_layers, pooling="mean", token_budget=bases)
+        vectors = genolm.embed(ours, [sequence], layer=ours.config.num_layers, pooling="mean", batch_tokens=bases)
         out["genolm"] = torch.as_tensor(vectors["embedding"].to_numpy()[0])
 
     def run_theirs(name: str) -> None:
@@ -86,7 +86,7 @@ def peak_memory(folder: Path, bases: int) -> dict[str, Any]:
 def _peak(folder: Path, bases: int) -> None:
     model = genolm.load(folder, dtype="bfloat16")
     weights = sum(weight.nbytes for weight in model.network.parameters())
-    genolm.embed(model, [random_bases(bases)], token_budget=bases)
+    genolm.embed(model, [random_bases(bases)], batch_tokens=bases)
     # Not ru_maxrss: a new process inherits its parent's.
     listing = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
     peak = int(listing["VmHWM"].split()[0]) * 1024

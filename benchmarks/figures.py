@@ -51,7 +51,7 @@ def check(data: Path, folder: Path) -> None:
     (folder / "prompts.fa").write_text("".join(f">{name}\n{text}\n" for text, name in prompts))
     generated = folder / "generated.fa"
     genolm.generate(MODEL, folder / "prompts.fa", generated, n=1, length=600, seed=1, overwrite=True)
-    genolm.check_generated([generated], [reference], folder / "check", overwrite=True)
+    genolm.check([generated], folder / "check", reference=[reference], overwrite=True)
     shutil.copyfile(folder / "check" / "check.png", ASSETS / "check.png")
 
 
@@ -87,7 +87,7 @@ def scan(data: Path, folder: Path) -> None:
     """Plot surprisal along a gene cluster of Streptomyces coelicolor, with genes and called intervals."""
     record = data / "bacteria" / "bgc" / "NC_003888.3.cluster027.gbk.gz"
     out, picture = folder / "scan", ASSETS / "scan.png"
-    genolm.scan(MODEL, record, out, genes=record, side="both", max_fdr=0.2, plot=picture, overwrite=True)
+    genolm.scan(MODEL, record, out, genes=record, call="both", fdr=0.2, plot=picture, overwrite=True)
     with Image.open(picture) as image:
         image.convert("P", palette=Image.Palette.ADAPTIVE, colors=128).save(picture, optimize=True)
 

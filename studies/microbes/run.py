@@ -123,7 +123,7 @@ def scans(models: dict[str, Any]) -> dict[str, Any]:
         for record in RECORDS:
             out = RUNS / f"scan-{name}-{record.split('.gbk')[0]}"
             genbank, fasta = _unpacked(record)
-            genolm.scan(model, fasta, out, genes=genbank, side="none", overwrite=True)
+            genolm.scan(model, fasta, out, genes=genbank, call="none", overwrite=True)
             found[f"{name} {record}"] = json.loads(Path(f"{out}.json").read_text())["genes"]
     out = RUNS / f"scan-{DECODER}-{SCANNED.replace(' ', '_')}"
     fasta, genes = _predicted_genes()
@@ -148,9 +148,9 @@ def detection(models: dict[str, Any]) -> dict[str, Any]:
     natural = list({**paths(TRAINED), **paths(HELD_OUT)}.values())
     found = {}
     for features in ("handmade", "both"):
-        detector = genolm.train_detector(
-            natural, files, model=models[ENCODER] if features == "both" else None, features=features, genomes=taxa,
-            provenance=provenance, hold_out_taxa=["held-out species"], crops=(500, 1000), seed=SEED,
+        detector = genolm.detect.train(
+            natural=natural, generated=files, model=models[ENCODER] if features == "both" else None, features=features, genomes=taxa,
+            provenance=provenance, hold_out_taxon=["held-out species"], crop=(500, 1000), seed=SEED,
         )  # fmt: skip
         found[features] = detector.report
     return found
@@ -165,7 +165,7 @@ def checks(models: dict[str, Any]) -> dict[str, Any]:
         ]
         out = RUNS / f"check-{number}"
         training = _named(TRAINING_GENOMES["checks"])
-        genolm.check_generated(files, _named(HELD_OUT), out, training=training, order=5, overwrite=True)
+        genolm.check(files, out, reference=_named(HELD_OUT), training=training, order=5, overwrite=True)
         report = json.loads((out / "check.json").read_text())
         found[decoding] = {"figures": report["figures"], "passed": report["passed"]}
     return found

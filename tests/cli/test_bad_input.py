@@ -162,6 +162,6 @@ def test_records_that_cannot_be_scored_pass_through(folder):
 
 def test_top_p_of_0_takes_the_likeliest_base(folder):
     for name, options in (("nucleus", "--top-p 0"), ("greedy", "--temperature 0")):
-        assert run(f"generate {MODEL} --prompt ACGT {name}.fa --length 30 {options}") == 0
+        assert run(f"generate {MODEL} ACGT {name}.fa --length 30 {options}") == 0
     texts = [Path(f"{name}.fa").read_text().splitlines()[1:] for name in ("nucleus", "greedy")]
     assert texts[0] == texts[1]

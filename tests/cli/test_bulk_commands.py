@@ -7,11 +7,11 @@ from unittest.mock import ANY
 
 import polars as pl
 import pytest
+from genolm.cli.options import bulk_settings
 from typer.testing import CliRunner
 
 from genolm.cli.commands import generation, genomes, sequences, variants
 from genolm.cli.main import app
-from genolm.cli.options import bulk_settings
 from genolm.errors import RunError
 
 BULK = (*sequences.COMMANDS, *variants.COMMANDS, *generation.COMMANDS, genomes.SCAN, genomes.CLUSTER)

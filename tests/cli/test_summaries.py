@@ -92,11 +92,11 @@ DRY = [
     VARIANTS,
     f"mutate {MODEL} chr1:5-20 out.tsv --genome genome.fa --plot out.png",
     f"generate {MODEL} in.fa out.fa --length 8",
-    f"generate {MODEL} out.fa --prompt ACGT --length 8 --check genome.fa",
-    f"scan {MODEL} in.fa --out out --genes genes.gtf",
+    f"generate {MODEL} ACGT out.fa --length 8 --check genome.fa",
+    f"scan {MODEL} in.fa out --genes genes.gtf",
     f"explain lens {MODEL} in.fa out",
     f"complete {MODEL} gene.fa out.tsv --shortest 30",
-    f"cluster {MODEL} one.fa two.fa three.fa --out out --length 30 --reduce pca --no-twin",
+    f"cluster {MODEL} one.fa two.fa three.fa out --length 30 --reduce pca --no-twin",
     f"detect apply det in.fa out.tsv --model {MODEL}",
 ]
 PACKAGES = {
@@ -173,12 +173,12 @@ ENDS = {
     "simulate again --length 20900 --contigs 2": r"2 contigs, 20,900 bases; \d+ genes?, \d+ variants\nwrote again\n",
     "corpus build small.yaml built": r"20,900 bases, 2 contigs: [\d,]+ train, 900 test, \d+ left out; \d+ documents",
     "pretrain small.yaml run": r"\n2 steps, 128 tokens; held-out bits per base: test \d\.\d{4}\nwrote run/model\n$",
-    "tokenizer train world/genome.fa --out tok --vocab-size 64 --bases 5000": r"^[\d,]+ bases; 64 tokens\nwrote tok\n$",
+    "tokenizer train world/genome.fa tok --vocab-size 64 --bases 5000": r"^[\d,]+ bases; 64 tokens\nwrote tok\n$",
     f"convert {MODEL} copy": r"^\d+ tensors, 0\.\d MB\nwrote copy\n$",
     "explain attribution tiny-random chr1:5001-5020 why --genome world/genome.fa": r"^1 sequence, 20 bases\nwrote",
     "explain lens tiny-random-dense chr1:5001-5040 what --genome world/genome.fa": r"^1 sequence\nwrote what\n$",
     "explain tables tiny-random-gengram tables": r"^4 tables: codons, nearest, neighbours, symmetry\nwrote tables\n$",
-    "check made.fa --reference world/genome.fa --out checked": r"^3 sequences: 2 passed, 1 duplicates\nwrote check",
+    "check made.fa checked --reference world/genome.fa": r"^3 sequences: 2 passed, 1 duplicates\nwrote check",
 }
 
 

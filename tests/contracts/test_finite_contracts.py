@@ -145,19 +145,21 @@ def test_vectors_that_are_not_finite_are_neither_clustered_nor_learned_from(dama
     genomes = [files / f"{name}.fa" for name in ("ash", "birch", "cedar")]
     refused(model, lambda: genolm.cluster(model, genomes, **ask), "sequence '")
     generated = files / "generated.fa"
-    refused(model, lambda: genolm.train_detector(genomes, generated, folds=3, model=model), "sequence '")
+    refused(
+        model, lambda: genolm.detect.train(natural=genomes, generated=generated, folds=3, model=model), "sequence '"
+    )
 
 
 @pytest.mark.parametrize("name", BASES)
 def test_explanations_that_are_not_finite_are_refused(damage, name):
     model = damage(name)
-    refused(model, lambda: genolm.explain_attribution(model, ["ACGTACGTAC"]), "sequence 'sequence1'")
-    refused(model, lambda: genolm.explain_lens(model, ["ACGTACGTAC"]), "sequence 'sequence1'")
+    refused(model, lambda: genolm.explain.attribution(model, ["ACGTACGTAC"]), "sequence 'sequence1'")
+    refused(model, lambda: genolm.explain.lens(model, ["ACGTACGTAC"]), "sequence 'sequence1'")
 
 
 def test_choices_of_experts_by_numbers_that_are_not_finite_are_refused(damage):
     model = damage("tiny-random")
-    refused(model, lambda: genolm.explain_experts(model, ["ACGTACGTAC"]), "sequence 'sequence1'")
+    refused(model, lambda: genolm.explain.experts(model, ["ACGTACGTAC"]), "sequence 'sequence1'")
 
 
 def test_a_memory_that_writes_numbers_that_are_not_finite_is_refused():
@@ -167,6 +169,6 @@ def test_a_memory_that_writes_numbers_that_are_not_finite_is_refused():
             tables = [weight for part, weight in model.network.named_parameters() if "tables" in part]
             for table in tables:
                 table.fill_(float("inf"))
-        for run in (genolm.explain_memory, lambda model, _: genolm.explain_tables(model)):
+        for run in (genolm.explain.memory, lambda model, _: genolm.explain.tables(model)):
             with torch.inference_mode(False), pytest.raises(NonFiniteError, match="holds such numbers"):
                 run(model, ["ACGTACGTAC"])

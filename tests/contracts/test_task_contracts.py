@@ -36,7 +36,7 @@ def test_score_batch_equals_single(model, sequences):
 
 def test_generate_batch_equals_single(model, sequences):
     together = generate(model, ["", *sequences], n=2, length=24, seed=3)
-    one_by_one = generate(model, ["", *sequences], n=2, length=24, seed=3, token_budget=1)
+    one_by_one = generate(model, ["", *sequences], n=2, length=24, seed=3, batch_tokens=1)
     assert together["generated"].to_list() == one_by_one["generated"].to_list()
     assert len(set(together["generated"])) == together.height, "every sequence has its own random numbers"
     np.testing.assert_allclose(*(t["mean_log_probability_nats_per_base"] for t in (together, one_by_one)), atol=1e-5)

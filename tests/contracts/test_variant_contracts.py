@@ -146,7 +146,7 @@ def test_a_score_does_not_depend_on_the_other_variants(model, genome, method):
     name = SUM if method == "full" else SITE
     assert close([table[name][0] for table in alone], together[name].to_list()[::7])
     shuffled = random.Random(1).sample(range(len(VARIANTS)), len(VARIANTS))
-    table = variants(model, [VARIANTS[number] for number in shuffled], token_budget=50, **settings)
+    table = variants(model, [VARIANTS[number] for number in shuffled], batch_tokens=50, **settings)
     assert close(table[name].to_list(), [together[name][number] for number in shuffled])
 
 

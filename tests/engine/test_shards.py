@@ -54,7 +54,7 @@ def test_shards_from_other_machines(source, out, lines, tmp_path):
         copy = shutil.copy(source, elsewhere.parent / "input.txt")
         run(Summed(copy), ToyModel(), elsewhere, Options(shard=(number, 3)))
     folders = [PartsFolder.of(elsewhere).path for elsewhere in outs]
-    merge(out, folders)
+    merge(out, parts=folders)
     assert out.read_text() == expected(lines)
     assert not PartsFolder.of(out).path.exists()
     assert all(folder.exists() for folder in folders)
@@ -63,7 +63,7 @@ def test_shards_from_other_machines(source, out, lines, tmp_path):
 def test_one_folder_here_and_one_from_elsewhere(source, out, lines, tmp_path):
     shards(source, out, [1, 3])
     shards(source, tmp_path / "other.tsv", [2])
-    merge(out, [tmp_path / "other.tsv.parts"])
+    merge(out, parts=[tmp_path / "other.tsv.parts"])
     assert out.read_text() == expected(lines)
 
 
@@ -112,7 +112,7 @@ def test_a_damaged_part_is_taken_from_where_it_is_whole(source, out, lines, tmp_
     shards(source, out, [1, 2, 3])
     shutil.copytree(PartsFolder.of(out).path, tmp_path / "copy")
     PartsFolder.of(out).rows_path(4).write_bytes(b"")
-    merge(out, [tmp_path / "copy"])
+    merge(out, parts=[tmp_path / "copy"])
     assert out.read_text() == expected(lines)
 
 
@@ -120,7 +120,7 @@ def test_shards_of_different_runs_do_not_mix(source, out, tmp_path):
     shards(source, out, [1])
     run(Summed(source, factor=3), ToyModel(), tmp_path / "other.tsv", Options(shard="2/3"))
     with pytest.raises(RunError, match=r"belong to different runs; changed: setting factor \(was 1, now 3\)"):
-        merge(out, [tmp_path / "other.tsv.parts"])
+        merge(out, parts=[tmp_path / "other.tsv.parts"])
 
 
 def test_a_shard_of_another_run_is_refused_in_the_folder(source, out):
@@ -136,7 +136,7 @@ def test_nothing_to_merge(out, tmp_path):
         merge(out)
     assert not PartsFolder.of(out).path.exists()
     with pytest.raises(RunError, match=r"empty holds no parts of a run"):
-        merge(out, [tmp_path / "empty"])
+        merge(out, parts=[tmp_path / "empty"])
 
 
 def test_merge_does_not_touch_an_existing_output(source, out, lines):

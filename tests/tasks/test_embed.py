@@ -178,7 +178,7 @@ def test_settings_are_refused_before_the_model_is_loaded(tmp_path, monkeypatch):
 def test_a_loaded_model_is_left_as_it_is(tiny, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(ModelError, match=r"the model is loaded in torch\.float32; load it with dtype='bf16' instead"):
-        embed(tiny, SEQUENCES, dtype="bf16")
+        embed(tiny, SEQUENCES, dtype="bfloat16")
     with pytest.raises(ModelError, match="the model is loaded on cpu; load it with device='cuda:1' instead"):
         embed(tiny, SEQUENCES, device="cuda:1")
     with pytest.raises(ModelError, match="device cpu:3 is not available to torch"):
@@ -246,7 +246,7 @@ def test_a_shard_returns_its_folder_of_parts_which_merge_takes(tiny, tmp_path):
     folder = embed(tiny, SEQUENCES, tmp_path / "out.parquet", shard="1/1")
     assert folder == tmp_path / "out.parquet.parts"
     assert folder.is_dir() and not (tmp_path / "out.parquet").exists()
-    merge(tmp_path / "elsewhere.parquet", [folder])
+    merge(tmp_path / "elsewhere.parquet", parts=[folder])
     assert pl.read_parquet(tmp_path / "elsewhere.parquet").height == 3
 
 

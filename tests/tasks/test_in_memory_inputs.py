@@ -30,7 +30,7 @@ def test_generation_keeps_the_names_of_prompts_empty_ones_included():
 
 def test_a_scan_takes_a_dict_and_a_genome(fasta):
     records = [
-        genolm.scan(MODEL, given, side="none").record["contigs"] for given in (fasta, CONTIGS, genolm.Genome(fasta))
+        genolm.scan(MODEL, given, call="none").record["contigs"] for given in (fasta, CONTIGS, genolm.Genome(fasta))
     ]
     assert records[0] == records[1] == records[2]
 
@@ -39,9 +39,9 @@ def test_a_scan_takes_a_dict_and_a_genome(fasta):
     "call",
     [
         lambda: genolm.cluster(MODEL, CONTIGS),
-        lambda: genolm.check(CONTIGS, "toy.fa"),
+        lambda: genolm.check(CONTIGS, reference="toy.fa"),
         lambda: genolm.complete(MODEL, CONTIGS),
-        lambda: genolm.detect.train(list(CONTIGS.items()), "toy.fa"),
+        lambda: genolm.detect.train(natural=list(CONTIGS.items()), generated="toy.fa"),
     ],
     ids=["cluster", "check", "complete", "detect train"],
 )

@@ -15,4 +15,6 @@ def test_fragments_are_clustered_by_one_vector_each(pooling):
 @pytest.mark.parametrize("pooling", ["bases", "none"])
 def test_a_detector_learns_from_one_vector_a_sequence(pooling, tmp_path):
     with pytest.raises(InputError, match="pooling must be mean, max, min or last: one vector per sequence is required"):
-        genolm.detect.train("absent.fa", "absent.fa", tmp_path / "out", model="tiny-random-ocean", pooling=pooling)
+        genolm.detect.train(
+            tmp_path / "out", natural="absent.fa", generated="absent.fa", model="tiny-random-ocean", pooling=pooling
+        )

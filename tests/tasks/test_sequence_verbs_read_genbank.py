@@ -66,12 +66,12 @@ def test_score_embed_scan_and_prompts_take_them(files: Path) -> None:
     assert genolm.score(model, files / "a.gbk").equals(genolm.score(model, files / "a.fa"))
     assert genolm.embed(model, files / "a.embl").equals(genolm.embed(model, files / "a.fa"))
     assert genolm.generate(model, files / "a.gbk", length=5).equals(genolm.generate(model, files / "a.fa", length=5))
-    scans = [genolm.scan(model, files / name, side="none") for name in ("a.gbk", "a.fa")]
+    scans = [genolm.scan(model, files / name, call="none") for name in ("a.gbk", "a.fa")]
     assert scans[0].record == scans[1].record
 
 
 def test_a_scan_reads_the_genes_of_the_same_file(files: Path) -> None:
-    found = genolm.scan(MODEL, files / "a.gbk", side="none", genes=files / "a.gbk", gene_window=20)
+    found = genolm.scan(MODEL, files / "a.gbk", call="none", genes=files / "a.gbk", gene_window=20)
     assert found.genes is not None and found.genes["id"].to_list() == ["G1"]
 
 
@@ -84,7 +84,7 @@ def test_genomes_of_cluster_check_detect_and_tokenizers_take_them(files: Path) -
 def test_check_compares_them(files: Path) -> None:
     (files / "made.fa").write_text(f">m prompt_bases=0\n{BASES}\n")
     done = CliRunner().invoke(
-        app, ["check", str(files / "made.fa"), "--reference", str(files / "a.gbk"), "--out", str(files / "c")]
+        app, ["check", str(files / "made.fa"), str(files / "c"), "--reference", str(files / "a.gbk")]
     )
     assert done.exit_code == 0, done.stderr
 
@@ -123,7 +123,7 @@ def test_a_reference_genome_must_be_fasta_and_that_is_said(files: Path) -> None:
     [
         ("score {m} x.docx o.tsv", ".fa, .fasta, .fna, .ffn, .gb, .gbk, .gbff, .genbank, .embl, .fq"),
         ("variants {m} x.docx o.tsv --genome a.fa", ".vcf, .bcf, .tsv, .csv, .txt, .parquet, or one of these"),
-        ("scan {m} x.docx --out o", ".fa, .fasta, .fna, .ffn, .gb, .gbk, .gbff, .genbank, .embl, or one of these"),
+        ("scan {m} x.docx o", ".fa, .fasta, .fna, .ffn, .gb, .gbk, .gbff, .genbank, .embl, or one of these"),
     ],
 )
 def test_an_unknown_kind_of_file_lists_what_this_verb_takes(

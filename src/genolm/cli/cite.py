@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from genolm.errors import ModelError
 from genolm.files.version import __version__
+from genolm.verbs import Completed, verb
 
 _GENOLM = """@software{{genolm,
   author  = {{{{The genolm developers}}}},
@@ -64,11 +67,12 @@ FAMILIES: dict[str, str] = {
 }
 
 
-def cite(model: str | None = None) -> str:
-    """Return BibTeX entries for genolm and, if a model is given, for its paper.
+@verb(example="genolm cite genos-1.2b")
+def cite(model: Annotated[str | None, Completed("model")] = None) -> str:
+    """Print BibTeX entries for genolm and for a model.
 
     Args:
-        model: name of a model such as ``genos-1.2b``, or of a family such as ``gena-lm``; None for genolm alone.
+        model: Model or family whose paper to cite.
 
     Returns:
         BibTeX entries, separated by empty lines.

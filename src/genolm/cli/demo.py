@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from genolm.verbs import OutputFolder, PythonOnly, verb
 
 if TYPE_CHECKING:
     from genolm.genome.simulation.simulate import SimulatedGenome
@@ -59,11 +61,20 @@ class DemoFiles:
         return cls(*(folder / name for name in names))
 
 
-def demo(folder: Path, *, length: int = 400_000, progress: bool = True) -> DemoFiles:
-    """Simulate a genome, score its variants, embed and score its regions, and write a report.
+@verb(example="genolm demo demo")
+def demo(
+    out: OutputFolder,
+    *,
+    length: Annotated[int, PythonOnly()] = 400_000,
+    progress: Annotated[bool, PythonOnly()] = True,
+) -> DemoFiles:
+    """Run the main commands on a simulated genome.
+
+    Runs variants, embed and score with genolm-nano and writes an HTML report; takes two to three minutes on a CPU.
+    Needs the extra report.
 
     Args:
-        folder: output folder; files of an earlier demo are overwritten.
+        out: Output folder; created if it does not exist. Files of an earlier demo are overwritten.
         length: length of the simulated genome in bases.
         progress: whether to show progress bars.
 
@@ -81,6 +92,7 @@ def demo(folder: Path, *, length: int = 400_000, progress: bool = True) -> DemoF
     from genolm.tasks.variants.variants import variants
 
     require_extra("report", "the report of the demo")
+    folder = Path(out)
     files, model = DemoFiles.within(folder), load(MODEL)
     typer.echo("This takes two to three minutes on a CPU.", err=True)
     _step(1, "simulating a genome", folder)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from genolm.files.version import __version__
+from genolm.verbs import verb
 
 Status = Literal["ok", "note", "broken"]
 
@@ -34,8 +35,12 @@ class Finding:
     text: str
 
 
+@verb(example="genolm doctor")
 def doctor() -> list[Finding]:
-    """Check the installation and this machine; requirements that are not met have the status ``broken``."""
+    """Check the installation and this machine.
+
+    If something that genolm needs is broken, its finding has the status broken, and the exit code is 1.
+    """
     return list(examine())
 
 

@@ -1,27 +1,16 @@
-"""The ``genolm`` command. Nothing heavy is imported before a command runs."""
+"""The ``genolm`` command, built from the table of verbs. Nothing heavy is imported before a verb runs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from genolm.cli.commands import (
-    about,
-    corpus,
-    detect,
-    explain,
-    generation,
-    genomes,
-    models,
-    sequences,
-    tokenizer,
-    training,
-    variants,
-)
-from genolm.cli.help import PLAIN, example
+from genolm.cli.command import add_command
+from genolm.cli.commands import PRESENTED
+from genolm.cli.help import PLAIN
+from genolm.verbs import GROUPS, VERBS, table
 
 
 class _Ordered(TyperGroup):
@@ -29,14 +18,7 @@ class _Ordered(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the commands in the order of their use."""
-        names = [name for name in self.commands if name not in _NEXT]
-        for group, command in _NEXT.items():
-            names.insert(names.index(command), group)
-        return names
-
-
-_NEXT = {"detect": "check", "explain": "merge", "tokenizer": "pretrain", "corpus": "pretrain"}
-"""Each nested group and the command that follows it in the list."""
+        return list(dict.fromkeys(name.partition(" ")[0] for name in VERBS))
 
 
 app = typer.Typer(
@@ -69,23 +51,18 @@ def _root(
     """Define the options of ``genolm`` itself."""
 
 
-_COMMANDS: tuple[Callable[..., None], ...] = (
-    *sequences.COMMANDS,
-    *variants.COMMANDS,
-    *generation.COMMANDS,
-    genomes.SCAN,
-    variants.REPORT,
-    generation.CHECK,
-    genomes.CLUSTER,
-    sequences.MERGE,
-    *models.COMMANDS,
-    *training.COMMANDS,
-    *about.COMMANDS,
-)
-for _command in _COMMANDS:
-    app.command(epilog=example(_command.__name__))(_command)
-for _group in (detect.app, explain.app, tokenizer.app, corpus.app):
-    app.add_typer(_group)
+def _add_commands() -> None:
+    groups = {
+        name: typer.Typer(name=name, help=text, no_args_is_help=True, rich_markup_mode=PLAIN)
+        for name, text in GROUPS.items()
+    }
+    for name, verb in table().items():
+        add_command(groups[name.partition(" ")[0]] if " " in name else app, verb, PRESENTED[name])
+    for group in groups.values():
+        app.add_typer(group)
+
+
+_add_commands()
 
 
 def main() -> None:

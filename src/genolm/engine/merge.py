@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any
 
 from genolm.engine.fingerprint import changes, task_name, without_paths
 from genolm.engine.interrupt import stoppable
@@ -14,29 +14,31 @@ from genolm.engine.parts import Manifest, PartsFolder, PartState
 from genolm.engine.result import Result
 from genolm.engine.settings import read_settings, write_settings
 from genolm.engine.target import assemble, check_side_files, check_target, refuse_inputs, side_files
+from genolm.engine.task import Task
 from genolm.errors import RunError
 from genolm.files.locks import locked
-
-if TYPE_CHECKING:
-    from genolm.engine.task import Task
+from genolm.verbs import OutputFile, PythonOnly, Shown, verb
 
 _MAX_LISTED = 10  # parts listed in a message
 
 
+@verb(example="genolm merge calls.scored.vcf.gz")
 def merge(
-    out: Path | str,
-    folders: Sequence[Path | str] = (),
+    out: OutputFile,
     *,
-    task: Task[Any, Any] | None = None,
+    parts: Annotated[Path | str, Shown("FOLDER")] | Sequence[Annotated[Path | str, Shown("FOLDER")]] = (),
+    task: Annotated[Task[Any, Any] | None, PythonOnly()] = None,
     overwrite: bool = False,
 ) -> Result:
-    """Join the shards of a run into one output, then remove the folder of their parts; no model is needed.
+    """Join the shards of a run into one output.
+
+    The folder of their parts is then removed; no model is needed.
 
     Args:
-        out: the output that the shards were run with; for a scan its prefix, or ``PREFIX.json``.
-        folders: further parts folders, such as copies from other machines; they are not changed.
+        out: The output, folder or prefix that the shards were run with.
+        parts: Parts folder that is not next to the output, such as a copy from another machine; it is not changed.
         task: the task of the run; needed only if its class is not part of genolm.
-        overwrite: replace an existing output.
+        overwrite: Overwrite existing output.
 
     Returns:
         Path of the output, counts of items and parts, and the summary of the run.
@@ -46,7 +48,7 @@ def merge(
             still active.
         ResourceError: the disk is full.
     """
-    others = [PartsFolder(Path(folder)) for folder in folders]
+    others = [PartsFolder(Path(folder)) for folder in ([parts] if isinstance(parts, str | Path) else parts)]
     out = _output_of_parts(Path(out), others)
     home = PartsFolder.of(out)
     check_target(out, overwrite=overwrite, resume=True)

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
+from typing import Annotated, Literal
 
 import torch
 
 from genolm.errors import ModelError
+from genolm.verbs import Shown
+
+Device = Annotated[torch.device | str, Shown("NAME")]
+Precision = Literal["float32", "bfloat16", "float16"]
 
 _NAMES = {
     "float32": torch.float32,

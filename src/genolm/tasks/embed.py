@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Annotated, Any, Literal, Unpack
 
-from genolm.engine.events import Listener
 from genolm.engine.target import check_side_files
 from genolm.errors import InputError
 from genolm.genome.contig_lengths import warn_of_lengths
-from genolm.genome.in_memory import Sequences
-from genolm.tasks.reading.bulk import Bulk
+from genolm.tasks.reading.bulk import AnyModel, Bulk, Reference, RunOptions, SequenceInput
 from genolm.tasks.reading.embedding import OUTPUT_COLUMNS, EmbedTask
 from genolm.tasks.reading.model_limits import check_layer, choose_layers, context_bases
 from genolm.tasks.reading.pooling import Pooling, PoolingName
@@ -25,67 +22,50 @@ from genolm.tasks.writing.vector_files import (
     in_form,
     require,
 )
-
-if TYPE_CHECKING:
-    import torch
-
-    from genolm.genome.fasta import Genome
-    from genolm.models.model import Model
+from genolm.verbs import Bases, OutputFile, PythonOnly, Shown, verb
 
 
+@verb(example="genolm embed genolm-nano genes.fa genes.parquet")
 def embed(
-    model: Model | str | Path,
-    inputs: Sequences,
-    out: Path | str | None = None,
+    model: AnyModel,
+    inputs: SequenceInput,
+    out: OutputFile | None = None,
     *,
-    layer: int | Literal["all"] | None = None,
+    layer: Annotated[int | Literal["all"] | None, Shown("N|all")] = None,
     pooling: PoolingName | Pooling = "mean",
     rc: bool = False,
-    genome: Genome | str | Path | None = None,
-    length: int | None = None,
-    context: int | None = None,
+    context: Bases | None = None,
+    genome: Reference | None = None,
+    length: Bases | None = None,
     iupac: IupacPolicy = "raise",
-    as_: Form = "table",
-    device: torch.device | str | None = None,
-    dtype: torch.dtype | str | None = None,
-    token_budget: int | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    shard: str | tuple[int, int] | None = None,
-    progress: Listener | bool | None = None,
-    dry_run: bool = False,
+    as_: Annotated[Form, PythonOnly()] = "table",
+    **run: Unpack[RunOptions],
 ) -> Any:
-    """Embed sequences: the hidden states of a layer, pooled over the tokens of each sequence, as float32.
+    """Embed sequences: one vector per sequence, token or base.
+
+    The vectors are hidden states of a layer as float32, pooled over the tokens of each sequence. The suffix of the
+    output determines its format.
 
     A sequence longer than the context is read in consecutive windows, each without the preceding bases; pooling is
-    over the tokens of all windows.
+    over the tokens of all windows. Special tokens are never pooled.
 
     Args:
-        model: a model, or a name or path for :func:`genolm.load`.
-        inputs: input as for :func:`genolm.genome.sequences.read_sequences`: a path, a table, a dict of names and
-            sequences, or a list of sequences, pairs ``(name, sequence)``, intervals or variants.
-        out: ``.parquet``, ``.npy`` (with ``.ids.txt``), ``.h5ad`` or ``.zarr``; None returns the table.
-        layer: 0: the embedding layer; ``num_layers`` or -1: after the final norm; ``"all"``; None: the layer preferred
-            by the model card, else the last.
-        pooling: ``mean``, ``max``, ``min``, ``last`` (token), ``none`` (one vector per token) or ``bases`` (one vector
-            per base, that of its token). Special tokens are never pooled.
-        rc: average with the reverse complement; per base with ``bases`` and, for single-base tokens, with ``none``.
-            Multi-base tokens of the two strands cover different bases, so ``none`` is not available for them.
-        genome: FASTA of the genome, if the input has coordinates.
-        length: length in bases to which intervals are resized; required for variants.
-        context: maximum window length in bases; None: the model's maximum.
-        iupac: treatment of ambiguity codes in sequences: ``raise`` an error, read as ``N``, or ``sample`` a matching
-            base.
+        model: Model: a name from `genolm models`, a model folder, or a Hugging Face Hub id.
+        inputs: Sequences (FASTA, FASTQ, GenBank, EMBL) or coordinates (BED, VCF, TSV, CSV, Parquet; with `genome`).
+            Text formats may be gzipped. Use - for standard input.
+        out: Embeddings to write: .parquet, .npy, .h5ad or .zarr.
+        layer: Layer to read: 0 is the embedding layer, -1 the last; or all layers. Default: the layer recommended by
+            the model card.
+        pooling: Reduction of the vectors of all tokens to one vector; none: keep one vector per token; bases: one
+            vector per base, that of its token.
+        rc: Average the results of both strands.
+        context: Maximum window length in bases. Default: the model's maximum.
+        genome: Reference genome (FASTA, plain or bgzipped); required for coordinates.
+        length: Resize each interval to this many bases, keeping its centre; required for VCF input. Default: intervals
+            as given.
+        iupac: IUPAC ambiguity codes such as R: raise an error, read as N, or sample one of the bases they stand for.
         as_: form of the returned value if ``out`` is None: ``table``; ``numpy``: the embeddings as a float32 array
             (rows, dimensions); ``anndata``: an AnnData object as in an ``.h5ad`` file (extra ``anndata``).
-        device: device to compute on; None: the first CUDA device, else the CPU.
-        dtype: precision of the weights; None: the preference of model card and device.
-        token_budget: tokens per batch; None: as many as fit in memory.
-        resume: continue from the finished parts of an interrupted run.
-        overwrite: replace an existing output.
-        shard: ``"i/n"``: compute only the i-th of n shares, for :func:`genolm.merge`.
-        progress: True for a progress bar on standard error.
-        dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate`.
 
     Returns:
         ``out``, or without it a polars table: ``id``, coordinates (0-based, half-open) if known, ``length`` in bases,
@@ -105,9 +85,9 @@ def embed(
     check_layer(layer)
     chosen = pooling if isinstance(pooling, Pooling) else Pooling(pooling)
     source = open_source(inputs, genome=genome, length=length, iupac=iupac, output_columns=OUTPUT_COLUMNS)
-    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
+    bulk = Bulk.of(run)
     if path is not None:
-        check_side_files(path, beside_vectors(path), overwrite=overwrite, resume=resume)
+        check_side_files(path, beside_vectors(path), overwrite=bulk.overwrite, resume=bulk.resume)
     opened = bulk.open(model, path)
     if rc and chosen.name == "none" and opened.tokenizer.bases_per_token != 1:
         raise InputError(
@@ -125,4 +105,4 @@ def embed(
     )
     warn_of_lengths(source.place, source.genome)
     result = bulk.run(task, opened, path)
-    return result if dry_run or path is not None else in_form(result, as_, task.metadata)
+    return result if bulk.dry_run or path is not None else in_form(result, as_, task.metadata)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, Unpack
 
-from genolm.engine.events import Listener
-from genolm.errors import InputError
 from genolm.genome.contig_lengths import warn_of_lengths
-from genolm.genome.in_memory import Sequences
-from genolm.tasks.reading.bulk import Bulk
+from genolm.tasks.reading.bulk import AnyModel, Bulk, Reference, RunOptions, SequenceInput
 from genolm.tasks.reading.likelihood import OUTPUT_COLUMNS, Form, ScoreTask
 from genolm.tasks.reading.log_probabilities import Normalisation
 from genolm.tasks.reading.model_limits import context_bases
@@ -18,37 +14,29 @@ from genolm.tasks.reading.token_scores import normalisation_of, passes_of
 from genolm.tasks.writing.provenance import Provenance
 from genolm.tasks.writing.table_files import SUFFIXES, check_suffix
 from genolm.tasks.writing.track_files import TRACK_SUFFIXES
-
-if TYPE_CHECKING:
-    import torch
-
-    from genolm.genome.fasta import Genome
-    from genolm.models.model import Model
+from genolm.verbs import Bases, Count, OutputFile, verb
 
 
+@verb(example="genolm score genolm-nano genes.fa genes.tsv")
 def score(
-    model: Model | str | Path,
-    inputs: Sequences,
-    out: Path | str | None = None,
+    model: AnyModel,
+    inputs: SequenceInput,
+    out: OutputFile | None = None,
     *,
     rc: bool = False,
     per_base: bool = False,
     normalise: Normalisation | None = None,
-    passes: int | None = None,
-    genome: Genome | str | Path | None = None,
-    length: int | None = None,
-    context: int | None = None,
+    passes: Count | None = None,
+    context: Bases | None = None,
+    genome: Reference | None = None,
+    length: Bases | None = None,
     iupac: IupacPolicy = "raise",
-    device: torch.device | str | None = None,
-    dtype: torch.dtype | str | None = None,
-    token_budget: int | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    shard: str | tuple[int, int] | None = None,
-    progress: Listener | bool | None = None,
-    dry_run: bool = False,
+    **run: Unpack[RunOptions],
 ) -> Any:
-    """Score sequences by log-likelihood: the log-probability of each token, in nats, and its sum over the sequence.
+    """Compute log-likelihoods of sequences, in total or per base.
+
+    Log-likelihoods are in nats. The suffix of the output determines its form: a table (.parquet, .tsv, .csv) or a
+    genome track (.bw, .bedgraph).
 
     A decoder predicts each token from the preceding tokens; the sum is the log-likelihood. An encoder predicts tokens
     from both sides while they are masked, over several passes; the sum is a pseudo-log-likelihood.
@@ -56,34 +44,24 @@ def score(
     The log-probability of a multi-base token is divided evenly among its bases. First bases without a token before
     them, and tokens with letters other than A, C, G and T, have no score and are not counted. A sequence longer than
     the context is scored in overlapping windows, so that a decoder has at least half a context to the left of every
-    base except the first ones, and an encoder an eighth on either side.
+    base except the first ones, and an encoder an eighth on either side. The cost of long sequences grows with the
+    context; 8,192 bases are sufficient for chromosomes.
 
     Args:
-        model: a model, or a name or path for :func:`genolm.load`.
-        inputs: a path, a table, a dict of names and sequences, or a list of sequences, intervals or variants.
-        out: ``.parquet``, ``.tsv`` or ``.csv``; ``.bw``, ``.bigwig`` or ``.bedgraph`` (``.gz``) for a track. None
-            returns the table.
-        rc: average both strands per base: each base is predicted from its left and from its right. The first and the
-            last base have one value only.
-        per_base: one row per base; implied by a track.
-        normalise: set over which probabilities sum to one: ``bases`` (A, C, G and T; default for single-base decoders)
-            or ``vocabulary`` (always for multi-base tokenizers and encoders).
-        passes: number of masked passes of an encoder, each masking every ``passes``-th token; None: 8. More passes
-            take longer and mask less of the context.
-        genome: FASTA of the genome, if the input has coordinates.
-        length: length in bases to which intervals are resized; required for variants.
-        context: maximum window length in bases; None: the model's maximum. The cost of long sequences grows with it;
-            8,192 is sufficient for chromosomes.
-        iupac: treatment of ambiguity codes in sequences: ``raise`` an error, read as ``N``, or ``sample`` a matching
-            base.
-        device: device to compute on; None: the first CUDA device, else the CPU.
-        dtype: precision of the weights; None: the preference of model card and device.
-        token_budget: tokens per batch; None: as many as fit in memory.
-        resume: continue from the finished parts of an interrupted run.
-        overwrite: replace an existing output.
-        shard: ``"i/n"``: compute only the i-th of n shares, for :func:`genolm.merge`.
-        progress: True for a progress bar on standard error.
-        dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate`.
+        model: Model: a name from `genolm models`, a model folder, or a Hugging Face Hub id.
+        inputs: Sequences (FASTA, FASTQ, GenBank, EMBL) or coordinates (BED, VCF, TSV, CSV, Parquet; with `genome`).
+            Text formats may be gzipped. Use - for standard input.
+        out: File to write: .parquet, .tsv or .csv; .bw or .bedgraph for per-base tracks.
+        rc: Average the results of both strands, base by base.
+        per_base: One log-probability per base; implied by .bw and .bedgraph output.
+        normalise: Normalise probabilities over the four bases, or over all tokens of the vocabulary. Default: bases
+            for decoders with single-base tokens, otherwise vocabulary.
+        passes: Encoders: mask every N-th token, in N passes, so that each token is masked once. Default: 8.
+        context: Maximum window length in bases. Default: the model's maximum.
+        genome: Reference genome (FASTA, plain or bgzipped); required for coordinates.
+        length: Resize each interval to this many bases, keeping its centre; required for VCF input. Default: intervals
+            as given.
+        iupac: IUPAC ambiguity codes such as R: raise an error, read as N, or sample one of the bases they stand for.
 
     Returns:
         ``out``, or without it a polars table. Per sequence: ``id``, coordinates (0-based, half-open) if known,
@@ -102,15 +80,11 @@ def score(
         ResourceError: if memory or disk space is insufficient.
     """
     path = check_suffix(out, (*SUFFIXES, *TRACK_SUFFIXES))
-    if normalise is not None and normalise not in get_args(Normalisation):
-        raise InputError(f"normalise must be one of {', '.join(get_args(Normalisation))}", value=normalise)
-    if passes is not None and passes < 1:
-        raise InputError("passes must be at least 1", value=passes)
     track = path is not None and path.name.lower().endswith(TRACK_SUFFIXES)
     form: Form = "track" if track else "base" if per_base else "sequence"
     kept = OUTPUT_COLUMNS if form == "sequence" else None
     source = open_source(inputs, genome=genome, length=length, iupac=iupac, output_columns=kept)
-    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
+    bulk = Bulk.of(run)
     opened = bulk.open(model, path)
     task = ScoreTask(
         source,

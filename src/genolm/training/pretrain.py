@@ -9,7 +9,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 import torch.distributed as dist
@@ -41,6 +41,7 @@ from genolm.training.trainer.training_checkpoint import Checkpoints
 from genolm.training.trainer.training_step import DivergedError, Recomputation, TrainingStep
 from genolm.training.trainer.weights import gathered_weights, initialise, sharded_network
 from genolm.training.trainer.workers import Workers
+from genolm.verbs import Count, OutputFolder, PythonOnly, verb
 
 __all__ = ["next_base_loss", "pretrain", "schedule"]
 
@@ -48,29 +49,31 @@ _HELD_OUT_SEED = 0x4E1D  # separates the seeds of held-out masks from those of t
 _CPU_MICRO_TOKENS = 8192  # tokens of a micro-batch on a CPU, so that the activations of a layer stay in its caches
 
 
+@verb(example="genolm pretrain recipe.yaml run")
 def pretrain(
     recipe: Recipe | str | Path,
-    out: str | Path,
+    out: OutputFolder,
     *,
     resume: bool = False,
-    steps: int | None = None,
-    log: Listener | None = None,
+    steps: Count | None = None,
+    log: Annotated[Listener | None, PythonOnly()] = None,
 ) -> Path:
-    """Train a decoder on next tokens, or an encoder on masked ones, and write it as a model folder.
+    """Pretrain a model from a recipe.
 
-    ``out`` receives ``log.jsonl`` (a line per report), ``checkpoints/`` and, at the end, ``model/``, which
-    :func:`genolm.load` reads. On Ctrl-C or SIGTERM the run saves a checkpoint and stops. A resumed run gives the same
-    weights, bit for bit, as an uninterrupted one (on the same machine, with the same number of threads and processes).
-    Started by torchrun, it runs on all its processes, and rank 0 writes.
+    For several GPUs or nodes, start it with torchrun.
+
+    Decoders are trained on next tokens, encoders on masked ones. ``out`` receives ``log.jsonl`` (a line per report),
+    ``checkpoints/`` and, at the end, ``model/``, which :func:`genolm.load` reads. On Ctrl-C or SIGTERM the run saves a
+    checkpoint and stops. A resumed run gives the same weights, bit for bit, as an uninterrupted one (on the same
+    machine, with the same number of threads and processes); only settings that do not affect the weights may differ
+    then: ``name``, ``card``, ``trackers``, ``compile``, ``report_every``, ``evaluate_every``, ``evaluate_windows`` and
+    ``checkpoint_every``. Started by torchrun, it runs on all its processes, and rank 0 writes.
 
     Args:
-        recipe: a recipe, the path of a YAML file, or the name of a shipped recipe.
-        out: folder of the run.
-        resume: continue from the newest complete checkpoint in ``out``. Only settings that do not affect the weights
-            may
-            differ then: ``name``, ``card``, ``trackers``, ``compile``, ``report_every``, ``evaluate_every``,
-            ``evaluate_windows`` and ``checkpoint_every``.
-        steps: number of steps after which to stop; None for all. The schedule always follows the recipe.
+        recipe: Training recipe: a YAML file, or the name of a recipe that ships with genolm.
+        out: Folder of the run: log, checkpoints and trained model.
+        resume: Resume from the last checkpoint in the folder.
+        steps: Stop after this many steps; the learning-rate schedule is unchanged. Default: the recipe's steps.
         log: function that receives every report as a mapping.
 
     Returns:

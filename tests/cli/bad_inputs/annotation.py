@@ -53,7 +53,7 @@ CASES = (
     ),
     Case(
         "genes: a contig that could be two of the genome",
-        f"scan {MODEL} ring.fa --out out --genes genes.gff3",
+        f"scan {MODEL} ring.fa out --genes genes.gff3",
         "genes.gff3: ambiguous contig name: it matches chrM and MT (value 'M')",
         3,
         {"ring.fa": RING, "genes.gff3": _cds("M", 1, 30, "+", "ID=a")},

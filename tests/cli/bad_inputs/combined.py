@@ -26,7 +26,7 @@ CASES = (
     ),
     Case(
         "genes: the ending of bzip2",
-        f"scan {MODEL} genome.fa --out out --genes genes.GTF.BZ2",
+        f"scan {MODEL} genome.fa out --genes genes.GTF.BZ2",
         f"genes.GTF.BZ2: bzip2 {_UNPACK} bunzip2",
         3,
         {"genes.GTF.BZ2": b"BZh9"},

@@ -68,13 +68,13 @@ CASES = (
     ),
     Case(
         "dry run: vllm, which has none",
-        "generate model out.fa --prompt ACGT --backend vllm --max-tokens 4 --dry-run",
+        "generate model ACGT out.fa --backend vllm --max-tokens 4 --dry-run",
         "the vllm backend does not support dry_run (value True)",
         3,
     ),
     Case(
         "vllm: tokens of a batch",
-        "generate model out.fa --prompt ACGT --backend vllm --max-tokens 4 --batch-tokens 64",
+        "generate model ACGT out.fa --backend vllm --max-tokens 4 --batch-tokens 64",
         "the vllm backend does not support token_budget (--batch-tokens) (value 64)",
         3,
     ),

@@ -13,7 +13,7 @@ def two_lines(folder):
 
 CASES = (
     Case("input: DNA instead of a file", f"score {MODEL} ACGTACGT out.parquet", NO_FILE, 3),
-    Case("scan: DNA instead of a file", f"scan {MODEL} ACGTACGT --out found", NO_FILE, 3),
+    Case("scan: DNA instead of a file", f"scan {MODEL} ACGTACGT found", NO_FILE, 3),
     Case("explain: DNA instead of a file", f"explain lens {MODEL} ACGTACGT out", NO_FILE, 3),
     Case("generate: DNA instead of a file of prompts", f"generate {MODEL} ACGTACGT out.fa", NO_FILE, 3),
     Case(
@@ -37,7 +37,7 @@ CASES = (
     ),
     Case(
         "cluster: DNA instead of files",
-        f"cluster {MODEL} ACGTACGT --out out",
+        f"cluster {MODEL} ACGTACGT out",
         "ACGTACGT: no such file",
         3,
     ),

@@ -3,7 +3,7 @@
 from tests.cli.bad_inputs.case import MODEL, Case
 
 GENES = ">gene1\n" + "ATG" + "GCAGAAAAC" * 12 + "TAA\n"
-OCEAN = "generate tiny-random-ocean --prompt ACGT out.fa"
+OCEAN = "generate tiny-random-ocean ACGT out.fa"
 COMPLETE = f"complete {MODEL}"
 GENBANK = """LOCUS       TOY  30 bp DNA
 FEATURES             Location/Qualifiers
@@ -17,13 +17,13 @@ ORIGIN
 CASES = (
     Case(
         "generate: options of byte-pair tokens for a model of single bases",
-        f"generate {MODEL} --prompt ACGT out.fa --max-tokens 9 --slide",
+        f"generate {MODEL} ACGT out.fa --max-tokens 9 --slide",
         "tiny-random-dense has one token per base, but max_tokens, slide require a model with multi-base tokens",
         4,
     ),
     Case(
         "generate: a preset for a model of single bases",
-        f"generate {MODEL} --prompt ACGT out.fa --preset creative",
+        f"generate {MODEL} ACGT out.fa --preset creative",
         "tiny-random-dense has one token per base, but preset requires a model with multi-base tokens",
         4,
     ),

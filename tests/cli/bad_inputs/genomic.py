@@ -18,7 +18,7 @@ UNKNOWN = f">c\n{'N' * 900}\n"
 CUT = gzip.compress(ONE.encode(), mtime=0)[:-20]
 MADE = f">g prompt_bases=8 model=toy\n{_dna(120, 3)}\n"
 PLAIN = f">g\n{_dna(120, 3)}\n"
-CLUSTER = "cluster tiny-random-dense one.fa other.fa --out out --length 100"
+CLUSTER = "cluster tiny-random-dense one.fa other.fa out --length 100"
 TRAIN = "detect train out --natural one.fa --natural other.fa"
 
 
@@ -38,35 +38,35 @@ CASES = (
     ),
     Case(
         "cluster: one species",
-        "cluster tiny-random-dense one.fa --out out --length 20",
+        "cluster tiny-random-dense one.fa out --length 20",
         "there is only one species; use --labels none to cluster without labels (value 'one')",
         3,
         GENOMES,
     ),
     Case(
         "cluster: no genome is long enough",
-        "cluster tiny-random-dense one.fa other.fa --out out",
+        "cluster tiny-random-dense one.fa other.fa out",
         "no genome has a fragment of 5,000 bases with at most 5% N",
         3,
         GENOMES,
     ),
     Case(
         "cluster: a genome of N",
-        f"{CLUSTER} --reduce pca unknown.fa",
+        CLUSTER.replace(" out", " unknown.fa out --reduce pca"),
         "unknown.fa: the file contains only N",
         3,
         {**GENOMES, "unknown.fa": UNKNOWN},
     ),
     Case(
         "cluster: an empty genome",
-        f"{CLUSTER} --reduce pca empty.fa",
+        CLUSTER.replace(" out", " empty.fa out --reduce pca"),
         "empty.fa: the FASTA file is empty",
         3,
         {**GENOMES, "empty.fa": ""},
     ),
     Case(
         "cluster: a compressed genome that is cut off",
-        f"{CLUSTER} --reduce pca cut.fa.gz",
+        CLUSTER.replace(" out", " cut.fa.gz out --reduce pca"),
         "cut.fa.gz: the compressed file is truncated; download it again",
         3,
         {**GENOMES, "cut.fa.gz": CUT},
@@ -94,7 +94,7 @@ CASES = (
     ),
     Case(
         "cluster: two files of one name",
-        f"{CLUSTER} --reduce pca one.fna",
+        CLUSTER.replace(" out", " one.fna out --reduce pca"),
         "one.fna: duplicate genome name, also of one.fa (value 'one')",
         3,
         {**GENOMES, "one.fna": ONE},
@@ -202,21 +202,21 @@ CASES = (
     ),
     Case(
         "check: an empty FASTA",
-        "check empty.fa --reference one.fa --out out",
+        "check empty.fa out --reference one.fa",
         "empty.fa: the FASTA file is empty",
         3,
         {**GENOMES, "empty.fa": ""},
     ),
     Case(
         "check: nothing but prompts",
-        "check made.fa --reference one.fa --out out",
+        "check made.fa out --reference one.fa",
         "made.fa: no record has new bases after its prompt",
         3,
         {**GENOMES, "made.fa": ">g prompt_bases=4\nACGT\n"},
     ),
     Case(
         "check: a reference without room",
-        "check made.fa --reference short.fa --out out",
+        "check made.fa out --reference short.fa",
         "no genome has space for another piece of 112 bases without N; provide more genomes, or fewer or"
         " shorter sequences",
         3,
@@ -224,14 +224,14 @@ CASES = (
     ),
     Case(
         "check: a negative seed",
-        "check made.fa --reference one.fa --out out --seed -1",
+        "check made.fa out --reference one.fa --seed -1",
         "Invalid value for '--seed': must be between 0 and 4294967295, not -1",
         2,
         {**GENOMES, "made.fa": MADE},
     ),
     Case(
         "check: Pyrodigal is not installed",
-        "check made.fa --reference one.fa --out out",
+        "check made.fa out --reference one.fa",
         "gene finding requires pyrodigal, which is not installed: pip install 'genolm[check]'",
         1,
         {**GENOMES, "made.fa": MADE},

@@ -79,18 +79,16 @@ CASES = (
     damaged("embed", "embed model good.fa out.npy --pooling max --quiet", "sequence 'read0'", float("-inf")),
     damaged(
         "generate",
-        "generate model --prompt ACGT out.fa --temperature 0 --quiet",
+        "generate model ACGT out.fa --temperature 0 --quiet",
         "the continuation of prompt 'sequence1', sample 1",
     ),
-    damaged("scan", "scan model good.fa --out out --quiet", "read0:1-200"),
+    damaged("scan", "scan model good.fa out --quiet", "read0:1-200"),
     damaged("explain lens", "explain lens model good.fa out --quiet", "sequence 'read0'"),
     damaged("explain attribution", "explain attribution model good.fa out --quiet", "sequence 'read0'"),
     overflow("score", "score model good.fa out.tsv --quiet", "sequence 'read0'"),
     overflow("embed", "embed model good.fa out.parquet --quiet", "sequence 'read0'"),
     overflow("mutate", "mutate model read0:50-60 out.tsv --genome good.fa --quiet", "variant read0:50:C>A"),
-    overflow(
-        "generate", "generate model --prompt ACGT out.fa --quiet", "the continuation of prompt 'sequence1', sample 1"
-    ),
+    overflow("generate", "generate model ACGT out.fa --quiet", "the continuation of prompt 'sequence1', sample 1"),
     haplotypes(
         "haplotypes: a row with fewer columns than the header",
         VCF + "chr1\t1\t.\tA\tT\t.\t.\n",

@@ -8,7 +8,7 @@ EMBED = f"embed {MODEL} regions.bed"
 SCORE = f"score {MODEL} good.fa"
 VARIANTS = f"variants {MODEL} variants.vcf.gz"
 MUTATE = f"mutate {MODEL}"
-GENERATE = f"generate {MODEL} --prompt ACGT"
+GENERATE = f"generate {MODEL} ACGT"
 PLACED = "--genome genome.fa"
 VCF = {"calls.vcf": HEADER + record(), "toy.fa": TOY}
 
@@ -142,7 +142,7 @@ CASES = (
     ),
     Case(
         "prompt: an invalid letter",
-        f"generate {MODEL} --prompt ACGZ out.fa",
+        f"generate {MODEL} ACGZ out.fa",
         "inputs:1: not a base at position 4 of the sequence (value 'Z')",
         3,
     ),
@@ -154,9 +154,9 @@ CASES = (
         {"prompts.fa": ""},
     ),
     Case(
-        "prompts: neither a file nor --prompt",
+        "prompts: none",
         f"generate {MODEL} out.fa",
-        "Invalid value for [PROMPTS] OUTPUT: expected PROMPTS and OUTPUT, or OUTPUT and --prompt",
+        "Missing argument 'PROMPTS...'.",
         2,
     ),
     Case(

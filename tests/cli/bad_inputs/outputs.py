@@ -4,7 +4,7 @@ from tests.cli.bad_inputs.case import MODEL, Case
 
 _MADE = ">s prompt_bases=0\nACGTACGTAGCTAGCTAGCATCGATCGATCGATCAGCTAGCATCGACTAGC\n"
 _GENOME = f">c\n{'ACGTTGCAACGGTATC' * 40}\n"
-_CHECK = "check {} --reference natural.fa --out {} --overwrite"
+_CHECK = "check {} {} --reference natural.fa --overwrite"
 _CODING = "c\tx\tCDS\t1\t9\t.\t+\t0\tID=a\n"
 _SCORED = (
     '##fileformat=VCFv4.2\n##INFO=<ID=GENOLM_LLR_SUM,Number=A,Type=Float,Description="score">\n'
@@ -25,7 +25,7 @@ CASES = (
         "checked holds an input of this run (checked/passed.fa); choose another output",
         5,
         {"made.fa": _MADE, "natural.fa": _GENOME},
-        before=("check made.fa --reference natural.fa --out checked",),
+        before=("check made.fa checked --reference natural.fa",),
     ),
     Case(
         "explain attribution: the output folder is the input",
@@ -43,7 +43,7 @@ CASES = (
     ),
     Case(
         "tokenizer train: the training sequence lies in the folder that would be replaced",
-        "tokenizer train tokens/in.fa --out tokens --vocab-size 64 --overwrite",
+        "tokenizer train tokens/in.fa tokens --vocab-size 64 --overwrite",
         "tokens holds an input of this run (tokens/in.fa); choose another output",
         5,
         {"tokens": None, "tokens/training.json": "{}\n", "tokens/in.fa": _GENOME},
@@ -57,7 +57,7 @@ CASES = (
     ),
     Case(
         "check: neither FASTA, GenBank nor EMBL",
-        "check made.fa --reference genes.bed --out checked",
+        "check made.fa checked --reference genes.bed",
         "genes.bed:1: not FASTA, GenBank or EMBL: a record must start with '>', LOCUS or ID (value 'c\\t0\\t9')",
         3,
         {"made.fa": _MADE, "genes.bed": "c\t0\t9\n"},

@@ -5,12 +5,12 @@ import json
 from tests.cli.bad_inputs.case import Case
 from tests.tokens.toy_vocabularies import toy_bytes, toy_file
 
-TRAIN = "tokenizer train genome.fa --out tokens"
+TRAIN = "tokenizer train genome.fa tokens"
 
 
 def train(kind: str, command: str, message: str, code: int = 3, **more) -> Case:
     """A vocabulary that cannot be trained."""
-    return Case(f"tokenizer: {kind}", f"tokenizer train {command} --out tokens", message, code, **more)
+    return Case(f"tokenizer: {kind}", f"tokenizer train {command} tokens", message, code, **more)
 
 
 def inspect(kind: str, content: bytes, message: str) -> Case:

@@ -36,7 +36,7 @@ def test_cluster(folder, monkeypatch):
     pytest.importorskip("sklearn")
     genomes = [f"{name}.fa" for name in GENOMES]
     words = "--length 150 --length 300 --per-genome 8 --reduce pca --repeats 1 --no-twin --k 3 --tables parquet --rc"
-    done = run(folder, monkeypatch, "cluster", "tiny-random-dense", *genomes, "--out", "clustered", *words.split())
+    done = run(folder, monkeypatch, "cluster", "tiny-random-dense", *genomes, "clustered", *words.split())
     assert len([line for line in done.stdout.splitlines() if "tetranucleotides" in line]) == 2 * 3
     table = pl.read_parquet(folder / "clustered" / "agreement.parquet")
     assert set(table["length"]) == {150, 300} and set(table["features"]) == {"model", "tetranucleotides"}
@@ -67,7 +67,7 @@ def test_check(folder, monkeypatch):
     words = (
         "--reference one.fa --reference two.fa --training three.fa --order 1 --max-tandem 0.15 --with-prompt --seed 1"
     )
-    done = run(folder, monkeypatch, "check", "made.fa", *words.split(), "--out", "checked")
+    done = run(folder, monkeypatch, "check", "made.fa", "checked", *words.split())
     figures = {line.split()[0] for line in done.stdout.splitlines()[1:]}
     assert {"gc", "coding_density", "identity", "tetranucleotide_divergence"} <= figures
     report = json.loads((folder / "checked" / "check.json").read_text())

@@ -20,7 +20,7 @@ NONE = {"substitutions": 0, "changed_mean": None, "changed_max": None, "count_ch
 def test_train_passes_its_arguments(record) -> None:
     calls = record("genolm.training.vocabulary.train_tokenizer", "train_tokenizer", TRAINED)
     options = "--vocab-size 512 --seed 7 --bases 5000 --max-length 12 --chunk 99 --strands both --n gap --overwrite"
-    done = CliRunner().invoke(app, ["tokenizer", "train", "a.fa", "b.fa.gz", "--out", "tokens", *options.split()])
+    done = CliRunner().invoke(app, ["tokenizer", "train", "a.fa", "b.fa.gz", "tokens", *options.split()])
     settings = {
         "vocab_size": 512,
         "seed": 7,

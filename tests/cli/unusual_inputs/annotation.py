@@ -101,7 +101,7 @@ CASES = (
     ),
     Unusual(
         "GFF3 with contig 1 for chr1",
-        f"scan {MODEL} genome.fa --out out --genes genes.gff3 --shuffles 1",
+        f"scan {MODEL} genome.fa out --genes genes.gff3 --shuffles 1",
         "its genes lie on the genome's chr1",
         first_gene("a", "chr1:10-190"),
         {"genes.gff3": _line("1", "CDS", 11, 190, "+", "ID=a")},

@@ -70,6 +70,6 @@ CASES = (
         "the shards of the scan are joined",
         merged,
         {"reads.fa": b">a\n" + b"ACGTTGCAAC" * 6 + b"\n"},
-        before=(f"scan {MODEL} reads.fa --out found --shard 1/1",),
+        before=(f"scan {MODEL} reads.fa found --shard 1/1",),
     ),
 )

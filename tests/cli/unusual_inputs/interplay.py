@@ -66,7 +66,7 @@ CASES = (
     ),
     Unusual(
         "dry run of a scan with a figure",
-        f"scan {MODEL} natural.fa --out s --plot s.png --dry-run",
+        f"scan {MODEL} natural.fa s --plot s.png --dry-run",
         "an estimate; neither track nor figure is written",
         estimated,
         _GENOME,

@@ -82,13 +82,13 @@ CASES = (
     ),
     Unusual(
         "a repetition penalty that makes every score infinite",
-        "generate tiny-random-ocean --prompt ACGTNN --length 60 --repetition-penalty 1e308 out.fa --n 3",
+        "generate tiny-random-ocean ACGTNN --length 60 --repetition-penalty 1e308 out.fa --n 3",
         "the most likely of the remaining tokens is sampled: A, C, G and T only",
         generated,
     ),
     Unusual(
         "a temperature near zero",
-        f"generate {MODEL} --prompt ACGT --length 60 --temperature 1e-300 out.fa",
+        f"generate {MODEL} ACGT --length 60 --temperature 1e-300 out.fa",
         "the most likely base is sampled",
         generated,
     ),

@@ -53,8 +53,8 @@ def assert_same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor])
 def test_a_published_folder_comes_back_bit_for_bit(folders, tmp_path, kind, dtype):
     tensors = folders.tensors(getattr(folders, kind), dtype)
     source = folders.write(tmp_path / "source", getattr(folders, kind), tensors)
-    own = genolm.convert(source, tmp_path / "own", layout="genolm")
-    back = genolm.convert(own, tmp_path / "back", layout="huggingface", max_shard_bytes=4000)
+    own = genolm.convert(source, tmp_path / "own", to="genolm")
+    back = genolm.convert(own, tmp_path / "back", to="huggingface", max_shard_bytes=4000)
     assert len(list(back.glob("model-*.safetensors"))) > 1
     assert_same(tensors, stored(back))
     assert json.loads((back / "config.json").read_text())["torch_dtype"] == str(dtype).removeprefix("torch.")
@@ -87,13 +87,13 @@ def test_a_kmer_table_cannot_be_exported(tmp_path):
 
 
 def test_another_precision(tmp_path):
-    genolm.convert("tiny-random", tmp_path / "half", dtype="bf16")
+    genolm.convert("tiny-random", tmp_path / "half", dtype="bfloat16")
     expected = genolm.load("tiny-random").to(dtype=torch.bfloat16)
     assert genolm.load(tmp_path / "half", dtype="bf16").fingerprint == expected.fingerprint
 
 
 def test_another_precision_leaves_block_layouts_as_they_are(tmp_path):
-    genolm.convert("tiny-random-sparse", tmp_path / "half", dtype="bf16")
+    genolm.convert("tiny-random-sparse", tmp_path / "half", dtype="bfloat16")
     half, full = genolm.load(tmp_path / "half", dtype="bf16"), genolm.load("tiny-random-sparse")
     assert half.fingerprint == full.to(dtype=torch.bfloat16).fingerprint
     kinds = {name.rpartition(".")[2]: tensor.dtype for name, tensor in stored(tmp_path / "half").items()}
@@ -216,7 +216,7 @@ def test_overwrite_refuses_the_source_of_the_conversion(tmp_path, out):
     (tmp_path / "outer" / "config.json").write_text("{}")
     before = stored(folder)
     with pytest.raises(RunError, match="holds the source of the conversion"):
-        genolm.convert(folder, tmp_path / "outer" / out, layout="genolm", overwrite=True)
+        genolm.convert(folder, tmp_path / "outer" / out, to="genolm", overwrite=True)
     assert_same(before, stored(folder))
 
 

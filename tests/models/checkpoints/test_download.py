@@ -153,7 +153,7 @@ def test_a_hub_id_is_loaded(remote, folders, tmp_path):
 
 
 def test_a_hub_id_is_converted(remote, tmp_path):
-    out = genolm.convert(ID, tmp_path / "out", layout="genolm")
+    out = genolm.convert(ID, tmp_path / "out", to="genolm")
     assert genolm.load(out).fingerprint == genolm.load(ID).fingerprint
 
 

@@ -236,7 +236,7 @@ def facts(model):
 
 def test_a_published_model_is_the_same_by_its_name_its_hub_id_and_its_folder_in_the_cache(viral, tmp_path):
     expected = ("genomeocean-100m-v1.2", (), 10_240, "bfloat16", 4, 4.9)
-    converted = genolm.convert(VIRAL, tmp_path / "out", layout="genolm")
+    converted = genolm.convert(VIRAL, tmp_path / "out", to="genolm")
     for name in (
         "genomeocean-100m-v1.2",
         VIRAL,

@@ -194,7 +194,7 @@ def test_shards_merge_into_the_bytes_of_one_run(genomes, tmp_path, monkeypatch):
 
 def test_batches_give_what_single_fragments_give(genomes):
     words = SMALL | {"rc": True}
-    together, alone = (genolm.cluster("tiny-random-bert", genomes, **words, token_budget=n) for n in (100_000, 1))
+    together, alone = (genolm.cluster("tiny-random-bert", genomes, **words, batch_tokens=n) for n in (100_000, 1))
     for table in ("agreement", "fragments"):
         for name in together[table].columns:
             one, other = together[table][name], alone[table][name]

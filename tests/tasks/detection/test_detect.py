@@ -26,7 +26,7 @@ QUICK = {"folds": 3, "rate": 0.05}
 
 @pytest.fixture(scope="module")
 def detector(files, natural):
-    return genolm.train_detector(natural, files / "markov.fa", **QUICK, crops=(200, 400))
+    return genolm.detect.train(natural=natural, generated=files / "markov.fa", **QUICK, crop=(200, 400))
 
 
 def row(report, name: str) -> dict:
@@ -79,7 +79,7 @@ def test_what_is_held_out_is_tested_and_never_trained_on(files, natural, monkeyp
     real = testing.fit
     monkeypatch.setattr(testing, "fit", listen)
     words = {"hold_out_generators": ["markov2"], "hold_out_taxa": ["elm"], "folds": 5, "rate": 0.05}
-    found = genolm.train_detector(natural, files / "markov.fa", **words)
+    found = genolm.detect.train(natural=natural, generated=files / "markov.fa", **words)
     # Five genomes of 12 + 8 sequences are left: all of them against elm, four of them against a fold of their own.
     assert trained[:6] == [(5 * 20, 5 * 8), *[(4 * 20, 4 * 8)] * 5]
     parts = parts_of(found.report)
@@ -92,24 +92,26 @@ def test_what_is_held_out_is_tested_and_never_trained_on(files, natural, monkeyp
 
 
 def test_a_saved_detector_is_the_same_detector(detector, files, natural, tmp_path):
-    out = genolm.train_detector(natural, files / "markov.fa", tmp_path / "det", **QUICK, crops=(200, 400))
+    out = genolm.detect.train(
+        tmp_path / "det", natural=natural, generated=files / "markov.fa", **QUICK, crop=(200, 400)
+    )
     assert {path.name for path in out.iterdir()} == {"detector.json", "weights.safetensors", "provenance.json"}
     loaded = load_detector(out)
     for name in ("mean_F", "scale_F", "weight_F"):
         np.testing.assert_array_equal(getattr(loaded.classifier, name), getattr(detector.classifier, name))
     assert loaded.report == json.loads(json.dumps(detector.report)) and loaded.rate == 0.05
     sequences = [toy_genome(77)[:300], toy_genome(78)[:90], "N" * 50, "ACGT" * 20 + "N" * 60]
-    table = genolm.apply_detector(out, sequences)
-    assert table.equals(genolm.apply_detector(detector, sequences))
+    table = genolm.detect.apply(out, sequences)
+    assert table.equals(genolm.detect.apply(detector, sequences))
     with pytest.raises(RunError, match="exists"):
-        genolm.train_detector(natural, files / "markov.fa", out)
+        genolm.detect.train(out, natural=natural, generated=files / "markov.fa")
 
 
 def test_notes_tell_of_too_few_sequences_and_folds(detector, files, natural, tmp_path):
     assert detector.report["notes"] == []
     text = (files / "markov.fa").read_text()
     (tmp_path / "four.fa").write_text(text[: text.index(">fir_0")])
-    found = genolm.train_detector(natural[:4], tmp_path / "four.fa", rate=0.01, crops=(100,))
+    found = genolm.detect.train(natural=natural[:4], generated=tmp_path / "four.fa", rate=0.01, crop=(100,))
     assert found.report["notes"] == [
         "48 natural sequences are too few for a false-positive rate of 0.01: the threshold is the highest of them",
         "4 folds instead of 5: there are no more genomes that share no sequence",
@@ -121,7 +123,7 @@ def test_calls_carry_probabilities_and_warnings(detector, files, tmp_path):
     text = "".join(f">n{place}\n{natural[300 * place : 300 * place + 300]}\n" for place in range(20))
     text += f">short\n{natural[:80]}\n>unknown\n{'N' * 300}\n>holes\n{natural[:200]}{'N' * 100}\n"
     (tmp_path / "in.fa").write_text(text)
-    out = genolm.apply_detector(detector, tmp_path / "in.fa", tmp_path / "calls.tsv")
+    out = genolm.detect.apply(detector, tmp_path / "in.fa", tmp_path / "calls.tsv")
     table = pl.read_csv(out, separator="\t")
     assert table["id"].to_list() == [f"n{place}" for place in range(20)] + ["short", "unknown", "holes"]
     plain = table.head(20)
@@ -130,7 +132,7 @@ def test_calls_carry_probabilities_and_warnings(detector, files, tmp_path):
     assert short["warning"] == "trained on 200 to 400 bases" and short["probability"] is not None
     assert unknown["probability"] is None and unknown["call"] is None and unknown["warning"] == "nothing but N"
     assert holes["warning"] == "33% N"
-    generated = genolm.apply_detector(detector, files / "markov.fa")
+    generated = genolm.detect.apply(detector, files / "markov.fa")
     assert (generated["probability"] > 0.5).mean() > 0.8
     assert (generated["call"] == "generated").eq(generated["probability"] > detector.classifier.threshold).all()
 
@@ -141,38 +143,45 @@ def test_prompts_are_cut_off_before_a_call(detector, files, tmp_path):
     text = f">a prompt_bases=200\n{natural[:200]}{made}\n>b prompt_bases=60\n{natural[:60]}\n>c\n{made}\n"
     (tmp_path / "in.fa").write_text(text)
     with noted("skipped records without new bases after their prompt: 1"):
-        found = genolm.apply_detector(detector, tmp_path / "in.fa")
+        found = genolm.detect.apply(detector, tmp_path / "in.fa")
     assert found["id"].to_list() == ["a", "c"] and found["length"].to_list() == [300, 300]
     assert found["probability"][0] == found["probability"][1]
-    whole = genolm.apply_detector(detector, tmp_path / "in.fa", with_prompt=True)
+    whole = genolm.detect.apply(detector, tmp_path / "in.fa", with_prompt=True)
     assert whole["length"].to_list() == [500, 60, 300]
     (tmp_path / "in.fa").write_text(">a prompt_bases=9\nACGT\n")
     with pytest.raises(InputError, match="prompt_bases must be a number from 0 to the record length, 4"):
-        genolm.apply_detector(detector, tmp_path / "in.fa")
+        genolm.detect.apply(detector, tmp_path / "in.fa")
 
 
 def test_many_sequences_are_called_as_one_by_one(detector, files, monkeypatch):
-    together = genolm.apply_detector(detector, files / "markov.fa")
+    together = genolm.detect.apply(detector, files / "markov.fa")
     monkeypatch.setattr("genolm.tasks.detection.detector_apply_task._BATCH", 7)
-    assert genolm.apply_detector(detector, files / "markov.fa")["probability"].to_list() == pytest.approx(
+    assert genolm.detect.apply(detector, files / "markov.fa")["probability"].to_list() == pytest.approx(
         together["probability"].to_list()
     )
 
 
 def test_embeddings_of_a_model(files, natural, tmp_path):
     out = tmp_path / "det"
-    genolm.train_detector(
-        natural, files / "markov.fa", out, model="tiny-random-dense", layer=1, rc=True, device="cpu", **QUICK
+    genolm.detect.train(
+        out,
+        natural=natural,
+        generated=files / "markov.fa",
+        model="tiny-random-dense",
+        layer=1,
+        rc=True,
+        device="cpu",
+        **QUICK,
     )
     loaded = load_detector(out)
     assert {one["features"] for one in loaded.report["evaluation"]} == {
         "both", "embedding", "handmade", "tetranucleotides", "shuffled labels",
     }  # fmt: skip
     assert loaded.model["name"] == "tiny-random-dense" and loaded.model["layer"] == 1 and loaded.model["rc"]
-    table = genolm.apply_detector(out, [toy_genome(50)[:400]], device="cpu")
+    table = genolm.detect.apply(out, [toy_genome(50)[:400]], device="cpu")
     assert 0 < table["probability"][0] < 1
     with pytest.raises(ModelError, match="is not the model of the detector"):
-        genolm.apply_detector(out, ["ACGT" * 50], model="tiny-random", device="cpu")
+        genolm.detect.apply(out, ["ACGT" * 50], model="tiny-random", device="cpu")
 
 
 WITH_MODEL = {"model": "tiny-random-dense", "crops": (100,), "device": "cpu", **QUICK}
@@ -188,9 +197,9 @@ def stop(self, number, frame, run, write=PartsFolder.write):
 PartsFolder.write, genolm.engine.plan.PART_ITEMS = stop, 40
 function, out, words, *inputs = sys.argv[1:]
 if function == "train":
-    genolm.train_detector(inputs[1:], inputs[0], out, **json.loads(words))
+    genolm.detect.train(out, natural=inputs[1:], generated=inputs[0], **json.loads(words))
 else:
-    genolm.apply_detector(*inputs, out, device="cpu")
+    genolm.detect.apply(*inputs, out, device="cpu")
 """
 
 
@@ -208,48 +217,50 @@ def contents(folder):
 def test_training_and_calling_are_resumed_and_shared_out(files, natural, tmp_path, monkeypatch):
     made = files / "markov.fa"
     monkeypatch.setattr("genolm.engine.plan.PART_ITEMS", 40)
-    whole = genolm.train_detector(natural, made, tmp_path / "whole", **WITH_MODEL)
+    whole = genolm.detect.train(tmp_path / "whole", natural=natural, generated=made, **WITH_MODEL)
     kill("train", tmp_path / "det", WITH_MODEL, made, *natural)
     with pytest.raises(RunError, match=r"setting training.rate \(was 0.05, now 0.1\)"):
-        genolm.train_detector(natural, made, tmp_path / "det", **WITH_MODEL | {"rate": 0.1}, resume=True)
-    genolm.train_detector(natural, made, tmp_path / "det", **WITH_MODEL, resume=True)
+        genolm.detect.train(
+            tmp_path / "det", natural=natural, generated=made, **WITH_MODEL | {"rate": 0.1}, resume=True
+        )
+    genolm.detect.train(tmp_path / "det", natural=natural, generated=made, **WITH_MODEL, resume=True)
     assert contents(tmp_path / "det") == contents(whole)
     for shard in ("2/2", "1/2"):
-        genolm.train_detector(natural, made, tmp_path / "shared", **WITH_MODEL, shard=shard)
+        genolm.detect.train(tmp_path / "shared", natural=natural, generated=made, **WITH_MODEL, shard=shard)
     genolm.merge(tmp_path / "shared")
     assert contents(tmp_path / "shared") == contents(whole)
 
-    once = genolm.apply_detector(whole, made, tmp_path / "once.tsv", device="cpu")
+    once = genolm.detect.apply(whole, made, tmp_path / "once.tsv", device="cpu")
     kill("apply", tmp_path / "calls.tsv", {}, whole, made)
-    resumed = genolm.apply_detector(whole, made, tmp_path / "calls.tsv", device="cpu", resume=True)
+    resumed = genolm.detect.apply(whole, made, tmp_path / "calls.tsv", device="cpu", resume=True)
     assert resumed.read_bytes() == once.read_bytes()
     for number in (1, 2, 3):
-        genolm.apply_detector(whole, made, tmp_path / "shared.tsv", device="cpu", shard=(number, 3))
+        genolm.detect.apply(whole, made, tmp_path / "shared.tsv", device="cpu", shard=(number, 3))
     genolm.merge(tmp_path / "shared.tsv")
     assert (tmp_path / "shared.tsv").read_bytes() == once.read_bytes()
 
     records = ["N" * 40, *(toy_genome(seed)[: 60 + 7 * seed] for seed in range(9)), "NNN"]
-    together = genolm.apply_detector(whole, records, device="cpu")
-    alone = [genolm.apply_detector(whole, [record], device="cpu") for record in records]
+    together = genolm.detect.apply(whole, records, device="cpu")
+    alone = [genolm.detect.apply(whole, [record], device="cpu") for record in records]
     one_by_one = pl.concat(alone)["probability"].fill_null(-1).to_list()
     assert together["probability"].fill_null(-1).to_list() == pytest.approx(one_by_one, rel=1e-4)
-    assert genolm.apply_detector(load_detector(whole), records, device="cpu").equals(together)
+    assert genolm.detect.apply(load_detector(whole), records, device="cpu").equals(together)
     assert together["call"].null_count() == 2
 
 
 def test_without_a_model_nothing_is_resumed(detector, files, natural, tmp_path):
     with pytest.raises(RunError, match="resume and shard require embedding features"):
-        genolm.train_detector(natural, files / "markov.fa", tmp_path / "det", **QUICK, shard="1/2")
+        genolm.detect.train(tmp_path / "det", natural=natural, generated=files / "markov.fa", **QUICK, shard="1/2")
     with pytest.raises(RunError, match="resume and shard require embedding features"):
-        genolm.apply_detector(detector, files / "markov.fa", tmp_path / "calls.tsv", resume=True)
+        genolm.detect.apply(detector, files / "markov.fa", tmp_path / "calls.tsv", resume=True)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["tiny-random-ocean", "tiny-random-moderngena"])
 def test_every_kind_of_model_detects(name, files, natural):
     words = {"model": name, "features": "embedding", "device": "cpu", "crops": (100,), **QUICK}
-    found = genolm.train_detector(natural, files / "markov.fa", **words)
-    table = genolm.apply_detector(found, [toy_genome(50)[:100], toy_genome(51)[:90]], device="cpu")
+    found = genolm.detect.train(natural=natural, generated=files / "markov.fa", **words)
+    table = genolm.detect.apply(found, [toy_genome(50)[:100], toy_genome(51)[:90]], device="cpu")
     assert table["probability"].is_between(0, 1).all() and table["warning"].null_count() == 1
 
 
@@ -260,19 +271,19 @@ def test_folds_that_part_related_genomes_are_refused(files, natural, tmp_path):
     rows = [f"{name}\t{number % 3}\n" for number, name in enumerate(NAMES)]
     table.write_text("genome\tfold\n" + "".join(rows) + "ash2.fa\t1\n")
     with pytest.raises(InputError, match=r"ash and ash2 share \d+% of their 28-mers"):
-        genolm.train_detector([*natural, twin], files / "markov.fa", genomes=table)
+        genolm.detect.train(natural=[*natural, twin], generated=files / "markov.fa", genomes=table)
     table.write_text("genome\tfold\n" + "".join(rows) + "ash2.fa\t0\n")
-    told = genolm.train_detector([*natural, twin], files / "markov.fa", genomes=table, **QUICK)
+    told = genolm.detect.train(natural=[*natural, twin], generated=files / "markov.fa", genomes=table, **QUICK)
     assert [fold["genomes"] for fold in told.report["folds"]] == [
         ["ash", "ash2", "elm"],
         ["birch", "fir"],
         ["cedar", "holly"],
     ]
-    drawn = genolm.train_detector([*natural, twin], files / "markov.fa", **QUICK)
+    drawn = genolm.detect.train(natural=[*natural, twin], generated=files / "markov.fa", **QUICK)
     together = next(fold["genomes"] for fold in drawn.report["folds"] if "ash" in fold["genomes"])
     assert "ash2" in together
     with pytest.raises(InputError, match="only one is held out"):
-        genolm.train_detector([*natural, twin], files / "markov.fa", hold_out_taxa=["ash2"])
+        genolm.detect.train(natural=[*natural, twin], generated=files / "markov.fa", hold_out_taxon=["ash2"])
 
 
 @pytest.mark.parametrize(
@@ -297,15 +308,17 @@ def test_folds_that_part_related_genomes_are_refused(files, natural, tmp_path):
 )
 def test_settings_that_cannot_be(files, natural, words, message):
     with pytest.raises(InputError, match=message):
-        genolm.train_detector(natural, files / "markov.fa", **words)
+        genolm.detect.train(natural=natural, generated=files / "markov.fa", **words)
 
 
 def test_generated_sequence_without_provenance_is_refused(files, natural, tmp_path):
     with pytest.raises(InputError, match=r"other.fa: unknown generator of this record.*value 'x'"):
-        genolm.train_detector(natural, [files / "markov.fa", files / "other.fa"])
+        genolm.detect.train(natural=natural, generated=[files / "markov.fa", files / "other.fa"])
     table = tmp_path / "made.tsv"
     table.write_text("file\tgenerator\nother.fa\tsomebody\n")
-    found = genolm.train_detector(natural, [files / "markov.fa", files / "other.fa"], provenance=table, **QUICK)
+    found = genolm.detect.train(
+        natural=natural, generated=[files / "markov.fa", files / "other.fa"], provenance=table, **QUICK
+    )
     assert "somebody" in {part["name"] for part in found.report["parts"]}
 
 
@@ -323,14 +336,14 @@ def test_a_genome_that_nobody_gave_is_refused(files, natural, tmp_path, wrong, s
         rf"made.fa: {wrong}_0 names a genome that is not among the natural files: {', '.join(NAMES)} \(value '{shown}'"
     )
     with pytest.raises(InputError, match=message):
-        genolm.train_detector(natural, made, **QUICK)
+        genolm.detect.train(natural=natural, generated=made, **QUICK)
 
 
 def test_sequences_that_name_no_genome_are_dealt_by_prompt_and_noted(files, natural, tmp_path):
     made = rewritten(files, tmp_path, lambda line: f"{line.split(' genome=')[0]} prompt_bases=8")
     text = made.read_text().replace("\nA", "\nAAAAAAAAA").replace("\nC", "\nCCCCCCCCC")
     made.write_text(text.replace("\nG", "\nGGGGGGGGG").replace("\nT", "\nTTTTTTTTT"))  # four prompts of 8 bases
-    found = genolm.train_detector(natural, made, folds=4, rate=0.05)
+    found = genolm.detect.train(natural=natural, generated=made, folds=4, rate=0.05)
     assert found.report["notes"] == [
         "72 generated sequences name no genome: they are dealt to folds at random, those of one prompt together"
     ]
@@ -349,7 +362,7 @@ def test_sequences_that_name_no_genome_are_dealt_by_prompt_and_noted(files, natu
 
 def test_held_out_decodings_are_told_by_some_of_their_settings(files, natural, tmp_path):
     made = rewritten(files, tmp_path, lambda line: line.replace("temperature=1.0", "temperature=1.0 top_k=0 top_p=1.0"))
-    found = genolm.train_detector(natural, made, **QUICK, hold_out_decodings=["top_k=0 temperature=1.0"])
+    found = genolm.detect.train(natural=natural, generated=made, **QUICK, hold_out_decoding=["top_k=0 temperature=1.0"])
     parts = parts_of(found.report)
     assert parts["decoding", "temperature=1.0 top_k=0 top_p=1.0"]["held_out"]
     assert not parts["decoding", "temperature=0.5"]["held_out"]
@@ -359,15 +372,15 @@ def test_a_table_that_names_something_twice_is_refused(files, natural, tmp_path)
     table = tmp_path / "table.tsv"
     table.write_text("file\tgenerator\nother.fa\tone\nother.fa\ttwo\n")
     with pytest.raises(InputError, match=r"table.tsv:3: duplicate name \(value 'other.fa'\)"):
-        genolm.train_detector(natural, files / "other.fa", provenance=table)
+        genolm.detect.train(natural=natural, generated=files / "other.fa", provenance=table)
     table.write_text("genome\ttaxon\n" + "".join(f"{name}\tt\n" for name in NAMES) + "ash.fa\tu\n")
     with pytest.raises(InputError, match=r"table.tsv:8: duplicate name \(value 'ash'\)"):
-        genolm.train_detector(natural, files / "markov.fa", genomes=table)
+        genolm.detect.train(natural=natural, generated=files / "markov.fa", genomes=table)
 
 
 def test_a_flat_calibration_is_told(files, natural, monkeypatch):
     monkeypatch.setattr("genolm.tasks.detection.classifier.calibrated", lambda scores, labels: (0.0, 0.0))
-    found = genolm.train_detector(natural, files / "markov.fa", **QUICK, crops=(200, 400))
+    found = genolm.detect.train(natural=natural, generated=files / "markov.fa", **QUICK, crop=(200, 400))
     best = row(found.report, "handmade")
     assert best["auroc"] > 0.9 and best["tpr_at_5"] > 0.5 and best["tpr"] == 0 and best["brier"] == pytest.approx(0.25)
     assert best["flat_calibrations"] == 3
@@ -376,7 +389,7 @@ def test_a_flat_calibration_is_told(files, natural, monkeypatch):
         " say nothing",
         "the detector knows nothing: its calibration is flat, and it calls nothing generated",
     ]
-    table = genolm.apply_detector(found, [toy_genome(50)[:300]])
+    table = genolm.detect.apply(found, [toy_genome(50)[:300]])
     assert table["warning"].to_list() == ["the detector knows nothing: its calibration is flat"]
 
 
@@ -384,25 +397,25 @@ def test_a_detector_finds_the_folder_that_its_model_was_in(files, natural, tmp_p
     monkeypatch.chdir(tmp_path)
     save(genolm.load("tiny-random-dense", device="cpu"), "own")
     words = {"model": "own", "features": "embedding", "crops": (100,), "device": "cpu", **QUICK}
-    genolm.train_detector(natural, files / "markov.fa", "det", **words)
+    genolm.detect.train("det", natural=natural, generated=files / "markov.fa", **words)
     sequences = [toy_genome(50)[:100]]
-    table = genolm.apply_detector("det", sequences, device="cpu")
+    table = genolm.detect.apply("det", sequences, device="cpu")
     Path("own").rename("moved")
     Path("det/detector.json").write_text(Path("det/detector.json").read_text().replace("tiny-random-dense", "gone"))
     with pytest.raises(
         ModelError, match=r"own.*the detector needs this model: pass its current location \(--model, model=\)"
     ):
-        genolm.apply_detector("det", sequences, device="cpu")
-    assert genolm.apply_detector("det", sequences, model="moved", device="cpu").equals(table)
+        genolm.detect.apply("det", sequences, device="cpu")
+    assert genolm.detect.apply("det", sequences, model="moved", device="cpu").equals(table)
 
 
 def test_too_few_or_too_short_genomes(files, natural, tmp_path):
     made = rewritten(files, tmp_path, lambda line: line.split(" genome=")[0])
     with pytest.raises(InputError, match="at least 3 groups of genomes"):
-        genolm.train_detector(natural[:2], made, crops=(100,))
+        genolm.detect.train(natural=natural[:2], generated=made, crop=(100,))
     (tmp_path / "tiny.fa").write_text(">a\nACGT\n")
     with pytest.raises(InputError, match="no genome has space for another piece of 400 bases"):
-        genolm.train_detector([tmp_path / "tiny.fa"], made)
+        genolm.detect.train(natural=[tmp_path / "tiny.fa"], generated=made)
 
 
 @pytest.mark.parametrize(
@@ -422,7 +435,7 @@ def test_a_folder_that_is_no_detector(break_it, message, detector, tmp_path):
     save_detector(detector, tmp_path / "det")
     break_it(tmp_path / "det")
     with pytest.raises(InputError, match=message):
-        genolm.apply_detector(tmp_path / "det", ["ACGT"])
+        genolm.detect.apply(tmp_path / "det", ["ACGT"])
 
 
 def edit(path, **values) -> None:
@@ -433,16 +446,16 @@ def edit(path, **values) -> None:
 def test_training_without_scikit_learn_says_what_to_install(files, natural, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.linear_model", None)
     with pytest.raises(GenolmError, match=r"pip install 'genolm\[detect\]'"):
-        genolm.train_detector(natural, files / "markov.fa")
+        genolm.detect.train(natural=natural, generated=files / "markov.fa")
 
 
 def test_calls_without_a_model_replace_neither_their_input_nor_a_foreign_record(detector, tmp_path):
     table = tmp_path / "calls.tsv"
     table.write_text(f"sequence\n{'ACGTTGCA' * 20}\n")
     with pytest.raises(RunError, match=r"calls\.tsv is an input of this run too"):
-        genolm.apply_detector(detector, table, table, overwrite=True)
+        genolm.detect.apply(detector, table, table, overwrite=True)
     (tmp_path / "other.tsv.provenance.json").write_text("mine")
     with pytest.raises(RunError, match=r"other\.tsv\.provenance\.json exists"):
-        genolm.apply_detector(detector, table, tmp_path / "other.tsv")
+        genolm.detect.apply(detector, table, tmp_path / "other.tsv")
     assert (tmp_path / "other.tsv.provenance.json").read_text() == "mine"
     assert table.read_text().startswith("sequence")

@@ -39,16 +39,16 @@ def test_shards_join_to_the_bytes_of_one_run(verb, model, fasta, tmp_path, monke
 
 
 def test_only_a_folder_of_ours_is_replaced(fasta, tmp_path):
-    out = genolm.explain_tables("tiny-random-kmer", tmp_path / "out")
+    out = genolm.explain.tables("tiny-random-kmer", tmp_path / "out")
     with pytest.raises(RunError, match=r"out exists; --overwrite replaces it"):
-        genolm.explain_tables("tiny-random-kmer", out)
+        genolm.explain.tables("tiny-random-kmer", out)
     (out / "stale.tsv").touch()
-    genolm.explain_lens("tiny-random", fasta, out, overwrite=True)
+    genolm.explain.lens("tiny-random", fasta, out, overwrite=True)
     assert {path.name for path in out.iterdir()} == {"lens.tsv", "lens.png", "provenance.json"}
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years")
     with pytest.raises(RunError, match="mine is a folder; choose another output"):
-        genolm.explain_lens("tiny-random", fasta, tmp_path / "mine", overwrite=True)
+        genolm.explain.lens("tiny-random", fasta, tmp_path / "mine", overwrite=True)
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "years"
 
 
@@ -58,7 +58,7 @@ def test_a_picture_that_fails_leaves_no_folder(fasta, tmp_path, monkeypatch):
 
     monkeypatch.setattr("genolm.tasks.explain.explain_attribution.draw_attribution", fail)
     with pytest.raises(RuntimeError, match="no ink"):
-        genolm.explain_attribution("tiny-random", fasta, tmp_path / "out")
+        genolm.explain.attribution("tiny-random", fasta, tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["a.fa"]
 
 

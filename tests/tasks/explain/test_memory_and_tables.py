@@ -22,7 +22,7 @@ def gengram() -> Model:
 
 
 def test_positions_are_what_the_network_traces(gengram: Model) -> None:
-    found = genolm.explain_memory(gengram, [SEQUENCE])["positions"]
+    found = genolm.explain.memory(gengram, [SEQUENCE])["positions"]
     ids = torch.from_numpy(gengram.tokenizer.encode(SEQUENCE).astype(np.int64))[None]
     with torch.inference_mode():
         traces = gengram.network(ids, memory=True).memory
@@ -43,25 +43,25 @@ def test_the_null_has_other_tables_and_the_same_of_everything_else(gengram: Mode
             assert other.square().mean().item() == pytest.approx(own.square().mean().item(), rel=0.2)
         else:
             assert own is other, name
-    summary = genolm.explain_memory(gengram, [SEQUENCE])["summary"]
+    summary = genolm.explain.memory(gengram, [SEQUENCE])["summary"]
     assert summary["correlation"].is_between(-1, 1).all()
 
 
 def test_long_regions_in_windows_equal_one_pass_where_the_memory_alone_decides(gengram: Model) -> None:
-    whole = genolm.explain_memory(gengram, [SEQUENCE])["positions"]
-    parts = genolm.explain_memory(gengram, [SEQUENCE], context=100)["positions"]
+    whole = genolm.explain.memory(gengram, [SEQUENCE])["positions"]
+    parts = genolm.explain.memory(gengram, [SEQUENCE], context=100)["positions"]
     first = pl.col("layer") == 1  # below it there is no attention: only the last few bases decide
     np.testing.assert_allclose(parts.filter(first)["written"], whole.filter(first)["written"], rtol=1e-4, atol=1e-5)
 
 
 def test_tables_at_the_input_are_layer_zero() -> None:
-    found = genolm.explain_memory("tiny-random-kmer", [SEQUENCE])["summary"]
+    found = genolm.explain.memory("tiny-random-kmer", [SEQUENCE])["summary"]
     assert found["layer"].unique().to_list() == [0]
     assert found["quantity"].to_list() == ["written", "relative"]
 
 
 def test_a_model_without_a_memory_is_refused() -> None:
-    for function, words in ((genolm.explain_memory, ([SEQUENCE],)), (genolm.explain_tables, ())):
+    for function, words in ((genolm.explain.memory, ([SEQUENCE],)), (genolm.explain.tables, ())):
         with pytest.raises(ModelError, match="has no k-mer"):
             function("tiny-random", *words)
 
@@ -73,7 +73,7 @@ def test_a_planted_symmetry_is_found_and_a_random_table_has_none(gengram: Model)
     with torch.no_grad():
         weight = table.embedding.weight
         weight[rows] = weight[rows] + weight[rows][partners]
-    found = genolm.explain_tables(model)["symmetry"].filter((pl.col("layer") == 1) & (pl.col("order") == 3))
+    found = genolm.explain.tables(model)["symmetry"].filter((pl.col("layer") == 1) & (pl.col("order") == 3))
     planted = found.filter(pl.col("rows") == "model").row(0, named=True)
     null = found.filter(pl.col("rows") != "model").row(0, named=True)
     assert planted["related"] == pytest.approx(1.0, abs=1e-5)
@@ -110,7 +110,7 @@ def test_statistics_know_their_answers() -> None:
 def test_the_folder_holds_tables_tracks_and_pictures(tmp_path) -> None:
     fasta = tmp_path / "a.fa"
     fasta.write_text(f">chr1\n{SEQUENCE}\n")
-    out = genolm.explain_memory("tiny-random-gengram", "chr1:51-250", tmp_path / "out", genome=fasta)
+    out = genolm.explain.memory("tiny-random-gengram", "chr1:51-250", tmp_path / "out", genome=fasta)
     names = {path.name for path in out.iterdir()}
     assert {
         "summary.tsv",
@@ -126,7 +126,7 @@ def test_the_folder_holds_tables_tracks_and_pictures(tmp_path) -> None:
     table = pl.read_csv(out / "positions.tsv", separator="\t").filter(pl.col("layer") == 3)
     np.testing.assert_allclose(values, table["written"], rtol=1e-4)
     with pytest.raises(InputError, match="explain writes a folder"):
-        genolm.explain_memory("tiny-random-gengram", "chr1:51-250", tmp_path / "out.png", genome=fasta)
+        genolm.explain.memory("tiny-random-gengram", "chr1:51-250", tmp_path / "out.png", genome=fasta)
 
 
 def test_twins_follow_the_model_to_another_precision() -> None:

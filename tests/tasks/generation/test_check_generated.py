@@ -51,7 +51,7 @@ def files(tmp_path_factory):
 @pytest.fixture(scope="module")
 def report(files):
     natural = [files / "first.fa", files / "second.fa"]
-    return genolm.check_generated(files / "generated.fa", natural, max_tandem=0.5, seed=3)
+    return genolm.check(files / "generated.fa", reference=natural, max_tandem=0.5, seed=3)
 
 
 def figure(report, name: str) -> dict:
@@ -153,7 +153,7 @@ def test_figures_of_one_sequence_have_no_interval(report):
 
 def test_the_folder_is_whole_and_the_same_again(files, report):
     natural = [files / "first.fa", files / "second.fa"]
-    out = genolm.check_generated(files / "generated.fa", natural, files / "out", max_tandem=0.5, seed=3)
+    out = genolm.check(files / "generated.fa", files / "out", reference=natural, max_tandem=0.5, seed=3)
     assert {path.name for path in out.iterdir()} == {
         "check.json", "check.html", "check.png", "sequences.tsv", "passed.fa", "provenance.json",
     }  # fmt: skip
@@ -165,7 +165,7 @@ def test_the_folder_is_whole_and_the_same_again(files, report):
     assert passed[0].about == "prompt_bases=0 model=toy temperature=0.7 top_k=4"
     assert "toy" in (out / "check.html").read_text() and "data:image/png;base64" in (out / "check.html").read_text()
     with pytest.raises(RunError, match="exists"):
-        genolm.check_generated(files / "generated.fa", natural, out)
+        genolm.check(files / "generated.fa", out, reference=natural)
 
 
 def test_a_report_that_another_check_wrote_meanwhile_is_not_replaced(files, tmp_path, monkeypatch):
@@ -177,13 +177,13 @@ def test_a_report_that_another_check_wrote_meanwhile_is_not_replaced(files, tmp_
     made = generated_check.read_baselines
     monkeypatch.setattr(generated_check, "read_baselines", sides)
     with pytest.raises(RunError, match="exists"):
-        genolm.check_generated(files / "generated.fa", files / "first.fa", tmp_path / "out")
+        genolm.check(files / "generated.fa", tmp_path / "out", reference=files / "first.fa")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["provenance.json"]
 
 
 def test_a_seed_below_zero_is_refused(files):
     with pytest.raises(InputError, match=r"seed must be from 0 to 4294967295 \(value -1\)"):
-        genolm.check_generated(files / "generated.fa", files / "first.fa", seed=-1)
+        genolm.check(files / "generated.fa", reference=files / "first.fa", seed=-1)
 
 
 def test_provenance_is_read_from_headers_and_from_a_table(files, tmp_path):

@@ -95,7 +95,7 @@ def test_a_cut_by_bases_is_told_as_what_vllm_did(folder, stand_in):
 
 def test_what_is_asked(folder, stand_in):
     rules = {"temperature": 0.7, "top_k": 5, "top_p": 0.9, "repetition_penalty": 1.2}
-    generate(folder, PROMPTS, backend="vllm", n=2, min_tokens=3, max_tokens=50, seed=5, dtype="bf16", **rules)
+    generate(folder, PROMPTS, backend="vllm", n=2, min_tokens=3, max_tokens=50, seed=5, dtype="bfloat16", **rules)
     for (prompt, asked), text in zip(stand_in.asked, [text for text in PROMPTS for _ in range(2)]):
         assert prompt == [1, *stand_in.model.tokenizer.encode(text).tolist()]
         assert {name: getattr(asked, name) for name in rules} == rules

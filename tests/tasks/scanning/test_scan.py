@@ -78,13 +78,13 @@ def test_one_window_is_what_score_says(model):
 
 def test_the_sum_over_bases_is_the_surprise_of_the_tokens(ocean):
     text = bases(60)
-    values = scan(ocean, [text], combine="forward", window=80, side="none").values("sequence1")
+    values = scan(ocean, [text], combine="forward", window=80, call="none").values("sequence1")
     assert values.sum() == pytest.approx(-score(ocean, [text])["log_likelihood_sum_nats"][0], rel=1e-5)
 
 
 def test_a_base_is_predicted_from_its_own_window(tiny):
     text = bases(100)
-    values = scan(tiny, [text], combine="forward", window=40, overlap=10, side="none").values("sequence1")
+    values = scan(tiny, [text], combine="forward", window=40, overlap=10, call="none").values("sequence1")
     expected = [surprise(tiny, text[:40]), surprise(tiny, text[30:70])[10:], surprise(tiny, text[60:100])[10:]]
     close(values, np.concatenate(expected))
 
@@ -101,7 +101,7 @@ def test_an_encoder_has_something_on_either_side_of_every_window(token_encoder):
 def test_a_token_over_the_end_of_a_tile_is_not_cut(ocean):
     """Each base gets its share of the complete token in either tile."""
     text = "ACGT" * 40
-    values = scan(ocean, [text], combine="forward", window=80, overlap=28, side="none").values("sequence1")
+    values = scan(ocean, [text], combine="forward", window=80, overlap=28, call="none").values("sequence1")
     assert tiling_of([ocean], 80, 28) == Tiling(80, 28, 5, 10)
     close(values[:75], surprise(ocean, text[:80])[:75])
     close(values[75:122], surprise(ocean, text[47:127])[28:75])
@@ -147,7 +147,7 @@ def test_a_palindromic_construct_is_symmetric(model, combine):
 
 def test_every_base_has_a_value_and_nothing_else_has(model, text_of_three_contigs):
     records = [SequenceRecord(name, text) for name, text in text_of_three_contigs.items()]
-    found = scan(model, records, side="none", passes=2 if not model.causal else None)
+    found = scan(model, records, call="none", passes=2 if not model.causal else None)
     for name, text in text_of_three_contigs.items():
         missing = np.flatnonzero(np.isnan(found.values(name)))
         unknown = [place for place, base in enumerate(text) if base == "N"]
@@ -159,7 +159,7 @@ def test_every_base_has_a_value_and_nothing_else_has(model, text_of_three_contig
 
 def test_a_contig_a_little_longer_than_a_window_has_its_tail_scanned(tiny):
     text = bases(41)
-    values = scan(tiny, [text], combine="forward", window=40, overlap=10, side="none").values("sequence1")
+    values = scan(tiny, [text], combine="forward", window=40, overlap=10, call="none").values("sequence1")
     close(values[40], surprise(tiny, text[30:])[10])
 
 
@@ -171,7 +171,7 @@ def rich_in_n(count):
 def test_sequence_rich_in_n_never_raises_and_windows_shrink(model):
     text = rich_in_n(250) + "GNCT" * 80
     with no_notes():
-        scan(model, [text], side="none", passes=1 if not model.causal else None)
+        scan(model, [text], call="none", passes=1 if not model.causal else None)
     task = task_of(model, text)
     items = list(task.items())
     windows = task.windows(items, model)
@@ -182,7 +182,7 @@ def test_sequence_rich_in_n_never_raises_and_windows_shrink(model):
 def test_a_model_that_cannot_read_n_never_sees_one(ocean):
     model = Model(ocean.network, replace(ocean.tokenizer, n="raise"), ocean.card)
     text = rich_in_n(200)
-    values = scan(model, [text], side="none").values("sequence1")
+    values = scan(model, [text], call="none").values("sequence1")
     assert np.flatnonzero(np.isnan(values)).tolist() == [place for place, base in enumerate(text) if base == "N"]
 
 
@@ -216,8 +216,8 @@ def test_a_model_less_itself_is_nothing(tiny):
 def test_the_difference_of_one_base_models(tiny):
     other = untrained_copy(tiny, 99)
     text = bases(100)
-    found = scan(tiny, [text], minus=other, window=40, side="none").values("sequence1")
-    one, two = (scan(each, [text], window=40, side="none").values("sequence1") for each in (tiny, other))
+    found = scan(tiny, [text], minus=other, window=40, call="none").values("sequence1")
+    one, two = (scan(each, [text], window=40, call="none").values("sequence1") for each in (tiny, other))
     close(found, one - two)
     assert np.abs(found).max() > 0.01
 
@@ -409,7 +409,7 @@ def test_the_figure_shows_tracks_calls_and_genes(tiny, tmp_path, suffix):
 
 def test_of_many_contigs_the_figure_shows_the_longest(tiny, tmp_path):
     (tmp_path / "g.fa").write_text("".join(f">c{n}\n{bases(30 + n, n)}\n" for n in range(20)))
-    scan(tiny, tmp_path / "g.fa", side="none", plot=tmp_path / "s.svg")
+    scan(tiny, tmp_path / "g.fa", call="none", plot=tmp_path / "s.svg")
     shown = re.findall(r"<!-- (.*?) -->", (tmp_path / "s.svg").read_text())
     assert "c19" in shown and "c8" in shown and "c7" not in shown
     assert any("the 12 longest of 20 contigs." in text for text in shown)
@@ -485,7 +485,7 @@ def test_a_twin_of_random_weights_stands_beside_and_changes_nothing_else(tiny, o
     for minus in (None, ocean):
         with_twin, without = (scan(tiny, [text], minus=minus, twin=twin, **settings) for twin in (True, False))
         close(with_twin.values("sequence1"), without.values("sequence1"))
-        alone = scan(untrained_copy(tiny, 0), [text], minus=minus, window=60, side="none").tracks.of(
+        alone = scan(untrained_copy(tiny, 0), [text], minus=minus, window=60, call="none").tracks.of(
             "sequence1", "model", "mean"
         )
         close(with_twin.tracks.of("sequence1", "twin", "mean"), alone)

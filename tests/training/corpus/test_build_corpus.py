@@ -169,7 +169,7 @@ def test_yaml_is_a_recipe_or_its_corpus(recipe: Recipe, tmp_path: Path) -> None:
     files = {"corpus.yaml": mapping, "recipe.yaml": {"name": "x", "model": {}, "corpus": mapping}}
     for name, values in files.items():
         (tmp_path / name).write_text(yaml.safe_dump(values))
-    built = [content(genolm.build_corpus(tmp_path / name, tmp_path / name[:-5])) for name in files]
+    built = [content(genolm.corpus.build(tmp_path / name, tmp_path / name[:-5])) for name in files]
     assert built[0] == built[1]
     (tmp_path / "corpus.yaml").write_text(yaml.safe_dump({**mapping, "min_rum": 5}))
     with pytest.raises(InputError, match=r"corpus\.yaml: unknown key in corpus.*'min_rum'"):

@@ -90,7 +90,7 @@ def test_a_stretch_reads_as_each_haplotype_has_it(corpus: Corpus, tmp_path: Path
 
 def test_a_built_corpus_reads_the_same_rows(corpus: Corpus, tmp_path: Path) -> None:
     recipe = HaplotypeRecipe((str(write_vcf(tmp_path, substitutions())),))
-    folder = genolm.build_corpus(corpus_recipe(tmp_path), tmp_path / "built")
+    folder = genolm.corpus.build(corpus_recipe(tmp_path), tmp_path / "built")
     built = load_corpus(CorpusRecipe(built=str(folder)), CORPUS)
     rows = [
         RowOrder(one.splits["train"], 199, 4, 0, CORPUS, read(recipe, one)).batch(step).ids_RL

@@ -16,7 +16,7 @@ from genolm.training.recipes.pretrain_recipe import Recipe
 def test_trained_experts_give_the_same_logits_in_transformers(expert_recipe: Recipe, tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
     describe_run = pretrain(expert_recipe, tmp_path / "run", steps=2)
-    export = genolm.convert(describe_run, tmp_path / "export", layout="huggingface")
+    export = genolm.convert(describe_run, tmp_path / "export", to="huggingface")
     theirs, report = transformers.AutoModelForCausalLM.from_pretrained(
         export, dtype=torch.float32, attn_implementation="eager", output_loading_info=True
     )
@@ -36,8 +36,8 @@ def test_a_trained_memory_goes_through_megatron(expert_recipe: Recipe, tmp_path:
     recipe = replace(expert_recipe, model=replace(expert_recipe.model, gengram=memory))
     describe_run = pretrain(recipe, tmp_path / "run", steps=2)
     with pytest.raises(ModelError, match="a Gengram memory cannot be expressed in the huggingface layout"):
-        genolm.convert(describe_run, tmp_path / "export", layout="huggingface")
-    megatron = genolm.convert(describe_run, tmp_path / "megatron", layout="megatron")
-    back = genolm.convert(megatron / "release", tmp_path / "back", layout="genolm")
+        genolm.convert(describe_run, tmp_path / "export", to="huggingface")
+    megatron = genolm.convert(describe_run, tmp_path / "megatron", to="megatron")
+    back = genolm.convert(megatron / "release", tmp_path / "back", to="genolm")
     first, second = (genolm.load(folder, dtype="float32", device="cpu") for folder in (describe_run, back))
     assert (first.config, first.fingerprint) == (second.config, second.fingerprint)

@@ -131,8 +131,8 @@ def test_inspecting_what_there_is(fasta, tmp_path):
     assert 25_000 <= facts["sequence"]["bases"] < 40_000
     (tmp_path / "tokenizer.json").write_bytes(published("BPE_32k").vocabulary.content)
     assert inspect_tokenizer(tmp_path)["vocabulary"] == random_facts["vocabulary"]
-    assert genolm.inspect_tokenizer is inspect_tokenizer
-    assert genolm.train_tokenizer is train_tokenizer
+    assert genolm.tokenizer.inspect is inspect_tokenizer
+    assert genolm.tokenizer.train is train_tokenizer
 
 
 @pytest.mark.parametrize(

@@ -1,118 +1,32 @@
-"""Commands of ``genolm tokenizer``: train and inspect."""
+"""Presentation of tokenizer train and tokenizer inspect."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-import typer
-
-from genolm.cli.failures import with_error_messages
-from genolm.cli.help import command_group, example
-from genolm.cli.options import FolderOption, Json, Overwrite, Seed, in_range
+from genolm.cli.presentation import JSON, Invocation, Presented
 from genolm.cli.reporter import print_closing
 from genolm.cli.text import percent, print_fields, print_json, print_progress
 
-app = command_group("tokenizer", "Train or inspect a BPE tokenizer.")
 
-
-def train(
-    fasta: Annotated[
-        list[Path], typer.Argument(metavar="FASTA", help="FASTA files to train on; plain, gzipped or bgzipped.")
-    ],
-    *,
-    out: FolderOption,
-    vocab_size: Annotated[
-        int,
-        typer.Option(
-            "--vocab-size", callback=in_range(10), metavar="N", help="Vocabulary size, special tokens included."
-        ),
-    ] = 4096,
-    seed: Seed = 0,
-    bases: Annotated[
-        int,
-        typer.Option("--bases", callback=in_range(1000), metavar="N", help="Number of bases to sample for training."),
-    ] = 20_000_000,
-    max_length: Annotated[
-        int, typer.Option("--max-length", callback=in_range(2), metavar="BASES", help="Maximum token length in bases.")
-    ] = 64,
-    chunk: Annotated[
-        int,
-        typer.Option(
-            "--chunk",
-            callback=in_range(2),
-            metavar="BASES",
-            help="Cut the sequence into chunks of this many bases for training; no token spans two chunks.",
-        ),
-    ] = 512,
-    strands: Annotated[
-        Literal["forward", "both"],
-        typer.Option("--strands", help="Train on the sequence as given, or also on its reverse complement."),
-    ] = "forward",
-    n: Annotated[
-        Literal["none", "letter", "gap"],
-        typer.Option(
-            "--n",
-            help="N: excluded (none), a letter, or a letter with a gap token for 10 or more in a row (gap).",
-        ),
-    ] = "none",
-    overwrite: Overwrite = False,
-    json: Json = False,
-) -> None:
-    """Train a BPE vocabulary on FASTA files and report on it."""
+def train(call: Invocation) -> None:
+    """Show the stages, the report on the vocabulary, and the path of the output."""
     from genolm.engine.summary import Summary
-    from genolm.training.vocabulary.train_tokenizer import train_tokenizer as function
 
     visible = sys.stderr.isatty()
-    facts = function(
-        fasta,
-        out,
-        vocab_size=vocab_size,
-        seed=seed,
-        bases=bases,
-        chunk=chunk,
-        max_length=max_length,
-        strands=strands,
-        n=n,
-        overwrite=overwrite,
-        progress=print_progress if visible else None,
-    )
+    facts = call(progress=print_progress if visible else None)
     if visible:
         print_progress("")
-    _print(facts, json)
+    _print(facts, call.json)
     bases_read, tokens = facts["trained_on"]["bases"], facts["vocabulary"]["tokens"]
-    print_closing(Summary({"bases": bases_read}, results={"tokens": tokens}), out)
+    print_closing(Summary({"bases": bases_read}, results={"tokens": tokens}), call.out())
 
 
-def inspect(
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="TOKENIZER",
-            help="Tokenizer: a published one (t2t_1000h_multi_32k or BPE_32k), a folder, or a tokenizer.json file.",
-        ),
-    ],
-    fasta: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="FASTA", help="FASTA files to measure on. Default: random bases."),
-    ] = None,
-    *,
-    bases: Annotated[
-        int,
-        typer.Option("--bases", callback=in_range(1000), metavar="N", help="Number of bases to sample from FASTA."),
-    ] = 1_000_000,
-    seed: Seed = 0,
-    json: Json = False,
-) -> None:
-    """Report on a BPE tokenizer: bases per token, speed.
-
-    Also reports how tokens change between strands and after a substitution.
-    """
-    from genolm.training.vocabulary.train_tokenizer import inspect_tokenizer as function
-
-    _print(function(source, fasta or (), bases=bases, seed=seed), json)
+def inspect(call: Invocation) -> None:
+    """Print the report on a tokenizer."""
+    _print(call(), call.json)
 
 
 def _print(facts: Mapping[str, Any], json: bool) -> None:
@@ -149,5 +63,4 @@ def _substitution(sequence: Mapping[str, Any]) -> str | None:
     )
 
 
-for _command in (train, inspect):
-    app.command(epilog=example(f"tokenizer {_command.__name__}"))(with_error_messages(_command))
+PRESENTED = {"tokenizer train": Presented(train, (JSON,)), "tokenizer inspect": Presented(inspect, (JSON,))}

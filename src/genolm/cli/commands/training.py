@@ -1,4 +1,4 @@
-"""Commands that create example data and train models: simulate, pretrain."""
+"""Presentation of simulate and pretrain."""
 
 from __future__ import annotations
 
@@ -6,80 +6,40 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Any
 
 import typer
 
-from genolm.cli.failures import with_error_messages
-from genolm.cli.options import Overwrite, Seed, in_range
+from genolm.cli.presentation import Invocation, Presented
 from genolm.cli.reporter import print_closing, print_line
 from genolm.cli.text import shown
 
 Report = Callable[[Mapping[str, Any]], None]
 
 
-def simulate(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Output folder.")],
-    *,
-    seed: Seed = 0,
-    length: Annotated[
-        int, typer.Option(callback=in_range(1), metavar="BASES", help="Genome length in bases, all contigs together.")
-    ] = 400_000,
-    contigs: Annotated[
-        int,
-        typer.Option(callback=in_range(2), metavar="N", help="Number of contigs, at least 2; the last one is tiny."),
-    ] = 4,
-    overwrite: Overwrite = False,
-) -> None:
-    """Simulate an example genome with genes and variants.
-
-    Includes promoters, splice sites, repeats, variants of known effect, and RNA coverage.
-    """
+def simulate(call: Invocation) -> None:
+    """Print the number of contigs, bases, genes and variants, and the path of the output."""
     from genolm.engine.summary import Summary
-    from genolm.genome.simulation.simulate import simulate as function
 
-    genome = function(folder, seed=seed, length=length, contigs=contigs, overwrite=overwrite)
+    genome = call()
     lengths = genome.lengths.values()
     results = {"genes": genome.genes, "variants": genome.variants}
-    print_closing(Summary({"contigs": len(lengths), "bases": sum(lengths)}, results=results), folder)
+    print_closing(Summary({"contigs": len(lengths), "bases": sum(lengths)}, results=results), call.out())
     print_line(f"see {genome.readme}")
 
 
-def pretrain(
-    recipe: Annotated[
-        str,
-        typer.Argument(
-            metavar="RECIPE", help="Training recipe: a YAML file, or the name of a recipe that ships with genolm."
-        ),
-    ],
-    out: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="Folder of the run: log, checkpoints and trained model.")
-    ],
-    *,
-    resume: Annotated[bool, typer.Option("--resume", help="Resume from the last checkpoint in FOLDER.")] = False,
-    steps: Annotated[
-        int | None,
-        typer.Option(
-            callback=in_range(1),
-            metavar="N",
-            help="Stop after this many steps; the learning-rate schedule is unchanged. Default: the recipe's steps.",
-        ),
-    ] = None,
-) -> None:
-    """Pretrain a model from a recipe.
-
-    For several GPUs or nodes, start it with torchrun.
-    """
-    from genolm.training.pretrain import pretrain as function
+def pretrain(call: Invocation) -> None:
+    """Show the reports of the run, and the path of the model."""
     from genolm.training.recipes.pretrain_recipe import Recipe
     from genolm.training.trainer.run_folder import describe_run
 
-    loaded = Recipe.load(recipe)
-    with training_reports(min(steps or loaded.steps, loaded.steps)) as report:
-        model = function(loaded, out, resume=resume, steps=steps, log=report)
+    recipe = Recipe.load(call.values["recipe"])
+    steps = call.values["steps"] or recipe.steps
+    with training_reports(min(steps, recipe.steps)) as report:
+        model = replace(call, values={**call.values, "recipe": recipe})(log=report)
     if _is_first_process():
-        print_closing(describe_run(out, loaded), model)
+        print_closing(describe_run(call.out(), recipe), model)
 
 
 @contextmanager
@@ -122,4 +82,4 @@ def _is_first_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-COMMANDS = (with_error_messages(simulate), with_error_messages(pretrain, resumable=True))
+PRESENTED = {"simulate": Presented(simulate), "pretrain": Presented(pretrain, resumable=True)}

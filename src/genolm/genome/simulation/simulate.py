@@ -28,6 +28,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import pysam
@@ -42,6 +43,7 @@ from genolm.genome.records import fasta_lines
 from genolm.genome.simulation.simulated_contigs import Contig, PlacedGene, draw_contig, draw_families, intergenic, tss
 from genolm.genome.simulation.simulated_genes import Sampler
 from genolm.genome.simulation.simulated_variants import CLASS_OF, TrueVariant, draw_variants
+from genolm.verbs import AtLeast, Bases, OutputFolder, Seed, verb
 
 TINY = 900  # bases of the last contig
 REGION = 400  # bases of every region of regions.bed
@@ -111,23 +113,34 @@ class SimulatedGenome:
         return self.folder / "README.txt"
 
 
+@verb(example="genolm simulate example --length 100000")
 def simulate(
-    folder: str | Path, *, seed: int = 0, length: int = 400_000, contigs: int = 4, overwrite: bool = False
+    out: OutputFolder,
+    *,
+    seed: Seed = 0,
+    length: Bases = 400_000,
+    contigs: Annotated[int, AtLeast(2)] = 4,
+    overwrite: bool = False,
 ) -> SimulatedGenome:
-    """Simulate an example genome and write its files to a folder.
+    """Simulate an example genome with genes and variants.
+
+    Includes promoters, splice sites, repeats, variants of known effect, and RNA coverage.
+
+    Either all files are written or none. Contigs are named ``chr1``, ``chr2``, ... and have decreasing lengths; the
+    last has 900 bases and no genes. Equal seed, length and number of contigs give equal bytes.
 
     Args:
-        folder: output folder, created if needed; either all files are written or none.
-        seed: random seed; equal seed, length and number of contigs give equal bytes.
-        length: total length of all contigs in bases.
-        contigs: number of contigs ``chr1``, ``chr2``, ... of decreasing length; the last has 900 bases and no genes.
-        overwrite: replace existing files.
+        out: Output folder; created if it does not exist.
+        seed: Random seed, 0 or higher.
+        length: Genome length in bases, all contigs together.
+        contigs: Number of contigs, at least 2; the last one is tiny.
+        overwrite: Overwrite existing output.
 
     Raises:
         InputError: fewer than 2 contigs, or fewer than 20,000 bases per contig except the last.
         RunError: the folder cannot be written, or contains files with these names and `overwrite` is False.
     """
-    folder = Path(folder)
+    folder = Path(out)
     _check(folder, length, contigs, overwrite)
     sampler = Sampler(np.random.default_rng(seed))
     simulated = _draw_contigs(sampler, _lengths(length, contigs))

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import Annotated
 
 import torch
 from torch import Tensor
@@ -26,10 +27,11 @@ from genolm.models.checkpoints.conversion_source import open_source
 from genolm.models.model import Model
 from genolm.models.model_files import CONFIG, SINGLE, TOKENIZER, write_json
 from genolm.models.networks.decoder_config import DecoderConfig
-from genolm.models.precision import parse_dtype
+from genolm.models.precision import Precision, parse_dtype
 from genolm.models.weight_shards import Pending, read_shards, write_shards
 from genolm.tokens.bpe import BpeTokenizer
 from genolm.tokens.nucleotide import NucleotideTokenizer
+from genolm.verbs import Completed, OutputFolder, PythonOnly, Shown, verb
 
 SHARD_BYTES = 5_000_000_000
 
@@ -56,36 +58,40 @@ def save(model: Model, out: str | Path, *, layout: Layout | None = None, max_sha
     return _write(checkpoint, path, layout or best_layout(model.config), None, max_shard_bytes)
 
 
+@verb(example="genolm convert tiny-random exported --to huggingface")
 def convert(
-    source: str | Path,
-    out: str | Path,
+    model: Annotated[str | Path, Completed("model")],
+    out: OutputFolder,
     *,
-    layout: Layout = "huggingface",
-    source_layout: Layout | None = None,
-    like: str | Path | None = None,
-    dtype: torch.dtype | str | None = None,
-    max_shard_bytes: int = SHARD_BYTES,
+    to: Layout = "huggingface",
+    from_: Layout | None = None,
+    like: Annotated[str | Path | None, Completed("model"), Shown("MODEL")] = None,
+    dtype: torch.dtype | Precision | None = None,
+    max_shard_bytes: Annotated[int, PythonOnly()] = SHARD_BYTES,
     overwrite: bool = False,
 ) -> Path:
-    """Write a model in another layout or precision; the same bits if the precision stays.
+    """Convert a model to another checkpoint layout.
+
+    The weights stay bitwise identical unless `dtype` changes their precision.
 
     Tensors are read and written one after the other: the memory needed is that of one weight file
-    (``max_shard_bytes``) and one tensor. The folder appears under its name when it is complete.
+    (``max_shard_bytes``) and one tensor. The folder appears under its name when it is complete. Weights in a pickle
+    (``pytorch_model.bin``, or a trainer's .pth) are read as plain data; a pickle that names anything else is refused.
+
+    ``huggingface`` has the published names: decoders, BigBird and ModernBERT load in transformers (decoders also in
+    vLLM), GENA-LM's BERT only in its authors' modelling file; ``megatron`` has the names of Megatron-core, as
+    safetensors and as a checkpoint for one process; ``genolm`` expresses every network of this package.
 
     Args:
-        source: model name, model folder, hub id, or folder of a Megatron checkpoint. Weights in a pickle
-            (``pytorch_model.bin``, or a trainer's .pth) are read as plain data; a pickle that names anything else is
-            refused.
-        out: folder to write.
-        layout: ``huggingface`` has the published names: decoders, BigBird and ModernBERT load in transformers (decoders
-            also in vLLM), GENA-LM's BERT only in its authors' modelling file; ``megatron`` has the names of
-            Megatron-core, as safetensors and as a checkpoint for one process; ``genolm`` expresses every network of
-            this package.
-        source_layout: layout of ``source``; None detects it.
-        like: name or folder of a model of the same shape, for what a Megatron checkpoint does not state.
-        dtype: precision to store; None keeps the stored precision.
+        model: Model: a name from `genolm models`, a model folder, a Hugging Face Hub id, or the folder of a Megatron
+            checkpoint.
+        out: Output folder; it appears when it is complete.
+        to: Layout to write; huggingface can be loaded by transformers and vLLM.
+        from_: Layout of the model. Default: detected automatically.
+        like: Model of the same architecture, for settings that a Megatron checkpoint does not record.
+        dtype: Precision to store. Default: that of the model.
         max_shard_bytes: largest size of a weight file (default 5 GB); larger weights are split into several files.
-        overwrite: replace the model folder ``out``.
+        overwrite: Overwrite an existing model folder.
 
     Raises:
         RunError: ``out`` exists and ``overwrite`` is not set, is not a model folder, is the source, or cannot be
@@ -95,9 +101,9 @@ def convert(
     """
     path, precision = Path(out), None if dtype is None else parse_dtype(dtype)
     _refuse_existing(path, overwrite)
-    _refuse_source(path, source)
-    checkpoint = open_source(source, source_layout, like)
-    return _write(checkpoint, path, layout, precision, max_shard_bytes)
+    _refuse_source(path, model)
+    checkpoint = open_source(model, from_, like)
+    return _write(checkpoint, path, to, precision, max_shard_bytes)
 
 
 def _write(checkpoint: Checkpoint, out: Path, layout: Layout, dtype: torch.dtype | None, limit: int) -> Path:

@@ -16,6 +16,7 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import quote
 
 from genolm.errors import GenolmError, ModelError, NetworkError, ResourceError, RunError
@@ -26,6 +27,7 @@ from genolm.models.checkpoints.model_folder import ADAPTER, ADAPTER_ADVICE
 from genolm.models.model_files import CARD, CONFIG, INDEX, PICKLE, SETTINGS, SINGLE, TOKENIZER, read_json
 from genolm.models.zoo.zoo import CACHED, find_download
 from genolm.models.zoo.zoo_entry import Entry
+from genolm.verbs import Completed, PythonOnly, verb
 
 _SMALL_FILES = (CONFIG, TOKENIZER, SETTINGS, CARD, "README.md", "LICENSE")
 
@@ -85,16 +87,23 @@ def cache_folder() -> Path:
     return (expanded(home) if home else user_cache() / "huggingface") / "hub"
 
 
-def download(name: str, folder: str | Path | None = None, *, progress: Progress | None = None) -> Path:
-    """Download a model and return its folder.
+@verb(example="genolm download genos-1.2b")
+def download(
+    model: Annotated[str, Completed("model")],
+    folder: Path | str | None = None,
+    *,
+    progress: Annotated[Progress | None, PythonOnly()] = None,
+) -> Path:
+    """Download a model.
 
-    An interrupted download continues where it stopped; every file is compared with the hub's checksum. With a zoo
-    model, a folder also gets its card, and the tokenizer settings that its files lack, so that loading the folder
-    gives the same model as loading the name.
+    An interrupted download is resumed; checksums are verified. The result is the path of the model.
+
+    With a zoo model, a folder also gets its card, and the tokenizer settings that its files lack, so that loading the
+    folder gives the same model as loading the name.
 
     Args:
-        name: model name or hub id.
-        folder: folder for the files; None for the Hugging Face cache.
+        model: Model: a name from `genolm models`, or a Hugging Face Hub id.
+        folder: Output folder. Default: the Hugging Face cache.
         progress: called for each block that is received.
 
     Raises:
@@ -103,7 +112,7 @@ def download(name: str, folder: str | Path | None = None, *, progress: Progress 
         NetworkError: no network, the hub refused, or a checksum is wrong.
         ResourceError: the disk is full.
     """
-    source = find_download(name)
+    source = find_download(model)
     path = snapshot(str(source.hub_id), folder=None if folder is None else Path(folder), progress=progress)
     if folder is not None and source.entry is not None:
         _add_card(path, source.entry)

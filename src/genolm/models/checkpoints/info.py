@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypedDict
+from typing import Annotated, TypedDict
 
 from genolm.models.adapters.configs import parse_config
 from genolm.models.card import Card
@@ -14,6 +14,7 @@ from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.networks.network_config import NetworkConfig
 from genolm.models.zoo.zoo import ZOO, find_model
 from genolm.models.zoo.zoo_entry import Entry
+from genolm.verbs import Completed, verb
 
 CONTEXTS = tuple(8192 << step for step in range(8))
 """8,192 to 1,048,576 tokens."""
@@ -91,8 +92,9 @@ class TableRow(TypedDict):
     weights: str
 
 
+@verb(example="genolm models")
 def models_table() -> list[TableRow]:
-    """Return a line for every model that :func:`genolm.load` knows by name."""
+    """List the models that can be loaded by name."""
     return [_row(entry) for entry in ZOO.values()]
 
 
@@ -119,19 +121,22 @@ def _origin(entry: Entry, present: bool) -> str:
     return "shipped with genolm" if present else "not in this installation"
 
 
-def describe(name: str | Path) -> ModelInfo:
-    """Return parameters, memory and card of a model.
+@verb(example="genolm info genos-1.2b")
+def describe(model: Annotated[str | Path, Completed("model")]) -> ModelInfo:
+    """Describe a model without downloading it.
+
+    Shows total and active parameters, memory by context length, and the model card.
 
     Only ``config.json`` is fetched for a hub id, and nothing for a model name of the zoo.
 
     Args:
-        name: model name, model folder, or hub id.
+        model: Model: a name from `genolm models`, a model folder, or a Hugging Face Hub id.
 
     Raises:
         ModelError: the name is unknown, or the config describes a network that genolm does not have.
         NetworkError: the hub id cannot be looked up.
     """
-    source = find_model(name)
+    source = find_model(model)
     entry = source.entry
     if source.folder is not None:
         config, card = _described_folder(source.folder, entry)

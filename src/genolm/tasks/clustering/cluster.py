@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Annotated, Any, Literal, Unpack
 
-from genolm.engine.events import Listener
 from genolm.engine.target import check_target
 from genolm.errors import InputError
 from genolm.genome.labelled.fragments import as_paths, named_files
@@ -15,86 +14,68 @@ from genolm.statistics.agreement import Resampled
 from genolm.tasks.clustering.cluster_task import MODEL, TWIN, ClusterTask
 from genolm.tasks.clustering.clustered_fragments import Fragments, Settings
 from genolm.tasks.clustering.clustering_recipe import Reduction, check_packages
-from genolm.tasks.reading.bulk import Bulk
+from genolm.tasks.reading.bulk import AnyModel, Bulk, RunOptions
 from genolm.tasks.reading.model_group import group_models
 from genolm.tasks.reading.model_limits import check_layer
-from genolm.tasks.reading.pooling import Pooling, PoolingName
 from genolm.tasks.reading.random_model import untrained_copy
 from genolm.tasks.reading.seeds import check_seed
 from genolm.tasks.reading.vector_readers import VectorReader, VectorReaders
 from genolm.tasks.writing.figure_sheet import require_matplotlib
 from genolm.tasks.writing.output_folders import Form
-
-if TYPE_CHECKING:
-    import torch
-
-    from genolm.models.model import Model
+from genolm.verbs import Bases, Count, Fraction, OutputFolder, Seed, Shown, verb
 
 
+@verb(example="genolm cluster genolm-nano a.fa b.fa c.fa clusters --length 2000")
 def cluster(
-    model: Model | str | Path,
+    model: AnyModel,
     genomes: Path | str | Sequence[Path | str],
-    out: Path | str | None = None,
+    out: OutputFolder | None = None,
     *,
-    length: int | Sequence[int] = 5000,
-    per_genome: int = 50,
-    max_n: float = 0.05,
-    labels: str | Path = FILES,
+    length: Bases | Sequence[Bases] = 5000,
+    per_genome: Count = 50,
+    max_n: Fraction = 0.05,
+    labels: Annotated[str | Path, Shown("files|none|TSV")] = FILES,
     k: int | None = None,
     layer: int | None = None,
-    pooling: PoolingName = "mean",
+    pooling: Literal["mean", "max", "min", "last"] = "mean",
     rc: bool = False,
     twin: bool = True,
     reduce: Reduction = "umap",
-    seed: int = 42,
-    repeats: int = 3,
+    seed: Seed = 42,
+    repeats: Count = 3,
     resample: Resampled = "genomes",
-    context: int | None = None,
+    context: Bases | None = None,
     tables: Form = "tsv",
-    device: torch.device | str | None = None,
-    dtype: torch.dtype | str | None = None,
-    token_budget: int | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    shard: str | tuple[int, int] | None = None,
-    progress: Listener | bool | None = None,
-    dry_run: bool = False,
+    **run: Unpack[RunOptions],
 ) -> Any:
-    """Cluster fragments of genomes by embeddings, and by two baselines with the same recipe.
+    """Cluster genome fragments by their embeddings.
+
+    Baselines are tetranucleotide frequencies and an untrained model. Needs the extra cluster.
 
     The recipe is the published one for species clustering: UMAP to 10 dimensions (30 neighbours, distance 0),
     standardisation, DBSCAN(0.5, 5); k-means and HDBSCAN are reported as well. The baselines are the canonical
-    tetranucleotide frequencies of each fragment, and the embeddings of the same architecture with random weights.
+    tetranucleotide frequencies of each fragment, which always count both strands, and the embeddings of the same
+    architecture with random weights. Fragments are sampled at random and do not overlap.
 
     Args:
-        model: a model, or any argument of :func:`genolm.load`.
-        genomes: FASTA files, plain or compressed, one per genome.
-        out: output folder: ``cluster.json``, ``agreement`` and ``fragments`` as tables, ``clusters.png``. None returns
-            the tables.
-        length: length of a fragment in bases; several lengths are clustered separately.
-        per_genome: maximum number of fragments per genome; they are sampled at random and do not overlap.
-        max_n: maximum share of N; other fragments are skipped and counted.
-        labels: ``files``: each file is a species; ``none``; or a TSV file with ``genome`` (or ``contig``) and
-            ``label``.
-        k: clusters of k-means; None for the number of labels, and no k-means without labels.
-        layer: as in :func:`genolm.embed`, a single layer.
-        pooling: as in :func:`genolm.embed`, except ``none``.
-        rc: embed both strands. Tetranucleotides always count both.
-        twin: also cluster the embeddings of random weights.
-        reduce: ``umap``; ``pca``, 10 components on the scale of the first; or ``none``.
-        seed: random seed of the fragments, and first seed of UMAP and k-means.
-        repeats: number of consecutive seeds of UMAP and k-means.
-        resample: unit of resampling for the interval of ``ari``: ``genomes``, or ``fragments`` within genomes.
-        context: maximum bases per window; None for the model's maximum.
-        tables: ``tsv`` or ``parquet``.
-        device: device such as ``cuda:0``; None for the first CUDA device, else the CPU.
-        dtype: precision of the weights; None for the default of model card and device.
-        token_budget: maximum tokens per batch; None for as many as fit in memory.
-        resume: continue an interrupted run from its finished parts.
-        overwrite: replace the folder of an earlier run.
-        shard: ``"i/n"``: compute the i-th of n shares only, for :func:`genolm.merge`.
-        progress: True for a progress bar on standard error.
-        dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate` of the run.
+        model: Model: a name from `genolm models`, a model folder, or a Hugging Face Hub id.
+        genomes: FASTA, GenBank or EMBL files, one per genome; may be gzipped.
+        out: Output folder; it appears when it is complete.
+        length: Fragment length in bases; each length is clustered separately.
+        per_genome: Maximum number of random fragments per genome.
+        max_n: Skip fragments with a larger fraction of N than this.
+        labels: Species labels: each file is a species; none; or a table (TSV) with the columns genome and label.
+        k: Number of k-means clusters. Default: the number of species.
+        layer: Layer to read: 0 is the embedding layer, -1 the last. Default: the layer recommended by the model card.
+        pooling: Reduction of the vectors of all tokens to one vector.
+        rc: Average the results of both strands.
+        twin: Also cluster embeddings of an untrained model, as a baseline.
+        reduce: Reduction of embeddings to 10 dimensions before clustering.
+        seed: Random seed of the fragments, 0 or higher, and first seed of UMAP and k-means.
+        repeats: Repeats of UMAP and k-means, each with its own seed.
+        resample: Resampling unit of the confidence intervals.
+        context: Maximum window length in bases. Default: the model's maximum.
+        tables: Format of the tables.
 
     Returns:
         ``out``, or without it a dict. ``agreement``: a polars table with a row for each length, features, method and
@@ -113,16 +94,16 @@ def cluster(
         ResourceError: not enough memory or disk space.
         GenolmError: scikit-learn, umap-learn or matplotlib is not installed.
     """
+    bulk = Bulk.of(run)
     lengths = (length,) if isinstance(length, int) else tuple(length)
-    _check(lengths, per_genome, max_n, repeats, resample, k, pooling)
+    _check(lengths, max_n, k)
     check_layer(layer, several=False)
-    for end in (seed, seed + repeats - 1):
-        check_seed(end)
+    check_seed(seed + repeats - 1)
     check_packages(reduce)
     path = None if out is None else Path(out)
     if path is not None:
         require_matplotlib("cluster")
-        check_target(path, overwrite=overwrite, resume=resume)
+        check_target(path, overwrite=bulk.overwrite, resume=bulk.resume)
     settings = Settings(
         per_genome, max_n, reduce, tuple(range(seed, seed + repeats)), k, resample,
         str(labels) if str(labels) in (FILES, NONE) else Path(labels),
@@ -130,7 +111,6 @@ def cluster(
     files = named_files(as_paths(genomes))
     fragments = Fragments(tuple(files.values()), lengths, settings)
     fragments.drawn  # noqa: B018  # raises input errors before the model is loaded
-    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     opened = bulk.open(model, path)
     networks = {MODEL: opened} | ({TWIN: untrained_copy(opened, seed)} if twin else {})
     readers = VectorReaders(
@@ -145,16 +125,9 @@ def cluster(
 
 def _check(
     lengths: Sequence[int],
-    per_genome: int,
     max_n: float,
-    repeats: int,
-    resample: str,
     k: int | None,
-    pooling: PoolingName,
 ) -> None:
-    for name, value in (("length", min(lengths, default=0)), ("per_genome", per_genome), ("repeats", repeats)):
-        if value < 1:
-            raise InputError(f"{name} must be at least 1", value=value)
     if len(set(lengths)) < len(lengths):
         raise InputError("duplicate fragment length", value=list(lengths))
     if min(lengths) < 4:
@@ -163,7 +136,3 @@ def _check(
         raise InputError("max_n must be at least 0 and below 1", value=max_n)
     if k is not None and k < 2:
         raise InputError("k must be at least 2", value=k)
-    if resample not in get_args(Resampled):
-        raise InputError(f"invalid resample: expected one of {', '.join(get_args(Resampled))}", value=resample)
-    if not Pooling(pooling).reduces:
-        raise InputError("pooling must be mean, max, min or last: one vector per fragment is required", value=pooling)

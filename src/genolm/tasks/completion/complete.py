@@ -5,91 +5,75 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any, Unpack
 
-from genolm.engine.events import Listener
 from genolm.engine.target import check_target
-from genolm.errors import InputError
 from genolm.genome.labelled.fragments import single_path
+from genolm.models.model import Model
 from genolm.notes import note
 from genolm.tasks.completion.completion_baselines import MAX_ORDER
 from genolm.tasks.completion.completion_metrics import require_edlib
 from genolm.tasks.completion.completion_task import CompletionTask, summary_path
 from genolm.tasks.completion.gene_selection import Gene, GeneSelection, choose_genes
-from genolm.tasks.reading.bulk import Bulk
-from genolm.tasks.reading.sampling import Sampler
+from genolm.tasks.reading.bulk import AnyModel, Bulk, RunOptions
+from genolm.tasks.reading.sampling import Penalty, Sampler, Temperature, TopK, TopP
 from genolm.tasks.reading.token_continuation import prompt_ids
 from genolm.tasks.writing.provenance import Provenance
 from genolm.tasks.writing.table_files import SUFFIXES, check_suffix
-
-if TYPE_CHECKING:
-    import torch
-
-    from genolm.models.model import Model
+from genolm.verbs import AtLeast, Between, Count, Fasta, OutputFile, Seed, Short, Shown, verb
 
 
+@verb(example="genolm complete genolm-nano genome.gbk completed.tsv --draw 20")
 def complete(
-    model: Model | str | Path,
+    model: AnyModel,
     genes: Path | str,
-    out: Path | str | None = None,
+    out: OutputFile | None = None,
     *,
-    genome: Path | str | None = None,
-    reference: Path | str | None = None,
-    prompt_fraction: float = 0.3,
-    n: int = 4,
-    draw: int = 0,
-    shortest: int = 300,
-    longest: int = 0,
-    order: int = 5,
+    genome: Fasta | None = None,
+    reference: Fasta | None = None,
+    prompt_fraction: Annotated[float, Shown("FRACTION")] = 0.3,
+    n: Annotated[Count, Short("-n")] = 4,
+    draw: Annotated[int, AtLeast(0)] = 0,
+    shortest: Annotated[int, AtLeast(6), Shown("BASES")] = 300,
+    longest: Annotated[int, AtLeast(0), Shown("BASES")] = 0,
+    order: Annotated[int, Between(0, MAX_ORDER), Shown("K")] = 5,
     code: int = 11,
-    temperature: float = 1.0,
-    top_k: int = 0,
-    top_p: float = 1.0,
-    repetition_penalty: float = 1.0,
-    seed: int = 0,
-    device: torch.device | str | None = None,
-    dtype: torch.dtype | str | None = None,
-    token_budget: int | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    shard: str | tuple[int, int] | None = None,
-    progress: Listener | bool | None = None,
-    dry_run: bool = False,
+    temperature: Temperature = 1.0,
+    top_k: TopK = 0,
+    top_p: TopP = 1.0,
+    repetition_penalty: Penalty = 1.0,
+    seed: Seed = 0,
+    **run: Unpack[RunOptions],
 ) -> Any:
-    """Complete genes from their first part, and compare the completions with the native sequence.
+    """Complete genes and compare them with the native sequence.
 
-    A completion is as long as the truth; the model's end token is not sampled. Baselines: a Markov model that continues
-    the prompt, the corresponding part of another gene of the file, and the shuffled truth.
+    Each completion is compared with the rest of the native gene; baselines are a Markov model, another gene and
+    shuffled bases.
+
+    A completion is as long as the truth; the model's end token is not sampled. Genes on the minus strand are read in
+    their own direction. Genes that exceed the model's context are left out and counted before genes are sampled. The
+    Markov model excludes the gene itself, unless it has a reference of its own.
 
     Args:
-        model: a causal model, or any argument of :func:`genolm.load`.
-        genes: GenBank or EMBL with sequence (extra ``genbank``); GFF3 or GTF together with ``genome``; otherwise a
-            FASTA file of coding sequences. Genes on the minus strand are read in their own direction.
-        out: ``.parquet``, ``.tsv`` or ``.csv``; ``OUT.summary.tsv`` is written next to it. None returns the table.
-        genome: FASTA file of the contigs of a GFF3 or GTF.
-        reference: FASTA file that the Markov model is fitted to. None for ``genome``, for the sequences of a GenBank or
-            EMBL file, or else for the other genes. The gene itself is excluded, except from a ``reference``.
-        prompt_fraction: part of each gene that is the prompt, rounded down to complete codons.
-        n: completions per gene.
-        draw: number of genes to sample; 0 for all.
-        shortest: minimum length of a gene in bases.
-        longest: maximum length in bases; 0 for no limit. Genes that exceed the model's context are left out and counted
-            before genes are sampled.
-        order: order of the Markov model, 0 to 10.
-        code: NCBI number of the genetic code if the annotation has none: 1, 4, 11 or 25.
-        temperature: see :func:`genolm.generate`.
-        top_k: see :func:`genolm.generate`.
-        top_p: see :func:`genolm.generate`.
-        repetition_penalty: see :func:`genolm.generate`; the prompt counts as generated.
-        seed: random seed.
-        device: device such as ``cuda:0``; None for the first CUDA device, else the CPU.
-        dtype: precision of the weights; None for the default of model card and device.
-        token_budget: maximum tokens per batch; None for as many as fit in memory.
-        resume: continue an interrupted run from its finished parts.
-        overwrite: replace an existing output.
-        shard: ``"i/n"``: compute the i-th of n shares only, for :func:`genolm.merge`.
-        progress: True for a progress bar on standard error.
-        dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate` of the run.
+        model: Model: a name from `genolm models`, a model folder, or a Hugging Face Hub id.
+        genes: Genes: GenBank or EMBL with sequence (extra: genbank), GFF3 or GTF with `genome`, or FASTA of coding
+            sequences.
+        out: Table to write: .parquet, .tsv or .csv; also writes OUTPUT.summary.tsv.
+        genome: Genome of the annotation; required for GFF3 and GTF.
+        reference: Sequences to train the Markov baseline on. Default: the genome, or the other genes if there is no
+            genome.
+        prompt_fraction: Fraction of each gene that the model is prompted with, rounded down to complete codons.
+        n: Number of completions per gene.
+        draw: Number of genes to sample; 0: use all genes.
+        shortest: Minimum gene length in bases.
+        longest: Maximum gene length in bases; 0: limited only by the model.
+        order: Order of the Markov baseline, 0 to 10.
+        code: NCBI genetic code (transl_table), where the annotation does not give one: 1, 4, 11 or 25.
+        temperature: Sampling temperature: lower is less random; 0 always takes the likeliest token.
+        top_k: Sample from the K likeliest tokens; 0: from all.
+        top_p: Sample from the likeliest tokens whose probabilities sum to P.
+        repetition_penalty: Values above 1 make tokens that already occurred less likely; the prompt counts.
+        seed: Random seed, 0 or higher.
 
     Returns:
         ``out``, or without it a polars table: ``id``, ``place`` (1-based, inclusive), ``source`` (``model``,
@@ -107,18 +91,13 @@ def complete(
     """
     require_edlib()
     path = check_suffix(out, SUFFIXES)
-    for name, number, low in (("n", n, 1), ("draw", draw, 0), ("shortest", shortest, 6)):
-        if number < low:
-            raise InputError(f"{name} must be at least {low}", value=number)
-    if not 0 <= order <= MAX_ORDER:
-        raise InputError(f"order must be from 0 to {MAX_ORDER}", value=order)
     genome_path = None if genome is None else Path(genome)
     choice = GeneSelection(single_path(genes), genome_path, prompt_fraction, shortest, longest, draw, seed, code)
     sampler = Sampler(repetition_penalty, temperature, top_k, top_p)
     choose_genes(choice)
-    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
+    bulk = Bulk.of(run)
     for target in [] if path is None else [path, summary_path(path)]:
-        check_target(target, overwrite=overwrite, resume=resume, run=path)
+        check_target(target, overwrite=bulk.overwrite, resume=bulk.resume, run=path)
     opened = bulk.open(model, path)
     choice = _fitting(opened, choice)
     provenance, width = Provenance.of(opened), opened.tokenizer.bases_per_token

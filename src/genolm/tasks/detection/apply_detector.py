@@ -4,58 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any, Unpack
 
-from genolm.engine.events import Listener
 from genolm.errors import ModelError, NetworkError
-from genolm.genome.in_memory import Sequences
+from genolm.models.model import Model
 from genolm.tasks.detection.detector_apply_task import CallTask
 from genolm.tasks.detection.detector_features import refuse_engine_options
 from genolm.tasks.detection.detector_folder import DESCRIPTION, Detector, load_detector
-from genolm.tasks.reading.bulk import Bulk
+from genolm.tasks.reading.bulk import AnyModel, Bulk, RunOptions, SequenceInput
 from genolm.tasks.reading.sources import open_source
 from genolm.tasks.reading.vector_readers import VectorReader, VectorReaders
 from genolm.tasks.writing.table_files import SUFFIXES, check_suffix
-
-if TYPE_CHECKING:
-    import torch
-
-    from genolm.models.model import Model
+from genolm.verbs import OutputFile, Shown, verb
 
 
+@verb(example="genolm detect apply detector unknown.fa calls.tsv")
 def apply_detector(
     detector: Detector | Path | str,
-    inputs: Sequences,
-    out: Path | str | None = None,
+    inputs: SequenceInput,
+    out: OutputFile | None = None,
     *,
-    model: Model | str | Path | None = None,
+    model: Annotated[AnyModel, Shown("MODEL")] | None = None,
     with_prompt: bool = False,
-    device: torch.device | str | None = None,
-    dtype: torch.dtype | str | None = None,
-    token_budget: int | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    shard: str | tuple[int, int] | None = None,
-    progress: Listener | bool | None = None,
-    dry_run: bool = False,
+    **run: Unpack[RunOptions],
 ) -> Any:
     """Classify sequences as native or generated.
 
+    The result is the probability of being generated and the call for each sequence.
+
+    Prompts named in FASTA headers (``prompt_bases=``) are removed by default, as in training; records without further
+    bases are then skipped. Ambiguity codes are read as N. The model must be that of the training.
+
     Args:
-        detector: a detector of :func:`train_detector`, or its folder.
-        inputs: FASTA or another source of sequences, or a dict or list of them; ambiguity codes are read as N.
-        out: ``.parquet``, ``.tsv`` or ``.csv``; None returns the table.
-        model: the model of the embeddings, if it was moved; it must be the same model.
-        with_prompt: include prompts named in FASTA headers (``prompt_bases=``). By default they are removed, as in
-            training, and records without further bases are skipped.
-        device: device such as ``cuda:0``; None for the first CUDA device, else the CPU.
-        dtype: precision of the weights; None for the default of model card and device.
-        token_budget: maximum tokens per batch; None for as many as fit in memory.
-        resume: continue an interrupted run from its finished parts; requires embedding features.
-        overwrite: replace an existing output.
-        shard: ``"i/n"``: compute the i-th of n shares only, for :func:`genolm.merge`.
-        progress: True for a progress bar on standard error.
-        dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate` of the run.
+        detector: Detector folder, as written by detect train.
+        inputs: Sequences: FASTA, FASTQ, GenBank or EMBL, or - for standard input.
+        out: Table to write: .parquet, .tsv or .csv.
+        model: Model of the detector. Default: the location recorded in the detector.
+        with_prompt: Include the prompts recorded in the FASTA headers; by default they are removed.
 
     Returns:
         ``out``, or without it a polars table: ``id``, ``length`` in bases, ``probability`` of being generated at equal
@@ -69,7 +54,7 @@ def apply_detector(
         ResourceError: not enough memory or disk space.
     """
     path = check_suffix(out, SUFFIXES)
-    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
+    bulk = Bulk.of(run)
     if path is not None:
         bulk.check_output(path)
     in_memory, description = (

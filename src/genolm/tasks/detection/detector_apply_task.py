@@ -32,7 +32,7 @@ _MAX_N = 0.1  # share of N above which a call has a warning
 
 @dataclass(frozen=True)
 class CallTask(VectorTask):
-    """Calls as computed by the engine; created by :func:`genolm.apply_detector`.
+    """Calls as computed by the engine; created by :func:`genolm.detect.apply`.
 
     Attributes:
         source: the sequences.

@@ -103,7 +103,7 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class TrainTask(VectorTask):
-    """Training with embeddings as run by the engine; created by :func:`genolm.train_detector`.
+    """Training with embeddings as run by the engine; created by :func:`genolm.detect.train`.
 
     Attributes:
         training: data and settings.

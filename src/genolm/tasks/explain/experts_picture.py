@@ -27,7 +27,7 @@ _CAPTION = (
 
 
 def draw_experts(tables: Mapping[str, pl.DataFrame], grouping: str, model: str) -> Figure:
-    """Draw one grouping from the tables of :func:`genolm.explain_experts`."""
+    """Draw one grouping from the tables of :func:`genolm.explain.experts`."""
     shares = tables["shares"].filter(pl.col("grouping") == grouping)
     association = tables["association"].filter(pl.col("grouping") == grouping)
     present = set(shares["class"].unique())

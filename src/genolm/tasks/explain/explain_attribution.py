@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any
 
 import polars as pl
+import torch
 
 from genolm.engine.events import Advanced, Finished, Listener, current_observer, observed
 from genolm.engine.progress import as_listener
@@ -14,74 +15,74 @@ from genolm.engine.summary import Summary, write_counts
 from genolm.engine.target import check_target
 from genolm.errors import InputError
 from genolm.files.output_paths import refuse_replacing
-from genolm.genome.fasta import Genome
-from genolm.genome.in_memory import Sequences
 from genolm.genome.sequences import SequenceRecord
+from genolm.models.precision import Device, Precision
 from genolm.tasks.explain.attribution import LONGEST, RUNS, AttributionRun, Explained, tabulate, write_tracks
 from genolm.tasks.explain.attribution_picture import Shown, draw_attribution
 from genolm.tasks.explain.explain_folder import can_draw, check_folder, write_tables
 from genolm.tasks.explain.gene_annotation import Annotation, read_annotation
 from genolm.tasks.explain.region_task import contig, settle_regions
-from genolm.tasks.reading.bulk import Bulk
+from genolm.tasks.reading.bulk import AnyModel, Bulk, Reference, SequenceInput
 from genolm.tasks.reading.sources import IupacPolicy
 from genolm.tasks.reading.track_pieces import base_starts, contig_lengths, pieces_in_order
 from genolm.tasks.writing.output_folders import Form, output_folder, save_picture
-
-if TYPE_CHECKING:
-    import torch
-
-    from genolm.models.model import Model
+from genolm.verbs import Bases, Count, OutputFolder, PythonOnly, Seed, verb
 
 MAX_FIGURES = 20
 
 
+@verb(example="genolm explain attribution genolm-nano chr22:1,001-1,060 bases --genome hg38.fa")
 def explain_attribution(
-    model: Model | str | Path,
-    inputs: Sequences,
-    out: Path | str | None = None,
+    model: AnyModel,
+    inputs: SequenceInput,
+    out: OutputFolder | None = None,
     *,
-    position: int | None = None,
-    genome: Genome | str | Path | None = None,
-    length: int | None = None,
-    context: int | None = None,
+    position: Count | None = None,
+    genes: Path | str | None = None,
+    genome: Reference | None = None,
+    length: Bases | None = None,
     iupac: IupacPolicy = "raise",
-    genes: str | Path | None = None,
-    seed: int = 0,
+    context: Bases | None = None,
+    seed: Seed = 0,
     tables: Form = "tsv",
-    device: torch.device | str | None = None,
-    dtype: torch.dtype | str | None = None,
+    device: Device | None = None,
+    dtype: torch.dtype | Precision | None = None,
     overwrite: bool = False,
-    progress: Listener | bool | None = None,
+    progress: Annotated[Listener | bool | None, PythonOnly()] = None,
 ) -> Any:
-    """Attribute a prediction to the bases of each sequence, by two methods that share only the network.
+    """Show which bases a prediction depends on.
 
-    The objective is the log-likelihood of the sequence (the sum over its bases, nats), or the log-probability of the
-    base at ``position``; probabilities are normalised over A, C, G, T. ``mutagenesis`` is minus the mean change of the
-    objective over the three substitutions of a base. ``gradient`` is gradient × input: the derivative of the objective
-    in the one-hot bases, through the embedding and every k-mer table, relative to the mean of the other three bases. It
-    is what mutagenesis would yield for a linear network. Both are positive if a base raises the objective.
+    Uses in-silico mutagenesis and gradient × input, with null distributions. Sequences may have at most 1,000 bases.
+
+    The two methods share only the network. The objective is the log-likelihood of the sequence (the sum over its bases,
+    nats), or the log-probability of the base at ``position``; probabilities are normalised over A, C, G, T.
+    ``mutagenesis`` is minus the mean change of the objective over the three substitutions of a base. ``gradient`` is
+    gradient × input: the derivative of the objective in the one-hot bases, through the embedding and every k-mer table,
+    relative to the mean of the other three bases. It is what mutagenesis would yield for a linear network. Both are
+    positive if a base raises the objective.
 
     Nulls: the same for the dinucleotide-shuffled sequence and for the same architecture with random weights. The
-    correlation of the two methods is reported for each.
+    correlation of the two methods is reported for each. The folder has the tables, a bigWig file for each method and
+    network, and a figure of each of the first 20 sequences.
 
     Args:
-        model: a model, or any argument of :func:`genolm.load`.
-        inputs: a path, a table, a list of sequences or intervals, or one interval such as ``chr22:1,001-1,200``; at
-            most 1,000 bases each.
-        out: output folder: the tables, a bigWig file for each method and network, and a figure of each of the first 20
-            sequences. None returns the tables.
-        position: base whose log-probability is explained, 1-based in the sequence as it is read; None for all bases.
-        genome: FASTA file; required if the input holds coordinates.
-        length: length in bases to which intervals are resized.
-        context: bases of the genome before each interval that are read but not explained; None for 128, or fewer at the
-            end of a contig or of the model's context. Sequences have no context.
-        iupac: ambiguity codes in sequences: ``raise`` an error, read as ``N``, or ``sample`` a matching base.
-        genes: GTF or GFF3 file of genes to draw.
-        seed: random seed of the shuffling and of the random weights.
-        tables: ``tsv`` or ``parquet``.
-        device: device such as ``cuda:0``; None for the first CUDA device, else the CPU.
-        dtype: precision of the weights; None for the default of model card and device.
-        overwrite: replace the folder of an earlier run.
+        model: Model: a name from `genolm models`, a model folder, or a Hugging Face Hub id.
+        inputs: Sequences (FASTA), coordinates (BED, TSV, CSV, Parquet; with `genome`), or one interval, 1-based and
+            inclusive: chr22:1,001-2,000; or - for standard input.
+        out: Output folder; it appears when it is complete.
+        position: Explain the prediction of this base only; 1-based in the sequence as it is read. Default: all bases.
+        genes: Gene annotation: GTF or GFF3.
+        genome: Reference genome (FASTA, plain or bgzipped); required for coordinates.
+        length: Resize each interval to this many bases, keeping its centre; required for VCF input. Default: intervals
+            as given.
+        iupac: IUPAC ambiguity codes such as R: raise an error, read as N, or sample one of the bases they stand for.
+        context: Context to read before each interval, in bases; it is not explained. Default: 128, or less at the
+            start of a contig.
+        seed: Random seed, 0 or higher.
+        tables: Format of the tables.
+        device: Device: cpu, cuda, cuda:1 or mps. Default: the first CUDA device, or else the CPU.
+        dtype: Numerical precision. Default: chosen from the model card and the device.
+        overwrite: Overwrite existing output.
         progress: True for a progress bar on standard error.
 
     Returns:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Unpack
 
-from genolm.engine.events import Listener
 from genolm.errors import ModelError
-from genolm.genome.in_memory import Sequences
 from genolm.tasks.explain.experts_task import ExpertsTask
 from genolm.tasks.explain.explain_folder import check_folder
 from genolm.tasks.explain.gene_annotation import check_genes
@@ -16,66 +14,51 @@ from genolm.tasks.explain.region_task import (
     refuse_empty,
     settle_regions,
 )
-from genolm.tasks.reading.bulk import Bulk
+from genolm.tasks.reading.bulk import AnyModel, Bulk, Reference, RunOptions, SequenceInput
 from genolm.tasks.reading.sources import IupacPolicy
 from genolm.tasks.writing.output_folders import Form
 from genolm.tasks.writing.provenance import Provenance
-
-if TYPE_CHECKING:
-    import torch
-
-    from genolm.genome.fasta import Genome
-    from genolm.models.model import Model
+from genolm.verbs import Bases, OutputFolder, Seed, verb
 
 
+@verb(example="genolm explain experts tiny-random chr22:1,001-2,000 experts --genome hg38.fa")
 def explain_experts(
-    model: Model | str | Path,
-    inputs: Sequences,
-    out: Path | str | None = None,
+    model: AnyModel,
+    inputs: SequenceInput,
+    out: OutputFolder | None = None,
     *,
-    genome: Genome | str | Path | None = None,
-    length: int | None = None,
-    context: int | None = None,
+    genes: Path | str | None = None,
+    genome: Reference | None = None,
+    length: Bases | None = None,
     iupac: IupacPolicy = "raise",
-    genes: str | Path | None = None,
-    seed: int = 0,
+    context: Bases | None = None,
+    seed: Seed = 0,
     tables: Form = "tsv",
-    device: torch.device | str | None = None,
-    dtype: torch.dtype | str | None = None,
-    token_budget: int | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    shard: str | tuple[int, int] | None = None,
-    progress: Listener | bool | None = None,
-    dry_run: bool = False,
+    **run: Unpack[RunOptions],
 ) -> Any:
-    """Compare the routing of classes of bases to experts, layer by layer, with what chance yields.
+    """Show which experts each class of bases is routed to.
+
+    Baselines: shifted labels, and an untrained model.
 
     Bases are grouped by letter (``base``: A, C, G, T, N), C and G by whether they are part of a CpG (``cpg``), and with
     genes by ``region`` (coding exon, UTR, exon of a transcript without a coding part, intron, intergenic; where
     transcripts disagree, the first of these). Nulls: the same labels shifted circularly along the bases, 99 times,
-    which keeps runs of labels; and the same architecture with random weights, which routes by letter too.
+    which keeps runs of labels; and the same architecture with random weights, which routes by letter too. Regions
+    longer than the context are read in windows that overlap by half.
 
     Args:
-        model: a model with experts, or any argument of :func:`genolm.load`.
-        inputs: a path, a table, a list of sequences or intervals, or one interval such as ``chr22:1,001-2,000``.
-        out: output folder: the tables and a figure for each grouping. None returns the tables.
-        genome: FASTA file; required if the input holds coordinates.
-        length: length in bases to which intervals are resized.
-        context: bases per window; None for the model's maximum, at most 8,192. Longer regions are read in windows that
-            overlap by half.
-        iupac: ambiguity codes in sequences: ``raise`` an error, read as ``N``, or ``sample`` a matching base.
-        genes: GTF or GFF3 file; without it there is no grouping by region.
-        seed: random seed of the random weights and of the shifts.
-        tables: ``tsv`` or ``parquet``.
-        device: device such as ``cuda:0``; None for the first CUDA device, else the CPU.
-        dtype: precision of the weights; None for the default of model card and device.
-        token_budget: maximum tokens per batch; None for as many as fit in memory.
-        resume: continue an interrupted run from its finished parts.
-        overwrite: replace the folder of an earlier run.
-        shard: ``"i/n"``: compute the i-th of n shares only, for :func:`genolm.merge`.
-        progress: True for a progress bar on standard error.
-        dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate` of the run.
+        model: Model: a name from `genolm models`, a model folder, or a Hugging Face Hub id.
+        inputs: Sequences (FASTA), coordinates (BED, TSV, CSV, Parquet; with `genome`), or one interval, 1-based and
+            inclusive: chr22:1,001-2,000; or - for standard input.
+        out: Output folder; it appears when it is complete.
+        genes: Gene annotation: GTF or GFF3.
+        genome: Reference genome (FASTA, plain or bgzipped); required for coordinates.
+        length: Resize each interval to this many bases, keeping its centre; required for VCF input. Default: intervals
+            as given.
+        iupac: IUPAC ambiguity codes such as R: raise an error, read as N, or sample one of the bases they stand for.
+        context: Window length in bases. Default: 8,192, or the model's maximum if that is shorter.
+        seed: Random seed, 0 or higher.
+        tables: Format of the tables.
 
     Returns:
         ``out``, or without it a dict of three polars tables with ``network``, ``layer`` (from 1) and ``grouping``.
@@ -93,7 +76,7 @@ def explain_experts(
     source = settle_regions(inputs, genome=genome, length=length, iupac=iupac)
     refuse_empty(source)
     annotation = check_genes(genes, source)
-    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
+    bulk = Bulk.of(run)
     opened = bulk.open(model, path)
     experts = opened.decoder.config.num_experts
     if not experts:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, Unpack
 
-from genolm.engine.events import Listener
-from genolm.errors import InputError
-from genolm.genome.in_memory import Sequences
 from genolm.tasks.explain.explain_folder import check_folder
 from genolm.tasks.explain.lens_task import LensTask
 from genolm.tasks.explain.readouts import choices
@@ -16,67 +12,52 @@ from genolm.tasks.explain.region_task import (
     refuse_empty,
     settle_regions,
 )
-from genolm.tasks.reading.bulk import Bulk
+from genolm.tasks.reading.bulk import AnyModel, Bulk, Reference, RunOptions, SequenceInput
 from genolm.tasks.reading.log_probabilities import Normalisation
 from genolm.tasks.reading.sources import IupacPolicy
 from genolm.tasks.writing.output_folders import Form
 from genolm.tasks.writing.provenance import Provenance
-
-if TYPE_CHECKING:
-    import torch
-
-    from genolm.genome.fasta import Genome
-    from genolm.models.model import Model
+from genolm.verbs import Bases, OutputFolder, Seed, verb
 
 
+@verb(example="genolm explain lens genolm-nano chr22:1,001-2,000 lens --genome hg38.fa")
 def explain_lens(
-    model: Model | str | Path,
-    inputs: Sequences,
-    out: Path | str | None = None,
+    model: AnyModel,
+    inputs: SequenceInput,
+    out: OutputFolder | None = None,
     *,
     over: Normalisation = "bases",
-    genome: Genome | str | Path | None = None,
-    length: int | None = None,
-    context: int | None = None,
+    genome: Reference | None = None,
+    length: Bases | None = None,
     iupac: IupacPolicy = "raise",
-    seed: int = 0,
+    context: Bases | None = None,
+    seed: Seed = 0,
     tables: Form = "tsv",
-    device: torch.device | str | None = None,
-    dtype: torch.dtype | str | None = None,
-    token_budget: int | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    shard: str | tuple[int, int] | None = None,
-    progress: Listener | bool | None = None,
-    dry_run: bool = False,
+    **run: Unpack[RunOptions],
 ) -> Any:
-    """Read out a prediction from the hidden state of every layer (logit lens) and compare it with the final prediction.
+    """Show the prediction after each layer (logit lens).
+
+    Baseline: an untrained model.
 
     A layer is read out through the final norm and the output head. For the prediction of each base: KL(final ||
     readout) in nats, agreement of the top bases, and the bits per base of the readout. Nulls: the same architecture
     with random weights, the network's mean prediction (``unigram``) and the ``uniform`` distribution. A layer with a KL
-    above the unigram's is less informative about the final prediction than a constant.
+    above the unigram's is less informative about the final prediction than a constant. Longer regions are read in
+    windows that overlap by half.
 
     Args:
-        model: a model, or any argument of :func:`genolm.load`.
-        inputs: a path, a table, a list of sequences or intervals, or one interval such as ``chr22:1,001-2,000``.
-        out: output folder: table ``lens`` and ``lens.png``. None returns the table.
-        over: normalisation of probabilities: over the four ``bases``, or the model's ``vocabulary``.
-        genome: FASTA file; required if the input holds coordinates.
-        length: length in bases to which intervals are resized.
-        context: bases per window; None for the model's maximum, at most 8,192. Longer regions are read in windows that
-            overlap by half.
-        iupac: ambiguity codes in sequences: ``raise`` an error, read as ``N``, or ``sample`` a matching base.
-        seed: random seed of the random weights.
-        tables: ``tsv`` or ``parquet``.
-        device: device such as ``cuda:0``; None for the first CUDA device, else the CPU.
-        dtype: precision of the weights; None for the default of model card and device.
-        token_budget: maximum tokens per batch; None for as many as fit in memory.
-        resume: continue an interrupted run from its finished parts.
-        overwrite: replace the folder of an earlier run.
-        shard: ``"i/n"``: compute the i-th of n shares only, for :func:`genolm.merge`.
-        progress: True for a progress bar on standard error.
-        dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate` of the run.
+        model: Model: a name from `genolm models`, a model folder, or a Hugging Face Hub id.
+        inputs: Sequences (FASTA), coordinates (BED, TSV, CSV, Parquet; with `genome`), or one interval, 1-based and
+            inclusive: chr22:1,001-2,000; or - for standard input.
+        out: Output folder; it appears when it is complete.
+        over: Normalise probabilities over the four bases, or over all tokens of the vocabulary.
+        genome: Reference genome (FASTA, plain or bgzipped); required for coordinates.
+        length: Resize each interval to this many bases, keeping its centre; required for VCF input. Default: intervals
+            as given.
+        iupac: IUPAC ambiguity codes such as R: raise an error, read as N, or sample one of the bases they stand for.
+        context: Window length in bases. Default: 8,192, or the model's maximum if that is shorter.
+        seed: Random seed, 0 or higher.
+        tables: Format of the tables.
 
     Returns:
         ``out``, or without it a dict with the polars table ``lens``: ``network``, ``readout`` (``layer``, ``unigram``,
@@ -89,11 +70,9 @@ def explain_lens(
         RunError: the output exists, or its folder holds parts of another run.
     """
     path = check_folder(out, tables)
-    if over not in get_args(Normalisation):
-        raise InputError(f"invalid normalisation: expected one of {', '.join(get_args(Normalisation))}", value=over)
     source = settle_regions(inputs, genome=genome, length=length, iupac=iupac)
     refuse_empty(source, predicted=True)
-    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
+    bulk = Bulk.of(run)
     opened = bulk.open(model, path)
     count = len(choices(opened.decoder, opened.tokenizer, over))
     settings = (fitting_context(opened, context), over, count, seed, tables)

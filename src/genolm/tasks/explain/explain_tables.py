@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,6 +13,8 @@ import polars as pl
 from genolm.engine.target import check_target
 from genolm.errors import ModelError
 from genolm.models.finite import first_not_finite, not_finite
+from genolm.models.model import Model
+from genolm.models.precision import Device
 from genolm.tasks.explain.explain_folder import can_draw, check_folder, write_tables
 from genolm.tasks.explain.random_copies import KmerTable, kmer_tables, random_tables
 from genolm.tasks.explain.table_geometry import (
@@ -32,14 +33,10 @@ from genolm.tasks.explain.table_geometry import (
     vectors,
 )
 from genolm.tasks.explain.tables_picture import draw_tables
-from genolm.tasks.reading.bulk import Bulk
+from genolm.tasks.reading.bulk import AnyModel, Bulk
 from genolm.tasks.writing.output_folders import Form, output_folder, save_picture
 from genolm.tasks.writing.provenance import Provenance
-
-if TYPE_CHECKING:
-    import torch
-
-    from genolm.models.model import Model
+from genolm.verbs import OutputFolder, Seed, verb
 
 TABLES = ("model", "random table")
 """Origin of the rows: the model, or normal random numbers of equal mean square."""
@@ -55,30 +52,34 @@ class _TablePair:
     rows: dict[str, Vectors]
 
 
+@verb(example="genolm explain tables genolm-nano tables")
 def explain_tables(
-    model: Model | str | Path,
-    out: Path | str | None = None,
+    model: AnyModel,
+    out: OutputFolder | None = None,
     *,
-    seed: int = 0,
+    seed: Seed = 0,
     tables: Form = "tsv",
-    device: torch.device | str | None = None,
+    device: Device | None = None,
     overwrite: bool = False,
 ) -> Any:
-    """Describe what the k-mer tables have learned, compared with random tables of equal mean square; reads no sequence.
+    """Analyse k-mer tables: neighbours, strands and codons.
 
-    Rows are compared by cosine similarity, in fp32. ``symmetry``: a k-mer with its reverse complement, against the same
-    k-mer with a random one of equal GC content. ``codons`` (k = 3): a codon with a synonymous one, against a codon of
-    another amino acid that differs at the same positions. ``nearest``: how often the nearest row of a k-mer (up to 8
-    bases) differs in one base, is its reverse complement, or is shifted by one base, against chance. ``neighbours``:
-    the closest of them.
+    Baseline: random tables.
+
+    The random tables have equal mean square; no sequence is read. Rows are compared by cosine similarity, in fp32.
+    ``symmetry``: a k-mer with its reverse complement, against the same k-mer with a random one of equal GC content.
+    ``codons`` (k = 3): a codon with a synonymous one, against a codon of another amino acid that differs at the same
+    positions. ``nearest``: how often the nearest row of a k-mer (up to 8 bases) differs in one base, is its reverse
+    complement, or is shifted by one base, against chance. ``neighbours``: the closest of them. With the extra
+    ``plots``, the folder has a figure, ``tables.png``.
 
     Args:
-        model: a model with a k-mer memory, or any argument of :func:`genolm.load`.
-        out: output folder: the tables and, with the extra ``plots``, ``tables.png``. None returns the tables.
-        seed: random seed of the random tables and of the sampled k-mers.
-        tables: ``tsv`` or ``parquet``.
-        device: device on which the model is loaded; None for the first CUDA device, else the CPU.
-        overwrite: replace the folder of an earlier run.
+        model: Model: a name from `genolm models`, a model folder, or a Hugging Face Hub id.
+        out: Output folder; it appears when it is complete.
+        seed: Random seed, 0 or higher.
+        tables: Format of the tables.
+        device: Device: cpu, cuda, cuda:1 or mps. Default: the first CUDA device, or else the CPU.
+        overwrite: Overwrite existing output.
 
     Returns:
         ``out``, or without it a dict of polars tables; all have ``layer`` (0 for tables at the input), ``order`` (k)

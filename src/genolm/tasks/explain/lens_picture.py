@@ -27,7 +27,7 @@ _CAPTION = (
 
 
 def draw_lens(table: pl.DataFrame, model: str, over: str) -> Figure:
-    """Draw the table of :func:`genolm.explain_lens`."""
+    """Draw the table of :func:`genolm.explain.lens`."""
     height = _TOP + _TALL + 0.6 + caption_height(_CAPTION, _WIDTH)
     bases = table["bases"][0]
     title = f"Logit lens of {model}: predictions from every layer"

@@ -27,7 +27,7 @@ _CAPTION = (
 
 
 def draw_tables(tables: Mapping[str, pl.DataFrame], model: str) -> Figure:
-    """Draw the tables of :func:`genolm.explain_tables`."""
+    """Draw the tables of :func:`genolm.explain.tables`."""
     keys = [
         (layer, order)
         for layer, order in tables["symmetry"].select("layer", "order").unique(maintain_order=True).iter_rows()

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
 
 from genolm.engine.summary import Summary, write_counts
 from genolm.engine.target import check_target
-from genolm.errors import InputError
 from genolm.files.output_paths import refuse_replacing
 from genolm.files.version import __version__
 from genolm.genome.labelled.fragments import as_paths, named_files
@@ -31,45 +30,47 @@ from genolm.tasks.generation.novelty.sequence_metrics import (
     measure,
     summarise,
 )
-from genolm.tasks.reading.seeds import check_seed
 from genolm.tasks.writing.figure_sheet import require_matplotlib
 from genolm.tasks.writing.output_folders import output_folder, save_picture
+from genolm.verbs import Between, Fasta, Fraction, OutputFolder, Seed, Shown, verb
 
 GROUPS = ("generated", "natural", "markov")
 """Groups of sequences: the generated ones, pieces of the reference of equal lengths, samples of its Markov model."""
 
 
+@verb(example="genolm check generated.fa checked --reference genome.fa")
 def check_generated(
-    generated: Path | str | Sequence[Path | str],
-    reference: Path | str | Sequence[Path | str],
-    out: Path | str | None = None,
+    generated: Annotated[Path | str | Sequence[Path | str], Shown("GENERATED")],
+    out: OutputFolder | None = None,
     *,
-    training: Path | str | Sequence[Path | str] | None = None,
-    order: int = 3,
+    reference: Fasta | Sequence[Fasta],
+    training: Fasta | Sequence[Fasta] = (),
+    order: Annotated[int, Between(0, MAX_ORDER), Shown("K")] = 3,
     with_prompt: bool = False,
-    max_tandem: float = 1.0,
-    seed: int = 0,
+    max_tandem: Fraction = 1.0,
+    seed: Seed = 0,
     overwrite: bool = False,
 ) -> Any:
-    """Measure generated DNA and compare it with native and Markov sequences; all metrics have confidence intervals.
+    """Compare generated DNA with native genomes.
 
-    Genes are those that Pyrodigal finds with its metagenomic models (bacteria, archaea and their viruses). Novelty is
-    measured by the 28-mers shared with the training genomes, the longest exact match with them on either strand, and
-    the identity (1 - edit distance / length) of the complete sequence at that match.
+    Measures genes, k-mer spectra, repeats and novelty; baselines are native sequence and a Markov model.
+
+    All metrics have confidence intervals. Genes are those that Pyrodigal finds with its metagenomic models (bacteria,
+    archaea and their viruses). Novelty is measured by the 28-mers shared with the training genomes, the longest exact
+    match with them on either strand, and the identity (1 - edit distance / length) of the complete sequence at that
+    match. Native pieces have the lengths of the generated sequences; a native piece is never compared with the file
+    that it comes from.
 
     Args:
-        generated: FASTA as :func:`genolm.generate` writes it, or any other; prompts named in headers are removed.
-        reference: FASTA files of native genomes, one per genome. Pieces of the lengths of the generated sequences are
-            sampled from them, and the Markov model is fitted to them.
-        out: output folder: ``check.json``, ``check.html``, ``check.png``, ``sequences.tsv`` and ``passed.fa``. None
-            returns the report.
-        training: FASTA files that novelty is measured against; None for the reference. A native piece is never
-            compared with the file that it comes from.
-        order: order of the Markov model, 0 to 10.
-        with_prompt: whether to check prompts too.
-        max_tandem: maximum share of bases in tandem repeats; sequences with more, and duplicates, do not pass.
-        seed: random seed of pieces, Markov sequences and intervals.
-        overwrite: replace the folder of an earlier run.
+        generated: FASTA files of generated sequences.
+        out: Output folder; it appears when it is complete.
+        reference: Native genome to compare with: FASTA, GenBank or EMBL, plain or compressed.
+        training: Training sequences, to measure novelty. Default: the reference genomes.
+        order: Order of the Markov baseline, 0 to 10.
+        with_prompt: Include the prompts recorded in the FASTA headers; by default they are removed.
+        max_tandem: Maximum fraction of bases in tandem repeats for a sequence to pass the filter.
+        seed: Random seed, 0 or higher.
+        overwrite: Overwrite existing output.
 
     Returns:
         ``out``, or without it a dict: ``figures``, a list of mappings with ``name``, ``unit``, ``about`` and, for each
@@ -83,17 +84,15 @@ def check_generated(
         GenolmError: pyrodigal, edlib or matplotlib is not installed.
     """
     path = None if out is None else Path(out)
-    _check_settings(order, max_tandem)
-    check_seed(seed)
     finder = GeneFinder()
     if path is not None:
         require_matplotlib("check")
         check_target(path, overwrite=overwrite)
-        refuse_replacing((*as_paths(generated), *as_paths(reference), *as_paths(training or ())), path)
+        refuse_replacing((*as_paths(generated), *as_paths(reference), *as_paths(training)), path)
     generated_records = read_generated(as_paths(generated), with_prompt=with_prompt)
     records = written(generated_records)
     natural_files = named_files(as_paths(reference))
-    training_files = natural_files if training is None else named_files(as_paths(training))
+    training_files = named_files(as_paths(training)) or natural_files
     baselines = read_baselines(records, natural_files, order, seed)
     tables = _measure_groups(_groups(records, baselines), training_files, finder)
     report = {
@@ -118,13 +117,6 @@ def check_packages() -> None:
     GeneFinder()
     Comparison([], [])
     require_matplotlib("check")
-
-
-def _check_settings(order: int, max_tandem: float) -> None:
-    if not 0 <= order <= MAX_ORDER:
-        raise InputError(f"the order of the Markov model must be from 0 to {MAX_ORDER}", value=order)
-    if not 0 <= max_tandem <= 1:
-        raise InputError("max_tandem must be from 0 to 1", value=max_tandem)
 
 
 def _groups(records: Sequence[Generated], baselines: CheckBaselines) -> dict[str, SequenceGroup]:

@@ -82,14 +82,18 @@ class FollowUpCheck:
         try:
             with stoppable():
                 check_generated(
-                    self.generated, self.natural, self.folder, training=self.training or None, overwrite=self.overwrite
+                    self.generated,
+                    self.folder,
+                    reference=self.natural,
+                    training=self.training,
+                    overwrite=self.overwrite,
                 )
         except KeyboardInterrupt:
             raise Interrupted(self._interrupted_message()) from None
 
     def _interrupted_message(self) -> str:
         options = [("--reference", path) for path in self.natural] + [("--training", path) for path in self.training]
-        words = ["genolm", "check", self.generated, *(word for option in options for word in option)]
-        words += ["--out", self.folder, *(["--overwrite"] if self.overwrite else [])]
+        words = ["genolm", "check", self.generated, self.folder, *(word for option in options for word in option)]
+        words += ["--overwrite"] if self.overwrite else []
         command = shlex.join(map(str, words))
         return f"{self.generated} is complete, but its check was not run; to run it: {command}"

@@ -6,18 +6,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Annotated, Any, Literal, Unpack
 
-from genolm.engine.events import Listener
-from genolm.errors import InputError, ModelError
+from genolm.errors import ModelError
 from genolm.files.output_paths import refuse_replacing
 from genolm.genome.in_memory import Sequences
+from genolm.models.model import Model
 from genolm.models.precision import parse_dtype
 from genolm.tasks.generation.follow_up_check import FollowUpCheck
 from genolm.tasks.generation.generate_bases_task import GenerateTask
 from genolm.tasks.generation.generate_tokens_task import GenerateTokensTask, check_prompts
 from genolm.tasks.generation.generation_requests import SUFFIXES
-from genolm.tasks.generation.presets import Preset
+from genolm.tasks.generation.presets import Preset, PresetName
 from genolm.tasks.generation.presets import preset as preset_named
 from genolm.tasks.generation.vllm_backend import (
     check_limits,
@@ -25,99 +25,79 @@ from genolm.tasks.generation.vllm_backend import (
     open_without_weights,
     refuse_engine_settings,
 )
-from genolm.tasks.reading.bulk import Bulk
+from genolm.tasks.reading.bulk import AnyModel, Bulk, RunOptions
 from genolm.tasks.reading.model_limits import context_bases
-from genolm.tasks.reading.sampling import Sampler
-from genolm.tasks.reading.seeds import check_seed
+from genolm.tasks.reading.sampling import Penalty, Sampler, Temperature, TopK, TopP
 from genolm.tasks.reading.sources import Source, open_source
 from genolm.tasks.reading.token_continuation import Limits
 from genolm.tasks.writing.provenance import Provenance
 from genolm.tasks.writing.table_files import check_suffix
-
-if TYPE_CHECKING:
-    import torch
-
-    from genolm.models.model import Model
+from genolm.verbs import Bases, Count, Fasta, OutputFile, Seed, Several, Short, Shown, verb
 
 _BASES = 256
 """Default number of new bases."""
 
 
+@verb(example="genolm generate genolm-nano prompts.fa continued.fa -n 4 --length 200")
 def generate(
-    model: Model | str | Path,
-    prompts: Sequences,
-    out: Path | str | None = None,
+    model: AnyModel,
+    prompts: Annotated[Sequences, Several(), Shown("PROMPTS")],
+    out: OutputFile | None = None,
     *,
-    preset: str | None = None,
-    n: int | None = None,
-    length: int | None = None,
-    min_length: int | None = None,
-    max_tokens: int | None = None,
-    min_tokens: int | None = None,
+    preset: PresetName | None = None,
+    n: Annotated[Count | None, Short("-n")] = None,
+    length: Bases | None = None,
+    min_length: Bases | None = None,
+    max_tokens: Count | None = None,
+    min_tokens: Count | None = None,
     ignore_end: bool = False,
     whole_tokens: bool = False,
     slide: bool = False,
-    temperature: float | None = None,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    repetition_penalty: float | None = None,
-    seed: int = 0,
-    check: Path | str | Sequence[Path | str] = (),
-    check_training: Path | str | Sequence[Path | str] = (),
+    temperature: Temperature | None = None,
+    top_k: TopK | None = None,
+    top_p: TopP | None = None,
+    repetition_penalty: Penalty | None = None,
+    seed: Seed = 0,
+    check: Fasta | Sequence[Fasta] = (),
+    check_training: Fasta | Sequence[Fasta] = (),
     backend: Literal["torch", "vllm"] = "torch",
-    device: torch.device | str | None = None,
-    dtype: torch.dtype | str | None = None,
-    token_budget: int | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    shard: str | tuple[int, int] | None = None,
-    progress: Listener | bool | None = None,
-    dry_run: bool = False,
+    **run: Unpack[RunOptions],
 ) -> Any:
-    """Continue prompts, base by base or token by token, depending on the model.
+    """Generate DNA that continues prompts.
+
+    Sequences are sampled token by token: one base at a time (Genos), or several (GenomeOcean). Prompt and settings are
+    recorded in the FASTA headers.
 
     Only A, C, G and T are generated. The random numbers of each sequence depend on ``seed``, the index of the prompt
-    and the index of the sample only: a sequence does not depend on what else is generated with it.
+    and the index of the sample only: a sequence does not depend on what else is generated with it. An empty prompt
+    starts after the model's begin tokens or, if it has none, after the end-of-document token.
 
     With multi-base tokens the prompt follows the model's begin tokens, and a sequence ends with the model's end token
     (``stop``), at a maximum (``length``) or at the end of the context (``context``).
 
     Args:
-        model: a model, or any argument of :func:`genolm.load`.
-        prompts: a FASTA or another sequence file, a table, a dict of names and texts, or a list of texts. An empty text
-            starts after the model's begin tokens or, if it has none, after the end-of-document token.
-        out: ``.fa``, ``.fasta`` or ``.fna``; None returns the table.
-        preset: published settings for multi-base tokens: ``conservative``, ``conservative-long``, ``creative`` or
-            ``creative-long``. Explicit arguments override the preset.
-        n: sequences per prompt; None for the preset's number, else 1.
-        length: new bases per sequence; with multi-base tokens an upper limit. None for 256, unless ``max_tokens`` or a
-            preset is given.
-        min_length: minimum of new bases. This and the following five arguments are for multi-base tokens.
-        max_tokens: maximum of new tokens.
-        min_tokens: minimum of new tokens; None for 1.
-        ignore_end: never sample the end token.
-        whole_tokens: keep all bases of the last token if it extends beyond ``length``.
-        slide: at the end of the context, drop its older half and continue.
-        temperature: values below 1 favour likely bases, above 1 diversity; 0 is greedy. None for 1.
-        top_k: sample from the k most likely choices; 0 for all. None for 0.
-        top_p: sample from the most likely choices with a total probability of p. None for 1.
-        repetition_penalty: values above 1 penalise what was already generated and, with multi-base tokens, what the
-            prompt contains. None for 1.
-        seed: random seed.
-        check: native genomes as FASTA; the output is then compared with them by :func:`genolm.check_generated`, into
-            the folder ``OUT.check``.
-        check_training: FASTA files that novelty is measured against in that check; empty for the native genomes.
-        backend: ``torch``, or ``vllm`` for a Hugging Face folder of a model with multi-base tokens (extra ``vllm``).
-            vLLM samples other sequences from the same seed and supports, of the following settings, ``dtype``,
-            ``overwrite`` and ``progress`` only.
-        device: device such as ``cuda:0``; None for the first CUDA device, else the CPU.
-        dtype: precision of the weights; None for the default of model card and device.
-        token_budget: maximum tokens per batch; None for as many as fit in memory.
-        resume: continue an interrupted run from its finished parts.
-        overwrite: replace an existing output.
-        shard: ``"i/n"``: compute the i-th of n shares only, for :func:`genolm.merge`.
-        progress: True for a progress bar on standard error.
-        dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate` of the run.
+        model: Model: a name from `genolm models`, a model folder, or a Hugging Face Hub id.
+        prompts: Prompts: FASTA files or other files of sequences, or bases such as ACGT.
+        out: FASTA file to write: .fa, .fasta or .fna.
+        preset: Published sampling settings of GenomeOcean; explicit options override the preset.
+        n: Sequences per prompt. Default: 1.
+        length: Number of new bases per sequence; a maximum for multi-base tokens. Default: 256, unless `max_tokens` or
+            a preset sets a limit.
+        min_length: Multi-base tokens: minimum number of new bases.
+        max_tokens: Multi-base tokens: maximum number of new tokens.
+        min_tokens: Multi-base tokens: minimum number of new tokens. Default: 1.
+        ignore_end: Multi-base tokens: never sample the end-of-sequence token.
+        whole_tokens: Multi-base tokens: do not trim the last token if it exceeds `length`.
+        slide: Multi-base tokens: when the context is full, drop its older half and continue.
+        temperature: Sampling temperature: lower is less random; 0 always takes the likeliest token. Default: 1.
+        top_k: Sample from the K likeliest tokens; 0: from all. Default: 0.
+        top_p: Sample from the likeliest tokens whose probabilities sum to P. Default: 1.
+        repetition_penalty: Values above 1 make tokens that already occurred less likely. Default: 1.
+        seed: Random seed, 0 or higher.
+        check: Native genome: compare the output with it, as check does, and write OUTPUT.check.
+        check_training: Training sequences, to measure the novelty for `check`. Default: those of `check`.
+        backend: Backend; vllm needs a model folder in Hugging Face layout (extra: vllm). It samples other sequences
+            from the same seed, and supports only `dtype` and `overwrite` of the options of a run.
 
     Returns:
         ``out``, a FASTA file of prompts with their continuations; the header has the number of prompt bases, all
@@ -136,27 +116,25 @@ def generate(
     path = check_suffix(out, SUFFIXES)
     base = preset_named(preset)
     request = _Request(n, length, min_length, max_tokens, min_tokens, ignore_end, whole_tokens, slide)
-    request.check()
-    check_seed(seed)
     sampler = base.sampler(temperature, top_k, top_p, repetition_penalty)
     source = open_source(prompts)
-    follow_up = FollowUpCheck.planned(path, check, check_training, shard, overwrite=overwrite, resume=resume)
+    bulk = Bulk.of(run)
+    follow_up = FollowUpCheck.planned(
+        path, check, check_training, bulk.shard, overwrite=bulk.overwrite, resume=bulk.resume
+    )
     if backend == "vllm":
         refuse_engine_settings(
-            {"device": device, "token_budget": token_budget, "resume": resume, "shard": shard, "dry_run": dry_run}
+            {name: getattr(bulk, name) for name in ("device", "batch_tokens", "resume", "shard", "dry_run")}
         )
-        result = _by_vllm(model, path, request, source, sampler, seed, preset, dtype, overwrite, progress)
-    elif backend == "torch":
-        bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
+        result = _by_vllm(model, path, request, source, sampler, seed, preset, bulk)
+    else:
         opened = bulk.open(model, path)
         if opened.tokenizer.bases_per_token == 1:
             task: Any = request.by_bases(opened, source, sampler, seed, preset)
         else:
             task = request.by_tokens(opened, Provenance.of(opened), source, sampler, seed, preset)
         result = bulk.run(task, opened, path)
-    else:
-        raise InputError("invalid backend: expected torch or vllm", value=backend)
-    if not dry_run:
+    if not bulk.dry_run:
         follow_up.run()
     return result
 
@@ -168,12 +146,9 @@ def _by_vllm(
     source: Source,
     sampler: Sampler,
     seed: int,
-    preset: str | None,
-    dtype: torch.dtype | str | None,
-    overwrite: bool,
-    progress: Listener | bool | None,
+    preset: PresetName | None,
+    bulk: Bulk,
 ) -> Any:
-    bulk = Bulk(overwrite=overwrite, progress=progress)
     if path is not None:
         bulk.check_output(path)
         refuse_replacing(source.files(), path)
@@ -183,9 +158,9 @@ def _by_vllm(
     folder = Path(model)
     opened, provenance = open_without_weights(folder)
     task = replace(request.by_tokens(opened, provenance, source, sampler, seed, preset), backend="vllm")
-    precision = None if dtype is None else str(parse_dtype(dtype)).removeprefix("torch.")
+    precision = None if bulk.dtype is None else str(parse_dtype(bulk.dtype)).removeprefix("torch.")
     task = replace(task, provenance=replace(provenance, precision=precision or provenance.precision))
-    table = generate_with_vllm(opened, task, folder, precision, progress)
+    table = generate_with_vllm(opened, task, folder, precision, bulk.progress)
     return bulk.run_without_engine(task, iter([table]), path)
 
 
@@ -201,12 +176,6 @@ class _Request:
     ignore_end: bool
     whole_tokens: bool
     slide: bool
-
-    def check(self) -> None:
-        for name in ("n", "length", "min_length", "max_tokens", "min_tokens"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InputError(f"{name} must be at least 1", value=value)
 
     def by_bases(self, model: Model, source: Source, sampler: Sampler, seed: int, preset: str | None) -> GenerateTask:
         model.decoder  # noqa: B018  # raises ModelError for an encoder

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal
 
 from genolm.errors import InputError
 from genolm.tasks.reading.sampling import Sampler
+
+PresetName = Literal["conservative", "conservative-long", "creative", "creative-long"]
 
 
 @dataclass(frozen=True, slots=True)

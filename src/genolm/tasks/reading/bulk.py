@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
+
+import torch
 
 from genolm.engine.events import Finished, Listener, current_observer
 from genolm.engine.parts import PartsFolder
@@ -14,41 +16,68 @@ from genolm.engine.run import Options, Result, dry_run, run
 from genolm.engine.summary import Summary, Tally, note_missing_results
 from genolm.engine.target import check_side_files, check_target, refuse_inputs, write
 from genolm.errors import ModelError
+from genolm.genome.fasta import Genome
+from genolm.genome.in_memory import Sequences, Variants
 from genolm.models.checkpoints.load import load
 from genolm.models.model import Model
-from genolm.models.precision import parse_device, parse_dtype, same_device
+from genolm.models.precision import Device, Precision, parse_device, parse_dtype, same_device
 from genolm.tasks.writing.provenance import provenance_files
+from genolm.verbs import Completed, Count, PythonOnly, Shown
 
 if TYPE_CHECKING:
     import polars as pl
-    import torch
 
     from genolm.engine.task import Task
 
 
+AnyModel = Annotated[Model | str | Path, Completed("model")]
+Reference = Annotated[Genome | str | Path, Shown("FASTA")]
+SequenceInput = Annotated[Sequences, Shown("INPUT")]
+VariantInput = Annotated[Variants, Shown("INPUT")]
+
+
+class RunOptions(TypedDict, total=False):
+    """Options of every bulk run.
+
+    Keys:
+        device: Device: cpu, cuda, cuda:1 or mps. Default: the first CUDA device, or else the CPU.
+        dtype: Numerical precision. Default: chosen from the model card and the device.
+        batch_tokens: Maximum tokens per batch. Default: 16,384 on a CPU, 131,072 on a GPU; halved until a batch fits
+            into memory.
+        resume: Resume an interrupted run; finished parts are kept.
+        overwrite: Overwrite existing output.
+        shard: Run shard I of N, e.g. 2/8; join all shards with `genolm merge`.
+        progress: True for a progress bar on standard error, or a function that receives each event of the run.
+        dry_run: Write nothing: check the input, time a few batches, and estimate the size, memory and time of the run.
+    """
+
+    device: Device | None
+    dtype: torch.dtype | Precision | None
+    batch_tokens: Count | None
+    resume: bool
+    overwrite: bool
+    shard: Annotated[str | tuple[int, int] | None, Shown("I/N")]
+    progress: Annotated[Listener | bool | None, PythonOnly()]
+    dry_run: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Bulk:
-    """Options of a bulk run.
-
-    Attributes:
-        device: device to compute on; None: the first CUDA device, else the CPU.
-        dtype: precision of the weights; None: the preference of model card and device.
-        token_budget: tokens per batch; None: as many as fit in free memory.
-        resume: continue from the finished parts of an interrupted run.
-        overwrite: replace an existing output.
-        shard: ``"i/n"`` or ``(i, n)``: compute only the i-th of n shares.
-        progress: True for a progress bar on standard error, a receiver of events, or None.
-        dry_run: write nothing; estimate the work and its duration.
-    """
+    """Options of a bulk run, as in `RunOptions`."""
 
     device: torch.device | str | None = None
     dtype: torch.dtype | str | None = None
-    token_budget: int | None = None
+    batch_tokens: int | None = None
     resume: bool = False
     overwrite: bool = False
     shard: str | tuple[int, int] | None = None
     progress: Listener | bool | None = None
     dry_run: bool = False
+
+    @classmethod
+    def of(cls, options: RunOptions) -> Bulk:
+        """Return the options of a run with the defaults of those that are not given."""
+        return cls(**options)
 
     def check_output(self, out: Path) -> None:
         """Raise `RunError` if the output or its provenance file cannot be written."""
@@ -78,7 +107,7 @@ class Bulk:
 
         A dry run returns an `Estimate`.
         """
-        options = Options(self.resume, self.overwrite, self.shard, self.token_budget)
+        options = Options(self.resume, self.overwrite, self.shard, self.batch_tokens)
         if self.dry_run:
             return dry_run(task, model, out, options, progress=self.progress)
         result = run(task, model, out, options, progress=self.progress)

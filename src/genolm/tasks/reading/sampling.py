@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import sys
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -15,6 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genolm.errors import InputError
+from genolm.verbs import AtLeast, Between, Shown
+
+Temperature = Annotated[float, AtLeast(0), Shown("T")]
+TopK = Annotated[int, AtLeast(0), Shown("K")]
+TopP = Annotated[float, Between(0, 1), Shown("P")]
+Penalty = Annotated[float, Shown("X")]
 
 _LARGEST = sys.float_info.max
 

@@ -11,7 +11,7 @@ from html import escape
 from importlib import metadata, resources
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import Annotated, Any
 
 from genolm.engine.target import check_target
 from genolm.errors import InputError
@@ -47,6 +47,7 @@ from genolm.tasks.report.report_regions import Regions, choose_regions
 from genolm.tasks.report.scored_variants import ScoredFile, read_scored
 from genolm.tasks.writing.figure_sheet import require_matplotlib
 from genolm.tasks.writing.table_files import check_suffix
+from genolm.verbs import Count, Fasta, PythonOnly, Shown, verb
 
 _BROWSER = (
     "Reference, one transcript per gene, variants and their scores. Select a variant in the table below to show it "
@@ -56,46 +57,46 @@ _BROWSER = (
 ENDINGS = (".html", ".htm")
 
 
+@verb(example="genolm report calls.scored.vcf.gz report.html --genome hg38.fa --genes genes.gff3")
 def report(
-    variants: str | Path | None,
-    out: str | Path,
+    variants: Annotated[str | Path | None, Shown("SCORED")],
+    out: Annotated[str | Path, Shown("OUT.html")],
     *,
-    genome: str | Path,
+    genome: Fasta,
     genes: str | Path | None = None,
-    tracks: Mapping[str, str | Path] | Sequence[str | Path] | str | Path | None = None,
-    label: Label | str | None = None,
-    field: str | None = None,
-    rows: int = ROWS,
+    tracks: Annotated[Mapping[str, str | Path] | Sequence[str | Path] | str | Path | None, Shown("BIGWIG")] = None,
+    label: Annotated[Label | str | None, Shown("FIELD[=POSITIVE:NEGATIVE]")] = None,
+    field: Annotated[str | None, Shown("NAME")] = None,
+    rows: Count = ROWS,
     title: str | None = None,
-    lead: str = "",
-    scores: str | Path | None = None,
-    embeddings: str | Path | None = None,
-    commands: Sequence[str] = (),
-    card: Mapping[str, object] | None = None,
-    locus: Interval | None = None,
-    most_bases: int = 2_000_000,
+    lead: Annotated[str, PythonOnly()] = "",
+    scores: Annotated[str | Path | None, PythonOnly()] = None,
+    embeddings: Annotated[str | Path | None, PythonOnly()] = None,
+    commands: Annotated[Sequence[str], PythonOnly()] = (),
+    card: Annotated[Mapping[str, object] | None, PythonOnly()] = None,
+    locus: Annotated[Interval | None, PythonOnly()] = None,
+    most_bases: Annotated[int, PythonOnly()] = 2_000_000,
     overwrite: bool = False,
 ) -> Path:
-    """Write one self-contained HTML page of scored variants.
+    """Show scored variants on an interactive HTML page.
+
+    The page is self-contained: it can be opened offline and sent by mail.
 
     The page has the distribution of the scores (SNVs, indels and MNVs separately), a genome browser, a table that can
     be filtered and sorted, and the numbers of ALT alleles without a score, by reason. Genotypes, samples and other INFO
-    fields are not included. It loads nothing from a network.
+    fields are not included. It loads nothing from a network. Tracks can have names: a mapping of names to files.
 
     Args:
-        variants: VCF, BCF or table (parquet, TSV, CSV) written by :func:`genolm.variants`; None for a page without
-            variants.
-        out: output page, ``.html``.
-        genome: FASTA file that the variants were scored with; up to `most_bases` of it are included in the page: all of
-            it, or the regions around the variants.
-        genes: GTF, GFF3, GenBank or EMBL file, to name the genes of variants. By default INFO/GENE is used if present.
-        tracks: bigWig files to show, by track name, or as paths.
-        label: INFO field or column that labels variants, such as ``CLS``, or with the classes to compare, such as
-            ``CLS=LP:LB`` (positives, which are expected to score low, and negatives; values separated by commas): adds
-            the AUROC with its interval. None for a field with 2 to 8 values, if there is one.
-        field: INFO field or column of the score; None for that of genolm.
-        rows: maximum number of table rows (default 20,000); those with the lowest scores are kept.
-        title: heading of the page; None for the name of the file.
+        variants: Output of variants: VCF, BCF, Parquet, TSV or CSV.
+        out: HTML page to write.
+        genome: Reference genome (FASTA, plain or bgzipped) with which the variants were scored.
+        genes: Gene annotation: GTF, GFF3, GenBank or EMBL; may be gzipped. Default: INFO/GENE of the variants.
+        tracks: bigWig track to show in the browser.
+        label: INFO field or column that labels the variants; with two classes (CLS=LP:LB), the AUROC is computed too.
+            Default: a field with few distinct values, if there is one.
+        field: INFO field or column with the score. Default: the score written by genolm.
+        rows: Maximum rows in the table, lowest scores first.
+        title: Title of the page. Default: the name of the input file.
         lead: sentence below the heading.
         scores: bigWig file of log-likelihoods per base (nats), as written by :func:`genolm.score`.
         embeddings: parquet file with the columns `id` and `embedding`, as written by :func:`genolm.embed`; points are
@@ -103,8 +104,8 @@ def report(
         commands: command lines that made the inputs.
         card: the model card.
         locus: initial locus of the browser; None for a gene with many variants, else the lowest score.
-        most_bases: maximum number of bases of the genome in the page.
-        overwrite: replace `out`.
+        most_bases: maximum number of bases of the genome in the page: all of it, or the regions around the variants.
+        overwrite: Overwrite existing output.
 
     Returns:
         The path of the page.
@@ -120,8 +121,6 @@ def report(
     check_target(path, overwrite=overwrite)
     named = _named(tracks)
     refuse_replacing((variants, genome, genes, scores, embeddings, *named.values()), path)
-    if rows < 1:
-        raise InputError("rows must be at least 1", value=rows)
     require_matplotlib("report")
     script = igv_script()
     requested = Label.parse(label) if isinstance(label, str) else label

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Annotated, Any, Unpack
 
-from genolm.engine.events import Listener
 from genolm.errors import InputError, ModelError
 from genolm.genome.annotation.gene_map import read_gene_map
 from genolm.genome.contig_names import chrom_aliases
 from genolm.genome.in_memory import Sequences, hold_sequences
 from genolm.genome.sequence_files import input_format
 from genolm.genome.streams import is_stream
-from genolm.tasks.reading.bulk import Bulk
+from genolm.models.model import Model
+from genolm.tasks.reading.bulk import AnyModel, Bulk, RunOptions
 from genolm.tasks.reading.model_group import group_models
 from genolm.tasks.reading.model_limits import context_bases, unreadable_letters
 from genolm.tasks.reading.random_model import untrained_copy
@@ -25,11 +25,7 @@ from genolm.tasks.scanning.interval_calls import Calling, Side
 from genolm.tasks.scanning.scan_outputs import Outputs
 from genolm.tasks.scanning.scan_picture import check_scan_plot, plot_scan
 from genolm.tasks.scanning.scan_task import Reader, Scan, ScanTask
-
-if TYPE_CHECKING:
-    import torch
-
-    from genolm.models.model import Model
+from genolm.verbs import AtLeast, Bases, Between, Count, Seed, Shown, verb
 
 __all__ = ["Scan", "scan"]
 
@@ -41,91 +37,79 @@ _RUN = 10  # shortest run of N at which a contig is split; shorter runs are cont
 _TAIL = 64  # bases read after a tile with multi-base tokens
 
 
+@verb(example="genolm scan genolm-nano genome.fa surprisal")
 def scan(
-    model: Model | str | Path,
-    genome: Sequences,
-    out: Path | str | None = None,
+    model: AnyModel,
+    genome: Annotated[Sequences, Shown("GENOME")],
+    out: Annotated[Path | str, Shown("PREFIX")] | None = None,
     *,
-    minus: Model | str | Path | None = None,
+    minus: Annotated[AnyModel, Shown("MODEL")] | None = None,
     combine: Combine = "mean",
     per_strand: bool = False,
-    window: int | None = None,
-    overlap: int | None = None,
-    passes: int | None = None,
-    side: Side = "high",
-    smooth: int = 1000,
-    enter: float = 3.0,
-    leave: float = 1.5,
-    min_length: int = 1000,
-    max_fdr: float = 0.05,
-    block: int = 250,
-    shuffles: int = 100,
-    seed: int = 0,
+    window: Bases | None = None,
+    overlap: Annotated[int | None, AtLeast(0), Shown("BASES")] = None,
+    passes: Count | None = None,
+    call: Side = "high",
+    smooth: Bases = 1000,
+    enter: Annotated[float, AtLeast(0), Shown("Z")] = 3.0,
+    leave: Annotated[float, AtLeast(0), Shown("Z")] = 1.5,
+    min_length: Bases = 1000,
+    fdr: Annotated[float, Between(0, 1), Shown("RATE")] = 0.05,
+    block: Bases = 250,
+    shuffles: Count = 100,
+    seed: Seed = 0,
     genes: Path | str | None = None,
-    gene_window: int = 100,
-    order: int = 5,
+    gene_window: Bases = 100,
+    order: Annotated[int, Between(0, 9), Shown("K")] = 5,
     twin: bool = False,
     plot: Path | str | None = None,
-    device: torch.device | str | None = None,
-    dtype: torch.dtype | str | None = None,
-    token_budget: int | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    shard: str | tuple[int, int] | None = None,
-    progress: Listener | bool | None = None,
-    dry_run: bool = False,
+    **run: Unpack[RunOptions],
 ) -> Any:
-    """Compute the surprisal of each base of a genome, and call intervals in which it is high.
+    """Compute surprisal along genomes and call unusual intervals.
+
+    PREFIX.bw has the surprisal of each base in nats, PREFIX.bed the called intervals, PREFIX.json the settings and a
+    summary of each contig.
 
     The surprisal of a base is -ln p in nats: for a decoder given the preceding tokens, for an encoder given both sides
     while the token is masked. The surprisal of a multi-base token is divided evenly among its bases. Contigs of any
     length are read in overlapping windows; every base is scored once per strand, in the window with the most context
-    on its left. Contigs are split at runs of 10 or more N (at every N if a model cannot read N).
+    on its left. Contigs are split at runs of 10 or more N (at every N if a model cannot read N). Ambiguity codes are
+    read as N.
 
-    Both strands are read; values of the reverse strand are at the positions of their bases. With ``minus``, the track
-    is the surprisal under ``model`` minus that under ``minus`` in the same windows: high where the second model
-    predicts better.
+    Both strands are read; values of the reverse strand are at the positions of their bases. If one strand has no value,
+    that of the other is used. With ``minus``, the track is the surprisal under ``model`` minus that under ``minus`` in
+    the same windows: high where the second model predicts better.
 
     For calls, the track is smoothed, standardised by the standard deviation of shuffled tracks, and called where it
-    stays beyond ``leave`` and reaches ``enter``; see :mod:`genolm.tasks.scanning.interval_calls`.
+    stays beyond ``leave`` and reaches ``enter``; see :mod:`genolm.tasks.scanning.interval_calls`. Genes add
+    ``PREFIX.genes.tsv`` and, to ``PREFIX.json``, the separation of coding and intergenic windows by the track, with GC
+    content and a Markov model as baselines.
 
     Args:
-        model: a model, or a name or path for :func:`genolm.load`.
-        genome: FASTA, GenBank or EMBL file of contigs, a :class:`Genome`, or a dict or list of sequences. Ambiguity
-            codes are read as N.
-        out: prefix of the files ``.bw``, ``.bed`` and ``.json``; None returns a :class:`Scan`.
-        minus: second model, whose surprisal is subtracted from that of the first.
-        combine: combination of the two strands: ``mean``; ``min``, the strand that predicts better; ``forward`` or
-            ``reverse``, to read one strand only. If one strand has no value, that of the other is used.
-        per_strand: also write ``.forward.bw`` and ``.reverse.bw``.
-        window: number of bases read together; None: 45,000, or less if a model's limit is shorter.
-        overlap: overlap of consecutive windows in bases; None: 5,000, or a quarter of the window if that is less.
-        passes: number of masked passes of encoders, each masking every ``passes``-th token; None: 8.
-        side: call intervals above the mean of the track (``high``), below it (``low``), ``both`` or ``none``.
-        smooth: length of the smoothing window in bases.
-        enter: z-score that a call must reach somewhere.
-        leave: z-score that a call must keep throughout.
-        min_length: minimum length of a call in bases.
-        max_fdr: maximum false discovery rate of a call.
-        block: length in bases of the blocks that are shuffled for the null, which keeps structure up to this length.
-        shuffles: number of shuffled tracks.
-        seed: random seed of shuffling and resampling.
-        genes: annotation of the genome, ``.gff3``, ``.gtf``, ``.gbk`` or ``.embl`` (may be the scanned file): adds
-            ``PREFIX.genes.tsv`` and, to ``PREFIX.json``, the separation of coding and intergenic windows by the track,
-            with GC content and a Markov model as baselines.
-        gene_window: length of these windows in bases.
-        order: order of the Markov model.
-        twin: add an untrained model as a baseline; doubles the cost.
-        plot: ``.png``, ``.svg`` or ``.pdf`` with tracks, calls and genes of the longest contigs
-            (:func:`genolm.tasks.scanning.scan_picture.plot_scan`); an existing file is replaced.
-        device: device to compute on; None: the first CUDA device, else the CPU.
-        dtype: precision of the weights; None: the preference of model card and device.
-        token_budget: tokens per batch; None: as many as fit in memory.
-        resume: continue from the finished parts of an interrupted run.
-        overwrite: replace existing outputs.
-        shard: ``"i/n"``: compute only the i-th of n shares, for :func:`genolm.merge` of ``PREFIX.json``.
-        progress: True for a progress bar on standard error.
-        dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate`.
+        model: Model: a name from `genolm models`, a model folder, or a Hugging Face Hub id.
+        genome: Genome: FASTA, GenBank or EMBL; may be gzipped.
+        out: Output prefix: writes PREFIX.bw, PREFIX.bed and PREFIX.json.
+        minus: Second model; its surprisal is subtracted from the first's.
+        combine: How to combine the surprisal of the two strands; forward and reverse read one strand only.
+        per_strand: Also write PREFIX.forward.bw and PREFIX.reverse.bw.
+        window: Window length in bases. Default: 45,000, or the model's maximum if that is shorter.
+        overlap: Overlap of neighbouring windows in bases. Default: 5,000, or a quarter of a shorter window.
+        passes: Encoders: mask every N-th token, in N passes, so that each token is masked once. Default: 8.
+        call: Call intervals of high surprisal, low surprisal, both or none.
+        smooth: Smoothing window in bases, applied before calling.
+        enter: z-score that an interval must reach somewhere.
+        leave: z-score that an interval must keep throughout.
+        min_length: Minimum length of an interval in bases.
+        fdr: Maximum false-discovery rate (0 to 1).
+        block: Block length of the shuffled null track in bases.
+        shuffles: Number of shuffled null tracks.
+        seed: Random seed, 0 or higher.
+        genes: Gene annotation (GFF3, GTF, GenBank or EMBL): measure how well surprisal separates coding from
+            intergenic sequence.
+        gene_window: Window length in bases for `genes`.
+        order: Order of the Markov baseline for `genes`, 0 to 9.
+        twin: Add an untrained model as a baseline for `genes`; doubles the computing time.
+        plot: Also plot tracks, intervals and genes: .png, .svg or .pdf (extra: plots). An existing file is replaced.
 
     Returns:
         The path of ``PREFIX.json``, or without ``out`` a :class:`Scan`.
@@ -138,24 +122,22 @@ def scan(
         ResourceError: if memory or disk space is insufficient.
         GenolmError: if a plot is requested and matplotlib is not installed (extra ``plots``).
     """
+    bulk = Bulk.of(run)
     picture = check_scan_plot(plot)
-    if picture is not None and shard is not None:
+    if picture is not None and bulk.shard is not None:
         raise InputError("a plot needs the complete track: omit it, and plot PREFIX.bw after the merge")
-    calling = Calling(side, smooth, enter, leave, min_length, max_fdr, block, shuffles, seed)
+    calling = Calling(call, smooth, enter, leave, min_length, fdr, block, shuffles, seed)
     annotation = None if genes is None else GeneSettings(Path(genes), gene_window, order, seed)
-    if combine not in get_args(Combine):
-        raise InputError(f"combine must be one of {', '.join(get_args(Combine))}", value=combine)
     if twin and annotation is None:
         raise InputError("the untrained baseline needs an annotation: genes= (--genes)")
     source = _contigs(genome)
     if annotation is not None:
         lengths = {record.id: len(record.sequence) for record in source.read()}
         read_gene_map(annotation.file).on(lengths, chrom_aliases(source.place))
-    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     path = None
     if out is not None:
         outputs = Outputs.of(Path(out))
-        outputs.check(overwrite=overwrite, resume=resume)
+        outputs.check(overwrite=bulk.overwrite, resume=bulk.resume)
         path = outputs.record
     models = _models(bulk, model, minus, path, seed if twin else None)
     if passes is not None and all(each.causal for each in models.values()):
@@ -170,7 +152,7 @@ def scan(
         annotation,
     )
     result = bulk.run(task, group_models(tuple(models.values())), path)
-    if picture is not None and not dry_run:
+    if picture is not None and not bulk.dry_run:
         _plot(task, result, picture)
     return result
 

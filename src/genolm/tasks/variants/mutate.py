@@ -5,28 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import polars as pl
 
-from genolm.engine.events import Listener
 from genolm.errors import InputError
 from genolm.genome.fasta import Genome
 from genolm.genome.interval import Interval
 from genolm.genome.vcf.vcf_records import VariantRecord
-from genolm.tasks.reading.bulk import Bulk
+from genolm.tasks.reading.bulk import AnyModel, Bulk, Reference, RunOptions
 from genolm.tasks.reading.variant_columns import Method
 from genolm.tasks.reading.variant_records import VariantRun
 from genolm.tasks.variants.mutation_plots import check_length, plot_mutations
 from genolm.tasks.variants.token_variants import TokenVariantTask
-from genolm.tasks.variants.variant_task import HORIZON, TOKEN_METHODS, VariantTask, check_method, choose_method
+from genolm.tasks.variants.variant_task import HORIZON, TOKEN_METHODS, VariantTask, choose_method
 from genolm.tasks.writing.figure_sheet import check_plot
 from genolm.tasks.writing.table_files import SUFFIXES, check_suffix, write_table
-
-if TYPE_CHECKING:
-    import torch
-
-    from genolm.models.model import Model
+from genolm.verbs import Bases, OutputFile, verb
 
 _KEPT = ("chrom", "pos", "ref", "alt", "status")
 
@@ -77,50 +72,41 @@ class TokenMutationTask(Mutations, TokenVariantTask):
     name: ClassVar[str] = "mutate"
 
 
+@verb(
+    example="genolm mutate genolm-nano chr22:1,001-1,060 changes.tsv --genome hg38.fa --plot changes.png",
+)
 def mutate(
-    model: Model | str | Path,
+    model: AnyModel,
     interval: Interval | str,
-    out: Path | str | None = None,
+    out: OutputFile | None = None,
     *,
-    genome: Genome | str | Path,
+    genome: Reference,
     method: Method | None = None,
-    context: int | None = None,
+    context: Bases | None = None,
     rc: bool | None = None,
     plot: Path | str | None = None,
-    device: torch.device | str | None = None,
-    dtype: torch.dtype | str | None = None,
-    token_budget: int | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    shard: str | tuple[int, int] | None = None,
-    progress: Listener | bool | None = None,
-    dry_run: bool = False,
+    **run: Unpack[RunOptions],
 ) -> Any:
-    """Score all three substitutions at every base of an interval: log p(ALT) - log p(REF) in nats.
+    """Score every single-base substitution in an interval.
 
-    Negative: the ALT allele is less likely. Methods and strands are those of :func:`genolm.variants` (``full`` with a
-    horizon of 512 bases). Unknown bases (N) have no rows.
+    Scores are in nats: log-likelihood of ALT minus that of REF; negative: the ALT allele is less likely.
+
+    Methods and strands are those of :func:`genolm.variants` (``full`` with a horizon of 512 bases). Unknown bases (N)
+    have no rows.
 
     Args:
-        model: a model, or a name or path for :func:`genolm.load`.
-        interval: interval such as ``chr22:1,001-2,000`` (1-based, inclusive), or an `Interval`; on the forward strand.
-        out: ``.parquet``, ``.tsv`` or ``.csv``; None returns the table.
-        genome: FASTA of the genome, plain or bgzip-compressed.
-        method: ``conditional`` (one pass for all substitutions) or ``full`` (a branch per substitution); ``window`` or
-            ``masked`` for other models, as in :func:`genolm.variants`. None: the first method that the model supports.
-        context: minimum upstream context in bases; None: 4,096, or less if the model's limit is short. With ``window``
-            and ``masked``: maximum number of bases read together.
-        rc: also read the reverse strand; the score is the mean of both. None: only with ``window`` and ``masked``.
-        plot: ``.png``, ``.svg`` or ``.pdf`` with a sequence logo above a heat map
-            (:func:`genolm.tasks.variants.mutation_plots.plot_mutations`); an existing file is replaced.
-        device: device to compute on; None: the first CUDA device, else the CPU.
-        dtype: precision of the weights; None: the preference of model card and device.
-        token_budget: tokens per batch; None: as many as fit in memory.
-        resume: continue from the finished parts of an interrupted run.
-        overwrite: replace an existing output.
-        shard: ``"i/n"``: compute only the i-th of n shares, for :func:`genolm.merge`.
-        progress: True for a progress bar on standard error.
-        dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate`.
+        model: Model: a name from `genolm models`, a model folder, or a Hugging Face Hub id.
+        interval: Interval, 1-based and inclusive: chr22:1,001-1,200.
+        out: Table to write: .parquet, .tsv or .csv.
+        genome: Reference genome (FASTA, plain or bgzipped).
+        method: Scoring method, as for variants. Default: conditional for single-base decoders, otherwise the method
+            that the model supports.
+        context: Methods full and conditional: minimum context before each variant, in bases; default 4,096, or less
+            for models with a shorter context. Methods window and masked: maximum window length; default the model's
+            maximum.
+        rc: Average the scores of both strands. Default: on for the methods window and masked, off otherwise.
+        plot: Also plot a sequence logo and a heat map, of at most 3,000 bases: .png, .svg or .pdf (extra: plots). An
+            existing file is replaced.
 
     Returns:
         ``out``, or without it a polars table: ``chrom``, ``pos`` (1-based), ``ref``, ``alt``,
@@ -134,15 +120,14 @@ def mutate(
         RunError: if the output exists, or parts of another run are in the way.
         GenolmError: if a package for the plot is not installed.
     """
+    bulk = Bulk.of(run)
     path, picture = check_suffix(out, SUFFIXES), check_plot(plot)
-    if picture is not None and shard is not None:
+    if picture is not None and bulk.shard is not None:
         raise InputError("a plot needs all positions: merge the shards, then call plot_mutations(table, plot)")
     fasta = genome if isinstance(genome, Genome) else Genome(genome)
     region = check_interval(interval, fasta)
-    check_method(method)
     if picture is not None:
         check_length(len(fasta[region].strip("N")), "plot a shorter interval, or omit the plot")
-    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     opened = bulk.open(model, path)
     single = opened.causal and opened.tokenizer.bases_per_token == 1
     chosen = choose_method(opened, "conditional" if single and method is None else method)
@@ -152,7 +137,7 @@ def mutate(
         genome_iupac=fasta.iupac,
     )  # fmt: skip
     result = bulk.run(task, opened, path)
-    if picture is not None and not dry_run:
+    if picture is not None and not bulk.dry_run:
         strands = "both strands" if task.rc else "forward strand"
         table = result if path is None else _read(path)
         plot_mutations(table, picture, subtitle=f"{opened.card.name}, {task.method}, {strands}")

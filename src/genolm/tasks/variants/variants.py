@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Unpack
 
-from genolm.engine.events import Listener
 from genolm.genome.contig_lengths import warn_of_lengths
-from genolm.genome.fasta import Genome
-from genolm.genome.in_memory import Variants
 from genolm.genome.streams import notes_renamed
 from genolm.tasks.reading.allele_status import Mismatch, Rules
-from genolm.tasks.reading.bulk import Bulk
+from genolm.tasks.reading.bulk import AnyModel, Bulk, Reference, RunOptions, VariantInput
 from genolm.tasks.reading.sources import path_and_policy
 from genolm.tasks.reading.variant_columns import Method
 from genolm.tasks.reading.variant_files import (
@@ -28,36 +24,29 @@ from genolm.tasks.reading.variant_files import (
     variant_output,
 )
 from genolm.tasks.variants.token_variants import TokenVariantTask
-from genolm.tasks.variants.variant_task import HORIZON, TOKEN_METHODS, VariantTask, check_method, choose_method
-
-if TYPE_CHECKING:
-    import torch
-
-    from genolm.models.model import Model
+from genolm.tasks.variants.variant_task import HORIZON, TOKEN_METHODS, VariantTask, choose_method
+from genolm.verbs import Bases, OutputFile, verb
 
 
+@verb(example="genolm variants genolm-nano calls.vcf.gz calls.scored.vcf.gz --genome hg38.fa")
 def variants(
-    model: Model | str | Path,
-    inputs: Variants,
-    out: Path | str | None = None,
+    model: AnyModel,
+    inputs: VariantInput,
+    out: OutputFile | None = None,
     *,
-    genome: Genome | str | Path,
+    genome: Reference,
     method: Method | None = None,
-    context: int | None = None,
-    horizon: int = HORIZON,
+    context: Bases | None = None,
+    horizon: Bases = HORIZON,
     rc: bool | None = None,
     on_mismatch: Mismatch = "raise",
-    device: torch.device | str | None = None,
-    dtype: torch.dtype | str | None = None,
-    token_budget: int | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    shard: str | tuple[int, int] | None = None,
-    progress: Listener | bool | None = None,
     format: OutputFormat | None = None,
-    dry_run: bool = False,
+    **run: Unpack[RunOptions],
 ) -> Any:
-    """Score variants: log p(ALT) - log p(REF) in nats; negative: the ALT allele is less likely.
+    """Score variants: log-likelihood of ALT minus that of REF.
+
+    Scores are in nats; negative: the ALT allele is less likely than the REF allele. In VCF and BCF output, scores are
+    added to INFO.
 
     Decoders of single bases have two methods. ``conditional`` compares the two bases at the site of an SNV given the
     upstream context; all variants of a tile share one pass. ``full`` compares, for any small variant, the ``horizon``
@@ -74,32 +63,23 @@ def variants(
     does not depend on other variants of the input, up to rounding.
 
     Args:
-        model: a model, or a name or path for :func:`genolm.load`.
-        inputs: path of a VCF, BCF or table, a table, or a list of variants (see
-            :func:`genolm.genome.vcf.vcf_records.read_variants`); ``-`` reads standard input. Input from pipes is saved
-            to a temporary file first.
-        out: ``.vcf``, ``.vcf.gz`` or ``.bcf`` (for VCF and BCF input only), ``.parquet``, ``.tsv`` or ``.csv``; ``-``
-            writes to standard output; None returns the table.
-        genome: FASTA of the genome, plain or bgzip-compressed.
-        method: ``full``, ``conditional``, ``window`` or ``masked``; None: the first method that the model supports.
-        context: minimum upstream context in bases (fewer at contig ends); None: 4,096, or less if the model's limit is
-            short. With ``window`` and ``masked``: maximum number of bases read together; None: the model's maximum.
-        horizon: number of bases (default 512) that ``full`` compares, from the first that differs, and ``window`` after
-            the variant; also the maximum length of ALT.
-        rc: also read the reverse strand, whose context is downstream of the variant; the score is the mean of both.
-            None: only with ``window`` and ``masked``, because the tokens of the strands differ.
-        on_mismatch: treatment of records that do not match the genome: ``raise`` an error; ``skip``: leave them
-            unscored, with a status; ``flip``: score them with both alleles reverse-complemented if that matches, and
-            skip the others.
-        device: device to compute on; None: the first CUDA device, else the CPU.
-        dtype: precision of the weights; None: the preference of model card and device.
-        token_budget: tokens per batch; None: as many as fit in memory.
-        resume: continue from the finished parts of an interrupted run.
-        overwrite: replace an existing output.
-        shard: ``"i/n"``: compute only the i-th of n shares, for :func:`genolm.merge`.
-        progress: True for a progress bar on standard error.
-        format: format of standard output; None: VCF for VCF and BCF input, TSV for tables.
-        dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate`.
+        model: Model: a name from `genolm models`, a model folder, or a Hugging Face Hub id.
+        inputs: Variants: VCF, BCF, TSV, CSV or Parquet, or - for standard input.
+        out: File to write: .vcf, .vcf.gz, .bcf, .parquet, .tsv or .csv, or - for standard output.
+        genome: Reference genome (FASTA, plain or bgzipped).
+        method: full: log-likelihood of the variant and the bases after it. conditional: of the base at the variant
+            (SNVs only, fast). window: of the tokens that differ and those after them, for decoders with multi-base
+            tokens. masked: of the tokens that differ, masked, for encoders. Default: the first of these that the model
+            supports.
+        context: Methods full and conditional: minimum context before each variant, in bases; default 4,096, or less
+            for models with a shorter context. Methods window and masked: maximum window length; default the model's
+            maximum.
+        horizon: Methods full and window: number of bases to score, from the variant on; also the maximum length of
+            ALT.
+        rc: Average the scores of both strands. Default: on for the methods window and masked, off otherwise.
+        on_mismatch: If REF differs from the genome: raise an error; skip the variant; or flip: reverse-complement REF
+            and ALT if REF then matches, otherwise skip.
+        format: Format of standard output (output -). Default: vcf for VCF and BCF input, tsv for tables.
 
     Returns:
         ``out``, or without it a polars table with a row per ALT allele in input order: ``chrom``, ``pos`` (1-based),
@@ -116,11 +96,10 @@ def variants(
         RunError: if the output exists, or parts of another run are in the way.
         ResourceError: if memory or disk space is insufficient.
     """
+    bulk = Bulk.of(run)
     reusable, target = reusable_variants(inputs), variant_output(out)
-    check_streams(reusable, target, format, resume=resume, shard=shard)
+    check_streams(reusable, target, format, resume=bulk.resume, shard=bulk.shard)
     Rules(method == "conditional", horizon, on_mismatch)
-    check_method(method)
-    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
     if target is not None and not is_standard_output(target):
         bulk.check_output(target)
     fasta, policy = path_and_policy(genome)
@@ -137,4 +116,4 @@ def variants(
             )  # fmt: skip
             warn_of_lengths(source, fasta)
         result = bulk.run(task, opened, path)
-    return result if dry_run or path == target else target
+    return result if bulk.dry_run or path == target else target

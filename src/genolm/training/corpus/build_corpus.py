@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from genolm.engine.interrupt import stoppable
 from genolm.errors import InputError, RunError
@@ -28,27 +28,33 @@ from genolm.training.corpus.documents import Cleaner, Document, Sieve, read_cont
 from genolm.training.corpus.masked_bases import Tally
 from genolm.training.corpus.reading import open_corpus
 from genolm.training.recipe_file import fill, read_mapping
+from genolm.verbs import OutputFolder, PythonOnly, verb
 
 Progress = Callable[[str], None]
 
 
+@verb(example="genolm corpus build recipe.yaml corpus")
 def build_corpus(
     recipe: CorpusRecipe | str | Path,
-    folder: str | Path,
+    out: OutputFolder,
     *,
     overwrite: bool = False,
-    shard_bytes: int = SHARD_BYTES,
-    progress: Progress | None = None,
+    shard_bytes: Annotated[int, PythonOnly()] = SHARD_BYTES,
+    progress: Annotated[Progress | None, PythonOnly()] = None,
 ) -> Path:
-    """Clean FASTA files into a corpus folder that training maps into memory.
+    """Build a training corpus from FASTA files.
 
-    Files are read twice, one contig in memory at a time in addition to the 28-mers of the held-out splits: first for
-    the held-out splits, then for training, so that repeated held-out sequence can be excluded.
+    Cleans the sequences, separates held-out ones, and writes token shards and a table of documents.
+
+    Training maps the corpus folder into memory. Files are read twice, one contig in memory at a time in addition to the
+    28-mers of the held-out splits: first for the held-out splits, then for training, so that repeated held-out sequence
+    can be excluded.
 
     Args:
-        recipe: a corpus recipe, or a YAML file or shipped recipe (complete, or its ``corpus`` mapping).
-        folder: folder to write; it appears only when it is complete.
-        overwrite: replace an existing corpus.
+        recipe: Corpus recipe: a YAML file (a corpus, or a training recipe with a `corpus` section), or the name of a
+            recipe that ships with genolm.
+        out: Output folder; it appears when it is complete.
+        overwrite: Overwrite an existing corpus.
         shard_bytes: maximum bytes of a shard (default 256 MiB).
         progress: function that receives the name of every contig that was read.
 
@@ -62,7 +68,7 @@ def build_corpus(
         ResourceError: the disk is full.
     """
     recipe = recipe if isinstance(recipe, CorpusRecipe) else read_corpus_recipe(recipe)
-    folder = Path(folder)
+    folder = Path(out)
     if recipe.built:
         raise InputError("the corpus of this recipe is already built", value=recipe.built)
     if shard_bytes < 1:

@@ -14,10 +14,15 @@ from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus.corpus_manifest import Manifest
 from genolm.training.corpus.masked_bases import RULES
 from genolm.training.corpus.reading import open_corpus, read_documents
+from genolm.verbs import verb
 
 
+@verb(example="genolm corpus inspect corpus")
 def inspect_corpus(folder: str | Path) -> dict[str, Any]:
-    """Read a built corpus completely, verify it, and describe its content.
+    """Summarise a corpus and verify its checksums.
+
+    Args:
+        folder: Corpus folder from corpus build.
 
     Returns:
         ``groups``: number of documents, bases, longest document, GC content and soft-masked fraction by split, source

@@ -6,12 +6,13 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from genolm.errors import ModelError, ResourceError, RunError
 from genolm.files.atomic import atomic_file
 from genolm.files.disk import is_disk_full
 from genolm.files.output_paths import refuse_replacing
+from genolm.genome.labelled.fragments import as_paths
 from genolm.genome.sequence import reverse_complement
 from genolm.models.adapters.tokenizer_files import write_tokenizer
 from genolm.tokens.bpe import BpeTokenizer
@@ -19,6 +20,7 @@ from genolm.tokens.bpe_report import random_bases, sequence_facts, vocabulary_fa
 from genolm.tokens.bpe_training import NPolicy, train_vocabulary
 from genolm.tokens.published import PUBLISHED, published
 from genolm.training.vocabulary.vocabulary_corpus import Blocks, find_blocks, sample_blocks
+from genolm.verbs import AtLeast, Fasta, OutputFolder, PythonOnly, Seed, Shown, verb
 
 Strands = Literal["forward", "both"]
 
@@ -28,35 +30,36 @@ RECORD = "training.json"
 _MEASURED_BASES = 1_000_000
 
 
+@verb(example="genolm tokenizer train genome.fa vocabulary --vocab-size 4096")
 def train_tokenizer(
-    fasta: str | Path | Sequence[str | Path],
-    out: str | Path,
+    fasta: Fasta | Sequence[Fasta],
+    out: OutputFolder,
     *,
-    vocab_size: int,
-    seed: int = 0,
-    bases: int = 20_000_000,
-    chunk: int = 512,
-    max_length: int = 64,
+    vocab_size: Annotated[int, AtLeast(10)] = 4096,
+    seed: Seed = 0,
+    bases: Annotated[int, AtLeast(1000)] = 20_000_000,
+    max_length: Annotated[int, AtLeast(2), Shown("BASES")] = 64,
+    chunk: Annotated[int, AtLeast(2), Shown("BASES")] = 512,
     strands: Strands = "forward",
     n: NPolicy = "none",
     overwrite: bool = False,
-    progress: Callable[[str], None] | None = None,
+    progress: Annotated[Callable[[str], None] | None, PythonOnly()] = None,
 ) -> dict[str, Any]:
-    """Train a byte-pair vocabulary on FASTA files and write it as a tokenizer folder.
+    """Train a BPE vocabulary on FASTA files and report on it.
 
     Blocks of 10 kb are sampled, 5 % of them (at most 1 Mb) for the report. Equal files and settings give equal bytes.
 
     Args:
-        fasta: FASTA files, plain, gzip or bgzip; only A, C, G and T are used.
-        out: folder to write; it appears only when it is complete.
-        vocab_size: number of tokens, including the five special tokens and the letters.
-        seed: random seed.
-        bases: approximate number of bases to train on; fewer if the files have fewer.
-        chunk: bases of the chunks that the trainer reads; no token is longer.
-        max_length: maximum bases of a token.
-        strands: ``both`` trains on every chunk and its reverse complement.
-        n: ``none`` (no N), ``letter`` (N is a token) or ``gap`` (runs of N have tokens too).
-        overwrite: replace a tokenizer in ``out``.
+        fasta: FASTA files to train on; plain, gzipped or bgzipped.
+        out: Output folder; it appears when it is complete.
+        vocab_size: Vocabulary size, special tokens included.
+        seed: Random seed, 0 or higher.
+        bases: Number of bases to sample for training.
+        max_length: Maximum token length in bases.
+        chunk: Cut the sequence into chunks of this many bases for training; no token spans two chunks.
+        strands: Train on the sequence as given, or also on its reverse complement.
+        n: N: excluded (none), a letter, or a letter with a gap token for 10 or more in a row (gap).
+        overwrite: Overwrite existing output.
         progress: function that receives a line about each stage.
 
     Returns:
@@ -68,7 +71,7 @@ def train_tokenizer(
         RunError: ``out`` exists.
         ResourceError: the disk is full.
     """
-    files = [fasta] if isinstance(fasta, str | Path) else list(fasta)
+    files = as_paths(fasta)
     path, report = Path(out), progress or (lambda message: None)
     if chunk < max_length:
         raise ModelError(f"chunk ({chunk}) must be at least max_length ({max_length})")
@@ -97,30 +100,37 @@ def train_tokenizer(
     return {**record, "sequence": {**facts, "megabases_per_second": speed}}
 
 
+@verb(example="genolm tokenizer inspect BPE_32k genome.fa")
 def inspect_tokenizer(
-    source: str | Path, fasta: Sequence[str | Path] = (), *, bases: int = _MEASURED_BASES, seed: int = 0
+    tokenizer: str | Path,
+    fasta: Fasta | Sequence[Fasta] = (),
+    *,
+    bases: Annotated[int, AtLeast(1000)] = _MEASURED_BASES,
+    seed: Seed = 0,
 ) -> dict[str, Any]:
-    """Report on a byte-pair tokenizer: bases per token, effects of strands and substitutions, speed.
+    """Report on a BPE tokenizer: bases per token, speed.
+
+    Also reports how tokens change between strands and after a substitution.
 
     Args:
-        source: name of a published vocabulary, or path of a ``tokenizer.json`` or its folder.
-        fasta: FASTA files to measure on; without any, random bases are used.
-        bases: approximate number of bases to sample from them (default 1,000,000).
-        seed: random seed.
+        tokenizer: Tokenizer: a published one (t2t_1000h_multi_32k or BPE_32k), a folder, or a tokenizer.json file.
+        fasta: FASTA files to measure on. Default: random bases.
+        bases: Number of bases to sample from the FASTA files.
+        seed: Random seed, 0 or higher.
 
     Raises:
         ModelError: the tokenizer does not exist or is not a byte-pair tokenizer.
         InputError: the FASTA files cannot be read or contain no sequence.
     """
-    tokenizer = open_tokenizer(source)
-    sample = sample_blocks(find_blocks(fasta), bases, seed, held_out=False)[0] if fasta else None
+    opened = open_tokenizer(tokenizer)
+    sample = sample_blocks(find_blocks(as_paths(fasta)), bases, seed, held_out=False)[0] if fasta else None
     sequences = [random_bases()] if sample is None else list(sample.sequences())
     return {
-        "name": str(source),
+        "name": str(tokenizer),
         "inputs": [] if sample is None else list(sample.inputs),
-        "vocabulary": vocabulary_facts(tokenizer.vocabulary),
+        "vocabulary": vocabulary_facts(opened.vocabulary),
         "measured_on": "random bases" if sample is None else "FASTA",
-        "sequence": sequence_facts(tokenizer, sequences, seed),
+        "sequence": sequence_facts(opened, sequences, seed),
     }
 
 

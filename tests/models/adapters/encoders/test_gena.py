@@ -38,8 +38,8 @@ def assert_same(first, second):
 @pytest.mark.parametrize("kind", CONFIGS)
 def test_a_published_folder_comes_back_bit_for_bit(tmp_path, kind, dtype):
     source = published(tmp_path / "source", kind, dtype=dtype)
-    own = genolm.convert(source, tmp_path / "own", layout="genolm")
-    back = genolm.convert(own, tmp_path / "back", layout="huggingface", max_shard_bytes=8000)
+    own = genolm.convert(source, tmp_path / "own", to="genolm")
+    back = genolm.convert(own, tmp_path / "back", to="huggingface", max_shard_bytes=8000)
     stored = {}
     for path in back.glob("*.safetensors"):
         stored |= load_file(path)
@@ -517,13 +517,13 @@ def test_only_what_transformers_computes_is_saved_for_it(tmp_path):
 
 def test_an_encoder_is_not_written_for_megatron(tmp_path):
     with pytest.raises(ModelError, match="the megatron layout holds decoders only; this is an encoder"):
-        genolm.convert(published(tmp_path / "source", "last"), tmp_path / "out", layout="megatron")
+        genolm.convert(published(tmp_path / "source", "last"), tmp_path / "out", to="megatron")
 
 
 @pytest.mark.parametrize(("key", "value"), [("per_layer_layout", True), ("random_blocks", "seeded")])
 def test_what_the_published_layout_has_no_word_for_needs_ours(tmp_path, key, value):
     kind = "sparse" if key == "per_layer_layout" else "bigbird"
-    own = genolm.convert(published(tmp_path / "source", kind), tmp_path / "own", layout="genolm")
+    own = genolm.convert(published(tmp_path / "source", kind), tmp_path / "own", to="genolm")
     values = json.loads((own / "config.json").read_text())
     values["sparse"][key] = value
     (own / "config.json").write_text(json.dumps(values))

@@ -29,7 +29,7 @@ SPLITS = [(1, 1, 1), (2, 1, 1), (1, 2, 1), (1, 1, 2), (2, 2, 2)]
 
 
 def converted(source, out, **how):
-    return genolm.load(genolm.convert(source, out, layout="genolm", **how), dtype="float32")
+    return genolm.load(genolm.convert(source, out, to="genolm", **how), dtype="float32")
 
 
 @pytest.mark.parametrize("spelling", ["local", "engine", "stacked"])
@@ -134,7 +134,7 @@ def test_layers_that_the_arguments_do_not_name_come_from_another_model(tmp_path)
     told = arguments(GENGRAM, gengram_layer_ids=None, gengram_window_size=None)
     run = save_run(tmp_path / "run", network, told=told, edit=with_idle_memories)
     with pytest.raises(ModelError, match=r"4 layers have a Gengram module, but which of them use it is not stated"):
-        genolm.convert(run, tmp_path / "out", layout="genolm")
+        genolm.convert(run, tmp_path / "out", to="genolm")
     twin = tmp_path / "twin"
     genolm.save(genolm.Model(network, genolm.load("tiny-random").tokenizer, card()), twin)
     model = converted(run, tmp_path / "out", like=twin)
@@ -158,11 +158,11 @@ def test_memories_that_tensor_ranks_trained_apart_are_told(tmp_path):
 @pytest.mark.parametrize("name", ["tiny-random", "tiny-random-dense", "tiny-random-gengram"])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_what_is_written_comes_back_from_either_form(tmp_path, name, dtype):
-    folder = genolm.convert(name, tmp_path / "megatron", layout="megatron", dtype=dtype, max_shard_bytes=300_000)
+    folder = genolm.convert(name, tmp_path / "megatron", to="megatron", dtype=dtype, max_shard_bytes=300_000)
     expected = genolm.load(name, dtype=dtype)
     assert genolm.load(folder, dtype=dtype).fingerprint == expected.fingerprint
     for source in (folder, folder / "release"):
-        back = genolm.convert(source, tmp_path / "back", layout="genolm", overwrite=True)
+        back = genolm.convert(source, tmp_path / "back", to="genolm", overwrite=True)
         again = genolm.load(back, dtype=dtype)
         assert (again.config, again.fingerprint) == (expected.config, expected.fingerprint)
     ids = torch.randint(5, 10, (1, 50), generator=torch.Generator().manual_seed(1))
@@ -172,7 +172,7 @@ def test_what_is_written_comes_back_from_either_form(tmp_path, name, dtype):
 
 def test_what_is_written_holds_what_megatron_would_hold(tmp_path):
     model = genolm.load("tiny-random-gengram")
-    folder = genolm.convert("tiny-random-gengram", tmp_path / "out", layout="megatron")
+    folder = genolm.convert("tiny-random-gengram", tmp_path / "out", to="megatron")
     assert (folder / "latest_checkpointed_iteration.txt").read_text() == "release\n"
     with torch.serialization.safe_globals([argparse.Namespace]):
         file = torch.load(folder / "release/mp_rank_00/model_optim_rng.pt", weights_only=True)
@@ -193,7 +193,7 @@ def test_what_is_written_holds_what_megatron_would_hold(tmp_path):
 
 
 def test_arguments_that_contradict_the_config_we_wrote_are_refused(tmp_path):
-    folder = genolm.convert("tiny-random", tmp_path / "out", layout="megatron")
+    folder = genolm.convert("tiny-random", tmp_path / "out", to="megatron")
     path = folder / "release/mp_rank_00/model_optim_rng.pt"
     with torch.serialization.safe_globals([argparse.Namespace]):
         file = torch.load(path, weights_only=True)
@@ -209,7 +209,7 @@ def test_safetensors_in_megatrons_names_beside_another_programs_config(tmp_path,
     source = genolm.save(genolm.Model(network, genolm.load("tiny-random").tokenizer, card()), tmp_path / "in")
     save_file(whole_state(network, spelling), source / "model.safetensors")
     (source / "card.json").unlink()
-    assert converted(source, tmp_path / "out", source_layout="megatron").fingerprint == fingerprint(network)
+    assert converted(source, tmp_path / "out", from_="megatron").fingerprint == fingerprint(network)
 
 
 @pytest.mark.parametrize("kernel", [0, 4])
@@ -224,7 +224,7 @@ def test_without_arguments_the_tensors_still_settle_the_convolution(tmp_path, ke
     else:
         run.mkdir()
         save_file(whole_state(network), run / "model.safetensors")
-    model = converted(run, tmp_path / "out", source_layout="megatron", like=twin)
+    model = converted(run, tmp_path / "out", from_="megatron", like=twin)
     assert model.config == network.config
     assert model.fingerprint == fingerprint(network)
 
@@ -274,11 +274,11 @@ def test_a_kmer_table_cannot_be_expressed(tmp_path):
     with pytest.raises(
         ModelError, match=r"a k-mer table cannot be expressed in the megatron layout; use layout 'genolm'"
     ):
-        genolm.convert("tiny-random-kmer", tmp_path / "out", layout="megatron")
+        genolm.convert("tiny-random-kmer", tmp_path / "out", to="megatron")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_card_travels(tmp_path):
-    folder = genolm.convert("tiny-random", tmp_path / "out", layout="megatron")
+    folder = genolm.convert("tiny-random", tmp_path / "out", to="megatron")
     assert json.loads((folder / "card.json").read_text())["licence"] == "Apache-2.0"
-    assert genolm.describe(folder)["parameters"] == genolm.describe("tiny-random")["parameters"]
+    assert genolm.info(folder)["parameters"] == genolm.info("tiny-random")["parameters"]

@@ -31,7 +31,7 @@ def refused(run, message, out="out", **how):
     """The conversion fails with the message and leaves nothing behind."""
     before = sorted(run.parent.iterdir())
     with pytest.raises(ModelError, match=message):
-        genolm.convert(run, run.parent / out, layout="genolm", **how)
+        genolm.convert(run, run.parent / out, to="genolm", **how)
     assert sorted(run.parent.iterdir()) == before
 
 
@@ -254,7 +254,7 @@ def test_trackers(run):
     refused(run, "expected an iteration or release, not 'best'")
     tracker.unlink()
     refused(run, "not a model folder: config.json is missing")
-    refused(run, "not a model folder: config.json is missing", source_layout="megatron")
+    refused(run, "not a model folder: config.json is missing", from_="megatron")
 
 
 def test_a_distributed_checkpoint_says_what_to_do(run):
@@ -281,17 +281,17 @@ def test_a_checkpoint_is_not_used_as_it_stands(run):
     with pytest.raises(ModelError, match=rf"convert it first: genolm convert {run} OUT --from megatron --to genolm"):
         genolm.load(run)
     with pytest.raises(ModelError, match="convert it first"):
-        genolm.describe(run)
+        genolm.info(run)
 
 
 def test_a_layout_that_it_is_not_in(tmp_path, run):
     genolm.convert(run, tmp_path / "hub")
-    refused(tmp_path / "hub", "has the layout huggingface, not genolm", source_layout="genolm")
+    refused(tmp_path / "hub", "has the layout huggingface, not genolm", from_="genolm")
     refused(
         tmp_path / "hub", "--like tiny-random is not applicable: the huggingface config is complete", like="tiny-random"
     )
     with pytest.raises(ModelError, match="--from and --like are not applicable to a model known by name"):
-        genolm.convert("tiny-random", tmp_path / "out", source_layout="megatron")
+        genolm.convert("tiny-random", tmp_path / "out", from_="megatron")
     with pytest.raises(ModelError, match="--like must be a name of genolm models or a folder"):
         genolm.convert(run, tmp_path / "out", like="some/where")
 

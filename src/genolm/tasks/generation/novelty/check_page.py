@@ -108,7 +108,7 @@ def report_page(report: Mapping[str, Any], picture: Path) -> str:
     """Return the page with the figure embedded.
 
     Args:
-        report: result of :func:`genolm.check_generated`.
+        report: result of :func:`genolm.check`.
         picture: a PNG file.
     """
     settings = report["settings"]
