@@ -21,6 +21,7 @@ from genolm.engine.settings import write_settings
 from genolm.engine.target import assemble, check_output, check_side_files, check_target, refuse_inputs, side_files
 from genolm.errors import ResourceError, RunError
 from genolm.files.locks import locked, planning
+from genolm.remedies import Advice, Notice, Remedy
 
 if TYPE_CHECKING:
     from genolm.engine.task import Task
@@ -89,7 +90,9 @@ def _refuse_early(folder: PartsFolder, request: RunRequest) -> None:
     check_target(request.out, overwrite=request.overwrite, resume=request.resume)
     if folder.has_parts and not (request.resume or request.overwrite or request.shard):
         raise RunError(
-            f"{folder.path} holds parts of an earlier run; resume with --resume or start over with --overwrite"
+            f"{folder.path} holds parts of an earlier run",
+            code="parts-exist",
+            remedy=(Remedy("resume", True, "continue it"), Remedy("overwrite", True, "start over")),
         )
 
 
@@ -117,8 +120,8 @@ def _tidy(folder: PartsFolder, manifest: Manifest, request: RunRequest) -> Itera
         yield
     except KeyboardInterrupt:
         done = manifest.plan.parts - len(folder.missing(manifest.plan))
-        text = f"stopped with {done} of {manifest.plan.parts} parts finished; resume with --resume"
-        raise Interrupted(text) from None
+        text = f"stopped with {done} of {manifest.plan.parts} parts finished"
+        raise Interrupted(Notice(text, (Remedy("resume", True, "continue"),))) from None
     finally:
         if request.shard is None and not folder.has_parts:
             shutil.rmtree(folder.path, ignore_errors=True)
@@ -138,19 +141,20 @@ def _enter(folder: PartsFolder, manifest: Manifest, request: RunRequest) -> Mani
         return manifest
 
 
-def _remedy(request: RunRequest, folder: PartsFolder) -> str:
+def _remedy(request: RunRequest, folder: PartsFolder) -> Advice:
     """Return the advice for starting over; a shard never removes parts, since other shards may be using them."""
-    return f"remove {folder.path} to start over" if request.shard else "overwrite to start over"
+    return f"remove {folder.path} to start over" if request.shard else Remedy("overwrite", True, "start over")
 
 
-def _refuse_other(folder: PartsFolder, existing: Manifest, manifest: Manifest, remedy: str) -> None:
+def _refuse_other(folder: PartsFolder, existing: Manifest, manifest: Manifest, remedy: Advice) -> None:
     differences = changes(existing.fingerprint, manifest.fingerprint)
     if not differences and existing.plan != manifest.plan:
         differences = ["items of the input"]
     if differences:
         raise RunError(
-            f"{folder.path} belongs to another run; changed: {'; '.join(differences)}. "
-            f"Restore the previous settings, choose another output, or {remedy}"
+            f"{folder.path} belongs to another run (changed: {'; '.join(differences)})",
+            code="other-run",
+            remedy=("restore the previous settings", "choose another output", remedy),
         )
 
 
@@ -178,8 +182,10 @@ def check_disk(folder: Path, part_bytes: int = 0, parts_left: int = 0) -> None:
     if need > free:
         needed, left = format_bytes(need), format_bytes(free)
         raise ResourceError(
-            f"{folder}: the remaining parts need about {needed} of disk space, but {left} are free; "
-            "finished parts are kept: free space and resume with --resume"
+            f"{folder}: the remaining parts need about {needed} of disk space, but {left} are free; finished parts are"
+            " kept",
+            code="disk-full",
+            remedy=Remedy("resume", True, "continue when there is space"),
         )
 
 

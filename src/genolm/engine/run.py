@@ -16,6 +16,7 @@ from genolm.engine.resumable import RunRequest, run_on_disk
 from genolm.engine.summary import Tally, warn_missing_results
 from genolm.engine.work import Work
 from genolm.errors import RunError
+from genolm.remedies import Remedy
 
 if TYPE_CHECKING:
     from genolm.engine.task import Task
@@ -71,7 +72,9 @@ def run(
     work = Work(task, model, as_progress(progress), token_budget)
     request = _as_request(out, resume, shard, overwrite)
     if request is None and (resume or shard is not None):
-        raise RunError("resume and shard need an output path")
+        raise RunError(
+            "a run that is resumed or sharded needs an output path", code="missing-argument", remedy=Remedy("out")
+        )
     result = _in_memory(work) if request is None else _on_disk(work, request)
     report_outcome(work.progress, result)
     return result

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from genolm.errors import DataWarning
 from genolm.files.atomic import write_text
+from genolm.remedies import Notice
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,7 +40,7 @@ class Summary:
         inputs: number of inputs by kind, in the plural.
         outcomes: number of items of the first kind by outcome.
         results: number of results by kind.
-        remedies: advice for each outcome without a result.
+        remedies: meaning of each outcome without a result, and what helps.
         lack: what items with such an outcome lack.
         note: remark on the results.
     """
@@ -47,7 +48,7 @@ class Summary:
     inputs: Counts
     outcomes: Counts = field(default_factory=dict)
     results: Counts = field(default_factory=dict)
-    remedies: Mapping[str, str] = field(default_factory=dict)
+    remedies: Mapping[str, Notice] = field(default_factory=dict)
     lack: str = "score"
     note: str = ""
 
@@ -69,7 +70,7 @@ class Summary:
         """Return all counts by name, as in the provenance file."""
         return {**self.inputs, **self._ordered, **self.results}
 
-    def warning(self) -> str | None:
+    def warning(self) -> Notice | None:
         """Return a warning if more than 5 % of the items have no result: number, main reason and remedy."""
         lacking = {name: count for name, count in self._ordered.items() if name in self.remedies and count}
         total, without = sum(self.outcomes.values()), sum(lacking.values())
@@ -78,7 +79,7 @@ class Summary:
         reason, count = next(iter(lacking.items()))
         items = f"{without:,} of {total:,} {next(iter(self.inputs))} ({without / total:.0%})"
         main = "" if reason == f"without a {self.lack}" else f", most often {reason} ({count:,})"
-        return f"{items} have no {self.lack}{main}: {self.remedies[reason]}"
+        return self.remedies[reason].after(f"{items} have no {self.lack}{main}: ")
 
     @property
     def _ordered(self) -> dict[str, int]:
@@ -151,8 +152,8 @@ def unit(task: Any) -> str:
 
 def warn_missing_results(summary: Summary) -> None:
     """Warn with `DataWarning` if too many items have no result."""
-    if text := summary.warning():
-        warnings.warn(text, DataWarning, stacklevel=2)
+    if notice := summary.warning():
+        warnings.warn(DataWarning(notice), stacklevel=2)
 
 
 def provenance_path(out: Path) -> Path:

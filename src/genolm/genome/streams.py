@@ -61,7 +61,7 @@ def saved(path: Path, otherwise: str) -> Iterator[Path]:
         except InputError as error:
             if error.file is None or str(error.file) != str(copy):
                 raise
-            raise InputError(error.message, file=path, line=error.line, value=error.value) from None
+            raise error.at(file=path, line=error.line) from None
 
 
 @contextmanager

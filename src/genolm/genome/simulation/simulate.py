@@ -42,6 +42,7 @@ from genolm.genome.records import fasta_lines
 from genolm.genome.simulation.simulated_contigs import Contig, PlacedGene, draw_contig, draw_families, intergenic, tss
 from genolm.genome.simulation.simulated_genes import Sampler
 from genolm.genome.simulation.simulated_variants import CLASS_OF, TrueVariant, draw_variants
+from genolm.remedies import Remedy
 
 TINY = 900  # bases of the last contig
 REGION = 400  # bases of every region of regions.bed
@@ -145,9 +146,9 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RunError(f"{folder} cannot be created: {error.strerror}") from None
+        raise RunError(f"{folder} cannot be created: {error.strerror}", code="unwritable-output") from None
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise RunError(f"{folder}: the folder is not writable")
+        raise RunError(f"{folder}: the folder is not writable", code="unwritable-output")
 
 
 def _check(folder: Path, length: int, contigs: int, overwrite: bool) -> None:
@@ -159,7 +160,11 @@ def _check(folder: Path, length: int, contigs: int, overwrite: bool) -> None:
         raise InputError("expected a folder, found a file", file=folder)
     present = [name for name in _FILES if (folder / name).exists()]
     if present and not overwrite:
-        raise RunError(f"{folder}: {present[0]} exists; choose another folder, or use --overwrite to replace it")
+        raise RunError(
+            f"{folder}: {present[0]} exists",
+            code="output-exists",
+            remedy=("choose another folder", Remedy("overwrite", True, "replace it")),
+        )
 
 
 def _lengths(length: int, contigs: int) -> list[int]:
