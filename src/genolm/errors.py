@@ -109,14 +109,14 @@ class InputError(GenolmError):
     """Invalid input: a malformed file, an invalid value, a coordinate beyond its contig."""
 
     exit_code = 3
-    default_code = "invalid-input"
+    default_code: ClassVar[Code] = "invalid-input"
 
 
 class ModelError(GenolmError):
     """A model that cannot be found, does not match its config, or does not support the request."""
 
     exit_code = 4
-    default_code = "invalid-model"
+    default_code: ClassVar[Code] = "invalid-model"
 
 
 class NonFiniteError(ModelError):
@@ -130,7 +130,7 @@ class NonFiniteError(ModelError):
         subject: description of the sequence or site; None if it is not known yet.
     """
 
-    default_code = "not-finite"
+    default_code: ClassVar[Code] = "not-finite"
 
     def __init__(self, model: str, cause: Notice, *, row: int = 0, part: int = 0, subject: str | None = None) -> None:
         self.model, self.cause, self.row, self.part, self.subject = model, cause, row, part, subject
@@ -147,21 +147,21 @@ class RunError(GenolmError):
     """A run that cannot start or continue: the output exists, the manifest differs, parts are missing."""
 
     exit_code = 5
-    default_code = "invalid-run"
+    default_code: ClassVar[Code] = "invalid-run"
 
 
 class ResourceError(GenolmError):
     """Insufficient memory or disk space; finished parts remain usable."""
 
     exit_code = 6
-    default_code = "insufficient-resources"
+    default_code: ClassVar[Code] = "insufficient-resources"
 
 
 class NetworkError(GenolmError):
     """A download that failed or does not match its checksum."""
 
     exit_code = 7
-    default_code = "network"
+    default_code: ClassVar[Code] = "network"
 
 
 class DataWarning(UserWarning):

@@ -69,9 +69,9 @@ def alternatives(remedy: Advice | Sequence[Advice]) -> tuple[Advice, ...]:
 
 def with_advice(text: str, remedy: Sequence[Advice], style: Style) -> str:
     """Return a text with its alternatives: ``TEXT; choose another folder, or pass overwrite=True to replace it``."""
-    if not remedy:
-        return text
-    return f"{text}; {', or '.join(one if isinstance(one, str) else _passing(one, style) for one in remedy)}"
+    phrases = [one if isinstance(one, str) else _passing(one, style) for one in remedy]
+    advice = ", or ".join([", ".join(phrases[:-1]), phrases[-1]] if phrases[1:] else phrases)
+    return f"{text}; {advice}" if advice else text
 
 
 def _passing(remedy: Remedy, style: Style) -> str:

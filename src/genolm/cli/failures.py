@@ -65,7 +65,7 @@ def with_error_messages(function: Callable[..., None], *, resumable: bool = Fals
 
 
 def as_option(remedy: Remedy) -> str:
-    """Return a remedy as an option: ``--overwrite``, ``--no-rc``, ``--on-mismatch skip``; ``--genome`` without a value."""
+    """Return a remedy as an option: ``--overwrite``, ``--no-rc``, ``--on-mismatch skip``, or ``--genome``."""
     name = remedy.option.rstrip("_").replace("_", "-")
     match remedy.value:
         case True | None:

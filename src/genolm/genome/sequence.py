@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
@@ -36,7 +36,7 @@ class LetterError(InputError):
         position: position in the sequence, 0-based.
     """
 
-    default_code = "invalid-letter"
+    default_code: ClassVar[Code] = "invalid-letter"
 
     def __init__(
         self,

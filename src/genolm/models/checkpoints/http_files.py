@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 from urllib.parse import urlsplit
 
-from genolm.errors import NetworkError, ResourceError
+from genolm.errors import Code, NetworkError, ResourceError
 
 Progress = Callable[[str, int, int], None]
 """Called with the name of a file, the number of bytes received so far, and the size of the file."""
@@ -221,7 +221,7 @@ class RefusedError(NetworkError):
         status: HTTP status code.
     """
 
-    default_code = "request-refused"
+    default_code: ClassVar[Code] = "request-refused"
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
