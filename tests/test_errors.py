@@ -129,6 +129,8 @@ def test_alternatives_are_joined():
     assert with_advice("a", ("b", "c"), as_option) == "a; b, or c"
     assert with_advice("a", ("b", "c", REPLACE), as_option) == "a; b, c, or pass --overwrite to replace it"
     assert with_advice("a", (), as_option) == "a"
+    both = (Remedy("resume", True, "continue"), REPLACE)
+    assert with_advice("a", both, as_option) == "a; pass --resume to continue, or --overwrite to replace it"
 
 
 def test_json_has_all_fields():

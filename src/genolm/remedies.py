@@ -69,10 +69,13 @@ def alternatives(remedy: Advice | Sequence[Advice]) -> tuple[Advice, ...]:
 
 def with_advice(text: str, remedy: Sequence[Advice], style: Style) -> str:
     """Return a text with its alternatives: ``TEXT; choose another folder, or pass overwrite=True to replace it``."""
-    phrases = [one if isinstance(one, str) else _passing(one, style) for one in remedy]
+    phrases = [
+        one if isinstance(one, str) else _passing(one, style, verb=number == 0 or isinstance(remedy[number - 1], str))
+        for number, one in enumerate(remedy)
+    ]
     advice = ", or ".join([", ".join(phrases[:-1]), phrases[-1]] if phrases[1:] else phrases)
     return f"{text}; {advice}" if advice else text
 
 
-def _passing(remedy: Remedy, style: Style) -> str:
-    return f"pass {style(remedy)}" + (f" to {remedy.purpose}" if remedy.purpose else "")
+def _passing(remedy: Remedy, style: Style, *, verb: bool) -> str:
+    return ("pass " if verb else "") + style(remedy) + (f" to {remedy.purpose}" if remedy.purpose else "")

@@ -93,7 +93,7 @@ def check_limits(limits: Limits, sampler_top_p: float) -> None:
     """
     if limits.min_bases:
         raise InputError(
-            "the vllm backend counts tokens, not bases: min_length is not supported",
+            "the vllm backend counts tokens: a minimum of bases is not supported",
             value=limits.min_bases,
             code="inapplicable-argument",
             remedy=Remedy("min_tokens"),
