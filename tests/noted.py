@@ -8,15 +8,16 @@ from genolm.notes import held
 
 @contextmanager
 def noted(match=""):
-    """Expect a note that matches; yield the texts of all notes."""
-    with held() as texts:
-        yield texts
+    """Expect a note that matches; yield all notes."""
+    with held() as notices:
+        yield notices
+    texts = [str(notice) for notice in notices]
     assert any(re.search(match, text) for text in texts), texts
 
 
 @contextmanager
 def no_notes():
     """Expect that no note is made."""
-    with held() as texts:
+    with held() as notices:
         yield
-    assert texts == []
+    assert notices == []

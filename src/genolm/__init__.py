@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from genolm.cli.cite import cite as cite
     from genolm.cli.demo import demo as demo
     from genolm.cli.doctor import doctor as doctor
-    from genolm.engine.handle import start_function
+    from genolm.engine.handle import start as start
     from genolm.engine.merge import merge as merge
     from genolm.errors import GenolmError as GenolmError
     from genolm.errors import InputError as InputError
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
     from genolm.models.checkpoints.convert import convert as convert
     from genolm.models.checkpoints.convert import save as save
     from genolm.models.checkpoints.download import download as download
-    from genolm.models.checkpoints.info import describe
+    from genolm.models.checkpoints.info import info as info
     from genolm.models.checkpoints.info import models_table as models_table
     from genolm.models.checkpoints.load import load as load
     from genolm.models.model import Model as Model
     from genolm.tasks.clustering.cluster import cluster as cluster
     from genolm.tasks.completion.complete import complete as complete
     from genolm.tasks.embed import embed as embed
-    from genolm.tasks.generation.check_generated import check_generated
+    from genolm.tasks.generation.check_generated import check as check
     from genolm.tasks.generation.generate import generate as generate
     from genolm.tasks.report.report import report as report
     from genolm.tasks.scanning.scan import scan as scan
@@ -51,8 +51,6 @@ if TYPE_CHECKING:
     from genolm.tokens.bpe import BpeTokenizer as BpeTokenizer
     from genolm.tokens.nucleotide import NucleotideTokenizer as NucleotideTokenizer
     from genolm.training.pretrain import pretrain as pretrain
-
-    check, info, start = check_generated, describe, start_function
 
 _MODULES = {
     "GenolmError": "errors",
@@ -70,7 +68,7 @@ _MODULES = {
     "Model": "models.model",
     "load": "models.checkpoints.load",
     "save": "models.checkpoints.convert",
-    "start": "engine.handle:start_function",
+    "start": "engine.handle",
     **dict.fromkeys(GROUPS, "groups"),
     **{PYTHON_NAMES.get(name, name): target for name, target in VERBS.items() if " " not in name},
 }

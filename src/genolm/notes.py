@@ -11,31 +11,34 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-Receiver = Callable[[str], None]
-"""Receives the text of each note."""
+from genolm.remedies import Notice
 
-_COLLECTION: ContextVar[list[str] | None] = ContextVar("collection", default=None)
+Receiver = Callable[[Notice], None]
+"""Receives each note."""
+
+_COLLECTION: ContextVar[list[Notice] | None] = ContextVar("collection", default=None)
 _RECEIVER: ContextVar[Receiver] = ContextVar("receiver", default=logging.getLogger("genolm").warning)
 
 
-def note(text: str) -> None:
-    """Tell the user something; within a collection, equal texts are passed on once."""
+def note(message: Notice | str) -> None:
+    """Tell the user something; within a collection, equal notes are passed on once."""
+    notice = Notice(message) if isinstance(message, str) else message
     collection = _COLLECTION.get()
     if collection is not None:
-        if text in collection:
+        if notice in collection:
             return
-        collection.append(text)
-    _RECEIVER.get()(text)
+        collection.append(notice)
+    _RECEIVER.get()(notice)
 
 
 @contextmanager
-def collected() -> Iterator[list[str]]:
+def collected() -> Iterator[list[Notice]]:
     """Collect the notes made in the context; within another collection, yield that one."""
     existing = _COLLECTION.get()
     if existing is not None:
         yield existing
         return
-    notes: list[str] = []
+    notes: list[Notice] = []
     token = _COLLECTION.set(notes)
     try:
         yield notes
@@ -44,9 +47,9 @@ def collected() -> Iterator[list[str]]:
 
 
 @contextmanager
-def held() -> Iterator[list[str]]:
-    """Collect the notes made in the context without passing them on; equal texts are kept once."""
-    notes: list[str] = []
+def held() -> Iterator[list[Notice]]:
+    """Collect the notes made in the context without passing them on; equal notes are kept once."""
+    notes: list[Notice] = []
     token = _COLLECTION.set(notes)
     try:
         with received(lambda _: None):

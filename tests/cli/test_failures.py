@@ -9,7 +9,10 @@ import pytest
 import typer
 
 from genolm.cli.failures import with_error_messages
+from genolm.cli.reporter import printed_notes
 from genolm.errors import GenolmError, InputError, ModelError, NetworkError, ResourceError, RunError
+from genolm.notes import note
+from genolm.remedies import Notice, Remedy
 
 
 def code_of(error: BaseException, *, resumable: bool = False) -> int:
@@ -64,8 +67,20 @@ def test_interrupt_of_a_bulk_command_mentions_resume(capsys):
 
 
 def test_a_run_that_says_how_to_go_on_is_quoted(capsys):
-    assert code_of(KeyboardInterrupt("3 of 9 parts finished; resume with --resume"), resumable=True) == 130
-    assert capsys.readouterr().err == "interrupted: 3 of 9 parts finished; resume with --resume\n"
+    stop = KeyboardInterrupt(Notice("3 of 9 parts finished", (Remedy("resume", True, "continue"),)))
+    assert code_of(stop, resumable=True) == 130
+    assert capsys.readouterr().err == "interrupted: 3 of 9 parts finished; pass --resume to continue\n"
+
+
+def test_a_remedy_is_an_option(capsys):
+    assert code_of(RunError("out exists", remedy=("choose another", Remedy("overwrite", True, "replace it")))) == 5
+    assert capsys.readouterr().err == "error: out exists; choose another, or pass --overwrite to replace it\n"
+
+
+def test_the_remedy_of_a_note_is_an_option(capsys):
+    with printed_notes(quiet=False):
+        note(Notice("no score", (Remedy("rc", False),)))
+    assert capsys.readouterr().err == "warning: no score; pass --no-rc\n"
 
 
 def test_an_unforeseen_error_asks_for_a_report_without_a_traceback(capsys):

@@ -47,7 +47,7 @@ def test_a_stopped_run_says_how_to_go_on(started, folder, number):
     started.send_signal(number)
     out, err = started.communicate()
     assert started.returncode == 130
-    assert (out, err) == ("", "interrupted: stopped with 0 of 2 parts finished; resume with --resume\n")
+    assert (out, err) == ("", "interrupted: stopped with 0 of 2 parts finished; pass --resume to continue\n")
     assert list(listing(folder)) == ["reads.fa"]
 
 
@@ -60,7 +60,9 @@ def test_a_killed_run_leaves_no_output_and_goes_on(started, folder, capfd):
     assert started.returncode == -signal.SIGKILL
     assert sorted(path.name for path in folder.iterdir()) == ["out.parquet.parts", "reads.fa"]
     assert run(" ".join(COMMAND)) == 5
-    refusal = "out.parquet.parts holds parts of an earlier run; resume with --resume or start over with --overwrite"
+    refusal = (
+        "out.parquet.parts holds parts of an earlier run; pass --resume to continue it, or --overwrite to start over"
+    )
     assert capfd.readouterr() == ("", f"error: {refusal}\n")
     assert run(" ".join((*COMMAND, "--resume"))) == 0
     left = ["out.parquet", "out.parquet.provenance.json", "reads.fa"]
@@ -96,7 +98,7 @@ def test_a_full_disk_is_met_before_anything_is_computed(folder, small_disk, capf
     assert re.fullmatch(
         r"error: small/out\.parquet\.parts: the remaining parts need about 1\.05 MB of disk space, "
         r"but \d+ kB are free; "
-        r"finished parts are kept: free space and resume with --resume\n",
+        r"finished parts are kept; pass --resume to continue when there is space\n",
         err,
     )
     assert list(listing(small_disk)) == ["filler"]
@@ -110,6 +112,6 @@ def test_a_disk_that_fills_up_leaves_nothing_half_written(folder, small_disk, ca
     assert out == ""
     assert err == (
         "error: small/out.parquet.parts/part-00000.parquet: the disk is full; "
-        "finished parts are kept: free space, then continue with --resume\n"
+        "finished parts are kept; pass --resume to continue when there is space\n"
     )
     assert listing(small_disk) == {}

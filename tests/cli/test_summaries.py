@@ -50,7 +50,7 @@ def test_quiet_silences_counts_and_warnings_but_no_error(folder):
     done = run(f"{VARIANTS} --quiet")
     assert done.output == "" and "counts" in Path("out.vcf.provenance.json").read_text()
     again = CliRunner().invoke(app, f"{VARIANTS} --quiet".split())
-    assert again.exit_code == 5 and again.stderr == "error: out.vcf exists; --overwrite replaces it\n"
+    assert again.exit_code == 5 and again.stderr == "error: out.vcf exists; pass --overwrite to replace it\n"
 
 
 def test_quiet_keeps_warnings_that_the_summary_does_not_hold(folder):

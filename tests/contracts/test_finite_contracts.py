@@ -75,7 +75,7 @@ def refused(model, run, subject):
     assert f"{model.card.name} in {precision} gives numbers that are not finite" in text
     assert subject in text
     damaged = "layers.0.attention.output.weight holds such numbers"
-    assert ("--dtype float32 or bfloat16" if precision == "float16" else damaged) in text
+    assert ("pass dtype='float32', or dtype='bfloat16'" if precision == "float16" else damaged) in text
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -73,7 +73,7 @@ def test_it_is_refused_where_the_run_would_be(source, out):
     with pytest.raises(RunError, match=r"changed: setting factor \(was 1, now 2\)"):
         dry_run(Summed(source, factor=2), Weighed(), out, Options(resume=True))
     out.touch()
-    with pytest.raises(RunError, match="exists; --overwrite replaces it"):
+    with pytest.raises(RunError, match="exists; pass overwrite=True to replace it"):
         dry_run(Summed(source), Weighed(), out)
 
 

@@ -8,7 +8,6 @@ from engine_toys import Summed, ToyModel
 
 from genolm import notes
 from genolm.engine.events import Finished, Note, PartDone, Planned, Started, Stopped
-from genolm.engine.handle import start_function
 from genolm.engine.interrupt import CancelledError
 from genolm.engine.run import Options, run, start
 from genolm.errors import InputError, RunError
@@ -141,7 +140,7 @@ def test_notes_are_events_and_any_verb_can_be_started():
         notes.note(text)
         return text.upper()
 
-    handle = start_function(verb, "a note")
+    handle = genolm.start(verb, "a note")
     assert handle.result() == "A NOTE"
     assert list(handle.events()) == [Note("a note"), Note("a note")]
 

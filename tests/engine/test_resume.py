@@ -45,7 +45,7 @@ def test_killed_and_resumed_gives_the_same_bytes(program, out, lines, place):
         place = f"forward:{random.randrange(2, 16)}"  # the failure's traceback tells which
     assert program(die=f"{place}:SIGKILL").returncode == -9
     assert not out.exists()
-    assert "resume with --resume" in program().stderr
+    assert "pass resume=True to continue" in program().stderr
     resumed = program("--resume")
     assert (resumed.returncode, resumed.stderr) == (0, "")
     assert out.read_text() == expected(lines)
@@ -57,7 +57,7 @@ def test_a_stopped_run_says_how_to_go_on(program, out, lines, number):
     stopped = program(die=f"forward:4:{number}")
     assert stopped.returncode == 1
     assert "Interrupted: stopped with 3 of" in stopped.stderr
-    assert "parts finished; resume with --resume" in stopped.stderr
+    assert "parts finished; pass resume=True to continue" in stopped.stderr
     assert program("--resume").returncode == 0
     assert out.read_text() == expected(lines)
 
@@ -70,7 +70,9 @@ def test_resume_computes_only_what_is_missing(stopped, source, out, lines):
 
 
 def test_without_resume_finished_parts_are_not_thrown_away(stopped, source, out):
-    with pytest.raises(RunError, match=r"out.tsv.parts holds parts of an earlier run; resume with --resume or"):
+    with pytest.raises(
+        RunError, match=r"out.tsv.parts holds parts of an earlier run; pass resume=True to continue it, or"
+    ):
         run(Summed(source), ToyModel(), out)
     assert stopped.has_parts
 
@@ -187,7 +189,9 @@ def test_resume_keeps_the_batches_of_the_first_run(source, out):
 
 def test_a_damaged_manifest_is_told_and_overwrite_helps(stopped, source, out, lines):
     (stopped.path / "manifest.json").write_text('{"task": ')
-    with pytest.raises(RunError, match=r"manifest.json: not a manifest of genolm .*--overwrite"):
+    with pytest.raises(
+        RunError, match=r"manifest.json: not a manifest of genolm .*; pass overwrite=True to start over"
+    ):
         run(Summed(source), ToyModel(), out, Options(resume=True))
     run(Summed(source), ToyModel(), out, Options(overwrite=True))
     assert out.read_text() == expected(lines)
@@ -197,7 +201,9 @@ def test_parts_of_genolm_0_1_are_refused_with_the_reason_and_overwrite_helps(sto
     manifest = json.loads((stopped.path / "manifest.json").read_text())
     manifest["fingerprint"]["schema"] = 1
     (stopped.path / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(RunError, match=r"manifest.json: written by genolm 0.1, which named tasks by .* --overwrite"):
+    with pytest.raises(
+        RunError, match=r"manifest.json: written by genolm 0.1, which named tasks by .*, or pass overwrite=True"
+    ):
         run(Summed(source), ToyModel(), out, Options(resume=True))
     with pytest.raises(RunError, match=r"manifest.json: written by genolm 0.1"):
         merge(out)
@@ -219,7 +225,7 @@ def test_a_run_killed_between_artefact_and_clean_up_is_finished_by_resume(source
 
 def test_resume_does_not_replace_an_output_that_came_from_elsewhere(stopped, source, out):
     out.write_text("precious")
-    with pytest.raises(RunError, match="exists; --overwrite"):
+    with pytest.raises(RunError, match="exists; pass overwrite=True"):
         run(Summed(source), ToyModel(), out, Options(resume=True))
     assert out.read_text() == "precious"
 

@@ -72,7 +72,7 @@ def test_bad_input_is_told_before_the_model_computes_anything(source, out, tmp_p
 
 def test_an_existing_output_is_not_touched(source, out):
     out.write_text("precious")
-    with pytest.raises(RunError, match=r"out.tsv exists; --overwrite replaces it"):
+    with pytest.raises(RunError, match=r"out.tsv exists; pass overwrite=True to replace it"):
         run(Summed(source), ToyModel(), out)
     with pytest.raises(RunError, match="exists"):
         run(Summed(source), ToyModel(), out, Options(resume=True))

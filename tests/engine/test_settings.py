@@ -81,7 +81,7 @@ def test_what_cannot_be_written_is_named():
 @pytest.mark.parametrize(
     ("kind", "version", "message"),
     [
-        ("os:system", 1, "os:system is not a class of genolm; pass the task itself"),
+        ("os:system", 1, "os:system is not a class of genolm; pass task=…"),
         ("genolm.engine.windows:tile", 1, "is not a class of genolm"),
         ("telepathy", 1, "unknown task or setting 'telepathy': merge with the genolm version that computed"),
         ("embed", 99, "'embed' has version 99, but this genolm reads version 1: merge with the genolm version"),

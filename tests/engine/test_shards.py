@@ -132,7 +132,7 @@ def test_a_shard_of_another_run_is_refused_in_the_folder(source, out):
 
 
 def test_nothing_to_merge(out, tmp_path):
-    with pytest.raises(RunError, match=r"out.tsv.parts holds no parts of a run; first run the shards"):
+    with pytest.raises(RunError, match=r"out.tsv.parts holds no parts of a run; run the shards first"):
         merge(out)
     assert not PartsFolder.of(out).path.exists()
     with pytest.raises(RunError, match=r"empty holds no parts of a run"):
@@ -142,7 +142,7 @@ def test_nothing_to_merge(out, tmp_path):
 def test_merge_does_not_touch_an_existing_output(source, out, lines):
     shards(source, out, [1, 2, 3])
     out.write_text("precious")
-    with pytest.raises(RunError, match="exists; --overwrite"):
+    with pytest.raises(RunError, match="exists; pass overwrite=True"):
         merge(out)
     merge(out, overwrite=True)
     assert out.read_text() == expected(lines)

@@ -12,8 +12,9 @@ from genolm.engine.merge import merge
 from genolm.engine.run import Options, run
 from genolm.engine.summary import Summary, provenance_path
 from genolm.errors import ResourceError
+from genolm.remedies import Notice, Remedy
 
-REMEDIES = {"empty": "leave empty lines out"}
+REMEDIES = {"empty": Notice("leave empty lines out")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,9 @@ def written(out):
 
 def test_the_line_names_results_first_then_the_most_frequent_reason():
     outcomes = {"not_snv": 10, "scored": 174, "ref_mismatch": 16, "star": 0}
-    recorder = Summary({"ALT alleles": 200}, outcomes, remedies=dict.fromkeys(("not_snv", "ref_mismatch", "star"), "x"))
+    recorder = Summary(
+        {"ALT alleles": 200}, outcomes, remedies=dict.fromkeys(("not_snv", "ref_mismatch", "star"), Notice("x"))
+    )
     assert str(recorder) == "200 ALT alleles: 174 scored, 16 ref_mismatch, 10 not_snv"
     assert list(recorder.counts()) == ["ALT alleles", "scored", "ref_mismatch", "not_snv", "star"]
 
@@ -54,8 +57,12 @@ def test_inputs_results_and_a_note_stand_in_the_line():
 
 def test_parts_add_up_in_any_order():
     one = Summary({"lines": 3}, {"a": 1, "b": 2}, {"bases": 5})
-    other = Summary({"lines": 1}, {"c": 1}, {"bases": 2}, {"c": "remedy"})
-    assert one + other == other + one == Summary({"lines": 4}, {"a": 1, "b": 2, "c": 1}, {"bases": 7}, {"c": "remedy"})
+    other = Summary({"lines": 1}, {"c": 1}, {"bases": 2}, {"c": Notice("remedy")})
+    assert (
+        one + other
+        == other + one
+        == Summary({"lines": 4}, {"a": 1, "b": 2, "c": 1}, {"bases": 7}, {"c": Notice("remedy")})
+    )
     assert str(one + other) == str(other + one) == "4 lines: 2 b, 1 a, 1 c; 7 bases"
 
 
@@ -66,9 +73,10 @@ def test_a_warning_comes_above_five_percent(scored, empty, warned):
 
 
 def test_the_warning_names_the_most_frequent_reason_and_its_remedy():
-    remedies = {"empty": "leave them out", "cut": "give them whole"}
+    remedies = {"empty": Notice("leave them out"), "cut": Notice("not whole", (Remedy("whole_tokens", True),))}
     recorder = Summary({"lines": 1200}, {"scored": 900, "empty": 100, "cut": 200}, remedies=remedies)
-    assert recorder.warning() == "300 of 1,200 lines (25%) have no score, most often cut (200): give them whole"
+    warning = "300 of 1,200 lines (25%) have no score, most often cut (200): not whole; pass whole_tokens=True"
+    assert str(recorder.warning()) == warning
 
 
 def test_a_run_in_memory_and_one_on_the_disk_have_the_same_summary(source, out, counts):

@@ -51,7 +51,7 @@ def test_a_symbolic_link_is_written_through(source, out, lines, tmp_path):
     out.symlink_to(place / "big.tsv")
     run(Summed(source), ToyModel(), out)
     assert out.is_symlink() and (place / "big.tsv").read_text() == expected(lines)
-    with pytest.raises(RunError, match="exists; --overwrite"):
+    with pytest.raises(RunError, match="exists; pass overwrite=True"):
         run(Summed(source), ToyModel(), out)
     run(Summed(source, factor=2), ToyModel(), out, Options(overwrite=True))
     assert out.is_symlink() and [path.name for path in place.iterdir()] == ["big.tsv"]
@@ -113,7 +113,7 @@ def test_a_foreign_file_beside_the_output_is_kept(source, out, lines):
     side_files = Path(f"{out}.about")
     side_files.write_text("precious")
     for settings in ({}, {"resume": True}, {"shard": "1/1"}):
-        with pytest.raises(RunError, match=r"about exists; --overwrite"):
+        with pytest.raises(RunError, match=r"about exists; pass overwrite=True"):
             run(Annotated(source), ToyModel(), out, Options(**settings))
         assert side_files.read_text() == "precious"
     run(Annotated(source), ToyModel(), out, Options(overwrite=True))

@@ -119,7 +119,7 @@ def test_ambiguous_letters(tmp_path):
     assert strict.fetch("c", 3, 5) == "GT"
     with pytest.raises(
         InputError,
-        match=r"g\.fa: invalid letter at c:6 of g\.fa: not a base, or an ambiguity code \(iupac='N' reads those as",
+        match=r"g\.fa: invalid letter at c:6 of g\.fa: not a base, or an ambiguity code",
     ):
         strict.fetch("c", 3, 7)
 
@@ -128,7 +128,7 @@ def test_ambiguous_letters(tmp_path):
 def test_letters_that_are_no_bases(tmp_path, letters):
     with pytest.raises(
         InputError,
-        match=r"g\.fa: invalid letter at c:3 of g\.fa: not a base, or an ambiguity code \(iupac='N' reads those as N\)",
+        match=r"g\.fa: invalid letter at c:3 of g\.fa: not a base, or an ambiguity code",
     ):
         Genome(write_fasta(tmp_path / "g.fa", {"c": letters})).fetch("c", 0, 3)
 

@@ -268,4 +268,4 @@ def test_without_biopython(written):
     )
     command = [sys.executable, "-c", program, str(written(GENBANK))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert "reading GenBank and EMBL files requires biopython, which is not installed: pip install" in done.stderr
+    assert "reading GenBank and EMBL files requires biopython, which is not installed; pip install" in done.stderr

@@ -160,7 +160,7 @@ def test_allele_sequences_are_the_two_haplotypes(genome, data):
         ("a.tsv", "one\ttwo\n1\t2\n", {}, r"a\.tsv: a table of sequences must have the column sequence, or"),
         ("a.tsv", "id\tsequence\na\tACGT\nb\t\n", {}, r"a\.tsv:3: the sequence is empty \(value 'b'\)"),
         ("a.tsv", "id\tsequence\na\tAC GT\n", {}, r"a\.tsv:2: not a base at position 3 .*\(value ' '\)"),
-        ("a.fa", ">a\nAC\n", {"length": 8}, r"a\.fa: --length applies to intervals and variants, not to sequences"),
+        ("a.fa", ">a\nAC\n", {"length": 8}, r"a\.fa: a length applies to intervals and variants, not to sequences"),
         ("a.xyz", "", {}, r"a\.xyz: unknown file format"),
     ],
 )
@@ -175,7 +175,7 @@ def test_bad_files(tmp_path, genome, name, text, arguments, message):
     [
         (["AC", "AXC"], {}, r"inputs:2: not a base at position 2 .*\(value 'X'\)"),
         (["AC", ""], {}, r"inputs:2: the sequence is empty"),
-        (["AC"], {"length": 4}, "inputs:1: --length applies to intervals and variants, not to sequences"),
+        (["AC"], {"length": 4}, "inputs:1: a length applies to intervals and variants, not to sequences"),
         ([Interval("c", 0, 1)], {}, r"inputs:1: intervals require a genome \(--genome\)"),
         ([5], {}, r"inputs:1: expected DNA, an Interval, a Variant or a SequenceRecord \(value 5\)"),
         ([SequenceRecord("a", "A!")], {}, "inputs:1: not a base"),

@@ -171,7 +171,7 @@ def test_settings_are_refused_before_the_model_is_loaded(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="expected a path, a table, or a list of sequences or intervals"):
         embed("genos-1.2b", 7)
     (tmp_path / "out.npy").touch()
-    with pytest.raises(RunError, match=r"out\.npy exists; --overwrite replaces it"):
+    with pytest.raises(RunError, match=r"out\.npy exists; pass overwrite=True to replace it"):
         embed("genos-1.2b", SEQUENCES, tmp_path / "out.npy")
 
 
@@ -254,7 +254,7 @@ def test_a_shard_returns_its_folder_of_parts_which_merge_takes(tiny, tmp_path):
 @pytest.mark.parametrize("beside", ["v.ids.txt", "v.npy.provenance.json"])
 def test_a_foreign_file_beside_the_output_is_not_replaced(tiny, tmp_path, beside, resume):
     (tmp_path / beside).write_text("mine")
-    with pytest.raises(RunError, match=rf"{beside} exists; --overwrite"):
+    with pytest.raises(RunError, match=rf"{beside} exists; pass overwrite=True"):
         embed(tiny, SEQUENCES, tmp_path / "v.npy", resume=resume)
     assert [path.name for path in tmp_path.iterdir()] == [beside]
     assert (tmp_path / beside).read_text() == "mine"

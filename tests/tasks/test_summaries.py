@@ -23,7 +23,7 @@ def summary(verb, *arguments, **settings):
     events = []
     verb(*arguments, progress=events.append, **settings)
     outcome = next(event.outcome for event in events if isinstance(event, Finished))
-    return str(outcome.summary), [event.text for event in events if isinstance(event, Note)]
+    return str(outcome.summary), [str(event.notice) for event in events if isinstance(event, Note)]
 
 
 def counts_beside(out):

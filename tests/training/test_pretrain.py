@@ -87,7 +87,7 @@ def test_a_signal_saves_and_stops(recipe: Recipe, tmp_path: Path) -> None:
         if report["step"] == 4:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    with pytest.raises(KeyboardInterrupt, match="resume with --resume"):
+    with pytest.raises(KeyboardInterrupt, match="; pass resume=True to continue"):
         pretrain(recipe, tmp_path / "run", log=stop)
     assert (tmp_path / "run/checkpoints/step-5").is_dir()
     whole = pretrain(recipe, tmp_path / "whole")

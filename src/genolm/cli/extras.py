@@ -45,7 +45,7 @@ def require_extra(extra: str, feature: str) -> None:
         GenolmError: packages are missing; the message names the feature that needs them and how to install them.
     """
     if missing := missing_packages(extra):
-        raise GenolmError(f"{feature} needs {', '.join(missing)}: {install_command(extra)}")
+        raise GenolmError(f"{feature} needs {', '.join(missing)}: {install_command(extra)}", code="missing-package")
 
 
 def install_command(extra: str) -> str:

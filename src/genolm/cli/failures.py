@@ -15,9 +15,11 @@ from typing import Any
 
 import typer
 
+from genolm.cli.text import as_option
 from genolm.errors import GenolmError, ResourceError, RunError
 from genolm.files.disk import is_disk_full
 from genolm.files.names import shown_path
+from genolm.remedies import Notice
 
 INTERRUPTED = 130  # 128 + SIGINT
 BROKEN_PIPE = 141  # 128 + SIGPIPE, as for other Unix tools
@@ -54,7 +56,7 @@ def with_error_messages(function: Callable[..., None], *, resumable: bool = Fals
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
         except KeyboardInterrupt as stop:
-            raise _interrupted(str(stop), resumable) from None
+            raise _interrupted(_shown(stop), resumable) from None
         except BrokenPipeError:
             raise _broken_pipe() from None
         except Exception as error:
@@ -63,11 +65,19 @@ def with_error_messages(function: Callable[..., None], *, resumable: bool = Fals
     return command
 
 
+def _shown(raised: BaseException | str) -> str:
+    """Return the text of an error or a warning, with arguments as options."""
+    if isinstance(raised, GenolmError):
+        return raised.written(as_option)
+    first = raised.args[0] if isinstance(raised, BaseException) and raised.args else None
+    return first.written(as_option) if isinstance(first, Notice) else str(raised)
+
+
 @contextmanager
 def _plain_warnings() -> Iterator[None]:
     """Print warnings as one line, without the source location."""
     with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_: typer.echo(f"warning: {message}", err=True)
+        warnings.showwarning = lambda message, *_: typer.echo(f"warning: {_shown(message)}", err=True)
         yield
 
 
@@ -75,7 +85,7 @@ def _failed(error: Exception) -> typer.Exit:
     if os.environ.get("GENOLM_DEBUG", "") not in ("", "0"):
         traceback.print_exception(error)
     if isinstance(error, GenolmError):
-        return _exit(f"error: {error}", error.exit_code)
+        return _exit(f"error: {_shown(error)}", error.exit_code)
     if is_disk_full(error):
         return _exit(f"error: the disk is full: {error}", ResourceError.exit_code)
     if isinstance(error, OSError) and error.filename is not None and error.errno in _SYSTEM_ERRORS:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from genolm.cli.text import print_fields
+from genolm.cli.text import as_option, print_fields
 from genolm.engine.events import Event, Finished, Note
 from genolm.engine.progress import ProgressBar
 from genolm.notes import collected, received
+from genolm.remedies import Notice
 
 if TYPE_CHECKING:
     from genolm.engine.result import Estimate, Result
@@ -37,7 +38,7 @@ class Reporter:
         if isinstance(event, Finished):
             self._outcome = event.outcome
         elif isinstance(event, Note) and (self._bar is None or not self._bar.shown):
-            print_line(f"warning: {event.text}", quiet=self.quiet)
+            print_note(event.notice, quiet=self.quiet)
         elif self._bar is not None:
             self._bar(event)
 
@@ -67,8 +68,13 @@ def print_line(text: str, *, quiet: bool = False) -> None:
         typer.echo(text, err=True)
 
 
+def print_note(notice: Notice, *, quiet: bool = False) -> None:
+    """Print a note on standard error, with arguments as options, unless ``quiet``."""
+    print_line(f"warning: {notice.written(as_option)}", quiet=quiet)
+
+
 @contextmanager
 def printed_notes(quiet: bool) -> Iterator[None]:
     """Print the notes made in the block on standard error, each once, unless ``quiet``."""
-    with collected(), received(lambda text: print_line(f"warning: {text}", quiet=quiet)):
+    with collected(), received(lambda notice: print_note(notice, quiet=quiet)):
         yield

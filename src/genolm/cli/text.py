@@ -9,6 +9,8 @@ from typing import Any
 
 import typer
 
+from genolm.remedies import Remedy
+
 
 def print_json(value: object) -> None:
     """Print a value as indented JSON; paths and other objects as text."""
@@ -60,6 +62,18 @@ def shown_interval(value: float | None, low: float | None, high: float | None) -
         return "-"
     ends = "" if low is None else f" [{low:.4g}, {high:.4g}]"
     return f"{value:.4g}{ends}"
+
+
+def as_option(remedy: Remedy) -> str:
+    """Return a remedy as an option: ``--overwrite``, ``--no-rc``, ``--on-mismatch skip``, or ``--genome``."""
+    name = remedy.option.rstrip("_").replace("_", "-")
+    match remedy.value:
+        case True | None:
+            return f"--{name}"
+        case False:
+            return f"--no-{name}"
+        case value:
+            return f"--{name} {value}"
 
 
 def percent(fraction: float | None) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from genolm import notes
 from genolm.engine.interrupt import CancelledError
+from genolm.remedies import Notice
 
 if TYPE_CHECKING:
     from genolm.engine.result import Estimate, Result
@@ -89,9 +90,13 @@ class BatchHalved:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A note to the user (:mod:`genolm.notes`)."""
+    """A note to the user (:mod:`genolm.notes`); ``str(notice)`` is its text.
 
-    text: str
+    Attributes:
+        notice: text and remedy.
+    """
+
+    notice: Notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +141,7 @@ class Observer:
     def check(self) -> None:
         """Raise :class:`CancelledError` if the run was cancelled."""
         if self.cancelled.is_set():
-            raise CancelledError
+            raise CancelledError("the run was cancelled")
 
     def also(self, listener: Listener | None) -> Observer:
         """Return an observer with one more listener."""
@@ -165,7 +170,7 @@ def observed(observer: Observer) -> Iterator[None]:
     """Let ``observer`` receive the events and notes of runs in the context."""
     token = _CURRENT.set(observer)
     try:
-        with notes.received(lambda text: observer.emit(Note(text))) if observer.listeners else nullcontext():
+        with notes.received(lambda notice: observer.emit(Note(notice))) if observer.listeners else nullcontext():
             yield
     finally:
         _CURRENT.reset(token)

@@ -87,7 +87,7 @@ def content_digest(path: Path) -> str:
                 file.seek((size - _BLOCK) * number // (_SAMPLES - 1))
                 digest.update(file.read(_BLOCK))
     except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror or error}", file=path) from None
+        raise InputError(f"cannot be read: {error.strerror or error}", file=path, code="unreadable-file") from None
     return f"sampled:{digest.hexdigest()}"
 
 

@@ -54,7 +54,9 @@ class Batcher:
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-            raise ResourceError("not enough memory for the rows of one part; request fewer layers or values") from error
+            raise ResourceError(
+                "not enough memory for the rows of one part; request fewer layers or values", code="out-of-memory"
+            ) from error
 
     def outputs(self, windows: Sequence[Window], bases: int) -> list[Any]:
         """Return one output per window, in order.
@@ -111,23 +113,24 @@ class Batcher:
     def _check(self, longest: int) -> None:
         """Raise an error if a window exceeds the budget and, by estimate, does not fit into memory."""
         if longest > self.token_budget and not self.work.fits(tokens_at_once(self.work.model, longest)):
-            raise ResourceError(self._too_long(longest))
+            raise self._too_long(longest)
 
     def _halve(self, lengths: list[int]) -> None:
         _free_memory()
         if len(lengths) == 1:
-            raise ResourceError(self._too_long(lengths[0]))
+            raise self._too_long(lengths[0])
         self.token_budget = max(1, max(lengths) * len(lengths) // 2)
         reason = f"out of memory: continuing with batches of {self.token_budget:,} tokens"
         self.work.observer.emit(BatchHalved(self.token_budget, reason))
 
-    def _too_long(self, tokens: int) -> str:
+    def _too_long(self, tokens: int) -> ResourceError:
         need = self.work.memory(tokens_at_once(self.work.model, tokens))
         available = f", {format_bytes(need.free)} free" if need.free is not None else ""
         memory = f"about {format_bytes(need.bytes)} beyond the weights{available}"
-        return (
-            f"a window of {tokens:,} tokens does not fit into memory ({memory});"
-            " use a shorter context or shorter windows"
+        return ResourceError(
+            f"a window of {tokens:,} tokens does not fit into memory ({memory})",
+            code="out-of-memory",
+            remedy="use a shorter context or shorter windows",
         )
 
 

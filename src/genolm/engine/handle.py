@@ -94,10 +94,10 @@ class Run(Generic[T]):
         self._thread.join()
 
 
-def start_function(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Run[T]:
+def start(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Run[T]:
     """Call a verb, or :func:`genolm.engine.run.run`, in a thread of its own and return its handle.
 
-    For example ``start_function(genolm.variants, model, "calls.vcf", "scored.vcf", genome="hg38.fa")``.
+    For example ``genolm.start(genolm.variants, model, "calls.vcf", "scored.vcf", genome="hg38.fa")``.
 
     Args:
         function: verb to call.

@@ -19,8 +19,7 @@ class Interrupted(KeyboardInterrupt):
 class CancelledError(RunError):
     """A run was cancelled by a program; finished parts are kept, and the message says how to resume."""
 
-    def __init__(self, message: str = "the run was cancelled") -> None:
-        super().__init__(message)
+    default_code = "cancelled"
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from genolm.engine.target import assemble, check_side_files, check_target, refus
 from genolm.engine.task import Task
 from genolm.errors import RunError
 from genolm.files.locks import locked
+from genolm.remedies import Remedy
 from genolm.verbs import OutputFile, PythonOnly, Shown, verb
 
 _MAX_LISTED = 10  # parts listed in a message
@@ -91,9 +92,9 @@ def _manifests(home: PartsFolder, others: list[PartsFolder]) -> dict[PartsFolder
         if manifest is not None:
             manifests[folder] = manifest
         elif folder is not home:
-            raise RunError(f"{folder.path} holds no parts of a run")
+            raise RunError(f"{folder.path} holds no parts of a run", code="no-run")
     if not manifests:
-        raise RunError(f"{home.path} holds no parts of a run; first run the shards")
+        raise RunError(f"{home.path} holds no parts of a run", code="no-run", remedy="run the shards first")
     return manifests
 
 
@@ -102,7 +103,9 @@ def _common_manifest(manifests: dict[PartsFolder, Manifest]) -> Manifest:
     for folder, manifest in others:
         if manifest.run_id != first[1].run_id:
             differences = "; ".join(changes(first[1].fingerprint, manifest.fingerprint)) or "items of the input"
-            raise RunError(f"{first[0].path} and {folder.path} belong to different runs; changed: {differences}")
+            raise RunError(
+                f"{first[0].path} and {folder.path} belong to different runs; changed: {differences}", code="other-run"
+            )
     return first[1]
 
 
@@ -129,7 +132,11 @@ def _refuse(bad: dict[PartState, list[str]], parts: int) -> None:
     if torn := bad[PartState.TORN]:
         problems.append(f"{len(torn)} of {parts} parts are damaged ({_abbreviated(torn)})")
     if problems:
-        raise RunError(f"{' and '.join(problems)}; run their shards again, or the complete run with --resume")
+        raise RunError(
+            " and ".join(problems),
+            code="parts-missing",
+            remedy=("run their shards again", Remedy("resume", True, "complete the run in one process")),
+        )
 
 
 def _abbreviated(names: list[str]) -> str:
@@ -143,5 +150,5 @@ def _task_of(manifest: Manifest, task_given: Task[Any, Any] | None) -> Task[Any,
     written = write_settings(task_given)
     now = {**manifest.fingerprint, "task": task_name(written), "settings": without_paths(task_given, written)}
     if differences := changes(manifest.fingerprint, now):
-        raise RunError(f"the parts belong to another task; changed: {'; '.join(differences)}")
+        raise RunError(f"the parts belong to another task; changed: {'; '.join(differences)}", code="other-run")
     return task_given

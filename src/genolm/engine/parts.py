@@ -20,6 +20,7 @@ from genolm.engine.plan import Plan
 from genolm.errors import RunError
 from genolm.files.atomic import atomic_file, write_text
 from genolm.files.digests import file_sha256
+from genolm.remedies import Remedy
 
 if TYPE_CHECKING:
     import polars as pl
@@ -101,7 +102,11 @@ class PartsFolder:
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError, OSError) as error:
-            raise RunError(f"{path}: not a manifest of genolm ({error}); start over with --overwrite") from None
+            raise RunError(
+                f"{path}: not a manifest of genolm ({error})",
+                code="damaged-parts",
+                remedy=Remedy("overwrite", True, "start over"),
+            ) from None
 
     def clear(self) -> None:
         """Remove manifest, parts and leftovers of killed writers; the caller must hold the folder's exclusive lock."""
@@ -173,11 +178,11 @@ def _check_schema(manifest: Manifest, path: Path) -> Manifest:
         return manifest
     if schema == 1:
         reason = "written by genolm 0.1, which named tasks by Python modules that have since moved"
-        remedy = "resume or merge this run with genolm 0.1, or"
+        remedy = "resume or merge this run with genolm 0.1"
     else:
         reason = f"format {schema}, but this version of genolm reads format {SCHEMA}"
-        remedy = "resume or merge this run with the genolm that started it, or"
-    raise RunError(f"{path}: {reason}; {remedy} start over with --overwrite")
+        remedy = "resume or merge this run with the genolm that started it"
+    raise RunError(f"{path}: {reason}", code="other-version", remedy=(remedy, Remedy("overwrite", True, "start over")))
 
 
 class _Digesting(io.RawIOBase):

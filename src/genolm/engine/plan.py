@@ -99,7 +99,10 @@ def part_items(items: Iterator[Item], plan: Plan, numbers: Collection[int]) -> I
         else:
             count = sum(1 for _ in islice(items, size))
         if count < size:
-            raise RunError("the input has fewer items than when the run was planned; it must not change during a run")
+            raise RunError(
+                "the input has fewer items than when the run was planned; it must not change during a run",
+                code="other-run",
+            )
 
 
 @dataclass(frozen=True, slots=True)

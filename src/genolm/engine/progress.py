@@ -27,7 +27,9 @@ class ProgressBar:
                 self._start(label, bases, done)
             case Advanced(bases) if self._bar is not None and self._task is not None:
                 self._bar.advance(self._task, bases)
-            case Note(text) | BatchHalved(reason=text):
+            case Note(notice):
+                self._print(str(notice))
+            case BatchHalved(reason=text):
                 self._print(text)
             case Stopped() if self._bar is not None:
                 self._bar.stop()

@@ -9,6 +9,7 @@ from typing import Any
 
 from genolm.engine.free_memory import format_bytes
 from genolm.engine.summary import Summary, numbered
+from genolm.remedies import Notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,9 @@ class Result:
     summary: Summary | None = None
     notes: tuple[str, ...] = ()
 
-    def with_notes(self, notes: Iterable[str]) -> Result:
+    def with_notes(self, notes: Iterable[Notice]) -> Result:
         """Return the result with notes to the user."""
-        return replace(self, notes=tuple(notes))
+        return replace(self, notes=tuple(map(str, notes)))
 
 
 @dataclass(frozen=True, slots=True)

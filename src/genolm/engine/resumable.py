@@ -20,6 +20,7 @@ from genolm.engine.settings import write_settings
 from genolm.engine.target import assemble, check_output, check_side_files, check_target, refuse_inputs, side_files
 from genolm.errors import ResourceError, RunError
 from genolm.files.locks import locked, planning
+from genolm.remedies import Advice, Notice, Remedy
 
 if TYPE_CHECKING:
     import polars as pl
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from genolm.engine.work import Work
 
 _LEAST_DISK = 2**20  # bytes
+_CONTINUE = Remedy("resume", True, "continue")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,9 @@ def _refuse_early(folder: PartsFolder, request: RunRequest) -> None:
     check_target(request.out, overwrite=options.overwrite, resume=options.resume)
     if folder.has_parts and not (options.resume or options.overwrite or options.shard):
         raise RunError(
-            f"{folder.path} holds parts of an earlier run; resume with --resume or start over with --overwrite"
+            f"{folder.path} holds parts of an earlier run",
+            code="parts-exist",
+            remedy=(Remedy("resume", True, "continue it"), Remedy("overwrite", True, "start over")),
         )
 
 
@@ -118,21 +122,22 @@ def _tidy(folder: PartsFolder, request: RunRequest) -> Iterator[None]:
         yield
     except KeyboardInterrupt as stop:
         text = _finished_parts(folder)
-        raise Interrupted(f"stopped with {text}") if text else stop from None
+        raise Interrupted(Notice(f"stopped with {text}", (_CONTINUE,))) if text else stop from None
     except CancelledError:
-        raise CancelledError(f"cancelled with {_finished_parts(folder) or 'no part finished'}") from None
+        text = _finished_parts(folder)
+        raise CancelledError(f"cancelled with {text or 'no part finished'}", remedy=_CONTINUE if text else ()) from None
     finally:
         if not folder.has_parts and (request.options.shard is None or not (folder.path / MANIFEST).exists()):
             shutil.rmtree(folder.path, ignore_errors=True)
 
 
 def _finished_parts(folder: PartsFolder) -> str:
-    """Return how many parts are finished, and how to resume; empty if the run was not planned yet."""
+    """Return how many parts are finished; empty if the run was not planned yet."""
     manifest = folder.manifest()
     if manifest is None:
         return ""
     done = manifest.plan.parts - len(folder.missing(manifest.plan))
-    return f"{done} of {manifest.plan.parts} parts finished; resume with --resume"
+    return f"{done} of {manifest.plan.parts} parts finished"
 
 
 def _enter(folder: PartsFolder, work: Work, request: RunRequest) -> Manifest:
@@ -153,19 +158,20 @@ def _enter(folder: PartsFolder, work: Work, request: RunRequest) -> Manifest:
         return manifest
 
 
-def _remedy(request: RunRequest, folder: PartsFolder) -> str:
+def _remedy(request: RunRequest, folder: PartsFolder) -> Advice:
     """Return the advice for starting over; a shard never removes parts, since other shards may be using them."""
-    return f"remove {folder.path} to start over" if request.options.shard else "overwrite to start over"
+    return f"remove {folder.path} to start over" if request.options.shard else Remedy("overwrite", True, "start over")
 
 
-def _refuse_other(folder: PartsFolder, existing: Manifest, manifest: Manifest, remedy: str) -> None:
+def _refuse_other(folder: PartsFolder, existing: Manifest, manifest: Manifest, remedy: Advice) -> None:
     differences = changes(existing.fingerprint, manifest.fingerprint)
     if not differences and existing.plan != manifest.plan:
         differences = ["items of the input"]
     if differences:
         raise RunError(
-            f"{folder.path} belongs to another run; changed: {'; '.join(differences)}. "
-            f"Restore the previous settings, choose another output, or {remedy}"
+            f"{folder.path} belongs to another run (changed: {'; '.join(differences)})",
+            code="other-run",
+            remedy=("restore the previous settings", "choose another output", remedy),
         )
 
 
@@ -204,8 +210,10 @@ def check_disk(folder: Path, part_bytes: int = 0, parts_left: int = 0) -> None:
     if need > free:
         needed, left = format_bytes(need), format_bytes(free)
         raise ResourceError(
-            f"{folder}: the remaining parts need about {needed} of disk space, but {left} are free; "
-            "finished parts are kept: free space and resume with --resume"
+            f"{folder}: the remaining parts need about {needed} of disk space, but {left} are free; finished parts are"
+            " kept",
+            code="disk-full",
+            remedy=Remedy("resume", True, "continue when there is space"),
         )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from genolm.engine.estimation import estimate_run
 from genolm.engine.events import Finished, Listener, PartDone, Planned, current_observer, observed
 from genolm.engine.executors.executor import ComputedPart, in_order
-from genolm.engine.handle import Run, start_function
+from genolm.engine.handle import Run
 from genolm.engine.interrupt import stoppable
 from genolm.engine.merge import merge
 from genolm.engine.options import Options
@@ -21,6 +21,7 @@ from genolm.engine.summary import Tally, note_missing_results
 from genolm.engine.work import Work
 from genolm.errors import RunError
 from genolm.notes import collected
+from genolm.remedies import Remedy
 
 if TYPE_CHECKING:
     from genolm.engine.task import Task
@@ -43,7 +44,7 @@ def start(
     Returns:
         Handle with ``events()``, ``cancel()`` and ``result()``; the errors of :func:`run` are raised by ``result()``.
     """
-    return start_function(run, task, model, out, options)
+    return Run(lambda: run(task, model, out, options))
 
 
 def run(
@@ -129,7 +130,9 @@ def _as_request(out: Path | str | None, options: Options) -> RunRequest | None:
     if out is not None:
         return RunRequest(Path(out), options)
     if options.resume or options.shard is not None:
-        raise RunError("resume and shard need an output path")
+        raise RunError(
+            "a run that is resumed or sharded needs an output path", code="missing-argument", remedy=Remedy("out")
+        )
     return None
 
 

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from genolm.errors import RunError
+from genolm.remedies import Remedy
 
 PACKAGE = "genolm"
 
@@ -96,14 +97,18 @@ def stored_class(name: str, version: int) -> type[Any]:
         RunError: the class is unknown to this version of genolm, or its version is another one.
     """
     if ":" in name:
-        raise RunError(f"{name} is not a class of genolm; pass the task itself to merge (task=)")
+        raise RunError(f"{name} is not a class of genolm", remedy=Remedy("task", purpose="merge with the task itself"))
     entry = TYPES.get(name)
     if entry is None:
-        raise RunError(f"unknown task or setting {name!r}: merge with the genolm version that computed the parts")
+        raise RunError(
+            f"unknown task or setting {name!r}: merge with the genolm version that computed the parts",
+            code="other-version",
+        )
     if entry.version != version:
         raise RunError(
             f"{name!r} has version {version}, but this genolm reads version {entry.version}: "
-            "merge with the genolm version that computed the parts"
+            "merge with the genolm version that computed the parts",
+            code="other-version",
         )
     module, _, path = entry.path.partition(":")
     kind: type[Any] = getattr(import_module(module), path)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from genolm.files.atomic import write_text
 from genolm.notes import note
+from genolm.remedies import Notice
 
 if TYPE_CHECKING:
     import polars as pl
@@ -38,7 +39,7 @@ class Summary:
         inputs: number of inputs by kind, in the plural.
         outcomes: number of items of the first kind by outcome.
         results: number of results by kind.
-        remedies: advice for each outcome without a result.
+        remedies: meaning of each outcome without a result, and what helps.
         lack: what items with such an outcome lack.
         note: remark on the results.
     """
@@ -46,7 +47,7 @@ class Summary:
     inputs: Counts
     outcomes: Counts = field(default_factory=dict)
     results: Counts = field(default_factory=dict)
-    remedies: Mapping[str, str] = field(default_factory=dict)
+    remedies: Mapping[str, Notice] = field(default_factory=dict)
     lack: str = "score"
     note: str = ""
 
@@ -68,7 +69,7 @@ class Summary:
         """Return all counts by name, as in the provenance file."""
         return {**self.inputs, **self._ordered, **self.results}
 
-    def warning(self) -> str | None:
+    def warning(self) -> Notice | None:
         """Return a warning if more than 5 % of the items have no result: number, main reason and remedy."""
         lacking = {name: count for name, count in self._ordered.items() if name in self.remedies and count}
         total, without = sum(self.outcomes.values()), sum(lacking.values())
@@ -77,7 +78,7 @@ class Summary:
         reason, count = next(iter(lacking.items()))
         items = f"{without:,} of {total:,} {next(iter(self.inputs))} ({without / total:.0%})"
         main = "" if reason == f"without a {self.lack}" else f", most often {reason} ({count:,})"
-        return f"{items} have no {self.lack}{main}: {self.remedies[reason]}"
+        return self.remedies[reason].after(f"{items} have no {self.lack}{main}: ")
 
     @property
     def _ordered(self) -> dict[str, int]:
@@ -150,8 +151,8 @@ def unit(task: Any) -> str:
 
 def note_missing_results(summary: Summary) -> None:
     """Note that too many items have no result, if that is so."""
-    if text := summary.warning():
-        note(text)
+    if notice := summary.warning():
+        note(notice)
 
 
 def provenance_path(out: Path) -> Path:

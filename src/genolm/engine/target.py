@@ -13,6 +13,7 @@ from genolm.errors import RunError
 from genolm.files.atomic import disk_full_named, remove, sweep
 from genolm.files.names import is_folder
 from genolm.files.output_paths import check_output_path, refuse_replacing
+from genolm.remedies import Remedy
 
 if TYPE_CHECKING:
     import polars as pl
@@ -42,7 +43,7 @@ def check_target(out: Path, *, overwrite: bool, resume: bool = False, run: Path 
     """
     check_output(out, out.name if run else f"{out.name}.parts")
     if out.exists() and not overwrite and not (resume and _belongs_to_run(PartsFolder.of(run or out))):
-        raise RunError(f"{out} exists; --overwrite replaces it")
+        raise RunError(f"{out} exists", code="output-exists", remedy=Remedy("overwrite", True, "replace it"))
 
 
 def check_output(out: Path, longest: str) -> None:
@@ -58,7 +59,7 @@ def check_output(out: Path, longest: str) -> None:
     if str(out) == "-":
         raise RunError("cannot write to standard output here; name a file or folder")
     if is_folder(out) and out.suffix.lower() != ".zarr" and not (out / FOLDER_MARK).is_file():
-        raise RunError(f"{out} is a folder; choose another output")
+        raise RunError(f"{out} is a folder; choose another output", code="foreign-output")
     check_output_path(out, longest)
 
 

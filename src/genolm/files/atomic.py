@@ -11,6 +11,7 @@ from pathlib import Path
 from genolm.errors import ResourceError, RunError
 from genolm.files.disk import is_disk_full
 from genolm.files.names import partial_path, partial_paths, through_link
+from genolm.remedies import Remedy
 
 
 @contextmanager
@@ -40,8 +41,11 @@ def disk_full_named(path: Path) -> Iterator[None]:
         yield
     except Exception as error:
         if is_disk_full(error):
-            message = f"{path}: the disk is full; finished parts are kept: free space, then continue with --resume"
-            raise ResourceError(message) from error
+            raise ResourceError(
+                f"{path}: the disk is full; finished parts are kept",
+                code="disk-full",
+                remedy=Remedy("resume", True, "continue when there is space"),
+            ) from error
         raise
 
 
@@ -62,7 +66,7 @@ def make_folder(folder: Path, *, there: bool = False, named: Path | None = None)
     except OSError as error:
         if is_disk_full(error):
             raise
-        raise RunError(f"{named or folder} cannot be created: {error.strerror}") from error
+        raise RunError(f"{named or folder} cannot be created: {error.strerror}", code="unwritable-output") from error
 
 
 def write_text(path: Path, text: str) -> None:

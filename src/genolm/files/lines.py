@@ -127,9 +127,11 @@ def decoded(line: bytes, path: Path, number: int) -> str:
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise InputError("not UTF-8 text", file=path, line=number, value=line[error.start : error.start + 4]) from None
+        raise InputError(
+            "not UTF-8 text", file=path, line=number, value=line[error.start : error.start + 4], code="damaged-file"
+        ) from None
     if "\0" in text:
-        raise InputError("not a text file: the line contains a zero byte", file=path, line=number)
+        raise InputError("not a text file: the line contains a zero byte", file=path, line=number, code="damaged-file")
     return text
 
 
@@ -139,19 +141,25 @@ def _explained(path: Path, line: Callable[[], int | None] = lambda: None) -> Ite
     try:
         yield
     except FileNotFoundError:
-        raise InputError("no such file", file=path) from None
+        raise InputError("no such file", file=path, code="file-not-found") from None
     except IsADirectoryError:
-        raise InputError("expected a file, found a folder", file=path) from None
+        raise InputError("expected a file, found a folder", file=path, code="unreadable-file") from None
     except PermissionError:
-        raise InputError("cannot be read: permission denied", file=path) from None
+        raise InputError("cannot be read: permission denied", file=path, code="unreadable-file") from None
     except EOFError:
-        raise InputError("the compressed file is truncated; download it again", file=path, line=line()) from None
+        raise InputError(
+            "the compressed file is truncated; download it again", file=path, line=line(), code="damaged-file"
+        ) from None
     except (gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"the compressed file is damaged: {error}", file=path, line=line()) from None
+        raise InputError(
+            f"the compressed file is damaged: {error}", file=path, line=line(), code="damaged-file"
+        ) from None
     except OSError as error:
         if error.errno not in _UNREADABLE:
             raise
-        raise InputError(f"cannot be read: {os.strerror(error.errno)}", file=path, line=line()) from None
+        raise InputError(
+            f"cannot be read: {os.strerror(error.errno)}", file=path, line=line(), code="unreadable-file"
+        ) from None
 
 
 @contextmanager
@@ -192,4 +200,4 @@ def locate_errors(file: str | Path, line: int | None) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise InputError(error.message, file=file, line=line, value=error.value) from None
+        raise error.at(file=file, line=line) from None

@@ -79,7 +79,11 @@ def _lock(file: io.FileIO, operation: int, folder: Path) -> None:
     except BlockingIOError:
         file.seek(0)
         holder = file.read().decode(errors="replace") or "another process"
-        raise RunError(f"{folder}: another run is using this folder ({holder}); wait for it or stop it") from None
+        raise RunError(
+            f"{folder}: another run is using this folder ({holder})",
+            code="folder-in-use",
+            remedy="wait for it or stop it",
+        ) from None
     except OSError as error:
         if error.errno not in _UNSUPPORTED:  # some network file systems lack locks; parts are still written atomically
             raise

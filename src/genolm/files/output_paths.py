@@ -43,39 +43,48 @@ def refuse_replacing(sources: Iterable[Path | str | None], *outputs: Path) -> No
     for out in outputs:
         for source in inputs:
             if _same(out, source):
-                raise RunError(f"{out} is an input of this run too ({source}); choose another output")
+                raise RunError(
+                    f"{out} is an input of this run too ({source})",
+                    code="output-is-input",
+                    remedy="choose another output",
+                )
             if _contains(out, source):
-                raise RunError(f"{out} holds an input of this run ({source}); choose another output")
+                raise RunError(
+                    f"{out} holds an input of this run ({source})",
+                    code="output-is-input",
+                    remedy="choose another output",
+                )
 
 
 def _check_folder(out: Path, folder: Path) -> None:
     if is_folder(folder):
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise RunError(f"{out}: the folder {folder} cannot be written")
+            raise RunError(f"{out}: the folder {folder} cannot be written", code="unwritable-output")
     elif folder.exists():
-        raise RunError(f"{out}: {folder} is a file, not a folder")
+        raise RunError(f"{out}: {folder} is a file, not a folder", code="unwritable-output")
     else:
-        raise RunError(f"{out}: there is no folder {folder}")
+        raise RunError(f"{out}: there is no folder {folder}", code="unwritable-output")
 
 
 def _check_name(out: Path, longest: str) -> None:
     if not is_utf8(out):
-        raise RunError(f"{out}: the name is not valid UTF-8; choose another output")
+        raise RunError(f"{out}: the name is not valid UTF-8; choose another output", code="unwritable-output")
     limit, length = longest_name(out.parent), name_bytes(Path(longest))
     if length > limit:
         suffix = longest.removeprefix(out.name)
         subject = f"the name with {suffix}, which a run adds," if suffix else "the name"
         raise RunError(
-            f"{out}: {subject} has {length} bytes, and the file system allows {limit}; choose a shorter name"
+            f"{out}: {subject} has {length} bytes, and the file system allows {limit}; choose a shorter name",
+            code="unwritable-output",
         )
 
 
 def _check_not_device(out: Path) -> None:
     """Raise an error for devices and pipes: renaming a file onto /dev/null, for example, would break the system."""
     if out.parent.as_posix() in _DEVICE_FOLDERS:
-        raise RunError(f"{out} is a device, not a file; choose a file as output")
+        raise RunError(f"{out} is a device, not a file; choose a file as output", code="unwritable-output")
     if out.exists() and stat.S_IFMT(out.stat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
-        raise RunError(f"{out} is a pipe or device, not a file; choose a file as output")
+        raise RunError(f"{out} is a pipe or device, not a file; choose a file as output", code="unwritable-output")
 
 
 def _same(path: Path, other: Path) -> bool:

@@ -55,7 +55,7 @@ def _record(line: str, number: int, path: Path) -> BedRecord:
     try:
         interval = Interval(columns[0].strip(), start, end, "+" if strand == "." else strand)
     except InputError as error:
-        raise InputError(error.message, file=path, line=number, value=error.value) from None
+        raise error.at(file=path, line=number) from None
     name = columns[3].strip() if len(columns) > 3 else ""
     return BedRecord(interval, name if name not in ("", ".") else None, number)
 

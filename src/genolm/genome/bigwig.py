@@ -115,7 +115,7 @@ def _check_written(path: Path, draft: Path) -> None:
         bigwig_lengths(draft)
     except InputError:
         message = f"{path}: the bigWig could not be written completely, e.g. because the disk is full; free space"
-        raise ResourceError(message) from None
+        raise ResourceError(message, code="disk-full") from None
 
 
 def _fill_bedgraph(partial: Path, runs: Iterator[Run]) -> None:
@@ -215,7 +215,7 @@ class BigWig:
             self._names = ContigNames(self.lengths, synonyms)
         except Exception as error:
             self._file.close()
-            raise InputError("the bigWig is truncated or damaged", file=self.path) from error
+            raise InputError("the bigWig is truncated or damaged", file=self.path, code="damaged-file") from error
 
     def __enter__(self) -> BigWig:
         return self
@@ -230,7 +230,9 @@ class BigWig:
         length = self.lengths[chrom]
         start, end = max(interval.start, 0), min(interval.end, length)
         if start >= end:
-            raise InputError(f"off the contig, which has {length} bases", file=self.path, value=str(interval))
+            raise InputError(
+                f"off the contig, which has {length} bases", file=self.path, value=str(interval), code="off-contig"
+            )
         array = np.full(len(interval), np.nan, np.float32)
         array[start - interval.start : end - interval.start] = self._read(chrom, start, end)
         return array[::-1].copy() if interval.strand == "-" else array
@@ -239,14 +241,19 @@ class BigWig:
         try:
             return np.asarray(self._reader.values(chrom, start, end, fillna=None))
         except Exception as error:
-            raise InputError("the bigWig is truncated or damaged", file=self.path) from error
+            raise InputError("the bigWig is truncated or damaged", file=self.path, code="damaged-file") from error
 
     def _resolve(self, interval: Interval) -> str:
         with locate_errors(self.path, None):
             name = self._names.find(interval.chrom)
         if name is None:
             contigs = ", ".join(list(self.lengths)[:5])
-            raise InputError(f"no data for this contig; the track has {contigs}", file=self.path, value=interval.chrom)
+            raise InputError(
+                f"no data for this contig; the track has {contigs}",
+                file=self.path,
+                value=interval.chrom,
+                code="unknown-contig",
+            )
         return name
 
 
@@ -254,7 +261,7 @@ def _open_checked(path: Path) -> IO[bytes]:
     try:
         file = path.open("rb")
     except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", file=path) from error
+        raise InputError(f"cannot be read: {error.strerror}", file=path, code="unreadable-file") from error
     head = file.read(HEAD)
     if head[:4] not in _MAGIC:
         file.close()

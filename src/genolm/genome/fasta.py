@@ -114,7 +114,9 @@ class Genome:
         name = self.contig(chrom)
         if name is None:
             contigs = _listing(list(self.lengths))
-            raise InputError(f"no such contig; the genome has {contigs}", file=self.path, value=chrom)
+            raise InputError(
+                f"no such contig; the genome has {contigs}", file=self.path, value=chrom, code="unknown-contig"
+            )
         return name
 
     def __getitem__(self, interval: Interval | str) -> str:
@@ -154,6 +156,7 @@ class Genome:
                 f"the interval lies beyond the ends of {name} (1-{length:,}): is it of another genome build?",
                 file=self.path,
                 value=f"{chrom}:{start + 1}-{end}",
+                code="off-contig",
             )
         bases = self._read(name, first, last)
         return bases if last - first == end - start else "N" * (first - start) + bases + "N" * (end - last)
@@ -177,10 +180,11 @@ class Genome:
         except LetterError as error:
             location = f"{name}:{start + error.position + 1}"
             raise InputError(
-                f"invalid letter at {location} of {self.path.name}: not a base, or an ambiguity code (iupac='N' reads "
-                "those as N)",
+                f"invalid letter at {location} of {self.path.name}: not a base, or an ambiguity code",
                 file=self.path,
                 value=error.letter,
+                code=error.code,
+                remedy=error.remedy,
             ) from None
 
     def _read(self, name: str, start: int, end: int) -> str:
@@ -223,6 +227,7 @@ class Genome:
             f"{name}:{start + 1}-{end} cannot be read ({why}): the file is truncated or closed, or its index belongs "
             f"to another file (delete {self._index} to create a new one)",
             file=self.path,
+            code="damaged-file",
         )
 
 

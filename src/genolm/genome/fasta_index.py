@@ -81,8 +81,7 @@ def _compare(path: Path, names: tuple[Path, Path | None]) -> str:
         if error.cut:
             raise InputError(
                 f"{error}: the file is truncated, or its index {names[0]} belongs to another file; download the file "
-                "again, or delete the index", file=path,
-            ) from None  # fmt: skip
+                "again, or delete the index", file=path, code="damaged-file") from None  # fmt: skip
         return str(error)
     return ""
 
@@ -154,7 +153,7 @@ def _check_readable(path: Path, kind: str) -> None:
             raise InputError("not FASTA: a record must start with '>'", file=path, line=number, value=line[:40])
         if line.strip():
             return
-    raise InputError("the FASTA file is empty", file=path)
+    raise InputError("the FASTA file is empty", file=path, code="empty-input")
 
 
 def _make(path: Path, target: tuple[Path, Path | None]) -> None:
@@ -233,7 +232,13 @@ def _explanation(path: Path) -> InputError:
         if not name:
             return InputError("the record has no name after '>'", file=path, line=line)
         if name in seen:
-            return InputError(f"duplicate record name (first in line {seen[name]})", file=path, line=line, value=name)
+            return InputError(
+                f"duplicate record name (first in line {seen[name]})",
+                file=path,
+                line=line,
+                value=name,
+                code="duplicate-name",
+            )
         seen[name] = line
         if not any(lengths):
             return InputError("the record has no sequence", file=path, line=line, value=name)

@@ -171,15 +171,20 @@ def _texts(path: Path, form: str) -> Iterator[_Text]:
         lines.append(line)
         if line.startswith(_BEGINS[form]):
             if begun:
-                raise InputError("the record before this line is truncated: it has no line //", file=path, line=number)
+                raise InputError(
+                    "the record before this line is truncated: it has no line //",
+                    file=path,
+                    line=number,
+                    code="damaged-file",
+                )
             begun = True
         elif line.rstrip() == "//":
             yield _Text(path, form, lines, number)
             lines, begun, ended = [], False, True
     if begun:
-        raise InputError("the last record is truncated: it has no line //", file=path, line=number)
+        raise InputError("the last record is truncated: it has no line //", file=path, line=number, code="damaged-file")
     if not ended:
-        raise InputError(f"the file contains no {form} record", file=path)
+        raise InputError(f"the file contains no {form} record", file=path, code="empty-input")
 
 
 class _Start(NamedTuple):

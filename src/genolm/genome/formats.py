@@ -78,5 +78,5 @@ def file_format(path: Path, takes: Collection[FileFormat] = ALL_FORMATS, first_l
     if found is None or found not in takes:
         known = ", ".join(extension for extension, kind in _EXTENSIONS.items() if kind in takes)
         problem = "unknown file format" if found is None else "this file format is not supported here"
-        raise InputError(f"{problem}; expected {known}, or one of these with .gz", file=path)
+        raise InputError(f"{problem}; expected {known}, or one of these with .gz", file=path, code="unknown-format")
     return found

@@ -91,7 +91,9 @@ def _path(given: str | os.PathLike[str]) -> Path:
     if text.startswith(">") or "\n" in text:
         raise InputError("expected a path, found text; write it to a FASTA file and pass its path", value=text)
     if text and SEQUENCE_LETTERS.issuperset(text):
-        raise InputError("no such file; pass DNA in a list (in Python) or in a FASTA file", value=text)
+        raise InputError(
+            "no such file; pass DNA in a list (in Python) or in a FASTA file", value=text, code="file-not-found"
+        )
     if len(text) > _LONGEST_NAME and "/" not in text:
         raise InputError("too long for a file name; pass sequences in a list or in a file", value=text)
     return Path(given)

@@ -48,7 +48,7 @@ def read_fasta(path: Path, clean: Cleaner) -> Iterator[FlatRecord]:
         about = title.partition(name)[2].strip()
         yield FlatRecord(name, _joined(parts, clean, path, line, name), line, about)
     if not seen:
-        raise InputError("the FASTA file is empty", file=path)
+        raise InputError("the FASTA file is empty", file=path, code="empty-input")
 
 
 def read_fastq(path: Path, clean: Cleaner) -> Iterator[FlatRecord]:
@@ -67,7 +67,12 @@ def read_fastq(path: Path, clean: Cleaner) -> Iterator[FlatRecord]:
             raise InputError("not FASTQ: a record must start with '@'", file=path, line=start, value=title[:40])
         letters, plus, qualities = (next(lines, (start, None))[1] for _ in range(3))
         if letters is None or plus is None or qualities is None:
-            raise InputError("the last record is truncated: a FASTQ record has four lines", file=path, line=start)
+            raise InputError(
+                "the last record is truncated: a FASTQ record has four lines",
+                file=path,
+                line=start,
+                code="damaged-file",
+            )
         if not plus.startswith("+"):
             message = "the third line of a record must start with '+'"
             raise InputError(message, file=path, line=start + 2, value=plus[:40])
@@ -76,7 +81,7 @@ def read_fastq(path: Path, clean: Cleaner) -> Iterator[FlatRecord]:
         name = _name(title[1:], path, start)
         yield FlatRecord(name, _joined([letters], clean, path, start, name), start)
     if not start:
-        raise InputError("the FASTQ file is empty", file=path)
+        raise InputError("the FASTQ file is empty", file=path, code="empty-input")
 
 
 def fasta_lines(header: str, sequence: str, width: int = 80) -> Iterator[str]:
@@ -125,4 +130,4 @@ def _joined(parts: list[str], clean: Cleaner, path: Path, line: int, name: str) 
         while before + len(parts[row]) <= error.position:
             before += len(parts[row])
             row += 1
-        raise InputError(error.message, file=path, line=line + 1 + row, value=error.letter) from None
+        raise error.at(file=path, line=line + 1 + row) from None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from collections.abc import Sequence
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
-from genolm.errors import InputError
+from genolm.errors import Code, InputError
+from genolm.remedies import Advice, Remedy
 
 IupacPolicy = Literal["raise", "N", "sample", "keep"]
 
@@ -34,9 +36,19 @@ class LetterError(InputError):
         position: position in the sequence, 0-based.
     """
 
-    def __init__(self, message: str, sequence: str, position: int) -> None:
+    default_code: ClassVar[Code] = "invalid-letter"
+
+    def __init__(
+        self,
+        message: str,
+        sequence: str,
+        position: int,
+        *,
+        code: Code | None = None,
+        remedy: Advice | Sequence[Advice] = (),
+    ) -> None:
         self.letter, self.position = sequence[position], position
-        super().__init__(message, value=self.letter)
+        super().__init__(message, value=self.letter, code=code, remedy=remedy)
 
 
 def reverse_complement(sequence: str) -> str:
@@ -102,9 +114,12 @@ def _resolve(sequence: str, data: bytes, iupac: IupacPolicy, seed: int) -> bytes
     if iupac == "raise" and ambiguous:
         position = data.index(ambiguous[:1])
         raise LetterError(
-            f"ambiguity code at position {position + 1} of the sequence; use iupac='N' (--iupac N) to read it as N",
-            sequence, position,
-        )  # fmt: skip
+            f"ambiguity code at position {position + 1} of the sequence",
+            sequence,
+            position,
+            code="ambiguous-letter",
+            remedy=Remedy("iupac", "N", "read it as N"),
+        )
     return data
 
 

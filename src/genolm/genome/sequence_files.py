@@ -86,8 +86,7 @@ def _flat(path: Path, form: str, clean: Cleaner) -> Iterator[NamedSequence]:
         if record.id in seen:
             raise InputError(
                 f"duplicate record name (first in line {seen[record.id]})",
-                file=path, line=record.first, value=record.id,
-            )  # fmt: skip
+                file=path, line=record.first, value=record.id, code="duplicate-name")  # fmt: skip
         seen[record.id] = record.first
         yield NamedSequence(record.id, _cleaned(record, clean), record.first)
 
@@ -102,4 +101,4 @@ def _cleaned(record: FlatRecord, clean: Cleaner) -> str:
         return clean(record.letters.upper().replace("U", "T"))
     except LetterError as error:
         line = letter_line(record, error.position)
-        raise InputError(error.message, file=record.file, line=line, value=error.letter) from None
+        raise error.at(file=record.file, line=line) from None

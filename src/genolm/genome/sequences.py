@@ -22,6 +22,7 @@ from genolm.genome.tabular import Table, is_table, present, read_table, required
 from genolm.genome.variant import ReferenceSource, Variant
 from genolm.genome.vcf.vcf_records import VariantRecord, read_variants
 from genolm.notes import note
+from genolm.remedies import Remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +201,12 @@ class Reading:
         """Return the sequences around the REF and the ALT allele of a variant."""
         genome = self.reference("variants")
         if self.length is None:
-            raise InputError("variants require a length (--length), in bases per sequence", value=str(variant))
+            raise InputError(
+                "variants require a length, in bases per sequence",
+                value=str(variant),
+                code="missing-argument",
+                remedy=Remedy("length"),
+            )
         window = Interval(variant.chrom, variant.pos - 1, variant.pos).resize(self.length)
         ref, alt = allele_sequences(variant, genome, self.length)
         return (
@@ -211,13 +217,15 @@ class Reading:
     def reference(self, what: str) -> Genome:
         """Return the genome; raise `InputError` if there is none."""
         if self.genome is None:
-            raise InputError(f"{what} require a genome (--genome)")
+            raise InputError(f"{what} require a genome", code="missing-argument", remedy=Remedy("genome"))
         return self.genome
 
     def refuse_length(self, file: Path | None) -> None:
         """Raise `InputError` if a length is set, for sequences, which are not resized."""
         if self.length is not None:
-            raise InputError("--length applies to intervals and variants, not to sequences", file=file)
+            raise InputError(
+                "a length applies to intervals and variants, not to sequences", file=file, code="inapplicable-argument"
+            )
 
 
 class SequenceReader(Protocol):

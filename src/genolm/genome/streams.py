@@ -7,6 +7,7 @@ import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from genolm.errors import InputError
@@ -61,7 +62,7 @@ def saved(path: Path, otherwise: str) -> Iterator[Path]:
         except InputError as error:
             if error.file is None or str(error.file) != str(copy):
                 raise
-            raise InputError(error.message, file=path, line=error.line, value=error.value) from None
+            raise error.at(file=path, line=error.line) from None
 
 
 @contextmanager
@@ -72,11 +73,11 @@ def notes_renamed(copy: Path, stream: Path) -> Iterator[None]:
         copy: path from `saved`.
         stream: ``-`` or a pipe.
     """
-    with held() as texts:
+    with held() as notices:
         yield
     shown = "standard input" if str(stream) == "-" else str(stream)
-    for text in texts:
-        note(text.replace(str(copy), shown))
+    for notice in notices:
+        note(replace(notice, text=notice.text.replace(str(copy), shown)))
 
 
 def _ending(path: Path, otherwise: str) -> str:

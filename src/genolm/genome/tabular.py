@@ -156,7 +156,7 @@ def _parquet(path: Path, every: bool = False) -> Table:
     if head != b"PAR1":
         raise InputError("not a parquet file", file=path)
     if tail != b"PAR1":
-        raise InputError("the parquet file is truncated; download it again", file=path)
+        raise InputError("the parquet file is truncated; download it again", file=path, code="damaged-file")
     try:
         with path.open("rb") as file:  # polars expands brackets and asterisks in file names as patterns
             names = list(pl.read_parquet_schema(file))
@@ -164,7 +164,7 @@ def _parquet(path: Path, every: bool = False) -> Table:
             file.seek(0)
             frame = pl.read_parquet(file, columns=list(places.values())) if places else pl.DataFrame()
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise InputError(f"the parquet file is damaged: {error}", file=path) from None
+        raise InputError(f"the parquet file is damaged: {error}", file=path, code="damaged-file") from None
     frame = frame.select(names[place] for place in places.values())
     return Table(path, tuple(places), enumerate(frame.iter_rows(), start=1), ", ".join(names))
 
@@ -173,7 +173,7 @@ def _text(path: Path, every: bool = False) -> Table:
     lines = text_lines(path)
     number, header = _next_row(lines) or (0, "")
     if not header:
-        raise InputError("the table is empty", file=path)
+        raise InputError("the table is empty", file=path, code="empty-input")
     if SEQUENCE_LETTERS.issuperset(header.strip()):
         return _sequences(path, number, header.strip(), lines)
     delimiter = _delimiter(path, header)

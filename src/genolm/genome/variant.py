@@ -136,6 +136,7 @@ class Variant:
             raise InputError(
                 f"REF does not match the reference, which has {_shortened(reference)}; is it another genome build?",
                 value=str(self),
+                code="ref-mismatch",
             )
 
     def flipped(self) -> Variant:

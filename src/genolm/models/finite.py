@@ -15,11 +15,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from genolm.errors import NonFiniteError
+from genolm.remedies import Notice, Remedy
 
 if TYPE_CHECKING:
     from genolm.models.model import Model
 
 Float = NDArray[np.floating]
+WIDER_PRECISION = (Remedy("dtype", "float32"), Remedy("dtype", "bfloat16"))
+"""Remedy for numbers beyond the range of float16."""
 
 
 def require_finite(model: Model, values: Tensor | Float, counted_BL: Tensor | None = None) -> None:
@@ -68,7 +71,7 @@ def rows_numbered(numbers: Sequence[int]) -> Iterator[None]:
     try:
         yield
     except NonFiniteError as error:
-        raise NonFiniteError(error.model, error.remedy, row=numbers[error.row], part=error.part) from None
+        raise NonFiniteError(error.model, error.cause, row=numbers[error.row], part=error.part) from None
 
 
 def require_finite_rows(model: Model, rows: Sequence[Tensor | Float], network: nn.Module | None = None) -> None:
@@ -99,19 +102,22 @@ def not_finite(model: Model, row: int = 0, part: int = 0, *, network: nn.Module 
     used = model.network if network is None else network
     name = model.card.name if used is model.network else f"the null model of {model.card.name}"
     precision = str(next(used.parameters()).dtype).removeprefix("torch.")
-    return NonFiniteError(f"{name} in {precision}", remedy(used), row=row, part=part)
+    return NonFiniteError(f"{name} in {precision}", cause(used), row=row, part=part)
 
 
 @torch.no_grad()
-def remedy(network: nn.Module) -> str:
-    """Return the remedy for values that are not finite, given the precision and the weights of the network."""
+def cause(network: nn.Module) -> Notice:
+    """Return the likely cause of values that are not finite, given the precision and the weights, with the remedy."""
     damaged = next((name for name, weight in network.named_parameters() if not bool(weight.isfinite().all())), None)
     if next(network.parameters()).dtype == torch.float16:
         what = "numbers" if damaged is None else f"numbers, among them the weight {damaged},"
-        return (
-            f"{what} beyond 65,504 overflow in float16; use --dtype float32 or bfloat16 (if that doesn't help, the"
-            " weights are damaged)"
-        )
+        return Notice(f"{what} beyond 65,504 overflow in float16, or the weights are damaged", WIDER_PRECISION)
     if damaged is not None:
-        return f"the weight {damaged} holds such numbers: the weights are damaged; download or convert the model again"
-    return "the weights are too large for this precision or damaged; try --dtype float32, or get the model again"
+        return Notice(
+            f"the weight {damaged} holds such numbers: the weights are damaged",
+            ("download or convert the model again",),
+        )
+    return Notice(
+        "the weights are too large for this precision or damaged",
+        (Remedy("dtype", "float32"), "get the model again"),
+    )

@@ -66,7 +66,10 @@ class Model:
             ModelError: the model is an encoder.
         """
         if isinstance(self.network, Encoder):
-            raise ModelError(f"{self.card.name} is a bidirectional encoder; this requires a causal decoder")
+            raise ModelError(
+                f"{self.card.name} is a bidirectional encoder; this requires a causal decoder",
+                code="unsupported-by-model",
+            )
         return self.network
 
     @property
@@ -78,11 +81,14 @@ class Model:
         """
         if self.recurrent is not None:
             raise ModelError(
-                f"{self.card.name} has a recurrent memory, which this does not support; embed does (genolm embed)"
+                f"{self.card.name} has a recurrent memory, which this does not support; embed does (genolm embed)",
+                code="unsupported-by-model",
             )
         if isinstance(self.network, Encoder):
             return self.network
-        raise ModelError(f"{self.card.name} is a causal decoder; this requires a bidirectional encoder")
+        raise ModelError(
+            f"{self.card.name} is a causal decoder; this requires a bidirectional encoder", code="unsupported-by-model"
+        )
 
     @property
     def causal(self) -> bool:
@@ -158,7 +164,7 @@ class Model:
         try:
             self.network.to(device=target, dtype=precision)
         except torch.OutOfMemoryError as error:
-            raise ResourceError(f"{self.card.name} does not fit on {device}: {error}") from error
+            raise ResourceError(f"{self.card.name} does not fit on {device}: {error}", code="out-of-memory") from error
         return self
 
 

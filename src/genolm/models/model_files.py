@@ -29,7 +29,8 @@ def is_present(path: Path) -> bool:
     """
     if path.is_symlink() and not path.exists():
         raise ModelError(
-            f"{path}: a link to {path.readlink()}, which is missing; copy the folder with its files (cp -rL)"
+            f"{path}: a link to {path.readlink()}, which is missing; copy the folder with its files (cp -rL)",
+            code="damaged-model",
         )
     if path.is_dir():
         raise ModelError(f"{path}: a folder where a file is expected")
@@ -46,12 +47,12 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = path.read_bytes()
         if is_pointer(content):
-            raise ModelError(f"{path}: {REMEDY}")
+            raise ModelError(f"{path}: {REMEDY}", code="damaged-model")
         if not content.strip():
-            raise ModelError(f"{path}: the file is empty; copy or download it again")
+            raise ModelError(f"{path}: the file is empty; copy or download it again", code="damaged-model")
         values = json.loads(content, object_pairs_hook=_unambiguous)
     except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: not readable as JSON: {error}") from error
+        raise ModelError(f"{path}: not readable as JSON: {error}", code="damaged-model") from error
     if not isinstance(values, dict):
         raise ModelError(f"{path}: expected a JSON object, not a {type(values).__name__}")
     return values

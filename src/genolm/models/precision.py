@@ -40,7 +40,10 @@ def parse_device(device: torch.device | str) -> torch.device:
     present = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
     if (target.index or 0) >= {"cpu": 1, **present}.get(target.type, 0):
         here = ["cpu", *(f"{name}:{number}" for name, count in present.items() for number in range(count))]
-        raise ModelError(f"device {target} is not available to torch on this machine; available: {', '.join(here)}")
+        raise ModelError(
+            f"device {target} is not available to torch on this machine; available: {', '.join(here)}",
+            code="device-unavailable",
+        )
     return target
 
 

@@ -53,7 +53,9 @@ class FileTensor:
         with self.file.open("rb") as stream:
             stream.seek(self.offset)
             if self.size and stream.readinto(buffer.numpy().data) != self.size:
-                raise ModelError(f"{self.file}: ends inside a tensor; it is truncated or being written")
+                raise ModelError(
+                    f"{self.file}: ends inside a tensor; it is truncated or being written", code="damaged-model"
+                )
         return buffer.view(self.dtype).view(self.shape)
 
 
@@ -87,7 +89,8 @@ def read_verified(folder: Path, sha256: str | None) -> dict[str, FileTensor]:
     path = folder / SINGLE
     if sha256 is not None and path.is_file() and (actual := file_sha256(path)) != sha256:
         raise ModelError(
-            f"{path}: its SHA-256 is {actual}, but its card states {sha256}; the file was changed or damaged"
+            f"{path}: its SHA-256 is {actual}, but its card states {sha256}; the file was changed or damaged",
+            code="damaged-model",
         )
     return tensors
 
@@ -111,7 +114,10 @@ def _read_numbered(shards: list[Path]) -> dict[str, FileTensor]:
     present = {int(path.name.split("-")[1]) for path in shards}
     if missing := sorted(set(range(1, total + 1)) - present):
         name = f"model-{missing[0]:05d}-of-{total:05d}.safetensors"
-        raise ModelError(f"{shards[0].parent}: missing {name}, one of {total} shards; copy or download it again")
+        raise ModelError(
+            f"{shards[0].parent}: missing {name}, one of {total} shards; copy or download it again",
+            code="damaged-model",
+        )
     tensors: dict[str, FileTensor] = {}
     for path in shards:
         for name, stored in read_header(path).items():
@@ -152,7 +158,9 @@ def _shard(folder: Path, file: str) -> Path:
     if Path(file).name != file:
         raise ModelError(f"{folder / INDEX}: names {file!r}, which is outside the folder")
     if not (folder / file).is_file():
-        raise ModelError(f"{folder / INDEX}: names {file}, which is missing; copy or download it again")
+        raise ModelError(
+            f"{folder / INDEX}: names {file}, which is missing; copy or download it again", code="damaged-model"
+        )
     return folder / file
 
 
@@ -172,11 +180,13 @@ def read_header(path: Path) -> dict[str, FileTensor]:
     with path.open("rb") as stream:
         start = stream.read(LONGEST)
         if is_pointer(start):
-            raise ModelError(f"{path}: {REMEDY}")
+            raise ModelError(f"{path}: {REMEDY}", code="damaged-model")
         stream.seek(8)
         length = int.from_bytes(start[:8], "little")
         if total < 8 or length > min(total - 8, _HEADER_LIMIT):
-            raise ModelError(f"{path}: not a safetensors file, or truncated within its header ({total} bytes)")
+            raise ModelError(
+                f"{path}: not a safetensors file, or truncated within its header ({total} bytes)", code="damaged-model"
+            )
         entries = _entries(path, stream.read(length))
     tensors = {
         name: _stored(path, name, entry, 8 + length) for name, entry in entries.items() if name != "__metadata__"
@@ -184,7 +194,9 @@ def read_header(path: Path) -> dict[str, FileTensor]:
     _check_disjoint(path, tensors, 8 + length)
     expected = 8 + length + sum(item.size for item in tensors.values())
     if total != expected:
-        raise ModelError(f"{path}: {total} bytes, but its header requires {expected}; truncated or damaged")
+        raise ModelError(
+            f"{path}: {total} bytes, but its header requires {expected}; truncated or damaged", code="damaged-model"
+        )
     return tensors
 
 
@@ -192,7 +204,10 @@ def _check_disjoint(path: Path, tensors: Mapping[str, FileTensor], start: int) -
     """Raise an error if two tensors share bytes. A truncated file is detected by its length instead."""
     for name, stored in sorted(tensors.items(), key=lambda item: (item[1].offset, item[1].size)):
         if stored.offset != start:
-            raise ModelError(f"{path}: {name} does not begin at the end of the tensor before it; the header is damaged")
+            raise ModelError(
+                f"{path}: {name} does not begin at the end of the tensor before it; the header is damaged",
+                code="damaged-model",
+            )
         start += stored.size
 
 
@@ -200,9 +215,9 @@ def _entries(path: Path, header: bytes) -> dict[str, Any]:
     try:
         entries = json.loads(header)
     except ValueError as error:
-        raise ModelError(f"{path}: not a safetensors file: {error}") from error
+        raise ModelError(f"{path}: not a safetensors file: {error}", code="damaged-model") from error
     if not isinstance(entries, dict):
-        raise ModelError(f"{path}: not a safetensors file: its header is not a JSON object")
+        raise ModelError(f"{path}: not a safetensors file: its header is not a JSON object", code="damaged-model")
     return entries
 
 
@@ -212,7 +227,10 @@ def _stored(path: Path, name: str, entry: Any, start: int) -> FileTensor:
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path}: {name} has an unsupported type or shape: {entry}") from error
     if min(shape, default=0) < 0 or first < 0 or last - first != math.prod(shape) * dtype.itemsize:
-        raise ModelError(f"{path}: {name} has {last - first} bytes, which does not match {dtype} x {list(shape)}")
+        raise ModelError(
+            f"{path}: {name} has {last - first} bytes, which does not match {dtype} x {list(shape)}",
+            code="damaged-model",
+        )
     return FileTensor(path, dtype, shape, start + first, last - first)
 
 

@@ -22,6 +22,7 @@ from genolm.models.networks.experts import SwiGLU
 from genolm.models.networks.network import Network, make_network
 from genolm.models.norm import RMSNorm
 from genolm.models.precision import native_bf16
+from genolm.remedies import Notice, Remedy
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.tokens.tokenizer import Tokenizer
 from genolm.training.corpus import Rows, load_corpus
@@ -190,7 +191,7 @@ class _Run:
                 step += 1
                 if self.workers.any_rank(stopped.is_set()):
                     self.checkpoints.save(step, self.network, self.optimizer)
-                    raise KeyboardInterrupt(f"stopped after step {step}; resume with --resume")
+                    raise KeyboardInterrupt(Notice(f"stopped after step {step}", (Remedy("resume", True, "continue"),)))
                 last = step == steps
                 if step == 1 or step % self.recipe.report_every == 0 or last:
                     self._report(step, clock)
@@ -229,7 +230,7 @@ class _Run:
         try:
             self.take_step(passes, batch, micro, schedule(step, self.recipe), stage.context_parallel)
         except DivergedError as error:
-            raise RunError(f"step {step + 1}: {error}; {self._advice()}") from None
+            raise RunError(f"step {step + 1}: {error}; {self._advice()}", code="training-diverged") from None
 
     def _advice(self) -> str:
         newest = self.checkpoints.newest()
@@ -258,7 +259,10 @@ class _Run:
         self.network.train()
         losses = {name: loss for name, loss in measured.items() if loss is not None}
         if wrong := [name for name, loss in losses.items() if not math.isfinite(loss.nats_per_token)]:
-            raise RunError(f"step {step}: the held-out loss of {wrong[0]!r} is not finite; {self._advice()}")
+            raise RunError(
+                f"step {step}: the held-out loss of {wrong[0]!r} is not finite; {self._advice()}",
+                code="training-diverged",
+            )
         bits = {name: round(loss.bits_per_base, 5) for name, loss in losses.items()}
         entry: dict[str, Any] = {"held_out_bits_per_base": bits}
         if self.bases_V is not None:

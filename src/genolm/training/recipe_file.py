@@ -54,7 +54,7 @@ def fill(path: Path, where: str, kind: type[Any], values: Any) -> Any:
     try:
         return kind(**{key: _frozen(value) for key, value in values.items()})
     except InputError as error:
-        raise InputError(error.message, file=path, value=error.value) from None
+        raise error.at(file=path) from None
     except (TypeError, ModelError) as error:
         raise InputError(f"{where}: {str(error).split('__init__() ')[-1]}", file=path) from error
 
@@ -100,4 +100,6 @@ def _recipe_path(source: str | Path) -> Path:
     if str(source) in shipped_recipes():
         return _shipped_folder() / f"{source}.yaml"
     known = ", ".join(shipped_recipes())
-    raise InputError(f"no such recipe file, and not one of the shipped recipes: {known}", value=str(source))
+    raise InputError(
+        f"no such recipe file, and not one of the shipped recipes: {known}", value=str(source), code="file-not-found"
+    )

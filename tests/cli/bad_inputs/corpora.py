@@ -115,7 +115,7 @@ CASES = (
     Case(
         "corpus: the folder exists",
         BUILD,
-        "built exists; choose another folder, or --overwrite to replace it",
+        "built exists; choose another folder, or pass --overwrite to replace it",
         5,
         {"corpus.yaml": CORPUS, "built": None},
     ),

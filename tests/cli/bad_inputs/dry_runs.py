@@ -10,7 +10,7 @@ CASES = (
     Case(
         "dry run: the output exists",
         SCORE,
-        "out.parquet exists; --overwrite replaces it",
+        "out.parquet exists; pass --overwrite to replace it",
         5,
         {"out.parquet": "mine"},
     ),
@@ -23,21 +23,21 @@ CASES = (
     Case(
         "dry run: parts of an earlier run",
         SCORE,
-        "out.parquet.parts holds parts of an earlier run; resume with --resume or start over with --overwrite",
+        "out.parquet.parts holds parts of an earlier run; pass --resume to continue it, or --overwrite to start over",
         5,
         before=(f"score {MODEL} good.fa out.parquet --quiet --shard 1/2",),
     ),
     Case(
         "dry run: parts of a run with other settings",
         f"{SCORE} --resume --per-base",
-        "out.parquet.parts belongs to another run; changed: setting form (was 'sequence', now 'base'). Restore the previous settings, choose another output, or overwrite to start over",
+        "out.parquet.parts belongs to another run (changed: setting form (was 'sequence', now 'base')); restore the previous settings, choose another output, or pass --overwrite to start over",
         5,
         before=(f"score {MODEL} good.fa out.parquet --quiet --shard 1/2",),
     ),
     Case(
         "dry run: a damaged manifest",
         f"{SCORE} --resume",
-        "out.parquet.parts/manifest.json: not a manifest of genolm (Expecting property name enclosed in double quotes: line 2 column 1 (char 2)); start over with --overwrite",
+        "out.parquet.parts/manifest.json: not a manifest of genolm (Expecting property name enclosed in double quotes: line 2 column 1 (char 2)); pass --overwrite to start over",
         5,
         before=(f"score {MODEL} good.fa out.parquet --quiet --shard 1/2",),
         make=lambda folder: (folder / "out.parquet.parts/manifest.json").write_text("{\n"),
@@ -52,7 +52,7 @@ CASES = (
     Case(
         "dry run: a REF that is not the genome's, in the last record",
         f"variants {MODEL} bad.vcf out.vcf --genome one.fa --dry-run",
-        "bad.vcf:4: REF is G, but the genome has A; check the genome build, or leave such records unscored: on_mismatch='skip' (--on-mismatch skip) (value 'c:5:G>T')",
+        "bad.vcf:4: REF is G, but the genome has A (value 'c:5:G>T'); check the genome build, or pass --on-mismatch skip to leave such records unscored",
         3,
         {
             "one.fa": ">c\nACGTACGT\n",
@@ -75,7 +75,7 @@ CASES = (
     Case(
         "vllm: tokens of a batch",
         "generate model ACGT out.fa --backend vllm --max-tokens 4 --batch-tokens 64",
-        "the vllm backend does not support token_budget (--batch-tokens) (value 64)",
+        "the vllm backend does not support batch_tokens (value 64)",
         3,
     ),
 )  # fmt: skip

@@ -58,8 +58,8 @@ CASES = (
     Case(
         "explain attribution: a long sequence",
         "explain attribution tiny-random long.fa out",
-        "attribution is limited to 1,000 bases per sequence, got 1,500; use --length to shorten intervals"
-        " (value 'chr1')",
+        "attribution is limited to 1,000 bases per sequence, got 1,500 (value 'chr1'); "
+        "pass --length to shorten intervals",
         3,
         {"long.fa": f">chr1\n{'A' * 1500}\n"},
     ),
@@ -73,7 +73,7 @@ CASES = (
     Case(
         "explain: an interval without a genome",
         "explain lens tiny-random chr1:1-9 out",
-        "inputs:1: intervals require a genome (--genome)",
+        "inputs:1: intervals require a genome; pass --genome",
         3,
     ),
     Case(

@@ -253,14 +253,14 @@ CASES = (
     Case(
         "output: somebody's file of the provenance's name",
         f"score {MODEL} good.fa out.tsv",
-        "out.tsv.provenance.json exists; --overwrite replaces it",
+        "out.tsv.provenance.json exists; pass --overwrite to replace it",
         5,
         {"out.tsv.provenance.json": "mine"},
     ),
     Case(
         "output: somebody's ids on resume",
         f"embed {MODEL} good.fa out.npy --resume",
-        "out.ids.txt exists; --overwrite replaces it",
+        "out.ids.txt exists; pass --overwrite to replace it",
         5,
         {"out.ids.txt": "mine"},
     ),
@@ -286,7 +286,7 @@ CASES = (
     Case(
         "shard: parts of another run, with --overwrite",
         f"score {MODEL} good.fa out.parquet --rc --shard 1/3 --overwrite",
-        "out.parquet.parts belongs to another run; changed: setting rc (was False, now True). Restore the previous settings, choose another output, or remove out.parquet.parts to start over",
+        "out.parquet.parts belongs to another run (changed: setting rc (was False, now True)); restore the previous settings, choose another output, or remove out.parquet.parts to start over",
         5,
         before=(f"score {MODEL} good.fa out.parquet --quiet --shard 1/3",),
     ),

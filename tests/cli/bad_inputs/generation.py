@@ -50,7 +50,7 @@ CASES = (
     Case(
         "backend vllm: a minimum in bases",
         f"{OCEAN} --max-tokens 9 --min-length 5 --backend vllm",
-        "the vllm backend counts tokens: use --min-tokens instead of --min-length (value 5)",
+        "the vllm backend counts tokens: a minimum of bases is not supported (value 5); pass --min-tokens",
         3,
     ),
     Case(
@@ -62,7 +62,7 @@ CASES = (
     Case(
         "complete: annotation without its genome",
         f"{COMPLETE} genes.gff out.tsv",
-        "genes.gff: gene coordinates require the genome (--genome)",
+        "genes.gff: gene coordinates require the genome; pass --genome",
         3,
         {"genes.gff": "chr1\tx\tCDS\t1\t90\t.\t+\t0\tID=a\n"},
     ),
@@ -118,7 +118,7 @@ CASES = (
     Case(
         "complete: GenBank without Biopython",
         f"{COMPLETE} genes.gbk out.tsv",
-        "reading GenBank and EMBL files requires biopython, which is not installed: pip install 'genolm[genbank]'",
+        "reading GenBank and EMBL files requires biopython, which is not installed; pip install 'genolm[genbank]'",
         1,
         {"genes.gbk": GENBANK},
         hidden=("Bio",),
@@ -126,7 +126,7 @@ CASES = (
     Case(
         "complete: no edlib",
         f"{COMPLETE} genes.fa out.tsv",
-        "gene completion requires edlib, which is not installed: pip install 'genolm[check]'",
+        "gene completion requires edlib, which is not installed; pip install 'genolm[check]'",
         1,
         {"genes.fa": GENES},
         hidden=("edlib",),

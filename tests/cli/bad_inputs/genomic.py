@@ -31,15 +31,15 @@ CASES = (
     Case(
         "cluster: fewer fragments than neighbours",
         f"{CLUSTER} --per-genome 5",
-        "UMAP with 30 neighbours requires more than 30 fragments, got 10: use more or shorter fragments, or "
-        "--reduce pca",
+        "UMAP with 30 neighbours requires more than 30 fragments, got 10; use more or shorter fragments, or "
+        "pass --reduce pca",
         3,
         GENOMES,
     ),
     Case(
         "cluster: one species",
         "cluster tiny-random-dense one.fa out --length 20",
-        "there is only one species; use --labels none to cluster without labels (value 'one')",
+        "there is only one species (value 'one'); pass --labels none to cluster without labels",
         3,
         GENOMES,
     ),
@@ -102,8 +102,7 @@ CASES = (
     Case(
         "cluster: umap-learn is not installed",
         CLUSTER,
-        "cluster requires umap-learn, which is not installed: pip install 'genolm[cluster]'; --reduce pca does not need"
-        " it",
+        "cluster requires umap-learn, which is not installed; pip install 'genolm[cluster]', or pass --reduce pca",
         1,
         GENOMES,
         hidden=("umap",),
@@ -111,8 +110,8 @@ CASES = (
     Case(
         "detect train: a generated record without provenance",
         f"{TRAIN} --generated plain.fa",
-        "plain.fa: unknown generator of this record: add model=NAME to its header, or use --provenance TABLE "
-        "(value 'g')",
+        "plain.fa: unknown generator of this record (value 'g'); add model=NAME to its header, or pass "
+        "--provenance to name the generators in a table",
         3,
         {**GENOMES, "plain.fa": PLAIN},
     ),
@@ -154,7 +153,7 @@ CASES = (
     Case(
         "detect train: embeddings without a model",
         f"{TRAIN} --generated made.fa --features embedding",
-        "features 'embedding' require a model (--model) (value 'embedding')",
+        "features 'embedding' require a model (value 'embedding'); pass --model",
         3,
         {**GENOMES, "made.fa": MADE},
     ),
@@ -175,7 +174,7 @@ CASES = (
     Case(
         "detect train: scikit-learn is not installed",
         f"{TRAIN} --generated made.fa",
-        "a detector requires scikit-learn, which is not installed: pip install 'genolm[detect]'",
+        "a detector requires scikit-learn, which is not installed; pip install 'genolm[detect]'",
         1,
         {**GENOMES, "made.fa": MADE},
         hidden=("sklearn.linear_model",),
@@ -232,7 +231,7 @@ CASES = (
     Case(
         "check: Pyrodigal is not installed",
         "check made.fa out --reference one.fa",
-        "gene finding requires pyrodigal, which is not installed: pip install 'genolm[check]'",
+        "gene finding requires pyrodigal, which is not installed; pip install 'genolm[check]'",
         1,
         {**GENOMES, "made.fa": MADE},
         hidden=("pyrodigal",),

@@ -266,13 +266,13 @@ CASES = (
     Case(
         "convert: a k-mer model to the huggingface layout",
         "convert tiny-random-kmer converted",
-        "a k-mer table cannot be expressed in the huggingface layout; use layout 'genolm' (--to genolm)",
+        "a k-mer table cannot be expressed in the huggingface layout; pass --to genolm to use a layout that can",
         4,
     ),
     Case(
         "convert: the folder exists",
         f"convert {MODEL} model",
-        "model exists; choose another folder, or replace it with --overwrite",
+        "model exists; choose another folder, or pass --overwrite to replace it",
         5,
     ),
     Case(
@@ -340,7 +340,7 @@ CASES = (
     Case(
         "convert: a k-mer model to the megatron layout",
         "convert tiny-random-kmer converted --to megatron",
-        "a k-mer table cannot be expressed in the megatron layout; use layout 'genolm' (--to genolm)",
+        "a k-mer table cannot be expressed in the megatron layout; pass --to genolm to use a layout that can",
         4,
     ),
     Case(

@@ -11,7 +11,9 @@ from tests.cli.bad_inputs.token_recipes import COLUMNS, CORPUS, DECODER, GENOTYP
 OUTPUT = "model.layers.0.self_attn.o_proj.weight"
 VALUE = "model.layers.0.self_attn.v_proj.weight"
 DAMAGED = "the weight layers.0.attention.output.weight holds such numbers: the weights are damaged; download or convert the model again"
-OVERFLOW = "numbers beyond 65,504 overflow in float16; use --dtype float32 or bfloat16 (if that doesn't help, the weights are damaged)"
+OVERFLOW = (
+    "numbers beyond 65,504 overflow in float16, or the weights are damaged; pass --dtype float32, or --dtype bfloat16"
+)
 VCF = f"{GENOTYPES}{COLUMNS}\tFORMAT\tada\tbo\n"
 PEOPLE = DECODER + CORPUS + "haplotypes: {vcf: [people.vcf]}\n"
 
@@ -123,7 +125,7 @@ CASES = (
     Case(
         "pretrain: resumed where no run is",
         "pretrain good.yaml run --resume",
-        "run contains no run to resume: start one without --resume",
+        "run contains no run to resume; start a new one",
         5,
         {"good.yaml": DECODER + CORPUS},
         make=small,

@@ -192,7 +192,7 @@ CASES = (
     Case(
         "interval: on the minus strand",
         f"{MUTATE} chr1:1000-1100:- out.tsv {PLACED}",
-        "mutations are defined on the forward strand; rc=True (--rc) reads both strands (value 'chr1:1000-1100:-')",
+        "mutations are defined on the forward strand (value 'chr1:1000-1100:-'); pass --rc to read both strands",
         3,
     ),
     Case(
@@ -204,7 +204,7 @@ CASES = (
     Case(
         "plot: its packages are not installed",
         f"{MUTATE} chr2:100-110 out.tsv {PLACED} --plot out.png",
-        "a plot requires logomaker, which is not installed: pip install 'genolm[plots]'",
+        "a plot requires logomaker, which is not installed; pip install 'genolm[plots]'",
         1,
         hidden=("logomaker",),
     ),
@@ -262,14 +262,14 @@ CASES = (
     Case(
         "output: exists",
         f"{SCORE} out.parquet",
-        "out.parquet exists; --overwrite replaces it",
+        "out.parquet exists; pass --overwrite to replace it",
         5,
         {"out.parquet": "mine"},
     ),
     Case(
         "output: is the input",
         f"variants {MODEL} calls.vcf calls.vcf --genome toy.fa",
-        "calls.vcf exists; --overwrite replaces it",
+        "calls.vcf exists; pass --overwrite to replace it",
         5,
         VCF,
     ),
@@ -283,21 +283,21 @@ CASES = (
     Case(
         "output: its ids exist",
         f"{EMBED} out.npy {PLACED}",
-        "out.ids.txt exists; --overwrite replaces it",
+        "out.ids.txt exists; pass --overwrite to replace it",
         5,
         {"out.ids.txt": "mine"},
     ),
     Case(
         "output: .h5ad without its packages",
         f"{EMBED} out.h5ad {PLACED}",
-        ".h5ad requires anndata, which is not installed: pip install 'genolm[anndata]'",
+        ".h5ad requires anndata, which is not installed; pip install 'genolm[anndata]'",
         1,
         hidden=("anndata",),
     ),
     Case(
         "output: .zarr without its packages",
         f"{EMBED} out.zarr {PLACED}",
-        ".zarr requires zarr, which is not installed: pip install 'genolm[anndata]'",
+        ".zarr requires zarr, which is not installed; pip install 'genolm[anndata]'",
         1,
         hidden=("zarr",),
     ),

@@ -16,7 +16,7 @@ context: 32
 batch_rows: 2
 steps: 1
 """
-FREE = "Settings that may change with --resume: name, card, trackers, compile, report_every, evaluate_every, evaluate_windows, checkpoint_every"
+FREE = "a resumed run may change only name, card, trackers, compile, report_every, evaluate_every, evaluate_windows, checkpoint_every"
 
 
 def torn(folder: Path) -> None:
@@ -39,28 +39,28 @@ CASES = (
     Case(
         "run: parts of an earlier run",
         SCORE,
-        "out.parquet.parts holds parts of an earlier run; resume with --resume or start over with --overwrite",
+        "out.parquet.parts holds parts of an earlier run; pass --resume to continue it, or --overwrite to start over",
         5,
         before=SHARDS[:1],
     ),
     Case(
         "resume: with another setting",
         f"{SCORE} --rc --resume",
-        "out.parquet.parts belongs to another run; changed: setting rc (was False, now True). Restore the previous settings, choose another output, or overwrite to start over",
+        "out.parquet.parts belongs to another run (changed: setting rc (was False, now True)); restore the previous settings, choose another output, or pass --overwrite to start over",
         5,
         before=SHARDS[:1],
     ),
     Case(
         "resume: with another model",
         SCORE.replace(MODEL, "tiny-random") + " --resume",
-        "out.parquet.parts belongs to another run; changed: setting context (was 32768, now 1048576); setting provenance.fingerprint (was '<digest>…, now '<digest>…); setting provenance.model (was 'tiny-random-dense', now 'tiny-random'); model weights. Restore the previous settings, choose another output, or overwrite to start over",
+        "out.parquet.parts belongs to another run (changed: setting context (was 32768, now 1048576); setting provenance.fingerprint (was '<digest>…, now '<digest>…); setting provenance.model (was 'tiny-random-dense', now 'tiny-random'); model weights); restore the previous settings, choose another output, or pass --overwrite to start over",
         5,
         before=SHARDS[:1],
     ),
     Case(
         "resume: the input has changed",
         f"{SCORE} --resume",
-        "out.parquet.parts belongs to another run; changed: content of input file 1. Restore the previous settings, choose another output, or overwrite to start over",
+        "out.parquet.parts belongs to another run (changed: content of input file 1); restore the previous settings, choose another output, or pass --overwrite to start over",
         5,
         before=SHARDS[:1],
         make=lambda folder: (folder / "good.fa").write_text(">chr1\nACGT\n"),
@@ -68,14 +68,14 @@ CASES = (
     Case(
         "resume: the output exists",
         f"{SCORE} --resume",
-        "out.parquet exists; --overwrite replaces it",
+        "out.parquet exists; pass --overwrite to replace it",
         5,
         {"out.parquet": "mine"},
     ),
     Case(
         "resume: the manifest is damaged",
         f"{SCORE} --resume",
-        "out.parquet.parts/manifest.json: not a manifest of genolm (Expecting property name enclosed in double quotes: line 1 column 2 (char 1)); start over with --overwrite",
+        "out.parquet.parts/manifest.json: not a manifest of genolm (Expecting property name enclosed in double quotes: line 1 column 2 (char 1)); pass --overwrite to start over",
         5,
         before=SHARDS[:1],
         make=other_settings,
@@ -83,7 +83,7 @@ CASES = (
     Case(
         "merge: nothing to merge",
         "merge out.parquet",
-        "out.parquet.parts holds no parts of a run; first run the shards",
+        "out.parquet.parts holds no parts of a run; run the shards first",
         5,
     ),
     Case(
@@ -96,14 +96,14 @@ CASES = (
     Case(
         "merge: a part is missing",
         "merge out.parquet",
-        "1 of 3 parts are missing (1); run their shards again, or the complete run with --resume",
+        "1 of 3 parts are missing (1); run their shards again, or pass --resume to complete the run in one process",
         5,
         before=SHARDS[::2],
     ),
     Case(
         "merge: a part is damaged",
         "merge out.parquet",
-        "1 of 3 parts are damaged (part-00000.parquet); run their shards again, or the complete run with --resume",
+        "1 of 3 parts are damaged (part-00000.parquet); run their shards again, or pass --resume to complete the run in one process",
         5,
         before=SHARDS,
         make=torn,
@@ -111,7 +111,7 @@ CASES = (
     Case(
         "merge: the output exists",
         "merge out.parquet",
-        "out.parquet exists; --overwrite replaces it",
+        "out.parquet exists; pass --overwrite to replace it",
         5,
         before=SHARDS,
         make=lambda folder: (folder / "out.parquet").write_text("mine"),
@@ -199,14 +199,14 @@ CASES = (
     Case(
         "pretrain: the folder holds a run",
         "pretrain good.yaml run",
-        "run already contains a run: resume it with --resume or choose another folder",
+        "run already contains a run; pass --resume to continue it, or choose another folder",
         5,
         {"good.yaml": RECIPE, "run": None, "run/recipe.json": "{}"},
     ),
     Case(
         "pretrain: the folder contains the run of another recipe",
         "pretrain good.yaml run --resume",
-        f"run contains the run of another recipe: choose another folder. {FREE}",
+        f"run contains the run of another recipe; {FREE}; choose another folder",
         5,
         {"good.yaml": RECIPE, "run": None, "run/recipe.json": '{"fingerprint": "other"}'},
     ),
@@ -220,7 +220,7 @@ CASES = (
     Case(
         "simulate: the files exist",
         "simulate .",
-        ".: genome.fa exists; choose another folder, or use --overwrite to replace it",
+        ".: genome.fa exists; choose another folder, or pass --overwrite to replace it",
         5,
         make=lambda folder: (folder / "genome.fa").write_text("mine"),
     ),

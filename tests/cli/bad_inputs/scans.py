@@ -66,7 +66,7 @@ CASES = (
     Case(
         "scan: GenBank without Biopython",
         "scan tiny-random-dense a.fa s --genes genes.gbk",
-        "reading GenBank and EMBL files requires biopython, which is not installed: pip install 'genolm[genbank]'",
+        "reading GenBank and EMBL files requires biopython, which is not installed; pip install 'genolm[genbank]'",
         1,
         {"a.fa": f">a\n{BASES}\n", "genes.gbk": "LOCUS\n"},
         hidden=("Bio",),
@@ -74,7 +74,7 @@ CASES = (
     Case(
         "scan: one of the files is there",
         "scan tiny-random-dense a.fa s",
-        "s.bed exists; --overwrite replaces it",
+        "s.bed exists; pass --overwrite to replace it",
         5,
         {"a.fa": f">a\n{BASES}\n", "s.bed": "mine\n"},
     ),

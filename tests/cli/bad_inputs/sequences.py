@@ -75,7 +75,7 @@ CASES = (
     reads(
         "FASTA: an ambiguous letter",
         ">a\nACGT\n>b\nACRT\n",
-        "reads.fa:4: ambiguity code at position 3 of the sequence; use iupac='N' (--iupac N) to read it as N (value 'R')",
+        "reads.fa:4: ambiguity code at position 3 of the sequence (value 'R'); pass --iupac N to read it as N",
     ),
     reads(
         "FASTA: a letter outside ASCII",
@@ -131,13 +131,13 @@ CASES = (
     reference(
         "genome: an invalid letter",
         ">chr1\nACGTACGTACGTXCGTACGTACGT\n",
-        "one.bed:1: invalid letter at chr1:13 of ref.fa: not a base, or an ambiguity code (iupac='N' reads those as N) (value 'X')",
+        "one.bed:1: invalid letter at chr1:13 of ref.fa: not a base, or an ambiguity code (value 'X')",
     ),
     Case("genome: no such file", f"{SCORE} regions.bed out.parquet --genome hg38.fa", "hg38.fa: no such file", 3),
     Case(
         "genome: missing for a BED file",
         f"{SCORE} regions.bed out.parquet",
-        "regions.bed:1: intervals require a genome (--genome)",
+        "regions.bed:1: intervals require a genome; pass --genome",
         3,
     ),
     reads("FASTQ: empty file", "", "reads.fq: the FASTQ file is empty", "reads.fq"),
@@ -195,7 +195,7 @@ CASES = (
     Case(
         "--length for sequences",
         f"{SCORE} genome.fa out.parquet --length 100",
-        "genome.fa: --length applies to intervals and variants, not to sequences",
+        "genome.fa: a length applies to intervals and variants, not to sequences",
         3,
     ),
     Case(
@@ -214,7 +214,7 @@ CASES = (
     Case(
         "VCF without --length",
         f"embed {MODEL} variants.vcf.gz out.parquet {PLACED}",
-        "variants.vcf.gz:15: variants require a length (--length), in bases per sequence (value 'chr1:599:C>CAGCAAT')",
+        "variants.vcf.gz:15: variants require a length, in bases per sequence (value 'chr1:599:C>CAGCAAT'); pass --length",
         3,
     ),
 )

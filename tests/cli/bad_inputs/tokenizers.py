@@ -68,7 +68,7 @@ CASES = (
     Case(
         "tokenizer: the folder exists",
         TRAIN,
-        "tokens exists; choose another folder, or --overwrite to replace it",
+        "tokens exists; choose another folder, or pass --overwrite to replace it",
         5,
         {"tokens": None, "tokens/notes.txt": "kept"},
     ),

@@ -72,7 +72,7 @@ CASES = (
     Case(
         "VCF: REF is not the base that VCF has for an ambiguous letter",
         f"{VARIANTS} calls.vcf out.vcf --genome iupac.fa",
-        "calls.vcf:3: REF is G, but the genome has R (A in VCF); check the genome build, or leave such records unscored: on_mismatch='skip' (--on-mismatch skip) (value 'chr1:6:G>C')",
+        "calls.vcf:3: REF is G, but the genome has R (A in VCF) (value 'chr1:6:G>C'); check the genome build, or pass --on-mismatch skip to leave such records unscored",
         3,
         {"calls.vcf": HEADER + record(6, "G", "C"), "iupac.fa": AMBIGUOUS},
     ),
@@ -156,7 +156,7 @@ CASES = (
     Case(
         "--format beside the name of a file",
         f"{VARIANTS} calls.vcf out.vcf --genome toy.fa --format bcf",
-        "out.vcf: --format is for standard output (-); the format of a file follows from its ending",
+        "out.vcf: a format can be chosen only for standard output (-): that of a file follows from its ending",
         3,
         {"calls.vcf": HEADER + record(), "toy.fa": TOY},
     ),

@@ -94,22 +94,22 @@ CASES = (
     calls(
         "VCF: POS past the end of the contig",
         HEADER + record(21),
-        "calls.vcf:3: chr1:21 is beyond the end of the contig (20 bases); check the genome build, or leave such records unscored: on_mismatch='skip' (--on-mismatch skip) (value 'chr1:21')",
+        "calls.vcf:3: chr1:21 is beyond the end of the contig (20 bases) (value 'chr1:21'); check the genome build, or pass --on-mismatch skip to leave such records unscored",
     ),
     calls(
         "VCF: REF reaches past the end of the contig",
         HEADER + record(20, "TA", "T"),
-        "calls.vcf:3: REF of chr1:20 extends beyond the end of the contig (20 bases); check the genome build, or leave such records unscored: on_mismatch='skip' (--on-mismatch skip) (value 'chr1:20')",
+        "calls.vcf:3: REF of chr1:20 extends beyond the end of the contig (20 bases) (value 'chr1:20'); check the genome build, or pass --on-mismatch skip to leave such records unscored",
     ),
     calls(
         "VCF: REF is not what the genome has",
         HEADER + record(6, "G", "T"),
-        "calls.vcf:3: REF is G, but the genome has C; check the genome build, or leave such records unscored: on_mismatch='skip' (--on-mismatch skip) (value 'chr1:6:G>T')",
+        "calls.vcf:3: REF is G, but the genome has C (value 'chr1:6:G>T'); check the genome build, or pass --on-mismatch skip to leave such records unscored",
     ),
     Case(
         "VCF: REF where the genome has N",
         f"{VARIANTS} calls.vcf out.vcf {PLACED}",
-        "calls.vcf:3: REF is A, but the genome has N; check the genome build, or leave such records unscored: on_mismatch='skip' (--on-mismatch skip) (value 'chr1:100:A>G')",
+        "calls.vcf:3: REF is A, but the genome has N (value 'chr1:100:A>G'); check the genome build, or pass --on-mismatch skip to leave such records unscored",
         3,
         {"calls.vcf": HEADER + record(100, "A", "G")},
     ),
@@ -123,7 +123,7 @@ CASES = (
     calls(
         "VCF: an unknown contig",
         HEADER + record(chrom="chrX"),
-        "calls.vcf:3: no such contig; the genome has chr1; check the genome build, or leave such records unscored: on_mismatch='skip' (--on-mismatch skip) (value 'chrX')",
+        "calls.vcf:3: no such contig; the genome has chr1 (value 'chrX'); check the genome build, or pass --on-mismatch skip to leave such records unscored",
     ),
     calls(
         "VCF: a contig name with a space",

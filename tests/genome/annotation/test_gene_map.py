@@ -215,7 +215,7 @@ def test_genbank_without_biopython(written):
     statements = "import sys; sys.modules['Bio'] = None; from genolm.genome.annotation.gene_map import read_gene_map"
     program = f"{statements}; read_gene_map(sys.argv[1])"
     done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, timeout=60)
-    assert "reading GenBank and EMBL files requires biopython, which is not installed: pip install" in done.stderr
+    assert "reading GenBank and EMBL files requires biopython, which is not installed; pip install" in done.stderr
 
 
 @pytest.mark.data

@@ -184,7 +184,7 @@ def test_an_existing_folder_is_not_touched(tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     genolm.convert("tiny-random", out)
-    with pytest.raises(RunError, match="exists; choose another folder, or replace it with --overwrite"):
+    with pytest.raises(RunError, match="exists; choose another folder, or pass overwrite=True"):
         genolm.convert("tiny-random-dense", out)
     assert genolm.load(out).card.name == "tiny-random"
     genolm.convert("tiny-random-dense", out, overwrite=True)

@@ -24,7 +24,7 @@ from genolm.errors import ModelError, NetworkError, ResourceError, RunError
 from genolm.files.caches import temporary_cache
 from genolm.models.checkpoints import download as hub
 from genolm.models.checkpoints import http_files
-from genolm.models.checkpoints.info import describe
+from genolm.models.checkpoints.info import info as describe
 from genolm.models.model_files import INDEX, SINGLE
 from genolm.models.zoo.zoo import ZOO, ModelSource
 

@@ -8,7 +8,8 @@ import torch
 from tests.models.live_peak import LivePeak
 
 from genolm.errors import ModelError
-from genolm.models.checkpoints.info import describe, models_table
+from genolm.models.checkpoints.info import info as describe
+from genolm.models.checkpoints.info import models_table
 from genolm.models.footprint import activation_bytes
 from genolm.models.networks.encoder import Encoder
 from genolm.models.zoo.zoo import ZOO

@@ -14,7 +14,7 @@ from genolm.files.digests import file_sha256
 from genolm.models.adapters.configs import parse_config
 from genolm.models.card import Card
 from genolm.models.checkpoints.checkpoint import match_folder
-from genolm.models.checkpoints.info import describe
+from genolm.models.checkpoints.info import info as describe
 from genolm.models.checkpoints.model_folder import read_folder
 from genolm.models.model import Model
 from genolm.models.networks.random_weights import random_decoder

@@ -170,7 +170,7 @@ def test_killed_and_resumed_gives_the_same_bytes(genomes, tmp_path, monkeypatch)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert len(list((tmp_path / "out.parts").glob("part-*.parquet"))) == 2
     assert not (tmp_path / "out").exists()
-    with pytest.raises(RunError, match="resume with --resume"):
+    with pytest.raises(RunError, match="pass resume=True to continue"):
         genolm.cluster("tiny-random-dense", genomes, tmp_path / "out", **SMALL)
     with pytest.raises(RunError, match=r"setting fragments.settings.max_n \(was 0.05, now 0.5\)"):
         genolm.cluster("tiny-random-dense", genomes, tmp_path / "out", **SMALL, max_n=0.5, resume=True)

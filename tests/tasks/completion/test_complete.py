@@ -201,11 +201,11 @@ def test_a_summary_that_is_there_is_not_replaced_unless_asked(big, fasta, tmp_pa
     out = tmp_path / "out.tsv"
     summary_path(out).write_text("mine")
     for resume in (False, True):
-        with pytest.raises(RunError, match=r"out\.tsv\.summary\.tsv exists; --overwrite replaces it"):
+        with pytest.raises(RunError, match=r"out\.tsv\.summary\.tsv exists; pass overwrite=True to replace it"):
             complete(big, fasta, out, n=1, shortest=30, resume=resume)
     assert [path.name for path in tmp_path.iterdir()] == ["out.tsv.summary.tsv"]
     complete(big, fasta, out, n=1, shortest=30, overwrite=True)
-    with pytest.raises(RunError, match=r"out\.tsv exists; --overwrite replaces it"):
+    with pytest.raises(RunError, match=r"out\.tsv exists; pass overwrite=True to replace it"):
         complete(big, fasta, out, n=1, shortest=30)
     assert summary_path(out).read_text().startswith("measure")
 

@@ -403,7 +403,7 @@ def test_a_detector_finds_the_folder_that_its_model_was_in(files, natural, tmp_p
     Path("own").rename("moved")
     Path("det/detector.json").write_text(Path("det/detector.json").read_text().replace("tiny-random-dense", "gone"))
     with pytest.raises(
-        ModelError, match=r"own.*the detector needs this model: pass its current location \(--model, model=\)"
+        ModelError, match=r"own.*the detector needs this model; pass model=… to name its current location"
     ):
         genolm.detect.apply("det", sequences, device="cpu")
     assert genolm.detect.apply("det", sequences, model="moved", device="cpu").equals(table)

@@ -40,7 +40,7 @@ def test_shards_join_to_the_bytes_of_one_run(verb, model, fasta, tmp_path, monke
 
 def test_only_a_folder_of_ours_is_replaced(fasta, tmp_path):
     out = genolm.explain.tables("tiny-random-kmer", tmp_path / "out")
-    with pytest.raises(RunError, match=r"out exists; --overwrite replaces it"):
+    with pytest.raises(RunError, match=r"out exists; pass overwrite=True to replace it"):
         genolm.explain.tables("tiny-random-kmer", out)
     (out / "stale.tsv").touch()
     genolm.explain.lens("tiny-random", fasta, out, overwrite=True)

@@ -83,7 +83,7 @@ def test_a_vocabulary_without_a_token_of_bases_is_refused():
     [
         (0, -1.0, GenolmError, "vllm returned token 0, which has letters other than A, C, G and T"),
         (5, float("nan"), NonFiniteError, "under vllm gives numbers that are not finite"),
-        (5, float("-inf"), NonFiniteError, "use --dtype float32 or bfloat16"),
+        (5, float("-inf"), NonFiniteError, "pass dtype='float32'"),
     ],
 )
 def test_what_another_backend_writes_is_looked_at(token, value, kind, message):

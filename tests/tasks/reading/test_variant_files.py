@@ -140,7 +140,7 @@ def test_a_run_through_a_pipe_is_neither_resumed_nor_sharded(tiny, vcf, genome_p
 def test_an_existing_output_is_found_before_the_pipe_is_read(tiny, genome_path, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "stdin", None)
     (tmp_path / "out.vcf").write_text("mine")
-    with pytest.raises(RunError, match="--overwrite"):
+    with pytest.raises(RunError, match="overwrite=True"):
         variants(tiny, "-", tmp_path / "out.vcf", genome=genome_path)
 
 

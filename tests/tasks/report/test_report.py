@@ -302,7 +302,7 @@ def test_a_track_of_other_contigs_is_left_out(inputs: dict[str, object], tmp_pat
 def test_refuses_to_overwrite(inputs: dict[str, object], tmp_path: Path) -> None:
     out = tmp_path / "x.html"
     out.write_text("mine")
-    with pytest.raises(RunError, match=r"x.html exists; --overwrite replaces it"):
+    with pytest.raises(RunError, match=r"x.html exists; pass overwrite=True to replace it"):
         report(None, out, genome=inputs["genome"])
     assert out.read_text() == "mine"
     report(None, out, genome=inputs["genome"], overwrite=True)

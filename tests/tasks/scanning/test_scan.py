@@ -341,7 +341,7 @@ def test_a_run_of_other_models_is_not_resumed(tiny, ocean, fasta, tmp_path, monk
     monkeypatch.setattr(output_files, "write_bigwig", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         scan(tiny, fasta, tmp_path / "scan", minus=ocean, window=50)
-    with pytest.raises(RunError, match=r"belongs to another run; changed: .*model weights"):
+    with pytest.raises(RunError, match=r"belongs to another run \(changed: .*model weights"):
         scan(tiny, fasta, tmp_path / "scan", minus=untrained_copy(tiny, 99), window=50, resume=True)
 
 
@@ -349,7 +349,7 @@ def test_a_run_of_other_models_is_not_resumed(tiny, ocean, fasta, tmp_path, monk
 def test_what_is_there_is_not_replaced_unless_asked(tiny, fasta, tmp_path, ending):
     (tmp_path / f"scan.{ending}").write_text("mine")
     for resume in (False, True):
-        with pytest.raises(RunError, match=rf"scan\.{ending} exists; --overwrite replaces it"):
+        with pytest.raises(RunError, match=rf"scan\.{ending} exists; pass overwrite=True to replace it"):
             scan(tiny, fasta, tmp_path / "scan", window=50, resume=resume)
     assert {path.name for path in tmp_path.iterdir()} == {"genome.fa", f"scan.{ending}"}
     scan(tiny, fasta, tmp_path / "scan", window=50, overwrite=True)

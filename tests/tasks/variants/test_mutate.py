@@ -98,7 +98,7 @@ def test_outputs_that_cannot_be_written(tiny, genome_path, tmp_path):
     for path in (long, tmp_path / "long.fa.fai"):
         path.unlink()
     (tmp_path / "b.tsv").touch()
-    with pytest.raises(RunError, match="--overwrite"):
+    with pytest.raises(RunError, match="overwrite=True"):
         mutate(tiny, "chr2:31-36", tmp_path / "b.tsv", genome=genome_path)
     assert [path.name for path in tmp_path.iterdir()] == ["b.tsv"]
 

@@ -94,6 +94,6 @@ def test_tables_that_cannot_be_drawn(tmp_path, bad, message):
 def test_missing_packages_are_named_with_the_extra(tmp_path, monkeypatch, missing):
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(
-        GenolmError, match=rf"a plot requires {missing}, which is not installed: pip install 'genolm\[plots\]'"
+        GenolmError, match=rf"a plot requires {missing}, which is not installed; pip install 'genolm\[plots\]'"
     ):
         plot_mutations(table("ACGT"), tmp_path / "plot.png")

@@ -259,7 +259,7 @@ def test_a_model_with_a_short_context_shares_it_out(tiny, vcf, genome_path):
 def test_an_existing_output_is_kept(tiny, vcf, genome_path, tmp_path):
     out = tmp_path / "out.vcf"
     out.write_text("mine")
-    with pytest.raises(RunError, match="--overwrite"):
+    with pytest.raises(RunError, match="overwrite=True"):
         variants(tiny, vcf, out, genome=genome_path)
     assert out.read_text() == "mine"
 
@@ -382,7 +382,7 @@ def test_real_variants_killed_or_shared_out_give_the_same_bytes(vkgl, human, tmp
 )
 def test_real_files_that_do_not_fit_are_refused_or_passed_through(tiny, data_dir, human, tmp_path, name):
     source, out = data_dir / "variants" / name, tmp_path / "out.vcf"
-    with pytest.raises(InputError, match=rf"{name}:\d+: .*--on-mismatch skip"):
+    with pytest.raises(InputError, match=rf"{name}:\d+: .*on_mismatch='skip'"):
         variants(tiny, source, out, genome=human, **SMALL)
     assert not out.exists()
     variants(tiny, source, out, genome=human, on_mismatch="skip", **SMALL)

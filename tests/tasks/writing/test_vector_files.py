@@ -108,7 +108,7 @@ def test_a_missing_package_is_named_with_its_extra(tmp_path, monkeypatch):
 
     monkeypatch.setattr(optional, "import_module", missing)
     with pytest.raises(
-        GenolmError, match=r"\.h5ad requires anndata, which is not installed: pip install 'genolm\[anndata\]'"
+        GenolmError, match=r"\.h5ad requires anndata, which is not installed; pip install 'genolm\[anndata\]'"
     ):
         require(tmp_path / "out.h5ad")
     require(tmp_path / "out.npy")

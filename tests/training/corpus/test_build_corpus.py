@@ -153,7 +153,7 @@ def test_two_builds_of_one_folder_do_not_meet(corpus: CorpusRecipe, tmp_path: Pa
 
 def test_a_folder_that_is_there_stays(corpus: CorpusRecipe, tmp_path: Path) -> None:
     folder = build_corpus(corpus, tmp_path / "built")
-    with pytest.raises(RunError, match="exists; choose another folder, or --overwrite"):
+    with pytest.raises(RunError, match="exists; choose another folder, or pass overwrite=True"):
         build_corpus(corpus, folder)
     build_corpus(replace(corpus, min_run=600), folder, overwrite=True)
     assert json.loads((folder / "manifest.json").read_text())["options"]["min_run"] == 600

@@ -178,7 +178,7 @@ def test_only_a_trained_tokenizer_is_replaced(fasta, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     train_tokenizer(fasta, out, vocab_size=40)  # an empty folder is taken
-    with pytest.raises(RunError, match="exists; choose another folder, or --overwrite"):
+    with pytest.raises(RunError, match="exists; choose another folder, or pass overwrite=True"):
         train_tokenizer(fasta, out, vocab_size=50)
     train_tokenizer(fasta, out, vocab_size=50, overwrite=True)
     assert BpeTokenizer.read(out).vocab_size == 50

@@ -28,6 +28,7 @@ from genolm.genome.left_out import LeftOut
 from genolm.genome.records import read_fasta
 from genolm.genome.sequence import reverse_complement, upper_dna
 from genolm.genome.sequence_files import flat_form
+from genolm.remedies import Remedy
 
 _ORDER = "TCAG"
 _STANDARD = "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG"
@@ -99,7 +100,9 @@ def read_coding(path: str | Path, genome: str | Path | None = None, code: int = 
         yield from _of_flat_file(path, form, code)
     elif ending in (*GFF3_ENDINGS, GTF_ENDING):
         if genome is None:
-            raise InputError("gene coordinates require the genome (--genome)", file=path)
+            raise InputError(
+                "gene coordinates require the genome", file=path, code="missing-argument", remedy=Remedy("genome")
+            )
         with Genome(genome) as bases:
             yield from _of_lines(path, bases, code, "GTF" if ending == GTF_ENDING else "GFF3")
     else:

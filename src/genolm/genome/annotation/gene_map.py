@@ -159,7 +159,11 @@ def read_gene_map(path: str | Path) -> GeneMap:
         return _collected(path, _flat_features(path))
     check_packing(path)
     extensions = ", ".join((*_LINES, *FORMATS))
-    raise InputError(f"unsupported annotation format; expected {extensions}, or one of these with .gz", file=path)
+    raise InputError(
+        f"unsupported annotation format; expected {extensions}, or one of these with .gz",
+        file=path,
+        code="unknown-format",
+    )
 
 
 def _name(attributes: Mapping[str, str], place: Interval) -> str:

@@ -28,7 +28,11 @@ def read_genes(path: str | Path) -> Iterator[Transcript]:
         return read_gff3(path)
     if ending == GTF_ENDING:
         return read_gtf(path)
-    raise InputError("unsupported annotation format; expected .gtf, .gff3 or .gff, optionally with .gz", file=path)
+    raise InputError(
+        "unsupported annotation format; expected .gtf, .gff3 or .gff, optionally with .gz",
+        file=path,
+        code="unknown-format",
+    )
 
 
 def read_gff3(path: str | Path) -> Iterator[Transcript]:

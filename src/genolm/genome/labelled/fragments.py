@@ -68,7 +68,7 @@ def read_genome(path: Path) -> list[FlatRecord]:
     """
     records = list(read_sequence_file(path, partial(upper_dna, iupac="N")))
     if not any(set(record.sequence) - {"N"} for record in records):
-        raise InputError("the file contains only N", file=path)
+        raise InputError("the file contains only N", file=path, code="empty-input")
     return records
 
 
@@ -108,10 +108,12 @@ def named_files(paths: Iterable[Path | str]) -> dict[str, Path]:
     for path in map(Path, paths):
         name = genome_name(path)
         if name in named:
-            raise InputError(f"duplicate genome name, also of {named[name]}", file=path, value=name)
+            raise InputError(
+                f"duplicate genome name, also of {named[name]}", file=path, value=name, code="duplicate-name"
+            )
         named[name] = path
     if not named:
-        raise InputError("no genome given")
+        raise InputError("no genome given", code="empty-input")
     return named
 
 

@@ -96,7 +96,7 @@ def _parse(
     prompt = _prompt_bases(header, record.sequence)
     sequence = record.sequence if with_prompt else record.sequence[prompt:]
     if set(sequence) == {"N"}:
-        raise InputError("the record contains only N", value=record.id)
+        raise InputError("the record contains only N", value=record.id, code="empty-input")
     decoding = " ".join(f"{name}={header[name]}" for name in _DECODING if name in header)
     return Generated(
         record.id,

@@ -8,6 +8,7 @@ from pathlib import Path
 from genolm.errors import InputError
 from genolm.genome.labelled.fragments import Fragment, genome_name
 from genolm.genome.labelled.keyed_rows import keyed_rows
+from genolm.remedies import Remedy
 
 FILES, NONE = "files", "none"
 """Special values instead of a table: one species per file; no labels."""
@@ -30,8 +31,9 @@ def labels_of(fragments: Sequence[Fragment], given: str | Path) -> list[str] | N
     labels = by_file if str(given) == FILES else _from_table(fragments, Path(given))
     if len(set(labels)) < 2:
         raise InputError(
-            "there is only one species; use --labels none to cluster without labels",
+            "there is only one species",
             value=labels[0] if labels else None,
+            remedy=Remedy("labels", "none", "cluster without labels"),
         )
     return labels
 

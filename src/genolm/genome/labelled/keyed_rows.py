@@ -44,6 +44,8 @@ def keyed_rows(
             row = {column: "" if present(value) is None else value for column, value in zip(header, fields)}
             name = key(row)
             if name in rows:
-                raise InputError("duplicate name", value=name[-1] if isinstance(name, tuple) else name)
+                raise InputError(
+                    "duplicate name", value=name[-1] if isinstance(name, tuple) else name, code="duplicate-name"
+                )
             rows[name] = row
     return rows

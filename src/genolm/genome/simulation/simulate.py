@@ -43,6 +43,7 @@ from genolm.genome.records import fasta_lines
 from genolm.genome.simulation.simulated_contigs import Contig, PlacedGene, draw_contig, draw_families, intergenic, tss
 from genolm.genome.simulation.simulated_genes import Sampler
 from genolm.genome.simulation.simulated_variants import CLASS_OF, TrueVariant, draw_variants
+from genolm.remedies import Remedy
 from genolm.verbs import AtLeast, Bases, OutputFolder, Seed, verb
 
 TINY = 900  # bases of the last contig
@@ -158,9 +159,9 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RunError(f"{folder} cannot be created: {error.strerror}") from None
+        raise RunError(f"{folder} cannot be created: {error.strerror}", code="unwritable-output") from None
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise RunError(f"{folder}: the folder is not writable")
+        raise RunError(f"{folder}: the folder is not writable", code="unwritable-output")
 
 
 def _check(folder: Path, length: int, contigs: int, overwrite: bool) -> None:
@@ -172,7 +173,11 @@ def _check(folder: Path, length: int, contigs: int, overwrite: bool) -> None:
         raise InputError("expected a folder, found a file", file=folder)
     present = [name for name in _FILES if (folder / name).exists()]
     if present and not overwrite:
-        raise RunError(f"{folder}: {present[0]} exists; choose another folder, or use --overwrite to replace it")
+        raise RunError(
+            f"{folder}: {present[0]} exists",
+            code="output-exists",
+            remedy=("choose another folder", Remedy("overwrite", True, "replace it")),
+        )
 
 
 def _lengths(length: int, contigs: int) -> list[int]:

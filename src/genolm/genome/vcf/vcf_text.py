@@ -38,7 +38,7 @@ def is_bcf(path: Path) -> bool:
     with open_bytes(path) as file:
         head = file.read(3)
     if not head:
-        raise InputError("the file is empty", file=path)
+        raise InputError("the file is empty", file=path, code="empty-input")
     return head == b"BCF"
 
 
@@ -67,7 +67,7 @@ def open_bcf(path: Path) -> Iterator[pysam.VariantFile]:
         with quiet_htslib():
             file = pysam.VariantFile(str(path))
     except (OSError, ValueError):
-        raise InputError("damaged BCF: the header cannot be read", file=path) from None
+        raise InputError("damaged BCF: the header cannot be read", file=path, code="damaged-file") from None
     with file:
         yield file
 
@@ -81,7 +81,7 @@ def bcf_records(file: pysam.VariantFile, path: Path) -> Iterator[pysam.VariantRe
             with quiet_htslib():
                 record = next(file, None)
         except (OSError, ValueError) as error:
-            raise InputError(f"damaged BCF record: {error}", file=path, line=number) from None
+            raise InputError(f"damaged BCF record: {error}", file=path, line=number, code="damaged-file") from None
         if record is None:
             return
         yield record

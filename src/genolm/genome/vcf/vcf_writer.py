@@ -162,7 +162,7 @@ def _output_kind(out: Path) -> Literal["plain", "bgzip", "bcf"]:
         return "bcf"
     if suffix == ".vcf":
         return "bgzip" if compressed else "plain"
-    raise InputError("the output of variants must end in .vcf, .vcf.gz or .bcf", file=out)
+    raise InputError("the output of variants must end in .vcf, .vcf.gz or .bcf", file=out, code="unknown-format")
 
 
 @contextmanager
@@ -179,7 +179,7 @@ def _open_out(path: Path, compress: bool) -> Iterator[BinaryIO]:
 def _output(out: Path) -> Iterator[Path]:
     """Provide a draft that replaces ``out`` on success; its index, if one was made, replaces that of ``out``."""
     if not out.parent.is_dir():
-        raise InputError("the output folder does not exist", file=out.parent)
+        raise InputError("the output folder does not exist", file=out.parent, code="file-not-found")
     draft = None
     try:
         with atomic_file(out) as draft:

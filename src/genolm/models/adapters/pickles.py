@@ -126,10 +126,11 @@ def read_pickle(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as stream:
             if is_pointer(stream.read(LONGEST)):
-                raise ModelError(f"{path}: {REMEDY}")
+                raise ModelError(f"{path}: {REMEDY}", code="damaged-model")
             if not zipfile.is_zipfile(stream):
                 raise ModelError(
-                    f"{path}: not a complete file of torch.save: truncated, or written by torch before 1.6"
+                    f"{path}: not a complete file of torch.save: truncated, or written by torch before 1.6",
+                    code="damaged-model",
                 )
         named = set(torch.serialization.get_unsafe_globals_in_checkpoint(path))
         foreign = sorted(named - {name for name in named if _harmless(name)} - {"argparse.Namespace"})
@@ -142,9 +143,9 @@ def read_pickle(path: Path) -> dict[str, Any]:
             state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (RuntimeError, ValueError, EOFError, KeyError, IndexError, TypeError, pickle.UnpicklingError) as error:
         first = str(error).partition("\n")[0].partition(". ")[0]
-        raise ModelError(f"{path}: not readable as a file of torch.save: {first}") from error
+        raise ModelError(f"{path}: not readable as a file of torch.save: {first}", code="damaged-model") from error
     except OSError as error:
-        raise ModelError(f"{path}: not readable: {error}") from error
+        raise ModelError(f"{path}: not readable: {error}", code="damaged-model") from error
     if not isinstance(state, dict):
         raise ModelError(f"{path}: does not contain a dictionary, so it is not a checkpoint")
     return state

@@ -43,7 +43,10 @@ def open_source(name: str | Path, layout: Layout | None = None, like: str | Path
     source = find_model(name)
     entry = source.entry if source.folder is None else None
     if entry is not None and (layout is not None or like is not None):
-        raise ModelError(f"{name}: --from and --like are not applicable to a model known by name")
+        raise ModelError(
+            f"{name}: a source layout and a similar model apply to checkpoints only, not to a model known by name",
+            code="inapplicable-argument",
+        )
     if entry is not None and entry.seed is not None and entry.config is not None:
         tokenizer = entry.random_tokenizer()
         network = random_network(entry.config, entry.seed, tokenizer.base_ids, tokenizer.n_id)
@@ -64,7 +67,10 @@ def open_source(name: str | Path, layout: Layout | None = None, like: str | Path
         memory = read_memory({}, tensors, str(path), known)
         folder = replace(folder, network=replace(folder.network, gengram=memory), layout="megatron")
     elif like is not None:
-        raise ModelError(f"{path}: --like {like} is not applicable: the {folder.layout} config is complete")
+        raise ModelError(
+            f"{path}: the similar model {like} is not applicable: the {folder.layout} config is complete",
+            code="inapplicable-argument",
+        )
     if layout not in (None, folder.layout):
         raise ModelError(f"{path}: has the layout {folder.layout}, not {layout}")
     checkpoint = match_folder(folder, tensors, source.entry)
@@ -81,9 +87,11 @@ def _shape_of(like: str | Path) -> DecoderConfig:
     elif source.entry is not None:
         config = source.entry.config or read_folder(source.entry.installed_folder()).network
     else:
-        raise ModelError(f"{like}: --like must be a name of genolm models or a folder")
+        raise ModelError(f"{like}: the similar model must be a name of genolm models or a folder", code="unknown-model")
     if not isinstance(config, DecoderConfig):
-        raise ModelError(f"{like}: --like must name a decoder, as Megatron checkpoints are; this is an encoder")
+        raise ModelError(
+            f"{like}: the similar model must be a decoder, as Megatron checkpoints are; this is an encoder"
+        )
     return config
 
 

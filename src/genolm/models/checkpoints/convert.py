@@ -29,6 +29,7 @@ from genolm.models.model_files import CONFIG, SINGLE, TOKENIZER, write_json
 from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.precision import Precision, parse_dtype
 from genolm.models.weight_shards import Pending, read_shards, write_shards
+from genolm.remedies import Remedy
 from genolm.tokens.bpe import BpeTokenizer
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.verbs import Completed, OutputFolder, PythonOnly, Shown, verb
@@ -184,7 +185,11 @@ def _read_layout(stored: StoredTensor, kind: torch.dtype) -> Tensor:
 def _common_dtype(dtypes: Mapping[str, torch.dtype], name: str, group: list[Piece]) -> torch.dtype:
     kinds = {dtypes[piece.ours] for piece in group}
     if len(kinds) > 1:
-        raise ModelError(f"the parts of {name} have different types; give the type to store (--dtype)")
+        raise ModelError(
+            f"the parts of {name} have different types",
+            code="missing-argument",
+            remedy=Remedy("dtype", purpose="choose the type to store"),
+        )
     return kinds.pop()
 
 
@@ -194,9 +199,15 @@ def _refuse_existing(out: Path, overwrite: bool) -> None:
         if not (is_folder(out) or is_file(out)) or (out.is_dir() and not any(out.iterdir())):
             return
         if not overwrite or not out.is_dir():
-            raise RunError(f"{out} exists; choose another folder, or replace it with --overwrite")
+            raise RunError(
+                f"{out} exists",
+                code="output-exists",
+                remedy=("choose another folder", Remedy("overwrite", True, "replace it")),
+            )
         if not (out / CONFIG).is_file():
-            raise RunError(f"{out} is not a model folder ({CONFIG} is missing); refusing to overwrite it")
+            raise RunError(
+                f"{out} is not a model folder ({CONFIG} is missing); refusing to overwrite it", code="foreign-output"
+            )
 
 
 def _refuse_source(out: Path, source: str | Path) -> None:
@@ -204,7 +215,7 @@ def _refuse_source(out: Path, source: str | Path) -> None:
     if is_folder(out) and is_folder(source):
         folder = Path(source).resolve()
         if out.resolve() in (folder, *folder.parents):
-            raise RunError(f"{out} holds the source of the conversion; choose another folder")
+            raise RunError(f"{out} holds the source of the conversion; choose another folder", code="output-is-input")
 
 
 @contextmanager

@@ -187,9 +187,13 @@ def _stored(repository: Repository, revision: str, folder: Path | None, progress
 
 def _unwritable(folder: Path | None, error: OSError) -> GenolmError:
     if is_disk_full(error):
-        return ResourceError(f"{folder or cache_folder()}: the disk is full; free space and try again")
+        return ResourceError(
+            f"{folder or cache_folder()}: the disk is full; free space and try again", code="disk-full"
+        )
     message = f"{folder or cache_folder()}: cannot be written: {error.strerror or error}"
-    return RunError(message if folder else f"{message}; set GENOLM_CACHE to a writable folder")
+    return RunError(
+        message if folder else f"{message}; set GENOLM_CACHE to a writable folder", code="unwritable-output"
+    )
 
 
 def look_up(repo_id: str, revision: str = "main") -> Repository:
@@ -200,7 +204,7 @@ def look_up(repo_id: str, revision: str = "main") -> Repository:
     """
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}:
         problem = f"{repo_id} is not in the cache and HF_HUB_OFFLINE forbids downloading it"
-        raise NetworkError(f"{problem}; unset it, or give a folder with the model")
+        raise NetworkError(problem, code="offline", remedy=("unset it", "give a folder with the model"))
     url = f"{endpoint()}/api/models/{repo_id}/revision/{quote(revision, safe='')}?blobs=true"
     answer = fetch_json(url, token=_token())
     try:

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 from urllib.parse import urlsplit
 
-from genolm.errors import NetworkError, ResourceError
+from genolm.errors import Code, NetworkError, ResourceError
 
 Progress = Callable[[str, int, int], None]
 """Called with the name of a file, the number of bytes received so far, and the size of the file."""
@@ -117,7 +117,10 @@ def fetch_file(source: Source, target: Path, progress: Progress | None = None) -
         _retried(lambda: _receive(source, stream, target.name, progress), source.url, stream.tell)
         if not source.verify(partial):
             partial.unlink()
-            raise NetworkError(f"{source.url}: the content does not match its checksum; it was removed, try again")
+            raise NetworkError(
+                f"{source.url}: the content does not match its checksum; it was removed, try again",
+                code="checksum-mismatch",
+            )
         partial.replace(target)
 
 
@@ -146,7 +149,7 @@ def _lock(stream: IO[bytes]) -> None:
 def _check_room(source: Source, partial: Path) -> None:
     missing, free = source.size - partial.stat().st_size, shutil.disk_usage(partial.parent).free
     if missing > free:
-        raise ResourceError(f"{partial.parent}: {source.url} {missing:,} bytes needed, {free:,} free")
+        raise ResourceError(f"{partial.parent}: {source.url} {missing:,} bytes needed, {free:,} free", code="disk-full")
 
 
 def _receive(source: Source, stream: IO[bytes], name: str, progress: Progress | None) -> None:
@@ -217,6 +220,8 @@ class RefusedError(NetworkError):
         message: error message.
         status: HTTP status code.
     """
+
+    default_code: ClassVar[Code] = "request-refused"
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)

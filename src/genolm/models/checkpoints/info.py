@@ -122,7 +122,7 @@ def _origin(entry: Entry, present: bool) -> str:
 
 
 @verb(example="genolm info genos-1.2b")
-def describe(model: Annotated[str | Path, Completed("model")]) -> ModelInfo:
+def info(model: Annotated[str | Path, Completed("model")]) -> ModelInfo:
     """Describe a model without downloading it.
 
     Shows total and active parameters, memory by context length, and the model card.

@@ -58,4 +58,6 @@ def load(
             network = network_with(weights, layouts, opened.config, tokenizer.base_ids, tokenizer.n_id)
         return Model(network, tokenizer, card).to(target, precision)
     except (torch.OutOfMemoryError, MemoryError) as error:
-        raise ResourceError(f"not enough memory for the weights of {name} on {target}: {error}") from error
+        raise ResourceError(
+            f"not enough memory for the weights of {name} on {target}: {error}", code="out-of-memory"
+        ) from error

@@ -49,7 +49,7 @@ def read_folder(path: Path) -> ModelFolder:
         ModelError: the folder or its ``config.json`` is missing, or describes a network that genolm does not have.
     """
     if not path.is_dir():
-        raise ModelError(f"{path}: no such folder")
+        raise ModelError(f"{path}: no such folder", code="model-not-found")
     file = path / CONFIG
     if (path / ADAPTER).is_file():
         raise ModelError(f"{path}: {ADAPTER_ADVICE}")

@@ -285,7 +285,10 @@ class Encoder(nn.Module):
     def _check_lengths(self, packing: Packing, padded_to: int | None) -> None:
         longest = max(packing.lengths, default=0)
         if longest > self.config.max_positions:
-            raise ModelError(f"a row of {longest:,} tokens exceeds the {self.config.max_positions:,} positions")
+            raise ModelError(
+                f"a row of {longest:,} tokens exceeds the {self.config.max_positions:,} positions",
+                code="context-exceeded",
+            )
         if padded_to is None:
             return
         if self.config.sparse is None or self.config.sparse.kind != "bigbird":

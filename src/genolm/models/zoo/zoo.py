@@ -76,7 +76,7 @@ def find_model(name: str | Path) -> ModelSource:
         known = _entry_at(name)
         return ModelSource(hub_id=name) if known is None else _named(known)
     if isinstance(name, Path) or "/" in name or "\\" in name:
-        raise ModelError(f"{name}: no such folder")
+        raise ModelError(f"{name}: no such folder", code="model-not-found")
     return _named(entry(name))
 
 
@@ -95,7 +95,7 @@ def entry(name: str) -> Entry:
         close = get_close_matches(name.lower(), ZOO, n=1)
         meant = f"did you mean {close[0]}? " if close else ""
         advice = "genolm models lists the names; a folder or a hub id ORGANISATION/NAME is also accepted"
-        raise ModelError(f"unknown model {name!r}: {meant}{advice}")
+        raise ModelError(f"unknown model {name!r}: {meant}{advice}", code="unknown-model")
     return known
 
 

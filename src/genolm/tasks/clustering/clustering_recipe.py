@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from genolm.arrays import Float64
 from genolm.errors import InputError
 from genolm.files.optional import require
+from genolm.remedies import Remedy
 from genolm.statistics.principal_components import principal_components
 
 Reduction = Literal["umap", "pca", "none"]
@@ -42,7 +43,7 @@ def check_packages(reduction: str) -> None:
         raise InputError(f"invalid reduce: expected one of {', '.join(get_args(Reduction))}", value=reduction)
     _imported("sklearn", "scikit-learn")
     if reduction == "umap":
-        _imported("umap", "umap-learn", "; --reduce pca does not need it")
+        _imported("umap", "umap-learn", Remedy("reduce", "pca"))
 
 
 def check_count(fragments: int, reduction: Reduction) -> None:
@@ -53,11 +54,13 @@ def check_count(fragments: int, reduction: Reduction) -> None:
     """
     if reduction == "umap" and fragments <= NEIGHBOURS:
         raise InputError(
-            f"UMAP with {NEIGHBOURS} neighbours requires more than {NEIGHBOURS} fragments, got {fragments}: use more or"
-            " shorter fragments, or --reduce pca"
+            f"UMAP with {NEIGHBOURS} neighbours requires more than {NEIGHBOURS} fragments, got {fragments}",
+            remedy=("use more or shorter fragments", Remedy("reduce", "pca")),
         )
     if fragments < 2:
-        raise InputError(f"clustering requires at least 2 fragments, got {fragments}: use more or shorter fragments")
+        raise InputError(
+            f"clustering requires at least 2 fragments, got {fragments}", remedy="use more or shorter fragments"
+        )
 
 
 def reduced(values_ND: Float64, reduction: Reduction, seed: int, dimensions: int = DIMENSIONS) -> Float64:
@@ -77,7 +80,7 @@ def reduced(values_ND: Float64, reduction: Reduction, seed: int, dimensions: int
 
 
 def _umap(values_ND: Float64, seed: int, dimensions: int) -> Float64:
-    umap = _imported("umap", "umap-learn", "; --reduce pca does not need it")
+    umap = _imported("umap", "umap-learn", Remedy("reduce", "pca"))
     model = umap.UMAP(n_components=dimensions, n_neighbors=NEIGHBOURS, min_dist=MIN_DIST, random_state=seed, n_jobs=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # UMAP warns that a seed implies one thread
@@ -126,5 +129,5 @@ def standardised(values_ND: Float64) -> Float64:
     return np.asarray((values_ND - values_ND.mean(0)) / np.where(spread_D > 0, spread_D, 1.0))
 
 
-def _imported(name: str, package: str, instead: str = "") -> Any:
+def _imported(name: str, package: str, instead: Remedy | None = None) -> Any:
     return require(name, extra="cluster", purpose="cluster", package=package, instead=instead)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Unpack
 
 from genolm.errors import ModelError, NetworkError
 from genolm.models.model import Model
+from genolm.remedies import Remedy
 from genolm.tasks.detection.detector_apply_task import CallTask
 from genolm.tasks.detection.detector_features import refuse_engine_options
 from genolm.tasks.detection.detector_folder import DESCRIPTION, Detector, load_detector
@@ -79,17 +80,23 @@ def _detector_model(detector: Detector, model: Model | str | Path | None, bulk: 
     if opened.fingerprint != detector.model["fingerprint"]:
         raise ModelError(
             f"{opened.card.name} is not the model of the detector ({detector.model['name']} in "
-            f"{detector.model['precision']}): the fingerprints differ; pass the model of the detector (--model, model=)"
+            f"{detector.model['precision']}): the fingerprints differ",
+            code="other-model",
+            remedy=Remedy("model", purpose="name the model of the detector"),
         )
     return opened
 
 
 def _open_stored(source: Mapping[str, Any], bulk: Bulk) -> Model:
-    problems = []
+    problems: list[ModelError | NetworkError] = []
     for location in dict.fromkeys((source["given"], source["name"])):
         if location is not None:
             try:
                 return bulk.open(location)
             except (ModelError, NetworkError) as error:
-                problems.append(str(error))
-    raise ModelError(f"{problems[0]}; the detector needs this model: pass its current location (--model, model=)")
+                problems.append(error)
+    raise ModelError(
+        f"{problems[0].message}; the detector needs this model",
+        code=problems[0].code,
+        remedy=Remedy("model", purpose="name its current location"),
+    )

@@ -17,6 +17,7 @@ from genolm.files.version import __version__
 from genolm.genome.labelled.generated_records import without_prompts
 from genolm.genome.sequences import SequenceRecord
 from genolm.models.model import Model
+from genolm.remedies import Notice
 from genolm.tasks.detection.detector_features import feature_frame, feature_matrices
 from genolm.tasks.detection.detector_folder import WEIGHTS, Detector, load_detector
 from genolm.tasks.reading.embedding import Pooled
@@ -98,7 +99,7 @@ class CallTask(VectorTask):
     def count(self, rows: pl.DataFrame) -> Summary:
         """Return the numbers of sequences by call."""
         outcomes = dict(rows["call"].fill_null(_NO_CALL).value_counts().iter_rows())
-        remedies = {_NO_CALL: "they hold nothing but N"}
+        remedies = {_NO_CALL: Notice("they hold nothing but N")}
         return Summary({"sequences": rows.height}, outcomes, remedies=remedies, lack="call")
 
     def metadata(self) -> dict[str, str]:

@@ -96,14 +96,14 @@ def load_detector(path: Path) -> Detector:
             float(description["false_positive_rate"]), description["report"],
         )  # fmt: skip
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"the detector is damaged: {_reason(error)}", file=path) from None
+        raise InputError(f"the detector is damaged: {_reason(error)}", file=path, code="damaged-file") from None
 
 
 def _description(path: Path) -> dict[str, Any]:
     try:
         description = json.loads(path.read_text("utf-8"))
     except (ValueError, OSError) as error:
-        raise InputError(f"the detector is damaged: {error}", file=path) from None
+        raise InputError(f"the detector is damaged: {error}", file=path, code="damaged-file") from None
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise InputError("not the description of a detector", file=path)
     if description.get("version") != VERSION:

@@ -13,6 +13,7 @@ from genolm.genome.kmers import Codes, distinct, letters, sampled_kmers
 from genolm.genome.labelled.fragments import Pieces, genome_name, matched_pieces, named_files, read_genome
 from genolm.genome.labelled.generated_records import Generated, read_generated, written
 from genolm.genome.labelled.keyed_rows import keyed_rows
+from genolm.remedies import Remedy
 
 SAMPLED = 20
 """One in this many 28-mers is kept to detect related genomes."""
@@ -111,9 +112,10 @@ def _checked(records: Sequence[Generated], genomes: Collection[str]) -> Sequence
     for record in records:
         if not record.generator:
             raise InputError(
-                "unknown generator of this record: add model=NAME to its header, or use --provenance TABLE",
+                "unknown generator of this record",
                 file=record.file,
                 value=record.id,
+                remedy=("add model=NAME to its header", Remedy("provenance", purpose="name the generators in a table")),
             )
         if record.genome and _genome(record) not in genomes:
             more = ", …" if len(genomes) > _LISTED else ""

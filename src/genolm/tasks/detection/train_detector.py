@@ -11,6 +11,7 @@ from genolm.engine.target import check_target
 from genolm.errors import InputError
 from genolm.files.output_paths import refuse_replacing
 from genolm.genome.labelled.fragments import as_paths
+from genolm.remedies import Remedy
 from genolm.tasks.detection.classifier import check_package
 from genolm.tasks.detection.detector_features import feature_frame, refuse_engine_options
 from genolm.tasks.detection.detector_folder import save_detector
@@ -136,7 +137,9 @@ def _path(given: Path | str | None) -> Path | None:
 def _feature_set(features: FeatureName | None, model: object) -> str:
     selected = features or ("handmade" if model is None else "both")
     if selected != "handmade" and model is None:
-        raise InputError(f"features {selected!r} require a model (--model)", value=selected)
+        raise InputError(
+            f"features {selected!r} require a model", value=selected, code="missing-argument", remedy=Remedy("model")
+        )
     return selected
 
 

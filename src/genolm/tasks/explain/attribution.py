@@ -158,7 +158,10 @@ class AttributionRun:
         """Return the bases to read before a sequence."""
         limit = fitting_context(self.model, None)
         if len(record.sequence) > limit:
-            raise ModelError(f"{self.model.card.name} reads at most {limit:,} bases, got {len(record.sequence):,}")
+            raise ModelError(
+                f"{self.model.card.name} reads at most {limit:,} bases, got {len(record.sequence):,}",
+                code="context-exceeded",
+            )
         requested = 0 if record.interval is None and self.context is None else self.context
         if record.interval is None or self.source.genome is None:
             if requested:
@@ -168,7 +171,8 @@ class AttributionRun:
         if requested is not None and requested > available:
             raise ModelError(
                 f"a context of {requested:,} bases and {len(record.sequence):,} bases to explain exceed the "
-                f"{limit:,} bases that {self.model.card.name} reads"
+                f"{limit:,} bases that {self.model.card.name} reads",
+                code="context-exceeded",
             )
         return upstream(
             record.interval, min(DEFAULT_CONTEXT, available) if requested is None else requested, self.source.genome

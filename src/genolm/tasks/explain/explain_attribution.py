@@ -17,6 +17,7 @@ from genolm.errors import InputError
 from genolm.files.output_paths import refuse_replacing
 from genolm.genome.sequences import SequenceRecord
 from genolm.models.precision import Device, Precision
+from genolm.remedies import Remedy
 from genolm.tasks.explain.attribution import LONGEST, RUNS, AttributionRun, Explained, tabulate, write_tracks
 from genolm.tasks.explain.attribution_picture import Shown, draw_attribution
 from genolm.tasks.explain.explain_folder import can_draw, check_folder, write_tables
@@ -132,13 +133,13 @@ def explain_attribution(
 
 def _check_records(records: list[SequenceRecord], position: int | None) -> None:
     if not records:
-        raise InputError("no sequences to explain: the input is empty")
+        raise InputError("no sequences to explain: the input is empty", code="empty-input")
     for record in records:
         if len(record.sequence) > LONGEST:
             raise InputError(
-                f"attribution is limited to {LONGEST:,} bases per sequence, got {len(record.sequence):,}; "
-                "use --length to shorten intervals",
+                f"attribution is limited to {LONGEST:,} bases per sequence, got {len(record.sequence):,}",
                 value=record.id,
+                remedy=Remedy("length", purpose="shorten intervals"),
             )
         if position is not None and not 1 <= position <= len(record.sequence):
             raise InputError(f"position is outside {record.id}: expected 1 to {len(record.sequence):,}", value=position)

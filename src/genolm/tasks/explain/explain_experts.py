@@ -80,6 +80,9 @@ def explain_experts(
     opened = bulk.open(model, path)
     experts = opened.decoder.config.num_experts
     if not experts:
-        raise ModelError(f"{opened.card.name} is not a mixture-of-experts model: its feed-forward blocks are dense")
+        raise ModelError(
+            f"{opened.card.name} is not a mixture-of-experts model: its feed-forward blocks are dense",
+            code="unsupported-by-model",
+        )
     settings = (fitting_context(opened, context), experts, seed, annotation, tables)
     return bulk.run(ExpertsTask(source, *settings, Provenance.of(opened)), opened, path)

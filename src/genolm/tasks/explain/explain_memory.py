@@ -80,6 +80,9 @@ def explain_memory(
     opened = bulk.open(model, path)
     layers = memory_layers(opened.decoder)
     if not layers:
-        raise ModelError(f"{opened.card.name} has no k-mer memory: neither Gengram layers nor tables at its input")
+        raise ModelError(
+            f"{opened.card.name} has no k-mer memory: neither Gengram layers nor tables at its input",
+            code="unsupported-by-model",
+        )
     task = MemoryTask(source, fitting_context(opened, context), layers, seed, annotation, tables, Provenance.of(opened))
     return bulk.run(task, opened, path)

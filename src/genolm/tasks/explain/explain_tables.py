@@ -97,7 +97,10 @@ def explain_tables(
         check_target(path, overwrite=overwrite)
     opened = Bulk(device).open(model)
     if not kmer_tables(opened.decoder):
-        raise ModelError(f"{opened.card.name} has no k-mer memory: neither Gengram layers nor tables at its input")
+        raise ModelError(
+            f"{opened.card.name} has no k-mer memory: neither Gengram layers nor tables at its input",
+            code="unsupported-by-model",
+        )
     results = tabulate(opened, seed)
     if path is None:
         return results

@@ -66,9 +66,11 @@ def refuse_empty(source: Source, *, predicted: bool = False) -> None:
     records = source.read()
     first = next(records, None)
     if first is None:
-        raise InputError("no regions to explain: the input is empty", file=file)
+        raise InputError("no regions to explain: the input is empty", file=file, code="empty-input")
     if predicted and not any(set(one.sequence[1:]) - {"N"} for one in chain((first,), records)):
-        raise InputError("nothing to predict: only N, or single bases without a base before them", file=file)
+        raise InputError(
+            "nothing to predict: only N, or single bases without a base before them", file=file, code="empty-input"
+        )
 
 
 def fitting_context(model: Model, context: int | None) -> int:
@@ -78,7 +80,10 @@ def fitting_context(model: Model, context: int | None) -> int:
         ModelError: the model has tokens of several bases, or the context exceeds its maximum.
     """
     if model.tokenizer.bases_per_token != 1:
-        raise ModelError(f"{model.card.name} has tokens of several bases: explain requires one token per base")
+        raise ModelError(
+            f"{model.card.name} has tokens of several bases: explain requires one token per base",
+            code="unsupported-by-model",
+        )
     return min(context_bases(model), LONGEST_CONTEXT) if context is None else context_bases(model, context)
 
 

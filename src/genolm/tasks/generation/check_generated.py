@@ -39,7 +39,7 @@ GROUPS = ("generated", "natural", "markov")
 
 
 @verb(example="genolm check generated.fa checked --reference genome.fa")
-def check_generated(
+def check(
     generated: Annotated[Path | str | Sequence[Path | str], Shown("GENERATED")],
     out: OutputFolder | None = None,
     *,

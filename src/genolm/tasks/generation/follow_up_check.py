@@ -12,7 +12,8 @@ from genolm.engine.parts import PartsFolder
 from genolm.engine.target import check_target
 from genolm.errors import InputError, RunError
 from genolm.genome.labelled.fragments import as_paths
-from genolm.tasks.generation.check_generated import check_generated, check_packages
+from genolm.remedies import Remedy
+from genolm.tasks.generation.check_generated import check, check_packages
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +56,22 @@ class FollowUpCheck:
         """
         genomes, training_genomes = as_paths(natural), as_paths(training)
         if training_genomes and not genomes:
-            raise InputError("--check-training requires --check: name natural genomes too")
+            raise InputError(
+                "training genomes are compared only in a check with natural genomes",
+                code="missing-argument",
+                remedy=Remedy("check"),
+            )
         if not genomes:
             return cls(None, None, (), (), overwrite)
         if out is None or shard is not None:
-            raise InputError("--check requires an output and no shard: run `genolm check` after merging")
+            raise InputError(
+                "a check needs the complete output: a file, and no shard",
+                code="inapplicable-argument",
+                remedy="run `genolm check` after merging",
+            )
         for path in (*genomes, *training_genomes):
             if not path.is_file():
-                raise InputError("no such file", file=path)
+                raise InputError("no such file", file=path, code="file-not-found")
         folder = out.with_name(f"{out.name}.check")
         check_target(folder, overwrite=overwrite)
         check_packages()
@@ -81,7 +90,7 @@ class FollowUpCheck:
             return
         try:
             with stoppable():
-                check_generated(
+                check(
                     self.generated,
                     self.folder,
                     reference=self.natural,

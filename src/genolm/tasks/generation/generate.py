@@ -184,7 +184,8 @@ class _Request:
         if unsupported:
             raise ModelError(
                 f"{model.card.name} has one token per base, but {', '.join(unsupported)}"
-                f" {'require' if unsupported[1:] else 'requires'} a model with multi-base tokens"
+                f" {'require' if unsupported[1:] else 'requires'} a model with multi-base tokens",
+                code="unsupported-by-model",
             )
         length = _BASES if self.length is None else self.length
         return GenerateTask(source, self.n or 1, length, sampler, seed, context_bases(model), Provenance.of(model))

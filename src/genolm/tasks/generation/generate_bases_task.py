@@ -75,7 +75,8 @@ class GenerateTask:
             if max(1, len(prompt)) + self.length > self.context:
                 raise ModelError(
                     f"prompt {name} ({len(prompt):,} bases) and {self.length:,} new bases exceed the context of"
-                    f" {self.provenance.model} ({self.context:,} bases)"
+                    f" {self.provenance.model} ({self.context:,} bases)",
+                    code="context-exceeded",
                 )
             for sample in range(1, self.n + 1):
                 yield Request(name, prompt, number, sample)

@@ -192,5 +192,6 @@ def check_prompts(source: Source, model: Model, limits: Limits, needed: int) -> 
             raise ModelError(
                 f"prompt {name} ({tokens:,} tokens) and {needed:,} new tokens exceed the context of {model.card.name}"
                 f" ({model.context:,} tokens): shorten the request or enable slide, which drops the older half of the"
-                " context"
+                " context",
+                code="context-exceeded",
             )

@@ -23,9 +23,11 @@ from genolm.files.version import __version__
 from genolm.models.adapters.tokenizer_files import read_tokenizer
 from genolm.models.card import complete_card
 from genolm.models.checkpoints.model_folder import read_folder
+from genolm.models.finite import WIDER_PRECISION
 from genolm.models.model import Model
 from genolm.models.networks.decoder import Decoder
 from genolm.models.networks.decoder_config import DecoderConfig
+from genolm.remedies import Notice, Remedy
 from genolm.tasks.generation.generate_tokens_task import GenerateTokensTask, Written
 from genolm.tasks.generation.generation_requests import Request
 from genolm.tasks.reading.sampling import stream
@@ -66,10 +68,16 @@ def open_without_weights(folder: Path) -> tuple[Model, Provenance]:
     opened = read_folder(folder)
     config, layout = opened.network, opened.layout
     if layout != "huggingface" or not isinstance(config, DecoderConfig):
-        raise ModelError(f"{folder}: vllm requires a decoder in Hugging Face layout; see `genolm convert`")
+        raise ModelError(
+            f"{folder}: vllm requires a decoder in Hugging Face layout; see `genolm convert`",
+            code="unsupported-by-model",
+        )
     tokenizer = read_tokenizer(folder, config)
     if tokenizer.bases_per_token == 1:
-        raise ModelError(f"{folder}: the vllm backend requires byte-pair tokens, and this model has one token per base")
+        raise ModelError(
+            f"{folder}: the vllm backend requires byte-pair tokens, and this model has one token per base",
+            code="unsupported-by-model",
+        )
     card = complete_card(opened.card, folder.resolve().name, opened.values, config, tokenizer)
     with torch.device("meta"):
         network = Decoder(config, tokenizer.base_ids, tokenizer.n_id)
@@ -86,10 +94,17 @@ def check_limits(limits: Limits, sampler_top_p: float) -> None:
     """
     if limits.min_bases:
         raise InputError(
-            "the vllm backend counts tokens: use --min-tokens instead of --min-length", value=limits.min_bases
+            "the vllm backend counts tokens: a minimum of bases is not supported",
+            value=limits.min_bases,
+            code="inapplicable-argument",
+            remedy=Remedy("min_tokens"),
         )
     if limits.max_tokens is None:
-        raise InputError("the vllm backend counts tokens: it requires --max-tokens; --length then cuts the result")
+        raise InputError(
+            "the vllm backend counts tokens and needs their maximum",
+            code="missing-argument",
+            remedy=Remedy("max_tokens", purpose="limit the tokens; a length then cuts the result"),
+        )
     if limits.slide:
         raise InputError("the vllm backend does not support slide")
     if sampler_top_p == 0:
@@ -164,7 +179,7 @@ def read_answer(model: Model, task: GenerateTokensTask, request: VllmRequest, an
     if not np.isfinite(values).all():
         raise NonFiniteError(
             f"{model.card.name} in {task.provenance.precision} under vllm",
-            "use --dtype float32 or bfloat16; if that doesn't help, the weights are damaged",
+            Notice("the numbers overflow in this precision, or the weights are damaged", WIDER_PRECISION),
             subject="a sequence",
         )
     if ids and ids[-1] == model.tokenizer.eod_id:
@@ -245,7 +260,8 @@ def _imported() -> Any:
         import vllm
     except ImportError as error:
         raise GenolmError(
-            f"the vllm backend needs vLLM, which cannot be imported ({error}): pip install 'genolm[vllm]'"
+            f"the vllm backend needs vLLM, which cannot be imported ({error}): pip install 'genolm[vllm]'",
+            code="missing-package",
         ) from None
     return vllm
 
@@ -258,8 +274,7 @@ def refuse_engine_settings(settings: Mapping[str, Any]) -> None:
     """
     for name, value in settings.items():
         if value:
-            option = " (--batch-tokens)" if name == "token_budget" else ""
-            raise InputError(f"the vllm backend does not support {name}{option}", value=value)
+            raise InputError(f"the vllm backend does not support {name}", value=value, code="inapplicable-argument")
 
 
 def _digest(folder: Path) -> str:

@@ -8,11 +8,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, get_args
 
-from genolm.errors import InputError
+from genolm.errors import Code, InputError
 from genolm.genome.fasta import Genome
 from genolm.genome.sequence import vcf_reference
 from genolm.genome.variant import Variant
 from genolm.genome.vcf.vcf_records import Reason, VariantRecord
+from genolm.remedies import Notice, Remedy
 from genolm.tasks.reading.allele_strands import Obstacle, Strand
 
 Mismatch = Literal["raise", "skip", "flip"]
@@ -34,25 +35,32 @@ Status = (
 """
 
 
-_NOT_SPELLED_OUT = "genolm scores ALT alleles that are spelled out in A, C, G and T"
-_BUILD = "check that the genome (--genome) has the same build as the variants"
-UNSCORED: Mapping[str, str] = MappingProxyType(
+_NOT_SPELLED_OUT = ("genolm scores ALT alleles that are spelled out in A, C, G and T",)
+_BUILD = ("check that the genome has the same build as the variants",)
+_FORWARD = (Remedy("rc", False, "score the forward strand alone"),)
+UNSCORED: Mapping[str, Notice] = MappingProxyType(
     {
-        "symbolic": f"a symbolic allele such as <DEL>; {_NOT_SPELLED_OUT}",
-        "star": f"*, a base deleted by another variant; {_NOT_SPELLED_OUT}",
-        "missing": f"no ALT allele; {_NOT_SPELLED_OUT}",
-        "breakend": f"a breakend; {_NOT_SPELLED_OUT}",
-        "non_acgt": f"a letter other than A, C, G and T in REF or ALT; {_NOT_SPELLED_OUT}",
-        "same_as_ref": "ALT equals REF: there is no change to score",
-        "telomere": "position 0 is the telomere, which is not in the genome",
-        "ref_mismatch": f"REF differs from the genome; {_BUILD}",
-        "off_contig": f"the position is beyond the end of the contig; {_BUILD}",
-        "unknown_contig": "the genome (--genome) has no contig of this name; check that it is complete, and its build",
-        "not_snv": "method conditional scores single-base changes only; method full also scores indels (--method full)",
-        "longer_than_horizon": "ALT is longer than the horizon; increase it (--horizon) if the model's context allows",
-        "no_context": "no upstream base on a strand; try the forward strand alone (--no-rc)",
-        "contig_end": "no downstream base on a strand; try the forward strand alone (--no-rc)",
-        "n_in_token": "a token changed by the variant contains an unknown base (N)",
+        "symbolic": Notice("a symbolic allele such as <DEL>", _NOT_SPELLED_OUT),
+        "star": Notice("*, a base deleted by another variant", _NOT_SPELLED_OUT),
+        "missing": Notice("no ALT allele", _NOT_SPELLED_OUT),
+        "breakend": Notice("a breakend", _NOT_SPELLED_OUT),
+        "non_acgt": Notice("a letter other than A, C, G and T in REF or ALT", _NOT_SPELLED_OUT),
+        "same_as_ref": Notice("ALT equals REF: there is no change to score"),
+        "telomere": Notice("position 0 is the telomere, which is not in the genome"),
+        "ref_mismatch": Notice("REF differs from the genome", _BUILD),
+        "off_contig": Notice("the position is beyond the end of the contig", _BUILD),
+        "unknown_contig": Notice(
+            "the genome has no contig of this name", ("check that it is complete, and its build",)
+        ),
+        "not_snv": Notice(
+            "method conditional scores single-base changes only", (Remedy("method", "full", "score indels too"),)
+        ),
+        "longer_than_horizon": Notice(
+            "ALT is longer than the horizon", (Remedy("horizon", purpose="increase it if the model's context allows"),)
+        ),
+        "no_context": Notice("no upstream base on a strand", _FORWARD),
+        "contig_end": Notice("no downstream base on a strand", _FORWARD),
+        "n_in_token": Notice("a token changed by the variant contains an unknown base (N)"),
     }
 )
 """Meaning of each status without a score, and what helps; read by the summary of a run and by the report."""
@@ -100,7 +108,14 @@ class Rules:
             return tuple(Call(reason) for reason in record.reasons if reason)
         problem = _misfit(record, genome)
         if problem and self.on_mismatch == "raise":
-            raise InputError(problem.message, file=file, line=record.line, value=problem.value)
+            raise InputError(
+                problem.message,
+                file=file,
+                line=record.line,
+                value=problem.value,
+                code=_CODES[problem.status],
+                remedy=("check the genome build", Remedy("on_mismatch", "skip", "leave such records unscored")),
+            )
         return tuple(
             Call(reason) if reason else self._call(variant, problem, genome)
             for variant, reason in zip(record.variants(), record.reasons)
@@ -123,25 +138,30 @@ class Rules:
         return Call("longer_than_horizon") if len(edit.alt) > self.horizon else Call(status, variant)
 
 
+_MisfitStatus = Literal["ref_mismatch", "unknown_contig", "off_contig"]
+_CODES: Mapping[_MisfitStatus, Code] = {
+    "ref_mismatch": "ref-mismatch", "unknown_contig": "unknown-contig", "off_contig": "off-contig"
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class _Misfit:
-    status: Literal["ref_mismatch", "unknown_contig", "off_contig"]
+    status: _MisfitStatus
     message: str
     value: str
     genome_ref: str = ""
 
 
 def _misfit(record: VariantRecord, genome: Genome) -> _Misfit | None:
-    advice = "check the genome build, or leave such records unscored: on_mismatch='skip' (--on-mismatch skip)"
     try:
         chrom = genome.resolve(record.chrom)
     except InputError as error:
-        return _Misfit("unknown_contig", f"{error.message}; {advice}", record.chrom)
+        return _Misfit("unknown_contig", error.message, record.chrom)
     start, end = record.pos - 1, record.pos - 1 + len(record.ref)
     position = f"{chrom}:{record.pos:,}"
     if end > genome.lengths[chrom]:
         subject = f"{position} is" if start >= genome.lengths[chrom] else f"REF of {position} extends"
-        message = f"{subject} beyond the end of the contig ({genome.lengths[chrom]:,} bases); {advice}"
+        message = f"{subject} beyond the end of the contig ({genome.lengths[chrom]:,} bases)"
         return _Misfit("off_contig", message, position)
     letters = genome.letters(chrom, start, end)
     genome_ref = vcf_reference(letters)
@@ -150,7 +170,7 @@ def _misfit(record: VariantRecord, genome: Genome) -> _Misfit | None:
     shown = _short(letters) if letters == genome_ref else f"{_short(letters)} ({_short(genome_ref)} in VCF)"
     return _Misfit(
         "ref_mismatch",
-        f"REF is {_short(record.ref)}, but the genome has {shown}; {advice}",
+        f"REF is {_short(record.ref)}, but the genome has {shown}",
         f"{record.chrom}:{record.pos}:{record.ref}>{','.join(record.alts)}",
         genome_ref,
     )

@@ -52,13 +52,15 @@ class Tiling:
         if available < 2:
             raise ModelError(
                 f"a horizon of {horizon:,} bases leaves no context within the model's limit of {limit:,} bases; "
-                f"the largest possible horizon is {limit - 1:,}"
+                f"the largest possible horizon is {limit - 1:,}",
+                code="context-exceeded",
             )
         chosen = min(DEFAULT_CONTEXT, available // 2) if context is None else context
         if chosen >= available:
             raise ModelError(
                 f"a context of {chosen:,} bases and a horizon of {horizon:,} exceed the model's limit of {limit:,} "
-                f"bases; the largest possible context is {available - 1:,}"
+                f"bases; the largest possible context is {available - 1:,}",
+                code="context-exceeded",
             )
         return cls(chosen, min(2 * chosen, available - chosen), horizon)
 

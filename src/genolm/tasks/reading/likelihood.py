@@ -17,6 +17,7 @@ from genolm.engine.summary import Summary
 from genolm.engine.windows import Window, cut
 from genolm.genome.sequence import reverse_complement
 from genolm.genome.sequences import SequenceRecord
+from genolm.remedies import Notice
 from genolm.tasks.reading.log_probabilities import Normalisation
 from genolm.tasks.reading.scored_spans import Scored, joined_spans, kept_tokens, mean_of_strands, token_lengths
 from genolm.tasks.reading.sources import Source, coordinates, further_of
@@ -132,7 +133,7 @@ class ScoreTask:
             {"sequences": of_sequences.height},
             {"scored": scored, UNSCORED: of_sequences.height - scored},
             {"bases": int(of_sequences["bases"].sum()), "bases scored": int(of_sequences["scored"].sum())},
-            {UNSCORED: "no base is preceded by a known base, or no token consists of A, C, G and T"},
+            {UNSCORED: Notice("no base is preceded by a known base, or no token consists of A, C, G and T")},
         )
 
     def _counted(self, rows: pl.DataFrame) -> pl.DataFrame:

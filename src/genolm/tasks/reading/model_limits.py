@@ -46,7 +46,10 @@ def context_bases(model: Model, context: int | None = None) -> int:
     """
     maximum = model.max_bases
     if context is not None and not 1 <= context <= maximum:
-        raise ModelError(f"context must be from 1 to {maximum:,} bases for {model.card.name}, not {context:,}")
+        raise ModelError(
+            f"context must be from 1 to {maximum:,} bases for {model.card.name}, not {context:,}",
+            code="context-exceeded",
+        )
     return maximum if context is None else context
 
 

@@ -113,7 +113,10 @@ def continue_tokens(
     ]
     longest = max((len(row.prompt) for row in rows if not row.limits.slide), default=0)
     if longest >= model.context:
-        raise ModelError(f"a prompt of {longest:,} tokens fills the model's context of {model.context:,} tokens")
+        raise ModelError(
+            f"a prompt of {longest:,} tokens fills the model's context of {model.context:,} tokens",
+            code="context-exceeded",
+        )
     check_vocabulary(model)
     active = rows
     while active:
@@ -129,7 +132,10 @@ def check_vocabulary(model: Model) -> None:
         ModelError: if no token of the vocabulary consists of A, C, G and T.
     """
     if not model.tokenizer.plain_ids.any():
-        raise ModelError(f"{model.card.name} cannot generate DNA: no token of its vocabulary consists of A, C, G and T")
+        raise ModelError(
+            f"{model.card.name} cannot generate DNA: no token of its vocabulary consists of A, C, G and T",
+            code="unsupported-by-model",
+        )
 
 
 def prompt_ids(model: Model, prompt: str) -> NDArray[np.int64]:

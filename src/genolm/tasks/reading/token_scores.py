@@ -130,7 +130,10 @@ def normalisation_of(model: Model, requested: Normalisation | None) -> Normalisa
     """
     over_bases = model.causal and model.tokenizer.bases_per_token == 1
     if requested == "bases" and not over_bases:
-        raise ModelError(f"{model.card.name} does not predict single bases: normalise over its vocabulary")
+        raise ModelError(
+            f"{model.card.name} does not predict single bases: normalise over its vocabulary",
+            code="unsupported-by-model",
+        )
     return requested or ("bases" if over_bases else "vocabulary")
 
 
@@ -141,7 +144,9 @@ def passes_of(model: Model, requested: int | None) -> int:
         ModelError: if passes are requested for a decoder.
     """
     if model.causal and requested is not None:
-        raise ModelError(f"{model.card.name} is a decoder: passes is for encoders, which mask tokens")
+        raise ModelError(
+            f"{model.card.name} is a decoder: passes is for encoders, which mask tokens", code="unsupported-by-model"
+        )
     return 0 if model.causal else PASSES if requested is None else requested
 
 

@@ -13,6 +13,7 @@ from genolm.errors import InputError
 from genolm.genome.fasta import Genome
 from genolm.genome.interval import Interval
 from genolm.genome.sequences import SequenceRecord
+from genolm.remedies import Remedy
 from genolm.tasks.reading.sources import Source
 
 
@@ -57,7 +58,7 @@ def contig_lengths(source: Source) -> dict[str, int]:
 
 def _genome(source: Source) -> Genome:
     if source.genome is None:
-        raise InputError("a track of intervals needs their genome (genome=, --genome)")
+        raise InputError("a track of intervals needs their genome", code="missing-argument", remedy=Remedy("genome"))
     return Genome(source.genome)
 
 

@@ -55,7 +55,11 @@ def check_streams(source: Any, out: Path | None, output_format: str | None, *, r
     if output_format is not None and output_format not in get_args(OutputFormat):
         raise InputError(f"format must be one of {', '.join(get_args(OutputFormat))}", value=output_format)
     if output_format is not None and not is_standard_output(out):
-        raise InputError("--format is for standard output (-); the format of a file follows from its ending", file=out)
+        raise InputError(
+            "a format can be chosen only for standard output (-): that of a file follows from its ending",
+            file=out,
+            code="inapplicable-argument",
+        )
     if not (resume or shard is not None):
         return
     if is_standard_output(out):
@@ -152,7 +156,9 @@ def reusable_variants(inputs: Any) -> Any:
     if isinstance(inputs, Mapping):
         raise InputError("expected a list of variants, or a table with a column id, not a mapping")
     if isinstance(inputs, str) and _is_variant(inputs):
-        raise InputError("no such file; pass variants in a list: ['chr22:1024:A>C']", value=inputs)
+        raise InputError(
+            "no such file; pass variants in a list: ['chr22:1024:A>C']", value=inputs, code="file-not-found"
+        )
     if isinstance(inputs, str | Path):
         return Path(inputs)
     if is_table(inputs):

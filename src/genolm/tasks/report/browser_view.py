@@ -78,7 +78,7 @@ def _igv_file(name: str) -> str:
     folders = list(spec.submodule_search_locations or ()) if spec else []
     path = Path(folders[0]) / name if folders else None
     if path is None or not path.is_file():
-        raise GenolmError("the report needs igv-notebook: pip install 'genolm[report]'")
+        raise GenolmError("the report needs igv-notebook: pip install 'genolm[report]'", code="missing-package")
     return path.read_text(encoding="utf-8")
 
 

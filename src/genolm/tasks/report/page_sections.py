@@ -92,7 +92,7 @@ def unscored_section(alleles: Sequence[ScoredAllele]) -> list[Section]:
         return []
     rows = "".join(
         f'<tr><th scope="row">{escape(reason)}</th><td class="number">{count:,}</td>'
-        f"<td>{escape(UNSCORED.get(reason, ''))}</td></tr>"
+        f"<td>{escape(_meaning(reason))}</td></tr>"
         for reason, count in reasons.most_common()
     )
     total = reasons.total()
@@ -141,12 +141,18 @@ def variants_section(scored: ScoredFile, shown: Callable[[ScoredAllele], bool], 
     return Section("variants", "Variants", body)
 
 
+def _meaning(status: str) -> str:
+    """Return the meaning of a status, with advice in words: a page names no arguments of an interface."""
+    notice = UNSCORED.get(status)
+    return "" if notice is None else "; ".join((notice.text, *(one for one in notice.remedy if isinstance(one, str))))
+
+
 def _which(rows: int, alleles: int) -> str:
     if rows == alleles:
         return f"All {alleles:,} ALT alleles, lowest scores first, those without a score last."
     return (
         f"The {rows:,} ALT alleles with the lowest scores, of {alleles:,}; the others are in the scored file only "
-        "(--rows shows more)."
+        "(more rows show more)."
     )
 
 

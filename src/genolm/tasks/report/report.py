@@ -221,6 +221,7 @@ def _named(tracks: Mapping[str, str | Path] | Sequence[str | Path] | str | Path 
             raise InputError(
                 "duplicate track name: tracks are named after their files; rename one, or pass names from Python",
                 value=name,
+                code="duplicate-name",
             )
         named[name] = path
     return named

@@ -13,6 +13,7 @@ from genolm.genome.in_memory import Sequences, hold_sequences
 from genolm.genome.sequence_files import input_format
 from genolm.genome.streams import is_stream
 from genolm.models.model import Model
+from genolm.remedies import Remedy
 from genolm.tasks.reading.bulk import AnyModel, Bulk, RunOptions
 from genolm.tasks.reading.model_group import group_models
 from genolm.tasks.reading.model_limits import context_bases, unreadable_letters
@@ -129,7 +130,7 @@ def scan(
     calling = Calling(call, smooth, enter, leave, min_length, fdr, block, shuffles, seed)
     annotation = None if genes is None else GeneSettings(Path(genes), gene_window, order, seed)
     if twin and annotation is None:
-        raise InputError("the untrained baseline needs an annotation: genes= (--genes)")
+        raise InputError("the untrained baseline needs an annotation", code="missing-argument", remedy=Remedy("genes"))
     source = _contigs(genome)
     if annotation is not None:
         lengths = {record.id: len(record.sequence) for record in source.read()}
@@ -141,7 +142,7 @@ def scan(
         path = outputs.record
     models = _models(bulk, model, minus, path, seed if twin else None)
     if passes is not None and all(each.causal for each in models.values()):
-        raise ModelError("passes applies to encoders, but no model is an encoder")
+        raise ModelError("passes applies to encoders, but no model is an encoder", code="unsupported-by-model")
     task = ScanTask(
         source,
         tiling_of(tuple(models.values()), window, overlap),

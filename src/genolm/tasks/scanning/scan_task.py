@@ -111,13 +111,17 @@ class ScanTask:
         any_base = False
         for record in self.source.read():
             if record.id in names:
-                raise InputError("duplicate contig name", file=_file(self.source), value=record.id)
+                raise InputError(
+                    "duplicate contig name", file=_file(self.source), value=record.id, code="duplicate-name"
+                )
             names.add(record.id)
             for tile in self.tiling.tiles(record, self.strands):
                 any_base = True
                 yield tile
         if not any_base:
-            raise InputError("nothing to scan: no contig has a base other than N", file=_file(self.source))
+            raise InputError(
+                "nothing to scan: no contig has a base other than N", file=_file(self.source), code="empty-input"
+            )
 
     def inputs(self) -> tuple[Path, ...]:
         """Return the input files."""

@@ -13,6 +13,7 @@ from genolm.errors import InputError
 from genolm.genome.fasta import Genome
 from genolm.genome.interval import Interval
 from genolm.genome.vcf.vcf_records import VariantRecord
+from genolm.remedies import Remedy
 from genolm.tasks.reading.bulk import AnyModel, Bulk, Reference, RunOptions
 from genolm.tasks.reading.variant_columns import Method
 from genolm.tasks.reading.variant_records import VariantRun
@@ -154,12 +155,18 @@ def check_interval(interval: Interval | str, genome: Genome) -> Interval:
     parsed = Interval.parse(interval) if isinstance(interval, str) else interval
     if parsed.strand == "-":
         raise InputError(
-            "mutations are defined on the forward strand; rc=True (--rc) reads both strands", value=str(parsed)
+            "mutations are defined on the forward strand",
+            value=str(parsed),
+            remedy=Remedy("rc", True, "read both strands"),
         )
     region = Interval(genome.resolve(parsed.chrom), parsed.start, parsed.end)
     length = genome.lengths[region.chrom]
     if region.start < 0 or region.end > length:
-        raise InputError(f"the interval extends beyond {region.chrom}, which has bases 1-{length:,}", value=str(parsed))
+        raise InputError(
+            f"the interval extends beyond {region.chrom}, which has bases 1-{length:,}",
+            value=str(parsed),
+            code="off-contig",
+        )
     if not set(genome[region]) - {"N"}:
         raise InputError("the genome has only N in this interval", value=str(parsed))
     return region

@@ -111,7 +111,7 @@ def check_length(bases: int, remedy: str) -> None:
         InputError: if it exceeds `LONGEST` bases; the message ends with the remedy.
     """
     if bases > LONGEST:
-        raise InputError(f"a plot is limited to {LONGEST:,} bases, not {bases:,}; {remedy}")
+        raise InputError(f"a plot is limited to {LONGEST:,} bases, not {bases:,}", remedy=remedy)
 
 
 def plot_mutations(table: pl.DataFrame, out: Path | str, *, subtitle: str = "") -> None:

@@ -209,5 +209,8 @@ def choose_method(model: Model, requested: Method | None) -> Method:
         supported = ("full", "conditional")
     check_method(requested)
     if requested is not None and requested not in supported:
-        raise ModelError(f"{model.card.name} does not support method {requested}: use {' or '.join(supported)}")
+        raise ModelError(
+            f"{model.card.name} does not support method {requested}: use {' or '.join(supported)}",
+            code="unsupported-by-model",
+        )
     return requested or supported[0]

@@ -139,7 +139,7 @@ def check_plot(out: Path | str | None, packages: Sequence[str] = ("logomaker", "
         return None
     path = Path(out)
     if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"unsupported plot format; use one of {', '.join(SUFFIXES)}", file=path)
+        raise InputError(f"unsupported plot format; use one of {', '.join(SUFFIXES)}", file=path, code="unknown-format")
     check_output(path, path.name)
     for package in packages:
         require(package, extra="plots", purpose="a plot")

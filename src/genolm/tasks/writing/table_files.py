@@ -30,7 +30,9 @@ def check_suffix(out: Path | str | None, suffixes: tuple[str, ...]) -> Path | No
     if str(path) == "-":
         raise InputError(f"standard output is not supported; name a file that ends in {', '.join(suffixes)}")
     if not path.name.lower().endswith(suffixes):
-        raise InputError(f"unsupported output format; use one of {', '.join(suffixes)}", file=path)
+        raise InputError(
+            f"unsupported output format; use one of {', '.join(suffixes)}", file=path, code="unknown-format"
+        )
     return path
 
 

@@ -18,6 +18,7 @@ from genolm.files.digests import file_sha256
 from genolm.files.locks import locked
 from genolm.files.output_paths import refuse_replacing
 from genolm.genome.kmers import KmerSet
+from genolm.remedies import Remedy
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus.corpus import check_not_empty, check_sources_used, mixing_of
 from genolm.training.corpus.corpus_manifest import MANIFEST, Manifest, plain
@@ -207,17 +208,24 @@ def _make_parent(folder: Path) -> None:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RunError(f"{folder}: its parent cannot be created ({error.strerror}): choose another folder") from None
+        raise RunError(
+            f"{folder}: its parent cannot be created ({error.strerror}): choose another folder",
+            code="unwritable-output",
+        ) from None
     if not os.access(folder.parent, os.W_OK | os.X_OK):
-        raise RunError(f"{folder}: the folder {folder.parent} cannot be written")
+        raise RunError(f"{folder}: the folder {folder.parent} cannot be written", code="unwritable-output")
 
 
 def _refuse_existing(folder: Path, overwrite: bool) -> None:
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise RunError(f"{folder} is not a folder: choose another one")
+        raise RunError(f"{folder} is not a folder: choose another one", code="unwritable-output")
     if not folder.exists():
         return
     if not overwrite:
-        raise RunError(f"{folder} exists; choose another folder, or --overwrite to replace it")
+        raise RunError(
+            f"{folder} exists",
+            code="output-exists",
+            remedy=("choose another folder", Remedy("overwrite", True, "replace it")),
+        )
     if not (folder / MANIFEST).is_file():
-        raise RunError(f"{folder} is not a corpus folder; refusing to overwrite it")
+        raise RunError(f"{folder} is not a corpus folder; refusing to overwrite it", code="foreign-output")

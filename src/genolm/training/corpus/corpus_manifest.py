@@ -59,25 +59,27 @@ class Manifest:
         try:
             values = json.loads(file.read_text(encoding="utf-8"))
         except ValueError:
-            raise InputError("corrupt: not valid JSON", file=file) from None
+            raise InputError("corrupt: not valid JSON", file=file, code="damaged-file") from None
         if not isinstance(values, dict) or values.get("format") != FORMAT:
             raise InputError("not the manifest of a built corpus", file=file)
         if values.get("version") != VERSION:
             raise InputError(f"unsupported format version: expected {VERSION}", file=file, value=values["version"])
         if values.get("sha256") != json.loads(sealed(values))["sha256"]:
-            raise InputError("damaged or changed: its sha256 does not match its content", file=file)
+            raise InputError(
+                "damaged or changed: its sha256 does not match its content", file=file, code="damaged-file"
+            )
         try:
             manifest = cls(**{item.name: values[item.name] for item in fields(cls)})
             manifest.check(folder)
         except (KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"damaged: {type(error).__name__} {error}", file=file) from None
+            raise InputError(f"damaged: {type(error).__name__} {error}", file=file, code="damaged-file") from None
         return manifest
 
     def check(self, folder: Path) -> None:
         """Raise an InputError if a file is missing or its size differs; shards are not read."""
         names = [shard["file"] for shard in self.shards]
         if any(Path(name).name != name for name in [*names, self.documents["file"]]) or len(set(names)) < len(names):
-            raise InputError("damaged: invalid file names", file=folder / MANIFEST)
+            raise InputError("damaged: invalid file names", file=folder / MANIFEST, code="damaged-file")
         for shard in self.shards:
             path = folder / shard["file"]
             if not path.is_file():
@@ -99,7 +101,11 @@ class Manifest:
         if not path.is_file():
             raise InputError(f"{what} of the corpus is missing: build it again", file=path)
         if file_sha256(path) != expected:
-            raise InputError(f"{what} is damaged or was changed: its sha256 does not match the manifest", file=path)
+            raise InputError(
+                f"{what} is damaged or was changed: its sha256 does not match the manifest",
+                file=path,
+                code="damaged-file",
+            )
 
     def held_out(self) -> dict[str, tuple[str, ...]]:
         """Return the held-out regions by split."""

@@ -218,7 +218,7 @@ def _named(files: Files, what: str) -> Iterator[tuple[str, Path, str]]:
     for name, text in pairs:
         path = Path(os.path.expandvars(text))
         if not path.is_file():
-            raise InputError(f"the recipe's {what} does not exist", file=path)
+            raise InputError(f"the recipe's {what} does not exist", file=path, code="file-not-found")
         yield name or _stem(path), path, text
 
 

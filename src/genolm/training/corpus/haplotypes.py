@@ -275,7 +275,7 @@ class _Genotypes:
                     )
             except InputError as error:
                 value = f"{record.chrom}:{record.pos}"
-                raise InputError(error.message, file=self._path, line=record.line, value=value) from None
+                raise error.at(file=self._path, line=record.line, value=value) from None
             alleles += pair
         return np.array(alleles, np.int64)
 
@@ -298,7 +298,7 @@ class _Genotypes:
 def _open_vcf(path: Path) -> tuple[VcfLines, tuple[str, ...]]:
     """Return the lines of a file and the names of its samples."""
     if not path.is_file():
-        raise InputError("the haplotypes' VCF file does not exist", file=path)
+        raise InputError("the haplotypes' VCF file does not exist", file=path, code="file-not-found")
     lines = read_vcf_text(path)
     columns = decoded(lines.header[-1], path, len(lines.header)).split("\t")
     samples = tuple(columns[9:])

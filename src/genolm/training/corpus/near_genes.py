@@ -53,7 +53,7 @@ class _GeneFile:
             span = (max(0, gene.start - distance), gene.end + distance)
             self._spans.setdefault(gene.chrom, []).append(span)
         if not self._spans:
-            raise InputError("the file contains no genes", file=file)
+            raise InputError("the file contains no genes", file=file, code="empty-input")
         self._names = ContigNames(self._spans, synonyms)
 
     def spans(self, contig: str) -> list[tuple[int, int]]:

@@ -14,6 +14,7 @@ from typing import Any
 from genolm.errors import RunError
 from genolm.files.disk import is_disk_full
 from genolm.files.locks import locked
+from genolm.remedies import Remedy
 from genolm.training.recipes.pretrain_recipe import Recipe
 from genolm.training.recipes.schedule import tokens_until
 
@@ -54,16 +55,22 @@ def check_claim(out: Path, recipe: Recipe, resume: bool) -> None:
     marker = out / "recipe.json"
     with _as_run_errors(out):
         if out.exists() and not out.is_dir():
-            raise RunError(f"{out} is a file: choose another folder")
+            raise RunError(f"{out} is a file: choose another folder", code="unwritable-output")
         exists = marker.exists()
     if exists and not resume:
-        raise RunError(f"{out} already contains a run: resume it with --resume or choose another folder")
+        raise RunError(
+            f"{out} already contains a run",
+            code="output-exists",
+            remedy=(Remedy("resume", True, "continue it"), "choose another folder"),
+        )
     if resume and not exists:
-        raise RunError(f"{out} contains no run to resume: start one without --resume")
+        raise RunError(f"{out} contains no run to resume", code="no-run", remedy="start a new one")
     if exists and _read_marker(marker, "fingerprint") != fingerprint_of(recipe):
         raise RunError(
-            f"{out} contains the run of another recipe{_differences(marker, recipe)}: choose another folder. Settings"
-            f" that may change with --resume: {', '.join(CHANGEABLE)}"
+            f"{out} contains the run of another recipe{_differences(marker, recipe)}; a resumed run may change only"
+            f" {', '.join(CHANGEABLE)}",
+            code="other-run",
+            remedy="choose another folder",
         )
 
 
@@ -84,12 +91,15 @@ def claim(out: Path, recipe: Recipe, corpus: str, resume: bool) -> Iterator[None
     with _as_run_errors(out):
         out.mkdir(parents=True, exist_ok=True)
         if not os.access(out, os.W_OK | os.X_OK):
-            raise RunError(f"{out} cannot be written: choose another folder")
+            raise RunError(f"{out} cannot be written: choose another folder", code="unwritable-output")
     with locked(out):
         check_claim(out, recipe, resume)
         marker = out / "recipe.json"
         if marker.exists() and _read_marker(marker, "corpus") != corpus:
-            raise RunError(f"{out}: the files of the corpus have changed since this run began: choose another folder")
+            raise RunError(
+                f"{out}: the files of the corpus have changed since this run began: choose another folder",
+                code="other-run",
+            )
         settings = {"fingerprint": fingerprint_of(recipe), "corpus": corpus, "recipe": _weight_settings(recipe)}
         marker.write_text(json.dumps(settings, indent=1, default=str))
         yield
@@ -103,7 +113,9 @@ def _as_run_errors(out: Path) -> Iterator[None]:
     except OSError as error:
         if is_disk_full(error):
             raise
-        raise RunError(f"the folder {out} cannot be created or used: {error.strerror}") from None
+        raise RunError(
+            f"the folder {out} cannot be created or used: {error.strerror}", code="unwritable-output"
+        ) from None
 
 
 def _differences(marker: Path, recipe: Recipe) -> str:

@@ -74,8 +74,9 @@ class Checkpoints:
                 return int(state["step"])
         damaged = f" ({', '.join(path.name for path in paths)} damaged or incomplete)" if paths else ""
         raise RunError(
-            f"{self._folder} contains no complete checkpoint{damaged}, so there is nothing to resume from: delete"
-            f" the folder {self._folder.parent} and start again without --resume"
+            f"{self._folder} contains no complete checkpoint{damaged}, so there is nothing to resume from",
+            code="no-run",
+            remedy=f"delete the folder {self._folder.parent} and start the run again",
         )
 
     def newest(self) -> Path | None:

@@ -87,11 +87,13 @@ class Workers:
                 work()
             except Exception as raised:  # any error must reach the other ranks, which would wait forever otherwise
                 error = raised
-        reported = self.all_gather(None if error is None else (getattr(error, "exit_code", 1), str(error)))[0]
+        reported = self.all_gather(GenolmError(str(error)) if error and not isinstance(error, GenolmError) else error)[
+            0
+        ]
         if error is not None:
             raise error
         if reported is not None:
-            raise _remote_error(*reported)
+            raise reported
 
     def groups(self, size: int) -> list[dist.ProcessGroup]:
         """Return process groups of ``size`` neighbouring ranks (collective)."""
@@ -137,16 +139,13 @@ def accumulating(module: nn.Module, last: bool) -> AbstractContextManager[Any]:
 def _accelerate(trackers: Sequence[str]) -> Any:
     for tracker in trackers:
         if find_spec(tracker) is None:
-            raise GenolmError(f"the recipe's tracker requires the package {tracker}: pip install {tracker}")
+            raise GenolmError(
+                f"the recipe's tracker requires the package {tracker}: pip install {tracker}", code="missing-package"
+            )
     try:
         from accelerate import Accelerator
     except ModuleNotFoundError as error:
-        raise GenolmError(f"training needs {error.name}, which is not installed: pip install 'genolm[train]'") from None
+        raise GenolmError(
+            f"training needs {error.name}, which is not installed: pip install 'genolm[train]'", code="missing-package"
+        ) from None
     return Accelerator
-
-
-def _remote_error(exit_code: int, message: str) -> GenolmError:
-    """Return an error for one raised on another rank, with its exit code."""
-    error = GenolmError(message)
-    error.exit_code = exit_code
-    return error

@@ -15,6 +15,7 @@ from genolm.files.output_paths import refuse_replacing
 from genolm.genome.labelled.fragments import as_paths
 from genolm.genome.sequence import reverse_complement
 from genolm.models.adapters.tokenizer_files import write_tokenizer
+from genolm.remedies import Remedy
 from genolm.tokens.bpe import BpeTokenizer
 from genolm.tokens.bpe_report import random_bases, sequence_facts, vocabulary_facts
 from genolm.tokens.bpe_training import NPolicy, train_vocabulary
@@ -161,9 +162,13 @@ def _refuse_existing(out: Path, overwrite: bool) -> None:
     if not (out.exists() or out.is_symlink()):
         return
     if not overwrite:
-        raise RunError(f"{out} exists; choose another folder, or --overwrite to replace it")
+        raise RunError(
+            f"{out} exists",
+            code="output-exists",
+            remedy=("choose another folder", Remedy("overwrite", True, "replace it")),
+        )
     if out.is_symlink() or not (out / RECORD).is_file():
-        raise RunError(f"{out} is not a tokenizer folder; refusing to overwrite it")
+        raise RunError(f"{out} is not a tokenizer folder; refusing to overwrite it", code="foreign-output")
 
 
 def _write(out: Path, tokenizer: BpeTokenizer, record: dict[str, Any]) -> None:
@@ -172,7 +177,7 @@ def _write(out: Path, tokenizer: BpeTokenizer, record: dict[str, Any]) -> None:
         with atomic_file(out) as folder:
             _fill(folder, out, tokenizer, record)
     except OSError as error:
-        raise RunError(f"{out}: cannot be written: {error.strerror or error}") from None
+        raise RunError(f"{out}: cannot be written: {error.strerror or error}", code="unwritable-output") from None
 
 
 def _fill(folder: Path, out: Path, tokenizer: BpeTokenizer, record: dict[str, Any]) -> None:
@@ -182,5 +187,5 @@ def _fill(folder: Path, out: Path, tokenizer: BpeTokenizer, record: dict[str, An
         (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         if is_disk_full(error):
-            raise ResourceError(f"{out}: the disk is full; nothing was written") from None
+            raise ResourceError(f"{out}: the disk is full; nothing was written", code="disk-full") from None
         raise

@@ -585,7 +585,7 @@ class Carrier:
 
 def test_a_description_counts_the_heads_that_are_there(tmp_path):
     folder = published(tmp_path, "sparse rotary")
-    from genolm.models.checkpoints.info import describe
+    from genolm.models.checkpoints.info import info as describe
 
     info = describe(folder)
     assert info["objective"] == "masked"

@@ -69,7 +69,7 @@ def test_stages_of_different_lengths(tmp_path):
 def test_a_checkpoint_without_arguments_takes_its_shape_from_another_model(tmp_path, sizes):
     network = random_run(EXPERTS)
     run = save_run(tmp_path / "run", network, sizes=sizes, told={})
-    with pytest.raises(ModelError, match=r"has no arguments, so its shape is unknown; .* \(--like\)"):
+    with pytest.raises(ModelError, match=r"has no arguments, so its shape is unknown; pass like=…"):
         genolm.convert(run, tmp_path / "out")
     twin = genolm.save(genolm.Model(network, genolm.load("tiny-random").tokenizer, card()), tmp_path / "twin")
     assert converted(run, tmp_path / "out", like=twin).fingerprint == fingerprint(network)

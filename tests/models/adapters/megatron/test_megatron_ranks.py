@@ -288,11 +288,13 @@ def test_a_layout_that_it_is_not_in(tmp_path, run):
     genolm.convert(run, tmp_path / "hub")
     refused(tmp_path / "hub", "has the layout huggingface, not genolm", from_="genolm")
     refused(
-        tmp_path / "hub", "--like tiny-random is not applicable: the huggingface config is complete", like="tiny-random"
+        tmp_path / "hub",
+        "the similar model tiny-random is not applicable: the huggingface config is complete",
+        like="tiny-random",
     )
-    with pytest.raises(ModelError, match="--from and --like are not applicable to a model known by name"):
+    with pytest.raises(ModelError, match="apply to checkpoints only, not to a model known by name"):
         genolm.convert("tiny-random", tmp_path / "out", from_="megatron")
-    with pytest.raises(ModelError, match="--like must be a name of genolm models or a folder"):
+    with pytest.raises(ModelError, match="the similar model must be a name of genolm models or a folder"):
         genolm.convert(run, tmp_path / "out", like="some/where")
 
 

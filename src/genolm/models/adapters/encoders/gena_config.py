@@ -22,6 +22,7 @@ from genolm.models.adapters.config_fields import (
     refuse_scaling,
 )
 from genolm.models.networks.encoder_config import BlockSparseConfig, EncoderConfig
+from genolm.remedies import Remedy
 
 BERT, BIGBIRD = "bert", "big_bird"
 SPARSE_CLASS = "deepspeed.ops.sparse_attention:BigBirdSparsityConfig"
@@ -207,7 +208,11 @@ def write_config(config: EncoderConfig, dtype: str = "float32") -> dict[str, Any
     """
     reason = inexpressible(config)
     if reason is not None:
-        raise ModelError(f"{reason} cannot be expressed in the huggingface layout; use layout 'genolm' (--to genolm)")
+        raise ModelError(
+            f"{reason} cannot be expressed in the huggingface layout",
+            code="unsupported-by-model",
+            remedy=Remedy("to", "genolm", "use a layout that can"),
+        )
     kind = kind_of(config)
     written: dict[str, Any] = {"architectures": [_class_name(config, kind)], "model_type": kind, "torch_dtype": dtype}
     written |= {field.key: getattr(config, field.name) for field in SIZES}

@@ -22,6 +22,7 @@ from genolm.models.adapters.config_fields import (
     refuse_scaling,
 )
 from genolm.models.networks.encoder_config import EncoderConfig
+from genolm.remedies import Remedy
 
 MODERNBERT = "modernbert"
 
@@ -160,7 +161,11 @@ def write_config(config: EncoderConfig, dtype: str = "float32") -> dict[str, Any
     """
     reason = inexpressible(config)
     if reason is not None:
-        raise ModelError(f"{reason} cannot be expressed in the huggingface layout; use layout 'genolm' (--to genolm)")
+        raise ModelError(
+            f"{reason} cannot be expressed in the huggingface layout",
+            code="unsupported-by-model",
+            remedy=Remedy("to", "genolm", "use a layout that can"),
+        )
     written: dict[str, Any] = {
         "architectures": ["ModernBertForMaskedLM"],
         "model_type": MODERNBERT,

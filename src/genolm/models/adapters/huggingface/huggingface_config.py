@@ -9,6 +9,7 @@ from typing import Any
 from genolm.errors import ModelError
 from genolm.models.adapters.config_fields import SIZES, Field, check_values, read_field, read_fields
 from genolm.models.networks.decoder_config import DecoderConfig
+from genolm.remedies import Remedy
 
 MODEL_TYPES = ("mixtral", "mistral", "llama")
 
@@ -100,7 +101,11 @@ def write_config(config: DecoderConfig, dtype: str = "float32") -> dict[str, Any
     """
     if not expressible(config):
         part = "a k-mer table" if config.kmer_orders else "a Gengram memory"
-        raise ModelError(f"{part} cannot be expressed in the huggingface layout; use layout 'genolm' (--to genolm)")
+        raise ModelError(
+            f"{part} cannot be expressed in the huggingface layout",
+            code="unsupported-by-model",
+            remedy=Remedy("to", "genolm", "use a layout that can"),
+        )
     kind, name = ("mixtral", "MixtralForCausalLM") if config.num_experts else ("mistral", "MistralForCausalLM")
     written: dict[str, Any] = {"architectures": [name], "model_type": kind, "torch_dtype": dtype}
     sizes = (*SIZES, *_EXPERTS) if config.num_experts else SIZES

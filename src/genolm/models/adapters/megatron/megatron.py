@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Mapping
 from genolm.errors import ModelError
 from genolm.models.adapters.pieces import Piece, StoredTensor, Within
 from genolm.models.networks.decoder_config import DecoderConfig
+from genolm.remedies import Remedy
 
 EMBEDDING = "embedding.word_embeddings.weight"
 HEAD = "output_layer.weight"
@@ -63,7 +64,11 @@ def refuse_inexpressible(config: DecoderConfig) -> None:
     elif memory is not None and memory.window < memory.longest:
         part = "a Gengram memory without a window"
     if part is not None:
-        raise ModelError(f"{part} cannot be expressed in the megatron layout; use layout 'genolm' (--to genolm)")
+        raise ModelError(
+            f"{part} cannot be expressed in the megatron layout",
+            code="unsupported-by-model",
+            remedy=Remedy("to", "genolm", "use a layout that can"),
+        )
 
 
 def without_inactive(

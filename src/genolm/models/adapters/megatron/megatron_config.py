@@ -16,6 +16,7 @@ from genolm.models.adapters.megatron.megatron import memory_layer, refuse_inexpr
 from genolm.models.adapters.pieces import StoredTensor
 from genolm.models.gengram.gengram_config import GengramConfig
 from genolm.models.networks.decoder_config import DecoderConfig
+from genolm.remedies import Remedy
 
 OURS = "genolm_config"
 """Argument with our config as JSON, for settings without an argument in Megatron."""
@@ -79,8 +80,9 @@ def read_arguments(
     if not values:
         if like is None:
             raise ModelError(
-                f"{where}: the checkpoint has no arguments, so its shape is unknown; name a model of the"
-                " same shape (--like)"
+                f"{where}: the checkpoint has no arguments, so its shape is unknown",
+                code="missing-argument",
+                remedy=Remedy("like", purpose="name a model of the same shape"),
             )
         return replace(like, gengram=read_memory(values, stored, where, like.gengram))
     for key, allowed in _ONLY.items():
@@ -259,8 +261,9 @@ def _active(values: Mapping[str, Any], layers: list[int], where: str, like: Geng
     stated = values.get("gengram_layer_ids")
     if stated is None and like is None:
         raise ModelError(
-            f"{where}: {len(layers)} layers have a Gengram module, but which of them use it is not stated; name a"
-            " model that has the same layers (--like gengram-10b)"
+            f"{where}: {len(layers)} layers have a Gengram module, but which of them use it is not stated",
+            code="missing-argument",
+            remedy=Remedy("like", "gengram-10b", "take the layers of this model"),
         )
     if stated is None:
         active = () if like is None else like.layers
@@ -292,7 +295,11 @@ def _tables(stored: Mapping[str, StoredTensor], prefix: str, where: str) -> tupl
 def _window(values: Mapping[str, Any], where: str, like: GengramConfig | None) -> int:
     stated = values.get("gengram_window_size")
     if stated is None and like is None:
-        raise ModelError(f"{where}: the window of its Gengram module is not stated; name a model (--like gengram-10b)")
+        raise ModelError(
+            f"{where}: the window of its Gengram module is not stated",
+            code="missing-argument",
+            remedy=Remedy("like", "gengram-10b", "take the window of this model"),
+        )
     if stated is None and like is not None:
         return like.window
     if not isinstance(stated, int):

@@ -34,7 +34,7 @@ def iteration(folder: Path) -> Path:
             raise ModelError(f"{folder / TRACKER}: names {latest.name}, which is missing")
     if (latest / ".metadata").exists() or any(latest.glob("*.distcp")):
         raise ModelError(
-            f"{latest}: a distributed checkpoint (torch_dist); save it with Megatron as --ckpt-format torch first"
+            f"{latest}: a distributed checkpoint (torch_dist); save it with Megatron in the format torch first"
         )
     if not any(latest.glob("mp_rank_*")):
         raise ModelError(f"{latest}: not a Megatron checkpoint: neither {TRACKER} nor a folder mp_rank_00 was folders")
