@@ -22,9 +22,10 @@ _PENALTY = "Values above 1 make tokens that already occurred less likely."
 def generate(
     model: ModelName,
     paths: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(
-            metavar="[PROMPTS] OUTPUT", help="FASTA file of prompts (omit with --prompt), then the FASTA file to write."
+            metavar="[PROMPTS] OUTPUT",
+            help="FASTA file of prompts, or a prompt (omit with --prompt), then the FASTA file to write.",
         ),
     ],
     *,
@@ -135,11 +136,11 @@ def generate(
     return out
 
 
-def _prompts(paths: list[Path], texts: list[str]) -> tuple[Path | list[str], Path]:
+def _prompts(paths: list[str], texts: list[str]) -> tuple[str | list[str], Path]:
     """Return the prompts and the output: PROMPTS OUTPUT, or OUTPUT alone with --prompt."""
     if len(paths) != (1 if texts else 2):
         raise typer.BadParameter("expected PROMPTS and OUTPUT, or OUTPUT and --prompt", param_hint="[PROMPTS] OUTPUT")
-    return (texts if texts else paths[0]), paths[-1]
+    return (texts if texts else paths[0]), Path(paths[-1])
 
 
 def complete(

@@ -122,10 +122,10 @@ def _origin(entry: Entry, present: bool) -> str:
 def describe(name: str | Path) -> ModelInfo:
     """Return parameters, memory and card of a model.
 
-    Only ``config.json`` is fetched for a hub id, and nothing for a model name of the zoo.
+    Only ``config.json`` is fetched for a hub id or a revision, and nothing for a model name of the zoo.
 
     Args:
-        name: model name, model folder, or hub id.
+        name: model name, model folder, or hub id; models on the hub may end in ``@REVISION``.
 
     Raises:
         ModelError: the name is unknown, or the config describes a network that genolm does not have.
@@ -136,8 +136,8 @@ def describe(name: str | Path) -> ModelInfo:
     if source.folder is not None:
         config, card = _described_folder(source.folder, entry)
         return _info(config, card, entry.hub_id if entry else None)
-    if entry is None:
-        return _describe_hub(str(source.hub_id))
+    if entry is None or source.revision is not None:
+        return _describe_hub(str(source.hub_id), source.revision)
     if entry.config is not None:
         return _info(entry.config, entry.card, entry.hub_id)
     folder = read_folder(entry.installed_folder())
@@ -161,10 +161,10 @@ def _objective(config: NetworkConfig) -> str:
     return "causal" if isinstance(config, DecoderConfig) else "masked"
 
 
-def _describe_hub(hub_id: str) -> ModelInfo:
-    from genolm.models.checkpoints.download import config_values, endpoint
+def _describe_hub(hub_id: str, revision: str | None) -> ModelInfo:
+    from genolm.models.checkpoints.download import MAIN, config_values, endpoint
 
-    values = config_values(hub_id)
+    values = config_values(hub_id, revision or MAIN)
     config, _ = parse_config(values, f"{hub_id}/{CONFIG}")
     precision = str(values.get("torch_dtype") or values.get("dtype") or "float32")
     source = f"{endpoint()}/{hub_id}"

@@ -29,7 +29,7 @@ from genolm.tasks.reading.bulk import Bulk
 from genolm.tasks.reading.model_limits import context_bases
 from genolm.tasks.reading.sampling import Sampler
 from genolm.tasks.reading.seeds import check_seed
-from genolm.tasks.reading.sources import Source, open_source
+from genolm.tasks.reading.sources import Source, open_source, refuse_located
 from genolm.tasks.reading.token_continuation import Limits
 from genolm.tasks.writing.provenance import Provenance
 from genolm.tasks.writing.table_files import check_suffix
@@ -140,6 +140,7 @@ def generate(
     check_seed(seed)
     sampler = base.sampler(temperature, top_k, top_p, repetition_penalty)
     source = open_source(prompts)
+    refuse_located(source, "prompts must be sequences")
     follow_up = FollowUpCheck.planned(path, check, check_training, shard, overwrite=overwrite, resume=resume)
     if backend == "vllm":
         refuse_engine_settings(

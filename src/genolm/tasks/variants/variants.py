@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from genolm.engine.progress import Progress
 from genolm.genome.contig_lengths import warn_of_lengths
 from genolm.genome.fasta import Genome
-from genolm.genome.in_memory import Variants
+from genolm.genome.in_memory import Variants, hold_variants
 from genolm.genome.streams import warnings_renamed
 from genolm.tasks.reading.allele_status import Mismatch, Rules
 from genolm.tasks.reading.bulk import Bulk
@@ -24,7 +24,6 @@ from genolm.tasks.reading.variant_files import (
     is_piped,
     is_standard_output,
     readable,
-    reusable_variants,
     variant_output,
 )
 from genolm.tasks.variants.token_variants import TokenVariantTask
@@ -116,7 +115,7 @@ def variants(
         RunError: if the output exists, or parts of another run are in the way.
         ResourceError: if memory or disk space is insufficient.
     """
-    reusable, target = reusable_variants(inputs), variant_output(out)
+    reusable, target = hold_variants(inputs), variant_output(out)
     check_streams(reusable, target, format, resume=resume, shard=shard)
     Rules(method == "conditional", horizon, on_mismatch)
     check_method(method)
@@ -128,7 +127,7 @@ def variants(
     with readable(reusable) as source, finished(source, target, format, piped=piped) as path:
         check_output_format(source, path, target)
         opened = bulk.open(model, path)
-        with warnings_renamed(source, reusable) if piped else nullcontext():
+        with warnings_renamed(source, reusable) if isinstance(source, Path) and is_piped(reusable) else nullcontext():
             chosen = choose_method(opened, method)
             kind = TokenVariantTask if chosen in TOKEN_METHODS else VariantTask
             task = kind.fit(
