@@ -64,6 +64,11 @@ def check_packing(path: Path) -> None:
         raise InputError("the file is a tar archive; extract it with tar -xf and pass the file inside", file=path)
 
 
+def is_packed(path: Path) -> bool:
+    """Return whether a file extension is one that `check_packing` rejects."""
+    return path.name.lower().endswith((*_ARCHIVES, *(ending for ending, *_ in _PACKED)))
+
+
 def _unpack(kind: str, command: str) -> str:
     return f"{kind} compression is not supported (plain, gzip and bgzip are); decompress it with {command}"
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from genolm.genome.bed import BedRecord, read_bed
     from genolm.genome.fasta import Genome
+    from genolm.genome.input_values import SequenceRecord
     from genolm.genome.interval import Interval
     from genolm.genome.sequence import reverse_complement, upper_dna
-    from genolm.genome.sequences import SequenceRecord, allele_sequences, read_sequences
+    from genolm.genome.sequences import allele_sequences, read_sequences
     from genolm.genome.variant import Variant
     from genolm.genome.vcf.vcf_records import InfoField, VariantRecord, read_variants, write_vcf
 
@@ -22,7 +23,7 @@ _HOMES = {
     "Genome": "fasta",
     "InfoField": "vcf.vcf_records",
     "Interval": "interval",
-    "SequenceRecord": "sequences",
+    "SequenceRecord": "input_values",
     "Variant": "variant",
     "VariantRecord": "vcf.vcf_records",
     "allele_sequences": "sequences",

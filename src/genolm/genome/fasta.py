@@ -50,12 +50,14 @@ class Genome:
         synonyms: further names of the contigs, from the alias file.
 
     Raises:
-        InputError: the file is not FASTA, is empty, truncated, or compressed with gzip instead of bgzip; two records
-            have the same name; the alias file is malformed; ``iupac`` is unknown.
+        InputError: the argument is not a path; the file is not FASTA, is empty, truncated, or compressed with gzip
+            instead of bgzip; two records have the same name; the alias file is malformed; ``iupac`` is unknown.
     """
 
-    def __init__(self, path: str | Path, *, iupac: GenomePolicy = "N") -> None:
+    def __init__(self, path: str | os.PathLike[str], *, iupac: GenomePolicy = "N") -> None:
         check_iupac(iupac, get_args(GenomePolicy))
+        if not isinstance(path, str | os.PathLike):
+            raise InputError("expected the path of a FASTA file", value=path)
         self.path, self.iupac = Path(path), iupac
         self._index, self._block_index = index_files(self.path)
         self._open()
@@ -127,9 +129,9 @@ class Genome:
                 ``genome["chr1:1-10"]`` returns the first ten bases.
 
         Raises:
-            InputError: the text is not an interval; or as `fetch`.
+            InputError: the argument is not an interval; or as `fetch`.
         """
-        interval = Interval.parse(interval) if isinstance(interval, str) else interval
+        interval = Interval.of(interval)
         bases = self.fetch(interval.chrom, interval.start, interval.end)
         return reverse_complement(bases) if interval.strand == "-" else bases
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import polars as pl
 
-from genolm.genome.sequences import SequenceRecord
-from genolm.genome.tabular import known_places, present, read_every_column
+from genolm.genome.input_values import SequenceRecord
+from genolm.genome.tabular import Frame, known_places, present, read_every_column
 from genolm.notes import note
 
 PREFIX = "input_"
@@ -58,7 +58,7 @@ class FurtherColumn:
         return _CONVERTED.get(self.dtype, str)(value)
 
 
-def further_columns(source: Any, used: Collection[str], own: Collection[str]) -> tuple[FurtherColumn, ...]:
+def further_columns(source: Path | Frame, used: Collection[str], own: Collection[str]) -> tuple[FurtherColumn, ...]:
     """Return the columns of a table to copy to the output, in order.
 
     A name that is also an output column of genolm gets the prefix ``input_``; a duplicate name gets ``_2``, ``_3`` and
@@ -87,7 +87,7 @@ def further_columns(source: Any, used: Collection[str], own: Collection[str]) ->
     return tuple(FurtherColumn(name, kind, place) for name, (place, kind) in zip(names, kept))
 
 
-def further_rows(source: Any, columns: Sequence[FurtherColumn]) -> Iterator[tuple[Any, ...]]:
+def further_rows(source: Path | Frame, columns: Sequence[FurtherColumn]) -> Iterator[tuple[Any, ...]]:
     """Yield the values of these columns, row by row.
 
     Raises:
@@ -98,7 +98,7 @@ def further_rows(source: Any, columns: Sequence[FurtherColumn]) -> Iterator[tupl
 
 
 def with_further(
-    records: Iterator[SequenceRecord], source: Any, columns: Sequence[FurtherColumn]
+    records: Iterator[SequenceRecord], source: Path | Frame, columns: Sequence[FurtherColumn]
 ) -> Iterator[SequenceRecord]:
     """Yield the records of a table with the values of these columns in their rows.
 
@@ -142,7 +142,7 @@ def _names(columns: Iterable[tuple[int, str]], own: Collection[str]) -> list[str
     return names
 
 
-def _types(source: Any, places: Sequence[int], rows: Iterable[tuple[int, Sequence[Any]]]) -> list[str | None]:
+def _types(source: Path | Frame, places: Sequence[int], rows: Iterable[tuple[int, Sequence[Any]]]) -> list[str | None]:
     """Return the polars type of each column; None for unsupported types."""
     declared = _declared(source)
     if declared is not None:
@@ -155,7 +155,7 @@ def _types(source: Any, places: Sequence[int], rows: Iterable[tuple[int, Sequenc
     return [_common(kind) for kind in kinds]
 
 
-def _declared(source: Any) -> list[pl.DataType] | None:
+def _declared(source: Path | Frame) -> list[pl.DataType] | None:
     """Return the types of a polars table or a parquet file; None if they must be inferred from values."""
     if isinstance(source, pl.DataFrame):
         return source.dtypes

@@ -49,6 +49,24 @@ class Interval:
             raise InputError("the strand of an interval must be '+' or '-'", value=self.strand)
 
     @classmethod
+    def of(cls, value: Interval | str) -> Interval:
+        """Return an interval itself, and text as :meth:`parse` reads it.
+
+        Raises:
+            InputError: the value is neither, or the text is not an interval.
+        """
+        if isinstance(value, Interval):
+            return value
+        if not isinstance(value, str):
+            raise InputError("expected an Interval, or text such as chr22:1,001-2,000", value=value)
+        return cls.parse(value)
+
+    @staticmethod
+    def is_text(text: str) -> bool:
+        """Return whether a text has the form of :meth:`parse`; its coordinates may still be invalid."""
+        return _TEXT.fullmatch(text.strip()) is not None
+
+    @classmethod
     def parse(cls, text: str) -> Interval:
         """Parse the browser notation ``chr22:1,001-2,000`` (1-based, inclusive), optionally with ``:+`` or ``:-``.
 

@@ -4,67 +4,31 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from genolm.errors import InputError
 from genolm.files.lines import locate_errors
 from genolm.genome.bed import read_bed
 from genolm.genome.fasta import Genome
-from genolm.genome.in_memory import Named, hold_sequences
+from genolm.genome.in_memory import hold_sequences
+from genolm.genome.input_values import HeldSequences, Named, Sequences, Value
+from genolm.genome.input_values import SequenceRecord as SequenceRecord
 from genolm.genome.interval import Interval
 from genolm.genome.records import Cleaner, FlatRecord, read_fastq
 from genolm.genome.sequence import IupacPolicy, check_iupac, upper_dna
 from genolm.genome.sequence_files import input_format, read_sequence_file
-from genolm.genome.tabular import Table, is_table, present, read_table, required, whole
+from genolm.genome.tabular import Frame, Table, present, read_table, required, whole
 from genolm.genome.variant import ReferenceSource, Variant
 from genolm.genome.vcf.vcf_records import VariantRecord, read_variants
 from genolm.notes import note
 from genolm.remedies import Remedy
 
 
-@dataclass(frozen=True, slots=True)
-class SequenceRecord:
-    """A named sequence.
-
-    Attributes:
-        id: name.
-        sequence: upper-case letters, at least one.
-        interval: interval of the genome, for an ALT allele that of the reference; None if not from a genome.
-        about: rest of a FASTA header, after the name.
-        row: index of the row of a table, 0-based; None for other sources.
-        further: values of the further columns of that row, if kept; see `genolm.genome.further_columns`.
-
-    Raises:
-        InputError: the name or the sequence is empty, or the name has several lines.
-    """
-
-    id: str
-    sequence: str
-    interval: Interval | None = None
-    about: str = ""
-    row: int | None = field(default=None, compare=False, repr=False)
-    further: tuple[Any, ...] = field(default=(), compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        if not self.id:
-            raise InputError("a sequence must have a name", value=self.sequence[:20])
-        if "\n" in self.id or "\r" in self.id:
-            raise InputError("the name of a sequence must be a single line", value=self.id)
-        if not self.sequence:
-            raise InputError("the sequence is empty", value=self.id)
-
-    @property
-    def named(self) -> str:
-        """Name for messages, with coordinates unless the name contains them."""
-        place = "" if self.interval is None or str(self.interval) in self.id else f" ({self.interval})"
-        return f"sequence {self.id!r}{place}"
-
-
 def read_sequences(
-    source: Any,
+    source: Sequences,
     *,
     genome: Genome | str | Path | None = None,
     length: int | None = None,
@@ -235,14 +199,16 @@ class SequenceReader(Protocol):
         """Yield the sequences in the order of the source."""
 
 
-def open_sequences(source: Any) -> SequenceReader:
-    """Return the reader of a source: a path, a table in memory, or a tuple as `hold_sequences` returns it.
+def open_sequences(source: HeldSequences | Iterable[Value]) -> SequenceReader:
+    """Return the reader of a source as `hold_sequences` returns it, or of further values of that kind.
 
     Raises:
         InputError: if the ending of a file's name is unknown.
     """
+    if isinstance(source, Frame):
+        return _TableReader(source)
     if not isinstance(source, Path):
-        return _TableReader(source) if is_table(source) else _ValueReader(source)
+        return _ValueReader(source)
     match input_format(source):
         case "bed":
             return _BedReader(source)
@@ -302,7 +268,7 @@ class _TableReader:
         source: path of the table, or a table of polars or pandas.
     """
 
-    source: Any
+    source: Path | Frame
 
     def records(self, reading: Reading) -> Iterator[SequenceRecord]:
         table = read_table(self.source)
@@ -322,9 +288,9 @@ class _TableReader:
 
 @dataclass(frozen=True, slots=True)
 class _ValueReader:
-    """Reader of values in memory, each a text, `Named`, `Interval`, `Variant` or `SequenceRecord`."""
+    """Reader of values in memory, each letters, `Named`, `Interval`, `Variant` or `SequenceRecord`."""
 
-    values: Iterable[Any]
+    values: Iterable[Value]
 
     def records(self, reading: Reading) -> Iterator[SequenceRecord]:
         off = _OffContig("inputs")
@@ -370,22 +336,20 @@ def _alleles(variants: Iterable[VariantRecord], file: Path, reading: Reading) ->
         note(f"{file}: skipped ALT alleles without a sequence: {reasons}")
 
 
-def _value(value: Any, number: int, off: _OffContig, reading: Reading) -> tuple[SequenceRecord, ...]:
+def _value(value: Value, number: int, off: _OffContig, reading: Reading) -> tuple[SequenceRecord, ...]:
     """Return the record of a value in memory; two records for a variant."""
-    if str(value) and present(value) is None:
-        raise InputError("missing value; remove it", value=value)
-    if isinstance(value, str):
-        reading.refuse_length(None)
-        return (SequenceRecord(f"sequence{number}", reading.clean(value)),)
-    if isinstance(value, Named):
-        return _named(value, number, off, reading)
-    if isinstance(value, SequenceRecord):
-        return (replace(value, sequence=reading.clean(value.sequence)),)
-    if isinstance(value, Interval):
-        return (reading.interval(value, None, off, number),)
-    if isinstance(value, Variant):
-        return reading.alleles(value)
-    raise InputError("expected DNA, an Interval, a Variant or a SequenceRecord", value=value)
+    match value:
+        case str():
+            reading.refuse_length(None)
+            return (SequenceRecord(f"sequence{number}", reading.clean(value)),)
+        case Named():
+            return _named(value, number, off, reading)
+        case SequenceRecord():
+            return (replace(value, sequence=reading.clean(value.sequence)),)
+        case Interval():
+            return (reading.interval(value, None, off, number),)
+        case Variant():
+            return reading.alleles(value)
 
 
 def _named(named: Named, number: int, off: _OffContig, reading: Reading) -> tuple[SequenceRecord, ...]:

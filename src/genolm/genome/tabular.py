@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import polars as pl
 
@@ -36,6 +36,18 @@ _LONGEST_WORD = 8
 """Maximum length of a first line that may be a column name rather than a sequence: ``tag``, ``dna``, ``cds``."""
 _COMPARED = 20
 """Number of lines that the first line is compared with."""
+
+
+@runtime_checkable
+class Frame(Protocol):
+    """A table of polars or pandas."""
+
+    @property
+    def columns(self) -> Iterable[str]:
+        """Names of the columns."""
+
+    def __getitem__(self, name: str, /) -> Iterable[Any]:
+        """Return the values of a column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +77,7 @@ class Table:
             yield line, tuple(None if index is None else present(values[index]) for index in indexes)
 
 
-def is_table(source: object) -> bool:
-    """Return whether a value is a polars or pandas table."""
-    return hasattr(source, "columns") and hasattr(source, "__getitem__")
-
-
-def read_table(source: Any) -> Table:
+def read_table(source: str | Path | Frame | Table) -> Table:
     """Open a table: a path, or a polars or pandas table; an open `Table` is returned as it is.
 
     Column names are case-insensitive; ``#CHROM``, ``chr``, ``seq``, ``start0`` and similar names are recognised. CSV
@@ -84,7 +91,7 @@ def read_table(source: Any) -> Table:
     """
     if isinstance(source, Table):
         return source
-    if is_table(source):
+    if isinstance(source, Frame):
         return _in_memory(source)
     path = Path(source)
     return _parquet(path) if file_format(path) == "parquet" else _text(path)
@@ -114,13 +121,13 @@ def required(value: object, name: str) -> str:
     return str(found).strip()
 
 
-def read_every_column(source: Any) -> Table:
+def read_every_column(source: str | Path | Frame) -> Table:
     """Open a table with all columns; ``columns`` are the original names.
 
     Raises:
         InputError: as :func:`read_table`.
     """
-    if is_table(source):
+    if isinstance(source, Frame):
         names = tuple(str(name) for name in source.columns)
         columns = [list(source[name]) for name in source.columns]
         return Table(Path("table"), names, enumerate(zip(*columns), start=1))
@@ -140,10 +147,11 @@ def whole(value: object, name: str) -> int:
     return int(digits)
 
 
-def _in_memory(frame: Any) -> Table:
-    names = [str(name) for name in frame.columns]
+def _in_memory(frame: Frame) -> Table:
+    labels = list(frame.columns)
+    names = [str(name) for name in labels]
     places = known_places(names, Path("table"))
-    columns = [list(frame[frame.columns[place]]) for place in places.values()]
+    columns = [list(frame[labels[place]]) for place in places.values()]
     return Table(Path("table"), tuple(places), enumerate(zip(*columns), start=1), ", ".join(names))
 
 

@@ -59,6 +59,11 @@ class Variant:
         if self.ref == self.alt:
             raise InputError("REF and ALT are equal", value=str(self))
 
+    @staticmethod
+    def is_text(text: str) -> bool:
+        """Return whether a text has one of the forms of :meth:`parse`; position and alleles may still be invalid."""
+        return any(spelling.fullmatch(text.strip()) for spelling in _SPELLINGS)
+
     @classmethod
     def parse(cls, text: str) -> Variant:
         """Parse ``chr22:1024:A>C``, ``22-1024-A-C``, ``22_1024_A_C`` or ``chr22_1024_A_C_b38``.

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from genolm.errors import InputError
+from genolm.genome.fasta import Genome
 from genolm.genome.records import FlatRecord
 from genolm.genome.sequence import upper_dna
 from genolm.genome.sequence_files import SEQUENCE_ENDINGS, read_sequence_file
@@ -72,13 +73,14 @@ def read_genome(path: Path) -> list[FlatRecord]:
     return records
 
 
-def as_paths(given: Path | str | Iterable[Path | str]) -> tuple[Path, ...]:
-    """Return one or several paths as a tuple.
+def as_paths(given: Path | str | Genome | Iterable[Path | str | Genome]) -> tuple[Path, ...]:
+    """Return one or several paths, or the files of genomes, as a tuple.
 
     Raises:
         InputError: the value is something else, such as sequences in memory.
     """
-    paths = (given,) if isinstance(given, str | os.PathLike) or not isinstance(given, Iterable) else tuple(given)
+    listed = (given,) if isinstance(given, str | os.PathLike) or not isinstance(given, Iterable) else tuple(given)
+    paths = [path.path if isinstance(path, Genome) else path for path in listed]
     if isinstance(given, Mapping) or not all(isinstance(path, str | os.PathLike) for path in paths):
         raise InputError(
             "expected a path or a list of paths; write sequences in memory to FASTA files first", value=given

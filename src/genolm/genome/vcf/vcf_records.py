@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from genolm.errors import InputError
 from genolm.files.lines import decoded, locate_errors
 from genolm.genome.formats import SEQUENCE_FORMATS, VARIANT_FORMATS, file_format, known_format
+from genolm.genome.in_memory import hold_variants
+from genolm.genome.input_values import Named, Variants
 from genolm.genome.interval import is_coordinate
-from genolm.genome.tabular import Table, is_table, present, read_table, required, whole
+from genolm.genome.tabular import Frame, Table, present, read_table, required, whole
 from genolm.genome.variant import Variant
 from genolm.genome.vcf.vcf_text import read_vcf_text
 from genolm.genome.vcf.vcf_writer import InfoField, write_vcf
@@ -73,29 +75,32 @@ class VariantRecord:
         return None if self.pos else "telomere"
 
 
-def read_variants(source: Any) -> Iterator[VariantRecord]:
+def read_variants(source: Variants | Table) -> Iterator[VariantRecord]:
     """Yield the records of a source in order; multi-allelic records are not split.
 
     Args:
         source: path of a VCF or BCF file (plain, gzip, bgzip), or of a TSV, CSV or parquet table with the columns
-            ``chrom, pos, ref, alt`` (and ``id``) or ``variant``; such a table in memory; or a list of `Variant`, texts
-            such as ``chr22:1024:A>C`` or tuples ``(chrom, pos, ref, alt)``. For missing values in tables see
+            ``chrom, pos, ref, alt`` (and ``id``) or ``variant``; such a table in memory; a variant, as a `Variant` or
+            text such as ``chr22:1024:A>C``; a mapping from ids to variants; or a list of variants, tuples ``(chrom,
+            pos, ref, alt)`` and pairs ``(id, variant)``. For missing values in tables see
             :func:`genolm.genome.tabular.present`.
 
     Raises:
         InputError: the file is not VCF, damaged or truncated, columns are missing, or a position or allele is invalid.
             In-memory sources are called ``table`` or ``variants``.
     """
-    if isinstance(source, str | Path):
-        path = Path(source)
-        if known_format(path) in (*SEQUENCE_FORMATS, "bed"):
-            message = "not a variant file; expected VCF, BCF, TSV, CSV, text or parquet"
-            raise InputError(message, file=path)
-        kind = file_format(path, VARIANT_FORMATS)
-        return _from_vcf(path) if kind == "vcf" else _from_table(path)
-    if is_table(source) or isinstance(source, Table):
-        return _from_table(source)
-    return _from_values([source] if isinstance(source, Variant) else source)
+    held = source if isinstance(source, Table) else hold_variants(source)
+    if isinstance(held, tuple):
+        return _from_values(held)
+    return _from_path(held) if isinstance(held, Path) else _from_table(held)
+
+
+def _from_path(path: Path) -> Iterator[VariantRecord]:
+    if known_format(path) in (*SEQUENCE_FORMATS, "bed"):
+        message = "not a variant file; expected VCF, BCF, TSV, CSV, text or parquet"
+        raise InputError(message, file=path)
+    kind = file_format(path, VARIANT_FORMATS)
+    return _from_vcf(path) if kind == "vcf" else _from_table(path)
 
 
 def _from_vcf(path: Path) -> Iterator[VariantRecord]:
@@ -120,7 +125,7 @@ def parse_record(index: int, number: int, line: bytes, path: Path) -> VariantRec
         return _record(index, number, chrom, pos, name, ref, alt)
 
 
-def _from_table(source: Any) -> Iterator[VariantRecord]:
+def _from_table(source: Path | Frame | Table) -> Iterator[VariantRecord]:
     table = read_table(source)
     if table.has("variant") and not table.has("chrom"):
         for index, (line, (text,)) in enumerate(table.pick("variant")):
@@ -150,22 +155,11 @@ def _of_row(index: int, line: int, chrom: object, pos: object, name: object, ref
     return _record(index, line, required(chrom, "chrom"), str(whole(pos, "pos")), label, bases, alts)
 
 
-def _from_values(values: Iterable[object]) -> Iterator[VariantRecord]:
+def _from_values(values: Iterable[Variant | Named]) -> Iterator[VariantRecord]:
     for index, value in enumerate(values):
-        with locate_errors("variants", index + 1):
-            variant = _variant_of(value)
-        yield _of_variant(index, index + 1, variant)
-
-
-def _variant_of(value: Any) -> Variant:
-    match value:
-        case Variant():
-            return value
-        case str():
-            return Variant.parse(value)
-        case (str() as chrom, pos, str() as ref, str() as alt):
-            return Variant(chrom, pos, ref, alt)
-    raise InputError("expected a Variant, text such as chr22:1024:A>C, or (chrom, pos, ref, alt)", value=value)
+        name, variant = (value.name, value.value) if isinstance(value, Named) else (".", value)
+        assert isinstance(variant, Variant)
+        yield replace(_of_variant(index, index + 1, variant), id=name)
 
 
 def _of_variant(index: int, line: int, variant: Variant) -> VariantRecord:

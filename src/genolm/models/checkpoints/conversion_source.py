@@ -18,7 +18,7 @@ from genolm.models.adapters.pieces import StoredTensor
 from genolm.models.adapters.tokenizer_files import read_tokenizer
 from genolm.models.card import Card, read_card
 from genolm.models.checkpoints.checkpoint import Checkpoint, match_folder
-from genolm.models.checkpoints.download import snapshot
+from genolm.models.checkpoints.download import fetch_model
 from genolm.models.checkpoints.matching import match_tensors
 from genolm.models.checkpoints.model_folder import read_folder
 from genolm.models.model_files import CONFIG
@@ -51,7 +51,7 @@ def open_source(name: str | Path, layout: Layout | None = None, like: str | Path
         tokenizer = entry.random_tokenizer()
         network = random_network(entry.config, entry.seed, tokenizer.base_ids, tokenizer.n_id)
         return Checkpoint.of_network(network, tokenizer, entry.card)
-    path = source.local_folder() or snapshot(str(source.hub_id))
+    path = fetch_model(source)
     shape = None if like is None else _shape_of(like)
     weights = has_weights(path)
     ranks = open_ranks(path) if layout in (None, "megatron") and is_checkpoint(path) and not weights else None

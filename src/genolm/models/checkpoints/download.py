@@ -15,6 +15,7 @@ import json
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
@@ -25,9 +26,12 @@ from genolm.files.disk import is_disk_full
 from genolm.models.checkpoints.http_files import Progress, RefusedError, Source, fetch_file, fetch_json
 from genolm.models.checkpoints.model_folder import ADAPTER, ADAPTER_ADVICE
 from genolm.models.model_files import CARD, CONFIG, INDEX, PICKLE, SETTINGS, SINGLE, TOKENIZER, read_json
-from genolm.models.zoo.zoo import CACHED, find_download
+from genolm.models.zoo.zoo import CACHED, ModelSource, find_download
 from genolm.models.zoo.zoo_entry import Entry
 from genolm.verbs import Completed, PythonOnly, verb
+
+MAIN = "main"
+"""Branch of a repository that is used if no revision is given."""
 
 _SMALL_FILES = (CONFIG, TOKENIZER, SETTINGS, CARD, "README.md", "LICENSE")
 
@@ -102,7 +106,8 @@ def download(
     folder gives the same model as loading the name.
 
     Args:
-        model: Model: a name from `genolm models`, or a Hugging Face Hub id.
+        model: Model: a name from `genolm models`, or a Hugging Face Hub id, which may end in ``@REVISION`` (branch, tag
+            or commit).
         folder: Output folder. Default: the Hugging Face cache.
         progress: called for each block that is received.
 
@@ -113,7 +118,7 @@ def download(
         ResourceError: the disk is full.
     """
     source = find_download(model)
-    path = snapshot(str(source.hub_id), folder=None if folder is None else Path(folder), progress=progress)
+    path = fetch_model(source, folder=None if folder is None else Path(folder), progress=progress)
     if folder is not None and source.entry is not None:
         _add_card(path, source.entry)
     return path
@@ -130,16 +135,48 @@ def _add_card(folder: Path, entry: Entry) -> None:
         entry.card.write(folder)
 
 
+def fetch_model(
+    source: ModelSource,
+    *,
+    offline: bool | None = None,
+    folder: Path | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Return the folder of a model, downloading what is missing.
+
+    Args:
+        source: the model.
+        offline: as for :func:`snapshot`.
+        folder: as for :func:`snapshot`.
+        progress: as for :func:`snapshot`.
+
+    Raises:
+        ModelError: the model is published in a form that cannot be loaded; or as :func:`snapshot`.
+        NetworkError: as :func:`snapshot`.
+        RunError: as :func:`snapshot`.
+        ResourceError: as :func:`snapshot`.
+    """
+    local, revision = source.local_folder(), source.revision or MAIN
+    repository = str(source.hub_id)
+    return local or snapshot(repository, revision=revision, offline=offline, folder=folder, progress=progress)
+
+
 def snapshot(
-    repo_id: str, *, revision: str = "main", folder: Path | None = None, progress: Progress | None = None
+    repo_id: str,
+    *,
+    revision: str = MAIN,
+    offline: bool | None = None,
+    folder: Path | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Download the files of a repository that genolm needs: config, weights, tokenizer, card; return their folder.
 
-    Without a network (or with HF_HUB_OFFLINE=1) a complete copy in the cache is used.
+    Without a network a complete copy in the cache is used.
 
     Args:
         repo_id: ``ORGANISATION/NAME``.
         revision: branch, tag or commit.
+        offline: True: use the cache only; False: ask the hub; None: True if HF_HUB_OFFLINE is set.
         folder: folder for plain files instead of the cache.
         progress: called for each block that is received.
 
@@ -150,7 +187,7 @@ def snapshot(
         ResourceError: the disk is full.
     """
     try:
-        repository = look_up(repo_id, revision)
+        repository = look_up(repo_id, revision, offline=offline)
     except RefusedError:
         raise
     except NetworkError:
@@ -196,22 +233,43 @@ def _unwritable(folder: Path | None, error: OSError) -> GenolmError:
     )
 
 
-def look_up(repo_id: str, revision: str = "main") -> Repository:
+def look_up(repo_id: str, revision: str = MAIN, *, offline: bool | None = None) -> Repository:
     """Ask the hub for the commit and the files of a repository.
 
+    Args:
+        repo_id: ``ORGANISATION/NAME``.
+        revision: branch, tag or commit.
+        offline: as for :func:`snapshot`.
+
     Raises:
-        NetworkError: no network, downloads disabled by HF_HUB_OFFLINE, or the hub refused.
+        NetworkError: no network, downloads disabled, or the hub refused.
     """
-    if os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}:
-        problem = f"{repo_id} is not in the cache and HF_HUB_OFFLINE forbids downloading it"
-        raise NetworkError(problem, code="offline", remedy=("unset it", "give a folder with the model"))
+    _check_online(repo_id, revision, offline)
     url = f"{endpoint()}/api/models/{repo_id}/revision/{quote(revision, safe='')}?blobs=true"
-    answer = fetch_json(url, token=_token())
+    try:
+        answer = fetch_json(url, token=_token())
+    except RefusedError as error:
+        if error.status != HTTPStatus.NOT_FOUND or revision == MAIN:
+            raise
+        message = f"{repo_id}: the hub has no such repository, or no branch, tag or commit {revision!r} in it"
+        raise RefusedError(f"{message} (HTTP {error.status}, {url})", error.status) from error
     try:
         files = [_remote(item) for item in answer["siblings"]]
         return Repository(repo_id, answer["sha"], {file.name: file for file in files})
     except (KeyError, TypeError) as error:
         raise NetworkError(f"{url}: the answer lacks {error}; is HF_ENDPOINT a Hugging Face hub?") from error
+
+
+def _check_online(repo_id: str, revision: str, offline: bool | None) -> None:
+    """Raise `NetworkError` if the hub must not be asked."""
+    disabled = os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}
+    if not (disabled if offline is None else offline):
+        return
+    which = repo_id if revision == MAIN else f"revision {revision} of {repo_id}"
+    state = "incomplete" if _snapshot_folder(repo_id, revision).is_dir() else "not"
+    cause, remedy = ("offline=True", "omit it") if offline else ("HF_HUB_OFFLINE", "unset it")
+    problem = f"{which} is {state} in the cache and {cause} forbids downloading it"
+    raise NetworkError(f"{problem}; {remedy}, or give a folder with the model")
 
 
 def _remote(item: dict[str, object]) -> Remote:
@@ -221,19 +279,19 @@ def _remote(item: dict[str, object]) -> Remote:
     return Remote(str(item["rfilename"]), int(str(item["size"])), str(item["blobId"]))
 
 
-def config_values(repo_id: str) -> dict[str, object]:
-    """Return ``config.json`` of a repository, without downloading other files.
+def config_values(repo_id: str, revision: str = MAIN) -> dict[str, object]:
+    """Return ``config.json`` of a revision of a repository, without downloading other files.
 
     Raises:
         ModelError: the repository has no ``config.json``.
         NetworkError: as for :func:`download`.
     """
-    cached = _cached(repo_id, "main")
+    cached = _cached(repo_id, revision)
     if cached is not None:
         return read_json(cached / CONFIG)
-    repository = look_up(repo_id)
+    repository = look_up(repo_id, revision)
     _require(repository, CONFIG)
-    return read_json(_cache_store(repository, "main")(repository, CONFIG, None))
+    return read_json(_cache_store(repository, revision)(repository, CONFIG, None))
 
 
 Store = Callable[[Repository, str, Progress | None], Path]
@@ -275,9 +333,10 @@ def _plain_store(folder: Path) -> Store:
 
 def _cache_store(repository: Repository, revision: str) -> Store:
     root = _repository_folder(repository.id)
-    reference = root / "refs" / revision
-    reference.parent.mkdir(parents=True, exist_ok=True)
-    reference.write_text(repository.commit, encoding="utf-8")
+    if revision != repository.commit:
+        reference = root / "refs" / revision
+        reference.parent.mkdir(parents=True, exist_ok=True)
+        reference.write_text(repository.commit, encoding="utf-8")
 
     def store(repository: Repository, name: str, progress: Progress | None) -> Path:
         remote, pointer = repository.files[name], root / "snapshots" / repository.commit / name
@@ -314,12 +373,18 @@ def _repository_folder(repo_id: str) -> Path:
     return cache_folder() / f"{CACHED}{repo_id.replace('/', '--')}"
 
 
-def _cached(repo_id: str, revision: str) -> Path | None:
-    """Return the cached snapshot of a revision if it is complete."""
+def _snapshot_folder(repo_id: str, revision: str) -> Path:
+    """Return the folder of the cached files of a branch, tag or commit."""
     root = _repository_folder(repo_id)
     reference = root / "refs" / revision
     commit = reference.read_text(encoding="utf-8").strip() if reference.is_file() else revision
-    folders = (root / "snapshots" / commit, _rewritten_folder(repo_id, commit))
+    return root / "snapshots" / commit
+
+
+def _cached(repo_id: str, revision: str) -> Path | None:
+    """Return the cached snapshot of a revision if it is complete."""
+    folder = _snapshot_folder(repo_id, revision)
+    folders = (folder, _rewritten_folder(repo_id, folder.name))
     return next((folder for folder in folders if _complete(folder)), None)
 
 

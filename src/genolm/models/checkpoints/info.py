@@ -127,10 +127,11 @@ def info(model: Annotated[str | Path, Completed("model")]) -> ModelInfo:
 
     Shows total and active parameters, memory by context length, and the model card.
 
-    Only ``config.json`` is fetched for a hub id, and nothing for a model name of the zoo.
+    Only ``config.json`` is fetched for a hub id or a revision, and nothing for a model name of the zoo.
 
     Args:
-        model: Model: a name from `genolm models`, a model folder, or a Hugging Face Hub id.
+        model: Model: a name from `genolm models`, a model folder, or a Hugging Face Hub id, which may end in
+        ``@REVISION``.
 
     Raises:
         ModelError: the name is unknown, or the config describes a network that genolm does not have.
@@ -141,8 +142,8 @@ def info(model: Annotated[str | Path, Completed("model")]) -> ModelInfo:
     if source.folder is not None:
         config, card = _described_folder(source.folder, entry)
         return _info(config, card, entry.hub_id if entry else None)
-    if entry is None:
-        return _describe_hub(str(source.hub_id))
+    if entry is None or source.revision is not None:
+        return _describe_hub(str(source.hub_id), source.revision)
     if entry.config is not None:
         return _info(entry.config, entry.card, entry.hub_id)
     folder = read_folder(entry.installed_folder())
@@ -166,10 +167,10 @@ def _objective(config: NetworkConfig) -> str:
     return "causal" if isinstance(config, DecoderConfig) else "masked"
 
 
-def _describe_hub(hub_id: str) -> ModelInfo:
-    from genolm.models.checkpoints.download import config_values, endpoint
+def _describe_hub(hub_id: str, revision: str | None) -> ModelInfo:
+    from genolm.models.checkpoints.download import MAIN, config_values, endpoint
 
-    values = config_values(hub_id)
+    values = config_values(hub_id, revision or MAIN)
     config, _ = parse_config(values, f"{hub_id}/{CONFIG}")
     precision = str(values.get("torch_dtype") or values.get("dtype") or "float32")
     source = f"{endpoint()}/{hub_id}"

@@ -9,7 +9,7 @@ import torch
 from genolm.errors import ResourceError
 from genolm.models.adapters.pieces import assemble
 from genolm.models.checkpoints.checkpoint import match_folder
-from genolm.models.checkpoints.download import snapshot
+from genolm.models.checkpoints.download import fetch_model
 from genolm.models.checkpoints.model_folder import read_folder
 from genolm.models.model import Model
 from genolm.models.networks.network import network_with
@@ -20,33 +20,42 @@ from genolm.models.zoo.zoo import find_model
 
 
 def load(
-    name: str | Path, *, device: torch.device | str | None = None, dtype: torch.dtype | str | None = None
+    name: str | Path,
+    *,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | str | None = None,
+    revision: str | None = None,
+    offline: bool | None = None,
 ) -> Model:
     """Load a model for inference.
 
     Args:
         name: model name (``genolm models`` lists them), model folder, or hub id ``ORGANISATION/NAME``; models on
-            the hub are downloaded once and kept in the Hugging Face cache.
+            the hub are downloaded once and kept in the Hugging Face cache, and may end in ``@REVISION``.
         device: device to compute on; by default the first CUDA device, else the CPU.
         dtype: precision of the weights: ``float32``, ``bfloat16`` or ``float16``. Default on an accelerator: that of
             the card. Default on a CPU: float32, or bfloat16 for models of at least 100 million parameters that were
             trained in it, if the processor multiplies it natively.
+        revision: branch, tag or commit of a model on the hub; None for the main branch.
+        offline: True: use the cache only; False: ask the hub; None: True if the variable HF_HUB_OFFLINE is set.
 
     Raises:
-        ModelError: the name is unknown, or config, weights or tokenizer of the folder cannot be used.
-        NetworkError: a download failed.
+        ModelError: the name is unknown, the model has no revisions, or config, weights or tokenizer of the folder
+            cannot be used.
+        NetworkError: a download failed, the hub does not have the revision, or the cache does not have the complete
+            model and must not be completed.
         ResourceError: the weights do not fit in memory.
     """
     target = default_device() if device is None else parse_device(device)
     precision = None if dtype is None else parse_dtype(dtype)
-    source = find_model(name)
+    source = find_model(name, revision)
     entry = source.entry
     try:
         if entry is not None and entry.seed is not None and entry.config is not None:
             tokenizer, card, precision = entry.random_tokenizer(), entry.card, precision or torch.float32
             network = random_network(entry.config, entry.seed, tokenizer.base_ids, tokenizer.n_id)
         else:
-            folder = read_folder(source.local_folder() or snapshot(str(source.hub_id)))
+            folder = read_folder(fetch_model(source, offline=offline))
             known = folder.card or (entry.card if entry else None)
             opened = match_folder(folder, read_verified(folder.path, known.sha256 if known else None), entry)
             tokenizer, card, tensors = opened.tokenizer, opened.card, opened.tensors

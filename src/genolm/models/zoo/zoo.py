@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
@@ -29,6 +29,7 @@ _NANO = Card(
 _ENTRIES = (Entry(_NANO, folder=WEIGHTS / "genolm-nano"), *GENOS, *GENA, *OCEAN, *TINY)
 ZOO: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in _ENTRIES})
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]*[A-Za-z0-9]")
+_REVISION = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +40,13 @@ class ModelSource:
         entry: zoo entry of the model; None for other models.
         folder: folder that the user gave; None for a name or a hub id.
         hub_id: repository to download; None for a folder and for weights that come with genolm.
+        revision: branch, tag or commit of the repository; None for its main branch.
     """
 
     entry: Entry | None = None
     folder: Path | None = None
     hub_id: str | None = None
+    revision: str | None = None
 
     def local_folder(self) -> Path | None:
         """Return the folder with the files; None if they must be downloaded.
@@ -57,12 +60,46 @@ class ModelSource:
         return None if self.entry.folder is None else self.entry.installed_folder()
 
 
-def find_model(name: str | Path) -> ModelSource:
+def find_model(name: str | Path, revision: str | None = None) -> ModelSource:
     """Resolve a model name of the zoo, an existing folder or a hub id, in this order.
 
+    Args:
+        name: the name; a hub id and the name of a model on the hub may end in ``@REVISION``.
+        revision: branch, tag or commit of the repository; None for that of the name, else its main branch.
+
     Raises:
-        ModelError: the name is none of the three.
+        ModelError: the name is none of the three, or the model has no revisions or is given two of them.
     """
+    if not isinstance(name, str | Path):
+        raise ModelError(f"expected a model, or the name, folder or hub id of one (value {name!r})")
+    if isinstance(name, str) and not (is_folder(name) or is_file(name)):
+        name, revision = split_revision(name, revision)
+    source = _found(name)
+    if revision is not None and (source.hub_id is None or source.folder is not None):
+        raise ModelError(f"{name}: only models on the Hugging Face hub have revisions (revision {revision!r})")
+    return replace(source, revision=revision)
+
+
+def split_revision(name: str, revision: str | None = None) -> tuple[str, str | None]:
+    """Split ``NAME@REVISION``; the revision is None if neither the name nor the argument gives one.
+
+    A text whose part before ``@`` is no model remains whole.
+
+    Raises:
+        ModelError: there are two revisions, or the revision is not the name of a branch, tag or commit.
+    """
+    plain, at, own = name.partition("@")
+    if at and not (plain.lower() in ZOO or _HUB_ID.fullmatch(plain) or is_folder(plain)):
+        plain, at = name, ""
+    if at and revision not in (None, own):
+        raise ModelError(f"{name}: two revisions are given, {own!r} and {revision!r}")
+    wanted = own if at else revision
+    if wanted is not None and not _REVISION.fullmatch(wanted):
+        raise ModelError(f"{plain}: invalid revision {wanted!r}: expected a branch, tag or commit of its repository")
+    return plain, wanted
+
+
+def _found(name: str | Path) -> ModelSource:
     if isinstance(name, str) and name.lower() in ZOO:
         return _named(entry(name))
     if is_folder(name):
@@ -132,17 +169,18 @@ def _cached_entry(folder: Path) -> Entry | None:
 
 
 def find_download(name: str) -> ModelSource:
-    """Resolve the name or hub id of a model to download.
+    """Resolve the name or hub id of a model to download, optionally with ``@REVISION``.
 
     Raises:
         ModelError: the model cannot be downloaded.
     """
+    name, revision = split_revision(name)
     known = ZOO.get(name.lower())
     if known is not None:
         known.refuse_unconverted()
         if known.hub_id is None:
             raise ModelError(f"{name}: nothing to download, it comes with genolm")
-        return _named(known)
+        return replace(_named(known), revision=revision)
     if not _HUB_ID.fullmatch(name):
         raise ModelError(f"{name!r} is neither a downloadable model of `genolm models` nor a hub id ORGANISATION/NAME")
-    return ModelSource(_entry_at(name), hub_id=name)
+    return ModelSource(_entry_at(name), hub_id=name, revision=revision)

@@ -13,7 +13,7 @@ from genolm.tasks.detection.detector_apply_task import CallTask
 from genolm.tasks.detection.detector_features import refuse_engine_options
 from genolm.tasks.detection.detector_folder import DESCRIPTION, Detector, load_detector
 from genolm.tasks.reading.bulk import AnyModel, Bulk, RunOptions, SequenceInput
-from genolm.tasks.reading.sources import open_source
+from genolm.tasks.reading.sources import open_source, refuse_located
 from genolm.tasks.reading.vector_readers import VectorReader, VectorReaders
 from genolm.tasks.writing.table_files import SUFFIXES, check_suffix
 from genolm.verbs import OutputFile, Shown, verb
@@ -63,6 +63,7 @@ def apply_detector(
     )
     opened = detector if isinstance(detector, Detector) else load_detector(Path(detector))
     source = open_source(inputs, iupac="N")
+    refuse_located(source, "a detector reads sequences")
     if opened.model is None:
         refuse_engine_options(bulk)
         task = CallTask(source, description, in_memory, VectorReaders(()), with_prompt)

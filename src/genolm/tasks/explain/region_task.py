@@ -15,7 +15,6 @@ from genolm.engine.windows import Window, tile
 from genolm.errors import InputError, ModelError
 from genolm.genome.contig_lengths import warn_of_lengths
 from genolm.genome.in_memory import Sequences
-from genolm.genome.interval import Interval
 from genolm.genome.sequences import SequenceRecord
 from genolm.tasks.reading.model_limits import context_bases
 from genolm.tasks.reading.sources import IupacPolicy, Source, open_source
@@ -35,13 +34,11 @@ def settle_regions(
     length: int | None = None,
     iupac: IupacPolicy = "raise",
 ) -> Source:
-    """Return a re-readable source of regions: a file, values in memory, or one interval such as ``chr22:1,001-2,000``.
+    """Return a re-readable source of regions: sequences or intervals.
 
     Raises:
         InputError: the input cannot be read, or holds variants.
     """
-    if isinstance(inputs, str) and inputs != "-" and not Path(inputs).exists() and ":" in inputs:
-        inputs = Interval.parse(inputs)
     source = open_source(inputs, genome=genome, length=length, iupac=iupac)
     if source.kind == "alleles":
         raise InputError(

@@ -28,7 +28,7 @@ from genolm.tasks.generation.vllm_backend import (
 from genolm.tasks.reading.bulk import AnyModel, Bulk, RunOptions
 from genolm.tasks.reading.model_limits import context_bases
 from genolm.tasks.reading.sampling import Penalty, Sampler, Temperature, TopK, TopP
-from genolm.tasks.reading.sources import Source, open_source
+from genolm.tasks.reading.sources import Source, open_source, refuse_located
 from genolm.tasks.reading.token_continuation import Limits
 from genolm.tasks.writing.provenance import Provenance
 from genolm.tasks.writing.table_files import check_suffix
@@ -119,6 +119,7 @@ def generate(
     sampler = base.sampler(temperature, top_k, top_p, repetition_penalty)
     source = open_source(prompts)
     bulk = Bulk.of(run)
+    refuse_located(source, "prompts must be sequences")
     follow_up = FollowUpCheck.planned(
         path, check, check_training, bulk.shard, overwrite=bulk.overwrite, resume=bulk.resume
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TextIO
 
 from genolm.engine.summary import Summary
-from genolm.genome.in_memory import Named
+from genolm.genome.input_values import Named, Value
 from genolm.genome.records import fasta_lines
 from genolm.tasks.reading.sources import Source
 
@@ -53,12 +53,12 @@ def prompts_of(source: Source) -> Iterator[tuple[str, str]]:
         yield record.id, "" if is_empty else record.sequence
 
 
-def _is_empty(value: object) -> bool:
+def _is_empty(value: Value) -> bool:
     letters = value.value if isinstance(value, Named) else value
     return isinstance(letters, str) and not letters
 
 
-def _placeholder(value: object) -> Named | str:
+def _placeholder(value: Value) -> Named | str:
     return replace(value, value="N") if isinstance(value, Named) else "N"
 
 

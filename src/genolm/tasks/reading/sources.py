@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -14,13 +14,14 @@ from genolm.genome.contig_lengths import warn_of_lengths
 from genolm.genome.fasta import Genome, GenomePolicy
 from genolm.genome.formats import SEQUENCE_FORMATS
 from genolm.genome.further_columns import FurtherColumn, further_columns, further_series, with_further
-from genolm.genome.in_memory import Named, Sequences, hold_sequences
+from genolm.genome.in_memory import hold_sequences
+from genolm.genome.input_values import HeldSequences, Named, SequenceRecord, Sequences, Value
 from genolm.genome.interval import Interval
 from genolm.genome.sequence import check_iupac
 from genolm.genome.sequence_files import input_format
-from genolm.genome.sequences import Reading, SequenceRecord, open_sequences
+from genolm.genome.sequences import Reading, open_sequences
 from genolm.genome.streams import is_stream, notes_renamed, saved
-from genolm.genome.tabular import is_table, read_table
+from genolm.genome.tabular import read_table
 from genolm.genome.variant import Variant
 
 Kind = Literal["sequences", "intervals", "alleles"]
@@ -34,7 +35,7 @@ class Source:
     """Sequences of a run, with the settings for reading them.
 
     Attributes:
-        place: a path, a table, or a tuple of values.
+        place: the sequences: a file, a table, or values in memory.
         genome: FASTA from which intervals and variants are read.
         length: length in bases to which intervals are resized.
         iupac: treatment of ambiguity codes in sequences.
@@ -43,7 +44,7 @@ class Source:
         further: columns of a table that are copied to the output.
     """
 
-    place: Any
+    place: HeldSequences
     genome: Path | None = None
     length: int | None = None
     iupac: IupacPolicy = "raise"
@@ -54,10 +55,13 @@ class Source:
     def read(self) -> Iterator[SequenceRecord]:
         """Yield the sequences in input order; can be called repeatedly."""
         records = self.read_values(self.place, self.length)
-        from_stream = isinstance(self.place, tuple)  # these records already have their further values
-        return with_further(records, self.place, self.further) if self.further and not from_stream else records
+        if not self.further or isinstance(self.place, tuple):  # records of a stream already have their further values
+            return records
+        return with_further(records, self.place, self.further)
 
-    def read_values(self, values: Any, length: int | None = None) -> Iterator[SequenceRecord]:
+    def read_values(
+        self, values: HeldSequences | Iterable[Value], length: int | None = None
+    ) -> Iterator[SequenceRecord]:
         """Yield the sequences of other values, read with the same settings."""
         genome = None if self.genome is None else Genome(self.genome, iupac=self.genome_iupac)
         return open_sequences(values).records(Reading.of(genome, length, self.iupac))
@@ -77,10 +81,11 @@ def open_source(
 ) -> Source:
     """Return a source that can be read repeatedly.
 
-    Standard input, pipes and iterators are read into memory.
+    What the input stands for is decided by :func:`genolm.genome.in_memory.hold_sequences`. Standard input, pipes and
+    iterators are read into memory.
 
     Args:
-        inputs: input as for :func:`genolm.genome.sequences.read_sequences`.
+        inputs: the sequences, or intervals and variants of the genome.
         genome: genome from which intervals and variants are read.
         length: length in bases to which intervals are resized.
         iupac: treatment of ambiguity codes in sequences.
@@ -103,6 +108,20 @@ def open_source(
     return _completed(source, output_columns)
 
 
+def refuse_located(source: Source, requirement: str) -> None:
+    """Raise `InputError` if the values of a source are intervals or variants.
+
+    Args:
+        source: the sequences.
+        requirement: what the verb accepts, for the message: ``prompts must be sequences``.
+    """
+    values = source.place if isinstance(source.place, tuple) else ()
+    for value in values:
+        plain = value.value if isinstance(value, Named) else value
+        if isinstance(plain, Interval | Variant):
+            raise InputError(f"{requirement}, not intervals or variants", value=str(plain))
+
+
 def _completed(source: Source, output_columns: Collection[str] | None) -> Source:
     """Return the source with its kind and its further columns."""
     further = () if output_columns is None else _further(source.place, output_columns)
@@ -114,9 +133,9 @@ def path_and_policy(genome: Genome | str | Path) -> tuple[Path, GenomePolicy]:
     return (genome.path, genome.iupac) if isinstance(genome, Genome) else (Path(genome), "N")
 
 
-def _further(inputs: Any, output_columns: Collection[str]) -> tuple[FurtherColumn, ...]:
+def _further(inputs: HeldSequences, output_columns: Collection[str]) -> tuple[FurtherColumn, ...]:
     """Return the columns of a table that do not define a sequence; none for other inputs."""
-    if not (is_table(inputs) or (isinstance(inputs, Path) and input_format(inputs) in ("table", "parquet"))):
+    if isinstance(inputs, tuple) or (isinstance(inputs, Path) and input_format(inputs) not in ("table", "parquet")):
         return ()
     table = read_table(inputs)
     used: tuple[str, ...]
@@ -145,7 +164,7 @@ def _kind(source: Source) -> Kind:
     return "alleles" if _is_allele(record.id) else "intervals"
 
 
-def _kind_of_values(inputs: tuple[Any, ...]) -> Kind:
+def _kind_of_values(inputs: tuple[Value, ...]) -> Kind:
     values = [value.value if isinstance(value, Named) else value for value in inputs]
     if any(isinstance(value, Variant) for value in values):
         return "alleles"

@@ -9,10 +9,10 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, TypeGuard, get_args
 
 from genolm.engine.interrupt import Interrupted
 from genolm.engine.target import INDEXES
@@ -20,9 +20,9 @@ from genolm.errors import InputError, RunError
 from genolm.files.names import through_link
 from genolm.genome.formats import VARIANT_FORMATS, file_format, known_format
 from genolm.genome.further_columns import FurtherColumn, further_columns
+from genolm.genome.input_values import HeldVariants
 from genolm.genome.streams import is_stream, saved
-from genolm.genome.tabular import is_table, read_table
-from genolm.genome.variant import Variant
+from genolm.genome.tabular import read_table
 from genolm.genome.vcf.bcf_trial import check_bcf
 from genolm.genome.vcf.vcf_records import read_variants
 from genolm.tasks.reading.variant_columns import OUTPUT_COLUMNS
@@ -38,7 +38,9 @@ def is_standard_output(out: Path | None) -> bool:
     return out is not None and str(out) == "-"
 
 
-def check_streams(source: Any, out: Path | None, output_format: str | None, *, resume: bool, shard: object) -> None:
+def check_streams(
+    source: HeldVariants, out: Path | None, output_format: str | None, *, resume: bool, shard: object
+) -> None:
     """Check that the options of a run are compatible with pipes and standard output.
 
     Args:
@@ -69,7 +71,7 @@ def check_streams(source: Any, out: Path | None, output_format: str | None, *, r
 
 
 @contextmanager
-def readable(source: Any) -> Iterator[Any]:
+def readable(source: HeldVariants) -> Iterator[HeldVariants]:
     """Yield a source that can be read repeatedly; a pipe or standard input becomes a temporary file."""
     if not is_piped(source):
         yield source
@@ -79,7 +81,9 @@ def readable(source: Any) -> Iterator[Any]:
 
 
 @contextmanager
-def finished(source: Any, out: Path | None, output_format: str | None, *, piped: bool) -> Iterator[Path | None]:
+def finished(
+    source: HeldVariants, out: Path | None, output_format: str | None, *, piped: bool
+) -> Iterator[Path | None]:
     """Yield the path to write to; the file becomes the output at the end of the block.
 
     Args:
@@ -105,12 +109,12 @@ def finished(source: Any, out: Path | None, output_format: str | None, *, piped:
         _move(Path(folder), out)
 
 
-def is_piped(source: Any) -> bool:
+def is_piped(source: HeldVariants) -> TypeGuard[Path]:
     """Return whether a source is standard input or a pipe."""
     return isinstance(source, Path) and is_stream(source)
 
 
-def _default_format(source: Any) -> OutputFormat:
+def _default_format(source: HeldVariants) -> OutputFormat:
     """Return VCF for VCF and BCF input, TSV for tables and values in memory."""
     is_table = not isinstance(source, Path) or file_format(source) != "vcf"
     return "tsv" if is_table else "vcf"
@@ -147,37 +151,9 @@ def _kept_nothing() -> Iterator[None]:
         raise Interrupted("a run with a pipe cannot be resumed") from None
 
 
-def reusable_variants(inputs: Any) -> Any:
-    """Return variants in a form that can be read repeatedly: a path, a table or a tuple.
-
-    Raises:
-        InputError: if the input is a mapping, or text that is a variant.
-    """
-    if isinstance(inputs, Mapping):
-        raise InputError("expected a list of variants, or a table with a column id, not a mapping")
-    if isinstance(inputs, str) and _is_variant(inputs):
-        raise InputError(
-            "no such file; pass variants in a list: ['chr22:1024:A>C']", value=inputs, code="file-not-found"
-        )
-    if isinstance(inputs, str | Path):
-        return Path(inputs)
-    if is_table(inputs):
-        return inputs
-    return (inputs,) if isinstance(inputs, Variant) else tuple(inputs)
-
-
-def _is_variant(text: str) -> bool:
-    """Return whether a text is a variant and not the path of a file."""
-    try:
-        Variant.parse(text)
-    except InputError:
-        return False
-    return not Path(text).exists()
-
-
-def further_variant_columns(source: Any) -> tuple[FurtherColumn, ...]:
+def further_variant_columns(source: HeldVariants) -> tuple[FurtherColumn, ...]:
     """Return the columns of a table that do not define a variant; none for other inputs."""
-    if not (is_table(source) or (isinstance(source, Path) and known_format(source) in ("table", "parquet"))):
+    if isinstance(source, tuple) or (isinstance(source, Path) and known_format(source) not in ("table", "parquet")):
         return ()
     used = ("chrom", "pos", "id", "ref", "alt") if read_table(source).has("chrom") else ("variant",)
     return further_columns(source, used, OUTPUT_COLUMNS)
@@ -192,18 +168,17 @@ def variant_output(out: Path | str | None) -> Path | None:
     return Path("-") if str(out) == "-" else check_suffix(out, (*VCF_SUFFIXES, *SUFFIXES))
 
 
-def check_output_format(source: Any, path: Path | None, target: Path | None) -> None:
+def check_output_format(source: HeldVariants, path: Path | None, target: Path | None) -> None:
     """Check that the output format can hold the input; VCF output needs VCF or BCF input.
 
     Raises:
         InputError: if it cannot, or the format of the input is not supported.
     """
-    is_vcf = isinstance(source, Path) and known_format(source) == "vcf"
     if isinstance(source, Path) and known_format(source) is None:
         file_format(source, VARIANT_FORMATS)
     if path is None or not path.name.lower().endswith(VCF_SUFFIXES):
         return
-    if not is_vcf:
+    if not isinstance(source, Path) or known_format(source) != "vcf":
         described = source.name if isinstance(source, Path) else "values in memory"
         file = None if is_standard_output(target) else target
         raise InputError("VCF output needs VCF or BCF input; write .parquet, .tsv or .csv", file=file, value=described)

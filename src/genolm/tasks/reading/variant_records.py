@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import repeat
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from genolm.engine.summary import Summary
 from genolm.genome.fasta import Genome, GenomePolicy
 from genolm.genome.further_columns import FurtherColumn, further_rows, further_series
+from genolm.genome.input_values import HeldVariants
+from genolm.genome.tabular import Frame
 from genolm.genome.variant import Variant
 from genolm.genome.vcf.vcf_records import VariantRecord, read_variants, write_vcf
 from genolm.tasks.reading.allele_status import UNSCORED, Call, Mismatch, Rules
@@ -51,7 +53,7 @@ class VariantRun:
     """Scoring of the records of a source against a genome.
 
     Attributes:
-        source: a path, or other input for :func:`genolm.genome.vcf.vcf_records.read_variants`.
+        source: the variants: a file, a table or values in memory; text for what a subclass defines.
         genome: FASTA of the genome.
         method: scoring method.
         rc: read both strands.
@@ -61,7 +63,7 @@ class VariantRun:
         further: columns of a table that are copied to the output.
     """
 
-    source: Any
+    source: HeldVariants | str
     genome: Path
     method: Method
     rc: bool
@@ -114,7 +116,9 @@ class VariantRun:
         """Yield the records with their calls; this compares every REF with the genome."""
         file = self.source if isinstance(self.source, Path) else "variants"
         previous: TileKey = None
-        rows = further_rows(self.source, self.further) if self.further else repeat(())
+        rows: Iterable[tuple[Any, ...]] = repeat(())
+        if self.further and isinstance(self.source, Path | Frame):
+            rows = further_rows(self.source, self.further)
         for record, further in zip(self.records(), rows):
             calls = self.rules.calls(record, self.reference, file)
             tokens, previous = self.tokens([call.variant for call in calls if call.variant], previous)
@@ -180,6 +184,7 @@ class VariantRun:
         """Write VCF, BCF or a table."""
         settings = self.metadata()
         if out.name.lower().endswith(VCF_SUFFIXES):
+            assert isinstance(self.source, Path)
             entries = ",".join(f'{key}="{text}"' for key, text in settings.items())
             header = [f"##genolm=<ID=variants,{entries}>"]
             write_vcf(self.source, out, self.columns.info, self.columns.annotations(frames), header)

@@ -36,7 +36,7 @@ class Mutations(VariantRun):
 
     def records(self) -> Iterator[VariantRecord]:
         """Yield a record with three ALT alleles for each known base."""
-        interval = Interval.parse(self.source)
+        interval = Interval.parse(str(self.source))
         bases = self.reference[interval]
         for index, (pos, ref) in enumerate(zip(range(interval.start + 1, interval.end + 1), bases)):
             if ref in "ACGT":
@@ -152,7 +152,7 @@ def check_interval(interval: Interval | str, genome: Genome) -> Interval:
         InputError: if the interval is on the reverse strand, its contig is unknown, it extends beyond the contig, or it
             has no known base.
     """
-    parsed = Interval.parse(interval) if isinstance(interval, str) else interval
+    parsed = Interval.of(interval)
     if parsed.strand == "-":
         raise InputError(
             "mutations are defined on the forward strand",

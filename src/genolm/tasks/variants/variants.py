@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any, Unpack
 
 from genolm.genome.contig_lengths import warn_of_lengths
+from genolm.genome.in_memory import hold_variants
 from genolm.genome.streams import notes_renamed
 from genolm.tasks.reading.allele_status import Mismatch, Rules
 from genolm.tasks.reading.bulk import AnyModel, Bulk, Reference, RunOptions, VariantInput
@@ -20,7 +22,6 @@ from genolm.tasks.reading.variant_files import (
     is_piped,
     is_standard_output,
     readable,
-    reusable_variants,
     variant_output,
 )
 from genolm.tasks.variants.token_variants import TokenVariantTask
@@ -97,7 +98,7 @@ def variants(
         ResourceError: if memory or disk space is insufficient.
     """
     bulk = Bulk.of(run)
-    reusable, target = reusable_variants(inputs), variant_output(out)
+    reusable, target = hold_variants(inputs), variant_output(out)
     check_streams(reusable, target, format, resume=bulk.resume, shard=bulk.shard)
     Rules(method == "conditional", horizon, on_mismatch)
     if target is not None and not is_standard_output(target):
@@ -107,7 +108,7 @@ def variants(
     with readable(reusable) as source, finished(source, target, format, piped=piped) as path:
         check_output_format(source, path, target)
         opened = bulk.open(model, path)
-        with notes_renamed(source, reusable) if piped else nullcontext():
+        with notes_renamed(source, reusable) if isinstance(source, Path) and is_piped(reusable) else nullcontext():
             chosen = choose_method(opened, method)
             kind = TokenVariantTask if chosen in TOKEN_METHODS else VariantTask
             task = kind.fit(
