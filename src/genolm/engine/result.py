@@ -23,6 +23,9 @@ class Result:
         missing: 0-based numbers of the missing parts; only after a shard.
         token_budget: tokens of a batch at the end, after any halving; 0 for a merge.
         summary: counts of items, outcomes and results; None after a shard.
+        notes: remarks on the run for its user.
+        folder: folder of the parts that a shard left; None otherwise.
+        estimate: estimate of a dry run, which computes nothing; None otherwise.
     """
 
     out: Path | None
@@ -33,6 +36,9 @@ class Result:
     missing: tuple[int, ...] = ()
     token_budget: int = 0
     summary: Summary | None = None
+    notes: tuple[str, ...] = ()
+    folder: Path | None = None
+    estimate: Estimate | None = None
 
 
 @dataclass(frozen=True, slots=True)

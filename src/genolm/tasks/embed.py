@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from genolm.engine.progress import Progress
 from genolm.engine.target import check_side_files
@@ -15,16 +15,10 @@ from genolm.tasks.reading.embedding import OUTPUT_COLUMNS, EmbedTask
 from genolm.tasks.reading.model_limits import check_layer, choose_layers, context_bases
 from genolm.tasks.reading.pooling import Pooling, PoolingName
 from genolm.tasks.reading.sources import IupacPolicy, open_source
+from genolm.tasks.writing.embeddings import Embeddings
 from genolm.tasks.writing.provenance import Provenance
 from genolm.tasks.writing.table_files import check_suffix
-from genolm.tasks.writing.vector_files import (
-    SUFFIXES,
-    Form,
-    beside_vectors,
-    check_form,
-    in_form,
-    require,
-)
+from genolm.tasks.writing.vector_files import SUFFIXES, beside_vectors, require
 
 if TYPE_CHECKING:
     import torch
@@ -45,7 +39,6 @@ def embed(
     length: int | None = None,
     context: int | None = None,
     iupac: IupacPolicy = "raise",
-    as_: Form = "table",
     device: torch.device | str | None = None,
     dtype: torch.dtype | str | None = None,
     token_budget: int | None = None,
@@ -54,7 +47,7 @@ def embed(
     shard: str | tuple[int, int] | None = None,
     progress: Progress | bool | None = None,
     dry_run: bool = False,
-) -> Any:
+) -> Embeddings:
     """Embed sequences: the hidden states of a layer, pooled over the tokens of each sequence, as float32.
 
     A sequence longer than the context is read in consecutive windows, each without the preceding bases; pooling is
@@ -76,8 +69,6 @@ def embed(
         context: maximum window length in bases; None: the model's maximum.
         iupac: treatment of ambiguity codes in sequences: ``raise`` an error, read as ``N``, or ``sample`` a matching
             base.
-        as_: form of the returned value if ``out`` is None: ``table``; ``numpy``: the embeddings as a float32 array
-            (rows, dimensions); ``anndata``: an AnnData object as in an ``.h5ad`` file (extra ``anndata``).
         device: device to compute on; None: the first CUDA device, else the CPU.
         dtype: precision of the weights; None: the preference of model card and device.
         token_budget: tokens per batch; None: as many as fit in memory.
@@ -88,9 +79,8 @@ def embed(
         dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate`.
 
     Returns:
-        ``out``, or without it a polars table: ``id``, coordinates (0-based, half-open) if known, ``length`` in bases,
-        further columns of an input table, ``layer`` if there are several, ``position`` (of token or base, 0-based)
-        without pooling, and ``embedding``; or the form given by ``as_``.
+        The embeddings, in memory or written to ``out``: `vectors` (N, D), or a table with the columns of
+        :class:`genolm.tasks.writing.embeddings.Embeddings`.
 
     Raises:
         InputError: if the input cannot be read, the pooling is unknown, or the output format is not supported.
@@ -101,7 +91,6 @@ def embed(
     """
     path = check_suffix(out, SUFFIXES)
     require(path)
-    check_form(as_, path)
     check_layer(layer)
     chosen = pooling if isinstance(pooling, Pooling) else Pooling(pooling)
     source = open_source(inputs, genome=genome, length=length, iupac=iupac, output_columns=OUTPUT_COLUMNS)
@@ -124,5 +113,5 @@ def embed(
         Provenance.of(opened),
     )
     warn_of_lengths(source.place, source.genome)
-    result = bulk.run(task, opened, path)
-    return result if dry_run or path is not None else in_form(result, as_, task.metadata)
+    run = bulk.run(task, opened, path)
+    return Embeddings(run, task.layers, chosen.name, Provenance.weak(opened), task.settings)

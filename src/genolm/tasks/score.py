@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 from genolm.engine.progress import Progress
 from genolm.errors import InputError
@@ -13,6 +13,7 @@ from genolm.tasks.reading.bulk import Bulk
 from genolm.tasks.reading.likelihood import OUTPUT_COLUMNS, Form, ScoreTask
 from genolm.tasks.reading.log_probabilities import Normalisation
 from genolm.tasks.reading.model_limits import context_bases
+from genolm.tasks.reading.scores import Scores
 from genolm.tasks.reading.sources import IupacPolicy, open_source
 from genolm.tasks.reading.token_scores import normalisation_of, passes_of
 from genolm.tasks.writing.provenance import Provenance
@@ -47,7 +48,7 @@ def score(
     shard: str | tuple[int, int] | None = None,
     progress: Progress | bool | None = None,
     dry_run: bool = False,
-) -> Any:
+) -> Scores:
     """Score sequences by log-likelihood: the log-probability of each token, in nats, and its sum over the sequence.
 
     A decoder predicts each token from the preceding tokens; the sum is the log-likelihood. An encoder predicts tokens
@@ -86,13 +87,8 @@ def score(
         dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate`.
 
     Returns:
-        ``out``, or without it a polars table. Per sequence: ``id``, coordinates (0-based, half-open) if known,
-        ``length``, ``scored_bases``, ``log_likelihood_sum_nats``, ``log_likelihood_mean_nats_per_base`` and
-        ``bits_per_base`` (lower: more likely; these three are null if no base has a score), for multi-base tokenizers
-        ``scored_tokens`` (of all strands) and ``log_likelihood_mean_nats_per_token``, ``strands``, and the further
-        columns of an input table. Per base: ``id``, for intervals ``chrom``, ``start`` (0-based) and ``strand`` of the
-        base, ``position`` in the sequence (0-based), ``base``, ``log_probability_nats``. For encoders the names of
-        scores begin with ``pseudo_`` and ``masked_``.
+        The scores, in memory or written to ``out``; `table` has the columns of
+        :class:`genolm.tasks.reading.scores.Scores`.
 
     Raises:
         InputError: if the input cannot be read, or a track is requested for input without coordinates or with overlaps.
@@ -123,4 +119,4 @@ def score(
         Provenance.of(opened),
     )
     warn_of_lengths(source.place, source.genome)
-    return bulk.run(task, opened, path)
+    return Scores(bulk.run(task, opened, path), task)

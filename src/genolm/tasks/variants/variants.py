@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from genolm.engine.progress import Progress
 from genolm.genome.contig_lengths import warn_of_lengths
@@ -28,6 +29,7 @@ from genolm.tasks.reading.variant_files import (
     variant_output,
 )
 from genolm.tasks.variants.token_variants import TokenVariantTask
+from genolm.tasks.variants.variant_scores import VariantScores
 from genolm.tasks.variants.variant_task import HORIZON, TOKEN_METHODS, VariantTask, check_method, choose_method
 
 if TYPE_CHECKING:
@@ -56,7 +58,7 @@ def variants(
     progress: Progress | bool | None = None,
     format: OutputFormat | None = None,
     dry_run: bool = False,
-) -> Any:
+) -> VariantScores:
     """Score variants: log p(ALT) - log p(REF) in nats; negative: the ALT allele is less likely.
 
     Decoders of single bases have two methods. ``conditional`` compares the two bases at the site of an SNV given the
@@ -102,13 +104,8 @@ def variants(
         dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate`.
 
     Returns:
-        ``out``, or without it a polars table with a row per ALT allele in input order: ``chrom``, ``pos`` (1-based),
-        ``id``, ``ref``, ``alt``; ``llr_alt_minus_ref_sum_nats`` (``full``, ``window``), ``llr_alt_minus_ref_site_nats``
-        (``conditional``) or ``llr_alt_minus_ref_masked_sum_nats``, with ``rc`` also ``…_forward`` and ``…_reverse``;
-        ``status`` (:data:`genolm.tasks.reading.allele_status.Status`); ``left_context`` and, with ``rc``,
-        ``right_context`` in bases; ``uncounted_ref`` and ``uncounted_alt`` (``full``): bases of the horizon that are N
-        or beyond the end of the contig; ``tokens_ref`` and ``tokens_alt`` (``window``, ``masked``): number of tokens
-        that differ. Further columns of an input table follow unchanged.
+        The scores, in memory or written to ``out``; `table` has a row per ALT allele, in input order, and the columns
+        of :class:`genolm.tasks.variants.variant_scores.VariantScores`.
 
     Raises:
         InputError: if the input cannot be read, with file and line, or the output format cannot hold it.
@@ -136,5 +133,6 @@ def variants(
                 genome_iupac=policy, further=further_variant_columns(source),
             )  # fmt: skip
             warn_of_lengths(source, fasta)
-        result = bulk.run(task, opened, path)
-    return result if dry_run or path == target else target
+        run = bulk.run(task, opened, path)
+    written = None if run.out is None or is_standard_output(target) else target  # not the temporary file of a pipe
+    return VariantScores(replace(run, out=written), task)
