@@ -6,7 +6,7 @@ import math
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from genolm.engine.progress import Progress
 from genolm.engine.target import check_target
@@ -15,6 +15,7 @@ from genolm.genome.labelled.fragments import single_path
 from genolm.tasks.completion.completion_baselines import MAX_ORDER
 from genolm.tasks.completion.completion_metrics import require_edlib
 from genolm.tasks.completion.completion_task import CompletionTask, summary_path
+from genolm.tasks.completion.completions import Completions
 from genolm.tasks.completion.gene_selection import Gene, GeneSelection, choose_genes
 from genolm.tasks.reading.bulk import Bulk
 from genolm.tasks.reading.sampling import Sampler
@@ -55,7 +56,7 @@ def complete(
     shard: str | tuple[int, int] | None = None,
     progress: Progress | bool | None = None,
     dry_run: bool = False,
-) -> Any:
+) -> Completions:
     """Complete genes from their first part, and compare the completions with the native sequence.
 
     A completion is as long as the truth; the model's end token is not sampled. Baselines: a Markov model that continues
@@ -92,11 +93,8 @@ def complete(
         dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
-        ``out``, or without it a polars table: ``id``, ``place`` (1-based, inclusive), ``source`` (``model``,
-        ``markov``, ``natural`` for another gene, or ``shuffled``), ``sample``, ``prompt_bases``, ``truth_bases``,
-        ``nucleotide_identity``, ``protein_identity``, ``longest_frame_bases``, ``frame_to_stop_bases``,
-        ``mean_log_probability_nats_per_base`` and ``completion``. A baseline that cannot be computed, for example
-        because no other gene is long enough, is null.
+        The completions of model and baselines, in memory or written to ``out``; `table` has the columns of
+        :class:`genolm.tasks.completion.completions.Completions`, and `means` the means over genes.
 
     Raises:
         InputError: no gene can be completed, a file cannot be read, or a setting is out of range.
@@ -123,7 +121,8 @@ def complete(
     choice = _fitting(opened, choice)
     provenance, width = Provenance.of(opened), opened.tokenizer.bases_per_token
     reference_path = None if reference is None else Path(reference)
-    return bulk.run(CompletionTask(choice, n, sampler, seed, reference_path, order, width, provenance), opened, path)
+    task = CompletionTask(choice, n, sampler, seed, reference_path, order, width, provenance)
+    return Completions(bulk.run(task, opened, path), provenance.model, seed)
 
 
 def _fitting(model: Model, choice: GeneSelection) -> GeneSelection:

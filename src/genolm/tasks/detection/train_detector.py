@@ -13,6 +13,7 @@ from genolm.errors import InputError
 from genolm.files.output_paths import refuse_replacing
 from genolm.genome.labelled.fragments import as_paths
 from genolm.tasks.detection.classifier import check_package
+from genolm.tasks.detection.detections import TrainedDetector
 from genolm.tasks.detection.detector_features import feature_frame, refuse_engine_options
 from genolm.tasks.detection.detector_folder import FEATURES, save_detector
 from genolm.tasks.detection.detector_train_task import Training, TrainTask, fit_detector, training_summary
@@ -60,7 +61,7 @@ def train_detector(
     shard: str | tuple[int, int] | None = None,
     progress: Progress | bool | None = None,
     dry_run: bool = False,
-) -> Any:
+) -> TrainedDetector:
     """Train a detector of generated DNA, and test it on genomes that it was not trained on.
 
     Native pieces have exactly the lengths of the generated sequences, so that length is uninformative. Folds consist
@@ -98,10 +99,8 @@ def train_detector(
         dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
-        ``out``, or without it a :class:`genolm.tasks.detection.detector_folder.Detector`, whose ``report`` holds
-        ``evaluation`` (detector, baselines and shuffled labels), ``parts`` (by generator, decoding, length and held-out
-        taxon), ``folds``, ``notes`` and ``settings``. The detector is trained on everything that is not held out;
-        the evaluation is of detectors that were not trained on the sequences they were tested on.
+        The trained detector, in memory or written to the folder ``out``, with the `report` of its evaluation; see
+        :class:`genolm.tasks.detection.detections.TrainedDetector`.
 
     Raises:
         InputError: a file is invalid, generated records lack provenance, folds or held-out taxa separate related
@@ -137,11 +136,11 @@ def train_detector(
         if path is not None:
             save_detector(detector, path)
             write_counts(detector, path, summary)
-        return bulk.concluded(summary, detector, path)
+        return TrainedDetector(bulk.concluded(summary, detector, path), selected)
     opened = bulk.open(model, path)
     reader = VectorReader.of(opened, "embedding", layer=layer, pooling=pooling, rc=rc, context=context)
     task = TrainTask(training, VectorReaders((reader,)), _source(reader.embedding, model, context))
-    return bulk.run(task, opened, path)
+    return TrainedDetector(bulk.run(task, opened, path), selected)
 
 
 def _path(given: Path | str | None) -> Path | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -19,6 +19,7 @@ from genolm.genome.sequences import SequenceRecord
 from genolm.tasks.explain.attribution import LONGEST, RUNS, AttributionRun, Explained, tabulate, write_tracks
 from genolm.tasks.explain.attribution_picture import Shown, draw_attribution
 from genolm.tasks.explain.explain_folder import can_draw, check_folder, write_tables
+from genolm.tasks.explain.explanation import Explanation
 from genolm.tasks.explain.gene_annotation import Annotation, read_annotation
 from genolm.tasks.explain.region_task import contig, settle_regions
 from genolm.tasks.reading.bulk import Bulk
@@ -51,7 +52,7 @@ def explain_attribution(
     dtype: torch.dtype | str | None = None,
     overwrite: bool = False,
     progress: Progress | bool | None = None,
-) -> Any:
+) -> Explanation:
     """Attribute a prediction to the bases of each sequence, by two methods that share only the network.
 
     The objective is the log-likelihood of the sequence (the sum over its bases, nats), or the log-probability of the
@@ -84,7 +85,7 @@ def explain_attribution(
         progress: True for a progress bar on standard error.
 
     Returns:
-        ``out``, or without it a dict of three polars tables. ``agreement``: ``id``, ``run`` (``model``, ``shuffled``,
+        Three tables, in memory or in the folder ``out``. ``agreement``: ``id``, ``run`` (``model``, ``shuffled``,
         ``random_weights``), ``bases``, Pearson ``correlation`` of the two methods with its 95 % interval from blocks of
         10 bases, ``rank_correlation``, mean absolute values, and ``…_correlation_with_model``: correlation of the
         random network's values with the model's. ``positions``: ``id``, ``chrom``, ``start`` (0-based), ``strand``,
@@ -115,15 +116,17 @@ def explain_attribution(
             reporter.advance(len(record.sequence))
     results = tabulate(explained)
     summary = Summary({"sequences": len(records), "bases": sum(len(record.sequence) for record in records)})
+    outcome = Result(path, results if path is None else None, len(records), 1, 1, summary=summary)
+    explanation = Explanation(outcome, tuple(results), opened.card.name)
     if path is None:
-        return results
+        return explanation
     with output_folder(path, run.described()) as folder:
         write_tables(results, folder, tables)
         write_tracks(explained, folder, contig_lengths(source))
         _draw(explained, results["agreement"], run, annotation, folder)
         write_counts(None, folder, summary)
-    report_outcome(reporter, Result(path, None, len(records), 1, 1, summary=summary))
-    return path
+    report_outcome(reporter, outcome)
+    return explanation
 
 
 def _check_records(records: list[SequenceRecord], position: int | None) -> None:

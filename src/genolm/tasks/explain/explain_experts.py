@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from genolm.engine.progress import Progress
 from genolm.errors import ModelError
 from genolm.genome.in_memory import Sequences
 from genolm.tasks.explain.experts_task import ExpertsTask
 from genolm.tasks.explain.explain_folder import check_folder
+from genolm.tasks.explain.explanation import Explanation
 from genolm.tasks.explain.gene_annotation import check_genes
 from genolm.tasks.explain.region_task import (
     fitting_context,
@@ -48,7 +49,7 @@ def explain_experts(
     shard: str | tuple[int, int] | None = None,
     progress: Progress | bool | None = None,
     dry_run: bool = False,
-) -> Any:
+) -> Explanation:
     """Compare the routing of classes of bases to experts, layer by layer, with what chance yields.
 
     Bases are grouped by letter (``base``: A, C, G, T, N), C and G by whether they are part of a CpG (``cpg``), and with
@@ -78,7 +79,7 @@ def explain_experts(
         dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
-        ``out``, or without it a dict of three polars tables with ``network``, ``layer`` (from 1) and ``grouping``.
+        Three tables, in memory or in the folder ``out``, with ``network``, ``layer`` (from 1) and ``grouping``.
         ``association``: ``bases``, ``chi_square``, ``cramers_v`` and its mean, 97.5 % quantile and ``p_permuted`` under
         shifted labels. ``classes``: ``class``, ``bases``, entropy of its shares and of equal shares, busiest expert.
         ``shares``: ``class``, ``expert`` (from 0), ``share`` of the class's choices and the 95 % range under shifted
@@ -99,4 +100,5 @@ def explain_experts(
     if not experts:
         raise ModelError(f"{opened.card.name} is not a mixture-of-experts model: its feed-forward blocks are dense")
     settings = (fitting_context(opened, context), experts, seed, annotation, tables)
-    return bulk.run(ExpertsTask(source, *settings, Provenance.of(opened)), opened, path)
+    task = ExpertsTask(source, *settings, Provenance.of(opened))
+    return Explanation(bulk.run(task, opened, path), ("association", "classes", "shares"), opened.card.name)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 from genolm.engine.progress import Progress
 from genolm.errors import InputError
 from genolm.genome.in_memory import Sequences
 from genolm.tasks.explain.explain_folder import check_folder
+from genolm.tasks.explain.explanation import Explanation
 from genolm.tasks.explain.lens_task import LensTask
 from genolm.tasks.explain.readouts import choices
 from genolm.tasks.explain.region_task import (
@@ -49,7 +50,7 @@ def explain_lens(
     shard: str | tuple[int, int] | None = None,
     progress: Progress | bool | None = None,
     dry_run: bool = False,
-) -> Any:
+) -> Explanation:
     """Read out a prediction from the hidden state of every layer (logit lens) and compare it with the final prediction.
 
     A layer is read out through the final norm and the output head. For the prediction of each base: KL(final ||
@@ -79,7 +80,7 @@ def explain_lens(
         dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
-        ``out``, or without it a dict with the polars table ``lens``: ``network``, ``readout`` (``layer``, ``unigram``,
+        The table ``lens``, in memory or in the folder ``out``: ``network``, ``readout`` (``layer``, ``unigram``,
         ``uniform``), ``layer`` (0: embedding), ``bases``, then ``kl_nats``, ``top1_agreement`` and ``bits_per_base``,
         each with its 95 % interval from blocks of 200 bases.
 
@@ -97,4 +98,5 @@ def explain_lens(
     opened = bulk.open(model, path)
     count = len(choices(opened.decoder, opened.tokenizer, over))
     settings = (fitting_context(opened, context), over, count, seed, tables)
-    return bulk.run(LensTask(source, *settings, Provenance.of(opened)), opened, path)
+    task = LensTask(source, *settings, Provenance.of(opened))
+    return Explanation(bulk.run(task, opened, path), ("lens",), opened.card.name)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from genolm.engine.progress import Progress
 from genolm.errors import ModelError
 from genolm.genome.in_memory import Sequences
 from genolm.tasks.explain.explain_folder import check_folder
+from genolm.tasks.explain.explanation import Explanation
 from genolm.tasks.explain.gene_annotation import check_genes
 from genolm.tasks.explain.memory_task import MemoryTask, memory_layers
 from genolm.tasks.explain.region_task import (
@@ -48,7 +49,7 @@ def explain_memory(
     shard: str | tuple[int, int] | None = None,
     progress: Progress | bool | None = None,
     dry_run: bool = False,
-) -> Any:
+) -> Explanation:
     """Measure how strongly the k-mer memory contributes at every base, compared with random tables.
 
     For each Gengram layer (counted from 1) and for tables at the input (layer 0): ``written``, the Euclidean norm of
@@ -80,7 +81,7 @@ def explain_memory(
         dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
-        ``out``, or without it a dict of two polars tables. ``summary``: ``layer``, ``quantity``, ``bases``, mean and
+        Two tables, in memory or in the folder ``out``. ``summary``: ``layer``, ``quantity``, ``bases``, mean and
         standard deviation of model and null, their Pearson ``correlation`` along the bases with its 95 % interval from
         blocks of 200 bases. ``positions``: ``id``, ``chrom``, ``start`` (0-based), ``strand``, ``base``, ``layer``,
         each quantity and that of the null (``…_random_tables``).
@@ -100,4 +101,4 @@ def explain_memory(
     if not layers:
         raise ModelError(f"{opened.card.name} has no k-mer memory: neither Gengram layers nor tables at its input")
     task = MemoryTask(source, fitting_context(opened, context), layers, seed, annotation, tables, Provenance.of(opened))
-    return bulk.run(task, opened, path)
+    return Explanation(bulk.run(task, opened, path), ("summary", "positions"), opened.card.name)

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from genolm.engine.result import Result
 from genolm.engine.target import check_target
 from genolm.errors import ModelError
 from genolm.models.finite import first_not_finite, not_finite
 from genolm.tasks.explain.explain_folder import can_draw, check_folder, write_tables
+from genolm.tasks.explain.explanation import Explanation
 from genolm.tasks.explain.random_copies import KmerTable, kmer_tables, random_tables
 from genolm.tasks.explain.table_geometry import (
     LONGEST_SEARCHED,
@@ -63,7 +65,7 @@ def explain_tables(
     tables: Form = "tsv",
     device: torch.device | str | None = None,
     overwrite: bool = False,
-) -> Any:
+) -> Explanation:
     """Describe what the k-mer tables have learned, compared with random tables of equal mean square; reads no sequence.
 
     Rows are compared by cosine similarity, in fp32. ``symmetry``: a k-mer with its reverse complement, against the same
@@ -81,7 +83,7 @@ def explain_tables(
         overwrite: replace the folder of an earlier run.
 
     Returns:
-        ``out``, or without it a dict of polars tables; all have ``layer`` (0 for tables at the input), ``order`` (k)
+        Tables, in memory or in the folder ``out``; all have ``layer`` (0 for tables at the input), ``order`` (k)
         and ``rows`` (``model`` or ``random table``). ``symmetry`` and ``codons``: ``pairs``, mean cosine of ``related``
         and ``control`` pairs and their ``difference``, each with its 95 % interval from resampled pairs. ``nearest``:
         ``relation``, ``share`` of k-mers, ``share_chance``. ``neighbours``: ``kmer``, ``rank``, ``neighbour``,
@@ -99,7 +101,7 @@ def explain_tables(
         raise ModelError(f"{opened.card.name} has no k-mer memory: neither Gengram layers nor tables at its input")
     results = tabulate(opened, seed)
     if path is None:
-        return results
+        return _explained(None, results, opened.card.name)
     described = Provenance.of(opened).entries(
         explained="tables", null="random tables of equal mean square; other k-mers", seed=seed
     )
@@ -107,7 +109,11 @@ def explain_tables(
         write_tables(results, folder, tables)
         if can_draw():
             save_picture(draw_tables(results, opened.card.name), folder / "tables.png")
-    return path
+    return _explained(path, None, opened.card.name)
+
+
+def _explained(path: Path | None, results: dict[str, pl.DataFrame] | None, name: str) -> Explanation:
+    return Explanation(Result(path, results, len(_SCHEMAS), 1, 1), tuple(_SCHEMAS), name)
 
 
 def tabulate(model: Model, seed: int) -> dict[str, pl.DataFrame]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from genolm.engine.result import Result
 from genolm.engine.summary import Summary, write_counts
 from genolm.engine.target import check_target
 from genolm.errors import InputError
@@ -19,6 +20,7 @@ from genolm.genome.labelled.fragments import as_paths, named_files
 from genolm.genome.labelled.generated_records import Generated, read_generated, written
 from genolm.genome.records import fasta_lines
 from genolm.statistics.bootstrap import Estimate, finite_or_none
+from genolm.tasks.generation.check_results import Check
 from genolm.tasks.generation.novelty.check_baselines import MAX_ORDER, CheckBaselines, SequenceGroup, read_baselines
 from genolm.tasks.generation.novelty.check_page import draw_check, report_page
 from genolm.tasks.generation.novelty.gene_finder import GeneFinder
@@ -50,7 +52,7 @@ def check_generated(
     max_tandem: float = 1.0,
     seed: int = 0,
     overwrite: bool = False,
-) -> Any:
+) -> Check:
     """Measure generated DNA and compare it with native and Markov sequences; all metrics have confidence intervals.
 
     Genes are those that Pyrodigal finds with its metagenomic models (bacteria, archaea and their viruses). Novelty is
@@ -72,9 +74,9 @@ def check_generated(
         overwrite: replace the folder of an earlier run.
 
     Returns:
-        ``out``, or without it a dict: ``figures``, a list of mappings with ``name``, ``unit``, ``about`` and, for each
-        of ``generated``, ``natural`` (native) and ``markov``, ``value, low, high`` (95 % interval from resampled
-        sequences; None if undefined); ``passed``, counts of the filter; ``settings``; ``sequences``, a polars table.
+        The check, in memory or written to the folder ``out``: `figures` with the metrics of all groups, `passed` with
+        the counts of the filter, `settings`, and the table `sequences`; see
+        :class:`genolm.tasks.generation.check_results.Check`.
 
     Raises:
         InputError: a file cannot be read, no record has a new base, the reference is too short for the lengths, or a
@@ -102,11 +104,12 @@ def check_generated(
         "settings": _settings(records, natural_files, training_files, order, with_prompt, max_tandem, seed),
     }
     sequences = _per_sequence(_groups(records, baselines), tables, max_tandem)
-    if path is None:
-        return {**report, "sequences": sequences}
-    check_target(path, overwrite=overwrite)  # again: another process may have created it meanwhile
-    _write(path, report, sequences, records)
-    return path
+    summary = checked(report)
+    if path is not None:
+        check_target(path, overwrite=overwrite)  # again: another process may have created it meanwhile
+        _write(path, report, sequences, records)
+    made = {**report, "sequences": sequences} if path is None else None
+    return Check(Result(path, made, len(generated_records), 1, 1, summary=summary))
 
 
 def check_packages() -> None:

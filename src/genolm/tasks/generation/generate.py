@@ -16,6 +16,7 @@ from genolm.models.precision import parse_dtype
 from genolm.tasks.generation.follow_up_check import FollowUpCheck
 from genolm.tasks.generation.generate_bases_task import GenerateTask
 from genolm.tasks.generation.generate_tokens_task import GenerateTokensTask, check_prompts
+from genolm.tasks.generation.generated_sequences import Generated
 from genolm.tasks.generation.generation_requests import SUFFIXES
 from genolm.tasks.generation.presets import Preset
 from genolm.tasks.generation.presets import preset as preset_named
@@ -73,7 +74,7 @@ def generate(
     shard: str | tuple[int, int] | None = None,
     progress: Progress | bool | None = None,
     dry_run: bool = False,
-) -> Any:
+) -> Generated:
     """Continue prompts, base by base or token by token, depending on the model.
 
     Only A, C, G and T are generated. The random numbers of each sequence depend on ``seed``, the index of the prompt
@@ -120,12 +121,10 @@ def generate(
         dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate` of the run.
 
     Returns:
-        ``out``, a FASTA file of prompts with their continuations; the header has the number of prompt bases, all
-        settings, the model and the mean log-probability of the new bases in nats under the model. Without ``out`` a
-        polars table: ``id``, ``prompt_id``, ``sample`` (from 1), ``prompt``, ``generated`` and
-        ``mean_log_probability_nats_per_base``. With multi-base tokens also ``finish_reason``, ``tokens``,
-        ``total_log_probability_nats`` and ``mean_log_probability_nats_per_token``; these count complete tokens, and
-        probabilities are over the model's vocabulary.
+        The sequences, in memory or written to ``out``, a FASTA file of prompts with their continuations: the header has
+        the number of prompt bases, all settings, the model and the mean log-probability of the new bases in nats under
+        the model. `sequences` has them by name, and `table` the columns of
+        :class:`genolm.tasks.generation.generated_sequences.Generated`.
 
     Raises:
         InputError: the prompts are invalid, or a setting is out of range.
@@ -145,7 +144,7 @@ def generate(
         refuse_engine_settings(
             {"device": device, "token_budget": token_budget, "resume": resume, "shard": shard, "dry_run": dry_run}
         )
-        result = _by_vllm(model, path, request, source, sampler, seed, preset, dtype, overwrite, progress)
+        made = _by_vllm(model, path, request, source, sampler, seed, preset, dtype, overwrite, progress)
     elif backend == "torch":
         bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
         opened = bulk.open(model, path)
@@ -153,12 +152,12 @@ def generate(
             task: Any = request.by_bases(opened, source, sampler, seed, preset)
         else:
             task = request.by_tokens(opened, Provenance.of(opened), source, sampler, seed, preset)
-        result = bulk.run(task, opened, path)
+        made = Generated(bulk.run(task, opened, path), opened.card.name)
     else:
         raise InputError("invalid backend: expected torch or vllm", value=backend)
     if not dry_run:
         follow_up.run()
-    return result
+    return made
 
 
 def _by_vllm(
@@ -172,7 +171,7 @@ def _by_vllm(
     dtype: torch.dtype | str | None,
     overwrite: bool,
     progress: Progress | bool | None,
-) -> Any:
+) -> Generated:
     bulk = Bulk(overwrite=overwrite, progress=progress)
     if path is not None:
         bulk.check_output(path)
@@ -186,7 +185,7 @@ def _by_vllm(
     precision = None if dtype is None else str(parse_dtype(dtype)).removeprefix("torch.")
     task = replace(task, provenance=replace(provenance, precision=precision or provenance.precision))
     table = generate_with_vllm(opened, task, folder, precision, progress)
-    return bulk.run_without_engine(task, iter([table]), path)
+    return Generated(bulk.run_without_engine(task, iter([table]), path), provenance.model)
 
 
 @dataclass(frozen=True, slots=True)

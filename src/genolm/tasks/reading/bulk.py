@@ -73,7 +73,7 @@ class Bulk:
         return load(model, device=self.device, dtype=self.dtype)
 
     def run(self, task: Task[Any, Any], model: Model, out: Path | None) -> Result:
-        """Run the task, or with ``dry_run`` estimate its duration; without ``out`` the result holds the task's table."""
+        """Run the task, or with ``dry_run`` estimate its duration; without ``out`` the result holds its table."""
         settings: dict[str, Any] = {
             name: getattr(self, name) for name in ("resume", "shard", "overwrite", "token_budget", "progress")
         }

@@ -13,6 +13,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from genolm.engine.result import Result
 from genolm.engine.target import check_target
 from genolm.errors import InputError
 from genolm.files.atomic import write_text
@@ -43,6 +44,7 @@ from genolm.tasks.report.report_figures import (
     headline,
     signals_section,
 )
+from genolm.tasks.report.report_page import Report
 from genolm.tasks.report.report_regions import Regions, choose_regions
 from genolm.tasks.report.scored_variants import ScoredFile, read_scored
 from genolm.tasks.writing.figure_sheet import require_matplotlib
@@ -75,7 +77,7 @@ def report(
     locus: Interval | None = None,
     most_bases: int = 2_000_000,
     overwrite: bool = False,
-) -> Path:
+) -> Report:
     """Write one self-contained HTML page of scored variants.
 
     The page has the distribution of the scores (SNVs, indels and MNVs separately), a genome browser, a table that can
@@ -107,7 +109,7 @@ def report(
         overwrite: replace `out`.
 
     Returns:
-        The path of the page.
+        The written page, whose `notes` say what is missing from it.
 
     Raises:
         GenolmError: matplotlib or igv-notebook is not installed (extra ``report``).
@@ -144,7 +146,8 @@ def report(
     sections.append(facts_section(commands, run, names, card or {}, _versions()))
     heading = title or ("genolm report" if variants is None else f"Scores of {Path(variants).name}")
     write_text(path, _page(heading, lead, notes_list(notes) + numbers, sections, script, view))
-    return path
+    items = 0 if scored is None else len(scored.alleles)
+    return Report(Result(path, None, items, 1, 1, notes=tuple(notes)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,7 @@ def _alleles(path: Path, fields: dict[str, str]) -> Iterator[dict[str, str | Non
     for number, line in read_vcf_text(path).records:
         chrom, pos, identifier, ref, alts, _, _, info = decoded(line, path, number).split("\t", 8)[:8]
         values = {name: text.split(",") for name, _, text in (pair.partition("=") for pair in info.split(";"))}
-        for index, alt in enumerate([] if alts == "." else alts.split(",")):
+        for index, alt in enumerate(alts.split(",")):
             row: dict[str, str | None] = dict(zip(_SITE, (chrom, pos, identifier, ref, alt)))
             for name, column in fields.items():
                 text = values[name][index] if name in values else "."

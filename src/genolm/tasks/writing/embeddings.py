@@ -81,7 +81,9 @@ class Embeddings(TableResults):
         return made
 
     def _metadata(self) -> Mapping[str, str]:
-        return self._provenance.entries(**self._settings) if self.path is None else read_metadata(self.path)
+        if self.path is None:
+            return self._provenance.entries(**self._settings)
+        return {name: text for name, text in read_metadata(self.path).items() if name != "counts"}
 
     def _read(self, path: Path) -> pl.DataFrame:
         match path.suffix.lower():
@@ -115,16 +117,19 @@ def _read_anndata(path: Path) -> AnnData:
 
 
 def _from_anndata(table: AnnData, layers: tuple[int, ...]) -> pl.DataFrame:
-    """Return the rows in the order of :func:`genolm.embed`: by sequence, then layer."""
+    """Return the rows in the order of :func:`genolm.embed`: by sequence, then layer, then token."""
     about = pl.DataFrame({name: _values(table.obs[name]) for name in table.obs.columns})
     if len(layers) == 1:
         return about.with_columns(embedding=_vectors(table.X))
+    sequence = (about["position"] == 0).cum_sum() if "position" in about.columns else pl.Series(range(about.height))
     blocks = [
-        about.with_columns(layer=pl.lit(layer, pl.Int32), embedding=_vectors(table.obsm[f"layer_{layer}"]))
+        about.with_columns(
+            layer=pl.lit(layer, pl.Int32), embedding=_vectors(table.obsm[f"layer_{layer}"]), sequence=sequence
+        )
         for layer in layers
     ]
-    places = np.arange(about.height * len(layers)).reshape(len(layers), -1).T.ravel()
-    return pl.concat(blocks)[places]
+    last = [name for name in ("layer", "position", "embedding") if name in blocks[0].columns]
+    return pl.concat(blocks).sort("sequence", "layer", maintain_order=True).select(pl.exclude("sequence", *last), *last)
 
 
 def _values(column: Any) -> pl.Series:

@@ -10,7 +10,7 @@ import polars as pl
 from genolm.files.optional import require
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pandas as pd  # type: ignore[import-untyped]
 
 
 def pandas_frame(table: pl.DataFrame) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from genolm.tasks.writing.result_html import paragraph, rows_html
 from genolm.tasks.writing.table_files import SUFFIXES, read_written
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pandas as pd  # type: ignore[import-untyped]
     import polars as pl
     from polars._typing import PolarsDataType
 

@@ -58,9 +58,7 @@ def read_metadata(path: Path) -> dict[str, str]:
             metadata = pl.read_parquet_metadata(file)
         return {name: value for name, value in metadata.items() if not name.startswith("ARROW")}
     try:
-        return {
-            str(name): str(value) for name, value in json.loads(provenance_path(path).read_text("utf-8")).items()
-        }
+        return {str(name): str(value) for name, value in json.loads(provenance_path(path).read_text("utf-8")).items()}
     except (OSError, ValueError, AttributeError):
         return {}
 
