@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from genolm.models.checkpoints.download import download as download
     from genolm.models.checkpoints.info import describe as describe
     from genolm.models.checkpoints.info import models_table as models_table
-    from genolm.models.checkpoints.load import load as load
-    from genolm.models.model import Model as Model
+    from genolm.model_api import Model as Model
+    from genolm.model_api import load as load
     from genolm.tasks.clustering.cluster import cluster as cluster
     from genolm.tasks.completion.complete import complete as complete
     from genolm.tasks.detection.apply_detector import apply_detector as apply_detector
@@ -77,8 +77,8 @@ _MODULES = {
     "BpeTokenizer": "tokens.bpe",
     "NucleotideTokenizer": "tokens.nucleotide",
     "Card": "models.card",
-    "Model": "models.model",
-    "load": "models.checkpoints.load",
+    "Model": "model_api",
+    "load": "model_api",
     "save": "models.checkpoints.convert",
     "convert": "models.checkpoints.convert",
     "download": "models.checkpoints.download",

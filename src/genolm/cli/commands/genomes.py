@@ -125,8 +125,9 @@ def scan(
     summary of each contig.
     """
     from genolm.tasks.scanning.scan import scan as function
+    from genolm.tasks.scanning.scan_outputs import Outputs
 
-    path: Path = function(
+    function(
         model,
         genome,
         out,
@@ -152,7 +153,7 @@ def scan(
         plot=plot,
         **settings,
     )
-    return path
+    return Outputs.of(out).record
 
 
 def cluster(
