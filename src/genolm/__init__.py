@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from genolm.groups import detect as detect
     from genolm.groups import explain as explain
     from genolm.groups import tokenizer as tokenizer
+    from genolm.model_api import Model as Model
+    from genolm.model_api import load as load
     from genolm.models.card import Card as Card
     from genolm.models.checkpoints.convert import convert as convert
     from genolm.models.checkpoints.convert import save as save
     from genolm.models.checkpoints.download import download as download
     from genolm.models.checkpoints.info import describe as describe
     from genolm.models.checkpoints.info import models_table as models_table
-    from genolm.model_api import Model as Model
-    from genolm.model_api import load as load
     from genolm.tasks.clustering.cluster import cluster as cluster
     from genolm.tasks.completion.complete import complete as complete
     from genolm.tasks.detection.apply_detector import apply_detector as apply_detector

@@ -33,12 +33,12 @@ def test_shards_join_to_the_bytes_of_one_run(verb, model, fasta, tmp_path, monke
     for shard in ("1/2", "2/2"):
         function(model, fasta, tmp_path / "two", shard=shard, tables="parquet" if verb == "lens" else "tsv")
     genolm.merge(tmp_path / "two")
-    assert contents(one) == contents(tmp_path / "two")
+    assert contents(one.path) == contents(tmp_path / "two")
     assert {path.name for path in tmp_path.iterdir()} == {"a.fa", "one", "two"}
 
 
 def test_only_a_folder_of_ours_is_replaced(fasta, tmp_path):
-    out = genolm.explain_tables("tiny-random-kmer", tmp_path / "out")
+    out = genolm.explain_tables("tiny-random-kmer", tmp_path / "out").path
     with pytest.raises(RunError, match=r"out exists; --overwrite replaces it"):
         genolm.explain_tables("tiny-random-kmer", out)
     (out / "stale.tsv").touch()
