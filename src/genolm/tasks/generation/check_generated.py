@@ -17,7 +17,7 @@ from genolm.errors import InputError
 from genolm.files.output_paths import refuse_replacing
 from genolm.files.version import __version__
 from genolm.genome.labelled.fragments import as_paths, named_files
-from genolm.genome.labelled.generated_records import Generated, read_generated, written
+from genolm.genome.labelled.generated_records import GeneratedRecord, read_generated, written
 from genolm.genome.records import fasta_lines
 from genolm.statistics.bootstrap import Estimate, finite_or_none
 from genolm.tasks.generation.check_results import Check
@@ -130,7 +130,7 @@ def _check_settings(order: int, max_tandem: float) -> None:
         raise InputError("max_tandem must be from 0 to 1", value=max_tandem)
 
 
-def _groups(records: Sequence[Generated], baselines: CheckBaselines) -> dict[str, SequenceGroup]:
+def _groups(records: Sequence[GeneratedRecord], baselines: CheckBaselines) -> dict[str, SequenceGroup]:
     generated_records = SequenceGroup(
         [one.id for one in records], [one.sequence for one in records], [None] * len(records)
     )
@@ -204,7 +204,7 @@ def _per_sequence(
 
 
 def _settings(
-    records: Sequence[Generated],
+    records: Sequence[GeneratedRecord],
     reference: Mapping[str, Path],
     training: Mapping[str, Path],
     order: int,
@@ -227,7 +227,7 @@ def _settings(
     }
 
 
-def _write(path: Path, report: Mapping[str, Any], sequences: pl.DataFrame, records: Sequence[Generated]) -> None:
+def _write(path: Path, report: Mapping[str, Any], sequences: pl.DataFrame, records: Sequence[GeneratedRecord]) -> None:
     metadata = {"checked": "generated DNA", **{name: json.dumps(value) for name, value in report["settings"].items()}}
     passed = sequences.filter(pl.col("group") == "generated")["passes"].to_list()
     with output_folder(path, metadata) as folder:

@@ -112,7 +112,9 @@ class Results(os.PathLike[str]):
             return str(self.path)
         if self.estimate is not None:
             return f"dry run, about {duration(self.estimate.seconds)}"
-        return self._whereabouts if self._run.table is None else self._extent
+        if self.parts is not None:
+            return f"shard, parts in {self.parts}"
+        return "standard output" if self._run.table is None else self._extent
 
     @property
     def _extent(self) -> str:
