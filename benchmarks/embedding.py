@@ -46,7 +46,7 @@ def compare(folder: Path, bases: int, rounds: int, settings: dict[str, dict[str,
     out: dict[str, torch.Tensor] = {}
 
     def run_ours() -> None:
-        vectors = genolm.embed(ours, [sequence], layer=ours.config.num_layers, pooling="mean", batch_tokens=bases)
+        vectors = genolm.embed(ours, [sequence], layer=ours.config.num_layers, pooling="mean", batch_tokens=bases).table
         out["genolm"] = torch.as_tensor(vectors["embedding"].to_numpy()[0])
 
     def run_theirs(name: str) -> None:

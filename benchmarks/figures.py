@@ -69,7 +69,7 @@ def embed(data: Path, folder: Path) -> None:
     sources |= {name: data / "bacteria" / file for name, file in list(BACTERIA.items())[:3]}
     figure, axes = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
     pieces = {name: list(_windows(path, 500, 50, seed=2)) for name, path in sources.items()}
-    vectors = genolm.embed(MODEL, [text for texts in pieces.values() for text in texts])["embedding"].to_numpy()
+    vectors = genolm.embed(MODEL, [text for texts in pieces.values() for text in texts]).table["embedding"].to_numpy()
     centred = vectors - vectors.mean(0)
     _, sizes, axes_of = np.linalg.svd(centred, full_matrices=False)
     places, shares = centred @ axes_of[:2].T, sizes**2 / (sizes**2).sum()

@@ -135,7 +135,7 @@ def small_model(count: int) -> dict[str, Any]:
         ]
     told: dict[str, Any] = {"model": "genolm-nano", "variants": count, "window": window}
     for method, column in (("conditional", "site"), ("full", "sum")):
-        table = genolm.variants(model, variants, genome=folder / "genome.fa", method=method)
+        table = genolm.variants(model, variants, genome=folder / "genome.fa", method=method).table
         scores = table[f"llr_alt_minus_ref_{column}_nats"].to_numpy()
         told[f"{method}_correlation_with_plain"] = round(float(np.corrcoef(plain, scores)[0, 1]), 4)
     return told

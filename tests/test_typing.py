@@ -1,6 +1,7 @@
 """What a type checker says of a user's program."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,12 +18,21 @@ genolm.detect.apply("detector", ["ACGT"])
 genolm.explain.tables(model)
 reveal_type(genolm.info("genolm-nano")["layer"])
 reveal_type(genolm.doctor()[0].status)
+reveal_type(model)
+reveal_type(genolm.embed(model, ["ACGT"]))
+reveal_type(genolm.embed(model, ["ACGT"], "vectors.npy").table)
+reveal_type(genolm.variants(model, ["chr22:1500:A>T"], genome="hg38.fa"))
+reveal_type(genolm.scan(model, "hg38.fa").tracks["chr22"])
+reveal_type(genolm.load("x").score(["ACGT"]))
+reveal_type(model.to("cuda").explain.memory(["ACGT"]))
 genolm.embed(model, 5)  # wrong
 genolm.score(model, None)  # wrong
 genolm.variants(model, 5, genome="hg38.fa")  # wrong
 genolm.generate(model, 1.5)  # wrong
 genolm.detect.train("a.fa")  # wrong
-genolm.embed(model, ["ACGT"], as_="torch")  # wrong
+genolm.embed(model, ["ACGT"], pooling=5)  # wrong
+model.embed(5)  # wrong
+model.score(["ACGT"], lenght=5)  # wrong
 """
 
 
@@ -38,3 +48,13 @@ def test_a_type_checker_knows_what_functions_take(tmp_path):
     assert errors == {number for number, line in enumerate(PROGRAM.splitlines(), start=1) if "# wrong" in line}, text
     assert 'Revealed type is "int | None"' in text
     assert "Literal['ok']" in text
+    revealed = re.findall(r'Revealed type is "([^"]*)"', text)
+    assert revealed[2:] == [
+        "genolm.model_api.Model",
+        "genolm.tasks.writing.embeddings.Embeddings",
+        "polars.dataframe.frame.DataFrame",
+        "genolm.tasks.variants.variant_scores.VariantScores",
+        "numpy.ndarray[tuple[Any, ...], numpy.dtype[numpy.floating[numpy._typing._nbit_base._32Bit]]]",
+        "genolm.tasks.reading.scores.Scores",
+        "genolm.tasks.explain.explanation.Explanation",
+    ]

@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from genolm.groups import detect as detect
     from genolm.groups import explain as explain
     from genolm.groups import tokenizer as tokenizer
+    from genolm.model_api import Model as Model
+    from genolm.model_api import load as load
     from genolm.models.card import Card as Card
     from genolm.models.checkpoints.convert import convert as convert
     from genolm.models.checkpoints.convert import save as save
     from genolm.models.checkpoints.download import download as download
     from genolm.models.checkpoints.info import info as info
     from genolm.models.checkpoints.info import models_table as models_table
-    from genolm.models.checkpoints.load import load as load
-    from genolm.models.model import Model as Model
     from genolm.tasks.clustering.cluster import cluster as cluster
     from genolm.tasks.completion.complete import complete as complete
     from genolm.tasks.embed import embed as embed
@@ -65,8 +65,8 @@ _MODULES = {
     "BpeTokenizer": "tokens.bpe",
     "NucleotideTokenizer": "tokens.nucleotide",
     "Card": "models.card",
-    "Model": "models.model",
-    "load": "models.checkpoints.load",
+    "Model": "model_api",
+    "load": "model_api",
     "save": "models.checkpoints.convert",
     "start": "engine.handle",
     **dict.fromkeys(GROUPS, "groups"),

@@ -80,9 +80,9 @@ def likelihood(models: dict[str, Any]) -> dict[str, Any]:
     rows = {}
     for species, path in paths(HELD_OUT).items():
         drawn = pieces(path, LENGTH, PIECES)
-        scored = genolm.score(models[DECODER], drawn)
+        scored = genolm.score(models[DECODER], drawn).table
         bits = -scored["log_likelihood_sum_nats"].sum() / scored["scored_bases"].sum() / math.log(2)
-        masked = genolm.score(models[ENCODER], drawn[:10])
+        masked = genolm.score(models[ENCODER], drawn[:10]).table
         pseudo = -masked["pseudo_log_likelihood_sum_nats"].sum() / masked["scored_bases"].sum() / math.log(2)
         rows[species] = {"decoder": bits, "encoder_pseudo": pseudo}
     return rows
@@ -100,7 +100,7 @@ def clusters(models: dict[str, Any]) -> dict[str, Any]:
             told = genolm.cluster(
                 model, _named(TRAINED), layer=layer, twin=False, repeats=1, per_genome=20, length=FRAGMENT
             )
-            chosen[layer] = _ari(told["agreement"])["model"]["kmeans"]
+            chosen[layer] = _ari(told.agreement)["model"]["kmeans"]
         layer = max(chosen, key=lambda one: chosen[one])
         out = RUNS / f"cluster-{name}"
         genolm.cluster(
@@ -149,7 +149,8 @@ def detection(models: dict[str, Any]) -> dict[str, Any]:
     found = {}
     for features in ("handmade", "both"):
         detector = genolm.detect.train(
-            natural=natural, generated=files, model=models[ENCODER] if features == "both" else None, features=features, genomes=taxa,
+            natural=natural, generated=files, model=models[ENCODER] if features == "both" else None,
+            features=features, genomes=taxa,
             provenance=provenance, hold_out_taxon=["held-out species"], crop=(500, 1000), seed=SEED,
         )  # fmt: skip
         found[features] = detector.report

@@ -100,16 +100,16 @@ def close(model):
 
 @pytest.mark.parametrize("pooling", ["mean", "max"])
 def test_embed_batch_equals_single(embedding_model, sequences, pooling):
-    together = matrix(embed(embedding_model, sequences, layer="all", pooling=pooling, rc=True))
-    alone = [matrix(embed(embedding_model, [one], layer="all", pooling=pooling, rc=True)) for one in sequences]
+    together = matrix(embed(embedding_model, sequences, layer="all", pooling=pooling, rc=True).table)
+    alone = [matrix(embed(embedding_model, [one], layer="all", pooling=pooling, rc=True).table) for one in sequences]
     np.testing.assert_allclose(together, np.concatenate(alone), **close(embedding_model))
 
 
 def test_embedding_is_symmetric(embedding_model, sequences):
     pair = [sequences[0], reverse_complement(sequences[0])]
-    forward, reverse = np.split(matrix(embed(embedding_model, pair, layer="all", rc=True)), 2)
+    forward, reverse = np.split(matrix(embed(embedding_model, pair, layer="all", rc=True).table), 2)
     np.testing.assert_allclose(forward, reverse, **close(embedding_model))
-    one, other = np.split(matrix(embed(embedding_model, pair, layer="all")), 2)
+    one, other = np.split(matrix(embed(embedding_model, pair, layer="all").table), 2)
     assert not np.allclose(one, other, atol=1e-2), "without the average the strands differ"
 
 
@@ -120,13 +120,13 @@ def values(table, unit="nats"):
 
 
 def test_score_batch_equals_single(token_model, sequences):
-    together = values(score(token_model, sequences, per_base=True))
-    alone = [values(score(token_model, [one], per_base=True)) for one in sequences]
+    together = values(score(token_model, sequences, per_base=True).table)
+    alone = [values(score(token_model, [one], per_base=True).table) for one in sequences]
     np.testing.assert_allclose(together, np.concatenate(alone), **CLOSE)
 
 
 def test_scores_are_symmetric(token_model, sequences):
     pair = [sequences[0], reverse_complement(sequences[0])]
-    np.testing.assert_allclose(*values(score(token_model, pair, rc=True)), rtol=1e-5)
-    one, other = values(score(token_model, pair))
+    np.testing.assert_allclose(*values(score(token_model, pair, rc=True).table), rtol=1e-5)
+    one, other = values(score(token_model, pair).table)
     assert abs(one - other) > 1e-2

@@ -35,7 +35,7 @@ def changes(contig):
 
 
 def scored(model, genome, asked):
-    table = variants(model, [f"{name}:{start + 1}:{ref}>{alt}" for name, start, ref, alt in asked], genome=genome)
+    table = variants(model, [f"{name}:{start + 1}:{ref}>{alt}" for name, start, ref, alt in asked], genome=genome).table
     assert set(table["status"]) == {"scored"}
     name = SCORES[model.causal]
     return {ending: table[name + ending].to_numpy() for ending in ("", "_forward", "_reverse")}

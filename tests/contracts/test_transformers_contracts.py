@@ -66,5 +66,5 @@ def test_greedy_continuation_equals_transformers(pair, ids):
     for _ in range(16):
         chosen = theirs(expected).logits[:, -1, bases].argmax(-1)
         expected = torch.cat((expected, torch.tensor(bases)[chosen][None]), 1)
-    table = generate(model, [tokenizer.decode(prompt[0].numpy())], length=16, temperature=0)
+    table = generate(model, [tokenizer.decode(prompt[0].numpy())], length=16, temperature=0).table
     assert table["generated"][0] == tokenizer.decode(expected[0, 12:].numpy())

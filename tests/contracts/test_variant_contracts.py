@@ -113,7 +113,7 @@ def test_the_cases_are_what_they_should_be():
 
 
 def test_full_equals_two_plain_passes_on_both_strands(model, genome):
-    table = variants(model, VARIANTS, genome=genome, context=CONTEXT, horizon=HORIZON, rc=True)
+    table = variants(model, VARIANTS, genome=genome, context=CONTEXT, horizon=HORIZON, rc=True).table
     forward = [two_passes(model, CONTIG, variant, HORIZON) for variant in VARIANTS]
     reverse = [two_passes(model, rc(CONTIG), on_other_strand(one, len(CONTIG)), HORIZON) for one in VARIANTS]
     assert close(table[f"{SUM}_forward"].to_list(), forward)
@@ -124,12 +124,12 @@ def test_full_equals_two_plain_passes_on_both_strands(model, genome):
 
 
 def test_full_without_rc_is_the_forward_strand(model, genome):
-    table = variants(model, VARIANTS, genome=genome, context=CONTEXT, horizon=HORIZON)
+    table = variants(model, VARIANTS, genome=genome, context=CONTEXT, horizon=HORIZON).table
     assert close(table[SUM].to_list(), [two_passes(model, CONTIG, variant, HORIZON) for variant in VARIANTS])
 
 
 def test_conditional_equals_two_plain_passes_up_to_the_site(model, genome):
-    table = variants(model, VARIANTS, genome=genome, method="conditional", context=CONTEXT, rc=True)
+    table = variants(model, VARIANTS, genome=genome, method="conditional", context=CONTEXT, rc=True).table
     snvs = [variant.kind == "snv" for variant in VARIANTS]
     assert any(snvs) and [status != "not_snv" for status in table["status"]] == snvs
     for strand, contig in (("forward", CONTIG), ("reverse", rc(CONTIG))):
@@ -141,12 +141,12 @@ def test_conditional_equals_two_plain_passes_up_to_the_site(model, genome):
 @pytest.mark.parametrize("method", ["full", "conditional"])
 def test_a_score_does_not_depend_on_the_other_variants(model, genome, method):
     settings = {"genome": genome, "method": method, "context": CONTEXT, "horizon": HORIZON, "rc": True}
-    together = variants(model, VARIANTS, **settings)
-    alone = [variants(model, [variant], **settings) for variant in VARIANTS[::7]]
+    together = variants(model, VARIANTS, **settings).table
+    alone = [variants(model, [variant], **settings).table for variant in VARIANTS[::7]]
     name = SUM if method == "full" else SITE
     assert close([table[name][0] for table in alone], together[name].to_list()[::7])
     shuffled = random.Random(1).sample(range(len(VARIANTS)), len(VARIANTS))
-    table = variants(model, [VARIANTS[number] for number in shuffled], batch_tokens=50, **settings)
+    table = variants(model, [VARIANTS[number] for number in shuffled], batch_tokens=50, **settings).table
     assert close(table[name].to_list(), [together[name][number] for number in shuffled])
 
 
@@ -154,7 +154,7 @@ def test_a_score_does_not_depend_on_the_other_variants(model, genome, method):
 def test_a_reverse_complemented_genome_exchanges_the_strands(model, genome, method):
     mirrored = [Variant("c2", *_fields(on_other_strand(variant, len(CONTIG)))) for variant in VARIANTS]
     settings = {"genome": genome, "method": method, "context": CONTEXT, "horizon": HORIZON, "rc": True}
-    one, other = (variants(model, values, **settings) for values in (VARIANTS, mirrored))
+    one, other = (variants(model, values, **settings).table for values in (VARIANTS, mirrored))
     name = SUM if method == "full" else SITE
     assert close(one[name].to_list(), other[name].to_list())
     assert close(one[f"{name}_forward"].to_list(), other[f"{name}_reverse"].to_list())

@@ -37,7 +37,7 @@ def close(found, expected):
 
 
 def test_mean_of_the_last_layer_by_default(tiny):
-    table = embed(tiny, SEQUENCES)
+    table = embed(tiny, SEQUENCES).table
     assert table.columns == ["id", "length", "embedding"]
     assert table["id"].to_list() == ["sequence1", "sequence2", "sequence3"]
     assert table["length"].to_list() == [8, 3, 1]
@@ -47,7 +47,7 @@ def test_mean_of_the_last_layer_by_default(tiny):
 
 @pytest.mark.parametrize(("layer", "meant"), [(0, 0), (2, 2), (-1, 3), (-4, 0), (3, 3)])
 def test_layers_count_from_both_ends(tiny, layer, meant):
-    close(matrix(embed(tiny, SEQUENCES[:1], layer=layer))[0], hidden(tiny, SEQUENCES[0], meant).mean(0))
+    close(matrix(embed(tiny, SEQUENCES[:1], layer=layer).table)[0], hidden(tiny, SEQUENCES[0], meant).mean(0))
 
 
 def test_the_card_chooses_the_layer(tiny):
@@ -57,14 +57,14 @@ def test_the_card_chooses_the_layer(tiny):
 
 
 def test_all_layers_are_rows(tiny):
-    table = embed(tiny, SEQUENCES[:2], layer="all")
+    table = embed(tiny, SEQUENCES[:2], layer="all").table
     assert table["layer"].to_list() == [0, 1, 2, 3] * 2
     assert table["id"].to_list() == ["sequence1"] * 4 + ["sequence2"] * 4
     close(matrix(table), [hidden(tiny, one, layer).mean(0) for one in SEQUENCES[:2] for layer in range(4)])
 
 
 def test_without_pooling_every_token_has_a_row(tiny):
-    table = embed(tiny, SEQUENCES[:2], layer="all", pooling="none")
+    table = embed(tiny, SEQUENCES[:2], layer="all", pooling="none").table
     assert table.columns == ["id", "length", "layer", "position", "embedding"]
     assert table["position"].to_list() == [*range(8)] * 4 + [*range(3)] * 4
     expected = [hidden(tiny, one, layer) for one in SEQUENCES[:2] for layer in range(4)]
@@ -72,7 +72,7 @@ def test_without_pooling_every_token_has_a_row(tiny):
 
 
 def test_both_strands_are_averaged(tiny):
-    found = matrix(embed(tiny, SEQUENCES[:1], rc=True, pooling=Pooling("max")))[0]
+    found = matrix(embed(tiny, SEQUENCES[:1], rc=True, pooling=Pooling("max")).table)[0]
     strands = [hidden(tiny, one, 3).max(0) for one in (SEQUENCES[0], reverse_complement(SEQUENCES[0]))]
     close(found, np.mean(strands, 0))
 
@@ -83,11 +83,11 @@ def test_pooling_happens_in_fp32(tiny):
     with torch.inference_mode():
         ids = torch.from_numpy(tiny.tokenizer.encode(sequence).astype(np.int64))[None]
         expected = half.network(ids, layers={3}).hidden[3][0].float().mean(0)
-    np.testing.assert_allclose(matrix(embed(half, [sequence]))[0], expected, atol=1e-6)
+    np.testing.assert_allclose(matrix(embed(half, [sequence]).table)[0], expected, atol=1e-6)
 
 
 def test_intervals_carry_their_coordinates(tiny, bed, genome_path, contigs):
-    table = embed(tiny, bed, genome=genome_path)
+    table = embed(tiny, bed, genome=genome_path).table
     assert table.columns == ["id", "chrom", "start", "end", "strand", "length", "embedding"]
     assert table.row(0)[:6] == ("b", "chr2", 10, 40, "-", 30)
     assert table["chrom"].to_list() == ["chr2", "1", "chr2", "chr1"]
@@ -95,38 +95,44 @@ def test_intervals_carry_their_coordinates(tiny, bed, genome_path, contigs):
 
 
 def test_intervals_and_variants_in_memory(tiny, genome_path, contigs):
-    table = embed(tiny, [Interval("chr1", 5, 25), Interval("chr2", 0, 9, "-")], genome=genome_path, length=10)
+    table = embed(tiny, [Interval("chr1", 5, 25), Interval("chr2", 0, 9, "-")], genome=genome_path, length=10).table
     assert table["start"].to_list() == [10, -1]
     ref = contigs["chr1"][49]
-    pair = embed(tiny, [Variant("chr1", 50, ref, "ACGT".replace(ref, "")[0])], genome=genome_path, length=16)
+    pair = embed(tiny, [Variant("chr1", 50, ref, "ACGT".replace(ref, "")[0])], genome=genome_path, length=16).table
     assert [name.rpartition("/")[2] for name in pair["id"]] == ["ref", "alt"]
     assert not np.allclose(*matrix(pair), atol=1e-3)
 
 
 def test_standard_input_and_iterators_are_read_once(tiny, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(b">a\nACGTTGCA\n>b\nGGN\n"))))
-    table = embed(tiny, "-")
+    table = embed(tiny, "-").table
     assert table["id"].to_list() == ["a", "b"]
-    again = embed(tiny, (one for one in SEQUENCES[:2]))
+    again = embed(tiny, (one for one in SEQUENCES[:2])).table
     close(matrix(again), matrix(table))
 
 
 def test_nothing_in_gives_no_rows_with_all_columns(tiny):
-    assert embed(tiny, []).shape == (0, 3)
-    assert embed(tiny, [], layer="all", pooling="none").columns == ["id", "length", "layer", "position", "embedding"]
+    assert embed(tiny, []).table.shape == (0, 3)
+    assert embed(tiny, [], layer="all", pooling="none").table.columns == [
+        "id",
+        "length",
+        "layer",
+        "position",
+        "embedding",
+    ]
 
 
 def test_ambiguous_letters_are_refused_unless_asked_for(tiny):
     with pytest.raises(InputError, match=r"inputs:2: ambiguity code at position 3 .* \(value 'R'\)"):
         embed(tiny, ["ACGT", "ACRT"])
-    close(matrix(embed(tiny, ["ACRT"], iupac="N")), matrix(embed(tiny, ["ACNT"])))
+    close(matrix(embed(tiny, ["ACRT"], iupac="N").table), matrix(embed(tiny, ["ACNT"]).table))
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".npy", ".h5ad", ".zarr"])
 def test_shards_merge_into_the_bytes_of_one_run(tiny, fasta, tmp_path, suffix, monkeypatch):
     monkeypatch.setattr(EmbedTask, "part_tokens", property(lambda task: 30))
     once, shared = tmp_path / f"once{suffix}", tmp_path / f"shared{suffix}"
-    assert embed(tiny, fasta, once, rc=True, layer=-2) == once
+    assert embed(tiny, fasta, once, rc=True, layer=-2).path == once
     for number in (3, 1, 2):
         embed(tiny, fasta, shared, rc=True, layer=-2, shard=f"{number}/3")
     merge(shared)
@@ -154,9 +160,9 @@ def test_a_layer_that_is_no_number_is_refused_before_the_model_is_loaded(layer):
 def test_the_context_is_the_models_unless_a_shorter_one_is_asked_for(tiny):
     short = Model(tiny.network, tiny.tokenizer, replace(tiny.card, context=5))
     for pooling in ("mean", "last"):
-        found = matrix(embed(tiny, SEQUENCES, pooling=pooling, context=5))
-        close(matrix(embed(short, SEQUENCES, pooling=pooling)), found)
-        assert not np.allclose(found[0], matrix(embed(tiny, SEQUENCES, pooling=pooling))[0], atol=1e-3)
+        found = matrix(embed(tiny, SEQUENCES, pooling=pooling, context=5).table)
+        close(matrix(embed(short, SEQUENCES, pooling=pooling).table), found)
+        assert not np.allclose(found[0], matrix(embed(tiny, SEQUENCES, pooling=pooling).table)[0], atol=1e-3)
     for context in (0, 32_769):
         with pytest.raises(ModelError, match=rf"context must be from 1 to 32,768 bases for tiny.*, not {context:,}"):
             embed(tiny, SEQUENCES, context=context)
@@ -183,14 +189,14 @@ def test_a_loaded_model_is_left_as_it_is(tiny, monkeypatch):
         embed(tiny, SEQUENCES, device="cuda:1")
     with pytest.raises(ModelError, match="device cpu:3 is not available to torch"):
         embed(tiny, SEQUENCES, device="cpu:3")
-    assert embed(tiny, SEQUENCES, device="cpu", dtype="float32").height == 3
+    assert embed(tiny, SEQUENCES, device="cpu", dtype="float32").table.height == 3
 
 
 @pytest.mark.parametrize(("settings", "rows"), [({}, 2), ({"layer": "all"}, 8), ({"pooling": "none"}, 10)])
 def test_as_numpy_is_the_column_of_the_table_and_can_be_written_to(tiny, settings, rows):
     sequences = {"a": "ACGTAC", "b": "TTTT"}
-    table = embed(tiny, sequences, **settings)
-    array = embed(tiny, sequences, as_="numpy", **settings)
+    table = embed(tiny, sequences, **settings).table
+    array = embed(tiny, sequences, **settings).to_numpy()
     assert array.dtype == np.float32 and array.shape == (rows, tiny.config.hidden_size)
     np.testing.assert_array_equal(array, table["embedding"].to_numpy())
     array -= array.mean(0)
@@ -200,7 +206,7 @@ def test_as_numpy_is_the_column_of_the_table_and_can_be_written_to(tiny, setting
 def test_as_anndata_is_what_an_h5ad_holds(tiny, tmp_path, layer):
     anndata = pytest.importorskip("anndata")
     sequences = {"a": "ACGTAC", "b": "TTTT", "a b": "GGC"}
-    returned = embed(tiny, sequences, as_="anndata", layer=layer)
+    returned = embed(tiny, sequences, layer=layer).to_anndata()
     read = anndata.read_h5ad(embed(tiny, sequences, tmp_path / "out.h5ad", layer=layer))
     np.testing.assert_array_equal(returned.X, read.X)
     assert list(returned.obs_names) == list(read.obs_names) == list(sequences)
@@ -208,22 +214,11 @@ def test_as_anndata_is_what_an_h5ad_holds(tiny, tmp_path, layer):
     assert list(returned.obsm) == list(read.obsm) and returned.uns["genolm"] == dict(read.uns["genolm"])
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"as_": "torch"}, r"as_ must be one of table, numpy, anndata \(value 'torch'\)"),
-        ({"as_": "numpy", "out": "vectors.npy"}, "the format of an output follows from its ending"),
-    ],
-)
-def test_a_form_that_cannot_be_returned_is_refused_before_the_model_is_loaded(settings, message):
-    with pytest.raises(InputError, match=message):
-        embed("no such model", ["ACGT"], **settings)
-
-
-def test_as_anndata_without_anndata_says_what_to_install(monkeypatch):
+def test_as_anndata_without_anndata_says_what_to_install(tiny, monkeypatch):
+    embeddings = embed(tiny, ["ACGT"])
     monkeypatch.setitem(sys.modules, "anndata", None)
     with pytest.raises(GenolmError, match=r"pip install 'genolm\[anndata\]'"):
-        embed("no such model", ["ACGT"], as_="anndata")
+        embeddings.to_anndata()
 
 
 def test_another_device_of_the_same_kind_is_not_the_one_asked_for():
@@ -243,7 +238,7 @@ def test_without_an_output_the_weights_are_not_hashed(monkeypatch, tmp_path):
 
 
 def test_a_shard_returns_its_folder_of_parts_which_merge_takes(tiny, tmp_path):
-    folder = embed(tiny, SEQUENCES, tmp_path / "out.parquet", shard="1/1")
+    folder = embed(tiny, SEQUENCES, tmp_path / "out.parquet", shard="1/1").parts
     assert folder == tmp_path / "out.parquet.parts"
     assert folder.is_dir() and not (tmp_path / "out.parquet").exists()
     merge(tmp_path / "elsewhere.parquet", parts=[folder])

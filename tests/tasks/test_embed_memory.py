@@ -51,16 +51,18 @@ def by_hand(model: Model, sequence: str, layer: int = 2) -> np.ndarray:
 
 
 def test_long_and_short_sequences_are_read_with_memory(model: Model, sequences: list[str]) -> None:
-    pooled = genolm.embed(model, sequences, layer=1)["embedding"].to_numpy()
+    pooled = genolm.embed(model, sequences, layer=1).table["embedding"].to_numpy()
     expected = np.stack([by_hand(model, sequence, 1).mean(0) for sequence in sequences])
     np.testing.assert_allclose(pooled, expected, atol=1e-5)
-    every = genolm.embed(model, sequences, pooling="none")["embedding"].to_numpy()
+    every = genolm.embed(model, sequences, pooling="none").table["embedding"].to_numpy()
     np.testing.assert_allclose(every, np.concatenate([by_hand(model, one) for one in sequences]), atol=1e-5)
 
 
 def test_what_came_before_a_segment_matters(model: Model, sequences: list[str]) -> None:
     changed = [("A" if sequences[0][0] != "A" else "C") + sequences[0][1:]]
-    one, other = (genolm.embed(model, x, pooling="last")["embedding"].to_numpy() for x in (sequences[:1], changed))
+    one, other = (
+        genolm.embed(model, x, pooling="last").table["embedding"].to_numpy() for x in (sequences[:1], changed)
+    )
     assert np.abs(one - other).max() > 1e-6
 
 
@@ -70,7 +72,7 @@ def test_a_folder_remembers_its_memory(model: Model, sequences: list[str], tmp_p
     assert loaded.fingerprint == model.fingerprint
     assert loaded.recurrent is not None
     assert loaded.recurrent.memory == MEMORY
-    one, other = (genolm.embed(x, sequences)["embedding"].to_numpy() for x in (model, loaded))
+    one, other = (genolm.embed(x, sequences).table["embedding"].to_numpy() for x in (model, loaded))
     assert np.array_equal(one, other)
     with pytest.raises(ModelError, match="a recurrent memory cannot be expressed in the huggingface layout"):
         genolm.save(model, tmp_path / "other", layout="huggingface")

@@ -45,7 +45,7 @@ def test_tetranucleotides_separate_real_species(species):
         "device": "cpu",
         "context": 64,
     }
-    rows = genolm.cluster("tiny-random-dense", species, **words)["agreement"]
+    rows = genolm.cluster("tiny-random-dense", species, **words).agreement
     found = rows.filter((pl.col("features") == "tetranucleotides") & (pl.col("method") == "kmeans"))
     assert found["ari"][0] > 0.5 > abs(found["ari_shuffled"][0])
 
@@ -57,8 +57,8 @@ def test_natural_pieces_are_full_of_genes_and_markov_ones_are_not(strains, tmp_p
     pieces = matched_pieces([Pieces("s", read_genome(path), np.random.default_rng(0))], [2000] * 8)
     fasta = tmp_path / "natural.fa"
     fasta.write_text("".join(f">{number}\n{piece.sequence}\n" for number, piece in enumerate(pieces)))
-    report = genolm.check(fasta, reference=path, order=1)
-    told = {figure["name"]: figure for figure in report["figures"]}
+    report = genolm.check(fasta, path, order=1)
+    told = {figure["name"]: figure for figure in report.figures}
     assert told["coding_density"]["generated"]["value"] > told["coding_density"]["markov"]["value"]
     # Given as generated, pieces of the genome itself are copies, and it shows.
     assert told["shared_kmers"]["generated"]["value"] == 1.0 and told["identity"]["generated"]["value"] == 1.0

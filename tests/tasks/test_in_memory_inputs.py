@@ -23,9 +23,9 @@ def test_a_dict_is_read_as_a_fasta_of_its_names(verb, fasta):
 
 
 def test_generation_keeps_the_names_of_prompts_empty_ones_included():
-    table = genolm.generate(MODEL, {"start": "ACGT", "empty": ""}, length=5)
+    table = genolm.generate(MODEL, {"start": "ACGT", "empty": ""}, length=5).table
     assert table.select("prompt_id", "prompt").rows() == [("start", "ACGT"), ("empty", "")]
-    assert genolm.generate(MODEL, [("empty", "")], length=5)["prompt_id"].to_list() == ["empty"]
+    assert genolm.generate(MODEL, [("empty", "")], length=5).table["prompt_id"].to_list() == ["empty"]
 
 
 def test_a_scan_takes_a_dict_and_a_genome(fasta):

@@ -21,7 +21,7 @@ def model(request):
 
 @pytest.mark.parametrize("rc", [False, True])
 def test_sums_and_means_are_null_and_the_count_is_zero(model, rc):
-    table = genolm.score(model, [*UNSCORED, "ACGTACGT"], rc=rc)
+    table = genolm.score(model, [*UNSCORED, "ACGTACGT"], rc=rc).table
     assert table["scored_bases"].to_list()[:3] == [0, 0, 0] and table["scored_bases"][3] > 0
     numbers = [name for name in table.columns if "likelihood" in name or "bits" in name]
     assert any("sum" in name for name in numbers) and any("mean" in name for name in numbers)
@@ -32,20 +32,20 @@ def test_sums_and_means_are_null_and_the_count_is_zero(model, rc):
 
 @pytest.mark.parametrize("rc", [False, True])
 def test_every_base_is_null_base_by_base(model, rc):
-    table = genolm.score(model, UNSCORED, per_base=True, rc=rc)
+    table = genolm.score(model, UNSCORED, per_base=True, rc=rc).table
     name = next(name for name in table.columns if "log_probability" in name)
     assert len(table) == sum(map(len, UNSCORED)) and table[name].null_count() == len(table)
 
 
 @pytest.mark.parametrize("rc", [False, True])
 def test_one_base_of_context_gives_a_decoder_no_score(rc):
-    table = genolm.score("tiny-random-dense", ["ACGTACGT"], context=1, rc=rc)
+    table = genolm.score("tiny-random-dense", ["ACGTACGT"], context=1, rc=rc).table
     assert table["scored_bases"].to_list() == [0]
     assert table["log_likelihood_sum_nats"].to_list() == [None] == table["bits_per_base"].to_list()
 
 
 def test_the_sum_of_one_strand_is_that_of_the_strand_that_has_it():
-    one, both = (genolm.score("tiny-random-dense", ["NC"], rc=rc) for rc in (False, True))
+    one, both = (genolm.score("tiny-random-dense", ["NC"], rc=rc).table for rc in (False, True))
     assert both["scored_bases"].to_list() == [1] == one["scored_bases"].to_list()
     assert both["log_likelihood_sum_nats"][0] == pytest.approx(one["log_likelihood_sum_nats"][0], rel=1e-5)
 
@@ -66,7 +66,7 @@ def test_a_contig_of_n_has_no_mean_in_a_scan(model, tmp_path):
     found = genolm.scan(model, tmp_path / "g.fa")
     rows = {row["name"]: row for row in found.record["contigs"]}
     assert (rows["b"]["scored_bases"], rows["b"]["mean"]) == (0, None)
-    assert np.isnan(found.values("b")).all() and rows["a"]["mean"] is not None
+    assert np.isnan(found.tracks["b"]).all() and rows["a"]["mean"] is not None
     assert (rows["c"]["mean"] is None) == (rows["c"]["scored_bases"] == 0)
 
 

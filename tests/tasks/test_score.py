@@ -37,7 +37,7 @@ def by_hand(model, sequence, normalise="bases"):
 
 
 def per_base(model, inputs, **kwargs):
-    return score(model, inputs, per_base=True, **kwargs)["log_probability_nats"].to_numpy()
+    return score(model, inputs, per_base=True, **kwargs).table["log_probability_nats"].to_numpy()
 
 
 def close(found, expected):
@@ -50,7 +50,7 @@ def test_every_base_has_its_probability_given_those_before(tiny, normalise):
 
 
 def test_sums_means_and_bits(tiny):
-    table = score(tiny, [SEQUENCE])
+    table = score(tiny, [SEQUENCE]).table
     total = np.nansum(by_hand(tiny, SEQUENCE))
     assert table.columns == [
         "id",
@@ -69,7 +69,7 @@ def test_sums_means_and_bits(tiny):
 
 
 def test_a_sequence_without_anything_to_score_has_no_mean(tiny):
-    table = score(tiny, ["A", "NNN", "AC"])
+    table = score(tiny, ["A", "NNN", "AC"]).table
     assert table["scored_bases"].to_list() == [0, 0, 1]
     assert table["log_likelihood_sum_nats"].to_list()[:2] == [None, None]
     assert table["bits_per_base"].to_list()[:2] == [None, None]
@@ -80,7 +80,7 @@ def test_both_strands_meet_base_by_base(tiny):
     found = per_base(tiny, [SEQUENCE], rc=True)
     close(found[1:-1], ((forward + reverse) / 2)[1:-1])
     close(found[[0, -1]], [reverse[0], forward[-1]])
-    table = score(tiny, [SEQUENCE], rc=True)
+    table = score(tiny, [SEQUENCE], rc=True).table
     assert (table["scored_bases"][0], table["strands"][0]) == (10, "both")
     assert table["log_likelihood_sum_nats"][0] == pytest.approx(np.nansum(found), rel=1e-5)
 
@@ -92,7 +92,7 @@ def test_mean_of_strands_takes_what_there_is():
 
 
 def test_rows_per_base_of_sequences(tiny):
-    table = score(tiny, ["ACN", "GT"], per_base=True)
+    table = score(tiny, ["ACN", "GT"], per_base=True).table
     assert table.columns == ["id", "position", "base", "log_probability_nats"]
     assert table["base"].to_list() == [*"ACN", *"GT"]
     assert table["position"].to_list() == [0, 1, 2, 0, 1]
@@ -100,7 +100,7 @@ def test_rows_per_base_of_sequences(tiny):
 
 
 def test_rows_per_base_of_intervals_have_coordinates(tiny, genome_path):
-    table = score(tiny, [Interval("chr1", 5, 8), Interval("chr2", 5, 8, "-")], genome=genome_path, per_base=True)
+    table = score(tiny, [Interval("chr1", 5, 8), Interval("chr2", 5, 8, "-")], genome=genome_path, per_base=True).table
     assert table.columns == ["id", "chrom", "start", "strand", "position", "base", "log_probability_nats"]
     assert table["start"].to_list() == [5, 6, 7, 7, 6, 5]
     assert table["chrom"].to_list() == ["chr1"] * 3 + ["chr2"] * 3
@@ -108,7 +108,7 @@ def test_rows_per_base_of_intervals_have_coordinates(tiny, genome_path):
 
 def test_rows_per_base_of_alleles_have_none(tiny, genome_path, contigs):
     variant = Variant("chr2", 50, contigs["chr2"][49], contigs["chr2"][49] + "ACC")
-    table = score(tiny, [variant], genome=genome_path, length=12, per_base=True)
+    table = score(tiny, [variant], genome=genome_path, length=12, per_base=True).table
     assert "start" not in table.columns
     assert table["id"].unique(maintain_order=True).to_list() == [f"{variant}/ref", f"{variant}/alt"]
 
@@ -117,7 +117,7 @@ def test_rows_per_base_of_alleles_have_none(tiny, genome_path, contigs):
 @pytest.mark.parametrize("rows", ["sequence", "base"])
 def test_tables_hold_what_is_returned(tiny, fasta, tmp_path, suffix, rows):
     path = tmp_path / f"scores{suffix}"
-    expected = score(tiny, fasta, per_base=rows == "base")
+    expected = score(tiny, fasta, per_base=rows == "base").table
     score(tiny, fasta, path, per_base=rows == "base")
     if suffix == ".parquet":
         assert pl.read_parquet(path).equals(expected)

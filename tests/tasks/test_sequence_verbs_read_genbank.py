@@ -63,9 +63,11 @@ def test_the_sequences_are_those_of_the_fasta(files: Path, name: str) -> None:
 
 def test_score_embed_scan_and_prompts_take_them(files: Path) -> None:
     model = genolm.load(MODEL)
-    assert genolm.score(model, files / "a.gbk").equals(genolm.score(model, files / "a.fa"))
-    assert genolm.embed(model, files / "a.embl").equals(genolm.embed(model, files / "a.fa"))
-    assert genolm.generate(model, files / "a.gbk", length=5).equals(genolm.generate(model, files / "a.fa", length=5))
+    assert genolm.score(model, files / "a.gbk").table.equals(genolm.score(model, files / "a.fa").table)
+    assert genolm.embed(model, files / "a.embl").table.equals(genolm.embed(model, files / "a.fa").table)
+    assert genolm.generate(model, files / "a.gbk", length=5).table.equals(
+        genolm.generate(model, files / "a.fa", length=5).table
+    )
     scans = [genolm.scan(model, files / name, call="none") for name in ("a.gbk", "a.fa")]
     assert scans[0].record == scans[1].record
 
@@ -144,5 +146,5 @@ def test_a_known_ending_that_a_caller_does_not_read_is_refused() -> None:
 
 def test_a_table_named_like_text_stays_a_table(tmp_path: Path) -> None:
     (tmp_path / "t.txt").write_text("sequence,LOCUS\nACGTA,x\n")
-    assert genolm.score(MODEL, tmp_path / "t.txt")["LOCUS"].to_list() == ["x"]
-    assert isinstance(genolm.score(MODEL, tmp_path / "t.txt"), pl.DataFrame)
+    assert genolm.score(MODEL, tmp_path / "t.txt").table["LOCUS"].to_list() == ["x"]
+    assert isinstance(genolm.score(MODEL, tmp_path / "t.txt").table, pl.DataFrame)

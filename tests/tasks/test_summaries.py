@@ -129,7 +129,7 @@ def test_generated_sequences_are_counted_by_what_ended_them(tiny, tmp_path):
     text, _ = summary(genolm.generate, tiny, ["ACGT", "GG"], tmp_path / "g.fa", n=2, length=9)
     assert text == "4 sequences: 4 ended by length; 36 new bases"
     events = []
-    table = genolm.generate(ocean_model(), ["ACGT"], n=6, max_tokens=12, length=500, progress=events.append)
+    table = genolm.generate(ocean_model(), ["ACGT"], n=6, max_tokens=12, length=500, progress=events.append).table
     found = next(event.outcome.summary for event in events if isinstance(event, Finished))
     assert sum(found.outcomes.values()) == 6
     assert found.outcomes == {f"ended by {name}": count for name, count in table["finish_reason"].value_counts().rows()}
@@ -166,18 +166,18 @@ def test_a_scan_of_bases_that_nothing_precedes_is_warned_about(tiny, tmp_path):
     ],
 )
 def test_python_gets_an_estimate_from_a_dry_run(tiny, tmp_path, verb, arguments, settings):
-    found = verb(tiny, arguments, dry_run=True, **settings)
+    found = verb(tiny, arguments, dry_run=True, **settings).estimate
     assert isinstance(found, Estimate) and found.batches > 0 and found.seconds > 0
     assert found.weight_bytes == tiny.weight_bytes == 4 * tiny.config.parameters
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_dry_run_of_variants_and_mutations_draws_and_writes_nothing(tiny, vcf, genome_path, tmp_path):
-    found = genolm.variants(tiny, vcf, tmp_path / "o.vcf", genome=genome_path, dry_run=True, **SMALL)
+    found = genolm.variants(tiny, vcf, tmp_path / "o.vcf", genome=genome_path, dry_run=True, **SMALL).estimate
     assert (found.unit, found.items) == ("variant records", 7)
     found = genolm.mutate(
         tiny, "chr1:98-106", tmp_path / "m.tsv", genome=genome_path, plot=tmp_path / "m.png", dry_run=True
-    )
+    ).estimate
     assert (found.unit, found.items) == ("positions", 5)
     assert list(tmp_path.iterdir()) == []
 

@@ -26,6 +26,8 @@ class Result:
         token_budget: tokens of a batch at the end, after any halving; 0 for a merge.
         summary: counts of items, outcomes and results; None after a shard.
         notes: notes to the user, in order.
+        folder: folder of the parts that a shard left; None otherwise.
+        estimate: estimate of a dry run, which computes nothing; None otherwise.
     """
 
     out: Path | None
@@ -37,6 +39,8 @@ class Result:
     token_budget: int = 0
     summary: Summary | None = None
     notes: tuple[str, ...] = ()
+    folder: Path | None = None
+    estimate: Estimate | None = None
 
     def with_notes(self, notes: Iterable[Notice]) -> Result:
         """Return the result with notes to the user."""

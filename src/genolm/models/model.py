@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from typing import Self
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from genolm.models.precision import parse_device, parse_dtype
 from genolm.tokens.tokenizer import CLS, SEP, Ids, Tokenizer
 
 _ENDLESS = 10**12  # context of a recurrent memory without a limit, in tokens
+_SHORT = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
 
 
 class Model:
@@ -50,8 +52,20 @@ class Model:
         self._fingerprint: str | None = None
 
     def __repr__(self) -> str:
-        """Name, size, precision and device."""
-        return f"Model({self.card.name!r}, {self.config.parameters:,} parameters, {self.dtype}, {self.device})"
+        """Return one line: name, kind of network, tokens, context, precision and device."""
+        return " · ".join((self.card.name, *self.facts.values()))
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """Kind of network, tokens, context, precision and device, as short texts by name."""
+        width = self.tokenizer.bases_per_token
+        length = "any length" if self.context >= _ENDLESS else f"{self.max_bases:,} bases"
+        return {
+            "network": "decoder" if self.causal else "encoder",
+            "tokens": "1 base per token" if width == 1 else f"{width:.1f} bases per token",
+            "context": length,
+            "weights": f"{_SHORT.get(self.dtype, str(self.dtype))} on {self.device}",
+        }
 
     @property
     def config(self) -> NetworkConfig:
@@ -146,7 +160,7 @@ class Model:
             self._fingerprint = fingerprint(self.network)
         return self._fingerprint
 
-    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | str | None = None) -> Model:
+    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | str | None = None) -> Self:
         """Move this model to a device or precision in place, and return it; None keeps the present one.
 
         Args:

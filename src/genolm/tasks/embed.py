@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Unpack
+from typing import Annotated, Literal, Unpack
 
 from genolm.engine.target import check_side_files
 from genolm.errors import InputError
@@ -12,17 +12,11 @@ from genolm.tasks.reading.embedding import OUTPUT_COLUMNS, EmbedTask
 from genolm.tasks.reading.model_limits import check_layer, choose_layers, context_bases
 from genolm.tasks.reading.pooling import Pooling, PoolingName
 from genolm.tasks.reading.sources import IupacPolicy, open_source
+from genolm.tasks.writing.embeddings import Embeddings
 from genolm.tasks.writing.provenance import Provenance
 from genolm.tasks.writing.table_files import check_suffix
-from genolm.tasks.writing.vector_files import (
-    SUFFIXES,
-    Form,
-    beside_vectors,
-    check_form,
-    in_form,
-    require,
-)
-from genolm.verbs import Bases, OutputFile, PythonOnly, Shown, verb
+from genolm.tasks.writing.vector_files import SUFFIXES, beside_vectors, require
+from genolm.verbs import Bases, OutputFile, Shown, verb
 
 
 @verb(example="genolm embed genolm-nano genes.fa genes.parquet")
@@ -38,9 +32,8 @@ def embed(
     genome: Reference | None = None,
     length: Bases | None = None,
     iupac: IupacPolicy = "raise",
-    as_: Annotated[Form, PythonOnly()] = "table",
     **run: Unpack[RunOptions],
-) -> Any:
+) -> Embeddings:
     """Embed sequences: one vector per sequence, token or base.
 
     The vectors are hidden states of a layer as float32, pooled over the tokens of each sequence. The suffix of the
@@ -64,13 +57,10 @@ def embed(
         length: Resize each interval to this many bases, keeping its centre; required for VCF input. Default: intervals
             as given.
         iupac: IUPAC ambiguity codes such as R: raise an error, read as N, or sample one of the bases they stand for.
-        as_: form of the returned value if ``out`` is None: ``table``; ``numpy``: the embeddings as a float32 array
-            (rows, dimensions); ``anndata``: an AnnData object as in an ``.h5ad`` file (extra ``anndata``).
 
     Returns:
-        ``out``, or without it a polars table: ``id``, coordinates (0-based, half-open) if known, ``length`` in bases,
-        further columns of an input table, ``layer`` if there are several, ``position`` (of token or base, 0-based)
-        without pooling, and ``embedding``; or the form given by ``as_``.
+        The embeddings, in memory or written to ``out``: `vectors` (N, D), or a table with the columns of
+        :class:`genolm.tasks.writing.embeddings.Embeddings`.
 
     Raises:
         InputError: if the input cannot be read, the pooling is unknown, or the output format is not supported.
@@ -81,7 +71,6 @@ def embed(
     """
     path = check_suffix(out, SUFFIXES)
     require(path)
-    check_form(as_, path)
     check_layer(layer)
     chosen = pooling if isinstance(pooling, Pooling) else Pooling(pooling)
     source = open_source(inputs, genome=genome, length=length, iupac=iupac, output_columns=OUTPUT_COLUMNS)
@@ -104,5 +93,5 @@ def embed(
         Provenance.of(opened),
     )
     warn_of_lengths(source.place, source.genome)
-    result = bulk.run(task, opened, path)
-    return result if bulk.dry_run or path is not None else in_form(result, as_, task.metadata)
+    outcome = bulk.run(task, opened, path)
+    return Embeddings(outcome, task.layers, chosen.name, Provenance.weak(opened), task.settings)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 from genolm.genome.contig_lengths import warn_of_lengths
 from genolm.tasks.reading.bulk import AnyModel, Bulk, Reference, RunOptions, SequenceInput
 from genolm.tasks.reading.likelihood import OUTPUT_COLUMNS, Form, ScoreTask
 from genolm.tasks.reading.log_probabilities import Normalisation
 from genolm.tasks.reading.model_limits import context_bases
+from genolm.tasks.reading.scores import Scores
 from genolm.tasks.reading.sources import IupacPolicy, open_source
 from genolm.tasks.reading.token_scores import normalisation_of, passes_of
 from genolm.tasks.writing.provenance import Provenance
@@ -32,7 +33,7 @@ def score(
     length: Bases | None = None,
     iupac: IupacPolicy = "raise",
     **run: Unpack[RunOptions],
-) -> Any:
+) -> Scores:
     """Compute log-likelihoods of sequences, in total or per base.
 
     Log-likelihoods are in nats. The suffix of the output determines its form: a table (.parquet, .tsv, .csv) or a
@@ -64,13 +65,8 @@ def score(
         iupac: IUPAC ambiguity codes such as R: raise an error, read as N, or sample one of the bases they stand for.
 
     Returns:
-        ``out``, or without it a polars table. Per sequence: ``id``, coordinates (0-based, half-open) if known,
-        ``length``, ``scored_bases``, ``log_likelihood_sum_nats``, ``log_likelihood_mean_nats_per_base`` and
-        ``bits_per_base`` (lower: more likely; these three are null if no base has a score), for multi-base tokenizers
-        ``scored_tokens`` (of all strands) and ``log_likelihood_mean_nats_per_token``, ``strands``, and the further
-        columns of an input table. Per base: ``id``, for intervals ``chrom``, ``start`` (0-based) and ``strand`` of the
-        base, ``position`` in the sequence (0-based), ``base``, ``log_probability_nats``. For encoders the names of
-        scores begin with ``pseudo_`` and ``masked_``.
+        The scores, in memory or written to ``out``; `table` has the columns of
+        :class:`genolm.tasks.reading.scores.Scores`.
 
     Raises:
         InputError: if the input cannot be read, or a track is requested for input without coordinates or with overlaps.
@@ -97,4 +93,4 @@ def score(
         Provenance.of(opened),
     )
     warn_of_lengths(source.place, source.genome)
-    return bulk.run(task, opened, path)
+    return Scores(bulk.run(task, opened, path), task)

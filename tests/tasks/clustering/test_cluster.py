@@ -28,7 +28,7 @@ def found(genomes):
 
 
 def mean(found, features: str, method: str, name: str = "ari") -> float:
-    rows = found["agreement"].filter((pl.col("features") == features) & (pl.col("method") == method))
+    rows = found.agreement.filter((pl.col("features") == features) & (pl.col("method") == method))
     return float(rows[name].mean())
 
 
@@ -40,14 +40,14 @@ def test_composition_separates_the_species_and_shuffled_labels_do_not(found):
 
 
 def test_the_index_has_its_interval(found):
-    table = found["agreement"]
+    table = found.agreement
     assert len(table) == 3 * 3 * 2
     assert (table["ari_low"] <= table["ari"] + 1e-9).all() and (table["ari"] <= table["ari_high"] + 1e-9).all()
     assert [name for name in table.columns if name.endswith("_low")] == ["ari_low"]
 
 
 def test_fragments_lie_where_they_say_and_none_is_full_of_n(found, genomes):
-    table = found["fragments"]
+    table = found.fragments
     from genolm.genome.labelled.fragments import read_genome
 
     texts = {record.id: record.sequence for path in genomes for record in read_genome(path)}
@@ -73,10 +73,10 @@ def test_tiles_with_too_many_n_are_counted():
 def test_the_same_seed_gives_the_same_and_another_seed_other_fragments(genomes, found):
     model = genolm.load("tiny-random-dense", device="cpu")
     again = genolm.cluster(model, genomes, **WORDS)
-    assert again["agreement"].equals(found["agreement"]) and again["fragments"].equals(found["fragments"])
+    assert again.agreement.equals(found.agreement) and again.fragments.equals(found.fragments)
     other = genolm.cluster(model, genomes, **WORDS, seed=1, twin=False)
-    assert not other["fragments"]["start"].equals(found["fragments"]["start"])
-    assert set(other["agreement"]["features"]) == {"model", "tetranucleotides"}
+    assert not other.fragments["start"].equals(found.fragments["start"])
+    assert set(other.agreement["features"]) == {"model", "tetranucleotides"}
 
 
 def test_the_embeddings_are_those_of_embed(genomes, found, monkeypatch):
@@ -92,24 +92,24 @@ def test_the_embeddings_are_those_of_embed(genomes, found, monkeypatch):
     from genolm.genome.labelled.fragments import read_genome
 
     texts = {record.id: record.sequence for path in genomes for record in read_genome(path)}
-    pieces = [texts[c][s:e] for c, s, e in again["fragments"].select("contig", "start", "end").iter_rows()]
-    expected = np.stack(genolm.embed(model, pieces, rc=True, layer=1)["embedding"].to_numpy())
+    pieces = [texts[c][s:e] for c, s, e in again.fragments.select("contig", "start", "end").iter_rows()]
+    expected = np.stack(genolm.embed(model, pieces, rc=True, layer=1).table["embedding"].to_numpy())
     np.testing.assert_allclose(seen[expected.shape[1]], expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["tiny-random-ocean", "tiny-random-bert", "tiny-random-sparse", "tiny-random-gengram"])
 def test_every_kind_of_model_clusters(name, genomes):
     found = genolm.cluster(genolm.load(name, device="cpu"), genomes, length=120, per_genome=4, reduce="pca", repeats=1)
-    assert set(found["agreement"]["features"]) == {"model", "tetranucleotides", "random weights"}
-    assert len(found["fragments"]) == 12 and found["fragments"]["model_x"].n_unique() == 12
+    assert set(found.agreement["features"]) == {"model", "tetranucleotides", "random weights"}
+    assert len(found.fragments) == 12 and found.fragments["model_x"].n_unique() == 12
 
 
 def test_without_labels_there_are_clusters_and_no_agreement(genomes):
     found = genolm.cluster("tiny-random-dense", genomes[0], **WORDS, labels="none", twin=False, device="cpu")
-    assert "ari" not in found["agreement"].columns and set(found["agreement"]["method"]) == {"dbscan", "hdbscan"}
-    assert found["fragments"]["label"].null_count() == 12
+    assert "ari" not in found.agreement.columns and set(found.agreement["method"]) == {"dbscan", "hdbscan"}
+    assert found.fragments["label"].null_count() == 12
     chosen = genolm.cluster("tiny-random-dense", genomes, **WORDS, labels="none", k=2, twin=False, device="cpu")
-    rows = chosen["agreement"].filter(pl.col("method") == "kmeans")
+    rows = chosen.agreement.filter(pl.col("method") == "kmeans")
     assert rows["clusters"].to_list() == [2] * 4
 
 
@@ -118,10 +118,10 @@ def test_a_table_of_labels(genomes, tmp_path):
     table.write_text("genome\tlabel\natrich.fna\tone\ngcrich\ttwo\nskewed\tone\n")
     words = WORDS | {"labels": table, "twin": False, "device": "cpu"}
     found = genolm.cluster("tiny-random-dense", genomes, **words)
-    assert found["fragments"]["label"].value_counts(sort=True)["count"].to_list() == [24, 12]
+    assert found.fragments["label"].value_counts(sort=True)["count"].to_list() == [24, 12]
     contigs = [f"{path.stem}_{part}\t{path.stem}{part}\n" for path in genomes for part in (1, 2)]
     table.write_text("contig\tlabel\n" + "".join(contigs))
-    assert genolm.cluster("tiny-random-dense", genomes, **words)["fragments"]["label"].n_unique() == 6
+    assert genolm.cluster("tiny-random-dense", genomes, **words).fragments["label"].n_unique() == 6
     table.write_text("genome\tlabel\natrich\tone\n")
     with pytest.raises(InputError, match=r"labels.tsv: no label for this genome in the table \(value 'gcrich'\)"):
         genolm.cluster("tiny-random-dense", genomes, **words)
@@ -129,7 +129,7 @@ def test_a_table_of_labels(genomes, tmp_path):
 
 def test_the_folder_is_whole(genomes, tmp_path):
     words = WORDS | {"length": (250, 400), "twin": False, "device": "cpu"}
-    out = genolm.cluster("tiny-random-dense", genomes, tmp_path / "out", **words)
+    out = genolm.cluster("tiny-random-dense", genomes, tmp_path / "out", **words).path
     names = {"cluster.json", "agreement.tsv", "fragments.tsv", "clusters.png", "provenance.json"}
     assert {path.name for path in out.iterdir()} == names
     report = json.loads((out / "cluster.json").read_text())
@@ -164,7 +164,7 @@ genolm.cluster("tiny-random-dense", sys.argv[3:], sys.argv[2], **json.loads(sys.
 
 def test_killed_and_resumed_gives_the_same_bytes(genomes, tmp_path, monkeypatch):
     monkeypatch.setattr("genolm.engine.plan.PART_ITEMS", 7)
-    whole = genolm.cluster("tiny-random-dense", genomes, tmp_path / "whole", **SMALL)
+    whole = genolm.cluster("tiny-random-dense", genomes, tmp_path / "whole", **SMALL).path
     command = [sys.executable, "-c", KILLED, json.dumps(SMALL), tmp_path / "out", *genomes]
     done = subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=120, capture_output=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
@@ -174,7 +174,7 @@ def test_killed_and_resumed_gives_the_same_bytes(genomes, tmp_path, monkeypatch)
         genolm.cluster("tiny-random-dense", genomes, tmp_path / "out", **SMALL)
     with pytest.raises(RunError, match=r"setting fragments.settings.max_n \(was 0.05, now 0.5\)"):
         genolm.cluster("tiny-random-dense", genomes, tmp_path / "out", **SMALL, max_n=0.5, resume=True)
-    resumed = genolm.cluster("tiny-random-dense", genomes, tmp_path / "out", **SMALL, resume=True)
+    resumed = genolm.cluster("tiny-random-dense", genomes, tmp_path / "out", **SMALL, resume=True).path
     assert contents(resumed) == contents(whole)
     assert {path.name for path in tmp_path.iterdir()} == {"whole", "out"}
 
@@ -184,7 +184,7 @@ def test_shards_merge_into_the_bytes_of_one_run(genomes, tmp_path, monkeypatch):
     labels = tmp_path / "labels.tsv"
     labels.write_text("genome\tlabel\natrich\tone\ngcrich\ttwo\nskewed\tone\n")
     words = SMALL | {"labels": labels, "tables": "parquet"}
-    whole = genolm.cluster("tiny-random-ocean", genomes, tmp_path / "whole", **words)
+    whole = genolm.cluster("tiny-random-ocean", genomes, tmp_path / "whole", **words).path
     for shard in ("2/2", "1/2"):
         genolm.cluster("tiny-random-ocean", genomes, tmp_path / "out", **words, shard=shard)
     genolm.merge(tmp_path / "out")

@@ -148,8 +148,8 @@ def test_a_reference_gives_its_composition_on_both_strands(fasta, tmp_path):
 
 def test_the_table_and_its_summary(big, fasta, tmp_path):
     out = tmp_path / "c.parquet"
-    assert complete(big, fasta, out, n=3, shortest=30, order=2, seed=4) == out
-    table = complete(big, fasta, n=3, shortest=30, order=2, seed=4)
+    assert complete(big, fasta, out, n=3, shortest=30, order=2, seed=4).path == out
+    table = complete(big, fasta, n=3, shortest=30, order=2, seed=4).table
     assert pl.read_parquet(out).equals(table)
     assert table["source"].to_list() == ["model", "markov", "natural", "shuffled"] * 18
     made = table.filter(pl.col("source") == "model")
@@ -163,8 +163,8 @@ def test_the_table_and_its_summary(big, fasta, tmp_path):
 def test_completions_do_not_depend_on_what_else_is_completed(big, fasta, genes, tmp_path):
     alone = tmp_path / "one.fa"
     alone.write_text(f">g0\n{genes['g0']}\n")
-    one = complete(big, alone, n=2, shortest=30).filter(pl.col("source") == "model")
-    many = complete(big, fasta, n=2, shortest=30).filter((pl.col("source") == "model") & (pl.col("id") == "g0"))
+    one = complete(big, alone, n=2, shortest=30).table.filter(pl.col("source") == "model")
+    many = complete(big, fasta, n=2, shortest=30).table.filter((pl.col("source") == "model") & (pl.col("id") == "g0"))
     assert one["completion"].to_list() == many["completion"].to_list()
 
 
@@ -178,8 +178,8 @@ def test_the_minus_strand_is_read_in_its_own_direction(big, genes, tmp_path):
     (tmp_path / "g.fa").write_text(f">c\n{genome}\n")
     (tmp_path / "g.gff3").write_text(gff)
     (tmp_path / "genes.fa").write_text("".join(f">{name}\n{bases}\n" for name, bases in genes.items()))
-    placed = complete(big, tmp_path / "g.gff3", genome=tmp_path / "g.fa", n=1, shortest=30)
-    flat = complete(big, tmp_path / "genes.fa", n=1, shortest=30)
+    placed = complete(big, tmp_path / "g.gff3", genome=tmp_path / "g.fa", n=1, shortest=30).table
+    flat = complete(big, tmp_path / "genes.fa", n=1, shortest=30).table
     same = [column for column in flat.columns if column != "place"]
     own = pl.col("source") != "markov"
     assert placed.filter(own).select(same).equals(flat.filter(own).select(same))
@@ -226,7 +226,7 @@ def test_a_table_that_cannot_be_written_leaves_the_old_summary(big, fasta, tmp_p
 
 
 def test_models_of_one_base_complete_as_well(tiny, fasta):
-    table = complete(tiny, fasta, n=1, shortest=30)
+    table = complete(tiny, fasta, n=1, shortest=30).table
     made = table.filter(pl.col("source") == "model")
     assert made["completion"].str.len_chars().to_list() == made["truth_bases"].to_list()
 
@@ -275,8 +275,8 @@ def test_a_gene_with_the_name_of_another_is_left_out(big, genes, tmp_path):
     lines = "".join(f"c\tx\tCDS\t{at}\t{at + 59}\t.\t+\t0\tID=cds{at};locus_tag=same\n" for at in (1, 61))
     (tmp_path / "g.fa").write_text(f">c\n{genes['g0'] * 2}\n")
     (tmp_path / "g.gff").write_text(lines)
-    with noted(r"g\.gff:2: skipped 1 feature: with the name of another one \(value 'same'"):
-        table = complete(big, tmp_path / "g.gff", genome=tmp_path / "g.fa", shortest=30, n=1)
+    with pytest.warns(UserWarning, match=r"g\.gff:2: skipped 1 feature: with the name of another one \(value 'same'"):
+        table = complete(big, tmp_path / "g.gff", genome=tmp_path / "g.fa", shortest=30, n=1).table
     assert table.filter(pl.col("source") == "model")["place"].to_list() == ["c:1-60(+)"]
 
 
@@ -311,8 +311,8 @@ def test_genes_beyond_the_context_are_left_out_and_counted(genes, tmp_path):
 def test_genes_are_drawn_among_those_that_fit(genes, tmp_path):
     long = {f"long{number}": coding(300, number) for number in range(6)}
     write(tmp_path / "g.fa", {**long, **genes})
-    with noted("6 of 12 genes are left out"):
-        found = complete(ocean_model(context=200), tmp_path / "g.fa", shortest=30, n=1, draw=4)
+    with pytest.warns(UserWarning, match="6 of 12 genes are left out"):
+        found = complete(ocean_model(context=200), tmp_path / "g.fa", shortest=30, n=1, draw=4).table
     assert found["id"].n_unique() == 4 and not any(name.startswith("long") for name in found["id"])
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from tests.noted import noted
 from tests.tasks.detection.conftest import NAMES, toy_genome
 
 import genolm
@@ -26,7 +25,7 @@ QUICK = {"folds": 3, "rate": 0.05}
 
 @pytest.fixture(scope="module")
 def detector(files, natural):
-    return genolm.detect.train(natural=natural, generated=files / "markov.fa", **QUICK, crop=(200, 400))
+    return genolm.detect.train(natural, files / "markov.fa", **QUICK, crop=(200, 400)).detector
 
 
 def row(report, name: str) -> dict:
@@ -92,17 +91,15 @@ def test_what_is_held_out_is_tested_and_never_trained_on(files, natural, monkeyp
 
 
 def test_a_saved_detector_is_the_same_detector(detector, files, natural, tmp_path):
-    out = genolm.detect.train(
-        tmp_path / "det", natural=natural, generated=files / "markov.fa", **QUICK, crop=(200, 400)
-    )
+    out = genolm.detect.train(natural, files / "markov.fa", tmp_path / "det", **QUICK, crop=(200, 400)).path
     assert {path.name for path in out.iterdir()} == {"detector.json", "weights.safetensors", "provenance.json"}
     loaded = load_detector(out)
     for name in ("mean_F", "scale_F", "weight_F"):
         np.testing.assert_array_equal(getattr(loaded.classifier, name), getattr(detector.classifier, name))
     assert loaded.report == json.loads(json.dumps(detector.report)) and loaded.rate == 0.05
     sequences = [toy_genome(77)[:300], toy_genome(78)[:90], "N" * 50, "ACGT" * 20 + "N" * 60]
-    table = genolm.detect.apply(out, sequences)
-    assert table.equals(genolm.detect.apply(detector, sequences))
+    table = genolm.detect.apply(out, sequences).table
+    assert table.equals(genolm.detect.apply(detector, sequences).table)
     with pytest.raises(RunError, match="exists"):
         genolm.detect.train(out, natural=natural, generated=files / "markov.fa")
 
@@ -123,7 +120,7 @@ def test_calls_carry_probabilities_and_warnings(detector, files, tmp_path):
     text = "".join(f">n{place}\n{natural[300 * place : 300 * place + 300]}\n" for place in range(20))
     text += f">short\n{natural[:80]}\n>unknown\n{'N' * 300}\n>holes\n{natural[:200]}{'N' * 100}\n"
     (tmp_path / "in.fa").write_text(text)
-    out = genolm.detect.apply(detector, tmp_path / "in.fa", tmp_path / "calls.tsv")
+    out = genolm.detect.apply(detector, tmp_path / "in.fa", tmp_path / "calls.tsv").path
     table = pl.read_csv(out, separator="\t")
     assert table["id"].to_list() == [f"n{place}" for place in range(20)] + ["short", "unknown", "holes"]
     plain = table.head(20)
@@ -132,7 +129,7 @@ def test_calls_carry_probabilities_and_warnings(detector, files, tmp_path):
     assert short["warning"] == "trained on 200 to 400 bases" and short["probability"] is not None
     assert unknown["probability"] is None and unknown["call"] is None and unknown["warning"] == "nothing but N"
     assert holes["warning"] == "33% N"
-    generated = genolm.detect.apply(detector, files / "markov.fa")
+    generated = genolm.detect.apply(detector, files / "markov.fa").table
     assert (generated["probability"] > 0.5).mean() > 0.8
     assert (generated["call"] == "generated").eq(generated["probability"] > detector.classifier.threshold).all()
 
@@ -142,11 +139,11 @@ def test_prompts_are_cut_off_before_a_call(detector, files, tmp_path):
     natural, made = toy_genome(99), (files / "markov.fa").read_text().split("\n")[1][:300]
     text = f">a prompt_bases=200\n{natural[:200]}{made}\n>b prompt_bases=60\n{natural[:60]}\n>c\n{made}\n"
     (tmp_path / "in.fa").write_text(text)
-    with noted("skipped records without new bases after their prompt: 1"):
-        found = genolm.detect.apply(detector, tmp_path / "in.fa")
+    with pytest.warns(UserWarning, match="skipped records without new bases after their prompt: 1"):
+        found = genolm.detect.apply(detector, tmp_path / "in.fa").table
     assert found["id"].to_list() == ["a", "c"] and found["length"].to_list() == [300, 300]
     assert found["probability"][0] == found["probability"][1]
-    whole = genolm.detect.apply(detector, tmp_path / "in.fa", with_prompt=True)
+    whole = genolm.detect.apply(detector, tmp_path / "in.fa", with_prompt=True).table
     assert whole["length"].to_list() == [500, 60, 300]
     (tmp_path / "in.fa").write_text(">a prompt_bases=9\nACGT\n")
     with pytest.raises(InputError, match="prompt_bases must be a number from 0 to the record length, 4"):
@@ -154,9 +151,9 @@ def test_prompts_are_cut_off_before_a_call(detector, files, tmp_path):
 
 
 def test_many_sequences_are_called_as_one_by_one(detector, files, monkeypatch):
-    together = genolm.detect.apply(detector, files / "markov.fa")
+    together = genolm.detect.apply(detector, files / "markov.fa").table
     monkeypatch.setattr("genolm.tasks.detection.detector_apply_task._BATCH", 7)
-    assert genolm.detect.apply(detector, files / "markov.fa")["probability"].to_list() == pytest.approx(
+    assert genolm.detect.apply(detector, files / "markov.fa").table["probability"].to_list() == pytest.approx(
         together["probability"].to_list()
     )
 
@@ -178,7 +175,7 @@ def test_embeddings_of_a_model(files, natural, tmp_path):
         "both", "embedding", "handmade", "tetranucleotides", "shuffled labels",
     }  # fmt: skip
     assert loaded.model["name"] == "tiny-random-dense" and loaded.model["layer"] == 1 and loaded.model["rc"]
-    table = genolm.detect.apply(out, [toy_genome(50)[:400]], device="cpu")
+    table = genolm.detect.apply(out, [toy_genome(50)[:400]], device="cpu").table
     assert 0 < table["probability"][0] < 1
     with pytest.raises(ModelError, match="is not the model of the detector"):
         genolm.detect.apply(out, ["ACGT" * 50], model="tiny-random", device="cpu")
@@ -217,7 +214,7 @@ def contents(folder):
 def test_training_and_calling_are_resumed_and_shared_out(files, natural, tmp_path, monkeypatch):
     made = files / "markov.fa"
     monkeypatch.setattr("genolm.engine.plan.PART_ITEMS", 40)
-    whole = genolm.detect.train(tmp_path / "whole", natural=natural, generated=made, **WITH_MODEL)
+    whole = genolm.detect.train(natural, made, tmp_path / "whole", **WITH_MODEL).path
     kill("train", tmp_path / "det", WITH_MODEL, made, *natural)
     with pytest.raises(RunError, match=r"setting training.rate \(was 0.05, now 0.1\)"):
         genolm.detect.train(
@@ -230,9 +227,9 @@ def test_training_and_calling_are_resumed_and_shared_out(files, natural, tmp_pat
     genolm.merge(tmp_path / "shared")
     assert contents(tmp_path / "shared") == contents(whole)
 
-    once = genolm.detect.apply(whole, made, tmp_path / "once.tsv", device="cpu")
+    once = genolm.detect.apply(whole, made, tmp_path / "once.tsv", device="cpu").path
     kill("apply", tmp_path / "calls.tsv", {}, whole, made)
-    resumed = genolm.detect.apply(whole, made, tmp_path / "calls.tsv", device="cpu", resume=True)
+    resumed = genolm.detect.apply(whole, made, tmp_path / "calls.tsv", device="cpu", resume=True).path
     assert resumed.read_bytes() == once.read_bytes()
     for number in (1, 2, 3):
         genolm.detect.apply(whole, made, tmp_path / "shared.tsv", device="cpu", shard=(number, 3))
@@ -240,11 +237,11 @@ def test_training_and_calling_are_resumed_and_shared_out(files, natural, tmp_pat
     assert (tmp_path / "shared.tsv").read_bytes() == once.read_bytes()
 
     records = ["N" * 40, *(toy_genome(seed)[: 60 + 7 * seed] for seed in range(9)), "NNN"]
-    together = genolm.detect.apply(whole, records, device="cpu")
-    alone = [genolm.detect.apply(whole, [record], device="cpu") for record in records]
+    together = genolm.detect.apply(whole, records, device="cpu").table
+    alone = [genolm.detect.apply(whole, [record], device="cpu").table for record in records]
     one_by_one = pl.concat(alone)["probability"].fill_null(-1).to_list()
     assert together["probability"].fill_null(-1).to_list() == pytest.approx(one_by_one, rel=1e-4)
-    assert genolm.detect.apply(load_detector(whole), records, device="cpu").equals(together)
+    assert genolm.detect.apply(load_detector(whole), records, device="cpu").table.equals(together)
     assert together["call"].null_count() == 2
 
 
@@ -259,8 +256,8 @@ def test_without_a_model_nothing_is_resumed(detector, files, natural, tmp_path):
 @pytest.mark.parametrize("name", ["tiny-random-ocean", "tiny-random-moderngena"])
 def test_every_kind_of_model_detects(name, files, natural):
     words = {"model": name, "features": "embedding", "device": "cpu", "crops": (100,), **QUICK}
-    found = genolm.detect.train(natural=natural, generated=files / "markov.fa", **words)
-    table = genolm.detect.apply(found, [toy_genome(50)[:100], toy_genome(51)[:90]], device="cpu")
+    found = genolm.detect.train(natural, files / "markov.fa", **words)
+    table = genolm.detect.apply(found, [toy_genome(50)[:100], toy_genome(51)[:90]], device="cpu").table
     assert table["probability"].is_between(0, 1).all() and table["warning"].null_count() == 1
 
 
@@ -389,7 +386,7 @@ def test_a_flat_calibration_is_told(files, natural, monkeypatch):
         " say nothing",
         "the detector knows nothing: its calibration is flat, and it calls nothing generated",
     ]
-    table = genolm.detect.apply(found, [toy_genome(50)[:300]])
+    table = genolm.detect.apply(found, [toy_genome(50)[:300]]).table
     assert table["warning"].to_list() == ["the detector knows nothing: its calibration is flat"]
 
 
@@ -399,14 +396,14 @@ def test_a_detector_finds_the_folder_that_its_model_was_in(files, natural, tmp_p
     words = {"model": "own", "features": "embedding", "crops": (100,), "device": "cpu", **QUICK}
     genolm.detect.train("det", natural=natural, generated=files / "markov.fa", **words)
     sequences = [toy_genome(50)[:100]]
-    table = genolm.detect.apply("det", sequences, device="cpu")
+    table = genolm.detect.apply("det", sequences, device="cpu").table
     Path("own").rename("moved")
     Path("det/detector.json").write_text(Path("det/detector.json").read_text().replace("tiny-random-dense", "gone"))
     with pytest.raises(
         ModelError, match=r"own.*the detector needs this model; pass model=… to name its current location"
     ):
         genolm.detect.apply("det", sequences, device="cpu")
-    assert genolm.detect.apply("det", sequences, model="moved", device="cpu").equals(table)
+    assert genolm.detect.apply("det", sequences, model="moved", device="cpu").table.equals(table)
 
 
 def test_too_few_or_too_short_genomes(files, natural, tmp_path):

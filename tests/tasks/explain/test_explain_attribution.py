@@ -24,11 +24,11 @@ def model(request: pytest.FixtureRequest) -> Model:
 
 
 def log_likelihood(model: Model, sequence: str) -> float:
-    return float(genolm.score(model, [sequence])["log_likelihood_sum_nats"].item())
+    return float(genolm.score(model, [sequence]).table["log_likelihood_sum_nats"].item())
 
 
 def test_mutagenesis_equals_plain_passes(model: Model) -> None:
-    table = genolm.explain.attribution(model, [SEQUENCE])["substitutions"]
+    table = genolm.explain.attribution(model, [SEQUENCE]).tables["substitutions"]
     own = log_likelihood(model, SEQUENCE)
     for place, base in ((1, "A"), (12, "G"), (12, "T"), (29, "C")):
         changed = SEQUENCE[:place] + base + SEQUENCE[place + 1 :]
@@ -62,7 +62,7 @@ def test_gradients_equal_finite_differences_of_weights_of_bases() -> None:
 
 
 def test_bases_after_the_explained_one_get_nothing(model: Model) -> None:
-    table = genolm.explain.attribution(model, [SEQUENCE], position=15)["positions"]
+    table = genolm.explain.attribution(model, [SEQUENCE], position=15).tables["positions"]
     after = table.filter(pl.col("start") > 14)
     assert (after["mutagenesis"].abs().max(), after["gradient"].abs().max()) == (0.0, 0.0)
     before = table.filter(pl.col("start") <= 14)
@@ -70,7 +70,7 @@ def test_bases_after_the_explained_one_get_nothing(model: Model) -> None:
 
 
 def test_every_run_and_its_agreement_is_told(model: Model) -> None:
-    found = genolm.explain.attribution(model, [SEQUENCE])["agreement"]
+    found = genolm.explain.attribution(model, [SEQUENCE]).tables["agreement"]
     assert found["run"].to_list() == ["model", "shuffled", "random_weights"]
     assert found["correlation"].is_between(-1, 1).all()
 

@@ -34,13 +34,13 @@ def test_shards_join_to_the_bytes_of_one_run(verb, model, fasta, tmp_path, monke
     for shard in ("1/2", "2/2"):
         function(model, fasta, tmp_path / "two", shard=shard, tables="parquet" if verb == "lens" else "tsv")
     genolm.merge(tmp_path / "two")
-    assert contents(one) == contents(tmp_path / "two")
+    assert contents(one.path) == contents(tmp_path / "two")
     assert {path.name for path in tmp_path.iterdir()} == {"a.fa", "one", "two"}
 
 
 def test_only_a_folder_of_ours_is_replaced(fasta, tmp_path):
-    out = genolm.explain.tables("tiny-random-kmer", tmp_path / "out")
-    with pytest.raises(RunError, match=r"out exists; pass overwrite=True to replace it"):
+    out = genolm.explain.tables("tiny-random-kmer", tmp_path / "out").path
+    with pytest.raises(RunError, match=r"out exists; --overwrite replaces it"):
         genolm.explain.tables("tiny-random-kmer", out)
     (out / "stale.tsv").touch()
     genolm.explain.lens("tiny-random", fasta, out, overwrite=True)

@@ -75,7 +75,7 @@ def test_a_planted_motif_is_what_the_base_after_it_listens_to() -> None:
     start = 17
     sequence = SEQUENCE[:start] + motif + SEQUENCE[start + 3 :]
     # The base after the motif is the only one whose prediction the planted row decides.
-    found = genolm.explain.attribution(model, [sequence], position=start + 4)["positions"]
+    found = genolm.explain.attribution(model, [sequence], position=start + 4).tables["positions"]
     for method in ("mutagenesis", "gradient"):
         strength = found[method].abs().to_numpy()[: start + 3]
         assert strength[start : start + 3].min() > 20 * max(strength[:start].max(), 1e-6), method

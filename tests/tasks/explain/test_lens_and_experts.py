@@ -21,7 +21,7 @@ def model() -> Model:
 
 
 def test_readouts_are_the_head_on_every_layer(model: Model) -> None:
-    found = genolm.explain.lens(model, [SEQUENCE])["lens"]
+    found = genolm.explain.lens(model, [SEQUENCE]).tables["lens"]
     ids = torch.from_numpy(model.tokenizer.encode(SEQUENCE).astype(np.int64))[None]
     bases = list(model.tokenizer.base_ids)
     with torch.inference_mode():
@@ -38,7 +38,7 @@ def test_readouts_are_the_head_on_every_layer(model: Model) -> None:
 
 
 def test_the_last_layer_agrees_with_itself_and_the_nulls_are_there(model: Model) -> None:
-    found = genolm.explain.lens(model, [SEQUENCE])["lens"]
+    found = genolm.explain.lens(model, [SEQUENCE]).tables["lens"]
     last = _row(found, "model", "layer", model.config.num_layers)
     assert (last["kl_nats"], last["top1_agreement"]) == pytest.approx((0.0, 1.0), abs=1e-6)
     assert set(found["readout"]) == {"layer", "unigram", "uniform"}
@@ -53,7 +53,7 @@ def _row(table: pl.DataFrame, network: str, readout: str, layer: int) -> dict[st
 
 
 def test_shares_of_experts_are_the_routers(model: Model) -> None:
-    found = genolm.explain.experts(model, [SEQUENCE])["shares"]
+    found = genolm.explain.experts(model, [SEQUENCE]).tables["shares"]
     ids = torch.from_numpy(model.tokenizer.encode(SEQUENCE).astype(np.int64))[None]
     with torch.inference_mode():
         router = model.network(ids, router=True).router
@@ -71,7 +71,7 @@ def test_shares_of_experts_are_the_routers(model: Model) -> None:
 
 
 def test_routing_by_letter_is_more_than_chance_and_routing_by_moved_labels_is_not(model: Model) -> None:
-    found = genolm.explain.experts(model, [SEQUENCE])["association"]
+    found = genolm.explain.experts(model, [SEQUENCE]).tables["association"]
     rows = found.filter((pl.col("network") == "model") & (pl.col("grouping") == "base") & (pl.col("layer") == 1))
     row = rows.row(0, named=True)
     assert row["p_permuted"] <= 0.01 and row["cramers_v"] > 0.3  # the first layer sees little but the letter

@@ -22,7 +22,7 @@ def gengram() -> Model:
 
 
 def test_positions_are_what_the_network_traces(gengram: Model) -> None:
-    found = genolm.explain.memory(gengram, [SEQUENCE])["positions"]
+    found = genolm.explain.memory(gengram, [SEQUENCE]).tables["positions"]
     ids = torch.from_numpy(gengram.tokenizer.encode(SEQUENCE).astype(np.int64))[None]
     with torch.inference_mode():
         traces = gengram.network(ids, memory=True).memory
@@ -43,19 +43,19 @@ def test_the_null_has_other_tables_and_the_same_of_everything_else(gengram: Mode
             assert other.square().mean().item() == pytest.approx(own.square().mean().item(), rel=0.2)
         else:
             assert own is other, name
-    summary = genolm.explain.memory(gengram, [SEQUENCE])["summary"]
+    summary = genolm.explain.memory(gengram, [SEQUENCE]).tables["summary"]
     assert summary["correlation"].is_between(-1, 1).all()
 
 
 def test_long_regions_in_windows_equal_one_pass_where_the_memory_alone_decides(gengram: Model) -> None:
-    whole = genolm.explain.memory(gengram, [SEQUENCE])["positions"]
-    parts = genolm.explain.memory(gengram, [SEQUENCE], context=100)["positions"]
+    whole = genolm.explain.memory(gengram, [SEQUENCE]).tables["positions"]
+    parts = genolm.explain.memory(gengram, [SEQUENCE], context=100).tables["positions"]
     first = pl.col("layer") == 1  # below it there is no attention: only the last few bases decide
     np.testing.assert_allclose(parts.filter(first)["written"], whole.filter(first)["written"], rtol=1e-4, atol=1e-5)
 
 
 def test_tables_at_the_input_are_layer_zero() -> None:
-    found = genolm.explain.memory("tiny-random-kmer", [SEQUENCE])["summary"]
+    found = genolm.explain.memory("tiny-random-kmer", [SEQUENCE]).tables["summary"]
     assert found["layer"].unique().to_list() == [0]
     assert found["quantity"].to_list() == ["written", "relative"]
 
@@ -73,7 +73,7 @@ def test_a_planted_symmetry_is_found_and_a_random_table_has_none(gengram: Model)
     with torch.no_grad():
         weight = table.embedding.weight
         weight[rows] = weight[rows] + weight[rows][partners]
-    found = genolm.explain.tables(model)["symmetry"].filter((pl.col("layer") == 1) & (pl.col("order") == 3))
+    found = genolm.explain.tables(model).tables["symmetry"].filter((pl.col("layer") == 1) & (pl.col("order") == 3))
     planted = found.filter(pl.col("rows") == "model").row(0, named=True)
     null = found.filter(pl.col("rows") != "model").row(0, named=True)
     assert planted["related"] == pytest.approx(1.0, abs=1e-5)
@@ -110,7 +110,7 @@ def test_statistics_know_their_answers() -> None:
 def test_the_folder_holds_tables_tracks_and_pictures(tmp_path) -> None:
     fasta = tmp_path / "a.fa"
     fasta.write_text(f">chr1\n{SEQUENCE}\n")
-    out = genolm.explain.memory("tiny-random-gengram", "chr1:51-250", tmp_path / "out", genome=fasta)
+    out = genolm.explain.memory("tiny-random-gengram", "chr1:51-250", tmp_path / "out", genome=fasta).path
     names = {path.name for path in out.iterdir()}
     assert {
         "summary.tsv",

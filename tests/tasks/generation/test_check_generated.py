@@ -55,11 +55,11 @@ def report(files):
 
 
 def figure(report, name: str) -> dict:
-    return next(one for one in report["figures"] if one["name"] == name)
+    return next(one for one in report.figures if one["name"] == name)
 
 
 def rows(report, group: str = "generated") -> pl.DataFrame:
-    return report["sequences"].filter(pl.col("group") == group)
+    return report.sequences.filter(pl.col("group") == group)
 
 
 def test_prompts_are_cut_off_and_natural_pieces_have_the_same_lengths(report):
@@ -82,7 +82,7 @@ def test_the_planted_repeat_and_the_duplicate_do_not_pass(report):
     found = rows(report)
     assert found["passes"].to_list() == [True] * 7 + [False, False]
     assert found["tandem"].to_list()[7] == 420
-    assert report["passed"] == {
+    assert report.passed == {
         "sequences": 10,
         "empty_dropped": 1,
         "duplicates_dropped": 1,
@@ -153,12 +153,12 @@ def test_figures_of_one_sequence_have_no_interval(report):
 
 def test_the_folder_is_whole_and_the_same_again(files, report):
     natural = [files / "first.fa", files / "second.fa"]
-    out = genolm.check(files / "generated.fa", files / "out", reference=natural, max_tandem=0.5, seed=3)
+    out = genolm.check(files / "generated.fa", natural, files / "out", max_tandem=0.5, seed=3).path
     assert {path.name for path in out.iterdir()} == {
         "check.json", "check.html", "check.png", "sequences.tsv", "passed.fa", "provenance.json",
     }  # fmt: skip
     written = json.loads((out / "check.json").read_text())
-    assert written == {key: report[key] for key in ("figures", "passed", "settings")}
+    assert written == {key: getattr(report, key) for key in ("figures", "passed", "settings")}
     passed = read_generated([out / "passed.fa"])
     given = read_generated([files / "generated.fa"])[:7]
     assert [replace(one, file=files) for one in passed] == [replace(one, file=files, prompt="") for one in given]

@@ -22,7 +22,7 @@ def natural(tmp_path):
 
 def test_the_report_stands_beside_the_output(tiny, natural, tmp_path):
     out = tmp_path / "made.fa"
-    assert generate(tiny, ["ACGTACGT"], out, n=3, length=120, check=natural) == out
+    assert generate(tiny, ["ACGTACGT"], out, n=3, length=120, check=natural).path == out
     report = json.loads((tmp_path / "made.fa.check" / "check.json").read_text())
     assert report["passed"]["sequences"] == 3
     assert {"generated", "natural", "markov"} <= set(report["figures"][0])

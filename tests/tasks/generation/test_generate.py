@@ -27,7 +27,7 @@ def greedy(model, prompt, length):
 
 
 def test_temperature_zero_takes_the_likeliest_base(tiny):
-    table = generate(tiny, PROMPTS, length=12, temperature=0)
+    table = generate(tiny, PROMPTS, length=12, temperature=0).table
     assert table.columns == COLUMNS
     assert table["prompt"].to_list() == PROMPTS
     for prompt, new, mean in table.select("prompt", *COLUMNS[-2:]).iter_rows():
@@ -37,32 +37,32 @@ def test_temperature_zero_takes_the_likeliest_base(tiny):
 
 
 def test_samples_are_named_and_differ(tiny):
-    table = generate(tiny, PROMPTS[:2], n=3, length=30)
+    table = generate(tiny, PROMPTS[:2], n=3, length=30).table
     assert table["id"].to_list() == [f"sequence{prompt}_{sample}" for prompt in (1, 2) for sample in (1, 2, 3)]
     assert table["generated"].n_unique() == 6
     assert set("".join(table["generated"])) == set("ACGT")
 
 
 def test_a_sequence_follows_from_seed_prompt_and_sample_alone(tiny):
-    few, many = generate(tiny, PROMPTS[:1], n=2, length=20), generate(tiny, PROMPTS, n=4, length=20)
+    few, many = generate(tiny, PROMPTS[:1], n=2, length=20).table, generate(tiny, PROMPTS, n=4, length=20).table
     assert few["generated"].to_list() == many["generated"].to_list()[:2]
-    longer = generate(tiny, PROMPTS[:1], n=2, length=25)["generated"].to_list()
+    longer = generate(tiny, PROMPTS[:1], n=2, length=25).table["generated"].to_list()
     assert [one[:20] for one in longer] == few["generated"].to_list()
-    assert generate(tiny, PROMPTS[:1], length=20, seed=1)["generated"][0] != few["generated"][0]
+    assert generate(tiny, PROMPTS[:1], length=20, seed=1).table["generated"][0] != few["generated"][0]
 
 
 def test_settings_reach_the_sampler(tiny):
-    likeliest = generate(tiny, PROMPTS, length=12, temperature=0)["generated"].to_list()
+    likeliest = generate(tiny, PROMPTS, length=12, temperature=0).table["generated"].to_list()
     for settings in ({"top_k": 1}, {"top_p": 0.0}, {"temperature": 1e-9}):
-        assert generate(tiny, PROMPTS, length=12, **settings)["generated"].to_list() == likeliest
-    penalised = generate(tiny, PROMPTS, length=12, temperature=0, repetition_penalty=1e6)["generated"].to_list()
+        assert generate(tiny, PROMPTS, length=12, **settings).table["generated"].to_list() == likeliest
+    penalised = generate(tiny, PROMPTS, length=12, temperature=0, repetition_penalty=1e6).table["generated"].to_list()
     assert [len(set(one[:4])) for one in penalised] == [4, 4, 4], "each base is written once before any comes again"
 
 
 def test_the_fasta_holds_prompt_continuation_and_settings(tiny, fasta, tmp_path):
     out = tmp_path / "new.fa"
-    assert generate(tiny, fasta, out, n=2, length=90, top_k=3, seed=5) == out
-    table = generate(tiny, fasta, n=2, length=90, top_k=3, seed=5)
+    assert generate(tiny, fasta, out, n=2, length=90, top_k=3, seed=5).path == out
+    table = generate(tiny, fasta, n=2, length=90, top_k=3, seed=5).table
     records = {record.id: record.sequence for record in read_sequences(out)}
     assert records == dict(zip(table["id"], table["prompt"] + table["generated"]))
     lines = out.read_text().splitlines()

@@ -81,7 +81,7 @@ def test_decoders_with_experts_step_by_their_own_pass():
 
 
 def test_the_table_counts_tokens_and_bases(ocean):
-    table = generate(ocean, PROMPTS, n=3, length=30, seed=2)
+    table = generate(ocean, PROMPTS, n=3, length=30, seed=2).table
     assert table.columns == list(SCHEMA)
     assert table["prompt"].to_list() == [prompt for prompt in PROMPTS for _ in range(3)]
     assert table["generated"].n_unique() > 9
@@ -98,8 +98,8 @@ def test_the_table_counts_tokens_and_bases(ocean):
 
 
 def test_the_last_token_is_cut_unless_whole_tokens_are_wanted(ocean):
-    cut = generate(ocean, PROMPTS, n=4, length=10, ignore_end=True)
-    whole = generate(ocean, PROMPTS, n=4, length=10, ignore_end=True, whole_tokens=True)
+    cut = generate(ocean, PROMPTS, n=4, length=10, ignore_end=True).table
+    whole = generate(ocean, PROMPTS, n=4, length=10, ignore_end=True, whole_tokens=True).table
     assert {len(one) for one in cut["generated"]} == {10}
     assert max(len(one) for one in whole["generated"]) > 10
     assert [one[:10] for one in whole["generated"]] == cut["generated"].to_list()
@@ -108,34 +108,34 @@ def test_the_last_token_is_cut_unless_whole_tokens_are_wanted(ocean):
 
 
 def test_a_sequence_follows_from_seed_prompt_and_sample_alone(ocean):
-    few, many = generate(ocean, PROMPTS[:1], n=2, length=40), generate(ocean, PROMPTS, n=4, length=40)
+    few, many = generate(ocean, PROMPTS[:1], n=2, length=40).table, generate(ocean, PROMPTS, n=4, length=40).table
     assert few["generated"].to_list() == many["generated"].to_list()[:2]
-    longer = generate(ocean, PROMPTS[:1], n=2, length=60)["generated"].to_list()
+    longer = generate(ocean, PROMPTS[:1], n=2, length=60).table["generated"].to_list()
     assert [one[:40] for one in longer] == few["generated"].to_list()
-    assert generate(ocean, PROMPTS[:1], length=40, seed=1)["generated"][0] != few["generated"][0]
+    assert generate(ocean, PROMPTS[:1], length=40, seed=1).table["generated"][0] != few["generated"][0]
 
 
 def test_minima_and_maxima_in_tokens_and_bases(ocean):
-    free = generate(ocean, PROMPTS, n=8, length=60)
+    free = generate(ocean, PROMPTS, n=8, length=60).table
     assert min(free["tokens"]) < 4, "the end token is drawn early without a minimum"
-    assert min(generate(ocean, PROMPTS, n=8, length=60, min_tokens=9)["tokens"]) >= 9
-    assert min(len(one) for one in generate(ocean, PROMPTS, n=8, length=60, min_length=20)["generated"]) >= 20
-    capped = generate(ocean, PROMPTS, n=8, max_tokens=5)
+    assert min(generate(ocean, PROMPTS, n=8, length=60, min_tokens=9).table["tokens"]) >= 9
+    assert min(len(one) for one in generate(ocean, PROMPTS, n=8, length=60, min_length=20).table["generated"]) >= 20
+    capped = generate(ocean, PROMPTS, n=8, max_tokens=5).table
     assert max(capped["tokens"]) == 5
     assert set(capped.filter(capped["tokens"] < 5)["finish_reason"]) == {"stop"}
-    assert set(generate(ocean, PROMPTS, n=8, length=60, ignore_end=True)["finish_reason"]) == {"length"}
+    assert set(generate(ocean, PROMPTS, n=8, length=60, ignore_end=True).table["finish_reason"]) == {"length"}
 
 
 def test_sequences_end_where_the_context_is_full_or_slide_on(ocean):
-    short = generate(ocean, PROMPTS, max_tokens=40, ignore_end=True)
+    short = generate(ocean, PROMPTS, max_tokens=40, ignore_end=True).table
     assert set(short["finish_reason"]) == {"length"}
     with pytest.raises(
         ModelError, match=r"prompt sequence1 \(5 tokens\) and 90 new tokens exceed the context of toy-ocean"
     ):
         generate(ocean, PROMPTS, max_tokens=90)
-    slid = generate(ocean, PROMPTS, max_tokens=150, ignore_end=True, slide=True)
+    slid = generate(ocean, PROMPTS, max_tokens=150, ignore_end=True, slide=True).table
     assert (set(slid["finish_reason"]), set(slid["tokens"])) == ({"length"}, {150})
-    alone = generate(ocean, PROMPTS[:1], max_tokens=150, ignore_end=True, slide=True)
+    alone = generate(ocean, PROMPTS[:1], max_tokens=150, ignore_end=True, slide=True).table
     assert alone["generated"][0] == slid["generated"][0]
 
 
@@ -159,7 +159,7 @@ def test_a_length_that_its_tokens_cannot_hold_ends_with_the_context():
     """What was asked for fits when tokens are of mean length; drawn ones may be shorter."""
     model = ocean_model(context=12, seed=8)
     length = int(9 * model.tokenizer.bases_per_token)
-    row = generate(model, ["ACGTAC"], length=length, ignore_end=True, temperature=0).row(0, named=True)
+    row = generate(model, ["ACGTAC"], length=length, ignore_end=True, temperature=0).table.row(0, named=True)
     assert (row["finish_reason"], row["tokens"]) == ("context", 9)
     assert len(row["generated"]) < length
 
@@ -170,13 +170,13 @@ def test_prompts_stand_behind_the_begin_tokens_and_never_before_an_end_token(oce
     bare = ocean_model(begin=())
     assert prompt_ids(bare, "ACGTA").tolist() == [12, 5]
     assert prompt_ids(bare, "").tolist() == [END]
-    assert generate(bare, [""], length=20)["prompt"].to_list() == [""]
+    assert generate(bare, [""], length=20).table["prompt"].to_list() == [""]
 
 
 def test_lower_case_prompts_are_read_as_upper_case(ocean):
     assert (
-        generate(ocean, ["acgttgca"], length=20)["generated"][0]
-        == generate(ocean, ["ACGTTGCA"], length=20)["generated"][0]
+        generate(ocean, ["acgttgca"], length=20).table["generated"][0]
+        == generate(ocean, ["ACGTTGCA"], length=20).table["generated"][0]
     )
 
 
@@ -207,8 +207,8 @@ def test_a_preset_whose_minimum_does_not_fit_is_refused(ocean):
 def test_the_fasta_holds_prompt_continuation_and_what_made_them(fasta, tmp_path):
     ocean = ocean_model(context=200)
     out = tmp_path / "new.fa"
-    assert generate(ocean, fasta, out, n=2, length=90, top_k=3, seed=5, ignore_end=True) == out
-    table = generate(ocean, fasta, n=2, length=90, top_k=3, seed=5, ignore_end=True)
+    assert generate(ocean, fasta, out, n=2, length=90, top_k=3, seed=5, ignore_end=True).path == out
+    table = generate(ocean, fasta, n=2, length=90, top_k=3, seed=5, ignore_end=True).table
     records = {record.id: record.sequence for record in read_sequences(out)}
     assert records == dict(zip(table["id"], table["prompt"] + table["generated"]))
     lines = out.read_text().splitlines()

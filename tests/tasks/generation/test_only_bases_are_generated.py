@@ -36,7 +36,7 @@ EXTREMES = [
 @pytest.mark.parametrize("rules", EXTREMES, ids=str)
 def test_extreme_rules_write_bases(name, rules):
     model = genolm.load(name, device="cpu")
-    table = genolm.generate(model, ["ACGTNNACGT", ""], n=2, length=40, **rules)
+    table = genolm.generate(model, ["ACGTNNACGT", ""], n=2, length=40, **rules).table
     assert set("".join(table["generated"])) <= set("ACGT")
     assert table["generated"].str.len_chars().min() >= 1
     assert np.isfinite(table["mean_log_probability_nats_per_base"].to_numpy()).all()
@@ -45,7 +45,7 @@ def test_extreme_rules_write_bases(name, rules):
 @pytest.mark.parametrize("preset", sorted(PRESETS))
 def test_presets_write_bases(preset):
     model = genolm.load("tiny-random-ocean", device="cpu")
-    table = genolm.generate(model, ["ACGT"], preset=preset, n=1, max_tokens=30, min_tokens=5)
+    table = genolm.generate(model, ["ACGT"], preset=preset, n=1, max_tokens=30, min_tokens=5).table
     assert set("".join(table["generated"])) <= set("ACGT")
 
 

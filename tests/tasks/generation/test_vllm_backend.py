@@ -77,8 +77,8 @@ def stand_in(folder, monkeypatch):
 def test_the_columns_and_greedy_sequences_are_those_of_the_torch_backend(folder, stand_in):
     for settings in ({"max_tokens": 30}, {"max_tokens": 30, "min_tokens": 25}, {"max_tokens": 40, "ignore_end": True}):
         settings |= {"temperature": 0, "n": 2, "length": 500}
-        found = generate(folder, PROMPTS, backend="vllm", **settings)
-        wanted = generate(stand_in.model, PROMPTS, **settings)
+        found = generate(folder, PROMPTS, backend="vllm", **settings).table
+        wanted = generate(stand_in.model, PROMPTS, **settings).table
         assert found.columns == list(SCHEMA)
         exact = ["id", "prompt", "generated", "tokens"]
         assert found.select(exact).equals(wanted.select(exact))
@@ -87,7 +87,7 @@ def test_the_columns_and_greedy_sequences_are_those_of_the_torch_backend(folder,
 
 
 def test_a_cut_by_bases_is_told_as_what_vllm_did(folder, stand_in):
-    table = generate(folder, PROMPTS, backend="vllm", max_tokens=20, ignore_end=True, length=10, temperature=0)
+    table = generate(folder, PROMPTS, backend="vllm", max_tokens=20, ignore_end=True, length=10, temperature=0).table
     assert set(table["finish_reason"]) == {"length"}
     assert {len(bases) for bases in table["generated"]} == {10}
     assert set(table["tokens"]) == {20}
@@ -133,14 +133,14 @@ def test_the_context_ends_a_sequence(folder, stand_in):
     asked = {"max_tokens": 64, "ignore_end": True, "temperature": 0}
     with pytest.raises(ModelError, match="64 new tokens exceed the context of toy-ocean"):
         generate(folder, PROMPTS, backend="vllm", **asked)
-    table = generate(folder, PROMPTS, backend="vllm", preset="creative", min_tokens=2, ignore_end=True, n=1)
+    table = generate(folder, PROMPTS, backend="vllm", preset="creative", min_tokens=2, ignore_end=True, n=1).table
     assert set(table["finish_reason"]) == {"context"}
     assert [asked.max_tokens for _, asked in stand_in.asked] == [64 - len(prompt) for prompt, _ in stand_in.asked]
 
 
 def test_the_fasta_says_who_wrote_it(folder, stand_in, tmp_path):
     out = tmp_path / "new.fa"
-    assert generate(folder, PROMPTS, out, backend="vllm", max_tokens=8) == out
+    assert generate(folder, PROMPTS, out, backend="vllm", max_tokens=8).path == out
     told = dict(word.split("=", 1) for word in out.read_text().splitlines()[0].split()[1:])
     assert told["backend"] == "vllm"
     assert told["model_fingerprint"].startswith("files:")

@@ -78,7 +78,7 @@ def test_standard_output_gets_what_a_file_gets_and_nothing_else(
     expected = scored(tiny, vcf, genome_path, f"out.{output_format or 'vcf'}")
     feed(vcf.read_bytes())
     capfdbinary.readouterr()
-    assert variants(tiny, "-", "-", genome=genome_path, format=output_format, **SMALL) == Path("-")
+    assert variants(tiny, "-", "-", genome=genome_path, format=output_format, **SMALL).path == Path("-")
     assert capfdbinary.readouterr().out == expected
 
 
@@ -89,14 +89,14 @@ def as_bcf(vcf):
 
 @pytest.mark.parametrize("form", [Path.read_bytes, lambda vcf: gzip.compress(vcf.read_bytes()), as_bcf])
 def test_what_comes_through_standard_input_is_told_by_its_content(tiny, vcf, genome_path, feed, form):
-    expected = variants(tiny, vcf, genome=genome_path, **SMALL)
+    expected = variants(tiny, vcf, genome=genome_path, **SMALL).table
     feed(form(vcf))
-    assert variants(tiny, "-", genome=genome_path, **SMALL).equals(expected)
+    assert variants(tiny, "-", genome=genome_path, **SMALL).table.equals(expected)
 
 
 @pytest.mark.parametrize("write", [pl.DataFrame.write_parquet, pl.DataFrame.write_csv])
 def test_tables_through_standard_input_give_a_table(tiny, vcf, genome_path, feed, capfdbinary, write):
-    table = variants(tiny, vcf, genome=genome_path, **SMALL)
+    table = variants(tiny, vcf, genome=genome_path, **SMALL).table
     content = io.BytesIO()
     write(table.select("chrom", "pos", "id", "ref", "alt"), content)
     feed(content.getvalue())
@@ -105,9 +105,9 @@ def test_tables_through_standard_input_give_a_table(tiny, vcf, genome_path, feed
 
 
 def test_named_pipes_are_read_whatever_their_name(tiny, vcf, genome_path, pipe):
-    expected = variants(tiny, vcf, genome=genome_path, **SMALL)
+    expected = variants(tiny, vcf, genome=genome_path, **SMALL).table
     for name in ("p.vcf", "63"):
-        assert variants(tiny, pipe(name, vcf.read_bytes()), genome=genome_path, **SMALL).equals(expected)
+        assert variants(tiny, pipe(name, vcf.read_bytes()), genome=genome_path, **SMALL).table.equals(expected)
     out = vcf.with_name("out.vcf.gz")
     variants(tiny, pipe("q", vcf.read_bytes()), out, genome=genome_path, **SMALL)
     assert sorted(path.name for path in vcf.parent.glob("*out*")) == [
@@ -175,12 +175,12 @@ def test_intervals_of_another_build_are_warned_about_through_a_pipe_too(tiny, ge
 
 
 def test_sequences_and_intervals_come_through_pipes(tiny, genome_path, pipe, vcf):
-    rows = score(tiny, pipe("reads", b">a\nACGTTG\n>b\nACG\n"))
+    rows = score(tiny, pipe("reads", b">a\nACGTTG\n>b\nACG\n")).table
     assert rows["id"].to_list() == ["a", "b"]
-    rows = score(tiny, pipe("regions", b"chr1\t10\t60\tx\n"), genome=genome_path)
+    rows = score(tiny, pipe("regions", b"chr1\t10\t60\tx\n"), genome=genome_path).table
     assert rows.select("id", "chrom", "start", "end").rows() == [("x", "chr1", 10, 60)]
-    rows = embed(tiny, pipe("calls", vcf.read_bytes()), genome=genome_path, length=20)
-    assert rows["id"].to_list() == embed(tiny, vcf, genome=genome_path, length=20)["id"].to_list()
+    rows = embed(tiny, pipe("calls", vcf.read_bytes()), genome=genome_path, length=20).table
+    assert rows["id"].to_list() == embed(tiny, vcf, genome=genome_path, length=20).table["id"].to_list()
 
 
 @pytest.mark.parametrize("read", ["genome", "genes"])
@@ -196,7 +196,7 @@ def test_what_is_read_more_than_once_is_refused_from_a_pipe_at_once(tiny, tmp_pa
 
 def test_standard_input_is_read_by_one_argument_only(tiny, genome_path, feed):
     feed(b">a\nACGTTG\n")
-    assert score(tiny, "-").height == 1
+    assert score(tiny, "-").table.height == 1
     with pytest.raises(InputError, match="standard input: can be read only once"):
         score(tiny, "-")
 

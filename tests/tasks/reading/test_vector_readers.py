@@ -39,6 +39,8 @@ def test_every_model_reads_its_own_windows(name):
     fragments = Fragments((), (1,), Settings(1, 0.0, "pca", (0,), None, "genomes", "none"))
     table = run(Vectors(fragments, readers, "tsv"), group_models(models)).table
     for role, one in zip(("own", "twin"), models):
-        np.testing.assert_allclose(table[role].to_numpy(), matrix(embed(one, SEQUENCES, **how)), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(
+            table[role].to_numpy(), matrix(embed(one, SEQUENCES, **how).table), rtol=1e-4, atol=1e-5
+        )
     assert not np.allclose(table["own"].to_numpy(), table["twin"].to_numpy(), atol=0.01)
     assert table["length"].to_list() == [len(one) for one in SEQUENCES]

@@ -38,7 +38,7 @@ def bases(count, seed=0):
 
 def surprise(model, sequence, **settings):
     """Return the surprisal of each base, from `score`."""
-    table = score(model, [sequence], per_base=True, **settings)
+    table = score(model, [sequence], per_base=True, **settings).table
     return -table[table.columns[-1]].to_numpy().astype(np.float32)
 
 
@@ -69,22 +69,22 @@ def test_one_window_is_what_score_says(model):
     text = bases(40)
     settings = {"window": 48, "overlap": 12, "side": "none"}
     forward, reverse = (surprise(model, one) for one in (text, reverse_complement(text)))
-    close(scan(model, [text], combine="forward", **settings).values("sequence1"), forward)
-    close(scan(model, [text], combine="reverse", **settings).values("sequence1"), reverse[::-1])
+    close(scan(model, [text], combine="forward", **settings).tracks["sequence1"], forward)
+    close(scan(model, [text], combine="reverse", **settings).tracks["sequence1"], reverse[::-1])
     both = np.stack([forward, reverse[::-1]])
-    close(scan(model, [text], combine="mean", **settings).values("sequence1"), np.nanmean(both, 0))
-    close(scan(model, [text], combine="min", **settings).values("sequence1"), np.nanmin(both, 0))
+    close(scan(model, [text], combine="mean", **settings).tracks["sequence1"], np.nanmean(both, 0))
+    close(scan(model, [text], combine="min", **settings).tracks["sequence1"], np.nanmin(both, 0))
 
 
 def test_the_sum_over_bases_is_the_surprise_of_the_tokens(ocean):
     text = bases(60)
-    values = scan(ocean, [text], combine="forward", window=80, call="none").values("sequence1")
-    assert values.sum() == pytest.approx(-score(ocean, [text])["log_likelihood_sum_nats"][0], rel=1e-5)
+    values = scan(ocean, [text], combine="forward", window=80, call="none").tracks["sequence1"]
+    assert values.sum() == pytest.approx(-score(ocean, [text]).table["log_likelihood_sum_nats"][0], rel=1e-5)
 
 
 def test_a_base_is_predicted_from_its_own_window(tiny):
     text = bases(100)
-    values = scan(tiny, [text], combine="forward", window=40, overlap=10, call="none").values("sequence1")
+    values = scan(tiny, [text], combine="forward", window=40, overlap=10, call="none").tracks["sequence1"]
     expected = [surprise(tiny, text[:40]), surprise(tiny, text[30:70])[10:], surprise(tiny, text[60:100])[10:]]
     close(values, np.concatenate(expected))
 
@@ -101,7 +101,7 @@ def test_an_encoder_has_something_on_either_side_of_every_window(token_encoder):
 def test_a_token_over_the_end_of_a_tile_is_not_cut(ocean):
     """Each base gets its share of the complete token in either tile."""
     text = "ACGT" * 40
-    values = scan(ocean, [text], combine="forward", window=80, overlap=28, call="none").values("sequence1")
+    values = scan(ocean, [text], combine="forward", window=80, overlap=28, call="none").tracks["sequence1"]
     assert tiling_of([ocean], 80, 28) == Tiling(80, 28, 5, 10)
     close(values[:75], surprise(ocean, text[:80])[:75])
     close(values[75:122], surprise(ocean, text[47:127])[28:75])
@@ -131,7 +131,7 @@ def task_of(model, text, **settings):
 def test_a_scan_of_the_other_strand_is_its_mirror_image(model):
     text = bases(300) + RUN + bases(77, 2) + "NN" + bases(61, 3)
     settings = {"side": "none", "passes": 2 if not model.causal else None}
-    there, back = (scan(model, [one], **settings).values("sequence1") for one in (text, reverse_complement(text)))
+    there, back = (scan(model, [one], **settings).tracks["sequence1"] for one in (text, reverse_complement(text)))
     close(there, back[::-1])
     assert np.nanstd(there) > 0.01
 
@@ -140,7 +140,7 @@ def test_a_scan_of_the_other_strand_is_its_mirror_image(model):
 def test_a_palindromic_construct_is_symmetric(model, combine):
     half = bases(90)
     settings = {"side": "none", "passes": 2 if not model.causal else None, "combine": combine}
-    values = scan(model, [half + reverse_complement(half)], **settings).values("sequence1")
+    values = scan(model, [half + reverse_complement(half)], **settings).tracks["sequence1"]
     close(values, values[::-1])
     assert np.std(values[:90]) > 0.01
 
@@ -149,7 +149,7 @@ def test_every_base_has_a_value_and_nothing_else_has(model, text_of_three_contig
     records = [SequenceRecord(name, text) for name, text in text_of_three_contigs.items()]
     found = scan(model, records, call="none", passes=2 if not model.causal else None)
     for name, text in text_of_three_contigs.items():
-        missing = np.flatnonzero(np.isnan(found.values(name)))
+        missing = np.flatnonzero(np.isnan(found.tracks[name]))
         unknown = [place for place, base in enumerate(text) if base == "N"]
         if model.tokenizer.bases_per_token == 1:
             assert missing.tolist() == unknown
@@ -159,7 +159,7 @@ def test_every_base_has_a_value_and_nothing_else_has(model, text_of_three_contig
 
 def test_a_contig_a_little_longer_than_a_window_has_its_tail_scanned(tiny):
     text = bases(41)
-    values = scan(tiny, [text], combine="forward", window=40, overlap=10, call="none").values("sequence1")
+    values = scan(tiny, [text], combine="forward", window=40, overlap=10, call="none").tracks["sequence1"]
     close(values[40], surprise(tiny, text[30:])[10])
 
 
@@ -182,7 +182,7 @@ def test_sequence_rich_in_n_never_raises_and_windows_shrink(model):
 def test_a_model_that_cannot_read_n_never_sees_one(ocean):
     model = Model(ocean.network, replace(ocean.tokenizer, n="raise"), ocean.card)
     text = rich_in_n(200)
-    values = scan(model, [text], call="none").values("sequence1")
+    values = scan(model, [text], call="none").tracks["sequence1"]
     assert np.flatnonzero(np.isnan(values)).tolist() == [place for place, base in enumerate(text) if base == "N"]
 
 
@@ -191,9 +191,9 @@ def test_the_difference_of_two_models_is_base_by_base(request, one, other):
     one, other = request.getfixturevalue(one), request.getfixturevalue(other)
     text = bases(120)
     tiling = {"window": 60, "overlap": 20, "side": "none"}
-    values = scan(one, [text], minus=other, **tiling).values("sequence1")
+    values = scan(one, [text], minus=other, **tiling).tracks["sequence1"]
     if one.causal == other.causal and one.tokenizer.bases_per_token > 1 and other.tokenizer.bases_per_token > 1:
-        alone = [scan(each, [text], **tiling).values("sequence1") for each in (one, other)]
+        alone = [scan(each, [text], **tiling).tracks["sequence1"] for each in (one, other)]
         close(values, alone[0] - alone[1])
     task = task_of(one, text, minus=other, **tiling)
     pairs = {number: [] for number in range(len(list(task.items())))}
@@ -209,33 +209,40 @@ def test_the_difference_of_two_models_is_base_by_base(request, one, other):
 
 def test_a_model_less_itself_is_nothing(tiny):
     found = scan(tiny, [bases(100)], minus=tiny, window=40, combine="min")
-    np.testing.assert_array_equal(found.values("sequence1"), 0)
+    np.testing.assert_array_equal(found.tracks["sequence1"], 0)
     assert found.record["calls"]["not_called_because"]
 
 
 def test_the_difference_of_one_base_models(tiny):
     other = untrained_copy(tiny, 99)
     text = bases(100)
-    found = scan(tiny, [text], minus=other, window=40, call="none").values("sequence1")
-    one, two = (scan(each, [text], window=40, call="none").values("sequence1") for each in (tiny, other))
+    found = scan(tiny, [text], minus=other, window=40, call="none").tracks["sequence1"]
+    one, two = (scan(each, [text], window=40, call="none").tracks["sequence1"] for each in (tiny, other))
     close(found, one - two)
     assert np.abs(found).max() > 0.01
 
 
 def test_files_of_a_prefix(tiny, fasta, tmp_path, text_of_three_contigs):
-    out = scan(tiny, fasta, tmp_path / "scan", window=50, per_strand=True, smooth=20, min_length=5, enter=1, leave=0.5)
+    written = scan(
+        tiny, fasta, tmp_path / "scan", window=50, per_strand=True, smooth=20, min_length=5, enter=1, leave=0.5
+    )
+    out = written.path
     found = scan(tiny, fasta, window=50, smooth=20, min_length=5, enter=1, leave=0.5)
     names = {"scan.bw", "scan.bed", "scan.json", "scan.forward.bw", "scan.reverse.bw", "genome.fa"}
     assert (out, {path.name for path in tmp_path.iterdir()}) == (tmp_path / "scan.json", names)
     for name, text in text_of_three_contigs.items():
         where = Interval(name, 0, len(text))
-        np.testing.assert_array_equal(read_bigwig(tmp_path / "scan.bw", where), found.values(name))
+        np.testing.assert_array_equal(read_bigwig(tmp_path / "scan.bw", where), found.tracks[name])
         for strand, reverse in (("forward", False), ("reverse", True)):
             values = read_bigwig(tmp_path / f"scan.{strand}.bw", where)
             np.testing.assert_array_equal(values, found.tracks.strand(name, reverse))
+            np.testing.assert_array_equal(values, written.tracks.strand(name, reverse))
+        np.testing.assert_array_equal(written.tracks[name], found.tracks[name])
     calls = [(one.interval.chrom, one.interval.start, one.interval.end) for one in read_bed(tmp_path / "scan.bed")]
-    assert calls == found.calls.select("chrom", "start", "end").rows()
-    assert json.loads(out.read_text()) == json.loads(json.dumps(found.record))
+    assert calls == found.intervals.select("chrom", "start", "end").rows()
+    assert json.loads(out.read_text()) == written.record == json.loads(json.dumps(found.record))
+    assert written.intervals.schema == found.intervals.schema and len(written) == len(calls)
+    np.testing.assert_allclose(written.intervals["depth"], found.intervals["depth"], rtol=1e-5)
 
 
 def test_the_record_says_what_was_done_and_what_was_not(tiny, fasta, text_of_three_contigs):
@@ -250,7 +257,7 @@ def test_the_record_says_what_was_done_and_what_was_not(tiny, fasta, text_of_thr
     # Nothing stands before the first base of the contig and before the first one after the long run of N.
     assert one["not_scored"] == {"N_or_ambiguous": 15, "nothing_before_them_or_in_a_token_with_N": 2}
     assert one["mean"] == pytest.approx(
-        np.nanmean(scan(tiny, fasta, window=50, combine="forward").values("one")), rel=1e-5
+        np.nanmean(scan(tiny, fasta, window=50, combine="forward").tracks["one"]), rel=1e-5
     )
 
 
@@ -464,7 +471,7 @@ def test_genes_are_told_from_what_lies_between(tiny, tmp_path):
     assert set(found.record["genes"]["separation"]) == {
         "track", "strands_min", "strands_forward", "strands_reverse", "gc", "markov5",
     }  # fmt: skip
-    values = found.values("sequence1")
+    values = found.tracks["sequence1"]
     first = found.genes.row(0, named=True)
     assert (first["id"], first["start"], first["end"], first["coding_bases"]) == ("g0", 0, 500, 500)
     assert first["mean_nats_per_base"] == pytest.approx(values[:500].mean(), rel=1e-5)
@@ -484,11 +491,11 @@ def test_a_twin_of_random_weights_stands_beside_and_changes_nothing_else(tiny, o
     settings = {"window": 60, "genes": genes, "gene_window": 50}
     for minus in (None, ocean):
         with_twin, without = (scan(tiny, [text], minus=minus, twin=twin, **settings) for twin in (True, False))
-        close(with_twin.values("sequence1"), without.values("sequence1"))
-        alone = scan(untrained_copy(tiny, 0), [text], minus=minus, window=60, call="none").tracks.of(
+        close(with_twin.tracks["sequence1"], without.tracks["sequence1"])
+        alone = scan(untrained_copy(tiny, 0), [text], minus=minus, window=60, call="none")._made.tracks.of(
             "sequence1", "model", "mean"
         )
-        close(with_twin.tracks.of("sequence1", "twin", "mean"), alone)
+        close(with_twin._made.tracks.of("sequence1", "twin", "mean"), alone)
         found, plain = (one.record["genes"]["separation"] for one in (with_twin, without))
         assert set(found) - set(plain) == {"random_weights"}
         assert found["track"]["auroc"] == pytest.approx(plain["track"]["auroc"], abs=1e-3)

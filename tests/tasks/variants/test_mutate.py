@@ -13,7 +13,7 @@ SITE = "llr_alt_minus_ref_site_nats"
 
 
 def test_every_substitution_once_and_in_order(tiny, contigs, genome_path):
-    table = mutate(tiny, "chr1:95-110", genome=genome_path, context=20)
+    table = mutate(tiny, "chr1:95-110", genome=genome_path, context=20).table
     assert table.columns == ["chrom", "pos", "ref", "alt", SITE, "status"]
     expected = [
         ("chr1", pos, ref, alt)
@@ -28,24 +28,24 @@ def test_every_substitution_once_and_in_order(tiny, contigs, genome_path):
 
 @pytest.mark.parametrize("method", ["conditional", "full"])
 def test_scores_are_those_of_variants(tiny, genome_path, method):
-    table = mutate(tiny, "2:31-36", genome=genome_path, method=method, context=20, rc=True)
-    same = variants(tiny, table, genome=genome_path, method=method, context=20, rc=True)
+    table = mutate(tiny, "2:31-36", genome=genome_path, method=method, context=20, rc=True).table
+    same = variants(tiny, table, genome=genome_path, method=method, context=20, rc=True).table
     name = SITE if method == "conditional" else "llr_alt_minus_ref_sum_nats"
     for ending in ("", "_forward", "_reverse"):
         assert table[name + ending].to_list() == pytest.approx(same[name + ending].to_list(), abs=1e-5)
 
 
 def test_the_first_base_has_nothing_before_it(tiny, genome_path):
-    table = mutate(tiny, Interval("chr2", 0, 2), genome=Genome(genome_path))
+    table = mutate(tiny, Interval("chr2", 0, 2), genome=Genome(genome_path)).table
     assert table["status"].to_list() == ["no_context"] * 3 + ["scored"] * 3
     assert table[SITE].null_count() == 3
 
 
 def test_outputs_and_picture(tiny, genome_path, tmp_path):
-    table = mutate(tiny, "chr2:31-36", genome=genome_path)
+    table = mutate(tiny, "chr2:31-36", genome=genome_path).table
     for suffix, separator in ((".parquet", None), (".tsv", "\t"), (".csv", ",")):
         out, plot = tmp_path / f"out{suffix}", tmp_path / f"plot{suffix}.svg"
-        assert mutate(tiny, "chr2:31-36", out, genome=genome_path, plot=plot) == out
+        assert mutate(tiny, "chr2:31-36", out, genome=genome_path, plot=plot).path == out
         read = pl.read_csv(out, separator=separator, schema=table.schema) if separator else pl.read_parquet(out)
         assert read.equals(table)
         assert "chr2:31–36" in _texts(plot)
@@ -110,8 +110,8 @@ def test_an_opened_genome_keeps_its_policy_for_ambiguous_letters(tiny, tmp_path,
 
     def run(genome):
         if verb == "mutate":
-            return mutate(tiny, "c:43-46", genome=genome)
-        return variants(tiny, ["c:43:C>T"], genome=genome)
+            return mutate(tiny, "c:43-46", genome=genome).table
+        return variants(tiny, ["c:43:C>T"], genome=genome).table
 
     assert run(path).equals(run(Genome(path)))
     with pytest.raises(

@@ -86,7 +86,7 @@ def changes(bases):
 
 def test_whole_texts_are_compared_token_by_token(token_model, genome, bases):
     asked = [f"short:{pos}:{ref}>{alt}" for pos, ref, alt in changes(bases)]
-    table = variants(token_model, asked, genome=genome, rc=False)
+    table = variants(token_model, asked, genome=genome, rc=False).table
     assert table["status"].to_list() == ["scored"] * 4
     for row, (pos, ref, alt) in zip(table.iter_rows(named=True), changes(bases)):
         expected, ref_tokens, alt_tokens = by_hand(token_model, bases, replaced(bases, pos, ref, alt))
@@ -96,7 +96,7 @@ def test_whole_texts_are_compared_token_by_token(token_model, genome, bases):
 
 def test_both_strands_are_read_unless_told_otherwise(token_model, genome, bases):
     pos, ref, alt = changes(bases)[0]
-    row = variants(token_model, [f"short:{pos}:{ref}>{alt}"], genome=genome).row(0, named=True)
+    row = variants(token_model, [f"short:{pos}:{ref}>{alt}"], genome=genome).table.row(0, named=True)
     name = SCORE[token_model.causal]
     turned = reverse_complement(bases), reverse_complement(replaced(bases, pos, ref, alt))
     assert row[f"{name}_forward"] == pytest.approx(
@@ -110,18 +110,18 @@ def test_the_other_strand_of_the_genome_exchanges_the_strands(token_model, genom
     flipped = tmp_path / "flipped.fa"
     flipped.write_text(f">short\n{reverse_complement(bases)}\n")
     pos, ref, alt = changes(bases)[3]
-    own = variants(token_model, [f"short:{pos}:{ref}>{alt}"], genome=genome)
+    own = variants(token_model, [f"short:{pos}:{ref}>{alt}"], genome=genome).table
     place = len(bases) - (pos - 1) - len(ref) + 1
     other = variants(
         token_model, [f"short:{place}:{reverse_complement(ref)}>{reverse_complement(alt)}"], genome=flipped
-    )
+    ).table
     name = SCORE[token_model.causal]
     assert own[name][0] == pytest.approx(other[name][0], abs=1e-4)
     assert own[f"{name}_forward"][0] == pytest.approx(other[f"{name}_reverse"][0], abs=1e-4)
 
 
 def test_a_window_that_is_full_holds_the_variant_and_its_sides(token_model, genome):
-    row = variants(token_model, ["long:1000:{}>{}".format(*snv(genome, "long", 1000))], genome=genome).row(
+    row = variants(token_model, ["long:1000:{}>{}".format(*snv(genome, "long", 1000))], genome=genome).table.row(
         0, named=True
     )
     assert row["status"] == "scored"
@@ -137,25 +137,25 @@ def snv(genome, contig, pos):
 @pytest.mark.parametrize("pos", [1, 2, 119, 120])
 def test_the_ends_of_a_contig_are_scored(token_model, genome, pos):
     ref, alt = snv(genome, "short", pos)
-    row = variants(token_model, [f"short:{pos}:{ref}>{alt}"], genome=genome).row(0, named=True)
+    row = variants(token_model, [f"short:{pos}:{ref}>{alt}"], genome=genome).table.row(0, named=True)
     assert row["status"] == "scored" and np.isfinite(row[SCORE[token_model.causal]])
 
 
 def test_runs_of_n_beside_a_variant_are_context(token_model, genome):
     ref, alt = snv(genome, "gap", 40)
-    assert variants(token_model, [f"gap:40:{ref}>{alt}"], genome=genome)["status"].to_list() == ["scored"]
+    assert variants(token_model, [f"gap:40:{ref}>{alt}"], genome=genome).table["status"].to_list() == ["scored"]
 
 
 def test_a_score_does_not_depend_on_the_others(token_model, genome, bases):
     asked = [f"short:{pos}:{ref}>{alt}" for pos, ref, alt in changes(bases)]
-    together = variants(token_model, asked, genome=genome)
+    together = variants(token_model, asked, genome=genome).table
     for row, one in enumerate(asked):
-        alone = variants(token_model, [one], genome=genome)
+        alone = variants(token_model, [one], genome=genome).table
         assert alone[SCORE[token_model.causal]][0] == pytest.approx(together[SCORE[token_model.causal]][row], abs=1e-4)
 
 
 def test_alleles_beyond_the_window_have_a_status(token_model, genome, bases):
-    table = variants(token_model, [f"short:60:{bases[59]}>{bases[59]}{'ACCTGA' * 80}"], genome=genome)
+    table = variants(token_model, [f"short:60:{bases[59]}>{bases[59]}{'ACCTGA' * 80}"], genome=genome).table
     assert table["status"].to_list() == ["longer_than_horizon"] and table[SCORE[token_model.causal]][0] is None
 
 
@@ -182,10 +182,10 @@ def test_methods_of_single_bases_are_refused(token_model, genome, method):
 
 
 def test_every_change_of_an_interval(token_model, genome, bases):
-    table = mutate(token_model, "short:58-60", genome=genome)
+    table = mutate(token_model, "short:58-60", genome=genome).table
     assert len(table) == 9 and set(table["status"]) == {"scored"}
     asked = [f"short:{pos}:{ref}>{alt}" for pos, ref, alt in table.select("pos", "ref", "alt").iter_rows()]
-    single = variants(token_model, asked, genome=genome)
+    single = variants(token_model, asked, genome=genome).table
     name = SCORE[token_model.causal]
     np.testing.assert_allclose(table[name], single[name], atol=1e-4)
 
@@ -195,7 +195,7 @@ def test_a_token_that_holds_an_unknown_base_is_not_compared(token_model, tmp_pat
     contig = "".join(random.Random(5).choice("ACGT") + ("N" if place % 4 == 3 else "") for place in range(80))
     path.write_text(f">n\n{contig}\n")
     asked = [f"n:{pos}:{base}>{'ACGT'.replace(base, '')[0]}" for pos, base in enumerate(contig, 1) if base != "N"]
-    table = variants(token_model, asked, genome=path)
+    table = variants(token_model, asked, genome=path).table
     assert set(table["status"]) == {"scored", "n_in_token"}
     unscored = table[SCORE[token_model.causal]].is_null()
     assert (unscored == (table["status"] == "n_in_token")).all()
@@ -205,16 +205,18 @@ def test_without_a_begin_token_the_first_base_has_no_context(ocean, tmp_path):
     bare = ocean_model(begin=())
     path = tmp_path / "n.fa"
     path.write_text(">c\nTGCANTGCATGCATGCA\n>n\nTNANTNCNTNGN\n")
-    table = variants(bare, ["c:1:T>G", "c:7:G>C", "n:3:A>C", "n:1:T>C"], genome=path, rc=False)
+    table = variants(bare, ["c:1:T>G", "c:7:G>C", "n:3:A>C", "n:1:T>C"], genome=path, rc=False).table
     assert table["status"].to_list() == ["no_context", "scored", "n_in_token", "no_context"]
-    assert variants(bare, ["c:1:T>G"], genome=path)["status"].to_list() == ["no_context"], "of one of two strands"
-    assert variants(ocean, ["c:1:T>G"], genome=path)["status"].to_list() == ["scored"]
+    assert variants(bare, ["c:1:T>G"], genome=path).table["status"].to_list() == ["no_context"], "of one of two strands"
+    assert variants(ocean, ["c:1:T>G"], genome=path).table["status"].to_list() == ["scored"]
 
 
 def test_alleles_that_one_strand_has_no_room_for(token_model, genome, bases):
     added = ["".join(random.Random(seed).choices("ACGT", k=190)) for seed in range(40)]
     asked = [f"short:60:{bases[59]}>{bases[59]}{text}" for text in added]
-    forward, both = (variants(token_model, asked, genome=genome, rc=rc)["status"].to_list() for rc in (False, True))
+    forward, both = (
+        variants(token_model, asked, genome=genome, rc=rc).table["status"].to_list() for rc in (False, True)
+    )
     assert set(forward) == set(both) == {"scored", "longer_than_horizon"}
     assert both.count("scored") < forward.count("scored")
 
@@ -223,7 +225,7 @@ def test_nothing_is_read_beyond_a_letter_without_a_token(token_encoder, genome, 
     old = Model(token_encoder.network, published("BPE_32k"), token_encoder.card)
     ref, alt = snv(genome, "gap", 40)
     for contig, end in (("gap", 50), ("odd", 60)):
-        row = variants(old, [f"{contig}:40:{ref}>{alt}"], genome=genome, rc=False).row(0, named=True)
+        row = variants(old, [f"{contig}:40:{ref}>{alt}"], genome=genome, rc=False).table.row(0, named=True)
         expected = by_hand(old, bases[:end], replaced(bases, 40, ref, alt)[:end])[0]
         assert row[SCORE[False]] == pytest.approx(expected, abs=1e-3)
 

@@ -57,7 +57,7 @@ STATUSES = [
 
 
 def test_a_table_has_a_row_for_every_alternative_in_order(tiny, vcf, genome_path):
-    table = variants(tiny, vcf, genome=genome_path, **SMALL)
+    table = variants(tiny, vcf, genome=genome_path, **SMALL).table
     assert table.columns == [
         "chrom",
         "pos",
@@ -88,8 +88,8 @@ def test_a_table_has_a_row_for_every_alternative_in_order(tiny, vcf, genome_path
 
 
 def test_vcf_keeps_everything_and_adds_info(tiny, vcf, genome_path, tmp_path):
-    out, table = tmp_path / "out.vcf", variants(tiny, vcf, genome=genome_path, **SMALL)
-    assert variants(tiny, str(vcf), out, genome=genome_path, **SMALL) == out
+    out, table = tmp_path / "out.vcf", variants(tiny, vcf, genome=genome_path, **SMALL).table
+    assert variants(tiny, str(vcf), out, genome=genome_path, **SMALL).path == out
     before, after = columns(vcf), columns(out)
     assert [line[:7] + line[8:] for line in before] == [line[:7] + line[8:] for line in after]
     assert after[1][7].startswith("AF=0.1,0.2,0.3;GENOLM_LLR_SUM=")
@@ -137,7 +137,7 @@ def test_compressed_outputs_say_the_same(tiny, vcf, genome_path, tmp_path, suffi
 
 
 def test_tables_on_disk_equal_the_table_in_memory(tiny, vcf, genome_path, tmp_path):
-    table = variants(tiny, vcf, genome=genome_path, rc=True, **SMALL)
+    table = variants(tiny, vcf, genome=genome_path, rc=True, **SMALL).table
     for suffix, separator in ((".parquet", None), (".tsv", "\t"), (".csv", ",")):
         out = tmp_path / f"out{suffix}"
         variants(tiny, vcf, out, genome=genome_path, rc=True, **SMALL)
@@ -153,12 +153,12 @@ def test_inputs_in_memory(tiny, contigs, genome_path):
     frame = pl.DataFrame({"chrom": ["2"], "pos": [41], "ref": [ref], "alt": [alt]})
     sources = Variant("chr2", 41, ref, alt), [f"chr2:41:{ref}>{alt}"], frame, (Variant("2", 41, ref, alt) for _ in "x")
     with Genome(genome_path) as genome:
-        values = {variants(tiny, source, genome=genome, **SMALL)[SUM][0] for source in sources}
+        values = {variants(tiny, source, genome=genome, **SMALL).table[SUM][0] for source in sources}
     assert len(values) == 1 and None not in values
 
 
 def test_no_variants_make_an_empty_artefact(tiny, vcf, genome_path, tmp_path):
-    assert variants(tiny, [], genome=genome_path, **SMALL).height == 0
+    assert variants(tiny, [], genome=genome_path, **SMALL).table.height == 0
     empty, out = tmp_path / "empty.vcf", tmp_path / "out.vcf"
     empty.write_text("".join(line for line in vcf.open() if line.startswith("#")))
     variants(tiny, empty, out, genome=genome_path, **SMALL)
@@ -166,15 +166,17 @@ def test_no_variants_make_an_empty_artefact(tiny, vcf, genome_path, tmp_path):
 
 
 def test_both_strands_average(tiny, vcf, genome_path):
-    table = variants(tiny, vcf, genome=genome_path, method="conditional", rc=True, context=20).filter(status="scored")
+    table = variants(tiny, vcf, genome=genome_path, method="conditional", rc=True, context=20).table.filter(
+        status="scored"
+    )
     mean = (table[f"{SITE}_forward"] + table[f"{SITE}_reverse"]) / 2
     assert table[SITE].to_list() == pytest.approx(mean.to_list(), abs=1e-6)
-    forward = variants(tiny, vcf, genome=genome_path, method="conditional", context=20)
+    forward = variants(tiny, vcf, genome=genome_path, method="conditional", context=20).table
     assert table[f"{SITE}_forward"][0] == pytest.approx(forward[SITE][0], abs=1e-5)
 
 
 def test_one_strand_without_context_leaves_the_other(tiny, vcf, genome_path):
-    table = variants(tiny, vcf, genome=genome_path, rc=True, **SMALL).filter(chrom="chr2")
+    table = variants(tiny, vcf, genome=genome_path, rc=True, **SMALL).table.filter(chrom="chr2")
     assert table["status"].to_list() == ["no_context", "no_context"]
     assert table[SUM].null_count() == 2
     assert [value is None for value in table[f"{SUM}_forward"]] == [False, True]
@@ -189,14 +191,14 @@ def test_mismatches_by_policy(tiny, contigs, genome_path):
     asked = [f"chr1:21:{complement}>{third}", f"chr1:21:{third}>{ref}", f"chrX:5:{ref}>{third}"]
     with pytest.raises(InputError, match=rf"variants:1: REF is {complement}, but the genome has {ref}"):
         variants(tiny, asked, genome=genome_path, **SMALL)
-    skipped = variants(tiny, asked, genome=genome_path, on_mismatch="skip", **SMALL)
+    skipped = variants(tiny, asked, genome=genome_path, on_mismatch="skip", **SMALL).table
     assert skipped["status"].to_list() == ["ref_mismatch", "ref_mismatch", "unknown_contig"]
-    flipped = variants(tiny, asked, genome=genome_path, on_mismatch="flip", **SMALL)
+    flipped = variants(tiny, asked, genome=genome_path, on_mismatch="flip", **SMALL).table
     assert flipped["status"].to_list() == ["flipped", "ref_mismatch", "unknown_contig"]
     assert flipped["ref"][0] == complement  # the table shows what was read
     straight = variants(
         tiny, [f"chr1:21:{ref}>{third.translate(str.maketrans('ACGT', 'TGCA'))}"], genome=genome_path, **SMALL
-    )
+    ).table
     assert flipped[SUM][0] == pytest.approx(straight[SUM][0], abs=1e-5)
 
 
@@ -250,7 +252,7 @@ def test_a_table_input_cannot_become_a_vcf(tiny, genome_path, tmp_path):
 
 def test_a_model_with_a_short_context_shares_it_out(tiny, vcf, genome_path):
     short = Model(tiny.network, tiny.tokenizer, Card("short", context=64))
-    table = variants(short, vcf, genome=genome_path, horizon=8).filter(status="scored")
+    table = variants(short, vcf, genome=genome_path, horizon=8).table.filter(status="scored")
     assert table["left_context"].max() <= 64 - 8
     with pytest.raises(ModelError, match="a horizon of 512 bases leaves no context within the model's limit of 64"):
         variants(short, vcf, genome=genome_path)
@@ -416,14 +418,14 @@ def ambiguous(contigs, tmp_path_factory):
 def test_ref_at_an_ambiguous_letter_is_its_first_base_and_is_scored(tiny, ambiguous, method, rc):
     asked = ["chr2:51:A>C", *(["chr2:61:AG>CT", "chr2:61:AG>A"] if method == "full" else [])]
     settings = {"method": method, "rc": rc, "context": 20, "horizon": 6}
-    expected = variants(tiny, asked, genome=ambiguous / "reduced.fa", **settings)
-    found = variants(tiny, asked, genome=ambiguous / "iupac.fa", **settings)
+    expected = variants(tiny, asked, genome=ambiguous / "reduced.fa", **settings).table
+    found = variants(tiny, asked, genome=ambiguous / "iupac.fa", **settings).table
     assert found["status"].to_list() == ["scored"] * len(asked)
     if method == "conditional" and not rc:  # no other ambiguous letter lies in what is read
         assert found[SITE].to_list() == pytest.approx(expected[SITE].to_list(), abs=1e-4)
     if method == "full" and not rc:
         assert found[SUM][1] != expected[SUM][1]  # of the first letter, N is what the others read
-    alone = pl.concat(variants(tiny, [one], genome=ambiguous / "iupac.fa", **settings) for one in asked)
+    alone = pl.concat(variants(tiny, [one], genome=ambiguous / "iupac.fa", **settings).table for one in asked)
     score = SITE if method == "conditional" else SUM
     assert found[score].to_list() == pytest.approx(alone[score].to_list(), abs=1e-4)
 
@@ -431,12 +433,12 @@ def test_ref_at_an_ambiguous_letter_is_its_first_base_and_is_scored(tiny, ambigu
 def test_another_base_at_an_ambiguous_letter_is_a_mismatch_that_says_what_vcf_has_there(tiny, ambiguous):
     with pytest.raises(InputError, match=r"REF is G, but the genome has R \(A in VCF\)"):
         variants(tiny, ["chr2:51:G>C"], genome=ambiguous / "iupac.fa")
-    table = variants(tiny, ["chr2:51:G>C"], genome=ambiguous / "iupac.fa", on_mismatch="skip")
+    table = variants(tiny, ["chr2:51:G>C"], genome=ambiguous / "iupac.fa", on_mismatch="skip").table
     assert table["status"].to_list() == ["ref_mismatch"]
 
 
 def test_alleles_at_an_ambiguous_letter_are_embedded(tiny, ambiguous):
-    rows = genolm.embed(tiny, [Variant("chr2", 51, "A", "C")], genome=ambiguous / "iupac.fa", length=20)
+    rows = genolm.embed(tiny, [Variant("chr2", 51, "A", "C")], genome=ambiguous / "iupac.fa", length=20).table
     assert rows["id"].to_list() == ["chr2:51:A>C/ref", "chr2:51:A>C/alt"]
 
 
@@ -445,7 +447,7 @@ def test_missing_values_of_pandas_are_missing(tiny, contigs, genome_path, value)
     ref = contigs["chr1"][20]
     alt = "ACGT".replace(ref, "")[0]
     columns = {"chrom": ["chr1"] * 2, "pos": [21, 21], "id": ["rs1", value], "ref": [ref] * 2, "alt": [alt, value]}
-    table = variants(tiny, pd.DataFrame(columns), genome=genome_path, **SMALL)
+    table = variants(tiny, pd.DataFrame(columns), genome=genome_path, **SMALL).table
     assert table.select("id", "alt", "status").rows() == [("rs1", alt, "scored"), (".", ".", "missing")]
     for name in ("chrom", "pos", "ref"):
         with pytest.raises(InputError, match=f"table:2: column {name} is empty here"):
@@ -456,14 +458,14 @@ def test_a_contig_of_numbers_beside_a_missing_one_keeps_its_name(tiny, contigs, 
     ref = contigs["chr1"][20]
     frame = pd.DataFrame({"chrom": [1, None], "pos": [21, 5], "ref": [ref, "A"], "alt": [".", "."]}).iloc[:1]
     assert frame["chrom"].dtype == float
-    assert variants(tiny, frame, genome=genome_path)["chrom"].to_list() == ["1"]
+    assert variants(tiny, frame, genome=genome_path).table["chrom"].to_list() == ["1"]
 
 
 def test_tuples_are_variants_and_other_values_are_input_errors(tiny, contigs, genome_path, vcf):
     ref = contigs["chr1"][20]
     alt = "ACGT".replace(ref, "")[0]
-    expected = variants(tiny, [f"chr1:21:{ref}>{alt}"], genome=genome_path, **SMALL)
-    assert variants(tiny, [("chr1", 21, ref, alt)], genome=genome_path, **SMALL).equals(expected)
+    expected = variants(tiny, [f"chr1:21:{ref}>{alt}"], genome=genome_path, **SMALL).table
+    assert variants(tiny, [("chr1", 21, ref, alt)], genome=genome_path, **SMALL).table.equals(expected)
     for bad in (vcf, 5, None, ("chr1", 5, "A"), ("chr1", "x", "A", "C")):
         with pytest.raises(InputError, match="variants:1: "):
             variants(tiny, [bad], genome=genome_path)

@@ -23,7 +23,7 @@ _COLUMNS = ("file", "id", "generator", "decoding", "genome")
 
 
 @dataclass(frozen=True, slots=True)
-class Generated:
+class GeneratedRecord:
     """A generated sequence.
 
     Attributes:
@@ -49,7 +49,7 @@ class Generated:
 
 def read_generated(
     paths: Iterable[Path | str], *, with_prompt: bool = False, provenance: Path | str | None = None
-) -> list[Generated]:
+) -> list[GeneratedRecord]:
     """Read FASTA files written by :func:`genolm.generate`, or others with a provenance table.
 
     ``prompt_bases=N`` in a header is the number of leading bases that were given as a prompt; they are removed.
@@ -83,14 +83,14 @@ def read_generated(
     return records
 
 
-def written(records: Iterable[Generated]) -> list[Generated]:
+def written(records: Iterable[GeneratedRecord]) -> list[GeneratedRecord]:
     """Return the records with new bases."""
     return [record for record in records if record.sequence]
 
 
 def _parse(
     record: FlatRecord, path: Path, with_prompt: bool, table: Mapping[tuple[str, str], Mapping[str, str]]
-) -> Generated:
+) -> GeneratedRecord:
     header = _words(record.about)
     row = table.get(("id", record.id)) or table.get(("file", path.name)) or {}
     prompt = _prompt_bases(header, record.sequence)
@@ -98,7 +98,7 @@ def _parse(
     if set(sequence) == {"N"}:
         raise InputError("the record contains only N", value=record.id, code="empty-input")
     decoding = " ".join(f"{name}={header[name]}" for name in _DECODING if name in header)
-    return Generated(
+    return GeneratedRecord(
         record.id,
         sequence,
         path,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Unpack
+from typing import Annotated, Literal, Unpack
 
 from genolm.engine.target import check_target
 from genolm.errors import InputError
@@ -14,6 +14,7 @@ from genolm.statistics.agreement import Resampled
 from genolm.tasks.clustering.cluster_task import MODEL, TWIN, ClusterTask
 from genolm.tasks.clustering.clustered_fragments import Fragments, Settings
 from genolm.tasks.clustering.clustering_recipe import Reduction, check_packages
+from genolm.tasks.clustering.clusters import Clusters
 from genolm.tasks.reading.bulk import AnyModel, Bulk, RunOptions
 from genolm.tasks.reading.model_group import group_models
 from genolm.tasks.reading.model_limits import check_layer
@@ -47,7 +48,7 @@ def cluster(
     context: Bases | None = None,
     tables: Form = "tsv",
     **run: Unpack[RunOptions],
-) -> Any:
+) -> Clusters:
     """Cluster genome fragments by their embeddings.
 
     Baselines are tetranucleotide frequencies and an untrained model. Needs the extra cluster.
@@ -78,13 +79,9 @@ def cluster(
         tables: Format of the tables.
 
     Returns:
-        ``out``, or without it a dict. ``agreement``: a polars table with a row for each length, features, method and
-        seed, with ``fragments``, ``clusters``, ``noise`` (share) and, given labels, ``ari`` with its 95 % interval
-        (``ari_low``, ``ari_high``), ``v_measure, homogeneity, completeness, purity``, each noise point being its own
-        cluster, and ``ari_shuffled``, the value for permuted labels. ``fragments``: ``id, genome, contig, start, end``
-        (0-based, half-open), ``length, label``, and for the first seed the cluster by features and method (-1 is noise)
-        and the coordinates in two dimensions. ``summary``: means over seeds. ``drawn``: for each length and genome the
-        numbers of fragments and of skipped ones. ``settings``.
+        The clusters, in memory or written to the folder ``out``: the tables `fragments` and `agreement`, their `means`
+        over seeds, the numbers of fragments that were `drawn`, and the `settings`; see
+        :class:`genolm.tasks.clustering.clusters.Clusters`.
 
     Raises:
         InputError: genomes cannot be read, there is no fragment of a length, there are fewer than the recipe requires
@@ -120,7 +117,7 @@ def cluster(
         )
     )
     task = ClusterTask(fragments, readers, tables)
-    return bulk.run(task, group_models(tuple(networks.values())), path)
+    return Clusters(bulk.run(task, group_models(tuple(networks.values())), path), opened.card.name)
 
 
 def _check(

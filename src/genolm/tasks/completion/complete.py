@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Unpack
+from typing import Annotated, Unpack
 
 from genolm.engine.target import check_target
 from genolm.genome.labelled.fragments import single_path
@@ -14,6 +14,7 @@ from genolm.notes import note
 from genolm.tasks.completion.completion_baselines import MAX_ORDER
 from genolm.tasks.completion.completion_metrics import require_edlib
 from genolm.tasks.completion.completion_task import CompletionTask, summary_path
+from genolm.tasks.completion.completions import Completions
 from genolm.tasks.completion.gene_selection import Gene, GeneSelection, choose_genes
 from genolm.tasks.reading.bulk import AnyModel, Bulk, RunOptions
 from genolm.tasks.reading.sampling import Penalty, Sampler, Temperature, TopK, TopP
@@ -44,7 +45,7 @@ def complete(
     repetition_penalty: Penalty = 1.0,
     seed: Seed = 0,
     **run: Unpack[RunOptions],
-) -> Any:
+) -> Completions:
     """Complete genes and compare them with the native sequence.
 
     Each completion is compared with the rest of the native gene; baselines are a Markov model, another gene and
@@ -76,11 +77,8 @@ def complete(
         seed: Random seed, 0 or higher.
 
     Returns:
-        ``out``, or without it a polars table: ``id``, ``place`` (1-based, inclusive), ``source`` (``model``,
-        ``markov``, ``natural`` for another gene, or ``shuffled``), ``sample``, ``prompt_bases``, ``truth_bases``,
-        ``nucleotide_identity``, ``protein_identity``, ``longest_frame_bases``, ``frame_to_stop_bases``,
-        ``mean_log_probability_nats_per_base`` and ``completion``. A baseline that cannot be computed, for example
-        because no other gene is long enough, is null.
+        The completions of model and baselines, in memory or written to ``out``; `table` has the columns of
+        :class:`genolm.tasks.completion.completions.Completions`, and `means` the means over genes.
 
     Raises:
         InputError: no gene can be completed, a file cannot be read, or a setting is out of range.
@@ -102,7 +100,8 @@ def complete(
     choice = _fitting(opened, choice)
     provenance, width = Provenance.of(opened), opened.tokenizer.bases_per_token
     reference_path = None if reference is None else Path(reference)
-    return bulk.run(CompletionTask(choice, n, sampler, seed, reference_path, order, width, provenance), opened, path)
+    task = CompletionTask(choice, n, sampler, seed, reference_path, order, width, provenance)
+    return Completions(bulk.run(task, opened, path), provenance.model, seed)
 
 
 def _fitting(model: Model, choice: GeneSelection) -> GeneSelection:

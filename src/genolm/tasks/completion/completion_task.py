@@ -26,7 +26,7 @@ from genolm.tasks.writing.table_files import write_delimited, write_table
 if TYPE_CHECKING:
     from genolm.models.model import Model
 
-_SCHEMA = {
+SCHEMA = {
     "id": pl.String,
     "place": pl.String,
     "source": pl.String,
@@ -129,7 +129,7 @@ class CompletionTask:
             random = stream(self.seed, item.number, _BASELINE_STREAM + item.sample)
             sampled = baselines(self.choice, self.reference, self.order).draw(item.gene, random)
             rows += [_row(item, source, sampled[source], None) for source in BASELINES]
-        return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
+        return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
     def side_files(self, out: Path) -> tuple[Path, ...]:
         """Return the files written next to the output."""

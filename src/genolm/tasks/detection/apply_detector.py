@@ -9,6 +9,7 @@ from typing import Annotated, Any, Unpack
 from genolm.errors import ModelError, NetworkError
 from genolm.models.model import Model
 from genolm.remedies import Remedy
+from genolm.tasks.detection.detections import Detections, TrainedDetector
 from genolm.tasks.detection.detector_apply_task import CallTask
 from genolm.tasks.detection.detector_features import refuse_engine_options
 from genolm.tasks.detection.detector_folder import DESCRIPTION, Detector, load_detector
@@ -21,14 +22,14 @@ from genolm.verbs import OutputFile, Shown, verb
 
 @verb(example="genolm detect apply detector unknown.fa calls.tsv")
 def apply_detector(
-    detector: Detector | Path | str,
+    detector: Detector | TrainedDetector | Path | str,
     inputs: SequenceInput,
     out: OutputFile | None = None,
     *,
     model: Annotated[AnyModel, Shown("MODEL")] | None = None,
     with_prompt: bool = False,
     **run: Unpack[RunOptions],
-) -> Any:
+) -> Detections:
     """Classify sequences as native or generated.
 
     The result is the probability of being generated and the call for each sequence.
@@ -44,9 +45,8 @@ def apply_detector(
         with_prompt: Include the prompts recorded in the FASTA headers; by default they are removed.
 
     Returns:
-        ``out``, or without it a polars table: ``id``, ``length`` in bases, ``probability`` of being generated at equal
-        priors, ``call`` (``generated``, or ``natural`` for native; null without bases), ``threshold`` and ``warning``:
-        a length outside the trained range, many N, or only N.
+        The calls, in memory or written to ``out``; `table` has the columns of
+        :class:`genolm.tasks.detection.detections.Detections`.
 
     Raises:
         InputError: the folder is not a detector, the input is invalid, or the output format is not supported.
@@ -58,20 +58,27 @@ def apply_detector(
     bulk = Bulk.of(run)
     if path is not None:
         bulk.check_output(path)
-    in_memory, description = (
-        (detector, None) if isinstance(detector, Detector) else (None, Path(detector) / DESCRIPTION)
-    )
-    opened = detector if isinstance(detector, Detector) else load_detector(Path(detector))
+    given = _detector_or_folder(detector)
+    in_memory, description = (given, None) if isinstance(given, Detector) else (None, given / DESCRIPTION)
+    opened = given if isinstance(given, Detector) else load_detector(given)
     source = open_source(inputs, iupac="N")
     refuse_located(source, "a detector reads sequences")
     if opened.model is None:
         refuse_engine_options(bulk)
         task = CallTask(source, description, in_memory, VectorReaders(()), with_prompt)
-        return bulk.run_without_engine(task, task.direct(), path)
+        return Detections(bulk.run_without_engine(task, task.direct(), path), opened.features)
     network = _detector_model(opened, model, bulk)
     settings = {name: opened.model[name] for name in ("layer", "pooling", "rc", "context")}
     reader = VectorReader.of(network, "embedding", **settings)
-    return bulk.run(CallTask(source, description, in_memory, VectorReaders((reader,)), with_prompt), network, path)
+    task = CallTask(source, description, in_memory, VectorReaders((reader,)), with_prompt)
+    return Detections(bulk.run(task, network, path), opened.features)
+
+
+def _detector_or_folder(detector: Detector | TrainedDetector | Path | str) -> Detector | Path:
+    """Return the detector if it is in memory, else its folder."""
+    if isinstance(detector, TrainedDetector) and detector.path is None:
+        return detector.detector
+    return detector if isinstance(detector, Detector) else Path(detector)
 
 
 def _detector_model(detector: Detector, model: Model | str | Path | None, bulk: Bulk) -> Model:

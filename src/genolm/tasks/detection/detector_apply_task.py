@@ -82,7 +82,7 @@ class CallTask(VectorTask):
         features = feature_frame([item.sequence for item in known], detector.features, embedding)
         matrix = feature_matrices(features, detector.features)[detector.features]
         probabilities = iter(detector.classifier.probability(matrix).tolist())
-        return pl.DataFrame([_call(detector, item, probabilities) for item in items], schema=_SCHEMA, orient="row")
+        return pl.DataFrame([_call(detector, item, probabilities) for item in items], schema=SCHEMA, orient="row")
 
     def side_files(self, out: Path) -> tuple[Path, ...]:
         """Return the files written next to the output."""
@@ -122,7 +122,7 @@ def _known(items: Sequence[SequenceRecord]) -> list[SequenceRecord]:
     return [item for item in items if set(item.sequence) - {"N"}]
 
 
-_SCHEMA = {
+SCHEMA = {
     "id": pl.String, "length": pl.Int64, "probability": pl.Float64, "call": pl.String, "threshold": pl.Float64,
     "warning": pl.String,
 }  # fmt: skip

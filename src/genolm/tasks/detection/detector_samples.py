@@ -11,7 +11,7 @@ import numpy as np
 from genolm.errors import InputError
 from genolm.genome.kmers import Codes, distinct, letters, sampled_kmers
 from genolm.genome.labelled.fragments import Pieces, genome_name, matched_pieces, named_files, read_genome
-from genolm.genome.labelled.generated_records import Generated, read_generated, written
+from genolm.genome.labelled.generated_records import GeneratedRecord, read_generated, written
 from genolm.genome.labelled.keyed_rows import keyed_rows
 from genolm.remedies import Remedy
 
@@ -108,7 +108,7 @@ def read_samples(
     return samples, facts
 
 
-def _checked(records: Sequence[Generated], genomes: Collection[str]) -> Sequence[Generated]:
+def _checked(records: Sequence[GeneratedRecord], genomes: Collection[str]) -> Sequence[GeneratedRecord]:
     for record in records:
         if not record.generator:
             raise InputError(
@@ -128,11 +128,11 @@ def _checked(records: Sequence[Generated], genomes: Collection[str]) -> Sequence
     return records
 
 
-def _genome(record: Generated) -> str:
+def _genome(record: GeneratedRecord) -> str:
     return genome_name(record.genome) if record.genome else ""
 
 
-def _crop(record: Generated, crops: Sequence[int], random: np.random.Generator) -> Generated:
+def _crop(record: GeneratedRecord, crops: Sequence[int], random: np.random.Generator) -> GeneratedRecord:
     fitting = [length for length in crops if length <= len(record.sequence)]
     if not fitting:
         return record

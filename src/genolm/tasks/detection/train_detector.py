@@ -13,6 +13,7 @@ from genolm.files.output_paths import refuse_replacing
 from genolm.genome.labelled.fragments import as_paths
 from genolm.remedies import Remedy
 from genolm.tasks.detection.classifier import check_package
+from genolm.tasks.detection.detections import TrainedDetector
 from genolm.tasks.detection.detector_features import feature_frame, refuse_engine_options
 from genolm.tasks.detection.detector_folder import save_detector
 from genolm.tasks.detection.detector_train_task import Training, TrainTask, fit_detector, training_summary
@@ -51,7 +52,7 @@ def train_detector(
     context: Bases | None = None,
     seed: Seed = 0,
     **run: Unpack[RunOptions],
-) -> Any:
+) -> TrainedDetector:
     """Train a calibrated detector of generated DNA.
 
     Cross-validated on genomes that were not used for training. Needs the extra detect.
@@ -84,10 +85,8 @@ def train_detector(
         seed: Random seed, 0 or higher.
 
     Returns:
-        ``out``, or without it a :class:`genolm.tasks.detection.detector_folder.Detector`, whose ``report`` holds
-        ``evaluation`` (detector, baselines and shuffled labels), ``parts`` (by generator, decoding, length and held-out
-        taxon), ``folds``, ``notes`` and ``settings``. The detector is trained on everything that is not held out;
-        the evaluation is of detectors that were not trained on the sequences they were tested on.
+        The trained detector, in memory or written to the folder ``out``, with the `report` of its evaluation; see
+        :class:`genolm.tasks.detection.detections.TrainedDetector`.
 
     Raises:
         InputError: a file is invalid, generated records lack provenance, folds or held-out taxa separate related
@@ -123,11 +122,11 @@ def train_detector(
         if path is not None:
             save_detector(detector, path)
             write_counts(detector, path, summary)
-        return bulk.concluded(summary, detector, path)
+        return TrainedDetector(bulk.concluded(summary, detector, path), selected)
     opened = bulk.open(model, path)
     reader = VectorReader.of(opened, "embedding", layer=layer, pooling=pooling, rc=rc, context=context)
     task = TrainTask(training, VectorReaders((reader,)), _source(reader.embedding, model, context))
-    return bulk.run(task, opened, path)
+    return TrainedDetector(bulk.run(task, opened, path), selected)
 
 
 def _path(given: Path | str | None) -> Path | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import polars as pl
 import torch
@@ -21,6 +21,7 @@ from genolm.remedies import Remedy
 from genolm.tasks.explain.attribution import LONGEST, RUNS, AttributionRun, Explained, tabulate, write_tracks
 from genolm.tasks.explain.attribution_picture import Shown, draw_attribution
 from genolm.tasks.explain.explain_folder import can_draw, check_folder, write_tables
+from genolm.tasks.explain.explanation import Explanation
 from genolm.tasks.explain.gene_annotation import Annotation, read_annotation
 from genolm.tasks.explain.region_task import contig, settle_regions
 from genolm.tasks.reading.bulk import AnyModel, Bulk, Reference, SequenceInput
@@ -50,7 +51,7 @@ def explain_attribution(
     dtype: torch.dtype | Precision | None = None,
     overwrite: bool = False,
     progress: Annotated[Listener | bool | None, PythonOnly()] = None,
-) -> Any:
+) -> Explanation:
     """Show which bases a prediction depends on.
 
     Uses in-silico mutagenesis and gradient × input, with null distributions. Sequences may have at most 1,000 bases.
@@ -87,7 +88,7 @@ def explain_attribution(
         progress: True for a progress bar on standard error.
 
     Returns:
-        ``out``, or without it a dict of three polars tables. ``agreement``: ``id``, ``run`` (``model``, ``shuffled``,
+        Three tables, in memory or in the folder ``out``. ``agreement``: ``id``, ``run`` (``model``, ``shuffled``,
         ``random_weights``), ``bases``, Pearson ``correlation`` of the two methods with its 95 % interval from blocks of
         10 bases, ``rank_correlation``, mean absolute values, and ``…_correlation_with_model``: correlation of the
         random network's values with the model's. ``positions``: ``id``, ``chrom``, ``start`` (0-based), ``strand``,
@@ -120,15 +121,17 @@ def explain_attribution(
             observer.emit(Advanced(len(record.sequence)))
     results = tabulate(explained)
     summary = Summary({"sequences": len(records), "bases": bases})
+    outcome = Result(path, results if path is None else None, len(records), 1, 1, summary=summary)
+    explanation = Explanation(outcome, tuple(results), opened.card.name)
     if path is None:
-        return results
+        return explanation
     with output_folder(path, run.described()) as folder:
         write_tables(results, folder, tables)
         write_tracks(explained, folder, contig_lengths(source))
         _draw(explained, results["agreement"], run, annotation, folder)
         write_counts(None, folder, summary)
-    observer.emit(Finished(Result(path, None, len(records), 1, 1, summary=summary)))
-    return path
+    observer.emit(Finished(outcome))
+    return explanation
 
 
 def _check_records(records: list[SequenceRecord], position: int | None) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 from genolm.errors import ModelError
 from genolm.tasks.explain.experts_task import ExpertsTask
 from genolm.tasks.explain.explain_folder import check_folder
+from genolm.tasks.explain.explanation import Explanation
 from genolm.tasks.explain.gene_annotation import check_genes
 from genolm.tasks.explain.region_task import (
     fitting_context,
@@ -35,7 +36,7 @@ def explain_experts(
     seed: Seed = 0,
     tables: Form = "tsv",
     **run: Unpack[RunOptions],
-) -> Any:
+) -> Explanation:
     """Show which experts each class of bases is routed to.
 
     Baselines: shifted labels, and an untrained model.
@@ -61,7 +62,7 @@ def explain_experts(
         tables: Format of the tables.
 
     Returns:
-        ``out``, or without it a dict of three polars tables with ``network``, ``layer`` (from 1) and ``grouping``.
+        Three tables, in memory or in the folder ``out``, with ``network``, ``layer`` (from 1) and ``grouping``.
         ``association``: ``bases``, ``chi_square``, ``cramers_v`` and its mean, 97.5 % quantile and ``p_permuted`` under
         shifted labels. ``classes``: ``class``, ``bases``, entropy of its shares and of equal shares, busiest expert.
         ``shares``: ``class``, ``expert`` (from 0), ``share`` of the class's choices and the 95 % range under shifted
@@ -85,4 +86,5 @@ def explain_experts(
             code="unsupported-by-model",
         )
     settings = (fitting_context(opened, context), experts, seed, annotation, tables)
-    return bulk.run(ExpertsTask(source, *settings, Provenance.of(opened)), opened, path)
+    task = ExpertsTask(source, *settings, Provenance.of(opened))
+    return Explanation(bulk.run(task, opened, path), ("association", "classes", "shares"), opened.card.name)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 from genolm.tasks.explain.explain_folder import check_folder
+from genolm.tasks.explain.explanation import Explanation
 from genolm.tasks.explain.lens_task import LensTask
 from genolm.tasks.explain.readouts import choices
 from genolm.tasks.explain.region_task import (
@@ -34,7 +35,7 @@ def explain_lens(
     seed: Seed = 0,
     tables: Form = "tsv",
     **run: Unpack[RunOptions],
-) -> Any:
+) -> Explanation:
     """Show the prediction after each layer (logit lens).
 
     Baseline: an untrained model.
@@ -60,7 +61,7 @@ def explain_lens(
         tables: Format of the tables.
 
     Returns:
-        ``out``, or without it a dict with the polars table ``lens``: ``network``, ``readout`` (``layer``, ``unigram``,
+        The table ``lens``, in memory or in the folder ``out``: ``network``, ``readout`` (``layer``, ``unigram``,
         ``uniform``), ``layer`` (0: embedding), ``bases``, then ``kl_nats``, ``top1_agreement`` and ``bits_per_base``,
         each with its 95 % interval from blocks of 200 bases.
 
@@ -76,4 +77,5 @@ def explain_lens(
     opened = bulk.open(model, path)
     count = len(choices(opened.decoder, opened.tokenizer, over))
     settings = (fitting_context(opened, context), over, count, seed, tables)
-    return bulk.run(LensTask(source, *settings, Provenance.of(opened)), opened, path)
+    task = LensTask(source, *settings, Provenance.of(opened))
+    return Explanation(bulk.run(task, opened, path), ("lens",), opened.card.name)

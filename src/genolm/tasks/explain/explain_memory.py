@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 from genolm.errors import ModelError
 from genolm.tasks.explain.explain_folder import check_folder
+from genolm.tasks.explain.explanation import Explanation
 from genolm.tasks.explain.gene_annotation import check_genes
 from genolm.tasks.explain.memory_task import MemoryTask, memory_layers
 from genolm.tasks.explain.region_task import (
@@ -35,7 +36,7 @@ def explain_memory(
     seed: Seed = 0,
     tables: Form = "tsv",
     **run: Unpack[RunOptions],
-) -> Any:
+) -> Explanation:
     """Show where a k-mer memory acts, and how strongly.
 
     Writes tables, a bigWig per layer and quantity, and a heat map of each region. Baseline: random k-mer tables.
@@ -62,7 +63,7 @@ def explain_memory(
         tables: Format of the tables.
 
     Returns:
-        ``out``, or without it a dict of two polars tables. ``summary``: ``layer``, ``quantity``, ``bases``, mean and
+        Two tables, in memory or in the folder ``out``. ``summary``: ``layer``, ``quantity``, ``bases``, mean and
         standard deviation of model and null, their Pearson ``correlation`` along the bases with its 95 % interval from
         blocks of 200 bases. ``positions``: ``id``, ``chrom``, ``start`` (0-based), ``strand``, ``base``, ``layer``,
         each quantity and that of the null (``…_random_tables``).
@@ -85,4 +86,4 @@ def explain_memory(
             code="unsupported-by-model",
         )
     task = MemoryTask(source, fitting_context(opened, context), layers, seed, annotation, tables, Provenance.of(opened))
-    return bulk.run(task, opened, path)
+    return Explanation(bulk.run(task, opened, path), ("summary", "positions"), opened.card.name)

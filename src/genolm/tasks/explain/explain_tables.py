@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from genolm.engine.result import Result
 from genolm.engine.target import check_target
 from genolm.errors import ModelError
 from genolm.models.finite import first_not_finite, not_finite
 from genolm.models.model import Model
 from genolm.models.precision import Device
 from genolm.tasks.explain.explain_folder import can_draw, check_folder, write_tables
+from genolm.tasks.explain.explanation import Explanation
 from genolm.tasks.explain.random_copies import KmerTable, kmer_tables, random_tables
 from genolm.tasks.explain.table_geometry import (
     LONGEST_SEARCHED,
@@ -61,7 +64,7 @@ def explain_tables(
     tables: Form = "tsv",
     device: Device | None = None,
     overwrite: bool = False,
-) -> Any:
+) -> Explanation:
     """Analyse k-mer tables: neighbours, strands and codons.
 
     Baseline: random tables.
@@ -82,7 +85,7 @@ def explain_tables(
         overwrite: Overwrite existing output.
 
     Returns:
-        ``out``, or without it a dict of polars tables; all have ``layer`` (0 for tables at the input), ``order`` (k)
+        Tables, in memory or in the folder ``out``; all have ``layer`` (0 for tables at the input), ``order`` (k)
         and ``rows`` (``model`` or ``random table``). ``symmetry`` and ``codons``: ``pairs``, mean cosine of ``related``
         and ``control`` pairs and their ``difference``, each with its 95 % interval from resampled pairs. ``nearest``:
         ``relation``, ``share`` of k-mers, ``share_chance``. ``neighbours``: ``kmer``, ``rank``, ``neighbour``,
@@ -103,7 +106,7 @@ def explain_tables(
         )
     results = tabulate(opened, seed)
     if path is None:
-        return results
+        return _explained(None, results, opened.card.name)
     described = Provenance.of(opened).entries(
         explained="tables", null="random tables of equal mean square; other k-mers", seed=seed
     )
@@ -111,7 +114,11 @@ def explain_tables(
         write_tables(results, folder, tables)
         if can_draw():
             save_picture(draw_tables(results, opened.card.name), folder / "tables.png")
-    return path
+    return _explained(path, None, opened.card.name)
+
+
+def _explained(path: Path | None, results: dict[str, pl.DataFrame] | None, name: str) -> Explanation:
+    return Explanation(Result(path, results, len(_SCHEMAS), 1, 1), tuple(_SCHEMAS), name)
 
 
 def tabulate(model: Model, seed: int) -> dict[str, pl.DataFrame]:

@@ -10,14 +10,16 @@ from typing import Annotated, Any
 import numpy as np
 import polars as pl
 
+from genolm.engine.result import Result
 from genolm.engine.summary import Summary, write_counts
 from genolm.engine.target import check_target
 from genolm.files.output_paths import refuse_replacing
 from genolm.files.version import __version__
 from genolm.genome.labelled.fragments import as_paths, named_files
-from genolm.genome.labelled.generated_records import Generated, read_generated, written
+from genolm.genome.labelled.generated_records import GeneratedRecord, read_generated, written
 from genolm.genome.records import fasta_lines
 from genolm.statistics.bootstrap import Estimate, finite_or_none
+from genolm.tasks.generation.check_results import Check
 from genolm.tasks.generation.novelty.check_baselines import MAX_ORDER, CheckBaselines, SequenceGroup, read_baselines
 from genolm.tasks.generation.novelty.check_page import draw_check, report_page
 from genolm.tasks.generation.novelty.gene_finder import GeneFinder
@@ -50,7 +52,7 @@ def check(
     max_tandem: Fraction = 1.0,
     seed: Seed = 0,
     overwrite: bool = False,
-) -> Any:
+) -> Check:
     """Compare generated DNA with native genomes.
 
     Measures genes, k-mer spectra, repeats and novelty; baselines are native sequence and a Markov model.
@@ -73,9 +75,9 @@ def check(
         overwrite: Overwrite existing output.
 
     Returns:
-        ``out``, or without it a dict: ``figures``, a list of mappings with ``name``, ``unit``, ``about`` and, for each
-        of ``generated``, ``natural`` (native) and ``markov``, ``value, low, high`` (95 % interval from resampled
-        sequences; None if undefined); ``passed``, counts of the filter; ``settings``; ``sequences``, a polars table.
+        The check, in memory or written to the folder ``out``: `figures` with the metrics of all groups, `passed` with
+        the counts of the filter, `settings`, and the table `sequences`; see
+        :class:`genolm.tasks.generation.check_results.Check`.
 
     Raises:
         InputError: a file cannot be read, no record has a new base, the reference is too short for the lengths, or a
@@ -101,11 +103,12 @@ def check(
         "settings": _settings(records, natural_files, training_files, order, with_prompt, max_tandem, seed),
     }
     sequences = _per_sequence(_groups(records, baselines), tables, max_tandem)
-    if path is None:
-        return {**report, "sequences": sequences}
-    check_target(path, overwrite=overwrite)  # again: another process may have created it meanwhile
-    _write(path, report, sequences, records)
-    return path
+    summary = checked(report)
+    if path is not None:
+        check_target(path, overwrite=overwrite)  # again: another process may have created it meanwhile
+        _write(path, report, sequences, records)
+    made = {**report, "sequences": sequences} if path is None else None
+    return Check(Result(path, made, len(generated_records), 1, 1, summary=summary))
 
 
 def check_packages() -> None:
@@ -119,7 +122,7 @@ def check_packages() -> None:
     require_matplotlib("check")
 
 
-def _groups(records: Sequence[Generated], baselines: CheckBaselines) -> dict[str, SequenceGroup]:
+def _groups(records: Sequence[GeneratedRecord], baselines: CheckBaselines) -> dict[str, SequenceGroup]:
     generated_records = SequenceGroup(
         [one.id for one in records], [one.sequence for one in records], [None] * len(records)
     )
@@ -193,7 +196,7 @@ def _per_sequence(
 
 
 def _settings(
-    records: Sequence[Generated],
+    records: Sequence[GeneratedRecord],
     reference: Mapping[str, Path],
     training: Mapping[str, Path],
     order: int,
@@ -216,7 +219,7 @@ def _settings(
     }
 
 
-def _write(path: Path, report: Mapping[str, Any], sequences: pl.DataFrame, records: Sequence[Generated]) -> None:
+def _write(path: Path, report: Mapping[str, Any], sequences: pl.DataFrame, records: Sequence[GeneratedRecord]) -> None:
     metadata = {"checked": "generated DNA", **{name: json.dumps(value) for name, value in report["settings"].items()}}
     passed = sequences.filter(pl.col("group") == "generated")["passes"].to_list()
     with output_folder(path, metadata) as folder:

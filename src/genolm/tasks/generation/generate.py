@@ -16,6 +16,7 @@ from genolm.models.precision import parse_dtype
 from genolm.tasks.generation.follow_up_check import FollowUpCheck
 from genolm.tasks.generation.generate_bases_task import GenerateTask
 from genolm.tasks.generation.generate_tokens_task import GenerateTokensTask, check_prompts
+from genolm.tasks.generation.generated_sequences import Generated
 from genolm.tasks.generation.generation_requests import SUFFIXES
 from genolm.tasks.generation.presets import Preset, PresetName
 from genolm.tasks.generation.presets import preset as preset_named
@@ -62,7 +63,7 @@ def generate(
     check_training: Fasta | Sequence[Fasta] = (),
     backend: Literal["torch", "vllm"] = "torch",
     **run: Unpack[RunOptions],
-) -> Any:
+) -> Generated:
     """Generate DNA that continues prompts.
 
     Sequences are sampled token by token: one base at a time (Genos), or several (GenomeOcean). Prompt and settings are
@@ -100,12 +101,10 @@ def generate(
             from the same seed, and supports only `dtype` and `overwrite` of the options of a run.
 
     Returns:
-        ``out``, a FASTA file of prompts with their continuations; the header has the number of prompt bases, all
-        settings, the model and the mean log-probability of the new bases in nats under the model. Without ``out`` a
-        polars table: ``id``, ``prompt_id``, ``sample`` (from 1), ``prompt``, ``generated`` and
-        ``mean_log_probability_nats_per_base``. With multi-base tokens also ``finish_reason``, ``tokens``,
-        ``total_log_probability_nats`` and ``mean_log_probability_nats_per_token``; these count complete tokens, and
-        probabilities are over the model's vocabulary.
+        The sequences, in memory or written to ``out``, a FASTA file of prompts with their continuations: the header has
+        the number of prompt bases, all settings, the model and the mean log-probability of the new bases in nats under
+        the model. `sequences` has them by name, and `table` the columns of
+        :class:`genolm.tasks.generation.generated_sequences.Generated`.
 
     Raises:
         InputError: the prompts are invalid, or a setting is out of range.
@@ -127,17 +126,17 @@ def generate(
         refuse_engine_settings(
             {name: getattr(bulk, name) for name in ("device", "batch_tokens", "resume", "shard", "dry_run")}
         )
-        result = _by_vllm(model, path, request, source, sampler, seed, preset, bulk)
+        made = _by_vllm(model, path, request, source, sampler, seed, preset, bulk)
     else:
         opened = bulk.open(model, path)
         if opened.tokenizer.bases_per_token == 1:
             task: Any = request.by_bases(opened, source, sampler, seed, preset)
         else:
             task = request.by_tokens(opened, Provenance.of(opened), source, sampler, seed, preset)
-        result = bulk.run(task, opened, path)
+        made = Generated(bulk.run(task, opened, path), opened.card.name)
     if not bulk.dry_run:
         follow_up.run()
-    return result
+    return made
 
 
 def _by_vllm(
@@ -149,7 +148,7 @@ def _by_vllm(
     seed: int,
     preset: PresetName | None,
     bulk: Bulk,
-) -> Any:
+) -> Generated:
     if path is not None:
         bulk.check_output(path)
         refuse_replacing(source.files(), path)
@@ -162,7 +161,7 @@ def _by_vllm(
     precision = None if bulk.dtype is None else str(parse_dtype(bulk.dtype)).removeprefix("torch.")
     task = replace(task, provenance=replace(provenance, precision=precision or provenance.precision))
     table = generate_with_vllm(opened, task, folder, precision, bulk.progress)
-    return bulk.run_without_engine(task, iter([table]), path)
+    return Generated(bulk.run_without_engine(task, iter([table]), path), provenance.model)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
@@ -102,20 +102,16 @@ class Bulk:
             return model
         return load(model, device=self.device, dtype=self.dtype)
 
-    def run(self, task: Task[Any, Any], model: Model, out: Path | None) -> Any:
-        """Run the task and return ``out`` (of a shard, its parts folder), or without ``out`` the task's table.
-
-        A dry run returns an `Estimate`.
-        """
+    def run(self, task: Task[Any, Any], model: Model, out: Path | None) -> Result:
+        """Run the task, or with ``dry_run`` estimate its duration; without ``out`` the result holds its table."""
         options = Options(self.resume, self.overwrite, self.shard, self.batch_tokens)
         if self.dry_run:
-            return dry_run(task, model, out, options, progress=self.progress)
+            found = dry_run(task, model, out, options, progress=self.progress)
+            return Result(None, None, found.items, found.parts, 0, token_budget=found.token_budget, estimate=found)
         result = run(task, model, out, options, progress=self.progress)
-        if out is None:
-            return result.table
-        return out if self.shard is None else PartsFolder.of(out).path
+        return result if out is None or self.shard is None else replace(result, folder=PartsFolder.of(out).path)
 
-    def run_without_engine(self, task: Task[Any, Any], frames: Iterator[pl.DataFrame], out: Path | None) -> Any:
+    def run_without_engine(self, task: Task[Any, Any], frames: Iterator[pl.DataFrame], out: Path | None) -> Result:
         """Write or collect rows that were not computed by the engine; return the same as :meth:`run`.
 
         Raises:
@@ -128,13 +124,13 @@ class Bulk:
         table = task.collect(tally.counted(frames))
         return self.concluded(tally.summary(table), table, None)
 
-    def concluded(self, summary: Summary, result: Any, out: Path | None) -> Any:
-        """Report work that was done without the engine; return ``out`` or without one the result."""
+    def concluded(self, summary: Summary, table: object, out: Path | None) -> Result:
+        """Report work that was done without the engine; return its result, with the table if there is no ``out``."""
         note_missing_results(summary)
         items = next(iter(summary.inputs.values()))
-        outcome = Result(out, result if out is None else None, items, 1, 1, summary=summary)
-        current_observer().also(as_listener(self.progress)).emit(Finished(outcome))
-        return result if out is None else out
+        result = Result(out, table if out is None else None, items, 1, 1, summary=summary)
+        current_observer().also(as_listener(self.progress)).emit(Finished(result))
+        return result
 
     def _check_loaded(self, model: Model) -> None:
         if self.dtype is not None and parse_dtype(self.dtype) != model.dtype:

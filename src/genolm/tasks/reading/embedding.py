@@ -150,11 +150,14 @@ class EmbedTask:
 
     def metadata(self) -> dict[str, str]:
         """Return model and settings for the provenance."""
+        return self.provenance.entries(**self.settings)
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """Settings for the provenance."""
         strands = "mean of forward and reverse complement" if self.rc else "forward"
         layers: object = list(self.layers) if len(self.layers) > 1 else self.layers[0]
-        return self.provenance.entries(
-            layer=layers, pooling=self.pooling.name, strands=strands, context_bases=self.context
-        )
+        return {"layer": layers, "pooling": self.pooling.name, "strands": strands, "context_bases": self.context}
 
     def _per_base(self, window: Window, pooled: Pooled) -> Pooled:
         """Repeat the vector of each token for its bases, for pooling ``bases``."""

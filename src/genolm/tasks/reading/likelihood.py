@@ -145,7 +145,7 @@ class ScoreTask:
             finite = values.list.eval(pl.element().is_not_nan() & pl.element().is_not_null())
             return rows.select(bases=values.list.len(), scored=finite.list.sum())
         sequence = (pl.col("position") == 0).cum_sum().alias("sequence")
-        score = pl.col(MASKED_PER_BASE if self.passes else PER_BASE)
+        score = pl.col(self.score_column)
         return rows.group_by(sequence, maintain_order=True).agg(bases=pl.len(), scored=score.is_not_null().sum())
 
     def metadata(self) -> dict[str, str]:
@@ -154,6 +154,22 @@ class ScoreTask:
         return self.provenance.entries(
             strands=self._strands, normalised_over=self.normalise, context_bases=self.context, **masked
         )
+
+    @property
+    def score_column(self) -> str:
+        """Column name of the score: the sum over a sequence, or the log-probability of a base."""
+        if self.form != "sequence":
+            return MASKED_PER_BASE if self.passes else PER_BASE
+        return f"{self._pseudo}log_likelihood_sum_nats"
+
+    @property
+    def schema(self) -> dict[str, type[pl.DataType]]:
+        """Types of the columns of rows per sequence, without those of an input table."""
+        return {**_TYPES, **{f"{self._pseudo}{name}": pl.Float64 for name in _SCORES}}
+
+    @property
+    def _pseudo(self) -> str:
+        return "pseudo_" if self.passes else ""
 
     @property
     def _strands(self) -> str:
@@ -176,7 +192,7 @@ class ScoreTask:
         counts = [int(np.count_nonzero(~np.isnan(bases))) for bases in values]
         sums = [float(np.nansum(bases, dtype=np.float64)) if count else None for bases, count in zip(values, counts)]
         means = [None if total is None else total / count for total, count in zip(sums, counts)]
-        pseudo = "pseudo_" if self.passes else ""
+        pseudo = self._pseudo
         columns = {
             **coordinates(items, self.source.kind),
             "length": [len(item.sequence) for item in items],
@@ -211,11 +227,7 @@ class ScoreTask:
         return table.with_columns(
             position=pl.Series(_concatenated([np.arange(len(bases)) for bases in values], np.int64)),
             base=pl.Series(letters.astype("U1").tolist(), dtype=pl.String),
-            **{
-                MASKED_PER_BASE if self.passes else PER_BASE: pl.Series(
-                    _concatenated(values, np.float32), nan_to_null=True
-                )
-            },
+            **{self.score_column: pl.Series(_concatenated(values, np.float32), nan_to_null=True)},
         )
 
 

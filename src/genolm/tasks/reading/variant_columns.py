@@ -133,9 +133,14 @@ class Columns:
         fields += [InfoField(count.info, "A", "Integer", count.description) for count in self.counts]
         return tuple(fields)
 
+    @property
+    def info_columns(self) -> dict[str, str]:
+        """Column of each INFO field."""
+        return {field.id: _column(field.id, self.score) for field in self.info}
+
     def annotations(self, frames: Iterable[pl.DataFrame]) -> Iterator[Mapping[str, Any]]:
         """Yield the INFO values of each record."""
-        columns = {field.id: _column(field.id, self.score) for field in self.info}
+        columns = self.info_columns
         for rows in _records(frames):
             yield self._nonempty({name: tuple(row[column] for row in rows) for name, column in columns.items()})
 

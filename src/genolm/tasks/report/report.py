@@ -13,6 +13,7 @@ from pathlib import Path
 from string import Template
 from typing import Annotated, Any
 
+from genolm.engine.result import Result
 from genolm.engine.target import check_target
 from genolm.errors import InputError
 from genolm.files.atomic import write_text
@@ -43,6 +44,7 @@ from genolm.tasks.report.report_figures import (
     headline,
     signals_section,
 )
+from genolm.tasks.report.report_page import Report
 from genolm.tasks.report.report_regions import Regions, choose_regions
 from genolm.tasks.report.scored_variants import ScoredFile, read_scored
 from genolm.tasks.writing.figure_sheet import require_matplotlib
@@ -77,7 +79,7 @@ def report(
     locus: Annotated[Interval | None, PythonOnly()] = None,
     most_bases: Annotated[int, PythonOnly()] = 2_000_000,
     overwrite: bool = False,
-) -> Path:
+) -> Report:
     """Show scored variants on an interactive HTML page.
 
     The page is self-contained: it can be opened offline and sent by mail.
@@ -108,7 +110,7 @@ def report(
         overwrite: Overwrite existing output.
 
     Returns:
-        The path of the page.
+        The written page, whose `notes` say what is missing from it.
 
     Raises:
         GenolmError: matplotlib or igv-notebook is not installed (extra ``report``).
@@ -143,7 +145,8 @@ def report(
     sections.append(facts_section(commands, run, names, card or {}, _versions()))
     heading = title or ("genolm report" if variants is None else f"Scores of {Path(variants).name}")
     write_text(path, _page(heading, lead, notes_list(notes) + numbers, sections, script, view))
-    return path
+    items = 0 if scored is None else len(scored.alleles)
+    return Report(Result(path, None, items, 1, 1, notes=tuple(notes)))
 
 
 @dataclass(frozen=True, slots=True)

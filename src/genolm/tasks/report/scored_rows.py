@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import polars as pl
 
 from genolm.errors import InputError
 from genolm.files.lines import decoded
@@ -17,7 +14,7 @@ from genolm.genome.interval import is_coordinate
 from genolm.genome.tabular import read_every_column
 from genolm.genome.vcf.vcf_text import read_vcf_text
 from genolm.tasks.reading.variant_columns import OUTPUT_COLUMNS
-from genolm.tasks.writing.provenance import provenance_path
+from genolm.tasks.writing.table_files import read_metadata
 
 SCORES = ("GENOLM_LLR_SUM", "GENOLM_LLR_SITE", "GENOLM_LLR_MASKED_SUM")
 COLUMNS = tuple(f"llr_alt_minus_ref_{kind}_nats" for kind in ("sum", "site", "masked_sum"))
@@ -134,7 +131,7 @@ def scored_table(path: Path, score: str | None) -> Rows:
     chosen = _chosen(path, "column", (score,) if score else COLUMNS, columns)
     if missing := {"chrom", "pos", "ref", "alt"} - set(columns):
         raise InputError(f"no column {', '.join(sorted(missing))}", file=path, value=", ".join(columns))
-    run = _table_settings(path)
+    run = read_metadata(path)
     rows = Rows(chosen, _about(chosen, run), run)
     others = [name for name in columns if name == "status" or name not in OUTPUT_COLUMNS]
     rows.fields = {name: {} for name in others if name.upper() not in _KNOWN}
@@ -151,18 +148,6 @@ def _text(value: object) -> str:
     if value is None or isinstance(value, list | dict | bytes):
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _table_settings(path: Path) -> dict[str, str]:
-    if path.suffix.lower() == ".parquet":
-        with path.open("rb") as file:  # polars interprets brackets in file names as patterns
-            metadata = pl.read_parquet_metadata(file)
-        return {name: value for name, value in metadata.items() if not name.startswith("ARROW")}
-    provenance_file = provenance_path(path)
-    try:
-        return {str(name): str(value) for name, value in json.loads(provenance_file.read_text("utf-8")).items()}
-    except (OSError, ValueError, AttributeError):
-        return {}
 
 
 def _about(column: str, run: Mapping[str, str]) -> str:

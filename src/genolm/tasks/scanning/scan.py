@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Unpack
+from typing import Annotated, Unpack
 
 from genolm.errors import InputError, ModelError
 from genolm.genome.annotation.gene_map import read_gene_map
@@ -25,7 +25,8 @@ from genolm.tasks.scanning.genome_tiles import Tiling
 from genolm.tasks.scanning.interval_calls import Calling, Side
 from genolm.tasks.scanning.scan_outputs import Outputs
 from genolm.tasks.scanning.scan_picture import check_scan_plot, plot_scan
-from genolm.tasks.scanning.scan_task import Reader, Scan, ScanTask
+from genolm.tasks.scanning.scan_results import Scan
+from genolm.tasks.scanning.scan_task import Reader, Scanned, ScanTask
 from genolm.verbs import AtLeast, Bases, Between, Count, Seed, Shown, verb
 
 __all__ = ["Scan", "scan"]
@@ -65,7 +66,7 @@ def scan(
     twin: bool = False,
     plot: Path | str | None = None,
     **run: Unpack[RunOptions],
-) -> Any:
+) -> Scan:
     """Compute surprisal along genomes and call unusual intervals.
 
     PREFIX.bw has the surprisal of each base in nats, PREFIX.bed the called intervals, PREFIX.json the settings and a
@@ -113,7 +114,8 @@ def scan(
         plot: Also plot tracks, intervals and genes: .png, .svg or .pdf (extra: plots). An existing file is replaced.
 
     Returns:
-        The path of ``PREFIX.json``, or without ``out`` a :class:`Scan`.
+        The scan, in memory or written to the files of ``out``: `intervals`, `tracks` (values by contig), `genes` and
+        `record`, the content of ``PREFIX.json``.
 
     Raises:
         InputError: if the genome cannot be read or has no known base, or a setting is invalid.
@@ -152,25 +154,24 @@ def scan(
         calling,
         annotation,
     )
-    result = bulk.run(task, group_models(tuple(models.values())), path)
+    outcome = bulk.run(task, group_models(tuple(models.values())), path)
+    names = " − ".join(each.card.name for role, each in models.items() if role != "twin")
     if picture is not None and not bulk.dry_run:
-        _plot(task, result, picture)
-    return result
+        _plot(task, outcome.table if path is None else Outputs(path), names, picture)
+    return Scan(outcome, combine, names)
 
 
-def _plot(task: ScanTask, result: Any, out: Path) -> None:
-    """Plot the result of a run: a scan, or the path of its ``PREFIX.json``."""
+def _plot(task: ScanTask, scanned: Scanned | Outputs, names: str, out: Path) -> None:
+    """Plot the result of a run, in memory or in files."""
     lengths = {record.id: len(record.sequence) for record in task.source.read()}
-    names = " − ".join(reader.provenance.model for reader in task.readers if reader.role in ("model", "minus"))
     strands = {"mean": "mean of both strands", "min": "minimum of both strands"}.get(
         task.combine, f"{task.combine} strand"
     )
     quantity = "Surprisal" if all(reader.role != "minus" for reader in task.readers) else "Difference of surprisal"
-    source = result if isinstance(result, Scan) else Outputs(result)
     genes = None if task.genes is None else task.genes.file
     synonyms = chrom_aliases(task.source.place)
     subtitle = f"{names}, {strands}"
-    plot_scan(source, lengths, out, genes=genes, quantity=quantity, subtitle=subtitle, synonyms=synonyms)
+    plot_scan(scanned, lengths, out, genes=genes, quantity=quantity, subtitle=subtitle, synonyms=synonyms)
 
 
 def _models(

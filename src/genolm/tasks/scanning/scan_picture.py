@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from genolm.tasks.scanning.scan_outputs import Outputs
-    from genolm.tasks.scanning.scan_task import Scan
+    from genolm.tasks.scanning.scan_task import Scanned
 
 MAX_CONTIGS = 12
 """Maximum number of contigs in the figure, the longest ones."""
@@ -73,7 +73,7 @@ def check_scan_plot(out: Path | str | None) -> Path | None:
 
 
 def plot_scan(
-    source: Scan | Outputs,
+    source: Scanned | Outputs,
     lengths: dict[str, int],
     out: Path,
     *,
@@ -93,12 +93,12 @@ def plot_scan(
         subtitle: line below the title.
         synonyms: further names of the contigs.
     """
-    from genolm.tasks.scanning.scan_task import Scan
+    from genolm.tasks.scanning.scan_task import Scanned
 
     longest = sorted(lengths, key=lambda name: -lengths[name])[:MAX_CONTIGS]
     shown = [name for name in lengths if name in longest]
     coding = None if genes is None else read_gene_map(genes).on(lengths, synonyms).coding
-    if isinstance(source, Scan):
+    if isinstance(source, Scanned):
         rows = source.calls.select("chrom", "start", "end").rows()
         contigs = [_plotted(name, source.values(name), rows, coding) for name in shown]
     else:

@@ -198,7 +198,7 @@ class ScanTask:
         outputs.clear(written)
         write_record(out, result.record)
 
-    def collect(self, frames: Iterator[pl.DataFrame]) -> Scan:
+    def collect(self, frames: Iterator[pl.DataFrame]) -> Scanned:
         """Return the scan in memory."""
         return self._result(frames, None)
 
@@ -206,12 +206,12 @@ class ScanTask:
         """Count windows of all strands."""
         return Summary({"windows": rows.height})
 
-    def conclude(self, counted: Summary, made: Path | Scan) -> Summary:
+    def conclude(self, counted: Summary, made: Path | Scanned) -> Summary:
         """Return the counts of the record: bases with and without a value, windows and called intervals."""
-        record = made.record if isinstance(made, Scan) else json.loads(made.read_text("utf-8"))
+        record = made.record if isinstance(made, Scanned) else json.loads(made.read_text("utf-8"))
         return scanned(record, counted.inputs["windows"])
 
-    def _result(self, frames: Iterator[pl.DataFrame], folder: Path | None) -> Scan:
+    def _result(self, frames: Iterator[pl.DataFrame], folder: Path | None) -> Scanned:
         contigs = contigs_of(self.source, self.tiling)
         lengths = {name: contig.length for name, contig in contigs.items()}
         tracks = Tracks(lengths, self.strands, [reader.role for reader in self.readers], folder)
@@ -223,10 +223,10 @@ class ScanTask:
             "calls": called,
         }
         if self.genes is None:
-            return Scan(tracks, rows, record, self.combine)
+            return Scanned(tracks, rows, record, self.combine)
         gene_map = read_gene_map(self.genes.file).on(lengths, chrom_aliases(self.source.place))
         record["genes"] = separation(gene_map, self.genes, self.source.read(), tracks, self.combine)
-        return Scan(tracks, rows, record, self.combine, gene_table(gene_map, tracks, self.combine))
+        return Scanned(tracks, rows, record, self.combine, gene_table(gene_map, tracks, self.combine))
 
     def _settings(self) -> dict[str, Any]:
         """Return models and settings for the record."""
@@ -259,8 +259,8 @@ class ScanTask:
 
 
 @dataclass(frozen=True, slots=True)
-class Scan:
-    """A scan in memory.
+class Scanned:
+    """Values, calls and record of a scan in memory.
 
     Attributes:
         tracks: values of the strands.

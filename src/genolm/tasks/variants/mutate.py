@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Unpack
+from typing import ClassVar, Unpack
 
 import polars as pl
 
@@ -19,6 +19,7 @@ from genolm.tasks.reading.variant_columns import Method
 from genolm.tasks.reading.variant_records import VariantRun
 from genolm.tasks.variants.mutation_plots import check_length, plot_mutations
 from genolm.tasks.variants.token_variants import TokenVariantTask
+from genolm.tasks.variants.variant_scores import Mutations
 from genolm.tasks.variants.variant_task import HORIZON, TOKEN_METHODS, VariantTask, choose_method
 from genolm.tasks.writing.figure_sheet import check_plot
 from genolm.tasks.writing.table_files import SUFFIXES, check_suffix, write_table
@@ -28,7 +29,7 @@ _KEPT = ("chrom", "pos", "ref", "alt", "status")
 
 
 @dataclass(frozen=True)
-class Mutations(VariantRun):
+class MutationRun(VariantRun):
     """All single-base changes of the interval given by ``source``; see :func:`mutate`."""
 
     unit: ClassVar[str] = "positions"
@@ -60,14 +61,14 @@ class Mutations(VariantRun):
 
 
 @dataclass(frozen=True)
-class MutationTask(Mutations, VariantTask):
+class MutationTask(MutationRun, VariantTask):
     """Mutations scored by a decoder of single bases."""
 
     name: ClassVar[str] = "mutate"
 
 
 @dataclass(frozen=True)
-class TokenMutationTask(Mutations, TokenVariantTask):
+class TokenMutationTask(MutationRun, TokenVariantTask):
     """Mutations scored token by token."""
 
     name: ClassVar[str] = "mutate"
@@ -87,7 +88,7 @@ def mutate(
     rc: bool | None = None,
     plot: Path | str | None = None,
     **run: Unpack[RunOptions],
-) -> Any:
+) -> Mutations:
     """Score every single-base substitution in an interval.
 
     Scores are in nats: log-likelihood of ALT minus that of REF; negative: the ALT allele is less likely.
@@ -110,9 +111,9 @@ def mutate(
             existing file is replaced.
 
     Returns:
-        ``out``, or without it a polars table: ``chrom``, ``pos`` (1-based), ``ref``, ``alt``,
-        ``llr_alt_minus_ref_site_nats`` (or the column of the method in :func:`genolm.variants`), with ``rc`` also
-        ``…_forward`` and ``…_reverse``, and ``status``.
+        The scores, in memory or written to ``out``; `table` has the columns ``chrom``, ``pos`` (1-based), ``ref``,
+        ``alt``, ``llr_alt_minus_ref_site_nats`` (or the column of the method in :func:`genolm.variants`), with ``rc``
+        also ``…_forward`` and ``…_reverse``, and ``status``.
 
     Raises:
         InputError: if the interval extends beyond its contig or has no known base, the output format is not supported,
@@ -137,12 +138,11 @@ def mutate(
         opened, context, HORIZON, source=str(region), genome=fasta.path, method=chosen, rc=rc, on_mismatch="raise",
         genome_iupac=fasta.iupac,
     )  # fmt: skip
-    result = bulk.run(task, opened, path)
+    mutations = Mutations(bulk.run(task, opened, path), task)
     if picture is not None and not bulk.dry_run:
         strands = "both strands" if task.rc else "forward strand"
-        table = result if path is None else _read(path)
-        plot_mutations(table, picture, subtitle=f"{opened.card.name}, {task.method}, {strands}")
-    return result
+        plot_mutations(mutations.table, picture, subtitle=f"{opened.card.name}, {task.method}, {strands}")
+    return mutations
 
 
 def check_interval(interval: Interval | str, genome: Genome) -> Interval:
@@ -170,10 +170,3 @@ def check_interval(interval: Interval | str, genome: Genome) -> Interval:
     if not set(genome[region]) - {"N"}:
         raise InputError("the genome has only N in this interval", value=str(parsed))
     return region
-
-
-def _read(path: Path) -> pl.DataFrame:
-    if path.suffix.lower() == ".parquet":
-        return pl.read_parquet(path, glob=False)
-    separator = "\t" if path.suffix.lower() == ".tsv" else ","
-    return pl.read_csv(path, glob=False, separator=separator, schema_overrides={"chrom": pl.String})

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 from genolm.genome.contig_lengths import warn_of_lengths
 from genolm.genome.in_memory import hold_variants
@@ -25,6 +26,7 @@ from genolm.tasks.reading.variant_files import (
     variant_output,
 )
 from genolm.tasks.variants.token_variants import TokenVariantTask
+from genolm.tasks.variants.variant_scores import VariantScores
 from genolm.tasks.variants.variant_task import HORIZON, TOKEN_METHODS, VariantTask, choose_method
 from genolm.verbs import Bases, OutputFile, verb
 
@@ -43,7 +45,7 @@ def variants(
     on_mismatch: Mismatch = "raise",
     format: OutputFormat | None = None,
     **run: Unpack[RunOptions],
-) -> Any:
+) -> VariantScores:
     """Score variants: log-likelihood of ALT minus that of REF.
 
     Scores are in nats; negative: the ALT allele is less likely than the REF allele. In VCF and BCF output, scores are
@@ -83,13 +85,8 @@ def variants(
         format: Format of standard output (output -). Default: vcf for VCF and BCF input, tsv for tables.
 
     Returns:
-        ``out``, or without it a polars table with a row per ALT allele in input order: ``chrom``, ``pos`` (1-based),
-        ``id``, ``ref``, ``alt``; ``llr_alt_minus_ref_sum_nats`` (``full``, ``window``), ``llr_alt_minus_ref_site_nats``
-        (``conditional``) or ``llr_alt_minus_ref_masked_sum_nats``, with ``rc`` also ``…_forward`` and ``…_reverse``;
-        ``status`` (:data:`genolm.tasks.reading.allele_status.Status`); ``left_context`` and, with ``rc``,
-        ``right_context`` in bases; ``uncounted_ref`` and ``uncounted_alt`` (``full``): bases of the horizon that are N
-        or beyond the end of the contig; ``tokens_ref`` and ``tokens_alt`` (``window``, ``masked``): number of tokens
-        that differ. Further columns of an input table follow unchanged.
+        The scores, in memory or written to ``out``; `table` has a row per ALT allele, in input order, and the columns
+        of :class:`genolm.tasks.variants.variant_scores.VariantScores`.
 
     Raises:
         InputError: if the input cannot be read, with file and line, or the output format cannot hold it.
@@ -116,5 +113,6 @@ def variants(
                 genome_iupac=policy, further=further_variant_columns(source),
             )  # fmt: skip
             warn_of_lengths(source, fasta)
-        result = bulk.run(task, opened, path)
-    return result if bulk.dry_run or path == target else target
+        outcome = bulk.run(task, opened, path)
+    written = None if outcome.out is None or is_standard_output(target) else target  # not the temporary file of a pipe
+    return VariantScores(replace(outcome, out=written), task)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import weakref
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,17 @@ class Provenance:
         """Return the provenance of a model."""
         precision = str(model.dtype).removeprefix("torch.")
         return cls(model.card.name, lambda: model.fingerprint, precision, __version__)
+
+    @classmethod
+    def weak(cls, model: Model) -> Provenance:
+        """Return the provenance of a model without keeping it in memory; once it is gone, the fingerprint is empty."""
+        reference = weakref.ref(model)
+
+        def fingerprint() -> str:
+            existing = reference()
+            return "" if existing is None else existing.fingerprint
+
+        return replace(cls.of(model), fingerprint=fingerprint)
 
     def entries(self, **settings: object) -> dict[str, str]:
         """Return the entries of a provenance record by name: those of the model, then the settings of the task."""

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 from polars.io.plugins import register_io_source
@@ -13,6 +14,9 @@ from polars.io.plugins import register_io_source
 from genolm.errors import InputError
 from genolm.files.atomic import atomic_file, write_text
 from genolm.tasks.writing.provenance import provenance_path
+
+if TYPE_CHECKING:
+    from polars._typing import PolarsDataType
 
 SUFFIXES = (".parquet", ".tsv", ".csv")
 _ROWS = 65_536  # rows of a row group; fixed, so that the bytes do not depend on the parts
@@ -34,6 +38,31 @@ def check_suffix(out: Path | str | None, suffixes: tuple[str, ...]) -> Path | No
             f"unsupported output format; use one of {', '.join(suffixes)}", file=path, code="unknown-format"
         )
     return path
+
+
+def read_written(path: Path, schema: Mapping[str, PolarsDataType]) -> pl.DataFrame:
+    """Read a table that :func:`write_table` wrote.
+
+    Args:
+        path: ``.parquet``, ``.tsv`` or ``.csv``.
+        schema: types of columns of a text table; others are inferred.
+    """
+    if path.suffix.lower() == ".parquet":
+        return pl.read_parquet(path, glob=False)
+    separator = "," if path.suffix.lower() == ".csv" else "\t"
+    return pl.read_csv(path, glob=False, separator=separator, schema_overrides=schema, infer_schema_length=None)
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """Return the provenance of a written table; empty if there is none."""
+    if path.suffix.lower() == ".parquet":
+        with path.open("rb") as file:  # polars interprets brackets in file names as patterns
+            metadata = pl.read_parquet_metadata(file)
+        return {name: value for name, value in metadata.items() if not name.startswith("ARROW")}
+    try:
+        return {str(name): str(value) for name, value in json.loads(provenance_path(path).read_text("utf-8")).items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
 
 
 def write_table(frames: Iterator[pl.DataFrame], out: Path, metadata: Mapping[str, str]) -> None:

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType, ModuleType
-from typing import Any, BinaryIO, Literal, get_args
+from typing import Any, BinaryIO
 
 import numpy as np
 import polars as pl
 
 from genolm.arrays import Float32
-from genolm.errors import InputError
 from genolm.files.atomic import atomic_file
 from genolm.files.optional import require as require_module
+from genolm.tasks.writing.pandas_frames import numbers
 from genolm.tasks.writing.provenance import provenance_files
 from genolm.tasks.writing.table_files import write_provenance, write_table
 
 SUFFIXES = (".parquet", ".npy", ".h5ad", ".zarr")
-
-Form = Literal["table", "numpy", "anndata"]
-"""Form of returned embeddings."""
 
 _PACKAGES = MappingProxyType({".h5ad": ("anndata", "pandas"), ".zarr": ("zarr", "anndata", "pandas")})
 
@@ -41,28 +38,6 @@ def require(out: Path | None) -> None:
     suffix = "" if out is None else out.suffix.lower()
     for name in _PACKAGES.get(suffix, ()):
         _imported(name, suffix)
-
-
-def check_form(form: str, out: Path | None) -> None:
-    """Check that embeddings can be returned in this form.
-
-    Raises:
-        InputError: if the form is unknown, or given together with an output.
-        GenolmError: if anndata is not installed.
-    """
-    if form not in get_args(Form):
-        raise InputError(f"as_ must be one of {', '.join(get_args(Form))}", value=form)
-    if form != "table" and out is not None:
-        raise InputError("as_ applies to returned values; the format of an output follows from its ending", value=form)
-    if form == "anndata":
-        require(Path("in_memory.h5ad"))
-
-
-def in_form(frame: pl.DataFrame, form: Form, metadata: Callable[[], Mapping[str, str]]) -> Any:
-    """Return rows with a column ``embedding`` unchanged, as an array (N, D), or as AnnData."""
-    if form == "numpy":
-        return np.require(matrix(frame), requirements="W")  # a view of the table would be read-only
-    return _anndata(frame, metadata()) if form == "anndata" else frame
 
 
 def write_vectors(frames: Iterator[pl.DataFrame], out: Path, metadata: Mapping[str, str]) -> None:
@@ -135,7 +110,7 @@ def _labels(frame: pl.DataFrame) -> Iterator[str]:
 
 
 def _write_anndata(frame: pl.DataFrame, out: Path, metadata: Mapping[str, str]) -> None:
-    table = _anndata(frame, metadata)
+    table = as_anndata(frame, metadata)
     zarr = out.suffix.lower() == ".zarr"
     with atomic_file(out) as partial, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -145,7 +120,8 @@ def _write_anndata(frame: pl.DataFrame, out: Path, metadata: Mapping[str, str]) 
             table.write_h5ad(partial)
 
 
-def _anndata(frame: pl.DataFrame, metadata: Mapping[str, str]) -> Any:
+def as_anndata(frame: pl.DataFrame, metadata: Mapping[str, str]) -> Any:
+    """Return rows with a column ``embedding`` as AnnData; see :func:`write_vectors`."""
     anndata = _imported("anndata", ".h5ad")
     layers = frame["layer"].unique().sort().to_list() if "layer" in frame.columns else []
     blocks = {layer: frame.filter(pl.col("layer") == layer) for layer in layers}
@@ -167,11 +143,7 @@ def _plain(column: pl.Series, pandas: ModuleType) -> Any:
     values = column.to_list()
     if column.dtype == pl.String:
         return values if column.name == "id" else pandas.Categorical(values)
-    if column.dtype == pl.Boolean:
-        return pandas.array(values, dtype="boolean" if column.null_count() else "bool")
-    if column.dtype.is_float():
-        return pandas.array(column.cast(pl.Float64).fill_null(float("nan")).to_numpy(), dtype="float64")
-    return pandas.array(values, dtype="Int64" if column.null_count() else "int64")
+    return numbers(column, pandas)
 
 
 def _unique(frame: pl.DataFrame) -> list[str]:

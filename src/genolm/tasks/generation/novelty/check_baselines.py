@@ -11,7 +11,7 @@ import numpy as np
 
 from genolm.genome.kmers import spectrum, word_counts
 from genolm.genome.labelled.fragments import Pieces, matched_pieces, read_genome
-from genolm.genome.labelled.generated_records import Generated
+from genolm.genome.labelled.generated_records import GeneratedRecord
 from genolm.tasks.generation.novelty.sequence_metrics import (
     TETRA,
 )
@@ -47,7 +47,9 @@ class CheckBaselines:
     markov: SequenceGroup
 
 
-def read_baselines(records: Sequence[Generated], files: Mapping[str, Path], order: int, seed: int) -> CheckBaselines:
+def read_baselines(
+    records: Sequence[GeneratedRecord], files: Mapping[str, Path], order: int, seed: int
+) -> CheckBaselines:
     """Read the reference genome by genome; sample pieces and Markov sequences of the lengths of the records."""
     random = np.random.default_rng(seed)
     lengths = [len(record.sequence) for record in records]
