@@ -42,6 +42,7 @@ ModelName = Annotated[
         autocompletion=model_names,
     ),
 ]
+OptionalModelName = Annotated[str | None, *ModelName.__metadata__]
 Sequences = Annotated[
     str,
     typer.Argument(
@@ -189,6 +190,52 @@ def input_settings(
 ) -> dict[str, Any]:
     """Return the options that say how input is read, as keyword arguments."""
     return {"genome": genome, "length": length, "iupac": iupac}
+
+
+From = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        metavar="PARTS",
+        help="Analyse the parts of a run with --keep-parts again, without the model: OUTPUT.parts. Options that are"
+        " omitted are those of the run.",
+    ),
+]
+
+
+def keep_settings(
+    *,
+    keep_parts: Annotated[
+        bool, typer.Option("--keep-parts", help="Keep the parts of the run, to analyse them again with --from.")
+    ] = False,
+) -> dict[str, Any]:
+    """Return the option that keeps the parts, as a keyword argument."""
+    return {"keep_parts": keep_parts}
+
+
+def arguments(
+    ctx: typer.Context, values: dict[str, Any], from_: Path | None, *required: str, **renamed: str
+) -> dict[str, Any]:
+    """Return the arguments of a verb; with ``--from`` only those that are on the command line.
+
+    Args:
+        ctx: context of the command.
+        values: arguments by name.
+        from_: folder of kept parts.
+        required: names of the arguments that must be given without ``--from``.
+        renamed: parameters of the command by the names of their arguments, where they differ.
+    """
+    if from_ is None:
+        for parameter in ctx.command.params:
+            if parameter.name in required and not values[parameter.name]:
+                raise typer.BadParameter("required without --from", ctx=ctx, param=parameter)
+        return values
+    passed = {
+        name: value
+        for name, value in values.items()
+        if (source := ctx.get_parameter_source(renamed.get(name, name))) is not None and source.name == "COMMANDLINE"
+    }
+    return {**passed, "progress": values["progress"], "from_": from_}
 
 
 def bulk_settings(

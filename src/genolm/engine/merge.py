@@ -15,6 +15,7 @@ from genolm.engine.result import Result
 from genolm.engine.settings import read_settings, write_settings
 from genolm.engine.target import assemble, check_side_files, check_target, refuse_inputs, side_files
 from genolm.errors import RunError
+from genolm.files.atomic import disk_full_named
 from genolm.files.locks import locked
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def merge(
     *,
     task: Task[Any, Any] | None = None,
     overwrite: bool = False,
+    keep_parts: bool = False,
 ) -> Result:
     """Join the shards of a run into one output, then remove the folder of their parts; no model is needed.
 
@@ -37,6 +39,8 @@ def merge(
         folders: further parts folders, such as copies from other machines; they are not changed.
         task: the task of the run; needed only if its class is not part of genolm.
         overwrite: replace an existing output.
+        keep_parts: keep the parts, those of other folders as copies, in ``OUT.parts`` for later analyses
+            (:func:`genolm.engine.analysis.analyse`), as if the shards had been run with ``keep_parts``.
 
     Returns:
         Path of the output, counts of items and parts, and the summary of the run.
@@ -53,12 +57,14 @@ def merge(
     with stoppable(), _locked_folder(home):
         manifests = _manifests(home, others)
         manifest = _common_manifest(manifests)
-        sources = _sources(list(manifests), manifest)
+        sources = complete_parts(list(manifests), manifest)
         job = _task_of(manifest, task)
         refuse_inputs(job, out)
         check_side_files(out, side_files(job, out), overwrite=overwrite, resume=True)
+        if keep := keep_parts or manifest.keep_parts:
+            _gather(home, sources, manifest)
         frames, plan = (source.read(number) for number, source in enumerate(sources)), manifest.plan
-        summary = assemble(job, frames, home, out, plan.items)
+        summary = assemble(job, frames, home, out, plan.items, keep=keep)
     return Result(out, None, plan.items, plan.parts, 0, summary=summary)
 
 
@@ -104,8 +110,21 @@ def _common_manifest(manifests: dict[PartsFolder, Manifest]) -> Manifest:
     return first[1]
 
 
-def _sources(folders: list[PartsFolder], manifest: Manifest) -> list[PartsFolder]:
-    """Return, for every part, a folder that contains it complete."""
+def _gather(home: PartsFolder, sources: Sequence[PartsFolder], manifest: Manifest) -> None:
+    """Copy manifest and parts of other folders into the output's own."""
+    with disk_full_named(home.path):
+        home.write_manifest(manifest)
+        for number, source in enumerate(sources):
+            if source != home:
+                home.copy(number, source)
+
+
+def complete_parts(folders: Sequence[PartsFolder], manifest: Manifest) -> list[PartsFolder]:
+    """Return, for every part, a folder that contains it complete; every part is read and verified.
+
+    Raises:
+        RunError: parts are missing or damaged.
+    """
     sources: list[PartsFolder] = []
     bad: dict[PartState, list[str]] = {PartState.MISSING: [], PartState.TORN: []}
     for number in range(manifest.plan.parts):

@@ -37,6 +37,7 @@ class RunRequest:
     resume: bool
     shard: Shard | None
     overwrite: bool
+    keep_parts: bool = False
 
     @property
     def shard_name(self) -> str | None:
@@ -103,7 +104,7 @@ def _new_manifest(work: Work, request: RunRequest) -> Manifest:
     plan = make_plan(work.task)
     settings = write_settings(work.task)
     identity = fingerprint(work.task, work.model, settings)
-    return Manifest(settings, identity, plan, work.token_budget, request.overwrite)
+    return Manifest(settings, identity, plan, work.token_budget, request.overwrite, request.keep_parts)
 
 
 def _share(manifest: Manifest, request: RunRequest) -> range:
@@ -188,6 +189,7 @@ def _result(
 ) -> Result:
     plan = manifest.plan
     if request.shard is None:
-        summary = assemble(task, folder.frames(plan), folder, request.out, plan.items)
+        keep = request.keep_parts or manifest.keep_parts
+        summary = assemble(task, folder.frames(plan), folder, request.out, plan.items, keep=keep)
         return Result(request.out, None, plan.items, plan.parts, computed, token_budget=budget, summary=summary)
     return Result(None, None, plan.items, plan.parts, computed, folder.missing(plan), budget)

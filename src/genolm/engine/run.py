@@ -32,6 +32,7 @@ def run(
     resume: bool = False,
     shard: str | tuple[int, int] | Shard | None = None,
     overwrite: bool = False,
+    keep_parts: bool = False,
     token_budget: int | None = None,
     progress: Progress | bool | None = None,
 ) -> Result:
@@ -50,6 +51,7 @@ def run(
         shard: ``"i/n"`` or ``(i, n)``: compute only the i-th of n shares; ``merge`` joins them. Shards may run at the
             same time, in one folder or on several machines, and continue from existing parts.
         overwrite: replace an existing output and the parts of an earlier run. A shard never removes parts.
+        keep_parts: keep the parts when the output is complete, for :func:`genolm.engine.analysis.analyse`.
         token_budget: maximum tokens of a batch, padding included; None for a default that fits into memory.
         progress: True for a progress bar on standard error, None for none, or an object with the methods of
             :class:`Progress`. If it has a method ``conclude``, it receives the return value.
@@ -69,9 +71,9 @@ def run(
     if token_budget is not None and token_budget < 1:
         raise RunError(f"token_budget must be at least 1, not {token_budget}")
     work = Work(task, model, as_progress(progress), token_budget)
-    request = _as_request(out, resume, shard, overwrite)
-    if request is None and (resume or shard is not None):
-        raise RunError("resume and shard need an output path")
+    request = _as_request(out, resume, shard, overwrite, keep_parts)
+    if request is None and (resume or keep_parts or shard is not None):
+        raise RunError("resume, shard and keep_parts need an output path")
     result = _in_memory(work) if request is None else _on_disk(work, request)
     report_outcome(work.progress, result)
     return result
@@ -115,11 +117,15 @@ def dry_run(
 
 
 def _as_request(
-    out: Path | str | None, resume: bool, shard: str | tuple[int, int] | Shard | None, overwrite: bool
+    out: Path | str | None,
+    resume: bool,
+    shard: str | tuple[int, int] | Shard | None,
+    overwrite: bool,
+    keep_parts: bool = False,
 ) -> RunRequest | None:
     if out is None:
         return None
-    return RunRequest(Path(out), resume, None if shard is None else Shard.parse(shard), overwrite)
+    return RunRequest(Path(out), resume, None if shard is None else Shard.parse(shard), overwrite, keep_parts)
 
 
 def _on_disk(work: Work, request: RunRequest) -> Result:

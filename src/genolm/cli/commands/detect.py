@@ -10,23 +10,37 @@ import typer
 
 from genolm.cli.decorators import bulk, with_printed_result
 from genolm.cli.help import command_group, example
-from genolm.cli.options import Context, Layer, Pooling, Seed, Strands, Table, WithPrompt, model_names
+from genolm.cli.options import (
+    Context,
+    From,
+    Layer,
+    Pooling,
+    Seed,
+    Strands,
+    Table,
+    WithPrompt,
+    arguments,
+    keep_settings,
+    model_names,
+)
 from genolm.cli.text import print_table
 
 app = command_group("detect", "Detect generated DNA with a trained classifier.")
 
 
 def train(
+    ctx: typer.Context,
     out: Annotated[
         Path, typer.Argument(metavar="DETECTOR", help="Detector folder to write; it appears when it is complete.")
     ],
     *,
     natural: Annotated[
-        list[Path], typer.Option(metavar="FASTA", help="Native genome; repeat for each genome, at least 3.")
-    ],
+        list[Path] | None, typer.Option(metavar="FASTA", help="Native genome; repeat for each genome, at least 3.")
+    ] = None,
     generated: Annotated[
-        list[Path], typer.Option(metavar="FASTA", help="FASTA file of generated sequences; repeatable.")
-    ],
+        list[Path] | None, typer.Option(metavar="FASTA", help="FASTA file of generated sequences; repeatable.")
+    ] = None,
+    from_: From = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -90,27 +104,34 @@ def train(
     """
     from genolm.tasks.detection.train_detector import train_detector as function
 
-    function(
-        natural,
-        generated,
-        out,
-        model=model,
-        features=features,
-        provenance=provenance,
-        genomes=genomes,
-        folds=folds,
-        rate=rate,
-        crops=crop or (),
-        hold_out_generators=hold_out_generator or (),
-        hold_out_decodings=hold_out_decoding or (),
-        hold_out_taxa=hold_out_taxon or (),
-        layer=layer,
-        pooling=pooling,
-        rc=rc,
-        context=context,
-        seed=seed,
+    values = {
+        "natural": natural,
+        "generated": generated,
+        "model": model,
+        "features": features,
+        "provenance": provenance,
+        "genomes": genomes,
+        "folds": folds,
+        "rate": rate,
+        "crops": crop or (),
+        "hold_out_generators": hold_out_generator or (),
+        "hold_out_decodings": hold_out_decoding or (),
+        "hold_out_taxa": hold_out_taxon or (),
+        "layer": layer,
+        "pooling": pooling,
+        "rc": rc,
+        "context": context,
+        "seed": seed,
         **settings,
-    )
+    }
+    renamed = {
+        "crops": "crop",
+        "hold_out_generators": "hold_out_generator",
+        "hold_out_decodings": "hold_out_decoding",
+        "hold_out_taxa": "hold_out_taxon",
+        "token_budget": "batch_tokens",
+    }
+    function(out=out, **arguments(ctx, values, from_, "natural", "generated", **renamed))
     return out
 
 
@@ -162,5 +183,5 @@ def apply(
     return out
 
 
-for _command in (with_printed_result(bulk(train), _show_report), bulk(apply)):
+for _command in (with_printed_result(bulk(train, keep_settings), _show_report), bulk(apply)):
     app.command(epilog=example(f"detect {_command.__name__}"))(_command)

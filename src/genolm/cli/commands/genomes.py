@@ -11,27 +11,35 @@ from genolm.cli.decorators import bulk, with_printed_result
 from genolm.cli.options import (
     Context,
     FolderOption,
+    From,
     Layer,
-    ModelName,
+    OptionalModelName,
     Passes,
     Pooling,
     Seed,
     Strands,
     TableFormat,
+    arguments,
     in_range,
+    keep_settings,
     model_names,
 )
 from genolm.cli.text import print_table, read_json
 
 
 def scan(
-    model: ModelName,
-    genome: Annotated[str, typer.Argument(metavar="GENOME", help="Genome: FASTA, GenBank or EMBL; may be gzipped.")],
+    ctx: typer.Context,
+    model: OptionalModelName = None,
+    genome: Annotated[
+        str | None,
+        typer.Argument(metavar="GENOME", help="Genome: FASTA, GenBank or EMBL; may be gzipped.", show_default=False),
+    ] = None,
     *,
     out: Annotated[
         Path,
         typer.Option("--out", metavar="PREFIX", help="Output prefix: writes PREFIX.bw, PREFIX.bed and PREFIX.json."),
     ],
+    from_: From = None,
     minus: Annotated[
         str | None,
         typer.Option(
@@ -126,43 +134,46 @@ def scan(
     """
     from genolm.tasks.scanning.scan import scan as function
 
-    path: Path = function(
-        model,
-        genome,
-        out,
-        minus=minus,
-        combine=combine,
-        per_strand=per_strand,
-        window=window,
-        overlap=overlap,
-        passes=passes,
-        side=call,
-        smooth=smooth,
-        enter=enter,
-        leave=leave,
-        min_length=min_length,
-        max_fdr=fdr,
-        block=block,
-        shuffles=shuffles,
-        seed=seed,
-        genes=genes,
-        gene_window=gene_window,
-        order=order,
-        twin=twin,
-        plot=plot,
+    values = {
+        "model": model,
+        "genome": genome,
+        "minus": minus,
+        "combine": combine,
+        "per_strand": per_strand,
+        "window": window,
+        "overlap": overlap,
+        "passes": passes,
+        "side": call,
+        "smooth": smooth,
+        "enter": enter,
+        "leave": leave,
+        "min_length": min_length,
+        "max_fdr": fdr,
+        "block": block,
+        "shuffles": shuffles,
+        "seed": seed,
+        "genes": genes,
+        "gene_window": gene_window,
+        "order": order,
+        "twin": twin,
+        "plot": plot,
         **settings,
-    )
+    }
+    given = arguments(ctx, values, from_, "model", "genome", side="call", max_fdr="fdr", token_budget="batch_tokens")
+    path: Path = function(out=out, **given)
     return path
 
 
 def cluster(
-    model: ModelName,
+    ctx: typer.Context,
+    model: OptionalModelName = None,
     genomes: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(metavar="GENOMES", help="FASTA, GenBank or EMBL files, one per genome; may be gzipped."),
-    ],
+    ] = None,
     *,
     out: FolderOption,
+    from_: From = None,
     length: Annotated[
         list[int] | None,
         typer.Option(
@@ -218,27 +229,27 @@ def cluster(
     """
     from genolm.tasks.clustering.cluster import cluster as function
 
-    function(
-        model,
-        genomes,
-        out,
-        length=length or 5000,
-        per_genome=per_genome,
-        max_n=max_n,
-        labels=labels,
-        k=k,
-        layer=layer,
-        pooling=pooling,
-        rc=rc,
-        twin=twin,
-        reduce=reduce,
-        seed=seed,
-        repeats=repeats,
-        resample=resample,
-        context=context,
-        tables=tables,
+    values = {
+        "model": model,
+        "genomes": genomes,
+        "length": length or 5000,
+        "per_genome": per_genome,
+        "max_n": max_n,
+        "labels": labels,
+        "k": k,
+        "layer": layer,
+        "pooling": pooling,
+        "rc": rc,
+        "twin": twin,
+        "reduce": reduce,
+        "seed": seed,
+        "repeats": repeats,
+        "resample": resample,
+        "context": context,
+        "tables": tables,
         **settings,
-    )
+    }
+    function(out=out, **arguments(ctx, values, from_, "model", "genomes", token_budget="batch_tokens"))
     return out
 
 
@@ -251,5 +262,5 @@ def _rounded(row: dict[str, Any]) -> dict[str, Any]:
     return {name: f"{value:.3f}" if isinstance(value, float) else value for name, value in row.items()}
 
 
-SCAN = bulk(scan)
-CLUSTER = with_printed_result(bulk(cluster), _show_means)
+SCAN = bulk(scan, keep_settings)
+CLUSTER = with_printed_result(bulk(cluster, keep_settings), _show_means)

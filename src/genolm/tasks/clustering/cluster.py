@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from genolm.engine.analysis import stored_task
 from genolm.engine.progress import Progress
 from genolm.engine.target import check_target
 from genolm.errors import InputError
@@ -23,6 +25,7 @@ from genolm.tasks.reading.random_model import untrained_copy
 from genolm.tasks.reading.seeds import check_seed
 from genolm.tasks.reading.vector_readers import VectorReader, VectorReaders
 from genolm.tasks.writing.figure_sheet import require_matplotlib
+from genolm.tasks.writing.kept_parts import Request, analysed_by
 from genolm.tasks.writing.output_folders import Form
 
 if TYPE_CHECKING:
@@ -31,11 +34,34 @@ if TYPE_CHECKING:
     from genolm.models.model import Model
 
 
+_OPTIONS = ("labels", "k", "reduce", "repeats", "resample", "tables")
+_FIELDS = {"k": "k", "reduce": "reduction", "resample": "resample"}
+"""Fields of :class:`Settings` by the arguments of :func:`genolm.cluster`."""
+
+
+def _analyse(request: Request) -> Any:
+    """Cluster the embeddings of earlier parts."""
+    given = request.given
+    task = stored_task(request.parts, ClusterTask)
+    before = task.fragments.settings
+    labels = _labels(given["labels"]) if "labels" in given else before.labels
+    seeds = _seeds(before.seeds[0], given.get("repeats", len(before.seeds)))
+    values = {field: given[name] for name, field in _FIELDS.items() if name in given}
+    settings = replace(before, seeds=seeds, labels=labels, **values)
+    _check_analysis(settings, request.out)
+    tables = given.get("tables", task.tables)
+    task = replace(task, fragments=replace(task.fragments, settings=settings), tables=tables)
+    new = (labels,) if "labels" in given and isinstance(labels, Path) else ()
+    return Bulk(**request.running).analyse(request.parts, task, request.out, new)
+
+
+@analysed_by(_analyse, _OPTIONS)
 def cluster(
-    model: Model | str | Path,
-    genomes: Path | str | Sequence[Path | str],
+    model: Model | str | Path | None = None,
+    genomes: Path | str | Sequence[Path | str] | None = None,
     out: Path | str | None = None,
     *,
+    from_: Path | str | None = None,
     length: int | Sequence[int] = 5000,
     per_genome: int = 50,
     max_n: float = 0.05,
@@ -59,6 +85,7 @@ def cluster(
     shard: str | tuple[int, int] | None = None,
     progress: Progress | bool | None = None,
     dry_run: bool = False,
+    keep_parts: bool = False,
 ) -> Any:
     """Cluster fragments of genomes by embeddings, and by two baselines with the same recipe.
 
@@ -71,6 +98,9 @@ def cluster(
         genomes: FASTA files, plain or compressed, one per genome.
         out: output folder: ``cluster.json``, ``agreement`` and ``fragments`` as tables, ``clusters.png``. None returns
             the tables.
+        from_: parts of a run with ``keep_parts`` (``OUT.parts``), to be clustered again without the model. Of
+            ``labels``, ``k``, ``reduce``, ``repeats``, ``resample`` and ``tables``, those that are omitted are as in
+            the run; no other settings can be given.
         length: length of a fragment in bases; several lengths are clustered separately.
         per_genome: maximum number of fragments per genome; they are sampled at random and do not overlap.
         max_n: maximum share of N; other fragments are skipped and counted.
@@ -95,6 +125,7 @@ def cluster(
         shard: ``"i/n"``: compute the i-th of n shares only, for :func:`genolm.merge`.
         progress: True for a progress bar on standard error.
         dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate` of the run.
+        keep_parts: keep the embeddings in ``OUT.parts`` for ``from_``.
 
     Returns:
         ``out``, or without it a dict. ``agreement``: a polars table with a row for each length, features, method and
@@ -113,24 +144,20 @@ def cluster(
         ResourceError: not enough memory or disk space.
         GenolmError: scikit-learn, umap-learn or matplotlib is not installed.
     """
+    if model is None or genomes is None:
+        raise InputError("model and genomes are required, except with from_")
     lengths = (length,) if isinstance(length, int) else tuple(length)
-    _check(lengths, per_genome, max_n, repeats, resample, k, pooling)
+    _check(lengths, per_genome, max_n, pooling)
     check_layer(layer, several=False)
-    for end in (seed, seed + repeats - 1):
-        check_seed(end)
-    check_packages(reduce)
     path = None if out is None else Path(out)
+    settings = Settings(per_genome, max_n, reduce, _seeds(seed, repeats), k, resample, _labels(labels))
+    _check_analysis(settings, path)
     if path is not None:
-        require_matplotlib("cluster")
         check_target(path, overwrite=overwrite, resume=resume)
-    settings = Settings(
-        per_genome, max_n, reduce, tuple(range(seed, seed + repeats)), k, resample,
-        str(labels) if str(labels) in (FILES, NONE) else Path(labels),
-    )  # fmt: skip
     files = named_files(as_paths(genomes))
     fragments = Fragments(tuple(files.values()), lengths, settings)
     fragments.drawn  # noqa: B018  # raises input errors before the model is loaded
-    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
+    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run, keep_parts)
     opened = bulk.open(model, path)
     networks = {MODEL: opened} | ({TWIN: untrained_copy(opened, seed)} if twin else {})
     readers = VectorReaders(
@@ -143,16 +170,36 @@ def cluster(
     return bulk.run(task, group_models(tuple(networks.values())), path)
 
 
-def _check(
-    lengths: Sequence[int],
-    per_genome: int,
-    max_n: float,
-    repeats: int,
-    resample: str,
-    k: int | None,
-    pooling: PoolingName,
-) -> None:
-    for name, value in (("length", min(lengths, default=0)), ("per_genome", per_genome), ("repeats", repeats)):
+def _labels(given: str | Path) -> str | Path:
+    return str(given) if str(given) in (FILES, NONE) else Path(given)
+
+
+def _seeds(first: int, repeats: int) -> tuple[int, ...]:
+    """Return consecutive seeds.
+
+    Raises:
+        InputError: there is none, or one is out of range.
+    """
+    if repeats < 1:
+        raise InputError("repeats must be at least 1", value=repeats)
+    for end in (first, first + repeats - 1):
+        check_seed(end)
+    return tuple(range(first, first + repeats))
+
+
+def _check_analysis(settings: Settings, out: Path | None) -> None:
+    """Check the settings of the clustering, and that its packages are installed."""
+    if settings.k is not None and settings.k < 2:
+        raise InputError("k must be at least 2", value=settings.k)
+    if settings.resample not in get_args(Resampled):
+        raise InputError(f"invalid resample: expected one of {', '.join(get_args(Resampled))}", value=settings.resample)
+    check_packages(settings.reduction)
+    if out is not None:
+        require_matplotlib("cluster")
+
+
+def _check(lengths: Sequence[int], per_genome: int, max_n: float, pooling: PoolingName) -> None:
+    for name, value in (("length", min(lengths, default=0)), ("per_genome", per_genome)):
         if value < 1:
             raise InputError(f"{name} must be at least 1", value=value)
     if len(set(lengths)) < len(lengths):
@@ -161,9 +208,5 @@ def _check(
         raise InputError("length must be at least 4 (tetranucleotides)", value=min(lengths))
     if not 0 <= max_n < 1:
         raise InputError("max_n must be at least 0 and below 1", value=max_n)
-    if k is not None and k < 2:
-        raise InputError("k must be at least 2", value=k)
-    if resample not in get_args(Resampled):
-        raise InputError(f"invalid resample: expected one of {', '.join(get_args(Resampled))}", value=resample)
     if not Pooling(pooling).reduces:
         raise InputError("pooling must be mean, max, min or last: one vector per fragment is required", value=pooling)

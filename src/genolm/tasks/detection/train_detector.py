@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from genolm.engine.analysis import stored_task
 from genolm.engine.progress import Progress
 from genolm.engine.summary import write_counts
 from genolm.engine.target import check_target
@@ -22,6 +24,7 @@ from genolm.tasks.reading.model_limits import check_layer
 from genolm.tasks.reading.pooling import Pooling, PoolingName
 from genolm.tasks.reading.seeds import check_seed
 from genolm.tasks.reading.vector_readers import VectorReader, VectorReaders
+from genolm.tasks.writing.kept_parts import Request, analysed_by
 
 if TYPE_CHECKING:
     import torch
@@ -32,11 +35,37 @@ FeatureName = Literal["embedding", "handmade", "both"]
 _RATES = (0.0, 0.5)
 
 
+_FIELDS = {
+    "genomes": "genomes",
+    "folds": "folds",
+    "rate": "rate",
+    "hold_out_generators": "generators",
+    "hold_out_decodings": "decodings",
+    "hold_out_taxa": "taxa",
+}
+"""Fields of :class:`Training` by the arguments that do not change the features."""
+
+
+def _analyse(request: Request) -> Any:
+    """Train a detector on the features of earlier parts."""
+    check_package()
+    task = stored_task(request.parts, TrainTask)
+    values = {field: request.given[name] for name, field in _FIELDS.items() if name in request.given}
+    values |= {name: tuple(values[name]) for name in ("generators", "decodings", "taxa") if name in values}
+    table = _path(values.get("genomes"))
+    training = replace(task.training, **values if table is None else {**values, "genomes": table})
+    _check_training(training.rate, training.folds)
+    new = () if table is None else (table,)
+    return Bulk(**request.running).analyse(request.parts, replace(task, training=training), request.out, new)
+
+
+@analysed_by(_analyse, tuple(_FIELDS))
 def train_detector(
-    natural: Path | str | Sequence[Path | str],
-    generated: Path | str | Sequence[Path | str],
+    natural: Path | str | Sequence[Path | str] | None = None,
+    generated: Path | str | Sequence[Path | str] | None = None,
     out: Path | str | None = None,
     *,
+    from_: Path | str | None = None,
     model: Model | str | Path | None = None,
     features: FeatureName | None = None,
     provenance: Path | str | None = None,
@@ -60,6 +89,7 @@ def train_detector(
     shard: str | tuple[int, int] | None = None,
     progress: Progress | bool | None = None,
     dry_run: bool = False,
+    keep_parts: bool = False,
 ) -> Any:
     """Train a detector of generated DNA, and test it on genomes that it was not trained on.
 
@@ -71,6 +101,9 @@ def train_detector(
         natural: FASTA files of native genomes, one per genome; at least three genomes without shared sequence.
         generated: FASTA as :func:`genolm.generate` writes it; prompts named in headers are removed.
         out: output folder of the detector. None returns it.
+        from_: parts of a run with ``keep_parts`` (``OUT.parts``), for another training without the model. Of
+            ``genomes``, ``folds``, ``rate`` and what is held out, settings that are omitted are as in the run; no
+            other settings can be given.
         model: model for embeddings; None for hand-made features only.
         features: ``embedding``, ``handmade`` or ``both``; None for both with a model, otherwise hand-made.
         provenance: tab-separated table of what headers lack: ``generator``, ``file`` or ``id``, ``decoding``,
@@ -96,6 +129,7 @@ def train_detector(
         shard: ``"i/n"``: embed the i-th of n shares only, for :func:`genolm.merge`, which trains the detector.
         progress: True for a progress bar on standard error.
         dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate` of the run.
+        keep_parts: keep the features in ``OUT.parts`` for ``from_``; requires embedding features.
 
     Returns:
         ``out``, or without it a :class:`genolm.tasks.detection.detector_folder.Detector`, whose ``report`` holds
@@ -111,15 +145,18 @@ def train_detector(
         ResourceError: not enough memory or disk space.
         GenolmError: scikit-learn is not installed.
     """
+    if natural is None or generated is None:
+        raise InputError("natural and generated are required, except with from_")
     check_package()
     path = None if out is None else Path(out)
     if path is not None:
         check_target(path, overwrite=overwrite, resume=resume)
     check_seed(seed)
     selected = _feature_set(features, model)
-    _check(rate, folds, crops, pooling)
+    _check(crops, pooling)
+    _check_training(rate, folds)
     check_layer(layer, several=False)
-    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
+    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run, keep_parts)
     embeds = model is not None and selected != "handmade"
     if not embeds:
         refuse_engine_options(bulk)
@@ -157,11 +194,14 @@ def _feature_set(features: FeatureName | None, model: object) -> str:
     return selected
 
 
-def _check(rate: float, folds: int, crops: Sequence[int], pooling: PoolingName) -> None:
+def _check_training(rate: float, folds: int) -> None:
     if not _RATES[0] < rate < _RATES[1]:
         raise InputError(f"rate must be between {_RATES[0]:g} and {_RATES[1]:g}, exclusive", value=rate)
     if folds < 3:
         raise InputError("folds must be at least 3 (train, calibrate, test)", value=folds)
+
+
+def _check(crops: Sequence[int], pooling: PoolingName) -> None:
     if any(length < 1 for length in crops):
         raise InputError("crops must be at least 1", value=list(crops))
     if not Pooling(pooling).reduces:

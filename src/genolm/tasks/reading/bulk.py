@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genolm.engine.analysis import analyse
 from genolm.engine.parts import PartsFolder
 from genolm.engine.progress import Progress, as_progress, report_outcome
 from genolm.engine.run import Result, dry_run, run
 from genolm.engine.summary import Summary, Tally, warn_missing_results
 from genolm.engine.target import check_side_files, check_target, refuse_inputs, write
 from genolm.errors import ModelError
-from genolm.models.checkpoints.load import load
-from genolm.models.model import Model
-from genolm.models.precision import parse_device, parse_dtype, same_device
 from genolm.tasks.writing.provenance import provenance_files
 
 if TYPE_CHECKING:
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     import torch
 
     from genolm.engine.task import Task
+    from genolm.models.model import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +37,7 @@ class Bulk:
         shard: ``"i/n"`` or ``(i, n)``: compute only the i-th of n shares.
         progress: True for a progress bar on standard error, a `Progress` object, or None.
         dry_run: write nothing; estimate the work and its duration.
+        keep_parts: keep the parts when the output is complete, to analyse them with other settings.
     """
 
     device: torch.device | str | None = None
@@ -48,6 +48,7 @@ class Bulk:
     shard: str | tuple[int, int] | None = None
     progress: Progress | bool | None = None
     dry_run: bool = False
+    keep_parts: bool = False
 
     def check_output(self, out: Path) -> None:
         """Raise `RunError` if the output or its provenance file cannot be written."""
@@ -67,6 +68,9 @@ class Bulk:
         """
         if out is not None:
             self.check_output(out)
+        from genolm.models.checkpoints.load import load  # imports torch, which an analysis of kept parts does not need
+        from genolm.models.model import Model
+
         if isinstance(model, Model):
             self._check_loaded(model)
             return model
@@ -82,10 +86,18 @@ class Bulk:
         }
         if self.dry_run:
             return dry_run(task, model, out, **settings)
-        result = run(task, model, out, **settings)
+        result = run(task, model, out, keep_parts=self.keep_parts, **settings)
         if out is None:
             return result.table
         return out if self.shard is None else PartsFolder.of(out).path
+
+    def analyse(self, parts: Path, task: Task[Any, Any], out: Path | None, given: Collection[Path] = ()) -> Any:
+        """Analyse kept parts as in :func:`genolm.engine.analysis.analyse`; return the same as :meth:`run`."""
+        if out is not None:
+            check_side_files(out, provenance_files(out), overwrite=self.overwrite)
+        result = analyse(parts, task, out, given=given, overwrite=self.overwrite)
+        report_outcome(as_progress(self.progress), result)
+        return result.table if out is None else out
 
     def run_without_engine(self, task: Task[Any, Any], frames: Iterator[pl.DataFrame], out: Path | None) -> Any:
         """Write or collect rows that were not computed by the engine; return the same as :meth:`run`.
@@ -110,6 +122,8 @@ class Bulk:
         return result if out is None else out
 
     def _check_loaded(self, model: Model) -> None:
+        from genolm.models.precision import parse_device, parse_dtype, same_device
+
         if self.dtype is not None and parse_dtype(self.dtype) != model.dtype:
             raise ModelError(f"the model is loaded in {model.dtype}; load it with dtype={self.dtype!r} instead")
         if self.device is not None and not same_device(parse_device(self.device), model.device):

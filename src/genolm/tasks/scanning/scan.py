@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from genolm.engine.analysis import stored_task
 from genolm.engine.progress import Progress
 from genolm.errors import InputError, ModelError
 from genolm.genome.annotation.gene_map import read_gene_map
@@ -14,17 +16,17 @@ from genolm.genome.in_memory import Sequences, hold_sequences
 from genolm.genome.sequence_files import input_format
 from genolm.genome.streams import is_stream
 from genolm.tasks.reading.bulk import Bulk
-from genolm.tasks.reading.model_group import group_models
 from genolm.tasks.reading.model_limits import context_bases, unreadable_letters
-from genolm.tasks.reading.random_model import untrained_copy
 from genolm.tasks.reading.sources import Source, open_source
 from genolm.tasks.scanning.base_values import Combine, Role
 from genolm.tasks.scanning.gene_separation import GeneSettings
 from genolm.tasks.scanning.genome_tiles import Tiling
 from genolm.tasks.scanning.interval_calls import Calling, Side
+from genolm.tasks.scanning.scan_analysis import OPTIONS, changed_calling, changed_genes
 from genolm.tasks.scanning.scan_outputs import Outputs
 from genolm.tasks.scanning.scan_picture import check_scan_plot, plot_scan
 from genolm.tasks.scanning.scan_task import Reader, Scan, ScanTask
+from genolm.tasks.writing.kept_parts import Request, analysed_by
 
 if TYPE_CHECKING:
     import torch
@@ -41,11 +43,35 @@ _RUN = 10  # shortest run of N at which a contig is split; shorter runs are cont
 _TAIL = 64  # bases read after a tile with multi-base tokens
 
 
+def _analyse(request: Request) -> Any:
+    """Analyse the parts of a scan."""
+    given, bulk = request.given, Bulk(**request.running)
+    picture = check_scan_plot(given.get("plot"))
+    task = stored_task(request.parts, ScanTask)
+    untrained = any(reader.role == "twin" for reader in task.readers)
+    if untrained and given.get("seed", task.calling.seed) != task.calling.seed:
+        raise InputError("the parts hold an untrained model that was drawn with another seed", value=given["seed"])
+    task = replace(
+        task,
+        per_strand=given.get("per_strand", task.per_strand),
+        calling=changed_calling(task.calling, given),
+        genes=changed_genes(task.genes, given, task.calling.seed),
+    )
+    annotation = () if task.genes is None or "genes" not in given else (task.genes.file,)
+    path = None if request.out is None else Outputs.of(request.out).record
+    result = bulk.analyse(request.parts, task, path, annotation)
+    if picture is not None:
+        _plot(task, result, picture)
+    return result
+
+
+@analysed_by(_analyse, OPTIONS)
 def scan(
-    model: Model | str | Path,
-    genome: Sequences,
+    model: Model | str | Path | None = None,
+    genome: Sequences | None = None,
     out: Path | str | None = None,
     *,
+    from_: Path | str | None = None,
     minus: Model | str | Path | None = None,
     combine: Combine = "mean",
     per_strand: bool = False,
@@ -74,6 +100,7 @@ def scan(
     shard: str | tuple[int, int] | None = None,
     progress: Progress | bool | None = None,
     dry_run: bool = False,
+    keep_parts: bool = False,
 ) -> Any:
     """Compute the surprisal of each base of a genome, and call intervals in which it is high.
 
@@ -94,6 +121,8 @@ def scan(
         genome: FASTA, GenBank or EMBL file of contigs, a :class:`Genome`, or a dict or list of sequences. Ambiguity
             codes are read as N.
         out: prefix of the files ``.bw``, ``.bed`` and ``.json``; None returns a :class:`Scan`.
+        from_: parts of a run with ``keep_parts`` (``PREFIX.json.parts``), to be analysed again without the model.
+            Settings of calls, genes and plot that are omitted are those of the run; no other settings can be given.
         minus: second model, whose surprisal is subtracted from that of the first.
         combine: combination of the two strands: ``mean``; ``min``, the strand that predicts better; ``forward`` or
             ``reverse``, to read one strand only. If one strand has no value, that of the other is used.
@@ -126,6 +155,7 @@ def scan(
         shard: ``"i/n"``: compute only the i-th of n shares, for :func:`genolm.merge` of ``PREFIX.json``.
         progress: True for a progress bar on standard error.
         dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate`.
+        keep_parts: keep the parts in ``PREFIX.json.parts`` for ``from_``.
 
     Returns:
         The path of ``PREFIX.json``, or without ``out`` a :class:`Scan`.
@@ -138,6 +168,8 @@ def scan(
         ResourceError: if memory or disk space is insufficient.
         GenolmError: if a plot is requested and matplotlib is not installed (extra ``plots``).
     """
+    if model is None or genome is None:
+        raise InputError("model and genome are required, except with from_")
     picture = check_scan_plot(plot)
     if picture is not None and shard is not None:
         raise InputError("a plot needs the complete track: omit it, and plot PREFIX.bw after the merge")
@@ -151,7 +183,7 @@ def scan(
     if annotation is not None:
         lengths = {record.id: len(record.sequence) for record in source.read()}
         read_gene_map(annotation.file).on(lengths, chrom_aliases(source.place))
-    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
+    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run, keep_parts)
     path = None
     if out is not None:
         outputs = Outputs.of(Path(out))
@@ -169,6 +201,8 @@ def scan(
         calling,
         annotation,
     )
+    from genolm.tasks.reading.model_group import group_models  # imports torch, which an analysis does not need
+
     result = bulk.run(task, group_models(tuple(models.values())), path)
     if picture is not None and not dry_run:
         _plot(task, result, picture)
@@ -198,6 +232,8 @@ def _models(
     if minus is not None:
         models["minus"] = bulk.open(minus)
     if twin is not None:
+        from genolm.tasks.reading.random_model import untrained_copy
+
         models["twin"] = untrained_copy(models["model"], twin)
     return models
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
+from genolm.engine.analysis import stored_task
 from genolm.engine.progress import Progress
 from genolm.errors import InputError
 from genolm.genome.fasta import Genome
@@ -21,6 +22,7 @@ from genolm.tasks.variants.mutation_plots import check_length, plot_mutations
 from genolm.tasks.variants.token_variants import TokenVariantTask
 from genolm.tasks.variants.variant_task import HORIZON, TOKEN_METHODS, VariantTask, check_method, choose_method
 from genolm.tasks.writing.figure_sheet import check_plot
+from genolm.tasks.writing.kept_parts import Request, analysed_by
 from genolm.tasks.writing.table_files import SUFFIXES, check_suffix, write_table
 
 if TYPE_CHECKING:
@@ -77,12 +79,26 @@ class TokenMutationTask(Mutations, TokenVariantTask):
     name: ClassVar[str] = "mutate"
 
 
+def _analyse(request: Request) -> Any:
+    """Write or plot the mutations of earlier parts."""
+    path, picture = check_suffix(request.out, SUFFIXES), check_plot(request.given.get("plot"))
+    task: MutationTask | TokenMutationTask = stored_task(request.parts, MutationTask, TokenMutationTask)
+    if picture is not None:
+        _check_plotted(Interval.parse(task.source), Genome(task.genome, iupac=task.genome_iupac))
+    result = Bulk(**request.running).analyse(request.parts, task, path)
+    if picture is not None:
+        _plot(task, result, picture)
+    return result
+
+
+@analysed_by(_analyse, ("plot",))
 def mutate(
-    model: Model | str | Path,
-    interval: Interval | str,
+    model: Model | str | Path | None = None,
+    interval: Interval | str | None = None,
     out: Path | str | None = None,
     *,
-    genome: Genome | str | Path,
+    from_: Path | str | None = None,
+    genome: Genome | str | Path | None = None,
     method: Method | None = None,
     context: int | None = None,
     rc: bool | None = None,
@@ -95,6 +111,7 @@ def mutate(
     shard: str | tuple[int, int] | None = None,
     progress: Progress | bool | None = None,
     dry_run: bool = False,
+    keep_parts: bool = False,
 ) -> Any:
     """Score all three substitutions at every base of an interval: log p(ALT) - log p(REF) in nats.
 
@@ -105,6 +122,8 @@ def mutate(
         model: a model, or a name or path for :func:`genolm.load`.
         interval: interval such as ``chr22:1,001-2,000`` (1-based, inclusive), or an `Interval`; on the forward strand.
         out: ``.parquet``, ``.tsv`` or ``.csv``; None returns the table.
+        from_: parts of a run with ``keep_parts`` (``OUT.parts``), to write or plot them again without the model; only
+            ``plot`` can be given with it.
         genome: FASTA of the genome, plain or bgzip-compressed.
         method: ``conditional`` (one pass for all substitutions) or ``full`` (a branch per substitution); ``window`` or
             ``masked`` for other models, as in :func:`genolm.variants`. None: the first method that the model supports.
@@ -121,6 +140,7 @@ def mutate(
         shard: ``"i/n"``: compute only the i-th of n shares, for :func:`genolm.merge`.
         progress: True for a progress bar on standard error.
         dry_run: write nothing; time a few batches and return a :class:`genolm.engine.run.Estimate`.
+        keep_parts: keep the parts in ``OUT.parts`` for ``from_``.
 
     Returns:
         ``out``, or without it a polars table: ``chrom``, ``pos`` (1-based), ``ref``, ``alt``,
@@ -134,6 +154,8 @@ def mutate(
         RunError: if the output exists, or parts of another run are in the way.
         GenolmError: if a package for the plot is not installed.
     """
+    if model is None or interval is None or genome is None:
+        raise InputError("model, interval and genome are required, except with from_")
     path, picture = check_suffix(out, SUFFIXES), check_plot(plot)
     if picture is not None and shard is not None:
         raise InputError("a plot needs all positions: merge the shards, then call plot_mutations(table, plot)")
@@ -141,8 +163,8 @@ def mutate(
     region = check_interval(interval, fasta)
     check_method(method)
     if picture is not None:
-        check_length(len(fasta[region].strip("N")), "plot a shorter interval, or omit the plot")
-    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run)
+        _check_plotted(region, fasta)
+    bulk = Bulk(device, dtype, token_budget, resume, overwrite, shard, progress, dry_run, keep_parts)
     opened = bulk.open(model, path)
     single = opened.causal and opened.tokenizer.bases_per_token == 1
     chosen = choose_method(opened, "conditional" if single and method is None else method)
@@ -153,10 +175,20 @@ def mutate(
     )  # fmt: skip
     result = bulk.run(task, opened, path)
     if picture is not None and not dry_run:
-        strands = "both strands" if task.rc else "forward strand"
-        table = result if path is None else _read(path)
-        plot_mutations(table, picture, subtitle=f"{opened.card.name}, {task.method}, {strands}")
+        _plot(task, result, picture)
     return result
+
+
+def _plot(task: MutationTask | TokenMutationTask, result: Any, picture: Path) -> None:
+    """Plot the result of a run: a table, or its path."""
+    strands = "both strands" if task.rc else "forward strand"
+    table = _read(result) if isinstance(result, Path) else result
+    plot_mutations(table, picture, subtitle=f"{task.provenance.model}, {task.method}, {strands}")
+
+
+def _check_plotted(region: Interval, genome: Genome) -> None:
+    """Raise `InputError` if the interval is too long for a plot."""
+    check_length(len(genome[region].strip("N")), "plot a shorter interval, or omit the plot")
 
 
 def check_interval(interval: Interval | str, genome: Genome) -> Interval:
