@@ -130,6 +130,7 @@ Fraction = Annotated[float, Between(0, 1), Shown("FRACTION")]
 Seed = Annotated[int, Between(0, LARGEST_SEED), Shown("N")]
 Fasta = Annotated[Path | str, Shown("FASTA")]
 OutputFile = Annotated[Path | str, Shown("OUTPUT")]
+KeptParts = Annotated[Path | str, Shown("PARTS")]
 OutputFolder = Annotated[Path | str, Shown("FOLDER")]
 
 

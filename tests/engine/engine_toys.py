@@ -106,6 +106,30 @@ class Listed(Summed):
 
 
 @dataclass(frozen=True, slots=True)
+class Scaled(Summed):
+    """The sums times a number that matters only when the output is made, and the length of a file next to it."""
+
+    times: int = 1
+    notes: Path | None = None
+    name: ClassVar[str] = "scaled"
+    analysis: ClassVar[tuple[str, ...]] = ("times", "notes")
+
+    def assemble(self, frames, out):
+        with atomic_file(out.with_name(f"{out.name}.total")) as partial:
+            partial.write_text(str(self.times if self.notes is None else len(self.notes.read_text())))
+        with atomic_file(out) as partial, partial.open("w") as file:
+            for frame in frames:
+                file.writelines(f"{sequence}\t{total * self.times}\n" for sequence, total in frame.iter_rows())
+                _die("assemble")
+
+    def side_files(self, out):
+        return (out.with_name(f"{out.name}.total"), out.with_name(f"{out.name}.unwritten"))
+
+    def inputs(self):
+        return (self.source,) if self.notes is None else (self.source, self.notes)
+
+
+@dataclass(frozen=True, slots=True)
 class Other(Summed):
     """Another task with the same settings."""
 

@@ -17,7 +17,6 @@ from genolm.genome.sequence import reverse_complement
 from genolm.models.model import Model
 from genolm.models.precision import same_device
 from genolm.tasks.embed import embed
-from genolm.tasks.reading import bulk
 from genolm.tasks.reading.embedding import EmbedTask
 from genolm.tasks.reading.model_limits import choose_layers
 from genolm.tasks.reading.pooling import Pooling
@@ -169,7 +168,7 @@ def test_the_context_is_the_models_unless_a_shorter_one_is_asked_for(tiny):
 
 
 def test_settings_are_refused_before_the_model_is_loaded(tmp_path, monkeypatch):
-    monkeypatch.setattr(bulk, "load", lambda *args, **kwargs: pytest.fail("loaded"))
+    monkeypatch.setattr("genolm.models.checkpoints.load.load", lambda *args, **kwargs: pytest.fail("loaded"))
     with pytest.raises(InputError, match=r"out\.txt: unsupported output format; use one of \.parquet, \.npy"):
         embed("genos-1.2b", SEQUENCES, tmp_path / "out.txt")
     with pytest.raises(InputError, match="pooling must be one of"):

@@ -8,7 +8,9 @@ from pathlib import Path
 from types import GenericAlias
 from typing import Annotated, Any, Literal
 
+import click
 import typer
+from click.core import ParameterSource
 from typer.core import TyperCommand
 
 from genolm.cli.failures import with_error_messages
@@ -16,6 +18,7 @@ from genolm.cli.help import description, example, model_names, with_option_names
 from genolm.cli.presentation import Invocation, Presented, Switch
 from genolm.verbs import Kind, Parameter, Verb
 
+_DEFAULT = ParameterSource.DEFAULT
 _TYPES: Mapping[Kind, type] = {"text": str, "path": Path, "integer": int, "number": float, "flag": bool}
 
 
@@ -31,7 +34,7 @@ def _function(verb: Verb, presented: Presented) -> Callable[..., None]:
 
     def command(**values: Any) -> None:
         switches = {one.name: values.pop(one.name) for one in presented.options}
-        presented.show(Invocation(verb, arguments_of(verb, values), **switches))
+        presented.show(Invocation(verb, arguments_of(verb, _given(values)), **switches))
 
     parameters = [_parameter(one, verb) for one in verb.parameters] + [_switch(one) for one in presented.options]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -40,11 +43,19 @@ def _function(verb: Verb, presented: Presented) -> Callable[..., None]:
     return command
 
 
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that are on the command line; the function knows the defaults of the others."""
+    context = click.get_current_context()
+    return {name: value for name, value in values.items() if context.get_parameter_source(name) != _DEFAULT}
+
+
 def arguments_of(verb: Verb, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of the verb's function: without lists that are empty, and a single input as itself."""
     arguments = {}
     for parameter in verb.parameters:
-        value: Any = values.get(parameter.name)
+        if parameter.name not in values:
+            continue
+        value: Any = values[parameter.name]
         if parameter.several and not value:
             continue
         single = parameter.several and parameter.positional and len(value) == 1

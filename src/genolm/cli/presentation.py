@@ -89,7 +89,7 @@ def bulk(show: Callable[[Path], None] | None = None) -> Presented:
 
     def show_output(call: Invocation) -> None:
         show_run(call)
-        if show is not None and not (call.quiet or call.values["shard"] or call.values["dry_run"]):
+        if show is not None and not (call.quiet or call.values.get("shard") or call.values.get("dry_run")):
             show(call.out())
 
     return Presented(show_output, (QUIET,), resumable=True)

@@ -16,6 +16,7 @@ from genolm.engine.settings import read_settings, write_settings
 from genolm.engine.target import assemble, check_side_files, check_target, refuse_inputs, side_files
 from genolm.engine.task import Task
 from genolm.errors import RunError
+from genolm.files.atomic import disk_full_named
 from genolm.files.locks import locked
 from genolm.remedies import Remedy
 from genolm.verbs import OutputFile, PythonOnly, Shown, verb
@@ -30,6 +31,7 @@ def merge(
     parts: Annotated[Path | str, Shown("FOLDER")] | Sequence[Annotated[Path | str, Shown("FOLDER")]] = (),
     task: Annotated[Task[Any, Any] | None, PythonOnly()] = None,
     overwrite: bool = False,
+    keep_parts: bool = False,
 ) -> Result:
     """Join the shards of a run into one output.
 
@@ -40,6 +42,8 @@ def merge(
         parts: Parts folder that is not next to the output, such as a copy from another machine; it is not changed.
         task: the task of the run; needed only if its class is not part of genolm.
         overwrite: Overwrite existing output.
+        keep_parts: Keep the parts, those of other folders as copies, next to the output, to analyse them again with
+            `from_` of the verb, as if the shards had been run with `keep_parts`.
 
     Returns:
         Path of the output, counts of items and parts, and the summary of the run.
@@ -56,12 +60,14 @@ def merge(
     with stoppable(), _locked_folder(home):
         manifests = _manifests(home, others)
         manifest = _common_manifest(manifests)
-        sources = _sources(list(manifests), manifest)
+        sources = complete_parts(list(manifests), manifest)
         job = _task_of(manifest, task)
         refuse_inputs(job, out)
         check_side_files(out, side_files(job, out), overwrite=overwrite, resume=True)
+        if keep := keep_parts or manifest.keep_parts:
+            _gather(home, sources, manifest)
         frames, plan = (source.read(number) for number, source in enumerate(sources)), manifest.plan
-        summary = assemble(job, frames, home, out, plan.items)
+        summary = assemble(job, frames, home, out, plan.items, keep=keep)
     return Result(out, None, plan.items, plan.parts, 0, summary=summary)
 
 
@@ -109,8 +115,21 @@ def _common_manifest(manifests: dict[PartsFolder, Manifest]) -> Manifest:
     return first[1]
 
 
-def _sources(folders: list[PartsFolder], manifest: Manifest) -> list[PartsFolder]:
-    """Return, for every part, a folder that contains it complete."""
+def _gather(home: PartsFolder, sources: Sequence[PartsFolder], manifest: Manifest) -> None:
+    """Copy manifest and parts of other folders into the output's own."""
+    with disk_full_named(home.path):
+        home.write_manifest(manifest)
+        for number, source in enumerate(sources):
+            if source != home:
+                home.copy(number, source)
+
+
+def complete_parts(folders: Sequence[PartsFolder], manifest: Manifest) -> list[PartsFolder]:
+    """Return, for every part, a folder that contains it complete; every part is read and verified.
+
+    Raises:
+        RunError: parts are missing or damaged.
+    """
     sources: list[PartsFolder] = []
     bad: dict[PartState, list[str]] = {PartState.MISSING: [], PartState.TORN: []}
     for number in range(manifest.plan.parts):

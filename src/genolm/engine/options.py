@@ -22,6 +22,7 @@ class Options:
         overwrite: replace an existing output and the parts of an earlier run. A shard never removes parts.
         shard: compute only the i-th of n shares of the parts, given as ``"i/n"`` or ``(i, n)``; ``merge`` joins them.
             Shards may run at the same time, in one folder or on several machines, and continue from existing parts.
+        keep_parts: keep the parts when the output is complete, for :func:`genolm.engine.analysis.analyse`.
         batch_tokens: maximum tokens of a batch, padding included; None for a default that fits into memory.
         executor: what computes the parts.
 
@@ -32,6 +33,7 @@ class Options:
     resume: bool = False
     overwrite: bool = False
     shard: str | tuple[int, int] | Shard | None = None
+    keep_parts: bool = False
     batch_tokens: int | None = None
     executor: Executor = field(default_factory=InProcess)
 

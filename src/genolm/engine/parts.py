@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 MANIFEST = "manifest.json"
+_OPTIONS = ("overwrite", "keep_parts")
 ASSEMBLING = "assembling"  # marks that an existing output was written by this run
 
 
@@ -48,6 +50,7 @@ class Manifest:
         token_budget: requested tokens of a batch, None for the default; a resumed run uses the same unless another one
             is requested.
         overwrite: whether the run may replace an existing output.
+        keep_parts: whether the parts stay when the output is complete.
     """
 
     task: dict[str, Any]
@@ -55,6 +58,7 @@ class Manifest:
     plan: Plan
     token_budget: int | None
     overwrite: bool
+    keep_parts: bool = False
 
     @property
     def run_id(self) -> str:
@@ -64,7 +68,7 @@ class Manifest:
 
     def to_json(self) -> str:
         """Return the manifest as readable JSON."""
-        values = {name: getattr(self, name) for name in ("task", "fingerprint", "token_budget", "overwrite")}
+        values = {name: getattr(self, name) for name in ("task", "fingerprint", "token_budget", *_OPTIONS)}
         return json.dumps({**values, "plan": self.plan.to_json()}, indent=1, sort_keys=True) + "\n"
 
     @classmethod
@@ -99,7 +103,7 @@ class PartsFolder:
         path = self.path / MANIFEST
         try:
             return _check_schema(Manifest.from_json(path.read_text(encoding="utf-8")), path)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (ValueError, KeyError, TypeError, OSError) as error:
             raise RunError(
@@ -117,6 +121,19 @@ class PartsFolder:
     def write_manifest(self, manifest: Manifest) -> None:
         """Write the manifest."""
         write_text(self.path / MANIFEST, manifest.to_json())
+
+    def complete(self) -> None:
+        """Mark the run as complete: its parts stay, but they no longer allow an output to be replaced."""
+        manifest = self.manifest()
+        if manifest is not None:
+            self.write_manifest(replace(manifest, overwrite=False, keep_parts=True))
+        (self.path / ASSEMBLING).unlink(missing_ok=True)
+
+    def copy(self, number: int, source: PartsFolder) -> None:
+        """Copy one part, then its seal, from another folder of the same run."""
+        for path, copied in ((self.rows_path, source.rows_path), (self.seal_path, source.seal_path)):
+            with atomic_file(path(number)) as partial:
+                shutil.copyfile(copied(number), partial)
 
     def write(self, number: int, frame: pl.DataFrame, run_id: str) -> int:
         """Write one part, then its seal; return the size of the rows in bytes.

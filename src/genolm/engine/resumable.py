@@ -107,7 +107,7 @@ def _new_manifest(work: Work, request: RunRequest, existing: Manifest | None) ->
     identity = fingerprint(work.task, work.model, settings)
     known = existing is not None and existing.fingerprint == identity and is_complete(identity)
     plan = existing.plan if existing is not None and known else make_plan(work.task, work.observer)
-    return Manifest(settings, identity, plan, work.token_budget, request.options.overwrite)
+    return Manifest(settings, identity, plan, work.token_budget, request.options.overwrite, request.options.keep_parts)
 
 
 def _share(manifest: Manifest, request: RunRequest) -> range:
@@ -224,7 +224,8 @@ def _result(
     if request.options.shard is not None:
         return Result(None, None, plan.items, plan.parts, computed, folder.missing(plan), budget)
     frames = unless_cancelled(folder.frames(plan), work.observer)
-    summary = assemble(work.task, frames, folder, request.out, plan.items)
+    keep = request.options.keep_parts or manifest.keep_parts
+    summary = assemble(work.task, frames, folder, request.out, plan.items, keep=keep)
     return Result(request.out, None, plan.items, plan.parts, computed, token_budget=budget, summary=summary)
 
 

@@ -129,9 +129,11 @@ def dry_run(
 def _as_request(out: Path | str | None, options: Options) -> RunRequest | None:
     if out is not None:
         return RunRequest(Path(out), options)
-    if options.resume or options.shard is not None:
+    if options.resume or options.keep_parts or options.shard is not None:
         raise RunError(
-            "a run that is resumed or sharded needs an output path", code="missing-argument", remedy=Remedy("out")
+            "a run that is resumed or sharded, or keeps its parts, needs an output path",
+            code="missing-argument",
+            remedy=Remedy("out"),
         )
     return None
 

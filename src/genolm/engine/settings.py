@@ -79,6 +79,8 @@ def _encode(value: Any, name: str) -> Any:
             return {"$tuple": items} if isinstance(value, tuple) else items
         case dict():
             return {"$dict": [[_encode(key, name), _encode(item, name)] for key, item in value.items()]}
+        case DigestOnly():
+            return {"$digest": value.digest}
         case _ if is_dataclass(value) and not isinstance(value, type):
             return {"$value": write_settings(value)}
     return {"$digest": _content_digest(value, name)}

@@ -94,10 +94,21 @@ def side_files(task: Task[Any, Any], out: Path) -> tuple[Path, ...]:
     return () if method is None else tuple(method(out))
 
 
+def companions(task: Task[Any, Any], out: Path) -> tuple[Path, ...]:
+    """Return all files that may belong to an output: its side files, and the indexes of a VCF or BCF."""
+    return (*side_files(task, out), *(out.with_name(f"{out.name}{ending}") for ending in INDEXES))
+
+
 def assemble(
-    task: Task[Any, Any], frames: Iterator[pl.DataFrame], folder: PartsFolder, out: Path, items: int
+    task: Task[Any, Any],
+    frames: Iterator[pl.DataFrame],
+    folder: PartsFolder,
+    out: Path,
+    items: int,
+    *,
+    keep: bool = False,
 ) -> Summary:
-    """Let the task write the output, then remove the parts.
+    """Let the task write the output, then remove the parts, or keep them for analyses.
 
     Args:
         task: task that computed the parts.
@@ -105,6 +116,7 @@ def assemble(
         folder: folder of the parts.
         out: path of the output.
         items: number of input items.
+        keep: whether the parts stay.
 
     Returns:
         Summary of the run, which is also written to the provenance file.
@@ -114,10 +126,13 @@ def assemble(
         RunError: the task wrote no output.
     """
     (folder.path / ASSEMBLING).touch()
-    for path in (out, *side_files(task, out), *(out.with_name(f"{out.name}{ending}") for ending in INDEXES)):
+    for path in (out, *companions(task, out)):
         sweep(path)
     summary = write(task, frames, out, items)
-    _remove_parts(folder.path)
+    if keep:
+        folder.complete()
+    else:
+        _remove_parts(folder.path)
     note_missing_results(summary)
     return summary
 

@@ -27,6 +27,10 @@ class Task(Protocol[Item, Output]):
     is False if ``forward`` never holds the logits of a complete batch, so that the memory estimate omits them. Optional
     method: ``side_files(out)``, the files that are written next to the output; foreign ones are never replaced.
 
+    ``assemble`` and ``collect`` may analyse all rows together. Optional class attribute ``analysis``: the names of the
+    fields that matter only there, so that kept parts can be analysed again with other values
+    (:func:`genolm.engine.analysis.analyse`). ``training.rate`` names a field of the dataclass in ``training``.
+
     ``forward`` raises :class:`genolm.errors.NonFiniteError` if the model returns NaN or infinity. An optional method
     ``subject(items, window, part) -> str`` names the sequence or site concerned: ``window`` is the window with the
     value and ``part`` the index of the item within that window.

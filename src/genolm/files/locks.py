@@ -14,6 +14,7 @@ from pathlib import Path
 from genolm.errors import RunError
 from genolm.files.atomic import make_folder
 
+_RUN_LOCK = "run.lock"
 _UNSUPPORTED = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
@@ -28,7 +29,7 @@ def locked(folder: Path, shard: str | None = None) -> Iterator[None]:
     """
     try:
         with ExitStack() as stack:
-            stack.enter_context(_held(folder, "run.lock", fcntl.LOCK_SH if shard else fcntl.LOCK_EX))
+            stack.enter_context(_held(folder, _RUN_LOCK, fcntl.LOCK_SH if shard else fcntl.LOCK_EX))
             if shard:
                 stack.enter_context(_held(folder, f"shard-{shard.replace('/', '-of-')}.lock", fcntl.LOCK_EX))
             yield
@@ -45,12 +46,32 @@ def planning(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
+def read_locked(folder: Path) -> Iterator[None]:
+    """Lock the folder of a finished run against runs that would change it; several readers may hold it together.
+
+    Nothing is written, so that the folder may be read-only. Without a lock file no run has used this copy of the
+    folder, and there is nothing to lock.
+
+    Raises:
+        RunError: a run has locked it.
+    """
+    with ExitStack() as stack:
+        with suppress(FileNotFoundError):
+            file = stack.enter_context((folder / _RUN_LOCK).open("rb", buffering=0))
+            _lock(file, fcntl.LOCK_SH | fcntl.LOCK_NB, folder)
+        yield
+
+
+@contextmanager
 def _held(folder: Path, name: str, kind: int, *, wait: bool = False) -> Iterator[None]:
     with _locked_file(folder, name, kind if wait else kind | fcntl.LOCK_NB) as file:
         file.truncate(0)
         if kind == fcntl.LOCK_EX:
             file.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
-        yield
+        try:
+            yield
+        finally:
+            file.truncate(0)  # the file stays if the parts are kept
 
 
 def _locked_file(folder: Path, name: str, operation: int) -> io.FileIO:

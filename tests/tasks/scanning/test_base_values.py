@@ -1,7 +1,6 @@
 """Tracks stored on disk."""
 
 import errno
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -14,7 +13,7 @@ from genolm.tasks.scanning.base_values import Tracks
 class Full:
     """A file on a full disk."""
 
-    def __init__(self, *_):
+    def __init__(self, **_):
         pass
 
     def __enter__(self):
@@ -41,7 +40,7 @@ def test_values_on_the_disk_are_those_in_memory_and_leave_nothing(tmp_path, monk
 
 
 def test_a_full_disk_is_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(Path, "open", Full)
+    monkeypatch.setattr("tempfile.TemporaryFile", Full)
     with pytest.raises(OSError, match="No space left"):
         Tracks({"a": 10}, (False, True), ["model"], tmp_path)
     assert not list(tmp_path.iterdir())

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal, Unpack
 
+from genolm.engine.analysis import stored_task
 from genolm.engine.target import check_target
 from genolm.errors import InputError
 from genolm.genome.labelled.fragments import as_paths, named_files
 from genolm.genome.labelled.genome_labels import FILES, NONE
+from genolm.remedies import Remedy
 from genolm.statistics.agreement import Resampled
 from genolm.tasks.clustering.cluster_task import MODEL, TWIN, ClusterTask
 from genolm.tasks.clustering.clustered_fragments import Fragments, Settings
@@ -22,16 +25,40 @@ from genolm.tasks.reading.random_model import untrained_copy
 from genolm.tasks.reading.seeds import check_seed
 from genolm.tasks.reading.vector_readers import VectorReader, VectorReaders
 from genolm.tasks.writing.figure_sheet import require_matplotlib
+from genolm.tasks.writing.kept_parts import Request, analysed_by
 from genolm.tasks.writing.output_folders import Form
-from genolm.verbs import Bases, Count, Fraction, OutputFolder, Seed, Shown, verb
+from genolm.verbs import Bases, Count, Fraction, KeptParts, OutputFolder, ReplacedBy, Seed, Shown, verb
+
+_OPTIONS = ("labels", "k", "reduce", "repeats", "resample", "tables")
+_FIELDS = {"k": "k", "reduce": "reduction", "resample": "resample"}
+"""Fields of :class:`Settings` by the arguments of :func:`genolm.cluster`."""
+
+
+def _analyse(request: Request) -> Clusters:
+    """Cluster the embeddings of earlier parts."""
+    given = request.given
+    task = stored_task(request.parts, ClusterTask)
+    before = task.fragments.settings
+    labels = _labels(given["labels"]) if "labels" in given else before.labels
+    seeds = _seeds(before.seeds[0], given.get("repeats", len(before.seeds)))
+    values = {field: given[name] for name, field in _FIELDS.items() if name in given}
+    settings = replace(before, seeds=seeds, labels=labels, **values)
+    _check_analysis(settings, request.out)
+    tables = given.get("tables", task.tables)
+    task = replace(task, fragments=replace(task.fragments, settings=settings), tables=tables)
+    new = (labels,) if "labels" in given and isinstance(labels, Path) else ()
+    outcome = Bulk(**request.running).analyse(request.parts, task, request.out, new)
+    return Clusters(outcome, task.readers.readers[0].embedding.provenance.model)
 
 
 @verb(example="genolm cluster genolm-nano a.fa b.fa c.fa clusters --length 2000")
+@analysed_by(_analyse, _OPTIONS)
 def cluster(
-    model: AnyModel,
-    genomes: Path | str | Sequence[Path | str],
+    model: Annotated[AnyModel | None, ReplacedBy("from_")] = None,
+    genomes: Annotated[Path | str | Sequence[Path | str] | None, ReplacedBy("from_")] = None,
     out: OutputFolder | None = None,
     *,
+    from_: KeptParts | None = None,
     length: Bases | Sequence[Bases] = 5000,
     per_genome: Count = 50,
     max_n: Fraction = 0.05,
@@ -62,6 +89,8 @@ def cluster(
         model: Model: a name from `genolm models`, a model folder, or a Hugging Face Hub id.
         genomes: FASTA, GenBank or EMBL files, one per genome; may be gzipped.
         out: Output folder; it appears when it is complete.
+        from_: Parts of a run with `keep_parts` (OUTPUT.parts) to analyse again, without the model. Omitted options
+            are as in the run. Options of the clustering may change.
         length: Fragment length in bases; each length is clustered separately.
         per_genome: Maximum number of random fragments per genome.
         max_n: Skip fragments with a larger fraction of N than this.
@@ -91,20 +120,21 @@ def cluster(
         ResourceError: not enough memory or disk space.
         GenolmError: scikit-learn, umap-learn or matplotlib is not installed.
     """
+    if model is None or genomes is None:
+        raise InputError(
+            "a model and genomes are required",
+            code="missing-argument",
+            remedy=Remedy("from_", None, "analyse kept parts"),
+        )
     bulk = Bulk.of(run)
     lengths = (length,) if isinstance(length, int) else tuple(length)
-    _check(lengths, max_n, k)
+    _check(lengths, max_n)
     check_layer(layer, several=False)
-    check_seed(seed + repeats - 1)
-    check_packages(reduce)
     path = None if out is None else Path(out)
+    settings = Settings(per_genome, max_n, reduce, _seeds(seed, repeats), k, resample, _labels(labels))
+    _check_analysis(settings, path)
     if path is not None:
-        require_matplotlib("cluster")
         check_target(path, overwrite=bulk.overwrite, resume=bulk.resume)
-    settings = Settings(
-        per_genome, max_n, reduce, tuple(range(seed, seed + repeats)), k, resample,
-        str(labels) if str(labels) in (FILES, NONE) else Path(labels),
-    )  # fmt: skip
     files = named_files(as_paths(genomes))
     fragments = Fragments(tuple(files.values()), lengths, settings)
     fragments.drawn  # noqa: B018  # raises input errors before the model is loaded
@@ -120,16 +150,33 @@ def cluster(
     return Clusters(bulk.run(task, group_models(tuple(networks.values())), path), opened.card.name)
 
 
-def _check(
-    lengths: Sequence[int],
-    max_n: float,
-    k: int | None,
-) -> None:
+def _labels(given: str | Path) -> str | Path:
+    return str(given) if str(given) in (FILES, NONE) else Path(given)
+
+
+def _seeds(first: int, repeats: int) -> tuple[int, ...]:
+    """Return consecutive seeds.
+
+    Raises:
+        InputError: one is out of range.
+    """
+    check_seed(first + repeats - 1)
+    return tuple(range(first, first + repeats))
+
+
+def _check_analysis(settings: Settings, out: Path | None) -> None:
+    """Check the settings of the clustering, and that its packages are installed."""
+    if settings.k is not None and settings.k < 2:
+        raise InputError("k must be at least 2", value=settings.k)
+    check_packages(settings.reduction)
+    if out is not None:
+        require_matplotlib("cluster")
+
+
+def _check(lengths: Sequence[int], max_n: float) -> None:
     if len(set(lengths)) < len(lengths):
         raise InputError("duplicate fragment length", value=list(lengths))
     if min(lengths) < 4:
         raise InputError("length must be at least 4 (tetranucleotides)", value=min(lengths))
     if not 0 <= max_n < 1:
         raise InputError("max_n must be at least 0 and below 1", value=max_n)
-    if k is not None and k < 2:
-        raise InputError("k must be at least 2", value=k)

@@ -48,6 +48,10 @@ class ClusterTask(VectorTask):
     tables: Form
     name: ClassVar[str] = "cluster"
     unit: ClassVar[str] = "fragments"
+    analysis: ClassVar[tuple[str, ...]] = (
+        *(f"fragments.settings.{name}" for name in ("reduction", "seeds", "k", "resample", "labels")),
+        "tables",
+    )
 
     def items(self) -> Iterator[SequenceRecord]:
         """Yield the fragments of one length, then those of the next."""

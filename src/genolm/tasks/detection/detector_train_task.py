@@ -115,6 +115,9 @@ class TrainTask(VectorTask):
     readers: VectorReaders
     source: dict[str, Any]
     name: ClassVar[str] = "detect"
+    analysis: ClassVar[tuple[str, ...]] = tuple(
+        f"training.{name}" for name in ("genomes", "rate", "folds", "generators", "decodings", "taxa")
+    )
     unit: ClassVar[str] = "sequences"
 
     def items(self) -> Iterator[SequenceRecord]:

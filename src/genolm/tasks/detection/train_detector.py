@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Unpack
 
+from genolm.engine.analysis import stored_task
 from genolm.engine.summary import write_counts
 from genolm.engine.target import check_target
 from genolm.errors import InputError
@@ -21,21 +23,49 @@ from genolm.tasks.reading.bulk import AnyModel, Bulk, RunOptions
 from genolm.tasks.reading.embedding import EmbedTask
 from genolm.tasks.reading.model_limits import check_layer
 from genolm.tasks.reading.vector_readers import VectorReader, VectorReaders
-from genolm.verbs import AtLeast, Bases, Fasta, Seed, Shown, verb
+from genolm.tasks.writing.kept_parts import Request, analysed_by
+from genolm.verbs import AtLeast, Bases, Fasta, KeptParts, Seed, Shown, verb
 
 FeatureName = Literal["embedding", "handmade", "both"]
 Table = Annotated[Path | str, Shown("TSV")]
 _RATES = (0.0, 0.5)
 
 
+_FIELDS = {
+    "genomes": "genomes",
+    "folds": "folds",
+    "rate": "rate",
+    "hold_out_generator": "generators",
+    "hold_out_decoding": "decodings",
+    "hold_out_taxon": "taxa",
+}
+"""Fields of :class:`Training` by the arguments that do not change the features."""
+
+
+def _analyse(request: Request) -> TrainedDetector:
+    """Train a detector on the features of earlier parts."""
+    check_package()
+    task = stored_task(request.parts, TrainTask)
+    values = {field: request.given[name] for name, field in _FIELDS.items() if name in request.given}
+    values |= {name: _names(values[name]) for name in ("generators", "decodings", "taxa") if name in values}
+    table = _path(values.get("genomes"))
+    training = replace(task.training, **values if table is None else {**values, "genomes": table})
+    _check_rate(training.rate)
+    new = () if table is None else (table,)
+    task = replace(task, training=training)
+    return TrainedDetector(Bulk(**request.running).analyse(request.parts, task, request.out, new), training.features)
+
+
 @verb(
     example="genolm detect train detector --natural a.fa --natural b.fa --natural c.fa --generated gen.fa",
 )
+@analysed_by(_analyse, tuple(_FIELDS))
 def train_detector(
     out: Annotated[Path | str, Shown("DETECTOR")] | None = None,
     *,
-    natural: Fasta | Sequence[Fasta],
-    generated: Fasta | Sequence[Fasta],
+    natural: Fasta | Sequence[Fasta] | None = None,
+    generated: Fasta | Sequence[Fasta] | None = None,
+    from_: KeptParts | None = None,
     model: Annotated[AnyModel, Shown("MODEL")] | None = None,
     features: FeatureName | None = None,
     provenance: Table | None = None,
@@ -66,6 +96,8 @@ def train_detector(
         out: Detector folder to write; it appears when it is complete.
         natural: Native genome; one file for each genome, at least 3.
         generated: FASTA file of generated sequences.
+        from_: Parts of a run with `keep_parts` (OUTPUT.parts) to analyse again, without the model. Omitted options
+            are as in the run. Genomes, folds, rate and held-out groups may change.
         model: Model for embedding features. Default: none, only handmade features.
         features: Features: embeddings of the model, handmade (k-mers, GC content, entropies, repeats, open reading
             frames), or both. Default: both with a model, otherwise handmade.
@@ -96,6 +128,12 @@ def train_detector(
         ResourceError: not enough memory or disk space.
         GenolmError: scikit-learn is not installed.
     """
+    if natural is None or generated is None:
+        raise InputError(
+            "native and generated sequences are required: natural and generated",
+            code="missing-argument",
+            remedy=Remedy("from_", None, "analyse kept parts"),
+        )
     bulk = Bulk.of(run)
     check_package()
     path = None if out is None else Path(out)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import torch
 
-from genolm.engine.events import Finished, Listener, current_observer
+from genolm.engine.analysis import analyse
+from genolm.engine.events import Finished, Listener, current_observer, observed
 from genolm.engine.parts import PartsFolder
 from genolm.engine.progress import as_listener
 from genolm.engine.run import Options, Result, dry_run, run
@@ -21,6 +22,7 @@ from genolm.genome.in_memory import Sequences, Variants
 from genolm.models.checkpoints.load import load
 from genolm.models.model import Model
 from genolm.models.precision import Device, Precision, parse_device, parse_dtype, same_device
+from genolm.notes import collected
 from genolm.tasks.writing.provenance import provenance_files
 from genolm.verbs import Completed, Count, PythonOnly, Shown
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from genolm.engine.task import Task
+    from genolm.models.model import Model
 
 
 AnyModel = Annotated[Model | str | Path, Completed("model")]
@@ -47,6 +50,7 @@ class RunOptions(TypedDict, total=False):
         resume: Resume an interrupted run; finished parts are kept.
         overwrite: Overwrite existing output.
         shard: Run shard I of N, e.g. 2/8; join all shards with `genolm merge`.
+        keep_parts: Keep the parts when the output is complete, to analyse them again with other settings.
         progress: True for a progress bar on standard error, or a function that receives each event of the run.
         dry_run: Write nothing: check the input, time a few batches, and estimate the size, memory and time of the run.
     """
@@ -57,6 +61,7 @@ class RunOptions(TypedDict, total=False):
     resume: bool
     overwrite: bool
     shard: Annotated[str | tuple[int, int] | None, Shown("I/N")]
+    keep_parts: bool
     progress: Annotated[Listener | bool | None, PythonOnly()]
     dry_run: bool
 
@@ -73,6 +78,7 @@ class Bulk:
     shard: str | tuple[int, int] | None = None
     progress: Listener | bool | None = None
     dry_run: bool = False
+    keep_parts: bool = False
 
     @classmethod
     def of(cls, options: RunOptions) -> Bulk:
@@ -97,6 +103,8 @@ class Bulk:
         """
         if out is not None:
             self.check_output(out)
+        from genolm.models.model import Model
+
         if isinstance(model, Model):
             self._check_loaded(model)
             return model
@@ -104,12 +112,22 @@ class Bulk:
 
     def run(self, task: Task[Any, Any], model: Model, out: Path | None) -> Result:
         """Run the task, or with ``dry_run`` estimate its duration; without ``out`` the result holds its table."""
-        options = Options(self.resume, self.overwrite, self.shard, self.batch_tokens)
+        options = Options(self.resume, self.overwrite, self.shard, self.keep_parts, self.batch_tokens)
         if self.dry_run:
             found = dry_run(task, model, out, options, progress=self.progress)
             return Result(None, None, found.items, found.parts, 0, token_budget=found.token_budget, estimate=found)
         result = run(task, model, out, options, progress=self.progress)
         return result if out is None or self.shard is None else replace(result, folder=PartsFolder.of(out).path)
+
+    def analyse(self, parts: Path, task: Task[Any, Any], out: Path | None, given: Collection[Path] = ()) -> Result:
+        """Analyse kept parts as in :func:`genolm.engine.analysis.analyse`."""
+        if out is not None:
+            check_side_files(out, provenance_files(out), overwrite=self.overwrite)
+        observer = current_observer().also(as_listener(self.progress))
+        with observed(observer), collected() as notes:
+            result = analyse(parts, task, out, given=given, overwrite=self.overwrite).with_notes(notes)
+            observer.emit(Finished(result))
+        return result
 
     def run_without_engine(self, task: Task[Any, Any], frames: Iterator[pl.DataFrame], out: Path | None) -> Result:
         """Write or collect rows that were not computed by the engine; return the same as :meth:`run`.
@@ -133,6 +151,7 @@ class Bulk:
         return result
 
     def _check_loaded(self, model: Model) -> None:
+
         if self.dtype is not None and parse_dtype(self.dtype) != model.dtype:
             raise ModelError(
                 f"the model is loaded in {model.dtype}, not {self.dtype!r}", remedy="load it in that precision"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
@@ -28,7 +29,7 @@ class Tracks:
         lengths: length of each contig in bases.
         strands: strands that are read; True is the reverse strand.
         roles: roles of the models.
-        folder: folder for temporary files of the values; None: in memory.
+        folder: folder for unnamed temporary files of the values; None: in memory.
     """
 
     def __init__(
@@ -38,11 +39,7 @@ class Tracks:
         ends = np.cumsum(list(self.lengths.values()))
         self._spans = dict(zip(self.lengths, zip([0, *ends[:-1].tolist()], ends.tolist())))
         total = int(ends[-1])
-        self._values = {
-            (role, reverse): _blank(total, folder, f"{role}{reverse:d}")
-            for role in self.roles
-            for reverse in self.strands
-        }
+        self._values = {(role, reverse): _blank(total, folder) for role in self.roles for reverse in self.strands}
 
     def fill(self, frames: Iterable[pl.DataFrame]) -> None:
         """Fill in the rows of tiles: ``chrom``, ``reverse``, ``start`` and the surprisal of each model by its role."""
@@ -75,15 +72,13 @@ class Tracks:
         return self._values[role, reverse][start:end]
 
 
-def _blank(count: int, folder: Path | None, name: str) -> Float32:
+def _blank(count: int, folder: Path | None) -> Float32:
     if folder is None:
         return np.full(count, np.nan, np.float32)
-    path, blank = folder / f"{name}.values", np.full(min(count, _CHUNK), np.nan, np.float32)
-    try:
+    blank = np.full(min(count, _CHUNK), np.nan, np.float32)
+    with tempfile.TemporaryFile(dir=folder) as file:  # the space is freed when the map is closed
         # Written before it is mapped: a full disk makes a write fail, but kills a process that uses a map.
-        with path.open("wb") as file:
-            for start in range(0, count, _CHUNK):
-                file.write(blank[: count - start].data)
-        return np.memmap(path, np.float32, "r+", shape=(count,))
-    finally:
-        path.unlink(missing_ok=True)  # the space is freed when the map is closed
+        for start in range(0, count, _CHUNK):
+            file.write(blank[: count - start].data)
+        file.flush()
+        return np.memmap(file, np.float32, "r+", shape=(count,))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Unpack
 
+from genolm.engine.analysis import stored_task
+from genolm.engine.result import Result
 from genolm.errors import InputError, ModelError
 from genolm.genome.annotation.gene_map import read_gene_map
 from genolm.genome.contig_names import chrom_aliases
@@ -23,11 +26,13 @@ from genolm.tasks.scanning.base_values import Combine, Role
 from genolm.tasks.scanning.gene_separation import GeneSettings
 from genolm.tasks.scanning.genome_tiles import Tiling
 from genolm.tasks.scanning.interval_calls import Calling, Side
+from genolm.tasks.scanning.scan_analysis import OPTIONS, changed_calling, changed_genes
 from genolm.tasks.scanning.scan_outputs import Outputs
 from genolm.tasks.scanning.scan_picture import check_scan_plot, plot_scan
 from genolm.tasks.scanning.scan_results import Scan
 from genolm.tasks.scanning.scan_task import Reader, Scanned, ScanTask
-from genolm.verbs import AtLeast, Bases, Between, Count, Seed, Shown, verb
+from genolm.tasks.writing.kept_parts import Request, analysed_by
+from genolm.verbs import AtLeast, Bases, Between, Count, KeptParts, ReplacedBy, Seed, Shown, verb
 
 __all__ = ["Scan", "scan"]
 
@@ -39,12 +44,33 @@ _RUN = 10  # shortest run of N at which a contig is split; shorter runs are cont
 _TAIL = 64  # bases read after a tile with multi-base tokens
 
 
+def _analyse(request: Request) -> Scan:
+    """Analyse the parts of a scan."""
+    given, bulk = request.given, Bulk(**request.running)
+    picture = check_scan_plot(given.get("plot"))
+    task = stored_task(request.parts, ScanTask)
+    untrained = any(reader.role == "twin" for reader in task.readers)
+    if untrained and given.get("seed", task.calling.seed) != task.calling.seed:
+        raise InputError("the parts hold an untrained model that was drawn with another seed", value=given["seed"])
+    task = replace(
+        task,
+        per_strand=given.get("per_strand", task.per_strand),
+        calling=changed_calling(task.calling, given),
+        genes=changed_genes(task.genes, given, task.calling.seed),
+    )
+    annotation = () if task.genes is None or "genes" not in given else (task.genes.file,)
+    path = None if request.out is None else Outputs.of(request.out).record
+    return _scanned(task, bulk.analyse(request.parts, task, path, annotation), picture)
+
+
 @verb(example="genolm scan genolm-nano genome.fa surprisal")
+@analysed_by(_analyse, OPTIONS)
 def scan(
-    model: AnyModel,
-    genome: Annotated[Sequences, Shown("GENOME")],
+    model: Annotated[AnyModel | None, ReplacedBy("from_")] = None,
+    genome: Annotated[Sequences | None, Shown("GENOME"), ReplacedBy("from_")] = None,
     out: Annotated[Path | str, Shown("PREFIX")] | None = None,
     *,
+    from_: KeptParts | None = None,
     minus: Annotated[AnyModel, Shown("MODEL")] | None = None,
     combine: Combine = "mean",
     per_strand: bool = False,
@@ -91,6 +117,8 @@ def scan(
         model: Model: a name from `genolm models`, a model folder, or a Hugging Face Hub id.
         genome: Genome: FASTA, GenBank or EMBL; may be gzipped.
         out: Output prefix: writes PREFIX.bw, PREFIX.bed and PREFIX.json.
+        from_: Parts of a run with `keep_parts` (OUTPUT.parts) to analyse again, without the model. Omitted options
+            are as in the run. Options of calls, genes and plot may change.
         minus: Second model; its surprisal is subtracted from the first's.
         combine: How to combine the surprisal of the two strands; forward and reverse read one strand only.
         per_strand: Also write PREFIX.forward.bw and PREFIX.reverse.bw.
@@ -125,6 +153,12 @@ def scan(
         ResourceError: if memory or disk space is insufficient.
         GenolmError: if a plot is requested and matplotlib is not installed (extra ``plots``).
     """
+    if model is None or genome is None:
+        raise InputError(
+            "a model and a genome are required",
+            code="missing-argument",
+            remedy=Remedy("from_", None, "analyse kept parts"),
+        )
     bulk = Bulk.of(run)
     picture = check_scan_plot(plot)
     if picture is not None and bulk.shard is not None:
@@ -154,11 +188,15 @@ def scan(
         calling,
         annotation,
     )
-    outcome = bulk.run(task, group_models(tuple(models.values())), path)
-    names = " − ".join(each.card.name for role, each in models.items() if role != "twin")
-    if picture is not None and not bulk.dry_run:
-        _plot(task, outcome.table if path is None else Outputs(path), names, picture)
-    return Scan(outcome, combine, names)
+    return _scanned(task, bulk.run(task, group_models(tuple(models.values())), path), picture)
+
+
+def _scanned(task: ScanTask, outcome: Result, picture: Path | None) -> Scan:
+    """Return the scan of a run, and plot it unless it was a dry run."""
+    names = " − ".join(reader.provenance.model for reader in task.readers if reader.role != "twin")
+    if picture is not None and outcome.estimate is None:
+        _plot(task, outcome.table if outcome.out is None else Outputs(outcome.out), names, picture)
+    return Scan(outcome, task.combine, names)
 
 
 def _plot(task: ScanTask, scanned: Scanned | Outputs, names: str, out: Path) -> None:

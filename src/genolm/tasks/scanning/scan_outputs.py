@@ -69,22 +69,24 @@ class Outputs:
         Raises:
             RunError: as in :func:`genolm.engine.target.check_target`.
         """
-        for path in (self.record, *self._others()):
+        for path in (self.record, *self.others):
             check_target(path, overwrite=overwrite, resume=resume, run=self.record)
 
     def begin(self) -> None:
         """Remove the record of an earlier run before its files are replaced."""
         self.record.unlink(missing_ok=True)
-        for path in self._others():
+        for path in self.others:
             sweep(path)
 
     def clear(self, kept: set[Path]) -> None:
         """Remove files of an earlier run that this run did not write."""
-        for path in self._others():
+        for path in self.others:
             if path not in kept:
                 path.unlink(missing_ok=True)
 
-    def _others(self) -> tuple[Path, ...]:
+    @property
+    def others(self) -> tuple[Path, ...]:
+        """Paths of all files except the record."""
         return self.track, self.calls, self.genes, self.strand(False), self.strand(True)
 
 

@@ -1,4 +1,7 @@
-"""Scanning task of the engine: tiles, their surprisal under each model, tracks and output files."""
+"""Scanning task of the engine: tiles, their surprisal under each model, tracks and output files.
+
+What computes with a model is imported by the methods that do, so that kept parts are analysed without loading torch.
+"""
 
 from __future__ import annotations
 
@@ -6,28 +9,21 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
 from genolm.arrays import Float32
-from genolm.engine.parts import PartsFolder
 from genolm.engine.summary import Summary
 from genolm.engine.windows import Window, cut
 from genolm.errors import InputError
-from genolm.genome.annotation.gene_map import read_gene_map
-from genolm.genome.contig_names import chrom_aliases
-from genolm.models.finite import rows_numbered
-from genolm.models.model import Model
-from genolm.tasks.reading.log_probabilities import Normalisation
-from genolm.tasks.reading.model_group import models_of
 from genolm.tasks.reading.scored_spans import Scored, joined_spans, kept_tokens, token_lengths
 from genolm.tasks.reading.sources import Source
-from genolm.tasks.reading.token_scores import causal_scores, masked_scores, normalisation_of, passes_of
 from genolm.tasks.scanning.base_values import Combine, Role, Tracks
-from genolm.tasks.scanning.gene_separation import GeneSettings, gene_table, separation
+from genolm.tasks.scanning.gene_separation import GeneSettings
 from genolm.tasks.scanning.genome_tiles import Tile, Tiling
-from genolm.tasks.scanning.interval_calls import Calling, call, write_bed
+from genolm.tasks.scanning.interval_calls import Calling, write_bed
+from genolm.tasks.scanning.scan_analysis import find
 from genolm.tasks.scanning.scan_outputs import (
     Outputs,
     contig_table,
@@ -38,6 +34,10 @@ from genolm.tasks.scanning.scan_outputs import (
 )
 from genolm.tasks.writing.provenance import Provenance
 from genolm.tasks.writing.table_files import write_delimited
+
+if TYPE_CHECKING:
+    from genolm.models.model import Model
+    from genolm.tasks.reading.log_probabilities import Normalisation
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,8 @@ class Reader:
     @classmethod
     def of(cls, model: Model, role: Role, passes: int | None) -> Reader:
         """Return the reader of a model."""
+        from genolm.tasks.reading.token_scores import normalisation_of, passes_of
+
         return cls(
             role,
             normalisation_of(model, None),
@@ -75,6 +77,8 @@ class Reader:
 
     def scores(self, model: Model, windows: Sequence[Window]) -> list[Float32]:
         """Return the log-probability of each token of each window."""
+        from genolm.tasks.reading.token_scores import causal_scores, masked_scores
+
         if self.passes:
             return masked_scores(model, windows, self.passes)
         return causal_scores(model, windows, self.normalise)
@@ -104,6 +108,7 @@ class ScanTask:
     name: ClassVar[str] = "scan"
     unit: ClassVar[str] = "windows"
     part_tokens: ClassVar[int] = 131_072
+    analysis: ClassVar[tuple[str, ...]] = ("per_strand", "calling", "genes")
 
     def items(self) -> Iterator[Tile]:
         """Yield the tiles of each contig, strand by strand."""
@@ -127,12 +132,18 @@ class ScanTask:
         """Return the input files."""
         return (*self.source.files(), *([] if self.genes is None else [self.genes.file]))
 
+    def side_files(self, out: Path) -> tuple[Path, ...]:
+        """Return the files of the same prefix, some of which are not written."""
+        return Outputs(out).others
+
     def cost(self, item: Tile) -> int:
         """Return the approximate number of tokens over all models."""
         return sum(reader.cost(len(item.sequence)) for reader in self.readers)
 
     def windows(self, items: Sequence[Tile], model: Model) -> list[Window]:
         """Return a window for each tile and model, or several if a tile has too many tokens for the model."""
+        from genolm.tasks.reading.model_group import models_of
+
         overlap = (self.tiling.before + self.tiling.after) / self.tiling.window
         windows = list[Window]()
         for number, tile in enumerate(items):
@@ -144,6 +155,9 @@ class ScanTask:
 
     def forward(self, model: Model, windows: Sequence[Window]) -> list[Float32]:
         """Return the log-probability of each token of each window under its model."""
+        from genolm.models.finite import rows_numbered
+        from genolm.tasks.reading.model_group import models_of
+
         outputs: dict[int, Float32] = {}
         for which, (member, reader) in enumerate(zip(models_of(model), self.readers, strict=True)):
             indices = [index for index, window in enumerate(windows) if window.origin[1] == which]
@@ -187,7 +201,7 @@ class ScanTask:
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
         """Write the output files; ``out`` is the JSON record."""
         outputs = Outputs(out)
-        result = self._result(frames, PartsFolder.of(out).path)
+        result = self._result(frames, out.parent)
         outputs.begin()
         written = write_tracks(result.tracks, outputs, self.combine, per_strand=self.per_strand)
         write_bed(result.calls, outputs.calls, self._depth)
@@ -216,17 +230,15 @@ class ScanTask:
         lengths = {name: contig.length for name, contig in contigs.items()}
         tracks = Tracks(lengths, self.strands, [reader.role for reader in self.readers], folder)
         tracks.fill(frames)
-        rows, called = call(((name, tracks.combined(name, self.combine)) for name in contigs), self.calling)
+        findings = find(tracks, self.source, self.combine, self.calling, self.genes)
         record = {
             **self._settings(),
             "contigs": contig_table(contigs, tracks, self.combine),
-            "calls": called,
+            "calls": findings.calling,
         }
-        if self.genes is None:
-            return Scanned(tracks, rows, record, self.combine)
-        gene_map = read_gene_map(self.genes.file).on(lengths, chrom_aliases(self.source.place))
-        record["genes"] = separation(gene_map, self.genes, self.source.read(), tracks, self.combine)
-        return Scanned(tracks, rows, record, self.combine, gene_table(gene_map, tracks, self.combine))
+        if findings.separation is not None:
+            record["genes"] = findings.separation
+        return Scanned(tracks, findings.calls, record, self.combine, findings.genes)
 
     def _settings(self) -> dict[str, Any]:
         """Return models and settings for the record."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Unpack
+from typing import Annotated, ClassVar, Unpack
 
 import polars as pl
 
+from genolm.engine.analysis import stored_task
+from genolm.engine.result import Result
 from genolm.errors import InputError
 from genolm.genome.fasta import Genome
 from genolm.genome.interval import Interval
@@ -22,8 +24,9 @@ from genolm.tasks.variants.token_variants import TokenVariantTask
 from genolm.tasks.variants.variant_scores import Mutations
 from genolm.tasks.variants.variant_task import HORIZON, TOKEN_METHODS, VariantTask, choose_method
 from genolm.tasks.writing.figure_sheet import check_plot
+from genolm.tasks.writing.kept_parts import Request, analysed_by
 from genolm.tasks.writing.table_files import SUFFIXES, check_suffix, write_table
-from genolm.verbs import Bases, OutputFile, verb
+from genolm.verbs import Bases, KeptParts, OutputFile, ReplacedBy, Shown, verb
 
 _KEPT = ("chrom", "pos", "ref", "alt", "status")
 
@@ -74,15 +77,27 @@ class TokenMutationTask(MutationRun, TokenVariantTask):
     name: ClassVar[str] = "mutate"
 
 
+def _analyse(request: Request) -> Mutations:
+    """Write or plot the mutations of earlier parts."""
+    path, picture = check_suffix(request.out, SUFFIXES), check_plot(request.given.get("plot"))
+    kinds: tuple[type[MutationTask | TokenMutationTask], ...] = (MutationTask, TokenMutationTask)
+    task = stored_task(request.parts, *kinds)
+    if picture is not None:
+        _check_plotted(Interval.parse(str(task.source)), Genome(task.genome, iupac=task.genome_iupac))
+    return _mutated(task, Bulk(**request.running).analyse(request.parts, task, path), picture)
+
+
 @verb(
     example="genolm mutate genolm-nano chr22:1,001-1,060 changes.tsv --genome hg38.fa --plot changes.png",
 )
+@analysed_by(_analyse, ("plot",))
 def mutate(
-    model: AnyModel,
-    interval: Interval | str,
+    model: Annotated[AnyModel | None, ReplacedBy("from_")] = None,
+    interval: Annotated[Interval | str | None, Shown("INTERVAL"), ReplacedBy("from_")] = None,
     out: OutputFile | None = None,
     *,
-    genome: Reference,
+    from_: KeptParts | None = None,
+    genome: Reference | None = None,
     method: Method | None = None,
     context: Bases | None = None,
     rc: bool | None = None,
@@ -100,7 +115,9 @@ def mutate(
         model: Model: a name from `genolm models`, a model folder, or a Hugging Face Hub id.
         interval: Interval, 1-based and inclusive: chr22:1,001-1,200.
         out: Table to write: .parquet, .tsv or .csv.
-        genome: Reference genome (FASTA, plain or bgzipped).
+        from_: Parts of a run with `keep_parts` (OUTPUT.parts) to write or plot again, without the model. Only `plot`
+            may be given with it.
+        genome: Reference genome (FASTA, plain or bgzipped); required unless `from_` is given.
         method: Scoring method, as for variants. Default: conditional for single-base decoders, otherwise the method
             that the model supports.
         context: Methods full and conditional: minimum context before each variant, in bases; default 4,096, or less
@@ -122,6 +139,12 @@ def mutate(
         RunError: if the output exists, or parts of another run are in the way.
         GenolmError: if a package for the plot is not installed.
     """
+    if model is None or interval is None or genome is None:
+        raise InputError(
+            "a model, an interval and a genome are required",
+            code="missing-argument",
+            remedy=Remedy("from_", None, "analyse kept parts"),
+        )
     bulk = Bulk.of(run)
     path, picture = check_suffix(out, SUFFIXES), check_plot(plot)
     if picture is not None and bulk.shard is not None:
@@ -129,7 +152,7 @@ def mutate(
     fasta = genome if isinstance(genome, Genome) else Genome(genome)
     region = check_interval(interval, fasta)
     if picture is not None:
-        check_length(len(fasta[region].strip("N")), "plot a shorter interval, or omit the plot")
+        _check_plotted(region, fasta)
     opened = bulk.open(model, path)
     single = opened.causal and opened.tokenizer.bases_per_token == 1
     chosen = choose_method(opened, "conditional" if single and method is None else method)
@@ -138,11 +161,22 @@ def mutate(
         opened, context, HORIZON, source=str(region), genome=fasta.path, method=chosen, rc=rc, on_mismatch="raise",
         genome_iupac=fasta.iupac,
     )  # fmt: skip
-    mutations = Mutations(bulk.run(task, opened, path), task)
-    if picture is not None and not bulk.dry_run:
+    return _mutated(task, bulk.run(task, opened, path), picture)
+
+
+def _mutated(task: MutationTask | TokenMutationTask, outcome: Result, picture: Path | None) -> Mutations:
+    """Return the mutations of a run, and plot them unless it was a dry run."""
+    mutations = Mutations(outcome, task)
+    if picture is not None and outcome.estimate is None:
         strands = "both strands" if task.rc else "forward strand"
-        plot_mutations(mutations.table, picture, subtitle=f"{opened.card.name}, {task.method}, {strands}")
+        subtitle = f"{task.provenance.model}, {task.method}, {strands}"
+        plot_mutations(mutations.table, picture, subtitle=subtitle)
     return mutations
+
+
+def _check_plotted(region: Interval, genome: Genome) -> None:
+    """Raise `InputError` if the interval is too long for a plot."""
+    check_length(len(genome[region].strip("N")), "plot a shorter interval, or omit the plot")
 
 
 def check_interval(interval: Interval | str, genome: Genome) -> Interval:
