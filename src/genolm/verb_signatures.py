@@ -14,7 +14,7 @@ from genolm.verbs import Between, Completed, Kind, Parameter, PythonOnly, Replac
 
 _KINDS: dict[type, Kind] = {bool: "flag", int: "integer", float: "number", Path: "path", str: "text"}
 _PLACEHOLDERS: dict[Kind, str] = {"integer": "N", "number": "X", "path": "FILE", "text": "TEXT", "flag": ""}
-_MARKERS = (Between, Completed, PythonOnly, ReplacedBy, Several, Short, Shown)
+_MARKERS = (Between, Completed, PythonOnly, ReplacedBy, Several, Single, Short, Shown)
 Marker = TypeVar("Marker")
 _SECTION = re.compile(r"^(?:Args|Keys|Attributes|Returns|Raises|Yields|Warns):$", re.M)
 
@@ -112,7 +112,7 @@ def _parameter(given: inspect.Parameter, text: str, *, shared: bool = False) -> 
         choices=choices,
         low=bounds.low,
         high=bounds.high,
-        several=Sequence in members or Several() in members,
+        several=(Sequence in members or Several() in members) and Single() not in members,
         positional=positional,
         required=empty or in_memory,
         default=None if empty or isinstance(given.default, tuple) else given.default,

@@ -117,6 +117,11 @@ class Several:
 
 
 @dataclass(frozen=True, slots=True)
+class Single:
+    """A single value on the command line, for a type that also accepts sequences in Python."""
+
+
+@dataclass(frozen=True, slots=True)
 class PythonOnly:
     """Parameter that the command line does not have."""
 

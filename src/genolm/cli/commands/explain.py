@@ -9,7 +9,7 @@ from genolm.cli.reporter import print_closing
 def tables(call: Invocation) -> None:
     """Print the names of the tables and the path of the output."""
     call()
-    names = sorted(path.stem for path in call.out().glob(f"*.{call.values['tables']}"))
+    names = sorted(path.stem for path in call.out().glob(f"*.{call.values.get('tables', 'tsv')}"))
     print_closing(f"{len(names)} tables: {', '.join(names)}", call.out(), quiet=call.quiet)
 
 

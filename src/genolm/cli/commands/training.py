@@ -35,7 +35,7 @@ def pretrain(call: Invocation) -> None:
     from genolm.training.trainer.run_folder import describe_run
 
     recipe = Recipe.load(call.values["recipe"])
-    steps = call.values["steps"] or recipe.steps
+    steps = call.values.get("steps") or recipe.steps
     with training_reports(min(steps, recipe.steps)) as report:
         model = replace(call, values={**call.values, "recipe": recipe})(log=report)
     if _is_first_process():

@@ -24,7 +24,7 @@ from genolm.models.model import Model
 from genolm.models.precision import Device, Precision, parse_device, parse_dtype, same_device
 from genolm.notes import collected
 from genolm.tasks.writing.provenance import provenance_files
-from genolm.verbs import Completed, Count, PythonOnly, Shown
+from genolm.verbs import Completed, Count, PythonOnly, Shown, Single
 
 if TYPE_CHECKING:
     import polars as pl
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 AnyModel = Annotated[Model | str | Path, Completed("model")]
 Reference = Annotated[Genome | str | Path, Shown("FASTA")]
-SequenceInput = Annotated[Sequences, Shown("INPUT")]
-VariantInput = Annotated[Variants, Shown("INPUT")]
+SequenceInput = Annotated[Sequences, Single(), Shown("INPUT")]
+VariantInput = Annotated[Variants, Single(), Shown("INPUT")]
 
 
 class RunOptions(TypedDict, total=False):

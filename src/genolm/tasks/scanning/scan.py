@@ -32,7 +32,7 @@ from genolm.tasks.scanning.scan_picture import check_scan_plot, plot_scan
 from genolm.tasks.scanning.scan_results import Scan
 from genolm.tasks.scanning.scan_task import Reader, Scanned, ScanTask
 from genolm.tasks.writing.kept_parts import Request, analysed_by
-from genolm.verbs import AtLeast, Bases, Between, Count, KeptParts, ReplacedBy, Seed, Shown, verb
+from genolm.verbs import AtLeast, Bases, Between, Count, KeptParts, ReplacedBy, Seed, Shown, Single, verb
 
 __all__ = ["Scan", "scan"]
 
@@ -67,7 +67,7 @@ def _analyse(request: Request) -> Scan:
 @analysed_by(_analyse, OPTIONS)
 def scan(
     model: Annotated[AnyModel | None, ReplacedBy("from_")] = None,
-    genome: Annotated[Sequences | None, Shown("GENOME"), ReplacedBy("from_")] = None,
+    genome: Annotated[Sequences | None, Single(), Shown("GENOME"), ReplacedBy("from_")] = None,
     out: Annotated[Path | str, Shown("PREFIX")] | None = None,
     *,
     from_: KeptParts | None = None,
