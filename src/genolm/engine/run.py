@@ -72,8 +72,10 @@ def run(
         raise RunError(f"token_budget must be at least 1, not {token_budget}")
     work = Work(task, model, as_progress(progress), token_budget)
     request = _as_request(out, resume, shard, overwrite, keep_parts)
-    if request is None and (resume or keep_parts or shard is not None):
-        raise RunError("resume, shard and keep_parts need an output path")
+    if request is None and (resume or shard is not None):
+        raise RunError("resume and shard need an output path")
+    if request is None and keep_parts:
+        raise RunError("keep_parts needs an output path")
     result = _in_memory(work) if request is None else _on_disk(work, request)
     report_outcome(work.progress, result)
     return result
