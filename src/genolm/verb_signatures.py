@@ -10,7 +10,20 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, ForwardRef, Literal, TypeVar, Union, Unpack, get_args, get_origin, get_type_hints
 
-from genolm.verbs import Between, Completed, Kind, Parameter, PythonOnly, ReplacedBy, Several, Short, Shown, Verb, named
+from genolm.verbs import (
+    Between,
+    Completed,
+    Kind,
+    Parameter,
+    PythonOnly,
+    ReplacedBy,
+    Several,
+    Short,
+    Shown,
+    Single,
+    Verb,
+    named,
+)
 
 _KINDS: dict[type, Kind] = {bool: "flag", int: "integer", float: "number", Path: "path", str: "text"}
 _PLACEHOLDERS: dict[Kind, str] = {"integer": "N", "number": "X", "path": "FILE", "text": "TEXT", "flag": ""}

@@ -99,7 +99,7 @@ def test_shards_keep_their_parts(task, out, tmp_path, when):
 
 
 def test_in_memory_there_are_no_parts_to_keep(task):
-    with pytest.raises(RunError, match="need an output path"):
+    with pytest.raises(RunError, match="keep_parts needs an output path"):
         run(task, ToyModel(), keep_parts=True)
 
 

@@ -14,7 +14,7 @@ from genolm.engine.interrupt import stop_signals, stoppable
 from genolm.engine.merge import complete_parts
 from genolm.engine.parts import Manifest, PartsFolder
 from genolm.engine.result import Result
-from genolm.engine.settings import read_settings, write_settings
+from genolm.engine.settings import NOT_STORED, is_complete, read_settings, write_settings
 from genolm.engine.stored_types import stored_name
 from genolm.engine.summary import Tally, note_missing_results
 from genolm.engine.target import check_side_files, check_target, companions, refuse_inputs, side_files, write
@@ -38,12 +38,15 @@ def stored_task(parts: Path | str, *kinds: type[Kind]) -> Kind:
         kinds: expected classes of the task.
 
     Raises:
-        RunError: the folder holds no parts, or those of another verb or of an unsupported version.
+        RunError: the folder holds no parts, or those of another verb, of an unsupported version, or of a run whose
+            input was too long a value in memory.
     """
     manifest = _manifest(PartsFolder(Path(parts)))
     names = [stored_name(kind)[0] for kind in kinds]
     if manifest.task["type"] not in names:
         raise RunError(f"{parts} holds parts of {_verb(manifest.task['type'])}, not of {_verb(names[0])}")
+    if not is_complete(manifest.task):
+        raise RunError(f"{parts}: {NOT_STORED}")
     task: Kind = read_settings(manifest.task)
     return task
 

@@ -13,6 +13,7 @@ from genolm.engine.stored_types import stored_class, stored_name
 from genolm.errors import RunError
 
 _MAX_LENGTH = 65_536  # characters of JSON; longer values are data rather than settings and are stored as a digest
+NOT_STORED = "the input of this run was values in memory, which its parts do not hold; use a file as input"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class DigestOnly:
     digest: str
 
     def __iter__(self) -> Iterator[Any]:
-        raise RunError("the input of this run was values in memory, which its parts do not hold; use a file as input")
+        raise RunError(NOT_STORED)
 
     def __len__(self) -> int:
         return len(tuple(self))
@@ -60,6 +61,16 @@ def read_settings(written: dict[str, Any]) -> Any:
     """
     kind = stored_class(written["type"], written["version"])
     return kind(**{name: _decode(value) for name, value in written["fields"].items()})
+
+
+def is_complete(written: Any) -> bool:
+    """Return whether written settings hold all values, none of them only as a digest."""
+    match written:
+        case dict():
+            return "$digest" not in written and all(map(is_complete, written.values()))
+        case list():
+            return all(map(is_complete, written))
+    return True
 
 
 def _field(owner: Any, name: str) -> Any:

@@ -179,6 +179,40 @@ def test_killed_and_resumed_gives_the_same_bytes(genomes, tmp_path, monkeypatch)
     assert {path.name for path in tmp_path.iterdir()} == {"whole", "out"}
 
 
+def test_kept_embeddings_are_clustered_with_other_settings(genomes, tmp_path):
+    parts = tmp_path / "kept.parts"
+    kept = genolm.cluster("tiny-random-dense", genomes, tmp_path / "kept", **SMALL, keep_parts=True)
+    table = tmp_path / "labels.tsv"
+    table.write_text("genome\tlabel\natrich\ta\ngcrich\tb\nskewed\ta\n")
+    others = (
+        {},
+        {"k": 2, "repeats": 1},
+        {"reduce": "none", "resample": "fragments"},
+        {"labels": table, "tables": "parquet"},
+    )
+    for number, other in enumerate(others):
+        whole = (
+            genolm.cluster("tiny-random-dense", genomes, tmp_path / f"whole{number}", **SMALL | other)
+            if other
+            else kept
+        )
+        assert contents(genolm.cluster(out=tmp_path / f"again{number}", from_=parts, **other)) == contents(whole)
+    found = genolm.cluster(from_=parts, labels="none")
+    assert "ari" not in found["agreement"].columns
+    table.write_text("genome\tlabel\natrich\ta\n")
+    with pytest.raises(InputError, match="gcrich"):
+        genolm.cluster(from_=parts, out=tmp_path / "new", labels=table)
+    for name, value in (("seed", 1), ("length", 100), ("twin", False)):
+        with pytest.raises(InputError, match=f"so {name} cannot be given with it"):
+            genolm.cluster(from_=parts, **{name: value})
+    for name, value in (("k", 1), ("repeats", 0), ("resample", "x"), ("reduce", "x")):
+        with pytest.raises(InputError, match=name):
+            genolm.cluster(from_=parts, out=tmp_path / "new", **{name: value})
+    assert not (tmp_path / "new").exists()
+    with pytest.raises(InputError, match="model and genomes are required, except with from_"):
+        genolm.cluster("tiny-random-dense")
+
+
 def test_shards_merge_into_the_bytes_of_one_run(genomes, tmp_path, monkeypatch):
     monkeypatch.setattr("genolm.engine.plan.PART_ITEMS", 7)
     labels = tmp_path / "labels.tsv"

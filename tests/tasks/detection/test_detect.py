@@ -245,6 +245,35 @@ def test_training_and_calling_are_resumed_and_shared_out(files, natural, tmp_pat
     assert together["call"].null_count() == 2
 
 
+def test_kept_features_are_trained_on_with_other_settings(files, natural, tmp_path):
+    made, parts = files / "markov.fa", tmp_path / "kept.parts"
+    kept = genolm.train_detector(natural, made, tmp_path / "kept", **WITH_MODEL, keep_parts=True)
+    table = tmp_path / "genomes.tsv"
+    table.write_text("genome\tfold\n" + "".join(f"{name}\t{number % 3}\n" for number, name in enumerate(NAMES)))
+    others = (
+        {},
+        {"rate": 0.1, "folds": 4},
+        {"hold_out_generators": ["markov2"], "hold_out_taxa": ["elm"]},
+        {"genomes": table},
+    )
+    for number, other in enumerate(others):
+        whole = (
+            genolm.train_detector(natural, made, tmp_path / f"whole{number}", **WITH_MODEL | other) if other else kept
+        )
+        again = genolm.train_detector(out=tmp_path / f"again{number}", from_=parts, **other)
+        assert contents(again) == contents(whole)
+    assert genolm.train_detector(from_=parts).report == load_detector(kept).report
+    for name, value in (("features", "embedding"), ("seed", 1), ("crops", (50,))):
+        with pytest.raises(InputError, match=f"so {name} cannot be given with it"):
+            genolm.train_detector(from_=parts, **{name: value})
+    with pytest.raises(InputError, match="rate must be between"):
+        genolm.train_detector(from_=parts, rate=2)
+    with pytest.raises(InputError, match="natural and generated are required, except with from_"):
+        genolm.train_detector(natural)
+    with pytest.raises(RunError, match="keep_parts requires embedding features"):
+        genolm.train_detector(natural, made, tmp_path / "handmade", **QUICK, keep_parts=True)
+
+
 def test_without_a_model_nothing_is_resumed(detector, files, natural, tmp_path):
     with pytest.raises(RunError, match="resume and shard require embedding features"):
         genolm.detect.train(tmp_path / "det", natural=natural, generated=files / "markov.fa", **QUICK, shard="1/2")

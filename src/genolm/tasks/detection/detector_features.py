@@ -130,7 +130,9 @@ def _period_three(sequence: str) -> float:
 
 def refuse_engine_options(bulk: Bulk) -> None:
     """Raise `RunError` if an option needs a run of the engine, which features without embeddings do not have."""
-    if bulk.resume or bulk.keep_parts or bulk.shard is not None:
-        raise RunError("resume, shard and keep_parts require embedding features")
+    if bulk.resume or bulk.shard is not None:
+        raise RunError("resume and shard require embedding features")
+    if bulk.keep_parts:
+        raise RunError("keep_parts requires embedding features")
     if bulk.dry_run:
         raise RunError("a dry run measures a model: it requires embedding features")

@@ -58,6 +58,8 @@ def _analyse(request: Request) -> Scan:
         calling=changed_calling(task.calling, given),
         genes=changed_genes(task.genes, given, task.calling.seed),
     )
+    if untrained and task.genes is None:
+        raise InputError("the untrained baseline needs an annotation: genes= (--genes)")
     annotation = () if task.genes is None or "genes" not in given else (task.genes.file,)
     path = None if request.out is None else Outputs.of(request.out).record
     return _scanned(task, bulk.analyse(request.parts, task, path, annotation), picture)
