@@ -47,7 +47,9 @@ class CheckBaselines:
     markov: SequenceGroup
 
 
-def read_baselines(records: Sequence[GeneratedRecord], files: Mapping[str, Path], order: int, seed: int) -> CheckBaselines:
+def read_baselines(
+    records: Sequence[GeneratedRecord], files: Mapping[str, Path], order: int, seed: int
+) -> CheckBaselines:
     """Read the reference genome by genome; sample pieces and Markov sequences of the lengths of the records."""
     random = np.random.default_rng(seed)
     lengths = [len(record.sequence) for record in records]
