@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, get_args
 from genolm.engine.progress import Progress
 from genolm.errors import InputError
 from genolm.genome.in_memory import Sequences
-from genolm.tasks.explain.explain_folder import check_folder
-from genolm.tasks.explain.explanation import Explanation
+from genolm.tasks.explain.explain_folder import Explanation, check_folder
 from genolm.tasks.explain.lens_task import LensTask
 from genolm.tasks.explain.readouts import choices
 from genolm.tasks.explain.region_task import (
