@@ -55,6 +55,6 @@ def test_a_type_checker_knows_what_functions_take(tmp_path):
         "polars.dataframe.frame.DataFrame",
         "genolm.tasks.variants.variant_scores.VariantScores",
         "numpy.ndarray[tuple[Any, ...], numpy.dtype[numpy.floating[numpy._typing._nbit_base._32Bit]]]",
-        "genolm.tasks.reading.scores.Scores",
-        "genolm.tasks.explain.explanation.Explanation",
+        "genolm.tasks.writing.scores.Scores",
+        "genolm.tasks.explain.explain_folder.Explanation",
     ]

@@ -9,10 +9,10 @@ from genolm.tasks.reading.bulk import AnyModel, Bulk, Reference, RunOptions, Seq
 from genolm.tasks.reading.likelihood import OUTPUT_COLUMNS, Form, ScoreTask
 from genolm.tasks.reading.log_probabilities import Normalisation
 from genolm.tasks.reading.model_limits import context_bases
-from genolm.tasks.reading.scores import Scores
 from genolm.tasks.reading.sources import IupacPolicy, open_source
 from genolm.tasks.reading.token_scores import normalisation_of, passes_of
 from genolm.tasks.writing.provenance import Provenance
+from genolm.tasks.writing.scores import Scores
 from genolm.tasks.writing.table_files import SUFFIXES, check_suffix
 from genolm.tasks.writing.track_files import TRACK_SUFFIXES
 from genolm.verbs import Bases, Count, OutputFile, verb
@@ -66,7 +66,7 @@ def score(
 
     Returns:
         The scores, in memory or written to ``out``; `table` has the columns of
-        :class:`genolm.tasks.reading.scores.Scores`.
+        :class:`genolm.tasks.writing.scores.Scores`.
 
     Raises:
         InputError: if the input cannot be read, or a track is requested for input without coordinates or with overlaps.
@@ -93,4 +93,5 @@ def score(
         Provenance.of(opened),
     )
     warn_of_lengths(source.place, source.genome)
-    return Scores(bulk.run(task, opened, path), task)
+    run = bulk.run(task, opened, path)
+    return Scores(run, task.score_column, form != "sequence", opened.card.name, task.schema)

@@ -129,14 +129,18 @@ def test_a_table_of_labels(genomes, tmp_path):
 
 def test_the_folder_is_whole(genomes, tmp_path):
     words = WORDS | {"length": (250, 400), "twin": False, "device": "cpu"}
-    out = genolm.cluster("tiny-random-dense", genomes, tmp_path / "out", **words).path
+    written = genolm.cluster("tiny-random-dense", genomes, tmp_path / "out", **words)
+    out = written.path
     names = {"cluster.json", "agreement.tsv", "fragments.tsv", "clusters.png", "provenance.json"}
     assert {path.name for path in out.iterdir()} == names
     report = json.loads((out / "cluster.json").read_text())
     assert set(report["drawn"]) == {"250", "400"} and report["drawn"]["400"]["gcrich"]["fragments"] == 12
     assert {row["length"] for row in report["summary"]} == {250, 400}
     assert report["settings"]["reduce"] == "pca" and report["settings"]["model"] == "tiny-random-dense"
-    assert set(pl.read_csv(out / "fragments.tsv", separator="\t")["length"]) == {250, 400}
+    assert written.settings == report["settings"] and written.means == report["summary"]
+    assert written.table is written.fragments and set(written.fragments["length"]) == {250, 400}
+    assert set(written.agreement["length"]) == {250, 400} and written.drawn == report["drawn"]
+    assert repr(written).startswith(f"Clusters: {out}, tiny-random-dense\n  ")
     with pytest.raises(RunError, match="exists"):
         genolm.cluster("tiny-random-dense", genomes, out, **words)
 

@@ -148,9 +148,11 @@ def test_a_reference_gives_its_composition_on_both_strands(fasta, tmp_path):
 
 def test_the_table_and_its_summary(big, fasta, tmp_path):
     out = tmp_path / "c.parquet"
-    assert complete(big, fasta, out, n=3, shortest=30, order=2, seed=4).path == out
-    table = complete(big, fasta, n=3, shortest=30, order=2, seed=4).table
-    assert pl.read_parquet(out).equals(table)
+    written = complete(big, fasta, out, n=3, shortest=30, order=2, seed=4)
+    in_memory = complete(big, fasta, n=3, shortest=30, order=2, seed=4)
+    table = in_memory.table
+    assert written.path == out and written.table.equals(table) and pl.read_parquet(out).equals(table)
+    assert written.means.equals(in_memory.means)
     assert table["source"].to_list() == ["model", "markov", "natural", "shuffled"] * 18
     made = table.filter(pl.col("source") == "model")
     assert made["completion"].str.len_chars().to_list() == made["truth_bases"].to_list()

@@ -91,14 +91,15 @@ def test_what_is_held_out_is_tested_and_never_trained_on(files, natural, monkeyp
 
 
 def test_a_saved_detector_is_the_same_detector(detector, files, natural, tmp_path):
-    out = genolm.detect.train(natural, files / "markov.fa", tmp_path / "det", **QUICK, crop=(200, 400)).path
+    trained = genolm.detect.train(natural, files / "markov.fa", tmp_path / "det", **QUICK, crop=(200, 400))
+    out = trained.path
     assert {path.name for path in out.iterdir()} == {"detector.json", "weights.safetensors", "provenance.json"}
     loaded = load_detector(out)
     for name in ("mean_F", "scale_F", "weight_F"):
         np.testing.assert_array_equal(getattr(loaded.classifier, name), getattr(detector.classifier, name))
-    assert loaded.report == json.loads(json.dumps(detector.report)) and loaded.rate == 0.05
+    assert loaded.report == trained.report == json.loads(json.dumps(detector.report)) and loaded.rate == 0.05
     sequences = [toy_genome(77)[:300], toy_genome(78)[:90], "N" * 50, "ACGT" * 20 + "N" * 60]
-    table = genolm.detect.apply(out, sequences).table
+    table = genolm.detect.apply(trained, sequences).table
     assert table.equals(genolm.detect.apply(detector, sequences).table)
     with pytest.raises(RunError, match="exists"):
         genolm.detect.train(out, natural=natural, generated=files / "markov.fa")

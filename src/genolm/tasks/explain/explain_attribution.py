@@ -20,8 +20,7 @@ from genolm.models.precision import Device, Precision
 from genolm.remedies import Remedy
 from genolm.tasks.explain.attribution import LONGEST, RUNS, AttributionRun, Explained, tabulate, write_tracks
 from genolm.tasks.explain.attribution_picture import Shown, draw_attribution
-from genolm.tasks.explain.explain_folder import can_draw, check_folder, write_tables
-from genolm.tasks.explain.explanation import Explanation
+from genolm.tasks.explain.explain_folder import Explanation, can_draw, check_folder, write_tables
 from genolm.tasks.explain.gene_annotation import Annotation, read_annotation
 from genolm.tasks.explain.region_task import contig, settle_regions
 from genolm.tasks.reading.bulk import AnyModel, Bulk, Reference, SequenceInput

@@ -7,8 +7,7 @@ from typing import Unpack
 
 from genolm.errors import ModelError
 from genolm.tasks.explain.experts_task import ExpertsTask
-from genolm.tasks.explain.explain_folder import check_folder
-from genolm.tasks.explain.explanation import Explanation
+from genolm.tasks.explain.explain_folder import Explanation, check_folder
 from genolm.tasks.explain.gene_annotation import check_genes
 from genolm.tasks.explain.region_task import (
     fitting_context,

@@ -1,4 +1,4 @@
-"""The output folder of `genolm explain`: checks, tables and spooled rows."""
+"""The output folder of `genolm explain`: checks, tables, spooled rows and the results."""
 
 from __future__ import annotations
 
@@ -11,9 +11,17 @@ import polars as pl
 
 from genolm.errors import InputError
 from genolm.notes import note
+from genolm.tasks.writing.folder_results import FolderResults
 from genolm.tasks.writing.output_folders import Form, Spool, output_folder, write_rows
 
 _FILE_SUFFIXES = (".parquet", ".tsv", ".csv", ".png", ".svg", ".pdf", ".bw", ".bigwig", ".html", ".gz")
+
+
+class Explanation(FolderResults):
+    """Tables that explain a model, as the functions ``genolm.explain_…`` return them.
+
+    Each function names its `tables`; the first is the `table`.
+    """
 
 
 def check_folder(out: Path | str | None, form: str) -> Path | None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from genolm.tasks.explain.explain_folder import check_folder
-from genolm.tasks.explain.explanation import Explanation
+from genolm.tasks.explain.explain_folder import Explanation, check_folder
 from genolm.tasks.explain.lens_task import LensTask
 from genolm.tasks.explain.readouts import choices
 from genolm.tasks.explain.region_task import (

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Unpack
 
 from genolm.errors import ModelError
-from genolm.tasks.explain.explain_folder import check_folder
-from genolm.tasks.explain.explanation import Explanation
+from genolm.tasks.explain.explain_folder import Explanation, check_folder
 from genolm.tasks.explain.gene_annotation import check_genes
 from genolm.tasks.explain.memory_task import MemoryTask, memory_layers
 from genolm.tasks.explain.region_task import (

@@ -17,8 +17,7 @@ from genolm.errors import ModelError
 from genolm.models.finite import first_not_finite, not_finite
 from genolm.models.model import Model
 from genolm.models.precision import Device
-from genolm.tasks.explain.explain_folder import can_draw, check_folder, write_tables
-from genolm.tasks.explain.explanation import Explanation
+from genolm.tasks.explain.explain_folder import Explanation, can_draw, check_folder, write_tables
 from genolm.tasks.explain.random_copies import KmerTable, kmer_tables, random_tables
 from genolm.tasks.explain.table_geometry import (
     LONGEST_SEARCHED,

@@ -164,7 +164,9 @@ class ScoreTask:
 
     @property
     def schema(self) -> dict[str, type[pl.DataType]]:
-        """Types of the columns of rows per sequence, without those of an input table."""
+        """Types of the columns of a table, without those of an input table."""
+        if self.form != "sequence":
+            return {**_POSITIONS, self.score_column: pl.Float32}
         return {**_TYPES, **{f"{self._pseudo}{name}": pl.Float64 for name in _SCORES}}
 
     @property
@@ -243,6 +245,12 @@ UNSCORED = "without a score"
 _TYPES: dict[str, type[pl.DataType]] = {
     **dict.fromkeys(("id", "chrom", "strand", "strands"), pl.String),
     **dict.fromkeys(("start", "end", "length", "scored_bases", "scored_tokens"), pl.Int64),
+}
+
+
+_POSITIONS: dict[str, type[pl.DataType]] = {
+    **dict.fromkeys(("id", "chrom", "strand", "base"), pl.String),
+    **dict.fromkeys(("start", "position"), pl.Int64),
 }
 
 

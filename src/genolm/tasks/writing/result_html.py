@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from genolm.engine.summary import numbered
+
 if TYPE_CHECKING:
     import polars as pl
 
 _CELL = "padding:2px 10px 2px 0;text-align:left;vertical-align:top"
 _TABLE = "border-collapse:collapse;font-size:0.9em;margin:4px 0"
 _TEXT = 40  # letters shown of a long text
-_COLUMNS = 12  # columns shown of a wide table
+_COLUMNS = 10  # columns shown of a wide table
 
 
 def paragraph(*facts: str, title: str = "") -> str:
@@ -34,9 +36,9 @@ def rows_html(table: pl.DataFrame, count: int) -> str:
     shown = table.head(count)[:, :_COLUMNS]
     header = "".join(_cell(name, "th") for name in shown.columns)
     rows = "".join(f"<tr>{''.join(map(_cell, map(_text, row)))}</tr>" for row in shown.iter_rows())
-    html = f'<table style="{_TABLE}"><tr>{header}</tr>{rows}</table>'
+    html = f'<div style="overflow-x:auto"><table style="{_TABLE}"><tr>{header}</tr>{rows}</table></div>'
     left = [(table.height - shown.height, "rows"), (table.width - shown.width, "columns")]
-    more = [f"{number:,} more {noun}" for number, noun in left if number]
+    more = [numbered(number, f"more {noun}") for number, noun in left if number]
     return html + (paragraph(", ".join(more)) if more else "")
 
 

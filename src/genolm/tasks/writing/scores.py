@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
 from numpy.typing import NDArray
 
 from genolm.engine.result import Result
-from genolm.tasks.reading.likelihood import ScoreTask
 from genolm.tasks.writing.results import TableResults
 
-_POSITIONS: dict[str, Any] = {
-    **dict.fromkeys(("id", "chrom", "strand", "base"), pl.String),
-    **dict.fromkeys(("start", "position"), pl.Int64),
-}
+if TYPE_CHECKING:
+    from polars._typing import PolarsDataType
 
 
 class Scores(TableResults):
@@ -30,16 +27,20 @@ class Scores(TableResults):
 
     Args:
         run: outcome of the run.
-        task: task that computed them.
+        column: name of the score in the table.
+        per_base: whether bases are scored, not sequences.
+        model: name of the model.
+        schema: types of the columns.
     """
 
     sign = "higher: more likely"
     """Meaning of the sign."""
 
-    def __init__(self, run: Result, task: ScoreTask) -> None:
-        self._column, self._per_base = task.score_column, task.form != "sequence"
-        schema = {**_POSITIONS, self._column: pl.Float32} if self._per_base else task.schema
-        super().__init__(run, self.unit, task.provenance.model, schema=schema)
+    def __init__(
+        self, run: Result, column: str, per_base: bool, model: str, schema: Mapping[str, PolarsDataType]
+    ) -> None:
+        self._column, self._per_base = column, per_base
+        super().__init__(run, self.unit, model, schema=schema)
 
     @property
     def column(self) -> str:
