@@ -21,7 +21,7 @@ from genolm.genome.sequence import check_iupac
 from genolm.genome.sequence_files import input_format
 from genolm.genome.sequences import Reading, open_sequences
 from genolm.genome.streams import is_stream, saved, warnings_renamed
-from genolm.genome.tabular import Frame, read_table
+from genolm.genome.tabular import read_table
 from genolm.genome.variant import Variant
 
 Kind = Literal["sequences", "intervals", "alleles"]
