@@ -173,7 +173,9 @@ def test_settings_are_refused_before_the_model_is_loaded(tmp_path, monkeypatch):
         embed("genos-1.2b", SEQUENCES, tmp_path / "out.txt")
     with pytest.raises(InputError, match="pooling must be one of"):
         embed("genos-1.2b", SEQUENCES, pooling="median")
-    with pytest.raises(InputError, match="expected a path, a table, or a list of sequences or intervals"):
+    with pytest.raises(
+        InputError, match=r"expected a file, a variant .*, or a list of sequences, intervals or variants \(value 7\)"
+    ):
         embed("genos-1.2b", 7)
     (tmp_path / "out.npy").touch()
     with pytest.raises(RunError, match=r"out\.npy exists; pass overwrite=True to replace it"):

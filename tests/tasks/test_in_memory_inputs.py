@@ -3,7 +3,7 @@
 import pytest
 
 import genolm
-from genolm import InputError
+from genolm import InputError, Interval, ModelError, Variant
 
 MODEL = "tiny-random-dense"
 CONTIGS = {"one": "ACGTTGCAAC" * 6, "two": "GGCATTACGA" * 5}
@@ -50,13 +50,69 @@ def test_a_verb_that_reads_files_only_says_so(call):
         call()
 
 
+def test_a_text_is_a_sequence_or_an_interval(fasta):
+    one = CONTIGS["one"]
+    listed = genolm.score(MODEL, [one])
+    assert genolm.score(MODEL, one).equals(listed)
+    assert genolm.embed(MODEL, one).equals(genolm.embed(MODEL, [one]))
+    text, interval = "one:1-60", Interval("one", 0, 60)
+    for given in (text, [text], [interval]):
+        assert genolm.score(MODEL, given, genome=fasta).equals(genolm.score(MODEL, interval, genome=fasta))
+    assert genolm.generate(MODEL, one, length=5, seed=3).equals(genolm.generate(MODEL, [one], length=5, seed=3))
+    assert genolm.scan(MODEL, one, side="none").record["contigs"] == {"sequence1": 60}
+    regions = [genolm.explain.experts("tiny-random", given, genome=fasta)["regions"] for given in (text, interval)]
+    assert regions[0].equals(regions[1])
+
+
+def test_a_text_and_a_mapping_of_variants(fasta):
+    text, variant = "one:5:T>C", Variant("one", 5, "T", "C")
+    expected = genolm.variants(MODEL, [variant], genome=fasta)
+    for given in (variant, text, [text], ("one-5-T-C",), [("one", 5, "T", "C")]):
+        assert genolm.variants(MODEL, given, genome=fasta).equals(expected)
+    named = genolm.variants(MODEL, {"rs1": text, "rs2": variant}, genome=fasta)
+    assert named["id"].to_list() == ["rs1", "rs2"]
+    assert named.drop("id")[:1].equals(expected.drop("id")) and expected["id"].to_list() == ["."]
+
+
+def test_a_cluster_takes_genomes_that_are_open(fasta, tmp_path):
+    other = tmp_path / "other.fa"
+    other.write_text(f">x\n{CONTIGS['two'] * 4}\n")
+    with pytest.raises(InputError, match="no fragment|fewer|fragments"):
+        genolm.cluster(MODEL, [genolm.Genome(fasta), other], length=50, twin=False)
+
+
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("call", "message"),
     [
-        ({"rs1": "one:5:T>C"}, "expected a list of variants, or a table with a column id"),
-        ("one:5:T>C", r"no such file; pass variants in a list: .*value 'one:5:T>C'"),
+        (lambda genome: genolm.embed(MODEL, 5), r"expected a file, a variant .*, or a list of .* \(value 5\)"),
+        (
+            lambda genome: genolm.variants(MODEL, 3.5, genome=genome),
+            r"expected a file \(VCF.*list of variants \(value 3.5",
+        ),
+        (lambda genome: genolm.variants(MODEL, "ACGT", genome=genome), r"not a variant \(chr22:1024:A>C\) .*'ACGT'"),
+        (lambda genome: genolm.mutate(MODEL, 5, genome=genome), r"expected an Interval, or text .* \(value 5\)"),
+        (lambda genome: genolm.mutate(MODEL, "one:5:T>C", genome=genome), "invalid interval: expected e.g. chr22"),
+        (lambda genome: genolm.scan(MODEL, "one:1-9"), "scan needs complete contigs, not intervals or variants"),
+        (lambda genome: genolm.generate(MODEL, ["one:1-9"]), "prompts must be sequences, not intervals or variants"),
+        (lambda genome: genolm.explain.lens(MODEL, "one:5:T>C", genome=genome), "require.* length|not variants"),
+        (lambda genome: genolm.cluster(MODEL, 5), r"expected a path or a list of paths; .* \(value 5\)"),
+        (lambda genome: genolm.embed(MODEL, "one:1-9", genome=5), r"expected the path of a FASTA file \(value 5\)"),
     ],
 )
-def test_variants_in_a_form_that_is_not_read_are_refused(given, message, fasta):
+def test_what_a_verb_does_not_accept_is_refused_with_what_it_does(call, message, fasta):
     with pytest.raises(InputError, match=message):
-        genolm.variants(MODEL, given, genome=fasta)
+        call(fasta)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (5, r"expected a model, or the name, folder or hub id of one \(value 5\)"),
+        (None, r"expected a model, or the name, folder or hub id of one \(value None\)"),
+        (b"genolm-nano", "expected a model, or the name, folder or hub id of one"),
+        ("genolm-nan", r"unknown model 'genolm-nan': did you mean genolm-nano\?"),
+    ],
+)
+def test_a_model_that_is_none_is_refused(model, message):
+    with pytest.raises(ModelError, match=message):
+        genolm.embed(model, "ACGT")

@@ -114,7 +114,9 @@ def _text(text: str) -> Path | Variant | Interval | str:
         raise InputError("expected a path, found text; write it to a FASTA file and pass its path", value=text)
     held = _located(text)
     if held is None and not _is_dna(text):
-        raise InputError(f"no such file, and not {_VARIANT}, {_INTERVAL} or DNA letters", value=text)
+        raise InputError(
+            f"no such file, and not {_VARIANT}, {_INTERVAL} or DNA letters{_why_not_dna(text)}", value=text
+        )
     return _letters(text) if held is None else held
 
 
@@ -160,6 +162,12 @@ def _file(path: Path) -> Path:
 
 def _is_dna(text: str) -> bool:
     return bool(text) and not text.encode("ascii", "replace").translate(None, _LETTERS)
+
+
+def _why_not_dna(text: str) -> str:
+    """Return the first letter that is not of DNA, with its position, as a remark; empty for an empty text."""
+    foreign = ((number, letter) for number, letter in enumerate(text, start=1) if letter not in SEQUENCE_LETTERS)
+    return next((f" ({letter!r} at position {number} is not a base)" for number, letter in foreign), "")
 
 
 # Collections

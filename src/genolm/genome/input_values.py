@@ -115,10 +115,6 @@ Sequences: TypeAlias = (
     | BiopythonRecord
     | PysamRecord
     | Tabular
-    | Mapping[str, str]
-    | Mapping[str, bytes]
-    | Mapping[str, Interval]
-    | Mapping[str, Variant]
     | Mapping[str, _Letters]
     | Mapping[int, _Letters]
     | Sequence[_Element]
@@ -143,8 +139,6 @@ Variants: TypeAlias = (
     | Variant
     | Named
     | Tabular
-    | Mapping[str, str]
-    | Mapping[str, Variant]
     | Mapping[str, _OneVariant]
     | Sequence[_VariantElement]
     | Iterator[_VariantElement]

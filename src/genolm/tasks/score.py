@@ -93,5 +93,5 @@ def score(
         Provenance.of(opened),
     )
     warn_of_lengths(source.place, source.genome)
-    run = bulk.run(task, opened, path)
-    return Scores(run, task.score_column, form != "sequence", opened.card.name, task.schema)
+    outcome = bulk.run(task, opened, path)
+    return Scores(outcome, task.score_column, form != "sequence", opened.card.name, task.schema)

@@ -37,6 +37,24 @@ def prompts(folder: Path) -> None:
 
 CASES = (
     Unusual(
+        "DNA instead of a file",
+        f"score {MODEL} ACGTACGT out.parquet",
+        "read as one sequence",
+        ids("sequence1"),
+    ),
+    Unusual(
+        "a prompt instead of a file of prompts",
+        f"generate {MODEL} ACGTACGT out.fa --length 5",
+        "continued as one prompt",
+        titles("sequence1_1"),
+    ),
+    Unusual(
+        "an interval instead of a file",
+        f"embed {MODEL} chr1:1,001-1,060 out.parquet --genome genome.fa",
+        "its sequence is read from the genome",
+        ids("chr1:1001-1060"),
+    ),
+    Unusual(
         "a FASTA whose name is DNA",
         f"score {MODEL} CAT.fa out.parquet",
         "read as the file that it is",

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import pytest
 import torch
@@ -46,10 +46,21 @@ class Hub:
     redirect: str | None = None
     stated: dict[str, str] = field(default_factory=dict)
     requests: list[tuple[str, str | None, str | None]] = field(default_factory=list)
+    commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    branches: dict[str, str] = field(default_factory=dict)
 
-    def listing(self) -> bytes:
-        siblings = [self.sibling(name, data) for name, data in self.files.items()]
-        return json.dumps({"id": ID, "sha": COMMIT, "siblings": siblings}).encode()
+    def listing(self, commit: str = COMMIT) -> bytes:
+        siblings = [self.sibling(name, data) for name, data in self.files_at(commit).items()]
+        return json.dumps({"id": ID, "sha": commit, "siblings": siblings}).encode()
+
+    def files_at(self, commit: str) -> dict[str, bytes]:
+        """The files of ``main``, or of another commit."""
+        return self.files if commit == COMMIT else self.commits.get(commit, {})
+
+    def commit_of(self, revision: str) -> str | None:
+        """The commit of a branch, a tag or itself."""
+        known = {"main": COMMIT, COMMIT: COMMIT, **self.branches, **{commit: commit for commit in self.commits}}
+        return known.get(revision)
 
     def sibling(self, name: str, data: bytes) -> dict:
         git = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
@@ -79,18 +90,20 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(failures.pop(0), b"")
         if self.hub.token and self.headers.get("Authorization") != f"Bearer {self.hub.token}":
             return self.answer(401, b"")
-        if path == f"/api/models/{ID}/revision/main":
-            return self.answer(200, self.hub.listing())
-        prefix = f"/{ID}/resolve/{COMMIT}/"
-        name = path.removeprefix(prefix)
-        if not path.startswith(prefix) or name not in self.hub.files:
+        asked = path.removeprefix(f"/api/models/{ID}/revision/")
+        commit = self.hub.commit_of(unquote(asked)) if asked != path else None
+        if commit is not None:
+            return self.answer(200, self.hub.listing() if commit == COMMIT else self.hub.listing(commit))
+        commit, _, name = path.removeprefix(f"/{ID}/resolve/").partition("/")
+        files = self.hub.files_at(commit)
+        if not path.startswith(f"/{ID}/resolve/") or name not in files:
             return self.answer(404, b"")
         if self.hub.redirect:
             return self.answer(302, b"", Location=f"{self.hub.redirect}{path}")
-        return self.send_file(name)
+        return self.send_file(name, files[name])
 
-    def send_file(self, name: str):
-        data, wanted = self.hub.files[name], self.headers.get("Range")
+    def send_file(self, name: str, data: bytes):
+        wanted = self.headers.get("Range")
         start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and self.hub.ranges else 0
         cuts = self.hub.cuts.get(name)
         time.sleep(self.hub.pause)
@@ -159,7 +172,7 @@ def test_a_hub_id_is_converted(remote, tmp_path):
 
 def test_a_name_of_the_zoo_brings_its_card(remote, monkeypatch):
     entry = replace(ZOO["genos-1.2b"], hub_id=ID)
-    monkeypatch.setattr("genolm.models.checkpoints.load.find_model", lambda _: ModelSource(entry, hub_id=entry.hub_id))
+    monkeypatch.setattr("genolm.models.checkpoints.load.find_model", lambda *_: ModelSource(entry, hub_id=entry.hub_id))
     model = genolm.load("genos-1.2b")
     assert (model.card.name, model.card.licence) == ("genos-1.2b", "Apache-2.0")
     assert model.dtype == torch.float32  # so small that bf16 would gain nothing
@@ -448,7 +461,7 @@ def test_a_half_filled_cache_does_not_count(remote, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(
         NetworkError,
-        match=r"lab/model is not in the cache and HF_HUB_OFFLINE forbids .* or give a folder",
+        match=r"lab/model is incomplete in the cache and HF_HUB_OFFLINE forbids .* or give a folder",
     ):
         hub.download(ID)
 
@@ -459,6 +472,124 @@ def test_offline_asks_nobody(remote, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert hub.download(ID) == first
     assert remote.requests == []
+
+
+OLD = "0" * 39 + "1"
+
+
+@pytest.fixture
+def versioned(remote, folders):
+    """The hub with a second, earlier version of the model, on a branch, in a pull request and under a tag."""
+    remote.commits[OLD] = {**remote.files, SINGLE: save(folders.tensors(folders.mixtral, seed=1))}
+    remote.branches |= {"v1.0": OLD, "lab/first": OLD, "refs/pr/1": OLD}
+    return remote
+
+
+@pytest.mark.parametrize("revision", ["v1.0", "lab/first", "refs/pr/1", OLD])
+def test_a_revision_is_a_branch_a_tag_or_a_commit(versioned, folders, tmp_path, revision):
+    expected = folders.tensors(folders.mixtral, seed=1)["lm_head.weight"]
+    for model in (genolm.load(ID, revision=revision), genolm.load(f"{ID}@{revision}")):
+        assert torch.equal(model.network.head.weight, expected)
+    root = tmp_path / "home" / "hub" / "models--lab--model"
+    assert [path.name for path in (root / "snapshots").iterdir()] == [OLD]
+    written = [path for path in root.glob("refs/**/*") if path.is_file()]
+    references = {str(path.relative_to(root / "refs")): path.read_text() for path in written}
+    assert references == ({} if revision == OLD else {revision: OLD})
+
+
+def test_revisions_live_side_by_side(versioned):
+    main, old = genolm.load(ID), genolm.load(ID, revision="v1.0")
+    assert main.fingerprint != old.fingerprint
+    assert genolm.load(ID, revision="main").fingerprint == genolm.load(ID).fingerprint == main.fingerprint
+    assert genolm.load(f"{ID}@{COMMIT}").fingerprint == main.fingerprint
+
+
+def test_every_function_of_a_name_takes_a_revision(versioned, tmp_path, monkeypatch):
+    old = genolm.load(ID, revision="v1.0").fingerprint
+    name = f"{ID}@v1.0"
+    assert genolm.load(genolm.download(name)).fingerprint == old
+    assert genolm.load(genolm.download(name, tmp_path / "plain")).fingerprint == old
+    assert genolm.load(genolm.convert(name, tmp_path / "converted", layout="genolm")).fingerprint == old
+    assert describe(name)["experts"] == 4
+    assert genolm.score(name, "ACGTACGT").equals(genolm.score(genolm.load(name), "ACGTACGT"))
+    entry = replace(ZOO["genos-1.2b"], hub_id=ID)
+    monkeypatch.setattr("genolm.models.zoo.zoo.ZOO", {entry.name: entry})
+    model = genolm.load("genos-1.2b@v1.0")
+    assert (model.fingerprint, model.card.name) == (old, "genos-1.2b")
+    assert describe("genos-1.2b@v1.0")["parameters"] == model.config.parameters
+
+
+def test_a_revision_that_the_hub_does_not_have(versioned, tmp_path):
+    for load in (lambda: genolm.load(ID, revision="v9"), lambda: describe(f"{ID}@v9")):
+        with pytest.raises(
+            NetworkError, match=r"lab/model: the hub has no .* or no branch, tag or commit 'v9' in it \("
+        ):
+            load()
+    assert not list(tmp_path.rglob("refs/*"))
+
+
+@pytest.mark.parametrize("revision", ["", "..", "../../x", "/etc", "v1/../..", "v 1", "-x", "a@b"])
+def test_a_revision_that_is_no_name_is_refused_before_the_hub_is_asked(versioned, revision):
+    for load in (lambda: genolm.load(ID, revision=revision), lambda: genolm.load(f"{ID}@{revision}")):
+        with pytest.raises(ModelError, match=r"lab/model: invalid revision .*: expected a branch, tag or commit"):
+            load()
+    assert versioned.requests == []
+
+
+def test_two_revisions_must_agree(versioned):
+    with pytest.raises(ModelError, match=r"lab/model@v1\.0: two revisions are given, 'v1.0' and 'main'"):
+        genolm.load(f"{ID}@v1.0", revision="main")
+    genolm.load(f"{ID}@v1.0", revision="v1.0")
+
+
+def test_a_folder_and_a_built_in_model_have_no_revisions(tmp_path):
+    for name in ("genolm-nano", "tiny-random", tmp_path, str(tmp_path)):
+        with pytest.raises(ModelError, match="only models on the Hugging Face hub have revisions"):
+            genolm.load(name, revision="v1.0")
+        if isinstance(name, str):
+            with pytest.raises(ModelError, match=r"have revisions \(revision 'v1.0'\)"):
+                genolm.load(f"{name}@v1.0")
+
+
+def test_a_folder_may_have_an_at_sign_in_its_name(tmp_path):
+    folder = genolm.convert("tiny-random", tmp_path / "model@v1", layout="genolm")
+    assert genolm.load(str(folder)).fingerprint == genolm.load("tiny-random").fingerprint
+    with pytest.raises(ModelError, match=r"model@v2: no such folder"):
+        genolm.load(str(tmp_path / "model@v2"))
+
+
+def test_offline_uses_only_what_was_downloaded(versioned, monkeypatch):
+    main, old = genolm.load(ID).fingerprint, genolm.load(ID, revision="v1.0").fingerprint
+    versioned.requests.clear()
+    assert genolm.load(ID, offline=True).fingerprint == main
+    for name in (f"{ID}@v1.0", f"{ID}@{OLD}"):
+        assert genolm.load(name, offline=True).fingerprint == old
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert genolm.load(ID, revision="v1.0").fingerprint == old
+    assert versioned.requests == []
+    assert genolm.load(ID, offline=False).fingerprint == main
+    assert versioned.requests != []
+
+
+def test_offline_without_the_model(versioned, monkeypatch):
+    for settings, named in (({}, "lab/model"), ({"revision": "v1.0"}, "revision v1.0 of lab/model")):
+        with pytest.raises(NetworkError, match=f"^{named} is not in the cache and offline=True forbids downloading it"):
+            genolm.load(ID, offline=True, **settings)
+    assert versioned.requests == []
+    (hub.download(f"{ID}@v1.0") / SINGLE).unlink()
+    with pytest.raises(NetworkError, match=r"^revision v1.0 of lab/model is incomplete in the cache and offline=True"):
+        genolm.load(ID, revision="v1.0", offline=True)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    genolm.load(ID, revision="v1.0", offline=False)
+
+
+def test_a_pickle_of_each_revision_is_rewritten(versioned, folders):
+    for files, seed in ((versioned.files, 0), (versioned.commits[OLD], 1)):
+        del files[SINGLE]
+        files["pytorch_model.bin"] = pickled(folders.tensors(folders.mixtral, seed=seed))
+    prints = [genolm.load(ID, revision=revision).fingerprint for revision in (None, "v1.0")]
+    assert len(set(prints)) == 2
+    assert [genolm.load(ID, revision=revision, offline=True).fingerprint for revision in (None, "v1.0")] == prints
 
 
 def test_a_description_fetches_the_config_alone(remote):

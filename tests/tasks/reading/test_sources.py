@@ -113,7 +113,10 @@ def test_coordinates_are_columns_only_where_there_are_any():
 def test_what_is_wrong_with_the_first_sequence_shows_at_once(bed, tmp_path):
     with pytest.raises(InputError, match=r"regions\.bed:1: intervals require a genome"):
         open_source(bed)
-    with pytest.raises(InputError, match=r"expected a path, a table, or a list of .* \(value 5\)"):
+    with pytest.raises(InputError, match=r"expected a file, a variant .*, or a list of .* \(value 5\)"):
         open_source(5)
+    with pytest.raises(InputError, match=r"some\.docx: no such file"):
+        open_source(tmp_path / "some.docx")
+    (tmp_path / "some.docx").touch()
     with pytest.raises(InputError, match="unknown file format"):
         open_source(tmp_path / "some.docx")
