@@ -22,7 +22,7 @@ def test_importing_loads_nothing_heavy(statement):
     assert python(f"import sys; {statement}; {LOADED}") == ""
 
 
-@pytest.mark.parametrize("call", ["models_table()", "describe('genos-1.2b')"])
+@pytest.mark.parametrize("call", ["models_table()", "info('genos-1.2b')"])
 def test_describing_models_needs_no_torch(call):
     assert "torch" not in python(f"import sys, genolm; genolm.{call}; {LOADED}").split()
 

@@ -110,11 +110,8 @@ def kind_of(parameter: Any) -> str:
 
 
 def beyond(wanted: Parameter) -> list[float]:
-    return [
-        value
-        for value in (wanted.low and wanted.low - 1, wanted.low == 0 and -1, wanted.high and wanted.high + 1)
-        if value
-    ]
+    below = [] if wanted.low is None else [wanted.low - 1]
+    return below + ([] if wanted.high is None else [wanted.high + 1])
 
 
 def refused(parameter: Any, value: float) -> bool:

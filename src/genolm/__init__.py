@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     from genolm.models.checkpoints.convert import convert as convert
     from genolm.models.checkpoints.convert import save as save
     from genolm.models.checkpoints.download import download as download
-    from genolm.models.checkpoints.info import describe as info
+    from genolm.models.checkpoints.info import describe as info  # noqa: F401
     from genolm.models.checkpoints.info import models_table as models_table
     from genolm.models.checkpoints.load import load as load
     from genolm.models.model import Model as Model
     from genolm.tasks.clustering.cluster import cluster as cluster
     from genolm.tasks.completion.complete import complete as complete
     from genolm.tasks.embed import embed as embed
-    from genolm.tasks.generation.check_generated import check_generated as check
+    from genolm.tasks.generation.check_generated import check_generated as check  # noqa: F401
     from genolm.tasks.generation.generate import generate as generate
     from genolm.tasks.report.report import report as report
     from genolm.tasks.scanning.scan import scan as scan

@@ -149,7 +149,8 @@ def detection(models: dict[str, Any]) -> dict[str, Any]:
     found = {}
     for features in ("handmade", "both"):
         detector = genolm.detect.train(
-            natural=natural, generated=files, model=models[ENCODER] if features == "both" else None, features=features, genomes=taxa,
+            natural=natural, generated=files, model=models[ENCODER] if features == "both" else None,
+            features=features, genomes=taxa,
             provenance=provenance, hold_out_taxon=["held-out species"], crop=(500, 1000), seed=SEED,
         )  # fmt: skip
         found[features] = detector.report
