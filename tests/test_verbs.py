@@ -77,44 +77,79 @@ def plain(default: object) -> object:
 
 
 def problems(command: Any, verb: Verb) -> list[str]:
-    """Return what differs between a click command and a definition."""
+    """Return what differs between a command and a definition."""
     switches = [one.name for one in PRESENTED[verb.name].options]
     given = [one for one in command.params if one.name not in (*switches, "help")]
     if [one.name for one in given] != [one.name for one in verb.parameters]:
         return ["parameters"]
-    return [one.name for one, wanted in zip(given, verb.parameters, strict=True) if not same(one, wanted, verb)]
+    read = command.make_context(verb.name, words(verb)).params
+    return [
+        one.name
+        for one, wanted in zip(given, verb.parameters, strict=True)
+        if not same(one, wanted, verb) or read[one.name] != value_of(wanted) or not chosen(command, wanted, verb)
+    ]
+
+
+def chosen(command: Any, wanted: Parameter, verb: Verb) -> bool:
+    """Return whether an option takes its choices and nothing else."""
+    if not wanted.choices:
+        return True
+    taken = [choice for choice in (*wanted.choices, "absent") if takes(command, verb, wanted.option, choice)]
+    return taken == list(wanted.choices)
+
+
+def takes(command: Any, verb: Verb, option: str, value: str) -> bool:
+    try:
+        command.make_context(verb.name, [*words(verb), option, value])
+    except typer.BadParameter:
+        return False
+    return True
 
 
 def same(parameter: Any, wanted: Parameter, verb: Verb) -> bool:
     argument = parameter.param_type_name == "argument"
     names = [] if argument else [wanted.option, *([wanted.short] if wanted.short else [])]
+    default = [wanted.default] if wanted.several and wanted.default is not None else wanted.default
     facts = (
         argument == wanted.positional,
         argument or parameter.opts == names,
         argument or bool(parameter.secondary_opts) == wanted.switchable,
         parameter.required == wanted.required,
         (parameter.nargs == -1 or bool(getattr(parameter, "multiple", False))) == wanted.several,
-        parameter.default == wanted.default or (wanted.several and not parameter.default),
+        parameter.default == default,
         parameter.help == with_option_names(wanted.help, verb),
         (parameter.metavar or "") == wanted.shown,
-        kind_of(parameter) == wanted.kind or bool(wanted.choices),
-        tuple(getattr(parameter.type, "choices", ())) == (() if wanted.kind == "integer" else wanted.choices),
         all(refused(parameter, value) for value in beyond(wanted)),
         not any(refused(parameter, value) for value in (wanted.low, wanted.high) if value is not None),
     )
     return all(facts)
 
 
-def kind_of(parameter: Any) -> str:
-    return {"boolean": "flag", "float": "number"}.get(parameter.type.name, parameter.type.name)
+def words(verb: Verb) -> list[str]:
+    """Return a call with a value of each parameter."""
+    found = [str(sample(one)) for one in verb.parameters if one.positional]
+    for one in verb.parameters:
+        if not one.positional:
+            found += [one.option] if one.kind == "flag" else [one.option, str(sample(one))]
+    return found
+
+
+def sample(wanted: Parameter) -> Any:
+    if wanted.choices and wanted.kind != "integer":
+        return wanted.choices[-1]
+    numbers = {"integer": int(wanted.low or 3), "number": float(wanted.low or 0.5), "path": Path("x"), "flag": True}
+    return numbers.get(wanted.kind, "x")
+
+
+def value_of(wanted: Parameter) -> Any:
+    """Return what the command line reads from `words`."""
+    value = sample(wanted)
+    return [value] if wanted.several else value
 
 
 def beyond(wanted: Parameter) -> list[float]:
-    return [
-        value
-        for value in (wanted.low and wanted.low - 1, wanted.low == 0 and -1, wanted.high and wanted.high + 1)
-        if value
-    ]
+    below = [] if wanted.low is None else [wanted.low - 1]
+    return below + ([] if wanted.high is None else [wanted.high + 1])
 
 
 def refused(parameter: Any, value: float) -> bool:
@@ -233,8 +268,8 @@ def test_python_checks_arguments_as_the_command_line_does(call, message):
 
 
 def test_an_unknown_argument_is_a_type_error_as_usual():
-    with pytest.raises(TypeError, match=r"genolm\.embed\(\) got an unexpected keyword argument 'token_budget'"):
-        genolm.embed("m", "i", token_budget=3)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"genolm\.embed\(\) got an unexpected keyword argument 'batch_size'"):
+        genolm.embed("m", "i", batch_size=3)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match=r"genolm\.detect\.train\(\) missing a required"):
         genolm.detect.train("out")  # type: ignore[call-arg]
 

@@ -10,8 +10,10 @@ import pytest
 from tests.cli.all_commands import COMMANDS
 from typer.testing import CliRunner
 
-from genolm.cli.help import EXAMPLES
 from genolm.cli.main import app
+from genolm.verbs import table
+
+EXAMPLES = {name: verb.example for name, verb in table().items()}
 
 
 def test_every_command_has_an_example_and_every_example_a_command():

@@ -78,8 +78,12 @@ def _parameter(parameter: Parameter, verb: Verb) -> inspect.Parameter:
     if parameter.kind == "integer" and parameter.choices:
         info.parser = _number_or_text
     annotation = Annotated[_type(parameter), info]  # type: ignore[valid-type]
-    default = inspect.Parameter.empty if parameter.required else parameter.default
+    default = inspect.Parameter.empty if parameter.required else _default(parameter)
     return inspect.Parameter(parameter.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _default(parameter: Parameter) -> object:
+    return [parameter.default] if parameter.several and parameter.default is not None else parameter.default
 
 
 def _forms(parameter: Parameter) -> list[str]:

@@ -49,7 +49,9 @@ class Invocation:
 
     def __call__(self, **more: Any) -> Any:
         """Call the function with the values and further arguments, and return its result."""
-        return function_of(self.verb.name)(**self.values, **more)
+        names = [one.name for one in self.verb.parameters if one.positional and one.name in self.values]
+        options = {name: value for name, value in self.values.items() if name not in names}
+        return function_of(self.verb.name)(*(self.values[name] for name in names), **options, **more)
 
     def out(self, result: object = None) -> Path:
         """Return the path that the call wrote: the result if it is a path, otherwise the value of ``out``."""

@@ -64,8 +64,8 @@ def test_convert_passes_the_layout(record):
     record("genolm.models.weight_shards", "stored", (12, 300_000_000))
     assert run("convert", "a", "out", "--to", "genolm", "--dtype", "bfloat16", "--overwrite").exit_code == 0
     assert run("convert", "a", "out", "--from", "megatron", "--like", "b", "--to", "megatron").exit_code == 0
-    first = {"layout": "genolm", "source_layout": None, "like": None, "dtype": "bfloat16", "overwrite": True}
-    second = {"layout": "megatron", "source_layout": "megatron", "like": "b", "dtype": None, "overwrite": False}
+    first = {"to": "genolm", "from_": None, "like": None, "dtype": "bfloat16", "overwrite": True}
+    second = {"to": "megatron", "from_": "megatron", "like": "b", "dtype": None, "overwrite": False}
     assert calls == [(("a", Path("out")), first), (("a", Path("out")), second)]
 
 

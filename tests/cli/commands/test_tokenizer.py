@@ -53,7 +53,7 @@ def test_inspect_passes_its_arguments_and_prints_json(record) -> None:
     calls = record("genolm.training.vocabulary.train_tokenizer", "inspect_tokenizer", FACTS)
     arguments = ["tokenizer", "inspect", "BPE_32k", "a.fa", "--bases", "9999", "--seed", "2", "--json"]
     done = CliRunner().invoke(app, arguments)
-    assert calls == [(("BPE_32k", [Path("a.fa")]), {"bases": 9999, "seed": 2})]
+    assert calls == [((Path("BPE_32k"), Path("a.fa")), {"bases": 9999, "seed": 2})]
     assert json.loads(done.stdout) == FACTS
 
 
@@ -62,6 +62,6 @@ def test_what_cannot_be_measured_is_left_blank(record) -> None:
         "genolm.training.vocabulary.train_tokenizer", "inspect_tokenizer", {**FACTS, "sequence": {**SEQUENCE, **NONE}}
     )
     lines = CliRunner().invoke(app, ["tokenizer", "inspect", "tokens"]).stdout.splitlines()
-    assert calls == [(("tokens", ()), {"bases": 1_000_000, "seed": 0})]
+    assert calls == [((Path("tokens"),), {"bases": 1_000_000, "seed": 0})]
     assert "strands agree on  - of token boundaries, 5.1 % of tokens" in lines
     assert "a substitution    -" in lines

@@ -50,8 +50,8 @@ def test_stopped_in_the_check_it_names_the_command_that_makes_it(tiny, natural, 
     monkeypatch.chdir(tmp_path)
     asked = {"length": 120, "check": "natural.fa", "check_training": ["natural.fa", "natural.fa"]}
     left = (
-        "made.fa is complete, but its check was not run; to run it: genolm check made.fa made.fa.check --reference"
-        " natural.fa --training natural.fa --training natural.fa"
+        "made.fa is complete, but its check was not run; to run it: genolm check made.fa made.fa.check"
+        " --reference natural.fa --training natural.fa --training natural.fa"
     )
     with monkeypatch.context() as patched:
         patched.setattr("genolm.tasks.generation.follow_up_check.check_generated", stopped)
