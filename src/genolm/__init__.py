@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from genolm.tasks.explain.explain_tables import explain_tables as explain_tables
     from genolm.tasks.generation.check_generated import check_generated as check_generated
     from genolm.tasks.generation.generate import generate as generate
+    from genolm.tasks.generation.pieces import Piece as Piece
+    from genolm.tasks.generation.stream import stream as stream
     from genolm.tasks.report.report import report as report
     from genolm.tasks.scanning.scan import scan as scan
     from genolm.tasks.score import score as score
@@ -98,6 +100,8 @@ _MODULES = {
     "variants": "tasks.variants.variants",
     "mutate": "tasks.variants.mutate",
     "generate": "tasks.generation.generate",
+    "stream": "tasks.generation.stream",
+    "Piece": "tasks.generation.pieces",
     "complete": "tasks.completion.complete",
     "check_generated": "tasks.generation.check_generated",
     "check": "tasks.generation.check_generated:check_generated",

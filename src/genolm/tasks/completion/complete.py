@@ -17,8 +17,8 @@ from genolm.tasks.completion.completion_metrics import require_edlib
 from genolm.tasks.completion.completion_task import CompletionTask, summary_path
 from genolm.tasks.completion.gene_selection import Gene, GeneSelection, choose_genes
 from genolm.tasks.reading.bulk import Bulk
-from genolm.tasks.reading.sampling import Sampler
-from genolm.tasks.reading.token_continuation import prompt_ids
+from genolm.tasks.reading.continuation.prompts import prompt_ids
+from genolm.tasks.reading.continuation.sampling import Sampler
 from genolm.tasks.writing.provenance import Provenance
 from genolm.tasks.writing.table_files import SUFFIXES, check_suffix
 
