@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from genolm.tasks.explain.explain_tables import explain_tables as explain_tables
     from genolm.tasks.generation.check_generated import check_generated as check_generated
     from genolm.tasks.generation.generate import generate as generate
-    from genolm.tasks.generation.pieces import Piece as Piece
+    from genolm.tasks.generation.sequence_pieces import Piece as Piece
     from genolm.tasks.generation.stream import stream as stream
     from genolm.tasks.report.report import report as report
     from genolm.tasks.scanning.scan import scan as scan
@@ -101,7 +101,7 @@ _MODULES = {
     "mutate": "tasks.variants.mutate",
     "generate": "tasks.generation.generate",
     "stream": "tasks.generation.stream",
-    "Piece": "tasks.generation.pieces",
+    "Piece": "tasks.generation.sequence_pieces",
     "complete": "tasks.completion.complete",
     "check_generated": "tasks.generation.check_generated",
     "check": "tasks.generation.check_generated:check_generated",

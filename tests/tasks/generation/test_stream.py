@@ -70,7 +70,7 @@ def test_every_piece_comes_before_the_next_is_computed(tiny, monkeypatch):
 
 def caches():
     gc.collect()
-    return [one for one in gc.get_objects() if isinstance(one, KVCache | NetworkSteps | DenseSteps)]
+    return [one for one in gc.get_objects() if type(one) in (KVCache, NetworkSteps, DenseSteps)]
 
 
 @pytest.mark.parametrize("taken", [0, 1, 7])

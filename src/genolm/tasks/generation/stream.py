@@ -18,7 +18,7 @@ from genolm.genome.in_memory import Sequences
 from genolm.tasks.generation.generate_task import GenerateTask
 from genolm.tasks.generation.generation_requests import Request
 from genolm.tasks.generation.generation_settings import GenerationOptions, GenerationSettings
-from genolm.tasks.generation.pieces import Piece, pieces
+from genolm.tasks.generation.sequence_pieces import Piece, pieces
 from genolm.tasks.generation.vllm_backend import VllmBackend
 from genolm.tasks.generation.vllm_generation import plan_with_vllm, refuse_engine_settings
 from genolm.tasks.reading.bulk import Bulk
