@@ -4,7 +4,7 @@
 
 Decoders with the architecture of GenomeOcean, random weights and a vocabulary of 4,096 tokens trained on simulated DNA.
 16 prompts of about 400 bases, with different numbers of tokens, are continued by the same number of tokens with
-``continue_tokens`` of genolm and ``generate`` of transformers' MistralForCausalLM: same weights, one process,
+``continue_prompts`` of genolm and ``generate`` of transformers' MistralForCausalLM: same weights, one process,
 alternating, greedy and sampled, in fp32 and in bf16. transformers runs with its dynamic cache, its static cache, and
 the compiled static cache if a compiler is available; genolm is compared with the fastest of these at the same
 precision. Single bases: a decoder of the same shape whose feed-forward width makes up for the smaller vocabulary; both
@@ -34,8 +34,11 @@ from genolm.models.card import Card
 from genolm.models.model import Model
 from genolm.models.networks.decoder import Decoder
 from genolm.models.networks.decoder_config import DecoderConfig
-from genolm.tasks.reading.sampling import Sampler, stream
-from genolm.tasks.reading.token_continuation import Drawn, Limits, continue_tokens, prompt_ids
+from genolm.tasks.reading.continuation.continue_prompts import continue_prompts
+from genolm.tasks.reading.continuation.limits import Limits
+from genolm.tasks.reading.continuation.prompts import Prompt, prompt_ids
+from genolm.tasks.reading.continuation.sampling import Sampler, random_stream
+from genolm.tasks.reading.continuation.steps import Continuation, collect
 from genolm.tokens.bpe import BpeTokenizer
 from genolm.tokens.bpe_training import train_vocabulary
 from genolm.tokens.nucleotide import NucleotideTokenizer
@@ -98,11 +101,10 @@ def same_parameters(size: str) -> DecoderConfig:
     return min((replace(few, ffn_size=width) for width in widths), key=lambda one: abs(one.parameters - wanted))
 
 
-def ours(model: Model, prompts: list[Any], limits: Limits, sampler: Sampler) -> list[Drawn]:
-    """Return a function that generates with genolm."""
-    streams = [stream(0, number, 1) for number in range(len(prompts))]
-    with torch.inference_mode():
-        return continue_tokens(model, prompts, limits, sampler, streams)
+def ours(model: Model, prompts: list[Any], limits: Limits, sampler: Sampler) -> list[Continuation]:
+    """Generate with genolm."""
+    asked = [Prompt(ids, limits, random_stream(0, number, 1)) for number, ids in enumerate(prompts)]
+    return collect(continue_prompts(model, asked, sampler), len(asked))
 
 
 def transformers_model(model: Model) -> Any:

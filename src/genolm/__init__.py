@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from genolm.tasks.embed import embed as embed
     from genolm.tasks.generation.check_generated import check as check
     from genolm.tasks.generation.generate import generate as generate
+    from genolm.tasks.generation.sequence_pieces import Piece as Piece
+    from genolm.tasks.generation.stream import stream as stream
     from genolm.tasks.report.report import report as report
     from genolm.tasks.scanning.scan import scan as scan
     from genolm.tasks.score import score as score
@@ -69,6 +71,8 @@ _MODULES = {
     "load": "model_api",
     "save": "models.checkpoints.convert",
     "start": "engine.handle",
+    "stream": "tasks.generation.stream",
+    "Piece": "tasks.generation.sequence_pieces",
     **dict.fromkeys(GROUPS, "groups"),
     **{PYTHON_NAMES.get(name, name): target for name, target in VERBS.items() if " " not in name},
 }

@@ -52,7 +52,7 @@ def test_long_input_in_chunks_equals_one_pass(model, sequences, chunk, monkeypat
 
     pooled, scores, written = results()
     monkeypatch.setattr(passes, "CHUNK_TOKENS", chunk)
-    monkeypatch.setattr("genolm.tasks.generation.base_continuation.CHUNK_TOKENS", chunk)
+    monkeypatch.setattr("genolm.tasks.reading.continuation.continue_prompts.CHUNK_TOKENS", chunk)
     chunked, chunked_scores, chunked_written = results()
     np.testing.assert_allclose(np.concatenate(chunked), np.concatenate(pooled), **CLOSE)
     np.testing.assert_allclose(chunked_scores, scores, **CLOSE)

@@ -19,7 +19,7 @@ from genolm.tasks.completion.completion_metrics import identity, measure
 from genolm.tasks.completion.completion_summary import summarise
 from genolm.tasks.completion.completion_task import CompletionTask, summary_path
 from genolm.tasks.completion.gene_selection import Gene, GeneSelection, choose_genes
-from genolm.tasks.reading.sampling import stream
+from genolm.tasks.reading.continuation.sampling import random_stream
 
 CODONS = [first + second + third for first in "ACGT" for second in "ACGT" for third in "ACGT"]
 SENSE = [codon for codon in CODONS if codon not in ("TAA", "TAG", "TGA")]
@@ -108,18 +108,18 @@ def test_baselines_are_as_long_as_the_truth_and_never_the_gene_itself(fasta):
     drawn = Baselines(choice(fasta), None, 2)
     for gene in drawn.genes:
         for sample in range(5):
-            made = drawn.draw(gene, stream(0, 0, sample))
+            made = drawn.draw(gene, random_stream(0, 0, sample))
             assert {len(text) for text in made.values() if text is not None} == {len(gene.truth)}
             assert sorted(made["shuffled"]) == sorted(gene.truth)
             assert made["natural"] != gene.truth
     longest = max(drawn.genes, key=lambda gene: len(gene.truth))
-    assert drawn.draw(longest, stream(0, 0, 1))["natural"] is None
+    assert drawn.draw(longest, random_stream(0, 0, 1))["natural"] is None
 
 
 def test_baselines_see_the_genes_that_were_not_drawn(fasta):
     one, every = choice(fasta, count=1, seed=1), choice(fasta)
     (gene,) = choose_genes(one).genes
-    drawn, whole = (Baselines(asked, None, 2).draw(gene, stream(7, 0, 1)) for asked in (one, every))
+    drawn, whole = (Baselines(asked, None, 2).draw(gene, random_stream(7, 0, 1)) for asked in (one, every))
     assert drawn == whole
     assert drawn["natural"] is not None
 
@@ -132,9 +132,9 @@ def test_the_markov_model_goes_on_from_the_prompt_and_has_not_seen_the_gene(tmp_
     path.write_text("".join(f">{name}\n{bases}\n" for name, bases in records.items()))
     drawn = Baselines(choice(path), None, 3)
     by_name = {gene.id: gene for gene in drawn.genes}
-    made = {name: drawn.draw(gene, stream(0, 0, 1))["markov"] for name, gene in by_name.items()}
+    made = {name: drawn.draw(gene, random_stream(0, 0, 1))["markov"] for name, gene in by_name.items()}
     assert identity(made["e1"], by_name["e1"].truth) > 0.8
-    begun = [drawn.draw(by_name["odd"], stream(0, 0, sample))["markov"][:3] for sample in range(20)]
+    begun = [drawn.draw(by_name["odd"], random_stream(0, 0, sample))["markov"][:3] for sample in range(20)]
     assert begun.count("GCA") < 5
     assert made["e1"].startswith("AAC"), "it begins where the prompt ends"
 
@@ -142,7 +142,9 @@ def test_the_markov_model_goes_on_from_the_prompt_and_has_not_seen_the_gene(tmp_
 def test_a_reference_gives_its_composition_on_both_strands(fasta, tmp_path):
     path = tmp_path / "g.fa"
     path.write_text(">c\n" + "A" * 3000 + "\n")
-    made = Baselines(choice(fasta), path, 0).draw(choose_genes(choice(fasta)).genes[0], stream(0, 0, 1))["markov"]
+    made = Baselines(choice(fasta), path, 0).draw(choose_genes(choice(fasta)).genes[0], random_stream(0, 0, 1))[
+        "markov"
+    ]
     assert set(made) == {"A", "T"}
 
 

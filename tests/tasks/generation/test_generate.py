@@ -7,7 +7,7 @@ import torch
 from genolm import InputError, ModelError, merge
 from genolm.genome.sequences import read_sequences
 from genolm.tasks.generation.generate import generate
-from genolm.tasks.generation.generate_bases_task import GenerateTask
+from genolm.tasks.generation.generate_task import GenerateTask
 
 PROMPTS = ["ACGTTGCA", "", "GGNAC"]
 COLUMNS = ["id", "prompt_id", "sample", "prompt", "generated", "mean_log_probability_nats_per_base"]

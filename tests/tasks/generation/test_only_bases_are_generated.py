@@ -1,6 +1,7 @@
 """Nothing but A, C, G and T is ever generated, and nothing at all where nothing can be chosen."""
 
 import itertools
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,9 +13,11 @@ import genolm
 from genolm import GenolmError, ModelError
 from genolm.errors import NonFiniteError
 from genolm.tasks.generation.presets import PRESETS
-from genolm.tasks.generation.vllm_backend import read_answer
-from genolm.tasks.reading.sampling import Sampler
-from genolm.tasks.reading.token_continuation import Limits, continue_tokens
+from genolm.tasks.generation.vllm_backend import VllmBackend
+from genolm.tasks.reading.continuation.continue_prompts import continue_prompts
+from genolm.tasks.reading.continuation.limits import Limits
+from genolm.tasks.reading.continuation.prompts import Prompt
+from genolm.tasks.reading.continuation.sampling import Sampler, random_stream
 
 DECODERS = ("tiny-random", "tiny-random-dense", "tiny-random-gengram", "tiny-random-kmer", "tiny-random-ocean",
             "tiny-random-ocean-gqa")  # fmt: skip
@@ -75,7 +78,11 @@ def test_a_vocabulary_without_a_token_of_bases_is_refused():
     tokenizer = model.tokenizer
     model.tokenizer = Barred()
     with pytest.raises(ModelError, match="cannot generate DNA: no token of its vocabulary consists of A, C, G and T"):
-        continue_tokens(model, [np.array([1])], Limits(max_tokens=3), Sampler(), [np.random.default_rng(0)])
+        next(continue_prompts(model, [prompt()], Sampler()))
+
+
+def prompt():
+    return Prompt(np.array([1]), Limits(max_tokens=3, ignore_end=True), random_stream(0, 0, 1))
 
 
 @pytest.mark.parametrize(
@@ -86,9 +93,17 @@ def test_a_vocabulary_without_a_token_of_bases_is_refused():
         (5, float("-inf"), NonFiniteError, "pass dtype='float32'"),
     ],
 )
-def test_what_another_backend_writes_is_looked_at(token, value, kind, message):
-    request = SimpleNamespace(parameters={"allowed_token_ids": [5, 6, 7, 8]})
-    answer = SimpleNamespace(token_ids=[token], logprobs=[{token: value}], finish_reason="length")
-    task = SimpleNamespace(provenance=SimpleNamespace(precision="float16"))
+def test_what_another_backend_writes_is_looked_at(token, value, kind, message, monkeypatch, tmp_path):
+    engine = SimpleNamespace(add_request=lambda *asked: None, abort_request=lambda ids: aborted.extend(ids))
+    output = SimpleNamespace(token_ids=[token], logprobs=[{token: value}], finish_reason="length")
+    engine.step = lambda: [SimpleNamespace(request_id="0", outputs=[output])]
+    parameters = SimpleNamespace(
+        SamplingParams=lambda **values: values, RequestOutputKind=SimpleNamespace(DELTA="delta")
+    )
+    vllm = SimpleNamespace(LLM=lambda **arguments: SimpleNamespace(llm_engine=engine), sampling_params=parameters)
+    monkeypatch.setitem(sys.modules, "vllm", vllm)
+    aborted = []
+    backend = VllmBackend(ocean_model(), tmp_path, "float16")
     with pytest.raises(kind, match=message):
-        read_answer(ocean_model(), task, request, answer)
+        next(backend([prompt()], Sampler()))
+    assert aborted == ["0"]

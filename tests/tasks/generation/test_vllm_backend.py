@@ -9,11 +9,11 @@ import pytest
 import torch
 from tests.tasks.conftest import ocean_model
 
-from genolm import GenolmError, InputError, ModelError, generate, save
+from genolm import GenolmError, InputError, ModelError, generate, save, stream
 from genolm.engine.events import Advanced, Started, Stopped
 from genolm.models.checkpoints.load import load
-from genolm.tasks.generation.generate_tokens_task import SCHEMA
-from genolm.tasks.generation.vllm_backend import open_without_weights
+from genolm.tasks.generation.generate_task import SCHEMA
+from genolm.tasks.generation.vllm_generation import open_without_weights
 
 PROMPTS = ["ACGTTGCA", "", "GGAACCA"]
 END = 2
@@ -27,44 +27,51 @@ def folder(tmp_path_factory):
 
 
 class StandIn:
-    """Answers as vLLM's documentation says, greedily; remembers what it was asked."""
+    """A vLLM engine as its documentation says, greedily, one token per request and step; remembers the requests."""
 
     def __init__(self, folder):
         self.model = load(folder, device="cpu", dtype="float32")
-        self.asked = []
+        self.asked, self.running, self.aborted = [], {}, []
 
     def module(self):
-        return SimpleNamespace(LLM=self.start, SamplingParams=lambda **values: SimpleNamespace(**values))
+        parameters = SimpleNamespace(
+            SamplingParams=lambda **values: SimpleNamespace(**values), RequestOutputKind=SimpleNamespace(DELTA="delta")
+        )
+        return SimpleNamespace(LLM=self.start, sampling_params=parameters)
 
     def start(self, **arguments):
-        self.arguments = arguments
-        return self
+        self.arguments, self.asked = arguments, []
+        return SimpleNamespace(llm_engine=self)
 
-    def generate(self, prompts, parameters, use_tqdm):
-        self.asked = list(zip([prompt["prompt_token_ids"] for prompt in prompts], parameters))
-        bar = use_tqdm(total=len(prompts), desc="Processed prompts", dynamic_ncols=True, postfix="estimated")
+    def add_request(self, name, prompt, parameters):
+        assert name not in self.running and parameters.output_kind == "delta"
+        self.asked.append((prompt["prompt_token_ids"], parameters))
+        self.running[name] = (list(prompt["prompt_token_ids"]), parameters, [])
+
+    def abort_request(self, names):
+        self.aborted += names
+        for name in names:
+            self.running.pop(name, None)  # those that ended are ignored
+
+    def step(self):
         answers = []
-        for one in self.asked:
-            answers.append(SimpleNamespace(outputs=[self.answer(*one)]))
-            bar.update(1)
-        assert bar.format_dict["elapsed"] >= 0
-        bar.close()
+        for name in list(self.running):
+            output = self.answer(*self.running[name])
+            answers.append(SimpleNamespace(request_id=name, outputs=[output]))
+            if output.finish_reason:
+                del self.running[name]
         return answers
 
     @torch.inference_mode()
-    def answer(self, prompt, asked):
-        ids, told = [], []
-        while True:
-            log_probs = self.model.network(torch.tensor([prompt + ids])).logits_BLV[0, -1].log_softmax(0)
-            stops = asked.stop_token_ids if len(ids) >= asked.min_tokens else []
-            allowed = [token for token in asked.allowed_token_ids if token != END or token in stops]
-            best = max(allowed, key=lambda token: (log_probs[token].item(), -token))
-            ids.append(best)
-            told.append({best: SimpleNamespace(logprob=log_probs[best].item())})
-            if best in stops:
-                return SimpleNamespace(token_ids=ids, logprobs=told, finish_reason="stop")
-            if len(ids) == asked.max_tokens:
-                return SimpleNamespace(token_ids=ids, logprobs=told, finish_reason="length")
+    def answer(self, prompt, asked, ids):
+        log_probs = self.model.network(torch.tensor([prompt + ids])).logits_BLV[0, -1].log_softmax(0)
+        stops = asked.stop_token_ids if len(ids) >= asked.min_tokens else []
+        allowed = [token for token in asked.allowed_token_ids if token != END or token in stops]
+        best = max(allowed, key=lambda token: (log_probs[token].item(), -token))
+        ids.append(best)
+        reason = "stop" if best in stops else "length" if len(ids) == asked.max_tokens else None
+        told = [{best: SimpleNamespace(logprob=log_probs[best].item())}]
+        return SimpleNamespace(token_ids=[best], logprobs=told, finish_reason=reason)
 
 
 @pytest.fixture
@@ -72,6 +79,26 @@ def stand_in(folder, monkeypatch):
     engine = StandIn(folder)
     monkeypatch.setitem(sys.modules, "vllm", engine.module())
     return engine
+
+
+def test_pieces_join_to_the_generated_sequences(folder, stand_in):
+    settings = {"backend": "vllm", "max_tokens": 30, "length": 40, "temperature": 0, "n": 2}
+    table = generate(folder, PROMPTS, **settings)
+    joined, done = {}, []
+    for piece in stream(folder, PROMPTS, **settings):
+        joined[piece.id] = joined.get(piece.id, "") + piece.bases
+        done += [piece.id] if piece.done else []
+    assert joined == dict(zip(table["id"], table["generated"]))
+    assert sorted(done) == sorted(joined)
+
+
+def test_closing_aborts_what_is_left(folder, stand_in):
+    pieces = stream(folder, PROMPTS, backend="vllm", max_tokens=30, ignore_end=True)
+    next(pieces)
+    assert len(stand_in.running) == 3
+    pieces.close()
+    assert not stand_in.running and stand_in.aborted == ["0", "1", "2"]
+    assert generate(folder, PROMPTS, backend="vllm", max_tokens=3).height == 3
 
 
 def test_the_columns_and_greedy_sequences_are_those_of_the_torch_backend(folder, stand_in):

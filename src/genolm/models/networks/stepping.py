@@ -10,6 +10,7 @@ E head width, V vocabulary.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -26,6 +27,9 @@ from genolm.models.networks.packing import Packing
 from genolm.models.norm import step_norm
 
 Turn = tuple[Tensor, Tensor]
+
+Head = Callable[[Tensor], Tensor]
+"""Map from hidden states after the final norm, (B, D), to scores of the next token, (B, V), fp32."""
 
 _FEWEST_POSITIONS = 32
 _GROWTH = 8  # grow by an eighth at a time: copying stays cheap compared with attention
@@ -64,41 +68,47 @@ def begin_steps(
         chunk: largest number of tokens in a pass; None for all at once.
         pack: whether the weights may be copied for speed.
     """
-    position_BL = torch.arange(ids_BL.shape[1], device=ids_BL.device).expand_as(ids_BL)
-    if mask_BL is not None:
-        position_BL = (mask_BL.cumsum(1) - 1).clamp_min(0)
+    position_BL = _positions(ids_BL, mask_BL)
     at_once = chunk is None or ids_BL.shape[1] <= chunk
-    plain = network.kmer is None and all(_is_plain(layer) for layer in network.layers)
-    if plain and at_once:
-        dense = DenseSteps(network, len(ids_BL), pack=pack and steps >= _FEWEST_STEPS)
+    if network.kmer is not None or not all(_is_plain(layer) for layer in network.layers):
+        return begin_network_steps(network, ids_BL, mask_BL, lambda x_BD: network.head(x_BD).float(), chunk=chunk)
+    dense = DenseSteps(network, len(ids_BL), pack=pack and steps >= _FEWEST_STEPS)
+    if at_once:
         return dense.read(ids_BL, mask_BL, position_BL), dense
-    cache, logits_BV = _cached(network, ids_BL, mask_BL, position_BL, chunk or ids_BL.shape[1])
-    if plain:
-        dense = DenseSteps(network, len(ids_BL), pack=pack and steps >= _FEWEST_STEPS)
-        dense.continue_from(cache, position_BL[:, -1])
-        return logits_BV, dense
-    return logits_BV, NetworkSteps(network, cache, position_BL[:, -1])
+    cache, x_BD = _cached(network, ids_BL, mask_BL, position_BL, chunk)
+    dense.continue_from(cache, position_BL[:, -1])
+    return network.head(x_BD).float(), dense
+
+
+def begin_network_steps(
+    network: Decoder, ids_BL: Tensor, mask_BL: Tensor | None, head: Head, *, chunk: int | None = None
+) -> tuple[Tensor, Steps]:
+    """Read prompts as :func:`begin_steps` does, by the network's own pass; scores are those of ``head``."""
+    position_BL = _positions(ids_BL, mask_BL)
+    cache, x_BD = _cached(network, ids_BL, mask_BL, position_BL, chunk)
+    return head(x_BD), NetworkSteps(network, cache, position_BL[:, -1], head)
+
+
+def _positions(ids_BL: Tensor, mask_BL: Tensor | None) -> Tensor:
+    """Return the rotary position of each token; padding counts as position 0."""
+    if mask_BL is None:
+        return torch.arange(ids_BL.shape[1], device=ids_BL.device).expand_as(ids_BL)
+    return (mask_BL.cumsum(1) - 1).clamp_min(0)
 
 
 def _cached(
-    network: Decoder, ids_BL: Tensor, mask_BL: Tensor | None, position_BL: Tensor, chunk: int
+    network: Decoder, ids_BL: Tensor, mask_BL: Tensor | None, position_BL: Tensor, chunk: int | None
 ) -> tuple[KVCache, Tensor]:
-    """Return the network's cache after the prompts, and the logits of the next tokens."""
-    cache, last = network.new_cache(), network.config.num_layers
-    x_BD = None
-    for start in range(0, ids_BL.shape[1], chunk):
-        part = slice(start, start + chunk)
+    """Return the network's cache after the prompts, and the hidden states (B, D) of their last tokens."""
+    cache, last, length = network.new_cache(), network.config.num_layers, ids_BL.shape[1]
+    width = chunk or length
+    for start in range(0, length, width):
+        part = slice(start, start + width)
         mask = None if mask_BL is None else mask_BL[:, part]
         output = network(
-            ids_BL[:, part],
-            mask_BL=mask,
-            positions_BL=position_BL[:, part],
-            cache=cache,
-            layers={last},
-            logits=False,
+            ids_BL[:, part], mask_BL=mask, positions_BL=position_BL[:, part], cache=cache, layers={last}, logits=False
         )
-        x_BD = output.hidden[last][:, -1]
-    return cache, network.head(x_BD).float()
+    return cache, output.hidden[last][:, -1]
 
 
 def _is_plain(layer: torch.nn.Module) -> bool:
@@ -112,17 +122,19 @@ class NetworkSteps:
         network: decoder.
         cache: cache after the prompts.
         position_B: rotary position of the last token of each sequence.
+        head: map from hidden states to scores.
     """
 
-    def __init__(self, network: Decoder, cache: KVCache, position_B: Tensor) -> None:
-        self.network, self.cache, self.position_B = network, cache, position_B
+    def __init__(self, network: Decoder, cache: KVCache, position_B: Tensor, head: Head) -> None:
+        self.network, self.cache, self.position_B, self.head = network, cache, position_B, head
 
     def next(self, ids_B: Tensor) -> Tensor:
-        """Return the logits after one more token of every sequence."""
-        self.position_B = self.position_B + 1
-        output = self.network(ids_B[:, None], positions_BL=self.position_B[:, None], cache=self.cache)
-        logits: Tensor = output.logits_BLV[:, -1]
-        return logits
+        """Return the scores after one more token of every sequence."""
+        self.position_B, last = self.position_B + 1, self.network.config.num_layers
+        output = self.network(
+            ids_B[:, None], positions_BL=self.position_B[:, None], cache=self.cache, layers={last}, logits=False
+        )
+        return self.head(output.hidden[last][:, -1])
 
     def keep(self, rows: Tensor) -> None:
         """Keep only these sequences."""

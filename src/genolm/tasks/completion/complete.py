@@ -17,8 +17,8 @@ from genolm.tasks.completion.completion_task import CompletionTask, summary_path
 from genolm.tasks.completion.completions import Completions
 from genolm.tasks.completion.gene_selection import Gene, GeneSelection, choose_genes
 from genolm.tasks.reading.bulk import AnyModel, Bulk, RunOptions
-from genolm.tasks.reading.sampling import Penalty, Sampler, Temperature, TopK, TopP
-from genolm.tasks.reading.token_continuation import prompt_ids
+from genolm.tasks.reading.continuation.prompts import prompt_ids
+from genolm.tasks.reading.continuation.sampling import Penalty, Sampler, Temperature, TopK, TopP
 from genolm.tasks.writing.provenance import Provenance
 from genolm.tasks.writing.table_files import SUFFIXES, check_suffix
 from genolm.verbs import AtLeast, Between, Count, Fasta, OutputFile, Seed, Short, Shown, verb

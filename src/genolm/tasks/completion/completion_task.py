@@ -18,8 +18,11 @@ from genolm.tasks.completion.completion_baselines import BASELINES, baselines
 from genolm.tasks.completion.completion_metrics import MEASURES, measure
 from genolm.tasks.completion.completion_summary import MODEL, summarise
 from genolm.tasks.completion.gene_selection import Gene, GeneSelection, choose_genes
-from genolm.tasks.reading.sampling import Sampler, stream
-from genolm.tasks.reading.token_continuation import Drawn, Limits, continue_tokens, prompt_ids
+from genolm.tasks.reading.continuation.continue_prompts import continue_prompts
+from genolm.tasks.reading.continuation.limits import Limits
+from genolm.tasks.reading.continuation.prompts import Prompt, prompt_ids
+from genolm.tasks.reading.continuation.sampling import Sampler, random_stream
+from genolm.tasks.reading.continuation.steps import collect
 from genolm.tasks.writing.provenance import Provenance, provenance_files
 from genolm.tasks.writing.table_files import write_delimited, write_table
 
@@ -107,12 +110,16 @@ class CompletionTask:
 
     def forward(self, model: Model, windows: Sequence[Window]) -> list[tuple[str, float]]:
         """Return completions of the length of the truth, and their mean log-probability in nats per base."""
-        requests = [window.origin for window in windows]
-        limits = [Limits(max_bases=len(one.gene.truth), ignore_end=True) for one in requests]
-        prompts = [prompt_ids(model, one.gene.prompt) for one in requests]
-        streams = [stream(self.seed, one.number, one.sample) for one in requests]
-        sampled = continue_tokens(model, prompts, limits, self.sampler, streams)
-        return [_bases(model, one, len(requests[index].gene.truth)) for index, one in enumerate(sampled)]
+        prompts = [self._prompt(model, window.origin) for window in windows]
+        continuations = collect(continue_prompts(model, prompts, self.sampler), len(prompts))
+        texts = [model.tokenizer.decode(one.ids_T.astype(np.int32)) for one in continuations]
+        totals = [float(one.log_probs_T.sum()) for one in continuations]
+        return [(prompt.limits.cut(text), total / len(text)) for prompt, text, total in zip(prompts, texts, totals)]
+
+    def _prompt(self, model: Model, request: CompletionRequest) -> Prompt:
+        limits = Limits(max_bases=len(request.gene.truth), ignore_end=True)
+        random = random_stream(self.seed, request.number, request.sample)
+        return Prompt(prompt_ids(model, request.gene.prompt), limits, random)
 
     def subject(self, items: Sequence[CompletionRequest], window: Window, part: int) -> str:
         """Return a description of the window's completion for messages."""
@@ -126,7 +133,7 @@ class CompletionTask:
         rows: list[tuple[Any, ...]] = []
         for item, (bases, mean) in zip(items, outputs):
             rows.append(_row(item, MODEL, bases, mean))
-            random = stream(self.seed, item.number, _BASELINE_STREAM + item.sample)
+            random = random_stream(self.seed, item.number, _BASELINE_STREAM + item.sample)
             sampled = baselines(self.choice, self.reference, self.order).draw(item.gene, random)
             rows += [_row(item, source, sampled[source], None) for source in BASELINES]
         return pl.DataFrame(rows, schema=SCHEMA, orient="row")
@@ -178,11 +185,6 @@ class CompletionTask:
 def summary_path(out: Path) -> Path:
     """Return the path of the summary of a table."""
     return out.with_name(f"{out.name}.summary.tsv")
-
-
-def _bases(model: Model, sampled: Drawn, length: int) -> tuple[str, float]:
-    text = model.tokenizer.decode(sampled.ids_T.astype(np.int32))
-    return text[:length], float(sampled.log_probs_T.sum()) / len(text)
 
 
 def _row(item: CompletionRequest, source: str, completion: str | None, mean: float | None) -> tuple[Any, ...]:

@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, Unpack
+from typing import Annotated, Literal, Unpack
 
-from genolm.errors import ModelError
 from genolm.files.output_paths import refuse_replacing
 from genolm.genome.in_memory import Sequences
 from genolm.models.model import Model
-from genolm.models.precision import parse_dtype
 from genolm.tasks.generation.follow_up_check import FollowUpCheck
-from genolm.tasks.generation.generate_bases_task import GenerateTask
-from genolm.tasks.generation.generate_tokens_task import GenerateTokensTask, check_prompts
 from genolm.tasks.generation.generated_sequences import Generated
 from genolm.tasks.generation.generation_requests import SUFFIXES
-from genolm.tasks.generation.presets import Preset, PresetName
-from genolm.tasks.generation.presets import preset as preset_named
-from genolm.tasks.generation.vllm_backend import (
-    check_limits,
-    generate_with_vllm,
-    open_without_weights,
-    refuse_engine_settings,
-)
+from genolm.tasks.generation.generation_settings import GenerationSettings
+from genolm.tasks.generation.presets import PresetName
+from genolm.tasks.generation.vllm_generation import plan_with_vllm, refuse_engine_settings
 from genolm.tasks.reading.bulk import AnyModel, Bulk, RunOptions
-from genolm.tasks.reading.model_limits import context_bases
-from genolm.tasks.reading.sampling import Penalty, Sampler, Temperature, TopK, TopP
+from genolm.tasks.reading.continuation.sampling import Penalty, Temperature, TopK, TopP
 from genolm.tasks.reading.sources import Source, open_source, refuse_located
-from genolm.tasks.reading.token_continuation import Limits
 from genolm.tasks.writing.provenance import Provenance
 from genolm.tasks.writing.table_files import check_suffix
 from genolm.verbs import Bases, Count, Fasta, OutputFile, Seed, Several, Short, Shown, verb
-
-_BASES = 256
-"""Default number of new bases."""
 
 
 @verb(example="genolm generate genolm-nano prompts.fa continued.fa -n 4 --length 200")
@@ -113,9 +97,10 @@ def generate(
         ResourceError: not enough memory or disk space.
     """
     path = check_suffix(out, SUFFIXES)
-    base = preset_named(preset)
-    request = _Request(n, length, min_length, max_tokens, min_tokens, ignore_end, whole_tokens, slide)
-    sampler = base.sampler(temperature, top_k, top_p, repetition_penalty)
+    settings = GenerationSettings(
+        preset, n, length, min_length, max_tokens, min_tokens, ignore_end, whole_tokens, slide, temperature, top_k,
+        top_p, repetition_penalty, seed,
+    )  # fmt: skip
     source = open_source(prompts)
     bulk = Bulk.of(run)
     refuse_located(source, "prompts must be sequences")
@@ -126,13 +111,10 @@ def generate(
         refuse_engine_settings(
             {name: getattr(bulk, name) for name in ("device", "batch_tokens", "resume", "shard", "dry_run")}
         )
-        made = _by_vllm(model, path, request, source, sampler, seed, preset, bulk)
+        made = _by_vllm(model, path, settings, source, bulk)
     else:
         opened = bulk.open(model, path)
-        if opened.tokenizer.bases_per_token == 1:
-            task: Any = request.by_bases(opened, source, sampler, seed, preset)
-        else:
-            task = request.by_tokens(opened, Provenance.of(opened), source, sampler, seed, preset)
+        task = settings.task(opened, Provenance.of(opened), source)
         made = Generated(bulk.run(task, opened, path), opened.card.name)
     if not bulk.dry_run:
         follow_up.run()
@@ -142,78 +124,13 @@ def generate(
 def _by_vllm(
     model: Model | str | Path,
     path: Path | None,
-    request: _Request,
+    settings: GenerationSettings,
     source: Source,
-    sampler: Sampler,
-    seed: int,
-    preset: PresetName | None,
     bulk: Bulk,
 ) -> Generated:
     if path is not None:
         bulk.check_output(path)
         refuse_replacing(source.files(), path)
-    if not isinstance(model, str | Path):
-        raise ModelError("the vllm backend loads the model itself: pass its folder")
-    check_limits(request.limits(preset_named(preset)), sampler.top_p)
-    folder = Path(model)
-    opened, provenance = open_without_weights(folder)
-    task = replace(request.by_tokens(opened, provenance, source, sampler, seed, preset), backend="vllm")
-    precision = None if bulk.dtype is None else str(parse_dtype(bulk.dtype)).removeprefix("torch.")
-    task = replace(task, provenance=replace(provenance, precision=precision or provenance.precision))
-    table = generate_with_vllm(opened, task, folder, precision, bulk.progress)
-    return Generated(bulk.run_without_engine(task, iter([table]), path), provenance.model)
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """Requested counts and lengths; None where unspecified."""
-
-    n: int | None
-    length: int | None
-    min_length: int | None
-    max_tokens: int | None
-    min_tokens: int | None
-    ignore_end: bool
-    whole_tokens: bool
-    slide: bool
-
-    def by_bases(self, model: Model, source: Source, sampler: Sampler, seed: int, preset: str | None) -> GenerateTask:
-        model.decoder  # noqa: B018  # raises ModelError for an encoder
-        token_options = ("min_length", "max_tokens", "min_tokens", "ignore_end", "whole_tokens", "slide")
-        unsupported = [name for name in token_options if getattr(self, name)] + (["preset"] if preset else [])
-        if unsupported:
-            raise ModelError(
-                f"{model.card.name} has one token per base, but {', '.join(unsupported)}"
-                f" {'require' if unsupported[1:] else 'requires'} a model with multi-base tokens",
-                code="unsupported-by-model",
-            )
-        length = _BASES if self.length is None else self.length
-        return GenerateTask(source, self.n or 1, length, sampler, seed, context_bases(model), Provenance.of(model))
-
-    def by_tokens(
-        self, model: Model, provenance: Provenance, source: Source, sampler: Sampler, seed: int, preset: str | None
-    ) -> GenerateTokensTask:
-        model.decoder  # noqa: B018  # raises ModelError for an encoder
-        base = preset_named(preset)
-        limits = self.limits(base)
-        bases_per_token = model.tokenizer.bases_per_token
-        token_limits = [self.max_tokens, None if self.length is None else math.ceil(self.length / bases_per_token)]
-        if preset is None and limits.max_bases is not None:
-            token_limits.append(math.ceil(limits.max_bases / bases_per_token))
-        requested = min((count for count in token_limits if count is not None), default=limits.min_tokens)
-        needed = max(requested, limits.min_tokens, math.ceil(limits.min_bases / bases_per_token))
-        check_prompts(source, model, limits, needed)
-        maximum = limits.max_tokens or model.context
-        planned = min(maximum, model.context) if requested == limits.min_tokens and preset else needed
-        n, whole = self.n or base.n, self.whole_tokens
-        return GenerateTokensTask(
-            source, n, limits, whole, sampler, seed, planned, bases_per_token, provenance, preset or ""
-        )
-
-    def limits(self, base: Preset) -> Limits:
-        maximum = base.max_tokens if self.max_tokens is None else self.max_tokens
-        minimum = base.min_tokens if self.min_tokens is None else self.min_tokens
-        if self.min_tokens is None and self.max_tokens is not None:
-            minimum = min(minimum, self.max_tokens)
-        length = _BASES if self.length is None and maximum is None else self.length
-        return Limits(minimum, maximum, self.min_length or 0, length, self.ignore_end, self.slide)
+    planned = plan_with_vllm(model, settings, source, bulk.dtype)
+    rows = planned.table(bulk.progress)
+    return Generated(bulk.run_without_engine(planned.task, iter([rows]), path), planned.model.card.name)

@@ -36,6 +36,11 @@ class Request:
     sample: int
 
     @property
+    def id(self) -> str:
+        """Name of the sequence."""
+        return f"{self.prompt_id}_{self.sample}"
+
+    @property
     def named(self) -> str:
         """Description of the sequence for messages."""
         return f"the continuation of prompt {self.prompt_id!r}, sample {self.sample}"

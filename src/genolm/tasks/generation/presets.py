@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
 from genolm.errors import InputError
-from genolm.tasks.reading.sampling import Sampler
+from genolm.tasks.reading.continuation.sampling import Sampler
 
 PresetName = Literal["conservative", "conservative-long", "creative", "creative-long"]
 
@@ -21,40 +21,25 @@ class Preset:
         n: sequences per prompt.
         min_tokens: minimum of new tokens.
         max_tokens: maximum of new tokens; the context may end a sequence earlier.
-        temperature: see :class:`genolm.tasks.reading.sampling.Sampler`.
-        top_k: see :class:`genolm.tasks.reading.sampling.Sampler`.
-        top_p: see :class:`genolm.tasks.reading.sampling.Sampler`.
-        repetition_penalty: see :class:`genolm.tasks.reading.sampling.Sampler`.
+        sampler: sampling rule.
     """
 
     n: int = 1
     min_tokens: int = 1
     max_tokens: int | None = None
-    temperature: float = 1.0
-    top_k: int = 0
-    top_p: float = 1.0
-    repetition_penalty: float = 1.0
-
-    def sampler(
-        self, temperature: float | None, top_k: int | None, top_p: float | None, repetition_penalty: float | None
-    ) -> Sampler:
-        """Return the sampler; arguments other than None override the preset."""
-        return Sampler(
-            self.repetition_penalty if repetition_penalty is None else repetition_penalty,
-            self.temperature if temperature is None else temperature,
-            self.top_k if top_k is None else top_k,
-            self.top_p if top_p is None else top_p,
-        )
+    sampler: Sampler = field(default_factory=Sampler)
 
 
 _MAX_TOKENS = 10_240
+_CONSERVATIVE = Sampler(temperature=0.7, top_p=0.9)
+_CREATIVE = Sampler(temperature=0.9, top_p=0.9, repetition_penalty=1.2)
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
-        "conservative": Preset(10, 1_024, _MAX_TOKENS, 0.7, 0, 0.9, 1.0),
-        "conservative-long": Preset(10, 9_600, _MAX_TOKENS, 0.7, 0, 0.9, 1.0),
-        "creative": Preset(10, 1_024, _MAX_TOKENS, 0.9, 0, 0.9, 1.2),
-        "creative-long": Preset(10, 9_600, _MAX_TOKENS, 0.9, 0, 0.9, 1.2),
+        "conservative": Preset(10, 1_024, _MAX_TOKENS, _CONSERVATIVE),
+        "conservative-long": Preset(10, 9_600, _MAX_TOKENS, _CONSERVATIVE),
+        "creative": Preset(10, 1_024, _MAX_TOKENS, _CREATIVE),
+        "creative-long": Preset(10, 9_600, _MAX_TOKENS, _CREATIVE),
     }
 )
 """Published presets by name."""

@@ -1,4 +1,4 @@
-"""Generation token by token: the task of models with multi-base tokens."""
+"""Generation as run by the engine: continuations of prompts into a FASTA file or a table."""
 
 from __future__ import annotations
 
@@ -15,9 +15,13 @@ from genolm.engine.windows import Window
 from genolm.errors import ModelError
 from genolm.files.atomic import atomic_file
 from genolm.tasks.generation.generation_requests import Request, finished, prompts_of, write_record
-from genolm.tasks.reading.sampling import Sampler, stream
+from genolm.tasks.reading.continuation.choices import Bases, Choices, Vocabulary
+from genolm.tasks.reading.continuation.continue_prompts import continue_prompts
+from genolm.tasks.reading.continuation.limits import Limits, Reason
+from genolm.tasks.reading.continuation.prompts import Prompt, prompt_ids
+from genolm.tasks.reading.continuation.sampling import Sampler, random_stream
+from genolm.tasks.reading.continuation.steps import Continuation, StepStream, collect
 from genolm.tasks.reading.sources import Source
-from genolm.tasks.reading.token_continuation import Drawn, Limits, continue_tokens, prompt_ids
 from genolm.tasks.writing.provenance import Provenance
 
 if TYPE_CHECKING:
@@ -35,7 +39,9 @@ SCHEMA = {
     "mean_log_probability_nats_per_token": pl.Float64,
     "mean_log_probability_nats_per_base": pl.Float64,
 }
-_HEADER_COLUMNS = tuple(SCHEMA)[5:]
+_REQUEST_COLUMNS = tuple(SCHEMA)[:5]
+_STATISTICS = tuple(SCHEMA)[5:]
+_STATISTICS_OF_BASES = _STATISTICS[-1:]  # with one token per base, the others say nothing new
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +57,20 @@ class Written:
     """
 
     bases: str
-    reason: str
+    reason: Reason
     tokens: int
     log_probability: float
     token_bases: int
 
 
 @dataclass(frozen=True, slots=True)
-class GenerateTokensTask:
-    """Generation by tokens as run by the engine; created by :func:`genolm.generate`.
+class GenerateTask:
+    """Generation as run by the engine; created by :func:`genolm.generate`.
 
     Attributes:
         source: the prompts.
         n: sequences per prompt.
         limits: when a sequence ends.
-        whole_tokens: whether to keep bases of the last token beyond the maximum.
         sampler: sampling rule.
         seed: random seed.
         planned: approximate number of new tokens per sequence.
@@ -78,7 +83,6 @@ class GenerateTokensTask:
     source: Source
     n: int
     limits: Limits
-    whole_tokens: bool
     sampler: Sampler
     seed: int
     planned: int
@@ -88,6 +92,11 @@ class GenerateTokensTask:
     backend: str = ""
     name: ClassVar[str] = "generate"
     unit: ClassVar[str] = "sequences"
+
+    @property
+    def by_bases(self) -> bool:
+        """Whether the model has one token per base: it then chooses from the four bases."""
+        return self.bases_per_token == 1
 
     def items(self) -> Iterator[Request]:
         """Yield the requests: all samples of a prompt, then those of the next."""
@@ -101,24 +110,39 @@ class GenerateTokensTask:
 
     def cost(self, item: Request) -> int:
         """Return the approximate number of tokens that are read or generated."""
-        return 1 + math.ceil(len(item.prompt) / self.bases_per_token) + self.planned
+        begin = 0 if self.by_bases else 1
+        return begin + math.ceil(len(item.prompt) / self.bases_per_token) + self.planned
 
     def windows(self, items: Sequence[Request], model: Model) -> list[Window]:
-        """Return one window per request: its prompt."""
-        return [Window(item.prompt, item, tokens=self.cost(item)) for item in items]
+        """Return one window per request: its prompt, of at least one token."""
+        return [Window(item.prompt, item, tokens=max(self.cost(item), 1 + self.planned)) for item in items]
 
     def forward(self, model: Model, windows: Sequence[Window]) -> list[Written]:
         """Return the continuations of a batch."""
-        prompts = [prompt_ids(model, window.sequence) for window in windows]
-        streams = [stream(self.seed, window.origin.number, window.origin.sample) for window in windows]
-        sampled = continue_tokens(model, prompts, self.limits, self.sampler, streams)
-        return [self.written(model, one) for one in sampled]
+        return [self.written(model, one) for one in collect(self.steps(model, windows), len(windows))]
 
-    def written(self, model: Model, sampled: Drawn) -> Written:
+    def steps(self, model: Model, windows: Sequence[Window]) -> StepStream:
+        """Yield the steps of a batch."""
+        choices: Choices = Bases(model) if self.by_bases else Vocabulary(model)
+        return continue_prompts(model, self.prompts(model, windows), self.sampler, choices=choices)
+
+    def prompts(self, model: Model, windows: Sequence[Window]) -> list[Prompt]:
+        """Return the prompts of a batch, with the random numbers of each request."""
+        return [
+            Prompt(
+                prompt_ids(model, window.sequence),
+                self.limits,
+                random_stream(self.seed, window.origin.number, window.origin.sample),
+            )
+            for window in windows
+        ]
+
+    def written(self, model: Model, continuation: Continuation) -> Written:
         """Decode a continuation; cut it to the maximum length unless complete tokens are kept."""
-        text = model.tokenizer.decode(sampled.ids_T.astype("int32"))
-        bases = text if self.whole_tokens else text[: self.limits.max_bases]
-        return Written(bases, sampled.reason, len(sampled.ids_T), float(sampled.log_probs_T.sum()), len(text))
+        text, log_probs_T = model.tokenizer.decode(continuation.ids_T.astype("int32")), continuation.log_probs_T
+        # Bases are added one after the other, tokens in pairs: the last digits of either sum are part of its output.
+        total = float(log_probs_T.cumsum()[-1] if self.by_bases else log_probs_T.sum())
+        return Written(self.limits.cut(text), continuation.reason, len(continuation.ids_T), total, len(text))
 
     def subject(self, items: Sequence[Request], window: Window, part: int) -> str:
         """Return a description of the window's sequence for messages."""
@@ -128,7 +152,7 @@ class GenerateTokensTask:
         """Return one row per request."""
         rows = [
             (
-                f"{item.prompt_id}_{item.sample}",
+                item.id,
                 item.prompt_id,
                 item.sample,
                 item.prompt,
@@ -141,7 +165,7 @@ class GenerateTokensTask:
             )
             for item, new in zip(items, outputs)
         ]
-        return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+        return pl.DataFrame(rows, schema=SCHEMA, orient="row").select(*_REQUEST_COLUMNS, *self._statistics)
 
     def assemble(self, frames: Iterator[pl.DataFrame], out: Path) -> None:
         """Write the FASTA file: prompt and continuation, with all settings in the header."""
@@ -149,8 +173,9 @@ class GenerateTokensTask:
         with atomic_file(out) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
             for frame in frames:
                 for row in frame.iter_rows(named=True):
-                    statistics = {name: _number(row[name]) for name in _HEADER_COLUMNS}
-                    write_record(file, row["id"], row["prompt"], row["generated"], {**statistics, **settings})
+                    statistics = {name: _number(row[name]) for name in self._statistics}
+                    words = {**settings, **statistics} if self.by_bases else {**statistics, **settings}
+                    write_record(file, row["id"], row["prompt"], row["generated"], words)
 
     def collect(self, frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
         """Return the table."""
@@ -158,15 +183,25 @@ class GenerateTokensTask:
 
     def count(self, rows: pl.DataFrame) -> Summary:
         """Return the numbers of sequences, by reason of their end, and of new bases."""
-        return finished(rows, rows["finish_reason"].to_list())
+        return finished(rows, ["length"] * rows.height if self.by_bases else rows["finish_reason"].to_list())
 
     def metadata(self) -> dict[str, str]:
         """Return the provenance of the sequences."""
+        return self.provenance.entries(n=self.n, **self._settings(), seed=self.seed)
+
+    @property
+    def _statistics(self) -> tuple[str, ...]:
+        return _STATISTICS_OF_BASES if self.by_bases else _STATISTICS
+
+    def _settings(self) -> dict[str, Any]:
+        """Return the settings of limits and sampler, without those that a model with one token per base lacks."""
         sampler = {name: getattr(self.sampler, name) for name in self.sampler.__slots__}
+        if self.by_bases:
+            rules = {name: sampler[name] for name in ("temperature", "top_k", "top_p", "repetition_penalty")}
+            return {"length": self.limits.max_bases, **rules}
         limits = {name: getattr(self.limits, name) for name in self.limits.__slots__}
-        settings: dict[str, Any] = {"n": self.n, **limits, "whole_tokens": self.whole_tokens, **sampler}
-        settings |= {name: text for name in ("preset", "backend") if (text := getattr(self, name))}
-        return self.provenance.entries(**settings, seed=self.seed)
+        names = {name: text for name in ("preset", "backend") if (text := getattr(self, name))}
+        return {**limits, **sampler, **names}
 
 
 def _number(value: float | int | str) -> str:
@@ -189,9 +224,15 @@ def check_prompts(source: Source, model: Model, limits: Limits, needed: int) -> 
     for name, prompt in prompts_of(source):
         tokens = len(prompt_ids(model, prompt))
         if not limits.slide and tokens + needed > model.context:
-            raise ModelError(
-                f"prompt {name} ({tokens:,} tokens) and {needed:,} new tokens exceed the context of {model.card.name}"
-                f" ({model.context:,} tokens): shorten the request or enable slide, which drops the older half of the"
-                " context",
-                code="context-exceeded",
-            )
+            raise _too_long(model, name, prompt, tokens, needed)
+
+
+def _too_long(model: Model, name: str, prompt: str, tokens: int, needed: int) -> ModelError:
+    by_bases = model.tokenizer.bases_per_token == 1
+    held, unit = (len(prompt), "bases") if by_bases else (tokens, "tokens")
+    advice = ": shorten the request or enable slide, which drops the older half of the context"
+    return ModelError(
+        f"prompt {name} ({held:,} {unit}) and {needed:,} new {unit} exceed the context of {model.card.name}"
+        f" ({model.context:,} {unit}){'' if by_bases else advice}",
+        code="context-exceeded",
+    )

@@ -12,7 +12,6 @@ from typing import Annotated
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from genolm.errors import InputError
@@ -159,13 +158,8 @@ def draw(weights_BV: Tensor, uniform_B: Tensor) -> Tensor:
     return torch.minimum(reached.sum(-1), last)
 
 
-def uniforms(seed: int, prompt: int, sample: int, count: int) -> NDArray[np.float64]:
-    """Return the random numbers of one sequence, in [0, 1); they depend on these arguments alone."""
-    return stream(seed, prompt, sample).random(count)
-
-
-def stream(seed: int, prompt: int, sample: int) -> np.random.Generator:
-    """Return the generator of the numbers of :func:`uniforms`, for a sequence of unknown length."""
+def random_stream(seed: int, prompt: int, sample: int) -> np.random.Generator:
+    """Return the random number generator of one sequence; its numbers depend on these arguments alone."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed % 2**64, prompt, sample])))
 
 

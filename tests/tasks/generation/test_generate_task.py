@@ -7,9 +7,12 @@ from tests.tasks.conftest import ocean_model
 
 from genolm import InputError, ModelError, generate, merge
 from genolm.genome.sequences import read_sequences
-from genolm.tasks.generation.generate_tokens_task import SCHEMA, GenerateTokensTask
-from genolm.tasks.reading.sampling import Sampler, draw, stream, uniforms
-from genolm.tasks.reading.token_continuation import Limits, continue_tokens, prompt_ids
+from genolm.tasks.generation.generate_task import SCHEMA, GenerateTask
+from genolm.tasks.reading.continuation.continue_prompts import continue_prompts
+from genolm.tasks.reading.continuation.limits import Limits
+from genolm.tasks.reading.continuation.prompts import Prompt, prompt_ids
+from genolm.tasks.reading.continuation.sampling import Sampler, draw, random_stream
+from genolm.tasks.reading.continuation.steps import collect
 
 PROMPTS = ["ACGTTGCA", "", "GGNAC", "TTTTTTTTTTACGTACGTA"]
 PLAIN = {"A", "C", "G", "T"}
@@ -47,6 +50,12 @@ def by_full_passes(model, prompt, limits, sampler, numbers):
     raise AssertionError("too few numbers")
 
 
+def continued(model, prompts, limits, sampler, seed, **settings):
+    """Return the continuations of a batch."""
+    asked = [Prompt(prompt_ids(model, text), limits, random_stream(seed, n, 1)) for n, text in enumerate(prompts)]
+    return collect(continue_prompts(model, asked, sampler, **settings), len(asked))
+
+
 SETTINGS = [
     (Sampler(temperature=0), Limits(max_tokens=12)),
     (Sampler(), Limits(max_bases=40)),
@@ -59,24 +68,19 @@ SETTINGS = [
 @pytest.mark.parametrize(("sampler", "limits"), SETTINGS)
 @pytest.mark.parametrize("pack", [True, False])
 def test_a_batch_draws_what_full_passes_of_each_prompt_draw(ocean, sampler, limits, pack):
-    prompts = [prompt_ids(ocean, prompt) for prompt in PROMPTS]
-    streams = [stream(7, number, 1) for number in range(len(PROMPTS))]
-    with torch.inference_mode():
-        found = continue_tokens(ocean, prompts, limits, sampler, streams, pack=pack)
+    found = continued(ocean, PROMPTS, limits, sampler, 7, pack=pack)
     for number, (prompt, drawn) in enumerate(zip(PROMPTS, found)):
-        new, total, reason = by_full_passes(ocean, prompt, limits, sampler, uniforms(7, number, 1, 64))
+        new, total, reason = by_full_passes(ocean, prompt, limits, sampler, random_stream(7, number, 1).random(64))
         assert (drawn.ids_T.tolist(), drawn.reason) == (new, reason)
         assert drawn.log_probs_T.sum() == pytest.approx(total, abs=1e-4)
 
 
 def test_decoders_with_experts_step_by_their_own_pass():
     model = ocean_model(num_experts=4, experts_per_token=2)
-    prompts, streams = [prompt_ids(model, prompt) for prompt in PROMPTS], [stream(1, n, 1) for n in range(4)]
     limits = Limits(max_bases=25)
-    with torch.inference_mode():
-        found = continue_tokens(model, prompts, limits, Sampler(), streams)
+    found = continued(model, PROMPTS, limits, Sampler(), 1)
     for number, (prompt, drawn) in enumerate(zip(PROMPTS, found)):
-        new, _, reason = by_full_passes(model, prompt, limits, Sampler(), uniforms(1, number, 1, 64))
+        new, _, reason = by_full_passes(model, prompt, limits, Sampler(), random_stream(1, number, 1).random(64))
         assert (drawn.ids_T.tolist(), drawn.reason) == (new, reason)
 
 
@@ -142,8 +146,7 @@ def test_sequences_end_where_the_context_is_full_or_slide_on(ocean):
 def test_sliding_forgets_the_older_half(ocean):
     ids = prompt_ids(ocean, PROMPTS[3])
     limits = Limits(max_tokens=100, ignore_end=True, slide=True)
-    with torch.inference_mode():
-        new = continue_tokens(ocean, [ids], limits, Sampler(temperature=0), [stream(0, 0, 1)])[0].ids_T.tolist()
+    new = continued(ocean, PROMPTS[3:], limits, Sampler(temperature=0), 0)[0].ids_T.tolist()
     read = ids.tolist()
     for chosen in new:
         if len(read) == ocean.context:
@@ -222,7 +225,7 @@ def test_the_fasta_holds_prompt_continuation_and_what_made_them(fasta, tmp_path)
 
 
 def test_a_task_survives_its_manifest(ocean, fasta, tmp_path, monkeypatch):
-    monkeypatch.setattr(GenerateTokensTask, "part_items", 2, raising=False)
+    monkeypatch.setattr(GenerateTask, "part_items", 2, raising=False)
     once, shared = tmp_path / "once.fa", tmp_path / "shared.fa"
     generate(ocean, fasta, once, n=2, length=20)
     for number in (1, 2):
@@ -255,4 +258,4 @@ def test_options_of_tokens_are_refused_by_models_of_one_base(tiny):
 
 def test_a_prompt_that_fills_the_context_is_refused(ocean):
     with pytest.raises(ModelError, match="a prompt of 64 tokens fills the model's context of 64 tokens"):
-        continue_tokens(ocean, [np.ones(64, np.int64)], Limits(), Sampler(), [stream(0, 0, 1)])
+        next(continue_prompts(ocean, [Prompt(np.ones(64, np.int64), Limits(), random_stream(0, 0, 1))], Sampler()))

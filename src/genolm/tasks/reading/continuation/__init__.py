@@ -1,0 +1,1 @@
+"""Continuation of prompts: sampling rule, limits, and the loop over new tokens."""
