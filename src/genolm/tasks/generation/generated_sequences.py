@@ -10,7 +10,7 @@ import polars as pl
 
 from genolm.engine.result import Result
 from genolm.genome.records import FlatRecord, read_fasta
-from genolm.tasks.generation.generate_tokens_task import SCHEMA
+from genolm.tasks.generation.generate_task import SCHEMA
 from genolm.tasks.writing.results import TableResults
 
 
