@@ -15,8 +15,9 @@ from genolm.cli import derive
 from genolm.cli.commands import PRESENTED
 from genolm.cli.help import with_option_names
 from genolm.cli.main import app
+from genolm.parameters import Parameter, Verb
 from genolm.verb_signatures import define, described
-from genolm.verbs import TABLE, VERBS, Parameter, Verb, definition_of, function_of, table
+from genolm.verbs import TABLE, VERBS, definition_of, function_of, table
 
 FOLDER = Path(genolm.__file__).parent
 DEFINED = derive.definitions()
@@ -208,7 +209,7 @@ def test_a_signature_edited_by_hand_is_found(state):
     assert differences(**state | {"functions": edited}) == ["signature: score"]
     with pytest.raises(TypeError, match="parameters and their descriptions differ"):
         score.__doc__, score.__module__ = original.__doc__, original.__module__
-        define(score, "genolm score")
+        define("score", score, "genolm score")
 
 
 def test_a_command_edited_by_hand_is_found(state):

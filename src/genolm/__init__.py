@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from genolm.files.version import __version__
-from genolm.verbs import GROUPS, PYTHON_NAMES, VERBS
+from genolm.parameters import PYTHON_NAMES
+from genolm.verbs import GROUPS, VERBS
 
 if TYPE_CHECKING:
     from genolm.cli.cite import cite as cite

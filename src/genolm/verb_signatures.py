@@ -10,7 +10,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, ForwardRef, Literal, TypeVar, Union, Unpack, get_args, get_origin, get_type_hints
 
-from genolm.verbs import (
+from genolm.parameters import (
     Between,
     Completed,
     Kind,
@@ -22,7 +22,6 @@ from genolm.verbs import (
     Shown,
     Single,
     Verb,
-    named,
 )
 
 _KINDS: dict[type, Kind] = {bool: "flag", int: "integer", float: "number", Path: "path", str: "text"}
@@ -32,7 +31,7 @@ Marker = TypeVar("Marker")
 _SECTION = re.compile(r"^(?:Args|Keys|Attributes|Returns|Raises|Yields|Warns):$", re.M)
 
 
-def define(function: Callable[..., Any], example: str) -> Verb:
+def define(name: str, function: Callable[..., Any], example: str) -> Verb:
     """Return the definition of a verb from its public function.
 
     Raises:
@@ -48,7 +47,7 @@ def define(function: Callable[..., Any], example: str) -> Verb:
     parameters = [_parameter(one, texts[one.name]) for one in own]
     parameters += [] if options is None else _shared_parameters(options)
     details = paragraphs[1] if len(paragraphs) > 1 else ""
-    return Verb(named(function), paragraphs[0], details, example, tuple(one for one in parameters if one is not None))
+    return Verb(name, paragraphs[0], details, example, tuple(one for one in parameters if one is not None))
 
 
 def expanded_signature(function: Callable[..., Any]) -> inspect.Signature:

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from genolm.cli.command import add_command
 from genolm.cli.presentation import Invocation, Presented
-from genolm.verbs import Parameter, Verb
+from genolm.parameters import Parameter, Verb
 
 SCAN = Verb(
     "scan",

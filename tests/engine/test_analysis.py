@@ -14,7 +14,7 @@ from engine_toys import Other, Scaled, Summed, ToyModel, expected
 
 from genolm.engine.analysis import analyse, stored_task
 from genolm.engine.parts import PartsFolder
-from genolm.engine.run import merge, run
+from genolm.engine.run import Options, merge, run
 from genolm.engine.stored_types import TYPES, StoredType
 from genolm.errors import InputError, ResourceError, RunError
 from genolm.files.locks import locked
@@ -35,7 +35,7 @@ def task(source):
 @pytest.fixture
 def parts(task, out):
     """The kept parts of a run to ``out``."""
-    run(task, ToyModel(), out, keep_parts=True)
+    run(task, ToyModel(), out, Options(keep_parts=True))
     return PartsFolder.of(out).path
 
 
@@ -56,17 +56,17 @@ def test_parts_stay_and_do_not_allow_replacing_the_output(task, parts, out, line
     for settings in ({}, {"resume": True}):
         with pytest.raises(RunError, match="exists"):
             run(task, ToyModel(), out, **settings)
-    again = run(task, ToyModel(), out, resume=True, overwrite=True)
+    again = run(task, ToyModel(), out, Options(resume=True, overwrite=True))
     assert (again.computed, out.read_text(), parts.exists()) == (0, expected(lines), True)
-    assert run(task, ToyModel(), out, overwrite=True).computed == again.parts
+    assert run(task, ToyModel(), out, Options(overwrite=True)).computed == again.parts
     assert not parts.exists()
 
 
 def test_an_overwriting_run_does_not_leave_its_permission_in_the_parts(task, out):
     out.write_text("earlier")
-    run(task, ToyModel(), out, keep_parts=True, overwrite=True)
+    run(task, ToyModel(), out, Options(keep_parts=True, overwrite=True))
     with pytest.raises(RunError, match="exists"):
-        run(task, ToyModel(), out, resume=True)
+        run(task, ToyModel(), out, Options(resume=True))
     with pytest.raises(RunError, match="exists"):
         merge(out)
 
@@ -76,7 +76,7 @@ def test_without_the_output_the_parts_are_resumed(task, parts, out, lines):
     out.with_name("out.tsv.total").unlink()
     with pytest.raises(RunError, match="holds parts of an earlier run"):
         run(task, ToyModel(), out)
-    assert run(task, ToyModel(), out, resume=True).computed == 0
+    assert run(task, ToyModel(), out, Options(resume=True)).computed == 0
     assert (out.read_text(), parts.exists()) == (expected(lines), True)
 
 
@@ -85,11 +85,11 @@ def test_shards_keep_their_parts(task, out, tmp_path, when):
     elsewhere = tmp_path / "elsewhere" / "out.tsv"
     elsewhere.parent.mkdir()
     for number, place in ((1, out), (2, elsewhere)):
-        run(task, ToyModel(), place, shard=(number, 2), keep_parts=when == "shards")
+        run(task, ToyModel(), place, Options(shard=(number, 2), keep_parts=when == "shards"))
     before = contents(PartsFolder.of(elsewhere).path)
     merge(out, [PartsFolder.of(elsewhere).path], keep_parts=when == "merge")
     assert contents(PartsFolder.of(elsewhere).path) == before
-    whole = run(task, ToyModel(), tmp_path / "whole.tsv", keep_parts=True)
+    whole = run(task, ToyModel(), tmp_path / "whole.tsv", Options(keep_parts=True))
     assert analyse(PartsFolder.of(out).path, task, tmp_path / "new.tsv").parts == whole.parts
     assert (tmp_path / "new.tsv").read_bytes() == (tmp_path / "whole.tsv").read_bytes()
     with pytest.raises(RunError, match="exists"):
@@ -100,7 +100,7 @@ def test_shards_keep_their_parts(task, out, tmp_path, when):
 
 def test_in_memory_there_are_no_parts_to_keep(task):
     with pytest.raises(RunError, match="keep_parts needs an output path"):
-        run(task, ToyModel(), keep_parts=True)
+        run(task, ToyModel(), options=Options(keep_parts=True))
 
 
 # Analysing
@@ -212,7 +212,7 @@ def test_the_inputs_must_be_those_of_the_run(task, parts, source, tmp_path):
 def test_an_input_of_the_analysis_may_be_given_anew(task, out, tmp_path):
     notes = tmp_path / "notes.txt"
     notes.write_text("1")
-    run(replace(task, notes=notes), ToyModel(), out, keep_parts=True)
+    run(replace(task, notes=notes), ToyModel(), out, Options(keep_parts=True))
     parts = PartsFolder.of(out).path
     notes.write_text("12345")
     with pytest.raises(InputError, match=r"notes\.txt: the content has changed"):
@@ -232,7 +232,7 @@ def test_the_output_must_not_lie_in_the_parts(task, parts, tmp_path, name):
 
 def test_an_output_that_belongs_to_other_parts(task, parts, tmp_path):
     new = tmp_path / "new.tsv"
-    run(task, ToyModel(), new, shard=(1, 2))
+    run(task, ToyModel(), new, Options(shard=(1, 2)))
     with pytest.raises(RunError, match="holds parts of another run"):
         analyse(parts, task, new, overwrite=True)
 

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from genolm.errors import ModelError
 from genolm.files.version import __version__
-from genolm.verbs import Completed, verb
+from genolm.parameters import Completed
+from genolm.verbs import verb
 
 _GENOLM = """@software{{genolm,
   author  = {{{{The genolm developers}}}},

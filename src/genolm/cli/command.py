@@ -8,17 +8,15 @@ from pathlib import Path
 from types import GenericAlias
 from typing import Annotated, Any, Literal
 
-import click
 import typer
-from click.core import ParameterSource
 from typer.core import TyperCommand
 
 from genolm.cli.failures import with_error_messages
 from genolm.cli.help import description, example, model_names, with_option_names
 from genolm.cli.presentation import Invocation, Presented, Switch
-from genolm.verbs import Kind, Parameter, Verb
+from genolm.parameters import Kind, Parameter, Verb
 
-_DEFAULT = ParameterSource.DEFAULT
+_CONTEXT = inspect.Parameter("typer_context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
 _TYPES: Mapping[Kind, type] = {"text": str, "path": Path, "integer": int, "number": float, "flag": bool}
 
 
@@ -33,20 +31,25 @@ def _function(verb: Verb, presented: Presented) -> Callable[..., None]:
     """Return the function that typer calls; its signature has the parameters of the verb and of its presentation."""
 
     def command(**values: Any) -> None:
+        context = values.pop(_CONTEXT.name)
         switches = {one.name: values.pop(one.name) for one in presented.options}
-        presented.show(Invocation(verb, arguments_of(verb, _given(values)), **switches))
+        presented.show(Invocation(verb, arguments_of(verb, _given(values, context)), **switches))
 
-    parameters = [_parameter(one, verb) for one in verb.parameters] + [_switch(one) for one in presented.options]
+    parameters = [
+        _CONTEXT,
+        *(_parameter(one, verb) for one in verb.parameters),
+        *(_switch(one) for one in presented.options),
+    ]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {one.name: one.annotation for one in parameters}
     command.__name__ = verb.name.replace(" ", "_")
     return command
 
 
-def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+def _given(values: Mapping[str, Any], context: typer.Context) -> dict[str, Any]:
     """Return the values that are on the command line; the function knows the defaults of the others."""
-    context = click.get_current_context()
-    return {name: value for name, value in values.items() if context.get_parameter_source(name) != _DEFAULT}
+    sources = {name: context.get_parameter_source(name) for name in values}
+    return {name: value for name, value in values.items() if getattr(sources[name], "name", "") != "DEFAULT"}
 
 
 def arguments_of(verb: Verb, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genolm.verbs import OutputFolder, PythonOnly, verb
+from genolm.parameters import OutputFolder, PythonOnly
+from genolm.verbs import verb
 
 if TYPE_CHECKING:
     from genolm.genome.simulation.simulate import SimulatedGenome

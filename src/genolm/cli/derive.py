@@ -12,7 +12,8 @@ from pathlib import Path
 
 from genolm.cli.commands import PRESENTED
 from genolm.cli.help import with_option_names
-from genolm.verbs import TABLE, VERBS, Parameter, Verb, definition_of, function_of
+from genolm.parameters import Parameter, Verb
+from genolm.verbs import TABLE, VERBS, definition_of, function_of
 
 ROOT = Path(__file__).parents[3]
 _BEGIN = "<!-- options of {}: written by python -m genolm.cli.derive -->"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from genolm.verbs import Verb
+from genolm.parameters import Verb
 
 PLAIN = None
 """Markup mode of typer: plain text is the same in a terminal, a log and a pipe, and starts faster."""

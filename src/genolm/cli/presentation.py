@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from genolm.cli.reporter import Reporter, printed_notes
-from genolm.verbs import Verb, function_of
+from genolm.parameters import Verb
+from genolm.verbs import function_of
 
 
 @dataclass(frozen=True, slots=True)

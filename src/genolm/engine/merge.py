@@ -18,8 +18,9 @@ from genolm.engine.task import Task
 from genolm.errors import RunError
 from genolm.files.atomic import disk_full_named
 from genolm.files.locks import locked
+from genolm.parameters import OutputFile, PythonOnly, Shown
 from genolm.remedies import Remedy
-from genolm.verbs import OutputFile, PythonOnly, Shown, verb
+from genolm.verbs import verb
 
 _MAX_LISTED = 10  # parts listed in a message
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import torch
 
 from genolm.errors import ModelError
-from genolm.verbs import Shown
+from genolm.parameters import Shown
 
 Device = Annotated[torch.device | str, Shown("NAME")]
 Precision = Literal["float32", "bfloat16", "float16"]

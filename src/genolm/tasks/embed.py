@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Unpack
 from genolm.engine.target import check_side_files
 from genolm.errors import InputError
 from genolm.genome.contig_lengths import warn_of_lengths
+from genolm.parameters import Bases, OutputFile, Shown
 from genolm.tasks.reading.bulk import AnyModel, Bulk, Reference, RunOptions, SequenceInput
 from genolm.tasks.reading.embedding import OUTPUT_COLUMNS, EmbedTask
 from genolm.tasks.reading.model_limits import check_layer, choose_layers, context_bases
@@ -16,7 +17,7 @@ from genolm.tasks.writing.embeddings import Embeddings
 from genolm.tasks.writing.provenance import Provenance
 from genolm.tasks.writing.table_files import check_suffix
 from genolm.tasks.writing.vector_files import SUFFIXES, beside_vectors, require
-from genolm.verbs import Bases, OutputFile, Shown, verb
+from genolm.verbs import verb
 
 
 @verb(example="genolm embed genolm-nano genes.fa genes.parquet")

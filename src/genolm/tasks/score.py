@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from genolm.genome.contig_lengths import warn_of_lengths
+from genolm.parameters import Bases, Count, OutputFile
 from genolm.tasks.reading.bulk import AnyModel, Bulk, Reference, RunOptions, SequenceInput
 from genolm.tasks.reading.likelihood import OUTPUT_COLUMNS, Form, ScoreTask
 from genolm.tasks.reading.log_probabilities import Normalisation
@@ -15,7 +16,7 @@ from genolm.tasks.writing.provenance import Provenance
 from genolm.tasks.writing.scores import Scores
 from genolm.tasks.writing.table_files import SUFFIXES, check_suffix
 from genolm.tasks.writing.track_files import TRACK_SUFFIXES
-from genolm.verbs import Bases, Count, OutputFile, verb
+from genolm.verbs import verb
 
 
 @verb(example="genolm score genolm-nano genes.fa genes.tsv")

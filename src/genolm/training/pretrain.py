@@ -22,6 +22,7 @@ from genolm.models.networks.experts import SwiGLU
 from genolm.models.networks.network import Network, make_network
 from genolm.models.norm import RMSNorm
 from genolm.models.precision import native_bf16
+from genolm.parameters import Count, OutputFolder, PythonOnly
 from genolm.remedies import Notice, Remedy
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.tokens.tokenizer import Tokenizer
@@ -42,7 +43,7 @@ from genolm.training.trainer.training_checkpoint import Checkpoints
 from genolm.training.trainer.training_step import DivergedError, Recomputation, TrainingStep
 from genolm.training.trainer.weights import gathered_weights, initialise, sharded_network
 from genolm.training.trainer.workers import Workers
-from genolm.verbs import Count, OutputFolder, PythonOnly, verb
+from genolm.verbs import verb
 
 __all__ = ["next_base_loss", "pretrain", "schedule"]
 

@@ -43,8 +43,9 @@ from genolm.genome.records import fasta_lines
 from genolm.genome.simulation.simulated_contigs import Contig, PlacedGene, draw_contig, draw_families, intergenic, tss
 from genolm.genome.simulation.simulated_genes import Sampler
 from genolm.genome.simulation.simulated_variants import CLASS_OF, TrueVariant, draw_variants
+from genolm.parameters import AtLeast, Bases, OutputFolder, Seed
 from genolm.remedies import Remedy
-from genolm.verbs import AtLeast, Bases, OutputFolder, Seed, verb
+from genolm.verbs import verb
 
 TINY = 900  # bases of the last contig
 REGION = 400  # bases of every region of regions.bed

@@ -29,10 +29,11 @@ from genolm.models.model_files import CONFIG, SINGLE, TOKENIZER, write_json
 from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.precision import Precision, parse_dtype
 from genolm.models.weight_shards import Pending, read_shards, write_shards
+from genolm.parameters import Completed, OutputFolder, PythonOnly, Shown
 from genolm.remedies import Remedy
 from genolm.tokens.bpe import BpeTokenizer
 from genolm.tokens.nucleotide import NucleotideTokenizer
-from genolm.verbs import Completed, OutputFolder, PythonOnly, Shown, verb
+from genolm.verbs import verb
 
 SHARD_BYTES = 5_000_000_000
 

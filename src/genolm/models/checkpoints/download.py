@@ -28,7 +28,8 @@ from genolm.models.checkpoints.model_folder import ADAPTER, ADAPTER_ADVICE
 from genolm.models.model_files import CARD, CONFIG, INDEX, PICKLE, SETTINGS, SINGLE, TOKENIZER, read_json
 from genolm.models.zoo.zoo import CACHED, ModelSource, find_download
 from genolm.models.zoo.zoo_entry import Entry
-from genolm.verbs import Completed, PythonOnly, verb
+from genolm.parameters import Completed, PythonOnly
+from genolm.verbs import verb
 
 MAIN = "main"
 """Branch of a repository that is used if no revision is given."""
@@ -106,7 +107,7 @@ def download(
     folder gives the same model as loading the name.
 
     Args:
-        model: Model: a name from `genolm models`, or a Hugging Face Hub id, which may end in ``@REVISION`` (branch, tag
+        model: Model: a name from `genolm models`, or a Hugging Face Hub id, which may end in @REVISION (branch, tag
             or commit).
         folder: Output folder. Default: the Hugging Face cache.
         progress: called for each block that is received.

@@ -14,7 +14,8 @@ from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.networks.network_config import NetworkConfig
 from genolm.models.zoo.zoo import ZOO, find_model
 from genolm.models.zoo.zoo_entry import Entry
-from genolm.verbs import Completed, verb
+from genolm.parameters import Completed
+from genolm.verbs import verb
 
 CONTEXTS = tuple(8192 << step for step in range(8))
 """8,192 to 1,048,576 tokens."""
@@ -131,7 +132,7 @@ def info(model: Annotated[str | Path, Completed("model")]) -> ModelInfo:
 
     Args:
         model: Model: a name from `genolm models`, a model folder, or a Hugging Face Hub id, which may end in
-        ``@REVISION``.
+        @REVISION.
 
     Raises:
         ModelError: the name is unknown, or the config describes a network that genolm does not have.

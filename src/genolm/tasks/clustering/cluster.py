@@ -12,6 +12,7 @@ from genolm.engine.target import check_target
 from genolm.errors import InputError
 from genolm.genome.labelled.fragments import as_paths, named_files
 from genolm.genome.labelled.genome_labels import FILES, NONE
+from genolm.parameters import Bases, Count, Fraction, KeptParts, OutputFolder, ReplacedBy, Seed, Shown
 from genolm.remedies import Remedy
 from genolm.statistics.agreement import Resampled
 from genolm.tasks.clustering.cluster_task import MODEL, TWIN, ClusterTask
@@ -27,7 +28,7 @@ from genolm.tasks.reading.vector_readers import VectorReader, VectorReaders
 from genolm.tasks.writing.figure_sheet import require_matplotlib
 from genolm.tasks.writing.kept_parts import Request, analysed_by
 from genolm.tasks.writing.output_folders import Form
-from genolm.verbs import Bases, Count, Fraction, KeptParts, OutputFolder, ReplacedBy, Seed, Shown, verb
+from genolm.verbs import verb
 
 _OPTIONS = ("labels", "k", "reduce", "repeats", "resample", "tables")
 _FIELDS = {"k": "k", "reduce": "reduction", "resample": "resample"}

@@ -11,6 +11,7 @@ from genolm.engine.target import check_target
 from genolm.genome.labelled.fragments import single_path
 from genolm.models.model import Model
 from genolm.notes import note
+from genolm.parameters import AtLeast, Between, Count, Fasta, OutputFile, Seed, Short, Shown
 from genolm.tasks.completion.completion_baselines import MAX_ORDER
 from genolm.tasks.completion.completion_metrics import require_edlib
 from genolm.tasks.completion.completion_task import CompletionTask, summary_path
@@ -21,7 +22,7 @@ from genolm.tasks.reading.continuation.prompts import prompt_ids
 from genolm.tasks.reading.continuation.sampling import Penalty, Sampler, Temperature, TopK, TopP
 from genolm.tasks.writing.provenance import Provenance
 from genolm.tasks.writing.table_files import SUFFIXES, check_suffix
-from genolm.verbs import AtLeast, Between, Count, Fasta, OutputFile, Seed, Short, Shown, verb
+from genolm.verbs import verb
 
 
 @verb(example="genolm complete genolm-nano genome.gbk completed.tsv --draw 20")

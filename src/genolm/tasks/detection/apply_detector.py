@@ -8,6 +8,7 @@ from typing import Annotated, Any, Unpack
 
 from genolm.errors import ModelError, NetworkError
 from genolm.models.model import Model
+from genolm.parameters import OutputFile, Shown
 from genolm.remedies import Remedy
 from genolm.tasks.detection.detections import Detections, TrainedDetector
 from genolm.tasks.detection.detector_apply_task import CallTask
@@ -17,7 +18,7 @@ from genolm.tasks.reading.bulk import AnyModel, Bulk, RunOptions, SequenceInput
 from genolm.tasks.reading.sources import open_source, refuse_located
 from genolm.tasks.reading.vector_readers import VectorReader, VectorReaders
 from genolm.tasks.writing.table_files import SUFFIXES, check_suffix
-from genolm.verbs import OutputFile, Shown, verb
+from genolm.verbs import verb
 
 
 @verb(example="genolm detect apply detector unknown.fa calls.tsv")

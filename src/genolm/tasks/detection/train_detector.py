@@ -13,6 +13,7 @@ from genolm.engine.target import check_target
 from genolm.errors import InputError
 from genolm.files.output_paths import refuse_replacing
 from genolm.genome.labelled.fragments import as_paths
+from genolm.parameters import AtLeast, Bases, Fasta, KeptParts, Seed, Shown
 from genolm.remedies import Remedy
 from genolm.tasks.detection.classifier import check_package
 from genolm.tasks.detection.detections import TrainedDetector
@@ -24,7 +25,7 @@ from genolm.tasks.reading.embedding import EmbedTask
 from genolm.tasks.reading.model_limits import check_layer
 from genolm.tasks.reading.vector_readers import VectorReader, VectorReaders
 from genolm.tasks.writing.kept_parts import Request, analysed_by
-from genolm.verbs import AtLeast, Bases, Fasta, KeptParts, Seed, Shown, verb
+from genolm.verbs import verb
 
 FeatureName = Literal["embedding", "handmade", "both"]
 Table = Annotated[Path | str, Shown("TSV")]

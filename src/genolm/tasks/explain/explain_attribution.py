@@ -17,6 +17,7 @@ from genolm.errors import InputError
 from genolm.files.output_paths import refuse_replacing
 from genolm.genome.sequences import SequenceRecord
 from genolm.models.precision import Device, Precision
+from genolm.parameters import Bases, Count, OutputFolder, PythonOnly, Seed
 from genolm.remedies import Remedy
 from genolm.tasks.explain.attribution import LONGEST, RUNS, AttributionRun, Explained, tabulate, write_tracks
 from genolm.tasks.explain.attribution_picture import Shown, draw_attribution
@@ -27,7 +28,7 @@ from genolm.tasks.reading.bulk import AnyModel, Bulk, Reference, SequenceInput
 from genolm.tasks.reading.sources import IupacPolicy
 from genolm.tasks.reading.track_pieces import base_starts, contig_lengths, pieces_in_order
 from genolm.tasks.writing.output_folders import Form, output_folder, save_picture
-from genolm.verbs import Bases, Count, OutputFolder, PythonOnly, Seed, verb
+from genolm.verbs import verb
 
 MAX_FIGURES = 20
 

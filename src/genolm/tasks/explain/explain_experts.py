@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Unpack
 
 from genolm.errors import ModelError
+from genolm.parameters import Bases, OutputFolder, Seed
 from genolm.tasks.explain.experts_task import ExpertsTask
 from genolm.tasks.explain.explain_folder import Explanation, check_folder
 from genolm.tasks.explain.gene_annotation import check_genes
@@ -18,7 +19,7 @@ from genolm.tasks.reading.bulk import AnyModel, Bulk, Reference, RunOptions, Seq
 from genolm.tasks.reading.sources import IupacPolicy
 from genolm.tasks.writing.output_folders import Form
 from genolm.tasks.writing.provenance import Provenance
-from genolm.verbs import Bases, OutputFolder, Seed, verb
+from genolm.verbs import verb
 
 
 @verb(example="genolm explain experts tiny-random chr22:1,001-2,000 experts --genome hg38.fa")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Unpack
 
+from genolm.parameters import Bases, OutputFolder, Seed
 from genolm.tasks.explain.explain_folder import Explanation, check_folder
 from genolm.tasks.explain.lens_task import LensTask
 from genolm.tasks.explain.readouts import choices
@@ -17,7 +18,7 @@ from genolm.tasks.reading.log_probabilities import Normalisation
 from genolm.tasks.reading.sources import IupacPolicy
 from genolm.tasks.writing.output_folders import Form
 from genolm.tasks.writing.provenance import Provenance
-from genolm.verbs import Bases, OutputFolder, Seed, verb
+from genolm.verbs import verb
 
 
 @verb(example="genolm explain lens genolm-nano chr22:1,001-2,000 lens --genome hg38.fa")

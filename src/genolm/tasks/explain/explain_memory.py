@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Unpack
 
 from genolm.errors import ModelError
+from genolm.parameters import Bases, OutputFolder, Seed
 from genolm.tasks.explain.explain_folder import Explanation, check_folder
 from genolm.tasks.explain.gene_annotation import check_genes
 from genolm.tasks.explain.memory_task import MemoryTask, memory_layers
@@ -18,7 +19,7 @@ from genolm.tasks.reading.bulk import AnyModel, Bulk, Reference, RunOptions, Seq
 from genolm.tasks.reading.sources import IupacPolicy
 from genolm.tasks.writing.output_folders import Form
 from genolm.tasks.writing.provenance import Provenance
-from genolm.verbs import Bases, OutputFolder, Seed, verb
+from genolm.verbs import verb
 
 
 @verb(example="genolm explain memory genolm-nano regions.bed memory --genome hg38.fa")

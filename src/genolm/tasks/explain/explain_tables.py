@@ -17,6 +17,7 @@ from genolm.errors import ModelError
 from genolm.models.finite import first_not_finite, not_finite
 from genolm.models.model import Model
 from genolm.models.precision import Device
+from genolm.parameters import OutputFolder, Seed
 from genolm.tasks.explain.explain_folder import Explanation, can_draw, check_folder, write_tables
 from genolm.tasks.explain.random_copies import KmerTable, kmer_tables, random_tables
 from genolm.tasks.explain.table_geometry import (
@@ -38,7 +39,7 @@ from genolm.tasks.explain.tables_picture import draw_tables
 from genolm.tasks.reading.bulk import AnyModel, Bulk
 from genolm.tasks.writing.output_folders import Form, output_folder, save_picture
 from genolm.tasks.writing.provenance import Provenance
-from genolm.verbs import OutputFolder, Seed, verb
+from genolm.verbs import verb
 
 TABLES = ("model", "random table")
 """Origin of the rows: the model, or normal random numbers of equal mean square."""

@@ -18,6 +18,7 @@ from genolm.files.version import __version__
 from genolm.genome.labelled.fragments import as_paths, named_files
 from genolm.genome.labelled.generated_records import GeneratedRecord, read_generated, written
 from genolm.genome.records import fasta_lines
+from genolm.parameters import Between, Fasta, Fraction, OutputFolder, Seed, Shown
 from genolm.statistics.bootstrap import Estimate, finite_or_none
 from genolm.tasks.generation.check_results import Check
 from genolm.tasks.generation.novelty.check_baselines import MAX_ORDER, CheckBaselines, SequenceGroup, read_baselines
@@ -34,7 +35,7 @@ from genolm.tasks.generation.novelty.sequence_metrics import (
 )
 from genolm.tasks.writing.figure_sheet import require_matplotlib
 from genolm.tasks.writing.output_folders import output_folder, save_picture
-from genolm.verbs import Between, Fasta, Fraction, OutputFolder, Seed, Shown, verb
+from genolm.verbs import verb
 
 GROUPS = ("generated", "natural", "markov")
 """Groups of sequences: the generated ones, pieces of the reference of equal lengths, samples of its Markov model."""

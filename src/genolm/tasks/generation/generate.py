@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Unpack
 from genolm.files.output_paths import refuse_replacing
 from genolm.genome.in_memory import Sequences
 from genolm.models.model import Model
+from genolm.parameters import Bases, Count, Fasta, OutputFile, Seed, Several, Short, Shown
 from genolm.tasks.generation.follow_up_check import FollowUpCheck
 from genolm.tasks.generation.generated_sequences import Generated
 from genolm.tasks.generation.generation_requests import SUFFIXES
@@ -20,7 +21,7 @@ from genolm.tasks.reading.continuation.sampling import Penalty, Temperature, Top
 from genolm.tasks.reading.sources import Source, open_source, refuse_located
 from genolm.tasks.writing.provenance import Provenance
 from genolm.tasks.writing.table_files import check_suffix
-from genolm.verbs import Bases, Count, Fasta, OutputFile, Seed, Several, Short, Shown, verb
+from genolm.verbs import verb
 
 
 @verb(example="genolm generate genolm-nano prompts.fa continued.fa -n 4 --length 200")

@@ -23,8 +23,8 @@ from genolm.models.checkpoints.load import load
 from genolm.models.model import Model
 from genolm.models.precision import Device, Precision, parse_device, parse_dtype, same_device
 from genolm.notes import collected
+from genolm.parameters import Completed, Count, PythonOnly, Shown, Single
 from genolm.tasks.writing.provenance import provenance_files
-from genolm.verbs import Completed, Count, PythonOnly, Shown, Single
 
 if TYPE_CHECKING:
     import polars as pl

@@ -23,6 +23,7 @@ from genolm.genome.annotation.genes import Transcript
 from genolm.genome.contig_lengths import warn_of_lengths
 from genolm.genome.fasta import Genome
 from genolm.genome.interval import Interval
+from genolm.parameters import Count, Fasta, PythonOnly, Shown
 from genolm.tasks.report.browser_view import Track, browser_view, first_locus, igv_script, igv_version, named_tracks
 from genolm.tasks.report.label_columns import Label
 from genolm.tasks.report.nearby_genes import Genes, read_nearby_genes
@@ -49,7 +50,7 @@ from genolm.tasks.report.report_regions import Regions, choose_regions
 from genolm.tasks.report.scored_variants import ScoredFile, read_scored
 from genolm.tasks.writing.figure_sheet import require_matplotlib
 from genolm.tasks.writing.table_files import check_suffix
-from genolm.verbs import Count, Fasta, PythonOnly, Shown, verb
+from genolm.verbs import verb
 
 _BROWSER = (
     "Reference, one transcript per gene, variants and their scores. Select a variant in the table below to show it "

@@ -16,6 +16,7 @@ from genolm.genome.in_memory import Sequences, hold_sequences
 from genolm.genome.sequence_files import input_format
 from genolm.genome.streams import is_stream
 from genolm.models.model import Model
+from genolm.parameters import AtLeast, Bases, Between, Count, KeptParts, ReplacedBy, Seed, Shown, Single
 from genolm.remedies import Remedy
 from genolm.tasks.reading.bulk import AnyModel, Bulk, RunOptions
 from genolm.tasks.reading.model_group import group_models
@@ -32,7 +33,7 @@ from genolm.tasks.scanning.scan_picture import check_scan_plot, plot_scan
 from genolm.tasks.scanning.scan_results import Scan
 from genolm.tasks.scanning.scan_task import Reader, Scanned, ScanTask
 from genolm.tasks.writing.kept_parts import Request, analysed_by
-from genolm.verbs import AtLeast, Bases, Between, Count, KeptParts, ReplacedBy, Seed, Shown, Single, verb
+from genolm.verbs import verb
 
 __all__ = ["Scan", "scan"]
 

@@ -15,6 +15,7 @@ from genolm.errors import InputError
 from genolm.genome.fasta import Genome
 from genolm.genome.interval import Interval
 from genolm.genome.vcf.vcf_records import VariantRecord
+from genolm.parameters import Bases, KeptParts, OutputFile, ReplacedBy, Shown
 from genolm.remedies import Remedy
 from genolm.tasks.reading.bulk import AnyModel, Bulk, Reference, RunOptions
 from genolm.tasks.reading.variant_columns import Method
@@ -26,7 +27,7 @@ from genolm.tasks.variants.variant_task import HORIZON, TOKEN_METHODS, VariantTa
 from genolm.tasks.writing.figure_sheet import check_plot
 from genolm.tasks.writing.kept_parts import Request, analysed_by
 from genolm.tasks.writing.table_files import SUFFIXES, check_suffix, write_table
-from genolm.verbs import Bases, KeptParts, OutputFile, ReplacedBy, Shown, verb
+from genolm.verbs import verb
 
 _KEPT = ("chrom", "pos", "ref", "alt", "status")
 

@@ -10,6 +10,7 @@ from typing import Unpack
 from genolm.genome.contig_lengths import warn_of_lengths
 from genolm.genome.in_memory import hold_variants
 from genolm.genome.streams import notes_renamed
+from genolm.parameters import Bases, OutputFile
 from genolm.tasks.reading.allele_status import Mismatch, Rules
 from genolm.tasks.reading.bulk import AnyModel, Bulk, Reference, RunOptions, VariantInput
 from genolm.tasks.reading.sources import path_and_policy
@@ -28,7 +29,7 @@ from genolm.tasks.reading.variant_files import (
 from genolm.tasks.variants.token_variants import TokenVariantTask
 from genolm.tasks.variants.variant_scores import VariantScores
 from genolm.tasks.variants.variant_task import HORIZON, TOKEN_METHODS, VariantTask, choose_method
-from genolm.verbs import Bases, OutputFile, verb
+from genolm.verbs import verb
 
 
 @verb(example="genolm variants genolm-nano calls.vcf.gz calls.scored.vcf.gz --genome hg38.fa")

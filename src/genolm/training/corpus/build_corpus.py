@@ -18,6 +18,7 @@ from genolm.files.digests import file_sha256
 from genolm.files.locks import locked
 from genolm.files.output_paths import refuse_replacing
 from genolm.genome.kmers import KmerSet
+from genolm.parameters import OutputFolder, PythonOnly
 from genolm.remedies import Remedy
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus.corpus import check_not_empty, check_sources_used, mixing_of
@@ -29,7 +30,7 @@ from genolm.training.corpus.documents import Cleaner, Document, Sieve, read_cont
 from genolm.training.corpus.masked_bases import Tally
 from genolm.training.corpus.reading import open_corpus
 from genolm.training.recipe_file import fill, read_mapping
-from genolm.verbs import OutputFolder, PythonOnly, verb
+from genolm.verbs import verb
 
 Progress = Callable[[str], None]
 

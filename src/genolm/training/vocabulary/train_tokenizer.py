@@ -15,13 +15,14 @@ from genolm.files.output_paths import refuse_replacing
 from genolm.genome.labelled.fragments import as_paths
 from genolm.genome.sequence import reverse_complement
 from genolm.models.adapters.tokenizer_files import write_tokenizer
+from genolm.parameters import AtLeast, Fasta, OutputFolder, PythonOnly, Seed, Shown
 from genolm.remedies import Remedy
 from genolm.tokens.bpe import BpeTokenizer
 from genolm.tokens.bpe_report import random_bases, sequence_facts, vocabulary_facts
 from genolm.tokens.bpe_training import NPolicy, train_vocabulary
 from genolm.tokens.published import PUBLISHED, published
 from genolm.training.vocabulary.vocabulary_corpus import Blocks, find_blocks, sample_blocks
-from genolm.verbs import AtLeast, Fasta, OutputFolder, PythonOnly, Seed, Shown, verb
+from genolm.verbs import verb
 
 Strands = Literal["forward", "both"]
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from genolm.errors import InputError
-from genolm.verbs import AtLeast, Between, Shown
+from genolm.parameters import AtLeast, Between, Shown
 
 Temperature = Annotated[float, AtLeast(0), Shown("T")]
 TopK = Annotated[int, AtLeast(0), Shown("K")]
