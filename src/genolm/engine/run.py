@@ -73,7 +73,7 @@ def run(
     request = _as_request(out, resume, shard, overwrite)
     if request is None and (resume or shard is not None):
         raise RunError(
-            "a run that is resumed or sharded needs an output path", code="missing-argument", remedy=Remedy("out")
+            "resume and shard need an output path", code="missing-argument", remedy=Remedy("out")
         )
     result = _in_memory(work) if request is None else _on_disk(work, request)
     report_outcome(work.progress, result)
