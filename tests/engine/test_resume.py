@@ -117,14 +117,14 @@ def _damage(folder, number, damage):
 @pytest.mark.parametrize(
     ("task", "model", "message"),
     [
-        (lambda source: Summed(source, factor=2), ToyModel(), r"changed: setting factor \(was 1, now 2\)\."),
+        (lambda source: Summed(source, factor=2), ToyModel(), r"changed: setting factor \(was 1, now 2\)\);"),
         (
             lambda source: Other(source),
             ToyModel(),
             r"changed: task \(was engine_toys:Summed, version 1, now engine_toys:Other",
         ),
-        (lambda source: Summed(source), ToyModel(fingerprint="v" * 64), r"changed: model weights\."),
-        (lambda source: Summed(source), ToyModel(dtype=torch.bfloat16), r"changed: model dtype\."),
+        (lambda source: Summed(source), ToyModel(fingerprint="v" * 64), r"changed: model weights\);"),
+        (lambda source: Summed(source), ToyModel(dtype=torch.bfloat16), r"changed: model dtype\);"),
         (lambda source: Summed(source), ToyModel(tokenizer=NucleotideTokenizer(iupac="N")), "changed: model tokenizer"),
     ],
 )
@@ -148,7 +148,7 @@ def test_several_changes_are_all_named(stopped, source, out, monkeypatch):
         run(Summed(source, window=5), ToyModel(), out, Options(resume=True))
     assert "format of the parts (was 2, now 99); genolm version (was" in str(caught.value)
     assert "setting window (was 7, now 5)" in str(caught.value)
-    assert "another output, or overwrite to start over" in str(caught.value)
+    assert "another output, or pass overwrite=True to start over" in str(caught.value)
 
 
 def test_changed_values_in_memory_are_refused(out, lines):

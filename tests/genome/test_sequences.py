@@ -129,7 +129,7 @@ def test_allele_sequences_are_the_two_haplotypes(genome, data):
 @pytest.mark.parametrize(
     ("name", "text", "arguments", "message"),
     [
-        ("a.bed", "chr1\t1\t5\n", {}, r"a\.bed:1: intervals require a genome \(--genome\)"),
+        ("a.bed", "chr1\t1\t5\n", {}, r"a\.bed:1: intervals require a genome; pass genome=…"),
         ("a.bed", "chr1\t1\t5\nchr9\t1\t5\n", {"genome": True}, r"a\.bed:2: no such contig; .*\(value 'chr9'\)"),
         (
             "a.bed",
@@ -143,13 +143,13 @@ def test_allele_sequences_are_the_two_haplotypes(genome, data):
             "a.tsv",
             "chrom\tpos\tref\talt\nchr1\t5\tA\tG\n",
             {"length": 8},
-            r"a\.tsv:2: variants require a genome \(--genome\)",
+            r"a\.tsv:2: variants require a genome; pass genome=…",
         ),
         (
             "a.tsv",
             "chrom\tpos\tref\talt\nchr1\t5\tA\tG\n",
             {"genome": True},
-            r"a\.tsv:2: variants require a length \(--length\), in bases per sequence",
+            r"a\.tsv:2: variants require a length, in bases per sequence .*; pass length=…",
         ),
         (
             "a.tsv",
@@ -176,7 +176,7 @@ def test_bad_files(tmp_path, genome, name, text, arguments, message):
         (["AC", "AXC"], {}, r"inputs:2: not a base at position 2 .*\(value 'X'\)"),
         (["AC", ""], {}, r"inputs:2: the sequence is empty"),
         (["AC"], {"length": 4}, "inputs:1: a length applies to intervals and variants, not to sequences"),
-        ([Interval("c", 0, 1)], {}, r"inputs:1: intervals require a genome \(--genome\)"),
+        ([Interval("c", 0, 1)], {}, r"inputs:1: intervals require a genome; pass genome=…"),
         ([5], {}, r"inputs:1: expected DNA, an Interval, a Variant or a SequenceRecord \(value 5\)"),
         ([SequenceRecord("a", "A!")], {}, "inputs:1: not a base"),
     ],

@@ -98,7 +98,7 @@ def test_gff3_and_gtf_with_their_genome(tmp_path):
     (tmp_path / "g.gtf").write_text(gtf)
     (one,) = read_coding(tmp_path / "g.gtf", tmp_path / "g.fa")
     assert one.sequence == EXPECTED["T_3"]
-    with pytest.raises(InputError, match=r"g\.gff: gene coordinates require the genome \(--genome\)"):
+    with pytest.raises(InputError, match=r"g\.gff: gene coordinates require the genome; pass genome=…"):
         list(read_coding(tmp_path / "g.gff"))
 
 

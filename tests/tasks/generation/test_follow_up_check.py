@@ -32,7 +32,7 @@ def test_the_report_stands_beside_the_output(tiny, natural, tmp_path):
     ("settings", "message"),
     [
         ({"check": "missing.fa"}, "no such file"),
-        ({"check_training": "missing.fa"}, "requires --check"),
+        ({"check_training": "missing.fa"}, "only in a check with natural genomes; pass check=…"),
         ({"check": "natural.fa", "shard": "1/2"}, "requires an output"),
     ],
 )

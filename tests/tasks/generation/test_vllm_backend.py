@@ -183,14 +183,14 @@ def test_the_network_of_a_described_folder_has_no_weights_in_memory(folder):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"max_tokens": 9, "min_length": 5}, "use --min-tokens instead of --min-length"),
-        ({}, "requires --max-tokens"),
+        ({"max_tokens": 9, "min_length": 5}, "a minimum of bases is not supported .*; pass min_tokens=…"),
+        ({}, "pass max_tokens=… to limit the tokens"),
         ({"max_tokens": 9, "slide": True}, "does not support slide"),
         ({"max_tokens": 9, "top_p": 0.0}, "top_p must be above 0"),
         ({"max_tokens": 9, "resume": True}, r"the vllm backend does not support resume \(value True\)"),
         ({"max_tokens": 9, "shard": "1/2"}, "does not support shard"),
         ({"max_tokens": 9, "device": "cpu"}, "does not support device"),
-        ({"max_tokens": 9, "token_budget": 64}, r"does not support token_budget \(--batch-tokens\)"),
+        ({"max_tokens": 9, "token_budget": 64}, "does not support token_budget"),
     ],
 )
 def test_what_vllm_cannot_do_is_refused(folder, stand_in, settings, message):

@@ -139,14 +139,14 @@ def test_resume_without_a_complete_checkpoint_is_refused_and_the_log_stays(
     else:
         checkpoint.rename(tmp_path / "elsewhere")
     log = (tmp_path / "run/log.jsonl").read_bytes()
-    with pytest.raises(RunError, match=r"contains no complete checkpoint.*start again without --resume") as caught:
+    with pytest.raises(RunError, match=r"contains no complete checkpoint.*start the run again") as caught:
         pretrain(recipe, tmp_path / "run", resume=True)
     assert ("step-1 damaged or incomplete" in str(caught.value)) == (left != "none")
     assert (tmp_path / "run/log.jsonl").read_bytes() == log
 
 
 def test_resume_where_no_run_is_leaves_nothing(recipe: Recipe, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="contains no run to resume: start one without --resume"):
+    with pytest.raises(RunError, match="contains no run to resume; start a new one"):
         pretrain(recipe, tmp_path / "run", resume=True)
     assert not (tmp_path / "run").exists()
 

@@ -153,10 +153,6 @@ class Bulk:
     def _check_loaded(self, model: Model) -> None:
 
         if self.dtype is not None and parse_dtype(self.dtype) != model.dtype:
-            raise ModelError(
-                f"the model is loaded in {model.dtype}, not {self.dtype!r}", remedy="load it in that precision"
-            )
+            raise ModelError(f"the model is loaded in {model.dtype}; load it with dtype={self.dtype!r} instead")
         if self.device is not None and not same_device(parse_device(self.device), model.device):
-            raise ModelError(
-                f"the model is loaded on {model.device}, not {self.device!r}", remedy="load it on that device"
-            )
+            raise ModelError(f"the model is loaded on {model.device}; load it with device={self.device!r} instead")

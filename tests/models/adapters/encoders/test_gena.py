@@ -528,7 +528,7 @@ def test_what_the_published_layout_has_no_word_for_needs_ours(tmp_path, key, val
     values["sparse"][key] = value
     (own / "config.json").write_text(json.dumps(values))
     assert getattr(genolm.load(own).config.sparse, key) == value
-    with pytest.raises(ModelError, match=r"cannot be expressed in the huggingface layout; use layout 'genolm'"):
+    with pytest.raises(ModelError, match=r"cannot be expressed in the huggingface layout; pass to='genolm'"):
         genolm.convert(own, tmp_path / "out")
 
 

@@ -129,6 +129,6 @@ def test_a_kmer_table_has_no_word_in_this_layout():
     config = ZOO["tiny-random-kmer"].config
     assert config is not None
     with pytest.raises(
-        ModelError, match="k-mer table cannot be expressed in the huggingface layout; use layout 'genolm'"
+        ModelError, match="k-mer table cannot be expressed in the huggingface layout; pass to='genolm'"
     ):
         write_config(config)

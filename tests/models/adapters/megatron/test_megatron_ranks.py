@@ -261,7 +261,7 @@ def test_a_distributed_checkpoint_says_what_to_do(run):
     shutil.rmtree(run / RANK)
     (run / "iter_0000030/.metadata").touch()
     (run / "iter_0000030/__0_0.distcp").touch()
-    refused(run, r"a distributed checkpoint \(torch_dist\); save it with Megatron as --ckpt-format torch first")
+    refused(run, r"a distributed checkpoint \(torch_dist\); save it with Megatron in the format torch first")
 
 
 def test_folders_of_other_names(run):
