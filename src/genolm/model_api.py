@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from pathlib import Path
 from types import MethodType
 from typing import Concatenate, Generic, ParamSpec, TypeVar
+
+import torch
 
 from genolm.models import model as models
 from genolm.models.checkpoints.convert import save
@@ -91,13 +93,23 @@ class Model(models.Model):
         return paragraph(title=self.card.name) + fields_html(fields)
 
 
-def _with_verbs(function: Callable[Rest, models.Model]) -> Callable[Rest, Model]:
-    @wraps(function)
-    def load(*args: Rest.args, **kwargs: Rest.kwargs) -> Model:
-        loaded = function(*args, **kwargs)
-        return Model(loaded.network, loaded.tokenizer, loaded.card)
+def load(
+    name: str | Path, *, device: torch.device | str | None = None, dtype: torch.dtype | str | None = None
+) -> Model:
+    """Load a model for inference.
 
-    return load
+    Args:
+        name: model name (``genolm models`` lists them), model folder, or hub id ``ORGANISATION/NAME``; models on
+            the hub are downloaded once and kept in the Hugging Face cache.
+        device: device to compute on; by default the first CUDA device, else the CPU.
+        dtype: precision of the weights: ``float32``, ``bfloat16`` or ``float16``. Default on an accelerator: that of
+            the card. Default on a CPU: float32, or bfloat16 for models of at least 100 million parameters that were
+            trained in it, if the processor multiplies it natively.
 
-
-load = _with_verbs(load_without_verbs)
+    Raises:
+        ModelError: the name is unknown, or config, weights or tokenizer of the folder cannot be used.
+        NetworkError: a download failed.
+        ResourceError: the weights do not fit in memory.
+    """
+    loaded = load_without_verbs(name, device=device, dtype=dtype)
+    return Model(loaded.network, loaded.tokenizer, loaded.card)

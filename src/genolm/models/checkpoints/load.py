@@ -22,15 +22,7 @@ from genolm.models.zoo.zoo import find_model
 def load(
     name: str | Path, *, device: torch.device | str | None = None, dtype: torch.dtype | str | None = None
 ) -> Model:
-    """Load a model for inference.
-
-    Args:
-        name: model name (``genolm models`` lists them), model folder, or hub id ``ORGANISATION/NAME``; models on
-            the hub are downloaded once and kept in the Hugging Face cache.
-        device: device to compute on; by default the first CUDA device, else the CPU.
-        dtype: precision of the weights: ``float32``, ``bfloat16`` or ``float16``. Default on an accelerator: that of
-            the card. Default on a CPU: float32, or bfloat16 for models of at least 100 million parameters that were
-            trained in it, if the processor multiplies it natively.
+    """Load a model for inference, without the verbs as methods; see :func:`genolm.load`.
 
     Raises:
         ModelError: the name is unknown, or config, weights or tokenizer of the folder cannot be used.
