@@ -5,6 +5,7 @@ import inspect
 import pytest
 
 import genolm
+from genolm.models.checkpoints.load import load
 from genolm.models.model import Model as ModelWithoutVerbs
 
 VERBS = ("embed", "score", "variants", "mutate", "scan", "cluster", "generate", "complete")
@@ -43,6 +44,10 @@ def test_every_verb_that_takes_a_model_first_is_a_method(model):
     explained = {f"explain_{name}" for name in ("memory", "tables", "lens", "experts", "attribution")}
     assert first - {"cite", "info", "describe"} == {*VERBS, "save", *explained}
     assert all(callable(getattr(model.explain, name.removeprefix("explain_"))) for name in explained)
+
+
+def test_load_takes_what_the_loading_of_checkpoints_takes():
+    assert inspect.signature(genolm.load).parameters == inspect.signature(load).parameters
 
 
 def test_a_loaded_model_keeps_its_class(model, tmp_path):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from pathlib import Path
 from types import MethodType
 from typing import Concatenate, Generic, ParamSpec, TypeVar
+
+import torch
 
 from genolm.models import model as models
 from genolm.models.checkpoints.convert import save
@@ -19,6 +21,7 @@ from genolm.tasks.explain.explain_lens import explain_lens
 from genolm.tasks.explain.explain_memory import explain_memory
 from genolm.tasks.explain.explain_tables import explain_tables
 from genolm.tasks.generation.generate import generate
+from genolm.tasks.generation.stream import stream
 from genolm.tasks.scanning.scan import scan
 from genolm.tasks.score import score
 from genolm.tasks.variants.mutate import mutate
@@ -76,6 +79,7 @@ class Model(models.Model):
     scan = method_of(scan)
     cluster = method_of(cluster)
     generate = method_of(generate)
+    stream = method_of(stream)
     complete = method_of(complete)
     save = method_of(save)
 
@@ -91,13 +95,32 @@ class Model(models.Model):
         return paragraph(title=self.card.name) + fields_html(fields)
 
 
-def _with_verbs(function: Callable[Rest, models.Model]) -> Callable[Rest, Model]:
-    @wraps(function)
-    def load(*args: Rest.args, **kwargs: Rest.kwargs) -> Model:
-        loaded = function(*args, **kwargs)
-        return Model(loaded.network, loaded.tokenizer, loaded.card)
+def load(
+    name: str | Path,
+    *,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | str | None = None,
+    revision: str | None = None,
+    offline: bool | None = None,
+) -> Model:
+    """Load a model for inference.
 
-    return load
+    Args:
+        name: model name (``genolm models`` lists them), model folder, or hub id ``ORGANISATION/NAME``; models on
+            the hub are downloaded once and kept in the Hugging Face cache, and may end in ``@REVISION``.
+        device: device to compute on; by default the first CUDA device, else the CPU.
+        dtype: precision of the weights: ``float32``, ``bfloat16`` or ``float16``. Default on an accelerator: that of
+            the card. Default on a CPU: float32, or bfloat16 for models of at least 100 million parameters that were
+            trained in it, if the processor multiplies it natively.
+        revision: branch, tag or commit of a model on the hub; None for the main branch.
+        offline: True: use the cache only; False: ask the hub; None: True if the variable HF_HUB_OFFLINE is set.
 
-
-load = _with_verbs(load_without_verbs)
+    Raises:
+        ModelError: the name is unknown, the model has no revisions, or config, weights or tokenizer of the folder
+            cannot be used.
+        NetworkError: a download failed, the hub does not have the revision, or the cache does not have the complete
+            model and must not be completed.
+        ResourceError: the weights do not fit in memory.
+    """
+    loaded = load_without_verbs(name, device=device, dtype=dtype, revision=revision, offline=offline)
+    return Model(loaded.network, loaded.tokenizer, loaded.card)

@@ -47,7 +47,7 @@ def carried(frame: pl.DataFrame) -> dict[str, list[object]]:
 def test_labels_and_groups_stand_beside_the_results_with_their_types(
     model: genolm.Model, table: Path, verb: str
 ) -> None:
-    found = getattr(genolm, verb)(model, table)
+    found = getattr(genolm, verb)(model, table).table
     assert carried(found) == CARRIED
     assert found.select(list(CARRIED)).dtypes == [pl.String, pl.Int64, pl.Float64, pl.Boolean, pl.String, pl.String]
     assert found["length"].to_list() == [8, 6, 8] and found["id"].to_list() == ["a", "b", "c"]

@@ -77,11 +77,11 @@ def test_without_the_extra_for_pictures_everything_else_is_written(
     verb, model, left_out, missing, fasta, tmp_path, monkeypatch
 ):
     function, inputs = getattr(genolm, f"explain_{verb}"), () if verb == "tables" else (fasta,)
-    drawn = contents(function(model, *inputs, tmp_path / "drawn"))
+    drawn = contents(function(model, *inputs, tmp_path / "drawn").path)
     monkeypatch.setitem(sys.modules, missing, None)
     message = rf"{missing} is not installed, so no figures will be drawn: pip install 'genolm\[plots\]'"
     with noted(message):
-        plain = contents(function(model, *inputs, tmp_path / "plain"))
+        plain = contents(function(model, *inputs, tmp_path / "plain").path)
     pictures = {name for name in drawn if name.endswith(".png")}
     assert len(pictures) == left_out
     assert plain == {name: content for name, content in drawn.items() if name not in pictures}

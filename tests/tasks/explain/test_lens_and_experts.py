@@ -100,7 +100,7 @@ def test_genes_that_lie_elsewhere_are_refused(tmp_path) -> None:
 def test_a_region_of_n_only_gives_tables_without_missing_scores(verb: str, model: str, tmp_path: Path) -> None:
     genome = tmp_path / "genome.fa"
     genome.write_text(">chr1\n" + "N" * 300 + "ACGT" * 50 + "\n")
-    out = getattr(genolm, f"explain_{verb}")(model, "chr1:1-300", tmp_path / "out", genome=genome)
+    out = getattr(genolm, f"explain_{verb}")(model, "chr1:1-300", tmp_path / "out", genome=genome).path
     assert (out / "provenance.json").is_file()
 
 

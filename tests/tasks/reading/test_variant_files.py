@@ -78,8 +78,11 @@ def test_standard_output_gets_what_a_file_gets_and_nothing_else(
     expected = scored(tiny, vcf, genome_path, f"out.{output_format or 'vcf'}")
     feed(vcf.read_bytes())
     capfdbinary.readouterr()
-    assert variants(tiny, "-", "-", genome=genome_path, format=output_format, **SMALL).path == Path("-")
+    found = variants(tiny, "-", "-", genome=genome_path, format=output_format, **SMALL)
     assert capfdbinary.readouterr().out == expected
+    assert found.path is None and repr(found).startswith("VariantScores: standard output, full, ")
+    with pytest.raises(RunError, match="no results to return: they were written to standard output"):
+        found.table  # noqa: B018
 
 
 def as_bcf(vcf):
@@ -148,9 +151,9 @@ def test_an_existing_output_is_found_before_the_pipe_is_read(tiny, genome_path, 
 def test_further_columns_of_a_table_come_through_pipes(tiny, pipe, tmp_path, read):
     content = "sequence\tlabel\nACGTACGT\tx\nTTGACCA\t\nGGGTACC\tz\n"
     (tmp_path / "t.tsv").write_text(content)
-    expected = read(tiny, tmp_path / "t.tsv")
+    expected = read(tiny, tmp_path / "t.tsv").table
     assert expected["label"].to_list() == ["x", None, "z"]
-    assert read(tiny, pipe("p.tsv", content.encode())).equals(expected)
+    assert read(tiny, pipe("p.tsv", content.encode())).table.equals(expected)
 
 
 def test_a_symbolic_link_is_written_through_by_a_run_through_a_pipe(tiny, vcf, genome_path, pipe, tmp_path):

@@ -60,7 +60,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def page(folder: Path, name: str = "s.vcf", **given: object) -> str:
-    return genolm.report(folder / name, folder / "p.html", genome=folder / "g.fa", overwrite=True, **given).read_text()
+    return genolm.report(
+        folder / name, folder / "p.html", genome=folder / "g.fa", overwrite=True, **given
+    ).path.read_text()
 
 
 def tiles(text: str) -> dict[str, str]:

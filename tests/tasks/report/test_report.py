@@ -84,7 +84,7 @@ def page(inputs: dict[str, object], tmp_path_factory: pytest.TempPathFactory) ->
         lead="lead",
         commands=["genolm variants genolm-nano a.vcf b.vcf"],
         card={"name": "genolm-nano", "licence": "Apache-2.0"},
-    ).read_text(encoding="utf-8")
+    ).path.read_text(encoding="utf-8")
 
 
 def without_scripts(page: str) -> str:
@@ -245,28 +245,28 @@ def test_how_it_was_made(page: str) -> None:
 
 
 def test_same_input_same_bytes(inputs: dict[str, object], tmp_path: Path) -> None:
-    pages = [report(out=tmp_path / f"{number}.html", **inputs).read_bytes() for number in range(2)]
+    pages = [report(out=tmp_path / f"{number}.html", **inputs).path.read_bytes() for number in range(2)]
     assert pages[0] == pages[1]
 
 
 def test_only_a_genome(inputs: dict[str, object], tmp_path: Path) -> None:
-    text = report(None, tmp_path / "x.html", genome=inputs["genome"]).read_text()
+    text = report(None, tmp_path / "x.html", genome=inputs["genome"]).path.read_text()
     assert re.findall(r"<h2[^>]*>(.*?)</h2>", text) == ["Genome", "How this was made"]
     assert view(text)["tracks"] == [] and view(text)["locus"] == "chr1:1-500"
 
 
 def test_without_truth_there_is_no_auroc(inputs: dict[str, object], tmp_path: Path) -> None:
-    text = report(inputs["variants"], tmp_path / "x.html", genome=inputs["genome"]).read_text()
+    text = report(inputs["variants"], tmp_path / "x.html", genome=inputs["genome"]).path.read_text()
     assert "AUROC" not in without_scripts(text) and "Scores of SNVs by CLS" in text
 
 
 def test_it_opens_where_it_is_told(inputs: dict[str, object], tmp_path: Path) -> None:
-    text = report(None, tmp_path / "x.html", genome=inputs["genome"], locus=Interval("chr2", 99, 200)).read_text()
+    text = report(None, tmp_path / "x.html", genome=inputs["genome"], locus=Interval("chr2", 99, 200)).path.read_text()
     assert view(text)["locus"] == "chr2:100-200"
 
 
 def test_a_large_genome_is_cut_around_the_variants(inputs: dict[str, object], tmp_path: Path) -> None:
-    text = report(out=tmp_path / "x.html", **{**inputs, "embeddings": None}, most_bases=30_000).read_text()
+    text = report(out=tmp_path / "x.html", **{**inputs, "embeddings": None}, most_bases=30_000).path.read_text()
     fasta = unpack(view(text)["reference"]["fastaURL"]).decode()
     headings = re.findall(r">(\S+):(\d+)-(\d+) @len=(\d+)\n([A-Z]+)", fasta)
     assert sum(int(end) - int(start) + 1 for _, start, end, _, _ in headings) <= 30_000
@@ -295,7 +295,7 @@ def test_regions_shrink_before_anything_is_left_out(inputs: dict[str, object]) -
 
 def test_a_track_of_other_contigs_is_left_out(inputs: dict[str, object], tmp_path: Path) -> None:
     other = write_bigwig(tmp_path / "o.bw", {"chrZ": 10}, [("chrZ", 0, np.ones(4, np.float32))])
-    text = report(None, tmp_path / "x.html", genome=inputs["genome"], tracks={"other": other}).read_text()
+    text = report(None, tmp_path / "x.html", genome=inputs["genome"], tracks={"other": other}).path.read_text()
     assert view(text)["tracks"] == []
 
 
@@ -351,5 +351,7 @@ def test_of_several_layers_the_last(inputs: dict[str, object], tmp_path: Path) -
         "embedding": [[0.0, 0.0]] * 4 + [[0.0, 1.0], [0.0, 1.1], [5.0, 0.0], [5.0, 0.1]],
     }
     pl.DataFrame(rows).write_parquet(tmp_path / "v.parquet")
-    text = report(None, tmp_path / "x.html", genome=inputs["genome"], embeddings=tmp_path / "v.parquet").read_text()
+    text = report(
+        None, tmp_path / "x.html", genome=inputs["genome"], embeddings=tmp_path / "v.parquet"
+    ).path.read_text()
     assert "4 sequences, 2 dimensions" in text

@@ -37,7 +37,7 @@ def test_written_results_are_a_path(tiny, tmp_path):
         assert file.read().startswith("id\tlength")
 
 
-@pytest.mark.filterwarnings("ignore:2 of 3 sequences")
+@pytest.mark.filterwarnings("ignore:1 of 3 sequences")
 @pytest.mark.parametrize("suffix", ["parquet", "tsv", "csv"])
 @pytest.mark.parametrize("per_base", [False, True])
 def test_scores_are_read_back_as_they_were(tiny, tmp_path, suffix, per_base):
@@ -132,7 +132,7 @@ def test_representations_are_short(tiny, tmp_path):
     )
 
 
-@pytest.mark.filterwarnings("ignore:2 of 3 sequences")
+@pytest.mark.filterwarnings("ignore:1 of 3 sequences")
 def test_the_html_is_escaped_and_has_the_first_rows_and_the_notes(tiny, tmp_path):
     html = score(tiny, SEQUENCES, iupac="N")._repr_html_()
     assert "&lt;c&gt;" in html and "<c>" not in html and html.count("<tr>") == 4
