@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -13,6 +14,17 @@ class GenolmError(Exception):
     """
 
     exit_code = 1
+
+    def __reduce__(self) -> tuple[Callable[..., GenolmError], tuple[object, ...]]:
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(kind: type[GenolmError], args: tuple[object, ...], state: dict[str, object]) -> GenolmError:
+    """Return an error from its pickled state; the constructor of its class may have any signature."""
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
 
 
 class InputError(GenolmError):
