@@ -123,4 +123,6 @@ def load(
         ResourceError: the weights do not fit in memory.
     """
     loaded = load_without_verbs(name, device=device, dtype=dtype, revision=revision, offline=offline)
-    return Model(loaded.network, loaded.tokenizer, loaded.card)
+    model = Model(loaded.network, loaded.tokenizer, loaded.card)
+    model.origin = loaded.origin
+    return model

@@ -1,4 +1,4 @@
-"""Input for the toy tasks; makes ``engine_toys`` importable, here and in the programs that tests start."""
+"""Input for the toy tasks; makes the toys importable, here and in the programs that tests start."""
 
 import os
 import random

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -52,19 +53,21 @@ def estimate_run(work: Work, request: RunRequest | None) -> Estimate:
         RunError: the run would be refused.
         ResourceError: a single window does not fit into memory.
     """
+    imposed: AbstractContextManager[None]
     if request is None:
-        plan, planned_budget = make_plan(work.task, work.observer), None
+        plan, planned_budget, imposed = make_plan(work.task, work.observer), None, nullcontext()
         todo = list(range(plan.parts))
     else:
         manifest, todo = remaining_parts(work, request)
-        plan, planned_budget = manifest.plan, manifest.token_budget
+        plan, planned_budget, imposed = manifest.plan, manifest.token_budget, manifest.compute.imposed()
     batcher = Batcher(
         replace(work, observer=Observer(cancelled=work.observer.cancelled)), work.fitting_budget(planned_budget)
     )
     started = time.perf_counter()
     stretches = spread_over(work.task, plan, todo, batcher.token_budget)
     reading = time.perf_counter() - started
-    samples = measure(batcher, stretches)
+    with imposed:
+        samples = measure(batcher, stretches)
     tokens = sum(plan.costs[number] for number in todo)
     memory = work.memory(batcher.token_budget)
     return Estimate(

@@ -40,7 +40,7 @@ def fingerprint(task: Task[Any, Any], model: Model, settings: dict[str, Any] | N
     tokenizer = hashlib.sha256(model.tokenizer.to_json().encode()).hexdigest()
     return {
         "schema": SCHEMA,
-        "genolm": _version(),
+        "genolm": genolm_version(),
         "task": task_name(written),
         "settings": without_paths(task, written),
         "model": {"weights": model.fingerprint, "tokenizer": tokenizer, "dtype": str(model.dtype)},
@@ -91,7 +91,8 @@ def content_digest(path: Path) -> str:
     return f"sampled:{digest.hexdigest()}"
 
 
-def _version() -> str:
+def genolm_version() -> str:
+    """Return the installed version; ``unknown`` for a source tree that is not installed."""
     try:
         return version("genolm")
     except PackageNotFoundError:  # a source tree on the path, not installed

@@ -109,7 +109,7 @@ def _common_manifest(manifests: dict[PartsFolder, Manifest]) -> Manifest:
     first, *others = manifests.items()
     for folder, manifest in others:
         if manifest.run_id != first[1].run_id:
-            differences = "; ".join(changes(first[1].fingerprint, manifest.fingerprint)) or "items of the input"
+            differences = "; ".join(first[1].changes(manifest))
             raise RunError(
                 f"{first[0].path} and {folder.path} belong to different runs; changed: {differences}", code="other-run"
             )

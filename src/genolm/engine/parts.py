@@ -16,7 +16,8 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from genolm.engine.fingerprint import SCHEMA
+from genolm.engine.compute_settings import ComputeSettings
+from genolm.engine.fingerprint import SCHEMA, changes
 from genolm.engine.plan import Plan
 from genolm.errors import RunError
 from genolm.files.atomic import atomic_file, write_text
@@ -46,6 +47,7 @@ class Manifest:
     Attributes:
         task: settings of the task (:func:`genolm.engine.settings.write_settings`).
         fingerprint: everything that determines the output (:func:`genolm.engine.fingerprint.fingerprint`).
+        compute: settings of the computation.
         plan: division into parts.
         token_budget: requested tokens of a batch, None for the default; a resumed run uses the same unless another one
             is requested.
@@ -55,6 +57,7 @@ class Manifest:
 
     task: dict[str, Any]
     fingerprint: dict[str, Any]
+    compute: ComputeSettings
     plan: Plan
     token_budget: int | None
     overwrite: bool
@@ -62,20 +65,26 @@ class Manifest:
 
     @property
     def run_id(self) -> str:
-        """SHA-256 of fingerprint and plan; every seal contains it, so that parts of two runs are never mixed."""
-        text = json.dumps([self.fingerprint, self.plan.to_json()], sort_keys=True)
+        """SHA-256 of fingerprint, settings and plan; in every seal, so that parts of two runs are never mixed."""
+        text = json.dumps([self.fingerprint, self.compute.to_json(), self.plan.to_json()], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    def changes(self, now: Manifest) -> list[str]:
+        """Describe the differences between two runs; empty if they are the same."""
+        differences = changes(self.fingerprint, now.fingerprint) + self.compute.changes(now.compute)
+        return differences or (["items of the input"] if self.plan != now.plan else [])
 
     def to_json(self) -> str:
         """Return the manifest as readable JSON."""
         values = {name: getattr(self, name) for name in ("task", "fingerprint", "token_budget", *_OPTIONS)}
-        return json.dumps({**values, "plan": self.plan.to_json()}, indent=1, sort_keys=True) + "\n"
+        nested = {"compute": self.compute.to_json(), "plan": self.plan.to_json()}
+        return json.dumps({**values, **nested}, indent=1, sort_keys=True) + "\n"
 
     @classmethod
-    def from_json(cls, text: str) -> Manifest:
-        """Return the manifest that :meth:`to_json` wrote."""
-        values = json.loads(text)
-        return cls(**{**values, "plan": Plan.from_json(values["plan"])})
+    def from_json(cls, values: dict[str, Any]) -> Manifest:
+        """Return the manifest whose JSON values :meth:`to_json` wrote."""
+        nested = {"compute": ComputeSettings(**values["compute"]), "plan": Plan.from_json(values["plan"])}
+        return cls(**{**values, **nested})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +111,9 @@ class PartsFolder:
         """
         path = self.path / MANIFEST
         try:
-            return _check_schema(Manifest.from_json(path.read_text(encoding="utf-8")), path)
+            values = json.loads(path.read_text(encoding="utf-8"))
+            _check_schema(values["fingerprint"]["schema"], path)
+            return Manifest.from_json(values)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (ValueError, KeyError, TypeError, OSError) as error:
@@ -188,11 +199,10 @@ class PartsFolder:
         return self.path / f"part-{number:05d}.json"
 
 
-def _check_schema(manifest: Manifest, path: Path) -> Manifest:
-    """Return the manifest; raise an error if this version of genolm cannot read its parts."""
-    schema = manifest.fingerprint["schema"]
+def _check_schema(schema: object, path: Path) -> None:
+    """Raise an error if this version of genolm cannot read parts of this format."""
     if schema == SCHEMA:
-        return manifest
+        return
     if schema == 1:
         reason = "written by genolm 0.1, which named tasks by Python modules that have since moved"
         remedy = "resume or merge this run with genolm 0.1"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genolm.engine.events import PartDone, Planned
-from genolm.engine.fingerprint import changes, fingerprint, is_complete
+from genolm.engine.fingerprint import fingerprint, is_complete
 from genolm.engine.free_memory import format_bytes
 from genolm.engine.interrupt import CancelledError, Interrupted
 from genolm.engine.parts import MANIFEST, Manifest, PartsFolder
@@ -53,7 +53,7 @@ def run_on_disk(work: Work, request: RunRequest) -> Result:
     _refuse_files(work.task, request)
     with locked(folder.path, request.options.shard_name), _tidy(folder, request):
         manifest = _enter(folder, work, request)
-        budgets = [work.fitting_budget(manifest.token_budget)]
+        budgets = [work.fitting_budget(manifest.token_budget, manifest.compute.device)]
         computed = _compute(folder, manifest, work, request, budgets)
         return _result(work, folder, manifest, request, computed, min(budgets))
 
@@ -104,10 +104,12 @@ def _refuse_files(task: Task[Any, Any], request: RunRequest) -> None:
 def _new_manifest(work: Work, request: RunRequest, existing: Manifest | None) -> Manifest:
     """Return the manifest of this run; the plan of an existing one is used if it was made for the same input."""
     settings = write_settings(work.task)
+    compute = request.options.executor.settings(work.model, None if existing is None else existing.compute)
     identity = fingerprint(work.task, work.model, settings)
     known = existing is not None and existing.fingerprint == identity and is_complete(identity)
     plan = existing.plan if existing is not None and known else make_plan(work.task, work.observer)
-    return Manifest(settings, identity, plan, work.token_budget, request.options.overwrite, request.options.keep_parts)
+    options = request.options
+    return Manifest(settings, identity, compute, plan, work.token_budget, options.overwrite, options.keep_parts)
 
 
 def _share(manifest: Manifest, request: RunRequest) -> range:
@@ -164,10 +166,7 @@ def _remedy(request: RunRequest, folder: PartsFolder) -> Advice:
 
 
 def _refuse_other(folder: PartsFolder, existing: Manifest, manifest: Manifest, remedy: Advice) -> None:
-    differences = changes(existing.fingerprint, manifest.fingerprint)
-    if not differences and existing.plan != manifest.plan:
-        differences = ["items of the input"]
-    if differences:
+    if differences := existing.changes(manifest):
         raise RunError(
             f"{folder.path} belongs to another run (changed: {'; '.join(differences)})",
             code="other-run",
@@ -190,8 +189,9 @@ def _compute(folder: PartsFolder, manifest: Manifest, work: Work, request: RunRe
     total, left = (work.bases(sum(plan.costs[number] for number in numbers)) for numbers in (share, todo))
     check_disk(folder.path, parts_left=len(todo))
     work.observer.emit(Planned(work.task.name, plan.items, plan.parts, len(todo)))
-    with work.observer.computing(work.task.name, total, total - left):
-        for done, part in enumerate(request.options.executor.compute(work, plan, todo, budgets[0]), start=1):
+    parts = request.options.executor.compute(work, manifest.compute, plan, todo, budgets[0])
+    with closing(parts), work.observer.computing(work.task.name, total, total - left):
+        for done, part in enumerate(parts, start=1):
             size = folder.write(part.number, part.rows, manifest.run_id)
             budgets.append(part.token_budget)
             work.observer.emit(PartDone(part.number, part.seconds, part.worker))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from genolm.engine.resumable import RunRequest, run_on_disk
 from genolm.engine.summary import Tally, note_missing_results
 from genolm.engine.work import Work
 from genolm.errors import RunError
-from genolm.notes import collected
+from genolm.notes import collected, note
 from genolm.remedies import Remedy
 
 if TYPE_CHECKING:
@@ -121,6 +122,8 @@ def dry_run(
     request = _as_request(out, options)
     observer = current_observer().also(as_listener(progress))
     with observed(observer):
+        if options.executor.kind is not None:
+            note("the time is that of one worker")
         estimate = estimate_run(Work(task, model, observer, options.batch_tokens), request)
         observer.emit(Finished(estimate))
     return estimate
@@ -144,13 +147,15 @@ def _on_disk(work: Work, request: RunRequest) -> Result:
 
 
 def _in_memory(work: Work, options: Options) -> Result:
+    settings = options.executor.settings(work.model, None)
     plan = make_plan(work.task, work.observer)
     numbers = range(plan.parts)
     work.observer.emit(Planned(work.task.name, plan.items, plan.parts, plan.parts))
-    tally, budgets = Tally(work.task, plan.items), [work.fitting_budget()]
-    parts = in_order(options.executor.compute(work, plan, numbers, budgets[0]), numbers)
-    with work.observer.computing(work.task.name, work.bases(plan.cost)):
-        table = work.task.collect(tally.counted(part.rows for part in _reported(work, parts, budgets)))
+    tally, budgets = Tally(work.task, plan.items), [work.fitting_budget(device=settings.device)]
+    computed = options.executor.compute(work, settings, plan, numbers, budgets[0])
+    with closing(computed), work.observer.computing(work.task.name, work.bases(plan.cost)):
+        parts = _reported(work, in_order(computed, numbers), budgets)
+        table = work.task.collect(tally.counted(part.rows for part in parts))
     summary = tally.summary(table)
     note_missing_results(summary)
     return Result(None, table, plan.items, plan.parts, plan.parts, token_budget=min(budgets), summary=summary)

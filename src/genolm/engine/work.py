@@ -37,15 +37,18 @@ class Work:
         """Convert an estimated number of tokens into bases."""
         return round(cost * self.model.tokenizer.bases_per_token)
 
-    def fitting_budget(self, planned: int | None = None) -> int:
+    def fitting_budget(self, planned: int | None = None, device: str | None = None) -> int:
         """Return the tokens of a batch, halved until the estimate fits.
 
         Args:
             planned: budget of the run that is continued, used if none is requested; None for the device's default.
+            device: kind of device of the workers, which check their own memory; None for the device of the model.
         """
-        default = CPU_BUDGET if str(self.model.device).startswith("cpu") else DEVICE_BUDGET
-        budget = self.token_budget or planned or default
-        fitting = budget
+        here = self.model.device.type
+        kind = device or here
+        fitting = budget = self.token_budget or planned or (CPU_BUDGET if kind == "cpu" else DEVICE_BUDGET)
+        if kind != here:
+            return budget
         while fitting > _SMALLEST and not self.fits(fitting):
             fitting //= 2
         if fitting < budget:

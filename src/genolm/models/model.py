@@ -32,6 +32,8 @@ class Model:
         network: causal decoder or bidirectional encoder, with weights.
         tokenizer: tokenizer whose ids are rows of the network's embedding.
         card: model card.
+        origin: name, folder or hub id from which :func:`genolm.load` loads the same weights in the same precision; None
+            if the model exists in memory only.
 
     Attributes:
         recurrent: the network with its recurrent memory, which reads long sequences a segment at a time and adds the
@@ -42,9 +44,9 @@ class Model:
             differ from the tokenizer's.
     """
 
-    def __init__(self, network: Network, tokenizer: Tokenizer, card: Card) -> None:
+    def __init__(self, network: Network, tokenizer: Tokenizer, card: Card, origin: str | None = None) -> None:
         self.network: Network = network.eval()
-        self.tokenizer, self.card = tokenizer, card
+        self.tokenizer, self.card, self.origin = tokenizer, card, origin
         self.recurrent = _recurrent(network, tokenizer)
         framed = self.recurrent is None
         self.begin_ids = tuple(tokenizer.special_id(name) for name in card.begin if framed)
@@ -173,8 +175,8 @@ class Model:
         """
         target = None if device is None else parse_device(device)
         precision = None if dtype is None else parse_dtype(dtype)
-        if precision is not None:
-            self._fingerprint = None  # independent of the device
+        if precision not in (None, self.dtype):
+            self._fingerprint = self.origin = None
         try:
             self.network.to(device=target, dtype=precision)
         except torch.OutOfMemoryError as error:

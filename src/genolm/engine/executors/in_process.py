@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from genolm.engine.executors.executor import ComputedPart
+from genolm.engine.compute_settings import ComputeSettings
+from genolm.engine.executors.executor import Parts, compute_part, jobs
 from genolm.engine.forward import Batcher
-from genolm.engine.plan import part_items
 
 if TYPE_CHECKING:
     from genolm.engine.plan import Plan
     from genolm.engine.work import Work
+    from genolm.models.model import Model
 
 
 @dataclass(frozen=True, slots=True)
 class InProcess:
-    """Executor that computes with the loaded model in the calling process."""
+    """Executor that computes with the loaded model in the calling process.
 
-    def compute(self, work: Work, plan: Plan, numbers: Collection[int], token_budget: int) -> Iterator[ComputedPart]:
+    Attributes:
+        threads: CPU threads; None for those of the run that is continued, else those of the process.
+    """
+
+    threads: int | None = None
+
+    @property
+    def kind(self) -> None:
+        """None: the device is that of the model."""
+        return None
+
+    def settings(self, model: Model, planned: ComputeSettings | None) -> ComputeSettings:
+        """Return the settings; see :class:`genolm.engine.executors.executor.Executor`."""
+        settings = ComputeSettings.here(model.device).following(planned)
+        return settings if self.threads is None else replace(settings, threads=self.threads)
+
+    def compute(
+        self, work: Work, settings: ComputeSettings, plan: Plan, numbers: Collection[int], token_budget: int
+    ) -> Parts:
         """Yield the given parts in order; see :class:`genolm.engine.executors.executor.Executor`."""
         batcher = Batcher(work, token_budget)
-        worker = str(work.model.device)
-        for number, items in part_items(work.task.items(), plan, numbers):
-            started = time.perf_counter()
-            rows = batcher.rows(items, work.bases(plan.costs[number]))
-            yield ComputedPart(number, rows, time.perf_counter() - started, worker, batcher.token_budget)
+        with settings.imposed():
+            for job in jobs(work, plan, numbers):
+                yield compute_part(batcher, job, str(work.model.device))

@@ -37,6 +37,28 @@ def load(
         ResourceError: the weights do not fit in memory.
     """
     target = default_device() if device is None else parse_device(device)
+    return load_for(target, name, device=target, dtype=dtype, revision=revision, offline=offline)
+
+
+def load_for(
+    computing: torch.device,
+    name: str | Path,
+    *,
+    device: torch.device,
+    dtype: torch.dtype | str | None = None,
+    revision: str | None = None,
+    offline: bool | None = None,
+) -> Model:
+    """Load a model as :func:`load` does, in the default precision of another device, which will compute.
+
+    Args:
+        computing: device that computes; it may belong to another machine.
+        name: as for :func:`load`.
+        device: device of the weights.
+        dtype: precision of the weights; None for the default of ``computing``.
+        revision: as for :func:`load`.
+        offline: as for :func:`load`.
+    """
     precision = None if dtype is None else parse_dtype(dtype)
     source = find_model(name, revision)
     entry = source.entry
@@ -49,14 +71,20 @@ def load(
             known = folder.card or (entry.card if entry else None)
             opened = match_folder(folder, read_verified(folder.path, known.sha256 if known else None), entry)
             tokenizer, card, tensors = opened.tokenizer, opened.card, opened.tensors
-            precision = precision or default_dtype(card.precision, opened.config.parameters, target)
+            precision = precision or default_dtype(card.precision, opened.config.parameters, computing)
             # The network is built without storage and its tensors are read one by one, so that this needs memory for
             # the weights and one stored tensor.
-            weights = assemble(tensors.pieces, tensors.stored, tensors.shapes, precision, target)
-            layouts = {layer: stored.read().to(target, torch.uint8) for layer, stored in tensors.layouts.items()}
+            weights = assemble(tensors.pieces, tensors.stored, tensors.shapes, precision, device)
+            layouts = {layer: stored.read().to(device, torch.uint8) for layer, stored in tensors.layouts.items()}
             network = network_with(weights, layouts, opened.config, tokenizer.base_ids, tokenizer.n_id)
-        return Model(network, tokenizer, card).to(target, precision)
+        model = Model(network, tokenizer, card).to(device, precision)
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise ResourceError(
-            f"not enough memory for the weights of {name} on {target}: {error}", code="out-of-memory"
+            f"not enough memory for the weights of {name} on {device}: {error}", code="out-of-memory"
         ) from error
+    model.origin = _origin(name, revision) if source.folder is None else str(source.folder.absolute())
+    return model
+
+
+def _origin(name: str | Path, revision: str | None) -> str:
+    return str(name) if revision is None else f"{name}@{revision}"

@@ -20,6 +20,9 @@ class ModelGroup(Model):
         super().__init__(first.network, first.tokenizer, first.card)
         self.models = tuple(models)
 
+    def __reduce__(self) -> tuple[type[ModelGroup], tuple[tuple[Model, ...]]]:
+        return ModelGroup, (self.models,)
+
     @property
     def fingerprint(self) -> str:
         """SHA-256, in hex, of the fingerprints, tokenizers and precisions of all models."""
