@@ -87,7 +87,9 @@ def problems(command: Any, verb: Verb) -> list[str]:
     return [
         one.name
         for one, wanted in zip(given, verb.parameters, strict=True)
-        if not same(one, wanted, verb) or read[one.name] != value_of(wanted) or not chosen(command, wanted, verb)
+        if not same(one, wanted, verb)
+        or read[one.name] != (None if one.name in replacing(verb) else value_of(wanted))
+        or not chosen(command, wanted, verb)
     ]
 
 
@@ -127,12 +129,17 @@ def same(parameter: Any, wanted: Parameter, verb: Verb) -> bool:
 
 
 def words(verb: Verb) -> list[str]:
-    """Return a call with a value of each parameter."""
+    """Return a call with a value of each parameter, except options that replace positional parameters."""
     found = [str(sample(one)) for one in verb.parameters if one.positional]
     for one in verb.parameters:
-        if not one.positional:
+        if not one.positional and one.name not in replacing(verb):
             found += [one.option] if one.kind == "flag" else [one.option, str(sample(one))]
     return found
+
+
+def replacing(verb: Verb) -> set[str]:
+    """Return the options that are given instead of positional parameters."""
+    return {one.replaced_by for one in verb.parameters}
 
 
 def sample(wanted: Parameter) -> Any:
@@ -271,8 +278,8 @@ def test_python_checks_arguments_as_the_command_line_does(call, message):
 def test_an_unknown_argument_is_a_type_error_as_usual():
     with pytest.raises(TypeError, match=r"genolm\.embed\(\) got an unexpected keyword argument 'batch_size'"):
         genolm.embed("m", "i", batch_size=3)  # type: ignore[call-arg]
-    with pytest.raises(TypeError, match=r"genolm\.detect\.train\(\) missing a required"):
-        genolm.detect.train("out")  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"genolm\.detect\.apply\(\) missing a required"):
+        genolm.detect.apply("detector")  # type: ignore[call-arg]
 
 
 def test_the_table_is_read_without_the_verbs():

@@ -39,7 +39,7 @@ CLUSTER = Verb(
 def run(verb: Verb, *words: str):
     """Run a command; return its result and the values that it passed."""
     calls: list[Invocation] = []
-    app = typer.Typer()
+    app = typer.Typer(rich_markup_mode=None)
     app.callback()(lambda: None)
     add_command(app, verb, Presented(calls.append))
     done = CliRunner().invoke(app, [verb.name, *words])
@@ -50,12 +50,13 @@ def test_an_option_replaces_positional_parameters():
     done, values = run(SCAN, "--from", "parts", "s", "--fdr", "0.01")
     assert done.exit_code == 0, done.output
     assert values == {"model": None, "genome": None, "out": Path("s"), "from_": Path("parts"), "fdr": 0.01}
-    assert run(SCAN, "s", "--from=parts")[1] == values | {"fdr": 0.05}
+    del values["fdr"]  # what is not on the command line is left to the function
+    assert run(SCAN, "s", "--from=parts")[1] == values
 
 
 def test_without_the_option_they_are_positional():
     assert run(SCAN, "m", "g.fa", "s")[1] == {
-        "model": "m", "genome": "g.fa", "out": Path("s"), "from_": None, "fdr": 0.05,
+        "model": "m", "genome": "g.fa", "out": Path("s"),
     }  # fmt: skip
 
 
@@ -81,7 +82,7 @@ def test_the_help_names_all_parameters_and_spells_options():
 
 def test_the_last_of_several_words_is_the_output():
     assert run(CLUSTER, "a.fa", "b.fa", "out")[1] == {
-        "genomes": [Path("a.fa"), Path("b.fa")], "out": Path("out"), "length": [5000],
+        "genomes": [Path("a.fa"), Path("b.fa")], "out": Path("out"),
     }  # fmt: skip
     assert run(CLUSTER, "a.fa", "out", "--length", "7", "--length", "8")[1] == {
         "genomes": Path("a.fa"), "out": Path("out"), "length": [7, 8],
