@@ -50,7 +50,10 @@ def test_an_error_leaves_what_was_there(tmp_path, error):
 
 
 def test_a_full_disk_is_told_with_what_to_do(tmp_path):
-    with pytest.raises(ResourceError, match=r"a.txt: the disk is full; .*; pass resume=True"), atomic_file(tmp_path / "a.txt"):
+    with (
+        pytest.raises(ResourceError, match=r"a.txt: the disk is full; .*; pass resume=True"),
+        atomic_file(tmp_path / "a.txt"),
+    ):
         raise FULL
 
 
@@ -142,7 +145,8 @@ def test_a_real_small_disk(small_disk, monkeypatch):
 def test_a_disk_too_small_for_the_parts_is_told_before_it_is_full(tmp_path, monkeypatch):
     check_disk(tmp_path, 10, 10)
     with pytest.raises(
-        ResourceError, match=r"remaining parts need about 1e\+03 TB of disk space, but .* are free; .*; pass resume=True"
+        ResourceError,
+        match=r"remaining parts need about 1e\+03 TB of disk space, but .* are free; .*; pass resume=True",
     ):
         check_disk(tmp_path, 10**12, 10**3)
 

@@ -72,9 +72,7 @@ def run(
     work = Work(task, model, as_progress(progress), token_budget)
     request = _as_request(out, resume, shard, overwrite)
     if request is None and (resume or shard is not None):
-        raise RunError(
-            "resume and shard need an output path", code="missing-argument", remedy=Remedy("out")
-        )
+        raise RunError("resume and shard need an output path", code="missing-argument", remedy=Remedy("out"))
     result = _in_memory(work) if request is None else _on_disk(work, request)
     report_outcome(work.progress, result)
     return result

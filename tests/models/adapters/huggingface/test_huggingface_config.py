@@ -128,7 +128,5 @@ def test_both_ways_for_any_config(config, first, second):
 def test_a_kmer_table_has_no_word_in_this_layout():
     config = ZOO["tiny-random-kmer"].config
     assert config is not None
-    with pytest.raises(
-        ModelError, match="k-mer table cannot be expressed in the huggingface layout; pass to='genolm'"
-    ):
+    with pytest.raises(ModelError, match="k-mer table cannot be expressed in the huggingface layout; pass to='genolm'"):
         write_config(config)

@@ -271,9 +271,7 @@ def test_a_memory_that_the_released_module_does_not_compute(tmp_path, change, me
 
 
 def test_a_kmer_table_cannot_be_expressed(tmp_path):
-    with pytest.raises(
-        ModelError, match=r"a k-mer table cannot be expressed in the megatron layout; pass to='genolm'"
-    ):
+    with pytest.raises(ModelError, match=r"a k-mer table cannot be expressed in the megatron layout; pass to='genolm'"):
         genolm.convert("tiny-random-kmer", tmp_path / "out", layout="megatron")
     assert list(tmp_path.iterdir()) == []
 
