@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from genolm.errors import InputError as InputError
     from genolm.errors import ModelError as ModelError
     from genolm.errors import NetworkError as NetworkError
+    from genolm.errors import NonFiniteError as NonFiniteError
     from genolm.errors import ResourceError as ResourceError
     from genolm.errors import RunError as RunError
     from genolm.genome.fasta import Genome as Genome
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from genolm.models.checkpoints.info import models_table as models_table
     from genolm.models.checkpoints.load import load as load
     from genolm.models.model import Model as Model
+    from genolm.remedies import Remedy as Remedy
     from genolm.tasks.clustering.cluster import cluster as cluster
     from genolm.tasks.completion.complete import complete as complete
     from genolm.tasks.detection.apply_detector import apply_detector as apply_detector
@@ -68,6 +70,8 @@ _MODULES = {
     "InputError": "errors",
     "ModelError": "errors",
     "NetworkError": "errors",
+    "NonFiniteError": "errors",
+    "Remedy": "remedies",
     "ResourceError": "errors",
     "RunError": "errors",
     "Genome": "genome.fasta",
