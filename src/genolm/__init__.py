@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from genolm.errors import InputError as InputError
     from genolm.errors import ModelError as ModelError
     from genolm.errors import NetworkError as NetworkError
+    from genolm.errors import NonFiniteError as NonFiniteError
     from genolm.errors import ResourceError as ResourceError
     from genolm.errors import RunError as RunError
     from genolm.genome.fasta import Genome as Genome
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from genolm.models.checkpoints.download import download as download
     from genolm.models.checkpoints.info import info as info
     from genolm.models.checkpoints.info import models_table as models_table
+    from genolm.remedies import Remedy as Remedy
     from genolm.tasks.clustering.cluster import cluster as cluster
     from genolm.tasks.completion.complete import complete as complete
     from genolm.tasks.embed import embed as embed
@@ -60,6 +62,8 @@ _MODULES = {
     "InputError": "errors",
     "ModelError": "errors",
     "NetworkError": "errors",
+    "NonFiniteError": "errors",
+    "Remedy": "remedies",
     "ResourceError": "errors",
     "RunError": "errors",
     "Genome": "genome.fasta",

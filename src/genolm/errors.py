@@ -79,9 +79,8 @@ class GenolmError(Exception):
         """Return the text of the error, with arguments in the given form."""
         file = "standard input" if str(self.file) == "-" else self.file
         location = ":".join(str(part) for part in (file, self.line) if part is not None)
-        value = "" if self.value is None else f" (value {_short(self.value)})"
-        return with_advice(f"{location}: {self.message}{value}" if location else f"{self.message}{value}",
-                           self.remedy, style)  # fmt: skip
+        problem = self.message if self.value is None else f"{self.message} (value {_short(self.value)})"
+        return with_advice(f"{location}: {problem}" if location else problem, self.remedy, style)
 
     def at(self: _Error, *, file: str | Path | None = None, line: int | None = None, value: object = None) -> _Error:
         """Return the same error with its location, and with another value if one is given."""

@@ -33,7 +33,7 @@ def test_the_report_stands_beside_the_output(tiny, natural, tmp_path):
     [
         ({"check": "missing.fa"}, "no such file"),
         ({"check_training": "missing.fa"}, "only in a check with natural genomes; pass check=…"),
-        ({"check": "natural.fa", "shard": "1/2"}, "requires an output"),
+        ({"check": "natural.fa", "shard": "1/2"}, "a check needs the complete output"),
     ],
 )
 def test_refusals_come_first(tiny, natural, tmp_path, settings, message, monkeypatch):

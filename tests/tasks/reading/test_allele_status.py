@@ -47,7 +47,7 @@ def test_records_without_anything_to_score_are_not_compared_with_the_genome(geno
 
 
 MISFITS = [
-    (record(3, "A", "T"), "ref_mismatch", r"in\.vcf:17: REF is A, but the genome has C; .*\(value 'chr1:3:A>T'\)"),
+    (record(3, "A", "T"), "ref_mismatch", r"in\.vcf:17: REF is A, but the genome has C \(value 'chr1:3:A>T'\); check"),
     (record(9, "A", "T", "G"), "ref_mismatch", r"but the genome has N .*'chr1:9:A>T,G'.*on_mismatch='skip'"),
     (
         record(13, "TA", "T"),
@@ -55,7 +55,11 @@ MISFITS = [
         r"in\.vcf:17: REF of chr1:13 extends beyond the end of .*\(13 bases\)",
     ),
     (record(14, "T", "A"), "off_contig", r"chr1:14 is beyond the end"),
-    (record(3, "C", "T", chrom="chr9"), "unknown_contig", r"in\.vcf:17: no such contig; the genome has chr1;"),
+    (
+        record(3, "C", "T", chrom="chr9"),
+        "unknown_contig",
+        r"in\.vcf:17: no such contig; the genome has chr1 \(value 'chr9'\); check",
+    ),
 ]
 
 

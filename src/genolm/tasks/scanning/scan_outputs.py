@@ -145,9 +145,9 @@ def scanned(record: Mapping[str, Any], windows: int) -> Summary:
     results = {"contigs": len(contigs), "windows": windows}
     if "calls" in record["calls"]:
         results["intervals called"] = record["calls"]["calls"]
-    remedy = "they are at the start of a contig or follow N, or share a token with N"
+    cause = Notice("they are at the start of a contig or follow N, or share a token with N")
     total = sum(contig["length"] for contig in contigs)
-    return Summary({"bases": total}, outcomes, results, {_NO_VALUE: Notice(remedy)}, lack="value")
+    return Summary({"bases": total}, outcomes, results, {_NO_VALUE: cause}, lack="value")
 
 
 def _contig_row(name: str, contig: Contig, values: np.ndarray[Any, np.dtype[np.float32]]) -> dict[str, Any]:
