@@ -77,7 +77,7 @@ def test_a_text_and_a_mapping_of_variants(fasta):
 def test_a_cluster_takes_genomes_that_are_open(fasta, tmp_path):
     other = tmp_path / "other.fa"
     other.write_text(f">x\n{CONTIGS['two'] * 4}\n")
-    with pytest.raises(InputError, match="no fragment|fewer|fragments"):
+    with pytest.raises(InputError, match=r"fragments|fewer"):
         genolm.cluster(MODEL, [genolm.Genome(fasta), other], length=50, twin=False)
 
 

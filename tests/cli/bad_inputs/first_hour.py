@@ -1,5 +1,4 @@
 """What people type in their first hour, where a file is expected."""
-# ruff: noqa: E501  messages and commands stand as they are printed and typed
 
 import polars as pl
 from tests.cli.bad_inputs.case import MODEL, Case
