@@ -259,10 +259,10 @@ REFUSED = {
     "a gap in a list": (["AC-T"], "inputs:1: not a base at position 3 of the sequence (value '-')"),
     "the name of a file in a list": (["absent.fa"], "inputs:1: a path in a list; pass one path instead of a list"),
     "the name of a file in a dict": ({"a": "b/c.fa"}, "inputs:1: a path in a list; pass one path instead of a list"),
-    "a missing value in a list": (["ACGT", None], "inputs:2: missing value; remove it (value None)"),
+    "a missing value in a list": (["ACGT", None], "inputs:2: missing value; remove it"),
     "a missing value as text": (["NA"], "inputs:1: missing value; remove it (value 'NA')"),
     "a number in a list": (["ACGT", 5], "inputs:2: expected DNA, an Interval, a Variant or a SequenceRecord (value 5)"),
-    "nothing": (None, FORMS + " (value None)"),
+    "nothing": (None, FORMS),
     "a number": (5, FORMS + " (value 5)"),
     "an object": (object, FORMS),
 }

@@ -59,7 +59,8 @@ def test_a_text_is_a_sequence_or_an_interval(fasta):
     for given in (text, [text], [interval]):
         assert genolm.score(MODEL, given, genome=fasta).equals(genolm.score(MODEL, interval, genome=fasta))
     assert genolm.generate(MODEL, one, length=5, seed=3).equals(genolm.generate(MODEL, [one], length=5, seed=3))
-    assert genolm.scan(MODEL, one, side="none").record["contigs"] == {"sequence1": 60}
+    (contig,) = genolm.scan(MODEL, one, side="none").record["contigs"]
+    assert (contig["name"], contig["bases"]) == ("sequence1", 60)
     regions = [genolm.explain.experts("tiny-random", given, genome=fasta)["regions"] for given in (text, interval)]
     assert regions[0].equals(regions[1])
 
@@ -77,7 +78,7 @@ def test_a_text_and_a_mapping_of_variants(fasta):
 def test_a_cluster_takes_genomes_that_are_open(fasta, tmp_path):
     other = tmp_path / "other.fa"
     other.write_text(f">x\n{CONTIGS['two'] * 4}\n")
-    with pytest.raises(InputError, match=r"no fragment|fewer|fragments"):
+    with pytest.raises(InputError, match=r"fragments|fewer"):
         genolm.cluster(MODEL, [genolm.Genome(fasta), other], length=50, twin=False)
 
 
@@ -96,7 +97,10 @@ def test_a_cluster_takes_genomes_that_are_open(fasta, tmp_path):
         (lambda genome: genolm.generate(MODEL, ["one:1-9"]), "prompts must be sequences, not intervals or variants"),
         (lambda genome: genolm.explain.lens(MODEL, "one:5:T>C", genome=genome), "require.* length|not variants"),
         (lambda genome: genolm.cluster(MODEL, 5), r"expected a path or a list of paths; .* \(value 5\)"),
-        (lambda genome: genolm.embed(MODEL, "one:1-9", genome=5), r"expected the path of a FASTA file \(value 5\)"),
+        (
+            lambda genome: genolm.embed(MODEL, "one:1-9", genome=5),
+            r"expected a Genome, or the path of its FASTA \(value 5\)",
+        ),
     ],
 )
 def test_what_a_verb_does_not_accept_is_refused_with_what_it_does(call, message, fasta):

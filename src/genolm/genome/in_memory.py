@@ -26,15 +26,11 @@ from genolm.genome.tabular import SEQUENCE_LETTERS, Frame, present
 from genolm.genome.variant import Variant
 
 _VARIANT, _INTERVAL = "a variant (chr22:1024:A>C)", "an interval (chr22:1,001-2,000)"
-SEQUENCE_FORMS = (
+_SEQUENCES = (
     f"a file, {_VARIANT}, {_INTERVAL}, a sequence of DNA letters, a table, a mapping from names to sequences, "
     "or a list of sequences, intervals or variants"
 )
-"""Accepted forms of sequences, for messages."""
-VARIANT_FORMS = (
-    f"a file (VCF, BCF or a table), {_VARIANT}, a table, a mapping from ids to variants, or a list of variants"
-)
-"""Accepted forms of variants, for messages."""
+_VARIANTS = f"a file (VCF, BCF or a table), {_VARIANT}, a table, a mapping from ids to variants, or a list of variants"
 
 _LETTERS = "".join(SEQUENCE_LETTERS).encode()
 _SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
@@ -74,7 +70,7 @@ def hold_sequences(inputs: Sequences) -> HeldSequences:
         return (_element(inputs),)
     if isinstance(inputs, Mapping):
         return _numbered("inputs", _named, inputs.items())
-    return _numbered("inputs", _element, _listed(inputs, SEQUENCE_FORMS))
+    return _numbered("inputs", _element, _listed(inputs, _SEQUENCES))
 
 
 def hold_variants(inputs: Variants) -> HeldVariants:
@@ -100,7 +96,7 @@ def hold_variants(inputs: Variants) -> HeldVariants:
         return (_variant(inputs),)
     if isinstance(inputs, Mapping):
         return _numbered("variants", _variant, inputs.items())
-    return _numbered("variants", _variant, _listed(inputs, VARIANT_FORMS))
+    return _numbered("variants", _variant, _listed(inputs, _VARIANTS))
 
 
 # Texts and files
@@ -112,12 +108,11 @@ def _text(text: str) -> Path | Variant | Interval | str:
         return _file(Path(text))
     if text.startswith(">") or "\n" in text:
         raise InputError("expected a path, found text; write it to a FASTA file and pass its path", value=text)
-    held = _located(text)
-    if held is None and not _is_dna(text):
-        raise InputError(
-            f"no such file, and not {_VARIANT}, {_INTERVAL} or DNA letters{_why_not_dna(text)}", value=text
-        )
-    return _letters(text) if held is None else held
+    held = _letters(text) if _is_dna(text) else _located(text)
+    if held is None:
+        problem = f"no such file, and not {_VARIANT}, {_INTERVAL} or DNA letters"
+        raise InputError(problem + _why_not_dna(text), value=text)
+    return held
 
 
 def _variant_text(text: str) -> HeldVariants:
@@ -334,5 +329,5 @@ def _id(name: object) -> str:
 
 
 __all__ = [
-    "SEQUENCE_FORMS", "VARIANT_FORMS", "Named", "Sequences", "Variants", "hold_sequences", "hold_variants",
+    "Named", "Sequences", "Variants", "hold_sequences", "hold_variants",
 ]  # fmt: skip

@@ -116,7 +116,6 @@ Sequences: TypeAlias = (
     | PysamRecord
     | Tabular
     | Mapping[str, _Letters]
-    | Mapping[int, _Letters]
     | Sequence[_Element]
     | Iterator[_Element]
     | ItemsView[str, _Letters]

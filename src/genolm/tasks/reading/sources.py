@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -129,7 +130,13 @@ def _completed(source: Source, output_columns: Collection[str] | None) -> Source
 
 
 def path_and_policy(genome: Genome | str | Path) -> tuple[Path, GenomePolicy]:
-    """Return the FASTA of a genome and its policy for ambiguity codes: N unless an opened genome has another."""
+    """Return the FASTA of a genome and its policy for ambiguity codes: N unless an opened genome has another.
+
+    Raises:
+        InputError: the value is neither a genome nor a path.
+    """
+    if not isinstance(genome, Genome | str | os.PathLike):
+        raise InputError("expected a Genome, or the path of its FASTA", value=genome)
     return (genome.path, genome.iupac) if isinstance(genome, Genome) else (Path(genome), "N")
 
 
