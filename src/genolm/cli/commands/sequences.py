@@ -113,13 +113,16 @@ def merge(
     ] = None,
     *,
     overwrite: Overwrite = False,
+    keep_parts: Annotated[
+        bool, typer.Option("--keep-parts", help="Keep the parts, to analyse them again with --from.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Join the shards of a run into one output."""
     from genolm.engine.merge import merge as function
 
     with hide_data_warnings(quiet):
-        merged = function(out, tuple(folders or ()), overwrite=overwrite)
+        merged = function(out, tuple(folders or ()), overwrite=overwrite, keep_parts=keep_parts)
     print_closing(merged.summary, merged.out or out, quiet=quiet)
 
 
