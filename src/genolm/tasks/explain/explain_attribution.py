@@ -9,6 +9,7 @@ import polars as pl
 import torch
 
 from genolm.engine.events import Advanced, Finished, Listener, current_observer, observed
+from genolm.engine.executors.in_process import InProcess
 from genolm.engine.progress import as_listener
 from genolm.engine.result import Result
 from genolm.engine.summary import Summary, write_counts
@@ -109,7 +110,7 @@ def explain_attribution(
         refuse_replacing((*source.files(), genes), path)
     records = list(source.read() if path is None else pieces_in_order(source))
     _check_records(records, position)
-    opened = Bulk(device, dtype).open(model)
+    opened = Bulk(device, dtype, executor=InProcess()).open(model)
     run = AttributionRun(opened, source, context, position, seed)
     observer = current_observer().also(as_listener(progress))
     bases = sum(len(record.sequence) for record in records)

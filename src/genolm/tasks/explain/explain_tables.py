@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from genolm.engine.result import Result
+from genolm.engine.executors.in_process import InProcess
 from genolm.engine.target import check_target
 from genolm.errors import ModelError
 from genolm.models.finite import first_not_finite, not_finite
@@ -98,7 +99,7 @@ def explain_tables(
     path = check_folder(out, tables)
     if path is not None:
         check_target(path, overwrite=overwrite)
-    opened = Bulk(device).open(model)
+    opened = Bulk(device, executor=InProcess()).open(model)
     if not kmer_tables(opened.decoder):
         raise ModelError(
             f"{opened.card.name} has no k-mer memory: neither Gengram layers nor tables at its input",
