@@ -61,7 +61,7 @@ def measured(executor: Executor, folder: Path) -> tuple[dict[str, Any], str]:
     model = genolm.load("genolm-nano", device="cpu", dtype="float32")
     task = VariantTask.fit(
         model, CONTEXT, HORIZON, source=folder / "calls.vcf", genome=folder / "genome.fa", method="full", rc=False,
-        on_mismatch="flag", genome_iupac="N", further=(),
+        on_mismatch="raise", genome_iupac="N", further=(),
     )  # fmt: skip
     ends: list[tuple[float, float]] = []
 

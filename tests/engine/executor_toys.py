@@ -1,17 +1,14 @@
-"""Tasks that fail in the process that computes them; also run as a program, to be stopped."""
+"""Tasks that fail in the process that computes them."""
 
 import os
 import signal
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from engine_toys import Summed, ToyModel
+from engine_toys import Summed
 
-from genolm.engine.executors.device_workers import DeviceWorkers
-from genolm.engine.run import Options, run
 from genolm.errors import InputError, NonFiniteError, ResourceError
 
 
@@ -77,12 +74,3 @@ def workers(mark):
     """Return the ids of the processes that were at work and still exist."""
     found = [int(path.name.removeprefix("pid-")) for path in Path(mark).glob("pid-*")]
     return [number for number in found if Path(f"/proc/{number}").exists()]
-
-
-if __name__ == "__main__":  # SOURCE OUT MARK TROUBLE
-    source, out, mark = map(Path, sys.argv[1:4])
-    task = Fragile(source, trouble=sys.argv[4], mark=mark)
-    try:
-        run(task, ToyModel(), out, Options(resume=True, executor=DeviceWorkers(("cpu", "cpu"), 1)))
-    except KeyboardInterrupt as stop:
-        sys.exit(f"{type(stop).__name__}: {stop}")

@@ -39,7 +39,7 @@ def threads_of(source, out, **options):
 
 def test_those_of_this_process():
     now = ComputeSettings.here("cpu")
-    assert (now.device, now.threads, now.torch) == ("cpu", torch.get_num_threads(), torch.__version__)
+    assert (now.device, now.threads, now.torch_version) == ("cpu", torch.get_num_threads(), torch.__version__)
     assert now.processor.startswith(torch.backends.cpu.get_cpu_capability())
     assert ComputeSettings.here(torch.device("cpu"), 7) == replace(now, threads=7)
 
@@ -61,7 +61,7 @@ def test_restored_after_an_error():
         ({"threads": 1}, "CPU threads per worker (was 2, now 1)"),
         ({"matmul": "medium"}, "precision of fp32 products (was highest, now medium)"),
         ({"processor": "AVX512"}, "processor (was AVX2, now AVX512)"),
-        ({"torch": "2.10"}, "version of torch (was 2.9, now 2.10)"),
+        ({"torch_version": "2.10"}, "version of torch (was 2.9, now 2.10)"),
     ],
 )
 def test_differences_are_named(change, text):
@@ -88,7 +88,7 @@ def test_shards_follow_the_first(source, out, lines):
     assert threads_of(source, out, shard="2/2") == {3}
 
 
-@pytest.mark.parametrize("name", ["processor", "torch", "device"])
+@pytest.mark.parametrize("name", ["processor", "torch_version", "device"])
 def test_another_machine_is_refused_with_the_difference(source, out, name):
     run(Summed(source), ToyModel(), out, Options(shard="1/2"))
     path = PartsFolder.of(out).path / "manifest.json"

@@ -17,7 +17,7 @@ _NAMES = {
     "threads": "CPU threads per worker",
     "matmul": "precision of fp32 products",
     "processor": "processor",
-    "torch": "version of torch",
+    "torch_version": "version of torch",
 }
 
 
@@ -34,14 +34,14 @@ class ComputeSettings:
         threads: CPU threads of each worker.
         matmul: precision of fp32 products (:func:`torch.get_float32_matmul_precision`).
         processor: what torch selects kernels by: instruction set of a CPU, or compute capability of a GPU.
-        torch: version of torch.
+        torch_version: version of torch.
     """
 
     device: str
     threads: int
     matmul: str
     processor: str
-    torch: str
+    torch_version: str
 
     @classmethod
     def here(cls, device: Device | str, threads: int | None = None) -> ComputeSettings:

@@ -87,7 +87,7 @@ def score(calls, out, executor, progress=None):
     """Score the variants with a tiny model, in about 20 parts."""
     model = genolm.load("tiny-random-dense", device="cpu")
     task = VariantTask.fit(
-        model, 64, 32, source=calls / "v.vcf", genome=calls / "g.fa", method="full", rc=False, on_mismatch="flag",
+        model, 64, 32, source=calls / "v.vcf", genome=calls / "g.fa", method="full", rc=False, on_mismatch="raise",
         genome_iupac="N", further=(),
     )  # fmt: skip
     run(task, model, out, Options(executor=executor), progress=progress)

@@ -109,8 +109,9 @@ class _Processes:
 
     def replies(self, seconds: float) -> list[tuple[_Process, Reply]]:
         """Return one reply of each worker that has any."""
-        ready = [self._workers[connection] for connection in wait(list(self._workers), seconds)]  # type: ignore[index]
-        return [(worker, self._reply(worker)) for worker in ready]
+        ready = wait(list(self._workers), seconds)
+        workers = [worker for connection, worker in self._workers.items() if connection in ready]
+        return [(worker, self._reply(worker)) for worker in workers]
 
     def close(self) -> None:
         """End all processes."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Collection
+import sys
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -80,11 +81,13 @@ class PartActor:
 
     Args:
         setup: setup of the run, packed.
+        path: where the program finds modules, for classes of its own.
         device: device to compute on.
         name: name of the worker.
     """
 
-    def __init__(self, setup: bytes, device: str, name: str) -> None:
+    def __init__(self, setup: bytes, path: Sequence[str], device: str, name: str) -> None:
+        sys.path += [folder for folder in path if folder not in sys.path]
         self._setup, self._device, self._name = setup, device, name
         self._replies: list[Reply] = []
         self._worker: PartWorker | None = None
@@ -128,7 +131,7 @@ class _Actors:
         """Start an actor wherever the cluster has room."""
         self._started += 1
         name = f"ray {self._started}"
-        actor = self._class.remote(self._setup, self._device, name)
+        actor = self._class.remote(self._setup, sys.path, self._device, name)
         self._names[actor] = name
         self._pending[actor.open.remote()] = actor
         return actor
