@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import GenericAlias
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import typer
 from typer.core import TyperCommand
@@ -99,7 +99,7 @@ def _forms(parameter: Parameter) -> list[str]:
 def _type(parameter: Parameter) -> Any:
     kind: Any = _TYPES[parameter.kind]
     if parameter.choices:
-        kind = str if parameter.kind == "integer" else Literal[parameter.choices]
+        kind = str if parameter.kind == "integer" else cast(Any, Literal)[parameter.choices]
     if parameter.several:
         kind = GenericAlias(list, (kind,))
     return kind if parameter.required else kind | None
