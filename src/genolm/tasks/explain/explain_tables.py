@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from genolm.engine.result import Result
 from genolm.engine.executors.in_process import InProcess
+from genolm.engine.result import Result
 from genolm.engine.target import check_target
 from genolm.errors import ModelError
 from genolm.models.finite import first_not_finite, not_finite
