@@ -25,9 +25,9 @@ from genolm.files.locks import read_locked
 from genolm.files.names import partial_path, through_link
 
 if TYPE_CHECKING:
-    from genolm.engine.task import Task
+    from genolm.engine.task import AnyTask
 
-Kind = TypeVar("Kind", bound="Task[Any, Any]")
+Kind = TypeVar("Kind", bound="AnyTask")
 
 
 def stored_task(parts: Path | str, *kinds: type[Kind]) -> Kind:
@@ -53,7 +53,7 @@ def stored_task(parts: Path | str, *kinds: type[Kind]) -> Kind:
 
 def analyse(
     parts: Path | str,
-    task: Task[Any, Any],
+    task: AnyTask,
     out: Path | str | None = None,
     *,
     given: Collection[Path] = (),
@@ -115,7 +115,7 @@ def _verb(stored: str) -> str:
     return stored.replace("-", " ")
 
 
-def _check_output(task: Task[Any, Any], folder: PartsFolder, out: Path, overwrite: bool) -> None:
+def _check_output(task: AnyTask, folder: PartsFolder, out: Path, overwrite: bool) -> None:
     """Raise `RunError` if the output cannot be written, would change the parts, or belongs to another run."""
     if Path(os.path.realpath(out)).is_relative_to(os.path.realpath(folder.path)):
         raise RunError(f"{out} lies in the folder of the parts, which an analysis must not change")
@@ -127,7 +127,7 @@ def _check_output(task: Task[Any, Any], folder: PartsFolder, out: Path, overwrit
         raise RunError(f"{other.path} holds parts of another run, whose output {out} is; choose another output")
 
 
-def _refuse_other_task(manifest: Manifest, task: Task[Any, Any], folder: PartsFolder) -> None:
+def _refuse_other_task(manifest: Manifest, task: AnyTask, folder: PartsFolder) -> None:
     """Raise `RunError` if the task is not that of the parts, or differs in a field that determined them."""
     written, allowed = write_settings(task), tuple(getattr(task, "analysis", ()))
     if task_name(written) != task_name(manifest.task):
@@ -155,9 +155,9 @@ def _changed(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = ""
                 yield f"{prefix}{name}"
 
 
-def _check_inputs(manifest: Manifest, task: Task[Any, Any], given: Collection[Path]) -> None:
+def _check_inputs(manifest: Manifest, task: AnyTask, given: Collection[Path]) -> None:
     """Raise `InputError` if a file that the analysis reads is missing or not the one that the parts were made from."""
-    before: Task[Any, Any] = task if ":" in manifest.task["type"] else read_settings(manifest.task)
+    before: AnyTask = task if ":" in manifest.task["type"] else read_settings(manifest.task)
     digests = dict(zip(before.inputs(), manifest.fingerprint["inputs"], strict=False))
     for path in task.inputs():
         if path not in given and digests.get(path) not in (None, content_digest(path)):
@@ -165,7 +165,7 @@ def _check_inputs(manifest: Manifest, task: Task[Any, Any], given: Collection[Pa
 
 
 @contextmanager
-def _published(task: Task[Any, Any], out: Path) -> Iterator[Path]:
+def _published(task: AnyTask, out: Path) -> Iterator[Path]:
     """Provide a path of the same name in a hidden folder; when the block ends, its files replace those of the output.
 
     If the block fails, nothing is written.

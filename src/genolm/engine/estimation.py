@@ -17,7 +17,7 @@ from genolm.engine.resumable import RunRequest, remaining_parts
 from genolm.engine.summary import unit
 
 if TYPE_CHECKING:
-    from genolm.engine.task import Task
+    from genolm.engine.task import AnyTask
     from genolm.engine.windows import Window
     from genolm.engine.work import Work
 
@@ -89,7 +89,7 @@ def estimate_run(work: Work, request: RunRequest | None) -> Estimate:
     )
 
 
-def spread_over(task: Task[Any, Any], plan: Plan, todo: Sequence[int], tokens: int) -> list[list[Any]]:
+def spread_over(task: AnyTask, plan: Plan, todo: Sequence[int], tokens: int) -> list[list[Any]]:
     """Return stretches of consecutive items, of about ``tokens`` tokens each, spread over the remaining parts."""
     total = sum(plan.costs[number] for number in todo)
     starts = [max(0, total * (2 * number + 1) // (2 * _SAMPLES) - tokens // 2) for number in range(_SAMPLES)]
@@ -148,7 +148,7 @@ def _measure(batcher: Batcher, items: Sequence[Any], limit: int) -> Sample:
     return Sample(tokens, batches, ended - started, seconds / max(1, cost))
 
 
-def _first_windows(windows: Sequence[Window], lengths: Sequence[int], limit: int) -> Iterator[Window]:
+def _first_windows(windows: Sequence[Window[Any]], lengths: Sequence[int], limit: int) -> Iterator[Window[Any]]:
     """Yield windows from the beginning until they have ``limit`` tokens."""
     tokens = 0
     for window, length in zip(windows, lengths):

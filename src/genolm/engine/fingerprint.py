@@ -13,7 +13,7 @@ from genolm.errors import InputError
 from genolm.files.digests import file_sha256
 
 if TYPE_CHECKING:
-    from genolm.engine.task import Task
+    from genolm.engine.task import AnyTask
     from genolm.models.model import Model
 
 SCHEMA = 2  # version of manifest and parts; raise it when older parts can no longer be read. 1: genolm 0.1
@@ -22,7 +22,7 @@ _BLOCK = 2**20
 _SAMPLES = 64
 
 
-def fingerprint(task: Task[Any, Any], model: Model, settings: dict[str, Any] | None = None) -> dict[str, Any]:
+def fingerprint(task: AnyTask, model: Model, settings: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return everything that determines a run's result (task, settings, model, input content, versions) as plain JSON.
 
     The paths of input files, the device, the shard and the batch size are not included, so a run can be continued with
@@ -58,7 +58,7 @@ def task_name(written: dict[str, Any]) -> str:
     return f"{written['type']}, version {written['version']}"
 
 
-def without_paths(task: Task[Any, Any], written: dict[str, Any]) -> dict[str, Any]:
+def without_paths(task: AnyTask, written: dict[str, Any]) -> dict[str, Any]:
     """Return the written fields of a task, with the paths of input files replaced by their numbers."""
     names = {str(path): f"input {number}" for number, path in enumerate(task.inputs(), start=1)}
     return {name: _replace_paths(value, names) for name, value in written["fields"].items()}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from genolm.engine.events import Observer
-    from genolm.engine.task import Task
+    from genolm.engine.task import AnyTask
     from genolm.engine.windows import Window
     from genolm.engine.work import Work
 
@@ -58,7 +58,7 @@ class Batcher:
                 "not enough memory for the rows of one part; request fewer layers or values", code="out-of-memory"
             ) from error
 
-    def outputs(self, windows: Sequence[Window], bases: int) -> list[Any]:
+    def outputs(self, windows: Sequence[Window[Any]], bases: int) -> list[Any]:
         """Return one output per window, in order.
 
         Args:
@@ -79,7 +79,12 @@ class Batcher:
         return [outputs[number] for number in range(len(windows))]
 
     def _run_batches(
-        self, windows: Sequence[Window], lengths: list[int], pending: list[int], outputs: dict[int, Any], meter: _Meter
+        self,
+        windows: Sequence[Window[Any]],
+        lengths: list[int],
+        pending: list[int],
+        outputs: dict[int, Any],
+        meter: _Meter,
     ) -> list[int]:
         """Run pending windows until all are done or memory runs out; return the remaining ones."""
         for bucket in length_buckets([lengths[number] for number in pending], self.token_budget):
@@ -92,7 +97,7 @@ class Batcher:
             meter.advance(sum(lengths[number] for number in batch))
         return [number for number in pending if number not in outputs]
 
-    def _try_batch(self, batch: list[Window]) -> list[Any] | None:
+    def _try_batch(self, batch: list[Window[Any]]) -> list[Any] | None:
         """Return the outputs of one batch; None if memory ran out."""
         import torch
 
@@ -137,11 +142,11 @@ class Batcher:
 class _UnnamedError(Exception):
     """Error of a non-finite value, with the window that caused it."""
 
-    def __init__(self, error: NonFiniteError, window: Window) -> None:
+    def __init__(self, error: NonFiniteError, window: Window[Any]) -> None:
         super().__init__(str(error))
         self.error, self.window = error, window
 
-    def named(self, task: Task[Any, Any], items: Sequence[Any]) -> NonFiniteError:
+    def named(self, task: AnyTask, items: Sequence[Any]) -> NonFiniteError:
         """Return the error with the task's description of the sequence or site, if it gives one."""
         subject = getattr(task, "subject", None)
         return self.error if subject is None else self.error.about(subject(items, self.window, self.error.part))

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from genolm.engine.fingerprint import changes, task_name, without_paths
 from genolm.engine.interrupt import stoppable
@@ -14,7 +14,7 @@ from genolm.engine.parts import Manifest, PartsFolder, PartState
 from genolm.engine.result import Result
 from genolm.engine.settings import read_settings, write_settings
 from genolm.engine.target import assemble, check_side_files, check_target, refuse_inputs, side_files
-from genolm.engine.task import Task
+from genolm.engine.task import AnyTask
 from genolm.errors import RunError
 from genolm.files.atomic import disk_full_named
 from genolm.files.locks import locked
@@ -30,7 +30,7 @@ def merge(
     out: OutputFile,
     *,
     parts: Annotated[Path | str, Shown("FOLDER")] | Sequence[Annotated[Path | str, Shown("FOLDER")]] = (),
-    task: Annotated[Task[Any, Any] | None, PythonOnly()] = None,
+    task: Annotated[AnyTask | None, PythonOnly()] = None,
     overwrite: bool = False,
     keep_parts: bool = False,
 ) -> Result:
@@ -163,9 +163,9 @@ def _abbreviated(names: list[str]) -> str:
     return ", ".join(names[:_MAX_LISTED]) + (", …" if len(names) > _MAX_LISTED else "")
 
 
-def _task_of(manifest: Manifest, task_given: Task[Any, Any] | None) -> Task[Any, Any]:
+def _task_of(manifest: Manifest, task_given: AnyTask | None) -> AnyTask:
     if task_given is None:
-        task: Task[Any, Any] = read_settings(manifest.task)
+        task: AnyTask = read_settings(manifest.task)
         return task
     written = write_settings(task_given)
     now = {**manifest.fingerprint, "task": task_name(written), "settings": without_paths(task_given, written)}

@@ -12,7 +12,7 @@ from genolm.errors import RunError
 
 if TYPE_CHECKING:
     from genolm.engine.events import Observer
-    from genolm.engine.task import Task
+    from genolm.engine.task import AnyTask
 
 PART_TOKENS = 262_144  # minutes of a large model on a laptop, seconds on a GPU: the work lost when a run is killed
 PART_ITEMS = 65_536
@@ -57,7 +57,7 @@ class Plan:
         return cls(tuple(values["sizes"]), tuple(values["costs"]))
 
 
-def make_plan(task: Task[Any, Any], observer: Observer | None = None) -> Plan:
+def make_plan(task: AnyTask, observer: Observer | None = None) -> Plan:
     """Read all items once, so that invalid ones are reported before anything is computed.
 
     A part is full once it holds the task's ``part_tokens`` tokens or ``part_items`` items.

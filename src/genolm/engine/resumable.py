@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from genolm.engine.events import PartDone, Planned
 from genolm.engine.fingerprint import fingerprint, is_complete
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from genolm.engine.events import Observer
     from genolm.engine.options import Options
-    from genolm.engine.task import Task
+    from genolm.engine.task import AnyTask
     from genolm.engine.work import Work
 
 _LEAST_DISK = 2**20  # bytes
@@ -94,7 +94,7 @@ def _refuse_early(folder: PartsFolder, request: RunRequest) -> None:
         )
 
 
-def _refuse_files(task: Task[Any, Any], request: RunRequest) -> None:
+def _refuse_files(task: AnyTask, request: RunRequest) -> None:
     """Raise an error if the run would replace one of its inputs, or a foreign file next to its output."""
     refuse_inputs(task, request.out)
     options, files = request.options, side_files(task, request.out)

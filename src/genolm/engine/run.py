@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from genolm.engine.estimation import estimate_run
 from genolm.engine.events import Finished, Listener, PartDone, Planned, current_observer, observed
@@ -25,15 +25,13 @@ from genolm.notes import collected, note
 from genolm.remedies import Remedy
 
 if TYPE_CHECKING:
-    from genolm.engine.task import Task
+    from genolm.engine.task import AnyTask
     from genolm.models.model import Model
 
 __all__ = ["Estimate", "Options", "Result", "dry_run", "merge", "run", "start"]
 
 
-def start(
-    task: Task[Any, Any], model: Model, out: Path | str | None = None, options: Options | None = None
-) -> Run[Result]:
+def start(task: AnyTask, model: Model, out: Path | str | None = None, options: Options | None = None) -> Run[Result]:
     """Start a run in a thread of its own and return its handle.
 
     Args:
@@ -49,7 +47,7 @@ def start(
 
 
 def run(
-    task: Task[Any, Any],
+    task: AnyTask,
     model: Model,
     out: Path | str | None = None,
     options: Options | None = None,
@@ -94,7 +92,7 @@ def run(
 
 
 def dry_run(
-    task: Task[Any, Any],
+    task: AnyTask,
     model: Model,
     out: Path | str | None = None,
     options: Options | None = None,

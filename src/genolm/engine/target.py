@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from genolm.engine.parts import ASSEMBLING, MANIFEST, PartsFolder
 from genolm.engine.summary import FOLDER_MARK, Summary, Tally, note_missing_results, write_counts
@@ -18,7 +18,7 @@ from genolm.remedies import Remedy
 if TYPE_CHECKING:
     import polars as pl
 
-    from genolm.engine.task import Task
+    from genolm.engine.task import AnyTask
 
 INDEXES = (".tbi", ".csi")
 """Suffixes of the index files that may exist next to a VCF or BCF; they are removed when it is replaced."""
@@ -79,7 +79,7 @@ def check_side_files(out: Path, side_files: Iterable[Path], *, overwrite: bool, 
         check_target(path, overwrite=overwrite, resume=resume, run=out)
 
 
-def refuse_inputs(task: Task[Any, Any], out: Path) -> None:
+def refuse_inputs(task: AnyTask, out: Path) -> None:
     """Raise an error if the run would replace a file that it reads, possibly under another name.
 
     Raises:
@@ -88,19 +88,19 @@ def refuse_inputs(task: Task[Any, Any], out: Path) -> None:
     refuse_replacing(task.inputs(), out, *side_files(task, out))
 
 
-def side_files(task: Task[Any, Any], out: Path) -> tuple[Path, ...]:
+def side_files(task: AnyTask, out: Path) -> tuple[Path, ...]:
     """Return the files that the task writes next to its output, if any."""
     method = getattr(task, "side_files", None)
     return () if method is None else tuple(method(out))
 
 
-def companions(task: Task[Any, Any], out: Path) -> tuple[Path, ...]:
+def companions(task: AnyTask, out: Path) -> tuple[Path, ...]:
     """Return all files that may belong to an output: its side files, and the indexes of a VCF or BCF."""
     return (*side_files(task, out), *(out.with_name(f"{out.name}{ending}") for ending in INDEXES))
 
 
 def assemble(
-    task: Task[Any, Any],
+    task: AnyTask,
     frames: Iterator[pl.DataFrame],
     folder: PartsFolder,
     out: Path,
@@ -137,7 +137,7 @@ def assemble(
     return summary
 
 
-def write(task: Task[Any, Any], frames: Iterator[pl.DataFrame], out: Path, items: int) -> Summary:
+def write(task: AnyTask, frames: Iterator[pl.DataFrame], out: Path, items: int) -> Summary:
     """Let the task write the output, and write the counts of its rows to the provenance file.
 
     Raises:

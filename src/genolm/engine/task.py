@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from genolm.models.model import Model
 
 Item = TypeVar("Item")
+Origin = TypeVar("Origin")
 Output = TypeVar("Output")
 
 
-class Task(Protocol[Item, Output]):
+class Task(Protocol[Item, Origin, Output]):
     """A bulk computation: from input items to windows, from model outputs to rows, and from rows to the output file.
 
     A task is a frozen dataclass. Its fields are settings that can be stored as JSON: numbers, text, paths, tuples,
@@ -46,18 +47,18 @@ class Task(Protocol[Item, Output]):
         """Return the estimated tokens of an item; used for part sizes and the remaining time."""
         ...
 
-    def windows(self, items: Sequence[Item], model: Model) -> list[Window]:
+    def windows(self, items: Sequence[Item], model: Model) -> list[Window[Origin]]:
         """Return the windows of one part; a window may serve several items, and an item may need several windows.
 
         The model determines the window sizes; with multi-base tokens, windows are cut at token boundaries.
         """
         ...
 
-    def forward(self, model: Model, windows: Sequence[Window]) -> list[Output]:
+    def forward(self, model: Model, windows: Sequence[Window[Origin]]) -> list[Output]:
         """Run one batch without gradients and return one output per window, in order, on the CPU."""
         ...
 
-    def rows(self, items: Sequence[Item], windows: Sequence[Window], outputs: Sequence[Output]) -> pl.DataFrame:
+    def rows(self, items: Sequence[Item], windows: Sequence[Window[Origin]], outputs: Sequence[Output]) -> pl.DataFrame:
         """Return the rows of one part; without items, an empty frame with all columns."""
         ...
 
@@ -72,3 +73,7 @@ class Task(Protocol[Item, Output]):
     def inputs(self) -> tuple[Path, ...]:
         """Return the files whose content determines the result; empty for values in memory."""
         ...
+
+
+AnyTask = Task[Any, Any, Any]
+"""A task whose items, origins and outputs pass through the engine unseen."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +17,17 @@ if TYPE_CHECKING:
     from genolm.tokens.tokenizer import Tokens
 
 Spans = NDArray[np.int64]
+Origin = TypeVar("Origin", covariant=True)
+Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class Window(Generic[Origin]):
     """A piece of sequence for one pass through the model.
 
     Attributes:
         sequence: the bases.
-        origin: anything that the task needs with the output, such as an item, an interval or indices of variants.
+        origin: what the task needs with the output, such as an item, an interval or indices of variants.
         start: 0-based offset of the first base in the sequence that the window was cut from.
         tokens: tokens of the pass, for batching; None to derive them from the number of bases.
         encoded: tokens of the sequence, if already known.
@@ -33,7 +35,7 @@ class Window:
     """
 
     sequence: str
-    origin: Any = None
+    origin: Origin = None  # type: ignore[assignment]
     start: int = 0
     tokens: int | None = None
     encoded: Tokens | None = None
@@ -43,12 +45,16 @@ class Window:
         """Return the number of bases."""
         return len(self.sequence)
 
+    def with_origin(self, origin: Kept) -> Window[Kept]:
+        """Return the window with another origin."""
+        return Window(self.sequence, origin, self.start, self.tokens, self.encoded, self.again)
+
     def token_count(self, bases_per_token: float) -> int:
         """Return the tokens of the pass: ``tokens`` if set, else bases divided by ``bases_per_token``, rounded up."""
         return self.tokens if self.tokens is not None else math.ceil(len(self.sequence) / bases_per_token)
 
 
-def tile(sequence: str, length: int, *, overlap: int = 0, origin: Any = None) -> list[Window]:
+def tile(sequence: str, length: int, *, overlap: int = 0, origin: Kept = None) -> list[Window[Kept]]:  # type: ignore[assignment]
     """Cut a sequence into windows of ``length`` bases; consecutive windows overlap by ``overlap`` bases.
 
     The last window may be shorter. The windows cover every base, exactly once without overlap.
@@ -64,8 +70,14 @@ def tile(sequence: str, length: int, *, overlap: int = 0, origin: Any = None) ->
 
 
 def cut(
-    sequence: str, model: Model, bases: int, *, overlap: float = 0.0, origin: Any = None, quiet: bool = False
-) -> list[Window]:
+    sequence: str,
+    model: Model,
+    bases: int,
+    *,
+    overlap: float = 0.0,
+    origin: Kept = None,  # type: ignore[assignment]
+    quiet: bool = False,
+) -> list[Window[Kept]]:
     """Cut a sequence into windows that fit the model: of at most ``bases`` bases, fewer if they have too many tokens.
 
     With multi-base tokens, if ``bases`` is the model's mean capacity (``model.max_bases``), windows fill the context
@@ -95,8 +107,13 @@ def cut(
 
 
 def tile_tokens(
-    sequence: str, model: Model, *, bases: int | None = None, overlap: float = 0.0, origin: Any = None
-) -> list[Window]:
+    sequence: str,
+    model: Model,
+    *,
+    bases: int | None = None,
+    overlap: float = 0.0,
+    origin: Kept = None,  # type: ignore[assignment]
+) -> list[Window[Kept]]:
     """Cut a sequence at token boundaries into windows that fill the model's context.
 
     The sequence is encoded once, and each window keeps its tokens. Every window adds at least one new token, and
@@ -118,7 +135,7 @@ def tile_tokens(
     tokens = model.tokenizer.tokens(sequence)
     around = len(model.begin_ids) + len(model.end_ids)
     starts_T, ends_T = (np.ascontiguousarray(column) for column in tokens.spans_T2.T)
-    windows: list[Window] = []
+    windows: list[Window[Kept]] = []
     first = done = 0
     while not windows or done < len(tokens.ids):
         stop = _stop(starts_T, ends_T, first, model.max_tokens, bases)
@@ -139,7 +156,9 @@ def _stop(starts_T: Spans, ends_T: Spans, first: int, room: int, bases: int | No
     return min(stop, max(first + 1, int(ends_T.searchsorted(starts_T[first] + bases, side="right"))))
 
 
-def _token_window(sequence: str, tokens: Tokens, first: int, stop: int, again: int, around: int, origin: Any) -> Window:
+def _token_window(
+    sequence: str, tokens: Tokens, first: int, stop: int, again: int, around: int, origin: Kept
+) -> Window[Kept]:
     spans = tokens.spans_T2[first:stop]
     start, end = (int(spans[0, 0]), int(spans[-1, 1])) if len(spans) else (0, 0)
     encoded = type(tokens)(tokens.ids[first:stop], spans - start)

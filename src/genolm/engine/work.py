@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from genolm.engine.events import BatchHalved, Observer
 from genolm.engine.free_memory import MemoryNeed, batch_memory
 
 if TYPE_CHECKING:
-    from genolm.engine.task import Task
+    from genolm.engine.task import AnyTask
     from genolm.models.model import Model
 
 CPU_BUDGET = 16_384  # tokens; larger batches are not faster on a CPU
@@ -28,7 +28,7 @@ class Work:
         token_budget: requested maximum tokens of a batch, padding included; None for a default that fits into memory.
     """
 
-    task: Task[Any, Any]
+    task: AnyTask
     model: Model
     observer: Observer
     token_budget: int | None = None

@@ -19,7 +19,7 @@ from genolm.models.checkpoints.model_transfer import pack_model, unpack_model
 from genolm.notes import collected
 
 if TYPE_CHECKING:
-    from genolm.engine.task import Task
+    from genolm.engine.task import AnyTask
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Setup:
         genolm: version of genolm.
     """
 
-    task: Task[Any, Any]
+    task: AnyTask
     model: bytes
     settings: ComputeSettings
     token_budget: int

@@ -26,7 +26,7 @@ from genolm.tasks.clustering.clustering_recipe import (
     NEIGHBOURS,
 )
 from genolm.tasks.reading.embedding import Pooled
-from genolm.tasks.reading.vector_readers import VectorReaders, VectorTask
+from genolm.tasks.reading.vector_readers import ModelOrigin, VectorReaders, VectorTask
 from genolm.tasks.writing.output_folders import Form
 
 MODEL, TETRA, TWIN = "model", "tetranucleotides", "random weights"
@@ -64,7 +64,7 @@ class ClusterTask(VectorTask):
         return self.fragments.inputs()
 
     def rows(
-        self, items: Sequence[SequenceRecord], windows: Sequence[Window], outputs: Sequence[Pooled]
+        self, items: Sequence[SequenceRecord], windows: Sequence[Window[ModelOrigin]], outputs: Sequence[Pooled]
     ) -> pl.DataFrame:
         """Return a row for each fragment with its name, length and vectors."""
         about = pl.DataFrame(

@@ -104,11 +104,11 @@ class CompletionTask:
         """Return the approximate number of tokens that are read or generated."""
         return 1 + math.ceil((len(item.gene.prompt) + len(item.gene.truth)) / self.bases_per_token)
 
-    def windows(self, items: Sequence[CompletionRequest], model: Model) -> list[Window]:
+    def windows(self, items: Sequence[CompletionRequest], model: Model) -> list[Window[CompletionRequest]]:
         """Return one window per completion: its prompt."""
         return [Window(item.gene.prompt, item, tokens=self.cost(item)) for item in items]
 
-    def forward(self, model: Model, windows: Sequence[Window]) -> list[tuple[str, float]]:
+    def forward(self, model: Model, windows: Sequence[Window[CompletionRequest]]) -> list[tuple[str, float]]:
         """Return completions of the length of the truth, and their mean log-probability in nats per base."""
         prompts = [self._prompt(model, window.origin) for window in windows]
         continuations = collect(continue_prompts(model, prompts, self.sampler), len(prompts))
@@ -121,13 +121,16 @@ class CompletionTask:
         random = random_stream(self.seed, request.number, request.sample)
         return Prompt(prompt_ids(model, request.gene.prompt), limits, random)
 
-    def subject(self, items: Sequence[CompletionRequest], window: Window, part: int) -> str:
+    def subject(self, items: Sequence[CompletionRequest], window: Window[CompletionRequest], part: int) -> str:
         """Return a description of the window's completion for messages."""
         request: CompletionRequest = window.origin
         return f"gene {request.gene.id!r}, sample {request.sample}"
 
     def rows(
-        self, items: Sequence[CompletionRequest], windows: Sequence[Window], outputs: Sequence[tuple[str, float]]
+        self,
+        items: Sequence[CompletionRequest],
+        windows: Sequence[Window[CompletionRequest]],
+        outputs: Sequence[tuple[str, float]],
     ) -> pl.DataFrame:
         """Return a row for each completion of the model and one for each baseline."""
         rows: list[tuple[Any, ...]] = []

@@ -22,7 +22,7 @@ from genolm.tasks.detection.detector_features import feature_frame, feature_matr
 from genolm.tasks.detection.detector_folder import WEIGHTS, Detector, load_detector
 from genolm.tasks.reading.embedding import Pooled
 from genolm.tasks.reading.sources import Source
-from genolm.tasks.reading.vector_readers import VectorReaders, VectorTask
+from genolm.tasks.reading.vector_readers import ModelOrigin, VectorReaders, VectorTask
 from genolm.tasks.writing.provenance import provenance_files
 from genolm.tasks.writing.table_files import write_table
 
@@ -69,12 +69,12 @@ class CallTask(VectorTask):
         path = self.description
         return (*self.source.files(), *(() if path is None else (path, path.with_name(WEIGHTS))))
 
-    def windows(self, items: Sequence[SequenceRecord], model: Model) -> list[Window]:
+    def windows(self, items: Sequence[SequenceRecord], model: Model) -> list[Window[ModelOrigin]]:
         """Return windows of at most the context, of sequences with bases."""
         return self.readers.windows(_known(items), model)
 
     def rows(
-        self, items: Sequence[SequenceRecord], windows: Sequence[Window], outputs: Sequence[Pooled]
+        self, items: Sequence[SequenceRecord], windows: Sequence[Window[ModelOrigin]], outputs: Sequence[Pooled]
     ) -> pl.DataFrame:
         """Return a call for each sequence."""
         known, detector = _known(items), self.detector

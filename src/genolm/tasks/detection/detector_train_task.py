@@ -24,7 +24,7 @@ from genolm.tasks.detection.detector_folder import Detector, save_detector
 from genolm.tasks.detection.detector_samples import GenomeFacts, Sample, read_samples
 from genolm.tasks.detection.genome_folds import HELD_OUT, Folds, make_folds
 from genolm.tasks.reading.embedding import Pooled
-from genolm.tasks.reading.vector_readers import VectorReaders, VectorTask
+from genolm.tasks.reading.vector_readers import ModelOrigin, VectorReaders, VectorTask
 
 _MIN_SEQUENCES = 20  # per class
 
@@ -130,7 +130,7 @@ class TrainTask(VectorTask):
         return self.training.files()
 
     def rows(
-        self, items: Sequence[SequenceRecord], windows: Sequence[Window], outputs: Sequence[Pooled]
+        self, items: Sequence[SequenceRecord], windows: Sequence[Window[ModelOrigin]], outputs: Sequence[Pooled]
     ) -> pl.DataFrame:
         """Return the features of each sample."""
         embedding = self.readers.columns(items, windows, outputs)["embedding"]

@@ -67,7 +67,7 @@ class ExpertsTask(RegionTask):
         """Return the input files."""
         return (*self.source.files(), *(() if self.genes is None else (self.genes,)))
 
-    def forward(self, model: Model, windows: Sequence[Window]) -> list[Choices]:
+    def forward(self, model: Model, windows: Sequence[Window[int]]) -> list[Choices]:
         """Return the experts of the scored bases of each window: (2 networks, layers, bases, chosen)."""
         batch = collate([window.sequence for window in windows], model.tokenizer, device=model.device)
         networks = model.decoder, random_weights(model, self.seed)
@@ -75,7 +75,7 @@ class ExpertsTask(RegionTask):
         return [row[:, :, self.first_scored(window) : len(window)].copy() for row, window in zip(chosen, windows)]
 
     def rows(
-        self, items: Sequence[SequenceRecord], windows: Sequence[Window], outputs: Sequence[Choices]
+        self, items: Sequence[SequenceRecord], windows: Sequence[Window[int]], outputs: Sequence[Choices]
     ) -> pl.DataFrame:
         """Return a row for each sequence, network and layer with the experts as a list; the sequence is stored once."""
         rows = [

@@ -58,7 +58,7 @@ class LensTask(RegionTask):
     provenance: Provenance
     name: ClassVar[str] = "explain lens"
 
-    def forward(self, model: Model, windows: Sequence[Window]) -> list[Float64]:
+    def forward(self, model: Model, windows: Sequence[Window[int]]) -> list[Float64]:
         """Return the sums of each window's blocks: (blocks, 2 networks, columns of :class:`Sums`)."""
         ids_BL = collate([window.sequence for window in windows], model.tokenizer, device=model.device).ids_BL
         networks = model.decoder, random_weights(model, self.seed)
@@ -68,7 +68,7 @@ class LensTask(RegionTask):
         return [np.stack(pair, 1) for pair in zip(*sums)]
 
     def rows(
-        self, items: Sequence[SequenceRecord], windows: Sequence[Window], outputs: Sequence[Float64]
+        self, items: Sequence[SequenceRecord], windows: Sequence[Window[int]], outputs: Sequence[Float64]
     ) -> pl.DataFrame:
         """Return a row for each block and network, with the sums of its predictions as a list."""
         blocks = [(number, block) for output in outputs for block in output for number in range(2)]
@@ -104,7 +104,9 @@ class LensTask(RegionTask):
             rows += [(network, *row) for row in _table_rows(Sums(sums_NC, self.choices))]
         return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
 
-    def _sums(self, network: Decoder, model: Model, ids_BL: torch.Tensor, windows: Sequence[Window]) -> list[Float64]:
+    def _sums(
+        self, network: Decoder, model: Model, ids_BL: torch.Tensor, windows: Sequence[Window[int]]
+    ) -> list[Float64]:
         chosen = choices(network, model.tokenizer, self.over)
         measured, final_BLK = readouts(network, ids_BL, chosen)
         measures, log_p, ids = (values.cpu().numpy() for values in (measured, final_BLK, ids_BL[:, 1:]))

@@ -86,7 +86,7 @@ class MemoryTask(RegionTask):
         """Return the input files."""
         return (*self.source.files(), *(() if self.genes is None else (self.genes,)))
 
-    def forward(self, model: Model, windows: Sequence[Window]) -> list[Float32]:
+    def forward(self, model: Model, windows: Sequence[Window[int]]) -> list[Float32]:
         """Return the traces of each window, (2, memories, 3, bases): the model's, then those of random tables."""
         import torch
 
@@ -107,7 +107,7 @@ class MemoryTask(RegionTask):
         return measured
 
     def rows(
-        self, items: Sequence[SequenceRecord], windows: Sequence[Window], outputs: Sequence[Float32]
+        self, items: Sequence[SequenceRecord], windows: Sequence[Window[int]], outputs: Sequence[Float32]
     ) -> pl.DataFrame:
         """Return a row for each sequence and layer, with lists of one value per base in the order of the sequence."""
         frames = [pl.DataFrame(schema=_SCHEMA)]

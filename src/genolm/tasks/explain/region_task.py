@@ -111,7 +111,7 @@ class RegionTask:
         """Return the approximate number of bases that pass through both networks; overlaps are read twice."""
         return len(item.sequence) * (4 if len(item.sequence) > self.context else 2)
 
-    def windows(self, items: Sequence[SequenceRecord], model: Model) -> list[Window]:
+    def windows(self, items: Sequence[SequenceRecord], model: Model) -> list[Window[int]]:
         """Return windows that overlap by half; their origin is the index of the item."""
         overlap = self.context // 2
         return [
@@ -120,17 +120,17 @@ class RegionTask:
             for window in tile(item.sequence, self.context, overlap=overlap, origin=index)
         ]
 
-    def first_scored(self, window: Window) -> int:
+    def first_scored(self, window: Window[int]) -> int:
         """Return the first position of a window that is scored there and not in the window before."""
         return self.context // 2 if window.start else 0
 
-    def subject(self, items: Sequence[SequenceRecord], window: Window, part: int) -> str:
+    def subject(self, items: Sequence[SequenceRecord], window: Window[int], part: int) -> str:
         """Return the name of the window's sequence for messages."""
         return items[window.origin].named
 
 
 def joined_outputs(
-    items: Sequence[SequenceRecord], windows: Sequence[Window], outputs: Sequence[NDArray[Any]], axis: int
+    items: Sequence[SequenceRecord], windows: Sequence[Window[int]], outputs: Sequence[NDArray[Any]], axis: int
 ) -> Iterator[tuple[SequenceRecord, NDArray[Any]]]:
     """Yield each sequence with the outputs of its windows, concatenated along the bases (``axis``)."""
     for index, item in enumerate(items):

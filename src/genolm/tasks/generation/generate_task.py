@@ -113,20 +113,20 @@ class GenerateTask:
         begin = 0 if self.by_bases else 1
         return begin + math.ceil(len(item.prompt) / self.bases_per_token) + self.planned
 
-    def windows(self, items: Sequence[Request], model: Model) -> list[Window]:
+    def windows(self, items: Sequence[Request], model: Model) -> list[Window[Request]]:
         """Return one window per request: its prompt, of at least one token."""
         return [Window(item.prompt, item, tokens=max(self.cost(item), 1 + self.planned)) for item in items]
 
-    def forward(self, model: Model, windows: Sequence[Window]) -> list[Written]:
+    def forward(self, model: Model, windows: Sequence[Window[Request]]) -> list[Written]:
         """Return the continuations of a batch."""
         return [self.written(model, one) for one in collect(self.steps(model, windows), len(windows))]
 
-    def steps(self, model: Model, windows: Sequence[Window]) -> StepStream:
+    def steps(self, model: Model, windows: Sequence[Window[Request]]) -> StepStream:
         """Yield the steps of a batch."""
         choices: Choices = Bases(model) if self.by_bases else Vocabulary(model)
         return continue_prompts(model, self.prompts(model, windows), self.sampler, choices=choices)
 
-    def prompts(self, model: Model, windows: Sequence[Window]) -> list[Prompt]:
+    def prompts(self, model: Model, windows: Sequence[Window[Request]]) -> list[Prompt]:
         """Return the prompts of a batch, with the random numbers of each request."""
         return [
             Prompt(
@@ -144,11 +144,13 @@ class GenerateTask:
         total = float(log_probs_T.cumsum()[-1] if self.by_bases else log_probs_T.sum())
         return Written(self.limits.cut(text), continuation.reason, len(continuation.ids_T), total, len(text))
 
-    def subject(self, items: Sequence[Request], window: Window, part: int) -> str:
+    def subject(self, items: Sequence[Request], window: Window[Request], part: int) -> str:
         """Return a description of the window's sequence for messages."""
         return window.origin.named
 
-    def rows(self, items: Sequence[Request], windows: Sequence[Window], outputs: Sequence[Written]) -> pl.DataFrame:
+    def rows(
+        self, items: Sequence[Request], windows: Sequence[Window[Request]], outputs: Sequence[Written]
+    ) -> pl.DataFrame:
         """Return one row per request."""
         rows = [
             (

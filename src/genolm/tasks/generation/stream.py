@@ -91,7 +91,7 @@ def _by_torch(model: Model, task: GenerateTask, batch_tokens: int | None) -> Gen
     return _pieces(model, task, _batches(model, task, batch_tokens), lambda batch: task.steps(model, batch))
 
 
-def _batches(model: Model, task: GenerateTask, batch_tokens: int | None) -> Iterator[list[Window]]:
+def _batches(model: Model, task: GenerateTask, batch_tokens: int | None) -> Iterator[list[Window[Request]]]:
     """Yield the batches of a run of the task, so that the results are equal in every bit."""
     budget, plan = Work(task, model, current_observer(), batch_tokens).fitting_budget(), make_plan(task)
     for _, items in part_items(task.items(), plan, range(plan.parts)):
@@ -103,8 +103,8 @@ def _batches(model: Model, task: GenerateTask, batch_tokens: int | None) -> Iter
 def _pieces(
     model: Model,
     task: GenerateTask,
-    batches: Iterator[list[Window]],
-    steps_of: Callable[[Sequence[Window]], StepStream],
+    batches: Iterator[list[Window[Request]]],
+    steps_of: Callable[[Sequence[Window[Request]]], StepStream],
 ) -> Generator[Piece, None, None]:
     for windows in batches:
         requests = [window.origin for window in windows]

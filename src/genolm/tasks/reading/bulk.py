@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypedDict
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import torch
 
@@ -31,7 +31,7 @@ from genolm.tasks.writing.provenance import provenance_files
 if TYPE_CHECKING:
     import polars as pl
 
-    from genolm.engine.task import Task
+    from genolm.engine.task import AnyTask
 
 
 AnyModel = Annotated[Model | str | Path, Completed("model")]
@@ -141,7 +141,7 @@ class Bulk:
             return load(model, device=kind, dtype=self.dtype)
         return load_for(torch.device(kind), model, device=torch.device("cpu"), dtype=self.dtype)
 
-    def run(self, task: Task[Any, Any], model: Model, out: Path | None) -> Result:
+    def run(self, task: AnyTask, model: Model, out: Path | None) -> Result:
         """Run the task, or with ``dry_run`` estimate its duration; without ``out`` the result holds its table."""
         options = Options(
             self.resume, self.overwrite, self.shard, self.keep_parts, self.batch_tokens, self.chosen_executor()
@@ -152,7 +152,7 @@ class Bulk:
         result = run(task, model, out, options, progress=self.progress)
         return result if out is None or self.shard is None else replace(result, folder=PartsFolder.of(out).path)
 
-    def analyse(self, parts: Path, task: Task[Any, Any], out: Path | None, given: Collection[Path] = ()) -> Result:
+    def analyse(self, parts: Path, task: AnyTask, out: Path | None, given: Collection[Path] = ()) -> Result:
         """Analyse kept parts as in :func:`genolm.engine.analysis.analyse`."""
         if out is not None:
             check_side_files(out, provenance_files(out), overwrite=self.overwrite)
@@ -162,7 +162,7 @@ class Bulk:
             observer.emit(Finished(result))
         return result
 
-    def run_without_engine(self, task: Task[Any, Any], frames: Iterator[pl.DataFrame], out: Path | None) -> Result:
+    def run_without_engine(self, task: AnyTask, frames: Iterator[pl.DataFrame], out: Path | None) -> Result:
         """Write or collect rows that were not computed by the engine; return the same as :meth:`run`.
 
         Raises:

@@ -18,6 +18,7 @@ from genolm.genome.sequence import reverse_complement
 from genolm.genome.sequences import SequenceRecord
 from genolm.tasks.reading.hidden_states import hidden_chunks
 from genolm.tasks.reading.pooling import Pooling
+from genolm.tasks.reading.scored_spans import StrandOrigin
 from genolm.tasks.reading.sources import Source, coordinates, further_of
 from genolm.tasks.writing.provenance import Provenance
 from genolm.tasks.writing.vector_files import (
@@ -90,7 +91,7 @@ class EmbedTask:
         """Return the approximate number of tokens."""
         return math.ceil(len(item.sequence) * (2 if self.rc else 1) / self.bases_per_token)
 
-    def windows(self, items: Sequence[SequenceRecord], model: Model) -> list[Window]:
+    def windows(self, items: Sequence[SequenceRecord], model: Model) -> list[Window[StrandOrigin]]:
         """Return windows of at most the context; the origin is (number of the sequence, whether it is reversed)."""
         windows = []
         for number, item in enumerate(items):
@@ -99,7 +100,7 @@ class EmbedTask:
                 windows += cut(reverse_complement(item.sequence), model, self.context, origin=(number, True))
         return windows
 
-    def forward(self, model: Model, windows: Sequence[Window]) -> list[Pooled]:
+    def forward(self, model: Model, windows: Sequence[Window[StrandOrigin]]) -> list[Pooled]:
         """Return the pooled layers of each window."""
         pieces: list[list[Pooled]] = [[] for _ in windows]
         for chunk in hidden_chunks(model, windows, set(self.layers)):
@@ -111,12 +112,12 @@ class EmbedTask:
         joined = [self._joined(row) for row in pieces]
         return [self._per_base(window, pooled) for window, pooled in zip(windows, joined)]
 
-    def subject(self, items: Sequence[SequenceRecord], window: Window, part: int) -> str:
+    def subject(self, items: Sequence[SequenceRecord], window: Window[StrandOrigin], part: int) -> str:
         """Return a description of the sequence of a window, for messages."""
         return items[window.origin[0]].named
 
     def rows(
-        self, items: Sequence[SequenceRecord], windows: Sequence[Window], outputs: Sequence[Pooled]
+        self, items: Sequence[SequenceRecord], windows: Sequence[Window[StrandOrigin]], outputs: Sequence[Pooled]
     ) -> pl.DataFrame:
         """Return a row for each sequence, layer and, without pooling, token or base."""
         strands: dict[tuple[int, bool], list[Pooled]] = {}
@@ -159,7 +160,7 @@ class EmbedTask:
         layers: object = list(self.layers) if len(self.layers) > 1 else self.layers[0]
         return {"layer": layers, "pooling": self.pooling.name, "strands": strands, "context_bases": self.context}
 
-    def _per_base(self, window: Window, pooled: Pooled) -> Pooled:
+    def _per_base(self, window: Window[StrandOrigin], pooled: Pooled) -> Pooled:
         """Repeat the vector of each token for its bases, for pooling ``bases``."""
         if self.pooling.name != "bases" or window.encoded is None:
             return pooled

@@ -41,7 +41,7 @@ class Chunk:
 
 
 def hidden_chunks(
-    model: Model, windows: Sequence[Window], layers: Collection[int], *, chunk: int | None = None
+    model: Model, windows: Sequence[Window[object]], layers: Collection[int], *, chunk: int | None = None
 ) -> Iterator[Chunk]:
     """Yield the hidden states of a batch of windows; the chunks together equal a single pass.
 
@@ -61,7 +61,7 @@ def hidden_chunks(
 
 
 def _hidden_chunks(
-    model: Model, windows: Sequence[Window], layers: Collection[int], chunk: int | None
+    model: Model, windows: Sequence[Window[object]], layers: Collection[int], chunk: int | None
 ) -> Iterator[Chunk]:
     batch = framed_batch(model, windows)
     body_BL = body_mask(model, batch)
@@ -93,13 +93,13 @@ def _scattered(values_R: Tensor, row_R: Tensor, rows: int) -> Tensor:
     return values_R.new_zeros(rows, *values_R.shape[1:]).index_copy(0, row_R, values_R)
 
 
-def framed_batch(model: Model, windows: Sequence[Window]) -> Batch:
+def framed_batch(model: Model, windows: Sequence[Window[object]]) -> Batch:
     """Return a batch of windows, each with the model's special tokens around it."""
     rows = [model.with_special_tokens(window_ids(model, window)) for window in windows]
     return collate(rows, model.tokenizer, device=model.device)
 
 
-def window_ids(model: Model, window: Window) -> Ids:
+def window_ids(model: Model, window: Window[object]) -> Ids:
     """Return the token ids of a window, without special tokens."""
     return model.tokenizer.encode(window.sequence) if window.encoded is None else window.encoded.ids
 

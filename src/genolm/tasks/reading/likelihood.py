@@ -19,7 +19,14 @@ from genolm.genome.sequence import reverse_complement
 from genolm.genome.sequences import SequenceRecord
 from genolm.remedies import Notice
 from genolm.tasks.reading.log_probabilities import Normalisation
-from genolm.tasks.reading.scored_spans import Scored, joined_spans, kept_tokens, mean_of_strands, token_lengths
+from genolm.tasks.reading.scored_spans import (
+    Scored,
+    StrandOrigin,
+    joined_spans,
+    kept_tokens,
+    mean_of_strands,
+    token_lengths,
+)
 from genolm.tasks.reading.sources import Source, coordinates, further_of
 from genolm.tasks.reading.token_scores import causal_scores, masked_scores
 from genolm.tasks.reading.track_pieces import base_starts, contig_lengths, pieces_in_order
@@ -75,7 +82,7 @@ class ScoreTask:
         overlap_factor = 1 / (1 - self._overlap) if len(item.sequence) > self.context else 1
         return math.ceil(bases * overlap_factor / self.bases_per_token)
 
-    def windows(self, items: Sequence[SequenceRecord], model: Model) -> list[Window]:
+    def windows(self, items: Sequence[SequenceRecord], model: Model) -> list[Window[StrandOrigin]]:
         """Return overlapping windows of at most the context."""
         windows = []
         for number, item in enumerate(items):
@@ -85,18 +92,18 @@ class ScoreTask:
                 windows += cut(reverse, model, self.context, overlap=self._overlap, origin=(number, True))
         return windows
 
-    def forward(self, model: Model, windows: Sequence[Window]) -> list[Float32]:
+    def forward(self, model: Model, windows: Sequence[Window[StrandOrigin]]) -> list[Float32]:
         """Return the log-probability of each token of each window."""
         if self.passes:
             return masked_scores(model, windows, self.passes)
         return causal_scores(model, windows, self.normalise)
 
-    def subject(self, items: Sequence[SequenceRecord], window: Window, part: int) -> str:
+    def subject(self, items: Sequence[SequenceRecord], window: Window[StrandOrigin], part: int) -> str:
         """Return a description of the sequence of a window, for messages."""
         return items[window.origin[0]].named
 
     def rows(
-        self, items: Sequence[SequenceRecord], windows: Sequence[Window], outputs: Sequence[Float32]
+        self, items: Sequence[SequenceRecord], windows: Sequence[Window[StrandOrigin]], outputs: Sequence[Float32]
     ) -> pl.DataFrame:
         """Return a row for each sequence, base or interval of a track."""
         strands: dict[tuple[int, bool], list[Scored]] = {}

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from genolm.arrays import Float32
 from genolm.engine.windows import Window
 
+StrandOrigin = tuple[int, bool]
+"""Origin of a window: number of the sequence in its part, and whether the window is reverse-complemented."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scored:
@@ -29,7 +32,7 @@ class Scored:
         return np.repeat((self.values_T / self.lengths_T).astype(np.float32), self.lengths_T)
 
 
-def kept_tokens(windows: Sequence[Window], *, masked: bool) -> list[slice]:
+def kept_tokens(windows: Sequence[Window[object]], *, masked: bool) -> list[slice]:
     """Return the slice of tokens to keep from each window, so that every token is kept once.
 
     Where two windows of the same origin overlap, a decoder's scores are taken from the earlier window, which has more
@@ -45,7 +48,7 @@ def kept_tokens(windows: Sequence[Window], *, masked: bool) -> list[slice]:
     return slices
 
 
-def token_lengths(window: Window) -> NDArray[np.int64]:
+def token_lengths(window: Window[object]) -> NDArray[np.int64]:
     """Return the length of each token of a window in bases."""
     if window.encoded is None:
         return np.ones(len(window), np.int64)

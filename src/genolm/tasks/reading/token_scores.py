@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _HEAD_ROWS = 2048  # rows of logits in memory at a time
 
 
-def causal_scores(model: Model, windows: Sequence[Window], normalise: Normalisation) -> list[Float32]:
+def causal_scores(model: Model, windows: Sequence[Window[object]], normalise: Normalisation) -> list[Float32]:
     """Return the log-probability in nats of each token of each window given the preceding tokens.
 
     NaN at a first token without special tokens before it, and at tokens with letters other than A, C, G and T.
@@ -44,7 +44,7 @@ def causal_scores(model: Model, windows: Sequence[Window], normalise: Normalisat
     return [row[skipped : skipped + _body(model, window)].copy() for row, window in zip(values_BL, windows)]
 
 
-def masked_scores(model: Model, windows: Sequence[Window], passes: int) -> list[Float32]:
+def masked_scores(model: Model, windows: Sequence[Window[object]], passes: int) -> list[Float32]:
     """Return the log-probability in nats of each token of each window when it is masked.
 
     In each of ``passes`` passes every ``passes``-th token is masked, so that each token is predicted once
@@ -117,7 +117,7 @@ def _scores(model: Model, x_BLD: Tensor, targets_BL: Tensor, mask_BL: Tensor, no
     return values_BL.masked_fill(~plain_BL, float("nan"))
 
 
-def _body(model: Model, window: Window) -> int:
+def _body(model: Model, window: Window[object]) -> int:
     """Return the number of tokens of a window without special tokens."""
     return len(window) if window.encoded is None else len(window.encoded.ids)
 

@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     from genolm.tasks.reading.log_probabilities import Normalisation
 
 
+TileOrigin = tuple[int, int]
+"""Origin of a window: number of the tile in its part, and number of the model in its group."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reader:
     """Scoring of windows by one of the models.
@@ -75,7 +79,7 @@ class Reader:
         """Return the approximate number of tokens."""
         return int(bases / self.bases_per_token * max(1, self.passes)) + 1
 
-    def scores(self, model: Model, windows: Sequence[Window]) -> list[Float32]:
+    def scores(self, model: Model, windows: Sequence[Window[TileOrigin]]) -> list[Float32]:
         """Return the log-probability of each token of each window."""
         from genolm.tasks.reading.token_scores import causal_scores, masked_scores
 
@@ -140,12 +144,12 @@ class ScanTask:
         """Return the approximate number of tokens over all models."""
         return sum(reader.cost(len(item.sequence)) for reader in self.readers)
 
-    def windows(self, items: Sequence[Tile], model: Model) -> list[Window]:
+    def windows(self, items: Sequence[Tile], model: Model) -> list[Window[TileOrigin]]:
         """Return a window for each tile and model, or several if a tile has too many tokens for the model."""
         from genolm.tasks.reading.model_group import models_of
 
         overlap = (self.tiling.before + self.tiling.after) / self.tiling.window
-        windows = list[Window]()
+        windows = list[Window[TileOrigin]]()
         for number, tile in enumerate(items):
             for which, member in enumerate(models_of(model)):
                 origin = (number, which)
@@ -153,7 +157,7 @@ class ScanTask:
                 windows += [replace(piece, tokens=piece.token_count(1.0)) for piece in pieces]
         return windows
 
-    def forward(self, model: Model, windows: Sequence[Window]) -> list[Float32]:
+    def forward(self, model: Model, windows: Sequence[Window[TileOrigin]]) -> list[Float32]:
         """Return the log-probability of each token of each window under its model."""
         from genolm.models.finite import rows_numbered
         from genolm.tasks.reading.model_group import models_of
@@ -167,12 +171,14 @@ class ScanTask:
                     outputs.update(zip(indices, scores, strict=True))
         return [outputs[index] for index in range(len(windows))]
 
-    def subject(self, items: Sequence[Tile], window: Window, part: int) -> str:
+    def subject(self, items: Sequence[Tile], window: Window[TileOrigin], part: int) -> str:
         """Return a description of the tile of a window, for messages; positions are 1-based and inclusive."""
         tile = items[window.origin[0]]
         return f"{tile.chrom}:{tile.start + 1:,}-{tile.end:,}" + (" on the reverse strand" if tile.reverse else "")
 
-    def rows(self, items: Sequence[Tile], windows: Sequence[Window], outputs: Sequence[Float32]) -> pl.DataFrame:
+    def rows(
+        self, items: Sequence[Tile], windows: Sequence[Window[TileOrigin]], outputs: Sequence[Float32]
+    ) -> pl.DataFrame:
         """Return a row for each tile: the surprisal of its bases under each model, in forward order."""
         surprisals = [self._surprisals(which, items, windows, outputs) for which in range(len(self.readers))]
         columns: dict[str, Any] = {
@@ -187,7 +193,7 @@ class ScanTask:
         return pl.DataFrame(columns, schema_overrides={"chrom": pl.String, "reverse": pl.Boolean, "start": pl.Int64})
 
     def _surprisals(
-        self, which: int, items: Sequence[Tile], windows: Sequence[Window], outputs: Sequence[Float32]
+        self, which: int, items: Sequence[Tile], windows: Sequence[Window[TileOrigin]], outputs: Sequence[Float32]
     ) -> list[Float32]:
         indices = [index for index, window in enumerate(windows) if window.origin[1] == which]
         model_windows = [windows[index] for index in indices]

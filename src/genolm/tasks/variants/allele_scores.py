@@ -62,7 +62,7 @@ class TileSites:
         return [site.start - self.start for site in self.sites]
 
 
-def score_sites(model: Model, windows: Sequence[Window]) -> list[SiteScores]:
+def score_sites(model: Model, windows: Sequence[Window[TileSites]]) -> list[SiteScores]:
     """Score ALT alleles of one base, in one batch of tiles: ``log p(ALT|left) - log p(REF|left)``.
 
     Args:
@@ -83,7 +83,7 @@ def score_sites(model: Model, windows: Sequence[Window]) -> list[SiteScores]:
     return _finite(model, [_difference(window, part) for window, part in zip(windows, parts)])
 
 
-def score_suffixes(model: Model, windows: Sequence[Window]) -> list[SiteScores]:
+def score_suffixes(model: Model, windows: Sequence[Window[TileSites]]) -> list[SiteScores]:
     """Score suffixes: REF from one pass over the tile, ALT alleles as branches of its cache.
 
     Args:
@@ -107,7 +107,7 @@ def _finite(model: Model, tiles: list[SiteScores]) -> list[SiteScores]:
     return tiles
 
 
-def _difference(window: Window, log_probs_N4: Tensor) -> SiteScores:
+def _difference(window: Window[TileSites], log_probs_N4: Tensor) -> SiteScores:
     tile: TileSites = window.origin
     alt = torch.from_numpy(_codes("".join(site.suffix for site in tile.sites)))
     ref = torch.from_numpy(_codes("".join(window.sequence[offset] for offset in tile.offsets)))
@@ -116,7 +116,7 @@ def _difference(window: Window, log_probs_N4: Tensor) -> SiteScores:
     return SiteScores(scores.numpy(), np.ones((len(scores), 2), np.int64))
 
 
-def _tile_scores(model: Model, window: Window, budget: int) -> SiteScores:
+def _tile_scores(model: Model, window: Window[TileSites], budget: int) -> SiteScores:
     tile: TileSites = window.origin
     cache, offsets = model.decoder.new_cache(branches=True), np.array(tile.offsets)
     ids_1L = _ids(model, [window.sequence])

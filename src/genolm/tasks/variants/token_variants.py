@@ -118,7 +118,7 @@ class TokenVariantTask(VariantRun):
         """Return the estimated tokens of both alleles of all variants on all strands; records share none."""
         return 1 + 2 * len(variants) * len(self.directions) * self.window_tokens, None
 
-    def windows(self, items: Sequence[Query], model: Model) -> list[Window]:
+    def windows(self, items: Sequence[Query], model: Model) -> list[Window[Pair]]:
         """Return a window for each ALT allele and strand that can be scored."""
         unreadable = unreadable_letters(model.tokenizer)
         return [self._window(pair, model) for pair in self._pairs(items, model.tokenizer, unreadable)]
@@ -133,23 +133,23 @@ class TokenVariantTask(VariantRun):
                 if tokens is not None:
                     yield Pair(row, reverse, tokens)
 
-    def _window(self, pair: Pair, model: Model) -> Window:
+    def _window(self, pair: Pair, model: Model) -> Window[Pair]:
         tokens = pair.tokens
         longest = len(tokens.left) + max(len(tokens.ref), len(tokens.alt)) + len(tokens.right)
         rows = 1 if self.method == "masked" and len(tokens.ref) == len(tokens.alt) else 2
         return Window("", pair, tokens=rows * (longest + len(model.begin_ids) + len(model.end_ids)))
 
-    def forward(self, model: Model, windows: Sequence[Window]) -> list[Ratio]:
+    def forward(self, model: Model, windows: Sequence[Window[Pair]]) -> list[Ratio]:
         """Return the score of each window, or why it has none."""
         pairs = [window.origin.tokens for window in windows]
         return (masked_ratio if self.method == "masked" else window_ratio)(model, pairs)
 
-    def subject(self, items: Sequence[Query], window: Window, part: int) -> str:
+    def subject(self, items: Sequence[Query], window: Window[Pair], part: int) -> str:
         """Return a description of the variant of a window, for messages."""
         pair: Pair = window.origin
         return self.named(items, pair.row, pair.reverse)
 
-    def rows(self, items: Sequence[Query], windows: Sequence[Window], outputs: Sequence[Ratio]) -> pl.DataFrame:
+    def rows(self, items: Sequence[Query], windows: Sequence[Window[Pair]], outputs: Sequence[Ratio]) -> pl.DataFrame:
         """Return one row per ALT allele."""
         calls = [call for item in items for call in item.calls]
         scores, contexts, counts = (np.full((2, len(calls)), np.nan) for _ in range(3))

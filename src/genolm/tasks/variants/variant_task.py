@@ -102,7 +102,7 @@ class VariantTask(VariantRun):
             tile = own_tile
         return tokens * (2 if self.rc else 1), tile
 
-    def windows(self, items: Sequence[Query], model: Model) -> list[Window]:
+    def windows(self, items: Sequence[Query], model: Model) -> list[Window[TileSites]]:
         """Return the tiles with variants, forward strand first, in the order of their first variant.
 
         A variant whose REF replaces an ambiguity code of the genome has a tile of its own with that REF; for all other
@@ -131,7 +131,7 @@ class VariantTask(VariantRun):
         same = strand.fetch(edit.start, edit.start + len(edit.ref)) == edit.ref
         return None if same else (edit.start, edit.ref)
 
-    def _window(self, tile: _Tile, sites: list[tuple[int, Site]]) -> Window:
+    def _window(self, tile: _Tile, sites: list[tuple[int, Site]]) -> Window[TileSites]:
         start = self.tiling.start(tile.number)
         end = max(site.start + len(site.suffix) for _, site in sites)
         origin = TileSites(tile.reverse, start, tuple(site for _, site in sites), tuple(row for row, _ in sites))
@@ -141,16 +141,18 @@ class VariantTask(VariantRun):
             bases = (bases[:offset] + ref + bases[offset + len(ref) :])[: len(bases)]
         return Window(bases, origin, start)
 
-    def forward(self, model: Model, windows: Sequence[Window]) -> list[SiteScores]:
+    def forward(self, model: Model, windows: Sequence[Window[TileSites]]) -> list[SiteScores]:
         """Return the scores of the sites of each tile."""
         return (score_sites if self.method == "conditional" else score_suffixes)(model, windows)
 
-    def subject(self, items: Sequence[Query], window: Window, part: int) -> str:
+    def subject(self, items: Sequence[Query], window: Window[TileSites], part: int) -> str:
         """Return a description of the variant at a site of a tile, for messages."""
         tile: TileSites = window.origin
         return self.named(items, tile.rows[part], tile.reverse)
 
-    def rows(self, items: Sequence[Query], windows: Sequence[Window], outputs: Sequence[SiteScores]) -> pl.DataFrame:
+    def rows(
+        self, items: Sequence[Query], windows: Sequence[Window[TileSites]], outputs: Sequence[SiteScores]
+    ) -> pl.DataFrame:
         """Return one row per ALT allele."""
         calls = [(item.record, alt, call) for item in items for alt, call in zip(item.record.alts, item.calls)]
         scores, contexts, counts = _by_strand(len(calls), windows, outputs)
@@ -176,7 +178,7 @@ class VariantTask(VariantRun):
 
 
 def _by_strand(
-    rows: int, windows: Sequence[Window], outputs: Sequence[SiteScores]
+    rows: int, windows: Sequence[Window[TileSites]], outputs: Sequence[SiteScores]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """Return scores and context in bases, (2 strands, rows), NaN if missing; counted bases, (2 strands, rows, 2)."""
     scores, contexts = np.full((2, 2, rows), np.nan)
