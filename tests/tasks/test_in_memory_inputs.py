@@ -60,7 +60,7 @@ def test_a_text_is_a_sequence_or_an_interval(fasta):
         assert genolm.score(MODEL, given, genome=fasta).equals(genolm.score(MODEL, interval, genome=fasta))
     assert genolm.generate(MODEL, one, length=5, seed=3).equals(genolm.generate(MODEL, [one], length=5, seed=3))
     (contig,) = genolm.scan(MODEL, one, side="none").record["contigs"]
-    assert (contig["name"], contig["bases"]) == ("sequence1", 60)
+    assert (contig["name"], contig["length"]) == ("sequence1", 60)
     regions = [genolm.explain.experts("tiny-random", given, genome=fasta)["regions"] for given in (text, interval)]
     assert regions[0].equals(regions[1])
 
