@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from itertools import chain, repeat
 from pathlib import Path
 from typing import IO, Any
 
@@ -57,7 +57,7 @@ def write_bedgraph(path: str | Path, lengths: Mapping[str, int], values: Iterabl
     """
     path = Path(path)
     with atomic_file(path) as partial:
-        _fill_bedgraph(partial, _runs(path, lengths, values))
+        _fill_bedgraph(partial, chain.from_iterable(_runs(path, lengths, values)))
     return path
 
 
@@ -93,14 +93,14 @@ def read_bedgraph(path: str | Path) -> Iterator[Run]:
 
 
 def _fill_bigwig(path: Path, partial: Path, lengths: dict[str, int], values: Iterable[Piece]) -> None:
-    runs = _runs(path, lengths, values)
+    guarded = _Guarded(_runs(path, lengths, values))
+    runs = chain.from_iterable(guarded)
     first = next(runs, None)
     if first is None:
-        raise InputError("no values to write: a bigWig file needs at least one", file=path)
-    guarded = _Guarded(chain([first], runs))
+        raise guarded.error or InputError("no values to write: a bigWig file needs at least one", file=path)
     draft = partial.with_name(f"{partial.name}.bw")  # the library goes by the extension
     try:
-        pybigtools.open(str(draft), "w").write(lengths, guarded)
+        pybigtools.open(str(draft), "w").write(lengths, chain([first], runs))
         if guarded.error is not None:
             raise guarded.error
         _check_written(path, draft)
@@ -132,14 +132,14 @@ def _fill_bedgraph(partial: Path, runs: Iterator[Run]) -> None:
 class _Guarded:
     """Iterator that stops at an error and stores it, because the bigWig writer would print it and continue."""
 
-    def __init__(self, items: Iterator[Run]) -> None:
+    def __init__(self, items: Iterator[Iterable[Run]]) -> None:
         self._items = items
         self.error: Exception | None = None
 
-    def __iter__(self) -> Iterator[Run]:
+    def __iter__(self) -> Iterator[Iterable[Run]]:
         return self
 
-    def __next__(self) -> Run:
+    def __next__(self) -> Iterable[Run]:
         try:
             return next(self._items)
         except StopIteration:
@@ -149,8 +149,8 @@ class _Guarded:
             raise StopIteration from None
 
 
-def _runs(path: Path, lengths: Mapping[str, int], values: Iterable[Piece]) -> Iterator[Run]:
-    """Check the pieces and merge equal neighbours within each."""
+def _runs(path: Path, lengths: Mapping[str, int], values: Iterable[Piece]) -> Iterator[Iterable[Run]]:
+    """Check the pieces and merge equal neighbours within each; yield the runs of each piece."""
     current, reached, finished = "", 0, set[str]()
     for chrom, start, array in values:
         if chrom != current:
@@ -158,7 +158,7 @@ def _runs(path: Path, lengths: Mapping[str, int], values: Iterable[Piece]) -> It
             current, reached = chrom, 0
         _check_piece(path, lengths, chrom, start, array, reached, finished)
         reached = start + len(array)
-        yield from _equal_neighbours(chrom, start, np.asarray(array, np.float32))
+        yield _equal_neighbours(chrom, start, np.asarray(array, np.float32))
 
 
 def _check_piece(
@@ -175,16 +175,15 @@ def _check_piece(
         raise InputError("an infinite value", file=path, value=region)
 
 
-def _equal_neighbours(chrom: str, start: int, array: Float32) -> Iterator[Run]:
+def _equal_neighbours(chrom: str, start: int, array: Float32) -> Iterable[Run]:
     if not len(array):
-        return
+        return ()
     boundaries = np.flatnonzero(array[1:] != array[:-1]) + 1  # NaN differs from itself, so it is never merged
     firsts = np.concatenate(([0], boundaries))
     ends = np.concatenate((boundaries, [len(array)]))
     kept = ~np.isnan(array[firsts])
     firsts, ends = firsts[kept], ends[kept]
-    for first, end, value in zip((firsts + start).tolist(), (ends + start).tolist(), array[firsts].tolist()):
-        yield chrom, first, end, value
+    return zip(repeat(chrom), (firsts + start).tolist(), (ends + start).tolist(), array[firsts].tolist())
 
 
 class BigWig:
