@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genolm.engine.settings import write_settings
-from genolm.errors import InputError
 from genolm.files.digests import file_sha256
+from genolm.files.lines import explained
 
 if TYPE_CHECKING:
     from genolm.engine.task import AnyTask
@@ -77,7 +77,7 @@ def content_digest(path: Path) -> str:
     Raises:
         InputError: the file cannot be read.
     """
-    try:
+    with explained(path):
         size = path.stat().st_size
         if size <= FULL_DIGEST_LIMIT:
             return f"sha256:{file_sha256(path)}"
@@ -86,8 +86,6 @@ def content_digest(path: Path) -> str:
             for number in range(_SAMPLES):
                 file.seek((size - _BLOCK) * number // (_SAMPLES - 1))
                 digest.update(file.read(_BLOCK))
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror or error}", file=path, code="unreadable-file") from None
     return f"sampled:{digest.hexdigest()}"
 
 

@@ -42,7 +42,7 @@ def compression(path: Path) -> str:
     """
     if is_pipe(path):
         raise InputError("a pipe can be read only once; save the data to a file first", file=path)
-    with _explained(path), path.open("rb") as file:
+    with explained(path), path.open("rb") as file:
         head = file.read(18)
     if not head.startswith(GZIP_MAGIC):
         return "plain"
@@ -54,7 +54,7 @@ def check_whole(path: Path) -> None:
 
     (Truncation inside a block, or of plain gzip, is detected while reading.)
     """
-    with _explained(path), path.open("rb") as file:
+    with explained(path), path.open("rb") as file:
         size = file.seek(0, io.SEEK_END)
         file.seek(max(0, size - len(BGZF_END)))
         if file.read() != BGZF_END:
@@ -83,7 +83,7 @@ def _opened(path: Path) -> Iterator[io.BufferedReader]:
     kind = compression(path)
     if kind == "bgzip":
         check_whole(path)
-    with _explained(path), path.open("rb", buffering=_BUFFER) as file:
+    with explained(path), path.open("rb", buffering=_BUFFER) as file:
         if kind == "plain":
             yield cast(io.BufferedReader, file)
         else:
@@ -93,7 +93,7 @@ def _opened(path: Path) -> Iterator[io.BufferedReader]:
 
 def _head(file: io.BufferedReader, path: Path) -> bytes:
     """Return the first bytes of a file without consuming them."""
-    with _explained(path):
+    with explained(path):
         return file.peek(HEAD)
 
 
@@ -105,7 +105,7 @@ def byte_lines(path: Path) -> Iterator[tuple[int, bytes]]:
             message names the last line that was read).
     """
     number = 0
-    with open_bytes(path) as file, _explained(path, lambda: number or None):
+    with open_bytes(path) as file, explained(path, lambda: number or None):
         check_line_ends(cast(io.BufferedReader, file).peek(HEAD), path)
         for line in file:
             number += 1
@@ -136,7 +136,7 @@ def decoded(line: bytes, path: Path, number: int) -> str:
 
 
 @contextmanager
-def _explained(path: Path, line: Callable[[], int | None] = lambda: None) -> Iterator[None]:
+def explained(path: Path, line: Callable[[], int | None] = lambda: None) -> Iterator[None]:
     """Raise `InputError` for errors of the operating system and of decompression; ``line`` is the current line."""
     try:
         yield
@@ -172,7 +172,7 @@ def raw_stream(path: Path) -> Iterator[BinaryIO]:
     if str(path) == "-":
         yield cast(BinaryIO, _standard_input())
         return
-    with _explained(path), path.open("rb") as file:
+    with explained(path), path.open("rb") as file:
         yield file
 
 

@@ -25,7 +25,7 @@ CASES = (
     Case(
         "layer: not a number",
         f"{EMBED} out.parquet {PLACED} --layer top",
-        "Invalid value for '--layer': expected a layer number or 'all', not 'top'",
+        "Invalid value for '--layer': must be an integer or all, not top",
         2,
     ),
     Case(
@@ -143,7 +143,8 @@ CASES = (
     Case(
         "prompt: an invalid letter",
         f"generate {MODEL} ACGZ out.fa",
-        "inputs:1: not a base at position 4 of the sequence (value 'Z')",
+        "no such file, and not a variant (chr22:1024:A>C), an interval (chr22:1,001-2,000) or DNA letters ('Z' at position"
+        " 4 is not a base) (value 'ACGZ')",
         3,
     ),
     Case(
@@ -156,7 +157,7 @@ CASES = (
     Case(
         "prompts: none",
         f"generate {MODEL} out.fa",
-        "Missing argument 'PROMPTS...'.",
+        "Missing argument 'PROMPTS'.",
         2,
     ),
     Case(

@@ -88,7 +88,7 @@ CASES = (
     ),
     Case(
         "merge: a folder without parts",
-        "merge out.parquet elsewhere",
+        "merge out.parquet --parts elsewhere",
         "elsewhere holds no parts of a run",
         5,
         {"elsewhere": None},
@@ -118,7 +118,7 @@ CASES = (
     ),
     Case(
         "merge: parts of two runs",
-        "merge out.parquet other.parquet.parts",
+        "merge out.parquet --parts other.parquet.parts",
         "out.parquet.parts and other.parquet.parts belong to different runs; changed: setting rc (was False, now True)",
         5,
         before=(*SHARDS, SHARDS[0].replace("out.parquet", "other.parquet") + " --rc"),
