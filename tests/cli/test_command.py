@@ -87,4 +87,4 @@ def test_the_last_of_several_words_is_the_output():
     assert run(CLUSTER, "a.fa", "out", "--length", "7", "--length", "8")[1] == {
         "genomes": Path("a.fa"), "out": Path("out"), "length": [7, 8],
     }  # fmt: skip
-    assert "Missing argument 'GENOMES...'" in run(CLUSTER, "out")[0].output
+    assert "Missing argument 'GENOMES'" in run(CLUSTER, "out")[0].output

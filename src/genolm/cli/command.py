@@ -138,25 +138,35 @@ def _command_class(verb: Verb) -> type[TyperCommand]:
 
 
 class _ReplacingCommand(TyperCommand):
-    """Command with an option that replaces positional parameters."""
+    """Command with an option that replaces parameters, which are required without it."""
 
     verb: Verb
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse words; with the option, the positional parameters that it replaces must be omitted."""
+        """Parse words; with the option, the parameters that it replaces must be omitted."""
         given = {word.partition("=")[0] for word in args[: args.index("--") if "--" in args else None]}
         options = {one.name: one.option for one in self.verb.parameters}
         replaced = [one for one in self.verb.parameters if one.replaced_by and options[one.replaced_by] in given]
-        ctx.meta[_REPLACED] = {one.name for one in replaced}
-        ctx.allow_extra_args = bool(replaced)
+        positional = [one for one in replaced if one.positional]
+        ctx.meta[_REPLACED] = {one.name for one in positional}
+        ctx.allow_extra_args = bool(positional)
         rest = super().parse_args(ctx, args)
-        if rest and replaced:
-            names = " and ".join(one.shown for one in replaced)
-            ctx.fail(f"{options[replaced[0].replaced_by]} is given instead of {names}")
+        options_too = [one.option for one in replaced if not one.positional and ctx.params[one.name]]
+        if names := [one.shown for one in positional if rest] + options_too:
+            ctx.fail(f"{options[replaced[0].replaced_by]} is given instead of {' and '.join(names)}")
+        if not replaced:
+            self._require(ctx)
         return rest
 
+    def _require(self, ctx: Any) -> None:
+        """Fail if a parameter is missing that is required unless the option is given."""
+        for one in self.verb.parameters:
+            if one.replaced_by and not ctx.params[one.name]:
+                missing = f"argument '{one.shown}'" if one.positional else f"option '{one.option}'"
+                ctx.fail(f"Missing {missing}.")
+
     def get_params(self, ctx: Any) -> list[Any]:
-        """Return the parameters without those that are replaced."""
+        """Return the parameters without the positional ones that are replaced."""
         return [one for one in super().get_params(ctx) if one.name not in ctx.meta.get(_REPLACED, ())]
 
 

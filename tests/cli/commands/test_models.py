@@ -56,7 +56,7 @@ def test_download_prints_where_it_put_the_model(record):
     calls = record("genolm.models.checkpoints.download", "download", Path("/models/a"))
     assert run("download", "a").stdout == "/models/a\n"
     run("download", "a", "there")
-    assert calls == [(("a", None), {"progress": None}), (("a", Path("there")), {"progress": None})]
+    assert calls == [(("a",), {"progress": None}), (("a", Path("there")), {"progress": None})]
 
 
 def test_convert_passes_the_layout(record):
@@ -64,8 +64,8 @@ def test_convert_passes_the_layout(record):
     record("genolm.models.weight_shards", "stored", (12, 300_000_000))
     assert run("convert", "a", "out", "--to", "genolm", "--dtype", "bfloat16", "--overwrite").exit_code == 0
     assert run("convert", "a", "out", "--from", "megatron", "--like", "b", "--to", "megatron").exit_code == 0
-    first = {"to": "genolm", "from_": None, "like": None, "dtype": "bfloat16", "overwrite": True}
-    second = {"to": "megatron", "from_": "megatron", "like": "b", "dtype": None, "overwrite": False}
+    first = {"to": "genolm", "dtype": "bfloat16", "overwrite": True}
+    second = {"to": "megatron", "from_": "megatron", "like": "b"}
     assert calls == [(("a", Path("out")), first), (("a", Path("out")), second)]
 
 

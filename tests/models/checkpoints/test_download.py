@@ -509,9 +509,9 @@ def test_every_function_of_a_name_takes_a_revision(versioned, tmp_path, monkeypa
     name = f"{ID}@v1.0"
     assert genolm.load(genolm.download(name)).fingerprint == old
     assert genolm.load(genolm.download(name, tmp_path / "plain")).fingerprint == old
-    assert genolm.load(genolm.convert(name, tmp_path / "converted", layout="genolm")).fingerprint == old
+    assert genolm.load(genolm.convert(name, tmp_path / "converted", to="genolm")).fingerprint == old
     assert describe(name)["experts"] == 4
-    assert genolm.score(name, "ACGTACGT").equals(genolm.score(genolm.load(name), "ACGTACGT"))
+    assert genolm.score(name, "ACGTACGT").table.equals(genolm.score(genolm.load(name), "ACGTACGT").table)
     entry = replace(ZOO["genos-1.2b"], hub_id=ID)
     monkeypatch.setattr("genolm.models.zoo.zoo.ZOO", {entry.name: entry})
     model = genolm.load("genos-1.2b@v1.0")
@@ -552,7 +552,7 @@ def test_a_folder_and_a_built_in_model_have_no_revisions(tmp_path):
 
 
 def test_a_folder_may_have_an_at_sign_in_its_name(tmp_path):
-    folder = genolm.convert("tiny-random", tmp_path / "model@v1", layout="genolm")
+    folder = genolm.convert("tiny-random", tmp_path / "model@v1", to="genolm")
     assert genolm.load(str(folder)).fingerprint == genolm.load("tiny-random").fingerprint
     with pytest.raises(ModelError, match=r"model@v2: no such folder"):
         genolm.load(str(tmp_path / "model@v2"))

@@ -13,7 +13,7 @@ from genolm.engine.target import check_target
 from genolm.errors import InputError
 from genolm.files.output_paths import refuse_replacing
 from genolm.genome.labelled.fragments import as_paths
-from genolm.parameters import AtLeast, Bases, Fasta, KeptParts, Seed, Shown
+from genolm.parameters import AtLeast, Bases, Fasta, KeptParts, ReplacedBy, Seed, Shown
 from genolm.remedies import Remedy
 from genolm.tasks.detection.classifier import check_package
 from genolm.tasks.detection.detections import TrainedDetector
@@ -64,8 +64,8 @@ def _analyse(request: Request) -> TrainedDetector:
 def train_detector(
     out: Annotated[Path | str, Shown("DETECTOR")] | None = None,
     *,
-    natural: Fasta | Sequence[Fasta] | None = None,
-    generated: Fasta | Sequence[Fasta] | None = None,
+    natural: Annotated[Fasta | Sequence[Fasta] | None, ReplacedBy("from_")] = None,
+    generated: Annotated[Fasta | Sequence[Fasta] | None, ReplacedBy("from_")] = None,
     from_: KeptParts | None = None,
     model: Annotated[AnyModel, Shown("MODEL")] | None = None,
     features: FeatureName | None = None,

@@ -98,7 +98,7 @@ def mutate(
     out: OutputFile | None = None,
     *,
     from_: KeptParts | None = None,
-    genome: Reference | None = None,
+    genome: Annotated[Reference | None, ReplacedBy("from_")] = None,
     method: Method | None = None,
     context: Bases | None = None,
     rc: bool | None = None,
