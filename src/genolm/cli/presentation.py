@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +27,7 @@ class Switch:
     help: str
 
 
-QUIET = Switch("quiet", ("--quiet", "-q"), "Hide the progress bar, the summary and warnings about the data.")
+QUIET = Switch("quiet", ("--quiet", "-q"), "Hide the progress bar, the summary and notes about the data.")
 JSON = Switch("json", ("--json",), "Print JSON instead of text.")
 
 
@@ -55,8 +54,9 @@ class Invocation:
         return function_of(self.verb.name)(*(self.values[name] for name in names), **options, **more)
 
     def out(self, result: object = None) -> Path:
-        """Return the path that the call wrote: the result if it is a path, otherwise the value of ``out``."""
-        return Path(result if isinstance(result, str | os.PathLike) else self.values["out"])
+        """Return the path that the call wrote: that of the result if it has one, otherwise the value of ``out``."""
+        written = result if isinstance(result, str | Path) else getattr(result, "path", None)
+        return Path(self.values["out"] if written is None else written)
 
 
 @dataclass(frozen=True, slots=True)
