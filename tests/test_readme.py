@@ -129,20 +129,26 @@ def options_of(verb: str) -> set[str]:
     own = re.findall(r"^  ([a-z]+) ", text.partition("Commands:\n")[2], re.M)
     if own:
         return set().union(*(options_of(f"{verb} {name}") for name in own))
-    return set(re.findall(r"^  (?:-\w, )?(--[a-z-]+)", text, re.M)) - {"--help"}
+    lines = re.findall(r"^  (-[^\n]*?)(?:  |$)", text, re.M)
+    return {option for line in lines for option in re.findall(r"--[a-z-]+", line)} - {"--help"}
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_page_names_exactly_the_options_of_its_verb(verb):
     table = (ROOT / "docs" / "verbs" / f"{verb}.md").read_text("utf-8")
-    named = set(re.findall(r"^\| `(--[a-z-]+)", table, re.M))
+    named = options_in(table)
     if "[common options](../command-line.md#common-options)" in table.replace("common\noptions", "common options"):
         named |= shared_options()
     assert named == options_of(verb)
 
 
+def options_in(page: str) -> set[str]:
+    """Return the options in the first column of the tables of a page."""
+    return {option for cell in re.findall(r"^\|([^|]*)\|", page, re.M) for option in re.findall(r"--[a-z][a-z-]+|--n\b", cell)}
+
+
 def shared_options() -> set[str]:
-    return set(re.findall(r"^\| `(--[a-z-]+)", (ROOT / "docs" / "command-line.md").read_text("utf-8"), re.M))
+    return options_in((ROOT / "docs" / "command-line.md").read_text("utf-8"))
 
 
 def test_every_verb_has_a_page():
