@@ -123,6 +123,9 @@ def vcf(bases: str) -> str:
     return head + "".join(rows)
 
 
+_OPTION = re.compile(r"--[a-z][a-z-]*")
+
+
 def options_of(verb: str) -> set[str]:
     """Return the options of a verb, or of all sub-verbs of a group."""
     text = CliRunner().invoke(app, [*verb.split(), "--help"]).output
@@ -130,7 +133,7 @@ def options_of(verb: str) -> set[str]:
     if own:
         return set().union(*(options_of(f"{verb} {name}") for name in own))
     lines = re.findall(r"^  (-[^\n]*?)(?:  |$)", text, re.M)
-    return {option for line in lines for option in re.findall(r"--[a-z-]+", line)} - {"--help"}
+    return {option for line in lines for option in _OPTION.findall(line)} - {"--help"}
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -144,7 +147,7 @@ def test_a_page_names_exactly_the_options_of_its_verb(verb):
 
 def options_in(page: str) -> set[str]:
     """Return the options in the first column of the tables of a page."""
-    return {option for cell in re.findall(r"^\|([^|]*)\|", page, re.M) for option in re.findall(r"--[a-z][a-z-]+|--n\b", cell)}
+    return {option for cell in re.findall(r"^\|([^|]*)\|", page, re.M) for option in _OPTION.findall(cell)}
 
 
 def shared_options() -> set[str]:
