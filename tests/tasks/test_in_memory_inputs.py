@@ -61,10 +61,8 @@ def test_a_text_is_a_sequence_or_an_interval(fasta):
     assert generated[0].equals(generated[1])
     (contig,) = genolm.scan(MODEL, one, call="none").record["contigs"]
     assert (contig["name"], contig["length"]) == ("sequence1", 60)
-    regions = [
-        genolm.explain.experts("tiny-random", given, genome=fasta).tables["regions"] for given in (text, interval)
-    ]
-    assert regions[0].equals(regions[1])
+    found = [genolm.explain.experts("tiny-random", given, genome=fasta) for given in (text, interval)]
+    assert found[0].tables["regions"].equals(found[1].tables["regions"])
 
 
 def test_a_text_and_a_mapping_of_variants(fasta):
