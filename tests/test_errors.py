@@ -17,6 +17,7 @@ from tests.cli.all_commands import COMMANDS
 
 import genolm
 from genolm.cli.text import as_option
+from genolm.engine.interrupt import CancelledError
 from genolm.errors import (
     Code,
     GenolmError,
@@ -49,6 +50,7 @@ ERRORS = (
     ModelError("does not fit", code="unknown-model"),
     NonFiniteError("tiny in float16", Notice("too large", (Remedy("dtype", "float32"),)), row=2, part=1, subject="x"),
     RunError("out.tsv exists", code="output-exists", remedy=ADVICE),
+    CancelledError("cancelled with 2 of 3 parts finished", remedy=Remedy("resume", True, "continue")),
     ResourceError("out of memory", code="out-of-memory"),
     NetworkError("no answer"),
     RefusedError("gated", 401),

@@ -64,7 +64,7 @@ genolm.embed(model, 5)  # wrong
 genolm.score(model, None)  # wrong
 genolm.variants(model, 5, genome="hg38.fa")  # wrong
 genolm.generate(model, 1.5)  # wrong
-genolm.detect.train("a.fa")  # wrong
+genolm.detect.train("detector", natural=5)  # wrong
 genolm.embed(model, ["ACGT"], pooling=5)  # wrong
 model.embed(5)  # wrong
 model.score(["ACGT"], lenght=5)  # wrong

@@ -57,7 +57,7 @@ def test_natural_pieces_are_full_of_genes_and_markov_ones_are_not(strains, tmp_p
     pieces = matched_pieces([Pieces("s", read_genome(path), np.random.default_rng(0))], [2000] * 8)
     fasta = tmp_path / "natural.fa"
     fasta.write_text("".join(f">{number}\n{piece.sequence}\n" for number, piece in enumerate(pieces)))
-    report = genolm.check(fasta, path, order=1)
+    report = genolm.check(fasta, reference=path, order=1)
     told = {figure["name"]: figure for figure in report.figures}
     assert told["coding_density"]["generated"]["value"] > told["coding_density"]["markov"]["value"]
     # Given as generated, pieces of the genome itself are copies, and it shows.

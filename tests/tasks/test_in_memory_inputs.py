@@ -52,25 +52,25 @@ def test_a_verb_that_reads_files_only_says_so(call):
 
 def test_a_text_is_a_sequence_or_an_interval(fasta):
     one = CONTIGS["one"]
-    listed = genolm.score(MODEL, [one])
-    assert genolm.score(MODEL, one).equals(listed)
-    assert genolm.embed(MODEL, one).equals(genolm.embed(MODEL, [one]))
+    assert genolm.score(MODEL, one).table.equals(genolm.score(MODEL, [one]).table)
+    assert genolm.embed(MODEL, one).table.equals(genolm.embed(MODEL, [one]).table)
     text, interval = "one:1-60", Interval("one", 0, 60)
     for given in (text, [text], [interval]):
-        assert genolm.score(MODEL, given, genome=fasta).equals(genolm.score(MODEL, interval, genome=fasta))
-    assert genolm.generate(MODEL, one, length=5, seed=3).equals(genolm.generate(MODEL, [one], length=5, seed=3))
-    (contig,) = genolm.scan(MODEL, one, side="none").record["contigs"]
+        assert genolm.score(MODEL, given, genome=fasta).table.equals(genolm.score(MODEL, interval, genome=fasta).table)
+    generated = [genolm.generate(MODEL, given, length=5, seed=3).table for given in (one, [one])]
+    assert generated[0].equals(generated[1])
+    (contig,) = genolm.scan(MODEL, one, call="none").record["contigs"]
     assert (contig["name"], contig["length"]) == ("sequence1", 60)
-    regions = [genolm.explain.experts("tiny-random", given, genome=fasta)["regions"] for given in (text, interval)]
-    assert regions[0].equals(regions[1])
+    found = [genolm.explain.experts("tiny-random", given, genome=fasta) for given in (text, interval)]
+    assert found[0].tables["regions"].equals(found[1].tables["regions"])
 
 
 def test_a_text_and_a_mapping_of_variants(fasta):
     text, variant = "one:5:T>C", Variant("one", 5, "T", "C")
-    expected = genolm.variants(MODEL, [variant], genome=fasta)
+    expected = genolm.variants(MODEL, [variant], genome=fasta).table
     for given in (variant, text, [text], ("one-5-T-C",), [("one", 5, "T", "C")]):
-        assert genolm.variants(MODEL, given, genome=fasta).equals(expected)
-    named = genolm.variants(MODEL, {"rs1": text, "rs2": variant}, genome=fasta)
+        assert genolm.variants(MODEL, given, genome=fasta).table.equals(expected)
+    named = genolm.variants(MODEL, {"rs1": text, "rs2": variant}, genome=fasta).table
     assert named["id"].to_list() == ["rs1", "rs2"]
     assert named.drop("id")[:1].equals(expected.drop("id")) and expected["id"].to_list() == ["."]
 

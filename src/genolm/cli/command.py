@@ -154,7 +154,7 @@ class _ReplacingCommand(TyperCommand):
         options_too = [one.option for one in replaced if not one.positional and ctx.params[one.name]]
         if names := [one.shown for one in positional if rest] + options_too:
             ctx.fail(f"{options[replaced[0].replaced_by]} is given instead of {' and '.join(names)}")
-        if not replaced:
+        if not replaced and not ctx.resilient_parsing:  # as it is for shell completion
             self._require(ctx)
         return rest
 

@@ -185,7 +185,7 @@ def test_a_report_that_another_check_wrote_meanwhile_is_not_replaced(files, tmp_
 
 
 def test_a_seed_below_zero_is_refused(files):
-    with pytest.raises(InputError, match=r"seed must be from 0 to 4294967295 \(value -1\)"):
+    with pytest.raises(InputError, match=r"seed must be between 0 and 4294967295 \(value -1\)"):
         genolm.check(files / "generated.fa", reference=files / "first.fa", seed=-1)
 
 

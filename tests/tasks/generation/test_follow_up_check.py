@@ -54,7 +54,7 @@ def test_stopped_in_the_check_it_names_the_command_that_makes_it(tiny, natural, 
         " --reference natural.fa --training natural.fa --training natural.fa"
     )
     with monkeypatch.context() as patched:
-        patched.setattr("genolm.tasks.generation.follow_up_check.check_generated", stopped)
+        patched.setattr("genolm.tasks.generation.follow_up_check.check", stopped)
         with pytest.raises(KeyboardInterrupt) as told:
             generate(tiny, ["ACGT"], "made.fa", **asked)
     assert str(told.value) == left

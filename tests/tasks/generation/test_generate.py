@@ -100,7 +100,7 @@ def test_what_does_not_fit_the_context_is_refused_before_anything_runs(tiny, mon
         ({"n": 0}, r"n must be at least 1 \(value 0\)"),
         ({"length": 0}, r"length must be at least 1 \(value 0\)"),
         ({"temperature": -1.0}, "temperature must be at least 0"),
-        ({"seed": 2**32}, r"seed must be from 0 to 4294967295 \(value 4294967296\)"),
+        ({"seed": 2**32}, r"seed must be between 0 and 4294967295 \(value 4294967296\)"),
         ({"out": "new.txt"}, r"new\.txt: unsupported output format; use one of \.fa, \.fasta, \.fna"),
     ],
 )

@@ -241,7 +241,7 @@ def test_a_task_survives_its_manifest(ocean, fasta, tmp_path, monkeypatch):
         ({"min_tokens": 9, "max_tokens": 3}, "the minimum of 9 new tokens exceeds the maximum of 3"),
         ({"max_tokens": 0}, r"max_tokens must be at least 1 \(value 0\)"),
         ({"min_length": -4}, r"min_length must be at least 1 \(value -4\)"),
-        ({"preset": "bold"}, r"unknown preset: expected one of conservative, .*, creative-long \(value 'bold'\)"),
+        ({"preset": "bold"}, r"preset must be one of conservative, .*, creative-long \(value 'bold'\)"),
     ],
 )
 def test_settings_are_checked(ocean, settings, message):

@@ -26,7 +26,7 @@ BY_TOKENS = [
 
 def check_pieces(model, settings, **batches):
     """The pieces of a stream are those of the table, with one ending each; return the table."""
-    table = generate(model, PROMPTS, n=2, seed=4, token_budget=batches.get("batch_tokens"), **settings)
+    table = generate(model, PROMPTS, n=2, seed=4, batch_tokens=batches.get("batch_tokens"), **settings).table
     joined, totals, reasons = (dict.fromkeys(table["id"], value) for value in ("", 0.0, None))
     for piece in stream(model, PROMPTS, n=2, seed=4, **batches, **settings):
         assert not torch.is_inference_mode_enabled()
@@ -77,7 +77,7 @@ def caches():
 @pytest.mark.parametrize("name", ["tiny-random", "tiny-random-ocean"])
 def test_a_closed_stream_leaves_nothing_behind(name, taken):
     model = genolm.load(name, device="cpu")
-    wanted = generate(model, PROMPTS, length=40)["generated"].to_list()
+    wanted = generate(model, PROMPTS, length=40).table["generated"].to_list()
     before = len(caches())
     pieces = stream(model, PROMPTS, length=40)
     for _ in range(taken):
@@ -87,7 +87,7 @@ def test_a_closed_stream_leaves_nothing_behind(name, taken):
     assert len(caches()) == before
     assert next(pieces, None) is None
     assert not torch.is_inference_mode_enabled()
-    assert generate(model, PROMPTS, length=40)["generated"].to_list() == wanted
+    assert generate(model, PROMPTS, length=40).table["generated"].to_list() == wanted
 
 
 def test_an_error_of_the_receiver_leaves_nothing_behind(ocean):

@@ -83,7 +83,7 @@ def stand_in(folder, monkeypatch):
 
 def test_pieces_join_to_the_generated_sequences(folder, stand_in):
     settings = {"backend": "vllm", "max_tokens": 30, "length": 40, "temperature": 0, "n": 2}
-    table = generate(folder, PROMPTS, **settings)
+    table = generate(folder, PROMPTS, **settings).table
     joined, done = {}, []
     for piece in stream(folder, PROMPTS, **settings):
         joined[piece.id] = joined.get(piece.id, "") + piece.bases
@@ -98,7 +98,7 @@ def test_closing_aborts_what_is_left(folder, stand_in):
     assert len(stand_in.running) == 3
     pieces.close()
     assert not stand_in.running and stand_in.aborted == ["0", "1", "2"]
-    assert generate(folder, PROMPTS, backend="vllm", max_tokens=3).height == 3
+    assert generate(folder, PROMPTS, backend="vllm", max_tokens=3).table.height == 3
 
 
 def test_the_columns_and_greedy_sequences_are_those_of_the_torch_backend(folder, stand_in):
@@ -190,7 +190,11 @@ def test_the_network_of_a_described_folder_has_no_weights_in_memory(folder):
         ({"max_tokens": 9, "resume": True}, r"the vllm backend does not support resume \(value True\)"),
         ({"max_tokens": 9, "shard": "1/2"}, "does not support shard"),
         ({"max_tokens": 9, "device": "cpu"}, "does not support device"),
-        ({"max_tokens": 9, "token_budget": 64}, "does not support token_budget"),
+        ({"max_tokens": 9, "batch_tokens": 64}, "does not support batch_tokens"),
+        ({"max_tokens": 9, "keep_parts": True}, "does not support keep_parts"),
+        ({"max_tokens": 9, "workers": 2}, "does not support workers"),
+        ({"max_tokens": 9, "threads": 1}, "does not support threads"),
+        ({"max_tokens": 9, "executor": "ray"}, "does not support executor"),
     ],
 )
 def test_what_vllm_cannot_do_is_refused(folder, stand_in, settings, message):
@@ -223,7 +227,7 @@ def test_folders_that_vllm_does_not_read(tiny, tmp_path):
     save(tiny, tmp_path / "one", layout="huggingface")
     with pytest.raises(ModelError, match="has one token per base"):
         generate(tmp_path / "one", PROMPTS, backend="vllm", max_tokens=9)
-    with pytest.raises(InputError, match=r"invalid backend: expected torch or vllm \(value 'jax'\)"):
+    with pytest.raises(InputError, match=r"backend must be one of torch, vllm \(value 'jax'\)"):
         generate(tiny, PROMPTS, backend="jax")
 
 

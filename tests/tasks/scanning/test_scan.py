@@ -67,7 +67,7 @@ def fasta(tmp_path, text_of_three_contigs):
 
 def test_one_window_is_what_score_says(model):
     text = bases(40)
-    settings = {"window": 48, "overlap": 12, "side": "none"}
+    settings = {"window": 48, "overlap": 12, "call": "none"}
     forward, reverse = (surprise(model, one) for one in (text, reverse_complement(text)))
     close(scan(model, [text], combine="forward", **settings).tracks["sequence1"], forward)
     close(scan(model, [text], combine="reverse", **settings).tracks["sequence1"], reverse[::-1])
@@ -111,26 +111,15 @@ def test_a_token_over_the_end_of_a_tile_is_not_cut(ocean):
 def task_of(model, text, **settings):
     """Return the task of a scan without running it."""
     caught = []
-
-    class Bulk:
-        def __init__(self, *_):
-            pass
-
-        def open(self, model, out=None):
-            return model
-
-        def run(self, task, model, out):
-            caught.append(task)
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("genolm.tasks.scanning.scan.Bulk", Bulk)
+        patch.setattr("genolm.tasks.scanning.scan.Bulk.run", lambda self, task, model, out: caught.append(task))
         scan(model, [text] if isinstance(text, str) else text, **settings)
     return caught[0]
 
 
 def test_a_scan_of_the_other_strand_is_its_mirror_image(model):
     text = bases(300) + RUN + bases(77, 2) + "NN" + bases(61, 3)
-    settings = {"side": "none", "passes": 2 if not model.causal else None}
+    settings = {"call": "none", "passes": 2 if not model.causal else None}
     there, back = (scan(model, [one], **settings).tracks["sequence1"] for one in (text, reverse_complement(text)))
     close(there, back[::-1])
     assert np.nanstd(there) > 0.01
@@ -139,7 +128,7 @@ def test_a_scan_of_the_other_strand_is_its_mirror_image(model):
 @pytest.mark.parametrize("combine", ["mean", "min"])
 def test_a_palindromic_construct_is_symmetric(model, combine):
     half = bases(90)
-    settings = {"side": "none", "passes": 2 if not model.causal else None, "combine": combine}
+    settings = {"call": "none", "passes": 2 if not model.causal else None, "combine": combine}
     values = scan(model, [half + reverse_complement(half)], **settings).tracks["sequence1"]
     close(values, values[::-1])
     assert np.std(values[:90]) > 0.01
@@ -190,7 +179,7 @@ def test_a_model_that_cannot_read_n_never_sees_one(ocean):
 def test_the_difference_of_two_models_is_base_by_base(request, one, other):
     one, other = request.getfixturevalue(one), request.getfixturevalue(other)
     text = bases(120)
-    tiling = {"window": 60, "overlap": 20, "side": "none"}
+    tiling = {"window": 60, "overlap": 20, "call": "none"}
     values = scan(one, [text], minus=other, **tiling).tracks["sequence1"]
     if one.causal == other.causal and one.tokenizer.bases_per_token > 1 and other.tokenizer.bases_per_token > 1:
         alone = [scan(each, [text], **tiling).tracks["sequence1"] for each in (one, other)]
@@ -288,9 +277,9 @@ if where == "forward":
 else:
     setattr(module, where, dying(getattr(module, where)))
 scan("tiny-random-dense", sys.argv[1], sys.argv[4], device="cpu", genes=sys.argv[5], window=50, per_strand=True,
-     side="both", smooth=20, min_length=5, enter=1, leave=0.5)
+     call="both", smooth=20, min_length=5, enter=1, leave=0.5)
 """
-SETTINGS = {"window": 50, "per_strand": True, "side": "both", "smooth": 20, "min_length": 5, "enter": 1, "leave": 0.5}
+SETTINGS = {"window": 50, "per_strand": True, "call": "both", "smooth": 20, "min_length": 5, "enter": 1, "leave": 0.5}
 
 
 @pytest.mark.parametrize(("where", "number"), [("forward", 6), ("write_record", 1)])
@@ -336,7 +325,7 @@ def test_one_contig_is_many_parts_and_only_missing_ones_are_computed(tiny, tmp_p
 @pytest.mark.parametrize("name", ["shared.json", "shared"])
 def test_shards_merge_by_prefix_or_record_into_the_bytes_of_one_run(tiny, ocean, fasta, tmp_path, monkeypatch, name):
     monkeypatch.setattr(ScanTask, "part_tokens", 100)
-    settings = {"window": 50, "minus": ocean, "side": "both", "smooth": 20}
+    settings = {"window": 50, "minus": ocean, "call": "both", "smooth": 20}
     scan(tiny, fasta, tmp_path / "once", **settings)
     for number in (3, 1, 2):
         scan(tiny, fasta, tmp_path / "shared", shard=f"{number}/3", **settings)
@@ -436,14 +425,14 @@ def test_a_figure_that_cannot_be_made_is_refused_before_the_run(tiny, tmp_path, 
 def test_settings_are_checked(tiny, ocean):
     for settings, error, message in (
         ({"combine": "max"}, InputError, r"combine must be one of mean, min, forward, reverse \(value 'max'\)"),
-        ({"side": "up"}, InputError, "side must be one of high, low, both, none"),
+        ({"call": "up"}, InputError, "call must be one of high, low, both, none"),
         ({"window": 50, "overlap": 50}, InputError, "overlap must be smaller than the window"),
         ({"leave": 4.0}, InputError, "leave must be from 0 to enter"),
         ({"passes": 3}, ModelError, "passes applies to encoders"),
         ({"window": 10**8}, ModelError, r"context must be from 1 to .* not 100,000,000"),
-        ({"seed": -1}, InputError, r"seed must be from 0 to 4294967295 \(value -1\)"),
+        ({"seed": -1}, InputError, r"seed must be between 0 and 4294967295 \(value -1\)"),
         ({"twin": True}, InputError, "the untrained baseline needs an annotation"),
-        ({"genes": "g.gff3", "order": 12}, InputError, "order must be from 0 to 9"),
+        ({"genes": "g.gff3", "order": 12}, InputError, "order must be between 0 and 9"),
     ):
         with pytest.raises(error, match=message):
             scan(tiny, ["ACGT"], **settings)

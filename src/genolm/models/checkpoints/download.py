@@ -270,7 +270,7 @@ def _check_online(repo_id: str, revision: str, offline: bool | None) -> None:
     state = "incomplete" if _snapshot_folder(repo_id, revision).is_dir() else "not"
     cause, remedy = ("offline=True", "omit it") if offline else ("HF_HUB_OFFLINE", "unset it")
     problem = f"{which} is {state} in the cache and {cause} forbids downloading it"
-    raise NetworkError(f"{problem}; {remedy}, or give a folder with the model")
+    raise NetworkError(problem, code="offline", remedy=(remedy, "give a folder with the model"))
 
 
 def _remote(item: dict[str, object]) -> Remote:

@@ -83,7 +83,7 @@ def find_model(name: str | Path, revision: str | None = None) -> ModelSource:
 def split_revision(name: str, revision: str | None = None) -> tuple[str, str | None]:
     """Split ``NAME@REVISION``; the revision is None if neither the name nor the argument gives one.
 
-    A text whose part before ``@`` is no model remains whole.
+    A text whose part before ``@`` is not a model remains whole.
 
     Raises:
         ModelError: there are two revisions, or the revision is not the name of a branch, tag or commit.

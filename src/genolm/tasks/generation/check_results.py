@@ -13,7 +13,7 @@ from genolm.tasks.writing.folder_results import FolderResults
 
 
 class Check(FolderResults):
-    """Check of generated DNA, as :func:`genolm.check_generated` returns it; its `table` has a row per sequence.
+    """Check of generated DNA, as :func:`genolm.check` returns it; its `table` has a row per sequence.
 
     Args:
         run: outcome of the check.

@@ -23,6 +23,9 @@ from genolm.tasks.writing.provenance import Provenance
 from genolm.tasks.writing.table_files import check_suffix
 from genolm.verbs import verb
 
+_WITH_VLLM = ("dtype", "overwrite", "progress")
+"""Options of a run that the vllm backend supports."""
+
 
 @verb(example="genolm generate genolm-nano prompts.fa continued.fa -n 4 --length 200")
 def generate(
@@ -110,7 +113,7 @@ def generate(
     )
     if backend == "vllm":
         refuse_engine_settings(
-            {name: getattr(bulk, name) for name in ("device", "batch_tokens", "resume", "shard", "dry_run")}
+            {name: value for name, value in run.items() if name not in _WITH_VLLM and value != "local"}
         )
         made = _by_vllm(model, path, settings, source, bulk)
     else:

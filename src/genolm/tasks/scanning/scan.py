@@ -60,7 +60,7 @@ def _analyse(request: Request) -> Scan:
         genes=changed_genes(task.genes, given, task.calling.seed),
     )
     if untrained and task.genes is None:
-        raise InputError("the untrained baseline needs an annotation: genes= (--genes)")
+        raise InputError("the untrained baseline needs an annotation", code="missing-argument", remedy=Remedy("genes"))
     annotation = () if task.genes is None or "genes" not in given else (task.genes.file,)
     path = None if request.out is None else Outputs.of(request.out).record
     return _scanned(task, bulk.analyse(request.parts, task, path, annotation), picture)
