@@ -66,7 +66,7 @@ def test_without_the_option_they_are_positional():
         (["m", "g.fa", "s", "--from", "parts"], "--from is given instead of MODEL and GENOME"),
         (["--from", "parts"], "Missing argument 'PREFIX'"),
         (["m", "s"], "Missing argument 'PREFIX'"),
-        (["m", "g.fa", "s", "t"], "unexpected extra argument (t)"),
+        (["m", "g.fa", "s", "t"], "unexpected extra argument(s) (t)"),
         (["m", "g.fa", "s", "--fdr", "2"], "must be between 0 and 1, not 2.0"),
     ],
 )
