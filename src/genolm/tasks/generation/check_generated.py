@@ -95,7 +95,7 @@ def check(
     generated_records = read_generated(as_paths(generated), with_prompt=with_prompt)
     records = written(generated_records)
     natural_files = named_files(as_paths(reference))
-    training_files = named_files(as_paths(training)) or natural_files
+    training_files = named_files(as_paths(training) or as_paths(reference))
     baselines = read_baselines(records, natural_files, order, seed)
     tables = _measure_groups(_groups(records, baselines), training_files, finder)
     report = {
