@@ -80,8 +80,8 @@ def large_model(folder: Path, plain_count: int) -> dict[str, Any]:
     result: dict[str, Any] = {"plain": {"variants": plain_count, "seconds": round(seconds, 2), "per_second": rate}}
     for method, column, asked in (("conditional", "site", variants), ("full", "sum", near)):
         took, table = timed(
-            lambda method=method, asked=asked: genolm.variants(
-                model, asked, genome=fasta, method=method, context=CONTEXT, horizon=HORIZON
+            lambda method=method, asked=asked: (
+                genolm.variants(model, asked, genome=fasta, method=method, context=CONTEXT, horizon=HORIZON).table
             )
         )
         scores = dict(zip(table["pos"], table[f"llr_alt_minus_ref_{column}_nats"]))

@@ -263,9 +263,9 @@ def test_the_summary_is_of_means_and_bests_over_genes():
     [
         ({"prompt_fraction": 1.0}, r"between 0 and 1, exclusive \(value 1.0\)"),
         ({"n": 0}, r"n must be at least 1 \(value 0\)"),
-        ({"order": 11}, r"order must be from 0 to 10 \(value 11\)"),
+        ({"order": 11}, r"order must be between 0 and 10 \(value 11\)"),
         ({"code": 7}, r"unknown genetic code; expected one of"),
-        ({"seed": -1}, r"seed must be from 0 to 4294967295 \(value -1\)"),
+        ({"seed": -1}, r"seed must be between 0 and 4294967295 \(value -1\)"),
         ({"out": "c.fa"}, "unsupported output format"),
         ({}, r"no coding sequence can be completed: 6 shorter than 300 bases"),
     ],
@@ -279,7 +279,7 @@ def test_a_gene_with_the_name_of_another_is_left_out(big, genes, tmp_path):
     lines = "".join(f"c\tx\tCDS\t{at}\t{at + 59}\t.\t+\t0\tID=cds{at};locus_tag=same\n" for at in (1, 61))
     (tmp_path / "g.fa").write_text(f">c\n{genes['g0'] * 2}\n")
     (tmp_path / "g.gff").write_text(lines)
-    with pytest.warns(UserWarning, match=r"g\.gff:2: skipped 1 feature: with the name of another one \(value 'same'"):
+    with noted(r"g\.gff:2: skipped 1 feature: with the name of another one \(value 'same'"):
         table = complete(big, tmp_path / "g.gff", genome=tmp_path / "g.fa", shortest=30, n=1).table
     assert table.filter(pl.col("source") == "model")["place"].to_list() == ["c:1-60(+)"]
 
@@ -315,7 +315,7 @@ def test_genes_beyond_the_context_are_left_out_and_counted(genes, tmp_path):
 def test_genes_are_drawn_among_those_that_fit(genes, tmp_path):
     long = {f"long{number}": coding(300, number) for number in range(6)}
     write(tmp_path / "g.fa", {**long, **genes})
-    with pytest.warns(UserWarning, match="6 of 12 genes are left out"):
+    with noted("6 of 12 genes are left out"):
         found = complete(ocean_model(context=200), tmp_path / "g.fa", shortest=30, n=1, draw=4).table
     assert found["id"].n_unique() == 4 and not any(name.startswith("long") for name in found["id"])
 

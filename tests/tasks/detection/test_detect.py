@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from tests.noted import noted
 from tests.tasks.detection.conftest import NAMES, toy_genome
 
 import genolm
@@ -25,7 +26,7 @@ QUICK = {"folds": 3, "rate": 0.05}
 
 @pytest.fixture(scope="module")
 def detector(files, natural):
-    return genolm.detect.train(natural, files / "markov.fa", **QUICK, crop=(200, 400)).detector
+    return genolm.detect.train(natural=natural, generated=files / "markov.fa", **QUICK, crop=(200, 400)).detector
 
 
 def row(report, name: str) -> dict:
@@ -77,7 +78,7 @@ def test_what_is_held_out_is_tested_and_never_trained_on(files, natural, monkeyp
 
     real = testing.fit
     monkeypatch.setattr(testing, "fit", listen)
-    words = {"hold_out_generators": ["markov2"], "hold_out_taxa": ["elm"], "folds": 5, "rate": 0.05}
+    words = {"hold_out_generator": ["markov2"], "hold_out_taxon": ["elm"], "folds": 5, "rate": 0.05}
     found = genolm.detect.train(natural=natural, generated=files / "markov.fa", **words)
     # Five genomes of 12 + 8 sequences are left: all of them against elm, four of them against a fold of their own.
     assert trained[:6] == [(5 * 20, 5 * 8), *[(4 * 20, 4 * 8)] * 5]
@@ -91,7 +92,9 @@ def test_what_is_held_out_is_tested_and_never_trained_on(files, natural, monkeyp
 
 
 def test_a_saved_detector_is_the_same_detector(detector, files, natural, tmp_path):
-    trained = genolm.detect.train(natural, files / "markov.fa", tmp_path / "det", **QUICK, crop=(200, 400))
+    trained = genolm.detect.train(
+        tmp_path / "det", natural=natural, generated=files / "markov.fa", **QUICK, crop=(200, 400)
+    )
     out = trained.path
     assert {path.name for path in out.iterdir()} == {"detector.json", "weights.safetensors", "provenance.json"}
     loaded = load_detector(out)
@@ -140,7 +143,7 @@ def test_prompts_are_cut_off_before_a_call(detector, files, tmp_path):
     natural, made = toy_genome(99), (files / "markov.fa").read_text().split("\n")[1][:300]
     text = f">a prompt_bases=200\n{natural[:200]}{made}\n>b prompt_bases=60\n{natural[:60]}\n>c\n{made}\n"
     (tmp_path / "in.fa").write_text(text)
-    with pytest.warns(UserWarning, match="skipped records without new bases after their prompt: 1"):
+    with noted("skipped records without new bases after their prompt: 1"):
         found = genolm.detect.apply(detector, tmp_path / "in.fa").table
     assert found["id"].to_list() == ["a", "c"] and found["length"].to_list() == [300, 300]
     assert found["probability"][0] == found["probability"][1]
@@ -182,7 +185,7 @@ def test_embeddings_of_a_model(files, natural, tmp_path):
         genolm.detect.apply(out, ["ACGT" * 50], model="tiny-random", device="cpu")
 
 
-WITH_MODEL = {"model": "tiny-random-dense", "crops": (100,), "device": "cpu", **QUICK}
+WITH_MODEL = {"model": "tiny-random-dense", "crop": (100,), "device": "cpu", **QUICK}
 KILLED = """
 import json, os, signal, sys
 import genolm, genolm.engine.plan
@@ -215,7 +218,7 @@ def contents(folder):
 def test_training_and_calling_are_resumed_and_shared_out(files, natural, tmp_path, monkeypatch):
     made = files / "markov.fa"
     monkeypatch.setattr("genolm.engine.plan.PART_ITEMS", 40)
-    whole = genolm.detect.train(natural, made, tmp_path / "whole", **WITH_MODEL).path
+    whole = genolm.detect.train(tmp_path / "whole", natural=natural, generated=made, **WITH_MODEL).path
     kill("train", tmp_path / "det", WITH_MODEL, made, *natural)
     with pytest.raises(RunError, match=r"setting training.rate \(was 0.05, now 0.1\)"):
         genolm.detect.train(
@@ -248,31 +251,33 @@ def test_training_and_calling_are_resumed_and_shared_out(files, natural, tmp_pat
 
 def test_kept_features_are_trained_on_with_other_settings(files, natural, tmp_path):
     made, parts = files / "markov.fa", tmp_path / "kept.parts"
-    kept = genolm.train_detector(natural, made, tmp_path / "kept", **WITH_MODEL, keep_parts=True)
+    kept = genolm.detect.train(tmp_path / "kept", natural=natural, generated=made, **WITH_MODEL, keep_parts=True)
     table = tmp_path / "genomes.tsv"
     table.write_text("genome\tfold\n" + "".join(f"{name}\t{number % 3}\n" for number, name in enumerate(NAMES)))
     others = (
         {},
         {"rate": 0.1, "folds": 4},
-        {"hold_out_generators": ["markov2"], "hold_out_taxa": ["elm"]},
+        {"hold_out_generator": ["markov2"], "hold_out_taxon": ["elm"]},
         {"genomes": table},
     )
     for number, other in enumerate(others):
         whole = (
-            genolm.train_detector(natural, made, tmp_path / f"whole{number}", **WITH_MODEL | other) if other else kept
+            genolm.detect.train(tmp_path / f"whole{number}", natural=natural, generated=made, **WITH_MODEL | other)
+            if other
+            else kept
         )
-        again = genolm.train_detector(out=tmp_path / f"again{number}", from_=parts, **other)
-        assert contents(again) == contents(whole)
-    assert genolm.train_detector(from_=parts).report == load_detector(kept).report
-    for name, value in (("features", "embedding"), ("seed", 1), ("crops", (50,))):
+        again = genolm.detect.train(out=tmp_path / f"again{number}", from_=parts, **other)
+        assert contents(again.path) == contents(whole.path)
+    assert genolm.detect.train(from_=parts).report == load_detector(kept.path).report
+    for name, value in (("features", "embedding"), ("seed", 1), ("crop", (50,))):
         with pytest.raises(InputError, match=f"so {name} cannot be given with it"):
-            genolm.train_detector(from_=parts, **{name: value})
+            genolm.detect.train(from_=parts, **{name: value})
     with pytest.raises(InputError, match="rate must be between"):
-        genolm.train_detector(from_=parts, rate=2)
-    with pytest.raises(InputError, match="natural and generated are required, except with from_"):
-        genolm.train_detector(natural)
+        genolm.detect.train(from_=parts, rate=2)
+    with pytest.raises(InputError, match="native and generated sequences are required: natural and generated"):
+        genolm.detect.train(natural=natural)
     with pytest.raises(RunError, match="keep_parts requires embedding features"):
-        genolm.train_detector(natural, made, tmp_path / "handmade", **QUICK, keep_parts=True)
+        genolm.detect.train(tmp_path / "handmade", natural=natural, generated=made, **QUICK, keep_parts=True)
 
 
 def test_without_a_model_nothing_is_resumed(detector, files, natural, tmp_path):
@@ -285,8 +290,8 @@ def test_without_a_model_nothing_is_resumed(detector, files, natural, tmp_path):
 
 @pytest.mark.parametrize("name", ["tiny-random-ocean", "tiny-random-moderngena"])
 def test_every_kind_of_model_detects(name, files, natural):
-    words = {"model": name, "features": "embedding", "device": "cpu", "crops": (100,), **QUICK}
-    found = genolm.detect.train(natural, files / "markov.fa", **words)
+    words = {"model": name, "features": "embedding", "device": "cpu", "crop": (100,), **QUICK}
+    found = genolm.detect.train(natural=natural, generated=files / "markov.fa", **words)
     table = genolm.detect.apply(found, [toy_genome(50)[:100], toy_genome(51)[:90]], device="cpu").table
     assert table["probability"].is_between(0, 1).all() and table["warning"].null_count() == 1
 
@@ -319,18 +324,18 @@ def test_folds_that_part_related_genomes_are_refused(files, natural, tmp_path):
         ({"rate": 0.0}, "rate must be between 0 and 0.5"),
         ({"folds": 2}, "folds must be at least 3"),
         ({"features": "embedding"}, "features 'embedding' require a model"),
-        ({"features": "spectrum"}, "invalid features: expected one of embedding, handmade, both"),
-        ({"crops": (0,)}, "crops must be at least 1"),
+        ({"features": "spectrum"}, "features must be one of embedding, handmade, both"),
+        ({"crop": (0,)}, "crop must be at least 1"),
         (
-            {"hold_out_generators": ["evo"]},
+            {"hold_out_generator": ["evo"]},
             "unknown generator to hold out: expected one of markov0, markov1, markov2",
         ),
-        ({"hold_out_taxa": ["oak"]}, "unknown taxon to hold out"),
-        ({"hold_out_decodings": ["temperature=2.0"]}, "unknown decoding to hold out: expected one of temperat"),
-        ({"hold_out_generators": ["markov0", "markov1", "markov2"]}, "at least 20 generated sequences"),
-        ({"hold_out_taxa": ["ash", "birch", "cedar", "elm"]}, "at least 3 groups of genomes"),
-        ({"pooling": "none", "model": "tiny-random"}, "one vector"),
-        ({"pooling": "bases", "model": "tiny-random"}, "one vector"),
+        ({"hold_out_taxon": ["oak"]}, "unknown taxon to hold out"),
+        ({"hold_out_decoding": ["temperature=2.0"]}, "unknown decoding to hold out: expected one of temperat"),
+        ({"hold_out_generator": ["markov0", "markov1", "markov2"]}, "at least 20 generated sequences"),
+        ({"hold_out_taxon": ["ash", "birch", "cedar", "elm"]}, "at least 3 groups of genomes"),
+        ({"pooling": "none", "model": "tiny-random"}, "pooling must be one of mean, max, min, last"),
+        ({"pooling": "bases", "model": "tiny-random"}, "pooling must be one of mean, max, min, last"),
     ],
 )
 def test_settings_that_cannot_be(files, natural, words, message):
@@ -423,7 +428,7 @@ def test_a_flat_calibration_is_told(files, natural, monkeypatch):
 def test_a_detector_finds_the_folder_that_its_model_was_in(files, natural, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     save(genolm.load("tiny-random-dense", device="cpu"), "own")
-    words = {"model": "own", "features": "embedding", "crops": (100,), "device": "cpu", **QUICK}
+    words = {"model": "own", "features": "embedding", "crop": (100,), "device": "cpu", **QUICK}
     genolm.detect.train("det", natural=natural, generated=files / "markov.fa", **words)
     sequences = [toy_genome(50)[:100]]
     table = genolm.detect.apply("det", sequences, device="cpu").table

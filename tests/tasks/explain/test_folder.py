@@ -29,7 +29,7 @@ def contents(folder):
 )
 def test_shards_join_to_the_bytes_of_one_run(verb, model, fasta, tmp_path, monkeypatch):
     monkeypatch.setattr("genolm.engine.plan.PART_ITEMS", 1)
-    function = getattr(genolm, f"explain_{verb}")
+    function = getattr(genolm.explain, verb)
     one = function(model, fasta, tmp_path / "one", tables="parquet" if verb == "lens" else "tsv")
     for shard in ("1/2", "2/2"):
         function(model, fasta, tmp_path / "two", shard=shard, tables="parquet" if verb == "lens" else "tsv")
@@ -40,7 +40,7 @@ def test_shards_join_to_the_bytes_of_one_run(verb, model, fasta, tmp_path, monke
 
 def test_only_a_folder_of_ours_is_replaced(fasta, tmp_path):
     out = genolm.explain.tables("tiny-random-kmer", tmp_path / "out").path
-    with pytest.raises(RunError, match=r"out exists; --overwrite replaces it"):
+    with pytest.raises(RunError, match=r"out exists; pass overwrite=True to replace it"):
         genolm.explain.tables("tiny-random-kmer", out)
     (out / "stale.tsv").touch()
     genolm.explain.lens("tiny-random", fasta, out, overwrite=True)
@@ -76,7 +76,7 @@ def test_a_picture_that_fails_leaves_no_folder(fasta, tmp_path, monkeypatch):
 def test_without_the_extra_for_pictures_everything_else_is_written(
     verb, model, left_out, missing, fasta, tmp_path, monkeypatch
 ):
-    function, inputs = getattr(genolm, f"explain_{verb}"), () if verb == "tables" else (fasta,)
+    function, inputs = getattr(genolm.explain, verb), () if verb == "tables" else (fasta,)
     drawn = contents(function(model, *inputs, tmp_path / "drawn").path)
     monkeypatch.setitem(sys.modules, missing, None)
     message = rf"{missing} is not installed, so no figures will be drawn: pip install 'genolm\[plots\]'"

@@ -100,7 +100,7 @@ def test_genes_that_lie_elsewhere_are_refused(tmp_path) -> None:
 def test_a_region_of_n_only_gives_tables_without_missing_scores(verb: str, model: str, tmp_path: Path) -> None:
     genome = tmp_path / "genome.fa"
     genome.write_text(">chr1\n" + "N" * 300 + "ACGT" * 50 + "\n")
-    out = getattr(genolm, f"explain_{verb}")(model, "chr1:1-300", tmp_path / "out", genome=genome).path
+    out = getattr(genolm.explain, verb)(model, "chr1:1-300", tmp_path / "out", genome=genome).path
     assert (out / "provenance.json").is_file()
 
 
@@ -112,5 +112,5 @@ def test_a_region_of_n_only_has_no_prediction(verb: str, message: str, tmp_path:
     genome = tmp_path / "genome.fa"
     genome.write_text(">chr1\n" + "N" * 300 + "ACGT" * 50 + "\n")
     with pytest.raises(InputError, match=message):
-        getattr(genolm, f"explain_{verb}")("tiny-random", "chr1:1-300", tmp_path / "out", genome=genome)
+        getattr(genolm.explain, verb)("tiny-random", "chr1:1-300", tmp_path / "out", genome=genome)
     assert not (tmp_path / "out").exists()

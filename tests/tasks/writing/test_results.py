@@ -37,7 +37,6 @@ def test_written_results_are_a_path(tiny, tmp_path):
         assert file.read().startswith("id\tlength")
 
 
-@pytest.mark.filterwarnings("ignore:1 of 3 sequences")
 @pytest.mark.parametrize("suffix", ["parquet", "tsv", "csv"])
 @pytest.mark.parametrize("per_base", [False, True])
 def test_scores_are_read_back_as_they_were(tiny, tmp_path, suffix, per_base):
@@ -132,7 +131,6 @@ def test_representations_are_short(tiny, tmp_path):
     )
 
 
-@pytest.mark.filterwarnings("ignore:1 of 3 sequences")
 def test_the_html_is_escaped_and_has_the_first_rows_and_the_notes(tiny, tmp_path):
     html = score(tiny, SEQUENCES, iupac="N")._repr_html_()
     assert "&lt;c&gt;" in html and "<c>" not in html and html.count("<tr>") == 4
@@ -161,7 +159,6 @@ def calls(genome_path, tmp_path):
     return path
 
 
-@pytest.mark.filterwarnings("ignore:.*ALT alleles")
 @pytest.mark.parametrize("suffix", ["vcf", "vcf.gz", "bcf", "tsv", "parquet"])
 @pytest.mark.parametrize("settings", [{"rc": True}, {"method": "conditional"}])
 def test_variant_scores_are_read_back_from_every_format(tiny, genome_path, calls, tmp_path, suffix, settings):
@@ -205,9 +202,9 @@ def test_byte_pair_sequences_are_read_back(tmp_path):
 
 def test_tables_of_a_folder_are_read_back(tmp_path):
     pytest.importorskip("matplotlib")
-    in_memory = genolm.explain_tables("tiny-random-kmer")
+    in_memory = genolm.explain.tables("tiny-random-kmer")
     for form in ("tsv", "parquet"):
-        written = genolm.explain_tables("tiny-random-kmer", tmp_path / form, tables=form)
+        written = genolm.explain.tables("tiny-random-kmer", tmp_path / form, tables=form)
         assert list(written.tables) == list(in_memory.tables) and written.table.columns == in_memory.table.columns
         assert written.tables["neighbours"]["kmer"].equals(in_memory.tables["neighbours"]["kmer"])
     assert repr(in_memory).startswith("Explanation: ") and len(in_memory) == in_memory.table.height
