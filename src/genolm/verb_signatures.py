@@ -28,7 +28,7 @@ _KINDS: dict[type, Kind] = {bool: "flag", int: "integer", float: "number", Path:
 _PLACEHOLDERS: dict[Kind, str] = {"integer": "N", "number": "X", "path": "FILE", "text": "TEXT", "flag": ""}
 _MARKERS = (Between, Completed, PythonOnly, ReplacedBy, Several, Single, Short, Shown)
 Marker = TypeVar("Marker")
-_SECTION = re.compile(r"^(?:Args|Keys|Attributes|Returns|Raises|Yields|Warns):$", re.M)
+_SECTION = re.compile(r"^(?:Args|Keys|Attributes|Returns|Raises|Yields|Notes):$", re.M)
 
 
 def define(name: str, function: Callable[..., Any], example: str) -> Verb:

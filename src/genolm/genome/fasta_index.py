@@ -35,8 +35,8 @@ def index_files(path: Path) -> tuple[Path, Path | None]:
         InputError: the file does not support random access (see `genolm.genome.fasta.Genome`), or is truncated
             according to its index.
 
-    Warns:
-        UserWarning: the index next to the FASTA is recent enough but does not match.
+    Notes:
+        The index next to the FASTA is recent enough but does not match.
     """
     check_openable(path)
     kind = compression(path)

@@ -143,8 +143,8 @@ def read_flat_file(
             or no feature has a readable location.
         GenolmError: Biopython is not installed (extra ``genbank``).
 
-    Warns:
-        UserWarning: once, after the last record: features with an unreadable location were skipped.
+    Notes:
+        Once, after the last record: features with an unreadable location were skipped.
     """
     path = Path(path)
     form = form or flat_format(path)

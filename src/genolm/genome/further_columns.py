@@ -72,8 +72,8 @@ def further_columns(source: Path | Frame, used: Collection[str], own: Collection
     Raises:
         InputError: the table cannot be read.
 
-    Warns:
-        UserWarning: columns of lists, structures or bytes are omitted.
+    Notes:
+        Columns of lists, structures or bytes are omitted.
     """
     table = read_every_column(source)
     taken = {place for name, place in known_places(table.columns, table.file).items() if name in used}

@@ -90,9 +90,9 @@ def read_coding(path: str | Path, genome: str | Path | None = None, code: int = 
         InputError: the annotation has no genome, the file is invalid, or no coding sequence is usable.
         GenolmError: the file is GenBank or EMBL and Biopython (extra ``genbank``) is not installed.
 
-    Warns:
-        UserWarning: once, if coding sequences were skipped: without a strand or on both strands, on an unknown contig
-            or beyond its end, with an inexact location, or in GTF without ``transcript_id``.
+    Notes:
+        Once, if coding sequences were skipped: without a strand or on both strands, on an unknown contig
+        or beyond its end, with an inexact location, or in GTF without ``transcript_id``.
     """
     path = Path(path)
     ending = uncompressed_suffix(path)

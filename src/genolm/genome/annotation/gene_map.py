@@ -146,8 +146,8 @@ def read_gene_map(path: str | Path) -> GeneMap:
         InputError: the extension is unknown, the file is invalid, or no coding feature is usable.
         GenolmError: the file is GenBank or EMBL and Biopython (extra ``genbank``) is not installed.
 
-    Warns:
-        UserWarning: once, if coding features without a strand or a readable location were skipped.
+    Notes:
+        Once, if coding features without a strand or a readable location were skipped.
     """
     path = Path(path)
     ending = uncompressed_suffix(path)

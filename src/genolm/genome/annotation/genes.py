@@ -88,9 +88,9 @@ def read_gtf(path: str | Path) -> Iterator[Transcript]:
     Raises:
         InputError: a line is invalid, or no transcript is usable.
 
-    Warns:
-        UserWarning: once, if features without ``transcript_id`` or transcripts without a strand, on both strands or
-            with overlapping exons were skipped.
+    Notes:
+        Once, if features without ``transcript_id`` or transcripts without a strand, on both strands or
+        with overlapping exons were skipped.
     """
     path = Path(path)
     drafts: dict[tuple[str, str], Draft] = {}

@@ -46,9 +46,9 @@ def read_gff3(path: str | Path) -> Iterator[Transcript]:
     Raises:
         InputError: a line is invalid, or no transcript is usable.
 
-    Warns:
-        UserWarning: once, if exons without ``Parent`` or transcripts without a strand, on both strands or with
-            overlapping exons were skipped.
+    Notes:
+        Once, if exons without ``Parent`` or transcripts without a strand, on both strands or with
+        overlapping exons were skipped.
     """
     path = Path(path)
     drafts: dict[tuple[str, str], Draft] = {}

@@ -65,8 +65,8 @@ def read_generated(
         InputError: a file cannot be read, a header has an invalid number of prompt bases, a record contains only N, no
             record has new bases, or the table lacks columns or has duplicate names.
 
-    Warns:
-        UserWarning: the table contains files that are not in ``paths``.
+    Notes:
+        The table contains files that are not in ``paths``.
     """
     table = {} if provenance is None else _table(Path(provenance))
     records, files = [], [Path(path) for path in paths]
@@ -116,8 +116,8 @@ def without_prompts(records: Iterable[SequenceRecord]) -> Iterator[SequenceRecor
     Raises:
         InputError: a header has an invalid number of prompt bases.
 
-    Warns:
-        UserWarning: at the end: number of records that were skipped because they have no new bases.
+    Notes:
+        At the end: number of records that were skipped because they have no new bases.
     """
     skipped = 0
     for record in records:

@@ -56,9 +56,9 @@ def write_vcf(
             differ.
         ValueError: values do not match their field, or a field is not declared.
 
-    Warns:
-        UserWarning: htslib cannot create an index, because a record is beyond the limits of a ``.csi`` (for BCF they
-            depend on the contig lengths in the header).
+    Notes:
+        htslib cannot create an index, because a record is beyond the limits of a ``.csi`` (for BCF they
+        depend on the contig lengths in the header).
     """
     template, out = Path(template), Path(out)
     kind = _output_kind(out)

@@ -112,8 +112,8 @@ def _fitting(model: Model, choice: GeneSelection) -> GeneSelection:
         ModelError: the model is an encoder.
         InputError: no gene is left.
 
-    Warns:
-        UserWarning: genes were left out.
+    Notes:
+        Genes were left out.
     """
     model.decoder  # noqa: B018  # raises ModelError for an encoder
     candidates = choose_genes(replace(choice, count=0)).genes

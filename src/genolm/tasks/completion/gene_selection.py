@@ -97,8 +97,8 @@ def choose_genes(choice: GeneSelection) -> Chosen:
         InputError: no gene can be completed, or the file is invalid.
         GenolmError: Biopython (extra ``genbank``) is needed for GenBank or EMBL and not installed.
 
-    Warns:
-        UserWarning: once, for genes that are left out because an earlier one has the same name.
+    Notes:
+        Once, for genes that are left out because an earlier one has the same name.
     """
     return _chosen(choice, states(choice))
 

@@ -82,8 +82,8 @@ def read_annotation(path: Path, source: Source) -> Annotation:
         InputError: the file cannot be read, none of its genes lies on a contig of the input, or one of its contig
             names matches several of them.
 
-    Warns:
-        UserWarning: once, for transcripts that cannot be used; see `genolm.genome.annotation.gff3.read_genes`.
+    Notes:
+        Once, for transcripts that cannot be used; see `genolm.genome.annotation.gff3.read_genes`.
     """
     contigs = _contigs(source) if source.genome is None else ()
     synonyms = chrom_aliases(source.place if source.genome is None else source.genome)
