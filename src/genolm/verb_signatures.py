@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, ForwardRef, Literal, TypeVar, Union, Unpack, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, Union, Unpack, get_args, get_origin
 
 from genolm.parameters import (
     Between,
@@ -56,7 +57,7 @@ def expanded_signature(function: Callable[..., Any]) -> inspect.Signature:
     if options is None:
         return signature
     own = [one for one in signature.parameters.values() if one.kind is not one.VAR_KEYWORD]
-    return signature.replace(parameters=[*own, *_keys(options, options.__annotations__)])
+    return signature.replace(parameters=[*own, *_keys(options)])
 
 
 def expanded_doc(function: Callable[..., Any]) -> str:
@@ -92,18 +93,20 @@ def _evaluated(function: Callable[..., Any]) -> list[inspect.Parameter]:
 
 
 def _shared_parameters(options: type) -> list[Parameter | None]:
-    texts = described(inspect.getdoc(options) or "", "Keys")
-    hints = get_type_hints(options, include_extras=True)
-    return [_parameter(one, texts[one.name], shared=True) for one in _keys(options, hints)]
+    """Return the definitions of the keys of a TypedDict; in unions, classes of torch are in quotes."""
+    texts, namespace = described(inspect.getdoc(options) or "", "Keys"), vars(sys.modules[options.__module__])
+    return [
+        _parameter(one.replace(annotation=eval(one.annotation, namespace)), texts[one.name], shared=True)
+        for one in _keys(options)
+    ]
 
 
-def _keys(options: type, annotations: dict[str, Any]) -> Iterator[inspect.Parameter]:
+def _keys(options: type) -> Iterator[inspect.Parameter]:
     """Yield the keys of a TypedDict as keyword-only parameters; the default is False for a flag, otherwise None."""
-    hints = get_type_hints(options)
-    for name, annotation in annotations.items():
-        shown = annotation.__forward_arg__ if isinstance(annotation, ForwardRef) else annotation
-        default = False if hints[name] is bool else None
-        yield inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=shown)
+    for name, annotation in options.__annotations__.items():
+        text = annotation.__forward_arg__
+        default = False if text == "bool" else None
+        yield inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=text)
 
 
 def _parameter(given: inspect.Parameter, text: str, *, shared: bool = False) -> Parameter | None:

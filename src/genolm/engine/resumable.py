@@ -1,20 +1,21 @@
-"""Resumable runs: parts on disk that can be continued and computed by several processes."""
+"""Options of runs, and resumable runs: parts on disk that can be continued and computed by several processes."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genolm.engine.events import PartDone, Planned
+from genolm.engine.executors.in_process import InProcess
 from genolm.engine.fingerprint import fingerprint, is_complete
 from genolm.engine.free_memory import format_bytes
 from genolm.engine.interrupt import CancelledError, Interrupted
 from genolm.engine.parts import MANIFEST, Manifest, PartsFolder
-from genolm.engine.plan import make_plan
+from genolm.engine.plan import Shard, make_plan
 from genolm.engine.result import Result
 from genolm.engine.settings import write_settings
 from genolm.engine.target import assemble, check_output, check_side_files, check_target, refuse_inputs, side_files
@@ -26,12 +27,53 @@ if TYPE_CHECKING:
     import polars as pl
 
     from genolm.engine.events import Observer
-    from genolm.engine.options import Options
+    from genolm.engine.executors.executor import Executor
     from genolm.engine.task import AnyTask
     from genolm.engine.work import Work
 
 _LEAST_DISK = 2**20  # bytes
 _CONTINUE = Remedy("resume", True, "continue")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a run is carried out; none of it determines the result.
+
+    Attributes:
+        resume: continue from the parts of an earlier run of the same task, model and input.
+        overwrite: replace an existing output and the parts of an earlier run. A shard never removes parts.
+        shard: compute only the i-th of n shares of the parts, given as ``"i/n"`` or ``(i, n)``; ``merge`` joins them.
+            Shards may run at the same time, in one folder or on several machines, and continue from existing parts.
+        keep_parts: keep the parts when the output is complete, for :func:`genolm.engine.analysis.analyse`.
+        batch_tokens: maximum tokens of a batch, padding included; None for a default that fits into memory.
+        executor: what computes the parts.
+
+    Raises:
+        RunError: ``batch_tokens`` is below 1, or the shard is invalid.
+    """
+
+    resume: bool = False
+    overwrite: bool = False
+    shard: str | tuple[int, int] | Shard | None = None
+    keep_parts: bool = False
+    batch_tokens: int | None = None
+    executor: Executor = field(default_factory=InProcess)
+
+    def __post_init__(self) -> None:
+        if self.batch_tokens is not None and self.batch_tokens < 1:
+            raise RunError(f"batch_tokens must be at least 1, not {self.batch_tokens}")
+        if self.shard is not None:
+            Shard.parse(self.shard)
+
+    @property
+    def share(self) -> Shard | None:
+        """The share to compute; None for all parts."""
+        return None if self.shard is None else Shard.parse(self.shard)
+
+    @property
+    def shard_name(self) -> str | None:
+        """The shard as ``i/n``; None without a shard."""
+        return None if self.shard is None else str(self.share)
 
 
 @dataclass(frozen=True, slots=True)

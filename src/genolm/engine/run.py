@@ -13,11 +13,10 @@ from genolm.engine.executors.executor import ComputedPart, in_order
 from genolm.engine.handle import Run
 from genolm.engine.interrupt import stoppable
 from genolm.engine.merge import merge
-from genolm.engine.options import Options
 from genolm.engine.plan import make_plan
 from genolm.engine.progress import as_listener
 from genolm.engine.result import Estimate, Result
-from genolm.engine.resumable import RunRequest, run_on_disk
+from genolm.engine.resumable import Options, RunRequest, run_on_disk
 from genolm.engine.summary import Tally, note_missing_results
 from genolm.engine.work import Work
 from genolm.errors import RunError

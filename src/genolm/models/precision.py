@@ -1,27 +1,28 @@
-"""Devices and precisions: names and defaults."""
+"""Devices and precisions: names and defaults. Torch is imported only when a device or precision is looked up."""
 
 from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import Annotated, Literal
-
-import torch
+from typing import TYPE_CHECKING, Annotated, Literal, Union
 
 from genolm.errors import ModelError
 from genolm.parameters import Shown
 
-Device = Annotated[torch.device | str, Shown("NAME")]
+if TYPE_CHECKING:
+    import torch
+
+Device = Annotated[Union["torch.device", str], Shown("NAME")]
 Precision = Literal["float32", "bfloat16", "float16"]
 
 _NAMES = {
-    "float32": torch.float32,
-    "fp32": torch.float32,
-    "bfloat16": torch.bfloat16,
-    "bf16": torch.bfloat16,
-    "float16": torch.float16,
-    "fp16": torch.float16,
-    "float64": torch.float64,
+    "float32": "float32",
+    "fp32": "float32",
+    "bfloat16": "bfloat16",
+    "bf16": "bfloat16",
+    "float16": "float16",
+    "fp16": "float16",
+    "float64": "float64",
 }
 # Below this many parameters the weights do not limit the speed, and fp32 costs nothing.
 _SMALL = 100_000_000
@@ -33,6 +34,8 @@ def parse_device(device: torch.device | str) -> torch.device:
     Raises:
         ModelError: the name is invalid, or this machine has no such device.
     """
+    import torch
+
     try:
         target = torch.device(device)
     except (RuntimeError, TypeError):
@@ -58,10 +61,13 @@ def parse_dtype(dtype: torch.dtype | str) -> torch.dtype:
     Raises:
         ModelError: the name is invalid, or weights cannot have this type.
     """
-    try:
-        return _NAMES[str(dtype).removeprefix("torch.").lower()]
-    except KeyError:
-        raise ModelError(f"invalid precision {dtype!r}: expected one of {', '.join(_NAMES)}") from None
+    import torch
+
+    name = _NAMES.get(str(dtype).removeprefix("torch.").lower())
+    if name is None:
+        raise ModelError(f"invalid precision {dtype!r}: expected one of {', '.join(_NAMES)}")
+    found: torch.dtype = getattr(torch, name)
+    return found
 
 
 def default_dtype(precision: str, parameters: int, device: torch.device) -> torch.dtype:
@@ -70,6 +76,8 @@ def default_dtype(precision: str, parameters: int, device: torch.device) -> torc
     On an accelerator: the precision of the card. On a CPU: fp32, or bf16 for a model of at least 100 million parameters
     with bfloat16 in its card, if the processor multiplies it natively (avx512_bf16 or amx_bf16).
     """
+    import torch
+
     trained = parse_dtype(precision)
     if device.type != "cpu":
         return trained
@@ -88,4 +96,6 @@ def native_bf16() -> bool:
 
 def default_device() -> torch.device:
     """Return CUDA if available, else the CPU."""
+    import torch
+
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")

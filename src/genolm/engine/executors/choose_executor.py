@@ -1,18 +1,16 @@
-"""Choice of the executor from the options of a run."""
+"""Choice of the executor from the options of a run. Without workers, torch is not imported."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-import torch
-
-from genolm.engine.executors.device_workers import DeviceWorkers
 from genolm.engine.executors.in_process import InProcess
-from genolm.engine.executors.ray_actors import RayActors
 from genolm.errors import InputError
 from genolm.models.precision import default_device, parse_device
 
 if TYPE_CHECKING:
+    import torch
+
     from genolm.engine.executors.executor import Executor
 
 
@@ -48,12 +46,18 @@ def choose_executor(
         _refuse(workers=workers, address=address, threads=threads, reason="an executor has its own settings")
         return executor
     if executor == "ray":
+        from genolm.engine.executors.ray_actors import RayActors
+
         return RayActors(address, workers, threads, _ray_device(device))
     if executor != "local":
         raise InputError("executor must be local, ray, or an executor", value=executor)
     _refuse(address=address, reason="an address needs executor='ray'")
     devices = _devices(device, workers)
-    return InProcess(threads) if devices is None else DeviceWorkers(devices, threads)
+    if devices is None:
+        return InProcess(threads)
+    from genolm.engine.executors.device_workers import DeviceWorkers
+
+    return DeviceWorkers(devices, threads)
 
 
 def several_devices(device: torch.device | str | None) -> bool:
@@ -85,6 +89,8 @@ def _devices(device: torch.device | str | None, workers: int | None) -> tuple[st
 
 def _check(names: tuple[str, ...]) -> None:
     """Raise an error for an unknown device, and for an accelerator that would get two workers."""
+    import torch
+
     seen: set[torch.device] = set()
     for name in names:
         target = parse_device(name)

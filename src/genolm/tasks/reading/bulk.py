@@ -1,13 +1,11 @@
-"""Options shared by all bulk verbs, and the execution of their tasks."""
+"""Options shared by all bulk verbs, and the execution of their tasks. Torch is imported when a model is opened."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypedDict
-
-import torch
+from typing import TYPE_CHECKING, Annotated, TypedDict, Union
 
 from genolm.engine.analysis import analyse
 from genolm.engine.events import Finished, Listener, current_observer, observed
@@ -21,8 +19,6 @@ from genolm.engine.target import check_side_files, check_target, refuse_inputs, 
 from genolm.errors import ModelError
 from genolm.genome.fasta import Genome
 from genolm.genome.in_memory import Sequences, Variants
-from genolm.models.checkpoints.load import load, load_for
-from genolm.models.model import Model
 from genolm.models.precision import Device, Precision, parse_device, parse_dtype, same_device
 from genolm.notes import collected
 from genolm.parameters import Completed, Count, PythonOnly, Shown, Single
@@ -30,11 +26,14 @@ from genolm.tasks.writing.provenance import provenance_files
 
 if TYPE_CHECKING:
     import polars as pl
+    import torch
 
     from genolm.engine.task import AnyTask
+    from genolm.models.model import Model
 
 
-AnyModel = Annotated[Model | str | Path, Completed("model")]
+AnyModel = Annotated[Union["Model", str, Path], Completed("model")]
+Dtype = Union["torch.dtype", Precision]
 Reference = Annotated[Genome | str | Path, Shown("FASTA")]
 SequenceInput = Annotated[Sequences, Single(), Shown("INPUT")]
 VariantInput = Annotated[Variants, Single(), Shown("INPUT")]
@@ -62,7 +61,7 @@ class RunOptions(TypedDict, total=False):
     """
 
     device: Device | None
-    dtype: torch.dtype | Precision | None
+    dtype: Dtype | None
     batch_tokens: Count | None
     resume: bool
     overwrite: bool
@@ -129,6 +128,7 @@ class Bulk:
         """
         if out is not None:
             self.check_output(out)
+        from genolm.models.checkpoints.load import load, load_for
         from genolm.models.model import Model
 
         if isinstance(model, Model):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Unpack
+from typing import TYPE_CHECKING, Annotated, Unpack
 
 from genolm.engine.analysis import stored_task
 from genolm.engine.result import Result
@@ -15,13 +15,10 @@ from genolm.genome.contig_names import chrom_aliases
 from genolm.genome.in_memory import Sequences, hold_sequences
 from genolm.genome.sequence_files import input_format
 from genolm.genome.streams import is_stream
-from genolm.models.model import Model
 from genolm.parameters import AtLeast, Bases, Between, Count, KeptParts, ReplacedBy, Seed, Shown, Single
 from genolm.remedies import Remedy
 from genolm.tasks.reading.bulk import AnyModel, Bulk, RunOptions
-from genolm.tasks.reading.model_group import group_models
 from genolm.tasks.reading.model_limits import context_bases, unreadable_letters
-from genolm.tasks.reading.random_model import untrained_copy
 from genolm.tasks.reading.sources import Source, open_source
 from genolm.tasks.scanning.base_values import Combine, Role
 from genolm.tasks.scanning.gene_separation import GeneSettings
@@ -34,6 +31,9 @@ from genolm.tasks.scanning.scan_results import Scan
 from genolm.tasks.scanning.scan_task import Reader, Scanned, ScanTask
 from genolm.tasks.writing.kept_parts import Request, analysed_by
 from genolm.verbs import verb
+
+if TYPE_CHECKING:
+    from genolm.models.model import Model
 
 __all__ = ["Scan", "scan"]
 
@@ -191,6 +191,8 @@ def scan(
         calling,
         annotation,
     )
+    from genolm.tasks.reading.model_group import group_models  # imports torch, which an analysis does not need
+
     return _scanned(task, bulk.run(task, group_models(tuple(models.values())), path), picture)
 
 
@@ -223,6 +225,8 @@ def _models(
     if minus is not None:
         models["minus"] = bulk.open(minus)
     if twin is not None:
+        from genolm.tasks.reading.random_model import untrained_copy
+
         models["twin"] = untrained_copy(models["model"], twin)
     return models
 
