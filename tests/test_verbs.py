@@ -264,10 +264,10 @@ def test_names_beside_those_of_verbs_are_gone():
         (lambda: genolm.embed("m", "i", iupac="keep"), r"iupac must be one of raise, N, sample \(value 'keep'\)"),
         (lambda: genolm.embed("m", "i", dtype="int8"), r"dtype must be one of float32, bfloat16, float16 \(value"),
         (lambda: genolm.score("m", "i", batch_tokens=0), r"batch_tokens must be at least 1 \(value 0\)"),
-        (lambda: genolm.scan("m", "i", fdr=1.5), r"fdr must be from 0 to 1 \(value 1.5\)"),
-        (lambda: genolm.scan("m", "i", fdr=float("nan")), r"fdr must be from 0 to 1 \(value nan\)"),
+        (lambda: genolm.scan("m", "i", fdr=1.5), r"fdr must be between 0 and 1 \(value 1.5\)"),
+        (lambda: genolm.scan("m", "i", fdr=float("nan")), r"fdr must be between 0 and 1 \(value nan\)"),
         (lambda: genolm.cluster("m", ["a.fa"], length=[100, 0]), r"length must be at least 1 \(value \[100, 0\]\)"),
-        (lambda: genolm.simulate("folder", seed=-1), r"seed must be from 0 to 4294967295 \(value -1\)"),
+        (lambda: genolm.simulate("folder", seed=-1), r"seed must be between 0 and 4294967295 \(value -1\)"),
     ],
 )
 def test_python_checks_arguments_as_the_command_line_does(call, message):

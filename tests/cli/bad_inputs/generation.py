@@ -83,7 +83,7 @@ CASES = (
     Case(
         "complete: a negative seed",
         f"{COMPLETE} genes.fa out.tsv --seed -1",
-        "Invalid value for '--seed': must be from 0 to 4294967295, not -1",
+        "Invalid value for '--seed': must be between 0 and 4294967295, not -1",
         2,
         {"genes.fa": GENES},
     ),

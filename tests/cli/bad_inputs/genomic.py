@@ -88,7 +88,7 @@ CASES = (
     Case(
         "cluster: a negative seed",
         f"{CLUSTER} --seed -1",
-        "Invalid value for '--seed': must be from 0 to 4294967295, not -1",
+        "Invalid value for '--seed': must be between 0 and 4294967295, not -1",
         2,
         GENOMES,
     ),
@@ -160,7 +160,7 @@ CASES = (
     Case(
         "detect train: a seed that is too large",
         f"{TRAIN} --generated made.fa --seed 4294967296",
-        "Invalid value for '--seed': must be from 0 to 4294967295, not 4294967296",
+        "Invalid value for '--seed': must be between 0 and 4294967295, not 4294967296",
         2,
         {**GENOMES, "made.fa": MADE},
     ),
@@ -224,7 +224,7 @@ CASES = (
     Case(
         "check: a negative seed",
         "check made.fa out --reference one.fa --seed -1",
-        "Invalid value for '--seed': must be from 0 to 4294967295, not -1",
+        "Invalid value for '--seed': must be between 0 and 4294967295, not -1",
         2,
         {**GENOMES, "made.fa": MADE},
     ),

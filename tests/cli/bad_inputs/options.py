@@ -121,7 +121,7 @@ CASES = (
     Case(
         "top-p: above 1",
         f"{GENERATE} out.fa --top-p 1.5",
-        "Invalid value for '--top-p': must be from 0 to 1, not 1.5",
+        "Invalid value for '--top-p': must be between 0 and 1, not 1.5",
         2,
     ),
     Case(

@@ -88,7 +88,7 @@ CASES = (
     Case(
         "scan: a negative seed",
         "scan tiny-random-dense a.fa s --seed -1",
-        "Invalid value for '--seed': must be from 0 to 4294967295, not -1",
+        "Invalid value for '--seed': must be between 0 and 4294967295, not -1",
         2,
         {"a.fa": f">a\n{BASES}\n"},
     ),

@@ -62,7 +62,7 @@ CASES = (
     train(
         "a negative seed",
         "good.fa --seed -1",
-        "Invalid value for '--seed': must be from 0 to 4294967295, not -1",
+        "Invalid value for '--seed': must be between 0 and 4294967295, not -1",
         2,
     ),
     Case(
