@@ -1,5 +1,6 @@
 """Shards and merge: their union is one run, in one folder or on many machines."""
 
+import errno
 import shutil
 import threading
 
@@ -10,7 +11,7 @@ from genolm.engine.parts import PartsFolder
 from genolm.engine.plan import Plan, Shard
 from genolm.engine.run import Options, merge, run
 from genolm.engine.stored_types import TYPES, StoredType
-from genolm.errors import RunError
+from genolm.errors import ResourceError, RunError
 
 
 @pytest.fixture(autouse=True)
@@ -191,3 +192,24 @@ def test_ways_to_write_a_shard(shard):
 def test_an_invalid_shard_is_refused(shard):
     with pytest.raises(RunError, match=r"invalid shard .*: expected i/n with 1 ≤ i ≤ n, e\.g\. 2/8"):
         Shard.parse(shard)
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError(errno.ENOSPC, "No space left on device")])
+def test_a_merge_that_is_stopped_writes_nothing_and_can_be_repeated(source, out, lines, monkeypatch, stop):
+    run(Summed(source), ToyModel(), out, Options(shard="1/1"))
+    assemble = Summed.assemble
+
+    def stopping(task, frames, path):
+        def stopped():
+            yield next(frames)
+            raise stop
+
+        return assemble(task, stopped(), path)
+
+    monkeypatch.setattr(Summed, "assemble", stopping)
+    with pytest.raises((KeyboardInterrupt, ResourceError)):
+        merge(out)
+    assert sorted(path.name for path in out.parent.iterdir()) == ["in.txt", "out.tsv.parts"]
+    monkeypatch.undo()
+    merge(out)
+    assert out.read_text() == expected(lines)

@@ -124,6 +124,36 @@ CASES = (
         before=(*SHARDS, SHARDS[0].replace("out.parquet", "other.parquet") + " --rc"),
     ),
     Case(
+        "executor: not one of them",
+        f"{SCORE} --executor slurm",
+        "Invalid value for '--executor': 'slurm' is not one of 'local', 'ray'.",
+        2,
+    ),
+    Case(
+        "executor: an address without Ray",
+        f"{SCORE} --address auto",
+        "address cannot be used here: an address needs executor='ray' (value 'auto')",
+        3,
+    ),
+    Case(
+        "executor: no workers",
+        f"{SCORE} --workers 0",
+        "Invalid value for '--workers': must be at least 1, not 0",
+        2,
+    ),
+    Case(
+        "executor: devices of two kinds",
+        f"{SCORE} --device cpu,cuda",
+        "several devices must be of one kind (value 'cpu,cuda')",
+        3,
+    ),
+    Case(
+        "executor: no Ray at the address",
+        f"{SCORE} --executor ray --address 127.0.0.1:1",
+        "cannot connect to Ray at 127.0.0.1:1: nothing answers",
+        5,
+    ),
+    Case(
         "recipe: no such recipe",
         "pretrain nanoo run",
         "no such recipe file, and not one of the shipped recipes: gena-bert-base, gena-bert-large, gena-bigbird-base, gengram-10b, genolm-mini, genolm-mini-bert, genolm-mini-ocean, genolm-nano, genomeocean-100m, genomeocean-4b, genomeocean-500m, genos-1.2b, genos-10b, moderngena-base (value 'nanoo')",

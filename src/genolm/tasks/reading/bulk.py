@@ -128,6 +128,8 @@ class Bulk:
         """
         if out is not None:
             self.check_output(out)
+        import torch
+
         from genolm.models.checkpoints.load import load, load_for
         from genolm.models.model import Model
 
