@@ -206,10 +206,9 @@ def test_a_merge_that_is_stopped_writes_nothing_and_can_be_repeated(source, out,
 
         return assemble(task, stopped(), path)
 
-    monkeypatch.setattr(Summed, "assemble", stopping)
-    with pytest.raises((KeyboardInterrupt, ResourceError)):
+    with monkeypatch.context() as patched, pytest.raises((KeyboardInterrupt, ResourceError)):
+        patched.setattr(Summed, "assemble", stopping)
         merge(out)
     assert sorted(path.name for path in out.parent.iterdir()) == ["in.txt", "out.tsv.parts"]
-    monkeypatch.undo()
     merge(out)
     assert out.read_text() == expected(lines)
