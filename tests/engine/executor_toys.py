@@ -10,6 +10,7 @@ from typing import ClassVar
 from engine_toys import Summed
 
 from genolm.errors import InputError, NonFiniteError, ResourceError
+from genolm.remedies import Notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Fragile(Summed):
 
     def forward(self, model, windows):
         if self.trouble == "not finite":
-            raise NonFiniteError("toy", "be careful", row=0)
+            raise NonFiniteError("toy", Notice("be careful"), row=0)
         return Summed.forward(self, model, windows)
 
     def _due(self, items):

@@ -83,7 +83,7 @@ def test_a_run_uses_the_threads_that_are_requested(source, out):
 def test_shards_follow_the_first(source, out, lines):
     assert threads_of(source, out, shard="1/2", executor=InProcess(3)) == {3}
     assert PartsFolder.of(out).manifest().compute == ComputeSettings.here("cpu", 3)
-    with pytest.raises(RunError, match=r"changed: CPU threads per worker \(was 3, now 2\)\."):
+    with pytest.raises(RunError, match=r"changed: CPU threads per worker \(was 3, now 2\)\)"):
         run(Summed(source), ToyModel(), out, Options(shard="2/2", executor=InProcess(2)))
     assert threads_of(source, out, shard="2/2") == {3}
 
@@ -94,7 +94,7 @@ def test_another_machine_is_refused_with_the_difference(source, out, name):
     path = PartsFolder.of(out).path / "manifest.json"
     manifest = json.loads(path.read_text())
     path.write_text(json.dumps(manifest | {"compute": manifest["compute"] | {name: "other"}}))
-    with pytest.raises(RunError, match=r"belongs to another run; changed: .* \(was other, now"):
+    with pytest.raises(RunError, match=r"belongs to another run \(changed: .* \(was other, now"):
         run(Summed(source), ToyModel(), out, Options(shard="2/2"))
 
 
@@ -104,7 +104,7 @@ def test_parts_of_different_machines_are_not_merged(source, tmp_path):
         out.parent.mkdir()
         run(Summed(source), ToyModel(), out, Options(shard=(number, 2), executor=InProcess(number)))
     with pytest.raises(RunError, match=r"belong to different runs; changed: CPU threads per worker \(was 1, now 2\)"):
-        merge(tmp_path / "out.tsv", [PartsFolder.of(out).path for out in outs])
+        merge(tmp_path / "out.tsv", parts=[PartsFolder.of(out).path for out in outs])
 
 
 def test_a_part_of_other_settings_is_computed_again(source, out, lines):

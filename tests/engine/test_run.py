@@ -94,7 +94,7 @@ def test_the_folder_of_the_output_must_be_there(source, tmp_path):
 
 @pytest.mark.parametrize("settings", [{"resume": True}, {"shard": "1/2"}])
 def test_a_run_in_memory_has_nothing_to_resume(source, settings):
-    with pytest.raises(RunError, match="resume and shard need an output path"):
+    with pytest.raises(RunError, match="resume, shard and keep_parts need an output path"):
         run(Summed(source), ToyModel(), options=Options(**settings))
 
 

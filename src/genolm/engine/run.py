@@ -130,11 +130,8 @@ def _as_request(out: Path | str | None, options: Options) -> RunRequest | None:
     if out is not None:
         return RunRequest(Path(out), options)
     if options.resume or options.keep_parts or options.shard is not None:
-        raise RunError(
-            "a run that is resumed or sharded, or keeps its parts, needs an output path",
-            code="missing-argument",
-            remedy=Remedy("out"),
-        )
+        problem = "resume, shard and keep_parts need an output path"
+        raise RunError(problem, code="missing-argument", remedy=Remedy("out"))
     return None
 
 

@@ -3,6 +3,7 @@
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -57,7 +58,9 @@ class Nodes:
 
 @pytest.fixture(scope="module")
 def nodes(ray):
+    handler = signal.getsignal(signal.SIGTERM)
     made = Nodes(ray)
+    signal.signal(signal.SIGTERM, handler)  # a cluster in the process of the tests installs its own
     yield made
     made.cluster.shutdown()
 
@@ -204,6 +207,6 @@ def test_an_invalid_address(ray, source, out):
 def test_without_ray(source, out, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(
-        GenolmError, match=r"executor='ray' requires ray, which is not installed: pip install 'genolm\[ray"
+        GenolmError, match=r"executor='ray' requires ray, which is not installed; pip install 'genolm\[ray"
     ):
         run(Summed(source), ToyModel(), out, Options(executor=RayActors()))
