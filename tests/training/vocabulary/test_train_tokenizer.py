@@ -140,7 +140,8 @@ def test_inspecting_what_there_is(fasta, tmp_path):
     [
         ({"vocab_size": 100_000}, InputError, "reduce the vocabulary size, or provide more sequence"),
         ({"vocab_size": 100, "chunk": 32}, ModelError, r"chunk \(32\) must be at least max_length \(64\)"),
-        ({"vocab_size": 9}, ModelError, "must be more than 9, the number of special tokens"),
+        ({"vocab_size": 9}, InputError, r"vocab_size must be at least 10 \(value 9\)"),
+        ({"vocab_size": 10, "n": "letter"}, ModelError, "must be more than 10, the number of special tokens"),
     ],
 )
 def test_what_cannot_be_leaves_nothing(fasta, tmp_path, settings, error, message):
