@@ -244,7 +244,7 @@ def test_intervals_mostly_off_their_contig_are_reported_once(tmp_path, lines, me
     with noted() as caught:
         found = list(read_sequences(tmp_path / "a.bed", genome=tmp_path / "g.fa"))
     assert len(found) == len(lines) and len(caught) == 1
-    assert re.search(message, caught[0])
+    assert re.search(message, str(caught[0]))
 
 
 def test_intervals_at_the_end_of_their_contig_need_no_word(tmp_path):

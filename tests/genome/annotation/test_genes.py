@@ -139,7 +139,7 @@ def test_what_is_left_out_is_counted_by_reason_in_one_warning(tmp_path: Path) ->
     path.write_text(GOOD + unstranded + GOOD.replace('"t"', '""'))
     with noted() as caught:
         assert len(list(read_gtf(path))) == 1
-    assert [one.partition("x.gtf:")[2] for one in caught] == [
+    assert [str(one).partition("x.gtf:")[2] for one in caught] == [
         "5: skipped 4 features: an exon without transcript_id (1), a transcript without a strand (3); "
         'this is the first (value \'gene_id "g"; transcript_id "";\')'
     ]

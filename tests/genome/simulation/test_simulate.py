@@ -465,7 +465,7 @@ def test_refuses_to_overwrite_unless_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"contigs": 1}, r"contigs must be at least 2 \(the last one is tiny\) \(value 1\)"),
+        ({"contigs": 1}, r"contigs must be at least 2 \(value 1\)"),
         ({"contigs": 3, "length": 40_000}, r"3 contigs require at least 40900 bases \(value 40000\)"),
     ],
 )

@@ -153,7 +153,7 @@ def test_figures_of_one_sequence_have_no_interval(report):
 
 def test_the_folder_is_whole_and_the_same_again(files, report):
     natural = [files / "first.fa", files / "second.fa"]
-    check = genolm.check(files / "generated.fa", natural, files / "out", max_tandem=0.5, seed=3)
+    check = genolm.check(files / "generated.fa", files / "out", reference=natural, max_tandem=0.5, seed=3)
     out = check.path
     assert all(getattr(check, name) == getattr(report, name) for name in ("figures", "passed", "settings"))
     assert check.sequences.schema == report.sequences.schema and repr(report) == "Check: 7 of 10 sequences passed"

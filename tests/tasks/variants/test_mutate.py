@@ -129,7 +129,7 @@ def test_kept_parts_are_plotted_without_the_model(tiny, ocean, genome_path, tmp_
     again = mutate(out=tmp_path / "again.parquet", from_=parts, plot=tmp_path / "again.svg")
     for one, other in ((again.path, whole.path), (tmp_path / "again.svg", tmp_path / "whole.svg")):
         assert one.read_bytes() == other.read_bytes()
-    assert mutate(from_=parts, plot=tmp_path / "memory.svg").table.equals(pl.read_parquet(whole))
+    assert mutate(from_=parts, plot=tmp_path / "memory.svg").table.equals(pl.read_parquet(whole.path))
     assert (tmp_path / "memory.svg").read_bytes() == (tmp_path / "whole.svg").read_bytes()
     assert mutate(out=tmp_path / "same.tsv", from_=parts).path.read_bytes() == kept.path.read_bytes()
     provenance = [(tmp_path / f"{name}.provenance.json").read_bytes() for name in ("kept.tsv", "same.tsv")]

@@ -166,8 +166,6 @@ def _make(folder: Path) -> None:
 
 
 def _check(folder: Path, length: int, contigs: int, overwrite: bool) -> None:
-    if contigs < 2:
-        raise InputError("contigs must be at least 2 (the last one is tiny)", value=contigs)
     if length < 20_000 * (contigs - 1) + TINY:
         raise InputError(f"{contigs} contigs require at least {20_000 * (contigs - 1) + TINY} bases", value=length)
     if folder.exists() and not folder.is_dir():
