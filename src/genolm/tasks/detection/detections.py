@@ -15,7 +15,7 @@ from genolm.tasks.writing.results import Results, TableResults
 
 
 class TrainedDetector(Results):
-    """A trained detector with its evaluation, as :func:`genolm.train_detector` returns it.
+    """A trained detector with its evaluation, as :func:`genolm.detect.train` returns it.
 
     Args:
         run: outcome of the training.
@@ -43,7 +43,7 @@ class TrainedDetector(Results):
 
 
 class Detections(TableResults):
-    """Calls of a detector, as :func:`genolm.apply_detector` returns them.
+    """Calls of a detector, as :func:`genolm.detect.apply` returns them.
 
     Columns of `table`: ``id``, ``length`` in bases, ``probability`` of being generated at equal priors, ``call``
     (``generated``, or ``natural`` for native; null without bases), ``threshold`` and ``warning``: a length outside the
