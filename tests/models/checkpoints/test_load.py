@@ -223,8 +223,7 @@ def viral(tmp_path, monkeypatch):
     genolm.save(genolm.load("tiny-random-ocean"), folder)
     (folder / "card.json").unlink()
     (folder / "tokenizer_config.json").unlink()
-    for module in ("load", "conversion_source"):
-        monkeypatch.setattr(f"genolm.models.checkpoints.{module}.snapshot", lambda _: folder)
+    monkeypatch.setattr("genolm.models.checkpoints.download.snapshot", lambda *_, **__: folder)
     return folder
 
 

@@ -18,7 +18,7 @@ _FILE_SUFFIXES = (".parquet", ".tsv", ".csv", ".png", ".svg", ".pdf", ".bw", ".b
 
 
 class Explanation(FolderResults):
-    """Tables that explain a model, as the functions ``genolm.explain_…`` return them.
+    """Tables that explain a model, as the functions in ``genolm.explain`` return them.
 
     Each function names its `tables`; the first is the `table`.
     """
