@@ -65,6 +65,14 @@ def nodes(ray):
     made.cluster.shutdown()
 
 
+@pytest.fixture(autouse=True)
+def own_handler():
+    """Restore the handler of SIGTERM, which a cluster in the process of the tests replaces."""
+    handler = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, handler)
+
+
 @pytest.fixture
 def mark(tmp_path):
     folder = tmp_path / "mark"
@@ -187,7 +195,9 @@ def test_no_cluster_at_the_address(ray, source, out, address):
     assert not PartsFolder.of(out).path.exists()
 
 
-def test_a_lost_head_ends_the_run_and_the_parts_are_kept(ray, source, out, lines, mark):
+def test_a_lost_head_ends_the_run_and_the_parts_are_kept(ray, source, out, mark):
+    lines = ["ACGT"] * 240  # enough parts that the loss is noticed before the run ends
+    source.write_text("\n".join(lines) + "\n")
     words = [sys.executable, str(TOYS / "lost_cluster.py"), str(source), str(out), str(mark)]
     done = subprocess.run(words, capture_output=True, text=True, timeout=200)
     assert re.search(
