@@ -13,13 +13,13 @@ def two_lines(folder):
 
 CASES = (
     Case(
-        "input: a word that is no file",
+        "input: a word that is not a file",
         f"score {MODEL} genes out.parquet",
         f"{NO_INPUT} ('e' at position 2 is not a base) (value 'genes')",
         3,
     ),
     Case(
-        "input: DNA with a letter that is no base",
+        "input: DNA with a letter that is not a base",
         f"embed {MODEL} ACGTXACGT out.npy",
         f"{NO_INPUT} ('X' at position 5 is not a base) (value 'ACGTXACGT')",
         3,
