@@ -131,10 +131,18 @@ def _alone(partial: Path) -> Iterator[IO[bytes]]:
         with partial.open("ab") as stream:
             _lock(stream)
             # The process that held the lock may have renamed the file, so that another one is open here.
-            if partial.exists() and os.path.samestat(os.fstat(stream.fileno()), partial.stat()):
+            if _is_at(stream, partial):
                 stream.seek(0, os.SEEK_END)
                 yield stream
                 return
+
+
+def _is_at(stream: IO[bytes], path: Path) -> bool:
+    """Return whether an open file is the one at a path; other processes may remove it at any time."""
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _lock(stream: IO[bytes]) -> None:
