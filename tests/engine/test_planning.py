@@ -8,9 +8,11 @@ from engine_toys import Summed, ToyModel
 
 from genolm.engine import resumable
 from genolm.engine.executors.device_workers import DeviceWorkers
+from genolm.engine.parts import PartsFolder
 from genolm.engine.plan import make_plan
 from genolm.engine.run import Options, run
-from genolm.errors import ResourceError
+from genolm.errors import InputError, ResourceError, RunError
+from genolm.files.locks import locked
 
 
 class Limited(ToyModel):
@@ -70,3 +72,17 @@ def test_shards_started_together_validate_once(source, out, plans):
 def test_workers_do_not_validate(source, out, plans):
     run(Summed(source), ToyModel(), out, Options(executor=DeviceWorkers(("cpu",), 1)))
     assert len(plans) == 1
+
+
+def test_a_shard_that_fails_keeps_the_lock_of_another(source, out):
+    """The folder of a shard that waits must not be removed: its lock would protect nothing any more."""
+    source.write_text("ACXT\n")
+    folder = PartsFolder.of(out).path
+    with locked(folder, "2/2"):
+        with pytest.raises(InputError):
+            run(Summed(source), ToyModel(), out, Options(shard="1/2"))
+        with pytest.raises(RunError, match="another run is using this folder"), locked(folder):
+            pass
+    with pytest.raises(InputError):
+        run(Summed(source), ToyModel(), out, Options(shard="1/2"))
+    assert [path.name for path in out.parent.iterdir()] == ["in.txt"]

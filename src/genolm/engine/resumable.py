@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,7 +93,11 @@ def run_on_disk(work: Work, request: RunRequest) -> Result:
             pass
     _refuse_early(folder, request)
     _refuse_files(work.task, request)
-    with locked(folder.path, request.options.shard_name), _tidy(folder, request):
+    with (
+        _removed_unless_planned(folder, request),
+        locked(folder.path, request.options.shard_name),
+        _tidy(folder, request),
+    ):
         manifest = _enter(folder, work, request)
         budgets = [work.fitting_budget(manifest.token_budget, manifest.compute.device)]
         computed = _compute(folder, manifest, work, request, budgets)
@@ -161,7 +165,7 @@ def _share(manifest: Manifest, request: RunRequest) -> range:
 
 @contextmanager
 def _tidy(folder: PartsFolder, request: RunRequest) -> Iterator[None]:
-    """Report the finished parts when the run is stopped, and remove the folder if no run was started in it."""
+    """Report the finished parts when the run is stopped, and remove the folder of a run without parts."""
     try:
         yield
     except KeyboardInterrupt as stop:
@@ -171,8 +175,20 @@ def _tidy(folder: PartsFolder, request: RunRequest) -> Iterator[None]:
         text = _finished_parts(folder)
         raise CancelledError(f"cancelled with {text or 'no part finished'}", remedy=_CONTINUE if text else ()) from None
     finally:
-        if not folder.has_parts and (request.options.shard is None or not (folder.path / MANIFEST).exists()):
+        if request.options.shard is None and not folder.has_parts:
             shutil.rmtree(folder.path, ignore_errors=True)
+
+
+@contextmanager
+def _removed_unless_planned(folder: PartsFolder, request: RunRequest) -> Iterator[None]:
+    """Remove the folder after a shard that made no plan, unless other shards have locked it."""
+    try:
+        yield
+    finally:
+        if request.options.shard is not None and folder.path.is_dir() and not (folder.path / MANIFEST).exists():
+            with suppress(RunError), locked(folder.path):
+                if not folder.has_parts and not (folder.path / MANIFEST).exists():
+                    shutil.rmtree(folder.path, ignore_errors=True)
 
 
 def _finished_parts(folder: PartsFolder) -> str:
