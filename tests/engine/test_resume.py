@@ -146,7 +146,7 @@ def test_several_changes_are_all_named(stopped, source, out, monkeypatch):
     monkeypatch.setattr(fingerprints, "version", lambda name: "9.9")
     with pytest.raises(RunError) as caught:
         run(Summed(source, window=5), ToyModel(), out, Options(resume=True))
-    assert "format of the parts (was 2, now 99); genolm version (was" in str(caught.value)
+    assert "format of the parts (was 3, now 99); genolm version (was" in str(caught.value)
     assert "setting window (was 7, now 5)" in str(caught.value)
     assert "another output, or pass overwrite=True to start over" in str(caught.value)
 
@@ -195,6 +195,17 @@ def test_a_damaged_manifest_is_told_and_overwrite_helps(stopped, source, out, li
         run(Summed(source), ToyModel(), out, Options(resume=True))
     run(Summed(source), ToyModel(), out, Options(overwrite=True))
     assert out.read_text() == expected(lines)
+
+
+def test_a_manifest_without_computing_settings_is_of_an_earlier_format(stopped, source, out):
+    manifest = json.loads((stopped.path / "manifest.json").read_text())
+    manifest["fingerprint"]["schema"] = 2
+    del manifest["compute"]
+    (stopped.path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(
+        RunError, match=r"manifest.json: format 2, but this version of genolm reads format 3; resume or"
+    ):
+        run(Summed(source), ToyModel(), out, Options(resume=True))
 
 
 def test_parts_of_genolm_0_1_are_refused_with_the_reason_and_overwrite_helps(stopped, source, out, lines):

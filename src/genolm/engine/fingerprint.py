@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from genolm.engine.task import AnyTask
     from genolm.models.model import Model
 
-SCHEMA = 2  # version of manifest and parts; raise it when older parts can no longer be read. 1: genolm 0.1
+SCHEMA = 3  # version of manifest and parts; raise it when older parts can no longer be read.
+# 1: genolm 0.1, 2: without computing settings
 FULL_DIGEST_LIMIT = 256 * 2**20  # bytes; larger inputs are sampled
 _BLOCK = 2**20
 _SAMPLES = 64
