@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("GENOLM_KERNELS", "default")  # tests of kernels select their own
 
 ROOT = Path(__file__).resolve().parents[1]
 SECOND_SEED = int(os.environ.get("GENOLM_GOLDEN_SEED", "1"))

@@ -110,8 +110,8 @@ def load(
             the hub are downloaded once and kept in the Hugging Face cache, and may end in ``@REVISION``.
         device: device to compute on; by default the first CUDA device, else the CPU.
         dtype: precision of the weights: ``float32``, ``bfloat16`` or ``float16``. Default on an accelerator: that of
-            the card. Default on a CPU: float32, or bfloat16 for models of at least 100 million parameters that were
-            trained in it, if the processor multiplies it natively.
+            the card. Default on a CPU: float32, or bfloat16 if the processor multiplies it natively and the card
+            prefers it (``cpu_precision``) or the model has at least 100 million parameters that were trained in it.
         revision: branch, tag or commit of a model on the hub; None for the main branch.
         offline: True: use the cache only; False: ask the hub; None: True if the variable HF_HUB_OFFLINE is set.
 

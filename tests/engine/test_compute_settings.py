@@ -12,7 +12,11 @@ from genolm.engine.executors.in_process import InProcess
 from genolm.engine.parts import PartsFolder
 from genolm.engine.run import Options, merge, run
 from genolm.errors import RunError
+from genolm.models.kernels.kernels import Kernels, current_kernels
+from genolm.models.networks.attention.attention import ATTENTION
+from genolm.notes import collected
 
+KERNELS = (("attention bfloat16 4/2x64 whole 1024", "fused"), ("linear float32", "onednn"))
 HERE = ComputeSettings("cpu", 2, "highest", "AVX2", "2.9")
 
 
@@ -71,7 +75,8 @@ def test_differences_are_named(change, text):
 
 def test_only_what_can_be_set_is_followed():
     other = ComputeSettings("cuda", 8, "high", "compute capability 9.0", "2.10")
-    assert other.following(HERE) == replace(other, threads=2, matmul="highest")
+    planned = replace(HERE, kernels=KERNELS)
+    assert other.following(planned) == replace(other, threads=2, matmul="highest", kernels=KERNELS)
     assert other.following(None) == other
 
 
@@ -115,3 +120,58 @@ def test_a_part_of_other_settings_is_computed_again(source, out, lines):
     result = run(Summed(source), ToyModel(), out, Options(resume=True))
     assert result.computed == result.parts
     assert out.read_text() == expected(lines)
+
+
+class Kerneled(ToyModel):
+    """Selects a kernel, and records those of each pass."""
+
+    chosen = KERNELS
+
+    def select_kernels(self, lengths, tokens):
+        self.shapes.append((tuple(lengths), tokens))
+        return Kernels(self.chosen)
+
+    def sums(self, sequences):
+        self.shapes.append(current_kernels().choices)
+        return super().sums(sequences)
+
+
+class Otherwise(Kerneled):
+    chosen = ()
+
+
+def test_kernels_are_selected_once_and_imposed_on_every_shard(source, out, lines, monkeypatch):
+    monkeypatch.delenv("GENOLM_KERNELS")
+    for shard, model in (("1/2", Kerneled()), ("2/2", Otherwise())):
+        run(Summed(source), model, out, Options(shard=shard))
+        passes = {shape for shape in model.shapes if shape in (KERNELS, ())}
+        assert passes == {KERNELS}
+    assert PartsFolder.of(out).manifest().compute.kernels == KERNELS
+    merge(out, task=Summed(source))
+    assert out.read_text() == expected(lines)
+
+
+def test_the_kernels_of_the_manifest_are_used_after_an_interruption(source, out, monkeypatch):
+    monkeypatch.delenv("GENOLM_KERNELS")
+    run(Summed(source), Kerneled(), out, Options(shard="1/2"))
+    model = Otherwise()
+    run(Summed(source), model, out, Options(resume=True))
+    assert {shape for shape in model.shapes if shape in (KERNELS, ())} == {KERNELS}
+
+
+def test_pinned_kernels_are_stored(source, out, monkeypatch):
+    monkeypatch.setenv("GENOLM_KERNELS", f"{ATTENTION.name}=fused")
+    run(Summed(source), Kerneled(), out, Options(shard="1/2"))
+    assert PartsFolder.of(out).manifest().compute.kernels == (("attention", "fused"),)
+
+
+def test_shards_of_other_kernels_are_merged_with_a_note(source, tmp_path, lines, monkeypatch):
+    monkeypatch.delenv("GENOLM_KERNELS")
+    outs = [tmp_path / "one" / "out.tsv", tmp_path / "two" / "out.tsv"]
+    for number, (model, out) in enumerate(zip((Kerneled(), Otherwise()), outs, strict=True), start=1):
+        out.parent.mkdir()
+        run(Summed(source), model, out, Options(shard=(number, 2)))
+    with collected() as notes:
+        merge(outs[0], parts=[PartsFolder.of(outs[1]).path], task=Summed(source))
+    assert outs[0].read_text() == expected(lines)
+    assert "selected different kernels" in str(notes)

@@ -15,6 +15,7 @@ from genolm.files.version import __version__
 from genolm.verbs import verb
 
 Status = Literal["ok", "note", "broken"]
+Kernels = Literal["show", "clear"]
 
 _GIGABYTE = 1e9
 
@@ -36,17 +37,26 @@ class Finding:
 
 
 @verb(example="genolm doctor")
-def doctor() -> list[Finding]:
+def doctor(*, kernels: Kernels | None = None) -> list[Finding]:
     """Check the installation and this machine.
 
     If something that genolm needs is broken, its finding has the status broken, and the exit code is 1.
+
+    Args:
+        kernels: Instead of the checks, show the kernels that runs have timed and selected on this machine, or clear
+            the cache of these timings.
     """
-    return list(examine())
+    return list(examine(kernels))
 
 
-def examine() -> Iterator[Finding]:
-    """Yield the findings one by one; a check that raises an exception has the status ``broken``."""
-    for name, check in _CHECKS.items():
+def examine(kernels: Kernels | None = None) -> Iterator[Finding]:
+    """Yield the findings one by one; a check that raises an exception has the status ``broken``.
+
+    Args:
+        kernels: as for :func:`doctor`.
+    """
+    checks = _CHECKS if kernels is None else {"kernels": _clear_kernels if kernels == "clear" else _kernels}
+    for name, check in checks.items():
         try:
             findings = check(name)
         except Exception as error:  # the other checks must still run
@@ -171,6 +181,27 @@ def _self_check(name: str) -> Finding:
             "tiny-random predictions depend on later bases: torch computes incorrectly",
         )
     return Finding(name, "ok", "tiny-random runs correctly on the CPU")
+
+
+def _kernels(name: str) -> list[Finding]:
+    """Return a finding for the pinned kernels, or one for each timing on this machine."""
+    from genolm.models.kernel_selection import this_machine
+    from genolm.models.kernels.kernel_cache import read_timings
+    from genolm.models.kernels.kernels import VARIABLE, pinned_kernels
+
+    machine = this_machine()
+    if pinned_kernels() is not None:
+        return [Finding(name, "note", f"{VARIABLE}={os.environ[VARIABLE]} pins them; nothing is timed")]
+    timings = read_timings(machine)
+    if not timings:
+        return [Finding(name, "ok", f"none timed with {machine.threads} threads yet; runs use the defaults")]
+    return [Finding(name, "ok", f"{case}: {timing.chosen} ({timing})") for case, timing in timings.items()]
+
+
+def _clear_kernels(name: str) -> Finding:
+    from genolm.models.kernels.kernel_cache import cache_folder, clear_timings
+
+    return Finding(name, "ok", f"removed {clear_timings()} files from {cache_folder()}")
 
 
 _CHECKS: dict[str, Callable[[str], Finding | list[Finding]]] = {

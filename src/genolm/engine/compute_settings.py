@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from genolm.errors import RunError
+from genolm.models.kernels.kernels import Kernels
 
 if TYPE_CHECKING:
     from torch import device as Device
@@ -19,15 +20,16 @@ _NAMES = {
     "processor": "processor",
     "torch_version": "version of torch",
 }
+Choices = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ComputeSettings:
     """Settings that are fixed when a run is planned, and used by every shard, resumed run and worker.
 
-    All of them change results. The number of threads does because torch divides fp32 products and sums among threads:
-    with 1 to 8 threads, logits of genolm-nano differed by up to 1e-5 in fp32 (not in bf16). The precision of the
-    weights belongs to the model, and is part of the fingerprint.
+    All of them change results, by rounding. The number of threads does because torch divides fp32 products and sums
+    among threads: with 1 to 8 threads, logits of genolm-nano differed by up to 1e-5 in fp32 (not in bf16). The
+    precision of the weights belongs to the model, and is part of the fingerprint.
 
     Attributes:
         device: kind of device: ``cpu``, ``cuda`` or ``mps``.
@@ -35,6 +37,8 @@ class ComputeSettings:
         matmul: precision of fp32 products (:func:`torch.get_float32_matmul_precision`).
         processor: what torch selects kernels by: instruction set of a CPU, or compute capability of a GPU.
         torch_version: version of torch.
+        kernels: selected kernels, as in :class:`genolm.models.kernels.kernels.Kernels`. Shards that were planned on
+            separate machines may differ in them, and can still be merged.
     """
 
     device: str
@@ -42,6 +46,7 @@ class ComputeSettings:
     matmul: str
     processor: str
     torch_version: str
+    kernels: Choices = ()
 
     @classmethod
     def here(cls, device: Device | str, threads: int | None = None) -> ComputeSettings:
@@ -58,12 +63,14 @@ class ComputeSettings:
         return cls(torch.device(device).type, number, torch.get_float32_matmul_precision(), processor, version)
 
     def following(self, planned: ComputeSettings | None) -> ComputeSettings:
-        """Return the settings with everything that can be set as planned: threads and precision of products."""
-        return self if planned is None else replace(self, threads=planned.threads, matmul=planned.matmul)
+        """Return the settings with all that can be set as planned: threads, precision of products and kernels."""
+        if planned is None:
+            return self
+        return replace(self, threads=planned.threads, matmul=planned.matmul, kernels=planned.kernels)
 
     def changes(self, now: ComputeSettings) -> list[str]:
         """Describe the differences from these planned settings; empty if they are equal."""
-        pairs = {field.name: (getattr(self, field.name), getattr(now, field.name)) for field in fields(self)}
+        pairs = {name: (getattr(self, name), getattr(now, name)) for name in _NAMES}
         return [f"{_NAMES[name]} (was {was}, now {new})" for name, (was, new) in pairs.items() if was != new]
 
     def check(self, device: Device | str, worker: str) -> None:
@@ -73,19 +80,25 @@ class ComputeSettings:
 
     @contextmanager
     def imposed(self) -> Iterator[None]:
-        """Let this thread compute with the planned threads and precision of products; restore both afterwards."""
+        """Let this thread compute with the planned settings; restore the previous ones afterwards."""
         import torch
 
         before = torch.get_num_threads(), torch.get_float32_matmul_precision()
         _set(self.threads, self.matmul)
         try:
-            yield
+            with Kernels(self.kernels).imposed():
+                yield
         finally:
             _set(*before)
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as plain JSON values."""
-        return asdict(self)
+        return {**asdict(self), "kernels": dict(self.kernels)}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> ComputeSettings:
+        """Return the settings that :meth:`to_json` wrote."""
+        return cls(**{**values, "kernels": tuple(sorted(values.get("kernels", {}).items()))})
 
 
 def machine(device: Device | str) -> tuple[str, str]:

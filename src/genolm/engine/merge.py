@@ -18,6 +18,8 @@ from genolm.engine.task import AnyTask
 from genolm.errors import RunError
 from genolm.files.atomic import disk_full_named
 from genolm.files.locks import locked
+from genolm.models.kernels.kernels import VARIABLE
+from genolm.notes import note
 from genolm.parameters import OutputFile, PythonOnly, Shown
 from genolm.remedies import Remedy
 from genolm.verbs import verb
@@ -107,6 +109,8 @@ def _manifests(home: PartsFolder, others: list[PartsFolder]) -> dict[PartsFolder
 
 def _common_manifest(manifests: dict[PartsFolder, Manifest]) -> Manifest:
     first, *others = manifests.items()
+    if any(manifest.compute.kernels != first[1].compute.kernels for _, manifest in others):
+        note(f"the shards selected different kernels, so last digits may differ between them; {VARIABLE} pins kernels")
     for folder, manifest in others:
         if manifest.run_id != first[1].run_id:
             differences = "; ".join(first[1].changes(manifest))

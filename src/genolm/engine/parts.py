@@ -65,8 +65,12 @@ class Manifest:
 
     @property
     def run_id(self) -> str:
-        """SHA-256 of fingerprint, settings and plan; in every seal, so that parts of two runs are never mixed."""
-        text = json.dumps([self.fingerprint, self.compute.to_json(), self.plan.to_json()], sort_keys=True)
+        """SHA-256 of fingerprint, settings and plan; in every seal, so that parts of two runs are never mixed.
+
+        Without the kernels: a run has one selection, but shards on separate machines each have their own.
+        """
+        compute = {name: value for name, value in self.compute.to_json().items() if name != "kernels"}
+        text = json.dumps([self.fingerprint, compute, self.plan.to_json()], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def changes(self, now: Manifest) -> list[str]:
@@ -83,7 +87,7 @@ class Manifest:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Manifest:
         """Return the manifest whose JSON values :meth:`to_json` wrote."""
-        nested = {"compute": ComputeSettings(**values["compute"]), "plan": Plan.from_json(values["plan"])}
+        nested = {"compute": ComputeSettings.from_json(values["compute"]), "plan": Plan.from_json(values["plan"])}
         return cls(**{**values, **nested})
 
 

@@ -154,6 +154,8 @@ def _new_manifest(work: Work, request: RunRequest, existing: Manifest | None) ->
     identity = fingerprint(work.task, work.model, settings)
     known = existing is not None and existing.fingerprint == identity and is_complete(identity)
     plan = existing.plan if existing is not None and known else make_plan(work.task, work.observer)
+    if existing is None:
+        compute = work.with_kernels(compute, plan)
     options = request.options
     return Manifest(settings, identity, compute, plan, work.token_budget, options.overwrite, options.keep_parts)
 

@@ -143,6 +143,7 @@ def _on_disk(work: Work, request: RunRequest) -> Result:
 def _in_memory(work: Work, options: Options) -> Result:
     settings = options.executor.settings(work.model, None)
     plan = make_plan(work.task, work.observer)
+    settings = work.with_kernels(settings, plan)
     numbers = range(plan.parts)
     work.observer.emit(Planned(work.task.name, plan.items, plan.parts, plan.parts))
     tally, budgets = Tally(work.task, plan.items), [work.fitting_budget(device=settings.device)]

@@ -15,6 +15,7 @@ from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.tokens.tokenizer import CLS, SEP, Tokenizer
 
 _LISTS = ("begin", "end", "notes")
+_OPTIONAL = ("begin", "end", "training", "cpu_precision")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class Card:
         layer: default layer for embeddings (0: embedding, ``num_layers``: after the final norm); None: the last.
         pooling: default pooling for embeddings.
         precision: precision of the computation in training: ``float32``, ``bfloat16`` or ``float16``.
+        cpu_precision: default precision on a CPU that multiplies it natively; empty for the rule of
+            :func:`genolm.models.precision.default_dtype`.
         begin: names of the special tokens that the model expects before a sequence.
         end: names of the special tokens after it.
         licence: SPDX identifier of the licence; ``unknown`` if the folder does not state it.
@@ -47,6 +50,7 @@ class Card:
     layer: int | None = None
     pooling: str = "mean"
     precision: str = "float32"
+    cpu_precision: str = ""
     begin: tuple[str, ...] = ()
     end: tuple[str, ...] = ()
     licence: str = "unknown"
@@ -58,10 +62,10 @@ class Card:
     training: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all fields as plain JSON values, without empty ``begin``, ``end`` and ``training``."""
+        """Return all fields as plain JSON values, without those of ``_OPTIONAL`` that are empty."""
         lists = {name: list(getattr(self, name)) for name in _LISTS}
         values = {**asdict(self), **lists, "metrics": dict(self.metrics)}
-        return {name: value for name, value in values.items() if value or name not in ("begin", "end", "training")}
+        return {name: value for name, value in values.items() if value or name not in _OPTIONAL}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], *, file: str | Path = CARD) -> Card:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Self
 
 import numpy as np
@@ -13,6 +13,8 @@ from torch import Tensor
 
 from genolm.errors import ModelError, ResourceError
 from genolm.models.card import Card
+from genolm.models.kernel_selection import select_kernels
+from genolm.models.kernels.kernels import Kernels
 from genolm.models.networks.decoder import Decoder
 from genolm.models.networks.encoder import Encoder
 from genolm.models.networks.network import Network
@@ -161,6 +163,15 @@ class Model:
         if self._fingerprint is None:
             self._fingerprint = fingerprint(self.network)
         return self._fingerprint
+
+    def select_kernels(self, lengths: Sequence[int], tokens: int) -> Kernels:
+        """Select the kernels of a run (:func:`genolm.models.kernel_selection.select_kernels`).
+
+        Args:
+            lengths: tokens of some of its windows, the most frequent lengths first.
+            tokens: tokens of the whole run.
+        """
+        return select_kernels(self.network, lengths, tokens)
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | str | None = None) -> Self:
         """Move this model to a device or precision in place, and return it; None keeps the present one.

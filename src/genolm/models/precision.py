@@ -12,6 +12,8 @@ from genolm.parameters import Shown
 if TYPE_CHECKING:
     import torch
 
+    from genolm.models.card import Card
+
 Device = Annotated[Union["torch.device", str], Shown("NAME")]
 Precision = Literal["float32", "bfloat16", "float16"]
 
@@ -70,18 +72,20 @@ def parse_dtype(dtype: torch.dtype | str) -> torch.dtype:
     return found
 
 
-def default_dtype(precision: str, parameters: int, device: torch.device) -> torch.dtype:
-    """Return the default precision of a model with ``parameters`` weights that was trained in ``precision``.
+def default_dtype(card: Card, parameters: int, device: torch.device) -> torch.dtype:
+    """Return the default precision of a model with ``parameters`` weights.
 
-    On an accelerator: the precision of the card. On a CPU: fp32, or bf16 for a model of at least 100 million parameters
-    with bfloat16 in its card, if the processor multiplies it natively (avx512_bf16 or amx_bf16).
+    On an accelerator: the precision of the card. On a CPU: fp32, or bf16 if the processor multiplies it natively
+    (avx512_bf16 or amx_bf16), and the card names it as ``cpu_precision``, or the model has at least 100 million
+    parameters and bfloat16 in its card. It depends on card and processor only, never on a timing.
     """
     import torch
 
-    trained = parse_dtype(precision)
+    trained = parse_dtype(card.precision)
     if device.type != "cpu":
         return trained
-    if trained is torch.bfloat16 and parameters >= _SMALL and native_bf16():
+    preferred = card.cpu_precision == "bfloat16" or (trained is torch.bfloat16 and parameters >= _SMALL)
+    if preferred and native_bf16():
         return torch.bfloat16
     return torch.float64 if trained is torch.float64 else torch.float32
 

@@ -56,24 +56,27 @@ def test_small_bf16_weights_compute_in_fp32_on_a_cpu(folders, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("precision", "parameters", "device", "expected"),
+    ("precision", "preferred", "parameters", "device", "expected"),
     [
-        ("bfloat16", 10**9, GPU, torch.bfloat16),
-        ("float16", 10**6, GPU, torch.float16),
-        ("float32", 10**9, GPU, torch.float32),
-        ("bfloat16", 10**6, CPU, torch.float32),
-        ("float16", 10**9, CPU, torch.float32),
-        ("bfloat16", 10**9, CPU, torch.bfloat16),
+        ("bfloat16", "", 10**9, GPU, torch.bfloat16),
+        ("float16", "", 10**6, GPU, torch.float16),
+        ("float32", "", 10**9, GPU, torch.float32),
+        ("bfloat16", "", 10**6, CPU, torch.float32),
+        ("bfloat16", "bfloat16", 10**6, CPU, torch.bfloat16),
+        ("float16", "", 10**9, CPU, torch.float32),
+        ("bfloat16", "", 10**9, CPU, torch.bfloat16),
     ],
 )
-def test_default_precision(monkeypatch, precision, parameters, device, expected):
+def test_default_precision(monkeypatch, precision, preferred, parameters, device, expected):
     monkeypatch.setattr("genolm.models.precision.native_bf16", lambda: True)
-    assert default_dtype(precision, parameters, device) is expected
+    card = Card("model", precision=precision, cpu_precision=preferred)
+    assert default_dtype(card, parameters, device) is expected
 
 
-def test_without_bf16_instructions_a_cpu_computes_in_fp32(monkeypatch):
+@pytest.mark.parametrize("preferred", ["", "bfloat16"])
+def test_without_bf16_instructions_a_cpu_computes_in_fp32(monkeypatch, preferred):
     monkeypatch.setattr("genolm.models.precision.native_bf16", lambda: False)
-    assert default_dtype("bfloat16", 10**9, CPU) is torch.float32
+    assert default_dtype(Card("model", precision="bfloat16", cpu_precision=preferred), 10**9, CPU) is torch.float32
 
 
 def test_native_bf16_is_a_fact_about_this_processor():

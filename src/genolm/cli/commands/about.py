@@ -16,7 +16,7 @@ def doctor(call: Invocation) -> None:
     from genolm.cli.doctor import Finding, examine
 
     findings: list[Finding] = []
-    for finding in examine():
+    for finding in examine(call.values.get("kernels")):
         findings.append(finding)
         if not call.json:
             typer.echo(f"{finding.status:6}  {finding.name:13}  {finding.text}")

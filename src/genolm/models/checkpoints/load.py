@@ -71,7 +71,7 @@ def load_for(
             known = folder.card or (entry.card if entry else None)
             opened = match_folder(folder, read_verified(folder.path, known.sha256 if known else None), entry)
             tokenizer, card, tensors = opened.tokenizer, opened.card, opened.tensors
-            precision = precision or default_dtype(card.precision, opened.config.parameters, computing)
+            precision = precision or default_dtype(card, opened.config.parameters, computing)
             # The network is built without storage and its tensors are read one by one, so that this needs memory for
             # the weights and one stored tensor.
             weights = assemble(tensors.pieces, tensors.stored, tensors.shapes, precision, device)

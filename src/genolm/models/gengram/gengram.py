@@ -22,6 +22,7 @@ from genolm.models.gengram.gengram_config import GengramConfig
 from genolm.models.gengram.gengram_fold import FoldedTables, worth_folding
 from genolm.models.gengram.kmer_stream import KmerStream, spread
 from genolm.models.gengram.window_sum import plus_shifted, shifted, window_sum
+from genolm.models.linear import Linear
 from genolm.models.norm import RMSNorm
 
 # Tokens read at a time in inference, so that the data of a block stays in the processor's cache.
@@ -60,8 +61,8 @@ class Gengram(nn.Module):
         self.config = config
         self.tables = nn.ModuleList(nn.Embedding(rows, config.dim) for rows in config.rows)
         width = config.dim * len(config.orders)
-        self.key = nn.Linear(width, hidden_size, bias=False)
-        self.value = nn.Linear(width, hidden_size, bias=False)
+        self.key = Linear(width, hidden_size, bias=False)
+        self.value = Linear(width, hidden_size, bias=False)
         self.query_norm = RMSNorm(hidden_size, eps)
         self.key_norm = RMSNorm(hidden_size, eps)
         self.conv = CausalConv(hidden_size, config.conv_kernel, config.conv_dilation) if config.conv_kernel else None

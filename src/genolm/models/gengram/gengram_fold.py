@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from genolm.models.gengram.gengram_config import GengramConfig
 from genolm.models.gengram.kmer_stream import KmerStream
 from genolm.models.gengram.window_sum import shifted, window_sum
+from genolm.models.linear import Linear
 
 
 class Projected(Protocol):
@@ -29,8 +30,8 @@ class Projected(Protocol):
 
     config: GengramConfig
     tables: nn.ModuleList
-    key: nn.Linear
-    value: nn.Linear
+    key: Linear
+    value: Linear
 
     def table(self, index: int) -> Tensor:
         """Return the rows of one order's table, (5^order, dim)."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from genolm.models.gengram.gengram_config import table_sizes
 from genolm.models.gengram.window_sum import shifted
+from genolm.models.linear import Linear
 
 NOTHING = -1
 N_DIGIT = 4
@@ -113,7 +114,7 @@ class KmerTables(nn.Module):
         super().__init__()
         self.orders, self.sizes = tuple(orders), table_sizes(orders, limit)
         self.tables = nn.ModuleList(nn.Embedding(size + 1, dim) for size, dim in zip(self.sizes, dims, strict=True))
-        self.projection = nn.Linear(sum(dims), hidden_size, bias=False)
+        self.projection = Linear(sum(dims), hidden_size, bias=False)
 
     def forward(self, stream: KmerStream) -> Tensor:
         """Return the values to add to the embeddings of the new positions, (B, L, D)."""

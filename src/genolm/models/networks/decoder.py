@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from genolm.errors import ModelError
 from genolm.models.gengram.gengram import Gengram, Written
 from genolm.models.gengram.kmer_stream import NOTHING, KmerStream, KmerTables, digits_of, read_kmers
+from genolm.models.linear import Linear
 from genolm.models.networks.attention.attention import choose_attention, rotary_angles, rotate
 from genolm.models.networks.attention.context_parallel import RemotePast
 from genolm.models.networks.cache import KVCache
@@ -61,10 +62,10 @@ class Attention(nn.Module):
         super().__init__()
         self.layer, self.head_dim = layer, config.head_dim
         queries, keys = config.num_heads * config.head_dim, config.num_kv_heads * config.head_dim
-        self.query = nn.Linear(config.hidden_size, queries, bias=False)
-        self.key = nn.Linear(config.hidden_size, keys, bias=False)
-        self.value = nn.Linear(config.hidden_size, keys, bias=False)
-        self.output = nn.Linear(queries, config.hidden_size, bias=False)
+        self.query = Linear(config.hidden_size, queries, bias=False)
+        self.key = Linear(config.hidden_size, keys, bias=False)
+        self.value = Linear(config.hidden_size, keys, bias=False)
+        self.output = Linear(queries, config.hidden_size, bias=False)
 
     def forward(self, x_BLD: Tensor, angles: Angles, allowed_BLS: Tensor | None, cache: KVCache | None) -> Tensor:
         """Return the output, (B, L, D); with a cache, keys of earlier passes are attended to as well."""
@@ -186,7 +187,7 @@ class Decoder(nn.Module):
             self.kmer = KmerTables(config.kmer_orders, config.kmer_dims, config.hidden_size, config.kmer_rows)
         self.layers = nn.ModuleList(DecoderLayer(config, layer) for layer in range(config.num_layers))
         self.norm = RMSNorm(config.hidden_size, config.norm_eps)
-        self.head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.head = Linear(config.hidden_size, config.vocab_size, bias=False)
         if config.tied:
             self.head.weight = self.embedding.weight
 

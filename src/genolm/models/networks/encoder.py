@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genolm.errors import ModelError
+from genolm.models.linear import Linear, linear
 from genolm.models.networks.attention.attention import rotary_angles, rotate
 from genolm.models.networks.attention.block_attention import block_attentions, initial_layout
 from genolm.models.networks.attention.encoder_attention import RowAttention, attend, full_attention, local_attention
@@ -83,7 +84,7 @@ class EncoderAttention(nn.Module):
         super().__init__()
         self.heads, self.rotary_dims, self.width = config.num_heads, config.rotated_dim, config.head_dim
         size = config.hidden_size
-        self.query, self.key, self.value, self.output = (nn.Linear(size, size, bias=config.bias) for _ in range(4))
+        self.query, self.key, self.value, self.output = (Linear(size, size, bias=config.bias) for _ in range(4))
         self.register_buffer("layout", initial_layout(config, layer))
 
     def forward(self, x_TD: Tensor, angles: Angles | None, packing: Packing, rows: RowAttention) -> Tensor:
@@ -109,9 +110,9 @@ class FeedForward(nn.Module):
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         size, inner = config.hidden_size, config.ffn_size
-        self.gate = nn.Linear(size, inner, bias=config.bias) if config.gated else None
-        self.up = nn.Linear(size, inner, bias=config.bias)
-        self.down = nn.Linear(inner, size, bias=config.bias)
+        self.gate = Linear(size, inner, bias=config.bias) if config.gated else None
+        self.up = Linear(size, inner, bias=config.bias)
+        self.down = Linear(inner, size, bias=config.bias)
         self.activation = _ACTIVATIONS[config.activation]
 
     def forward(self, x_TD: Tensor) -> Tensor:
@@ -148,7 +149,7 @@ class MaskedHead(nn.Module):
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
-        self.dense = nn.Linear(config.hidden_size, config.hidden_size, bias=config.bias)
+        self.dense = Linear(config.hidden_size, config.hidden_size, bias=config.bias)
         self.norm = nn.LayerNorm(config.hidden_size, config.norm_eps, bias=config.norm_bias)
         self.bias = nn.Parameter(torch.zeros(config.vocab_size))
         self.activation = _ACTIVATIONS[config.head_activation]
@@ -157,7 +158,7 @@ class MaskedHead(nn.Module):
     def forward(self, x_ND: Tensor, embedding_VD: Tensor) -> Tensor:
         """Return logits, fp32, (…, V); minus infinity for rows of the embedding that are not tokens."""
         x_ND = self.norm(self.activation(self.dense(x_ND)))
-        logits = F.linear(x_ND, embedding_VD, self.bias).float()
+        logits = linear(x_ND, embedding_VD, self.bias).float()
         if self.tokens < logits.shape[-1]:
             logits[..., self.tokens :] = float("-inf")
         return logits
@@ -178,9 +179,9 @@ class Encoder(nn.Module):
         self.layers = nn.ModuleList(EncoderLayer(config, layer) for layer in range(config.num_layers))
         self.norm = nn.LayerNorm(size, config.norm_eps, bias=config.norm_bias) if config.final_norm else None
         self.head = MaskedHead(config) if config.masked_head else None
-        self.pooler = nn.Linear(size, size) if config.pooler != "none" else None
-        self.sentence = nn.Linear(size, 2) if config.sentence_head else None
-        self.classifier = nn.Linear(size, config.labels) if config.labels else None
+        self.pooler = Linear(size, size) if config.pooler != "none" else None
+        self.sentence = Linear(size, 2) if config.sentence_head else None
+        self.classifier = Linear(size, config.labels) if config.labels else None
 
     def forward(
         self,

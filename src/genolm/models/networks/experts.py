@@ -5,11 +5,14 @@ Shapes: N tokens, D residual width, F inner width, E experts, C experts chosen p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from genolm.models.kernels.kernels import Operation
+from genolm.models.linear import Linear, linear
 
 # Tokens that an expert processes at a time: enough for full speed, few enough to bound memory.
 _TOKENS_AT_A_TIME = 1024
@@ -20,9 +23,9 @@ class SwiGLU(nn.Module):
 
     def __init__(self, hidden_size: int, ffn_size: int) -> None:
         super().__init__()
-        self.gate = nn.Linear(hidden_size, ffn_size, bias=False)
-        self.up = nn.Linear(hidden_size, ffn_size, bias=False)
-        self.down = nn.Linear(ffn_size, hidden_size, bias=False)
+        self.gate = Linear(hidden_size, ffn_size, bias=False)
+        self.up = Linear(hidden_size, ffn_size, bias=False)
+        self.down = Linear(ffn_size, hidden_size, bias=False)
 
     def forward(self, x_BLD: Tensor) -> tuple[Tensor, None]:
         """Return the output, (B, L, D), and no router logits."""
@@ -51,17 +54,55 @@ class MixtureOfExperts(nn.Module):
         return self._mix(x_ND, weights_NC, chosen_NC).view_as(x_BLD), logits_NE
 
     def _mix(self, x_ND: Tensor, weights_NC: Tensor, chosen_NC: Tensor) -> Tensor:
-        out_ND = torch.zeros_like(x_ND)
-        for expert in range(self.gate_up.shape[0]):
-            tokens, slots = (chosen_NC == expert).nonzero(as_tuple=True)
-            weights = weights_NC[tokens, slots, None].to(x_ND.dtype)
-            for part, weight in zip(tokens.split(_TOKENS_AT_A_TIME), weights.split(_TOKENS_AT_A_TIME), strict=True):
-                out_ND.index_add_(0, part, self._expert(expert, x_ND[part]) * weight)
-        return out_ND
+        case = str(x_ND.dtype).removeprefix("torch.")
+        mix = EXPERTS.kernel(case, "by expert") if x_ND.device.type == "cpu" else mix_by_expert
+        return mix(x_ND, weights_NC, chosen_NC, self.gate_up, self.down)
 
-    def _expert(self, expert: int, x_ND: Tensor) -> Tensor:
-        gate, up = self.gate_up[expert].chunk(2)
-        return F.linear(_gated(F.linear(x_ND, gate), F.linear(x_ND, up)), self.down[expert])
+
+def mix_by_expert(x_ND: Tensor, weights_NC: Tensor, chosen_NC: Tensor, gate_up_EFD: Tensor, down_EDF: Tensor) -> Tensor:
+    """Return the sum of the experts' outputs, (N, D): each expert gathers its tokens and adds to their outputs.
+
+    Args:
+        x_ND: tokens.
+        weights_NC: weight of each chosen expert.
+        chosen_NC: chosen experts.
+        gate_up_EFD: gate and up projections of each expert, stacked: (E, 2 F, D).
+        down_EDF: down projections.
+    """
+    out_ND = torch.zeros_like(x_ND)
+    for expert in range(len(gate_up_EFD)):
+        tokens, slots = (chosen_NC == expert).nonzero(as_tuple=True)
+        weights = weights_NC[tokens, slots, None].to(x_ND.dtype)
+        for part, weight in zip(tokens.split(_TOKENS_AT_A_TIME), weights.split(_TOKENS_AT_A_TIME), strict=True):
+            out_ND.index_add_(0, part, _expert(x_ND[part], gate_up_EFD[expert], down_EDF[expert]) * weight)
+    return out_ND
+
+
+def mix_sorted(x_ND: Tensor, weights_NC: Tensor, chosen_NC: Tensor, gate_up_EFD: Tensor, down_EDF: Tensor) -> Tensor:
+    """Compute :func:`mix_by_expert` with the choices of all tokens sorted by expert, gathered and summed once."""
+    order = chosen_NC.flatten().argsort(stable=True)
+    sizes = torch.bincount(chosen_NC.flatten(), minlength=len(gate_up_EFD)).tolist()
+    gathered = x_ND[order // chosen_NC.shape[1]].split(sizes)
+    parts = [
+        _expert(part, gate_up_EFD[expert], down_EDF[expert])
+        for expert, rows in enumerate(gathered)
+        for part in rows.split(_TOKENS_AT_A_TIME)
+        if len(part)
+    ]
+    place = torch.empty_like(order).scatter_(0, order, torch.arange(len(order), device=order.device))
+    chosen_NCD = torch.cat(parts)[place].unflatten(0, tuple(chosen_NC.shape)) if parts else x_ND[:, None]
+    return (chosen_NCD * weights_NC.to(x_ND.dtype)[..., None]).sum(1)
+
+
+Mix = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
+
+EXPERTS: Operation[Mix] = Operation("experts", {"by expert": mix_by_expert, "sorted": mix_sorted})
+"""Dispatch of tokens to their experts on a CPU."""
+
+
+def _expert(x_ND: Tensor, gate_up_FD: Tensor, down_DF: Tensor) -> Tensor:
+    gate, up = gate_up_FD.chunk(2)
+    return linear(_gated(linear(x_ND, gate), linear(x_ND, up)), down_DF)
 
 
 def _gated(gate: Tensor, up: Tensor) -> Tensor:

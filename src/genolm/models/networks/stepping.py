@@ -70,7 +70,7 @@ def begin_steps(
     """
     position_BL = _positions(ids_BL, mask_BL)
     at_once = chunk is None or ids_BL.shape[1] <= chunk
-    if network.kmer is not None or not all(_is_plain(layer) for layer in network.layers):
+    if not is_plain(network):
         return begin_network_steps(network, ids_BL, mask_BL, lambda x_BD: network.head(x_BD).float(), chunk=chunk)
     dense = DenseSteps(network, len(ids_BL), pack=pack and steps >= _FEWEST_STEPS)
     if at_once:
@@ -111,8 +111,25 @@ def _cached(
     return cache, output.hidden[last][:, -1]
 
 
-def _is_plain(layer: torch.nn.Module) -> bool:
-    return isinstance(layer, DecoderLayer) and layer.gengram is None and isinstance(layer.ffn, SwiGLU)
+def is_plain(network: Decoder) -> bool:
+    """Return whether a decoder has neither experts nor k-mer memories, so that :class:`DenseSteps` can step it."""
+    layers = (layer for layer in network.layers if isinstance(layer, DecoderLayer))
+    return network.kmer is None and all(layer.gengram is None and isinstance(layer.ffn, SwiGLU) for layer in layers)
+
+
+def step_dtype(network: Decoder) -> torch.dtype:
+    """Return the precision of steps: that of the weights, but fp32 for a small bf16 decoder on a CPU."""
+    weight = network.head.weight
+    slow = weight.dtype == torch.bfloat16 and weight.device.type == "cpu"
+    return torch.float32 if slow and network.config.parameters < _FEW_WEIGHTS else weight.dtype
+
+
+def step_weights(layer: DecoderLayer) -> tuple[tuple[Tensor, ...], ...]:
+    """Return the matrices of a layer's products, those with the same input together."""
+    attention, ffn = layer.attention, layer.ffn
+    assert isinstance(ffn, SwiGLU)
+    maps = ((attention.query, attention.key, attention.value), (attention.output,), (ffn.gate, ffn.up), (ffn.down,))
+    return tuple(tuple(one.weight for one in group) for group in maps)
 
 
 class NetworkSteps:
@@ -157,14 +174,12 @@ class DenseSteps:
 
     def __init__(self, network: Decoder, rows: int, *, pack: bool) -> None:
         self.config, self.length = network.config, 0
-        weight = network.head.weight
-        slow = weight.dtype == torch.bfloat16 and weight.device.type == "cpu"
-        self.dtype = torch.float32 if slow and network.config.parameters < _FEW_WEIGHTS else weight.dtype
+        self.dtype = step_dtype(network)
         layers = [layer for layer in network.layers if isinstance(layer, DecoderLayer)]
         self.layers = [_DenseLayer(layer, rows, pack, self.dtype) for layer in layers]
         self.embedding_VD = network.embedding.weight.detach().to(self.dtype)
         self.norm = step_norm(network.norm, self.dtype)
-        self.head = joined_linear([weight.to(self.dtype)], rows, pack=pack)
+        self.head = joined_linear([network.head.weight.to(self.dtype)], rows, pack=pack)
 
     def read(self, ids_BL: Tensor, mask_BL: Tensor | None, position_BL: Tensor) -> Tensor:
         """Read the prompts in one pass; return the logits of the next tokens, (B, V).
@@ -239,11 +254,9 @@ class _DenseLayer:
     """Weights, keys and values of one layer."""
 
     def __init__(self, layer: DecoderLayer, rows: int, pack: bool, dtype: torch.dtype) -> None:
-        attention, ffn = layer.attention, layer.ffn
-        assert isinstance(ffn, SwiGLU)
+        attention = layer.attention
         self.norms = step_norm(layer.attention_norm, dtype), step_norm(layer.ffn_norm, dtype)
-        maps = ((attention.query, attention.key, attention.value), (attention.output,), (ffn.gate, ffn.up), (ffn.down,))
-        joined = [joined_linear([linear.weight.to(dtype) for linear in group], rows, pack=pack) for group in maps]
+        joined = [joined_linear([one.to(dtype) for one in group], rows, pack=pack) for group in step_weights(layer)]
         self.qkv, self.output, self.gate_up, self.down = joined
         self.head_dim = attention.head_dim
         self.kv_heads = attention.key.weight.shape[0] // self.head_dim

@@ -1,4 +1,4 @@
-"""Causal attention with grouped queries, in four equivalent implementations, and rotary positions.
+"""Causal attention with grouped queries, in equivalent implementations, and rotary positions.
 
 Shapes: B batch, H query heads, K key-value heads, G = H / K queries per key head, L queries, S keys (S >= L: the
 keys of a cache come first), D head width. Query l is at key position ``S - L + l`` and sees keys up to there.
@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from genolm.models.kernels.kernels import Operation
 from genolm.models.networks.attention.attention_training import trained_attention
 
 AttentionFunction = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
@@ -53,6 +54,13 @@ def sdpa_attention(q_BHLD: Tensor, k_BKSD: Tensor, v_BKSD: Tensor, allowed_BLS: 
     # A row that sees nothing (a padding query) would be NaN, so it sees itself; its output is not used.
     visible = visible | _own_position(num_queries, num_keys, q_BHLD.device)
     return F.scaled_dot_product_attention(q_BHLD, k_BKSD, v_BKSD, attn_mask=visible, enable_gqa=grouped)
+
+
+def expanded_attention(q_BHLD: Tensor, k_BKSD: Tensor, v_BKSD: Tensor, allowed_BLS: Tensor | None = None) -> Tensor:
+    """Compute torch's fused attention with a copy of the keys and values for every query head."""
+    groups = q_BHLD.shape[1] // k_BKSD.shape[1]
+    k, v = k_BKSD.repeat_interleave(groups, 1), v_BKSD.repeat_interleave(groups, 1)
+    return sdpa_attention(q_BHLD, k, v, allowed_BLS)
 
 
 def blocked_attention(q_BHLD: Tensor, k_BKSD: Tensor, v_BKSD: Tensor, allowed_BLS: Tensor | None = None) -> Tensor:
@@ -117,18 +125,54 @@ def _scores(q_KRD: Tensor, k_KSD: Tensor, hidden_RT: Tensor, begin: int, end: in
     return scores
 
 
+ATTENTION: Operation[AttentionFunction] = Operation(
+    "attention", {"fused": sdpa_attention, "expanded": expanded_attention, "blocked": blocked_attention}
+)
+"""Attention without gradients on a CPU."""
+
+TRAINED_ATTENTION: Operation[AttentionFunction] = Operation(
+    "trained_attention", {"fused": sdpa_attention, "expanded": expanded_attention, "blocked": trained_attention}
+)
+"""Attention with gradients on a CPU, of queries and keys at the same positions."""
+
+_SHORTEST_CLASS, _LONGEST_CLASS = 64, 32_768
+
+
 def choose_attention(q_BHLD: Tensor, k_BKSD: Tensor, masked: bool) -> AttentionFunction:
-    """Choose the backend: blocks for long CPU inference and bf16 CPU training, else torch's fused kernel."""
+    """Choose the implementation: on a CPU the kernel of the run, elsewhere torch's fused kernel."""
     num_queries, num_keys = q_BHLD.shape[2], k_BKSD.shape[2]
-    inference = not (torch.is_grad_enabled() and q_BHLD.requires_grad)
-    if q_BHLD.device.type == "cpu" and not inference and q_BHLD.dtype == torch.bfloat16 and num_queries == num_keys:
-        return trained_attention
-    continues = 1 < num_queries < num_keys
+    training = torch.is_grad_enabled() and q_BHLD.requires_grad
+    if q_BHLD.device.type != "cpu" or num_queries == 1 or (training and num_queries != num_keys):
+        return sdpa_attention
+    case = attention_case(q_BHLD, k_BKSD, masked)
+    if training:
+        return TRAINED_ATTENTION.kernel(case, default_trained_attention(q_BHLD.dtype))
+    return ATTENTION.kernel(case, default_attention(q_BHLD, k_BKSD, masked))
+
+
+def default_attention(q_BHLD: Tensor, k_BKSD: Tensor, masked: bool) -> str:
+    """Return the default implementation without gradients: blocks for long bf16 inputs and for large masks."""
+    num_queries, num_keys = q_BHLD.shape[2], k_BKSD.shape[2]
     long_bf16 = q_BHLD.dtype == torch.bfloat16 and num_queries >= 128
-    large_mask = (masked or continues) and num_queries * num_keys >= 1 << 22
-    if q_BHLD.device.type == "cpu" and inference and (long_bf16 or large_mask):
-        return blocked_attention
-    return sdpa_attention
+    large_mask = (masked or num_queries < num_keys) and num_queries * num_keys >= 1 << 22
+    return "blocked" if long_bf16 or large_mask else "fused"
+
+
+def default_trained_attention(dtype: torch.dtype) -> str:
+    """Return the default implementation with gradients: blocks in bf16."""
+    return "blocked" if dtype == torch.bfloat16 else "fused"
+
+
+def attention_case(q_BHLD: Tensor, k_BKSD: Tensor, masked: bool) -> str:
+    """Return the class of shapes: precision, heads and their width, mask, and keys rounded up to a power of two.
+
+    For example ``bfloat16 16/8x64 whole 8192``: 16 query heads on 8 key heads of width 64, as many queries as keys.
+    """
+    heads, kv_heads, width, num_keys = q_BHLD.shape[1], k_BKSD.shape[1], q_BHLD.shape[3], k_BKSD.shape[2]
+    relation = "whole" if q_BHLD.shape[2] == num_keys else "continued"
+    keys = min(max(_SHORTEST_CLASS, 1 << (num_keys - 1).bit_length()), _LONGEST_CLASS)
+    dtype = str(q_BHLD.dtype).removeprefix("torch.")
+    return f"{dtype} {heads}/{kv_heads}x{width} {relation}{' masked' if masked else ''} {keys}"
 
 
 def _visible(num_queries: int, num_keys: int, allowed_BLS: Tensor | None, device: torch.device) -> Tensor:

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from genolm.models.kernels.kernels import Operation
+
 
 class StepAttention(ABC):
     """Keys and values of the positions so far, in the memory order that the processor multiplies fastest.
@@ -39,11 +41,6 @@ class StepAttention(ABC):
     def keep(self, heads: Tensor) -> None:
         """Keep only these of the N."""
         self.keys, self.values = self.keys[heads], self.values[heads]
-
-
-def step_attention(dtype: torch.dtype, device: torch.device) -> StepAttention:
-    """Return the faster order: in fp32, MKL multiplies a matrix by a column faster than a row by a matrix (EPYC)."""
-    return AlongRows() if dtype == torch.float32 and device.type == "cpu" else AcrossRows()
 
 
 class AcrossRows(StepAttention):
@@ -84,3 +81,21 @@ class AlongRows(StepAttention):
         scores_NCG = torch.baddbmm(hidden_NC1, self.keys, q_NEG, alpha=q_NGE.shape[-1] ** -0.5)
         weights_NCG = scores_NCG.transpose(1, 2).softmax(-1).transpose(1, 2)
         return torch.bmm(self.values, weights_NCG).transpose(1, 2)
+
+
+STEP_ATTENTION: Operation[type[StepAttention]] = Operation(
+    "step_attention", {"across rows": AcrossRows, "along rows": AlongRows}
+)
+"""Order of keys and values in stepping on a CPU."""
+
+
+def step_attention(dtype: torch.dtype, device: torch.device) -> StepAttention:
+    """Return empty keys and values, on a CPU in the order of the run's kernel."""
+    if device.type != "cpu":
+        return AcrossRows()
+    return STEP_ATTENTION.kernel(str(dtype).removeprefix("torch."), default_step_attention(dtype))()
+
+
+def default_step_attention(dtype: torch.dtype) -> str:
+    """Return the default order: in fp32, MKL multiplies a matrix by a column faster than a row by a matrix (EPYC)."""
+    return "along rows" if dtype == torch.float32 else "across rows"
