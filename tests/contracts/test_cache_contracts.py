@@ -57,6 +57,29 @@ def test_branches_equal_full_passes(network, ids):
         torch.testing.assert_close(joined([output])[number], whole[0, start:], **CLOSE)
 
 
+def test_branches_of_several_sequences_equal_full_passes(network, ids):
+    references, cache = ids(3, 30), network.new_cache(branches=True)
+    references[1, 21:] = network.config.pad_id  # shorter, with padding on the right
+    network(references, cache=cache)
+    rows, starts, tails = [2, 1, 0, 1], [30, 21, 0, 4], ids(4, 8, seed=5)
+    output = network.branch(tails, starts, cache, rows=rows, layers=range(network.config.num_layers + 1))
+    for number, (row, start) in enumerate(zip(rows, starts, strict=True)):
+        whole = run(network, torch.cat((references[row : row + 1, :start], tails[number : number + 1]), 1))
+        torch.testing.assert_close(joined([output])[number], whole[0, start:], **CLOSE)
+
+
+@pytest.mark.parametrize("padding", [0, 6])
+def test_leaving_out_results_of_the_last_layer_changes_neither_the_others_nor_the_cache(network, ids, padding):
+    tokens, since = ids(2, 40), 25
+    mask = None if not padding else torch.arange(40).expand(2, 40) >= torch.tensor([[padding], [0]])
+    whole, part = network.new_cache(), network.new_cache()
+    expected = network(tokens, mask_BL=mask, cache=whole).logits_BLV[:, since:]
+    got = network(tokens, mask_BL=mask, cache=part, since=since).logits_BLV
+    torch.testing.assert_close(got, expected, **CLOSE)
+    for layer in range(network.config.num_layers):
+        torch.testing.assert_close(part.layer(layer), whole.layer(layer), **CLOSE)
+
+
 def test_branches_leave_the_cache_as_it_was(network, ids):
     reference, cache = ids(1, 30), network.new_cache(branches=True)
     network(reference[:, :20], cache=cache)

@@ -135,6 +135,8 @@ def test_a_branch_outside_the_cache_is_refused() -> None:
     network(ids("ACGT"), cache=cache)
     with pytest.raises(ModelError, match="must start within the 4 cached tokens"):
         network.branch(ids("A"), [5], cache)
+    with pytest.raises(ModelError, match="must continue one of the 1 cached sequences"):
+        network.branch(ids("A"), [2], cache, rows=[1])
 
 
 @pytest.mark.parametrize(

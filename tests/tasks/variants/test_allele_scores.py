@@ -101,9 +101,9 @@ class Recorded:
         self.caches.append(settings.get("cache"))
         return self.network(ids, **settings)
 
-    def branch(self, ids, starts, cache):
+    def branch(self, ids, starts, cache, rows=None):
         self.branches.append(tuple(ids.shape))
-        return self.network.branch(ids, starts, cache)
+        return self.network.branch(ids, starts, cache, rows=rows)
 
     def head(self, x):
         self.headed += len(x)
@@ -137,3 +137,17 @@ def test_shorter_suffixes_are_not_padded_to_one_long_one(model, recorded):
     score_suffixes(model, [window("ACGT" * 1010, *sites)])
     assert (1, 3999) in recorded.branches
     assert sum(rows * width for rows, width in recorded.branches) < 5500
+
+
+def test_suffixes_of_several_tiles_are_batched_and_equal_single_tiles(model, recorded):
+    tiles = [
+        window("ACGTTGCAAC" * 4, (12, "G"), (9, "T")),
+        window("GATTACAGGT" * 2, (4, "TT")),
+        window("ACCA", (2, "G")),
+    ]
+    together = score_suffixes(model, tiles)
+    assert len(recorded.passes) == 1 and len(recorded.branches) == 1
+    for tile, scores in zip(tiles, together, strict=True):
+        alone = score_suffixes(model, [tile])[0]
+        np.testing.assert_allclose(scores.scores_N, alone.scores_N, atol=1e-5)
+        np.testing.assert_array_equal(scores.counted_N2, alone.counted_N2)

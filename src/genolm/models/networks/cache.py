@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from genolm.errors import ModelError
+
+Branches: TypeAlias = list[tuple[int, int]]
+"""Where alternative continuations begin: row of the cache, and number of its tokens before the continuation."""
 
 
 class KVCache:
@@ -99,8 +105,8 @@ class KVCache:
             written = values_BLD if past is None else torch.cat((past, values_BLD), 1)
             self._written[layer] = written if self._branches else written[:, -reach:].clone()
 
-    def written_before(self, layer: int, starts: list[int], reach: int) -> Tensor | None:
-        """Return the ``reach`` gated values before each start, (N, reach, D), zeros before the beginning.
+    def written_before(self, layer: int, branches: Branches, reach: int) -> Tensor | None:
+        """Return the ``reach`` gated values before each branch, (N, reach, D), zeros before the beginning.
 
         Raises:
             ModelError: the cache is not for branches.
@@ -109,9 +115,8 @@ class KVCache:
             return None
         if not self._branches:
             raise ModelError("this cache does not keep what a branch needs: make it with new_cache(branches=True)")
-        past = self._written[layer][0]
-        padded = torch.cat((past.new_zeros(reach, past.shape[-1]), past))
-        return torch.stack([padded[start : start + reach] for start in starts])
+        padded_BPD = F.pad(self._written[layer], (0, 0, reach, 0))
+        return torch.stack([padded_BPD[row, start : start + reach] for row, start in branches])
 
 
 def _stored(buffer: Tensor | None, new_BKLD: Tensor, start: int) -> Tensor:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genolm.errors import ModelError
@@ -17,7 +18,7 @@ from genolm.models.gengram.kmer_stream import NOTHING, KmerStream, KmerTables, d
 from genolm.models.linear import Linear
 from genolm.models.networks.attention.attention import choose_attention, rotary_angles, rotate
 from genolm.models.networks.attention.context_parallel import RemotePast
-from genolm.models.networks.cache import KVCache
+from genolm.models.networks.cache import Branches, KVCache
 from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.networks.experts import MixtureOfExperts, SwiGLU
 from genolm.models.norm import RMSNorm
@@ -67,36 +68,42 @@ class Attention(nn.Module):
         self.value = Linear(config.hidden_size, keys, bias=False)
         self.output = Linear(queries, config.hidden_size, bias=False)
 
-    def forward(self, x_BLD: Tensor, angles: Angles, allowed_BLS: Tensor | None, cache: KVCache | None) -> Tensor:
-        """Return the output, (B, L, D); with a cache, keys of earlier passes are attended to as well."""
-        q, k, v = self._project(x_BLD, angles)
+    def forward(
+        self, x_BLD: Tensor, angles: Angles, allowed_BLS: Tensor | None, cache: KVCache | None, since: int = 0
+    ) -> Tensor:
+        """Return the output from position ``since`` on, (B, L - since, D); with a cache, attend to earlier passes."""
+        q, k, v = self._project(x_BLD, angles, since)
         if cache is not None:
             k, v = cache.append(self.layer, k, v)
-        return self._attend(q, k, v, allowed_BLS)
+        return self._out(self._mix(q, k, v, allowed_BLS))
 
-    def branch(self, x_NSD: Tensor, angles: Angles, starts: list[int], cache: KVCache) -> Tensor:
-        """Like :meth:`forward`, each row continuing after its own number of cached tokens; the cache is not changed."""
+    def branch(self, x_NSD: Tensor, angles: Angles, branches: Branches, cache: KVCache) -> Tensor:
+        """Like :meth:`forward`, each row continuing after its own cached tokens; the cache is not changed."""
         q, k, v = self._project(x_NSD, angles)
         past_k, past_v = cache.layer(self.layer)
-        rows = []
-        for n, start in enumerate(starts):
-            row = slice(n, n + 1)
-            keys = torch.cat((past_k[:, :, :start], k[row]), 2)
-            values = torch.cat((past_v[:, :, :start], v[row]), 2)
-            rows.append(self._attend(q[row], keys, values, None))
-        return torch.cat(rows)
+        mixed_NHSD = torch.empty_like(q)
+        for n, (row, start) in enumerate(branches):
+            own, cached = slice(n, n + 1), slice(row, row + 1)
+            keys = torch.cat((past_k[cached, :, :start], k[own]), 2)
+            values = torch.cat((past_v[cached, :, :start], v[own]), 2)
+            mixed_NHSD[own] = self._mix(q[own], keys, values, None)
+        return self._out(mixed_NHSD)
 
-    def _project(self, x_BLD: Tensor, angles: Angles) -> tuple[Tensor, Tensor, Tensor]:
-        q, k, v = (self._heads(linear(x_BLD)) for linear in (self.query, self.key, self.value))
+    def _project(self, x_BLD: Tensor, angles: Angles, since: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+        q = self._heads(self.query(x_BLD[:, since:]))
+        k, v = (self._heads(linear(x_BLD)) for linear in (self.key, self.value))
+        cos, sin = angles
         # Contiguous, because the blocked backend would otherwise copy the values for every block.
-        return rotate(q, *angles), rotate(k, *angles), v.contiguous()
+        return rotate(q, cos[:, :, since:], sin[:, :, since:]), rotate(k, cos, sin), v.contiguous()
 
     def _heads(self, x_BLD: Tensor) -> Tensor:
         return x_BLD.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
 
-    def _attend(self, q: Tensor, k: Tensor, v: Tensor, allowed_BLS: Tensor | None) -> Tensor:
+    def _mix(self, q: Tensor, k: Tensor, v: Tensor, allowed_BLS: Tensor | None) -> Tensor:
         attention = choose_attention(q, k, allowed_BLS is not None)
-        mixed_BHLD = attention(q.contiguous(), k, v, allowed_BLS)
+        return attention(q.contiguous(), k, v, allowed_BLS)
+
+    def _out(self, mixed_BHLD: Tensor) -> Tensor:
         return self.output(mixed_BHLD.transpose(1, 2).flatten(2))
 
 
@@ -132,24 +139,30 @@ class DecoderLayer(nn.Module):
         cache: KVCache | None = None,
         stream: KmerStream | None = None,
         traced: bool = False,
+        since: int = 0,
     ) -> tuple[Tensor, Tensor | None, MemoryTrace | None]:
-        """Return the residual stream after this layer, the router logits, and the trace of the memory if requested."""
+        """Return the residual stream after this layer, the router logits, and the trace of the memory if requested.
+
+        With ``since``, only keys and values are computed for the positions before it, and they are left out of the
+        residual stream and the router logits.
+        """
         trace = None
         if self.gengram is not None and stream is not None:
             written = self._remember(self.gengram, x_BLD, cache, stream)
             trace = _trace(written, x_BLD) if traced else None
             x_BLD = x_BLD + written.update_BLD
-        x_BLD = x_BLD + self.attention(self.attention_norm(x_BLD), angles, allowed_BLS, cache)
+        mixed_BLD = self.attention(self.attention_norm(x_BLD), angles, allowed_BLS, cache, since)
+        x_BLD = x_BLD[:, since:] + mixed_BLD
         return *self._feed_forward(x_BLD), trace
 
     def branch(
-        self, x_NSD: Tensor, angles: Angles, starts: list[int], cache: KVCache, stream: KmerStream | None = None
+        self, x_NSD: Tensor, angles: Angles, branches: Branches, cache: KVCache, stream: KmerStream | None = None
     ) -> Tensor:
         """Return the residual stream of alternative continuations after this layer."""
         if self.gengram is not None and stream is not None:
-            past = cache.written_before(self.attention.layer, starts, self.gengram.config.conv_reach)
+            past = cache.written_before(self.attention.layer, branches, self.gengram.config.conv_reach)
             x_NSD = x_NSD + self.gengram(x_NSD, stream, past)[0].update_BLD
-        x_NSD = x_NSD + self.attention.branch(self.attention_norm(x_NSD), angles, starts, cache)
+        x_NSD = x_NSD + self.attention.branch(self.attention_norm(x_NSD), angles, branches, cache)
         return self._feed_forward(x_NSD)[0]
 
     def _remember(self, gengram: Gengram, x_BLD: Tensor, cache: KVCache | None, stream: KmerStream) -> Written:
@@ -203,6 +216,7 @@ class Decoder(nn.Module):
         logits: bool = True,
         router: bool = False,
         memory: bool = False,
+        since: int = 0,
     ) -> DecoderOutput:
         """Run tokens through the network.
 
@@ -217,6 +231,8 @@ class Decoder(nn.Module):
             logits: whether to compute the head.
             router: whether to return router logits.
             memory: whether to return the activity of the Gengram memories.
+            since: number of new tokens whose results of the last layer are not needed: its hidden state, its router
+                logits and the logits are returned without them. The cache is the same.
 
         Raises:
             ModelError: a layer does not exist, or documents are given with a cache that was started without them.
@@ -235,7 +251,9 @@ class Decoder(nn.Module):
         for index, layer in enumerate(self.layers):
             if index in layers:
                 hidden[index] = x_BLD
-            x_BLD, router_logits, trace = layer(x_BLD, angles, allowed_BLS, cache, stream, memory)
+            skipped = since if index + 1 == self.config.num_layers else 0
+            allowed = allowed_BLS if allowed_BLS is None or not skipped else allowed_BLS[:, skipped:]
+            x_BLD, router_logits, trace = layer(x_BLD, angles, allowed, cache, stream, memory, skipped)
             if router and router_logits is not None:
                 routers.append(router_logits)
             if trace is not None:
@@ -243,31 +261,42 @@ class Decoder(nn.Module):
         return self._finish(x_BLD, hidden, tuple(routers), layers, logits)._replace(memory=traces)
 
     def branch(
-        self, ids_NS: Tensor, starts: list[int], cache: KVCache, *, layers: Collection[int] = (), logits: bool = True
+        self,
+        ids_NS: Tensor,
+        starts: list[int],
+        cache: KVCache,
+        *,
+        rows: list[int] | None = None,
+        layers: Collection[int] = (),
+        logits: bool = True,
     ) -> DecoderOutput:
-        """Run alternative continuations of one cached sequence, each after its own number of cached tokens.
+        """Run alternative continuations of cached sequences, each after its own number of cached tokens.
 
-        Row n equals a full pass over the first ``starts[n]`` cached tokens followed by ``ids_NS[n]``. The cache is not
-        changed, so that many variants share one pass over the reference.
+        Row n equals a full pass over the first ``starts[n]`` tokens of its cached sequence followed by ``ids_NS[n]``.
+        The cache is not changed, so that many variants share one pass over the reference.
 
         Args:
             ids_NS: N continuations of S tokens (pad on the right and ignore the outputs there).
             starts: number of cached tokens before each continuation, 0 to ``cache.length``.
-            cache: cache of batch size 1 without padding.
+            cache: cache without padding on the left; a start must not lie within padding on the right.
+            rows: row of the cache that each continues; None for a cache of one sequence.
             layers: hidden states to return, as in :meth:`forward`.
             logits: whether to compute the head.
 
         Raises:
-            ModelError: the cache has several rows, padding or is not for branches, or a start is outside it.
+            ModelError: the cache has padding or is not for branches, or a row or a start is outside it.
         """
         self._check_layers(layers)
         past_ids = cache.ids_BS
         padded = cache.mask_BS is not None or cache.documents_BS is not None
-        if past_ids is None or past_ids.shape[0] != 1 or padded:
-            raise ModelError("a branch requires a cache of one sequence without padding or documents")
+        if past_ids is None or padded or (rows is None and past_ids.shape[0] != 1):
+            raise ModelError("a branch requires a cache of one sequence, or rows, without padding or documents")
         if not all(0 <= start <= cache.length for start in starts):
             raise ModelError(f"a branch must start within the {cache.length} cached tokens, not at {starts}")
-        stream = self._kmers(ids_NS, self._history(past_ids, starts), None, None)
+        if rows is not None and not all(0 <= row < past_ids.shape[0] for row in rows):
+            raise ModelError(f"a branch must continue one of the {past_ids.shape[0]} cached sequences, not {rows}")
+        branches = list(zip(rows or [0] * len(starts), starts, strict=True))
+        stream = self._kmers(ids_NS, self._history(past_ids, branches), None, None)
         x_NSD = self._embed(ids_NS, stream)
         steps = torch.arange(ids_NS.shape[1], device=ids_NS.device)
         positions = torch.tensor(starts, device=ids_NS.device)[:, None] + steps
@@ -276,7 +305,7 @@ class Decoder(nn.Module):
         for index, layer in enumerate(self.layers):
             if index in layers:
                 hidden[index] = x_NSD
-            x_NSD = layer.branch(x_NSD, angles, starts, cache, stream)  # type: ignore[operator]
+            x_NSD = layer.branch(x_NSD, angles, branches, cache, stream)  # type: ignore[operator]
         return self._finish(x_NSD, hidden, (), layers, logits)
 
     def stream(
@@ -323,14 +352,13 @@ class Decoder(nn.Module):
         reach = max(self.config.kmer_orders, default=0)
         return max(reach, 0 if memory is None else max(memory.reach, memory.conv_reach))
 
-    def _history(self, past_ids_1S: Tensor, starts: list[int]) -> Tensor | None:
+    def _history(self, past_ids_BS: Tensor, branches: Branches) -> Tensor | None:
         """Return the last cached ids before each branch, (N, reach), padded at the beginning."""
-        reach = self._reach(past_ids_1S.shape[1])
+        reach = self._reach(past_ids_BS.shape[1])
         if not reach:
             return None
-        padding = past_ids_1S.new_full((reach,), self.config.pad_id)
-        padded = torch.cat((padding, past_ids_1S[0]))
-        return torch.stack([padded[start : start + reach] for start in starts])
+        padded_BS = F.pad(past_ids_BS, (reach, 0), value=self.config.pad_id)
+        return torch.stack([padded_BS[row, start : start + reach] for row, start in branches])
 
     def _angles(self, ids_BL: Tensor, positions_BL: Tensor | None, past: int) -> Angles:
         if positions_BL is None:

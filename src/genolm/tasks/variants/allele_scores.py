@@ -21,8 +21,10 @@ from genolm.tasks.reading.allele_strands import Site
 if TYPE_CHECKING:
     from genolm.engine.windows import Window
     from genolm.models.model import Model
+    from genolm.models.networks.cache import KVCache
 
 _LEAST_BRANCH_TOKENS = 4096
+_CACHED_TOKENS = 8192  # tokens of the tiles whose keys and values are held together, unless a single tile is longer
 _CODES = np.full(256, -1, np.int64)
 _CODES[list(b"ACGT")] = range(4)
 
@@ -84,7 +86,7 @@ def score_sites(model: Model, windows: Sequence[Window[TileSites]]) -> list[Site
 
 
 def score_suffixes(model: Model, windows: Sequence[Window[TileSites]]) -> list[SiteScores]:
-    """Score suffixes: REF from one pass over the tile, ALT alleles as branches of its cache.
+    """Score suffixes: REF from one pass over the tiles, ALT alleles as branches of their cache, batched over tiles.
 
     Args:
         model: a decoder of single bases.
@@ -95,7 +97,9 @@ def score_suffixes(model: Model, windows: Sequence[Window[TileSites]]) -> list[S
     """
     # A batch of branches must not exceed the batch of tiles that the engine expects to fit in memory.
     budget = max(_LEAST_BRANCH_TOKENS, sum(map(len, windows)))
-    return _finite(model, [_tile_scores(model, window, budget) for window in windows])
+    rows = max(1, _CACHED_TOKENS // max(map(len, windows)))
+    groups = [windows[start : start + rows] for start in range(0, len(windows), rows)]
+    return _finite(model, [scores for group in groups for scores in _suffix_scores(model, group, budget)])
 
 
 def _finite(model: Model, tiles: list[SiteScores]) -> list[SiteScores]:
@@ -116,36 +120,60 @@ def _difference(window: Window[TileSites], log_probs_N4: Tensor) -> SiteScores:
     return SiteScores(scores.numpy(), np.ones((len(scores), 2), np.int64))
 
 
-def _tile_scores(model: Model, window: Window[TileSites], budget: int) -> SiteScores:
-    tile: TileSites = window.origin
-    cache, offsets = model.decoder.new_cache(branches=True), np.array(tile.offsets)
-    ids_1L = _ids(model, [window.sequence])
-    log_probs_L4 = _log_probs(model, model.decoder(ids_1L, cache=cache).logits_BLV)[0]
-    sums_N, counted_N = _reference(log_probs_L4, window.sequence, tile)
-    scores_N, counted_alt_N = -sums_N, np.empty(len(tile.sites), np.int64)
-    for numbers in _batches([len(site.suffix) for site in tile.sites], budget):
-        suffixes = [tile.sites[number].suffix for number in numbers]
-        starts = offsets[numbers].tolist()
-        first_N14 = log_probs_L4[[start - 1 for start in starts], None]
-        rest_NS4 = first_N14[:, :0]
-        if len(suffixes[0]) > 1:
-            ids_NS = _ids(model, [suffix[:-1] for suffix in suffixes])
-            rest_NS4 = _log_probs(model, model.decoder.branch(ids_NS, starts, cache).logits_BLV)
-        totals, counts = _sums(torch.cat((first_N14, rest_NS4), 1), suffixes)
-        scores_N[numbers] += totals
-        counted_alt_N[numbers] = counts
-    return SiteScores(scores_N, np.stack([counted_N, counted_alt_N], 1))
+def _suffix_scores(model: Model, windows: Sequence[Window[TileSites]], budget: int) -> list[SiteScores]:
+    """Score the suffixes of some tiles with one cache."""
+    tiles: list[TileSites] = [window.origin for window in windows]
+    cache = model.decoder.new_cache(branches=True)
+    ids_BL = _ids(model, [window.sequence for window in windows])
+    since = min(offset for tile in tiles for offset in tile.offsets) - 1  # the first probability that is needed
+    log_probs_BL4 = _log_probs(model, model.decoder(ids_BL, cache=cache, since=since).logits_BLV)
+    references = [_reference(log_probs_BL4[row], window, since) for row, window in enumerate(windows)]
+    branches = [(row, offset) for row, tile in enumerate(tiles) for offset in tile.offsets]
+    first_N14 = torch.stack([log_probs_BL4[row, offset - 1 - since, None] for row, offset in branches])
+    suffixes = [site.suffix for tile in tiles for site in tile.sites]
+    totals_N, counted_N = np.empty(len(suffixes)), np.empty(len(suffixes), np.int64)
+    for numbers in _batches([len(suffix) for suffix in suffixes], budget):
+        some = [branches[number] for number in numbers]
+        totals_N[numbers], counted_N[numbers] = _branch_sums(
+            model, cache, first_N14[numbers], some, [suffixes[number] for number in numbers]
+        )
+    ends = np.cumsum([len(tile.sites) for tile in tiles])[:-1]
+    parts = zip(references, np.split(totals_N, ends), np.split(counted_N, ends), strict=True)
+    return [
+        SiteScores(alt_N - ref_N, np.stack([ref_count_N, count_N], 1)) for (ref_N, ref_count_N), alt_N, count_N in parts
+    ]
 
 
-def _reference(log_probs_L4: Tensor, sequence: str, tile: TileSites) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return the sum over the reference suffix of each site, and the number of bases in it."""
-    codes_L = torch.from_numpy(_codes(sequence))
+def _branch_sums(
+    model: Model, cache: KVCache, first_N14: Tensor, branches: list[tuple[int, int]], suffixes: list[str]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return sum and number of bases of suffixes, each after its tile up to its offset, with its first base given."""
+    rows, starts = [row for row, _ in branches], [start for _, start in branches]
+    rest_NS4 = first_N14[:, :0]
+    if len(suffixes[0]) > 1:
+        ids_NS = _ids(model, [suffix[:-1] for suffix in suffixes])
+        rest_NS4 = _log_probs(model, model.decoder.branch(ids_NS, starts, cache, rows=rows).logits_BLV)
+    return _sums(torch.cat((first_N14, rest_NS4), 1), suffixes)
+
+
+def _reference(
+    log_probs_L4: Tensor, window: Window[TileSites], since: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the sum over the reference suffix of each site, and the number of bases in it.
+
+    Args:
+        log_probs_L4: log-probabilities after each base of the tile from base ``since`` on, and padding.
+        window: window of the tile.
+        since: number of bases without log-probabilities; the first site follows at the earliest one later.
+    """
+    tile, codes_L = window.origin, torch.from_numpy(_codes(window.sequence[since:]))
+    log_probs_L4 = log_probs_L4[: len(codes_L)]
     counted_L = codes_L[1:] >= 0
     values_L = log_probs_L4[:-1].gather(1, codes_L[1:, None].clamp_min(0))[:, 0].double() * counted_L
     zero = values_L.new_zeros(2)  # for the empty prefix, and for the first base, which is not predicted
     sums_L = torch.cat((zero, values_L.cumsum(0))).numpy()
     counts_L = torch.cat((zero.long(), counted_L.cumsum(0))).numpy()
-    starts = np.array(tile.offsets)
+    starts = np.array(tile.offsets) - since
     stops = starts + np.array([len(site.suffix) for site in tile.sites])
     return sums_L[stops] - sums_L[starts], counts_L[stops] - counts_L[starts]
 

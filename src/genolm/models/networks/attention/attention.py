@@ -7,6 +7,7 @@ keys of a cache come first), D head width. Query l is at key position ``S - L + 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +21,7 @@ AttentionFunction = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
 # Keys up to which a block is computed at once, so that its scores stay in the processor's cache.
 _KEYS_OF_ONE_SOFTMAX = 8192
 _KEYS_AT_A_TIME = 2048
+_HEADS_AT_A_TIME = 2  # key heads
 
 
 def plain_attention(q_BHLD: Tensor, k_BKSD: Tensor, v_BKSD: Tensor, allowed_BLS: Tensor | None = None) -> Tensor:
@@ -63,28 +65,37 @@ def expanded_attention(q_BHLD: Tensor, k_BKSD: Tensor, v_BKSD: Tensor, allowed_B
     return sdpa_attention(q_BHLD, k, v, allowed_BLS)
 
 
-def blocked_attention(q_BHLD: Tensor, k_BKSD: Tensor, v_BKSD: Tensor, allowed_BLS: Tensor | None = None) -> Tensor:
+def blocked_attention(
+    q_BHLD: Tensor, k_BKSD: Tensor, v_BKSD: Tensor, allowed_BLS: Tensor | None = None, *, block: int | None = None
+) -> Tensor:
     """Compute attention by matrix products of query blocks with their keys; arguments as in :func:`plain_attention`.
 
     On a CPU with bf16 matrix instructions this is about twice as fast as the fused kernel, which multiplies in fp32.
-    The scores of a block are about the size of the processor's cache; memory grows linearly with S.
+    The scores of a block are about the size of the processor's cache; memory grows linearly with S. ``block`` is the
+    number of queries of a block; by default 128, and 256 for many keys.
     """
     batch, heads, num_queries, width = q_BHLD.shape
     kv_heads, num_keys = k_BKSD.shape[1], k_BKSD.shape[2]
     groups, past = heads // kv_heads, num_keys - num_queries
     q_BKGLD = (q_BHLD * width**-0.5).view(batch, kv_heads, groups, num_queries, width)
     out = torch.empty_like(q_BHLD).view(batch, kv_heads, groups, num_queries, width)
-    rows, span = (128, 2) if num_keys <= _KEYS_OF_ONE_SOFTMAX else (256, 2)
+    rows = block or (128 if num_keys <= _KEYS_OF_ONE_SOFTMAX else 256)
+    triangles: dict[int, Tensor] = {}
     for b in range(batch):
-        allowed_LS = None if allowed_BLS is None else allowed_BLS[b]
         for start in range(0, num_queries, rows):
             stop = min(start + rows, num_queries)
-            seen = past + stop
-            hidden = _hidden_in_block(start, stop, past, allowed_LS, q_BHLD).repeat(groups, 1)
-            for h in range(0, kv_heads, span):
-                q = q_BKGLD[b, h : h + span, :, start:stop].reshape(-1, groups * (stop - start), width)
-                mixed = _mix(q, k_BKSD[b, h : h + span, :seen], v_BKSD[b, h : h + span, :seen], hidden)
-                out[b, h : h + span, :, start:stop] = mixed.view(-1, groups, stop - start, width)
+            seen, size = past + stop, stop - start
+            if allowed_BLS is not None:
+                hidden = _hidden_in_block(start, stop, past, allowed_BLS[b], q_BHLD).repeat(groups, 1)
+            elif size in triangles:
+                hidden = triangles[size]
+            else:
+                hidden = triangles[size] = _triangle(size, q_BHLD).repeat(groups, 1)
+            for h in range(0, kv_heads, _HEADS_AT_A_TIME):
+                heads_slice = slice(h, h + _HEADS_AT_A_TIME)
+                q = q_BKGLD[b, heads_slice, :, start:stop].reshape(-1, groups * size, width)
+                mixed = _mix(q, k_BKSD[b, heads_slice, :seen], v_BKSD[b, heads_slice, :seen], hidden)
+                out[b, heads_slice, :, start:stop] = mixed.view(-1, groups, size, width)
     return out.view(batch, heads, num_queries, width)
 
 
@@ -126,7 +137,14 @@ def _scores(q_KRD: Tensor, k_KSD: Tensor, hidden_RT: Tensor, begin: int, end: in
 
 
 ATTENTION: Operation[AttentionFunction] = Operation(
-    "attention", {"fused": sdpa_attention, "expanded": expanded_attention, "blocked": blocked_attention}
+    "attention",
+    {
+        "fused": sdpa_attention,
+        "expanded": expanded_attention,
+        "blocked": blocked_attention,
+        "blocks of 64": partial(blocked_attention, block=64),
+        "blocks of 256": partial(blocked_attention, block=256),
+    },
 )
 """Attention without gradients on a CPU."""
 
@@ -186,14 +204,16 @@ def _own_position(num_queries: int, num_keys: int, device: torch.device) -> Tens
     return own_LS
 
 
-def _hidden_in_block(start: int, stop: int, past: int, allowed_LS: Tensor | None, like: Tensor) -> Tensor:
-    """Return the mask of the last columns of a block's scores: 0 where a query may attend, very negative elsewhere."""
-    rows = stop - start
+def _triangle(rows: int, like: Tensor) -> Tensor:
+    """Return the mask of the last columns of a block's scores for causality alone, as :func:`_hidden_in_block`."""
+    return torch.full((rows, rows), torch.finfo(like.dtype).min, dtype=like.dtype, device=like.device).triu_(1)
+
+
+def _hidden_in_block(start: int, stop: int, past: int, allowed_LS: Tensor, like: Tensor) -> Tensor:
+    """Return the mask of a block's scores: 0 where a query may attend, very negative elsewhere."""
     # finfo.min instead of -inf keeps a row that may attend to nothing finite.
     blocked = torch.finfo(like.dtype).min
-    if allowed_LS is None:
-        return torch.full((rows, rows), blocked, dtype=like.dtype, device=like.device).triu_(1)
-    seen = past + stop
+    rows, seen = stop - start, past + stop
     causal = torch.ones(rows, seen, dtype=torch.bool, device=like.device).tril_(past + start)
     hidden = torch.zeros(rows, seen, dtype=like.dtype, device=like.device)
     return hidden.masked_fill_(~(causal & allowed_LS[start:stop, :seen]), blocked)
