@@ -56,6 +56,8 @@ def step_norm(norm: RMSNorm, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
 class _TrainedNorm(torch.autograd.Function):
     """The norm with gradients on a CPU, some rows at a time; the forward pass gives the same bits as without gradients.
 
+    Under autocast the output is rounded to its precision at once, instead of in every product that reads it.
+
     Shapes: N rows (B times L), D width.
     """
 
@@ -63,13 +65,14 @@ class _TrainedNorm(torch.autograd.Function):
     def forward(ctx: Any, x_BLD: Tensor, weight_D: Tensor, eps: float) -> Tensor:
         x_ND = x_BLD.reshape(-1, x_BLD.shape[-1])
         inverse_N1 = x_ND.new_empty(len(x_ND), 1, dtype=_wide(x_ND.dtype))
-        out = []
-        for rows, inverse in zip(x_ND.split(_TRAINED_ROWS), inverse_N1.split(_TRAINED_ROWS), strict=True):
+        out_ND = torch.empty_like(x_ND, dtype=_autocast_dtype(torch.result_type(x_ND, weight_D)))
+        pieces = (values.split(_TRAINED_ROWS) for values in (x_ND, inverse_N1, out_ND))
+        for rows, inverse, out in zip(*pieces, strict=True):
             x = rows.to(inverse.dtype)
             inverse.copy_(torch.rsqrt(x.square().mean(-1, keepdim=True) + eps))
-            out.append((x * inverse).to(x_ND.dtype) * weight_D)
+            out.copy_((x * inverse).to(x_ND.dtype) * weight_D)
         ctx.save_for_backward(x_ND, weight_D, inverse_N1)
-        return torch.cat(out).view(x_BLD.shape)
+        return out_ND.view(x_BLD.shape)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
@@ -83,6 +86,12 @@ class _TrainedNorm(torch.autograd.Function):
             grad = grad * weight_D
             into.copy_(grad.addcmul_(unit, (unit * grad).mean(-1, keepdim=True), value=-1).mul_(inverse))
         return dx_ND.view(gradients[0].shape), dweight_D.to(weight_D.dtype), None
+
+
+def _autocast_dtype(dtype: torch.dtype) -> torch.dtype:
+    """Return the precision in which autocast multiplies values of a CPU."""
+    enabled = torch.is_autocast_enabled("cpu") and dtype == torch.float32
+    return torch.get_autocast_dtype("cpu") if enabled else dtype
 
 
 def _wide(dtype: torch.dtype) -> torch.dtype:

@@ -18,6 +18,7 @@ from genolm.models.gengram.kmer_stream import NOTHING, KmerStream, KmerTables, d
 from genolm.models.linear import Linear
 from genolm.models.networks.attention.attention import choose_attention, rotary_angles, rotate
 from genolm.models.networks.attention.context_parallel import RemotePast
+from genolm.models.networks.bf16_training import is_trained_in_bf16, trained_products
 from genolm.models.networks.cache import Branches, KVCache
 from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.networks.experts import MixtureOfExperts, SwiGLU
@@ -90,11 +91,16 @@ class Attention(nn.Module):
         return self._out(mixed_NHSD)
 
     def _project(self, x_BLD: Tensor, angles: Angles, since: int = 0) -> tuple[Tensor, Tensor, Tensor]:
-        q = self._heads(self.query(x_BLD[:, since:]))
-        k, v = (self._heads(linear(x_BLD)) for linear in (self.key, self.value))
+        q, k, v = (self._heads(x) for x in self._products(x_BLD, since))
         cos, sin = angles
         # Contiguous, because the blocked backend would otherwise copy the values for every block.
         return rotate(q, cos[:, :, since:], sin[:, :, since:]), rotate(k, cos, sin), v.contiguous()
+
+    def _products(self, x_BLD: Tensor, since: int) -> tuple[Tensor, ...]:
+        maps = (self.query, self.key, self.value)
+        if not since and all(type(one) is Linear for one in maps) and is_trained_in_bf16(x_BLD, self.query.weight):
+            return trained_products(x_BLD, *(one.weight for one in maps))
+        return self.query(x_BLD[:, since:]), self.key(x_BLD), self.value(x_BLD)
 
     def _heads(self, x_BLD: Tensor) -> Tensor:
         return x_BLD.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from genolm.models.kernels.kernels import Operation
 from genolm.models.linear import Linear, linear
+from genolm.models.networks.bf16_training import is_trained_in_bf16, trained_swiglu
 
 # Tokens that an expert processes at a time: enough for full speed, few enough to bound memory.
 _TOKENS_AT_A_TIME = 1024
@@ -29,6 +30,9 @@ class SwiGLU(nn.Module):
 
     def forward(self, x_BLD: Tensor) -> tuple[Tensor, None]:
         """Return the output, (B, L, D), and no router logits."""
+        maps = (self.gate, self.up, self.down)
+        if all(type(one) is Linear for one in maps) and is_trained_in_bf16(x_BLD, self.down.weight):
+            return trained_swiglu(x_BLD, *(one.weight for one in maps)), None
         return self.down(_gated(self.gate(x_BLD), self.up(x_BLD))), None
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from genolm.models.networks.network import Network
 from genolm.training.recipes.pretrain_recipe import OptimizerRecipe
+from genolm.training.trainer.muon import Muon
 
 Groups = list[dict[str, Any]]
 
@@ -87,7 +88,7 @@ def build_optimizer(network: Network, plan: OptimizerRecipe) -> Optimizers:
     parts: list[torch.optim.Optimizer] = [adam]
     if hidden:
         group = _group(hidden, plan.weight_decay, plan.muon_learning_rate)
-        parts.append(torch.optim.Muon([group], lr=plan.muon_learning_rate, weight_decay=plan.weight_decay))
+        parts.append(Muon([group], lr=plan.muon_learning_rate))
     return Optimizers(parts)
 
 

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from genolm.models.kernels.kernels import Operation
-from genolm.models.networks.attention.attention_training import trained_attention
+from genolm.models.networks.attention.attention_training import SCORES, trained_attention
 
 AttentionFunction = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
 
@@ -149,7 +149,13 @@ ATTENTION: Operation[AttentionFunction] = Operation(
 """Attention without gradients on a CPU."""
 
 TRAINED_ATTENTION: Operation[AttentionFunction] = Operation(
-    "trained_attention", {"fused": sdpa_attention, "expanded": expanded_attention, "blocked": trained_attention}
+    "trained_attention",
+    {
+        "fused": sdpa_attention,
+        "expanded": expanded_attention,
+        "blocked": trained_attention,
+        "large blocks": partial(trained_attention, scores=4 * SCORES),
+    },
 )
 """Attention with gradients on a CPU, of queries and keys at the same positions."""
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 _QUERIES = 128
 # Number of scores of a block, over its rows and heads: few enough for the cache, many enough for full speed.
-_SCORES = 1 << 19
+SCORES = 1 << 19
 # Attention weights are kept for the backward pass up to this many bytes per call, and recomputed beyond.
 _KEPT_BYTES = 1 << 28
 
@@ -34,17 +34,20 @@ class _BlockedAttention(torch.autograd.Function):
     """Forward and backward in the same blocks; sums over blocks are taken in fp32."""
 
     @staticmethod
-    def forward(ctx: Any, q_BHLD: Tensor, k_BKLD: Tensor, v_BKLD: Tensor, allowed_BLL: Tensor | None) -> Tensor:
+    def forward(
+        ctx: Any, q_BHLD: Tensor, k_BKLD: Tensor, v_BKLD: Tensor, allowed_BLL: Tensor | None, scores: int
+    ) -> Tensor:
         q_BHLD = q_BHLD * q_BHLD.shape[-1] ** -0.5
         out_BHLD = torch.empty_like(q_BHLD)
         keep = q_BHLD.shape[:2].numel() * q_BHLD.shape[2] ** 2 <= _KEPT_BYTES
         kept = []
-        for block in _blocks(q_BHLD):
+        for block in _blocks(q_BHLD, scores):
             weights_NRS = _weights(q_BHLD, k_BKLD, allowed_BLL, block)
             _put(out_BHLD, torch.bmm(weights_NRS, _keys(v_BKLD, block)), block)
             if keep:
                 kept.append(weights_NRS)
         ctx.save_for_backward(q_BHLD, k_BKLD, v_BKLD, out_BHLD, allowed_BLL, *kept)
+        ctx.scores = scores
         return out_BHLD
 
     @staticmethod
@@ -55,7 +58,7 @@ class _BlockedAttention(torch.autograd.Function):
         shared_BHL1 = (grad_BHLD.float() * out_BHLD.float()).sum(-1, keepdim=True).to(q_BHLD.dtype)
         dq_BHLD = torch.empty_like(q_BHLD)
         dk_BKLD, dv_BKLD = (torch.zeros(k_BKLD.shape, device=k_BKLD.device) for _ in range(2))
-        for number, block in enumerate(_blocks(q_BHLD)):
+        for number, block in enumerate(_blocks(q_BHLD, ctx.scores)):
             weights_NRS = kept[number] if kept else _weights(q_BHLD, k_BKLD, allowed_BLL, block)
             grad_NRD = _queries(grad_BHLD, block, kv_heads)
             dscores_NRS = torch.bmm(grad_NRD, _keys(v_BKLD, block).transpose(1, 2))
@@ -65,21 +68,23 @@ class _BlockedAttention(torch.autograd.Function):
             _add(dk_BKLD, torch.bmm(dscores_NRS.transpose(1, 2), queries_NRD), block)
             _add(dv_BKLD, torch.bmm(weights_NRS.transpose(1, 2), grad_NRD), block)
         scale = q_BHLD.shape[-1] ** -0.5
-        return dq_BHLD * scale, dk_BKLD.to(k_BKLD.dtype), dv_BKLD.to(v_BKLD.dtype), None
+        return dq_BHLD * scale, dk_BKLD.to(k_BKLD.dtype), dv_BKLD.to(v_BKLD.dtype), None, None
 
 
-def trained_attention(q_BHLD: Tensor, k_BKLD: Tensor, v_BKLD: Tensor, allowed_BLL: Tensor | None = None) -> Tensor:
+def trained_attention(
+    q_BHLD: Tensor, k_BKLD: Tensor, v_BKLD: Tensor, allowed_BLL: Tensor | None = None, *, scores: int = SCORES
+) -> Tensor:
     """Compute :func:`genolm.models.networks.attention.attention.plain_attention` with gradients.
 
-    Queries and keys must have the same positions.
+    Queries and keys must have the same positions. ``scores`` is the number of scores of a block.
     """
-    mixed: Tensor = _BlockedAttention.apply(q_BHLD, k_BKLD, v_BKLD, allowed_BLL)  # type: ignore[no-untyped-call]
+    mixed: Tensor = _BlockedAttention.apply(q_BHLD, k_BKLD, v_BKLD, allowed_BLL, scores)  # type: ignore[no-untyped-call]
     return mixed
 
 
-def _blocks(q_BHLD: Tensor) -> Iterator[_Block]:
+def _blocks(q_BHLD: Tensor, scores: int) -> Iterator[_Block]:
     batch, heads, length, _ = q_BHLD.shape
-    rows = max(1, _SCORES // (heads * min(_QUERIES, length) * length))
+    rows = max(1, scores // (heads * min(_QUERIES, length) * length))
     for row in range(0, batch, rows):
         for start in range(0, length, _QUERIES):
             yield _Block(slice(row, min(row + rows, batch)), start, min(start + _QUERIES, length))
@@ -113,8 +118,8 @@ def _weights(q_BHLD: Tensor, k_BKLD: Tensor, allowed_BLL: Tensor | None, block: 
     # finfo.min instead of -inf keeps a query that may attend to nothing finite.
     blocked = torch.finfo(scores_NRS.dtype).min
     if allowed_BLL is None:
-        later = torch.ones(size, size, dtype=torch.bool, device=scores_NRS.device).triu_(1)
-        scores_NRS.view(scores_NRS.shape[0], -1, size, block.stop)[..., block.start :].masked_fill_(later, blocked)
+        hidden_QQ = torch.full((size, size), blocked, dtype=scores_NRS.dtype, device=scores_NRS.device).triu_(1)
+        scores_NRS.view(scores_NRS.shape[0], -1, size, block.stop)[..., block.start :].add_(hidden_QQ)
     else:
         visible = allowed_BLL[block.rows, block.start : block.stop, : block.stop].tril(block.start)
         shape = (visible.shape[0], -1, size, block.stop)
