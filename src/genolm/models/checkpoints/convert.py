@@ -22,13 +22,17 @@ from genolm.models.adapters.megatron.megatron_release import write_release
 from genolm.models.adapters.pieces import Piece, StoredTensor, build, grouped, store, stored_together
 from genolm.models.adapters.tensor_names import extra_tensors, pieces_of
 from genolm.models.adapters.tokenizer_files import write_tokenizer
+from genolm.models.checkpoints.adapter_source import split_adapter
 from genolm.models.checkpoints.checkpoint import Checkpoint
 from genolm.models.checkpoints.conversion_source import open_source
+from genolm.models.checkpoints.head_files import write_heads
 from genolm.models.model import Model
-from genolm.models.model_files import CONFIG, SINGLE, TOKENIZER, write_json
+from genolm.models.model_files import CONFIG, HEADS, SINGLE, TOKENIZER, write_json
 from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.precision import Precision, parse_dtype
 from genolm.models.weight_shards import Pending, read_shards, write_shards
+from genolm.models.zoo.zoo import find_model
+from genolm.notes import note
 from genolm.parameters import Completed, OutputFolder, PythonOnly, Shown
 from genolm.remedies import Remedy
 from genolm.tokens.bpe import BpeTokenizer
@@ -56,7 +60,7 @@ def save(model: Model, out: str | Path, *, layout: Layout | None = None, max_sha
     """
     path = Path(out)
     _refuse_existing(path, overwrite=False)
-    checkpoint = Checkpoint.of_network(model.network, model.tokenizer, model.card)
+    checkpoint = Checkpoint.of_network(model.network, model.tokenizer, model.card, model.added_heads)
     return _write(checkpoint, path, layout or best_layout(model.config), None, max_shard_bytes)
 
 
@@ -105,6 +109,11 @@ def convert(
     _refuse_existing(path, overwrite)
     _refuse_source(path, model)
     checkpoint = open_source(model, from_, like)
+    if checkpoint.heads and to != "genolm":
+        note(
+            f"the {to} layout holds the backbone only; these heads are kept in {path / HEADS} for genolm:"
+            f" {', '.join(checkpoint.heads)}"
+        )
     return _write(checkpoint, path, to, precision, max_shard_bytes)
 
 
@@ -113,7 +122,7 @@ def _write(checkpoint: Checkpoint, out: Path, layout: Layout, dtype: torch.dtype
     dtypes = {name: stored[group[0].stored].dtype for name, group in groups.items()}
     first = dtype or next(kind for kind in dtypes.values() if kind.is_floating_point)
     values = config_values(config, layout, str(first).removeprefix("torch."))
-    if layout == "huggingface" and isinstance(config, DecoderConfig):
+    if layout == "huggingface" and config.causal:
         values |= _begin_and_end(checkpoint)
     pending = _pending(checkpoint, layout, dtype, dtypes, groups)
     with _new_folder(out) as folder:
@@ -123,7 +132,7 @@ def _write(checkpoint: Checkpoint, out: Path, layout: Layout, dtype: torch.dtype
         if layout == "megatron" and isinstance(config, DecoderConfig):
             write_release(folder, config, read_shards(folder))
         digest = file_sha256(folder / SINGLE) if (folder / SINGLE).is_file() else None
-        replace(checkpoint.card, sha256=digest).write(folder)
+        replace(checkpoint.card, sha256=digest, heads=write_heads(folder, checkpoint.heads)).write(folder)
     return out
 
 
@@ -212,9 +221,11 @@ def _refuse_existing(out: Path, overwrite: bool) -> None:
 
 
 def _refuse_source(out: Path, source: str | Path) -> None:
-    """Raise an error if ``out`` is the source, or a folder around it."""
-    if is_folder(out) and is_folder(source):
-        folder = Path(source).resolve()
+    """Raise an error if ``out`` is the source or the base of an adapter, or a folder around it."""
+    if not (is_folder(out) and is_folder(source)):
+        return
+    base, _ = split_adapter(find_model(source))
+    for folder in (Path(source).resolve(), (base.folder or Path(source)).resolve()):
         if out.resolve() in (folder, *folder.parents):
             raise RunError(f"{out} holds the source of the conversion; choose another folder", code="output-is-input")
 

@@ -44,11 +44,13 @@ class _TrainedProducts(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x_ND, joined_OD = ctx.saved_tensors
         dtype, weight_dtype = ctx.dtypes
         grad_NO = torch.cat(gradients, -1).view(len(x_ND), -1)
-        dweights = (grad_NO.T @ x_ND).to(weight_dtype).split(ctx.sizes)
+        dweights: tuple[Tensor | None, ...] = (None,) * len(ctx.sizes)
+        if any(ctx.needs_input_grad[1:]):
+            dweights = (grad_NO.T @ x_ND).to(weight_dtype).split(ctx.sizes)
         return (grad_NO @ joined_OD).to(dtype).view(*gradients[0].shape[:-1], -1), *dweights
 
 
@@ -68,7 +70,7 @@ class _TrainedSwiGLU(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x_ND, joined_FD, down_DF, joined_NF, inner_NF = ctx.saved_tensors
         dtype, weight_dtype = ctx.dtypes
         grad_ND = gradients[0].reshape(x_ND.shape)
@@ -78,6 +80,8 @@ class _TrainedSwiGLU(torch.autograd.Function):
         dgate_NF, dup_NF = djoined_NF.chunk(2, 1)
         torch.mul(F.silu(gate_NF), dinner_NF, out=dup_NF)
         torch.ops.aten.silu_backward.grad_input(dinner_NF.mul_(up_NF), gate_NF, grad_input=dgate_NF)
+        dx_BLD = (djoined_NF @ joined_FD).to(dtype).view(gradients[0].shape)
+        if not any(ctx.needs_input_grad[1:]):  # frozen weights
+            return dx_BLD, None, None, None
         dgate_FD, dup_FD = (djoined_NF.T @ x_ND).to(weight_dtype).chunk(2)
-        ddown_DF = (grad_ND.T @ inner_NF).to(weight_dtype)
-        return (djoined_NF @ joined_FD).to(dtype).view(gradients[0].shape), dgate_FD, dup_FD, ddown_DF
+        return dx_BLD, dgate_FD, dup_FD, (grad_ND.T @ inner_NF).to(weight_dtype)
