@@ -12,23 +12,24 @@ from torch import nn
 
 from genolm.errors import RunError
 from genolm.models.networks.network import stored_buffers
-from genolm.training.corpus.order import Rows
-from genolm.training.feeds.training_passes import CausalPasses
-from genolm.training.pretrain import _Data, _Run, pretrain
+from genolm.tokens.nucleotide import NucleotideTokenizer
+from genolm.training.pretrain import PretrainingData, pretrain, pretraining
 from genolm.training.recipes.pretrain_recipe import Recipe
+from genolm.training.rows import Rows
 from genolm.training.trainer.optimizers import Optimizers
 from genolm.training.trainer.run_folder import CHANGEABLE
 from genolm.training.trainer.training_checkpoint import Checkpoints
+from genolm.training.trainer.training_loop import Trainer
 from genolm.training.trainer.weights import gathered_weights
 from genolm.training.trainer.workers import Workers
 
 
-def started(recipe: Recipe, folder: Path) -> _Run:
+def started(recipe: Recipe, folder: Path) -> Trainer:
     folder.mkdir()
-    return _Run(recipe, _Data(recipe), folder, Workers(), None)
+    return pretraining(recipe, PretrainingData(recipe), folder, Workers())
 
 
-def snapshot(run: _Run) -> dict[str, torch.Tensor]:
+def snapshot(run: Trainer) -> dict[str, torch.Tensor]:
     moments = {f"{i}.{key}": v.clone() for i, state in run.optimizer.state().items() for key, v in state.items()}
     return {name: weight.detach().clone() for name, weight in run.network.named_parameters()} | moments
 
@@ -43,28 +44,27 @@ def test_a_batch_in_which_nothing_counts_moves_nothing_and_reports_no_loss(
 ) -> None:
     recipe: Recipe = request.getfixturevalue(kind)
     run = started(recipe, tmp_path / "run")
-    passes = run.passes[1]
-    full = passes.tensors(run.feed.rows(0, 0, 1))
-    run.take_step(passes, full, 2, 1.0, 1)
+    objective = run.objectives[1]
+    full = objective.batch(run.feed.rows(0, 0, 1))
+    run.take_step(objective, full, 2, 1.0, 1)
     before = snapshot(run)
     empty = full._replace(counted_BL=torch.zeros_like(full.counted_BL))
-    run.take_step(passes, empty, 2, 1.0, 1)
+    run.take_step(objective, empty, 2, 1.0, 1)
     assert equal(snapshot(run), before)
     assert run.take_step.metrics()["bits_per_base"] is None
     json.dumps(run.take_step.metrics(), allow_nan=False)
-    run.take_step(passes, full, 2, 1.0, 1)
+    run.take_step(objective, full, 2, 1.0, 1)
     assert not equal(snapshot(run), before) and run.take_step.metrics()["bits_per_base"] > 0
     run.feed.close()
 
 
 def test_rows_of_n_alone_count_nowhere(recipe: Recipe, tmp_path: Path) -> None:
     run = started(recipe, tmp_path / "run")
-    passes = run.passes[1]
-    assert isinstance(passes, CausalPasses)
-    n_id = run.data.tokenizer.n_id
+    objective = run.objectives[1]
+    n_id = NucleotideTokenizer().n_id
     rows = Rows(np.full((2, recipe.context), n_id, np.uint8), None)
     before = snapshot(run)
-    run.take_step(passes, passes.tensors(rows), 2, 1.0, 1)
+    run.take_step(objective, objective.batch(rows), 2, 1.0, 1)
     assert equal(snapshot(run), before)
     run.feed.close()
 
@@ -80,19 +80,19 @@ def poison(at: int, name: str, value: float):
     return listen
 
 
-RUNS: list[_Run] = []
+RUNS: list[Trainer] = []
 
 
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """The run that is going on, for a listener to damage."""
-    begin = _Run._begin
+    begin = Trainer._begin
 
-    def remembered(self: _Run, *settings: object) -> None:
+    def remembered(self: Trainer, *settings: object) -> None:
         RUNS.append(self)
         begin(self, *settings)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(_Run, "_begin", remembered)
+    monkeypatch.setattr(Trainer, "_begin", remembered)
 
 
 @pytest.mark.usefixtures("seen")

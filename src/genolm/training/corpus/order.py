@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,32 +13,9 @@ from genolm.training.corpus.documents import complement_table
 from genolm.training.corpus.epoch_pieces import Pieces, cut_epoch
 from genolm.training.corpus.haplotypes import Haplotypes
 from genolm.training.corpus.split_documents import DocumentSpan, DocumentSpans
+from genolm.training.rows import Rows
 
 Ids = NDArray[np.uint8]
-
-
-class Rows(NamedTuple):
-    """Rows of a training batch, or of one process's share of it.
-
-    Attributes:
-        ids_RL: token ids, (rows, context + 1); padded at the end.
-        documents_RL: document of each token, -1 for padding and separators; None if each row of the batch is one
-            document.
-        labels_RL: original ids of masked tokens, negative elsewhere; None without masking.
-        lengths_R: tokens of each row without padding; None if there is no padding, or ``documents_RL`` marks it.
-    """
-
-    ids_RL: NDArray[Any]
-    documents_RL: NDArray[np.int32] | None
-    labels_RL: NDArray[np.int32] | None = None
-    lengths_R: NDArray[np.int64] | None = None
-
-    def select(self, rows: slice) -> Rows:
-        """Return some of the rows."""
-        documents = None if self.documents_RL is None else self.documents_RL[rows]
-        labels = None if self.labels_RL is None else self.labels_RL[rows]
-        lengths = None if self.lengths_R is None else self.lengths_R[rows]
-        return Rows(self.ids_RL[rows], documents, labels, lengths)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.tokens.tokenizer import CLS, SEP, Tokenizer
-from genolm.training.corpus.order import Rows
 from genolm.training.objectives.masking import IGNORED, Masking, MaskingRecipe, row_lengths
-from genolm.training.recipes.pretrain_recipe import Recipe
+from genolm.training.rows import Rows
 
 Tokens = NDArray[np.int32]
 Seeds = Iterable[tuple[int, ...]]
@@ -28,7 +27,15 @@ FILLED = 0.95
 
 
 class TokenRows(Protocol):
-    """Layout of tokenised pieces in rows."""
+    """Layout of tokenised pieces in rows.
+
+    Attributes:
+        begin: names of the special tokens before a piece.
+        end: names of those after it.
+    """
+
+    begin: ClassVar[tuple[str, ...]]
+    end: ClassVar[tuple[str, ...]]
 
     def training(self, rows: Rows, seeds: Seeds) -> Rows:
         """Convert rows of bases into rows of tokens; ``seeds`` has one seed per row of bases."""
@@ -41,13 +48,6 @@ class TokenRows(Protocol):
     def row_bases(self, bases_per_token: float) -> int:
         """Return the bases of a piece that fill a row, with a margin."""
         ...
-
-
-def row_layout(recipe: Recipe) -> type[CausalRows] | type[MaskedRows] | None:
-    """Return the row layout of a recipe; None if rows of bases are rows of tokens."""
-    if recipe.objective == "masked":
-        return MaskedRows
-    return CausalRows if recipe.tokenizer else None
 
 
 class RowTokenizer:
@@ -91,7 +91,8 @@ class CausalRows:
         context: tokens that a row predicts from; a row has one more.
     """
 
-    begin, end = (CLS,), ()
+    begin: ClassVar[tuple[str, ...]] = (CLS,)
+    end: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, corpus: NucleotideTokenizer, tokenizer: Tokenizer, context: int) -> None:
         self._tokens, self._length = RowTokenizer(corpus, tokenizer), context + 1
@@ -158,7 +159,8 @@ class MaskedRows:
         recipe: masking, and the distribution of row lengths.
     """
 
-    begin, end = (CLS,), (SEP,)
+    begin: ClassVar[tuple[str, ...]] = (CLS,)
+    end: ClassVar[tuple[str, ...]] = (SEP,)
 
     def __init__(self, corpus: NucleotideTokenizer, tokenizer: Tokenizer, context: int, recipe: MaskingRecipe) -> None:
         self._tokens, self._recipe = RowTokenizer(corpus, tokenizer), recipe

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from genolm.models.networks.network import Network
-from genolm.training.recipes.pretrain_recipe import OptimizerRecipe
+from genolm.training.trainer.training_plan import OptimizerRecipe
 
 Groups = list[dict[str, Any]]
 
