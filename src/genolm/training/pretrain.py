@@ -20,7 +20,7 @@ from genolm.training.objectives.token_prediction import CausalObjective, MaskedO
 from genolm.training.recipes.pretrain_card import pretrain_card
 from genolm.training.recipes.pretrain_recipe import Recipe
 from genolm.training.recipes.recipe_tokens import tokenisation_of
-from genolm.training.trainer.release import write_model
+from genolm.training.trainer.release import release_precision, write_model
 from genolm.training.trainer.run_folder import Listener, check_claim, claim
 from genolm.training.trainer.schedule import schedule
 from genolm.training.trainer.training_loop import (
@@ -54,8 +54,8 @@ def pretrain(
     ``checkpoints/`` and, at the end, ``model/``, which :func:`genolm.load` reads. On Ctrl-C or SIGTERM the run saves a
     checkpoint and stops. A resumed run gives the same weights, bit for bit, as an uninterrupted one (on the same
     machine, with the same number of threads and processes); only settings that do not affect the weights may differ
-    then: ``name``, ``card``, ``trackers``, ``compile``, ``report_every``, ``evaluate_every``, ``evaluate_windows`` and
-    ``checkpoint_every``. Started by torchrun, it runs on all its processes, and rank 0 writes.
+    then: ``name``, ``card``, ``trackers``, ``compile``, ``report_every``, ``evaluate_every``, ``evaluate_windows``,
+    ``checkpoint_every`` and ``release``. Started by torchrun, it runs on all its processes, and rank 0 writes.
 
     Args:
         recipe: Training recipe: a YAML file, or the name of a recipe that ships with genolm.
@@ -86,11 +86,11 @@ def pretrain(
         # Only now, so that an invalid corpus leaves no folder behind.
         workers.on_first_rank(lambda: stack.enter_context(claim(out, settings, data.feed.digest, resume)))
         trainer = pretraining(recipe, data, out, workers, log)
-        trainer.train(min(steps or recipe.steps, recipe.steps), resume, partial(data.baseline, trainer))
-        weights, model = gathered_weights(trainer.network, workers.first), out / "model"
+        step = trainer.train(min(steps or recipe.steps, recipe.steps), resume, partial(data.baseline, trainer))
+        weights, model = gathered_weights(trainer.network, workers.first, release_precision(recipe)), out / "model"
 
         def release() -> None:
-            card = pretrain_card(recipe, data.tokens, trainer.log.lines(), workers.world)
+            card = pretrain_card(recipe, data.tokens, trainer.log_until(step), workers.world)
             write_model(model, recipe.model, weights, data.tokens.tokenizer, card)
 
         workers.on_first_rank(release)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from genolm.errors import RunError
+from genolm.errors import InputError, RunError
 from genolm.models.networks.network import stored_buffers
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.pretrain import PretrainingData, pretrain, pretraining
@@ -18,6 +18,7 @@ from genolm.training.recipes.pretrain_recipe import Recipe
 from genolm.training.rows import Rows
 from genolm.training.trainer.optimizers import Optimizers
 from genolm.training.trainer.run_folder import CHANGEABLE
+from genolm.training.trainer.selection import Selection
 from genolm.training.trainer.training_checkpoint import Checkpoints
 from genolm.training.trainer.training_loop import Trainer
 from genolm.training.trainer.weights import gathered_weights
@@ -106,7 +107,9 @@ def test_a_loss_that_is_not_finite_stops_before_a_checkpoint_with_it(
     with pytest.raises(RunError) as caught:
         pretrain(recipe, tmp_path / "run", log=poison(5, name, value))
     text = str(caught.value)
-    assert text.startswith("step 6: the loss is nan nats per token and the gradient norm nan; training stopped")
+    assert text.startswith(
+        f"step 6: the loss is nan and the gradient norm nan; not finite: the weight {name}; training"
+    )
     assert f"the newest checkpoint is {tmp_path / 'run/checkpoints/step-4'}" in text
     assert "lower optimizer.learning_rate" in text
     assert sorted(path.name for path in (tmp_path / "run/checkpoints").iterdir()) == ["step-2", "step-4"]
@@ -119,9 +122,8 @@ def test_a_loss_that_is_not_finite_stops_before_a_checkpoint_with_it(
 @pytest.mark.usefixtures("seen")
 def test_a_held_out_loss_that_is_not_finite_stops_before_the_checkpoint(recipe: Recipe, tmp_path: Path) -> None:
     recipe = replace(recipe, report_every=1, evaluate_every=3, checkpoint_every=3)
-    with pytest.raises(
-        RunError, match=r"step 3: the held-out loss of 'test' is not finite; .*no checkpoint was written"
-    ):
+    wrong = r"step 3: the held-out loss of 'test' is not finite: the weight norm\.weight; .*no checkpoint was written"
+    with pytest.raises(RunError, match=wrong):
         pretrain(recipe, tmp_path / "run", log=poison(3, "norm.weight", float("nan")))
     assert not list((tmp_path / "run").glob("checkpoints/step-*"))
 
@@ -160,6 +162,7 @@ CHANGES = {
     "evaluate_every": 5,
     "evaluate_windows": 3,
     "checkpoint_every": 3,
+    "release": "fp32",
 }
 
 
@@ -167,7 +170,7 @@ def test_every_setting_that_does_not_decide_the_weights_is_tried() -> None:
     assert set(CHANGES) == set(CHANGEABLE)
 
 
-@pytest.mark.parametrize("name", [name for name in CHANGEABLE if name not in ("compile", "trackers")])
+@pytest.mark.parametrize("name", [name for name in CHANGEABLE if name not in ("compile", "trackers", "release")])
 def test_settings_that_do_not_decide_the_weights_may_change_on_resume(
     name: str, recipe: Recipe, tmp_path: Path
 ) -> None:
@@ -237,7 +240,7 @@ def test_running_statistics_come_back_from_a_checkpoint(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path, "print", Workers(), sharded=False)
     checkpoints.save(3, module, optimizers[0])
     assert not torch.equal(other.layers[1].running_mean, module.layers[1].running_mean)
-    assert checkpoints.load(other, optimizers[1]) == 3
+    assert checkpoints.load(other, optimizers[1]) == (3, Selection())
     assert all(torch.equal(one, other.state_dict()[name]) for name, one in module.state_dict().items())
     assert other.layers[1].num_batches_tracked.item() == 3
 
@@ -249,3 +252,24 @@ def test_running_statistics_are_part_of_the_weights_that_a_run_writes() -> None:
     assert found["layers.1.num_batches_tracked"].dtype == torch.int64
     assert "ramp" not in found and gathered_weights(module, keep=False) == {}
     Normed().load_state_dict(found)
+
+
+@pytest.mark.usefixtures("seen")
+@pytest.mark.parametrize("rate", [float("nan"), float("inf")])
+def test_a_learning_rate_that_is_not_finite_never_reaches_a_checkpoint(
+    rate: float, recipe: Recipe, tmp_path: Path
+) -> None:
+    def plant(report: dict) -> None:
+        if report["step"] == 5 and "gradient_norm" in report:
+            for group in RUNS[-1].optimizer.param_groups:
+                group["peak"] = rate
+
+    recipe = replace(recipe, report_every=1, checkpoint_every=2, evaluate_every=100)
+    with pytest.raises(
+        RunError, match=r"step 6: not finite: the weight \S+; .*newest checkpoint is \S+step-4"
+    ) as caught:
+        pretrain(recipe, tmp_path / "run", log=plant)
+    assert caught.value.code == "training-diverged"
+    assert sorted(path.name for path in (tmp_path / "run/checkpoints").iterdir()) == ["step-2", "step-4"]
+    with pytest.raises(InputError, match="learning_rate must be above 0 and finite"):
+        replace(recipe.optimizer, learning_rate=rate)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from genolm.models.card import Card
 from genolm.training.feeds.tokenisation import Tokenisation
 from genolm.training.recipes.pretrain_recipe import Recipe
-from genolm.training.trainer.release import Lines, held_out_metrics, last_step, training_record
+from genolm.training.trainer.release import Lines, held_out_metrics, last_step, release_precision, training_record
 from genolm.training.trainer.schedule import tokens_until
 
 
@@ -15,7 +15,7 @@ def pretrain_card(recipe: Recipe, tokens: Tokenisation, log: Lines, processes: i
     Args:
         recipe: recipe of the run.
         tokens: tokenisation of the run.
-        log: reports of the run.
+        log: reports up to the released weights.
         processes: number of processes of the run.
     """
     regions = "; ".join(f"{name}: {', '.join(texts)}" for name, texts in recipe.corpus.regions().items())
@@ -25,7 +25,7 @@ def pretrain_card(recipe: Recipe, tokens: Tokenisation, log: Lines, processes: i
         name=recipe.name,
         family="genolm",
         context=recipe.context,
-        precision="bfloat16",
+        precision=str(release_precision(recipe)).removeprefix("torch."),
         licence="Apache-2.0",
         source=f"genolm pretrain {recipe.name}",
         notes=tuple(note for note in notes if note),

@@ -26,6 +26,13 @@ from genolm.training.trainer.training_plan import TrainingPlan
 
 Lines = Sequence[Mapping[str, Any]]
 
+_PRECISIONS = {"bf16": torch.bfloat16, "fp32": torch.float32}
+
+
+def release_precision(plan: TrainingPlan) -> torch.dtype:
+    """Return the precision of the released weights."""
+    return _PRECISIONS[plan.release]
+
 
 def write_model(
     folder: Path, config: NetworkConfig, weights: Mapping[str, Tensor], tokenizer: Tokenizer, card: Card

@@ -27,8 +27,15 @@ CHANGEABLE = (
     "evaluate_every",
     "evaluate_windows",
     "checkpoint_every",
+    "release",
 )
 """Settings of a recipe that do not affect the weights, and may change when a run is resumed."""
+
+_LATER = ("best", "patience", "rates", "start")
+"""Settings that recipes did not always have; left out while they are empty, so that older runs can be resumed."""
+
+_CHOOSING = ("evaluate_every", "evaluate_windows")
+"""Settings that affect which weights are released if these are chosen by a held-out metric."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,8 @@ class RunSettings:
             data: further values that the weights depend on, such as digests of files.
         """
         every = asdict(recipe)
-        return cls(every, {**{name: value for name, value in every.items() if name not in CHANGEABLE}, **data})
+        free = [name for name in CHANGEABLE if not (recipe.best and name in _CHOOSING)]
+        return cls(every, {**_without_empty({name: every[name] for name in every if name not in free}), **data})
 
     @property
     def fingerprint(self) -> str:
@@ -92,7 +100,7 @@ def check_claim(out: Path, settings: RunSettings, resume: bool) -> None:
     if exists and _read_marker(marker, "fingerprint") != settings.fingerprint:
         raise RunError(
             f"{out} contains the run of another recipe{_differences(marker, settings)}; a resumed run may change only"
-            f" {', '.join(CHANGEABLE)}",
+            f" {', '.join(name for name in settings.every if name not in settings.weights)}",
             code="other-run",
             remedy="choose another folder",
         )
@@ -149,11 +157,18 @@ def _differences(marker: Path, settings: RunSettings) -> str:
         return ""
     old, new = flatten(recorded), flatten(json.loads(json.dumps(dict(settings.weights), default=str)))
     pairs = {name: (old.get(name, _MISSING), new.get(name, _MISSING)) for name in {**old, **new}}
-    changed = {name: pair for name, pair in pairs.items() if name not in CHANGEABLE and pair[0] != pair[1]}
+    free = {name for name, pair in pairs.items() if name in CHANGEABLE and _MISSING in pair}
+    changed = {name: pair for name, pair in pairs.items() if name not in free and pair[0] != pair[1]}
     texts = [f"{name} was {_text(before)} and is {_text(now)}" for name, (before, now) in list(changed.items())[:3]]
     if len(changed) > len(texts):
         texts.append(f"{len(changed) - len(texts)} more")
     return f" ({'; '.join(texts)})" if texts else ""
+
+
+def _without_empty(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings without those of :data:`_LATER` that are empty."""
+    kept = {name: value for name, value in settings.items() if value or name not in _LATER}
+    return {name: _without_empty(value) if isinstance(value, dict) else value for name, value in kept.items()}
 
 
 _MISSING = object()

@@ -21,14 +21,16 @@ from genolm.models.norm import RMSNorm
 from genolm.models.precision import native_bf16
 from genolm.remedies import Notice, Remedy
 from genolm.training.trainer.evaluation import held_out
+from genolm.training.trainer.finite_values import DivergedError, first_not_finite
 from genolm.training.trainer.objective import Feed, Objective
-from genolm.training.trainer.optimizers import build_optimizer
+from genolm.training.trainer.optimizers import build_optimizer, freeze
 from genolm.training.trainer.run_folder import Listener, RunLog, RunSettings, flatten
 from genolm.training.trainer.schedule import schedule, stage_at
+from genolm.training.trainer.selection import Selection, is_higher_better, metric_value
 from genolm.training.trainer.throughput import Clock, Peak, device_peak
 from genolm.training.trainer.training_checkpoint import Checkpoints
 from genolm.training.trainer.training_plan import Stage, TrainingPlan
-from genolm.training.trainer.training_step import DivergedError, Recomputation, TrainingStep
+from genolm.training.trainer.training_step import Recomputation, TrainingStep
 from genolm.training.trainer.weights import initialise, sharded_network
 from genolm.training.trainer.workers import Workers
 
@@ -69,44 +71,76 @@ class Trainer:
         if plan.compile:
             _compile(network)
         sharded = plan.sharding == "fsdp"
+        freeze(network, plan.optimizer)
         wrapped = network if sharded else workers.replicated(network)
         self.recomputation = Recomputation(network)
         self.optimizer = build_optimizer(network, plan.optimizer)
-        self.take_step = TrainingStep(wrapped, self.optimizer, plan.optimizer.clip, workers)
+        self.take_step = TrainingStep(wrapped, self.optimizer, plan.optimizer.clip, workers, plan.seed)
+        self.selection = Selection()
         self.checkpoints = Checkpoints(out / "checkpoints", settings.fingerprint, workers, sharded)
 
-    def train(self, steps: int, resume: bool, first_report: Callable[[], dict[str, Any]] = dict) -> None:
+    def train(self, steps: int, resume: bool, first_report: Callable[[], dict[str, Any]] = dict) -> int:
         """Train up to ``steps`` steps, from the newest checkpoint or from the beginning.
+
+        At the end the network has the best weights if the plan chooses these, otherwise the last ones.
 
         Args:
             steps: number of steps.
             resume: whether to start from the newest checkpoint.
             first_report: function that returns further values for the first line of the log.
 
+        Returns:
+            The step of these weights.
+
         Raises:
-            RunError: a loss or gradient is NaN or infinite; there is no complete checkpoint to resume from.
+            RunError: a loss, gradient or weight is NaN or infinite; there is no complete checkpoint to resume from.
             KeyboardInterrupt: the run was asked to stop; raised after the checkpoint.
         """
-        step = self.checkpoints.load(self.network, self.optimizer) if resume else 0
+        step = 0
+        if resume:
+            step, self.selection = self.checkpoints.load(self.network, self.optimizer)
         peak = device_peak(self.workers.device, self.bf16)
         self.log.rewind(step)
         self._begin(step, peak, first_report)
         clock = Clock(self.plan, self.network.config, peak, self.workers.world, step)
         with stop_signals() as stopped:
-            while step < steps:
+            while step < steps and not self._waited_enough():
                 self._step(step)
                 step += 1
                 if self.workers.any_rank(stopped.is_set()):
-                    self.checkpoints.save(step, self.network, self.optimizer)
+                    self._save(step)
                     raise KeyboardInterrupt(Notice(f"stopped after step {step}", (Remedy("resume", True, "continue"),)))
-                last = step == steps
-                if step == 1 or step % self.plan.report_every == 0 or last:
-                    self._report(step, clock)
-                if step % self.plan.evaluate_every == 0 or last:
-                    clock.without(self._report_held_out(step))
-                if step % self.plan.checkpoint_every == 0 or last:
-                    self.checkpoints.save(step, self.network, self.optimizer)
+                self._after(step, steps, clock)
         self.workers.finish_trackers()
+        best = self.selection.step
+        if best is None or best == step:
+            return step
+        self.checkpoints.load_weights(best, self.network)
+        return best
+
+    def log_until(self, step: int) -> list[dict[str, Any]]:
+        """Return the reports of the first ``step`` steps."""
+        return [line for line in self.log.lines() if line["step"] <= step]
+
+    def _after(self, step: int, steps: int, clock: Clock) -> None:
+        """Report, evaluate and save after a step, as planned; at the end of the run in any case."""
+        last = step == steps
+        if step == 1 or step % self.plan.report_every == 0 or last:
+            self._report(step, clock)
+        if step % self.plan.evaluate_every == 0 or last:
+            clock.without(self._report_held_out(step))
+        is_best = self.selection.step == step
+        if step % self.plan.checkpoint_every == 0 or last or is_best or self._waited_enough():
+            self._save(step)
+
+    def _waited_enough(self) -> bool:
+        return 0 < self.plan.patience <= self.selection.waited
+
+    def _save(self, step: int) -> None:
+        try:
+            self.checkpoints.save(step, self.network, self.optimizer, self.selection)
+        except DivergedError as error:
+            raise self._diverged(step, error) from None
 
     def _begin(self, step: int, peak: Peak, first_report: Callable[[], dict[str, Any]]) -> None:
         machine = {"processes": self.workers.world, "device": str(self.workers.device), "bf16": self.bf16}
@@ -125,9 +159,12 @@ class Trainer:
         batch = objective.batch(self.feed.rows(step, team, teams))
         micro = _micro_rows(stage, self.workers.device)
         try:
-            self.take_step(objective, batch, micro, schedule(step, self.plan), stage.context_parallel)
+            self.take_step(objective, batch, micro, schedule(step, self.plan), stage.context_parallel, step)
         except DivergedError as error:
-            raise RunError(f"step {step + 1}: {error}; {self._advice()}", code="training-diverged") from None
+            raise self._diverged(step + 1, error) from None
+
+    def _diverged(self, step: int, what: object) -> RunError:
+        return RunError(f"step {step}: {what}; {self._advice()}", code="training-diverged")
 
     def _advice(self) -> str:
         newest = self.checkpoints.newest()
@@ -157,11 +194,13 @@ class Trainer:
         metrics = {name: values for name, values in measured.items() if values is not None}
         for name, values in metrics.items():
             if not all(value is None or math.isfinite(value) for value in values.values()):
-                raise RunError(
-                    f"step {step}: the held-out loss of {name!r} is not finite; {self._advice()}",
-                    code="training-diverged",
-                )
+                culprit = first_not_finite(self.workers, self.network) or "the loss"
+                raise self._diverged(step, f"the held-out loss of {name!r} is not finite: {culprit}")
         entry = _by_metric(metrics)
+        # Not at the end of a part of the run, which an uninterrupted run would not evaluate.
+        if self.plan.best and (step % self.plan.evaluate_every == 0 or step == self.plan.steps):
+            higher = is_higher_better(self.plan.best, objective.higher_is_better)
+            self.selection = self.selection.after(step, metric_value(self.plan.best, entry), higher)
         self.log.add(step=step, **({f"held_out_{name}": values for name, values in entry.items()}))
         for metric, by_split in entry.items():
             self.workers.track({f"{name}_{metric}": value for name, value in by_split.items()}, step)

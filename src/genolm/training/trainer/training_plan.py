@@ -12,12 +12,12 @@ from genolm.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class OptimizerRecipe:
-    """AdamW, optionally with Muon; linear warm-up, then a cosine to ``final_fraction`` of the peak learning rate.
+    """Optimizer; linear warm-up, then a cosine to ``final_fraction`` of the peak learning rate.
 
     Attributes:
-        name: ``adamw``, or ``muon`` (Jordan et al. 2024) for the matrices inside layers with AdamW for all other
-            weights.
-        learning_rate: peak learning rate of AdamW.
+        name: ``adamw``; ``adafactor`` (Shazeer and Stern 2018), whose moments of a matrix take a row and a column of
+            memory; or ``muon`` (Jordan et al. 2024) for the matrices inside layers with AdamW for all other weights.
+        learning_rate: peak learning rate of AdamW or Adafactor.
         muon_learning_rate: peak learning rate of Muon.
         kmer_rate_factor: learning rate of k-mer tables relative to AdamW's; they have no weight decay.
         warmup_steps: steps of linear warm-up from zero.
@@ -28,6 +28,9 @@ class OptimizerRecipe:
         betas: betas of AdamW.
         epsilon: epsilon of AdamW.
         clip: maximum gradient norm.
+        rates: learning rates of parts of the network relative to that of the optimizer, by the beginning of their
+            weights' names: ``embedding``, ``layers.0``, ``heads``; 0 freezes a part. The longest beginning that
+            matches counts; weights without one have rate 1.
     """
 
     learning_rate: float = 1e-3
@@ -42,10 +45,10 @@ class OptimizerRecipe:
     warmup_fraction: float = 0.0
     decay_fraction: float = 1.0
     epsilon: float = 1e-8
+    rates: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        if self.name not in ("adamw", "muon"):
-            raise InputError("the optimizer must be adamw or muon", value=self.name)
+        check_choice("the optimizer", self.name, ("adamw", "adafactor", "muon"))
         if self.warmup_steps and self.warmup_fraction:
             raise InputError("one of warmup_steps and warmup_fraction must be 0", value=self.warmup_fraction)
         if self.warmup_steps < 0:
@@ -55,13 +58,21 @@ class OptimizerRecipe:
                 raise InputError(f"{name} must be between 0 and 1", value=getattr(self, name))
         for name in ("learning_rate", "muon_learning_rate", "clip", "epsilon"):
             if not 0 < getattr(self, name) < math.inf:
-                raise InputError(f"{name} must be above 0", value=getattr(self, name))
+                raise InputError(f"{name} must be above 0 and finite", value=getattr(self, name))
+        for part, rate in self.rates.items():
+            if not 0 <= rate < math.inf:
+                raise InputError(f"the rate of {part} must be 0 or above, and finite", value=rate)
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
             raise InputError("betas must be two numbers from 0 to below 1", value=list(self.betas))
 
     def warmup_of(self, steps: int) -> int:
         """Return the warm-up steps of a run of ``steps`` steps."""
         return self.warmup_steps or round(self.warmup_fraction * steps)
+
+    def rate_of(self, weight: str) -> float:
+        """Return the learning rate of a weight relative to that of the optimizer, by its name in the network."""
+        matching = [part for part in self.rates if f"{weight}.".startswith(f"{part}.")]
+        return self.rates[max(matching, key=len)] if matching else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +128,11 @@ class TrainingPlan:
         evaluate_every: steps between held-out evaluations.
         evaluate_windows: windows of each held-out split in an evaluation.
         checkpoint_every: steps between checkpoints.
+        best: held-out metric by which the released weights are chosen, as ``SPLIT_METRIC`` (such as
+            ``validation_bits_per_base``); empty to release the last ones.
+        patience: number of held-out evaluations without a better value of ``best`` after which training stops; 0 for
+            no such limit.
+        release: precision of the released weights: ``bf16`` or ``fp32``.
         trackers: experiment trackers besides the log: ``tensorboard``, ``wandb``.
         card: free text for the model card.
     """
@@ -137,6 +153,9 @@ class TrainingPlan:
     evaluate_every: int = 200
     evaluate_windows: int = 64
     checkpoint_every: int = 100
+    best: str = ""
+    patience: int = 0
+    release: str = "bf16"
     trackers: tuple[str, ...] = ()
     card: str = ""
 
@@ -146,10 +165,16 @@ class TrainingPlan:
                 raise InputError(f"{name} must be at least 1", value=getattr(self, name))
         check_choice("precision", self.precision, ("auto", "bf16", "fp32"))
         check_choice("sharding", self.sharding, ("none", "fsdp"))
+        check_choice("release", self.release, ("bf16", "fp32"))
+        if self.patience < 0:
+            raise InputError("patience must not be negative", value=self.patience)
+        if self.patience and not self.best:
+            raise InputError("patience requires best, the held-out metric to wait for", value=self.patience)
         for tracker in self.trackers:
             check_choice("tracker", tracker, ("tensorboard", "wandb"))
-        if self.sharding == "fsdp" and self.optimizer.name == "muon":
-            raise InputError("muon needs complete matrices, but fsdp shards them: choose adamw or sharding none")
+        if self.sharding == "fsdp" and self.optimizer.name != "adamw":
+            name = self.optimizer.name
+            raise InputError(f"{name} needs complete matrices, but fsdp shards them: choose adamw or sharding none")
         if self.stages and self._single_stage() != Stage(**_summary(self.stages)):
             raise InputError("a recipe with stages must set context, batch_rows, steps and so on in each stage")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -44,8 +44,14 @@ def shard_like(local: Tensor, full: Tensor) -> Tensor:
     )
 
 
-def gathered_weights(network: nn.Module, keep: bool) -> dict[str, Tensor]:
-    """Return the weights in bf16 on the CPU, and buffers as they are.
+def layers_of(network: nn.Module) -> list[nn.Module]:
+    """Return the layers of a backbone, or of the backbone of a network with heads."""
+    backbone: Any = getattr(network, "backbone", network)
+    return list(backbone.layers)
+
+
+def gathered_weights(network: nn.Module, keep: bool, dtype: torch.dtype = torch.bfloat16) -> dict[str, Tensor]:
+    """Return the weights in a precision on the CPU, and buffers as they are.
 
     Collective: every rank must call. Ranks with ``keep=False`` get an empty dict.
 
@@ -55,7 +61,7 @@ def gathered_weights(network: nn.Module, keep: bool) -> dict[str, Tensor]:
     for name, weight in network.named_parameters():
         full = weight.full_tensor() if isinstance(weight, DTensor) else weight
         if keep:
-            weights[name] = full.detach().to("cpu", torch.bfloat16, copy=True)
+            weights[name] = full.detach().to("cpu", dtype, copy=True)
     return weights | {
         name: local_shard(one).to("cpu", copy=True) for name, one in stored_buffers(network).items() if keep
     }
