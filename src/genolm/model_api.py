@@ -102,6 +102,7 @@ def load(
     dtype: torch.dtype | str | None = None,
     revision: str | None = None,
     offline: bool | None = None,
+    adapter: str | Path | None = None,
 ) -> Model:
     """Load a model for inference.
 
@@ -114,15 +115,15 @@ def load(
             trained in it, if the processor multiplies it natively.
         revision: branch, tag or commit of a model on the hub; None for the main branch.
         offline: True: use the cache only; False: ask the hub; None: True if the variable HF_HUB_OFFLINE is set.
+        adapter: folder of a low-rank adapter (LoRA) in the layout of PEFT, whose updates are merged into the weights. A
+            folder that holds an adapter may also be given as ``name``; its base is then the one that it records.
 
     Raises:
         ModelError: the name is unknown, the model has no revisions, or config, weights or tokenizer of the folder
-            cannot be used.
+            cannot be used; or the adapter cannot be used or was made for another base.
         NetworkError: a download failed, the hub does not have the revision, or the cache does not have the complete
             model and must not be completed.
         ResourceError: the weights do not fit in memory.
     """
-    loaded = load_without_verbs(name, device=device, dtype=dtype, revision=revision, offline=offline)
-    model = Model(loaded.network, loaded.tokenizer, loaded.card)
-    model.origin = loaded.origin
-    return model
+    loaded = load_without_verbs(name, device=device, dtype=dtype, revision=revision, offline=offline, adapter=adapter)
+    return Model(loaded.network, loaded.tokenizer, loaded.card, loaded.origin, loaded.added_heads)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from genolm.errors import ModelError
+from genolm.models.heads.head_config import HeadConfig, check_head_name, head_from_json, head_to_json
 from genolm.models.model_files import CARD, read_json, write_json
 from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.networks.network_config import NetworkConfig
@@ -15,6 +16,24 @@ from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.tokens.tokenizer import CLS, SEP, Tokenizer
 
 _LISTS = ("begin", "end", "notes")
+_OPTIONAL = ("begin", "end", "training", "heads", "base_sha256")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredHead:
+    """A head that is stored beside the weights of its backbone, as ``heads/NAME.safetensors``.
+
+    Attributes:
+        config: config of the head, with the names, units and scaling of its outputs.
+        sha256: hex digest of its file.
+    """
+
+    config: HeadConfig
+    sha256: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all fields as plain JSON values."""
+        return {**head_to_json(self.config), "sha256": self.sha256}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +57,9 @@ class Card:
         notes: known contradictions and limitations.
         metrics: measured values, by names that include the unit.
         training: what is needed to reproduce the training: recipe, steps, seed, versions; empty if not recorded.
+        heads: heads stored beside the weights, by name.
+        base_sha256: of an adapter, the hex digest of the weights of its base
+            (:func:`genolm.models.lora.base_weights.weights_sha256`); None for other models or if not recorded.
     """
 
     name: str
@@ -56,12 +78,15 @@ class Card:
     notes: tuple[str, ...] = ()
     metrics: Mapping[str, float] = field(default_factory=dict, hash=False)
     training: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    heads: Mapping[str, StoredHead] = field(default_factory=dict, hash=False)
+    base_sha256: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all fields as plain JSON values, without empty ``begin``, ``end`` and ``training``."""
+        """Return all fields as plain JSON values, without empty fields that most models do not have."""
         lists = {name: list(getattr(self, name)) for name in _LISTS}
-        values = {**asdict(self), **lists, "metrics": dict(self.metrics)}
-        return {name: value for name, value in values.items() if value or name not in ("begin", "end", "training")}
+        heads = {name: head.to_dict() for name, head in self.heads.items()}
+        values = {**asdict(replace(self, heads={})), **lists, "metrics": dict(self.metrics), "heads": heads}
+        return {name: value for name, value in values.items() if value or name not in _OPTIONAL}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], *, file: str | Path = CARD) -> Card:
@@ -76,7 +101,7 @@ class Card:
         if not values.get("name"):
             raise ModelError(f"{file}: a model card must have a name")
         lists: dict[str, Any] = {name: tuple(values.get(name, ())) for name in _LISTS}
-        return cls(**{**values, **lists})
+        return cls(**{**values, **lists, "heads": _stored_heads(values.get("heads", {}), file)})
 
     def with_notes(self, notes: Iterable[str]) -> Card:
         """Return the card with further notes, except those it already has."""
@@ -85,6 +110,20 @@ class Card:
     def write(self, folder: Path) -> None:
         """Write ``card.json`` into ``folder``."""
         write_json(folder / CARD, self.to_dict())
+
+
+def _stored_heads(values: Any, file: str | Path) -> dict[str, StoredHead]:
+    if not isinstance(values, Mapping):
+        raise ModelError(f"{file}: heads must be a mapping, not {values!r}")
+    heads = {}
+    for name, head in values.items():
+        what = f"{file}: head {name}"
+        check_head_name(name)
+        if not isinstance(head, Mapping) or not isinstance(head.get("sha256"), str):
+            raise ModelError(f"{what} must have a kind and a sha256")
+        config = {key: value for key, value in head.items() if key != "sha256"}
+        heads[name] = StoredHead(head_from_json(config, what), head["sha256"])
+    return heads
 
 
 def read_card(folder: Path) -> Card | None:

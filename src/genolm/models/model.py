@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Self
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from genolm.errors import ModelError, ResourceError
 from genolm.models.card import Card
+from genolm.models.heads.head_config import HeadConfig, head_to_json
+from genolm.models.heads.headed_network import Head, HeadedNetwork
+from genolm.models.lora.lora_linear import lora_layers
+from genolm.models.networks.built_in_head import BuiltInHead
 from genolm.models.networks.decoder import Decoder
 from genolm.models.networks.encoder import Encoder
-from genolm.models.networks.network import Network
+from genolm.models.networks.network import Network, tensors_of
 from genolm.models.networks.network_config import NetworkConfig
 from genolm.models.networks.recurrent_memory import RecurrentMemory
 from genolm.models.precision import parse_device, parse_dtype
@@ -34,8 +38,10 @@ class Model:
         card: model card.
         origin: name, folder or hub id from which :func:`genolm.load` loads the same weights in the same precision; None
             if the model exists in memory only.
+        heads: added heads, by name; None for none.
 
     Attributes:
+        headed: the network, or its recurrent memory, with all heads.
         recurrent: the network with its recurrent memory, which reads long sequences a segment at a time and adds the
             special tokens of each segment itself; None for a network without one.
 
@@ -44,10 +50,20 @@ class Model:
             differ from the tokenizer's.
     """
 
-    def __init__(self, network: Network, tokenizer: Tokenizer, card: Card, origin: str | None = None) -> None:
+    def __init__(
+        self,
+        network: Network,
+        tokenizer: Tokenizer,
+        card: Card,
+        origin: str | None = None,
+        heads: Mapping[str, Head] | None = None,
+    ) -> None:
         self.network: Network = network.eval()
         self.tokenizer, self.card, self.origin = tokenizer, card, origin
         self.recurrent = _recurrent(network, tokenizer)
+        self.headed = HeadedNetwork(self.recurrent or network, heads or {}, tokenizer).eval()
+        if lora_layers(network):
+            raise ModelError("the network has low-rank updates; merge them before inference (merge_lora)")
         framed = self.recurrent is None
         self.begin_ids = tuple(tokenizer.special_id(name) for name in card.begin if framed)
         self.end_ids = tuple(tokenizer.special_id(name) for name in card.end if framed)
@@ -124,8 +140,72 @@ class Model:
     @property
     def weight_bytes(self) -> int:
         """Size of the weights in memory, in bytes."""
-        tensors = (*self.network.parameters(), *self.network.buffers())
+        tensors = tensors_of(self.headed).values()
         return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+    @property
+    def heads(self) -> Mapping[str, HeadConfig | BuiltInHead]:
+        """Heads by name, with the kind, number and names of their outputs.
+
+        Those of the network itself come first: ``language``, ``masked``, ``pooler``, ``sentence``, ``labels``.
+        """
+        return self.headed.head_configs
+
+    @property
+    def added_heads(self) -> dict[str, Head]:
+        """The modules of added heads, by name."""
+        return self.headed.added
+
+    @torch.inference_mode()
+    def head_outputs(
+        self, ids_BL: Tensor, mask_BL: Tensor | None = None, *, heads: Collection[str] | None = None
+    ) -> dict[str, Tensor]:
+        """Return the outputs of heads by name; see :meth:`genolm.models.heads.headed_network.HeadedNetwork.forward`.
+
+        Args:
+            ids_BL: token ids, with the special tokens of :meth:`with_special_tokens`.
+            mask_BL: True for real tokens; None if all are.
+            heads: names of heads; None for all added ones.
+
+        Raises:
+            ModelError: there is no such head, or a row has no tokens to pool.
+        """
+        return self.headed(ids_BL, mask_BL=mask_BL, heads=heads)
+
+    @torch.inference_mode()
+    def hidden_states(
+        self,
+        ids_BL: Tensor,
+        mask_BL: Tensor | None = None,
+        *,
+        layers: Collection[int] | None = None,
+        vectors_BLD: Tensor | None = None,
+        replaced_BL: Tensor | None = None,
+    ) -> dict[int, Tensor]:
+        """Return hidden states by layer: (B, L, D) each, zero at padding, in the precision of the weights.
+
+        Layer 0 is the embedding, layer n the residual stream after n layers, and ``num_layers`` is after the final norm
+        if there is one.
+
+        Args:
+            ids_BL: token ids, with the special tokens of :meth:`with_special_tokens` (a recurrent memory adds those of
+                each segment itself). Each row is one sequence.
+            mask_BL: True for real tokens; None if all are. Padding may be on either side.
+            layers: layers to return; None for the last.
+            vectors_BLD: token vectors that are used instead of those of the ids, before positions and norms. Memories
+                of k-mers still read the ids.
+            replaced_BL: True where ``vectors_BLD`` is used; None: everywhere.
+
+        Raises:
+            ModelError: a layer does not exist, or the vectors have another shape than the tokens.
+        """
+        chosen = (self.config.num_layers,) if layers is None else tuple(layers)
+        real_BL = torch.ones_like(ids_BL, dtype=torch.bool) if mask_BL is None else mask_BL.bool()
+        network = self.recurrent or self.network
+        output = network(
+            ids_BL, mask_BL=real_BL, vectors_BLD=vectors_BLD, replaced_BL=replaced_BL, layers=chosen, logits=False
+        )
+        return {layer: output.hidden[layer].masked_fill(~real_BL[..., None], 0.0) for layer in chosen}
 
     @property
     def context(self) -> int:
@@ -159,7 +239,7 @@ class Model:
     def fingerprint(self) -> str:
         """SHA-256, in hex, of config and weights in memory; the same on every device."""
         if self._fingerprint is None:
-            self._fingerprint = fingerprint(self.network)
+            self._fingerprint = fingerprint(self.network, self.added_heads)
         return self._fingerprint
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | str | None = None) -> Self:
@@ -179,6 +259,7 @@ class Model:
             self._fingerprint = self.origin = None
         try:
             self.network.to(device=target, dtype=precision)
+            self.headed.heads.to(device=target)  # heads keep their precision, and with it their running statistics
         except torch.OutOfMemoryError as error:
             raise ResourceError(f"{self.card.name} does not fit on {device}: {error}", code="out-of-memory") from error
         return self
@@ -195,14 +276,21 @@ def _recurrent(network: Network, tokenizer: Tokenizer) -> RecurrentMemory | None
     return RecurrentMemory(network)
 
 
-def fingerprint(network: Network) -> str:
-    """Return the SHA-256, in hex, of a network's config and of the names, types, shapes and bytes of its weights."""
+def fingerprint(network: Network, heads: Mapping[str, Head] | None = None) -> str:
+    """Return the SHA-256, in hex, of the configs and of the names, types, shapes and bytes of all tensors."""
     digest = hashlib.sha256(json.dumps(network.config.to_dict(), sort_keys=True).encode())
-    for name, weight in sorted([*network.named_parameters(), *network.named_buffers()]):
-        digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
-        for block in _blocks(weight.detach()):
-            digest.update(block.cpu().contiguous().view(torch.uint8).numpy().data)
+    _add_tensors(digest, network)
+    for name, head in (heads or {}).items():
+        digest.update(json.dumps([name, head_to_json(head.config)], sort_keys=True).encode())
+        _add_tensors(digest, head)
     return digest.hexdigest()
+
+
+def _add_tensors(digest: hashlib._Hash, module: nn.Module) -> None:
+    for name, tensor in sorted(tensors_of(module).items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        for block in _blocks(tensor):
+            digest.update(block.cpu().contiguous().view(torch.uint8).numpy().data)
 
 
 def _blocks(weight: Tensor, values: int = 1 << 24) -> Iterator[Tensor]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from genolm.models.adapters.pieces import MemoryTensor, Piece, StoredTensor
 from genolm.models.adapters.tokenizer_files import tokenizer_of
 from genolm.models.card import Card, complete_card
+from genolm.models.checkpoints.head_files import read_heads
 from genolm.models.checkpoints.matching import MatchedTensors, match_tensors
 from genolm.models.checkpoints.model_folder import ModelFolder
+from genolm.models.heads.headed_network import Head
 from genolm.models.networks.encoder_config import EncoderConfig
 from genolm.models.networks.network import Network, layout_shapes, tensor_shapes, tensors_of
 from genolm.models.networks.network_config import NetworkConfig
@@ -25,11 +28,13 @@ class Checkpoint:
         tokenizer: its tokenizer.
         card: its card.
         tensors: config and location of its weights.
+        heads: added heads, by name.
     """
 
     tokenizer: Tokenizer
     card: Card
     tensors: MatchedTensors
+    heads: Mapping[str, Head] = field(default_factory=dict)
 
     @property
     def config(self) -> NetworkConfig:
@@ -37,13 +42,15 @@ class Checkpoint:
         return self.tensors.config
 
     @classmethod
-    def of_network(cls, network: Network, tokenizer: Tokenizer, card: Card) -> Checkpoint:
+    def of_network(
+        cls, network: Network, tokenizer: Tokenizer, card: Card, heads: Mapping[str, Head] = MappingProxyType({})
+    ) -> Checkpoint:
         """Return a model in memory as a checkpoint."""
         stored = {name: MemoryTensor(tensor) for name, tensor in tensors_of(network).items()}
         shapes, layouts = tensor_shapes(network.config), layout_shapes(network.config)
         pieces = [Piece(name, name) for name in shapes]
         tensors = MatchedTensors(network.config, shapes, pieces, stored, {name: stored[name] for name in layouts})
-        return cls(tokenizer, card, tensors)
+        return cls(tokenizer, card, tensors, heads)
 
 
 def match_folder(folder: ModelFolder, stored: Mapping[str, StoredTensor], entry: Entry | None = None) -> Checkpoint:
@@ -66,4 +73,5 @@ def match_folder(folder: ModelFolder, stored: Mapping[str, StoredTensor], entry:
     tokenizer = entry.with_settings(tokenizer) if entry else tokenizer
     known = folder.card or (entry.card if entry else None)
     card = complete_card(known, folder.path.resolve().name, folder.values, config, tokenizer)
-    return Checkpoint(tokenizer, card.with_notes(tensors.notes), tensors)
+    heads = read_heads(folder.path, card.heads, tensors.config)
+    return Checkpoint(tokenizer, card.with_notes(tensors.notes), tensors, heads)

@@ -17,6 +17,8 @@ from genolm.models.adapters.pickles import pickle_in, read_weights
 from genolm.models.adapters.pieces import StoredTensor
 from genolm.models.adapters.tokenizer_files import read_tokenizer
 from genolm.models.card import Card, read_card
+from genolm.models.checkpoints.adapted import adapt
+from genolm.models.checkpoints.adapter_source import split_adapter
 from genolm.models.checkpoints.checkpoint import Checkpoint, match_folder
 from genolm.models.checkpoints.download import fetch_model
 from genolm.models.checkpoints.matching import match_tensors
@@ -25,7 +27,7 @@ from genolm.models.model_files import CONFIG
 from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.networks.random_weights import random_network
 from genolm.models.weight_shards import has_weights, read_shards
-from genolm.models.zoo.zoo import find_model
+from genolm.models.zoo.zoo import ModelSource, find_model
 
 
 def open_source(name: str | Path, layout: Layout | None = None, like: str | Path | None = None) -> Checkpoint:
@@ -40,7 +42,13 @@ def open_source(name: str | Path, layout: Layout | None = None, like: str | Path
     Raises:
         ModelError: the source does not exist, has another layout, or its config, weights or tokenizer cannot be used.
     """
-    source = find_model(name)
+    source, adapter = split_adapter(find_model(name))
+    if adapter is None:
+        return _open(name, source, layout, like)
+    return adapt(_open(name, source, layout, like), adapter)
+
+
+def _open(name: str | Path, source: ModelSource, layout: Layout | None, like: str | Path | None) -> Checkpoint:
     entry = source.entry if source.folder is None else None
     if entry is not None and (layout is not None or like is not None):
         raise ModelError(

@@ -24,11 +24,13 @@ from genolm.models.adapters.tensor_names import extra_tensors, pieces_of
 from genolm.models.adapters.tokenizer_files import write_tokenizer
 from genolm.models.checkpoints.checkpoint import Checkpoint
 from genolm.models.checkpoints.conversion_source import open_source
+from genolm.models.checkpoints.head_files import write_heads
 from genolm.models.model import Model
-from genolm.models.model_files import CONFIG, SINGLE, TOKENIZER, write_json
+from genolm.models.model_files import CONFIG, HEADS, SINGLE, TOKENIZER, write_json
 from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.precision import Precision, parse_dtype
 from genolm.models.weight_shards import Pending, read_shards, write_shards
+from genolm.notes import note
 from genolm.parameters import Completed, OutputFolder, PythonOnly, Shown
 from genolm.remedies import Remedy
 from genolm.tokens.bpe import BpeTokenizer
@@ -56,7 +58,7 @@ def save(model: Model, out: str | Path, *, layout: Layout | None = None, max_sha
     """
     path = Path(out)
     _refuse_existing(path, overwrite=False)
-    checkpoint = Checkpoint.of_network(model.network, model.tokenizer, model.card)
+    checkpoint = Checkpoint.of_network(model.network, model.tokenizer, model.card, model.added_heads)
     return _write(checkpoint, path, layout or best_layout(model.config), None, max_shard_bytes)
 
 
@@ -105,6 +107,11 @@ def convert(
     _refuse_existing(path, overwrite)
     _refuse_source(path, model)
     checkpoint = open_source(model, from_, like)
+    if checkpoint.heads and to != "genolm":
+        note(
+            f"the {to} layout holds the backbone only; these heads are kept in {path / HEADS} for genolm:"
+            f" {', '.join(checkpoint.heads)}"
+        )
     return _write(checkpoint, path, to, precision, max_shard_bytes)
 
 
@@ -123,7 +130,7 @@ def _write(checkpoint: Checkpoint, out: Path, layout: Layout, dtype: torch.dtype
         if layout == "megatron" and isinstance(config, DecoderConfig):
             write_release(folder, config, read_shards(folder))
         digest = file_sha256(folder / SINGLE) if (folder / SINGLE).is_file() else None
-        replace(checkpoint.card, sha256=digest).write(folder)
+        replace(checkpoint.card, sha256=digest, heads=write_heads(folder, checkpoint.heads)).write(folder)
     return out
 
 

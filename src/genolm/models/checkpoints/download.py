@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -24,8 +25,18 @@ from genolm.errors import GenolmError, ModelError, NetworkError, ResourceError, 
 from genolm.files.caches import expanded, user_cache
 from genolm.files.disk import is_disk_full
 from genolm.models.checkpoints.http_files import Progress, RefusedError, Source, fetch_file, fetch_json
-from genolm.models.checkpoints.model_folder import ADAPTER, ADAPTER_ADVICE
-from genolm.models.model_files import CARD, CONFIG, INDEX, PICKLE, SETTINGS, SINGLE, TOKENIZER, read_json
+from genolm.models.model_files import (
+    ADAPTER_CONFIG,
+    CARD,
+    CONFIG,
+    HEADS,
+    INDEX,
+    PICKLE,
+    SETTINGS,
+    SINGLE,
+    TOKENIZER,
+    read_json,
+)
 from genolm.models.zoo.zoo import CACHED, ModelSource, find_download
 from genolm.models.zoo.zoo_entry import Entry
 from genolm.parameters import Completed, PythonOnly
@@ -34,6 +45,7 @@ from genolm.verbs import verb
 MAIN = "main"
 """Branch of a repository that is used if no revision is given."""
 
+_HEAD = re.compile(rf"{HEADS}/[\w-]+\.safetensors")
 _SMALL_FILES = (CONFIG, TOKENIZER, SETTINGS, CARD, "README.md", "LICENSE")
 
 
@@ -210,11 +222,15 @@ def _stored(repository: Repository, revision: str, folder: Path | None, progress
     rewritten = _rewritten_folder(repository.id, repository.commit)
     if folder is None and _complete(rewritten):
         return rewritten
-    if ADAPTER in repository.files:
-        raise ModelError(f"{repository.id}: {ADAPTER_ADVICE}")
+    if ADAPTER_CONFIG in repository.files:
+        raise ModelError(
+            f"{repository.id}: holds a PEFT adapter, which genolm reads from a folder only: get it with"
+            f" `hf download {repository.id} --local-dir FOLDER` and use FOLDER"
+        )
     _require(repository, CONFIG)
     weights = _weights(repository, store)
-    names = [name for name in _SMALL_FILES if name in repository.files]
+    heads = [name for name in repository.files if _HEAD.fullmatch(name)]
+    names = [*(name for name in _SMALL_FILES if name in repository.files), *heads]
     paths = [store(repository, name, progress) for name in (*names, *weights)]
     if weights != [PICKLE]:
         return paths[0].parent

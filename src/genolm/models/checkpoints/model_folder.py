@@ -14,12 +14,6 @@ from genolm.models.card import Card
 from genolm.models.model_files import CARD, CONFIG, TOKENIZER, read_optional_json
 from genolm.models.networks.network_config import NetworkConfig
 
-ADAPTER = "adapter_config.json"
-ADAPTER_ADVICE = (
-    f"holds a PEFT adapter ({ADAPTER}), which genolm does not read; merge it into its base model in Python and use the"
-    " folder that is saved: model.merge_and_unload().save_pretrained(OUT)"
-)
-
 
 @dataclass(frozen=True, slots=True)
 class ModelFolder:
@@ -51,8 +45,6 @@ def read_folder(path: Path) -> ModelFolder:
     if not path.is_dir():
         raise ModelError(f"{path}: no such folder", code="model-not-found")
     file = path / CONFIG
-    if (path / ADAPTER).is_file():
-        raise ModelError(f"{path}: {ADAPTER_ADVICE}")
     values, tokenizer, card = (read_optional_json(path / name) for name in (CONFIG, TOKENIZER, CARD))
     if values is None:
         raise ModelError(f"{path}: {_problem(path)}")

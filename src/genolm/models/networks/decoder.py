@@ -19,6 +19,7 @@ from genolm.models.networks.attention.context_parallel import RemotePast
 from genolm.models.networks.cache import KVCache
 from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.networks.experts import MixtureOfExperts, SwiGLU
+from genolm.models.networks.token_vectors import replaced
 from genolm.models.norm import RMSNorm
 
 Angles = tuple[Tensor, Tensor]
@@ -195,6 +196,8 @@ class Decoder(nn.Module):
         ids_BL: Tensor,
         *,
         mask_BL: Tensor | None = None,
+        vectors_BLD: Tensor | None = None,
+        replaced_BL: Tensor | None = None,
         positions_BL: Tensor | None = None,
         documents_BL: Tensor | None = None,
         cache: KVCache | None = None,
@@ -208,6 +211,8 @@ class Decoder(nn.Module):
         Args:
             ids_BL: token ids.
             mask_BL: True for real tokens. Required only with left padding: no real token sees padding on its right.
+            vectors_BLD: token vectors to use instead of those of the ids. K-mers are still those of the ids.
+            replaced_BL: True where ``vectors_BLD`` is used; None: everywhere.
             positions_BL: rotary positions; by default consecutive from the length of the cache.
             documents_BL: document number of each token of a packed batch; tokens see only their own document. The
                 tokens of a document must be contiguous.
@@ -227,7 +232,7 @@ class Decoder(nn.Module):
             cache.read(ids_BL, mask_BL, documents_BL)
             mask_BL, documents_BL = cache.mask_BS, cache.documents_BS
         stream = self._kmers(ids_BL, past_ids_BS, mask_BL, documents_BL)
-        x_BLD = self._embed(ids_BL, stream)
+        x_BLD = self._embed(ids_BL, stream, vectors_BLD, replaced_BL)
         angles = self._angles(ids_BL, positions_BL, past)
         allowed_BLS = _allowed(mask_BL, documents_BL, ids_BL.shape[1])
         hidden, routers, traces = {}, [], {}
@@ -290,8 +295,35 @@ class Decoder(nn.Module):
         """Return an empty cache; one for :meth:`branch` keeps all inputs of Gengram convolutions."""
         return KVCache(self.config.num_layers, branches=branches)
 
-    def _embed(self, ids_BL: Tensor, stream: KmerStream | None) -> Tensor:
-        x_BLD = self.embedding(ids_BL)
+    @property
+    def root(self) -> Decoder:
+        """The network itself, which holds all weights."""
+        return self
+
+    def read(
+        self, ids_BL: Tensor, mask_BL: Tensor, layer: int | None, heads: Collection[str]
+    ) -> tuple[Tensor | None, dict[str, Tensor]]:
+        """Return the hidden states of a layer, (B, L, D), undefined at padding, and the outputs of heads by name.
+
+        Args:
+            ids_BL: token ids.
+            mask_BL: True for real tokens.
+            layer: layer as in :meth:`forward`; None for no hidden states.
+            heads: names of built-in heads.
+        """
+        layers = () if layer is None else (layer,)
+        output = self(ids_BL, mask_BL=mask_BL, layers=layers, logits=bool(heads))
+        outputs = {} if output.logits_BLV is None else {"language": output.logits_BLV}
+        return None if layer is None else output.hidden[layer], outputs
+
+    def _embed(
+        self,
+        ids_BL: Tensor,
+        stream: KmerStream | None,
+        vectors_BLD: Tensor | None = None,
+        replaced_BL: Tensor | None = None,
+    ) -> Tensor:
+        x_BLD = replaced(self.embedding, ids_BL, vectors_BLD, replaced_BL)
         return x_BLD if self.kmer is None or stream is None else x_BLD + self.kmer(stream)
 
     def _kmers(

@@ -9,6 +9,7 @@ from typing import Any
 from genolm.errors import ModelError
 from genolm.models.config_json import from_json
 from genolm.models.gengram.gengram_config import GengramConfig, table_sizes
+from genolm.models.networks.built_in_head import BuiltInHead
 
 _MOST_ROWS = 4**12
 
@@ -124,6 +125,16 @@ class DecoderConfig:
             kmer_rows=min(self.kmer_rows, 50),
             gengram=None if self.gengram is None else self.gengram.shrunk(min(self.num_layers, 3)),
         )
+
+    @property
+    def causal(self) -> bool:
+        """Always true: each token is predicted from those before it."""
+        return True
+
+    @property
+    def built_in_heads(self) -> dict[str, BuiltInHead]:
+        """The language-model head, by name."""
+        return {"language": BuiltInHead("language", "token", self.vocab_size)}
 
     @property
     def attention_parameters(self) -> int:

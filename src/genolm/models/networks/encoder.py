@@ -23,6 +23,7 @@ from genolm.models.networks.attention.block_attention import block_attentions, i
 from genolm.models.networks.attention.encoder_attention import RowAttention, attend, full_attention, local_attention
 from genolm.models.networks.encoder_config import EncoderConfig
 from genolm.models.networks.packing import Packing
+from genolm.models.networks.token_vectors import replaced
 
 Angles = tuple[Tensor, Tensor]
 
@@ -189,6 +190,7 @@ class Encoder(nn.Module):
         mask_BL: Tensor | None = None,
         types_BL: Tensor | None = None,
         vectors_BLD: Tensor | None = None,
+        replaced_BL: Tensor | None = None,
         layers: Collection[int] = (),
         logits: bool | Tensor = True,
         padded_to: int | None = None,
@@ -201,6 +203,7 @@ class Encoder(nn.Module):
                 be on either side.
             types_BL: token types; None for type 0.
             vectors_BLD: token vectors to use instead of those of the ids (before types, positions and norm).
+            replaced_BL: True where ``vectors_BLD`` is used; None: everywhere.
             layers: hidden states to return.
             logits: whether to compute the masked-language head, or the positions where to, as a boolean (B, L).
             padded_to: stock BigBird only: attend as the published code does in a batch padded to this many tokens, with
@@ -216,7 +219,7 @@ class Encoder(nn.Module):
         self._check(layers)
         packing = Packing.of((ids_BL.shape[0], ids_BL.shape[1]), mask_BL, ids_BL.device)
         self._check_lengths(packing, padded_to)
-        x_TD = self.embedding.tokens(packing.pack(ids_BL)) if vectors_BLD is None else packing.pack(vectors_BLD)
+        x_TD = self._vectors(packing, ids_BL, vectors_BLD, replaced_BL)
         types_T = None if types_BL is None else packing.pack(types_BL)
         x_TD = self.embedding(x_TD, packing.position_T, types_T)
         angles = self._angles(packing.position_T)
@@ -230,6 +233,41 @@ class Encoder(nn.Module):
         if self.config.num_layers in layers:
             hidden[self.config.num_layers] = packing.unpack(x_TD)
         return self._heads(x_TD, packing, logits)._replace(hidden=hidden)
+
+    @property
+    def root(self) -> Encoder:
+        """The network itself, which holds all weights."""
+        return self
+
+    def read(
+        self, ids_BL: Tensor, mask_BL: Tensor, layer: int | None, heads: Collection[str]
+    ) -> tuple[Tensor | None, dict[str, Tensor]]:
+        """Return the hidden states of a layer, (B, L, D), zero at padding, and the outputs of heads by name.
+
+        Args:
+            ids_BL: token ids, including special tokens.
+            mask_BL: True for real tokens.
+            layer: layer as in :meth:`forward`; None for no hidden states.
+            heads: names of built-in heads.
+        """
+        layers = () if layer is None else (layer,)
+        output = self(ids_BL, mask_BL=mask_BL, layers=layers, logits="masked" in heads)
+        outputs = {
+            "masked": output.logits,
+            "pooler": output.pooled_BD,
+            "sentence": output.sentence_B2,
+            "labels": output.labels,
+        }
+        wanted = {name: values for name, values in outputs.items() if name in heads and values is not None}
+        return None if layer is None else output.hidden[layer], wanted
+
+    def _vectors(
+        self, packing: Packing, ids_BL: Tensor, vectors_BLD: Tensor | None, replaced_BL: Tensor | None
+    ) -> Tensor:
+        """Return the token vectors of the real tokens, (T, D)."""
+        if vectors_BLD is not None or replaced_BL is not None:
+            return packing.pack(replaced(self.embedding.tokens, ids_BL, vectors_BLD, replaced_BL))
+        return self.embedding.tokens(packing.pack(ids_BL))
 
     def logits(self, x_ND: Tensor) -> Tensor:
         """Return the masked-language logits, fp32 (…, V), for hidden states of the last layer, (…, D).

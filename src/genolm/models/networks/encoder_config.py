@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from genolm.errors import ModelError
 from genolm.models.config_json import from_json
+from genolm.models.networks.built_in_head import BuiltInHead
 from genolm.models.networks.recurrent_memory_config import MemoryConfig
 
 NormPlace = Literal["pre", "post"]
@@ -235,6 +236,22 @@ class EncoderConfig:
             labels=min(self.labels, 5),
             memory=None if self.memory is None else replace(self.memory, tokens=min(self.memory.tokens, 4), segment=32),
         )
+
+    @property
+    def causal(self) -> bool:
+        """Always false: each token is read together with those on both sides."""
+        return False
+
+    @property
+    def built_in_heads(self) -> dict[str, BuiltInHead]:
+        """The heads of the network, by name."""
+        heads = (
+            (self.masked_head, BuiltInHead("masked", "token", self.vocab_size)),
+            (self.pooler != "none", BuiltInHead("pooler", "sequence", self.hidden_size)),
+            (self.sentence_head and self.memory is None, BuiltInHead("sentence", "sequence", 2)),
+            (self.labels > 0, BuiltInHead("labels", self.labels_of, self.labels)),
+        )
+        return {head.kind: head for present, head in heads if present}
 
     @property
     def head_dim(self) -> int:

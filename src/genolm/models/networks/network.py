@@ -8,13 +8,18 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
+from genolm.errors import ModelError
 from genolm.models.networks.decoder import Decoder
 from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.networks.encoder import Encoder
 from genolm.models.networks.network_config import NetworkConfig
+from genolm.models.networks.recurrent_memory import RecurrentMemory
 
 Network: TypeAlias = Decoder | Encoder
 """A decoder or an encoder."""
+
+Backbone: TypeAlias = Decoder | Encoder | RecurrentMemory
+"""A network that heads can be added to; ``read`` returns its hidden states and the outputs of its built-in heads."""
 
 LAYOUT = "attention.layout"
 
@@ -77,8 +82,40 @@ def layout_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
 
 
 def tensors_of(network: nn.Module) -> dict[str, Tensor]:
-    """Return the stored tensors of a network by name: weights and buffers, without gradients."""
+    """Return the tensors that make a network, by name: weights and persistent buffers, without gradients.
+
+    This is the one definition of what is stored, fingerprinted and restored. Weights that are tied have one name, the
+    first. The tensors share memory with the network.
+    """
     return {name: weight.detach() for name, weight in network.named_parameters()} | stored_buffers(network)
+
+
+@torch.no_grad()
+def load_tensors(network: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
+    """Copy stored tensors into a network, strictly; the opposite of :func:`tensors_of`.
+
+    Args:
+        network: network with initial weights on any device.
+        tensors: tensors by name.
+        where: origin of the tensors in errors.
+
+    Raises:
+        ModelError: a tensor is missing, unexpected, or of another shape or kind of type than in the network.
+    """
+    own = tensors_of(network)
+    if missing := [name for name in own if name not in tensors]:
+        raise ModelError(f"{where}: missing tensor {missing[0]}")
+    if unexpected := [name for name in tensors if name not in own]:
+        raise ModelError(f"{where}: unexpected tensor {unexpected[0]}")
+    for name, tensor in own.items():
+        if tensor.shape != tensors[name].shape:
+            raise ModelError(
+                f"{where}: {name} has the shape {list(tensors[name].shape)}; expected {list(tensor.shape)}"
+            )
+        if tensor.is_floating_point() != tensors[name].is_floating_point():
+            raise ModelError(f"{where}: {name} holds {tensors[name].dtype}; expected {tensor.dtype}")
+    for name, tensor in own.items():
+        tensor.copy_(tensors[name])
 
 
 def stored_buffers(network: nn.Module) -> dict[str, Tensor]:

@@ -20,7 +20,9 @@ from torch import Tensor, nn
 
 from genolm.errors import InputError, ModelError
 from genolm.models.networks.encoder import Encoder, EncoderOutput
+from genolm.models.networks.encoder_config import EncoderConfig
 from genolm.models.networks.recurrent_memory_config import MemoryConfig
+from genolm.models.networks.token_vectors import replaced
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,6 +129,16 @@ class RecurrentMemory(nn.Module):
         return cls(grown.to(table))
 
     @property
+    def config(self) -> EncoderConfig:
+        """Config of the encoder."""
+        return self.encoder.config
+
+    @property
+    def root(self) -> Encoder:
+        """The encoder, which holds all weights."""
+        return self.encoder
+
+    @property
     def start(self) -> Tensor:
         """Memory before the first segment, (M, D)."""
         table_VD = self.encoder.embedding.tokens.weight
@@ -137,6 +149,8 @@ class RecurrentMemory(nn.Module):
         ids_BL: Tensor,
         mask_BL: Tensor | None = None,
         *,
+        vectors_BLD: Tensor | None = None,
+        replaced_BL: Tensor | None = None,
         layers: Collection[int] = (),
         logits: bool = False,
     ) -> MemoryOutput:
@@ -149,7 +163,10 @@ class RecurrentMemory(nn.Module):
         positions, segments = [], []
         step_BL = ids_BL.new_full(ids_BL.shape, -1)
         token_labels = self.encoder.config.labels and self.encoder.config.labels_of == "token"
-        for step in self.steps(ids_BL, mask_BL, layers=layers, logits=logits):
+        steps = self.steps(
+            ids_BL, mask_BL, vectors_BLD=vectors_BLD, replaced_BL=replaced_BL, layers=layers, logits=logits
+        )
+        for step in steps:
             position_N = _positions(mask_BL, step)
             positions.append(position_N)
             step_BL.view(-1)[position_N] = step.index
@@ -172,11 +189,30 @@ class RecurrentMemory(nn.Module):
             step_BL=step_BL,
         )
 
+    def read(
+        self, ids_BL: Tensor, mask_BL: Tensor, layer: int | None, heads: Collection[str]
+    ) -> tuple[Tensor | None, dict[str, Tensor]]:
+        """Return the hidden states of a layer, (B, L, D), zero at padding, and the outputs of heads by name.
+
+        Args:
+            ids_BL: token ids, without special tokens.
+            mask_BL: True for real tokens.
+            layer: hidden states to return; None for none.
+            heads: names of built-in heads; for sequences, their outputs are those after the last segment.
+        """
+        layers = () if layer is None else (layer,)
+        output = self(ids_BL, mask_BL, layers=layers, logits="masked" in heads)
+        outputs = {"masked": output.logits_BLV, "pooler": output.pooled_BD, "labels": output.labels}
+        wanted = {name: values for name, values in outputs.items() if name in heads and values is not None}
+        return None if layer is None else output.hidden[layer], wanted
+
     def steps(
         self,
         ids_BL: Tensor,
         mask_BL: Tensor | None = None,
         *,
+        vectors_BLD: Tensor | None = None,
+        replaced_BL: Tensor | None = None,
         layers: Collection[int] = (),
         logits: bool = False,
     ) -> Iterator[MemoryStep]:
@@ -185,6 +221,8 @@ class RecurrentMemory(nn.Module):
         Args:
             ids_BL: tokens of the sequences, without special tokens, which are added to each segment here.
             mask_BL: True for real tokens; None if all are.
+            vectors_BLD: token vectors to use instead of those of the ids (before types, positions and norm).
+            replaced_BL: True where ``vectors_BLD`` is used; None: everywhere.
             layers: hidden states to return.
             logits: whether to compute the masked-language head.
 
@@ -196,6 +234,10 @@ class RecurrentMemory(nn.Module):
                 or has an id that is not a token.
         """
         bodies = self._bodies(ids_BL, mask_BL)
+        vectors = None
+        if vectors_BLD is not None or replaced_BL is not None:
+            vectors_BLD = replaced(self.encoder.embedding.tokens, ids_BL, vectors_BLD, replaced_BL)
+            vectors = _real(vectors_BLD, mask_BL)
         cuts = [self.memory.cuts(len(body)) for body in bodies]
         total = max(map(len, cuts))
         memory_BMD = self._start(len(bodies))
@@ -206,8 +248,9 @@ class RecurrentMemory(nn.Module):
             read_RMD = memory_BMD[row_R]
             if 0 <= self.memory.depth < total - index:
                 read_RMD = read_RMD.detach()
-            pieces = [bodies[row][start:stop] for row, (start, stop) in zip(rows, spans, strict=True)]
-            step = self._step(index, row_R, spans, pieces, read_RMD, layers, logits)
+            pieces = _pieces(bodies, rows, spans)
+            given_ND = None if vectors is None else torch.cat(_pieces(vectors, rows, spans))
+            step = self._step(index, row_R, spans, pieces, given_ND, read_RMD, layers, logits)
             memory_BMD = memory_BMD.index_copy(0, row_R, step.written_RMD)
             yield step
 
@@ -223,6 +266,7 @@ class RecurrentMemory(nn.Module):
         row_R: Tensor,
         spans: tuple[tuple[int, int], ...],
         pieces: list[Tensor],
+        given_ND: Tensor | None,
         read_RMD: Tensor,
         layers: Collection[int],
         logits: bool,
@@ -231,6 +275,8 @@ class RecurrentMemory(nn.Module):
         last, before = self.encoder.config.num_layers, self.memory.before
         vectors_RSD = self.encoder.embedding.tokens(ids_RS)
         vectors_RSD = torch.cat((vectors_RSD[:, :1], read_RMD, vectors_RSD[:, before - 1 :]), 1)
+        if given_ND is not None:
+            vectors_RSD = vectors_RSD.masked_scatter(content_RS[..., None], given_ND)
         output = self.encoder(
             ids_RS,
             mask_BL=mask_RS,
@@ -261,9 +307,7 @@ class RecurrentMemory(nn.Module):
         return ids_RS, mask_RS, (place_S >= memory.before) & (place_S < ends_R1)
 
     def _bodies(self, ids_BL: Tensor, mask_BL: Tensor | None) -> list[Tensor]:
-        bodies = list(ids_BL)
-        if mask_BL is not None:
-            bodies = [row[real.bool()] for row, real in zip(ids_BL, mask_BL, strict=True)]
+        bodies = _real(ids_BL, mask_BL)
         if not bodies:
             raise InputError("a batch must have at least one sequence")
         tokens = self.encoder.config.tokens
@@ -275,6 +319,18 @@ class RecurrentMemory(nn.Module):
             if int(body[0]) == self.memory.cls_id and int(body[-1]) == self.memory.sep_id:
                 raise InputError(f"sequence {number} already has [CLS] and [SEP]; give it without special tokens")
         return bodies
+
+
+def _real(values_BL: Tensor, mask_BL: Tensor | None) -> list[Tensor]:
+    """Return the values of the real tokens of each row."""
+    if mask_BL is None:
+        return list(values_BL)
+    return [row[real.bool()] for row, real in zip(values_BL, mask_BL, strict=True)]
+
+
+def _pieces(rows: list[Tensor], numbers: list[int], spans: tuple[tuple[int, int], ...]) -> list[Tensor]:
+    """Return the spans of some rows, given by their numbers."""
+    return [rows[row][start:stop] for row, (start, stop) in zip(numbers, spans, strict=True)]
 
 
 def _positions(mask_BL: Tensor, step: MemoryStep) -> Tensor:
