@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
+from genolm.errors import InputError
 from genolm.models.networks.decoder_config import DecoderConfig
-from genolm.models.networks.network import make_network
+from genolm.models.networks.network import Network, make_network
 from genolm.parameters import Count, OutputFolder, PythonOnly
-from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus import load_corpus
 from genolm.training.corpus.haplotypes import read_haplotypes
 from genolm.training.feeds.corpus_feed import CorpusFeed
@@ -19,7 +20,8 @@ from genolm.training.objectives.next_token import next_base_loss
 from genolm.training.objectives.token_prediction import CausalObjective, MaskedObjective, TokenPrediction
 from genolm.training.recipes.pretrain_card import pretrain_card
 from genolm.training.recipes.pretrain_recipe import Recipe
-from genolm.training.recipes.recipe_tokens import tokenisation_of
+from genolm.training.recipes.recipe_tokens import corpus_tokenizer, tokenisation_of
+from genolm.training.recipes.start_model import StartModel
 from genolm.training.trainer.release import release_precision, write_model
 from genolm.training.trainer.run_folder import Listener, check_claim, claim
 from genolm.training.trainer.schedule import schedule
@@ -28,6 +30,7 @@ from genolm.training.trainer.training_loop import (
     check_processes,
     initial_network,
     prepare_device,
+    started_network,
     uses_bf16,
 )
 from genolm.training.trainer.weights import gathered_weights
@@ -68,7 +71,7 @@ def pretrain(
         Path of the model folder.
 
     Raises:
-        InputError: the recipe or the corpus is invalid.
+        InputError: the recipe, its start or the corpus is invalid.
         RunError: ``out`` contains a run and ``resume`` is not set; ``resume`` is set and there is no run or no complete
             checkpoint; the run has another recipe, its input files have changed, or it is still active; ``out`` cannot
             be written; a loss or gradient is NaN or infinite (no checkpoint of such weights is written).
@@ -80,17 +83,18 @@ def pretrain(
     workers = Workers(recipe.trackers, out)
     check_processes(recipe, workers.world)
     workers.on_first_rank(lambda: check_claim(out, settings, resume))
-    data = PretrainingData(recipe)
+    start = StartModel.read(recipe.start) if recipe.start else None
+    data = PretrainingData(recipe, start)
     with ExitStack() as stack:
         stack.callback(data.feed.close)
         # Only now, so that an invalid corpus leaves no folder behind.
-        workers.on_first_rank(lambda: stack.enter_context(claim(out, settings, data.feed.digest, resume)))
+        workers.on_first_rank(lambda: stack.enter_context(claim(out, settings, data.digest, resume)))
         trainer = pretraining(recipe, data, out, workers, log)
         step = trainer.train(min(steps or recipe.steps, recipe.steps), resume, partial(data.baseline, trainer))
         weights, model = gathered_weights(trainer.network, workers.first, release_precision(recipe)), out / "model"
 
         def release() -> None:
-            card = pretrain_card(recipe, data.tokens, trainer.log_until(step), workers.world)
+            card = pretrain_card(recipe, data.tokens, trainer.log_until(step), workers.world, start)
             write_model(model, recipe.model, weights, data.tokens.tokenizer, card)
 
         workers.on_first_rank(release)
@@ -102,18 +106,28 @@ class PretrainingData:
 
     Args:
         recipe: recipe of the run.
+        start: model that the run starts from.
 
     Raises:
-        InputError: the corpus, the vocabulary or the haplotypes are invalid.
+        InputError: the corpus, the vocabulary or the haplotypes are invalid, or the start has another config.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
-        self.tokenizer = NucleotideTokenizer(iupac="N")
+    def __init__(self, recipe: Recipe, start: StartModel | None = None) -> None:
+        if start is not None and start.model.config != recipe.model:
+            raise InputError("the model of the recipe differs from that of start", value=recipe.start)
+        self.start, self.tokenizer = start, corpus_tokenizer(start)
         corpus = load_corpus(recipe.corpus, self.tokenizer)
         train = corpus.splits["train"]
-        self.tokens: Tokenisation = tokenisation_of(recipe, self.tokenizer, train)
+        self.tokens: Tokenisation = tokenisation_of(recipe, self.tokenizer, train, start)
         haplotypes = None if recipe.haplotypes is None else read_haplotypes(recipe.haplotypes, train, self.tokenizer)
         self.feed = CorpusFeed(corpus, recipe, self.tokenizer, self.tokens, haplotypes)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the data, and of the weights that the run starts from."""
+        if self.start is None:
+            return self.feed.digest
+        return hashlib.sha256(f"{self.feed.digest}\n{self.start.sha256}".encode()).hexdigest()
 
     def baseline(self, trainer: Trainer) -> dict[str, Any]:
         """Return the held-out bits per base of token frequencies alone, for multi-base tokens."""
@@ -141,10 +155,22 @@ def pretraining(
     """
     prepare_device(workers.device)
     tokenizer = data.tokens.tokenizer
-    make = partial(make_network, recipe.model, tokenizer.base_ids, tokenizer.n_id)
-    network = initial_network(make, recipe, workers)
+    if data.start is not None:
+        network = started_network(_trained_by_tokens(data.start.model.network), recipe, workers)
+    else:
+        make = partial(make_network, recipe.model, tokenizer.base_ids, tokenizer.n_id)
+        network = initial_network(make, recipe, workers)
     objectives = _objectives(recipe, data.tokens, workers)
     return Trainer(recipe.name, recipe, recipe.settings(), network, objectives, data.feed, out, workers, listener)
+
+
+def _trained_by_tokens(network: Network) -> Network:
+    """Freeze the heads of an encoder that the prediction of tokens does not train; they are released as they were."""
+    for name in ("pooler", "sentence", "classifier"):
+        head = getattr(network, name, None)
+        if head is not None:
+            head.requires_grad_(False)
+    return network
 
 
 def _objectives(recipe: Recipe, tokens: Tokenisation, workers: Workers) -> dict[int, TokenPrediction]:

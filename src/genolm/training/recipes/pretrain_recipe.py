@@ -10,11 +10,13 @@ from genolm.errors import InputError
 from genolm.models.gengram.gengram_config import GengramConfig
 from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.networks.encoder_config import BlockSparseConfig, EncoderConfig
+from genolm.models.networks.network_config import NetworkConfig
 from genolm.training.corpus.corpus_recipe import CorpusRecipe
 from genolm.training.corpus.haplotypes import HaplotypeRecipe
 from genolm.training.objectives.masking import MaskingRecipe
 from genolm.training.recipe_file import fill, read_mapping, shipped_recipes
 from genolm.training.recipes.plan_keys import read_plan
+from genolm.training.recipes.start_model import start_config
 from genolm.training.trainer.run_folder import RunSettings
 from genolm.training.trainer.training_plan import OptimizerRecipe, Stage, TrainingPlan, check_choice
 
@@ -42,6 +44,8 @@ class Recipe(TrainingPlan):
             or name of a published one; empty for one base per token.
         masking: masking of rows, for the objective ``masked``.
         haplotypes: individuals whose alleles are read into the training sequence; None for the sequence as it is.
+        start: model to start from (continued pretraining): name, folder or hub id. ``model`` is then its config, and
+            the tokens are its own; empty to start from random weights.
     """
 
     name: str
@@ -51,10 +55,15 @@ class Recipe(TrainingPlan):
     tokenizer: str = ""
     masking: MaskingRecipe | None = None
     haplotypes: HaplotypeRecipe | None = None
+    start: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_choice("objective", self.objective, ("causal", "masked"))
+        if self.start and self.tokenizer:
+            raise InputError(
+                "the tokens are those of start: remove the tokenizer from the recipe", value=self.tokenizer
+            )
         if isinstance(self.model, EncoderConfig):
             self._check_encoder(self.model)
         else:
@@ -69,7 +78,7 @@ class Recipe(TrainingPlan):
             raise InputError("encoders require objective: masked", value=self.objective)
         if not model.masked_head:
             raise InputError("masked_head must be true for the masked objective", value=False)
-        if model.pooler != "none" or model.labels:
+        if not self.start and (model.pooler != "none" or model.labels):
             raise InputError("the masked objective does not train a pooler or labels: remove them from the model")
         for stage in self.all_stages:
             if stage.context_parallel > 1:
@@ -104,13 +113,30 @@ class Recipe(TrainingPlan):
 def _build(path: Path, values: dict[str, Any]) -> Recipe:
     values = dict(values)
     parts: dict[str, Any] = {}
-    if "model" in values:
+    if values.get("start"):
+        parts["model"] = _start_model(path, values)
+    elif "model" in values:
         parts["model"] = _read_model(path, values.pop("model"), str(values.get("objective", "causal")))
     for key, kind in _PARTS.items():
         if key in values and (values[key] is not None or key not in _OPTIONAL_PARTS):
             parts[key] = fill(path, key, kind, values.pop(key))
     recipe: Recipe = fill(path, "recipe", Recipe, {**read_plan(path, values), **parts})
     return recipe
+
+
+def _start_model(path: Path, values: dict[str, Any]) -> NetworkConfig:
+    """Return the config of the model that a recipe starts from; the default objective becomes that of its network."""
+    for key in ("model", "tokenizer"):
+        if values.pop(key, None):
+            raise InputError(f"{key} is that of start: remove it from the recipe", file=path, value=key)
+    if not isinstance(values["start"], str):
+        raise InputError("start must be the name or folder of a model", file=path, value=values["start"])
+    try:
+        config = start_config(values["start"])
+    except InputError as error:
+        raise error.at(file=path) from None
+    values.setdefault("objective", "causal" if config.causal else "masked")
+    return config
 
 
 _PARTS: dict[str, type[Any]] = {"corpus": CorpusRecipe, "masking": MaskingRecipe, "haplotypes": HaplotypeRecipe}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from genolm.errors import InputError, ModelError
@@ -16,20 +17,32 @@ from genolm.training.corpus.split_documents import DocumentSpans
 from genolm.training.feeds.tokenisation import Tokenisation
 from genolm.training.objectives.masking import MaskingRecipe
 from genolm.training.recipes.pretrain_recipe import Recipe
+from genolm.training.recipes.start_model import StartModel
 
 
-def tokenisation_of(recipe: Recipe, corpus: NucleotideTokenizer, train: DocumentSpans) -> Tokenisation:
+def corpus_tokenizer(start: StartModel | None) -> NucleotideTokenizer:
+    """Return the tokenizer of the corpus, with one id per base: that of a start with one base per token."""
+    known = None if start is None else start.model.tokenizer
+    return replace(known if isinstance(known, NucleotideTokenizer) else NucleotideTokenizer(), iupac="N")
+
+
+def tokenisation_of(
+    recipe: Recipe, corpus: NucleotideTokenizer, train: DocumentSpans, start: StartModel | None = None
+) -> Tokenisation:
     """Return the tokenisation of a recipe.
 
     Args:
         recipe: recipe of the run.
         corpus: tokenizer of the corpus, one id per base.
         train: training split.
+        start: model that the run starts from.
 
     Raises:
         InputError: the vocabulary does not exist or does not fit the model.
     """
-    tokenizer = read_tokenizer(recipe, corpus)
+    known = None if start is None else start.model.tokenizer
+    # A start with one base per token has the tokenizer of the corpus.
+    tokenizer = read_tokenizer(recipe, corpus) if known is None or isinstance(known, NucleotideTokenizer) else known
     _check_vocabulary(recipe, tokenizer)
     masking = (recipe.masking or MaskingRecipe()) if recipe.objective == "masked" else None
     return Tokenisation(tokenizer, corpus, train, masking=masking, rows=recipe.model.vocab_size, seed=recipe.seed)

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,9 @@ def write_model(
     network.load_state_dict({**weights, **tied}, assign=True)
     shutil.rmtree(folder, ignore_errors=True)
     if isinstance(tokenizer, NucleotideTokenizer):
-        tokenizer = NucleotideTokenizer(tokenizer.symbols)  # that of a corpus reads every ambiguity code as N
+        tokenizer = replace(
+            tokenizer, iupac=NucleotideTokenizer().iupac
+        )  # that of a corpus reads every ambiguity code as N
     return save(Model(network, tokenizer, card), folder)
 
 

@@ -129,8 +129,9 @@ def claim(out: Path, settings: RunSettings, data: str, resume: bool) -> Iterator
         marker = out / "recipe.json"
         if marker.exists() and _read_marker(marker, "corpus") != data:
             raise RunError(
-                f"{out}: the files of the corpus have changed since this run began: choose another folder",
+                f"{out}: the training data or the weights of the start have changed since this run began",
                 code="other-run",
+                remedy="choose another folder",
             )
         content = {"fingerprint": settings.fingerprint, "corpus": data, "recipe": dict(settings.weights)}
         marker.write_text(json.dumps(content, indent=1, default=str))

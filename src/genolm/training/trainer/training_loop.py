@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -31,8 +31,10 @@ from genolm.training.trainer.throughput import Clock, Peak, device_peak
 from genolm.training.trainer.training_checkpoint import Checkpoints
 from genolm.training.trainer.training_plan import Stage, TrainingPlan
 from genolm.training.trainer.training_step import Recomputation, TrainingStep
-from genolm.training.trainer.weights import initialise, sharded_network
+from genolm.training.trainer.weights import initialise, shard, sharded_network
 from genolm.training.trainer.workers import Workers
+
+NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
 _CPU_MICRO_TOKENS = 8192  # tokens of a micro-batch on a CPU, so that the activations of a layer stay in its caches
 
@@ -232,6 +234,21 @@ def initial_network(make: Callable[[], Network], plan: TrainingPlan, workers: Wo
     with torch.device("meta"):
         network = make()
     return sharded_network(network, plan.seed, workers.device, workers.world)
+
+
+def started_network(network: NetworkT, plan: TrainingPlan, workers: Workers) -> NetworkT:
+    """Return a network with weights for training on its device, sharded as planned.
+
+    Args:
+        network: network on the CPU, the same on every rank; it is changed.
+        plan: training plan.
+        workers: processes of the run.
+    """
+    network.train()
+    if plan.sharding != "fsdp":
+        return network.to(workers.device)
+    shard(network, workers.device, workers.world)
+    return network
 
 
 def uses_bf16(plan: TrainingPlan, device: torch.device) -> bool:

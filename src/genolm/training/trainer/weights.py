@@ -21,13 +21,18 @@ def sharded_network(network: NetworkT, seed: int, device: torch.device, world: i
 
     No process ever holds more than its shard and one full tensor. Layers are gathered one at a time in a pass.
     """
+    shard(network, device, world)
+    network.to_empty(device=device)
+    return initialise(network, seed)
+
+
+def shard(network: nn.Module, device: torch.device, world: int) -> None:
+    """Shard a network over all processes, in place; with weights, which must be equal on all of them, or without."""
     mesh = init_device_mesh(device.type, (world,))
-    for layer in network.layers:
+    for layer in layers_of(network):
         fully_shard(layer, mesh=mesh)
     # The root as well: without a backward pass (held-out evaluation) it would stay gathered, and be saved that way.
     fully_shard(network, mesh=mesh, reshard_after_forward=True)
-    network.to_empty(device=device)
-    return initialise(network, seed)
 
 
 def local_shard(value: Tensor) -> Tensor:
