@@ -11,9 +11,8 @@ from tests.training.written_recipe import write_recipe
 import genolm
 from genolm.errors import InputError, RunError
 from genolm.models.networks.network import tensors_of
-from genolm.training.pretrain import PretrainingData, pretrain, pretraining
+from genolm.training.pretrain import PretrainingTask, pretrain
 from genolm.training.recipes.pretrain_recipe import Recipe
-from genolm.training.recipes.start_model import StartModel
 from genolm.training.trainer.workers import Workers
 
 
@@ -42,7 +41,7 @@ def test_a_run_starts_with_the_weights_and_tokens_of_a_checkpoint(
     assert after.card.training["start"]["name"] == "toy" and len(after.card.training["start"]["sha256"]) == 64
     assert not torch.equal(next(before.network.parameters()), next(after.network.parameters()))
     (tmp_path / "fresh").mkdir()
-    fresh = pretraining(second, PretrainingData(second, StartModel.read(str(start))), tmp_path / "fresh", Workers())
+    fresh = PretrainingTask.read(second).trainer(tmp_path / "fresh", Workers())
     fresh.feed.close()
     assert all(
         torch.equal(weight, tensors_of(fresh.network)[name]) for name, weight in tensors_of(before.network).items()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-from contextlib import ExitStack
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
+
+from torch import Tensor
 
 from genolm.errors import InputError
 from genolm.models.networks.decoder_config import DecoderConfig
@@ -22,18 +23,11 @@ from genolm.training.recipes.pretrain_card import pretrain_card
 from genolm.training.recipes.pretrain_recipe import Recipe
 from genolm.training.recipes.recipe_tokens import corpus_tokenizer, tokenisation_of
 from genolm.training.recipes.start_model import StartModel
-from genolm.training.trainer.release import release_precision, write_model
-from genolm.training.trainer.run_folder import Listener, check_claim, claim
+from genolm.training.trainer.release import Lines, write_model
+from genolm.training.trainer.run_folder import Listener
 from genolm.training.trainer.schedule import schedule
-from genolm.training.trainer.training_loop import (
-    Trainer,
-    check_processes,
-    initial_network,
-    prepare_device,
-    started_network,
-    uses_bf16,
-)
-from genolm.training.trainer.weights import gathered_weights
+from genolm.training.trainer.training_loop import Trainer, initial_network, started_network, uses_bf16
+from genolm.training.trainer.training_run import run_training
 from genolm.training.trainer.workers import Workers
 from genolm.verbs import verb
 
@@ -79,30 +73,12 @@ def pretrain(
         KeyboardInterrupt: the run was asked to stop; raised after the checkpoint.
     """
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
-    out, settings = Path(out), recipe.settings()
-    workers = Workers(recipe.trackers, out)
-    check_processes(recipe, workers.world)
-    workers.on_first_rank(lambda: check_claim(out, settings, resume))
-    start = StartModel.read(recipe.start) if recipe.start else None
-    data = PretrainingData(recipe, start)
-    with ExitStack() as stack:
-        stack.callback(data.feed.close)
-        # Only now, so that an invalid corpus leaves no folder behind.
-        workers.on_first_rank(lambda: stack.enter_context(claim(out, settings, data.digest, resume)))
-        trainer = pretraining(recipe, data, out, workers, log)
-        step = trainer.train(min(steps or recipe.steps, recipe.steps), resume, partial(data.baseline, trainer))
-        weights, model = gathered_weights(trainer.network, workers.first, release_precision(recipe)), out / "model"
-
-        def release() -> None:
-            card = pretrain_card(recipe, data.tokens, trainer.log_until(step), workers.world, start)
-            write_model(model, recipe.model, weights, data.tokens.tokenizer, card)
-
-        workers.on_first_rank(release)
-    return model
+    read = partial(PretrainingTask.read, recipe)
+    return run_training(recipe, recipe.settings(), read, Path(out), resume=resume, steps=steps, listener=log)
 
 
-class PretrainingData:
-    """Training and held-out data of a run.
+class PretrainingTask:
+    """Data of a run, and what it trains.
 
     Args:
         recipe: recipe of the run.
@@ -115,21 +91,42 @@ class PretrainingData:
     def __init__(self, recipe: Recipe, start: StartModel | None = None) -> None:
         if start is not None and start.model.config != recipe.model:
             raise InputError("the model of the recipe differs from that of start", value=recipe.start)
-        self.start, self.tokenizer = start, corpus_tokenizer(start)
-        corpus = load_corpus(recipe.corpus, self.tokenizer)
+        self.recipe, self.start = recipe, start
+        tokenizer = corpus_tokenizer(start)
+        corpus = load_corpus(recipe.corpus, tokenizer)
         train = corpus.splits["train"]
-        self.tokens: Tokenisation = tokenisation_of(recipe, self.tokenizer, train, start)
-        haplotypes = None if recipe.haplotypes is None else read_haplotypes(recipe.haplotypes, train, self.tokenizer)
-        self.feed = CorpusFeed(corpus, recipe, self.tokenizer, self.tokens, haplotypes)
+        self.tokens: Tokenisation = tokenisation_of(recipe, tokenizer, train, start)
+        haplotypes = None if recipe.haplotypes is None else read_haplotypes(recipe.haplotypes, train, tokenizer)
+        self.feed = CorpusFeed(corpus, recipe, tokenizer, self.tokens, haplotypes)
+
+    @classmethod
+    def read(cls, recipe: Recipe) -> PretrainingTask:
+        """Read the files of a recipe, and the model that it starts from."""
+        return cls(recipe, StartModel.read(recipe.start) if recipe.start else None)
 
     @property
     def digest(self) -> str:
         """SHA-256 of the data, and of the weights that the run starts from."""
-        if self.start is None:
-            return self.feed.digest
-        return hashlib.sha256(f"{self.feed.digest}\n{self.start.sha256}".encode()).hexdigest()
+        return self.feed.digest if self.start is None else self.start.digest_with(self.feed.digest)
 
-    def baseline(self, trainer: Trainer) -> dict[str, Any]:
+    def trainer(self, out: Path, workers: Workers, listener: Listener | None = None) -> Trainer:
+        """Return the trainer of the run.
+
+        Args:
+            out: folder of the run.
+            workers: processes of the run.
+            listener: function that receives every report.
+        """
+        recipe, tokenizer = self.recipe, self.tokens.tokenizer
+        if self.start is not None:
+            network = started_network(_trained_by_tokens(self.start.model.network), recipe, workers)
+        else:
+            make = partial(make_network, recipe.model, tokenizer.base_ids, tokenizer.n_id)
+            network = initial_network(make, recipe, workers)
+        objectives = _objectives(recipe, self.tokens, workers)
+        return Trainer(recipe.name, recipe, recipe.settings(), network, objectives, self.feed, out, workers, listener)
+
+    def first_report(self, trainer: Trainer) -> dict[str, Any]:
         """Return the held-out bits per base of token frequencies alone, for multi-base tokens."""
         if self.tokens.plain:
             return {}
@@ -140,28 +137,10 @@ class PretrainingData:
         entry = {name: round(value, 5) for name, value in bits.items() if value is not None}
         return {"frequency_bits_per_base": entry}
 
-
-def pretraining(
-    recipe: Recipe, data: PretrainingData, out: Path, workers: Workers, listener: Listener | None = None
-) -> Trainer:
-    """Return the trainer of a recipe.
-
-    Args:
-        recipe: recipe of the run.
-        data: its data.
-        out: folder of the run.
-        workers: processes of the run.
-        listener: function that receives every report.
-    """
-    prepare_device(workers.device)
-    tokenizer = data.tokens.tokenizer
-    if data.start is not None:
-        network = started_network(_trained_by_tokens(data.start.model.network), recipe, workers)
-    else:
-        make = partial(make_network, recipe.model, tokenizer.base_ids, tokenizer.n_id)
-        network = initial_network(make, recipe, workers)
-    objectives = _objectives(recipe, data.tokens, workers)
-    return Trainer(recipe.name, recipe, recipe.settings(), network, objectives, data.feed, out, workers, listener)
+    def release(self, folder: Path, weights: Mapping[str, Tensor], log: Lines, processes: int) -> None:
+        """Write the model with its card."""
+        card = pretrain_card(self.recipe, self.tokens, log, processes, self.start)
+        write_model(folder, self.recipe.model, weights, self.tokens.tokenizer, card)
 
 
 def _trained_by_tokens(network: Network) -> Network:

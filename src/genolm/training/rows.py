@@ -56,6 +56,7 @@ class Rows(NamedTuple):
             themselves are the targets.
         lengths_R: tokens of each row without padding; None if there is no padding, or ``documents_RL`` marks it.
         places: genomic position of the documents; None if it is unknown.
+        counted_RL: tokens that count in the loss; None if the objective knows them from the tokens or targets.
     """
 
     ids_RL: NDArray[Any]
@@ -63,6 +64,7 @@ class Rows(NamedTuple):
     targets: NDArray[Any] | None = None
     lengths_R: NDArray[np.int64] | None = None
     places: Places | None = None
+    counted_RL: NDArray[np.bool_] | None = None
 
     def select(self, rows: slice) -> Rows:
         """Return some of the rows."""
@@ -70,4 +72,5 @@ class Rows(NamedTuple):
         targets = None if self.targets is None else self.targets[rows]
         lengths = None if self.lengths_R is None else self.lengths_R[rows]
         places = None if self.places is None else self.places.of_rows(rows, len(self.ids_RL))
-        return Rows(self.ids_RL[rows], documents, targets, lengths, places)
+        counted = None if self.counted_RL is None else self.counted_RL[rows]
+        return Rows(self.ids_RL[rows], documents, targets, lengths, places, counted)

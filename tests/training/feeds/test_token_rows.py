@@ -17,7 +17,7 @@ from genolm.training.corpus.split_documents import Mixing
 from genolm.training.feeds.corpus_feed import CorpusFeed
 from genolm.training.feeds.token_rows import CausalRows, MaskedRows
 from genolm.training.objectives.masking import MaskingRecipe
-from genolm.training.pretrain import PretrainingData
+from genolm.training.pretrain import PretrainingTask
 from genolm.training.recipes.pretrain_recipe import Recipe
 from genolm.training.recipes.recipe_tokens import tokenisation_of
 from genolm.training.rows import Rows
@@ -123,7 +123,7 @@ def test_both_strands_are_tokenised_each_by_itself(tokenizer: BpeTokenizer) -> N
 
 
 def feed(recipe: Recipe) -> CorpusFeed:
-    return PretrainingData(recipe).feed
+    return PretrainingTask(recipe).feed
 
 
 @pytest.mark.parametrize("kind", ["masked_recipe", "ocean_recipe"])

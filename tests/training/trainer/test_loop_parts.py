@@ -16,7 +16,7 @@ from genolm.models.networks.decoder import Decoder
 from genolm.models.zoo.zoo import ZOO
 from genolm.training.objectives.next_token import next_base_loss, router_losses
 from genolm.training.objectives.token_prediction import CausalObjective
-from genolm.training.pretrain import PretrainingData, pretrain
+from genolm.training.pretrain import PretrainingTask, pretrain
 from genolm.training.recipes.pretrain_recipe import OptimizerRecipe, Recipe, Stage
 from genolm.training.rows import Rows
 from genolm.training.trainer.evaluation import held_out
@@ -117,7 +117,7 @@ def test_stages_follow_each_other_with_their_own_rows(recipe: Recipe, tmp_path: 
         (0, 0), (0, 2), (1, 0), (1, 3), (1, 4),
     ]  # fmt: skip
     assert tokens_until(4, staged) == 3 * 4 * 32 + 2 * 128
-    feed = PretrainingData(staged).feed
+    feed = PretrainingTask(staged).feed
     assert [feed.rows(step, 0, 1).ids_RL.shape for step in (0, 3)] == [(4, 33), (2, 129)]
     assert feed.rows(6, 1, 2).ids_RL.tolist() == feed.rows(6, 0, 1).ids_RL[1:].tolist()
     feed.close()

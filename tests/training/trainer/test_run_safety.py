@@ -13,7 +13,7 @@ from torch import nn
 from genolm.errors import InputError, RunError
 from genolm.models.networks.network import stored_buffers
 from genolm.tokens.nucleotide import NucleotideTokenizer
-from genolm.training.pretrain import PretrainingData, pretrain, pretraining
+from genolm.training.pretrain import PretrainingTask, pretrain
 from genolm.training.recipes.pretrain_recipe import Recipe
 from genolm.training.rows import Rows
 from genolm.training.trainer.optimizers import Optimizers
@@ -27,7 +27,7 @@ from genolm.training.trainer.workers import Workers
 
 def started(recipe: Recipe, folder: Path) -> Trainer:
     folder.mkdir()
-    return pretraining(recipe, PretrainingData(recipe), folder, Workers())
+    return PretrainingTask(recipe).trainer(folder, Workers())
 
 
 def snapshot(run: Trainer) -> dict[str, torch.Tensor]:

@@ -1,6 +1,8 @@
 """The best weights by a held-out metric are released; training stops when they no longer get better."""
 
 import json
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,6 +57,20 @@ def test_training_stops_when_the_metric_has_not_improved(overfitted: Recipe, tmp
     assert max(held_out(tmp_path / "parts")) == steps
     again = pretrain(stopping, tmp_path / "whole", resume=True)  # finished: nothing to do
     assert (parts / "model.safetensors").read_bytes() == (again / "model.safetensors").read_bytes()
+
+
+def test_a_signal_at_an_evaluation_does_not_lose_the_choice(overfitted: Recipe, tmp_path: Path) -> None:
+    whole = pretrain(overfitted, tmp_path / "whole")
+    best = min(held_out(tmp_path / "whole"), key=held_out(tmp_path / "whole").__getitem__)
+
+    def stop(report: dict[str, object]) -> None:
+        if report["step"] == best - 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(KeyboardInterrupt, match=f"stopped after step {best}"):
+        pretrain(replace(overfitted, report_every=1), tmp_path / "parts", log=stop)
+    parts = pretrain(overfitted, tmp_path / "parts", resume=True)
+    assert (parts / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
 
 
 def test_evaluations_that_choose_the_weights_may_not_change(overfitted: Recipe, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from functools import cached_property
@@ -63,3 +64,7 @@ class StartModel:
     def sha256(self) -> str:
         """SHA-256 of its weights, whatever precision they are stored in."""
         return base_sha256(self.model.network)
+
+    def digest_with(self, data: str) -> str:
+        """Return the SHA-256 of its weights together with the digest of the data."""
+        return hashlib.sha256(f"{data}\n{self.sha256}".encode()).hexdigest()

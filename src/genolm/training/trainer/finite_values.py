@@ -35,6 +35,14 @@ def first_not_finite(
     return next((name for name in workers.all_gather(local) if name is not None), None)
 
 
+def input_not_finite(workers: Workers, batch: Batch) -> str | None:
+    """Return the name of an input that is NaN or infinite on any rank (collective); None if all are finite."""
+    local = next((name for name, value in batch.values() if not _is_finite(value)), None)
+    if not workers.any_rank(local is not None):
+        return None
+    return next(name for name in workers.all_gather(local) if name is not None)
+
+
 def _values(network: nn.Module, batch: Batch | None, gradients: bool) -> Iterator[tuple[str, Tensor]]:
     if batch is not None:
         yield from batch.values()

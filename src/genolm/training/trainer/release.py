@@ -18,7 +18,7 @@ from genolm.models.card import Card
 from genolm.models.checkpoints.convert import save
 from genolm.models.model import Model
 from genolm.models.networks.decoder_config import DecoderConfig
-from genolm.models.networks.network import make_network
+from genolm.models.networks.network import Network, make_network
 from genolm.models.networks.network_config import NetworkConfig
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.tokens.tokenizer import Tokenizer
@@ -47,17 +47,29 @@ def write_model(
         tokenizer: tokenizer of the model.
         card: card of the model.
     """
-    with torch.device("meta"):
-        network = make_network(config, tokenizer.base_ids, tokenizer.n_id)
-    shared = isinstance(config, DecoderConfig) and config.tied
-    tied = {"head.weight": weights["embedding.weight"]} if shared else {}
-    network.load_state_dict({**weights, **tied}, assign=True)
+    network = restored_network(config, weights, tokenizer)
     shutil.rmtree(folder, ignore_errors=True)
     if isinstance(tokenizer, NucleotideTokenizer):
         tokenizer = replace(
             tokenizer, iupac=NucleotideTokenizer().iupac
         )  # that of a corpus reads every ambiguity code as N
     return save(Model(network, tokenizer, card), folder)
+
+
+def restored_network(config: NetworkConfig, weights: Mapping[str, Tensor], tokenizer: Tokenizer) -> Network:
+    """Return a network with these weights, which it shares.
+
+    Args:
+        config: config of the network.
+        weights: weights by name.
+        tokenizer: tokenizer of the model.
+    """
+    with torch.device("meta"):
+        network = make_network(config, tokenizer.base_ids, tokenizer.n_id)
+    shared = isinstance(config, DecoderConfig) and config.tied
+    tied = {"head.weight": weights["embedding.weight"]} if shared else {}
+    network.load_state_dict({**weights, **tied}, assign=True)
+    return network
 
 
 def last_step(log: Lines) -> int:

@@ -15,6 +15,7 @@ from torch import nn
 
 from genolm.engine.interrupt import stop_signals
 from genolm.errors import InputError, RunError
+from genolm.models.heads.headed_network import HeadedNetwork
 from genolm.models.networks.experts import SwiGLU
 from genolm.models.networks.network import Network
 from genolm.models.norm import RMSNorm
@@ -59,7 +60,7 @@ class Trainer:
         name: str,
         plan: TrainingPlan,
         settings: RunSettings,
-        network: Network,
+        network: Network | HeadedNetwork,
         objectives: Mapping[int, Objective],
         feed: Feed,
         out: Path,
@@ -110,6 +111,8 @@ class Trainer:
                 self._step(step)
                 step += 1
                 if self.workers.any_rank(stopped.is_set()):
+                    if self._chooses(step):
+                        self._report_held_out(step)
                     self._save(step)
                     raise KeyboardInterrupt(Notice(f"stopped after step {step}", (Remedy("resume", True, "continue"),)))
                 self._after(step, steps, clock)
@@ -134,6 +137,10 @@ class Trainer:
         is_best = self.selection.step == step
         if step % self.plan.checkpoint_every == 0 or last or is_best or self._waited_enough():
             self._save(step)
+
+    def _chooses(self, step: int) -> bool:
+        """Return whether weights are chosen after a step: not at the end of a part, where a whole run does not."""
+        return bool(self.plan.best) and (step % self.plan.evaluate_every == 0 or step == self.plan.steps)
 
     def _waited_enough(self) -> bool:
         return 0 < self.plan.patience <= self.selection.waited
@@ -199,8 +206,7 @@ class Trainer:
                 culprit = first_not_finite(self.workers, self.network) or "the loss"
                 raise self._diverged(step, f"the held-out loss of {name!r} is not finite: {culprit}")
         entry = _by_metric(metrics)
-        # Not at the end of a part of the run, which an uninterrupted run would not evaluate.
-        if self.plan.best and (step % self.plan.evaluate_every == 0 or step == self.plan.steps):
+        if self._chooses(step):
             higher = is_higher_better(self.plan.best, objective.higher_is_better)
             self.selection = self.selection.after(step, metric_value(self.plan.best, entry), higher)
         self.log.add(step=step, **({f"held_out_{name}": values for name, values in entry.items()}))

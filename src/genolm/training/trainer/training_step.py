@@ -12,7 +12,7 @@ from torch.distributed.tensor import DTensor
 from torch.utils.checkpoint import checkpoint
 
 from genolm.training.trainer.evaluation import total
-from genolm.training.trainer.finite_values import DivergedError, first_not_finite
+from genolm.training.trainer.finite_values import DivergedError, first_not_finite, input_not_finite
 from genolm.training.trainer.objective import Batch, Objective, Sums
 from genolm.training.trainer.optimizers import Optimizers
 from genolm.training.trainer.weights import layers_of
@@ -56,11 +56,14 @@ class TrainingStep:
             step: 0-based step; dropout depends on it, on the seed, and on micro-batch and rank.
 
         Raises:
-            DivergedError: the loss or the gradient norm is NaN or infinite; raised on every rank, before the weights
-                change.
+            DivergedError: an input, the loss or the gradient norm is NaN or infinite; raised on every rank, before the
+                weights change.
         """
         for group in self._optimizer.param_groups:
             group["lr"] = rate * group["peak"]
+        wrong = input_not_finite(self._workers, batch)
+        if wrong is not None:
+            raise DivergedError(f"not finite: {wrong}")
         weight = self._workers.all_reduce_sum(batch.weight.double()) / sharers
         self._objective, self._sums, self._norm = objective, [], 0.0
         if not float(weight):

@@ -56,7 +56,7 @@ def layers_of(network: nn.Module) -> list[nn.Module]:
 
 
 def gathered_weights(network: nn.Module, keep: bool, dtype: torch.dtype = torch.bfloat16) -> dict[str, Tensor]:
-    """Return the weights in a precision on the CPU, and buffers as they are.
+    """Return the weights in a precision on the CPU, heads and low-rank updates in fp32, and buffers as they are.
 
     Collective: every rank must call. Ranks with ``keep=False`` get an empty dict.
 
@@ -66,7 +66,8 @@ def gathered_weights(network: nn.Module, keep: bool, dtype: torch.dtype = torch.
     for name, weight in network.named_parameters():
         full = weight.full_tensor() if isinstance(weight, DTensor) else weight
         if keep:
-            weights[name] = full.detach().to("cpu", dtype, copy=True)
+            kept = torch.float32 if name.startswith("heads.") or "lora_" in name else dtype
+            weights[name] = full.detach().to("cpu", kept, copy=True)
     return weights | {
         name: local_shard(one).to("cpu", copy=True) for name, one in stored_buffers(network).items() if keep
     }
