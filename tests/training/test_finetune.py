@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +21,8 @@ from genolm.training.finetune import FinetuningTask, finetune
 from genolm.training.recipes.finetune_recipe import FinetuneRecipe
 from genolm.training.trainer.workers import Workers
 
-KINDS = ["labels", "tracks", "lora", "answers"]
+HEADS = ["labels", "tracks", "lora"]
+KINDS = [*HEADS, "answers"]
 
 
 def released(folder: Path) -> dict[str, bytes]:
@@ -230,3 +233,34 @@ def test_encoders_have_heads_too(tmp_path: Path) -> None:
     finetune(recipe, tmp_path / "run")
     losses = reports(tmp_path / "run", "loss")
     assert losses[-1] < 0.7 * losses[0]
+
+
+# The parent imports and never computes, so that its children may be forked.
+_KILLED = """
+import os, signal, sys
+import torch
+from genolm.training.finetune import finetune
+
+def kill(report):
+    if report["step"] == 5 and "gradient_norm" in report:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+for recipe in sys.argv[2:]:
+    child = os.fork()
+    if child == 0:
+        torch.set_num_threads(int(sys.argv[1]))  # sums of gradients depend on it
+        finetune(recipe, recipe.removesuffix(".yaml") + "/killed", log=kill)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_killed_and_resumed_equals_uninterrupted(tmp_path: Path) -> None:
+    recipes = [write_finetune_recipe(kind, tmp_path) for kind in HEADS]  # with dropout
+    words = [sys.executable, "-c", _KILLED, str(torch.get_num_threads()), *map(str, recipes)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(-signal.SIGKILL)] * len(HEADS), done.stderr
+    for kind, recipe in zip(HEADS, recipes, strict=True):
+        whole = finetune(recipe, tmp_path / "whole" / kind)
+        assert released(finetune(recipe, tmp_path / kind / "killed", resume=True)) == released(whole)
+        assert by_step(tmp_path / kind / "killed", "loss") == by_step(tmp_path / "whole" / kind, "loss")
