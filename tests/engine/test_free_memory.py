@@ -5,7 +5,7 @@ import torch
 
 from genolm.engine import free_memory as memory
 from genolm.models.checkpoints.load import load
-from genolm.models.footprint import activation_bytes, cache_bytes
+from genolm.models.footprint import activation_bytes
 from genolm.models.networks.decoder_config import DecoderConfig
 
 GENOS = DecoderConfig(128, 1024, 12, 16, 8, 64, 4096, 8, 2)
@@ -82,7 +82,7 @@ def test_a_request_is_estimated_before_it_is_computed(monkeypatch):
     assert need.bytes == activation_bytes(model.config, 1000, 4)
     assert memory.request_memory(model, 1000, logits=False).bytes < need.bytes
     generating = memory.request_memory(model, 1000, new_bases=500)
-    assert generating.bytes == need.bytes + cache_bytes(model.config, 1500, 4)
+    assert generating.bytes == need.bytes + model.config.cache_bytes(1500, 4)
     for free, fits in ((need.bytes, True), (need.bytes - 1, False), (None, True)):
         monkeypatch.setattr(memory, "available", lambda device, free=free: free)
         assert memory.request_memory(model, 1000).fits is fits

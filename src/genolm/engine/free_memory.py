@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from genolm.models.footprint import activation_bytes, cache_bytes
-from genolm.models.networks.encoder_config import EncoderConfig
+from genolm.models.footprint import activation_bytes
 
 if TYPE_CHECKING:
     import torch
@@ -51,7 +50,7 @@ def request_memory(model: Model, bases: int, *, new_bases: int = 0, logits: bool
     """
     tokens, new_tokens = (math.ceil(count / model.tokenizer.bases_per_token) for count in (bases, new_bases))
     need = batch_memory(model, tokens_at_once(model, tokens), logits=logits)
-    cached = cache_bytes(model.config, tokens + new_tokens, model.dtype.itemsize) if new_bases else 0
+    cached = model.config.cache_bytes(tokens + new_tokens, model.dtype.itemsize) if new_bases else 0
     return MemoryNeed(need.bytes + cached, need.free)
 
 
@@ -63,8 +62,7 @@ def batch_memory(model: Model, tokens: int, *, logits: bool = True) -> MemoryNee
 
 def tokens_at_once(model: Model, tokens: int) -> int:
     """Return the tokens of a window that pass the network together; with recurrent memory, those of one segment."""
-    memory = model.config.memory if isinstance(model.config, EncoderConfig) else None
-    return tokens if memory is None else min(tokens, memory.segment)
+    return model.config.tokens_at_once(tokens)
 
 
 def available(device: torch.device | str) -> int | None:

@@ -10,7 +10,6 @@ from typing import Any
 from genolm.errors import ModelError
 from genolm.models.heads.head_config import HeadConfig, check_head_name, head_from_json, head_to_json
 from genolm.models.model_files import CARD, read_json, write_json
-from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.networks.network_config import NetworkConfig
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.tokens.tokenizer import CLS, SEP, Tokenizer
@@ -152,7 +151,7 @@ def complete_card(
         card = Card(
             name,
             family=str(values["model_type"]),
-            objective="causal" if isinstance(config, DecoderConfig) else "masked",
+            objective=config.objective,
             precision=str(values.get("torch_dtype") or values.get("dtype") or "float32"),
         )
         if _has_bert_tokens(tokenizer):  # BERT and GenomeOcean were trained with these around every sequence

@@ -125,7 +125,7 @@ class Model:
     @property
     def causal(self) -> bool:
         """Whether the model predicts each token from the tokens before it; otherwise from both sides."""
-        return not isinstance(self.network, Encoder)
+        return self.config.causal
 
     @property
     def device(self) -> torch.device:
@@ -239,7 +239,7 @@ class Model:
     def fingerprint(self) -> str:
         """SHA-256, in hex, of config and weights in memory; the same on every device."""
         if self._fingerprint is None:
-            self._fingerprint = fingerprint(self.network, self.added_heads)
+            self._fingerprint = fingerprint(self.headed)
         return self._fingerprint
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | str | None = None) -> Self:
@@ -276,11 +276,11 @@ def _recurrent(network: Network, tokenizer: Tokenizer) -> RecurrentMemory | None
     return RecurrentMemory(network)
 
 
-def fingerprint(network: Network, heads: Mapping[str, Head] | None = None) -> str:
+def fingerprint(network: HeadedNetwork) -> str:
     """Return the SHA-256, in hex, of the configs and of the names, types, shapes and bytes of all tensors."""
     digest = hashlib.sha256(json.dumps(network.config.to_dict(), sort_keys=True).encode())
-    _add_tensors(digest, network)
-    for name, head in (heads or {}).items():
+    _add_tensors(digest, network.root)
+    for name, head in network.added.items():
         digest.update(json.dumps([name, head_to_json(head.config)], sort_keys=True).encode())
         _add_tensors(digest, head)
     return digest.hexdigest()

@@ -90,42 +90,51 @@ def sharing_bytes(folder: Path) -> None:
     path.write_bytes(content[:8] + text + content[8 + length :])
 
 
-def adapter(name: str) -> Callable[[Path], object]:
-    """An adapter in a folder."""
+def adapter(name: str, **settings: object) -> Callable[[Path], object]:
+    """An adapter in a folder, with an empty file of tensors."""
 
     def make(folder: Path) -> None:
         (folder / name).mkdir(exist_ok=True)
-        (folder / name / "adapter_config.json").write_text('{"peft_type": "LORA"}')
+        values = {"peft_type": "LORA", "lora_alpha": 4, "base_model_name_or_path": "../model", **settings}
+        (folder / name / "adapter_config.json").write_text(json.dumps(values))
+        (folder / name / "adapter_model.safetensors").touch()
 
     return make
 
 
-ADAPTER = "holds a PEFT adapter (adapter_config.json), which genolm does not read; merge it into its base model in Python and use the folder that is saved: model.merge_and_unload().save_pretrained(OUT)"
 FETCH = "the file is a Git LFS pointer, not the data; run git lfs pull, or download the file again"
 
 CASES = (
     Case(
-        "model: an adapter beside its base",
+        "model: an adapter beside its base, with an empty file",
         "score model good.fa out.parquet",
-        f"model: {ADAPTER}",
+        "model/adapter_model.safetensors: not a safetensors file, or truncated within its header (0 bytes)",
         4,
         make=adapter("model"),
     ),
     Case(
-        "model: an adapter alone",
+        "model: an adapter alone, with an empty file",
         "score adapter good.fa out.parquet",
-        f"adapter: {ADAPTER}",
+        "adapter/adapter_model.safetensors: not a safetensors file, or truncated within its header (0 bytes)",
         4,
         {"adapter": None},
         make=adapter("adapter"),
     ),
     Case(
-        "convert: an adapter",
+        "convert: an adapter of another kind than LoRA",
         "convert adapter converted",
-        f"adapter: {ADAPTER}",
+        "adapter/adapter_config.json: peft_type 'IA3' is not supported; expected LORA",
         4,
         {"adapter": None},
-        make=adapter("adapter"),
+        make=adapter("adapter", peft_type="IA3"),
+    ),
+    Case(
+        "model: an adapter with an option that changes its meaning",
+        "score adapter good.fa out.parquet",
+        "adapter/adapter_config.json: the option use_dora is not supported by genolm",
+        4,
+        {"adapter": None},
+        make=adapter("adapter", use_dora=True),
     ),
     damaged(
         "model: a config that is a Git LFS pointer", written("config.json", POINTER), f"model/config.json: {FETCH}"

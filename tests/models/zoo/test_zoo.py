@@ -8,7 +8,7 @@ import genolm
 from genolm.errors import ModelError
 from genolm.models.card import Card
 from genolm.models.networks.decoder_config import DecoderConfig
-from genolm.models.networks.network import layout_shapes, tensor_shapes
+from genolm.models.networks.network import tensor_shapes
 from genolm.models.zoo.zoo import ZOO, Entry, entry
 from genolm.tokens import BpeTokenizer
 from genolm.tokens.published import published_vocabulary
@@ -117,7 +117,7 @@ def test_published_sizes_of_files(name):
     """They tell that gena-lm-bigbird-base-sparse-t2t has a table of positions, which it is said not to have."""
     config = ZOO[name].config
     assert config is not None
-    layouts = sum(math.prod(shape) * 8 for shape in layout_shapes(config).values())
+    layouts = sum(math.prod(shape) * 8 for shape in config.layout_shapes().values())
     expected = config.parameters * 4 + config.vocab_size * config.hidden_size * 4 + layouts
     assert expected / 1e6 == pytest.approx(MEGABYTES[name], abs=1.0)
 

@@ -13,7 +13,7 @@ from genolm.cli.reporter import print_closing
 from genolm.cli.text import gigabytes, print_fields, print_json, print_table
 
 if TYPE_CHECKING:
-    from genolm.models.checkpoints.info import ModelInfo
+    from genolm.models.checkpoints.info import HeadInfo, ModelInfo
 
 
 def models(call: Invocation) -> None:
@@ -36,7 +36,16 @@ def _readable(facts: ModelInfo) -> dict[str, Any]:
     """Return the facts as one line per field, without the table of memory."""
     lines: dict[str, Any] = {name: value for name, value in facts.items() if name not in ("memory", "weights_bytes")}
     weights = [f"{gigabytes(size)} in {kind}" for kind, size in facts["weights_bytes"].items()]
-    return lines | {"weights": weights, "notes": " ".join(facts["notes"])}
+    heads = [_head_line(head) for head in facts["output_heads"]]
+    return lines | {"weights": weights, "output_heads": heads, "notes": " ".join(facts["notes"])}
+
+
+def _head_line(head: HeadInfo) -> str:
+    """Return a head as one line: name, kind, and its outputs with their units."""
+    units = head["units"] or [""] * len(head["names"])
+    outputs = [f"{name} ({unit})" if unit else name for name, unit in zip(head["names"], units, strict=True)]
+    kind = "" if head["kind"] == head["name"] else f"{head['kind']}, "
+    return f"{head['name']} ({kind}{', '.join(outputs) or head['outputs']} per {head['of']})"
 
 
 def _memory_row(row: Mapping[str, Any]) -> dict[str, Any]:

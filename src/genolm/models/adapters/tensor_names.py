@@ -18,7 +18,6 @@ from genolm.models.adapters.megatron.megatron_merge import drift
 from genolm.models.adapters.pieces import ExtraTensors, Piece, SelectedTensors, StoredTensor, same
 from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.networks.encoder_config import EncoderConfig
-from genolm.models.networks.network import layout_shapes
 from genolm.models.networks.network_config import NetworkConfig
 
 _HEADS = {
@@ -57,7 +56,7 @@ def extra_tensors(config: NetworkConfig, layout: Layout) -> ExtraTensors:
     if not isinstance(config, EncoderConfig):
         return ExtraTensors()
     if layout != "huggingface":
-        return ExtraTensors(layouts={name: name for name in layout_shapes(config)})
+        return ExtraTensors(layouts={name: name for name in config.layout_shapes()})
     return ExtraTensors() if is_modernbert(config) else gena_tensors.extra_tensors(config)
 
 
@@ -107,7 +106,7 @@ def _select_encoder(
 ) -> SelectedTensors[EncoderConfig]:
     """Select the weights and block layouts of an encoder, whose layout is ``huggingface`` or ``genolm``."""
     if layout == "genolm":
-        layouts = {name: stored[name] for name in layout_shapes(config) if name in stored}
+        layouts = {name: stored[name] for name in config.layout_shapes() if name in stored}
         weights = {name: tensor for name, tensor in stored.items() if name not in layouts}
         selected = SelectedTensors(config, weights, layouts)
     elif is_modernbert(config):
@@ -119,7 +118,7 @@ def _select_encoder(
 
 
 def _check_block_layouts(selected: SelectedTensors[EncoderConfig], where: str) -> None:
-    for name, shape in layout_shapes(selected.config).items():
+    for name, shape in selected.config.layout_shapes().items():
         stored = selected.layouts.get(name)
         if stored is None:
             raise ModelError(f"{where}: missing block layout {name}")

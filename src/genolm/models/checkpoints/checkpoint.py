@@ -13,8 +13,7 @@ from genolm.models.checkpoints.head_files import read_heads
 from genolm.models.checkpoints.matching import MatchedTensors, match_tensors
 from genolm.models.checkpoints.model_folder import ModelFolder
 from genolm.models.heads.headed_network import Head
-from genolm.models.networks.encoder_config import EncoderConfig
-from genolm.models.networks.network import Network, layout_shapes, tensor_shapes, tensors_of
+from genolm.models.networks.network import Network, tensor_shapes, tensors_of
 from genolm.models.networks.network_config import NetworkConfig
 from genolm.models.zoo.zoo_entry import Entry
 from genolm.tokens.tokenizer import Tokenizer
@@ -47,7 +46,7 @@ class Checkpoint:
     ) -> Checkpoint:
         """Return a model in memory as a checkpoint."""
         stored = {name: MemoryTensor(tensor) for name, tensor in tensors_of(network).items()}
-        shapes, layouts = tensor_shapes(network.config), layout_shapes(network.config)
+        shapes, layouts = tensor_shapes(network.config), network.config.layout_shapes()
         pieces = [Piece(name, name) for name in shapes]
         tensors = MatchedTensors(network.config, shapes, pieces, stored, {name: stored[name] for name in layouts})
         return cls(tokenizer, card, tensors, heads)
@@ -67,9 +66,8 @@ def match_folder(folder: ModelFolder, stored: Mapping[str, StoredTensor], entry:
     where, config = str(folder.path), folder.network
     tokenizer = tokenizer_of(folder.tokenizer, folder.path, config)
     tensors = match_tensors(stored, config, folder.layout, where, folder.values)
-    if isinstance(tensors.config, EncoderConfig):
-        own = folder.layout == "genolm"
-        tensors = replace(tensors, config=tensors.config.for_tokens(tokenizer.vocab_size, where, stated=own))
+    own = folder.layout == "genolm"
+    tensors = replace(tensors, config=tensors.config.for_tokens(tokenizer.vocab_size, where, stated=own))
     tokenizer = entry.with_settings(tokenizer) if entry else tokenizer
     known = folder.card or (entry.card if entry else None)
     card = complete_card(known, folder.path.resolve().name, folder.values, config, tokenizer)

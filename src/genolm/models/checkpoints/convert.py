@@ -120,7 +120,7 @@ def _write(checkpoint: Checkpoint, out: Path, layout: Layout, dtype: torch.dtype
     dtypes = {name: stored[group[0].stored].dtype for name, group in groups.items()}
     first = dtype or next(kind for kind in dtypes.values() if kind.is_floating_point)
     values = config_values(config, layout, str(first).removeprefix("torch."))
-    if layout == "huggingface" and isinstance(config, DecoderConfig):
+    if layout == "huggingface" and config.causal:
         values |= _begin_and_end(checkpoint)
     pending = _pending(checkpoint, layout, dtype, dtypes, groups)
     with _new_folder(out) as folder:

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Annotated, TypedDict
 
 from genolm.models.adapters.configs import parse_config
-from genolm.models.card import Card
+from genolm.models.card import Card, read_card
 from genolm.models.checkpoints.model_folder import read_folder
-from genolm.models.footprint import BYTES, cache_bytes, peak_bytes, table_bytes
-from genolm.models.model_files import CONFIG, INDEX, SINGLE
-from genolm.models.networks.decoder_config import DecoderConfig
+from genolm.models.footprint import BYTES, peak_bytes
+from genolm.models.model_files import ADAPTER_CONFIG, CONFIG, INDEX, SINGLE
 from genolm.models.networks.network_config import NetworkConfig
-from genolm.models.zoo.zoo import ZOO, find_model
+from genolm.models.zoo.zoo import ZOO, ModelSource, find_model
 from genolm.models.zoo.zoo_entry import Entry
 from genolm.parameters import Completed
 from genolm.verbs import verb
@@ -37,10 +36,32 @@ class ContextMemory(TypedDict):
     peak_bytes_with_cache: int
 
 
+class HeadInfo(TypedDict):
+    """A head of a model: built into the network, or stored beside it.
+
+    Keys:
+        name: name of the head.
+        kind: ``language``, ``masked``, ``pooler``, ``sentence``, ``labels``, ``tracks`` or ``projection``.
+        of: what its outputs describe: ``sequence`` or ``token``.
+        outputs: number of outputs.
+        names: names of labels or tracks; empty for other heads.
+        units: unit of each number or track; empty if not recorded.
+    """
+
+    name: str
+    kind: str
+    of: str
+    outputs: int
+    names: list[str]
+    units: list[str]
+
+
 class ModelInfo(TypedDict):
     """Facts about a model, as plain JSON values.
 
     Keys:
+        adapter: folder of the low-rank adapter (LoRA); None for a model without one.
+        output_heads: heads of the model. (``heads`` is the number of attention heads.)
         parameters: number of all weights; ``backbone_parameters`` without the heads; ``active_parameters`` that one
             token passes through, embedding, tables and head counted in full; ``gengram_parameters`` of the Gengram
             memories.
@@ -79,6 +100,8 @@ class ModelInfo(TypedDict):
     layer: int | None
     pooling: str
     citation: str
+    adapter: str | None
+    output_heads: list[HeadInfo]
     notes: list[str]
 
 
@@ -139,6 +162,20 @@ def info(model: Annotated[str | Path, Completed("model")]) -> ModelInfo:
         NetworkError: the hub id cannot be looked up.
     """
     source = find_model(model)
+    if source.folder is None or not (source.folder / ADAPTER_CONFIG).is_file():
+        return _described(source)
+    from genolm.models.checkpoints.adapter_source import split_adapter
+
+    base, adapter = split_adapter(source)
+    facts, card = _described(base), read_card(source.folder)
+    facts["adapter"] = str(adapter.path) if adapter else None
+    if card is not None:
+        facts["name"] = card.name
+        facts["output_heads"] += _added_heads(card)
+    return facts
+
+
+def _described(source: ModelSource) -> ModelInfo:
     entry = source.entry
     if source.folder is not None:
         config, card = _described_folder(source.folder, entry)
@@ -155,17 +192,13 @@ def _described_folder(path: Path, entry: Entry | None) -> tuple[NetworkConfig, C
     """Return config and card of a folder; the weights of an encoder, if present, decide which heads it has."""
     folder = read_folder(path)
     config = folder.network
-    if not isinstance(config, DecoderConfig) and any((path / name).is_file() for name in (SINGLE, INDEX)):
+    if not config.causal and any((path / name).is_file() for name in (SINGLE, INDEX)):
         from genolm.models.checkpoints.matching import match_tensors
         from genolm.models.weight_shards import read_shards
 
         config = match_tensors(read_shards(path), config, folder.layout, str(path), folder.values).config
     known = folder.card or (entry.card if entry else None)
-    return config, known or Card(path.resolve().name, objective=_objective(config))
-
-
-def _objective(config: NetworkConfig) -> str:
-    return "causal" if isinstance(config, DecoderConfig) else "masked"
+    return config, known or Card(path.resolve().name, objective=config.objective)
 
 
 def _describe_hub(hub_id: str, revision: str | None) -> ModelInfo:
@@ -175,7 +208,7 @@ def _describe_hub(hub_id: str, revision: str | None) -> ModelInfo:
     config, _ = parse_config(values, f"{hub_id}/{CONFIG}")
     precision = str(values.get("torch_dtype") or values.get("dtype") or "float32")
     source = f"{endpoint()}/{hub_id}"
-    card = Card(hub_id, str(values["model_type"]), _objective(config), precision=precision, source=source)
+    card = Card(hub_id, str(values["model_type"]), config.objective, precision=precision, source=source)
     return _info(config, card, hub_id)
 
 
@@ -192,26 +225,49 @@ def _info(config: NetworkConfig, card: Card, hub_id: str | None) -> ModelInfo:
         "parameters": config.parameters,
         "backbone_parameters": config.backbone_parameters,
         "active_parameters": config.active_parameters,
-        "gengram_parameters": config.gengram_parameters if isinstance(config, DecoderConfig) else 0,
+        "gengram_parameters": config.gengram_parameters,
         "layers": config.num_layers,
         "hidden_size": config.hidden_size,
         "heads": config.num_heads,
-        "key_value_heads": config.num_kv_heads if isinstance(config, DecoderConfig) else config.num_heads,
+        "key_value_heads": config.num_kv_heads,
         "head_dim": config.head_dim,
-        "experts": config.num_experts if isinstance(config, DecoderConfig) else 0,
-        "experts_per_token": config.experts_per_token if isinstance(config, DecoderConfig) else 0,
+        "experts": config.num_experts,
+        "experts_per_token": config.experts_per_token,
         "vocabulary": config.vocab_size,
         "context": context,
         "precision": card.precision,
         "weights_bytes": {kind: config.parameters * BYTES[kind] for kind in ("float32", "bfloat16")},
-        "folded_table_bytes": table_bytes(config, width),
-        "cache_bytes_per_token": cache_bytes(config, 1, width),
+        "folded_table_bytes": config.table_bytes(width),
+        "cache_bytes_per_token": config.cache_bytes(1, width),
         "memory": [_memory(config, tokens, width) for tokens in _contexts(context)],
         "layer": card.layer,
         "pooling": card.pooling,
         "citation": card.citation,
+        "adapter": None,
+        "output_heads": _built_in_heads(config) + _added_heads(card),
         "notes": list(card.notes),
     }
+
+
+def _built_in_heads(config: NetworkConfig) -> list[HeadInfo]:
+    return [
+        {"name": name, "kind": head.kind, "of": head.of, "outputs": head.outputs, "names": [], "units": []}
+        for name, head in config.built_in_heads.items()
+    ]
+
+
+def _added_heads(card: Card) -> list[HeadInfo]:
+    return [
+        {
+            "name": name,
+            "kind": head.config.kind,
+            "of": head.config.of,
+            "outputs": head.config.outputs,
+            "names": list(head.config.names),
+            "units": list(head.config.units),
+        }
+        for name, head in card.heads.items()
+    ]
 
 
 def _contexts(context: int) -> list[int]:
@@ -220,5 +276,5 @@ def _contexts(context: int) -> list[int]:
 
 
 def _memory(config: NetworkConfig, tokens: int, width: int) -> ContextMemory:
-    cache, peak = cache_bytes(config, tokens, width), peak_bytes(config, tokens, width)
+    cache, peak = config.cache_bytes(tokens, width), peak_bytes(config, tokens, width)
     return {"tokens": tokens, "cache_bytes": cache, "peak_bytes": peak, "peak_bytes_with_cache": peak + cache}

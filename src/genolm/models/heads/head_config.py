@@ -72,6 +72,11 @@ class LabelHeadConfig:
         return len(self.labels)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the outputs."""
+        return self.labels
+
+    @property
     def reads_both_sides(self) -> bool:
         """Whether the head reads the reverse complement on a causal backbone."""
         return self.of == "token" if self.both_sides is None else self.both_sides
@@ -131,6 +136,11 @@ class TrackHeadConfig:
         return len(self.tracks)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the outputs."""
+        return self.tracks
+
+    @property
     def scales(self) -> tuple[int, ...]:
         """Index of the learned scale of each track."""
         return self.scale_of or tuple(range(len(self.tracks)))
@@ -179,6 +189,16 @@ class ProjectionHeadConfig:
     def outputs(self) -> int:
         """Width of the vectors."""
         return self.width
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """No names: the dimensions of a vector have none."""
+        return ()
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """No units."""
+        return ()
 
     @property
     def reads_both_sides(self) -> bool:

@@ -98,6 +98,8 @@ class HeadedNetwork(nn.Module):
         check_head_name(name)
         if name in self.config.built_in_heads:
             raise ModelError(f"{name} is a built-in head of the backbone; give the new head another name")
+        if hasattr(self.heads, name):
+            raise ModelError(f"{name} is a reserved word; give the head another name")
         expected = input_width(head.config, self.config)
         if head.width != expected:
             raise ModelError(f"head {name} has the input width {head.width}, but its backbone requires {expected}")

@@ -188,7 +188,11 @@ class Decoder(nn.Module):
         self.layers = nn.ModuleList(DecoderLayer(config, layer) for layer in range(config.num_layers))
         self.norm = RMSNorm(config.hidden_size, config.norm_eps)
         self.head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
-        if config.tied:
+        self.tie()
+
+    def tie(self) -> None:
+        """Let the head share the tensor of the embedding, if the config ties them; required after setting either."""
+        if self.config.tied:
             self.head.weight = self.embedding.weight
 
     def forward(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from genolm.errors import ModelError
 from genolm.models.config_json import from_json
@@ -12,6 +12,8 @@ from genolm.models.gengram.gengram_config import GengramConfig, table_sizes
 from genolm.models.networks.built_in_head import BuiltInHead
 
 _MOST_ROWS = 4**12
+_ROWS_AT_ONCE = 8192  # tokens that a feed-forward block processes at a time
+_READ_AT_ONCE = 1024  # tokens that a Gengram memory averages at a time
 
 DECODER_PARTS: Mapping[str, type[Any]] = {"gengram": GengramConfig}
 """Fields of a :class:`DecoderConfig` that hold a config themselves."""
@@ -127,6 +129,11 @@ class DecoderConfig:
         )
 
     @property
+    def objective(self) -> Literal["causal", "masked"]:
+        """Objective of its pretraining: always ``causal``, the next token."""
+        return "causal"
+
+    @property
     def causal(self) -> bool:
         """Always true: each token is predicted from those before it."""
         return True
@@ -187,3 +194,54 @@ class DecoderConfig:
     def cache_bytes(self, tokens: int, bytes_per_value: int = 2) -> int:
         """Return the size of the key-value cache for ``tokens`` positions, in bytes."""
         return 2 * self.num_layers * self.num_kv_heads * self.head_dim * bytes_per_value * tokens
+
+    def table_bytes(self, width: int) -> int:
+        """Return the size of the folded tables that inference keeps for the Gengram memories of all layers, in bytes.
+
+        Zero under ``released-bf16``, whose running sums cannot be folded.
+        """
+        memory = self.gengram
+        if memory is None or memory.compat == "released-bf16":
+            return 0
+        return len(memory.layers) * memory.folded_bytes(self.hidden_size, width)
+
+    def pass_bytes(self, tokens: int, width: int, *, logits: bool = True) -> int:
+        """Return the memory of the activations of a pass over ``tokens`` tokens, in bytes.
+
+        Residual stream, norm and attention output (4 D), queries and their output (2 H d), keys and values, plain and
+        rotated (4 H_kv d), the inner activations of 8,192 tokens at a time (3 F for every chosen expert), and logits
+        and log-probabilities in fp32 (2 V).
+
+        Args:
+            tokens: number of tokens; padding costs as much as tokens.
+            width: bytes per activation.
+            logits: whether logits of all tokens are computed.
+        """
+        heads = 2 * self.num_heads * self.head_dim + 4 * self.num_kv_heads * self.head_dim
+        stream = tokens * (4 * self.hidden_size + heads) * width
+        inner = min(tokens, _ROWS_AT_ONCE) * 3 * self.ffn_size * max(1, self.experts_per_token) * width
+        head = tokens * 2 * self.vocab_size * 4 if logits else 0
+        return stream + inner + head + self._memory_bytes(tokens, width)
+
+    def _memory_bytes(self, tokens: int, width: int) -> int:
+        """Return the memory of one Gengram module: k-mers (4 int64) and gated values (2 D); averaged rows and
+        projections (orders x dim and 2 D) of the tokens that are read at a time, which are all tokens under
+        ``released-bf16``."""
+        memory = self.gengram
+        if memory is None:
+            return 0
+        at_once = tokens if memory.compat == "released-bf16" else min(tokens, _READ_AT_ONCE)
+        read = at_once * (len(memory.orders) * memory.dim + 2 * self.hidden_size) * 2 * width
+        return tokens * (4 * 8 + 2 * self.hidden_size * width) + read
+
+    def tokens_at_once(self, tokens: int) -> int:
+        """Return the number of tokens of a sequence that pass the network together: all of them."""
+        return tokens
+
+    def layout_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return no block layouts, which only encoders store."""
+        return {}
+
+    def for_tokens(self, tokens: int, where: str, *, stated: bool) -> DecoderConfig:
+        """Return the config itself, which holds for a tokenizer of any number of tokens."""
+        return self

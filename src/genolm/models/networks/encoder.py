@@ -183,6 +183,9 @@ class Encoder(nn.Module):
         self.sentence = nn.Linear(size, 2) if config.sentence_head else None
         self.classifier = nn.Linear(size, config.labels) if config.labels else None
 
+    def tie(self) -> None:
+        """Do nothing: the masked-language head reads the tensor of the embedding in every pass."""
+
     def forward(
         self,
         ids_BL: Tensor,

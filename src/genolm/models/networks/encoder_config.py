@@ -238,6 +238,11 @@ class EncoderConfig:
         )
 
     @property
+    def objective(self) -> Literal["causal", "masked"]:
+        """Objective of its pretraining: always ``masked``, masked tokens."""
+        return "masked"
+
+    @property
     def causal(self) -> bool:
         """Always false: each token is read together with those on both sides."""
         return False
@@ -298,6 +303,66 @@ class EncoderConfig:
     def active_parameters(self) -> int:
         """Number of weights; every token passes through all of them."""
         return self.parameters
+
+    @property
+    def num_kv_heads(self) -> int:
+        """Number of key-value heads: one for each query head."""
+        return self.num_heads
+
+    @property
+    def num_experts(self) -> int:
+        """Number of experts: none."""
+        return 0
+
+    @property
+    def experts_per_token(self) -> int:
+        """Number of experts that each token passes through: none."""
+        return 0
+
+    @property
+    def gengram_parameters(self) -> int:
+        """Number of weights of Gengram memories, which only decoders have."""
+        return 0
+
+    def cache_bytes(self, tokens: int, bytes_per_value: int = 2) -> int:
+        """Return the size of the key-value cache, which an encoder does not have: 0."""
+        return 0
+
+    def table_bytes(self, width: int) -> int:
+        """Return the size of the folded tables of Gengram memories, which an encoder does not have: 0."""
+        return 0
+
+    def pass_bytes(self, tokens: int, width: int, *, logits: bool = True) -> int:
+        """Return the memory of the activations of a pass over ``tokens`` tokens, in bytes.
+
+        Attention works in bounded pieces: residual stream, norm, queries, keys, values, mixed values and their
+        projection (8 D; 10 D with rotated queries and keys), inner activations of all tokens (2 F, gated 3 F), and
+        logits and log-probabilities in fp32 (2 V).
+
+        Args:
+            tokens: number of tokens; padding costs only its share of the output.
+            width: bytes per activation.
+            logits: whether logits of all tokens are computed.
+        """
+        stream = (10 if self.positions == "rotary" else 8) * self.hidden_size
+        inner = (3 if self.gated else 2) * self.ffn_size
+        head = 2 * self.vocab_size * 4 if self.masked_head and logits else 0
+        return tokens * ((stream + inner) * width + head)
+
+    def tokens_at_once(self, tokens: int) -> int:
+        """Return the number of tokens of a sequence that pass the network together: at most a segment of a memory."""
+        return tokens if self.memory is None else min(tokens, self.memory.segment)
+
+    def layout_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the name and the shape, (heads, blocks, blocks), of each block layout stored with the weights.
+
+        Empty for a network whose attention follows from its config.
+        """
+        if self.sparse is None or self.sparse.random_blocks != "stored":
+            return {}
+        blocks = -(-self.max_positions // self.sparse.block)
+        shape = (self.num_heads, blocks, blocks)
+        return {f"layers.{layer}.attention.layout": shape for layer in range(self.num_layers)}
 
     @property
     def _further_heads(self) -> int:

@@ -53,8 +53,7 @@ def network_with(
     for name, layout in layouts.items():
         module, leaf = _owner(network, name)
         module.register_buffer(leaf, layout)
-    if isinstance(network, Decoder) and network.config.tied:
-        network.head.weight = network.embedding.weight
+    network.tie()
     return network.eval()
 
 
@@ -67,18 +66,6 @@ def tensor_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
     """Return the name and the shape of each weight of a network, without a head that is tied to the embedding."""
     with torch.device("meta"):
         return {name: tuple(weight.shape) for name, weight in make_network(config).named_parameters()}
-
-
-def layout_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
-    """Return the name and the shape, (heads, blocks, blocks), of each block layout that is stored with the weights.
-
-    Empty for a network whose attention follows from its config.
-    """
-    if isinstance(config, DecoderConfig) or config.sparse is None or config.sparse.random_blocks != "stored":
-        return {}
-    blocks = -(-config.max_positions // config.sparse.block)
-    shape = (config.num_heads, blocks, blocks)
-    return {f"layers.{layer}.{LAYOUT}": shape for layer in range(config.num_layers)}
 
 
 def tensors_of(network: nn.Module) -> dict[str, Tensor]:

@@ -80,7 +80,7 @@ def _random(name: str, config: NetworkConfig, seed: int, vocabulary: Path | None
     card = Card(
         name=name,
         family="genolm",
-        objective="causal" if isinstance(config, DecoderConfig) else "masked",
+        objective=config.objective,
         context=config.max_positions,
         begin=(CLS,) if vocabulary else (),
         end=(SEP,) if vocabulary else (),

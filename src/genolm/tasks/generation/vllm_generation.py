@@ -15,10 +15,10 @@ from genolm.files.digests import file_sha256
 from genolm.files.version import __version__
 from genolm.models.adapters.tokenizer_files import read_tokenizer
 from genolm.models.card import complete_card
+from genolm.models.checkpoints.adapter_folder import is_adapter
 from genolm.models.checkpoints.model_folder import read_folder
 from genolm.models.model import Model
-from genolm.models.networks.decoder import Decoder
-from genolm.models.networks.decoder_config import DecoderConfig
+from genolm.models.networks.network import make_network
 from genolm.models.precision import parse_dtype
 from genolm.tasks.generation.generate_task import GenerateTask
 from genolm.tasks.generation.generation_settings import GenerationSettings
@@ -117,9 +117,11 @@ def open_without_weights(folder: Path) -> tuple[Model, Provenance]:
             f"{folder}: vllm requires a folder in Hugging Face layout; create one with `genolm convert MODEL FOLDER"
             " --to huggingface`"
         )
+    if is_adapter(folder):
+        raise ModelError(f"{folder}: the vllm backend does not apply adapters; merge it first (genolm convert)")
     opened = read_folder(folder)
     config, layout = opened.network, opened.layout
-    if layout != "huggingface" or not isinstance(config, DecoderConfig):
+    if layout != "huggingface" or not config.causal:
         raise ModelError(
             f"{folder}: vllm requires a decoder in Hugging Face layout; see `genolm convert`",
             code="unsupported-by-model",
@@ -132,7 +134,7 @@ def open_without_weights(folder: Path) -> tuple[Model, Provenance]:
         )
     card = complete_card(opened.card, folder.resolve().name, opened.values, config, tokenizer)
     with torch.device("meta"):
-        network = Decoder(config, tokenizer.base_ids, tokenizer.n_id)
+        network = make_network(config, tokenizer.base_ids, tokenizer.n_id)
     return Model(network, tokenizer, card), Provenance(
         card.name, f"files:{_digest(folder)}", card.precision, __version__
     )
