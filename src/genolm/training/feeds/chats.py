@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from genolm.errors import InputError
 from genolm.files.digests import file_sha256
 from genolm.files.lines import locate_errors, text_lines
+from genolm.genome.sequence import upper_dna
 from genolm.models.model import Model
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.tokens.tokenizer import SEP
@@ -55,7 +56,7 @@ class ChatFeed:
 
     A row is the special tokens before a sequence, then every message followed by a separator (``[SEP]``, or the end of
     a document with one base per token). The tokens of answers count, with their separators: so a model learns where
-    an answer ends.
+    an answer ends. Messages are DNA, because the tokenizers of genolm read nothing else; ambiguity codes are read as N.
 
     Args:
         recipe: files of the run.
@@ -111,7 +112,8 @@ class ChatFeed:
     def _conversation(self, line: str) -> Conversation:
         ids, counted = list(self._model.begin_ids), [False] * len(self._model.begin_ids)
         for role, content in _messages(line):
-            tokens = [*self._model.tokenizer.encode(content).tolist(), self._separator]
+            letters = upper_dna(content, iupac="N")
+            tokens = [*self._model.tokenizer.encode(letters).tolist(), self._separator]
             ids += tokens
             counted += [role == ANSWERING] * len(tokens)
         if not any(counted[1:]):

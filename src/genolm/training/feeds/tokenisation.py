@@ -89,8 +89,8 @@ class Tokenisation:
     def _count(self, train: DocumentSpans, seed: int) -> None:
         rows, bases = _SAMPLE
         sample = RowOrder(train, bases - 1, rows, seed, self._corpus).batch(0)
-        pieces = [piece for pieces in RowTokenizer(self._corpus, self.tokenizer).pieces(sample) for piece in pieces]
-        tokens = np.concatenate(pieces)
+        rows_of_pieces = RowTokenizer(self._corpus, self.tokenizer).pieces(sample._replace(places=None))
+        tokens = np.concatenate([piece.tokens for pieces in rows_of_pieces for piece in pieces])
         self.counts_V = np.bincount(tokens, minlength=self.tokenizer.vocab_size)
         read = sample.ids_RL.size if sample.documents_RL is None else int((sample.documents_RL >= 0).sum())
         self.bases_per_token = read / len(tokens)
