@@ -141,7 +141,8 @@ def test_vectors_of_the_same_ids_change_no_bit(headed, part):
     replaced = (torch.arange(ids.shape[1]) % 3 == 1).expand_as(ids) if part else None
     layers = range(headed.config.num_layers + 1)
     plain = headed.hidden_states(ids, layers=layers)
-    given = headed.hidden_states(ids, layers=layers, vectors_BLD=table(ids), replaced_BL=replaced)
+    vectors = table(ids) if replaced is None else table(ids).masked_fill(~replaced[..., None], 7.0)
+    given = headed.hidden_states(ids, layers=layers, vectors_BLD=vectors, replaced_BL=replaced)
     assert all(torch.equal(plain[layer], given[layer]) for layer in layers)
     other = headed.hidden_states(ids, layers=layers, vectors_BLD=table(ids) + 1, replaced_BL=replaced)
     assert not torch.equal(plain[headed.config.num_layers], other[headed.config.num_layers])

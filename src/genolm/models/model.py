@@ -276,11 +276,12 @@ def _recurrent(network: Network, tokenizer: Tokenizer) -> RecurrentMemory | None
     return RecurrentMemory(network)
 
 
-def fingerprint(network: HeadedNetwork) -> str:
+def fingerprint(network: Network | HeadedNetwork) -> str:
     """Return the SHA-256, in hex, of the configs and of the names, types, shapes and bytes of all tensors."""
     digest = hashlib.sha256(json.dumps(network.config.to_dict(), sort_keys=True).encode())
     _add_tensors(digest, network.root)
-    for name, head in network.added.items():
+    added = network.added if isinstance(network, HeadedNetwork) else {}
+    for name, head in added.items():
         digest.update(json.dumps([name, head_to_json(head.config)], sort_keys=True).encode())
         _add_tensors(digest, head)
     return digest.hexdigest()

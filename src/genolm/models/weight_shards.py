@@ -274,7 +274,13 @@ def _split(tensors: Iterable[Pending], limit: int) -> list[list[Pending]]:
 
 
 def _write(path: Path, shard: list[Pending]) -> None:
+    write_tensors(path, {item.name: item.make() for item in shard})
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write a safetensors file that transformers and PEFT read as well."""
     path.touch()
     mode = path.stat().st_mode  # by the user's umask; safetensors makes files that only the user can read
-    save_file({item.name: item.make().contiguous() for item in shard}, path, metadata={"format": "pt"})
+    stored = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+    save_file(stored, path, metadata={"format": "pt"})
     path.chmod(mode)

@@ -6,7 +6,10 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
+import genolm
 from genolm.cli.main import app
+from genolm.models.heads.head_config import LabelHeadConfig, TrackHeadConfig
+from genolm.models.heads.headed_network import build_head
 
 ROWS = [{"name": "a", "parameters": 1_246_094_336}, {"name": "long-name", "parameters": None}]
 
@@ -32,6 +35,19 @@ def test_info_counts_parameters_without_a_download():
     assert lines["parameters"] == "1,246,094,336"
     assert lines["backbone parameters"] == "1,245,963,264"
     assert lines["weights"] == "4.98 GB in float32, 2.49 GB in bfloat16"
+
+
+def test_info_names_heads_and_their_outputs(tmp_path):
+    model = genolm.load("tiny-random", device="cpu")
+    tracks = TrackHeadConfig(("liver", "heart"), units=("reads", "reads"))
+    labels = LabelHeadConfig(("exon", "intron"), of="token")
+    heads = {"coverage": build_head(tracks, model.config), "genes": build_head(labels, model.config)}
+    folder = genolm.save(genolm.Model(model.network, model.tokenizer, model.card, heads=heads), tmp_path / "model")
+    line = next(line for line in run("info", str(folder)).output.splitlines() if line.startswith("output heads"))
+    assert line.partition("  ")[2].strip() == (
+        "language (128 per token), coverage (tracks, liver (reads), heart (reads) per token),"
+        " genes (labels, exon, intron per token)"
+    )
 
 
 def test_info_shows_memory_for_each_context():

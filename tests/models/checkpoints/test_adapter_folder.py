@@ -73,6 +73,13 @@ def test_conversion_merges_an_adapter(tmp_path):
     torch.testing.assert_close(logits(merged.network), logits(network), **CLOSE)
 
 
+def test_a_conversion_does_not_replace_the_base(tmp_path):
+    genolm.convert("tiny-random", tmp_path / "base")
+    folder, _ = written(tmp_path / "adapter", base="../base")
+    with pytest.raises(RunError, match="holds the source of the conversion"):
+        genolm.convert(folder, tmp_path / "base", overwrite=True)
+
+
 def test_weights_are_rounded_once_after_the_update(tmp_path):
     genolm.convert("tiny-random", tmp_path / "base", dtype="bfloat16")
     model = genolm.load(tmp_path / "base", device="cpu", dtype="float32")

@@ -25,6 +25,8 @@ from genolm.files.caches import temporary_cache
 from genolm.models.checkpoints import download as hub
 from genolm.models.checkpoints import http_files
 from genolm.models.checkpoints.info import info as describe
+from genolm.models.heads.head_config import LabelHeadConfig
+from genolm.models.heads.headed_network import build_head
 from genolm.models.model_files import INDEX, SINGLE
 from genolm.models.zoo.zoo import ZOO, ModelSource
 
@@ -344,6 +346,17 @@ def test_a_proxy_that_is_not_there_is_named_as_a_cause(remote, monkeypatch):
     monkeypatch.setenv("no_proxy", "")
     with pytest.raises(NetworkError, match=r"refused; check the network \(behind a proxy: HTTPS_PROXY\)"):
         genolm.load(ID)
+
+
+def test_heads_are_downloaded_with_their_backbone(remote, tmp_path):
+    plain = genolm.load("tiny-random", device="cpu")
+    heads = {"labels": build_head(LabelHeadConfig(("a", "b")), plain.config)}
+    model = genolm.Model(plain.network, plain.tokenizer, plain.card, heads=heads)
+    folder = genolm.save(model, tmp_path / "saved")
+    files = (path for path in folder.rglob("*") if path.is_file())
+    remote.files = {str(path.relative_to(folder)): path.read_bytes() for path in files}
+    assert genolm.load(ID, device="cpu").fingerprint == model.fingerprint
+    assert (genolm.download(ID, tmp_path / "plain") / "heads" / "labels.safetensors").is_file()
 
 
 def test_an_adapter_on_the_hub_is_refused_before_its_weights_are_fetched(remote):

@@ -7,6 +7,8 @@ import genolm
 from genolm.errors import ModelError
 from genolm.models.checkpoints.convert import save
 from genolm.models.checkpoints.model_transfer import pack_model, unpack_model
+from genolm.models.heads.head_config import LabelHeadConfig
+from genolm.models.heads.headed_network import build_head
 from genolm.models.zoo.tiny_entries import TINY
 from genolm.tasks.reading.model_group import group_models
 from genolm.tasks.reading.random_model import untrained_copy
@@ -71,3 +73,10 @@ def test_changed_weights_of_a_loaded_model_are_noticed():
         model.network.embedding.weight.zero_()
     with pytest.raises(ModelError, match="the weights of tiny-random-dense differ"):
         unpack_model(pack_model(model), "cpu")
+
+
+def test_heads_travel_with_a_model_in_memory():
+    plain = genolm.load("tiny-random", device="cpu")
+    heads = {"labels": build_head(LabelHeadConfig(("a", "b")), plain.config)}
+    model = genolm.Model(plain.network, plain.tokenizer, plain.card, heads=heads)
+    assert unpack_model(pack_model(model), "cpu").fingerprint == model.fingerprint != plain.fingerprint

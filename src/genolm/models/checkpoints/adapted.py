@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -91,7 +92,7 @@ def _check_base(checkpoint: Checkpoint, adapter: AdapterFolder) -> None:
         return
     base = checkpoint.tensors
     layouts = ((name, layout.read().to(torch.uint8)) for name, layout in base.layouts.items())
-    actual = weights_sha256([*assemble(base.pieces, base.stored, base.shapes), *layouts])
+    actual = weights_sha256(chain(assemble(base.pieces, base.stored, base.shapes), layouts))
     if actual != recorded:
         raise ModelError(
             f"{adapter.path}: the adapter was trained on a base with the SHA-256 {recorded}, but that of"

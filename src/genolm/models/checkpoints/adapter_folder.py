@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
-
 from genolm.errors import ModelError, RunError
 from genolm.files.atomic import atomic_file
 from genolm.models.card import Card, read_card
@@ -22,7 +20,7 @@ from genolm.models.lora.peft_options import PeftOptions, read_options
 from genolm.models.lora.peft_tensors import WrittenAdapter, adapter_tensors
 from genolm.models.model_files import ADAPTER_CONFIG, ADAPTER_WEIGHTS, write_json
 from genolm.models.networks.network import Backbone
-from genolm.models.weight_shards import FileTensor, read_header
+from genolm.models.weight_shards import FileTensor, read_header, write_tensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +93,7 @@ def write_adapter(
     with atomic_file(path) as folder:
         folder.mkdir(parents=True)
         write_json(folder / ADAPTER_CONFIG, _options(written, config, base))
-        (folder / ADAPTER_WEIGHTS).touch()
-        mode = (folder / ADAPTER_WEIGHTS).stat().st_mode
-        save_file(dict(written.tensors), folder / ADAPTER_WEIGHTS, metadata={"format": "pt"})
-        (folder / ADAPTER_WEIGHTS).chmod(mode)
+        write_tensors(folder / ADAPTER_WEIGHTS, written.tensors)
         replace(card, sha256=None, heads=write_heads(folder, heads)).write(folder)
     return path
 

@@ -22,6 +22,7 @@ from genolm.models.adapters.megatron.megatron_release import write_release
 from genolm.models.adapters.pieces import Piece, StoredTensor, build, grouped, store, stored_together
 from genolm.models.adapters.tensor_names import extra_tensors, pieces_of
 from genolm.models.adapters.tokenizer_files import write_tokenizer
+from genolm.models.checkpoints.adapter_source import split_adapter
 from genolm.models.checkpoints.checkpoint import Checkpoint
 from genolm.models.checkpoints.conversion_source import open_source
 from genolm.models.checkpoints.head_files import write_heads
@@ -30,6 +31,7 @@ from genolm.models.model_files import CONFIG, HEADS, SINGLE, TOKENIZER, write_js
 from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.precision import Precision, parse_dtype
 from genolm.models.weight_shards import Pending, read_shards, write_shards
+from genolm.models.zoo.zoo import find_model
 from genolm.notes import note
 from genolm.parameters import Completed, OutputFolder, PythonOnly, Shown
 from genolm.remedies import Remedy
@@ -219,9 +221,11 @@ def _refuse_existing(out: Path, overwrite: bool) -> None:
 
 
 def _refuse_source(out: Path, source: str | Path) -> None:
-    """Raise an error if ``out`` is the source, or a folder around it."""
-    if is_folder(out) and is_folder(source):
-        folder = Path(source).resolve()
+    """Raise an error if ``out`` is the source or the base of an adapter, or a folder around it."""
+    if not (is_folder(out) and is_folder(source)):
+        return
+    base, _ = split_adapter(find_model(source))
+    for folder in (Path(source).resolve(), (base.folder or Path(source)).resolve()):
         if out.resolve() in (folder, *folder.parents):
             raise RunError(f"{out} holds the source of the conversion; choose another folder", code="output-is-input")
 

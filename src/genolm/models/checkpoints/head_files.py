@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors.torch import save_file
-
 from genolm.errors import ModelError
 from genolm.files.digests import file_sha256
 from genolm.models.card import StoredHead
@@ -14,7 +12,7 @@ from genolm.models.heads.headed_network import Head, build_head
 from genolm.models.model_files import HEADS
 from genolm.models.networks.network import load_tensors, tensors_of
 from genolm.models.networks.network_config import NetworkConfig
-from genolm.models.weight_shards import read_header
+from genolm.models.weight_shards import read_header, write_tensors
 
 _SUFFIX = ".safetensors"
 
@@ -25,11 +23,7 @@ def write_heads(folder: Path, heads: Mapping[str, Head]) -> dict[str, StoredHead
     for name, head in heads.items():
         path = folder / HEADS / f"{name}{_SUFFIX}"
         path.parent.mkdir(exist_ok=True)
-        path.touch()
-        mode = path.stat().st_mode  # by the user's umask; safetensors makes files that only the user can read
-        tensors = {key: tensor.cpu().contiguous() for key, tensor in tensors_of(head).items()}
-        save_file(tensors, path, metadata={"format": "pt"})
-        path.chmod(mode)
+        write_tensors(path, tensors_of(head))
         stored[name] = StoredHead(head.config, file_sha256(path))
     return stored
 

@@ -41,7 +41,7 @@ def build_head(config: HeadConfig, backbone: NetworkConfig, seed: int = 0) -> He
     """
     width = input_width(config, backbone)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would also seed the generators of GPUs
         return _new_head(config, width)
 
 

@@ -123,13 +123,13 @@ def _tables(config: NetworkConfig) -> dict[str, list[Piece]]:
     """Return the pieces of our weights by every name that they may have in an adapter."""
     shapes = tensor_shapes(config)
     table = stored_together(pieces_of(config, "genolm", shapes))
-    layouts: list[tuple[str, ...]] = [(), (_FUSED,)] if naming(config) == "huggingface" else []
+    layouts: list[tuple[str, ...]] = [(), (_FUSED,)] if naming_layout(config) == "huggingface" else []
     for names in layouts:
         table |= stored_together(pieces_of(config, "huggingface", shapes, names))
     return table
 
 
-def naming(config: NetworkConfig) -> Layout:
+def naming_layout(config: NetworkConfig) -> Layout:
     """Return ``huggingface`` if its names express the network, else ``genolm``."""
     try:
         config_values(config, "huggingface", "float32")
@@ -192,7 +192,7 @@ def adapter_tensors(root: Network, config: LoraConfig) -> WrittenAdapter:
         root: network with updates.
         config: config of the adapter.
     """
-    layout = naming(root.config)
+    layout = naming_layout(root.config)
     shapes, layers = tensor_shapes(root.config), dict(lora_layers(root))
     tensors: dict[str, Tensor] = {}
     targets, ranks = [], {}

@@ -19,7 +19,7 @@ from genolm.models.networks.attention.context_parallel import RemotePast
 from genolm.models.networks.cache import KVCache
 from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.networks.experts import MixtureOfExperts, SwiGLU
-from genolm.models.networks.token_vectors import replaced
+from genolm.models.networks.token_vectors import token_vectors
 from genolm.models.norm import RMSNorm
 
 Angles = tuple[Tensor, Tensor]
@@ -327,7 +327,7 @@ class Decoder(nn.Module):
         vectors_BLD: Tensor | None = None,
         replaced_BL: Tensor | None = None,
     ) -> Tensor:
-        x_BLD = replaced(self.embedding, ids_BL, vectors_BLD, replaced_BL)
+        x_BLD = token_vectors(self.embedding, ids_BL, vectors_BLD, replaced_BL)
         return x_BLD if self.kmer is None or stream is None else x_BLD + self.kmer(stream)
 
     def _kmers(

@@ -23,7 +23,7 @@ from genolm.models.networks.attention.block_attention import block_attentions, i
 from genolm.models.networks.attention.encoder_attention import RowAttention, attend, full_attention, local_attention
 from genolm.models.networks.encoder_config import EncoderConfig
 from genolm.models.networks.packing import Packing
-from genolm.models.networks.token_vectors import replaced
+from genolm.models.networks.token_vectors import token_vectors
 
 Angles = tuple[Tensor, Tensor]
 
@@ -269,7 +269,7 @@ class Encoder(nn.Module):
     ) -> Tensor:
         """Return the token vectors of the real tokens, (T, D)."""
         if vectors_BLD is not None or replaced_BL is not None:
-            return packing.pack(replaced(self.embedding.tokens, ids_BL, vectors_BLD, replaced_BL))
+            return packing.pack(token_vectors(self.embedding.tokens, ids_BL, vectors_BLD, replaced_BL))
         return self.embedding.tokens(packing.pack(ids_BL))
 
     def logits(self, x_ND: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from genolm.errors import InputError, ModelError
 from genolm.models.networks.encoder import Encoder, EncoderOutput
 from genolm.models.networks.encoder_config import EncoderConfig
 from genolm.models.networks.recurrent_memory_config import MemoryConfig
-from genolm.models.networks.token_vectors import replaced
+from genolm.models.networks.token_vectors import token_vectors
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -236,7 +236,7 @@ class RecurrentMemory(nn.Module):
         bodies = self._bodies(ids_BL, mask_BL)
         vectors = None
         if vectors_BLD is not None or replaced_BL is not None:
-            vectors_BLD = replaced(self.encoder.embedding.tokens, ids_BL, vectors_BLD, replaced_BL)
+            vectors_BLD = token_vectors(self.encoder.embedding.tokens, ids_BL, vectors_BLD, replaced_BL)
             vectors = _real(vectors_BLD, mask_BL)
         cuts = [self.memory.cuts(len(body)) for body in bodies]
         total = max(map(len, cuts))

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from genolm.errors import ModelError
 
 
-def replaced(table: nn.Embedding, ids_BL: Tensor, vectors_BLD: Tensor | None, replaced_BL: Tensor | None) -> Tensor:
+def token_vectors(
+    table: nn.Embedding, ids_BL: Tensor, vectors_BLD: Tensor | None, replaced_BL: Tensor | None
+) -> Tensor:
     """Return the vectors of token ids, (B, L, D), with some replaced by given ones.
 
     Args:
