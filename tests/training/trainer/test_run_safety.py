@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from genolm.errors import InputError, RunError
@@ -178,6 +179,14 @@ def test_settings_that_do_not_decide_the_weights_may_change_on_resume(
     pretrain(recipe, tmp_path / "run", steps=4)
     again = pretrain(replace(recipe, **{name: CHANGES[name]}), tmp_path / "run", resume=True)
     assert (again / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+
+
+def test_the_precision_of_the_release_may_change_on_resume(recipe: Recipe, tmp_path: Path) -> None:
+    rounded = load_file(pretrain(recipe, tmp_path / "whole") / "model.safetensors")
+    pretrain(recipe, tmp_path / "run", steps=4)
+    precise = load_file(pretrain(replace(recipe, release="fp32"), tmp_path / "run", resume=True) / "model.safetensors")
+    assert {value.dtype for value in precise.values()} == {torch.float32}
+    assert all(torch.equal(value.bfloat16(), rounded[name]) for name, value in precise.items())
 
 
 def test_a_setting_that_decides_the_weights_is_named_when_it_differs(recipe: Recipe, tmp_path: Path) -> None:

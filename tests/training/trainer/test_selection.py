@@ -84,6 +84,7 @@ def test_the_first_of_equal_values_stays_the_best() -> None:
     assert chosen == Selection(10, 0.5, 2)
     assert chosen.after(40, 0.6, True) == Selection(40, 0.6)
     assert chosen.after(40, 0.4, False) == Selection(40, 0.4)
+    assert chosen.after(40, None, True) == Selection(10, 0.5, 3)
 
 
 def test_a_metric_that_is_not_measured_is_refused(recipe: Recipe, tmp_path: Path) -> None:

@@ -208,7 +208,7 @@ class Trainer:
         entry = _by_metric(metrics)
         if self._chooses(step):
             higher = is_higher_better(self.plan.best, objective.higher_is_better)
-            self.selection = self.selection.after(step, metric_value(self.plan.best, entry), higher)
+            self.selection = self.selection.after(step, metric_value(self.plan.best, metrics), higher)
         self.log.add(step=step, **({f"held_out_{name}": values for name, values in entry.items()}))
         for metric, by_split in entry.items():
             self.workers.track({f"{name}_{metric}": value for name, value in by_split.items()}, step)
