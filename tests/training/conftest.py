@@ -42,7 +42,7 @@ def toy_recipe(fasta: Path) -> Recipe:
         "toy",
         model,
         corpus,
-        OptimizerRecipe(learning_rate=1e-2, warmup_steps=2),
+        optimizer=OptimizerRecipe(learning_rate=1e-2, warmup_steps=2),
         context=64,
         batch_rows=4,
         steps=8,

@@ -175,7 +175,7 @@ def test_a_run_does_not_go_on_with_other_sequence(recipe: Recipe, tmp_path: Path
     fasta = Path(recipe.corpus.fasta[0])
     text = fasta.read_text()
     fasta.write_text(text.replace("ACG", "ACC", 1))
-    with pytest.raises(RunError, match="files of the corpus have changed"):
+    with pytest.raises(RunError, match="training data or the weights of the start have changed"):
         pretrain(recipe, tmp_path / "run", resume=True)
     fasta.write_text(text)
     pretrain(recipe, tmp_path / "run", resume=True)

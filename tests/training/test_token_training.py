@@ -16,11 +16,11 @@ from genolm.errors import InputError
 from genolm.models.networks.network import make_network
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus import load_corpus
-from genolm.training.feeds.tokenisation import Tokenisation
-from genolm.training.feeds.training_passes import CausalPasses, MaskedPasses
+from genolm.training.objectives.token_prediction import CausalObjective, MaskedObjective
 from genolm.training.pretrain import pretrain
 from genolm.training.recipes.pretrain_recipe import MaskingRecipe, Recipe
-from genolm.training.trainer.held_out_loss import frequency_bits, held_out
+from genolm.training.recipes.recipe_tokens import tokenisation_of
+from genolm.training.trainer.evaluation import held_out
 from genolm.training.trainer.throughput import training_flops
 from genolm.training.trainer.weights import initialise
 from genolm.training.trainer.workers import Workers
@@ -97,7 +97,7 @@ def test_the_folder_says_how_the_model_was_trained(kind: str, request: pytest.Fi
     assert model.card.end == (("[SEP]",) if masked else ())
     vocabulary = Path(recipe.tokenizer)
     text = random_dna(50, 3)
-    ours = Tokenisation(recipe, CORPUS, load_corpus(recipe.corpus, CORPUS).splits["train"]).tokenizer
+    ours = tokenisation_of(recipe, CORPUS, load_corpus(recipe.corpus, CORPUS).splits["train"]).tokenizer
     assert np.array_equal(model.tokenizer.encode(text), ours.encode(text))
     assert (
         json.loads((tmp_path / "run/model/tokenizer.json").read_text())["model"]["vocab"]
@@ -110,36 +110,36 @@ def test_the_folder_says_how_the_model_was_trained(kind: str, request: pytest.Fi
 
 def test_masked_loss_is_that_of_a_pass_over_all_places(masked_recipe: Recipe) -> None:
     train = load_corpus(masked_recipe.corpus, CORPUS).splits["train"]
-    tokens = Tokenisation(masked_recipe, CORPUS, train)
+    tokens = tokenisation_of(masked_recipe, CORPUS, train)
     laid, network = tokens.rows(32), initialise(make_network(masked_recipe.model), 0)
     assert laid is not None and tokens.bases_V is not None
     windows = np.stack([train.ids(0)[start : start + 70] for start in (0, 100, 200, 300, 400)])
     rows = laid.held_out(windows, [(1, n) for n in range(5)])
-    passes = MaskedPasses(masked_recipe.model, torch.device("cpu"), False)
-    found = held_out(network, rows, passes, 2, Workers(), 1, tokens.bases_V)
-    assert rows.labels_RL is not None and rows.lengths_R is not None
+    objective = MaskedObjective(torch.device("cpu"), False, tokens.bases_V)
+    found = held_out(network, rows, objective, 2, Workers())
+    assert found is not None and rows.targets is not None and rows.lengths_R is not None
     nats, bases, right = 0.0, 0, 0
-    for ids, labels, length in zip(rows.ids_RL, rows.labels_RL, rows.lengths_R, strict=True):
+    for ids, labels, length in zip(rows.ids_RL, rows.targets, rows.lengths_R, strict=True):
         alone = torch.from_numpy(ids[None, :length].astype(np.int64))
         wanted = torch.from_numpy(labels[:length].astype(np.int64))
         logits = network(alone).logits[0]
         nats += F.cross_entropy(logits, wanted, ignore_index=-100, reduction="sum").item()
         bases += int(np.asarray(tokens.tokenizer.lengths)[labels[:length][labels[:length] >= 0]].sum())
         right += int((logits.argmax(-1) == wanted).sum())
-    count = int((rows.labels_RL >= 0).sum())
-    assert found.nats_per_token == pytest.approx(nats / count, rel=1e-4)
-    assert found.bits_per_base == pytest.approx(nats / bases / math.log(2), rel=1e-4)
-    assert found.accuracy == right / count
+    count = int((rows.targets >= 0).sum())
+    assert found["nats_per_token"] == pytest.approx(nats / count, rel=1e-4)
+    assert found["bits_per_base"] == pytest.approx(nats / bases / math.log(2), rel=1e-4)
+    assert found["accuracy"] == right / count
 
 
 def test_the_frequency_baseline_is_the_entropy_of_the_counted_tokens(ocean_recipe: Recipe) -> None:
     train = load_corpus(ocean_recipe.corpus, CORPUS).splits["train"]
-    tokens = Tokenisation(ocean_recipe, CORPUS, train)
+    tokens = tokenisation_of(ocean_recipe, CORPUS, train)
     laid = tokens.rows(32)
     assert laid is not None and tokens.bases_V is not None
-    passes = CausalPasses(ocean_recipe.model, tokens.targets_V, torch.device("cpu"), False, None)
+    objective = CausalObjective(ocean_recipe.model, tokens.targets_V, torch.device("cpu"), False, tokens.bases_V)
     rows = laid.held_out(train.ids(0)[None, :400], [()])
-    bits = frequency_bits(tokens.frequencies(), rows, passes, tokens.bases_V)
+    bits = objective.frequency_bits(tokens.frequencies(), rows)
     second_half = rows.ids_RL[0, 33 // 2 :]
     lengths = np.asarray(tokens.tokenizer.lengths)
     assert bits == pytest.approx(-np.log2(tokens.frequencies()[second_half]).sum() / lengths[second_half].sum())

@@ -14,11 +14,16 @@ from tests.models.live_peak import LivePeak
 from torch import Tensor
 
 from genolm.errors import InputError, ModelError
-from genolm.models.heads.label_losses import recurrent_sequence_loss, recurrent_token_loss, sequence_loss, token_loss
 from genolm.models.networks.encoder import Encoder
 from genolm.models.networks.encoder_config import EncoderConfig
 from genolm.models.networks.recurrent_memory import RecurrentMemory
 from genolm.models.networks.recurrent_memory_config import MemoryConfig
+from genolm.training.objectives.label_losses import (
+    recurrent_sequence_loss,
+    recurrent_token_loss,
+    sequence_loss,
+    token_loss,
+)
 from genolm.training.trainer.weights import initialise
 
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}

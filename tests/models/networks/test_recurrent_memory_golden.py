@@ -15,9 +15,14 @@ from torch import Tensor
 from genolm.errors import ModelError
 from genolm.models.adapters.encoders.recurrent_memory_tensors import published_settings
 from genolm.models.checkpoints.recurrent_memory_checkpoint import published_tensors, read_published
-from genolm.models.heads.label_losses import recurrent_sequence_loss, recurrent_token_loss, sequence_loss, token_loss
 from genolm.models.networks.recurrent_memory import MemoryStep, RecurrentMemory
 from genolm.models.networks.recurrent_memory_config import MemoryConfig
+from genolm.training.objectives.label_losses import (
+    recurrent_sequence_loss,
+    recurrent_token_loss,
+    sequence_loss,
+    token_loss,
+)
 
 pytestmark = pytest.mark.golden
 

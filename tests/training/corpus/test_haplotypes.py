@@ -214,7 +214,7 @@ def test_a_run_learns_from_haplotypes_and_goes_on_with_the_same_alone(masked_rec
     held_out = [report["held_out_bits_per_base"] for report in reports if "held_out_bits_per_base" in report]
     assert held_out and genolm.load(whole).card.training["recipe"]["haplotypes"]["share"] == 1.0
     write_vcf(tmp_path, substitutions()[:3])
-    with pytest.raises(RunError, match="files of the corpus have changed"):
+    with pytest.raises(RunError, match="training data or the weights of the start have changed"):
         pretrain(recipe, tmp_path / "parts", resume=True)
 
 

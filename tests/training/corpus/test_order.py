@@ -11,9 +11,10 @@ from tests.training.conftest import random_dna
 
 from genolm.genome.interval import Interval
 from genolm.tokens.nucleotide import NucleotideTokenizer
-from genolm.training.corpus import DocumentSpan, DocumentSpans, RowOrder, Rows
+from genolm.training.corpus import DocumentSpan, DocumentSpans, RowOrder
 from genolm.training.corpus.epoch_pieces import cut_epoch
 from genolm.training.corpus.split_documents import Mixing
+from genolm.training.rows import Rows
 
 TOKENIZER = NucleotideTokenizer(iupac="N")
 COMPLEMENT = str.maketrans("ACGT", "TGCA")

@@ -12,13 +12,15 @@ from genolm.errors import InputError
 from genolm.genome.interval import Interval
 from genolm.tokens.bpe import BpeTokenizer
 from genolm.tokens.nucleotide import NucleotideTokenizer
-from genolm.training.corpus import DocumentSpan, DocumentSpans, RowOrder, Rows, load_corpus
+from genolm.training.corpus import DocumentSpan, DocumentSpans, RowOrder, load_corpus
 from genolm.training.corpus.split_documents import Mixing
-from genolm.training.feeds.row_feed import RowFeed
+from genolm.training.feeds.corpus_feed import CorpusFeed
 from genolm.training.feeds.token_rows import CausalRows, MaskedRows
-from genolm.training.feeds.tokenisation import Tokenisation
 from genolm.training.objectives.masking import MaskingRecipe
+from genolm.training.pretrain import PretrainingTask
 from genolm.training.recipes.pretrain_recipe import Recipe
+from genolm.training.recipes.recipe_tokens import tokenisation_of
+from genolm.training.rows import Places, Rows
 
 CORPUS = NucleotideTokenizer(iupac="N")
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
@@ -100,9 +102,9 @@ def test_rows_of_an_encoder_hold_every_base_of_an_epoch_once(tokenizer: BpeToken
     order = RowOrder(runs(), laid.row_bases(2.6) - 1, 4, 0, CORPUS)
     for bases, tokens in epoch(laid, order):
         assert tokens.ids_RL.shape[1] <= 24
-        assert tokens.lengths_R is not None and tokens.labels_RL is not None
+        assert tokens.lengths_R is not None and tokens.targets is not None
         written = ""
-        for ids, labels, length in zip(tokens.ids_RL, tokens.labels_RL, tokens.lengths_R, strict=True):
+        for ids, labels, length in zip(tokens.ids_RL, tokens.targets, tokens.lengths_R, strict=True):
             assert (ids[length:] == tokenizer.pad_id).all() and (labels[length:] < 0).all()
             assert ids[length - 1] == tokenizer.special_id("[SEP]")
             written += tokenizer.decode(body(tokenizer, ids[:length]))
@@ -120,9 +122,8 @@ def test_both_strands_are_tokenised_each_by_itself(tokenizer: BpeTokenizer) -> N
     assert len(tokenizer.encode(text)) < 64
 
 
-def feed(recipe: Recipe) -> RowFeed:
-    train = load_corpus(recipe.corpus, CORPUS).splits["train"]
-    return RowFeed(train, recipe, CORPUS, Tokenisation(recipe, CORPUS, train))
+def feed(recipe: Recipe) -> CorpusFeed:
+    return PretrainingTask(recipe).feed
 
 
 @pytest.mark.parametrize("kind", ["masked_recipe", "ocean_recipe"])
@@ -132,7 +133,8 @@ def test_a_step_has_the_same_rows_after_any_others(kind: str, request: pytest.Fi
     in_order = [one.rows(step, 0, 1) for step in range(30)]
     for step in (29, 3, 4, 17):
         for first, second in zip(other.rows(step, 0, 1), in_order[step], strict=True):
-            assert np.array_equal(first, second)
+            pairs = zip(first, second, strict=True) if isinstance(first, Places) else [(first, second)]
+            assert all(np.array_equal(a, b) for a, b in pairs)
     one.close()
     other.close()
 
@@ -160,7 +162,7 @@ def test_workers_have_together_what_one_has(kind: str, request: pytest.FixtureRe
 def row_bytes(rows: Rows) -> list[bytes]:
     """Rows without padding, with their labels."""
     assert rows.lengths_R is not None
-    parts = (rows.ids_RL, rows.labels_RL) if rows.labels_RL is not None else (rows.ids_RL,)
+    parts = (rows.ids_RL, rows.targets) if rows.targets is not None else (rows.ids_RL,)
     return [b"".join(part[row, :n].tobytes() for part in parts) for row, n in enumerate(rows.lengths_R)]
 
 
@@ -169,7 +171,7 @@ def test_held_out_windows_are_one_row_each_and_always_the_same(tokenizer: BpeTok
     masked = MaskedRows(CORPUS, tokenizer, 24, MaskingRecipe(fraction=0.3, short_probability=1.0))
     one, other = (masked.held_out(windows, [(1, n) for n in range(5)]) for _ in range(2))
     assert np.array_equal(one.ids_RL, other.ids_RL) and one.ids_RL.shape == (5, 24)
-    assert ((one.labels_RL >= 0).sum(1) == round(0.15 * 24)).all()
+    assert ((one.targets >= 0).sum(1) == round(0.15 * 24)).all()
     causal = CausalRows(CORPUS, tokenizer, 24).held_out(windows, [()] * 5)
     assert causal.ids_RL.shape == (5, 25) and causal.documents_RL is None
     for window, ids in zip(windows, causal.ids_RL, strict=True):
@@ -178,7 +180,7 @@ def test_held_out_windows_are_one_row_each_and_always_the_same(tokenizer: BpeTok
 
 def test_tokens_are_counted_on_training_sequence(ocean_recipe: Recipe) -> None:
     train = load_corpus(ocean_recipe.corpus, CORPUS).splits["train"]
-    tokens = Tokenisation(ocean_recipe, CORPUS, train)
+    tokens = tokenisation_of(ocean_recipe, CORPUS, train)
     tokenizer = tokens.tokenizer
     lengths = np.asarray(tokenizer.lengths)
     assert tokens.counts_V is not None
@@ -188,7 +190,7 @@ def test_tokens_are_counted_on_training_sequence(ocean_recipe: Recipe) -> None:
     shares = tokens.frequencies()
     assert shares.sum() == pytest.approx(1)
     assert (shares > 0).sum() == 90 - 6  # all but five special tokens and N
-    plain = Tokenisation(replace(ocean_recipe, tokenizer=""), CORPUS, train)
+    plain = tokenisation_of(replace(ocean_recipe, tokenizer=""), CORPUS, train)
     assert plain.plain and plain.row_bases(32) == 33 and plain.rows(32) is None
 
 
@@ -207,7 +209,7 @@ def test_a_vocabulary_that_does_not_fit_is_refused(ocean_recipe: Recipe, tmp_pat
     }
     for message, values in wrong.items():
         with pytest.raises(InputError, match=message):
-            Tokenisation(replace(ocean_recipe, **values), CORPUS, train)
+            tokenisation_of(replace(ocean_recipe, **values), CORPUS, train)
 
 
 def no_n(folder: Path) -> Path:

@@ -17,14 +17,14 @@ from genolm.models.networks.encoder_config import EncoderConfig
 from genolm.models.zoo.zoo import ZOO
 from genolm.training.pretrain import pretrain
 from genolm.training.recipes.pretrain_recipe import MaskingRecipe, OptimizerRecipe, Recipe, Stage, shipped_recipes
-from genolm.training.recipes.schedule import schedule
+from genolm.training.trainer.schedule import schedule
 
 
 def shrunk(shipped: Recipe, toy: Recipe, vocabulary: Path) -> Recipe:
     """Two steps of every stage, small enough for one process."""
     stages = tuple(
         Stage(64 * (number + 1), 2, 2, min(stage.micro_rows, 1), recompute=stage.recompute)
-        for number, stage in enumerate(shipped.plan)
+        for number, stage in enumerate(shipped.all_stages)
     )
     tokenizer = str(vocabulary) if shipped.tokenizer else ""
     small = {"model": shipped.model.shrunk(), "corpus": toy.corpus, "tokenizer": tokenizer, "sharding": "none"}
@@ -61,9 +61,9 @@ def test_large_recipes_have_the_published_shape_and_settings(name: str) -> None:
     memory = ZOO[name].config.gengram
     if memory is not None:
         assert recipe.model.gengram == replace(memory, compat="none", init="small")
-    assert {stage.batch_rows * stage.context for stage in recipe.plan} == {8_388_608}
-    assert [stage.context for stage in recipe.plan] == [2**13, 2**15, 2**17, 2**20]
-    assert all(stage.batch_rows % (256 // stage.context_parallel) == 0 for stage in recipe.plan)
+    assert {stage.batch_rows * stage.context for stage in recipe.all_stages} == {8_388_608}
+    assert [stage.context for stage in recipe.all_stages] == [2**13, 2**15, 2**17, 2**20]
+    assert all(stage.batch_rows % (256 // stage.context_parallel) == 0 for stage in recipe.all_stages)
     rates = [schedule(step, recipe) * recipe.optimizer.learning_rate for step in range(0, recipe.steps, 100)]
     assert max(rates) == pytest.approx(1e-4, rel=1e-3)
     assert rates[-1] == pytest.approx(1e-5)
@@ -88,7 +88,7 @@ def test_recipes_of_token_models_have_the_published_shape(name: str) -> None:
         assert model.sparse.random_blocks == "seeded"
         model = replace(model, sparse=replace(model.sparse, random_blocks="zero"))
     assert model == replace(ZOO[entry].config, **changes)
-    assert recipe.plan[0].context == ZOO[entry].card.context or name == "genomeocean-4b"
+    assert recipe.all_stages[0].context == ZOO[entry].card.context or name == "genomeocean-4b"
 
 
 def test_recipes_of_token_models_have_the_published_settings() -> None:
@@ -101,8 +101,8 @@ def test_recipes_of_token_models_have_the_published_settings() -> None:
     assert modern.optimizer.warmup_steps * modern.batch_rows * modern.context == pytest.approx(3e9, rel=1e-3)
     assert modern.steps * modern.batch_rows * modern.context == pytest.approx(1510e9, rel=1e-3)
     assert (ocean.optimizer.epsilon, ocean.optimizer.betas, ocean.steps) == (1e-5, (0.9, 0.95), 59_000)
-    assert [stage.context for stage in ocean.plan] == [1024, 10_240]
-    assert all(stage.context * stage.batch_rows == pytest.approx(4.2e6, rel=0.02) for stage in ocean.plan)
+    assert [stage.context for stage in ocean.all_stages] == [1024, 10_240]
+    assert all(stage.context * stage.batch_rows == pytest.approx(4.2e6, rel=0.02) for stage in ocean.all_stages)
 
 
 def test_the_small_recipes_hold_out_whole_genera() -> None:

@@ -8,7 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
 from tests.training.conftest import toy_fasta, toy_masked, toy_ocean, toy_recipe, toy_vocabulary
+from tests.training.finetune_data import OPTIMIZER, TRACKS, finetune_values
 from tests.training.written_recipe import write_recipe
 
 import genolm
@@ -16,6 +20,7 @@ from genolm.errors import InputError, RunError
 from genolm.models.gengram.gengram_config import GengramConfig
 from genolm.models.networks.decoder import Decoder
 from genolm.models.networks.encoder_config import BlockSparseConfig
+from genolm.training.finetune import finetune
 from genolm.training.pretrain import pretrain
 from genolm.training.recipes.pretrain_recipe import OptimizerRecipe, Recipe
 from genolm.training.trainer.optimizers import build_optimizer
@@ -25,11 +30,13 @@ from genolm.training.trainer.workers import Workers
 # All runs in one start of the processes: starting costs more than training.
 _PROGRAM = """
 import sys
+from genolm.training.finetune import finetune
 from genolm.training.pretrain import pretrain
 for folder in sys.argv[1:]:
-    pretrain(folder + "/recipe.yaml", folder + "/whole")
-    pretrain(folder + "/recipe.yaml", folder + "/parts", steps=2)
-    pretrain(folder + "/recipe.yaml", folder + "/parts", resume=True)
+    train = finetune if "head" in folder else pretrain
+    train(folder + "/recipe.yaml", folder + "/whole")
+    train(folder + "/recipe.yaml", folder + "/parts", steps=2)
+    train(folder + "/recipe.yaml", folder + "/parts", resume=True)
 """
 _KINDS = {
     "replicated": {},
@@ -41,6 +48,10 @@ _KINDS = {
     "replicated masks": {},
     "sharded masks": {"sharding": "fsdp", "recompute": True},
 }
+
+
+_HEADS = {"labels head": {}, "tracks head": {}, "lora head": {}, "sharded tracks head": {"sharding": "fsdp"}}
+"""Fine-tuning runs, with a row of a step on each of two processes."""
 
 
 def torchrun(processes: int, *words: str) -> subprocess.CompletedProcess[str]:
@@ -83,6 +94,19 @@ def alone(kind: str) -> str:
     return f"alone {kind.split()[-1]}" if kind.split()[-1] in ("tokens", "masks") else "alone"
 
 
+def write_head_recipe(kind: str, folder: Path, **settings: object) -> None:
+    """A recipe of two rows a step: without dropout, which depends on how they are divided.
+
+    The biases before norms are frozen: norms subtract them, so that their gradient is the noise of rounding.
+    """
+    name = kind.split()[-2]
+    values = {**finetune_values(name, folder), "steps": 3, "checkpoint_every": 1, "evaluate_every": 2, **settings}
+    if name == "tracks":
+        frozen = {"heads.coverage.conv1.bias": 0.0, "heads.coverage.conv2.bias": 0.0}
+        values |= {"heads": {"coverage": {**TRACKS, "dropout": 0.0}}, "optimizer": {**OPTIMIZER, "rates": frozen}}
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(values))
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for each kind of run on two processes, and ``alone`` of one process."""
@@ -92,10 +116,15 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for kind, settings in _KINDS.items():
         (folder / kind).mkdir()
         write_recipe(replace(recipe_of(kind, folder), **settings), folder / kind / "recipe.yaml")
+    for kind, settings in _HEADS.items():
+        (folder / kind).mkdir()
+        write_head_recipe(kind, folder / kind, **settings)
     program = folder / "program.py"
     program.write_text(_PROGRAM)
-    done = torchrun(2, str(program), *(str(folder / kind) for kind in _KINDS))
+    done = torchrun(2, str(program), *(str(folder / kind) for kind in (*_KINDS, *_HEADS)))
     assert done.returncode == 0, done.stderr
+    for kind in ("labels head", "tracks head", "lora head"):
+        finetune(folder / kind / "recipe.yaml", folder / f"alone {kind}")
     for kind in ("replicated", "replicated tokens", "replicated masks"):
         pretrain(recipe_of(kind, folder), folder / alone(kind))
     return folder
@@ -120,6 +149,36 @@ def test_two_processes_resume_to_the_bit(kind: str, runs: Path) -> None:
     files = {path.name for path in (runs / kind / "parts/checkpoints/step-3").iterdir()}
     shares = {"state-1-of-2.safetensors", "state-2-of-2.safetensors"}
     assert files == {"state.json"} | (shares if "sharded" in kind else {"state.safetensors"})
+
+
+def losses(run: Path) -> list[float]:
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    held_out = [line["held_out_loss"]["test"] for line in lines if "held_out_loss" in line]
+    return [line["loss"] for line in lines if "loss" in line] + held_out
+
+
+def tensors(model: Path) -> dict[str, torch.Tensor]:
+    files = sorted(model.rglob("*.safetensors"))
+    return {f"{path.name} {name}": value for path in files for name, value in load_file(path).items()}
+
+
+@pytest.mark.parametrize("kind", _HEADS)
+def test_one_row_on_each_of_two_processes_equals_two_rows_on_one(kind: str, runs: Path) -> None:
+    single = runs / f"alone {kind.removeprefix('sharded ')}"
+    assert losses(runs / kind / "whole") == pytest.approx(losses(single), abs=1e-4)
+    found, expected = tensors(runs / kind / "whole/model"), tensors(single / "model")
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        difference = found[name].double() - value.double()
+        assert difference.norm() <= 1e-4 + 0.01 * value.double().norm(), name
+    assert any("bn1.running_mean" in name for name in expected) == ("tracks" in kind)
+
+
+@pytest.mark.parametrize("kind", _HEADS)
+def test_two_processes_resume_heads_to_the_bit(kind: str, runs: Path) -> None:
+    whole, parts = (tensors(runs / kind / name / "model") for name in ("whole", "parts"))
+    assert whole.keys() == parts.keys() and all(torch.equal(parts[name], whole[name]) for name in whole)
+    assert losses(runs / kind / "whole") == losses(runs / kind / "parts")
 
 
 def test_another_number_of_processes_does_not_resume_shares(runs: Path) -> None:

@@ -14,17 +14,15 @@ from genolm.errors import GenolmError, InputError
 from genolm.models.gengram.gengram_config import GengramConfig
 from genolm.models.networks.decoder import Decoder
 from genolm.models.zoo.zoo import ZOO
-from genolm.tokens.nucleotide import NucleotideTokenizer
-from genolm.training.corpus import Rows, load_corpus
-from genolm.training.feeds.row_feed import RowFeed
-from genolm.training.feeds.training_passes import CausalPasses
 from genolm.training.objectives.next_token import next_base_loss, router_losses
-from genolm.training.pretrain import pretrain
+from genolm.training.objectives.token_prediction import CausalObjective
+from genolm.training.pretrain import PretrainingTask, pretrain
 from genolm.training.recipes.pretrain_recipe import OptimizerRecipe, Recipe, Stage
-from genolm.training.recipes.schedule import schedule, stage_at, tokens_until
-from genolm.training.trainer.held_out_loss import held_out
+from genolm.training.rows import Rows
+from genolm.training.trainer.evaluation import held_out
 from genolm.training.trainer.optimizers import build_optimizer
 from genolm.training.trainer.run_folder import RunLog
+from genolm.training.trainer.schedule import schedule, stage_at, tokens_until
 from genolm.training.trainer.throughput import Clock, Peak, device_peak, training_flops
 from genolm.training.trainer.training_step import Recomputation, TrainingStep
 from genolm.training.trainer.weights import initialise
@@ -56,10 +54,10 @@ def gradients(
     before = [weight.detach().clone() for weight in network.parameters()]
     optimizer = build_optimizer(network, recipe.optimizer)
     optimizer.parts = [torch.optim.SGD([{"params": list(network.parameters()), "peak": 1.0}])]
-    step = TrainingStep(recipe.model, network, optimizer, 1e9, Workers())
+    step = TrainingStep(network, optimizer, 1e9, Workers())
     targets = torch.isin(torch.arange(32), torch.arange(5, 9))
-    passes = CausalPasses(recipe.model, targets, torch.device("cpu"), False, None)
-    step(passes, passes.tensors(Rows(ids.numpy(), documents.numpy())), micro_rows, 1.0, 1)
+    objective = CausalObjective(recipe.model, targets, torch.device("cpu"), False)
+    step(objective, objective.batch(Rows(ids.numpy(), documents.numpy())), micro_rows, 1.0, 1)
     return [old - new for old, new in zip(before, network.parameters(), strict=True)], step.metrics()
 
 
@@ -119,8 +117,7 @@ def test_stages_follow_each_other_with_their_own_rows(recipe: Recipe, tmp_path: 
         (0, 0), (0, 2), (1, 0), (1, 3), (1, 4),
     ]  # fmt: skip
     assert tokens_until(4, staged) == 3 * 4 * 32 + 2 * 128
-    tokenizer = NucleotideTokenizer(iupac="N")
-    feed = RowFeed(load_corpus(staged.corpus, tokenizer).splits["train"], staged, tokenizer)
+    feed = PretrainingTask(staged).feed
     assert [feed.rows(step, 0, 1).ids_RL.shape for step in (0, 3)] == [(4, 33), (2, 129)]
     assert feed.rows(6, 1, 2).ids_RL.tolist() == feed.rows(6, 0, 1).ids_RL[1:].tolist()
     feed.close()
@@ -153,7 +150,7 @@ def test_flops_are_six_for_each_active_weight_and_attention() -> None:
 def test_the_clock_leaves_evaluations_out(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr("genolm.training.trainer.throughput.time.monotonic", lambda: now[0])
-    clock = Clock(recipe, Peak(1e9, "a test"), 2, 3)
+    clock = Clock(recipe, recipe.model, Peak(1e9, "a test"), 2, 3)
     now[0] = 106.0
     clock.without(4.0)
     report = clock.metrics(5)
@@ -196,11 +193,11 @@ def test_tensorboard_receives_the_metrics(recipe: Recipe, tmp_path: Path) -> Non
 def test_evaluations_see_weights_that_changed_unseen(gengram_recipe: Recipe) -> None:
     network = initialise(Decoder(gengram_recipe.model), 0)
     targets = torch.isin(torch.arange(32), torch.arange(5, 9))
-    passes = CausalPasses(gengram_recipe.model, targets, torch.device("cpu"), False, None)
+    objective = CausalObjective(gengram_recipe.model, targets, torch.device("cpu"), False)
     windows = torch.randint(5, 9, (4, 129), generator=torch.Generator().manual_seed(0)).numpy().astype("uint8")
     rows = Rows(windows, None)
-    before = held_out(network, rows, passes, 2, Workers(), 1)
+    before = held_out(network, rows, objective, 2, Workers())
     # As FSDP writes what it gathered: the counter of a tensor's changes does not move.
     network.layers[0].gengram.value.weight.data.fill_(1.0)
-    after = held_out(network, rows, passes, 2, Workers(), 1)
-    assert after == held_out(deepcopy(network), rows, passes, 2, Workers(), 1) != before
+    after = held_out(network, rows, objective, 2, Workers())
+    assert after == held_out(deepcopy(network), rows, objective, 2, Workers()) != before

@@ -8,27 +8,30 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
-from genolm.errors import RunError
+from genolm.errors import InputError, RunError
 from genolm.models.networks.network import stored_buffers
-from genolm.training.corpus.order import Rows
-from genolm.training.feeds.training_passes import CausalPasses
-from genolm.training.pretrain import _Data, _Run, pretrain
+from genolm.tokens.nucleotide import NucleotideTokenizer
+from genolm.training.pretrain import PretrainingTask, pretrain
 from genolm.training.recipes.pretrain_recipe import Recipe
+from genolm.training.rows import Rows
 from genolm.training.trainer.optimizers import Optimizers
 from genolm.training.trainer.run_folder import CHANGEABLE
+from genolm.training.trainer.selection import Selection
 from genolm.training.trainer.training_checkpoint import Checkpoints
+from genolm.training.trainer.training_loop import Trainer
 from genolm.training.trainer.weights import gathered_weights
 from genolm.training.trainer.workers import Workers
 
 
-def started(recipe: Recipe, folder: Path) -> _Run:
+def started(recipe: Recipe, folder: Path) -> Trainer:
     folder.mkdir()
-    return _Run(recipe, _Data(recipe), folder, Workers(), None)
+    return PretrainingTask(recipe).trainer(folder, Workers())
 
 
-def snapshot(run: _Run) -> dict[str, torch.Tensor]:
+def snapshot(run: Trainer) -> dict[str, torch.Tensor]:
     moments = {f"{i}.{key}": v.clone() for i, state in run.optimizer.state().items() for key, v in state.items()}
     return {name: weight.detach().clone() for name, weight in run.network.named_parameters()} | moments
 
@@ -43,28 +46,27 @@ def test_a_batch_in_which_nothing_counts_moves_nothing_and_reports_no_loss(
 ) -> None:
     recipe: Recipe = request.getfixturevalue(kind)
     run = started(recipe, tmp_path / "run")
-    passes = run.passes[1]
-    full = passes.tensors(run.feed.rows(0, 0, 1))
-    run.take_step(passes, full, 2, 1.0, 1)
+    objective = run.objectives[1]
+    full = objective.batch(run.feed.rows(0, 0, 1))
+    run.take_step(objective, full, 2, 1.0, 1)
     before = snapshot(run)
     empty = full._replace(counted_BL=torch.zeros_like(full.counted_BL))
-    run.take_step(passes, empty, 2, 1.0, 1)
+    run.take_step(objective, empty, 2, 1.0, 1)
     assert equal(snapshot(run), before)
     assert run.take_step.metrics()["bits_per_base"] is None
     json.dumps(run.take_step.metrics(), allow_nan=False)
-    run.take_step(passes, full, 2, 1.0, 1)
+    run.take_step(objective, full, 2, 1.0, 1)
     assert not equal(snapshot(run), before) and run.take_step.metrics()["bits_per_base"] > 0
     run.feed.close()
 
 
 def test_rows_of_n_alone_count_nowhere(recipe: Recipe, tmp_path: Path) -> None:
     run = started(recipe, tmp_path / "run")
-    passes = run.passes[1]
-    assert isinstance(passes, CausalPasses)
-    n_id = run.data.tokenizer.n_id
+    objective = run.objectives[1]
+    n_id = NucleotideTokenizer().n_id
     rows = Rows(np.full((2, recipe.context), n_id, np.uint8), None)
     before = snapshot(run)
-    run.take_step(passes, passes.tensors(rows), 2, 1.0, 1)
+    run.take_step(objective, objective.batch(rows), 2, 1.0, 1)
     assert equal(snapshot(run), before)
     run.feed.close()
 
@@ -80,19 +82,19 @@ def poison(at: int, name: str, value: float):
     return listen
 
 
-RUNS: list[_Run] = []
+RUNS: list[Trainer] = []
 
 
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """The run that is going on, for a listener to damage."""
-    begin = _Run._begin
+    begin = Trainer._begin
 
-    def remembered(self: _Run, *settings: object) -> None:
+    def remembered(self: Trainer, *settings: object) -> None:
         RUNS.append(self)
         begin(self, *settings)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(_Run, "_begin", remembered)
+    monkeypatch.setattr(Trainer, "_begin", remembered)
 
 
 @pytest.mark.usefixtures("seen")
@@ -106,7 +108,9 @@ def test_a_loss_that_is_not_finite_stops_before_a_checkpoint_with_it(
     with pytest.raises(RunError) as caught:
         pretrain(recipe, tmp_path / "run", log=poison(5, name, value))
     text = str(caught.value)
-    assert text.startswith("step 6: the loss is nan nats per token and the gradient norm nan; training stopped")
+    assert text.startswith(
+        f"step 6: the loss is nan and the gradient norm nan; not finite: the weight {name}; training"
+    )
     assert f"the newest checkpoint is {tmp_path / 'run/checkpoints/step-4'}" in text
     assert "lower optimizer.learning_rate" in text
     assert sorted(path.name for path in (tmp_path / "run/checkpoints").iterdir()) == ["step-2", "step-4"]
@@ -119,9 +123,8 @@ def test_a_loss_that_is_not_finite_stops_before_a_checkpoint_with_it(
 @pytest.mark.usefixtures("seen")
 def test_a_held_out_loss_that_is_not_finite_stops_before_the_checkpoint(recipe: Recipe, tmp_path: Path) -> None:
     recipe = replace(recipe, report_every=1, evaluate_every=3, checkpoint_every=3)
-    with pytest.raises(
-        RunError, match=r"step 3: the held-out loss of 'test' is not finite; .*no checkpoint was written"
-    ):
+    wrong = r"step 3: the held-out loss of 'test' is not finite: the weight norm\.weight; .*no checkpoint was written"
+    with pytest.raises(RunError, match=wrong):
         pretrain(recipe, tmp_path / "run", log=poison(3, "norm.weight", float("nan")))
     assert not list((tmp_path / "run").glob("checkpoints/step-*"))
 
@@ -160,6 +163,7 @@ CHANGES = {
     "evaluate_every": 5,
     "evaluate_windows": 3,
     "checkpoint_every": 3,
+    "release": "fp32",
 }
 
 
@@ -167,7 +171,7 @@ def test_every_setting_that_does_not_decide_the_weights_is_tried() -> None:
     assert set(CHANGES) == set(CHANGEABLE)
 
 
-@pytest.mark.parametrize("name", [name for name in CHANGEABLE if name not in ("compile", "trackers")])
+@pytest.mark.parametrize("name", [name for name in CHANGEABLE if name not in ("compile", "trackers", "release")])
 def test_settings_that_do_not_decide_the_weights_may_change_on_resume(
     name: str, recipe: Recipe, tmp_path: Path
 ) -> None:
@@ -175,6 +179,14 @@ def test_settings_that_do_not_decide_the_weights_may_change_on_resume(
     pretrain(recipe, tmp_path / "run", steps=4)
     again = pretrain(replace(recipe, **{name: CHANGES[name]}), tmp_path / "run", resume=True)
     assert (again / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+
+
+def test_the_precision_of_the_release_may_change_on_resume(recipe: Recipe, tmp_path: Path) -> None:
+    rounded = load_file(pretrain(recipe, tmp_path / "whole") / "model.safetensors")
+    pretrain(recipe, tmp_path / "run", steps=4)
+    precise = load_file(pretrain(replace(recipe, release="fp32"), tmp_path / "run", resume=True) / "model.safetensors")
+    assert {value.dtype for value in precise.values()} == {torch.float32}
+    assert all(torch.equal(value.bfloat16(), rounded[name]) for name, value in precise.items())
 
 
 def test_a_setting_that_decides_the_weights_is_named_when_it_differs(recipe: Recipe, tmp_path: Path) -> None:
@@ -237,7 +249,7 @@ def test_running_statistics_come_back_from_a_checkpoint(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path, "print", Workers(), sharded=False)
     checkpoints.save(3, module, optimizers[0])
     assert not torch.equal(other.layers[1].running_mean, module.layers[1].running_mean)
-    assert checkpoints.load(other, optimizers[1]) == 3
+    assert checkpoints.load(other, optimizers[1]) == (3, Selection())
     assert all(torch.equal(one, other.state_dict()[name]) for name, one in module.state_dict().items())
     assert other.layers[1].num_batches_tracked.item() == 3
 
@@ -249,3 +261,24 @@ def test_running_statistics_are_part_of_the_weights_that_a_run_writes() -> None:
     assert found["layers.1.num_batches_tracked"].dtype == torch.int64
     assert "ramp" not in found and gathered_weights(module, keep=False) == {}
     Normed().load_state_dict(found)
+
+
+@pytest.mark.usefixtures("seen")
+@pytest.mark.parametrize("rate", [float("nan"), float("inf")])
+def test_a_learning_rate_that_is_not_finite_never_reaches_a_checkpoint(
+    rate: float, recipe: Recipe, tmp_path: Path
+) -> None:
+    def plant(report: dict) -> None:
+        if report["step"] == 5 and "gradient_norm" in report:
+            for group in RUNS[-1].optimizer.param_groups:
+                group["peak"] = rate
+
+    recipe = replace(recipe, report_every=1, checkpoint_every=2, evaluate_every=100)
+    with pytest.raises(
+        RunError, match=r"step 6: not finite: the weight \S+; .*newest checkpoint is \S+step-4"
+    ) as caught:
+        pretrain(recipe, tmp_path / "run", log=plant)
+    assert caught.value.code == "training-diverged"
+    assert sorted(path.name for path in (tmp_path / "run/checkpoints").iterdir()) == ["step-2", "step-4"]
+    with pytest.raises(InputError, match="learning_rate must be above 0 and finite"):
+        replace(recipe.optimizer, learning_rate=rate)

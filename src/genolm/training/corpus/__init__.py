@@ -5,7 +5,7 @@ from genolm.training.corpus.corpus import Corpus
 from genolm.training.corpus.corpus_recipe import CorpusRecipe
 from genolm.training.corpus.inspect_corpus import inspect_corpus
 from genolm.training.corpus.loading import load_corpus
-from genolm.training.corpus.order import RowOrder, Rows
+from genolm.training.corpus.order import RowOrder
 from genolm.training.corpus.split_documents import DocumentSpan, DocumentSpans
 
 __all__ = [
@@ -14,7 +14,6 @@ __all__ = [
     "DocumentSpan",
     "DocumentSpans",
     "RowOrder",
-    "Rows",
     "build_corpus",
     "inspect_corpus",
     "load_corpus",

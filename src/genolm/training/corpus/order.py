@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,33 +12,11 @@ from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.corpus.documents import complement_table
 from genolm.training.corpus.epoch_pieces import Pieces, cut_epoch
 from genolm.training.corpus.haplotypes import Haplotypes
+from genolm.training.corpus.positions import Positions, Stretch
 from genolm.training.corpus.split_documents import DocumentSpan, DocumentSpans
+from genolm.training.rows import Rows
 
 Ids = NDArray[np.uint8]
-
-
-class Rows(NamedTuple):
-    """Rows of a training batch, or of one process's share of it.
-
-    Attributes:
-        ids_RL: token ids, (rows, context + 1); padded at the end.
-        documents_RL: document of each token, -1 for padding and separators; None if each row of the batch is one
-            document.
-        labels_RL: original ids of masked tokens, negative elsewhere; None without masking.
-        lengths_R: tokens of each row without padding; None if there is no padding, or ``documents_RL`` marks it.
-    """
-
-    ids_RL: NDArray[Any]
-    documents_RL: NDArray[np.int32] | None
-    labels_RL: NDArray[np.int32] | None = None
-    lengths_R: NDArray[np.int64] | None = None
-
-    def select(self, rows: slice) -> Rows:
-        """Return some of the rows."""
-        documents = None if self.documents_RL is None else self.documents_RL[rows]
-        labels = None if self.labels_RL is None else self.labels_RL[rows]
-        lengths = None if self.lengths_R is None else self.lengths_R[rows]
-        return Rows(self.ids_RL[rows], documents, labels, lengths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +69,7 @@ class RowOrder:
         haplotypes: Haplotypes | None = None,
     ) -> None:
         self._haplotypes, self._documents = haplotypes, DocumentSpans.of(documents)
+        self._positions = Positions(self._documents)
         self._length, self._batch_rows, self._seed = context + 1, batch_rows, seed
         self._eod, self._pad = tokenizer.eod_id, tokenizer.pad_id
         self._complement = complement_table(tokenizer).tobytes()
@@ -162,18 +140,21 @@ class RowOrder:
     def _rows(self, epoch: _Epoch, rows: NDArray[np.int64], packed: bool) -> Rows:
         ids = np.full((len(rows), self._length), self._pad, np.uint8)
         documents = np.full((len(rows), self._length), -1, np.int32) if packed else None
+        stretches: list[Stretch] = []
         for r, row in enumerate(rows.tolist()):
             if row >= epoch.full_rows:
                 assert documents is not None
-                self._pack(epoch, row - epoch.full_rows, ids[r], documents[r])
+                found = self._pack(epoch, row - epoch.full_rows, ids[r], documents[r])
+                stretches += [stretch._replace(row=r) for stretch in found]
                 continue
-            self._read(epoch, row, 0, self._length, ids[r])
+            stretches.append(self._read(epoch, row, 0, self._length, ids[r])._replace(row=r))
             if documents is not None:
                 documents[r] = 0
-        return Rows(ids, documents)
+        return Rows(ids, documents, places=self._positions.places(stretches))
 
-    def _pack(self, epoch: _Epoch, row: int, ids_L: Ids, documents_L: NDArray[np.int32]) -> None:
-        """Fill a packed row from the stream of short pieces; its first and last piece may be cut."""
+    def _pack(self, epoch: _Epoch, row: int, ids_L: Ids, documents_L: NDArray[np.int32]) -> list[Stretch]:
+        """Fill a packed row from the stream of short pieces, whose first and last may be cut; return its stretches."""
+        stretches = []
         start, stop = row * self._length, (row + 1) * self._length
         first = int(np.searchsorted(epoch.begin_S, start, side="right")) - 1
         last = int(np.searchsorted(epoch.begin_S, stop, side="left"))
@@ -183,13 +164,15 @@ class RowOrder:
             left, right = max(begin, start), min(end, stop)
             if left < right:
                 target = slice(left - start, right - start)
-                self._read(epoch, epoch.full_rows + piece, left - begin, right - begin, ids_L[target])
+                read = self._read(epoch, epoch.full_rows + piece, left - begin, right - begin, ids_L[target])
+                stretches.append(read._replace(document=number))
                 documents_L[target] = number
             if start <= end < stop and piece + 1 < len(epoch.begin_S):
                 ids_L[end - start] = self._eod
+        return stretches
 
-    def _read(self, epoch: _Epoch, piece: int, start: int, stop: int, out_L: Ids) -> None:
-        """Read bases ``[start, stop)`` of a piece, counted on its strand."""
+    def _read(self, epoch: _Epoch, piece: int, start: int, stop: int, out_L: Ids) -> Stretch:
+        """Read bases ``[start, stop)`` of a piece, counted on its strand; return where they are stored."""
         pieces = epoch.pieces
         number, offset = int(pieces.buffer_P[piece]), int(pieces.offset_P[piece])
         reverse = bool(pieces.reverse_P[piece])
@@ -198,8 +181,9 @@ class RowOrder:
         ids_L = self._documents.buffers[number][first:last]
         if self._haplotypes is not None and epoch.haplotype_P is not None and epoch.haplotype_P[piece] >= 0:
             ids_L = self._haplotypes.read(number, first, ids_L, int(epoch.haplotype_P[piece]))
-        if not reverse:
+        if reverse:
+            letters = ids_L[::-1].tobytes()
+            out_L[:] = np.frombuffer(letters.translate(self._complement), np.uint8)  # ten times as fast as indexing
+        else:
             out_L[:] = ids_L
-            return
-        letters = ids_L[::-1].tobytes()
-        out_L[:] = np.frombuffer(letters.translate(self._complement), np.uint8)  # ten times as fast as indexing
+        return Stretch(number, first, last, reverse)

@@ -7,18 +7,18 @@ Shapes: R rows, L bases of a row, M tokens of a row.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.tokens.tokenizer import CLS, SEP, Tokenizer
-from genolm.training.corpus.order import Rows
 from genolm.training.objectives.masking import IGNORED, Masking, MaskingRecipe, row_lengths
-from genolm.training.recipes.pretrain_recipe import Recipe
+from genolm.training.rows import Places, Rows
 
 Tokens = NDArray[np.int32]
 Seeds = Iterable[tuple[int, ...]]
@@ -28,7 +28,15 @@ FILLED = 0.95
 
 
 class TokenRows(Protocol):
-    """Layout of tokenised pieces in rows."""
+    """Layout of tokenised pieces in rows.
+
+    Attributes:
+        begin: names of the special tokens before a piece.
+        end: names of those after it.
+    """
+
+    begin: ClassVar[tuple[str, ...]]
+    end: ClassVar[tuple[str, ...]]
 
     def training(self, rows: Rows, seeds: Seeds) -> Rows:
         """Convert rows of bases into rows of tokens; ``seeds`` has one seed per row of bases."""
@@ -43,11 +51,41 @@ class TokenRows(Protocol):
         ...
 
 
-def row_layout(recipe: Recipe) -> type[CausalRows] | type[MaskedRows] | None:
-    """Return the row layout of a recipe; None if rows of bases are rows of tokens."""
-    if recipe.objective == "masked":
-        return MaskedRows
-    return CausalRows if recipe.tokenizer else None
+class Piece(NamedTuple):
+    """Tokens of a document.
+
+    Attributes:
+        tokens: its tokens.
+        contig: index of its contig; -1 if its place is unknown.
+        start: its first base on the contig.
+        end: one past its last base.
+        reverse: whether it is read on the reverse strand.
+        read_T: number of its bases that have been read at the end of each token; None if its place is unknown.
+    """
+
+    tokens: Tokens
+    contig: int = -1
+    start: int = 0
+    end: int = 0
+    reverse: bool = False
+    read_T: NDArray[np.int64] | None = None
+
+    def part(self, first: int, last: int) -> Piece:
+        """Return the tokens ``[first, last)`` as a piece."""
+        tokens = self.tokens[first:last]
+        if self.read_T is None:
+            return self._replace(tokens=tokens)
+        before, after = (int(self.read_T[index - 1]) if index else 0 for index in (first, last))
+        start = self.end - after if self.reverse else self.start + before
+        return Piece(tokens, self.contig, start, start + after - before, self.reverse, self.read_T[first:last] - before)
+
+
+def places_of(contigs: tuple[str, ...] | None, layout: Sequence[Sequence[Piece]]) -> Places | None:
+    """Return the places of the pieces of each row; None if they are unknown."""
+    if contigs is None:
+        return None
+    listed = [(row, number, *piece[1:5]) for row, pieces in enumerate(layout) for number, piece in enumerate(pieces)]
+    return Places.of(contigs, listed)
 
 
 class RowTokenizer:
@@ -59,24 +97,41 @@ class RowTokenizer:
     """
 
     def __init__(self, corpus: NucleotideTokenizer, tokenizer: Tokenizer) -> None:
-        self._encode = tokenizer.encode
+        self._tokenizer, self._encode = tokenizer, tokenizer.encode
         letters = {number: symbol for symbol, number in corpus.symbols.items() if len(symbol) == 1}
         self._letters = bytes(ord(letters.get(number, "?")) for number in range(256))
 
     def tokens(self, ids_L: NDArray[np.uint8]) -> Tokens:
         """Return the tokens of a stretch of bases."""
-        return np.asarray(self._encode(ids_L.tobytes().translate(self._letters).decode("ascii")), np.int32)
+        return np.asarray(self._encode(self._text(ids_L)), np.int32)
 
-    def pieces(self, rows: Rows) -> Iterator[list[Tokens]]:
-        """Yield, for each row, the tokens of its documents."""
+    def pieces(self, rows: Rows) -> Iterator[list[Piece]]:
+        """Yield, for each row, the tokens of its documents, with their places if the rows have them."""
+        table = () if rows.places is None else rows.places.table_P.tolist()
+        places = {(row, document): place for row, document, *place in table}
         for row, ids_L in enumerate(rows.ids_RL):
             if rows.documents_RL is None:
-                yield [self.tokens(ids_L)]
+                yield [self._piece(ids_L, places.get((row, 0)))]
             else:
                 documents_L = rows.documents_RL[row]
                 borders = np.flatnonzero(np.diff(documents_L)) + 1
                 stretches = np.split(np.arange(len(ids_L)), borders)
-                yield [self.tokens(ids_L[indices]) for indices in stretches if documents_L[indices[0]] >= 0]
+                numbered = [(int(documents_L[indices[0]]), indices) for indices in stretches]
+                yield [self._piece(ids_L[i], places.get((row, number))) for number, i in numbered if number >= 0]
+
+    def _piece(self, ids_L: NDArray[np.uint8], place: Sequence[Any] | None) -> Piece:
+        tokens = self.tokens(ids_L)
+        if place is None:
+            return Piece(tokens)
+        lengths_T = self._tokenizer.lengths[tokens]
+        # A token for a run of N may have any length.
+        known = bool((lengths_T > 0).all())
+        read_T = np.cumsum(lengths_T) if known else self._tokenizer.spans(self._text(ids_L))[:, 1]
+        contig, start, end, reverse = place
+        return Piece(tokens, contig, start, end, reverse, read_T)
+
+    def _text(self, ids_L: NDArray[np.uint8]) -> str:
+        return ids_L.tobytes().translate(self._letters).decode("ascii")
 
 
 class CausalRows:
@@ -91,7 +146,8 @@ class CausalRows:
         context: tokens that a row predicts from; a row has one more.
     """
 
-    begin, end = (CLS,), ()
+    begin: ClassVar[tuple[str, ...]] = (CLS,)
+    end: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, corpus: NucleotideTokenizer, tokenizer: Tokenizer, context: int) -> None:
         self._tokens, self._length = RowTokenizer(corpus, tokenizer), context + 1
@@ -105,38 +161,40 @@ class CausalRows:
 
     def training(self, rows: Rows, seeds: Seeds) -> Rows:
         """Convert rows of bases into rows of tokens; the seeds are not used."""
-        overflow: list[Tokens] = []
+        overflow: list[Piece] = []
         layout = [self._fill(pieces, overflow) for pieces in self._tokens.pieces(rows)]
         while overflow:
             pieces, overflow = overflow, []
             layout.append(self._fill(pieces, overflow))
-        return self._rows(layout)
+        return self._rows(layout)._replace(places=places_of(_contigs(rows), layout))
 
     def held_out(self, windows_NL: NDArray[np.uint8], seeds: Seeds) -> Rows:
         """Convert each window of bases into one row; tokens beyond its end are dropped."""
-        return self._rows([self._fill([self._tokens.tokens(window)], []) for window in windows_NL])
+        return self._rows([self._fill([Piece(self._tokens.tokens(window))], []) for window in windows_NL])
 
-    def _fill(self, pieces: Sequence[Tokens], overflow: list[Tokens]) -> list[Tokens]:
+    def _fill(self, pieces: Sequence[Piece], overflow: list[Piece]) -> list[Piece]:
         """Return the documents of one row; tokens that do not fit are added to ``overflow``."""
-        documents: list[Tokens] = []
+        documents: list[Piece] = []
         space = self._length
         for number, piece in enumerate(pieces):
-            fits = min(len(piece), space - len(self._begin))
+            length = len(piece.tokens)
+            fits = min(length, space - len(self._begin))
             if fits < 1:
                 overflow.extend(pieces[number:])
                 break
-            documents.append(np.concatenate([self._begin, piece[:fits]]))
-            space -= len(documents[-1]) + len(self._end)
-            if fits < len(piece):
-                overflow.append(piece[fits:])
+            part = piece.part(0, fits)
+            documents.append(part._replace(tokens=np.concatenate([self._begin, part.tokens])))
+            space -= len(self._begin) + fits + len(self._end)
+            if fits < length:
+                overflow.append(piece.part(fits, length))
         return documents
 
-    def _rows(self, layout: Sequence[Sequence[Tokens]]) -> Rows:
+    def _rows(self, layout: Sequence[Sequence[Piece]]) -> Rows:
         ids_RM = np.full((len(layout), self._length), self._pad, np.int32)
         documents_RM = np.full((len(layout), self._length), -1, np.int32)
         for row, documents in enumerate(layout):
             position = 0
-            for number, tokens in enumerate(documents):
+            for number, tokens in enumerate(document.tokens for document in documents):
                 ids_RM[row, position : position + len(tokens)] = tokens
                 documents_RM[row, position : position + len(tokens)] = number
                 position += len(tokens)
@@ -158,7 +216,8 @@ class MaskedRows:
         recipe: masking, and the distribution of row lengths.
     """
 
-    begin, end = (CLS,), (SEP,)
+    begin: ClassVar[tuple[str, ...]] = (CLS,)
+    end: ClassVar[tuple[str, ...]] = (SEP,)
 
     def __init__(self, corpus: NucleotideTokenizer, tokenizer: Tokenizer, context: int, recipe: MaskingRecipe) -> None:
         self._tokens, self._recipe = RowTokenizer(corpus, tokenizer), recipe
@@ -172,14 +231,16 @@ class MaskedRows:
 
     def training(self, rows: Rows, seeds: Seeds) -> Rows:
         """Convert rows of bases into rows of tokens; lengths and masks follow from each row's seed."""
-        masked = []
+        masked, layout = [], []
         for pieces, seed in zip(self._tokens.pieces(rows), seeds, strict=True):
             random = np.random.default_rng(seed)
             for piece in pieces:
-                lengths = row_lengths(len(piece), self._body, self._recipe, random)
-                for part in np.split(piece, np.cumsum(lengths)[:-1]):
-                    masked.append(self._masking.mask(self._with_special_tokens(part), random))
-        return self._rows(masked)
+                ends = np.cumsum([0, *row_lengths(len(piece.tokens), self._body, self._recipe, random)]).tolist()
+                for first, last in itertools.pairwise(ends):
+                    part = piece.part(first, last)
+                    masked.append(self._masking.mask(self._with_special_tokens(part.tokens), random))
+                    layout.append([part])
+        return self._rows(masked)._replace(places=places_of(_contigs(rows), layout))
 
     def held_out(self, windows_NL: NDArray[np.uint8], seeds: Seeds) -> Rows:
         """Convert each window of bases into one row, masked by its seed; tokens beyond its end are dropped."""
@@ -199,6 +260,10 @@ class MaskedRows:
         for row, (ids, labels) in enumerate(masked):
             ids_RM[row, : len(ids)], labels_RM[row, : len(ids)] = ids, labels
         return Rows(ids_RM, None, labels_RM, np.array([len(ids) for ids, _ in masked]))
+
+
+def _contigs(rows: Rows) -> tuple[str, ...] | None:
+    return None if rows.places is None else rows.places.contigs
 
 
 def _row_bases(tokens: int, bases_per_token: float) -> int:

@@ -1,28 +1,19 @@
-"""Tokenisation of a run: vocabulary, row layout for each context, and token frequencies."""
+"""Tokenisation of a run: row layout for each context, and token frequencies."""
 
 from __future__ import annotations
-
-import os
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from genolm.errors import InputError, ModelError
-from genolm.tokens.bpe import BpeTokenizer
 from genolm.tokens.nucleotide import NucleotideTokenizer
-from genolm.tokens.published import PUBLISHED, published
 from genolm.tokens.tokenizer import Tokenizer
-from genolm.training.corpus.corpus_manifest import Manifest
-from genolm.training.corpus.corpus_recipe import CorpusRecipe
-from genolm.training.corpus.order import RowOrder, Rows
+from genolm.training.corpus.order import RowOrder
 from genolm.training.corpus.split_documents import DocumentSpans
-from genolm.training.feeds.token_rows import CausalRows, MaskedRows, RowTokenizer, TokenRows, row_layout
+from genolm.training.feeds.token_rows import CausalRows, MaskedRows, RowTokenizer, TokenRows
 from genolm.training.objectives.masking import MaskingRecipe
 from genolm.training.objectives.next_token import target_bases, target_tokens
-from genolm.training.recipes.pretrain_recipe import Recipe
 
 _SAMPLE = (256, 4096)  # number and bases of the rows in which tokens are counted
 
@@ -33,9 +24,12 @@ class Tokenisation:
     The plain case is next-token prediction with one base per token: rows of bases are rows of tokens.
 
     Args:
-        recipe: recipe of the run.
+        tokenizer: tokenizer of the model.
         corpus: tokenizer of the corpus, one id per base.
         train: training split; tokens are counted in a sample of it.
+        masking: masking of rows; None to predict next tokens.
+        rows: rows of the model's embedding.
+        seed: seed of the sample.
 
     Attributes:
         tokenizer: tokenizer of the model.
@@ -44,32 +38,41 @@ class Tokenisation:
         counts_V: number of occurrences of each token in the sample; None in the plain case.
         targets_V: True for token ids that are targets.
         bases_V: bases of each target token; None in the plain case.
-
-    Raises:
-        InputError: the vocabulary does not exist or does not fit the model.
     """
 
-    def __init__(self, recipe: Recipe, corpus: NucleotideTokenizer, train: DocumentSpans) -> None:
-        self._recipe, self._corpus = recipe, corpus
-        self.tokenizer = read_tokenizer(recipe, corpus)
-        _check_vocabulary(recipe, self.tokenizer)
-        self.plain = row_layout(recipe) is None
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        corpus: NucleotideTokenizer,
+        train: DocumentSpans,
+        *,
+        masking: MaskingRecipe | None,
+        rows: int,
+        seed: int,
+    ) -> None:
+        self.tokenizer, self._corpus, self._masking = tokenizer, corpus, masking
+        self.plain = masking is None and isinstance(tokenizer, NucleotideTokenizer)
         self.counts_V: NDArray[np.int64] | None = None
         self.bases_per_token = 1.0
-        self.targets_V = torch.from_numpy(target_tokens(self.tokenizer))
+        self.targets_V = torch.from_numpy(target_tokens(tokenizer))
         self.bases_V: Tensor | None = None
         if not self.plain:
-            self.bases_V = torch.from_numpy(target_bases(self.tokenizer, recipe.model.vocab_size))
-            self._count(train)
+            self.bases_V = torch.from_numpy(target_bases(tokenizer, rows))
+            self._count(train, seed)
+
+    @property
+    def special_tokens(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Names of the special tokens before and after each piece of sequence."""
+        layout = CausalRows if self._masking is None else MaskedRows
+        return ((), ()) if self.plain else (layout.begin, layout.end)
 
     def rows(self, context: int) -> TokenRows | None:
         """Return the layout of rows of tokens; None in the plain case."""
         if self.plain:
             return None
-        if row_layout(self._recipe) is CausalRows:
+        if self._masking is None:
             return CausalRows(self._corpus, self.tokenizer, context)
-        masking = self._recipe.masking or MaskingRecipe()
-        return MaskedRows(self._corpus, self.tokenizer, context, masking)
+        return MaskedRows(self._corpus, self.tokenizer, context, self._masking)
 
     def row_bases(self, context: int) -> int:
         """Return the bases of a row that the corpus supplies."""
@@ -83,51 +86,11 @@ class Tokenisation:
         shares_V: NDArray[np.float64] = counts_V / counts_V.sum()
         return shares_V
 
-    def _count(self, train: DocumentSpans) -> None:
+    def _count(self, train: DocumentSpans, seed: int) -> None:
         rows, bases = _SAMPLE
-        sample: Rows = RowOrder(train, bases - 1, rows, self._recipe.seed, self._corpus).batch(0)
-        pieces = [piece for pieces in RowTokenizer(self._corpus, self.tokenizer).pieces(sample) for piece in pieces]
-        tokens = np.concatenate(pieces)
+        sample = RowOrder(train, bases - 1, rows, seed, self._corpus).batch(0)
+        rows_of_pieces = RowTokenizer(self._corpus, self.tokenizer).pieces(sample._replace(places=None))
+        tokens = np.concatenate([piece.tokens for pieces in rows_of_pieces for piece in pieces])
         self.counts_V = np.bincount(tokens, minlength=self.tokenizer.vocab_size)
         read = sample.ids_RL.size if sample.documents_RL is None else int((sample.documents_RL >= 0).sum())
         self.bases_per_token = read / len(tokens)
-
-
-def read_tokenizer(recipe: Recipe, corpus: NucleotideTokenizer) -> Tokenizer:
-    """Return the tokenizer that a recipe names, or that of the corpus if it names none.
-
-    Raises:
-        InputError: the folder or file does not exist or is not a byte-pair vocabulary.
-    """
-    if not recipe.tokenizer:
-        return corpus
-    path = Path(os.path.expandvars(recipe.tokenizer))
-    if recipe.tokenizer in PUBLISHED:
-        return published(recipe.tokenizer)
-    if not path.exists():
-        message = f"the recipe's tokenizer does not exist, and is not one of the published {', '.join(PUBLISHED)}"
-        raise InputError(message, file=path)
-    try:
-        return BpeTokenizer.read(path)
-    except ModelError as error:
-        raise InputError(f"the recipe's tokenizer: {error}") from None
-
-
-def _check_vocabulary(recipe: Recipe, tokenizer: Tokenizer) -> None:
-    model = recipe.model
-    rows = getattr(model, "tokens", model.vocab_size)
-    if tokenizer.vocab_size > rows:
-        raise InputError(
-            f"the vocabulary has {tokenizer.vocab_size:,} tokens, but the model's embedding has fewer rows", value=rows
-        )
-    kept = _longest_n_run(recipe.corpus)
-    if kept and tokenizer.n_id < 0:
-        raise InputError("longest_n_run keeps N in the corpus, but the vocabulary has no N", value=kept)
-    if recipe.tokenizer and model.pad_id != tokenizer.pad_id:
-        raise InputError(f"the model's pad_id must be that of its vocabulary, {tokenizer.pad_id}", value=model.pad_id)
-
-
-def _longest_n_run(corpus: CorpusRecipe) -> int:
-    if corpus.built:
-        return int(Manifest.read_from(Path(corpus.built)).options["longest_n_run"])
-    return corpus.longest_n_run

@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,95 +18,93 @@ from genolm.models.card import Card
 from genolm.models.checkpoints.convert import save
 from genolm.models.model import Model
 from genolm.models.networks.decoder_config import DecoderConfig
-from genolm.models.networks.network import make_network
+from genolm.models.networks.network import Network, make_network
+from genolm.models.networks.network_config import NetworkConfig
 from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.tokens.tokenizer import Tokenizer
-from genolm.training.feeds.token_rows import row_layout
-from genolm.training.recipes.pretrain_recipe import Recipe
-from genolm.training.recipes.schedule import tokens_until
+from genolm.training.trainer.run_folder import RunSettings
+from genolm.training.trainer.training_plan import TrainingPlan
 
-Lines = Sequence[dict[str, Any]]
+Lines = Sequence[Mapping[str, Any]]
+
+_PRECISIONS = {"bf16": torch.bfloat16, "fp32": torch.float32}
+
+
+def release_precision(plan: TrainingPlan) -> torch.dtype:
+    """Return the precision of the released weights."""
+    return _PRECISIONS[plan.release]
 
 
 def write_model(
-    folder: Path,
-    weights: Mapping[str, Tensor],
-    tokenizer: Tokenizer,
-    recipe: Recipe,
-    log: Lines,
-    processes: int = 1,
+    folder: Path, config: NetworkConfig, weights: Mapping[str, Tensor], tokenizer: Tokenizer, card: Card
 ) -> Path:
     """Write a network with its card, replacing an earlier release of the same run in ``folder``.
 
     Args:
         folder: path of the model folder.
-        weights: weights by name, in bf16.
+        config: config of the network.
+        weights: weights by name, in the precision of the release.
         tokenizer: tokenizer of the model.
-        recipe: recipe of the run.
-        log: reports of the run.
-        processes: number of processes of the run.
+        card: card of the model.
     """
-    with torch.device("meta"):
-        network = make_network(recipe.model, tokenizer.base_ids, tokenizer.n_id)
-    shared = isinstance(recipe.model, DecoderConfig) and recipe.model.tied
-    tied = {"head.weight": weights["embedding.weight"]} if shared else {}
-    network.load_state_dict({**weights, **tied}, assign=True)
+    network = restored_network(config, weights, tokenizer)
     shutil.rmtree(folder, ignore_errors=True)
     if isinstance(tokenizer, NucleotideTokenizer):
-        tokenizer = NucleotideTokenizer(tokenizer.symbols)  # that of the corpus reads every ambiguity code as N
-    return save(Model(network, tokenizer, _card(recipe, log, processes)), folder)
+        tokenizer = replace(
+            tokenizer, iupac=NucleotideTokenizer().iupac
+        )  # that of a corpus reads every ambiguity code as N
+    return save(Model(network, tokenizer, card), folder)
 
 
-def _card(recipe: Recipe, log: Lines, processes: int) -> Card:
-    steps = max((line["step"] for line in log), default=0)
-    regions = "; ".join(f"{name}: {', '.join(texts)}" for name, texts in recipe.corpus.regions().items())
-    notes = (recipe.card.strip(), f"Held out of training: {regions}." if regions else "")
-    tokens = tokens_until(steps, recipe)
-    layout = row_layout(recipe)
-    return Card(
-        name=recipe.name,
-        family="genolm",
-        context=recipe.context,
-        precision="bfloat16",
-        licence="Apache-2.0",
-        source=f"genolm pretrain {recipe.name}",
-        notes=tuple(note for note in notes if note),
-        objective=recipe.objective,
-        begin=layout.begin if layout else (),
-        end=layout.end if layout else (),
-        metrics={"training_tokens": tokens, **_metrics(log)},
-        training=_training_record(recipe, steps, processes),
-    )
+def restored_network(config: NetworkConfig, weights: Mapping[str, Tensor], tokenizer: Tokenizer) -> Network:
+    """Return a network with these weights, which it shares.
+
+    Args:
+        config: config of the network.
+        weights: weights by name.
+        tokenizer: tokenizer of the model.
+    """
+    with torch.device("meta"):
+        network = make_network(config, tokenizer.base_ids, tokenizer.n_id)
+    shared = isinstance(config, DecoderConfig) and config.tied
+    tied = {"head.weight": weights["embedding.weight"]} if shared else {}
+    network.load_state_dict({**weights, **tied}, assign=True)
+    return network
 
 
-def _metrics(log: Lines) -> dict[str, float]:
-    """Return the last held-out metrics, and the baseline of token frequencies."""
+def last_step(log: Lines) -> int:
+    """Return the last step that a log reports; 0 for an empty log."""
+    return max((line["step"] for line in log), default=0)
+
+
+def held_out_metrics(log: Lines) -> dict[str, float]:
+    """Return the last held-out metrics of a log, by split and metric."""
     metrics: dict[str, float] = {}
-    for key, name in _METRICS.items():
-        lines = [line[key] for line in log if key in line]
-        metrics |= {f"{split}_{name}": value for split, value in (lines[-1] if lines else {}).items()}
+    for line in log:
+        for key, values in line.items():
+            if key.startswith("held_out_"):
+                metrics |= {f"{split}_{key.removeprefix('held_out_')}": value for split, value in values.items()}
     return metrics
 
 
-_METRICS = {
-    "held_out_bits_per_base": "bits_per_base",
-    "held_out_nats_per_token": "nats_per_token",
-    "held_out_accuracy": "accuracy",
-    "frequency_bits_per_base": "bits_per_base_by_frequency",
-}
+def training_record(plan: TrainingPlan, settings: RunSettings, log: Lines, processes: int) -> dict[str, Any]:
+    """Return everything that is needed to repeat the training.
 
-
-def _training_record(recipe: Recipe, steps: int, processes: int) -> dict[str, Any]:
-    """Return everything that is needed to repeat the training."""
+    Args:
+        plan: plan of the run.
+        settings: settings of the run.
+        log: reports of the run.
+        processes: number of processes of the run.
+    """
     return {
-        "steps": steps,
-        "seed": recipe.seed,
+        "steps": last_step(log),
+        "seed": plan.seed,
         "processes": processes,
         "threads": torch.get_num_threads(),
         "versions": {name: version(name) for name in ("genolm", "torch")},
         "commit": _commit(),
         # Through JSON, so that reading it back gives equal values: JSON has lists instead of tuples.
-        "recipe": json.loads(json.dumps(asdict(recipe))),
+        "recipe": json.loads(json.dumps(dict(settings.every))),
     }
 
 

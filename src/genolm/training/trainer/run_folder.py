@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ from genolm.errors import RunError
 from genolm.files.disk import is_disk_full
 from genolm.files.locks import locked
 from genolm.remedies import Remedy
-from genolm.training.recipes.pretrain_recipe import Recipe
-from genolm.training.recipes.schedule import tokens_until
+from genolm.training.trainer.schedule import tokens_until
+from genolm.training.trainer.training_plan import TrainingPlan
 
 CHANGEABLE = (
     "name",
@@ -27,25 +27,57 @@ CHANGEABLE = (
     "evaluate_every",
     "evaluate_windows",
     "checkpoint_every",
+    "release",
 )
 """Settings of a recipe that do not affect the weights, and may change when a run is resumed."""
 
+_LATER = ("best", "patience", "rates", "start")
+"""Settings that recipes did not always have; left out while they are empty, so that older runs can be resumed."""
 
-def fingerprint_of(recipe: Recipe) -> str:
-    """Return the SHA-256 of the settings that affect the weights."""
-    return hashlib.sha256(json.dumps(_weight_settings(recipe), sort_keys=True, default=str).encode()).hexdigest()
+_CHOOSING = ("evaluate_every", "evaluate_windows")
+"""Settings that affect which weights are released if these are chosen by a held-out metric."""
 
 
-def describe_run(out: Path, recipe: Recipe) -> str:
+@dataclass(frozen=True)
+class RunSettings:
+    """Settings that identify a run.
+
+    Attributes:
+        every: all settings of the recipe.
+        weights: those that affect the weights.
+    """
+
+    every: Mapping[str, Any]
+    weights: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, recipe: TrainingPlan, data: Mapping[str, Any]) -> RunSettings:
+        """Return the settings of a recipe.
+
+        Args:
+            recipe: the recipe.
+            data: further values that the weights depend on, such as digests of files.
+        """
+        every = asdict(recipe)
+        free = [name for name in CHANGEABLE if not (recipe.best and name in _CHOOSING)]
+        return cls(every, {**_without_empty({name: every[name] for name in every if name not in free}), **data})
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the settings that affect the weights."""
+        return hashlib.sha256(json.dumps(dict(self.weights), sort_keys=True, default=str).encode()).hexdigest()
+
+
+def describe_run(out: Path, plan: TrainingPlan) -> str:
     """Describe a finished run in one line, from its log: steps, tokens, and held-out bits per base."""
     lines = RunLog(out / "log.jsonl").lines()
     step = lines[-1]["step"]
     held_out = next(line["held_out_bits_per_base"] for line in reversed(lines) if "held_out_bits_per_base" in line)
     bits = ", ".join(f"{name} {value:.4f}" for name, value in held_out.items())
-    return f"{step:,} steps, {tokens_until(step, recipe):,} tokens; held-out bits per base: {bits}"
+    return f"{step:,} steps, {tokens_until(step, plan):,} tokens; held-out bits per base: {bits}"
 
 
-def check_claim(out: Path, recipe: Recipe, resume: bool) -> None:
+def check_claim(out: Path, settings: RunSettings, resume: bool) -> None:
     """Raise an error if the folder cannot be used for this recipe.
 
     Raises:
@@ -65,23 +97,23 @@ def check_claim(out: Path, recipe: Recipe, resume: bool) -> None:
         )
     if resume and not exists:
         raise RunError(f"{out} contains no run to resume", code="no-run", remedy="start a new one")
-    if exists and _read_marker(marker, "fingerprint") != fingerprint_of(recipe):
+    if exists and _read_marker(marker, "fingerprint") != settings.fingerprint:
         raise RunError(
-            f"{out} contains the run of another recipe{_differences(marker, recipe)}; a resumed run may change only"
-            f" {', '.join(CHANGEABLE)}",
+            f"{out} contains the run of another recipe{_differences(marker, settings)}; a resumed run may change only"
+            f" {', '.join(name for name in settings.every if name not in settings.weights)}",
             code="other-run",
             remedy="choose another folder",
         )
 
 
 @contextmanager
-def claim(out: Path, recipe: Recipe, corpus: str, resume: bool) -> Iterator[None]:
-    """Reserve the folder for this recipe and corpus, and lock it until the context ends or the process dies.
+def claim(out: Path, settings: RunSettings, data: str, resume: bool) -> Iterator[None]:
+    """Reserve the folder for this recipe and its data, and lock it until the context ends or the process dies.
 
     Args:
         out: folder of the run.
-        recipe: recipe of the run.
-        corpus: digest of the training data; empty if the recipe's fingerprint covers it.
+        settings: settings of the run.
+        data: digest of the training data.
         resume: whether an existing run is resumed.
 
     Raises:
@@ -93,15 +125,16 @@ def claim(out: Path, recipe: Recipe, corpus: str, resume: bool) -> Iterator[None
         if not os.access(out, os.W_OK | os.X_OK):
             raise RunError(f"{out} cannot be written: choose another folder", code="unwritable-output")
     with locked(out):
-        check_claim(out, recipe, resume)
+        check_claim(out, settings, resume)
         marker = out / "recipe.json"
-        if marker.exists() and _read_marker(marker, "corpus") != corpus:
+        if marker.exists() and _read_marker(marker, "corpus") != data:
             raise RunError(
-                f"{out}: the files of the corpus have changed since this run began: choose another folder",
+                f"{out}: the training data or the weights of the start have changed since this run began",
                 code="other-run",
+                remedy="choose another folder",
             )
-        settings = {"fingerprint": fingerprint_of(recipe), "corpus": corpus, "recipe": _weight_settings(recipe)}
-        marker.write_text(json.dumps(settings, indent=1, default=str))
+        content = {"fingerprint": settings.fingerprint, "corpus": data, "recipe": dict(settings.weights)}
+        marker.write_text(json.dumps(content, indent=1, default=str))
         yield
 
 
@@ -118,18 +151,25 @@ def _as_run_errors(out: Path) -> Iterator[None]:
         ) from None
 
 
-def _differences(marker: Path, recipe: Recipe) -> str:
+def _differences(marker: Path, settings: RunSettings) -> str:
     """Describe which settings differ from those of the existing run; empty if they cannot be read."""
-    settings = _recorded_recipe(marker)
-    if not settings:
+    recorded = _recorded_recipe(marker)
+    if not recorded:
         return ""
-    old, new = flatten(settings), flatten(json.loads(json.dumps(_weight_settings(recipe), default=str)))
+    old, new = flatten(recorded), flatten(json.loads(json.dumps(dict(settings.weights), default=str)))
     pairs = {name: (old.get(name, _MISSING), new.get(name, _MISSING)) for name in {**old, **new}}
-    changed = {name: pair for name, pair in pairs.items() if name not in CHANGEABLE and pair[0] != pair[1]}
+    free = {name for name, pair in pairs.items() if name in CHANGEABLE and _MISSING in pair}
+    changed = {name: pair for name, pair in pairs.items() if name not in free and pair[0] != pair[1]}
     texts = [f"{name} was {_text(before)} and is {_text(now)}" for name, (before, now) in list(changed.items())[:3]]
     if len(changed) > len(texts):
         texts.append(f"{len(changed) - len(texts)} more")
     return f" ({'; '.join(texts)})" if texts else ""
+
+
+def _without_empty(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings without those of :data:`_LATER` that are empty."""
+    kept = {name: value for name, value in settings.items() if value or name not in _LATER}
+    return {name: _without_empty(value) if isinstance(value, dict) else value for name, value in kept.items()}
 
 
 _MISSING = object()
@@ -163,12 +203,6 @@ def _read_marker(marker: Path, key: str) -> str:
         return str(json.loads(marker.read_text())[key])
     except (OSError, ValueError, KeyError, TypeError):
         raise RunError(f"{marker} is corrupt (not valid JSON); choose another folder") from None
-
-
-def _weight_settings(recipe: Recipe) -> dict[str, Any]:
-    """Return the settings that affect the weights: all but :data:`CHANGEABLE`."""
-    settings = {name: value for name, value in asdict(recipe).items() if name not in CHANGEABLE}
-    return {**settings, "built_corpus": recipe.corpus.manifest_sha256()} if recipe.corpus.built else settings
 
 
 Listener = Callable[[dict[str, Any]], None]

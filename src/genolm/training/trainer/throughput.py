@@ -9,8 +9,8 @@ import torch
 
 from genolm.models.networks.decoder_config import DecoderConfig
 from genolm.models.networks.encoder_config import EncoderConfig
-from genolm.training.recipes.pretrain_recipe import Recipe
-from genolm.training.recipes.schedule import stage_at, tokens_until
+from genolm.training.trainer.schedule import stage_at, tokens_until
+from genolm.training.trainer.training_plan import TrainingPlan
 
 # Dense bf16 peaks from data sheets in FLOP/s, by a part of the device name.
 _PEAKS = {
@@ -100,14 +100,17 @@ class Clock:
     """Tokens per second and MFU between reports.
 
     Args:
-        recipe: recipe of the run.
+        plan: plan of the run.
+        config: config of the network.
         peak: peak of one process's device.
         processes: number of processes.
         step: number of steps that are already done.
     """
 
-    def __init__(self, recipe: Recipe, peak: Peak, processes: int, step: int) -> None:
-        self._recipe, self._peak = recipe, peak.flops * processes
+    def __init__(
+        self, plan: TrainingPlan, config: DecoderConfig | EncoderConfig, peak: Peak, processes: int, step: int
+    ) -> None:
+        self._plan, self._config, self._peak = plan, config, peak.flops * processes
         self._since, self._away, self._step = time.monotonic(), 0.0, step
 
     def without(self, seconds: float) -> None:
@@ -117,8 +120,8 @@ class Clock:
     def metrics(self, step: int) -> dict[str, float]:
         """Return the tokens per second of all processes since the last report, and the MFU."""
         now = time.monotonic()
-        tokens = tokens_until(step, self._recipe) - tokens_until(self._step, self._recipe)
+        tokens = tokens_until(step, self._plan) - tokens_until(self._step, self._plan)
         speed = tokens / max(1e-9, now - self._since - self._away)
         self._since, self._away, self._step = now, 0.0, step
-        flops = training_flops(self._recipe.model, stage_at(step - 1, self._recipe).stage.context)
+        flops = training_flops(self._config, stage_at(step - 1, self._plan).stage.context)
         return {"tokens_per_second": round(speed), "mfu": round(speed * flops / self._peak, 4)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -21,13 +21,18 @@ def sharded_network(network: NetworkT, seed: int, device: torch.device, world: i
 
     No process ever holds more than its shard and one full tensor. Layers are gathered one at a time in a pass.
     """
+    shard(network, device, world)
+    network.to_empty(device=device)
+    return initialise(network, seed)
+
+
+def shard(network: nn.Module, device: torch.device, world: int) -> None:
+    """Shard a network over all processes, in place; with weights, which must be equal on all of them, or without."""
     mesh = init_device_mesh(device.type, (world,))
-    for layer in network.layers:
+    for layer in layers_of(network):
         fully_shard(layer, mesh=mesh)
     # The root as well: without a backward pass (held-out evaluation) it would stay gathered, and be saved that way.
     fully_shard(network, mesh=mesh, reshard_after_forward=True)
-    network.to_empty(device=device)
-    return initialise(network, seed)
 
 
 def local_shard(value: Tensor) -> Tensor:
@@ -44,8 +49,14 @@ def shard_like(local: Tensor, full: Tensor) -> Tensor:
     )
 
 
-def gathered_weights(network: nn.Module, keep: bool) -> dict[str, Tensor]:
-    """Return the weights in bf16 on the CPU, and buffers as they are.
+def layers_of(network: nn.Module) -> list[nn.Module]:
+    """Return the layers of a backbone, or of the backbone of a network with heads."""
+    backbone: Any = getattr(network, "backbone", network)
+    return list(backbone.layers)
+
+
+def gathered_weights(network: nn.Module, keep: bool, dtype: torch.dtype = torch.bfloat16) -> dict[str, Tensor]:
+    """Return the weights in a precision on the CPU, heads and low-rank updates in fp32, and buffers as they are.
 
     Collective: every rank must call. Ranks with ``keep=False`` get an empty dict.
 
@@ -55,7 +66,8 @@ def gathered_weights(network: nn.Module, keep: bool) -> dict[str, Tensor]:
     for name, weight in network.named_parameters():
         full = weight.full_tensor() if isinstance(weight, DTensor) else weight
         if keep:
-            weights[name] = full.detach().to("cpu", torch.bfloat16, copy=True)
+            kept = torch.float32 if name.startswith("heads.") or "lora_" in name else dtype
+            weights[name] = full.detach().to("cpu", kept, copy=True)
     return weights | {
         name: local_shard(one).to("cpu", copy=True) for name, one in stored_buffers(network).items() if keep
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from genolm.training.recipes.pretrain_recipe import Recipe, Stage
+from genolm.training.trainer.training_plan import Stage, TrainingPlan
 
 
 class StagePosition(NamedTuple):
@@ -22,31 +22,31 @@ class StagePosition(NamedTuple):
     step: int
 
 
-def stage_at(step: int, recipe: Recipe) -> StagePosition:
+def stage_at(step: int, plan: TrainingPlan) -> StagePosition:
     """Return the stage of a 0-based step; steps beyond the end belong to the last stage."""
-    first = 0
-    for index, stage in enumerate(recipe.plan):
-        if step < first + stage.steps or index + 1 == len(recipe.plan):
+    first, stages = 0, plan.all_stages
+    for index, stage in enumerate(stages):
+        if step < first + stage.steps or index + 1 == len(stages):
             return StagePosition(index, stage, step - first)
         first += stage.steps
-    raise AssertionError("a recipe has at least one stage")
+    raise AssertionError("a plan has at least one stage")
 
 
-def tokens_until(step: int, recipe: Recipe) -> int:
+def tokens_until(step: int, plan: TrainingPlan) -> int:
     """Return the number of tokens that the first ``step`` steps predict from, including padding and separators."""
     total = 0
-    for stage in recipe.plan:
+    for stage in plan.all_stages:
         total += min(step, stage.steps) * stage.batch_rows * stage.context
         step = max(0, step - stage.steps)
     return total
 
 
-def schedule(step: int, recipe: Recipe) -> float:
+def schedule(step: int, plan: TrainingPlan) -> float:
     """Return the learning rate relative to its peak: linear warm-up, cosine to ``final_fraction``, then constant."""
-    plan = recipe.optimizer
-    warmup = plan.warmup_of(recipe.steps)
+    optimizer = plan.optimizer
+    warmup = optimizer.warmup_of(plan.steps)
     if step < warmup:
         return (step + 1) / warmup
-    progress = (step - warmup) / max(1, round(recipe.steps * plan.decay_fraction) - warmup)
+    progress = (step - warmup) / max(1, round(plan.steps * optimizer.decay_fraction) - warmup)
     cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
-    return plan.final_fraction + (1 - plan.final_fraction) * cosine
+    return optimizer.final_fraction + (1 - optimizer.final_fraction) * cosine
