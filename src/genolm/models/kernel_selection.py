@@ -38,7 +38,7 @@ SHARE = 0.02
 _OPERATIONS_PER_SECOND = {torch.float32: 2e11, torch.bfloat16: 5e11}
 # Of one thread of a fast CPU: on a slower one, the run takes longer, and measuring takes a smaller share of it.
 _LONGEST_PROXY = 4096  # tokens; longer inputs are represented by this many
-_PROXY_TOKENS = 2048  # tokens of a proxy of several short rows
+_PROXY_TOKENS, _TRAINED_TOKENS = 2048, 8192  # tokens of a proxy of several short rows
 _PROXY_ROWS = 512
 _PROXY_KV_HEADS = 2
 _STEP_ROWS = 16  # sequences that are stepped together
@@ -136,7 +136,7 @@ def _attention_trials(
     for length in lengths:
         for queries in (length,) if training else (length, max(2, length // 4)):
             whole = _attention_tensors(config, dtype, queries, length, "meta")
-            proxy = partial(_proxy, config, dtype, queries, length)
+            proxy = partial(_proxy, config, dtype, queries, length, _TRAINED_TOKENS if training else _PROXY_TOKENS)
             case = attention_case(whole[0], whole[1], masked=False)
             if training:
                 yield _trial(TRAINED_ATTENTION, case, default_trained_attention(dtype), proxy, training)
@@ -155,10 +155,12 @@ def _attention_tensors(
     return make(rows, heads, queries, config.head_dim), k_BKLD, v_BKLD
 
 
-def _proxy(config: DecoderConfig, dtype: torch.dtype, queries: int, keys: int) -> tuple[Tensor, Tensor, Tensor]:
+def _proxy(
+    config: DecoderConfig, dtype: torch.dtype, queries: int, keys: int, tokens: int
+) -> tuple[Tensor, Tensor, Tensor]:
     """Return queries, keys and values of a shorter input and of fewer heads, to represent a class of shapes."""
     shorter = min(keys, _LONGEST_PROXY)
-    rows, kv_heads = max(1, _PROXY_TOKENS // shorter), min(_PROXY_KV_HEADS, config.num_kv_heads)
+    rows, kv_heads = max(1, tokens // shorter), min(_PROXY_KV_HEADS, config.num_kv_heads)
     return _attention_tensors(config, dtype, max(2, queries * shorter // keys), shorter, "cpu", rows, kv_heads)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from genolm.training.trainer.objective import Feed
 from genolm.training.trainer.release import Lines, release_precision
 from genolm.training.trainer.run_folder import Listener, RunSettings, check_claim, claim
+from genolm.training.trainer.run_kernels import run_kernels
 from genolm.training.trainer.training_loop import Trainer, check_processes, prepare_device
 from genolm.training.trainer.training_plan import TrainingPlan
 from genolm.training.trainer.weights import gathered_weights
@@ -93,7 +94,9 @@ def run_training(
         # Only now, so that an invalid input leaves no folder behind.
         workers.on_first_rank(lambda: stack.enter_context(claim(out, settings, task.digest, resume)))
         trainer = task.trainer(out, workers, listener)
-        last = trainer.train(min(steps or plan.steps, plan.steps), resume, lambda: task.first_report(trainer))
+        kernels = run_kernels(out, plan, trainer.network, workers, bf16=trainer.bf16, resume=resume)
+        with kernels.imposed():
+            last = trainer.train(min(steps or plan.steps, plan.steps), resume, lambda: task.first_report(trainer))
         weights = gathered_weights(trainer.network, workers.first, release_precision(plan))
         folder = out / "model"
         workers.on_first_rank(lambda: task.release(folder, weights, trainer.log_until(last), workers.world))
