@@ -32,14 +32,9 @@ class Workers:
     """
 
     def __init__(self, trackers: Sequence[str] = (), folder: Path | None = None) -> None:
-        accelerator, ddp_settings = _accelerate(trackers)
-        # Buffers are equal on all ranks: statistics of norms cover the rows of all.
-        handlers = [ddp_settings(broadcast_buffers=False)]
+        accelerator = _accelerate(trackers)
         self._accelerator = accelerator(
-            cpu=not torch.cuda.is_available(),
-            log_with=list(trackers) or None,
-            project_dir=folder,
-            kwargs_handlers=handlers,
+            cpu=not torch.cuda.is_available(), log_with=list(trackers) or None, project_dir=folder
         )
         device = self._accelerator.device
         self.device: torch.device = torch.device("cpu") if device.type == "cpu" else device
@@ -148,9 +143,9 @@ def _accelerate(trackers: Sequence[str]) -> Any:
                 f"the recipe's tracker requires the package {tracker}: pip install {tracker}", code="missing-package"
             )
     try:
-        from accelerate import Accelerator, DistributedDataParallelKwargs
+        from accelerate import Accelerator
     except ModuleNotFoundError as error:
         raise GenolmError(
             f"training needs {error.name}, which is not installed: pip install 'genolm[train]'", code="missing-package"
         ) from None
-    return Accelerator, DistributedDataParallelKwargs
+    return Accelerator

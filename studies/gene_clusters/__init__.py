@@ -1,0 +1,1 @@
+"""Continued pretraining on gene clusters: what a small model learns from a few records."""
