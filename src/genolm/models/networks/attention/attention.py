@@ -237,7 +237,11 @@ def rotary_angles(positions_BL: Tensor, head_dim: int, theta: float) -> tuple[Te
 
 
 def rotate(x_BHLD: Tensor, cos_B1LF: Tensor, sin_B1LF: Tensor) -> Tensor:
-    """Rotate queries or keys by their position: dimension i is paired with dimension i + head_dim / 2."""
-    first, second = x_BHLD.chunk(2, -1)
+    """Rotate queries or keys by their position: dimension i is paired with dimension i + head_dim / 2.
+
+    The result is contiguous. Operations on complete heads are several times as fast on a CPU as on their halves.
+    """
     cos, sin = cos_B1LF.to(x_BHLD.dtype), sin_B1LF.to(x_BHLD.dtype)
-    return torch.cat((first * cos - second * sin, second * cos + first * sin), -1)
+    x_BHLD = x_BHLD.contiguous()
+    other_BHLD = x_BHLD.roll(x_BHLD.shape[-1] // 2, -1)
+    return x_BHLD * torch.cat((cos, cos), -1) + other_BHLD * torch.cat((-sin, sin), -1)
