@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.record import alternate, write
+from benchmarks.record import alternate, selected_kernels, write
 from genolm.models.adapters.encoders.gena_tensors import pieces
 from genolm.models.networks.encoder import Encoder
 from genolm.models.networks.encoder_config import EncoderConfig
@@ -78,10 +78,10 @@ def sides_of(layers: int, ids: Tensor, mask: Tensor, last: dict[str, Tensor]) ->
     sides: dict[str, Callable[[], None]] = {}
     for name, dtype in PRECISIONS.items():
         ours = random_encoder(config_of(layers), dtype)
-        theirs = transformers_model(ours)
+        theirs, kernels = transformers_model(ours), selected_kernels(ours, [512])
 
-        def genolm(ours: Encoder = ours, name: str = name) -> None:
-            with torch.inference_mode():
+        def genolm(ours: Encoder = ours, name: str = name, kernels: Any = kernels) -> None:
+            with kernels.imposed(), torch.inference_mode():
                 last[f"genolm {name}"] = ours(ids, mask_BL=mask, layers=[layers], logits=False).hidden[layers][mask]
 
         def transformers(theirs: Any = theirs, name: str = name) -> None:

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.record import alternate, write
+from benchmarks.record import alternate, selected_kernels, write
 from genolm.genome.records import read_fasta
 from genolm.genome.sequence import upper_dna
 from genolm.genome.simulation.simulate import simulate
@@ -149,6 +149,7 @@ def compare(
 ) -> Iterator[dict[str, Any]]:
     """Time greedy and sampled generation with genolm and transformers."""
     model = model_of(config_of(size), tokenizer, DTYPES[dtype])
+    kernels = selected_kernels(model.network, [128])
     prompts = [prompt_ids(model, text) for text in prompts_of(sequence)]
     longest = max(map(len, prompts))
     ids = torch.tensor([[tokenizer.pad_id] * (longest - len(row)) + row.tolist() for row in prompts])
@@ -160,7 +161,8 @@ def compare(
         made: dict[str, Any] = {}
 
         def run_ours(sampler: Sampler = sampler, made: dict[str, Any] = made) -> None:
-            made["genolm"] = [one.ids_T.tolist() for one in ours(model, prompts, limits, sampler)]
+            with kernels.imposed():
+                made["genolm"] = [one.ids_T.tolist() for one in ours(model, prompts, limits, sampler)]
 
         def run_theirs(cache: str, sampler: Sampler = sampler, made: dict[str, Any] = made) -> None:
             theirs.forward = forwards["compiled" in cache]
@@ -231,10 +233,13 @@ def single_bases(
     }
     prompts = {name: [prompt_ids(model, text) for text in prompts_of(sequence)] for name, model in models.items()}
     limits = Limits(max_bases=bases, ignore_end=True)
-    sampler = SAMPLERS["sampled"]
-    timed = alternate(
-        {name: (lambda name=name: ours(models[name], prompts[name], limits, sampler)) for name in models}, rounds
-    )
+    kernels = {name: selected_kernels(model.network, [512]) for name, model in models.items()}
+
+    def run(name: str) -> None:
+        with kernels[name].imposed():
+            ours(models[name], prompts[name], limits, SAMPLERS["sampled"])
+
+    timed = alternate({name: (lambda name=name: run(name)) for name in models}, rounds)
     return {
         "size": size,
         "precision": dtype,
@@ -256,6 +261,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--no-compile", action="store_true", help="skip the compiled static cache")
+    parser.add_argument("--name", default="generation", help="name of the result file")
     parser.add_argument("--trial", action="store_true", help="print the results without writing them")
     words = parser.parse_args()
     sequence = dna(1_000_000)
@@ -269,7 +275,7 @@ def main() -> None:
             single.append(single_bases(size, dtype, tokenizer, sequence, NEW_BASES, words.rounds))
             print(single[-1], flush=True)
     if not words.trial:
-        write("generation", {"batch": BATCH, "prompt_bases": PROMPT_BASES, "timed": timed, "single_bases": single})
+        write(words.name, {"batch": BATCH, "prompt_bases": PROMPT_BASES, "timed": timed, "single_bases": single})
 
 
 if __name__ == "__main__":

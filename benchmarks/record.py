@@ -16,6 +16,9 @@ from typing import Any
 
 import torch
 
+from genolm.models.kernel_selection import select_kernels
+
+LONG_RUN = 10**12  # tokens
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -57,6 +60,13 @@ def versions(*packages: str) -> dict[str, str]:
 
 def _git(*words: str) -> str:
     return subprocess.run(["git", *words], capture_output=True, text=True, cwd=RESULTS.parent).stdout.strip()
+
+
+def selected_kernels(
+    network: Any, lengths: list[int], *, dtype: torch.dtype | None = None, training: bool = False
+) -> Any:
+    """Return the kernels of a long run, which are timed on this machine unless its cache has them."""
+    return select_kernels(network, lengths, LONG_RUN, dtype=dtype, training=training)
 
 
 def alternate(sides: dict[str, Callable[[], Any]], rounds: int, uncounted: int = 1) -> dict[str, dict[str, Any]]:
