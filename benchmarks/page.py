@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import effects_page
+from benchmarks import effects_page, nano_tables
 from benchmarks.tables import markdown_table, replace_tables
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -439,6 +439,10 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "startup": _from("startup", _startup),
     "gengram": _from("gengram", _gengram),
     "encoder": _from("encoder", _encoder),
+    "encoder xeon": _from("encoder-xeon", _encoder),
+    "kernels": _from("kernels", nano_tables.kernels),
+    "nano speed": _from("nano_speed", nano_tables.speed),
+    "nano precision": _from("nano_precision", nano_tables.precision),
     "bigbird": _from("bigbird", _bigbird),
     "pretraining": _from("pretraining", _pretraining),
     "nano": _from("nano", _nano),

@@ -146,6 +146,39 @@ MEASURED["variant_effects"] = {
     "median_score_nats": {"SNV": {"genolm-nano full": {"LP": -0.25, "LB": 0.1}}},
     "benign_snvs_of_full": None,
 }
+MEASURED["encoder-xeon"] = MEASURED["encoder"]
+MEASURED["kernels"] = {
+    "timings": [
+        {
+            "network": "nano",
+            "case": "linear float32",
+            "chosen": "onednn",
+            "milliseconds": {"torch": 0.8512, "onednn": 0.42},
+        }
+    ]
+}
+RATES = {
+    "rates": {"before": [100.0, 90.0, 110.0], "now": [250.0, 260.0, 240.0]},
+    "ratios": [2.5, 2.9, 2.2],
+    "speedup": 2.5,
+}
+MEASURED["nano_speed"] = {
+    "before": "0123456789abcdef",
+    **dict.fromkeys(("score_rate", "variant_rate", "training_rate"), RATES),
+}
+DEVIATION = {
+    "values": 1000,
+    "standard_deviation": 1.2,
+    "mean_difference": 0.01,
+    "largest_difference": 0.09,
+    "pearson": 0.9999,
+    "spearman": 0.9998,
+    "same_sign": 0.995,
+}
+VECTORS = {"vectors": 500, "mean_cosine": 0.9999, "smallest_cosine": 0.999, "same_nearest_neighbour": 0.95}
+MEASURED["nano_precision"] = {
+    "deviation": {"bits per base": DEVIATION, "variants, full": DEVIATION, "embeddings": VECTORS}
+}
 MEASURED["generation-short"] = MEASURED["generation-xeon"] = MEASURED["generation"]
 LINES = {
     "embedding": "| 8,192 | 2.00 | 3.20 | eager | 1.60 | 0.9999 |",
@@ -159,6 +192,10 @@ LINES = {
     "startup": "| `genolm --help` | 0.12 |",
     "gengram": "| training step | genolm | 4,096 | 30.00 | 31.50 | +5.0% | - |",
     "encoder": "| rows of 512 tokens | bf16 | 3,200 | 2,000 | 1.60 | 4.00 |",
+    "encoder xeon": "| rows of 512 tokens | bf16 | 3,200 | 2,000 | 1.60 | 4.00 |",
+    "kernels": "| nano | linear float32 | torch 0.851, onednn 0.42 | **onednn** |",
+    "nano speed": "| training, bases per second | 100 | 250 | 2.50 (2.20 to 2.90) |",
+    "nano precision": "| variants, full | 1000 | 1.2 | 0.01 | 0.09 | 0.9999 | 0.9998 | 99.50% |",
     "bigbird": "| bfloat16 | 16,384 | 10.00 | 45.00 | - | 4.50 | - | 0.48 |",
     "pretraining": "| genolm | 9,000 | 2.00 |",
     "nano": "| best Markov model | 1.8012 (1.7900 to 1.8100), order 11 | 1.8012 (1.7900 to 1.8100), order 11 |",

@@ -4,14 +4,17 @@ import pytest
 import torch
 from tests.contracts.zoo_networks import DECODERS, ENCODERS, random_network, random_token_network
 
+from genolm.errors import ResourceError
 from genolm.models.kernel_selection import LINEAR
+from genolm.models.kernels.compiled import compiled, has_compiler
 from genolm.models.kernels.kernels import Kernels
 from genolm.models.networks.attention.attention import ATTENTION, TRAINED_ATTENTION
 from genolm.models.networks.attention.step_attention import STEP_ATTENTION
 from genolm.models.networks.decoder import Decoder
-from genolm.models.networks.experts import EXPERTS
+from genolm.models.networks.experts import EXPERTS, GATE
 from genolm.models.networks.packed_linear import STEP_LINEAR
 from genolm.models.networks.stepping import begin_steps, is_plain
+from genolm.models.norm import NORM
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
 
@@ -93,3 +96,19 @@ def test_a_branch_is_the_same_with_every_attention():
                 torch.testing.assert_close(
                     network.branch(ids_of(network, 2, 12), [10, 30], cache).logits_BLV, expected, **CLOSE
                 )
+
+
+@pytest.mark.skipif(not has_compiler(), reason="compiled kernels need a C++ compiler")
+def test_compiled_norms_and_gates():
+    network = random_network("genos-1.2b")
+    ids = ids_of(network)
+    with torch.inference_mode():
+        expected = logits(network, ids)
+        with Kernels(((NORM.name, "compiled"), (GATE.name, "compiled"))).imposed():
+            torch.testing.assert_close(logits(network, ids), expected, **CLOSE)
+
+
+def test_compiled_kernels_without_a_compiler_are_an_error(monkeypatch):
+    monkeypatch.setattr("genolm.models.kernels.compiled.shutil.which", lambda name: None)
+    with pytest.raises(ResourceError, match="no C\\+\\+ compiler"):
+        compiled(lambda x: x)(torch.zeros(1))

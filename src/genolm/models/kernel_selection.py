@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from genolm.models.kernels.compiled import has_compiler
 from genolm.models.kernels.kernel_cache import Machine, add_timings, processor_name, read_timings
 from genolm.models.kernels.kernels import Kernels, Operation, pinned_kernels
 from genolm.models.kernels.measurement import Trial, measure
@@ -27,10 +29,11 @@ from genolm.models.networks.attention.attention import (
 from genolm.models.networks.attention.step_attention import STEP_ATTENTION, StepAttention, default_step_attention
 from genolm.models.networks.decoder import Decoder, DecoderLayer
 from genolm.models.networks.decoder_config import DecoderConfig
-from genolm.models.networks.experts import EXPERTS, MixtureOfExperts
+from genolm.models.networks.experts import EXPERTS, GATE, MixtureOfExperts
 from genolm.models.networks.network import Network
 from genolm.models.networks.packed_linear import STEP_LINEAR, can_pack, default_step_linear, step_linear_case
 from genolm.models.networks.stepping import is_plain, step_dtype, step_weights
+from genolm.models.norm import NORM
 
 SHARE = 0.02
 """Largest share of the estimated run time that measuring may take."""
@@ -40,6 +43,7 @@ _OPERATIONS_PER_SECOND = {torch.float32: 2e11, torch.bfloat16: 5e11}
 _LONGEST_PROXY = 4096  # tokens; longer inputs are represented by this many
 _PROXY_TOKENS, _TRAINED_TOKENS = 2048, 8192  # tokens of a proxy of several short rows
 _PROXY_ROWS = 512
+_LONG_RUN = 600.0  # seconds of a run from which on compiled kernels are timed
 _PROXY_KV_HEADS = 2
 _STEP_ROWS = 16  # sequences that are stepped together
 _STEP_POSITIONS = 256
@@ -72,14 +76,16 @@ def select_kernels(
         return pinned or Kernels()
     machine = this_machine()
     dtype = dtype or weight.dtype
-    trials = {trial.case: trial for trial in network_trials(network, lengths, dtype, training=training)}
+    seconds = estimated_seconds(network, tokens, dtype, training=training)
+    long = seconds >= _LONG_RUN and has_compiler()
+    trials = {one.case: one for one in network_trials(network, lengths, dtype, training=training, compiled=long)}
     known = {
         case: timing
         for case, timing in read_timings(machine).items()
         if case in trials and timing.chosen in trials[case].candidates
     }
     missing = [trial for case, trial in trials.items() if case not in known]
-    new = measure(missing, SHARE * estimated_seconds(network, tokens, dtype, training=training)) if missing else {}
+    new = measure(missing, SHARE * seconds) if missing else {}
     if new:
         add_timings(machine, new)
     chosen = {case: timing.chosen for case, timing in {**known, **new}.items()}
@@ -100,7 +106,7 @@ def estimated_seconds(network: Network, tokens: int, dtype: torch.dtype, *, trai
 
 
 def network_trials(
-    network: Network, lengths: Sequence[int], dtype: torch.dtype, *, training: bool = False
+    network: Network, lengths: Sequence[int], dtype: torch.dtype, *, training: bool = False, compiled: bool = False
 ) -> Iterator[Trial]:
     """Yield the trials of a network's operations, the most important first.
 
@@ -109,6 +115,7 @@ def network_trials(
         lengths: lengths in tokens, the most frequent first.
         dtype: precision of the computation.
         training: whether gradients are computed.
+        compiled: whether to time compiled kernels as well; compiling takes some seconds for each.
     """
     yield from _linear_trials(network, dtype, training)
     if isinstance(network, Decoder):
@@ -116,6 +123,8 @@ def network_trials(
         yield from _expert_trials(network, dtype)
         if not training and is_plain(network):
             yield from _step_trials(network)
+        if not training and compiled:
+            yield from _compiled_trials(network.config, dtype)
 
 
 def _linear_trials(network: Network, dtype: torch.dtype, training: bool) -> Iterator[Trial]:
@@ -178,6 +187,20 @@ def _expert_trials(network: Decoder, dtype: torch.dtype) -> Iterator[Trial]:
     yield _trial(EXPERTS, str(dtype).removeprefix("torch."), "by expert", prepare, training=False)
 
 
+def _compiled_trials(config: DecoderConfig, dtype: torch.dtype) -> Iterator[Trial]:
+    case = str(dtype).removeprefix("torch.")
+    make = partial(torch.randn, dtype=dtype)
+
+    def norm() -> tuple[Tensor, Tensor, float]:
+        return make(1, _PROXY_TOKENS, config.hidden_size), make(config.hidden_size), config.norm_eps
+
+    def gate() -> tuple[Tensor, Tensor]:
+        return make(_PROXY_TOKENS, config.ffn_size), make(_PROXY_TOKENS, config.ffn_size)
+
+    yield _trial(NORM, case, "eager", norm, training=False)
+    yield _trial(GATE, case, "eager", gate, training=False)
+
+
 def _step_trials(network: Decoder) -> Iterator[Trial]:
     """Yield the trials of one step of some sequences: the different products, and attention."""
     dtype, layer = step_dtype(network), network.layers[0]
@@ -223,7 +246,7 @@ def _trial(
     operation: Operation[Callable[..., Tensor]],
     case: str,
     default: str,
-    arguments: Callable[[], tuple[Tensor, ...]],
+    arguments: Callable[[], tuple[Any, ...]],
     training: bool,
 ) -> Trial:
     def prepare() -> dict[str, Callable[[], object]]:
@@ -233,7 +256,7 @@ def _trial(
     return Trial(f"{operation.name} {case}", default, tuple(operation.candidates), prepare)
 
 
-def _compute(kernel: Callable[..., Tensor], arguments: tuple[Tensor, ...], training: bool) -> None:
+def _compute(kernel: Callable[..., Tensor], arguments: tuple[Any, ...], training: bool) -> None:
     """Compute once; in training with the gradients of all arguments."""
     if not training:
         with torch.inference_mode():

@@ -9,6 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from genolm.models.kernels.compiled import compiled
+from genolm.models.kernels.kernels import Operation
+
 # Rows that a norm processes at a time on a CPU, so that its fp32 copies stay in the processor's cache.
 _NORM_ROWS = 512
 _TRAINED_ROWS = 1024
@@ -27,15 +30,30 @@ class RMSNorm(nn.Module):
         if x_BLD.device.type == "cpu" and torch.is_grad_enabled() and not torch.compiler.is_compiling():
             normed: Tensor = _TrainedNorm.apply(x_BLD, self.weight, self.eps)  # type: ignore[no-untyped-call]
             return normed
-        if torch.is_grad_enabled() or x_BLD.shape[1] <= _NORM_ROWS:
-            return self._normed(x_BLD)
-        return torch.cat([self._normed(rows) for rows in x_BLD.split(_NORM_ROWS, 1)], 1)
+        if torch.is_grad_enabled() or x_BLD.device.type != "cpu":
+            return rms_norm(x_BLD, self.weight, self.eps)
+        return NORM.kernel(str(x_BLD.dtype).removeprefix("torch."), "eager")(x_BLD, self.weight, self.eps)
 
-    def _normed(self, x_BLD: Tensor) -> Tensor:
-        if x_BLD.dtype == self.weight.dtype == _wide(x_BLD.dtype):
-            return F.rms_norm(x_BLD, self.weight.shape, self.weight, self.eps)
-        x = x_BLD.to(_wide(x_BLD.dtype))
-        return (x * torch.rsqrt(x.square().mean(-1, keepdim=True) + self.eps)).to(x_BLD.dtype) * self.weight
+
+def rms_norm(x_BLD: Tensor, weight_D: Tensor, eps: float) -> Tensor:
+    """Return the norm of all rows at once."""
+    if x_BLD.dtype == weight_D.dtype == _wide(x_BLD.dtype):
+        return F.rms_norm(x_BLD, weight_D.shape, weight_D, eps)
+    x = x_BLD.to(_wide(x_BLD.dtype))
+    return (x * torch.rsqrt(x.square().mean(-1, keepdim=True) + eps)).to(x_BLD.dtype) * weight_D
+
+
+def rms_norm_by_rows(x_BLD: Tensor, weight_D: Tensor, eps: float) -> Tensor:
+    """Return the norm, computed some rows at a time."""
+    if x_BLD.shape[1] <= _NORM_ROWS:
+        return rms_norm(x_BLD, weight_D, eps)
+    return torch.cat([rms_norm(rows, weight_D, eps) for rows in x_BLD.split(_NORM_ROWS, 1)], 1)
+
+
+NORM: Operation[Callable[[Tensor, Tensor, float], Tensor]] = Operation(
+    "norm", {"eager": rms_norm_by_rows, "compiled": compiled(rms_norm)}
+)
+"""Norms without gradients on a CPU."""
 
 
 def step_norm(norm: RMSNorm, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:

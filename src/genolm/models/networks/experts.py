@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from genolm.models.kernels.compiled import compiled
 from genolm.models.kernels.kernels import Operation
 from genolm.models.linear import Linear, linear
 from genolm.models.networks.bf16_training import is_trained_in_bf16, trained_swiglu
@@ -110,8 +111,26 @@ def _expert(x_ND: Tensor, gate_up_FD: Tensor, down_DF: Tensor) -> Tensor:
 
 
 def _gated(gate: Tensor, up: Tensor) -> Tensor:
-    """Return ``silu(gate) * up``, computed in place if no gradient needs the factors."""
-    return F.silu(gate) * up if torch.is_grad_enabled() else F.silu(gate, inplace=True).mul_(up)
+    """Return ``silu(gate) * up``; without gradients on a CPU by the kernel of the run."""
+    if torch.is_grad_enabled() or gate.device.type != "cpu":
+        return product_of_gate(gate, up)
+    return GATE.kernel(str(gate.dtype).removeprefix("torch."), "eager")(gate, up)
+
+
+def product_of_gate(gate: Tensor, up: Tensor) -> Tensor:
+    """Return ``silu(gate) * up``."""
+    return F.silu(gate) * up
+
+
+def product_in_place(gate: Tensor, up: Tensor) -> Tensor:
+    """Return ``silu(gate) * up`` in the memory of ``gate``."""
+    return F.silu(gate, inplace=True).mul_(up)
+
+
+GATE: Operation[Callable[[Tensor, Tensor], Tensor]] = Operation(
+    "gate", {"eager": product_in_place, "compiled": compiled(product_of_gate)}
+)
+"""Gates of feed-forward blocks without gradients on a CPU."""
 
 
 def choose_experts(logits_NE: Tensor, experts_per_token: int) -> tuple[Tensor, Tensor]:
