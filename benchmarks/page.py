@@ -324,6 +324,7 @@ def _training(root: Path) -> str:
 _WORDS = {
     "en": {
         "head": ("benchmark", "result", "file"),
+        "processors": "Processor: {names}. On another one the ratios may differ.",
         "embed": "embedding {bases} bases, genos-1.2b shape, bf16, CPU",
         "times": "{ours} s; {speedup} × as fast as transformers in its fastest setting",
         "peak": "peak memory for {bases} bases",
@@ -339,6 +340,7 @@ _WORDS = {
     },
     "zh": {
         "head": ("项目", "实测", "数据文件"),
+        "processors": "处理器：{names}。在其他处理器上，倍数可能不同。",
         "embed": "嵌入 {bases} 个碱基，genos-1.2b 结构，bf16，CPU",
         "times": "{ours} 秒；是 transformers 最快设置的 {speedup} 倍",
         "peak": "其峰值内存（{bases} 个碱基）",
@@ -360,9 +362,16 @@ def _summary(language: str) -> Callable[[Path], str]:
 
     def table(root: Path) -> str:
         rows = [row for make in _SUMMARIES for row in make(words, root)]
-        return markdown_table(words["head"], rows)
+        return f"{markdown_table(words['head'], rows)}\n{words['processors'].format(names=_processors(root))}\n"
 
     return table
+
+
+def _processors(root: Path) -> str:
+    """Return the processors on which the results of the summary were measured."""
+    found = (read(root, name) for name in ("embedding", "variants", "tokenizing", "startup", "nano"))
+    names = {measured["machine"]["processor"] for measured in found if measured is not None}
+    return ", ".join(sorted(names)) or "-"
 
 
 def _summary_embedding(words: Measured, root: Path) -> Iterable[Row]:

@@ -23,8 +23,8 @@ from benchmarks.record import machine
 from safetensors.torch import load_file, save_file
 
 from genolm.training.corpus import Corpus, load_corpus
-from genolm.training.recipes.pretrain_recipe import Recipe
 from genolm.training.feeds.corpus_feed import sample_windows
+from genolm.training.recipes.pretrain_recipe import Recipe
 from studies.gengram.arms import ARMS
 from studies.gengram.measures import PROBES, embed, kmer_counts, lens_kl, probe_auc, read_labelled, window_bits
 from studies.gengram.training import TOKENIZER, Size, build, train

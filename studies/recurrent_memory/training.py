@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from genolm.models.heads.label_losses import recurrent_sequence_loss
 from torch import Tensor
 
-from genolm.models.heads.label_losses import recurrent_sequence_loss
 from genolm.models.networks.encoder import Encoder
 from genolm.models.networks.encoder_config import EncoderConfig
 from genolm.models.networks.recurrent_memory import RecurrentMemory
