@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from genolm.models.heads.label_losses import recurrent_sequence_loss
+from genolm.training.objectives.label_losses import recurrent_sequence_loss
 from torch import Tensor
 
 from genolm.models.networks.encoder import Encoder

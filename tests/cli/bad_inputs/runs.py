@@ -16,7 +16,7 @@ context: 32
 batch_rows: 2
 steps: 1
 """
-FREE = "a resumed run may change only name, card, trackers, compile, report_every, evaluate_every, evaluate_windows, checkpoint_every"
+FREE = "a resumed run may change only name, card, trackers, compile, report_every, evaluate_every, evaluate_windows, checkpoint_every, release"
 
 
 def torn(folder: Path) -> None:
@@ -165,7 +165,7 @@ CASES = (
     recipe(
         "recipe: an unknown key",
         RECIPE + "learning_rte: 1\n",
-        "bad.yaml: unknown key in recipe; known keys are batch_rows, card, checkpoint_every, compile, context, context_parallel, corpus, evaluate_every, evaluate_windows, haplotypes, masking, micro_rows, model, name, objective, optimizer, precision, recompute, report_every, seed, sharding, stages, steps, tokenizer, trackers (value 'learning_rte')",
+        "bad.yaml: unknown key in recipe; known keys are batch_rows, best, card, checkpoint_every, compile, context, context_parallel, corpus, evaluate_every, evaluate_windows, haplotypes, masking, micro_rows, model, name, objective, optimizer, patience, precision, recompute, release, report_every, seed, sharding, stages, start, steps, tokenizer, trackers (value 'learning_rte')",
     ),
     recipe(
         "recipe: an unknown key of the model",

@@ -100,7 +100,7 @@ def check_claim(out: Path, settings: RunSettings, resume: bool) -> None:
     if exists and _read_marker(marker, "fingerprint") != settings.fingerprint:
         raise RunError(
             f"{out} contains the run of another recipe{_differences(marker, settings)}; a resumed run may change only"
-            f" {', '.join(name for name in settings.every if name not in settings.weights)}",
+            f" {', '.join(name for name in CHANGEABLE if name in settings.every and name not in settings.weights)}",
             code="other-run",
             remedy="choose another folder",
         )
