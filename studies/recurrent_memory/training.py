@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from genolm.training.objectives.label_losses import recurrent_sequence_loss
 from torch import Tensor
 
 from genolm.models.networks.encoder import Encoder
 from genolm.models.networks.encoder_config import EncoderConfig
 from genolm.models.networks.recurrent_memory import RecurrentMemory
 from genolm.models.networks.recurrent_memory_config import MemoryConfig
+from genolm.training.objectives.label_losses import recurrent_sequence_loss
 from genolm.training.trainer.weights import initialise
 from studies.recurrent_memory.needle import VOCABULARY, Needle
 
