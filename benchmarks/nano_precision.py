@@ -52,7 +52,7 @@ def numbers(precision: str, rows: list[str], variants: list[genolm.Variant], gen
     return {name: np.asarray(values, np.float64) for name, values in found.items()}
 
 
-SCORES = {"conditional": "llr_site", "full": "llr_sum"}
+SCORES = {"conditional": "llr_alt_minus_ref_site_nats", "full": "llr_alt_minus_ref_sum_nats"}
 """Column of the scores of each method."""
 
 

@@ -43,7 +43,7 @@ def score_rate() -> float:
 
 
 def variant_rate(count: int) -> float:
-    """Return the variants per second of ``variants`` with the method ``full``, both strands."""
+    """Return the variants per second of ``variants`` with the method ``full``."""
     import pysam
 
     import genolm
