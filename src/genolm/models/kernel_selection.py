@@ -143,9 +143,11 @@ def _attention_trials(
     config: DecoderConfig, lengths: Sequence[int], dtype: torch.dtype, training: bool
 ) -> Iterator[Trial]:
     for length in lengths:
-        for queries in (length,) if training else (length, max(2, length // 4)):
-            whole = _attention_tensors(config, dtype, queries, length, "meta")
-            proxy = partial(_proxy, config, dtype, queries, length, _TRAINED_TOKENS if training else _PROXY_TOKENS)
+        # Without gradients also what follows a cache: chunks of a window, and alternative continuations beyond its end.
+        continued = [] if training else [(max(2, length // 4), length), (length // 2, 2 * length)]
+        for queries, keys in ((length, length), *continued):
+            whole = _attention_tensors(config, dtype, queries, keys, "meta")
+            proxy = partial(_proxy, config, dtype, queries, keys, _TRAINED_TOKENS if training else _PROXY_TOKENS)
             case = attention_case(whole[0], whole[1], masked=False)
             if training:
                 yield _trial(TRAINED_ATTENTION, case, default_trained_attention(dtype), proxy, training)
