@@ -41,9 +41,11 @@ def transformers_model(folder: Path, settings: dict[str, str]) -> Any:
 
 
 def working(theirs: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Compile the models whose setting says so; return those that run on a short input, and the errors of others."""
+    """Share the weights, compile where the setting says so; return what runs on a short input, and other errors."""
     models, errors = dict(theirs), {}
+    first = next(iter(theirs.values()))
     for name, model in theirs.items():
+        model.load_state_dict(first.state_dict(), assign=True)
         if name.endswith("compiled"):
             models[name] = torch.compile(model)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import Any
 
 from benchmarks.tables import markdown_table
@@ -33,7 +34,7 @@ def speed(measured: Measured) -> str:
     rows = []
     for what, shown in _WORK.items():
         one = measured[what]
-        middle = {side: sorted(rates)[len(rates) // 2] for side, rates in one["rates"].items()}
+        middle = {side: median(rates) for side, rates in one["rates"].items()}
         low, high = min(one["ratios"]), max(one["ratios"])
         speedup = f"{one['speedup']:.2f} ({low:.2f} to {high:.2f})"
         rows.append((shown, f"{middle['before']:,.0f}", f"{middle['now']:,.0f}", speedup))
@@ -54,6 +55,6 @@ def precision(measured: Measured) -> str:
     vectors = measured["deviation"]["embeddings"]
     return (
         f"{markdown_table((*head, 'Pearson', 'Spearman', 'same sign'), rows)}\n"
-        f"{vectors['vectors']} mean embeddings: cosine {vectors['mean_cosine']} on average, at least"
-        f" {vectors['smallest_cosine']}; {vectors['same_nearest_neighbour']:.1%} have the same nearest neighbour.\n"
+        f"{vectors['vectors']} mean embeddings: relative distance at most {vectors['largest_relative_distance']:.2%};"
+        f" {vectors['same_nearest_neighbour']:.1%} have the same nearest neighbour.\n"
     )
