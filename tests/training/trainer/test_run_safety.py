@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+import genolm
 from genolm.errors import InputError, RunError
 from genolm.models.networks.network import stored_buffers
 from genolm.tokens.nucleotide import NucleotideTokenizer
@@ -18,7 +20,7 @@ from genolm.training.pretrain import PretrainingTask, pretrain
 from genolm.training.recipes.pretrain_recipe import Recipe
 from genolm.training.rows import Rows
 from genolm.training.trainer.optimizers import Optimizers
-from genolm.training.trainer.run_folder import CHANGEABLE
+from genolm.training.trainer.run_folder import CHANGEABLE, describe_run
 from genolm.training.trainer.selection import Selection
 from genolm.training.trainer.training_checkpoint import Checkpoints
 from genolm.training.trainer.training_loop import Trainer
@@ -282,3 +284,21 @@ def test_a_learning_rate_that_is_not_finite_never_reaches_a_checkpoint(
     assert sorted(path.name for path in (tmp_path / "run/checkpoints").iterdir()) == ["step-2", "step-4"]
     with pytest.raises(InputError, match="learning_rate must be above 0 and finite"):
         replace(recipe.optimizer, learning_rate=rate)
+
+
+@pytest.mark.parametrize("evaluate_every", [4, 100])
+def test_a_signal_in_the_last_step_does_not_lose_its_evaluation(
+    evaluate_every: int, recipe: Recipe, tmp_path: Path
+) -> None:
+    recipe = replace(recipe, report_every=1, evaluate_every=evaluate_every)
+    whole = genolm.load(pretrain(recipe, tmp_path / "whole"))
+
+    def stop(report: dict) -> None:
+        if report["step"] == recipe.steps - 1 and "gradient_norm" in report:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(KeyboardInterrupt, match=f"stopped after step {recipe.steps}"):
+        pretrain(recipe, tmp_path / "run", log=stop)
+    resumed = genolm.load(pretrain(recipe, tmp_path / "run", resume=True))
+    assert resumed.card.metrics == whole.card.metrics
+    assert describe_run(tmp_path / "run", recipe) == describe_run(tmp_path / "whole", recipe)

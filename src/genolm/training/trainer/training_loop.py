@@ -114,7 +114,7 @@ class Trainer:
                 self._step(step)
                 step += 1
                 if self.workers.any_rank(stopped.is_set()):
-                    if self._chooses(step):
+                    if self._chooses(step) or step == steps:  # what a resumed run would not evaluate again
                         self._report_held_out(step)
                     self._save(step)
                     raise KeyboardInterrupt(Notice(f"stopped after step {step}", (Remedy("resume", True, "continue"),)))
