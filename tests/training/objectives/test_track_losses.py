@@ -44,7 +44,13 @@ def test_correlations_add_up_over_batches() -> None:
     torch.testing.assert_close(parts, whole)
     each = [torch.corrcoef(torch.stack([x[:, track], y[:, track]]))[0, 1].item() for track in range(2)]
     assert mean_correlation({"moments": whole.tolist()}) == pytest.approx(sum(each) / 2, abs=1e-6)
-    assert mean_correlation({"moments": moments(x, torch.ones_like(y))["moments"].tolist()}) is None
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 1.0, 123.4])
+def test_the_correlation_with_equal_values_is_undefined(value: float) -> None:
+    equal, other = torch.full((1000, 1), value), torch.rand(1000, 1, generator=torch.Generator().manual_seed(0))
+    for x, y in ((equal, other), (other, equal), (equal, equal)):
+        assert mean_correlation({"moments": moments(x, y)["moments"].tolist()}) is None
 
 
 def test_only_counted_bases_have_weight() -> None:

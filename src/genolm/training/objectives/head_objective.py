@@ -17,6 +17,9 @@ from genolm.training.rows import Rows
 from genolm.training.trainer.objective import Loss, Sums
 
 
+_ROUNDING = 1e-12  # of sums in fp64, relative to their terms
+
+
 class HeadBatch(NamedTuple):
     """Rows on the device with targets.
 
@@ -131,7 +134,8 @@ def moments(predicted_NC: Tensor, observed_NC: Tensor) -> Sums:
 def mean_correlation(sums: Mapping[str, Any]) -> float | None:
     """Return the mean Pearson correlation over columns; None if all values of a column are equal."""
     n, x, y, xx, yy, xy = torch.tensor(sums["moments"], dtype=torch.float64)
-    spread = ((n * xx - x.square()) * (n * yy - y.square())).clamp(min=0).sqrt()
-    if not bool((spread > 0).all()):
+    spread_x, spread_y = n * xx - x.square(), n * yy - y.square()
+    # Of equal values, rounding leaves a little more or less than 0.
+    if not bool(((spread_x > _ROUNDING * n * xx) & (spread_y > _ROUNDING * n * yy)).all()):
         return None
-    return float(((n * xy - x * y) / spread).mean())
+    return float(((n * xy - x * y) / (spread_x * spread_y).sqrt()).mean())
