@@ -3,6 +3,7 @@
 import pytest
 
 from genolm.models.kernels.measurement import Trial, choose, measure
+from genolm.notes import collected
 
 
 class Clock:
@@ -52,6 +53,23 @@ def test_only_trials_that_fit_into_the_time_are_made(clock):
     trials = [trial(clock, "short", 0.2, 0.1), trial(clock, "long", 50.0, 1.0), trial(clock, "late", 0.2, 0.1)]
     assert list(measure(trials, 10.0, clock)) == ["short"]
     assert list(measure(trials, 1000.0, clock)) == ["short", "long", "late"]
+
+
+def failing():
+    raise RuntimeError("no working compiler\nmore lines")
+
+
+def test_a_candidate_that_fails_is_left_out_with_a_note(clock):
+    works = {"default": clock.work(1.0), "broken": failing, "fast": clock.work(0.5)}
+    with collected() as notes:
+        timing = choose(works, "default", clock)
+    assert timing.chosen == "fast" and timing.seconds == pytest.approx({"default": 1.0, "fast": 0.5})
+    assert "the kernel 'broken' cannot be used on this machine (no working compiler)" in str(notes)
+
+
+def test_a_default_that_fails_is_an_error(clock):
+    with pytest.raises(RuntimeError, match="no working compiler"):
+        choose({"default": failing, "fast": clock.work(0.5)}, "default", clock)
 
 
 def test_without_time_nothing_is_prepared(clock):

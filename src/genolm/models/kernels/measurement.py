@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from genolm.notes import note
+
 LEAD = 1.1
 """A candidate must be this many times as fast as the default to replace it."""
 
@@ -78,11 +80,11 @@ def choose(works: Mapping[str, Work], default: str, clock: Callable[[], float] =
     """Time all candidates in turn, and choose one.
 
     A candidate replaces the default only if it is 10 % faster in its best round and in every round, so that another
-    process, which slows down single rounds, does not decide.
+    process, which slows down single rounds, does not decide. A candidate other than the default that fails, such as a
+    compiled one without a working compiler, is left out with a note.
     """
+    works = {name: work for name, work in works.items() if _is_usable(name, work, default)}
     rounds: dict[str, list[float]] = {name: [] for name in works}
-    for work in works.values():
-        work()
     for _ in range(_ROUNDS):
         for name, work in works.items():
             rounds[name].append(_elapsed(work, clock))
@@ -90,6 +92,19 @@ def choose(works: Mapping[str, Work], default: str, clock: Callable[[], float] =
     fastest = min(best, key=lambda name: best[name])
     leads = all(slow >= LEAD * fast for slow, fast in zip(rounds[default], rounds[fastest], strict=True))
     return Timing(fastest if leads and best[default] >= LEAD * best[fastest] else default, best)
+
+
+def _is_usable(name: str, work: Work, default: str) -> bool:
+    """Do the work once; return whether it succeeds. An error of the default is raised."""
+    try:
+        work()
+    except RuntimeError as error:
+        if name == default:
+            raise
+        reason = str(error).strip().partition("\n")[0]
+        note(f"the kernel {name!r} cannot be used on this machine ({reason}), and is not timed")
+        return False
+    return True
 
 
 def _elapsed(work: Work, clock: Callable[[], float]) -> float:
