@@ -16,7 +16,6 @@ from genolm.models.heads.headed_network import HeadedNetwork
 from genolm.training.rows import Rows
 from genolm.training.trainer.objective import Loss, Sums
 
-
 _ROUNDING = 1e-12  # of sums in fp64, relative to their terms
 
 
