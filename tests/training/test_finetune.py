@@ -157,6 +157,29 @@ def test_low_rank_updates_are_an_adapter_of_their_start(tmp_path: Path) -> None:
     assert reports(tmp_path / "run", "held_out_accuracy")[-1]["test"] == 1.0
 
 
+@pytest.mark.parametrize("start", ["base", "$FOLDER_OF_BASES/base"])
+def test_an_adapter_finds_its_base_from_another_folder(
+    start: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genolm.save(genolm.load(START), tmp_path / "base")
+    monkeypatch.setenv("FOLDER_OF_BASES", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    adapter = finetune(write_finetune_recipe("lora", tmp_path, start=start, steps=1), tmp_path / "run")
+    monkeypatch.chdir("/")
+    monkeypatch.delenv("FOLDER_OF_BASES")
+    assert set(genolm.load(adapter).added_heads) == {"richness"}
+
+
+def test_an_adapter_is_refused_as_the_base_of_another_one_before_training(tmp_path: Path) -> None:
+    adapter = finetune(write_finetune_recipe("lora", tmp_path, steps=1), tmp_path / "one")
+    with pytest.raises(InputError, match=r"start is an adapter, .*merge it first"):
+        finetune(write_finetune_recipe("lora", tmp_path, start=str(adapter), steps=1), tmp_path / "two")
+    assert not (tmp_path / "two").exists()
+    genolm.convert(adapter, tmp_path / "merged")
+    recipe = write_finetune_recipe("lora", tmp_path, start=str(tmp_path / "merged"), steps=1, heads={"other": LABELS})
+    assert "other" in genolm.load(finetune(recipe, tmp_path / "three")).added_heads
+
+
 def test_answers_count_and_questions_do_not(tmp_path: Path) -> None:
     recipe = FinetuneRecipe.load(write_finetune_recipe("answers", tmp_path))
     task = FinetuningTask(recipe)

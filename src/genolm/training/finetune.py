@@ -10,6 +10,7 @@ from pathlib import Path
 from torch import Tensor
 
 from genolm.errors import InputError, ModelError
+from genolm.models.checkpoints.adapter_folder import is_adapter
 from genolm.models.heads.head_config import HeadConfig, LabelHeadConfig, TrackHeadConfig
 from genolm.models.heads.headed_network import Head, HeadedNetwork, build_head
 from genolm.models.lora.lora_linear import add_lora
@@ -87,6 +88,12 @@ class FinetuningTask:
             if stage.context > model.config.max_positions:
                 limit = model.config.max_positions
                 raise InputError(f"context must not exceed the start's max_positions ({limit})", value=stage.context)
+        if recipe.lora is not None and is_adapter(Path(model.origin or "")):
+            raise InputError(
+                "the recipe's start is an adapter, which cannot be the base of another one; merge it first, with"
+                " genolm convert",
+                value=recipe.start,
+            )
         if recipe.objective == "answers" and not model.causal:
             raise InputError("the objective answers requires a causal start", value=recipe.start)
         self.feed, self.heads = self._read_data()

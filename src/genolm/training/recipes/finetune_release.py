@@ -79,7 +79,7 @@ def release_adapter(
     load_tensors(network, weights, str(folder))
     card = replace(_card(recipe, start, log, processes), base_sha256=start.sha256, heads={})
     shutil.rmtree(folder, ignore_errors=True)
-    write_adapter(folder, network, recipe.lora, card, start.name)
+    write_adapter(folder, network, recipe.lora, card, start.model.origin or start.name)
 
 
 def _heads(heads: Mapping[str, HeadConfig], start: StartModel, weights: Mapping[str, Tensor]) -> dict[str, Head]:
