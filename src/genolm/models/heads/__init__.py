@@ -1,1 +1,1 @@
-"""Heads: modules on the hidden states of a backbone, without losses, and the losses of fine-tuned heads."""
+"""Heads: modules on the hidden states of a backbone, without losses."""

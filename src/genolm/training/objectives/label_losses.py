@@ -1,8 +1,8 @@
 """Losses for sequence and token labels, in nats.
 
-The heads themselves are part of the encoder (``EncoderConfig.labels``). With a recurrent memory there is an output for
-every segment, and the losses of segments are combined as in GENA-LM's published classes. For your own training loops:
-no recipe of this package fine-tunes on labels.
+These heads are part of the encoder (``EncoderConfig.labels``). With a recurrent memory there is an output for every
+segment, and the losses of segments are combined as in GENA-LM's published classes. For your own training loops: recipes
+train added heads (:mod:`genolm.training.objectives.labels`), not these.
 
 Shapes: B rows, L tokens, C labels.
 """
@@ -20,7 +20,7 @@ from genolm.models.networks.recurrent_memory import MemoryOutput
 from genolm.models.networks.recurrent_memory_config import LossOf
 
 LabelKind = Literal["single", "multiple", "number"]
-"""One of C classes (``single``), any number of C classes (``multi``), or C numbers."""
+"""One of C classes (``single``), any number of C classes (``multiple``), or C numbers (``number``)."""
 
 
 def sequence_loss(outputs_BC: Tensor, targets: Tensor, kind: LabelKind) -> Tensor:
