@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from genolm.models.networks.attention.attention import (
+    ATTENTION,
     blocked_attention,
     choose_attention,
     plain_attention,
-    sdpa_attention,
 )
 from genolm.models.networks.attention.attention_training import trained_attention
 
-BACKENDS = {"sdpa": sdpa_attention, "blocked": blocked_attention}
+BACKENDS = ATTENTION.candidates
 SHAPES = {  # queries, keys, query heads, key heads
     "one": (1, 1, 2, 2),
     "whole": (97, 97, 4, 4),
