@@ -1,5 +1,7 @@
 """Every kernel of every operation gives the numbers of the default ones, except for rounding."""
 
+import itertools
+
 import pytest
 import torch
 from tests.contracts.zoo_networks import DECODERS, ENCODERS, random_network, random_token_network
@@ -23,6 +25,12 @@ def pins(*operations):
     return [((operation.name, name),) for operation in operations for name in operation.candidates]
 
 
+def decoder_pins(*operations):
+    """Pairs of a decoder and a kernel; those of experts for decoders with experts only."""
+    pairs = itertools.product(DECODERS, pins(*operations))
+    return [(name, pin) for name, pin in pairs if pin[0][0] != EXPERTS.name or random_network(name).config.num_experts]
+
+
 def ids_of(network, rows=3, length=40):
     return torch.randint(5, 9, (rows, length), generator=torch.Generator().manual_seed(1))
 
@@ -32,8 +40,7 @@ def logits(network, ids, mask=None):
     return output.logits_BLV if isinstance(network, Decoder) else output.logits
 
 
-@pytest.mark.parametrize("pin", pins(LINEAR, ATTENTION, EXPERTS), ids=str)
-@pytest.mark.parametrize("name", DECODERS)
+@pytest.mark.parametrize(("name", "pin"), decoder_pins(LINEAR, ATTENTION, EXPERTS), ids=str)
 def test_logits_of_a_decoder(name, pin):
     network, mask = random_network(name), torch.ones(3, 40, dtype=torch.bool)
     mask[0, :7] = False  # padding on the left
@@ -56,8 +63,24 @@ def test_logits_of_an_encoder(name, pin):
             torch.testing.assert_close(logits(network, ids), expected, **CLOSE)
 
 
-@pytest.mark.parametrize("pin", pins(LINEAR, TRAINED_ATTENTION, EXPERTS), ids=str)
-@pytest.mark.parametrize("name", DECODERS)
+@pytest.mark.parametrize(("name", "pin"), decoder_pins(ATTENTION, EXPERTS), ids=str)
+def test_hidden_states_of_a_decoder_in_bf16(name, pin):
+    """Every kernel is as close to fp32 as the default one is."""
+    ids, exact = ids_of(random_network(name), length=300), random_network(name)
+    network = random_network(name).bfloat16()
+    last = network.config.num_layers
+    with torch.inference_mode():
+        expected = exact(ids, layers=(last,), logits=False).hidden[last]
+        errors = []
+        for kernels in (Kernels(), Kernels(pin)):
+            with kernels.imposed():
+                found = network(ids, layers=(last,), logits=False).hidden[last].float()
+            # The median over tokens: rounding may send a token to another expert.
+            errors.append((found - expected).norm(dim=-1).median() / expected.norm(dim=-1).median())
+    assert errors[1] < 2 * errors[0] + 1e-4
+
+
+@pytest.mark.parametrize(("name", "pin"), decoder_pins(LINEAR, TRAINED_ATTENTION, EXPERTS), ids=str)
 @torch.inference_mode(False)
 def test_gradients(name, pin):
     network, expected = random_network(name), {}

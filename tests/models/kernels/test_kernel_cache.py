@@ -37,7 +37,18 @@ def test_each_machine_and_version_has_its_own(machine, other):
     assert read_timings(other) == {}
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"timings": []}', '{"timings": {"one": 3}}', "\x00"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        '{"timings": []}',
+        '{"timings": {"one": 3}}',
+        '{"timings": {"one": {"chosen": "a", "seconds": {"a": "fast"}}}}',
+        "\x00",
+    ],
+)
 def test_a_damaged_file_is_rebuilt(machine, content):
     add_timings(machine, {"one": TIMING})
     machine.file.write_text(content)

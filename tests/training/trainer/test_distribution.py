@@ -50,8 +50,17 @@ _KINDS = {
 }
 
 
-_HEADS = {"labels head": {}, "tracks head": {}, "lora head": {}, "sharded tracks head": {"sharding": "fsdp"}}
-"""Fine-tuning runs, with a row of a step on each of two processes."""
+_GENOS = {"start": "tiny-random"}
+_HEADS = {
+    "labels head": {},
+    "tracks head": {},
+    "lora head": {},
+    "sharded tracks head": {"sharding": "fsdp"},
+    "experts labels head": _GENOS,
+    "experts tracks head": _GENOS,
+    "sharded experts labels head": {**_GENOS, "sharding": "fsdp"},
+}
+"""Fine-tuning runs, with a row of a step on each of two processes; those with experts start from a small Genos."""
 
 
 def torchrun(processes: int, *words: str) -> subprocess.CompletedProcess[str]:
@@ -123,7 +132,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     program.write_text(_PROGRAM)
     done = torchrun(2, str(program), *(str(folder / kind) for kind in (*_KINDS, *_HEADS)))
     assert done.returncode == 0, done.stderr
-    for kind in ("labels head", "tracks head", "lora head"):
+    for kind in (name for name in _HEADS if not name.startswith("sharded")):
         finetune(folder / kind / "recipe.yaml", folder / f"alone {kind}")
     for kind in ("replicated", "replicated tokens", "replicated masks"):
         pretrain(recipe_of(kind, folder), folder / alone(kind))

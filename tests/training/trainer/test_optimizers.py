@@ -9,7 +9,10 @@ from safetensors.torch import load_file
 
 import genolm
 from genolm.errors import InputError
+from genolm.models.heads.head_config import LabelHeadConfig
+from genolm.models.heads.headed_network import HeadedNetwork, build_head
 from genolm.models.networks.decoder import Decoder
+from genolm.tokens.nucleotide import NucleotideTokenizer
 from genolm.training.pretrain import pretrain
 from genolm.training.recipes.pretrain_recipe import Recipe
 from genolm.training.trainer.optimizers import build_optimizer
@@ -68,3 +71,16 @@ def test_adafactor_has_moments_of_rows_and_columns_and_resumes(recipe: Recipe, t
     assert (parts / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
     with pytest.raises(InputError, match="adafactor needs complete matrices"):
         replace(recipe, sharding="fsdp")
+
+
+def test_a_head_called_tables_is_not_a_kmer_table(recipe: Recipe) -> None:
+    config = LabelHeadConfig(("weak", "strong"))
+    network = HeadedNetwork(
+        Decoder(recipe.model), {"tables": build_head(config, recipe.model, 0)}, NucleotideTokenizer()
+    )
+    names = {id(weight): name for name, weight in network.named_parameters()}
+    groups = build_optimizer(network, replace(recipe.optimizer, weight_decay=0.1)).param_groups
+    decays = {names[id(weight)]: group["weight_decay"] for group in groups for weight in group["params"]}
+    matrices = [name for name, weight in network.named_parameters() if name.startswith("heads.") and weight.ndim == 2]
+    assert matrices and all(decays[name] == 0.1 for name in matrices)
+    assert decays["backbone.kmer.tables.0.weight"] == 0.0

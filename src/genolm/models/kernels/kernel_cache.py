@@ -59,9 +59,13 @@ def read_timings(machine: Machine) -> dict[str, Timing]:
     """Return the cached timings of a machine by case; empty if there are none, or the file is damaged."""
     try:
         stored = json.loads(machine.file.read_text())["timings"]
-        return {case: Timing(str(one["chosen"]), dict(one["seconds"])) for case, one in stored.items()}
+        return {case: Timing(str(one["chosen"]), _seconds(one["seconds"])) for case, one in stored.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, GenolmError):
         return {}
+
+
+def _seconds(stored: Mapping[str, object]) -> dict[str, float]:
+    return {name: float(str(value)) for name, value in stored.items()}
 
 
 def add_timings(machine: Machine, timings: Mapping[str, Timing]) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Generic, TypeVar
 
-from genolm.errors import InputError
+from genolm.errors import InputError, RunError
 
 VARIABLE = "GENOLM_KERNELS"
 """Environment variable that pins kernels: ``default``, or pairs such as ``linear=onednn,attention=fused``."""
@@ -44,13 +44,22 @@ class Operation(Generic[Function]):
         Args:
             case: class of shapes, within the operation.
             default: name of the implementation to use if none was selected.
+
+        Raises:
+            RunError: the run was planned with an implementation that this version does not have.
         """
         return self.candidates[self.named(case, default)]
 
     def named(self, case: str, default: str) -> str:
-        """Return the name of the implementation that the current run uses; arguments as in :meth:`kernel`."""
+        """Return the name of the implementation that the current run uses; arguments and errors as in :meth:`kernel`."""
         chosen = current_kernels().choice(self.name, case)
-        return default if chosen is None or chosen not in self.candidates else chosen
+        if chosen is not None and chosen not in self.candidates:
+            raise RunError(
+                f"the run was planned with the kernel {chosen!r} for {self.name}, which this version does not have;"
+                f" it has {', '.join(self.candidates)}",
+                code="other-run",
+            )
+        return default if chosen is None else chosen
 
 
 _OPERATIONS: dict[str, Operation[Any]] = {}

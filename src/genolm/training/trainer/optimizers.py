@@ -124,7 +124,7 @@ def _first_optimizer(groups: Groups, plan: OptimizerRecipe) -> torch.optim.Optim
 
 
 def _kind(name: str, weight: Tensor) -> str:
-    if ".tables." in name:
+    if ".tables." in name and not name.startswith("heads."):
         return "table"
     return "plain" if weight.ndim == 1 or name.startswith("embedding.") else "matrix"
 

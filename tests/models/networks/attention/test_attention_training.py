@@ -1,5 +1,7 @@
 """Attention with gradients by blocks: values and gradients equal the definition's, in fp32 and in bf16."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import Tensor
@@ -11,7 +13,7 @@ from genolm.models.networks.attention.attention import (
     plain_attention,
     sdpa_attention,
 )
-from genolm.models.networks.attention.attention_training import trained_attention
+from genolm.models.networks.attention.attention_training import SCORES, trained_attention
 
 
 def inputs(length: int, kv_heads: int, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor, Tensor]:
@@ -31,15 +33,17 @@ def gradients(function: AttentionFunction, tensors: tuple[Tensor, ...], allowed:
 @pytest.mark.parametrize("kv_heads", [1, 2, 4])
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("scores", [300, SCORES, 4 * SCORES])
 def test_values_and_gradients_equal_the_definition(
-    monkeypatch: pytest.MonkeyPatch, length: int, kv_heads: int, masked: bool, kept: bool
+    monkeypatch: pytest.MonkeyPatch, length: int, kv_heads: int, masked: bool, kept: bool, scores: int
 ) -> None:
     monkeypatch.setattr(attention_training, "_KEPT_BYTES", 1 << 28 if kept else 0)
     tensors = inputs(length, kv_heads)
     documents = torch.arange(length)[None] // torch.tensor([[50], [9]])
     allowed = documents[:, :, None] == documents[:, None, :] if masked else None
     expected = gradients(plain_attention, tensors, allowed)
-    for ours, theirs in zip(gradients(trained_attention, tensors, allowed), expected, strict=True):
+    function = partial(trained_attention, scores=scores)
+    for ours, theirs in zip(gradients(function, tensors, allowed), expected, strict=True):
         torch.testing.assert_close(ours, theirs, atol=5e-6, rtol=1e-5)
 
 
