@@ -51,7 +51,7 @@ class Operation(Generic[Function]):
         return self.candidates[self.named(case, default)]
 
     def named(self, case: str, default: str) -> str:
-        """Return the name of the implementation that the current run uses; arguments and errors as in :meth:`kernel`."""
+        """Return the name of the implementation that the current run uses; as for :meth:`kernel`."""
         chosen = current_kernels().choice(self.name, case)
         if chosen is not None and chosen not in self.candidates:
             raise RunError(
