@@ -154,7 +154,7 @@ TRAINED_ATTENTION: Operation[AttentionFunction] = Operation(
         "fused": sdpa_attention,
         "expanded": expanded_attention,
         "blocked": trained_attention,
-        "large blocks": partial(trained_attention, scores=4 * SCORES),
+        "small blocks": partial(trained_attention, scores=SCORES // 4),
     },
 )
 """Attention with gradients on a CPU, of queries and keys at the same positions."""

@@ -17,7 +17,7 @@ from torch import Tensor
 
 _QUERIES = 128
 # Number of scores of a block, over its rows and heads: few enough for the cache, many enough for full speed.
-SCORES = 1 << 19
+SCORES = 1 << 21
 # Attention weights are kept for the backward pass up to this many bytes per call, and recomputed beyond.
 _KEPT_BYTES = 1 << 28
 
@@ -46,23 +46,21 @@ class _BlockedAttention(torch.autograd.Function):
             _put(out_BHLD, torch.bmm(weights_NRS, _keys(v_BKLD, block)), block)
             if keep:
                 kept.append(weights_NRS)
-        ctx.save_for_backward(q_BHLD, k_BKLD, v_BKLD, out_BHLD, allowed_BLL, *kept)
+        ctx.save_for_backward(q_BHLD, k_BKLD, v_BKLD, allowed_BLL, *kept)
         ctx.scores = scores
         return out_BHLD
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        q_BHLD, k_BKLD, v_BKLD, out_BHLD, allowed_BLL, *kept = ctx.saved_tensors
+        q_BHLD, k_BKLD, v_BKLD, allowed_BLL, *kept = ctx.saved_tensors
         grad_BHLD, kv_heads = gradients[0].contiguous(), k_BKLD.shape[1]
-        # Softmax's backward needs each query's product of output and gradient, summed over its width.
-        shared_BHL1 = (grad_BHLD.float() * out_BHLD.float()).sum(-1, keepdim=True).to(q_BHLD.dtype)
         dq_BHLD = torch.empty_like(q_BHLD)
         dk_BKLD, dv_BKLD = (torch.zeros(k_BKLD.shape, device=k_BKLD.device) for _ in range(2))
         for number, block in enumerate(_blocks(q_BHLD, ctx.scores)):
             weights_NRS = kept[number] if kept else _weights(q_BHLD, k_BKLD, allowed_BLL, block)
             grad_NRD = _queries(grad_BHLD, block, kv_heads)
-            dscores_NRS = torch.bmm(grad_NRD, _keys(v_BKLD, block).transpose(1, 2))
-            dscores_NRS.sub_(_queries(shared_BHL1, block, kv_heads)).mul_(weights_NRS)
+            dweights_NRS = torch.bmm(grad_NRD, _keys(v_BKLD, block).transpose(1, 2))
+            dscores_NRS = torch.ops.aten._softmax_backward_data(dweights_NRS, weights_NRS, -1, weights_NRS.dtype)
             _put(dq_BHLD, torch.bmm(dscores_NRS, _keys(k_BKLD, block)), block)
             queries_NRD = _queries(q_BHLD, block, kv_heads)
             _add(dk_BKLD, torch.bmm(dscores_NRS.transpose(1, 2), queries_NRD), block)
