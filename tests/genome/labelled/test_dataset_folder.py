@@ -25,7 +25,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert is_dataset(tmp_path / "data") and not is_dataset(tmp_path)
     assert list(found.description.splits) == ["train", "test"] and found.description.labels == DESCRIPTION.labels
     assert {name: list(found.rows(name)) for name in SPLITS} == SPLITS
-    with pytest.raises(InputError, match="no such split; it has train, test .*'valid'"):
+    with pytest.raises(InputError, match=r"no such split; it has train, test .*'valid'"):
         found.path("valid")
 
 
@@ -37,7 +37,7 @@ def test_equal_rows_give_equal_bytes(tmp_path: Path) -> None:
 
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no example falls into this split .*'test'"):
+    with pytest.raises(InputError, match=r"no example falls into this split .*'test'"):
         write_dataset(tmp_path / "data", DESCRIPTION, {**SPLITS, "test": []})
     assert list(tmp_path.iterdir()) == []
 
@@ -61,7 +61,11 @@ def test_damage_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"test\.parquet: the table of the split test is missing"):
         read_dataset(folder)
     table.write_bytes(content)
-    changes = {"its sha256 does not match": {"kind": "other"}, "expected 1": {"version": 2}, "not the desc": {"format": ""}}
+    changes = {
+        "its sha256 does not match": {"kind": "other"},
+        "expected 1": {"version": 2},
+        "not the desc": {"format": ""},
+    }
     for message, change in changes.items():
         description.write_text(json.dumps({**json.loads(text), **change}))
         with pytest.raises(InputError, match=message):

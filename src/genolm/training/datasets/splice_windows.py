@@ -131,5 +131,8 @@ def _count(labels: NDArray[np.uint8], counts: Counter[str]) -> None:
 
 def _ends(intron: Interval, genome: Genome) -> str:
     """Return the first and last two bases of an intron on its strand."""
-    ends = (bases(genome, intron.chrom, intron.start, intron.start + 2), bases(genome, intron.chrom, intron.end - 2, intron.end))
+    ends = (
+        bases(genome, intron.chrom, intron.start, intron.start + 2),
+        bases(genome, intron.chrom, intron.end - 2, intron.end),
+    )
     return "".join(ends) if intron.strand == "+" else reverse_complement("".join(ends))

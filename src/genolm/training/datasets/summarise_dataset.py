@@ -23,7 +23,7 @@ def _lines(counts: Mapping[str, Any]) -> Iterator[str]:
         facts = ("genes", "windows", "donors", "acceptors", "genes partly N", "genes of N", "windows of N")
         yield f"{name}: " + ", ".join(f"{found.get(fact, 0):,} {fact}" for fact in facts)
     before, after = (counts["homologues"][f"training_genes_{when}"] for when in ("before", "after"))
-    yield f"homologues of held-out genes removed from training: {before - after:,} of {before:,} genes, {after:,} remain"
+    yield f"training genes: {before:,}, {after:,} without homologues of held-out genes"
     if left_out := ", ".join(f"{number:,} {what}" for what, number in counts["left_out"].items() if number):
         yield f"left out: {left_out}"
     if counts["gt_ag"] is not None:
