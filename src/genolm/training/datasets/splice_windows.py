@@ -64,8 +64,8 @@ def gt_ag_fraction(genes: Sequence[Gene], genome: Genome, annotation: Path) -> f
     fraction = sum(one == "GTAG" for one in read) / len(read)
     if len(read) >= FEWEST_INTRONS and fraction < LOWEST_GT_AG:
         raise InputError(
-            f"only {100 * fraction:.1f} % of {len(read):,} introns begin with GT and end with AG: the annotation belongs "
-            f"to another genome or assembly than {genome.path.name}",
+            f"only {100 * fraction:.1f} % of {len(read):,} introns begin with GT and end with AG: the annotation "
+            f"belongs to another genome or assembly than {genome.path.name}",
             file=annotation,
         )
     return fraction
