@@ -22,7 +22,7 @@ from genolm.training.datasets.splice_windows import LABELS, Sites, gene_windows,
 from genolm.verbs import verb
 
 
-@verb(example="genolm dataset build splice splice-data --genome hg38.fa --genes genes.gff3 --valid chr9 --test chr22")
+@verb(example="genolm dataset build splice data --genome hg38.fa --genes genes.gff3 --valid chr9 --test chr22")
 def build_dataset(
     kind: Literal["splice"],
     out: OutputFolder,
