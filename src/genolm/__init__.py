@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from genolm.genome.simulation.simulate import simulate as simulate
     from genolm.genome.variant import Variant as Variant
     from genolm.groups import corpus as corpus
+    from genolm.groups import dataset as dataset
     from genolm.groups import detect as detect
     from genolm.groups import explain as explain
     from genolm.groups import tokenizer as tokenizer

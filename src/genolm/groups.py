@@ -11,6 +11,7 @@ from genolm.tasks.explain.explain_memory import explain_memory
 from genolm.tasks.explain.explain_tables import explain_tables
 from genolm.training.corpus.build_corpus import build_corpus
 from genolm.training.corpus.inspect_corpus import inspect_corpus
+from genolm.training.datasets.build_dataset import build_dataset
 from genolm.training.vocabulary.train_tokenizer import inspect_tokenizer, train_tokenizer
 
 
@@ -43,3 +44,9 @@ class corpus:
 
     build = staticmethod(build_corpus)
     inspect = staticmethod(inspect_corpus)
+
+
+class dataset:
+    """Build datasets with labels from an annotated genome, as ``genolm dataset``."""
+
+    build = staticmethod(build_dataset)

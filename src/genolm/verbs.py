@@ -43,6 +43,7 @@ VERBS = {
     "tokenizer inspect": "training.vocabulary.train_tokenizer:inspect_tokenizer",
     "corpus build": "training.corpus.build_corpus:build_corpus",
     "corpus inspect": "training.corpus.inspect_corpus:inspect_corpus",
+    "dataset build": "training.datasets.build_dataset:build_dataset",
     "pretrain": "training.pretrain:pretrain",
     "doctor": "cli.doctor:doctor",
     "demo": "cli.demo:demo",
@@ -56,6 +57,7 @@ GROUPS = {
     "explain": "Interpret a model: k-mer memory, experts, layers, attribution.",
     "tokenizer": "Train or inspect a BPE tokenizer.",
     "corpus": "Build or inspect a training corpus.",
+    "dataset": "Build a dataset with labels from an annotated genome.",
 }
 """Description of each group of verbs."""
 

@@ -35,7 +35,7 @@ def test_the_example_is_a_call_of_its_command(name):
     COMMANDS[name].make_context(name, words[len(name.split()) :])  # raises where an argument or option does not fit
 
 
-@pytest.mark.parametrize("group", ["", "detect", "explain", "tokenizer", "corpus"])
+@pytest.mark.parametrize("group", ["", "detect", "explain", "tokenizer", "corpus", "dataset"])
 def test_no_line_of_a_list_of_commands_is_cut_short(group):
     environment = {**os.environ, "COLUMNS": "80"}
     command = [sys.executable, "-m", "genolm", *group.split(), "--help"]

@@ -62,6 +62,14 @@ WRONG = {
         "ACGT,weak,1,weak",
         {"heads": {"a": {"kind": "labels", "labels": ["weak", "strong"], "of": "token"}}, "column": "of_bases"},
     ),
+    r"train\.csv:3: 3 labels for 4 bases": (
+        "ACGT,weak,1,01.",
+        {"heads": {"a": {"kind": "labels", "labels": ["weak", "strong"], "of": "token"}}, "column": "of_bases"},
+    ),
+    r"train\.csv:3: no class has this index; the classes of the head are 0 to 1 \(weak, strong\) .*'2'": (
+        "ACGT,weak,1,01.2",
+        {"heads": {"a": {"kind": "labels", "labels": ["weak", "strong"], "of": "token"}}, "column": "of_bases"},
+    ),
     r"train\.csv:3: strength must be finite .*'inf'": (
         "ACGT,weak,inf,weak",
         {"heads": {"a": {"kind": "labels", "labels": ["strength"], "task": "regression"}}},
@@ -90,6 +98,17 @@ def test_what_is_wrong_in_a_table_is_named_with_its_line(message: str, tmp_path:
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(written))
     with pytest.raises(InputError, match=message):
         FinetuningTask(FinetuneRecipe.load(tmp_path / "recipe.yaml"))
+
+
+@pytest.mark.parametrize("labels", ['"weak,strong,,weak"', "01.0"])
+def test_labels_of_bases_are_words_or_characters(labels: str, tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text(f"sequence,of_bases\nACGT,{labels}\n")
+    heads = {"a": {"kind": "labels", "labels": ["weak", "strong"], "of": "token"}}
+    data = {"train": str(tmp_path / "train.csv"), "label": "of_bases"}
+    rows = task("labels", tmp_path, heads=heads, data=data).feed.rows(0, 0, 1)
+    assert rows.targets is not None and rows.counted_RL is not None
+    assert rows.targets[0, :4, 0].tolist() == [0, 1, 0, 0]
+    assert rows.counted_RL[0, :4].tolist() == [True, True, False, True]
 
 
 def test_windows_cover_a_region_with_one_more_at_its_end() -> None:

@@ -3,6 +3,7 @@
 from genolm.cli.commands import (
     about,
     corpus,
+    dataset,
     detect,
     explain,
     generation,
@@ -15,6 +16,19 @@ from genolm.cli.commands import (
 )
 from genolm.cli.presentation import Presented
 
-_MODULES = (about, corpus, detect, explain, generation, genomes, models, sequences, tokenizer, training, variants)
+_MODULES = (
+    about,
+    corpus,
+    dataset,
+    detect,
+    explain,
+    generation,
+    genomes,
+    models,
+    sequences,
+    tokenizer,
+    training,
+    variants,
+)
 PRESENTED: dict[str, Presented] = {name: one for module in _MODULES for name, one in module.PRESENTED.items()}
 """Presentation by the name of the verb."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from genolm.errors import InputError
 from genolm.files.digests import file_sha256
 from genolm.files.lines import locate_errors
+from genolm.genome.labelled.dataset_folder import NOT_COUNTED
 from genolm.genome.tabular import present, read_every_column, required, whole
 from genolm.models.heads.head_config import LabelHeadConfig
 from genolm.models.model import Model
@@ -29,6 +31,7 @@ from genolm.training.rows import Places, Rows
 from genolm.training.trainer.training_plan import Stage, TrainingPlan
 
 _PLACE = ("chrom", "start", "end", "strand")
+_BY_BASE = re.compile(r"[0-9.]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,10 @@ class TableRecipe:
         train: training table.
         held_out: tables for evaluation, by name of the split.
         sequence: column of the sequence.
-        label: column of the label: one of the head's classes, or comma-separated values of all bases (an empty value
-            does not count). Heads for several labels or numbers read a column for each, called as the label, instead.
+        label: column of the label: one of the head's classes; or, for labels of bases, comma-separated values of all
+            bases (an empty value does not count), or one character per base: digits, which are 0-based indexes of the
+            classes, or the numbers themselves, and ``.`` for a base that does not count. Heads for several labels or
+            numbers read a column for each, called as the label, instead.
     """
 
     train: str
@@ -160,11 +165,32 @@ class _Reader:
         return Example(ids, np.array(numbers[0] if self._head.task == "classes" else numbers, np.float32), place)
 
     def _of_bases(self, value: Any, bases: int) -> NDArray[np.float32]:
-        texts = required(value, self._recipe.label).split(",")
+        text = required(value, self._recipe.label)
+        if _BY_BASE.fullmatch(text) and bases > 1:
+            return self._of_characters(text, bases)
+        texts = text.split(",")
         if len(texts) != bases:
             raise InputError(f"{len(texts):,} labels for {bases:,} bases")
         values = [self._number(text, self._recipe.label) if text.strip() else math.nan for text in texts]
         return np.array(values, np.float32)[:, None]
+
+    def _of_characters(self, text: str, bases: int) -> NDArray[np.float32]:
+        """Read one character per base: a digit, or a point for a base that does not count."""
+        if len(text) != bases:
+            raise InputError(f"{len(text):,} labels for {bases:,} bases")
+        characters = np.frombuffer(text.encode("ascii"), np.uint8)
+        values = np.full(256, math.nan, np.float32)
+        for digit in sorted(set(text) - {NOT_COUNTED}):
+            values[ord(digit)] = self._of_digit(digit)
+        return values[characters][:, None]
+
+    def _of_digit(self, digit: str) -> float:
+        if self._head.task != "classes":
+            return self._number(digit, self._recipe.label)
+        if int(digit) >= len(self._head.labels):
+            classes = f"0 to {len(self._head.labels) - 1} ({', '.join(self._head.labels)})"
+            raise InputError(f"no class has this index; the classes of the head are {classes}", value=digit)
+        return int(digit)
 
     def _number(self, value: Any, name: str) -> float:
         """Return a label as a number in the scale of the outputs."""

@@ -1,0 +1,1 @@
+"""Datasets with labels from an annotated genome."""
