@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from genolm.tasks.variants.variants import variants as variants
     from genolm.tokens.bpe import BpeTokenizer as BpeTokenizer
     from genolm.tokens.nucleotide import NucleotideTokenizer as NucleotideTokenizer
+    from genolm.training.finetune import finetune as finetune
     from genolm.training.pretrain import pretrain as pretrain
 
 _MODULES = {

@@ -45,6 +45,7 @@ VERBS = {
     "corpus inspect": "training.corpus.inspect_corpus:inspect_corpus",
     "dataset build": "training.datasets.build_dataset:build_dataset",
     "pretrain": "training.pretrain:pretrain",
+    "finetune": "training.finetune:finetune",
     "doctor": "cli.doctor:doctor",
     "demo": "cli.demo:demo",
     "cite": "cli.cite:cite",

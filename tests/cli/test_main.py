@@ -11,7 +11,7 @@ from genolm.cli.main import app
 
 _LIST = (
     "embed score variants mutate generate complete scan report detect check cluster explain merge models info download "
-    "convert simulate tokenizer corpus dataset pretrain doctor demo cite"
+    "convert simulate tokenizer corpus dataset pretrain finetune doctor demo cite"
 )
 VERBS = _LIST.split()
 HEAVY = {"torch", "numpy", "polars", "pysam", "transformers", "matplotlib", "huggingface_hub", "rich"}

@@ -172,10 +172,20 @@ context: 32
 batch_rows: 2
 steps: 2
 """
+LABELS = """name: small-labels
+start: tiny-random-dense
+objective: labels
+heads: {richness: {kind: labels, labels: [weak, strong]}}
+data: {train: labels.csv, held_out: {test: labels.csv}}
+context: 32
+batch_rows: 2
+steps: 2
+"""
 ENDS = {
     "simulate again --length 20900 --contigs 2": r"2 contigs, 20,900 bases; \d+ genes?, \d+ variants\nwrote again\n",
     "corpus build small.yaml built": r"20,900 bases, 2 contigs: [\d,]+ train, 900 test, \d+ left out; \d+ documents",
     "pretrain small.yaml run": r"\n2 steps, 128 tokens; held-out bits per base: test \d\.\d{4}\nwrote run/model\n$",
+    "finetune labels.yaml tuned": r"\n2 steps; held-out loss: test \d\.\d{4}; .*\nwrote tuned/model\n$",
     "tokenizer train world/genome.fa tok --vocab-size 64 --bases 5000": r"^[\d,]+ bases; 64 tokens\nwrote tok\n$",
     f"convert {MODEL} copy": r"^\d+ tensors, 0\.\d MB\nwrote copy\n$",
     "explain attribution tiny-random chr1:5001-5020 why --genome world/genome.fa": r"^1 sequence, 20 bases\nwrote",
@@ -199,6 +209,8 @@ def test_every_other_verb_that_writes_ends_with_its_counts_too(world, tmp_path, 
     monkeypatch.chdir(tmp_path)
     Path("world").symlink_to(world)
     Path("small.yaml").write_text(RECIPE)
+    Path("labels.yaml").write_text(LABELS)
+    Path("labels.csv").write_text("sequence,label\nATTATAATTA,weak\nGCCGGCGCCG,strong\n")
     Path("made.fa").write_text("".join(f">m{n}\n{('ACGTTGCAAC', 'GGTACCATTG')[n % 2] * 12}\n" for n in range(3)))
     done = run(command)
     assert re.search(ENDS[command], done.stderr), done.stderr

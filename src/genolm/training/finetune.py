@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 from torch import Tensor
 
@@ -15,6 +16,7 @@ from genolm.models.heads.head_config import HeadConfig, LabelHeadConfig, TrackHe
 from genolm.models.heads.headed_network import Head, HeadedNetwork, build_head
 from genolm.models.lora.lora_linear import add_lora
 from genolm.models.networks.network import Network
+from genolm.parameters import Count, OutputFolder, PythonOnly
 from genolm.training.feeds.chats import ChatFeed, ChatRecipe
 from genolm.training.feeds.label_table import LabelFeed, TableRecipe
 from genolm.training.feeds.track_windows import TrackFeed, TrackRecipe
@@ -30,26 +32,30 @@ from genolm.training.trainer.run_folder import Listener
 from genolm.training.trainer.training_loop import Trainer, started_network, uses_bf16
 from genolm.training.trainer.training_run import run_training
 from genolm.training.trainer.workers import Workers
+from genolm.verbs import verb
 
 
+@verb(example="genolm finetune recipe.yaml run")
 def finetune(
     recipe: FinetuneRecipe | str | Path,
-    out: str | Path,
+    out: OutputFolder,
     *,
     resume: bool = False,
-    steps: int | None = None,
-    log: Listener | None = None,
+    steps: Count | None = None,
+    log: Annotated[Listener | None, PythonOnly()] = None,
 ) -> Path:
-    """Train a head, a complete model or low-rank updates on labels, tracks or answers.
+    """Fine-tune a model on labels, tracks or conversations from a recipe.
+
+    A recipe trains a new head with the complete model, with low-rank updates (LoRA), or alone.
 
     ``out`` receives ``log.jsonl``, ``checkpoints/`` and, at the end, ``model/``: a model with its head, or an adapter.
     Interruption, resume and processes are those of :func:`genolm.pretrain`.
 
     Args:
-        recipe: fine-tuning recipe, or its YAML file.
-        out: folder of the run.
-        resume: whether to resume from the last checkpoint in the folder.
-        steps: stop after this many steps; default: those of the recipe.
+        recipe: Fine-tuning recipe, a YAML file.
+        out: Folder of the run: log, checkpoints and trained model.
+        resume: Resume from the last checkpoint in the folder.
+        steps: Stop after this many steps; the learning-rate schedule is unchanged. Default: the recipe's steps.
         log: function that receives every report as a mapping.
 
     Returns:

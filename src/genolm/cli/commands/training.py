@@ -1,4 +1,4 @@
-"""Presentation of simulate and pretrain."""
+"""Presentation of simulate, pretrain and finetune."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -15,7 +15,13 @@ from genolm.cli.presentation import Invocation, Presented
 from genolm.cli.reporter import print_closing, print_line
 from genolm.cli.text import shown
 
+if TYPE_CHECKING:
+    from genolm.training.trainer.training_plan import TrainingPlan
+
 Report = Callable[[Mapping[str, Any]], None]
+
+_LOSSES = {"bits_per_base": "bits/base", "nats_per_token": "nats/token", "loss": "loss"}
+"""Losses of reports, with their forms in the progress bar."""
 
 
 def simulate(call: Invocation) -> None:
@@ -32,9 +38,20 @@ def simulate(call: Invocation) -> None:
 def pretrain(call: Invocation) -> None:
     """Show the reports of the run, and the path of the model."""
     from genolm.training.recipes.pretrain_recipe import Recipe
+
+    _train(call, Recipe.load(call.values["recipe"]))
+
+
+def finetune(call: Invocation) -> None:
+    """Show the reports of the run, and the path of the model or adapter."""
+    from genolm.training.recipes.finetune_recipe import FinetuneRecipe
+
+    _train(call, FinetuneRecipe.load(call.values["recipe"]))
+
+
+def _train(call: Invocation, recipe: TrainingPlan) -> None:
     from genolm.training.trainer.run_folder import describe_run
 
-    recipe = Recipe.load(call.values["recipe"])
     steps = call.values.get("steps") or recipe.steps
     with training_reports(min(steps, recipe.steps)) as report:
         model = replace(call, values={**call.values, "recipe": recipe})(log=report)
@@ -56,12 +73,12 @@ def training_reports(steps: int) -> Iterator[Report]:
         task = progress.add_task("steps", total=steps, metrics="")
 
         def report(values: Mapping[str, Any]) -> None:
-            if values.get("bits_per_base") is None:
+            loss = next((name for name in _LOSSES if values.get(name) is not None), None)
+            if loss is None or "tokens_per_second" not in values:
                 progress.console.print(_as_line(values), markup=False, highlight=False, soft_wrap=True)
                 return
-            speed = shown(values["tokens_per_second"])
-            unit = "tokens" if "nats_per_token" in values else "bases"
-            metrics = f"{values['bits_per_base']:.4f} bits/base  {speed} {unit}/s"
+            unit = "bases" if loss == "bits_per_base" and "nats_per_token" not in values else "tokens"
+            metrics = f"{values[loss]:.4f} {_LOSSES[loss]}  {shown(values['tokens_per_second'])} {unit}/s"
             progress.update(task, completed=values["step"], metrics=metrics)
 
         yield report
@@ -82,4 +99,8 @@ def _is_first_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-PRESENTED = {"simulate": Presented(simulate), "pretrain": Presented(pretrain, resumable=True)}
+PRESENTED = {
+    "simulate": Presented(simulate),
+    "pretrain": Presented(pretrain, resumable=True),
+    "finetune": Presented(finetune, resumable=True),
+}

@@ -34,6 +34,9 @@ CHANGEABLE = (
 _LATER = ("best", "patience", "rates", "start")
 """Settings that recipes did not always have; left out while they are empty, so that older runs can be resumed."""
 
+_HELD_OUT = "held_out_"
+"""Beginning of the names of held-out metrics in the log."""
+
 _CHOOSING = ("evaluate_every", "evaluate_windows")
 """Settings that affect which weights are released if these are chosen by a held-out metric."""
 
@@ -69,12 +72,18 @@ class RunSettings:
 
 
 def describe_run(out: Path, plan: TrainingPlan) -> str:
-    """Describe a finished run in one line, from its log: steps, tokens, and held-out bits per base."""
+    """Describe a finished run in one line, from its log: steps, and the metrics of the last held-out evaluation."""
     lines = RunLog(out / "log.jsonl").lines()
     step = lines[-1]["step"]
-    held_out = next(line["held_out_bits_per_base"] for line in reversed(lines) if "held_out_bits_per_base" in line)
-    bits = ", ".join(f"{name} {value:.4f}" for name, value in held_out.items())
-    return f"{step:,} steps, {tokens_until(step, plan):,} tokens; held-out bits per base: {bits}"
+    evaluated = next((line for line in reversed(lines) if any(name.startswith(_HELD_OUT) for name in line)), {})
+    held_out = [(name.removeprefix(_HELD_OUT), values) for name, values in evaluated.items() if name.startswith(_HELD_OUT)]
+    metrics = "".join(f"; held-out {name.replace('_', ' ')}: {_by_split(values)}" for name, values in held_out)
+    tokens = f", {tokens_until(step, plan):,} tokens" if any(name == "bits_per_base" for name, _ in held_out) else ""
+    return f"{step:,} steps{tokens}{metrics}"
+
+
+def _by_split(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{split} {value:.4f}" for split, value in values.items())
 
 
 def check_claim(out: Path, settings: RunSettings, resume: bool) -> None:
