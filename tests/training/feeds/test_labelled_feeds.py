@@ -102,9 +102,9 @@ def test_what_is_wrong_in_a_table_is_named_with_its_line(message: str, tmp_path:
 
 @pytest.mark.parametrize("labels", ['"weak,strong,,weak"', "01.0"])
 def test_labels_of_bases_are_words_or_characters(labels: str, tmp_path: Path) -> None:
-    (tmp_path / "train.csv").write_text(f"sequence,of_bases\nACGT,{labels}\n")
+    (tmp_path / "bases.csv").write_text(f"sequence,of_bases\nACGT,{labels}\n")
     heads = {"a": {"kind": "labels", "labels": ["weak", "strong"], "of": "token"}}
-    data = {"train": str(tmp_path / "train.csv"), "label": "of_bases"}
+    data = {"train": str(tmp_path / "bases.csv"), "label": "of_bases"}
     rows = task("labels", tmp_path, heads=heads, data=data).feed.rows(0, 0, 1)
     assert rows.targets is not None and rows.counted_RL is not None
     assert rows.targets[0, :4, 0].tolist() == [0, 1, 0, 0]

@@ -24,11 +24,13 @@ class TranscriptType:
         gene_type: type of its gene, such as ``protein_coding``; empty if the file has none.
         type: type of the transcript; empty if the file has none.
         tags: tags of the transcript, such as ``MANE_Select`` and ``Ensembl_canonical``.
+        span: first and last base of the transcript's line, 1-based, as in the file.
     """
 
     gene_type: str
     type: str
     tags: frozenset[str]
+    span: tuple[str, str]
 
 
 def read_transcript_types(path: str | Path) -> dict[str, TranscriptType]:
@@ -52,7 +54,8 @@ def read_transcript_types(path: str | Path) -> dict[str, TranscriptType]:
             kind = _first(values, "transcript_type", "transcript_biotype", "biotype")
             tags = _GTF_TAG.findall(columns[8]) if form == "GTF" else values.get("tag", "").split(",")
             if gene_type or kind or any(tags):
-                types[name] = TranscriptType(gene_type, kind, frozenset(tag.strip() for tag in tags if tag.strip()))
+                known = frozenset(tag.strip() for tag in tags if tag.strip())
+                types[name] = TranscriptType(gene_type, kind, known, (columns[3].strip(), columns[4].strip()))
     return types
 
 

@@ -68,14 +68,22 @@ def read_coding_genes(path: Path, genome: Genome, *, every: bool, counts: Counte
     counts["genes on other contigs"] = len(placed) - len(kept)
     if not kept:
         raise InputError("no protein-coding gene is on a contig of the genome", file=path)
+    complete = [gene for gene in kept if all(_is_complete(one, types) for one in gene.transcripts)]
+    counts["genes that lack exons"] = len(kept) - len(complete)
     order = {name: number for number, name in enumerate(genome.lengths)}
-    return sorted(kept, key=lambda gene: (order[gene.interval.chrom], gene.interval, gene.id))
+    return sorted(complete, key=lambda gene: (order[gene.interval.chrom], gene.interval, gene.id))
 
 
 def _is_coding(transcript: Transcript, types: Mapping[str, TranscriptType]) -> bool:
     found = types.get(transcript.id)
     gene_type = found.gene_type if found else ""
     return transcript.coding is not None and gene_type in ("", PROTEIN_CODING)
+
+
+def _is_complete(transcript: Transcript, types: Mapping[str, TranscriptType]) -> bool:
+    """Whether the exons extend over the whole transcript; in a file that was cut to regions some may be missing."""
+    span = transcript.interval
+    return transcript.id not in types or types[transcript.id].span == (str(span.start + 1), str(span.end))
 
 
 def _gene(
