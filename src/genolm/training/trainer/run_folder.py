@@ -76,7 +76,9 @@ def describe_run(out: Path, plan: TrainingPlan) -> str:
     lines = RunLog(out / "log.jsonl").lines()
     step = lines[-1]["step"]
     evaluated = next((line for line in reversed(lines) if any(name.startswith(_HELD_OUT) for name in line)), {})
-    held_out = [(name.removeprefix(_HELD_OUT), values) for name, values in evaluated.items() if name.startswith(_HELD_OUT)]
+    held_out = [
+        (name.removeprefix(_HELD_OUT), values) for name, values in evaluated.items() if name.startswith(_HELD_OUT)
+    ]
     metrics = "".join(f"; held-out {name.replace('_', ' ')}: {_by_split(values)}" for name, values in held_out)
     tokens = f", {tokens_until(step, plan):,} tokens" if any(name == "bits_per_base" for name, _ in held_out) else ""
     return f"{step:,} steps{tokens}{metrics}"
