@@ -94,16 +94,21 @@ def problems(command: Any, verb: Verb) -> list[str]:
 
 
 def chosen(command: Any, wanted: Parameter, verb: Verb) -> bool:
-    """Return whether an option takes its choices and nothing else."""
+    """Return whether a parameter takes its choices and nothing else."""
     if not wanted.choices:
         return True
-    taken = [choice for choice in (*wanted.choices, "absent") if takes(command, verb, wanted.option, choice)]
+    taken = [choice for choice in (*wanted.choices, "absent") if takes(command, verb, wanted, choice)]
     return taken == list(wanted.choices)
 
 
-def takes(command: Any, verb: Verb, option: str, value: str) -> bool:
+def takes(command: Any, verb: Verb, wanted: Parameter, value: str) -> bool:
+    given = words(verb)
+    if wanted.positional:
+        given[[one.name for one in verb.parameters if one.positional].index(wanted.name)] = value
+    else:
+        given += [wanted.option, value]
     try:
-        command.make_context(verb.name, [*words(verb), option, value])
+        command.make_context(verb.name, given)
     except typer.BadParameter:
         return False
     return True

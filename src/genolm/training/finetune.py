@@ -44,9 +44,9 @@ def finetune(
     steps: Count | None = None,
     log: Annotated[Listener | None, PythonOnly()] = None,
 ) -> Path:
-    """Fine-tune a model on labels, tracks or conversations from a recipe.
+    """Fine-tune a model on labels, tracks or conversations.
 
-    A recipe trains a new head with the complete model, with low-rank updates (LoRA), or alone.
+    The recipe says what is trained: a head with the complete model, with low-rank updates (LoRA), or alone.
 
     ``out`` receives ``log.jsonl``, ``checkpoints/`` and, at the end, ``model/``: a model with its head, or an adapter.
     Interruption, resume and processes are those of :func:`genolm.pretrain`.
