@@ -119,11 +119,11 @@ class _SpliceBuild:
 
     def description(self, kind: str) -> Description:
         """Return the description of the dataset; all rows must have been read."""
-        inputs = [{"role": "genome", "path": self._genome.path}, {"role": "genes", "path": self._annotation}]
+        inputs = (_input("genome", self._genome.path), _input("genes", self._annotation))
         homologues = {"training_genes_before": self._before, "training_genes_after": len(self._genes[TRAIN])}
         return Description(
             kind=kind, of="base", task="classes", labels=LABELS, split_by="chromosome", settings=self._settings,
-            inputs=tuple(_input(str(one["role"]), Path(one["path"])) for one in inputs),
+            inputs=inputs,
             counts={
                 "splits": {name: dict(sorted(counts.items())) for name, counts in self._counts.items()},
                 "left_out": dict(sorted(self._left_out.items())), "homologues": homologues,

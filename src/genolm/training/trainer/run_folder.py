@@ -75,7 +75,9 @@ def describe_run(out: Path, plan: TrainingPlan) -> str:
     """Describe a finished run in one line, from its log: steps, and the metrics of the last held-out evaluation."""
     lines = RunLog(out / "log.jsonl").lines()
     step = lines[-1]["step"]
-    evaluated = next((line for line in reversed(lines) if any(name.startswith(_HELD_OUT) for name in line)), {})
+    evaluated: Mapping[str, Any] = next(
+        (line for line in reversed(lines) if any(name.startswith(_HELD_OUT) for name in line)), {}
+    )
     held_out = [
         (name.removeprefix(_HELD_OUT), values) for name, values in evaluated.items() if name.startswith(_HELD_OUT)
     ]
