@@ -224,6 +224,13 @@ WRONG = {
     "trainable must be all, heads or lora": {"trainable": "some"},
     "unknown key in recipe; .*'corpus'": {"corpus": {}},
     "objective must be labels, tracks or answers": {"objective": "causal"},
+    "class_weights must be balanced, or have a weight for each of weak, strong": {"class_weights": {"weak": 2}},
+    "the class weight of strong must be a positive number": {"class_weights": {"weak": 1, "strong": 0}},
+    "focal must not be negative": {"focal": -1.0},
+    "class_weights and focal require a head of classes or several labels": {
+        "focal": 2.0,
+        "heads": {"a": {"kind": "labels", "labels": ["x"], "task": "regression"}},
+    },
     "unknown key in data": {"data": {"train": "a.csv", "test": "b.csv"}},
 }
 

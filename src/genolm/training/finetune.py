@@ -21,6 +21,7 @@ from genolm.training.feeds.chats import ChatFeed, ChatRecipe
 from genolm.training.feeds.label_table import LabelFeed, TableRecipe
 from genolm.training.feeds.track_windows import TrackFeed, TrackRecipe
 from genolm.training.objectives.answers import AnswerObjective
+from genolm.training.objectives.label_weights import label_weights
 from genolm.training.objectives.labels import LabelObjective
 from genolm.training.objectives.tracks import TrackObjective
 from genolm.training.recipes.finetune_recipe import FinetuneRecipe
@@ -104,6 +105,7 @@ class FinetuningTask:
             raise InputError("the objective answers requires a causal start", value=recipe.start)
         self.feed, self.heads = self._read_data()
         self.digest = self.start.digest_with(self.feed.digest)  # now, because training changes the weights of the start
+        self._weights = self._label_weights()
         self._network = self._make_network()
 
     def trainer(self, out: Path, workers: Workers, listener: Listener | None = None) -> Trainer:
@@ -149,13 +151,21 @@ class FinetuningTask:
             return head
         return known.config if replace(known.config, means=(), squashed=()) == head else head
 
+    def _label_weights(self) -> list[float] | None:
+        """Return the weight of each label in the loss; None if all are 1."""
+        head = next(iter(self.heads.values()), None)
+        if self.recipe.class_weights is None or not isinstance(head, LabelHeadConfig):
+            return None
+        assert isinstance(self.feed, LabelFeed)
+        return label_weights(self.recipe.class_weights, head, *self.feed.present())
+
     def _objective(self, workers: Workers) -> Objective:
         device, bf16 = workers.device, uses_bf16(self.recipe, workers.device)
         for name, head in self.heads.items():
             if isinstance(head, TrackHeadConfig):
                 return TrackObjective(name, head, self.recipe.loss, device, bf16)
             assert isinstance(head, LabelHeadConfig)
-            return LabelObjective(name, head, device, bf16)
+            return LabelObjective(name, head, device, bf16, self._weights, self.recipe.focal)
         return AnswerObjective(device, bf16)
 
     def _make_network(self) -> HeadedNetwork:

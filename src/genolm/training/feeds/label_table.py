@@ -100,6 +100,19 @@ class LabelFeed:
         """SHA-256 of the tables."""
         return self._digest
 
+    def present(self) -> tuple[list[int], int]:
+        """Return the number of training sequences or bases with each label, and of all that count.
+
+        For heads of classes, and of labels that occur together.
+        """
+        if self._head.task == "multilabel":
+            values_NC = np.concatenate([np.atleast_2d(example.labels) for example in self._train])
+            values_NC = values_NC[np.isfinite(values_NC[:, 0])]
+            return values_NC.sum(0, dtype=np.int64).tolist(), len(values_NC)
+        classes = np.concatenate([example.labels.reshape(-1) for example in self._train])
+        classes = classes[np.isfinite(classes)].astype(np.int64)
+        return np.bincount(classes, minlength=len(self._head.labels)).tolist(), len(classes)
+
     def rows(self, step: int, team: int, teams: int) -> Rows:
         """Return the rows of one team in a step: every ``teams``-th row of the batch, starting at ``team``."""
         return self._rows([self._train[item] for item in self._order.of_step(step, team, teams)])

@@ -89,7 +89,7 @@ class HeadObjective(ABC):
     def loss(self, network: nn.Module, batch: HeadBatch) -> Loss:
         """Return the loss, summed over the values that count."""
         outputs, targets = self._counted(network, batch)
-        total = self._total(outputs, targets)
+        total = self._trained_total(outputs, targets)
         return Loss(total, {"loss": total.detach().double(), "weight": batch.weight.double()})
 
     def evaluate(self, network: nn.Module, batch: HeadBatch) -> Sums:
@@ -110,6 +110,10 @@ class HeadObjective(ABC):
     @abstractmethod
     def _total(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the loss of counted outputs, summed."""
+
+    def _trained_total(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the loss that is trained, summed; that of evaluation unless an objective weights it."""
+        return self._total(outputs, targets)
 
     @abstractmethod
     def _further(self, network: HeadedNetwork, outputs: Tensor, targets: Tensor) -> Sums:

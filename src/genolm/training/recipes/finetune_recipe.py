@@ -13,6 +13,7 @@ from genolm.models.lora.lora_config import LoraConfig
 from genolm.training.feeds.chats import ChatRecipe
 from genolm.training.feeds.label_table import TableRecipe
 from genolm.training.feeds.track_windows import TrackRecipe
+from genolm.training.objectives.label_weights import ClassWeights, check_class_weights
 from genolm.training.objectives.tracks import TRACK_LOSSES
 from genolm.training.recipe_file import fill, read_mapping
 from genolm.training.recipes.plan_keys import read_plan
@@ -41,6 +42,8 @@ class FinetuneRecipe(TrainingPlan):
         trainable: ``all``, ``heads`` (the backbone is frozen) or ``lora`` (low-rank updates and the head).
         lora: low-rank updates; None without.
         loss: loss of tracks: ``mse`` or ``poisson``.
+        class_weights: of labels: ``balanced``, or a weight for each label; None: 1.
+        focal: of labels: exponent of the focal loss; 0: none.
     """
 
     name: str
@@ -51,6 +54,8 @@ class FinetuneRecipe(TrainingPlan):
     trainable: str = "all"
     lora: LoraConfig | None = None
     loss: str = "mse"
+    class_weights: ClassWeights | None = None
+    focal: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -62,6 +67,7 @@ class FinetuneRecipe(TrainingPlan):
         if any(stage.context_parallel > 1 for stage in self.all_stages):
             raise InputError("context_parallel is available for pretraining only")
         self._check_heads()
+        self._check_weights()
 
     def _check_heads(self) -> None:
         expected = _HEADS.get(self.objective)
@@ -73,6 +79,17 @@ class FinetuneRecipe(TrainingPlan):
             raise InputError("heads must have exactly one head", value=list(self.heads))
         if not isinstance(self.head, expected):
             raise InputError(f"the objective {self.objective} requires a head of the kind {self.objective}")
+
+    def _check_weights(self) -> None:
+        if self.class_weights is None and not self.focal:
+            return
+        head = next(iter(self.heads.values()), None)
+        if not isinstance(head, LabelHeadConfig) or head.task == "regression":
+            raise InputError("class_weights and focal require a head of classes or several labels")
+        if not 0 <= self.focal < float("inf"):
+            raise InputError("focal must not be negative", value=self.focal)
+        if self.class_weights is not None:
+            check_class_weights(self.class_weights, head)
 
     @property
     def head(self) -> HeadConfig:

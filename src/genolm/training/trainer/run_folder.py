@@ -31,7 +31,7 @@ CHANGEABLE = (
 )
 """Settings of a recipe that do not affect the weights, and may change when a run is resumed."""
 
-_LATER = ("best", "patience", "rates", "start")
+_LATER = ("best", "patience", "rates", "start", "class_weights", "focal")
 """Settings that recipes did not always have; left out while they are empty, so that older runs can be resumed."""
 
 _HELD_OUT = "held_out_"
