@@ -19,13 +19,17 @@ def shipped_recipes() -> list[str]:
     return sorted(path.stem for path in _shipped_folder().glob("*.yaml"))
 
 
-def read_mapping(source: str | Path) -> tuple[Path, dict[str, Any]]:
+def read_mapping(source: str | Path, *, shipped: bool = True) -> tuple[Path, dict[str, Any]]:
     """Read the YAML mapping of a file, or of a shipped recipe by name; return its path and content.
+
+    Args:
+        source: path, or name of a shipped recipe.
+        shipped: whether a name is accepted; the shipped recipes are those of pretraining.
 
     Raises:
         InputError: the file does not exist, is not YAML, or is not a mapping.
     """
-    path = _recipe_path(source)
+    path = _recipe_path(source, shipped)
     try:
         values = yaml.safe_load("".join(f"{line}\n" for _, line in text_lines(path)))
     except yaml.YAMLError as error:
@@ -93,10 +97,12 @@ def _shipped_folder() -> Path:
     return Path(str(resources.files("genolm.training") / "recipes"))
 
 
-def _recipe_path(source: str | Path) -> Path:
+def _recipe_path(source: str | Path, shipped: bool) -> Path:
     path = Path(source)
     if path.is_file():
         return path
+    if not shipped:
+        raise InputError("no such recipe file", value=str(source), code="file-not-found")
     if str(source) in shipped_recipes():
         return _shipped_folder() / f"{source}.yaml"
     known = ", ".join(shipped_recipes())

@@ -17,18 +17,7 @@ from genolm.cli.commands import (
 from genolm.cli.presentation import Presented
 
 _MODULES = (
-    about,
-    corpus,
-    dataset,
-    detect,
-    explain,
-    generation,
-    genomes,
-    models,
-    sequences,
-    tokenizer,
-    training,
-    variants,
-)
+    about, corpus, dataset, detect, explain, generation, genomes, models, sequences, tokenizer, training, variants,
+)  # fmt: skip
 PRESENTED: dict[str, Presented] = {name: one for module in _MODULES for name, one in module.PRESENTED.items()}
 """Presentation by the name of the verb."""

@@ -108,7 +108,7 @@ class FinetuneRecipe(TrainingPlan):
         Raises:
             InputError: the file does not exist or is not YAML, a key is unknown or missing, or a value is invalid.
         """
-        path, values = read_mapping(source)
+        path, values = read_mapping(source, shipped=False)
         values = read_plan(path, values)
         kind = _DATA.get(str(values.get("objective")))
         if kind is not None and "data" in values:
